@@ -1,0 +1,105 @@
+"""The one answer that every surface gives: Python, command line, HTTP, page and report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+VerdictWord = Literal["paraphrased", "suspect", "clear", "abstained"]
+Kind = Literal["spun", "translated", "rewritten"]
+Reason = Literal["too_short", "not_english", "not_prose"]
+Depth = Literal["fast", "deep"]
+
+KINDS = ("human", "spun", "translated", "rewritten")
+"""The classes, in the order in which every array and every answer holds them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A passage that gives the machine away, and what probably stood there.
+
+    `start` and `end` are character offsets into the text as submitted, so that `text[start:end] == evidence.text`.
+    `suggestion` is None where the passage is odd but no original is proposed. `weight` is in nats: how much more
+    likely the passage is in machine-paraphrased text than in text that people write.
+    """
+
+    start: int
+    end: int
+    text: str
+    suggestion: str | None
+    signal: str
+    weight: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the evidence as plain JSON types, keys in the documented order."""
+        return {
+            "start": self.start,
+            "end": self.end,
+            "text": self.text,
+            "suggestion": self.suggestion,
+            "signal": self.signal,
+            "weight": self.weight,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """Which model gave a verdict."""
+
+    name: str
+    version: str
+    sha256: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the model's identity as plain JSON types."""
+        return {"name": self.name, "version": self.version, "sha256": self.sha256}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What unspun says about one text.
+
+    `score` is the calibrated probability that the text is machine-paraphrased and equals `1 - kinds["human"]`;
+    `kinds` sums to 1. `evidence` is None where it was not asked for, which leaves the key out of the answer.
+    """
+
+    id: str | None
+    score: float
+    verdict: VerdictWord
+    kind: Kind | None
+    kinds: dict[str, float]
+    reason: Reason | None
+    words: int
+    depth: Depth
+    evidence: tuple[Evidence, ...] | None
+    model: ModelInfo
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the verdict as plain JSON types, keys in the documented order."""
+        answer: dict[str, Any] = {
+            "id": self.id,
+            "score": self.score,
+            "verdict": self.verdict,
+            "kind": self.kind,
+            "kinds": dict(self.kinds),
+            "reason": self.reason,
+            "words": self.words,
+            "depth": self.depth,
+        }
+        if self.evidence is not None:
+            answer["evidence"] = [evidence.to_dict() for evidence in self.evidence]
+        answer["model"] = self.model.to_dict()
+        return answer
+
+    def to_json(self) -> str:
+        """Return the verdict as one line of JSON: the same bytes on every surface.
+
+        Lone surrogates, which UTF-8 cannot carry, leave as JSON escapes.
+        """
+        line = json.dumps(self.to_dict(), ensure_ascii=False, separators=(", ", ": "))
+        try:
+            line.encode("utf-8")
+        except UnicodeEncodeError:
+            return json.dumps(self.to_dict(), ensure_ascii=True, separators=(", ", ": "))
+        return line

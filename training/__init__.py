@@ -1,0 +1,1 @@
+"""Turns labelled text into a model bundle."""
