@@ -1,0 +1,52 @@
+# Everything here sets itself up: with python3 (3.11 or newer) and make, `make demo` works on a fresh checkout.
+# PYTHON=python3.13 make test   takes another Python.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format clean
+
+help:
+	@echo "make demo     score the example articles: which are machine-paraphrased, and which words show it"
+	@echo "make test     run the tests"
+	@echo "make check    lint, types and import directions"
+	@echo "make format   reformat the code"
+	@echo "make clean    remove the virtual environment and everything built"
+
+demo: $(VENV)/installed
+	@$(BIN)/unspun score seeds/examples --format table
+
+test: $(VENV)/installed-dev
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps are younger than pyproject.toml once what it asks for is installed, so the second run is quick.
+$(VENV)/installed-dev: $(VENV)/installed
+	@echo "Installing the development tools into $(VENV) ..."
+	@$(PIP) --editable '.[dev,service,evaluate]'
+	@touch $@
+
+$(VENV)/installed: pyproject.toml | $(BIN)/python
+	@echo "Installing unspun into $(VENV) ..."
+	@$(PIP) --editable .
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("unspun needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.12" % sys.version.split()[0])'
+	@$(PYTHON) -m venv $(VENV)

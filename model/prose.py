@@ -1,0 +1,262 @@
+"""Which lines of a text are prose: what stands on a page beside the article is counted, and left out of the score.
+
+Lines are told apart by general marks: a list by its bullets and fragments, a table by its columns and figures, code
+by its brackets and joined-up names, a heading by standing alone without an end. Only the phrases of web pages
+("Leave a Comment") are listed, in boilerplate.txt. In doubt a line is prose.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.characters import fold, to_text
+from model.sentences import CLOSERS, TERMINATORS, Layout, codes, is_among
+from model.tokens import Shape, TokenClass, Tokens
+from model.wordlists import english_function_words, is_listed
+
+KINDS = ("boilerplate", "code", "table", "list", "heading")
+"""What a line can be instead of prose, the surest mark first; `excluded` counts lines by these names."""
+
+LONGEST_BOILERPLATE = 45
+LONGEST_BOILERPLATE_SENTENCE = 14
+LONGEST_HEADING = 14
+LONGEST_FRAGMENT = 12
+LONGEST_ROW = 4
+"""Words: in a line or a sentence that may be boilerplate, a heading, a list item that is no sentence, a line of a
+list without bullets."""
+
+SENTENCE_SHARE = 0.25
+"""Share of closed-class words among the words of a line from which it reads as a sentence."""
+
+_BULLETS = codes("\u2022\u00b7\u25aa\u25ab\u25e6\u2023\u2043\u2219*+-\u2013\u2014\u00bb\u203a\u2192\u2713\u2714\u2717\u25cf\u25cb\u25a0\u25a1\u27a4\u25ba\u25b6\u2605")
+_CODE = codes("{}=<>_\\|^~$@")
+_LINE_END_OF_CODE = codes(";{}()[]:,=\\")
+_COLUMNS = codes("|\u2502\u2503\u00a6")
+
+
+class _Lines:
+    """Counts over the lines of a batch; every array has one entry a line, (L,)."""
+
+    def __init__(self, characters: NDArray[np.uint32], tokens: Tokens, layout: Layout) -> None:
+        self.tokens, self.layout = tokens, layout
+        self.code_first = characters[tokens.start]
+        self.code_last = characters[tokens.end - 1]
+        word = tokens.token_class == TokenClass.WORD
+        self.token_is_word = word
+        self.size = self.count(np.ones(word.size, dtype=np.bool_))
+        self.words = self.count(word)
+        self.numbers = self.count(tokens.token_class == TokenClass.NUMBER)
+        self.token_is_function = word & is_listed(tokens.hash, english_function_words())
+        self.functions = self.count(self.token_is_function)
+        self.sentence_like = self.functions >= np.maximum(SENTENCE_SHARE * self.words, 1)
+        self.end = self._end()
+        self.ended = is_among(self.end, TERMINATORS)
+        self.alone = layout.after_blank & np.append(layout.after_blank[1:], True)
+        lines = np.bincount(layout.line_paragraph, minlength=1)
+        self.is_paragraph = lines[layout.line_paragraph] == 1 if layout.first.size else lines[:0] == 1
+
+    def count(self, flags: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """Return how many tokens of each line are flagged."""
+        if self.layout.first.size == 0:
+            return np.zeros(0, dtype=np.int32)
+        return np.add.reduceat(flags.astype(np.int32), self.layout.first, dtype=np.int32)
+
+    def _end(self) -> NDArray[np.uint32]:
+        """Return the last character of each line that is no closing quote or bracket."""
+        last = self.layout.last.copy()
+        for _ in range(3):
+            closes = is_among(self.code_last[last], CLOSERS) & (last > self.layout.first)
+            last -= closes
+        return self.code_last[last]
+
+
+def find_prose(
+    characters: NDArray[np.uint32],
+    tokens: Tokens,
+    layout: Layout,
+    sentences: NDArray[np.int32],
+    document_start: NDArray[np.int64],
+) -> tuple[NDArray[np.bool_], tuple[dict[str, int], ...]]:
+    """Return which tokens are prose, (T,), and for each document how many lines of each other kind it has."""
+    documents = document_start.size - 1
+    if tokens.start.size == 0:
+        return np.zeros(0, dtype=np.bool_), tuple({} for _ in range(documents))
+    lines = _Lines(characters, tokens, layout)
+    folded = to_text(fold(characters))
+    addresses = _in_addresses(folded, tokens)
+    boilerplate_tokens = _boilerplate_sentences(folded, lines, sentences)
+    bare = lines.count(~addresses) == 0
+    kinds = {
+        "boilerplate": bare | _boilerplate_lines(folded, lines),
+        "code": _is_code(lines),
+        "table": _is_table(lines),
+        "list": _is_list(lines),
+        "heading": _is_heading(lines),
+    }
+    assigned = np.full(layout.first.size, -1, dtype=np.int8)
+    for number in reversed(range(len(KINDS))):
+        assigned[kinds[KINDS[number]]] = number
+    _keep_whole_texts(assigned, lines, documents)
+    token_prose = (assigned < 0)[layout.token_line] & ~addresses & ~boilerplate_tokens
+    return token_prose, _count_kinds(assigned, layout, documents)
+
+
+def _count_kinds(assigned: NDArray[np.int8], layout: Layout, documents: int) -> tuple[dict[str, int], ...]:
+    """Return the number of lines of each kind, per document."""
+    left_out = assigned >= 0
+    cells = layout.line_document[left_out] * len(KINDS) + assigned[left_out]
+    table = np.bincount(cells, minlength=documents * len(KINDS)).reshape(documents, len(KINDS))
+    return tuple(
+        {name: number for name, number in zip(KINDS, row, strict=True) if number} for row in table.tolist()
+    )
+
+
+def _keep_whole_texts(assigned: NDArray[np.int8], lines: _Lines, documents: int) -> None:
+    """Take headings back, in place, in documents that consist of little else: titles, verse, unpunctuated notes."""
+    document = lines.layout.line_document
+    heading = assigned == KINDS.index("heading")
+    words = np.bincount(document, weights=lines.words * (assigned < 0), minlength=documents)
+    in_headings = np.bincount(document, weights=lines.words * heading, minlength=documents)
+    assigned[heading & (in_headings > words)[document]] = -1
+
+
+def _is_heading(lines: _Lines) -> NDArray[np.bool_]:
+    """Return which lines are titles: short paragraphs of one line without an end, by themselves or in capitals.
+
+    Short lines without an end that follow each other are verse, or a letter's head, unless they are in capitals.
+    """
+    layout = lines.layout
+    joins = is_among(lines.end, codes(",;-\u2013\u2014"))
+    short = lines.is_paragraph & (lines.words <= LONGEST_HEADING) & (lines.words > 0) & ~lines.ended & ~joins
+    ends_in_colon = lines.end == ord(":")
+    content = lines.token_is_word & ~lines.token_is_function
+    capital = content & (lines.tokens.shape & Shape.CAPITAL > 0)
+    titled = lines.count(capital) >= np.maximum(0.7 * lines.count(content), 1)
+    open_end = short & ~ends_in_colon
+    next_open = np.append(open_end[1:] & ~layout.after_blank[1:], False)
+    after_open = np.append(False, open_end[:-1]) & ~layout.after_blank
+    single = lines.alone | ~(next_open | after_open)
+    return short & np.where(ends_in_colon, lines.words <= 4, titled | (single & (lines.words <= 9)))
+
+
+def _is_list(lines: _Lines) -> NDArray[np.bool_]:
+    """Return which lines are items of a list that are no sentences, with a bullet or a number or one of a run."""
+    layout, tokens = lines.layout, lines.tokens
+    first = layout.first
+    second = np.minimum(first + 1, layout.last)
+    bullet = is_among(lines.code_first[first], _BULLETS) & (layout.last > first)
+    bullet &= tokens.token_class[first] == TokenClass.PUNCTUATION
+    counter = tokens.token_class[first] == TokenClass.NUMBER
+    counter |= lines.token_is_word[first] & (tokens.end[first] - tokens.start[first] == 1)
+    counter &= is_among(lines.code_first[second], codes(".):")) & (tokens.shape[second] & Shape.SPACE_BEFORE == 0)
+    counter &= layout.last > second
+    fragment = (lines.words <= LONGEST_FRAGMENT) & ~(lines.ended & lines.sentence_like)
+    row = lines.is_paragraph & (lines.words <= LONGEST_ROW) & ~lines.ended & ~lines.sentence_like
+    row &= ~is_among(lines.end, codes(",;:-\u2013\u2014"))
+    return ((bullet | counter) & fragment) | _runs(row, layout.line_document, at_least=3)
+
+
+def _runs(flags: NDArray[np.bool_], group: NDArray[np.int32], at_least: int) -> NDArray[np.bool_]:
+    """Return the flags that stand in a run of at least so many, within a group."""
+    changes = np.flatnonzero((np.diff(flags) != 0) | (np.diff(group) != 0)) + 1
+    starts = np.concatenate([[0], changes])
+    lengths = np.diff(np.append(starts, flags.size))
+    long_run: NDArray[np.bool_] = np.repeat(lengths >= at_least, lengths) & flags
+    return long_run
+
+
+def _is_table(lines: _Lines) -> NDArray[np.bool_]:
+    """Return which lines are rows of a table: cells set apart by tabs, bars or wide gaps, or mostly figures."""
+    tokens, layout = lines.tokens, lines.layout
+    gap = np.zeros(tokens.start.size, dtype=np.int64)
+    gap[1:] = tokens.start[1:] - tokens.end[:-1]
+    gap[layout.first] = 0
+    cells = lines.count(gap >= 3)
+    bars = lines.count(is_among(lines.code_first, _COLUMNS))
+    prose = lines.sentence_like & (lines.words >= 6)
+    figures = (lines.numbers >= 2) & (lines.numbers >= 0.4 * (lines.words + lines.numbers))
+    figures &= ~lines.sentence_like | ~lines.ended
+    return (((cells >= 2) | (bars >= 2)) & ~prose) | (figures & (lines.functions <= 2))
+
+
+def _is_code(lines: _Lines) -> NDArray[np.bool_]:
+    """Return which lines are program code: dense in its signs, or plausible beside lines that are."""
+    tokens, layout = lines.tokens, lines.layout
+    attached = tokens.shape & Shape.SPACE_BEFORE == 0
+    attached[layout.first] = False
+    after_word = np.append(False, lines.token_is_word[:-1])
+    before_word = np.append(lines.token_is_word[1:] & attached[1:], False)
+    call = (lines.code_first == ord("(")) & attached & after_word
+    dotted = (lines.code_first == ord(".")) & attached & after_word & before_word
+    signs = lines.count(is_among(lines.code_first, _CODE) | call | dotted)
+    strong = (signs >= 2) & (signs >= 0.12 * lines.size)
+    ends_like_code = is_among(lines.code_last[layout.last], _LINE_END_OF_CODE)
+    strong |= (signs >= 1) & is_among(lines.code_last[layout.last], codes(";{}"))
+    strong &= ~(lines.sentence_like & (lines.words >= 6) & (signs < 0.25 * lines.size))
+    plausible = strong | ends_like_code | (~lines.ended & ~lines.sentence_like & (lines.words <= 8))
+    plausible |= lines.words == 0
+    changes = np.flatnonzero((np.diff(plausible) != 0) | (np.diff(layout.line_document) != 0)) + 1
+    starts = np.concatenate([[0], changes])
+    lengths = np.diff(np.append(starts, plausible.size))
+    strong_in_run = np.add.reduceat(strong.astype(np.int32), starts)
+    block = (strong_in_run >= 2) & (strong_in_run >= 0.25 * lengths)
+    return strong | (plausible & np.repeat(block, lengths))
+
+
+_ADDRESS = re.compile(
+    r"(?:https?://|ftp://|www\.)[^\s<>\"]+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+", re.ASCII
+)
+
+
+def _in_addresses(folded: str, tokens: Tokens) -> NDArray[np.bool_]:
+    """Return which tokens stand in addresses of the web or of mail."""
+    inside = np.zeros(tokens.start.size, dtype=np.bool_)
+    if "://" not in folded and "www." not in folded and "@" not in folded:
+        return inside
+    spans = np.array([match.span() for match in _ADDRESS.finditer(folded)], dtype=np.int64).reshape(-1, 2)
+    for first, last in np.searchsorted(tokens.start, spans).tolist():
+        inside[first:last] = True
+    return inside
+
+
+@cache
+def boilerplate_pattern() -> re.Pattern[str]:
+    """Return the one pattern that a whole folded line or sentence matches if it is boilerplate."""
+    text = resources.files("model").joinpath("boilerplate.txt").read_text(encoding="utf-8")
+    stripped = (line.strip() for line in text.splitlines())
+    phrases = [line for line in stripped if line and not line.startswith("#")]
+    return re.compile(r"\W*(?:" + "|".join(phrases) + r")\W*")
+
+
+def _boilerplate_lines(folded: str, lines: _Lines) -> NDArray[np.bool_]:
+    """Return which lines are boilerplate from end to end."""
+    tokens, layout = lines.tokens, lines.layout
+    found = np.zeros(layout.first.size, dtype=np.bool_)
+    match = boilerplate_pattern().fullmatch
+    candidates = np.flatnonzero((lines.words <= LONGEST_BOILERPLATE) & (lines.words > 0))
+    start = tokens.start[layout.first[candidates]].tolist()
+    end = tokens.end[layout.last[candidates]].tolist()
+    found[candidates] = [match(folded, a, b) is not None for a, b in zip(start, end, strict=True)]
+    return found
+
+
+def _boilerplate_sentences(folded: str, lines: _Lines, sentences: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Return the tokens of short sentences inside longer lines that are boilerplate."""
+    tokens = lines.tokens
+    first = np.flatnonzero(np.diff(sentences, prepend=-1))
+    last = np.append(first[1:], sentences.size) - 1
+    in_line = lines.size[lines.layout.token_line[first]]
+    short = (last - first < LONGEST_BOILERPLATE_SENTENCE) & (last - first + 1 < in_line) & (last > first)
+    first, last = first[short], last[short]
+    match = boilerplate_pattern().fullmatch
+    found = np.zeros(sentences.size, dtype=np.bool_)
+    start, end = tokens.start[first].tolist(), tokens.end[last].tolist()
+    for number, (a, b) in enumerate(zip(start, end, strict=True)):
+        if match(folded, a, b):
+            found[first[number] : last[number] + 1] = True
+    return found

@@ -1,0 +1,221 @@
+"""Lines, paragraphs and sentences: which tokens belong together, in arrays over a batch of texts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.characters import fold
+from model.tokens import Shape, TokenClass, Tokens
+from model.wordlists import is_listed, load_word_lists
+
+NARROWEST_WRAP = 45
+WIDEST_WRAP = 132
+"""Columns between which the longest line of a hard-wrapped block lies."""
+
+SHORTEST_RUN_ON = 25
+"""Characters from which a line that has no end may go on in the next one, if that starts in lower case."""
+
+
+def codes(characters: str) -> NDArray[np.uint32]:
+    """Return the code points of a string of distinct characters, sorted, to test membership with."""
+    return np.array(sorted(ord(character) for character in set(characters)), dtype=np.uint32)
+
+
+def is_among(values: NDArray[np.uint32], wanted: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    """Return which code points are among `wanted`, which is sorted."""
+    place = np.searchsorted(wanted, values)
+    found: NDArray[np.bool_] = wanted.take(place, mode="clip") == values
+    return found
+
+
+TERMINATORS = codes(".!?\u2026\u3002\uff01\uff1f\u203d")
+CLOSERS = codes("\"')]}\u2019\u201d\u00bb\u203a")
+OPENERS = codes("\"'([{\u2018\u201c\u201e\u00ab\u2039\u00bf\u00a1`-\u2013\u2014*\u2022")
+
+
+class Layout:
+    """How the tokens of a batch stand in lines, and the lines in paragraphs.
+
+    Only lines that hold a token count: there are L of them. A paragraph is a blank-separated block of lines, or a
+    line by itself where the block is no hard-wrapped prose.
+
+    Attributes:
+        first, last: (L,) int64, the first and the last token of each line.
+        line_document: (L,) int32.
+        after_blank: (L,) bool, True where a document or an empty line precedes.
+        line_paragraph: (L,) int32, paragraphs numbered over the batch.
+        token_line, token_paragraph: (T,) int32.
+    """
+
+    def __init__(
+        self,
+        characters: NDArray[np.uint32],
+        tokens: Tokens,
+        document_start: NDArray[np.int64],
+        token_ptr: NDArray[np.int64],
+    ) -> None:
+        count = tokens.start.size
+        newlines = np.flatnonzero(characters == ord("\n"))
+        row = np.searchsorted(newlines, tokens.start)
+        gap = np.diff(row, prepend=-2)
+        self.first = np.flatnonzero(gap)
+        self.last = np.append(self.first[1:], count)[: self.first.size] - 1
+        starts_document = np.zeros(count + 1, dtype=np.bool_)
+        starts_document[token_ptr] = True
+        self.after_blank = (gap[self.first] > 1) | starts_document[self.first]
+        self.line_document = (np.searchsorted(token_ptr, self.first, side="right") - 1).astype(np.int32)
+        lengths = np.diff(np.append(self.first, count))
+        self.token_line = np.repeat(np.arange(self.first.size, dtype=np.int32), lengths)
+        starts_paragraph = ~_goes_on(characters, tokens, self)
+        self.line_paragraph = (np.cumsum(starts_paragraph) - 1).astype(np.int32)
+        self.token_paragraph = self.line_paragraph[self.token_line]
+
+
+def _goes_on(characters: NDArray[np.uint32], tokens: Tokens, layout: Layout) -> NDArray[np.bool_]:
+    """Return for each line whether it goes on the paragraph of the line before it.
+
+    A text editor breaks a line where the next word would pass the margin. Where most lines of a block were broken
+    so, the block is hard-wrapped and a line that was broken early ends a paragraph. Elsewhere each line is a
+    paragraph, unless it stops in mid-sentence.
+    """
+    first, last = layout.first, layout.last
+    if first.size == 0:
+        return np.zeros(0, dtype=np.bool_)
+    length = tokens.end[last] - tokens.start[first]
+    block = np.cumsum(layout.after_blank) - 1
+    block_start = np.flatnonzero(layout.after_blank)
+    width = np.maximum.reduceat(length, block_start)[block]
+    follows = ~layout.after_blank
+    before = np.maximum(np.arange(first.size) - 1, 0)
+    full = follows & (length[before] + 1 + _first_chunk_length(tokens, layout) > width)
+    lower = follows & (tokens.shape[first] & Shape.CAPITAL == 0) & (tokens.token_class[first] == TokenClass.WORD)
+    ended = is_among(characters[tokens.end[last] - 1], TERMINATORS)[before]
+    run_on = lower & ~ended & (length[before] >= SHORTEST_RUN_ON)
+    lines = np.add.reduceat(follows.astype(np.int32), block_start)
+    kept = np.add.reduceat((full | run_on).astype(np.int32), block_start)
+    wrapped = (kept >= 0.6 * lines)[block] & (width >= NARROWEST_WRAP) & (width <= WIDEST_WRAP)
+    # Two lines say nothing about a margin: one that ends its sentence there is a paragraph.
+    wrapped &= ~(ended & (lines[block] < 2))
+    indented = _indentation(characters, tokens, layout)
+    new_paragraph = follows & ended & (indented > indented[before])
+    return (run_on | (wrapped & full)) & ~new_paragraph
+
+
+def _first_chunk_length(tokens: Tokens, layout: Layout) -> NDArray[np.int64]:
+    """Return the length of what stands before the first space of each line."""
+    spaced = np.append(np.flatnonzero(tokens.shape & Shape.SPACE_BEFORE), tokens.start.size)
+    next_chunk = spaced[np.searchsorted(spaced, layout.first, side="right")]
+    chunk_last = np.minimum(next_chunk - 1, layout.last)
+    length: NDArray[np.int64] = tokens.end[chunk_last] - tokens.start[layout.first]
+    return length
+
+
+def _indentation(characters: NDArray[np.uint32], tokens: Tokens, layout: Layout) -> NDArray[np.int64]:
+    """Return how many characters stand before the first token of each line."""
+    newlines = np.flatnonzero(characters == ord("\n"))
+    start = tokens.start[layout.first]
+    row = np.searchsorted(newlines, start)
+    line_start = np.where(row > 0, newlines[row - 1] + 1, 0)
+    indentation: NDArray[np.int64] = start - line_start
+    return indentation
+
+
+def _word_list(name: str) -> NDArray[np.uint64]:
+    return load_word_lists("sentence_words.txt")[name]
+
+
+def find_sentences(
+    characters: NDArray[np.uint32], tokens: Tokens, layout: Layout, token_ptr: NDArray[np.int64]
+) -> NDArray[np.int32]:
+    """Return the sentence of each token, numbered over the batch, and mark the first word of each in the shapes."""
+    count = tokens.start.size
+    if count == 0:
+        return np.zeros(0, dtype=np.int32)
+    starts = np.zeros(count, dtype=np.bool_)
+    starts[0] = True
+    starts[1:] = np.diff(layout.token_paragraph) > 0
+    starts[_sentence_starts(characters, tokens, layout, token_ptr)] = True
+    sentences = (np.cumsum(starts) - 1).astype(np.int32)
+    words = np.flatnonzero(tokens.token_class == TokenClass.WORD)
+    first_words = words[np.diff(sentences[words], prepend=-1) > 0]
+    tokens.shape[first_words] |= Shape.SENTENCE_START
+    return sentences
+
+
+def _sentence_starts(
+    characters: NDArray[np.uint32], tokens: Tokens, layout: Layout, token_ptr: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the tokens before which a sentence ends inside a paragraph."""
+    count = tokens.start.size
+    first_code = characters[tokens.start]
+    punctuation = tokens.token_class == TokenClass.PUNCTUATION
+    spaced = np.append(tokens.shape & Shape.SPACE_BEFORE > 0, True)
+    end = np.flatnonzero(punctuation & is_among(first_code, TERMINATORS))
+    # The last terminator of a run ("?!", "!!!") and the brackets and quotes that close with it.
+    following = np.minimum(end + 1, count - 1)
+    end = end[spaced[end + 1] | ~(punctuation[following] & is_among(first_code[following], TERMINATORS))]
+    start = end + 1
+    for _ in range(3):
+        here = np.minimum(start, count - 1)
+        closes = punctuation[here] & is_among(first_code[here], CLOSERS) & ~spaced[start] & (start < count)
+        start = start + closes
+    inside = (start < count) & spaced[start]
+    end, start = end[inside], start[inside]
+    # In "the end . And" the full stop stands free: text that was tokenised before it came here.
+    free = spaced[end] & (tokens.end[end] - tokens.start[end] == 1)
+    fits = free | _can_start(tokens, layout, first_code, punctuation, start, token_ptr)
+    fits &= ~_is_abbreviation(tokens, first_code, spaced, end, start)
+    return start[fits]
+
+
+def _can_start(
+    tokens: Tokens,
+    layout: Layout,
+    first_code: NDArray[np.uint32],
+    punctuation: NDArray[np.bool_],
+    start: NDArray[np.int64],
+    token_ptr: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Return which tokens can be the first of a sentence by their looks."""
+    count = tokens.start.size
+    visible = start.copy()
+    for _ in range(2):
+        here = np.minimum(visible, count - 1)
+        visible = here + (punctuation[here] & is_among(first_code[here], OPENERS) & (here < count - 1))
+    capital = tokens.shape[visible] & Shape.CAPITAL > 0
+    word = tokens.token_class[visible] == TokenClass.WORD
+    document = np.searchsorted(token_ptr, start, side="right") - 1
+    # Whoever never writes capitals starts sentences without them; caseless scripts have none.
+    documents = token_ptr.size - 1
+    words = np.bincount(document[word], minlength=documents)
+    capitals = np.bincount(document[word & capital], minlength=documents)
+    uncased = (capitals < 0.1 * words)[document]
+    return ~word | capital | uncased
+
+
+def _is_abbreviation(
+    tokens: Tokens,
+    first_code: NDArray[np.uint32],
+    spaced: NDArray[np.bool_],
+    end: NDArray[np.int64],
+    start: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Return which full stops belong to the word before them and do not end a sentence."""
+    before = np.maximum(end - 1, 0)
+    hashes = tokens.hash[before]
+    attached = (first_code[end] == ord(".")) & (tokens.end[end] - tokens.start[end] == 1) & ~spaced[end] & (end > 0)
+    word = tokens.token_class[before] == TokenClass.WORD
+    starter = is_listed(tokens.hash[start], _word_list("starters"))
+    starter &= tokens.shape[start] & Shape.CAPITAL > 0
+    single = word & (tokens.end[before] - tokens.start[before] == 1)
+    # "U.S." and "J. R. Smith": a lone capital. "I" and the last letter of a plain word group end sentences.
+    dotted = first_code[np.maximum(end - 2, 0)] == ord(".")
+    dotted &= ~spaced[before] & (end > 1)
+    lone = single & (tokens.shape[before] & Shape.CAPITAL > 0) & (fold(first_code[before]) != ord("i"))
+    never_ends = (word & is_listed(hashes, _word_list("titles"))) | (lone & ~dotted & ~starter)
+    may_end = word & (is_listed(hashes, _word_list("abbreviations")) | (single & dotted))
+    # "No. 5" but "He said no. Then": only before a number.
+    number = tokens.token_class[start] == TokenClass.NUMBER
+    before_number = number & is_listed(hashes, _word_list("before_numbers"))
+    return attached & (never_ends | (may_end & ~starter) | before_number)

@@ -1,0 +1,64 @@
+"""What every signal gives: numbers for each token, which evidence is read from, and for each document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.encoding import Encoding
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A signal's answer for a batch: `tokens` (T, k) and `documents` (D, m), float32, columns as the signal names them."""
+
+    tokens: Floats
+    documents: Floats
+
+
+class Signal(Protocol):
+    """Looks for one trace that machines leave."""
+
+    name: str
+    token_names: tuple[str, ...]
+    document_names: tuple[str, ...]
+
+    def read(self, encoding: Encoding) -> Reading:
+        """Read the signal from a batch."""
+        ...
+
+
+class Pool:
+    """Sums per-token numbers up by document; the numbers of tokens that do not count are left out.
+
+    A document without any such token gets zeros.
+    """
+
+    def __init__(self, document: NDArray[np.int32], documents: int) -> None:
+        self.document = document
+        self.size = documents
+        self.weight = np.maximum(np.bincount(document, minlength=documents), 1).astype(np.float32)
+
+    @classmethod
+    def of(cls, encoding: Encoding, tokens: NDArray[np.bool_]) -> Pool:
+        """Pool over the tokens that a mask (T,) selects."""
+        return cls(encoding.documents.token_document[tokens], len(encoding.documents.texts))
+
+    def mean(self, values: NDArray[np.floating] | NDArray[np.bool_]) -> Floats:
+        """Return the mean of `values` (selected tokens,) in each document, shape (D,)."""
+        return (np.bincount(self.document, weights=values, minlength=self.size) / self.weight).astype(np.float32)
+
+    def mean_and_deviation(self, values: NDArray[np.floating]) -> tuple[Floats, Floats]:
+        """Return mean and standard deviation in each document, shapes (D,)."""
+        mean = self.mean(values)
+        square = self.mean(np.square(values - mean[self.document]))
+        return mean, np.sqrt(square)
+
+    def shares_above(self, values: NDArray[np.floating], limits: tuple[float, ...]) -> list[Floats]:
+        """Return for each limit the share of tokens above it in each document."""
+        return [self.mean(values > limit) for limit in limits]

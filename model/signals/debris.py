@@ -1,0 +1,138 @@
+"""What tools leave behind: spintax, stray braces, doubled words, broken capitals, orphaned fragments, "a" before a vowel.
+
+A spinner that replaces "country" by "nation" keeps "a" where "an" stood before; one that moves words about doubles
+them ("the The West") or leaves a fragment ("sanctions. Moscow."). Careful people make each of these slips too, and
+hurried ones often, so only their rate counts. Misses every tool that cleans up after itself.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.document import TokenClass, hash_token
+from model.encoding import Encoding, shift
+from model.signals.base import Pool, Reading
+from model.signals.frequency import FUNCTION_WORD
+from model.vocabulary import Vocabulary
+
+KINDS = ("spintax", "braced_word", "doubled_word", "broken_capital", "fragment", "article")
+MAY_DOUBLE = frozenset("had that very so no really is ha bye many long far never again yeah blah you her what more".split())
+"""Words that people double on purpose, or by grammar ("had had", "that that")."""
+SOUNDED_H = ("hour", "honest", "honour", "honor", "heir")
+CONSONANT_VOWELS = ("uni", "use", "usu", "uti", "eu", "one", "once", "ufo", "ubi", "uk", "ut", "ur")
+
+
+class Debris:
+    """Marks the tokens at which each kind of debris stands."""
+
+    name = "debris"
+    token_names = KINDS
+    document_names = tuple(f"{kind}_per_100_words" for kind in KINDS)
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        words = vocabulary.words
+        self.starts_with_vowel = np.array([_sounds_like_vowel(word) for word in words])
+        self.may_double = np.array([word in MAY_DOUBLE for word in words])
+        self.function_word = vocabulary.log_probability > FUNCTION_WORD
+        self.article = np.array([vocabulary.ids_of_words.get(word, -1) for word in ("a", "an")])
+        self.brace = tuple(np.uint64(hash_token(mark)) for mark in "{|}")
+
+    def read(self, encoding: Encoding) -> Reading:
+        """Read where the debris stands and how much there is."""
+        marks = np.stack(
+            [
+                *self._braces(encoding),
+                self._doubled(encoding),
+                self._broken_capital(encoding),
+                self._fragment(encoding),
+                self._article(encoding),
+            ],
+            axis=1,
+        )
+        marks &= encoding.documents.token_prose[:, None]
+        documents = encoding.documents
+        words = Pool.of(encoding, encoding.judged).weight
+        counts = np.stack(
+            [np.bincount(documents.token_document[column], minlength=len(documents.texts)) for column in marks.T],
+            axis=1,
+        )
+        rates = np.minimum(100 * counts / words[:, None], 20.0)
+        return Reading(tokens=marks.astype(np.float32), documents=rates.astype(np.float32))
+
+    def _braces(self, encoding: Encoding) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Mark the opening brace of `{a|b}` and of a word that stands alone in braces."""
+        hashes = encoding.documents.token_hash
+        opens, bars, closes = (hashes == mark for mark in self.brace)
+        spintax = np.zeros(len(hashes), dtype=bool)
+        braced = np.zeros(len(hashes), dtype=bool)
+        at_close = np.flatnonzero(closes)
+        if not opens.any() or not len(at_close):
+            return spintax, braced
+        start = np.flatnonzero(opens)
+        end = at_close[np.minimum(np.searchsorted(at_close, start), len(at_close) - 1)]
+        near = (end > start) & (end - start <= 40)
+        near &= encoding.documents.token_document[start] == encoding.documents.token_document[end]
+        bars_before = np.concatenate([[0], np.cumsum(bars)])
+        has_bar = bars_before[end] > bars_before[start]
+        spintax[start[near & has_bar]] = True
+        braced[start[near & ~has_bar & (end - start == 2)]] = True
+        return spintax, braced
+
+    def _doubled(self, encoding: Encoding) -> NDArray[np.bool_]:
+        """Mark the second of two like words in a row."""
+        documents = encoding.documents
+        answer = np.zeros(len(encoding.ids), dtype=bool)
+        same = (documents.token_hash[1:] == documents.token_hash[:-1]) & (
+            documents.token_sentence[1:] == documents.token_sentence[:-1]
+        )
+        names = (documents.token_shape[1:] & 1 > 0) & (documents.token_shape[:-1] & 1 > 0)
+        answer[1:] = same & encoding.judged[1:] & ~self.may_double[encoding.ids[1:]] & ~names
+        return answer
+
+    def _broken_capital(self, encoding: Encoding) -> NDArray[np.bool_]:
+        """Mark a function word with a capital between two words without one, inside a sentence."""
+        documents = encoding.documents
+        word = documents.token_class == TokenClass.WORD
+        capital = (documents.token_shape & 1).astype(np.int32)
+        plain = np.where(word & (capital == 0), 1, 0).astype(np.int32)
+        before = shift(plain, documents.token_sentence, -1, 0)
+        after = shift(plain, documents.token_sentence, 1, 0)
+        function = self.function_word[encoding.ids] & (documents.token_end - documents.token_start > 2)
+        answer: NDArray[np.bool_] = word & (capital == 1) & function & (before == 1) & (after == 1)
+        answer &= documents.token_shape & 2 == 0
+        return answer
+
+    def _fragment(self, encoding: Encoding) -> NDArray[np.bool_]:
+        """Mark a sentence of one single word, no function word, that ends in a full stop."""
+        documents = encoding.documents
+        sentence = documents.token_sentence
+        size = int(sentence[-1]) + 1 if len(sentence) else 0
+        words = np.bincount(sentence[documents.token_class == TokenClass.WORD], minlength=size)
+        tokens = np.bincount(sentence, minlength=size)
+        stop = documents.token_hash == np.uint64(hash_token("."))
+        stops = np.bincount(sentence[stop], minlength=size)
+        lone = (words == 1) & (tokens == 2) & (stops == 1)
+        long = documents.token_end - documents.token_start > 2
+        answer: NDArray[np.bool_] = (
+            lone[sentence] & encoding.judged & ~self.function_word[encoding.ids] & long
+        ) if size else np.zeros(0, dtype=bool)
+        return answer
+
+    def _article(self, encoding: Encoding) -> NDArray[np.bool_]:
+        """Mark "a" before a vowel and "an" before a consonant, where the next word is in the vocabulary."""
+        following = encoding.neighbours[1]
+        vowel = self.starts_with_vowel[following]
+        known = (following > 2) & (shift(encoding.judged.astype(np.int32), encoding.documents.token_document, 1, 0) == 1)
+        lower = encoding.documents.token_shape & 2 == 0
+        next_plain = shift((encoding.documents.token_shape & 3).astype(np.int32), encoding.documents.token_document, 1, 1) == 0
+        a = (encoding.ids == self.article[0]) & vowel
+        an = (encoding.ids == self.article[1]) & ~vowel
+        return (a | an) & known & lower & next_plain & encoding.judged
+
+
+def _sounds_like_vowel(word: str) -> bool:
+    """Return whether "an" goes before a word, by its spelling."""
+    if word.startswith(SOUNDED_H):
+        return True
+    return word[:1] in "aeio" + "u" and not word.startswith(CONSONANT_VOWELS)

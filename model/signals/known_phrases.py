@@ -1,0 +1,139 @@
+"""Phrases that machines write for a known original: tortured phrases and the idioms of spinners.
+
+"Counterfeit consciousness" stands for artificial intelligence, "imaginative and prescient" for vision: nobody writes them
+but a spinner. Others ("in line with" for according to) are good English too, and count only where the original would fit
+the context better. A list has precision and no recall: it explains, and it misses every tool that it does not know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.encoding import Encoding
+from model.ngrams import LanguageModel
+from model.signals.base import Pool, Reading
+
+MAX_WORDS = 7
+CONTEXT_GAIN = np.float32(1.0)
+"""How much better (nats) the original must fit where a phrase is good English too."""
+
+
+def phrase_keys(hashes: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
+    """Return the key of every run of `length` tokens, shape (T - length + 1,)."""
+    count = max(len(hashes) - length + 1, 0)
+    key = np.full(count, np.uint64(length), dtype=np.uint64)
+    for k in range(length):
+        key = (key ^ hashes[k : k + count]) * np.uint64(0x9E3779B97F4A7C15)
+        key ^= key >> np.uint64(31)
+    return key
+
+
+@dataclass(frozen=True, eq=False)
+class Phrases:
+    """P known phrases, sorted by key.
+
+    `keys` (P,) uint64 and `lengths` (P,) name the phrase; `weights` (P,) float32 is its log odds in nats;
+    `in_context` (P,) bool marks those that need the context's word; `ends` (P, 4) holds the vocabulary ids of the first
+    and last word of the phrase and of its original, and `originals` the original itself.
+    """
+
+    keys: NDArray[np.uint64]
+    lengths: NDArray[np.int8]
+    weights: NDArray[np.float32]
+    in_context: NDArray[np.bool_]
+    ends: NDArray[np.int32]
+    originals: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class PhraseHits:
+    """Where phrases stand: first token (H,), number of tokens (H,) and row of `Phrases` (H,), in order of place."""
+
+    first: NDArray[np.int64]
+    length: NDArray[np.int64]
+    phrase: NDArray[np.int64]
+
+
+class KnownPhrases:
+    """Finds all known phrases in one pass over a batch for each phrase length."""
+
+    name = "known_phrase"
+    token_names = ("phrase_weight",)
+    document_names = ("phrases_per_100_words", "phrase_weight_per_100_words")
+
+    def __init__(self, language: LanguageModel, phrases: Phrases) -> None:
+        self.language = language
+        self.phrases = phrases
+        self.by_length = {
+            int(n): np.flatnonzero(phrases.lengths == n) for n in np.unique(phrases.lengths)
+        }
+
+    def find(self, encoding: Encoding) -> PhraseHits:
+        """Return the phrases of a batch: the longest wins where they overlap."""
+        documents = encoding.documents
+        hashes, document = documents.token_hash, documents.token_document
+        taken = np.zeros(len(hashes), dtype=bool)
+        found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = []
+        for length in sorted(self.by_length, reverse=True):
+            rows = self.by_length[length]
+            wanted = self.phrases.keys[rows]
+            key = phrase_keys(hashes, length)
+            if not len(key):
+                continue
+            at = np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)
+            first = np.flatnonzero(wanted[at] == key)
+            phrase = rows[at[first]]
+            last = first + length - 1
+            keep = (document[first] == document[last]) & documents.token_prose[first] & self._fits(
+                encoding, first, last, phrase
+            )
+            first, phrase = first[keep], phrase[keep]
+            free = [
+                k for k, place in enumerate(first) if not taken[place : place + length].any() and _take(taken, place, length)
+            ]
+            found.append((first[free], np.full(len(free), length), phrase[free]))
+        if not found:
+            none = np.zeros(0, dtype=np.int64)
+            return PhraseHits(none, none, none)
+        first, lengths, phrase = (np.concatenate(column) for column in zip(*found, strict=True))
+        order = np.argsort(first, kind="stable")
+        return PhraseHits(first[order], lengths[order], phrase[order])
+
+    def _fits(
+        self,
+        encoding: Encoding,
+        first: NDArray[np.int64],
+        last: NDArray[np.int64],
+        phrase: NDArray[np.int64],
+    ) -> NDArray[np.bool_]:
+        """Return which hits may count: phrases that need it only where the original fits better."""
+        left, right = encoding.neighbours[-1][first], encoding.neighbours[1][last]
+        ends = self.phrases.ends[phrase]
+        bigram = self.language.bigram
+        gain = bigram(left, ends[:, 2])[0] - bigram(left, ends[:, 0])[0]
+        gain += bigram(ends[:, 3], right)[0] - bigram(ends[:, 1], right)[0]
+        answer: NDArray[np.bool_] = ~self.phrases.in_context[phrase] | (gain > CONTEXT_GAIN)
+        return answer
+
+    def read(self, encoding: Encoding) -> Reading:
+        """Read the weight of the known phrase that each token is part of."""
+        hits = self.find(encoding)
+        weight = np.zeros((len(encoding.ids), 1), dtype=np.float32)
+        for k in range(MAX_WORDS):
+            inside = hits.length > k
+            weight[hits.first[inside] + k, 0] = self.phrases.weights[hits.phrase[inside]]
+        size = len(encoding.documents.texts)
+        words = Pool.of(encoding, encoding.judged).weight
+        document = encoding.documents.token_document[hits.first]
+        number = np.bincount(document, minlength=size)
+        total = np.bincount(document, weights=self.phrases.weights[hits.phrase], minlength=size)
+        columns = np.stack([100 * number / words, 100 * total / words], axis=1)
+        return Reading(tokens=weight, documents=np.minimum(columns, 50.0).astype(np.float32))
+
+
+def _take(taken: NDArray[np.bool_], place: int, length: int) -> bool:
+    taken[place : place + length] = True
+    return True

@@ -1,0 +1,150 @@
+"""What a passage through a machine does to function words, sentence rhythm, variety and punctuation.
+
+Translation systems and neural rewriters use articles, connectives and contractions at other rates than people, even out
+the length of sentences, and repeat words where people vary them (Volansky et al. 2015, "On the features of
+translationese"; Vanmassenhove et al. 2021, "Machine translationese"). Read from whole documents; single words prove
+nothing here. Misses short texts, and confuses registers where it is not set against the odd-word signals.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.encoding import Encoding
+from model.signals.base import Floats, Pool, Reading
+from model.vocabulary import UNKNOWN, Vocabulary
+
+FUNCTION_WORDS = (
+    "the a an of to in and is that for on with as was it by at from be this are not have has had which or but "
+    "its their his her he she they we i you will would can could may might should must been were if when while "
+    "than so also there these those such some any all more most other who what where how into about after before "
+    "between through during over under however therefore although because since then only just very even still "
+    "no do does did said one two up out our my your him them us me"
+).split()
+PUNCTUATION = (",", ";", ":", "-", "—", "–", "(", '"', "'", "!", "?", "/")
+SUFFIXES = ("ly", "ing", "ed", "tion", "ment", "ness", "ity", "ous", "ive", "al", "er", "est", "s", "n't", "'s")
+NEAR = 60
+"""Places within which a word that comes again counts as repeated."""
+
+
+class Translationese:
+    """Rates of function words, endings and punctuation, sentence rhythm, and repetition."""
+
+    name = "translationese"
+    token_names: tuple[str, ...] = ()
+    document_names = (
+        *(f"word_{word}" for word in FUNCTION_WORDS),
+        *(f"mark_{mark}" for mark in PUNCTUATION),
+        *(f"ending_{suffix}" for suffix in SUFFIXES),
+        "sentence_length",
+        "sentence_length_deviation",
+        "short_sentences",
+        "long_sentences",
+        "repeated_content",
+        "repeated_function",
+        "repeated_pairs",
+        "word_length",
+        "long_words",
+        "capitals",
+    )
+
+    def __init__(self, vocabulary: Vocabulary, log_probability: Floats) -> None:
+        ids = vocabulary.ids_of_words
+        self.column = np.full(len(vocabulary), -1, dtype=np.int16)
+        for i, word in enumerate((*FUNCTION_WORDS, *PUNCTUATION)):
+            if word in ids:
+                self.column[ids[word]] = i
+        self.ending = np.full(len(vocabulary), -1, dtype=np.int8)
+        for i, suffix in enumerate(SUFFIXES):
+            for word, number in ids.items():
+                if len(word) > len(suffix) + 2 and word.endswith(suffix):
+                    self.ending[number] = i
+        self.content = log_probability < -7.0
+
+    def read(self, encoding: Encoding) -> Reading:
+        """Read the document numbers; there are none for single tokens."""
+        documents = encoding.documents
+        size = len(documents.texts)
+        prose = documents.token_prose
+        judged = encoding.judged
+        of_words = Pool.of(encoding, judged)
+        words = of_words.weight
+        ids = encoding.ids
+        rates = _counts(self.column[ids], documents.token_document, prose, len(FUNCTION_WORDS) + len(PUNCTUATION), size)
+        endings = _counts(self.ending[ids], documents.token_document, judged, len(SUFFIXES), size)
+        columns = [
+            np.sqrt(rates / words[:, None]),
+            np.sqrt(endings / words[:, None]),
+            np.stack([*_rhythm(encoding), *self._repetition(encoding), *_lengths(encoding)], axis=1),
+        ]
+        return Reading(
+            tokens=np.zeros((len(ids), 0), np.float32), documents=np.concatenate(columns, axis=1, dtype=np.float32)
+        )
+
+    def _repetition(self, encoding: Encoding) -> list[Floats]:
+        """Return how often content words, function words and word pairs come again within NEAR places."""
+        judged = np.flatnonzero(encoding.judged & (encoding.ids != UNKNOWN))
+        ids = encoding.ids[judged]
+        document = encoding.documents.token_document[judged]
+        content = self.content[ids]
+        again = _recurs(ids.astype(np.int64), document, judged)
+        pair = ids.astype(np.int64) * (1 << 20) + encoding.neighbours[1][judged]
+        pair_again = _recurs(pair, document, judged)
+        size = len(encoding.documents.texts)
+        return [
+            Pool(document[content], size).mean(again[content]),
+            Pool(document[~content], size).mean(again[~content]),
+            Pool(document, size).mean(pair_again),
+        ]
+
+
+def _counts(
+    column: NDArray[np.integer],
+    document: NDArray[np.int32],
+    mask: NDArray[np.bool_],
+    columns: int,
+    documents: int,
+) -> NDArray[np.float64]:
+    """Count tokens by document and column (those below zero are none), shape (D, columns)."""
+    keep = mask & (column >= 0)
+    place = document[keep].astype(np.int64) * columns + column[keep]
+    return np.bincount(place, minlength=documents * columns).reshape(documents, columns).astype(np.float64)
+
+
+def _recurs(
+    key: NDArray[np.int64], document: NDArray[np.int32], place: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return for each token whether its key stood in the NEAR places before it in the same document."""
+    order = np.lexsort((place, key, document))
+    same = (key[order][1:] == key[order][:-1]) & (document[order][1:] == document[order][:-1])
+    near = same & (np.diff(place[order]) <= NEAR)
+    answer = np.zeros(len(key), dtype=bool)
+    answer[order[1:]] = near
+    return answer
+
+
+def _rhythm(encoding: Encoding) -> list[Floats]:
+    """Return mean and spread of the logarithm of sentence length, and the shares of short and long sentences."""
+    documents = encoding.documents
+    sentence = documents.token_sentence[encoding.judged]
+    size = len(documents.texts)
+    if not len(sentence):
+        return [np.zeros(size, np.float32)] * 4
+    number, first = np.unique(sentence, return_index=True)
+    length = np.log(np.bincount(sentence)[number])
+    pool = Pool(documents.token_document[encoding.judged][first], size)
+    mean, deviation = pool.mean_and_deviation(length)
+    return [mean, deviation, pool.mean(length < np.log(7.0)), pool.mean(length > np.log(30.0))]
+
+
+def _lengths(encoding: Encoding) -> list[Floats]:
+    """Return mean word length in characters, the share of long words, and of words with a capital inside sentences."""
+    documents = encoding.documents
+    judged = encoding.judged
+    pool = Pool.of(encoding, judged)
+    length = (documents.token_end - documents.token_start)[judged]
+    shape = documents.token_shape[judged]
+    return [pool.mean(length), pool.mean(length >= 9), pool.mean((shape & 1 > 0) & (shape & 4 == 0))]
+
+

@@ -1,0 +1,1 @@
+"""The subcommands of `unspun`, one a file, each thin over a library call."""

@@ -1,0 +1,17 @@
+"""Verdicts as JSON lines: the bytes that every other surface gives."""
+
+from __future__ import annotations
+
+from model.verdict import Verdict
+
+
+class JsonLines:
+    """One line of JSON a document."""
+
+    def header(self) -> str:
+        """Return nothing: JSON lines have no header."""
+        return ""
+
+    def document(self, text: str, verdict: Verdict) -> str:
+        """Return the verdict's canonical JSON and a line end."""
+        return verdict.to_json() + "\n"

@@ -1,0 +1,158 @@
+"""Verdicts as rows on a terminal, and under each doubtful document the sentences that give it away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len, chop_cells
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from model.verdict import Verdict
+from service.console import printable
+from service.highlight import Excerpt, Segment, excerpts, level
+
+VERDICT_STYLES = {"paraphrased": "bold red", "suspect": "yellow", "clear": "green", "abstained": "dim"}
+LEVEL_STYLES = {1: "yellow", 2: "bold yellow", 3: "bold red"}
+SUGGESTION_STYLE = "green"
+
+BAR = 8
+"""Cells of the score's bar."""
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+NARROWEST_ID = 16
+LONGEST_PHRASE = 120
+"""Characters of one piece of evidence that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of fixed width, in cells."""
+
+    title: str
+    width: int
+    right: bool = False
+
+
+VERDICT = Column("verdict", 11)
+SCORE = Column("score", 5, right=True)
+SCORE_BAR = Column("", BAR)
+KIND = Column("kind", 11)
+WORDS = Column("words", 7, right=True)
+
+# From wide terminals to narrow ones, which keep what matters most.
+LAYOUTS = (
+    (VERDICT, SCORE, SCORE_BAR, KIND, WORDS),
+    (VERDICT, SCORE, KIND, WORDS),
+    (VERDICT, SCORE, KIND),
+    (VERDICT, SCORE),
+)
+
+
+class Table:
+    """A row a document, as documents come: columns are fixed, so that nothing waits for the last one.
+
+    `show` is how many sentences with evidence follow a document that is not clear. Text of others is shown
+    with its control characters replaced, so that it cannot act on the terminal.
+    """
+
+    def __init__(self, console: Console, *, show: int = 5) -> None:
+        self._console = console
+        self._show = show
+        self._ascii = console.options.ascii_only
+        self._columns = next(
+            (layout for layout in LAYOUTS if console.width - _width(layout) >= NARROWEST_ID), LAYOUTS[-1]
+        )
+
+    def header(self) -> str:
+        """Return the row of column titles."""
+        cells = [Text(_pad(column.title, column), "dim") for column in self._columns]
+        return self._print(*self._row(cells, "document", "dim"))
+
+    def document(self, text: str, verdict: Verdict) -> str:
+        """Return a document's row, and the sentences that give it away where it is not clear."""
+        abstained = verdict.verdict == "abstained"
+        found = {
+            VERDICT: Text(_pad(verdict.verdict, VERDICT), VERDICT_STYLES[verdict.verdict]),
+            # The score of a text that cannot be judged would be read as a judgement.
+            SCORE: Text(_pad("" if abstained else percent(verdict.score), SCORE)),
+            SCORE_BAR: Text(
+                " " * BAR if abstained else self._bar(verdict.score), VERDICT_STYLES[verdict.verdict]
+            ),
+            KIND: Text(_pad((verdict.reason or verdict.kind or "").replace("_", " "), KIND)),
+            WORDS: Text(_pad(f"{verdict.words:,}", WORDS)),
+        }
+        lines = self._row([found[column] for column in self._columns], printable(verdict.id or ""), "bold")
+        row = self._print(*lines)
+        if verdict.evidence and verdict.verdict in ("paraphrased", "suspect") and self._show:
+            row += "".join(self._excerpt(item) for item in excerpts(text, verdict.evidence, self._show))
+        return row
+
+    def _row(self, cells: list[Text], document: str, style: str) -> list[Text]:
+        line = Text("  ").join(cells)
+        room = self._console.width - line.cell_len - 2
+        if room < NARROWEST_ID:
+            return [line, *(Text("  " + part, style) for part in _chop(document, self._console.width - 2))]
+        parts = _chop(document, room)
+        indent = Text(" " * line.cell_len)
+        return [
+            Text.assemble(line if place == 0 else indent, "  ", (part, style))
+            for place, part in enumerate(parts)
+        ]
+
+    def _bar(self, score: float) -> str:
+        eighths = round(min(max(score, 0.0), 1.0) * BAR * 8)
+        if self._ascii:
+            return ("#" * round(eighths / 8)).ljust(BAR)
+        return ("█" * (eighths // 8) + EIGHTHS[eighths % 8]).ljust(BAR)[:BAR]
+
+    def _excerpt(self, excerpt: Excerpt) -> str:
+        dots = "..." if self._ascii else "…"
+        line = Text(dots + " " if excerpt.cut_start else "")
+        for segment in excerpt.segments:
+            line.append_text(self._segment(segment, dots))
+        line.append(" " + dots if excerpt.cut_end else "")
+        return self._print(Padding(line, (0, 0, 0, 4)))
+
+    def _segment(self, segment: Segment, dots: str) -> Text:
+        shown = printable(segment.text)
+        evidence = segment.evidence
+        if evidence is None:
+            return Text(shown)
+        if len(shown) > LONGEST_PHRASE:
+            shown = f"{shown[: LONGEST_PHRASE - 30]} {dots} {shown[-30:]}"
+        marked = Text.assemble("[", (shown, LEVEL_STYLES[level(evidence.weight)]))
+        if evidence.suggestion is not None:
+            arrow = " -> " if self._ascii else " → "
+            marked.append(arrow, "dim").append(printable(evidence.suggestion), SUGGESTION_STYLE)
+        return marked.append("]")
+
+    def _print(self, *parts: Text | Padding) -> str:
+        with self._console.capture() as capture:
+            for part in parts:
+                # Rows are cut to the width already; soft wrapping leaves them alone.
+                self._console.print(part, soft_wrap=isinstance(part, Text), highlight=False, markup=False)
+        return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+
+
+def percent(score: float) -> str:
+    """Return a probability as a percentage that is never rounded to certainty."""
+    if 0.995 <= score < 1.0:
+        return ">99 %"
+    if 0.0 < score < 0.005:
+        return "<1 %"
+    return f"{score * 100:.0f} %"
+
+
+def _width(layout: tuple[Column, ...]) -> int:
+    return sum(column.width + 2 for column in layout)
+
+
+def _pad(text: str, column: Column) -> str:
+    return text.rjust(column.width) if column.right else text.ljust(column.width)
+
+
+def _chop(text: str, width: int) -> list[str]:
+    if cell_len(text) <= width:
+        return [text]
+    return chop_cells(text, max(2, width))

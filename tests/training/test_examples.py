@@ -1,0 +1,76 @@
+"""training/examples.py: the demo's spun articles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from training.examples import EXAMPLES, ExampleError, spin, write_examples
+from training.spinners import Paraphrase, Substitution
+
+
+@dataclass(frozen=True)
+class Shouter:
+    """Puts a word into capitals now and then."""
+
+    name: str
+    rate: float
+
+    def paraphrase(self, text: str, rng: np.random.Generator) -> Paraphrase:
+        words = text.split(" ")
+        drawn = rng.random(len(words)) < self.rate
+        starts = np.cumsum([0, *(len(word) + 1 for word in words)])
+        substitutions = tuple(
+            Substitution(int(start), int(start) + len(word), word)
+            for word, start, chosen in zip(words, starts, drawn, strict=False)
+            if chosen
+        )
+        shouted = [word.upper() if chosen else word for word, chosen in zip(words, drawn, strict=True)]
+        return Paraphrase(" ".join(shouted), substitutions)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "human").mkdir()
+    for name in ("1-a.txt", "2-b.txt", "3-c.txt"):
+        (tmp_path / "human" / name).write_text(
+            "the quiet words of a very small story " * 10, encoding="utf-8"
+        )
+    return tmp_path
+
+
+def test_tools_take_turns(folder: Path) -> None:
+    written = write_examples({"x": Shouter("x", 0.25), "y": Shouter("y", 0.25)}, folder)
+    assert [path.name for path in written] == ["1-a.x.txt", "2-b.y.txt", "3-c.x.txt"]
+
+
+def test_the_same_articles_give_the_same_files(folder: Path) -> None:
+    first = [path.read_bytes() for path in write_examples({"x": Shouter("x", 0.25)}, folder)]
+    assert [path.read_bytes() for path in write_examples({"x": Shouter("x", 0.25)}, folder)] == first
+
+
+def test_files_of_an_earlier_run_go(folder: Path) -> None:
+    write_examples({"x": Shouter("x", 0.25)}, folder)
+    write_examples({"y": Shouter("y", 0.25)}, folder)
+    assert len(list((folder / "spun").iterdir())) == 3
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+def test_a_tool_that_changes_too_little_or_too_much_is_named(rate: float) -> None:
+    with pytest.raises(ExampleError, match="x does not change between 12% and 40%"):
+        spin("the quiet words of a small story", Shouter("x", rate), (1,))
+
+
+def test_a_folder_without_articles_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ExampleError, match="no articles"):
+        write_examples({"x": Shouter("x", 0.25)}, tmp_path)
+
+
+def test_every_article_in_the_repository_has_its_spun_version() -> None:
+    human = {path.stem for path in (EXAMPLES / "human").glob("*.txt")}
+    spun = [path.stem.rpartition(".")[0] for path in (EXAMPLES / "spun").glob("*.txt")]
+    assert sorted(spun) == sorted(human)
+    assert len(human) >= 6

@@ -1,0 +1,196 @@
+"""training/metrics.py: known values, and what must hold for any scores."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from training.metrics import (
+    at_threshold,
+    auroc,
+    auroc_interval,
+    calibration_curve,
+    expected_calibration_error,
+    f1_at_threshold,
+    f1_best,
+    threshold_at_fpr,
+    tpr_at_fpr,
+    wilson_interval,
+)
+
+# Few different values, so that there are ties.
+labelled = st.lists(
+    st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9, 1.0])), min_size=2
+).filter(lambda rows: len({truth for truth, _ in rows}) == 2)
+
+
+def split(rows: list[tuple[bool, float]]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    return np.array([truth for truth, _ in rows]), np.array([score for _, score in rows])
+
+
+@pytest.mark.parametrize(
+    ("truth", "score", "area"),
+    [
+        ([0, 0, 1, 1], [0.1, 0.2, 0.3, 0.4], 1.0),
+        ([0, 0, 1, 1], [0.4, 0.3, 0.2, 0.1], 0.0),
+        ([0, 1], [0.5, 0.5], 0.5),
+        ([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], 0.75),  # the example of scikit-learn's manual
+    ],
+)
+def test_auroc(truth: list[int], score: list[float], area: float) -> None:
+    assert auroc(truth, score) == pytest.approx(area)
+
+
+def test_auroc_needs_both_classes() -> None:
+    with pytest.raises(ValueError, match="both classes"):
+        auroc([1, 1], [0.1, 0.2])
+
+
+def test_auroc_interval_holds_the_area_and_narrows_with_more_texts() -> None:
+    generator = np.random.default_rng(1)
+    truth = np.arange(2000) % 2
+    score = truth + generator.normal(0, 1.5, 2000)
+    wide, narrow = auroc_interval(truth[:100], score[:100]), auroc_interval(truth, score)
+    assert narrow.low < auroc(truth, score) < narrow.high
+    assert narrow.high - narrow.low < (wide.high - wide.low) / 2
+
+
+def test_auroc_interval_is_the_same_twice() -> None:
+    assert auroc_interval([0, 1, 0, 1], [1, 2, 3, 4]) == auroc_interval([0, 1, 0, 1], [1, 2, 3, 4])
+
+
+@pytest.mark.parametrize(
+    ("rate", "flagged"),
+    [(0.0, 0), (0.005, 0), (0.01, 1), (0.019, 1), (0.05, 5), (1.0, 100)],
+)
+def test_threshold_flags_at_most_the_rate(rate: float, flagged: int) -> None:
+    negatives = np.arange(100) / 100
+    assert int(np.sum(negatives >= threshold_at_fpr(negatives, rate))) == flagged
+
+
+def test_threshold_is_not_a_text_short_for_rounding() -> None:
+    negatives = np.arange(300) / 300
+    assert int(np.sum(negatives >= threshold_at_fpr(negatives, 0.01))) == 3
+
+
+def test_threshold_keeps_ties_on_one_side() -> None:
+    assert threshold_at_fpr([0.1] * 98 + [0.9] * 2, 0.01) > 0.9
+
+
+def test_tpr_at_fpr() -> None:
+    truth = [0] * 100 + [1] * 4
+    score = [*(np.arange(100) / 100), 0.5, 0.985, 0.99, 1.0]
+    assert tpr_at_fpr(truth, score, 0.01) == pytest.approx(0.75)
+
+
+@given(labelled, st.floats(0, 1))
+def test_tpr_at_fpr_keeps_to_the_rate(rows: list[tuple[bool, float]], rate: float) -> None:
+    truth, score = split(rows)
+    threshold = threshold_at_fpr(score[~truth], rate)
+    point = at_threshold(truth, score, threshold)
+    assert point.false_positive_rate <= rate + 1e-9
+    assert point.true_positive_rate == pytest.approx(tpr_at_fpr(truth, score, rate))
+
+
+@pytest.mark.parametrize(
+    ("successes", "total", "low", "high"),
+    [
+        (0, 10, 0.0, 0.2775),  # Brown, Cai and DasGupta's formula worked by hand
+        (10, 10, 0.7225, 1.0),
+        (5, 10, 0.2366, 0.7634),
+        (1, 100, 0.00177, 0.05449),
+        (81, 263, 0.2553, 0.3662),  # Newcombe 1998, table I
+        (0, 0, 0.0, 1.0),
+    ],
+)
+def test_wilson_interval(successes: int, total: int, low: float, high: float) -> None:
+    assert wilson_interval(successes, total) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_interval_holds_the_share(counts: tuple[int, int]) -> None:
+    successes, total = counts
+    low, high = wilson_interval(successes, total)
+    assert 0.0 <= low <= successes / total <= high <= 1.0
+
+
+def test_wilson_interval_refuses_what_is_no_share() -> None:
+    with pytest.raises(ValueError, match="3 of 2"):
+        wilson_interval(3, 2)
+
+
+def test_at_threshold() -> None:
+    point = at_threshold([1, 1, 1, 0, 0], [0.9, 0.8, 0.1, 0.7, 0.2], 0.7)
+    assert point == pytest.approx((0.7, 2 / 3, 1 / 2, 2 / 3, 2 / 3))
+
+
+def test_nothing_flagged_has_no_precision() -> None:
+    assert at_threshold([1, 0], [0.1, 0.2], 0.9) == pytest.approx((0.9, 0.0, 0.0, 0.0, 0.0))
+
+
+def test_f1_at_threshold() -> None:
+    assert f1_at_threshold([1, 1, 0, 0], [0.9, 0.4, 0.6, 0.1], 0.5) == pytest.approx(0.5)
+
+
+def test_f1_best() -> None:
+    point = f1_best([1, 1, 0, 0], [0.9, 0.4, 0.6, 0.1])
+    assert (point.threshold, point.f1) == (0.4, pytest.approx(0.8))
+
+
+@given(labelled)
+def test_f1_best_is_the_best_of_all_thresholds(rows: list[tuple[bool, float]]) -> None:
+    truth, score = split(rows)
+    every = max(f1_at_threshold(truth, score, threshold) for threshold in set(score.tolist()))
+    assert f1_best(truth, score).f1 == pytest.approx(every)
+
+
+def test_calibration_error_of_a_forecast_that_is_right() -> None:
+    # Of ten texts with a probability of 0.3, three are positive.
+    assert expected_calibration_error([1] * 3 + [0] * 7, [0.3] * 10) == pytest.approx(0.0)
+
+
+def test_calibration_error_of_a_forecast_that_is_always_wrong() -> None:
+    assert expected_calibration_error([0, 0, 1, 1], [1.0, 1.0, 0.0, 0.0]) == pytest.approx(1.0)
+
+
+def test_calibration_error_weighs_bins_by_texts() -> None:
+    # Three texts at 0.9 of which all are positive (0.1 off), one at 0.4 that is not (0.4 off).
+    assert expected_calibration_error([1, 1, 1, 0], [0.9, 0.9, 0.9, 0.4], bins=2) == pytest.approx(0.175)
+
+
+@given(labelled, st.integers(1, 20))
+def test_calibration_bins_hold_every_text_once(rows: list[tuple[bool, float]], bins: int) -> None:
+    truth, probability = split(rows)
+    curve = calibration_curve(truth, probability, bins=bins)
+    assert curve.texts.sum() == len(rows)
+    assert len(curve.texts) <= bins
+    assert math.isclose(float(curve.positive_rate @ curve.texts), truth.sum(), abs_tol=1e-9)
+    assert np.all(np.diff(curve.mean_score) > 0)
+
+
+def test_calibration_bins_are_of_equal_size() -> None:
+    probability = np.random.default_rng(0).beta(0.2, 5.0, 1500)
+    assert set(calibration_curve(np.zeros(1500), probability, bins=15).texts.tolist()) == {100}
+
+
+@pytest.mark.parametrize(
+    ("truth", "score", "message"),
+    [
+        ([1], [0.1, 0.2], "one length"),
+        ([1, 2], [0.1, 0.2], "0 or 1"),
+        ([1, 0], [0.1, math.nan], "not a number"),
+    ],
+)
+def test_bad_input_is_named(truth: list[int], score: list[float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        auroc(truth, score)
+
+
+def test_probabilities_outside_their_range_are_refused() -> None:
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        expected_calibration_error([0, 1], [0.5, 1.5])

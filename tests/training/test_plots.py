@@ -1,0 +1,74 @@
+"""training/plots.py: pictures that can be opened, made without touching matplotlib's global state."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from training.plots import PlotError, plot_reliability, plot_roc
+
+
+@pytest.fixture
+def scores() -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    generator = np.random.default_rng(0)
+    probability = generator.beta(0.4, 0.8, 400)
+    return generator.random(400) < probability, probability
+
+
+def size_of_png(path: Path) -> tuple[int, int]:
+    content = path.read_bytes()
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    width, height = struct.unpack(">II", content[16:24])
+    return width, height
+
+
+def test_roc_is_a_png(scores: tuple[NDArray[np.bool_], NDArray[np.float64]], tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    plot_roc({"fast": scores}, tmp_path / "roc.png")
+    assert size_of_png(tmp_path / "roc.png") == (1440, 720)
+
+
+def test_reliability_is_a_png(scores: tuple[NDArray[np.bool_], NDArray[np.float64]], tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    plot_reliability(*scores, tmp_path / "reliability.png")
+    assert size_of_png(tmp_path / "reliability.png") == (810, 960)
+
+
+def test_the_same_data_give_the_same_bytes(
+    scores: tuple[NDArray[np.bool_], NDArray[np.float64]], tmp_path: Path
+) -> None:
+    pytest.importorskip("matplotlib")
+    for name in ("a.png", "b.png"):
+        plot_reliability(*scores, tmp_path / name)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_pyplot_is_left_alone() -> None:
+    pytest.importorskip("matplotlib")
+    code = (
+        "import sys, io; from training.plots import plot_roc; "
+        "plot_roc({'a': ([0, 1], [0.1, 0.9])}, io.BytesIO()); "
+        "sys.exit('matplotlib.pyplot' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_importing_the_module_does_not_import_matplotlib() -> None:
+    code = "import sys, training.plots; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_without_matplotlib_the_message_says_what_to_install(
+    scores: tuple[NDArray[np.bool_], NDArray[np.float64]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(PlotError, match=r"pip install unspun\[evaluate\]"):
+        plot_roc({"fast": scores}, tmp_path / "roc.png")
