@@ -65,9 +65,10 @@ class Signals:
         self.substitutions = Substitutions(collocations, tables.alternatives)
         self.known_phrases = KnownPhrases(tables.language, tables.phrases)
         self.for_tagger: tuple[Signal, ...] = (Frequency(tables.language), collocations, self.substitutions)
+        self.debris = Debris(tables.vocabulary)
         self.for_documents: tuple[Signal, ...] = (
             self.known_phrases,
-            Debris(tables.vocabulary),
+            self.debris,
             Translationese(tables.vocabulary, tables.language.unigram),
         )
         names = [f"{signal.name}.{name}" for signal in self.for_tagger for name in signal.token_names]

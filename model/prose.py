@@ -8,16 +8,16 @@ by its brackets and joined-up names, a heading by standing alone without an end.
 from __future__ import annotations
 
 import re
-from functools import cache
-from importlib import resources
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.boilerplate import load_boilerplate
 from model.characters import fold, to_text
 from model.sentences import CLOSERS, TERMINATORS, Layout, codes, is_among
 from model.tokens import Shape, TokenClass, Tokens
-from model.wordlists import english_function_words, is_listed
+from model.wordlists import english_function_words
 
 KINDS = ("boilerplate", "code", "table", "list", "heading")
 """What a line can be instead of prose, the surest mark first; `excluded` counts lines by these names."""
@@ -34,8 +34,10 @@ SENTENCE_SHARE = 0.25
 """Share of closed-class words among the words of a line from which it reads as a sentence."""
 
 _BULLETS = codes("\u2022\u00b7\u25aa\u25ab\u25e6\u2023\u2043\u2219*+-\u2013\u2014\u00bb\u203a\u2192\u2713\u2714\u2717\u25cf\u25cb\u25a0\u25a1\u27a4\u25ba\u25b6\u2605")
-_CODE = codes("{}=<>_\\|^~$@")
+_CODE = codes("{}=<>_\\^~$@")
 _LINE_END_OF_CODE = codes(";{}()[]:,=\\")
+_COMMENT_SIGNS = codes("#/*;%\"'")
+_JOINING = codes(",;-\u2013\u2014")
 _COLUMNS = codes("|\u2502\u2503\u00a6")
 
 
@@ -51,11 +53,12 @@ class _Lines:
         self.size = self.count(np.ones(word.size, dtype=np.bool_))
         self.words = self.count(word)
         self.numbers = self.count(tokens.token_class == TokenClass.NUMBER)
-        self.token_is_function = word & is_listed(tokens.hash, english_function_words())
+        self.token_is_function = word & english_function_words().contains(tokens.hash)
         self.functions = self.count(self.token_is_function)
         self.sentence_like = self.functions >= np.maximum(SENTENCE_SHARE * self.words, 1)
         self.end = self._end()
         self.ended = is_among(self.end, TERMINATORS)
+        self.joins = is_among(self.end, _JOINING)
         self.alone = layout.after_blank & np.append(layout.after_blank[1:], True)
         lines = np.bincount(layout.line_paragraph, minlength=1)
         self.is_paragraph = lines[layout.line_paragraph] == 1 if layout.first.size else lines[:0] == 1
@@ -89,14 +92,15 @@ def find_prose(
     lines = _Lines(characters, tokens, layout)
     folded = to_text(fold(characters))
     addresses = _in_addresses(folded, tokens)
-    boilerplate_tokens = _boilerplate_sentences(folded, lines, sentences)
+    places = [place for phrase in load_boilerplate().anywhere for place in _find_all(folded, phrase)]
+    boilerplate_tokens = _boilerplate_sentences(folded, lines, sentences, places)
     bare = lines.count(~addresses) == 0
     kinds = {
-        "boilerplate": bare | _boilerplate_lines(folded, lines),
-        "code": _is_code(lines),
+        "boilerplate": bare | _boilerplate_lines(folded, lines, places),
+        "code": _is_code(lines, addresses),
         "table": _is_table(lines),
         "list": _is_list(lines),
-        "heading": _is_heading(lines),
+        "heading": _is_heading(lines, np.diff(sentences, prepend=-1) > 0),
     }
     assigned = np.full(layout.first.size, -1, dtype=np.int8)
     for number in reversed(range(len(KINDS))):
@@ -125,14 +129,14 @@ def _keep_whole_texts(assigned: NDArray[np.int8], lines: _Lines, documents: int)
     assigned[heading & (in_headings > words)[document]] = -1
 
 
-def _is_heading(lines: _Lines) -> NDArray[np.bool_]:
+def _is_heading(lines: _Lines, starts_sentence: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which lines are titles: short paragraphs of one line without an end, by themselves or in capitals.
 
     Short lines without an end that follow each other are verse, or a letter's head, unless they are in capitals.
     """
     layout = lines.layout
-    joins = is_among(lines.end, codes(",;-\u2013\u2014"))
-    short = lines.is_paragraph & (lines.words <= LONGEST_HEADING) & (lines.words > 0) & ~lines.ended & ~joins
+    short = lines.is_paragraph & (lines.words <= LONGEST_HEADING) & (lines.words > 0)
+    short &= ~lines.ended & ~lines.joins & (lines.count(starts_sentence) <= 1)
     ends_in_colon = lines.end == ord(":")
     content = lines.token_is_word & ~lines.token_is_function
     capital = content & (lines.tokens.shape & Shape.CAPITAL > 0)
@@ -155,9 +159,10 @@ def _is_list(lines: _Lines) -> NDArray[np.bool_]:
     counter |= lines.token_is_word[first] & (tokens.end[first] - tokens.start[first] == 1)
     counter &= is_among(lines.code_first[second], codes(".):")) & (tokens.shape[second] & Shape.SPACE_BEFORE == 0)
     counter &= layout.last > second
-    fragment = (lines.words <= LONGEST_FRAGMENT) & ~(lines.ended & lines.sentence_like)
+    sentence = lines.sentence_like & (lines.ended | lines.joins | (lines.words >= 8))
+    fragment = (lines.words <= LONGEST_FRAGMENT) & ~sentence
     row = lines.is_paragraph & (lines.words <= LONGEST_ROW) & ~lines.ended & ~lines.sentence_like
-    row &= ~is_among(lines.end, codes(",;:-\u2013\u2014"))
+    row &= ~lines.joins & (lines.end != ord(":"))
     return ((bullet | counter) & fragment) | _runs(row, layout.line_document, at_least=3)
 
 
@@ -184,7 +189,7 @@ def _is_table(lines: _Lines) -> NDArray[np.bool_]:
     return (((cells >= 2) | (bars >= 2)) & ~prose) | (figures & (lines.functions <= 2))
 
 
-def _is_code(lines: _Lines) -> NDArray[np.bool_]:
+def _is_code(lines: _Lines, addresses: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which lines are program code: dense in its signs, or plausible beside lines that are."""
     tokens, layout = lines.tokens, lines.layout
     attached = tokens.shape & Shape.SPACE_BEFORE == 0
@@ -193,70 +198,90 @@ def _is_code(lines: _Lines) -> NDArray[np.bool_]:
     before_word = np.append(lines.token_is_word[1:] & attached[1:], False)
     call = (lines.code_first == ord("(")) & attached & after_word
     dotted = (lines.code_first == ord(".")) & attached & after_word & before_word
-    signs = lines.count(is_among(lines.code_first, _CODE) | call | dotted)
+    signs = lines.count((is_among(lines.code_first, _CODE) | call | dotted) & ~addresses)
     strong = (signs >= 2) & (signs >= 0.12 * lines.size)
     ends_like_code = is_among(lines.code_last[layout.last], _LINE_END_OF_CODE)
     strong |= (signs >= 1) & is_among(lines.code_last[layout.last], codes(";{}"))
-    strong &= ~(lines.sentence_like & (lines.words >= 6) & (signs < 0.25 * lines.size))
-    plausible = strong | ends_like_code | (~lines.ended & ~lines.sentence_like & (lines.words <= 8))
+    strong &= ~((lines.sentence_like | lines.ended) & (lines.words >= 6) & (signs < 0.25 * lines.size))
+    # Prose with formulas keeps its closed-class words, however many signs there are.
+    strong &= (lines.functions < 8) | (lines.functions < 0.12 * lines.words)
+    reads = lines.sentence_like & (lines.words >= 6)
+    plausible = strong | (ends_like_code & ~reads) | (~lines.ended & ~lines.sentence_like & (lines.words <= 8))
     plausible |= lines.words == 0
+    # Comments and documentation count as code where lines of code stand around them.
+    plausible |= (layout.indentation >= 2) | is_among(lines.code_first[layout.first], _COMMENT_SIGNS)
     changes = np.flatnonzero((np.diff(plausible) != 0) | (np.diff(layout.line_document) != 0)) + 1
     starts = np.concatenate([[0], changes])
     lengths = np.diff(np.append(starts, plausible.size))
     strong_in_run = np.add.reduceat(strong.astype(np.int32), starts)
-    block = (strong_in_run >= 2) & (strong_in_run >= 0.25 * lengths)
+    block = (strong_in_run >= 2) & (strong_in_run >= 0.2 * lengths)
     return strong | (plausible & np.repeat(block, lengths))
 
 
 _ADDRESS = re.compile(
     r"(?:https?://|ftp://|www\.)[^\s<>\"]+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+", re.ASCII
 )
+_ADDRESS_MARKS = ("://", "www.", "@")
 
 
 def _in_addresses(folded: str, tokens: Tokens) -> NDArray[np.bool_]:
     """Return which tokens stand in addresses of the web or of mail."""
     inside = np.zeros(tokens.start.size, dtype=np.bool_)
-    if "://" not in folded and "www." not in folded and "@" not in folded:
+    places = [place for mark in _ADDRESS_MARKS for place in _find_all(folded, mark)]
+    if not places:
         return inside
-    spans = np.array([match.span() for match in _ADDRESS.finditer(folded)], dtype=np.int64).reshape(-1, 2)
-    for first, last in np.searchsorted(tokens.start, spans).tolist():
+    # The pattern is tried only between the spaces around a mark.
+    spaced = np.flatnonzero(tokens.shape & Shape.SPACE_BEFORE)
+    chunks = np.unique(np.searchsorted(tokens.start[spaced], places, side="right") - 1)
+    start = tokens.start[spaced[chunks]].tolist()
+    end = np.append(tokens.start[spaced], len(folded))[chunks + 1].tolist()
+    spans = [match.span() for a, b in zip(start, end, strict=True) for match in _ADDRESS.finditer(folded, a, b)]
+    for first, last in np.searchsorted(tokens.start, np.array(spans).reshape(-1, 2)).tolist():
         inside[first:last] = True
     return inside
 
 
-@cache
-def boilerplate_pattern() -> re.Pattern[str]:
-    """Return the one pattern that a whole folded line or sentence matches if it is boilerplate."""
-    text = resources.files("model").joinpath("boilerplate.txt").read_text(encoding="utf-8")
-    stripped = (line.strip() for line in text.splitlines())
-    phrases = [line for line in stripped if line and not line.startswith("#")]
-    return re.compile(r"\W*(?:" + "|".join(phrases) + r")\W*")
+def _find_all(text: str, phrase: str) -> Iterator[int]:
+    """Yield the offsets at which the phrase stands."""
+    place = text.find(phrase)
+    while place >= 0:
+        yield place
+        place = text.find(phrase, place + len(phrase))
 
 
-def _boilerplate_lines(folded: str, lines: _Lines) -> NDArray[np.bool_]:
-    """Return which lines are boilerplate from end to end."""
+def _boilerplate_lines(folded: str, lines: _Lines, places: list[int]) -> NDArray[np.bool_]:
+    """Return which lines are boilerplate from end to end, or hold a phrase at one of the places."""
     tokens, layout = lines.tokens, lines.layout
+    boilerplate = load_boilerplate()
+    short = (lines.words <= LONGEST_BOILERPLATE) & (lines.words > 0)
     found = np.zeros(layout.first.size, dtype=np.bool_)
-    match = boilerplate_pattern().fullmatch
-    candidates = np.flatnonzero((lines.words <= LONGEST_BOILERPLATE) & (lines.words > 0))
-    start = tokens.start[layout.first[candidates]].tolist()
-    end = tokens.end[layout.last[candidates]].tolist()
-    found[candidates] = [match(folded, a, b) is not None for a, b in zip(start, end, strict=True)]
+    found[np.searchsorted(tokens.start[layout.first], places, side="right") - 1] = True
+    found &= short
+    for pattern, wanted in ((boilerplate.line, short & ~lines.ended), (boilerplate.sentence, short)):
+        candidates = np.flatnonzero(wanted)
+        candidates = candidates[pattern.may_start(tokens, layout.first[candidates], layout.last[candidates])]
+        start = tokens.start[layout.first[candidates]].tolist()
+        end = tokens.end[layout.last[candidates]].tolist()
+        for number, a, b in zip(candidates.tolist(), start, end, strict=True):
+            found[number] |= pattern.matches(folded, a, b)
     return found
 
 
-def _boilerplate_sentences(folded: str, lines: _Lines, sentences: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Return the tokens of short sentences inside longer lines that are boilerplate."""
+def _boilerplate_sentences(
+    folded: str, lines: _Lines, sentences: NDArray[np.int32], places: list[int]
+) -> NDArray[np.bool_]:
+    """Return the tokens of short sentences that are boilerplate, or hold a phrase at one of the places."""
     tokens = lines.tokens
+    pattern = load_boilerplate().sentence
     first = np.flatnonzero(np.diff(sentences, prepend=-1))
     last = np.append(first[1:], sentences.size) - 1
-    in_line = lines.size[lines.layout.token_line[first]]
-    short = (last - first < LONGEST_BOILERPLATE_SENTENCE) & (last - first + 1 < in_line) & (last > first)
-    first, last = first[short], last[short]
-    match = boilerplate_pattern().fullmatch
-    found = np.zeros(sentences.size, dtype=np.bool_)
-    start, end = tokens.start[first].tolist(), tokens.end[last].tolist()
-    for number, (a, b) in enumerate(zip(start, end, strict=True)):
-        if match(folded, a, b):
-            found[first[number] : last[number] + 1] = True
-    return found
+    short = last - first < LONGEST_BOILERPLATE_SENTENCE
+    matched = np.zeros(first.size, dtype=np.bool_)
+    matched[np.searchsorted(tokens.start[first], places, side="right") - 1] = True
+    matched &= short
+    candidates = np.flatnonzero(short)
+    candidates = candidates[pattern.may_start(tokens, first[candidates], last[candidates])]
+    start, end = tokens.start[first[candidates]].tolist(), tokens.end[last[candidates]].tolist()
+    for number, a, b in zip(candidates.tolist(), start, end, strict=True):
+        matched[number] |= pattern.matches(folded, a, b)
+    return matched[sentences]

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import ftfy
@@ -62,12 +63,34 @@ class Replacement(NamedTuple):
 
 def repair(text: str) -> Repaired:
     """Return the text repaired, in time linear in its length. Text that needs nothing comes back as it is."""
-    if not _TROUBLE_IN_ASCII.search(text) and (text.isascii() or not _TROUBLE.search(text)):
+    if _is_clean(text):
         return Repaired(text, {}, None)
     work = _Work(text)
     for step in _STEPS:
         step(work)
     return Repaired(work.text, work.counts, work.offsets)
+
+
+def _is_clean(text: str) -> bool:
+    """Return whether there is nothing to repair, in a few nanoseconds a character."""
+    if text.isascii():
+        return not text.encode("ascii").translate(None, _CLEAN_ASCII)
+    characters = code_points(text)
+    trouble = _trouble_table().take(characters, mode="clip")
+    if (trouble & _TROUBLE).any() or (trouble[:-1] & _MANGLED_FIRST & (trouble[1:] << 1)).any():
+        return False
+    return not (characters > 0xFFFF).any() or not _ASTRAL_TROUBLE.search(text)
+
+
+@cache
+def _trouble_table() -> NDArray[np.uint8]:
+    """Return for each code point of the Basic Multilingual Plane what it can be a sign of, shape (65536,)."""
+    table = np.zeros(0x10000, dtype=np.uint8)
+    plane = "".join(map(chr, range(0x10000)))
+    signs = ((_TROUBLE, _TROUBLE_RE), (_MANGLED_FIRST, _MANGLED_FIRST_RE), (_MANGLED_SECOND, _MANGLED_SECOND_RE))
+    for bit, pattern in signs:
+        table[[match.start() for match in pattern.finditer(plane)]] |= bit
+    return table
 
 
 class _Work:
@@ -152,15 +175,21 @@ _OTHER_LETTERS = (
     "\u0251\u0261\u0370-\u03ff\u0400-\u058f\u13a0-\u13ff\u1d00-\u1d2f\u2100-\u214f\u24b6-\u24e9\ua730\ua731"
     "\uff10-\uff5a\U0001d400-\U0001d7ff"
 )
-# Two characters outside ASCII side by side are what UTF-8 becomes in a single-byte encoding; quotes and dashes that
-# meet in print are not. "Ã " and "Â " are what is left where a non-breaking space became a plain one.
-_ADJACENT = "[^\x00-\x7f\u2018\u2019\u201c\u201d\u2013\u2014\u2026\u2022\u00a0][^\x00-\x7f\u2019\u201d]"
-_MANGLED = f"{_ADJACENT}|[\u00c2\u00c3][ \u2019\u201d]|\u00e2\u20ac|[\x80-\x9f]|\ufffd"
+# Two characters outside ASCII side by side are what UTF-8 becomes in a single-byte encoding; quotes and dashes
+# that meet in print are not. "Ã " and "Â " are what is left where a non-breaking space became a plain one.
+_MANGLED_START = "[^\x00-\x7f\u2018\u2019\u201c\u201d\u2013\u2014\u2026\u2022\u00a0]"
+_MANGLED_REST = "[^\x00-\x7f]"
+_MANGLED = f"{_MANGLED_START}{_MANGLED_REST}|[\u00c2\u00c3] |[\x80-\x9f]"
 
-_TROUBLE_IN_ASCII = re.compile("[\x00-\x08\x0b-\x1f\x7f&]")
-_TROUBLE = re.compile(
-    f"[\x80-\x9f\u00ad\ufffd{_ZERO_WIDTH_EARLY}{_SPACES}{_NEWLINES}{_LIGATURES}{_ACCENTS}{_OTHER_LETTERS}]|{_MANGLED}"
+_CLEAN_ASCII = bytes(code for code in range(128) if code in (9, 10) or (32 <= code < 127 and code != ord("&")))
+_TROUBLE, _MANGLED_SECOND, _MANGLED_FIRST = np.uint8(1), np.uint8(2), np.uint8(4)
+_TROUBLE_RE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f&\u00ad\u00c2\u00c3\ufffd"
+    f"{_ZERO_WIDTH_EARLY}{_SPACES}{_NEWLINES}{_LIGATURES}{_ACCENTS}{_OTHER_LETTERS}]"
 )
+_MANGLED_FIRST_RE = re.compile(_MANGLED_START)
+_MANGLED_SECOND_RE = re.compile(_MANGLED_REST)
+_ASTRAL_TROUBLE = re.compile("[\U0001d400-\U0001d7ff\U000e0000-\U000e01ef]")
 _ZERO_WIDTH_EARLY_RE = re.compile(f"[{_ZERO_WIDTH_EARLY}{_OVERLAYS}]|(?<=[A-Za-z])\u00ad")
 _ZERO_WIDTH_RE = re.compile(f"[\u00ad{_ZERO_WIDTH_EARLY}{_OVERLAYS}]")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")

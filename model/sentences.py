@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
-from model.characters import fold
 from model.tokens import Shape, TokenClass, Tokens
-from model.wordlists import is_listed, load_word_lists
+from model.wordlists import WordTable, load_word_lists
 
 NARROWEST_WRAP = 45
 WIDEST_WRAP = 132
@@ -44,6 +45,7 @@ class Layout:
         first, last: (L,) int64, the first and the last token of each line.
         line_document: (L,) int32.
         after_blank: (L,) bool, True where a document or an empty line precedes.
+        indentation: (L,) int64, characters before the first token.
         line_paragraph: (L,) int32, paragraphs numbered over the batch.
         token_line, token_paragraph: (T,) int32.
     """
@@ -67,6 +69,7 @@ class Layout:
         self.line_document = (np.searchsorted(token_ptr, self.first, side="right") - 1).astype(np.int32)
         lengths = np.diff(np.append(self.first, count))
         self.token_line = np.repeat(np.arange(self.first.size, dtype=np.int32), lengths)
+        self.indentation = _indentation(newlines, row[self.first], tokens.start[self.first])
         starts_paragraph = ~_goes_on(characters, tokens, self)
         self.line_paragraph = (np.cumsum(starts_paragraph) - 1).astype(np.int32)
         self.token_paragraph = self.line_paragraph[self.token_line]
@@ -97,8 +100,7 @@ def _goes_on(characters: NDArray[np.uint32], tokens: Tokens, layout: Layout) -> 
     wrapped = (kept >= 0.6 * lines)[block] & (width >= NARROWEST_WRAP) & (width <= WIDEST_WRAP)
     # Two lines say nothing about a margin: one that ends its sentence there is a paragraph.
     wrapped &= ~(ended & (lines[block] < 2))
-    indented = _indentation(characters, tokens, layout)
-    new_paragraph = follows & ended & (indented > indented[before])
+    new_paragraph = follows & ended & (layout.indentation > layout.indentation[before])
     return (run_on | (wrapped & full)) & ~new_paragraph
 
 
@@ -111,18 +113,18 @@ def _first_chunk_length(tokens: Tokens, layout: Layout) -> NDArray[np.int64]:
     return length
 
 
-def _indentation(characters: NDArray[np.uint32], tokens: Tokens, layout: Layout) -> NDArray[np.int64]:
-    """Return how many characters stand before the first token of each line."""
-    newlines = np.flatnonzero(characters == ord("\n"))
-    start = tokens.start[layout.first]
-    row = np.searchsorted(newlines, start)
+def _indentation(
+    newlines: NDArray[np.int64], row: NDArray[np.int64], start: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return how many characters stand between the newline before a line and its first token."""
     line_start = np.where(row > 0, newlines[row - 1] + 1, 0)
     indentation: NDArray[np.int64] = start - line_start
     return indentation
 
 
-def _word_list(name: str) -> NDArray[np.uint64]:
-    return load_word_lists("sentence_words.txt")[name]
+@cache
+def _sentence_words() -> WordTable:
+    return WordTable(load_word_lists("sentence_words.txt"))
 
 
 def find_sentences(
@@ -203,19 +205,20 @@ def _is_abbreviation(
 ) -> NDArray[np.bool_]:
     """Return which full stops belong to the word before them and do not end a sentence."""
     before = np.maximum(end - 1, 0)
-    hashes = tokens.hash[before]
-    attached = (first_code[end] == ord(".")) & (tokens.end[end] - tokens.start[end] == 1) & ~spaced[end] & (end > 0)
+    words = _sentence_words()
+    lists = words.lookup(tokens.hash[before])
+    full_stop = (first_code[end] == ord(".")) & (tokens.end[end] - tokens.start[end] == 1)
+    attached = full_stop & ~spaced[end] & (end > 0)
     word = tokens.token_class[before] == TokenClass.WORD
-    starter = is_listed(tokens.hash[start], _word_list("starters"))
+    starter = words.lookup(tokens.hash[start]) & words.bit("starters") > 0
     starter &= tokens.shape[start] & Shape.CAPITAL > 0
-    single = word & (tokens.end[before] - tokens.start[before] == 1)
-    # "U.S." and "J. R. Smith": a lone capital. "I" and the last letter of a plain word group end sentences.
-    dotted = first_code[np.maximum(end - 2, 0)] == ord(".")
-    dotted &= ~spaced[before] & (end > 1)
-    lone = single & (tokens.shape[before] & Shape.CAPITAL > 0) & (fold(first_code[before]) != ord("i"))
-    never_ends = (word & is_listed(hashes, _word_list("titles"))) | (lone & ~dotted & ~starter)
-    may_end = word & (is_listed(hashes, _word_list("abbreviations")) | (single & dotted))
+    # "U.S." and "J. R. Smith": a lone capital, but "so did I." ends a sentence.
+    lone = word & (tokens.end[before] - tokens.start[before] == 1)
+    dotted = (first_code[np.maximum(end - 2, 0)] == ord(".")) & ~spaced[before] & (end > 1)
+    initial = lone & ~dotted & (tokens.shape[before] & Shape.CAPITAL > 0) & (first_code[before] != ord("I"))
+    never_ends = (word & (lists & words.bit("titles") > 0)) | (initial & ~starter)
+    may_end = (word & (lists & words.bit("abbreviations") > 0)) | (lone & dotted)
     # "No. 5" but "He said no. Then": only before a number.
     number = tokens.token_class[start] == TokenClass.NUMBER
-    before_number = number & is_listed(hashes, _word_list("before_numbers"))
+    before_number = number & (lists & words.bit("before_numbers") > 0)
     return attached & (never_ends | (may_end & ~starter) | before_number)

@@ -103,3 +103,70 @@ class Verdict:
         except UnicodeEncodeError:
             return json.dumps(self.to_dict(), ensure_ascii=True, separators=(", ", ": "))
         return line
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Thresholds on the score for texts of `words` words and more: `suspect`, `paraphrased`."""
+
+    words: int
+    suspect: float
+    paraphrased: float
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Where a score becomes a word: bands by length, shortest first, and the shortest text that is judged at all."""
+
+    minimum_words: int
+    bands: tuple[Band, ...]
+
+    @classmethod
+    def from_manifest(cls, entry: dict[str, Any]) -> Thresholds:
+        """Read the `thresholds` of a bundle's manifest."""
+        bands = tuple(
+            Band(int(band["words"]), float(band["suspect"]), float(band["paraphrased"])) for band in entry["bands"]
+        )
+        return cls(int(entry["minimum_words"]), tuple(sorted(bands, key=lambda band: band.words)))
+
+    def word(self, score: float, words: int) -> Literal["paraphrased", "suspect", "clear"]:
+        """Return the verdict for a score of a text of that many words."""
+        fitting = [band for band in self.bands if band.words <= words] or [self.bands[0]]
+        band = fitting[-1]
+        if score >= band.paraphrased:
+            return "paraphrased"
+        return "suspect" if score >= band.suspect else "clear"
+
+
+def decide(
+    *,
+    id: str | None,
+    probabilities: tuple[float, ...],
+    words: int,
+    reason: Reason | None,
+    depth: Depth,
+    evidence: tuple[Evidence, ...] | None,
+    model: ModelInfo,
+    thresholds: Thresholds,
+) -> Verdict:
+    """Turn the probabilities of KINDS into the verdict: the only place where a score becomes a word.
+
+    Probabilities are rounded to four places, the last kind taking up the difference, so that the numbers that are
+    shown sum to one, and the thresholds are compared with the score that is shown.
+    """
+    kinds = _rounded(probabilities)
+    score = round(1.0 - kinds["human"], 4)
+    word: VerdictWord = "abstained" if reason is not None else thresholds.word(score, words)
+    machine: tuple[Kind, ...] = ("spun", "translated", "rewritten")
+    kind = max(machine, key=lambda name: kinds[name]) if word in ("paraphrased", "suspect") else None
+    return Verdict(id, score, word, kind, kinds, reason, words, depth, evidence, model)
+
+
+def _rounded(probabilities: tuple[float, ...]) -> dict[str, float]:
+    """Round to ten-thousandths that sum to exactly one, by largest remainder."""
+    scaled = [probability * 10_000 for probability in probabilities]
+    whole = [int(value) for value in scaled]
+    order = sorted(range(len(scaled)), key=lambda i: (whole[i] - scaled[i], i))
+    for i in order[: 10_000 - sum(whole)]:
+        whole[i] += 1
+    return {name: value / 10_000 for name, value in zip(KINDS, whole, strict=True)}

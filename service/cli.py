@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from service.console import complain
+from service.console import complain, is_bundle_error
 
 COMMANDS = {"score": "service.commands.score:score"}
 """Names of the subcommands and where each lives, in the order in which help lists them."""
@@ -59,9 +59,7 @@ class Commands(click.Group):
             self._fail(ctx, error)
 
     def _fail(self, ctx: click.Context, error: Exception) -> None:
-        from model.bundle import BundleError
-
-        if isinstance(error, BundleError):
+        if is_bundle_error(error):
             complain(str(error))
         elif os.environ.get("UNSPUN_DEBUG"):
             raise error

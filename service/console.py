@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import IO, Any
 
 import click
@@ -28,6 +29,16 @@ def one_line(text: str) -> str:
 def complain(message: str) -> None:
     """Write one line to standard error."""
     click.echo(f"unspun: {one_line(message)}", err=True)
+
+
+def is_bundle_error(error: Exception) -> bool:
+    """Return whether the model is at fault, and the message says what to do.
+
+    Asked of errors of any kind, so it must not import what may be what failed: a bundle's error comes from a
+    module that is there already.
+    """
+    module = sys.modules.get("model.bundle")
+    return module is not None and isinstance(error, module.BundleError)
 
 
 class CommandError(click.ClickException):

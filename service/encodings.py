@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import codecs
 import io
-from typing import Any, BinaryIO, TextIO, cast
+import zlib
+from typing import Any, TextIO, cast
 
 SAMPLE = 1 << 16
 """Bytes from which the encoding is told."""
@@ -47,6 +48,13 @@ CP1252 = [
 ]
 
 
+# What Python calls the encodings that a page may name: not its codecs for other ends, such as rot13.
+LEGACY = ("big5", "cp", "euc", "gb", "iso2022", "iso8859", "koi8", "mac", "shift")
+
+ENOUGH = 40
+"""Bytes that are not ASCII from which an encoding can be guessed at all."""
+
+
 class NotTextError(ValueError):
     """The bytes are no text; the message says what they are."""
 
@@ -69,7 +77,7 @@ def detect_encoding(sample: bytes) -> str:
     if _count(sample, CONTROLS) > 0.1 * len(sample):
         raise NotTextError("binary, not text")
     high = _count(sample, HIGH)
-    if high > 0.15 * len(sample) and _broken_utf8(sample) > 0.05 * high:
+    if high >= ENOUGH and high > 0.15 * len(sample) and _broken_utf8(sample) > 0.05 * high:
         return _guess(sample)
     return "utf-8"
 
@@ -81,43 +89,62 @@ def decode(data: bytes, declared: str | None = None) -> str:
     not UTF-8. Raises NotTextError for a binary.
     """
     encoding = detect_encoding(data[:SAMPLE])
-    if encoding.startswith("utf-"):
-        if encoding == "utf-8" and b"\0" in data:
-            raise NotTextError("binary, not text")
+    wide = encoding.startswith(("utf-16", "utf-32"))
+    if b"\0" in data and not wide:
+        raise NotTextError("binary, not text")
+    if declared is not None and not wide and _is_legacy(declared):
         try:
-            return data.decode(encoding)
+            return data.decode("utf-8")
         except UnicodeDecodeError:
-            pass
-    if declared is not None and _is_legacy(declared):
-        return data.decode(declared, "replace")
+            return data.decode(declared, "replace")
     return data.decode(encoding, _errors(encoding))
 
 
-def open_text(stream: BinaryIO, newline: str | None = None) -> TextIO:
+def open_text(stream: io.BufferedIOBase, newline: str | None = None) -> TextIO:
     """Return a text stream over a binary one, its encoding told from what it begins with.
 
-    `newline` is as for `open`. Raises NotTextError for a binary.
+    `newline` is as for `open`. Raises NotTextError for a binary, and what reading raises.
     """
-    sample = stream.read(SAMPLE)
+    sample, whole = peek(stream)
     encoding = detect_encoding(sample)
-    return io.TextIOWrapper(put_back(sample, stream), encoding, _errors(encoding), newline=newline)
+    return io.TextIOWrapper(whole, encoding, _errors(encoding), newline=newline)
 
 
-def put_back(sample: bytes, stream: BinaryIO) -> io.BufferedReader:
-    """Return a stream that gives the bytes already read from it once more, then the rest."""
-    return io.BufferedReader(_Prefixed(sample, stream), SAMPLE)
+def peek(stream: io.BufferedIOBase) -> tuple[bytes, io.BufferedReader]:
+    """Return what a stream begins with, up to SAMPLE bytes, and a stream that still has all of it.
+
+    Never raises: where reading breaks off, reading the second stream does, after what came before.
+    """
+    peeked = _Peeked(stream)
+    return peeked.sample, io.BufferedReader(peeked, SAMPLE)
 
 
-class _Prefixed(io.RawIOBase):
-    def __init__(self, prefix: bytes, rest: BinaryIO) -> None:
-        self._prefix = io.BytesIO(prefix)
-        self._rest = rest
+class _Peeked(io.RawIOBase):
+    def __init__(self, stream: io.BufferedIOBase) -> None:
+        self.sample = b""
+        self._stream = stream
+        self._given = 0
+        self._ended = False
+        self._error: Exception | None = None
+        try:
+            while len(self.sample) < SAMPLE and not self._ended:
+                # Not read: it would lose what came before a break.
+                part = stream.read1(SAMPLE - len(self.sample))
+                self.sample += part
+                self._ended = not part  # not asked again: at a terminal, the answer would be waited for
+        except (OSError, EOFError, zlib.error) as error:
+            self._error = error
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        part = self._prefix.read(len(buffer)) or self._rest.read(len(buffer))
+        part = self.sample[self._given : self._given + len(buffer)]
+        self._given += len(part)
+        if not part and self._error is not None:
+            raise self._error
+        if not part and not self._ended:
+            part = self._stream.read1(len(buffer))
         buffer[: len(part)] = part
         return len(part)
 
@@ -149,13 +176,12 @@ def _guess(sample: bytes) -> str:
 
 
 def _is_legacy(name: str) -> bool:
-    """Return whether Python knows the encoding, and it is none that we read better without being told."""
+    """Return whether this is an encoding of old web pages; pages that say Latin-1 mean Windows-1252."""
     try:
         codec = codecs.lookup(name)
-        codec.decode(b"")
-    except (LookupError, ValueError, TypeError):
+    except LookupError:
         return False
-    return codec._is_text_encoding and codec.name not in ("utf-8", "ascii", "iso8859-1", "cp1252")
+    return codec.name.startswith(LEGACY) and codec.name not in ("iso8859-1", "cp1252")
 
 
 def _errors(encoding: str) -> str:

@@ -18,9 +18,9 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TextIO, cast
+from typing import Any, Literal, TextIO
 
-from service.encodings import SAMPLE, NotTextError, decode, open_text, put_back
+from service.encodings import SAMPLE, NotTextError, decode, open_text, peek
 from service.html import declared_encoding, extract_article
 
 Format = Literal["txt", "html", "jsonl", "csv"]
@@ -85,7 +85,7 @@ class Reader:
         self,
         paths: Sequence[str],
         *,
-        stdin: BinaryIO | None = None,
+        stdin: io.BufferedIOBase | None = None,
         stdin_format: Format | None = None,
         exclude: Path | None = None,
     ) -> None:
@@ -144,9 +144,9 @@ class Reader:
         try:
             with Path(path).open("rb", buffering=0) as raw:
                 self._current = raw
-                stream: BinaryIO = io.BufferedReader(raw, SAMPLE)
+                stream: io.BufferedIOBase = io.BufferedReader(raw, SAMPLE)
                 if path.lower().endswith(".gz"):
-                    stream = cast(BinaryIO, gzip.GzipFile(fileobj=stream))
+                    stream = gzip.GzipFile(fileobj=stream)
                 yield from read_stream(stream, path, format_of(path) or "txt")
                 self._read += _position(raw)
         except OSError as error:
@@ -158,13 +158,9 @@ class Reader:
         if self._stdin is None:
             yield Failure(STDIN, "standard input is closed")
             return
-        try:
-            sample = self._stdin.read(SAMPLE)
-        except OSError as error:
-            yield Failure(STDIN, _reason(error))
-            return
+        sample, stream = peek(self._stdin)
         kind = self._stdin_format or ("jsonl" if _looks_like_json_lines(sample) else "txt")
-        yield from read_stream(put_back(sample, self._stdin), STDIN, kind)
+        yield from read_stream(stream, STDIN, kind)
 
     def _is_excluded(self, file: str) -> bool:
         exclude = self._exclude
@@ -177,7 +173,7 @@ def format_of(path: str) -> Format | None:
     return SUFFIXES.get(Path(path.lower().removesuffix(".gz")).suffix)
 
 
-def read_stream(stream: BinaryIO, name: str, kind: Format) -> Iterator[Record | Failure]:
+def read_stream(stream: io.BufferedIOBase, name: str, kind: Format) -> Iterator[Record | Failure]:
     """Yield the documents of one stream of bytes; `name` is what ids and messages call it."""
     place = _Place(name)
     try:
@@ -245,7 +241,7 @@ class _Lines:
         return line
 
 
-def _whole(stream: BinaryIO, name: str, kind: Format) -> Record | Failure:
+def _whole(stream: io.BufferedIOBase, name: str, kind: Format) -> Record | Failure:
     data = stream.read(LONGEST + 1)
     if len(data) > LONGEST:
         return Failure(name, f"longer than {LONGEST:,} bytes: not one document")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from model.verdict import Verdict
+from service.console import is_bundle_error
 from service.readers import Failure, Record
 
 BATCH_DOCUMENTS = 64
@@ -112,9 +113,7 @@ def _score_batch(
         )
         outcomes = [Scored(record, verdict) for record, verdict in zip(batch, verdicts, strict=True)]
     except Exception as error:
-        from model.bundle import BundleError
-
-        if isinstance(error, BundleError):  # wrong for every document alike
+        if is_bundle_error(error):  # wrong for every document alike
             raise
         if len(batch) == 1:
             yield Failure(batch[0].where, _explain(batch[0], error))

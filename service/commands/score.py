@@ -8,11 +8,11 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
-from service.console import complain, printable
+from service.console import CommandError, complain, printable
 
 # All else is imported by those who need it: help and usage errors should not wait for it.
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ def score(
     form = form or _format_for(file)
     with _open(file, paths, form) as sink:
         scorer = (load or load_detector)(None if bundle is None else Path(bundle))
+        _check_depth(scorer, depth)
         reader = Reader(paths, stdin=_standard_input(), stdin_format=input_format, exclude=file)
         records = _warn_of_same_ids(reader)
         outcomes = score_records(scorer, records, depth=depth, evidence=not no_evidence)
@@ -132,6 +133,14 @@ def load_detector(bundle: Path | None) -> Scorer:
     from model.detector import Detector
 
     return Detector.load(bundle)
+
+
+def _check_depth(scorer: Scorer, depth: str) -> None:
+    """Ask the model for nothing, so that a depth it does not have is told once and not for every document."""
+    try:
+        scorer.score_many([], depth=depth)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
 
 
 def _write(
@@ -220,8 +229,8 @@ def _renderer(form: str, show: int, file: Path | None) -> Renderer:
     return Table(Console() if file is None else plain, show=show)
 
 
-def _standard_input() -> BinaryIO | None:
-    return None if sys.stdin is None else sys.stdin.buffer
+def _standard_input() -> io.BufferedIOBase | None:
+    return None if sys.stdin is None else cast("io.BufferedIOBase", sys.stdin.buffer)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:

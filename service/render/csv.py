@@ -43,7 +43,7 @@ def summarise(evidence: Sequence[Evidence]) -> str:
     """Return the heaviest evidence as "found -> suggestion; ...", each pair once, heaviest first."""
     ordered = sorted(evidence, key=lambda item: (-item.weight, item.start))
     phrases = dict.fromkeys(
-        " ".join(item.text.split()) + (f" -> {item.suggestion}" if item.suggestion is not None else "")
+        " ".join((item.text if item.suggestion is None else f"{item.text} -> {item.suggestion}").split())
         for item in ordered
     )
     return "; ".join(list(phrases)[:PHRASES])
@@ -51,5 +51,6 @@ def summarise(evidence: Sequence[Evidence]) -> str:
 
 def _row(cells: Sequence[object]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
+    # What the writer quotes are the characters of its line end: with "\n" it would leave a "\r" bare.
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue().removesuffix("\r\n") + "\n"

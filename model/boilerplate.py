@@ -1,0 +1,92 @@
+"""The phrases of web pages in boilerplate.txt, compiled: one regular expression for lines, one for sentences."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.tokens import TokenClass, Tokens, hash_tokens
+from model.wordlists import WordTable
+
+LONGEST_MATCH = 500
+"""Characters of a line or a sentence that can be boilerplate."""
+
+_LEADING_SIGNS = 2
+"""Signs before the first word that are looked past: a bullet, an opening bracket."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Phrases:
+    """Phrases that are matched against whole lines or sentences.
+
+    Attributes:
+        pattern: matches the whole of a folded line or sentence.
+        first_words: the words that phrases start with; most text is ruled out by these alone.
+        first_number: whether some phrase starts with a number.
+    """
+
+    pattern: re.Pattern[str]
+    first_words: WordTable
+    first_number: bool
+
+    def may_start(
+        self, tokens: Tokens, first: NDArray[np.int64], last: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Return which spans of tokens, from `first` up to and including `last`, start as some phrase does."""
+        word = first.copy()
+        for _ in range(_LEADING_SIGNS):
+            word += (tokens.token_class[word] == TokenClass.PUNCTUATION) & (word < last)
+        fits = self.first_words.contains(tokens.hash[word])
+        if self.first_number:
+            fits |= tokens.token_class[word] == TokenClass.NUMBER
+        return fits & (tokens.end[last] - tokens.start[first] <= LONGEST_MATCH)
+
+    def matches(self, folded: str, start: int, end: int) -> bool:
+        """Return whether the phrase is all there is between the two offsets."""
+        return self.pattern.fullmatch(folded, start, end) is not None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Boilerplate:
+    """The sections of boilerplate.txt."""
+
+    anywhere: tuple[str, ...]
+    sentence: Phrases
+    line: Phrases
+
+
+@cache
+def load_boilerplate() -> Boilerplate:
+    """Return the phrases that ship with the package."""
+    sections: dict[str, list[str]] = {}
+    section: list[str] = []
+    for line in resources.files("model").joinpath("boilerplate.txt").read_text(encoding="utf-8").splitlines():
+        content = line.strip()
+        if content.startswith("["):
+            section = sections.setdefault(content.strip("[]"), [])
+        elif content and not content.startswith("#"):
+            section.append(content)
+    return Boilerplate(
+        anywhere=tuple(sections["anywhere"]),
+        sentence=_compile(sections["sentence"]),
+        line=_compile(sections["line"]),
+    )
+
+
+def _compile(phrases: list[str]) -> Phrases:
+    """Return the phrases, each `first words | rest`, as one pattern."""
+    first_words: set[str] = set()
+    alternatives = []
+    for phrase in phrases:
+        words, rest = phrase.split("|", 1)
+        first_words.update(words.split())
+        starts = "|".join(r"\d+" if word == "0" else re.escape(word) for word in words.split())
+        alternatives.append(rf"(?:{starts})\b ?(?:{rest.strip()})")
+    pattern = re.compile(r"\W{0,4}(?:" + "|".join(alternatives) + r")\W*")
+    words_only = sorted(first_words - {"0"})
+    return Phrases(pattern, WordTable({"first": hash_tokens(words_only)}), "0" in first_words)

@@ -1,0 +1,205 @@
+"""A model on disk: a folder with a manifest, arrays that are memory-mapped, word lists and the classifier.
+
+Nothing is deserialised before the manifest's format, the library versions and the sha256 of every file are found right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+
+from model.fast import FastClassifier
+from model.features import Tables
+from model.ngrams import LanguageModel, NgramTable
+from model.signals.known_phrases import Phrases
+from model.signals.substitutions import Alternatives
+from model.tagger import Tagger, TaggerInputs, WordVectors
+from model.verdict import ModelInfo
+from model.vocabulary import Vocabulary
+
+FORMAT = 1
+"""Version of the bundle's layout; another one is refused."""
+LIBRARIES = ("scikit-learn", "numpy", "joblib")
+"""Libraries whose versions a bundle records. The classifier is scikit-learn's and needs its minor version."""
+MANIFEST = "manifest.json"
+CLASSIFIER = "classifier.joblib"
+WORDS = "words.txt"
+ORIGINALS = "originals.txt"
+DEFAULT = Path(__file__).with_name("default")
+
+
+class BundleError(Exception):
+    """A bundle cannot be used; the message says which, why and what to do, in one line."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bundle:
+    """A loaded model. `manifest` is the content of manifest.json; see `training.card` for its reading as a card."""
+
+    info: ModelInfo
+    manifest: dict[str, Any]
+    tables: Tables
+    tagger: Tagger
+    classifier: FastClassifier
+
+
+def load(path: str | Path | None = None) -> Bundle:
+    """Load a bundle, by default the one that ships; raises BundleError where it cannot be used."""
+    folder = Path(path) if path is not None else DEFAULT
+    manifest, digest = _read_manifest(folder)
+    _check_versions(folder, manifest)
+    _check_files(folder, manifest)
+    try:
+        return _assemble(folder, manifest, digest)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, EOFError) as error:
+        raise BundleError(
+            f"{folder}: the model cannot be read ({type(error).__name__}: {error}); train it again with `unspun train`"
+        ) from error
+
+
+def _read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
+    file = folder / MANIFEST
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"{folder}: no model bundle here ({MANIFEST}: {error.strerror}); "
+            "give the folder that `unspun train --output` wrote"
+        ) from error
+    try:
+        manifest = json.loads(data)
+    except ValueError as error:
+        raise BundleError(f"{file}: not JSON ({error}); restore the bundle or train it again") from error
+    if not isinstance(manifest, dict):
+        raise BundleError(f"{file}: not a manifest; restore the bundle or train it again")
+    return manifest, hashlib.sha256(data).hexdigest()
+
+
+def _check_versions(folder: Path, manifest: dict[str, Any]) -> None:
+    found = manifest.get("format")
+    if found != FORMAT:
+        newer = isinstance(found, int) and found > FORMAT
+        advice = "update unspun" if newer else "train the model again with `unspun train`"
+        raise BundleError(f"{folder}: bundle format {found!r}, this unspun reads {FORMAT}; {advice}")
+    trained = str(manifest.get("libraries", {}).get("scikit-learn", "unknown"))
+    installed = version("scikit-learn")
+    if trained.split(".")[:2] != installed.split(".")[:2]:
+        raise BundleError(
+            f"{folder}: trained with scikit-learn {trained}, installed is {installed}; "
+            f"`pip install scikit-learn=={trained}` or train the model again with `unspun train`"
+        )
+
+
+def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
+    """Compare every file with its sha256 in the manifest."""
+    files = manifest.get("files")
+    if not isinstance(files, dict) or CLASSIFIER not in files:
+        raise BundleError(f"{folder}: the manifest lists no files; restore the bundle or train it again")
+    for name, expected in files.items():
+        if Path(name).name != name:
+            raise BundleError(f"{folder}: the manifest names a file outside the bundle: {name!r}")
+        try:
+            with (folder / name).open("rb") as handle:
+                found = hashlib.file_digest(handle, "sha256").hexdigest()
+        except OSError as error:
+            raise BundleError(
+                f"{folder / name}: {error.strerror}; the bundle is incomplete, restore it or train it again"
+            ) from error
+        if found != expected:
+            raise BundleError(
+                f"{folder / name}: its content is not what the manifest says (sha256 {found[:12]}..., expected "
+                f"{str(expected)[:12]}...); restore the bundle or train it again"
+            )
+
+
+def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
+    def array(name: str) -> NDArray[Any]:
+        return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
+
+    language = LanguageModel(
+        unigram=array("unigram"),
+        backoff=array("backoff"),
+        table=NgramTable(array("ngram_slots"), array("ngram_levels"), int(manifest["ngram_probes"])),
+    )
+    words = tuple((folder / WORDS).read_text("utf-8").split("\n"))
+    tables = Tables(
+        vocabulary=Vocabulary(words, language.unigram),
+        language=language,
+        alternatives=Alternatives(array("alternatives"), array("alternatives_prior")),
+        vectors=WordVectors(array("vectors"), array("vectors_scale")),
+        phrases=Phrases(
+            keys=array("phrase_keys"),
+            lengths=array("phrase_lengths"),
+            weights=array("phrase_weights"),
+            in_context=array("phrase_in_context"),
+            ends=array("phrase_ends"),
+            originals=tuple((folder / ORIGINALS).read_text("utf-8").split("\n")),
+        ),
+    )
+    layers = range(int(manifest["tagger_layers"]))
+    tagger = Tagger(
+        inputs=TaggerInputs(tables.vectors),
+        weights=tuple(array(f"tagger_weights_{i}").astype(np.float32) for i in layers),
+        biases=tuple(array(f"tagger_biases_{i}").astype(np.float32) for i in layers),
+        centre=array("tagger_centre"),
+        spread=array("tagger_spread"),
+    )
+    classifier = joblib.load(folder / CLASSIFIER)
+    info = ModelInfo(str(manifest["name"]), str(manifest["version"]), digest)
+    return Bundle(info, manifest, tables, tagger, classifier)
+
+
+def save(
+    folder: Path, manifest: dict[str, Any], tables: Tables, tagger: Tagger, classifier: FastClassifier
+) -> None:
+    """Write a bundle. The manifest is completed by format, library versions and the sha256 of every file.
+
+    The manifest is written last: a folder without one is no bundle, so a half-written one is never loaded.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).unlink(missing_ok=True)
+    language, phrases = tables.language, tables.phrases
+    arrays: dict[str, NDArray[Any]] = {
+        "unigram": language.unigram,
+        "backoff": language.backoff,
+        "ngram_slots": language.table.slots,
+        "ngram_levels": language.table.levels,
+        "alternatives": tables.alternatives.ids,
+        "alternatives_prior": tables.alternatives.log_prior,
+        "vectors": tables.vectors.values,
+        "vectors_scale": tables.vectors.scale,
+        "phrase_keys": phrases.keys,
+        "phrase_lengths": phrases.lengths,
+        "phrase_weights": phrases.weights,
+        "phrase_in_context": phrases.in_context,
+        "phrase_ends": phrases.ends,
+        "tagger_centre": tagger.centre,
+        "tagger_spread": tagger.spread,
+    }
+    for i, (weights, biases) in enumerate(zip(tagger.weights, tagger.biases, strict=True)):
+        arrays[f"tagger_weights_{i}"] = weights.astype(np.float16)
+        arrays[f"tagger_biases_{i}"] = biases.astype(np.float32)
+    for name, values in arrays.items():
+        np.save(folder / f"{name}.npy", np.ascontiguousarray(values), allow_pickle=False)
+    (folder / WORDS).write_text("\n".join(tables.vocabulary.words), "utf-8")
+    (folder / ORIGINALS).write_text("\n".join(phrases.originals), "utf-8")
+    joblib.dump(classifier, folder / CLASSIFIER, compress=("zlib", 9))
+    names = [*(f"{name}.npy" for name in arrays), WORDS, ORIGINALS, CLASSIFIER]
+    complete = {
+        **manifest,
+        "format": FORMAT,
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "ngram_probes": language.table.probes,
+        "tagger_layers": len(tagger.weights),
+        "files": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in sorted(names)},
+    }
+    text = json.dumps(complete, indent=1, ensure_ascii=False, sort_keys=True)
+    (folder / MANIFEST).write_text(f"{text}\n", "utf-8")

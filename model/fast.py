@@ -1,0 +1,90 @@
+"""The fast tier: document numbers to calibrated probabilities of the four kinds.
+
+One gradient-boosted classifier a kind of machine tells that kind from human text, each on the signals that carry over to
+tools it never saw; a multinomial logistic regression on their log odds, fitted on held-out answers, calibrates and
+weighs them against each other, by length.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.signals.base import Floats
+
+MACHINE_KINDS = ("spun", "translated", "rewritten")
+_EDGE = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """Tells one kind of machine from human text: an estimator over some columns of the document numbers."""
+
+    columns: NDArray[np.int64]
+    estimators: tuple[Any, ...]
+
+    def log_odds(self, features: Floats) -> NDArray[np.float64]:
+        """Return the log odds (D,) of the kind against human text: the mean over the estimators."""
+        chosen = features[:, self.columns]
+        answers = [estimator.predict_proba(chosen)[:, 1] for estimator in self.estimators]
+        mean = np.mean([_logit(answer) for answer in answers], axis=0)
+        return np.asarray(mean, dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class FastClassifier:
+    """The heads in the order of MACHINE_KINDS, and the calibration of their answers to probabilities.
+
+    `length_column` is the place of log(1 + words) among the document numbers.
+    """
+
+    heads: tuple[Head, ...]
+    calibration: Calibration
+    length_column: int
+
+    def log_odds(self, features: Floats) -> NDArray[np.float64]:
+        """Return the heads' log odds, shape (D, 3)."""
+        return np.stack([head.log_odds(features) for head in self.heads], axis=1)
+
+    def probabilities(self, features: Floats) -> NDArray[np.float64]:
+        """Return the calibrated probabilities of model.verdict.KINDS, shape (D, 4), rows summing to one."""
+        if not len(features):
+            return np.zeros((0, 4))
+        return self.calibration.probabilities(self.log_odds(features), features[:, self.length_column])
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """A multinomial logistic regression over the heads' log odds and length, as plain arrays.
+
+    `weights` (4, B) and `bias` (4,), for the B numbers of `calibration_inputs`.
+    """
+
+    weights: NDArray[np.float64]
+    bias: NDArray[np.float64]
+
+    def probabilities(
+        self, log_odds: NDArray[np.float64], length: NDArray[np.floating]
+    ) -> NDArray[np.float64]:
+        """Return probabilities (D, 4) from log odds (D, 3) and log(1 + words) (D,)."""
+        logits = calibration_inputs(log_odds, length) @ self.weights.T + self.bias
+        logits -= logits.max(axis=1, keepdims=True)
+        exponentials = np.exp(logits)
+        answer: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
+        return answer
+
+
+def calibration_inputs(
+    log_odds: NDArray[np.float64], length: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Return what the calibration reads, (D, 7): the log odds, the length, and each log odds times the length."""
+    centred = np.asarray(length, dtype=np.float64)[:, None] - 5.0  # about 150 words
+    return np.concatenate([log_odds, centred, log_odds * centred], axis=1)
+
+
+def _logit(probability: NDArray[np.floating]) -> NDArray[np.float64]:
+    clipped = np.clip(np.asarray(probability, dtype=np.float64), _EDGE, 1 - _EDGE)
+    return np.log(clipped / (1 - clipped))

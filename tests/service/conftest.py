@@ -1,0 +1,34 @@
+"""The command line with a detector that needs no model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from service.cli import cli
+from tests.service.fake_detector import load_fake
+from tests.service.support import Run
+
+
+@pytest.fixture
+def unspun() -> Callable[..., Run]:
+    """Run `unspun` on some arguments, in this process, standard output not a terminal."""
+
+    def run(*arguments: str | Path, stdin: bytes = b"", load: Any = load_fake) -> Run:
+        result = CliRunner().invoke(
+            cli, [str(argument) for argument in arguments], input=stdin, obj=load, prog_name="unspun"
+        )
+        return Run(result.exit_code, result.stdout, result.stderr.splitlines())
+
+    return run
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty folder that is the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,392 @@
+"""`unspun` as a person meets it, with a detector that needs no model."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import service.render.jsonl
+from service.cli import COMMANDS
+from tests.service.fake_detector import FakeDetector
+from tests.service.support import CLEAR, SPUN, SUSPECT, Run
+
+Unspun = Callable[..., Run]
+
+ROOT = Path(__file__).parents[2]
+COMMAND = [sys.executable, "-m", "tests.service.fake_detector"]
+"""The command in a process of its own."""
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+
+
+def process(*arguments: str, stdout: Any = subprocess.PIPE) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([*COMMAND, *arguments], env=ENVIRONMENT, stdout=stdout, stderr=subprocess.PIPE)
+
+
+@pytest.fixture
+def articles(here: Path) -> Path:
+    """Return the current folder, with three articles in it."""
+    (here / "in").mkdir()
+    for name, text in (("a.txt", SPUN), ("b.txt", SUSPECT), ("c.txt", CLEAR)):
+        (here / "in" / name).write_text(text)
+    return here
+
+
+def test_verdicts_are_the_bytes_that_python_gives(unspun: Unspun, articles: Path) -> None:
+    run = unspun("score", "in")
+    assert run.status == 0
+    assert run.out.splitlines() == [
+        FakeDetector().score(text, id=id).to_json()
+        for id, text in (("in/a.txt", SPUN), ("in/b.txt", SUSPECT), ("in/c.txt", CLEAR))
+    ]
+
+
+def test_output_is_in_the_order_of_input(unspun: Unspun, articles: Path) -> None:
+    run = unspun("score", "in/c.txt", "in", "-", "in/b.txt", stdin=CLEAR.encode())
+    assert run.ids == ["in/c.txt", "in/a.txt", "in/b.txt", "in/c.txt", "-", "in/b.txt"]
+
+
+def test_no_evidence_leaves_it_out(unspun: Unspun, articles: Path) -> None:
+    assert all("evidence" not in verdict for verdict in unspun("score", "in", "--no-evidence").verdicts)
+
+
+def test_depth_and_model_reach_the_detector(unspun: Unspun, articles: Path) -> None:
+    asked: list[Any] = []
+
+    class Asked(FakeDetector):
+        def score_many(self, texts: Any, **options: Any) -> Any:
+            asked.append(options["depth"])
+            return super().score_many(texts, **options)
+
+    def load(bundle: Path | None) -> Asked:
+        asked.append(bundle)
+        return Asked()
+
+    unspun("score", "in", "--depth", "deep", "--model", "my/bundle", load=load)
+    assert asked[0] == Path("my/bundle")
+    assert set(asked[1:]) == {"deep"}
+
+
+def test_a_depth_that_the_model_does_not_have_is_one_line(unspun: Unspun, articles: Path) -> None:
+    class Shallow(FakeDetector):
+        def score_many(self, texts: Any, **options: Any) -> Any:
+            if options["depth"] == "deep":
+                raise ValueError("this model has no deep tier; use depth 'auto' or 'fast'")
+            return super().score_many(texts, **options)
+
+    run = unspun("score", "in", "--depth", "deep", load=lambda bundle: Shallow())
+    assert (run.status, run.out) == (1, "")
+    assert run.errors == ["unspun: this model has no deep tier; use depth 'auto' or 'fast'"]
+
+
+def test_a_table_where_asked_for_has_no_escapes(unspun: Unspun, articles: Path) -> None:
+    run = unspun("score", "in", "--format", "table")
+    assert "\x1b" not in run.out
+    assert "[imaginative and prescient → vision]" in run.out
+
+
+def test_csv_where_asked_for(unspun: Unspun, articles: Path) -> None:
+    rows = list(csv.DictReader(io.StringIO(unspun("score", "in", "--format", "csv").out)))
+    assert [row["verdict"] for row in rows] == ["paraphrased", "suspect", "clear"]
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("out.jsonl", '{"id"'), ("out.csv", "id,verdict"), ("out.txt", '{"id"'), ("out.CSV.gz", "id,verdict")],
+)
+def test_the_name_of_the_output_tells_its_format(
+    name: str, begins: str, unspun: Unspun, articles: Path
+) -> None:
+    run = unspun("score", "in", "--output", name)
+    assert (run.status, run.out) == (0, "")
+    data = Path(name).read_bytes()
+    text = (gzip.decompress(data) if name.endswith(".gz") else data).decode()
+    assert text.startswith(begins)
+    assert not Path(f"{name}.part").exists()
+
+
+def test_the_same_verdicts_are_the_same_packed_bytes(unspun: Unspun, articles: Path) -> None:
+    for name in ("one.jsonl.gz", "two.jsonl.gz"):
+        unspun("score", "in", "--output", name)
+    assert Path("one.jsonl.gz").read_bytes() == Path("two.jsonl.gz").read_bytes()
+
+
+def test_output_within_the_folder_that_is_read_is_no_input(unspun: Unspun, articles: Path) -> None:
+    for _ in range(2):
+        run = unspun("score", "in", "--output", "in/out.jsonl")
+        assert run.status == 0
+    assert len(Path("in/out.jsonl").read_text().splitlines()) == 3
+
+
+def test_a_link_as_output_stays_a_link(unspun: Unspun, articles: Path) -> None:
+    Path("link.jsonl").symlink_to("real.jsonl")
+    unspun("score", "in", "--output", "link.jsonl")
+    assert Path("link.jsonl").is_symlink()
+    assert len(Path("real.jsonl").read_text().splitlines()) == 3
+
+
+def test_output_may_be_a_device(unspun: Unspun, articles: Path) -> None:
+    assert unspun("score", "in", "--output", "/dev/null").status == 0
+    assert not Path("/dev/null").is_file()
+
+
+@pytest.mark.parametrize("output", ["missing/out.jsonl", "in", "in/a.txt"])
+def test_output_that_cannot_be_is_told_before_anything_is_read(
+    output: str, unspun: Unspun, articles: Path
+) -> None:
+    def load(bundle: Path | None) -> FakeDetector:
+        raise AssertionError("loaded")
+
+    run = unspun("score", "in/a.txt", "--output", output, load=load)
+    assert run.status == 2
+    assert "--output" in run.errors[-1]
+    assert Path("in/a.txt").read_text() == SPUN
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--format", "html", "in"], ["--nonsense", "in"], ["--show", "-1", "in"]]
+)
+def test_wrong_usage_is_status_2(arguments: list[str], unspun: Unspun, articles: Path) -> None:
+    assert unspun("score", *arguments).status == 2
+
+
+def test_an_unknown_command_is_status_2(unspun: Unspun) -> None:
+    assert unspun("scare").status == 2
+
+
+def test_bad_input_costs_nobody_else_their_verdict(unspun: Unspun, articles: Path) -> None:
+    Path("in/bad.jsonl").write_text(
+        f'{{"text": "{CLEAR}"}}\n{{"text": \n{{"id": "x"}}\n{{"text": "{SPUN}"}}\n'
+    )
+    Path("in/bad.png.txt").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
+    Path("in/empty.txt").touch()
+    Path("in/latin.txt").write_bytes("Le café de la gare était fermé.".encode("latin-1"))
+    Path("in/loop").symlink_to(".", target_is_directory=True)
+    Path("in/ten.txt").write_text("ten words " * 5)
+    Path("in/wide.txt").write_bytes(CLEAR.encode("utf-16"))
+    run = unspun("score", "in", "missing.txt")
+    assert run.status == 3
+    assert run.ids == [
+        *("in/a.txt", "in/b.txt", "in/bad.jsonl#1", "in/bad.jsonl#4", "in/c.txt"),
+        *("in/empty.txt", "in/latin.txt", "in/ten.txt", "in/wide.txt"),
+    ]
+    assert run.errors[:-1] == [
+        "unspun: in/bad.jsonl:2: not valid JSON (Expecting value, column 11)",
+        'unspun: in/bad.jsonl:3: no "text"',
+        "unspun: in/bad.png.txt: binary (PNG), not text",
+        "unspun: missing.txt: no such file or directory",
+    ]
+
+
+def test_an_empty_file_is_abstained_on(unspun: Unspun, here: Path) -> None:
+    Path("empty.txt").write_text(" \n\t\n")
+    run = unspun("score", "empty.txt")
+    assert (run.status, run.verdicts[0]["verdict"], run.verdicts[0]["reason"]) == (
+        0,
+        "abstained",
+        "too_short",
+    )
+
+
+def test_a_bug_in_the_engine_is_a_line_and_the_rest_is_scored(unspun: Unspun, articles: Path) -> None:
+    Path("in/aa.txt").write_text("raise-error")
+    run = unspun("score", "in")
+    assert run.status == 3
+    assert run.ids == ["in/a.txt", "in/b.txt", "in/c.txt"]
+    assert run.errors[0] == (
+        "unspun: in/aa.txt: could not be scored: ZeroDivisionError: division by zero second line;"
+        " please report this"
+    )
+
+
+def test_an_unexpected_error_is_one_line(
+    unspun: Unspun, articles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> str:
+        raise ValueError("broken\nrenderer")
+
+    monkeypatch.setattr(service.render.jsonl.JsonLines, "document", broken)
+    run = unspun("score", "in")
+    assert run.status == 1
+    assert run.errors == ["unspun: unexpected ValueError: broken renderer; please report this"]
+
+
+@pytest.mark.parametrize("when", ["loading", "scoring"])
+def test_a_bundle_that_does_not_load_is_a_line_and_status_1(
+    when: str, unspun: Unspun, articles: Path
+) -> None:
+    from model.bundle import BundleError
+
+    class Broken(FakeDetector):
+        def score_many(self, texts: Any, **options: Any) -> Any:
+            raise BundleError("no deep tier in this bundle:\nuse --depth fast")
+
+    def load(bundle: Path | None) -> FakeDetector:
+        if when == "loading":
+            raise BundleError("no deep tier in this bundle:\nuse --depth fast")
+        return Broken()
+
+    run = unspun("score", "in", load=load)
+    assert run.status == 1
+    assert run.errors == ["unspun: no deep tier in this bundle: use --depth fast"]
+
+
+def test_the_same_id_twice_is_a_warning(unspun: Unspun) -> None:
+    lines = "".join(json.dumps({"id": id, "text": CLEAR}) + "\n" for id in ("a", "b", "a", "b", "a"))
+    run = unspun("score", "-", stdin=lines.encode())
+    assert run.status == 0
+    assert run.ids == ["a", "b", "a", "b", "a"]
+    warnings = [line for line in run.errors if "warning" in line]
+    assert warnings == ["unspun: -:3: warning: the id a was there before; all are scored, in order"]
+
+
+def test_a_summary_ends_the_run(unspun: Unspun, articles: Path) -> None:
+    Path("in/pic.png").touch()
+    run = unspun("score", "in", "missing")
+    assert re.fullmatch(
+        r"unspun: 3 documents scored \(1 paraphrased, 1 suspect, 1 clear\); 1 failure;"
+        r" 1 file of other types passed over; [\d,]+ words/s",
+        run.errors[-1],
+    )
+
+
+def test_quiet_says_only_what_went_wrong(unspun: Unspun, articles: Path) -> None:
+    assert unspun("score", "in", "missing", "--quiet").errors == [
+        "unspun: missing: no such file or directory"
+    ]
+
+
+def test_names_of_files_cannot_act_on_the_terminal(unspun: Unspun, here: Path) -> None:
+    Path("\x1b[31m\nevil.txt").write_bytes(b"\x89PNG")
+    run = unspun("score", ".", "-q")
+    assert run.errors == ["unspun: ./�[31m evil.txt: binary (PNG), not text"]
+
+
+def test_a_file_name_that_is_not_utf_8_is_scored(unspun: Unspun, here: Path) -> None:
+    Path(os.fsdecode(b"caf\xe9.txt")).write_text(CLEAR)
+    run = unspun("score", ".")
+    assert run.status == 0
+    assert run.verdicts[0]["id"] == "./caf\udce9.txt"
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "table"])
+def test_lone_surrogates_come_through(form: str, unspun: Unspun) -> None:
+    line = b'{"id": "\\ud800", "text": "The \\udfff vitality of a town is a thing of \\ud800 joy."}'
+    run = unspun("score", "-", "--format", form, stdin=line)
+    assert run.status == 0
+    assert run.out.count("vitality") == 1
+
+
+def test_standard_input_of_a_given_format(unspun: Unspun) -> None:
+    run = unspun("score", "-", "--input-format", "csv", stdin=f"id,text\nx,{CLEAR}\n".encode())
+    assert run.ids == ["x"]
+
+
+def test_an_interrupt_ends_in_a_line_and_status_130(here: Path) -> None:
+    Path("a.jsonl").write_text(
+        "".join(json.dumps({"text": text}) + "\n" for text in [*[CLEAR] * 64, "sleep-long"])
+    )
+    running = process("score", "a.jsonl", "--output", "out.jsonl")
+    part = Path("out.jsonl.part")
+    deadline = time.monotonic() + 20
+    while not part.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=20)
+    assert running.returncode == 130
+    assert errors.decode() == "unspun: interrupted; 64 verdicts are in out.jsonl.part\n"
+    assert len(part.read_text().splitlines()) == 64
+    assert not Path("out.jsonl").exists()
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(here: Path) -> None:
+    Path("a.jsonl").write_text((json.dumps({"text": SPUN}) + "\n") * 2000)
+    running = process("score", "a.jsonl")
+    assert running.stdout is not None
+    assert running.stderr is not None
+    running.stdout.readline()
+    running.stdout.close()
+    assert running.stderr.read() == b""
+    assert running.wait(timeout=20) == 141
+    running.stderr.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_a_line(articles: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        running = process("score", "in", stdout=full)
+        _, errors = running.communicate(timeout=20)
+    assert running.returncode == 1
+    assert errors.decode() == "unspun: [Errno 28] No space left on device\n"
+
+
+def test_standard_output_that_is_closed_is_a_line(articles: Path) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$@" >&-', "sh", *COMMAND, "score", "in"], env=ENVIRONMENT, stderr=subprocess.PIPE
+    )
+    assert done.returncode == 1
+    assert done.stderr == b"unspun: standard output is closed\n"
+
+
+def test_a_terminal_gets_a_coloured_table(articles: Path) -> None:
+    master, slave = pty.openpty()
+    environment = {name: value for name, value in ENVIRONMENT.items() if name not in ("NO_COLOR", "COLUMNS")}
+    done = subprocess.run(
+        [*COMMAND, "score", "in"],
+        env={**environment, "TERM": "xterm"},
+        stdin=slave,
+        stdout=slave,
+        stderr=subprocess.PIPE,
+    )
+    os.close(slave)
+    shown = b""
+    try:
+        while part := os.read(master, 65536):
+            shown += part
+    except OSError:  # how a terminal whose other end is closed ends
+        pass
+    os.close(master)
+    assert done.returncode == 0
+    assert "\x1b[1;31mparaphrased\x1b[0m" in shown.decode()
+    assert "vision" in shown.decode()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"], ["--version"]])
+def test_help_does_not_wait_for_the_engine(arguments: list[str]) -> None:
+    code = (
+        "import sys; from service.cli import cli\n"
+        "try: cli(sys.argv[1:])\n"
+        "except SystemExit as ended: assert not ended.code\n"
+        "slow = {'numpy', 'rich', 'trafilatura', 'sklearn', 'charset_normalizer'} & set(sys.modules)\n"
+        "assert not slow, slow"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_has_help_with_examples(name: str, unspun: Unspun) -> None:
+    run = unspun(name, "--help")
+    assert run.status == 0
+    assert "Examples:" in run.out
+
+
+def test_version(unspun: Unspun) -> None:
+    assert re.fullmatch(r"unspun \d+\.\d+\S*\n", unspun("--version").out)

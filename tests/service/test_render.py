@@ -1,0 +1,196 @@
+"""service/render/: verdicts as a table, JSON lines, CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+
+from model.verdict import Evidence, Verdict
+from service.render.csv import COLUMNS, Csv, summarise
+from service.render.jsonl import JsonLines
+from service.render.table import Table, percent
+from tests.service.fake_detector import FakeDetector
+from tests.service.support import CLEAR, SPUN, SUSPECT
+
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def verdict_on(text: str, id: str | None = "a.txt", **changes: Any) -> Verdict:
+    return replace(FakeDetector().score(text, id=id), **changes)
+
+
+def table(width: int = 80, show: int = 5, **options: Any) -> Table:
+    options = {"force_terminal": False, "color_system": None, **options}
+    return Table(Console(file=io.StringIO(), width=width, **options), show=show)
+
+
+def test_json_lines_are_the_verdict_as_everywhere() -> None:
+    verdict = verdict_on(SPUN)
+    assert JsonLines().document(SPUN, verdict) == verdict.to_json() + "\n"
+
+
+def test_csv_has_the_documented_columns() -> None:
+    assert Csv().header() == (
+        "id,verdict,kind,score,human,spun,translated,rewritten,reason,words,depth,evidence,model_version\n"
+    )
+
+
+def test_a_csv_row_comes_back_as_the_verdict() -> None:
+    verdict = verdict_on(SPUN, id='odd, "id"\nof two lines')
+    (row,) = csv.DictReader(io.StringIO(Csv().header() + Csv().document(SPUN, verdict), newline=""))
+    assert row["id"] == verdict.id
+    assert float(row["score"]) == verdict.score
+    assert float(row["human"]) == verdict.kinds["human"]
+    assert (row["verdict"], row["kind"], row["reason"]) == ("paraphrased", "spun", "")
+    assert row["evidence"] == "imaginative and prescient -> vision; vitality -> energy"
+
+
+def test_csv_leaves_null_and_missing_evidence_empty() -> None:
+    (cells,) = csv.reader([Csv().document(CLEAR, verdict_on(CLEAR, evidence=None))])
+    row = dict(zip(COLUMNS, cells, strict=True))
+    assert (row["kind"], row["reason"], row["evidence"]) == ("", "", "")
+
+
+def test_evidence_in_a_cell_is_the_heaviest_each_once() -> None:
+    found = [Evidence(n, n + 1, f"w{n % 20}", None, "test", float(n % 20)) for n in range(40)]
+    assert summarise(found) == "; ".join(f"w{n}" for n in range(19, 9, -1))
+
+
+@given(st.text(), st.text())
+def test_csv_carries_any_text(id: str, found: str) -> None:
+    verdict = verdict_on(CLEAR, id=id, evidence=(Evidence(0, 1, found, found, "test", 1.0),))
+    (row,) = csv.reader(io.StringIO(Csv().document(CLEAR, verdict), newline=""))
+    assert row[0] == id
+
+
+def test_a_row_tells_verdict_score_kind_words_and_document() -> None:
+    row = table().document(SPUN, verdict_on(SPUN)).splitlines()[0]
+    assert row.split() == ["paraphrased", "97", "%", "███████▊", "spun", "13", "a.txt"]
+
+
+def test_odd_words_stand_beside_what_was_likely_there() -> None:
+    shown = table(width=200).document(SPUN, verdict_on(SPUN))
+    assert "shared his [imaginative and prescient → vision] and the [vitality → energy] of" in shown
+
+
+def test_evidence_without_a_suggestion_is_only_marked() -> None:
+    assert "In [the The] town" in table().document(
+        "In the The town he sat.", verdict_on("In the The town he sat.")
+    )
+
+
+@pytest.mark.parametrize(("show", "lines"), [(0, 0), (1, 1), (3, 3), (9, 6)])
+def test_so_many_sentences_are_shown_as_asked_for(show: int, lines: int) -> None:
+    text = "\n\n".join([SPUN] * 6)
+    assert len(table(width=200, show=show).document(text, verdict_on(text)).splitlines()) == 1 + lines
+
+
+@pytest.mark.parametrize(
+    "changes", [{"verdict": "clear", "kind": None}, {"evidence": None}, {"evidence": ()}]
+)
+def test_no_sentences_under_a_clear_document_or_without_evidence(changes: dict[str, Any]) -> None:
+    assert len(table().document(SPUN, verdict_on(SPUN, **changes)).splitlines()) == 1
+
+
+def test_an_abstained_document_shows_its_reason_and_no_score() -> None:
+    assert table().document("Three little words", verdict_on("Three little words")).split() == [
+        *("abstained", "too", "short", "3", "a.txt")
+    ]
+
+
+def test_without_a_terminal_the_table_is_plain_text() -> None:
+    shown = table().header() + table().document(SPUN, verdict_on(SPUN))
+    assert "\x1b" not in shown
+
+
+def test_heavier_evidence_is_shown_stronger() -> None:
+    shown = table(width=200, force_terminal=True, color_system="standard").document(SPUN, verdict_on(SPUN))
+    assert "\x1b[1;31mimaginative and prescient" in shown
+    assert "\x1b[1;33mvitality" in shown
+    assert "\x1b[32mvision" in shown
+
+
+def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    shown = table(force_terminal=True, color_system="standard").document(SPUN, verdict_on(SPUN))
+    assert not re.search(r"\x1b\[[0-9;]*3\d", shown)
+    assert "→ vision]" in ESCAPE.sub("", shown)
+
+
+def test_a_terminal_without_unicode_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.TextIOWrapper(io.BytesIO(), "ascii")
+    text = "word " * 200 + SPUN + " word" * 200
+    shown = Table(Console(file=file, width=80)).document(text, verdict_on(text))
+    assert shown.isascii()
+    assert "-> vision]" in shown
+
+
+@pytest.mark.parametrize("width", [20, 30, 45, 60, 80, 200])
+def test_nothing_is_wider_than_the_terminal(width: int) -> None:
+    renderer = table(width=width)
+    id = "a/rather/long/path/" * 4 + "文字.txt"
+    shown = renderer.header() + renderer.document(SPUN, verdict_on(SPUN, id=id))
+    assert max(map(cell_len, shown.splitlines())) <= max(width, 18)
+    assert "文字.txt" in re.sub(r"\s", "", shown)
+
+
+HOSTILE = "\x1b[31mred\x1b]0;title\x07 [bold]vitality[/bold] [/] \u202eevil\u2066 \x9b2J \ud800 a\rb\x08\x00"
+
+
+def test_text_cannot_act_on_the_terminal() -> None:
+    verdict = verdict_on(HOSTILE, id=HOSTILE, verdict="suspect", kind="spun", reason=None)
+    shown = table(width=200).document(HOSTILE, verdict)
+    assert not set(shown) & set("\x1b\x07\x9b\u202e\u2066\ud800\r\x08\x00")
+    assert "[bold][vitality → energy][/bold] [/]" in shown
+
+
+def test_a_suggestion_cannot_act_on_the_terminal() -> None:
+    found = (Evidence(4, 9, "mayor", "\x1b[2J[red]", "test", 1.0),)
+    shown = table().document(SPUN, verdict_on(SPUN, evidence=found))
+    assert "\x1b" not in shown
+    assert "[2J[red]]" in shown
+
+
+@settings(deadline=None)
+@given(st.text(), st.text(max_size=50), st.integers(1, 120))
+def test_any_text_is_shown_in_printable_lines(text: str, id: str, width: int) -> None:
+    verdict = verdict_on(text + " vitality", id=id, verdict="suspect", kind="spun", reason=None)
+    shown = table(width=width).document(text + " vitality", verdict)
+    assert all(line.isprintable() for line in shown.split("\n"))
+
+
+def test_long_evidence_is_shortened() -> None:
+    text = "word " * 100
+    found = (Evidence(0, 499, text[:499], None, "test", 1.0),)
+    shown = table(width=1000).document(text, verdict_on(text, evidence=found, verdict="suspect"))
+    assert len(shown.splitlines()[1]) < 150
+    assert " … " in shown
+
+
+@pytest.mark.parametrize(
+    ("score", "shown"),
+    [
+        (0.0, "0 %"),
+        (0.001, "<1 %"),
+        (0.03, "3 %"),
+        (0.5, "50 %"),
+        (0.994, "99 %"),
+        (0.9999, ">99 %"),
+        (1.0, "100 %"),
+    ],
+)
+def test_a_score_is_never_rounded_to_certainty(score: float, shown: str) -> None:
+    assert percent(score) == shown
+
+
+def test_a_suspect_is_suspect() -> None:
+    assert table().document(SUSPECT, verdict_on(SUSPECT)).startswith("suspect       50 %  ████")

@@ -1,0 +1,104 @@
+"""service/scoring.py: documents scored in batches, failures apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.verdict import Verdict
+from service import scoring
+from service.readers import Failure, Record
+from service.scoring import BATCH_DOCUMENTS, Scored, Tally, batches, score_records
+from tests.service.fake_detector import FakeDetector
+from tests.service.support import CLEAR, SPUN, SUSPECT
+
+
+def records(*texts: str) -> list[Record | Failure]:
+    return [Record(f"id{number}", text, f"f:{number}") for number, text in enumerate(texts)]
+
+
+def words(outcomes: Iterable[Scored | Failure]) -> list[tuple[str | None, str]]:
+    return [(item.verdict.id, item.verdict.verdict) for item in outcomes if isinstance(item, Scored)]
+
+
+def test_verdicts_come_in_order_with_their_ids() -> None:
+    outcomes = score_records(FakeDetector(), records(SPUN, SUSPECT, CLEAR))
+    assert words(outcomes) == [("id0", "paraphrased"), ("id1", "suspect"), ("id2", "clear")]
+
+
+def test_documents_are_scored_together() -> None:
+    detector = FakeDetector()
+    list(score_records(detector, records(*[CLEAR] * 150)))
+    assert detector.calls == [64, 64, 22]
+
+
+def test_a_document_that_fails_costs_only_itself() -> None:
+    first, failure, last = score_records(FakeDetector(), records(SPUN, "raise-error", CLEAR))
+    assert isinstance(first, Scored)
+    assert isinstance(last, Scored)
+    assert isinstance(failure, Failure)
+    assert failure.where == "f:1"
+    assert "(id id1): ZeroDivisionError" in failure.message
+    assert failure.message.endswith("please report this")
+
+
+def test_too_few_verdicts_are_not_given_to_the_wrong_documents() -> None:
+    class Short(FakeDetector):
+        def score_many(
+            self,
+            texts: Sequence[str],
+            *,
+            ids: Sequence[str | None] | None = None,
+            depth: str = "auto",
+            evidence: bool = True,
+        ) -> list[Verdict]:
+            return super().score_many(texts, ids=ids, depth=depth, evidence=evidence)[:1]
+
+    outcomes = score_records(Short(), records(SPUN, CLEAR))
+    assert words(outcomes) == [("id0", "paraphrased"), ("id1", "clear")]
+
+
+def test_a_document_too_large_for_memory_is_told() -> None:
+    class Full(FakeDetector):
+        def score_many(
+            self,
+            texts: Sequence[str],
+            *,
+            ids: Sequence[str | None] | None = None,
+            depth: str = "auto",
+            evidence: bool = True,
+        ) -> list[Verdict]:
+            raise MemoryError
+
+    (failure,) = score_records(Full(), records(SPUN))
+    assert failure == Failure("f:0", "needs more memory than there is")
+
+
+def test_failures_pass_through() -> None:
+    broken = Failure("f:9", "broken")
+    assert broken in list(score_records(FakeDetector(), [broken, *records(CLEAR)]))
+
+
+@given(st.lists(st.integers(0, 40), max_size=200))
+def test_batches_are_bounded_and_lose_nothing(lengths: list[int]) -> None:
+    given_records = records(*("x" * length for length in lengths))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scoring, "BATCH_CHARACTERS", 100)
+        found = [batch for batch in batches(given_records) if not isinstance(batch, Failure)]
+    assert [record for batch in found for record in batch] == given_records
+    for batch in found:
+        assert 1 <= len(batch) <= BATCH_DOCUMENTS
+        assert len(batch) == 1 or sum(len(record.text) for record in batch) <= 100
+
+
+def test_a_tally_counts() -> None:
+    tally = Tally()
+    for outcome in score_records(FakeDetector(), [Failure("f", "broken"), *records(SPUN, CLEAR, CLEAR)]):
+        tally.add(outcome)
+    assert tally.documents == 3
+    assert tally.failures == 1
+    assert tally.verdicts == {"paraphrased": 1, "clear": 2}
+    assert tally.words == sum(len(text.split()) for text in (SPUN, CLEAR, CLEAR))

@@ -1,0 +1,138 @@
+"""Fits the fast tier's classifier on a labelled matrix, and calibrates it on answers to unseen tools and sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+from model.fast import MACHINE_KINDS, Calibration, FastClassifier, Head, calibration_inputs
+from model.verdict import KINDS
+from training.matrix import LabelledMatrix
+
+BARELY_SPUN = 0.10
+"""Share of changed words below which a text is hardly spun; such texts count BARELY_WEIGHT as much."""
+BARELY_WEIGHT = 0.1
+SHORTEST = 30
+"""Judged words below which a text teaches nothing."""
+FOLDS = 5
+HEAD_SIGNALS = {
+    # What carries over to an unseen spinner is misfit; style would only learn the domains that tools were run on.
+    "spun": ("frequency", "collocations", "substitutions", "known_phrase", "debris", "misfit", "length"),
+    "translated": ("frequency", "collocations", "substitutions", "debris", "misfit", "translationese", "length"),
+    "rewritten": ("frequency", "collocations", "substitutions", "debris", "misfit", "translationese", "length"),
+}
+
+
+def usable(matrix: LabelledMatrix) -> NDArray[np.bool_]:
+    """Return which rows may train a classifier: outside the test part, long enough, and of one of the kinds."""
+    return ~matrix.held_out & (matrix.words >= SHORTEST) & np.isin(matrix.labels, KINDS)
+
+
+def sample_weights(matrix: LabelledMatrix) -> NDArray[np.float64]:
+    """Return weights (N,) under which tools of one kind, and sources of human text, count by the root of their size.
+
+    Within a kind the weights sum to the same total, so that no kind is favoured.
+    """
+    cell = np.char.add(np.char.add(matrix.tools, "|"), matrix.sources)
+    _, inverse, counts = np.unique(cell, return_inverse=True, return_counts=True)
+    weights = 1.0 / np.sqrt(counts[inverse])
+    weights *= np.where(matrix.changed < BARELY_SPUN, BARELY_WEIGHT, 1.0)
+    for label in np.unique(matrix.labels):
+        rows = matrix.labels == label
+        weights[rows] *= len(matrix) / len(np.unique(matrix.labels)) / weights[rows].sum()
+    return weights
+
+
+def head_columns(names: tuple[str, ...], kind: str) -> NDArray[np.int64]:
+    """Return the columns that a kind's head reads."""
+    signals = HEAD_SIGNALS[kind]
+    return np.array([i for i, name in enumerate(names) if name.split(".")[0] in signals], dtype=np.int64)
+
+
+def fit_heads(matrix: LabelledMatrix, *, seed: int) -> tuple[Head, ...]:
+    """Fit one head a kind, each against human text."""
+    heads = []
+    for kind in MACHINE_KINDS:
+        part = matrix.take(np.isin(matrix.labels, ("human", kind)))
+        columns = head_columns(matrix.names, kind)
+        labels = part.labels == kind
+        weights = sample_weights(part)
+        boosted = HistGradientBoostingClassifier(
+            learning_rate=0.08,
+            max_iter=200,
+            max_leaf_nodes=12,
+            min_samples_leaf=60,
+            l2_regularization=5.0,
+            max_features=0.3,
+            early_stopping=False,
+            random_state=seed,
+        )
+        linear = make_pipeline(
+            QuantileTransformer(n_quantiles=200, output_distribution="normal", subsample=20_000, random_state=seed),
+            StandardScaler(),
+            LogisticRegression(C=0.02, max_iter=500),
+        )
+        boosted.fit(part.features[:, columns], labels, sample_weight=weights)
+        linear.fit(part.features[:, columns], labels, logisticregression__sample_weight=weights)
+        heads.append(Head(columns, (boosted, linear)))
+    return tuple(heads)
+
+
+def out_of_fold(matrix: LabelledMatrix, *, seed: int, folds: int = FOLDS) -> NDArray[np.float64]:
+    """Return log odds (N, 3) of each text by heads that saw neither its tool nor, for human text, its source."""
+    answer = np.zeros((len(matrix), len(MACHINE_KINDS)))
+    for test in disjoint_folds(matrix, seed=seed, folds=folds):
+        train = ~test & ~np.isin(matrix.groups, np.unique(matrix.groups[test & (matrix.labels != "human")]))
+        heads = fit_heads(matrix.take(train), seed=seed)
+        answer[test] = np.stack([head.log_odds(matrix.features[test]) for head in heads], axis=1)
+    return answer
+
+
+def disjoint_folds(matrix: LabelledMatrix, *, seed: int, folds: int) -> Iterator[NDArray[np.bool_]]:
+    """Yield test masks that part the rows by tool, and human text by source, evenly by number of texts."""
+    cell = np.where(matrix.labels == "human", matrix.sources, matrix.tools)
+    assigned = np.zeros(len(matrix), dtype=np.int64)
+    rng = np.random.default_rng(seed)
+    for label in np.unique(matrix.labels):
+        rows = matrix.labels == label
+        names, counts = np.unique(cell[rows], return_counts=True)
+        filled = rng.random(folds)  # breaks ties, so that the kinds' largest tools do not share a fold
+        for name in names[np.argsort(-counts, kind="stable")]:
+            fold = int(np.argmin(filled))
+            filled[fold] += counts[names == name][0]
+            assigned[rows & (cell == name)] = fold
+    for fold in range(folds):
+        yield assigned == fold
+
+
+def fit_calibration(
+    log_odds: NDArray[np.float64], matrix: LabelledMatrix, length: NDArray[np.floating]
+) -> Calibration:
+    """Fit the multinomial logistic regression that turns the heads' log odds (N, 3) into probabilities."""
+    inputs = calibration_inputs(log_odds, length)
+    target = np.array([KINDS.index(label) for label in matrix.labels])
+    regression = LogisticRegression(C=1.0, max_iter=2000)
+    regression.fit(inputs, target, sample_weight=sample_weights(matrix))
+    return Calibration(regression.coef_.astype(np.float64), regression.intercept_.astype(np.float64))
+
+
+def fit_classifier(
+    matrix: LabelledMatrix, *, seed: int, calibration: Calibration | None = None
+) -> FastClassifier:
+    """Fit heads and calibration on the usable rows of a matrix.
+
+    With a `calibration` of an earlier fit the heads alone are fitted, which is several times as fast.
+    """
+    part = matrix.take(usable(matrix))
+    length_column = matrix.names.index("length")
+    if calibration is None:
+        calibration = fit_calibration(
+            out_of_fold(part, seed=seed), part, part.features[:, length_column]
+        )
+    return FastClassifier(fit_heads(part, seed=seed), calibration, length_column)
