@@ -1,4 +1,4 @@
-"""When to give no verdict: too little text, another language, or no prose. Decided before any signal is asked."""
+"""When to give no verdict: too little text, another language, or no prose. Decided before any signal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from model.wordlists import english_function_words, foreign_function_words
 LEAST_ENGLISH = 0.12
 """Share of closed-class English words below which running text is not English.
 
-English of 60 words and more has 0.19 and more in every corpus looked at, with abstracts, spun and tokenised text.
+English of 60 words and more has at least 0.19 in every corpus looked at, abstracts and spun text included.
 """
 
 FEWEST_FOR_SHARE = 40
@@ -27,7 +27,7 @@ MOST_OTHER_LETTERS = 0.5
 """Share of letters outside the Latin alphabet from which a text is not English."""
 
 LEAST_PROSE = 0.2
-"""Share of the words that stand in prose, below which a text is a table, a list or code with a few words on it."""
+"""Share of the words that stand in prose, below which a text is a table, a list or code with a caption."""
 
 MOST_CODE = 0.4
 """Share of the words left out, above which a text is a program if most of the lines left out are code."""
@@ -56,8 +56,9 @@ def reasons(documents: Documents, minimum_words: int) -> list[Reason | None]:
         minimum_words: how many words of prose a verdict needs.
 
     Returns:
-        D answers: "not_english" where the text is evidently in another language, however short it is; "not_prose"
-        for code, tables, lists, figures and gibberish; "too_short" where too few words of prose are left.
+        D answers: "not_english" where the text is evidently in another language, however short it is,
+        "not_prose" for code, tables, lists, figures and gibberish, "too_short" where too few words of prose
+        are left.
     """
     counts = _Counts(documents)
     not_english = _is_other_language(counts)
@@ -89,7 +90,8 @@ class _Counts:
         length = (documents.token_end - documents.token_start) * word
         self.letters = np.bincount(self._document, weights=length, minlength=self._size)
         self.other_letters = self._other_letters(documents)
-        self.is_code = np.array([one.get("code", 0) > 0.5 * sum(one.values()) for one in documents.excluded], bool)
+        is_code = [one.get("code", 0) > 0.5 * sum(one.values()) for one in documents.excluded]
+        self.is_code = np.array(is_code, dtype=np.bool_)
 
     def _count(self, flags: NDArray[np.bool_]) -> NDArray[np.int64]:
         counts: NDArray[np.int64] = np.bincount(self._document[flags], minlength=self._size)

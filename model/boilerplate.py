@@ -1,4 +1,4 @@
-"""The phrases of web pages in boilerplate.txt, compiled: one regular expression for lines, one for sentences."""
+"""The phrases of web pages in boilerplate.txt, compiled: one pattern for lines, one for sentences."""
 
 from __future__ import annotations
 
@@ -34,10 +34,27 @@ class Phrases:
     first_words: WordTable
     first_number: bool
 
-    def may_start(
+    def find(
+        self,
+        folded: str,
+        tokens: Tokens,
+        first: NDArray[np.int64],
+        last: NDArray[np.int64],
+        wanted: NDArray[np.bool_],
+    ) -> NDArray[np.bool_]:
+        """Return which wanted spans of tokens, from `first` up to and including `last`, are such phrases."""
+        found = np.zeros(first.size, dtype=np.bool_)
+        candidates = np.flatnonzero(wanted)
+        candidates = candidates[self._may_start(tokens, first[candidates], last[candidates])]
+        start, end = tokens.start[first[candidates]].tolist(), tokens.end[last[candidates]].tolist()
+        for number, a, b in zip(candidates.tolist(), start, end, strict=True):
+            found[number] = self.pattern.fullmatch(folded, a, b) is not None
+        return found
+
+    def _may_start(
         self, tokens: Tokens, first: NDArray[np.int64], last: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
-        """Return which spans of tokens, from `first` up to and including `last`, start as some phrase does."""
+        """Return which spans of tokens start as some phrase does."""
         word = first.copy()
         for _ in range(_LEADING_SIGNS):
             word += (tokens.token_class[word] == TokenClass.PUNCTUATION) & (word < last)
@@ -45,10 +62,6 @@ class Phrases:
         if self.first_number:
             fits |= tokens.token_class[word] == TokenClass.NUMBER
         return fits & (tokens.end[last] - tokens.start[first] <= LONGEST_MATCH)
-
-    def matches(self, folded: str, start: int, end: int) -> bool:
-        """Return whether the phrase is all there is between the two offsets."""
-        return self.pattern.fullmatch(folded, start, end) is not None
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -21,7 +21,8 @@ from model.features import Tables
 from model.ngrams import LanguageModel, NgramTable
 from model.signals.known_phrases import Phrases
 from model.signals.substitutions import Alternatives
-from model.tagger import Tagger, TaggerInputs, WordVectors
+from model.tagger import Tagger, TaggerInputs
+from model.topics import Topics, WordVectors
 from model.verdict import ModelInfo
 from model.vocabulary import Vocabulary
 
@@ -133,7 +134,12 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
     tables = Tables(
         vocabulary=Vocabulary(words, language.unigram),
         language=language,
-        alternatives=Alternatives(array("alternatives"), array("alternatives_prior")),
+        alternatives=Alternatives(
+            array("alternatives"),
+            array("alternatives_prior"),
+            array("ranking_weights"),
+            np.float32(manifest["ranking_bias"]),
+        ),
         vectors=WordVectors(array("vectors"), array("vectors_scale")),
         phrases=Phrases(
             keys=array("phrase_keys"),
@@ -146,7 +152,7 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
     )
     layers = range(int(manifest["tagger_layers"]))
     tagger = Tagger(
-        inputs=TaggerInputs(tables.vectors),
+        inputs=TaggerInputs(Topics(tables.vectors)),
         weights=tuple(array(f"tagger_weights_{i}").astype(np.float32) for i in layers),
         biases=tuple(array(f"tagger_biases_{i}").astype(np.float32) for i in layers),
         centre=array("tagger_centre"),
@@ -174,6 +180,7 @@ def save(
         "ngram_levels": language.table.levels,
         "alternatives": tables.alternatives.ids,
         "alternatives_prior": tables.alternatives.log_prior,
+        "ranking_weights": tables.alternatives.weights,
         "vectors": tables.vectors.values,
         "vectors_scale": tables.vectors.scale,
         "phrase_keys": phrases.keys,
@@ -198,6 +205,7 @@ def save(
         "format": FORMAT,
         "libraries": {name: version(name) for name in LIBRARIES},
         "ngram_probes": language.table.probes,
+        "ranking_bias": float(tables.alternatives.bias),
         "tagger_layers": len(tagger.weights),
         "files": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in sorted(names)},
     }

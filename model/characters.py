@@ -1,7 +1,7 @@
-"""What each Unicode code point is to the tokeniser: its class, its folded form and its share of a token's hash.
+"""What each code point is to the tokeniser: its class, its folded form and its share of a token's hash.
 
-Tables cover the Basic Multilingual Plane and are filled at import from Python's own Unicode data (about 40 ms); code
-points above it, emoji for the most part, are looked up one distinct code point at a time.
+Tables cover the Basic Multilingual Plane and are filled at first use from Python's own Unicode data, in about
+35 ms; code points above it, emoji for the most part, are looked up one distinct code point at a time.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def fold_code(code: int) -> int:
 
 
 def splitmix64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Scramble 64-bit integers (Steele, Lea and Flood 2014): the same bits on every machine and in every release."""
+    """Scramble 64-bit integers (Steele, Lea and Flood 2014): the same bits on every machine."""
     mixed = values + _GAMMA
     mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX_1
     mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX_2
@@ -114,7 +114,8 @@ def class_table() -> NDArray[np.uint8]:
     category = unicodedata.category
     classes = _CLASS_BY_CATEGORY
     default = CharacterClass.PUNCTUATION
-    table = np.array([classes.get(category(chr(code)), default) for code in range(TABLE_SIZE)], dtype=np.uint8)
+    by_category = [classes.get(category(chr(code)), default) for code in range(TABLE_SIZE)]
+    table = np.array(by_category, dtype=np.uint8)
     for character, by_hand in _CLASS_BY_HAND.items():
         table[ord(character)] = by_hand
     return table
@@ -135,7 +136,7 @@ def fold_table() -> NDArray[np.uint32]:
 
 @cache
 def hash_table() -> NDArray[np.uint64]:
-    """Return the 64-bit value that every code point of the plane, once folded, adds to a hash, shape (65536,)."""
+    """Return the 64-bit value that every code point of the plane, once folded, hashes to, shape (65536,)."""
     return splitmix64(fold_table().astype(np.uint64))
 
 

@@ -1,4 +1,4 @@
-"""A batch of texts in arrays: repaired, tokenised, split into sentences, with offsets into the texts as submitted."""
+"""A batch of texts in arrays: repaired, tokenised, split into sentences, with offsets into the originals."""
 
 from __future__ import annotations
 
@@ -26,17 +26,18 @@ class Documents:
 
     Attributes:
         texts: exactly as submitted.
-        characters: (C,) uint32, the repaired code points of all documents, each followed by a newline, so that no
-            token spans two.
-        document_start: (D + 1,) int64; the characters of document d are document_start[d]:document_start[d + 1] - 1.
+        characters: (C,) uint32, the repaired code points of all documents, each followed by a newline, so
+            that no token spans two.
+        document_start: (D + 1,) int64; the characters of document d, with the newline behind it, are
+            document_start[d]:document_start[d + 1].
         token_start, token_end: (T,) int64, offsets into `characters`.
         token_hash: (T,) uint64, hash of the folded token, the same in every process and on every machine.
         token_class: (T,) uint8, TokenClass.
         token_shape: (T,) uint8, bits of Shape.
-        token_document, token_sentence, token_paragraph: (T,) int32, not decreasing; sentences and paragraphs are
-            numbered from 0 over the batch, and none spans two documents.
-        token_prose: (T,) bool, False in lines that are no prose (boilerplate, headings, lists, tables, code) and in
-            addresses of the web.
+        token_document, token_sentence, token_paragraph: (T,) int32, not decreasing; sentences and paragraphs
+            are numbered from 0 over the batch, and none spans two documents.
+        token_prose: (T,) bool, False in lines that are no prose (boilerplate, headings, lists, tables, code)
+            and in addresses of the web.
         token_ptr: (D + 1,) int64; the tokens of document d are token_ptr[d]:token_ptr[d + 1].
         excluded: per document, how many lines were left out, by kind.
         repairs: per document, how many places were repaired, by kind.
@@ -65,7 +66,8 @@ class Documents:
     def parse(cls, texts: Sequence[str], *, max_characters: int = MAX_CHARACTERS) -> Documents:
         """Parse a batch of texts. Every string is accepted, lone surrogates and the empty string included.
 
-        What a text's arrays hold does not depend on the other texts of the batch, apart from the running numbers.
+        What a text's arrays hold does not depend on the other texts of the batch, apart from the running
+        numbers.
         """
         repaired = [repair(text[:max_characters]) for text in texts]
         characters = code_points("".join(f"{one.text}\n" for one in repaired))
@@ -101,9 +103,10 @@ class Documents:
         return len(self.texts)
 
     def source_span(self, first_token: int, last_token: int) -> tuple[int, int]:
-        """Return where the tokens from `first_token` up to and including `last_token` stand in the text as submitted.
+        """Return where the tokens from `first_token` up to and including `last_token` stood when submitted.
 
-        Both tokens are of the same document. The answer is [start, end) in characters of that document's text.
+        Both tokens are of the same document. The answer is [start, end) in characters of `texts[document]`;
+        tokens of two documents raise a ValueError.
         """
         document = int(self.token_document[first_token])
         if document != int(self.token_document[last_token]) or last_token < first_token:
@@ -132,5 +135,5 @@ def tokenise(text: str) -> list[str]:
 
 
 def hash_phrase(phrase: str) -> NDArray[np.uint64]:
-    """Return the hashes of a phrase's tokens, in order: what `Documents.token_hash` holds where the phrase stands."""
+    """Return the hashes of a phrase's tokens: what `Documents.token_hash` holds where the phrase stands."""
     return Documents.parse([phrase]).token_hash

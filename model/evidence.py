@@ -12,8 +12,8 @@ from model.vocabulary import UNKNOWN
 
 LEAST_WEIGHT = 1.5
 """Nats below which a word is not shown: shown words should be right more often than not."""
-LEAST_GAIN = 0.0
-"""Gain in nats that an alternative must bring to be suggested."""
+LEAST_ODDS = -4.0
+"""Log odds, against the word that is there, from which an alternative is worth suggesting: the word is known to be odd."""
 MOST = 200
 """Pieces of evidence shown for one document, the heaviest first choice."""
 DEBRIS_WEIGHT = dict(zip(DEBRIS_KINDS, (4.0, 3.0, 1.5, 1.5, 1.5, 1.5), strict=True))
@@ -61,13 +61,12 @@ def _misfits(
     places = np.flatnonzero((weight > LEAST_WEIGHT) & measured.encoding.judged & ~taken)
     if not len(places):
         return []
-    gain, alternatives = signals.substitutions.gains(measured.encoding, places)
-    score = np.where(alternatives != UNKNOWN, gain + signals.tables.alternatives.log_prior, -np.inf)
-    best = score.argmax(axis=1)
+    found = signals.substitutions.candidates(measured.encoding, places)
+    best = found.score.argmax(axis=1)
     here = np.arange(len(places))
     words = signals.tables.vocabulary.words
-    useful = (gain[here, best] > LEAST_GAIN) & np.isfinite(score[here, best])
-    suggestion = [words[i] if ok else None for i, ok in zip(alternatives[here, best], useful, strict=True)]
+    likely = found.score[here, best] > LEAST_ODDS
+    suggestion = [words[i] if ok else None for i, ok in zip(found.ids[here, best], likely, strict=True)]
     return list(zip(places.tolist(), suggestion, weight[places].astype(float).tolist(), strict=True))
 
 

@@ -20,7 +20,8 @@ from model.signals.frequency import FUNCTION_WORD, Frequency
 from model.signals.known_phrases import KnownPhrases, Phrases
 from model.signals.substitutions import Alternatives, Substitutions
 from model.signals.translationese import Translationese
-from model.tagger import Tagger, WordVectors
+from model.tagger import Tagger
+from model.topics import Topics, WordVectors
 from model.vocabulary import Vocabulary
 
 BATCH_DOCUMENTS = 64
@@ -62,7 +63,8 @@ class Signals:
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
         collocations = Collocations(tables.language)
-        self.substitutions = Substitutions(collocations, tables.alternatives)
+        self.topics = Topics(tables.vectors)
+        self.substitutions = Substitutions(collocations, tables.alternatives, self.topics)
         self.known_phrases = KnownPhrases(tables.language, tables.phrases)
         self.for_tagger: tuple[Signal, ...] = (Frequency(tables.language), collocations, self.substitutions)
         self.debris = Debris(tables.vocabulary)

@@ -1,8 +1,8 @@
-"""Letters that only look Latin: other alphabets' letters inside Latin words, and letters dressed up as symbols.
+"""Letters that only look Latin: other alphabets' letters inside Latin words, letters dressed up as symbols.
 
-Evaders swap a few letters of a word for Cyrillic or Greek ones so that no dictionary knows it; the web dresses whole
-words in fullwidth, mathematical or circled letters. Words wholly in another alphabet are left alone, and so are
-words where Greek stands for itself ("TNFα", "NFκB").
+Evaders swap a few letters of a word for Cyrillic or Greek ones so that no dictionary knows it; the web
+dresses whole words in fullwidth, mathematical or circled letters. Words wholly in another alphabet are left
+alone, and so are words where Greek stands for itself ("TNFα", "NFκB").
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _SMALL_GREEK_INSIDE = re.compile(f"[a-z](?:[{''.join(map(chr, _GREEK_SMALL))}]+[
 
 
 def undress(word: str) -> str:
-    """Return the word in plain letters where it is spelt in decorated ones; a lone letter is left as a symbol."""
+    """Return the word in plain letters where it is spelt in decorated ones; a lone letter stays a symbol."""
     plain = word.translate(_DRESSED)
     return plain if len(word) > 1 else word
 
@@ -73,10 +73,10 @@ def _is_latin(code: int) -> bool:
 
 
 def replace_lookalikes(text: str) -> tuple[str, int]:
-    """Return the text with look-alike letters made Latin, character for character, and how many words had any.
+    """Return the text with look-alikes made Latin, character for character, and how many words had any.
 
-    Words spelt wholly in look-alikes ("а" for "a") are made Latin only where mixed words show that somebody swaps
-    letters and hardly anything is in another alphabet.
+    Words spelt wholly in look-alikes ("а" for "a") are made Latin only where mixed words show that somebody
+    swaps letters and hardly anything is in another alphabet.
     """
     mixed = foreign = 0
 

@@ -1,14 +1,16 @@
-"""Which lines of a text are prose: what stands on a page beside the article is counted, and left out of the score.
+"""Which lines of a text are prose: what stands beside the article is counted, and left out of the score.
 
-Lines are told apart by general marks: a list by its bullets and fragments, a table by its columns and figures, code
-by its brackets and joined-up names, a heading by standing alone without an end. Only the phrases of web pages
-("Leave a Comment") are listed, in boilerplate.txt. In doubt a line is prose.
+Lines are told apart by general marks: a list by bullets and fragments, a table by its columns and figures,
+code by its brackets and joined-up names, a heading by standing alone without an end. Only the phrases of web
+pages ("Leave a Comment") are listed, in boilerplate.txt. In doubt a line is prose.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,21 +21,23 @@ from model.sentences import CLOSERS, TERMINATORS, Layout, codes, is_among
 from model.tokens import Shape, TokenClass, Tokens
 from model.wordlists import english_function_words
 
-KINDS = ("boilerplate", "code", "table", "list", "heading")
+KINDS = ("boilerplate", "table", "code", "list", "heading")
 """What a line can be instead of prose, the surest mark first; `excluded` counts lines by these names."""
 
 LONGEST_BOILERPLATE = 45
 LONGEST_BOILERPLATE_SENTENCE = 14
 LONGEST_HEADING = 14
+LONGEST_PLAIN_HEADING = 9
 LONGEST_FRAGMENT = 12
 LONGEST_ROW = 4
-"""Words: in a line or a sentence that may be boilerplate, a heading, a list item that is no sentence, a line of a
-list without bullets."""
+"""Words: in a line or a sentence that may be boilerplate, a heading in capitals and one without, a list item
+that is no sentence, a line of a list without bullets."""
 
 SENTENCE_SHARE = 0.25
 """Share of closed-class words among the words of a line from which it reads as a sentence."""
 
-_BULLETS = codes("\u2022\u00b7\u25aa\u25ab\u25e6\u2023\u2043\u2219*+-\u2013\u2014\u00bb\u203a\u2192\u2713\u2714\u2717\u25cf\u25cb\u25a0\u25a1\u27a4\u25ba\u25b6\u2605")
+_BULLETS = codes("*+-•·▪▫◦‣⁃∙–—»›→✓✔✗●○■□➤►▶★")
+_AFTER_COUNTERS = codes(".):")
 _CODE = codes("{}=<>_\\^~$@")
 _LINE_END_OF_CODE = codes(";{}()[]:,=\\")
 _COMMENT_SIGNS = codes("#/*;%\"'")
@@ -42,7 +46,17 @@ _COLUMNS = codes("|\u2502\u2503\u00a6")
 
 
 class _Lines:
-    """Counts over the lines of a batch; every array has one entry a line, (L,)."""
+    """Counts over the lines of a batch; arrays have one entry a line, (L,), but for those of tokens, (T,)."""
+
+    code_first: NDArray[np.uint32]
+    code_last: NDArray[np.uint32]
+    token_is_word: NDArray[np.bool_]
+    token_is_function: NDArray[np.bool_]
+    sentence_like: NDArray[np.bool_]
+    ended: NDArray[np.bool_]
+    joins: NDArray[np.bool_]
+    alone: NDArray[np.bool_]
+    is_paragraph: NDArray[np.bool_]
 
     def __init__(self, characters: NDArray[np.uint32], tokens: Tokens, layout: Layout) -> None:
         self.tokens, self.layout = tokens, layout
@@ -60,13 +74,10 @@ class _Lines:
         self.ended = is_among(self.end, TERMINATORS)
         self.joins = is_among(self.end, _JOINING)
         self.alone = layout.after_blank & np.append(layout.after_blank[1:], True)
-        lines = np.bincount(layout.line_paragraph, minlength=1)
-        self.is_paragraph = lines[layout.line_paragraph] == 1 if layout.first.size else lines[:0] == 1
+        self.is_paragraph = np.bincount(layout.line_paragraph)[layout.line_paragraph] == 1
 
     def count(self, flags: NDArray[np.bool_]) -> NDArray[np.int32]:
         """Return how many tokens of each line are flagged."""
-        if self.layout.first.size == 0:
-            return np.zeros(0, dtype=np.int32)
         return np.add.reduceat(flags.astype(np.int32), self.layout.first, dtype=np.int32)
 
     def _end(self) -> NDArray[np.uint32]:
@@ -75,7 +86,8 @@ class _Lines:
         for _ in range(3):
             closes = is_among(self.code_last[last], CLOSERS) & (last > self.layout.first)
             last -= closes
-        return self.code_last[last]
+        end: NDArray[np.uint32] = self.code_last[last]
+        return end
 
 
 def find_prose(
@@ -92,13 +104,12 @@ def find_prose(
     lines = _Lines(characters, tokens, layout)
     folded = to_text(fold(characters))
     addresses = _in_addresses(folded, tokens)
-    places = [place for phrase in load_boilerplate().anywhere for place in _find_all(folded, phrase)]
-    boilerplate_tokens = _boilerplate_sentences(folded, lines, sentences, places)
-    bare = lines.count(~addresses) == 0
+    beside = addresses | _boilerplate_sentences(folded, lines, sentences)
+    bare = lines.count(~beside) == 0
     kinds = {
-        "boilerplate": bare | _boilerplate_lines(folded, lines, places),
-        "code": _is_code(lines, addresses),
+        "boilerplate": bare | _boilerplate_lines(folded, lines),
         "table": _is_table(lines),
+        "code": _is_code(lines, addresses),
         "list": _is_list(lines),
         "heading": _is_heading(lines, np.diff(sentences, prepend=-1) > 0),
     }
@@ -106,7 +117,7 @@ def find_prose(
     for number in reversed(range(len(KINDS))):
         assigned[kinds[KINDS[number]]] = number
     _keep_whole_texts(assigned, lines, documents)
-    token_prose = (assigned < 0)[layout.token_line] & ~addresses & ~boilerplate_tokens
+    token_prose = (assigned < 0)[layout.token_line] & ~beside
     return token_prose, _count_kinds(assigned, layout, documents)
 
 
@@ -121,7 +132,7 @@ def _count_kinds(assigned: NDArray[np.int8], layout: Layout, documents: int) -> 
 
 
 def _keep_whole_texts(assigned: NDArray[np.int8], lines: _Lines, documents: int) -> None:
-    """Take headings back, in place, in documents that consist of little else: titles, verse, unpunctuated notes."""
+    """Take headings back, in place, in documents of little else: a title, verse, notes without full stops."""
     document = lines.layout.line_document
     heading = assigned == KINDS.index("heading")
     words = np.bincount(document, weights=lines.words * (assigned < 0), minlength=documents)
@@ -130,9 +141,9 @@ def _keep_whole_texts(assigned: NDArray[np.int8], lines: _Lines, documents: int)
 
 
 def _is_heading(lines: _Lines, starts_sentence: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which lines are titles: short paragraphs of one line without an end, by themselves or in capitals.
+    """Return which lines are titles: short paragraphs of one line without an end, alone or in capitals.
 
-    Short lines without an end that follow each other are verse, or a letter's head, unless they are in capitals.
+    Short lines without an end that follow each other are verse or notes, unless they are in capitals.
     """
     layout = lines.layout
     short = lines.is_paragraph & (lines.words <= LONGEST_HEADING) & (lines.words > 0)
@@ -145,11 +156,13 @@ def _is_heading(lines: _Lines, starts_sentence: NDArray[np.bool_]) -> NDArray[np
     next_open = np.append(open_end[1:] & ~layout.after_blank[1:], False)
     after_open = np.append(False, open_end[:-1]) & ~layout.after_blank
     single = lines.alone | ~(next_open | after_open)
-    return short & np.where(ends_in_colon, lines.words <= 4, titled | (single & (lines.words <= 9)))
+    plain = titled | (single & (lines.words <= LONGEST_PLAIN_HEADING))
+    heading: NDArray[np.bool_] = short & np.where(ends_in_colon, lines.words <= LONGEST_ROW, plain)
+    return heading
 
 
 def _is_list(lines: _Lines) -> NDArray[np.bool_]:
-    """Return which lines are items of a list that are no sentences, with a bullet or a number or one of a run."""
+    """Return which lines are items of a list and no sentences: with a bullet, a number, or one of a run."""
     layout, tokens = lines.layout, lines.tokens
     first = layout.first
     second = np.minimum(first + 1, layout.last)
@@ -157,13 +170,15 @@ def _is_list(lines: _Lines) -> NDArray[np.bool_]:
     bullet &= tokens.token_class[first] == TokenClass.PUNCTUATION
     counter = tokens.token_class[first] == TokenClass.NUMBER
     counter |= lines.token_is_word[first] & (tokens.end[first] - tokens.start[first] == 1)
-    counter &= is_among(lines.code_first[second], codes(".):")) & (tokens.shape[second] & Shape.SPACE_BEFORE == 0)
-    counter &= layout.last > second
+    counter &= is_among(lines.code_first[second], _AFTER_COUNTERS) & (layout.last > second)
+    counter &= tokens.shape[second] & Shape.SPACE_BEFORE == 0
     sentence = lines.sentence_like & (lines.ended | lines.joins | (lines.words >= 8))
     fragment = (lines.words <= LONGEST_FRAGMENT) & ~sentence
     row = lines.is_paragraph & (lines.words <= LONGEST_ROW) & ~lines.ended & ~lines.sentence_like
     row &= ~lines.joins & (lines.end != ord(":"))
-    return ((bullet | counter) & fragment) | _runs(row, layout.line_document, at_least=3)
+    fragment &= lines.words > 0
+    item: NDArray[np.bool_] = (bullet | counter) & fragment
+    return item | _runs(row, layout.line_document, at_least=3)
 
 
 def _runs(flags: NDArray[np.bool_], group: NDArray[np.int32], at_least: int) -> NDArray[np.bool_]:
@@ -176,7 +191,7 @@ def _runs(flags: NDArray[np.bool_], group: NDArray[np.int32], at_least: int) -> 
 
 
 def _is_table(lines: _Lines) -> NDArray[np.bool_]:
-    """Return which lines are rows of a table: cells set apart by tabs, bars or wide gaps, or mostly figures."""
+    """Return which lines are rows of a table: cells set apart by bars or wide gaps, or mostly figures."""
     tokens, layout = lines.tokens, lines.layout
     gap = np.zeros(tokens.start.size, dtype=np.int64)
     gap[1:] = tokens.start[1:] - tokens.end[:-1]
@@ -186,7 +201,8 @@ def _is_table(lines: _Lines) -> NDArray[np.bool_]:
     prose = lines.sentence_like & (lines.words >= 6)
     figures = (lines.numbers >= 2) & (lines.numbers >= 0.4 * (lines.words + lines.numbers))
     figures &= ~lines.sentence_like | ~lines.ended
-    return (((cells >= 2) | (bars >= 2)) & ~prose) | (figures & (lines.functions <= 2))
+    row: NDArray[np.bool_] = ((cells >= 2) | (bars >= 2)) & ~prose
+    return row | (figures & (lines.functions <= 2))
 
 
 def _is_code(lines: _Lines, addresses: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -206,7 +222,8 @@ def _is_code(lines: _Lines, addresses: NDArray[np.bool_]) -> NDArray[np.bool_]:
     # Prose with formulas keeps its closed-class words, however many signs there are.
     strong &= (lines.functions < 8) | (lines.functions < 0.12 * lines.words)
     reads = lines.sentence_like & (lines.words >= 6)
-    plausible = strong | (ends_like_code & ~reads) | (~lines.ended & ~lines.sentence_like & (lines.words <= 8))
+    short = ~lines.ended & (lines.words <= 8) & (lines.functions <= 0.34 * lines.words) & ~lines.alone
+    plausible = strong | (ends_like_code & ~reads) | short
     plausible |= lines.words == 0
     # Comments and documentation count as code where lines of code stand around them.
     plausible |= (layout.indentation >= 2) | is_among(lines.code_first[layout.first], _COMMENT_SIGNS)
@@ -215,7 +232,8 @@ def _is_code(lines: _Lines, addresses: NDArray[np.bool_]) -> NDArray[np.bool_]:
     lengths = np.diff(np.append(starts, plausible.size))
     strong_in_run = np.add.reduceat(strong.astype(np.int32), starts)
     block = (strong_in_run >= 2) & (strong_in_run >= 0.2 * lengths)
-    return strong | (plausible & np.repeat(block, lengths))
+    code: NDArray[np.bool_] = strong | (plausible & np.repeat(block, lengths))
+    return code
 
 
 _ADDRESS = re.compile(
@@ -235,7 +253,8 @@ def _in_addresses(folded: str, tokens: Tokens) -> NDArray[np.bool_]:
     chunks = np.unique(np.searchsorted(tokens.start[spaced], places, side="right") - 1)
     start = tokens.start[spaced[chunks]].tolist()
     end = np.append(tokens.start[spaced], len(folded))[chunks + 1].tolist()
-    spans = [match.span() for a, b in zip(start, end, strict=True) for match in _ADDRESS.finditer(folded, a, b)]
+    matches = chain.from_iterable(map(partial(_ADDRESS.finditer, folded), start, end))
+    spans = [match.span() for match in matches]
     for first, last in np.searchsorted(tokens.start, np.array(spans).reshape(-1, 2)).tolist():
         inside[first:last] = True
     return inside
@@ -249,39 +268,23 @@ def _find_all(text: str, phrase: str) -> Iterator[int]:
         place = text.find(phrase, place + len(phrase))
 
 
-def _boilerplate_lines(folded: str, lines: _Lines, places: list[int]) -> NDArray[np.bool_]:
-    """Return which lines are boilerplate from end to end, or hold a phrase at one of the places."""
-    tokens, layout = lines.tokens, lines.layout
+def _boilerplate_lines(folded: str, lines: _Lines) -> NDArray[np.bool_]:
+    """Return which lines are boilerplate from end to end."""
+    first, last = lines.layout.first, lines.layout.last
     boilerplate = load_boilerplate()
     short = (lines.words <= LONGEST_BOILERPLATE) & (lines.words > 0)
-    found = np.zeros(layout.first.size, dtype=np.bool_)
-    found[np.searchsorted(tokens.start[layout.first], places, side="right") - 1] = True
-    found &= short
-    for pattern, wanted in ((boilerplate.line, short & ~lines.ended), (boilerplate.sentence, short)):
-        candidates = np.flatnonzero(wanted)
-        candidates = candidates[pattern.may_start(tokens, layout.first[candidates], layout.last[candidates])]
-        start = tokens.start[layout.first[candidates]].tolist()
-        end = tokens.end[layout.last[candidates]].tolist()
-        for number, a, b in zip(candidates.tolist(), start, end, strict=True):
-            found[number] |= pattern.matches(folded, a, b)
-    return found
+    found = boilerplate.sentence.find(folded, lines.tokens, first, last, short)
+    return found | boilerplate.line.find(folded, lines.tokens, first, last, short & ~lines.ended)
 
 
-def _boilerplate_sentences(
-    folded: str, lines: _Lines, sentences: NDArray[np.int32], places: list[int]
-) -> NDArray[np.bool_]:
-    """Return the tokens of short sentences that are boilerplate, or hold a phrase at one of the places."""
-    tokens = lines.tokens
-    pattern = load_boilerplate().sentence
+def _boilerplate_sentences(folded: str, lines: _Lines, sentences: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Return the tokens of short sentences that are boilerplate or hold a phrase that nothing else does."""
+    boilerplate = load_boilerplate()
     first = np.flatnonzero(np.diff(sentences, prepend=-1))
     last = np.append(first[1:], sentences.size) - 1
-    short = last - first < LONGEST_BOILERPLATE_SENTENCE
-    matched = np.zeros(first.size, dtype=np.bool_)
-    matched[np.searchsorted(tokens.start[first], places, side="right") - 1] = True
-    matched &= short
-    candidates = np.flatnonzero(short)
-    candidates = candidates[pattern.may_start(tokens, first[candidates], last[candidates])]
-    start, end = tokens.start[first[candidates]].tolist(), tokens.end[last[candidates]].tolist()
-    for number, a, b in zip(candidates.tolist(), start, end, strict=True):
-        matched[number] |= pattern.matches(folded, a, b)
-    return matched[sentences]
+    size = last - first + 1
+    found = boilerplate.sentence.find(folded, lines.tokens, first, last, size <= LONGEST_BOILERPLATE_SENTENCE)
+    places = [place for phrase in boilerplate.anywhere for place in _find_all(folded, phrase)]
+    told = np.searchsorted(lines.tokens.start[first], places, side="right") - 1
+    found[told] |= size[told] <= LONGEST_BOILERPLATE
+    return found[sentences]

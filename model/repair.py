@@ -1,8 +1,8 @@
 """Undoes what encodings, web pages and evaders do to text, and knows where each repaired character came from.
 
-Repaired are mojibake ("donâ€™t"), HTML entities, look-alike letters of other alphabets inside Latin words, zero-width
-characters, control characters, ligatures, odd spaces and decomposed accents. What people write on purpose stays:
-curly quotes, dashes, accents, emoji, "AT&T", "a<b", and words wholly in another script.
+Repaired are mojibake ("donâ€™t"), HTML entities, look-alike letters of other alphabets inside Latin words,
+zero-width characters, control characters, ligatures, odd spaces and decomposed accents. What people write on
+purpose stays: curly quotes, dashes, accents, emoji, "AT&T", "a<b", and words wholly in another script.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import ftfy
@@ -20,7 +21,7 @@ import numpy as np
 from ftfy.badness import is_bad
 from numpy.typing import NDArray
 
-from model.characters import code_points
+from model.characters import TABLE_SIZE, code_points, to_text
 from model.lookalikes import replace_lookalikes
 
 
@@ -42,8 +43,8 @@ class Repaired:
 
     Attributes:
         text: the repaired text.
-        counts: how many places were repaired, by kind: "mojibake", "entity", "homoglyph", "zero_width", "control",
-            "ligature", "space", "accent".
+        counts: how many places were repaired, by kind: "mojibake", "entity", "homoglyph", "zero_width",
+            "control", "ligature", "space", "accent".
         offsets: back into the text as submitted; None where each character is still where it was.
     """
 
@@ -85,11 +86,11 @@ def _is_clean(text: str) -> bool:
 @cache
 def _trouble_table() -> NDArray[np.uint8]:
     """Return for each code point of the Basic Multilingual Plane what it can be a sign of, shape (65536,)."""
-    table = np.zeros(0x10000, dtype=np.uint8)
-    plane = "".join(map(chr, range(0x10000)))
-    signs = ((_TROUBLE, _TROUBLE_RE), (_MANGLED_FIRST, _MANGLED_FIRST_RE), (_MANGLED_SECOND, _MANGLED_SECOND_RE))
-    for bit, pattern in signs:
-        table[[match.start() for match in pattern.finditer(plane)]] |= bit
+    table = np.zeros(TABLE_SIZE, dtype=np.uint8)
+    plane = "".join(map(chr, range(TABLE_SIZE)))
+    table[[match.start() for match in _TROUBLE_RE.finditer(plane)]] |= _TROUBLE
+    table[128:] |= _MANGLED_FIRST | _MANGLED_SECOND
+    table[[ord(character) for character in _MET_IN_PRINT]] &= ~_MANGLED_FIRST
     return table
 
 
@@ -116,49 +117,74 @@ class _Work:
     def keep(self, kept: NDArray[np.bool_]) -> None:
         """Drop the characters that are not kept."""
         start = np.flatnonzero(kept).astype(np.int32)
-        pieces = np.flatnonzero(np.diff(kept, prepend=False, append=False)).tolist()
-        spans = zip(pieces[::2], pieces[1::2], strict=True)
-        self._take("".join([self.text[a:b] for a, b in spans]), OffsetMap(start, start + np.int32(1)))
+        self._take(to_text(code_points(self.text)[kept]), OffsetMap(start, start + np.int32(1)))
 
     def replace(self, replacements: Iterable[Replacement]) -> int:
         """Make replacements, which are in order and do not overlap; return how many."""
         pieces: list[str] = []
-        starts: list[NDArray[np.int32]] = []
-        ends: list[NDArray[np.int32]] = []
-        done = number = 0
+        starts: list[int] = []
+        ends: list[int] = []
+        places: list[tuple[int, int, int]] = []
+        done = 0
         for one in replacements:
-            kept = np.arange(done, one.start, dtype=np.int32)
-            edges = one.start + _edges(one)
             pieces += [self.text[done : one.start], one.text]
-            starts += [kept, edges[:-1]]
-            ends += [kept + np.int32(1), np.maximum(edges[1:], edges[:-1] + np.int32(1))]
+            edges = _edges(one)
+            starts += edges[:-1]
+            ends += [max(a + 1, b) for a, b in pairwise(edges)]
+            places.append((one.start, one.end, len(one.text)))
             done = one.end
-            number += 1
-        if number == 0:
-            return 0
-        kept = np.arange(done, len(self.text), dtype=np.int32)
-        pieces.append(self.text[done:])
-        later = OffsetMap(np.concatenate([*starts, kept]), np.concatenate([*ends, kept + np.int32(1)]))
-        self._take("".join(pieces), later)
-        return number
+        if places:
+            pieces.append(self.text[done:])
+            self._take("".join(pieces), _offsets(len(self.text), places, starts, ends))
+        return len(places)
 
     def _take(self, text: str, later: OffsetMap) -> None:
         self.text = text
         self.offsets = later if self.offsets is None else self.offsets.then(later)
 
 
-def _edges(replacement: Replacement) -> NDArray[np.int32]:
-    """Return where in the replaced passage each new character starts, and where the last one ends.
+def _edges(replacement: Replacement) -> list[int]:
+    """Return where in the text each new character of a replacement starts, and where the last one ends.
 
-    Without known lengths the passage is shared out evenly, so that tokens inside it do not overlap.
+    Without known lengths the replaced passage is shared out evenly, so that tokens inside it do not overlap.
     """
-    size = len(replacement.text)
     if replacement.lengths is not None:
-        edges = np.zeros(size + 1, dtype=np.int32)
-        np.cumsum(replacement.lengths, out=edges[1:])
-        return edges
+        return list(accumulate(replacement.lengths, initial=replacement.start))
     span = replacement.end - replacement.start
-    return (np.arange(size + 1, dtype=np.int64) * span // max(size, 1)).astype(np.int32)
+    size = max(len(replacement.text), 1)
+    return [replacement.start + number * span // size for number in range(len(replacement.text) + 1)]
+
+
+def _offsets(
+    length: int, places: list[tuple[int, int, int]], starts: list[int], ends: list[int]
+) -> OffsetMap:
+    """Return the map of replacements made in a text.
+
+    Args:
+        length: of the text before.
+        places: start, end and new length of each replacement.
+        starts, ends: of each character of the replacements, in the text before.
+    """
+    first, last, size = np.array(places, dtype=np.int64).T
+    new_first = first + np.cumsum(size - (last - first)) - (size - (last - first))
+    kept = _outside(length, first, last)
+    new_length = kept.size + len(starts)
+    new_kept = _outside(new_length, new_first, new_first + size)
+    start = np.empty(new_length, dtype=np.int32)
+    end = np.empty(new_length, dtype=np.int32)
+    replaced = np.ones(new_length, dtype=np.bool_)
+    replaced[new_kept] = False
+    start[new_kept], end[new_kept] = kept, kept + 1
+    start[replaced], end[replaced] = starts, ends
+    return OffsetMap(start, end)
+
+
+def _outside(length: int, first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the positions below `length` that are in none of the spans."""
+    change = np.zeros(length + 1, dtype=np.int32)
+    np.add.at(change, first, 1)
+    np.add.at(change, last, -1)
+    return np.flatnonzero(np.cumsum(change[:-1]) == 0)
 
 
 # Characters without width: soft hyphen, joiners, direction marks, byte order mark, variation selectors, tags.
@@ -176,19 +202,16 @@ _OTHER_LETTERS = (
     "\uff10-\uff5a\U0001d400-\U0001d7ff"
 )
 # Two characters outside ASCII side by side are what UTF-8 becomes in a single-byte encoding; quotes and dashes
-# that meet in print are not. "Ã " and "Â " are what is left where a non-breaking space became a plain one.
-_MANGLED_START = "[^\x00-\x7f\u2018\u2019\u201c\u201d\u2013\u2014\u2026\u2022\u00a0]"
-_MANGLED_REST = "[^\x00-\x7f]"
-_MANGLED = f"{_MANGLED_START}{_MANGLED_REST}|[\u00c2\u00c3] |[\x80-\x9f]"
+# may meet in print. "Ã " and "Â " are left where a non-breaking space became a plain one.
+_MET_IN_PRINT = "\u2018\u2019\u201c\u201d\u2013\u2014\u2026\u2022\u00a0"
+_MANGLED = f"[^\x00-\x7f{_MET_IN_PRINT}][^\x00-\x7f]|[\u00c2\u00c3] |[\x80-\x9f]"
 
-_CLEAN_ASCII = bytes(code for code in range(128) if code in (9, 10) or (32 <= code < 127 and code != ord("&")))
+_CLEAN_ASCII = bytes({*b"\t\n", *range(0x20, 0x7F)} - {*b"&"})
 _TROUBLE, _MANGLED_SECOND, _MANGLED_FIRST = np.uint8(1), np.uint8(2), np.uint8(4)
 _TROUBLE_RE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f&\u00ad\u00c2\u00c3\ufffd"
     f"{_ZERO_WIDTH_EARLY}{_SPACES}{_NEWLINES}{_LIGATURES}{_ACCENTS}{_OTHER_LETTERS}]"
 )
-_MANGLED_FIRST_RE = re.compile(_MANGLED_START)
-_MANGLED_SECOND_RE = re.compile(_MANGLED_REST)
 _ASTRAL_TROUBLE = re.compile("[\U0001d400-\U0001d7ff\U000e0000-\U000e01ef]")
 _ZERO_WIDTH_EARLY_RE = re.compile(f"[{_ZERO_WIDTH_EARLY}{_OVERLAYS}]|(?<=[A-Za-z])\u00ad")
 _ZERO_WIDTH_RE = re.compile(f"[\u00ad{_ZERO_WIDTH_EARLY}{_OVERLAYS}]")
@@ -214,7 +237,7 @@ _TO_SPACE = dict.fromkeys([0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F,
 
 
 def _remove_zero_width(work: _Work, pattern: re.Pattern[str]) -> None:
-    """Remove characters without width; counted are those at a Latin letter, where nothing needs them."""
+    """Remove characters without width; those at a Latin letter or a digit count: nothing needs them there."""
     if work.text.isascii() or not pattern.search(work.text):
         return
     characters = code_points(work.text)
@@ -223,6 +246,7 @@ def _remove_zero_width(work: _Work, pattern: re.Pattern[str]) -> None:
     places = np.arange(characters.size)
     base = np.maximum.accumulate(np.where(removed, 0, places))
     latin = ((characters | 0x20) >= ord("a")) & ((characters | 0x20) <= ord("z"))
+    latin |= (characters >= ord("0")) & (characters <= ord("9"))
     after_latin = latin[base]
     # A stroke through a letter goes with the zero-width characters; through "=" it makes another sign.
     overlay = (characters >= ord(_OVERLAYS[0])) & (characters <= ord(_OVERLAYS[-1]))
@@ -236,13 +260,13 @@ def _remove_zero_width(work: _Work, pattern: re.Pattern[str]) -> None:
 def _remove_early_zero_width(work: _Work) -> None:
     """Remove zero-width characters, which may hide the repairs that follow.
 
-    A soft hyphen stays for now unless a plain letter precedes: it is the second byte of mangled letters as well.
+    A soft hyphen stays for now unless a plain letter precedes: it may be half of a mangled letter.
     """
     _remove_zero_width(work, _ZERO_WIDTH_EARLY_RE)
 
 
 def _remove_late_zero_width(work: _Work) -> None:
-    """Remove what the repairs brought to light: a byte order mark or a zero-width space is often mangled itself."""
+    """Remove what the repairs brought to light: a byte order mark is often mangled itself."""
     _remove_zero_width(work, _ZERO_WIDTH_RE)
 
 
@@ -284,13 +308,23 @@ def _mojibake(text: str) -> Iterator[Replacement]:
     for match in _MANGLED_RUN.finditer(text):
         start, end = match.span()
         run = match.group()
-        fixed, explanation = ftfy.fix_encoding_and_explain(run)
+        fixed, lengths = _decode_short(run) if len(run) <= 16 else _decode(run)
         if fixed != run:
-            yield Replacement(start, end, fixed, _decoded_lengths(run, fixed, explanation))
+            yield Replacement(start, end, fixed, lengths)
+
+
+def _decode(run: str) -> tuple[str, list[int] | None]:
+    """Return the run decoded, and how many characters of it each decoded one came from, if that is known."""
+    fixed, explanation = ftfy.fix_encoding_and_explain(run)
+    return fixed, None if fixed == run else _decoded_lengths(run, fixed, explanation)
+
+
+# The same few runs come again and again: "â€™" in every contraction.
+_decode_short = lru_cache(maxsize=4096)(_decode)
 
 
 def _decoded_lengths(run: str, fixed: str, steps: list[Any] | None) -> list[int] | None:
-    """Return how many characters of the run each decoded one came from; None where ftfy did more than decode."""
+    """Return how many characters each decoded one came from; None where ftfy did more than decode."""
     lengths = [1] * len(run)
     text = run
     for step in steps or ():
@@ -313,7 +347,9 @@ def _decoded_lengths(run: str, fixed: str, steps: list[Any] | None) -> list[int]
 def _normalise_controls(work: _Work) -> None:
     """Make every end of line a newline and every other control character a space."""
     if "\r\n" in work.text:
-        work.replace(Replacement(*match.span(), "\n", [2]) for match in _CARRIAGE_RETURN.finditer(work.text))
+        kept = np.ones(len(work.text), dtype=np.bool_)
+        kept[[match.start() for match in _CARRIAGE_RETURN.finditer(work.text)]] = False
+        work.keep(kept)
     work.substitute(_TO_NEWLINE, dict.fromkeys(map(ord, "\r\x0b\x0c\u2028\u2029"), "\n"), None)
     controls = [*range(0x09), *range(0x0E, 0x20), 0x7F]
     work.substitute(_CONTROL, dict.fromkeys(controls, " "), "control")
@@ -343,7 +379,7 @@ def _expand_ligatures(work: _Work) -> None:
     """Write the letters of a printer's ligature one by one."""
     if not work.text.isascii():
         found = (
-            Replacement(*match.span(), unicodedata.normalize("NFKC", match.group()))
+            Replacement(match.start(), match.end(), unicodedata.normalize("NFKC", match.group()))
             for match in _LIGATURE.finditer(work.text)
         )
         work.count("ligature", work.replace(found))

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from model.characters import TABLE_SIZE
 from model.tokens import Shape, TokenClass, Tokens
 from model.wordlists import WordTable, load_word_lists
 
@@ -18,16 +19,16 @@ SHORTEST_RUN_ON = 25
 """Characters from which a line that has no end may go on in the next one, if that starts in lower case."""
 
 
-def codes(characters: str) -> NDArray[np.uint32]:
-    """Return the code points of a string of distinct characters, sorted, to test membership with."""
-    return np.array(sorted(ord(character) for character in set(characters)), dtype=np.uint32)
+def codes(characters: str) -> NDArray[np.bool_]:
+    """Return a table of the Basic Multilingual Plane that is True at these characters, for `is_among`."""
+    table = np.zeros(TABLE_SIZE, dtype=np.bool_)
+    table[[ord(character) for character in characters]] = True
+    return table
 
 
-def is_among(values: NDArray[np.uint32], wanted: NDArray[np.uint32]) -> NDArray[np.bool_]:
-    """Return which code points are among `wanted`, which is sorted."""
-    place = np.searchsorted(wanted, values)
-    found: NDArray[np.bool_] = wanted.take(place, mode="clip") == values
-    return found
+def is_among(values: NDArray[np.uint32], wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which code points are among those that `codes` was given."""
+    return wanted.take(values, mode="clip")
 
 
 TERMINATORS = codes(".!?\u2026\u3002\uff01\uff1f\u203d")
@@ -38,8 +39,8 @@ OPENERS = codes("\"'([{\u2018\u201c\u201e\u00ab\u2039\u00bf\u00a1`-\u2013\u2014*
 class Layout:
     """How the tokens of a batch stand in lines, and the lines in paragraphs.
 
-    Only lines that hold a token count: there are L of them. A paragraph is a blank-separated block of lines, or a
-    line by itself where the block is no hard-wrapped prose.
+    Only lines that hold a token count: there are L of them. A paragraph is a blank-separated block of lines,
+    or a line by itself where the block is no hard-wrapped prose.
 
     Attributes:
         first, last: (L,) int64, the first and the last token of each line.
@@ -49,6 +50,15 @@ class Layout:
         line_paragraph: (L,) int32, paragraphs numbered over the batch.
         token_line, token_paragraph: (T,) int32.
     """
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    line_document: NDArray[np.int32]
+    after_blank: NDArray[np.bool_]
+    indentation: NDArray[np.int64]
+    line_paragraph: NDArray[np.int32]
+    token_line: NDArray[np.int32]
+    token_paragraph: NDArray[np.int32]
 
     def __init__(
         self,
@@ -78,9 +88,9 @@ class Layout:
 def _goes_on(characters: NDArray[np.uint32], tokens: Tokens, layout: Layout) -> NDArray[np.bool_]:
     """Return for each line whether it goes on the paragraph of the line before it.
 
-    A text editor breaks a line where the next word would pass the margin. Where most lines of a block were broken
-    so, the block is hard-wrapped and a line that was broken early ends a paragraph. Elsewhere each line is a
-    paragraph, unless it stops in mid-sentence.
+    A text editor breaks a line where the next word would pass the margin. Where most lines of a block were
+    broken so, the block is hard-wrapped and a line that was broken early ends a paragraph. Elsewhere each
+    line is a paragraph, unless it stops in mid-sentence.
     """
     first, last = layout.first, layout.last
     if first.size == 0:
@@ -92,7 +102,8 @@ def _goes_on(characters: NDArray[np.uint32], tokens: Tokens, layout: Layout) -> 
     follows = ~layout.after_blank
     before = np.maximum(np.arange(first.size) - 1, 0)
     full = follows & (length[before] + 1 + _first_chunk_length(tokens, layout) > width)
-    lower = follows & (tokens.shape[first] & Shape.CAPITAL == 0) & (tokens.token_class[first] == TokenClass.WORD)
+    lower = follows & (tokens.token_class[first] == TokenClass.WORD)
+    lower &= tokens.shape[first] & Shape.CAPITAL == 0
     ended = is_among(characters[tokens.end[last] - 1], TERMINATORS)[before]
     run_on = lower & ~ended & (length[before] >= SHORTEST_RUN_ON)
     lines = np.add.reduceat(follows.astype(np.int32), block_start)
@@ -101,7 +112,8 @@ def _goes_on(characters: NDArray[np.uint32], tokens: Tokens, layout: Layout) -> 
     # Two lines say nothing about a margin: one that ends its sentence there is a paragraph.
     wrapped &= ~(ended & (lines[block] < 2))
     new_paragraph = follows & ended & (layout.indentation > layout.indentation[before])
-    return (run_on | (wrapped & full)) & ~new_paragraph
+    goes_on: NDArray[np.bool_] = (run_on | (wrapped & full)) & ~new_paragraph
+    return goes_on
 
 
 def _first_chunk_length(tokens: Tokens, layout: Layout) -> NDArray[np.int64]:
@@ -130,7 +142,7 @@ def _sentence_words() -> WordTable:
 def find_sentences(
     characters: NDArray[np.uint32], tokens: Tokens, layout: Layout, token_ptr: NDArray[np.int64]
 ) -> NDArray[np.int32]:
-    """Return the sentence of each token, numbered over the batch, and mark the first word of each in the shapes."""
+    """Return the sentence of each token, numbered over the batch, and mark first words in the shapes."""
     count = tokens.start.size
     if count == 0:
         return np.zeros(0, dtype=np.int32)
@@ -168,7 +180,8 @@ def _sentence_starts(
     free = spaced[end] & (tokens.end[end] - tokens.start[end] == 1)
     fits = free | _can_start(tokens, layout, first_code, punctuation, start, token_ptr)
     fits &= ~_is_abbreviation(tokens, first_code, spaced, end, start)
-    return start[fits]
+    starts: NDArray[np.int64] = start[fits]
+    return starts
 
 
 def _can_start(
@@ -193,7 +206,8 @@ def _can_start(
     words = np.bincount(document[word], minlength=documents)
     capitals = np.bincount(document[word & capital], minlength=documents)
     uncased = (capitals < 0.1 * words)[document]
-    return ~word | capital | uncased
+    fits: NDArray[np.bool_] = ~word | capital | uncased
+    return fits
 
 
 def _is_abbreviation(
@@ -221,4 +235,5 @@ def _is_abbreviation(
     # "No. 5" but "He said no. Then": only before a number.
     number = tokens.token_class[start] == TokenClass.NUMBER
     before_number = number & (lists & words.bit("before_numbers") > 0)
-    return attached & (never_ends | (may_end & ~starter) | before_number)
+    abbreviation: NDArray[np.bool_] = attached & (never_ends | (may_end & ~starter) | before_number)
+    return abbreviation

@@ -14,40 +14,21 @@ from numpy.typing import NDArray
 
 from model.encoding import Encoding, shift
 from model.signals.base import Floats
+from model.topics import WIDE, Contexts, Topics, cosine
 from model.vocabulary import BOUNDARY
 
 WINDOW = 4
 """Words to each side whose vectors are read."""
-WIDE = 12
-"""Words to each side in the mean of the context."""
 BLOCK = 4096
 """Tokens a block: the inputs of one block stay in the processor's cache."""
-
-
-@dataclass(frozen=True, eq=False)
-class WordVectors:
-    """Word vectors (V, E), stored as int8 with one scale a dimension (E,) float32. Specials are zero."""
-
-    values: NDArray[np.int8]
-    scale: Floats
-
-    @classmethod
-    def pack(cls, vectors: NDArray[np.floating]) -> WordVectors:
-        """Quantise vectors (V, E); values beyond four standard deviations are clipped."""
-        scale = (4.0 * vectors.std(axis=0) / 127.0).astype(np.float32)
-        values = np.clip(np.rint(vectors / scale), -127, 127).astype(np.int8)
-        return cls(values, scale)
-
-    def unpacked(self) -> Floats:
-        """Return the vectors as float32, shape (V, E), each dimension with a standard deviation of one."""
-        return self.values.astype(np.float32) * np.float32(4.0 / 127.0)
 
 
 class TaggerInputs:
     """Builds the tagger's inputs for chosen tokens of a batch."""
 
-    def __init__(self, vectors: WordVectors) -> None:
-        self.vectors = vectors.unpacked()
+    def __init__(self, topics: Topics) -> None:
+        self.topics = topics
+        self.vectors = topics.vectors
         self.width = self.vectors.shape[1]
 
     def size(self, numbers: int) -> int:
@@ -64,49 +45,33 @@ class TaggerInputs:
             ],
             axis=1,
         )
-        summed = np.zeros((len(encoding.ids) + 1, self.width), dtype=np.float64)
-        np.cumsum(self.vectors[encoding.ids], axis=0, out=summed[1:], dtype=np.float64)
-        start = encoding.documents.token_ptr[:-1][document]
-        stop = encoding.documents.token_ptr[1:][document]
-        here = np.arange(len(encoding.ids))
-        low, high = np.maximum(here - WIDE, start), np.minimum(here + WIDE + 1, stop)
-        return PreparedInputs(windows, summed, low, high, numbers, document)
+        return PreparedInputs(windows, self.topics.contexts(encoding), numbers, document)
 
     def block(self, prepared: PreparedInputs, places: NDArray[np.int64]) -> Floats:
         """Return the inputs (P, size) of the tokens at `places` (P,)."""
         window = self.vectors[prepared.windows[places]].reshape(len(places), -1)
         own = self.vectors[prepared.windows[places, WINDOW]]
-        low, high = prepared.low[places], prepared.high[places]
-        context = (prepared.summed[high] - prepared.summed[low]).astype(np.float32) - own
-        context /= np.maximum(high - low - 1, 1)[:, None].astype(np.float32)
-        context *= np.float32(2.0)
-        similarity = _cosine(own, context)
+        context, count = prepared.contexts.around(places)
+        similarity = cosine(own, context)
         numbers = [prepared.numbers[places]]
         last = len(prepared.numbers) - 1
         for step in (-1, 1):
             at = np.clip(places + step, 0, last)
             same = prepared.document[at] == prepared.document[places]
             numbers.append(prepared.numbers[at] * same[:, None])
-        extra = np.stack([similarity, (high - low).astype(np.float32) / (2 * WIDE + 1)], axis=1)
+        context = context * np.float32(2.0)
+        extra = np.stack([similarity, count / np.float32(2 * WIDE + 1)], axis=1)
         return np.concatenate([window, context, own * context, extra, *numbers], axis=1, dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedInputs:
-    """What all blocks of a batch share: window ids (T, 2 * WINDOW + 1), running sums of vectors, context limits."""
+    """What all blocks of a batch share: window ids (T, 2 * WINDOW + 1), mean vectors of the wider contexts."""
 
     windows: NDArray[np.int32]
-    summed: NDArray[np.float64]
-    low: NDArray[np.int64]
-    high: NDArray[np.int64]
+    contexts: Contexts
     numbers: Floats
     document: NDArray[np.int32]
-
-
-def _cosine(a: Floats, b: Floats) -> Floats:
-    norms = np.sqrt(np.einsum("ij,ij->i", a, a) * np.einsum("ij,ij->i", b, b))
-    cosine: Floats = (np.einsum("ij,ij->i", a, b) / np.maximum(norms, 1e-6)).astype(np.float32)
-    return cosine
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,8 +36,9 @@ class Shape:
     SPACE_BEFORE: Final = np.uint8(8)
 
 
-# What a character does to the token it stands in, by CharacterClass: a word and a number go on for as long as their
-# kind lasts, a mark of punctuation is a token by itself, a repeated one ("...", "--") goes on while it repeats itself.
+# What a character does to the token it stands in, by CharacterClass: a word and a number go on for as long as
+# their kind lasts, a mark of punctuation is a token by itself, a repeated one ("...", "--") goes on while it
+# repeats itself.
 _SPACE, _PUNCTUATION, _WORD, _NUMBER, _REPEATED = range(5)
 _KIND = np.zeros(CharacterClass.COUNT, dtype=np.uint8)
 _KIND[CharacterClass.PUNCTUATION] = _PUNCTUATION
@@ -64,6 +65,12 @@ class Tokens:
         shape: (T,) uint8, bits of Shape; SENTENCE_START is set later, by whoever knows the sentences.
         hash: (T,) uint64.
     """
+
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    token_class: NDArray[np.uint8]
+    shape: NDArray[np.uint8]
+    hash: NDArray[np.uint64]
 
     def __init__(self, characters: NDArray[np.uint32]) -> None:
         classes = classify(characters)
@@ -106,7 +113,7 @@ def _shapes(
     upper = classes == CharacterClass.UPPER
     uppers = _count_in_spans(upper, start, end)
     lowers = _count_in_spans(classes == CharacterClass.LOWER, start, end)
-    shape = upper[start].astype(np.uint8) * Shape.CAPITAL
+    shape: NDArray[np.uint8] = upper[start].astype(np.uint8) * Shape.CAPITAL
     shape[(uppers >= 2) & (lowers == 0)] |= Shape.ALL_CAPITALS
     after_space = start == 0
     after_space |= classes[start - 1] == CharacterClass.SPACE
@@ -129,9 +136,9 @@ def hash_spans(
 ) -> NDArray[np.uint64]:
     """Return the hash of each span of characters, folded: spans in order, not overlapping.
 
-    A span's hash is the sum, modulo 2^64, of its folded code points' random values, the i-th times the i-th power of
-    an odd base, with its length, scrambled. Differences of running sums give all of them at once; the inverse power
-    of the base takes a span's position out again.
+    A span's hash is the sum, modulo 2^64, of its folded code points' random values, the i-th times the i-th
+    power of an odd base, with its length, scrambled. Differences of running sums give all of them at once;
+    the inverse power of the base takes a span's position out again.
     """
     hashes = np.empty(start.size, dtype=np.uint64)
     done = 0
@@ -170,7 +177,7 @@ def _compute_powers(base: int, length: int) -> NDArray[np.uint64]:
 
 
 def hash_tokens(words: Sequence[str]) -> NDArray[np.uint64]:
-    """Return the hash of each word, each taken as one token whatever is in it: the same as `Documents.token_hash`."""
+    """Return the hash of each word, taken as one token whatever is in it, as in `Documents.token_hash`."""
     lengths = np.array([len(word) for word in words], dtype=np.int64)
     end = np.cumsum(lengths, dtype=np.int64)
     return hash_spans(code_points("".join(words)), end - lengths, end)

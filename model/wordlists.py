@@ -1,4 +1,4 @@
-"""Short word lists that ship as text files beside the code, looked up by token hash for whole arrays at once."""
+"""Short word lists that ship as text files beside the code, looked up by token hash, arrays at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SLOTS = 1 << 15
 class WordTable:
     """Named lists of words, at most 32, as one hash table.
 
-    A word's slot is the low bits of its hash; a second table, by higher bits, takes those whose slot is taken.
+    A word's slot is the low bits of its hash; a second table, by higher bits, takes those it is lost to.
     """
 
     def __init__(self, lists: dict[str, NDArray[np.uint64]]) -> None:
@@ -81,7 +81,7 @@ def english_function_words() -> WordTable:
 
 @cache
 def foreign_function_words() -> WordTable:
-    """Return the closed-class words of other languages that English does not write alike, a list a language."""
+    """Return the closed-class words of other languages that English does not write alike, by language."""
     lists = load_word_lists("function_words.txt")
     english = np.union1d(lists["en"], lists["also_english"])
     foreign = {name: np.setdiff1d(words, english) for name, words in lists.items()}

@@ -55,10 +55,12 @@ def head_columns(names: tuple[str, ...], kind: str) -> NDArray[np.int64]:
     return np.array([i for i, name in enumerate(names) if name.split(".")[0] in signals], dtype=np.int64)
 
 
-def fit_heads(matrix: LabelledMatrix, *, seed: int) -> tuple[Head, ...]:
+def fit_heads(
+    matrix: LabelledMatrix, *, seed: int, kinds: tuple[str, ...] = MACHINE_KINDS
+) -> tuple[Head, ...]:
     """Fit one head a kind, each against human text."""
     heads = []
-    for kind in MACHINE_KINDS:
+    for kind in kinds:
         part = matrix.take(np.isin(matrix.labels, ("human", kind)))
         columns = head_columns(matrix.names, kind)
         labels = part.labels == kind

@@ -11,16 +11,28 @@ from numpy.typing import NDArray
 
 from model.ngrams import LanguageModel
 from model.signals.substitutions import Alternatives
-from model.tagger import WordVectors as PackedVectors
-from model.vocabulary import SPECIALS, UNKNOWN, Vocabulary
+from model.topics import WordVectors as PackedVectors
+from model.vocabulary import SPECIALS, Vocabulary
 from training import ngrams
-from training.synonyms import Moby, MyThes, Thesaurus, WordNet, word_vectors
+from training.synonyms import FUNCTION_WORDS, Moby, MyThes, Thesaurus, WordNet, word_vectors
 
 VOCABULARY_SIZE = 50_000
 ALTERNATIVES = 12
 """Alternatives kept for a word: more cost time and find little."""
 COMMONNESS = 0.35
 """How far an alternative's own frequency speaks for its being the original: people's words are the commoner ones."""
+PAIR_WEIGHT = 1.0
+"""Weight of a substitution that a real spinner is known for, beside the thesauri."""
+_REPLACEABLE = frozenset(
+    "also again ever never now more most less least many much few just only even very too over before after near "
+    "toward towards along beyond within since although though while because whereas about other another same own "
+    "during until against across around without through between among however".split()
+)
+KEPT_WORDS = FUNCTION_WORDS - _REPLACEABLE
+"""Words that machines leave as they are: they have no alternatives, and are none."""
+UNFITTED_WEIGHTS = np.array([1, 1, 1, 0, 1, 0], dtype=np.float32)
+"""Weights of the alternatives before `training.ranking` has fitted them: the plain gain and the rank."""
+UNFITTED_BIAS = np.float32(0.0)
 NEIGHBOUR_WEIGHT = 0.5
 """Weight of distributional neighbours beside the thesauri, which each count for one."""
 
@@ -69,12 +81,15 @@ def _parts(word: str) -> tuple[str, ...]:
     return (head, mark + tail) if mark and head else (word,)
 
 
-def build_alternatives(words: Sequence[str], log_probability: NDArray[np.floating]) -> Alternatives:
+def build_alternatives(
+    words: Sequence[str], log_probability: NDArray[np.floating], pairs: Iterable[tuple[str, str]] = ()
+) -> Alternatives:
     """Return each word's likeliest originals, from WordNet, MyThes, Moby and distributional neighbours.
 
     An alternative counts both ways: a word stands for its synonyms, and its synonyms' spinners put it there.
+    `pairs` are known substitutions, (what the machine wrote, original).
     """
-    ids = {word: i for i, word in enumerate(words) if i >= len(SPECIALS)}
+    ids = {word: i for i, word in enumerate(words) if i >= len(SPECIALS) and word not in KEPT_WORDS}
     vectors = word_vectors()
     thesauri: list[Thesaurus] = [WordNet(), MyThes(), Moby()]
     weights: list[dict[int, float]] = [{} for _ in words]
@@ -85,13 +100,21 @@ def build_alternatives(words: Sequence[str], log_probability: NDArray[np.floatin
         if word in ids:
             near = [(vectors.words[row], float(c)) for row, c in zip(rows, cosines, strict=True) if row >= 0]
             _add(weights, ids, ids[word], near, NEIGHBOUR_WEIGHT)
+    for word, original in pairs:
+        if word in ids and original in ids and word != original:
+            weights[ids[word]][ids[original]] = weights[ids[word]].get(ids[original], 0.0) + PAIR_WEIGHT
     table = np.zeros((len(words), ALTERNATIVES), dtype=np.uint16)
     prior = np.exp(COMMONNESS * log_probability.astype(np.float64))
     for place, row in enumerate(weights):
         ranked = sorted(row, key=lambda other: (-row[other] * prior[other], other))[:ALTERNATIVES]
         table[place, : len(ranked)] = ranked
     rank = np.arange(1, ALTERNATIVES + 1)
-    return Alternatives(ids=table, log_prior=np.log((1 / rank) / (1 / rank).sum()).astype(np.float32))
+    return Alternatives(
+        ids=table,
+        log_prior=np.log((1 / rank) / (1 / rank).sum()).astype(np.float32),
+        weights=UNFITTED_WEIGHTS,
+        bias=UNFITTED_BIAS,
+    )
 
 
 def _add(
@@ -131,6 +154,3 @@ def build_language_model(
 def make_vocabulary(words: Sequence[str], language: LanguageModel) -> Vocabulary:
     """Return the vocabulary with the language model's unigram probabilities."""
     return Vocabulary(tuple(words), language.unigram)
-
-
-__all__ = ["UNKNOWN", "build_alternatives", "build_language_model", "choose_words", "make_vocabulary", "pack_vectors"]

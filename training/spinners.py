@@ -176,9 +176,9 @@ def _draw(shares: Mapping[_T, float], rng: np.random.Generator) -> _T:
 # text
 
 _TOKENS = re.compile(
-    # Left alone: links, addresses, handles, and anything with a digit or underscore.
-    r"(?P<skip>https?://\S+|www\.\S+|[\w.+-]+@[\w.-]+|[@#]\w+|[^\W\d_]*[\d_]\w*)"
-    # A word; an inner apostrophe belongs to it ("don't") except before a possessive s.
+    # Left alone: links, addresses, handles, anything with a digit or underscore, the possessive s.
+    r"(?P<skip>https?://\S+|www\.\S+|[\w.+-]+@[\w.-]+|[@#]\w+|[^\W\d_]*[\d_]\w*|(?<=\w)['’]s\b)"
+    # A word; an inner apostrophe belongs to it ("don't") except before that s.
     r"|[^\W\d_]+(?:['’](?!s\b)[^\W\d_]+)*"
 )
 _SENTENCE_BREAK = re.compile(r"[.!?:\n\"“”]")
@@ -279,6 +279,20 @@ _BEFORE: dict[str, str] = {
     }.items()
     for word in words.split()
 }
+
+
+_CONTRACTED_WITH_IS = frozenset(("he", "she", "it", "that", "there", "what", "who", "where", "here"))
+
+
+def _kind_before(text: str, words: _Words, i: int) -> str | None:
+    """Return what the word before word `i` says of it: a kind of `_FIT`, or None."""
+    if not text[words.ends[i - 1] : words.starts[i]].isspace():
+        return None
+    before = words.folded[i - 1]
+    if before in ("'s", "’s"):
+        pronoun = i > 1 and words.folded[i - 2] in _CONTRACTED_WITH_IS
+        return "be" if pronoun else "determiner"
+    return _BEFORE.get(before)
 
 
 def _recase(replacement: str, source: str, capitals: Capitals) -> str:
@@ -486,7 +500,7 @@ class Spinner:
                         len(phrase.words),
                     )
             if replacement is None and chance[0] < manner.rate:
-                replacement = self._replacement(words, i, manner, chance)
+                replacement = self._replacement(text, words, i, manner, chance)
             if replacement is not None:
                 self._edit(edits, text, words, i, length, replacement, manner, chance)
             i += length
@@ -519,13 +533,15 @@ class Spinner:
             replacement = f"{{{source}|{replacement}}}"
         edits.append(_Edit(start, end, replacement))
 
-    def _replacement(self, words: _Words, i: int, manner: Manner, chance: list[float]) -> str | None:
+    def _replacement(
+        self, text: str, words: _Words, i: int, manner: Manner, chance: list[float]
+    ) -> str | None:
         """Draw what stands for word `i`, or None if nothing does."""
         source = int(chance[3] * len(self.thesauri)) if manner.source is None else manner.source
         options = self._options_of(words.folded[i], source, manner) if self.thesauri else ()
         if not options:
             return None
-        kind = _BEFORE.get(words.folded[i - 1]) if manner.context and i else None
+        kind = _kind_before(text, words, i) if manner.context and i else None
         fit, otherwise = _FIT[kind] if kind else ({}, 1.0)
         weights = [
             option.weight * fit.get(option.tag, otherwise) if TAG_POS[option.tag] in manner.pos else 0.0
@@ -664,6 +680,7 @@ def paraphrasers(lexicons: Path | None = None) -> dict[str, Paraphraser]:
             Knobs(
                 choices={"plausible": 0.2, "random": 0.45, "rare": 0.35},
                 inflections={"correct": 0.5, "none": 0.5},
+                capitals={"kept": 0.45, "lost": 0.5, "title": 0.05},
                 context=0.4,
                 names=0.3,
             ),

@@ -658,8 +658,8 @@ class Neighbours:
 
         Args:
             words: size of the vocabulary.
-            same_form: keep only neighbours that may be the same form of another lemma (for "reporters"
-                not "told"); otherwise whatever is near.
+            same_form: keep only neighbours that may be the same form of another lemma ("journalists"
+                for "reporters", not "told"); otherwise whatever is near.
             function_words: replace function words too, and put them for others.
             floor: least cosine.
         """
@@ -823,9 +823,10 @@ class Combined:
 def substitution_candidates() -> Combined:
     """Return the thesaurus whose alternatives the substitutions signal tries: all sources, plain words first.
 
-    Measured on the substitutions of tools it was not built from: among its first 16 single words are the
-    originals of half of a commercial spinner's, a quarter of TextFooler's and two fifths of PWWS's (which
-    breaks the inflection).
+    Among its first 16 single words are the originals of 54 % of 114 pairs of a commercial spinner, 26 % of
+    1,081 of TextFooler and 37 % of 1,124 of PWWS (which does not inflect). The parts were chosen from
+    about a dozen combinations by these same pairs, so the figures flatter it a little:
+    they are no held-out measurement.
     """
     vectors = word_vectors()
     wordnet = WordNet(relation_weights={"hypernym": 0.3, "similar": 0.4, "hyponym": 0.1})

@@ -28,7 +28,7 @@ class TaggerTrainer:
 
     def __init__(self, signals: Signals, *, seed: int) -> None:
         self.signals = signals
-        self.inputs = TaggerInputs(signals.tables.vectors)
+        self.inputs = TaggerInputs(signals.topics)
         self.rng = np.random.default_rng(seed)
         self.network = MLPClassifier(
             hidden_layer_sizes=HIDDEN,

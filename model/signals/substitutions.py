@@ -15,9 +15,17 @@ from numpy.typing import NDArray
 from model.encoding import Encoding
 from model.signals.base import Pool, Reading
 from model.signals.collocations import Collocations
+from model.topics import Topics
 from model.vocabulary import UNKNOWN
 
 GAINS = (-4.0, -2.0, 0.0, 1.0, 2.0, 3.0, 4.5, 6.0)
+ODDS = (-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0)
+
+
+INPUTS = ("left", "right", "second_right", "commoner", "rank", "topic")
+"""What speaks for an alternative, against the word itself: the gains in log probability of the word after its left, of
+the first and second word after it, and of the word by itself; its rank among the alternatives; how much nearer its
+vector is to those of the words around."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,33 +33,39 @@ class Alternatives:
     """What might have stood in a word's place, likeliest first: (V, K) word ids, UNKNOWN where there are fewer.
 
     `log_prior` (K,) float32 is the log probability that the k-th alternative was the original, by its rank alone.
+    `weights` (len(INPUTS),) and `bias` (float32) weigh what speaks for an alternative: a conditional logit model of which
+    word a person wrote, the one that is there or one of its alternatives (`training.ranking`).
     """
 
     ids: NDArray[np.uint16]
     log_prior: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    bias: np.float32
 
 
 class Substitutions:
     """The gain of the best alternatives over each word."""
 
     name = "substitutions"
-    token_names = ("best_gain", "second_gain", "odds", "rarer_by", "better", "alternatives")
+    token_names = ("best_gain", "chosen_gain", "odds", "rarer_by", "better", "alternatives")
     document_names = (
         "gain_mean",
         "gain_deviation",
         *(f"gain_above_{limit:g}" for limit in GAINS),
+        *(f"odds_above_{limit:g}" for limit in ODDS),
         "odds_mean",
         "odds_deviation",
         "rarer_mean",
         "with_alternatives",
     )
 
-    def __init__(self, collocations: Collocations, alternatives: Alternatives) -> None:
+    def __init__(self, collocations: Collocations, alternatives: Alternatives, topics: Topics) -> None:
         self.collocations = collocations
         self.alternatives = alternatives
+        self.topics = topics
 
     def read(self, encoding: Encoding) -> Reading:
-        """Read the gains; see `gains` for the alternatives themselves."""
+        """Read the gains; see `candidates` for the alternatives themselves."""
         tokens, _ = self.read_with_best(encoding)
         some = tokens[:, 5] > 0
         pool = Pool.of(encoding, some)
@@ -61,6 +75,7 @@ class Substitutions:
             mean,
             deviation,
             *pool.shares_above(tokens[some, 0], GAINS),
+            *pool.shares_above(tokens[some, 2], ODDS),
             odds,
             odds_deviation,
             pool.mean(tokens[some, 3]),
@@ -77,41 +92,60 @@ class Substitutions:
         places = np.flatnonzero(encoding.judged & (self.alternatives.ids[encoding.ids, 0] != UNKNOWN))
         if not len(places):
             return tokens, best
-        gain, chosen = self.gains(encoding, places)
-        order = np.argsort(-gain, axis=1, kind="stable")[:, :2]
-        top = np.take_along_axis(gain, order, axis=1)
-        best[places] = np.take_along_axis(chosen, order[:, :1], axis=1)[:, 0]
-        with np.errstate(under="ignore"):
-            odds = np.logaddexp.reduce(gain + self.alternatives.log_prior, axis=1)
+        found = self.candidates(encoding, places)
+        score = found.score
         unigram = self.collocations.language.unigram
-        tokens[places, 0] = top[:, 0]
-        tokens[places, 1] = top[:, 1]
+        first = score.argmax(axis=1)
+        here = np.arange(len(places))
+        best[places] = found.ids[here, first]
+        top = score[here, first]
+        with np.errstate(under="ignore"):
+            odds = top + np.log(np.exp(score - top[:, None]).sum(axis=1))
+        gain = found.inputs[:, :, :3].sum(axis=2)
+        gain[found.ids == UNKNOWN] = NO_ALTERNATIVE
+        tokens[places, 0] = gain.max(axis=1)
+        tokens[places, 1] = gain[here, first]
         tokens[places, 2] = odds
         tokens[places, 3] = unigram[best[places]] - unigram[encoding.ids[places]]
-        tokens[places, 4] = (gain > 1.0).sum(axis=1)
-        tokens[places, 5] = (chosen != UNKNOWN).sum(axis=1)
+        tokens[places, 4] = (score > 0).sum(axis=1)
+        tokens[places, 5] = (found.ids != UNKNOWN).sum(axis=1)
+        np.clip(tokens[:, :3], NO_ALTERNATIVE, -NO_ALTERNATIVE, out=tokens[:, :3])
         return tokens, best
 
-    def gains(
-        self, encoding: Encoding, places: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        """Return the gain of each alternative at `places` (P,), in nats, and its id: shapes (P, K).
-
-        Where a word has fewer alternatives the gain is NO_ALTERNATIVE.
-        """
+    def candidates(self, encoding: Encoding, places: NDArray[np.int64]) -> Candidates:
+        """Put each alternative in the place of the words at `places` (P,) and see how it fits."""
         chosen = self.alternatives.ids[encoding.ids[places]].astype(np.int32)
         # The word itself goes first: it is scored beside its alternatives.
         words = np.concatenate([encoding.ids[places][:, None], chosen], axis=1)
         row, column = np.nonzero(words != UNKNOWN)
         near = {k: values[places] for k, values in encoding.neighbours.items()}
-        right_pair, _ = self.collocations.language.bigram(near[1], near[2])
-        parts = self.collocations.fit(
-            words[row, column], near[-2][row], near[-1][row], near[1][row], near[2][row], right_pair[row]
-        )
-        total = np.full(words.shape, -np.inf, dtype=np.float32)
-        total[row, column] = parts[0] + parts[1] + parts[2]
-        gain = np.where(chosen != UNKNOWN, total[:, 1:] - total[:, :1], NO_ALTERNATIVE)
-        return np.clip(gain, NO_ALTERNATIVE, -NO_ALTERNATIVE).astype(np.float32), chosen
+        language = self.collocations.language
+        right_pair, _ = language.bigram(near[1], near[2])
+        word = words[row, column]
+        parts = self.collocations.fit(word, near[-2][row], near[-1][row], near[1][row], near[2][row], right_pair[row])
+        topic = self.topics.similarity(encoding, places)
+        inputs = np.zeros((*words.shape, len(INPUTS)), dtype=np.float32)
+        values = (*parts[:3], language.unigram[word], topic(row, word))
+        for k, value in zip((0, 1, 2, 3, 5), values, strict=True):
+            inputs[row, column, k] = value
+        gains = inputs[:, 1:] - inputs[:, :1]
+        gains[:, :, 4] = self.alternatives.log_prior
+        gains[chosen == UNKNOWN] = 0
+        score = gains @ self.alternatives.weights + self.alternatives.bias
+        score[chosen == UNKNOWN] = NO_ALTERNATIVE
+        return Candidates(chosen, gains, score)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Alternatives of P words: `ids` (P, K), UNKNOWN where there are fewer; `inputs` (P, K, len(INPUTS)); `score` (P, K).
+
+    The score is the log odds that the alternative, and not the word that is there, was written.
+    """
+
+    ids: NDArray[np.int32]
+    inputs: NDArray[np.float32]
+    score: NDArray[np.float32]
 
 
 NO_ALTERNATIVE = np.float32(-12.0)

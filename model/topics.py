@@ -1,0 +1,92 @@
+"""Word vectors, and what the words around a place are about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.encoding import Encoding
+
+WIDE = 12
+"""Words to each side in the mean of the context."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class WordVectors:
+    """Word vectors (V, E), stored as int8 with one scale a dimension (E,) float32. Specials are zero."""
+
+    values: NDArray[np.int8]
+    scale: Floats
+
+    @classmethod
+    def pack(cls, vectors: NDArray[np.floating]) -> WordVectors:
+        """Quantise vectors (V, E); values beyond four standard deviations are clipped."""
+        scale = (4.0 * vectors.std(axis=0) / 127.0).astype(np.float32)
+        values = np.clip(np.rint(vectors / scale), -127, 127).astype(np.int8)
+        return cls(values, scale)
+
+    def unpacked(self) -> Floats:
+        """Return the vectors as float32, shape (V, E), each dimension with a standard deviation of one."""
+        return self.values.astype(np.float32) * np.float32(4.0 / 127.0)
+
+
+class Topics:
+    """Mean vectors of wider contexts, and how near words are to them."""
+
+    def __init__(self, vectors: WordVectors) -> None:
+        self.vectors = vectors.unpacked()
+        norms = np.sqrt(np.einsum("ij,ij->i", self.vectors, self.vectors))
+        self.directions = self.vectors / np.maximum(norms, 1e-6)[:, None]
+
+    def contexts(self, encoding: Encoding) -> Contexts:
+        """Return the contexts of a batch, from running sums: each costs the same whatever its width."""
+        document = encoding.documents.token_document
+        summed = np.zeros((len(encoding.ids) + 1, self.vectors.shape[1]), dtype=np.float64)
+        np.cumsum(self.vectors[encoding.ids], axis=0, out=summed[1:], dtype=np.float64)
+        here = np.arange(len(encoding.ids))
+        low = np.maximum(here - WIDE, encoding.documents.token_ptr[:-1][document])
+        high = np.minimum(here + WIDE + 1, encoding.documents.token_ptr[1:][document])
+        return Contexts(summed, low, high)
+
+    def similarity(
+        self, encoding: Encoding, places: NDArray[np.int64]
+    ) -> Callable[[NDArray[np.int64], NDArray[np.int32]], Floats]:
+        """Return a function from rows of `places` and word ids to the cosine of word and context."""
+        contexts, _ = self.contexts(encoding).around(places)
+        norms = np.sqrt(np.einsum("ij,ij->i", contexts, contexts))
+        contexts = contexts / np.maximum(norms, 1e-6)[:, None]
+
+        def cosines(row: NDArray[np.int64], word: NDArray[np.int32]) -> Floats:
+            answer: Floats = np.einsum("ij,ij->i", contexts[row], self.directions[word])
+            return answer
+
+        return cosines
+
+
+@dataclass(frozen=True, eq=False)
+class Contexts:
+    """Running sums of a batch's word vectors (T + 1, E), and first and last place of each token's context (T,)."""
+
+    summed: NDArray[np.float64]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+
+    def around(self, places: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Return the mean vector (P, E) of the words around each place, itself left out, and how many places they are."""
+        low, high = self.low[places], self.high[places]
+        own = self.summed[places + 1] - self.summed[places]
+        total = self.summed[high] - self.summed[low] - own
+        count = (high - low).astype(np.float32)
+        return (total / np.maximum(count - 1, 1)[:, None]).astype(np.float32), count
+
+
+def cosine(a: Floats, b: Floats) -> Floats:
+    """Return the cosine of each row of `a` with the same row of `b`, 0 for rows of zeros."""
+    norms = np.sqrt(np.einsum("ij,ij->i", a, a) * np.einsum("ij,ij->i", b, b))
+    value: Floats = (np.einsum("ij,ij->i", a, b) / np.maximum(norms, 1e-6)).astype(np.float32)
+    return value

@@ -1,0 +1,46 @@
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.abstention import reasons
+from model.document import Documents
+
+DATA = Path(__file__).parents[1] / "data" / "model" / "languages.toml"
+CASES = tomllib.loads(DATA.read_text(encoding="utf-8"))["case"]
+MINIMUM_WORDS = 40
+
+
+def text_of(case: dict[str, Any]) -> str:
+    text: str = case["text"] * case.get("times", 1)
+    return text
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: ascii(case["text"][:50]))
+def test_reason(case: dict[str, Any]) -> None:
+    assert reasons(Documents.parse([text_of(case)]), MINIMUM_WORDS) == [case.get("reason")]
+
+
+def test_reasons_of_a_batch_are_those_of_its_texts() -> None:
+    answers = reasons(Documents.parse([text_of(case) for case in CASES]), MINIMUM_WORDS)
+    assert answers == [case.get("reason") for case in CASES]
+
+
+def test_an_empty_batch_has_no_reasons() -> None:
+    assert reasons(Documents.parse([]), MINIMUM_WORDS) == []
+
+
+def test_the_minimum_counts_words_of_prose() -> None:
+    documents = Documents.parse(["It was cold, and we went home by 10."])
+    assert reasons(documents, 8) == [None]
+    assert reasons(documents, 9) == ["too_short"]
+
+
+@given(st.lists(st.text(st.characters(), max_size=200), max_size=4))
+def test_every_text_gets_an_answer(texts: list[str]) -> None:
+    answers = reasons(Documents.parse(texts), MINIMUM_WORDS)
+    assert len(answers) == len(texts)
+    assert set(answers) <= {None, "too_short", "not_english", "not_prose"}

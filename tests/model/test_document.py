@@ -1,0 +1,371 @@
+import subprocess
+import sys
+import time
+import tomllib
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.characters import fold_code
+from model.document import Documents, Shape, TokenClass, hash_phrase, hash_token, hash_tokens, tokenise
+from model.repair import repair
+
+DATA = Path(__file__).parents[1] / "data" / "model"
+
+
+def load(name: str) -> list[dict[str, Any]]:
+    cases: list[dict[str, Any]] = tomllib.loads((DATA / name).read_text(encoding="utf-8"))["case"]
+    return cases
+
+
+TEXT = st.text(st.characters(), max_size=120) | st.lists(
+    st.sampled_from(
+        [
+            *(
+                "aZé.,!?'\"-\n\n \t0;{}|•",
+                "the ",
+                "Mr. ",
+                "Don’t ",
+                "ﬁ",
+                "Ã©",
+                "&amp;",
+                "\u200b",
+                "\r\n",
+                "\u0301",
+            ),
+            *(
+                "http://a.b/c ",
+                "x@y.org ",
+                "Click here ",
+                "中",
+                "\ud800",
+                "😀",
+                "\u202e",
+                "а",
+                "\x00",
+                "- item\n",
+            ),
+        ]
+    ),
+    max_size=60,
+).map("".join)
+TEXTS = st.lists(TEXT, max_size=5)
+
+
+# --- tokens
+
+
+@pytest.mark.parametrize("case", load("tokens.toml"), ids=lambda case: ascii(case["text"]))
+def test_tokens(case: dict[str, Any]) -> None:
+    assert tokenise(case["text"]) == case["tokens"]
+
+
+def test_token_classes() -> None:
+    documents = Documents.parse(["In 1,999 don't (really)"])
+    names = [TokenClass(value).name for value in documents.token_class]
+    assert names == ["WORD", "NUMBER", "WORD", "PUNCTUATION", "WORD", "PUNCTUATION"]
+
+
+def test_shape_tells_capitals() -> None:
+    documents = Documents.parse(["So NATO met iPhone I O'BRIEN."])
+    shape = documents.token_shape
+    assert (shape & Shape.CAPITAL > 0).tolist() == [True, True, False, False, True, True, False]
+    assert (shape & Shape.ALL_CAPITALS > 0).tolist() == [False, True, False, False, False, True, False]
+
+
+def test_shape_tells_the_first_word_of_a_sentence() -> None:
+    documents = Documents.parse(['It fell. "Then it rose," he said.\n\n3 men came.'])
+    first = documents.token_shape & Shape.SENTENCE_START > 0
+    assert [word for word, flag in zip(documents.words(), first, strict=True) if flag] == [
+        "it",
+        "then",
+        "men",
+    ]
+
+
+def test_shape_tells_the_space_before() -> None:
+    documents = Documents.parse(["a-b (c)\nd"])
+    spaced = documents.token_shape & Shape.SPACE_BEFORE > 0
+    assert spaced.tolist() == [True, False, False, True, False, False, True]
+
+
+def test_token_text_keeps_capitals() -> None:
+    documents = Documents.parse(["Don’t STOP"])
+    assert [documents.token_text(i) for i in range(2)] == ["Don’t", "STOP"]
+
+
+# --- hashes
+
+
+def test_hash_is_of_the_folded_token() -> None:
+    documents = Documents.parse(["Don’t DON'T don't"])
+    assert documents.token_hash.tolist() == [hash_token("don't")] * 3
+
+
+def test_hash_never_changes() -> None:
+    # Bundles hold hashes: a change here makes every one of them useless.
+    assert hash_token("imagination") == 0x221D8B4759A4F8D8
+    assert hash_token("naïve") == 0x0915BAAA1A39193B
+    assert hash_token("😀") == 0xD02C53BD59E075C4
+
+
+def test_hash_is_the_same_in_another_process() -> None:
+    program = "from model.document import hash_token; print(hash_token('vision'))"
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[2])},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert answers == {f"{hash_token('vision')}\n"}
+
+
+def test_hashes_of_many_words_do_not_collide() -> None:
+    letters = "abcdefghijklmnopqrst"
+    words = [a + b + c + d for a in letters for b in letters for c in letters for d in letters]
+    hashes = hash_tokens(words)
+    assert np.unique(hashes).size == len(words)
+    # The low bits serve as slots of tables: they spread as evenly as random ones.
+    slots = np.bincount((hashes & np.uint64(1023)).astype(np.int64), minlength=1024)
+    assert slots.std() < 1.2 * np.sqrt(len(words) / 1024)
+
+
+def test_hash_phrase_is_what_stands_in_a_text() -> None:
+    documents = Documents.parse(["They are imaginative and prescient."])
+    assert hash_phrase("Imaginative and prescient").tolist() == documents.token_hash[2:5].tolist()
+
+
+@given(st.text(st.characters(), min_size=1, max_size=30))
+def test_hash_of_one_word_is_its_hash_among_others(word: str) -> None:
+    assert hash_tokens(["before", word, "", "after"])[1] == hash_token(word)
+
+
+def test_long_tokens_are_hashed_like_short_ones() -> None:
+    word = "ab" * 200_000
+    documents = Documents.parse([f"{word} {word} x"])
+    assert documents.token_hash.tolist() == [hash_token(word)] * 2 + [hash_token("x")]
+
+
+def test_folding_changes_no_folded_word() -> None:
+    words = "Straße ΣΊΣΥΦΟΣ İI ǅ ’ “x” ÉÈ"
+    folded = "".join(chr(fold_code(ord(letter))) for letter in words)
+    assert "".join(chr(fold_code(ord(letter))) for letter in folded) == folded
+
+
+# --- sentences and paragraphs
+
+
+def structure(text: str) -> str:
+    """Return the folded tokens with `|` before a sentence and `||` before a paragraph."""
+    documents = Documents.parse([text])
+    pieces = []
+    for i, word in enumerate(documents.words()):
+        if i and documents.token_paragraph[i] > documents.token_paragraph[i - 1]:
+            pieces.append("||")
+        elif i and documents.token_sentence[i] > documents.token_sentence[i - 1]:
+            pieces.append("|")
+        pieces.append(word)
+    return " ".join(pieces)
+
+
+@pytest.mark.parametrize("case", load("sentences.toml"), ids=lambda case: ascii(case["text"][:60]))
+def test_sentences_and_paragraphs(case: dict[str, Any]) -> None:
+    assert structure(case["text"]) == case["expected"]
+
+
+# --- spans
+
+
+@pytest.mark.parametrize(
+    ("text", "passage"),
+    [
+        ("The plan is imaginative and prescient.", "imaginative and prescient"),
+        ("caf&eacute; cr&egrave;me", "caf&eacute; cr&egrave;me"),
+        ("\ufeffâ€œim\u200bagiÂ­nativeâ€\u009d & co", "im\u200bagiÂ­native"),
+        ("e\u0301te\u0301 \r\n ﬁne", "ﬁne"),
+    ],
+)
+def test_source_span_is_exact(text: str, passage: str) -> None:
+    documents = Documents.parse(["Something before.", text])
+    start, end = text.index(passage), text.index(passage) + len(passage)
+    tokens = range(*documents.token_ptr[1:].tolist())
+    first = next(token for token in tokens if documents.source_span(token, token)[0] == start)
+    last = next(token for token in tokens if documents.source_span(token, token)[1] == end)
+    assert documents.source_span(first, last) == (start, end)
+
+
+def test_source_span_of_two_documents_is_refused() -> None:
+    documents = Documents.parse(["one", "two"])
+    with pytest.raises(ValueError, match="no span of one document"):
+        documents.source_span(0, 1)
+
+
+@given(TEXTS)
+def test_spans_are_in_bounds_in_order_and_apart(texts: list[str]) -> None:
+    documents = Documents.parse(texts)
+    for number, text in enumerate(texts):
+        first, last = documents.token_ptr[number : number + 2].tolist()
+        done = 0
+        for token in range(first, last):
+            start, end = documents.source_span(token, token)
+            assert done <= start < end <= len(text)
+            done = end
+
+
+@given(TEXT)
+def test_where_nothing_was_repaired_the_span_reads_as_the_token(text: str) -> None:
+    documents = Documents.parse([text])
+    if repair(text).text == text:
+        for token in range(documents.token_hash.size):
+            start, end = documents.source_span(token, token)
+            assert hash_token(text[start:end]) == documents.token_hash[token]
+
+
+@given(TEXT)
+def test_every_letter_and_digit_is_in_a_token(text: str) -> None:
+    documents = Documents.parse([text])
+    inside = np.zeros(documents.characters.size, dtype=bool)
+    for start, end in zip(documents.token_start, documents.token_end, strict=True):
+        inside[start:end] = True
+    for character, covered in zip(map(chr, documents.characters.tolist()), inside, strict=True):
+        assert covered == (unicodedata.category(character)[0] not in "Z" and not character.isspace())
+
+
+# --- batches
+
+
+@given(TEXTS)
+def test_a_batch_holds_what_its_texts_hold_alone(texts: list[str]) -> None:
+    batch = Documents.parse(texts)
+    for number, text in enumerate(texts):
+        alone = Documents.parse([text])
+        part = slice(*batch.token_ptr[number : number + 2].tolist())
+        for name in ("token_hash", "token_class", "token_shape", "token_prose"):
+            assert np.array_equal(getattr(batch, name)[part], getattr(alone, name)), name
+        for name in ("token_sentence", "token_paragraph"):
+            ours = getattr(batch, name)[part]
+            assert np.array_equal(ours - ours[:1].sum(), getattr(alone, name)), name
+        assert batch.excluded[number] == alone.excluded[0]
+        assert batch.repairs[number] == alone.repairs[0]
+        spans = [batch.source_span(token, token) for token in range(part.start, part.stop)]
+        assert spans == [alone.source_span(token, token) for token in range(part.stop - part.start)]
+
+
+@given(TEXTS)
+def test_numbers_run_on_over_the_batch(texts: list[str]) -> None:
+    documents = Documents.parse(texts)
+    assert documents.token_ptr[0] == 0
+    assert documents.token_ptr[-1] == documents.token_hash.size
+    sizes = np.bincount(documents.token_document, minlength=len(texts))
+    assert np.array_equal(np.diff(documents.token_ptr), sizes)
+    for numbers in (documents.token_sentence, documents.token_paragraph):
+        steps = np.diff(numbers, prepend=0)
+        assert set(steps.tolist()) <= {0, 1}
+    other = np.diff(documents.token_document) > 0
+    assert np.all(np.diff(documents.token_paragraph)[other] == 1)
+    assert np.all(np.diff(documents.token_sentence)[np.diff(documents.token_paragraph) > 0] == 1)
+
+
+@given(TEXT)
+def test_the_same_text_gives_the_same_arrays(text: str) -> None:
+    first, second = Documents.parse([text]), Documents.parse([text])
+    for name in ("characters", "token_start", "token_end", "token_hash", "token_sentence", "token_prose"):
+        assert np.array_equal(getattr(first, name), getattr(second, name))
+
+
+INSERTED = st.lists(st.tuples(st.integers(0, 200), st.sampled_from("\u200b\u200c\u2060\ufeff\u202d\ufe0f")))
+
+
+@given(TEXT, INSERTED)
+def test_zero_width_characters_change_no_token(text: str, inserted: list[tuple[int, str]]) -> None:
+    hidden = text
+    for place, character in inserted:
+        hidden = hidden[:place] + character + hidden[place:]
+    assert np.array_equal(Documents.parse([hidden]).token_hash, Documents.parse([text]).token_hash)
+
+
+# --- edges
+
+
+def test_an_empty_batch() -> None:
+    documents = Documents.parse([])
+    assert (len(documents), documents.token_hash.size, documents.token_ptr.tolist()) == (0, 0, [0])
+
+
+def test_empty_texts_have_no_tokens() -> None:
+    documents = Documents.parse(["", "word", " \n "])
+    assert documents.token_ptr.tolist() == [0, 0, 1, 1]
+
+
+def test_texts_are_kept_as_submitted() -> None:
+    texts = ("a\r\nb&amp;", "\ud800")
+    assert Documents.parse(texts).texts == texts
+
+
+def test_what_is_beyond_the_limit_is_not_read() -> None:
+    documents = Documents.parse(["one two three", "one"], max_characters=7)
+    assert documents.words() == ["one", "two", "one"]
+    assert documents.truncated == (True, False)
+
+
+def test_a_line_of_100_megabytes_is_read_in_seconds() -> None:
+    text = "It was a long line and it had no end, " * 2_700_000
+    start = time.process_time()
+    documents = Documents.parse([text])
+    assert documents.truncated == (True,)
+    assert documents.token_hash.size > 400_000
+    assert time.process_time() - start < 10
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *(
+            "a",
+            "a ",
+            ".",
+            ". A",
+            "\n",
+            "a\n",
+            "A b.\n\n",
+            "www.",
+            "a@",
+            "http://a ",
+            "{",
+            "click here ",
+            "1,",
+            "'",
+        ),
+        *("中", "😀", "\u0301", "x = y;\n", "| a ", "a\t", "by ", "posted ", "- ", "photo by "),
+    ],
+    ids=ascii,
+)
+def test_time_is_linear(unit: str) -> None:
+    def seconds(size: int) -> float:
+        text = unit * (size // len(unit))
+        start = time.process_time()
+        Documents.parse([text])
+        return time.process_time() - start
+
+    seconds(1000)
+    assert seconds(320_000) < 24 * max(seconds(40_000), 0.002)
+
+
+@settings(max_examples=20)
+@given(st.binary(max_size=400))
+def test_bytes_read_as_text_are_accepted(data: bytes) -> None:
+    texts = [
+        data.decode("latin-1"),
+        data.decode("utf-8", "surrogateescape"),
+        data.decode("cp1252", "replace"),
+    ]
+    assert Documents.parse(texts).texts == tuple(texts)

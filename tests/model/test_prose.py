@@ -1,0 +1,92 @@
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.boilerplate import load_boilerplate
+from model.document import Documents, TokenClass
+
+DATA = Path(__file__).parents[1] / "data" / "model" / "prose.toml"
+PAGES = tomllib.loads(DATA.read_text(encoding="utf-8"))["page"]
+
+
+class Page:
+    """A page of the case file: its text, and where each line stands with the kind that it must get."""
+
+    def __init__(self, case: dict[str, Any]) -> None:
+        self.lines: list[tuple[int, int, str]] = []
+        texts = []
+        offset = 0
+        for line in case["lines"].strip("\n").splitlines():
+            kind, _, text = line.partition("|")
+            text = text[1:]
+            if text:
+                self.lines.append((offset, offset + len(text), kind.strip()))
+            texts.append(text)
+            offset += len(text) + 1
+        self.text = "\n".join(texts)
+
+
+@pytest.mark.parametrize("case", PAGES, ids=lambda case: case["name"])
+def test_lines_are_kept_or_left_out(case: dict[str, Any]) -> None:
+    page = Page(case)
+    documents = Documents.parse([page.text])
+    words = documents.token_class == TokenClass.WORD
+    for start, end, kind in page.lines:
+        in_line = (documents.token_start >= start) & (documents.token_start < end)
+        kept = documents.token_prose[in_line if kind in ("table", "code") else in_line & words]
+        expected = {"prose": {True}, "mixed": {True, False}, "rule": set()}.get(kind, {False})
+        assert set(kept.tolist()) == expected, page.text[start:end]
+
+
+@pytest.mark.parametrize("case", PAGES, ids=lambda case: case["name"])
+def test_lines_left_out_are_counted_by_kind(case: dict[str, Any]) -> None:
+    page = Page(case)
+    expected: dict[str, int] = {}
+    for _, _, kind in page.lines:
+        if kind not in ("prose", "mixed", "rule"):
+            expected[kind] = expected.get(kind, 0) + 1
+    assert Documents.parse([page.text]).excluded == (expected,)
+
+
+@pytest.mark.parametrize("phrase", load_boilerplate().anywhere)
+def test_telling_phrases_are_folded(phrase: str) -> None:
+    assert phrase == phrase.lower()
+    assert not re.search("[’“”]", phrase)
+
+
+def test_boilerplate_sentence_leaves_the_rest_of_its_line() -> None:
+    documents = Documents.parse(
+        ["The plan has failed. Click here to read more. Nobody was surprised by that."]
+    )
+    left_out = [word for word, kept in zip(documents.words(), documents.token_prose, strict=True) if not kept]
+    assert left_out == ["click", "here", "to", "read", "more", "."]
+
+
+def test_addresses_are_left_out_and_nothing_beside_them() -> None:
+    documents = Documents.parse(["We met (see http://a.org/x?y=1) and wrote to jo.doe@b.co.uk about it."])
+    left_out = [word for word, kept in zip(documents.words(), documents.token_prose, strict=True) if not kept]
+    assert " ".join(left_out) == "http : / / a . org / x ? y = 1 ) jo . doe @ b . co . uk"
+
+
+@given(
+    st.lists(st.sampled_from(["Read more", "a | b | c", "x = f(y);", "- item", "We went home.", "", "Title"]))
+)
+def test_counts_never_exceed_the_lines(lines: list[str]) -> None:
+    excluded = Documents.parse(["\n".join(lines)]).excluded[0]
+    assert sum(excluded.values()) <= len(lines)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["The sun rose.", "It was late, and we were tired.", '"No," she said.']), max_size=9
+    )
+)
+def test_sentences_are_always_prose(lines: list[str]) -> None:
+    documents = Documents.parse(["\n".join(lines), "\n\n".join(lines), " ".join(lines)])
+    assert np.all(documents.token_prose)

@@ -1,0 +1,147 @@
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.repair import repair
+
+CASES = tomllib.loads((Path(__file__).parents[1] / "data/model/repairs.toml").read_text(encoding="utf-8"))
+
+ANY_TEXT = st.text(st.characters(), max_size=200)
+DAMAGED = st.lists(
+    st.sampled_from(
+        [
+            *(
+                "word",
+                " ",
+                "\n",
+                "â€™",
+                "Ã©",
+                "&amp;",
+                "&#39;",
+                "&",
+                ";",
+                "\u200b",
+                "\u00ad",
+                "е",
+                "ﬁ",
+                "e\u0301",
+            ),
+            *(
+                "\u0301",
+                "\r\n",
+                "\r",
+                "\x00",
+                "\x85",
+                "\ufffd",
+                "s",
+                "Â ",
+                "â€",
+                "Ａ",
+                "𝐁",
+                "\ud83d",
+                "\U0001f600",
+            ),
+            *("\u00a0", "α"),
+        ]
+    ),
+    max_size=40,
+).map("".join)
+
+
+@pytest.mark.parametrize("case", CASES["case"], ids=lambda case: ascii(case["text"]))
+def test_damage_is_undone(case: dict[str, str]) -> None:
+    repaired = repair(case["text"])
+    assert repaired.text == case["repaired"]
+
+
+@pytest.mark.parametrize("case", CASES["case"], ids=lambda case: ascii(case["text"]))
+def test_repairs_are_counted_by_kind(case: dict[str, Any]) -> None:
+    assert repair(case["text"]).counts == case["counts"]
+
+
+@pytest.mark.parametrize("case", CASES["untouched"], ids=lambda case: ascii(case["text"]))
+def test_legitimate_text_is_left_alone(case: dict[str, str]) -> None:
+    repaired = repair(case["text"])
+    assert (repaired.text, repaired.counts, repaired.offsets) == (case["text"], {}, None)
+
+
+def source(text: str) -> list[str]:
+    """Return the passage of the submitted text that each repaired character came from."""
+    offsets = repair(text).offsets
+    assert offsets is not None
+    return [text[a:b] for a, b in zip(offsets.start.tolist(), offsets.end.tolist(), strict=True)]
+
+
+def test_decoded_characters_map_to_their_own_bytes() -> None:
+    assert source("â€œÃ©") == ["â€œ", "Ã©"]
+
+
+def test_an_entity_maps_to_all_of_its_characters() -> None:
+    assert source("a &amp; b") == ["a", " ", "&amp;", " ", "b"]
+
+
+def test_a_removed_character_belongs_to_no_neighbour() -> None:
+    assert source("a\u200bb") == ["a", "b"]
+
+
+def test_the_letters_of_a_ligature_share_its_place() -> None:
+    assert source("ﬁn") == ["ﬁ", "ﬁ", "n"]
+
+
+def test_repairs_of_repairs_map_to_the_submitted_text() -> None:
+    assert source("&acirc;&euro;&trade;s") == ["&acirc;&euro;&trade;", "s"]
+
+
+@given(ANY_TEXT | DAMAGED)
+def test_the_map_is_in_bounds_and_in_order(text: str) -> None:
+    repaired = repair(text)
+    if repaired.offsets is None:
+        assert len(repaired.text) == len(text)
+        return
+    start, end = repaired.offsets.start, repaired.offsets.end
+    assert start.size == end.size == len(repaired.text)
+    assert np.all(start < end)
+    assert np.all(np.diff(start) >= 0)
+    assert np.all(np.diff(end) >= 0)
+    assert np.all(start >= 0)
+    assert np.all(end <= len(text))
+
+
+@given(DAMAGED)
+def test_characters_that_no_repair_changes_map_to_themselves(text: str) -> None:
+    repaired = repair(text)
+    if repaired.offsets is not None:
+        for character, start in zip(repaired.text, repaired.offsets.start.tolist(), strict=True):
+            if character in "word":
+                assert text[start] in (character, "&", "о")
+
+
+@given(ANY_TEXT | DAMAGED)
+def test_repaired_text_has_no_control_characters(text: str) -> None:
+    repaired = repair(text).text
+    assert not any(character < " " and character not in "\t\n" for character in repaired)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *("a", "é", "Ã©", "é\u0301", "\u0301", "&amp;", "&", "\u200b", "е", "aе", "ⓐ", "😀", "中", "\x00"),
+        *("\r\n", "Â ", "ﬁ", "&amp;amp;", "\ud83d", "\ufffds "),
+    ],
+    ids=ascii,
+)
+def test_time_is_linear(unit: str) -> None:
+    def seconds(size: int) -> float:
+        text = unit * (size // len(unit))
+        start = time.process_time()
+        repair(text)
+        return time.process_time() - start
+
+    seconds(1000)
+    assert seconds(160_000) < 24 * max(seconds(20_000), 0.002)

@@ -1,0 +1,45 @@
+"""English inflection, there and back."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("lemminflect", reason="inflection tables: pip install lemminflect")
+pytest.importorskip("wordfreq", reason="word frequencies: pip install wordfreq")
+
+from training.inflection import analyse, frequency, inflect, inflect_naively
+
+CASES = json.loads(
+    (Path(__file__).parents[1] / "data" / "training" / "inflection.json").read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("case", CASES["inflect"], ids=lambda case: case["comment"])
+def test_inflect_gives_the_form(case):
+    assert inflect(case["lemma"], case["tag"]) == case["form"]
+
+
+@pytest.mark.parametrize("case", CASES["naive"], ids=lambda case: case["comment"])
+def test_naive_inflection_follows_suffix_rules(case):
+    assert inflect_naively(case["lemma"], case["tag"]) == case["form"]
+
+
+@pytest.mark.parametrize("case", CASES["analyse"], ids=lambda case: case["comment"])
+def test_analyse_gives_every_reading(case):
+    assert [list(reading) for reading in analyse(case["form"])] == case["readings"]
+
+
+@pytest.mark.parametrize(
+    "form", ["told", "houses", "bigger", "quickly", "went", "building", "children", "best"]
+)
+def test_inflect_undoes_analyse(form):
+    assert all(form == inflect(lemma, tag) for lemma, _, tag in analyse(form) if lemma != "well")
+
+
+def test_a_phrase_is_rarer_than_its_words():
+    assert 0 < frequency("commercial enterprise") < min(frequency("commercial"), frequency("enterprise"))
+
+
+def test_an_unknown_word_has_no_frequency():
+    assert frequency("blorfingly") == 0.0

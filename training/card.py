@@ -1,0 +1,281 @@
+"""The model card: what a bundle's manifest says, as Markdown for people to read.
+
+`python -m training.card BUNDLE` prints the card of a bundle. Nothing but the manifest is read, so that a card
+can be made anywhere and says the same everywhere. What the manifest does not say, the card leaves out.
+
+Read from the manifest, besides what `model.bundle` itself writes:
+
+- `data`: the fingerprint of the texts learnt from, as of `training.corpora.fingerprint`;
+- `licences`: origin and terms of each source, `{source: text}`;
+- `resources`: thesauri, vectors, lexicons, as any dictionary;
+- `features`: the names of the document numbers, `signal.number`;
+- `training`: seed, duration and the like; and
+- `accuracy`: measured figures, laid out as `training.tables` reads them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from model.bundle import DEFAULT, MANIFEST
+from training.tables import NOTHING, Table, cell, tables
+
+CARD = "CARD.md"
+"""The card's file name in a bundle."""
+
+SIGNALS = {
+    "substitutions": "would a plain synonym fit the context far better than the word that is there?",
+    "collocations": "how well does each word fit its neighbours, by the statistics of human text?",
+    "frequency": "how rare are the words, in themselves and beside their commoner synonyms?",
+    "known_phrase": "is a phrase known as a machine's stand-in for another?",
+    "debris": "what do tools leave behind: spintax, stray braces, doubled words, broken capitals?",
+    "translationese": "articles, function words, rhythm and punctuation as translation leaves them",
+    "misfit": "how many words, and which, does a small neural tagger hold for replaced?",
+    "length": "how many words are there to judge by?",
+}
+"""What each signal asks of a text."""
+
+_PURPOSE = """
+Tells whether an English article was produced by a machine from somebody else's text, and of what kind:
+
+- `spun`: words and phrases substituted, as article spinners do;
+- `translated`: machine translation, or a round trip through another language;
+- `rewritten`: a neural rewriter's or language model's paraphrase.
+
+It is meant for whoever has to look through many texts (editors, publishers, graders, people who clean a
+corpus), and shows the words that speak for its verdict, so that a person can decide.
+"""
+
+_LIMITS = """
+- A verdict is a reason to look, not proof. Do not act against a person on it alone: read the evidence, and
+  compare the text with its suspected source.
+- It does not tell that a text is a copy, nor of what: it sees one text at a time.
+- It is not a detector of text that a language model wrote from nothing, which it may call `rewritten` or
+  `clear`.
+- English only, and running prose. Lists, tables, code and very short texts get no verdict (`abstained`).
+- Light paraphrase, where few words are replaced or a person has smoothed the result, is missed.
+- Fluent substitutes, such as a masked language model proposes, are harder than a thesaurus's. A tool unlike
+  any that it met in training is found less often than the figures on known tools say: what is measured with
+  tools left out of training comes closer.
+- Those who write unlike the people it learnt from (learners, poets, writers of other times and trades)
+  are likelier to be accused wrongly. Look at the false-positive rates by source before using it on such text.
+- Language changes: text much younger than what it learnt from may fare worse than the figures say.
+"""
+
+_THRESHOLDS = """
+The score is the calibrated probability that a text is machine-paraphrased. Thresholds are set on human text,
+by length, so that at most 0.5 % of it is called `paraphrased` and at most 5 % `suspect` or worse.
+"""
+
+_CLASSIFIER = """
+The signals read {numbers} numbers from a text. For each kind of machine a classifier, gradient-boosted trees
+beside a logistic regression, tells that kind from human text by them. A multinomial logistic regression makes
+probabilities of their answers and the text's length; it is fitted on answers to tools and human sources that
+were left out of training in turn.
+"""
+
+_TRAINING = """
+`unspun train` makes a bundle from labelled text, and `unspun evaluate` measures it; `unspun train --help`
+says what it needs. The same texts, seed and library versions give the same bundle. A bundle cannot be changed
+in place, since its hashes are checked: train a new one.
+"""
+
+
+def render_card(manifest: Mapping[str, Any]) -> str:
+    """Return the model card of a manifest: Markdown, lines unbroken, a line end at the end."""
+    sections = [
+        _head(manifest),
+        ("What it is for", _PURPOSE),
+        ("What it tells, and at which score", _thresholds(manifest)),
+        ("How it works", _signals(manifest)),
+        ("What it learnt from", _data(manifest)),
+        ("How good it is", _accuracy(manifest)),
+        ("What it does not tell", _LIMITS),
+        ("How to train it again", _training(manifest)),
+        ("Files", _files(manifest)),
+    ]
+    parts = [
+        f"## {name}\n\n{body.strip()}" if name else body.strip() for name, body in sections if body.strip()
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    name, version = manifest.get("name", "unnamed"), manifest.get("version", "unknown")
+    return "", (
+        f"# Model card: {name} {version}\n\n"
+        "A model of unspun, the detector of machine-paraphrased text. This card is made from the model's\n"
+        "manifest by `python -m training.card`; do not edit it."
+    )
+
+
+def _thresholds(manifest: Mapping[str, Any]) -> str:
+    thresholds = manifest.get("thresholds")
+    if not isinstance(thresholds, Mapping):
+        return ""
+    bands = [
+        {
+            "words": f"{band['words']} and more",
+            "suspect from": f"{band['suspect']:g}",
+            "paraphrased from": f"{band['paraphrased']:g}",
+        }
+        for band in sorted(thresholds.get("bands", []), key=lambda band: float(band["words"]))
+    ]
+    minimum = thresholds.get("minimum_words")
+    short = "" if minimum is None else f"Texts of fewer than {minimum} words get no verdict."
+    return _joined(f"{_THRESHOLDS.strip()}\n{short}", _markdown(tables(bands), 3))
+
+
+def _signals(manifest: Mapping[str, Any]) -> str:
+    names = manifest.get("features", manifest.get("feature_names"))
+    if not isinstance(names, Sequence) or isinstance(names, str):
+        return ""
+    counts = Counter(str(name).split(".")[0] for name in names)
+    rows = [{"signal": name, "numbers": count, "asks": SIGNALS.get(name)} for name, count in counts.items()]
+    return _joined(_CLASSIFIER.format(numbers=len(names)), _markdown(tables(rows), 3))
+
+
+def _data(manifest: Mapping[str, Any]) -> str:
+    data = manifest.get("data", manifest.get("fingerprint"))
+    parts: list[str] = []
+    if isinstance(data, Mapping):
+        parts.append(_counted(data))
+        parts.append(_markdown(tables(_sources(data, manifest.get("licences", {}))), 3))
+        rest = {key: value for key, value in data.items() if key not in ("texts", "sources", "sha256")}
+        parts.append(_markdown(tables(rest), 3))
+    parts.append(_markdown(tables(manifest.get("resources"), ("resources",)), 3))
+    return _joined(*parts)
+
+
+def _joined(*parts: str) -> str:
+    """Return Markdown blocks, those that are not empty, with a blank line between."""
+    return "\n\n".join(part.strip() for part in parts if part.strip())
+
+
+def _counted(data: Mapping[str, Any]) -> str:
+    line = "No text is in the model: it holds counts, weights and word lists."
+    if "texts" in data:
+        line = f"{cell('texts', data['texts'])} texts of {len(data.get('sources', {}))} sources. {line}"
+    if "sha256" in data:
+        line += f" Fingerprint of the texts, sha256: `{data['sha256']}`."
+    return line
+
+
+def _sources(data: Mapping[str, Any], licences: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return a row for each source: texts by label, and its terms."""
+    counts: Mapping[str, Any] = data.get("sources", {})
+    rows: list[dict[str, Any]] = []
+    for source, labels in counts.items():
+        row: dict[str, Any] = {"source": source}
+        if isinstance(labels, Mapping):
+            row["texts"] = sum(count for count in labels.values() if isinstance(count, int))
+            row["labels"] = ", ".join(labels) if len(labels) < 2 else cell("", labels)
+        else:
+            row["texts"] = labels
+        if licences:
+            row["origin and terms"] = licences.get(source)
+        rows.append(row)
+    return rows
+
+
+def _accuracy(manifest: Mapping[str, Any]) -> str:
+    accuracy = manifest.get("accuracy")
+    if not accuracy:
+        return "Not measured: `unspun evaluate` measures it."
+    return _markdown(tables(accuracy), 3)
+
+
+def _training(manifest: Mapping[str, Any]) -> str:
+    versions = {"format": manifest.get("format"), "libraries": manifest.get("libraries")}
+    facts = {key: value for key, value in versions.items() if value is not None}
+    training = manifest.get("training")
+    rows = {**facts, **training} if isinstance(training, Mapping) else facts
+    return _joined(_TRAINING, _markdown(tables({key: _flat(value) for key, value in rows.items()}), 3))
+
+
+def _flat(value: Any) -> Any:
+    return cell("", value) if isinstance(value, Mapping) else value
+
+
+def _files(manifest: Mapping[str, Any]) -> str:
+    files = manifest.get("files")
+    if not isinstance(files, Mapping):
+        return ""
+    rows = [{"file": f"`{name}`", "sha256": f"`{str(files[name])[:16]}...`"} for name in sorted(files)]
+    return _joined("All hashes are checked before anything is loaded.", _markdown(tables(rows), 3))
+
+
+def _markdown(found: Iterator[Table], level: int) -> str:
+    """Return tables as Markdown, under headings from `level` down."""
+    blocks: list[str] = []
+    above: tuple[str, ...] = ()
+    for table in found:
+        blocks += _headings(above, table.titles, level)
+        above = table.titles
+        if table.note:
+            blocks.append(table.note)
+        if table.rows:
+            blocks.append(_grid(table))
+    return _joined(*blocks)
+
+
+def _headings(above: tuple[str, ...], titles: tuple[str, ...], level: int) -> list[str]:
+    """Return the headings of those sections that a table begins."""
+    shared = 0
+    while shared < min(len(above), len(titles)) and above[shared] == titles[shared]:
+        shared += 1
+    return [
+        f"{'#' * min(level + depth, 6)} {_capitalised(titles[depth])}" for depth in range(shared, len(titles))
+    ]
+
+
+def _capitalised(heading: str) -> str:
+    return heading[:1].upper() + heading[1:]
+
+
+def _grid(table: Table) -> str:
+    """Return a table's rows in Markdown, columns padded so that the source is readable too."""
+    rows = [[_escaped(text) for text in row] for row in (table.columns, *table.rows)]
+    widths = [max(3, *(len(row[i]) for row in rows)) for i in range(len(table.columns))]
+    ends = [":" if right else "-" for right in table.numbers]
+    rule = ["-" * (width - 1) + end for width, end in zip(widths, ends, strict=True)]
+    lines = [rows[0], rule, *rows[1:]]
+    return "\n".join("| " + " | ".join(_aligned(line, widths, table.numbers)) + " |" for line in lines)
+
+
+def _aligned(line: Sequence[str], widths: Sequence[int], numbers: Sequence[bool]) -> list[str]:
+    return [
+        text.rjust(width) if right else text.ljust(width)
+        for text, width, right in zip(line, widths, numbers, strict=True)
+    ]
+
+
+def _escaped(text: str) -> str:
+    return (text if text != NOTHING else "").replace("|", "\\|").replace("<", "&lt;")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the card of a bundle; return the exit status."""
+    parser = argparse.ArgumentParser("python -m training.card", description="Print a bundle's model card.")
+    parser.add_argument("bundle", nargs="?", type=Path, default=DEFAULT, help="the bundle's folder")
+    bundle = parser.parse_args(arguments).bundle
+    try:
+        manifest = json.loads((bundle / MANIFEST).read_text("utf-8"))
+    except OSError as error:
+        print(f"{bundle / MANIFEST}: {error.strerror}", file=sys.stderr)
+        return 1
+    except ValueError as error:
+        print(f"{bundle / MANIFEST}: not JSON ({error})", file=sys.stderr)
+        return 1
+    sys.stdout.write(render_card(manifest))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
