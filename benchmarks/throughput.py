@@ -65,9 +65,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks.throughput", description=__doc__.split("\n\n")[0])
     parser.add_argument("--articles", type=int, default=400, metavar="N", help="how many (default: 400)")
-    parser.add_argument(
-        "--corpus", type=Path, metavar="PATH", help="labelled file or folder to take them from"
-    )
+    parser.add_argument("--corpus", type=Path, metavar="PATH", help="labelled file or folder to take them from")
     parser.add_argument("--model", metavar="BUNDLE", help="folder of the model (default: the one that ships)")
     parser.add_argument("--rounds", type=int, default=3, help="processes of each contender (default: 3)")
     parser.add_argument("--passes", type=int, default=3, help="times each reads the articles (default: 3)")
@@ -82,9 +80,7 @@ def _options() -> argparse.Namespace:
 def _report(options: argparse.Namespace) -> str:
     """Run all contenders, and return the table."""
     articles = (
-        from_examples(options.articles)
-        if options.corpus is None
-        else from_corpus(options.corpus, options.articles)
+        from_examples(options.articles) if options.corpus is None else from_corpus(options.corpus, options.articles)
     )
     words = sum(len(text.split()) for text, _ in articles)
     with tempfile.TemporaryDirectory() as folder:
@@ -152,13 +148,9 @@ def _run(child: str, work: Path, options: argparse.Namespace) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.throughput", "--child", child, "--work", str(work)]
     command += ["--passes", str(options.passes)]
     command += [] if options.model is None else ["--model", options.model]
-    done = subprocess.run(
-        command, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise BenchmarkError(
-            done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"{child} failed"
-        )
+        raise BenchmarkError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"{child} failed")
     return dict(json.loads(done.stdout))
 
 

@@ -1,1 +1,2 @@
-"""The engine: scores a text and shows the words that give it away. Knows nothing of Flask, the command line or training."""
+"""The engine: scores a text and shows the words that give it away. Knows nothing of Flask, the command line or
+training."""

@@ -51,9 +51,7 @@ class Phrases:
             found[number] = self.pattern.fullmatch(folded, a, b) is not None
         return found
 
-    def _may_start(
-        self, tokens: Tokens, first: NDArray[np.int64], last: NDArray[np.int64]
-    ) -> NDArray[np.bool_]:
+    def _may_start(self, tokens: Tokens, first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which spans of tokens start as some phrase does."""
         word = first.copy()
         for _ in range(_LEADING_SIGNS):

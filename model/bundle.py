@@ -43,13 +43,18 @@ class BundleError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """A loaded model. `manifest` is the content of manifest.json; see `training.card` for its reading as a card."""
+    """A loaded model.
+
+    `manifest` is the content of manifest.json; `training.card` renders it as a card. `seen` (S,) holds the keys of the
+    texts that the model learnt from, in rising order, so that it is never judged on them.
+    """
 
     info: ModelInfo
     manifest: dict[str, Any]
     tables: Tables
     tagger: Tagger
     classifier: FastClassifier
+    seen: NDArray[np.uint64]
 
 
 def load(path: str | Path | None = None) -> Bundle:
@@ -160,13 +165,20 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
     )
     classifier = joblib.load(folder / CLASSIFIER)
     info = ModelInfo(str(manifest["name"]), str(manifest["version"]), digest)
-    return Bundle(info, manifest, tables, tagger, classifier)
+    return Bundle(info, manifest, tables, tagger, classifier, array("seen"))
 
 
 def save(
-    folder: Path, manifest: dict[str, Any], tables: Tables, tagger: Tagger, classifier: FastClassifier
+    folder: Path,
+    manifest: dict[str, Any],
+    tables: Tables,
+    tagger: Tagger,
+    classifier: FastClassifier,
+    seen: NDArray[np.uint64],
 ) -> None:
     """Write a bundle. The manifest is completed by format, library versions and the sha256 of every file.
+
+    `seen` are the keys (`training.corpora.text_keys`) of the texts that the model learnt from, in rising order.
 
     The manifest is written last: a folder without one is no bundle, so a half-written one is never loaded.
     """
@@ -188,6 +200,7 @@ def save(
         "phrase_weights": phrases.weights,
         "phrase_in_context": phrases.in_context,
         "phrase_ends": phrases.ends,
+        "seen": seen,
         "tagger_centre": tagger.centre,
         "tagger_spread": tagger.spread,
     }

@@ -39,9 +39,7 @@ class Detector:
         """Name, version and sha256 of the model in use."""
         return self.bundle.info
 
-    def score(
-        self, text: str, *, id: str | None = None, depth: str = "auto", evidence: bool = True
-    ) -> Verdict:
+    def score(self, text: str, *, id: str | None = None, depth: str = "auto", evidence: bool = True) -> Verdict:
         """Judge one text. Never fails on any string: a text that cannot be judged is `abstained`."""
         return self.score_many([text], ids=[id], depth=depth, evidence=evidence)[0]
 
@@ -69,12 +67,10 @@ class Detector:
             answers += self._score_batch(texts[start:stop], names[start:stop], evidence)
         return answers
 
-    def _score_batch(
-        self, texts: Sequence[str], names: Sequence[str | None], evidence: bool
-    ) -> list[Verdict]:
+    def _score_batch(self, texts: Sequence[str], names: Sequence[str | None], evidence: bool) -> list[Verdict]:
         documents = Documents.parse(texts)
         measured = self._extractor.measure(documents)
-        probabilities = self.bundle.classifier.probabilities(measured.documents)
+        probabilities = self.bundle.classifier.probabilities(measured.documents, measured.style)
         found = self._evidence(measured) if evidence else [None] * len(texts)
         why = reasons(documents, self._thresholds.minimum_words)
         words = np.bincount(documents.token_document[measured.encoding.judged], minlength=len(texts))

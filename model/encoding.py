@@ -33,9 +33,7 @@ class Encoding:
         return cls(documents, ids, judged, {0: ids, **shifted})
 
 
-def shift(
-    values: NDArray[np.int32], groups: NDArray[np.int32], by: int, fill: int
-) -> NDArray[np.int32]:
+def shift(values: NDArray[np.int32], groups: NDArray[np.int32], by: int, fill: int) -> NDArray[np.int32]:
     """Return the value `by` places on in the same group, else `fill`; shape of `values` (T,)."""
     moved = np.full_like(values, fill)
     if by == 0 or abs(by) >= len(values):

@@ -13,7 +13,8 @@ from model.vocabulary import UNKNOWN
 LEAST_WEIGHT = 1.5
 """Nats below which a word is not shown: shown words should be right more often than not."""
 LEAST_ODDS = -4.0
-"""Log odds, against the word that is there, from which an alternative is worth suggesting: the word is known to be odd."""
+"""Log odds, against the word that is there, from which an alternative is worth suggesting: the word is known to be
+odd."""
 MOST = 200
 """Pieces of evidence shown for one document, the heaviest first choice."""
 DEBRIS_WEIGHT = dict(zip(DEBRIS_KINDS, (4.0, 3.0, 1.5, 1.5, 1.5, 1.5), strict=True))
@@ -39,12 +40,12 @@ def find_evidence(signals: Signals, measured: Measured, prior_log_odds: float) -
     return [_finish(measured, rows) for rows in found]
 
 
-def _phrases(signals: Signals, measured: Measured) -> list[tuple[int, int, str, float]]:
+def _phrases(signals: Signals, measured: Measured) -> list[tuple[int, int, str | None, float]]:
     phrases = signals.tables.phrases
     hits = signals.known_phrases.find(measured.encoding)
     words = measured.encoding.ids
     rows = zip(hits.first.tolist(), hits.length.tolist(), hits.phrase.tolist(), strict=True)
-    answer = []
+    answer: list[tuple[int, int, str | None, float]] = []
     for first, length, phrase in rows:
         # A single word that people write too is left to the tagger, which reads the whole context.
         if phrases.in_context[phrase] and length == 1 and words[first] != UNKNOWN:
@@ -70,9 +71,7 @@ def _misfits(
     return list(zip(places.tolist(), suggestion, weight[places].astype(float).tolist(), strict=True))
 
 
-def _debris(
-    signals: Signals, measured: Measured, taken: NDArray[np.bool_]
-) -> list[tuple[int, int, str]]:
+def _debris(signals: Signals, measured: Measured, taken: NDArray[np.bool_]) -> list[tuple[int, int, str]]:
     """Return what tools left behind: first token, last token and kind."""
     marks = signals.debris.read(measured.encoding).tokens
     document = measured.encoding.documents.token_document

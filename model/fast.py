@@ -1,8 +1,8 @@
 """The fast tier: document numbers to calibrated probabilities of the four kinds.
 
-One gradient-boosted classifier a kind of machine tells that kind from human text, each on the signals that carry over to
-tools it never saw; a multinomial logistic regression on their log odds, fitted on held-out answers, calibrates and
-weighs them against each other, by length.
+One head a kind of machine tells that kind from human text, on the signals that carry over to tools it never saw; a
+multinomial logistic regression on their log odds, fitted on held-out answers, calibrates and weighs them against each
+other, by length.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from model.signals.base import Floats
 
@@ -21,17 +22,23 @@ _EDGE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """Tells one kind of machine from human text: an estimator over some columns of the document numbers."""
+    """Tells one kind of machine from human text: estimators over some columns of the document numbers, and over style.
+
+    `style_weights` (model.style.BUCKETS,) and `style_bias` are a logistic regression's; None where the head reads none.
+    """
 
     columns: NDArray[np.int64]
     estimators: tuple[Any, ...]
+    style_weights: Floats | None = None
+    style_bias: float = 0.0
 
-    def log_odds(self, features: Floats) -> NDArray[np.float64]:
-        """Return the log odds (D,) of the kind against human text: the mean over the estimators."""
+    def log_odds(self, features: Floats, style: csr_array) -> NDArray[np.float64]:
+        """Return the log odds (D,) of the kind against human text: the mean over its parts."""
         chosen = features[:, self.columns]
-        answers = [estimator.predict_proba(chosen)[:, 1] for estimator in self.estimators]
-        mean = np.mean([_logit(answer) for answer in answers], axis=0)
-        return np.asarray(mean, dtype=np.float64)
+        answers = [_logit(estimator.predict_proba(chosen)[:, 1]) for estimator in self.estimators]
+        if self.style_weights is not None:
+            answers.append(np.asarray(style @ self.style_weights, dtype=np.float64) + self.style_bias)
+        return np.asarray(np.mean(answers, axis=0), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,15 +52,15 @@ class FastClassifier:
     calibration: Calibration
     length_column: int
 
-    def log_odds(self, features: Floats) -> NDArray[np.float64]:
+    def log_odds(self, features: Floats, style: csr_array) -> NDArray[np.float64]:
         """Return the heads' log odds, shape (D, 3)."""
-        return np.stack([head.log_odds(features) for head in self.heads], axis=1)
+        return np.stack([head.log_odds(features, style) for head in self.heads], axis=1)
 
-    def probabilities(self, features: Floats) -> NDArray[np.float64]:
+    def probabilities(self, features: Floats, style: csr_array) -> NDArray[np.float64]:
         """Return the calibrated probabilities of model.verdict.KINDS, shape (D, 4), rows summing to one."""
         if not len(features):
             return np.zeros((0, 4))
-        return self.calibration.probabilities(self.log_odds(features), features[:, self.length_column])
+        return self.calibration.probabilities(self.log_odds(features, style), features[:, self.length_column])
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +73,7 @@ class Calibration:
     weights: NDArray[np.float64]
     bias: NDArray[np.float64]
 
-    def probabilities(
-        self, log_odds: NDArray[np.float64], length: NDArray[np.floating]
-    ) -> NDArray[np.float64]:
+    def probabilities(self, log_odds: NDArray[np.float64], length: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return probabilities (D, 4) from log odds (D, 3) and log(1 + words) (D,)."""
         logits = calibration_inputs(log_odds, length) @ self.weights.T + self.bias
         logits -= logits.max(axis=1, keepdims=True)
@@ -77,9 +82,7 @@ class Calibration:
         return answer
 
 
-def calibration_inputs(
-    log_odds: NDArray[np.float64], length: NDArray[np.floating]
-) -> NDArray[np.float64]:
+def calibration_inputs(log_odds: NDArray[np.float64], length: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return what the calibration reads, (D, 7): the log odds, the length, and each log odds times the length."""
     centred = np.asarray(length, dtype=np.float64)[:, None] - 5.0  # about 150 words
     return np.concatenate([log_odds, centred, log_odds * centred], axis=1)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, vstack
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from model.document import Documents
@@ -20,6 +21,7 @@ from model.signals.frequency import FUNCTION_WORD, Frequency
 from model.signals.known_phrases import KnownPhrases, Phrases
 from model.signals.substitutions import Alternatives, Substitutions
 from model.signals.translationese import Translationese
+from model.style import BUCKETS, Style
 from model.tagger import Tagger
 from model.topics import Topics, WordVectors
 from model.vocabulary import Vocabulary
@@ -45,13 +47,14 @@ class Tables:
 class Measured:
     """What the signals say of a batch: token numbers (T, n), the tagger's log odds (T,) and document numbers (D, F).
 
-    `misfit` is `NOT_JUDGED` at tokens that do not count.
+    `misfit` is `NOT_JUDGED` at tokens that do not count; `style` (D, model.style.BUCKETS) are the sparse numbers.
     """
 
     encoding: Encoding
     tokens: Floats
     misfit: Floats
     documents: Floats
+    style: csr_array
 
 
 NOT_JUDGED = np.float32(-12.0)
@@ -68,6 +71,7 @@ class Signals:
         self.known_phrases = KnownPhrases(tables.language, tables.phrases)
         self.for_tagger: tuple[Signal, ...] = (Frequency(tables.language), collocations, self.substitutions)
         self.debris = Debris(tables.vocabulary)
+        self.style = Style(tables.vocabulary)
         self.for_documents: tuple[Signal, ...] = (
             self.known_phrases,
             self.debris,
@@ -107,11 +111,17 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def transform(self, texts: Sequence[str]) -> Floats:
         """Return the document numbers of texts, batch by batch."""
-        parts = [
-            self.measure(Documents.parse(texts[start : start + BATCH_DOCUMENTS])).documents
-            for start in range(0, len(texts), BATCH_DOCUMENTS)
-        ]
-        return np.concatenate(parts) if parts else np.zeros((0, len(self.get_feature_names_out())), np.float32)
+        return self.transform_with_style(texts)[0]
+
+    def transform_with_style(self, texts: Sequence[str]) -> tuple[Floats, csr_array]:
+        """Return the document numbers (D, F), and the sparse numbers of style (D, model.style.BUCKETS)."""
+        numbers = [np.zeros((0, len(self.get_feature_names_out())), np.float32)]
+        style: list[Any] = [csr_array((0, BUCKETS), dtype=np.float32)]
+        for start in range(0, len(texts), BATCH_DOCUMENTS):
+            measured = self.measure(Documents.parse(texts[start : start + BATCH_DOCUMENTS]))
+            numbers.append(measured.documents)
+            style.append(measured.style)
+        return np.concatenate(numbers), csr_array(vstack(style, format="csr"))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.str_]:
         """Return the names of the columns: signal, dot, number."""
@@ -130,7 +140,8 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         columns.append(_pool_misfit(encoding, misfit, self.tables.language.unigram))
         words = np.bincount(documents.token_document[places], minlength=len(documents.texts))
         columns.append(np.log1p(words)[:, None])
-        return Measured(encoding, tokens, misfit, np.concatenate(columns, axis=1, dtype=np.float32))
+        numbers = np.concatenate(columns, axis=1, dtype=np.float32)
+        return Measured(encoding, tokens, misfit, numbers, self._signals.style.read(encoding))
 
 
 MISFIT_NAMES = (

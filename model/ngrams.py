@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 LEVEL_BITS = 5
 FINGERPRINT_BITS = 16 - LEVEL_BITS
 _LEVEL_MASK = np.uint16((1 << LEVEL_BITS) - 1)
-_MULTIPLIERS = tuple(
-    np.uint64(value) for value in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)
-)
+_MULTIPLIERS = tuple(np.uint64(value) for value in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
 _MIX = np.uint64(0xFF51AFD7ED558CCD)
 
 MAX_PROBES = 16
 """A longer walk would cost every look-up and save one n-gram in some hundreds."""
+
+BLOCK = 1 << 14
+"""Keys looked up at a time: their working arrays stay in the processor's cache."""
 
 Ids = NDArray[np.integer]
 
@@ -81,24 +82,27 @@ class NgramTable:
     def find(self, keys: NDArray[np.uint64]) -> NDArray[np.float32]:
         """Return the log probability of each n-gram, shape of `keys`; NaN where it was never stored."""
         flat = keys.ravel()
-        bits = int(self.slots.size).bit_length() - 1
-        at = (flat >> np.uint64(64 - bits)).astype(np.int64)
-        wanted = _fingerprint(flat)
-        slot = self.slots[at]
-        answer = np.full(flat.shape, np.nan, dtype=np.float32)
-        todo = np.arange(flat.size)
+        answer = np.empty(flat.shape, dtype=np.float32)
+        for start in range(0, flat.size, BLOCK):
+            answer[start : start + BLOCK] = self._find_block(flat[start : start + BLOCK])
+        return answer.reshape(keys.shape)
+
+    def _find_block(self, keys: NDArray[np.uint64]) -> NDArray[np.float32]:
+        at = (keys >> np.uint64(64 - self.slots.size.bit_length() + 1)).astype(np.int64)
+        wanted = _fingerprint(keys)
+        answer = np.full(keys.shape, np.nan, dtype=np.float32)
+        todo = np.arange(keys.size)
         mask = np.int64(self.slots.size - 1)
         for _ in range(self.probes):
+            slot = self.slots[at]
             hit = (slot >> np.uint16(LEVEL_BITS) == wanted) & (slot != 0)
             answer[todo[hit]] = self.levels[slot[hit] & _LEVEL_MASK]
-            on = ~hit & (slot != 0)
-            todo = todo[on]
-            if not len(todo):
+            on = np.flatnonzero((slot != 0) & ~hit)
+            if not len(on):
                 break
+            todo, wanted = todo[on], wanted[on]
             at = (at[on] + 1) & mask
-            wanted = wanted[on]
-            slot = self.slots[at]
-        return answer.reshape(keys.shape)
+        return answer
 
 
 def _fingerprint(keys: NDArray[np.uint64]) -> NDArray[np.uint16]:
@@ -107,7 +111,8 @@ def _fingerprint(keys: NDArray[np.uint64]) -> NDArray[np.uint16]:
 
 
 BACKOFF = np.float32(np.log(0.4))
-"""The price of falling back to a shorter context (Brants et al. 2007, "Large language models in machine translation")."""
+"""The price of falling back to a shorter context (Brants et al. 2007, "Large language models in machine
+translation")."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,9 +133,7 @@ class LanguageModel:
         known = ~np.isnan(found)
         return np.where(known, found, self.backoff[first] + self.unigram[second]), known
 
-    def trigram(
-        self, first: Ids, second: Ids, third: Ids, second_third: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    def trigram(self, first: Ids, second: Ids, third: Ids, second_third: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return log P(third | first, second), given log P(third | second), shape of the arguments."""
         found = self.table.find(ngram_keys(first, second, third))
         return np.where(np.isnan(found), second_third + BACKOFF, found)

@@ -39,7 +39,8 @@ SENTENCE_SHARE = 0.25
 _BULLETS = codes("*+-•·▪▫◦‣⁃∙–—»›→✓✔✗●○■□➤►▶★")
 _AFTER_COUNTERS = codes(".):")
 _CODE = codes("{}=<>_\\^~$@")
-_LINE_END_OF_CODE = codes(";{}()[]:,=\\")
+_ENDS_CODE = codes(";{}")
+_MAY_END_CODE = codes(";{}()[]:,=\\")
 _COMMENT_SIGNS = codes("#/*;%\"'")
 _JOINING = codes(",;-\u2013\u2014")
 _COLUMNS = codes("|\u2502\u2503\u00a6")
@@ -126,9 +127,7 @@ def _count_kinds(assigned: NDArray[np.int8], layout: Layout, documents: int) -> 
     left_out = assigned >= 0
     cells = layout.line_document[left_out] * len(KINDS) + assigned[left_out]
     table = np.bincount(cells, minlength=documents * len(KINDS)).reshape(documents, len(KINDS))
-    return tuple(
-        {name: number for name, number in zip(KINDS, row, strict=True) if number} for row in table.tolist()
-    )
+    return tuple({name: number for name, number in zip(KINDS, row, strict=True) if number} for row in table.tolist())
 
 
 def _keep_whole_texts(assigned: NDArray[np.int8], lines: _Lines, documents: int) -> None:
@@ -183,11 +182,15 @@ def _is_list(lines: _Lines) -> NDArray[np.bool_]:
 
 def _runs(flags: NDArray[np.bool_], group: NDArray[np.int32], at_least: int) -> NDArray[np.bool_]:
     """Return the flags that stand in a run of at least so many, within a group."""
-    changes = np.flatnonzero((np.diff(flags) != 0) | (np.diff(group) != 0)) + 1
-    starts = np.concatenate([[0], changes])
-    lengths = np.diff(np.append(starts, flags.size))
+    lengths = np.diff(np.append(_run_starts(flags, group), flags.size))
     long_run: NDArray[np.bool_] = np.repeat(lengths >= at_least, lengths) & flags
     return long_run
+
+
+def _run_starts(flags: NDArray[np.bool_], group: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return where runs of equal flags of one group start."""
+    changes = np.flatnonzero((np.diff(flags) != 0) | (np.diff(group) != 0)) + 1
+    return np.concatenate([[0], changes])
 
 
 def _is_table(lines: _Lines) -> NDArray[np.bool_]:
@@ -197,7 +200,8 @@ def _is_table(lines: _Lines) -> NDArray[np.bool_]:
     gap[1:] = tokens.start[1:] - tokens.end[:-1]
     gap[layout.first] = 0
     cells = lines.count(gap >= 3)
-    bars = lines.count(is_among(lines.code_first, _COLUMNS))
+    # The bars of "{good|great}" set no columns apart.
+    bars = lines.count(is_among(lines.code_first, _COLUMNS)) * (lines.count(lines.code_first == ord("{")) == 0)
     prose = lines.sentence_like & (lines.words >= 6)
     figures = (lines.numbers >= 2) & (lines.numbers >= 0.4 * (lines.words + lines.numbers))
     figures &= ~lines.sentence_like | ~lines.ended
@@ -206,34 +210,38 @@ def _is_table(lines: _Lines) -> NDArray[np.bool_]:
 
 
 def _is_code(lines: _Lines, addresses: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which lines are program code: dense in its signs, or plausible beside lines that are."""
-    tokens, layout = lines.tokens, lines.layout
-    attached = tokens.shape & Shape.SPACE_BEFORE == 0
-    attached[layout.first] = False
+    """Return which lines are program code: dense in its signs, or plausible in a run of lines that are."""
+    layout = lines.layout
+    signs = _code_signs(lines, addresses)
+    reads = lines.sentence_like & (lines.words >= 6)
+    code: NDArray[np.bool_] = (signs >= 2) & (signs >= 0.12 * lines.size)
+    code |= (signs >= 1) & is_among(lines.code_last[layout.last], _ENDS_CODE)
+    code &= ~((reads | (lines.ended & (lines.words >= 6))) & (signs < 0.25 * lines.size))
+    code &= ~(reads & lines.ended)
+    # Prose with formulas keeps its closed-class words, however many signs there are.
+    code &= (lines.functions < 8) | (lines.functions < 0.12 * lines.words)
+    short = ~lines.ended & (lines.words <= 8) & (lines.functions <= 0.34 * lines.words) & ~lines.alone
+    plausible = code | short | (lines.words == 0)
+    plausible |= is_among(lines.code_last[layout.last], _MAY_END_CODE) & ~reads
+    # Comments and documentation count as code where lines of code stand around them.
+    plausible |= (layout.indentation >= 2) | is_among(lines.code_first[layout.first], _COMMENT_SIGNS)
+    starts = _run_starts(plausible, layout.line_document)
+    lengths = np.diff(np.append(starts, plausible.size))
+    in_run = np.add.reduceat(code.astype(np.int32), starts)
+    block = np.repeat((in_run >= 2) & (in_run >= 0.2 * lengths), lengths)
+    code |= plausible & block
+    return code
+
+
+def _code_signs(lines: _Lines, addresses: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Return how many signs of code each line has: brackets, operators, calls "f(" and joined names "a.b"."""
+    attached = lines.tokens.shape & Shape.SPACE_BEFORE == 0
+    attached[lines.layout.first] = False
     after_word = np.append(False, lines.token_is_word[:-1])
     before_word = np.append(lines.token_is_word[1:] & attached[1:], False)
     call = (lines.code_first == ord("(")) & attached & after_word
     dotted = (lines.code_first == ord(".")) & attached & after_word & before_word
-    signs = lines.count((is_among(lines.code_first, _CODE) | call | dotted) & ~addresses)
-    strong = (signs >= 2) & (signs >= 0.12 * lines.size)
-    ends_like_code = is_among(lines.code_last[layout.last], _LINE_END_OF_CODE)
-    strong |= (signs >= 1) & is_among(lines.code_last[layout.last], codes(";{}"))
-    strong &= ~((lines.sentence_like | lines.ended) & (lines.words >= 6) & (signs < 0.25 * lines.size))
-    # Prose with formulas keeps its closed-class words, however many signs there are.
-    strong &= (lines.functions < 8) | (lines.functions < 0.12 * lines.words)
-    reads = lines.sentence_like & (lines.words >= 6)
-    short = ~lines.ended & (lines.words <= 8) & (lines.functions <= 0.34 * lines.words) & ~lines.alone
-    plausible = strong | (ends_like_code & ~reads) | short
-    plausible |= lines.words == 0
-    # Comments and documentation count as code where lines of code stand around them.
-    plausible |= (layout.indentation >= 2) | is_among(lines.code_first[layout.first], _COMMENT_SIGNS)
-    changes = np.flatnonzero((np.diff(plausible) != 0) | (np.diff(layout.line_document) != 0)) + 1
-    starts = np.concatenate([[0], changes])
-    lengths = np.diff(np.append(starts, plausible.size))
-    strong_in_run = np.add.reduceat(strong.astype(np.int32), starts)
-    block = (strong_in_run >= 2) & (strong_in_run >= 0.2 * lengths)
-    code: NDArray[np.bool_] = strong | (plausible & np.repeat(block, lengths))
-    return code
+    return lines.count((is_among(lines.code_first, _CODE) | call | dotted) & ~addresses)
 
 
 _ADDRESS = re.compile(

@@ -155,9 +155,7 @@ def _edges(replacement: Replacement) -> list[int]:
     return [replacement.start + number * span // size for number in range(len(replacement.text) + 1)]
 
 
-def _offsets(
-    length: int, places: list[tuple[int, int, int]], starts: list[int], ends: list[int]
-) -> OffsetMap:
+def _offsets(length: int, places: list[tuple[int, int, int]], starts: list[int], ends: list[int]) -> OffsetMap:
     """Return the map of replacements made in a text.
 
     Args:
@@ -201,8 +199,8 @@ _OTHER_LETTERS = (
     "\u0251\u0261\u0370-\u03ff\u0400-\u058f\u13a0-\u13ff\u1d00-\u1d2f\u2100-\u214f\u24b6-\u24e9\ua730\ua731"
     "\uff10-\uff5a\U0001d400-\U0001d7ff"
 )
-# Two characters outside ASCII side by side are what UTF-8 becomes in a single-byte encoding; quotes and dashes
-# may meet in print. "Ã " and "Â " are left where a non-breaking space became a plain one.
+# Two characters outside ASCII side by side are what UTF-8 becomes in a single-byte encoding; quotes, dashes
+# and the like may meet in print. "Ã " and "Â " are left where a non-breaking space became a plain one.
 _MET_IN_PRINT = "\u2018\u2019\u201c\u201d\u2013\u2014\u2026\u2022\u00a0"
 _MANGLED = f"[^\x00-\x7f{_MET_IN_PRINT}][^\x00-\x7f]|[\u00c2\u00c3] |[\x80-\x9f]"
 

@@ -125,9 +125,7 @@ def _first_chunk_length(tokens: Tokens, layout: Layout) -> NDArray[np.int64]:
     return length
 
 
-def _indentation(
-    newlines: NDArray[np.int64], row: NDArray[np.int64], start: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _indentation(newlines: NDArray[np.int64], row: NDArray[np.int64], start: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how many characters stand between the newline before a line and its first token."""
     line_start = np.where(row > 0, newlines[row - 1] + 1, 0)
     indentation: NDArray[np.int64] = start - line_start
@@ -174,7 +172,8 @@ def _sentence_starts(
         here = np.minimum(start, count - 1)
         closes = punctuation[here] & is_among(first_code[here], CLOSERS) & ~spaced[start] & (start < count)
         start = start + closes
-    inside = (start < count) & spaced[start]
+    here = np.minimum(start, count - 1)
+    inside = (start < count) & spaced[start] & (layout.token_paragraph[here] == layout.token_paragraph[end])
     end, start = end[inside], start[inside]
     # In "the end . And" the full stop stands free: text that was tokenised before it came here.
     free = spaced[end] & (tokens.end[end] - tokens.start[end] == 1)
@@ -194,20 +193,36 @@ def _can_start(
 ) -> NDArray[np.bool_]:
     """Return which tokens can be the first of a sentence by their looks."""
     count = tokens.start.size
+    paragraph = layout.token_paragraph
     visible = start.copy()
     for _ in range(2):
-        here = np.minimum(visible, count - 1)
-        visible = here + (punctuation[here] & is_among(first_code[here], OPENERS) & (here < count - 1))
+        after = np.minimum(visible + 1, count - 1)
+        opens = punctuation[visible] & is_among(first_code[visible], OPENERS)
+        visible = np.where(opens & (paragraph[after] == paragraph[start]), after, visible)
     capital = tokens.shape[visible] & Shape.CAPITAL > 0
     word = tokens.token_class[visible] == TokenClass.WORD
-    document = np.searchsorted(token_ptr, start, side="right") - 1
-    # Whoever never writes capitals starts sentences without them; caseless scripts have none.
-    documents = token_ptr.size - 1
-    words = np.bincount(document[word], minlength=documents)
-    capitals = np.bincount(document[word & capital], minlength=documents)
-    uncased = (capitals < 0.1 * words)[document]
+    uncased = _is_uncased(tokens, token_ptr, visible[word])[np.searchsorted(token_ptr, start, side="right") - 1]
     fits: NDArray[np.bool_] = ~word | capital | uncased
     return fits
+
+
+def _is_uncased(tokens: Tokens, token_ptr: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return for each document whether it starts its sentences without capitals, (D,).
+
+    So does whoever hardly ever writes one, and so do scripts that have none. `starts` are words after full stops.
+    """
+    capital = tokens.shape & Shape.CAPITAL > 0
+    word = tokens.token_class == TokenClass.WORD
+
+    def share(places: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the share of words in capitals among those at the places, per document."""
+        document = np.searchsorted(token_ptr, places, side="right") - 1
+        words = np.bincount(document, minlength=token_ptr.size - 1)
+        capitals = np.bincount(document[capital[places]], minlength=token_ptr.size - 1)
+        return capitals / np.maximum(words, 1)
+
+    uncased: NDArray[np.bool_] = (share(starts) < 0.1) & (share(np.flatnonzero(word)) < 0.05)
+    return uncased
 
 
 def _is_abbreviation(
@@ -229,9 +244,11 @@ def _is_abbreviation(
     # "U.S." and "J. R. Smith": a lone capital, but "so did I." ends a sentence.
     lone = word & (tokens.end[before] - tokens.start[before] == 1)
     dotted = (first_code[np.maximum(end - 2, 0)] == ord(".")) & ~spaced[before] & (end > 1)
-    initial = lone & ~dotted & (tokens.shape[before] & Shape.CAPITAL > 0) & (first_code[before] != ord("I"))
+    capital = tokens.shape[before] & Shape.CAPITAL > 0
+    initial = lone & ~dotted & capital & (first_code[before] != ord("I"))
     never_ends = (word & (lists & words.bit("titles") > 0)) | (initial & ~starter)
     may_end = (word & (lists & words.bit("abbreviations") > 0)) | (lone & dotted)
+    may_end |= capital & (lists & words.bit("capital_abbreviations") > 0)
     # "No. 5" but "He said no. Then": only before a number.
     number = tokens.token_class[start] == TokenClass.NUMBER
     before_number = number & (lists & words.bit("before_numbers") > 0)

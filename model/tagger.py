@@ -33,7 +33,7 @@ class TaggerInputs:
 
     def size(self, numbers: int) -> int:
         """Return how many inputs a token has, given how many per-token numbers the signals have."""
-        return (2 * WINDOW + 1) * self.width + 2 * self.width + 2 + numbers * 3
+        return int((2 * WINDOW + 3) * self.width + 2 + numbers * 3)
 
     def prepare(self, encoding: Encoding, numbers: Floats) -> PreparedInputs:
         """Compute what all blocks of a batch share. `numbers` (T, n) are the signals' scaled per-token numbers."""

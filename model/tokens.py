@@ -106,9 +106,7 @@ def _join_inner(kind: NDArray[np.uint8], candidates: NDArray[np.bool_], joined: 
     kind[inner] = joined
 
 
-def _shapes(
-    classes: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np.int64]
-) -> NDArray[np.uint8]:
+def _shapes(classes: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Return the bits of Shape that a token's own characters and the one before it decide."""
     upper = classes == CharacterClass.UPPER
     uppers = _count_in_spans(upper, start, end)
@@ -121,9 +119,7 @@ def _shapes(
     return shape
 
 
-def _count_in_spans(
-    flags: NDArray[np.bool_], start: NDArray[np.int64], end: NDArray[np.int64]
-) -> NDArray[np.int32]:
+def _count_in_spans(flags: NDArray[np.bool_], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int32]:
     """Return how many flags are set in each span."""
     running = np.zeros(flags.size + 1, dtype=np.int32)
     np.cumsum(flags, dtype=np.int32, out=running[1:])
@@ -131,9 +127,7 @@ def _count_in_spans(
     return counts
 
 
-def hash_spans(
-    characters: NDArray[np.uint32], start: NDArray[np.int64], end: NDArray[np.int64]
-) -> NDArray[np.uint64]:
+def hash_spans(characters: NDArray[np.uint32], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Return the hash of each span of characters, folded: spans in order, not overlapping.
 
     A span's hash is the sum, modulo 2^64, of its folded code points' random values, the i-th times the i-th

@@ -77,7 +77,8 @@ class Contexts:
     high: NDArray[np.int64]
 
     def around(self, places: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        """Return the mean vector (P, E) of the words around each place, itself left out, and how many places they are."""
+        """Return the mean vector (P, E) of the words around each place, itself left out, and how many places they
+        are."""
         low, high = self.low[places], self.high[places]
         own = self.summed[places + 1] - self.summed[places]
         total = self.summed[high] - self.summed[low] - own

@@ -151,22 +151,23 @@ def decide(
 ) -> Verdict:
     """Turn the probabilities of KINDS into the verdict: the only place where a score becomes a word.
 
-    Probabilities are rounded to four places, the last kind taking up the difference, so that the numbers that are
+    Probabilities are rounded to six places, the last kind taking up the difference, so that the numbers that are
     shown sum to one, and the thresholds are compared with the score that is shown.
     """
     kinds = _rounded(probabilities)
-    score = round(1.0 - kinds["human"], 4)
+    score = round(1.0 - kinds["human"], 6)
     word: VerdictWord = "abstained" if reason is not None else thresholds.word(score, words)
     machine: tuple[Kind, ...] = ("spun", "translated", "rewritten")
-    kind = max(machine, key=lambda name: kinds[name]) if word in ("paraphrased", "suspect") else None
+    likeliest = max(machine, key=kinds.__getitem__)
+    kind = likeliest if word in ("paraphrased", "suspect") else None
     return Verdict(id, score, word, kind, kinds, reason, words, depth, evidence, model)
 
 
 def _rounded(probabilities: tuple[float, ...]) -> dict[str, float]:
-    """Round to ten-thousandths that sum to exactly one, by largest remainder."""
-    scaled = [probability * 10_000 for probability in probabilities]
+    """Round to millionths that sum to exactly one, by largest remainder."""
+    scaled = [probability * 1_000_000 for probability in probabilities]
     whole = [int(value) for value in scaled]
     order = sorted(range(len(scaled)), key=lambda i: (whole[i] - scaled[i], i))
-    for i in order[: 10_000 - sum(whole)]:
+    for i in order[: 1_000_000 - sum(whole)]:
         whole[i] += 1
-    return {name: value / 10_000 for name, value in zip(KINDS, whole, strict=True)}
+    return {name: value / 1_000_000 for name, value in zip(KINDS, whole, strict=True)}

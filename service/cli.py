@@ -13,7 +13,11 @@ import click
 
 from service.console import complain, is_bundle_error
 
-COMMANDS = {"score": "service.commands.score:score"}
+COMMANDS = {
+    "score": "service.commands.score:score",
+    "train": "service.commands.train:train",
+    "evaluate": "service.commands.evaluate:evaluate",
+}
 """Names of the subcommands and where each lives, in the order in which help lists them."""
 
 INTERRUPTED = 128 + 2

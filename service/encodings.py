@@ -43,8 +43,7 @@ HIGH = bytes(range(0x80, 0x100))
 
 # Windows-1252, and Latin-1 for the five bytes that it leaves undefined.
 CP1252 = [
-    bytes([byte]).decode("latin-1" if byte in (0x81, 0x8D, 0x8F, 0x90, 0x9D) else "cp1252")
-    for byte in range(256)
+    bytes([byte]).decode("latin-1" if byte in (0x81, 0x8D, 0x8F, 0x90, 0x9D) else "cp1252") for byte in range(256)
 ]
 
 

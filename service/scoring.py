@@ -101,9 +101,7 @@ def batches(records: Iterable[Record | Failure]) -> Iterator[list[Record] | Fail
         yield batch
 
 
-def _score_batch(
-    scorer: Scorer, batch: list[Record], depth: str, evidence: bool
-) -> Iterator[Scored | Failure]:
+def _score_batch(scorer: Scorer, batch: list[Record], depth: str, evidence: bool) -> Iterator[Scored | Failure]:
     try:
         verdicts = scorer.score_many(
             [record.text for record in batch],

@@ -67,9 +67,7 @@ def align(original: str, paraphrase: str) -> list[Pair]:
     return pairs
 
 
-def substitutions(
-    original: str, paraphrase: str, *, max_words: int = 4, inflections: bool = False
-) -> list[Pair]:
+def substitutions(original: str, paraphrase: str, *, max_words: int = 4, inflections: bool = False) -> list[Pair]:
     """Return the replaced words and phrases, in order: no insertions, no deletions, no rewritten passages.
 
     Pairs with more than `max_words` words on a side are left out, as are changes of inflection alone unless
@@ -190,9 +188,7 @@ def _matched(left: Sequence[str], right: Sequence[str]) -> Iterator[_Segment]:
     }
     left_at = right_at = 0
     for left_anchor, right_anchor in [*_anchors(left, right), (len(left), len(right))]:
-        matcher = SequenceMatcher(
-            None, left[left_at:left_anchor], right[right_at:right_anchor], autojunk=False
-        )
+        matcher = SequenceMatcher(None, left[left_at:left_anchor], right[right_at:right_anchor], autojunk=False)
         for tag, a, b, c, d in matcher.get_opcodes():
             yield names[tag], left_at + a, left_at + b, right_at + c, right_at + d
         left_at, right_at = left_anchor, right_anchor
@@ -233,8 +229,7 @@ _SHAPES = ((1, 1), (1, 2), (2, 1), (1, 3), (3, 1), (1, 4), (4, 1), (2, 2), (2, 3
 
 _PRONOUNS = "i you he she it we they me him her us them who whom someone anyone everyone itself"
 _DETERMINERS = (
-    "a an the this that these those my your his its our their some any each every no another other different "
-    "same such"
+    "a an the this that these those my your his its our their some any each every no another other different same such"
 )
 _AUXILIARIES = (
     "can could may might must ought shall should will would do does did is are was were be been being am "

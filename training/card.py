@@ -7,9 +7,9 @@ Read from the manifest, besides what `model.bundle` itself writes:
 
 - `data`: the fingerprint of the texts learnt from, as of `training.corpora.fingerprint`;
 - `licences`: origin and terms of each source, `{source: text}`;
-- `resources`: thesauri, vectors, lexicons, as any dictionary;
+- `sources`: thesauri, vectors, lexicons, `{name: what and under which terms}`;
 - `features`: the names of the document numbers, `signal.number`;
-- `training`: seed, duration and the like; and
+- `recipe`, `seed`: what training depended on besides the texts; and
 - `accuracy`: measured figures, laid out as `training.tables` reads them.
 """
 
@@ -100,9 +100,7 @@ def render_card(manifest: Mapping[str, Any]) -> str:
         ("How to train it again", _training(manifest)),
         ("Files", _files(manifest)),
     ]
-    parts = [
-        f"## {name}\n\n{body.strip()}" if name else body.strip() for name, body in sections if body.strip()
-    ]
+    parts = [f"## {name}\n\n{body.strip()}" if name else body.strip() for name, body in sections if body.strip()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -149,7 +147,7 @@ def _data(manifest: Mapping[str, Any]) -> str:
         parts.append(_markdown(tables(_sources(data, manifest.get("licences", {}))), 3))
         rest = {key: value for key, value in data.items() if key not in ("texts", "sources", "sha256")}
         parts.append(_markdown(tables(rest), 3))
-    parts.append(_markdown(tables(manifest.get("resources"), ("resources",)), 3))
+    parts.append(_markdown(tables(manifest.get("sources"), ("Published resources",)), 3))
     return _joined(*parts)
 
 
@@ -194,8 +192,10 @@ def _accuracy(manifest: Mapping[str, Any]) -> str:
 def _training(manifest: Mapping[str, Any]) -> str:
     versions = {"format": manifest.get("format"), "libraries": manifest.get("libraries")}
     facts = {key: value for key, value in versions.items() if value is not None}
-    training = manifest.get("training")
-    rows = {**facts, **training} if isinstance(training, Mapping) else facts
+    recipe = manifest.get("recipe")
+    rows = {**facts, **(recipe if isinstance(recipe, Mapping) else {})}
+    if "seed" in manifest:
+        rows["seed"] = manifest["seed"]
     return _joined(_TRAINING, _markdown(tables({key: _flat(value) for key, value in rows.items()}), 3))
 
 
@@ -230,9 +230,7 @@ def _headings(above: tuple[str, ...], titles: tuple[str, ...], level: int) -> li
     shared = 0
     while shared < min(len(above), len(titles)) and above[shared] == titles[shared]:
         shared += 1
-    return [
-        f"{'#' * min(level + depth, 6)} {_capitalised(titles[depth])}" for depth in range(shared, len(titles))
-    ]
+    return [f"{'#' * min(level + depth, 6)} {_capitalised(titles[depth])}" for depth in range(shared, len(titles))]
 
 
 def _capitalised(heading: str) -> str:

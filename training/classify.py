@@ -24,28 +24,68 @@ FOLDS = 5
 HEAD_SIGNALS = {
     # What carries over to an unseen spinner is misfit; style would only learn the domains that tools were run on.
     "spun": ("frequency", "collocations", "substitutions", "known_phrase", "debris", "misfit", "length"),
-    "translated": ("frequency", "collocations", "substitutions", "debris", "misfit", "translationese", "length"),
-    "rewritten": ("frequency", "collocations", "substitutions", "debris", "misfit", "translationese", "length"),
+    "translated": (
+        "frequency",
+        "collocations",
+        "substitutions",
+        "debris",
+        "misfit",
+        "translationese",
+        "length",
+    ),
+    "rewritten": (
+        "frequency",
+        "collocations",
+        "substitutions",
+        "debris",
+        "misfit",
+        "translationese",
+        "length",
+    ),
 }
+
+STYLED = ("translated", "rewritten")
+"""Kinds whose heads read style too. For `spun` it would learn the domains that tools were run on."""
+
+
+CELL_LIMIT = 3000
+"""Texts of one tool in one source that train a head: more of the same teach nothing about others."""
 
 
 def usable(matrix: LabelledMatrix) -> NDArray[np.bool_]:
-    """Return which rows may train a classifier: outside the test part, long enough, and of one of the kinds."""
-    return ~matrix.held_out & (matrix.words >= SHORTEST) & np.isin(matrix.labels, KINDS)
+    """Return which rows may train a classifier: outside the test part, long enough, of one of the kinds.
+
+    Of a tool in a source at most CELL_LIMIT texts are taken, chosen by group, so that it does not matter in which
+    order they are read.
+    """
+    rows = ~matrix.held_out & (matrix.words >= SHORTEST) & np.isin(matrix.labels, KINDS)
+    cells = _cells(matrix)
+    for cell in np.unique(cells[rows]):
+        own = np.flatnonzero(rows & (cells == cell))
+        order = np.argsort(matrix.groups[own] * np.int64(2654435761) % (1 << 32), kind="stable")
+        rows[own[order[CELL_LIMIT:]]] = False
+    return rows
+
+
+def _cells(matrix: LabelledMatrix) -> NDArray[np.str_]:
+    """Return tool and source of each row as one name."""
+    return np.char.add(np.char.add(matrix.tools, "|"), matrix.sources)
 
 
 def sample_weights(matrix: LabelledMatrix) -> NDArray[np.float64]:
     """Return weights (N,) under which tools of one kind, and sources of human text, count by the root of their size.
 
-    Within a kind the weights sum to the same total, so that no kind is favoured.
+    The human texts' weights and the machine texts' sum to the same, and so do the kinds' among these.
     """
-    cell = np.char.add(np.char.add(matrix.tools, "|"), matrix.sources)
-    _, inverse, counts = np.unique(cell, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(_cells(matrix), return_inverse=True, return_counts=True)
     weights = 1.0 / np.sqrt(counts[inverse])
     weights *= np.where(matrix.changed < BARELY_SPUN, BARELY_WEIGHT, 1.0)
-    for label in np.unique(matrix.labels):
+    kinds = [label for label in np.unique(matrix.labels) if label != "human"]
+    for label in (*kinds, "human"):
         rows = matrix.labels == label
-        weights[rows] *= len(matrix) / len(np.unique(matrix.labels)) / weights[rows].sum()
+        share = 0.5 if label == "human" else 0.5 / len(kinds)
+        if rows.any():
+            weights[rows] *= len(matrix) * share / weights[rows].sum()
     return weights
 
 
@@ -55,9 +95,7 @@ def head_columns(names: tuple[str, ...], kind: str) -> NDArray[np.int64]:
     return np.array([i for i, name in enumerate(names) if name.split(".")[0] in signals], dtype=np.int64)
 
 
-def fit_heads(
-    matrix: LabelledMatrix, *, seed: int, kinds: tuple[str, ...] = MACHINE_KINDS
-) -> tuple[Head, ...]:
+def fit_heads(matrix: LabelledMatrix, *, seed: int, kinds: tuple[str, ...] = MACHINE_KINDS) -> tuple[Head, ...]:
     """Fit one head a kind, each against human text."""
     heads = []
     for kind in kinds:
@@ -82,7 +120,13 @@ def fit_heads(
         )
         boosted.fit(part.features[:, columns], labels, sample_weight=weights)
         linear.fit(part.features[:, columns], labels, logisticregression__sample_weight=weights)
-        heads.append(Head(columns, (boosted, linear)))
+        if kind in STYLED:
+            style = LogisticRegression(C=3.0, max_iter=300).fit(part.style, labels, sample_weight=weights)
+            heads.append(
+                Head(columns, (boosted, linear), style.coef_[0].astype(np.float32), float(style.intercept_[0]))
+            )
+        else:
+            heads.append(Head(columns, (boosted, linear)))
     return tuple(heads)
 
 
@@ -92,7 +136,7 @@ def out_of_fold(matrix: LabelledMatrix, *, seed: int, folds: int = FOLDS) -> NDA
     for test in disjoint_folds(matrix, seed=seed, folds=folds):
         train = ~test & ~np.isin(matrix.groups, np.unique(matrix.groups[test & (matrix.labels != "human")]))
         heads = fit_heads(matrix.take(train), seed=seed)
-        answer[test] = np.stack([head.log_odds(matrix.features[test]) for head in heads], axis=1)
+        answer[test] = np.stack([head.log_odds(matrix.features[test], matrix.style[test]) for head in heads], axis=1)
     return answer
 
 
@@ -113,9 +157,7 @@ def disjoint_folds(matrix: LabelledMatrix, *, seed: int, folds: int) -> Iterator
         yield assigned == fold
 
 
-def fit_calibration(
-    log_odds: NDArray[np.float64], matrix: LabelledMatrix, length: NDArray[np.floating]
-) -> Calibration:
+def fit_calibration(log_odds: NDArray[np.float64], matrix: LabelledMatrix, length: NDArray[np.floating]) -> Calibration:
     """Fit the multinomial logistic regression that turns the heads' log odds (N, 3) into probabilities."""
     inputs = calibration_inputs(log_odds, length)
     target = np.array([KINDS.index(label) for label in matrix.labels])
@@ -124,9 +166,7 @@ def fit_calibration(
     return Calibration(regression.coef_.astype(np.float64), regression.intercept_.astype(np.float64))
 
 
-def fit_classifier(
-    matrix: LabelledMatrix, *, seed: int, calibration: Calibration | None = None
-) -> FastClassifier:
+def fit_classifier(matrix: LabelledMatrix, *, seed: int, calibration: Calibration | None = None) -> FastClassifier:
     """Fit heads and calibration on the usable rows of a matrix.
 
     With a `calibration` of an earlier fit the heads alone are fitted, which is several times as fast.
@@ -134,7 +174,5 @@ def fit_classifier(
     part = matrix.take(usable(matrix))
     length_column = matrix.names.index("length")
     if calibration is None:
-        calibration = fit_calibration(
-            out_of_fold(part, seed=seed), part, part.features[:, length_column]
-        )
+        calibration = fit_calibration(out_of_fold(part, seed=seed), part, part.features[:, length_column])
     return FastClassifier(fit_heads(part, seed=seed), calibration, length_column)

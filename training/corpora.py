@@ -175,9 +175,7 @@ def _txt_record(handle: IO[str], file: Path) -> Iterator[tuple[None, dict[str, A
     yield None, {"id": str(file), "text": handle.read()}
 
 
-def _labelled_text(
-    record: Mapping[str, Any], file: Path, line: int | None, label: str | None
-) -> LabelledText:
+def _labelled_text(record: Mapping[str, Any], file: Path, line: int | None, label: str | None) -> LabelledText:
     """Build a LabelledText of one record, or say what is wrong with it."""
     place = str(file) if line is None else f"{file}:{line}"
     text = record.get("text")
@@ -467,5 +465,7 @@ def text_keys(texts: Iterable[str]) -> NDArray[np.uint64]:
 
     White space is folded, so that the same text is known in another file format.
     """
-    digests = [hashlib.blake2b(" ".join(text.split()).encode("utf-8", "replace"), digest_size=8).digest() for text in texts]
+    digests = [
+        hashlib.blake2b(" ".join(text.split()).encode("utf-8", "replace"), digest_size=8).digest() for text in texts
+    ]
     return np.array([int.from_bytes(digest, "little") for digest in digests], dtype=np.uint64)

@@ -289,9 +289,7 @@ _FALSE_POSITIVE_NOTE = (
     "Human texts that got a verdict, with 95 % Wilson intervals. The suspect rate counts both words, "
     "`suspect` and `paraphrased`."
 )
-_KINDS_NOTE = (
-    "What texts of each label are told to be; kinds are those of `suspect` and `paraphrased` together."
-)
+_KINDS_NOTE = "What texts of each label are told to be; kinds are those of `suspect` and `paraphrased` together."
 _LLM_NOTE = "Written by a language model and paraphrased by nobody: neither human text nor a paraphrase."
 
 
@@ -328,9 +326,7 @@ def evaluate(
         false_positives_by_source=_false_positives_by(answers, answers.sources, human),
         false_positives_by_source_from_80_words=_false_positives_by(answers, answers.sources, long),
         false_positives_by_domain=_false_positives_by(answers, answers.domains, human),
-        false_positives_by_length=tuple(
-            _false_positives(answers, name, rows) for name, rows in _by_length(answers)
-        ),
+        false_positives_by_length=tuple(_false_positives(answers, name, rows) for name, rows in _by_length(answers)),
         kinds=tuple(_shares(answers, name, rows) for name, rows in _by_label(answers)),
         llm=tuple(
             _shares(answers, name, rows)
@@ -341,9 +337,7 @@ def evaluate(
 
 def _score(judge: Judge, texts: Sequence[LabelledText], progress: bool) -> list[Verdict]:
     starts = range(0, len(texts), _CHUNK)
-    bar = track(
-        starts, description="scoring", console=Console(stderr=True), transient=True, disable=not progress
-    )
+    bar = track(starts, description="scoring", console=Console(stderr=True), transient=True, disable=not progress)
     verdicts: list[Verdict] = []
     for start in bar:
         verdicts += judge.score_many([text.text for text in texts[start : start + _CHUNK]], evidence=False)
@@ -384,9 +378,7 @@ def _by_length(answers: Answers) -> Iterator[tuple[str, Mask]]:
 
 
 def _separations(answers: Answers, names: Strings) -> tuple[Separation, ...]:
-    return tuple(
-        _separation(answers, name, rows | answers.human) for name, rows in _each(names, answers.machine)
-    )
+    return tuple(_separation(answers, name, rows | answers.human) for name, rows in _each(names, answers.machine))
 
 
 def _separation(answers: Answers, name: str, rows: Mask) -> Separation:
@@ -451,9 +443,7 @@ def _counts(texts: Sequence[LabelledText], learnt: Mask, answers: Answers) -> tu
             answered = (answers.sources == source) & (answers.labels == label)
             abstained = int((answered & ~answers.judged).sum())
             barely = int((answered & answers.judged & answers.barely_changed).sum())
-            counts.append(
-                SourceCount(source, label, int(rows.sum()), int((rows & learnt).sum()), abstained, barely)
-            )
+            counts.append(SourceCount(source, label, int(rows.sum()), int((rows & learnt).sum()), abstained, barely))
     return tuple(counts)
 
 

@@ -134,9 +134,7 @@ def inflect(lemma: str, tag: Tag) -> str:
     if len(forms) > 1:
         # An unchanged plural ("fish") is counted with its singular: believe it only where the other form is
         # very rare. max() keeps the first of equals: the dictionary's own order.
-        return max(
-            forms, key=lambda form: frequency(form) * (0.05 if form == lemma and tag == "NNS" else 1.0)
-        )
+        return max(forms, key=lambda form: frequency(form) * (0.05 if form == lemma and tag == "NNS" else 1.0))
     if forms:
         return forms[0]
     if comparison:

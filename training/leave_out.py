@@ -186,9 +186,7 @@ def leave_one_tool_out(
             missing.append(name)
         else:
             measured[what].append(_left_out(matrix, name, rows, trained.humans, scores))
-    return ToolsLeftOut(
-        int(trained.humans.sum()), tuple(measured["tool"]), tuple(measured["source"]), tuple(missing)
-    )
+    return ToolsLeftOut(int(trained.humans.sum()), tuple(measured["tool"]), tuple(measured["source"]), tuple(missing))
 
 
 def leave_one_domain_out(
@@ -240,9 +238,7 @@ class _Retrained:
     def _check(self) -> None:
         lacking = [kind for kind in KINDS if not (self._matrix.labels == kind).any()]
         if lacking:
-            raise LeaveOutError(
-                f"training needs texts of every kind; there are none that are {', '.join(lacking)}"
-            )
+            raise LeaveOutError(f"training needs texts of every kind; there are none that are {', '.join(lacking)}")
         if not self.humans.any():
             raise LeaveOutError(
                 f"no human text of {SHORTEST} words and more is left to test on: the model learnt from all "
@@ -270,7 +266,7 @@ class _Retrained:
             return None
         classifier = self._fit(train, seed=self._seed)
         scores = np.full(len(matrix), np.nan)
-        scores[tested] = 1.0 - classifier.probabilities(matrix.features[tested])[:, 0]
+        scores[tested] = 1.0 - classifier.probabilities(matrix.features[tested], matrix.style[tested])[:, 0]
         return scores
 
 
@@ -346,9 +342,7 @@ def _left_out(
     )
 
 
-def _within_domains(
-    matrix: LabelledMatrix, rows: Mask, humans: Mask, scores: Floats
-) -> tuple[float | None, int]:
+def _within_domains(matrix: LabelledMatrix, rows: Mask, humans: Mask, scores: Floats) -> tuple[float | None, int]:
     """Return how often a paraphrase outscores human text of its own domain, and of how many that is known."""
     total, texts = 0.0, 0
     for domain in np.unique(matrix.domains[rows]).tolist():

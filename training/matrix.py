@@ -7,13 +7,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from rich.progress import track
+from scipy.sparse import csr_array, vstack
 
 from model.features import BATCH_DOCUMENTS, FeatureExtractor
+from model.style import BUCKETS
 from training.corpora import LabelledText, assign_groups, domain_group, tool_family
 
 HELD_OUT = 0.2
@@ -27,7 +30,8 @@ class LabelledMatrix:
 
     `features` (N, F) float32 with columns `names`; `tools` is "human" for human text and "unspun:NAME" for our own
     paraphrasers; `words` counts judged words; `changed` is the share of words replaced, NaN where it is not known;
-    `held_out` marks the fixed test part, a fifth of the groups by hash, on which nothing is ever trained.
+    `held_out` marks the fixed test part, a fifth of the groups by hash, on which nothing is ever trained; `style` (N,
+    model.style.BUCKETS) are the sparse numbers.
     """
 
     features: NDArray[np.float32]
@@ -41,6 +45,7 @@ class LabelledMatrix:
     words: NDArray[np.int32]
     changed: NDArray[np.float32]
     held_out: NDArray[np.bool_]
+    style: csr_array
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -48,24 +53,27 @@ class LabelledMatrix:
     def take(self, rows: NDArray[np.bool_] | NDArray[np.integer]) -> LabelledMatrix:
         """Return the rows that a mask or places select."""
         columns = {
-            field.name: getattr(self, field.name)[rows]
-            for field in dataclasses.fields(self)
-            if field.name != "names"
+            field.name: getattr(self, field.name)[rows] for field in dataclasses.fields(self) if field.name != "names"
         }
         return LabelledMatrix(names=self.names, **columns)
 
     def save(self, path: Path) -> None:
         """Write the matrix as .npz."""
-        arrays = {field.name: np.asarray(getattr(self, field.name)) for field in dataclasses.fields(self)}
-        np.savez_compressed(path, **arrays)
+        arrays = {f.name: np.asarray(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "style"}
+        sparse = {f"style_{part}": getattr(self.style, part) for part in _SPARSE}
+        np.savez_compressed(path, **{**arrays, **sparse})
 
     @classmethod
     def load(cls, path: Path) -> LabelledMatrix:
         """Read a matrix that `save` wrote."""
         with np.load(path, allow_pickle=False) as arrays:
-            values = {name: arrays[name] for name in arrays.files}
+            values: dict[str, Any] = {name: arrays[name] for name in arrays.files}
         values["names"] = tuple(str(name) for name in values["names"])
-        return cls(**values)
+        sparse = tuple(values.pop(f"style_{part}") for part in _SPARSE)
+        return cls(style=csr_array(sparse, shape=(len(values["labels"]), BUCKETS)), **values)
+
+
+_SPARSE = ("data", "indices", "indptr")
 
 
 def measure(
@@ -79,11 +87,14 @@ def measure(
     """Measure labelled texts; `groups` (N,) says which belong together, by default `assign_groups`."""
     belongs = assign_groups(texts) if groups is None else groups
     starts = range(0, len(texts), _CHUNK)
-    work = (delayed(extractor.transform)([text.text for text in texts[s : s + _CHUNK]]) for s in starts)
+    work = (delayed(extractor.transform_with_style)([text.text for text in texts[s : s + _CHUNK]]) for s in starts)
     names = tuple(extractor.get_feature_names_out().tolist())
-    results: Iterator[NDArray[np.float32]] = Parallel(n_jobs=jobs, return_as="generator", max_nbytes="1M")(work)
+    results: Iterator[tuple[NDArray[np.float32], csr_array]] = Parallel(
+        n_jobs=jobs, return_as="generator", max_nbytes="1M"
+    )(work)
     parts = list(track(results, total=len(starts), description="measuring", disable=not progress))
-    features = np.concatenate(parts) if parts else np.zeros((0, len(names)), np.float32)
+    features = np.concatenate([np.zeros((0, len(names)), np.float32), *(numbers for numbers, _ in parts)])
+    style = vstack([csr_array((0, BUCKETS), dtype=np.float32), *(sparse for _, sparse in parts)], format="csr")
     return LabelledMatrix(
         features=features,
         names=names,
@@ -96,6 +107,7 @@ def measure(
         words=np.rint(np.expm1(features[:, names.index("length")])).astype(np.int32),
         changed=np.array([_changed(text) for text in texts], dtype=np.float32),
         held_out=held_out_groups(texts, belongs),
+        style=csr_array(style),
     )
 
 
@@ -112,9 +124,7 @@ def held_out_groups(texts: Sequence[LabelledText], groups: NDArray[np.int32]) ->
     return share < HELD_OUT
 
 
-def group_share(
-    texts: Sequence[LabelledText], groups: NDArray[np.int32], *, salt: int
-) -> NDArray[np.float64]:
+def group_share(texts: Sequence[LabelledText], groups: NDArray[np.int32], *, salt: int) -> NDArray[np.float64]:
     """Return for each text (N,) a number in [0, 1) that is its group's own and looks random; `salt` makes another."""
     from training.corpora import text_keys
 

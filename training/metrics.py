@@ -203,9 +203,7 @@ def expected_calibration_error(truth: ArrayLike, probability: ArrayLike, *, bins
     return float(np.average(gaps, weights=curve.texts))
 
 
-def _checked(
-    truth: ArrayLike, score: ArrayLike, *, both: bool = False
-) -> tuple[NDArray[np.bool_], FloatArray]:
+def _checked(truth: ArrayLike, score: ArrayLike, *, both: bool = False) -> tuple[NDArray[np.bool_], FloatArray]:
     """Return truth as booleans and score as floats, or say what is wrong with them."""
     value = np.asarray(score, dtype=np.float64)
     classes = np.asarray(truth)

@@ -93,11 +93,11 @@ def read_pocketsphinx() -> TrieModel:
     words = tuple(data[at + 4 : at + 4 + length].decode("utf-8").split("\0")[: sizes[0]])
 
     # The trie is kept last word first: a bigram's node hangs under its second word and names the first.
-    second = np.repeat(np.arange(sizes[0]), np.diff(unigrams["next"].astype(np.int64)))
+    second = np.repeat(np.arange(sizes[0]), _lengths(unigrams["next"]))
     pairs = len(second)  # a few fewer than the header says: the writer dropped n-grams of unknown words
     first = _unpack(middle, pairs, middle_bits, 0, word_bits)
     next_node = _unpack(middle, pairs + 1, middle_bits, word_bits + 32, next_bits)
-    parent = np.repeat(np.arange(pairs), np.diff(next_node))
+    parent = np.repeat(np.arange(pairs), _lengths(next_node))
     triples = len(parent)
     earliest = _unpack(longest, triples, longest_bits, 0, word_bits)
     scale = _LOG_UNIT
@@ -109,6 +109,12 @@ def read_pocketsphinx() -> TrieModel:
         trigrams=np.stack([earliest, first[parent], second[parent]], axis=1),
         trigram_log_probability=tables[2][_unpack(longest, triples, longest_bits, word_bits, 16)] * scale,
     )
+
+
+def _lengths(starts: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return how many children each node has, from where each node's begin (the last entry is the end)."""
+    ends = starts.astype(np.int64)
+    return ends[1:] - ends[:-1]
 
 
 def _packed_size(entries: int, bits: int) -> int:
@@ -144,7 +150,7 @@ def pocketsphinx_counts(model: TrieModel, words: Sequence[str]) -> Counts:
     head = np.where(pair_key[order[at]] == wanted, pairs[order[at]], 0.0)
     triples = head * np.exp(model.trigram_log_probability)
     return Counts(
-        unigrams=unigrams,
+        unigrams=unigrams.astype(np.float64),
         bigrams=_known(to_id[model.bigrams], pairs * POCKETSPHINX_WEIGHT),
         trigrams=_known(to_id[model.trigrams], triples * POCKETSPHINX_WEIGHT),
     )
@@ -160,7 +166,7 @@ def symspell_counts(words: Sequence[str]) -> Counts:
     none = Ngrams(np.zeros((0, 3), np.int32), np.zeros(0))
     bigrams = _known(pairs, counts)
     heads = np.bincount(bigrams.ids[:, 0], weights=bigrams.counts, minlength=len(words))
-    return Counts(unigrams=heads, bigrams=bigrams, trigrams=none)
+    return Counts(unigrams=heads.astype(np.float64), bigrams=bigrams, trigrams=none)
 
 
 def count_ngrams(stream: NDArray[np.int32], size: int) -> Counts:
@@ -211,12 +217,10 @@ def _pool(parts: Sequence[Ngrams], order: int, size: int) -> Ngrams:
         key = key * size + ids[:, k]
     unique, inverse = np.unique(key, return_inverse=True)
     counts = np.bincount(inverse, weights=np.concatenate([part.counts for part in parts]))
-    return Ngrams(_split_key(unique, order, size), counts)
+    return Ngrams(_split_key(unique, order, size), counts.astype(np.float64))
 
 
-def build_language_model(
-    sources: Sequence[Counts], *, bigrams: int, trigrams: int, slot_bits: int
-) -> LanguageModel:
+def build_language_model(sources: Sequence[Counts], *, bigrams: int, trigrams: int, slot_bits: int) -> LanguageModel:
     """Pool the sources and pack the n-grams that tell most beyond their backed-off estimate.
 
     What is dropped is chosen by relative entropy: an n-gram's count times the change in its log probability

@@ -44,9 +44,7 @@ def _plain(original: str) -> str:
     return re.sub(r"\s*(\([^)]*\)|\?)", "", original).strip()
 
 
-def build_phrases(
-    pairs: Iterable[tuple[str, str]], human: Sequence[str], vocabulary: Vocabulary
-) -> Phrases:
+def build_phrases(pairs: Iterable[tuple[str, str]], human: Sequence[str], vocabulary: Vocabulary) -> Phrases:
     """Return the table of phrases of up to MAX_WORDS words, weighed against `human` texts.
 
     Of several originals the first is kept. Single words are substitutions only in context.
@@ -82,9 +80,7 @@ def _words(phrase: str) -> list[str]:
     return Documents.parse([phrase]).words()
 
 
-def _count(
-    keys: NDArray[np.uint64], lengths: NDArray[np.int8], human: Sequence[str]
-) -> tuple[NDArray[np.int64], int]:
+def _count(keys: NDArray[np.uint64], lengths: NDArray[np.int8], human: Sequence[str]) -> tuple[NDArray[np.int64], int]:
     """Return how often each phrase stands in human text, and the number of its tokens."""
     counts = np.zeros(len(keys), dtype=np.int64)
     words = 0

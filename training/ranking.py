@@ -30,14 +30,24 @@ def fit_ranking(
 ) -> Alternatives:
     """Return the alternatives with fitted weights. `changes` are the substitutions of each text."""
     rng = np.random.default_rng(seed)
-    inputs, target, known = [], [], []
+    inputs: list[NDArray[np.float32]] = []
+    target: list[NDArray[np.int64]] = []
+    known: list[NDArray[np.bool_]] = []
     for start in range(0, len(texts), BATCH):
         part = _examples(signals, texts[start : start + BATCH], changes[start : start + BATCH], rng)
-        for rows, new in zip((inputs, target, known), part, strict=True):
-            rows.append(new)
+        inputs.append(part[0])
+        target.append(part[1])
+        known.append(part[2])
     x, y, k = np.concatenate(inputs), np.concatenate(target), np.concatenate(known)
     start_at = np.append(signals.tables.alternatives.weights, signals.tables.alternatives.bias - 3.0)
-    found = minimize(_loss, start_at.astype(np.float64), args=(x, y, k), jac=True, method="L-BFGS-B", options={"maxiter": 200})
+    found = minimize(
+        _loss,
+        start_at.astype(np.float64),
+        args=(x, y, k),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": 200},
+    )
     return dataclasses.replace(
         signals.tables.alternatives,
         weights=found.x[: len(INPUTS)].astype(np.float32),
@@ -72,7 +82,8 @@ def _examples(
 def _original_ids(
     signals: Signals, documents: Documents, changes: Sequence[Sequence[Substitution]]
 ) -> NDArray[np.int32]:
-    """Return the vocabulary id of what stood in the place of each replaced word, UNKNOWN for anything but single words."""
+    """Return the vocabulary id of what stood in the place of each replaced word, UNKNOWN for anything but single
+    words."""
     ids = signals.tables.vocabulary.ids_of_words
     answer = np.zeros(len(documents.token_hash), dtype=np.int32)
     for number, rows in enumerate(changes):
@@ -105,5 +116,3 @@ def _loss(
     residual[rows, target[rows]] -= 1
     gradient = np.append(np.einsum("pk,pki->i", residual, inputs), residual.sum()) / len(target)
     return float(loss), gradient.astype(np.float64)
-
-

@@ -24,9 +24,55 @@ COMMONNESS = 0.35
 PAIR_WEIGHT = 1.0
 """Weight of a substitution that a real spinner is known for, beside the thesauri."""
 _REPLACEABLE = frozenset(
-    "also again ever never now more most less least many much few just only even very too over before after near "
-    "toward towards along beyond within since although though while because whereas about other another same own "
-    "during until against across around without through between among however".split()
+    [
+        "also",
+        "again",
+        "ever",
+        "never",
+        "now",
+        "more",
+        "most",
+        "less",
+        "least",
+        "many",
+        "much",
+        "few",
+        "just",
+        "only",
+        "even",
+        "very",
+        "too",
+        "over",
+        "before",
+        "after",
+        "near",
+        "toward",
+        "towards",
+        "along",
+        "beyond",
+        "within",
+        "since",
+        "although",
+        "though",
+        "while",
+        "because",
+        "whereas",
+        "about",
+        "other",
+        "another",
+        "same",
+        "own",
+        "during",
+        "until",
+        "against",
+        "across",
+        "around",
+        "without",
+        "through",
+        "between",
+        "among",
+        "however",
+    ]
 )
 KEPT_WORDS = FUNCTION_WORDS - _REPLACEABLE
 """Words that machines leave as they are: they have no alternatives, and are none."""

@@ -1,4 +1,4 @@
-"""Document numbers of labelled texts, measured once and kept in a file from which later runs read them."""
+"""The classifier's matrix, measured once and kept in a file from which later runs read it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from model.features import FeatureExtractor
 from training.corpora import LabelledText, text_keys
-from training.matrix import LabelledMatrix, measure
+from training.matrix import LabelledMatrix
+from training.train import SHORTEST, Recipe, make_matrix, split
 
 OWN_PARAPHRASERS = "unspun:"
 """What the names of our own paraphrasers begin with; their texts are made for training and are in no file."""
@@ -27,29 +28,47 @@ class FeaturesError(ValueError):
 def measure_once(
     texts: Sequence[LabelledText],
     extractor: FeatureExtractor,
+    recipe: Recipe,
     file: Path | None = None,
     *,
-    jobs: int = 1,
     progress: bool = False,
 ) -> LabelledMatrix:
-    """Return the texts as document numbers, from `file` where it exists; where it does not, it is written.
+    """Return the matrix that training would fit the classifier on, from `file` where that exists.
 
-    A file may hold rows of our own paraphrasers besides. Raises FeaturesError where it was made of other
-    texts or by another model: a sample is measured again and compared. Raises OSError where it cannot be
-    written.
+    As in training, human texts that the tables and the tagger learn from have no part in it, and texts of our
+    own paraphrasers do. Where the file does not exist it is written. Raises FeaturesError where it was made
+    of other texts or by another model, of which a sample is measured again and compared, and OSError where it
+    cannot be written.
     """
-    if file is None:
-        return measure(texts, extractor, jobs=jobs, progress=progress)
-    if file.exists():
-        return _checked(_load(file), texts, extractor, file)
-    matrix = measure(texts, extractor, jobs=jobs, progress=progress)
-    part = file.with_name(f"{file.stem}.part.npz")  # a run that ends early leaves no half a file of this name
-    matrix.save(part)
-    part.replace(file)
+    parts = split(texts)
+    if file is not None and file.exists():
+        chosen = [texts[i] for i in np.flatnonzero(parts.matrix).tolist()]
+        chosen = [text for text in chosen if len(text.text.split()) >= SHORTEST]
+        return _checked(_load(file), chosen, extractor, file)
+    matrix = make_matrix(texts, parts, extractor, recipe, progress)
+    if file is not None:
+        part = file.with_name(f"{file.stem}.part.npz")  # a run that ends early leaves no half a file
+        matrix.save(part)
+        part.replace(file)
     return matrix
 
 
+def rows_learnt_from(
+    matrix: LabelledMatrix, texts: Sequence[LabelledText], seen: NDArray[np.uint64]
+) -> NDArray[np.bool_]:
+    """Return which rows (N,) are of texts that a model learnt from, by the sorted keys of those texts.
+
+    Rows are known by source and id, since the matrix may hold a passage of a text only.
+    """
+    known = np.isin(text_keys([text.text for text in texts]), seen)
+    names = {(text.source, text.id) for text, learnt in zip(texts, known.tolist(), strict=True) if learnt}
+    rows = zip(matrix.sources.tolist(), matrix.ids.tolist(), strict=True)
+    return np.array([row in names for row in rows], dtype=np.bool_)
+
+
 def _load(file: Path) -> LabelledMatrix:
+    if not zipfile.is_zipfile(file):
+        raise FeaturesError(f"{file}: holds no features (not an .npz file); {_ADVICE}")
     try:
         return LabelledMatrix.load(file)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
@@ -67,19 +86,9 @@ def _checked(
         raise FeaturesError(f"{file}: holds the features of other texts; {_ADVICE}")
     if matrix.names != tuple(extractor.get_feature_names_out().tolist()):
         raise FeaturesError(f"{file}: holds the features of another model; {_ADVICE}")
-    chosen = np.unique(np.linspace(0, len(texts), _SAMPLE, endpoint=False, dtype=np.int64)[: len(texts)])
-    again = extractor.transform([texts[i].text for i in chosen.tolist()])
-    if not np.allclose(again, matrix.features[places[chosen]], rtol=1e-3, atol=1e-4):
+    whole = np.array([i for i, text in enumerate(texts) if text.label != "human"], dtype=np.int64)
+    sample = whole[:: max(1, len(whole) // _SAMPLE)]  # human texts may have been cut to a passage
+    again = extractor.transform([texts[i].text for i in sample.tolist()])
+    if not np.allclose(again, matrix.features[places[sample]], rtol=1e-3, atol=1e-4):
         raise FeaturesError(f"{file}: holds other features than this model's; {_ADVICE}")
     return matrix
-
-
-def rows_learnt_from(
-    matrix: LabelledMatrix, texts: Sequence[LabelledText], seen: NDArray[np.uint64]
-) -> NDArray[np.bool_]:
-    """Return which rows (N,) of a matrix of these texts a model learnt from, by its sorted text keys."""
-    rows = np.zeros(len(matrix), dtype=np.bool_)
-    rows[~np.char.startswith(matrix.tools, OWN_PARAPHRASERS)] = np.isin(
-        text_keys([text.text for text in texts]), seen
-    )
-    return rows

@@ -53,9 +53,7 @@ def find_folder() -> Path | None:
     Looked for in $UNSPUN_SEEDS (and nowhere else where that is set), ../shared/seeds and seeds/documents/.
     """
     stated = os.environ.get("UNSPUN_SEEDS")
-    folders = (
-        [Path(stated)] if stated else [REPOSITORY.parent / "shared/seeds", REPOSITORY / "seeds/documents"]
-    )
+    folders = [Path(stated)] if stated else [REPOSITORY.parent / "shared/seeds", REPOSITORY / "seeds/documents"]
     names = [document.file for document in manifest()]
     return next((folder for folder in folders if any((folder / name).is_file() for name in names)), None)
 

@@ -124,9 +124,7 @@ class Knobs:
     all_pos: float = 0.7
     context: float = 0.6
     consistent: float = 0.4
-    capitals: Mapping[Capitals, float] = field(
-        default_factory=lambda: {"kept": 0.85, "lost": 0.1, "title": 0.05}
-    )
+    capitals: Mapping[Capitals, float] = field(default_factory=lambda: {"kept": 0.85, "lost": 0.1, "title": 0.05})
     names: float = 0.1
     quotes: float = 0.7
     articles: float = 0.5
@@ -229,9 +227,7 @@ def _read_words(text: str, manner: Manner) -> _Words:
         free = match.lastgroup != "skip" and len(word) > 1
         if free and not manner.names and not word.islower():
             gap = text[words.ends[-1] if words.ends else 0 : start]
-            opens = not words.ends or (
-                _SENTENCE_BREAK.search(gap) and before not in _TITLES and len(before) > 1
-            )
+            opens = not words.ends or (_SENTENCE_BREAK.search(gap) and before not in _TITLES and len(before) > 1)
             if not opens or not (len(word) > 1 and word[1:].islower()):
                 names.add(folded)
                 free = False
@@ -266,11 +262,9 @@ _FIT: dict[str, tuple[dict[Tag, float], float]] = {
 _BEFORE: dict[str, str] = {
     word: kind
     for kind, words in {
-        "determiner": "a an the this that these those my your his its our their some any no every each "
-        "another",
+        "determiner": "a an the this that these those my your his its our their some any no every each another",
         "to": "to",
-        "modal": "can could may might must shall should will would do does did don't doesn't didn't "
-        "can't won't",
+        "modal": "can could may might must shall should will would do does did don't doesn't didn't can't won't",
         "have": "has have had having hasn't haven't hadn't",
         "be": "am is are was were be been being isn't aren't wasn't weren't",
         "subject": "i you he she it we they who",
@@ -375,9 +369,7 @@ def read_phrases(path: Path | None = None) -> list[tuple[str, str, float]]:
     rows: list[tuple[str, str, float]] = []
     for line in _data_lines(path):
         original, _, replacements = line.partition("\t")
-        rows += [
-            (original, replacement, 1.0 / (i + 1)) for i, replacement in enumerate(replacements.split("|"))
-        ]
+        rows += [(original, replacement, 1.0 / (i + 1)) for i, replacement in enumerate(replacements.split("|"))]
     return rows
 
 
@@ -533,9 +525,7 @@ class Spinner:
             replacement = f"{{{source}|{replacement}}}"
         edits.append(_Edit(start, end, replacement))
 
-    def _replacement(
-        self, text: str, words: _Words, i: int, manner: Manner, chance: list[float]
-    ) -> str | None:
+    def _replacement(self, text: str, words: _Words, i: int, manner: Manner, chance: list[float]) -> str | None:
         """Draw what stands for word `i`, or None if nothing does."""
         source = int(chance[3] * len(self.thesauri)) if manner.source is None else manner.source
         options = self._options_of(words.folded[i], source, manner) if self.thesauri else ()
@@ -555,9 +545,7 @@ class Spinner:
             return option.words[0]
         if manner.choice == "random":
             return option.words[int(chance[2] * len(option.words))]
-        return _weighted(
-            option.words, option.rare if manner.choice == "rare" else option.plausible, chance[2]
-        )
+        return _weighted(option.words, option.rare if manner.choice == "rare" else option.plausible, chance[2])
 
     def _options_of(self, word: str, source: int, manner: Manner) -> tuple[_Options, ...]:
         """Return the prepared replacements of a word, looked up once a process."""
@@ -578,9 +566,7 @@ def _prepare(thesaurus: Thesaurus, word: str, multiword: bool) -> Iterator[_Opti
         if kept:
             forms = tuple(form for form, _ in kept)
             rarity = (1.0 / (frequency(form) + 1e-7) ** 0.5 for form in forms)
-            yield _Options(
-                tag, weight, forms, tuple(accumulate(share for _, share in kept)), tuple(accumulate(rarity))
-            )
+            yield _Options(tag, weight, forms, tuple(accumulate(share for _, share in kept)), tuple(accumulate(rarity)))
 
 
 def _weighted(items: Sequence[_T], bounds: Sequence[float], chance: float) -> _T:

@@ -41,9 +41,7 @@ def spin(
     What becomes of a text depends on itself, its place and the seed alone, not on the number of `jobs`.
     """
     starts = range(0, len(texts), CHUNK)
-    work = (
-        delayed(_spin_chunk)(texts[start : start + CHUNK], tuple(names), start, seed, lexicons) for start in starts
-    )
+    work = (delayed(_spin_chunk)(texts[start : start + CHUNK], tuple(names), start, seed, lexicons) for start in starts)
     return [spun for chunk in Parallel(n_jobs=jobs)(work) for spun in chunk]
 
 

@@ -153,10 +153,7 @@ class LemmaThesaurus:
         """Return what could replace `word` in each form it may be; see `Thesaurus`."""
         if word in FUNCTION_WORDS or len(word) < 2:
             return ()
-        shares = {
-            reading: self.use(reading.lemma, reading.pos) * TAG_SHARE[reading.tag]
-            for reading in analyse(word)
-        }
+        shares = {reading: self.use(reading.lemma, reading.pos) * TAG_SHARE[reading.tag] for reading in analyse(word)}
         total = sum(shares.values())
         if not total:
             return ()
@@ -213,9 +210,7 @@ def _takes(lemma: str, tag: Tag) -> bool:
 @cache
 def _takes_form(lemma: str, form: str) -> float:
     """Return a factor of at most 1, small where hardly anyone uses the form: "informations", "more gone"."""
-    return min(
-        1.0, (3.0 if " " in lemma or " " not in form else 1.0) * _commonness(form) / _commonness(lemma)
-    )
+    return min(1.0, (3.0 if " " in lemma or " " not in form else 1.0) * _commonness(form) / _commonness(lemma))
 
 
 def merge_readings(readings: Iterable[Reading]) -> tuple[tuple[str, float], ...]:
@@ -280,9 +275,7 @@ class WordNetData:
                 fields = line.partition("|")[0].split()
                 words = int(fields[3], 16)
                 # An adjective may carry its position in brackets: "galore(ip)".
-                lemmas = tuple(
-                    field.partition("(")[0].replace("_", " ") for field in fields[4 : 4 + 2 * words : 2]
-                )
+                lemmas = tuple(field.partition("(")[0].replace("_", " ") for field in fields[4 : 4 + 2 * words : 2])
                 at = 4 + 2 * words
                 pointers = tuple(
                     (_RELATION_SYMBOLS[fields[i]], _SYNSET_POS[fields[i + 2]], int(fields[i + 1]))
@@ -306,9 +299,7 @@ class WordNetData:
             for line in lines:
                 key, sense, count = line.split()
                 lemma, _, rest = key.partition("%")
-                counts.setdefault((lemma.replace("_", " "), _SENSE_KEY_POS[rest[0]]), {})[int(sense) - 1] = (
-                    int(count)
-                )
+                counts.setdefault((lemma.replace("_", " "), _SENSE_KEY_POS[rest[0]]), {})[int(sense) - 1] = int(count)
         return counts
 
 
@@ -477,9 +468,7 @@ class Moby(LemmaThesaurus):
         ]
         nearness = self.vectors.similarities(lemma, candidates) if self.vectors else [0.0] * len(candidates)
         weights = {
-            word: (1.0 if word in mutual else 0.4)
-            * _commonness(word) ** (2.0 * self.commonness)
-            * math.exp(6.0 * near)
+            word: (1.0 if word in mutual else 0.4) * _commonness(word) ** (2.0 * self.commonness) * math.exp(6.0 * near)
             for word, near in zip(candidates, nearness, strict=True)
         }
         total = sum(weights.values())
@@ -586,9 +575,7 @@ class WordVectors:
         except ImportError as error:
             raise RuntimeError("the GloVe word list is a Parquet file: pip install pyarrow") from error
         names: list[str] = parquet.read_table(path / "glove_6B_index.parquet")["index"].to_pylist()
-        rows = [i for i, word in enumerate(names) if len(word) > 1 and word.isascii() and word.isalpha()][
-            :words
-        ]
+        rows = [i for i, word in enumerate(names) if len(word) > 1 and word.isascii() and word.isalpha()][:words]
         vectors = np.load(path / "glove_6B_50d_emb.npy", mmap_mode="r")[rows].astype(np.float32)
         # The mean says how frequent a word is rather than what it means.
         vectors -= vectors.mean(axis=0)
@@ -609,9 +596,7 @@ class WordVectors:
         cosines = self.vectors[rows] @ self.vectors[row]
         return [float(cosine) if other >= 0 else 0.0 for cosine, other in zip(cosines, rows, strict=True)]
 
-    def nearest(
-        self, count: int, floor: float, block: int = 1_000
-    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    def nearest(self, count: int, floor: float, block: int = 1_000) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Find every word's nearest words, in blocks (about half a minute for 50,000 words on one core).
 
         Args:
@@ -707,9 +692,7 @@ def _nearest(words: int, count: int, floor: float) -> tuple[NDArray[np.int32], N
 def _is_form(word: str, tag: Tag, own: set[tuple[str, Pos]]) -> bool:
     """Return whether the word is this form of some lemma, and no form of the lemmas given."""
     readings = analyse(word)
-    return any(reading.tag == tag for reading in readings) and not any(
-        (r.lemma, r.pos) in own for r in readings
-    )
+    return any(reading.tag == tag for reading in readings) and not any((r.lemma, r.pos) in own for r in readings)
 
 
 def _normalised(weights: Sequence[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
@@ -748,9 +731,7 @@ class TableThesaurus:
                         raise ValueError(f"{tag!r} is no form this program knows")
                     rows.append((word, alternative, float(weight), tag))
                 except ValueError as error:
-                    raise ValueError(
-                        f"{path}:{number}: expected word, alternative, weight, tag: {error}"
-                    ) from error
+                    raise ValueError(f"{path}:{number}: expected word, alternative, weight, tag: {error}") from error
         return cls(path.stem, rows)
 
     def readings(self, word: str) -> Sequence[Reading]:

@@ -24,10 +24,12 @@ _NAMES = {
     "auroc": "AUROC",
     "tpr_1": "TPR at 1 %",
     "tpr_05": "TPR at 0.5 %",
+    "tpr_at_1_percent": "TPR at 1 %",
+    "tpr_at_0.5_percent": "TPR at 0.5 %",
     "llm": "language models",
 }
 _ACRONYMS = {"auroc": "AUROC", "tpr": "TPR", "fpr": "FPR", "f1": "F1", "ece": "ECE", "ci": "CI"}
-_SHARES = ("rate", "share", "tpr", "fpr", "recall", "precision")
+_SHARES = ("rate", "share", "tpr", "fpr", "recall", "precision", "paraphrased", "suspect", "wilson")
 _UNGROUPED = ("seed", "year")  # numbers that are names, and take no thousands separator
 
 
@@ -78,9 +80,7 @@ def _of_mapping(results: Mapping[str, Any], titles: tuple[str, ...]) -> Iterator
             yield from tables(value, (*titles, title(key)))
 
 
-def _of_rows(
-    rows: Sequence[Mapping[str, Any]], titles: tuple[str, ...], note: str = "", *, head: bool = True
-) -> Table:
+def _of_rows(rows: Sequence[Mapping[str, Any]], titles: tuple[str, ...], note: str = "", *, head: bool = True) -> Table:
     shown = [_cells(row) for row in rows]
     columns = list(dict.fromkeys(name for row in shown for name in row))
     numbers = [all(_is_figure(row.get(name, NOTHING)) for row in shown) for name in columns]

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.progress import track
 from sklearn.neural_network import MLPClassifier
 
 from model.document import Documents
 from model.features import Signals
 from model.tagger import Tagger, TaggerInputs, scale_numbers
 from training.spinners import Substitution
+from training.spinning import token_labels
 
 HIDDEN = (160, 32)
 SAMPLE = 0.5
@@ -20,14 +22,13 @@ CHUNK_DOCUMENTS = 96
 AVERAGED = 0.4
 """The last share of the steps over which the weights are averaged (Polyak and Juditsky 1992)."""
 
-LabelledTokens = tuple[Sequence[str], Sequence[Sequence[Substitution]]]
-
 
 class TaggerTrainer:
     """Fits the tagger by stochastic gradient descent over a stream of documents in random order."""
 
-    def __init__(self, signals: Signals, *, seed: int) -> None:
+    def __init__(self, signals: Signals, *, seed: int, progress: bool = False) -> None:
         self.signals = signals
+        self.progress = progress
         self.inputs = TaggerInputs(signals.topics)
         self.rng = np.random.default_rng(seed)
         self.network = MLPClassifier(
@@ -44,14 +45,18 @@ class TaggerTrainer:
         chunks = -(-len(texts) // CHUNK_DOCUMENTS) * epochs
         sums: list[NDArray[np.float64]] = []
         averaged = 0
-        for step, (inputs, labels) in enumerate(self._stream(texts, changes, centre, spread, epochs)):
+        stream = self._stream(texts, changes, centre, spread, epochs)
+        steps = track(stream, total=chunks, description="tagger", disable=not self.progress)
+        for step, (inputs, labels) in enumerate(steps):
             self.network.partial_fit(inputs, labels, classes=[False, True])
             if step < chunks * (1 - AVERAGED):
                 continue
             layers = [*self.network.coefs_, *self.network.intercepts_]
-            sums = [total + layer for total, layer in zip(sums, layers, strict=True)] if sums else [
-                layer.astype(np.float64) for layer in layers
-            ]
+            sums = (
+                [total + layer for total, layer in zip(sums, layers, strict=True)]
+                if sums
+                else [layer.astype(np.float64) for layer in layers]
+            )
             averaged += 1
         means = [(total / averaged).astype(np.float32) for total in sums]
         count = len(self.network.coefs_)
@@ -73,8 +78,6 @@ class TaggerTrainer:
         epochs: int,
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
         """Yield inputs and labels of a sample of words, a chunk of documents at a time."""
-        from training.spinning import token_labels
-
         for _ in range(epochs):
             order = self.rng.permutation(len(texts))
             for start in range(0, len(order), CHUNK_DOCUMENTS):

@@ -15,7 +15,8 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """A signal's answer for a batch: `tokens` (T, k) and `documents` (D, m), float32, columns as the signal names them."""
+    """A signal's answer for a batch: `tokens` (T, k) and `documents` (D, m), float32, columns as the signal names
+    them."""
 
     tokens: Floats
     documents: Floats
@@ -24,9 +25,20 @@ class Reading:
 class Signal(Protocol):
     """Looks for one trace that machines leave."""
 
-    name: str
-    token_names: tuple[str, ...]
-    document_names: tuple[str, ...]
+    @property
+    def name(self) -> str:
+        """The signal's name, in lower case."""
+        ...
+
+    @property
+    def token_names(self) -> tuple[str, ...]:
+        """The columns of `Reading.tokens`."""
+        ...
+
+    @property
+    def document_names(self) -> tuple[str, ...]:
+        """The columns of `Reading.documents`."""
+        ...
 
     def read(self, encoding: Encoding) -> Reading:
         """Read the signal from a batch."""
@@ -49,7 +61,7 @@ class Pool:
         """Pool over the tokens that a mask (T,) selects."""
         return cls(encoding.documents.token_document[tokens], len(encoding.documents.texts))
 
-    def mean(self, values: NDArray[np.floating] | NDArray[np.bool_]) -> Floats:
+    def mean(self, values: NDArray[np.floating] | NDArray[np.integer] | NDArray[np.bool_]) -> Floats:
         """Return the mean of `values` (selected tokens,) in each document, shape (D,)."""
         return (np.bincount(self.document, weights=values, minlength=self.size) / self.weight).astype(np.float32)
 

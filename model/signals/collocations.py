@@ -58,7 +58,8 @@ class Collocations:
         right2: NDArray[np.int32],
         right_pair: Floats,
     ) -> tuple[Floats, Floats, Floats, Floats, Floats, NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return the three log probabilities that `word` takes part in, the two pairs' own, and whether these are known.
+        """Return the three log probabilities that `word` takes part in, the two pairs' own, and whether these are
+        known.
 
         All of one shape. `right_pair` is log P(right2 | right1), which does not depend on the word.
         """

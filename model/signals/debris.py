@@ -1,4 +1,5 @@
-"""What tools leave behind: spintax, stray braces, doubled words, broken capitals, orphaned fragments, "a" before a vowel.
+"""What tools leave behind: spintax, stray braces, doubled words, broken capitals, orphaned fragments, "a" before a
+vowel.
 
 A spinner that replaces "country" by "nation" keeps "a" where "an" stood before; one that moves words about doubles
 them ("the The West") or leaves a fragment ("sanctions. Moscow."). Careful people make each of these slips too, and
@@ -17,7 +18,30 @@ from model.signals.frequency import FUNCTION_WORD
 from model.vocabulary import Vocabulary
 
 KINDS = ("spintax", "braced_word", "doubled_word", "broken_capital", "fragment", "article")
-MAY_DOUBLE = frozenset("had that very so no really is ha bye many long far never again yeah blah you her what more".split())
+MAY_DOUBLE = frozenset(
+    [
+        "had",
+        "that",
+        "very",
+        "so",
+        "no",
+        "really",
+        "is",
+        "ha",
+        "bye",
+        "many",
+        "long",
+        "far",
+        "never",
+        "again",
+        "yeah",
+        "blah",
+        "you",
+        "her",
+        "what",
+        "more",
+    ]
+)
 """Words that people double on purpose, or by grammar ("had had", "that that")."""
 SOUNDED_H = ("hour", "honest", "honour", "honor", "heir")
 CONSONANT_VOWELS = ("uni", "use", "usu", "uti", "eu", "one", "once", "ufo", "ubi", "uk", "ut", "ur")
@@ -115,20 +139,27 @@ class Debris:
         lone = (words == 1) & (tokens == 2) & (stops == 1)
         long = documents.token_end - documents.token_start > 2
         answer: NDArray[np.bool_] = (
-            lone[sentence] & encoding.judged & ~self.function_word[encoding.ids] & long
-        ) if size else np.zeros(0, dtype=bool)
+            (lone[sentence] & encoding.judged & ~self.function_word[encoding.ids] & long)
+            if size
+            else np.zeros(0, dtype=bool)
+        )
         return answer
 
     def _article(self, encoding: Encoding) -> NDArray[np.bool_]:
         """Mark "a" before a vowel and "an" before a consonant, where the next word is in the vocabulary."""
         following = encoding.neighbours[1]
         vowel = self.starts_with_vowel[following]
-        known = (following > 2) & (shift(encoding.judged.astype(np.int32), encoding.documents.token_document, 1, 0) == 1)
+        known = (following > 2) & (
+            shift(encoding.judged.astype(np.int32), encoding.documents.token_document, 1, 0) == 1
+        )
         lower = encoding.documents.token_shape & 2 == 0
-        next_plain = shift((encoding.documents.token_shape & 3).astype(np.int32), encoding.documents.token_document, 1, 1) == 0
+        next_plain = (
+            shift((encoding.documents.token_shape & 3).astype(np.int32), encoding.documents.token_document, 1, 1) == 0
+        )
         a = (encoding.ids == self.article[0]) & vowel
         an = (encoding.ids == self.article[1]) & ~vowel
-        return (a | an) & known & lower & next_plain & encoding.judged
+        answer: NDArray[np.bool_] = (a | an) & known & lower & next_plain & encoding.judged
+        return answer
 
 
 def _sounds_like_vowel(word: str) -> bool:

@@ -1,7 +1,9 @@
 """Phrases that machines write for a known original: tortured phrases and the idioms of spinners.
 
-"Counterfeit consciousness" stands for artificial intelligence, "imaginative and prescient" for vision: nobody writes them
-but a spinner. Others ("in line with" for according to) are good English too, and count only where the original would fit
+"Counterfeit consciousness" stands for artificial intelligence, "imaginative and prescient" for vision: nobody
+writes them
+but a spinner. Others ("in line with" for according to) are good English too, and count only where the original
+would fit
 the context better. A list has precision and no recall: it explains, and it misses every tool that it does not know.
 """
 
@@ -67,9 +69,7 @@ class KnownPhrases:
     def __init__(self, language: LanguageModel, phrases: Phrases) -> None:
         self.language = language
         self.phrases = phrases
-        self.by_length = {
-            int(n): np.flatnonzero(phrases.lengths == n) for n in np.unique(phrases.lengths)
-        }
+        self.by_length = {int(n): np.flatnonzero(phrases.lengths == n) for n in np.unique(phrases.lengths)}
 
     def find(self, encoding: Encoding) -> PhraseHits:
         """Return the phrases of a batch: the longest wins where they overlap."""
@@ -87,12 +87,16 @@ class KnownPhrases:
             first = np.flatnonzero(wanted[at] == key)
             phrase = rows[at[first]]
             last = first + length - 1
-            keep = (document[first] == document[last]) & documents.token_prose[first] & self._fits(
-                encoding, first, last, phrase
+            keep = (
+                (document[first] == document[last])
+                & documents.token_prose[first]
+                & self._fits(encoding, first, last, phrase)
             )
             first, phrase = first[keep], phrase[keep]
             free = [
-                k for k, place in enumerate(first) if not taken[place : place + length].any() and _take(taken, place, length)
+                k
+                for k, place in enumerate(first)
+                if not taken[place : place + length].any() and _take(taken, place, length)
             ]
             found.append((first[free], np.full(len(free), length), phrase[free]))
         if not found:

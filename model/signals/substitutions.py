@@ -1,7 +1,8 @@
 """Would a plain synonym fit here far better than the word that is there?
 
 For "instructed reporters", "told" would. Each word's alternatives (thesauri and substitutions seen from real tools) are
-put in its place, and the gain in log probability of the whole neighbourhood is read. A spun word has an alternative that
+put in its place, and the gain in log probability of the whole neighbourhood is read. A spun word has an
+alternative that
 fits far better: the original. Misses words whose original is not among their alternatives, and phrases.
 """
 
@@ -33,7 +34,8 @@ class Alternatives:
     """What might have stood in a word's place, likeliest first: (V, K) word ids, UNKNOWN where there are fewer.
 
     `log_prior` (K,) float32 is the log probability that the k-th alternative was the original, by its rank alone.
-    `weights` (len(INPUTS),) and `bias` (float32) weigh what speaks for an alternative: a conditional logit model of which
+    `weights` (len(INPUTS),) and `bias` (float32) weigh what speaks for an alternative: a conditional logit model
+    of which
     word a person wrote, the one that is there or one of its alternatives (`training.ranking`).
     """
 
@@ -138,7 +140,8 @@ class Substitutions:
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Alternatives of P words: `ids` (P, K), UNKNOWN where there are fewer; `inputs` (P, K, len(INPUTS)); `score` (P, K).
+    """Alternatives of P words: `ids` (P, K), UNKNOWN where there are fewer; `inputs` (P, K, len(INPUTS)); `score`
+    (P, K).
 
     The score is the log odds that the alternative, and not the word that is there, was written.
     """

@@ -13,17 +13,116 @@ from numpy.typing import NDArray
 
 from model.encoding import Encoding
 from model.signals.base import Floats, Pool, Reading
+from model.style import SUFFIXES, ending_classes
 from model.vocabulary import UNKNOWN, Vocabulary
 
-FUNCTION_WORDS = (
-    "the a an of to in and is that for on with as was it by at from be this are not have has had which or but "
-    "its their his her he she they we i you will would can could may might should must been were if when while "
-    "than so also there these those such some any all more most other who what where how into about after before "
-    "between through during over under however therefore although because since then only just very even still "
-    "no do does did said one two up out our my your him them us me"
-).split()
+FUNCTION_WORDS = [
+    "the",
+    "a",
+    "an",
+    "of",
+    "to",
+    "in",
+    "and",
+    "is",
+    "that",
+    "for",
+    "on",
+    "with",
+    "as",
+    "was",
+    "it",
+    "by",
+    "at",
+    "from",
+    "be",
+    "this",
+    "are",
+    "not",
+    "have",
+    "has",
+    "had",
+    "which",
+    "or",
+    "but",
+    "its",
+    "their",
+    "his",
+    "her",
+    "he",
+    "she",
+    "they",
+    "we",
+    "i",
+    "you",
+    "will",
+    "would",
+    "can",
+    "could",
+    "may",
+    "might",
+    "should",
+    "must",
+    "been",
+    "were",
+    "if",
+    "when",
+    "while",
+    "than",
+    "so",
+    "also",
+    "there",
+    "these",
+    "those",
+    "such",
+    "some",
+    "any",
+    "all",
+    "more",
+    "most",
+    "other",
+    "who",
+    "what",
+    "where",
+    "how",
+    "into",
+    "about",
+    "after",
+    "before",
+    "between",
+    "through",
+    "during",
+    "over",
+    "under",
+    "however",
+    "therefore",
+    "although",
+    "because",
+    "since",
+    "then",
+    "only",
+    "just",
+    "very",
+    "even",
+    "still",
+    "no",
+    "do",
+    "does",
+    "did",
+    "said",
+    "one",
+    "two",
+    "up",
+    "out",
+    "our",
+    "my",
+    "your",
+    "him",
+    "them",
+    "us",
+    "me",
+]
 PUNCTUATION = (",", ";", ":", "-", "—", "–", "(", '"', "'", "!", "?", "/")
-SUFFIXES = ("ly", "ing", "ed", "tion", "ment", "ness", "ity", "ous", "ive", "al", "er", "est", "s", "n't", "'s")
 NEAR = 60
 """Places within which a word that comes again counts as repeated."""
 
@@ -55,11 +154,7 @@ class Translationese:
         for i, word in enumerate((*FUNCTION_WORDS, *PUNCTUATION)):
             if word in ids:
                 self.column[ids[word]] = i
-        self.ending = np.full(len(vocabulary), -1, dtype=np.int8)
-        for i, suffix in enumerate(SUFFIXES):
-            for word, number in ids.items():
-                if len(word) > len(suffix) + 2 and word.endswith(suffix):
-                    self.ending[number] = i
+        self.ending = ending_classes(vocabulary.words) - 1
         self.content = log_probability < -7.0
 
     def read(self, encoding: Encoding) -> Reading:
@@ -79,7 +174,8 @@ class Translationese:
             np.stack([*_rhythm(encoding), *self._repetition(encoding), *_lengths(encoding)], axis=1),
         ]
         return Reading(
-            tokens=np.zeros((len(ids), 0), np.float32), documents=np.concatenate(columns, axis=1, dtype=np.float32)
+            tokens=np.zeros((len(ids), 0), np.float32),
+            documents=np.concatenate(columns, axis=1, dtype=np.float32),
         )
 
     def _repetition(self, encoding: Encoding) -> list[Floats]:
@@ -112,9 +208,7 @@ def _counts(
     return np.bincount(place, minlength=documents * columns).reshape(documents, columns).astype(np.float64)
 
 
-def _recurs(
-    key: NDArray[np.int64], document: NDArray[np.int32], place: NDArray[np.int64]
-) -> NDArray[np.bool_]:
+def _recurs(key: NDArray[np.int64], document: NDArray[np.int32], place: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return for each token whether its key stood in the NEAR places before it in the same document."""
     order = np.lexsort((place, key, document))
     same = (key[order][1:] == key[order][:-1]) & (document[order][1:] == document[order][:-1])
@@ -146,5 +240,3 @@ def _lengths(encoding: Encoding) -> list[Floats]:
     length = (documents.token_end - documents.token_start)[judged]
     shape = documents.token_shape[judged]
     return [pool.mean(length), pool.mean(length >= 9), pool.mean((shape & 1 > 0) & (shape & 4 == 0))]
-
-

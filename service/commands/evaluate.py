@@ -29,9 +29,7 @@ Loader = Callable[[Path | None], "Detector"]
 @click.command(short_help="Measure a model on labelled text.")
 @click.argument("bundle")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@click.option(
-    "--label", type=click.Choice(LABELS), help="What all the texts are, where the files do not say it."
-)
+@click.option("--label", type=click.Choice(LABELS), help="What all the texts are, where the files do not say it.")
 @click.option(
     "--format",
     "form",
@@ -46,12 +44,8 @@ Loader = Callable[[Path | None], "Detector"]
     type=click.Path(file_okay=False, path_type=Path),
     help="Save evaluation.json, roc.png and reliability.png in DIR as well.",
 )
-@click.option(
-    "--leave-one-tool-out", is_flag=True, help="Train again without each tool, and measure on what it made."
-)
-@click.option(
-    "--leave-one-domain-out", is_flag=True, help="Train again without each domain, and measure on it."
-)
+@click.option("--leave-one-tool-out", is_flag=True, help="Train again without each tool, and measure on what it made.")
+@click.option("--leave-one-domain-out", is_flag=True, help="Train again without each domain, and measure on it.")
 @click.option(
     "--features",
     metavar="FILE.npz",
@@ -67,7 +61,13 @@ Loader = Callable[[Path | None], "Detector"]
     metavar="N",
     help="With --leave-one-...-out: processes that measure the texts.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Of training again.")
+@click.option("--seed", type=int, metavar="N", help="Of training again. Default: that of the model.")
+@click.option(
+    "--lexicons",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="With --leave-one-...-out: the phrase lists that the model was trained with.",
+)
 @click.option("--quiet", "-q", is_flag=True, help="No progress; errors are still told.")
 @click.pass_obj
 def evaluate(
@@ -82,7 +82,8 @@ def evaluate(
     features: Path | None,
     include_training: bool,
     jobs: int,
-    seed: int,
+    seed: int | None,
+    lexicons: Path | None,
     quiet: bool,
 ) -> None:
     """Measure how well a model tells machine-paraphrased text from human text.
@@ -92,8 +93,9 @@ def evaluate(
     known, "id", "source", "tool", "domain" and "changed_frac"; .csv with such columns; .txt with --label;
     each also with .gz at the end. Texts that the model learnt from are left out, and counted.
 
-    With --leave-one-tool-out or --leave-one-domain-out the classifier is trained again on PATH without each
-    tool or domain, which takes about a minute each on a large corpus, and only those tables are written.
+    With --leave-one-tool-out or --leave-one-domain-out the classifier is trained again on PATH, which should
+    be what the model was trained on, without each tool or domain. It takes about a minute each on a large
+    corpus, and only those tables are written.
 
     \b
     Exit status:
@@ -117,7 +119,9 @@ def evaluate(
     if leave_out:
         which = {"tool": leave_one_tool_out, "domain": leave_one_domain_out}
         wanted = tuple(name for name, asked in which.items() if asked)
-        results = _left_out(detector, texts, wanted, features, jobs=jobs, seed=seed, progress=bar)
+        seed = int(detector.bundle.manifest.get("seed", 0)) if seed is None else seed
+        recipe = {"seed": seed, "jobs": jobs, "lexicons": lexicons}
+        results = _left_out(detector, texts, wanted, features, recipe, progress=bar)
         _write(form, results, output, _save_tables)
     else:
         from training.evaluate import evaluate as measure
@@ -168,19 +172,20 @@ def _left_out(
     texts: list[LabelledText],
     wanted: tuple[str, ...],
     file: Path | None,
+    settings: dict[str, Any],
     *,
-    jobs: int,
-    seed: int,
     progress: bool,
 ) -> dict[str, Any]:
     """Return the tables that are wanted, by their names."""
     from model.features import FeatureExtractor
     from training import leave_out
     from training.saved_features import FeaturesError, measure_once, rows_learnt_from
+    from training.train import Recipe
 
+    seed = int(settings["seed"])
     try:
         extractor = FeatureExtractor(detector.bundle.tables, detector.bundle.tagger)
-        matrix = measure_once(texts, extractor, file, jobs=jobs, progress=progress)
+        matrix = measure_once(texts, extractor, Recipe(**settings), file, progress=progress)
         learnt = rows_learnt_from(matrix, texts, detector.bundle.seen)
         results: dict[str, Any] = {}
         if "tool" in wanted:
@@ -192,6 +197,8 @@ def _left_out(
         return results
     except (FeaturesError, leave_out.LeaveOutError) as error:
         raise CommandError(str(error)) from error
+    except ImportError as error:
+        raise CommandError(f"training again needs {error.name}: pip install 'unspun[train]'") from error
 
 
 def _save_tables(folder: Path, results: dict[str, Any]) -> None:

@@ -37,9 +37,7 @@ UNREAD = 3
     type=click.Choice(FORMATS),
     help="How verdicts are written. Default: by the name of --output; a table on a terminal; else jsonl.",
 )
-@click.option(
-    "--output", metavar="FILE", help="Write to FILE (.jsonl or .csv, also .gz) instead of standard output."
-)
+@click.option("--output", metavar="FILE", help="Write to FILE (.jsonl or .csv, also .gz) instead of standard output.")
 @click.option("--no-evidence", is_flag=True, help="Leave the evidence out, which is faster.")
 @click.option(
     "--depth",
@@ -113,9 +111,7 @@ def score(
         tally = Tally()
         started = time.monotonic()
         # Verdicts that scroll by are progress enough, and a bar would run through them.
-        enabled = (
-            not quiet and _is_terminal(sys.stderr) and (file is not None or not _is_terminal(sys.stdout))
-        )
+        enabled = not quiet and _is_terminal(sys.stderr) and (file is not None or not _is_terminal(sys.stdout))
         with Progress(reader, enabled=enabled) as progress:
             try:
                 _write(outcomes, _renderer(form, show, file), sink, tally, progress)
@@ -167,9 +163,7 @@ def _warn_of_same_ids(records: Iterable[Record | Failure]) -> Iterator[Record | 
         if seen is not None and not isinstance(record, Failure):
             key = hash(record.id)
             if key in seen:
-                complain(
-                    f"{record.where}: warning: the id {record.id} was there before; all are scored, in order"
-                )
+                complain(f"{record.where}: warning: the id {record.id} was there before; all are scored, in order")
                 seen = None
             else:
                 seen.add(key)

@@ -50,9 +50,7 @@ def _draw_table(table: Table, console: Console) -> None:
     )
     for name, is_number in zip(table.columns, table.numbers, strict=True):
         # A figure that breaks over two lines is no longer one; names may.
-        grid.add_column(
-            Text(name), justify="right" if is_number else "left", no_wrap=is_number, overflow="fold"
-        )
+        grid.add_column(Text(name), justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
     for row in table.rows:
         grid.add_row(*(Text(printable(cell)) for cell in row))
     console.print(Padding(grid, (0, 0, 0, 0 if console.is_terminal else 2)))

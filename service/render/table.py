@@ -76,9 +76,7 @@ class Table:
             VERDICT: Text(_pad(verdict.verdict, VERDICT), VERDICT_STYLES[verdict.verdict]),
             # The score of a text that cannot be judged would be read as a judgement.
             SCORE: Text(_pad("" if abstained else percent(verdict.score), SCORE)),
-            SCORE_BAR: Text(
-                " " * BAR if abstained else self._bar(verdict.score), VERDICT_STYLES[verdict.verdict]
-            ),
+            SCORE_BAR: Text(" " * BAR if abstained else self._bar(verdict.score), VERDICT_STYLES[verdict.verdict]),
             KIND: Text(_pad((verdict.reason or verdict.kind or "").replace("_", " "), KIND)),
             WORDS: Text(_pad(f"{verdict.words:,}", WORDS)),
         }
@@ -95,10 +93,7 @@ class Table:
             return [line, *(Text("  " + part, style) for part in _chop(document, self._console.width - 2))]
         parts = _chop(document, room)
         indent = Text(" " * line.cell_len)
-        return [
-            Text.assemble(line if place == 0 else indent, "  ", (part, style))
-            for place, part in enumerate(parts)
-        ]
+        return [Text.assemble(line if place == 0 else indent, "  ", (part, style)) for place, part in enumerate(parts)]
 
     def _bar(self, score: float) -> str:
         eighths = round(min(max(score, 0.0), 1.0) * BAR * 8)

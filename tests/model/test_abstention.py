@@ -44,3 +44,11 @@ def test_every_text_gets_an_answer(texts: list[str]) -> None:
     answers = reasons(Documents.parse(texts), MINIMUM_WORDS)
     assert len(answers) == len(texts)
     assert set(answers) <= {None, "too_short", "not_english", "not_prose"}
+
+
+@pytest.mark.shared
+def test_real_english_is_hardly_ever_refused(corpora: dict[str, dict[str, list[str]]]) -> None:
+    files = corpora["human"] | corpora["paraphrased"]
+    texts = [text for first in files.values() for text in first if len(text.split()) >= 60]
+    refused = [reason for reason in reasons(Documents.parse(texts), MINIMUM_WORDS) if reason]
+    assert len(refused) < 0.001 * len(texts)

@@ -90,3 +90,12 @@ def test_counts_never_exceed_the_lines(lines: list[str]) -> None:
 def test_sentences_are_always_prose(lines: list[str]) -> None:
     documents = Documents.parse(["\n".join(lines), "\n\n".join(lines), " ".join(lines)])
     assert np.all(documents.token_prose)
+
+
+@pytest.mark.shared
+def test_hardly_a_word_of_clean_articles_is_left_out(corpora: dict[str, dict[str, list[str]]]) -> None:
+    for name, texts in corpora["human"].items():
+        documents = Documents.parse(texts)
+        words = documents.token_class == TokenClass.WORD
+        left_out = np.count_nonzero(words & ~documents.token_prose)
+        assert left_out < 0.01 * np.count_nonzero(words), name

@@ -29,7 +29,7 @@ class Seen:
 
 
 class FakeJudge:
-    """Says `paraphrased` from 0.9 and `suspect` from 0.5; the kind is the label where that is one, else spun."""
+    """Says `paraphrased` from 0.9, `suspect` from 0.5; the kind is the label where that is one, else spun."""
 
     def __init__(self, learnt: Sequence[LabelledText] = ()) -> None:
         self.bundle = Seen(np.sort(text_keys([text.text for text in learnt])))
@@ -54,6 +54,4 @@ def _verdict(said: str, words: str, _: str, label: str) -> Verdict:
     kind: Kind = kinds.get(label, "spun")
     told = None if reason or word == "clear" else kind
     shares = {"human": 1 - score, kind: score}
-    return Verdict(
-        None, score, "abstained" if reason else word, told, shares, reason, int(words), "fast", None, MODEL
-    )
+    return Verdict(None, score, "abstained" if reason else word, told, shares, reason, int(words), "fast", None, MODEL)

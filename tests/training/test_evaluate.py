@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,14 @@ corpora = st.lists(
     min_size=1,
     max_size=12,
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_resamples() -> Iterator[None]:
+    """Make intervals rough, and the tests quick."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.evaluate.RESAMPLES", 20)
+        yield
 
 
 def of(texts: list[LabelledText], **options: Any) -> Evaluation:

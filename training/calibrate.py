@@ -1,0 +1,170 @@
+"""Fits the classifier, sets the thresholds and takes the model's measure, on answers to tools and sources never seen.
+
+Thresholds come from human text scored by heads that saw nothing of its source, in bands of length. In each band
+they keep
+both the overall rate and the worst source's below what is promised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.fast import MACHINE_KINDS, FastClassifier
+from training import metrics
+from training.classify import BARELY_SPUN, fit_calibration, fit_heads, out_of_fold, usable
+from training.matrix import LabelledMatrix
+
+MINIMUM_WORDS = 50
+"""The shortest text that is judged; below it the rate of false positives was not measured."""
+BANDS = (50, 80, 150, 300)
+"""Lengths in words at which the bands of thresholds begin."""
+PARAPHRASED, SUSPECT = 0.0035, 0.04
+"""Shares of unseen human text above the thresholds: below the promised 0.5 % and 5 %, because the sources here are
+few."""
+WORST_PARAPHRASED, WORST_SUSPECT = 0.012, 0.12
+"""The same for the worst source."""
+LEAST_SOURCE = 50
+"""Texts of a source in a band from which its own rate is looked at."""
+STEP = 1e-6
+"""The precision of a score."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A fitted classifier with the manifest's entries for thresholds and accuracy."""
+
+    classifier: FastClassifier
+    thresholds: dict[str, Any]
+    accuracy: dict[str, Any]
+
+
+def fit(matrix: LabelledMatrix, *, seed: int) -> Fitted:
+    """Fit, calibrate and measure on a labelled matrix."""
+    part = matrix.take(usable(matrix))
+    length = matrix.names.index("length")
+    log_odds = out_of_fold(part, seed=seed)
+    calibration = fit_calibration(log_odds, part, part.features[:, length])
+    unseen = 1.0 - calibration.probabilities(log_odds, part.features[:, length])[:, 0]
+    thresholds = choose_thresholds(part, unseen)
+    classifier = FastClassifier(fit_heads(part, seed=seed), calibration, length)
+    test = matrix.take(matrix.held_out & (matrix.words >= MINIMUM_WORDS))
+    scores = 1.0 - classifier.probabilities(test.features, test.style)[:, 0]
+    accuracy = {
+        "held-out texts": _kinds(test, scores),
+        "leave-one-tool-out": leave_one_tool_out(part, unseen),
+        "false positives": false_positives(test, scores, thresholds),
+        "false positives, source never seen": false_positives(part, unseen, thresholds),
+    }
+    return Fitted(classifier, thresholds, accuracy)
+
+
+def choose_thresholds(matrix: LabelledMatrix, scores: NDArray[np.float64]) -> dict[str, Any]:
+    """Return the manifest's `thresholds` from the scores (N,) of unseen text."""
+    human = matrix.labels == "human"
+    bands = []
+    for low, high in zip(BANDS, (*BANDS[1:], np.inf), strict=True):
+        rows = human & (matrix.words >= low) & (matrix.words < high)
+        if not rows.any():
+            rows = human
+        chosen, sources = scores[rows], matrix.sources[rows]
+        bands.append(
+            {
+                "words": low,
+                "suspect": _threshold(chosen, sources, SUSPECT, WORST_SUSPECT),
+                "paraphrased": _threshold(chosen, sources, PARAPHRASED, WORST_PARAPHRASED),
+                "human_texts": int(rows.sum()),
+            }
+        )
+    return {"minimum_words": MINIMUM_WORDS, "bands": bands}
+
+
+def _threshold(scores: NDArray[np.float64], sources: NDArray[np.str_], overall: float, worst: float) -> float:
+    """Return the least score that keeps the share at or above it in bounds, overall and in every large source."""
+    limits = [_quantile(scores, overall)]
+    for source in np.unique(sources):
+        own = scores[sources == source]
+        if len(own) >= LEAST_SOURCE:
+            limits.append(_quantile(own, worst))
+    return min(round(max(limits), 6), 1.0)
+
+
+def _quantile(scores: NDArray[np.float64], share: float) -> float:
+    """Return a score just above that of the first text beyond the allowed number."""
+    allowed = int(share * len(scores))
+    return float(np.sort(scores)[::-1][min(allowed, len(scores) - 1)]) + STEP
+
+
+def _kinds(matrix: LabelledMatrix, scores: NDArray[np.float64]) -> list[dict[str, Any]]:
+    """Return AUROC and true-positive rates of each kind against human text."""
+    human = scores[matrix.labels == "human"]
+    rows = []
+    for kind in MACHINE_KINDS:
+        own = scores[(matrix.labels == kind) & ~(matrix.changed < BARELY_SPUN)]
+        if len(own) and len(human):
+            rows.append({"kind": kind, **_against(own, human)})
+    return rows
+
+
+def leave_one_tool_out(matrix: LabelledMatrix, scores: NDArray[np.float64]) -> list[dict[str, Any]]:
+    """Return a row for every tool and source of 60 words and more, scored by heads that never saw the tool."""
+    human = scores[(matrix.labels == "human") & (matrix.words >= 60)]
+    rows = []
+    for tool in np.unique(matrix.tools[matrix.labels != "human"]):
+        for source in np.unique(matrix.sources[matrix.tools == tool]):
+            chosen = (matrix.tools == tool) & (matrix.sources == source) & (matrix.words >= 60)
+            chosen &= ~(matrix.changed < BARELY_SPUN)
+            if chosen.sum() >= 10 and len(human):
+                kind = str(matrix.labels[chosen][0])
+                rows.append(
+                    {
+                        "tool": str(tool),
+                        "source": str(source),
+                        "kind": kind,
+                        **_against(scores[chosen], human),
+                    }
+                )
+    return sorted(rows, key=lambda row: (MACHINE_KINDS.index(row["kind"]), row["tool"], row["source"]))
+
+
+def _against(machine: NDArray[np.float64], human: NDArray[np.float64]) -> dict[str, Any]:
+    labels = np.concatenate([np.ones(len(machine), bool), np.zeros(len(human), bool)])
+    scores = np.concatenate([machine, human])
+    return {
+        "texts": len(machine),
+        "auroc": round(metrics.auroc(labels, scores), 4),
+        "tpr_at_1_percent": round(metrics.tpr_at_fpr(labels, scores, 0.01), 4),
+        "tpr_at_0.5_percent": round(metrics.tpr_at_fpr(labels, scores, 0.005), 4),
+    }
+
+
+def false_positives(
+    matrix: LabelledMatrix, scores: NDArray[np.float64], thresholds: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Return for all human text of 80 words and more, and each source, how many are called suspect and paraphrased."""
+    human = matrix.take((matrix.labels == "human") & (matrix.words >= 80))
+    chosen = scores[(matrix.labels == "human") & (matrix.words >= 80)]
+    starts = np.array([band["words"] for band in thresholds["bands"]])
+    band = np.maximum(np.searchsorted(starts, human.words, side="right") - 1, 0)
+    called = {
+        word: np.round(chosen, 6) >= np.array([entry[word] for entry in thresholds["bands"]])[band]
+        for word in ("suspect", "paraphrased")
+    }
+    rows = []
+    for name in ("all", *np.unique(human.sources)):
+        own = np.ones(len(human), bool) if name == "all" else human.sources == name
+        low, high = metrics.wilson_interval(int(called["paraphrased"][own].sum()), int(own.sum()))
+        rows.append(
+            {
+                "source": str(name),
+                "texts": int(own.sum()),
+                "paraphrased": round(float(called["paraphrased"][own].mean()), 4),
+                "wilson_low": round(low, 4),
+                "wilson_high": round(high, 4),
+                "suspect": round(float(called["suspect"][own].mean()), 4),
+            }
+        )
+    return rows

