@@ -71,7 +71,7 @@ class Detector:
         documents = Documents.parse(texts)
         measured = self._extractor.measure(documents)
         probabilities = self.bundle.classifier.probabilities(measured.documents, measured.style)
-        found = self._evidence(measured) if evidence else [None] * len(texts)
+        found = self._evidence(measured, probabilities[:, 1]) if evidence else [None] * len(texts)
         why = reasons(documents, self._thresholds.minimum_words)
         words = np.bincount(documents.token_document[measured.encoding.judged], minlength=len(texts))
         depth: Depth = "fast"
@@ -89,8 +89,8 @@ class Detector:
             for i in range(len(texts))
         ]
 
-    def _evidence(self, measured: Measured) -> list[tuple[Evidence, ...] | None]:
-        return [tuple(rows) for rows in find_evidence(self._extractor.signals, measured, self._prior)]
+    def _evidence(self, measured: Measured, spun: NDArray[np.float64]) -> list[tuple[Evidence, ...] | None]:
+        return [tuple(rows) for rows in find_evidence(self._extractor.signals, measured, self._prior, spun)]
 
 
 def _floats(values: NDArray[np.float64]) -> tuple[float, ...]:

@@ -11,7 +11,9 @@ from model.verdict import Evidence
 from model.vocabulary import UNKNOWN
 
 LEAST_WEIGHT = 1.5
-"""Nats below which a word is not shown: shown words should be right more often than not."""
+"""Nats below which a word of a spun text is not shown: shown words should be right more often than not."""
+UNSPUN_WEIGHT = 2.0
+"""Nats more that are asked for in a text that is surely not spun: fewer of its words can have been replaced."""
 LEAST_ODDS = -4.0
 """Log odds, against the word that is there, from which an alternative is worth suggesting: the word is known to be
 odd."""
@@ -20,11 +22,13 @@ MOST = 200
 DEBRIS_WEIGHT = dict(zip(DEBRIS_KINDS, (4.0, 3.0, 1.5, 1.5, 1.5, 1.5), strict=True))
 
 
-def find_evidence(signals: Signals, measured: Measured, prior_log_odds: float) -> list[list[Evidence]]:
+def find_evidence(
+    signals: Signals, measured: Measured, prior_log_odds: float, spun: NDArray[np.floating]
+) -> list[list[Evidence]]:
     """Return the evidence of each document of a batch, in order of place, without overlaps.
 
     `prior_log_odds` is the tagger's prior: the log odds of a replaced word in its training text, taken off its answers
-    so that weights are log likelihood ratios.
+    so that weights are log likelihood ratios; `spun` (D,) is the probability that each document is spun.
     """
     found: list[list[tuple[int, int, str | None, str, float]]] = [[] for _ in measured.encoding.documents.texts]
     document = measured.encoding.documents.token_document
@@ -32,8 +36,9 @@ def find_evidence(signals: Signals, measured: Measured, prior_log_odds: float) -
     for first, last, suggestion, weight in _phrases(signals, measured):
         found[document[first]].append((first, last, suggestion, "known_phrase", weight))
         taken[first : last + 1] = True
-    for place, suggestion, weight in _misfits(signals, measured, taken, prior_log_odds):
-        found[document[place]].append((place, place, suggestion, "misfit", weight))
+    for place, suggestion, weight in _misfits(signals, measured, taken, prior_log_odds, spun):
+        signal = "misfit" if suggestion is None else "substitution"
+        found[document[place]].append((place, place, suggestion, signal, weight))
         taken[place] = True
     for first, last, kind in _debris(signals, measured, taken):
         found[document[first]].append((first, last, None, "debris", DEBRIS_WEIGHT[kind]))
@@ -55,11 +60,12 @@ def _phrases(signals: Signals, measured: Measured) -> list[tuple[int, int, str |
 
 
 def _misfits(
-    signals: Signals, measured: Measured, taken: NDArray[np.bool_], prior_log_odds: float
+    signals: Signals, measured: Measured, taken: NDArray[np.bool_], prior_log_odds: float, spun: NDArray[np.floating]
 ) -> list[tuple[int, str | None, float]]:
     """Return single words that do not belong: place, suggestion and weight."""
     weight = measured.misfit - np.float32(prior_log_odds)
-    places = np.flatnonzero((weight > LEAST_WEIGHT) & measured.encoding.judged & ~taken)
+    least = LEAST_WEIGHT + UNSPUN_WEIGHT * (1.0 - spun[measured.encoding.documents.token_document])
+    places = np.flatnonzero((weight > least) & measured.encoding.judged & ~taken)
     if not len(places):
         return []
     found = signals.substitutions.candidates(measured.encoding, places)

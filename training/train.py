@@ -281,7 +281,7 @@ def make_matrix(
 ) -> LabelledMatrix:
     """Measure the classifier's texts, the held-out ones, and paraphrases of the human ones among them."""
     rng = np.random.default_rng(recipe.seed + 100)
-    places = [int(i) for i in np.flatnonzero(parts.matrix) if len(texts[i].text.split()) >= SHORTEST]
+    places = [i for i in np.flatnonzero(parts.matrix).tolist() if len(texts[i].text.split()) >= SHORTEST]
     human = [i for i in places if texts[i].label == "human"]
     repaired = [repair(texts[i].text).text for i in human]
     spun = spin(repaired, PARAPHRASERS, seed=recipe.seed + 100, lexicons=recipe.lexicons, jobs=recipe.jobs)
