@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean
+.PHONY: help demo test check train-extra format clean
 
 help:
 	@echo "make demo     score the example articles: which are machine-paraphrased, and which words show it"
 	@echo "make test     run the tests"
 	@echo "make check    lint, types and import directions"
+	@echo "make train-extra   install what unspun train needs, besides Debian's wordnet-base and mythes-en-us"
 	@echo "make format   reformat the code"
 	@echo "make clean    remove the virtual environment and everything built"
 
@@ -21,6 +22,8 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-dev
 	@$(BIN)/python -m pytest
+
+train-extra: $(VENV)/installed-train
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -40,6 +43,11 @@ clean:
 $(VENV)/installed-dev: $(VENV)/installed
 	@echo "Installing the development tools into $(VENV) ..."
 	@$(PIP) --editable '.[dev,service,evaluate]'
+	@touch $@
+
+$(VENV)/installed-train: $(VENV)/installed-dev
+	@echo "Installing what training needs into $(VENV) ..."
+	@$(PIP) --editable '.[train]'
 	@touch $@
 
 $(VENV)/installed: pyproject.toml | $(BIN)/python

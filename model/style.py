@@ -6,6 +6,8 @@ signature by which translated and machine-written text is told from what people 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -245,6 +247,7 @@ _MULTIPLIER = np.uint64(1_000_003)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
+@lru_cache(maxsize=2)
 def ending_classes(words: tuple[str, ...]) -> NDArray[np.int64]:
     """Return for each word the place of its longest ending in SUFFIXES, counted from 1; 0 where it has none."""
     answer = np.zeros(len(words), dtype=np.int64)

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from model.document import Documents, TokenClass, hash_token
+from model.document import Documents, TokenClass, hash_tokens
 
 UNKNOWN = 0
 """A word outside the vocabulary."""
@@ -37,9 +37,9 @@ class Vocabulary:
     @cached_property
     def _index(self) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
         """Sorted token hashes and the id of each: the dictionary, as two arrays."""
-        hashes = np.array([hash_token(word) for word in self.words[len(SPECIALS) :]], dtype=np.uint64)
+        hashes = hash_tokens(self.words[len(SPECIALS) :])
         ids = np.arange(len(SPECIALS), len(self.words), dtype=np.int32)
-        ends = np.array([hash_token(mark) for mark in SENTENCE_ENDS], dtype=np.uint64)
+        ends = hash_tokens(SENTENCE_ENDS)
         hashes = np.concatenate([hashes, ends])
         ids = np.concatenate([ids, np.full(len(ends), BOUNDARY, dtype=np.int32)])
         order = np.argsort(hashes, kind="stable")

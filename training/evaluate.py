@@ -267,13 +267,13 @@ class Evaluation:
     def _texts(self) -> dict[str, Any]:
         answers = self.answers
         return {
-            "texts": self.texts,
-            "left_out_since_the_model_learnt_from_them": self.learnt_from,
-            "abstained": int((~answers.judged).sum()),
+            "read": self.texts,
+            "left_out_since_learnt_from": self.learnt_from,
+            "left_out_since_abstained": int((~answers.judged).sum()),
             "left_out_since_barely_changed": int((answers.judged & answers.barely_changed).sum()),
             "human": int(answers.human.sum()),
-            "machine-paraphrased": int(answers.machine.sum()),
-            "written by language models": int((answers.judged & (answers.labels == "llm")).sum()),
+            "machine_paraphrased": int(answers.machine.sum()),
+            "llm": int((answers.judged & (answers.labels == "llm")).sum()),
         }
 
 
@@ -282,7 +282,7 @@ _SEPARATION_NOTE = (
     "Paraphrases against all human texts measured here. TPR: share found where at most 1 % (0.5 %) of these "
     "human texts are flagged. Found and F1: at the model's own threshold for `paraphrased`. Best F1: at the "
     "threshold that is best on these very texts. F1 and calibration error hold for the mixture of these "
-    f"files, not for another one. Paraphrases with less than {BARELY_CHANGED:.0%} of their words replaced "
+    f"files, not for another one. Paraphrases with less than {100 * BARELY_CHANGED:.0f} % of their words replaced "
     "are left out. AUROC with a 95 % bootstrap interval."
 )
 _FALSE_POSITIVE_NOTE = (

@@ -133,7 +133,7 @@ class DomainsLeftOut:
 
 
 _COMMON_NOTE = (
-    f"Tested on paraphrases of {SHORTEST} words and more in which {BARELY_CHANGED:.0%} or more of the words "
+    f"Tested on paraphrases of {SHORTEST} words and more in which {100 * BARELY_CHANGED:.0f} % or more of the words "
     "are replaced, or it is not known how many, against held-out human text. No text of the same original is "
     "trained on. Language statistics and tagger are the bundle's, learnt from human text and our own "
     "paraphrasers"
@@ -156,7 +156,7 @@ _DOMAINS_NOTE = (
 )
 _ALARMS_NOTE = (
     "Held-out human text of a domain that the classifier never met, at the threshold that flags "
-    f"{FALSE_POSITIVE_RATE:.1%} of held-out human text of the other domains; 95 % Wilson intervals."
+    f"{100 * FALSE_POSITIVE_RATE:g} % of held-out human text of the other domains; 95 % Wilson intervals."
 )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Iterable
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table as Grid
@@ -16,6 +19,8 @@ from training.tables import Table
 PLAIN_WIDTH = 160
 """Cells of a line where there is no terminal: wide enough for every table, and notes still break."""
 NOTE_WIDTH = 100
+LONGEST_WHOLE = 28
+"""Cells of a column that is never broken over lines, such as one of names."""
 
 
 def plain_console() -> Console:
@@ -32,7 +37,8 @@ def draw(tables: Iterable[Table], console: Console) -> str:
                 section = table.titles
                 console.print(Text("\n" + ": ".join(section), "bold"), highlight=False)
             _draw_table(table, console)
-    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
+    lines = "\n".join(line.rstrip() for line in capture.get().splitlines())
+    return re.sub(r"\n{3,}", "\n\n", lines).strip("\n") + "\n"
 
 
 def _draw_table(table: Table, console: Console) -> None:
@@ -48,9 +54,20 @@ def _draw_table(table: Table, console: Console) -> None:
         pad_edge=False,
         padding=(0, 1),
     )
-    for name, is_number in zip(table.columns, table.numbers, strict=True):
-        # A figure that breaks over two lines is no longer one; names may.
-        grid.add_column(Text(name), justify="right" if is_number else "left", no_wrap=is_number, overflow="fold")
+    for place, name in enumerate(table.columns):
+        width = max(cell_len(row[place]) for row in table.rows)
+        grid.add_column(
+            Text(_broken(name, width) if console.is_terminal else name),
+            justify="right" if table.numbers[place] else "left",
+            no_wrap=width <= LONGEST_WHOLE,  # a figure that breaks over two lines is no longer one
+            overflow="fold",
+        )
     for row in table.rows:
         grid.add_row(*(Text(printable(cell)) for cell in row))
     console.print(Padding(grid, (0, 0, 0, 0 if console.is_terminal else 2)))
+
+
+def _broken(name: str, width: int) -> str:
+    """Return a column's name on lines about as wide as its cells, for terminals are narrow."""
+    longest = max((len(word) for word in name.split()), default=1)
+    return "\n".join(textwrap.wrap(name, max(width, longest)))

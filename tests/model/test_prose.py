@@ -61,9 +61,7 @@ def test_telling_phrases_are_folded(phrase: str) -> None:
 
 
 def test_boilerplate_sentence_leaves_the_rest_of_its_line() -> None:
-    documents = Documents.parse(
-        ["The plan has failed. Click here to read more. Nobody was surprised by that."]
-    )
+    documents = Documents.parse(["The plan has failed. Click here to read more. Nobody was surprised by that."])
     left_out = [word for word, kept in zip(documents.words(), documents.token_prose, strict=True) if not kept]
     assert left_out == ["click", "here", "to", "read", "more", "."]
 
@@ -74,19 +72,13 @@ def test_addresses_are_left_out_and_nothing_beside_them() -> None:
     assert " ".join(left_out) == "http : / / a . org / x ? y = 1 ) jo . doe @ b . co . uk"
 
 
-@given(
-    st.lists(st.sampled_from(["Read more", "a | b | c", "x = f(y);", "- item", "We went home.", "", "Title"]))
-)
+@given(st.lists(st.sampled_from(["Read more", "a | b | c", "x = f(y);", "- item", "We went home.", "", "Title"])))
 def test_counts_never_exceed_the_lines(lines: list[str]) -> None:
     excluded = Documents.parse(["\n".join(lines)]).excluded[0]
     assert sum(excluded.values()) <= len(lines)
 
 
-@given(
-    st.lists(
-        st.sampled_from(["The sun rose.", "It was late, and we were tired.", '"No," she said.']), max_size=9
-    )
-)
+@given(st.lists(st.sampled_from(["The sun rose.", "It was late, and we were tired.", '"No," she said.']), max_size=9))
 def test_sentences_are_always_prose(lines: list[str]) -> None:
     documents = Documents.parse(["\n".join(lines), "\n\n".join(lines), " ".join(lines)])
     assert np.all(documents.token_prose)
