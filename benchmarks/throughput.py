@@ -72,8 +72,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--child", choices=[*CONTENDERS, "train"], help=argparse.SUPPRESS)
     parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if min(options.articles, options.rounds, options.passes) < 1:
-        parser.error("--articles, --rounds and --passes are at least 1")
+    if options.articles < 2 or min(options.rounds, options.passes) < 1:
+        parser.error("--articles is at least 2, --rounds and --passes are at least 1")
     return options
 
 
@@ -82,6 +82,8 @@ def _report(options: argparse.Namespace) -> str:
     articles = (
         from_examples(options.articles) if options.corpus is None else from_corpus(options.corpus, options.articles)
     )
+    if len(articles) < 2:
+        raise BenchmarkError(f"{options.corpus}: fewer than two texts of {SHORTEST} words and more")
     words = sum(len(text.split()) for text, _ in articles)
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)

@@ -162,8 +162,8 @@ def false_positives(
                 "source": str(name),
                 "texts": int(own.sum()),
                 "paraphrased": round(float(called["paraphrased"][own].mean()), 4),
-                "wilson_low": round(low, 4),
-                "wilson_high": round(high, 4),
+                "paraphrased_low": round(low, 4),
+                "paraphrased_high": round(high, 4),
                 "suspect": round(float(called["suspect"][own].mean()), 4),
             }
         )

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from rich.console import Console
 from rich.progress import track
 from scipy.sparse import csr_array, vstack
 
@@ -92,7 +93,9 @@ def measure(
     results: Iterator[tuple[NDArray[np.float32], csr_array]] = Parallel(
         n_jobs=jobs, return_as="generator", max_nbytes="1M"
     )(work)
-    parts = list(track(results, total=len(starts), description="measuring", disable=not progress))
+    parts = list(
+        track(results, total=len(starts), description="measuring", console=Console(stderr=True), disable=not progress)
+    )
     features = np.concatenate([np.zeros((0, len(names)), np.float32), *(numbers for numbers, _ in parts)])
     style = vstack([csr_array((0, BUCKETS), dtype=np.float32), *(sparse for _, sparse in parts)], format="csr")
     return LabelledMatrix(

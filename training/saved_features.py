@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from model.features import FeatureExtractor
 from training.corpora import LabelledText, text_keys
 from training.matrix import LabelledMatrix
-from training.train import SHORTEST, Recipe, make_matrix, split
+from training.train import SHORTEST, Recipe, make_matrix, split, spun_for_matrix
 
 OWN_PARAPHRASERS = "unspun:"
 """What the names of our own paraphrasers begin with; their texts are made for training and are in no file."""
@@ -45,7 +45,8 @@ def measure_once(
         chosen = [texts[i] for i in np.flatnonzero(parts.matrix).tolist()]
         chosen = [text for text in chosen if len(text.text.split()) >= SHORTEST]
         return _checked(_load(file), chosen, extractor, file)
-    matrix = make_matrix(texts, parts, extractor, recipe, progress)
+    spun = spun_for_matrix(texts, parts, recipe)
+    matrix = make_matrix(texts, parts, spun, extractor, recipe, progress)
     if file is not None:
         part = file.with_name(f"{file.stem}.part.npz")  # a run that ends early leaves no half a file
         matrix.save(part)

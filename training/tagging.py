@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.console import Console
 from rich.progress import track
 from sklearn.neural_network import MLPClassifier
 
@@ -46,7 +47,9 @@ class TaggerTrainer:
         sums: list[NDArray[np.float64]] = []
         averaged = 0
         stream = self._stream(texts, changes, centre, spread, epochs)
-        steps = track(stream, total=chunks, description="tagger", disable=not self.progress)
+        steps = track(
+            stream, total=chunks, description="tagger", console=Console(stderr=True), disable=not self.progress
+        )
         for step, (inputs, labels) in enumerate(steps):
             self.network.partial_fit(inputs, labels, classes=[False, True])
             if step < chunks * (1 - AVERAGED):

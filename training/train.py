@@ -115,7 +115,8 @@ def train(
     tables = stages.run("ranking", lambda: _rank(tables, spun, recipe))
     tagger = stages.run("tagger", lambda: _tag(tables, human, spun, recipe, progress))
     extractor = FeatureExtractor(tables, tagger)
-    matrix = stages.run("matrix", lambda: make_matrix(texts, parts, extractor, recipe, progress))
+    more = stages.run("spun_for_matrix", lambda: spun_for_matrix(texts, parts, recipe))
+    matrix = stages.run("matrix", lambda: make_matrix(texts, parts, more, extractor, recipe, progress))
     fitted = stages.run("classifier", lambda: calibrate.fit(matrix, seed=recipe.seed))
     manifest = {
         "name": recipe.name,
@@ -272,19 +273,30 @@ def _prior(human: Sequence[str], spun: Sequence[SpunText]) -> float:
     return round(float(np.log(replaced / max(words - replaced, 1))), 4)
 
 
+def _matrix_places(texts: Sequence[LabelledText], parts: Parts) -> list[int]:
+    """Return which texts are measured."""
+    return [i for i in np.flatnonzero(parts.matrix).tolist() if len(texts[i].text.split()) >= SHORTEST]
+
+
+def spun_for_matrix(texts: Sequence[LabelledText], parts: Parts, recipe: Recipe) -> list[SpunText]:
+    """Return one paraphrase of each human text that is measured."""
+    human = [texts[i].text for i in _matrix_places(texts, parts) if texts[i].label == "human"]
+    repaired = [repair(text).text for text in human]
+    return spin(repaired, PARAPHRASERS, seed=recipe.seed + 100, lexicons=recipe.lexicons, jobs=recipe.jobs)
+
+
 def make_matrix(
     texts: Sequence[LabelledText],
     parts: Parts,
+    spun: Sequence[SpunText],
     extractor: FeatureExtractor,
     recipe: Recipe,
     progress: bool = False,
 ) -> LabelledMatrix:
-    """Measure the classifier's texts, the held-out ones, and paraphrases of the human ones among them."""
+    """Measure the classifier's texts, the held-out ones, and the paraphrases of the human ones among them."""
     rng = np.random.default_rng(recipe.seed + 100)
-    places = [i for i in np.flatnonzero(parts.matrix).tolist() if len(texts[i].text.split()) >= SHORTEST]
+    places = _matrix_places(texts, parts)
     human = [i for i in places if texts[i].label == "human"]
-    repaired = [repair(texts[i].text).text for i in human]
-    spun = spin(repaired, PARAPHRASERS, seed=recipe.seed + 100, lexicons=recipe.lexicons, jobs=recipe.jobs)
     rows = [(_cropped(texts[i], rng) if texts[i].label == "human" else texts[i], i) for i in places]
     rows += [(_cropped(_as_spun(texts[i], one), rng), i) for i, one in zip(human, spun, strict=True)]
     matrix = measure(

@@ -37,7 +37,6 @@ def load(bundle: Path | None) -> FakeJudge:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.evaluate.RESAMPLES", 20)
     monkeypatch.setattr("training.leave_out.RESAMPLES", 20)
-    monkeypatch.setitem(service.cli.COMMANDS, "evaluate", "service.commands.evaluate:evaluate")
 
 
 @pytest.fixture

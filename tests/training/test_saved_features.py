@@ -48,13 +48,14 @@ def training_without_paraphrasers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put one paraphrase of our own beside the texts; loading the real ones takes half a minute."""
 
     def make_matrix(
-        texts: Sequence[LabelledText], parts: Parts, extractor: Any, recipe: Recipe, progress: bool
+        texts: Sequence[LabelledText], parts: Parts, spun: Any, extractor: Any, recipe: Recipe, progress: bool
     ) -> LabelledMatrix:
         chosen = [texts[i] for i in np.flatnonzero(parts.matrix)]
         groups = np.zeros(len(chosen) + 1, np.int32)
         matrix = measure([*chosen, OWN], extractor, jobs=1, progress=progress, groups=groups)
         return dataclasses.replace(matrix, tools=np.array(["tool"] * len(chosen) + ["unspun:wordnet"]))
 
+    monkeypatch.setattr("training.saved_features.spun_for_matrix", lambda texts, parts, recipe: [])
     monkeypatch.setattr("training.saved_features.make_matrix", make_matrix)
 
 

@@ -1,0 +1,172 @@
+"""A tiny model made from two dozen sentences of our own: every part of the real one, in a few kilobytes."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+from model import bundle
+from model.document import Documents
+from model.fast import Calibration, FastClassifier, Head
+from model.features import FeatureExtractor, Signals, Tables
+from model.ngrams import LanguageModel
+from model.signals.substitutions import INPUTS, Alternatives
+from model.style import BUCKETS
+from model.tagger import Tagger, TaggerInputs
+from model.topics import WordVectors
+from model.vocabulary import BOUNDARY, Vocabulary
+from training.ngrams import build_language_model, choose_vocabulary, count_ngrams
+from training.phrases import build_phrases
+
+DATA = Path(__file__).parent / "data" / "model"
+SENTENCES = tuple((DATA / "tiny_corpus.txt").read_text("utf-8").splitlines())
+ARTICLE = " ".join(SENTENCES[:14])
+"""Prose of more than a hundred words, all of them known."""
+EXTRA_WORDS = ("instructed", "journalists", "vitality", "ship", "hour", "apple", "european", "very")
+ALTERNATIVES = {
+    "instructed": ("told", "gave"),
+    "journalists": ("reporters",),
+    "ship": ("ferry", "boat", "boats"),
+    "old": ("new", "long"),
+    "closed": ("open",),
+}
+PHRASES = (
+    ("counterfeit consciousness", "artificial intelligence"),
+    ("imaginative and prescient", "vision"),
+    ("in line with the mayor", "according to the mayor"),
+    ("ship", "ferry"),
+)
+VECTOR_SIZE = 8
+HIDDEN = 6
+
+
+def encode(signals: Signals, *texts: str) -> Any:
+    """Return the encoding of texts."""
+    return signals.encode(Documents.parse(texts))
+
+
+def stream(texts: tuple[str, ...], words: tuple[str, ...]) -> NDArray[np.int32]:
+    """Return the word ids of all texts in a row, parted by BOUNDARY."""
+    vocabulary = Vocabulary(words, np.zeros(len(words), np.float32))
+    documents = Documents.parse(texts)
+    return np.insert(vocabulary.ids(documents), documents.token_ptr[:-1], BOUNDARY).astype(np.int32)
+
+
+@cache
+def words() -> tuple[str, ...]:
+    """Return the vocabulary: what the sentences hold, commonest first, and a few words more."""
+    counts: dict[str, float] = {word: 0.1 for word in EXTRA_WORDS}
+    for word in Documents.parse(SENTENCES).words():
+        if word != ".":
+            counts[word] = counts.get(word, 0.0) + 1.0
+    return choose_vocabulary(counts, 1000)
+
+
+@cache
+def language() -> LanguageModel:
+    """Return the n-grams of the sentences."""
+    counts = count_ngrams(stream(SENTENCES, words()), len(words()))
+    return build_language_model([counts], bigrams=2000, trigrams=2000, slot_bits=10)
+
+
+@cache
+def tables() -> Tables:
+    """Return the tables; vectors are random, but always the same."""
+    vocabulary = Vocabulary(words(), language().unigram)
+    ids = vocabulary.ids_of_words
+    table = np.zeros((len(vocabulary), 3), dtype=np.uint16)
+    for word, others in ALTERNATIVES.items():
+        table[ids[word], : len(others)] = [ids[other] for other in others]
+    vectors = np.random.default_rng(7).normal(size=(len(vocabulary), VECTOR_SIZE))
+    vectors[:3] = 0
+    return Tables(
+        vocabulary=vocabulary,
+        language=language(),
+        alternatives=Alternatives(
+            ids=table,
+            log_prior=np.log(np.array([6 / 11, 3 / 11, 2 / 11])).astype(np.float32),
+            weights=np.linspace(0.5, 1.0, len(INPUTS)).astype(np.float32),
+            bias=np.float32(-1.0),
+        ),
+        vectors=WordVectors.pack(vectors),
+        phrases=build_phrases(PHRASES, SENTENCES, vocabulary),
+    )
+
+
+@cache
+def signals() -> Signals:
+    """Return the signals over the tables."""
+    return Signals(tables())
+
+
+@cache
+def tagger() -> Tagger:
+    """Return a tagger of random weights, whose answers differ widely from word to word."""
+    rng = np.random.default_rng(11)
+    inputs = TaggerInputs(signals().topics)
+    numbers = len(signals().token_names)
+    sizes = (inputs.size(numbers), HIDDEN, 1)
+    # Half precision, as the bundle keeps them.
+    weights = tuple(
+        rng.normal(scale=3.0 / np.sqrt(a), size=(a, b)).astype(np.float16).astype(np.float32)
+        for a, b in zip(sizes, sizes[1:], strict=False)
+    )
+    biases = tuple(rng.normal(scale=0.1, size=size).astype(np.float32) for size in sizes[1:])
+    centre, spread = np.zeros(numbers, np.float32), np.full(numbers, 4.0, np.float32)
+    return Tagger(inputs, weights, biases, centre, spread)
+
+
+@cache
+def extractor() -> FeatureExtractor:
+    """Return the transformer of texts to document numbers."""
+    return FeatureExtractor(tables(), tagger())
+
+
+@cache
+def classifier() -> FastClassifier:
+    """Return heads of the kinds that training fits, on passages with labels drawn at random."""
+    rng = np.random.default_rng(3)
+    texts = [" ".join(rng.choice(SENTENCES, size=8)) for _ in range(80)]
+    features, style = extractor().transform_with_style(texts)
+    columns = np.arange(features.shape[1])
+    heads = []
+    for kind in range(3):
+        labels = rng.random(len(texts)) < 0.5
+        linear = make_pipeline(
+            QuantileTransformer(n_quantiles=20, output_distribution="normal", random_state=0),
+            StandardScaler(),
+            LogisticRegression(C=0.02, max_iter=500),
+        )
+        boosted = HistGradientBoostingClassifier(max_iter=4, min_samples_leaf=5, random_state=0)
+        estimators = (boosted.fit(features, labels), linear.fit(features, labels))
+        weights = LogisticRegression(max_iter=300).fit(style, labels).coef_[0].astype(np.float32) if kind else None
+        assert weights is None or weights.shape == (BUCKETS,)
+        heads.append(Head(columns, estimators, weights, 0.1))
+    calibration = Calibration(rng.normal(size=(4, 7)) * 0.3, rng.normal(size=4) * 0.2)
+    return FastClassifier(tuple(heads), calibration, extractor().get_feature_names_out().tolist().index("length"))
+
+
+def manifest() -> dict[str, Any]:
+    """Return what training writes, as far as the engine reads it."""
+    bands = [{"words": 40, "suspect": 0.4, "paraphrased": 0.7}, {"words": 80, "suspect": 0.3, "paraphrased": 0.6}]
+    return {
+        "name": "tiny",
+        "version": "0.0.1",
+        "thresholds": {"minimum_words": 40, "bands": bands},
+        "tagger_prior_log_odds": -2.0,
+    }
+
+
+def save_bundle(folder: Path) -> Path:
+    """Write the tiny model's bundle; returns the folder."""
+    seen = np.array([1, 2, 3], dtype=np.uint64)
+    bundle.save(folder, manifest(), tables(), tagger(), classifier(), seen)
+    return folder
