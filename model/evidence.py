@@ -10,16 +10,20 @@ from model.signals.debris import KINDS as DEBRIS_KINDS
 from model.verdict import Evidence
 from model.vocabulary import UNKNOWN
 
-LEAST_WEIGHT = 1.5
+LEAST_WEIGHT = 2.5
 """Nats below which a word of a spun text is not shown: shown words should be right more often than not."""
-UNSPUN_WEIGHT = 2.0
+NO_SUGGESTION_WEIGHT = 0.5
+"""Nats more that are asked for where nothing can be said of what stood there."""
+UNSPUN_WEIGHT = 1.5
 """Nats more that are asked for in a text that is surely not spun: fewer of its words can have been replaced."""
 LEAST_ODDS = -4.0
 """Log odds, against the word that is there, from which an alternative is worth suggesting: the word is known to be
 odd."""
 MOST = 200
 """Pieces of evidence shown for one document, the heaviest first choice."""
-DEBRIS_WEIGHT = dict(zip(DEBRIS_KINDS, (4.0, 3.0, 1.5, 1.5, 1.5, 1.5), strict=True))
+DEBRIS_WEIGHT = dict(zip(DEBRIS_KINDS, (4.0, 3.0, 2.0, 1.0, 1.0, 1.5), strict=True))
+LEAST_DEBRIS_WEIGHT = 1.5
+"""Broken capitals and fragments are too common in what people write to be shown; the classifier counts them."""
 
 
 def find_evidence(
@@ -74,6 +78,9 @@ def _misfits(
     words = signals.tables.vocabulary.words
     likely = found.score[here, best] > LEAST_ODDS
     suggestion = [words[i] if ok else None for i, ok in zip(found.ids[here, best], likely, strict=True)]
+    shown = np.flatnonzero(likely | (weight[places] > least[places] + NO_SUGGESTION_WEIGHT))
+    suggestion = [suggestion[i] for i in shown.tolist()]
+    places = places[shown]
     return list(zip(places.tolist(), suggestion, weight[places].astype(float).tolist(), strict=True))
 
 
@@ -90,6 +97,8 @@ def _debris(signals: Signals, measured: Measured, taken: NDArray[np.bool_]) -> l
         elif name in ("article", "braced_word"):
             last += 2 if name == "braced_word" else 1
         last = min(last, len(document) - 1)
+        if DEBRIS_WEIGHT[name] < LEAST_DEBRIS_WEIGHT:
+            continue
         if document[first] == document[last] and not taken[first : last + 1].any():
             taken[first : last + 1] = True
             answer.append((first, last, name))

@@ -22,23 +22,23 @@ _EDGE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """Tells one kind of machine from human text: estimators over some columns of the document numbers, and over style.
+    """Tells one kind of machine from human text: a classifier over some columns of the document numbers, and style.
 
     `style_weights` (model.style.BUCKETS,) and `style_bias` are a logistic regression's; None where the head reads none.
     """
 
     columns: NDArray[np.int64]
-    estimators: tuple[Any, ...]
+    estimator: Any
     style_weights: Floats | None = None
     style_bias: float = 0.0
 
     def log_odds(self, features: Floats, style: csr_array) -> NDArray[np.float64]:
         """Return the log odds (D,) of the kind against human text: the mean over its parts."""
         chosen = features[:, self.columns]
-        answers = [_logit(estimator.predict_proba(chosen)[:, 1]) for estimator in self.estimators]
-        if self.style_weights is not None:
-            answers.append(np.asarray(style @ self.style_weights, dtype=np.float64) + self.style_bias)
-        return np.asarray(np.mean(answers, axis=0), dtype=np.float64)
+        answer = _logit(self.estimator.predict_proba(chosen)[:, 1])
+        if self.style_weights is None:
+            return answer
+        return (answer + np.asarray(style @ self.style_weights, dtype=np.float64) + self.style_bias) / 2
 
 
 @dataclass(frozen=True, eq=False)

@@ -115,8 +115,12 @@ def train(
     tables = stages.run("ranking", lambda: _rank(tables, spun, recipe))
     tagger = stages.run("tagger", lambda: _tag(tables, human, spun, recipe, progress))
     extractor = FeatureExtractor(tables, tagger)
-    more = stages.run("spun_for_matrix", lambda: spun_for_matrix(texts, parts, recipe))
-    matrix = stages.run("matrix", lambda: make_matrix(texts, parts, more, extractor, recipe, progress))
+
+    def measured() -> LabelledMatrix:
+        more = stages.run("spun_for_matrix", lambda: spun_for_matrix(texts, parts, recipe))
+        return make_matrix(texts, parts, more, extractor, recipe, progress)
+
+    matrix = stages.run("matrix", measured)
     fitted = stages.run("classifier", lambda: calibrate.fit(matrix, seed=recipe.seed))
     manifest = {
         "name": recipe.name,

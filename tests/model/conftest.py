@@ -1,4 +1,4 @@
-"""The development corpora for the engine's tests: the first texts of each file."""
+"""What the engine's tests share: the development corpora, a tiny model, and the model that ships."""
 
 import gzip
 import itertools
@@ -7,6 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
+
+from model import bundle
+from model.detector import Detector
+from model.features import FeatureExtractor, Signals, Tables
+from tests import tables as tiny
 
 CORPORA = Path(os.environ.get("UNSPUN_CORPORA", Path(__file__).parents[3] / "shared" / "corpora"))
 TEXTS_PER_FILE = 60
@@ -23,3 +28,41 @@ def corpora() -> dict[str, dict[str, list[str]]]:
             first = [json.loads(line)["text"] for line in itertools.islice(lines, TEXTS_PER_FILE)]
         texts.setdefault(file.parent.name, {})[file.name] = first
     return texts
+
+
+@pytest.fixture(scope="session")
+def tables() -> Tables:
+    """Return the tiny model's tables."""
+    return tiny.tables()
+
+
+@pytest.fixture(scope="session")
+def signals() -> Signals:
+    """Return the signals over the tiny tables."""
+    return tiny.signals()
+
+
+@pytest.fixture(scope="session")
+def extractor() -> FeatureExtractor:
+    """Return the tiny model's transformer."""
+    return tiny.extractor()
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the tiny model's bundle on disk; tests that change it work on a copy."""
+    return tiny.save_bundle(tmp_path_factory.mktemp("tiny") / "bundle")
+
+
+@pytest.fixture(scope="session")
+def detector(tiny_bundle: Path) -> Detector:
+    """Return the tiny model's detector."""
+    return Detector.load(tiny_bundle)
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Detector:
+    """Return the detector that ships."""
+    if not (bundle.DEFAULT / bundle.MANIFEST).exists():
+        pytest.skip(f"no model in {bundle.DEFAULT}: train one with `unspun train`")
+    return Detector.load()

@@ -1,0 +1,220 @@
+"""model/bundle.py: what was saved is what is loaded, and nothing is deserialised that is not proven whole."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+
+from model import bundle
+from model.bundle import BundleError
+from model.detector import Detector
+from model.fast import FastClassifier
+from model.features import FeatureExtractor
+from tests import tables as tiny
+
+
+@pytest.fixture
+def copy(tiny_bundle: Path, tmp_path: Path) -> Path:
+    """Return a copy of the tiny bundle to spoil."""
+    return Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
+
+
+@pytest.fixture
+def nothing_deserialised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail the test where the classifier is unpickled."""
+
+    def refuse(*args: Any, **options: Any) -> None:
+        pytest.fail("joblib.load was called")
+
+    monkeypatch.setattr(joblib, "load", refuse)
+
+
+def edit(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change a bundle's manifest."""
+    file = folder / bundle.MANIFEST
+    manifest = json.loads(file.read_text("utf-8"))
+    change(manifest)
+    file.write_text(json.dumps(manifest), "utf-8")
+
+
+def message(folder: Path) -> str:
+    """Return why a bundle is refused: one line that names it."""
+    with pytest.raises(BundleError) as refused:
+        Detector.load(folder)
+    text = str(refused.value)
+    assert str(folder) in text
+    assert "\n" not in text
+    return text
+
+
+def test_what_is_loaded_judges_as_what_was_saved(tiny_bundle: Path) -> None:
+    loaded = Detector.load(tiny_bundle)
+    extractor = FeatureExtractor(tiny.tables(), tiny.tagger())
+    features, style = extractor.transform_with_style([tiny.ARTICLE])
+    expected = tiny.classifier().probabilities(features, style)[0]
+    assert list(loaded.score(tiny.ARTICLE).kinds.values()) == pytest.approx(expected, abs=1.1e-6)
+
+
+def test_saving_again_gives_the_same_files(tiny_bundle: Path, tmp_path: Path) -> None:
+    again = tiny.save_bundle(tmp_path / "again")
+    names = sorted(file.name for file in tiny_bundle.iterdir())
+    assert names == sorted(file.name for file in again.iterdir())
+    assert all((tiny_bundle / name).read_bytes() == (again / name).read_bytes() for name in names)
+
+
+def test_a_loaded_bundle_saved_again_is_the_same(tiny_bundle: Path, tmp_path: Path) -> None:
+    loaded = bundle.load(tiny_bundle)
+    bundle.save(tmp_path / "again", loaded.manifest, loaded.tables, loaded.tagger, loaded.classifier, loaded.seen)
+    first, second = (
+        json.loads((folder / bundle.MANIFEST).read_text("utf-8"))["files"]
+        for folder in (tiny_bundle, tmp_path / "again")
+    )
+    del first[bundle.CLASSIFIER], second[bundle.CLASSIFIER]  # pickles differ in what they share
+    assert first == second
+
+
+def test_arrays_are_memory_mapped(tiny_bundle: Path) -> None:
+    tables = bundle.load(tiny_bundle).tables
+    large = (tables.language.table.slots, tables.alternatives.ids, tables.vectors.values, tables.phrases.keys)
+    assert all(isinstance(values, np.memmap) or isinstance(values.base, np.memmap) for values in large)
+
+
+def test_arrays_cannot_be_written_to(tiny_bundle: Path) -> None:
+    assert not bundle.load(tiny_bundle).tables.language.table.slots.flags.writeable
+
+
+def test_the_manifest_lists_every_file(tiny_bundle: Path) -> None:
+    listed = json.loads((tiny_bundle / bundle.MANIFEST).read_text("utf-8"))["files"]
+    assert sorted([*listed, bundle.MANIFEST]) == sorted(file.name for file in tiny_bundle.iterdir())
+
+
+def test_a_bundle_holds_no_manifest_until_it_is_whole(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any, **options: Any) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(joblib, "dump", fail)
+    with pytest.raises(OSError, match="no space"):
+        tiny.save_bundle(copy)
+    assert not (copy / bundle.MANIFEST).exists()
+
+
+@pytest.mark.usefixtures("nothing_deserialised")
+class TestRefused:
+    """Each of these is a BundleError that says what to do, before anything is deserialised."""
+
+    def test_no_folder(self, tmp_path: Path) -> None:
+        assert "no model bundle here" in message(tmp_path / "none")
+
+    def test_a_file_for_a_folder(self, tmp_path: Path) -> None:
+        file = tmp_path / "model.zip"
+        file.write_bytes(b"PK")
+        assert "give the folder" in message(file)
+
+    def test_an_empty_folder(self, tmp_path: Path) -> None:
+        assert "unspun train --output" in message(tmp_path)
+
+    @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"model: 1"])
+    def test_a_manifest_that_is_not_json(self, copy: Path, content: bytes) -> None:
+        (copy / bundle.MANIFEST).write_bytes(content)
+        assert "not JSON" in message(copy)
+
+    @pytest.mark.parametrize("content", ["[]", "null", '"bundle"', "1"])
+    def test_a_manifest_that_is_no_object(self, copy: Path, content: str) -> None:
+        (copy / bundle.MANIFEST).write_text(content)
+        assert "not a manifest" in message(copy)
+
+    def test_a_newer_format(self, copy: Path) -> None:
+        edit(copy, lambda manifest: manifest.update(format=bundle.FORMAT + 1))
+        assert "update unspun" in message(copy)
+
+    @pytest.mark.parametrize("found", [0, None, "1", []])
+    def test_an_older_or_no_format(self, copy: Path, found: Any) -> None:
+        edit(copy, lambda manifest: manifest.update(format=found))
+        assert "train the model again" in message(copy)
+
+    @pytest.mark.parametrize("trained", ["0.24.1", "99.1.0", "", None])
+    def test_another_scikit_learn(self, copy: Path, trained: str | None) -> None:
+        edit(copy, lambda manifest: manifest["libraries"].update({"scikit-learn": trained}))
+        assert "pip install scikit-learn" in message(copy)
+
+    @pytest.mark.parametrize("libraries", [None, [], "1.9"])
+    def test_libraries_that_are_no_table(self, copy: Path, libraries: Any) -> None:
+        edit(copy, lambda manifest: manifest.update(libraries=libraries))
+        assert "train" in message(copy)
+
+    @pytest.mark.parametrize("name", ["unigram.npy", bundle.CLASSIFIER, bundle.WORDS])
+    def test_a_changed_file(self, copy: Path, name: str) -> None:
+        data = bytearray((copy / name).read_bytes())
+        data[-1] ^= 1
+        (copy / name).write_bytes(bytes(data))
+        text = message(copy)
+        assert name in text
+        assert "restore the bundle" in text
+
+    @pytest.mark.parametrize("name", ["vectors.npy", bundle.CLASSIFIER, bundle.ORIGINALS])
+    def test_a_missing_file(self, copy: Path, name: str) -> None:
+        (copy / name).unlink()
+        text = message(copy)
+        assert name in text
+        assert "incomplete" in text
+
+    @pytest.mark.parametrize("name", ["../outside", "/etc/hostname", "folder/unigram.npy"])
+    def test_a_file_outside_the_bundle(self, copy: Path, name: str) -> None:
+        edit(copy, lambda manifest: manifest["files"].update({name: "00"}))
+        assert "outside the bundle" in message(copy)
+
+    @pytest.mark.parametrize("name", ["..", ".", "", "unigram\0.npy"])
+    def test_a_name_that_is_no_file(self, copy: Path, name: str) -> None:
+        edit(copy, lambda manifest: manifest["files"].update({name: "00"}))
+        message(copy)
+
+    @pytest.mark.parametrize("files", [None, [], {}, "all"])
+    def test_a_manifest_without_files(self, copy: Path, files: Any) -> None:
+        edit(copy, lambda manifest: manifest.update(files=files))
+        assert "lists no files" in message(copy)
+
+    @pytest.mark.parametrize("name", [bundle.CLASSIFIER, "ngram_slots.npy", bundle.WORDS])
+    def test_a_file_that_the_manifest_does_not_vouch_for(self, copy: Path, name: str) -> None:
+        edit(copy, lambda manifest: manifest["files"].pop(name))
+        message(copy)
+
+    @pytest.mark.parametrize("key", ["thresholds", "tagger_prior_log_odds", "ngram_probes", "tagger_layers", "name"])
+    def test_a_manifest_without_an_entry(self, copy: Path, key: str) -> None:
+        edit(copy, lambda manifest: manifest.pop(key))
+        message(copy)
+
+    @pytest.mark.parametrize(
+        "thresholds", [None, {}, {"minimum_words": 50, "bands": []}, {"minimum_words": "x", "bands": [{}]}]
+    )
+    def test_thresholds_that_are_none(self, copy: Path, thresholds: Any) -> None:
+        edit(copy, lambda manifest: manifest.update(thresholds=thresholds))
+        message(copy)
+
+
+def test_a_classifier_that_cannot_be_read(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path) -> FastClassifier:
+        raise ModuleNotFoundError("No module named 'sklearn.old'")
+
+    monkeypatch.setattr(joblib, "load", fail)
+    assert "train it again" in message(copy)
+
+
+def test_the_shipped_bundle_is_whole(shipped: Detector) -> None:
+    assert shipped.bundle.info.name == "default"
+
+
+def test_the_shipped_manifest_names_the_columns(shipped: Detector) -> None:
+    extractor = FeatureExtractor(shipped.bundle.tables, shipped.bundle.tagger)
+    assert shipped.bundle.manifest["features"] == extractor.get_feature_names_out().tolist()
+
+
+def test_the_shipped_bundle_holds_no_text(shipped: Detector) -> None:
+    # Words, originals of known phrases and numbers: the data's fingerprint counts texts, and has none.
+    assert set(shipped.bundle.manifest["data"]) == {"texts", "sources", "sha256"}

@@ -1,0 +1,143 @@
+"""model/ngrams.py: a hash table that answers like a dictionary, nearly always, and backoff by the book."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from model.ngrams import BACKOFF, BLOCK, FINGERPRINT_BITS, MAX_PROBES, LanguageModel, NgramTable, ngram_keys
+
+KEYS = st.integers(0, 2**64 - 1)
+
+
+def random_table(
+    count: int, slot_bits: int, seed: int = 0
+) -> tuple[NgramTable, NDArray[np.uint64], NDArray[np.float64]]:
+    rng = np.random.default_rng(seed)
+    ids = np.unique(rng.integers(0, 50_000, size=(count, 2)), axis=0)
+    keys = ngram_keys(*ids.T)
+    values = -rng.gamma(4.0, 2.0, size=len(keys))
+    return NgramTable.build(keys, values, slot_bits), keys, values
+
+
+@given(st.dictionaries(KEYS, st.floats(-30, 0), min_size=1, max_size=200), st.lists(KEYS, max_size=50))
+def test_a_table_answers_like_a_dictionary(stored: dict[int, float], others: list[int]) -> None:
+    wanted = [*stored, *others]
+    # Keys that share their fingerprint may be taken for each other; that rate has its own test.
+    assume(len({key % 2**FINGERPRINT_BITS for key in wanted}) == len(set(wanted)))
+    keys = np.array(list(stored), dtype=np.uint64)
+    table = NgramTable.build(keys, np.array(list(stored.values())), 9)
+    found = dict(zip(wanted, table.find(np.array(wanted, dtype=np.uint64)).tolist(), strict=True))
+    assert all(math.isnan(found[key]) for key in others if key not in stored)
+    known = {key: value for key, value in found.items() if not math.isnan(value)}
+    assert len(known) == int((table.slots > 0).sum())  # only what found no slot is missing
+    low, high = min(stored.values()), max(stored.values())
+    assert all(low - 1e-4 <= value <= high + 1e-4 for value in known.values())
+
+
+def test_a_lone_value_is_kept_as_it_is() -> None:
+    keys = ngram_keys(np.arange(5))
+    assert NgramTable.build(keys, np.full(5, -2.5), 4).find(keys).tolist() == [-2.5] * 5
+
+
+def test_absent_ngrams_are_rarely_found() -> None:
+    table, _, _ = random_table(93_000, 17)  # as full as the model that ships
+    rng = np.random.default_rng(1)
+    absent = ngram_keys(*rng.integers(60_000, 90_000, size=(2, 200_000)))
+    assert np.mean(~np.isnan(table.find(absent))) < 0.005
+
+
+def test_stored_ngrams_are_nearly_all_found() -> None:
+    table, keys, _ = random_table(93_000, 17)
+    assert np.mean(np.isnan(table.find(keys))) < 0.02
+
+
+def test_the_quantised_value_is_near_the_stored_one() -> None:
+    table, keys, values = random_table(93_000, 17)
+    error = np.abs(table.find(keys) - values)
+    assert np.nanmean(error) < 0.25
+    assert np.nanquantile(error, 0.95) < 0.7
+
+
+def test_the_levels_keep_the_mean() -> None:
+    table, keys, values = random_table(20_000, 17)
+    assert np.nanmean(table.find(keys)) == pytest.approx(values.mean(), abs=0.01)
+
+
+def test_a_walk_is_bounded_however_full_the_table() -> None:
+    table, _, _ = random_table(900, 10)
+    assert table.probes <= MAX_PROBES
+
+
+def test_too_many_ngrams_are_refused() -> None:
+    with pytest.raises(ValueError, match="do not fit"):
+        random_table(1000, 10)
+
+
+def test_the_shape_of_the_keys_is_kept() -> None:
+    table, keys, _ = random_table(600, 10)
+    square = keys[:400].reshape(20, 20)
+    assert np.array_equal(table.find(square).ravel(), table.find(keys[:400]), equal_nan=True)
+
+
+def test_more_keys_than_a_block_are_answered_alike() -> None:
+    table, keys, _ = random_table(600, 10)
+    many = np.resize(keys, BLOCK + 700)
+    assert np.array_equal(table.find(many), np.resize(table.find(keys), BLOCK + 700), equal_nan=True)
+
+
+def test_no_keys_have_no_answers() -> None:
+    table, _, _ = random_table(600, 10)
+    assert table.find(np.zeros((0, 3), np.uint64)).shape == (0, 3)
+
+
+@given(st.tuples(st.integers(0, 60_000), st.integers(0, 60_000)))
+def test_order_and_length_of_an_ngram_matter(pair: tuple[int, int]) -> None:
+    first, second = (np.array([word]) for word in pair)
+    keys = [int(ngram_keys(*columns)[0]) for columns in ((first, second), (second, first), (first, second, first))]
+    assert len(set(keys)) == (3 if pair[0] != pair[1] else 2)
+
+
+def three_words() -> LanguageModel:
+    """P(1|0) = 1/2 and P(2|0,1) = 1/4 are stored; P = 1/2, 1/4, 1/4 by themselves, 1/10 left for the unseen."""
+    columns = np.array([[0, 1]])
+    keys = np.concatenate([ngram_keys(*columns.T), ngram_keys(np.array([0]), np.array([1]), np.array([2]))])
+    return LanguageModel(
+        unigram=np.log([0.5, 0.25, 0.25]).astype(np.float32),
+        backoff=np.log([0.1, 0.1, 1.0]).astype(np.float32),
+        table=NgramTable.build(keys, np.log([0.5, 0.25]), 4),
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ((0, 1), 0.5),  # stored
+        ((0, 2), 0.1 * 0.25),  # unseen: what is left after word 0, times the word's own share
+        ((2, 0), 1.0 * 0.5),  # nothing is known to follow word 2: all is left
+        ((0, 1, 2), 0.25),  # stored
+        ((1, 0, 1), 0.4 * 0.5),  # the pair is stored: the price of one step back
+        ((1, 0, 2), 0.4 * 0.1 * 0.25),  # nothing is stored: both steps
+    ],
+)
+def test_backoff_by_hand(words: tuple[int, ...], expected: float) -> None:
+    model = three_words()
+    columns = [np.array([word]) for word in words]
+    value, _ = model.bigram(*columns[-2:])
+    if len(words) == 3:
+        value = model.trigram(*columns, value)
+    assert math.exp(value[0]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_pair_is_known_where_it_is_stored() -> None:
+    _, known = three_words().bigram(np.array([0, 0, 1]), np.array([1, 2, 0]))
+    assert known.tolist() == [True, False, False]
+
+
+def test_the_price_of_a_step_back_is_that_of_the_paper() -> None:
+    assert math.exp(BACKOFF) == pytest.approx(0.4)

@@ -1,0 +1,55 @@
+"""model/signals/debris.py: what tools leave behind is marked, what people write on purpose is not."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model.features import Signals
+from model.signals.debris import KINDS, _sounds_like_vowel
+from tests.tables import encode
+
+DATA = Path(__file__).parents[1] / "data" / "model"
+CASES = tomllib.loads((DATA / "debris.toml").read_text("utf-8"))["case"]
+ARTICLES = tomllib.loads((DATA / "articles.toml").read_text("utf-8"))
+
+
+def marked(signals: Signals, text: str) -> dict[str, list[str]]:
+    encoding = encode(signals, text)
+    tokens = signals.debris.read(encoding).tokens
+    found = {
+        kind: [encoding.documents.token_text(place) for place in np.flatnonzero(column)]
+        for kind, column in zip(KINDS, tokens.T, strict=True)
+    }
+    return {kind: words for kind, words in found.items() if words}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["text"])
+def test_debris_is_marked(signals: Signals, case: dict[str, Any]) -> None:
+    expected = {kind: case[kind] for kind in KINDS if kind in case}
+    assert marked(signals, case["text"]) == expected
+
+
+@pytest.mark.parametrize("word", ARTICLES["an"])
+def test_an_goes_before_a_vowel_sound(word: str) -> None:
+    assert _sounds_like_vowel(word)
+
+
+@pytest.mark.parametrize("word", ARTICLES["a"])
+def test_a_goes_before_a_consonant_sound(word: str) -> None:
+    assert not _sounds_like_vowel(word)
+
+
+def test_the_rate_is_per_hundred_words(signals: Signals) -> None:
+    text = "The boats went back to the the harbour again. " + "We went to the market in the morning. " * 4
+    reading = signals.debris.read(encode(signals, text))
+    words = 9 + 4 * 8
+    assert reading.documents[0, KINDS.index("doubled_word")] == pytest.approx(100 / words)
+
+
+def test_a_text_without_words_has_none(signals: Signals) -> None:
+    assert not signals.debris.read(encode(signals, "", "...")).documents.any()

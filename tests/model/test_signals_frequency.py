@@ -1,0 +1,53 @@
+"""model/signals/frequency.py: how common the words of a text are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from model.features import Signals
+from model.signals.frequency import Frequency
+from tests.tables import encode
+
+
+@pytest.fixture
+def frequency(signals: Signals) -> Frequency:
+    return Frequency(signals.tables.language)
+
+
+def number(frequency: Frequency, signals: Signals, name: str, *texts: str) -> list[float]:
+    column = frequency.document_names.index(name)
+    return frequency.read(encode(signals, *texts)).documents[:, column].tolist()
+
+
+def test_a_token_has_the_log_probability_of_its_word(frequency: Frequency, signals: Signals) -> None:
+    tokens = frequency.read(encode(signals, "the harbour")).tokens
+    ids = signals.tables.vocabulary.ids_of_words
+    assert tokens[:, 0].tolist() == [signals.tables.language.unigram[ids[word]] for word in ("the", "harbour")]
+
+
+def test_an_unknown_word_is_marked(frequency: Frequency, signals: Signals) -> None:
+    assert frequency.read(encode(signals, "the xylophone")).tokens[:, 1].tolist() == [0, 1]
+
+
+def test_the_share_of_unknown_words_is_counted(frequency: Frequency, signals: Signals) -> None:
+    shares = number(frequency, signals, "unknown", "the harbour", "the xylophone", "zither xylophone")
+    assert shares == [0, 0.5, 1]
+
+
+def test_rarer_words_have_a_lower_mean(frequency: Frequency, signals: Signals) -> None:
+    # Only words rarer than FUNCTION_WORD count: in so small a model, those met nowhere in its sentences.
+    mean = number(frequency, signals, "mean", "vitality hour", "the town")
+    assert mean[0] < -7
+    assert mean[1] == 0
+
+
+def test_a_text_without_words_has_zeros(frequency: Frequency, signals: Signals) -> None:
+    assert not frequency.read(encode(signals, "", "1 2 3 !")).documents.any()
+
+
+def test_there_is_a_name_for_every_number(frequency: Frequency, signals: Signals) -> None:
+    reading = frequency.read(encode(signals, "the harbour"))
+    assert reading.tokens.shape == (2, len(frequency.token_names))
+    assert reading.documents.shape == (1, len(frequency.document_names))
+    assert reading.tokens.dtype == reading.documents.dtype == np.float32

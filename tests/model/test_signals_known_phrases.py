@@ -1,0 +1,85 @@
+"""model/signals/known_phrases.py: phrases of the list are found where they stand, and nowhere else."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.features import Signals
+from model.signals.known_phrases import KnownPhrases, Phrases, phrase_keys
+from tests.tables import encode
+from tests.tables import language as tiny_language
+from tests.tables import signals as tiny_signals
+
+DATA = Path(__file__).parents[1] / "data" / "model"
+CASES = tomllib.loads((DATA / "known_phrases.toml").read_text("utf-8"))["case"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["text"])
+def test_phrases_are_found(signals: Signals, case: dict[str, Any]) -> None:
+    encoding = encode(signals, case["text"])
+    hits = signals.known_phrases.find(encoding)
+    spans = [
+        encoding.documents.source_span(first, first + length - 1)
+        for first, length in zip(hits.first.tolist(), hits.length.tolist(), strict=True)
+    ]
+    assert [case["text"][start:end] for start, end in spans] == case["found"]
+
+
+def test_a_phrase_does_not_span_two_documents(signals: Signals) -> None:
+    assert not len(signals.known_phrases.find(encode(signals, "It is counterfeit", "consciousness")).first)
+
+
+def test_the_longest_phrase_wins(signals: Signals) -> None:
+    encoding = encode(signals, "a b c d")
+    hashes = encoding.documents.token_hash
+    keys = np.array([phrase_keys(hashes[:2], 2)[0], phrase_keys(hashes[1:], 3)[0]])
+    phrases = Phrases(
+        keys=keys,
+        lengths=np.array([2, 3], np.int8),
+        weights=np.ones(2, np.float32),
+        in_context=np.zeros(2, bool),
+        ends=np.zeros((2, 4), np.int32),
+        originals=("x", "y"),
+    )
+    hits = KnownPhrases(tiny_language(), phrases).find(encoding)
+    assert (hits.first.tolist(), hits.length.tolist()) == ([1], [3])
+
+
+def test_an_empty_list_finds_nothing(signals: Signals) -> None:
+    nothing = Phrases(
+        keys=np.zeros(0, np.uint64),
+        lengths=np.zeros(0, np.int8),
+        weights=np.zeros(0, np.float32),
+        in_context=np.zeros(0, bool),
+        ends=np.zeros((0, 4), np.int32),
+        originals=(),
+    )
+    reading = KnownPhrases(tiny_language(), nothing).read(encode(signals, "The ferry was late."))
+    assert not reading.tokens.any()
+    assert not reading.documents.any()
+
+
+def test_every_token_of_a_phrase_has_its_weight(signals: Signals) -> None:
+    tokens = signals.known_phrases.read(encode(signals, "An imaginative and prescient man.")).tokens[:, 0]
+    assert (tokens > 0).tolist() == [False, True, True, True, False, False]
+
+
+def test_weights_are_counted_per_hundred_words(signals: Signals) -> None:
+    text = "Counterfeit consciousness " + "went to the market in the morning " * 3
+    documents = signals.known_phrases.read(encode(signals, text)).documents
+    assert documents[0, 0] == pytest.approx(100 / 23)
+
+
+@given(st.lists(st.sampled_from(["counterfeit", "consciousness", "imaginative", "and", "prescient", "ship", "."])))
+def test_hits_do_not_overlap_and_are_in_order(words: list[str]) -> None:
+    signals = tiny_signals()
+    hits = signals.known_phrases.find(encode(signals, " ".join(words)))
+    ends = hits.first + hits.length
+    assert (ends[:-1] <= hits.first[1:]).all()

@@ -1,0 +1,89 @@
+"""model/signals/substitutions.py: where a synonym fits far better, it is found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from model.features import Signals
+from model.signals.substitutions import INPUTS, NO_ALTERNATIVE, Substitutions
+from model.vocabulary import UNKNOWN
+from tests.tables import encode
+
+
+@pytest.fixture
+def substitutions(signals: Signals) -> Substitutions:
+    return signals.substitutions
+
+
+def value(substitutions: Substitutions, signals: Signals, name: str, text: str, place: int) -> float:
+    tokens = substitutions.read(encode(signals, text)).tokens
+    return float(tokens[place, substitutions.token_names.index(name)])
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "best"),
+    [
+        ("She instructed the reporters that the council had no plan.", 1, "told"),  # a verb
+        ("She told the journalists that the council had no plan.", 3, "reporters"),  # its object
+        ("The old ship was late again.", 2, "ferry"),  # the likeliest by context, not the first in the list
+        ("He has a small ship, and he goes out.", 4, "boat"),  # the same word in another context
+    ],
+)
+def test_the_original_is_the_best_alternative(
+    substitutions: Substitutions, signals: Signals, text: str, place: int, best: str
+) -> None:
+    _, ids = substitutions.read_with_best(encode(signals, text))
+    assert signals.tables.vocabulary.words[ids[place]] == best
+
+
+def test_a_spun_word_has_higher_odds_than_the_original(substitutions: Substitutions, signals: Signals) -> None:
+    spun = value(substitutions, signals, "odds", "The old ship was late again.", 2)
+    human = value(substitutions, signals, "odds", "The old ferry was late again.", 1)
+    assert spun > 0 > human
+
+
+def test_a_word_without_alternatives_has_none(substitutions: Substitutions, signals: Signals) -> None:
+    tokens, best = substitutions.read_with_best(encode(signals, "The ferry"))
+    assert tokens[1].tolist() == [NO_ALTERNATIVE] * 3 + [0, 0, 0]
+    assert best.tolist() == [UNKNOWN, UNKNOWN]
+
+
+def test_a_rarer_word_is_said_to_be_so(substitutions: Substitutions, signals: Signals) -> None:
+    assert value(substitutions, signals, "rarer_by", "The old ship was late.", 2) > 0
+
+
+def test_the_number_of_alternatives_is_given(substitutions: Substitutions, signals: Signals) -> None:
+    assert value(substitutions, signals, "alternatives", "The old ship was late.", 2) == 3
+
+
+def test_places_without_alternatives_are_never_the_best(substitutions: Substitutions, signals: Signals) -> None:
+    found = substitutions.candidates(encode(signals, "the journalists"), np.array([0, 1]))
+    assert (found.score[found.ids == UNKNOWN] == NO_ALTERNATIVE).all()
+    assert found.inputs[found.ids == UNKNOWN].sum() == 0
+
+
+def test_inputs_weigh_up_to_the_score(substitutions: Substitutions, signals: Signals) -> None:
+    found = substitutions.candidates(encode(signals, "the old ship was late"), np.array([2]))
+    alternatives = signals.tables.alternatives
+    assert found.inputs.shape == (1, 3, len(INPUTS))
+    assert found.score[0] == pytest.approx(found.inputs[0] @ alternatives.weights + alternatives.bias)
+
+
+def test_what_does_not_count_is_not_looked_at(substitutions: Substitutions, signals: Signals) -> None:
+    # A line of a list is no prose.
+    encoding = encode(
+        signals, "The ferry was late again, and the people on the quay were cold.\n\n- ship\n- old\n- ship\n"
+    )
+    tokens = substitutions.read(encoding).tokens
+    assert not (tokens[~encoding.judged, 5] > 0).any()
+
+
+def test_a_text_without_alternatives_has_zeros(substitutions: Substitutions, signals: Signals) -> None:
+    assert not substitutions.read(encode(signals, "", "the ferry")).documents.any()
+
+
+def test_there_is_a_name_for_every_number(substitutions: Substitutions, signals: Signals) -> None:
+    reading = substitutions.read(encode(signals, "the old ship"))
+    assert reading.tokens.shape == (3, len(substitutions.token_names))
+    assert reading.documents.shape == (1, len(substitutions.document_names))

@@ -1,0 +1,91 @@
+"""model/signals/translationese.py: rates, rhythm and repetition of whole texts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from model.features import Signals
+from model.signals.translationese import NEAR, Translationese
+from tests.tables import ARTICLE, encode
+
+
+@pytest.fixture
+def signal(signals: Signals) -> Translationese:
+    return next(signal for signal in signals.for_documents if isinstance(signal, Translationese))
+
+
+def number(signal: Translationese, signals: Signals, name: str, *texts: str) -> list[float]:
+    return signal.read(encode(signals, *texts)).documents[:, signal.document_names.index(name)].tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("word_the", "The boats and the ferry went home.", 2 / 7),  # a function word, in any case
+        ("mark_,", "So, again, home went the boats.", 2 / 6),  # commas are counted against words
+        ("ending_ed", "It was closed and xylophoned.", 1 / 5),  # of the words that are known
+        ("word_the", "Boats went home.", 0.0),  # none
+    ],
+)
+def test_rates_are_roots_of_shares(
+    signal: Translationese, signals: Signals, name: str, text: str, expected: float
+) -> None:
+    assert number(signal, signals, name, text)[0] == pytest.approx(np.sqrt(expected), rel=1e-5)
+
+
+def test_sentence_length_is_a_logarithm(signal: Translationese, signals: Signals) -> None:
+    text = "The old ferry was late. The mayor gave a speech again in the town."
+    expected = (np.log(5) + np.log(9)) / 2
+    assert number(signal, signals, "sentence_length", text)[0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_even_sentences_have_no_deviation(signal: Translationese, signals: Signals) -> None:
+    even, uneven = number(
+        signal, signals, "sentence_length_deviation", "The ferry was late. The town was cold.", "We went. " + ARTICLE
+    )
+    assert even == pytest.approx(0, abs=1e-6)
+    assert uneven > 0.1
+
+
+def test_short_sentences_are_counted(signal: Translationese, signals: Signals) -> None:
+    text = "The ferry was late. The boats went back to the harbour in the morning."
+    assert number(signal, signals, "short_sentences", text) == [0.5]
+
+
+def test_a_word_again_nearby_is_a_repetition(signal: Translationese, signals: Signals) -> None:
+    near, far = number(
+        signal,
+        signals,
+        "repeated_content",
+        "vitality and vitality",
+        "vitality " + "and " * NEAR + "vitality",
+    )
+    assert (near, far) == (0.5, 0)
+
+
+def test_the_document_before_repeats_nothing(signal: Translationese, signals: Signals) -> None:
+    assert number(signal, signals, "repeated_content", "vitality", "vitality") == [0, 0]
+
+
+def test_unknown_words_are_not_repetitions_of_each_other(signal: Translationese, signals: Signals) -> None:
+    assert number(signal, signals, "repeated_function", "zither xylophone balalaika") == [0]
+
+
+def test_word_length_is_in_characters(signal: Translationese, signals: Signals) -> None:
+    assert number(signal, signals, "word_length", "a ferry was") == [3]
+
+
+def test_a_capital_at_the_start_of_a_sentence_is_not_counted(signal: Translationese, signals: Signals) -> None:
+    assert number(signal, signals, "capitals", "The ferry left London at night.") == [pytest.approx(1 / 6)]
+
+
+def test_a_text_without_words_has_zeros(signal: Translationese, signals: Signals) -> None:
+    assert not signal.read(encode(signals, "", "7")).documents.any()
+
+
+def test_there_is_a_name_for_every_number(signal: Translationese, signals: Signals) -> None:
+    reading = signal.read(encode(signals, "the harbour"))
+    assert reading.tokens.shape == (2, 0)
+    assert reading.documents.shape == (1, len(signal.document_names))
+    assert len(set(signal.document_names)) == len(signal.document_names)

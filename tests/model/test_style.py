@@ -1,0 +1,76 @@
+"""model/style.py: n-grams of word classes, blind to what a text is about."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.features import Signals
+from model.style import BUCKETS, SUFFIXES, ending_classes
+from tests.tables import ARTICLE, encode
+from tests.tables import signals as tiny_signals
+
+
+@pytest.mark.parametrize(
+    ("word", "ending"),
+    [
+        ("quickly", "ly"),
+        ("building", "ing"),  # long enough
+        ("king", None),  # an ending needs a stem of three letters
+        ("nations", "s"),  # the last ending counts
+        ("relation", "tion"),  # of several, the longest
+        ("payments", "s"),
+        ("isn't", None),  # two letters of stem
+        ("couldn't", "n't"),
+        ("mayor's", "'s"),  # the longest of "s" and "'s"
+        ("the", None),
+        ("<boundary>", None),
+    ],
+)
+def test_the_longest_ending_counts(word: str, ending: str | None) -> None:
+    place = ending_classes((word,))[0]
+    assert (SUFFIXES[place - 1] if place else None) == ending
+
+
+def test_a_document_is_a_unit_vector(signals: Signals) -> None:
+    style = signals.style.read(encode(signals, ARTICLE, "The ferry."))
+    assert style.multiply(style).sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
+
+
+def test_words_of_one_class_are_alike(signals: Signals) -> None:
+    # "mayor", "ferry" and "harbour" have no ending of the list: only their class is read.
+    style = signals.style.read(encode(signals, "the mayor was in the harbour", "the ferry was in the harbour"))
+    assert (style[[0]] != style[[1]]).nnz == 0
+
+
+def test_function_words_are_told_apart(signals: Signals) -> None:
+    style = signals.style.read(encode(signals, "the mayor was in the harbour", "the mayor was at the harbour"))
+    assert (style[[0]] != style[[1]]).nnz > 0
+
+
+def test_a_capital_inside_a_sentence_is_a_class_of_its_own(signals: Signals) -> None:
+    style = signals.style.read(encode(signals, "the mayor", "the Mayor"))
+    assert (style[[0]] != style[[1]]).nnz > 0
+
+
+def test_ngrams_do_not_span_documents(signals: Signals) -> None:
+    apart = signals.style.read(encode(signals, "the mayor", "was late"))
+    assert np.diff(apart.indptr).tolist() == [3, 3]
+
+
+@pytest.mark.parametrize("texts", [(), ("",), ("", "the ferry", "")])
+def test_an_empty_text_is_an_empty_row(signals: Signals, texts: tuple[str, ...]) -> None:
+    style = signals.style.read(encode(signals, *texts))
+    assert style.shape == (len(texts), BUCKETS)
+    assert [bool(count) for count in np.diff(style.indptr)] == [bool(text) for text in texts]
+
+
+@given(st.lists(st.text(alphabet=st.sampled_from("aeg ,.A'1\n"), max_size=40), min_size=1, max_size=5))
+def test_a_row_does_not_depend_on_the_batch(texts: list[str]) -> None:
+    signals = tiny_signals()
+    batch = signals.style.read(encode(signals, *texts))
+    for i, text in enumerate(texts):
+        alone = signals.style.read(encode(signals, text))
+        assert np.array_equal(alone.toarray(), batch[[i]].toarray())

@@ -1,0 +1,87 @@
+"""model/tagger.py: the network's answer to a word depends on its document, and on nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.features import Signals
+from model.tagger import BLOCK, WINDOW, Tagger, TaggerInputs, scale_numbers
+from model.vocabulary import BOUNDARY
+from tests.tables import ARTICLE, SENTENCES, encode
+from tests.tables import signals as tiny_signals
+from tests.tables import tagger as tiny_tagger
+
+
+def log_odds(tagger: Tagger, *texts: str) -> list[float]:
+    """Return the answers to all tokens of a batch."""
+    signals = tiny_signals()
+    encoding = encode(signals, *texts)
+    numbers, _ = signals.read_tokens(encoding)
+    return tagger.log_odds(encoding, numbers, np.arange(len(encoding.ids))).tolist()
+
+
+@pytest.fixture
+def tagger() -> Tagger:
+    return tiny_tagger()
+
+
+def test_the_inputs_are_as_many_as_the_weights(signals: Signals, tagger: Tagger) -> None:
+    encoding = encode(signals, ARTICLE)
+    numbers, _ = signals.read_tokens(encoding)
+    block = tagger.inputs.block(tagger.inputs.prepare(encoding, numbers), np.arange(5))
+    assert block.shape == (5, tagger.inputs.size(numbers.shape[1])) == (5, len(tagger.weights[0]))
+    assert block.dtype == np.float32
+
+
+def test_the_window_holds_the_words_around(signals: Signals) -> None:
+    encoding = encode(signals, "the old ferry was late")
+    windows = TaggerInputs(signals.topics).prepare(encoding, np.zeros((5, 0), np.float32)).windows
+    assert windows[2].tolist() == [BOUNDARY] * 2 + encoding.ids.tolist() + [BOUNDARY] * 2
+    assert windows.shape == (5, 2 * WINDOW + 1)
+
+
+def test_one_layer_by_hand(signals: Signals, tagger: Tagger) -> None:
+    encoding = encode(signals, "the old ferry was late")
+    numbers, _ = signals.read_tokens(encoding)
+    places = np.arange(5)
+    values = tagger.inputs.block(tagger.inputs.prepare(encoding, tagger.scaled(numbers)), places).astype(np.float64)
+    hidden = np.maximum(values @ tagger.weights[0] + tagger.biases[0], 0)
+    expected = (hidden @ tagger.weights[1] + tagger.biases[1])[:, 0]
+    assert tagger.log_odds(encoding, numbers, places) == pytest.approx(expected, abs=1e-4)
+
+
+def test_outliers_are_kept_within_four_spreads() -> None:
+    scaled = scale_numbers(np.array([[-100.0], [1.0], [100.0]], np.float32), np.float32(0), np.float32(2))
+    assert scaled.ravel().tolist() == [-4, 0.5, 4]
+
+
+def test_chosen_places_are_answered_as_among_all(signals: Signals, tagger: Tagger) -> None:
+    encoding = encode(signals, ARTICLE)
+    numbers, _ = signals.read_tokens(encoding)
+    everything = tagger.log_odds(encoding, numbers, np.arange(len(encoding.ids)))
+    places = np.array([3, 17, 40])
+    assert tagger.log_odds(encoding, numbers, places).tolist() == everything[places].tolist()
+
+
+def test_more_tokens_than_a_block_are_answered_alike(tagger: Tagger) -> None:
+    once = log_odds(tagger, ARTICLE)
+    times = BLOCK // len(once) + 2
+    assert log_odds(tagger, *[ARTICLE] * times) == once * times
+
+
+def test_no_place_has_no_answer(signals: Signals, tagger: Tagger) -> None:
+    encoding = encode(signals, "")
+    numbers, _ = signals.read_tokens(encoding)
+    assert tagger.log_odds(encoding, numbers, np.zeros(0, np.int64)).shape == (0,)
+
+
+@given(st.lists(st.lists(st.sampled_from([*SENTENCES, "ferry", "7 !"]), max_size=3), min_size=1, max_size=5))
+def test_a_document_is_answered_alike_in_any_company(documents: list[list[str]]) -> None:
+    # Texts that end without a full stop too: what stands beside them in the batch is not their context.
+    tagger = tiny_tagger()
+    texts = [" ".join(parts).removesuffix(".") for parts in documents]
+    alone = [answer for text in texts for answer in log_odds(tagger, text)]
+    assert log_odds(tagger, *texts) == alone

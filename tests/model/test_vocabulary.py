@@ -1,0 +1,64 @@
+"""model/vocabulary.py: every token of a batch gets the number of its word."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.document import Documents
+from model.vocabulary import BOUNDARY, NUMBER, SENTENCE_ENDS, SPECIALS, UNKNOWN, Vocabulary
+
+DATA = Path(__file__).parents[1] / "data" / "model"
+CASES = tomllib.loads((DATA / "vocabulary.toml").read_text("utf-8"))["case"]
+WORDS = ("the", "cat", "don't", "naïve", ",", "ß")
+VOCABULARY = Vocabulary((*SPECIALS, *WORDS), np.zeros(len(SPECIALS) + len(WORDS), np.float32))
+
+
+def names(text: str, vocabulary: Vocabulary = VOCABULARY) -> list[str]:
+    return [vocabulary.words[i] for i in vocabulary.ids(Documents.parse([text]))]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["text"])
+def test_tokens_are_looked_up(case: dict[str, Any]) -> None:
+    assert names(case["text"]) == case["words"]
+
+
+@pytest.mark.parametrize("mark", SENTENCE_ENDS)
+def test_the_end_of_a_sentence_is_a_boundary(mark: str) -> None:
+    assert VOCABULARY.ids(Documents.parse([f"the cat{mark}"])).tolist()[-1] == BOUNDARY
+
+
+def test_the_specials_are_first() -> None:
+    assert (UNKNOWN, BOUNDARY, NUMBER) == (0, 1, 2)
+    assert VOCABULARY.words[:3] == SPECIALS
+
+
+def test_an_empty_batch_has_no_ids() -> None:
+    assert VOCABULARY.ids(Documents.parse([])).shape == (0,)
+
+
+def test_a_vocabulary_without_words_knows_none() -> None:
+    empty = Vocabulary(SPECIALS, np.zeros(3, np.float32))
+    assert names("the cat 7 !", empty) == ["<unknown>", "<unknown>", "<number>", "<boundary>"]
+
+
+@given(st.lists(st.text(alphabet="abcdefg", min_size=1, max_size=4), max_size=300, unique=True))
+def test_every_word_has_the_id_that_it_has_in_the_dictionary(words: list[str]) -> None:
+    vocabulary = Vocabulary((*SPECIALS, *words), np.zeros(len(words) + 3, np.float32))
+    documents = Documents.parse([" ".join([*words, "zz"])])
+    expected = [vocabulary.ids_of_words.get(word, UNKNOWN) for word in documents.words()]
+    assert vocabulary.ids(documents).tolist() == expected
+
+
+@given(st.lists(st.text(), max_size=4))
+def test_any_text_has_an_id_for_every_token(texts: list[str]) -> None:
+    documents = Documents.parse(texts)
+    ids = VOCABULARY.ids(documents)
+    assert ids.shape == documents.token_hash.shape
+    assert ((ids >= 0) & (ids < len(VOCABULARY))).all()

@@ -1,0 +1,102 @@
+"""training/spinning.py: which words were replaced, and texts that do not depend on how many jobs made them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model.document import Documents
+from tests import tables as tiny
+from training import spinning
+from training.spinners import Paraphrase, Paraphraser, Substitution
+from training.spinning import spin, token_labels
+
+TEXT = "The old ship left the harbour."
+
+
+class Shouter:
+    """Writes one word, drawn at random, in capitals."""
+
+    name = "shouter"
+
+    def paraphrase(self, text: str, rng: np.random.Generator) -> Paraphrase:
+        words = text.split(" ")
+        place = int(rng.integers(len(words)))
+        start = len(" ".join(words[:place])) + (place > 0)
+        original = words[place]
+        words[place] = original.upper()
+        return Paraphrase(" ".join(words), (Substitution(start, start + len(original), original),))
+
+
+@pytest.fixture(autouse=True)
+def cheap_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a paraphraser in place that needs no thesaurus."""
+
+    def tools(lexicons: Path | None) -> dict[str, Paraphraser]:
+        return {"shouter": Shouter(), "other": Shouter()}
+
+    monkeypatch.setattr(spinning, "_paraphrasers", tools)
+
+
+def labelled(text: str, *changes: Substitution) -> list[str]:
+    documents = Documents.parse([text])
+    return [documents.token_text(i) for i in np.flatnonzero(token_labels(documents, [changes]))]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ((Substitution(8, 12, "ferry"),), ["ship"]),  # one word
+        ((Substitution(4, 12, "ferry"),), ["old", "ship"]),  # a phrase
+        ((Substitution(4, 7, "new"), Substitution(22, 29, "port")), ["old", "harbour"]),  # two
+        ((), []),  # none
+    ],
+)
+def test_tokens_of_replaced_passages_are_labelled(changes: tuple[Substitution, ...], words: list[str]) -> None:
+    assert labelled(TEXT, *changes) == words
+
+
+def test_labels_are_of_their_own_document() -> None:
+    documents = Documents.parse(["We went.", TEXT, "", TEXT])
+    labels = token_labels(documents, [(), (Substitution(8, 12, "ferry"),), (), ()])
+    assert np.flatnonzero(labels).tolist() == [3 + 2]
+
+
+def test_texts_that_need_repair_are_refused() -> None:
+    with pytest.raises(ValueError, match="repaired"):
+        token_labels(Documents.parse(["zero\u200bwidth"]), [()])
+
+
+def test_paraphrasers_take_turns() -> None:
+    made = spin([TEXT] * 4, ("shouter", "other"), seed=0, lexicons=None, jobs=1)
+    assert [one.paraphraser for one in made] == ["shouter", "other", "shouter", "other"]
+
+
+def test_the_same_seed_gives_the_same_texts() -> None:
+    texts = list(tiny.SENTENCES)
+    first, second, other = (spin(texts, ("shouter",), seed=seed, lexicons=None, jobs=1) for seed in (1, 1, 2))
+    assert first == second != other
+
+
+def test_a_text_depends_on_itself_and_its_place_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = list(tiny.SENTENCES)
+    whole = spin(texts, ("shouter",), seed=1, lexicons=None, jobs=1)
+    monkeypatch.setattr(spinning, "CHUNK", 7)
+    assert spin(texts, ("shouter",), seed=1, lexicons=None, jobs=1) == whole
+
+
+def test_no_texts_have_no_paraphrases() -> None:
+    assert spin([], ("shouter",), seed=1, lexicons=None, jobs=1) == []
+
+
+@given(st.lists(st.sampled_from(tiny.SENTENCES), min_size=1, max_size=4), st.integers(0, 99))
+def test_labels_cover_what_was_replaced(parts: list[str], seed: int) -> None:
+    made = Shouter().paraphrase(" ".join(parts), np.random.default_rng(seed))
+    (change,) = made.substitutions
+    words = labelled(made.text, change)
+    assert words
+    assert all(word in made.text[change.start : change.end] for word in words)
