@@ -53,11 +53,13 @@ def fit(matrix: LabelledMatrix, *, seed: int) -> Fitted:
     classifier = FastClassifier(fit_heads(part, seed=seed), calibration, length)
     test = matrix.take(matrix.held_out & (matrix.words >= MINIMUM_WORDS))
     scores = 1.0 - classifier.probabilities(test.features, test.style)[:, 0]
+    unseen_tools = leave_one_tool_out(part, unseen)
     accuracy = {
-        "held-out texts": _kinds(test, scores),
-        "leave-one-tool-out": leave_one_tool_out(part, unseen),
-        "false positives": false_positives(test, scores, thresholds),
-        "false positives, source never seen": false_positives(part, unseen, thresholds),
+        "unseen tools, mean": _means(unseen_tools),
+        "unseen tools": unseen_tools,
+        "held-out texts of known tools": _kinds(test, scores),
+        "false positives, held-out texts": false_positives(test, scores, thresholds),
+        "false positives, unseen sources": false_positives(part, unseen, thresholds),
     }
     return Fitted(classifier, thresholds, accuracy)
 
@@ -128,6 +130,20 @@ def leave_one_tool_out(matrix: LabelledMatrix, scores: NDArray[np.float64]) -> l
                     }
                 )
     return sorted(rows, key=lambda row: (MACHINE_KINDS.index(row["kind"]), row["tool"], row["source"]))
+
+
+def _means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the mean over the sources of each kind, those of our own paraphrasers left out."""
+    answer = []
+    for kind in MACHINE_KINDS:
+        own = [row for row in rows if row["kind"] == kind and not row["tool"].startswith("unspun:")]
+        if own:
+            means = {name: round(float(np.mean([row[name] for row in own])), 4) for name in FIGURES}
+            answer.append({"kind": kind, "sources": len(own), **means})
+    return answer
+
+
+FIGURES = ("auroc", "tpr_at_1_percent", "tpr_at_0.5_percent")
 
 
 def _against(machine: NDArray[np.float64], human: NDArray[np.float64]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,10 @@ BARELY_SPUN = 0.10
 BARELY_WEIGHT = 0.1
 SHORTEST = 30
 """Judged words below which a text teaches nothing."""
-FOLDS = 5
+FOLDS = 8
+SHARES = {"human": 0.5, "spun": 0.3, "translated": 0.1, "rewritten": 0.1}
+"""Of what texts a score is the probability: the prior. With equal kinds the weaker heads drown the stronger one (mean
+AUROC over unseen spinners 0.898 instead of 0.920, 0.725 instead of 0.702 for translation)."""
 HEAD_SIGNALS = {
     # What carries over to an unseen spinner is misfit; style would only learn the domains that tools were run on.
     "spun": ("frequency", "collocations", "substitutions", "known_phrase", "debris", "misfit", "length"),
@@ -70,20 +73,19 @@ def _cells(matrix: LabelledMatrix) -> NDArray[np.str_]:
     return np.char.add(np.char.add(matrix.tools, "|"), matrix.sources)
 
 
-def sample_weights(matrix: LabelledMatrix) -> NDArray[np.float64]:
+def sample_weights(matrix: LabelledMatrix, shares: Mapping[str, float] | None = None) -> NDArray[np.float64]:
     """Return weights (N,) under which tools of one kind, and sources of human text, count by the root of their size.
 
-    The human texts' weights and the machine texts' sum to the same, and so do the kinds' among these.
+    The weights of each label sum to its share among the labels that there are; by default to the same.
     """
     _, inverse, counts = np.unique(_cells(matrix), return_inverse=True, return_counts=True)
     weights = 1.0 / np.sqrt(counts[inverse])
     weights *= np.where(matrix.changed < BARELY_SPUN, BARELY_WEIGHT, 1.0)
-    kinds = [label for label in np.unique(matrix.labels) if label != "human"]
-    for label in (*kinds, "human"):
+    present = [label for label in KINDS if (matrix.labels == label).any()]
+    for label in present:
         rows = matrix.labels == label
-        share = 0.5 if label == "human" else 0.5 / len(kinds)
-        if rows.any():
-            weights[rows] *= len(matrix) * share / weights[rows].sum()
+        share = shares[label] / sum(shares[other] for other in present) if shares else 1.0 / len(present)
+        weights[rows] *= len(matrix) * share / weights[rows].sum()
     return weights
 
 
@@ -154,7 +156,7 @@ def fit_calibration(log_odds: NDArray[np.float64], matrix: LabelledMatrix, lengt
     inputs = calibration_inputs(log_odds, length)
     target = np.array([KINDS.index(label) for label in matrix.labels])
     regression = LogisticRegression(C=1.0, max_iter=2000)
-    regression.fit(inputs, target, sample_weight=sample_weights(matrix))
+    regression.fit(inputs, target, sample_weight=sample_weights(matrix, SHARES))
     return Calibration(regression.coef_.astype(np.float64), regression.intercept_.astype(np.float64))
 
 

@@ -30,9 +30,7 @@ class FakeDetector:
         self.model = ModelInfo("fake", "0.0.1", hashlib.sha256(b"fake").hexdigest())
         self.calls: list[int] = []
 
-    def score(
-        self, text: str, *, id: str | None = None, depth: str = "auto", evidence: bool = True
-    ) -> Verdict:
+    def score(self, text: str, *, id: str | None = None, depth: str = "auto", evidence: bool = True) -> Verdict:
         return self.score_many([text], ids=[id], depth=depth, evidence=evidence)[0]
 
     def score_many(
@@ -52,9 +50,7 @@ class FakeDetector:
             raise ZeroDivisionError("division by zero\nsecond line")
         if "sleep-long" in text:
             time.sleep(30)
-        found = tuple(
-            Evidence(hit.start(), hit.end(), hit[0], *_proposal(hit[0])) for hit in PATTERN.finditer(text)
-        )
+        found = tuple(Evidence(hit.start(), hit.end(), hit[0], *_proposal(hit[0])) for hit in PATTERN.finditer(text))
         words = len(text.split())
         reason: Reason | None = "too_short" if words < WORDS_NEEDED else None
         score = (0.03, 0.5, 0.97)[min(2, len(found))]
@@ -63,9 +59,7 @@ class FakeDetector:
             word = "abstained"
         kind: Kind | None = "spun" if word in ("suspect", "paraphrased") else None
         kinds = {"human": 1 - score, "spun": score, "translated": 0.0, "rewritten": 0.0}
-        return Verdict(
-            id, score, word, kind, kinds, reason, words, "fast", found if evidence else None, self.model
-        )
+        return Verdict(id, score, word, kind, kinds, reason, words, "fast", found if evidence else None, self.model)
 
 
 def _proposal(phrase: str) -> tuple[str | None, str, float]:

@@ -107,9 +107,7 @@ def test_csv_where_asked_for(unspun: Unspun, articles: Path) -> None:
     ("name", "begins"),
     [("out.jsonl", '{"id"'), ("out.csv", "id,verdict"), ("out.txt", '{"id"'), ("out.CSV.gz", "id,verdict")],
 )
-def test_the_name_of_the_output_tells_its_format(
-    name: str, begins: str, unspun: Unspun, articles: Path
-) -> None:
+def test_the_name_of_the_output_tells_its_format(name: str, begins: str, unspun: Unspun, articles: Path) -> None:
     run = unspun("score", "in", "--output", name)
     assert (run.status, run.out) == (0, "")
     data = Path(name).read_bytes()
@@ -144,9 +142,7 @@ def test_output_may_be_a_device(unspun: Unspun, articles: Path) -> None:
 
 
 @pytest.mark.parametrize("output", ["missing/out.jsonl", "in", "in/a.txt"])
-def test_output_that_cannot_be_is_told_before_anything_is_read(
-    output: str, unspun: Unspun, articles: Path
-) -> None:
+def test_output_that_cannot_be_is_told_before_anything_is_read(output: str, unspun: Unspun, articles: Path) -> None:
     def load(bundle: Path | None) -> FakeDetector:
         raise AssertionError("loaded")
 
@@ -156,9 +152,7 @@ def test_output_that_cannot_be_is_told_before_anything_is_read(
     assert Path("in/a.txt").read_text() == SPUN
 
 
-@pytest.mark.parametrize(
-    "arguments", [[], ["--format", "html", "in"], ["--nonsense", "in"], ["--show", "-1", "in"]]
-)
+@pytest.mark.parametrize("arguments", [[], ["--format", "html", "in"], ["--nonsense", "in"], ["--show", "-1", "in"]])
 def test_wrong_usage_is_status_2(arguments: list[str], unspun: Unspun, articles: Path) -> None:
     assert unspun("score", *arguments).status == 2
 
@@ -168,9 +162,7 @@ def test_an_unknown_command_is_status_2(unspun: Unspun) -> None:
 
 
 def test_bad_input_costs_nobody_else_their_verdict(unspun: Unspun, articles: Path) -> None:
-    Path("in/bad.jsonl").write_text(
-        f'{{"text": "{CLEAR}"}}\n{{"text": \n{{"id": "x"}}\n{{"text": "{SPUN}"}}\n'
-    )
+    Path("in/bad.jsonl").write_text(f'{{"text": "{CLEAR}"}}\n{{"text": \n{{"id": "x"}}\n{{"text": "{SPUN}"}}\n')
     Path("in/bad.png.txt").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
     Path("in/empty.txt").touch()
     Path("in/latin.txt").write_bytes("Le café de la gare était fermé.".encode("latin-1"))
@@ -207,14 +199,11 @@ def test_a_bug_in_the_engine_is_a_line_and_the_rest_is_scored(unspun: Unspun, ar
     assert run.status == 3
     assert run.ids == ["in/a.txt", "in/b.txt", "in/c.txt"]
     assert run.errors[0] == (
-        "unspun: in/aa.txt: could not be scored: ZeroDivisionError: division by zero second line;"
-        " please report this"
+        "unspun: in/aa.txt: could not be scored: ZeroDivisionError: division by zero second line; please report this"
     )
 
 
-def test_an_unexpected_error_is_one_line(
-    unspun: Unspun, articles: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unexpected_error_is_one_line(unspun: Unspun, articles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> str:
         raise ValueError("broken\nrenderer")
 
@@ -225,9 +214,7 @@ def test_an_unexpected_error_is_one_line(
 
 
 @pytest.mark.parametrize("when", ["loading", "scoring"])
-def test_a_bundle_that_does_not_load_is_a_line_and_status_1(
-    when: str, unspun: Unspun, articles: Path
-) -> None:
+def test_a_bundle_that_does_not_load_is_a_line_and_status_1(when: str, unspun: Unspun, articles: Path) -> None:
     from model.bundle import BundleError
 
     class Broken(FakeDetector):
@@ -264,9 +251,7 @@ def test_a_summary_ends_the_run(unspun: Unspun, articles: Path) -> None:
 
 
 def test_quiet_says_only_what_went_wrong(unspun: Unspun, articles: Path) -> None:
-    assert unspun("score", "in", "missing", "--quiet").errors == [
-        "unspun: missing: no such file or directory"
-    ]
+    assert unspun("score", "in", "missing", "--quiet").errors == ["unspun: missing: no such file or directory"]
 
 
 def test_names_of_files_cannot_act_on_the_terminal(unspun: Unspun, here: Path) -> None:
@@ -296,9 +281,7 @@ def test_standard_input_of_a_given_format(unspun: Unspun) -> None:
 
 
 def test_an_interrupt_ends_in_a_line_and_status_130(here: Path) -> None:
-    Path("a.jsonl").write_text(
-        "".join(json.dumps({"text": text}) + "\n" for text in [*[CLEAR] * 64, "sleep-long"])
-    )
+    Path("a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in [*[CLEAR] * 64, "sleep-long"]))
     running = process("score", "a.jsonl", "--output", "out.jsonl")
     part = Path("out.jsonl.part")
     deadline = time.monotonic() + 20
@@ -374,9 +357,7 @@ def test_help_does_not_wait_for_the_engine(arguments: list[str]) -> None:
         "slow = {'numpy', 'rich', 'trafilatura', 'sklearn', 'charset_normalizer'} & set(sys.modules)\n"
         "assert not slow, slow"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], env=ENVIRONMENT, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], env=ENVIRONMENT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout
 

@@ -88,9 +88,7 @@ def test_segments_give_the_text_back(text: str, found: list[tuple[int, int, floa
 
 
 @given(st.text(alphabet="ab. \nA!“é😀", max_size=60), spans, st.integers(0, 4))
-def test_excerpts_are_passages_of_the_text(
-    text: str, found: list[tuple[int, int, float]], count: int
-) -> None:
+def test_excerpts_are_passages_of_the_text(text: str, found: list[tuple[int, int, float]], count: int) -> None:
     chosen = excerpts(text, [evidence(*span) for span in found], count)
     assert len(chosen) <= count
     end = 0

@@ -33,9 +33,7 @@ def check(case: dict[str, Any], kind: Format) -> None:
     records = [[item.id, item.text] for item in found if isinstance(item, Record)]
     failures = [item for item in found if isinstance(item, Failure)]
     assert records == case["records"]
-    assert [failure.where for failure in failures] == [
-        f"F:{line}" if line else "F" for line, _ in case["failures"]
-    ]
+    assert [failure.where for failure in failures] == [f"F:{line}" if line else "F" for line, _ in case["failures"]]
     for failure, (_, part) in zip(failures, case["failures"], strict=True):
         assert part.casefold() in failure.message.casefold()
 
@@ -77,12 +75,7 @@ def test_a_field_of_a_megabyte_is_read() -> None:
 def test_a_line_too_long_costs_only_itself(kind: Format, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service.readers, "LONGEST", 100)
     row = {"jsonl": '{"id": "%s", "text": "%s"}\n', "csv": "%s,%s\n"}[kind]
-    content = (
-        ("id,text\n" if kind == "csv" else "")
-        + row % ("a", "one")
-        + row % ("b", "x" * 300)
-        + row % ("c", "3")
-    )
+    content = ("id,text\n" if kind == "csv" else "") + row % ("a", "one") + row % ("b", "x" * 300) + row % ("c", "3")
     first, failure, last = read_bytes(content.encode(), kind)
     assert isinstance(first, Record)
     assert isinstance(failure, Failure)
@@ -102,17 +95,13 @@ def test_a_file_too_long_for_a_document_is_told(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("name", ["long.txt", "long.jsonl", "long.csv", "long.jsonl.gz"])
 def test_100_megabytes_in_a_line_take_bounded_memory(name: str, tmp_path: Path) -> None:
     text = b"some words " * 9_500_000
-    content = {"txt": text, "jsonl": b'{"text": "' + text + b'"}', "csv": b"text\n" + text + b"\n"}[
-        name.split(".")[1]
-    ]
+    content = {"txt": text, "jsonl": b'{"text": "' + text + b'"}', "csv": b"text\n" + text + b"\n"}[name.split(".")[1]]
     (tmp_path / name).write_bytes(gzip.compress(content, 1) if name.endswith(".gz") else content)
     code = (
         "import resource, sys; from service.readers import Reader; (record,) = Reader(sys.argv[1:]);"
         "print(len(record.text), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, tmp_path / name], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / name], capture_output=True, text=True, check=True)
     characters, megabytes = map(int, done.stdout.split())
     assert characters == len(text)
     assert megabytes < 900

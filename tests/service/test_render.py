@@ -83,9 +83,7 @@ def test_odd_words_stand_beside_what_was_likely_there() -> None:
 
 
 def test_evidence_without_a_suggestion_is_only_marked() -> None:
-    assert "In [the The] town" in table().document(
-        "In the The town he sat.", verdict_on("In the The town he sat.")
-    )
+    assert "In [the The] town" in table().document("In the The town he sat.", verdict_on("In the The town he sat."))
 
 
 @pytest.mark.parametrize(("show", "lines"), [(0, 0), (1, 1), (3, 3), (9, 6)])
@@ -94,9 +92,7 @@ def test_so_many_sentences_are_shown_as_asked_for(show: int, lines: int) -> None
     assert len(table(width=200, show=show).document(text, verdict_on(text)).splitlines()) == 1 + lines
 
 
-@pytest.mark.parametrize(
-    "changes", [{"verdict": "clear", "kind": None}, {"evidence": None}, {"evidence": ()}]
-)
+@pytest.mark.parametrize("changes", [{"verdict": "clear", "kind": None}, {"evidence": None}, {"evidence": ()}])
 def test_no_sentences_under_a_clear_document_or_without_evidence(changes: dict[str, Any]) -> None:
     assert len(table().document(SPUN, verdict_on(SPUN, **changes)).splitlines()) == 1
 

@@ -27,9 +27,7 @@ from training.corpora import (
 )
 
 DATA = Path(__file__).parents[1] / "data" / "training"
-BROKEN: list[dict[str, Any]] = tomllib.loads((DATA / "broken_corpora.toml").read_text(encoding="utf-8"))[
-    "case"
-]
+BROKEN: list[dict[str, Any]] = tomllib.loads((DATA / "broken_corpora.toml").read_text(encoding="utf-8"))["case"]
 TOOLS: list[dict[str, Any]] = tomllib.loads((DATA / "tools.toml").read_text(encoding="utf-8"))["case"]
 CORPORA = Path(os.environ.get("UNSPUN_CORPORA", Path(__file__).parents[3] / "shared" / "corpora"))
 
@@ -123,9 +121,7 @@ def test_a_loop_of_links_ends(tmp_path: Path) -> None:
 
 def test_empty_texts_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_text(
-        '{"label": "human", "text": " \\n"}\n\n{"label": "human", "text": "a"}\n', encoding="utf-8"
-    )
+    path.write_text('{"label": "human", "text": " \\n"}\n\n{"label": "human", "text": "a"}\n', encoding="utf-8")
     assert [read.id for read in read_labelled([path])] == [f"{path}#3"]
 
 
@@ -162,9 +158,7 @@ def test_sentences_with_anonymisation_marks_are_left_out() -> None:
 
 
 def test_marks_that_translation_mangled_are_found() -> None:
-    assert (
-        clean("We met. In @ MONTHS1 it rained. The CAPS10 can too.", "asap_backtranslation_fr") == "We met."
-    )
+    assert clean("We met. In @ MONTHS1 it rained. The CAPS10 can too.", "asap_backtranslation_fr") == "We met."
 
 
 def test_other_sources_keep_their_at_signs() -> None:
@@ -194,9 +188,7 @@ def test_a_stated_group_binds_texts_of_different_words() -> None:
 
 
 def test_a_footer_in_many_texts_binds_none() -> None:
-    footer = (
-        "This article was first printed in the Monday edition of our little newspaper and is free to share."
-    )
+    footer = "This article was first printed in the Monday edition of our little newspaper and is free to share."
     starts = [" ".join(f"{word}{number}" for word in OTHER.split()[:10]) for number in range(100)]
     texts = [text(str(number), f"{start} {footer}") for number, start in enumerate(starts)]
     assert len(set(assign_groups(texts).tolist())) == len(texts)

@@ -36,9 +36,7 @@ class Shouter:
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "human").mkdir()
     for name in ("1-a.txt", "2-b.txt", "3-c.txt"):
-        (tmp_path / "human" / name).write_text(
-            "the quiet words of a very small story " * 10, encoding="utf-8"
-        )
+        (tmp_path / "human" / name).write_text("the quiet words of a very small story " * 10, encoding="utf-8")
     return tmp_path
 
 

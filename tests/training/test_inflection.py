@@ -10,9 +10,7 @@ pytest.importorskip("wordfreq", reason="word frequencies: pip install wordfreq")
 
 from training.inflection import analyse, frequency, inflect, inflect_naively
 
-CASES = json.loads(
-    (Path(__file__).parents[1] / "data" / "training" / "inflection.json").read_text(encoding="utf-8")
-)
+CASES = json.loads((Path(__file__).parents[1] / "data" / "training" / "inflection.json").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("case", CASES["inflect"], ids=lambda case: case["comment"])
@@ -30,9 +28,7 @@ def test_analyse_gives_every_reading(case):
     assert [list(reading) for reading in analyse(case["form"])] == case["readings"]
 
 
-@pytest.mark.parametrize(
-    "form", ["told", "houses", "bigger", "quickly", "went", "building", "children", "best"]
-)
+@pytest.mark.parametrize("form", ["told", "houses", "bigger", "quickly", "went", "building", "children", "best"])
 def test_inflect_undoes_analyse(form):
     assert all(form == inflect(lemma, tag) for lemma, _, tag in analyse(form) if lemma != "well")
 

