@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +24,7 @@ from model.signals.known_phrases import Phrases
 from model.signals.substitutions import Alternatives
 from model.tagger import Tagger, TaggerInputs
 from model.topics import Topics, WordVectors
-from model.verdict import ModelInfo
+from model.verdict import ModelInfo, Thresholds
 from model.vocabulary import Vocabulary
 
 FORMAT = 1
@@ -95,7 +96,8 @@ def _check_versions(folder: Path, manifest: dict[str, Any]) -> None:
         newer = isinstance(found, int) and found > FORMAT
         advice = "update unspun" if newer else "train the model again with `unspun train`"
         raise BundleError(f"{folder}: bundle format {found!r}, this unspun reads {FORMAT}; {advice}")
-    trained = str(manifest.get("libraries", {}).get("scikit-learn", "unknown"))
+    libraries = manifest.get("libraries")
+    trained = str(libraries.get("scikit-learn", "unknown") if isinstance(libraries, dict) else "unknown")
     installed = version("scikit-learn")
     if trained.split(".")[:2] != installed.split(".")[:2]:
         raise BundleError(
@@ -115,9 +117,10 @@ def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
         try:
             with (folder / name).open("rb") as handle:
                 found = hashlib.file_digest(handle, "sha256").hexdigest()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise BundleError(
-                f"{folder / name}: {error.strerror}; the bundle is incomplete, restore it or train it again"
+                f"{folder / name}: {getattr(error, 'strerror', error)}; "
+                "the bundle is incomplete, restore it or train it again"
             ) from error
         if found != expected:
             raise BundleError(
@@ -127,15 +130,20 @@ def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
+    def listed(name: str) -> Path:
+        if name not in manifest["files"]:
+            raise ValueError(f"{name} is not in the manifest")
+        return folder / name
+
     def array(name: str) -> NDArray[Any]:
-        return np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False))
+        return np.asarray(np.load(listed(f"{name}.npy"), mmap_mode="r", allow_pickle=False))
 
     language = LanguageModel(
         unigram=array("unigram"),
         backoff=array("backoff"),
         table=NgramTable(array("ngram_slots"), array("ngram_levels"), int(manifest["ngram_probes"])),
     )
-    words = tuple((folder / WORDS).read_text("utf-8").split("\n"))
+    words = tuple(listed(WORDS).read_text("utf-8").split("\n"))
     tables = Tables(
         vocabulary=Vocabulary(words, language.unigram),
         language=language,
@@ -152,7 +160,7 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
             weights=array("phrase_weights"),
             in_context=array("phrase_in_context"),
             ends=array("phrase_ends"),
-            originals=tuple((folder / ORIGINALS).read_text("utf-8").split("\n")),
+            originals=tuple(listed(ORIGINALS).read_text("utf-8").split("\n")),
         ),
     )
     layers = range(int(manifest["tagger_layers"]))
@@ -163,9 +171,13 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
         centre=array("tagger_centre"),
         spread=array("tagger_spread"),
     )
-    classifier = joblib.load(folder / CLASSIFIER)
     info = ModelInfo(str(manifest["name"]), str(manifest["version"]), digest)
-    return Bundle(info, manifest, tables, tagger, classifier, array("seen"))
+    thresholds = Thresholds.from_manifest(manifest["thresholds"])
+    float(manifest["tagger_prior_log_odds"])  # read by the detector
+    if not thresholds.bands:
+        raise ValueError("no thresholds")
+    seen = array("seen")
+    return Bundle(info, manifest, tables, tagger, joblib.load(folder / CLASSIFIER), seen)
 
 
 def save(
@@ -180,10 +192,13 @@ def save(
 
     `seen` are the keys (`training.corpora.text_keys`) of the texts that the model learnt from, in rising order.
 
-    The manifest is written last: a folder without one is no bundle, so a half-written one is never loaded.
+    Each file is written beside its place and moved there, so that a process that has the old one mapped keeps it. The
+    manifest goes last, and the old one first: a folder without one is no bundle, and a half-written one is never
+    loaded.
     """
+    target = folder
+    folder = target.with_name(f"{target.name}.part")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MANIFEST).unlink(missing_ok=True)
     language, phrases = tables.language, tables.phrases
     arrays: dict[str, NDArray[Any]] = {
         "unigram": language.unigram,
@@ -211,7 +226,8 @@ def save(
         np.save(folder / f"{name}.npy", np.ascontiguousarray(values), allow_pickle=False)
     (folder / WORDS).write_text("\n".join(tables.vocabulary.words), "utf-8")
     (folder / ORIGINALS).write_text("\n".join(phrases.originals), "utf-8")
-    joblib.dump(classifier, folder / CLASSIFIER, compress=("zlib", 9))
+    # A pickle depends on what an object shares with others; a copy from a pickle always pickles alike.
+    joblib.dump(pickle.loads(pickle.dumps(classifier)), folder / CLASSIFIER, compress=("zlib", 9))
     names = [*(f"{name}.npy" for name in arrays), WORDS, ORIGINALS, CLASSIFIER]
     complete = {
         **manifest,
@@ -224,3 +240,8 @@ def save(
     }
     text = json.dumps(complete, indent=1, ensure_ascii=False, sort_keys=True)
     (folder / MANIFEST).write_text(f"{text}\n", "utf-8")
+    target.mkdir(parents=True, exist_ok=True)
+    (target / MANIFEST).unlink(missing_ok=True)
+    for name in (*names, MANIFEST):
+        (folder / name).replace(target / name)
+    folder.rmdir()

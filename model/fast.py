@@ -18,13 +18,16 @@ from model.signals.base import Floats
 
 MACHINE_KINDS = ("spun", "translated", "rewritten")
 _EDGE = 1e-6
+NEVER = -12.0
+"""Log odds of a kind that a model was not trained for."""
 
 
 @dataclass(frozen=True, eq=False)
 class Head:
     """Tells one kind of machine from human text: a classifier over some columns of the document numbers, and style.
 
-    `style_weights` (model.style.BUCKETS,) and `style_bias` are a logistic regression's; None where the head reads none.
+    `estimator` is None where the model was trained without that kind, and never finds it. `style_weights`
+    (model.style.BUCKETS,) and `style_bias` are a logistic regression's; None where the head reads none.
     """
 
     columns: NDArray[np.int64]
@@ -34,6 +37,8 @@ class Head:
 
     def log_odds(self, features: Floats, style: csr_array) -> NDArray[np.float64]:
         """Return the log odds (D,) of the kind against human text: the mean over its parts."""
+        if self.estimator is None:
+            return np.full(len(features), NEVER)
         chosen = features[:, self.columns]
         answer = _logit(self.estimator.predict_proba(chosen)[:, 1])
         if self.style_weights is None:

@@ -179,7 +179,7 @@ def _pool_misfit(encoding: Encoding, misfit: Floats, unigram: Floats) -> Floats:
     owner[sentence] = documents.token_document[judged]
     of_sentences = Pool(owner[full], size)
     odd = np.zeros(len(misfit), dtype=bool)
-    odd[1:] = (misfit[1:] > 0) & (misfit[:-1] > 0)
+    odd[1:] = (misfit[1:] > 0) & (misfit[:-1] > 0) & (np.diff(documents.token_document) == 0)
     return np.stack(
         [
             *pool.mean_and_deviation(probability),

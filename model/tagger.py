@@ -23,6 +23,11 @@ BLOCK = 4096
 """Tokens a block: the inputs of one block stay in the processor's cache."""
 
 
+TILE = 128
+"""Rows multiplied at a time, always so many: BLAS rounds otherwise for another shape, and an answer must not depend on
+the company that a word is in."""
+
+
 class TaggerInputs:
     """Builds the tagger's inputs for chosen tokens of a batch."""
 
@@ -57,7 +62,7 @@ class TaggerInputs:
         last = len(prepared.numbers) - 1
         for step in (-1, 1):
             at = np.clip(places + step, 0, last)
-            same = prepared.document[at] == prepared.document[places]
+            same = (prepared.document[at] == prepared.document[places]) & (at != places)
             numbers.append(prepared.numbers[at] * same[:, None])
         context = context * np.float32(2.0)
         extra = np.stack([similarity, count / np.float32(2 * WIDE + 1)], axis=1)
@@ -97,10 +102,11 @@ class Tagger:
         answer = np.empty(len(places), dtype=np.float32)
         for begin in range(0, len(places), BLOCK):
             chosen = places[begin : begin + BLOCK]
-            values = self.inputs.block(prepared, chosen)
+            rows = np.resize(chosen, -(-len(chosen) // TILE) * TILE)
+            values = self.inputs.block(prepared, rows).reshape(-1, TILE, len(self.weights[0]))
             for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
                 values = np.maximum(values @ weight + bias, np.float32(0))
-            answer[begin : begin + BLOCK] = (values @ self.weights[-1] + self.biases[-1])[:, 0]
+            answer[begin : begin + BLOCK] = (values @ self.weights[-1] + self.biases[-1]).ravel()[: len(chosen)]
         return answer
 
 

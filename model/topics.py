@@ -13,6 +13,9 @@ from model.encoding import Encoding
 WIDE = 12
 """Words to each side in the mean of the context."""
 
+UNIT = np.float32(4.0 / 127.0)
+"""What a step of the packed vectors is worth, in standard deviations."""
+
 Floats = NDArray[np.float32]
 
 
@@ -32,22 +35,26 @@ class WordVectors:
 
     def unpacked(self) -> Floats:
         """Return the vectors as float32, shape (V, E), each dimension with a standard deviation of one."""
-        return self.values.astype(np.float32) * np.float32(4.0 / 127.0)
+        return self.values.astype(np.float32) * UNIT
 
 
 class Topics:
     """Mean vectors of wider contexts, and how near words are to them."""
 
     def __init__(self, vectors: WordVectors) -> None:
+        self.values = vectors.values
         self.vectors = vectors.unpacked()
         norms = np.sqrt(np.einsum("ij,ij->i", self.vectors, self.vectors))
         self.directions = self.vectors / np.maximum(norms, 1e-6)[:, None]
 
     def contexts(self, encoding: Encoding) -> Contexts:
-        """Return the contexts of a batch, from running sums: each costs the same whatever its width."""
+        """Return the contexts of a batch, from running sums: each costs the same whatever its width.
+
+        The sums are of the vectors' integers, and so exact: a text's answer does not depend on those before it.
+        """
         document = encoding.documents.token_document
-        summed = np.zeros((len(encoding.ids) + 1, self.vectors.shape[1]), dtype=np.float64)
-        np.cumsum(self.vectors[encoding.ids], axis=0, out=summed[1:], dtype=np.float64)
+        summed = np.zeros((len(encoding.ids) + 1, self.vectors.shape[1]), dtype=np.int32)
+        np.cumsum(self.values[encoding.ids], axis=0, out=summed[1:], dtype=np.int32)
         here = np.arange(len(encoding.ids))
         low = np.maximum(here - WIDE, encoding.documents.token_ptr[:-1][document])
         high = np.minimum(here + WIDE + 1, encoding.documents.token_ptr[1:][document])
@@ -72,7 +79,7 @@ class Topics:
 class Contexts:
     """Running sums of a batch's word vectors (T + 1, E), and first and last place of each token's context (T,)."""
 
-    summed: NDArray[np.float64]
+    summed: NDArray[np.int32]
     low: NDArray[np.int64]
     high: NDArray[np.int64]
 
@@ -83,7 +90,9 @@ class Contexts:
         own = self.summed[places + 1] - self.summed[places]
         total = self.summed[high] - self.summed[low] - own
         count = (high - low).astype(np.float32)
-        return (total / np.maximum(count - 1, 1)[:, None]).astype(np.float32), count
+        mean: Floats = total.astype(np.float32) * UNIT
+        mean /= np.maximum(count - 1, 1)[:, None]
+        return mean, count
 
 
 def cosine(a: Floats, b: Floats) -> Floats:

@@ -91,7 +91,7 @@ def _threshold(scores: NDArray[np.float64], sources: NDArray[np.str_], overall: 
         own = scores[sources == source]
         if len(own) >= LEAST_SOURCE:
             limits.append(_quantile(own, worst))
-    return min(round(max(limits), 6), 1.0)
+    return round(max(limits), 6)
 
 
 def _quantile(scores: NDArray[np.float64], share: float) -> float:
@@ -170,7 +170,7 @@ def false_positives(
         for word in ("suspect", "paraphrased")
     }
     rows = []
-    for name in ("all", *np.unique(human.sources)):
+    for name in ("all", *np.unique(human.sources)) if len(human) else ():
         own = np.ones(len(human), bool) if name == "all" else human.sources == name
         low, high = metrics.wilson_interval(int(called["paraphrased"][own].sum()), int(own.sum()))
         rows.append(

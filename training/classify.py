@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from model.fast import MACHINE_KINDS, Calibration, FastClassifier, Head, calibration_inputs
+from model.fast import MACHINE_KINDS, NEVER, Calibration, FastClassifier, Head, calibration_inputs
 from model.verdict import KINDS
 from training.matrix import LabelledMatrix
 
@@ -102,6 +102,9 @@ def fit_heads(matrix: LabelledMatrix, *, seed: int, kinds: tuple[str, ...] = MAC
         part = matrix.take(np.isin(matrix.labels, ("human", kind)))
         columns = head_columns(matrix.names, kind)
         labels = part.labels == kind
+        if not labels.any():
+            heads.append(Head(columns, None))
+            continue
         weights = sample_weights(part)
         # 64 bins and small trees: as good on unseen tools as 255 bins and twice the trees, in a tenth of the time.
         boosted = HistGradientBoostingClassifier(
@@ -142,12 +145,15 @@ def disjoint_folds(matrix: LabelledMatrix, *, seed: int, folds: int) -> Iterator
     for label in np.unique(matrix.labels):
         rows = matrix.labels == label
         names, counts = np.unique(cell[rows], return_counts=True)
+        if len(names) == 1:  # only one tool, or source: parted by group, for want of better
+            assigned[rows] = np.unique(matrix.groups[rows], return_inverse=True)[1] % folds
+            continue
         filled = rng.random(folds)  # breaks ties, so that the kinds' largest tools do not share a fold
         for name in names[np.argsort(-counts, kind="stable")]:
             fold = int(np.argmin(filled))
             filled[fold] += counts[names == name][0]
             assigned[rows & (cell == name)] = fold
-    for fold in range(folds):
+    for fold in np.unique(assigned):
         yield assigned == fold
 
 
@@ -157,7 +163,13 @@ def fit_calibration(log_odds: NDArray[np.float64], matrix: LabelledMatrix, lengt
     target = np.array([KINDS.index(label) for label in matrix.labels])
     regression = LogisticRegression(C=1.0, max_iter=2000)
     regression.fit(inputs, target, sample_weight=sample_weights(matrix, SHARES))
-    return Calibration(regression.coef_.astype(np.float64), regression.intercept_.astype(np.float64))
+    weights = np.zeros((len(KINDS), inputs.shape[1]))
+    bias = np.full(len(KINDS), NEVER)
+    classes = regression.classes_
+    if len(classes) == 2:  # scikit-learn keeps the second class's row only
+        classes, bias[classes[0]] = classes[1:], 0.0
+    weights[classes], bias[classes] = regression.coef_, regression.intercept_
+    return Calibration(weights, bias)
 
 
 def fit_classifier(matrix: LabelledMatrix, *, seed: int, calibration: Calibration | None = None) -> FastClassifier:

@@ -182,7 +182,7 @@ def count_ngrams(stream: NDArray[np.int32], size: int) -> Counts:
 
 
 def _count_windows(stream: NDArray[np.int32], order: int, size: int, minimum: int) -> Ngrams:
-    key = np.zeros(len(stream) - order + 1, dtype=np.int64)
+    key = np.zeros(max(len(stream) - order + 1, 0), dtype=np.int64)
     known = np.ones(len(key), dtype=bool)
     for k in range(order):
         column = stream[k : k + len(key)]

@@ -52,7 +52,11 @@ def build_phrases(pairs: Iterable[tuple[str, str]], human: Sequence[str], vocabu
     rows: dict[tuple[int, int], tuple[str, str, NDArray[np.uint64]]] = {}
     for phrase, original in pairs:
         hashes = hash_phrase(phrase)
-        if 1 <= len(hashes) <= MAX_WORDS and len(hash_phrase(original)):
+        if (
+            1 <= len(hashes) <= MAX_WORDS
+            and len(wanted := hash_phrase(original))
+            and not np.array_equal(hashes, wanted)
+        ):
             key = (len(hashes), int(phrase_keys(hashes, len(hashes))[0]))
             rows.setdefault(key, (phrase, original, hashes))
     order = sorted(rows)

@@ -52,7 +52,7 @@ class TaggerTrainer:
         )
         for step, (inputs, labels) in enumerate(steps):
             self.network.partial_fit(inputs, labels, classes=[False, True])
-            if step < chunks * (1 - AVERAGED):
+            if step < int(chunks * (1 - AVERAGED)):
                 continue
             layers = [*self.network.coefs_, *self.network.intercepts_]
             sums = (

@@ -110,6 +110,11 @@ def train(
     _check(texts)
     stages = Stages(work, texts, recipe, report)
     parts = stages.run("parts", lambda: split(texts))
+    if not (parts.statistics.any() and parts.tagger.any()):
+        raise TrainingError(
+            "no human text is left for the language statistics: "
+            "add human text that no machine text was made from (--human)"
+        )
     tables = stages.run("tables", lambda: make_tables(texts, parts, recipe, report))
     human, spun = stages.run("spun_for_tagger", lambda: _spun_for_tagger(texts, parts, recipe))
     tables = stages.run("ranking", lambda: _rank(tables, spun, recipe))
@@ -157,8 +162,8 @@ def _check(texts: Sequence[LabelledText]) -> None:
     if labels["human"] < 20:
         raise TrainingError(f"{labels['human']} human texts: at least 20 are needed, from several sources (--human)")
     for kind in ("spun", "translated", "rewritten"):
-        if labels[kind] < 5:
-            raise TrainingError(f"{labels[kind]} {kind} texts: at least 5 are needed (--{kind})")
+        if 0 < labels[kind] < 5:
+            raise TrainingError(f"{labels[kind]} {kind} texts: at least 5 are needed, or none (--{kind})")
 
 
 class Stages:

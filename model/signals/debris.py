@@ -44,6 +44,8 @@ MAY_DOUBLE = frozenset(
 )
 """Words that people double on purpose, or by grammar ("had had", "that that")."""
 SOUNDED_H = ("hour", "honest", "honour", "honor", "heir")
+VOWEL_AFTER_ALL = ("unid", "unim", "unin", "oner", "urb", "urg", "urn", "urch", "utt", "utm")
+"""Words that only look as if they began with a consonant sound: unintended, onerous, urban, utter."""
 CONSONANT_VOWELS = ("uni", "use", "usu", "uti", "eu", "one", "once", "ufo", "ubi", "uk", "ut", "ur")
 
 
@@ -166,4 +168,6 @@ def _sounds_like_vowel(word: str) -> bool:
     """Return whether "an" goes before a word, by its spelling."""
     if word.startswith(SOUNDED_H):
         return True
-    return word[:1] in "aeio" + "u" and not word.startswith(CONSONANT_VOWELS)
+    if not word.startswith(CONSONANT_VOWELS):
+        return word[:1] in tuple("aeiou")
+    return word.startswith(VOWEL_AFTER_ALL)

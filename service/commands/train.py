@@ -101,9 +101,7 @@ def train(
             complain(f"{time.monotonic() - started:6.0f} s  {line}")
 
     by_label = dict(zip(KINDS, (human, spun, translated, rewritten), strict=True))
-    recipe = training.Recipe(
-        name=name, version=version, seed=seed, lexicons=lexicons, jobs=jobs, vocabulary=words
-    )
+    recipe = training.Recipe(name=name, version=version, seed=seed, lexicons=lexicons, jobs=jobs, vocabulary=words)
     from training.corpora import CorpusError
 
     try:
