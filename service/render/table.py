@@ -20,7 +20,7 @@ SUGGESTION_STYLE = "green"
 BAR = 8
 """Cells of the score's bar."""
 EIGHTHS = " ▏▎▍▌▋▊▉█"
-NARROWEST_ID = 16
+NARROWEST_ID = 36
 LONGEST_PHRASE = 120
 """Characters of one piece of evidence that are shown."""
 

@@ -28,7 +28,7 @@ def verdict_on(text: str, id: str | None = "a.txt", **changes: Any) -> Verdict:
     return replace(FakeDetector().score(text, id=id), **changes)
 
 
-def table(width: int = 80, show: int = 5, **options: Any) -> Table:
+def table(width: int = 100, show: int = 5, **options: Any) -> Table:
     options = {"force_terminal": False, "color_system": None, **options}
     return Table(Console(file=io.StringIO(), width=width, **options), show=show)
 
