@@ -238,7 +238,7 @@ def save(
         "tagger_layers": len(tagger.weights),
         "files": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in sorted(names)},
     }
-    text = json.dumps(complete, indent=1, ensure_ascii=False, sort_keys=True)
+    text = json.dumps(complete, indent=1, ensure_ascii=False)
     (folder / MANIFEST).write_text(f"{text}\n", "utf-8")
     target.mkdir(parents=True, exist_ok=True)
     (target / MANIFEST).unlink(missing_ok=True)

@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 
 from model.fast import MACHINE_KINDS, FastClassifier
 from training import metrics
-from training.classify import BARELY_SPUN, fit_calibration, fit_heads, out_of_fold, usable
+from training.classify import (
+    BARELY_SPUN,
+    fit_calibration,
+    fit_heads,
+    head_columns,
+    make_boosted,
+    out_of_fold,
+    sample_weights,
+    usable,
+)
 from training.matrix import LabelledMatrix
 
 MINIMUM_WORDS = 50
@@ -58,6 +67,7 @@ def fit(matrix: LabelledMatrix, *, seed: int) -> Fitted:
         "unseen tools, mean": _means(unseen_tools),
         "unseen tools": unseen_tools,
         "held-out texts of known tools": _kinds(test, scores),
+        "signals": measure_signals(matrix, seed=seed),
         "false positives, held-out texts": false_positives(test, scores, thresholds),
         "false positives, unseen sources": false_positives(part, unseen, thresholds),
     }
@@ -130,6 +140,59 @@ def leave_one_tool_out(matrix: LabelledMatrix, scores: NDArray[np.float64]) -> l
                     }
                 )
     return sorted(rows, key=lambda row: (MACHINE_KINDS.index(row["kind"]), row["tool"], row["source"]))
+
+
+def measure_signals(matrix: LabelledMatrix, *, seed: int) -> list[dict[str, Any]]:
+    """Return what each signal is worth: AUROC of a head on it alone, and what the head of all loses without it.
+
+    `spun`: trained on our own paraphrasers alone, tested on every real tool, the mean over sources; `translated`:
+    trained and tested on different texts of the same tools. Against held-out human text of 60 words and more.
+    """
+    texts = usable(matrix)
+    own = texts & np.char.startswith(matrix.tools, "unspun:")
+    tested = (matrix.words >= 60) & ~(matrix.changed < BARELY_SPUN)
+    real = tested & (matrix.labels == "spun") & ~np.char.startswith(matrix.tools, "unspun:")
+    cases = {
+        "spun": (own | (texts & (matrix.labels == "human")), real),
+        "translated": (texts & np.isin(matrix.labels, ("human", "translated")), tested & matrix.held_out),
+    }
+    rows = []
+    for kind, (train, test) in cases.items():
+        every = head_columns(matrix.names, kind)
+        test = test & (matrix.labels == kind)
+        sources, counts = np.unique(matrix.sources[test], return_counts=True)
+        test &= np.isin(matrix.sources, sources[counts >= 10])
+        human = matrix.held_out & (matrix.labels == "human") & (matrix.words >= 60)
+        if not (test.any() and human.any() and (matrix.labels[train] == kind).any()):
+            continue
+        whole = _one_head(matrix, train, test, human, every, kind, seed)
+        rows.append({"signal": "all", "kind": kind, "auroc_alone": whole})
+        owners = np.array([matrix.names[column].split(".")[0] for column in every])
+        for signal in dict.fromkeys(owners.tolist()):
+            alone = _one_head(matrix, train, test, human, every[owners == signal], kind, seed)
+            rest = _one_head(matrix, train, test, human, every[owners != signal], kind, seed)
+            rows.append({"signal": signal, "kind": kind, "auroc_alone": alone, "lost_without": round(whole - rest, 4)})
+    return rows
+
+
+def _one_head(
+    matrix: LabelledMatrix,
+    train: NDArray[np.bool_],
+    test: NDArray[np.bool_],
+    human: NDArray[np.bool_],
+    columns: NDArray[np.int64],
+    kind: str,
+    seed: int,
+) -> float:
+    """Return the mean AUROC over the tested sources of a boosted head on some columns."""
+    part = matrix.take(train)
+    head = make_boosted(seed).fit(part.features[:, columns], part.labels == kind, sample_weight=sample_weights(part))
+    low = head.decision_function(matrix.features[human][:, columns])
+    values = [
+        _against(head.decision_function(matrix.features[own][:, columns]), low)["auroc"]
+        for own in (test & (matrix.sources == source) for source in np.unique(matrix.sources[test]))
+    ]
+    return round(float(np.mean(values)), 4)
 
 
 def _means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
