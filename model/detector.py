@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from model import bundle
 from model.abstention import reasons
@@ -28,6 +29,9 @@ class Detector:
         self._extractor = FeatureExtractor(loaded.tables, loaded.tagger)
         self._thresholds = Thresholds.from_manifest(loaded.manifest["thresholds"])
         self._prior = float(loaded.manifest["tagger_prior_log_odds"])
+        # Batches are too small to be worth a second thread, and threads that wait for a busy core cost ten times the
+        # work; more cores are used by scoring in more processes.
+        self._threads = ThreadpoolController()
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> Detector:
@@ -63,8 +67,9 @@ class Detector:
         if len(names) != len(texts):
             raise ValueError(f"{len(names)} ids for {len(texts)} texts")
         answers: list[Verdict] = []
-        for start, stop in _batches(texts):
-            answers += self._score_batch(texts[start:stop], names[start:stop], evidence)
+        with self._threads.limit(limits=1):
+            for start, stop in _batches(texts):
+                answers += self._score_batch(texts[start:stop], names[start:stop], evidence)
         return answers
 
     def _score_batch(self, texts: Sequence[str], names: Sequence[str | None], evidence: bool) -> list[Verdict]:
