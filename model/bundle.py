@@ -66,7 +66,7 @@ def load(path: str | Path | None = None) -> Bundle:
     _check_files(folder, manifest)
     try:
         return _assemble(folder, manifest, digest)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, EOFError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, EOFError) as error:
         raise BundleError(
             f"{folder}: the model cannot be read ({type(error).__name__}: {error}); train it again with `unspun train`"
         ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from model.document import Shape
 from model.features import Measured, Signals
 from model.signals.debris import KINDS as DEBRIS_KINDS
 from model.verdict import Evidence
@@ -88,6 +89,7 @@ def _debris(signals: Signals, measured: Measured, taken: NDArray[np.bool_]) -> l
     """Return what tools left behind: first token, last token and kind."""
     marks = signals.debris.read(measured.encoding).tokens
     document = measured.encoding.documents.token_document
+    attached = measured.encoding.documents.token_shape & Shape.SPACE_BEFORE == 0
     answer = []
     for place, kind in zip(*(column.tolist() for column in np.nonzero(marks)), strict=True):
         name = DEBRIS_KINDS[kind]
@@ -97,8 +99,8 @@ def _debris(signals: Signals, measured: Measured, taken: NDArray[np.bool_]) -> l
         elif name in ("article", "braced_word"):
             last += 2 if name == "braced_word" else 1
         last = min(last, len(document) - 1)
-        if DEBRIS_WEIGHT[name] < LEAST_DEBRIS_WEIGHT:
-            continue
+        if DEBRIS_WEIGHT[name] < LEAST_DEBRIS_WEIGHT or (name == "braced_word" and attached[place]):
+            continue  # a brace that hangs on what stands before it is mathematics
         if document[first] == document[last] and not taken[first : last + 1].any():
             taken[first : last + 1] = True
             answer.append((first, last, name))
@@ -113,5 +115,7 @@ def _finish(measured: Measured, rows: list[tuple[int, int, str | None, str, floa
     for first, last, suggestion, signal, weight in sorted(rows):
         start, end = documents.source_span(first, last)
         text = documents.texts[int(documents.token_document[first])][start:end]
+        if suggestion is not None and text[:1].isupper():
+            suggestion = suggestion[:1].upper() + suggestion[1:]
         answer.append(Evidence(start, end, text, suggestion, signal, round(weight, 2)))
     return answer

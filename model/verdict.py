@@ -13,6 +13,8 @@ Depth = Literal["fast", "deep"]
 
 KINDS = ("human", "spun", "translated", "rewritten")
 """The classes, in the order in which every array and every answer holds them."""
+PRIOR = (0.5, 0.3, 0.1, 0.1)
+"""The shares of KINDS among the texts of which a score is the probability: what is said of a text that says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +153,13 @@ def decide(
 ) -> Verdict:
     """Turn the probabilities of KINDS into the verdict: the only place where a score becomes a word.
 
-    Probabilities are rounded to six places, the last kind taking up the difference, so that the numbers that are
+    Where nothing is judged the probabilities fall back to the prior: wholly where the text is no English prose, by its
+    length where it is too short. Probabilities are rounded to six places, the last kind taking up the difference,
+    so that the numbers that are
     shown sum to one, and the thresholds are compared with the score that is shown.
     """
+    if reason is not None:
+        probabilities = _weakened(probabilities, words / thresholds.minimum_words if reason == "too_short" else 0.0)
     kinds = _rounded(probabilities)
     score = round(1.0 - kinds["human"], 6)
     word: VerdictWord = "abstained" if reason is not None else thresholds.word(score, words)
@@ -161,6 +167,13 @@ def decide(
     likeliest = max(machine, key=kinds.__getitem__)
     kind = likeliest if word in ("paraphrased", "suspect") else None
     return Verdict(id, score, word, kind, kinds, reason, words, depth, evidence, model)
+
+
+def _weakened(probabilities: tuple[float, ...], trust: float) -> tuple[float, ...]:
+    """Return the geometric mean of the probabilities, with weight `trust` (0 to 1), and PRIOR."""
+    share = min(max(trust, 0.0), 1.0)
+    mixed = [max(p, 1e-9) ** share * q ** (1.0 - share) for p, q in zip(probabilities, PRIOR, strict=True)]
+    return tuple(value / sum(mixed) for value in mixed)
 
 
 def _rounded(probabilities: tuple[float, ...]) -> dict[str, float]:

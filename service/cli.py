@@ -55,7 +55,7 @@ class Commands(click.Group):
             ctx.exit(INTERRUPTED)
         except OSError as error:
             if error.errno != errno.EPIPE:
-                complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+                complain(f"{error.filename or 'standard output'}: {error.strerror or error}")
                 ctx.exit(1)
             _drop_standard_output()
             ctx.exit(BROKEN_PIPE)

@@ -142,6 +142,7 @@ def _check_depth(scorer: Scorer, depth: str) -> None:
 def _write(
     outcomes: Iterable[Scored | Failure], renderer: Renderer, sink: Output, tally: Tally, progress: Progress
 ) -> None:
+    from model.document import MAX_CHARACTERS
     from service.readers import Failure
 
     sink.write(renderer.header())
@@ -150,6 +151,8 @@ def _write(
             complain(str(outcome))
         else:
             sink.write(renderer.document(outcome.record.text, outcome.verdict))
+            if len(outcome.record.text) > MAX_CHARACTERS:
+                complain(f"{outcome.record.where}: only its first {MAX_CHARACTERS:,} characters were judged")
         tally.add(outcome)
         progress.update(tally)
 

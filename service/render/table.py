@@ -84,6 +84,8 @@ class Table:
         row = self._print(*lines)
         if verdict.evidence and verdict.verdict in ("paraphrased", "suspect") and self._show:
             row += "".join(self._excerpt(item) for item in excerpts(text, verdict.evidence, self._show))
+        elif verdict.evidence == () and verdict.verdict == "paraphrased" and self._show:
+            row += self._print(Padding(Text("no single words stand out", "dim"), (0, 0, 0, 4)))
         return row
 
     def _row(self, cells: list[Text], document: str, style: str) -> list[Text]:

@@ -314,7 +314,7 @@ def test_a_full_disk_is_a_line(articles: Path) -> None:
         running = process("score", "in", stdout=full)
         _, errors = running.communicate(timeout=20)
     assert running.returncode == 1
-    assert errors.decode() == "unspun: [Errno 28] No space left on device\n"
+    assert errors.decode() == "unspun: standard output: No space left on device\n"
 
 
 def test_standard_output_that_is_closed_is_a_line(articles: Path) -> None:

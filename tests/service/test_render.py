@@ -92,7 +92,12 @@ def test_so_many_sentences_are_shown_as_asked_for(show: int, lines: int) -> None
     assert len(table(width=200, show=show).document(text, verdict_on(text)).splitlines()) == 1 + lines
 
 
-@pytest.mark.parametrize("changes", [{"verdict": "clear", "kind": None}, {"evidence": None}, {"evidence": ()}])
+def test_a_paraphrased_document_without_evidence_says_so() -> None:
+    shown = table().document(SPUN, verdict_on(SPUN, evidence=()))
+    assert shown.splitlines()[1:] == ["    no single words stand out"]
+
+
+@pytest.mark.parametrize("changes", [{"verdict": "clear", "kind": None}, {"evidence": None}])
 def test_no_sentences_under_a_clear_document_or_without_evidence(changes: dict[str, Any]) -> None:
     assert len(table().document(SPUN, verdict_on(SPUN, **changes)).splitlines()) == 1
 

@@ -1,0 +1,197 @@
+"""Whatever is handed in, the command line answers with the shipped model: a verdict or one line, never a traceback."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from service.cli import cli
+
+if TYPE_CHECKING:
+    from model.detector import Detector
+
+DATA = Path(__file__).parent / "data" / "surface"
+EXAMPLES = Path(__file__).parents[1] / "seeds" / "examples"
+HUMAN = (EXAMPLES / "human" / "01-harbour-swimmers.txt").read_text("utf-8")
+SPUN = (EXAMPLES / "spun" / "01-harbour-swimmers.wordnet.txt").read_text("utf-8")
+MODEL = Path(__file__).parents[1] / "model" / "default"
+UNREAD = 3
+
+pytestmark = pytest.mark.skipif(not (MODEL / "manifest.json").exists(), reason="model/default is not built")
+
+
+def cases(name: str) -> list[dict[str, Any]]:
+    return list(tomllib.loads((DATA / name).read_text("utf-8"))["case"])
+
+
+TEXTS = cases("texts.toml")
+LINES = cases("lines.toml")
+
+
+def text_of(case: dict[str, Any]) -> str:
+    return str(case["text"]).format(spun=SPUN, human=HUMAN) * int(case.get("repeat", 1))
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    from model.detector import Detector
+
+    return Detector.load()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All the texts, a binary and a loop of links, in one folder."""
+    folder = tmp_path_factory.mktemp("texts")
+    for case in TEXTS:
+        (folder / f"{case['name']}.txt").write_bytes(text_of(case).encode(case.get("encoding", "utf-8")))
+    (folder / "a-binary.txt").write_bytes(bytes(range(256)) * 20)
+    (folder / "loop").symlink_to(folder)
+    return folder
+
+
+def run(detector: Detector, *arguments: str | Path) -> Result:
+    result = CliRunner().invoke(cli, ["score", *map(str, arguments)], obj=lambda _: detector)
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert "Traceback" not in result.stderr
+    assert "please report" not in result.stderr
+    return result
+
+
+def verdicts(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def scored(detector: Detector, folder: Path) -> Result:
+    return run(detector, folder)
+
+
+@pytest.fixture(scope="module")
+def answers(scored: Result) -> dict[str, dict[str, Any]]:
+    return {Path(verdict["id"]).stem: verdict for verdict in verdicts(scored)}
+
+
+def test_a_folder_with_a_binary_is_scored_but_for_the_binary(scored: Result) -> None:
+    assert scored.exit_code == UNREAD
+    told = [line for line in scored.stderr.splitlines() if "a-binary.txt" in line]
+    assert len(told) == 1
+    assert "binary" in told[0]
+
+
+def test_every_file_is_scored_once_and_in_order(scored: Result, folder: Path) -> None:
+    expected = sorted(str(folder / f"{case['name']}.txt") for case in TEXTS)
+    assert [verdict["id"] for verdict in verdicts(scored)] == expected
+
+
+@pytest.mark.parametrize("case", [case for case in TEXTS if "abstains" in case], ids=lambda case: case["name"])
+def test_what_cannot_be_judged_is_abstained_on(case: dict[str, Any], answers: dict[str, dict[str, Any]]) -> None:
+    verdict = answers[case["name"]]
+    assert (verdict["verdict"], verdict["reason"], verdict["kind"]) == ("abstained", case["abstains"], None)
+
+
+@pytest.mark.parametrize("case", TEXTS, ids=lambda case: case["name"])
+def test_numbers_add_up(case: dict[str, Any], answers: dict[str, dict[str, Any]]) -> None:
+    verdict = answers[case["name"]]
+    assert sum(verdict["kinds"].values()) == pytest.approx(1.0, abs=1e-9)
+    assert verdict["score"] == pytest.approx(1 - verdict["kinds"]["human"], abs=1e-9)
+
+
+@pytest.mark.parametrize("case", TEXTS, ids=lambda case: case["name"])
+def test_evidence_is_where_it_says(case: dict[str, Any], answers: dict[str, dict[str, Any]]) -> None:
+    text, reached = text_of(case), 0
+    for item in answers[case["name"]]["evidence"]:
+        assert text[item["start"] : item["end"]] == item["text"]
+        assert item["start"] >= reached
+        reached = item["end"]
+
+
+def test_alone_is_as_in_the_folder(scored: Result, folder: Path, detector: Detector) -> None:
+    paths = [folder / f"{case['name']}.txt" for case in sorted(TEXTS, key=lambda case: f"{case['name']}.txt")]
+    assert "".join(run(detector, path).stdout for path in paths) == scored.stdout
+
+
+def test_no_evidence_gives_the_same_scores(scored: Result, folder: Path, detector: Detector) -> None:
+    expected = [{k: v for k, v in verdict.items() if k != "evidence"} for verdict in verdicts(scored)]
+    assert verdicts(run(detector, folder, "--no-evidence")) == expected
+
+
+def test_csv_agrees_with_json_lines(scored: Result, folder: Path, detector: Detector) -> None:
+    rows = list(csv.DictReader(io.StringIO(run(detector, folder, "--format", "csv").stdout)))
+    expected = [(v["id"], v["verdict"], v["score"], v["words"]) for v in verdicts(scored)]
+    assert [(r["id"], r["verdict"], float(r["score"]), int(r["words"])) for r in rows] == expected
+
+
+def test_the_table_agrees_and_lets_no_escape_through(scored: Result, folder: Path, detector: Detector) -> None:
+    table = run(detector, folder, "--format", "table", "--show", "0").stdout
+    words = ("paraphrased", "suspect", "clear", "abstained")
+    shown = [line.split()[0] for line in table.splitlines() if line.split() and line.split()[0] in words]
+    assert shown == [verdict["verdict"] for verdict in verdicts(scored)]
+    assert "\x1b" not in run(detector, folder / "terminal-markup.txt", "--format", "table").stdout
+
+
+def records(tmp_path: Path, case: dict[str, Any]) -> Path:
+    line = str(case["line"]).replace("BIGNUMBER", "1" * 5000).replace("DEEP", "[" * 100_000)
+    file = tmp_path / "records.jsonl"
+    last = json.dumps({"id": "last", "text": HUMAN})
+    file.write_text(f"{json.dumps({'id': 'first', 'text': SPUN})}\n{line}\n{last}\n", "utf-8")
+    return file
+
+
+@pytest.mark.parametrize("case", LINES, ids=lambda case: case["line"][:24])
+def test_a_line_is_scored_or_named_and_its_neighbours_are_scored(
+    case: dict[str, Any], tmp_path: Path, detector: Detector
+) -> None:
+    file = records(tmp_path, case)
+    result = run(detector, file, "--quiet")
+    ids = [verdict["id"] for verdict in verdicts(result)]
+    if "error" in case:
+        assert (result.exit_code, ids) == (UNREAD, ["first", "last"])
+        [told] = result.stderr.splitlines()
+        assert told.startswith(f"unspun: {file}:2: ")
+        assert case["error"] in told
+    else:
+        name = case["id"].replace("FILE", str(file)).replace("\\ud800", "\ud800")
+        assert (result.exit_code, ids) == (0, ["first", name, "last"])
+
+
+def shell(command: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "UNSPUN": f"{sys.executable} -m service.cli"}
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        capture_output=True, text=True, env=environment, cwd=Path(__file__).parents[1], timeout=60, check=False, **more
+    )  # fmt: skip
+
+
+def test_a_reader_that_goes_away_ends_the_run_quietly(tmp_path: Path) -> None:
+    file = tmp_path / "many.jsonl"
+    file.write_text((json.dumps({"text": "Too short to judge."}) + "\n") * 1000, "utf-8")
+    done = shell(f"$UNSPUN score -q {file} | head -1")
+    assert (len(done.stdout.splitlines()), done.stderr) == (1, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_is_told_in_a_line() -> None:
+    done = shell("$UNSPUN score -q - > /dev/full", input=HUMAN)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert "No space left" in done.stderr
+
+
+def test_a_model_that_was_tampered_with_is_refused_in_a_line(tmp_path: Path) -> None:
+    for file in MODEL.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    (tmp_path / "words.txt").unlink()
+    (tmp_path / "words.txt").write_text("the\n", "utf-8")
+    done = shell(f"$UNSPUN score -q - --model {tmp_path}", input=HUMAN)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert "words.txt" in done.stderr
