@@ -18,7 +18,7 @@ help:
 	@echo "make clean    remove the virtual environment and everything built"
 
 demo: $(VENV)/installed
-	@$(BIN)/unspun score seeds/examples --format table
+	@$(BIN)/unspun score seeds/examples --format table --show 1
 
 test: $(VENV)/installed-dev
 	@$(BIN)/python -m pytest
