@@ -33,7 +33,14 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.enviro
 
 
 def process(*arguments: str, stdout: Any = subprocess.PIPE) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([*COMMAND, *arguments], env=ENVIRONMENT, stdout=stdout, stderr=subprocess.PIPE)
+    # A child of a background job, which CI may be, would not hear SIGINT.
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        env=ENVIRONMENT,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import subprocess
 import sys
@@ -16,7 +15,6 @@ import pytest
 from click.testing import CliRunner
 
 import service.cli
-import training.leave_out
 from tests.service.support import Run
 from tests.training.judge import FakeJudge, text
 from tests.training.matrices import BASE, Fit, matrix
@@ -67,9 +65,8 @@ def retraining(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         asked.append((recipe, file))
         return matrix(*BASE)
 
-    for name in ("leave_one_tool_out", "leave_one_domain_out"):
-        function = functools.partial(getattr(training.leave_out, name), fit=Fit())
-        monkeypatch.setattr(training.leave_out, name, function)
+    fit = Fit()
+    monkeypatch.setattr("training.classify.fit_classifier", lambda matrix, *, seed, calibration: fit(matrix, seed=seed))
     monkeypatch.setattr("training.saved_features.measure_once", measured)
     monkeypatch.setattr("model.features.FeatureExtractor", lambda tables, tagger: None)
     return asked
@@ -78,7 +75,10 @@ def retraining(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def load_whole(bundle: Path | None) -> Any:
     """Load a judge that has all that training again looks at."""
     judge = FakeJudge()
-    learnt = SimpleNamespace(tables=None, tagger=None, manifest={"seed": 7}, seen=np.zeros(0, np.uint64))
+    classifier = SimpleNamespace(calibration=None)
+    learnt = SimpleNamespace(
+        tables=None, tagger=None, classifier=classifier, manifest={"seed": 7}, seen=np.zeros(0, np.uint64)
+    )
     return SimpleNamespace(bundle=learnt, model=judge.model, score_many=judge.score_many)
 
 
