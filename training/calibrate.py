@@ -31,11 +31,11 @@ MINIMUM_WORDS = 50
 """The shortest text that is judged; below it the rate of false positives was not measured."""
 BANDS = (50, 80, 150, 300)
 """Lengths in words at which the bands of thresholds begin."""
-PARAPHRASED, SUSPECT = 0.0035, 0.04
-"""Shares of unseen human text above the thresholds: below the promised 0.5 % and 5 %, because the sources here are
-few."""
+PARAPHRASED, SUSPECT = 0.005, 0.05
+"""Promised shares of human text above the thresholds. The upper Wilson end of what was measured on unseen
+human text stays below them: the fewer texts a band has, the further its threshold is on the safe side."""
 WORST_PARAPHRASED, WORST_SUSPECT = 0.012, 0.12
-"""The same for the worst source."""
+"""Measured shares of the worst source, whose texts are too few for such an interval."""
 LEAST_SOURCE = 50
 """Texts of a source in a band from which its own rate is looked at."""
 STEP = 1e-6
@@ -64,7 +64,7 @@ def fit(matrix: LabelledMatrix, *, seed: int) -> Fitted:
     scores = 1.0 - classifier.probabilities(test.features, test.style)[:, 0]
     unseen_tools = leave_one_tool_out(part, unseen)
     accuracy = {
-        "unseen tools, mean": _means(unseen_tools),
+        "unseen tools, mean": means(unseen_tools),
         "unseen tools": unseen_tools,
         "held-out texts of known tools": _kinds(test, scores),
         "signals": measure_signals(matrix, seed=seed),
@@ -96,17 +96,24 @@ def choose_thresholds(matrix: LabelledMatrix, scores: NDArray[np.float64]) -> di
 
 def _threshold(scores: NDArray[np.float64], sources: NDArray[np.str_], overall: float, worst: float) -> float:
     """Return the least score that keeps the share at or above it in bounds, overall and in every large source."""
-    limits = [_quantile(scores, overall)]
+    limits = [_above(scores, _allowed(len(scores), overall))]
     for source in np.unique(sources):
         own = scores[sources == source]
         if len(own) >= LEAST_SOURCE:
-            limits.append(_quantile(own, worst))
+            limits.append(_above(own, int(worst * len(own))))
     return round(max(limits), 6)
 
 
-def _quantile(scores: NDArray[np.float64], share: float) -> float:
+def _allowed(texts: int, share: float) -> int:
+    """Return the most texts of so many whose share has an upper Wilson end within `share`; 0 where none has."""
+    found = int(share * texts)
+    while found > 0 and metrics.wilson_interval(found, texts).high > share:
+        found -= 1
+    return found
+
+
+def _above(scores: NDArray[np.float64], allowed: int) -> float:
     """Return a score just above that of the first text beyond the allowed number."""
-    allowed = int(share * len(scores))
     return float(np.sort(scores)[::-1][min(allowed, len(scores) - 1)]) + STEP
 
 
@@ -195,7 +202,7 @@ def _one_head(
     return round(float(np.mean(values)), 4)
 
 
-def _means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def means(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the mean over the sources of each kind, those of our own paraphrasers left out."""
     answer = []
     for kind in MACHINE_KINDS:

@@ -134,7 +134,7 @@ def group_share(texts: Sequence[LabelledText], groups: NDArray[np.int32], *, sal
     keys = text_keys([text.text for text in texts])
     lowest = np.full(int(groups.max(initial=-1)) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
     np.minimum.at(lowest, groups, keys)
-    mixed = lowest[groups] * np.uint64(0x9E3779B97F4A7C15) + np.uint64(salt) * np.uint64(0xD1B54A32D192ED03)
+    mixed = lowest[groups] * np.uint64(0x9E3779B97F4A7C15) + np.uint64(salt * 0xD1B54A32D192ED03 % 2**64)
     mixed ^= mixed >> np.uint64(31)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     mixed ^= mixed >> np.uint64(29)
