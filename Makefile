@@ -7,13 +7,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check train-extra format clean
+.PHONY: help demo test check train-extra deep-extra format clean
 
 help:
 	@echo "make demo     score the example articles: which are machine-paraphrased, and which words show it"
 	@echo "make test     run the tests"
 	@echo "make check    lint, types and import directions"
 	@echo "make train-extra   install what unspun train needs, besides Debian's wordnet-base and mythes-en-us"
+	@echo "make deep-extra    install what fine-tuning the deep tier needs: PyTorch, and the pretrained encoder"
 	@echo "make format   reformat the code"
 	@echo "make clean    remove the virtual environment and everything built"
 
@@ -24,6 +25,8 @@ test: $(VENV)/installed-dev
 	@$(BIN)/python -m pytest
 
 train-extra: $(VENV)/installed-train
+
+deep-extra: $(VENV)/installed-deep
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -48,6 +51,11 @@ $(VENV)/installed-dev: $(VENV)/installed
 $(VENV)/installed-train: $(VENV)/installed-dev
 	@echo "Installing what training needs into $(VENV) ..."
 	@$(PIP) --editable '.[train]'
+	@touch $@
+
+$(VENV)/installed-deep: $(VENV)/installed-dev
+	@echo "Installing what the deep tier is trained with into $(VENV) ..."
+	@$(PIP) --editable '.[deep]'
 	@touch $@
 
 $(VENV)/installed: pyproject.toml | $(BIN)/python

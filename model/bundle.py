@@ -17,14 +17,15 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from model.fast import FastClassifier
+from model.deep import Blend, DeepEncoder, DeepTier, Scale, Weights
+from model.fast import Calibration, FastClassifier
 from model.features import Tables
 from model.ngrams import LanguageModel, NgramTable
 from model.signals.known_phrases import Phrases
 from model.signals.substitutions import Alternatives
 from model.tagger import Tagger, TaggerInputs
 from model.topics import Topics, WordVectors
-from model.verdict import ModelInfo, Thresholds
+from model.verdict import Doubt, ModelInfo, Thresholds
 from model.vocabulary import Vocabulary
 
 FORMAT = 1
@@ -35,6 +36,8 @@ MANIFEST = "manifest.json"
 CLASSIFIER = "classifier.joblib"
 WORDS = "words.txt"
 ORIGINALS = "originals.txt"
+DEEP_GRAPH = "deep.onnx"
+DEEP_PIECES = "deep_pieces.txt"
 DEFAULT = Path(__file__).with_name("default")
 
 
@@ -46,7 +49,8 @@ class BundleError(Exception):
 class Bundle:
     """A loaded model.
 
-    `manifest` is the content of manifest.json; `training.card` renders it as a card. `seen` (S,) holds the keys of the
+    `manifest` is the content of manifest.json; `training.card` renders it as a card. `deep` is None in a bundle without
+    the deep tier. `seen` (S,) holds the keys of the
     texts that the model learnt from, in rising order, so that it is never judged on them.
     """
 
@@ -56,6 +60,7 @@ class Bundle:
     tagger: Tagger
     classifier: FastClassifier
     seen: NDArray[np.uint64]
+    deep: DeepTier | None = None
 
 
 def load(path: str | Path | None = None) -> Bundle:
@@ -177,7 +182,23 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
     if not thresholds.bands:
         raise ValueError("no thresholds")
     seen = array("seen")
-    return Bundle(info, manifest, tables, tagger, joblib.load(folder / CLASSIFIER), seen)
+    deep = None
+    if DEEP_GRAPH in manifest["files"]:
+        weights = Weights(
+            graph=listed(DEEP_GRAPH).read_bytes(),
+            embeddings=array("deep_embeddings"),
+            scale=array("deep_embeddings_scale"),
+            bias=array("deep_bias"),
+            pieces=tuple(listed(DEEP_PIECES).read_text("utf-8").split("\n")),
+        )
+        encoder = DeepEncoder(weights)
+        blend = Blend(**{name: float(value) for name, value in manifest["deep"]["blend"].items()})
+        scale = Scale(array("deep_scale_centre"), array("deep_scale_spread"))
+        calibration = Calibration(array("deep_calibration_weights"), array("deep_calibration_bias"))
+        deep = DeepTier(encoder, blend, scale, calibration)
+        Doubt.from_manifest(manifest["deep"]["doubt"])
+        Thresholds.from_manifest(manifest["deep"]["thresholds"])
+    return Bundle(info, manifest, tables, tagger, joblib.load(folder / CLASSIFIER), seen, deep)
 
 
 def save(
@@ -187,6 +208,7 @@ def save(
     tagger: Tagger,
     classifier: FastClassifier,
     seen: NDArray[np.uint64],
+    deep: DeepTier | None = None,
 ) -> None:
     """Write a bundle. The manifest is completed by format, library versions and the sha256 of every file.
 
@@ -219,9 +241,20 @@ def save(
         "tagger_centre": tagger.centre,
         "tagger_spread": tagger.spread,
     }
-    for i, (weights, biases) in enumerate(zip(tagger.weights, tagger.biases, strict=True)):
-        arrays[f"tagger_weights_{i}"] = weights.astype(np.float16)
+    for i, (layer, biases) in enumerate(zip(tagger.weights, tagger.biases, strict=True)):
+        arrays[f"tagger_weights_{i}"] = layer.astype(np.float16)
         arrays[f"tagger_biases_{i}"] = biases.astype(np.float32)
+    if deep is not None:
+        weights = deep.encoder.weights
+        arrays |= {
+            "deep_embeddings": weights.embeddings,
+            "deep_embeddings_scale": weights.scale,
+            "deep_bias": weights.bias,
+            "deep_scale_centre": deep.scale.centre,
+            "deep_scale_spread": deep.scale.spread,
+            "deep_calibration_weights": deep.calibration.weights,
+            "deep_calibration_bias": deep.calibration.bias,
+        }
     for name, values in arrays.items():
         np.save(folder / f"{name}.npy", np.ascontiguousarray(values), allow_pickle=False)
     (folder / WORDS).write_text("\n".join(tables.vocabulary.words), "utf-8")
@@ -229,6 +262,10 @@ def save(
     # A pickle depends on what an object shares with others; a copy from a pickle always pickles alike.
     joblib.dump(pickle.loads(pickle.dumps(classifier)), folder / CLASSIFIER, compress=("zlib", 9))
     names = [*(f"{name}.npy" for name in arrays), WORDS, ORIGINALS, CLASSIFIER]
+    if deep is not None:
+        (folder / DEEP_GRAPH).write_bytes(deep.encoder.weights.graph)
+        (folder / DEEP_PIECES).write_text("\n".join(deep.encoder.weights.pieces), "utf-8")
+        names += [DEEP_GRAPH, DEEP_PIECES]
     complete = {
         **manifest,
         "format": FORMAT,

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
+from model.deep import DeepEncoder, DeepReading
 from model.document import Shape
 from model.features import Measured, Signals
+from model.signals.base import Floats
 from model.signals.debris import KINDS as DEBRIS_KINDS
 from model.verdict import Evidence
 from model.vocabulary import UNKNOWN
 
 LEAST_WEIGHT = 2.5
 """Nats below which a word of a spun text is not shown: shown words should be right more often than not."""
+DEEP_LEAST_WEIGHT, AGREED_WEIGHT = 3.0, 1.5
+"""The same where the deep tier answers, whose weights are taken against a lower prior; and nats that the fast tier's
+tagger has to give the word, too."""
 NO_SUGGESTION_WEIGHT = 0.5
 """Nats more that are asked for where nothing can be said of what stood there."""
 UNSPUN_WEIGHT = 1.5
@@ -20,6 +27,14 @@ UNSPUN_WEIGHT = 1.5
 LEAST_ODDS = -4.0
 """Log odds, against the word that is there, from which an alternative is worth suggesting: the word is known to be
 odd."""
+SUGGESTIONS = 3
+"""Words that are named, likeliest first, as what probably stood there."""
+GUESSES = 8
+"""The encoder's guesses that are weighed against the synonyms that would fit."""
+SYNONYM_SHARE, WORST_SYNONYM = 0.5, -6.0
+"""What a synonym's log odds count for beside the encoder's log probability, and what they are at least."""
+UNGUESSED, UNGUESSED_LOSS = -8.0, 1.5
+"""Log probability of a synonym that is not among the guesses, where there are none, and below the last of them."""
 MOST = 200
 """Pieces of evidence shown for one document, the heaviest first choice."""
 DEBRIS_WEIGHT = dict(zip(DEBRIS_KINDS, (4.0, 3.0, 2.0, 1.0, 1.0, 1.5), strict=True))
@@ -27,26 +42,59 @@ LEAST_DEBRIS_WEIGHT = 1.5
 """Broken capitals and fragments are too common in what people write to be shown; the classifier counts them."""
 
 
+Row = tuple[int, int, tuple[str, ...], str, float]
+"""First and last token, what probably stood there, signal and weight."""
+
+
+@dataclass(frozen=True, eq=False)
+class DeepAnswers:
+    """What the deep tier says of a batch: for documents that it `decided` (D,) its answers `log_odds` (T, 3) take the
+    tagger's place.
+    """
+
+    encoder: DeepEncoder
+    reading: DeepReading
+    log_odds: Floats
+    decided: NDArray[np.bool_]
+    prior_log_odds: float
+
+
 def find_evidence(
-    signals: Signals, measured: Measured, prior_log_odds: float, spun: NDArray[np.floating]
+    signals: Signals,
+    measured: Measured,
+    prior_log_odds: float,
+    spun: NDArray[np.floating],
+    deep: DeepAnswers | None = None,
 ) -> list[list[Evidence]]:
     """Return the evidence of each document of a batch, in order of place, without overlaps.
 
     `prior_log_odds` is the tagger's prior: the log odds of a replaced word in its training text, taken off its answers
-    so that weights are log likelihood ratios; `spun` (D,) is the probability that each document is spun.
+    so that weights are log likelihood ratios; `spun` (T,) is for each token the probability
+    that its document is spun, 0 outside the passage that is.
     """
-    found: list[list[tuple[int, int, str | None, str, float]]] = [[] for _ in measured.encoding.documents.texts]
+    found: list[list[Row]] = [[] for _ in measured.encoding.documents.texts]
     document = measured.encoding.documents.token_document
     taken = np.zeros(len(document), dtype=bool)
     for first, last, suggestion, weight in _phrases(signals, measured):
-        found[document[first]].append((first, last, suggestion, "known_phrase", weight))
+        found[document[first]].append((first, last, (suggestion,) if suggestion else (), "known_phrase", weight))
         taken[first : last + 1] = True
-    for place, suggestion, weight in _misfits(signals, measured, taken, prior_log_odds, spun):
-        signal = "misfit" if suggestion is None else "substitution"
-        found[document[place]].append((place, place, suggestion, signal, weight))
-        taken[place] = True
+    weights = measured.misfit - np.float32(prior_log_odds)
+    answered = np.zeros(len(document), dtype=bool)
+    if deep is not None:
+        answered = deep.decided[document]
+        weights = np.where(answered, deep.log_odds[:, 0] - np.float32(deep.prior_log_odds), weights)
+    least = np.where(answered, DEEP_LEAST_WEIGHT, LEAST_WEIGHT) + UNSPUN_WEIGHT * (1.0 - spun)
+    likely = (weights > least) & measured.encoding.judged & ~taken
+    rows = _fast_misfits(signals, measured, weights, least, likely & ~answered)
+    if deep is not None:
+        agreed = measured.misfit - np.float32(prior_log_odds) > AGREED_WEIGHT
+        rows += _deep_misfits(signals, measured, weights, likely & answered & agreed, deep)
+    for first, last, suggestions, weight in rows:
+        signal = "substitution" if suggestions else "misfit"
+        found[document[first]].append((first, last, suggestions, signal, weight))
+        taken[first : last + 1] = True
     for first, last, kind in _debris(signals, measured, taken):
-        found[document[first]].append((first, last, None, "debris", DEBRIS_WEIGHT[kind]))
+        found[document[first]].append((first, last, (), "debris", DEBRIS_WEIGHT[kind]))
     return [_finish(measured, rows) for rows in found]
 
 
@@ -64,25 +112,73 @@ def _phrases(signals: Signals, measured: Measured) -> list[tuple[int, int, str |
     return answer
 
 
-def _misfits(
-    signals: Signals, measured: Measured, taken: NDArray[np.bool_], prior_log_odds: float, spun: NDArray[np.floating]
-) -> list[tuple[int, str | None, float]]:
-    """Return single words that do not belong: place, suggestion and weight."""
-    weight = measured.misfit - np.float32(prior_log_odds)
-    least = LEAST_WEIGHT + UNSPUN_WEIGHT * (1.0 - spun[measured.encoding.documents.token_document])
-    places = np.flatnonzero((weight > least) & measured.encoding.judged & ~taken)
+def _fast_misfits(
+    signals: Signals,
+    measured: Measured,
+    weights: NDArray[np.floating],
+    least: NDArray[np.floating],
+    likely: NDArray[np.bool_],
+) -> list[tuple[int, int, tuple[str, ...], float]]:
+    """Return single words that do not belong, with alternatives that would fit better."""
+    places = np.flatnonzero(likely)
     if not len(places):
         return []
     found = signals.substitutions.candidates(measured.encoding, places)
-    best = found.score.argmax(axis=1)
-    here = np.arange(len(places))
+    order = np.argsort(-found.score, axis=1, kind="stable")[:, :SUGGESTIONS]
     words = signals.tables.vocabulary.words
-    likely = found.score[here, best] > LEAST_ODDS
-    suggestion = [words[i] if ok else None for i, ok in zip(found.ids[here, best], likely, strict=True)]
-    shown = np.flatnonzero(likely | (weight[places] > least[places] + NO_SUGGESTION_WEIGHT))
-    suggestion = [suggestion[i] for i in shown.tolist()]
-    places = places[shown]
-    return list(zip(places.tolist(), suggestion, weight[places].astype(float).tolist(), strict=True))
+    weight, limit = weights[places].tolist(), least[places].tolist()
+    answer: list[tuple[int, int, tuple[str, ...], float]] = []
+    for row, (place, columns) in enumerate(zip(places.tolist(), order.tolist(), strict=True)):
+        better = tuple(words[found.ids[row, k]] for k in columns if found.score[row, k] > LEAST_ODDS)
+        if better or weight[row] > limit[row] + NO_SUGGESTION_WEIGHT:
+            answer.append((place, place, better, float(weight[row])))
+    return answer
+
+
+def _deep_misfits(
+    signals: Signals, measured: Measured, weights: NDArray[np.floating], likely: NDArray[np.bool_], deep: DeepAnswers
+) -> list[tuple[int, int, tuple[str, ...], float]]:
+    """Return passages that do not belong, with what the encoder takes to have stood there.
+
+    Neighbouring words that stand for one and the same word are one passage: "imaginative and prescient" for "vision".
+    """
+    places = np.flatnonzero(likely)
+    if not len(places):
+        return []
+    originals = _originals(signals, measured, places, deep)
+    documents = measured.encoding.documents
+    answer: list[tuple[int, int, tuple[str, ...], float]] = []
+    for place, words in zip(places.tolist(), originals, strict=True):
+        weight = float(weights[place])
+        if answer and words and answer[-1][1] == place - 1 and answer[-1][2][:1] == words[:1]:
+            first, _, before, heaviest = answer[-1]
+            if documents.token_document[first] == documents.token_document[place]:
+                answer[-1] = (first, place, before, max(heaviest, weight))
+                continue
+        answer.append((place, place, words, weight))
+    return answer
+
+
+def _originals(
+    signals: Signals, measured: Measured, places: NDArray[np.int64], deep: DeepAnswers
+) -> list[tuple[str, ...]]:
+    """Return what probably stood at `places`, likeliest first: the encoder's guesses and synonyms that would fit."""
+    guesses = deep.encoder.originals(deep.reading, places, GUESSES)
+    found = signals.substitutions.candidates(measured.encoding, places)
+    vocabulary = signals.tables.vocabulary.words
+    documents = measured.encoding.documents
+    answer = []
+    for row, (place, guessed) in enumerate(zip(places.tolist(), guesses, strict=True)):
+        scores = dict(guessed)
+        floor = min(scores.values(), default=UNGUESSED) - UNGUESSED_LOSS
+        fitting = {vocabulary[i]: s for i, s in zip(found.ids[row], found.score[row].tolist(), strict=True) if i}
+        both = {
+            word: scores.get(word, floor) + SYNONYM_SHARE * max(fitting.get(word, WORST_SYNONYM), WORST_SYNONYM)
+            for word in {**scores, **fitting}
+        }
+        both.pop(documents.token_text(place).lower(), None)
+        answer.append(tuple(sorted(both, key=lambda word: (-both[word], word))[:SUGGESTIONS]))
+    return answer
 
 
 def _debris(signals: Signals, measured: Measured, taken: NDArray[np.bool_]) -> list[tuple[int, int, str]]:
@@ -107,15 +203,16 @@ def _debris(signals: Signals, measured: Measured, taken: NDArray[np.bool_]) -> l
     return answer
 
 
-def _finish(measured: Measured, rows: list[tuple[int, int, str | None, str, float]]) -> list[Evidence]:
+def _finish(measured: Measured, rows: list[Row]) -> list[Evidence]:
     """Keep the heaviest, and put them in order of place with their offsets."""
     rows = sorted(rows, key=lambda row: (-row[4], row[0]))[:MOST]
     documents = measured.encoding.documents
     answer = []
-    for first, last, suggestion, signal, weight in sorted(rows):
+    for first, last, suggestions, signal, weight in sorted(rows):
         start, end = documents.source_span(first, last)
         text = documents.texts[int(documents.token_document[first])][start:end]
-        if suggestion is not None and text[:1].isupper():
-            suggestion = suggestion[:1].upper() + suggestion[1:]
-        answer.append(Evidence(start, end, text, suggestion, signal, round(weight, 2)))
+        if text[:1].isupper():
+            suggestions = tuple(word[:1].upper() + word[1:] for word in suggestions)
+        first_choice = suggestions[0] if suggestions else None
+        answer.append(Evidence(start, end, text, first_choice, signal, round(weight, 2), suggestions[1:]))
     return answer

@@ -35,13 +35,13 @@ class Head:
     style_weights: Floats | None = None
     style_bias: float = 0.0
 
-    def log_odds(self, features: Floats, style: csr_array) -> NDArray[np.float64]:
+    def log_odds(self, features: Floats, style: csr_array | None) -> NDArray[np.float64]:
         """Return the log odds (D,) of the kind against human text: the mean over its parts."""
         if self.estimator is None:
             return np.full(len(features), NEVER)
         chosen = features[:, self.columns]
         answer = _logit(self.estimator.predict_proba(chosen)[:, 1])
-        if self.style_weights is None:
+        if self.style_weights is None or style is None:
             return answer
         return (answer + np.asarray(style @ self.style_weights, dtype=np.float64) + self.style_bias) / 2
 
@@ -57,11 +57,11 @@ class FastClassifier:
     calibration: Calibration
     length_column: int
 
-    def log_odds(self, features: Floats, style: csr_array) -> NDArray[np.float64]:
+    def log_odds(self, features: Floats, style: csr_array | None) -> NDArray[np.float64]:
         """Return the heads' log odds, shape (D, 3)."""
         return np.stack([head.log_odds(features, style) for head in self.heads], axis=1)
 
-    def probabilities(self, features: Floats, style: csr_array) -> NDArray[np.float64]:
+    def probabilities(self, features: Floats, style: csr_array | None) -> NDArray[np.float64]:
         """Return the calibrated probabilities of model.verdict.KINDS, shape (D, 4), rows summing to one."""
         if not len(features):
             return np.zeros((0, 4))

@@ -22,8 +22,9 @@ class Evidence:
     """A passage that gives the machine away, and what probably stood there.
 
     `start` and `end` are character offsets into the text as submitted, so that `text[start:end] == evidence.text`.
-    `suggestion` is None where the passage is odd but no original is proposed. `weight` is in nats: how much more
-    likely the passage is in machine-paraphrased text than in text that people write.
+    `suggestion` is what probably stood there, None where the passage is odd but no original is proposed;
+    `alternatives` are what may have stood there instead, likeliest first. `weight` is in nats: how much more likely the
+    passage is in machine-paraphrased text than in text that people write.
     """
 
     start: int
@@ -32,6 +33,7 @@ class Evidence:
     suggestion: str | None
     signal: str
     weight: float
+    alternatives: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the evidence as plain JSON types, keys in the documented order."""
@@ -42,7 +44,21 @@ class Evidence:
             "suggestion": self.suggestion,
             "signal": self.signal,
             "weight": self.weight,
+            "alternatives": list(self.alternatives),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class SpunPassage:
+    """A part of a longer text in which the replaced words stand: `text[start:end]` of the text as submitted."""
+
+    start: int
+    end: int
+    words: int
+
+    def to_dict(self) -> dict[str, int]:
+        """Return the passage as plain JSON types."""
+        return {"start": self.start, "end": self.end, "words": self.words}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +79,8 @@ class Verdict:
     """What unspun says about one text.
 
     `score` is the calibrated probability that the text is machine-paraphrased and equals `1 - kinds["human"]`;
-    `kinds` sums to 1. `evidence` is None where it was not asked for, which leaves the key out of the answer.
+    `kinds` sums to 1. `evidence` is None where it was not asked for, which leaves the key out of the answer, and
+    `passages` with it: where in a longer text the spun part stands, empty where it is the whole text or nowhere.
     """
 
     id: str | None
@@ -76,6 +93,7 @@ class Verdict:
     depth: Depth
     evidence: tuple[Evidence, ...] | None
     model: ModelInfo
+    passages: tuple[SpunPassage, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict as plain JSON types, keys in the documented order."""
@@ -91,6 +109,7 @@ class Verdict:
         }
         if self.evidence is not None:
             answer["evidence"] = [evidence.to_dict() for evidence in self.evidence]
+            answer["passages"] = [passage.to_dict() for passage in self.passages]
         answer["model"] = self.model.to_dict()
         return answer
 
@@ -140,6 +159,27 @@ class Thresholds:
         return "suspect" if score >= band.suspect else "clear"
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Where `auto` is content with the fast tier: below these limits both of the score, by length, and of the contrast
+    of the text's strongest stretch (model.passages.contrast).
+    """
+
+    bands: tuple[tuple[int, float], ...]
+    contrast: float
+
+    @classmethod
+    def from_manifest(cls, entry: dict[str, Any]) -> Doubt:
+        """Read the `doubt` of a bundle's manifest."""
+        bands = sorted((int(band["words"]), float(band["score"])) for band in entry["bands"])
+        return cls(tuple(bands), float(entry["contrast"]))
+
+    def settles(self, score: float, words: int, contrast: float) -> bool:
+        """Return whether the fast tier's answer stands."""
+        limit = [score for least, score in self.bands if least <= words] or [self.bands[0][1]]
+        return score < limit[-1] and contrast < self.contrast
+
+
 def decide(
     *,
     id: str | None,
@@ -150,6 +190,7 @@ def decide(
     evidence: tuple[Evidence, ...] | None,
     model: ModelInfo,
     thresholds: Thresholds,
+    passages: tuple[SpunPassage, ...] = (),
 ) -> Verdict:
     """Turn the probabilities of KINDS into the verdict: the only place where a score becomes a word.
 
@@ -166,7 +207,19 @@ def decide(
     machine: tuple[Kind, ...] = ("spun", "translated", "rewritten")
     likeliest = max(machine, key=kinds.__getitem__)
     kind = likeliest if word in ("paraphrased", "suspect") else None
-    return Verdict(id, score, word, kind, kinds, reason, words, depth, evidence, model)
+    return Verdict(
+        id=id,
+        score=score,
+        verdict=word,
+        kind=kind,
+        kinds=kinds,
+        reason=reason,
+        words=words,
+        depth=depth,
+        evidence=evidence,
+        model=model,
+        passages=passages if kind == "spun" else (),
+    )
 
 
 def _weakened(probabilities: tuple[float, ...], trust: float) -> tuple[float, ...]:

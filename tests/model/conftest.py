@@ -11,6 +11,7 @@ import pytest
 from model import bundle
 from model.detector import Detector
 from model.features import FeatureExtractor, Signals, Tables
+from tests import deep as tiny_deep
 from tests import tables as tiny
 
 CORPORA = Path(os.environ.get("UNSPUN_CORPORA", Path(__file__).parents[3] / "shared" / "corpora"))
@@ -58,6 +59,18 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def detector(tiny_bundle: Path) -> Detector:
     """Return the tiny model's detector."""
     return Detector.load(tiny_bundle)
+
+
+@pytest.fixture(scope="session")
+def deep_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the bundle of the tiny model with a deep tier; tests that change it work on a copy."""
+    return tiny_deep.save_bundle(tmp_path_factory.mktemp("deep") / "bundle")
+
+
+@pytest.fixture(scope="session")
+def deep_detector(deep_bundle: Path) -> Detector:
+    """Return the detector of the tiny model with a deep tier, in which `auto` asks the deep tier of every text."""
+    return Detector.load(deep_bundle)
 
 
 @pytest.fixture(scope="session")

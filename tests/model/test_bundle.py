@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from model.bundle import BundleError
 from model.detector import Detector
 from model.fast import FastClassifier
 from model.features import FeatureExtractor
+from tests import deep as tiny_deep
 from tests import tables as tiny
 
 
@@ -24,6 +27,12 @@ from tests import tables as tiny
 def copy(tiny_bundle: Path, tmp_path: Path) -> Path:
     """Return a copy of the tiny bundle to spoil."""
     return Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
+
+
+@pytest.fixture
+def deep_copy(deep_bundle: Path, tmp_path: Path) -> Path:
+    """Return a copy of the tiny bundle with a deep tier to spoil."""
+    return Path(shutil.copytree(deep_bundle, tmp_path / "deep"))
 
 
 @pytest.fixture
@@ -196,6 +205,96 @@ class TestRefused:
     def test_thresholds_that_are_none(self, copy: Path, thresholds: Any) -> None:
         edit(copy, lambda manifest: manifest.update(thresholds=thresholds))
         message(copy)
+
+
+class TestDeepTier:
+    """A bundle may hold the deep tier: nine files more, and an entry of the manifest."""
+
+    FILES = (
+        *("deep_embeddings.npy", "deep_embeddings_scale.npy", "deep_bias.npy"),
+        *("deep_scale_centre.npy", "deep_scale_spread.npy"),
+        *("deep_calibration_weights.npy", "deep_calibration_bias.npy"),
+        *(bundle.DEEP_GRAPH, bundle.DEEP_PIECES),
+    )
+
+    def test_what_is_loaded_judges_as_what_was_saved(self, deep_bundle: Path) -> None:
+        loaded = bundle.load(deep_bundle)
+        texts = [tiny.ARTICLE, tiny_deep.SPUN_ARTICLE, "The vessel was late."]
+        saved = Detector(replace(loaded, deep=tiny_deep.tier()))
+        assert Detector(loaded).score_many(texts, depth="deep") == saved.score_many(texts, depth="deep")
+
+    def test_a_bundle_without_it_has_none(self, tiny_bundle: Path) -> None:
+        assert bundle.load(tiny_bundle).deep is None
+
+    def test_its_files_are_added(self, tiny_bundle: Path, deep_bundle: Path) -> None:
+        names = [{file.name for file in folder.iterdir()} for folder in (tiny_bundle, deep_bundle)]
+        assert names[1] - names[0] == set(self.FILES)
+
+    def test_the_manifest_lists_every_file(self, deep_bundle: Path) -> None:
+        listed = json.loads((deep_bundle / bundle.MANIFEST).read_text("utf-8"))["files"]
+        assert sorted([*listed, bundle.MANIFEST]) == sorted(file.name for file in deep_bundle.iterdir())
+
+    def test_saving_again_gives_the_same_files(self, deep_bundle: Path, tmp_path: Path) -> None:
+        again = tiny_deep.save_bundle(tmp_path / "again")
+        assert all((file.read_bytes() == (again / file.name).read_bytes()) for file in deep_bundle.iterdir())
+
+    def test_embeddings_are_memory_mapped(self, deep_bundle: Path) -> None:
+        deep = bundle.load(deep_bundle).deep
+        assert deep is not None
+        values = deep.encoder.weights.embeddings
+        assert isinstance(values, np.memmap) or isinstance(values.base, np.memmap)
+
+    def test_a_loaded_tier_goes_to_another_process(self, deep_bundle: Path) -> None:
+        loaded = bundle.load(deep_bundle)
+        sent = pickle.loads(pickle.dumps(loaded))
+        first, second = (Detector(one).score(tiny_deep.SPUN_ARTICLE, depth="deep") for one in (loaded, sent))
+        assert first == second
+
+    @pytest.mark.parametrize("name", FILES)
+    @pytest.mark.usefixtures("nothing_deserialised")
+    def test_a_changed_file_is_refused(self, deep_copy: Path, name: str) -> None:
+        data = bytearray((deep_copy / name).read_bytes())
+        data[-1] ^= 1
+        (deep_copy / name).write_bytes(bytes(data))
+        text = message(deep_copy)
+        assert name in text
+        assert "restore the bundle" in text
+
+    @pytest.mark.parametrize("name", FILES)
+    @pytest.mark.usefixtures("nothing_deserialised")
+    def test_a_missing_file_is_refused(self, deep_copy: Path, name: str) -> None:
+        (deep_copy / name).unlink()
+        text = message(deep_copy)
+        assert name in text
+        assert "incomplete" in text
+
+    @pytest.mark.parametrize("name", sorted({*FILES} - {bundle.DEEP_GRAPH}))
+    @pytest.mark.usefixtures("nothing_deserialised")
+    def test_a_file_that_the_manifest_does_not_vouch_for_is_refused(self, deep_copy: Path, name: str) -> None:
+        edit(deep_copy, lambda manifest: manifest["files"].pop(name))
+        assert name in message(deep_copy)
+
+    @pytest.mark.parametrize("entry", ["blend", "thresholds", "doubt"])
+    def test_a_manifest_without_an_entry_is_refused(self, deep_copy: Path, entry: str) -> None:
+        edit(deep_copy, lambda manifest: manifest["deep"].pop(entry))
+        message(deep_copy)
+
+    @pytest.mark.parametrize("entry", [None, [], "deep", {}])
+    def test_a_manifest_whose_entry_is_none_is_refused(self, deep_copy: Path, entry: Any) -> None:
+        edit(deep_copy, lambda manifest: manifest.update(deep=entry))
+        message(deep_copy)
+
+    @pytest.mark.parametrize("blend", [{}, {"deep": 1.0}, {**asdict(tiny_deep.BLEND), "slow": 1.0}, {"deep": "x"}, [1]])
+    def test_a_blend_that_is_none_is_refused(self, deep_copy: Path, blend: Any) -> None:
+        edit(deep_copy, lambda manifest: manifest["deep"].update(blend=blend))
+        message(deep_copy)
+
+    @pytest.mark.parametrize(
+        "doubt", [{"bands": [{"words": 40}], "contrast": 1}, {"bands": [{"words": 1, "score": 1}]}]
+    )
+    def test_limits_of_doubt_that_are_none_are_refused(self, deep_copy: Path, doubt: Any) -> None:
+        edit(deep_copy, lambda manifest: manifest["deep"].update(doubt=doubt))
+        message(deep_copy)
 
 
 def test_a_classifier_that_cannot_be_read(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:

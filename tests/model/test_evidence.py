@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from model.detector import Detector
 from model.document import Documents
 from model.evidence import find_evidence
 from model.verdict import Evidence
+from tests import deep
 from tests import tables as tiny
 
 DATA = Path(__file__).parents[1] / "data" / "model"
 CASES = tomllib.loads((DATA / "evidence.toml").read_text("utf-8"))["case"]
+DEEP_CASES = tomllib.loads((DATA / "deep_evidence.toml").read_text("utf-8"))["case"]
 SIGNALS = {"known_phrase", "substitution", "misfit", "debris"}
 WORDS = ("misfit", "substitution")
 PIECES = (
@@ -49,7 +52,7 @@ PIECES = (
 
 def find(*texts: str, prior: float = -2.0, spun: float = 1.0) -> list[list[Evidence]]:
     measured = tiny.extractor().measure(Documents.parse(texts))
-    return find_evidence(tiny.signals(), measured, prior, np.full(len(texts), spun))
+    return find_evidence(tiny.signals(), measured, prior, np.full(len(measured.misfit), spun))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["text"])
@@ -123,3 +126,101 @@ def test_a_word_with_a_suggestion_is_a_substitution() -> None:
 def test_a_suggestion_is_never_the_word_itself(detector: Detector) -> None:
     rows = detector.score(" ".join(tiny.SENTENCES)).evidence or ()
     assert all(row.suggestion is None or row.suggestion != row.text.lower() for row in rows)
+
+
+@pytest.fixture(scope="class")
+def tagger_without_a_say() -> Iterator[None]:
+    """Leave the deep tier's evidence to the encoder: the tiny tagger's weights are random."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "AGREED_WEIGHT", -np.inf)
+        yield
+
+
+@pytest.mark.usefixtures("tagger_without_a_say")
+class TestDeep:
+    """Where the deep tier decides: the encoder's answers, and what it takes to have stood there."""
+
+    PIECES = (
+        *PIECES,
+        *deep.SPUN,
+        "Floating vessel",
+        "FLOATING",
+        deep.SPUN_SENTENCE,
+        "\n\n- vessel\n\n",
+        "ves\u200bsel",
+    )
+
+    def test_a_word_that_the_tagger_finds_in_place_is_not_shown(
+        self, deep_detector: Detector, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "AGREED_WEIGHT", np.inf)
+        (rows,) = self.find(deep_detector, deep.SPUN_SENTENCE)
+        assert not [row for row in rows if row.signal == "substitution"]
+
+    @staticmethod
+    def find(detector: Detector, *texts: str) -> list[list[Evidence]]:
+        return [list(found.evidence or ()) for found in detector.score_many(texts, depth="deep")]
+
+    @pytest.mark.parametrize("case", DEEP_CASES, ids=lambda case: case["text"])
+    def test_replaced_words_are_found_with_their_originals(self, deep_detector: Detector, case: dict[str, Any]) -> None:
+        (rows,) = self.find(deep_detector, case["text"])
+        assert [[row.text, row.suggestion or "", row.signal] for row in rows] == case["evidence"]
+
+    @settings(deadline=None, max_examples=50)
+    @given(st.lists(st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=6), max_size=3))
+    def test_offsets_are_those_of_the_text_as_submitted(self, deep_detector: Detector, parts: list[list[str]]) -> None:
+        texts = [" ".join(part) for part in parts]
+        for text, rows in zip(texts, self.find(deep_detector, *texts), strict=True):
+            assert all(text[row.start : row.end] == row.text != "" for row in rows)
+            assert all(first.end <= second.start for first, second in itertools.pairwise(rows))
+
+    @settings(deadline=None, max_examples=50)
+    @given(st.lists(st.sampled_from(PIECES), max_size=9))
+    def test_evidence_has_a_known_signal_and_a_positive_weight(self, deep_detector: Detector, parts: list[str]) -> None:
+        (rows,) = self.find(deep_detector, " ".join(parts))
+        assert all(row.signal in SIGNALS and row.weight > 0 for row in rows)
+        assert all((row.suggestion is None) == (row.signal == "misfit") for row in rows if row.signal in WORDS)
+
+    def test_neighbours_of_two_texts_are_no_passage(self, deep_detector: Detector) -> None:
+        texts = ("The boats left the harbour in the morning, and one was floating", "Vessel was in the harbour.")
+        first, second = self.find(deep_detector, *texts)
+        assert [row.text for row in first] == ["floating"]
+        assert [row.text for row in second] == ["Vessel"]
+
+    @pytest.mark.parametrize("passage", ["floating vessel", "vitality vigour", "vigour vitality"])
+    def test_a_passage_weighs_what_its_heaviest_word_does(self, deep_detector: Detector, passage: str) -> None:
+        ((row,),) = self.find(deep_detector, f"The {passage} was in the harbour.")
+        assert row.text == passage
+        assert row.weight == deep.SPUN_LOG_ODDS - deep.BLEND.prior_log_odds
+
+    def test_a_word_that_is_told_less_surely_weighs_less(self, deep_detector: Detector) -> None:
+        ((row,),) = self.find(deep_detector, "The vigour was in the harbour.")
+        assert row.weight == deep.PERHAPS_LOG_ODDS - deep.BLEND.prior_log_odds
+
+    def test_a_few_alternatives_follow_the_suggestion(self, deep_detector: Detector) -> None:
+        ((row,),) = self.find(deep_detector, "The ship was in the harbour.")
+        assert row.suggestion == "boat"
+        assert len(row.alternatives) == module.SUGGESTIONS - 1
+        assert row.suggestion not in row.alternatives
+
+    def test_synonyms_that_fit_are_among_them(self, deep_detector: Detector) -> None:
+        # The encoder knows but one word for "ship"; the others are from the table of alternatives.
+        ((row,),) = self.find(deep_detector, "The old ferry was late, and the ship was late.")
+        assert set(row.alternatives) == {"ferry", "boats"}
+
+    def test_they_are_written_as_the_word_is(self, deep_detector: Detector) -> None:
+        ((row,),) = self.find(deep_detector, "Ship was in the harbour.")
+        assert (row.suggestion, {word[0] for word in row.alternatives}) == ("Boat", {"B", "F"})
+
+    def test_nothing_is_suggested_for_itself(self, deep_detector: Detector) -> None:
+        # To the encoder the word itself is the next best.
+        ((row,),) = self.find(deep_detector, "The Vitality of the council was in the harbour.")
+        assert row.suggestion == "Energy"
+        assert "Vitality" not in row.alternatives
+
+    def test_a_text_that_the_fast_tier_decided_shows_the_fast_tiers_evidence(self, deep_detector: Detector) -> None:
+        # One batch, two tiers: the second text has no verdict, and `auto` does not send it.
+        texts = [deep.SPUN_ARTICLE, "The vessel was late."]
+        decided, left = deep_detector.score_many(texts)
+        assert (decided.depth, left.depth) == ("deep", "fast")
+        assert left == deep_detector.score(texts[1], depth="fast")

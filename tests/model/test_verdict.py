@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.verdict import KINDS, Band, Evidence, ModelInfo, Thresholds, Verdict, decide
+from model.verdict import KINDS, Band, Doubt, Evidence, ModelInfo, SpunPassage, Thresholds, Verdict, decide
 
 DATA = Path(__file__).parents[1] / "data" / "model"
 CASES = tomllib.loads((DATA / "verdicts.toml").read_text("utf-8"))["case"]
@@ -66,22 +66,80 @@ def test_bands_are_read_in_any_order() -> None:
 
 
 def test_the_keys_are_in_the_documented_order() -> None:
-    found = verdict((0.1, 0.9, 0.0, 0.0), id="a.txt", evidence=(Evidence(0, 3, "abc", None, "misfit", 1.5),))
+    evidence = (Evidence(0, 3, "abc", None, "misfit", 1.5), Evidence(4, 6, "de", "x", "substitution", 2.5, ("y", "z")))
+    found = verdict((0.1, 0.9, 0.0, 0.0), id="a.txt", evidence=evidence, passages=(SpunPassage(0, 6, 2),))
     assert found.to_json() == (
         '{"id": "a.txt", "score": 0.9, "verdict": "paraphrased", "kind": "spun", '
         '"kinds": {"human": 0.1, "spun": 0.9, "translated": 0.0, "rewritten": 0.0}, '
         '"reason": null, "words": 100, "depth": "fast", '
-        '"evidence": [{"start": 0, "end": 3, "text": "abc", "suggestion": null, "signal": "misfit", "weight": 1.5}], '
+        '"evidence": [{"start": 0, "end": 3, "text": "abc", "suggestion": null, "signal": "misfit", "weight": 1.5, '
+        '"alternatives": []}, {"start": 4, "end": 6, "text": "de", "suggestion": "x", "signal": "substitution", '
+        '"weight": 2.5, "alternatives": ["y", "z"]}], '
+        '"passages": [{"start": 0, "end": 6, "words": 2}], '
         '"model": {"name": "tiny", "version": "1", "sha256": "00"}}'
     )
 
 
 def test_evidence_that_was_not_asked_for_is_left_out() -> None:
-    assert "evidence" not in verdict((1.0, 0.0, 0.0, 0.0)).to_dict()
+    assert {"evidence", "passages"}.isdisjoint(verdict((1.0, 0.0, 0.0, 0.0)).to_dict())
 
 
 def test_evidence_that_was_asked_for_and_not_found_is_an_empty_list() -> None:
     assert verdict((1.0, 0.0, 0.0, 0.0), evidence=()).to_dict()["evidence"] == []
+
+
+def test_passages_that_were_not_found_are_an_empty_list() -> None:
+    assert verdict((1.0, 0.0, 0.0, 0.0), evidence=()).to_dict()["passages"] == []
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "shown"),
+    [
+        ((0.1, 0.9, 0.0, 0.0), True),  # paraphrased, spun
+        ((0.5, 0.5, 0.0, 0.0), True),  # suspect, spun
+        ((0.9, 0.1, 0.0, 0.0), False),  # clear
+        ((0.1, 0.0, 0.9, 0.0), False),  # translated: the whole text is
+        ((0.1, 0.0, 0.0, 0.9), False),  # rewritten
+    ],
+)
+def test_only_of_a_spun_text_a_passage_is_shown(probabilities: tuple[float, ...], shown: bool) -> None:
+    passages = (SpunPassage(10, 90, 20),)
+    assert verdict(probabilities, passages=passages).passages == (passages if shown else ())
+
+
+def test_a_text_that_is_abstained_from_has_no_passages() -> None:
+    assert verdict((0.0, 1.0, 0.0, 0.0), reason="not_prose", passages=(SpunPassage(10, 90, 20),)).passages == ()
+
+
+class TestDoubt:
+    """Where the fast tier's answer stands: the limit of the score depends on length, that of the contrast does not."""
+
+    DOUBT = Doubt(((40, 0.1), (100, 0.2)), 3.0)
+
+    @pytest.mark.parametrize(
+        ("score", "words", "contrast", "settled"),
+        [
+            (0.05, 60, 0.0, True),
+            (0.15, 60, 0.0, False),
+            (0.15, 100, 0.0, True),  # from 100 words on the fast tier is trusted with more
+            (0.15, 99, 0.0, False),
+            (0.25, 5000, 0.0, False),  # the last band has no end
+            (0.05, 10, 0.0, True),  # below the first band its limit holds
+            (0.15, 10, 0.0, False),
+            (0.1, 60, 0.0, False),  # at a limit the deep tier is asked
+            (0.05, 60, 2.9, True),
+            (0.05, 60, 3.0, False),
+            (0.05, 500, 9.0, False),  # a low score with a passage that stands out
+        ],
+    )
+    def test_the_fast_tier_is_believed_below_both_limits(
+        self, score: float, words: int, contrast: float, settled: bool
+    ) -> None:
+        assert self.DOUBT.settles(score, words, contrast) is settled
+
+    def test_bands_are_read_in_any_order(self) -> None:
+        bands = [{"words": 100, "score": 0.2}, {"words": 40, "score": 0.1}]
+        assert Doubt.from_manifest({"bands": bands, "contrast": 3}) == self.DOUBT
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=())))

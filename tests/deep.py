@@ -1,0 +1,99 @@
+"""A tiny deep tier whose answers are known: it takes a few marked words for a spinner's, and names what they stand for.
+
+The layers are tests/data/model/make_tiny_deep.py's.
+"""
+
+from __future__ import annotations
+
+import string
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from model import bundle
+from model.bundle import Bundle
+from model.deep import Blend, DeepEncoder, DeepTier, Scale, Weights
+from model.fast import Calibration
+from tests import tables as tiny
+
+GRAPH = tiny.DATA / "tiny_deep.onnx"
+SPUN = {"vitality": "energy", "floating": "boat", "vessel": "boat", "ship": "boat", "instructed": "told"}
+"""Words that are a spinner's, and what stood there before."""
+PERHAPS_SPUN = {"vigour": "energy"}
+SPUN_ENDING = "##ized"
+TRANSLATED, REWRITTEN = "moreover", "delves"
+OTHERS = ("the", "of", "was", "ferry", "harbour", "council", "bridge", "morning", "and", "in")
+PIECES = (
+    *("[PAD]", "[UNK]", "[CLS]", "[SEP]", ".", ",", "?", "'"),
+    *string.ascii_lowercase,
+    *(f"##{letter}" for letter in string.ascii_lowercase),
+    *sorted({*SPUN, *SPUN.values(), *PERHAPS_SPUN, TRANSLATED, REWRITTEN, *OTHERS}),
+    SPUN_ENDING,
+)
+WIDTH = 8
+ONE, UNIT = 64, np.float32(1 / 64)
+"""The number 1 in 8 bits, and its scale."""
+BLEND = Blend(deep=1.0, fast=0.0, bias=0.0, prior_log_odds=-2.0)
+"""The tagger, whose weights are random, has no say."""
+CLEAN_LOG_ODDS, PERHAPS_LOG_ODDS, SPUN_LOG_ODDS = -5.0, 2.5, 5.0
+"""What is said of a word that is not a spinner's, of one that may be, and of one that is."""
+
+SPUN_SENTENCE = "The vitality of the vessel was floating, and the ship instructed the vitality of the council."
+SPUN_ARTICLE = " ".join([SPUN_SENTENCE] * 4 + list(tiny.SENTENCES[:4]))
+"""Prose of more than a hundred words, of which a quarter is a spinner's."""
+
+
+def weights() -> Weights:
+    """Return what the encoder is made of: letters are never named as what stood in a word's place."""
+    number = {piece: i for i, piece in enumerate(PIECES)}
+    embeddings = np.zeros((len(PIECES), WIDTH), dtype=np.int8)
+    for column, original in enumerate(sorted(set(SPUN.values())), start=3):
+        embeddings[number[original], column] = ONE
+    for word, original in (SPUN | PERHAPS_SPUN).items():
+        embeddings[number[word]] = embeddings[number[original]]
+    for column, kind in enumerate(((*SPUN, *PERHAPS_SPUN, SPUN_ENDING), (TRANSLATED,), (REWRITTEN, "[SEP]"))):
+        embeddings[[number[word] for word in kind], column] = ONE
+    embeddings[[number[word] for word in PERHAPS_SPUN], 0] = ONE * 3 // 4
+    bias = np.array([-20.0 if len(piece) == 1 else 0.0 for piece in PIECES], dtype=np.float32)
+    return Weights(GRAPH.read_bytes(), embeddings, np.full(len(PIECES), UNIT), bias, PIECES)
+
+
+def encoder() -> DeepEncoder:
+    """Return the encoder."""
+    return DeepEncoder(weights())
+
+
+def tier() -> DeepTier:
+    """Return the deep tier: its score is past a half where more than a twentieth of the words is a spinner's, or a
+    passage stands out. Translated and rewritten text it never finds.
+    """
+    usual = Scale(centre=np.array([CLEAN_LOG_ODDS, -3.0, -3.0]), spread=np.ones(3))
+    rise = np.zeros((4, 7))
+    rise[1, 0] = 1.0
+    rise[1, 3] = 0.1  # the longer a text, the surer
+    return DeepTier(encoder(), BLEND, usual, Calibration(rise, np.array([0.0, -5.0, -3.0, -3.0])))
+
+
+def manifest(*, score: float = 0.0, contrast: float = 0.0) -> dict[str, Any]:
+    """Return the tiny model's manifest with the deep tier; by default the fast one is never sure of anything."""
+    entry = {
+        "blend": asdict(BLEND),
+        "thresholds": {"minimum_words": 40, "bands": [{"words": 40, "suspect": 0.3, "paraphrased": 0.6}]},
+        "doubt": {"bands": [{"words": 40, "score": score}], "contrast": contrast},
+    }
+    return {**tiny.manifest(), "deep": entry}
+
+
+def with_doubt(loaded: Bundle, *, score: float, contrast: float) -> Bundle:
+    """Return a loaded bundle with other limits below which the fast tier's answer stands."""
+    entry = {**loaded.manifest["deep"], "doubt": manifest(score=score, contrast=contrast)["deep"]["doubt"]}
+    return replace(loaded, manifest={**loaded.manifest, "deep": entry})
+
+
+def save_bundle(folder: Path) -> Path:
+    """Write the tiny model's bundle with the deep tier; returns the folder."""
+    seen = np.array([1, 2, 3], dtype=np.uint64)
+    bundle.save(folder, manifest(), tiny.tables(), tiny.tagger(), tiny.classifier(), seen, tier())
+    return folder

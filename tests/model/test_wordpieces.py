@@ -1,0 +1,143 @@
+"""model/wordpieces.py: texts in word pieces, each with its place in the text, and the windows that cover them."""
+
+from __future__ import annotations
+
+import itertools
+import tomllib
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.wordpieces import UNKNOWN_PIECE, Pieces, WordPieces, windows
+from tests import deep as tiny
+
+CASES = tomllib.loads((tiny.GRAPH.parent / "wordpieces.toml").read_text("utf-8"))["case"]
+WORDPIECES = WordPieces(tiny.PIECES)
+ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()))
+SNIPPETS = st.sampled_from(
+    ["The vessel", "boatized", "e\u0301", "İ", "ﬁ", "\ud800", "\u200b", "\x00", "😀", "中", "각", "\n"]
+)
+
+
+def cut(text: str) -> list[tuple[str, int, int]]:
+    """Return the pieces of a text with their places."""
+    found = WORDPIECES.cut([text])
+    return [(tiny.PIECES[i], int(a), int(b)) for i, a, b in zip(found.ids, found.starts, found.ends, strict=True)]
+
+
+def as_read(text: str) -> str:
+    """Return what the pieces spell, by Python's own Unicode data: small letters, no accents, nothing invisible."""
+    seen = unicodedata.normalize("NFD", text.encode("utf-8", "replace").decode("utf-8"))
+    return "".join(c for c in seen if unicodedata.category(c)[0] not in "MC" and c != "\ufffd").lower()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: ascii(case["text"]))
+def test_a_text_is_cut_into_pieces(case: dict[str, Any]) -> None:
+    text = case["text"]
+    assert [[piece, text[start:end]] for piece, start, end in cut(text)] == case["pieces"]
+
+
+@settings(deadline=None)
+@given(ANY_TEXT | st.lists(SNIPPETS | st.text(max_size=3), max_size=8).map("".join))
+def test_a_piece_spells_the_characters_that_it_stands_on(text: str) -> None:
+    for piece, start, end in cut(text):
+        assert piece == UNKNOWN_PIECE or as_read(text[start:end]) == piece.removeprefix("##")
+
+
+@settings(deadline=None)
+@given(ANY_TEXT | st.lists(SNIPPETS | st.text(max_size=3), max_size=8).map("".join))
+def test_pieces_are_in_order_and_inside_the_text(text: str) -> None:
+    found = cut(text)
+    assert all(0 <= start < end <= len(text) for _, start, end in found)
+    assert all(first[2] <= second[1] for first, second in itertools.pairwise(found))
+
+
+def test_a_lone_surrogate_is_one_question_mark() -> None:
+    assert cut("\udc00\ud800the") == [("?", 0, 1), ("?", 1, 2), ("the", 2, 5)]
+
+
+@pytest.mark.parametrize("mark", ["[PAD]", "[UNK]", "[CLS]", "[SEP]"])
+def test_no_text_writes_the_marks_of_a_window(mark: str) -> None:
+    assert not {"[PAD]", "[CLS]", "[SEP]"} & {piece for piece, _, _ in cut(f"the {mark} ferry{mark}")}
+
+
+def test_a_word_without_end_is_one_unknown_piece() -> None:
+    assert cut("the " + "s" * 101) == [("the", 0, 3), ("[UNK]", 4, 105)]
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(SNIPPETS | ANY_TEXT, max_size=5))
+def test_texts_are_cut_alike_in_any_company(texts: list[str]) -> None:
+    together = WORDPIECES.cut(texts)
+    alone = [WORDPIECES.cut([text]) for text in texts]
+    assert [part(together, i) for i in range(len(texts))] == [part(one, 0) for one in alone]
+
+
+def part(pieces: Pieces, number: int) -> list[list[int]]:
+    """Return the pieces of one text with their places."""
+    chosen = slice(pieces.ptr[number], pieces.ptr[number + 1])
+    return [pieces.ids[chosen].tolist(), pieces.starts[chosen].tolist(), pieces.ends[chosen].tolist()]
+
+
+@pytest.mark.parametrize("texts", [[], [""], ["", " "]])
+def test_no_text_has_no_pieces(texts: list[str]) -> None:
+    found = WORDPIECES.cut(texts)
+    assert found.ptr.tolist() == [0] * (len(texts) + 1)
+    assert found.ids.shape == found.starts.shape == found.ends.shape == (0,)
+
+
+def test_a_vocabulary_is_read_a_piece_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "pieces.txt"
+    file.write_text("\n".join(tiny.PIECES) + "\n", "utf-8")
+    assert WordPieces.read(file).pieces == tiny.PIECES
+
+
+def test_a_vocabulary_knows_its_size() -> None:
+    assert len(WORDPIECES) == len(tiny.PIECES)
+
+
+def test_a_piece_that_is_listed_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        WordPieces([*tiny.PIECES, "ferry"])
+
+
+def test_a_vocabulary_without_marks_is_refused() -> None:
+    with pytest.raises(KeyError):
+        WordPieces(["ferry", "[UNK]"])
+
+
+class TestWindows:
+    """Where windows of `size` pieces start, the next reading `overlap` of them again."""
+
+    def test_a_short_text_is_one_window(self) -> None:
+        assert windows(126, 126, 30).tolist() == [0]
+
+    def test_no_piece_is_one_empty_window(self) -> None:
+        assert windows(0, 126, 30).tolist() == [0]
+
+    def test_one_piece_more_is_a_second_window(self) -> None:
+        assert windows(127, 126, 30).tolist() == [0, 1]
+
+    def test_the_last_window_overlaps_more(self) -> None:
+        assert windows(250, 100, 20).tolist() == [0, 80, 150]
+
+    @given(st.integers(0, 1000), st.integers(1, 150), st.data())
+    def test_windows_cover_the_text_and_end_with_it(self, pieces: int, size: int, data: st.DataObject) -> None:
+        starts = windows(pieces, size, data.draw(st.integers(0, size - 1)))
+        read = np.zeros(max(pieces, size), dtype=bool)
+        for start in starts:
+            read[start : start + size] = True
+        assert read.all()
+        assert starts[-1] + size == max(pieces, size)
+
+    @given(st.integers(0, 1000), st.integers(1, 150), st.data())
+    def test_each_window_overlaps_the_one_before(self, pieces: int, size: int, data: st.DataObject) -> None:
+        overlap = data.draw(st.integers(0, size - 1))
+        steps = np.diff(windows(pieces, size, overlap))
+        assert np.all(steps > 0)
+        assert np.all(steps <= size - overlap)
