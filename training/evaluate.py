@@ -73,7 +73,7 @@ class Judge(Protocol):
         """Return which model it is."""
         ...
 
-    def score_many(self, texts: Sequence[str], *, evidence: bool = True) -> list[Verdict]:
+    def score_many(self, texts: Sequence[str], *, depth: str = "auto", evidence: bool = True) -> list[Verdict]:
         """Return a verdict for each text, in order."""
         ...
 
@@ -297,10 +297,11 @@ def evaluate(
     judge: Judge,
     texts: Sequence[LabelledText],
     *,
+    depth: str = "auto",
     include_training: bool = False,
     progress: bool = False,
 ) -> Evaluation:
-    """Score labelled texts and measure the answers.
+    """Score labelled texts, at a depth, and measure the answers.
 
     Texts that the model learnt from are left out and counted, unless `include_training`. `progress` shows a
     bar on standard error.
@@ -309,7 +310,7 @@ def evaluate(
     if not include_training:
         learnt = np.isin(text_keys([text.text for text in texts]), judge.bundle.seen)
     chosen = [text for text, known in zip(texts, learnt.tolist(), strict=True) if not known]
-    answers = Answers.of(chosen, _score(judge, chosen, progress))
+    answers = Answers.of(chosen, _score(judge, chosen, depth, progress))
     human = answers.human
     long = human & (answers.words >= TARGET_WORDS)
     overall = {"all": human, f"{TARGET_WORDS} words and more": long}
@@ -335,12 +336,13 @@ def evaluate(
     )
 
 
-def _score(judge: Judge, texts: Sequence[LabelledText], progress: bool) -> list[Verdict]:
+def _score(judge: Judge, texts: Sequence[LabelledText], depth: str, progress: bool) -> list[Verdict]:
     starts = range(0, len(texts), _CHUNK)
     bar = track(starts, description="scoring", console=Console(stderr=True), transient=True, disable=not progress)
     verdicts: list[Verdict] = []
     for start in bar:
-        verdicts += judge.score_many([text.text for text in texts[start : start + _CHUNK]], evidence=False)
+        chunk = [text.text for text in texts[start : start + _CHUNK]]
+        verdicts += judge.score_many(chunk, depth=depth, evidence=False)
     return verdicts
 
 

@@ -53,6 +53,13 @@ Loader = Callable[[Path | None], "Detector"]
     type=click.Path(dir_okay=False, path_type=Path),
     help="With --leave-one-...-out: read the measured texts from FILE, or save them there.",
 )
+@click.option(
+    "--depth",
+    type=click.Choice(["auto", "fast", "deep"]),
+    default="auto",
+    show_default=True,
+    help="Tier that scores the texts; with --leave-one-...-out always the fast one.",
+)
 @click.option("--include-training", is_flag=True, help="Measure on texts that the model learnt from, too.")
 @click.option(
     "--jobs",
@@ -81,6 +88,7 @@ def evaluate(
     leave_one_tool_out: bool,
     leave_one_domain_out: bool,
     features: Path | None,
+    depth: str,
     include_training: bool,
     jobs: int,
     seed: int | None,
@@ -127,7 +135,9 @@ def evaluate(
     else:
         from training.evaluate import evaluate as measure
 
-        evaluation = measure(detector, texts, include_training=include_training, progress=bar)
+        if depth == "deep" and detector.bundle.deep is None:
+            raise click.UsageError("this model has no deep tier; use --depth auto or fast")
+        evaluation = measure(detector, texts, depth=depth, include_training=include_training, progress=bar)
         _tell_what_is_missing(evaluation)
         _write(form, evaluation.to_dict(), output, lambda folder, _: evaluation.write(folder))
 

@@ -35,7 +35,7 @@ class FakeJudge:
         self.bundle = Seen(np.sort(text_keys([text.text for text in learnt])))
         self.model = MODEL
 
-    def score_many(self, texts: Sequence[str], *, evidence: bool = True) -> list[Verdict]:
+    def score_many(self, texts: Sequence[str], *, depth: str = "auto", evidence: bool = True) -> list[Verdict]:
         """Return what the texts ask for; evidence must not be asked for, since it is slow."""
         assert not evidence
         return [_verdict(*text.split()) for text in texts]
