@@ -16,3 +16,11 @@ def test_the_contracts_hold() -> None:
     root = Path(__file__).parents[1]
     answer = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize("module", ["model.detector", "service.cli"])
+def test_the_fast_tier_does_not_wait_for_what_the_deep_one_runs_on(module: str) -> None:
+    code = f"import sys, {module}; print([name for name in ('onnxruntime', 'tokenizers') if name in sys.modules])"
+    root = Path(__file__).parents[1]
+    answer = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
