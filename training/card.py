@@ -127,7 +127,7 @@ def _thresholds(manifest: Mapping[str, Any]) -> str:
     ]
     minimum = thresholds.get("minimum_words")
     short = "" if minimum is None else f"Texts of fewer than {minimum} words get no verdict."
-    return _joined(f"{_THRESHOLDS.strip()}\n{short}", _markdown(tables(bands), 3))
+    return joined(f"{_THRESHOLDS.strip()}\n{short}", markdown(tables(bands), 3))
 
 
 def _signals(manifest: Mapping[str, Any]) -> str:
@@ -136,7 +136,7 @@ def _signals(manifest: Mapping[str, Any]) -> str:
         return ""
     counts = Counter(str(name).split(".")[0] for name in names)
     rows = [{"signal": name, "numbers": count, "asks": SIGNALS.get(name)} for name, count in counts.items()]
-    return _joined(_CLASSIFIER.format(numbers=len(names)), _markdown(tables(rows), 3))
+    return joined(_CLASSIFIER.format(numbers=len(names)), markdown(tables(rows), 3))
 
 
 def _data(manifest: Mapping[str, Any]) -> str:
@@ -144,14 +144,14 @@ def _data(manifest: Mapping[str, Any]) -> str:
     parts: list[str] = []
     if isinstance(data, Mapping):
         parts.append(_counted(data))
-        parts.append(_markdown(tables(_sources(data, manifest.get("licences", {}))), 3))
+        parts.append(markdown(tables(_sources(data, manifest.get("licences", {}))), 3))
         rest = {key: value for key, value in data.items() if key not in ("texts", "sources", "sha256")}
-        parts.append(_markdown(tables(rest), 3))
-    parts.append(_markdown(tables(manifest.get("sources"), ("Published resources",)), 3))
-    return _joined(*parts)
+        parts.append(markdown(tables(rest), 3))
+    parts.append(markdown(tables(manifest.get("sources"), ("Published resources",)), 3))
+    return joined(*parts)
 
 
-def _joined(*parts: str) -> str:
+def joined(*parts: str) -> str:
     """Return Markdown blocks, those that are not empty, with a blank line between."""
     return "\n\n".join(part.strip() for part in parts if part.strip())
 
@@ -186,7 +186,7 @@ def _accuracy(manifest: Mapping[str, Any]) -> str:
     accuracy = manifest.get("accuracy")
     if not accuracy:
         return "Not measured: `unspun evaluate` measures it."
-    return _markdown(tables(accuracy), 3)
+    return markdown(tables(accuracy), 3)
 
 
 def _training(manifest: Mapping[str, Any]) -> str:
@@ -196,7 +196,7 @@ def _training(manifest: Mapping[str, Any]) -> str:
     rows = {**facts, **(recipe if isinstance(recipe, Mapping) else {})}
     if "seed" in manifest:
         rows["seed"] = manifest["seed"]
-    return _joined(_TRAINING, _markdown(tables({key: _flat(value) for key, value in rows.items()}), 3))
+    return joined(_TRAINING, markdown(tables({key: _flat(value) for key, value in rows.items()}), 3))
 
 
 def _flat(value: Any) -> Any:
@@ -208,10 +208,10 @@ def _files(manifest: Mapping[str, Any]) -> str:
     if not isinstance(files, Mapping):
         return ""
     rows = [{"file": f"`{name}`", "sha256": f"`{str(files[name])[:16]}...`"} for name in sorted(files)]
-    return _joined("All hashes are checked before anything is loaded.", _markdown(tables(rows), 3))
+    return joined("All hashes are checked before anything is loaded.", markdown(tables(rows), 3))
 
 
-def _markdown(found: Iterator[Table], level: int) -> str:
+def markdown(found: Iterator[Table], level: int) -> str:
     """Return tables as Markdown, under headings from `level` down."""
     blocks: list[str] = []
     above: tuple[str, ...] = ()
@@ -222,7 +222,7 @@ def _markdown(found: Iterator[Table], level: int) -> str:
             blocks.append(table.note)
         if table.rows:
             blocks.append(_grid(table))
-    return _joined(*blocks)
+    return joined(*blocks)
 
 
 def _headings(above: tuple[str, ...], titles: tuple[str, ...], level: int) -> list[str]:

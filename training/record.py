@@ -22,8 +22,7 @@ from model.bundle import MANIFEST
 from model.fast import MACHINE_KINDS
 from training import record_figures as figures
 from training.answers import DepthAnswers
-from training.card import _joined as joined
-from training.card import _markdown as markdown
+from training.card import joined, markdown
 from training.evaluate import BARELY_CHANGED, TARGET_WORDS
 from training.leave_out import FEWEST_HUMAN, SHORTEST
 from training.record_figures import Mask, Parts, Row, Sample
@@ -37,8 +36,9 @@ What the model was measured to be worth, good and bad. `{command}` wrote this fi
 its answers to labelled texts; do not edit it.
 
 - **Never seen**: the encoder and the heads are trained again in folds. A text of a tool is scored by those that were
-  trained without that tool, human text by those that were trained without its source; never by any that have learnt
-  from a text of the same original. What these texts tell is what to expect of a tool or a writer that is new.
+  trained without that tool, human text by those that were trained without its source (or, where machine text was made
+  from it, without that text); never by any that have learnt from a text of the same original. What these texts tell
+  is what to expect of a tool or a writer that is new.
 - **Known**: the model that ships scores texts that it has not learnt from, of tools and sources that it has.
 - Texts have {shortest} words or more. Paraphrases in which fewer than {barely} of the words were replaced are left
   out; where that is not known they count.
