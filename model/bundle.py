@@ -196,8 +196,9 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
         scale = Scale(array("deep_scale_centre"), array("deep_scale_spread"))
         calibration = Calibration(array("deep_calibration_weights"), array("deep_calibration_bias"))
         deep = DeepTier(encoder, blend, scale, calibration)
-        Doubt.from_manifest(manifest["deep"]["doubt"])
-        Thresholds.from_manifest(manifest["deep"]["thresholds"])
+        doubt = Doubt.from_manifest(manifest["deep"]["doubt"])
+        if not (doubt.bands and Thresholds.from_manifest(manifest["deep"]["thresholds"]).bands):
+            raise ValueError("no thresholds of the deep tier")
     return Bundle(info, manifest, tables, tagger, joblib.load(folder / CLASSIFIER), seen, deep)
 
 

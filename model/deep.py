@@ -26,6 +26,8 @@ from model.wordpieces import WordPieces, windows
 WINDOW, OVERLAP = 126, 30
 """Word pieces read at a time, besides the two that mark a window's ends, and how many of them the next one reads
 again: a word at a window's end lacks half its context."""
+TILE = 64
+"""Words that are compared with the vocabulary at a time."""
 LEAST_KEPT = -3.0
 """Log odds of a replaced word from which what stood there before is kept: memory, for very long texts."""
 SAID_OF_NOTHING = np.float32(-12.0)
@@ -104,18 +106,17 @@ class DeepEncoder:
             ids, token = self._pieces(documents, number)
             if not len(ids):
                 continue
-            found, guesses = self._run(ids)
+            found, replaced, guesses = self._run(ids, token, keep)
             first = np.flatnonzero(np.diff(token, prepend=-1))
             words = token[first]
             # A word is a spinner's if any of its pieces is; a text's style is in all of them.
-            log_odds[words, 0] = np.maximum.reduceat(found[:, 0], first)
+            spun = np.maximum.reduceat(found[:, 0], first)
+            log_odds[words, 0] = np.maximum(spun, SAID_OF_NOTHING + 1)  # a sure "no" is an answer, too
             counts = np.diff(first, append=len(token))[:, None]
             log_odds[words, 1:] = np.add.reduceat(found[:, 1:], first) / counts
-            if keep:
-                likely = np.flatnonzero(log_odds[words, 0] >= LEAST_KEPT)
-                before_row[words[likely]] = rows + np.arange(len(likely))
-                kept.append(guesses[first[likely]])
-                rows += len(likely)
+            before_row[replaced] = rows + np.arange(len(replaced))
+            kept.append(guesses)
+            rows += len(replaced)
         width = self.weights.embeddings.shape[1]
         return DeepReading(log_odds, np.concatenate([np.zeros((0, width), np.float32), *kept]), before_row)
 
@@ -132,20 +133,31 @@ class DeepEncoder:
         inside &= documents.token_prose[np.maximum(token, first)]
         return cut.ids[inside], token[inside]
 
-    def _run(self, ids: NDArray[np.int32]) -> tuple[Floats, Floats]:
-        """Return log odds (P, 3) and what stood there before (P, 384), each from the window with most context."""
+    def _run(
+        self, ids: NDArray[np.int32], token: NDArray[np.int64], keep: bool
+    ) -> tuple[Floats, NDArray[np.int64], Floats]:
+        """Return log odds (P, 3), each from the window with most context.
+
+        With `keep` also the tokens (R,) that may have been replaced, and what stood there before (R, 384).
+        """
         starts = windows(len(ids), WINDOW, OVERLAP)
         stops = np.minimum(starts + WINDOW, len(ids))
         edges = np.concatenate([[0], (starts[1:] + stops[:-1]) // 2, [len(ids)]])
-        odds, guesses = [], []
+        odds: list[Floats] = []
+        replaced, guesses = [np.zeros(0, np.int64)], [np.zeros((0, self.weights.embeddings.shape[1]), np.float32)]
+        outputs = ["log_odds", "before"] if keep else ["log_odds"]
         marks = self._wordpieces.start, self._wordpieces.end
         for start, stop, low, high in zip(starts, stops, edges[:-1], edges[1:], strict=True):
             row = np.concatenate([marks[:1], ids[start:stop], marks[1:]])
-            answer = self._session.run(None, {"embedded": self.embed(row)[None]})
+            answer = self._session.run(outputs, {"embedded": self.embed(row)[None]})
             part = slice(int(low - start) + 1, int(high - start) + 1)
             odds.append(answer[0][0, part])
-            guesses.append(answer[1][0, part])
-        return np.concatenate(odds), np.concatenate(guesses)
+            if keep:
+                first = np.flatnonzero(np.diff(token[low:high], prepend=-1))
+                first = first[np.maximum.reduceat(odds[-1][:, 0], first) >= LEAST_KEPT]
+                replaced.append(token[low:high][first])
+                guesses.append(answer[1][0, part][first])
+        return np.concatenate(odds), np.concatenate(replaced), np.concatenate(guesses)
 
     def originals(self, reading: DeepReading, tokens: NDArray[np.integer], count: int) -> list[list[tuple[str, float]]]:
         """Return for each token the `count` words that most likely stood there before, with their log probabilities.
@@ -156,9 +168,12 @@ class DeepEncoder:
         answer: list[list[tuple[str, float]]] = [[] for _ in rows]
         known = np.flatnonzero(rows >= 0)
         words = self._words
-        for start in range(0, len(known), 64):
-            chosen = known[start : start + 64]
-            scores = reading.before[rows[chosen]] @ self.word_matrix.T + self.weights.bias[words]
+        count = min(count, len(words) - 1)
+        for start in range(0, len(known), TILE):
+            chosen = known[start : start + TILE]
+            # Always as many rows: BLAS rounds otherwise for another shape.
+            scores = reading.before[rows[np.resize(chosen, TILE)]] @ self.word_matrix.T + self.weights.bias[words]
+            scores = scores[: len(chosen)]
             scores -= np.logaddexp.reduce(scores, axis=1, keepdims=True)
             best = np.argpartition(-scores, count, axis=1)[:, :count]
             for place, columns, row in zip(chosen.tolist(), best, scores, strict=True):

@@ -11,7 +11,7 @@ from threadpoolctl import ThreadpoolController
 
 from model import bundle
 from model.abstention import reasons
-from model.deep import document_numbers, judged_words
+from model.deep import SAID_OF_NOTHING, document_numbers, judged_words
 from model.document import Documents
 from model.evidence import DeepAnswers, find_evidence
 from model.features import BATCH_DOCUMENTS, FeatureExtractor, Measured
@@ -105,6 +105,9 @@ class Detector:
             which = np.flatnonzero(deep).tolist()
             reading = self._deep.encoder.read(documents, which, keep=evidence)
             odds = self._deep.blend.log_odds(reading, measured.misfit)
+            read = np.bincount(documents.token_document, odds[:, 0] > SAID_OF_NOTHING, minlength=len(texts)) > 0
+            deep &= read  # words that have no piece in the vocabulary are the fast tier's
+            which = np.flatnonzero(deep).tolist()
             answers = DeepAnswers(self._deep.encoder, reading, odds, deep, self._deep.blend.prior_log_odds)
             numbers = document_numbers(documents, odds, which)
             probabilities[which] = self._deep.probabilities(numbers, log_odds[which], length[which])
