@@ -36,7 +36,14 @@ BATCH = 64
 """Texts given to a contender at a time."""
 
 BASELINE = "TF-IDF (1-2 grams) + logistic regression"
-CONTENDERS = {"evidence": "unspun", "verdict": "unspun, no evidence", "baseline": BASELINE}
+UNSPUN = {
+    "auto": ("unspun", "auto", True),
+    "auto_verdict": ("unspun, no evidence", "auto", False),
+    "fast": ("unspun, fast tier", "fast", True),
+    "fast_verdict": ("unspun, fast tier, no evidence", "fast", False),
+}
+"""Contenders of our own: their title, the depth, and whether evidence is found."""
+CONTENDERS = {**{name: title for name, (title, _, _) in UNSPUN.items()}, "baseline": BASELINE}
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
@@ -163,7 +170,7 @@ def _child(name: str, work: Path, model: str | None, passes: int) -> dict[str, A
         return _train(articles, work)
     texts = [text for text, _ in articles]
     started = time.perf_counter()
-    score = _load_baseline(work) if name == "baseline" else _load_unspun(model, evidence=name == "evidence")
+    score = _load_baseline(work) if name == "baseline" else _load_unspun(model, *UNSPUN[name][1:])
     loaded = time.perf_counter() - started
     score(texts[:8])  # what is made at the first call is not the articles' cost
     timed = [_timed(score, texts) for _ in range(passes)]
@@ -188,7 +195,7 @@ def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
         yield texts[start : start + BATCH]
 
 
-def _load_unspun(model: str | None, *, evidence: bool) -> Score:
+def _load_unspun(model: str | None, depth: str, evidence: bool) -> Score:
     from model.bundle import BundleError
     from model.detector import Detector
 
@@ -196,7 +203,7 @@ def _load_unspun(model: str | None, *, evidence: bool) -> Score:
         detector = Detector.load(model)
     except BundleError as error:
         raise BenchmarkError(str(error)) from error
-    return lambda texts: [verdict.to_json() for verdict in detector.score_many(texts, evidence=evidence)]
+    return lambda texts: [verdict.to_json() for verdict in detector.score_many(texts, depth=depth, evidence=evidence)]
 
 
 def _train(articles: Sequence[tuple[str, bool]], work: Path) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def known_failures(documents: Iterable[seeds.SeedDocument]) -> list[Any]:
 
     Strict: the mark must go as soon as they get the verdict that the manifest demands.
     """
-    fluent = pytest.mark.xfail(reason="a fluent round trip; the fast tier calls it clear", strict=True)
+    fluent = pytest.mark.xfail(reason="a fluent round trip; both tiers call it clear", strict=True)
     return [
         pytest.param(document, marks=fluent if document.kind == "translated" else (), id=document.file[:3])
         for document in documents
