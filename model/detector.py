@@ -11,7 +11,7 @@ from threadpoolctl import ThreadpoolController
 
 from model import bundle
 from model.abstention import reasons
-from model.deep import SAID_OF_NOTHING, document_numbers, judged_words
+from model.deep import SAID_OF_NOTHING, DeepTier, document_numbers, judged_words
 from model.document import Documents
 from model.evidence import DeepAnswers, find_evidence
 from model.features import BATCH_DOCUMENTS, FeatureExtractor, Measured
@@ -100,17 +100,13 @@ class Detector:
         answers: DeepAnswers | None = None
         if self._deep is not None and depth != "fast":
             judged = np.array([reason is None for reason in why], dtype=bool)
-            deep = words > 0 if depth == "deep" else judged & ~self._settled(measured, probabilities, words)
-        if self._deep is not None and deep.any():
-            which = np.flatnonzero(deep).tolist()
-            reading = self._deep.encoder.read(documents, which, keep=evidence)
-            odds = self._deep.blend.log_odds(reading, measured.misfit)
-            read = np.bincount(documents.token_document, odds[:, 0] > SAID_OF_NOTHING, minlength=len(texts)) > 0
-            deep &= read  # words that have no piece in the vocabulary are the fast tier's
-            which = np.flatnonzero(deep).tolist()
-            answers = DeepAnswers(self._deep.encoder, reading, odds, deep, self._deep.blend.prior_log_odds)
-            numbers = document_numbers(documents, odds, which)
-            probabilities[which] = self._deep.probabilities(numbers, log_odds[which], length[which])
+            asked = words > 0 if depth == "deep" else judged & ~self._settled(measured, probabilities, words)
+            if asked.any():
+                answers = _ask(self._deep, measured, asked, evidence)
+                deep = answers.decided
+                which = np.flatnonzero(deep).tolist()
+                numbers = document_numbers(documents, answers.log_odds, which)
+                probabilities[which] = self._deep.probabilities(numbers, log_odds[which], length[which])
         passages = self._passages(documents, measured, answers) if evidence else [None] * len(texts)
         found = self._evidence(measured, probabilities[:, 1], answers, passages) if evidence else None
         return [
@@ -175,6 +171,16 @@ class Detector:
                 inside[words[: passage.start]] = 0.0
                 inside[words[passage.stop :]] = 0.0
         return find_evidence(self._extractor.signals, measured, self._prior, inside, answers)
+
+
+def _ask(tier: DeepTier, measured: Measured, asked: NDArray[np.bool_], evidence: bool) -> DeepAnswers:
+    """Let the deep tier read the documents that it is asked about (D,)."""
+    documents = measured.encoding.documents
+    reading = tier.encoder.read(documents, np.flatnonzero(asked).tolist(), keep=evidence)
+    odds = tier.blend.log_odds(reading, measured.misfit)
+    # Documents of whose words it knows no piece are left to the fast tier.
+    read = np.bincount(documents.token_document, odds[:, 0] > SAID_OF_NOTHING, minlength=len(asked)) > 0
+    return DeepAnswers(tier.encoder, reading, odds, asked & read, tier.blend.prior_log_odds)
 
 
 def _depth(deep: np.bool_) -> Depth:

@@ -172,7 +172,8 @@ class Stages:
     def __init__(self, work: Path | None, texts: Sequence[LabelledText], recipe: Recipe, report: Report) -> None:
         self.work = work
         self.report = report
-        settings = f"{fingerprint(texts)['sha256']}{dataclasses.replace(recipe, jobs=1)}"
+        plain = dataclasses.replace(recipe, jobs=1, lexicons=None)
+        settings = f"{fingerprint(texts)['sha256']}{plain}{_content(recipe.lexicons)}"
         self.key = hashlib.sha256(settings.encode()).hexdigest()[:12]
 
     def run(self, name: str, stage: Callable[[], T]) -> T:
@@ -190,6 +191,12 @@ class Stages:
             joblib.dump(result, part)
             part.rename(file)
         return result
+
+
+def _content(folder: Path | None) -> str:
+    """Return a hash of the files in a folder: the same lists are the same wherever they lie."""
+    files = sorted(folder.iterdir()) if folder else []
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()
 
 
 def split(texts: Sequence[LabelledText]) -> Parts:
