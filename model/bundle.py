@@ -279,7 +279,19 @@ def save(
     text = json.dumps(complete, indent=1, ensure_ascii=False)
     (folder / MANIFEST).write_text(f"{text}\n", "utf-8")
     target.mkdir(parents=True, exist_ok=True)
+    old = _listed_files(target)
     (target / MANIFEST).unlink(missing_ok=True)
     for name in (*names, MANIFEST):
         (folder / name).replace(target / name)
+    for name in old.difference(names):  # of an earlier bundle with more parts
+        (target / name).unlink(missing_ok=True)
     folder.rmdir()
+
+
+def _listed_files(folder: Path) -> set[str]:
+    """Return the files that an earlier bundle in this folder has listed; none where there is no manifest to read."""
+    try:
+        listed = json.loads((folder / MANIFEST).read_bytes())["files"]
+        return {name for name in listed if Path(name).name == name}
+    except (OSError, ValueError, LookupError, TypeError):
+        return set()

@@ -234,6 +234,15 @@ class TestDeepTier:
         listed = json.loads((deep_bundle / bundle.MANIFEST).read_text("utf-8"))["files"]
         assert sorted([*listed, bundle.MANIFEST]) == sorted(file.name for file in deep_bundle.iterdir())
 
+    def test_a_bundle_saved_over_it_without_it_leaves_no_file_behind(self, tmp_path: Path) -> None:
+        folder = tiny_deep.save_bundle(tmp_path / "model")
+        (folder / "notes.txt").write_text("the user's own", "utf-8")
+        seen = np.array([1, 2, 3], dtype=np.uint64)
+        bundle.save(folder, tiny.manifest(), tiny.tables(), tiny.tagger(), tiny.classifier(), seen)
+        left = {file.name for file in folder.iterdir()}
+        assert not left & set(self.FILES)
+        assert "notes.txt" in left
+
     def test_saving_again_gives_the_same_files(self, deep_bundle: Path, tmp_path: Path) -> None:
         again = tiny_deep.save_bundle(tmp_path / "again")
         assert all((file.read_bytes() == (again / file.name).read_bytes()) for file in deep_bundle.iterdir())
