@@ -80,6 +80,13 @@ probabilities of their answers and the text's length; it is fitted on answers to
 were left out of training in turn.
 """
 
+_DEEP = """
+Where the fast tier is in doubt, a small pretrained encoder (all-MiniLM-L6-v2, fine-tuned) reads the text and says for
+each word how likely a machine put it there. Its answers are added to the fast tier's and calibrated to the same scale;
+its thresholds are its own. The fast tier's answer stands below the limits of doubt: of the score, by length, and of
+how far a passage stands out from the rest of the text. `docs/accuracy.md` tells what each depth is worth.
+"""
+
 _TRAINING = """
 `unspun train` makes a bundle from labelled text, and `unspun evaluate` measures it; `unspun train --help`
 says what it needs. The same texts, seed and library versions give the same bundle. A bundle cannot be changed
@@ -94,6 +101,7 @@ def render_card(manifest: Mapping[str, Any]) -> str:
         ("What it is for", _PURPOSE),
         ("What it tells, and at which score", _thresholds(manifest)),
         ("How it works", _signals(manifest)),
+        ("The deep tier", _deep(manifest)),
         ("What it learnt from", _data(manifest)),
         ("How good it is", _accuracy(manifest)),
         ("What it does not tell", _LIMITS),
@@ -128,6 +136,15 @@ def _thresholds(manifest: Mapping[str, Any]) -> str:
     minimum = thresholds.get("minimum_words")
     short = "" if minimum is None else f"Texts of fewer than {minimum} words get no verdict."
     return joined(f"{_THRESHOLDS.strip()}\n{short}", markdown(tables(bands), 3))
+
+
+def _deep(manifest: Mapping[str, Any]) -> str:
+    deep = manifest.get("deep")
+    if not isinstance(deep, Mapping):
+        return ""
+    own = _thresholds({"thresholds": deep.get("thresholds")}).removeprefix(_THRESHOLDS.strip())
+    doubt = markdown(tables({"doubt": deep.get("doubt")}), 3)
+    return joined(_DEEP, own.strip(), doubt)
 
 
 def _signals(manifest: Mapping[str, Any]) -> str:
