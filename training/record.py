@@ -292,7 +292,8 @@ def _heading(name: str) -> str:
 
 
 def _evaluation(name: str, results: Any) -> str:
-    return _under(f"From `{name}`, as `unspun evaluate --output` wrote it.", results)
+    note = "What is left out there is left out of the fast tier, which answers alone."
+    return _under(f"From `{name}`, as `unspun evaluate --output` wrote it. {note}", results)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
