@@ -377,3 +377,12 @@ def test_a_file_of_something_else_is_a_line(
     printed = capsys.readouterr()
     assert (printed.out, printed.err.count("\n")) == ("", 1)
     assert reason in printed.err
+
+
+def test_the_record_that_ships_is_what_the_command_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
+    written = tmp_path / "accuracy.md"
+    answers, domains = "docs/answers.npz", "docs/leave-one-domain-out.json"
+    assert main(["model/default", answers, "--evaluation", domains, "--output", str(written)]) == 0
+    shipped = Path("docs/accuracy.md").read_text("utf-8").replace("--output docs/accuracy.md", f"--output {written}")
+    assert written.read_text("utf-8") == shipped
