@@ -17,6 +17,8 @@ COMMANDS = {
     "score": "service.commands.score:score",
     "train": "service.commands.train:train",
     "evaluate": "service.commands.evaluate:evaluate",
+    "serve": "service.commands.serve:serve",
+    "keys": "service.commands.keys:keys",
 }
 """Names of the subcommands and where each lives, in the order in which help lists them."""
 

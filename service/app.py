@@ -1,0 +1,99 @@
+"""The Flask application: what each request goes through, whatever address it asks."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Callable
+from importlib import import_module
+
+from flask import Flask, Response, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from service import metrics, problems
+from service.config import Settings
+from service.engine import Engine
+from service.logs import event, milliseconds
+from service.protection import Gate
+
+ROUTES = ("score", "operations", "page")
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    # Nothing of other hosts, nothing inline; data: for the download of the page's own answer.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+}
+
+
+def create_app(settings: Settings, engine: Engine) -> Flask:
+    """Return the application that answers with an engine's model."""
+    app = Flask("service", template_folder="page/templates", static_folder=None)
+    app.extensions["unspun.settings"] = settings
+    app.extensions["unspun.engine"] = engine
+    app.extensions["unspun.gate"] = Gate(app, settings)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.strict_slashes = False
+    app.before_request(_begin)
+    app.after_request(_finish)
+    problems.register(app)
+    for name in ROUTES:
+        app.register_blueprint(import_module(f"service.routes.{name}").blueprint)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+    g.started = time.perf_counter()
+    g.verdicts = []
+
+
+def _finish(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if "request_id" in g:
+        response.headers["X-Request-ID"] = g.request_id
+    if request.path.startswith("/v1/score") or request.method == "POST":
+        response.headers.setdefault("Cache-Control", "no-store")
+    response.call_on_close(_reporter(response))
+    return response
+
+
+def _reporter(response: Response) -> Callable[[], None]:
+    """Return what logs and counts the request at hand when its answer is out: then a stream is over, too."""
+    route = "none" if request.url_rule is None else request.url_rule.rule
+    method = request.method if request.method in METHODS else "other"
+    started, verdicts = g.get("started", time.perf_counter()), g.get("verdicts", [])
+    fields = {
+        "request_id": g.get("request_id"),
+        "method": method,
+        "route": route,
+        "status": response.status_code,
+        "bytes_in": request.content_length,
+        "key": g.get("key_name"),
+        "address": request.remote_addr,
+    }
+
+    def report() -> None:
+        counts = {word: verdicts.count(word) for word in dict.fromkeys(verdicts)}
+        event(
+            "request", **fields, bytes_out=response.content_length, milliseconds=milliseconds(started), verdicts=counts
+        )
+        metrics.REQUESTS.labels(route, method, response.status_code).inc()
+        metrics.REQUEST_SECONDS.labels(route).observe(time.perf_counter() - started)
+
+    return report

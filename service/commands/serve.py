@@ -1,0 +1,96 @@
+"""`unspun serve`: the HTTP service."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from service.console import CommandError, complain
+
+USAGE = 2
+EXTRA = "pip install 'unspun[service]'"
+
+
+@click.command(short_help="Answer over HTTP: an API and a web page.")
+@click.option("--host", metavar="ADDRESS", help="Address to listen on. Default: UNSPUN_HOST, else 127.0.0.1.")
+@click.option("--port", metavar="PORT", help="Port to listen on. Default: UNSPUN_PORT, else 8000.")
+@click.option("--workers", metavar="N", help="Processes that score. Default: UNSPUN_WORKERS, else one a core.")
+@click.option("--model", metavar="BUNDLE", help="Folder of the model. Default: UNSPUN_MODEL, else the one that ships.")
+@click.option("--debug", is_flag=True, help="Flask's development server instead: one process, restarts on changes.")
+@click.option("--settings", "show", is_flag=True, help="Show all settings, their values and what they do, and end.")
+def serve(debug: bool, show: bool, **options: Any) -> None:
+    """Answer over HTTP: POST /v1/score, and a page at / for people.
+
+    Settings are environment variables (--settings lists them); options win over them. SIGTERM ends the service when
+    the requests under way are answered, SIGHUP makes it look for another model at once.
+    """
+    try:
+        from service.config import Settings, SettingsError, unknown_variables
+    except ModuleNotFoundError as error:
+        raise CommandError(f"the service needs {error.name}: {EXTRA}") from error
+    try:
+        settings = Settings.from_environment(os.environ, **options)
+    except SettingsError as error:
+        for line in error.problems:
+            complain(line)
+        raise click.exceptions.Exit(USAGE) from error
+    for line in unknown_variables(os.environ):
+        complain(f"warning: {line}")
+    if show:
+        _show(settings)
+    elif debug:
+        _develop(settings)
+    else:
+        _run(settings)
+
+
+def _run(settings: Any) -> None:
+    # Numerical libraries are to use one thread each: the cores are the workers'.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    try:
+        import gunicorn  # noqa: F401
+
+        from service.metrics_folder import metrics_folder
+    except ModuleNotFoundError as error:
+        raise CommandError(f"the service needs {error.name}: {EXTRA}") from error
+    folder = metrics_folder()
+    from service.server import Service
+
+    app, engine = _application(settings)
+    Service(settings, engine, app, folder).run()
+
+
+def _develop(settings: Any) -> None:
+    app, _ = _application(settings)
+    app.run(settings.host, settings.port, debug=True, use_evalex=False, threaded=True)
+
+
+def _application(settings: Any) -> Any:
+    from model.detector import Detector
+    from service import logs
+    from service.app import create_app
+    from service.engine import Engine
+    from service.keys import KeysError, KeyStore
+
+    logs.configure(settings.log_level)
+    if settings.keys_file is not None:
+        try:
+            KeyStore(settings.keys_file).all()
+        except KeysError as error:
+            raise CommandError(f"UNSPUN_KEYS_FILE: {error}") from error
+    engine = Engine(Detector.load, settings.model, time_limit=settings.timeout)
+    return create_app(settings, engine), engine
+
+
+def _show(settings: Any) -> None:
+    from service.config import variable
+
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        click.echo(f"{variable(name)}={'' if value is None else value}")
+        click.echo(f"    {field.description}")
+    sys.stdout.flush()

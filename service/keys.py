@@ -1,0 +1,133 @@
+"""API keys: made by `unspun keys add`, kept as hashes in a file that a running service reads again when it changes."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+PREFIX = "unspun_"
+NAME = re.compile(r"[\w.@-]{1,64}", re.ASCII)
+FORMAT = 1
+
+
+class KeysError(Exception):
+    """A file of keys cannot be used; the message says which, why and what to do, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What is kept of a key: never the key itself."""
+
+    name: str
+    sha256: str
+    created: str
+
+
+class KeyStore:
+    """The keys in a file. Processes may share it: it is written under a lock, and replaced in one step.
+
+    A key holds 256 random bits, so that one round of SHA-256 keeps it as safe as a slow hash would a password.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._keys: tuple[Key, ...] = ()
+        self._seen: tuple[int, int, int] | None = None
+
+    def all(self) -> tuple[Key, ...]:
+        """Return the keys, read again if the file has changed. Raises KeysError."""
+        try:
+            found = self.path.stat()
+            seen = (found.st_mtime_ns, found.st_ino, found.st_size)
+            if seen != self._seen:
+                self._keys = _parse(self.path, self.path.read_bytes())
+                self._seen = seen
+        except OSError as error:
+            raise KeysError(f"{self.path}: {error.strerror}; make it with `unspun keys add NAME`") from error
+        return self._keys
+
+    def name_of(self, key: str) -> str | None:
+        """Return whose key this is, None where it is nobody's. Takes as long for every key. Raises KeysError."""
+        digest = _digest(key)
+        name = None
+        for known in self.all():
+            if hmac.compare_digest(known.sha256, digest):
+                name = known.name
+        return name
+
+    def add(self, name: str) -> str:
+        """Make a key and return it; it cannot be had again. Raises KeysError."""
+        if not NAME.fullmatch(name):
+            raise KeysError(f"{name!r} is no name for a key; use 1 to 64 letters, digits, and any of . _ - @")
+        with self._locked():
+            keys = self.all() if self.path.exists() else ()
+            if any(key.name == name for key in keys):
+                raise KeysError(f"{self.path}: {name} has a key; revoke it first, or choose another name")
+            key = PREFIX + secrets.token_urlsafe(32)
+            created = datetime.now(UTC).isoformat(timespec="seconds")
+            self._write((*keys, Key(name, _digest(key), created)))
+        return key
+
+    def revoke(self, name: str) -> None:
+        """Take a key away; running services refuse it from their next request on. Raises KeysError."""
+        with self._locked():
+            keys = self.all()
+            left = tuple(key for key in keys if key.name != name)
+            if len(left) == len(keys):
+                raise KeysError(f"{self.path}: {name} has no key here; `unspun keys list` names all")
+            self._write(left)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        lock = self.path.with_name(f"{self.path.name}.lock")
+        try:
+            handle = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
+        except OSError as error:
+            raise KeysError(f"{lock}: {error.strerror}") from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def _write(self, keys: tuple[Key, ...]) -> None:
+        part = self.path.with_name(f"{self.path.name}.part")
+        text = json.dumps({"format": FORMAT, "keys": [asdict(key) for key in keys]}, indent=1)
+        try:
+            # The service may run as another user: who may read the file is kept as its owner has set it.
+            old = self.path.stat() if self.path.exists() else None
+            part.unlink(missing_ok=True)
+            with os.fdopen(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+                if old is not None:
+                    with contextlib.suppress(PermissionError):
+                        os.fchown(file.fileno(), old.st_uid, old.st_gid)
+                    os.fchmod(file.fileno(), old.st_mode & 0o777)
+                file.write(f"{text}\n")
+            part.replace(self.path)
+        except OSError as error:
+            raise KeysError(f"{self.path}: {error.strerror}") from error
+        self._seen = None
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _parse(path: Path, data: bytes) -> tuple[Key, ...]:
+    try:
+        content = json.loads(data)
+        if content["format"] != FORMAT:
+            raise KeysError(f"{path}: format {content['format']!r} of keys, this unspun reads {FORMAT}; update unspun")
+        return tuple(Key(str(key["name"]), str(key["sha256"]), str(key["created"])) for key in content["keys"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise KeysError(f"{path}: not a file of keys; restore it, or move it away and add the keys again") from error

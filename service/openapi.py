@@ -1,0 +1,342 @@
+"""The description of the HTTP API, as an OpenAPI 3.1 document."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+from model.verdict import KINDS
+from service.config import Settings
+from service.problems import MEDIA_TYPE, TITLES
+from service.schemas import MAX_ID, submission_schema
+
+VERDICT_EXAMPLE: dict[str, Any] = {
+    "id": "a",
+    "score": 0.97,
+    "verdict": "paraphrased",
+    "kind": "spun",
+    "kinds": {"human": 0.03, "spun": 0.95, "translated": 0.01, "rewritten": 0.01},
+    "reason": None,
+    "words": 812,
+    "depth": "fast",
+    "evidence": [
+        {
+            "start": 4,
+            "end": 29,
+            "text": "imaginative and prescient",
+            "suggestion": "vision",
+            "signal": "known_phrase",
+            "weight": 3.1,
+            "alternatives": [],
+        }
+    ],
+    "passages": [],
+    "model": {"name": "default", "version": "1.1.0", "sha256": "0" * 64},
+}
+EXAMPLE = {"id": "a", "text": "The imaginative and prescient of the mayor was shared by all of the town."}
+
+
+def document(settings: Settings) -> dict[str, Any]:
+    """Return the document, with the limits of these settings in it."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "unspun",
+            "version": version("unspun"),
+            "summary": "Finds machine-paraphrased text, and shows the words that give it away.",
+            "description": (
+                "Every address that judges text gives the same object for the same text: the Verdict. What goes wrong "
+                "is told as a problem document (RFC 9457). An `X-Request-ID` that is sent comes back with the answer. "
+                "Submitted text is neither stored nor logged."
+            ),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "tags": [
+            {"name": "scoring", "description": "Text in, verdicts out."},
+            {"name": "operations", "description": "The service and its model."},
+        ],
+        "paths": _paths(settings),
+        "components": {
+            "schemas": {
+                "Submission": {**submission_schema(), "examples": [EXAMPLE]},
+                "Verdict": _verdict(),
+                "Evidence": _evidence(),
+                "Model": _object(
+                    {"name": _string("Its name."), "version": _string("Its version."), "sha256": _string("Its hash.")}
+                ),
+                "Problem": _problem(),
+            },
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "A key from `unspun keys add`."},
+                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        },
+    }
+
+
+def _paths(settings: Settings) -> dict[str, Any]:
+    reading = ("400", "408", "413", "415", "422", "429", "503")
+    secured: list[dict[str, list[str]]] = [{"bearer": []}, {"header": []}] if settings.keys_file else []
+    query = [
+        _query("id", {"type": "string", "maxLength": MAX_ID}, "What the verdict is to be known by."),
+        _query("evidence", {"type": "boolean", "default": True}, "Whether to look for the words that give it away."),
+        _query("depth", {"enum": ["auto", "fast", "deep"], "default": "auto"}, "The tier that decides."),
+    ]
+    plain = {"schema": {"type": "string", "minLength": 1}}
+    return {
+        "/v1/score": {
+            "post": {
+                "operationId": "score",
+                "tags": ["scoring"],
+                "summary": "Judge one text",
+                "description": (
+                    f"A JSON object, plain text, or a page that is reduced to its article; up to "
+                    f"{settings.max_bytes:,} bytes and {settings.max_words:,} words, which may be gzipped. The query "
+                    "is for text and pages, and passed over for JSON."
+                ),
+                "security": secured,
+                "parameters": query,
+                "requestBody": {
+                    "required": True,
+                    "content": {
+                        "application/json": {"schema": _ref("Submission")},
+                        "text/plain": plain,
+                        "text/html": plain,
+                    },
+                },
+                "responses": {"200": _json("The verdict.", _ref("Verdict"), VERDICT_EXAMPLE)}
+                | _problems(*reading, keys=bool(secured)),
+            }
+        },
+        "/v1/score/batch": {
+            "post": {
+                "operationId": "scoreBatch",
+                "tags": ["scoring"],
+                "summary": "Judge a list of texts",
+                "description": (
+                    f"Up to {settings.max_items:,} texts. The answer holds as many items, in the same order: each a "
+                    "verdict, or the problem of that text alone, which has a `status`."
+                ),
+                "security": secured,
+                "requestBody": {
+                    "required": True,
+                    "content": {
+                        "application/json": {
+                            "schema": {
+                                "type": "array",
+                                "items": _ref("Submission"),
+                                "maxItems": settings.max_items,
+                            },
+                            "example": [EXAMPLE],
+                        }
+                    },
+                },
+                "responses": {
+                    "200": _json(
+                        "Verdicts and problems.",
+                        {"type": "array", "items": {"anyOf": [_ref("Verdict"), _ref("Problem")]}},
+                        [VERDICT_EXAMPLE],
+                    )
+                }
+                | _problems(*reading, keys=bool(secured)),
+            }
+        },
+        "/v1/score/stream": {
+            "post": {
+                "operationId": "scoreStream",
+                "tags": ["scoring"],
+                "summary": "Judge texts as they come",
+                "description": (
+                    "A JSON object a line, answered by a line each, in order, before the next is read: as many as you "
+                    "like. A bad line is answered with its problem, which has the number of its `line`, and the stream "
+                    f"goes on. A line must arrive within {settings.timeout:g} seconds."
+                ),
+                "security": secured,
+                "requestBody": {
+                    "required": True,
+                    "content": {
+                        "application/x-ndjson": {
+                            "schema": {"type": "string", "description": "A Submission a line."},
+                            "example": '{"id": "a", "text": "..."}\n{"id": "b", "text": "..."}\n',
+                        }
+                    },
+                },
+                "responses": {
+                    "200": {
+                        "description": "A Verdict or a Problem a line.",
+                        "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+                    }
+                }
+                | _problems("408", "415", keys=bool(secured)),
+            }
+        },
+        "/v1/model": {
+            "get": {
+                "operationId": "model",
+                "tags": ["operations"],
+                "summary": "The model in use",
+                "description": "Its name and hash, its thresholds, its measured accuracy, and its manifest.",
+                "security": secured,
+                "responses": {
+                    "200": _json(
+                        "About the model.",
+                        {"type": "object", "required": ["model"], "properties": {"model": _ref("Model")}},
+                    )
+                }
+                | _problems(keys=bool(secured)),
+            }
+        },
+        "/healthz": _operation("healthz", "Does the worker live?", "It does."),
+        "/readyz": _operation("readyz", "Are requests welcome?", "They are.", "503"),
+        "/metrics": {
+            "get": {
+                "operationId": "metrics",
+                "tags": ["operations"],
+                "summary": "Figures for Prometheus",
+                "responses": {
+                    "200": {
+                        "description": "Of all workers together.",
+                        "content": {"text/plain": {"schema": {"type": "string"}}},
+                    }
+                },
+            }
+        },
+        "/v1/openapi.json": _operation("openapi", "This description", "An OpenAPI document."),
+    }
+
+
+def _operation(name: str, summary: str, described: str, *statuses: str) -> dict[str, Any]:
+    return {
+        "get": {
+            "operationId": name,
+            "tags": ["operations"],
+            "summary": summary,
+            "responses": {"200": _json(described, {"type": "object"})} | _problems(*statuses, keys=False),
+        }
+    }
+
+
+def _problems(*statuses: str, keys: bool) -> dict[str, Any]:
+    """Return the responses of an operation that are problems."""
+    named: dict[str, list[str]] = {}
+    for code, title in TITLES.values():
+        named.setdefault(str(code), []).append(title)
+    asked = sorted({*statuses, "500"} | ({"401", "503"} if keys else set()))
+    answer: dict[str, Any] = {}
+    for status in asked:
+        answer[status] = {
+            "description": "; or: ".join(named[status]) + ".",
+            "content": {MEDIA_TYPE: {"schema": _ref("Problem")}},
+        }
+        if status in ("429", "503"):
+            answer[status]["headers"] = {
+                "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
+            }
+    return answer
+
+
+def _verdict() -> dict[str, Any]:
+    probability = {"type": "number", "minimum": 0, "maximum": 1}
+    verdict = _object(
+        {
+            "id": {"type": ["string", "null"], "description": "As submitted."},
+            "score": {**probability, "description": "Calibrated probability that a machine paraphrased the text."},
+            "verdict": {
+                "enum": ["paraphrased", "suspect", "clear", "abstained"],
+                "description": "`paraphrased`: said of at most 0.5 % of human texts; `suspect`: of at most 5 %.",
+            },
+            "kind": {
+                "enum": ["spun", "translated", "rewritten", None],
+                "description": "The likeliest kind; null where the verdict is clear or abstained.",
+            },
+            "kinds": {
+                **_object(dict.fromkeys(KINDS, probability)),
+                "description": "Probabilities that sum to 1.",
+            },
+            "reason": {
+                "enum": ["too_short", "not_english", "not_prose", None],
+                "description": "Why unspun abstains.",
+            },
+            "words": {"type": "integer", "minimum": 0, "description": "Words of prose."},
+            "depth": {"enum": ["fast", "deep"], "description": "The tier that decided."},
+            "evidence": {
+                "type": "array",
+                "items": _ref("Evidence"),
+                "description": "Left out where it was not asked for.",
+            },
+            "passages": {
+                "type": "array",
+                "items": _object({name: {"type": "integer", "minimum": 0} for name in ("start", "end", "words")}),
+                "description": "Where in a longer text the spun part stands, if it is not the whole text.",
+            },
+            "model": _ref("Model"),
+        }
+    )
+    verdict["required"] = [name for name in verdict["properties"] if name not in ("evidence", "passages")]
+    return {**verdict, "examples": [VERDICT_EXAMPLE]}
+
+
+def _evidence() -> dict[str, Any]:
+    return _object(
+        {
+            "start": {"type": "integer", "minimum": 0, "description": "Offset in characters into the submitted text."},
+            "end": {"type": "integer", "minimum": 0, "description": "Offset of what follows."},
+            "text": _string("What stands there."),
+            "suggestion": {"type": ["string", "null"], "description": "What probably stood there before."},
+            "signal": _string("What found it."),
+            "weight": {"type": "number", "description": "In nats: how much likelier in paraphrased than human text."},
+            "alternatives": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "What else may have stood there.",
+            },
+        }
+    )
+
+
+def _problem() -> dict[str, Any]:
+    problem = _object(
+        {
+            "type": _string("`urn:unspun:problem:` and the problem's name."),
+            "title": _string("The kind of problem."),
+            "status": {"type": "integer", "minimum": 400, "maximum": 599},
+            "detail": _string("What happened, and what to do."),
+            "instance": _string("`urn:unspun:request:` and the request's id."),
+            "errors": {
+                "type": "array",
+                "items": _object(
+                    {"pointer": _string("JSON pointer to the field."), "detail": _string("What is wrong with it.")}
+                ),
+            },
+            "limit": {"type": "number", "description": "The limit that was exceeded."},
+            "retry_after": {"type": "integer", "minimum": 1, "description": "Seconds to wait."},
+            "line": {"type": "integer", "minimum": 1, "description": "Line of a stream."},
+        }
+    )
+    problem["required"] = ["type", "title", "status", "detail"]
+    names = {"type": "urn:unspun:problem:too-many-words", "title": "The text is too long", "status": 413}
+    detail = "A text may hold 50,000 words, this one has 61,204. Send its parts."
+    return {**problem, "examples": [{**names, "detail": detail, "limit": 50_000}]}
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _string(description: str) -> dict[str, Any]:
+    return {"type": "string", "description": description}
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _json(description: str, schema: dict[str, Any], example: Any = None) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": schema}
+    if example is not None:
+        content["example"] = example
+    return {"description": description, "content": {"application/json": content}}
+
+
+def _query(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}

@@ -1,0 +1,1 @@
+"""The addresses that the service answers, a blueprint a file."""

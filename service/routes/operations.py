@@ -1,0 +1,69 @@
+"""What those who run the service ask: is it well, is it ready, what has it done, which model answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Blueprint, Response, request
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from model.detector import Detector
+from service import metrics
+from service.engine import Model
+from service.openapi import document
+from service.problems import Problem
+from service.protection import gate, key_of
+from service.routes.score import engine, settings
+
+blueprint = Blueprint("operations", __name__)
+
+
+@blueprint.get("/healthz")
+def healthz() -> dict[str, str]:
+    """Tell that the worker lives."""
+    return {"status": "ok"}
+
+
+@blueprint.get("/readyz")
+def readyz() -> dict[str, Any]:
+    """Tell that requests are welcome."""
+    if engine().draining():
+        raise Problem("unavailable", "The service is shutting down; requests under way are finished.", retry_after=5)
+    return {"status": "ready", "model": engine().model.model.to_dict()}
+
+
+@blueprint.get("/metrics")
+def prometheus() -> Response:
+    """Return the figures of all workers."""
+    return Response(metrics.render(), content_type=CONTENT_TYPE_LATEST)
+
+
+@blueprint.get("/v1/model")
+def model() -> Response:
+    """Tell of the model in use: who it is, its thresholds, and how accurate it was measured to be."""
+    gate().authenticate(key_of(request))
+    body = json.dumps(describe(engine().model), ensure_ascii=False)
+    return Response(f"{body}\n", mimetype="application/json")
+
+
+@blueprint.get("/v1/openapi.json")
+def openapi() -> Response:
+    """Return the description of this API."""
+    return Response(json.dumps(document(settings()), indent=1), mimetype="application/json")
+
+
+def describe(scorer: Model) -> dict[str, Any]:
+    """Return what /v1/model tells."""
+    about: dict[str, Any] = {"model": scorer.model.to_dict()}
+    if not isinstance(scorer, Detector):
+        return about
+    manifest = scorer.bundle.manifest
+    deep = manifest.get("deep")
+    about["depths"] = ["auto", "fast"] if deep is None else ["auto", "fast", "deep"]
+    about["thresholds"] = {"fast": manifest["thresholds"]}
+    if deep is not None:
+        about["thresholds"]["deep"] = deep["thresholds"]
+    about["accuracy"] = manifest.get("accuracy")
+    about["manifest"] = {key: value for key, value in manifest.items() if key not in ("accuracy", "thresholds")}
+    return about

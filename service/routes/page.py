@@ -1,0 +1,7 @@
+"""The page at `/`."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+blueprint = Blueprint("page", __name__)

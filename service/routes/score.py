@@ -1,0 +1,197 @@
+"""`/v1/score`, `/v1/score/batch` and `/v1/score/stream`: text in, verdicts out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from flask import Blueprint, Response, current_app, g, request, stream_with_context
+from flask_limiter import RateLimitExceeded
+
+from model.verdict import Verdict
+from service.config import Settings
+from service.engine import Engine
+from service.metrics import PROBLEMS
+from service.problems import Problem, rate_limited, unexpected
+from service.protection import gate, key_of
+from service.schemas import (
+    PIECE,
+    Submission,
+    Unpacker,
+    from_query,
+    parse_batch,
+    parse_json,
+    parse_submission,
+    read_body,
+    text_of,
+    too_large,
+)
+
+blueprint = Blueprint("score", __name__, url_prefix="/v1")
+
+NDJSON = "application/x-ndjson"
+JSON_TYPES = ("application/json",)
+LINE_TYPES = (NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines", "application/json-lines")
+
+
+def engine() -> Engine:
+    """Return the engine of the application at hand."""
+    found = current_app.extensions["unspun.engine"]
+    assert isinstance(found, Engine)
+    return found
+
+
+def settings() -> Settings:
+    """Return the settings of the application at hand."""
+    found = current_app.extensions["unspun.settings"]
+    assert isinstance(found, Settings)
+    return found
+
+
+@blueprint.before_request
+def authenticate() -> None:
+    """Let in who has a key, or anybody where none is needed."""
+    gate().authenticate(key_of(request))
+
+
+@blueprint.post("/score")
+def score() -> Response:
+    """Judge one text."""
+    kind = _media_type(*JSON_TYPES, "text/plain", "text/html")
+    body = read_body(request, settings())
+    if kind in JSON_TYPES:
+        submission = parse_submission(parse_json(body), settings())
+    else:
+        text = text_of(body, html=kind == "text/html", charset=request.mimetype_params.get("charset"))
+        submission = from_query(text, request, settings())
+    gate().spend()
+    verdict = engine().score(submission)
+    g.verdicts = [verdict.verdict]
+    return Response(f"{verdict.to_json()}\n", mimetype="application/json")
+
+
+@blueprint.post("/score/batch")
+def batch() -> Response:
+    """Judge a list of texts; each item is answered with its verdict or its own problem."""
+    _media_type(*JSON_TYPES)
+    items = parse_batch(parse_json(read_body(request, settings())), settings())
+    good = [item for item in items if isinstance(item, Submission)]
+    if good:
+        gate().spend(len(good))
+    answers = iter(engine().score_many(good))
+    full = [item if isinstance(item, Problem) else next(answers) for item in items]
+    g.verdicts = [answer.verdict for answer in full if isinstance(answer, Verdict)]
+    lines = (answer.to_json() if isinstance(answer, Verdict) else _problem_line(answer) for answer in full)
+    return Response("[" + ",\n".join(lines) + "]\n", mimetype="application/json")
+
+
+@blueprint.post("/score/stream")
+def stream() -> Response:
+    """Judge texts as they come, a JSON object a line; each is answered with a line before the next is read."""
+    _media_type(*LINE_TYPES)
+    packing = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if packing not in ("identity", "", "gzip", "x-gzip"):
+        raise Problem("unsupported-media-type", "Only gzip is unpacked. Send the stream as it is, or gzipped.")
+    unpack = Unpacker(settings().max_bytes) if packing in ("gzip", "x-gzip") else None
+    g.verdicts = []
+    lines = _lines(request.environ["wsgi.input"], settings().max_bytes, unpack)
+    return Response(stream_with_context(_answers(lines)), mimetype=NDJSON)
+
+
+def _answers(lines: Iterator[bytes | Problem]) -> Iterator[str]:
+    number = 0
+    while True:
+        number += 1
+        try:
+            line = next(lines)
+        except StopIteration:
+            return
+        except Problem as problem:  # nothing more can be read
+            yield _problem_line(problem, number) + "\n"
+            return
+        if isinstance(line, Problem) or not line.isspace():
+            yield _answer(line, number) + "\n"
+
+
+def _answer(line: bytes | Problem, number: int) -> str:
+    try:
+        if isinstance(line, Problem):
+            raise line
+        submission = parse_submission(parse_json(line), settings())
+        gate().spend()
+        verdict = engine().score(submission)
+    except Problem as problem:
+        return _problem_line(problem, number)
+    except RateLimitExceeded as error:
+        return _problem_line(rate_limited(str(error.limit.limit)), number)
+    except Exception as error:
+        return _problem_line(unexpected(error), number)
+    g.verdicts.append(verdict.verdict)
+    return verdict.to_json()
+
+
+def _lines(source: Any, limit: int, unpack: Unpacker | None) -> Iterator[bytes | Problem]:
+    """Yield the lines of a stream as soon as they are whole, holding no more than one of them and a piece.
+
+    A line longer than `limit` bytes is passed over, and a Problem stands in its place. Raises Problem where nothing
+    more can be read.
+    """
+    held = bytearray()
+    passing_over = False
+    # A server that knows how gives each line the time that a whole request has else.
+    restart = getattr(getattr(source, "raw", None), "restart", lambda: None)
+    while piece := _piece(source, limit, unpack):
+        start = 0
+        while (end := piece.find(b"\n", start)) >= 0:
+            held += piece[start : end + 1]
+            start = end + 1
+            if not passing_over:
+                yield bytes(held) if len(held) <= limit else too_large(settings(), "A line")
+                restart()
+            passing_over = False
+            held.clear()
+        held += piece[start:]
+        if passing_over:
+            held.clear()
+        elif len(held) > limit:
+            yield too_large(settings(), "A line")
+            held.clear()
+            passing_over = True
+    if held and not passing_over:
+        yield bytes(held)
+
+
+def _piece(source: Any, limit: int, unpack: Unpacker | None) -> bytes:
+    """Return what has come of a stream, unpacked; nothing at its end. Raises Problem."""
+    read: Callable[[int], bytes] = getattr(source, "read1", source.read)
+    while piece := read(PIECE):
+        if unpack is None:
+            return piece
+        unpacked = unpack(piece)
+        if len(unpacked) > limit:
+            raise too_large(settings(), "A piece of a stream")
+        if unpacked:
+            return unpacked
+    if unpack is not None:
+        unpack.finish()
+    return b""
+
+
+def _problem_line(problem: Problem, line: int | None = None) -> str:
+    PROBLEMS.labels(problem.name).inc()
+    document = problem.to_dict(g.get("request_id"))
+    return json.dumps(document if line is None else {**document, "line": line}, ensure_ascii=False)
+
+
+def _media_type(*read: str) -> str:
+    """Return the media type of the body at hand. Raises Problem where it is none of those that are read."""
+    kind = request.mimetype
+    if kind.endswith("+json") and JSON_TYPES[0] in read:
+        return JSON_TYPES[0]
+    if kind not in read:
+        told = "The body has no Content-Type" if not kind else "This address does not read that Content-Type"
+        raise Problem(
+            "unsupported-media-type", f"{told}; send {' or '.join(read)}.", headers={"Accept": ", ".join(read)}
+        )
+    return kind

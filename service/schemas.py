@@ -1,0 +1,247 @@
+"""What a request holds: read from its body within the service's limits, and checked."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from flask import Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from service.config import Settings
+from service.encodings import NotTextError, decode
+from service.html import declared_encoding, extract_article
+from service.problems import FieldError, Problem
+
+PIECE = 1 << 16
+MAX_ID = 1024
+TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+
+
+class _Fields(BaseModel):
+    """The JSON object of one text."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", title="Submission")
+
+    text: str = Field(description="The text to judge.")
+    id: str | int | None = Field(None, description="What the verdict is to be known by.")
+    evidence: bool = Field(True, description="Whether to look for the words that give the machine away.")
+    depth: Literal["auto", "fast", "deep"] = Field(
+        "auto", description="The tier that decides; auto asks the deep one only where the fast one is in doubt."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One text, and what is asked about it."""
+
+    text: str
+    id: str | None = None
+    evidence: bool = True
+    depth: str = "auto"
+
+
+def submission_schema() -> dict[str, Any]:
+    """Return the JSON schema of a submission."""
+    schema = _Fields.model_json_schema()
+    schema["properties"]["id"] = {
+        "anyOf": [{"type": "string", "maxLength": MAX_ID}, {"type": "integer"}, {"type": "null"}],
+        "default": None,
+        "description": schema["properties"]["id"]["description"],
+    }
+    return schema
+
+
+def read_body(request: Request, settings: Settings) -> bytes:
+    """Return a request's body, unpacked if it is gzipped. Raises Problem; no more than the limit is held in memory."""
+    _check_length(request, settings)
+    packing = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if packing not in ("identity", "", "gzip", "x-gzip"):
+        raise Problem(
+            "unsupported-media-type",
+            "Only gzip is unpacked. Send the body as it is, or gzipped.",
+            headers={"Accept-Encoding": "gzip, identity"},
+        )
+    unpack = Unpacker(settings.max_bytes) if packing in ("gzip", "x-gzip") else None
+    parts: list[bytes] = []
+    size = raw = 0
+    while piece := request.stream.read(PIECE):
+        raw += len(piece)
+        part = piece if unpack is None else unpack(piece)
+        size += len(part)
+        if size > settings.max_bytes:
+            raise too_large(settings)
+        parts.append(part)
+    if request.content_length is not None and raw < request.content_length:
+        raise Problem("invalid-request", "The body ended before its Content-Length. Send it again.")
+    if unpack is not None:
+        unpack.finish()
+    if not size:
+        raise Problem("invalid-request", "The body is empty. Send a text in it; GET /v1/docs shows how.")
+    return b"".join(parts)
+
+
+def _check_length(request: Request, settings: Settings) -> None:
+    if (request.content_length or 0) > settings.max_bytes:
+        raise too_large(settings)
+
+
+class Unpacker:
+    """Unpacks gzip piece by piece, never to more than a limit at a time: what would be more raises Problem."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._stream = zlib.decompressobj(wbits=31)
+
+    def __call__(self, piece: bytes) -> bytes:
+        """Return the bytes that a piece unpacks to, at most one more than the limit."""
+        parts: list[bytes] = []
+        size = 0
+        try:
+            while piece and size <= self._limit:
+                if self._stream.eof:  # gzip files may be joined
+                    self._stream = zlib.decompressobj(wbits=31)
+                part = self._stream.decompress(piece, self._limit + 1 - size)
+                size += len(part)
+                parts.append(part)
+                piece = self._stream.unconsumed_tail or self._stream.unused_data
+        except zlib.error:
+            raise _broken_gzip() from None
+        return b"".join(parts)
+
+    def finish(self) -> None:
+        """Raise Problem where the packed bytes end too early."""
+        if not self._stream.eof:
+            raise _broken_gzip()
+
+
+def _broken_gzip() -> Problem:
+    return Problem("invalid-request", "The body is not whole gzip, though its Content-Encoding says so.")
+
+
+def too_large(settings: Settings, what: str = "A request") -> Problem:
+    """Return the problem of what exceeds the limit of bytes."""
+    return Problem(
+        "too-large",
+        f"{what} may hold {settings.max_bytes:,} bytes, unpacked. Send less at a time.",
+        limit=settings.max_bytes,
+    )
+
+
+def parse_json(data: bytes | bytearray) -> Any:
+    """Return the value of a JSON text. Raises Problem."""
+    try:
+        return json.loads(data.decode("utf-8-sig"), parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise Problem("invalid-json", f"Byte {error.start} is not UTF-8, which JSON is written in.") from None
+    except json.JSONDecodeError as error:
+        # Never more of the error's message than its kind: the value itself is the caller's own.
+        raise Problem("invalid-json", f"{error.msg}, at line {error.lineno}, column {error.colno}.") from None
+    except RecursionError:
+        raise Problem("invalid-json", "Nested too deep. An item is one flat object.") from None
+    except ValueError:
+        raise Problem("invalid-json", "It holds a number that cannot be read.") from None
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(name)
+
+
+def parse_submission(value: Any, settings: Settings, pointer: str = "#") -> Submission:
+    """Check the JSON value of one text; `pointer` is where it stands in the body. Raises Problem."""
+    try:
+        fields = _Fields.model_validate(value)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        raise _invalid(tuple(_field_error(item, pointer) for item in found)) from None
+    name = None if fields.id is None or fields.id == "" else str(fields.id)
+    if name is not None and len(name) > MAX_ID:
+        raise _invalid((FieldError(f"{pointer}/id", f"is longer than {MAX_ID:,} characters"),))
+    if "\0" in fields.text:
+        place = fields.text.index("\0")
+        detail = f"holds a NUL character (U+0000) at {place}, which no text has; take it out"
+        raise _invalid((FieldError(f"{pointer}/text", detail),))
+    check_words(fields.text, settings, f"{pointer}/text")
+    return Submission(fields.text, name, fields.evidence, fields.depth)
+
+
+def parse_batch(value: Any, settings: Settings) -> list[Submission | Problem]:
+    """Check the JSON value of a batch; a bad item is its own problem. Raises Problem where it is no batch at all."""
+    if not isinstance(value, list):
+        raise _invalid((FieldError("#", "is not a list; a batch is a list of objects with a text each"),))
+    if len(value) > settings.max_items:
+        raise Problem(
+            "too-many-items",
+            f"A batch may hold {settings.max_items:,} items, this one has {len(value):,}. Send several, "
+            "or use /v1/score/stream.",
+            limit=settings.max_items,
+        )
+    items: list[Submission | Problem] = []
+    for i, item in enumerate(value):
+        try:
+            items.append(parse_submission(item, settings, f"#/{i}"))
+        except Problem as problem:
+            items.append(problem)
+    return items
+
+
+def text_of(data: bytes, *, html: bool, charset: str | None = None) -> str:
+    """Return the text of a plain text or of a page, in whatever encoding it is. Raises Problem for a binary."""
+    try:
+        if html:
+            return extract_article(decode(data, charset or declared_encoding(data)))
+        return decode(data, charset)
+    except NotTextError as error:
+        raise Problem("invalid-fields", f"The body is {error}. Send text.") from None
+
+
+def from_query(text: str, request: Request, settings: Settings) -> Submission:
+    """Return the submission of a text whose id, evidence and depth stand in the query. Raises Problem."""
+    query = request.args
+    asked: dict[str, Any] = {"text": text, "id": query.get("id"), "depth": query.get("depth", "auto")}
+    evidence = query.get("evidence", "true").lower()
+    if evidence not in TRUE + FALSE:
+        raise _invalid((FieldError("?evidence", "is neither true nor false"),))
+    return parse_submission({**asked, "evidence": evidence in TRUE}, settings)
+
+
+def check_words(text: str, settings: Settings, pointer: str = "#/text") -> None:
+    """Raise Problem for a text of more words than the limit."""
+    words = len(text.split()) if len(text) > settings.max_words else 0
+    if words > settings.max_words:
+        raise Problem(
+            "too-many-words",
+            f"A text may hold {settings.max_words:,} words, this one has {words:,}. Send its parts.",
+            errors=(FieldError(pointer, "is too long"),),
+            limit=settings.max_words,
+        )
+
+
+def _invalid(errors: tuple[FieldError, ...]) -> Problem:
+    told = "; ".join(f"{error.pointer} {error.detail}" for error in errors[:3])
+    return Problem("invalid-fields", f"{told}.", errors=errors)
+
+
+EXPLAINED = {
+    "missing": "is missing",
+    "string_type": "is not a string",
+    "string_unicode": "holds an unpaired surrogate, which no text in UTF-8 can; replace it by U+FFFD",
+    "bool_type": "is neither true nor false",
+    "literal_error": "is none of auto, fast, deep",
+    "model_type": 'is not an object with a "text"',
+    "model_attributes_type": 'is not an object with a "text"',
+    "dict_type": 'is not an object with a "text"',
+}
+
+
+def _field_error(error: ErrorDetails, pointer: str) -> FieldError:
+    place = "".join(f"/{part}" for part in error["loc"][:1])
+    if place == "/id":
+        unicode = error["type"] == "string_unicode"
+        detail = EXPLAINED["string_unicode"] if unicode else "is neither a string, a whole number nor null"
+    else:
+        detail = EXPLAINED.get(error["type"], "is not what is expected")
+    return FieldError(f"{pointer}{place}", detail)
