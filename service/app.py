@@ -41,11 +41,12 @@ def create_app(settings: Settings, engine: Engine) -> Flask:
     app = Flask("service", template_folder="page/templates", static_folder=None)
     app.extensions["unspun.settings"] = settings
     app.extensions["unspun.engine"] = engine
-    app.extensions["unspun.gate"] = Gate(app, settings)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
     app.before_request(_begin)
     app.after_request(_finish)
+    # After the line before, so that what it adds to an answer is there when _finish has the last word.
+    app.extensions["unspun.gate"] = Gate(app, settings)
     problems.register(app)
     for name in ROUTES:
         app.register_blueprint(import_module(f"service.routes.{name}").blueprint)
@@ -67,6 +68,8 @@ def _finish(response: Response) -> Response:
         response.headers.setdefault(name, value)
     if "request_id" in g:
         response.headers["X-Request-ID"] = g.request_id
+    if "retry_after" in g:
+        response.headers["Retry-After"] = str(g.retry_after)
     if request.path.startswith("/v1/score") or request.method == "POST":
         response.headers.setdefault("Cache-Control", "no-store")
     response.call_on_close(_reporter(response))

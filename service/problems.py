@@ -96,7 +96,7 @@ def respond(problem: Problem) -> Response:
     body = json.dumps(problem.to_dict(g.get("request_id")), ensure_ascii=False)
     response = Response(f"{body}\n", problem.status, problem.headers, mimetype=MEDIA_TYPE)
     if problem.retry_after is not None:
-        response.headers["Retry-After"] = str(problem.retry_after)
+        g.retry_after = problem.retry_after
     return response
 
 

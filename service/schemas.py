@@ -159,12 +159,14 @@ def parse_submission(value: Any, settings: Settings, pointer: str = "#") -> Subm
         raise _invalid(tuple(_field_error(item, pointer) for item in found)) from None
     name = None if fields.id is None or fields.id == "" else str(fields.id)
     if name is not None and len(name) > MAX_ID:
-        raise _invalid((FieldError(f"{pointer}/id", f"is longer than {MAX_ID:,} characters"),))
+        raise _invalid((FieldError(_join(pointer, "id"), f"is longer than {MAX_ID:,} characters"),))
+    _refuse_surrogates(fields.text, _join(pointer, "text"))
+    _refuse_surrogates(name or "", _join(pointer, "id"))
     if "\0" in fields.text:
         place = fields.text.index("\0")
         detail = f"holds a NUL character (U+0000) at {place}, which no text has; take it out"
-        raise _invalid((FieldError(f"{pointer}/text", detail),))
-    check_words(fields.text, settings, f"{pointer}/text")
+        raise _invalid((FieldError(_join(pointer, "text"), detail),))
+    check_words(fields.text, settings, _join(pointer, "text"))
     return Submission(fields.text, name, fields.evidence, fields.depth)
 
 
@@ -205,7 +207,23 @@ def from_query(text: str, request: Request, settings: Settings) -> Submission:
     evidence = query.get("evidence", "true").lower()
     if evidence not in TRUE + FALSE:
         raise _invalid((FieldError("?evidence", "is neither true nor false"),))
-    return parse_submission({**asked, "evidence": evidence in TRUE}, settings)
+    return parse_submission({**asked, "evidence": evidence in TRUE}, settings, "?")
+
+
+def _join(pointer: str, name: str) -> str:
+    """Return the pointer to a field, in the body or, where `pointer` is "?", in the query."""
+    if pointer == "?":
+        return "#" if name == "text" else f"?{name}"
+    return f"{pointer}/{name}" if name else pointer
+
+
+def _refuse_surrogates(value: str, pointer: str) -> None:
+    """Raise Problem for half a character, which JSON can say and no text can hold."""
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        detail = f"holds an unpaired surrogate at {error.start}; replace it by U+FFFD"
+        raise _invalid((FieldError(pointer, detail),)) from None
 
 
 def check_words(text: str, settings: Settings, pointer: str = "#/text") -> None:
@@ -228,7 +246,6 @@ def _invalid(errors: tuple[FieldError, ...]) -> Problem:
 EXPLAINED = {
     "missing": "is missing",
     "string_type": "is not a string",
-    "string_unicode": "holds an unpaired surrogate, which no text in UTF-8 can; replace it by U+FFFD",
     "bool_type": "is neither true nor false",
     "literal_error": "is none of auto, fast, deep",
     "model_type": 'is not an object with a "text"',
@@ -238,10 +255,9 @@ EXPLAINED = {
 
 
 def _field_error(error: ErrorDetails, pointer: str) -> FieldError:
-    place = "".join(f"/{part}" for part in error["loc"][:1])
-    if place == "/id":
-        unicode = error["type"] == "string_unicode"
-        detail = EXPLAINED["string_unicode"] if unicode else "is neither a string, a whole number nor null"
+    name = str(error["loc"][0]) if error["loc"] else ""
+    if name == "id":
+        detail = "is neither a string, a whole number nor null"
     else:
         detail = EXPLAINED.get(error["type"], "is not what is expected")
-    return FieldError(f"{pointer}{place}", detail)
+    return FieldError(_join(pointer, name), detail)

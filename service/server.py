@@ -38,6 +38,8 @@ HEADER_SECONDS = 10.0
 """Seconds, at most, for the head of a request to arrive."""
 DISCARD_BYTES = 1 << 28
 """Bytes of a refused body that are read and thrown away, so that the client gets to read why."""
+LINGER_SECONDS = 1.0
+"""How long a connection that ends is still read from."""
 CONNECTIONS = 1000
 DRAINING, RELOADS = 0, 1
 """Bytes that all processes share: is the service ending (1: soon, 2: now), and how often was a reload asked for?"""
@@ -215,7 +217,7 @@ class Worker(GeventWorker):
             logs.told(error)
             _write_problem(client, Problem("internal-error", "The fault is in the service, not in the request."))
         finally:
-            util.close(client)
+            _close(client)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """Answer one request, and read what is left of its body."""
@@ -385,6 +387,19 @@ def _has_data(client: Any, seconds: float) -> bool:
     return True
 
 
+def _close(client: Any) -> None:
+    """End a connection so that the client gets to read the last answer.
+
+    What it still sends is read for a moment: else the system resets the connection, and the answer may be lost.
+    """
+    with suppress(OSError), gevent.Timeout(LINGER_SECONDS, False):  # type: ignore[arg-type]
+        client.shutdown(socket.SHUT_WR)
+        size = 0
+        while size < DISCARD_BYTES and (piece := client.recv(1 << 16)):
+            size += len(piece)
+    util.close(client)
+
+
 def _unreadable(error: Exception) -> Problem:
     status = {"LimitRequestLine": 414, "LimitRequestHeaders": 431, "UnsupportedTransferCoding": 501}
     return Problem(
@@ -407,4 +422,3 @@ def _write_problem(client: Any, problem: Problem) -> None:
     )
     with suppress(OSError):
         client.sendall(head.encode() + body)
-        client.shutdown(socket.SHUT_WR)

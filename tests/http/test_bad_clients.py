@@ -1,0 +1,275 @@
+"""Whatever a client does, it gets a problem document or a closed connection, and everybody else is served."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.http.running import ROOT, Answer, Service, receive_all
+
+SECRET = "Confidential-Manuscript"
+TEXT = (ROOT / "seeds" / "examples" / "human" / "04-night-train.txt").read_text("utf-8")
+LINE = json.dumps({"id": "a", "text": TEXT}).encode() + b"\n"
+
+
+@pytest.fixture(autouse=True)
+def unharmed(service: Service) -> Iterator[None]:
+    """After every test: the same workers, still answering, and nothing of a text in the log."""
+    before = service.workers()
+    yield
+    assert service.post("/v1/score", {"text": TEXT}).status == 200
+    assert service.workers() == before
+    assert SECRET not in json.dumps(service.log)
+    assert TEXT[:30] not in json.dumps(service.log)
+    assert service.errors == []
+
+
+def problem_in(received: bytes) -> tuple[int, str]:
+    """Return the status and the problem's name of a raw answer."""
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert b"application/problem+json" in head
+    return int(head.split()[1]), str(json.loads(body)["type"]).rpartition(":")[2]
+
+
+def head(path: str = "/v1/score", **headers: str) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: x", *(f"{k.replace('_', '-')}: {v}" for k, v in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def is_too_large(answer: Answer) -> bool:
+    return (answer.status, answer.json["type"]) == (413, "urn:unspun:problem:too-large")
+
+
+def memory(service: Service) -> int:
+    """Return the bytes of memory that the workers have of their own."""
+    total = 0
+    for worker in service.workers():
+        for line in Path(f"/proc/{worker}/smaps_rollup").read_text().splitlines():
+            if line.startswith(("Private_Clean", "Private_Dirty")):
+                total += int(line.split()[1]) * 1024
+    return total
+
+
+def test_fifty_megabytes_are_too_large(service: Service) -> None:
+    assert is_too_large(service.post("/v1/score", bytes(50_000_000), "text/plain"))
+
+
+def test_fifty_megabytes_of_unknown_length_are_too_large(service: Service) -> None:
+    def pieces() -> Iterator[bytes]:
+        for _ in range(50):
+            yield SECRET.encode() * 43_479
+
+    assert is_too_large(service.ask("POST", "/v1/score", pieces(), {"Content-Type": "text/plain"}))
+
+
+def test_large_bodies_leave_no_memory_behind(service: Service) -> None:
+    service.post("/v1/score", bytes(50_000_000), "text/plain")
+    before = memory(service)
+    for _ in range(5):
+        service.post("/v1/score", bytes(50_000_000), "text/plain")
+    assert memory(service) < before + 30_000_000
+
+
+def test_a_gzip_bomb_is_too_large(service: Service) -> None:
+    bomb = gzip.compress(bytes(200_000_000))
+    assert is_too_large(service.post("/v1/score", bomb, "text/plain", Content_Encoding="gzip"))
+
+
+def test_a_nesting_bomb_is_no_json(service: Service) -> None:
+    assert service.post("/v1/score", b"[" * 500_000).status == 400
+
+
+def test_a_hundred_thousand_items_are_too_many(service: Service) -> None:
+    assert service.post("/v1/score/batch", b"[" + b"{}," * 99_999 + b"{}]").status == 413
+
+
+def test_a_body_that_never_ends_is_timed_out(service: Service) -> None:
+    received = service.raw(head(Content_Type="application/json", Content_Length="1000") + b'{"text": "', finish=False)
+    assert problem_in(received) == (408, "request-timeout")
+
+
+def test_a_body_that_drips_is_timed_out(service: Service) -> None:
+    with service.connect() as connection:
+        connection.sendall(head(Content_Type="application/json", Content_Length="1000"))
+        connection.settimeout(0.05)
+        ends = time.monotonic() + 30
+        received = b""
+        while not received and time.monotonic() < ends:
+            try:
+                connection.send(b" ")
+                received = connection.recv(1 << 16)
+            except TimeoutError:
+                continue
+    assert problem_in(received) == (408, "request-timeout")
+
+
+def test_a_head_that_drips_is_timed_out(service: Service) -> None:
+    with service.connect() as connection:
+        connection.settimeout(0.05)
+        received = b""
+        for byte in head(X_Dripping=SECRET * 20):
+            try:
+                connection.send(bytes([byte]))
+                received = connection.recv(1 << 16)
+            except TimeoutError:
+                continue
+            if received:
+                break
+    assert problem_in(received) == (408, "request-timeout")
+
+
+def test_two_hundred_slow_clients_hold_up_nobody(service: Service) -> None:
+    slow = [service.connect() for _ in range(200)]
+    try:
+        for i, connection in enumerate(slow):
+            connection.sendall(head(Content_Type="text/plain", Content_Length="9") if i % 2 else b"POST /v1/sc")
+        statuses = [service.post("/v1/score", {"text": TEXT}).status for _ in range(10)]
+        answers = [receive_all(connection) for connection in slow]
+    finally:
+        for connection in slow:
+            connection.close()
+    assert statuses == [200] * 10
+    assert {problem_in(answer) for answer in answers} == {(408, "request-timeout")}
+
+
+def test_a_body_that_breaks_off_is_a_bad_request(service: Service) -> None:
+    received = service.raw(head(Content_Type="application/json", Content_Length="1000") + b'{"text": "x"}')
+    assert problem_in(received) == (400, "invalid-request")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        os.urandom(200).replace(b"\n", b"") + b"\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n",
+        b"POST /v1/score HTTP/1.1\r\nHost: x\r\nbroken header\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"GET /" + SECRET.encode() * 400 + b" HTTP/1.1\r\n\r\n",
+    ],
+    ids=["random", "version", "length", "header", "tls", "long line"],
+)
+def test_what_is_no_http_gets_a_problem_all_the_same(sent: bytes, service: Service) -> None:
+    status, name = problem_in(service.raw(sent))
+    assert (400 <= status < 500, name) == (True, "invalid-request")
+
+
+def test_broken_chunks_are_a_bad_request(service: Service) -> None:
+    sent = head(Content_Type="application/json", Transfer_Encoding="chunked") + b"zz\r\n{}\r\n0\r\n\r\n"
+    assert problem_in(service.raw(sent)) == (400, "invalid-request")
+
+
+def test_a_client_that_hangs_up_is_forgotten(service: Service) -> None:
+    for _ in range(20):
+        connection = service.connect()
+        connection.sendall(head(Content_Type="application/json", Content_Length=str(len(LINE))) + LINE)
+        connection.close()
+
+
+def test_requests_one_after_another_on_a_connection_are_kept_apart(service: Service) -> None:
+    bodies = [json.dumps({"id": str(i), "text": TEXT}).encode() for i in range(5)]
+    sent = b"".join(head(Content_Type="application/json", Content_Length=str(len(b))) + b for b in bodies)
+    received = service.raw(sent)
+    assert [part[:1] for part in received.split(b'{"id": "')[1:]] == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_a_connection_goes_on_after_a_problem(service: Service) -> None:
+    bad = head("/v1/nothing", Content_Type="text/plain", Content_Length="9") + b"too much."
+    received = service.raw(bad + b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b"404" in received
+    assert b'{"status":"ok"}' in received
+
+
+# --- streams
+
+
+class Chunks:
+    """A stream that is sent and read a piece at a time."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._file = connection.makefile("rb")
+        connection.sendall(head("/v1/score/stream", Content_Type="application/x-ndjson", Transfer_Encoding="chunked"))
+        self._headers_read = False
+
+    def send(self, data: bytes) -> None:
+        self._connection.sendall(b"%x\r\n%s\r\n" % (len(data), data))
+
+    def end(self) -> None:
+        self._connection.sendall(b"0\r\n\r\n")
+
+    def line(self) -> dict[str, object]:
+        """Return the next line of the answer; each comes in a chunk of its own."""
+        while not self._headers_read:
+            self._headers_read = self._file.readline() == b"\r\n"
+        size = int(self._file.readline(), 16)
+        data = self._file.read(size)
+        self._file.readline()
+        return dict(json.loads(data)) if size else {}
+
+
+def test_a_line_of_a_stream_is_answered_before_the_next_is_sent(service: Service) -> None:
+    with service.connect() as connection:
+        chunks = Chunks(connection)
+        for i in range(3):
+            chunks.send(json.dumps({"id": str(i), "text": "short"}).encode() + b"\n")
+            assert chunks.line()["id"] == str(i)
+        chunks.end()
+        assert chunks.line() == {}
+
+
+def test_a_stream_that_ends_in_mid_line_says_so(service: Service) -> None:
+    with service.connect() as connection:
+        chunks = Chunks(connection)
+        chunks.send(b'{"text": "The mayor sha')
+        chunks.end()
+        answer = chunks.line()
+    assert (answer["status"], answer["line"]) == (400, 1)
+
+
+def test_a_stream_that_breaks_off_is_forgotten(service: Service) -> None:
+    with service.connect() as connection:
+        chunks = Chunks(connection)
+        chunks.send(LINE + b'{"text": "The mayor sha')
+        assert chunks.line()["id"] == "a"
+
+
+def test_a_stream_that_stands_still_is_timed_out(service: Service) -> None:
+    with service.connect() as connection:
+        chunks = Chunks(connection)
+        chunks.send(LINE)
+        assert chunks.line()["id"] == "a"
+        assert chunks.line()["status"] == 408
+
+
+def test_a_stream_longer_than_the_time_limit_goes_on_while_lines_come(service: Service) -> None:
+    ends = time.monotonic() + 4  # the limit is 3 seconds
+    with service.connect() as connection:
+        chunks = Chunks(connection)
+        while time.monotonic() < ends:
+            chunks.send(b'{"text": "short"}\n')
+            assert "verdict" in chunks.line()
+            time.sleep(0.2)
+
+
+def test_a_client_that_does_not_read_is_not_read_from(service: Service) -> None:
+    """Back-pressure: once the answers fill the buffers between both, the service stops taking more."""
+    line = json.dumps({"text": "word " * 2_000}).encode() + b"\n"
+    with service.connect() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(1.0)
+        connection.sendall(head("/v1/score/stream", Content_Type="application/x-ndjson", Content_Length="1000000000"))
+        sent, stuck = 0, False
+        while not stuck and sent < 100_000_000:
+            try:
+                sent += connection.send(line)
+            except TimeoutError:
+                stuck = True
+    assert stuck

@@ -1,0 +1,94 @@
+"""One text, one model, one verdict: whichever way it is asked."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+
+from service.cli import cli
+from service.client import Client
+from tests.http.running import ROOT, Service
+
+if TYPE_CHECKING:
+    from model.detector import Detector
+
+EXAMPLES = ROOT / "seeds" / "examples"
+HOSTILE = ROOT / "tests" / "data" / "surface" / "texts.toml"
+
+
+def texts() -> dict[str, str]:
+    """Return the demo texts, and what people hand in besides texts."""
+    found = {path.stem: path.read_text("utf-8") for path in sorted(EXAMPLES.glob("*/*.txt"))}
+    human, spun = found["01-harbour-swimmers"], found["01-harbour-swimmers.wordnet"]
+    for case in tomllib.loads(HOSTILE.read_text("utf-8"))["case"]:
+        found[case["name"]] = str(case["text"]).format(spun=spun, human=human) * int(case.get("repeat", 1))
+    found["crlf"] = human.replace("\n", "\r\n")
+    found["odd-line-ends"] = human.replace(". ", ".\u2028")
+    found["quotes"] = f'He said: "{human}" \\ \b\f'
+    found["noncharacter"] = f"\ufffe{human}\uffff"
+    return found
+
+
+TEXTS = texts()
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    from model.detector import Detector
+
+    return Detector.load()
+
+
+@pytest.fixture(scope="module")
+def expected(detector: Detector) -> dict[str, str]:
+    return {name: detector.score(text, id=name).to_json() for name, text in TEXTS.items()}
+
+
+def records() -> list[dict[str, str]]:
+    return [{"id": name, "text": text} for name, text in TEXTS.items()]
+
+
+def test_the_command_line(expected: dict[str, str], detector: Detector, tmp_path: Path) -> None:
+    file = tmp_path / "texts.jsonl"
+    file.write_text("".join(json.dumps(record) + "\n" for record in records()), "utf-8")
+    result = CliRunner().invoke(cli, ["score", str(file), "--format", "jsonl", "--quiet"], obj=lambda _: detector)
+    assert result.stdout == "".join(f"{line}\n" for line in expected.values())
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_one_at_a_time(name: str, expected: dict[str, str], service: Service) -> None:
+    answer = service.post("/v1/score", {"id": name, "text": TEXTS[name]})
+    assert answer.body.decode() == f"{expected[name]}\n"
+
+
+def test_as_a_batch(expected: dict[str, str], service: Service) -> None:
+    answer = service.post("/v1/score/batch", records())
+    assert answer.body.decode() == "[" + ",\n".join(expected.values()) + "]\n"
+
+
+def test_as_a_stream(expected: dict[str, str], service: Service) -> None:
+    body = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records()).encode()
+    answer = service.post("/v1/score/stream", body, "application/x-ndjson")
+    assert answer.body.decode() == "".join(f"{line}\n" for line in expected.values())
+
+
+@pytest.mark.parametrize("depth", ["fast", "deep"])
+def test_at_a_depth_that_is_asked_for(depth: str, service: Service, detector: Detector) -> None:
+    text = TEXTS["03-squeaking-snow"]
+    answer = service.post(f"/v1/score?depth={depth}&evidence=false", text.encode(), "text/plain")
+    assert answer.body.decode() == detector.score(text, depth=depth, evidence=False).to_json() + "\n"
+
+
+@pytest.mark.parametrize("way", ["score", "score_many", "score_stream"])
+def test_through_the_client(way: str, expected: dict[str, str], service: Service) -> None:
+    with Client(f"http://127.0.0.1:{service.port}") as client:
+        if way == "score":
+            answers: list[Any] = [client.score(text, id=name) for name, text in TEXTS.items()]
+        else:
+            answers = list(getattr(client, way)(records()))
+    assert [answer.to_json() for answer in answers] == list(expected.values())

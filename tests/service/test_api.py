@@ -1,0 +1,482 @@
+"""The HTTP API, asked through Flask's test client, with a detector that needs no model."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from service.app import create_app
+from service.config import Settings
+from service.engine import Engine
+from service.html import extract_article
+from service.keys import KeyStore
+from service.logs import LOGGER
+from service.problems import MEDIA_TYPE
+from tests.service.fake_detector import FakeDetector, load_fake
+from tests.service.support import CLEAR, SPUN, SUSPECT, cases, why
+
+NDJSON = "application/x-ndjson"
+BAD = cases("bad_requests.toml")
+SECRET = "Confidential-Manuscript"
+STANDS_FOR = {
+    "BOMB": "[" * 15_000,
+    "DIGITS": "1" * 5_000,
+    "LONG": "x" * 1_025,
+    "WORDS": f"{SECRET} " * 201,
+    "BYTES": SECRET * 1_000,
+    "SECRET": SECRET,
+}
+
+
+def client_for(**settings: Any) -> FlaskClient:
+    chosen = Settings(**({"max_words": 200, "max_bytes": 20_000, "max_items": 10} | settings))
+    return create_app(chosen, Engine(load_fake, time_limit=chosen.timeout)).test_client()
+
+
+@pytest.fixture
+def client() -> FlaskClient:
+    return client_for()
+
+
+def lines_of(answer: TestResponse) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in answer.get_data(as_text=True).splitlines()]
+
+
+def bare(verdict: Any) -> str:
+    return json.dumps(verdict, ensure_ascii=False)
+
+
+# --- one text
+
+
+def test_a_text_gets_the_verdict_of_the_python_api(client: FlaskClient) -> None:
+    expected = FakeDetector().score(SPUN, id="a").to_json()
+    assert client.post("/v1/score", json={"text": SPUN, "id": "a"}).text == f"{expected}\n"
+
+
+def test_plain_text_is_asked_about_in_the_query(client: FlaskClient) -> None:
+    answer = client.post("/v1/score?id=a&evidence=false", data=SPUN, content_type="text/plain; charset=utf-8")
+    assert answer.text == FakeDetector().score(SPUN, id="a", evidence=False).to_json() + "\n"
+
+
+def test_plain_text_may_be_in_another_encoding(client: FlaskClient) -> None:
+    text = f"The café's owner said: {SPUN}"
+    answer = client.post("/v1/score", data=text.encode("cp1252"), content_type="text/plain")
+    assert answer.text == FakeDetector().score(text).to_json() + "\n"
+
+
+def test_a_page_is_reduced_to_its_article(client: FlaskClient) -> None:
+    page = f"<html><body><nav>Home</nav><article><p>{SPUN}</p></article></body></html>"
+    answer = client.post("/v1/score", data=page, content_type="text/html")
+    assert answer.text == FakeDetector().score(extract_article(page)).to_json() + "\n"
+
+
+def test_a_number_for_an_id_comes_back_as_a_string(client: FlaskClient) -> None:
+    assert client.post("/v1/score", json={"text": SPUN, "id": 7}).get_json()["id"] == "7"
+
+
+def test_fields_that_are_not_known_are_passed_over(client: FlaskClient) -> None:
+    assert client.post("/v1/score", json={"text": SPUN, "label": "human"}).status_code == 200
+
+
+def test_an_empty_text_is_abstained_on(client: FlaskClient) -> None:
+    assert client.post("/v1/score", json={"text": ""}).get_json()["reason"] == "too_short"
+
+
+def test_a_gzipped_body_is_unpacked(client: FlaskClient) -> None:
+    body = gzip.compress(json.dumps({"text": SPUN}).encode())
+    answer = client.post("/v1/score", data=body, headers={"Content-Encoding": "gzip"}, content_type="application/json")
+    assert answer.get_json()["verdict"] == "paraphrased"
+
+
+# --- what goes wrong
+
+
+def body_of(case: dict[str, Any]) -> bytes:
+    body = str(case["body"])
+    for name, value in STANDS_FOR.items():
+        body = body.replace(name, value)
+    return body.encode().replace(b"NUL", b"\0").replace(b"LATIN1", b"\xe9")
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    monkeypatch.setattr(LOGGER, "propagate", True)
+    caplog.set_level(logging.DEBUG, "unspun")
+    return caplog
+
+
+@pytest.mark.parametrize("case", BAD, ids=why)
+def test_a_bad_request_gets_a_problem_document(case: dict[str, Any], client: FlaskClient) -> None:
+    answer = client.open(
+        case.get("path", "/v1/score"),
+        method=case.get("method", "POST"),
+        data=body_of(case),
+        content_type=case.get("kind", "application/json"),
+    )
+    problem = json.loads(answer.data)
+    assert (answer.status_code, answer.mimetype) == (case["status"], MEDIA_TYPE)
+    assert (problem["status"], problem["type"]) == (case["status"], f"urn:unspun:problem:{case['problem']}")
+    assert problem["instance"] == f"urn:unspun:request:{answer.headers['X-Request-ID']}"
+    assert problem["title"]
+    assert problem["detail"]
+    if "pointer" in case:
+        assert case["pointer"] in [error["pointer"] for error in problem["errors"]]
+
+
+@pytest.mark.parametrize("case", BAD, ids=why)
+def test_neither_answer_nor_log_quotes_a_bad_request(
+    case: dict[str, Any], client: FlaskClient, logged: pytest.LogCaptureFixture
+) -> None:
+    answer = client.open(
+        case.get("path", "/v1/score"),
+        method=case.get("method", "POST"),
+        data=body_of(case),
+        content_type=case.get("kind", "application/json"),
+    )
+    assert SECRET not in answer.text + str([vars(record) for record in logged.records])
+
+
+def test_a_limit_is_told_in_its_problem(client: FlaskClient) -> None:
+    assert client.post("/v1/score", json={"text": "word " * 201}).get_json(force=True)["limit"] == 200
+
+
+def test_a_gzip_bomb_is_too_large(client: FlaskClient) -> None:
+    bomb = gzip.compress(bytes(5_000_000))
+    answer = client.post("/v1/score", data=bomb, headers={"Content-Encoding": "gzip"}, content_type="text/plain")
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("body", [b"no gzip at all", gzip.compress(b"x" * 1000)[:-9]], ids=["none", "cut off"])
+def test_broken_gzip_is_a_bad_request(body: bytes, client: FlaskClient) -> None:
+    answer = client.post("/v1/score", data=body, headers={"Content-Encoding": "gzip"}, content_type="text/plain")
+    assert answer.status_code == 400
+
+
+def test_another_packing_is_refused_with_what_is_read(client: FlaskClient) -> None:
+    body = zlib.compress(b"x")
+    answer = client.post("/v1/score", data=body, headers={"Content-Encoding": "deflate"}, content_type="text/plain")
+    assert (answer.status_code, answer.headers["Accept-Encoding"]) == (415, "gzip, identity")
+
+
+def test_what_nobody_expected_is_a_500_without_a_trace(client: FlaskClient, logged: pytest.LogCaptureFixture) -> None:
+    answer = client.post("/v1/score", json={"text": f"{SECRET} raise-error"})
+    assert (answer.status_code, "Traceback" in answer.text, "ZeroDivision" in answer.text) == (500, False, False)
+    [told] = [vars(record) for record in logged.records if record.getMessage() == "unexpected error"]
+    assert told["error"] == "ZeroDivisionError"
+    assert told["request_id"] == answer.headers["X-Request-ID"]
+    assert "second line" not in str(told)  # its message
+
+
+def test_a_method_that_is_not_answered_tells_which_are(client: FlaskClient) -> None:
+    assert "POST" in client.get("/v1/score").headers["Allow"]
+
+
+# --- many texts
+
+
+def test_a_batch_keeps_its_order(client: FlaskClient) -> None:
+    items = [{"text": text, "id": str(i)} for i, text in enumerate([SPUN, CLEAR, SUSPECT, SPUN])]
+    answers = client.post("/v1/score/batch", json=items).get_json()
+    assert [(a["id"], a["verdict"]) for a in answers] == [
+        ("0", "paraphrased"), ("1", "clear"), ("2", "suspect"), ("3", "paraphrased")
+    ]  # fmt: skip
+
+
+def test_items_of_a_batch_may_want_different_things(client: FlaskClient) -> None:
+    items = [{"text": SPUN, "evidence": i % 2 == 0} for i in range(5)]
+    answers = client.post("/v1/score/batch", json=items).get_json()
+    assert ["evidence" in answer for answer in answers] == [True, False, True, False, True]
+
+
+def test_a_bad_item_is_its_own_problem(client: FlaskClient) -> None:
+    items = [{"text": SPUN}, {"text": 7}, "no object", {"text": CLEAR, "depth": "x"}, {"text": CLEAR}]
+    answers = client.post("/v1/score/batch", json=items).get_json()
+    assert [answer.get("verdict", answer.get("status")) for answer in answers] == [
+        "paraphrased", 422, 422, 422, "clear"
+    ]  # fmt: skip
+    assert answers[1]["errors"][0]["pointer"] == "#/1/text"
+
+
+def test_an_item_that_breaks_the_model_breaks_nothing_else(client: FlaskClient) -> None:
+    answers = client.post("/v1/score/batch", json=[{"text": SPUN}, {"text": "raise-error"}, {"text": CLEAR}]).get_json()
+    assert [answer.get("verdict", answer.get("status")) for answer in answers] == ["paraphrased", 500, "clear"]
+
+
+def test_an_empty_batch_is_answered_with_one(client: FlaskClient) -> None:
+    assert client.post("/v1/score/batch", json=[]).get_json() == []
+
+
+def stream(client: FlaskClient, *lines: str) -> list[dict[str, Any]]:
+    with client.post("/v1/score/stream", data="".join(lines).encode(), content_type=NDJSON) as answer:
+        return lines_of(answer)
+
+
+def test_a_stream_answers_each_line_with_a_line(client: FlaskClient) -> None:
+    answers = stream(client, *(json.dumps({"text": text, "id": text[:9]}) + "\n" for text in (SPUN, CLEAR)))
+    assert [bare(answer) for answer in answers] == [
+        FakeDetector().score(text, id=text[:9]).to_json() for text in (SPUN, CLEAR)
+    ]
+
+
+def test_a_bad_line_does_not_end_a_stream(client: FlaskClient) -> None:
+    good = json.dumps({"text": SPUN}) + "\n"
+    answers = stream(client, good, "{nonsense\n", "\n", json.dumps({"text": "raise-error"}) + "\n", good)
+    assert [(answer.get("status"), answer.get("line")) for answer in answers] == [
+        (None, None), (400, 2), (500, 4), (None, None)
+    ]  # fmt: skip
+
+
+def test_a_line_that_is_too_long_does_not_end_a_stream(client: FlaskClient) -> None:
+    good = json.dumps({"text": SPUN}) + "\n"
+    answers = stream(client, good, "x" * 200_000 + "\n", good)
+    assert [answer.get("status") for answer in answers] == [None, 413, None]
+
+
+def test_a_stream_may_end_without_a_line_end(client: FlaskClient) -> None:
+    assert stream(client, json.dumps({"text": SPUN}))[0]["verdict"] == "paraphrased"
+
+
+def test_a_stream_that_ends_in_mid_line_says_so(client: FlaskClient) -> None:
+    [answer] = stream(client, '{"text": "The mayor sha')
+    assert (answer["status"], answer["line"]) == (400, 1)
+
+
+def test_a_gzipped_stream_is_unpacked_as_it_comes(client: FlaskClient) -> None:
+    body = gzip.compress((json.dumps({"text": SPUN}) + "\n").encode() * 3)
+    answer = client.post(
+        "/v1/score/stream", data=body, headers={"Content-Encoding": "gzip"}, content_type=NDJSON
+    )  # fmt: skip
+    assert len(lines_of(answer)) == 3
+
+
+# --- who may ask, and how much
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> KeyStore:
+    return KeyStore(tmp_path / "keys.json")
+
+
+@pytest.mark.parametrize("header", ["Authorization", "X-API-Key"])
+def test_a_key_lets_in(header: str, store: KeyStore) -> None:
+    key = store.add("cms")
+    value = f"Bearer {key}" if header == "Authorization" else key
+    client = client_for(keys_file=store.path)
+    assert client.post("/v1/score", json={"text": SPUN}, headers={header: value}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/score", "/v1/score/batch", "/v1/score/stream", "/v1/model"])
+def test_without_a_key_there_is_no_answer(path: str, store: KeyStore) -> None:
+    store.add("cms")
+    client = client_for(keys_file=store.path)
+    answer = client.get(path) if path == "/v1/model" else client.post(path, json={"text": SPUN})
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="unspun"')
+
+
+def test_a_revoked_key_is_refused_at_once(store: KeyStore) -> None:
+    headers = {"X-API-Key": store.add("cms")}
+    store.add("other")
+    client = client_for(keys_file=store.path)
+    before = client.post("/v1/score", json={"text": SPUN}, headers=headers)
+    store.revoke("cms")
+    after = client.post("/v1/score", json={"text": SPUN}, headers=headers)
+    assert (before.status_code, after.status_code) == (200, 401)
+
+
+def test_where_the_keys_cannot_be_read_nobody_gets_in(store: KeyStore) -> None:
+    headers = {"X-API-Key": store.add("cms")}
+    client = client_for(keys_file=store.path)
+    store.path.write_text("{")
+    assert client.post("/v1/score", json={"text": SPUN}, headers=headers).status_code == 503
+
+
+def test_beyond_the_rate_limit_the_answer_tells_when_to_go_on() -> None:
+    client = client_for(rate_limit="2 per minute")
+    answers = [client.post("/v1/score", json={"text": SPUN}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert 1 <= int(answers[2].headers["Retry-After"]) <= 61  # the end of the minute, rounded up
+    assert json.loads(answers[2].data)["retry_after"] == int(answers[2].headers["Retry-After"])
+
+
+def test_a_batch_counts_by_its_texts() -> None:
+    client = client_for(rate_limit="4 per minute")
+    answers = [client.post("/v1/score/batch", json=[{"text": SPUN}] * 3) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 429]
+
+
+def test_a_batch_that_no_waiting_lets_through_is_told_so() -> None:
+    answer = client_for(rate_limit="2 per minute").post("/v1/score/batch", json=[{"text": SPUN}] * 3)
+    assert (answer.status_code, json.loads(answer.data)["limit"]) == (413, 2)
+
+
+def test_a_stream_counts_by_its_lines() -> None:
+    answers = stream(client_for(rate_limit="2 per minute"), *[json.dumps({"text": SPUN}) + "\n"] * 3)
+    assert [answer.get("status") for answer in answers] == [None, None, 429]
+
+
+def test_each_key_has_a_limit_of_its_own(store: KeyStore) -> None:
+    keys = [store.add(name) for name in ("a", "b")]
+    client = client_for(keys_file=store.path, rate_limit="1 per minute")
+    statuses = [
+        client.post("/v1/score", json={"text": SPUN}, headers={"X-API-Key": key}).status_code for key in [*keys, *keys]
+    ]
+    assert statuses == [200, 200, 429, 429]
+
+
+def test_each_address_has_a_limit_of_its_own() -> None:
+    client = client_for(rate_limit="1 per minute", trusted_proxies=1)
+    statuses = [
+        client.post("/v1/score", json={"text": SPUN}, headers={"X-Forwarded-For": address}).status_code
+        for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1")
+    ]
+    assert statuses == [200, 200, 429]
+
+
+def test_an_address_that_only_the_client_claims_is_not_believed() -> None:
+    client = client_for(rate_limit="1 per minute")
+    statuses = [
+        client.post("/v1/score", json={"text": SPUN}, headers={"X-Forwarded-For": address}).status_code
+        for address in ("192.0.2.1", "192.0.2.2")
+    ]
+    assert statuses == [200, 429]
+
+
+def test_where_redis_is_away_each_worker_counts_for_itself() -> None:
+    client = client_for(rate_limit="1 per minute", redis_url="redis://127.0.0.1:1/0")
+    assert [client.post("/v1/score", json={"text": SPUN}).status_code for _ in range(2)] == [200, 429]
+
+
+# --- what every answer has
+
+
+def test_a_request_id_comes_back(client: FlaskClient) -> None:
+    answer = client.get("/healthz", headers={"X-Request-ID": "cms-17"})
+    assert answer.headers["X-Request-ID"] == "cms-17"
+
+
+def test_a_request_id_that_could_forge_a_log_line_is_replaced(client: FlaskClient) -> None:
+    assert client.get("/healthz", headers={"X-Request-ID": 'x"} {'}).headers["X-Request-ID"] != 'x"} {'
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/v1/openapi.json", "/nothing-here"])
+def test_headers_keep_pages_to_themselves(path: str, client: FlaskClient) -> None:
+    headers = client.get(path).headers
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert (headers["X-Content-Type-Options"], headers["X-Frame-Options"]) == ("nosniff", "DENY")
+
+
+def test_the_log_tells_sizes_times_and_counts(client: FlaskClient, logged: pytest.LogCaptureFixture) -> None:
+    client.post("/v1/score/batch", json=[{"text": SPUN}, {"text": CLEAR}, {"text": SPUN}, {"text": 7}]).close()
+    [line] = [vars(record) for record in logged.records if record.getMessage() == "request"]
+    assert line["verdicts"] == {"paraphrased": 2, "clear": 1}
+    assert (line["route"], line["status"]) == ("/v1/score/batch", 200)
+    assert min(line["bytes_in"], line["bytes_out"], line["milliseconds"]) > 0
+
+
+def test_the_log_of_a_stream_counts_all_its_lines(client: FlaskClient, logged: pytest.LogCaptureFixture) -> None:
+    stream(client, *[json.dumps({"text": SPUN}) + "\n"] * 3)
+    [line] = [vars(record) for record in logged.records if record.getMessage() == "request"]
+    assert line["verdicts"] == {"paraphrased": 3}
+
+
+def test_no_answer_with_a_verdict_is_kept_by_anybody(client: FlaskClient) -> None:
+    assert client.post("/v1/score", json={"text": SPUN}).headers["Cache-Control"] == "no-store"
+
+
+# --- operations
+
+
+def figure(client: FlaskClient, name: str) -> float:
+    [line] = [line for line in client.get("/metrics").text.splitlines() if line.startswith(name)]
+    return float(line.split()[-1])
+
+
+def test_metrics_count_verdicts(client: FlaskClient) -> None:
+    name = 'unspun_verdicts_total{depth="fast",kind="spun",verdict="suspect"}'
+    client.post("/v1/score", json={"text": SUSPECT})
+    before = figure(client, name)
+    client.post("/v1/score", json={"text": SUSPECT})
+    assert figure(client, name) == before + 1
+
+
+def test_a_service_that_is_shutting_down_is_not_ready() -> None:
+    engine = Engine(load_fake)
+    engine.draining = lambda: True
+    answer = create_app(Settings(), engine).test_client().get("/readyz")
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+
+
+def test_the_time_limit_holds_for_a_batch_as_a_whole() -> None:
+    client = client_for(timeout=1e-9)
+    answers = client.post("/v1/score/batch", json=[{"text": SPUN}, {"text": CLEAR}]).get_json()
+    assert [(answer["status"], answer["retry_after"]) for answer in answers] == [(503, 1), (503, 1)]
+
+
+def test_the_document_of_the_api_is_valid(client: FlaskClient) -> None:
+    validator = pytest.importorskip("openapi_spec_validator", reason="pip install openapi-spec-validator")
+    validator.validate(client.get("/v1/openapi.json").get_json())
+
+
+def test_the_document_names_every_address(client: FlaskClient) -> None:
+    rules = {rule.rule for rule in client.application.url_map.iter_rules()}
+    pages = {rule for rule in rules if rule in ("/", "/v1/docs") or rule.startswith(("/static", "/favicon"))}
+    assert set(client.get("/v1/openapi.json").get_json()["paths"]) == rules - pages
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    (tmp_path / "manifest.json").write_text("{}")
+    return tmp_path
+
+
+def loader(*models: Any) -> Callable[[Path | None], Any]:
+    left = list(models)
+
+    def load(path: Path | None) -> Any:
+        model = left.pop(0)
+        if isinstance(model, Exception):
+            raise model
+        return model
+
+    return load
+
+
+def test_a_changed_bundle_is_the_model_from_then_on(bundle: Path) -> None:
+    old, new = FakeDetector(), FakeDetector()
+    engine = Engine(loader(old, new), bundle)
+    (bundle / "manifest.json").write_text('{"changed": true}')
+    engine.refresh()
+    assert engine.model is new
+
+
+def test_an_unchanged_bundle_is_not_loaded_again(bundle: Path) -> None:
+    engine = Engine(loader(FakeDetector()), bundle)
+    engine.refresh()
+
+
+def test_a_bundle_that_cannot_be_used_leaves_the_model_in_use(bundle: Path) -> None:
+    from model.bundle import BundleError
+
+    old = FakeDetector()
+    engine = Engine(loader(old, BundleError("tampered with")), bundle)
+    (bundle / "manifest.json").write_text('{"changed": true}')
+    engine.refresh()
+    assert engine.model is old
+
+
+def test_a_bundle_that_is_away_for_a_moment_leaves_the_model_in_use(bundle: Path) -> None:
+    old = FakeDetector()
+    engine = Engine(loader(old), bundle)
+    (bundle / "manifest.json").unlink()
+    engine.refresh(force=True)
+    assert engine.model is old

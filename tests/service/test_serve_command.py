@@ -1,0 +1,58 @@
+"""`unspun serve`, as far as it goes without a server: its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from service.config import Settings
+from tests.service.support import Run, cases, why
+
+Unspun = Callable[..., Run]
+
+
+@pytest.mark.parametrize("case", cases("settings.toml"), ids=why)
+def test_a_setting_that_cannot_be_used_is_told_in_a_line(
+    case: dict[str, Any], unspun: Unspun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in case["environment"].items():
+        monkeypatch.setenv(name, value)
+    run = unspun("serve")
+    [line] = run.errors
+    assert (run.status, run.out) == (case.get("status", 2), "")
+    assert line.startswith(f"unspun: {case['told']}")
+
+
+def test_all_bad_settings_are_told_at_once(unspun: Unspun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNSPUN_PORT", "x")
+    monkeypatch.setenv("UNSPUN_QUEUE", "0")
+    assert len(unspun("serve").errors) == 2
+
+
+def test_an_option_that_cannot_be_used_is_called_by_its_name(unspun: Unspun) -> None:
+    assert unspun("serve", "--port", "x").errors == [
+        "unspun: --port=x: input should be a valid integer, unable to parse string as an integer"
+    ]
+
+
+def test_an_option_wins_over_the_environment(unspun: Unspun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNSPUN_PORT", "1")
+    assert "UNSPUN_PORT=2\n" in unspun("serve", "--port", "2", "--settings").out
+
+
+def test_a_slip_of_the_pen_is_pointed_out(unspun: Unspun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNSPUN_MAX_WORD", "9")
+    assert unspun("serve", "--settings").errors == [
+        "unspun: warning: UNSPUN_MAX_WORD is no setting; is UNSPUN_MAX_WORDS meant?"
+    ]
+
+
+def test_settings_lists_all(unspun: Unspun) -> None:
+    out = unspun("serve", "--settings").out
+    assert [name for name in Settings.model_fields if f"UNSPUN_{name.upper()}=" not in out] == []
+
+
+def test_an_empty_variable_is_no_setting() -> None:
+    assert Settings.from_environment({"UNSPUN_RATE_LIMIT": "", "UNSPUN_PORT": " "}) == Settings()
