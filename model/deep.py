@@ -8,6 +8,7 @@ else is in the batch, and a text's score must not depend on its company.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,6 +74,8 @@ class DeepEncoder:
 
     @cached_property
     def _session(self) -> Any:
+        # From 1.29 on onnxruntime tells its maker who runs it, unless it is told not to before it is imported.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         # Imported here: the fast tier alone should not wait for it.
         import onnxruntime
 

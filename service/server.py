@@ -40,6 +40,8 @@ DISCARD_BYTES = 1 << 28
 """Bytes of a refused body that are read and thrown away, so that the client gets to read why."""
 LINGER_SECONDS = 1.0
 """How long a connection that ends is still read from."""
+GLANCE_SECONDS = 0.5
+"""How often a connection that rests looks whether the worker is to end."""
 CONNECTIONS = 1000
 DRAINING, RELOADS = 0, 1
 """Bytes that all processes share: is the service ending (1: soon, 2: now), and how often was a reload asked for?"""
@@ -198,8 +200,10 @@ class Worker(GeventWorker):
         try:
             parser = http.get_parser(self.cfg, client, addr)
             while True:
-                if not parser.unreader.buf.tell() and not _has_data(client, KEEP_ALIVE):
+                if not parser.unreader.buf.tell() and not self._wait(client):
                     break
+                if self.app.engine.draining():
+                    self.cfg.set("keepalive", 0)  # answers say from now on that the connection ends with them
                 seconds = min(HEADER_SECONDS, settings.timeout)
                 late = Problem("request-timeout", f"The head of the request did not arrive within {seconds:g} seconds.")
                 with gevent.Timeout(seconds, late):
@@ -218,6 +222,17 @@ class Worker(GeventWorker):
             _write_problem(client, Problem("internal-error", "The fault is in the service, not in the request."))
         finally:
             _close(client)
+
+    def _wait(self, client: Any) -> bool:
+        """Wait for the next request of a connection; return whether there is one."""
+        ends = time.monotonic() + KEEP_ALIVE
+        while self.alive and time.monotonic() < ends:
+            try:
+                gevent.socket.wait_read(client.fileno(), timeout=GLANCE_SECONDS, timeout_exc=TimeoutError())
+            except TimeoutError:
+                continue
+            return True
+        return False
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """Answer one request, and read what is left of its body."""
@@ -341,6 +356,7 @@ class Service(BaseApplication):
 
     def begin_worker(self, alive: Callable[[], bool]) -> None:
         """Make ready in a new process: threads for the model, and an eye on its bundle."""
+        self.engine.refresh()  # where the manager has not yet seen what others have
         self.engine.run = NativeThreads(THREADS, self.settings.queue)
         self.engine.draining = lambda: bool(self.shared[DRAINING]) or not alive()
         metrics.model_in_use(self.engine.model.model)
@@ -377,14 +393,6 @@ def _bury(manager: Manager, worker: Any) -> None:
 
 def _port(service: Service) -> int:
     return int(service.manager.LISTENERS[0].sock.getsockname()[1])
-
-
-def _has_data(client: Any, seconds: float) -> bool:
-    try:
-        gevent.socket.wait_read(client.fileno(), timeout=seconds, timeout_exc=TimeoutError())
-    except (TimeoutError, OSError):
-        return False
-    return True
 
 
 def _close(client: Any) -> None:

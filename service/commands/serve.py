@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from typing import Any
 
@@ -57,11 +58,23 @@ def _run(settings: Any) -> None:
         from service.metrics_folder import metrics_folder
     except ModuleNotFoundError as error:
         raise CommandError(f"the service needs {error.name}: {EXTRA}") from error
+    _check_port(settings.host, settings.port)
     folder = metrics_folder()
     from service.server import Service
 
     app, engine = _application(settings)
     Service(settings, engine, app, folder).run()
+
+
+def _check_port(host: str, port: int) -> None:
+    """Tell at once that a port is taken: gunicorn would load the model first, and then try for five seconds."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind((host, port))
+    except OSError as error:
+        raise CommandError(f"{host}:{port}: {error.strerror}; choose another with --host and --port") from error
 
 
 def _develop(settings: Any) -> None:

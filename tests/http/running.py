@@ -108,6 +108,14 @@ class Service:
         """Return a raw connection."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
 
+    def listens(self) -> bool:
+        """Return whether the port is open."""
+        try:
+            self.connect().close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
     def get(self, path: str, **headers: str) -> Answer:
         return self.ask("GET", path, None, headers)
 

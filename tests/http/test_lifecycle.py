@@ -1,0 +1,289 @@
+"""A service starts, changes its model, loses a worker and ends, and no request is lost on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.keys import KeyStore
+from tests.http.running import ROOT, Service
+
+MODEL = ROOT / "model" / "default"
+TEXT = (ROOT / "seeds" / "examples" / "human" / "05-cup-final.txt").read_text("utf-8")
+
+
+class Load:
+    """Asks again and again, from a few threads, and keeps what came back."""
+
+    def __init__(self, service: Service, threads: int = 4) -> None:
+        self.statuses: Counter[int | str] = Counter()
+        self.models: Counter[str] = Counter()
+        self._service = service
+        self._ends = threading.Event()
+        self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        self.more()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.set()
+        for thread in self._threads:
+            thread.join()
+
+    def more(self, answers: int = 10) -> None:
+        """Wait for some more answers."""
+        target = self.statuses.total() + answers
+        wait_until(lambda: self.statuses.total() >= target)
+
+    def _run(self) -> None:
+        while not self._ends.is_set():
+            try:
+                answer = self._service.post("/v1/score", {"text": TEXT})
+            except OSError as error:
+                self.statuses[type(error).__name__] += 1
+            else:
+                self.statuses[answer.status] += 1
+                if answer.status == 200:
+                    self.models[answer.json["model"]["version"]] += 1
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 30.0) -> None:
+    ends = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < ends, "it did not happen"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """A copy of the shipped model that a test may change."""
+    return Path(shutil.copytree(MODEL, tmp_path / "bundle"))
+
+
+def release(bundle: Path, version: str) -> None:
+    """Make a bundle another version, in one step."""
+    manifest = json.loads((bundle / "manifest.json").read_text("utf-8"))
+    part = bundle / "manifest.json.part"
+    part.write_text(json.dumps({**manifest, "version": version}), "utf-8")
+    part.replace(bundle / "manifest.json")
+
+
+def version_of(service: Service) -> str:
+    return str(service.get("/v1/model").json["model"]["version"])
+
+
+# --- another model
+
+
+def test_a_changed_bundle_answers_and_no_request_is_lost(bundle: Path) -> None:
+    with Service(MODEL=bundle) as service, Load(service) as load:
+        release(bundle, "2.0.0")
+        wait_until(lambda: load.models["2.0.0"] > 10)
+    assert set(load.statuses) == {200}
+    assert set(load.models) == {"1.1.0", "2.0.0"}
+
+
+def test_sighup_changes_the_model_where_nobody_watches(bundle: Path) -> None:
+    with Service(MODEL=bundle, WATCH_SECONDS=0) as service:
+        release(bundle, "2.0.0")
+        time.sleep(1.5)
+        before = version_of(service)
+        service.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: {version_of(service) for _ in range(8)} == {"2.0.0"})
+    assert before == "1.1.0"
+
+
+def test_a_bundle_that_is_tampered_with_is_refused_and_the_model_stays(bundle: Path) -> None:
+    with Service(MODEL=bundle) as service:
+        (bundle / "words.txt").unlink()
+        (bundle / "words.txt").write_text("the\n", "utf-8")
+        release(bundle, "2.0.0")
+        told = service.wait_for("the new model is refused, the old one stays")
+        answer = service.post("/v1/score", {"text": TEXT})
+    assert (answer.status, answer.json["model"]["version"]) == (200, "1.1.0")
+    assert "words.txt" in told["reason"]
+
+
+def test_a_worker_that_is_replaced_has_the_model_of_the_others(bundle: Path) -> None:
+    with Service(MODEL=bundle, WORKERS=1) as service:
+        release(bundle, "2.0.0")
+        wait_until(lambda: version_of(service) == "2.0.0")
+        [worker] = service.workers()
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: service.workers() not in ([], [worker]))
+        assert version_of(service) == "2.0.0"
+
+
+# --- the end
+
+
+def test_sigterm_lets_requests_under_way_finish() -> None:
+    with Service(DRAIN_SECONDS=1, WORKERS=1) as service, service.connect() as connection:
+        body = json.dumps({"text": TEXT}).encode()
+        sent = b"POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        connection.sendall(sent % len(body) + body[:100])
+        time.sleep(0.2)
+        service.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: service.get("/readyz").status == 503)
+        still = service.post("/v1/score", {"text": TEXT}).status
+        wait_until(lambda: not service.listens())
+        connection.sendall(body[100:])
+        received = connection.recv(1 << 16)
+        status = service.process.wait(20)
+    assert (still, status) == (200, 0)
+    assert received.startswith(b"HTTP/1.1 200 OK")
+
+
+def test_answers_tell_that_a_connection_ends_with_them_while_draining() -> None:
+    with Service(DRAIN_SECONDS=1, WORKERS=1) as service:
+        before = service.get("/healthz").headers["connection"]
+        service.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: service.get("/readyz").status == 503)
+        assert (before, service.get("/healthz").headers["connection"]) == ("keep-alive", "close")
+
+
+def test_a_connection_that_rests_does_not_hold_up_the_end() -> None:
+    with Service(WORKERS=1, TIMEOUT=60) as service, service.connect() as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.recv(1 << 16)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.process.wait(10) == 0  # it may rest for 15 seconds
+
+
+def test_sigterm_to_all_processes_at_once_keeps_the_time_for_draining() -> None:
+    """As systemd sends it."""
+    with Service(DRAIN_SECONDS=1) as service:
+        workers = service.workers()
+        for process in (service.process.pid, *workers):
+            os.kill(process, signal.SIGTERM)
+        wait_until(lambda: service.get("/readyz").status == 503)
+        assert service.post("/v1/score", {"text": TEXT}).status == 200
+        assert service.process.wait(20) == 0
+
+
+def test_sigint_ends_at_once() -> None:
+    with Service(DRAIN_SECONDS=60) as service:
+        service.process.send_signal(signal.SIGINT)
+        assert service.process.wait(10) == 0
+
+
+def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with Service() as service:
+        service.post("/v1/score", {"text": TEXT})
+        service.process.send_signal(signal.SIGTERM)
+        service.process.wait(20)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- several workers
+
+
+def test_a_worker_that_is_killed_is_replaced_and_others_answer() -> None:
+    with Service() as service, Load(service) as load:
+        victim = service.workers()[0]
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: len(service.workers()) == 2 and victim not in service.workers())
+        load.more(20)
+    failed = load.statuses.total() - load.statuses[200]
+    assert failed <= 4  # what the killed one had in hand: one of each thread
+
+
+def figures(service: Service, name: str) -> float:
+    lines = service.get("/metrics").body.decode().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+
+def test_figures_are_of_all_workers_and_survive_them() -> None:
+    with Service() as service:
+        for _ in range(30):
+            service.post("/v1/score", {"text": TEXT})
+        before = [figures(service, "unspun_verdicts_total") for _ in range(6)]
+        victim = service.workers()[0]
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: len(service.workers()) == 2 and victim not in service.workers())
+        wait_until(lambda: figures(service, "unspun_model_info") == 2)  # living workers only
+        after = figures(service, "unspun_verdicts_total")
+    assert (before, after) == ([30.0] * 6, 30.0)
+
+
+def test_a_revoked_key_is_refused_by_all_workers_without_a_restart(tmp_path: Path) -> None:
+    store = KeyStore(tmp_path / "keys.json")
+    key, _ = store.add("cms"), store.add("other")
+    with Service(KEYS_FILE=store.path) as service:
+        ask = lambda: service.post("/v1/score", {"text": "short"}, Authorization=f"Bearer {key}").status  # noqa: E731
+        before = {ask() for _ in range(10)}
+        store.revoke("cms")
+        after = {ask() for _ in range(10)}
+    assert (before, after) == ({200}, {401})
+    assert key not in json.dumps(service.log)
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[str]:
+    program = shutil.which("redis-server")
+    if program is None:
+        pytest.skip("redis-server: apt-get install redis-server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [program, "--port", str(port), "--save", "", "--dir", str(tmp_path), "--bind", "127.0.0.1"]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    wait_until(lambda: _answers(port))
+    yield f"redis://127.0.0.1:{port}/0"
+    server.kill()
+    server.wait()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as asked:
+        return asked.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_with_redis_a_rate_limit_is_right_across_workers(redis: str) -> None:
+    with Service(RATE_LIMIT="12 per hour", REDIS_URL=redis) as service:
+        statuses = Counter(service.post("/v1/score", {"text": "short"}).status for _ in range(40))
+    assert statuses == {200: 12, 429: 28}
+
+
+# --- the start
+
+
+def test_a_model_that_cannot_be_used_is_told_in_a_line(tmp_path: Path) -> None:
+    run = _serve(UNSPUN_MODEL=str(tmp_path))
+    assert (run.returncode, len(run.stderr.splitlines())) == (1, 1)
+    assert "no model bundle here" in run.stderr
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        run = _serve(UNSPUN_PORT=str(taken.getsockname()[1]))
+    assert run.returncode == 1
+    assert len(run.stderr.splitlines()) == 1
+    assert "already in use; choose another" in run.stderr
+
+
+def _serve(**environment: str) -> subprocess.CompletedProcess[str]:
+    import sys
+
+    command: list[Any] = [sys.executable, "-m", "service.cli", "serve"]
+    return subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60, check=False
+    )
