@@ -82,7 +82,8 @@ def _paths(settings: Settings) -> dict[str, Any]:
         _query("evidence", {"type": "boolean", "default": True}, "Whether to look for the words that give it away."),
         _query("depth", {"enum": ["auto", "fast", "deep"], "default": "auto"}, "The tier that decides."),
     ]
-    plain = {"schema": {"type": "string", "minLength": 1}}
+    # No schema: any bytes may be a text in some encoding, and which are none no schema can tell.
+    plain = {"example": EXAMPLE["text"]}
     return {
         "/v1/score": {
             "post": {
@@ -90,9 +91,9 @@ def _paths(settings: Settings) -> dict[str, Any]:
                 "tags": ["scoring"],
                 "summary": "Judge one text",
                 "description": (
-                    f"A JSON object, plain text, or a page that is reduced to its article; up to "
-                    f"{settings.max_bytes:,} bytes and {settings.max_words:,} words, which may be gzipped. The query "
-                    "is for text and pages, and passed over for JSON."
+                    "A JSON object, plain text, or a page that is reduced to its article; up to "
+                    f"{settings.max_bytes:,} bytes and {settings.max_words:,} words, which may be gzipped. What "
+                    "stands in the query holds where the body does not say otherwise."
                 ),
                 "security": secured,
                 "parameters": query,
@@ -124,8 +125,8 @@ def _paths(settings: Settings) -> dict[str, Any]:
                         "application/json": {
                             "schema": {
                                 "type": "array",
-                                "items": _ref("Submission"),
-                                "maxItems": settings.max_items,
+                                # Anything at all: what is no submission is answered with a problem in its place.
+                                "items": {"anyOf": [_ref("Submission"), {}]},
                             },
                             "example": [EXAMPLE],
                         }
@@ -157,8 +158,8 @@ def _paths(settings: Settings) -> dict[str, Any]:
                     "content": {
                         "application/x-ndjson": {
                             "schema": {"type": "string", "description": "A Submission a line."},
-                            "example": '{"id": "a", "text": "..."}\n{"id": "b", "text": "..."}\n',
-                        }
+                        },
+                        "application/json": {"schema": {"anyOf": [_ref("Submission"), {}]}, "example": EXAMPLE},
                     },
                 },
                 "responses": {

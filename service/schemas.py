@@ -200,14 +200,16 @@ def text_of(data: bytes, *, html: bool, charset: str | None = None) -> str:
         raise Problem("invalid-fields", f"The body is {error}. Send text.") from None
 
 
-def from_query(text: str, request: Request, settings: Settings) -> Submission:
-    """Return the submission of a text whose id, evidence and depth stand in the query. Raises Problem."""
+def read_query(request: Request, settings: Settings) -> dict[str, Any]:
+    """Return id, evidence and depth as far as they stand in the query. Raises Problem."""
     query = request.args
-    asked: dict[str, Any] = {"text": text, "id": query.get("id"), "depth": query.get("depth", "auto")}
-    evidence = query.get("evidence", "true").lower()
-    if evidence not in TRUE + FALSE:
-        raise _invalid((FieldError("?evidence", "is neither true nor false"),))
-    return parse_submission({**asked, "evidence": evidence in TRUE}, settings, "?")
+    asked: dict[str, Any] = {name: query[name] for name in ("id", "depth") if name in query}
+    if "evidence" in query:
+        if query["evidence"].lower() not in TRUE + FALSE:
+            raise _invalid((FieldError("?evidence", "is neither true nor false"),))
+        asked["evidence"] = query["evidence"].lower() in TRUE
+    parse_submission({**asked, "text": ""}, settings, "?")
+    return asked
 
 
 def _join(pointer: str, name: str) -> str:

@@ -1,7 +1,166 @@
-"""The page at `/`."""
+"""The page at `/`, the reference at `/v1/docs`, and the files that both need: plain HTML, rendered here."""
 
 from __future__ import annotations
 
-from flask import Blueprint
+import hashlib
+import re
+from io import BytesIO
+from pathlib import Path
+
+from flask import Blueprint, Response, g, make_response, render_template, request, send_from_directory
+from flask_limiter import RateLimitExceeded
+from markupsafe import Markup, escape
+from werkzeug.exceptions import HTTPException
+from werkzeug.formparser import FormDataParser
+
+from service.encodings import NotTextError, decode
+from service.html import declared_encoding, extract_article
+from service.metrics import PROBLEMS
+from service.openapi import document
+from service.page.reference import Reference
+from service.page.result import Result
+from service.problems import Problem, rate_limited
+from service.protection import gate, key_of
+from service.routes.score import engine, settings
+from service.schemas import parse_submission, read_body
 
 blueprint = Blueprint("page", __name__)
+
+PAGE = Path(__file__).parents[1] / "page"
+STATIC = PAGE / "static"
+EXAMPLE = (PAGE / "example.txt").read_text("utf-8").strip()
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+MOST_PARTS = 16
+DAY = 86_400
+CODE = re.compile(r"`([^`]+)`")
+
+
+def _version() -> str:
+    """Return what changes with the static files, so that browsers keep no old ones."""
+    digest = hashlib.sha256()
+    for file in sorted(STATIC.iterdir()):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+VERSION = _version()
+
+
+@blueprint.app_template_filter("code")
+def code(text: str) -> Markup:
+    """Escape a description, and set what stands between backticks as code."""
+    return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))
+
+
+@blueprint.get("/")
+def page() -> Response:
+    """Show the form."""
+    return _page(text=EXAMPLE if "example" in request.args else "")
+
+
+@blueprint.post("/")
+def judge() -> Response:
+    """Judge the form's text or file, and show the verdict; what goes wrong is told on the page, too."""
+    text = ""
+    try:
+        form = _Form()
+        text = form.text
+        gate().authenticate(form.key or key_of(request))
+        text = form.content()
+        submission = parse_submission({"text": text}, settings())
+        gate().spend()
+        verdict = engine().score(submission)
+    except Problem as problem:
+        return _refuse(problem, text)
+    except RateLimitExceeded as error:
+        return _refuse(rate_limited(str(error.limit.limit)), text)
+    g.verdicts = [verdict.verdict]
+    return _page(text=text, result=Result(text, verdict))
+
+
+@blueprint.get("/v1/docs")
+def reference() -> str:
+    """Show the reference of the API."""
+    return render_template(
+        "reference.html", reference=Reference(document(settings()), request.host_url.rstrip("/")), version=VERSION
+    )
+
+
+@blueprint.get("/static/<name>")
+@blueprint.get("/favicon.ico", defaults={"name": "favicon.svg"})
+def static(name: str) -> Response:
+    """Return one of the page's files."""
+    return send_from_directory(STATIC, name, max_age=DAY)
+
+
+class _Form:
+    """The page's form as it was sent. Raises Problem where it cannot be read."""
+
+    def __init__(self) -> None:
+        if request.mimetype not in FORMS:
+            raise Problem("unsupported-media-type", "This page reads its own form; programs ask POST /v1/score.")
+        # Read here rather than by Flask: in memory, for nothing that is submitted may come to lie in a file.
+        body = read_body(request, settings())
+        parser = FormDataParser(lambda *_, **__: BytesIO(), max_form_parts=MOST_PARTS, silent=False)
+        try:
+            _, fields, files = parser.parse(BytesIO(body), request.mimetype, len(body), request.mimetype_params)
+        except (ValueError, HTTPException):
+            raise Problem("invalid-request", "The form cannot be read. Load the page anew, and try again.") from None
+        # Browsers send every line end as CR LF; in the box it was LF.
+        self.text = fields.get("text", "").replace("\r\n", "\n").replace("\r", "\n")
+        self.key = fields.get("key", "").strip()
+        self._file = files.get("file")
+
+    def content(self) -> str:
+        """Return the text to judge: that of the file if one was chosen."""
+        text = self.text
+        if self._file is not None and self._file.filename:
+            html = self._file.mimetype in ("text/html", "application/xhtml+xml")
+            html = html or Path(self._file.filename.lower()).suffix in (".html", ".htm", ".xhtml")
+            text = _text_of(self._file.read(), html=html)
+        if not text.strip():
+            raise Problem("invalid-fields", "There is no text to judge. Paste one into the box, or choose a file.")
+        return text
+
+
+def _text_of(data: bytes, *, html: bool) -> str:
+    try:
+        return extract_article(decode(data, declared_encoding(data))) if html else decode(data)
+    except NotTextError as error:
+        detail = f"The file is {error}. Choose a plain text or a web page; of other documents, paste the text."
+        raise Problem("invalid-fields", detail) from None
+
+
+def _refuse(problem: Problem, text: str) -> Response:
+    """Show the page with a problem on it."""
+    PROBLEMS.labels(problem.name).inc()
+    if problem.retry_after is not None:
+        g.retry_after = problem.retry_after
+    return _page(text=text, problem=problem)
+
+
+def _page(*, text: str, problem: Problem | None = None, result: Result | None = None) -> Response:
+    response = make_response(
+        render_template(
+            "page.html",
+            text=text,
+            problem=problem,
+            detail=None if problem is None else _for_people(problem),
+            result=result,
+            needs_key=gate().needs_key,
+            settings=settings(),
+            version=VERSION,
+        )
+    )
+    if problem is not None:
+        response.status_code = problem.status
+        response.headers.update(problem.headers)
+    return response
+
+
+def _for_people(problem: Problem) -> str:
+    """Return a problem's detail without what only programs understand."""
+    if problem.name == "unauthorized":
+        return "This service judges texts for those who have a key. Enter one that is valid."
+    wrong = [error.detail for error in problem.errors if problem.detail.startswith(error.pointer)]
+    return f"The text {'; it '.join(wrong)}." if wrong else problem.detail

@@ -19,11 +19,11 @@ from service.schemas import (
     PIECE,
     Submission,
     Unpacker,
-    from_query,
     parse_batch,
     parse_json,
     parse_submission,
     read_body,
+    read_query,
     text_of,
     too_large,
 )
@@ -59,12 +59,17 @@ def authenticate() -> None:
 def score() -> Response:
     """Judge one text."""
     kind = _media_type(*JSON_TYPES, "text/plain", "text/html")
+    query = read_query(request, settings())
     body = read_body(request, settings())
     if kind in JSON_TYPES:
-        submission = parse_submission(parse_json(body), settings())
+        value = parse_json(body)
+        asked = {**query, **value} if isinstance(value, dict) else value
     else:
-        text = text_of(body, html=kind == "text/html", charset=request.mimetype_params.get("charset"))
-        submission = from_query(text, request, settings())
+        asked = {
+            **query,
+            "text": text_of(body, html=kind == "text/html", charset=request.mimetype_params.get("charset")),
+        }
+    submission = parse_submission(asked, settings())
     gate().spend()
     verdict = engine().score(submission)
     g.verdicts = [verdict.verdict]
@@ -89,7 +94,7 @@ def batch() -> Response:
 @blueprint.post("/score/stream")
 def stream() -> Response:
     """Judge texts as they come, a JSON object a line; each is answered with a line before the next is read."""
-    _media_type(*LINE_TYPES)
+    _media_type(*LINE_TYPES, *JSON_TYPES)
     packing = request.headers.get("Content-Encoding", "identity").strip().lower()
     if packing not in ("identity", "", "gzip", "x-gzip"):
         raise Problem("unsupported-media-type", "Only gzip is unpacked. Send the stream as it is, or gzipped.")

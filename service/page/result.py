@@ -1,0 +1,188 @@
+"""A verdict in plain words, cut into what the page shows."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from model.verdict import KINDS, Evidence, SpunPassage, Verdict
+from service.highlight import LEVELS, Segment, level, segments
+
+HEADLINES = {
+    "paraphrased": "Paraphrased by a machine",
+    "suspect": "Suspect",
+    "clear": "Clear",
+    "abstained": "No verdict",
+}
+MEANINGS = {
+    "paraphrased": (
+        "The text reads as if a machine had reworded another one. Of texts that people write, at most 1 in 200 is "
+        "called this."
+    ),
+    "suspect": (
+        "There are signs that a machine reworded another text, too few to be sure. Of texts that people write, at "
+        "most 1 in 20 is called this."
+    ),
+    "clear": (
+        "Nothing here is rare in what people write. That is no proof of a human author: fluent rewriting often goes "
+        "unnoticed."
+    ),
+}
+REASONS = {
+    "too_short": (
+        "There are too few words of running prose to judge; headings, lists, tables and code do not count. "
+        "Add more of the text."
+    ),
+    "not_english": "The text does not seem to be in English, and unspun judges only English. Submit an English text.",
+    "not_prose": (
+        "Most of the text is lists, tables, figures or code rather than sentences. Submit the running text alone."
+    ),
+}
+KIND_NAMES = {"human": "Human", "spun": "Spun", "translated": "Translated", "rewritten": "Rewritten"}
+KIND_MEANINGS = {
+    "human": "as people write",
+    "spun": "words and phrases replaced by others",
+    "translated": "sent through machine translation",
+    "rewritten": "reworded by a rewriter or a language model",
+}
+SIGNALS = {
+    "known_phrase": "A wording that article spinners are known to produce.",
+    "substitution": "Another word would fit here far better.",
+    "misfit": "The word does not belong here; no original comes to mind.",
+    "debris": "A slip that tools leave behind, such as a doubled word or the wrong article.",
+}
+MOST_TIMES = 1000
+"""A weight is told as a factor up to this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A piece of evidence as it is shown, `number` counting from 1 in order of the text."""
+
+    number: int
+    evidence: Evidence
+    level: int
+    reason: str
+    times: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of the text; `word` is None where it is plain."""
+
+    text: str
+    word: Word | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Pieces that stand together inside one passage, or outside of all; `number` is the passage's, from 1."""
+
+    passage: SpunPassage | None
+    number: int
+    pieces: tuple[Piece, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KindBar:
+    """A kind with its probability."""
+
+    name: str
+    meaning: str
+    probability: float
+    percent: str
+
+
+class Result:
+    """What the page shows of a verdict on a text."""
+
+    def __init__(self, text: str, verdict: Verdict) -> None:
+        self.verdict = verdict
+        self.headline = HEADLINES[verdict.verdict]
+        self.meaning = MEANINGS[verdict.verdict] if verdict.reason is None else REASONS[verdict.reason]
+        self.percent = percent(verdict.score)
+        self.of_hundred = of_hundred(verdict.score)
+        self.kind = None if verdict.kind is None else (KIND_NAMES[verdict.kind].lower(), KIND_MEANINGS[verdict.kind])
+        self.kinds = [
+            KindBar(KIND_NAMES[name], KIND_MEANINGS[name], verdict.kinds[name], percent(verdict.kinds[name]))
+            for name in KINDS
+        ]
+        pieces = _pieces(segments(text, verdict.evidence or ()))
+        self.words = [piece.word for piece in pieces if piece.word is not None]
+        self.runs = _runs(pieces, verdict.passages)
+        self.levels = _levels()
+
+    @property
+    def download(self) -> str:
+        """Return the answer of the API for the same text, as a data: address."""
+        line = f"{self.verdict.to_json()}\n".encode()
+        return "data:application/json;base64," + base64.b64encode(line).decode("ascii")
+
+
+def percent(probability: float) -> str:
+    """Return a probability in percent, never as the certainty that it is not."""
+    whole = round(100 * probability)
+    if whole >= 100 and probability < 1.0:
+        return "> 99 %"
+    if whole <= 0 and probability > 0.0:
+        return "< 1 %"
+    return f"{whole} %"
+
+
+def of_hundred(probability: float) -> str:
+    """Return a probability as a frequency: "97 of 100"."""
+    told = percent(probability).removesuffix(" %")
+    return f"{told.replace('>', 'more than').replace('<', 'fewer than')} of 100"
+
+
+def times(weight: float) -> str:
+    """Return a weight in nats as a factor, to two figures: "24 times"."""
+    factor = math.exp(min(weight, 700.0))
+    if factor > MOST_TIMES:
+        return f"more than {MOST_TIMES:,} times"
+    if factor < 10:
+        return f"{factor:.1f} times".replace(".0 ", " ")
+    digits = 1 - math.floor(math.log10(factor))
+    return f"{round(factor, digits):,.0f} times"
+
+
+def _pieces(cut: Sequence[Segment]) -> list[Piece]:
+    pieces: list[Piece] = []
+    number = 0
+    for segment in cut:
+        found = segment.evidence
+        if found is None:
+            pieces.append(Piece(segment.text, None))
+            continue
+        number += 1
+        reason = SIGNALS.get(found.signal, f"{found.signal.replace('_', ' ').capitalize()}.")
+        pieces.append(Piece(segment.text, Word(number, found, level(found.weight), reason, times(found.weight))))
+    return pieces
+
+
+def _runs(pieces: Sequence[Piece], passages: Sequence[SpunPassage]) -> list[Run]:
+    """Group pieces by the passage that they stand in; a word that a passage's bound would cut goes with its start."""
+    bounds = [(passage.start, passage.end, passage) for passage in sorted(passages, key=lambda one: one.start)]
+    runs: list[tuple[int, list[Piece]]] = []
+    at = 0
+    for piece in pieces:
+        end = at + len(piece.text)
+        while at < end:
+            inside = next((i for i, (first, last, _) in enumerate(bounds, 1) if first <= at < last), 0)
+            stop = end
+            if piece.word is None:
+                stop = min([end, *(edge for first, last, _ in bounds for edge in (first, last) if at < edge)])
+            if not runs or runs[-1][0] != inside:
+                runs.append((inside, []))
+            part = piece if piece.word is not None else Piece(piece.text[at - end : stop - end or None], None)
+            runs[-1][1].append(part)
+            at = stop
+    return [Run(bounds[i - 1][2] if i else None, i, tuple(parts)) for i, parts in runs]
+
+
+def _levels() -> list[tuple[int, str]]:
+    """Return what each strength of highlighting means."""
+    low, high = (times(limit) for limit in LEVELS)
+    return [(1, f"less than {low}"), (2, f"{low} and more"), (3, f"{high} and more")]

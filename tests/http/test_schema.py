@@ -1,0 +1,41 @@
+"""schemathesis reads the API's own description, and asks the running service what it describes and what it does not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from service.keys import KeyStore
+from tests.http.running import ROOT, Service
+
+pytestmark = pytest.mark.skipif(find_spec("schemathesis") is None, reason="pip install schemathesis")
+
+EXAMPLES = "15"
+
+
+def schemathesis(service: Service, *options: str) -> None:
+    """Run all of schemathesis' checks in a process of its own; fail with its report."""
+    schema = f"http://127.0.0.1:{service.port}/v1/openapi.json"
+    command = [
+        sys.executable, "-m", "schemathesis.cli", "run", schema, "--checks", "all", "--max-examples", EXAMPLES,
+        "--seed", "1", "--phases", "examples,coverage,fuzzing", "--no-color", "--request-timeout", "20", *options,
+    ]  # fmt: skip
+    run = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "PYTHONWARNINGS": "ignore"}, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
+
+
+def test_the_service_does_what_its_description_says(service: Service) -> None:
+    schemathesis(service)
+
+
+def test_the_same_where_keys_are_needed(tmp_path: Path) -> None:
+    key = KeyStore(tmp_path / "keys.json").add("tests")
+    with Service(KEYS_FILE=tmp_path / "keys.json") as service:
+        schemathesis(service, "--header", f"Authorization: Bearer {key}")
