@@ -340,6 +340,8 @@ class Service(BaseApplication):
             "timeout": 60,  # since a worker last gave a sign; its greenlets give it whatever the model does
             "graceful_timeout": int(settings.timeout) + 5,
             "keepalive": int(KEEP_ALIVE),
+            "limit_request_line": 8190,
+            "limit_request_field_size": 8190,
             "logger_class": JsonLogger,
             "loglevel": "warning",
             "control_socket_disable": True,
@@ -409,10 +411,11 @@ def _close(client: Any) -> None:
 
 
 def _unreadable(error: Exception) -> Problem:
-    status = {"LimitRequestLine": 414, "LimitRequestHeaders": 431, "UnsupportedTransferCoding": 501}
-    return Problem(
-        "invalid-request", "This is no HTTP request that can be read.", status=status.get(type(error).__name__)
-    )
+    details = {
+        "LimitRequestLine": "The address and its query are longer than 8,190 bytes. Send the text in the body.",
+        "LimitRequestHeaders": "The headers are too many, or one is longer than 8,190 bytes.",
+    }
+    return Problem("invalid-request", details.get(type(error).__name__, "This is no HTTP request that can be read."))
 
 
 def _write_problem(client: Any, problem: Problem) -> None:

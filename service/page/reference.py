@@ -159,7 +159,7 @@ def kind_of(schema: dict[str, Any]) -> Kind:
         name = schema["$ref"].rpartition("/")[2]
         return Kind(name, name)
     if "enum" in schema:
-        return Kind(" or ".join(json.dumps(value) for value in schema["enum"]))
+        return Kind(" or ".join(f"`{value}`" if value is not None else "null" for value in schema["enum"]))
     if "anyOf" in schema:
         kinds = [kind_of(one) for one in schema["anyOf"]]
         return Kind(
@@ -169,7 +169,7 @@ def kind_of(schema: dict[str, Any]) -> Kind:
         item = kind_of(schema["items"])
         return Kind(f"list of {item.words}", item.schema)
     if schema.get("type") == "object" and "properties" in schema:
-        return Kind("object with " + ", ".join(schema["properties"]))
+        return Kind("object with " + ", ".join(f"`{name}`" for name in schema["properties"]))
     kinds_ = schema.get("type", "any")
     return Kind(" or ".join(kinds_) if isinstance(kinds_, list) else str(kinds_))
 
@@ -189,8 +189,12 @@ def _notes(schema: dict[str, Any]) -> str:
     bounds = {name: value for one in [schema, *schema.get("anyOf", [])] for name, value in one.items()}
     notes = [words.format(f"{bounds[name]:,}") for name, words in BOUNDS.items() if name in bounds]
     if "default" in schema:
-        notes.append(f"by default {json.dumps(schema['default'])}")
+        notes.append(f"by default `{_plain(schema['default'])}`")
     return "; ".join(notes)
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _example(schema: dict[str, Any]) -> str | None:

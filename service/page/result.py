@@ -11,19 +11,19 @@ from model.verdict import KINDS, Evidence, SpunPassage, Verdict
 from service.highlight import LEVELS, Segment, level, segments
 
 HEADLINES = {
-    "paraphrased": "Paraphrased by a machine",
+    "paraphrased": "Paraphrased",
     "suspect": "Suspect",
     "clear": "Clear",
     "abstained": "No verdict",
 }
 MEANINGS = {
     "paraphrased": (
-        "The text reads as if a machine had reworded another one. Of texts that people write, at most 1 in 200 is "
-        "called this."
+        "The text reads as if a machine had paraphrased another one. Of texts that people write, at most 1 in 200 "
+        "gets this verdict."
     ),
     "suspect": (
-        "There are signs that a machine reworded another text, too few to be sure. Of texts that people write, at "
-        "most 1 in 20 is called this."
+        "There are signs that a machine paraphrased another text, but they are too weak to be sure. Of texts that "
+        "people write, at most 1 in 20 gets this verdict or the one above it."
     ),
     "clear": (
         "Nothing here is rare in what people write. That is no proof of a human author: fluent rewriting often goes "
@@ -44,14 +44,14 @@ KIND_NAMES = {"human": "Human", "spun": "Spun", "translated": "Translated", "rew
 KIND_MEANINGS = {
     "human": "as people write",
     "spun": "words and phrases replaced by others",
-    "translated": "sent through machine translation",
-    "rewritten": "reworded by a rewriter or a language model",
+    "translated": "put through machine translation",
+    "rewritten": "reads as a language model’s own words",
 }
 SIGNALS = {
-    "known_phrase": "A wording that article spinners are known to produce.",
-    "substitution": "Another word would fit here far better.",
-    "misfit": "The word does not belong here; no original comes to mind.",
-    "debris": "A slip that tools leave behind, such as a doubled word or the wrong article.",
+    "known_phrase": "a phrase that spinners are known to produce",
+    "substitution": "another word would fit far better",
+    "misfit": "does not belong here",
+    "debris": "a slip of the kind that tools leave behind",
 }
 MOST_TIMES = 1000
 """A weight is told as a factor up to this one."""
@@ -139,13 +139,10 @@ def of_hundred(probability: float) -> str:
 
 def times(weight: float) -> str:
     """Return a weight in nats as a factor, to two figures: "24 times"."""
-    factor = math.exp(min(weight, 700.0))
+    factor = math.exp(min(weight, 20.0))
     if factor > MOST_TIMES:
-        return f"more than {MOST_TIMES:,} times"
-    if factor < 10:
-        return f"{factor:.1f} times".replace(".0 ", " ")
-    digits = 1 - math.floor(math.log10(factor))
-    return f"{round(factor, digits):,.0f} times"
+        return f"over {MOST_TIMES:,} times"
+    return f"{factor:.2g} times" if factor < 100 else f"{round(factor, -1):,.0f} times"
 
 
 def _pieces(cut: Sequence[Segment]) -> list[Piece]:
@@ -157,7 +154,7 @@ def _pieces(cut: Sequence[Segment]) -> list[Piece]:
             pieces.append(Piece(segment.text, None))
             continue
         number += 1
-        reason = SIGNALS.get(found.signal, f"{found.signal.replace('_', ' ').capitalize()}.")
+        reason = SIGNALS.get(found.signal, found.signal.replace("_", " "))
         pieces.append(Piece(segment.text, Word(number, found, level(found.weight), reason, times(found.weight))))
     return pieces
 
@@ -185,4 +182,4 @@ def _runs(pieces: Sequence[Piece], passages: Sequence[SpunPassage]) -> list[Run]
 def _levels() -> list[tuple[int, str]]:
     """Return what each strength of highlighting means."""
     low, high = (times(limit) for limit in LEVELS)
-    return [(1, f"less than {low}"), (2, f"{low} and more"), (3, f"{high} and more")]
+    return [(1, f"less than {low}"), (2, f"{low} or more"), (3, f"{high} or more")]

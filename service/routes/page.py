@@ -18,7 +18,7 @@ from service.html import declared_encoding, extract_article
 from service.metrics import PROBLEMS
 from service.openapi import document
 from service.page.reference import Reference
-from service.page.result import Result
+from service.page.result import HEADLINES, MEANINGS, Result
 from service.problems import Problem, rate_limited
 from service.protection import gate, key_of
 from service.routes.score import engine, settings
@@ -30,6 +30,13 @@ PAGE = Path(__file__).parents[1] / "page"
 STATIC = PAGE / "static"
 EXAMPLE = (PAGE / "example.txt").read_text("utf-8").strip()
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+TITLES = {
+    "invalid-fields": "This text cannot be judged",
+    "invalid-request": "The form did not arrive whole",
+    "too-large": "That is too large",
+    "rate-limited": "Too many texts in a short time",
+}
+"""Titles of problems where the API's own speak of requests."""
 MOST_PARTS = 16
 DAY = 86_400
 CODE = re.compile(r"`([^`]+)`")
@@ -145,8 +152,11 @@ def _page(*, text: str, problem: Problem | None = None, result: Result | None = 
             "page.html",
             text=text,
             problem=problem,
+            title=None if problem is None else TITLES.get(problem.name, problem.title),
             detail=None if problem is None else _for_people(problem),
             result=result,
+            headlines=HEADLINES,
+            meanings=MEANINGS,
             needs_key=gate().needs_key,
             settings=settings(),
             version=VERSION,
