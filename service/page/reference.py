@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -22,19 +22,11 @@ BOUNDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """The type of a value: words, and the schema that they link to, if any."""
-
-    words: str
-    schema: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Field:
     """A parameter, or a property of an object."""
 
     name: str
-    kind: Kind
+    kind: str
     required: bool
     description: str
     notes: str
@@ -45,7 +37,7 @@ class Body:
     """One media type of a request or an answer."""
 
     media_type: str
-    kind: Kind
+    kind: str
     example: str | None = None
 
 
@@ -141,37 +133,37 @@ class Reference:
 
     def _bodies(self, about: dict[str, Any]) -> list[Body]:
         return [
-            Body(media_type, kind_of(content["schema"]), _shown(self._example_of(content), media_type))
+            Body(media_type, kind_of(content.get("schema", {})), _shown(self._example_of(content), media_type))
             for media_type, content in about.get("content", {}).items()
         ]
 
     def _example_of(self, content: dict[str, Any]) -> Any:
         """Return the example of a body, by default that of its schema; a problem's is shown with its schema only."""
-        named = content["schema"].get("$ref", "").rpartition("/")[2]
+        named = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
         if "example" in content or named == "Problem":
             return content.get("example")
         return next(iter(self._schemas.get(named, {}).get("examples", [])), None)
 
 
-def kind_of(schema: dict[str, Any]) -> Kind:
-    """Return the type of a schema in words."""
+def kind_of(schema: dict[str, Any]) -> str:
+    """Return the type of a schema in words, values in backticks and names of schemas in brackets."""
     if "$ref" in schema:
-        name = schema["$ref"].rpartition("/")[2]
-        return Kind(name, name)
+        return f"[{schema['$ref'].rpartition('/')[2]}]"
     if "enum" in schema:
-        return Kind(" or ".join(f"`{value}`" if value is not None else "null" for value in schema["enum"]))
+        return _either(f"`{value}`" if value is not None else "null" for value in schema["enum"])
     if "anyOf" in schema:
-        kinds = [kind_of(one) for one in schema["anyOf"]]
-        return Kind(
-            " or ".join(kind.words for kind in kinds), next((kind.schema for kind in kinds if kind.schema), None)
-        )
+        return _either(kind_of(one) for one in schema["anyOf"] if one)
     if schema.get("type") == "array":
-        item = kind_of(schema["items"])
-        return Kind(f"list of {item.words}", item.schema)
+        return f"list of {kind_of(schema['items'])}"
     if schema.get("type") == "object" and "properties" in schema:
-        return Kind("object with " + ", ".join(f"`{name}`" for name in schema["properties"]))
-    kinds_ = schema.get("type", "any")
-    return Kind(" or ".join(kinds_) if isinstance(kinds_, list) else str(kinds_))
+        return "object with " + ", ".join(f"`{name}`" for name in schema["properties"])
+    kinds = schema.get("type", "any text")
+    return _either(kinds) if isinstance(kinds, list) else str(kinds)
+
+
+def _either(kinds: Iterable[str]) -> str:
+    *first, last = kinds
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _fields(schema: dict[str, Any]) -> Iterator[Field]:
@@ -215,14 +207,14 @@ def _curl(address: str, method: str, bodies: list[Body], needs_key: bool) -> str
     if needs_key:
         lines.append("-H 'Authorization: Bearer KEY'")
     if method == "POST":
-        body = bodies[0]
-        lines.append(f"-H {shlex.quote(f'Content-Type: {body.media_type}')}")
-        lines.append(f"--data-binary {shlex.quote(_compact(body.example or ''))}")
+        example = next((body.example for body in bodies if body.example), "")
+        lines.append(f"-H {shlex.quote(f'Content-Type: {bodies[0].media_type}')}")
+        lines.append(f"--data-binary {shlex.quote(_compact(example))}")
     return " \\\n  ".join(lines)
 
 
 def _compact(example: str) -> str:
     try:
         return json.dumps(json.loads(example))
-    except ValueError:  # lines of JSON
+    except ValueError:  # a text
         return example

@@ -40,6 +40,7 @@ TITLES = {
 MOST_PARTS = 16
 DAY = 86_400
 CODE = re.compile(r"`([^`]+)`")
+NAME = re.compile(r"\[(\w+)\]")
 
 
 def _version() -> str:
@@ -57,6 +58,12 @@ VERSION = _version()
 def code(text: str) -> Markup:
     """Escape a description, and set what stands between backticks as code."""
     return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))
+
+
+@blueprint.app_template_filter("kind")
+def kind(text: str) -> Markup:
+    """Escape the words of a type, and link the names of objects in brackets to what they are."""
+    return Markup(NAME.sub(r'<a href="#\1">\1</a>', code(text)))
 
 
 @blueprint.get("/")

@@ -123,6 +123,7 @@ def _answer(line: bytes | Problem, number: int) -> str:
     try:
         if isinstance(line, Problem):
             raise line
+        authenticate()  # a key may be revoked while a stream goes on
         submission = parse_submission(parse_json(line), settings())
         gate().spend()
         verdict = engine().score(submission)

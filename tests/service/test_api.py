@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import logging
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -291,6 +292,31 @@ def test_a_revoked_key_is_refused_at_once(store: KeyStore) -> None:
     store.revoke("cms")
     after = client.post("/v1/score", json={"text": SPUN}, headers=headers)
     assert (before.status_code, after.status_code) == (200, 401)
+
+
+def test_a_key_that_is_revoked_under_way_ends_what_a_stream_gets(store: KeyStore) -> None:
+    headers = {"X-API-Key": store.add("cms")}
+
+    def lines() -> Iterator[bytes]:
+        yield json.dumps({"text": SPUN}).encode() + b"\n"
+        store.revoke("cms")
+        yield json.dumps({"text": SPUN}).encode() + b"\n"
+
+    client = client_for(keys_file=store.path)
+    body = BytesInSteps(lines())
+    with client.post("/v1/score/stream", input_stream=body, content_type=NDJSON, headers=headers) as answer:
+        statuses = [line.get("status") for line in lines_of(answer)]
+    assert statuses == [None, 401]
+
+
+class BytesInSteps(io.RawIOBase):
+    """A body that is made while it is read."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def read1(self, size: int = -1) -> bytes:
+        return next(self._pieces, b"")
 
 
 def test_where_the_keys_cannot_be_read_nobody_gets_in(store: KeyStore) -> None:

@@ -14,10 +14,16 @@ document.documentElement.classList.add("js");
 
 // --- judging
 
+const LONGEST = 40_000; // milliseconds after which an answer is no longer on its way, if the reader stopped the loading
+
+let waiting = 0;
+
 function busy(is) {
+  clearTimeout(waiting);
+  if (is) waiting = setTimeout(busy, LONGEST, false);
   button.setAttribute("aria-disabled", String(is));
   button.textContent = is ? button.dataset.busy : label;
-  form.toggleAttribute("aria-busy", is);
+  form.setAttribute("aria-busy", String(is));
   announce.textContent = is ? "Judging the text." : "";
 }
 
@@ -44,10 +50,15 @@ if (key) key.value = sessionStorage.getItem("key") ?? "";
 // --- dropping
 
 let depth = 0;
+let own = false; // is it a part of this page that is dragged?
+
+addEventListener("dragstart", () => { own = true; });
+addEventListener("dragend", () => { own = false; });
 
 function wanted(event) {
-  const types = event.dataTransfer ? [...event.dataTransfer.types] : [];
-  return types.includes("Files") || (types.includes("text/plain") && event.target !== box);
+  const types = event.dataTransfer?.types ?? [];
+  if (types.includes("Files")) return true;
+  return types.includes("text/plain") && !own && event.target !== box; // the box takes text by itself
 }
 
 function dropping(is) {
@@ -117,7 +128,7 @@ function show(word, x, y) {
   if (word === shown) return;
   hide();
   const entry = document.getElementById(word.hash.slice(1));
-  for (const part of entry.querySelectorAll(".was, .why")) {
+  for (const part of entry.querySelectorAll(".was, .why, .times")) {
     const copy = part.cloneNode(true);
     copy.removeAttribute("id");
     tip.append(copy);
