@@ -309,13 +309,14 @@ def test_a_key_that_is_revoked_under_way_ends_what_a_stream_gets(store: KeyStore
     assert statuses == [None, 401]
 
 
-class BytesInSteps(io.RawIOBase):
+class BytesInSteps(io.BytesIO):
     """A body that is made while it is read."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
+        super().__init__()
         self._pieces = pieces
 
-    def read1(self, size: int = -1) -> bytes:
+    def read1(self, size: int | None = -1) -> bytes:
         return next(self._pieces, b"")
 
 
