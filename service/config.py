@@ -89,6 +89,8 @@ class Settings(BaseModel):
             for name in cls.model_fields
             if environment.get(variable(name), "").strip()
         }
+        if str(given.get("port", "")).startswith("tcp://"):  # Kubernetes', for a service that is called unspun
+            del given["port"]
         given |= {name: value for name, value in options.items() if value is not None}
         try:
             return cls(**given)

@@ -38,7 +38,8 @@ class Body:
 
     media_type: str
     kind: str
-    example: str | None = None
+    note: str
+    example: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +134,14 @@ class Reference:
 
     def _bodies(self, about: dict[str, Any]) -> list[Body]:
         return [
-            Body(media_type, kind_of(content.get("schema", {})), _shown(self._example_of(content), media_type))
+            Body(
+                media_type,
+                kind_of(schema),
+                schema.get("description", ""),
+                _shown(self._example_of(content), media_type),
+            )
             for media_type, content in about.get("content", {}).items()
+            for schema in [content.get("schema", {})]
         ]
 
     def _example_of(self, content: dict[str, Any]) -> Any:

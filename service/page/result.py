@@ -23,11 +23,11 @@ MEANINGS = {
     ),
     "suspect": (
         "There are signs that a machine paraphrased another text, but they are too weak to be sure. Of texts that "
-        "people write, at most 1 in 20 gets this verdict or the one above it."
+        "people write, at most 1 in 20 gets this verdict."
     ),
     "clear": (
-        "Nothing here is rare in what people write. That is no proof of a human author: fluent rewriting often goes "
-        "unnoticed."
+        "On the whole, the text reads as people write. That is no proof of a human author: fluent rewriting often "
+        "goes unnoticed."
     ),
 }
 REASONS = {
@@ -96,10 +96,11 @@ class KindBar:
 
 
 class Result:
-    """What the page shows of a verdict on a text."""
+    """What the page shows of a verdict on a text; `source` is the file's name where it came as one."""
 
-    def __init__(self, text: str, verdict: Verdict) -> None:
+    def __init__(self, text: str, verdict: Verdict, source: str | None = None) -> None:
         self.verdict = verdict
+        self.source = source
         self.headline = HEADLINES[verdict.verdict]
         self.meaning = MEANINGS[verdict.verdict] if verdict.reason is None else REASONS[verdict.reason]
         self.percent = percent(verdict.score)

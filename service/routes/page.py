@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import mimetypes
 import re
 from io import BytesIO
 from pathlib import Path
 
-from flask import Blueprint, Response, g, make_response, render_template, request, send_from_directory
+from flask import Blueprint, Response, abort, g, make_response, render_template, request
 from flask_limiter import RateLimitExceeded
 from markupsafe import Markup, escape
 from werkzeug.exceptions import HTTPException
@@ -27,7 +28,9 @@ from service.schemas import parse_submission, read_body
 blueprint = Blueprint("page", __name__)
 
 PAGE = Path(__file__).parents[1] / "page"
-STATIC = PAGE / "static"
+STATIC = {file.name: file.read_bytes() for file in sorted((PAGE / "static").iterdir())}
+VERSION = hashlib.sha256(b"".join(STATIC.values())).hexdigest()[:12]
+"""Stands in the addresses of the static files, so that browsers keep no old ones."""
 EXAMPLE = (PAGE / "example.txt").read_text("utf-8").strip()
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 TITLES = {
@@ -43,17 +46,6 @@ CODE = re.compile(r"`([^`]+)`")
 NAME = re.compile(r"\[(\w+)\]")
 
 
-def _version() -> str:
-    """Return what changes with the static files, so that browsers keep no old ones."""
-    digest = hashlib.sha256()
-    for file in sorted(STATIC.iterdir()):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-VERSION = _version()
-
-
 @blueprint.app_template_filter("code")
 def code(text: str) -> Markup:
     """Escape a description, and set what stands between backticks as code."""
@@ -63,7 +55,7 @@ def code(text: str) -> Markup:
 @blueprint.app_template_filter("kind")
 def kind(text: str) -> Markup:
     """Escape the words of a type, and link the names of objects in brackets to what they are."""
-    return Markup(NAME.sub(r'<a href="#\1">\1</a>', code(text)))
+    return Markup(NAME.sub(r'<a href="#\1">\1</a>', str(code(text))))
 
 
 @blueprint.get("/")
@@ -89,7 +81,7 @@ def judge() -> Response:
     except RateLimitExceeded as error:
         return _refuse(rate_limited(str(error.limit.limit)), text)
     g.verdicts = [verdict.verdict]
-    return _page(text=text, result=Result(text, verdict))
+    return _page(text=text, result=Result(text, verdict, form.source))
 
 
 @blueprint.get("/v1/docs")
@@ -104,7 +96,14 @@ def reference() -> str:
 @blueprint.get("/favicon.ico", defaults={"name": "favicon.svg"})
 def static(name: str) -> Response:
     """Return one of the page's files."""
-    return send_from_directory(STATIC, name, max_age=DAY)
+    if name not in STATIC:
+        abort(404)
+    response = Response(STATIC[name], mimetype=mimetypes.guess_type(name)[0])
+    response.cache_control.max_age = DAY
+    response.cache_control.public = True
+    response.add_etag()
+    response.make_conditional(request)
+    return response
 
 
 class _Form:
@@ -123,12 +122,15 @@ class _Form:
         # Browsers send every line end as CR LF; in the box it was LF.
         self.text = fields.get("text", "").replace("\r\n", "\n").replace("\r", "\n")
         self.key = fields.get("key", "").strip()
+        self.source: str | None = None
+        """The name of the file that is judged, if it is one."""
         self._file = files.get("file")
 
     def content(self) -> str:
         """Return the text to judge: that of the file if one was chosen."""
         text = self.text
         if self._file is not None and self._file.filename:
+            self.source = self._file.filename
             html = self._file.mimetype in ("text/html", "application/xhtml+xml")
             html = html or Path(self._file.filename.lower()).suffix in (".html", ".htm", ".xhtml")
             text = _text_of(self._file.read(), html=html)

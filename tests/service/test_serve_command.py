@@ -56,3 +56,7 @@ def test_settings_lists_all(unspun: Unspun) -> None:
 
 def test_an_empty_variable_is_no_setting() -> None:
     assert Settings.from_environment({"UNSPUN_RATE_LIMIT": "", "UNSPUN_PORT": " "}) == Settings()
+
+
+def test_what_kubernetes_sets_for_a_service_called_unspun_is_no_setting() -> None:
+    assert Settings.from_environment({"UNSPUN_PORT": "tcp://10.0.0.1:80"}) == Settings()

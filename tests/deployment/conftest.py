@@ -1,0 +1,73 @@
+"""What the image is made of, made once for all tests of it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
+
+from tests.deployment import support
+from tests.deployment.container import free_port, make_root, why_not
+
+
+@pytest.fixture(scope="session")
+def image() -> support.Image:
+    """Return what the Dockerfile says."""
+    return support.image()
+
+
+@pytest.fixture(scope="session")
+def workplace() -> Iterator[Path]:
+    """Return a folder that is gone afterwards: pytest's own would keep half a gigabyte of libraries for three runs."""
+    with tempfile.TemporaryDirectory(prefix="unspun-deployment-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def wheel(workplace: Path) -> Path:
+    """Return unspun's wheel, built from the files that a build of the image gets to see."""
+    context = workplace / "context"
+    support.copy_context(context)
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*build, "--disable-pip-version-check", "--wheel-dir", str(workplace), str(context)], check=True)
+    return next(workplace.glob("unspun-*.whl"))
+
+
+@pytest.fixture(scope="session")
+def root(workplace: Path, wheel: Path, image: support.Image) -> Path:
+    """Return a folder that a container can be started on."""
+    reason = why_not()
+    if reason:
+        pytest.skip(reason)
+    folder = workplace / "root"
+    make_root(folder, wheel, image)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def redis(workplace: Path) -> Iterator[Redis]:
+    """Return a client of this machine's Redis, started with the options of the Compose file."""
+    server = shutil.which("redis-server")
+    if server is None:
+        pytest.skip("needs Debian's redis-server")
+    service = support.compose()["services"]["redis"]
+    assert service["entrypoint"] == ["redis-server"]
+    port = free_port()
+    command = [server, *service["command"], "--port", str(port), "--bind", "127.0.0.1"]
+    process = subprocess.Popen(command, cwd=workplace, stdout=subprocess.DEVNULL)
+    try:
+        with Redis(port=port, decode_responses=True, retry=Retry(ConstantBackoff(0.05), 100)) as client:
+            client.ping()
+            yield client
+    finally:
+        process.terminate()
+        process.wait(10)

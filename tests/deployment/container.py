@@ -1,0 +1,202 @@
+"""The image and a container without an engine: what Docker does by namespaces and mounts, done by util-linux.
+
+The root is read-only; /tmp can be written, but nothing in it executed, and so can /dev/shm, which every container has.
+The service is process 1 of its namespace, has no capabilities and can get none. The libraries are those of the
+environment that runs the tests, but only the ones that unspun's own metadata asks for; the system under them is this
+machine's.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import venv
+from collections.abc import Iterable, Mapping
+from importlib.metadata import Distribution, distribution, distributions
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from tests.deployment.support import Image
+
+VENV = "/opt/unspun"
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64")
+DEVICES = ("null", "zero", "random", "urandom")
+ISOLATE = ("unshare", "--mount", "--pid", "--fork")
+
+
+def why_not() -> str | None:
+    """Return why no container can be made here, None where one can."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return "namespaces and another user's identity need root on Linux"
+    missing = [name for name in ("unshare", "nsenter", "setpriv", "chroot") if shutil.which(name) is None]
+    if missing:
+        return f"needs {', '.join(missing)} of util-linux and coreutils"
+    if subprocess.run([*ISOLATE, "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True).returncode:
+        return "this machine lets root neither unshare nor mount"
+    return None
+
+
+def make_root(root: Path, wheel: Path, image: Image) -> None:
+    """Install a wheel and what it asks for, under a root that otherwise has nothing but places to mount things."""
+    home = root / VENV[1:]
+    venv.EnvBuilder(symlinks=True).create(home)
+    install = [sys.executable, "-m", "pip", "--python", str(home / "bin/python"), "install", "--quiet"]
+    subprocess.run([*install, "--no-deps", "--no-index", "--disable-pip-version-check", str(wheel)], check=True)
+    site = next(home.glob("lib/python*/site-packages"))
+    for needed in closure(distributions(path=[str(site)]), {"unspun": {"service"}}):
+        for file in needed.files or ():
+            if ".." not in file.parts:  # scripts lie elsewhere; the service calls none
+                _link(Path(str(needed.locate_file(file))), site / file)
+    for script in (home / "bin").iterdir():
+        if script.is_file() and not script.is_symlink():
+            script.write_bytes(script.read_bytes().replace(str(home).encode(), VENV.encode()))
+    for name in ("proc", "dev/shm", "tmp", "etc", "var/lib/unspun"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    for name in DEVICES:
+        (root / "dev" / name).touch()
+    user = image.user.partition(":")[0]
+    (root / "etc/passwd").write_text(f"unspun:x:{user}:{user}::/nonexistent:/usr/sbin/nologin\n")
+    shutil.copy2("/etc/ld.so.cache", root / "etc")
+
+
+def closure(installed: Iterable[Distribution], wanted: dict[str, set[str]]) -> list[Distribution]:
+    """Return what distributions ask for, and what that asks for, with the extras that they ask for."""
+    known = {found.metadata["Name"]: found for found in installed}
+    left = list(wanted.items())
+    seen: dict[str, Distribution] = {}
+    done: set[tuple[str, str]] = set()
+    while left:
+        name, extras = left.pop()
+        found = known.get(name) or distribution(name)
+        if name not in known:
+            seen[found.metadata["Name"].lower()] = found
+        for extra in ("", *extras):
+            if (found.metadata["Name"].lower(), extra) in done:
+                continue
+            done.add((found.metadata["Name"].lower(), extra))
+            for line in found.requires or ():
+                requirement = Requirement(line)
+                if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
+                    left.append((requirement.name, requirement.extras))
+    return list(seen.values())
+
+
+def _link(file: Path, to: Path) -> None:
+    if not file.is_file():  # bytecode that was recorded and is gone
+        return
+    to.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(file, to)
+    except FileExistsError:
+        return
+    except OSError:  # another file system
+        shutil.copy2(file, to)
+
+
+class Container:
+    """A running container. `temporary` is its /tmp, seen from outside."""
+
+    def __init__(self, image: Image, root: Path, temporary: Path, variables: Mapping[str, str]) -> None:
+        self.image = image
+        self.port = free_port()
+        self.temporary = temporary
+        temporary.mkdir(mode=0o1777)
+        temporary.chmod(0o1777)
+        self.environment = {**image.environment, **variables, "UNSPUN_PORT": str(self.port)}
+        self.log = temporary.with_suffix(".log")
+        script = f"{_mounts(root, temporary)}\nexec chroot {root} {shlex.join(self._command(image.command))}"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [*ISOLATE, "sh", "-euc", script], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    def _command(self, command: list[str]) -> list[str]:
+        user, _, group = self.image.user.partition(":")
+        identity = [f"--reuid={user}", f"--regid={group}", "--clear-groups"]
+        limits = ["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
+        variables = [f"{name}={value}" for name, value in self.environment.items()]
+        return ["/usr/bin/setpriv", *identity, *limits, "/usr/bin/env", "-i", *variables, *command]
+
+    @property
+    def first(self) -> int:
+        """The number, outside, of its process 1."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return int(children[0])
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def execute(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        """Run a command inside, as `docker exec` does."""
+        enter = ["nsenter", f"--target={self.first}", "--mount", "--pid", "--root", "--wd"]
+        return subprocess.run([*enter, *self._command(command)], capture_output=True, text=True, timeout=30)
+
+    def ask(self, path: str, data: bytes | None = None, **headers: str) -> tuple[int, bytes]:
+        """Send a request; return status and body."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(self.url + path, data, named)
+        try:
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
+
+    def wait_until_ready(self, seconds: float = 60.0) -> None:
+        """Wait for 200 from /readyz."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                if self.ask("/readyz")[0] == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.1)
+        raise AssertionError(f"not ready:\n{self.log.read_text()}")
+
+    def stop(self, seconds: float) -> int:
+        """Send SIGTERM to process 1 as `docker stop` does; return the exit status. Raises subprocess.TimeoutExpired."""
+        os.kill(self.first, signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    def remove(self) -> None:
+        """End it at once, if it has not ended: with process 1 go all others of its namespace."""
+        # Not by --kill-child: that is forgotten when process 1 becomes another user.
+        if self.process.poll() is None:
+            os.kill(self.first, signal.SIGKILL)
+        self.process.wait(30)
+
+
+def _mounts(root: Path, temporary: Path) -> str:
+    """Return the shell commands that put the root together, in a mount namespace of its own."""
+    lines = [f"mount --bind {root} {root}"]
+    prefix = Path(sys.base_prefix)
+    for path in (*SYSTEM, *(() if prefix.is_relative_to("/usr") else (str(prefix),))):
+        inside = root / path[1:]
+        if Path(path).is_symlink():
+            lines += [f"ln -sfn {Path(path).readlink()} {inside}"]
+        elif Path(path).is_dir():
+            lines += [f"mkdir -p {inside}", f"mount --bind {path} {inside}", f"mount -o remount,bind,ro {inside}"]
+    lines += [f"mount --bind /dev/{name} {root}/dev/{name}" for name in DEVICES]
+    lines += [f"mount -t proc proc {root}/proc", f"mount -t tmpfs -o nosuid,nodev,noexec,size=64m shm {root}/dev/shm"]
+    lines += [f"mount --bind {temporary} {root}/tmp", f"mount -o remount,bind,nosuid,nodev,noexec {root}/tmp"]
+    lines += [f"mount -o remount,bind,ro {root}"]
+    return "\n".join(lines)
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

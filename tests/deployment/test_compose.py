@@ -1,0 +1,165 @@
+"""The Compose file: against the Compose schema, against the service's settings, and for what it lets out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from limits import parse_many
+from redis import Redis
+
+from service.config import Settings, variable
+from tests.deployment.support import ROOT, VARIABLE, Image, compose, environment
+
+SERVICES = compose()["services"]
+EVERY = pytest.mark.parametrize("name", SERVICES)
+WORKERS_END = 5.0
+"""Seconds that service.server gives workers beyond the time-out."""
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        pytest.param({}, id="nothing set"),
+        pytest.param(
+            {
+                "IMAGE": "registry.example.org/unspun:1",
+                "PULL_POLICY": "missing",
+                "PUBLISH": "0.0.0.0:80",
+                "CPUS": "0.5",
+                "MEMORY": "4096m",
+                "STOP_GRACE_PERIOD": "2m",
+                "UNSPUN_RATE_LIMIT": "",
+            },
+            id="all that can be set",
+        ),
+    ],
+)
+def test_it_keeps_to_the_compose_schema(tmp_path: Path, variables: dict[str, str]) -> None:
+    # The schema is the Compose specification's own, as the package check-jsonschema ships it.
+    file = tmp_path / "docker-compose.yml"
+    file.write_text(yaml.safe_dump(compose(**variables)))
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(file)]
+    result = subprocess.run(check, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout
+
+
+def test_plain_up_starts_the_service_and_redis_only() -> None:
+    profiles = {name: service.get("profiles", []) for name, service in SERVICES.items()}
+    assert profiles == {
+        "unspun": [],
+        "redis": [],
+        "keys": ["keys"],
+        "prometheus": ["observability"],
+        "grafana": ["observability"],
+    }
+
+
+@EVERY
+def test_ports_are_open_to_this_machine_only(name: str) -> None:
+    assert [port for port in SERVICES[name].get("ports", []) if not port.startswith("127.0.0.1:")] == []
+
+
+def test_redis_is_reached_by_the_service_alone() -> None:
+    assert "ports" not in SERVICES["redis"]
+    assert [name for name, service in SERVICES.items() if "limits" in service.get("networks", [])] == [
+        "unspun",
+        "redis",
+    ]
+    assert compose()["networks"]["limits"] == {"internal": True}
+    assert SERVICES["redis"]["networks"] == ["limits"]
+
+
+@EVERY
+def test_every_container_is_read_only_and_without_privileges(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service
+
+
+@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if service["restart"] != "no"])
+def test_whatever_stays_up_has_limits(name: str) -> None:
+    assert {"cpus", "mem_limit", "pids_limit"} <= SERVICES[name].keys()
+
+
+@EVERY
+def test_what_is_mounted_and_waited_for_is_there(name: str) -> None:
+    service, whole = SERVICES[name], compose()
+    sources = [volume.partition(":")[0] for volume in service.get("volumes", [])]
+    assert [source for source in sources if source.startswith("./") and not (ROOT / source).exists()] == []
+    assert {source for source in sources if not source.startswith("./")} <= whole["volumes"].keys()
+    assert set(service.get("networks", [])) <= whole["networks"].keys()
+    for other, how in service.get("depends_on", {}).items():
+        assert how == {"condition": "service_healthy"}
+        assert "test" in SERVICES[other]["healthcheck"]
+
+
+@EVERY
+def test_logs_are_bounded(name: str) -> None:
+    assert SERVICES[name]["logging"]["options"].keys() == {"max-size", "max-file"}
+
+
+@EVERY
+def test_images_are_built_here_or_pinned_to_a_version(name: str) -> None:
+    service = SERVICES[name]
+    tag = service["image"].partition(":")[2]
+    assert "build" in service or tag.lstrip("v")[:1].isdigit()
+
+
+class TestTheService:
+    def test_every_setting_can_be_made_from_outside(self) -> None:
+        # Inside, the address and the port are the image's.
+        names = {variable(name) for name in Settings.model_fields} - {"UNSPUN_HOST", "UNSPUN_PORT"}
+        assert SERVICES["unspun"]["environment"].keys() == names
+
+    def test_its_settings_are_valid(self, image: Image) -> None:
+        settings = Settings.from_environment({**image.environment, **environment("unspun")})
+        assert settings.redis_url == "redis://redis:6379/0"
+        assert settings.keys_file is None
+
+    def test_a_full_batch_is_within_the_rate_limit(self) -> None:
+        settings = Settings.from_environment(environment("unspun"))
+        assert settings.rate_limit is not None
+        assert min(limit.amount for limit in parse_many(settings.rate_limit)) >= settings.max_items
+
+    def test_an_empty_rate_limit_is_none(self) -> None:
+        assert Settings.from_environment(environment("unspun", UNSPUN_RATE_LIMIT="")).rate_limit is None
+
+    def test_it_has_time_to_finish_before_it_is_killed(self) -> None:
+        settings = Settings.from_environment(environment("unspun"))
+        period = float(SERVICES["unspun"]["stop_grace_period"].removesuffix("s"))
+        assert period > settings.drain_seconds + settings.timeout + WORKERS_END
+
+    def test_it_has_as_many_workers_as_cores(self) -> None:
+        assert float(SERVICES["unspun"]["cpus"]) == Settings.from_environment(environment("unspun")).workers
+
+    def test_it_listens_where_it_is_published(self, image: Image) -> None:
+        assert image.environment["UNSPUN_PORT"] == str(image.port)
+        assert [port.rpartition(":")[2] for port in SERVICES["unspun"]["ports"]] == [str(image.port)]
+
+    def test_keys_are_kept_where_it_reads_them_but_only_the_command_writes(self) -> None:
+        assert "keys:/var/lib/unspun:ro" in SERVICES["unspun"]["volumes"]
+        assert SERVICES["keys"]["volumes"] == ["keys:/var/lib/unspun"]
+        assert SERVICES["keys"]["entrypoint"][-1].startswith("/var/lib/unspun/")
+
+
+class TestRedis:
+    def test_it_keeps_nothing_on_disk(self, redis: Redis) -> None:
+        assert redis.config_get("save", "appendonly") == {"save": "", "appendonly": "no"}
+
+    def test_when_full_it_forgets_the_counts_that_end_soonest(self, redis: Redis) -> None:
+        settings = redis.config_get("maxmemory", "maxmemory-policy")
+        assert settings == {"maxmemory": str(64 << 20), "maxmemory-policy": "volatile-ttl"}
+        assert SERVICES["redis"]["mem_limit"] == "128m"
+
+
+def test_the_guide_tells_of_every_setting_and_variable() -> None:
+    guide = (ROOT / "docs/deployment.md").read_text("utf-8")
+    settings = {variable(name) for name in Settings.model_fields}
+    others = {match["name"] for match in VARIABLE.finditer((ROOT / "docker-compose.yml").read_text("utf-8"))}
+    assert sorted(name for name in settings | others if f"`{name}`" not in guide) == []

@@ -1,0 +1,177 @@
+"""Prometheus' settings and Grafana's dashboard: against each other, the Compose file, and a service that runs."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from service import metrics
+from tests.deployment.container import Container, free_port
+from tests.deployment.support import ROOT, Image, compose, dashboard, environment, plain, queries
+
+PROMETHEUS = ROOT / "deploy/prometheus.yml"
+GRAFANA = ROOT / "deploy/grafana"
+SERVICES = compose()["services"]
+PANELS = dashboard()["panels"]
+QUERIES = [pytest.param(target, id=f"{title}: {target['refId']}") for title, target in queries()]
+
+needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="needs Debian's package prometheus")
+
+
+def mounted(service: str, source: str) -> str:
+    """Return where a file or folder of deploy/ lies inside a container."""
+    [target] = [volume.split(":")[1] for volume in SERVICES[service]["volumes"] if volume.startswith(f"./{source}:")]
+    return target
+
+
+def loaded(path: Path) -> Any:
+    return yaml.safe_load(path.read_text("utf-8"))
+
+
+class TestSettings:
+    @needs_promtool
+    def test_promtool_accepts_prometheus_settings(self) -> None:
+        result = subprocess.run(["promtool", "check", "config", str(PROMETHEUS)], capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+
+    def test_prometheus_reads_them_where_they_are_mounted(self) -> None:
+        assert f"--config.file={mounted('prometheus', 'deploy/prometheus.yml')}" in SERVICES["prometheus"]["command"]
+
+    def test_prometheus_asks_the_service_at_its_port(self, image: Image) -> None:
+        jobs = {job["job_name"]: job for job in loaded(PROMETHEUS)["scrape_configs"]}
+        [target] = jobs["unspun"]["dns_sd_configs"]
+        assert target["port"] == image.port
+        assert set(target["names"]) <= SERVICES.keys()
+
+    def test_grafana_asks_prometheus(self) -> None:
+        [source] = loaded(GRAFANA / "provisioning/datasources/prometheus.yml")["datasources"]
+        assert urllib.parse.urlsplit(source["url"]).hostname in SERVICES
+        assert SERVICES["prometheus"]["ports"][0].rpartition(":")[2] == source["url"].rpartition(":")[2]
+        assert source["jsonData"]["timeInterval"] == loaded(PROMETHEUS)["global"]["scrape_interval"]
+
+    def test_grafana_finds_the_dashboard_where_it_is_mounted(self) -> None:
+        [provider] = loaded(GRAFANA / "provisioning/dashboards/unspun.yml")["providers"]
+        folder = mounted("grafana", "deploy/grafana/dashboards")
+        assert provider["options"]["path"] == folder
+        home = SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+        assert (GRAFANA / "dashboards" / Path(home).relative_to(folder)).is_file()
+        assert mounted("grafana", "deploy/grafana/provisioning") == "/etc/grafana/provisioning"
+
+    def test_grafana_shows_but_lets_nobody_in(self) -> None:
+        settings = SERVICES["grafana"]["environment"]
+        assert settings["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+        assert settings["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
+        assert not any("PASSWORD" in name for name in settings)
+
+
+class TestDashboard:
+    def test_every_panel_says_what_it_shows(self) -> None:
+        assert [panel["id"] for panel in PANELS if not (panel["title"] and panel["description"])] == []
+
+    def test_no_two_panels_overlap_or_share_a_number(self) -> None:
+        assert len({panel["id"] for panel in PANELS}) == len(PANELS)
+        places = [panel["gridPos"] for panel in PANELS]
+        assert all(place["x"] + place["w"] <= 24 for place in places)
+        for one, other in combinations(places, 2):
+            beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+            above = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+            assert beside or above
+
+    def test_everything_asks_the_data_source_that_is_there(self) -> None:
+        [source] = loaded(GRAFANA / "provisioning/datasources/prometheus.yml")["datasources"]
+        asked = [panel["datasource"] for panel in PANELS] + [target["datasource"] for _, target in queries()]
+        assert {(one["type"], one["uid"]) for one in asked} == {(source["type"], source["uid"])}
+
+    def test_it_asks_for_metrics_that_the_service_has_and_for_all_of_them(self) -> None:
+        asked = set(re.findall(r"\bunspun_\w+", " ".join(target["expr"] for _, target in queries())))
+        ending = {"counter": "_total", "histogram": "_bucket", "gauge": ""}
+        assert asked == {family.name + ending[family.type] for family in metrics.OWN.collect()}
+
+    @needs_promtool
+    def test_promtool_can_read_its_queries(self, tmp_path: Path) -> None:
+        rules = [{"record": f"panel:{i}", "expr": plain(one["expr"], "5m")} for i, (_, one) in enumerate(queries())]
+        file = tmp_path / "rules.yml"
+        file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+        result = subprocess.run(["promtool", "check", "rules", str(file)], capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+
+
+@pytest.fixture(scope="module")
+def ask(root: Path, workplace: Path, image: Image) -> Iterator[Callable[[str], Any]]:
+    """Ask a Prometheus with our settings that watches a container of the service, after some traffic."""
+    if shutil.which("prometheus") is None:
+        pytest.skip("needs Debian's package prometheus")
+    variables = {**environment("unspun"), "UNSPUN_REDIS_URL": ""}
+    container = Container(image, root, workplace / "tmp-watched", variables)
+    port, process = free_port(), None
+    try:
+        container.wait_until_ready()
+        process = _watch(container, workplace / "prometheus", port)
+        examples = [file.read_bytes() for file in sorted((ROOT / "seeds/examples").rglob("*.txt"))]
+        for _ in range(3):
+            for text in examples:
+                container.ask("/v1/score", text, Content_Type="text/plain; charset=utf-8")
+            container.ask("/v1/score", b"{}", Content_Type="application/json")
+            time.sleep(1.1)
+        yield lambda query: _query(port, query)
+    finally:
+        container.remove()
+        if process is not None:
+            process.terminate()
+            process.wait(20)
+
+
+@pytest.mark.parametrize("target", QUERIES)
+def test_every_query_of_the_dashboard_has_an_answer(ask: Callable[[str], Any], target: dict[str, Any]) -> None:
+    answer = ask(plain(target["expr"], "30s"))
+    assert answer
+    # The names in the legend are labels of what is answered.
+    for label in re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]):
+        assert all(series["metric"].get(label) for series in answer)
+
+
+def test_workers_count_together(ask: Callable[[str], Any]) -> None:
+    [model] = ask("sum(unspun_model_info)")
+    assert model["value"][1] == environment("unspun")["UNSPUN_WORKERS"]
+
+
+def _watch(container: Container, folder: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start Prometheus with our settings: but without Compose's names, and asking every half second."""
+    folder.mkdir()
+    settings = loaded(PROMETHEUS)
+    settings["global"] = {"scrape_interval": "500ms", "scrape_timeout": "500ms"}
+    [job] = [job for job in settings["scrape_configs"] if job["job_name"] == "unspun"]
+    del job["dns_sd_configs"]
+    job["static_configs"] = [{"targets": [container.url.removeprefix("http://")]}]
+    settings["scrape_configs"] = [job]
+    file = folder / "prometheus.yml"
+    file.write_text(yaml.safe_dump(settings))
+    options = [f"--config.file={file}", f"--storage.tsdb.path={folder}/data", f"--web.listen-address=127.0.0.1:{port}"]
+    process = subprocess.Popen(["prometheus", *options, "--log.level=error"])
+    for _ in range(100):
+        try:
+            if _query(port, "up"):
+                return process
+        except OSError:
+            assert process.poll() is None
+        time.sleep(0.1)
+    raise AssertionError("Prometheus does not answer")
+
+
+def _query(port: int, query: str) -> Any:
+    data = urllib.parse.urlencode({"query": query}).encode()
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"http://127.0.0.1:{port}/api/v1/query", data, timeout=10) as answer:
+        return json.load(answer)["data"]["result"]
