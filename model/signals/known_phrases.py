@@ -10,6 +10,7 @@ the context better. A list has precision and no recall: it explains, and it miss
 from __future__ import annotations
 
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,10 +70,17 @@ class KnownPhrases:
     def __init__(self, language: LanguageModel, phrases: Phrases) -> None:
         self.language = language
         self.phrases = phrases
+        self._found: WeakKeyDictionary[Encoding, PhraseHits] = WeakKeyDictionary()
         self.by_length = {int(n): np.flatnonzero(phrases.lengths == n) for n in np.unique(phrases.lengths)}
 
     def find(self, encoding: Encoding) -> PhraseHits:
-        """Return the phrases of a batch: the longest wins where they overlap."""
+        """Return the phrases of a batch: the longest wins where they overlap. `read` and evidence ask for the same."""
+        hits = self._found.get(encoding)
+        if hits is None:
+            hits = self._found[encoding] = self._find(encoding)
+        return hits
+
+    def _find(self, encoding: Encoding) -> PhraseHits:
         documents = encoding.documents
         hashes, document = documents.token_hash, documents.token_document
         taken = np.zeros(len(hashes), dtype=bool)

@@ -185,5 +185,7 @@ if (article) {
   addEventListener("keydown", (event) => {
     if (event.key === "Escape") hide();
   });
-  addEventListener("resize", hide);
+  addEventListener("resize", () => {
+    if (shown) place(shown);
+  });
 }
