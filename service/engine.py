@@ -111,6 +111,13 @@ class Engine:
         metrics.count(verdicts)
         return verdicts
 
+    def apart(self, function: Callable[[], Result]) -> Result:
+        """Run what may take long, such as reading a large page, beside the requests. Raises Problem."""
+        try:
+            return self.run(function, self._time_limit)
+        except TimeoutError:
+            raise _out_of_time(self._time_limit) from None
+
     def warm_up(self) -> None:
         """Ask every tier once, so that the first request does not wait for what is loaded late."""
         for depth in ("fast", "deep"):

@@ -15,7 +15,7 @@ REACH = 240
 SENTENCE_END = re.compile(
     r"""(?<!\bMr)(?<!\bMs)(?<!\bDr)(?<!\bSt)(?<!\bMrs)[.!?…]["'”’)\]]*\s+(?=["'“‘(\[]?[^\sa-z])|\n\s*\n"""
 )
-LEVELS = (1.0, 2.5)
+LEVELS = (3.5, 4.5)
 """Weights, in nats, at which evidence is shown stronger."""
 
 

@@ -190,14 +190,14 @@ def parse_batch(value: Any, settings: Settings) -> list[Submission | Problem]:
     return items
 
 
-def text_of(data: bytes, *, html: bool, charset: str | None = None) -> str:
+def text_of(data: bytes, *, html: bool, charset: str | None = None, what: str = "The body") -> str:
     """Return the text of a plain text or of a page, in whatever encoding it is. Raises Problem for a binary."""
     try:
         if html:
             return extract_article(decode(data, charset or declared_encoding(data)))
         return decode(data, charset)
     except NotTextError as error:
-        raise Problem("invalid-fields", f"The body is {error}. Send text.") from None
+        raise Problem("invalid-fields", f"{what} is {error}. Send a plain text or a web page.") from None
 
 
 def read_query(request: Request, settings: Settings) -> dict[str, Any]:

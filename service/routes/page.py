@@ -14,8 +14,6 @@ from markupsafe import Markup, escape
 from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import FormDataParser
 
-from service.encodings import NotTextError, decode
-from service.html import declared_encoding, extract_article
 from service.metrics import PROBLEMS
 from service.openapi import document
 from service.page.reference import Reference
@@ -23,7 +21,7 @@ from service.page.result import HEADLINES, MEANINGS, Result
 from service.problems import Problem, rate_limited
 from service.protection import gate, key_of
 from service.routes.score import engine, settings
-from service.schemas import parse_submission, read_body
+from service.schemas import parse_submission, read_body, text_of
 
 blueprint = Blueprint("page", __name__)
 
@@ -133,18 +131,11 @@ class _Form:
             self.source = self._file.filename
             html = self._file.mimetype in ("text/html", "application/xhtml+xml")
             html = html or Path(self._file.filename.lower()).suffix in (".html", ".htm", ".xhtml")
-            text = _text_of(self._file.read(), html=html)
+            data = self._file.read()
+            text = engine().apart(lambda: text_of(data, html=html, what="The file"))
         if not text.strip():
             raise Problem("invalid-fields", "There is no text to judge. Paste one into the box, or choose a file.")
         return text
-
-
-def _text_of(data: bytes, *, html: bool) -> str:
-    try:
-        return extract_article(decode(data, declared_encoding(data))) if html else decode(data)
-    except NotTextError as error:
-        detail = f"The file is {error}. Choose a plain text or a web page; of other documents, paste the text."
-        raise Problem("invalid-fields", detail) from None
 
 
 def _refuse(problem: Problem, text: str) -> Response:

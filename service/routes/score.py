@@ -65,10 +65,8 @@ def score() -> Response:
         value = parse_json(body)
         asked = {**query, **value} if isinstance(value, dict) else value
     else:
-        asked = {
-            **query,
-            "text": text_of(body, html=kind == "text/html", charset=request.mimetype_params.get("charset")),
-        }
+        charset = request.mimetype_params.get("charset")
+        asked = {**query, "text": engine().apart(lambda: text_of(body, html=kind == "text/html", charset=charset))}
     submission = parse_submission(asked, settings())
     gate().spend()
     verdict = engine().score(submission)

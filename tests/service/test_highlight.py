@@ -74,7 +74,7 @@ def test_what_lies_outside_the_text_is_left_out() -> None:
 
 
 def test_weight_tells_how_strongly_evidence_is_shown() -> None:
-    assert [level(weight) for weight in (-1.0, 0.0, 0.9, 1.0, 2.4, 2.5, 9.0)] == [1, 1, 1, 2, 2, 3, 3]
+    assert [level(weight) for weight in (-1.0, 0.0, 3.4, 3.5, 4.4, 4.5, 9.0)] == [1, 1, 1, 2, 2, 3, 3]
 
 
 spans = st.lists(st.tuples(st.integers(-2, 60), st.integers(-2, 60), st.floats(0, 5)), max_size=12)

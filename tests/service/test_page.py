@@ -1,0 +1,527 @@
+"""The page at / and the reference at /v1/docs, as the server renders them, with a detector that needs no model."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import shlex
+import tempfile
+import time
+import tomllib
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import html
+from werkzeug.test import TestResponse
+
+from model.verdict import KINDS, Depth, Evidence, Kind, ModelInfo, Reason, SpunPassage, Verdict, VerdictWord
+from service.app import create_app
+from service.config import Settings
+from service.engine import Engine
+from service.keys import KeyStore
+from service.openapi import document
+from service.page import result as words
+from service.page.result import Result, of_hundred, percent, times
+from tests.service.fake_detector import FakeDetector, load_fake
+from tests.service.support import CLEAR, DATA, SPUN, SUSPECT, why
+
+ROOT = Path(__file__).parents[2]
+CASES = tomllib.loads((DATA / "page.toml").read_text("utf-8"))
+MODEL = ModelInfo("test", "1.0", "0" * 64)
+
+
+def client_for(time_limit: float = 30.0, **settings: Any) -> FlaskClient:
+    chosen = Settings(**({"max_words": 200, "max_bytes": 20_000} | settings))
+    return create_app(chosen, Engine(load_fake, time_limit=time_limit)).test_client()
+
+
+@pytest.fixture
+def client() -> FlaskClient:
+    return client_for()
+
+
+def judge(client: FlaskClient, text: str = "", file: tuple[bytes, str] | None = None, **fields: str) -> TestResponse:
+    form: dict[str, Any] = {"text": text, **fields}
+    form["file"] = (io.BytesIO(b""), "") if file is None else (io.BytesIO(file[0]), file[1])
+    return client.post("/", data=form, content_type="multipart/form-data")
+
+
+class Shown:
+    """What a page shows."""
+
+    def __init__(self, answer: TestResponse | str) -> None:
+        self.tree = html.fromstring(answer if isinstance(answer, str) else answer.text)
+
+    def all(self, path: str) -> list[Any]:
+        found: list[Any] = self.tree.xpath(path)
+        return found
+
+    def text(self, path: str) -> str:
+        [found] = self.all(path)
+        return " ".join(str(found.text_content()).split())
+
+    def of_class(self, name: str) -> list[str]:
+        found = self.all(f"//*[contains(concat(' ', @class, ' '), ' {name} ')]")
+        return [" ".join(str(one.text_content()).split()) for one in found]
+
+    @property
+    def article(self) -> str:
+        """The text that is shown, white space and all."""
+        [article] = self.all("//*[@class='article']")
+        for said in article.xpath(".//*[@class='visually-hidden']"):
+            said.drop_tree()
+        return str(article.text_content())
+
+    @property
+    def box(self) -> str:
+        return str(self.all("//textarea")[0].text or "").removeprefix("\n")
+
+    @property
+    def download(self) -> bytes:
+        [link] = self.all("//a[@download]")
+        return base64.b64decode(link.get("href").removeprefix("data:application/json;base64,"))
+
+
+def verdict_on(text: str, *evidence: Evidence, passages: tuple[SpunPassage, ...] = (), **fields: Any) -> Verdict:
+    given: dict[str, Any] = {
+        "id": None,
+        "score": 0.5,
+        "verdict": "suspect",
+        "kind": "spun",
+        "kinds": {"human": 0.5, "spun": 0.5, "translated": 0.0, "rewritten": 0.0},
+        "reason": None,
+        "words": len(text.split()),
+        "depth": "fast",
+    }
+    return Verdict(**(given | fields), evidence=evidence, model=MODEL, passages=passages)
+
+
+# --- the form
+
+
+def test_the_empty_page_has_a_form_for_text_and_file(client: FlaskClient) -> None:
+    shown = Shown(client.get("/"))
+    assert [field.get("name") for field in shown.all("//form//textarea | //form//input")] == ["text", "file"]
+    assert shown.box == ""
+
+
+def test_a_key_is_asked_for_only_where_one_is_needed(tmp_path: Path, client: FlaskClient) -> None:
+    keyed = client_for(keys_file=tmp_path / "keys.json")
+    [field] = Shown(keyed.get("/")).all("//input[@type='password']")
+    assert field.get("autocomplete") == "off"
+    assert not Shown(client.get("/")).all("//input[@type='password']")
+
+
+def test_the_example_is_a_text_of_our_own_to_try(client: FlaskClient) -> None:
+    [link] = Shown(client.get("/")).all("//form//a")
+    assert len(Shown(client.get(link.get("href"))).box.split()) > 50
+
+
+# --- the verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "headline", "score"),
+    [
+        (SPUN, "Paraphrased", "97 %"),
+        (SUSPECT, "Suspect", "50 %"),
+        (CLEAR, "Clear", "3 %"),
+        ("Hi.", "No verdict", "3 %"),
+    ],
+    ids=["paraphrased", "suspect", "clear", "abstained"],
+)
+def test_the_verdict_comes_with_its_score_and_what_it_means(
+    text: str, headline: str, score: str, client: FlaskClient
+) -> None:
+    answer = judge(client, text)
+    shown = Shown(answer)
+    assert answer.status_code == 200
+    assert shown.text("//h1") == f"Verdict: {headline}"
+    assert shown.text("//title").startswith(f"{headline}, {score}")
+    assert shown.of_class("figure") == [score]
+    assert len(shown.of_class("meaning")[0]) > 40
+
+
+def test_no_verdict_says_why_and_what_to_do(client: FlaskClient) -> None:
+    assert "Add more of the text" in Shown(judge(client, "Hi.")).of_class("meaning")[0]
+
+
+def test_every_answer_of_the_model_has_words() -> None:
+    assert set(words.HEADLINES) == set(get_args(VerdictWord))
+    assert set(words.MEANINGS) == set(get_args(VerdictWord)) - {"abstained"}
+    assert set(words.REASONS) == set(get_args(Reason))
+    assert set(words.KIND_NAMES) == set(words.KIND_MEANINGS) == set(KINDS) == {"human", *get_args(Kind)}
+
+
+def test_signals_with_words_are_those_of_the_model() -> None:
+    source = (ROOT / "model" / "evidence.py").read_text("utf-8")
+    assert [name for name in words.SIGNALS if f'"{name}"' not in source] == []
+
+
+def test_a_signal_that_nobody_knows_is_named() -> None:
+    text = "a odd b"
+    [word] = Result(text, verdict_on(text, Evidence(2, 5, "odd", None, "new_signal", 1.0))).words
+    assert word.reason == "new signal"
+
+
+def test_the_kinds_have_a_bar_each(client: FlaskClient) -> None:
+    shown = Shown(judge(client, SPUN))
+    assert shown.of_class("share") == ["3 %", "97 %", "0 %", "0 %"]
+    bars = shown.all("//*[@class='kinds']//*[name()='rect'][@class='fill']")
+    assert [bar.get("width") for bar in bars] == ["3.0", "97.0", "0.0", "0.0"]
+
+
+def test_small_print_names_tier_and_model(client: FlaskClient) -> None:
+    told = Shown(judge(client, SPUN)).text("//section[@aria-labelledby='answer']")
+    assert "read by the fast tier of the model fake 0.0.1" in told
+    assert FakeDetector().model.sha256[:12] in told
+
+
+def test_a_score_is_said_to_be_no_proof(client: FlaskClient) -> None:
+    assert "a reason to look, not a proof" in Shown(judge(client, SPUN)).text("//footer")
+
+
+@pytest.mark.parametrize("case", CASES["percent"], ids=why)
+def test_percentages_never_claim_certainty(case: dict[str, Any]) -> None:
+    assert (percent(case["probability"]), of_hundred(case["probability"])) == (case["shown"], case["of_hundred"])
+
+
+@pytest.mark.parametrize("case", CASES["times"], ids=why)
+def test_weights_are_told_as_factors(case: dict[str, Any]) -> None:
+    assert times(case["weight"]) == case["shown"]
+
+
+# --- the article
+
+
+def test_odd_words_are_marked_by_weight(client: FlaskClient) -> None:
+    marked = Shown(judge(client, f"{SPUN} It has counterfeit consciousness.")).all("//*[@class='article']//a")
+    assert [(mark.text_content(), mark.get("class")) for mark in marked] == [
+        ("imaginative and prescient", "odd l1"), ("vitality", "odd l1"), ("counterfeit consciousness", "odd l2")
+    ]  # fmt: skip
+
+
+def test_a_marked_word_leads_to_its_original_and_back(client: FlaskClient) -> None:
+    shown = Shown(judge(client, SPUN))
+    for mark in shown.all("//*[@class='article']//a"):
+        [entry] = shown.all(f"//li[@id='{mark.get('href')[1:]}']")
+        assert entry.xpath("./a/@href") == [f"#{mark.get('id')}"]
+        assert entry.xpath("./a")[0].text_content() == mark.text_content()
+    assert shown.of_class("was") == ["probably vision", "probably energy"]
+
+
+def test_a_marked_word_is_described_by_its_original(client: FlaskClient) -> None:
+    shown = Shown(judge(client, SPUN))
+    described = [mark.get("aria-describedby") for mark in shown.all("//*[@class='article']//a")]
+    assert [shown.text(f"//*[@id='{one}']") for one in described] == ["probably vision", "probably energy"]
+
+
+def test_a_word_without_original_says_so(client: FlaskClient) -> None:
+    assert Shown(judge(client, "It was the The West that they all went to.")).of_class("was") == ["no original known"]
+
+
+def rendered(client: FlaskClient, text: str, verdict: Verdict) -> Shown:
+    app = client.application
+    with app.test_request_context():
+        template = app.jinja_env.get_template("page.html")
+        return Shown(template.render(result=Result(text, verdict), settings=Settings(), text=text, version="x"))
+
+
+def test_alternatives_are_named(client: FlaskClient) -> None:
+    found = Evidence(2, 5, "odd", "one", "substitution", 3.0, ("two", "three"))
+    assert rendered(client, "a odd b", verdict_on("a odd b", found)).of_class("was") == ["probably one, or two, three"]
+
+
+@pytest.mark.parametrize("case", CASES["text"], ids=why)
+def test_a_text_is_shown_as_it_was_sent(case: dict[str, Any], client: FlaskClient) -> None:
+    text = str(case["text"])
+    shown = Shown(judge(client, text))
+    assert shown.article == text
+    assert shown.box == text
+
+
+def test_markup_in_a_text_is_text(client: FlaskClient) -> None:
+    page = judge(client, f"{SPUN} <script>alert(1)</script> <b onclick=x>").text
+    assert "<script>alert" not in page
+    assert "<b onclick" not in page
+
+
+def test_evidence_that_overlaps_is_marked_once() -> None:
+    text = "one two three"
+    result = Result(
+        text,
+        verdict_on(
+            text, Evidence(0, 7, "one two", "a", "misfit", 3.0), Evidence(4, 13, "two three", "b", "misfit", 2.0)
+        ),
+    )
+    assert [word.evidence.text for word in result.words] == ["one two"]
+
+
+@st.composite
+def judged(draw: st.DrawFn) -> tuple[str, Verdict]:
+    text = draw(st.text(st.characters(codec="utf-8"), min_size=1, max_size=60))
+    spans = st.tuples(st.integers(0, len(text) - 1), st.integers(1, 9)).map(lambda at: (at[0], min(sum(at), len(text))))
+    evidence = [
+        Evidence(start, end, text[start:end], None, "misfit", draw(st.floats(0, 9)))
+        for start, end in draw(st.lists(spans, max_size=6))
+    ]
+    bounds = sorted(draw(st.sets(st.integers(0, len(text)), max_size=6)))
+    passages = tuple(SpunPassage(first, last, 1) for first, last in zip(bounds[::2], bounds[1::2], strict=False))
+    return text, verdict_on(text, *evidence, passages=passages)
+
+
+@given(judged())
+def test_cutting_a_text_loses_nothing_and_no_word_is_cut(case: tuple[str, Verdict]) -> None:
+    text, verdict = case
+    result = Result(text, verdict)
+    pieces = [piece for run in result.runs for piece in run.pieces]
+    assert "".join(piece.text for piece in pieces) == text
+    assert all(pieces)
+    assert [piece.word for piece in pieces if piece.word is not None] == result.words
+    assert all(word.evidence.text == text[word.evidence.start : word.evidence.end] for word in result.words)
+
+
+def test_passages_are_set_off_and_linked(client: FlaskClient) -> None:
+    text = "plain words. Spun words, odd ones. plain again."
+    found = verdict_on(text, Evidence(25, 28, "odd", "rare", "misfit", 3.0), passages=(SpunPassage(13, 34, 4),))
+    shown = rendered(client, text, found)
+    assert shown.text("//*[@id='passage-1']") == "(Passage 1 begins.) Spun words, odd ones. (Passage 1 ends.)"
+    assert shown.text("//section[@aria-labelledby='passages']//li[a/@href='#passage-1']") == "Passage 1, 4 words"
+    assert shown.article == text
+
+
+def test_a_word_on_the_bound_of_a_passage_is_not_cut() -> None:
+    found = verdict_on("a wordy b", Evidence(2, 7, "wordy", None, "misfit", 3.0), passages=(SpunPassage(4, 9, 1),))
+    runs = Result("a wordy b", found).runs
+    assert [("".join(piece.text for piece in run.pieces), run.number) for run in runs] == [("a wordy", 0), (" b", 1)]
+
+
+def test_the_line_ends_of_the_box_are_those_that_were_typed(client: FlaskClient) -> None:
+    typed = f"First line.\n\n{SPUN}"
+    sent_by_browsers = typed.replace("\n", "\r\n")
+    assert Shown(judge(client, sent_by_browsers)).download == (FakeDetector().score(typed).to_json() + "\n").encode()
+
+
+def test_the_download_is_the_answer_of_the_api(client: FlaskClient) -> None:
+    assert Shown(judge(client, SPUN)).download == client.post("/v1/score", json={"text": SPUN}).data
+
+
+def test_a_long_text_with_thousands_of_marks_is_shown_within_seconds() -> None:
+    client = client_for(max_words=50_000, max_bytes=1_000_000)
+    text = "\n".join(["The vitality of the town was the talk of all."] * 5_000)
+    started = time.perf_counter()
+    shown = Shown(judge(client, text))
+    assert time.perf_counter() - started < 10
+    assert len(shown.all("//*[@class='article']//a")) == 5_000
+
+
+# --- files
+
+
+@pytest.mark.parametrize("case", CASES["file"], ids=why)
+def test_a_file_is_read_as_text(case: dict[str, Any], client: FlaskClient) -> None:
+    data = bytes.fromhex(case["hex"]) if "hex" in case else str(case["content"]).encode(case.get("encoding", "utf-8"))
+    shown = Shown(judge(client, file=(data, case["name"])))
+    assert " ".join(shown.article.split()) == case["shown"]
+    assert case["name"] in shown.text("//section[@class='reading']")
+
+
+def test_a_file_is_judged_rather_than_the_box(client: FlaskClient) -> None:
+    assert Shown(judge(client, CLEAR, (SPUN.encode(), "a.txt"))).text("//h1") == "Verdict: Paraphrased"
+
+
+def test_an_upload_never_touches_the_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "there is no such folder"))
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n'
+    body = head + b"The town talked. " * 60_000 + b"\r\n--x--\r\n"
+    kind = "multipart/form-data; boundary=x"
+    answer = client_for(max_words=1_000_000, max_bytes=2_000_000).post("/", data=body, content_type=kind)
+    assert answer.status_code == 200
+
+
+# --- what goes wrong
+
+
+@pytest.mark.parametrize("case", CASES["problem"], ids=why)
+def test_a_problem_is_told_on_the_page(case: dict[str, Any], client: FlaskClient) -> None:
+    text = str(case.get("text", "")).replace("WORDS", "word " * 201).replace("BYTES", "x" * 20_001)
+    file = (bytes.fromhex(case["hex"]), case["name"]) if "hex" in case else None
+    answer = judge(client, text.replace("NUL", "\0"), file)
+    alert = Shown(answer).text("//*[@role='alert']")
+    assert answer.status_code == case["status"]
+    assert case["says"] in alert
+    assert "#/" not in alert
+
+
+def test_a_text_that_is_refused_stays_in_the_box(client: FlaskClient) -> None:
+    text = "word " * 201
+    assert Shown(judge(client, text)).box == text
+
+
+def test_the_box_is_marked_as_what_the_problem_is_about(client: FlaskClient) -> None:
+    [box] = Shown(judge(client, "")).all("//textarea")
+    assert box.get("aria-invalid") == "true"
+    assert "problem" in box.get("aria-describedby").split()
+
+
+def test_a_body_that_is_no_form_is_refused(client: FlaskClient) -> None:
+    assert client.post("/", json={"text": SPUN}).status_code == 415
+
+
+def test_a_form_that_breaks_off_is_refused(client: FlaskClient) -> None:
+    answer = client.post("/", data=b"--x\r\nContent-Disp", content_type="multipart/form-data; boundary=x")
+    assert (answer.status_code, "Load the page anew" in answer.text) == (400, True)
+
+
+def test_a_form_without_files_is_read_too(client: FlaskClient) -> None:
+    assert Shown(client.post("/", data={"text": SPUN})).text("//h1") == "Verdict: Paraphrased"
+
+
+@pytest.mark.parametrize("key", ["", "wrong"])
+def test_without_a_valid_key_the_page_says_so_and_keeps_the_text(key: str, tmp_path: Path) -> None:
+    KeyStore(tmp_path / "keys.json").add("desk")
+    answer = judge(client_for(keys_file=tmp_path / "keys.json"), SPUN, key=key)
+    assert (answer.status_code, answer.headers["WWW-Authenticate"][:6]) == (401, "Bearer")
+    assert "have a key" in Shown(answer).text("//*[@role='alert']")
+    assert Shown(answer).box == SPUN
+
+
+def test_a_key_of_the_form_lets_in_and_is_not_sent_back(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    key = KeyStore(path).add("desk")
+    answer = judge(client_for(keys_file=path), SPUN, key=key)
+    assert (answer.status_code, key in answer.text) == (200, False)
+
+
+def test_the_rate_limit_holds_for_the_page(client: FlaskClient) -> None:
+    limited = client_for(rate_limit="2 per hour")
+    answers = [judge(limited, SPUN) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert int(answers[2].headers["Retry-After"]) >= 1
+    assert "2 per 1 hour" in Shown(answers[2]).text("//*[@role='alert']")
+
+
+def test_what_takes_too_long_is_told_on_the_page() -> None:
+    answer = judge(client_for(time_limit=0.0), SPUN)
+    assert (answer.status_code, "No verdict within" in answer.text) == (503, True)
+
+
+def test_a_fault_inside_is_told_with_the_request_id_and_no_more(client: FlaskClient) -> None:
+    answer = judge(client, "raise-error")
+    alert = Shown(answer).text("//*[@role='alert']")
+    assert answer.status_code == 500
+    assert answer.headers["X-Request-ID"] in alert
+    assert "division" not in answer.text
+
+
+def test_verdicts_of_the_page_are_not_kept_by_browsers(client: FlaskClient) -> None:
+    assert judge(client, SPUN).headers["Cache-Control"] == "no-store"
+
+
+# --- everything that is sent
+
+
+def pages(client: FlaskClient) -> dict[str, str]:
+    return {
+        "empty": client.get("/").text,
+        "result": judge(client, SPUN).text,
+        "problem": judge(client, "").text,
+        "reference": client.get("/v1/docs").text,
+    }
+
+
+@pytest.mark.parametrize("name", ["empty", "result", "problem", "reference"])
+def test_a_page_has_no_style_or_script_of_its_own(name: str, client: FlaskClient) -> None:
+    tree = html.fromstring(pages(client)[name])
+    assert not tree.xpath("//style | //@style | //script[not(@src)] | //@*[starts-with(name(), 'on')]")
+
+
+@pytest.mark.parametrize("name", ["empty", "result", "problem", "reference"])
+def test_a_page_is_sound(name: str, client: FlaskClient) -> None:
+    tree = html.fromstring(pages(client)[name])
+    ids = tree.xpath("//@id")
+    assert len(ids) == len(set(ids))
+    assert {link[1:] for link in tree.xpath("//a/@href") if link.startswith("#")} <= set(ids)
+    named = [one for value in tree.xpath("//@aria-describedby | //@aria-labelledby") for one in value.split()]
+    assert set(named) <= set(ids)
+    for path in [*tree.xpath("//@src | //link/@href"), *tree.xpath("//a[not(@download)]/@href")]:
+        if not path.startswith("#"):
+            assert client.get(path).status_code == 200, path
+
+
+def test_nothing_refers_to_another_host(client: FlaskClient) -> None:
+    files = {file.name: file.read_text("utf-8") for file in (ROOT / "service/page/static").iterdir()}
+    for name, content in {**pages(client), **files}.items():
+        for host in re.findall(r"(?:https?:)?//([\w.-]+)", content):
+            assert host in ("localhost", "www.w3.org"), f"{name} names {host}"  # the name space of SVG
+
+
+def test_static_files_may_be_kept_and_are_asked_about_by_their_tag(client: FlaskClient) -> None:
+    first = client.get("/static/page.css")
+    assert "max-age=86400" in first.headers["Cache-Control"]
+    assert client.get("/static/page.css", headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
+
+
+def test_browsers_find_an_icon(client: FlaskClient) -> None:
+    assert client.get("/favicon.ico").mimetype == "image/svg+xml"
+
+
+@pytest.mark.parametrize("name", ["none.css", "..%2f__init__.py", "%2e%2e/example.txt"])
+def test_no_other_file_is_served(name: str, client: FlaskClient) -> None:
+    assert client.get(f"/static/{name}").status_code == 404
+
+
+# --- the reference
+
+
+def test_the_reference_has_every_operation_and_object(client: FlaskClient) -> None:
+    shown = Shown(client.get("/v1/docs"))
+    described = document(Settings())
+    operations = {
+        f"{method.upper()} {path}" for path, methods in described["paths"].items() for method in methods
+    }  # fmt: skip
+    titles = {" ".join(title.text_content().split()) for title in shown.all("//h3")}
+    assert titles == operations | set(described["components"]["schemas"])
+
+
+def test_the_reference_has_every_field_and_what_it_means(client: FlaskClient) -> None:
+    shown = Shown(client.get("/v1/docs"))
+    for name, schema in document(Settings())["components"]["schemas"].items():
+        rows = shown.all(f"//article[@aria-labelledby='{name}']//tbody/tr")
+        assert [row.xpath("./th/code")[0].text_content() for row in rows] == list(schema["properties"])
+
+
+def requests(client: FlaskClient) -> list[str]:
+    shown = Shown(client.get("/v1/docs"))
+    return [block.text_content() for block in shown.all("//pre") if block.text_content().startswith("curl ")]
+
+
+def test_the_commands_of_the_reference_work(client: FlaskClient) -> None:
+    commands = requests(client)
+    assert len(commands) == len(document(Settings())["paths"])
+    for command in commands:
+        _, address, *options = shlex.split(command.replace("\\\n", " "))
+        given = dict(zip(options[::2], options[1::2], strict=True))
+        headers = dict(line.split(": ") for line in [given["-H"]]) if "-H" in given else {}
+        method = "POST" if "--data-binary" in given else "GET"
+        answer = client.open(address, method=method, data=given.get("--data-binary"), headers=headers)
+        assert answer.status_code == 200, command
+        if method == "POST":
+            assert "verdict" in json.dumps(answer.get_json(force=True))
+
+
+def test_the_reference_tells_of_keys_only_where_they_are_needed(tmp_path: Path, client: FlaskClient) -> None:
+    keyed = client_for(keys_file=tmp_path / "keys.json").get("/v1/docs").text
+    assert "Authorization: Bearer KEY" in keyed
+    assert "Authorization: Bearer KEY" not in client.get("/v1/docs").text
+
+
+def test_the_depths_of_the_reference_are_those_of_the_model(client: FlaskClient) -> None:
+    told = Shown(client.get("/v1/docs")).text("//article[@aria-labelledby='Verdict']")
+    assert " or ".join(get_args(Depth)) in told
