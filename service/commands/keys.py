@@ -22,7 +22,13 @@ from service.keys import KeysError, KeyStore
 )
 @click.pass_context
 def keys(context: click.Context, path: Path) -> None:
-    """Make and revoke API keys. A service that runs with UNSPUN_KEYS_FILE asks for one, and heeds changes at once."""
+    """Make and revoke API keys. A service that runs with UNSPUN_KEYS_FILE asks for one, and heeds changes at once.
+
+    \b
+    Examples:
+      unspun keys --file keys.json add newsroom-cms
+      unspun keys --file keys.json revoke newsroom-cms
+    """
     context.obj = KeyStore(path)
 
 

@@ -27,6 +27,12 @@ def serve(debug: bool, show: bool, **options: Any) -> None:
 
     Settings are environment variables (--settings lists them); options win over them. SIGTERM ends the service when
     the requests under way are answered, SIGHUP makes it look for another model at once.
+
+    \b
+    Examples:
+      unspun serve
+      unspun serve --host 0.0.0.0 --port 80 --workers 8
+      UNSPUN_RATE_LIMIT='120 per minute' UNSPUN_KEYS_FILE=keys.json unspun serve
     """
     try:
         from service.config import Settings, SettingsError, unknown_variables

@@ -15,6 +15,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from model.verdict import Evidence, Verdict
+from service.highlight import LEVELS
 from service.render.csv import COLUMNS, Csv, summarise
 from service.render.jsonl import JsonLines
 from service.render.table import Table, percent
@@ -114,10 +115,16 @@ def test_without_a_terminal_the_table_is_plain_text() -> None:
 
 
 def test_heavier_evidence_is_shown_stronger() -> None:
-    shown = table(width=200, force_terminal=True, color_system="standard").document(SPUN, verdict_on(SPUN))
-    assert "\x1b[1;31mimaginative and prescient" in shown
-    assert "\x1b[1;33mvitality" in shown
-    assert "\x1b[32mvision" in shown
+    middle, high = LEVELS
+    found = tuple(
+        Evidence(SPUN.index(word), SPUN.index(word) + len(word), word, None, "test", weight)
+        for word, weight in (("mayor", high), ("shared", middle), ("vitality", middle - 0.1))
+    )
+    verdict = verdict_on(SPUN, evidence=found)
+    shown = table(width=200, force_terminal=True, color_system="standard").document(SPUN, verdict)
+    assert "\x1b[1;31mmayor" in shown
+    assert "\x1b[1;33mshared" in shown
+    assert "\x1b[33mvitality" in shown
 
 
 def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
