@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from service import metrics, problems
+from model.verdict import Verdict
+from service import metrics
+from service import problems as problem_documents
 from service.config import Settings
 from service.engine import Engine
 from service.logs import event, milliseconds
@@ -36,6 +40,26 @@ HEADERS = {
 }
 
 
+@dataclass
+class Work:
+    """What the model did for a request: for its line in the log."""
+
+    seconds: float = 0.0
+    words: int = 0
+    problems: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, answers: Sequence[Verdict | problem_documents.Problem], seconds: float) -> None:
+        """Note answers, and the seconds until they came."""
+        self.seconds += seconds
+        for answer in answers:
+            if isinstance(answer, Verdict):
+                self.words += answer.words
+                self.verdicts[answer.verdict] += 1
+            else:
+                self.problems += 1
+
+
 def create_app(settings: Settings, engine: Engine) -> Flask:
     """Return the application that answers with an engine's model."""
     app = Flask("service", template_folder="page/templates", static_folder=None)
@@ -47,7 +71,7 @@ def create_app(settings: Settings, engine: Engine) -> Flask:
     app.after_request(_finish)
     # After the line before, so that what it adds to an answer is there when _finish has the last word.
     app.extensions["unspun.gate"] = Gate(app, settings)
-    problems.register(app)
+    problem_documents.register(app)
     for name in ROUTES:
         app.register_blueprint(import_module(f"service.routes.{name}").blueprint)
     if settings.trusted_proxies:
@@ -60,7 +84,7 @@ def _begin() -> None:
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
     g.started = time.perf_counter()
-    g.verdicts = []
+    g.work = Work()
 
 
 def _finish(response: Response) -> Response:
@@ -80,7 +104,7 @@ def _reporter(response: Response) -> Callable[[], None]:
     """Return what logs and counts the request at hand when its answer is out: then a stream is over, too."""
     route = "none" if request.url_rule is None else request.url_rule.rule
     method = request.method if request.method in METHODS else "other"
-    started, verdicts = g.get("started", time.perf_counter()), g.get("verdicts", [])
+    started, work = g.get("started", time.perf_counter()), g.get("work", Work())
     fields = {
         "request_id": g.get("request_id"),
         "method": method,
@@ -92,9 +116,15 @@ def _reporter(response: Response) -> Callable[[], None]:
     }
 
     def report() -> None:
-        counts = {word: verdicts.count(word) for word in dict.fromkeys(verdicts)}
         event(
-            "request", **fields, bytes_out=response.content_length, milliseconds=milliseconds(started), verdicts=counts
+            "request",
+            **fields,
+            bytes_out=response.content_length,
+            milliseconds=milliseconds(started),
+            model_milliseconds=round(work.seconds * 1000, 2),
+            words=work.words,
+            verdicts=dict(work.verdicts),
+            problems=work.problems,
         )
         metrics.REQUESTS.labels(route, method, response.status_code).inc()
         metrics.REQUEST_SECONDS.labels(route).observe(time.perf_counter() - started)

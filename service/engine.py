@@ -75,13 +75,6 @@ class Engine:
         """The model that answers from now on. Take it once for what must be of one model."""
         return self._model
 
-    def score(self, submission: Submission) -> Verdict:
-        """Judge one text. Raises Problem."""
-        [answer] = self.score_many([submission])
-        if isinstance(answer, Problem):
-            raise answer
-        return answer
-
     def score_many(self, submissions: Sequence[Submission]) -> list[Verdict | Problem]:
         """Judge texts, all with the same model; each gets its verdict, or the problem that it alone has."""
         model = self.model

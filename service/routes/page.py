@@ -20,7 +20,7 @@ from service.page.reference import Reference
 from service.page.result import HEADLINES, MEANINGS, Result
 from service.problems import Problem, rate_limited
 from service.protection import gate, key_of
-from service.routes.score import engine, settings
+from service.routes.score import engine, judge, settings
 from service.schemas import parse_submission, read_body, text_of
 
 blueprint = Blueprint("page", __name__)
@@ -63,7 +63,7 @@ def page() -> Response:
 
 
 @blueprint.post("/")
-def judge() -> Response:
+def answer() -> Response:
     """Judge the form's text or file, and show the verdict; what goes wrong is told on the page, too."""
     text = ""
     try:
@@ -73,7 +73,7 @@ def judge() -> Response:
         text = form.content()
         submission = parse_submission({"text": text}, settings())
         gate().spend()
-        verdict = engine().score(submission)
+        verdict = judge(submission)
     except Problem as problem:
         return _refuse(problem, text)
     except RateLimitExceeded as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, current_app, g, request, stream_with_context
@@ -49,6 +50,22 @@ def settings() -> Settings:
     return found
 
 
+def judge(submission: Submission) -> Verdict:
+    """Ask the model about one text, for the request at hand. Raises Problem."""
+    [answer] = judge_many([submission])
+    if isinstance(answer, Problem):
+        raise answer
+    return answer
+
+
+def judge_many(submissions: Sequence[Submission]) -> list[Verdict | Problem]:
+    """Ask the model about texts, and note for the log how long that took and what came of it."""
+    started = time.perf_counter()
+    answers = engine().score_many(submissions)
+    g.work.add(answers, time.perf_counter() - started)
+    return answers
+
+
 @blueprint.before_request
 def authenticate() -> None:
     """Let in who has a key, or anybody where none is needed."""
@@ -69,8 +86,7 @@ def score() -> Response:
         asked = {**query, "text": engine().apart(lambda: text_of(body, html=kind == "text/html", charset=charset))}
     submission = parse_submission(asked, settings())
     gate().spend()
-    verdict = engine().score(submission)
-    g.verdicts = [verdict.verdict]
+    verdict = judge(submission)
     return Response(f"{verdict.to_json()}\n", mimetype="application/json")
 
 
@@ -82,9 +98,8 @@ def batch() -> Response:
     good = [item for item in items if isinstance(item, Submission)]
     if good:
         gate().spend(len(good))
-    answers = iter(engine().score_many(good))
+    answers = iter(judge_many(good))
     full = [item if isinstance(item, Problem) else next(answers) for item in items]
-    g.verdicts = [answer.verdict for answer in full if isinstance(answer, Verdict)]
     lines = (answer.to_json() if isinstance(answer, Verdict) else _problem_line(answer) for answer in full)
     return Response("[" + ",\n".join(lines) + "]\n", mimetype="application/json")
 
@@ -97,7 +112,6 @@ def stream() -> Response:
     if packing not in ("identity", "", "gzip", "x-gzip"):
         raise Problem("unsupported-media-type", "Only gzip is unpacked. Send the stream as it is, or gzipped.")
     unpack = Unpacker(settings().max_bytes) if packing in ("gzip", "x-gzip") else None
-    g.verdicts = []
     lines = _lines(request.environ["wsgi.input"], settings().max_bytes, unpack)
     return Response(stream_with_context(_answers(lines)), mimetype=NDJSON)
 
@@ -124,14 +138,13 @@ def _answer(line: bytes | Problem, number: int) -> str:
         authenticate()  # a key may be revoked while a stream goes on
         submission = parse_submission(parse_json(line), settings())
         gate().spend()
-        verdict = engine().score(submission)
+        verdict = judge(submission)
     except Problem as problem:
         return _problem_line(problem, number)
     except RateLimitExceeded as error:
         return _problem_line(rate_limited(str(error.limit.limit)), number)
     except Exception as error:
         return _problem_line(unexpected(error), number)
-    g.verdicts.append(verdict.verdict)
     return verdict.to_json()
 
 

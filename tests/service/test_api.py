@@ -407,7 +407,8 @@ def test_the_log_tells_sizes_times_and_counts(client: FlaskClient, logged: pytes
     [line] = [vars(record) for record in logged.records if record.getMessage() == "request"]
     assert line["verdicts"] == {"paraphrased": 2, "clear": 1}
     assert (line["route"], line["status"]) == ("/v1/score/batch", 200)
-    assert min(line["bytes_in"], line["bytes_out"], line["milliseconds"]) > 0
+    assert min(line["bytes_in"], line["bytes_out"], line["milliseconds"], line["model_milliseconds"]) > 0
+    assert line["words"] == len(f"{SPUN} {CLEAR} {SPUN}".split())
 
 
 def test_the_log_of_a_stream_counts_all_its_lines(client: FlaskClient, logged: pytest.LogCaptureFixture) -> None:
