@@ -17,6 +17,11 @@ from service.console import CommandError
 class Output(Protocol):
     """Takes text, and is closed by the end of a with block."""
 
+    @property
+    def stream(self) -> BinaryIO:
+        """Where bytes go, for formats that are not text."""
+        ...
+
     def write(self, text: str) -> None:
         """Write text; raises OSError."""
         ...
@@ -36,6 +41,11 @@ class StandardOutput:
             raise CommandError("standard output is closed")
         self._stream = sys.stdout.buffer
         self._encoding = encoding
+
+    @property
+    def stream(self) -> BinaryIO:
+        """Standard output's bytes."""
+        return self._stream
 
     def write(self, text: str) -> None:
         """Write text; what the encoding cannot carry becomes a question mark."""
@@ -73,6 +83,11 @@ class FileOutput:
             # No name and no time in it: the same verdicts are the same bytes.
             packed = gzip.GzipFile("", "wb", fileobj=self._stream, mtime=0)
             self._stream = cast(BinaryIO, self._stack.enter_context(packed))
+
+    @property
+    def stream(self) -> BinaryIO:
+        """The file, or what packs into it."""
+        return self._stream
 
     def write(self, text: str) -> None:
         """Write text; lone surrogates, which UTF-8 cannot carry, become question marks."""

@@ -81,7 +81,7 @@ def score_records(
         if isinstance(batch, Failure):
             yield batch
         else:
-            yield from _score_batch(scorer, batch, depth, evidence)
+            yield from score_batch(scorer, batch, depth, evidence)
 
 
 def batches(records: Iterable[Record | Failure]) -> Iterator[list[Record] | Failure]:
@@ -101,7 +101,8 @@ def batches(records: Iterable[Record | Failure]) -> Iterator[list[Record] | Fail
         yield batch
 
 
-def _score_batch(scorer: Scorer, batch: list[Record], depth: str, evidence: bool) -> Iterator[Scored | Failure]:
+def score_batch(scorer: Scorer, batch: list[Record], depth: str, evidence: bool) -> Iterator[Scored | Failure]:
+    """Yield the verdicts of a batch; where it fails as a whole, document by document."""
     try:
         verdicts = scorer.score_many(
             [record.text for record in batch],
@@ -117,7 +118,7 @@ def _score_batch(scorer: Scorer, batch: list[Record], depth: str, evidence: bool
             yield Failure(batch[0].where, _explain(batch[0], error))
             return
         for record in batch:
-            yield from _score_batch(scorer, [record], depth, evidence)
+            yield from score_batch(scorer, [record], depth, evidence)
     else:
         yield from outcomes
 

@@ -7,6 +7,8 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -16,15 +18,19 @@ from service.console import CommandError, complain, printable
 
 # All else is imported by those who need it: help and usage errors should not wait for it.
 if TYPE_CHECKING:
+    from model.verdict import Verdict
+    from service.dedupe import Deduplicator
     from service.output import Output
+    from service.parallel import Plan, Task
     from service.progress import Progress
-    from service.readers import Failure, Format, Record
-    from service.render import Renderer
+    from service.readers import Failure, Format, Reader, Record
+    from service.render import Renderer, Writer
     from service.scoring import Scored, Scorer, ScorerLoader, Tally
 
-FORMATS = ("table", "jsonl", "csv")
+FORMATS = ("table", "jsonl", "csv", "parquet", "html")
 VERDICTS = ("paraphrased", "suspect", "clear", "abstained")
 STDOUT = "-"
+KILLED = ("TerminatedWorkerError", "BrokenProcessPool", "KilledWorker")
 UNREAD = 3
 """Exit status where some documents could not be read or scored."""
 
@@ -37,7 +43,11 @@ UNREAD = 3
     type=click.Choice(FORMATS),
     help="How verdicts are written. Default: by the name of --output; a table on a terminal; else jsonl.",
 )
-@click.option("--output", metavar="FILE", help="Write to FILE (.jsonl or .csv, also .gz) instead of standard output.")
+@click.option(
+    "--output",
+    metavar="FILE|FOLDER/",
+    help="Write to FILE (.jsonl .csv .parquet .html, also .gz), or in parts to FOLDER/, where a run can go on.",
+)
 @click.option("--no-evidence", is_flag=True, help="Leave the evidence out, which is faster.")
 @click.option(
     "--depth",
@@ -60,6 +70,13 @@ UNREAD = 3
     show_default=True,
     help="Sentences with evidence under each doubtful document of the table.",
 )
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N", help="Processes. Default: 1; into a FOLDER/, all cores."
+)
+@click.option("--scheduler", metavar="URL", help="Score on the Dask cluster whose scheduler is there (tcp://...).")
+@click.option("--dedupe", is_flag=True, help="Leave out texts that are nearly the same as one before.")
+@click.option("--force", is_flag=True, help="Begin a run anew where FOLDER/ holds another one, or an older one.")
+@click.option("--part-size", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N", hidden=True)
 @click.option("--quiet", "-q", is_flag=True, help="No progress and no summary; errors are still told.")
 @click.pass_obj
 def score(
@@ -72,6 +89,11 @@ def score(
     bundle: str | None,
     input_format: Format | None,
     show: int,
+    workers: int | None,
+    scheduler: str | None,
+    dedupe: bool,
+    force: bool,
+    part_size: int,
     quiet: bool,
 ) -> None:
     """Tell which documents are machine-paraphrased, of what kind, how sure, and which words give them away.
@@ -96,32 +118,206 @@ def score(
       unspun score crawl.jsonl.gz --no-evidence | jq -r 'select(.verdict == "paraphrased").id'
       pdftotext paper.pdf - | unspun score - --format table
     """
-    from service.progress import Progress
     from service.readers import Reader
-    from service.scoring import Tally, score_records
 
-    file = None if output in (None, STDOUT) else Path(str(output))
-    form = form or _format_for(file)
-    with _open(file, paths, form) as sink:
-        scorer = (load or load_detector)(None if bundle is None else Path(bundle))
-        _check_depth(scorer, depth)
-        reader = Reader(paths, stdin=_standard_input(), stdin_format=input_format, exclude=file)
-        records = _warn_of_same_ids(reader)
-        outcomes = score_records(scorer, records, depth=depth, evidence=not no_evidence)
-        tally = Tally()
-        started = time.monotonic()
-        # Verdicts that scroll by are progress enough, and a bar would run through them.
-        enabled = not quiet and _is_terminal(sys.stderr) and (file is not None or not _is_terminal(sys.stdout))
-        with Progress(reader, enabled=enabled) as progress:
-            try:
-                _write(outcomes, _renderer(form, show, file), sink, tally, progress)
-            except KeyboardInterrupt:
-                kept = f"; {tally.documents:,} verdicts are in {file}.part" if file is not None else ""
-                raise KeyboardInterrupt(f"interrupted{kept}") from None
+    target = _target(output, form, paths)
+    if force and target.folder is None:
+        raise click.BadParameter("only goes with --output FOLDER/.", param_hint="--force")
+    reader = Reader(paths, stdin=_standard_input(), stdin_format=input_format, exclude=target.file or target.folder)
+    request = _Request(
+        load or load_detector, None if bundle is None else Path(bundle), depth, not no_evidence, show, quiet, paths
+    )
+    plan = _plan(workers, scheduler, target)
+    started = time.monotonic()
+    tally, left_out = (_score_into_folder if target.folder else _score_to_one_place)(
+        request, target, plan, reader, dedupe, force, part_size
+    )
     if not quiet:
-        _summarise(tally, reader.skipped, time.monotonic() - started)
+        _summarise(tally, reader.skipped, left_out, time.monotonic() - started)
     if tally.failures:
         raise click.exceptions.Exit(UNREAD)
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Where verdicts go, and in which format: a file, a run's folder, or standard output."""
+
+    form: str
+    file: Path | None = None
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What is asked for."""
+
+    load: ScorerLoader
+    bundle: Path | None
+    depth: str
+    evidence: bool
+    show: int
+    quiet: bool
+    paths: tuple[str, ...]
+
+    def scorer(self) -> Scorer:
+        """Load the model, and make sure that it has the depth: that is told once, and not for every document."""
+        scorer = self.load(self.bundle)
+        try:
+            scorer.score_many([], depth=self.depth)
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+        return scorer
+
+    def task(self, scorer: Scorer) -> Task:
+        """Return what workers are told."""
+        from service.parallel import Task
+
+        sha256 = getattr(getattr(scorer, "model", None), "sha256", None)
+        bundle = None if self.bundle is None else self.bundle.resolve()
+        return Task(self.load, bundle, sha256, self.depth, self.evidence)
+
+    def progress(self, reader: Reader, *, scrolls: bool) -> Progress:
+        """Return the display of progress; verdicts that scroll by are progress enough, and a bar would run through."""
+        from service.progress import Progress
+
+        return Progress(reader, enabled=not self.quiet and not scrolls)
+
+
+def _score_to_one_place(
+    request: _Request, target: _Target, plan: Plan, reader: Reader, dedupe: bool, force: bool, part_size: int
+) -> tuple[Tally, int]:
+    """Score to standard output or a file; return what came of it, and how many were left out as duplicates."""
+    from service.parallel import score_in_parallel
+    from service.scoring import Tally, score_records
+
+    tally = Tally()
+    with _open(target.file, request.paths, target.form) as sink, _explained():
+        scorer = request.scorer()
+        records, deduplicator = _records(reader, dedupe)
+        if plan.is_local:
+            outcomes = score_records(scorer, records, depth=request.depth, evidence=request.evidence)
+        else:
+            outcomes = score_in_parallel(records, request.task(scorer), plan)
+        scrolls = target.file is None and _is_terminal(sys.stdout)
+        with request.progress(reader, scrolls=scrolls) as progress:
+            try:
+                _write(outcomes, _writer(target, request, sink), tally, progress)
+            except KeyboardInterrupt:
+                kept = f"; {tally.documents:,} verdicts are in {target.file}.part" if target.file is not None else ""
+                raise KeyboardInterrupt(f"interrupted{kept}") from None
+    return tally, 0 if deduplicator is None else len(deduplicator.left_out)
+
+
+def _score_into_folder(
+    request: _Request, target: _Target, plan: Plan, reader: Reader, dedupe: bool, force: bool, part_size: int
+) -> tuple[Tally, int]:
+    """Score into a run's folder, or go on with the run that is there."""
+    from service.batch import RunFolder, run
+    from service.render.factory import writer_for
+
+    assert target.folder is not None
+    with _explained():
+        scorer = request.scorer()
+        task = request.task(scorer)
+        settings = {
+            "model": task.sha256,
+            "depth": request.depth,
+            "evidence": request.evidence,
+            "format": target.form,
+            "dedupe": dedupe,
+            "part_size": part_size,
+        }
+        folder = RunFolder(target.folder, settings, suffix=f".{target.form}", force=force)
+        started = time.monotonic()
+        complete = False
+        try:
+            records, deduplicator = _records(reader, dedupe)
+            with request.progress(reader, scrolls=False) as progress:
+                tally = run(
+                    records,
+                    task,
+                    plan,
+                    folder,
+                    lambda stream: writer_for(target.form, stream),
+                    scorer=scorer,
+                    part_items=part_size,
+                    progress=progress.update,
+                )
+            complete = True
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("interrupted; the same command goes on from here") from None
+        finally:
+            if deduplicator is not None and complete:
+                folder.write_duplicates(deduplicator.left_out)
+            summary = folder.sum_up(time.monotonic() - started, complete=complete)
+            folder.close()
+    if not request.quiet:
+        done = summary["documents"] - tally.documents
+        if done > 0:
+            complain(f"{_plural(done, 'document')} had been scored by earlier commands")
+    tally.failures = summary["failures"]  # those of earlier commands are not forgotten
+    return tally, 0 if deduplicator is None else len(deduplicator.left_out)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what may go wrong in a run into a line."""
+    from service.batch import BatchError
+    from service.parallel import SchedulerError
+
+    try:
+        yield
+    except (BatchError, SchedulerError) as error:
+        raise CommandError(str(error)) from error
+    except Exception as error:
+        if type(error).__name__ in KILLED:
+            raise CommandError(
+                "a worker was killed, perhaps for want of memory; try fewer --workers "
+                "(into a FOLDER/, the same command goes on from here)"
+            ) from error
+        raise
+
+
+def _records(reader: Reader, dedupe: bool) -> tuple[Iterator[Record | Failure], Deduplicator | None]:
+    records = _warn_of_same_ids(reader)
+    if not dedupe:
+        return records, None
+    from service.dedupe import Deduplicator
+
+    deduplicator = Deduplicator()
+    return deduplicator(records), deduplicator
+
+
+def _target(output: str | None, form: str | None, paths: tuple[str, ...]) -> _Target:
+    from service.batch import RUN
+
+    if output in (None, STDOUT):
+        chosen = form or ("table" if _is_terminal(sys.stdout) else "jsonl")
+        if chosen in ("parquet", "html") and _is_terminal(sys.stdout):
+            raise click.UsageError(f"{chosen} is not for a terminal; give --output FILE.{chosen}.")
+        return _Target(chosen)
+    path = Path(str(output))
+    if str(output).endswith(("/", os.sep)) or path.is_dir():
+        if (form or "jsonl") not in ("jsonl", "csv", "parquet"):
+            raise click.BadParameter(f"{form} is not written in parts; give a file.", param_hint="--format")
+        if path.is_dir() and not (path / RUN).exists() and any(path.iterdir()):
+            told = f"{printable(str(path))} is a folder with other things in it; give a new one, or a file."
+            raise click.BadParameter(told, param_hint="--output")
+        return _Target(form or "jsonl", folder=path)
+    chosen = form or _format_for(path)
+    if chosen == "parquet" and path.name.lower().endswith(".gz"):
+        raise click.BadParameter("Parquet is packed inside already; leave out .gz.", param_hint="--output")
+    return _Target(chosen, file=path)
+
+
+def _plan(workers: int | None, scheduler: str | None, target: _Target) -> Plan:
+    from service.parallel import Plan, cores
+
+    if scheduler is not None:
+        if workers is not None:
+            raise click.UsageError("--workers is the cluster's own where there is a --scheduler.")
+        return Plan(scheduler=scheduler)
+    return Plan(workers or (cores() if target.folder is not None else 1))
 
 
 def load_detector(bundle: Path | None) -> Scorer:
@@ -131,30 +327,22 @@ def load_detector(bundle: Path | None) -> Scorer:
     return Detector.load(bundle)
 
 
-def _check_depth(scorer: Scorer, depth: str) -> None:
-    """Ask the model for nothing, so that a depth it does not have is told once and not for every document."""
-    try:
-        scorer.score_many([], depth=depth)
-    except ValueError as error:
-        raise CommandError(str(error)) from error
-
-
-def _write(
-    outcomes: Iterable[Scored | Failure], renderer: Renderer, sink: Output, tally: Tally, progress: Progress
-) -> None:
+def _write(outcomes: Iterable[Scored | Failure], writer: Writer, tally: Tally, progress: Progress) -> None:
     from model.document import MAX_CHARACTERS
     from service.readers import Failure
 
-    sink.write(renderer.header())
     for outcome in outcomes:
         if isinstance(outcome, Failure):
             complain(str(outcome))
         else:
-            sink.write(renderer.document(outcome.record.text, outcome.verdict))
+            writer.write(outcome.record.text, outcome.verdict)
             if len(outcome.record.text) > MAX_CHARACTERS:
                 complain(f"{outcome.record.where}: only its first {MAX_CHARACTERS:,} characters were judged")
         tally.add(outcome)
         progress.update(tally)
+    if hasattr(writer, "failures"):  # the report tells how many there were
+        writer.failures = tally.failures
+    writer.close()
 
 
 def _warn_of_same_ids(records: Iterable[Record | Failure]) -> Iterator[Record | Failure]:
@@ -173,12 +361,14 @@ def _warn_of_same_ids(records: Iterable[Record | Failure]) -> Iterator[Record | 
         yield record
 
 
-def _summarise(tally: Tally, skipped: int, seconds: float) -> None:
+def _summarise(tally: Tally, skipped: int, left_out: int, seconds: float) -> None:
     counts = [f"{tally.verdicts[word]:,} {word}" for word in VERDICTS if tally.verdicts[word]]
     parts = [f"{_plural(tally.documents, 'document')} scored"]
     parts[0] += f" ({', '.join(counts)})" if counts else ""
     if tally.failures:
         parts.append(f"{_plural(tally.failures, 'failure')}")
+    if left_out:
+        parts.append(f"{_plural(left_out, 'near-duplicate')} left out")
     if skipped:
         parts.append(f"{_plural(skipped, 'file')} of other types passed over")
     parts.append(f"{tally.words / max(seconds, 1e-9):,.0f} words/s")
@@ -189,10 +379,10 @@ def _plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _format_for(file: Path | None) -> str:
-    if file is None:
-        return "table" if _is_terminal(sys.stdout) else "jsonl"
-    return "csv" if file.name.lower().removesuffix(".gz").endswith(".csv") else "jsonl"
+def _format_for(file: Path) -> str:
+    name = file.name.lower().removesuffix(".gz")
+    suffixes = {".csv": "csv", ".parquet": "parquet", ".html": "html", ".htm": "html"}
+    return suffixes.get(Path(name).suffix, "jsonl")
 
 
 def _open(file: Path | None, paths: tuple[str, ...], form: str) -> Output:
@@ -209,21 +399,35 @@ def _open(file: Path | None, paths: tuple[str, ...], form: str) -> Output:
         raise click.BadParameter(f"{printable(str(file))}: {reason}.", param_hint="--output") from error
 
 
-def _renderer(form: str, show: int, file: Path | None) -> Renderer:
-    if form == "jsonl":
-        from service.render.jsonl import JsonLines
+def _writer(target: _Target, request: _Request, sink: Output) -> Writer:
+    """Return what writes one document after another; text goes through the sink, which knows its encoding."""
+    from service.render.factory import renderer_for, writer_for
 
-        return JsonLines()
-    if form == "csv":
-        from service.render.csv import Csv
-
-        return Csv()
+    if target.form in ("parquet", "html"):
+        return writer_for(target.form, sink.stream, source=" ".join(request.paths))
+    if target.form != "table":
+        return _TextToSink(renderer_for(target.form), sink)
     from rich.console import Console
 
     from service.render.table import Table
 
     plain = Console(file=io.StringIO(), force_terminal=False, color_system=None)
-    return Table(Console() if file is None else plain, show=show)
+    return _TextToSink(Table(Console() if target.file is None else plain, show=request.show), sink)
+
+
+class _TextToSink:
+    """Writes what a renderer says."""
+
+    def __init__(self, renderer: Renderer, sink: Output) -> None:
+        self._renderer = renderer
+        self._sink = sink
+        sink.write(renderer.header())
+
+    def write(self, text: str, verdict: Verdict) -> None:
+        self._sink.write(self._renderer.document(text, verdict))
+
+    def close(self) -> None:
+        pass
 
 
 def _standard_input() -> io.BufferedIOBase | None:

@@ -1,4 +1,4 @@
-"""service/render/: verdicts as a table, JSON lines, CSV."""
+"""service/render/: verdicts as a table, JSON lines, CSV. Parquet and the report have files of their own."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from model.verdict import Evidence, Verdict
+from model.verdict import Evidence, SpunPassage, Verdict
 from service.highlight import LEVELS
+from service.render import TextWriter
 from service.render.csv import COLUMNS, Csv, summarise
-from service.render.jsonl import JsonLines
+from service.render.jsonl import JsonLines, parse
 from service.render.table import Table, percent
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, SUSPECT
@@ -37,6 +38,49 @@ def table(width: int = 100, show: int = 5, **options: Any) -> Table:
 def test_json_lines_are_the_verdict_as_everywhere() -> None:
     verdict = verdict_on(SPUN)
     assert JsonLines().document(SPUN, verdict) == verdict.to_json() + "\n"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"id": None},
+        {"evidence": None},
+        {"id": "lone \ud800", "evidence": (Evidence(0, 3, "The", None, "debris", 0.5),)},
+        {"evidence": (Evidence(0, 3, "The", "A", "misfit", 0.5, ("One", "This")),)},
+        {"passages": (SpunPassage(4, 80, 12),)},
+        {"verdict": "abstained", "kind": None, "reason": "too_short"},
+    ],
+)
+def test_a_line_of_json_comes_back_as_the_verdict(changes: dict[str, Any]) -> None:
+    verdict = verdict_on(SPUN, **changes)
+    assert parse(JsonLines().document(SPUN, verdict)) == verdict
+
+
+@pytest.mark.parametrize("line", ["", "{}", "[]", "3", '{"id": "a"}', "not JSON"])
+def test_what_is_no_verdict_is_told(line: str) -> None:
+    with pytest.raises(ValueError):
+        parse(line)
+
+
+def test_lines_go_to_a_stream_as_they_come() -> None:
+    stream = io.BytesIO()
+    writer = TextWriter(Csv(), stream)
+    assert stream.getvalue().decode() == Csv().header()
+    writer.write(CLEAR, verdict_on(CLEAR, id="é.txt"))
+    assert stream.getvalue().decode() == Csv().header() + Csv().document(CLEAR, verdict_on(CLEAR, id="é.txt"))
+
+
+def test_a_stream_in_utf_8_has_no_lone_surrogates() -> None:
+    stream = io.BytesIO()
+    TextWriter(Csv(), stream).write(CLEAR, verdict_on(CLEAR, id="a\ud800b"))
+    assert b"\na?b,clear," in stream.getvalue()
+
+
+def test_a_closed_writer_leaves_the_stream_open() -> None:
+    stream = io.BytesIO()
+    TextWriter(JsonLines(), stream).close()
+    assert not stream.closed
 
 
 def test_csv_has_the_documented_columns() -> None:
@@ -125,6 +169,11 @@ def test_heavier_evidence_is_shown_stronger() -> None:
     assert "\x1b[1;31mmayor" in shown
     assert "\x1b[1;33mshared" in shown
     assert "\x1b[33mvitality" in shown
+
+
+def test_a_suggestion_has_a_colour_of_its_own() -> None:
+    shown = table(width=200, force_terminal=True, color_system="standard").document(SPUN, verdict_on(SPUN))
+    assert "\x1b[32mvision" in shown
 
 
 def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,31 @@
+"""Makes the writer of a format."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from service.render import Renderer, Stream, TextWriter, Writer
+
+
+def writer_for(form: str, stream: Stream, *, source: str = "") -> Writer:
+    """Return a writer of jsonl, csv, parquet or html to a stream; `source` names what is scored."""
+    if form == "parquet":
+        from service.render.parquet import ParquetWriter
+
+        return ParquetWriter(stream)
+    if form == "html":
+        from service.render.html import HtmlWriter, Report
+
+        return HtmlWriter(stream, Report(), datetime.now(UTC), source=source)
+    return TextWriter(renderer_for(form), stream)
+
+
+def renderer_for(form: str) -> Renderer:
+    """Return the renderer of jsonl or csv."""
+    if form == "csv":
+        from service.render.csv import Csv
+
+        return Csv()
+    from service.render.jsonl import JsonLines
+
+    return JsonLines()

@@ -1,0 +1,203 @@
+// What the report does beyond plain HTML. Without this script, all of it can be read.
+"use strict";
+
+document.documentElement.classList.add("js");
+
+// --- the table: sorted, filtered, and a part of it at a time
+
+const STEP = 100;
+
+function documents(table) {
+  const body = table.tBodies[0];
+  const heads = [...table.tHead.rows[0].cells];
+  const status = document.getElementById("status");
+  const verdict = document.getElementById("verdict");
+  const words = document.getElementById("words");
+  const more = document.getElementById("more");
+  const everything = document.getElementById("everything");
+  const order = new Intl.Collator(undefined, { numeric: true });
+  const all = [...body.rows].map((row, place) => ({ row, place, text: plain(row.textContent), keys: [] }));
+  let matching = all;
+  let room = STEP;
+
+  function plain(text) {
+    return text.normalize("NFKC").toLowerCase().replace(/\s+/g, " ");
+  }
+
+  function show() {
+    // Rows that are not shown are not in the page at all, which keeps it quick.
+    body.replaceChildren(...matching.slice(0, room).map((entry) => entry.row));
+    const shown = Math.min(room, matching.length);
+    const count = (number) => number.toLocaleString("en");
+    const of = matching.length < all.length ? `${count(matching.length)} of ${count(all.length)}` : count(all.length);
+    status.textContent = `${of} ${all.length === 1 ? "document" : "documents"}${shown < matching.length ? `, the first ${count(shown)} shown` : ""}`;
+    more.hidden = everything.hidden = shown === matching.length;
+    more.textContent = `Show ${count(Math.min(STEP, matching.length - shown))} more`;
+    everything.textContent = `Show all ${count(matching.length)}`;
+  }
+
+  function filter() {
+    const wanted = plain(words.value).trim();
+    matching = all.filter(
+      ({ row, text }) => (!verdict.value || row.classList.contains(verdict.value)) && text.includes(wanted),
+    );
+    room = STEP;
+    show();
+  }
+
+  function key(entry, column, numeric) {
+    const cell = entry.row.cells[column];
+    return (entry.keys[column] ??= numeric ? Number(cell.dataset.value) : cell.textContent);
+  }
+
+  function sort(head) {
+    const column = head.cellIndex;
+    const numeric = head.dataset.sort === "number";
+    const before = head.getAttribute("aria-sort");
+    const down = before ? before === "ascending" : numeric;
+    for (const other of heads) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const sign = down ? -1 : 1;
+    all.sort((a, b) => {
+      const [left, right] = [key(a, column, numeric), key(b, column, numeric)];
+      return sign * (numeric ? left - right : order.compare(left, right)) || a.place - b.place;
+    });
+    filter();
+  }
+
+  for (const head of heads.filter((one) => one.dataset.sort)) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...head.childNodes);
+    button.addEventListener("click", () => sort(head));
+    head.append(button);
+  }
+  verdict.addEventListener("change", filter);
+  words.addEventListener("input", filter);
+  for (const [button, next] of [[more, () => room + STEP], [everything, () => Infinity]]) {
+    button.addEventListener("click", () => {
+      const first = matching[room]?.row;
+      room = next();
+      show();
+      // The button that was pressed may be gone: go on with the first of the new rows.
+      if (button.hidden && first) {
+        first.cells[0].tabIndex = -1;
+        first.cells[0].focus({ preventScroll: true });
+      }
+    });
+  }
+  filter(); // a browser that comes back to the report has kept what was typed
+}
+
+const table = document.getElementById("documents");
+if (table) documents(table);
+
+// --- what probably stood there
+
+const PATIENCE = 200; // milliseconds, for the pointer to get from the word to the tip
+
+function originals(section) {
+  const tip = document.createElement("div");
+  tip.className = "tip";
+  tip.hidden = true;
+  // Screen readers have the same from the word's own description.
+  tip.setAttribute("aria-hidden", "true");
+  document.getElementById("main").append(tip);
+  let shown = null;
+  let leaving = 0;
+
+  const wordOf = (event) => event.target.closest?.(".sentence .odd");
+
+  function place(word, x, y) {
+    const gap = 8;
+    // A word that is broken over two lines has two boxes.
+    const boxes = [...word.getClientRects()];
+    const at = boxes.find((one) => x >= one.left && x <= one.right && y >= one.top && y <= one.bottom) ?? boxes[0];
+    const width = document.documentElement.clientWidth;
+    const left = Math.max(gap, Math.min(at.left, width - tip.offsetWidth - gap));
+    const above = at.bottom + gap + tip.offsetHeight > innerHeight && at.top > tip.offsetHeight + gap;
+    const top = above ? at.top - tip.offsetHeight - gap : at.bottom + gap;
+    tip.style.left = `${left + scrollX}px`;
+    tip.style.top = `${top + scrollY}px`;
+  }
+
+  function show(word, x, y) {
+    clearTimeout(leaving);
+    if (word === shown) return;
+    hide();
+    const entry = document.getElementById(word.hash.slice(1));
+    for (const part of entry.querySelectorAll(".was, .why, .times")) {
+      if (!part.textContent) continue;
+      const copy = part.cloneNode(true);
+      copy.removeAttribute("id");
+      const line = document.createElement("div");
+      line.append(copy);
+      tip.append(line);
+    }
+    tip.hidden = false;
+    word.classList.add("shown");
+    shown = word;
+    place(word, x, y);
+  }
+
+  function hide() {
+    clearTimeout(leaving);
+    shown?.classList.remove("shown");
+    shown = null;
+    tip.hidden = true;
+    tip.replaceChildren();
+  }
+
+  function hideSoon() {
+    clearTimeout(leaving);
+    leaving = setTimeout(hide, PATIENCE);
+  }
+
+  // The browser's own tip would stand on top of ours.
+  for (const word of section.querySelectorAll(".sentence .odd")) word.removeAttribute("title");
+  section.addEventListener("pointerover", (event) => {
+    const word = wordOf(event);
+    if (word && event.pointerType === "mouse") show(word, event.clientX, event.clientY);
+  });
+  section.addEventListener("pointerout", (event) => {
+    if (wordOf(event) && event.pointerType === "mouse") hideSoon();
+  });
+  tip.addEventListener("pointerenter", () => clearTimeout(leaving));
+  tip.addEventListener("pointerleave", hideSoon);
+  section.addEventListener("focusin", (event) => {
+    const word = wordOf(event);
+    if (word) show(word);
+  });
+  section.addEventListener("focusout", hideSoon);
+  section.addEventListener("click", (event) => {
+    const word = wordOf(event);
+    if (!word) return;
+    // By pointer or finger a word shows its tip; by the keyboard it is a link to its entry in the list.
+    if (event.detail !== 0) {
+      event.preventDefault();
+      show(word, event.clientX, event.clientY);
+    } else {
+      document.getElementById(word.hash.slice(1)).closest("details").open = true;
+    }
+  });
+  addEventListener("pointerdown", (event) => {
+    if (shown && !wordOf(event) && !tip.contains(event.target)) hide();
+  });
+  addEventListener("keydown", (event) => {
+    if (event.key === "Escape") hide();
+  });
+  addEventListener("resize", () => {
+    if (shown) place(shown);
+  });
+
+  const beside = document.getElementById("beside");
+  beside.addEventListener("click", () => {
+    const is = beside.getAttribute("aria-pressed") !== "true";
+    beside.setAttribute("aria-pressed", String(is));
+    section.classList.toggle("besides", is);
+    hide();
+  });
+}
+
+const section = document.querySelector(".offenders");
+if (section) originals(section);

@@ -1,0 +1,234 @@
+"""The report in headless Chromium, opened from a file and without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.render.html import Report
+from tests.browser.conftest import DESKTOP, PHONE
+from tests.service.fake_detector import FakeDetector
+from tests.service.support import CLEAR, SPUN, SUSPECT
+
+WHEN = datetime(2026, 11, 23, 6, 5, tzinfo=UTC)
+TEXTS = (SPUN, SUSPECT, CLEAR, "Three little words")
+MANY = 250
+SERIOUS = ("serious", "critical")
+
+Show = Callable[..., Any]
+
+
+def report_on(count: int) -> str:
+    """Return a report on so many documents, of which no two have the same score."""
+    report = Report()
+    for place in range(count):
+        text = TEXTS[place % len(TEXTS)]
+        verdict = FakeDetector().score(text, id=f"folder/{place}.txt")
+        report.add(text, replace(verdict, score=verdict.score - place / 100_000, words=10 + place))
+    return report.render(WHEN, source="folder")
+
+
+@pytest.fixture
+def show(browser: Any, tmp_path: Path) -> Iterator[Show]:
+    """Open a report as a reader with some settings; what the browser complains of or asks for fails the test."""
+    contexts = []
+    complaints: list[str] = []
+
+    def open_file(count: int = 8, **options: Any) -> Any:
+        path = tmp_path / "report.html"
+        path.write_text(report_on(count), "utf-8")
+        context = browser.new_context(viewport=options.pop("viewport", DESKTOP), offline=True, **options)
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request",
+            lambda request: (
+                None if request.url.startswith((path.as_uri(), "data:")) else complaints.append(f"asked {request.url}")
+            ),
+        )
+        page.goto(path.as_uri())
+        return page
+
+    yield open_file
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def names(page: Any) -> list[str]:
+    """Return the numbers of the documents in the table, from the top."""
+    cells = page.locator("#documents tbody th").all_inner_texts()
+    return [cell.removeprefix("folder/").removesuffix(".txt") for cell in cells]
+
+
+def sorting(page: Any) -> dict[str, str]:
+    """Return by which columns the table says it is sorted."""
+    heads = page.locator("#documents thead th[aria-sort]").all()
+    return {head.inner_text(): head.get_attribute("aria-sort") for head in heads}
+
+
+def status(page: Any) -> str:
+    return str(page.get_by_role("status").inner_text())
+
+
+def test_a_click_on_a_header_sorts_and_another_turns_it_round(show: Show) -> None:
+    page = show()
+    assert names(page) == ["0", "4", "1", "5", "2", "6", "3", "7"]
+    page.get_by_role("button", name="Words").click()
+    assert names(page) == list("76543210")
+    assert sorting(page) == {"Words": "descending"}
+    page.get_by_role("button", name="Words").click()
+    assert names(page) == list("01234567")
+    assert sorting(page) == {"Words": "ascending"}
+
+
+def test_names_are_sorted_with_their_numbers_as_numbers(show: Show) -> None:
+    page = show(12)
+    page.get_by_role("button", name="Document").click()
+    assert names(page) == [str(place) for place in range(12)]
+
+
+def test_what_is_equal_stays_by_score(show: Show) -> None:
+    page = show()
+    page.get_by_role("button", name="Verdict").click()
+    page.get_by_role("button", name="Verdict").click()
+    assert names(page) == ["3", "7", "2", "6", "1", "5", "0", "4"]
+
+
+def test_the_table_is_sorted_with_the_keyboard(show: Show) -> None:
+    page = show()
+    page.locator("#words").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert names(page) == list("01234567")
+    page.keyboard.press("Space")
+    assert names(page) == list("76543210")
+    assert sorting(page) == {"Document": "descending"}
+
+
+def test_the_table_is_filtered_by_verdict(show: Show) -> None:
+    page = show()
+    page.get_by_label("Verdict", exact=True).select_option("Suspect")
+    assert names(page) == ["1", "5"]
+    assert status(page) == "2 of 8 documents"
+
+
+@pytest.mark.parametrize(("typed", "left"), [("/3.TXT", ["3"]), ("  prescient → VISION", ["0", "4"]), ("nothing", [])])
+def test_the_table_is_filtered_by_text(typed: str, left: list[str], show: Show) -> None:
+    page = show()
+    page.get_by_label("With the text").fill(typed)
+    assert names(page) == left
+    assert status(page) == f"{len(left)} of 8 documents"
+
+
+def test_a_filter_outlives_sorting_and_can_be_taken_back(show: Show) -> None:
+    page = show()
+    page.get_by_label("With the text").fill("vitality")
+    page.get_by_role("button", name="Words").click()
+    assert names(page) == list("5410")
+    page.get_by_label("With the text").fill("")
+    assert names(page) == list("76543210")
+
+
+def test_a_long_table_is_shown_in_parts(show: Show) -> None:
+    page = show(MANY)
+    assert (len(names(page)), status(page)) == (100, "250 documents, the first 100 shown")
+    page.get_by_role("button", name="Show 100 more").click()
+    assert len(names(page)) == 200
+    page.get_by_role("button", name="Show 50 more").click()
+    assert (len(names(page)), status(page)) == (250, "250 documents")
+    assert not page.locator("#more").is_visible()
+    assert page.evaluate("document.activeElement.closest('tr').rowIndex") == 201
+
+
+def test_all_of_a_long_table_can_be_shown_at_once(show: Show) -> None:
+    page = show(MANY)
+    page.get_by_role("button", name="Show all 250").click()
+    assert len(names(page)) == 250
+
+
+def test_a_filter_searches_rows_that_are_not_shown(show: Show) -> None:
+    page = show(MANY)
+    assert "247" not in names(page)
+    page.get_by_label("With the text").fill("/247.txt")
+    assert names(page) == ["247"]
+
+
+@pytest.mark.parametrize("how", ["hover", "focus"])
+def test_a_marked_word_shows_what_probably_stood_there(how: str, show: Show) -> None:
+    page = show()
+    word = page.locator(".sentence .odd").first
+    word.hover() if how == "hover" else word.focus()
+    tip = page.locator(".tip")
+    tip.wait_for()
+    assert tip.inner_text().splitlines()[0] == "probably vision"
+    page.keyboard.press("Escape")
+    tip.wait_for(state="hidden")
+
+
+def test_a_tap_shows_it_too(show: Show) -> None:
+    page = show(viewport=PHONE, has_touch=True, is_mobile=True)
+    page.locator(".sentence .odd").first.tap()
+    assert page.locator(".tip").inner_text().startswith("probably vision")
+
+
+def test_the_keyboard_leads_from_a_word_to_its_entry(show: Show) -> None:
+    page = show()
+    page.locator(".sentence .odd").first.focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#swap-1-1").is_visible()
+
+
+def test_originals_can_stand_in_the_text(show: Show) -> None:
+    page = show()
+    button = page.get_by_role("button", name="Show originals in the text")
+    assert "[vision]" not in page.locator(".sentence").first.inner_text()
+    button.click()
+    assert "imaginative and prescient [vision] and" in page.locator(".sentence").first.inner_text()
+    assert button.get_attribute("aria-pressed") == "true"
+
+
+def test_originals_stand_in_the_text_on_paper(show: Show) -> None:
+    page = show(color_scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert "[vision]" in page.locator(".sentence").first.inner_text()
+    assert (
+        page.evaluate("getComputedStyle(document.querySelector('.offender')).backgroundColor") == "rgb(255, 255, 255)"
+    )
+    assert not page.locator(".tools").is_visible()
+
+
+def test_without_script_all_rows_are_there_and_nothing_that_does_nothing(show: Show) -> None:
+    page = show(MANY, java_script_enabled=False)
+    assert page.locator("#documents tbody tr").count() == MANY
+    assert not page.locator(".tools").is_visible()
+    assert page.get_by_role("button").count() == 0
+
+
+@pytest.mark.parametrize(
+    "viewport", [DESKTOP, PHONE, {"width": 820, "height": 1000}], ids=["desktop", "phone", "tablet"]
+)
+def test_nothing_is_wider_than_the_screen(viewport: dict[str, int], show: Show) -> None:
+    page = show(viewport=viewport)
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_axe_finds_nothing_serious(viewport: dict[str, int], colours: str, show: Show, output: Path) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    page = show(color_scheme=colours, viewport=viewport, bypass_csp=True)
+    page.screenshot(path=output / f"report-{colours}-{viewport['width']}.png", full_page=True)
+    page.locator(".offender summary").first.click()
+    page.locator("figure summary").first.click()
+    page.locator(".sentence .odd").first.focus()
+    found = axe.Axe().run(page).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in SERIOUS] == []

@@ -1,0 +1,254 @@
+"""`unspun score --output FOLDER/`: in parts, in parallel, and again after whatever ended it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.batch import RunFolder
+from service.parallel import groups
+from service.readers import Failure, Record
+from tests.service.fake_detector import FakeDetector, load_fake
+from tests.service.support import CLEAR, SPUN, SUSPECT, Run
+
+Unspun = Callable[..., Run]
+ROOT = Path(__file__).parents[2]
+
+
+def write(file: Path, count: int) -> None:
+    """Write records, one in seven of which is none."""
+    texts = (SPUN, CLEAR, SUSPECT)
+    lines = [json.dumps({"id": f"d{i}", "text": texts[i % 3]}) if i % 7 else "{broken" for i in range(count)]
+    file.write_text("".join(f"{line}\n" for line in lines))
+
+
+@pytest.fixture
+def archive(here: Path) -> Path:
+    write(here / "in.jsonl", 50)
+    return here / "in.jsonl"
+
+
+def verdicts_in(folder: Path) -> list[dict[str, Any]]:
+    files = sorted(folder.glob("part-*.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+def failures_in(folder: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in (folder / "failures.jsonl").read_text().splitlines()]
+
+
+def summary_in(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / "summary.json").read_text()))
+
+
+def test_parts_together_are_what_one_file_would_be(unspun: Unspun, archive: Path, here: Path) -> None:
+    whole = unspun("score", archive, "--quiet").out
+    unspun("score", archive, "--output", "out/", "--part-size", "8", "--workers", "1")
+    parts = sorted((here / "out").glob("part-*.jsonl"))
+    assert len(parts) == 7
+    assert "".join(part.read_text() for part in parts) == whole
+
+
+def test_failures_are_listed_and_counted(unspun: Unspun, archive: Path, here: Path) -> None:
+    run = unspun("score", archive, "--output", "out/", "--workers", "1")
+    assert run.status == 3
+    assert [failure["where"] for failure in failures_in(here / "out")] == [
+        f"{archive}:{i + 1}" for i in range(0, 50, 7)
+    ]
+    assert "not valid JSON" in failures_in(here / "out")[0]["reason"]
+
+
+def test_the_summary_counts_everything(unspun: Unspun, archive: Path, here: Path) -> None:
+    unspun("score", archive, "--output", "out/", "--workers", "1")
+    summary = summary_in(here / "out")
+    assert (summary["complete"], summary["documents"], summary["failures"]) == (True, 42, 8)
+    assert sum(summary["verdicts"].values()) == 42
+    assert summary["model"] == FakeDetector().model.sha256
+
+
+def test_a_run_that_is_done_does_nothing_more(unspun: Unspun, archive: Path, here: Path) -> None:
+    unspun("score", archive, "--output", "out/", "--workers", "1")
+    before = {file.name: file.stat().st_mtime_ns for file in (here / "out").glob("part-*")}
+
+    class Unused(FakeDetector):
+        def score_many(self, texts: Any, **options: Any) -> Any:
+            assert not texts
+            return []
+
+    run = unspun("score", archive, "--output", "out/", "--workers", "1", load=lambda _: Unused())
+    assert run.errors[0] == "unspun: 42 documents had been scored by earlier commands"
+    assert {file.name: file.stat().st_mtime_ns for file in (here / "out").glob("part-*")} == before
+
+
+def test_only_missing_parts_are_made(unspun: Unspun, archive: Path, here: Path) -> None:
+    unspun("score", archive, "--output", "out/", "--part-size", "10", "--workers", "1")
+    before = verdicts_in(here / "out")
+    (here / "out" / "part-00002.done").unlink()
+    detector = FakeDetector()
+    unspun("score", archive, "--output", "out/", "--part-size", "10", "--workers", "1", load=lambda _: detector)
+    assert sum(detector.calls) == 8  # of the ten, two are broken
+    assert verdicts_in(here / "out") == before
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--depth", "fast"], "another depth (auto, now fast)"),
+        (["--no-evidence"], "another evidence (true, now false)"),
+        (["--format", "csv"], "another format (jsonl, now csv)"),
+        (["--dedupe"], "another dedupe (false, now true)"),
+    ],
+)
+def test_a_run_with_other_settings_is_refused(
+    more: list[str], told: str, unspun: Unspun, archive: Path, here: Path
+) -> None:
+    unspun("score", archive, "--output", "out/", "--workers", "1")
+    run = unspun("score", archive, "--output", "out/", "--workers", "1", *more)
+    assert (run.status, len(run.errors)) == (1, 1)
+    assert told in run.errors[0]
+
+
+def test_another_models_run_is_refused(unspun: Unspun, archive: Path, here: Path) -> None:
+    unspun("score", archive, "--output", "out/", "--workers", "1")
+    other = FakeDetector()
+    object.__setattr__(other.model, "sha256", "another")
+    run = unspun("score", archive, "--output", "out/", "--workers", "1", load=lambda _: other)
+    assert (run.status, "another model" in run.errors[0]) == (1, True)
+
+
+def test_force_begins_anew(unspun: Unspun, archive: Path, here: Path) -> None:
+    unspun("score", archive, "--output", "out/", "--workers", "1", "--part-size", "5")
+    (here / "out" / "notes.txt").write_text("mine")
+    run = unspun("score", archive, "--output", "out/", "--workers", "1", "--no-evidence", "--force")
+    assert run.status == 3
+    assert all("evidence" not in verdict for verdict in verdicts_in(here / "out"))
+    assert len(verdicts_in(here / "out")) == 42
+    assert (here / "out" / "notes.txt").read_text() == "mine"
+
+
+def test_a_folder_with_other_things_in_it_is_left_alone(unspun: Unspun, archive: Path, here: Path) -> None:
+    (here / "out").mkdir()
+    (here / "out" / "notes.txt").write_text("mine")
+    run = unspun("score", archive, "--output", "out/", "--workers", "1")
+    assert (run.status, [file.name for file in (here / "out").iterdir()]) == (2, ["notes.txt"])
+
+
+def test_input_that_changed_is_not_mixed_with_what_was_there(unspun: Unspun, archive: Path, here: Path) -> None:
+    unspun("score", archive, "--output", "out/", "--workers", "1", "--part-size", "10")
+    before = verdicts_in(here / "out")
+    archive.write_text(archive.read_text().replace("energy", "power"))
+    run = unspun("score", archive, "--output", "out/", "--workers", "1", "--part-size", "10")
+    assert run.status == 1
+    assert "the input is not what it was" in run.errors[-1]
+    assert verdicts_in(here / "out") == before
+
+
+def test_two_runs_at_once_in_a_folder_are_refused(unspun: Unspun, archive: Path, here: Path) -> None:
+    settings = {"model": "x"}
+    folder = RunFolder(here / "out", settings, suffix=".jsonl")
+    run = unspun("score", archive, "--output", "out/", "--workers", "1")
+    folder.close()
+    assert (run.status, "another run is at work here" in run.errors[0]) == (1, True)
+
+
+def test_near_duplicates_are_told_once(unspun: Unspun, here: Path) -> None:
+    pytest.importorskip("datasketch", reason="pip install 'unspun[dedupe]'")
+    text = " ".join(f"word{i}" for i in range(300))
+    lines = [
+        {"id": "first", "text": text},
+        {"id": "same", "text": text},
+        {"id": "near", "text": text.replace("word7 ", "another ")},
+        {"id": "other", "text": text[::-1]},
+    ]
+    (here / "in.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run = unspun("score", "in.jsonl", "--output", "out/", "--workers", "1", "--dedupe")
+    assert [verdict["id"] for verdict in verdicts_in(here / "out")] == ["first", "other"]
+    left_out = [json.loads(line) for line in (here / "out" / "duplicates.jsonl").read_text().splitlines()]
+    assert left_out == [{"id": "same", "like": "first"}, {"id": "near", "like": "first"}]
+    assert "2 near-duplicates left out" in run.errors[-1]
+
+
+def test_failures_keep_their_places_among_the_texts() -> None:
+    items: list[Record | Failure] = [Record("a", SPUN, "a"), Failure("b", "no"), Record("c", CLEAR, "c")]
+    assert list(groups(items)) == [items]
+
+
+# --- several processes
+
+
+@pytest.mark.parametrize("output", ["out/", "out.jsonl"])
+def test_two_workers_give_what_one_does(output: str, unspun: Unspun, archive: Path, here: Path) -> None:
+    whole = unspun("score", archive, "--quiet").out
+    unspun("score", archive, "--output", output, "--part-size", "8", "--workers", "2", load=load_fake)
+    files = sorted((here / "out").glob("part-*.jsonl")) if output == "out/" else [here / output]
+    assert "".join(file.read_text() for file in files) == whole
+
+
+def start(archive: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
+    """Start a run in a process group of its own."""
+    command = [
+        sys.executable, "-m", "tests.service.fake_detector", "score", str(archive), "--output", f"{out}/",
+        "--part-size", "20", *more,
+    ]  # fmt: skip
+    return subprocess.Popen(
+        command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_killed_at_ten_moments_and_gone_on_with_nothing_is_lost_or_twice(workers: str, tmp_path: Path) -> None:
+    archive, out = tmp_path / "in.jsonl", tmp_path / "out"
+    write(archive, 6_000)
+    generator = random.Random(7)
+    for _ in range(10):
+        running = start(archive, out, "--workers", workers)
+        time.sleep(generator.uniform(0.2, 1.6))
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+    assert start(archive, out, "--workers", workers).wait() == 3
+    expected = [f"d{i}" for i in range(6_000) if i % 7]
+    assert [verdict["id"] for verdict in verdicts_in(out)] == expected
+    assert Counter(failure["where"] for failure in failures_in(out)) == {
+        f"{archive}:{i + 1}": 1 for i in range(0, 6_000, 7)
+    }
+    assert summary_in(out)["documents"] == len(expected)
+
+
+# --- a cluster
+
+
+@pytest.fixture
+def cluster() -> Any:
+    """A real Dask scheduler with two workers, on loopback."""
+    distributed = pytest.importorskip("distributed", reason="pip install 'unspun[cluster]'")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
+    ) as found:
+        yield found
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_gives_what_this_machine_does(cluster: Any, unspun: Unspun, archive: Path, here: Path) -> None:
+    whole = unspun("score", archive, "--quiet").out
+    address = cluster.scheduler_address
+    run = unspun("score", archive, "--output", "out/", "--part-size", "8", "--scheduler", address, load=load_fake)
+    assert run.status == 3
+    parts = sorted((here / "out").glob("part-*.jsonl"))
+    assert "".join(part.read_text() for part in parts) == whole
+
+
+def test_a_scheduler_that_is_not_there_is_told_in_a_line(unspun: Unspun, archive: Path) -> None:
+    pytest.importorskip("distributed", reason="pip install 'unspun[cluster]'")
+    run = unspun("score", archive, "--output", "out/", "--scheduler", "nonsense://x")
+    assert (run.status, "no Dask scheduler answers here" in run.errors[-1]) == (1, True)
