@@ -180,7 +180,7 @@ class _Request:
         """Return the display of progress; verdicts that scroll by are progress enough, and a bar would run through."""
         from service.progress import Progress
 
-        return Progress(reader, enabled=not self.quiet and not scrolls)
+        return Progress(reader, enabled=not self.quiet and not scrolls, terminal=_is_terminal(sys.stderr))
 
 
 def _score_to_one_place(

@@ -1,0 +1,73 @@
+"""Scores data frames, for engines that bring their own workers: Spark's `mapInPandas`, Ray's `map_batches`.
+
+    from service.frames import SCHEMA, score_frames
+    verdicts = articles.select("id", "text").mapInPandas(score_frames, SCHEMA)        # Spark
+    verdicts = articles.map_batches(score_frame, batch_format="pandas")               # Ray
+
+The model is loaded once a process, when the first frame comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model.verdict import KINDS
+
+if TYPE_CHECKING:
+    from service.scoring import Scorer
+
+COLUMNS = ("id", "score", "verdict", "kind", *KINDS, "reason", "words", "depth", "json")
+SCHEMA = (
+    "id string, score double, verdict string, kind string, "
+    + ", ".join(f"{kind} double" for kind in KINDS)
+    + ", reason string, words long, depth string, json string"
+)
+"""The columns of an answer, as Spark writes them. `json` is the whole Verdict, the same bytes as everywhere."""
+
+
+def score_frames(
+    frames: Iterable[Any], *, depth: str = "auto", evidence: bool = True, bundle: str | None = None
+) -> Iterator[Any]:
+    """Yield a pandas frame of verdicts for each pandas frame with a column `text`, and `id` if it has one.
+
+    A row whose text is missing gets none of the values but its id. Raises KeyError for a frame without `text`.
+    """
+    for frame in frames:
+        yield score_frame(frame, depth=depth, evidence=evidence, bundle=bundle)
+
+
+def score_frame(frame: Any, *, depth: str = "auto", evidence: bool = True, bundle: str | None = None) -> Any:
+    """Return the verdicts on one pandas frame, row for row; see score_frames."""
+    import pandas as pd
+
+    ids = [str(value) for value in frame["id"]] if "id" in frame.columns else [None] * len(frame)
+    texts = [text if isinstance(text, str) else None for text in frame["text"]]
+    asked = [i for i, text in enumerate(texts) if text is not None]
+    verdicts = _model(bundle).score_many(
+        [texts[i] or "" for i in asked], ids=[ids[i] for i in asked], depth=depth, evidence=evidence
+    )
+    rows: list[tuple[Any, ...]] = [(name, *[None] * (len(COLUMNS) - 1)) for name in ids]
+    for i, verdict in zip(asked, verdicts, strict=True):
+        kinds = (verdict.kinds[kind] for kind in KINDS)
+        rows[i] = (
+            verdict.id,
+            verdict.score,
+            verdict.verdict,
+            verdict.kind,
+            *kinds,
+            verdict.reason,
+            verdict.words,
+            verdict.depth,
+            verdict.to_json(),
+        )
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+@lru_cache(maxsize=1)
+def _model(bundle: str | None) -> Scorer:
+    from model.detector import Detector
+
+    return Detector.load(None if bundle is None else Path(bundle))

@@ -1,0 +1,43 @@
+"""service/frames.py: verdicts on data frames, as Spark and Ray hand them over."""
+
+from __future__ import annotations
+
+import pytest
+
+from service import frames
+from service.frames import COLUMNS, SCHEMA, score_frames
+from tests.service.fake_detector import FakeDetector
+from tests.service.support import CLEAR, SPUN
+
+pd = pytest.importorskip("pandas", reason="pip install pandas")
+
+
+@pytest.fixture(autouse=True)
+def fake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "_model", lambda bundle: FakeDetector())
+
+
+def test_each_row_gets_the_verdict_of_its_text() -> None:
+    [first, second] = score_frames(
+        [pd.DataFrame({"id": ["a", "b"], "text": [SPUN, CLEAR]}), pd.DataFrame({"text": [SPUN]})]
+    )
+    assert list(first["json"]) == [
+        FakeDetector().score(SPUN, id="a").to_json(),
+        FakeDetector().score(CLEAR, id="b").to_json(),
+    ]
+    assert list(second["verdict"]) == ["paraphrased"]
+
+
+def test_a_row_without_a_text_keeps_its_place() -> None:
+    [answer] = score_frames([pd.DataFrame({"id": ["a", "b", "c"], "text": [SPUN, None, CLEAR]})])
+    assert list(answer["id"]) == ["a", "b", "c"]
+    assert answer["verdict"].isna().tolist() == [False, True, False]
+
+
+def test_a_frame_without_rows_has_all_columns() -> None:
+    [answer] = score_frames([pd.DataFrame({"text": []})])
+    assert list(answer.columns) == list(COLUMNS)
+
+
+def test_the_schema_names_the_columns() -> None:
+    assert [column.split()[0] for column in SCHEMA.split(", ")] == list(COLUMNS)

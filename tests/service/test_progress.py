@@ -1,0 +1,59 @@
+"""service/progress.py: a line a minute where there is no terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from service.progress import Progress
+from service.readers import Reader
+from service.scoring import Tally
+
+
+class Clock:
+    """A clock that goes when told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class QuarterRead(Reader):
+    """A reader of 4,000 bytes that has read 1,000 of them."""
+
+    bytes_read = 1000
+
+    def total_bytes(self) -> int | None:
+        return 4000
+
+
+@pytest.fixture
+def reader() -> Reader:
+    return QuarterRead([])
+
+
+def lines(reader: Reader, capsys: pytest.CaptureFixture[str], *, enabled: bool = True) -> list[str]:
+    """Return what is told in three minutes, of 100,000 words a minute."""
+    clock, tally = Clock(), Tally()
+    with Progress(reader, enabled=enabled, terminal=False, clock=clock) as progress:
+        for second in range(181):
+            clock.now = float(second)
+            tally.verdicts["clear"] = second
+            tally.words = second * 2_000
+            progress.update(tally)
+    return capsys.readouterr().err.splitlines()
+
+
+def test_without_a_terminal_there_is_a_line_a_minute(reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
+    told = lines(reader, capsys)
+    assert [line.partition(",")[0] for line in told] == [f"unspun: {n} documents" for n in (60, 120, 180)]
+
+
+def test_a_line_tells_the_pace_and_what_is_left(reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
+    # A quarter of the bytes is read after a minute, so three more are to come.
+    assert lines(reader, capsys)[0] == "unspun: 60 documents, 2,000 words/s, 25% read, about 0:03:00 left"
+
+
+def test_quiet_is_quiet(reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lines(reader, capsys, enabled=False) == []
