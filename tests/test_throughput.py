@@ -1,16 +1,46 @@
-"""benchmarks/throughput.py: what is timed. How fast it is depends on the machine, and is not tested."""
+"""benchmarks/throughput.py: what is timed and how it is summed up. How fast it is depends on the machine, and is not
+tested.
+"""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from benchmarks.throughput import ARTICLE_WORDS, from_corpus, from_examples
+import pytest
+
+from benchmarks.throughput import (
+    ARTICLE_WORDS,
+    PIECES,
+    WINDOW,
+    example_articles,
+    from_corpus,
+    from_examples,
+    pieces,
+    summarise,
+    windows,
+)
+
+ROOT = Path(__file__).parents[1]
 
 
 def write(path: Path, labels: list[str], words: int = 60) -> None:
     records = ({"text": f"{label}{i} " * words, "label": label} for i, label in enumerate(labels))
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+def benchmark(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks.throughput", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def run(*cpu: float, words: int = 100, start: float = 1.0, memory: float = 50.0) -> dict[str, Any]:
+    passes = [{"articles": 2, "words": words, "cpu": seconds, "wall": 2 * seconds} for seconds in cpu]
+    return {"start": start, "passes": passes, "memory": memory}
 
 
 def test_example_articles_are_the_same_every_time() -> None:
@@ -23,11 +53,28 @@ def test_every_other_example_article_is_spun_and_all_are_long() -> None:
     assert all(len(text.split()) >= ARTICLE_WORDS for text, _ in articles)
 
 
+def test_in_a_crawl_one_article_in_twenty_is_spun() -> None:
+    assert [i for i, (_, spun) in enumerate(from_examples(40, every=20)) if spun] == [19, 39]
+
+
+def test_example_articles_are_as_long_as_asked_for_and_differ() -> None:
+    texts = [text for text, _ in islice(example_articles(words=1000), 10)]
+    assert all(1000 <= len(text.split()) < 1100 for text in texts)
+    assert len(set(texts)) == 10
+
+
 def test_a_corpus_gives_as_much_of_both(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", ["human"] * 30 + ["spun"] * 10)
     articles = from_corpus(tmp_path, 12)
     assert sorted(spun for _, spun in articles) == [False] * 6 + [True] * 6
     assert all(text.startswith("spun") == spun for text, spun in articles)
+
+
+def test_a_crawl_is_drawn_from_several_corpora(tmp_path: Path) -> None:
+    write(tmp_path / "human.jsonl", ["human"] * 50)
+    write(tmp_path / "spun.jsonl", ["spun"] * 50)
+    articles = from_corpus([tmp_path / "human.jsonl", tmp_path / "spun.jsonl"], 40, every=20)
+    assert sorted(spun for _, spun in articles) == [False] * 38 + [True] * 2
 
 
 def test_a_corpus_of_one_label_is_called_both(tmp_path: Path) -> None:
@@ -38,3 +85,92 @@ def test_a_corpus_of_one_label_is_called_both(tmp_path: Path) -> None:
 def test_short_texts_are_passed_over(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", ["human", "spun"], words=59)
     assert from_corpus(tmp_path, 4) == []
+
+
+def test_speeds_are_medians_over_the_passes_of_all_processes() -> None:
+    own = summarise({"tokens": [run(1.0, 4.0), run(2.0)]})["tokens"]
+    assert (own["slowest"], own["words_per_second"], own["fastest"]) == (25.0, 50.0, 100.0)
+    assert own["articles_per_second"] == 1.0
+    assert own["words_per_second_by_the_clock"] == 25.0
+
+
+def test_start_is_the_median_of_the_processes_and_memory_their_peak() -> None:
+    runs = [run(1.0, start=start, memory=memory) for start, memory in ((1.0, 50.0), (9.0, 80.0), (2.0, 60.0))]
+    own = summarise({"tokens": runs})["tokens"]
+    assert (own["start_seconds"], own["peak_megabytes"]) == (2.0, 80.0)
+
+
+def test_ratios_compare_words_a_second_whatever_each_read() -> None:
+    own = summarise({"fast": [run(1.0, words=900)], "encoder": [run(1.0, words=3)]})
+    assert own["fast"]["times_encoder"] == 300.0
+    assert own["encoder"]["times_encoder"] == 1.0
+
+
+def test_there_is_no_ratio_to_a_contender_that_did_not_run() -> None:
+    assert summarise({"fast": [run(1.0)]})["fast"]["times_tfidf"] is None
+
+
+def test_the_encoder_reads_all_of_a_text_in_windows_that_are_full_up_to_the_last() -> None:
+    ids = list(range(3, 1203))
+    cut = windows(ids)
+    assert [len(window) for window in cut] == [WINDOW, WINDOW, 1200 - 2 * (WINDOW - 2) + 2]
+    assert [piece for window in cut for piece in window[1:-1]] == ids
+
+
+def test_the_encoder_answers_on_a_text_without_pieces() -> None:
+    assert windows(pieces(" ")) == [[0, 2]]
+
+
+def test_the_encoder_gets_about_as_many_pieces_as_its_vocabulary_would_make() -> None:
+    ((text, _),) = islice(example_articles(), 1)
+    found = pieces(text)
+    assert 1.2 < len(found) / len(text.split()) < 1.4
+    assert 0 <= min(found) <= max(found) < PIECES
+
+
+def test_contenders_run_in_turn_and_are_told_in_a_table_and_a_file(tmp_path: Path) -> None:
+    told = tmp_path / "speed.json"
+    done = benchmark("--articles", 2, "--mix", "half", "--rounds", 2, "--only", "tokens", "tfidf", "--json", told)
+    assert (done.returncode, done.stderr) == (0, "")
+    results = json.loads(told.read_text())
+    assert list(results["contenders"]) == ["tokens", "tfidf"]
+    words = sum(len(text.split()) for text, _ in from_examples(2))
+    assert {own["words"] for own in results["contenders"].values()} == {results["words"]} == {words}
+    assert "tokens by a regular expression" in done.stdout
+    assert "TF-IDF" in done.stdout
+
+
+def test_peak_memory_is_that_of_the_process_and_not_of_the_one_that_started_it() -> None:
+    held = bytearray(200 * 2**20)
+    held[::4096] = b"1" * len(held[::4096])  # touched, or it is no memory yet
+    command = [sys.executable, "-c", "from benchmarks.throughput import peak_megabytes; print(peak_megabytes())"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert 0 < float(done.stdout) < 150
+
+
+def test_the_deep_tier_reads_the_first_articles_only(tmp_path: Path) -> None:
+    told = tmp_path / "speed.json"
+    options = ("--articles", 2, "--mix", "half", "--rounds", 1, "--only", "deep_verdict", "--deep-articles", 1)
+    done = benchmark(*options, "--json", told)
+    assert done.returncode == 0, done.stderr
+    results = json.loads(told.read_text())
+    assert (results["articles"], results["contenders"]["deep_verdict"]["articles"]) == (2, 1)
+
+
+def test_a_model_that_cannot_be_loaded_is_told_in_a_line(tmp_path: Path) -> None:
+    done = benchmark("--only", "fast", "--articles", 20, "--model", tmp_path)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert str(tmp_path) in done.stderr
+
+
+@pytest.mark.parametrize(("option", "value"), [("--articles", "19"), ("--rounds", "0"), ("--encoder-articles", "0")])
+def test_too_little_to_measure_is_wrong_usage(option: str, value: str) -> None:
+    assert benchmark(option, value).returncode == 2
+
+
+def test_too_small_a_corpus_is_told_in_a_line(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", ["human"] * 5)
+    done = benchmark("--corpus", tmp_path)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert str(tmp_path) in done.stderr
