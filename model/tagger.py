@@ -19,7 +19,7 @@ from model.vocabulary import BOUNDARY
 
 WINDOW = 4
 """Words to each side whose vectors are read."""
-BLOCK = 4096
+BLOCK = 1024
 """Tokens a block: the inputs of one block stay in the processor's cache."""
 
 
@@ -54,19 +54,30 @@ class TaggerInputs:
 
     def block(self, prepared: PreparedInputs, places: NDArray[np.int64]) -> Floats:
         """Return the inputs (P, size) of the tokens at `places` (P,)."""
-        window = self.vectors[prepared.windows[places]].reshape(len(places), -1)
-        own = self.vectors[prepared.windows[places, WINDOW]]
+        width = self.width
+        inputs = np.empty((len(places), self.size(prepared.numbers.shape[1])), dtype=np.float32)
+        windows = (2 * WINDOW + 1) * width
+        ids = prepared.windows[places]
+        inputs[:, :windows] = self.vectors.take(ids, axis=0).reshape(len(places), windows)
+        own = inputs[:, WINDOW * width : (WINDOW + 1) * width]
         context, count = prepared.contexts.around(places)
-        similarity = cosine(own, context)
-        numbers = [prepared.numbers[places]]
+        similarity = cosine(np.ascontiguousarray(own), context)
+        np.multiply(context, np.float32(2.0), out=inputs[:, windows : windows + width])
+        np.multiply(own, inputs[:, windows : windows + width], out=inputs[:, windows + width : windows + 2 * width])
+        at = windows + 2 * width
+        inputs[:, at] = similarity
+        inputs[:, at + 1] = count / np.float32(2 * WIDE + 1)
+        at += 2
         last = len(prepared.numbers) - 1
-        for step in (-1, 1):
-            at = np.clip(places + step, 0, last)
-            same = (prepared.document[at] == prepared.document[places]) & (at != places)
-            numbers.append(prepared.numbers[at] * same[:, None])
-        context = context * np.float32(2.0)
-        extra = np.stack([similarity, count / np.float32(2 * WIDE + 1)], axis=1)
-        return np.concatenate([window, context, own * context, extra, *numbers], axis=1, dtype=np.float32)
+        for step in (0, -1, 1):
+            there = np.clip(places + step, 0, last)
+            found = inputs[:, at : at + prepared.numbers.shape[1]]
+            found[:] = prepared.numbers.take(there, axis=0)
+            if step:
+                same = (prepared.document[there] == prepared.document[places]) & (there != places)
+                found *= same[:, None]
+            at += prepared.numbers.shape[1]
+        return inputs
 
 
 @dataclass(frozen=True, eq=False)

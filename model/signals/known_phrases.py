@@ -20,6 +20,8 @@ from model.ngrams import LanguageModel
 from model.signals.base import Pool, Reading
 
 MAX_WORDS = 7
+KEY_END = np.uint64((1 << 20) - 1)
+"""The bits of a key that are looked at first."""
 CONTEXT_GAIN = np.float32(1.0)
 """How much better (nats) the original must fit where a phrase is good English too."""
 
@@ -71,6 +73,9 @@ class KnownPhrases:
         self.language = language
         self.phrases = phrases
         self._found: WeakKeyDictionary[Encoding, PhraseHits] = WeakKeyDictionary()
+        # Most runs of words are settled by one look into this table, and not by a search among the keys.
+        self._ends_of_keys = np.zeros(int(KEY_END) + 1, dtype=bool)
+        self._ends_of_keys[phrases.keys & KEY_END] = True
         self.by_length = {int(n): np.flatnonzero(phrases.lengths == n) for n in np.unique(phrases.lengths)}
 
     def find(self, encoding: Encoding) -> PhraseHits:
@@ -91,9 +96,10 @@ class KnownPhrases:
             key = phrase_keys(hashes, length)
             if not len(key):
                 continue
-            at = np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)
-            first = np.flatnonzero(wanted[at] == key)
-            phrase = rows[at[first]]
+            first = np.flatnonzero(self._ends_of_keys[key & KEY_END])
+            at = np.minimum(np.searchsorted(wanted, key[first]), len(wanted) - 1)
+            known = wanted[at] == key[first]
+            first, phrase = first[known], rows[at[known]]
             last = first + length - 1
             keep = (
                 (document[first] == document[last])

@@ -159,7 +159,9 @@ def test_output_that_cannot_be_is_told_before_anything_is_read(output: str, unsp
     assert Path("in/a.txt").read_text() == SPUN
 
 
-@pytest.mark.parametrize("arguments", [[], ["--format", "nonsense", "in"], ["--nonsense", "in"], ["--show", "-1", "in"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["--format", "nonsense", "in"], ["--nonsense", "in"], ["--show", "-1", "in"]]
+)
 def test_wrong_usage_is_status_2(arguments: list[str], unspun: Unspun, articles: Path) -> None:
     assert unspun("score", *arguments).status == 2
 
