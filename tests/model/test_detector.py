@@ -148,7 +148,7 @@ def test_batches_are_bounded_and_leave_nothing_out(lengths: list[int]) -> None:
 
 @pytest.mark.parametrize("module", ["model", "model.detector", "model.bundle"])
 def test_the_engine_loads_nothing_that_only_others_need(module: str) -> None:
-    others = ("flask", "torch", "click", "rich", "service", "training")  # scikit-learn itself takes pandas, if it is there
+    others = ("flask", "torch", "click", "rich", "service", "training")  # pandas: scikit-learn takes it if it is there
     code = f"import sys, {module}; print([name for name in {others} if name in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
