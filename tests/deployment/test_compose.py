@@ -55,6 +55,8 @@ def test_plain_up_starts_the_service_and_redis_only() -> None:
         "keys": ["keys"],
         "prometheus": ["observability"],
         "grafana": ["observability"],
+        "scheduler": ["cluster"],
+        "worker": ["cluster"],
     }
 
 

@@ -61,7 +61,8 @@ def test_the_libraries_are_pinned_at_versions_that_unspun_allows() -> None:
     lines = (ROOT / "deploy/requirements.txt").read_text("utf-8").splitlines()
     pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
     pinned = {canonicalize_name(name): Version(version) for name, version in pins.items()}
-    asked = [Requirement(line) for line in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["service"])]
+    extras = PROJECT["optional-dependencies"]
+    asked = [Requirement(line) for line in (*PROJECT["dependencies"], *extras["service"], *extras["cluster"])]
     wrong = [str(one) for one in asked if pinned.get(canonicalize_name(one.name), Version("0")) not in one.specifier]
     assert not wrong, "see the first lines of deploy/requirements.txt"
 
