@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -246,6 +247,26 @@ def test_a_cluster_gives_what_this_machine_does(cluster: Any, unspun: Unspun, ar
     assert run.status == 3
     parts = sorted((here / "out").glob("part-*.jsonl"))
     assert "".join(part.read_text() for part in parts) == whole
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(cluster: Any, unspun: Unspun, here: Path) -> None:
+    write(here / "in.jsonl", 20_000)
+    killed: list[int] = []
+
+    def kill_one_when_parts_are_there() -> None:
+        while not list((here / "out").glob("part-*.done")):
+            time.sleep(0.01)
+        killed.append(next(iter(cluster.workers.values())).process.pid)
+        os.kill(killed[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_one_when_parts_are_there)
+    killer.start()
+    address = cluster.scheduler_address
+    unspun("score", "in.jsonl", "--output", "out/", "--part-size", "500", "--scheduler", address, load=load_fake)
+    killer.join()
+    assert killed
+    assert [verdict["id"] for verdict in verdicts_in(here / "out")] == [f"d{i}" for i in range(20_000) if i % 7]
 
 
 def test_a_scheduler_that_is_not_there_is_told_in_a_line(unspun: Unspun, archive: Path) -> None:
