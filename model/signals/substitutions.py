@@ -22,6 +22,8 @@ from model.vocabulary import UNKNOWN
 GAINS = (-4.0, -2.0, 0.0, 1.0, 2.0, 3.0, 4.5, 6.0)
 ODDS = (-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0)
 
+BLOCK = 4096
+"""Words whose alternatives are read at a time, which bounds memory: some 10 MB."""
 
 INPUTS = ("left", "right", "second_right", "commoner", "rank", "topic")
 """What speaks for an alternative, against the word itself: the gains in log probability of the word after its left, of
@@ -92,8 +94,15 @@ class Substitutions:
         tokens[:, :3] = NO_ALTERNATIVE
         best = np.zeros(total, dtype=np.int32)
         places = np.flatnonzero(encoding.judged & (self.alternatives.ids[encoding.ids, 0] != UNKNOWN))
-        if not len(places):
-            return tokens, best
+        for start in range(0, len(places), BLOCK):
+            self._read_block(encoding, places[start : start + BLOCK], tokens, best)
+        np.clip(tokens[:, :3], NO_ALTERNATIVE, -NO_ALTERNATIVE, out=tokens[:, :3])
+        return tokens, best
+
+    def _read_block(
+        self, encoding: Encoding, places: NDArray[np.int64], tokens: NDArray[np.float32], best: NDArray[np.int32]
+    ) -> None:
+        """Enter what is read at some places into the token numbers and the best alternatives of all."""
         found = self.candidates(encoding, places)
         score = found.score
         unigram = self.collocations.language.unigram
@@ -111,8 +120,6 @@ class Substitutions:
         tokens[places, 3] = unigram[best[places]] - unigram[encoding.ids[places]]
         tokens[places, 4] = (score > 0).sum(axis=1)
         tokens[places, 5] = (found.ids != UNKNOWN).sum(axis=1)
-        np.clip(tokens[:, :3], NO_ALTERNATIVE, -NO_ALTERNATIVE, out=tokens[:, :3])
-        return tokens, best
 
     def candidates(self, encoding: Encoding, places: NDArray[np.int64]) -> Candidates:
         """Put each alternative in the place of the words at `places` (P,) and see how it fits."""
