@@ -6,24 +6,27 @@ goes on.
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import gzip
 import io
-import json
 import os
 import re
 import stat
-import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Literal
 
 from service.encodings import SAMPLE, NotTextError, decode, open_text, peek
 from service.html import declared_encoding, extract_article
+from service.inputs import packing, records
+from service.inputs.archives import read_warc
+from service.inputs.lines import LineTooLongError, read_csv, read_json_lines
+from service.inputs.locations import Disk, Found, Location, Store, locate
+from service.inputs.records import Failure, Place, Record, UnreadableError, explain
+from service.inputs.tables import read_parquet
 
-Format = Literal["txt", "html", "jsonl", "csv"]
+__all__ = ["STDIN", "SUFFIXES", "Failure", "Format", "Reader", "Record", "format_of", "read_stream"]
+
+Format = Literal["txt", "html", "jsonl", "csv", "parquet", "warc"]
 
 SUFFIXES: dict[str, Format] = {
     ".txt": "txt",
@@ -34,51 +37,24 @@ SUFFIXES: dict[str, Format] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".csv": "csv",
+    ".parquet": "parquet",
+    ".warc": "warc",
+    ".wet": "warc",
 }
 
 STDIN = "-"
 
-LONGEST = 1 << 27
-"""The longest document, line or field that is read, in bytes or characters: it bounds the memory taken."""
-
+LOOKED_FOR = f"looked for {' '.join(SUFFIXES)}, also with {' '.join(packing.SUFFIXES)}"
 JSON_OBJECT = re.compile(r"""\s*\{\s*["}]""")
-JSON_TYPES: dict[type, str] = {
-    str: "a string",
-    int: "a number",
-    float: "a number",
-    bool: "a boolean",
-    list: "a list",
-    dict: "an object",
-    type(None): "null",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One document as submitted. `where` names its file, and its line in a file of many."""
-
-    id: str
-    text: str
-    where: str
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Something that could not be read or scored, and why, in words for its owner."""
-
-    where: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.message}"
 
 
 class Reader:
     """Reads every document under some paths, in order. One Reader reads once.
 
     `paths` are files, folders (searched in full, sorted by path; each real folder once, so that loops of
-    links end) and "-". `stdin_format` None: JSON lines where standard input looks like it, else one plain
-    text. `exclude` is a file left out of folders: the one being written.
+    links end), patterns (`crawl/**/*.txt`), each also as the URL of a store that fsspec knows
+    (`s3://bucket/crawl/`), and "-". `stdin_format` None: JSON lines where standard input looks like it, else
+    one plain text. `exclude` is a file or folder left out of folders: the one being written.
     """
 
     def __init__(
@@ -91,66 +67,100 @@ class Reader:
     ) -> None:
         self.paths = tuple(paths)
         self.skipped = 0
-        """Files of other types met in folders so far."""
+        """Files of other types met in folders so far, and records of archives that are neither pages nor texts."""
         self._stdin = stdin
         self._stdin_format = stdin_format
         self._exclude = None if exclude is None else os.path.realpath(exclude)
         self._read = 0
-        self._current: io.FileIO | None = None
+        self._current: _Counted | None = None
 
     def __iter__(self) -> Iterator[Record | Failure]:
         for path in self.paths:
             if path == STDIN:
                 yield from self._from_stdin()
-            elif _is_folder(path):
-                yield from self._from_folder(path)
+                continue
+            try:
+                location = locate(path)
+            except UnreadableError as error:
+                yield Failure(path, str(error))
+            except OSError as error:
+                yield Failure(path, explain(error))
             else:
-                yield from self._from_file(path)
+                yield from self._from_location(location, path)
 
     @property
     def bytes_read(self) -> int:
-        """Bytes read from files so far, packed as they are on disk."""
-        return self._read + (0 if self._current is None else _position(self._current))
+        """Bytes read from files so far, packed as they are stored."""
+        return self._read + (0 if self._current is None else self._current.count)
 
     def total_bytes(self) -> int | None:
-        """Return the size of all files that are to be read, None where standard input is among them."""
+        """Return the size of all files that are to be read, None where that cannot be known.
+
+        It cannot where standard input is among them, or a store does not tell sizes.
+        """
         if STDIN in self.paths:
             return None
-        files = (file for path in self.paths for file in (_walk(path) if _is_folder(path) else [path]))
         total = 0
-        for file in files:
-            if isinstance(file, str) and (format_of(file) is not None or file in self.paths):
-                with contextlib.suppress(OSError):  # told when it is its turn
-                    total += Path(file).stat().st_size
+        for path in self.paths:
+            with suppress(OSError, UnreadableError):  # told when it is its turn
+                location = locate(path)
+                for found in [Found(location.path)] if not location.is_folder else self._documents(location):
+                    if isinstance(found, Found):
+                        size = self._size(location.store, found)
+                        if size is None:
+                            return None
+                        total += size
         return total
 
-    def _from_folder(self, folder: str) -> Iterator[Record | Failure]:
-        found = False
-        for file in _walk(folder):
-            if isinstance(file, Failure):
-                found = True
-                yield file
-            elif self._is_excluded(file):
-                continue
-            elif format_of(file) is None or _is_special(file):
-                self.skipped += 1
+    def _from_location(self, location: Location, path: str) -> Iterator[Record | Failure]:
+        store = location.store
+        if not location.is_folder:
+            yield from self._from_file(store, Found(path), "html" if store.is_page(path) else "txt")
+            return
+        empty = True
+        for found in self._documents(location, count=True):
+            empty = False
+            if isinstance(found, Failure):
+                yield found
             else:
-                found = True
-                yield from self._from_file(file)
-        if not found:
-            yield Failure(folder, f"no documents in this folder (looked for {' '.join(SUFFIXES)}, also .gz)")
+                yield from self._from_file(store, found)
+        if not empty:
+            return
+        if location.pattern is None and store.is_page(path):  # articles have such URLs, too
+            yield from self._from_file(store, Found(path), "html")
+        elif location.pattern is None:
+            yield Failure(path, f"no documents in this folder ({LOOKED_FOR})")
+        else:
+            yield Failure(path, f"no such file, and no documents that fit this pattern ({LOOKED_FOR})")
 
-    def _from_file(self, path: str) -> Iterator[Record | Failure]:
+    def _documents(self, location: Location, *, count: bool = False) -> Iterator[Found | Failure]:
+        """Yield the files that are to be read; the others are passed over and, if `count`, counted."""
+        is_named = location.pattern is not None and location.pattern.suffix is not None
+        for found in location.files(self._is_excluded if isinstance(location.store, Disk) else lambda path: False):
+            if isinstance(found, Failure) or (not found.is_special and (is_named or format_of(found.path))):
+                yield found
+            else:
+                self.skipped += count
+
+    def _from_file(self, store: Store, found: Found, kind: Format = "txt") -> Iterator[Record | Failure]:
+        path = found.path
         try:
-            with Path(path).open("rb", buffering=0) as raw:
-                self._current = raw
+            with store.open(path) as file:
+                before = _state(file)
+                self._current = raw = _Counted(file, None if before is None else before[0])
                 stream: io.BufferedIOBase = io.BufferedReader(raw, SAMPLE)
-                if path.lower().endswith(".gz"):
-                    stream = gzip.GzipFile(fileobj=stream)
-                yield from read_stream(stream, path, format_of(path) or "txt")
-                self._read += _position(raw)
+                _, packed = packing.split(_name(path))
+                if packed is not None:
+                    stream = packing.unpack(stream, packed)
+                yield from read_stream(stream, path, format_of(path) or kind, skip=self._skip)
+                self._read += raw.count if before is None else before[0]
+                self._current = None
+                if _state(file) != before:
+                    yield Failure(path, "changed while it was read: what was scored may be neither the old nor the new")
+        except UnreadableError as error:
+            yield Failure(path, str(error))
         except OSError as error:
-            yield Failure(path, _reason(error))
+            yield Failure(path, explain(error))
         finally:
             self._current = None
 
@@ -160,174 +170,96 @@ class Reader:
             return
         sample, stream = peek(self._stdin)
         kind = self._stdin_format or ("jsonl" if _looks_like_json_lines(sample) else "txt")
-        yield from read_stream(stream, STDIN, kind)
+        yield from read_stream(stream, STDIN, kind, skip=self._skip)
 
-    def _is_excluded(self, file: str) -> bool:
+    def _skip(self) -> None:
+        self.skipped += 1
+
+    def _is_excluded(self, path: str) -> bool:
         exclude = self._exclude
         # The names first: resolving links costs a system call a folder, for every file.
-        return exclude is not None and exclude.endswith(Path(file).name) and os.path.realpath(file) == exclude
+        return exclude is not None and exclude.endswith(Path(path).name) and os.path.realpath(path) == exclude
+
+    def _size(self, store: Store, found: Found) -> int | None:
+        if found.size is not None or isinstance(store, Disk):
+            with suppress(OSError):  # told when it is its turn
+                return store.size(found.path) if found.size is None else found.size
+            return 0
+        return store.size(found.path) if found.path in self.paths else None
 
 
 def format_of(path: str) -> Format | None:
     """Return how a file is read, by its name; None where the name does not tell."""
-    return SUFFIXES.get(Path(path.lower().removesuffix(".gz")).suffix)
+    return SUFFIXES.get(Path(packing.split(_name(path).lower())[0]).suffix)
 
 
-def read_stream(stream: io.BufferedIOBase, name: str, kind: Format) -> Iterator[Record | Failure]:
-    """Yield the documents of one stream of bytes; `name` is what ids and messages call it."""
-    place = _Place(name)
+def read_stream(
+    stream: io.BufferedIOBase, name: str, kind: Format, *, skip: Callable[[], None] = lambda: None
+) -> Iterator[Record | Failure]:
+    """Yield the documents of one stream of bytes; `name` is what ids and messages call it.
+
+    `skip` is called for each record of an archive that is no document.
+    """
+    place = Place(name)
     try:
         if kind == "jsonl":
-            yield from _json_lines(open_text(stream), place)
+            yield from read_json_lines(open_text(stream), place)
         elif kind == "csv":
-            yield from _csv_rows(open_text(stream, newline=""), place)
+            yield from read_csv(open_text(stream, newline=""), place)
+        elif kind == "parquet":
+            yield from read_parquet(stream, place)
+        elif kind == "warc":
+            yield from read_warc(stream, place, skip)
         else:
             yield _whole(stream, name, kind)
     except NotTextError as error:
         yield Failure(name, str(error))
-    except _LineTooLongError as error:
-        yield Failure(str(place), str(error))
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        yield Failure(str(place), f"broken gzip: {error}")
+    except (LineTooLongError, UnreadableError) as error:
+        yield place.failure(str(error))
     except OSError as error:
-        yield Failure(str(place), _reason(error))
+        yield place.failure(explain(error))
     except MemoryError:
-        yield Failure(str(place), "needs more memory than there is")
+        yield place.failure("needs more memory than there is")
     except Exception as error:  # nobody's text may end a run
-        yield Failure(str(place), f"could not be read ({type(error).__name__}: {error}); please report this")
+        yield place.failure(f"could not be read ({type(error).__name__}: {error}); please report this")
 
 
-class _Place:
-    """How far the reading of a file has got: its name, and the line that the record at hand begins on."""
+class _Counted(io.RawIOBase):
+    """A file that knows how much of it has been read: a position does not tell, where reading jumps."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.line = 0
+    def __init__(self, file: io.RawIOBase, size: int | None) -> None:
+        self.count = 0
+        self._file = file
+        self._size = size
 
-    def __str__(self) -> str:
-        return f"{self.name}:{self.line}" if self.line else self.name
+    def readable(self) -> bool:
+        return True
 
-    def record(self, id: Any, text: str) -> Record:
-        return Record(f"{self.name}#{self.line}" if id is None or id == "" else str(id), text, str(self))
+    def seekable(self) -> bool:
+        return self._file.seekable()
 
-    def failure(self, message: str) -> Failure:
-        return Failure(str(self), message)
+    def readinto(self, buffer: Any) -> int | None:
+        count = self._file.readinto(buffer)
+        self.count += count or 0
+        if self._size is not None:  # some of it may be read more than once
+            self.count = min(self.count, self._size)
+        return count
 
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
 
-class _LineTooLongError(ValueError):
-    pass
-
-
-class _Lines:
-    """The lines of a text, each of bounded length: a longer one raises, the next call goes on after it."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self.number = 0
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        line = self._stream.readline(LONGEST)
-        if not line:
-            raise StopIteration
-        self.number += 1
-        if len(line) == LONGEST and not line.endswith("\n"):
-            del line
-            while (rest := self._stream.readline(1 << 20)) and not rest.endswith("\n"):
-                pass
-            raise _LineTooLongError(f"longer than {LONGEST:,} characters")
-        return line
+    def tell(self) -> int:
+        return self._file.tell()
 
 
 def _whole(stream: io.BufferedIOBase, name: str, kind: Format) -> Record | Failure:
-    data = stream.read(LONGEST + 1)
-    if len(data) > LONGEST:
-        return Failure(name, f"longer than {LONGEST:,} bytes: not one document")
+    longest = records.LONGEST
+    data = stream.read(longest + 1)
+    if len(data) > longest:
+        return Failure(name, f"longer than {longest:,} bytes: not one document")
     if kind == "html":
         return Record(name, extract_article(decode(data, declared_encoding(data))), name)
     return Record(name, decode(data), name)
-
-
-def _json_lines(stream: TextIO, place: _Place) -> Iterator[Record | Failure]:
-    lines = _Lines(stream)
-    found = False
-    while True:
-        place.line = lines.number + 1
-        try:
-            line = next(lines)
-        except StopIteration:
-            break
-        except _LineTooLongError as error:
-            yield place.failure(str(error))
-            continue
-        if line.isspace():
-            continue
-        found = True
-        yield _json_record(line, place)
-    if not found:
-        yield Failure(place.name, "no documents in this file")
-
-
-def _json_record(line: str, place: _Place) -> Record | Failure:
-    try:
-        value = json.loads(line)
-    except json.JSONDecodeError as error:
-        return place.failure(f"not valid JSON ({error.msg}, column {error.pos + 1})")
-    except (RecursionError, ValueError) as error:  # nested too deep; a number of too many digits
-        return place.failure(f"not valid JSON ({error})")
-    if not isinstance(value, dict):
-        return place.failure(f"{JSON_TYPES[type(value)]} where a JSON object was expected")
-    if "text" not in value:
-        return place.failure('no "text"')
-    if not isinstance(value["text"], str):
-        return place.failure(f'"text" is {JSON_TYPES[type(value["text"])]}, not a string')
-    return place.record(value.get("id"), value["text"])
-
-
-def _csv_rows(stream: TextIO, place: _Place) -> Iterator[Record | Failure]:
-    csv.field_size_limit(LONGEST)  # 128 KB else
-    lines = _Lines(stream)
-    first = next(lines, "")
-    delimiter = next((mark for mark in ",;\t" if "text" in _column_names(first, mark)), ",")
-    columns = _column_names(first, delimiter)
-    if "text" not in columns:
-        place.line = 1 if first else 0
-        yield place.failure('no column "text" in the header' if first else "no documents in this file")
-        return
-    rows = csv.reader(lines, delimiter=delimiter, strict=True)
-    found = False
-    while True:
-        place.line = lines.number + 1
-        try:
-            row = next(rows)
-        except StopIteration:
-            break
-        except (csv.Error, _LineTooLongError) as error:
-            found = True
-            yield place.failure(f"not valid CSV ({error})")
-            continue
-        if row:
-            found = True
-            yield _csv_record(row, columns, place)
-    if not found:
-        yield Failure(place.name, "no documents in this file")
-
-
-def _column_names(header: str, delimiter: str) -> list[str]:
-    try:
-        cells = next(csv.reader([header], delimiter=delimiter), [])
-    except csv.Error:
-        return []
-    return [cell.strip().casefold() for cell in cells]
-
-
-def _csv_record(row: list[str], columns: list[str], place: _Place) -> Record | Failure:
-    if len(row) != len(columns):
-        return place.failure(f"{len(row)} fields where the header has {len(columns)}")
-    fields = dict(zip(columns, row, strict=True))
-    return place.record(fields.get("id"), fields["text"])
 
 
 def _looks_like_json_lines(sample: bytes) -> bool:
@@ -342,51 +274,17 @@ def _looks_like_json_lines(sample: bytes) -> bool:
     return bool(seen) and all(JSON_OBJECT.match(line) for line in seen)
 
 
-def _walk(folder: str) -> Iterator[str | Failure]:
-    """Yield the paths of all files under a folder, sorted, and folders that cannot be listed as failures."""
-    visited: set[tuple[int, int]] = set()
-    pending = [(folder, True)]
-    while pending:
-        path, is_folder = pending.pop()
-        if not is_folder:
-            yield path
-            continue
-        try:
-            status = Path(path).stat()
-            if (status.st_dev, status.st_ino) in visited:
-                continue
-            visited.add((status.st_dev, status.st_ino))
-            with os.scandir(path) as entries:
-                found = [(entry.path, _is_folder(entry.path)) for entry in entries]
-        except OSError as error:
-            yield Failure(path, _reason(error))
-            continue
-        # A folder sorts as its path with the slash that all within it have: the order of whole paths.
-        pending += sorted(found, key=lambda item: item[0] + "/" * item[1], reverse=True)
+def _name(path: str) -> str:
+    """Return the part of a path or URL that ends in the suffix."""
+    if "://" not in path:
+        return path
+    name = path.partition("::")[0]
+    return re.split(r"[?#]", name)[0] if name.lower().startswith(("http://", "https://")) else name
 
 
-def _is_folder(path: str) -> bool:
-    try:
-        return stat.S_ISDIR(Path(path).stat().st_mode)
-    except (OSError, ValueError):
-        return False
-
-
-def _is_special(path: str) -> bool:
-    """Return whether a path is a pipe, socket or device, whose reading might never end."""
-    try:
-        return not stat.S_ISREG(Path(path).stat().st_mode)
-    except OSError:
-        return False
-
-
-def _position(raw: io.FileIO) -> int:
-    try:
-        return raw.tell()
-    except OSError:  # a pipe
-        return 0
-
-
-def _reason(error: OSError) -> str:
-    text = error.strerror or str(error) or type(error).__name__
-    return text[:1].lower() + text[1:]
+def _state(file: io.RawIOBase) -> tuple[int, int] | None:
+    """Return what changes when a file is written to: its size and time. None for pipes, and files of stores."""
+    if not isinstance(file, io.FileIO):
+        return None
+    status = os.fstat(file.fileno())
+    return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import service.readers
+from service.inputs import records
 from service.readers import Failure, Format, Reader, Record, format_of, read_stream
 from tests.service.support import cases, why
 
@@ -73,7 +73,7 @@ def test_a_field_of_a_megabyte_is_read() -> None:
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv"])
 def test_a_line_too_long_costs_only_itself(kind: Format, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service.readers, "LONGEST", 100)
+    monkeypatch.setattr(records, "LONGEST", 100)
     row = {"jsonl": '{"id": "%s", "text": "%s"}\n', "csv": "%s,%s\n"}[kind]
     content = ("id,text\n" if kind == "csv" else "") + row % ("a", "one") + row % ("b", "x" * 300) + row % ("c", "3")
     first, failure, last = read_bytes(content.encode(), kind)
@@ -86,7 +86,7 @@ def test_a_line_too_long_costs_only_itself(kind: Format, monkeypatch: pytest.Mon
 
 
 def test_a_file_too_long_for_a_document_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service.readers, "LONGEST", 100)
+    monkeypatch.setattr(records, "LONGEST", 100)
     (failure,) = read_bytes(b"x" * 101, "txt")
     assert isinstance(failure, Failure)
     assert "longer than 100 bytes" in failure.message

@@ -1,0 +1,226 @@
+"""service/inputs/locations.py: which files a path means on this machine, and files that change meanwhile."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.inputs.locations import Pattern, locate
+from service.readers import Failure, Reader, Record
+from tests.service.input_files import PACKED, ROWS, json_lines, parquet
+from tests.service.support import cases, why
+
+
+def read(*paths: str | Path, **options: Any) -> list[Record | Failure]:
+    return list(Reader([str(path) for path in paths], **options))
+
+
+def ids(items: list[Record | Failure]) -> list[str]:
+    return [item.id for item in items if isinstance(item, Record)]
+
+
+def told(items: list[Record | Failure]) -> list[str]:
+    return [str(item) for item in items if isinstance(item, Failure)]
+
+
+def write(*names: str) -> None:
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("words")
+
+
+# Patterns
+
+
+@pytest.mark.parametrize("case", cases("patterns.toml"), ids=why)
+def test_patterns(case: dict[str, Any], here: Path) -> None:
+    write(*case["files"])
+    reader = Reader([case["pattern"]])
+    found = list(reader)
+    assert ids(found) == case["expected"]
+    assert told(found) == []
+    assert reader.skipped == case.get("skipped", 0)
+
+
+def test_a_pattern_from_the_root_gives_whole_paths(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("words")
+    assert ids(read(f"{tmp_path}/*.txt")) == [f"{tmp_path}/a.txt"]
+
+
+def test_a_pattern_that_nothing_fits_is_told(here: Path) -> None:
+    write("a/b.txt")
+    (line,) = told(read("a/*.md"))
+    assert line.startswith("a/*.md: no such file, and no documents that fit this pattern (looked for .txt .md ")
+
+
+def test_a_pattern_in_a_missing_folder_is_told(here: Path) -> None:
+    assert told(read("missing/*.txt")) == ["missing: no such file or directory"]
+
+
+def test_a_file_whose_name_is_a_pattern_is_read(here: Path) -> None:
+    write("a[1].txt", "a1.txt")
+    assert ids(read("a[1].txt")) == ["a[1].txt"]
+
+
+def test_a_pattern_reads_a_folder_in_a_loop_of_links_once(here: Path) -> None:
+    write("a/x.txt")
+    Path("a/loop").symlink_to(here, target_is_directory=True)
+    Path("a/self").symlink_to(".", target_is_directory=True)
+    assert ids(read("**/*.txt")) == ["a/x.txt"]
+
+
+def test_a_pattern_does_not_search_folders_that_cannot_hold_anything(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("a/x.txt", "a/deep/deeper/y.txt", "b/z.txt")
+    listed: list[str] = []
+    real = os.scandir
+
+    def scandir(path: str) -> Any:
+        listed.append(path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert ids(read("a/*.txt")) == ["a/x.txt"]
+    assert listed == ["a"]
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "ab", "a.txt"]), min_size=1, max_size=4),
+    st.lists(st.sampled_from(["a", "*", "?", "**", "*.txt", "[ab]"]), min_size=1, max_size=4),
+)
+def test_a_folder_is_searched_where_it_may_hold_what_fits(path: list[str], names: list[str]) -> None:
+    pattern = Pattern(names)
+    if pattern.fits(tuple(path)):
+        assert all(pattern.may_hold(tuple(path[:end])) for end in range(len(path)))
+
+
+@given(st.text("ab.", min_size=1, max_size=3), st.text("ab.*?", min_size=1, max_size=3))
+def test_a_name_fits_as_it_does_in_a_shell(name: str, pattern: str) -> None:
+    if pattern != "**":
+        assert Pattern([pattern]).fits((name,)) == fnmatchcase(name, pattern)
+
+
+# Folders
+
+
+def test_the_folder_being_written_is_left_out(here: Path) -> None:
+    write("out/part-00000.jsonl", "in/out/x.txt", "x.txt")
+    assert ids(read(".", exclude=Path("out"))) == ["./in/out/x.txt", "./x.txt"]
+    assert ids(read("**/*", exclude=Path("out"))) == ["in/out/x.txt", "x.txt"]
+
+
+def test_a_file_url_is_a_path(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("words")
+    assert ids(read(f"file://{tmp_path}")) == [f"{tmp_path}/a.txt"]
+
+
+def test_a_folder_of_files_costs_no_look_at_any_of_them(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(*(f"{number}.txt" for number in range(100)))
+    looks: list[Path] = []
+    real = Path.stat
+
+    def look(self: Path, **options: Any) -> os.stat_result:
+        looks.append(self)
+        return real(self, **options)
+
+    location = locate(".")
+    monkeypatch.setattr(Path, "stat", look)
+    assert len(list(location.files())) == 100
+    assert looks == [Path()]
+
+
+def test_ten_thousand_tiny_files_are_read_at_once(here: Path) -> None:
+    for number in range(10_000):
+        Path(f"{number:05d}.txt").write_bytes(b"words")
+    started = time.monotonic()
+    found = ids(read("."))
+    assert found == [f"./{number:05d}.txt" for number in range(10_000)]
+    assert time.monotonic() - started < 10  # half a second, and tests run beside others
+
+
+def test_a_pipe_that_is_named_is_read(here: Path) -> None:
+    read_end, write_end = os.pipe()
+    os.write(write_end, b"words")
+    os.close(write_end)
+    reader = Reader([f"/dev/fd/{read_end}"])
+    (record,) = reader
+    os.close(read_end)
+    assert isinstance(record, Record)
+    assert record.text == "words"
+    assert reader.bytes_read == 5
+
+
+# Files that change
+
+
+def test_a_file_that_goes_after_it_was_listed_is_told_and_the_rest_is_read(here: Path) -> None:
+    write("a.txt", "b.txt", "c.txt")
+    found: Iterator[Record | Failure] = iter(Reader(["."]))
+    first = next(found)
+    Path("b.txt").unlink()
+    rest = list(found)
+    assert ids([first, *rest]) == ["./a.txt", "./c.txt"]
+    assert told(rest) == ["./b.txt: no such file or directory"]
+
+
+def test_a_file_that_goes_while_it_is_read_is_read_to_its_end(here: Path) -> None:
+    Path("a.jsonl").write_text('{"text": "words"}\n' * 100_000)
+    found = iter(Reader(["a.jsonl"]))
+    next(found)
+    Path("a.jsonl").unlink()
+    assert len(ids(list(found))) == 99_999
+
+
+@pytest.mark.parametrize("change", ["grows", "shrinks", "is written anew"])
+def test_a_file_that_changes_while_it_is_read_is_told(change: str, here: Path) -> None:
+    file = Path("a.jsonl")
+    file.write_text('{"text": "words"}\n' * 100_000)
+    os.utime(file, (1, 1))
+    found = iter(Reader(["a.jsonl"]))
+    next(found)
+    if change == "grows":
+        with file.open("a") as stream:
+            stream.write('{"text": "more"}\n')
+    elif change == "shrinks":
+        os.truncate(file, 18 * 50_000)
+    else:
+        with file.open("r+") as stream:
+            stream.write('{"text": "other"}\n' * 100_000)
+    assert told(list(found))[-1] == (
+        "a.jsonl: changed while it was read: what was scored may be neither the old nor the new"
+    )
+
+
+def test_the_next_file_is_read_after_one_that_changed(here: Path) -> None:
+    Path("a.jsonl").write_text('{"text": "words"}\n' * 2)
+    write("b.txt")
+    found = iter(Reader(["."]))
+    next(found)
+    Path("a.jsonl").write_text("")
+    assert ids(list(found))[-1] == "./b.txt"
+
+
+# Progress
+
+
+def test_bytes_read_reach_the_total_for_patterns_and_tables(here: Path) -> None:
+    Path("a.parquet").write_bytes(parquet(ROWS * 1000))
+    Path("b.jsonl.zst").write_bytes(PACKED[".zst"](json_lines(ROWS * 1000)))
+    Path("c.png").write_bytes(b"x")
+    reader = Reader(["*"])
+    seen = [reader.bytes_read for _ in reader]
+    assert seen == sorted(seen)
+    assert (
+        reader.bytes_read
+        == reader.total_bytes()
+        == sum(Path(name).stat().st_size for name in ("a.parquet", "b.jsonl.zst"))
+    )
