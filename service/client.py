@@ -201,10 +201,10 @@ class Client:
         """Judge texts as they come, however many; yield the verdict or the problem of each, in order.
 
         `submissions` are read in a thread of their own, as far ahead of the answers as they fit into the connection's
-        buffers; what they raise is raised when all before is answered. Nothing is sent again: a text that the service is too busy for, or that is beyond a rate
-        limit, is answered with that problem, and where the connection breaks, ServiceUnreachableError says after how
-        many answers. The service gives up on a caller who takes no answer for longer than its UNSPUN_TIMEOUT once all
-        buffers are full; score_many does not mind.
+        buffers; what they raise is raised when all before is answered. Nothing is sent again: a text that the service
+        is too busy for, or that is beyond a rate limit, is answered with that problem, and where the connection breaks,
+        ServiceUnreachableError says after how many answers. The service gives up on a caller who takes no answer for
+        longer than its UNSPUN_TIMEOUT once all buffers are full; score_many does not mind.
         """
         lines = _lines(submissions, evidence, depth)
         connection = self._connect("/v1/score/stream")
