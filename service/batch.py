@@ -130,8 +130,11 @@ class RunFolder:
         self._write(f"part-{number:05d}{DONE}", part.to_json() + "\n")
         self.parts[number] = part
 
-    def sum_up(self, seconds: float, *, complete: bool) -> dict[str, Any]:
-        """Write the failures and the summary of all parts, and return the summary."""
+    def sum_up(self, tally: Tally, seconds: float, *, complete: bool) -> dict[str, Any]:
+        """Write the failures and the summary of all parts, and return the summary.
+
+        `tally` and `seconds` are of the command at hand, and only its speed is told: of others the time is not known.
+        """
         total = Part()
         lines = []
         for _, part in sorted(self.parts.items()):
@@ -148,7 +151,11 @@ class RunFolder:
             "verdicts": dict(total.verdicts),
             "reasons": dict(total.reasons),
             "words": total.words,
-            "seconds_of_this_command": round(seconds, 2),
+            "this_command": {
+                "documents": tally.documents,
+                "seconds": round(seconds, 2),
+                "words_per_second": round(tally.words / max(seconds, 1e-9)),
+            },
             "model": self._settings.get("model"),
         }
         self._write(SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
@@ -207,17 +214,17 @@ def run(
     writer: Callable[[IO[bytes]], Writer],
     *,
     scorer: Scorer | None = None,
+    tally: Tally,
     part_items: int = PART_ITEMS,
     progress: Callable[[Tally], None] = lambda tally: None,
-) -> Tally:
-    """Score everything that the folder does not have yet; return what this command did.
+) -> None:
+    """Score everything that the folder does not have yet, and enter it into the tally.
 
     `writer` makes the writer of a part's file. Raises BatchError where the input is not that of the parts
     that are there.
     """
     ahead: deque[tuple[int, str]] = deque()
     """For each item under way: its number, and the digest of its part up to it."""
-    tally = Tally()
     fresh = _not_done(items, folder, part_items, ahead)
     part, number = Part(), -1
     stream: IO[bytes] | None = None
@@ -246,7 +253,6 @@ def run(
         if stream is not None and not stream.closed:
             with suppress(OSError):
                 stream.close()
-    return tally
 
 
 def _not_done(

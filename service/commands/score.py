@@ -214,6 +214,7 @@ def _score_into_folder(
     """Score into a run's folder, or go on with the run that is there."""
     from service.batch import RunFolder, run
     from service.render.factory import writer_for
+    from service.scoring import Tally
 
     assert target.folder is not None
     with _explained():
@@ -229,17 +230,18 @@ def _score_into_folder(
         }
         folder = RunFolder(target.folder, settings, suffix=f".{target.form}", force=force)
         started = time.monotonic()
-        complete = False
+        complete, tally = False, Tally()
+        records, deduplicator = _records(reader, dedupe)
         try:
-            records, deduplicator = _records(reader, dedupe)
             with request.progress(reader, scrolls=False) as progress:
-                tally = run(
+                run(
                     records,
                     task,
                     plan,
                     folder,
                     lambda stream: writer_for(target.form, stream),
                     scorer=scorer,
+                    tally=tally,
                     part_items=part_size,
                     progress=progress.update,
                 )
@@ -247,10 +249,15 @@ def _score_into_folder(
         except KeyboardInterrupt:
             raise KeyboardInterrupt("interrupted; the same command goes on from here") from None
         finally:
-            if deduplicator is not None and complete:
-                folder.write_duplicates(deduplicator.left_out)
-            summary = folder.sum_up(time.monotonic() - started, complete=complete)
-            folder.close()
+            try:
+                if deduplicator is not None and complete:
+                    folder.write_duplicates(deduplicator.left_out)
+                summary = folder.sum_up(tally, time.monotonic() - started, complete=complete)
+            except OSError:
+                if complete:  # else what ended the run is told, and most likely is the same
+                    raise
+            finally:
+                folder.close()
     if not request.quiet:
         done = summary["documents"] - tally.documents
         if done > 0:

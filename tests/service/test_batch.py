@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,7 @@ def test_the_summary_counts_everything(unspun: Unspun, archive: Path, here: Path
     assert (summary["complete"], summary["documents"], summary["failures"]) == (True, 42, 8)
     assert sum(summary["verdicts"].values()) == 42
     assert summary["model"] == FakeDetector().model.sha256
+    assert summary["this_command"]["words_per_second"] > 0
 
 
 def test_a_run_that_is_done_does_nothing_more(unspun: Unspun, archive: Path, here: Path) -> None:
@@ -161,6 +163,42 @@ def test_two_runs_at_once_in_a_folder_are_refused(unspun: Unspun, archive: Path,
     run = unspun("score", archive, "--output", "out/", "--workers", "1")
     folder.close()
     assert (run.status, "another run is at work here" in run.errors[0]) == (1, True)
+
+
+def test_an_output_folder_among_the_inputs_is_no_input(unspun: Unspun, archive: Path, here: Path) -> None:
+    before = unspun("score", ".", "--output", "out/", "--workers", "1").errors[-1]
+    after = unspun("score", ".", "--output", "out/", "--workers", "1").errors
+    assert "42 documents scored" in before
+    assert after[0] == "unspun: 42 documents had been scored by earlier commands"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 128 KB, where this machine lets a test have one."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(place)], capture_output=True, check=False
+    )
+    if not mounted or mounted.returncode:
+        pytest.skip("no rights to mount a file system")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_ends_a_run_in_a_line_and_it_goes_on_when_there_is_room(
+    unspun: Unspun, here: Path, small_disk: Path
+) -> None:
+    write(here / "in.jsonl", 700)
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(60_000))
+    out = small_disk / "out"
+    command = ("score", "in.jsonl", "--output", f"{out}/", "--part-size", "50", "--workers", "1")
+    full = unspun(*command)
+    assert (full.status, [line for line in full.errors if "No space left" in line]) == (1, full.errors[-1:])
+    subprocess.run(["mount", "-o", "remount,size=2m", str(small_disk)], check=True)
+    assert unspun(*command).status == 3
+    assert [verdict["id"] for verdict in verdicts_in(out)] == [f"d{i}" for i in range(700) if i % 7]
 
 
 def test_near_duplicates_are_told_once(unspun: Unspun, here: Path) -> None:
