@@ -115,7 +115,7 @@ class Reader:
     def _from_location(self, location: Location, path: str) -> Iterator[Record | Failure]:
         store = location.store
         if not location.is_folder:
-            yield from self._from_file(store, Found(path), "html" if store.is_page(path) else "txt")
+            yield from self._from_file(store, Found(location.path), "html" if store.is_page(path) else "txt")
             return
         empty = True
         for found in self._documents(location, count=True):
@@ -147,13 +147,14 @@ class Reader:
         try:
             with store.open(path) as file:
                 before = _state(file)
-                self._current = raw = _Counted(file, None if before is None else before[0])
+                size = getattr(file, "size", None) if before is None else before[0]
+                self._current = raw = _Counted(file, size)
                 stream: io.BufferedIOBase = io.BufferedReader(raw, SAMPLE)
                 _, packed = packing.split(_name(path))
                 if packed is not None:
                     stream = packing.unpack(stream, packed)
                 yield from read_stream(stream, path, format_of(path) or kind, skip=self._skip)
-                self._read += raw.count if before is None else before[0]
+                self._read += raw.count if size is None else size
                 self._current = None
                 if _state(file) != before:
                     yield Failure(path, "changed while it was read: what was scored may be neither the old nor the new")

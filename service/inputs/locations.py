@@ -168,21 +168,22 @@ class Remote:
         """Return whether there is a folder; on the web, that is what ends in a slash. Raises OSError."""
         if self._is_web:
             return path.endswith("/")
-        return bool(_asked(self._files.info, _inner(path))["type"] == "directory")
+        return bool(_asked(self._files.info, self._inner(path))["type"] == "directory")
 
     def exists(self, path: str) -> bool:
         """Return whether something is there by this very name. A query of the web may look like a pattern."""
         if self._is_web and "*" not in path:
             return True
         with suppress(OSError):  # told when it is listed
-            return bool(_asked(self._files.exists, _inner(path)))
+            return bool(_asked(self._files.exists, self._inner(path)))
         return False
 
     def entries(self, folder: str) -> list[Entry]:
         """Return what a folder holds, in any order. Raises OSError."""
-        root = self._files._strip_protocol(_inner(folder)).rstrip("/") + "/"
+        inner = self._inner(folder)
+        root = inner.rstrip("/") + "/" if inner else ""
         found = []
-        for item in _asked(self._files.ls, root if self._is_web else _inner(folder), detail=True):
+        for item in _asked(self._files.ls, root if self._is_web else inner, detail=True):
             name = item["name"].removeprefix(root).strip("/")
             # Stores list a folder in itself; pages link to anywhere, and to themselves in another order.
             if name and "/" not in name and not name.startswith(("?", "#")):
@@ -202,14 +203,18 @@ class Remote:
         """Open a file for reading. Raises OSError."""
 
         def opened(block: int) -> Any:
-            return _asked(self._files.open, _inner(path), "rb", block_size=block)
+            return _asked(self._files.open, self._inner(path), "rb", block_size=block)
 
         # Blocks, and one long answer only from servers that cannot give parts: scoring takes longer than they wait.
         return _RemoteFile(opened(BLOCK), (lambda: opened(0)) if self._is_web else None)
 
+    def _inner(self, url: str) -> str:
+        """Return what the driver calls a file: without the protocol, and what the store itself is in."""
+        return str(self._files._strip_protocol(url.partition("::")[0]))
+
     def size(self, path: str) -> int | None:
         """Return the size of a file in bytes, None where the store does not say. Raises OSError."""
-        size = _asked(self._files.info, _inner(path)).get("size")
+        size = _asked(self._files.info, self._inner(path)).get("size")
         return None if size is None else int(size)
 
     def is_page(self, path: str) -> bool:
@@ -222,11 +227,17 @@ class Remote:
 
 
 class _RemoteFile(io.RawIOBase):
-    """A file of a store whose errors are all OSError, as those of a file on this machine are."""
+    """A file of a store; its errors are all OSError, as those of a file on this machine are."""
 
     def __init__(self, file: Any, reopened: Callable[[], Any] | None) -> None:
         self._file = file
         self._reopened = reopened
+
+    @property
+    def size(self) -> int | None:
+        """The size in bytes, None where the store does not say."""
+        size = getattr(self._file, "size", None)
+        return None if size is None else int(size)
 
     def readable(self) -> bool:
         return True
@@ -301,10 +312,6 @@ def _words(error: Exception) -> str:
     if isinstance(error, OSError):
         return explain(error).split("\n")[0]
     return f"could not be reached ({type(error).__name__}: {error})".split("\n")[0]
-
-
-def _inner(url: str) -> str:
-    return url.partition("::")[0]
 
 
 class Pattern:

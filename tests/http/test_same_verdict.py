@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,3 +94,18 @@ def test_through_the_client(way: str, expected: dict[str, str], service: Service
         else:
             answers = list(getattr(client, way)(records()))
     assert [answer.to_json() for answer in answers] == list(expected.values())
+
+
+def test_through_the_client_from_a_source_slower_than_the_time_limit(
+    expected: dict[str, str], service: Service
+) -> None:
+    """The limit is 3 seconds for a line; the client says meanwhile that it is still there."""
+
+    def slowly() -> Iterator[dict[str, str]]:
+        for record in records()[:2]:
+            time.sleep(4)
+            yield record
+
+    with Client(f"http://127.0.0.1:{service.port}") as client:
+        answers = [answer.to_json() for answer in client.score_stream(slowly())]
+    assert answers == list(expected.values())[:2]

@@ -99,6 +99,7 @@ def test_a_name_tells_how_a_file_is_read(name: str, expected: Format | None) -> 
     assert format_of(name) == expected
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -114,12 +115,14 @@ def test_parquet_comes_back_as_written(rows: list[tuple[str, str]]) -> None:
     assert [(item.id, item.text) for item in found if isinstance(item, Record)] == rows
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(["parquet", "warc"]))
 def test_any_bytes_are_documents_or_told_in_words(data: bytes, kind: Format) -> None:
     for item in read_bytes(data, kind):
         assert isinstance(item, Record) or "please report" not in item.message
 
 
+@settings(deadline=None)  # the first page loads the library
 @given(st.data())
 def test_a_damaged_archive_is_read_or_told_in_words(data: st.DataObject) -> None:
     whole = bytearray(warc(ROWS) + wet(ROWS) + warc_record("response", "x", http_answer(page("Words."))))
@@ -130,6 +133,7 @@ def test_a_damaged_archive_is_read_or_told_in_words(data: st.DataObject) -> None
         assert isinstance(item, Record) or "please report" not in item.message
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_damaged_table_is_read_or_told_in_words(data: st.DataObject) -> None:
     whole = bytearray(parquet(ROWS * 20, row_group_size=7))
@@ -139,7 +143,7 @@ def test_a_damaged_table_is_read_or_told_in_words(data: st.DataObject) -> None:
         assert isinstance(item, Record) or "please report" not in item.message
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(random=st.randoms(use_true_random=False))
 def test_order_and_ids_are_the_same_every_time(random: random.Random, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("order")

@@ -120,7 +120,8 @@ def test_the_folder_being_written_is_left_out(here: Path) -> None:
 
 def test_a_file_url_is_a_path(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("words")
-    assert ids(read(f"file://{tmp_path}")) == [f"{tmp_path}/a.txt"]
+    for url in (f"file://{tmp_path}", f"file://{tmp_path}/a.txt", f"file://{tmp_path}/*.txt"):
+        assert ids(read(url)) == [f"{tmp_path}/a.txt"]
 
 
 def test_a_folder_of_files_costs_no_look_at_any_of_them(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
