@@ -59,7 +59,7 @@ UNREAD = 3
 @click.option("--model", "bundle", metavar="BUNDLE", help="Folder of the model. Default: the one that ships.")
 @click.option(
     "--input-format",
-    type=click.Choice(["txt", "html", "jsonl", "csv"]),
+    type=click.Choice(["txt", "html", "jsonl", "csv", "parquet", "warc"]),
     help="What standard input is. Default: jsonl where it looks like it, else one plain text.",
 )
 @click.option(
@@ -98,10 +98,15 @@ def score(
 ) -> None:
     """Tell which documents are machine-paraphrased, of what kind, how sure, and which words give them away.
 
-    PATH is a file, a folder (searched in full) or - for standard input. Read are .txt and .md (one document,
-    Markdown as it stands), .html and .htm (reduced to the article: offsets count in the article's text),
-    .jsonl and .ndjson ("text", and "id" if it has one), .csv (columns "text" and "id"), each also with .gz at
-    the end. A file of another name is read as plain text when it is named itself, and passed over in folders.
+    PATH is a file, a folder (searched in full), a quoted pattern ('crawl/**/*.txt'), any of these as a URL that
+    fsspec knows (s3://, gs://, https://), or - for standard input. Read are .txt and .md (one document, Markdown as
+    it stands), .html and .htm (reduced to the article: offsets count in the article's text), .jsonl and .ndjson
+    ("text", and "id" if it has one), .csv and .parquet (columns "text" and "id"), .warc and .wet (pages with status
+    200, reduced to their articles; ids are their addresses), each also with .gz or .zst at the end. A file of
+    another name is read as plain text when it is named itself, and passed over in folders.
+
+    With --output FOLDER/ verdicts are written in parts, on all cores, and the same command goes on where a run
+    was ended; failures.jsonl and summary.json tell of the whole.
 
     \b
     Exit status:
@@ -115,6 +120,9 @@ def score(
     Examples:
       unspun score article.txt
       unspun score submissions/ --output verdicts.jsonl
+      unspun score submissions/ --output report.html
+      unspun score s3://bucket/crawl/ --output verdicts/ --dedupe
+      unspun score crawl/ --output verdicts/ --scheduler tcp://scheduler:8786
       unspun score crawl.jsonl.gz --no-evidence | jq -r 'select(.verdict == "paraphrased").id'
       pdftotext paper.pdf - | unspun score - --format table
     """
@@ -377,13 +385,13 @@ def _summarise(tally: Tally, skipped: int, left_out: int, seconds: float) -> Non
     if left_out:
         parts.append(f"{_plural(left_out, 'near-duplicate')} left out")
     if skipped:
-        parts.append(f"{_plural(skipped, 'file')} of other types passed over")
+        parts.append(f"{_plural(skipped, 'file or record', 'files or records')} of other types passed over")
     parts.append(f"{tally.words / max(seconds, 1e-9):,.0f} words/s")
     complain("; ".join(parts))
 
 
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def _plural(count: int, noun: str, plural: str | None = None) -> str:
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def _format_for(file: Path) -> str:

@@ -6,6 +6,7 @@ import gzip
 import io
 import sys
 import zlib
+from importlib import import_module
 from typing import Any, Literal
 
 from service.encodings import SAMPLE
@@ -64,10 +65,7 @@ class _Unpacked(io.RawIOBase):
 
 def _zstd() -> Any:
     try:
-        if sys.version_info >= (3, 14):
-            from compression import zstd
-        else:
-            from backports import zstd
+        # Part of Python from 3.14 on.
+        return import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
     except ImportError as error:
         raise MissingLibraryError("backports.zstd", "zstd") from error
-    return zstd

@@ -254,7 +254,7 @@ def test_a_summary_ends_the_run(unspun: Unspun, articles: Path) -> None:
     run = unspun("score", "in", "missing")
     assert re.fullmatch(
         r"unspun: 3 documents scored \(1 paraphrased, 1 suspect, 1 clear\); 1 failure;"
-        r" 1 file of other types passed over; [\d,]+ words/s",
+        r" 1 file or record of other types passed over; [\d,]+ words/s",
         run.errors[-1],
     )
 

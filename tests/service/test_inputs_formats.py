@@ -348,7 +348,7 @@ def test_packed_files_in_pieces_are_read_in_full(tmp_path: Path) -> None:
     [
         ("b.parquet", "pyarrow", "needs pyarrow, which is not installed: pip install 'unspun[parquet]'"),
         ("b.warc", "fastwarc.warc", "needs fastwarc, which is not installed: pip install 'unspun[warc]'"),
-        ("b.txt.zst", "backports", "needs backports.zstd, which is not installed: pip install 'unspun[zstd]'"),
+        ("b.txt.zst", "backports.zstd", "needs backports.zstd, which is not installed: pip install 'unspun[zstd]'"),
     ],
 )
 def test_a_missing_library_is_named_and_the_rest_is_read(
