@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from model.document import MAX_CHARACTERS
 from service.parallel import Outcome, Plan, Task, score_in_parallel
 from service.readers import Failure, Record
 from service.render import Writer
@@ -217,6 +218,7 @@ def run(
     tally: Tally,
     part_items: int = PART_ITEMS,
     progress: Callable[[Tally], None] = lambda tally: None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Score everything that the folder does not have yet, and enter it into the tally.
 
@@ -244,6 +246,10 @@ def run(
             part.digest = digest
             if isinstance(outcome, Scored):
                 out.write(outcome.record.text, outcome.verdict)
+                if len(outcome.record.text) > MAX_CHARACTERS:
+                    tell(f"{outcome.record.where}: only its first {MAX_CHARACTERS:,} characters were judged")
+            else:
+                tell(str(outcome))
             tally.add(outcome)
             progress(tally)
         if out is not None and stream is not None:

@@ -31,6 +31,8 @@ FORMATS = ("table", "jsonl", "csv", "parquet", "html")
 VERDICTS = ("paraphrased", "suspect", "clear", "abstained")
 STDOUT = "-"
 KILLED = ("TerminatedWorkerError", "BrokenProcessPool", "KilledWorker")
+MOST_TOLD = 20
+"""Failures that a run into a folder tells one by one."""
 UNREAD = 3
 """Exit status where some documents could not be read or scored."""
 
@@ -252,6 +254,7 @@ def _score_into_folder(
                     tally=tally,
                     part_items=part_size,
                     progress=progress.update,
+                    tell=_Few(target.folder),
                 )
             complete = True
         except KeyboardInterrupt:
@@ -272,6 +275,21 @@ def _score_into_folder(
             complain(f"{_plural(done, 'document')} had been scored by earlier commands")
     tally.failures = summary["failures"]  # those of earlier commands are not forgotten
     return tally, 0 if deduplicator is None else len(deduplicator.left_out)
+
+
+class _Few:
+    """Tells the first of many lines; all failures are in the run's folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._told = 0
+
+    def __call__(self, line: str) -> None:
+        self._told += 1
+        if self._told <= MOST_TOLD:
+            complain(line)
+        if self._told == MOST_TOLD:
+            complain(f"from here on, what goes wrong is only listed in {self._folder}/failures.jsonl")
 
 
 @contextmanager

@@ -71,6 +71,14 @@ def test_failures_are_listed_and_counted(unspun: Unspun, archive: Path, here: Pa
     assert "not valid JSON" in failures_in(here / "out")[0]["reason"]
 
 
+def test_a_few_failures_are_told_and_many_are_only_listed(unspun: Unspun, here: Path) -> None:
+    write(here / "in.jsonl", 700)
+    errors = unspun("score", "in.jsonl", "--output", "out/", "--workers", "1").errors
+    assert [line for line in errors if "not valid JSON" in line] == errors[:20]
+    assert errors[20] == "unspun: from here on, what goes wrong is only listed in out/failures.jsonl"
+    assert len(failures_in(here / "out")) == 100
+
+
 def test_the_summary_counts_everything(unspun: Unspun, archive: Path, here: Path) -> None:
     unspun("score", archive, "--output", "out/", "--workers", "1")
     summary = summary_in(here / "out")
@@ -90,7 +98,7 @@ def test_a_run_that_is_done_does_nothing_more(unspun: Unspun, archive: Path, her
             return []
 
     run = unspun("score", archive, "--output", "out/", "--workers", "1", load=lambda _: Unused())
-    assert run.errors[0] == "unspun: 42 documents had been scored by earlier commands"
+    assert "unspun: 42 documents had been scored by earlier commands" in run.errors
     assert {file.name: file.stat().st_mtime_ns for file in (here / "out").glob("part-*")} == before
 
 
