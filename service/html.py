@@ -45,6 +45,19 @@ def extract_article(page: str) -> str:
     return _trafilatura(page) or strip_tags(page)
 
 
+class Page(str):
+    """The HTML of a page whose article is still to be looked for, which takes longer than all other reading.
+
+    A reader that makes these (`Reader(..., article=Page)`) leaves that to those who score, of whom there may be many.
+    """
+
+    __slots__ = ()
+
+    def article(self) -> str:
+        """Return the article of the page."""
+        return extract_article(str(self))
+
+
 def strip_tags(page: str) -> str:
     """Return all text of a page that a reader sees, a line for each block; empty where it has none."""
     # lxml, since html.parser takes minutes over 60 KB of "<a <a <a" and raises on "<![<![".

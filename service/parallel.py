@@ -6,12 +6,13 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from model.verdict import Verdict
+from service.html import Page
 from service.readers import Failure, Record
 from service.scoring import BATCH_CHARACTERS, BATCH_DOCUMENTS, Scored, Scorer, ScorerLoader, score_batch
 
@@ -59,6 +60,7 @@ class Plan:
 
 
 Outcome = Scored | Failure
+Answer = tuple[Verdict, str | None] | Failure | None
 
 
 def score_in_parallel(
@@ -108,23 +110,38 @@ def groups(records: Iterable[Record | Failure]) -> Iterator[list[Record | Failur
         yield group
 
 
-def _score_in_worker(task: Task, group: list[Record | None]) -> list[Verdict | Failure | None]:
-    """Return the verdicts of a group, or what failed; None where there was nothing to score."""
+def _score_in_worker(task: Task, group: list[Record | None]) -> list[Answer]:
+    """Return the verdicts of a group, or what failed; None where there was nothing to score. With the verdict of a page
+    comes its article.
+    """
+    pages = [record is not None and isinstance(record.text, Page) for record in group]
+    group = [None if record is None else with_article(record) for record in group]
     model = _model(task.load, task.bundle, task.sha256)  # type: ignore[arg-type]  # a function hashes
     scored = score_batch(model, [record for record in group if record is not None], task.depth, task.evidence)
-    outcomes = (None if record is None else next(scored) for record in group)
-    return [outcome.verdict if isinstance(outcome, Scored) else outcome for outcome in outcomes]
+    outcomes = [None if record is None else next(scored) for record in group]
+    return [
+        outcome if not isinstance(outcome, Scored) else (outcome.verdict, outcome.record.text if page else None)
+        for outcome, page in zip(outcomes, pages, strict=True)
+    ]
 
 
-def _joined(record: Record | Failure, answer: Verdict | Failure | None) -> Outcome:
+def with_article(record: Record) -> Record:
+    """Return a record whose text is a page's article, where it was the page."""
+    return replace(record, text=record.text.article()) if isinstance(record.text, Page) else record
+
+
+def _joined(record: Record | Failure, answer: Answer) -> Outcome:
     if isinstance(record, Failure):
         return record
     assert answer is not None
-    return answer if isinstance(answer, Failure) else Scored(record, answer)
+    if isinstance(answer, Failure):
+        return answer
+    verdict, article = answer
+    return Scored(record if article is None else replace(record, text=article), verdict)
 
 
 def _score_group(scorer: Scorer, group: list[Record | Failure], task: Task) -> list[Outcome]:
-    good = [record for record in group if isinstance(record, Record)]
+    good = [with_article(record) for record in group if isinstance(record, Record)]
     scored = score_batch(scorer, good, task.depth, task.evidence)
     return [record if isinstance(record, Failure) else next(scored) for record in group]
 

@@ -54,7 +54,8 @@ class Reader:
     `paths` are files, folders (searched in full, sorted by path; each real folder once, so that loops of
     links end), patterns (`crawl/**/*.txt`), each also as the URL of a store that fsspec knows
     (`s3://bucket/crawl/`), and "-". `stdin_format` None: JSON lines where standard input looks like it, else
-    one plain text. `exclude` is a file or folder left out of folders: the one being written.
+    one plain text. `article` makes the text of a page. `exclude` is a file or folder left out of folders: the one
+    being written.
     """
 
     def __init__(
@@ -64,12 +65,14 @@ class Reader:
         stdin: io.BufferedIOBase | None = None,
         stdin_format: Format | None = None,
         exclude: Path | None = None,
+        article: Callable[[str], str] = extract_article,
     ) -> None:
         self.paths = tuple(paths)
         self.skipped = 0
         """Files of other types met in folders so far, and records of archives that are neither pages nor texts."""
         self._stdin = stdin
         self._stdin_format = stdin_format
+        self._article = article
         self._exclude = None if exclude is None else os.path.realpath(exclude)
         self._read = 0
         self._current: _Counted | None = None
@@ -153,7 +156,8 @@ class Reader:
                 _, packed = packing.split(_name(path))
                 if packed is not None:
                     stream = packing.unpack(stream, packed)
-                yield from read_stream(stream, path, format_of(path) or kind, skip=self._skip)
+                form = format_of(path) or kind
+                yield from read_stream(stream, path, form, skip=self._skip, article=self._article)
                 self._read += raw.count if size is None else size
                 self._current = None
                 if _state(file) != before:
@@ -171,7 +175,7 @@ class Reader:
             return
         sample, stream = peek(self._stdin)
         kind = self._stdin_format or ("jsonl" if _looks_like_json_lines(sample) else "txt")
-        yield from read_stream(stream, STDIN, kind, skip=self._skip)
+        yield from read_stream(stream, STDIN, kind, skip=self._skip, article=self._article)
 
     def _skip(self) -> None:
         self.skipped += 1
@@ -195,11 +199,16 @@ def format_of(path: str) -> Format | None:
 
 
 def read_stream(
-    stream: io.BufferedIOBase, name: str, kind: Format, *, skip: Callable[[], None] = lambda: None
+    stream: io.BufferedIOBase,
+    name: str,
+    kind: Format,
+    *,
+    skip: Callable[[], None] = lambda: None,
+    article: Callable[[str], str] = extract_article,
 ) -> Iterator[Record | Failure]:
     """Yield the documents of one stream of bytes; `name` is what ids and messages call it.
 
-    `skip` is called for each record of an archive that is no document.
+    `article` makes the text of a page; `skip` is called for each record of an archive that is no document.
     """
     place = Place(name)
     try:
@@ -210,9 +219,9 @@ def read_stream(
         elif kind == "parquet":
             yield from read_parquet(stream, place)
         elif kind == "warc":
-            yield from read_warc(stream, place, skip)
+            yield from read_warc(stream, place, skip, article)
         else:
-            yield _whole(stream, name, kind)
+            yield _whole(stream, name, kind, article)
     except NotTextError as error:
         yield Failure(name, str(error))
     except (LineTooLongError, UnreadableError) as error:
@@ -253,13 +262,13 @@ class _Counted(io.RawIOBase):
         return self._file.tell()
 
 
-def _whole(stream: io.BufferedIOBase, name: str, kind: Format) -> Record | Failure:
+def _whole(stream: io.BufferedIOBase, name: str, kind: Format, article: Callable[[str], str]) -> Record | Failure:
     longest = records.LONGEST
     data = stream.read(longest + 1)
     if len(data) > longest:
         return Failure(name, f"longer than {longest:,} bytes: not one document")
     if kind == "html":
-        return Record(name, extract_article(decode(data, declared_encoding(data))), name)
+        return Record(name, article(decode(data, declared_encoding(data))), name)
     return Record(name, decode(data), name)
 
 

@@ -128,16 +128,24 @@ def score(
       unspun score crawl.jsonl.gz --no-evidence | jq -r 'select(.verdict == "paraphrased").id'
       pdftotext paper.pdf - | unspun score - --format table
     """
+    from service.html import Page, extract_article
     from service.readers import Reader
 
     target = _target(output, form, paths)
     if force and target.folder is None:
         raise click.BadParameter("only goes with --output FOLDER/.", param_hint="--force")
-    reader = Reader(paths, stdin=_standard_input(), stdin_format=input_format, exclude=target.file or target.folder)
     request = _Request(
         load or load_detector, None if bundle is None else Path(bundle), depth, not no_evidence, show, quiet, paths
     )
     plan = _plan(workers, scheduler, target)
+    reader = Reader(
+        paths,
+        stdin=_standard_input(),
+        stdin_format=input_format,
+        exclude=target.file or target.folder,
+        # Into a folder always: how many workers there are must not change what a run has read.
+        article=extract_article if plan.is_local and target.folder is None else Page,
+    )
     started = time.monotonic()
     tally, left_out = (_score_into_folder if target.folder else _score_to_one_place)(
         request, target, plan, reader, dedupe, force, part_size

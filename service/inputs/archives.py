@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from service.encodings import NotTextError, decode
@@ -19,12 +20,17 @@ SLACK = 64
 BETWEEN = len(b"\r\n\r\n")
 
 
-def read_warc(stream: io.BufferedIOBase, place: Place, skip: Callable[[], None]) -> Iterator[Record | Failure]:
+def read_warc(
+    stream: io.BufferedIOBase,
+    place: Place,
+    skip: Callable[[], None],
+    article: Callable[[str], str] = extract_article,
+) -> Iterator[Record | Failure]:
     """Yield a document or what is wrong for each record that is a page or a text; `place` is kept up to date.
 
     These are answers (`response`) with status 200 in HTML or plain text, the pages reduced to their articles,
-    and `conversion` records. `skip` is called for every other record. Raises UnreadableError for what is no
-    WARC, and what reading raises.
+    and `conversion` records. `article` reduces a page; `skip` is called for every other record. Raises
+    UnreadableError for what is no WARC, and what reading raises.
     """
     try:
         from fastwarc.warc import ArchiveIterator, WarcRecordType
@@ -42,7 +48,7 @@ def read_warc(stream: io.BufferedIOBase, place: Place, skip: Callable[[], None])
         if "Content-Length" not in record.headers:
             found = place.failure("broken WARC record: no Content-Length")
         elif record.record_type == WarcRecordType.response:
-            found = _read(record, _response, place)
+            found = _read(record, partial(_response, article=article), place)
         elif record.record_type == WarcRecordType.conversion:
             found = _read(record, _conversion, place)
         if found is None:
@@ -104,7 +110,7 @@ def _conversion(record: Any, block: bytes) -> str:
     return decode(block)
 
 
-def _response(record: Any, block: bytes) -> str | None:
+def _response(record: Any, block: bytes, *, article: Callable[[str], str]) -> str | None:
     if not block.startswith(b"HTTP/"):
         return None
     answer = _http(block)
@@ -119,7 +125,7 @@ def _response(record: Any, block: bytes) -> str | None:
         raise NotTextError(f"longer than {records.LONGEST:,} bytes when unpacked: not one document")
     charset = (answer.http_charset or "").strip(" \"'") or None
     if kind in PAGES:
-        return extract_article(decode(data, charset or declared_encoding(data)))
+        return article(decode(data, charset or declared_encoding(data)))
     return decode(data, charset)
 
 

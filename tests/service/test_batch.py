@@ -242,6 +242,35 @@ def test_two_workers_give_what_one_does(output: str, unspun: Unspun, archive: Pa
     assert "".join(file.read_text() for file in files) == whole
 
 
+@pytest.fixture
+def pages(here: Path) -> Path:
+    """A folder of web pages, whose articles are looked for where they are scored."""
+    (here / "pages").mkdir()
+    for i in range(30):
+        text = (SPUN, CLEAR, SUSPECT)[i % 3]
+        page = f"<html><body><nav>Home</nav><article><p>{text}</p><p>Page {i}.</p></article></body></html>"
+        (here / "pages" / f"{i:02}.html").write_text(page)
+    return here / "pages"
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_pages_are_reduced_to_their_articles_by_those_who_score(
+    workers: str, unspun: Unspun, pages: Path, here: Path
+) -> None:
+    whole = unspun("score", pages, "--quiet").out
+    assert '"verdict": "paraphrased"' in whole
+    unspun("score", pages, "--output", "out/", "--part-size", "8", "--workers", workers)
+    assert "".join(file.read_text() for file in sorted((here / "out").glob("part-*.jsonl"))) == whole
+
+
+def test_a_run_over_pages_may_go_on_with_another_number_of_workers(unspun: Unspun, pages: Path, here: Path) -> None:
+    unspun("score", pages, "--output", "out/", "--part-size", "8", "--workers", "2")
+    before = verdicts_in(here / "out")
+    (here / "out" / "part-00001.done").unlink()
+    assert unspun("score", pages, "--output", "out/", "--part-size", "8", "--workers", "1").status == 0
+    assert verdicts_in(here / "out") == before
+
+
 def start(archive: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
     """Start a run in a process group of its own."""
     command = [
