@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,6 +35,19 @@ class Evidence:
     signal: str
     weight: float
     alternatives: tuple[str, ...] = ()
+
+    @classmethod
+    def from_dict(cls, item: Mapping[str, Any]) -> Evidence:
+        """Return the evidence of which `item` is the `to_dict`."""
+        return cls(
+            item["start"],
+            item["end"],
+            item["text"],
+            item["suggestion"],
+            item["signal"],
+            item["weight"],
+            tuple(item["alternatives"]),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the evidence as plain JSON types, keys in the documented order."""
@@ -112,6 +126,27 @@ class Verdict:
             answer["passages"] = [passage.to_dict() for passage in self.passages]
         answer["model"] = self.model.to_dict()
         return answer
+
+    @classmethod
+    def from_dict(cls, answer: Mapping[str, Any]) -> Verdict:
+        """Return the verdict of which `answer` is the `to_dict`; what a later version says besides is passed over.
+
+        Raises LookupError, TypeError, ValueError and AttributeError where it is none.
+        """
+        evidence, model = answer.get("evidence"), answer["model"]
+        return cls(
+            id=answer["id"],
+            score=answer["score"],
+            verdict=answer["verdict"],
+            kind=answer["kind"],
+            kinds=dict(answer["kinds"]),
+            reason=answer["reason"],
+            words=answer["words"],
+            depth=answer["depth"],
+            evidence=None if evidence is None else tuple(Evidence.from_dict(item) for item in evidence),
+            model=ModelInfo(model["name"], model["version"], model["sha256"]),
+            passages=tuple(SpunPassage(p["start"], p["end"], p["words"]) for p in answer.get("passages") or ()),
+        )
 
     def to_json(self) -> str:
         """Return the verdict as one line of JSON: the same bytes on every surface.

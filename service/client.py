@@ -30,7 +30,7 @@ from typing import Any, NoReturn, Self
 import urllib3
 from urllib3.util import parse_url, wait_for_read, wait_for_write
 
-from model.verdict import Evidence, ModelInfo, SpunPassage, Verdict
+from model.verdict import Verdict
 
 PATIENT = (429, 503)
 """Statuses that ask for the same again, later."""
@@ -461,36 +461,9 @@ class _TwoWaySocket(io.RawIOBase):
 def verdict_from_dict(answer: Mapping[str, Any]) -> Verdict:
     """Return the Verdict that an answer holds; its `to_json()` gives the answer's bytes. Raises UnspunError."""
     try:
-        evidence = answer.get("evidence")
-        model = answer["model"]
-        return Verdict(
-            id=answer["id"],
-            score=answer["score"],
-            verdict=answer["verdict"],
-            kind=answer["kind"],
-            kinds=dict(answer["kinds"]),
-            reason=answer["reason"],
-            words=answer["words"],
-            depth=answer["depth"],
-            evidence=None if evidence is None else tuple(map(_evidence, evidence)),
-            model=ModelInfo(model["name"], model["version"], model["sha256"]),
-            passages=tuple(SpunPassage(p["start"], p["end"], p["words"]) for p in answer.get("passages", ())),
-        )
+        return Verdict.from_dict(answer)
     except (AttributeError, LookupError, TypeError, ValueError):
         raise _foreign() from None  # whose message may quote the answer
-
-
-def _evidence(item: Mapping[str, Any]) -> Evidence:
-    """Return a passage, without what a later version of the service may say of it."""
-    return Evidence(
-        item["start"],
-        item["end"],
-        item["text"],
-        item["suggestion"],
-        item["signal"],
-        item["weight"],
-        tuple(item["alternatives"]),
-    )
 
 
 def _answer(answer: Any) -> Verdict | Problem:

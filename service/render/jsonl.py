@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
-from model.verdict import Evidence, ModelInfo, SpunPassage, Verdict
+from model.verdict import Verdict
 
 
 class JsonLines:
@@ -23,26 +22,6 @@ class JsonLines:
 def parse(line: str) -> Verdict:
     """Return the verdict of a line that was written. Raises ValueError where it is none."""
     try:
-        return verdict_from(json.loads(line))
+        return Verdict.from_dict(json.loads(line))
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a verdict: {error!r}") from error
-
-
-def verdict_from(answer: dict[str, Any]) -> Verdict:
-    """Return the verdict of which `answer` is the `to_dict`."""
-    evidence = answer.get("evidence")
-    return Verdict(
-        id=answer["id"],
-        score=answer["score"],
-        verdict=answer["verdict"],
-        kind=answer["kind"],
-        kinds=dict(answer["kinds"]),
-        reason=answer["reason"],
-        words=answer["words"],
-        depth=answer["depth"],
-        evidence=None
-        if evidence is None
-        else tuple(Evidence(**{**item, "alternatives": tuple(item["alternatives"])}) for item in evidence),
-        model=ModelInfo(**answer["model"]),
-        passages=tuple(SpunPassage(**passage) for passage in answer.get("passages") or ()),
-    )

@@ -9,7 +9,6 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from model.verdict import KINDS, Verdict
 from service.console import REPLACEMENT, CommandError
 from service.render import Stream
-from service.render.jsonl import verdict_from
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,7 +105,7 @@ def read(file: Path | IO[bytes]) -> Iterator[Verdict]:
     with parquet.ParquetFile(file) as source:
         for group in range(source.num_row_groups):
             for row in source.read_row_group(group).to_pylist():
-                yield verdict_from(
+                yield Verdict.from_dict(
                     {
                         **{name: row[name] for name in SAME},
                         "kinds": {kind: row[kind] for kind in KINDS},
