@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from service.machine import cores
 
 PREFIX = "UNSPUN_"
 OTHERS = ("UNSPUN_DEBUG", "UNSPUN_SEEDS", "UNSPUN_URL", "UNSPUN_API_KEY")
@@ -47,10 +48,6 @@ def _is_folder(value: Path) -> Path:
     return value
 
 
-def _default_workers() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class Settings(BaseModel):
     """How the service runs. A field's environment variable is its name in capitals after `UNSPUN_`."""
 
@@ -58,7 +55,7 @@ class Settings(BaseModel):
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 for all.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 lets the system choose one.")
-    workers: int = Field(default_factory=_default_workers, ge=1, le=256, description="Processes that score.")
+    workers: int = Field(default_factory=cores, ge=1, le=256, description="Processes that score.")
     model: Annotated[Path, AfterValidator(_is_folder)] | None = Field(
         None, description="Folder of the model. Default: the one that ships."
     )

@@ -23,11 +23,6 @@ AHEAD = 3
 """Batches for each worker that are read ahead of the one that is waited for."""
 
 
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class SchedulerError(Exception):
     """A cluster cannot be used; the message says why and what to do, in one line."""
 

@@ -352,7 +352,8 @@ def _target(output: str | None, form: str | None, paths: tuple[str, ...]) -> _Ta
 
 
 def _plan(workers: int | None, scheduler: str | None, target: _Target) -> Plan:
-    from service.parallel import Plan, cores
+    from service.machine import cores
+    from service.parallel import Plan
 
     if scheduler is not None:
         if workers is not None:
