@@ -58,14 +58,7 @@ def submission_schema() -> dict[str, Any]:
 def read_body(request: Request, settings: Settings) -> bytes:
     """Return a request's body, unpacked if it is gzipped. Raises Problem; no more than the limit is held in memory."""
     _check_length(request, settings)
-    packing = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if packing not in ("identity", "", "gzip", "x-gzip"):
-        raise Problem(
-            "unsupported-media-type",
-            "Only gzip is unpacked. Send the body as it is, or gzipped.",
-            headers={"Accept-Encoding": "gzip, identity"},
-        )
-    unpack = Unpacker(settings.max_bytes) if packing in ("gzip", "x-gzip") else None
+    unpack = unpacker(request, settings)
     parts: list[bytes] = []
     size = raw = 0
     while piece := request.stream.read(PIECE):
@@ -82,6 +75,18 @@ def read_body(request: Request, settings: Settings) -> bytes:
     if not size:
         raise Problem("invalid-request", "The body is empty. Send a text in it; GET /v1/docs shows how.")
     return b"".join(parts)
+
+
+def unpacker(request: Request, settings: Settings) -> Unpacker | None:
+    """Return what unpacks a request's body, None where it is not packed. Raises Problem for another packing."""
+    packing = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if packing not in ("identity", "", "gzip", "x-gzip"):
+        raise Problem(
+            "unsupported-media-type",
+            "Only gzip is unpacked. Send the body as it is, or gzipped.",
+            headers={"Accept-Encoding": "gzip, identity"},
+        )
+    return Unpacker(settings.max_bytes) if packing in ("gzip", "x-gzip") else None
 
 
 def _check_length(request: Request, settings: Settings) -> None:

@@ -27,6 +27,7 @@ from service.schemas import (
     read_query,
     text_of,
     too_large,
+    unpacker,
 )
 
 blueprint = Blueprint("score", __name__, url_prefix="/v1")
@@ -108,10 +109,7 @@ def batch() -> Response:
 def stream() -> Response:
     """Judge texts as they come, a JSON object a line; each is answered with a line before the next is read."""
     _media_type(*LINE_TYPES, *JSON_TYPES)
-    packing = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if packing not in ("identity", "", "gzip", "x-gzip"):
-        raise Problem("unsupported-media-type", "Only gzip is unpacked. Send the stream as it is, or gzipped.")
-    unpack = Unpacker(settings().max_bytes) if packing in ("gzip", "x-gzip") else None
+    unpack = unpacker(request, settings())
     lines = _lines(request.environ["wsgi.input"], settings().max_bytes, unpack)
     return Response(stream_with_context(_answers(lines)), mimetype=NDJSON)
 
