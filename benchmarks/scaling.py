@@ -37,6 +37,7 @@ from benchmarks.throughput import (
     megabytes,
     peak_megabytes,
     progress,
+    report,
     run_child,
 )
 
@@ -59,21 +60,7 @@ Row = dict[str, Any]
 
 def main() -> int:
     """Run the benchmark, or measure one length of article; return the exit status."""
-    options = _options()
-    try:
-        if options.child is not None:
-            print(json.dumps(_child(options)))
-            return 0
-        results = _measure(options)
-        if options.json is not None:
-            options.json.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
-        print(_tables(results))
-    except (BenchmarkError, ValueError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return report(_options(), _child, _measure, _tables)
 
 
 def _options() -> argparse.Namespace:

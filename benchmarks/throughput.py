@@ -87,15 +87,24 @@ class Contender:
 
 def main() -> int:
     """Run the benchmark, or one contender of it; return the exit status."""
-    options = _options()
+    return report(_options(), _child, _measure, _table)
+
+
+def report(
+    options: argparse.Namespace,
+    child: Callable[[argparse.Namespace], Any],
+    measure: Callable[[argparse.Namespace], Any],
+    table: Callable[[Any], str],
+) -> int:
+    """Print the table of what is measured, or as a child process its own part as JSON; return the exit status."""
     try:
         if options.child is not None:
-            print(json.dumps(_child(options)))
+            print(json.dumps(child(options)))
             return 0
-        results = _measure(options)
+        results = measure(options)
         if options.json is not None:
             options.json.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
-        print(_table(results))
+        print(table(results))
     except (BenchmarkError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
