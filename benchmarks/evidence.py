@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.detector import Detector
-from training.align import substitutions
+from model.align import substitutions
 from training.corpora import LabelledText, read_labelled, text_keys
 
 SHORTEST = 60

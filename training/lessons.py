@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from model.repair import repair
 from model.wordpieces import WordPieces
-from training.align import substitutions
+from model.align import substitutions
 from training.corpora import LabelledText
 from training.encoder_text import Lesson, Lessons, prepare
 from training.fine_tune import Stream

@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.align import substitutions
+from model.align import substitutions
 
 REPOSITORY = Path(__file__).parents[1]
 MANIFEST = REPOSITORY / "seeds" / "manifest.toml"
@@ -95,7 +95,7 @@ def write_substitutions(count: Counter[tuple[str, str]], path: Path = SUBSTITUTI
     """Write the pairs as tab-separated lines, the most frequent first."""
     lines = [
         "# Made by `python -m training.seeds`, which aligns the spun seed (001) with its original (002)",
-        "# by our own aligner (training/align.py). Word pairs only: no inflections, insertions or deletions.",
+        "# by our own aligner (model/align.py). Word pairs only: no inflections, insertions or deletions.",
         "# spun phrase<TAB>original phrase<TAB>count",
     ]
     ordered = sorted(count.items(), key=lambda item: (-item[1], item[0]))

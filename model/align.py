@@ -373,11 +373,11 @@ _ENDINGS = re.compile(r"(?:ies|ied|ing|ings|ers|er|ed|es|ly|s|d|e|y)$")
 
 def _same_stem(left: str, right: str) -> bool:
     """Are the words forms of one, as "ship" and "shipped"? Irregular forms are not seen."""
-    return _stem(left) == _stem(right)
+    return stem(left) == stem(right)
 
 
 @lru_cache(maxsize=65536)
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
     """Return the word without its inflection, enough to compare with others cut by the same rule."""
     stem = _ENDINGS.sub("", word, count=1) if len(word) > 3 else word
     if len(stem) < 3:

@@ -1,4 +1,4 @@
-"""training/align.py: which words of a paraphrase stand for which of its original."""
+"""model/align.py: which words of a paraphrase stand for which of its original."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.align import Pair, align, substitutions
+from model.align import Pair, align, substitutions
 
 CASES: list[dict[str, Any]] = tomllib.loads(
-    (Path(__file__).parents[1] / "data" / "training" / "alignments.toml").read_text(encoding="utf-8")
+    (Path(__file__).parents[1] / "data" / "model" / "alignments.toml").read_text(encoding="utf-8")
 )["case"]
 
 # Short words from a small set, so that random texts have words in common; then anything Unicode has.
