@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -38,6 +42,8 @@ WORDS = "words.txt"
 ORIGINALS = "originals.txt"
 DEEP_GRAPH = "deep.onnx"
 DEEP_PIECES = "deep_pieces.txt"
+WRITTEN = ("format", "libraries", "ngram_probes", "ranking_bias", "tagger_layers", "files")
+"""What `save` itself puts into a manifest."""
 DEFAULT = Path(__file__).with_name("default")
 
 
@@ -51,9 +57,10 @@ class Bundle:
 
     `manifest` is the content of manifest.json; `training.card` renders it as a card. `deep` is None in a bundle without
     the deep tier. `seen` (S,) holds the keys of the
-    texts that the model learnt from, in rising order, so that it is never judged on them.
+    texts that the model learnt from, in rising order, so that it is never judged on them. `folder` is where it lies.
     """
 
+    folder: Path
     info: ModelInfo
     manifest: dict[str, Any]
     tables: Tables
@@ -65,10 +72,7 @@ class Bundle:
 
 def load(path: str | Path | None = None) -> Bundle:
     """Load a bundle, by default the one that ships; raises BundleError where it cannot be used."""
-    folder = Path(path) if path is not None else DEFAULT
-    manifest, digest = _read_manifest(folder)
-    _check_versions(folder, manifest)
-    _check_files(folder, manifest)
+    folder, manifest, digest = _checked(path)
     try:
         return _assemble(folder, manifest, digest)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, EOFError) as error:
@@ -77,15 +81,46 @@ def load(path: str | Path | None = None) -> Bundle:
         ) from error
 
 
+def check(path: str | Path | None = None) -> tuple[ModelInfo, dict[str, Any]]:
+    """Return who a bundle is, and its manifest, where its versions and the hashes of all its files are right.
+
+    Nothing is deserialised. Raises BundleError.
+    """
+    folder, manifest, digest = _checked(path)
+    try:
+        return ModelInfo(str(manifest["name"]), str(manifest["version"]), digest), manifest
+    except KeyError as error:
+        raise BundleError(f"{folder}: the manifest has no {error}; train it again with `unspun train`") from error
+
+
+def _checked(path: str | Path | None) -> tuple[Path, dict[str, Any], str]:
+    folder = _followed(Path(path)) if path is not None else DEFAULT
+    manifest, digest = _read_manifest(folder)
+    _check_versions(folder, manifest)
+    _check_files(folder, manifest)
+    return folder, manifest, digest
+
+
+def _followed(folder: Path) -> Path:
+    """Return where a folder really is: a link to it may lead elsewhere before the last file is read."""
+    real = os.path.realpath(folder)
+    with suppress(OSError):  # told when the manifest is read
+        if folder.is_symlink() and not folder.exists():
+            raise BundleError(
+                f"{folder}: leads to {real}, which is not there; `unspun models rollback` or `promote` sets it right"
+            )
+    return folder if real == str(folder.absolute()) else Path(real)  # named as it was given, if it may be
+
+
 def _read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
     file = folder / MANIFEST
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise BundleError(
-            f"{folder}: no model bundle here ({MANIFEST}: {error.strerror}); "
-            "give the folder that `unspun train --output` wrote"
-        ) from error
+        advice = "give the folder that `unspun train --output` wrote"
+        if isinstance(error, FileNotFoundError) and (folder / "current").is_symlink():
+            advice = f"it is a folder of models, of which {folder / 'current'} is in use"
+        raise BundleError(f"{folder}: no model bundle here ({MANIFEST}: {error.strerror}); {advice}") from error
     try:
         manifest = json.loads(data)
     except ValueError as error:
@@ -199,7 +234,13 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
         doubt = Doubt.from_manifest(manifest["deep"]["doubt"])
         if not (doubt.bands and Thresholds.from_manifest(manifest["deep"]["thresholds"]).bands):
             raise ValueError("no thresholds of the deep tier")
-    return Bundle(info, manifest, tables, tagger, joblib.load(folder / CLASSIFIER), seen, deep)
+    return Bundle(folder, info, manifest, tables, tagger, joblib.load(folder / CLASSIFIER), seen, deep)
+
+
+def read_extra(bundle: Bundle, prefix: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a loaded bundle whose names begin with `prefix`, by name. Raises OSError and ValueError."""
+    names = [name for name in bundle.manifest["files"] if name.startswith(prefix) and name.endswith(".npy")]
+    return {name.removesuffix(".npy"): np.load(bundle.folder / name, allow_pickle=False) for name in names}
 
 
 def save(
@@ -210,18 +251,43 @@ def save(
     classifier: FastClassifier,
     seen: NDArray[np.uint64],
     deep: DeepTier | None = None,
+    *,
+    extra: Mapping[str, NDArray[Any]] | None = None,
 ) -> None:
     """Write a bundle. The manifest is completed by format, library versions and the sha256 of every file.
 
-    `seen` are the keys (`training.corpora.text_keys`) of the texts that the model learnt from, in rising order.
+    `seen` are the keys (`training.corpora.text_keys`) of the texts that the model learnt from, in rising order. `extra`
+    arrays are kept beside those that the engine reads, for training (`read_extra`).
 
     Each file is written beside its place and moved there, so that a process that has the old one mapped keeps it. The
     manifest goes last, and the old one first: a folder without one is no bundle, and a half-written one is never
     loaded.
     """
-    target = folder
-    folder = target.with_name(f"{target.name}.part")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Gone whatever happens, an interruption as well.
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.", suffix=".part") as made:
+        part = Path(made)
+        names = _write(part, manifest, tables, tagger, classifier, seen, deep, extra or {})
+        folder.mkdir(exist_ok=True)
+        old = _listed_files(folder)
+        (folder / MANIFEST).unlink(missing_ok=True)
+        for name in names:
+            (part / name).replace(folder / name)
+    for name in old.difference(names):  # of an earlier bundle with more parts
+        (folder / name).unlink(missing_ok=True)
+
+
+def _write(
+    folder: Path,
+    manifest: dict[str, Any],
+    tables: Tables,
+    tagger: Tagger,
+    classifier: FastClassifier,
+    seen: NDArray[np.uint64],
+    deep: DeepTier | None,
+    extra: Mapping[str, NDArray[Any]],
+) -> list[str]:
+    """Write a bundle's files; returns their names, the manifest last."""
     language, phrases = tables.language, tables.phrases
     arrays: dict[str, NDArray[Any]] = {
         "unigram": language.unigram,
@@ -241,6 +307,7 @@ def save(
         "seen": seen,
         "tagger_centre": tagger.centre,
         "tagger_spread": tagger.spread,
+        **extra,
     }
     for i, (layer, biases) in enumerate(zip(tagger.weights, tagger.biases, strict=True)):
         arrays[f"tagger_weights_{i}"] = layer.astype(np.float16)
@@ -278,14 +345,7 @@ def save(
     }
     text = json.dumps(complete, indent=1, ensure_ascii=False)
     (folder / MANIFEST).write_text(f"{text}\n", "utf-8")
-    target.mkdir(parents=True, exist_ok=True)
-    old = _listed_files(target)
-    (target / MANIFEST).unlink(missing_ok=True)
-    for name in (*names, MANIFEST):
-        (folder / name).replace(target / name)
-    for name in old.difference(names):  # of an earlier bundle with more parts
-        (target / name).unlink(missing_ok=True)
-    folder.rmdir()
+    return [*names, MANIFEST]
 
 
 def _listed_files(folder: Path) -> set[str]:

@@ -44,11 +44,14 @@ STEP = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """A fitted classifier with the manifest's entries for thresholds and accuracy."""
+    """A fitted classifier with the manifest's entries for thresholds and accuracy, and the log odds (N, 3) of the rows
+    that `training.classify.usable` takes, by heads that had not seen them.
+    """
 
     classifier: FastClassifier
     thresholds: dict[str, Any]
     accuracy: dict[str, Any]
+    log_odds: NDArray[np.float64]
 
 
 def fit(matrix: LabelledMatrix, *, seed: int) -> Fitted:
@@ -71,7 +74,7 @@ def fit(matrix: LabelledMatrix, *, seed: int) -> Fitted:
         "false positives, held-out texts": false_positives(test, scores, thresholds),
         "false positives, unseen sources": false_positives(part, unseen, thresholds),
     }
-    return Fitted(classifier, thresholds, accuracy)
+    return Fitted(classifier, thresholds, accuracy, log_odds)
 
 
 def choose_thresholds(matrix: LabelledMatrix, scores: NDArray[np.float64]) -> dict[str, Any]:

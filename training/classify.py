@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,20 +46,52 @@ def usable(matrix: LabelledMatrix) -> NDArray[np.bool_]:
     order they are read.
     """
     rows = ~matrix.held_out & (matrix.words >= SHORTEST) & np.isin(matrix.labels, KINDS)
+    return capped(matrix, rows, CELL_LIMIT)
+
+
+def capped(matrix: LabelledMatrix, rows: NDArray[np.bool_], limit: int) -> NDArray[np.bool_]:
+    """Return the rows (N,) with at most `limit` of a tool in a source, chosen by group."""
+    kept = rows.copy()
     cells = _cells(matrix)
     for cell in np.unique(cells[rows]):
         own = np.flatnonzero(rows & (cells == cell))
         order = np.argsort(matrix.groups[own] * np.int64(2654435761) % (1 << 32), kind="stable")
-        rows[own[order[CELL_LIMIT:]]] = False
-    return rows
+        kept[own[order[limit:]]] = False
+    return kept
 
 
-def _cells(matrix: LabelledMatrix) -> NDArray[np.str_]:
+class Labelled(Protocol):
+    """Rows of which it is known what they are: a LabelledMatrix, or a training.reference.Reference."""
+
+    @property
+    def labels(self) -> NDArray[np.str_]:
+        """What each text is (N,)."""
+        ...
+
+    @property
+    def tools(self) -> NDArray[np.str_]:
+        """What made it (N,)."""
+        ...
+
+    @property
+    def sources(self) -> NDArray[np.str_]:
+        """Where it is from (N,)."""
+        ...
+
+    @property
+    def changed(self) -> NDArray[np.float32]:
+        """Share of words replaced (N,), NaN where it is not known."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
+def _cells(matrix: Labelled) -> NDArray[np.str_]:
     """Return tool and source of each row as one name."""
     return np.char.add(np.char.add(matrix.tools, "|"), matrix.sources)
 
 
-def sample_weights(matrix: LabelledMatrix, shares: Mapping[str, float] | None = None) -> NDArray[np.float64]:
+def sample_weights(matrix: Labelled, shares: Mapping[str, float] | None = None) -> NDArray[np.float64]:
     """Return weights (N,) under which tools of one kind, and sources of human text, count by the root of their size.
 
     The weights of each label sum to its share among the labels that there are; by default to the same.

@@ -40,7 +40,9 @@ from model.deep import (
 from model.document import Documents
 from model.features import FeatureExtractor
 from model.passages import contrast
-from training.align import substitutions
+from model.verdict import KINDS
+from model.align import substitutions
+from training.calibrate import MINIMUM_WORDS
 from training.calibrate_deep import Measured, fit_deep_tier
 from training.classify import BARELY_SPUN, fit_heads, usable
 from training.corpora import LabelledText, read_labelled, text_keys
@@ -49,6 +51,7 @@ from training.distance import paraphraser_distance
 from training.folds import Folds, part_by_tool
 from training.lessons import Gathered, gather
 from training.matrix import LabelledMatrix, measure
+from training.reference import Reference
 from training.train import Parts, Recipe, Stages, split
 
 FOLDS = 4
@@ -126,12 +129,23 @@ def deepen(
     manifest["sources"] = {**loaded.manifest["sources"], "all-MiniLM-L6-v2": "the encoder's start, Apache-2.0"}
     learnt = text_keys([text.text for text, out in zip(texts, parts.held_out, strict=True) if not out])
     seen = np.union1d(loaded.seen, learnt)
-    bundle.save(output, manifest, loaded.tables, loaded.tagger, loaded.classifier, seen, tier)
+    arrays, manifest["reference"] = reference(measured).pack()
+    bundle.save(output, manifest, loaded.tables, loaded.tagger, loaded.classifier, seen, tier, extra=arrays)
     if answers is not None:
         fitted.answers.save(answers)
 
 
-_WRITTEN_ANEW = ("format", "libraries", "ngram_probes", "ranking_bias", "tagger_layers", "files", "deep")
+def reference(measured: Measured) -> Reference:
+    """Return the texts that a house's own can be compared with: whole texts of MINIMUM_WORDS and more, judged by heads
+    and encoders that had seen neither their tool nor, of human text, their source.
+    """
+    matrix = measured.matrix
+    rows = np.isin(measured.mode, ("real", "own")) & np.isin(matrix.labels, KINDS)
+    rows &= (measured.fold != SHIPPED) & (matrix.words >= MINIMUM_WORDS)
+    return Reference.of_matrix(matrix.take(rows), measured.fast_odds[rows], measured.numbers[rows])
+
+
+_WRITTEN_ANEW = (*bundle.WRITTEN, "deep", "reference")
 
 
 def _weights(

@@ -27,10 +27,12 @@ from model.repair import repair
 from model.tagger import Tagger
 from model.vocabulary import BOUNDARY, Vocabulary
 from training import calibrate
+from training.classify import capped, usable
 from training.corpora import LabelledText, assign_groups, fingerprint, text_keys
 from training.matrix import LabelledMatrix, crop, group_share, held_out_groups, measure
 from training.phrases import build_phrases, read_lexicons
 from training.ranking import fit_ranking
+from training.reference import Reference
 from training.resources import (
     build_alternatives,
     build_language_model,
@@ -50,6 +52,8 @@ SHORTEST = 30
 CROPPED = 0.4
 """Share of the texts of which the classifier sees a passage only, so that it knows all lengths."""
 RANKING_TEXTS = 1500
+REFERENCE_LIMIT = 400
+"""Texts of a tool in a source whose numbers the bundle keeps, for it to be retrained on a house's own."""
 
 T = TypeVar("T")
 Report = Callable[[str], None]
@@ -140,9 +144,16 @@ def train(
         "accuracy": fitted.accuracy,
     }
     learnt = np.unique(text_keys([text.text for text, out in zip(texts, parts.held_out, strict=True) if not out]))
-    bundle.save(output, manifest, tables, tagger, fitted.classifier, learnt)
+    arrays, manifest["reference"] = _reference(matrix, fitted).pack()
+    bundle.save(output, manifest, tables, tagger, fitted.classifier, learnt, extra=arrays)
     report(f"wrote {output}")
     return dict(json.loads((output / bundle.MANIFEST).read_text("utf-8")))
+
+
+def _reference(matrix: LabelledMatrix, fitted: calibrate.Fitted) -> Reference:
+    part = matrix.take(usable(matrix))
+    rows = capped(part, part.words >= calibrate.MINIMUM_WORDS, REFERENCE_LIMIT)
+    return Reference.of_matrix(part.take(rows), fitted.log_odds[rows])
 
 
 SOURCES = {

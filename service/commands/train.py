@@ -1,20 +1,27 @@
-"""`unspun train`: labelled text to a model bundle."""
+"""`unspun train`: labelled text to a model, from the one that ships or from scratch."""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from service.console import CommandError, complain
+from service.output_bundle import check_output
 
 if TYPE_CHECKING:
-    from training.corpora import LabelledText
+    from training.adapt import Retrained
+    from training.corpora import Label, LabelledText
 
 KINDS = ("human", "spun", "translated", "rewritten")
+MOST_FAILURES = 5
+"""Files that cannot be read and are told by name."""
+INCOMPLETE = 3
 
 
 def _paths(name: str, text: str) -> click.Option:
@@ -35,6 +42,8 @@ def _paths(name: str, text: str) -> click.Option:
         _paths("translated", "Machine or round-trip translation."),
         _paths("rewritten", "Neural or language-model paraphrase."),
         _paths("labelled", "Records that name their own label (JSON lines, CSV), or folders of them."),
+        click.Option(["--with-feedback"], is_flag=True, help="Learn from people's labels too, where the text is kept."),
+        click.Option(["--database"], metavar="URL", help="Database of the labels. Default: $UNSPUN_DATABASE_URL."),
         click.Option(
             ["--output"],
             metavar="BUNDLE",
@@ -42,6 +51,13 @@ def _paths(name: str, text: str) -> click.Option:
             type=click.Path(file_okay=False, path_type=Path),
             help="Folder to write the model to.",
         ),
+        click.Option(
+            ["--base"],
+            metavar="BUNDLE",
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            help="Model to start from, and to compare with. Default: the one that ships.",
+        ),
+        click.Option(["--from-scratch"], is_flag=True, help="Build all anew, from a large corpus."),
         click.Option(
             ["--lexicons"],
             metavar="DIR",
@@ -52,74 +68,180 @@ def _paths(name: str, text: str) -> click.Option:
             ["--work"],
             metavar="DIR",
             type=click.Path(file_okay=False, path_type=Path),
-            help="Keep each stage's result in DIR: a run that was cut off goes on where it stopped.",
+            help="With --from-scratch: keep each stage's result in DIR, to go on after an interruption.",
         ),
         click.Option(["--name"], default="custom", show_default=True, help="The model's name in every verdict."),
         click.Option(["--version", "version"], default="1.0.0", show_default=True, help="The model's version."),
         click.Option(["--seed"], type=int, default=0, show_default=True, help="The same seed gives the same model."),
         click.Option(["--jobs"], type=click.IntRange(min=1), default=2, show_default=True, help="Processes."),
-        click.Option(["--words"], type=click.IntRange(min=1000), default=50_000, show_default=True, help="Vocabulary."),
-        click.Option(["--quiet"], is_flag=True, help="No progress."),
+        click.Option(
+            ["--words"],
+            type=click.IntRange(min=1000),
+            default=50_000,
+            show_default=True,
+            help="With --from-scratch: vocabulary.",
+        ),
+        click.Option(["--quiet", "-q"], is_flag=True, help="No progress, and no table of figures."),
     ],
 )
-def train(
-    human: tuple[Path, ...],
-    spun: tuple[Path, ...],
-    translated: tuple[Path, ...],
-    rewritten: tuple[Path, ...],
-    labelled: tuple[Path, ...],
-    output: Path,
-    lexicons: Path | None,
-    work: Path | None,
-    name: str,
-    version: str,
-    seed: int,
-    jobs: int,
-    words: int,
-    quiet: bool,
-) -> None:
+@click.pass_context
+def train(context: click.Context, /, **options: Any) -> None:
     """Train a model on labelled text and write it to BUNDLE.
 
-    Reads .txt, .jsonl and .csv, also gzipped, and folders. Needs the extra `train` (pip install 'unspun[train]') and
-    Debian's packages wordnet-base and mythes-en-us. Half an hour for 14 million words on two cores.
+    Starts from the model that ships (or --base) and fits a correction to your texts, as few as 30 of a kind, in a
+    minute or two: what it is worth is measured by cross-validation against the model that it started from. BUNDLE then
+    holds the model, its card (CARD.md) and a report (report.html, report.json). With human text alone our own
+    paraphrasers make the rest. Reads every format that `unspun score` reads.
+
+    With --from-scratch everything is built anew from your texts: thousands are needed, of many kinds and tools. It
+    takes half an hour for 14 million words on two cores. Paraphrasing, and --from-scratch, need the extra `train` (pip
+    install 'unspun[train]') and Debian's packages wordnet-base and mythes-en-us.
+
+    \b
+    Exit status:
+      0    trained; also where the model is worse than the one in use, which is told
+      1    no model could be made
+      2    wrong usage
+      3    trained, but some files could not be read
+      130  interrupted
 
     \b
     Examples:
-      unspun train --human essays/ --spun spun/ --translated mt/ --rewritten llm/ --output house-model
-      unspun train --labelled ../shared/corpora --lexicons ../shared/lexicons --output model/default --name default
+      unspun train --human articles/ --spun found/ --output house-model
+      unspun train --human articles/ --output house-model
+      unspun train --from-scratch --labelled ../shared/corpora --lexicons ../shared/lexicons --output model/new
     """
-    if not any((human, spun, translated, rewritten, labelled)):
+    by_label = {name: cast("tuple[Path, ...]", options[name]) for name in KINDS}
+    if not any((*by_label.values(), options["labelled"], options["with_feedback"])):
         raise click.UsageError("give labelled text: --human, --spun, --translated, --rewritten, or --labelled")
-    try:
-        from training import train as training
-    except ImportError as error:
-        raise CommandError(f"training needs the package {error.name}: pip install 'unspun[train]'") from error
+    check_output(options["output"])
+    output: Path = options["output"] if options["output"].name else options["output"].absolute()
     started = time.monotonic()
 
     def report(line: str) -> None:
-        if not quiet:
+        if not options["quiet"]:
             complain(f"{time.monotonic() - started:6.0f} s  {line}")
 
-    by_label = dict(zip(KINDS, (human, spun, translated, rewritten), strict=True))
-    recipe = training.Recipe(name=name, version=version, seed=seed, lexicons=lexicons, jobs=jobs, vocabulary=words)
-    from training.corpora import CorpusError
-
+    texts, unread = _read(by_label, options["labelled"])
+    if options["with_feedback"]:
+        texts += _feedback(options["database"], report)
+    report(f"read {len(texts):,} texts")
+    progress = not options["quiet"] and sys.stderr.isatty()
     try:
-        texts = _read(by_label, labelled)
-        report(f"read {len(texts):,} texts")
-        progress = not quiet and sys.stderr.isatty()
-        training.train(texts, output, recipe, work=work, report=report, progress=progress)
-    except (CorpusError, training.TrainingError) as error:
+        if options["from_scratch"]:
+            _from_scratch(texts, output, options, report, progress)
+        else:
+            _retrain(texts, output, options, report, progress)
+    except ImportError as error:
+        raise CommandError(f"training needs the package {error.name}: pip install 'unspun[train]'") from error
+    if unread:
+        context.exit(INCOMPLETE)
+
+
+def _read(by_label: dict[str, tuple[Path, ...]], labelled: tuple[Path, ...]) -> tuple[list[LabelledText], int]:
+    """Return the texts, and how many files or records could not be read."""
+    from service.inputs.records import Failure
+    from service.labelled import read
+
+    texts: list[LabelledText] = []
+    unread = 0
+    for label, paths in ((None, labelled), *by_label.items()):
+        for item in read(paths, cast("Label | None", label)):
+            if not isinstance(item, Failure):
+                texts.append(item)
+                continue
+            unread += 1
+            if unread <= MOST_FAILURES:
+                complain(str(item))
+    if unread > MOST_FAILURES:
+        complain(f"and {unread - MOST_FAILURES:,} more files or records cannot be read")
+    return texts, unread
+
+
+def _feedback(database: str | None, report: Callable[[str], None]) -> list[LabelledText]:
+    from service.feedback.labels import read_labels
+
+    return read_labels(database, report)
+
+
+def _from_scratch(
+    texts: list[LabelledText], output: Path, options: dict[str, Any], report: Callable[[str], None], progress: bool
+) -> None:
+    from training import train as training
+    from training.card import CARD, render_card
+
+    recipe = training.Recipe(
+        name=options["name"],
+        version=options["version"],
+        seed=options["seed"],
+        lexicons=options["lexicons"],
+        jobs=options["jobs"],
+        vocabulary=options["words"],
+    )
+    try:
+        manifest = training.train(texts, output, recipe, work=options["work"], report=report, progress=progress)
+    except training.TrainingError as error:
         raise CommandError(str(error)) from error
-    except (RuntimeError, FileNotFoundError, ModuleNotFoundError) as error:
+    except ImportError:
+        raise
+    except (RuntimeError, FileNotFoundError) as error:
         # A thesaurus or table is missing; the message names the package.
         raise CommandError(f"training cannot start: {error}") from error
+    (output / CARD).write_text(render_card(manifest), "utf-8")
 
 
-def _read(by_label: dict[str, tuple[Path, ...]], labelled: tuple[Path, ...]) -> list[LabelledText]:
-    from training.corpora import read_labelled
+def _retrain(
+    texts: list[LabelledText], output: Path, options: dict[str, Any], report: Callable[[str], None], progress: bool
+) -> None:
+    from model import bundle
+    from training.adapt import House, retrain
+    from training.train import TrainingError
 
-    texts = list(read_labelled(labelled))
-    for label, paths in by_label.items():
-        texts += read_labelled(paths, label)
-    return texts
+    house = House(options["name"], options["version"], options["seed"], options["jobs"], options["lexicons"])
+    try:
+        base = bundle.load(options["base"])
+        done = retrain(base, texts, output, house, report=report, progress=progress)
+    except TrainingError as error:
+        raise CommandError(f"{error}; nothing was written, and the model in use stays as it is") from error
+    except (RuntimeError, FileNotFoundError) as error:
+        raise CommandError(f"our paraphrasers cannot start: {error}; or give --spun texts of your own") from error
+    _write_reports(output, done, report)
+    if not options["quiet"]:
+        _show(done)
+    comparison = done.manifest["comparison"]
+    if done.worse:
+        complain(
+            f"{output} tells these texts less well than {comparison['with']['name']} {comparison['with']['version']}: "
+            "it is written, but do not use it (`unspun models promote` refuses it without --force)"
+        )
+    elif not comparison["texts"]:
+        used = comparison["with"]
+        complain(
+            f"{used['name']} {used['version']} knows all these texts: what {output} is worth cannot be told by them"
+        )
+    elif comparison["strength"] == 0:
+        complain(f"nothing was learnt: no correction helps without harm elsewhere; {output} scores as its base does")
+
+
+def _write_reports(output: Path, done: Retrained, report: Callable[[str], None]) -> None:
+    from service.render.retraining import render
+
+    (output / "report.json").write_text(json.dumps(done.manifest["comparison"], indent=1) + "\n", "utf-8")
+    page, missing = render(done)
+    (output / "report.html").write_text(page, "utf-8")
+    if missing:
+        report(missing)
+    report(f"report: {output / 'report.html'}")
+
+
+def _show(done: Retrained) -> None:
+    from rich.console import Console
+
+    from service.output import StandardOutput
+    from service.render.evaluation import draw, plain_console
+    from service.render.retraining import figures
+    from training.tables import tables
+
+    console = Console() if sys.stdout is not None and sys.stdout.isatty() else plain_console()
+    with StandardOutput((sys.stdout.encoding if sys.stdout else None) or "utf-8") as sink:
+        sink.write(draw(tables(figures(done.manifest["comparison"])), console))

@@ -1,0 +1,117 @@
+"""What a retrained model is worth, as tables and as a page: measured against the model that it started from."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from training.adapt import FEW, Retrained
+from training.plots import PlotError, plot_reliability, plot_roc
+from training.tables import tables
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "page" / "static"
+TIERS = {"fast": "fast tier", "deep": "deep tier"}
+_PARTED = {
+    "source": "parted by source: each text is judged by models that had seen nothing of its origin",
+    "text": "parted by text, for want of several sources of each kind: texts of one origin are on both sides, and what "
+    "is measured may promise too much",
+}
+
+
+def figures(comparison: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a manifest's `comparison` as training.tables reads it."""
+    kinds, called = [], []
+    for tier, measured in comparison["tiers"].items():
+        kinds += [{"tier": TIERS[tier], **row} for row in measured["kinds"]]
+        if measured["all"] is not None and len(measured["kinds"]) > 1:
+            machine = sum(row["texts"] for row in measured["kinds"])
+            kinds.append({"tier": TIERS[tier], "kind": "all", "texts": machine, **measured["all"]})
+        for row in measured["called"]:
+            shares = {"share": row["after"] / row["of"]} if row["of"] else {}
+            called.append({"tier": TIERS[tier], **row, **shares} if shares else {"tier": TIERS[tier], **row})
+    used = comparison["with"]
+    elsewhere = comparison["elsewhere"]
+    human = comparison["texts"].get("human", 0)
+    note = (
+        f"Before: {used['name']} {used['version']}. Cross-validated, {_PARTED[comparison['parted_by']]}. "
+        f"Against {human:,} human texts."
+    )
+    if min(comparison["texts"].values(), default=0) < FEW:
+        note += f" Fewer than {FEW} texts of a kind: the figures may be off by several hundredths."
+    return {
+        "told apart, on your texts": {"note": note, "rows": kinds},
+        "called so, on your texts": {"note": "At the thresholds of the model that it started from.", "rows": called},
+        "elsewhere": {
+            "note": "What the correction does to the texts that the model was made with.",
+            "strength of the correction": comparison["strength"],
+            "largest fall of AUROC": elsewhere["largest_fall_of_auroc"],
+            "where": elsewhere["where"],
+            "allowed": elsewhere["allowed"],
+            "human texts called besides": elsewhere["more_human_texts_called"],
+        },
+        "left out": comparison["left_out"],
+    }
+
+
+def render(done: Retrained) -> tuple[str, str]:
+    """Return the report as one HTML page that needs nothing else, and what is missing in it, "" where nothing is."""
+    comparison = done.manifest["comparison"]
+    plots, missing = _plots(done)
+    tier = "deep" if "deep" in comparison["tiers"] else "fast"
+    style = (PAGE / "page.css").read_text("utf-8") + (HERE / "templates" / "retraining.css").read_text("utf-8")
+    page = _template().render(
+        manifest=done.manifest,
+        comparison=comparison,
+        overall=comparison["tiers"][tier]["all"],
+        tables=list(tables(figures(comparison))),
+        plots=plots,
+        missing=missing,
+        style=Markup(style),
+        style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        icon="data:image/svg+xml;base64," + base64.b64encode((PAGE / "favicon.svg").read_bytes()).decode("ascii"),
+    )
+    return page, missing
+
+
+def _plots(done: Retrained) -> tuple[list[dict[str, str]], str]:
+    """Return the plots as data URLs with what they show, and what keeps them from being drawn."""
+    answers = done.answers
+    truth = answers.rows.labels != "human"
+    if not (truth.any() and (~truth).any()):
+        return [], ""
+    tier = "deep" if "deep" in answers.after else "fast"
+    before, after = answers.before[tier], answers.after[tier]
+    plots = []
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "plot.png"
+        try:
+            plot_roc({"before": (truth, before), "after": (truth, after)}, file, title=f"ROC, {TIERS[tier]}")
+            plots.append(_plot(file, "ROC curves of the model before and after, the right one for few false positives"))
+            bins = int(np.clip(len(truth) // 10, 2, 15))
+            plot_reliability(truth, after, file, bins=bins, title="Reliability, after")
+            plots.append(_plot(file, "Score against the share of texts that are machine-paraphrased, and how many"))
+        except PlotError as error:
+            return [], f"the report has no plots: {error}"
+    return plots, ""
+
+
+def _plot(file: Path, what: str) -> dict[str, str]:
+    return {"url": "data:image/png;base64," + base64.b64encode(file.read_bytes()).decode("ascii"), "what": what}
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("retraining.html")

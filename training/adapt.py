@@ -1,0 +1,436 @@
+"""Retrains a model on a house's own texts: `unspun train`.
+
+Starts from a bundle that carries the numbers of its reference texts (training.reference): its tables, tagger, heads and
+deep tier stay as they are, and a correction is fitted to the new texts beside the reference (training.correction). What
+it is worth is measured by cross-validation that parts the texts by source, against the model that it starts from, on
+the same texts.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from threadpoolctl import threadpool_limits
+
+from model import bundle
+from model.abstention import reasons
+from model.bundle import Bundle
+from model.deep import NAMES, DeepTier, document_numbers
+from model.document import Documents
+from model.fast import MACHINE_KINDS
+from model.features import FeatureExtractor
+from model.repair import repair
+from model.verdict import KINDS
+from training import metrics
+from training.card import CARD, render_card
+from training.classify import BARELY_SPUN
+from training.corpora import LabelledText, assign_groups, fingerprint, text_keys
+from training.correction import LARGEST_FALL, LEAST_TEXTS, FittedCorrection, Fitter, area, limits
+from training.matrix import measure
+from training.reference import ARRAY, Reference
+from training.train import PARAPHRASERS, Report, TrainingError
+
+FEWEST = 10
+"""Texts of people, and of one kind of machine, without which nothing is learnt."""
+FEW = 30
+"""Texts of a kind below which what is measured says little."""
+FOLDS = 5
+DEEP_TEXTS = 600
+"""Texts that the deep tier reads at most: it serves to compare the models, not to fit."""
+NOISE = 0.002
+"""Fall of AUROC that a pair of texts in another order makes, and that is no reason to call a model worse."""
+LEAST_CHANGES = 2
+"""Words that our own paraphrasers must replace for their text to be of a machine."""
+_HOUSE = "house"
+"""The source and tool of all of a house's texts in a bundle, which is to tell no names of files."""
+_CHUNK = 16
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Whose model it is: `name` and `version` of the new model; the same `seed` gives the same model."""
+
+    name: str = "custom"
+    version: str = "1.0.0"
+    seed: int = 0
+    jobs: int = 2
+    lexicons: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The texts that are learnt from, and what was left out: messages for people, and counts by reason."""
+
+    texts: list[LabelledText]
+    told: list[str]
+    dropped: dict[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class CrossValidated:
+    """Answers to a house's texts by models that had not seen them: scores (N,) by tier, of the model in use (`before`)
+    and of the retrained one (`after`).
+    """
+
+    rows: Reference
+    before: dict[str, NDArray[np.float64]]
+    after: dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Retrained:
+    """A written model: its manifest, and what was measured on the way."""
+
+    manifest: dict[str, Any]
+    answers: CrossValidated
+
+    @property
+    def worse(self) -> bool:
+        """Whether it tells the house's texts less well than the model that it started from."""
+        return bool(self.manifest["comparison"]["worse"])
+
+
+def retrain(
+    base: Bundle,
+    texts: Sequence[LabelledText],
+    output: Path,
+    house: House,
+    *,
+    report: Report = lambda line: None,
+    progress: bool = False,
+) -> Retrained:
+    """Retrain a model on labelled texts of a house and write the bundle. The same texts, base and `house` give the same
+    bundle.
+
+    Where all texts are human, our own paraphrasers make the positives of them. Raises TrainingError where the texts or
+    the base will not do; nothing is written then.
+    """
+    known, earlier = _reference(base)
+    chosen = choose(texts)
+    for line in chosen.told:
+        report(line)
+    learnt = _with_positives(chosen.texts, house, report)
+    _check(learnt, texts, report)
+    folds, unit = split(learnt, FOLDS)
+    report(f"measuring {len(learnt):,} texts ...")
+    rows = measure_house(base, learnt, jobs=house.jobs, progress=progress)
+    new = ~np.isin(rows.keys, earlier.keys)
+    with threadpool_limits(limits=1):  # the same sums in the same order
+        fitter = Fitter(base, known)
+        report("cross-validating ...")
+        answers = cross_validate(fitter, rows, folds, earlier.take(~np.isin(earlier.keys, rows.keys)), new)
+        report("fitting the model ...")
+        everything = earlier.take(~np.isin(earlier.keys, rows.keys)).joined(rows)
+        fitted = fitter.fit(everything)
+    comparison = compare(base, answers, fitted, unit, chosen.dropped)
+    manifest = _manifest(base, learnt, house, comparison)
+    classifier = dataclasses.replace(base.classifier, correction=fitted.correction)
+    arrays, manifest["reference"] = known.joined(everything).pack()
+    seen = np.union1d(base.seen, rows.keys)
+    bundle.save(output, manifest, base.tables, base.tagger, classifier, seen, base.deep, extra=arrays)
+    written = json.loads((output / bundle.MANIFEST).read_text("utf-8"))
+    (output / CARD).write_text(render_card(written), "utf-8")
+    report(f"wrote {output}")
+    return Retrained(written, answers)
+
+
+def _reference(base: Bundle) -> tuple[Reference, Reference]:
+    """Return the numbers that the base was made with, and those of a house that it was already retrained on."""
+    entry = base.manifest.get("reference")
+    if not isinstance(entry, dict):
+        raise TrainingError(
+            f"the model {base.info.name} {base.info.version} does not carry the numbers of its training texts: "
+            "start from one that does (--base; the model that ships does), or train with --from-scratch"
+        )
+    try:
+        whole = Reference.unpack(bundle.read_extra(base, ARRAY), entry)
+    except (OSError, LookupError, ValueError, TypeError) as error:
+        raise TrainingError(f"the numbers of the base's training texts cannot be read ({error}): restore it") from error
+    return whole.take(~whole.house), whole.take(whole.house)
+
+
+def choose(texts: Sequence[LabelledText]) -> Chosen:
+    """Leave out what cannot be learnt from: texts given twice, under two labels, too short, not English or no prose."""
+    keys = text_keys([" ".join(text.text.lower().split()) for text in texts])
+    labels: dict[int, set[str]] = {}
+    for key, text in zip(keys.tolist(), texts, strict=True):
+        labels.setdefault(key, set()).add(text.label)
+    kept: list[LabelledText] = []
+    dropped: dict[str, list[str]] = {}
+    taken: set[int] = set()
+    why = reasons_of([text.text for text in texts])
+    for key, text, reason in zip(keys.tolist(), texts, why, strict=True):
+        if text.label not in KINDS:
+            dropped.setdefault(f"labelled {text.label}, which is no kind that a model tells apart", []).append(text.id)
+        elif len(labels[key]) > 1:
+            names = " and ".join(sorted(labels[key]))
+            dropped.setdefault(f"the same text is labelled {names}: mend the labels", []).append(text.id)
+        elif key in taken:
+            dropped.setdefault("given twice", []).append(text.id)
+        elif reason is not None:
+            dropped.setdefault(_REASONS[reason], []).append(text.id)
+        elif text.changed_frac is not None and text.changed_frac < BARELY_SPUN:
+            dropped.setdefault("hardly a word of it is changed (changed_frac)", []).append(text.id)
+        else:
+            taken.add(key)
+            kept.append(text)
+    told = [f"left out {len(ids):,}: {name} ({_some(ids)})" for name, ids in dropped.items()]
+    return Chosen(kept, told, {name: len(ids) for name, ids in dropped.items()})
+
+
+_REASONS = {
+    "too_short": "fewer than 50 words of prose",
+    "not_english": "not in English",
+    "not_prose": "no running prose",
+}
+_READ_AT_ONCE = 64
+
+
+def reasons_of(texts: Sequence[str]) -> list[str | None]:
+    """Return why no verdict is given on each text, None where one is."""
+    answer: list[str | None] = []
+    for start in range(0, len(texts), _READ_AT_ONCE):
+        answer += reasons(Documents.parse(texts[start : start + _READ_AT_ONCE]), 50)
+    return answer
+
+
+def _some(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
+
+
+def _with_positives(texts: list[LabelledText], house: House, report: Report) -> list[LabelledText]:
+    """Return the texts, with a paraphrase of each where all are human; none of a text that they can do nothing with."""
+    if not texts or any(text.label != "human" for text in texts):
+        return texts
+    report("no text of a machine is given: our own paraphrasers spin the human ones")
+    from training.spinning import spin
+
+    plain = [repair(text.text).text for text in texts]
+    spun = spin(plain, PARAPHRASERS, seed=house.seed, lexicons=house.lexicons, jobs=house.jobs)
+    made = [
+        dataclasses.replace(
+            text,
+            id=f"{text.id} ({one.paraphraser})",
+            text=one.text,
+            label="spun",
+            tool=f"unspun:{one.paraphraser}",
+            original=text.text,
+        )
+        for text, one in zip(texts, spun, strict=True)
+        if len(one.substitutions) >= LEAST_CHANGES
+    ]
+    return [*texts, *made]
+
+
+def _check(texts: Sequence[LabelledText], given: Sequence[LabelledText], report: Report) -> None:
+    counts: Counter[str] = Counter(text.label for text in texts)
+    before: Counter[str] = Counter(text.label for text in given)
+    if counts["human"] < FEWEST:
+        raise TrainingError(
+            f"{counts['human']} usable human texts of {before['human']} given: at least {FEWEST} are needed, better "
+            f"{FEW}, of the same kind of writing as the others (--human)"
+        )
+    most = max(MACHINE_KINDS, key=lambda kind: counts[kind])
+    if counts[most] < FEWEST:
+        usable = ", ".join(f"{counts[kind]} {kind}" for kind in MACHINE_KINDS if counts[kind]) or "none"
+        raise TrainingError(
+            f"too few usable texts of a machine ({usable}) of {sum(before[kind] for kind in MACHINE_KINDS)} given: at "
+            f"least {FEWEST} of one kind are needed, better {FEW} (--spun, --translated, --rewritten), or none at all, "
+            "in which case our own paraphrasers make them"
+        )
+    for kind in MACHINE_KINDS:
+        if 0 < counts[kind] < LEAST_TEXTS:
+            report(f"{counts[kind]} {kind} texts are too few to learn from: they only serve to judge the model")
+
+
+def measure_house(base: Bundle, texts: Sequence[LabelledText], *, jobs: int, progress: bool = False) -> Reference:
+    """Return the numbers of a house's texts, and what both tiers of a model say of them without any correction."""
+    extractor = FeatureExtractor(base.tables, base.tagger)
+    matrix = measure(texts, extractor, jobs=jobs, progress=progress)
+    plain = dataclasses.replace(base.classifier, correction=None)
+    deep = np.full((len(texts), len(NAMES)), np.nan, np.float32)
+    if base.deep is not None:
+        chosen = _spread_evenly(matrix.labels, DEEP_TEXTS)
+        chunks = [chosen[start : start + _CHUNK] for start in range(0, len(chosen), _CHUNK)]
+        work = (delayed(_deep_numbers)(base.deep, extractor, [texts[i].text for i in chunk]) for chunk in chunks)
+        for chunk, numbers in zip(chunks, Parallel(n_jobs=jobs)(work), strict=True):
+            deep[chunk] = numbers
+    keys = text_keys([text.text for text in texts])
+    nameless = dataclasses.replace(
+        matrix, sources=np.full(len(texts), _HOUSE), tools=np.where(matrix.labels == "human", "human", _HOUSE)
+    )
+    return Reference.of_matrix(nameless, plain.log_odds(matrix.features, matrix.style), deep, keys)
+
+
+def _deep_numbers(tier: DeepTier, extractor: FeatureExtractor, texts: list[str]) -> NDArray[np.float32]:
+    documents = Documents.parse(texts)
+    measured = extractor.measure(documents)
+    reading = tier.encoder.read(documents, range(len(texts)))
+    return document_numbers(documents, tier.blend.log_odds(reading, measured.misfit), range(len(texts)))
+
+
+def _spread_evenly(labels: NDArray[np.str_], most: int) -> list[int]:
+    """Return at most so many places, as evenly over the labels as may be, in order."""
+    if len(labels) <= most:
+        return list(range(len(labels)))
+    names = np.unique(labels)
+    chosen = [np.flatnonzero(labels == name)[: most // len(names)] for name in names]
+    return sorted(int(i) for places in chosen for i in places)
+
+
+def split(texts: Sequence[LabelledText], folds: int) -> tuple[NDArray[np.int64], str]:
+    """Return the fold (N,) of each text, and by what they are parted: `source`, or `text` where too few sources hold
+    both human and machine text to part them.
+
+    Texts of one origin, and versions of one original, are in one fold; the folds have about as many of each label.
+    Raises TrainingError where the texts are versions of too few originals.
+    """
+    groups = assign_groups(texts).astype(np.int64)
+    labels = np.array([text.label == "human" for text in texts])
+    originals = min(len(np.unique(groups[labels])), len(np.unique(groups[~labels])))
+    if originals < folds:
+        raise TrainingError(
+            f"the texts are all alike: those of people or of a machine are versions of {originals} originals, and "
+            f"{folds} at least are needed to learn on some and judge on others"
+        )
+    sources = np.unique([f"{text.site or ''}|{text.source}" for text in texts], return_inverse=True)[1]
+    units = _joined(groups, sources)
+    unit = "source"
+    if min(len(np.unique(units[labels])), len(np.unique(units[~labels]))) < folds:
+        units, unit = groups, "text"
+    answer = np.zeros(len(texts), dtype=np.int64)
+    filled = np.zeros((folds, 2))
+    names, counts = np.unique(units, return_counts=True)
+    for name in names[np.argsort(-counts, kind="stable")]:
+        own = units == name
+        size = np.array([labels[own].sum(), (~labels[own]).sum()])
+        fold = int(np.argmin(((filled + size) ** 2).sum(axis=1) - (filled**2).sum(axis=1)))
+        answer[own] = fold
+        filled[fold] += size
+    return answer, unit
+
+
+def _joined(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return numbers (N,) that are equal where either number is, directly or over others."""
+    size = int(first.max(initial=-1)) + 1
+    nodes = size + int(second.max(initial=-1)) + 1
+    links = coo_array((np.ones(len(first), np.int8), (first, second + size)), shape=(nodes, nodes))
+    answer: NDArray[np.int64] = connected_components(links, directed=False)[1][first].astype(np.int64)
+    return answer
+
+
+def cross_validate(
+    fitter: Fitter, rows: Reference, folds: NDArray[np.int64], earlier: Reference, new: NDArray[np.bool_]
+) -> CrossValidated:
+    """Answer each of a house's rows (N,) by a correction that was fitted without its fold. `earlier` are rows that are
+    always fitted on; only those that are `new` (N,) to the model in use are answered.
+    """
+    corrected = rows.log_odds.copy()
+    for fold in np.unique(folds):
+        out = folds == fold
+        correction = fitter.fit(earlier.joined(rows.take(~out))).correction
+        if correction is not None:
+            corrected[out] += correction.log_odds(rows.features[out])
+    before = rows.log_odds
+    if (used := fitter.bundle.classifier.correction) is not None:
+        before = before + used.log_odds(rows.features)
+    # With a deep tier, of the texts that it has read.
+    answered = new & (np.isfinite(rows.deep).all(axis=1) | (fitter.bundle.deep is None))
+    chosen = rows.take(answered)
+    return CrossValidated(chosen, fitter.scores(chosen, before[answered]), fitter.scores(chosen, corrected[answered]))
+
+
+def compare(
+    base: Bundle, answers: CrossValidated, fitted: FittedCorrection, unit: str, dropped: dict[str, int]
+) -> dict[str, Any]:
+    """Return the manifest's `comparison` of a retrained model with the one that it started from."""
+    rows = answers.rows
+    human = rows.labels == "human"
+    tiers: dict[str, Any] = {}
+    for tier in answers.before:
+        figures = []
+        for kind in MACHINE_KINDS:
+            machine = rows.labels == kind
+            if machine.any() and human.any():
+                figures.append({"kind": kind, "texts": int(machine.sum()), **_both(answers, tier, machine, human)})
+        tiers[tier] = {
+            "kinds": figures,
+            "all": _both(answers, tier, ~human, human) if human.any() and not human.all() else None,
+            "called": _called(base, answers, tier),
+        }
+    overall = tiers["deep" if "deep" in tiers else "fast"]["all"]
+    return {
+        "with": base.info.to_dict(),
+        "worse": bool(overall is not None and overall["auroc_after"] < overall["auroc_before"] - NOISE),
+        "texts": {name: int((rows.labels == name).sum()) for name in KINDS if (rows.labels == name).any()},
+        "left_out": dropped,
+        "parted_by": unit,
+        "tiers": tiers,
+        "strength": fitted.strength,
+        "elsewhere": {
+            "largest_fall_of_auroc": fitted.held.fall,
+            "where": fitted.held.part,
+            "allowed": LARGEST_FALL,
+            "more_human_texts_called": fitted.held.rise,
+        },
+    }
+
+
+def _both(answers: CrossValidated, tier: str, machine: NDArray[np.bool_], human: NDArray[np.bool_]) -> dict[str, float]:
+    values = ((when, getattr(answers, when)[tier]) for when in ("before", "after"))
+    return {f"auroc_{when}": round(area(scores[machine], scores[human]), 4) for when, scores in values}
+
+
+def _called(base: Bundle, answers: CrossValidated, tier: str) -> list[dict[str, Any]]:
+    """Return how many human and machine texts are called suspect or worse, and paraphrased, before and after."""
+    from model.verdict import Thresholds
+
+    entry = base.manifest["thresholds"] if tier == "fast" else base.manifest["deep"]["thresholds"]
+    thresholds = Thresholds.from_manifest(entry)
+    rows = []
+    for name, chosen in (("human", answers.rows.labels == "human"), ("machine", answers.rows.labels != "human")):
+        for word in ("suspect", "paraphrased") if chosen.any() else ():
+            least = limits(thresholds, answers.rows.words[chosen], word)
+            before, after = (
+                int((np.round(scores[tier][chosen], 6) >= least).sum()) for scores in (answers.before, answers.after)
+            )
+            low, high = metrics.wilson_interval(after, int(chosen.sum()))
+            rows.append(
+                {
+                    "texts": name,
+                    "called": word,
+                    "of": int(chosen.sum()),
+                    "before": before,
+                    "after": after,
+                    "share_low": round(low, 4),
+                    "share_high": round(high, 4),
+                }
+            )
+    return rows
+
+
+_WRITTEN_ANEW = (*bundle.WRITTEN, "reference", "calibration", "calibrated_from")
+"""What of the base's manifest does not hold for the new model: of a calibration, that its target is proven."""
+
+
+def _manifest(base: Bundle, texts: Sequence[LabelledText], house: House, comparison: dict[str, Any]) -> dict[str, Any]:
+    nameless = [dataclasses.replace(text, id="", source=_HOUSE) for text in texts]
+    return {
+        **{name: value for name, value in base.manifest.items() if name not in _WRITTEN_ANEW},
+        "name": house.name,
+        "version": house.version,
+        "retrained_from": base.info.to_dict(),
+        "house": {"seed": house.seed, "data": fingerprint(nameless)},
+        "comparison": comparison,
+    }

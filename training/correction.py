@@ -1,0 +1,234 @@
+"""Fits what a house's own texts add to a model, and holds it back where it would cost the model what it knew.
+
+The correction is fitted on the house's texts alone, pulled towards nothing by how much it would move the texts that the
+model was made with, and it applies in the house's domain only. Trees that were fitted again with the new texts weighted
+in learnt the house less well, and lost more elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from model.bundle import Bundle
+from model.fast import MACHINE_KINDS
+from model.house import Correction, scale
+from model.verdict import Thresholds
+from training.classify import BARELY_SPUN, sample_weights
+from training.reference import Reference
+
+Floats = NDArray[np.float64]
+
+LEAST_TEXTS = 8
+"""Texts of a kind below which nothing is fitted to it."""
+ANCHOR, RIDGE, DOMAIN_RIDGE = 0.6, 6.0, 0.01
+"""The pull of the reference's texts, and of zero, each as that of so many texts of the house; and that of zero on the
+domain's weights."""
+DOMAIN_PRIOR = -3.0
+"""Added to the log odds of the house's domain: a text is foreign to it until its numbers say otherwise."""
+STRENGTHS = (1.5, 1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.12, 0.08, 0.05, 0.03)
+"""What the fitted correction is multiplied by: tried from the largest."""
+LARGEST_FALL = 0.003
+"""AUROC that no part of the reference may lose."""
+LARGEST_RISE = {"paraphrased": 0.0005, "suspect": 0.005}
+"""Share of the reference's human texts that may be called so besides those that are."""
+LEAST_CELL = 50
+"""Texts of each side from which a part's AUROC is looked at."""
+SHORTEST = 50
+_STEPS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the reference and how well it is told from human text: texts of one `kind` of one source or domain."""
+
+    name: str
+    kind: str
+    machine: NDArray[np.int64]
+    human: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a correction does to the reference: the worst `fall` of AUROC and its `part`, and the `rise` of the share
+    of human texts that are called so, by word.
+    """
+
+    fall: float
+    part: str
+    rise: dict[str, float]
+
+    def within(self) -> bool:
+        """Return whether that is little enough."""
+        return self.fall <= LARGEST_FALL and all(self.rise[word] <= most for word, most in LARGEST_RISE.items())
+
+
+@dataclass(frozen=True, eq=False)
+class FittedCorrection:
+    """A correction as strong as the reference allows, None where it allows none; its strength, and what it does."""
+
+    correction: Correction | None
+    strength: float
+    held: Held
+
+
+class Fitter:
+    """Fits corrections beside the reference of a bundle.
+
+    `reference` holds no text of a house. Threads should be limited to one by the caller, so that the same texts give
+    the same numbers.
+    """
+
+    def __init__(self, bundle: Bundle, reference: Reference) -> None:
+        self.bundle = bundle
+        self.reference = reference
+        self.centre = reference.features.mean(axis=0, dtype=np.float64).astype(np.float32)
+        spread = reference.features.std(axis=0, dtype=np.float64)
+        self.spread = np.where(spread > 0, spread, 1.0).astype(np.float32)
+        self._scaled = scale(reference.features, self.centre, self.spread)
+        weights = sample_weights(reference)
+        self._weights = weights / weights.sum()
+        self._mean = self._weights @ self._scaled
+        away = self._scaled - self._mean
+        self._moved = (away * self._weights[:, None]).T @ away
+        self._parts = parts(reference)
+        self._before = dict(self._rated(reference.log_odds))
+
+    def fit(self, house: Reference) -> FittedCorrection:
+        """Fit a correction to a house's texts, as strong as the reference allows."""
+        whole = self._whole(house)
+        for strength in STRENGTHS if whole.weights.any() else ():
+            tried = replace(whole, weights=whole.weights * strength, bias=whole.bias * strength)
+            held = self._held(tried)
+            if held.within():
+                return FittedCorrection(tried, strength, held)
+        return FittedCorrection(None, 0.0, Held(0.0, "", dict.fromkeys(LARGEST_RISE, 0.0)))
+
+    def scores(self, rows: Reference, log_odds: Floats) -> dict[str, Floats]:
+        """Return the scores (N,) of rows with these log odds (N, 3), by tier; the deep one only where it was asked."""
+        classifier, deep = self.bundle.classifier, self.bundle.deep
+        length = rows.features[:, classifier.length_column]
+        answer = {"fast": 1.0 - classifier.calibration.probabilities(log_odds, length)[:, 0]}
+        if deep is not None and np.isfinite(rows.deep).all():
+            answer["deep"] = 1.0 - deep.probabilities(rows.deep, log_odds, length)[:, 0]
+        return answer
+
+    def thresholds(self, tier: str) -> Thresholds:
+        """Return a tier's thresholds."""
+        manifest = self.bundle.manifest
+        return Thresholds.from_manifest(manifest["thresholds"] if tier == "fast" else manifest["deep"]["thresholds"])
+
+    def _whole(self, house: Reference) -> Correction:
+        scaled = scale(house.features, self.centre, self.spread)
+        columns = scaled.shape[1]
+        weights, bias = np.zeros((columns, len(MACHINE_KINDS))), np.zeros(len(MACHINE_KINDS))
+        for number, kind in enumerate(MACHINE_KINDS):
+            rows = np.isin(house.labels, ("human", kind))
+            if (house.labels == kind).sum() < LEAST_TEXTS:
+                continue
+            truth = house.labels[rows] == kind
+            penalty = 2 * (ANCHOR * self._moved + RIDGE * np.eye(columns)) / rows.sum()
+            shares = np.where(truth, 0.5 / truth.sum(), 0.5 / (~truth).sum())
+            fitted = logistic(scaled[rows], truth, shares, penalty, offset=house.log_odds[rows, number])
+            weights[:, number], bias[number] = fitted
+        inside = np.concatenate([np.ones(len(scaled), bool), np.zeros(len(self._scaled), bool)])
+        shares = np.concatenate([np.full(len(scaled), 0.5 / len(scaled)), 0.5 * self._weights])
+        both = np.concatenate([scaled, self._scaled])
+        domain, domain_bias = logistic(both, inside, shares, DOMAIN_RIDGE * np.eye(columns))
+        return Correction(self.centre, self.spread, weights, bias, domain, domain_bias + DOMAIN_PRIOR)
+
+    def _held(self, correction: Correction) -> Held:
+        log_odds = self.reference.log_odds + correction.log_odds(self.reference.features)
+        after = dict(self._rated(log_odds))
+        falls = [(float(self._before[name] - value), name) for name, value in after.items() if name not in LARGEST_RISE]
+        fall, part = max(falls, default=(0.0, ""))
+        rise = {word: round(after[word] - self._before[word], 6) for word in LARGEST_RISE}
+        return Held(round(fall, 6), part, rise)
+
+    def _rated(self, log_odds: Floats) -> list[tuple[str, float]]:
+        """Return the AUROC of each part by each tier's score and by its kind's log odds, and the larger tier's share
+        of human texts that are called suspect and paraphrased.
+        """
+        scores = self.scores(self.reference, log_odds)
+        rated = []
+        for part in self._parts:
+            own = log_odds[:, MACHINE_KINDS.index(part.kind)]
+            for name, values in (("log odds", own), *scores.items()):
+                rated.append((f"{part.name}, {name}", area(values[part.machine], values[part.human])))
+        human = self.reference.labels == "human"
+        words = self.reference.words[human]
+        for word in LARGEST_RISE:
+            shares = [
+                float((np.round(values[human], 6) >= limits(self.thresholds(tier), words, word)).mean())
+                for tier, values in scores.items()
+            ]
+            rated.append((word, max(shares)))
+        return rated
+
+
+def parts(reference: Reference) -> list[Part]:
+    """Return the parts whose AUROC is looked at: each kind and source against all human text, each kind and domain
+    against that domain's.
+    """
+    human = np.flatnonzero(reference.labels == "human")
+    found = []
+    for kind in MACHINE_KINDS:
+        machine = np.flatnonzero((reference.labels == kind) & ~(reference.changed < BARELY_SPUN))
+        sources, domains = reference.sources[machine], reference.domains[machine]
+        found += [Part(f"{kind} of {name}", kind, machine[sources == name], human) for name in np.unique(sources)]
+        for name in np.unique(domains):
+            same = human[reference.domains[human] == name]
+            found.append(Part(f"{kind} {name} among {name}", kind, machine[domains == name], same))
+    return [part for part in found if min(len(part.machine), len(part.human)) >= LEAST_CELL]
+
+
+def area(machine: Floats, human: Floats) -> float:
+    """Return the AUROC by the rank sum, ties counting half."""
+    ranks = rankdata(np.concatenate([machine, human]))[: len(machine)]
+    return float(ranks.sum() - len(machine) * (len(machine) + 1) / 2) / (len(machine) * len(human))
+
+
+def limits(thresholds: Thresholds, words: NDArray[np.integer], word: str) -> Floats:
+    """Return the threshold (N,) from which texts of so many words are called `word`."""
+    starts = np.array([band.words for band in thresholds.bands])
+    values = np.array([getattr(band, word) for band in thresholds.bands])
+    answer: Floats = values[np.maximum(np.searchsorted(starts, words, side="right") - 1, 0)]
+    return answer
+
+
+def logistic(
+    inputs: Floats, truth: NDArray[np.bool_], shares: Floats, penalty: Floats, *, offset: Floats | None = None
+) -> tuple[Floats, float]:
+    """Fit a logistic regression by Newton's method: weights (F,) and bias for inputs (N, F).
+
+    The loss is the mean by `shares` (N,), which sum to one, plus half of weights @ `penalty` (F, F) @ weights. `offset`
+    (N,) is added to the log odds.
+    """
+    design = np.column_stack([inputs, np.ones(len(inputs))])
+    curvature = np.zeros((design.shape[1],) * 2)
+    curvature[:-1, :-1] = penalty
+    curvature[-1, -1] = 1e-6
+    fixed = np.zeros(len(design)) if offset is None else offset
+    answer = np.zeros(design.shape[1])
+
+    def loss(weights: Floats) -> float:
+        signed = np.where(truth, -1.0, 1.0) * (fixed + design @ weights)
+        return float(shares @ np.logaddexp(0.0, signed) + weights @ curvature @ weights / 2)
+
+    now = loss(answer)
+    for _ in range(_STEPS):
+        probability = 1.0 / (1.0 + np.exp(-np.clip(fixed + design @ answer, -30.0, 30.0)))
+        gradient = design.T @ (shares * (probability - truth)) + curvature @ answer
+        hessian = (design * (shares * probability * (1.0 - probability))[:, None]).T @ design + curvature
+        step = np.linalg.solve(hessian, gradient)
+        length = 1.0
+        while loss(answer - length * step) > now and length > 1e-4:  # far away, a whole step may lead further off
+            length /= 2
+        answer = answer - length * step
+        before, now = now, loss(answer)
+        if before - now < 1e-9:
+            break
+    return answer[:-1], float(answer[-1])
