@@ -96,10 +96,11 @@ class Comparison:
     """What unspun says about a suspect text and its suspected source.
 
     `probability` that one was made from the other, against two articles on the same event; `derived` whether it is
-    called so. `kind` is how, None where it is not; `kinds` are the probabilities of RELATIONS given that it was, and sum
-    to 1. `share` (0 to 1) is the part of the source's words that reappears in the suspect, as themselves or replaced.
-    `reason` is why nothing can be said, None where something is. `suspect_words` and `source_words` count words of prose.
-    `replacements` are most frequent first; `alignments` in the suspect's order, what is missing from it at the end.
+    called so. `kind` is how, None where it is not; `kinds` are the probabilities of RELATIONS given that it was, and
+    sum to 1. `share` (0 to 1) is the part of the source's words that reappears in the suspect, as themselves or
+    replaced. `reason` is why nothing can be said, None where something is. `suspect_words` and `source_words` count
+    words and numbers. `replacements` are most frequent first; `alignments` in the suspect's order, what is missing from
+    it at the end.
     """
 
     suspect_id: str | None

@@ -119,6 +119,11 @@ class Documents:
             return start, end
         return int(offsets.start[start]), int(offsets.end[end - 1])
 
+    def source_characters(self, document: int, start: int, end: int) -> tuple[int, int]:
+        """Return where the characters [start, end) of a repaired text, one at least, stood when it was submitted."""
+        offsets = self._offsets[document]
+        return (start, end) if offsets is None else (int(offsets.start[start]), int(offsets.end[end - 1]))
+
     def token_text(self, token: int) -> str:
         """Return one token as the repaired text spells it, not folded."""
         return to_text(self.characters[self.token_start[token] : self.token_end[token]])

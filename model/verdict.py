@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 VerdictWord = Literal["paraphrased", "suspect", "clear", "abstained"]
 Kind = Literal["spun", "translated", "rewritten"]
 Reason = Literal["too_short", "not_english", "not_prose"]
 Depth = Literal["fast", "deep"]
+Name = TypeVar("Name", bound=str)
 
 KINDS = ("human", "spun", "translated", "rewritten")
 """The classes, in the order in which every array and every answer holds them."""
@@ -185,10 +186,14 @@ class Thresholds:
         )
         return cls(int(entry["minimum_words"]), tuple(sorted(bands, key=lambda band: band.words)))
 
+    def band(self, words: int) -> Band:
+        """Return the band of texts of that many words."""
+        fitting = [band for band in self.bands if band.words <= words] or [self.bands[0]]
+        return fitting[-1]
+
     def word(self, score: float, words: int) -> Literal["paraphrased", "suspect", "clear"]:
         """Return the verdict for a score of a text of that many words."""
-        fitting = [band for band in self.bands if band.words <= words] or [self.bands[0]]
-        band = fitting[-1]
+        band = self.band(words)
         if score >= band.paraphrased:
             return "paraphrased"
         return "suspect" if score >= band.suspect else "clear"
@@ -236,7 +241,7 @@ def decide(
     """
     if reason is not None:
         probabilities = _weakened(probabilities, words / thresholds.minimum_words if reason == "too_short" else 0.0)
-    kinds = _rounded(probabilities)
+    kinds = millionths(probabilities, KINDS)
     score = round(1.0 - kinds["human"], 6)
     word: VerdictWord = "abstained" if reason is not None else thresholds.word(score, words)
     machine: tuple[Kind, ...] = ("spun", "translated", "rewritten")
@@ -264,11 +269,11 @@ def _weakened(probabilities: tuple[float, ...], trust: float) -> tuple[float, ..
     return tuple(value / sum(mixed) for value in mixed)
 
 
-def _rounded(probabilities: tuple[float, ...]) -> dict[str, float]:
-    """Round to millionths that sum to exactly one, by largest remainder."""
-    scaled = [probability * 1_000_000 for probability in probabilities]
+def millionths(shares: Sequence[float], names: Sequence[Name]) -> dict[Name, float]:
+    """Round shares to millionths that sum to exactly one, by largest remainder; returns them by name."""
+    scaled = [share * 1_000_000 for share in shares]
     whole = [int(value) for value in scaled]
     order = sorted(range(len(scaled)), key=lambda i: (whole[i] - scaled[i], i))
     for i in order[: 1_000_000 - sum(whole)]:
         whole[i] += 1
-    return {name: value / 1_000_000 for name, value in zip(KINDS, whole, strict=True)}
+    return {name: value / 1_000_000 for name, value in zip(names, whole, strict=True)}

@@ -17,7 +17,7 @@ import os
 import re
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, cast
@@ -72,21 +72,32 @@ class LabelledText:
     family: str | None = None
 
 
-def read_labelled(paths: Iterable[Path], label: str | None = None) -> Iterator[LabelledText]:
+def read_labelled(
+    paths: Iterable[Path], label: str | None = None, *, broken: Callable[[CorpusError], None] | None = None
+) -> Iterator[LabelledText]:
     """Yield the texts of files and folders, in the order given (folders: sorted by path, searched in full).
 
     `label`, where given, overrides the records' own. `source` is the record's, or the file's name without
     suffixes; `id` is the record's, or `FILE#LINE`, or for plain text the file's path. Empty texts, and texts
     of which cleaning leaves nothing, are passed over. Symbolic links to folders are not followed.
 
-    Raises `CorpusError`, naming file and line, for anything that cannot be read as labelled text.
+    Raises `CorpusError`, naming file and line, for anything that cannot be read as labelled text. With `broken`, a
+    record at fault is told there and the rest of its file is read.
     """
     if label is not None and label not in LABELS:
         raise CorpusError(f"label {label!r} is not one of {', '.join(LABELS)}")
     for path in paths:
         for file in _files(path):
             for line, record in _records(file):
-                text = _labelled_text(record, file, line, label)
+                try:
+                    if isinstance(record, CorpusError):
+                        raise record
+                    text = _labelled_text(record, file, line, label)
+                except CorpusError as error:
+                    if broken is None:
+                        raise
+                    broken(error)
+                    continue
                 if text.text.strip():
                     yield text
 
@@ -125,8 +136,10 @@ def _stem(path: Path) -> str:
     return Path(name).stem
 
 
-def _records(file: Path) -> Iterator[tuple[int | None, dict[str, Any]]]:
-    """Yield (line number from 1, record) of one file; plain text is one record and has no line number."""
+def _records(file: Path) -> Iterator[tuple[int | None, dict[str, Any] | CorpusError]]:
+    """Yield (line number from 1, record) of one file, or what is wrong with a line in place of its record; plain text
+    is one record and has no line number.
+    """
     readers = {".jsonl": _jsonl_records, ".csv": _csv_records, ".txt": _txt_record}
     try:
         # A gzip or encoding error surfaces while reading, so the generator is consumed inside the `try`.
@@ -144,17 +157,17 @@ def _open_text(file: Path) -> IO[str]:
     return file.open(encoding="utf-8-sig", newline="")
 
 
-def _jsonl_records(handle: IO[str], file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _jsonl_records(handle: IO[str], file: Path) -> Iterator[tuple[int, dict[str, Any] | CorpusError]]:
     for number, line in enumerate(handle, start=1):
         if not line.strip():
             continue
         try:
             record = json.loads(line)
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise CorpusError(f"{file}:{number}: not JSON ({error})") from error
-        if not isinstance(record, dict):
-            raise CorpusError(f"{file}:{number}: not a JSON object with `text` and `label`")
-        yield number, record
+        except (ValueError, RecursionError) as error:  # also a number of too many digits
+            yield number, CorpusError(f"{file}:{number}: not JSON ({error})")
+        else:
+            wrong = CorpusError(f"{file}:{number}: not a JSON object with `text` and `label`")
+            yield number, record if isinstance(record, dict) else wrong
 
 
 def _csv_records(handle: IO[str], file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -324,14 +337,14 @@ _WORD = re.compile(r"[^\W_]+")
 
 def _sampled_shingles(text: LabelledText) -> NDArray[np.uint64]:
     """Return the distinct hashes of a fixed quarter of the runs of eight words, original included."""
-    hashes = [_shingles(text.text)]
+    hashes = [shingles(text.text)]
     if text.original is not None:
-        hashes.append(_shingles(text.original))
+        hashes.append(shingles(text.original))
     every = np.concatenate(hashes)
     return np.unique(every[every % np.uint64(_SHINGLE_SAMPLE) == 0])
 
 
-def _shingles(text: str) -> NDArray[np.uint64]:
+def shingles(text: str) -> NDArray[np.uint64]:
     """Return the hash of every run of eight folded words, shape (words - 7,); of a shorter text, one."""
     words = [zlib.crc32(word.encode("utf-8", "surrogatepass")) for word in _WORD.findall(text.lower())]
     if not words:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from service.commands.feedback import DEFAULT_DATABASE
 from service.console import CommandError, complain
 from service.output_bundle import check_output
 
@@ -43,7 +44,13 @@ def _paths(name: str, text: str) -> click.Option:
         _paths("rewritten", "Neural or language-model paraphrase."),
         _paths("labelled", "Records that name their own label (JSON lines, CSV), or folders of them."),
         click.Option(["--with-feedback"], is_flag=True, help="Learn from people's labels too, where the text is kept."),
-        click.Option(["--database"], metavar="URL", help="Database of the labels. Default: $UNSPUN_DATABASE_URL."),
+        click.Option(
+            ["--database"],
+            metavar="URL",
+            envvar="UNSPUN_DATABASE_URL",
+            default=DEFAULT_DATABASE,
+            help=f"Database of the labels. Default: UNSPUN_DATABASE_URL, else {DEFAULT_DATABASE}.",
+        ),
         click.Option(
             ["--output"],
             metavar="BUNDLE",
@@ -158,10 +165,32 @@ def _read(by_label: dict[str, tuple[Path, ...]], labelled: tuple[Path, ...]) -> 
     return texts, unread
 
 
-def _feedback(database: str | None, report: Callable[[str], None]) -> list[LabelledText]:
-    from service.feedback.labels import read_labels
+def _feedback(database: str, report: Callable[[str], None]) -> list[LabelledText]:
+    """Return the texts that people labelled and asked to be kept; contradicting labels are told."""
+    try:
+        from service.feedback.database import StoreError
+        from service.feedback.store import labelled_texts
+    except ImportError as error:
+        raise CommandError(f"labels need the package {error.name}: pip install 'unspun[feedback]'") from error
+    from training.corpora import LabelledText, clean
 
-    return read_labels(database, report)
+    try:
+        found = labelled_texts(database)
+    except StoreError as error:
+        raise CommandError(str(error)) from error
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.", param_hint="--database") from error
+    if found.contradicting:
+        ids = ", ".join(one.labels[0].id for one in found.contradicting[:3])
+        report(
+            f"left out {len(found.contradicting):,} texts of which people's labels contradict each other ({ids} ...)"
+        )
+    if not found.texts:
+        complain("no label in the database has its text: nothing is learnt from it (texts are kept with --keep-text)")
+    return [
+        LabelledText(one.id, one.label, one.source or "feedback", clean(one.text, one.source or "feedback"))
+        for one in found.texts
+    ]
 
 
 def _from_scratch(
