@@ -79,7 +79,7 @@ def substitutions(original: str, paraphrase: str, *, max_words: int = 4, inflect
         for pair in align(original, paraphrase)
         if pair.change in wanted
         and max(len(_words(pair.original_text)), len(_words(pair.text))) <= max_words
-        and not _is_contraction(pair)
+        and not is_contraction(pair)
     ]
 
 
@@ -138,7 +138,7 @@ def _fold(word: str) -> str:
     return word.casefold().replace("’", "'").replace(".", "" if word[:1].isalpha() else ".")
 
 
-def _is_contraction(pair: Pair) -> bool:
+def is_contraction(pair: Pair) -> bool:
     """Is the pair "there's" for "there is"? The ending 's can stand for is, has and us."""
     return {_fold(pair.original_text), _fold(pair.text)} in (
         {"'s", "is"},
@@ -331,7 +331,7 @@ def _phrase_cost(left: tuple[str, ...], right: tuple[str, ...]) -> float:
     fixed = (left in _FIXED_PHRASES) + (right in _FIXED_PHRASES)
     if fixed == 2 or (fixed and shorter == 1):
         return 1.2
-    left_classes, right_classes = [_word_class(word) for word in left], [_word_class(word) for word in right]
+    left_classes, right_classes = [word_class(word) for word in left], [word_class(word) for word in right]
     if shorter == 1:
         # "should" and "ought to": both carry the verb's mood, the link word goes with it.
         mood = "auxiliary" in left_classes and "auxiliary" in right_classes
@@ -348,14 +348,15 @@ def _word_cost(left: str, right: str) -> float:
         return 0.0
     if _same_stem(left, right):
         return 0.3
-    left_class, right_class = _word_class(left), _word_class(right)
+    left_class, right_class = word_class(left), word_class(right)
     if left_class != right_class:
         return 1.4
     base = {"content": 1.0, "link": 1.3}.get(left_class, 0.7)
     return base - 0.3 * _likeness(left, right)
 
 
-def _word_class(word: str) -> str:
+def word_class(word: str) -> str:
+    """Return `content`, or the closed class of a folded word."""
     return _WORD_CLASSES.get(word, "content")
 
 

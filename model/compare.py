@@ -23,7 +23,7 @@ from threadpoolctl import ThreadpoolController
 
 from model import bundle
 from model.abstention import reasons
-from model.align import Pair, align, stem
+from model.align import Pair, align, is_contraction, stem, word_class
 from model.characters import to_text
 from model.comparison import (
     RELATIONS,
@@ -163,7 +163,7 @@ class Comparer:
             reason=reason,
             suspect_words=int(sides[0].words.sum()),
             source_words=int(sides[1].words.sum()),
-            replacements=_replacements(matches),
+            replacements=_replacements(matches) if derived else (),
             alignments=tuple(_alignments(documents, matches, *sides)),
         )
 
@@ -431,10 +431,11 @@ def _replacements(matches: Sequence[Match]) -> tuple[Replacement, ...]:
     """Return the words that stand for others, most frequent first; changes of function words alone are none."""
     counts: Counter[tuple[str, str]] = Counter()
     for pair in _pairs(matches):
-        if pair.change != "replaced":
+        if pair.change != "replaced" or is_contraction(pair):
             continue
         was, now = _listed(pair.original_text), _listed(pair.text)
-        if max(len(was), len(now)) <= MOST_REPLACED and not FUNCTION_WORDS.issuperset((*was, *now)):
+        closed = all(word_class(word) != "content" for word in (*was, *now))
+        if max(len(was), len(now)) <= MOST_REPLACED and not closed:
             counts[" ".join(was), " ".join(now)] += 1
     found = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple(Replacement(was, now, count) for (was, now), count in found)

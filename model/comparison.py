@@ -99,8 +99,8 @@ class Comparison:
     called so. `kind` is how, None where it is not; `kinds` are the probabilities of RELATIONS given that it was, and
     sum to 1. `share` (0 to 1) is the part of the source's words that reappears in the suspect, as themselves or
     replaced. `reason` is why nothing can be said, None where something is. `suspect_words` and `source_words` count
-    words and numbers. `replacements` are most frequent first; `alignments` in the suspect's order, what is missing from
-    it at the end.
+    words and numbers. `replacements` are most frequent first, none where it is not derived; `alignments` in the
+    suspect's order, what is missing from it at the end.
     """
 
     suspect_id: str | None
