@@ -1,0 +1,1 @@
+"""What people say of texts that unspun judged: their labels, kept in a database, and what they tell of the model."""

@@ -1,0 +1,83 @@
+"""Labels as a running service keeps them: its store, asked beside the requests, and problems where it fails."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from service.engine import Runner, run_here
+from service.feedback.database import NewerSchemaError, StoreError
+from service.feedback.labels import ID, Label
+from service.feedback.store import Store
+from service.logs import event
+from service.problems import Problem
+
+Result = TypeVar("Result")
+
+SECONDS = 15.0
+"""How long a request waits for the database; longer than the database itself is given for a statement."""
+RETRY_SECONDS, RETRY_LATER_SECONDS = 5, 300
+"""When to try again what failed, and what only an update of the service will mend."""
+
+
+class Keeper:
+    """Adds, reads and deletes labels for requests. Threads and greenlets may share it. All methods raise Problem.
+
+    The database has threads of its own (`run`): while it does not answer, texts are scored as ever.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._store = Store(url, migrates=True)
+        self.run: Runner = run_here
+
+    def start(self) -> None:
+        """Bring the database up to date; where that fails, say so in the log: the first label tries again."""
+        try:
+            before, now = self._store.database.migrate()
+        except StoreError as error:
+            event("labels cannot be stored", logging.ERROR, reason=str(error))
+        else:
+            if before != now:
+                event("database of labels migrated", before=before, now=now)
+        finally:
+            self.close()  # no connection may be there when the workers fork
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._store.database.close()
+
+    def add(self, label: Label) -> tuple[Label, bool]:
+        """Store a label; return it and True, or False and the one that was there from a moment ago."""
+        return self._ask(lambda: self._store.add(label), "The label was not stored")
+
+    def get(self, id: str) -> Label:
+        """Return a label."""
+        found = self._ask(lambda: self._store.get(id), "The label was not read") if ID.fullmatch(id) else None
+        if found is None:
+            raise _unknown()
+        return found
+
+    def delete(self, id: str) -> None:
+        """Delete a label, and its text if that was kept."""
+        if not ID.fullmatch(id) or not self._ask(lambda: self._store.delete([id]), "The label was not deleted"):
+            raise _unknown()
+
+    def _ask(self, function: Callable[[], Result], failed: str) -> Result:
+        try:
+            return self.run(function, SECONDS)
+        except StoreError as error:
+            event("database of labels failed", logging.ERROR, reason=str(error))
+            newer = isinstance(error, NewerSchemaError)
+            detail = f"{failed}. Of the database of labels: {error.reason}; {error.advice}."
+            raise Problem("not-stored", detail, retry_after=RETRY_LATER_SECONDS if newer else RETRY_SECONDS) from None
+        except TimeoutError:
+            detail = f"{failed}: the database of labels did not answer within {SECONDS:g} seconds. Send it again."
+            raise Problem("not-stored", detail, retry_after=RETRY_SECONDS) from None
+        except Problem as problem:  # too many are waiting
+            detail = f"{failed}: too many others wait for the database of labels. Send it again in a moment."
+            raise Problem("not-stored", detail, retry_after=1) from problem
+
+
+def _unknown() -> Problem:
+    return Problem("not-found", "There is no label of this id. It may have been deleted before.")

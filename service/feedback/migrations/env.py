@@ -1,0 +1,15 @@
+"""What Alembic runs to migrate: on the connection, and in the transaction, that service.feedback.database gives it."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from service.feedback.tables import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    version_table=context.config.attributes["version_table"],
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,39 @@
+"""What a label holds of a text and of the verdict on it, in plain JSON types: it needs no library."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from model.verdict import Verdict
+
+
+def digest_of(text: str) -> str:
+    """Return the SHA-256 of a text's UTF-8, in hexadecimal. Half a character counts as the bytes it would have."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def summary(verdict: Verdict) -> dict[str, Any]:
+    """Return `verdict`, without probabilities of kinds and without evidence, and `signals`.
+
+    Of each signal that gave evidence, by name: in how many places, and their weights together, in nats.
+    """
+    sums: dict[str, tuple[int, float]] = {}
+    for item in verdict.evidence or ():
+        count, weight = sums.get(item.signal, (0, 0.0))
+        sums[item.signal] = (count + 1, weight + item.weight)
+    return {
+        "verdict": {
+            "score": verdict.score,
+            "verdict": verdict.verdict,
+            "kind": verdict.kind,
+            "reason": verdict.reason,
+            "words": verdict.words,
+            "depth": verdict.depth,
+            "model": verdict.model.to_dict(),
+        },
+        "signals": [
+            {"signal": name, "count": count, "weight": round(weight, 4)}
+            for name, (count, weight) in sorted(sums.items())
+        ],
+    }

@@ -1,0 +1,243 @@
+"""The buttons for labels, on the page and in the report, in headless Chromium with a detector that needs no model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.cli import cli
+from service.keys import KeyStore
+from tests.browser.conftest import DESKTOP, PHONE, Open
+from tests.browser.test_page import judge, scrolls_sideways
+from tests.browser.test_report import SERIOUS, report_on
+from tests.service.fake_detector import load_fake
+from tests.service.support import SPUN
+
+if find_spec("sqlalchemy") is None:
+    pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
+
+from service.feedback.store import Store
+from service.feedback.summary import digest_of
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "labels.db"
+
+
+@pytest.fixture
+def address(serve_fake: Callable[..., str], file: Path) -> str:
+    """Serve a page that keeps labels."""
+    return serve_fake(database_url=str(file))
+
+
+def stored(file: Path) -> list[Any]:
+    return list(Store(str(file)).labels())
+
+
+def violations(page: Any) -> list[tuple[str, str]]:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    found = axe.Axe().run(page).response["violations"]
+    return [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in SERIOUS]
+
+
+# --- the page
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
+def test_a_text_is_labelled_and_the_label_deleted(script: bool, address: str, file: Path, open_page: Open) -> None:
+    page = judge(open_page(address=address, java_script_enabled=script), SPUN)
+    page.get_by_label("I agree that this is stored").check()
+    page.get_by_label("Keep the text itself").check()
+    page.get_by_label("Where it is from").fill("desk")
+    page.get_by_role("button", name="Human").click()
+    page.get_by_role("heading", name="Stored: this text is human").wait_for()
+    [label] = stored(file)
+    assert (label.label, label.source, label.text) == ("human", "desk", SPUN)
+    assert label.id in page.locator(".feedback").inner_text()
+    page.get_by_role("button", name="Delete this label").click()
+    page.get_by_text("The label is deleted.").wait_for()
+    assert stored(file) == []
+
+
+def test_without_consent_the_browser_sends_nothing(address: str, file: Path, open_page: Open) -> None:
+    page = judge(open_page(address=address), SPUN)
+    page.get_by_role("button", name="Spun").click()
+    assert page.evaluate("document.activeElement.id") == "consent"
+    assert page.get_by_role("heading", name="Do you know better?").is_visible()
+    assert not file.exists()
+
+
+def test_enter_in_a_field_chooses_no_label(address: str, file: Path, open_page: Open) -> None:
+    page = judge(open_page(address=address), SPUN)
+    page.get_by_label("I agree that this is stored").check()
+    page.get_by_label("Where it is from").fill("desk")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(300)
+    assert not file.exists()
+
+
+def test_a_text_is_labelled_by_the_keyboard_alone(address: str, file: Path, open_page: Open) -> None:
+    page = judge(open_page(address=address), SPUN)
+    page.get_by_label("I agree that this is stored").focus()
+    page.keyboard.press("Space")
+    for _ in range(4):  # to the other box, the field, the first button and the second
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Stored: this text is spun").wait_for()
+    assert page.evaluate("document.activeElement.id") == "feedback"  # where a screen reader goes on reading
+    assert [label.label for label in stored(file)] == ["spun"]
+
+
+def test_the_key_that_is_kept_in_the_tab_serves_for_labels(
+    serve_fake: Callable[..., str], file: Path, tmp_path: Path, open_page: Open
+) -> None:
+    key = KeyStore(tmp_path / "keys.json").add("desk")
+    page = open_page(address=serve_fake(database_url=str(file), keys_file=tmp_path / "keys.json"))
+    page.get_by_label("API key").fill(key)
+    judge(page, SPUN)
+    page.get_by_label("I agree that this is stored").check()
+    page.get_by_role("button", name="Human").click()
+    page.get_by_role("heading", name="Stored").wait_for()
+    page.get_by_role("button", name="Delete this label").click()
+    page.get_by_text("The label is deleted.").wait_for()
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_the_page(colours: str, address: str, open_page: Open, output: Path) -> None:
+    page = judge(open_page(address=address, color_scheme=colours, viewport=PHONE), SPUN)
+    assert not scrolls_sideways(page)
+    assert violations(page) == []
+    page.get_by_label("I agree that this is stored").check()
+    page.locator(".feedback").screenshot(path=output / f"label-{colours}-form.png")
+    page.get_by_role("button", name="Human").click()
+    page.get_by_role("heading", name="Stored").wait_for()
+    page.locator(".feedback").screenshot(path=output / f"label-{colours}-stored.png")
+    assert not scrolls_sideways(page)
+    assert violations(page) == []
+    page.get_by_role("button", name="Delete this label").click()
+    page.get_by_text("The label is deleted.").wait_for()
+    assert violations(page) == []
+
+
+# --- the report
+
+
+@pytest.fixture
+def show(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Open a report on eight documents, of four texts; what the browser complains of fails the test."""
+    contexts, complaints = [], []
+
+    def open_file(**options: Any) -> Any:
+        path = tmp_path / "report.html"
+        path.write_text(report_on(8), "utf-8")
+        context = browser.new_context(viewport=options.pop("viewport", DESKTOP), offline=True, **options)
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(path.as_uri())
+        return page
+
+    yield open_file
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def labels_of(page: Any) -> list[str]:
+    return [str(one) for one in page.locator("#documents select").evaluate_all("all => all.map(one => one.value)")]
+
+
+def download(page: Any, to: Path) -> list[dict[str, Any]]:
+    with page.expect_download() as begun:
+        page.get_by_role("button", name="Download the labels").click()
+    begun.value.save_as(to)
+    assert begun.value.suggested_filename == "labels.jsonl"
+    return [json.loads(line) for line in to.read_text("utf-8").splitlines()]
+
+
+def test_the_same_text_has_the_same_label_wherever_it_stands(show: Callable[..., Any]) -> None:
+    page = show()
+    page.get_by_role("group", name="Say what text 1 is").get_by_role("button", name="spun").click()
+    assert labels_of(page)[:2] == ["spun", "spun"]  # folder/0.txt and folder/4.txt
+    page.get_by_label("Your label of folder/4.txt").select_option("human")
+    first = page.get_by_role("group", name="Say what text 1 is")
+    assert first.get_by_role("button", name="human").get_attribute("aria-pressed") == "true"
+    first.get_by_role("button", name="human").click()
+    assert set(labels_of(page)) == {""}
+
+
+def test_labels_are_downloaded_with_consent_and_imported(show: Callable[..., Any], tmp_path: Path, file: Path) -> None:
+    from click.testing import CliRunner
+
+    page = show()
+    page.get_by_role("group", name="Say what text 1 is").get_by_role("button", name="human").click()
+    page.get_by_label("Your label of folder/2.txt").select_option("rewritten")
+    page.get_by_role("button", name="Download the labels").click()
+    assert page.locator("#labelled").inner_text().startswith("Tick the box that you agree")
+    assert page.evaluate("document.activeElement.id") == "consent"
+    page.get_by_label("I agree that these labels are stored").check()
+    page.get_by_label("Keep the texts, too").check()
+    page.get_by_label("Where they are from").fill("desk")
+    lines = download(page, tmp_path / "labels.jsonl")
+    assert [(one["label"], one["source"], one["consent"]) for one in lines] == [
+        ("human", "desk", True),
+        ("rewritten", "desk", True),
+    ]
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts/a.txt").write_text(SPUN)
+    arguments = ["feedback", "import", "--database", str(file), "--texts", str(tmp_path / "texts")]
+    run = CliRunner().invoke(cli, [*arguments, str(tmp_path / "labels.jsonl")], obj=load_fake)
+    assert run.exit_code == 0, run.output
+    kept, bare = stored(file)
+    assert (kept.id, kept.digest, kept.text) == (lines[0]["id"], digest_of(SPUN), SPUN)
+    assert (bare.label, bare.text, bare.verdict.verdict) == ("rewritten", None, "clear")
+
+
+def test_without_labels_there_is_nothing_to_download(show: Callable[..., Any]) -> None:
+    page = show()
+    page.get_by_label("I agree that these labels are stored").check()
+    page.get_by_role("button", name="Download the labels").click()
+    assert page.locator("#labelled").inner_text() == "There are none yet: say of a text what it is."
+
+
+def test_labels_that_are_not_downloaded_are_not_lost_without_a_word(show: Callable[..., Any], tmp_path: Path) -> None:
+    asks = "() => !dispatchEvent(new Event('beforeunload', {cancelable: true}))"
+    page = show()
+    assert not page.evaluate(asks)
+    page.get_by_label("Your label of folder/2.txt").select_option("human")
+    assert page.evaluate(asks)
+    page.get_by_label("I agree that these labels are stored").check()
+    download(page, tmp_path / "labels.jsonl")
+    assert not page.evaluate(asks)
+
+
+def test_a_filter_does_not_search_the_labels(show: Callable[..., Any]) -> None:
+    page = show()
+    page.get_by_label("With the text").fill("rewritten")
+    assert page.locator("#documents tbody tr").count() == 0
+
+
+def test_without_script_the_report_has_no_buttons(show: Callable[..., Any]) -> None:
+    page = show(java_script_enabled=False)
+    assert page.get_by_role("button").count() == 0
+    assert not page.get_by_text("Your labels").is_visible()
+
+
+@pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_the_report(
+    colours: str, viewport: dict[str, int], show: Callable[..., Any], output: Path
+) -> None:
+    page = show(color_scheme=colours, viewport=viewport, bypass_csp=True)
+    page.get_by_role("group", name="Say what text 1 is").get_by_role("button", name="spun").click()
+    page.screenshot(path=output / f"report-labels-{colours}-{viewport['width']}.png", full_page=True)
+    assert not scrolls_sideways(page)
+    assert violations(page) == []

@@ -1,0 +1,32 @@
+"""Each test of a store runs on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+if find_spec("sqlalchemy") is not None:  # else the tests skip, and say why
+    from service.feedback.store import Store
+    from tests.feedback.postgres import Server, running
+
+    @pytest.fixture(scope="session")
+    def postgres() -> Iterator[Server]:
+        with running() as server:
+            yield server
+
+    @pytest.fixture(params=["sqlite", "postgresql"])
+    def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+        """Return the address of a database that nothing is in yet."""
+        if request.param == "sqlite":
+            return f"sqlite:///{tmp_path}/labels.db"
+        server: Server = request.getfixturevalue("postgres")
+        return server.database()
+
+    @pytest.fixture
+    def store(url: str) -> Iterator[Store]:
+        made = Store(url, migrates=True)
+        yield made
+        made.database.close()

@@ -1,0 +1,307 @@
+"""`unspun feedback` and `unspun audit`, as they are typed, with a detector that needs no model."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from lxml import html
+
+if find_spec("sqlalchemy") is None:
+    pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
+
+from model.verdict import ModelInfo
+from service.cli import cli
+from service.feedback.store import Store
+from service.feedback.summary import digest_of
+from service.render.html import Report
+from tests.feedback.making import label_of
+from tests.feedback.postgres import Server
+from tests.service.fake_detector import FakeDetector, load_fake
+from tests.service.support import CLEAR, SPUN, SUSPECT, Run, cases, why
+
+Unspun = Callable[..., Run]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty folder that is the current one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("UNSPUN_DATABASE_URL", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def unspun(here: Path) -> Unspun:
+    def run(*arguments: str | Path, stdin: str = "") -> Run:
+        result = CliRunner().invoke(cli, [str(one) for one in arguments], input=stdin, obj=load_fake)
+        return Run(result.exit_code, result.stdout, result.stderr.splitlines())
+
+    return run
+
+
+def lines(*labels: dict[str, Any]) -> str:
+    return "".join(f"{json.dumps(label)}\n" for label in labels)
+
+
+def exported(unspun: Unspun, *options: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in unspun("feedback", "export", *options).out.split("\n") if line]
+
+
+# --- import, export, delete
+
+
+def test_a_text_without_a_verdict_is_judged_when_it_is_imported(unspun: Unspun) -> None:
+    run = unspun("feedback", "import", "-", stdin=lines({"label": "spun", "text": SPUN, "source": "desk"}))
+    assert (run.status, run.errors) == (0, ["unspun: feedback.db: 1 label stored"])
+    [label] = exported(unspun, "--with-text")
+    expected = FakeDetector().score(SPUN)
+    assert (label["label"], label["source"], label["text"]) == ("spun", "desk", SPUN)
+    assert label["verdict"]["score"] == expected.score
+    assert label["verdict"]["model"] == expected.model.to_dict()
+    assert label["signals"] == [{"signal": "known_phrase", "count": 2, "weight": 4.5}]
+
+
+@pytest.mark.parametrize("case", cases("feedback_bad_lines.toml"), ids=why)
+def test_a_bad_line_is_told_and_the_others_are_stored(case: dict[str, str], unspun: Unspun, here: Path) -> None:
+    bad = case["line"].replace("SOURCE", "s" * 201)
+    (here / "labels.jsonl").write_text(f'{{"label": "human", "text": "{CLEAR}"}}\n{bad}\n\n')
+    run = unspun("feedback", "import", "labels.jsonl")
+    assert run.status == 3
+    assert run.errors[0].startswith("unspun: labels.jsonl#2: ")
+    assert case["says"] in run.errors[0]
+    assert run.errors[1:] == ["unspun: feedback.db: 1 label stored"]
+
+
+def test_what_is_exported_can_be_imported_elsewhere(unspun: Unspun, here: Path) -> None:
+    unspun("feedback", "import", "-", stdin=lines({"label": "spun", "text": SPUN}, {"label": "human", "text": CLEAR}))
+    (here / "copy.jsonl").write_text(unspun("feedback", "export", "--with-text").out)
+    assert unspun("feedback", "import", "--database", "copy.db", "copy.jsonl").status == 0
+    assert exported(unspun, "--with-text", "--database", "copy.db") == exported(unspun, "--with-text")
+
+
+def test_the_same_file_again_adds_nothing(unspun: Unspun) -> None:
+    text = lines({"label": "spun", "text": SPUN}, {"label": "human", "text": CLEAR})
+    unspun("feedback", "import", "-", stdin=text)
+    run = unspun("feedback", "import", "-", stdin=text)
+    assert run.errors == ["unspun: feedback.db: 0 labels stored, 2 were there already"]
+
+
+def test_an_export_has_no_text_unless_it_is_asked_for(unspun: Unspun) -> None:
+    unspun("feedback", "import", "-", stdin=lines({"label": "spun", "text": SPUN}))
+    assert "imaginative" not in unspun("feedback", "export").out
+    assert "imaginative" in unspun("feedback", "export", "--with-text").out
+
+
+def test_texts_of_a_reports_labels_are_found_by_their_hashes(unspun: Unspun, here: Path) -> None:
+    label = label_of(SPUN, "spun").to_dict(with_text=False)
+    (here / "labels.jsonl").write_text(lines({**label, "keep_text": True}, label_of(CLEAR).to_dict(with_text=False)))
+    (here / "articles").mkdir()
+    (here / "articles/a.txt").write_text(CLEAR)
+    (here / "articles/b.txt.gz").write_bytes(gzip.compress(SPUN.encode()))
+    assert unspun("feedback", "import", "labels.jsonl", "--texts", "articles").status == 0
+    assert {one["text"] for one in exported(unspun, "--with-text")} == {SPUN, None}
+
+
+def test_a_text_that_is_not_found_is_told_and_its_label_is_stored(unspun: Unspun) -> None:
+    line = {**label_of(SPUN, "spun").to_dict(with_text=False), "keep_text": True}
+    run = unspun("feedback", "import", "-", stdin=lines(line))
+    assert run.status == 0
+    assert run.errors[0].startswith("unspun: warning: 1 text to be kept was not found")
+    assert run.errors[1] == "unspun: feedback.db: 1 label stored"
+
+
+def test_documents_are_labelled_by_folder(unspun: Unspun, here: Path) -> None:
+    (here / "essays").mkdir()
+    for name, text in (("a.txt", CLEAR), ("b.txt", SUSPECT)):
+        (here / "essays" / name).write_text(text)
+    run = unspun("feedback", "add", "--label", "human", "--source", "desk", "essays", "missing.txt")
+    assert run.status == 3
+    assert "missing.txt" in run.errors[0]
+    assert [(one["label"], one["source"]) for one in exported(unspun, "--with-text")] == [("human", "desk")] * 2
+    assert {one["text"] for one in exported(unspun, "--with-text")} == {None}
+
+
+def test_a_label_is_deleted_by_its_id(unspun: Unspun) -> None:
+    unspun("feedback", "import", "-", stdin=lines({"label": "spun", "text": SPUN}, {"label": "human", "text": CLEAR}))
+    gone, stays = exported(unspun)
+    run = unspun("feedback", "delete", gone["id"])
+    assert (run.status, run.errors) == (0, ["unspun: 1 label deleted"])
+    assert exported(unspun) == [stays]
+
+
+def test_an_unknown_id_is_told_and_the_others_are_deleted(unspun: Unspun) -> None:
+    unspun("feedback", "import", "-", stdin=lines({"label": "spun", "text": SPUN}))
+    [label] = exported(unspun)
+    run = unspun("feedback", "delete", "0" * 32, label["id"])
+    assert run.status == 1
+    assert run.errors[-1] == f"unspun: no label {'0' * 32} is there; `unspun feedback list` names all"
+    assert exported(unspun) == []
+
+
+def test_a_list_and_counts_of_what_there_is(unspun: Unspun) -> None:
+    sources = {"source": "de\u202esk"}  # which would turn the line round on a terminal
+    unspun("feedback", "import", "-", stdin=lines({"label": "spun", "text": SPUN, **sources}))
+    [label] = exported(unspun)
+    [row] = unspun("feedback", "list").out.splitlines()
+    assert row.split()[2:] == [label["id"], "spun", "paraphrased", "text", "de\N{REPLACEMENT CHARACTER}sk"]
+    counts = dict(reversed(line.split(maxsplit=1)) for line in unspun("feedback", "stats").out.splitlines())
+    assert counts["labels"] == counts["texts kept"] == counts["spun"] == "1"
+    assert counts["human"] == counts["texts with contradicting labels"] == "0"
+
+
+def test_what_the_report_holds_for_labels_can_be_imported_whatever_the_model_is_called(unspun: Unspun) -> None:
+    named = ModelInfo("</script>'\"&<b>", "1\u2028", "0" * 64)
+    report = Report()
+    report.add(SPUN, replace(FakeDetector().score(SPUN, id="a"), model=named))
+    page = html.fromstring(report.render(datetime(2026, 11, 23, tzinfo=UTC)))
+    [article, row] = [json.loads(one) for one in page.xpath("//@data-said")]
+    assert article == row
+    run = unspun("feedback", "import", "-", stdin=lines({"label": "human", **row}))
+    assert run.status == 0
+    [label] = exported(unspun)
+    assert label["verdict"]["model"] == named.to_dict()
+    assert (label["digest"], label["signals"]) == (digest_of(SPUN), row["signals"])
+
+
+# --- where
+
+
+def test_by_default_labels_are_in_the_current_folder(unspun: Unspun, here: Path) -> None:
+    unspun("feedback", "import", "-", stdin=lines({"label": "spun", "text": SPUN}))
+    assert [file.name for file in here.iterdir()] == ["feedback.db"]
+
+
+def test_the_environment_says_where(unspun: Unspun, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNSPUN_DATABASE_URL", f"sqlite:///{here}/other.db")
+    unspun("feedback", "import", "-", stdin=lines({"label": "spun", "text": SPUN}))
+    assert [file.name for file in here.iterdir()] == ["other.db"]
+
+
+@pytest.mark.parametrize("command", [["audit"], ["feedback", "export"], ["feedback", "list"], ["feedback", "stats"]])
+def test_without_a_database_nothing_is_made(command: list[str], unspun: Unspun, here: Path) -> None:
+    run = unspun(*command)
+    assert run.status == 1
+    told = "there is no such database; labels that are added or imported make it"
+    assert run.errors == [f"unspun: feedback.db: {told}"]
+    assert list(here.iterdir()) == []
+
+
+def test_a_wrong_address_is_wrong_usage(unspun: Unspun) -> None:
+    run = unspun("audit", "--database", "mysql://u:secret-word@db/x")
+    assert run.status == 2
+    assert "SQLite or PostgreSQL" in run.errors[-1]
+    assert "secret-word" not in "".join(run.errors)
+
+
+def test_migrate_tells_what_it_did(unspun: Unspun) -> None:
+    assert unspun("feedback", "migrate").errors == ["unspun: feedback.db: migrated from nothing to 0001"]
+    assert unspun("feedback", "migrate").errors == ["unspun: feedback.db: is at 0001, nothing to do"]
+
+
+def test_a_postgresql_is_migrated_only_when_told(unspun: Unspun, postgres: Server) -> None:
+    url = postgres.database()
+    text = lines({"label": "spun", "text": SPUN})
+    run = unspun("feedback", "import", "--database", url, "-", stdin=text)
+    assert run.status == 1
+    assert run.errors[0].endswith("it is empty; `unspun feedback migrate` brings it up to date")
+    assert unspun("feedback", "migrate", "--database", url).status == 0
+    assert unspun("feedback", "import", "--database", url, "-", stdin=text).status == 0
+    assert len(exported(unspun, "--database", url)) == 1
+
+
+def test_an_import_that_fails_stores_nothing_and_can_be_repeated(
+    unspun: Unspun, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "labels.jsonl").write_text(lines(*({"label": "human", "text": f"Text number {i}."} for i in range(20))))
+    unspun("feedback", "migrate")
+    from service.feedback.tables import LabelRow
+
+    made, calls = LabelRow.of, 0
+
+    def breaks_off(label: Any) -> LabelRow:
+        nonlocal calls
+        calls += 1
+        if calls == 10:
+            raise KeyboardInterrupt
+        return made(label)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(LabelRow, "of", breaks_off)
+        assert unspun("feedback", "import", "labels.jsonl").status == 130
+    assert exported(unspun) == []
+    assert unspun("feedback", "import", "labels.jsonl").errors == ["unspun: feedback.db: 20 labels stored"]
+
+
+@pytest.mark.parametrize("command", [["audit"], ["feedback", "stats"], ["feedback", "list"], ["feedback", "migrate"]])
+def test_without_the_libraries_the_command_names_what_to_install(command: list[str], here: Path) -> None:
+    code = f"import sys; sys.modules['sqlalchemy'] = None; from service.cli import cli; cli({command})"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    run = subprocess.run([sys.executable, "-c", code], cwd=here, env=environment, capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (1, "unspun: labels need sqlalchemy: pip install 'unspun[feedback]'\n")
+
+
+# --- audit
+
+
+@pytest.fixture
+def audited(here: Path) -> Path:
+    """Return a database of labels: three human texts, one of them called suspect, two spun ones, a dispute."""
+    store = Store(str(here / "feedback.db"))
+    store.add_many(
+        [
+            label_of("a", "human", source="desk"),
+            label_of("b", "human", source="desk"),
+            label_of("c", "human", source="web", verdict="suspect", kind="spun"),
+            label_of("d", "spun", source="web", verdict="paraphrased", kind="spun"),
+            label_of("e", "spun", source="web"),
+            label_of("f", "human"),
+            label_of("f", "spun"),
+        ]
+    )
+    return here
+
+
+def test_an_audit_is_json_in_a_pipe(unspun: Unspun, audited: Path) -> None:
+    found = json.loads(unspun("audit").out)
+    least, most = found["overall"]
+    assert least["precision"] == {"value": 1.0, "low": 0.206549, "high": 1.0, "part": 1, "whole": 1}
+    assert (most["precision"]["part"], most["precision"]["whole"]) == (1, 2)
+    assert [row["name"] for row in found["sources"]] == ["web", "desk"]
+    assert len(found["contradicting"][0]["labels"]) == 2
+
+
+def test_an_audit_is_a_table_where_that_is_asked_for(unspun: Unspun, audited: Path) -> None:
+    shown = unspun("audit", "--format", "table").out
+    assert "7 labels of 6 texts; 1 text with contradicting labels and 0 without a verdict left out." in shown
+    [row] = [line for line in shown.splitlines() if line.split()[:3] == ["paraphrased", "or", "suspect"]]
+    assert " ".join(row.split()[3:]) == "5 50.0 % (9.5-90.5) 1/2 50.0 % (9.5-90.5) 1/2 33.3 % (6.1-79.2) 1/3"
+    assert [part in shown for part in ("By signal", "By kind", "By source", "By model", "Contradicting")] == [True] * 5
+
+
+def test_the_level_can_be_chosen(unspun: Unspun, audited: Path) -> None:
+    web = json.loads(unspun("audit", "--at", "paraphrased").out)["sources"][0]
+    assert (web["false_positive_rate"]["part"], web["recall"]["part"]) == (0, 1)
+
+
+def test_an_audit_does_not_need_the_texts(unspun: Unspun, audited: Path) -> None:
+    assert {one["text"] for one in exported(unspun, "--with-text")} == {None}
+    assert unspun("audit").status == 0
+
+
+def test_an_audit_of_no_labels_at_all_says_so(unspun: Unspun) -> None:
+    unspun("feedback", "migrate")
+    shown = unspun("audit", "--format", "table")
+    assert shown.status == 0
+    assert "0 labels of 0 texts" in shown.out

@@ -1,0 +1,160 @@
+"""The schema: made from nothing, the same as the tables that the code knows, and left alone where it is newer."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+if find_spec("sqlalchemy") is None:
+    pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
+
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from service.feedback import database
+from service.feedback.database import VERSION_TABLE, Database, NewerSchemaError, StoreError
+from service.feedback.store import Store, labelled_texts
+from service.feedback.tables import Base
+from tests.feedback.making import label_of
+
+LATER = '''"""A later version's."""
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.add_column("unspun_labels", sa.Column("later", sa.String(8), nullable=True))
+    {fails}
+'''
+
+
+@pytest.fixture
+def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the migrations as a later version of unspun has them; `use` makes this one that version."""
+    folder = tmp_path / "later"
+    shutil.copytree(database.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "versions/later_0002.py").write_text(LATER.format(fails=""))
+    return folder
+
+
+def test_the_migrations_make_the_tables_that_the_code_knows(url: str) -> None:
+    made = Database(url, migrates=True)
+    assert made.migrate() == (None, "0001")
+    with made.reading() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"version_table": VERSION_TABLE, "compare_type": True, "target_metadata": Base.metadata}
+        )
+        assert compare_metadata(context, Base.metadata) == []
+    made.close()
+
+
+def test_the_comparison_would_see_a_difference(url: str, later: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "MIGRATIONS", later)
+    made = Database(url, migrates=True)
+    made.migrate()
+    with made.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        [(what, *_, column)] = compare_metadata(context, Base.metadata)
+    assert (what, column.name) == ("remove_column", "later")
+    made.close()
+
+
+def test_a_second_time_there_is_nothing_to_do(url: str) -> None:
+    made = Database(url)
+    made.migrate()
+    assert made.migrate() == ("0001", "0001")
+    made.close()
+
+
+def test_an_older_database_keeps_its_labels(
+    url: str, store: Store, later: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label = label_of(keep_text=True)
+    store.add(label)
+    monkeypatch.setattr(database, "MIGRATIONS", later)
+    assert store.database.migrate() == ("0001", "0002")
+    assert list(store.labels()) == [label]
+
+
+def test_a_service_migrates_an_older_database_by_itself(
+    url: str, store: Store, later: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.add(label_of("Before."))
+    monkeypatch.setattr(database, "MIGRATIONS", later)
+    store.add(label_of("After."))
+    assert len(list(store.labels())) == 2
+
+
+def test_many_that_migrate_at_once_do_it_once(url: str) -> None:
+    made = [Database(url) for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        before = list(pool.map(lambda one: one.migrate()[0], made))
+    assert sorted(before, key=str) == ["0001"] * 5 + [None]
+    for one in made:
+        one.close()
+
+
+@pytest.mark.parametrize("what", ["add", "read", "migrate", "learn"])
+def test_a_newer_database_is_refused_and_left_as_it_is(
+    what: str, url: str, store: Store, later: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.add(label_of())
+    with monkeypatch.context() as newer:
+        newer.setattr(database, "MIGRATIONS", later)
+        store.database.migrate()
+    actions = {
+        "add": lambda: store.add(label_of("Another.")),
+        "read": lambda: list(store.labels()),
+        "migrate": store.database.migrate,
+        "learn": lambda: labelled_texts(url),
+    }
+    with pytest.raises(NewerSchemaError) as raised:
+        actions[what]()
+    told = "a later version of unspun has migrated it (to 0002, this one knows 0001); update unspun here"
+    assert str(raised.value) == f"{store.database.where}: {told}"
+    monkeypatch.setattr(database, "MIGRATIONS", later)
+    assert store.database.migrate() == ("0002", "0002")
+    assert len(list(store.labels())) == 1
+
+
+def test_a_migration_that_fails_changes_nothing(
+    url: str, store: Store, later: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label = label_of()
+    store.add(label)
+    with monkeypatch.context() as broken:
+        (later / "versions/later_0002.py").write_text(LATER.format(fails='op.execute("SELECT nothing FROM nowhere")'))
+        broken.setattr(database, "MIGRATIONS", later)
+        with pytest.raises(StoreError):
+            store.database.migrate()
+    assert list(store.labels()) == [label]
+    store.add(label_of("Another."))
+
+
+def test_other_tables_of_a_shared_database_are_left_alone(url: str, store: Store) -> None:
+    """Another program's own Alembic revision, above all."""
+    made = store.database
+    made.migrate()
+    with made.writing() as connection:
+        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+        connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('ours')")
+    assert made.migrate() == ("0001", "0001")
+    with made.reading() as connection:
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "ours"
+
+
+def test_only_who_may_migrates_postgresql(postgres: object) -> None:
+    url = postgres.database()  # type: ignore[attr-defined]
+    store = Store(url)
+    with pytest.raises(StoreError, match=r"it is empty; `unspun feedback migrate` brings it up to date$"):
+        store.add(label_of())
+    store.database.migrate()
+    assert store.add(label_of())[1]
+    store.database.close()

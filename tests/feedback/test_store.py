@@ -1,0 +1,188 @@
+"""Labels in a database: what goes in comes out, once, and nothing is lost. On SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+if find_spec("sqlalchemy") is None:
+    pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
+
+from service.feedback.labels import Label
+from service.feedback.store import PAGE, REPEAT_SECONDS, Store, labelled_texts
+from tests.feedback.making import label_of
+
+ANY_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
+
+
+def test_a_label_comes_back_as_it_was(store: Store) -> None:
+    label = label_of(keep_text=True, source="desk", comment="By its author.", verdict="abstained", reason="too_short")
+    assert store.add(label) == (label, True)
+    assert store.get(label.id) == label
+
+
+def test_a_text_is_not_there_unless_it_is_kept(store: Store) -> None:
+    label = label_of("A text that nobody else has.")
+    store.add(label)
+    found = store.get(label.id)
+    assert found is not None
+    assert found.text is None
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=ANY_TEXT, source=st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=200))
+def test_any_text_and_source_come_back(text: str, source: str | None, store: Store) -> None:
+    label = label_of(text, keep_text=True, source=source)
+    store.add_many([label])
+    found = store.get(label.id)
+    assert found is not None
+    assert (found.text, found.source) == (text, (source or "").strip() or None)
+
+
+def test_an_unknown_id_is_none(store: Store) -> None:
+    store.add(label_of())
+    assert store.get("0" * 32) is None
+
+
+def test_a_deleted_label_is_gone_and_others_stay(store: Store) -> None:
+    gone, stays = label_of("One."), label_of("Two.")
+    store.add_many([gone, stays])
+    assert store.delete([gone.id, "0" * 32]) == {gone.id}
+    assert list(store.labels()) == [stays]
+
+
+def test_a_deleted_text_is_not_left_in_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "labels.db"
+    store = Store(str(file))
+    label = label_of("Unmistakable sentence. " * 400, keep_text=True)
+    store.add(label)
+    assert b"Unmistakable" in file.read_bytes()
+    store.delete([label.id])
+    assert b"Unmistakable" not in file.read_bytes()
+
+
+def test_only_its_owner_may_read_the_file(tmp_path: Path) -> None:
+    Store(str(tmp_path / "labels.db")).add(label_of())
+    assert stat.S_IMODE((tmp_path / "labels.db").stat().st_mode) == 0o600
+
+
+# --- the same again
+
+
+def test_a_second_click_makes_no_second_label(store: Store) -> None:
+    first, _ = store.add(label_of(source="desk"))
+    assert store.add(label_of(source="desk", after=REPEAT_SECONDS - 1)) == (first, False)
+    assert list(store.labels()) == [first]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"text": "Another text."},
+        {"word": "spun"},
+        {"source": "desk"},
+        {"comment": "Sure."},
+        {"keep_text": True},
+        {"after": REPEAT_SECONDS + 1},
+    ],
+    ids=lambda other: "".join(other),
+)
+def test_what_differs_is_another_label(other: dict[str, object], store: Store) -> None:
+    store.add(label_of())
+    assert store.add(label_of(**other))[1]  # type: ignore[arg-type]
+    assert len(list(store.labels())) == 2
+
+
+def test_of_the_same_click_in_many_threads_one_counts(url: str) -> None:
+    stores = [Store(url, migrates=True) for _ in range(4)]
+    stores[0].database.migrate()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda i: stores[i % 4].add(label_of()), range(24)))
+    assert sum(new for _, new in answers) == 1
+    assert len({label.id for label, _ in answers}) == 1
+    for store in stores:
+        store.database.close()
+
+
+# --- many at once
+
+
+def test_many_at_once_lose_none(url: str) -> None:
+    """The database is new: they also all find it empty, and only one makes its tables."""
+    stores = [Store(url, migrates=True) for _ in range(4)]
+    labels = [label_of(f"Text {i}.", keep_text=True) for i in range(120)]
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda item: stores[item[0] % 4].add(item[1]), enumerate(labels)))
+    assert all(new for _, new in answers)
+    assert {label.id for label in stores[0].labels()} == {label.id for label in labels}
+    for store in stores:
+        store.database.close()
+
+
+def test_all_pages_are_read_in_order_of_time(store: Store) -> None:
+    labels = [label_of(f"Text {i}.", after=i // 3) for i in range(2 * PAGE + 1)]
+    store.add_many(reversed(labels))
+    found = list(store.labels())
+    assert found == sorted(labels, key=lambda label: (label.created, label.id))
+
+
+def test_a_label_that_comes_while_others_are_read_does_not_wait(store: Store) -> None:
+    store.add_many(label_of(f"Text {i}.") for i in range(PAGE + 1))
+    reading = store.labels()
+    next(reading)
+    late = label_of("Late.", after=60)
+    assert store.add(late)[1]
+    assert late in list(reading)
+
+
+# --- files of labels
+
+
+def test_the_same_file_twice_adds_nothing(store: Store) -> None:
+    labels = [label_of("One."), label_of("Two.")]
+    assert store.add_many(labels) == 2
+    assert store.add_many(labels) == 0
+
+
+def test_labels_without_ids_of_their_own_are_known_by_what_they_say(store: Store) -> None:
+    def lines() -> list[Label]:
+        return [label_of("One.", after=3600), label_of("One.", "spun", after=3600)]
+
+    first, second = lines(), lines()
+    assert store.add_many(first, unnamed={label.id for label in first}) == 2
+    assert store.add_many(second, unnamed={label.id for label in second}) == 0
+
+
+def test_of_a_file_all_is_stored_or_nothing(store: Store) -> None:
+    def breaks_off() -> object:
+        yield label_of("One.")
+        raise RuntimeError("the file ended")
+
+    with pytest.raises(RuntimeError):
+        store.add_many(breaks_off())  # type: ignore[arg-type]
+    assert list(store.labels()) == []
+
+
+# --- what may be learnt from
+
+
+def test_only_texts_that_were_kept_are_learnt_from_each_once(url: str, store: Store) -> None:
+    kept = label_of("Kept.", "spun", keep_text=True, source="desk")
+    store.add_many([kept, label_of("Kept.", "spun", after=3600, keep_text=True), label_of("Hash only.")])
+    found = labelled_texts(url)
+    assert [(one.id, one.text, one.label, one.source) for one in found.texts] == [(kept.id, "Kept.", "spun", "desk")]
+    assert found.contradicting == []
+
+
+def test_contradicting_labels_are_reported_and_left_out(url: str, store: Store) -> None:
+    said, denied = label_of("Disputed.", "human", keep_text=True), label_of("Disputed.", "spun", after=1)
+    store.add_many([said, denied, label_of("Agreed.", keep_text=True)])
+    found = labelled_texts(url)
+    assert [one.text for one in found.texts] == ["Agreed."]
+    assert [one.labels for one in found.contradicting] == [(said, denied)]
