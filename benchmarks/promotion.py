@@ -1,0 +1,388 @@
+"""Is a request lost, or answered by two models, while the model in use is changed?
+
+    python -m benchmarks.promotion                         # 20 requests a second, 10 changes, two minutes
+    python -m benchmarks.promotion --changes 4 --rest 1    # a quick look
+    python -m benchmarks.promotion --json promotion.json   # all figures as well
+
+An `unspun serve` with two workers answers articles of 300 words at a steady rate, whether or not it keeps up: requests
+do not wait for the answers to those before. Meanwhile `unspun models promote` and `rollback` change between the model
+that ships and one of which all scores are higher, and some of these commands are killed at a random moment. Every tenth
+request is a batch.
+
+An answer is right where it is, in all its parts, the verdict that the Python API gives with the model that the answer
+names; those of a batch are of one model. The exit status is 1 where a request failed, an answer was wrong, a change did
+not reach all workers within ten seconds, or the model in use was not whole. How long answers took is told and not
+judged: the commands, each of which loads a model to prove it, the service and its clients share the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.load import ROOT, Server
+from benchmarks.throughput import SEED, BenchmarkError, example_articles
+
+RATE = 20.0
+PATIENCE = 120.0
+"""Seconds after which there will be no answer."""
+REACHED_SECONDS = 10.0
+"""A change is to be in all answers after so many seconds: workers look once a second, and load the model."""
+CLIENTS = 64
+ARTICLES, WORDS, EVERY = 12, 300, 6
+"""Different articles, their words, and of how many one is spun."""
+BATCH_EVERY, BATCH = 10, 4
+"""Every so manieth request is a batch of so many."""
+LEAST_LIFE, MOST_LIFE = 0.5, 2.5
+"""Seconds after which a command is killed: it takes about two."""
+RAISED = np.array([0.0, 0.2, 0.2, 0.2])
+"""What is added to the other model's log odds, by model.verdict.KINDS: so little that it is as quick."""
+TOLD = 20
+
+Expected = Mapping[tuple[str, str], Sequence[dict[str, Any]]]
+"""Of each model, by its sha256 and the depth that is asked for, its verdict on each article."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a request, by the monotonic clock: `models` are those that it names, `wrong` what is not right."""
+
+    began: float
+    ended: float
+    models: tuple[str, ...]
+    failed: str | None = None
+    wrong: str | None = None
+
+
+@dataclass(slots=True)
+class Change:
+    """A command that changed the model in use, or was killed: when it began and ended, and which is in use since."""
+
+    command: str
+    began: float
+    ended: float
+    in_use: str
+    killed: bool = False
+
+
+@dataclass
+class Run:
+    """All that came: of requests, of commands, and what was not to happen."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    late: float = 0.0
+    """Seconds that a request was sent later than it should have been, at most."""
+
+
+def other_model(folder: Path, **manifest: Any) -> Path:
+    """Write a model that ships with it nearly all: its scores are higher. Return its folder."""
+    from model import bundle
+    from model.fast import Calibration
+
+    def raised(old: Calibration) -> Calibration:
+        return Calibration(old.weights, old.bias + RAISED)
+
+    shipped = bundle.load()
+    classifier = replace(shipped.classifier, calibration=raised(shipped.classifier.calibration))
+    deep = None if shipped.deep is None else replace(shipped.deep, calibration=raised(shipped.deep.calibration))
+    told = {**shipped.manifest, "name": "raised", **manifest}
+    bundle.save(folder, told, shipped.tables, shipped.tagger, classifier, shipped.seen, deep)
+    return folder
+
+
+class Clients:
+    """Asks at a steady rate, from threads of its own, until it is told to end; for one of `depths` after the other."""
+
+    def __init__(
+        self, host: str, port: int, texts: Sequence[str], expected: Expected, rate: float, depths: Sequence[str]
+    ) -> None:
+        self.run = Run()
+        self._where = (host, port)
+        self._texts = texts
+        self._expected = expected
+        self._rate = rate
+        self._depths = depths
+        self._ends = threading.Event()
+        self._thread = threading.Thread(target=self._send)
+
+    def __enter__(self) -> Clients:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.set()
+        self._thread.join()
+
+    def answered_by(self) -> set[str]:
+        """Return the models that the last ten answers name."""
+        return {model for outcome in self.run.outcomes[-10:] for model in outcome.models}
+
+    def _send(self) -> None:
+        began = time.monotonic()
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            number = 0
+            while not self._ends.is_set():
+                due = began + number / self._rate
+                if self._ends.wait(max(0.0, due - time.monotonic())):
+                    break
+                self.run.late = max(self.run.late, time.monotonic() - due)
+                pool.submit(self._ask, number)
+                number += 1
+
+    def _ask(self, number: int) -> None:
+        size = BATCH if number % BATCH_EVERY == BATCH_EVERY - 1 else 1
+        which = [(number + i) % len(self._texts) for i in range(size)]
+        depth = self._depths[number % len(self._depths)]
+        items = [{"id": f"{number}-{i}", "text": self._texts[i], "depth": depth} for i in which]
+        path, body = ("/v1/score", items[0]) if size == 1 else ("/v1/score/batch", items)
+        began = time.monotonic()
+        models: tuple[str, ...] = ()
+        failed = wrong = None
+        try:
+            status, answer = self._post(path, json.dumps(body).encode())
+            if status == 200:
+                answers = [answer] if size == 1 else answer
+                if problems := [item for item in answers if "model" not in item]:
+                    failed = f"{problems[0].get('status')} in a batch: {problems[0].get('detail')}"
+                else:
+                    models = tuple(sorted({item["model"]["sha256"] for item in answers}))
+                    wrong = self._judge(models, which, items, answers)
+            else:
+                failed = f"{status}: {answer.get('detail')}"
+        except Exception as error:
+            failed = f"{type(error).__name__}: {error}"
+        self.run.outcomes.append(Outcome(began, time.monotonic(), models, failed, wrong))
+
+    def _post(self, path: str, body: bytes) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection(*self._where, timeout=PATIENCE)
+        try:
+            connection.request("POST", path, body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        finally:
+            connection.close()
+
+    def _judge(
+        self, models: Sequence[str], which: Sequence[int], items: Sequence[Mapping[str, str]], answers: Sequence[Any]
+    ) -> str | None:
+        """Return what is wrong with answers, None where nothing is."""
+        if len(models) != 1:
+            return f"a batch that {len(models)} models have answered"
+        expected = self._expected.get((models[0], items[0]["depth"]))
+        if expected is None:
+            return f"an answer of a model that is none of the two: {models[0]}"
+        for i, item, answer in zip(which, items, answers, strict=True):
+            if answer != {**expected[i], "id": item["id"]}:
+                return f"not the verdict of the model that it names ({models[0][:8]}) on article {i}"
+        return None
+
+
+def verdicts(folders: Sequence[Path], texts: Sequence[str], depths: Sequence[str]) -> Expected:
+    """Return what each model says of each text at each depth."""
+    from model.detector import Detector
+
+    return {
+        (detector.model.sha256, depth): [
+            json.loads(verdict.to_json()) for verdict in detector.score_many(texts, depth=depth)
+        ]
+        for detector in map(Detector.load, folders)
+        for depth in depths
+    }
+
+
+def measure(
+    *,
+    rate: float = RATE,
+    changes: int = 10,
+    rest: float = 5.0,
+    workers: int = 2,
+    depths: Sequence[str] = ("auto",),
+    **settings: object,
+) -> Run:
+    """Run the service with some settings, its clients and the commands, of which every third is killed.
+
+    Return all that came.
+    """
+    from model import bundle
+
+    chance = random.Random(SEED)
+    texts = [text for text, _ in islice(example_articles(EVERY, WORDS), ARTICLES)]
+    with tempfile.TemporaryDirectory() as scratch:
+        models, trained = Path(scratch) / "models", other_model(Path(scratch) / "raised")
+        _command(models, "promote", "default")
+        expected = verdicts((bundle.DEFAULT, trained), texts, depths)
+        digests = [bundle.check(folder)[0].sha256 for folder in (bundle.DEFAULT, trained)]
+        with (
+            Server(workers, MODEL=models / "current", **settings) as server,
+            Clients(server.host, server.port, texts, expected, rate, depths) as clients,
+        ):
+            time.sleep(rest)
+            for number in range(changes):
+                # There and back, and there again: in turn by promotion and by rollback.
+                first = bundle.check(models / "current")[0].sha256 == digests[0]
+                arguments = ["promote", str(trained)] if first else ["rollback"]
+                life = chance.uniform(LEAST_LIFE, MOST_LIFE) if number % 3 == 2 else None
+                clients.run.changes.append(_change(models, arguments, life, clients.run.broken))
+                time.sleep(rest)
+                _await(clients, clients.run.changes[-1])
+        run = clients.run
+    run.broken += _broken(run)
+    return run
+
+
+def _change(models: Path, arguments: Sequence[str], life: float | None, broken: list[str]) -> Change:
+    from model import bundle
+
+    began = time.monotonic()
+    killed = _command(models, *arguments, life=life)
+    ended = time.monotonic()
+    try:
+        in_use = bundle.check(models / "current")[0].sha256
+    except bundle.BundleError as error:
+        broken.append(f"after {' '.join(arguments)} the model in use is not whole: {error}")
+        in_use = ""
+    return Change(arguments[0], began, ended, in_use, killed)
+
+
+def _command(models: Path, *arguments: str, life: float | None = None) -> bool:
+    """Run `unspun models`; return whether it was killed. Raises BenchmarkError where it fails by itself."""
+    command = [sys.executable, "-m", "service.cli", "models", "--models", str(models), *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            _, told = process.communicate(timeout=PATIENCE if life is None else life)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            if life is not None:
+                return True
+            raise BenchmarkError(f"`unspun models {arguments[0]}` takes more than {PATIENCE:g} seconds") from None
+    if process.returncode:
+        raise BenchmarkError(f"`unspun models {arguments[0]}` failed: {told.strip()}")
+    return False
+
+
+def _await(clients: Clients, change: Change) -> None:
+    """Wait until a change has reached the answers, or should have."""
+    while clients.answered_by() != {change.in_use} and time.monotonic() < change.ended + REACHED_SECONDS:
+        time.sleep(0.05)
+
+
+def _broken(run: Run) -> list[str]:
+    """Return what was not to happen to the requests."""
+    broken = [f"a request failed: {outcome.failed}" for outcome in run.outcomes if outcome.failed]
+    broken += [f"an answer is wrong: {outcome.wrong}" for outcome in run.outcomes if outcome.wrong]
+    for i, change in enumerate(run.changes):
+        following = run.changes[i + 1].began if i + 1 < len(run.changes) else float("inf")
+        for outcome in run.outcomes:
+            late = change.ended + REACHED_SECONDS < outcome.began < following
+            if late and outcome.models and outcome.models != (change.in_use,):
+                broken.append(f"an answer of the model before, {REACHED_SECONDS:g} s after {change.command}")
+    if not run.outcomes:
+        broken.append("no request at all was answered")
+    return broken
+
+
+def reached(run: Run, change: Change) -> float:
+    """Return the seconds from a command's end until the last request that the model before it answered had begun."""
+    places = [i for i, one in enumerate(run.changes) if one is change]
+    following = run.changes[places[0] + 1].began if places[0] + 1 < len(run.changes) else float("inf")
+    old = [
+        outcome.began
+        for outcome in run.outcomes
+        if change.ended <= outcome.began < following and outcome.models and change.in_use not in outcome.models
+    ]
+    return max(old) - change.ended if old else 0.0
+
+
+def summarise(run: Run) -> dict[str, Any]:
+    """Return the figures; times in milliseconds where they do not say seconds."""
+
+    def latency(chosen: Sequence[Outcome]) -> dict[str, float | None]:
+        shares = {"p50": 50.0, "p99": 99.0, "max": 100.0}
+        if not chosen:
+            return dict.fromkeys(shares)
+        taken = [(outcome.ended - outcome.began) * 1000 for outcome in chosen]
+        return {name: float(np.percentile(taken, share)) for name, share in shares.items()}
+
+    def is_near(outcome: Outcome) -> bool:
+        return any(change.began <= outcome.ended and outcome.began <= change.ended + 3.0 for change in run.changes)
+
+    began, ended = (pick(outcome.began for outcome in run.outcomes) for pick in (min, max))
+    changed = [change for change in run.changes if not change.killed]
+    return {
+        "requests": len(run.outcomes),
+        "requests_per_second": (len(run.outcomes) - 1) / (ended - began),
+        "sent_late_seconds": run.late,
+        "failed": sum(outcome.failed is not None for outcome in run.outcomes),
+        "wrong": sum(outcome.wrong is not None for outcome in run.outcomes),
+        "answers_by_model": {
+            model: sum(model in outcome.models for outcome in run.outcomes)
+            for model in sorted({model for outcome in run.outcomes for model in outcome.models})
+        },
+        "changes": len(changed),
+        "killed": len(run.changes) - len(changed),
+        "killed_after_the_change": sum(
+            change.killed and i > 0 and change.in_use != run.changes[i - 1].in_use
+            for i, change in enumerate(run.changes)
+        ),
+        "command_seconds": max((change.ended - change.began for change in changed), default=None),
+        "reached_seconds": max((reached(run, change) for change in changed), default=None),
+        "latency_while_changing": latency([outcome for outcome in run.outcomes if is_near(outcome)]),
+        "latency_else": latency([outcome for outcome in run.outcomes if not is_near(outcome)]),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark; return the exit status."""
+    parser = argparse.ArgumentParser("python -m benchmarks.promotion", description=str(__doc__).split("\n\n")[0])
+    parser.add_argument("--rate", type=float, default=RATE, metavar="N", help="requests a second (default: 20)")
+    parser.add_argument("--changes", type=int, default=10, metavar="N", help="of the model in use (default: 10)")
+    parser.add_argument("--rest", type=float, default=5.0, metavar="S", help="seconds after each (default: 5)")
+    parser.add_argument("--workers", type=int, default=2, metavar="N", help="of the service (default: 2)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures and outcomes there, too")
+    options = parser.parse_args(arguments)
+    try:
+        run = measure(rate=options.rate, changes=options.changes, rest=options.rest, workers=options.workers)
+        figures = summarise(run)
+        if options.json is not None:
+            whole = {"figures": figures, "broken": run.broken, "changes": [asdict(change) for change in run.changes]}
+            options.json.write_text(json.dumps(whole, indent=2) + "\n", "utf-8")
+    except (BenchmarkError, ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    from service.render.evaluation import draw, plain_console
+    from training.tables import tables
+
+    models = figures.pop("answers_by_model")
+    figures |= {f"answered by {model[:8]}": count for model, count in models.items()}
+    times = {name.replace("_", " "): figures.pop(name) for name in ("latency_while_changing", "latency_else")}
+    print(draw(tables({"promotion under load": figures, "milliseconds": times}), plain_console()))
+    for line in run.broken[:TOLD]:
+        print(f"broken: {line}", file=sys.stderr)
+    with suppress(BrokenPipeError):
+        print("Every promise was kept." if not run.broken else f"Broken promises: {len(run.broken):,}")
+    return 1 if run.broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""A model is promoted and rolled back while a real service answers: no request is lost, and no answer is of two models.
+
+`python -m benchmarks.promotion` is the same for longer, with articles that all tiers are asked about.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.promotion import REACHED_SECONDS, Run, measure, other_model, reached
+from model import bundle
+from service.models import ModelFolder
+from tests.http.running import ROOT, Service
+from tests.http.test_lifecycle import TEXT, Load, version_of, wait_until
+
+RATE = 20.0
+CHANGES = 5
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    """Two workers, 20 requests a second, five commands that change the model, one of them killed.
+
+    The machine may be busy with other things: a request that waits for it is not lost.
+    """
+    depths = ("fast", "fast", "fast", "fast", "auto")
+    return measure(rate=RATE, changes=CHANGES, rest=1.5, depths=depths, TIMEOUT=100, QUEUE=1000)
+
+
+def test_no_request_fails_while_the_model_is_changed(run: Run) -> None:
+    assert [outcome.failed for outcome in run.outcomes if outcome.failed] == []
+    assert len(run.outcomes) > RATE * CHANGES
+
+
+def test_each_answer_is_that_of_the_model_that_it_names(run: Run) -> None:
+    assert [outcome.wrong for outcome in run.outcomes if outcome.wrong] == []
+
+
+def test_both_models_have_answered_again_and_again(run: Run) -> None:
+    assert len({model for outcome in run.outcomes for model in outcome.models}) == 2
+    done = [change for change in run.changes if not change.killed]
+    assert len({change.in_use for change in done}) == 2
+    assert len(done) >= CHANGES - 1
+
+
+def test_the_model_in_use_is_whole_after_a_command_was_killed(run: Run) -> None:
+    assert any(change.killed for change in run.changes)
+    assert all(change.in_use for change in run.changes)
+
+
+def test_all_workers_have_the_new_model_soon(run: Run) -> None:
+    assert all(reached(run, change) < REACHED_SECONDS for change in run.changes)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another model than the one that ships."""
+    return other_model(tmp_path_factory.mktemp("trained") / "raised", version="2.0.0")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> ModelFolder:
+    """A folder in which the model that ships is in use."""
+    folder = ModelFolder(tmp_path / "models")
+    folder.promote(bundle.DEFAULT)
+    return folder
+
+
+def shipped_version() -> str:
+    return bundle.check()[0].version
+
+
+def lead(folder: ModelFolder, name: str) -> None:
+    """Have `current` lead to another model, as somebody who asks nobody would."""
+    (folder.path / "next").symlink_to(name)
+    (folder.path / "next").replace(folder.path / "current")
+
+
+def test_a_service_answers_while_it_loads(folder: ModelFolder, trained: Path) -> None:
+    """The new model has a file that has no end, until the test makes one."""
+    used = folder.in_use
+    slow = folder.path / folder.promote(trained).model
+    folder.rollback()
+    endless = slow / "words.txt"
+    endless.unlink()
+    os.mkfifo(endless)
+    with Service(MODEL=folder.path / "current") as service:
+        lead(folder, slow.name)
+        with endless.open("wb"):  # opens when the first process of the service reads it
+            statuses = {service.post("/v1/score", {"text": TEXT}).status for _ in range(20)}
+            version = version_of(service)
+            time.sleep(1)  # for all of them to have begun
+            lead(folder, str(used))
+        told = [service.wait_for("the new model is refused, the old one stays") for _ in range(3)]
+        after = service.post("/v1/score", {"text": TEXT})
+    assert statuses == {200}
+    assert version == after.json["model"]["version"] == shipped_version()
+    assert all("words.txt" in event["reason"] for event in told)
+
+
+def test_a_link_that_leads_nowhere_leaves_the_model_and_a_promotion_sets_it_right(
+    folder: ModelFolder, trained: Path
+) -> None:
+    with Service(MODEL=folder.path / "current") as service, Load(service) as load:
+        lead(folder, "nowhere")
+        load.more(20)
+        before = version_of(service)
+        folder.promote(trained)
+        wait_until(lambda: load.models["2.0.0"] > 10)
+    assert before == shipped_version()
+    assert set(load.statuses) == {200}
+
+
+def test_what_no_longer_is_on_the_disk_still_answers(folder: ModelFolder, trained: Path) -> None:
+    """Its files are mapped: they are there for as long as somebody uses them."""
+    with Service(MODEL=folder.path / "current", WATCH_SECONDS=0) as service:
+        before = service.post("/v1/score", {"text": TEXT}).json
+        old = folder.path / str(folder.in_use)
+        folder.promote(trained)
+        shutil.rmtree(old)
+        after = [service.post("/v1/score", {"text": TEXT}).json for _ in range(6)]
+    assert after == [before] * 6
+
+
+def test_a_start_on_a_link_that_leads_nowhere_is_told_in_a_line(folder: ModelFolder) -> None:
+    lead(folder, "nowhere")
+    run = subprocess.run(
+        [sys.executable, "-m", "service.cli", "serve"],
+        cwd=ROOT,
+        env={**os.environ, "UNSPUN_MODEL": str(folder.path / "current"), "UNSPUN_PORT": "0"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (run.returncode, len(run.stderr.splitlines())) == (2, 1)
+    assert "`unspun models rollback` or `promote` sets it right" in run.stderr

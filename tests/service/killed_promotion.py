@@ -1,0 +1,75 @@
+"""Promotes a model in processes that are killed, each a step later than the one before, and tells what each has left.
+
+python -m tests.service.killed_promotion MODELS USED NEXT
+
+MODELS is where folders of models are made, one for each kill, in which USED is in use; NEXT is promoted in it. A step
+is an operation on the folder's files, as Python's audit events tell of them. A line of JSON for each kill.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from model import bundle
+from service.models import ModelFolder
+
+STEPS = ("open", "os.mkdir", "os.rename", "os.symlink", "os.remove", "os.rmdir", "os.utime", "fcntl.flock")
+MOST = 1000
+
+
+def die_at(step: int, folder: Path) -> None:
+    """Have this process kill itself when it begins its so manieth operation."""
+    left = step
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal left
+        if event not in STEPS or (event == "open" and not str(arguments[0]).startswith(str(folder))):
+            return
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+
+
+def main() -> None:
+    models, used, following = map(Path, sys.argv[1:])
+    begun = models / "begun"
+    ModelFolder(begun).promote(used)
+    for step in range(1, MOST):
+        folder = models / str(step)
+        shutil.copytree(begun, folder, symlinks=True)
+        child = os.fork()
+        if not child:
+            die_at(step, folder)
+            ModelFolder(folder).promote(following)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if status == 0:  # it came to its end before so many steps
+            return
+        left = ModelFolder(folder)
+        info, _ = bundle.check(folder / "current")  # raises where it is not whole
+        debris = sorted(entry.name for entry in folder.iterdir() if entry.name.startswith(".part"))
+        later = ModelFolder(folder).promote(following)
+        line = {
+            "killed": os.WIFSIGNALED(status),
+            "in_use": info.name,
+            "broken": [version.problem for version in left.versions() if version.problem],
+            "debris": debris,
+            "afterwards": sorted(entry.name for entry in folder.iterdir()),
+            "later": later.model,
+            "history": [change.model for change in left.history()],
+        }
+        print(json.dumps(line))
+        shutil.rmtree(folder)
+    sys.exit("it does not come to its end")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,651 @@
+"""`unspun models`: what is in use is whole at any moment, whatever is promoted, and there is a way back."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model import bundle
+from model.detector import Detector
+from service.models import ModelFolder, ModelsError
+from tests import tables as tiny
+from tests.service.model_variants import line, thresholds, variant
+from tests.service.support import Run, cases, why
+
+Unspun = Callable[..., Run]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder(here: Path) -> ModelFolder:
+    """The default folder, in the current one."""
+    return ModelFolder(Path("models"))
+
+
+def in_use(folder: ModelFolder) -> str:
+    """Return the name of the model that a whole bundle is in use of."""
+    return bundle.check(folder.path / "current")[0].name
+
+
+def names(folder: ModelFolder) -> list[str]:
+    return [version.folder.name for version in folder.versions()]
+
+
+# --- promotion
+
+
+def test_a_promoted_bundle_is_in_use(unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]) -> None:
+    source = make("house")
+    run = unspun("models", "promote", source)
+    assert run.status == 0
+    assert Detector.load("models/current").model == Detector.load(source).model
+
+
+def test_its_folder_is_named_by_name_version_and_digest(folder: ModelFolder, make: Callable[..., Path]) -> None:
+    source = make("house", version="1.2.0")
+    change = folder.promote(source)
+    assert change.model == f"house-1.2.0-{bundle.check(source)[0].sha256[:8]}"
+
+
+@pytest.mark.parametrize("name", ["Our House", "../../etc", ".hidden", "", "a\nb", "-rf", "haus-größe", "x" * 300])
+def test_a_name_of_any_characters_makes_a_folder_within(
+    name: str, folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    source = make("house", name=name)
+    folder.promote(source)
+    assert bundle.check("models/current")[0].name == name
+    assert [entry.parent for entry in folder.path.iterdir() if entry.is_dir()].count(folder.path) == 2  # and the link
+    assert len(names(folder)) == 1
+
+
+def test_the_link_is_relative_so_that_the_folder_may_move(folder: ModelFolder, make: Callable[..., Path]) -> None:
+    folder.promote(make("house"))
+    folder.path.rename("elsewhere")
+    assert in_use(ModelFolder(Path("elsewhere"))) == "house"
+
+
+def test_older_models_are_kept(folder: ModelFolder, make: Callable[..., Path]) -> None:
+    for name in "abc":
+        folder.promote(make(name))
+    assert [version.problem for version in folder.versions()] == [None] * 3
+
+
+def test_card_and_reports_go_with_the_model_and_other_files_do_not(
+    folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    source = make("house")
+    for name in ("CARD.md", "report.html", "report.json", "articles.txt"):
+        (source / name).write_text("x")
+    change = folder.promote(source)
+    listed = set(bundle.check(source)[1]["files"])
+    assert {file.name for file in (folder.path / change.model).iterdir()} - listed == {
+        "manifest.json",
+        "CARD.md",
+        "report.html",
+        "report.json",
+    }
+
+
+def test_the_same_name_and_version_with_other_contents_gets_a_folder_of_its_own(
+    folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    one, other = make("a", name="house"), make("b", name="house", thresholds=thresholds(0.1, 0.2))
+    before, after = folder.promote(one), folder.promote(other)
+    assert after.model != before.model
+    assert {version.folder.name for version in folder.versions()} == {before.model, after.model}
+
+
+def test_a_bundle_that_is_there_already_is_not_copied_again(folder: ModelFolder, make: Callable[..., Path]) -> None:
+    first, second = make("a"), make("b")
+    kept = folder.promote(first).model
+    inode = (folder.path / kept / "words.txt").stat().st_ino
+    folder.promote(second)
+    folder.promote(first)
+    assert (in_use(folder), (folder.path / kept / "words.txt").stat().st_ino) == ("a", inode)
+
+
+def test_a_broken_copy_is_left_and_the_whole_one_gets_another_folder(
+    folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    source = make("house")
+    broken = folder.promote(source).model
+    (folder.path / broken / "words.txt").write_text("the")
+    whole = folder.promote(source).model
+    assert whole.startswith(broken)
+    assert len(whole) == len(broken) + 4
+    assert in_use(folder) == "house"
+
+
+def test_a_model_of_the_folder_is_promoted_by_its_name(
+    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    folder.promote(make("a"))
+    folder.promote(make("b"))
+    assert unspun("models", "promote", "a-1.0.0").status == 0
+    assert (in_use(folder), len(names(folder))) == ("a", 2)
+
+
+def test_the_folder_is_where_the_environment_says(
+    unspun: Unspun, here: Path, make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNSPUN_MODELS", str(here / "elsewhere"))
+    unspun("models", "promote", make("house"))
+    assert in_use(ModelFolder(here / "elsewhere")) == "house"
+
+
+def worse(than: str = "") -> dict[str, Any]:
+    return {"comparison": {"with": {"name": "default", "version": "1.1.0", "sha256": than}, "worse": True}}
+
+
+def test_a_model_that_was_found_worse_is_refused(
+    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    folder.promote(make("a"))
+    told = line(unspun("models", "promote", make("b", **worse())))
+    assert "b 1.0.0 was found worse than default 1.1.0" in told
+    assert "--force" in told
+    assert (in_use(folder), len(names(folder))) == ("a", 1)
+
+
+def test_with_force_it_is_promoted_and_the_history_says_so(
+    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    folder.promote(make("a"), force=True)
+    assert unspun("models", "promote", "--force", make("b", **worse())).status == 0
+    assert in_use(folder) == "b"
+    assert [change.forced for change in folder.history()] == [False, True]
+
+
+def test_a_worse_model_of_the_folder_is_refused_too(folder: ModelFolder, make: Callable[..., Path]) -> None:
+    forced = folder.promote(make("b", **worse()), force=True)
+    folder.promote(make("a"))
+    with pytest.raises(ModelsError, match="found worse"):
+        folder.promote(folder.path / forced.model)
+
+
+@pytest.mark.parametrize("found", ["better", [], {"worse": False}, {"with": None}, None])
+def test_a_comparison_that_finds_nothing_worse_is_no_hindrance(
+    found: Any, folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    folder.promote(make("house", comparison=found))
+    assert in_use(folder) == "house"
+
+
+def test_it_is_told_where_a_model_was_compared_with_another_than_the_one_in_use(
+    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    used = folder.promote(make("a"))
+    compared = {"with": {"name": "z", "version": "1", "sha256": used.sha256}, "worse": False}
+    same = unspun("models", "promote", make("b", comparison=compared))
+    other = unspun("models", "promote", make("c", comparison=compared))
+    assert not any("not compared" in told for told in same.errors)
+    assert any("was not compared with b-1.0.0" in told and "models diff" in told for told in other.errors)
+
+
+# --- what cannot be promoted
+
+
+def spoil(folder: Path, case: dict[str, Any]) -> None:
+    file = folder / bundle.MANIFEST
+    manifest = {**json.loads(file.read_text("utf-8")), **case.get("manifest", {})}
+    for key in case.get("drop", ()):
+        del manifest[key]
+    file.write_text(json.dumps(manifest), "utf-8")
+    if "file" in case:
+        spoilt = folder / case["file"]
+        if "zeros" in case:
+            np.save(spoilt, np.zeros(case["zeros"], np.float32))
+        elif "content" in case:
+            spoilt.write_text(case["content"], "utf-8")
+        else:
+            spoilt.unlink()
+    if case.get("rehash"):
+        manifest["files"][case["file"]] = hashlib.sha256((folder / case["file"]).read_bytes()).hexdigest()
+        file.write_text(json.dumps(manifest), "utf-8")
+
+
+@pytest.mark.parametrize("case", cases("models_bad_bundles.toml"), ids=why)
+def test_a_bundle_that_cannot_be_used_is_refused_in_a_line(
+    case: dict[str, Any], unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    folder.promote(make("a"))
+    before = sorted(folder.path.rglob("*"))
+    source = make("b")
+    spoil(source, case)
+    told = line(unspun("models", "promote", source))
+    assert all(part in told for part in (str(source), *case["told"])), told
+    assert (in_use(folder), sorted(folder.path.rglob("*"))) == ("a", before)
+
+
+@pytest.mark.parametrize("case", [case for case in cases("models_bad_bundles.toml") if not case.get("rehash")], ids=why)
+def test_a_model_of_the_folder_that_broke_is_listed_with_what_is_wrong(
+    case: dict[str, Any], unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    broken = folder.path / folder.promote(make("a")).model
+    folder.promote(make("b"))
+    spoil(broken, case)
+    run = unspun("models", "list")
+    listed = {row["model"]: row["problem"] for row in map(json.loads, run.out.splitlines())}
+    assert run.status == 0
+    assert [name for name, problem in listed.items() if problem] == [broken.name]
+    assert case["told"][0].removeprefix("manifest.json: ") in listed[broken.name]
+
+
+@pytest.mark.parametrize("case", cases("models_bad_bundles.toml"), ids=why)
+def test_back_to_a_model_that_broke_is_refused_in_a_line(
+    case: dict[str, Any], unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    broken = folder.path / folder.promote(make("a")).model
+    folder.promote(make("b"))
+    spoil(broken, case)
+    told = line(unspun("models", "rollback"))
+    assert "unspun models rollback MODEL" in told
+    assert in_use(folder) == "b"
+
+
+def test_a_model_that_became_another_one_in_its_folder_is_refused(
+    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    """Its hashes are right: somebody has written a new manifest, or trained into the folder."""
+    changed = folder.path / folder.promote(make("a")).model
+    folder.promote(make("b"))
+    spoil(changed, {"manifest": {"thresholds": thresholds(0.9, 0.99)}})
+    assert "is not the one that was put in use" in line(unspun("models", "promote", changed.name))
+    assert in_use(folder) == "b"
+
+
+def test_a_bundle_that_changes_while_it_is_copied_is_refused(
+    folder: ModelFolder, make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.promote(make("a"))
+    source = make("b")
+    copy = shutil.copyfileobj
+
+    def change_then_copy(old: Any, new: Any, length: int) -> None:
+        if old.name.endswith("words.txt"):
+            Path(old.name).write_text("other words")
+        copy(old, new, length)
+
+    monkeypatch.setattr(shutil, "copyfileobj", change_then_copy)
+    with pytest.raises(ModelsError, match="changed while it was copied"):
+        folder.promote(source)
+    assert in_use(folder) == "a"
+    assert not list(folder.path.glob(".part*"))
+
+
+@pytest.mark.parametrize("command", [("list",), ("show", "current"), ("rollback",)])
+def test_no_folder_is_told_in_a_line(command: tuple[str, ...], unspun: Unspun, here: Path) -> None:
+    told = line(unspun("models", *command))
+    assert "unspun models promote" in told
+    assert not Path("models").exists()
+
+
+@pytest.mark.parametrize("command", [("list",), ("rollback",), ("promote", "default")])
+def test_a_model_in_place_of_a_folder_of_models_is_told_in_a_line(
+    command: tuple[str, ...], unspun: Unspun, make: Callable[..., Path]
+) -> None:
+    source = make("house")
+    before = sorted(source.iterdir())
+    assert "is a model, and no folder of models" in line(unspun("models", "--models", source, *command))
+    assert sorted(source.iterdir()) == before
+
+
+def test_a_folder_with_other_things_is_left_alone(unspun: Unspun, here: Path, make: Callable[..., Path]) -> None:
+    source = make("house")
+    Path("articles").mkdir()
+    Path("articles/a.txt").write_text("x")
+    assert "holds other things" in line(unspun("models", "--models", "articles", "promote", source))
+    assert list(Path("articles").iterdir()) == [Path("articles/a.txt")]
+
+
+def test_a_model_that_is_not_there_is_told_in_a_line(
+    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    folder.promote(make("a"))
+    assert "'huose': no model of models, and no folder" in line(unspun("models", "promote", "huose"))
+
+
+def test_a_name_that_fits_several_is_told_with_all_of_them(
+    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    for number in "12":
+        folder.promote(make(f"m{number}", name="house", version=f"1.{number}"))
+    told = line(unspun("models", "rollback", "house"))
+    assert all(name in told for name in names(folder))
+
+
+def test_a_real_folder_called_current_is_told_in_a_line(
+    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    source = make("a")
+    Path("models/current").mkdir(parents=True)
+    assert "current: is no link to a model; move it away" in line(unspun("models", "promote", source))
+    assert Path("models/current").is_dir()
+
+
+@pytest.mark.parametrize(("command", "mode"), [("promote", 0o755), ("rollback", 0o755), ("list", 0o700)])
+def test_a_folder_without_rights_is_told_in_a_line(
+    command: str, mode: int, folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    """It belongs to somebody else: root may all the same, unless it gives that up."""
+    folder.promote(make("former"))
+    folder.promote(make("a"))
+    arguments = [str(make("b"))] if command == "promote" else []
+    without: list[str] = []
+    if os.geteuid() != 0:
+        folder.path.chmod(mode & 0o550)
+    elif shutil.which("setpriv") is None:
+        pytest.skip("setpriv of util-linux")
+    else:
+        os.chown(folder.path, 65534, 65534)
+        folder.path.chmod(mode)
+        without = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    run = subprocess.run(
+        [*without, sys.executable, "-m", "service.cli", "models", "--models", "models", command, *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    folder.path.chmod(0o755)
+    assert (run.returncode, run.stdout, len(run.stderr.splitlines())) == (1, "", 1), run
+    assert "Permission denied; use an account that may read and change the folder" in run.stderr
+    assert "the model in use stays in use" in run.stderr
+    assert in_use(folder) == "a"
+
+
+def test_a_full_disk_is_told_in_a_line_and_leaves_the_model_in_use(tmp_path: Path, tiny_bundle: Path) -> None:
+    """A file system of 200 kB: room for one tiny model, not for two."""
+    used = variant(tiny_bundle, tmp_path / "a", name="a")
+    following = variant(tiny_bundle, tmp_path / "b", name="b")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    models = f"{sys.executable} -m service.cli models --models {disk}/models"
+    script = (
+        f"mount -t tmpfs -o size=200k none {disk} || exit 77\n"
+        f"{models} promote {used} 2>/dev/null\n"
+        f"{models} promote {following}\n"
+        f"echo $? $(ls -A {disk}/models)\n"
+        f"{models} list"
+    )
+    if shutil.which("unshare") is None or os.geteuid() != 0:
+        pytest.skip("a file system of its own needs root and util-linux's unshare")
+    run = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    if run.returncode == 77:
+        pytest.skip("this machine lets root not mount")
+    status, *listed = run.stdout.splitlines()
+    assert re.fullmatch(r"1 \.lock a-0\.0\.1-[0-9a-f]{8} current history\.jsonl", status)
+    assert [(row["name"], row["in_use"], row["problem"]) for row in map(json.loads, listed)] == [("a", True, None)]
+    [told] = run.stderr.splitlines()
+    assert "No space left on device" in told
+    assert "make room and try again; the model in use stays in use" in told
+
+
+# --- killed, and two at once
+
+
+def test_killed_at_any_step_of_a_promotion_the_model_in_use_is_whole(tmp_path: Path, make: Callable[..., Path]) -> None:
+    used, following = make("a"), make("b")
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.service.killed_promotion", str(tmp_path / "kills"), str(used), str(following)],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    kills = [json.loads(line) for line in run.stdout.splitlines()]
+    assert len(kills) > 50
+    assert all(kill["killed"] and kill["broken"] == [] for kill in kills)
+    assert {kill["in_use"] for kill in kills} == {"a", "b"}  # before the link was changed, and after
+    assert any(kill["debris"] for kill in kills)
+    # The next one clears up, and knows what was in use, whether or not the killed one came to write it down.
+    models = {kill["later"] for kill in kills}
+    assert len(models) == 1
+    assert {tuple(kill["afterwards"]) for kill in kills} == {
+        (".lock", kills[0]["history"][0], *models, "current", "history.jsonl")
+    }
+    assert {tuple(kill["history"]) for kill in kills} == {(kills[0]["history"][0], *models)}
+
+
+def test_promotions_at_the_same_time_come_one_after_the_other(folder: ModelFolder, make: Callable[..., Path]) -> None:
+    sources = [make(f"m{i}") for i in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        changes = list(pool.map(lambda source: ModelFolder(folder.path).promote(source), sources))
+    history = folder.history()
+    assert {change.model for change in history} == {change.model for change in changes}
+    assert [change.previous for change in history] == [None, *(change.model for change in history[:-1])]
+    assert folder.in_use == history[-1].model
+    assert all(version.problem is None for version in folder.versions())
+
+
+def test_it_is_told_that_another_command_is_waited_for(folder: ModelFolder, make: Callable[..., Path]) -> None:
+    folder.promote(make("a"))
+    source = make("b")
+    told: list[str] = []
+    waits = threading.Event()
+
+    def tell(line: str) -> None:
+        told.append(line)
+        waits.set()
+
+    with (folder.path / ".lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        thread = threading.Thread(target=ModelFolder(folder.path, tell=tell).promote, args=(source,))
+        thread.start()
+        assert waits.wait(10)
+        before = in_use(folder)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        thread.join(10)
+    assert told == ["models: another command is changing it; waiting for its end"]
+    assert (before, in_use(folder)) == ("a", "b")
+
+
+def test_a_lock_that_nobody_gives_back_is_told(
+    folder: ModelFolder, make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.promote(make("a"))
+    source = make("b")
+    monkeypatch.setattr("service.models.WAIT_SECONDS", 0.1)
+    with (folder.path / ".lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(ModelsError, match="another command has been changing it"):
+            folder.promote(source)
+
+
+# --- back
+
+
+@pytest.mark.parametrize("case", cases("models_rollbacks.toml"), ids=why)
+def test_rollback_goes_back_by_history(case: dict[str, Any], folder: ModelFolder, make: Callable[..., Path]) -> None:
+    sources = {name: make(name) for name in "abcd"}
+    for name in "dcba":  # all are there before
+        folder.promote(sources[name])
+    (folder.path / "history.jsonl").unlink()
+    (folder.path / "current").unlink()
+    called = {name[0]: name for name in names(folder)}
+    for step in case["done"]:
+        what, _, name = step.partition(" ")
+        if what in sources:
+            folder.promote(sources[what])
+        elif what == "back":
+            folder.rollback(called[name] if name else None)
+        else:
+            (folder.path / "current").unlink()
+            if what == "link":
+                (folder.path / "current").symlink_to(called[name])
+    assert in_use(folder) == case["in_use"]
+
+
+@pytest.mark.parametrize("done", [["a"], ["a", "b", "back"]])
+def test_where_there_is_none_before_it_is_told_in_a_line(
+    done: list[str], unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    for step in done:
+        folder.rollback() if step == "back" else folder.promote(make(step))
+    assert "no model was in use before a-1.0.0" in line(unspun("models", "rollback"))
+    assert in_use(folder) == "a"
+
+
+def test_a_model_from_elsewhere_is_no_way_back(unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]) -> None:
+    folder.promote(make("a"))
+    told = line(unspun("models", "rollback", make("b")))
+    assert "`unspun models promote` takes it in" in told
+
+
+def test_a_link_that_leads_nowhere_is_told_and_set_right(
+    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    folder.promote(make("a"))
+    gone = folder.promote(make("b")).model
+    shutil.rmtree(folder.path / gone)
+    listed = unspun("models", "list")
+    scored = unspun("score", "--model", "models/current", "-", stdin=b"x", load=None)
+    assert f"models/current leads to {gone}, which is not there" in listed.errors[0]
+    assert (scored.status, len(scored.errors)) == (1, 1)
+    assert "`unspun models rollback` or `promote` sets it right" in scored.errors[0]
+    assert unspun("models", "rollback").status == 0
+    assert in_use(folder) == "a"
+
+
+def test_a_line_of_history_that_was_cut_off_costs_only_itself(folder: ModelFolder, make: Callable[..., Path]) -> None:
+    folder.promote(make("a"))
+    folder.promote(make("b"))
+    with (folder.path / "history.jsonl").open("a") as history:
+        history.write('{"when": "2026-')
+    folder.promote(make("c"))
+    folder.rollback()
+    assert in_use(folder) == "b"
+    assert [change.model[0] for change in folder.history()] == ["a", "b", "c", "b"]
+
+
+STEPS = st.lists(st.sampled_from(["a", "b", "c", "back"]), max_size=8)
+
+
+@settings(max_examples=12, deadline=None)
+@given(steps=STEPS)
+def test_whatever_was_done_back_leads_to_what_was_in_use_before(steps: list[str], tiny_bundle: Path) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        sources = {letter: variant(tiny_bundle, Path(name) / letter, name=letter) for letter in "abc"}
+        folder = ModelFolder(Path(name) / "models")
+        stack: list[str] = []
+        for step in steps:
+            if step != "back":
+                folder.promote(sources[step])
+                stack += [step] if stack[-1:] != [step] else []
+            elif len(stack) > 1:
+                folder.rollback()
+                stack.pop()
+            else:
+                with pytest.raises(ModelsError):
+                    folder.rollback()
+            if stack:
+                assert in_use(folder) == stack[-1]
+
+
+# --- what is shown
+
+
+def test_list_tells_who_the_models_are(unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]) -> None:
+    accuracy = {"unseen tools, mean": [{"kind": "spun", "auroc": 0.91}, {"kind": "rewritten", "auroc": 0.71}]}
+    source = make("house", version="2.0.0", accuracy=accuracy, created="2026-01-02T03:04:05+00:00")
+    folder.promote(make("a"))
+    change = folder.promote(source)
+    [row] = [row for row in map(json.loads, unspun("models", "list").out.splitlines()) if row["in_use"]]
+    assert row == {
+        "model": change.model,
+        "name": "house",
+        "version": "2.0.0",
+        "sha256": change.sha256,
+        "created": "2026-01-02T03:04:05+00:00",
+        "in_use": True,
+        "auroc": {"spun": 0.91, "rewritten": 0.71},
+        "comparison": None,
+        "problem": None,
+    }
+
+
+def test_the_table_marks_the_model_in_use(unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]) -> None:
+    folder.promote(make("a", **worse()), force=True)
+    folder.promote(make("b"))
+    rows = unspun("models", "list", "--format", "table").out.splitlines()
+    assert [row.split()[0] for row in rows if "b-1.0.0" in row] == ["*"]
+    assert [row for row in rows if "a-1.0.0" in row and "worse than default 1.1.0" in row]
+
+
+def test_an_empty_folder_says_what_to_do(unspun: Unspun, here: Path) -> None:
+    Path("models").mkdir()
+    run = unspun("models", "list")
+    assert (run.status, run.out) == (0, "")
+    assert run.errors == ["unspun: models: no models yet; `unspun models promote BUNDLE` takes one in"]
+
+
+def test_a_copy_keeps_the_time_at_which_it_was_made(folder: ModelFolder, make: Callable[..., Path]) -> None:
+    source = make("house")
+    os.utime(source / "manifest.json", (1_000_000_000, 1_000_000_000))
+    folder.promote(source)
+    assert [version.created for version in folder.versions()] == ["2001-09-09T01:46:40+00:00"]
+
+
+def test_show_gives_the_manifest_and_when_it_was_in_use(
+    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    source = make("house", **worse())
+    folder.promote(source, force=True)
+    shown = json.loads(unspun("models", "show").out)
+    assert shown["manifest"] == bundle.check(source)[1]
+    assert [(change["action"], change["forced"]) for change in shown["history"]] == [("promote", True)]
+
+
+def test_show_draws_thresholds_accuracy_and_the_comparison(
+    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    accuracy = {"unseen tools, mean": [{"kind": "spun", "auroc": 0.912}]}
+    folder.promote(make("house", accuracy=accuracy, thresholds=thresholds(0.25, 0.75), **worse()), force=True)
+    shown = unspun("models", "show", "house", "--format", "table").out
+    assert all(part in shown for part in ("0.912", "25.0 %", "75.0 %", "comparison", "yes"))
+
+
+def test_show_without_a_folder_is_of_the_model_that_ships(unspun: Unspun, here: Path) -> None:
+    if not (bundle.DEFAULT / bundle.MANIFEST).exists():
+        pytest.skip("model/default is not built")
+    assert json.loads(unspun("models", "show").out)["name"] == "default"
+
+
+def test_score_takes_the_model_of_the_environment(
+    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.promote(make("house"))
+    monkeypatch.setenv("UNSPUN_MODEL", "models/current")
+    [verdict] = unspun("score", "-", stdin=tiny.ARTICLE.encode(), load=None).verdicts
+    assert verdict["model"]["name"] == "house"
+
+
+def test_score_on_the_folder_itself_names_the_link(
+    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    folder.promote(make("house"))
+    run = unspun("score", "--model", "models", "-", stdin=b"x", load=None)
+    assert run.errors[-1].endswith("it is a folder of models, of which models/current is in use")
