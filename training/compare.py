@@ -5,8 +5,8 @@
 Positives are texts of the corpora with their `original`, and copies that we make of human text: whole, slightly
 changed, cut down to a part, or put into another text. Negatives are human articles: pairs of one source drawn at
 random, pairs of the nearest neighbours in a source (by TF-IDF: many are on the same event), and paraphrases beside the
-original of another text of their source. Single sentences, barely spun texts (less than a tenth of the words changed)
-and pairs that share runs of eight words are left out.
+original of another text of their source. Single sentences are joined to texts of six. Barely spun texts (less than a
+tenth of the words changed), and unrelated pairs that share runs of eight words, are left out.
 
 Prints, for each tool, what regressions say that were fitted without it (and, of the negatives, without a ninth of the
 sources): AUROC against negatives of the same source, and against nearest neighbours, and how often the kind is right.
@@ -17,6 +17,7 @@ less sure. Then fits both on everything and writes the weights.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import random
 import re
@@ -49,6 +50,7 @@ PER_SOURCE = 240
 """Paraphrases of a source that are taken, and COPIES of human text; articles of a source among which PAIRS are sought,
 PAIRS nearest ones and as many at random."""
 COPIES, ARTICLES, PAIRS = 400, 1500, 60
+SENTENCES = 6
 FOLDS = 9
 DERIVED_STRENGTH, KIND_STRENGTH = 0.1, 0.3
 """Inverse strengths of regularisation."""
@@ -77,9 +79,10 @@ def gather(paths: Sequence[Path], seed: int = 0) -> list[Case]:
     human: dict[str, list[str]] = {}
     for source, texts in sorted(by_source.items()):
         rng.shuffle(texts)
-        pairs = [text for text in texts if _is_pair(text) and not source.endswith("_sent")]
+        pairs = list(_joined_sentences(texts)) if source.endswith("_sent") else texts
         paraphrased += [
-            Case(text.text, text.original or "", text.label, source, tool_family(text)) for text in pairs[:PER_SOURCE]
+            Case(text.text, text.original or "", text.label, source, tool_family(text))
+            for text in [text for text in pairs if _is_pair(text)][:PER_SOURCE]
         ]
         articles = [text.text for text in texts if text.label == "human" and len(text.text.split()) >= 2 * FEWEST_WORDS]
         if len(articles) >= 50:
@@ -90,6 +93,19 @@ def gather(paths: Sequence[Path], seed: int = 0) -> list[Case]:
         for source, text in rng.sample(everything, min(COPIES, len(everything)))
     ]
     return [*paraphrased, *copies, *_negatives(human, rng), *_strangers(paraphrased, rng)]
+
+
+def _joined_sentences(texts: Sequence[LabelledText]) -> Iterator[LabelledText]:
+    """Yield texts of SENTENCES sentences each that one tool has paraphrased: some tools are known by sentences only."""
+    by_tool: dict[str, list[LabelledText]] = defaultdict(list)
+    for text in texts:
+        if text.original:
+            own = by_tool[tool_family(text)]
+            own.append(text)
+            if len(own) == SENTENCES:
+                joined, original = (" ".join(getattr(one, name) for one in own) for name in ("text", "original"))
+                yield dataclasses.replace(text, text=joined, original=original)
+                own.clear()
 
 
 def _is_pair(text: LabelledText) -> bool:
