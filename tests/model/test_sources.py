@@ -1,0 +1,161 @@
+"""model/sources.py: candidates for a text's source, out of very many documents."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model import sources
+from model.comparison import RELATIONS, Comparison
+from model.sources import Candidate, SourceIndex, Sources
+
+DOCUMENTS = {
+    "harbour": "The town council of Coldwell voted nine to two on Monday to open the harbour steps again.",
+    "train": "The night train to Kiruna left forty minutes late, as it does on most nights of the winter.",
+    "bread": "The dough ferments for eleven hours over night before the baker puts it into the oven.",
+    "final": "Two goals in the last nine minutes won the cup for the town on Monday night.",
+    "empty": "",
+}
+CASES = tomllib.loads((Path(__file__).parents[1] / "data" / "model" / "sources.toml").read_text("utf-8"))["case"]
+ANY_TEXT = st.text(st.characters(codec=None), max_size=60)
+
+
+def names(candidates: list[Candidate]) -> list[str]:
+    return [list(DOCUMENTS)[one.place] for one in candidates]
+
+
+@pytest.fixture(scope="module")
+def index() -> SourceIndex:
+    return SourceIndex.build(DOCUMENTS.values())
+
+
+class Fake:
+    """Says of each source how likely it is, and what share of it reappears."""
+
+    def __init__(self, **sources: tuple[float, float]) -> None:
+        self.sources = sources
+        self.asked: list[tuple[str, str, str | None]] = []
+
+    def compare(
+        self, suspect: str, source: str, *, suspect_id: str | None = None, source_id: str | None = None
+    ) -> Comparison:
+        self.asked.append((suspect, source, suspect_id))
+        probability, share = self.sources[str(source_id)]
+        kinds = dict.fromkeys(RELATIONS, 0.25)
+        return Comparison(suspect_id, source_id, probability > 0.5, probability, None, kinds, share, None, 9, 9, (), ())
+
+
+# --- the index
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["why"])
+def test_the_source_is_the_first_candidate(case: dict[str, Any], index: SourceIndex) -> None:
+    assert names(index.candidates(case["suspect"]))[:1] == ([case["source"]] if "source" in case else [])
+
+
+def test_a_document_itself_is_as_similar_as_can_be(index: SourceIndex) -> None:
+    first = index.candidates(DOCUMENTS["bread"])[0]
+    assert (first.place, round(first.similarity, 5)) == (2, 1.0)
+
+
+def test_documents_that_share_nothing_are_no_candidates(index: SourceIndex) -> None:
+    assert names(index.candidates("Coldwell")) == ["harbour"]
+
+
+def test_no_more_candidates_than_asked_for(index: SourceIndex) -> None:
+    every = index.candidates("On Monday the town was late for the night.")
+    assert len(every) == 4
+    assert index.candidates("On Monday the town was late for the night.", 2) == every[:2]
+
+
+def test_of_equally_similar_documents_the_earlier_comes_first() -> None:
+    index = SourceIndex.build(["A grey seal.", "Another thing.", "A grey seal.", "A grey seal."])
+    assert [one.place for one in index.candidates("The grey seal", 2)] == [0, 2]
+
+
+def test_rare_words_weigh_more_than_frequent_ones() -> None:
+    index = SourceIndex.build(["We went to Kiruna", *["we went to the sea"] * 5])
+    assert index.candidates("to the sea we went from Kiruna", 6)[0].place == 0
+
+
+def test_an_index_of_nothing_has_no_candidates() -> None:
+    index = SourceIndex.build([])
+    assert (len(index), index.candidates("anything")) == (0, [])
+
+
+def test_batches_make_no_difference(index: SourceIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "BATCH_TEXTS", 2)
+    apart = SourceIndex.build(DOCUMENTS.values())
+    for text in DOCUMENTS.values():
+        assert apart.candidates(text) == index.candidates(text)
+
+
+@given(st.lists(ANY_TEXT, max_size=8), ANY_TEXT)
+@settings(deadline=None, max_examples=60)
+def test_any_text_is_answered_alike_and_in_order(texts: list[str], suspect: str) -> None:
+    answers = [SourceIndex.build(texts).candidates(suspect, 3) for _ in range(2)]
+    assert answers[0] == answers[1]
+    similarities = [one.similarity for one in answers[0]]
+    assert similarities == sorted(similarities, reverse=True)
+    assert all(0.0 < one.similarity <= 1.0 and one.place < len(texts) for one in answers[0])
+
+
+# --- documents and their texts
+
+
+@given(st.lists(ANY_TEXT, max_size=8))
+@settings(deadline=None, max_examples=60)
+def test_texts_come_back_as_they_were(texts: list[str]) -> None:
+    with Sources((str(place), text) for place, text in enumerate(texts)) as documents:
+        assert len(documents) == len(texts)
+        for place in reversed(range(len(texts))):
+            assert documents.text(place) == texts[place]
+
+
+def test_of_those_that_it_is_derived_from_the_most_similar_comes_first_and_then_of_the_rest() -> None:
+    fake = Fake(harbour=(0.1, 0.2), train=(0.9, 0.9), bread=(0.95, 0.6), final=(0.2, 0.1))
+    with Sources(DOCUMENTS.items()) as documents:
+        suspect = "the night train of Monday in Coldwell"
+        alike = names(documents.index.candidates(suspect))
+        found = [one.comparison.source_id for one in documents.find(suspect, fake, at_least=4)]
+    derived = ("train", "bread")
+    assert found == [one for one in alike if one in derived] + [one for one in alike if one not in derived]
+    assert found != alike
+
+
+def test_a_suspect_is_compared_with_the_text_of_each_candidate() -> None:
+    fake = Fake(harbour=(0.9, 0.2))
+    with Sources(DOCUMENTS.items()) as documents:
+        documents.find("Coldwell", fake, suspect_id="s")
+    assert fake.asked == [("Coldwell", DOCUMENTS["harbour"], "s")]
+
+
+def test_what_is_left_out_costs_no_other_its_place() -> None:
+    fake = Fake(train=(0.9, 0.2), final=(0.1, 0.1), bread=(0.2, 0.1), harbour=(0.3, 0.1))
+    with Sources(DOCUMENTS.items()) as documents:
+        [first] = documents.find("the Kiruna train", fake, count=1)
+        [second] = documents.find("the Kiruna train", fake, count=1, without=[first.place])
+    assert (first.comparison.source_id, second.place != first.place) == ("train", True)
+
+
+def test_what_stands_far_behind_is_compared_only_where_so_many_are_wanted() -> None:
+    fake = Fake(train=(0.9, 0.2), final=(0.1, 0.1), bread=(0.2, 0.1), harbour=(0.3, 0.1))
+    with Sources(DOCUMENTS.items()) as documents:
+        suspect = DOCUMENTS["train"]
+        found = [[one.place for one in documents.find(suspect, fake, at_least=most)] for most in (1, 3, 9)]
+    assert [len(one) for one in found] == [1, 3, 4]
+    assert {one[0] for one in found} == {1}
+
+
+def test_a_reader_that_fails_leaves_no_file_open() -> None:
+    def broken() -> Any:
+        yield "a", "text"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Sources(broken())  # a file left open would be a ResourceWarning, and that an error

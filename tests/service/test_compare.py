@@ -1,0 +1,304 @@
+"""`unspun compare`, with what compares by difflib in place of the model."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lxml.html
+import pytest
+
+from model.bundle import BundleError
+from tests.service.fake_comparer import FakeComparer, load_fake
+from tests.service.support import Run, cases, why
+
+ROOT = Path(__file__).parents[2]
+SOURCE = (
+    "The council of Coldwell voted nine to two on Monday to open the harbour steps. Swimmers had waited for eleven "
+    "months. Nobody spoke against it. The mayor thanked the volunteers who had painted the railings."
+)
+SPUN = (
+    "Bathers had waited for eleven calendar months. The council of Coldwell balloted nine to two on Monday to open the "
+    "port steps. Nobody talked against it. It was raining. The mayor thanked the volunteers who had painted the "
+    "railings."
+)
+OTHER = "Two goals in the last minutes won the cup for a side that few had expected even to reach the final."
+
+Compare = Callable[..., Run]
+
+
+@pytest.fixture
+def compare(unspun: Callable[..., Run]) -> Compare:
+    """Run `unspun compare` on some arguments."""
+
+    def run(*arguments: str | Path, stdin: bytes = b"", load: Any = load_fake) -> Run:
+        return unspun("compare", *arguments, stdin=stdin, load=load)
+
+    return run
+
+
+@pytest.fixture
+def files(here: Path) -> Path:
+    """Return the current folder, with a suspect, its source, and others that may be it."""
+    (here / "docs").mkdir()
+    (here / "empty").mkdir()
+    for name, text in {"a.txt": SPUN, "b.txt": SOURCE, "docs/a.txt": OTHER, "docs/b.txt": SOURCE}.items():
+        Path(name).write_text(text, "utf-8")
+    records = [{"id": "one", "text": OTHER}, {"id": "two", "text": SPUN}]
+    Path("two.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    Path("lines.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in (OTHER, SPUN)))
+    Path("binary.txt").write_bytes(b"%PDF-1.7\n\0")
+    return here
+
+
+def expected(suspect: str = "a.txt", source: str = "b.txt", texts: tuple[str, str] = (SPUN, SOURCE)) -> str:
+    return FakeComparer().compare(*texts, suspect_id=suspect, source_id=source).to_json()
+
+
+# --- two texts
+
+
+def test_a_pipe_gets_the_comparison_as_a_line(compare: Compare, files: Path) -> None:
+    run = compare("a.txt", "b.txt")
+    assert (run.status, run.out, run.errors) == (0, f"{expected()}\n", [])
+
+
+def test_json_is_the_same_indented(compare: Compare, files: Path) -> None:
+    out = compare("a.txt", "b.txt", "--format", "json").out
+    assert out.startswith("{\n  ")
+    assert json.loads(out) == json.loads(expected())
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_one_of_them_may_be_standard_input(place: int, compare: Compare, files: Path) -> None:
+    paths = ["a.txt", "b.txt"]
+    text = (SPUN, SOURCE)[place]
+    paths[place] = "-"
+    assert compare(*paths, stdin=text.encode()).out == f"{expected(*paths)}\n"
+
+
+def test_a_record_is_named_by_its_id(compare: Compare, files: Path) -> None:
+    assert compare("two.jsonl#two", "b.txt").out == f"{expected('two')}\n"
+
+
+def test_a_record_without_an_id_is_named_by_its_line(compare: Compare, files: Path) -> None:
+    assert compare("lines.jsonl#2", "b.txt").out == f"{expected('lines.jsonl#2')}\n"
+
+
+def test_a_file_may_have_the_mark_in_its_name(compare: Compare, files: Path) -> None:
+    Path("a#1.txt").write_text(SPUN)
+    assert compare("a#1.txt", "b.txt").out == f"{expected('a#1.txt')}\n"
+
+
+def test_files_may_be_packed_pages_and_in_another_encoding(compare: Compare, files: Path) -> None:
+    page = f"<html><body><nav>Home</nav><article><p>{SOURCE} The café is open.</p></article></body></html>"
+    Path("b.html.gz").write_bytes(gzip.compress(page.encode("cp1252")))
+    answer = json.loads(compare("a.txt", "b.html.gz").out)
+    assert (answer["derived"], answer["source"]) == (True, {"id": "b.html.gz", "words": 39})
+
+
+@pytest.mark.parametrize("case", cases("compare_usage.toml"), ids=why)
+def test_what_cannot_be_answered_is_told(case: dict[str, Any], compare: Compare, files: Path) -> None:
+    before = sorted(files.rglob("*"))
+    run = compare(*case["arguments"])
+    assert (run.status, run.out) == (case.get("status", 2), "")
+    assert case["told"] in " ".join(run.errors[-1].split())
+    assert sorted(files.rglob("*")) == before
+
+
+def test_two_empty_texts_are_an_answer_too(compare: Compare, files: Path) -> None:
+    Path("a.txt").write_text("")
+    Path("b.txt").write_text(" \n")
+    run = compare("a.txt", "b.txt")
+    assert (run.status, json.loads(run.out)["reason"]) == (0, "too_short")
+
+
+def test_a_comparison_that_breaks_is_told_in_a_line(compare: Compare, files: Path) -> None:
+    Path("a.txt").write_text(f"{SPUN} raise-error")
+    run = compare("a.txt", "b.txt", "--output", "x.html")
+    assert (run.status, Path("x.html").exists(), len(run.errors)) == (3, False, 1)
+    assert run.errors[0].startswith("unspun: a.txt: could not be compared: ZeroDivisionError")
+
+
+def test_a_model_that_cannot_be_used_is_told_in_a_line(compare: Compare, files: Path) -> None:
+    def refuse(bundle: Path | None) -> Any:
+        raise BundleError(f"{bundle}: no model here")
+
+    run = compare("a.txt", "b.txt", "--model", "house", load=refuse)
+    assert (run.status, run.errors) == (1, ["unspun: house: no model here"])
+
+
+def test_the_model_that_is_named_is_loaded(compare: Compare, files: Path) -> None:
+    asked = []
+
+    def load(bundle: Path | None) -> FakeComparer:
+        asked.append(bundle)
+        return FakeComparer()
+
+    compare("a.txt", "b.txt", "--model", "house", load=load)
+    compare("a.txt", "b.txt", load=load)
+    assert asked == [Path("house"), None]
+
+
+# --- where it is written
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [("x.json", "{\n"), ("x.jsonl", '{"derived"'), ("x.html", "\n<!doctype html>"), ("x.txt", "Spun from the source")],
+)
+def test_the_name_of_the_output_tells_its_format(name: str, begins: str, compare: Compare, files: Path) -> None:
+    run = compare("a.txt", "b.txt", "--output", name)
+    assert (run.status, run.out) == (0, "")
+    assert Path(name).read_text("utf-8").lstrip("\n").startswith(begins.lstrip("\n"))
+
+
+def test_an_output_may_be_packed(compare: Compare, files: Path) -> None:
+    compare("a.txt", "b.txt", "--output", "x.jsonl.gz")
+    assert gzip.decompress(Path("x.jsonl.gz").read_bytes()).decode() == f"{expected()}\n"
+
+
+def test_a_table_stands_on_a_terminal(files: Path) -> None:
+    command = [sys.executable, "-m", "tests.service.fake_comparer", "compare", f"{files}/a.txt", f"{files}/b.txt"]
+    leader, follower = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
+    environment.pop("NO_COLOR", None)
+    with subprocess.Popen(command, stdout=follower, stderr=follower, cwd=ROOT, env=environment) as process:
+        os.close(follower)
+        shown = b""
+        while True:
+            try:
+                part = os.read(leader, 1 << 16)
+            except OSError:  # the other end is closed
+                break
+            shown += part
+            if not part:
+                break
+    os.close(leader)
+    assert process.returncode == 0
+    assert b"Spun from the source" in shown
+    assert b"\x1b[1;31mballoted\x1b[0m" in shown  # a replaced word, highlighted
+
+
+# --- a folder
+
+
+def test_the_source_is_found_in_a_folder(compare: Compare, files: Path) -> None:
+    run = compare("a.txt", "--against", "docs")
+    assert (run.status, run.out) == (0, f"{expected('a.txt', 'docs/b.txt')}\n")
+    assert run.errors[-1].startswith("unspun: 1 suspect: the source of 1 found; 2 documents searched; ")
+
+
+def test_several_places_are_searched_together(compare: Compare, files: Path) -> None:
+    run = compare("a.txt", "--against", "two.jsonl", "--against", "docs/a.txt", "--against", "b.txt", "--top", "9")
+    assert [answer["source"]["id"] for answer in run.verdicts][:2] == ["two", "b.txt"]
+    assert len(run.verdicts) == 4
+
+
+def test_each_of_many_suspects_gets_a_line(compare: Compare, files: Path) -> None:
+    run = compare("two.jsonl", "--against", "docs")
+    told = [(answer["suspect"]["id"], answer["source"]["id"], answer["derived"]) for answer in run.verdicts]
+    assert told == [("one", "docs/a.txt", True), ("two", "docs/b.txt", True)]
+
+
+def test_one_record_of_many_may_be_the_suspect(compare: Compare, files: Path) -> None:
+    [answer] = compare("two.jsonl#two", "--against", "docs").verdicts
+    assert (answer["suspect"]["id"], answer["source"]["id"]) == ("two", "docs/b.txt")
+    run = compare("two.jsonl#three", "--against", "docs")
+    assert (run.status, run.errors) == (3, ["unspun: two.jsonl: no document has the id three"])
+
+
+def test_where_none_fits_the_nearest_is_not_derived(compare: Compare, files: Path) -> None:
+    Path("c.txt").write_text("On Monday my cup was empty and our cat slept upon the mayor's piano.")
+    run = compare("c.txt", "--against", "docs")
+    assert (run.status, [answer["derived"] for answer in run.verdicts]) == (0, [False])
+    assert "the source of 0 found" in run.errors[-1]
+
+
+def test_a_suspect_that_shares_no_word_gets_a_line_without_a_source(compare: Compare, files: Path) -> None:
+    Path("c.txt").write_text("Quarterly dividends rose despite weaker exports, analysts say.")
+    [answer] = compare("c.txt", "--against", "docs").verdicts
+    assert (answer["derived"], answer["source"], answer["reason"]) == (False, {"id": None, "words": 0}, "too_short")
+
+
+@pytest.mark.parametrize("suspect", ["docs", "./docs", "docs/*.txt"])
+def test_a_suspect_is_not_its_own_source(suspect: str, compare: Compare, files: Path) -> None:
+    Path("docs/c.txt").write_text(SPUN)
+    answers = compare(suspect, "--against", "docs").verdicts
+    told = {Path(answer["suspect"]["id"]).name: (answer["derived"], answer["source"]["id"]) for answer in answers}
+    assert told["c.txt"] == (True, "docs/b.txt")
+    assert told["b.txt"] == (True, "docs/c.txt")
+    assert told["a.txt"][0] is False
+
+
+def test_a_copy_by_another_name_is_a_source(compare: Compare, files: Path) -> None:
+    [answer] = compare("b.txt", "--against", "docs").verdicts
+    assert (answer["kind"], answer["source"]["id"]) == ("copied", "docs/b.txt")
+
+
+def test_top_gives_so_many_documents_the_likeliest_first(compare: Compare, files: Path) -> None:
+    answers = compare("a.txt", "--against", "docs", "--top", "5").verdicts
+    assert [answer["source"]["id"] for answer in answers] == ["docs/b.txt", "docs/a.txt"]
+    assert answers[0]["probability"] > answers[1]["probability"]
+
+
+def test_as_json_they_are_a_list(compare: Compare, files: Path) -> None:
+    out = compare("two.jsonl", "--against", "docs", "--format", "json").out
+    assert [answer["suspect"]["id"] for answer in json.loads(out)] == ["one", "two"]
+
+
+def test_documents_that_cannot_be_read_are_told_and_the_rest_is_used(compare: Compare, files: Path) -> None:
+    Path("docs/broken.txt").write_bytes(b"%PDF-1.7\n")
+    Path("docs/gone.txt").symlink_to("nowhere")
+    run = compare("a.txt", "--against", "docs")
+    assert (run.status, run.out) == (3, f"{expected('a.txt', 'docs/b.txt')}\n")
+    assert run.errors[:2] == [
+        "unspun: docs/broken.txt: binary (PDF), not text",
+        "unspun: docs/gone.txt: no such file or directory",
+    ]
+    assert "2 failures" in run.errors[2]
+
+
+def test_suspects_that_cannot_be_read_or_compared_are_told_and_the_rest_answered(compare: Compare, files: Path) -> None:
+    Path("bad.jsonl").write_text(
+        '{"id": "x"}\n' + json.dumps({"id": "y", "text": f"{SPUN} raise-error"}) + "\n" + json.dumps({"text": SPUN})
+    )
+    run = compare("bad.jsonl", "--against", "docs", "--quiet")
+    assert (run.status, [answer["suspect"]["id"] for answer in run.verdicts]) == (3, ["bad.jsonl#3"])
+    assert [line.split(": ")[1] for line in run.errors] == ["bad.jsonl:1", "bad.jsonl:2"]
+
+
+def test_as_a_table_each_suspect_has_its_source(compare: Compare, files: Path) -> None:
+    lines = compare("two.jsonl", "--against", "docs", "--format", "table").out.splitlines()
+    assert lines[0] == "one"
+    assert lines[1].split() == ["100", "%", "copied", "100", "%", "of", "it", "docs/a.txt"]
+    assert lines[2] == "two"
+    assert lines[3].split()[-1] == "docs/b.txt"
+    assert len(lines) == 4
+
+
+def test_as_a_table_a_single_suspect_stands_beside_its_source(compare: Compare, files: Path) -> None:
+    out = compare("a.txt", "--against", "docs", "--format", "table").out
+    assert out.splitlines()[1].split()[-1] == "docs/b.txt"
+    assert "Spun from the source" in out
+    assert "[balloted]" in out
+
+
+def test_as_a_table_it_says_that_none_fits(compare: Compare, files: Path) -> None:
+    out = compare("docs/a.txt", "--against", "b.txt", "--format", "table").out
+    assert out.splitlines()[1].strip().startswith("the only document does not fit; nearest: b.txt, ")
+
+
+def test_as_a_page_found_sources_are_listed_and_shown(compare: Compare, files: Path) -> None:
+    compare("two.jsonl", "--against", "docs", "--output", "x.html")
+    page = lxml.html.document_fromstring(Path("x.html").read_text("utf-8"))
+    assert page.cssselect("h1")[0].text_content() == "2 of 2 suspects with a source"
+    assert [one.get("href") for one in page.cssselect(".searches a")] == ["#pair-1", "#pair-2"]
+    assert len(page.cssselect("section.pair")) == 2

@@ -1,0 +1,230 @@
+"""`/v1/compare`, asked through Flask's test client, with what compares by difflib in place of the model."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from model.bundle import BundleError
+from model.verdict import ModelInfo
+from service.app import create_app
+from service.client import UnspunError, comparison_from_dict
+from service.config import Settings
+from service.engine import Engine
+from service.keys import KeyStore
+from service.logs import LOGGER
+from service.problems import MEDIA_TYPE
+from service.routes.compare import COMPARERS, Comparers
+from tests.service.fake_comparer import FakeComparer, load_fake
+from tests.service.fake_detector import FakeDetector
+from tests.service.support import cases, why
+
+SOURCE = "The council voted nine to two on Monday to open the harbour steps. Nobody spoke against it."
+SUSPECT = "The council balloted nine to two on Monday to unlatch the port steps. Nobody talked against it."
+SECRET = "Confidential-Manuscript"
+BAD = cases("compare_requests.toml")
+
+
+class Detector(FakeDetector):
+    """Another model whenever it is told to be."""
+
+    def become(self, sha256: str) -> None:
+        self.model = ModelInfo("fake", "0.0.2", sha256)
+
+
+def client_for(load: Any = load_fake, detector: FakeDetector | None = None, **settings: Any) -> FlaskClient:
+    chosen = Settings(**({"max_words": 200, "max_bytes": 20_000} | settings))
+    held = detector or FakeDetector()
+    app = create_app(chosen, Engine(lambda path: held, time_limit=chosen.timeout))
+    app.extensions[COMPARERS] = Comparers(load)
+    return app.test_client()
+
+
+@pytest.fixture
+def client() -> FlaskClient:
+    return client_for()
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    monkeypatch.setattr(LOGGER, "propagate", True)
+    caplog.set_level(logging.DEBUG, "unspun")
+    return caplog
+
+
+def asked(**changes: Any) -> dict[str, Any]:
+    return {"suspect": SUSPECT, "source": SOURCE, "suspect_id": "a", "source_id": "b"} | changes
+
+
+def test_two_texts_get_the_comparison_of_the_python_api(client: FlaskClient) -> None:
+    expected = FakeComparer().compare(SUSPECT, SOURCE, suspect_id="a", source_id="b").to_json()
+    answer = client.post("/v1/compare", json=asked())
+    assert (answer.text, answer.mimetype) == (f"{expected}\n", "application/json")
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_ids_may_be_left_out_or_numbers(client: FlaskClient) -> None:
+    assert client.post("/v1/compare", json={"suspect": SUSPECT, "source": SOURCE}).get_json()["suspect"]["id"] is None
+    assert client.post("/v1/compare", json=asked(source_id=7)).get_json()["source"]["id"] == "7"
+
+
+def test_two_empty_texts_are_an_answer(client: FlaskClient) -> None:
+    assert client.post("/v1/compare", json={"suspect": "", "source": ""}).get_json()["reason"] == "too_short"
+
+
+def test_a_gzipped_body_is_unpacked(client: FlaskClient) -> None:
+    body = gzip.compress(json.dumps(asked()).encode())
+    headers = {"Content-Encoding": "gzip"}
+    answer = client.post("/v1/compare", data=body, headers=headers, content_type="application/json")
+    assert answer.get_json()["kind"] == "spun"
+
+
+def body_of(case: dict[str, Any]) -> bytes:
+    stands_for = {"SECRET": SECRET, "WORDS": f"{SECRET} " * 201, "LONG": "x" * 1_025}
+    body = str(case["body"])
+    for name, value in stands_for.items():
+        body = body.replace(name, value)
+    return body.encode()
+
+
+@pytest.mark.parametrize("case", BAD, ids=why)
+def test_a_bad_request_gets_a_problem_that_quotes_nothing(
+    case: dict[str, Any], client: FlaskClient, logged: pytest.LogCaptureFixture
+) -> None:
+    kind = case.get("kind", "application/json")
+    answer = client.open(
+        "/v1/compare", method=case.get("method", "POST"), data=body_of(case), content_type=kind or None
+    )
+    problem = json.loads(answer.data)
+    assert (answer.status_code, answer.mimetype) == (case["status"], MEDIA_TYPE)
+    assert problem["type"] == f"urn:unspun:problem:{case['problem']}"
+    pointers = [error["pointer"] for error in problem.get("errors", ())]
+    assert case.get("pointer") in [*pointers, None]
+    assert case.get("told", "") in problem["detail"]
+    assert SECRET not in answer.text
+    assert SECRET not in str([vars(record) for record in logged.records])
+
+
+def test_a_comparison_that_breaks_is_a_500_without_a_trace(
+    client: FlaskClient, logged: pytest.LogCaptureFixture
+) -> None:
+    answer = client.post("/v1/compare", json=asked(suspect=f"{SECRET} raise-error"))
+    assert (answer.status_code, "ZeroDivision" in answer.text) == (500, False)
+    assert SECRET not in str([vars(record) for record in logged.records])
+
+
+def test_it_counts_as_two_texts() -> None:
+    client = client_for(rate_limit="5 per hour")
+    statuses = [client.post("/v1/compare", json=asked()).status_code for _ in range(2)]
+    statuses += [client.post("/v1/score", json={"text": SUSPECT}).status_code for _ in range(2)]
+    assert statuses == [200, 200, 200, 429]
+
+
+def test_a_key_is_needed_where_keys_are(tmp_path: Path) -> None:
+    key = KeyStore(tmp_path / "keys.json").add("tests")
+    client = client_for(keys_file=tmp_path / "keys.json")
+    assert client.post("/v1/compare", json=asked()).status_code == 401
+    assert client.post("/v1/compare", json=asked(), headers={"X-API-Key": key}).status_code == 200
+
+
+def test_the_log_tells_what_came_of_it_and_no_text(client: FlaskClient, logged: pytest.LogCaptureFixture) -> None:
+    client.post("/v1/compare", json=asked(suspect=f"{SUSPECT} {SECRET}")).close()
+    [line] = [vars(record) for record in logged.records if record.getMessage() == "request"]
+    assert (line["route"], line["status"], line["verdicts"]) == ("/v1/compare", 200, {"spun": 1})
+    assert line["words"] == 17 + 17 + 2
+    assert line["model_milliseconds"] > 0
+    assert SECRET not in str(line)
+
+
+def test_the_figures_count_comparisons_by_kind(client: FlaskClient) -> None:
+    def count(kind: str) -> float:
+        found = [
+            line for line in client.get("/metrics").text.splitlines() if f'comparisons_total{{kind="{kind}"' in line
+        ]
+        return float(found[0].split()[-1]) if found else 0.0
+
+    before = count("spun"), count("unrelated")
+    client.post("/v1/compare", json=asked())
+    client.post("/v1/compare", json=asked(source="Two goals won the cup for a side that few had expected to win it."))
+    assert (count("spun"), count("unrelated")) == (before[0] + 1, before[1] + 1)
+
+
+# --- the model in use
+
+
+def test_what_compares_is_loaded_once_for_a_model_and_anew_for_the_next() -> None:
+    loaded: list[Path | None] = []
+
+    def load(bundle: Path | None) -> FakeComparer:
+        loaded.append(bundle)
+        return FakeComparer()
+
+    detector = Detector()
+    client = client_for(load, detector)
+    assert loaded == []
+    for _ in range(2):
+        client.post("/v1/compare", json=asked())
+    assert loaded == [None]
+    detector.become("ab" * 32)
+    for _ in range(2):
+        client.post("/v1/compare", json=asked())
+    assert loaded == [None, None]
+
+
+class Other(FakeComparer):
+    """Says of all that they are copied."""
+
+    def compare(self, *texts: str, **ids: str | None) -> Any:
+        return replace(super().compare(*texts, **ids), kind="copied")
+
+
+def test_the_new_model_answers() -> None:
+    made = iter([FakeComparer(), Other()])
+    detector = Detector()
+    client = client_for(lambda bundle: next(made), detector)
+    assert client.post("/v1/compare", json=asked()).get_json()["kind"] == "spun"
+    detector.become("ab" * 32)
+    assert client.post("/v1/compare", json=asked()).get_json()["kind"] == "copied"
+
+
+def refuse(bundle: Path | None) -> Any:
+    raise BundleError("compare.json: the sha256 is another one")
+
+
+def test_a_new_model_that_cannot_compare_leaves_the_old_one_answering(logged: pytest.LogCaptureFixture) -> None:
+    made = iter([load_fake, refuse])
+    detector = Detector()
+    client = client_for(lambda bundle: next(made)(bundle), detector)
+    client.post("/v1/compare", json=asked())
+    detector.become("ab" * 32)
+    for _ in range(2):
+        assert client.post("/v1/compare", json=asked()).status_code == 200
+    assert [vars(one)["error"] for one in logged.records if one.getMessage() == "unexpected error"] == ["BundleError"]
+
+
+def test_a_model_that_cannot_compare_is_told_and_scores_all_the_same() -> None:
+    client = client_for(refuse)
+    answer = client.post("/v1/compare", json=asked())
+    assert (answer.status_code, json.loads(answer.data)["type"]) == (503, "urn:unspun:problem:unavailable")
+    assert client.post("/v1/score", json={"text": SUSPECT}).status_code == 200
+
+
+# --- read back by the client
+
+
+def test_the_client_reads_a_comparison_back() -> None:
+    expected = FakeComparer().compare(f"{SUSPECT} It rained.", f"{SOURCE} All went home.", source_id="b")
+    assert comparison_from_dict(json.loads(expected.to_json())) == expected
+
+
+@pytest.mark.parametrize("answer", [{}, [], None, {"suspect": 1}, {"score": 0.5, "verdict": "clear"}])
+def test_the_client_says_where_an_answer_is_none(answer: Any) -> None:
+    with pytest.raises(UnspunError, match="none of unspun's"):
+        comparison_from_dict(answer)
