@@ -23,7 +23,7 @@ RUN echo "${MODEL_SHA256}  model/default/manifest.json" >/tmp/model.sha256 \
 # Bytecode is made here, since nothing can be written where the image runs; it is valid whatever the files' times.
 # hadolint ignore=DL3013
 RUN pip wheel --no-deps --wheel-dir /dist . \
-    && pip --python /opt/unspun/bin/python install --no-index --find-links /dist 'unspun[service,cluster]' \
+    && pip --python /opt/unspun/bin/python install --no-index --find-links /dist 'unspun[service,feedback,cluster]' \
     && /opt/unspun/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/unspun/lib
 # Loads the model as it is installed: it is refused if a file of it is not the one that the manifest lists.
 WORKDIR /

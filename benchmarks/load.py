@@ -544,16 +544,21 @@ def _child(path: Path) -> None:
 
 
 class Server:
-    """`unspun serve` in processes of its own. `ready_seconds`: from its start until /readyz says yes."""
+    """`unspun serve` in processes of its own. `ready_seconds`: from its start until /readyz says yes.
 
-    def __init__(self, workers: int) -> None:
+    `settings` are UNSPUN_ variables without their prefix.
+    """
+
+    def __init__(self, workers: int, **settings: object) -> None:
         if not Path("/proc/self/smaps_rollup").exists():
             raise BenchmarkError("Linux's /proc is needed to watch a service; measure one that runs already with --url")
         self._count = workers
+        self._settings = {f"UNSPUN_{name}": str(value) for name, value in settings.items()}
         self.host, self.port, self.ready_seconds = "127.0.0.1", 0, 0.0
 
     def __enter__(self) -> Self:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("UNSPUN_")}
+        environment |= self._settings
         command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--workers", str(self._count)]
         self._log = tempfile.TemporaryFile()
         started = time.monotonic()

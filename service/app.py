@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -21,7 +22,10 @@ from service.engine import Engine
 from service.logs import event, milliseconds
 from service.protection import Gate
 
-ROUTES = ("score", "operations", "page")
+if TYPE_CHECKING:
+    from service.feedback.keeper import Keeper
+
+ROUTES = ("score", "compare", "feedback", "operations", "page")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
@@ -65,6 +69,7 @@ def create_app(settings: Settings, engine: Engine) -> Flask:
     app = Flask("service", template_folder="page/templates", static_folder=None)
     app.extensions["unspun.settings"] = settings
     app.extensions["unspun.engine"] = engine
+    app.extensions["unspun.feedback"] = _keeper(settings)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
     app.before_request(_begin)
@@ -78,6 +83,15 @@ def create_app(settings: Settings, engine: Engine) -> Flask:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app
+
+
+def _keeper(settings: Settings) -> Keeper | None:
+    """Return what keeps people's labels, None where none are kept. Its libraries are wanted only then."""
+    if settings.database_url is None:
+        return None
+    from service.feedback.keeper import Keeper
+
+    return Keeper(settings.database_url.get_secret_value())
 
 
 def _begin() -> None:

@@ -16,7 +16,12 @@ from service.console import complain, is_bundle_error
 COMMANDS = {
     "score": "service.commands.score:score",
     "train": "service.commands.train:train",
+    "calibrate": "service.commands.calibrate:calibrate",
     "evaluate": "service.commands.evaluate:evaluate",
+    "compare": "service.commands.compare:compare",
+    "feedback": "service.commands.feedback:feedback",
+    "audit": "service.commands.audit:audit",
+    "models": "service.commands.models:models",
     "serve": "service.commands.serve:serve",
     "keys": "service.commands.keys:keys",
 }

@@ -26,10 +26,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NoReturn, Self
+from urllib.parse import quote
 
 import urllib3
 from urllib3.util import parse_url, wait_for_read, wait_for_write
 
+from model.comparison import Alignment, Comparison, Edit, Replacement, Span
 from model.verdict import Verdict
 
 PATIENT = (429, 503)
@@ -214,12 +216,43 @@ class Client:
         finally:
             stream.close()
 
+    def compare(
+        self, suspect: str, source: str, *, suspect_id: str | int | None = None, source_id: str | int | None = None
+    ) -> Comparison:
+        """Compare a text with its suspected source. Raises ProblemError and ServiceUnreachableError."""
+        fields = {"suspect": suspect, "source": source, "suspect_id": suspect_id, "source_id": source_id}
+        return comparison_from_dict(self._ask("POST", "/v1/compare", _dump(fields)))
+
+    def add_label(
+        self,
+        text: str,
+        label: str,
+        *,
+        consent: bool,
+        keep_text: bool = False,
+        source: str | None = None,
+        comment: str | None = None,
+    ) -> dict[str, Any]:
+        """Store what a person says of a text: human, spun, translated or rewritten. Return the label, with its `id`.
+
+        Nothing is stored unless `consent` is true. What is sent again after a broken connection is
+        still one label. Raises ProblemError, and ServiceUnreachableError: then it may not be stored.
+        """
+        fields = {"text": text, "label": label, "consent": consent, "keep_text": keep_text}
+        body = _dump({**fields, "source": source, "comment": comment})
+        return _object(self._ask("POST", "/v1/feedback", body))
+
+    def get_label(self, id: str) -> dict[str, Any]:
+        """Return what is stored of a label. Raises ProblemError and ServiceUnreachableError."""
+        return _object(self._ask("GET", f"/v1/feedback/{quote(id, safe='')}", None))
+
+    def delete_label(self, id: str) -> None:
+        """Delete a label, and its text if that was kept. Raises ProblemError and ServiceUnreachableError."""
+        self._ask("DELETE", f"/v1/feedback/{quote(id, safe='')}", None)
+
     def model(self) -> dict[str, Any]:
         """Return what the service tells of its model."""
-        found = self._ask("GET", "/v1/model", None)
-        if not isinstance(found, dict):
-            raise _foreign()
-        return found
+        return _object(self._ask("GET", "/v1/model", None))
 
     def ready(self) -> bool:
         """Return whether the service welcomes requests."""
@@ -242,8 +275,10 @@ class Client:
             except urllib3.exceptions.HTTPError as error:  # too slow, or no certificate to trust: no better next time
                 raise self._unreachable(error) from error
             else:
-                if response.status == 200:
+                if response.status in (200, 201):
                     return _parse(response.data)
+                if response.status == 204:
+                    return None
                 problem = _problem(response.status, response.data, response.headers.get("Retry-After"))
                 if last or problem.status not in PATIENT:
                     raise ProblemError(problem)
@@ -464,6 +499,50 @@ def verdict_from_dict(answer: Mapping[str, Any]) -> Verdict:
         return Verdict.from_dict(answer)
     except (AttributeError, LookupError, TypeError, ValueError):
         raise _foreign() from None  # whose message may quote the answer
+
+
+def comparison_from_dict(answer: Mapping[str, Any]) -> Comparison:
+    """Return the Comparison that an answer holds; its `to_json()` gives the answer's bytes. Raises UnspunError."""
+    try:
+        return Comparison(
+            suspect_id=answer["suspect"]["id"],
+            source_id=answer["source"]["id"],
+            derived=answer["derived"],
+            probability=answer["probability"],
+            kind=answer["kind"],
+            kinds=dict(answer["kinds"]),
+            share=answer["share"],
+            reason=answer["reason"],
+            suspect_words=answer["suspect"]["words"],
+            source_words=answer["source"]["words"],
+            replacements=tuple(
+                Replacement(one["source"], one["suspect"], one["count"]) for one in answer["substitutions"]
+            ),
+            alignments=tuple(
+                Alignment(
+                    _span(one["suspect"]),
+                    _span(one["source"]),
+                    one["similarity"],
+                    one["moved"],
+                    tuple(
+                        Edit(edit["operation"], _span(edit["suspect"]), _span(edit["source"])) for edit in one["edits"]
+                    ),
+                )
+                for one in answer["alignments"]
+            ),
+        )
+    except (AttributeError, LookupError, TypeError, ValueError):
+        raise _foreign() from None  # whose message may quote the answer
+
+
+def _span(item: Mapping[str, Any] | None) -> Span | None:
+    return None if item is None else Span.from_dict(item)
+
+
+def _object(answer: Any) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        raise _foreign()
+    return answer
 
 
 def _answer(answer: Any) -> Verdict | Problem:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from service.machine import cores
 
 PREFIX = "UNSPUN_"
-OTHERS = ("UNSPUN_DEBUG", "UNSPUN_SEEDS", "UNSPUN_URL", "UNSPUN_API_KEY")
+OTHERS = ("UNSPUN_DEBUG", "UNSPUN_SEEDS", "UNSPUN_URL", "UNSPUN_API_KEY", "UNSPUN_MODELS")
 """Variables of other parts of unspun."""
 ORCHESTRATED = ("UNSPUN_PORT_", "UNSPUN_SERVICE_")
 """What Kubernetes sets for a service that is called unspun."""
@@ -42,7 +42,19 @@ def _is_redis(value: str) -> str:
     return value
 
 
+def _is_database(value: SecretStr) -> SecretStr:
+    try:
+        from service.feedback.database import parse_url
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        raise ValueError(f"keeping labels needs {missing}: pip install 'unspun[feedback]'") from None
+    parse_url(value.get_secret_value())
+    return value
+
+
 def _is_folder(value: Path) -> Path:
+    if value.is_symlink() and not value.exists():
+        raise ValueError(f"{value} leads to what is not there; `unspun models rollback` or `promote` sets it right")
     if not value.is_dir():
         raise ValueError(f"{value} is no folder; give the one that `unspun train --output` wrote")
     return value
@@ -65,6 +77,10 @@ class Settings(BaseModel):
     )
     redis_url: Annotated[str, AfterValidator(_is_redis)] | None = Field(
         None, description="Redis that counts for the rate limit. Default: each worker counts for itself, in memory."
+    )
+    database_url: Annotated[SecretStr, AfterValidator(_is_database)] | None = Field(
+        None,
+        description="Database of the labels that people give to texts (SQLite, PostgreSQL). Default: none is kept.",
     )
     max_bytes: int = Field(10_000_000, ge=1_000, description="Bytes of a request, unpacked; of a line, in a stream.")
     max_words: int = Field(50_000, ge=50, description="Words of a text.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -15,7 +15,7 @@ from service import metrics
 from service.logs import event
 from service.problems import Problem, unexpected
 from service.schemas import Submission
-from service.scoring import Scorer
+from service.scoring import WARM_UP, Scorer
 
 Result = TypeVar("Result")
 
@@ -24,9 +24,6 @@ CHUNK_CHARACTERS = 100_000
 """A batch is scored in such pieces: between two, other requests have their turn and the clock is looked at."""
 RETRY_SECONDS = 15.0
 """How long a bundle that could not be loaded is left alone, if its manifest stays as it is."""
-WARM_UP = (
-    "The mayor of the town told reporters that the new bridge would be open to all before the end of the year. " * 4
-)
 
 
 class Model(Scorer, Protocol):
@@ -65,6 +62,11 @@ class Engine:
         self._folder = bundle.DEFAULT if path is None else path
         self._time_limit = time_limit
         self.run: Runner = run_here
+        self.run_aside: Runner = run_here
+        """Where another model is loaded: not in the threads that requests wait for."""
+        self.depths: tuple[str, ...] = ("fast",)
+        """The tiers that a model is asked for a verdict before it is the one that answers. The deep one only where no
+        process is forked any more: what it runs in does not survive that."""
         self.draining: Callable[[], bool] = lambda: False
         self._seen = _signature(self._folder)
         self._refused_at = 0.0
@@ -113,16 +115,13 @@ class Engine:
 
     def warm_up(self) -> None:
         """Ask every tier once, so that the first request does not wait for what is loaded late."""
-        for depth in ("fast", "deep"):
-            try:
-                self.model.score_many([WARM_UP], depth=depth)
-            except ValueError:  # a model without a deep tier
-                return
+        _ask_once(self.model, ("fast", "deep"))
 
     def refresh(self, *, force: bool = False) -> None:
         """Load the bundle again if it is another one now; requests under way end with the model they began with.
 
-        A bundle that cannot be used leaves the model in use where it is. `force` tries again what failed before.
+        A bundle that cannot be used, or cannot score, leaves the model in use where it is. `force` tries again what
+        failed before.
         """
         signature = _signature(self._folder)
         failed = self._refused_at > 0.0
@@ -135,8 +134,8 @@ class Engine:
             self._refused_at = 0.0
             return
         try:
-            model = self.run(lambda: self._load(self._path), 600.0)
-        except (bundle.BundleError, OSError, TimeoutError, Problem, ValueError) as error:
+            model = self.run_aside(self._load_warm, 600.0)
+        except Exception as error:  # whatever is wrong with it, the old one answers
             self._refused_at = time.monotonic()
             metrics.MODEL_SWAPS.labels("refused").inc()
             event("the new model is refused, the old one stays", logging.ERROR, reason=str(error), model=old.to_dict())
@@ -146,6 +145,21 @@ class Engine:
         metrics.MODEL_SWAPS.labels("swapped").inc()
         metrics.model_in_use(model.model, old)
         event("model swapped", model=model.model.to_dict())
+
+    def _load_warm(self) -> Model:
+        """Load the bundle, and have it answer once: the first request is not to wait for what is loaded late."""
+        model = self._load(self._path)
+        _ask_once(model, self.depths)
+        return model
+
+
+def _ask_once(model: Model, depths: Iterable[str]) -> None:
+    for depth in depths:
+        try:
+            model.score_many([WARM_UP], depth=depth)
+        except ValueError:  # a model without a deep tier
+            if depth != "deep":
+                raise
 
 
 def _ask(model: Model, submissions: list[Submission]) -> list[Verdict]:

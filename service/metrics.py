@@ -23,6 +23,7 @@ REQUEST_SECONDS = Histogram(
     "unspun_request_seconds", "Time to answer a request.", ["route"], buckets=SECONDS, registry=OWN
 )
 VERDICTS = Counter("unspun_verdicts", "Verdicts given.", ["verdict", "kind", "depth"], registry=OWN)
+COMPARISONS = Counter("unspun_comparisons", "Comparisons given, by how the text was made.", ["kind"], registry=OWN)
 WORDS = Counter("unspun_words", "Words of prose in scored texts.", registry=OWN)
 PROBLEMS = Counter("unspun_problems", "Problem documents given.", ["problem"], registry=OWN)
 SCORING_SECONDS = Histogram(
@@ -38,6 +39,7 @@ MODEL_INFO = Gauge(
     multiprocess_mode="livesum",
     registry=OWN,
 )
+LABELS = Counter("unspun_labels", "Labels of people that were stored.", ["label"], registry=OWN)
 MODEL_SWAPS = Counter("unspun_model_swaps", "Changes of the model while running.", ["outcome"], registry=OWN)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
+from model.comparison import RELATIONS
 from model.verdict import KINDS
 from service.config import Settings
 from service.problems import MEDIA_TYPE, TITLES
-from service.schemas import MAX_ID, submission_schema
+from service.schemas import MAX_ID, pair_schema, submission_schema
 
 VERDICT_EXAMPLE: dict[str, Any] = {
     "id": "a",
@@ -33,6 +34,49 @@ VERDICT_EXAMPLE: dict[str, Any] = {
     "passages": [],
     "model": {"name": "default", "version": "1.1.0", "sha256": "0" * 64},
 }
+COMPARISON_EXAMPLE: dict[str, Any] = {
+    "derived": True,
+    "probability": 0.99,
+    "kind": "spun",
+    "kinds": {"copied": 0.01, "spun": 0.95, "translated": 0.02, "rewritten": 0.02},
+    "share": 0.93,
+    "reason": None,
+    "substitutions": [{"source": "vision", "suspect": "imaginative and prescient", "count": 2}],
+    "suspect": {"id": "a", "words": 409},
+    "source": {"id": "b", "words": 403},
+    "alignments": [
+        {
+            "suspect": {"start": 0, "end": 30},
+            "source": {"start": 0, "end": 11},
+            "similarity": 0.71,
+            "moved": False,
+            "edits": [
+                {"operation": "equal", "suspect": {"start": 0, "end": 3}, "source": {"start": 0, "end": 3}},
+                {"operation": "replaced", "suspect": {"start": 4, "end": 29}, "source": {"start": 4, "end": 10}},
+            ],
+        }
+    ],
+}
+PAIR_EXAMPLE = {
+    "suspect": "The mayor's imaginative and prescient was shared by all of the town.",
+    "source": "The mayor's vision was shared by everybody in town.",
+    "suspect_id": "a",
+    "source_id": "b",
+}
+LABEL_EXAMPLE: dict[str, Any] = {
+    "id": "5f3d9c0b7a1e4c2d8b6f0a9e1d7c3b52",
+    "created": "2026-11-23T06:05:00.250000Z",
+    "label": "spun",
+    "source": "example.org",
+    "comment": None,
+    "digest": "0" * 64,
+    "text": None,
+    "verdict": {
+        **{name: VERDICT_EXAMPLE[name] for name in ("score", "verdict", "kind", "reason", "words", "depth", "model")}
+    },
+    "signals": [{"signal": "known_phrase", "count": 1, "weight": 3.1}],
+}
+FEEDBACK = "What people say of a text that unspun judged. Nothing is stored without consent."
 EXAMPLE = {"id": "a", "text": "The imaginative and prescient of the mayor was shared by all of the town."}
 
 
@@ -47,12 +91,18 @@ def document(settings: Settings) -> dict[str, Any]:
             "description": (
                 "Every address that judges text gives the same object for the same text: the Verdict. What goes wrong "
                 "is told as a problem document (RFC 9457). An `X-Request-ID` that is sent comes back with the answer. "
-                "Submitted text is neither stored nor logged."
+                + (
+                    "Submitted text is neither stored nor logged."
+                    if settings.database_url is None
+                    else "Submitted text is not logged, and stored only where `/v1/feedback` is asked to."
+                )
             ),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "tags": [
             {"name": "scoring", "description": "Text in, verdicts out."},
+            {"name": "comparing", "description": "A suspect and its suspected source in, what became of it out."},
+            *([] if settings.database_url is None else [{"name": "feedback", "description": FEEDBACK}]),
             {"name": "operations", "description": "The service and its model."},
         ],
         "paths": _paths(settings),
@@ -61,10 +111,16 @@ def document(settings: Settings) -> dict[str, Any]:
                 "Submission": {**submission_schema(), "examples": [EXAMPLE]},
                 "Verdict": _verdict(),
                 "Evidence": _evidence(),
+                "Pair": {**pair_schema(), "examples": [PAIR_EXAMPLE]},
+                "Comparison": _comparison(),
+                "Alignment": _alignment(),
+                "Edit": _edit(),
+                "Span": _span(),
                 "Model": _object(
                     {"name": _string("Its name."), "version": _string("Its version."), "sha256": _string("Its hash.")}
                 ),
                 "Problem": _problem(),
+                **({} if settings.database_url is None else _label_schemas()),
             },
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "A key from `unspun keys add`."},
@@ -171,6 +227,22 @@ def _paths(settings: Settings) -> dict[str, Any]:
                 | _problems("408", "415", keys=bool(secured)),
             }
         },
+        "/v1/compare": {
+            "post": {
+                "operationId": "compare",
+                "tags": ["comparing"],
+                "summary": "Compare a suspect with its suspected source",
+                "description": (
+                    "Aligns the two by sentence and by word. Counts as two texts; each may have "
+                    f"{settings.max_words:,} words, both together {settings.max_bytes:,} bytes."
+                ),
+                "security": secured,
+                "requestBody": {"required": True, "content": {"application/json": {"schema": _ref("Pair")}}},
+                "responses": {"200": _json("The comparison.", _ref("Comparison"), COMPARISON_EXAMPLE)}
+                | _problems(*reading, keys=bool(secured)),
+            }
+        },
+        **({} if settings.database_url is None else _feedback(secured)),
         "/v1/model": {
             "get": {
                 "operationId": "model",
@@ -203,6 +275,77 @@ def _paths(settings: Settings) -> dict[str, Any]:
             }
         },
         "/v1/openapi.json": _operation("openapi", "This description", "An OpenAPI document."),
+    }
+
+
+def _feedback(secured: list[dict[str, list[str]]]) -> dict[str, Any]:
+    """Return the operations on people's labels."""
+    about = {"tags": ["feedback"], "security": secured}
+    id = {
+        "name": "id",
+        "in": "path",
+        "required": True,
+        "description": "The label's.",
+        "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    }
+    keys = bool(secured)
+    return {
+        "/v1/feedback": {
+            "post": {
+                **about,
+                "operationId": "addLabel",
+                "summary": "Say what a text is",
+                "description": (
+                    "The text is judged, and the label stored with that verdict, with what each signal gave as "
+                    "evidence, and with the text's hash; the text itself only if `keep_text` says so. Without "
+                    "`consent` nothing is stored. The same sent again within a minute is one label, answered with 200."
+                ),
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": _ref("LabelSubmission")}},
+                },
+                "responses": {
+                    "200": _json("The label, which was there already.", _ref("Label"), LABEL_EXAMPLE),
+                    "201": _json("The label as it is stored.", _ref("Label"), LABEL_EXAMPLE),
+                }
+                | _problems("400", "408", "413", "415", "422", "429", "503", keys=keys),
+            }
+        },
+        "/v1/feedback/{id}": {
+            "get": {
+                **about,
+                "operationId": "getLabel",
+                "summary": "What is stored of a label",
+                "parameters": [id],
+                "responses": {"200": _json("The label.", _ref("Label"), LABEL_EXAMPLE)}
+                | _problems("404", "429", "503", keys=keys),
+            },
+            "delete": {
+                **about,
+                "operationId": "deleteLabel",
+                "summary": "Delete a label",
+                "description": "With its text, if that was kept.",
+                "parameters": [id],
+                "responses": {"204": {"description": "It is deleted."}} | _problems("404", "429", "503", keys=keys),
+            },
+        },
+    }
+
+
+def _label_schemas() -> dict[str, Any]:
+    from service.feedback.labels import Label
+    from service.feedback.submission import LabelSubmission
+
+    place = "#/components/schemas/{model}"
+    asked = LabelSubmission.model_json_schema(ref_template=place)
+    asked["properties"]["text"]["pattern"] = r"^[^\0]*[^\0\s][^\0]*$"
+    example = {"text": EXAMPLE["text"], "label": "spun", "consent": True, "source": "example.org"}
+    stored = Label.model_json_schema(mode="serialization", ref_template=place)
+    parts = stored.pop("$defs")
+    return {
+        "LabelSubmission": {**asked, "examples": [example]},
+        "Label": {**stored, "examples": [LABEL_EXAMPLE]},
+        **parts,
     }
 
 
@@ -293,6 +436,73 @@ def _evidence() -> dict[str, Any]:
             },
         }
     )
+
+
+def _comparison() -> dict[str, Any]:
+    part = {"type": "number", "minimum": 0, "maximum": 1}
+    words = {"type": "integer", "minimum": 0, "description": "Words and numbers."}
+    text = _object({"id": {"type": ["string", "null"], "description": "As submitted."}, "words": words})
+    replacement = _object(
+        {
+            "source": _string("Words of the source, in lower case."),
+            "suspect": _string("What stands in their place."),
+            "count": {"type": "integer", "minimum": 1, "description": "How often."},
+        }
+    )
+    comparison = _object(
+        {
+            "derived": {"type": "boolean", "description": "Whether one is said to be made from the other."},
+            "probability": {**part, "description": "That it was, against two articles on the same event."},
+            "kind": {"enum": [*RELATIONS, None], "description": "How; null where it was not."},
+            "kinds": {**_object(dict.fromkeys(RELATIONS, part)), "description": "Given that it was; they sum to 1."},
+            "share": {**part, "description": "Of the source's words, those that reappear, as themselves or replaced."},
+            "reason": {"enum": ["too_short", "not_english", None], "description": "Why nothing can be said."},
+            "substitutions": {"type": "array", "items": replacement, "description": "The most frequent first."},
+            "suspect": text,
+            "source": text,
+            "alignments": {
+                "type": "array",
+                "items": _ref("Alignment"),
+                "description": "In the suspect's order; what is missing from it stands last.",
+            },
+        }
+    )
+    return {**comparison, "examples": [COMPARISON_EXAMPLE]}
+
+
+def _alignment() -> dict[str, Any]:
+    return _object(
+        {
+            "suspect": {**_span_or_null(), "description": "A passage; null where one of the source does not reappear."},
+            "source": {**_span_or_null(), "description": "What it was made from; null where nothing corresponds."},
+            "similarity": {"type": "number", "minimum": 0, "maximum": 1},
+            "moved": {"type": "boolean", "description": "Whether it stands in another order than its neighbours."},
+            "edits": {"type": "array", "items": _ref("Edit"), "description": "Runs of words, in the suspect's order."},
+        }
+    )
+
+
+def _edit() -> dict[str, Any]:
+    return _object(
+        {
+            "operation": {"enum": ["equal", "replaced", "inserted", "deleted"]},
+            "suspect": {**_span_or_null(), "description": "Null where words were deleted."},
+            "source": {**_span_or_null(), "description": "Null where words were inserted."},
+        }
+    )
+
+
+def _span() -> dict[str, Any]:
+    return _object(
+        {
+            "start": {"type": "integer", "minimum": 0, "description": "Offset in characters into the submitted text."},
+            "end": {"type": "integer", "minimum": 0, "description": "Offset of what follows."},
+        }
+    )
+
+
+def _span_or_null() -> dict[str, Any]:
+    return {"anyOf": [_ref("Span"), {"type": "null"}]}
 
 
 def _problem() -> dict[str, Any]:

@@ -34,6 +34,17 @@ class _Fields(BaseModel):
     )
 
 
+class _PairFields(BaseModel):
+    """The JSON object of two texts."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", title="Pair")
+
+    suspect: str = Field(description="The text that may have been made from the other.")
+    source: str = Field(description="The text that it may have been made from.")
+    suspect_id: str | int | None = Field(None, description="What the suspect is to be known by.")
+    source_id: str | int | None = Field(None, description="What the source is to be known by.")
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
     """One text, and what is asked about it."""
@@ -44,14 +55,33 @@ class Submission:
     depth: str = "auto"
 
 
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two texts that are to be compared."""
+
+    suspect: str
+    source: str
+    suspect_id: str | None = None
+    source_id: str | None = None
+
+
 def submission_schema() -> dict[str, Any]:
     """Return the JSON schema of a submission."""
-    schema = _Fields.model_json_schema()
-    schema["properties"]["id"] = {
-        "anyOf": [{"type": "string", "maxLength": MAX_ID}, {"type": "integer"}, {"type": "null"}],
-        "default": None,
-        "description": schema["properties"]["id"]["description"],
-    }
+    return _with_ids(_Fields.model_json_schema(), "id")
+
+
+def pair_schema() -> dict[str, Any]:
+    """Return the JSON schema of a pair of texts."""
+    return _with_ids(_PairFields.model_json_schema(), "suspect_id", "source_id")
+
+
+def _with_ids(schema: dict[str, Any], *names: str) -> dict[str, Any]:
+    for name in names:
+        schema["properties"][name] = {
+            "anyOf": [{"type": "string", "maxLength": MAX_ID}, {"type": "integer"}, {"type": "null"}],
+            "default": None,
+            "description": schema["properties"][name]["description"],
+        }
     return schema
 
 
@@ -162,17 +192,40 @@ def parse_submission(value: Any, settings: Settings, pointer: str = "#") -> Subm
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
         raise _invalid(tuple(_field_error(item, pointer) for item in found)) from None
-    name = None if fields.id is None or fields.id == "" else str(fields.id)
-    if name is not None and len(name) > MAX_ID:
-        raise _invalid((FieldError(_join(pointer, "id"), f"is longer than {MAX_ID:,} characters"),))
-    _refuse_surrogates(fields.text, _join(pointer, "text"))
-    _refuse_surrogates(name or "", _join(pointer, "id"))
-    if "\0" in fields.text:
-        place = fields.text.index("\0")
-        detail = f"holds a NUL character (U+0000) at {place}, which no text has; take it out"
-        raise _invalid((FieldError(_join(pointer, "text"), detail),))
-    check_words(fields.text, settings, _join(pointer, "text"))
+    name = _checked_id(fields.id, _join(pointer, "id"))
+    _check_text(fields.text, settings, _join(pointer, "text"))
     return Submission(fields.text, name, fields.evidence, fields.depth)
+
+
+def parse_pair(value: Any, settings: Settings) -> Pair:
+    """Check the JSON value of two texts. Raises Problem."""
+    try:
+        fields = _PairFields.model_validate(value)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        raise _invalid(tuple(_field_error(item, "#", 'a "suspect" and a "source"') for item in found)) from None
+    names = [_checked_id(fields.suspect_id, "#/suspect_id"), _checked_id(fields.source_id, "#/source_id")]
+    _check_text(fields.suspect, settings, "#/suspect")
+    _check_text(fields.source, settings, "#/source")
+    return Pair(fields.suspect, fields.source, *names)
+
+
+def _checked_id(value: str | int | None, pointer: str) -> str | None:
+    """Return an id as a string, None where there is none. Raises Problem."""
+    name = None if value is None or value == "" else str(value)
+    if name is not None and len(name) > MAX_ID:
+        raise _invalid((FieldError(pointer, f"is longer than {MAX_ID:,} characters"),))
+    _refuse_surrogates(name or "", pointer)
+    return name
+
+
+def _check_text(text: str, settings: Settings, pointer: str) -> None:
+    """Raise Problem for what no text can be, or is too long."""
+    _refuse_surrogates(text, pointer)
+    if "\0" in text:
+        detail = f"holds a NUL character (U+0000) at {text.index(chr(0))}, which no text has; take it out"
+        raise _invalid((FieldError(pointer, detail),))
+    check_words(text, settings, pointer)
 
 
 def parse_batch(value: Any, settings: Settings) -> list[Submission | Problem]:
@@ -255,16 +308,16 @@ EXPLAINED = {
     "string_type": "is not a string",
     "bool_type": "is neither true nor false",
     "literal_error": "is none of auto, fast, deep",
-    "model_type": 'is not an object with a "text"',
-    "model_attributes_type": 'is not an object with a "text"',
-    "dict_type": 'is not an object with a "text"',
+    "model_type": "is not an object with {}",
+    "model_attributes_type": "is not an object with {}",
+    "dict_type": "is not an object with {}",
 }
 
 
-def _field_error(error: ErrorDetails, pointer: str) -> FieldError:
+def _field_error(error: ErrorDetails, pointer: str, needed: str = 'a "text"') -> FieldError:
     name = str(error["loc"][0]) if error["loc"] else ""
-    if name == "id":
+    if name.endswith("id"):
         detail = "is neither a string, a whole number nor null"
     else:
-        detail = EXPLAINED.get(error["type"], "is not what is expected")
+        detail = EXPLAINED.get(error["type"], "is not what is expected").format(needed)
     return FieldError(_join(pointer, name), detail)

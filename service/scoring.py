@@ -15,6 +15,10 @@ from service.readers import Failure, Record
 BATCH_DOCUMENTS = 64
 BATCH_CHARACTERS = 1_000_000
 """A batch is closed at either: large enough to keep the arrays busy, small enough to bound memory."""
+WARM_UP = (
+    "The mayor of the town told reporters that the new bridge would be open to all before the end of the year. " * 4
+)
+"""A text that every tier judges: to load what is loaded late, and to see whether a model can score at all."""
 
 
 class Scorer(Protocol):

@@ -32,6 +32,8 @@ from service.problems import MEDIA_TYPE, Problem
 
 THREADS = 2
 """Threads of a worker that run the model: one long text holds up nobody else."""
+LABEL_THREADS, LABEL_QUEUE = 4, 64
+"""Threads of a worker that ask the database of labels, and the requests that may wait for them."""
 KEEP_ALIVE = 15.0
 """Seconds that a connection may rest between two requests."""
 HEADER_SECONDS = 10.0
@@ -360,6 +362,10 @@ class Service(BaseApplication):
         """Make ready in a new process: threads for the model, and an eye on its bundle."""
         self.engine.refresh()  # where the manager has not yet seen what others have
         self.engine.run = NativeThreads(THREADS, self.settings.queue)
+        self.engine.run_aside = NativeThreads(1, 0)
+        self.engine.depths = ("fast", "deep")
+        if (keeper := self.app.extensions["unspun.feedback"]) is not None:
+            keeper.run = NativeThreads(LABEL_THREADS, LABEL_QUEUE)
         self.engine.draining = lambda: bool(self.shared[DRAINING]) or not alive()
         metrics.model_in_use(self.engine.model.model)
         gevent.spawn(self._warm_up)

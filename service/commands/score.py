@@ -58,7 +58,13 @@ UNREAD = 3
     show_default=True,
     help="The tier that decides; auto asks the deep one only where the fast one is in doubt.",
 )
-@click.option("--model", "bundle", metavar="BUNDLE", help="Folder of the model. Default: the one that ships.")
+@click.option(
+    "--model",
+    "bundle",
+    metavar="BUNDLE",
+    envvar="UNSPUN_MODEL",
+    help="Folder of the model. Default: UNSPUN_MODEL, else the one that ships.",
+)
 @click.option(
     "--input-format",
     type=click.Choice(["txt", "html", "jsonl", "csv", "parquet", "warc"]),

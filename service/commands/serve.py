@@ -102,7 +102,10 @@ def _application(settings: Any) -> Any:
         except KeysError as error:
             raise CommandError(f"UNSPUN_KEYS_FILE: {error}") from error
     engine = Engine(Detector.load, settings.model, time_limit=settings.timeout)
-    return create_app(settings, engine), engine
+    app = create_app(settings, engine)
+    if (keeper := app.extensions["unspun.feedback"]) is not None:
+        keeper.start()
+    return app, engine
 
 
 def _show(settings: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from typing import Any
 from service.problems import TITLES
 
 JSON = "application/json"
+PLACE = re.compile(r"\{(\w+)\}")
+"""What stands in an address for a value."""
 BOUNDS = {
     "minimum": "at least {}",
     "maximum": "at most {}",
@@ -127,7 +130,7 @@ class Reference:
             needs_key=needs_key,
             parameters=[_parameter(one) for one in about.get("parameters", [])],
             bodies=bodies,
-            request=_curl(self.address + path, method.upper(), bodies, needs_key),
+            request=_curl(self.address + _filled(path), method.upper(), bodies, needs_key),
             example=next((body.example for answer in answers for body in answer.bodies if body.example), None),
             answers=answers,
         )
@@ -210,7 +213,8 @@ def _shown(example: Any, media_type: str) -> str | None:
 
 def _curl(address: str, method: str, bodies: list[Body], needs_key: bool) -> str:
     """Return the command that asks the example's question."""
-    lines = [f"curl {shlex.quote(address)}"]
+    other = "" if method in ("GET", "POST") else f"-X {method} "
+    lines = [f"curl {other}{shlex.quote(address)}"]
     if needs_key:
         lines.append("-H 'Authorization: Bearer KEY'")
     if method == "POST":
@@ -218,6 +222,11 @@ def _curl(address: str, method: str, bodies: list[Body], needs_key: bool) -> str
         lines.append(f"-H {shlex.quote(f'Content-Type: {bodies[0].media_type}')}")
         lines.append(f"--data-binary {shlex.quote(_compact(example))}")
     return " \\\n  ".join(lines)
+
+
+def _filled(path: str) -> str:
+    """Return an address with a word in capitals for whatever is to be put in."""
+    return PLACE.sub(lambda match: match[1].upper(), path)
 
 
 def _compact(example: str) -> str:

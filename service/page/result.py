@@ -47,6 +47,13 @@ KIND_MEANINGS = {
     "translated": "put through machine translation",
     "rewritten": "reads as a language model’s own words",
 }
+LABELS = {
+    "human": "A person wrote it",
+    "spun": "Words were swapped",
+    "translated": "Machine-translated",
+    "rewritten": "Rewritten by a machine",
+}
+"""What a reader may say of a text, by kind."""
 SIGNALS = {
     "known_phrase": "a phrase that spinners are known to produce",
     "substitution": "another word would fit far better",
@@ -99,6 +106,7 @@ class Result:
     """What the page shows of a verdict on a text; `source` is the file's name where it came as one."""
 
     def __init__(self, text: str, verdict: Verdict, source: str | None = None) -> None:
+        self._text = text
         self.verdict = verdict
         self.source = source
         self.headline = HEADLINES[verdict.verdict]
@@ -114,6 +122,11 @@ class Result:
         self.words = [piece.word for piece in pieces if piece.word is not None]
         self.runs = _runs(pieces, verdict.passages)
         self.levels = _levels()
+
+    @property
+    def packed(self) -> str:
+        """Return the text for a form that must not change a character of it."""
+        return base64.b64encode(self._text.encode("utf-8", "replace")).decode("ascii")
 
     @property
     def download(self) -> str:

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from model.verdict import Evidence, ModelInfo, Verdict
 from service.console import printable
+from service.feedback.summary import digest_of, summary
 from service.highlight import excerpts, level
-from service.page.result import HEADLINES, KIND_MEANINGS, MEANINGS, SIGNALS, percent, times
+from service.page.result import HEADLINES, KIND_MEANINGS, LABELS, MEANINGS, SIGNALS, percent, times
 from service.render import Stream
 from service.render.charts import WORDS, Counts
 
@@ -55,6 +57,8 @@ class Row:
     words: int
     depth: str
     strongest: tuple[tuple[str, str | None], ...]
+    said: Markup
+    """What a label of it holds, as JSON: the text's hash, the verdict and what each signal gave. Empty without text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,8 @@ class Report:
     """Gathers verdicts, and writes the report on them.
 
     What it keeps does not grow with what it is told: counts, the `limit` documents of the highest scores as rows,
-    and the sentences of the `offenders` highest that are paraphrased or suspect. Nothing else of the texts is kept.
+    and the sentences of the `offenders` highest that are paraphrased or suspect. Nothing else of the texts is kept but,
+    for each row, a hash.
     """
 
     def __init__(self, *, limit: int = 10_000, offenders: int = 20) -> None:
@@ -119,7 +124,7 @@ class Report:
         rank = (verdict.verdict != "abstained", verdict.score, verdict.words, -self._counts.documents)
         offends = verdict.verdict in ("paraphrased", "suspect") and self._offenders.takes(rank)
         if offends or self._rows.takes(rank):
-            row = _row(verdict)
+            row = _row(verdict, text)
             self._rows.add(rank, row)
             if offends:
                 self._offenders.add(rank, _offender(row, text, verdict))
@@ -188,7 +193,7 @@ class _Highest(Generic[T]):
         return [item for _, item in sorted(self._heap, key=lambda entry: entry[0], reverse=True)]
 
 
-def _row(verdict: Verdict) -> Row:
+def _row(verdict: Verdict, text: str) -> Row:
     heaviest = sorted(verdict.evidence or (), key=lambda item: (-item.weight, item.start))
     phrases = dict.fromkeys(
         (
@@ -206,7 +211,13 @@ def _row(verdict: Verdict) -> Row:
         words=verdict.words,
         depth=verdict.depth,
         strongest=tuple(islice(phrases, PHRASES)),
+        said=_said(text, verdict) if text else Markup(),
     )
+
+
+def _said(text: str, verdict: Verdict) -> Markup:
+    """Return what a label holds of a document, for an attribute in single quotes: half as long as escaped twice."""
+    return htmlsafe_json_dumps({"digest": digest_of(text)} | summary(verdict), separators=(",", ":"))
 
 
 def _offender(row: Row, text: str, verdict: Verdict) -> Offender:
@@ -312,6 +323,7 @@ def _template() -> Template:
         icon=f"data:image/svg+xml;base64,{icon}",
         headlines=HEADLINES,
         kind_meanings=KIND_MEANINGS,
+        labels=LABELS,
     )
     environment.filters.update(percent=percent, of=_of, count=_count, units=_units)
     return environment.get_template("report.html")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import mimetypes
 import re
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, g, make_response, render_template, request
 from flask_limiter import RateLimitExceeded
@@ -17,11 +20,15 @@ from werkzeug.formparser import FormDataParser
 from service.metrics import PROBLEMS
 from service.openapi import document
 from service.page.reference import Reference
-from service.page.result import HEADLINES, MEANINGS, Result
+from service.page.result import HEADLINES, LABELS, MEANINGS, Result
 from service.problems import Problem, rate_limited
 from service.protection import gate, key_of
+from service.routes.feedback import is_kept, keeper, store
 from service.routes.score import engine, judge, settings
 from service.schemas import parse_submission, read_body, text_of
+
+if TYPE_CHECKING:
+    from service.feedback.labels import Label
 
 blueprint = Blueprint("page", __name__)
 
@@ -38,6 +45,8 @@ TITLES = {
     "rate-limited": "Too many texts in a short time",
 }
 """Titles of problems where the API's own speak of requests."""
+NOT_STORED = "The label was not stored"
+NOT_DELETED = "The label was not deleted"
 MOST_PARTS = 16
 DAY = 86_400
 CODE = re.compile(r"`([^`]+)`")
@@ -54,6 +63,12 @@ def code(text: str) -> Markup:
 def kind(text: str) -> Markup:
     """Escape the words of a type, and link the names of objects in brackets to what they are."""
     return Markup(NAME.sub(r'<a href="#\1">\1</a>', str(code(text))))
+
+
+@blueprint.app_context_processor
+def feedback() -> dict[str, bool]:
+    """Tell every page whether people's labels are kept."""
+    return {"feedback": is_kept()}
 
 
 @blueprint.get("/")
@@ -80,6 +95,49 @@ def answer() -> Response:
         return _refuse(rate_limited(str(error.limit.limit)), text)
     g.verdicts = [verdict.verdict]
     return _page(text=text, result=Result(text, verdict, form.source))
+
+
+@blueprint.post("/feedback")
+def label() -> Response:
+    """Store what the reader says of a text, and show the verdict on it again, with the label's id."""
+    from service.feedback.submission import parse_label
+
+    text = ""
+    try:
+        _check_site()
+        keeper()
+        form = _Form()
+        text = form.packed()
+        gate().authenticate(form.key or key_of(request))
+        if not form.ticked("consent"):
+            raise Problem("invalid-fields", "Tick the box that you agree: without that nothing is stored.")
+        said = {"text": text, "label": form.fields.get("label"), "source": form.fields.get("source") or None}
+        value = {**said, "consent": True, "keep_text": form.ticked("keep_text")}
+        asked, submission = parse_label(value, settings())
+        gate().spend()
+        stored, _, verdict = store(asked, submission)
+    except Problem as problem:
+        return _refuse(problem, text, NOT_STORED)
+    except RateLimitExceeded as error:
+        return _refuse(rate_limited(str(error.limit.limit)), text, NOT_STORED)
+    return _page(text=text, result=Result(text, verdict), stored=stored)
+
+
+@blueprint.post("/feedback/delete")
+def unlabel() -> Response:
+    """Delete a label by its id."""
+    try:
+        _check_site()
+        kept = keeper()
+        form = _Form()
+        gate().authenticate(form.key or key_of(request))
+        gate().spend()
+        kept.delete(form.fields.get("id", ""))
+    except Problem as problem:
+        return _refuse(problem, "", NOT_DELETED)
+    except RateLimitExceeded as error:
+        return _refuse(rate_limited(str(error.limit.limit)), "", NOT_DELETED)
+    return _page(text="", notice="The label is deleted.")
 
 
 @blueprint.get("/v1/docs")
@@ -119,10 +177,23 @@ class _Form:
             raise Problem("invalid-request", "The form cannot be read. Load the page anew, and try again.") from None
         # Browsers send every line end as CR LF; in the box it was LF.
         self.text = fields.get("text", "").replace("\r\n", "\n").replace("\r", "\n")
+        self.fields = fields
         self.key = fields.get("key", "").strip()
         self.source: str | None = None
         """The name of the file that is judged, if it is one."""
         self._file = files.get("file")
+
+    def ticked(self, name: str) -> bool:
+        """Return whether a box is ticked."""
+        return self.fields.get(name) == "true"
+
+    def packed(self) -> str:
+        """Return the text that the page was shown for, to the character: a form would change its line ends."""
+        try:
+            return base64.b64decode(self.fields.get("packed", ""), validate=True).decode("utf-8")
+        except ValueError:
+            detail = "The form cannot be read. Judge the text anew, and try again."
+            raise Problem("invalid-request", detail) from None
 
     def content(self) -> str:
         """Return the text to judge: that of the file if one was chosen."""
@@ -138,23 +209,51 @@ class _Form:
         return text
 
 
-def _refuse(problem: Problem, text: str) -> Response:
+def _check_site() -> None:
+    """Refuse what another site's page sends, on behalf of a reader who knows nothing of it. Raises Problem.
+
+    There are no sessions that it could ride on, but the service may be one that only its readers reach. Browsers tell
+    in Sec-Fetch-Site, where the address is https, and in Origin; what is no browser tells neither, and may.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None:
+        same = site == "same-origin"
+    else:
+        sender = urlsplit(origin or "")
+        # A proxy may leave the port out of Host.
+        same = origin is None or request.host in (sender.netloc, sender.hostname)
+    if not same:
+        raise Problem("cross-site", "Labels are taken from this service's own page. Open it, and label the text there.")
+
+
+def _refuse(problem: Problem, text: str, title: str | None = None) -> Response:
     """Show the page with a problem on it."""
     PROBLEMS.labels(problem.name).inc()
     if problem.retry_after is not None:
         g.retry_after = problem.retry_after
-    return _page(text=text, problem=problem)
+    return _page(text=text, problem=problem, title=title)
 
 
-def _page(*, text: str, problem: Problem | None = None, result: Result | None = None) -> Response:
+def _page(
+    *,
+    text: str,
+    problem: Problem | None = None,
+    title: str | None = None,
+    result: Result | None = None,
+    stored: Label | None = None,
+    notice: str | None = None,
+) -> Response:
     response = make_response(
         render_template(
             "page.html",
             text=text,
             problem=problem,
-            title=None if problem is None else TITLES.get(problem.name, problem.title),
+            title=title or (None if problem is None else TITLES.get(problem.name, problem.title)),
             detail=None if problem is None else _for_people(problem),
             result=result,
+            stored=stored,
+            notice=notice,
+            labels=LABELS,
             headlines=HEADLINES,
             meanings=MEANINGS,
             needs_key=gate().needs_key,
@@ -162,6 +261,9 @@ def _page(*, text: str, problem: Problem | None = None, result: Result | None = 
             version=VERSION,
         )
     )
+    if is_kept():
+        # Else browsers would send "null" as the Origin of the page's own forms.
+        response.headers["Referrer-Policy"] = "same-origin"
     if problem is not None:
         response.status_code = problem.status
         response.headers.update(problem.headers)

@@ -76,7 +76,7 @@ def authenticate() -> None:
 @blueprint.post("/score")
 def score() -> Response:
     """Judge one text."""
-    kind = _media_type(*JSON_TYPES, "text/plain", "text/html")
+    kind = media_type(*JSON_TYPES, "text/plain", "text/html")
     query = read_query(request, settings())
     body = read_body(request, settings())
     if kind in JSON_TYPES:
@@ -94,7 +94,7 @@ def score() -> Response:
 @blueprint.post("/score/batch")
 def batch() -> Response:
     """Judge a list of texts; each item is answered with its verdict or its own problem."""
-    _media_type(*JSON_TYPES)
+    media_type(*JSON_TYPES)
     items = parse_batch(parse_json(read_body(request, settings())), settings())
     good = [item for item in items if isinstance(item, Submission)]
     if good:
@@ -108,7 +108,7 @@ def batch() -> Response:
 @blueprint.post("/score/stream")
 def stream() -> Response:
     """Judge texts as they come, a JSON object a line; each is answered with a line before the next is read."""
-    _media_type(*LINE_TYPES, *JSON_TYPES)
+    media_type(*LINE_TYPES, *JSON_TYPES)
     unpack = unpacker(request, settings())
     lines = _lines(request.environ["wsgi.input"], settings().max_bytes, unpack)
     return Response(stream_with_context(_answers(lines)), mimetype=NDJSON)
@@ -199,7 +199,7 @@ def _problem_line(problem: Problem, line: int | None = None) -> str:
     return json.dumps(document if line is None else {**document, "line": line}, ensure_ascii=False)
 
 
-def _media_type(*read: str) -> str:
+def media_type(*read: str) -> str:
     """Return the media type of the body at hand. Raises Problem where it is none of those that are read."""
     kind = request.mimetype
     if kind.endswith("+json") and JSON_TYPES[0] in read:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from limits import parse_many
 from redis import Redis
+from sqlalchemy import make_url
 
 from service.config import Settings, variable
 from tests.deployment.support import ROOT, VARIABLE, Image, compose, environment
@@ -52,6 +53,7 @@ def test_plain_up_starts_the_service_and_redis_only() -> None:
     assert profiles == {
         "unspun": [],
         "redis": [],
+        "postgres": ["feedback"],
         "keys": ["keys"],
         "prometheus": ["observability"],
         "grafana": ["observability"],
@@ -158,6 +160,34 @@ class TestRedis:
         settings = redis.config_get("maxmemory", "maxmemory-policy")
         assert settings == {"maxmemory": str(64 << 20), "maxmemory-policy": "volatile-ttl"}
         assert SERVICES["redis"]["mem_limit"] == "128m"
+
+
+class TestPostgres:
+    def test_it_is_reached_by_the_service_alone(self) -> None:
+        assert "ports" not in SERVICES["postgres"]
+        assert [name for name, service in SERVICES.items() if "labels" in service.get("networks", [])] == [
+            "unspun",
+            "postgres",
+        ]
+        assert compose()["networks"]["labels"] == {"internal": True}
+        assert SERVICES["postgres"]["networks"] == ["labels"]
+
+    def test_the_address_in_the_guide_is_its_own(self) -> None:
+        guide = (ROOT / "docs/deployment.md").read_text("utf-8")
+        [line] = [line for line in guide.splitlines() if "UNSPUN_DATABASE_URL=postgresql://" in line and "echo" in line]
+        address = line.partition("UNSPUN_DATABASE_URL=")[2].partition(" ")[0].strip('"')
+        settings = Settings.from_environment(environment("unspun", UNSPUN_DATABASE_URL=address))
+        assert settings.database_url is not None
+        url = make_url(settings.database_url.get_secret_value())
+        about = SERVICES["postgres"]["environment"]
+        assert (url.host, url.username, url.database) == ("postgres", about["POSTGRES_USER"], about["POSTGRES_DB"])
+
+    def test_no_password_is_written_down(self) -> None:
+        assert SERVICES["postgres"]["environment"]["POSTGRES_PASSWORD"] == ""
+        assert Settings.from_environment(environment("unspun")).database_url is None
+
+    def test_its_labels_are_on_a_volume(self) -> None:
+        assert SERVICES["postgres"]["volumes"] == ["labels:/var/lib/postgresql/data"]
 
 
 def test_the_guide_tells_of_every_setting_and_variable() -> None:

@@ -17,6 +17,8 @@ from packaging.version import Version
 
 from tests.deployment.support import ROOT, Image, instructions
 
+EXTRAS = ("service", "feedback", "cluster")
+"""What the image has."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
@@ -61,8 +63,11 @@ def test_the_libraries_are_pinned_at_versions_that_unspun_allows() -> None:
     lines = (ROOT / "deploy/requirements.txt").read_text("utf-8").splitlines()
     pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
     pinned = {canonicalize_name(name): Version(version) for name, version in pins.items()}
+    assert any(f"unspun[{','.join(EXTRAS)}]" in rest for _, rest in instructions())
     extras = PROJECT["optional-dependencies"]
-    asked = [Requirement(line) for line in (*PROJECT["dependencies"], *extras["service"], *extras["cluster"])]
+    asked = [
+        Requirement(line) for line in (*PROJECT["dependencies"], *(line for name in EXTRAS for line in extras[name]))
+    ]
     wrong = [str(one) for one in asked if pinned.get(canonicalize_name(one.name), Version("0")) not in one.specifier]
     assert not wrong, "see the first lines of deploy/requirements.txt"
 

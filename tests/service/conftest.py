@@ -32,3 +32,22 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return an empty folder that is the current one."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the bundle of a tiny model; tests that change it work on a copy."""
+    from tests import tables as tiny
+
+    return tiny.save_bundle(tmp_path_factory.mktemp("tiny") / "bundle")
+
+
+@pytest.fixture
+def make(tiny_bundle: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Make a tiny model's bundle of a name, with changes to its manifest."""
+    from tests.service.model_variants import variant
+
+    def made(name: str, /, **changes: Any) -> Path:
+        return variant(tiny_bundle, tmp_path / "trained" / name, **{"name": name, "version": "1.0.0", **changes})
+
+    return made

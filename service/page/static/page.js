@@ -45,7 +45,20 @@ form.addEventListener("keydown", (event) => {
   }
 });
 
-if (key) key.value = sessionStorage.getItem("key") ?? "";
+for (const field of document.querySelectorAll("input[name=key]")) field.value = sessionStorage.getItem("key") ?? "";
+
+// --- labels
+
+for (const one of document.querySelectorAll("form.label")) {
+  one.addEventListener("submit", (event) => {
+    // A second click while the first is under way says nothing new.
+    if (one.getAttribute("aria-busy") === "true") event.preventDefault();
+    one.setAttribute("aria-busy", "true");
+    const field = one.querySelector("input[name=key]");
+    if (field) sessionStorage.setItem("key", field.value);
+  });
+  addEventListener("pageshow", () => one.setAttribute("aria-busy", "false"));
+}
 
 // --- dropping
 

@@ -3,6 +3,88 @@
 
 document.documentElement.classList.add("js");
 
+// --- what the reader says of a text: kept here until it is downloaded
+
+const labels = new Map(); // from a text's hash to its label
+const controls = new Map(); // from a text's hash to what shows its label
+const labelling = document.getElementById("labelling");
+let unsaved = false;
+
+function say(said, word) {
+  const before = labels.get(said.digest);
+  if (!word) labels.delete(said.digest);
+  else if (before?.label !== word) labels.set(said.digest, { id: random(), created: new Date().toISOString(), label: word, ...said });
+  for (const show of controls.get(said.digest)) show(word);
+  unsaved = labels.size > 0;
+  tell(labels.size ? `${count(labels.size)} so far.` : "There are none.");
+}
+
+function random() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function count(number) {
+  return `${number.toLocaleString("en")} ${number === 1 ? "label" : "labels"}`;
+}
+
+function tell(words) {
+  document.getElementById("labelled").textContent = words;
+}
+
+function shows(said, show) {
+  if (!controls.has(said.digest)) controls.set(said.digest, []);
+  controls.get(said.digest).push(show);
+  show(labels.get(said.digest)?.label ?? "");
+}
+
+function choice(row) {
+  // The cell of a row in which its label is chosen; made when the row is first shown, for there may be many.
+  const cell = row.insertCell();
+  cell.className = "c-label";
+  if (!row.dataset.said) return;
+  const said = JSON.parse(row.dataset.said);
+  const select = document.createElement("select");
+  select.setAttribute("aria-label", `Your label of ${row.cells[0].textContent.trim()}`);
+  select.append(new Option("no label", ""));
+  for (const word of labelling.dataset.words.split(" ")) select.append(new Option(word, word));
+  select.addEventListener("change", () => say(said, select.value));
+  shows(said, (word) => { select.value = word; });
+  cell.append(select);
+}
+
+function download() {
+  const consent = document.getElementById("consent");
+  if (!labels.size || !consent.checked) {
+    tell(labels.size ? "Tick the box that you agree: without that nothing may be stored." : "There are none yet: say of a text what it is.");
+    if (labels.size) consent.focus();
+    return;
+  }
+  const more = { source: document.getElementById("source").value.trim() || null, consent: true, keep_text: document.getElementById("keep").checked };
+  const lines = [...labels.values()].map((label) => `${JSON.stringify({ ...label, ...more })}\n`);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob(lines, { type: "application/x-ndjson" }));
+  link.download = "labels.jsonl";
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  unsaved = false;
+  tell(`${count(labels.size)} in labels.jsonl.`);
+}
+
+if (labelling) {
+  for (const article of document.querySelectorAll(".offender[data-said]")) {
+    const said = JSON.parse(article.dataset.said);
+    for (const button of article.querySelectorAll("[data-label]")) {
+      const pressed = () => button.getAttribute("aria-pressed") === "true";
+      button.addEventListener("click", () => say(said, pressed() ? "" : button.dataset.label));
+      shows(said, (word) => button.setAttribute("aria-pressed", String(word === button.dataset.label)));
+    }
+  }
+  document.getElementById("download").addEventListener("click", download);
+  addEventListener("beforeunload", (event) => {
+    if (unsaved) event.preventDefault();
+  });
+}
+
 // --- the table: sorted, filtered, and a part of it at a time
 
 const STEP = 100;
@@ -26,6 +108,7 @@ function documents(table) {
 
   function show() {
     // Rows that are not shown are not in the page at all, which keeps it quick.
+    if (labelling) for (const { row } of matching.slice(0, room)) if (!row.querySelector(".c-label")) choice(row);
     body.replaceChildren(...matching.slice(0, room).map((entry) => entry.row));
     const shown = Math.min(room, matching.length);
     const count = (number) => number.toLocaleString("en");
@@ -65,6 +148,13 @@ function documents(table) {
     filter();
   }
 
+  if (labelling) {
+    const head = document.createElement("th");
+    head.scope = "col";
+    head.className = "c-label";
+    head.textContent = "Your label";
+    table.tHead.rows[0].append(head);
+  }
   for (const head of heads.filter((one) => one.dataset.sort)) {
     const button = document.createElement("button");
     button.type = "button";
