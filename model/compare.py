@@ -59,10 +59,14 @@ RARE, COMMONEST = 16.0, 2.5
 MEANING = 0.35
 """Weight of the words' vectors, beside the words themselves, in how alike two sentences are."""
 MOST_PAIRS = 1_000_000
-"""Pairs of sentences up to which their vectors are compared."""
+"""Pairs of sentences up to which all words and their vectors are compared; beyond, words that at most MOST_SHARED pairs
+of sentences share."""
+MOST_SHARED = 2500
 LONG_SENTENCE = 40
 LONG_RUN = 4
 """Words of a run that is long: two writers seldom hit on the same four words in a row."""
+LONGEST_PIECE = 120
+"""Tokens after which a sentence is cut: aligning words takes the square of their number."""
 MOST_JOINED = 3
 JOIN_GAIN = 0.03
 """Sentences that are joined to one passage at most, and by how much more alike they must be for it."""
@@ -187,7 +191,8 @@ class Comparer:
         starts = (documents.token_start[first:last] - origin).tolist()
         ends = (documents.token_end[first:last] - origin).tolist()
         counted = np.isin(documents.token_class[first:last], (TokenClass.WORD, TokenClass.NUMBER)).tolist()
-        sentences, place = np.unique(documents.token_sentence[first:last], return_inverse=True)
+        place = _pieces(documents.token_sentence[first:last])
+        sentences = np.unique(place)
         folded = _lowered(text)
         bags: list[dict[str, float]] = [{} for _ in sentences]
         spans = [(0, 0)] * len(sentences)
@@ -215,6 +220,16 @@ class Comparer:
         return max(self._rarity.get(word, RARE) - COMMONEST, 0.1)
 
 
+def _pieces(sentence: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return the piece (T,) of each token, from 0: its sentence, or a part of one that is very long."""
+    if not len(sentence):
+        return np.zeros(0, dtype=np.int64)
+    begins = np.flatnonzero(np.diff(sentence, prepend=sentence[0] - 1))
+    place = np.arange(len(sentence)) - np.repeat(begins, np.diff(begins, append=len(sentence)))
+    answer: NDArray[np.int64] = np.cumsum(place % LONGEST_PIECE == 0) - 1
+    return answer
+
+
 def _lowered(text: str) -> str:
     """Return a text in lower case, each character where it was: a few letters become two."""
     answer = text.lower()
@@ -232,8 +247,12 @@ def find_matches(suspect: Side, source: Side) -> list[Match]:
     The heaviest chain of like sentences that ascends in both texts is in order; what is left and very like is moved.
     A sentence without a partner joins its neighbour's where the two together are more like it: cut or merged ones.
     """
+    if suspect.bags == source.bags:
+        return [Match((i, i), (i, i), 1.0, False) for i in range(len(suspect))]
     rows, columns, values = _like_sentences(suspect, source)
-    order = np.lexsort((columns, -values, rows))
+    # Of sentences that are as like, as the lines of a refrain, the one that stands where this one does comes first.
+    away = np.abs(rows * len(source) - columns * len(suspect))
+    order = np.lexsort((columns, away, -values, rows))
     rows, columns, values = rows[order], columns[order], values[order]
     rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
     chosen = rank < CANDIDATES
@@ -327,7 +346,9 @@ def _join_neighbours(matches: list[Match], suspect: Side, source: Side, left: se
 
 
 def _like_sentences(suspect: Side, source: Side) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-    """Return the places of sentences that are at least ALIKE, and how alike: the cosine of their weighted stems."""
+    """Return the places of sentences that are at least ALIKE, and how alike: the cosine of their weighted stems, and
+    where there are not too many that of what they mean.
+    """
     columns: dict[str, int] = {}
     matrices = []
     for side in (suspect, source):
@@ -335,17 +356,20 @@ def _like_sentences(suspect: Side, source: Side) -> tuple[NDArray[np.int64], NDA
         rows = np.repeat(np.arange(len(side)), [len(bag) for bag in side.bags])
         values = np.array([value for bag in side.bags for value in bag.values()])
         matrices.append((values, rows, np.array(ids, dtype=np.int64)))
+    many = len(suspect) * len(source) > MOST_PAIRS
+    found_in = [np.bincount(at, minlength=len(columns)) for _, _, at in matrices]
+    counts = (found_in[0] * found_in[1] <= MOST_SHARED) | (not many)
     packed = []
     for side, (values, rows, at) in zip((suspect, source), matrices, strict=True):
         norms = np.sqrt(np.bincount(rows, values**2, minlength=len(side)))
         unit = values / np.maximum(norms, 1e-9)[rows]
-        packed.append(csr_array((unit, (rows, at)), shape=(len(side), max(1, len(columns)))))
-    products = packed[0] @ packed[1].T
-    if len(suspect) * len(source) > MOST_PAIRS:  # by their words alone: few sentences share a rare one
-        sparse = products.tocoo()
+        rare = counts[at]
+        packed.append(csr_array((unit[rare], (rows[rare], at[rare])), shape=(len(side), max(1, len(columns)))))
+    if many:
+        sparse = (packed[0] @ packed[1].T).tocoo()
         near = sparse.data >= ALIKE
         return sparse.row[near].astype(np.int64), sparse.col[near].astype(np.int64), sparse.data[near]
-    likeness = products.toarray() + MEANING * np.maximum(meaning(suspect, source), 0.0)
+    likeness = (packed[0] @ packed[1].T).toarray() + MEANING * np.maximum(meaning(suspect, source), 0.0)
     found, goal = np.nonzero(likeness >= ALIKE)
     return found, goal, likeness[found, goal]
 

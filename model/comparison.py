@@ -32,6 +32,10 @@ class Span:
         return cls(item["start"], item["end"])
 
 
+def _span(item: Mapping[str, Any] | None) -> Span | None:
+    return None if item is None else Span.from_dict(item)
+
+
 @dataclass(frozen=True, slots=True)
 class Edit:
     """A run of words of two aligned sentences: the same in both, replaced, or in one of them only.
@@ -42,6 +46,11 @@ class Edit:
     operation: Operation
     suspect: Span | None
     source: Span | None
+
+    @classmethod
+    def from_dict(cls, item: Mapping[str, Any]) -> Edit:
+        """Return the edit of which `item` is the `to_dict`."""
+        return cls(item["operation"], _span(item["suspect"]), _span(item["source"]))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the edit as plain JSON types."""
@@ -67,6 +76,12 @@ class Alignment:
     moved: bool
     edits: tuple[Edit, ...] = ()
 
+    @classmethod
+    def from_dict(cls, item: Mapping[str, Any]) -> Alignment:
+        """Return the alignment of which `item` is the `to_dict`."""
+        edits = tuple(Edit.from_dict(edit) for edit in item["edits"])
+        return cls(_span(item["suspect"]), _span(item["source"]), item["similarity"], item["moved"], edits)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the alignment as plain JSON types."""
         return {
@@ -85,6 +100,11 @@ class Replacement:
     source: str
     suspect: str
     count: int
+
+    @classmethod
+    def from_dict(cls, item: Mapping[str, Any]) -> Replacement:
+        """Return the replacement of which `item` is the `to_dict`."""
+        return cls(item["source"], item["suspect"], item["count"])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the replacement as plain JSON types."""
@@ -130,6 +150,28 @@ class Comparison:
             "source": {"id": self.source_id, "words": self.source_words},
             "alignments": [alignment.to_dict() for alignment in self.alignments],
         }
+
+    @classmethod
+    def from_dict(cls, answer: Mapping[str, Any]) -> Comparison:
+        """Return the comparison of which `answer` is the `to_dict`; what a later version says besides is passed over.
+
+        Raises LookupError, TypeError, ValueError and AttributeError where it is none.
+        """
+        suspect, source = answer["suspect"], answer["source"]
+        return cls(
+            suspect_id=suspect["id"],
+            source_id=source["id"],
+            derived=answer["derived"],
+            probability=answer["probability"],
+            kind=answer["kind"],
+            kinds=dict(answer["kinds"]),
+            share=answer["share"],
+            reason=answer["reason"],
+            suspect_words=suspect["words"],
+            source_words=source["words"],
+            replacements=tuple(Replacement.from_dict(item) for item in answer["substitutions"]),
+            alignments=tuple(Alignment.from_dict(item) for item in answer["alignments"]),
+        )
 
     def to_json(self) -> str:
         """Return the comparison as one line of JSON: the same bytes on every surface."""

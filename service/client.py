@@ -31,7 +31,7 @@ from urllib.parse import quote
 import urllib3
 from urllib3.util import parse_url, wait_for_read, wait_for_write
 
-from model.comparison import Alignment, Comparison, Edit, Replacement, Span
+from model.comparison import Comparison
 from model.verdict import Verdict
 
 PATIENT = (429, 503)
@@ -504,39 +504,9 @@ def verdict_from_dict(answer: Mapping[str, Any]) -> Verdict:
 def comparison_from_dict(answer: Mapping[str, Any]) -> Comparison:
     """Return the Comparison that an answer holds; its `to_json()` gives the answer's bytes. Raises UnspunError."""
     try:
-        return Comparison(
-            suspect_id=answer["suspect"]["id"],
-            source_id=answer["source"]["id"],
-            derived=answer["derived"],
-            probability=answer["probability"],
-            kind=answer["kind"],
-            kinds=dict(answer["kinds"]),
-            share=answer["share"],
-            reason=answer["reason"],
-            suspect_words=answer["suspect"]["words"],
-            source_words=answer["source"]["words"],
-            replacements=tuple(
-                Replacement(one["source"], one["suspect"], one["count"]) for one in answer["substitutions"]
-            ),
-            alignments=tuple(
-                Alignment(
-                    _span(one["suspect"]),
-                    _span(one["source"]),
-                    one["similarity"],
-                    one["moved"],
-                    tuple(
-                        Edit(edit["operation"], _span(edit["suspect"]), _span(edit["source"])) for edit in one["edits"]
-                    ),
-                )
-                for one in answer["alignments"]
-            ),
-        )
+        return Comparison.from_dict(answer)
     except (AttributeError, LookupError, TypeError, ValueError):
         raise _foreign() from None  # whose message may quote the answer
-
-
-def _span(item: Mapping[str, Any] | None) -> Span | None:
-    return None if item is None else Span.from_dict(item)
 
 
 def _object(answer: Any) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -116,6 +117,20 @@ def test_long_texts_take_no_square_of_their_length(comparer: Comparer) -> None:
     assert answer.derived
     assert answer.share > 0.95
     assert sum(one.moved for one in answer.alignments) == 1000
+
+
+@pytest.mark.parametrize(
+    ("suspect", "source"),
+    [
+        ("word " * 30_000, "word " * 29_000),  # one sentence without an end
+        ("A. " * 20_000, "A. B. " * 10_000),  # tens of thousands of sentences of one word
+        ("The cat sat on the mat today.\n" * 4000, "The cat sat on the mat again.\n" * 4000),  # the same line for ever
+    ],
+)
+def test_what_repeats_itself_is_soon_compared(comparer: Comparer, suspect: str, source: str) -> None:
+    started = time.process_time()
+    check(comparer.compare(suspect, source), suspect, source)
+    assert time.process_time() - started < 60  # some seconds; without a bound it is hours, or memory that is not there
 
 
 def _word(number: int) -> str:
