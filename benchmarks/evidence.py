@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.detector import Detector
 from model.align import substitutions
+from model.detector import Detector
 from training.corpora import LabelledText, read_labelled, text_keys
 
 SHORTEST = 60

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.document import Documents, TokenClass
 from model.vocabulary import BOUNDARY, Vocabulary
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,3 +45,10 @@ def shift(values: NDArray[np.int32], groups: NDArray[np.int32], by: int, fill: i
     here, there = (slice(None, -by), slice(by, None)) if by > 0 else (slice(-by, None), slice(None, by))
     moved[here] = np.where(groups[here] == groups[there], values[there], fill)
     return moved
+
+
+class BatchMemory(WeakKeyDictionary[Encoding, Answer]):
+    """What was computed for a batch, for as long as the batch is there. A copy of it remembers nothing."""
+
+    def __reduce__(self) -> tuple[type[BatchMemory[Answer]], tuple[()]]:
+        return type(self), ()

@@ -8,13 +8,17 @@ other, by length.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.special import expit
 
+from model.house import Correction
 from model.signals.base import Floats
+from model.trees import Trees
 
 MACHINE_KINDS = ("spun", "translated", "rewritten")
 _EDGE = 1e-6
@@ -40,26 +44,40 @@ class Head:
         if self.estimator is None:
             return np.full(len(features), NEVER)
         chosen = features[:, self.columns]
-        answer = _logit(self.estimator.predict_proba(chosen)[:, 1])
+        if self._trees is None:
+            answer = _logit(self.estimator.predict_proba(chosen)[:, 1])
+        else:
+            answer = _logit(expit(self._trees.log_odds(chosen)))
         if self.style_weights is None or style is None:
             return answer
         return (answer + np.asarray(style @ self.style_weights, dtype=np.float64) + self.style_bias) / 2
+
+    @cached_property
+    def _trees(self) -> Trees | None:
+        return Trees.of(self.estimator)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the arrays behind: they are made anew, and a bundle's bytes do not tell whether it was used."""
+        return {name: value for name, value in self.__dict__.items() if name != "_trees"}
 
 
 @dataclass(frozen=True, eq=False)
 class FastClassifier:
     """The heads in the order of MACHINE_KINDS, and the calibration of their answers to probabilities.
 
-    `length_column` is the place of log(1 + words) among the document numbers.
+    `length_column` is the place of log(1 + words) among the document numbers. `correction` is what a house's own texts
+    add to the heads' answers, None in a model that was not retrained on any.
     """
 
     heads: tuple[Head, ...]
     calibration: Calibration
     length_column: int
+    correction: Correction | None = None
 
     def log_odds(self, features: Floats, style: csr_array | None) -> NDArray[np.float64]:
-        """Return the heads' log odds, shape (D, 3)."""
-        return np.stack([head.log_odds(features, style) for head in self.heads], axis=1)
+        """Return the heads' log odds, shape (D, 3), corrected."""
+        answer = np.stack([head.log_odds(features, style) for head in self.heads], axis=1)
+        return answer if self.correction is None else answer + self.correction.log_odds(features)
 
     def probabilities(self, features: Floats, style: csr_array | None) -> NDArray[np.float64]:
         """Return the calibrated probabilities of model.verdict.KINDS, shape (D, 4), rows summing to one."""

@@ -6,6 +6,7 @@ The table holds no words and no text: a slot is 16 bits, a fingerprint of the n-
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 LEVEL_BITS = 5
 FINGERPRINT_BITS = 16 - LEVEL_BITS
 _LEVEL_MASK = np.uint16((1 << LEVEL_BITS) - 1)
+_MET_MASK = np.uint16(31)
 _MULTIPLIERS = tuple(np.uint64(value) for value in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
 _MIX = np.uint64(0xFF51AFD7ED558CCD)
 
@@ -26,10 +28,16 @@ Ids = NDArray[np.integer]
 
 
 def ngram_keys(*columns: Ids) -> NDArray[np.uint64]:
-    """Return one 64-bit key for each n-gram given as its columns of word ids, first word first."""
-    key = np.full(columns[0].shape, np.uint64(len(columns)), dtype=np.uint64)
+    """Return one 64-bit key for each n-gram given as its columns of word ids, first word first.
+
+    The columns are broadcast against each other.
+    """
+    key: NDArray[np.uint64] = np.full((1,) * columns[0].ndim, np.uint64(len(columns)), dtype=np.uint64)
     for multiplier, column in zip(_MULTIPLIERS, columns, strict=False):
-        key ^= (column.astype(np.uint64) + np.uint64(1)) * multiplier
+        word = column.astype(np.uint64)
+        word += np.uint64(1)
+        word *= multiplier
+        key = key ^ word
         key ^= key >> np.uint64(29)
         key *= _MIX
     key ^= key >> np.uint64(32)
@@ -79,29 +87,59 @@ class NgramTable:
             probes += 1
         return cls(slots=slots, levels=levels, probes=probes)
 
-    def find(self, keys: NDArray[np.uint64]) -> NDArray[np.float32]:
-        """Return the log probability of each n-gram, shape of `keys`; NaN where it was never stored."""
-        flat = keys.ravel()
-        answer = np.empty(flat.shape, dtype=np.float32)
-        for start in range(0, flat.size, BLOCK):
-            answer[start : start + BLOCK] = self._find_block(flat[start : start + BLOCK])
-        return answer.reshape(keys.shape)
-
-    def _find_block(self, keys: NDArray[np.uint64]) -> NDArray[np.float32]:
-        at = (keys >> np.uint64(64 - self.slots.size.bit_length() + 1)).astype(np.int64)
-        wanted = _fingerprint(keys)
-        answer = np.full(keys.shape, np.nan, dtype=np.float32)
-        todo = np.arange(keys.size)
-        mask = np.int64(self.slots.size - 1)
-        for _ in range(self.probes):
-            slot = self.slots[at]
-            hit = (slot >> np.uint16(LEVEL_BITS) == wanted) & (slot != 0)
-            answer[todo[hit]] = self.levels[slot[hit] & _LEVEL_MASK]
-            on = np.flatnonzero((slot != 0) & ~hit)
-            if not len(on):
+    def find(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return which keys of an array (N,) are stored, as places (F,), and their log probabilities (F,)."""
+        blocks = [np.zeros(0, dtype=np.int64)]
+        for start in range(0, keys.size, BLOCK):
+            blocks.append(start + self._may_find(keys[start : start + BLOCK]))
+        places = np.concatenate(blocks)
+        wanted = keys.take(places)
+        at = self._home(wanted)
+        entry = _fingerprint(wanted) << np.uint16(LEVEL_BITS)
+        slot = self.slots.take(at)
+        todo = np.flatnonzero((slot ^ entry) > _LEVEL_MASK)  # no empty slot: there a walk does not even begin
+        at, sought = at.take(todo), entry.take(todo)
+        for _ in range(self.probes - 1):
+            if not len(todo):
                 break
-            todo, wanted = todo[on], wanted[on]
-            at = (at[on] + 1) & mask
+            at += 1
+            met = self.slots.take(at, mode="wrap")
+            slot[todo] = met
+            on = np.flatnonzero(((met ^ sought) > _LEVEL_MASK) & (met != 0))
+            todo, at, sought = todo.take(on), at.take(on), sought.take(on)
+        hit = np.flatnonzero(((slot ^ entry) <= _LEVEL_MASK) & (slot != 0))
+        return places.take(hit), self.levels.take(slot.take(hit) & _LEVEL_MASK)
+
+    def _may_find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Return the places of the keys that a walk may find."""
+        met = self._met.take(self._home(keys))
+        met >>= _fingerprint(keys) & _MET_MASK
+        met &= np.uint32(1)
+        return np.flatnonzero(met.astype(bool))
+
+    def _home(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Return the slot at which the walk to each key begins."""
+        return (keys >> np.uint64(64 - self.slots.size.bit_length() + 1)).view(np.int64)
+
+    @cached_property
+    def _met(self) -> NDArray[np.uint32]:
+        """Which fingerprints a walk from each slot meets, as bits by their last five bits.
+
+        Most n-grams that are asked for were never stored, and in a full table it is they that walk far: one look here
+        spares nearly all of them the walk.
+        """
+        answer = np.empty(self.slots.size, dtype=np.uint32)
+        for start in range(0, self.slots.size, BLOCK):
+            stop = min(start + BLOCK, self.slots.size)
+            slots = self.slots.take(np.arange(start, stop + self.probes), mode="wrap")
+            full = slots != 0
+            met = full.astype(np.uint32) << (slots >> np.uint16(LEVEL_BITS) & _MET_MASK)
+            ahead = 1
+            while ahead < self.probes:  # each round, what is met in twice as many steps
+                met[:-ahead] |= met[ahead:] * full[:-ahead]
+                full[:-ahead] &= full[ahead:]
+                ahead *= 2
+            answer[start:stop] = met[: stop - start]
         return answer
 
 
@@ -127,13 +165,25 @@ class LanguageModel:
     backoff: NDArray[np.float32]
     table: NgramTable
 
-    def bigram(self, first: Ids, second: Ids) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Return log P(second | first) and whether the pair is known, shape of the arguments."""
-        found = self.table.find(ngram_keys(first, second))
-        known = ~np.isnan(found)
-        return np.where(known, found, self.backoff[first] + self.unigram[second]), known
+    def bigram(self, first: Ids, second: Ids) -> NDArray[np.float32]:
+        """Return log P(second | first), shape of the arguments broadcast against each other."""
+        return self.bigram_and_known(first, second)[0]
+
+    def bigram_and_known(self, first: Ids, second: Ids) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return log P(second | first), and the places in the flattened answer of the pairs that are known."""
+        answer = self.backoff.take(first) + self.unigram.take(second)
+        return answer, self._enter(answer, ngram_keys(first, second))
 
     def trigram(self, first: Ids, second: Ids, third: Ids, second_third: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return log P(third | first, second), given log P(third | second), shape of the arguments."""
-        found = self.table.find(ngram_keys(first, second, third))
-        return np.where(np.isnan(found), second_third + BACKOFF, found)
+        """Return log P(third | first, second), given log P(third | second), shape of the arguments broadcast."""
+        keys = ngram_keys(first, second, third)
+        answer = np.empty(keys.shape, dtype=np.float32)
+        np.add(second_third, BACKOFF, out=answer)
+        self._enter(answer, keys)
+        return answer
+
+    def _enter(self, answer: NDArray[np.float32], keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Enter what is stored of n-grams over what is estimated of them; return its places in the flattened answer."""
+        places, found = self.table.find(keys.reshape(-1))
+        answer.reshape(-1)[places] = found
+        return places

@@ -10,17 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from model.encoding import Encoding, shift
+from model.encoding import Encoding
 from model.signals.base import Floats
-from model.topics import WIDE, Contexts, Topics, cosine
+from model.topics import WIDE, Topics, cosine
 from model.vocabulary import BOUNDARY
 
 WINDOW = 4
 """Words to each side whose vectors are read."""
+SEATS = 2 * WINDOW + 1
+"""Places in a window."""
 BLOCK = 1024
-"""Tokens a block: the inputs of one block stay in the processor's cache."""
+"""Tokens a block: its arrays stay in the processor's cache."""
 
 
 TILE = 128
@@ -38,56 +41,61 @@ class TaggerInputs:
 
     def size(self, numbers: int) -> int:
         """Return how many inputs a token has, given how many per-token numbers the signals have."""
-        return int((2 * WINDOW + 3) * self.width + 2 + numbers * 3)
+        return int((SEATS + 2) * self.width + 2 + numbers * 3)
 
     def prepare(self, encoding: Encoding, numbers: Floats) -> PreparedInputs:
         """Compute what all blocks of a batch share. `numbers` (T, n) are the signals' scaled per-token numbers."""
-        document = encoding.documents.token_document
-        windows = np.stack(
-            [
-                encoding.neighbours[k] if k in encoding.neighbours else shift(encoding.ids, document, k, BOUNDARY)
-                for k in range(-WINDOW, WINDOW + 1)
-            ],
-            axis=1,
-        )
-        return PreparedInputs(windows, self.topics.contexts(encoding), numbers, document)
+        documents = encoding.documents
+        padded = np.full(len(encoding.ids) + WINDOW * (len(documents.texts) + 1), BOUNDARY, dtype=np.int32)
+        padded[np.arange(len(encoding.ids)) + WINDOW * (documents.token_document + 1)] = encoding.ids
+        return PreparedInputs(encoding, padded, numbers)
 
     def block(self, prepared: PreparedInputs, places: NDArray[np.int64]) -> Floats:
-        """Return the inputs (P, size) of the tokens at `places` (P,)."""
-        width = self.width
+        """Return the inputs (P, size) of the tokens at `places` (P,), which are in rising order."""
         inputs = np.empty((len(places), self.size(prepared.numbers.shape[1])), dtype=np.float32)
-        windows = (2 * WINDOW + 1) * width
-        ids = prepared.windows[places]
-        inputs[:, :windows] = self.vectors.take(ids, axis=0).reshape(len(places), windows)
-        own = inputs[:, WINDOW * width : (WINDOW + 1) * width]
-        context, count = prepared.contexts.around(places)
-        similarity = cosine(np.ascontiguousarray(own), context)
-        np.multiply(context, np.float32(2.0), out=inputs[:, windows : windows + width])
-        np.multiply(own, inputs[:, windows : windows + width], out=inputs[:, windows + width : windows + 2 * width])
-        at = windows + 2 * width
-        inputs[:, at] = similarity
+        self.enter(prepared, places, inputs)
+        return inputs
+
+    def enter(self, prepared: PreparedInputs, places: NDArray[np.int64], inputs: Floats) -> None:
+        """Enter the inputs of the tokens at `places` (P,), in rising order, into an array (P, size)."""
+        width = self.width
+        encoding, numbers = prepared.encoding, prepared.numbers
+        vectors = inputs[:, : SEATS * width]
+        vectors[:] = self.vectors.take(prepared.windows(places), axis=0).reshape(vectors.shape)
+        own = np.ascontiguousarray(vectors[:, WINDOW * width : (WINDOW + 1) * width])
+        context, count = self.topics.contexts(encoding, places)
+        inputs = inputs[:, SEATS * width :]
+        np.multiply(context, np.float32(2.0), out=inputs[:, :width])
+        np.multiply(own, inputs[:, :width], out=inputs[:, width : 2 * width])
+        at = 2 * width
+        inputs[:, at] = cosine(own, context)
         inputs[:, at + 1] = count / np.float32(2 * WIDE + 1)
         at += 2
-        last = len(prepared.numbers) - 1
+        document = encoding.documents.token_document
+        last = len(numbers) - 1
         for step in (0, -1, 1):
             there = np.clip(places + step, 0, last)
-            found = inputs[:, at : at + prepared.numbers.shape[1]]
-            found[:] = prepared.numbers.take(there, axis=0)
+            found = inputs[:, at : at + numbers.shape[1]]
+            found[:] = numbers.take(there, axis=0)
             if step:
-                same = (prepared.document[there] == prepared.document[places]) & (there != places)
-                found *= same[:, None]
-            at += prepared.numbers.shape[1]
-        return inputs
+                found[(document[there] != document[places]) | (there == places)] = 0
+            at += numbers.shape[1]
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedInputs:
-    """What all blocks of a batch share: window ids (T, 2 * WINDOW + 1), mean vectors of the wider contexts."""
+    """What all blocks of a batch share: `padded` are the ids of all documents with WINDOW boundaries around each."""
 
-    windows: NDArray[np.int32]
-    contexts: Contexts
+    encoding: Encoding
+    padded: NDArray[np.int32]
     numbers: Floats
-    document: NDArray[np.int32]
+
+    def windows(self, places: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Return the ids (P, SEATS) of the words around the tokens at `places` (P,), BOUNDARY outside the document."""
+        windows: NDArray[np.int32] = sliding_window_view(self.padded, SEATS)[
+            places + WINDOW * self.encoding.documents.token_document[places]
+        ]
+        return windows
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,20 +113,29 @@ class Tagger:
         return scale_numbers(numbers, self.centre, self.spread)
 
     def log_odds(self, encoding: Encoding, numbers: Floats, places: NDArray[np.int64]) -> Floats:
-        """Return the log odds (P,) that a machine put the tokens at `places` there.
+        """Return the log odds (P,) that a machine put the tokens at `places` there, which are in rising order.
 
         `numbers` (T, n) are the signals' per-token numbers, unscaled.
         """
         prepared = self.inputs.prepare(encoding, self.scaled(numbers))
         answer = np.empty(len(places), dtype=np.float32)
-        for begin in range(0, len(places), BLOCK):
-            chosen = places[begin : begin + BLOCK]
-            rows = np.resize(chosen, -(-len(chosen) // TILE) * TILE)
-            values = self.inputs.block(prepared, rows).reshape(-1, TILE, len(self.weights[0]))
-            for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-                values = np.maximum(values @ weight + bias, np.float32(0))
-            answer[begin : begin + BLOCK] = (values @ self.weights[-1] + self.biases[-1]).ravel()[: len(chosen)]
+        for start in range(0, len(places), BLOCK):
+            part = places[start : start + BLOCK]
+            values = np.zeros((-(-len(part) // TILE) * TILE, len(self.weights[0])), dtype=np.float32)
+            self.inputs.enter(prepared, part, values[: len(part)])
+            for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+                if layer:
+                    np.maximum(values, np.float32(0), out=values)
+                values = _tiled(values, weight)
+                values += bias
+            answer[start : start + BLOCK] = values[: len(part), 0]
         return answer
+
+
+def _tiled(values: Floats, weights: Floats) -> Floats:
+    """Return the product of `values`, as many as fill whole tiles, and `weights`."""
+    product: Floats = values.reshape(-1, TILE, values.shape[1]) @ weights
+    return product.reshape(-1, weights.shape[1])
 
 
 def scale_numbers(numbers: Floats, centre: Floats, spread: Floats) -> Floats:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,68 +50,47 @@ class Topics:
         norms = np.sqrt(np.einsum("ij,ij->i", self.vectors, self.vectors))
         self.directions = self.vectors / np.maximum(norms, 1e-6)[:, None]
 
-    def contexts(self, encoding: Encoding) -> Contexts:
-        """Return the contexts of a batch, from running sums: each costs the same whatever its width.
+    def contexts(self, encoding: Encoding, places: NDArray[np.int64]) -> tuple[Floats, Floats]:
+        """Return the mean vector (P, E) of the words around each place, itself left out, and how many places they are.
 
-        The sums are of the vectors' integers, and so exact: a text's answer does not depend on those before it.
+        `places` (P,) are tokens in rising order. The cost of each is the same whatever the width: running sums. They
+        are of the vectors' integers, and so exact: a text's answer does not depend on those before it.
         """
-        known = _CONTEXTS.get(encoding)
-        if known is None or known[0] is not self.values:
-            known = _CONTEXTS[encoding] = self.values, self._sum_up(encoding)
-        return known[1]
-
-    def _sum_up(self, encoding: Encoding) -> Contexts:
-        document = encoding.documents.token_document
-        summed = np.zeros((len(encoding.ids) + 1, self.vectors.shape[1]), dtype=np.int32)
-        summed[1:] = self.values[encoding.ids]
-        # In place and without a cast: three times as fast as a cumsum of the bytes.
-        np.add.accumulate(summed, axis=0, out=summed)
-        here = np.arange(len(encoding.ids))
-        low = np.maximum(here - WIDE, encoding.documents.token_ptr[:-1][document])
-        high = np.minimum(here + WIDE + 1, encoding.documents.token_ptr[1:][document])
-        return Contexts(summed, low, high)
-
-    def similarity(
-        self, encoding: Encoding, places: NDArray[np.int64]
-    ) -> Callable[[NDArray[np.int64], NDArray[np.int32]], Floats]:
-        """Return a function from rows of `places` and word ids to the cosine of word and context."""
-        contexts, _ = self.contexts(encoding).around(places)
-        norms = np.sqrt(np.einsum("ij,ij->i", contexts, contexts))
-        contexts = contexts / np.maximum(norms, 1e-6)[:, None]
-
-        def cosines(row: NDArray[np.int64], word: NDArray[np.int32]) -> Floats:
-            answer = np.empty(len(row), dtype=np.float32)
-            for start in range(0, len(row), BLOCK):
-                rows = contexts.take(row[start : start + BLOCK], axis=0)
-                words = self.directions.take(word[start : start + BLOCK], axis=0)
-                np.einsum("ij,ij->i", rows, words, out=answer[start : start + BLOCK])
-            return answer
-
-        return cosines
-
-
-@dataclass(frozen=True, eq=False)
-class Contexts:
-    """Running sums of a batch's word vectors (T + 1, E), and first and last place of each token's context (T,)."""
-
-    summed: NDArray[np.int32]
-    low: NDArray[np.int64]
-    high: NDArray[np.int64]
-
-    def around(self, places: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        """Return the mean vector (P, E) of the words around each place, itself left out, and how many places they
-        are."""
-        low, high = self.low[places], self.high[places]
-        own = self.summed[places + 1] - self.summed[places]
-        total = self.summed[high] - self.summed[low] - own
+        mean = np.empty((len(places), self.vectors.shape[1]), dtype=np.float32)
+        document = encoding.documents.token_document[places]
+        low = np.maximum(places - WIDE, encoding.documents.token_ptr[:-1][document])
+        high = np.minimum(places + WIDE + 1, encoding.documents.token_ptr[1:][document])
         count = (high - low).astype(np.float32)
-        mean: Floats = total.astype(np.float32) * UNIT
+        edges = np.searchsorted(places, np.arange(0, len(encoding.ids) + BLOCK, BLOCK))
+        for start, stop in pairwise(edges.tolist()):
+            if start == stop:
+                continue
+            first, last = int(low[start]), int(high[stop - 1])
+            values = self.values[encoding.ids[first:last]]
+            summed = np.zeros((last - first + 1, values.shape[1]), dtype=np.int32)
+            summed[1:] = values
+            # In place and without a cast: three times as fast as a cumsum of the bytes.
+            np.add.accumulate(summed, axis=0, out=summed)
+            part = slice(start, stop)
+            total = summed.take(high[part] - first, axis=0)
+            total -= summed.take(low[part] - first, axis=0)
+            total -= values.take(places[part] - first, axis=0)
+            np.multiply(total, UNIT, out=mean[part], casting="unsafe", dtype=np.float32)
         mean /= np.maximum(count - 1, 1)[:, None]
         return mean, count
 
-
-_CONTEXTS: WeakKeyDictionary[Encoding, tuple[NDArray[np.int8], Contexts]] = WeakKeyDictionary()
-"""The contexts of batches that are being read: substitutions and tagger ask for the same."""
+    def similarity(self, encoding: Encoding, places: NDArray[np.int64], words: NDArray[np.int32]) -> Floats:
+        """Return the cosines (K, P) of words (K, P) and the contexts of `places` (P,)."""
+        contexts, _ = self.contexts(encoding, places)
+        norms = np.sqrt(np.einsum("ij,ij->i", contexts, contexts))
+        contexts = contexts / np.maximum(norms, 1e-6)[:, None]
+        answer = np.empty(words.shape, dtype=np.float32)
+        step = max(BLOCK // len(words), 1)
+        for start in range(0, len(places), step):
+            part = slice(start, start + step)
+            directions = self.directions.take(words[:, part], axis=0)
+            np.einsum("pe,kpe->kp", contexts[part], directions, out=answer[:, part])
+        return answer
 
 
 def cosine(a: Floats, b: Floats) -> Floats:

@@ -26,6 +26,7 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from model import bundle
+from model.align import substitutions
 from model.deep import (
     LEAST_MISFIT,
     NAMES,
@@ -41,7 +42,6 @@ from model.document import Documents
 from model.features import FeatureExtractor
 from model.passages import contrast
 from model.verdict import KINDS
-from model.align import substitutions
 from training.calibrate import MINIMUM_WORDS
 from training.calibrate_deep import Measured, fit_deep_tier
 from training.classify import BARELY_SPUN, fit_heads, usable

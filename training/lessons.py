@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from model.align import substitutions
 from model.repair import repair
 from model.wordpieces import WordPieces
-from model.align import substitutions
 from training.corpora import LabelledText
 from training.encoder_text import Lesson, Lessons, prepare
 from training.fine_tune import Stream

@@ -8,17 +8,39 @@ Misses swaps within a frame that takes any word ("the ... of the").
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-from model.encoding import Encoding
+from model.encoding import BatchMemory, Encoding
 from model.ngrams import LanguageModel
 from model.signals.base import Floats, Pool, Reading
 from model.signals.frequency import FUNCTION_WORD
-from model.vocabulary import UNKNOWN
+from model.vocabulary import BOUNDARY, UNKNOWN
 
 FIT = (-14.0, -11.0, -8.5, -6.0, -4.0)
 ASSOCIATION = (-2.0, 0.0, 2.0, 4.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """How well each word of a batch fits: log probabilities in nats, all of shape (T,).
+
+    `after_left` is the word's after the two before it; `right_after` and `second_right_after` are those of the first
+    and the second word after it, each after the two before that. `left_pair`, `pair` and `right_pair` are log P(word |
+    word before), P(word after | word) and P(second word after | word after); `left_known` and `right_known` say whether
+    the first two are of pairs that people were met with.
+    """
+
+    after_left: Floats
+    right_after: Floats
+    second_right_after: Floats
+    left_pair: Floats
+    pair: Floats
+    right_pair: Floats
+    left_known: NDArray[np.bool_]
+    right_known: NDArray[np.bool_]
 
 
 class Collocations:
@@ -48,42 +70,60 @@ class Collocations:
 
     def __init__(self, language: LanguageModel) -> None:
         self.language = language
+        self._found: BatchMemory[Fit] = BatchMemory()
 
-    def fit(
-        self,
-        word: NDArray[np.int32],
-        left2: NDArray[np.int32],
-        left1: NDArray[np.int32],
-        right1: NDArray[np.int32],
-        right2: NDArray[np.int32],
-        right_pair: Floats,
-    ) -> tuple[Floats, Floats, Floats, Floats, Floats, NDArray[np.bool_], NDArray[np.bool_]]:
-        """Return the three log probabilities that `word` takes part in, the two pairs' own, and whether these are
-        known.
+    def fit(self, encoding: Encoding) -> Fit:
+        """Return how well the words of a batch fit. `read` and the substitutions ask for the same."""
+        found = self._found.get(encoding)
+        if found is None:
+            found = self._found[encoding] = self._fit(encoding)
+        return found
 
-        All of one shape. `right_pair` is log P(right2 | right1), which does not depend on the word.
+    def _fit(self, encoding: Encoding) -> Fit:
+        # Each pair and each triple is looked up once, along all documents with two boundaries before and after each.
+        here = np.arange(len(encoding.ids)) + 2 * (encoding.documents.token_document.astype(np.int64) + 1)
+        padded = np.full(len(encoding.ids) + 2 * len(encoding.documents.texts) + 2, BOUNDARY, dtype=np.int32)
+        padded[here] = encoding.ids
+        pair, places = self.language.bigram_and_known(padded[:-1], padded[1:])
+        known = np.zeros(len(pair), dtype=bool)
+        known[places] = True
+        triple = self.language.trigram(padded[:-2], padded[1:-1], padded[2:], pair[1:])
+        return Fit(
+            after_left=triple[here - 2],
+            right_after=triple[here - 1],
+            second_right_after=triple[here],
+            left_pair=pair[here - 1],
+            pair=pair[here],
+            right_pair=pair[here + 1],
+            left_known=known[here - 1],
+            right_known=known[here],
+        )
+
+    def fit_others(
+        self, words: NDArray[np.int32], encoding: Encoding, places: NDArray[np.int64]
+    ) -> tuple[Floats, Floats, Floats]:
+        """Return the three log probabilities that other words would take part in, (K, P) for `words` (K, P).
+
+        Those of a word after the two before it, and of the two words after it. `places` (P,) are where the words would
+        stand.
         """
         language = self.language
-        left_pair, left_known = language.bigram(left1, word)
-        pair, right_known = language.bigram(word, right1)
-        after_left = language.trigram(left2, left1, word, left_pair)
-        right_after = language.trigram(left1, word, right1, pair)
-        second = language.trigram(word, right1, right2, right_pair)
-        return after_left, right_after, second, left_pair, pair, left_known, right_known
+        left2, left1, right1, right2 = (encoding.neighbours[k][None, places] for k in (-2, -1, 1, 2))
+        after_left = language.trigram(left2, left1, words, language.bigram(left1, words))
+        right_after = language.trigram(left1, words, right1, language.bigram(words, right1))
+        second = language.trigram(words, right1, right2, self.fit(encoding).right_pair[places])
+        return after_left, right_after, second
 
     def read(self, encoding: Encoding) -> Reading:
         """Read how well the words fit."""
         near = encoding.neighbours
-        right_pair, _ = self.language.bigram(near[1], near[2])
-        after_left, right_after, second, left_pair, pair, left_known, right_known = self.fit(
-            near[0], near[-2], near[-1], near[1], near[2], right_pair
-        )
+        fit = self.fit(encoding)
+        after_left, left_known, right_known = fit.after_left, fit.left_known, fit.right_known
         unigram = self.language.unigram
-        left = left_pair - unigram[near[0]]
-        right = pair - unigram[near[1]]
-        tokens = np.stack(
-            [after_left, right_after, second, left, right, left_known, right_known], axis=1, dtype=np.float32
-        )
+        left = fit.left_pair - unigram[near[0]]
+        right = fit.pair - unigram[near[1]]
+        numbers = [after_left, fit.right_after, fit.second_right_after, left, right, left_known, right_known]
+        tokens = np.stack(numbers, axis=1, dtype=np.float32)
         judged = encoding.judged & (near[0] != UNKNOWN)
         content = judged & (unigram[near[0]] < FUNCTION_WORD)
         pool, of_content = Pool.of(encoding, judged), Pool.of(encoding, content)
@@ -98,6 +138,6 @@ class Collocations:
             *pool.shares_above(left[judged], ASSOCIATION),
             pool.mean(~left_known[judged]),
             of_content.mean(~(left_known | right_known)[content]),
-            of_content.mean((after_left + right_after)[content]),
+            of_content.mean((after_left + fit.right_after)[content]),
         ]
         return Reading(tokens=tokens, documents=np.stack(columns, axis=1))

@@ -10,12 +10,11 @@ the context better. A list has precision and no recall: it explains, and it miss
 from __future__ import annotations
 
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.encoding import Encoding
+from model.encoding import BatchMemory, Encoding
 from model.ngrams import LanguageModel
 from model.signals.base import Pool, Reading
 
@@ -72,7 +71,7 @@ class KnownPhrases:
     def __init__(self, language: LanguageModel, phrases: Phrases) -> None:
         self.language = language
         self.phrases = phrases
-        self._found: WeakKeyDictionary[Encoding, PhraseHits] = WeakKeyDictionary()
+        self._found: BatchMemory[PhraseHits] = BatchMemory()
         # Most runs of words are settled by one look into this table, and not by a search among the keys.
         self._ends_of_keys = np.zeros(int(KEY_END) + 1, dtype=bool)
         self._ends_of_keys[phrases.keys & KEY_END] = True
@@ -88,37 +87,28 @@ class KnownPhrases:
     def _find(self, encoding: Encoding) -> PhraseHits:
         documents = encoding.documents
         hashes, document = documents.token_hash, documents.token_document
-        taken = np.zeros(len(hashes), dtype=bool)
-        found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = []
+        none = np.zeros(0, dtype=np.int64)
+        found = [(none, none, none)]
         for length in sorted(self.by_length, reverse=True):
             rows = self.by_length[length]
             wanted = self.phrases.keys[rows]
             key = phrase_keys(hashes, length)
-            if not len(key):
-                continue
             first = np.flatnonzero(self._ends_of_keys[key & KEY_END])
-            at = np.minimum(np.searchsorted(wanted, key[first]), len(wanted) - 1)
-            known = wanted[at] == key[first]
-            first, phrase = first[known], rows[at[known]]
-            last = first + length - 1
-            keep = (
-                (document[first] == document[last])
-                & documents.token_prose[first]
-                & self._fits(encoding, first, last, phrase)
-            )
-            first, phrase = first[keep], phrase[keep]
-            free = [
-                k
-                for k, place in enumerate(first)
-                if not taken[place : place + length].any() and _take(taken, place, length)
-            ]
-            found.append((first[free], np.full(len(free), length), phrase[free]))
-        if not found:
-            none = np.zeros(0, dtype=np.int64)
-            return PhraseHits(none, none, none)
+            key = key[first]
+            at = np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)
+            known = (wanted[at] == key) & documents.token_prose[first]
+            known &= document[first] == document[first + (length - 1)]
+            found.append((first[known], np.full(np.count_nonzero(known), length), rows[at[known]]))
         first, lengths, phrase = (np.concatenate(column) for column in zip(*found, strict=True))
-        order = np.argsort(first, kind="stable")
-        return PhraseHits(first[order], lengths[order], phrase[order])
+        keep = np.flatnonzero(self._fits(encoding, first, first + lengths - 1, phrase))
+        taken = bytearray(len(hashes))
+        free = []
+        for place, start, size in zip(keep.tolist(), first[keep].tolist(), lengths[keep].tolist(), strict=True):
+            if not any(taken[start : start + size]):
+                taken[start : start + size] = bytes([1]) * size
+                free.append(place)
+        free.sort(key=first.tolist().__getitem__)
+        return PhraseHits(first[free], lengths[free], phrase[free])
 
     def _fits(
         self,
@@ -128,12 +118,13 @@ class KnownPhrases:
         phrase: NDArray[np.int64],
     ) -> NDArray[np.bool_]:
         """Return which hits may count: phrases that need it only where the original fits better."""
-        left, right = encoding.neighbours[-1][first], encoding.neighbours[1][last]
-        ends = self.phrases.ends[phrase]
-        bigram = self.language.bigram
-        gain = bigram(left, ends[:, 2])[0] - bigram(left, ends[:, 0])[0]
-        gain += bigram(ends[:, 3], right)[0] - bigram(ends[:, 1], right)[0]
-        answer: NDArray[np.bool_] = ~self.phrases.in_context[phrase] | (gain > CONTEXT_GAIN)
+        answer: NDArray[np.bool_] = ~self.phrases.in_context[phrase]
+        unsure = np.flatnonzero(~answer)
+        left, right = encoding.neighbours[-1][first[unsure]], encoding.neighbours[1][last[unsure]]
+        ends = self.phrases.ends[phrase[unsure]].T
+        firsts, seconds = np.stack([left, left, ends[3], ends[1]]), np.stack([ends[2], ends[0], right, right])
+        before, after = self.language.bigram(firsts, seconds).reshape(2, 2, -1)
+        answer[unsure] = before[0] - before[1] + (after[0] - after[1]) > CONTEXT_GAIN
         return answer
 
     def read(self, encoding: Encoding) -> Reading:
@@ -150,8 +141,3 @@ class KnownPhrases:
         total = np.bincount(document, weights=self.phrases.weights[hits.phrase], minlength=size)
         columns = np.stack([100 * number / words, 100 * total / words], axis=1)
         return Reading(tokens=weight, documents=np.minimum(columns, 50.0).astype(np.float32))
-
-
-def _take(taken: NDArray[np.bool_], place: int, length: int) -> bool:
-    taken[place : place + length] = True
-    return True

@@ -123,25 +123,27 @@ class Substitutions:
 
     def candidates(self, encoding: Encoding, places: NDArray[np.int64]) -> Candidates:
         """Put each alternative in the place of the words at `places` (P,) and see how it fits."""
-        chosen = self.alternatives.ids[encoding.ids[places]].astype(np.int32)
-        # The word itself goes first: it is scored beside its alternatives.
-        words = np.concatenate([encoding.ids[places][:, None], chosen], axis=1)
-        row, column = np.nonzero(words != UNKNOWN)
-        near = {k: values[places] for k, values in encoding.neighbours.items()}
-        language = self.collocations.language
-        right_pair, _ = language.bigram(near[1], near[2])
-        word = words[row, column]
-        parts = self.collocations.fit(word, near[-2][row], near[-1][row], near[1][row], near[2][row], right_pair[row])
-        topic = self.topics.similarity(encoding, places)
-        inputs = np.zeros((*words.shape, len(INPUTS)), dtype=np.float32)
-        values = (*parts[:3], language.unigram[word], topic(row, word))
-        for k, value in zip((0, 1, 2, 3, 5), values, strict=True):
-            inputs[row, column, k] = value
-        gains = inputs[:, 1:] - inputs[:, :1]
-        gains[:, :, 4] = self.alternatives.log_prior
-        gains[chosen == UNKNOWN] = 0
+        # Alternatives in rows, (K, P): numpy is fast along many places and slow along few alternatives.
+        own = encoding.ids[places]
+        words = np.ascontiguousarray(self.alternatives.ids[own].T).astype(np.int32)
+        fit = self.collocations.fit(encoding)
+        fits = fit.after_left[places], fit.right_after[places], fit.second_right_after[places]
+        unigram = self.collocations.language.unigram
+        topic = self.topics.similarity(encoding, places, np.concatenate([own[None], words]))
+        gains = np.empty((len(places), len(words), len(INPUTS)), dtype=np.float32)
+        by_input = gains.transpose(2, 1, 0)
+        for k, (other, here) in enumerate(
+            zip(self.collocations.fit_others(words, encoding, places), fits, strict=True)
+        ):
+            np.subtract(other, here, out=by_input[k])
+        np.subtract(unigram.take(words), unigram.take(own), out=by_input[3])
+        by_input[4] = self.alternatives.log_prior[:, None]
+        np.subtract(topic[1:], topic[0], out=by_input[5])
+        chosen = np.ascontiguousarray(words.T)
+        none = np.flatnonzero(chosen == UNKNOWN)
+        gains.reshape(-1, len(INPUTS))[none] = 0
         score = gains @ self.alternatives.weights + self.alternatives.bias
-        score[chosen == UNKNOWN] = NO_ALTERNATIVE
+        score.reshape(-1)[none] = NO_ALTERNATIVE
         return Candidates(chosen, gains, score)
 
 

@@ -40,7 +40,7 @@ def test_what_is_known_to_the_left_is_known_to_the_right_of_the_word_before(
 
 def test_association_is_the_gain_over_the_word_by_itself(collocations: Collocations, signals: Signals) -> None:
     ids = encode(signals, "the bridge").ids
-    pair, _ = signals.tables.language.bigram(ids[:1], ids[1:])
+    pair = signals.tables.language.bigram(ids[:1], ids[1:])
     expected = float((pair - signals.tables.language.unigram[ids[1:]])[0])
     assert column(collocations, signals, "left_association", "the bridge")[1] == pytest.approx(expected)
 

@@ -26,26 +26,26 @@ def test_a_word_without_a_vector_stays_zero(signals: Signals) -> None:
 
 def test_the_context_is_the_mean_of_the_words_around(signals: Signals) -> None:
     encoding = encode(signals, "the old ferry was late")
-    mean, count = signals.topics.contexts(encoding).around(np.array([2]))
+    mean, count = signals.topics.contexts(encoding, np.array([2]))
     others = signals.topics.vectors[encoding.ids[[0, 1, 3, 4]]]
     assert mean[0] == pytest.approx(others.mean(axis=0), abs=1e-6)
     assert count.tolist() == [5]
 
 
 def test_the_context_ends_with_the_document(signals: Signals) -> None:
-    alone = signals.topics.contexts(encode(signals, "ferry was late")).around(np.array([0]))
-    between = signals.topics.contexts(encode(signals, "the old", "ferry was late", "again")).around(np.array([2]))
+    alone = signals.topics.contexts(encode(signals, "ferry was late"), np.array([0]))
+    between = signals.topics.contexts(encode(signals, "the old", "ferry was late", "again"), np.array([2]))
     assert np.array_equal(alone[0], between[0])
 
 
 def test_the_context_is_so_wide_and_no_wider(signals: Signals) -> None:
     text = "ferry " + "and " * (WIDE - 1) + "boat " + "and " * WIDE + "harbour"
-    _, count = signals.topics.contexts(encode(signals, text)).around(np.array([WIDE]))
+    _, count = signals.topics.contexts(encode(signals, text), np.array([WIDE]))
     assert count.tolist() == [2 * WIDE + 1]
 
 
 def test_a_lone_word_has_a_context_of_zeros(signals: Signals) -> None:
-    mean, _ = signals.topics.contexts(encode(signals, "ferry")).around(np.array([0]))
+    mean, _ = signals.topics.contexts(encode(signals, "ferry"), np.array([0]))
     assert not mean.any()
 
 
@@ -53,8 +53,8 @@ def test_similarity_is_the_cosine(signals: Signals) -> None:
     topics: Topics = signals.topics
     encoding = encode(signals, "the old ferry was late")
     places = np.array([1, 2])
-    context, _ = topics.contexts(encoding).around(places)
-    found = topics.similarity(encoding, places)(np.array([0, 1]), encoding.ids[places])
+    context, _ = topics.contexts(encoding, places)
+    [found] = topics.similarity(encoding, places, encoding.ids[places][None])
     expected = [
         float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
         for a, b in zip(context, topics.vectors[encoding.ids[places]], strict=True)
@@ -73,6 +73,6 @@ def test_contexts_do_not_depend_on_the_batch(words: list[str], before: int) -> N
     alone = encode(signals, text)
     batch = encode(signals, "boat " * before, text)
     places = np.arange(len(alone.ids))
-    first, _ = signals.topics.contexts(alone).around(places)
-    second, _ = signals.topics.contexts(batch).around(places + before)
+    first, _ = signals.topics.contexts(alone, places)
+    second, _ = signals.topics.contexts(batch, places + before)
     assert np.array_equal(first, second)

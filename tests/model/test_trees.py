@@ -1,0 +1,71 @@
+"""model/trees.py: boosted trees as arrays, bit for bit what scikit-learn says of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+
+from model import bundle
+from model.trees import MOST_LEAVES, Trees
+
+
+def fitted(leaves: int | None, *, rounds: int = 20, seed: int = 0) -> HistGradientBoostingClassifier:
+    rng = np.random.default_rng(seed)
+    numbers = rng.normal(size=(600, 7))
+    labels = numbers[:, 0] * numbers[:, 1] + rng.normal(size=600) > 0
+    model = HistGradientBoostingClassifier(
+        max_iter=rounds, max_leaf_nodes=leaves, min_samples_leaf=5, random_state=seed
+    )
+    return model.fit(numbers, labels)
+
+
+def made_trees(model: HistGradientBoostingClassifier) -> Trees:
+    trees = Trees.of(model)
+    assert trees is not None
+    return trees
+
+
+@pytest.mark.parametrize("leaves", [2, 3, 10, 31, MOST_LEAVES])
+def test_the_log_odds_are_those_of_the_library(leaves: int) -> None:
+    model = fitted(leaves)
+    numbers = np.random.default_rng(1).normal(size=(500, 7)) * 3
+    assert np.array_equal(made_trees(model).log_odds(numbers), model.decision_function(numbers))
+
+
+def test_a_number_on_a_threshold_goes_where_the_library_sends_it() -> None:
+    model = fitted(10)
+    nodes = model._predictors[0][0].nodes
+    split = nodes[~nodes["is_leaf"].astype(bool)][0]
+    numbers = np.zeros((3, 7))
+    numbers[:, split["feature_idx"]] = np.nextafter(split["num_threshold"], (-np.inf, split["num_threshold"], np.inf))
+    assert np.array_equal(made_trees(model).log_odds(numbers), model.decision_function(numbers))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.lists(st.floats(-1e6, 1e6, width=32), min_size=7, max_size=7), min_size=1, max_size=9))
+def test_a_text_is_rated_alike_in_any_company(rows: list[list[float]]) -> None:
+    trees = made_trees(fitted(10, rounds=5))
+    numbers = np.array(rows, dtype=np.float32)
+    alone = np.concatenate([trees.log_odds(numbers[i : i + 1]) for i in range(len(numbers))])
+    assert np.array_equal(trees.log_odds(numbers), alone)
+
+
+def test_the_heads_that_ship_are_read_as_arrays() -> None:
+    loaded = bundle.load()
+    rng = np.random.default_rng(2)
+    for head in loaded.classifier.heads:
+        numbers = rng.normal(size=(50, len(head.columns))).astype(np.float32)
+        assert np.array_equal(made_trees(head.estimator).log_odds(numbers), head.estimator.decision_function(numbers))
+
+
+def test_another_estimator_is_left_to_itself() -> None:
+    numbers = np.random.default_rng(0).normal(size=(40, 2))
+    assert Trees.of(LogisticRegression().fit(numbers, numbers[:, 0] > 0)) is None
+
+
+def test_trees_with_too_many_leaves_are_left_to_the_library() -> None:
+    assert Trees.of(fitted(MOST_LEAVES + 30)) is None
