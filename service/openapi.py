@@ -32,7 +32,7 @@ VERDICT_EXAMPLE: dict[str, Any] = {
         }
     ],
     "passages": [],
-    "model": {"name": "default", "version": "1.1.0", "sha256": "0" * 64},
+    "model": {"name": "default", "version": "1.2.0", "sha256": "0" * 64},
 }
 COMPARISON_EXAMPLE: dict[str, Any] = {
     "derived": True,

@@ -95,7 +95,7 @@ def test_a_changed_bundle_answers_and_no_request_is_lost(bundle: Path) -> None:
         release(bundle, "2.0.0")
         wait_until(lambda: load.models["2.0.0"] > 10)
     assert set(load.statuses) == {200}
-    assert set(load.models) == {"1.1.0", "2.0.0"}
+    assert set(load.models) == {"1.2.0", "2.0.0"}
 
 
 def test_sighup_changes_the_model_where_nobody_watches(bundle: Path) -> None:
@@ -105,7 +105,7 @@ def test_sighup_changes_the_model_where_nobody_watches(bundle: Path) -> None:
         before = version_of(service)
         service.process.send_signal(signal.SIGHUP)
         wait_until(lambda: {version_of(service) for _ in range(8)} == {"2.0.0"})
-    assert before == "1.1.0"
+    assert before == "1.2.0"
 
 
 def test_a_bundle_that_is_tampered_with_is_refused_and_the_model_stays(bundle: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_bundle_that_is_tampered_with_is_refused_and_the_model_stays(bundle: P
         release(bundle, "2.0.0")
         told = service.wait_for("the new model is refused, the old one stays")
         answer = service.post("/v1/score", {"text": TEXT})
-    assert (answer.status, answer.json["model"]["version"]) == (200, "1.1.0")
+    assert (answer.status, answer.json["model"]["version"]) == (200, "1.2.0")
     assert "words.txt" in told["reason"]
 
 
