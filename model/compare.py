@@ -7,6 +7,7 @@ from the source from one that is about the same thing, and how it was made (weig
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from bisect import bisect_left
@@ -36,13 +37,13 @@ from model.comparison import (
     Replacement,
     Span,
 )
-from model.document import Documents, TokenClass
-from model.fast import MACHINE_KINDS
+from model.document import Documents, Shape, TokenClass
 from model.features import FeatureExtractor
+from model.tokens import hash_token
 from model.topics import UNIT
 from model.verdict import millionths
-from model.vocabulary import SPECIALS, UNKNOWN
-from model.wordlists import load_word_lists
+from model.vocabulary import SPECIALS
+from model.wordlists import english_function_words
 
 Floats = NDArray[np.float64]
 
@@ -73,8 +74,34 @@ JOIN_GAIN = 0.03
 MOST_REPLACED = 4
 """Words of a replaced phrase that are listed as a substitution."""
 FURTHEST = 4.0
+LIKENESS = 0.2
+"""Cosine that is taken for that of a word without a vector and another."""
+MOST_CAPITALS = 0.5
+"""Share of words with a capital within sentences above which capitals name nothing."""
 DERIVED = 0.5
-FUNCTION_WORDS = frozenset(load_word_lists("function_words.txt")["en"])
+FEWEST_OWN = 8
+"""Own words of a text without which all of its content words are looked at."""
+_PAUSES = frozenset((",", ";", ":", "-", "--", "–", "—", "("))
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """The N words and numbers of a text: where in it they start, their stems, how rare they are, and their vectors.
+
+    `function` marks words of the closed classes; `own` those of the others that are no name, no number and in no
+    quotation: what two reports on one event need not share. `length` are letters.
+    """
+
+    start: NDArray[np.int64]
+    stems: list[str]
+    weight: Floats
+    length: NDArray[np.int64]
+    function: NDArray[np.bool_]
+    own: NDArray[np.bool_]
+    ids: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.stems)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +110,7 @@ class Side:
 
     `text` is repaired; `bags` are the sentences' stems with their weights, the rarer a word the higher; `vectors`
     (S, E) the weighted sums of their words' vectors; `spans` the sentences' characters in `text`; `words` (S,) counts
-    the words and numbers of each.
+    the words and numbers of each, `pauses` (S,) its commas, dashes and the like. `each` are the N words themselves.
     """
 
     text: str
@@ -91,6 +118,8 @@ class Side:
     vectors: NDArray[np.float32]
     spans: list[tuple[int, int]]
     words: NDArray[np.int64]
+    pauses: NDArray[np.int64]
+    each: Words
 
     def __len__(self) -> int:
         return len(self.bags)
@@ -114,10 +143,12 @@ class Comparer:
 
     def __init__(self, loaded: bundle.Bundle, judge: Judge | None) -> None:
         vocabulary = loaded.tables.vocabulary
-        self._ids = vocabulary.ids_of_words
+        self._vocabulary = vocabulary
         self._vectors = loaded.tables.vectors
         self._extractor = FeatureExtractor(loaded.tables, loaded.tagger)
-        self._classifier = loaded.classifier
+        names = self._extractor.get_feature_names_out().tolist()
+        self._style_columns = [names.index(name) for name in STYLE_NUMBERS]
+        self._directions = loaded.tagger.inputs.topics.directions
         self._threads = ThreadpoolController()
         self._rarity: dict[str, float] = {}
         # Of the words with one stem the commonest tells how rare it is: the words come commonest first.
@@ -150,10 +181,10 @@ class Comparer:
         kinds: dict[Relation, float] = dict.fromkeys(RELATIONS, 1 / len(RELATIONS))
         if reason is None:
             assert self._judge is not None
-            numbers = measure(matches, *sides)
+            numbers = measure(matches, *sides, self._directions)
             probability = self._judge.probability(numbers)
             if probability >= DERIVED:
-                kinds = self._judge.kinds_of(np.concatenate([numbers, self._odds(documents)]))
+                kinds = self._judge.kinds_of(np.concatenate([numbers, self._style(documents)]))
         derived = probability >= DERIVED
         likeliest: Relation = max(RELATIONS, key=kinds.__getitem__)
         return Comparison(
@@ -163,7 +194,7 @@ class Comparer:
             probability=round(probability, 6),
             kind=likeliest if derived else None,
             kinds={name: kinds[name] for name in RELATIONS},
-            share=round(share_of_source(matches, sides[1]), 6),
+            share=round(share_of_source(matches, *sides), 6),
             reason=reason,
             suspect_words=int(sides[0].words.sum()),
             source_words=int(sides[1].words.sum()),
@@ -172,16 +203,16 @@ class Comparer:
         )
 
     def measure(self, suspect: str, source: str) -> Floats:
-        """Return the numbers (len(NAMES) + len(ODDS),) that a judgement rests on: for training."""
+        """Return the numbers (len(NAMES) + len(STYLE),) that a judgement rests on: for training."""
         documents = Documents.parse([suspect, source])
         sides = (self._side(documents, 0), self._side(documents, 1))
-        return np.concatenate([measure(_aligned(*sides), *sides), self._odds(documents)])
+        return np.concatenate([measure(_aligned(*sides), *sides, self._directions), self._style(documents)])
 
-    def _odds(self, documents: Documents) -> Floats:
-        """Return what the fast tier says of the suspect's kind, and how much more than of the source's (len(ODDS),)."""
+    def _style(self, documents: Documents) -> Floats:
+        """Return numbers about the suspect alone, and by how much they are larger than the source's (len(STYLE),)."""
         with self._threads.limit(limits=1):
             measured = self._extractor.measure(documents)
-            suspect, source = self._classifier.log_odds(measured.documents, measured.style)
+        suspect, source = measured.documents[:, self._style_columns].astype(np.float64)
         return np.concatenate([suspect, suspect - source])
 
     def _side(self, documents: Documents, number: int) -> Side:
@@ -190,30 +221,55 @@ class Comparer:
         text = to_text(documents.characters[origin : int(documents.document_start[number + 1]) - 1])
         starts = (documents.token_start[first:last] - origin).tolist()
         ends = (documents.token_end[first:last] - origin).tolist()
-        counted = np.isin(documents.token_class[first:last], (TokenClass.WORD, TokenClass.NUMBER)).tolist()
         place = _pieces(documents.token_sentence[first:last])
         sentences = np.unique(place)
+        counted = documents.token_class[first:last] != TokenClass.PUNCTUATION
         folded = _lowered(text)
-        bags: list[dict[str, float]] = [{} for _ in sentences]
+        tokens = [folded[start:end] for start, end in zip(starts, ends, strict=True)]
+        pause = np.array([token in _PAUSES for token in tokens], dtype=bool)
         spans = [(0, 0)] * len(sentences)
-        words = np.zeros(len(sentences), dtype=np.int64)
-        known: list[tuple[int, int, float]] = []
-        for start, end, count, row in zip(starts, ends, counted, place.tolist(), strict=True):
+        for start, end, row in zip(starts, ends, place.tolist(), strict=True):
             begin, stop = spans[row]
             spans[row] = (start if stop == 0 else begin, end)
-            if count:
-                word = folded[start:end]
-                root = stem(word)
-                weight = self.weight(root)
-                bags[row][root] = bags[row].get(root, 0.0) + weight
-                words[row] += 1
-                if (found := self._ids.get(word, UNKNOWN)) >= len(SPECIALS):
-                    known.append((row, found, weight))
+        each = self._words(documents, np.flatnonzero(counted) + first, tokens, first, origin)
+        rows = place[counted]
+        bags: list[dict[str, float]] = [{} for _ in sentences]
+        for row, root, weight in zip(rows.tolist(), each.stems, each.weight.tolist(), strict=True):
+            bags[row][root] = bags[row].get(root, 0.0) + weight
         vectors = np.zeros((len(sentences), self._vectors.values.shape[1]), dtype=np.float32)
-        if known:
-            at, ids, weights = (np.array(column) for column in zip(*known, strict=True))
-            np.add.at(vectors, at, self._vectors.values[ids] * (UNIT * weights.astype(np.float32))[:, None])
-        return Side(text, bags, vectors, spans, words)
+        known = each.ids >= len(SPECIALS)
+        scaled = self._vectors.values[each.ids[known]] * (UNIT * each.weight[known].astype(np.float32))[:, None]
+        np.add.at(vectors, rows[known], scaled)
+        size = len(sentences)
+        return Side(
+            text,
+            bags,
+            vectors,
+            spans,
+            words=np.bincount(rows, minlength=size),
+            pauses=np.bincount(place[pause], minlength=size),
+            each=each,
+        )
+
+    def _words(
+        self, documents: Documents, places: NDArray[np.int64], tokens: Sequence[str], first: int, origin: int
+    ) -> Words:
+        words = [tokens[place - first] for place in places.tolist()]
+        stems = [stem(word) for word in words]
+        function = english_function_words().contains(documents.token_hash[places])
+        capital = documents.token_shape[places] & Shape.CAPITAL > 0
+        within = capital & (documents.token_shape[places] & Shape.SENTENCE_START == 0)
+        names = _names(words, within, ~capital) & ~function
+        named_or_quoted = names | _quoted(documents, places) | (documents.token_class[places] == TokenClass.NUMBER)
+        return Words(
+            documents.token_start[places] - origin,
+            stems,
+            np.array([self.weight(root) for root in stems], dtype=np.float64),
+            documents.token_end[places] - documents.token_start[places],
+            function,
+            ~function & ~named_or_quoted,
+            self._vocabulary.ids(documents)[places],
+        )
 
     def weight(self, word: str) -> float:
         """Return the weight of a stem: how much rarer it is than the commonest words, in nats, squared."""
@@ -228,6 +284,29 @@ def _pieces(sentence: NDArray[np.int32]) -> NDArray[np.int64]:
     place = np.arange(len(sentence)) - np.repeat(begins, np.diff(begins, append=len(sentence)))
     answer: NDArray[np.int64] = np.cumsum(place % LONGEST_PIECE == 0) - 1
     return answer
+
+
+def _names(words: Sequence[str], capital: NDArray[np.bool_], lower: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which words have a capital within a sentence more often than none; in a text all in capitals, none."""
+    if len(words) == 0 or capital.mean() > MOST_CAPITALS:
+        return np.zeros(len(words), dtype=bool)
+    count = Counter(itertools.compress(words, capital.tolist()))
+    count.subtract(Counter(itertools.compress(words, lower.tolist())))
+    return np.array([count[word] > 0 for word in words], dtype=bool)
+
+
+def _quoted(documents: Documents, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which words stand between double quotes; a paragraph with an odd number of them has no quotation."""
+    if len(places) == 0:
+        return np.zeros(0, dtype=bool)
+    first, last = int(places[0]), int(places[-1]) + 1
+    marks = documents.token_hash[first:last] == np.uint64(hash_token('"'))
+    paragraph = documents.token_paragraph[first:last]
+    seen = np.concatenate([[0], np.cumsum(marks)])
+    begin = np.searchsorted(paragraph, paragraph)
+    stop = np.searchsorted(paragraph, paragraph, side="right")
+    inside = ((seen[1:] - seen[begin]) % 2 == 1) & ((seen[stop] - seen[begin]) % 2 == 0)
+    return np.asarray(inside[places - first], dtype=bool)
 
 
 def _lowered(text: str) -> str:
@@ -345,8 +424,10 @@ def _join_neighbours(matches: list[Match], suspect: Side, source: Side, left: se
                 by_place[place] = match
 
 
-def _like_sentences(suspect: Side, source: Side) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-    """Return the places of sentences that are at least ALIKE, and how alike: the cosine of their weighted stems, and
+def _like_sentences(
+    suspect: Side, source: Side, least: float = ALIKE
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+    """Return the places of sentences that are at least so alike, and how alike: the cosine of their weighted stems, and
     where there are not too many that of what they mean.
     """
     columns: dict[str, int] = {}
@@ -367,10 +448,10 @@ def _like_sentences(suspect: Side, source: Side) -> tuple[NDArray[np.int64], NDA
         packed.append(csr_array((unit[rare], (rows[rare], at[rare])), shape=(len(side), max(1, len(columns)))))
     if many:
         sparse = (packed[0] @ packed[1].T).tocoo()
-        near = sparse.data >= ALIKE
+        near = sparse.data >= least
         return sparse.row[near].astype(np.int64), sparse.col[near].astype(np.int64), sparse.data[near]
     likeness = (packed[0] @ packed[1].T).toarray() + MEANING * np.maximum(meaning(suspect, source), 0.0)
-    found, goal = np.nonzero(likeness >= ALIKE)
+    found, goal = np.nonzero(likeness >= least)
     return found, goal, likeness[found, goal]
 
 
@@ -437,13 +518,20 @@ def _aligned(suspect: Side, source: Side) -> list[Match]:
     return matches
 
 
-def share_of_source(matches: Sequence[Match], source: Side) -> float:
+def share_of_source(matches: Sequence[Match], suspect: Side, source: Side) -> float:
     """Return the share (0 to 1) of the source's words that reappear, as themselves, in another form or replaced."""
     kept = 0
     for pair in _pairs(matches):
-        here, there = len(pair.original_text.split()), len(pair.text.split())
-        kept += here if pair.change in ("equal", "inflected") else min(here, there)
-    return min(1.0, kept / max(1, int(source.words.sum())))
+        here = _count(source, pair.original_start, pair.original_end)
+        same = pair.change in ("equal", "inflected")
+        kept += here if same else min(here, _count(suspect, pair.start, pair.end))
+    return min(1.0, kept / max(1, len(source.each)))
+
+
+def _count(side: Side, start: int, end: int) -> int:
+    """Return how many words and numbers start in a span."""
+    first, last = np.searchsorted(side.each.start, (start, end))
+    return int(last - first)
 
 
 def _pairs(matches: Sequence[Match]) -> Iterator[Pair]:
@@ -511,17 +599,26 @@ def _span(documents: Documents, number: int, start: int, end: int) -> Span:
 # --- judging --------------------------------------------------------------------------------------
 
 NAMES = (
-    "same_suspect",
-    "same_source",
-    "same_larger",
-    "alike_suspect",
-    "alike_source",
-    "alike_larger",
-    "bags",
-    "longest_run",
-    "long_runs",
-    "in_order",
+    "content_larger",
+    "content_smaller",
+    "own_larger",
+    "own_smaller",
+    "replaced_larger",
+    "replaced_smaller",
+    "function_larger",
+    "bag",
+    "types",
+    "bigrams",
+    "trigrams",
+    "fivegrams",
+    "order",
+    "contrast",
+    "nearest",
+    "distinct",
+    "moved",
     "joined",
+    "matched_larger",
+    "matched_smaller",
     "equal",
     "inflected",
     "replaced",
@@ -529,169 +626,334 @@ NAMES = (
     "inserted",
     "deleted",
     "rewritten",
-    "function_words_kept",
-    "content_words_kept",
-    "function_share_of_changes",
-    "length_ratio",
-    "one_to_one",
-    "diagonal",
-    "contrast",
-    "meaning",
-    "unmatched_suspect",
-    "unmatched_source",
+    "function_kept",
+    "content_kept",
+    "function_lost",
+    "function_new",
+    "content_for_content",
+    "function_for_function",
+    "inflected_of_changes",
+    "replaced_of_changes",
+    "phrases_of_changes",
+    "inserted_of_changes",
+    "deleted_of_changes",
+    "cosine",
     "rarer",
-    "longer_words",
-    "sentences_ratio",
-    "whole_ratio",
-    "commas",
+    "longer",
+    "length",
+    "length_change",
+    "length_spread",
+    "kept",
+    "kept_spread",
+    "pauses",
+    "scrambled",
+    "longest",
+    "runs",
+    "first",
+    "last",
 )
-"""The numbers that a judgement rests on: `measure`."""
+"""The numbers about an alignment: `measure`."""
+STYLE_NUMBERS = (
+    "misfit.probability_mean",
+    "misfit.log_odds_mean",
+    "misfit.log_odds_deviation",
+    "misfit.content_above_0",
+    "misfit.function_above_0",
+    "frequency.mean",
+    "frequency.deviation",
+    "frequency.function_words",
+    "frequency.unknown",
+    "collocations.fit_mean",
+    "collocations.fit_deviation",
+    "collocations.association_mean",
+)
+"""Of the engine's document numbers (model.features), those that say how a text was made from another."""
+STYLE = tuple(f"{prefix}{name}" for prefix in ("", "more_") for name in STYLE_NUMBERS)
+"""The numbers of `Comparer._style`."""
+DECISIVE = (
+    "content_larger",
+    "own_larger",
+    "replaced_larger",
+    "function_larger",
+    "bag",
+    "types",
+    "bigrams",
+    "trigrams",
+    "order",
+    "contrast",
+    "nearest",
+    "distinct",
+    "matched_larger",
+    "matched_smaller",
+    "kept",
+    "scrambled",
+    "longest",
+)
+"""Those of NAMES that tell derived from unrelated texts: the others learn the tools that they were fitted on."""
+_CHANGES = ("equal", "inflected", "replaced", "phrases", "inserted", "deleted", "rewritten")
 
 
-def measure(matches: Sequence[Match], suspect: Side, source: Side) -> Floats:
-    """Return the numbers NAMES about an alignment.
+def measure(matches: Sequence[Match], suspect: Side, source: Side, directions: Floats) -> Floats:
+    """Return the numbers NAMES about an alignment; all 0 where nothing corresponds.
 
-    Of all words, weighted by rarity: how many of the suspect's and of the source's are found again (`same_`), how alike
-    their sentences are (`alike_`), and both texts as bags of words. Of the words in corresponding passages: what became
-    of them.
+    Of the words, weighted by rarity, how many are found again in corresponding passages, in the text of which more are
+    (`_larger`) and in the other: content words, own words (names, numbers and quotations left out), own words with
+    replaced ones at half their weight, function words. Of all own words as bags, as types and in runs, how many both
+    texts share. How the sentences correspond; what became of the words in them, and of those that were changed.
+    `directions` (V, E) are the vocabulary's vectors, of length 1.
     """
-    totals = [sum(sum(bag.values()) for bag in side.bags) for side in (suspect, source)]
-    whole = [_bag(side, (0, len(side) - 1)) if len(side) else {} for side in (suspect, source)]
-    bag_norm = _length(whole[0]) * _length(whole[1])
-    bags = sum(value * whole[1].get(word, 0.0) for word, value in whole[0].items()) / bag_norm if bag_norm else 0.0
-    masses = [[sum(bag.values()) for bag in side.bags] for side in (suspect, source)]
-    same = [0.0, 0.0]
-    alike = [0.0, 0.0]
-    for match in matches:
-        bag, other = _bag(suspect, match.suspect), _bag(source, match.source)
-        for side, (mine, its) in enumerate(((bag, other), (other, bag))):
-            same[side] += sum(min(value, its[word]) for word, value in mine.items() if word in its)
-        for side, run in ((0, match.suspect), (1, match.source)):
-            alike[side] += match.similarity * sum(masses[side][run[0] : run[1] + 1])
-    same = [value / total if total else 0.0 for value, total in zip(same, totals, strict=True)]
-    alike = [value / total if total else 0.0 for value, total in zip(alike, totals, strict=True)]
-    moved = sum(match.moved for match in matches)
-    joined = sum(match.suspect[0] != match.suspect[1] or match.source[0] != match.source[1] for match in matches)
-    count = max(1, len(matches))
-    changes: Counter[str] = Counter()
-    kept: Counter[str] = Counter()
-    lost: Counter[str] = Counter()
-    longest = long = 0
-    suspect_words = source_words = 0
-    for pair in _pairs(matches):
-        was, now = _listed(pair.original_text), _listed(pair.text)
-        suspect_words += len(now)
-        source_words += len(was)
-        change = "phrases" if pair.change == "replaced" and max(len(was), len(now)) > 1 else pair.change
-        changes[change] += max(len(was), len(now))
-        if pair.change == "equal":
-            longest = max(longest, len(now))
-            long += len(now) if len(now) >= LONG_RUN else 0
-        counter = kept if pair.change == "equal" else lost
-        for word in was:
-            counter["function" if word in FUNCTION_WORDS else "content"] += 1
-    aligned = max(1, sum(changes.values()))
-    shares = [changes[name] / aligned for name in _CHANGES]
-    function = kept["function"] / max(1, kept["function"] + lost["function"])
-    content = kept["content"] / max(1, kept["content"] + lost["content"])
-    of_changes = lost["function"] / max(1, lost["function"] + lost["content"])
+    if not matches:
+        return np.zeros(len(NAMES))
+    words = _Fates(matches, suspect, source, directions)
     return np.array(
         [
-            *same,
-            max(same),
-            *alike,
-            max(alike),
-            bags,
-            math.log1p(longest),
-            long / max(1, suspect_words),
-            1.0 - moved / count,
-            joined / count,
-            *shares,
-            function,
-            content,
-            of_changes,
-            math.log((suspect_words + 5) / (source_words + 5)),
-            1.0 - joined / count,
+            *words.found_again(),
+            *_shared(suspect.each, source.each),
             *_order(suspect, source),
-            *_unmatched(matches, suspect, source),
-            *_change_of_words(matches, suspect, source),
-            math.log((len(suspect) + 1) / (len(source) + 1)),
-            math.log((suspect.words.sum() + 5) / (source.words.sum() + 5)),
-            *_commas(matches, suspect, source),
+            *_layout(matches, suspect, source, words.weights),
+            *words.changes(),
+            *words.passages(matches, suspect, source),
         ]
     )
 
 
-def _order(suspect: Side, source: Side) -> tuple[float, float, float]:
+class _Fates:
+    """What became of each word in corresponding passages.
+
+    `same` and `replaced` hold for the suspect and the source which words (N,) stand in both, and which were put for
+    others; `weights` (M,) are the passages' shares of the words.
+    """
+
+    def __init__(self, matches: Sequence[Match], suspect: Side, source: Side, directions: Floats) -> None:
+        self.sides = (suspect.each, source.each)
+        self.same = tuple(np.zeros(len(side)) for side in self.sides)
+        self.replaced = tuple(np.zeros(len(side)) for side in self.sides)
+        self.count: Counter[str] = Counter()
+        self.kept: Counter[bool] = Counter()
+        self.lost: Counter[bool] = Counter()
+        self.new: Counter[bool] = Counter()
+        self.runs: list[int] = []
+        self.cosines: list[float] = []
+        self.rarer: list[float] = []
+        self.longer: list[int] = []
+        self.passage: list[tuple[int, int, int, int]] = []
+        self.equal: list[int] = []
+        self._directions = directions
+        for match in matches:
+            a, b = _characters(suspect, match.suspect), _characters(source, match.source)
+            ours = np.searchsorted(suspect.each.start, (*a, *(pair.start for pair in match.pairs))).tolist()
+            theirs = np.searchsorted(source.each.start, (*b, *(pair.original_start for pair in match.pairs))).tolist()
+            self.passage.append((ours[0], ours[1], theirs[0], theirs[1]))
+            found = 0
+            for i, pair in enumerate(match.pairs, 2):
+                # A pair's words end where the next one's begin.
+                first, last = ours[i], ours[i + 1] if i + 1 < len(ours) else ours[1]
+                start, stop = theirs[i], theirs[i + 1] if i + 1 < len(theirs) else theirs[1]
+                found += self._take(pair.change, first, last, start, stop)
+            self.equal.append(found)
+        sizes = np.array([max(1, min(b - a, d - c)) for a, b, c, d in self.passage], dtype=np.float64)
+        self.weights: Floats = sizes / sizes.sum()
+
+    def _take(self, change: str, first: int, last: int, start: int, stop: int) -> int:
+        """Note a pair of the suspect's words first:last and the source's start:stop; return how many are the same."""
+        ours, theirs = self.sides
+        size = max(last - first, stop - start)
+        self.count["phrases" if change == "replaced" and size > 1 else change] += size
+        counter = self.kept if change == "equal" else self.lost
+        counter.update(theirs.function[start:stop].tolist())
+        if change != "equal":
+            self.new.update(ours.function[first:last].tolist())
+        if change in ("equal", "inflected"):
+            self.same[0][first:last] = 1.0
+            self.same[1][start:stop] = 1.0
+            if change == "equal":
+                self.runs.append(last - first)
+            return last - first
+        if change == "replaced":
+            self.replaced[0][first:last] = 0.5
+            self.replaced[1][start:stop] = 0.5
+            if last - first == stop - start == 1:
+                self._one_for_one(first, start)
+        return 0
+
+    def _one_for_one(self, place: int, was: int) -> None:
+        ours, theirs = self.sides
+        if ours.function[place] and theirs.function[was]:
+            self.count["function"] += 1
+        elif not ours.function[place] and not theirs.function[was]:
+            self.count["content"] += 1
+            ids = int(ours.ids[place]), int(theirs.ids[was])
+            known = min(ids) >= len(SPECIALS)
+            self.cosines.append(float(self._directions[ids[0]] @ self._directions[ids[1]]) if known else LIKENESS)
+            self.rarer.append(float(ours.weight[place] - theirs.weight[was]))
+            self.longer.append(int(ours.length[place] - theirs.length[was]))
+
+    def found_again(self) -> list[float]:
+        """Return the shares of words that are found again: larger and smaller of content, own and replaced; larger of
+        function words.
+        """
+        answer: list[float] = []
+        shares: list[list[float]] = []
+        for side, same, replaced in zip(self.sides, self.same, self.replaced, strict=True):
+            own = _own(side)
+            shares.append(
+                [
+                    _share(side.weight * ~side.function, same),
+                    _share(side.weight * own, same),
+                    _share(side.weight * own, np.maximum(same, replaced)),
+                    _share(side.function.astype(np.float64), same),
+                ]
+            )
+        for one, other in zip(*shares, strict=True):
+            answer += [max(one, other), min(one, other)]
+        return answer[:-1]
+
+    def changes(self) -> list[float]:
+        """Return the shares of what became of words, and of what kinds the changes are."""
+        aligned = max(1, sum(self.count[name] for name in _CHANGES))
+        changed = max(1, aligned - self.count["equal"])
+        kept, lost, new = self.kept, self.lost, self.new
+        return [
+            *(self.count[name] / aligned for name in _CHANGES),
+            kept[True] / max(1, kept[True] + lost[True]),
+            kept[False] / max(1, kept[False] + lost[False]),
+            lost[True] / max(1, lost[True] + lost[False]),
+            new[True] / max(1, new[True] + new[False]),
+            self.count["content"] / changed,
+            self.count["function"] / changed,
+            self.count["inflected"] / changed,
+            self.count["replaced"] / changed,
+            (self.count["phrases"] + self.count["rewritten"]) / changed,
+            self.count["inserted"] / changed,
+            self.count["deleted"] / changed,
+            # Drawn towards what is usual where there are few.
+            (sum(self.cosines) + 5 * LIKENESS) / (len(self.cosines) + 5),
+            sum(self.rarer) / (len(self.rarer) + 3),
+            sum(self.longer) / (len(self.longer) + 3),
+        ]
+
+    def passages(self, matches: Sequence[Match], suspect: Side, source: Side) -> list[float]:
+        """Return how passages differ in length, in words kept, in pauses and order, and at their ends."""
+        ratios, kept, scrambled, common, pauses, more = [], [], 0, 0, 0, 0
+        ends = np.zeros(2)
+        for match, (a, b, c, d), same in zip(matches, self.passage, self.equal, strict=True):
+            ratios.append(math.log((b - a + 1) / (d - c + 1)))
+            kept.append(same / max(1, b - a, d - c))
+            bags = Counter(suspect.each.stems[a:b]) & Counter(source.each.stems[c:d])
+            scrambled += bags.total() - same
+            common += min(b - a, d - c)
+            counts = [
+                int(side.pauses[run[0] : run[1] + 1].sum())
+                for side, run in ((suspect, match.suspect), (source, match.source))
+            ]
+            pauses += abs(counts[0] - counts[1])
+            more += max(counts)
+            if b > a and d > c:
+                ends += (self.same[0][a] * self.same[1][c], self.same[0][b - 1] * self.same[1][d - 1])
+        weights = self.weights
+        length, length_spread = _mean_and_spread(np.array(ratios), weights)
+        mean, spread = _mean_and_spread(np.array(kept), weights)
+        runs = np.array(self.runs or [0], dtype=np.float64)
+        return [
+            length,
+            abs(length),
+            length_spread,
+            mean,
+            spread,
+            pauses / max(2, more),
+            scrambled / max(1, common),
+            math.log1p(float(runs.max())),
+            math.log1p(float((runs * runs).sum() / max(1.0, float(runs.sum())))),
+            *(ends / len(matches)).tolist(),
+        ]
+
+
+def _own(words: Words) -> NDArray[np.bool_]:
+    return words.own if words.own.sum() >= FEWEST_OWN else ~words.function
+
+
+def _share(weights: Floats, found: Floats) -> float:
+    total = float(weights.sum())
+    return float(weights @ found) / total if total > 0 else 0.0
+
+
+def _mean_and_spread(values: Floats, weights: Floats) -> tuple[float, float]:
+    mean = float(weights @ values)
+    return mean, math.sqrt(float(weights @ (values - mean) ** 2))
+
+
+def _shared(suspect: Words, source: Words) -> list[float]:
+    """Return the shares of own words, by weight and by type, and of runs of 2, 3 and 5 words, that both texts have."""
+    bags, types, runs = [], [], []
+    for words in (suspect, source):
+        own = _own(words)
+        bag: dict[str, float] = {}
+        for root, weight in itertools.compress(zip(words.stems, words.weight.tolist(), strict=True), own.tolist()):
+            bag[root] = bag.get(root, 0.0) + weight
+        bags.append(bag)
+        types.append(set(bag))
+        runs.append([_runs(words, length) for length in (2, 3, 5)])
+    both = sum(min(weight, bags[1][root]) for root, weight in bags[0].items() if root in bags[1])
+    least = min(sum(bag.values()) for bag in bags)
+    return [
+        both / least if least > 0 else 0.0,
+        len(types[0] & types[1]) / max(1, min(map(len, types))),
+        *(len(one & other) / max(5, min(len(one), len(other))) for one, other in zip(*runs, strict=True)),
+    ]
+
+
+def _runs(words: Words, length: int) -> set[tuple[str, ...]]:
+    """Return the runs of words without names, numbers and quotations, in which not all are function words."""
+    if len(words) < length:
+        return set()
+    window = np.ones(length)
+    plain = np.convolve(words.own | words.function, window, "valid") == length
+    plain &= np.convolve(words.own, window, "valid") > 0
+    return set(itertools.compress(zip(*(words.stems[i:] for i in range(length)), strict=False), plain.tolist()))
+
+
+def _order(suspect: Side, source: Side) -> tuple[float, float, float, float]:
     """Return how well each sentence's nearest one follows the order of the text (-1 to 1), how much nearer it is than
-    the others, and how alike in meaning.
+    the others, how near, and how many of the nearest are different ones. Seen from the text with fewer sentences.
     """
     one, other = np.flatnonzero(suspect.words >= 4), np.flatnonzero(source.words >= 4)
-    if min(len(one), len(other)) < 3 or len(one) * len(other) > MOST_PAIRS:
-        return 0.0, 0.0, 0.0
-    dense = np.zeros((len(suspect), len(source)))
-    rows, columns, values = _like_sentences(suspect, source)
-    dense[rows, columns] = values
-    alike = dense[np.ix_(one, other)]
-    means = meaning(suspect, source)[np.ix_(one, other)]
-    nearest = alike.argmax(axis=1)
-    best = alike.max(axis=1)
-    places, goals = np.arange(len(one)) / (len(one) - 1), nearest / (len(other) - 1)
-    weights = best + 1e-9
-    weights = weights / weights.sum()
+    if min(len(one), len(other)) == 0 or len(suspect) * len(source) > MOST_PAIRS:
+        return 0.5, 0.5, 0.5, 1.0
+    alike = np.zeros((len(suspect), len(source)))
+    rows, columns, values = _like_sentences(suspect, source, least=0.0)
+    alike[rows, columns] = values
+    alike = alike[np.ix_(one, other)]
+    if len(one) > len(other):
+        alike = alike.T
+    nearest, best = alike.argmax(axis=1), alike.max(axis=1)
+    rest = (alike.sum(axis=1) - best) / max(1, alike.shape[1] - 1)
+    near, contrast = float(best.mean()), float((best - rest).mean())
+    if len(best) < 3:
+        return 0.5, contrast, near, 1.0
+    weights = (best + 1e-9) / (best + 1e-9).sum()
+    places, goals = np.arange(len(best)) / (len(best) - 1), nearest / (alike.shape[1] - 1)
     dx, dy = places - weights @ places, goals - weights @ goals
     spread = math.sqrt(float(weights @ (dx * dx)) * float(weights @ (dy * dy)))
     order = float(weights @ (dx * dy)) / spread if spread > 1e-9 else 0.0
-    rest = (alike.sum(axis=1) - best) / max(1, len(other) - 1)
-    return order, float((best - rest).mean()), float(means[np.arange(len(one)), nearest].mean())
+    return order, contrast, near, len(np.unique(nearest)) / len(best)
 
 
-def _unmatched(matches: Sequence[Match], suspect: Side, source: Side) -> list[float]:
-    answer = []
-    for side, name in ((suspect, "suspect"), (source, "source")):
-        found = {i for match in matches for i in range(getattr(match, name)[0], getattr(match, name)[1] + 1)}
-        rest = sum(int(count) for i, count in enumerate(side.words) if i not in found)
-        answer.append(rest / max(1, int(side.words.sum())))
-    return answer
-
-
-def _change_of_words(matches: Sequence[Match], suspect: Side, source: Side) -> list[float]:
-    """Return by how much the suspect's words, in corresponding passages, are rarer and longer than the source's."""
-    means = []
-    for side, name in ((suspect, "suspect"), (source, "source")):
-        values = [
-            (value, len(word))
-            for match in matches
-            for i in range(getattr(match, name)[0], getattr(match, name)[1] + 1)
-            for word, value in side.bags[i].items()
-        ]
-        means.append(np.mean(values, axis=0) if values else np.zeros(2))
-    difference = means[0] - means[1]
-    return [float(difference[0]), float(difference[1])]
-
-
-def _commas(matches: Sequence[Match], suspect: Side, source: Side) -> list[float]:
-    rates = []
-    for side, name in ((suspect, "suspect"), (source, "source")):
-        text = " ".join(side.text[slice(*_characters(side, getattr(match, name)))] for match in matches)
-        rates.append(sum(text.count(sign) for sign in ",;:") / max(1, len(text.split())))
-    return [rates[0] - rates[1]]
-
-
-_CHANGES = ("equal", "inflected", "replaced", "phrases", "inserted", "deleted", "rewritten")
-
-
-ODDS = tuple(f"{which}_{kind}" for which in ("odds", "more") for kind in MACHINE_KINDS)
-"""The numbers of `Comparer._odds`."""
-DECISIVE = ("same_larger", "alike_larger", "longest_run", "diagonal", "content_words_kept")
-"""The few of NAMES that tell derived from unrelated texts: more of them learn the tools that they were fitted on."""
+def _layout(matches: Sequence[Match], suspect: Side, source: Side, weights: Floats) -> list[float]:
+    """Return the shares of passages that moved and that were cut or merged, and of both texts' words in passages."""
+    moved = float(weights @ np.array([match.moved for match in matches], dtype=np.float64))
+    joined = sum(match.suspect[0] != match.suspect[1] or match.source[0] != match.source[1] for match in matches)
+    shares = []
+    for side, runs in ((suspect, [one.suspect for one in matches]), (source, [one.source for one in matches])):
+        inside = sum(int(side.words[first : last + 1].sum()) for first, last in runs)
+        shares.append(inside / max(1, int(side.words.sum())))
+    return [moved, joined / len(matches), max(shares), min(shares)]
 
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """Two logistic regressions over scaled numbers: was one made from the other (DECISIVE), and how (NAMES and ODDS).
+    """Two logistic regressions over scaled numbers: was one made from the other (DECISIVE), and how (NAMES and STYLE).
 
-    `centre`, `spread` (N,) are those of NAMES and ODDS; `derived` (len(DECISIVE),) with `derived_bias`; `kinds`
+    `centre`, `spread` (N,) are those of NAMES and STYLE; `derived` (len(DECISIVE),) with `derived_bias`; `kinds`
     (len(RELATIONS), N) with `kinds_bias`.
     """
 
@@ -716,7 +978,7 @@ class Judge:
         return 1.0 / (1.0 + math.exp(-float(np.clip(chosen @ self.derived + self.derived_bias, -30.0, 30.0))))
 
     def kinds_of(self, numbers: Floats) -> dict[Relation, float]:
-        """Return the probability of each of RELATIONS, given that it was, by the numbers NAMES and ODDS."""
+        """Return the probability of each of RELATIONS, given that it was, by the numbers NAMES and STYLE."""
         logits = self.kinds @ self._scaled(numbers) + self.kinds_bias
         shares = np.exp(logits - logits.max())
         return millionths((shares / shares.sum()).tolist(), RELATIONS)

@@ -3,15 +3,14 @@
     python -m training.compare ../shared/corpora [--output model/comparison.json] [--jobs 2]
 
 Positives are texts of the corpora with their `original`, and copies that we make of human text: whole, slightly
-changed, cut down to a part, or put into another text. Negatives are human articles: pairs of one source drawn at
-random, pairs of the nearest neighbours in a source (by TF-IDF: many are on the same event), and paraphrases beside the
-original of another text of their source. Single sentences are joined to texts of six. Barely spun texts (less than a
-tenth of the words changed), and unrelated pairs that share runs of eight words, are left out.
+changed, cut down to a part, put into another text, disguised, or in another order. Negatives are human articles: pairs
+of one source drawn at random, pairs of the nearest neighbours in a source (by TF-IDF: many are on the same event), and
+paraphrases beside the original of another text of their source. Single sentences are joined to texts of six. Barely
+spun texts (less than a tenth of the words changed), and unrelated pairs that share runs of eight words, are left out.
 
-Prints, for each tool, what regressions say that were fitted without it (and, of the negatives, without a ninth of the
-sources): AUROC against negatives of the same source, and against nearest neighbours, and how often the kind is right.
-The fast tier, whose answers are read for the kind alone, has met these tools: of a tool that is new to it, the kind is
-less sure. Then fits both on everything and writes the weights.
+Prints, for each tool (each language model is one), what regressions say that were fitted without it (and, of the
+negatives, without a ninth of the sources): AUROC against negatives of the same source, and against nearest neighbours,
+and how often the kind is right. Then fits both on everything and writes the weights.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from model import bundle
-from model.compare import DECISIVE, NAMES, ODDS, WEIGHTS, Comparer, scale
+from model.compare import DECISIVE, NAMES, STYLE, WEIGHTS, Comparer, scale
 from model.comparison import RELATIONS
 from training.classify import BARELY_SPUN
 from training.corpora import LabelledText, read_labelled, shingles, tool_family
@@ -49,13 +48,14 @@ FEWEST_WORDS = 40
 PER_SOURCE = 240
 """Paraphrases of a source that are taken, and COPIES of human text; articles of a source among which PAIRS are sought,
 PAIRS nearest ones and as many at random."""
-COPIES, ARTICLES, PAIRS = 400, 1500, 60
+COPIES, ARTICLES, PAIRS = 600, 1500, 60
 SENTENCES = 6
 FOLDS = 9
-DERIVED_STRENGTH, KIND_STRENGTH = 0.1, 0.3
+DERIVED_STRENGTH, KIND_STRENGTH = 0.03, 0.3
 """Inverse strengths of regularisation."""
 UNRELATED, NEIGHBOUR = "unrelated", "neighbour"
 _CHUNK = 50
+_LOOKALIKES = str.maketrans("aeocp", "\u0430\u0435\u043e\u0441\u0440")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def gather(paths: Sequence[Path], seed: int = 0) -> list[Case]:
         rng.shuffle(texts)
         pairs = list(_joined_sentences(texts)) if source.endswith("_sent") else texts
         paraphrased += [
-            Case(text.text, text.original or "", text.label, source, tool_family(text))
+            Case(text.text, text.original or "", text.label, source, _tool(text))
             for text in [text for text in pairs if _is_pair(text)][:PER_SOURCE]
         ]
         articles = [text.text for text in texts if text.label == "human" and len(text.text.split()) >= 2 * FEWEST_WORDS]
@@ -93,6 +93,12 @@ def gather(paths: Sequence[Path], seed: int = 0) -> list[Case]:
         for source, text in rng.sample(everything, min(COPIES, len(everything)))
     ]
     return [*paraphrased, *copies, *_negatives(human, rng), *_strangers(paraphrased, rng)]
+
+
+def _tool(text: LabelledText) -> str:
+    """Return what is left out as one tool: its family, and of language models that polish each by itself."""
+    family = tool_family(text)
+    return f"{family}: {(text.tool or '').lower().split()[0]}" if family == "llm-polish" and text.tool else family
 
 
 def _joined_sentences(texts: Sequence[LabelledText]) -> Iterator[LabelledText]:
@@ -115,9 +121,9 @@ def _is_pair(text: LabelledText) -> bool:
 
 
 def _copied(text: str, other: str, rng: random.Random) -> str:
-    """Return a copy: whole, slightly changed, a part, or inside another text."""
+    """Return a copy: whole, slightly changed, a part, inside another text, disguised, or in another order."""
     sentences = re.split(r"(?<=[.!?])\s+", text)
-    manner = rng.randrange(4)
+    manner = rng.randrange(6)
     if manner == 1:
         return _slightly_changed(text, rng)
     if manner == 2:
@@ -128,16 +134,38 @@ def _copied(text: str, other: str, rng: random.Random) -> str:
     if manner == 3:
         around = re.split(r"(?<=[.!?])\s+", other)
         return " ".join([*around[: len(around) // 2], text])
+    if manner == 4:
+        return _disguised(text, rng)
+    if manner == 5:
+        passages = [" ".join(sentences[first : first + 3]) for first in range(0, len(sentences), 3)]
+        rng.shuffle(passages)
+        return "\n\n".join(passages)
     return text
+
+
+def _disguised(text: str, rng: random.Random) -> str:
+    """Return a text in other case, without punctuation, with other white space, or with letters that look alike."""
+    manner = rng.randrange(5)
+    if manner == 0:
+        return text.lower()
+    if manner == 1:
+        return text.upper()
+    if manner == 2:
+        return re.sub(r"[.,;:!?\"]", "", text)
+    if manner == 3:
+        return text.replace(" ", "  ").replace(". ", ".\n\n")
+    return text.translate(_LOOKALIKES)
 
 
 def _slightly_changed(text: str, rng: random.Random) -> str:
     words = text.split()
-    for _ in range(max(1, int(len(words) * rng.uniform(0.0, 0.04)))):
+    for _ in range(max(1, int(len(words) * rng.uniform(0.0, 0.06)))):
         place = rng.randrange(len(words))
         draw = rng.random()
-        if draw < 0.5:
-            words[place] = words[place].swapcase() if draw < 0.15 else f"{words[place]},"
+        if draw < 0.2:
+            words[place] = words[place].swapcase() if draw < 0.1 else f"{words[place]},"
+        elif draw < 0.5:
+            words[place] = rng.choice(words)
         elif draw < 0.8 and len(words) > 10:
             del words[place]
         else:
@@ -176,7 +204,7 @@ def _strangers(paraphrased: Sequence[Case], rng: random.Random) -> Iterator[Case
 
 
 def measure(cases: Sequence[Case], jobs: int) -> Floats:
-    """Return the numbers (N, len(NAMES) + len(ODDS)) of the cases."""
+    """Return the numbers (N, len(NAMES) + len(STYLE)) of the cases."""
     chunks = [cases[start : start + _CHUNK] for start in range(0, len(cases), _CHUNK)]
     work = (delayed(_measure)([(case.suspect, case.source) for case in chunk]) for chunk in chunks)
     results = Parallel(n_jobs=jobs, return_as="generator")(work)
@@ -255,7 +283,7 @@ def report(numbers: Floats, labels: Labels) -> None:
     known = np.isfinite(odds)
     unrelated = known & (labels.relation == UNRELATED)
     neighbour = known & (labels.relation == NEIGHBOUR)
-    print(f"{'tool left out':<24}{'pairs':>7}{'AUROC':>8}{'nearest':>9}{'found':>8}{'kind right':>12}")
+    print(f"{'tool left out':<34}{'pairs':>7}{'AUROC':>8}{'nearest':>9}{'found':>8}{'kind right':>12}")
     every = known & labels.positive
     for tool in (*np.unique(labels.tool[every]), "all but copies"):
         own = every & ((labels.tool == tool) if tool != "all but copies" else (labels.tool != "copied"))
@@ -264,7 +292,7 @@ def report(numbers: Floats, labels: Labels) -> None:
             auroc(np.r_[np.ones(own.sum(), bool), np.zeros(other.sum(), bool)], np.r_[odds[own], odds[other]])
             for other in (unrelated, neighbour)
         ]
-        print(f"{tool:<24}{own.sum():>7}{areas[0]:>8.4f}{areas[1]:>9.4f}{(odds[own] > 0).mean():>8.1%}{right:>12.1%}")
+        print(f"{tool:<34}{own.sum():>7}{areas[0]:>8.4f}{areas[1]:>9.4f}{(odds[own] > 0).mean():>8.1%}{right:>12.1%}")
     for name, other in (("unrelated", unrelated), ("nearest neighbours", neighbour)):
         print(f"called derived, of {other.sum()} {name}: {(odds[other] > 0).mean():.2%}")
     tools = [tool for tool in np.unique(labels.tool[every]) if tool != "copied"]
@@ -284,7 +312,7 @@ def write(numbers: Floats, labels: Labels, centre: Floats, spread: Floats, outpu
         return np.round(values, 6).tolist()
 
     weights = {
-        "names": [*NAMES, *ODDS],
+        "names": [*NAMES, *STYLE],
         "centre": plain(centre),
         "spread": plain(spread),
         "decisive": list(DECISIVE),

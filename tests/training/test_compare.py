@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.compare import DECISIVE, NAMES, ODDS, WEIGHTS, Judge
+from model.compare import DECISIVE, NAMES, STYLE, WEIGHTS, Judge
 from model.comparison import RELATIONS
 from training import compare
 from training.compare import NEIGHBOUR, UNRELATED, Labels
@@ -75,8 +75,8 @@ def test_what_is_written_is_read_as_it_was_fitted(tmp_path: Path, monkeypatch: p
     labels = Labels(
         relation, np.full(count, "c"), np.where(np.isin(relation, RELATIONS), "t", ""), np.isin(relation, RELATIONS)
     )
-    numbers = rng.normal(size=(count, len(NAMES) + len(ODDS)))
-    numbers[labels.positive, NAMES.index("same_larger")] += 3.0
+    numbers = rng.normal(size=(count, len(NAMES) + len(STYLE)))
+    numbers[labels.positive, NAMES.index("own_larger")] += 3.0
     for place, name in enumerate(RELATIONS):
         numbers[relation == name, len(DECISIVE) + place] += 3.0
     centre, spread = numbers.mean(axis=0), numbers.std(axis=0)
@@ -94,6 +94,6 @@ def test_what_is_written_is_read_as_it_was_fitted(tmp_path: Path, monkeypatch: p
 
 def test_the_weights_that_ship_are_for_the_numbers_of_the_engine() -> None:
     weights = json.loads(WEIGHTS.read_text("utf-8"))
-    assert weights["names"] == [*NAMES, *ODDS]
+    assert weights["names"] == [*NAMES, *STYLE]
     assert weights["decisive"] == list(DECISIVE)
     assert weights["relations"] == list(RELATIONS)
