@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_config
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -120,13 +120,14 @@ def retrain(
     chosen = choose(texts)
     for line in chosen.told:
         report(line)
-    learnt = _with_positives(chosen.texts, house, report)
-    _check(learnt, texts, report)
-    folds, unit = split(learnt, FOLDS)
-    report(f"measuring {len(learnt):,} texts ...")
-    rows = measure_house(base, learnt, jobs=house.jobs, progress=progress)
-    new = ~np.isin(rows.keys, earlier.keys)
-    with threadpool_limits(limits=1):  # the same sums in the same order
+    # The same sums in the same order, in this process and in those that help it.
+    with threadpool_limits(limits=1), parallel_config("loky", inner_max_num_threads=1):
+        learnt = _with_positives(chosen.texts, house, report)
+        _check(learnt, texts, report)
+        folds, unit = split(learnt, FOLDS)
+        report(f"measuring {len(learnt):,} texts ...")
+        rows = measure_house(base, learnt, jobs=house.jobs, progress=progress)
+        new = ~np.isin(rows.keys, earlier.keys)
         fitter = Fitter(base, known)
         report("cross-validating ...")
         answers = cross_validate(fitter, rows, folds, earlier.take(~np.isin(earlier.keys, rows.keys)), new)
@@ -281,12 +282,17 @@ def _deep_numbers(tier: DeepTier, extractor: FeatureExtractor, texts: list[str])
 
 
 def _spread_evenly(labels: NDArray[np.str_], most: int) -> list[int]:
-    """Return at most so many places, as evenly over the labels as may be, in order."""
+    """Return at most so many places, as evenly over the labels and the texts of each as may be, in order."""
     if len(labels) <= most:
         return list(range(len(labels)))
     names = np.unique(labels)
-    chosen = [np.flatnonzero(labels == name)[: most // len(names)] for name in names]
-    return sorted(int(i) for places in chosen for i in places)
+    chosen: list[int] = []
+    for name in names:
+        places = np.flatnonzero(labels == name)
+        # From first to last, so that not the first folders alone are judged.
+        count = min(most // len(names), len(places))
+        chosen += places[np.arange(count) * len(places) // count].tolist()
+    return sorted(chosen)
 
 
 def split(texts: Sequence[LabelledText], folds: int) -> tuple[NDArray[np.int64], str]:

@@ -9,8 +9,12 @@ Read from the manifest, besides what `model.bundle` itself writes:
 - `licences`: origin and terms of each source, `{source: text}`;
 - `sources`: thesauri, vectors, lexicons, `{name: what and under which terms}`;
 - `features`: the names of the document numbers, `signal.number`;
-- `recipe`, `seed`: what training depended on besides the texts; and
-- `accuracy`: measured figures, laid out as `training.tables` reads them.
+- `recipe`, `seed`: what training depended on besides the texts;
+- `accuracy`: measured figures, laid out as `training.tables` reads them;
+- `retrained_from`, `house`, `comparison`: of a model that was retrained on a house's own texts, from which, on what,
+  and what it is worth (`training.adapt`); and
+- `calibrated_from`, `calibration`: of one whose thresholds were set anew, which, and on how many texts
+  (`training.recalibrate`).
 """
 
 from __future__ import annotations
@@ -100,9 +104,11 @@ def render_card(manifest: Mapping[str, Any]) -> str:
         _head(manifest),
         ("What it is for", _PURPOSE),
         ("What it tells, and at which score", _thresholds(manifest)),
+        ("Calibrated on", _calibration(manifest)),
         ("How it works", _signals(manifest)),
         ("The deep tier", _deep(manifest)),
         ("What it learnt from", _data(manifest)),
+        ("Compared with the model that it was retrained from", _comparison(manifest)),
         ("How good it is", _accuracy(manifest)),
         ("What it does not tell", _LIMITS),
         ("How to train it again", _training(manifest)),
@@ -204,6 +210,65 @@ def _accuracy(manifest: Mapping[str, Any]) -> str:
     if not accuracy:
         return "Not measured: `unspun evaluate` measures it."
     return markdown(tables(accuracy), 3)
+
+
+def _comparison(manifest: Mapping[str, Any]) -> str:
+    found, used = manifest.get("comparison"), manifest.get("retrained_from")
+    if not isinstance(found, Mapping) or not isinstance(used, Mapping):
+        return ""
+    house = manifest.get("house", {})
+    data = house.get("data", {})
+    labels: Counter[str] = Counter()
+    for counts in data.get("sources", {}).values():
+        labels.update(counts)
+    base = f"{used.get('name')} {used.get('version')}"
+    made = (
+        f"Retrained from {base} on {cell('', data.get('texts'))} texts of a house ({cell('', labels)}), "
+        f"seed {house.get('seed')}, fingerprint `{data.get('sha256')}`: a correction that holds in the house's domain, "
+        f"{found['strength']:g} times as strong as fitted. Below is what each is worth on texts of the house that it "
+        f"had not seen, parted by {found['parted_by']}."
+    )
+    rows = [{"tier": tier, **row} for tier, measured in found["tiers"].items() for row in measured["kinds"]]
+    if not rows:
+        rest = "There were too few new texts to tell what it is worth."
+    elif found["worse"]:
+        rest = f"**It tells these texts less well than {base}: do not use it.**"
+    elif not found["strength"]:
+        rest = f"Nothing was learnt: no correction helped without harm elsewhere, and it scores as {base} does."
+    else:
+        rest = ""
+    elsewhere = (
+        f"Elsewhere no part of the texts that {base} was made with loses more than "
+        f"{found['elsewhere']['largest_fall_of_auroc']:.3f} of AUROC. The other figures of this card are those of "
+        f"{base}."
+    )
+    return joined(made, markdown(tables(rows), 3), rest, elsewhere)
+
+
+def _calibration(manifest: Mapping[str, Any]) -> str:
+    shifts, used = manifest.get("calibration"), manifest.get("calibrated_from")
+    if not isinstance(shifts, Sequence) or isinstance(shifts, str) or not isinstance(used, Mapping) or not shifts:
+        return ""
+    rows = [
+        {
+            "tier": shift["tier"],
+            "called": shift["word"],
+            "target_share": shift["target"],
+            "of": shift["texts"],
+            "before": shift["before"],
+            "after": shift["after"],
+            "share": shift["after"] / shift["texts"],
+            "share_low": shift["share_low"],
+            "share_high": shift["share_high"],
+            "proven": shift["enough"],
+        }
+        for shift in shifts
+    ]
+    note = (
+        f"The thresholds of {used.get('name')} {used.get('version')} were moved by a house's own human text. Where the "
+        "texts were too few to prove a target, its threshold was raised where it was missed, and never lowered."
+    )
+    return joined(note, markdown(tables(rows), 3))
 
 
 def _training(manifest: Mapping[str, Any]) -> str:

@@ -140,6 +140,8 @@ def train(context: click.Context, /, **options: Any) -> None:
         else:
             _retrain(texts, output, options, report, progress)
     except ImportError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # Ctrl-C amid the import of a compiled module
+            raise KeyboardInterrupt from error
         raise CommandError(f"training needs the package {error.name}: pip install 'unspun[train]'") from error
     if unread:
         context.exit(INCOMPLETE)

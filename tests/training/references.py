@@ -1,0 +1,98 @@
+"""Small references, and a small model to retrain that carries one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from model import bundle
+from model.deep import NAMES
+from model.fast import MACHINE_KINDS, Calibration, FastClassifier
+from tests import tables as tiny
+from training.adapt import measure_house
+from training.corpora import LabelledText
+from training.reference import Reference
+
+COLUMNS = ("spun", "translated", "rewritten", "house", "foreign", "noise", "length")
+BANDS = {"minimum_words": 50, "bands": [{"words": 50, "suspect": 0.6, "paraphrased": 0.9}]}
+COUNTS = {"human": 240, "spun": 80, "translated": 80, "rewritten": 80}
+
+
+def reference(
+    counts: dict[str, int] = COUNTS, *, seed: int = 0, foreign: float = 0.0, own: bool = False, told: bool = True
+) -> Reference:
+    """Return texts of two domains, of which each kind is told by a column of its own.
+
+    `foreign` moves the texts away in one column, as those of a house are; there, the kinds are told by the column
+    "house" alone, on which the model does not look. Without `told` nothing tells them.
+    """
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(list(counts), list(counts.values()))
+    count = len(labels)
+    features = rng.normal(size=(count, len(COLUMNS)))
+    features[:, COLUMNS.index("foreign")] += foreign
+    words = rng.integers(60, 400, size=count)
+    features[:, -1] = np.log1p(words)
+    log_odds = rng.normal(scale=0.5, size=(count, 3)) - 1.0
+    for number, kind in enumerate(MACHINE_KINDS):
+        if told:
+            features[labels == kind, COLUMNS.index("house") if foreign else number] += 2.0
+        log_odds[:, number] += features[:, number]
+    machine = labels != "human"
+    return Reference(
+        names=COLUMNS,
+        features=features.astype(np.float32),
+        log_odds=log_odds,
+        deep=np.full((count, len(NAMES)), np.nan, np.float32),
+        labels=labels,
+        tools=np.where(machine, np.char.add("tool of ", labels), "human"),
+        sources=np.char.add("source ", (np.arange(count) % 2).astype(str)),
+        domains=np.where(np.arange(count) % 3 == 0, "news", "review"),
+        groups=np.arange(count, dtype=np.int32),
+        words=words.astype(np.int32),
+        changed=np.where(machine, 0.4, np.nan).astype(np.float32),
+        house=np.full(count, own),
+        keys=rng.integers(1, 2**63, size=count).astype(np.uint64) * np.uint64(own),
+    )
+
+
+def model() -> Any:
+    """Return what a Fitter looks at of a bundle: the kinds' log odds are the probabilities', without a deep tier."""
+    weights = np.zeros((4, 7))
+    weights[[1, 2, 3], [0, 1, 2]] = 1.0
+    classifier = FastClassifier((), Calibration(weights, np.zeros(4)), COLUMNS.index("length"))
+    return SimpleNamespace(classifier=classifier, deep=None, manifest={"thresholds": BANDS})
+
+
+def scores(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the scores (N,) that `model` gives by log odds (N, 3), reckoned anew."""
+    return np.exp(log_odds).sum(axis=1) / (1.0 + np.exp(log_odds).sum(axis=1))
+
+
+def tiny_base(folder: Path, **manifest: Any) -> bundle.Bundle:
+    """Write and load the tiny model with the numbers of 240 texts, half of them human, labelled at random."""
+    rng = np.random.default_rng(8)
+    texts = [
+        LabelledText(f"t{i}", "human" if i % 2 else MACHINE_KINDS[i % 3], "web", " ".join(sentences), tool="tool")  # type: ignore[arg-type]
+        for i, sentences in enumerate(rng.choice(tiny.SENTENCES, size=(240, 9)))
+    ]
+    with threadpool_limits(limits=1):  # a second thread on a busy machine takes twenty times as long
+        known = measured(bundle.load(tiny.save_bundle(folder)), texts)
+    arrays, entry = known.pack()
+    seen = np.array([1, 2, 3], dtype=np.uint64)
+    complete = {**tiny.manifest(), **manifest, "reference": entry}
+    bundle.save(folder, complete, tiny.tables(), tiny.tagger(), tiny.classifier(), seen, extra=arrays)
+    return bundle.load(folder)
+
+
+def measured(loaded: bundle.Bundle, texts: Sequence[LabelledText]) -> Reference:
+    """Return the numbers of texts as those of a reference."""
+    rows = measure_house(loaded, texts, jobs=1)
+    every = {name: getattr(rows, name) for name in rows.__dataclass_fields__}
+    return Reference(**{**every, "house": np.zeros(len(rows), bool), "keys": np.zeros(len(rows), np.uint64)})

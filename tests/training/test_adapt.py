@@ -1,0 +1,504 @@
+"""training/adapt.py: a house's texts to a model of its own, that is compared with the one that it started from."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import tomllib
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
+
+from model import bundle
+from model.bundle import Bundle
+from model.detector import Detector
+from tests.training.passages import passages
+from tests.training.references import measured, model, tiny_base
+from training import adapt, spinning
+from training.adapt import House, Retrained, choose, retrain, split
+from training.card import CARD
+from training.corpora import LabelledText, assign_groups, text_keys
+from training.correction import LEAST_TEXTS
+from training.reference import ARRAY, Reference
+from training.spinners import Knobs, PhraseTable, Spinner
+from training.synonyms import TableThesaurus
+from training.train import PARAPHRASERS, TrainingError
+
+DATA = Path(__file__).parents[1] / "data" / "training"
+HOUSE = House("ours", "2.0", jobs=1)
+GERMAN = (
+    "Am Morgen lag der Nebel noch so dicht über dem Hafen, dass man die Boote nur hörte und nicht sah. Die Fischer "
+    "standen auf der Mole und warteten, bis die Sonne durchkam, und erzählten sich dabei die Geschichten, die sie sich "
+    "an jedem solchen Morgen erzählen. Als es endlich hell wurde, war es schon beinahe Mittag, und keiner von ihnen "
+    "hatte noch große Lust, hinauszufahren."
+)
+TABLE = "\n".join(f"{n}\t{n * 7 % 13}.5\t{n * 3}\t-{n}" for n in range(40))
+
+
+def labelled(label: str, texts: list[str], **fields: Any) -> list[LabelledText]:
+    """Return texts with a label, each of a source of its own."""
+    return [
+        LabelledText(f"{label}{i}", label, f"{label}-{i}.txt", text, **fields)  # type: ignore[arg-type]
+        for i, text in enumerate(texts)
+    ]
+
+
+def spun(text: str) -> str:
+    """Do what the house's spinner does."""
+    return text.replace(" the ", " that ").replace(" a ", " one ").replace(" and ", " as well as ")
+
+
+def house_texts(count: int = 15, *, seed: int = 5) -> list[LabelledText]:
+    """Return as many human as spun texts of the house."""
+    texts = passages(2 * count, sentences=12, seed=seed)
+    return labelled("human", texts[:count]) + labelled("spun", [spun(text) for text in texts[count:]])
+
+
+def cases(name: str) -> list[dict[str, Any]]:
+    return list(tomllib.loads((DATA / name).read_text("utf-8"))["case"])
+
+
+def why(case: dict[str, Any]) -> str:
+    return str(case["why"])
+
+
+# --- which texts
+
+
+def content(name: str) -> str:
+    one, two = passages(2, sentences=12)
+    return {
+        "1": one,
+        "2": two,
+        "1 folded": one.upper().replace(" ", "\n  "),
+        "1 short": " ".join(one.split()[:20]),
+        "german": GERMAN,
+        "table": TABLE,
+        "": "",
+    }[name]
+
+
+@pytest.mark.parametrize("case", cases("retraining_choices.toml"), ids=why)
+def test_what_cannot_be_learnt_from_is_left_out_and_told(case: dict[str, Any]) -> None:
+    texts = [
+        LabelledText(f"id{i}", label, "web", content(name), changed_frac=rest[0] if rest else None)
+        for i, (label, name, *rest) in enumerate(case["texts"])
+    ]
+    found = choose(texts)
+    assert [text.id for text in found.texts] == [f"id{i}" for i in case["kept"]]
+    expected = case.get("left_out", {})
+    assert list(found.dropped.values()) == list(expected.values())
+    for reason, said, count, line in zip(expected, found.dropped, found.dropped.values(), found.told, strict=True):
+        assert said.startswith(reason)
+        assert line.startswith(f"left out {count}: {said} (id")
+        assert "\n" not in line
+
+
+def test_a_few_of_those_left_out_are_named() -> None:
+    found = choose(labelled("human", passages(6, sentences=1)))
+    assert found.told == ["left out 6: fewer than 50 words of prose (human0, human1, human2 and 3 more)"]
+
+
+# --- which is judged by what
+
+
+@st.composite
+def collections(draw: st.DrawFn) -> list[LabelledText]:
+    """Return texts of a few originals, sources and sites, of both labels."""
+    count = draw(st.integers(10, 60))
+    originals = draw(st.integers(3, 40))
+    sources = draw(st.integers(1, 30))
+    return [
+        LabelledText(
+            id=str(i),
+            label="human" if draw(st.booleans()) else "spun",
+            source=f"source{draw(st.integers(0, sources - 1))}",
+            text=f"word{i} line{i} page{i}",
+            group=f"original{draw(st.integers(0, originals - 1))}",
+        )
+        for i in range(count)
+    ]
+
+
+@settings(deadline=None)
+@given(collections(), st.integers(2, 5))
+def test_versions_of_one_original_and_texts_of_one_source_are_never_on_both_sides(
+    texts: list[LabelledText], folds: int
+) -> None:
+    groups = assign_groups(texts)
+    human = np.array([text.label == "human" for text in texts])
+    assume(min(len(np.unique(groups[side])) for side in (human, ~human)) >= folds)
+    found, unit = split(texts, folds)
+    assert set(found.tolist()) <= set(range(folds))
+    for group in np.unique(groups):
+        assert len(set(found[groups == group])) == 1
+    if unit == "source":
+        sources = np.array([text.source for text in texts])
+        for source in np.unique(sources):
+            assert len(set(found[sources == source])) == 1
+    for side in (human, ~human):  # there is something to learn from, and something to judge
+        assert len(set(found[side])) >= 2
+
+
+def test_texts_are_parted_by_source_where_there_are_enough_of_both_labels() -> None:
+    texts = [dataclasses.replace(text, source=f"s{i % 6}") for i, text in enumerate(house_texts(18))]
+    assert split(texts, 5)[1] == "source"
+    one = [dataclasses.replace(text, source="web" if text.label == "spun" else text.source) for text in texts]
+    assert split(one, 5)[1] == "text"
+
+
+def test_folds_have_as_many_of_each_label() -> None:
+    texts = house_texts(20)
+    folds, _ = split(texts, 5)
+    human = np.array([text.label == "human" for text in texts])
+    assert np.bincount(folds[human]).tolist() == np.bincount(folds[~human]).tolist() == [4] * 5
+
+
+def test_a_text_and_what_was_made_of_it_are_in_one_fold() -> None:
+    human = labelled("human", passages(20, sentences=12))
+    made = [
+        dataclasses.replace(text, id=f"m{i}", label="spun", source=f"m{i}", text=f"{spun(text.text)} {i}")
+        for i, text in enumerate(human)
+    ]
+    folds, _ = split([*human, *made], 5)
+    assert folds[:20].tolist() == folds[20:].tolist()
+
+
+# --- a tiny model, retrained
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return tiny_base(tmp_path_factory.mktemp("base") / "base")
+
+
+@pytest.fixture(scope="module")
+def texts() -> list[LabelledText]:
+    return house_texts()
+
+
+@pytest.fixture(scope="module")
+def done(base: Bundle, texts: list[LabelledText], tmp_path_factory: pytest.TempPathFactory) -> tuple[Retrained, Path]:
+    folder = tmp_path_factory.mktemp("done") / "house"
+    return retrain(base, texts, folder, HOUSE), folder
+
+
+@pytest.fixture(scope="module")
+def retrained(done: tuple[Retrained, Path]) -> Bundle:
+    return bundle.load(done[1])
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())}
+
+
+def reference_of(loaded: Bundle) -> Reference:
+    return Reference.unpack(bundle.read_extra(loaded, ARRAY), loaded.manifest["reference"])
+
+
+def test_the_new_model_loads_and_scores_otherwise(base: Bundle, retrained: Bundle, texts: list[LabelledText]) -> None:
+    assert (retrained.info.name, retrained.info.version) == ("ours", "2.0")
+    assert retrained.classifier.correction is not None
+    text = texts[-1].text
+    assert Detector(retrained).score(text).score > Detector(base).score(text).score
+
+
+def test_it_says_what_it_was_made_from_and_of(base: Bundle, retrained: Bundle) -> None:
+    manifest = retrained.manifest
+    assert manifest["retrained_from"] == manifest["comparison"]["with"] == base.info.to_dict()
+    assert manifest["house"]["seed"] == HOUSE.seed
+    assert manifest["house"]["data"]["texts"] == 30
+    assert manifest["house"]["data"]["sources"] == {"house": {"human": 15, "spun": 15}}
+
+
+def test_it_learns_the_house(done: tuple[Retrained, Path]) -> None:
+    compared = done[0].manifest["comparison"]
+    assert compared["tiers"]["fast"]["all"]["auroc_after"] > compared["tiers"]["fast"]["all"]["auroc_before"]
+    assert not done[0].worse
+    assert compared["texts"] == {"human": 15, "spun": 15}
+
+
+def test_the_returned_manifest_is_the_one_on_disk(done: tuple[Retrained, Path]) -> None:
+    assert done[0].manifest == json.loads((done[1] / bundle.MANIFEST).read_text("utf-8"))
+    assert (done[1] / CARD).read_text("utf-8").startswith("# Model card: ours 2.0\n")
+
+
+def test_before_is_what_the_base_says(base: Bundle, done: tuple[Retrained, Path], texts: list[LabelledText]) -> None:
+    found = [Detector(base).score(text.text, depth="fast").score for text in texts]
+    assert done[0].answers.before["fast"] == pytest.approx(found, abs=2e-6)
+
+
+def test_after_is_by_models_that_had_not_seen_the_text(
+    base: Bundle, done: tuple[Retrained, Path], texts: list[LabelledText], tmp_path: Path
+) -> None:
+    """Reckoned anew for one fold: trained on the others alone."""
+    folds, _ = split(texts, adapt.FOLDS)
+    out = folds == folds[0]
+    known = reference_of(base)
+    rows = adapt.measure_house(base, texts, jobs=1)
+    with threadpool_limits(limits=1):
+        correction = adapt.Fitter(base, known).fit(rows.take(~out)).correction
+    assert correction is not None
+    classifier = dataclasses.replace(base.classifier, correction=correction)
+    found = Detector(dataclasses.replace(base, classifier=classifier)).score_many(
+        [text.text for text, chosen in zip(texts, out, strict=True) if chosen], depth="fast"
+    )
+    expected = done[0].answers.after["fast"][out]
+    assert [verdict.score for verdict in found] == pytest.approx(expected, abs=2e-6)
+
+
+def test_texts_learnt_from_are_known_again(base: Bundle, retrained: Bundle, texts: list[LabelledText]) -> None:
+    assert set(retrained.seen.tolist()) == {
+        *base.seen.tolist(),
+        *text_keys([text.text for text in texts]).tolist(),
+    }
+    assert (np.diff(retrained.seen.astype(object)) > 0).all()
+
+
+def test_the_bases_numbers_are_kept(base: Bundle, retrained: Bundle) -> None:
+    before, after = reference_of(base), reference_of(retrained)
+    kept = after.take(~after.house)
+    assert np.array_equal(before.labels, kept.labels)
+    assert before.log_odds == pytest.approx(kept.log_odds)
+    spread = before.features.std(axis=0)
+    assert (np.abs(before.features - kept.features).mean(axis=0) <= 0.02 * spread + 1e-6).all()
+
+
+def test_neither_a_text_nor_the_name_of_a_file_is_in_the_bundle(
+    done: tuple[Retrained, Path], texts: list[LabelledText]
+) -> None:
+    content = b"".join(file.read_bytes() for file in done[1].iterdir())
+    assert not any(text.text[:40].encode() in content for text in texts)
+    assert not any(text.source.encode() in content or f'"{text.id}"'.encode() in content for text in texts)
+
+
+def test_the_same_seed_gives_the_same_bytes(
+    base: Bundle, done: tuple[Retrained, Path], texts: list[LabelledText], tmp_path: Path
+) -> None:
+    retrain(base, texts, tmp_path / "again", HOUSE)
+    assert digests(tmp_path / "again") == digests(done[1])
+
+
+def test_where_the_texts_lie_changes_no_byte(
+    base: Bundle, done: tuple[Retrained, Path], texts: list[LabelledText], tmp_path: Path
+) -> None:
+    moved = [dataclasses.replace(text, id=f"moved/{text.id}", source=f"moved/{text.source}") for text in texts]
+    retrain(base, moved, tmp_path / "again", HOUSE)
+    assert digests(tmp_path / "again") == digests(done[1])
+
+
+def test_progress_is_reported_in_lines(base: Bundle, texts: list[LabelledText], tmp_path: Path) -> None:
+    lines: list[str] = []
+    retrain(base, [*texts, texts[0]], tmp_path / "house", HOUSE, report=lines.append)
+    assert lines[0] == "left out 1: given twice (human0)"
+    assert lines[-1] == f"wrote {tmp_path / 'house'}"
+    assert len(lines) == 5
+
+
+# --- and again
+
+
+def test_a_retrained_model_keeps_what_it_had_learnt(retrained: Bundle, tmp_path: Path) -> None:
+    more = house_texts(12, seed=6)
+    found = retrain(retrained, more, tmp_path / "second", dataclasses.replace(HOUSE, version="2.1"))
+    second = bundle.load(tmp_path / "second")
+    rows = reference_of(second)
+    assert Counter(rows.labels[rows.house].tolist()) == {"human": 27, "spun": 27}
+    assert set(retrained.seen.tolist()) < set(second.seen.tolist())
+    assert found.manifest["retrained_from"]["version"] == "2.0"
+    assert found.manifest["comparison"]["texts"] == {"human": 12, "spun": 12}  # the new ones alone
+
+
+def test_a_text_that_is_labelled_anew_replaces_the_old_one(
+    retrained: Bundle, texts: list[LabelledText], tmp_path: Path
+) -> None:
+    mended = [dataclasses.replace(texts[0], label="rewritten"), *house_texts(12, seed=6)]
+    retrain(retrained, mended, tmp_path / "second", HOUSE)
+    rows = reference_of(bundle.load(tmp_path / "second"))
+    labels = rows.labels[rows.keys == text_keys([texts[0].text])[0]]
+    assert labels.tolist() == ["rewritten"]
+    assert rows.house.sum() == 30 + 24
+
+
+def test_texts_that_the_base_knows_tell_nothing_of_what_it_is_worth(
+    retrained: Bundle, texts: list[LabelledText], tmp_path: Path
+) -> None:
+    found = retrain(retrained, texts, tmp_path / "second", HOUSE)
+    compared = found.manifest["comparison"]
+    assert compared["texts"] == {}
+    assert compared["tiers"] == {"fast": {"kinds": [], "all": None, "called": []}}
+    assert not found.worse
+
+
+def test_the_calibration_of_the_base_is_not_that_of_the_new_model(texts: list[LabelledText], tmp_path: Path) -> None:
+    base = tiny_base(tmp_path / "base", calibration=[{"word": "suspect"}], calibrated_from={"name": "tiny"})
+    manifest = retrain(base, texts, tmp_path / "house", HOUSE).manifest
+    assert not {"calibration", "calibrated_from"} & set(manifest)
+
+
+# --- human text alone
+
+ROWS = [
+    *((word, f"{word}like", 1.0, tag) for word, tag in (("water", "NN"), ("train", "NN"), ("said", "VBD"))),
+    *((word, other, 1.0, "NN") for word, other in (("night", "evening"), ("ball", "sphere"), ("snow", "frost"))),
+    *((word, other, 1.0, "JJ") for word, other in (("old", "aged"), ("cold", "frigid"), ("long", "lengthy"))),
+]
+
+
+def tools(rows: list[tuple[str, str, float, str]]) -> Callable[[Path | None], dict[str, Spinner]]:
+    """Stand in for our paraphrasers, which take a minute to read their tables."""
+    spinner = Spinner("few words", (TableThesaurus("few words", rows),), Knobs(rate=(1.0, 1.0)), PhraseTable([]))
+    return lambda lexicons: dict.fromkeys(PARAPHRASERS, spinner)
+
+
+def test_of_human_text_alone_our_paraphrasers_make_the_rest(
+    base: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(spinning, "_paraphrasers", tools(ROWS))
+    lines: list[str] = []
+    human = labelled("human", passages(30, sentences=12))
+    found = retrain(base, human, tmp_path / "house", HOUSE, report=lines.append)
+    made = found.manifest["house"]["data"]["sources"]["house"]
+    assert made["human"] == 30
+    assert 10 <= made["spun"] <= 30
+    assert "no text of a machine is given: our own paraphrasers spin the human ones" in lines
+
+
+def test_text_in_which_our_paraphrasers_find_no_word_is_not_taken_for_spun(
+    base: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(spinning, "_paraphrasers", tools([("zeppelin", "airship", 1.0, "NN")]))
+    with pytest.raises(TrainingError, match=r"too few usable texts of a machine \(none\)"):
+        retrain(base, labelled("human", passages(12, sentences=12)), tmp_path / "house", HOUSE)
+
+
+# --- what does not help
+
+
+def noise(base: Bundle, rows: list[LabelledText]) -> Reference:
+    """Return numbers that say nothing of what a text is, while the base's log odds say it all."""
+    rng = np.random.default_rng(0)
+    found = adapt.measure_house(base, rows, jobs=1)
+    machine = np.array([text.label != "human" for text in rows])
+    log_odds = np.full((len(rows), 3), -6.0)
+    log_odds[:, 0] = rng.normal(np.where(machine, 1.0, -1.0))
+    shuffled = rng.permutation(found.features.ravel()).reshape(found.features.shape)
+    return dataclasses.replace(found, features=shuffled, log_odds=log_odds)
+
+
+def test_a_worse_model_is_written_and_says_so(
+    base: Bundle, texts: list[LabelledText], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rows = noise(base, texts)
+    monkeypatch.setattr(adapt, "measure_house", lambda *arguments, **options: rows)
+    classifier = dataclasses.replace(base.classifier, calibration=model().classifier.calibration)
+    found = retrain(dataclasses.replace(base, classifier=classifier), texts, tmp_path / "house", HOUSE)
+    every = found.manifest["comparison"]["tiers"]["fast"]["all"]
+    assert every["auroc_after"] < every["auroc_before"] - adapt.NOISE
+    assert found.worse
+    assert bundle.load(tmp_path / "house").manifest["comparison"]["worse"] is True
+
+
+def test_kinds_of_which_there_are_too_few_only_serve_to_judge(
+    base: Bundle, texts: list[LabelledText], tmp_path: Path
+) -> None:
+    few = labelled("translated", passages(LEAST_TEXTS - 1, sentences=12, seed=9))
+    lines: list[str] = []
+    found = retrain(base, [*texts, *few], tmp_path / "house", HOUSE, report=lines.append)
+    assert "7 translated texts are too few to learn from: they only serve to judge the model" in lines
+    assert found.manifest["comparison"]["texts"]["translated"] == LEAST_TEXTS - 1
+    correction = bundle.load(tmp_path / "house").classifier.correction
+    assert correction is None or (correction.weights[:, 1] == 0.0).all()
+
+
+def too_little(case: dict[str, Any]) -> list[LabelledText]:
+    made = passages(sum(case["texts"].values()), sentences=12)
+    if "alike" in case:
+        made = [f"{made[i % case['alike']]} Copy {i} of it." for i in range(len(made))]
+    texts: list[LabelledText] = []
+    for label, count in case["texts"].items():
+        texts += labelled(label, made[len(texts) : len(texts) + count])
+    return texts
+
+
+@pytest.mark.parametrize("case", cases("retraining_too_little.toml"), ids=why)
+def test_too_little_to_learn_from_is_a_line_and_nothing_is_written(
+    case: dict[str, Any], base: Bundle, tmp_path: Path
+) -> None:
+    before = digests(base.folder)
+    with pytest.raises(TrainingError) as refused:
+        retrain(base, too_little(case), tmp_path / "house", HOUSE)
+    assert case["message"] in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+    assert digests(base.folder) == before
+
+
+def test_a_base_without_the_numbers_of_its_texts_is_refused(
+    base: Bundle, texts: list[LabelledText], tmp_path: Path
+) -> None:
+    bare = dataclasses.replace(base, manifest={k: v for k, v in base.manifest.items() if k != "reference"})
+    with pytest.raises(TrainingError, match="does not carry the numbers of its training texts"):
+        retrain(bare, texts, tmp_path / "house", HOUSE)
+
+
+def test_a_base_whose_numbers_do_not_fit_together_is_refused(
+    base: Bundle, texts: list[LabelledText], tmp_path: Path
+) -> None:
+    broken = dataclasses.replace(base, manifest={**base.manifest, "reference": {"features": []}})
+    with pytest.raises(TrainingError, match="restore it"):
+        retrain(broken, texts, tmp_path / "house", HOUSE)
+
+
+@pytest.mark.parametrize("output", ["new", "old"])
+def test_an_interruption_leaves_no_half_model(
+    base: Bundle, texts: list[LabelledText], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, output: str
+) -> None:
+    """Amid the writing of files; a model that was there before is as it was."""
+    retrain(base, texts, tmp_path / "old", HOUSE)
+    before = digests(tmp_path / "old")
+
+    def interrupt(*arguments: Any, **options: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(joblib, "dump", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        retrain(base, house_texts(seed=6), tmp_path / output, HOUSE)
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+    assert digests(tmp_path / "old") == before
+
+
+def test_a_model_may_be_retrained_in_its_own_folder(
+    base: Bundle, texts: list[LabelledText], done: tuple[Retrained, Path], tmp_path: Path
+) -> None:
+    retrain(base, texts, tmp_path / "house", HOUSE)
+    retrain(bundle.load(tmp_path / "house"), house_texts(12, seed=6), tmp_path / "house", HOUSE)
+    assert reference_of(bundle.load(tmp_path / "house")).house.sum() == 54
+
+
+# --- with a deep tier
+
+
+def test_the_deep_tier_reads_as_evenly_of_each_label_as_may_be() -> None:
+    labels = np.array(["human"] * 50 + ["spun"] * 10)
+    places = np.array(adapt._spread_evenly(labels, 20))
+    assert Counter(labels[places].tolist()) == {"human": 10, "spun": 10}
+    assert np.diff(places[:10]).tolist() == [5] * 9
+    assert adapt._spread_evenly(labels, 60) == list(range(60))
+
+
+def test_measured_rows_are_the_detectors(base: Bundle, texts: list[LabelledText]) -> None:
+    rows = measured(base, texts[:3])
+    found = adapt.Fitter(base, reference_of(base)).scores(rows, rows.log_odds)["fast"]
+    assert [Detector(base).score(text.text, depth="fast").score for text in texts[:3]] == pytest.approx(
+        found.tolist(), abs=2e-6
+    )

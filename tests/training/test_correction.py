@@ -1,0 +1,238 @@
+"""training/correction.py: a house's texts are learnt, and nothing is lost for it elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from model.fast import MACHINE_KINDS
+from model.house import scale
+from model.verdict import Thresholds
+from tests.training.references import BANDS, COLUMNS, model, reference, scores
+from training.correction import (
+    LARGEST_FALL,
+    LARGEST_RISE,
+    LEAST_CELL,
+    LEAST_TEXTS,
+    STRENGTHS,
+    Fitter,
+    area,
+    limits,
+    logistic,
+    parts,
+)
+from training.reference import Reference
+
+AWAY = 4.0
+"""How far a house's texts are from the others, in standard deviations of one column."""
+
+
+@pytest.fixture(scope="module")
+def fitter() -> Fitter:
+    return Fitter(model(), reference())
+
+
+def house(seed: int = 1, *, foreign: float = AWAY, **counts: int) -> Reference:
+    return reference(counts or {"human": 30, "spun": 30}, seed=seed, foreign=foreign, own=True)
+
+
+# --- what is learnt
+
+
+@pytest.mark.parametrize("kind", MACHINE_KINDS)
+def test_thirty_texts_of_a_kind_are_learnt(fitter: Fitter, kind: str) -> None:
+    fitted = fitter.fit(house(**{"human": 30, kind: 30}))
+    assert fitted.correction is not None
+    fresh = house(seed=2, **{"human": 200, kind: 200})
+    machine = fresh.labels == kind
+    before = roc_auc_score(machine, scores(fresh.log_odds))
+    after = roc_auc_score(machine, scores(fresh.log_odds + fitted.correction.log_odds(fresh.features)))
+    assert after > before + 0.1
+
+
+def test_a_kind_without_texts_is_not_corrected(fitter: Fitter) -> None:
+    correction = fitter.fit(house(human=30, spun=30, translated=LEAST_TEXTS - 1)).correction
+    assert correction is not None
+    assert (correction.weights[:, 1:] == 0.0).all()
+    assert (correction.bias[1:] == 0.0).all()
+    assert (correction.weights[:, 0] != 0.0).any()
+
+
+def test_a_house_with_too_few_texts_of_every_kind_has_no_correction(fitter: Fitter) -> None:
+    fitted = fitter.fit(house(human=30, spun=LEAST_TEXTS - 1, rewritten=LEAST_TEXTS - 1))
+    assert (fitted.correction, fitted.strength) == (None, 0.0)
+
+
+def test_texts_of_other_domains_are_hardly_corrected(fitter: Fitter) -> None:
+    correction = fitter.fit(house(foreign=12.0)).correction
+    assert correction is not None
+    elsewhere, own = (np.abs(correction.log_odds(rows.features)) for rows in (reference(seed=9), house(foreign=12.0)))
+    assert np.median(elsewhere.max(axis=1)) < np.median(own.max(axis=1)) / 20
+
+
+def test_the_same_texts_give_the_same_correction() -> None:
+    first, second = (Fitter(model(), reference()).fit(house()).correction for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert first.weights.tobytes() == second.weights.tobytes()
+    assert first.domain_weights.tobytes() == second.domain_weights.tobytes()
+
+
+# --- what is promised
+
+
+def falls(known: Reference, after: np.ndarray) -> list[float]:
+    """Return by how much the AUROC of each part falls, by score and by the kind's log odds, reckoned anew."""
+    answer = []
+    for number, kind in enumerate(MACHINE_KINDS):
+        for column in ("sources", "domains"):
+            for name in np.unique(getattr(known, column)):
+                own = (known.labels == kind) & (getattr(known, column) == name)
+                human = known.labels == "human"
+                if column == "domains":
+                    human = human & (known.domains == name)
+                if min(own.sum(), human.sum()) < LEAST_CELL:
+                    continue
+                rows = own | human
+                for rate in (scores, lambda odds, number=number: odds[:, number]):
+                    before, now = (roc_auc_score(own[rows], rate(odds[rows])) for odds in (known.log_odds, after))
+                    answer.append(float(before - now))
+    assert answer
+    return answer
+
+
+def called(known: Reference, log_odds: np.ndarray, word: str) -> float:
+    least = BANDS["bands"][0][word]  # type: ignore[index]
+    return float((np.round(scores(log_odds[known.labels == "human"]), 6) >= least).mean())
+
+
+SWAPPED = {"human": "spun", "spun": "human"}
+big = reference({"human": 240, "spun": 160, "translated": 160, "rewritten": 160})
+
+
+@settings(deadline=None, max_examples=12)
+@given(st.integers(0, 1000), st.sampled_from((0.0, 1.0, 2.0, AWAY)), st.sampled_from(("right", "swapped", "random")))
+def test_no_part_loses_more_and_no_more_human_texts_are_called_than_allowed(
+    seed: int, foreign: float, labelled: str
+) -> None:
+    own = house(seed=seed, foreign=foreign)
+    if labelled == "swapped":
+        own = replace(own, labels=np.array([SWAPPED[label] for label in own.labels]))
+    if labelled == "random":
+        own = replace(own, labels=np.random.default_rng(seed).permutation(own.labels))
+    fitted = Fitter(model(), big).fit(own)
+    if fitted.correction is None:
+        assert fitted.strength == 0.0
+        return
+    assert fitted.strength in STRENGTHS
+    after = big.log_odds + fitted.correction.log_odds(big.features)
+    worst = max(falls(big, after))
+    assert worst <= LARGEST_FALL + 1e-9
+    assert fitted.held.fall == pytest.approx(worst, abs=1e-6)
+    for word, most in LARGEST_RISE.items():
+        rise = called(big, after, word) - called(big, big.log_odds, word)
+        assert rise <= most + 1e-6
+        assert fitted.held.rise[word] == pytest.approx(rise, abs=1e-6)
+
+
+def test_what_would_do_harm_is_held_back() -> None:
+    """Labels the wrong way round, of texts that are like the others."""
+    known = big
+    swapped = house(foreign=0.0, human=60, spun=60)
+    swapped = replace(swapped, labels=np.array([SWAPPED[label] for label in swapped.labels]))
+    assert Fitter(model(), known).fit(swapped).strength < min(1.0, Fitter(model(), known).fit(house()).strength)
+
+
+def test_parts_are_kinds_of_a_source_and_of_a_domain() -> None:
+    known = reference({"human": 240, "spun": 2 * LEAST_CELL})
+    names = {part.name: (len(part.machine), len(part.human)) for part in parts(known)}
+    human = int(((known.labels == "human") & (known.domains == "review")).sum())
+    machine = int(((known.labels == "spun") & (known.domains == "review")).sum())
+    assert names == {
+        "spun of source 0": (LEAST_CELL, 240),
+        "spun of source 1": (LEAST_CELL, 240),
+        "spun review among review": (machine, human),
+    }
+
+
+def test_texts_that_are_hardly_changed_are_in_no_part() -> None:
+    known = reference({"human": 240, "spun": 200})
+    barely = replace(known, changed=np.where(known.labels == "spun", 0.001, np.nan).astype(np.float32))
+    assert parts(known)
+    assert parts(barely) == []
+
+
+# --- the arithmetic
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 10_000), st.sampled_from((0.01, 0.1, 1.0)), st.booleans())
+def test_the_logistic_regression_is_scikit_learns(seed: int, penalty: float, even: bool) -> None:
+    rng = np.random.default_rng(seed)
+    inputs = rng.normal(size=(120, 4))
+    truth = inputs @ rng.normal(size=4) + rng.logistic(size=120) > rng.normal()
+    truth[:2] = True, False
+    shares = np.full(120, 1 / 120) if even else rng.dirichlet(np.ones(120))
+    theirs = LogisticRegression(C=1 / penalty, tol=1e-10, max_iter=10_000)
+    theirs.fit(inputs, truth, sample_weight=shares)
+    weights, bias = logistic(inputs, truth, shares, penalty * np.eye(4))
+    assert weights == pytest.approx(theirs.coef_[0], abs=1e-4)
+    assert bias == pytest.approx(theirs.intercept_[0], abs=1e-3)  # ours is pulled a little, too
+
+
+def test_an_offset_is_what_is_known_already() -> None:
+    rng = np.random.default_rng(4)
+    inputs, shares = rng.normal(size=(400, 3)), np.full(400, 1 / 400)
+    offset = inputs @ np.array([1.0, -2.0, 0.5])
+    truth = offset + rng.logistic(size=400) > 0
+    weights, _ = logistic(inputs, truth, shares, 1e-6 * np.eye(3), offset=offset)
+    whole, _ = logistic(inputs, truth, shares, 1e-6 * np.eye(3))
+    assert weights == pytest.approx(whole - np.array([1.0, -2.0, 0.5]), abs=1e-3)
+
+
+def test_parted_classes_and_huge_offsets_come_to_an_end() -> None:
+    inputs = np.linspace(-3, 3, 40)[:, None]
+    truth = inputs[:, 0] > 0
+    weights, bias = logistic(inputs, truth, np.full(40, 1 / 40), 1e-4 * np.eye(1), offset=np.where(truth, -40.0, 40.0))
+    assert np.isfinite([*weights, bias]).all()
+    assert weights[0] > 0
+
+
+@given(
+    st.lists(st.integers(-3, 3), min_size=1, max_size=30),
+    st.lists(st.integers(-3, 3), min_size=1, max_size=30),
+)
+def test_the_area_is_scikit_learns_ties_and_all(machine: list[int], human: list[int]) -> None:
+    truth = [True] * len(machine) + [False] * len(human)
+    found = area(np.array(machine, float), np.array(human, float))
+    assert found == pytest.approx(roc_auc_score(truth, machine + human))
+
+
+def test_limits_are_those_of_the_verdict() -> None:
+    bands = {
+        "minimum_words": 50,
+        "bands": [{"words": n, "suspect": 0.5 + n / 1e3, "paraphrased": 0.6 + n / 1e3} for n in (50, 80, 200)],
+    }
+    thresholds = Thresholds.from_manifest(bands)
+    words = np.array([10, 50, 79, 80, 199, 200, 9999])
+    assert limits(thresholds, words, "suspect") == pytest.approx([0.55, 0.55, 0.55, 0.58, 0.58, 0.7, 0.7])
+    assert limits(thresholds, words, "paraphrased") == pytest.approx([0.65, 0.65, 0.65, 0.68, 0.68, 0.8, 0.8])
+
+
+def test_a_column_without_any_spread_is_no_ground_for_anything() -> None:
+    """A number that is the same in all of the reference, and another in the house."""
+    known, own = reference(), house()
+    column = COLUMNS.index("noise")
+    for rows, value in ((known, 0.0), (own, 5.0)):
+        rows.features[:, column] = value
+    fitter = Fitter(model(), known)
+    assert np.isfinite(scale(own.features, fitter.centre, fitter.spread)).all()
+    fitted = fitter.fit(own)
+    assert fitted.correction is not None
+    assert np.isfinite(fitted.correction.log_odds(own.features)).all()

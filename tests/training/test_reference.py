@@ -1,0 +1,141 @@
+"""training/reference.py: what a bundle keeps of the texts that it was made with, and reads again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from tests.training.references import COLUMNS, reference
+from training.reference import LEVELS, Reference
+
+EXACT = ("labels", "tools", "sources", "domains", "groups", "words", "house", "keys")
+
+
+def again(rows: Reference) -> Reference:
+    return Reference.unpack(*rows.pack())
+
+
+def same(first: Reference, second: Reference) -> bool:
+    values = [(getattr(first, name), getattr(second, name)) for name in Reference.__dataclass_fields__]
+    return all(np.array_equal(*pair, equal_nan=pair[0].dtype.kind == "f") for pair in map(_arrays, values))
+
+
+def _arrays(pair: tuple[Any, Any]) -> tuple[Any, Any]:
+    return np.asarray(pair[0]), np.asarray(pair[1])
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_what_texts_are_is_kept_as_it_is(name: str) -> None:
+    rows = reference(own=True)
+    assert getattr(again(rows), name).tolist() == getattr(rows, name).tolist()
+
+
+def test_what_the_tiers_say_is_kept_closely() -> None:
+    rows = reference()
+    assert again(rows).log_odds == pytest.approx(rows.log_odds, rel=1e-6)
+
+
+def test_what_was_not_asked_and_is_not_known_stays_so() -> None:
+    rows = reference()
+    found = again(rows)
+    assert np.isnan(found.deep).all()
+    assert np.isnan(found.changed).tolist() == np.isnan(rows.changed).tolist()
+
+
+numbers = hnp.arrays(
+    np.float32,
+    st.tuples(st.integers(1, 200), st.integers(1, 3)),
+    elements=st.sampled_from((0.0, 1.0, -1.0)) | st.floats(-1e6, 1e6, width=32),
+)
+
+
+@settings(deadline=None)
+@given(numbers)
+def test_a_number_is_kept_as_the_nearest_of_its_columns_levels(features: np.ndarray) -> None:
+    arrays, _ = with_features(features).pack()
+    found = again(with_features(features)).features
+    for column, values in enumerate(features.T):
+        levels = arrays["reference_levels"][column].astype(np.float64)
+        assert set(found[:, column].tolist()) <= set(values.tolist())  # nothing is made up
+        nearest = np.abs(values[:, None].astype(np.float64) - levels).min(axis=1)
+        assert np.abs(values.astype(np.float64) - found[:, column]) == pytest.approx(nearest, rel=1e-6)
+
+
+@settings(deadline=None)
+@given(numbers)
+def test_numbers_keep_their_order(features: np.ndarray) -> None:
+    found = again(with_features(features)).features
+    for before, after in zip(features.T, found.T, strict=True):
+        assert (np.diff(after[np.argsort(before)]) >= 0).all()
+
+
+@settings(deadline=None)
+@given(hnp.arrays(np.float32, (LEVELS, 2), elements=st.integers(0, LEVELS - 1).map(float)))
+def test_as_few_numbers_as_there_are_levels_are_kept_as_they_are(features: np.ndarray) -> None:
+    assert np.array_equal(again(with_features(features)).features, features)
+
+
+def with_features(features: np.ndarray) -> Reference:
+    """Return rows with these numbers."""
+    count, columns = features.shape
+    rows = reference({"human": count})
+    return replace(rows, names=tuple(f"number.{i}" for i in range(columns)), features=features)
+
+
+def test_the_same_rows_are_packed_to_the_same_bytes() -> None:
+    first, second = (reference().pack()[0] for _ in range(2))
+    assert {name: values.tobytes() for name, values in first.items()} == {
+        name: values.tobytes() for name, values in second.items()
+    }
+
+
+def test_rows_of_a_mask_and_of_places_are_the_same() -> None:
+    rows = reference()
+    mask = rows.labels == "spun"
+    assert same(rows.take(mask), rows.take(np.flatnonzero(mask)))
+    assert len(rows.take(mask)) == mask.sum()
+
+
+def test_joined_rows_share_no_group() -> None:
+    rows = reference()
+    both = rows.joined(rows)
+    first, second = both.groups[: len(rows)], both.groups[len(rows) :]
+    assert not set(first) & set(second)
+    assert np.array_equal(np.diff(first), np.diff(second))
+
+
+def test_joining_none_changes_nothing() -> None:
+    rows = reference()
+    none = rows.take(np.zeros(len(rows), bool))
+    assert same(rows.joined(none), rows)
+    assert same(none.joined(rows), rows)
+
+
+def test_rows_of_other_columns_are_not_joined() -> None:
+    rows = reference()
+    with pytest.raises(ValueError, match="other columns"):
+        rows.joined(replace(rows, names=COLUMNS[::-1]))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda arrays, entry: arrays.pop("reference_levels"),
+        lambda arrays, entry: entry.pop("tools"),
+        lambda arrays, entry: entry["sources"].clear(),
+        lambda arrays, entry: arrays.update(reference_levels=arrays["reference_levels"][:2]),
+        lambda arrays, entry: arrays.update(reference_codes=arrays["reference_codes"][:2]),
+    ],
+    ids=["no levels", "no names of tools", "names of sources missing", "columns missing", "codes missing"],
+)
+def test_what_does_not_fit_together_is_refused(spoil: Any) -> None:
+    arrays, entry = reference().pack()
+    spoil(arrays, entry)
+    with pytest.raises((KeyError, IndexError, ValueError)):
+        Reference.unpack(arrays, entry)
