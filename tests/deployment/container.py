@@ -52,7 +52,7 @@ def make_root(root: Path, wheel: Path, image: Image) -> None:
     install = [sys.executable, "-m", "pip", "--python", str(home / "bin/python"), "install", "--quiet"]
     subprocess.run([*install, "--no-deps", "--no-index", "--disable-pip-version-check", str(wheel)], check=True)
     site = next(home.glob("lib/python*/site-packages"))
-    for needed in closure(distributions(path=[str(site)]), {"unspun": {"service"}}):
+    for needed in closure(distributions(path=[str(site)]), {"unspun": {"service", "feedback"}}):
         for file in needed.files or ():
             if ".." not in file.parts:  # scripts lie elsewhere; the service calls none
                 _link(Path(str(needed.locate_file(file))), site / file)

@@ -113,7 +113,8 @@ def ask(root: Path, workplace: Path, image: Image) -> Iterator[Callable[[str], A
     """Ask a Prometheus with our settings that watches a container of the service, after some traffic."""
     if shutil.which("prometheus") is None:
         pytest.skip("needs Debian's package prometheus")
-    variables = {**environment("unspun"), "UNSPUN_REDIS_URL": ""}
+    labels = "sqlite:////tmp/labels.db"
+    variables = {**environment("unspun"), "UNSPUN_REDIS_URL": "", "UNSPUN_DATABASE_URL": labels}
     container = Container(image, root, workplace / "tmp-watched", variables)
     port, process = free_port(), None
     try:
@@ -124,6 +125,10 @@ def ask(root: Path, workplace: Path, image: Image) -> Iterator[Callable[[str], A
             for text in examples:
                 container.ask("/v1/score", text, Content_Type="text/plain; charset=utf-8")
             container.ask("/v1/score", b"{}", Content_Type="application/json")
+            pair = {"suspect": examples[-1].decode(), "source": examples[0].decode()}
+            container.ask("/v1/compare", json.dumps(pair).encode(), Content_Type="application/json")
+            label = {"text": examples[0].decode(), "label": "human", "consent": True, "source": str(time.monotonic())}
+            container.ask("/v1/feedback", json.dumps(label).encode(), Content_Type="application/json")
             time.sleep(1.1)
         yield lambda query: _query(port, query)
     finally:
