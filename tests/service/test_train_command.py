@@ -497,6 +497,8 @@ def test_an_interrupted_run_ends_in_a_line_and_leaves_nothing(given: Path, here:
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        # What a shell starts in the background ignores it, and so would this.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert run.stderr is not None
     told: list[str] = []

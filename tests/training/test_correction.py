@@ -56,11 +56,11 @@ def test_thirty_texts_of_a_kind_are_learnt(fitter: Fitter, kind: str) -> None:
     assert after > before + 0.1
 
 
-def test_a_kind_without_texts_is_not_corrected(fitter: Fitter) -> None:
+def test_nothing_is_learnt_of_a_kind_without_texts(fitter: Fitter) -> None:
     correction = fitter.fit(house(human=30, spun=30, translated=LEAST_TEXTS - 1)).correction
     assert correction is not None
     assert (correction.weights[:, 1:] == 0.0).all()
-    assert (correction.bias[1:] == 0.0).all()
+    assert (correction.bias[1:] <= 0.0).all()  # lowered where the house's human texts look like it
     assert (correction.weights[:, 0] != 0.0).any()
 
 

@@ -73,7 +73,7 @@ def test_a_stream_shorter_than_an_ngram_has_none(stream: tuple[int, ...]) -> Non
 def followers(model: LanguageModel, first: int) -> float:
     """Return the sum of P(second | first) over the vocabulary."""
     second = np.arange(len(model.unigram))
-    return float(np.exp(model.bigram(np.full(len(second), first), second)[0].astype(np.float64)).sum())
+    return float(np.exp(model.bigram(np.full(len(second), first), second).astype(np.float64)).sum())
 
 
 def test_single_words_sum_to_one() -> None:
