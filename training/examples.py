@@ -1,7 +1,7 @@
 """The demo's articles, put through our own paraphrasers.
 
-`python -m training.examples` reads `seeds/examples/human/` and writes `seeds/examples/spun/`: every article
-once, by one paraphraser, in turn. The same articles and paraphrasers give the same files.
+`python -m training.examples [FOLDER]` reads `FOLDER/human/` and writes `FOLDER/spun/`, of `seeds/examples` by default:
+every article once, by one paraphraser, in turn. The same articles and paraphrasers give the same files.
 """
 
 from __future__ import annotations
@@ -64,8 +64,9 @@ def write_examples(tools: Mapping[str, Paraphraser], folder: Path = EXAMPLES) ->
 
 def main() -> int:
     """Write the spun examples; return the exit status."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else EXAMPLES
     try:
-        for path in write_examples(paraphrasers()):
+        for path in write_examples(paraphrasers(), folder):
             print(path)
     except (ExampleError, RuntimeError, FileNotFoundError) as error:
         print(error, file=sys.stderr)

@@ -24,7 +24,7 @@ from training.correction import limits
 
 SUSPECT_FACTOR = 10.0
 """How many times the share of human texts may be called suspect or worse, unless it is said."""
-FEWEST = 50
+FEWEST = 30
 """Judged texts without which no threshold is moved."""
 LOWEST, HIGHEST = 0.5, 0.999999
 """Thresholds do not move beyond: a score of less than a half speaks for a human."""
