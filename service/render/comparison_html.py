@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
+from jinja2 import Template
 
 from model.comparison import RELATIONS, Comparison, Operation
-from service.console import printable
 from service.page.result import percent
 from service.render.comparison import Answer, Pair, Sink, headline, meaning, rows
-
-HERE = Path(__file__).parent
-PAGE = HERE.parent / "page" / "static"
+from service.render.page import page_template
 
 MOST_SHOWN = 50
 """Suspects of a search that are shown beside the source that was found; the others are listed."""
@@ -142,11 +134,6 @@ def _shown(pair: Pair, number: int) -> Shown:
     )
 
 
-def _plain(value: Any) -> Any:
-    """Take from every text that the template shows what would act on the reader's screen; escaping comes after."""
-    return printable(value) if type(value) is str else value
-
-
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
@@ -155,33 +142,7 @@ def _kinds(comparison: Comparison) -> Sequence[tuple[str, float]]:
     return sorted(((kind, comparison.kinds[kind]) for kind in RELATIONS), key=lambda item: -item[1])
 
 
-def _digest(content: str) -> str:
-    return base64.b64encode(hashlib.sha256(content.encode("utf-8")).digest()).decode("ascii")
-
-
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_plain,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    # Browsers do not unescape what is in a style or script element.
-    own = HERE / "templates"
-    style = Markup((PAGE / "page.css").read_text("utf-8") + (own / "comparison.css").read_text("utf-8"))
-    script = Markup((own / "comparison.js").read_text("utf-8"))
-    icon = base64.b64encode((PAGE / "favicon.svg").read_bytes()).decode("ascii")
-    environment.globals.update(
-        style=style,
-        script=script,
-        style_digest=_digest(style),
-        script_digest=_digest(script),
-        icon=f"data:image/svg+xml;base64,{icon}",
-        most_replacements=MOST_REPLACEMENTS,
-    )
-    environment.filters.update(percent=percent, count=_count, kinds=_kinds)
-    return environment.get_template("comparison.html")
+    filters: dict[str, Callable[..., Any]] = {"percent": percent, "count": _count, "kinds": _kinds}
+    return page_template("comparison", filters=filters, most_replacements=MOST_REPLACEMENTS)

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import heapq
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
-from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from model.verdict import Evidence, ModelInfo, Verdict
-from service.console import printable
 from service.feedback.summary import digest_of, summary
 from service.highlight import excerpts, level
 from service.page.result import HEADLINES, KIND_MEANINGS, LABELS, MEANINGS, SIGNALS, percent, times
 from service.render import Stream
 from service.render.charts import WORDS, Counts
-
-HERE = Path(__file__).parent
-PAGE = HERE.parent / "page" / "static"
+from service.render.page import page_template
 
 EXCERPTS = 4
 """Sentences shown of an offender, those with the heaviest evidence."""
@@ -274,11 +268,6 @@ def _shortened(text: str, longest: int) -> str:
     return f"{text[: longest // 3]} … {text[-(longest - longest // 3 - 3) :]}"
 
 
-def _plain(value: Any) -> Any:
-    """Take from every text that the template shows what would act on the reader's screen; escaping comes after."""
-    return printable(value) if type(value) is str else value
-
-
 def _of(part: int, whole: int) -> str:
     return percent(part / whole) if whole else "0 %"
 
@@ -292,38 +281,7 @@ def _units(number: float) -> str:
     return f"{number:.2f}".rstrip("0").rstrip(".")
 
 
-def _own(name: str, *, before: str = "") -> Markup:
-    """Return a file of ours for a script or style element, whose content browsers do not unescape."""
-    return Markup(before + (HERE / "templates" / name).read_text("utf-8"))
-
-
-def _digest(content: str) -> str:
-    return base64.b64encode(hashlib.sha256(content.encode("utf-8")).digest()).decode("ascii")
-
-
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_plain,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    style = _own("report.css", before=(PAGE / "page.css").read_text("utf-8"))
-    script = _own("report.js")
-    icon = base64.b64encode((PAGE / "favicon.svg").read_bytes()).decode("ascii")
-    environment.globals.update(
-        style=style,
-        script=script,
-        style_digest=_digest(style),
-        script_digest=_digest(script),
-        icon=f"data:image/svg+xml;base64,{icon}",
-        headlines=HEADLINES,
-        kind_meanings=KIND_MEANINGS,
-        labels=LABELS,
-    )
-    environment.filters.update(percent=percent, of=_of, count=_count, units=_units)
-    return environment.get_template("report.html")
+    filters: dict[str, Callable[..., Any]] = {"percent": percent, "of": _of, "count": _count, "units": _units}
+    return page_template("report", filters=filters, headlines=HEADLINES, kind_meanings=KIND_MEANINGS, labels=LABELS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import tempfile
 from collections.abc import Mapping
 from functools import cache
@@ -11,15 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
+from jinja2 import Template
 
+from service.render.page import page_template
 from training.adapt import FEW, Retrained
 from training.plots import PlotError, plot_reliability, plot_roc
 from training.tables import tables
 
-HERE = Path(__file__).parent
-PAGE = HERE.parent / "page" / "static"
 TIERS = {"fast": "fast tier", "deep": "deep tier"}
 _PARTED = {
     "source": "parted by source: each text is judged by models that had seen nothing of its origin",
@@ -68,7 +65,6 @@ def render(done: Retrained) -> tuple[str, str]:
     comparison = done.manifest["comparison"]
     plots, missing = _plots(done)
     tier = "deep" if "deep" in comparison["tiers"] else "fast"
-    style = (PAGE / "page.css").read_text("utf-8") + (HERE / "templates" / "retraining.css").read_text("utf-8")
     page = _template().render(
         manifest=done.manifest,
         comparison=comparison,
@@ -76,9 +72,6 @@ def render(done: Retrained) -> tuple[str, str]:
         tables=list(tables(figures(comparison))),
         plots=plots,
         missing=missing,
-        style=Markup(style),
-        style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        icon="data:image/svg+xml;base64," + base64.b64encode((PAGE / "favicon.svg").read_bytes()).decode("ascii"),
     )
     return page, missing
 
@@ -111,7 +104,4 @@ def _plot(file: Path, what: str) -> dict[str, str]:
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    return environment.get_template("retraining.html")
+    return page_template("retraining", script=False)
