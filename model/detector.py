@@ -14,13 +14,14 @@ from model.abstention import reasons
 from model.deep import SAID_OF_NOTHING, DeepTier, document_numbers, judged_words
 from model.document import Documents
 from model.evidence import DeepAnswers, find_evidence
-from model.features import BATCH_DOCUMENTS, FeatureExtractor, Measured
+from model.features import FeatureExtractor, Measured
 from model.passages import Passage, contrast, find_passage, stands_out
 from model.verdict import Depth, Doubt, Evidence, ModelInfo, SpunPassage, Thresholds, Verdict, decide
 
 DEPTHS = ("auto", "fast", "deep")
-BATCH_CHARACTERS = 1_000_000
-"""Characters read at a time, which bounds memory whatever the documents' sizes."""
+BATCH_DOCUMENTS, BATCH_CHARACTERS = 256, 200_000
+"""Documents and characters read at a time: many of short ones, to pay for numpy's calls, and no more text than the
+caches hold, which bounds memory, too."""
 LONG = 300
 """Words of a text in which a spun passage is looked for."""
 PASSAGE_PRIOR = -3.0

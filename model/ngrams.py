@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 LEVEL_BITS = 5
 FINGERPRINT_BITS = 16 - LEVEL_BITS
 _LEVEL_MASK = np.uint16((1 << LEVEL_BITS) - 1)
-_MET_MASK = np.uint16(31)
 _MULTIPLIERS = tuple(np.uint64(value) for value in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
 _MIX = np.uint64(0xFF51AFD7ED558CCD)
 
@@ -113,8 +112,8 @@ class NgramTable:
     def _may_find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return the places of the keys that a walk may find."""
         met = self._met.take(self._home(keys))
-        met >>= _fingerprint(keys) & _MET_MASK
-        met &= np.uint32(1)
+        met >>= keys.astype(np.uint16) & np.uint16(15)
+        met &= np.uint16(1)
         return np.flatnonzero(met.astype(bool))
 
     def _home(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -122,18 +121,18 @@ class NgramTable:
         return (keys >> np.uint64(64 - self.slots.size.bit_length() + 1)).view(np.int64)
 
     @cached_property
-    def _met(self) -> NDArray[np.uint32]:
-        """Which fingerprints a walk from each slot meets, as bits by their last five bits.
+    def _met(self) -> NDArray[np.uint16]:
+        """Which fingerprints a walk from each slot meets, as bits by their last four bits.
 
         Most n-grams that are asked for were never stored, and in a full table it is they that walk far: one look here
         spares nearly all of them the walk.
         """
-        answer = np.empty(self.slots.size, dtype=np.uint32)
+        answer = np.empty(self.slots.size, dtype=np.uint16)
         for start in range(0, self.slots.size, BLOCK):
             stop = min(start + BLOCK, self.slots.size)
             slots = self.slots.take(np.arange(start, stop + self.probes), mode="wrap")
             full = slots != 0
-            met = full.astype(np.uint32) << (slots >> np.uint16(LEVEL_BITS) & _MET_MASK)
+            met = full.astype(np.uint16) << (slots >> np.uint16(LEVEL_BITS) & np.uint16(15))
             ahead = 1
             while ahead < self.probes:  # each round, what is met in twice as many steps
                 met[:-ahead] |= met[ahead:] * full[:-ahead]
@@ -145,7 +144,7 @@ class NgramTable:
 
 def _fingerprint(keys: NDArray[np.uint64]) -> NDArray[np.uint16]:
     """Return the low bits of each key: independent of the high bits that choose the slot."""
-    return (keys & np.uint64((1 << FINGERPRINT_BITS) - 1)).astype(np.uint16)
+    return keys.astype(np.uint16) & np.uint16((1 << FINGERPRINT_BITS) - 1)
 
 
 BACKOFF = np.float32(np.log(0.4))
@@ -172,18 +171,40 @@ class LanguageModel:
     def bigram_and_known(self, first: Ids, second: Ids) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return log P(second | first), and the places in the flattened answer of the pairs that are known."""
         answer = self.backoff.take(first) + self.unigram.take(second)
-        return answer, self._enter(answer, ngram_keys(first, second))
+        places, found = self.table.find(ngram_keys(first, second).reshape(-1))
+        answer.reshape(-1)[places] = found
+        return answer, places
 
     def trigram(self, first: Ids, second: Ids, third: Ids, second_third: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return log P(third | first, second), given log P(third | second), shape of the arguments broadcast."""
-        keys = ngram_keys(first, second, third)
-        answer = np.empty(keys.shape, dtype=np.float32)
-        np.add(second_third, BACKOFF, out=answer)
-        self._enter(answer, keys)
+        """Return log P(third | first, second), given log P(third | second), shape of the arguments."""
+        answer = second_third + BACKOFF
+        places, found = self.table.find(ngram_keys(first, second, third))
+        answer[places] = found
         return answer
 
-    def _enter(self, answer: NDArray[np.float32], keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Enter what is stored of n-grams over what is estimated of them; return its places in the flattened answer."""
+    def fit(
+        self, words: Ids, left2: Ids, left1: Ids, right1: Ids, right2: Ids, right_pair: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return the three log probabilities that words (K, P) would take part in between others (P,): (3, K, P).
+
+        Those of the word after the two before it, and of the first and the second word after it, each after the two
+        before that. `right_pair` (P,) is log P(right2 | right1), which does not depend on the word.
+        """
+        left2, left1, right1, right2 = left2[None], left1[None], right1[None], right2[None]
+        # All in one search, whose cost for each n-gram falls with their number.
+        keys = np.empty((5, *words.shape), dtype=np.uint64)
+        keys[0] = ngram_keys(left1, words)
+        keys[1] = ngram_keys(words, right1)
+        keys[2] = ngram_keys(left2, left1, words)
+        keys[3] = ngram_keys(left1, words, right1)
+        keys[4] = ngram_keys(words, right1, right2)
         places, found = self.table.find(keys.reshape(-1))
-        answer.reshape(-1)[places] = found
-        return places
+        answer = np.empty(keys.shape, dtype=np.float32)
+        np.add(self.backoff.take(left1), self.unigram.take(words), out=answer[0])
+        np.add(self.backoff.take(words), self.unigram.take(right1), out=answer[1])
+        pairs = int(np.searchsorted(places, 2 * words.size))
+        answer.reshape(-1)[places[:pairs]] = found[:pairs]
+        np.add(answer[:2], BACKOFF, out=answer[2:4])
+        np.add(right_pair, BACKOFF, out=answer[4])
+        answer.reshape(-1)[places[pairs:]] = found[pairs:]
+        return answer[2:]

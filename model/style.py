@@ -250,12 +250,14 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 @lru_cache(maxsize=2)
 def ending_classes(words: tuple[str, ...]) -> NDArray[np.int64]:
     """Return for each word the place of its longest ending in SUFFIXES, counted from 1; 0 where it has none."""
+    place = {suffix: i + 1 for i, suffix in enumerate(SUFFIXES)}
+    lengths = sorted({len(suffix) for suffix in SUFFIXES}, reverse=True)
     answer = np.zeros(len(words), dtype=np.int64)
-    by_length = sorted(range(len(SUFFIXES)), key=lambda i: len(SUFFIXES[i]))
     for number, word in enumerate(words):
-        for i in by_length:
-            if word.endswith(SUFFIXES[i]) and len(word) > len(SUFFIXES[i]) + 2:
-                answer[number] = i + 1
+        for length in lengths:
+            if len(word) > length + 2 and word[-length:] in place:
+                answer[number] = place[word[-length:]]
+                break
     return answer
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from model.encoding import Encoding
@@ -51,18 +50,18 @@ class TaggerInputs:
         return PreparedInputs(encoding, padded, numbers)
 
     def block(self, prepared: PreparedInputs, places: NDArray[np.int64]) -> Floats:
-        """Return the inputs (P, size) of the tokens at `places` (P,), which are in rising order."""
+        """Return the inputs (P, size) of the tokens at `places` (P,)."""
         inputs = np.empty((len(places), self.size(prepared.numbers.shape[1])), dtype=np.float32)
         self.enter(prepared, places, inputs)
         return inputs
 
     def enter(self, prepared: PreparedInputs, places: NDArray[np.int64], inputs: Floats) -> None:
-        """Enter the inputs of the tokens at `places` (P,), in rising order, into an array (P, size)."""
+        """Enter the inputs of the tokens at `places` (P,) into an array (P, size)."""
         width = self.width
         encoding, numbers = prepared.encoding, prepared.numbers
-        vectors = inputs[:, : SEATS * width]
-        vectors[:] = self.vectors.take(prepared.windows(places), axis=0).reshape(vectors.shape)
-        own = np.ascontiguousarray(vectors[:, WINDOW * width : (WINDOW + 1) * width])
+        for seat, ids in enumerate(prepared.windows(places).T):
+            inputs[:, seat * width : (seat + 1) * width] = self.vectors.take(ids, axis=0)
+        own = self.vectors.take(encoding.ids[places], axis=0)
         context, count = self.topics.contexts(encoding, places)
         inputs = inputs[:, SEATS * width :]
         np.multiply(context, np.float32(2.0), out=inputs[:, :width])
@@ -92,10 +91,8 @@ class PreparedInputs:
 
     def windows(self, places: NDArray[np.int64]) -> NDArray[np.int32]:
         """Return the ids (P, SEATS) of the words around the tokens at `places` (P,), BOUNDARY outside the document."""
-        windows: NDArray[np.int32] = sliding_window_view(self.padded, SEATS)[
-            places + WINDOW * self.encoding.documents.token_document[places]
-        ]
-        return windows
+        first = places + WINDOW * self.encoding.documents.token_document[places]
+        return self.padded.take(first[:, None] + np.arange(SEATS))
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,16 +110,18 @@ class Tagger:
         return scale_numbers(numbers, self.centre, self.spread)
 
     def log_odds(self, encoding: Encoding, numbers: Floats, places: NDArray[np.int64]) -> Floats:
-        """Return the log odds (P,) that a machine put the tokens at `places` there, which are in rising order.
+        """Return the log odds (P,) that a machine put the tokens at `places` there.
 
         `numbers` (T, n) are the signals' per-token numbers, unscaled.
         """
         prepared = self.inputs.prepare(encoding, self.scaled(numbers))
         answer = np.empty(len(places), dtype=np.float32)
+        # One array for the inputs of all blocks: what a block does not fill is multiplied, too, and left out.
+        inputs = np.zeros((-(-min(len(places), BLOCK) // TILE) * TILE, len(self.weights[0])), dtype=np.float32)
         for start in range(0, len(places), BLOCK):
             part = places[start : start + BLOCK]
-            values = np.zeros((-(-len(part) // TILE) * TILE, len(self.weights[0])), dtype=np.float32)
-            self.inputs.enter(prepared, part, values[: len(part)])
+            self.inputs.enter(prepared, part, inputs[: len(part)])
+            values = inputs[: -(-len(part) // TILE) * TILE]
             for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
                 if layer:
                     np.maximum(values, np.float32(0), out=values)
@@ -140,5 +139,6 @@ def _tiled(values: Floats, weights: Floats) -> Floats:
 
 def scale_numbers(numbers: Floats, centre: Floats, spread: Floats) -> Floats:
     """Centre and scale per-token numbers, and keep outliers within four spreads."""
-    scaled: Floats = np.clip((numbers - centre) / spread, np.float32(-4), np.float32(4)).astype(np.float32)
-    return scaled
+    scaled: Floats = (numbers - centre).astype(np.float32, copy=False)
+    scaled /= spread
+    return np.clip(scaled, np.float32(-4), np.float32(4), out=scaled)

@@ -48,13 +48,14 @@ class Signal(Protocol):
 class Pool:
     """Sums per-token numbers up by document; the numbers of tokens that do not count are left out.
 
-    A document without any such token gets zeros.
+    A document without any such token gets zeros. `document` holds the selected tokens' documents, in rising order.
     """
 
     def __init__(self, document: NDArray[np.int32], documents: int) -> None:
         self.document = document
         self.size = documents
-        self.weight = np.maximum(np.bincount(document, minlength=documents), 1).astype(np.float32)
+        self.bounds = np.searchsorted(document, np.arange(documents + 1))
+        self.weight = np.maximum(np.diff(self.bounds), 1).astype(np.float32)
 
     @classmethod
     def of(cls, encoding: Encoding, tokens: NDArray[np.bool_]) -> Pool:
@@ -63,7 +64,17 @@ class Pool:
 
     def mean(self, values: NDArray[np.floating] | NDArray[np.integer] | NDArray[np.bool_]) -> Floats:
         """Return the mean of `values` (selected tokens,) in each document, shape (D,)."""
+        if values.dtype == np.bool_:
+            mean: Floats = self._shares(values.astype(np.bool_, copy=False)[None])[0]
+            return mean
         return (np.bincount(self.document, weights=values, minlength=self.size) / self.weight).astype(np.float32)
+
+    def _shares(self, flags: NDArray[np.bool_]) -> Floats:
+        """Return the share of flags (L, selected tokens) that are set in each document, (L, D)."""
+        running = np.zeros((len(flags), flags.shape[1] + 1), dtype=np.int32)
+        np.cumsum(flags, axis=1, dtype=np.int32, out=running[:, 1:])
+        shares: Floats = (np.diff(running.take(self.bounds, axis=1), axis=1) / self.weight).astype(np.float32)
+        return shares
 
     def mean_and_deviation(self, values: NDArray[np.floating]) -> tuple[Floats, Floats]:
         """Return mean and standard deviation in each document, shapes (D,)."""
@@ -73,4 +84,4 @@ class Pool:
 
     def shares_above(self, values: NDArray[np.floating], limits: tuple[float, ...]) -> list[Floats]:
         """Return for each limit the share of tokens above it in each document."""
-        return [self.mean(values > limit) for limit in limits]
+        return list(self._shares(values > np.array(limits, dtype=values.dtype)[:, None]))

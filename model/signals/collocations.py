@@ -99,21 +99,6 @@ class Collocations:
             right_known=known[here],
         )
 
-    def fit_others(
-        self, words: NDArray[np.int32], encoding: Encoding, places: NDArray[np.int64]
-    ) -> tuple[Floats, Floats, Floats]:
-        """Return the three log probabilities that other words would take part in, (K, P) for `words` (K, P).
-
-        Those of a word after the two before it, and of the two words after it. `places` (P,) are where the words would
-        stand.
-        """
-        language = self.language
-        left2, left1, right1, right2 = (encoding.neighbours[k][None, places] for k in (-2, -1, 1, 2))
-        after_left = language.trigram(left2, left1, words, language.bigram(left1, words))
-        right_after = language.trigram(left1, words, right1, language.bigram(words, right1))
-        second = language.trigram(words, right1, right2, self.fit(encoding).right_pair[places])
-        return after_left, right_after, second
-
     def read(self, encoding: Encoding) -> Reading:
         """Read how well the words fit."""
         near = encoding.neighbours

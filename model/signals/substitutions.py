@@ -22,7 +22,7 @@ from model.vocabulary import UNKNOWN
 GAINS = (-4.0, -2.0, 0.0, 1.0, 2.0, 3.0, 4.5, 6.0)
 ODDS = (-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0)
 
-BLOCK = 4096
+BLOCK = 2048
 """Words whose alternatives are read at a time, which bounds memory: some 10 MB."""
 
 INPUTS = ("left", "right", "second_right", "commoner", "rank", "topic")
@@ -112,7 +112,7 @@ class Substitutions:
         top = score[here, first]
         with np.errstate(under="ignore"):
             odds = top + np.log(np.exp(score - top[:, None]).sum(axis=1))
-        gain = found.inputs[:, :, :3].sum(axis=2)
+        gain = found.inputs[:, :, 0] + found.inputs[:, :, 1] + found.inputs[:, :, 2]
         gain[found.ids == UNKNOWN] = NO_ALTERNATIVE
         tokens[places, 0] = gain.max(axis=1)
         tokens[places, 1] = gain[here, first]
@@ -132,10 +132,9 @@ class Substitutions:
         topic = self.topics.similarity(encoding, places, np.concatenate([own[None], words]))
         gains = np.empty((len(places), len(words), len(INPUTS)), dtype=np.float32)
         by_input = gains.transpose(2, 1, 0)
-        for k, (other, here) in enumerate(
-            zip(self.collocations.fit_others(words, encoding, places), fits, strict=True)
-        ):
-            np.subtract(other, here, out=by_input[k])
+        left2, left1, right1, right2 = (encoding.neighbours[k][places] for k in (-2, -1, 1, 2))
+        others = self.collocations.language.fit(words, left2, left1, right1, right2, fit.right_pair[places])
+        np.subtract(others, np.stack(fits)[:, None], out=by_input[:3])
         np.subtract(unigram.take(words), unigram.take(own), out=by_input[3])
         by_input[4] = self.alternatives.log_prior[:, None]
         np.subtract(topic[1:], topic[0], out=by_input[5])

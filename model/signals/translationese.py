@@ -209,12 +209,19 @@ def _counts(
 
 
 def _recurs(key: NDArray[np.int64], document: NDArray[np.int32], place: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return for each token whether its key stood in the NEAR places before it in the same document."""
-    order = np.lexsort((place, key, document))
-    same = (key[order][1:] == key[order][:-1]) & (document[order][1:] == document[order][:-1])
-    near = same & (np.diff(place[order]) <= NEAR)
+    """Return for each token whether its key stood in the NEAR places before it in the same document.
+
+    Keys are below 2^40. Places are in rising order.
+    """
     answer = np.zeros(len(key), dtype=bool)
-    answer[order[1:]] = near
+    # Key and number in one integer: sorting values is several times as fast as sorting by them.
+    bits = len(key).bit_length()
+    order = np.sort((key << bits) | np.arange(len(key)))
+    number = order & ((1 << bits) - 1)
+    same = (order[1:] ^ order[:-1]) >> bits == 0
+    same &= document[number[1:]] == document[number[:-1]]
+    same &= np.diff(place[number]) <= NEAR
+    answer[number[1:]] = same
     return answer
 
 

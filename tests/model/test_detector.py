@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.bundle import Bundle
-from model.detector import BATCH_CHARACTERS, Detector, _batches
-from model.features import BATCH_DOCUMENTS
+from model.detector import BATCH_CHARACTERS, BATCH_DOCUMENTS, Detector, _batches
 from tests import tables as tiny
 
 SNIPPETS = (*tiny.SENTENCES, "ferry", "the the", "{old|new}", "Vitality.", "\n\n- ship\n\n", "É ß 7%", "ship", "\ud800")

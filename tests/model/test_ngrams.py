@@ -156,3 +156,15 @@ def test_a_pair_is_known_where_it_is_stored() -> None:
 
 def test_the_price_of_a_step_back_is_that_of_the_paper() -> None:
     assert math.exp(BACKOFF) == pytest.approx(0.4)
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 2)] * 6), min_size=1, max_size=20))
+def test_words_between_others_fit_as_their_ngrams_do(rows: list[tuple[int, ...]]) -> None:
+    model = three_words()
+    left2, left1, first, second, right1, right2 = np.array(rows, dtype=np.int32).T
+    words, right_pair = np.stack([first, second]), model.bigram(right1, right2)
+    found = model.fit(words, left2, left1, right1, right2, right_pair)
+    for word, fits in zip(words, found.transpose(1, 0, 2), strict=True):
+        assert np.array_equal(fits[0], model.trigram(left2, left1, word, model.bigram(left1, word)))
+        assert np.array_equal(fits[1], model.trigram(left1, word, right1, model.bigram(word, right1)))
+        assert np.array_equal(fits[2], model.trigram(word, right1, right2, right_pair))

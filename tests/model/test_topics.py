@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.features import Signals
-from model.topics import WIDE, Topics, WordVectors, cosine
-from tests.tables import encode
+from model.topics import BLOCK, UNIT, WIDE, Topics, WordVectors, cosine
+from tests.tables import SENTENCES, encode
 from tests.tables import signals as tiny_signals
 
 
@@ -42,6 +42,15 @@ def test_the_context_is_so_wide_and_no_wider(signals: Signals) -> None:
     text = "ferry " + "and " * (WIDE - 1) + "boat " + "and " * WIDE + "harbour"
     _, count = signals.topics.contexts(encode(signals, text), np.array([WIDE]))
     assert count.tolist() == [2 * WIDE + 1]
+
+
+def test_contexts_go_on_from_block_to_block(signals: Signals) -> None:
+    encoding = encode(signals, " ".join(SENTENCES * (2 * BLOCK // len(" ".join(SENTENCES).split()) + 1)))
+    places = np.arange(BLOCK - WIDE - 1, BLOCK + WIDE + 1)
+    mean, _ = signals.topics.contexts(encoding, places)
+    vectors = signals.topics.values[encoding.ids].astype(np.int64)
+    sums = np.stack([vectors[place - WIDE : place + WIDE + 1].sum(axis=0) - vectors[place] for place in places])
+    assert mean == pytest.approx(sums.astype(np.float32) * UNIT / (2 * WIDE), abs=1e-6)
 
 
 def test_a_lone_word_has_a_context_of_zeros(signals: Signals) -> None:
