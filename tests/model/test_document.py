@@ -349,15 +349,11 @@ def test_a_line_of_100_megabytes_is_read_in_seconds() -> None:
     ],
     ids=ascii,
 )
-def test_time_is_linear(unit: str) -> None:
-    def seconds(size: int) -> float:
-        text = unit * (size // len(unit))
-        start = time.process_time()
-        Documents.parse([text])
-        return time.process_time() - start
-
-    seconds(1000)
-    assert seconds(320_000) < 40 * max(seconds(40_000), 0.004)
+def test_no_pattern_runs_away(unit: str) -> None:
+    """A tenth of a second or two; what takes the square of the length takes minutes."""
+    start = time.process_time()
+    Documents.parse([unit * (320_000 // len(unit))])
+    assert time.process_time() - start < 20
 
 
 @settings(max_examples=20)
