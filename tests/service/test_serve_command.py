@@ -7,10 +7,17 @@ from typing import Any
 
 import pytest
 
+# Before the command sets a folder for figures: what counts in this process goes on counting here.
+from service import metrics
 from service.config import Settings
 from tests.service.support import Run, cases, why
 
 Unspun = Callable[..., Run]
+
+
+@pytest.fixture(autouse=True)
+def no_folder_stays_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(metrics.FOLDER, "")
 
 
 @pytest.mark.parametrize("case", cases("settings.toml"), ids=why)
