@@ -30,6 +30,8 @@ LOWEST, HIGHEST = 0.5, 0.999999
 """Thresholds do not move beyond: a score of less than a half speaks for a human."""
 STEP = 2e-6
 _EDGE = 1e-6
+_LEAST = 1e-9
+"""The shift of a threshold that a text lies exactly on: it moves, by STEP alone."""
 
 WORDS = ("paraphrased", "suspect")
 
@@ -100,7 +102,7 @@ def recalibrate(
         scores = np.array([verdict.score for verdict in judged])
         words = np.array([verdict.words for verdict in judged])
         thresholds = Thresholds.from_manifest(entry)
-        moved = {word: _shift(scores, limits(thresholds, words, word), targets[word]) for word in WORDS}
+        moved = _moved(scores, words, entry, targets)
         changed[tier] = {**entry, "bands": [_moved_band(band, moved) for band in entry["bands"]]}
         after = Thresholds.from_manifest(changed[tier])
         for word in WORDS:
@@ -128,17 +130,40 @@ def _texts_needed(target: float) -> int:
     return int(np.ceil(1.96**2 * (1.0 - target) / target))
 
 
-def _shift(scores: NDArray[np.float64], least: NDArray[np.float64], target: float) -> float:
-    """Return by how much, in log odds, thresholds (N,) of texts with these scores (N,) are to move."""
-    # A text is called so as long as the shift is no larger than this.
-    reach = np.sort(_logit(scores) - _logit(least))[::-1]
-    allowed = int(target * len(scores))
+def _moved(
+    scores: NDArray[np.float64], words: NDArray[np.int64], entry: dict[str, Any], targets: dict[str, float]
+) -> dict[str, float]:
+    """Return by how much, in log odds, the thresholds for each word are to move, given texts' scores and lengths (N,).
+
+    What is called paraphrased is suspect, too, wherever the threshold for that comes to lie.
+    """
+    least = Thresholds.from_manifest(entry)
+    paraphrased = _shift(_reach(scores, limits(least, words, "paraphrased")), targets["paraphrased"])
+    moved = {"paraphrased": paraphrased, "suspect": 0.0}
+    bands = [_moved_band(band, moved) for band in entry["bands"]]
+    called = scores >= limits(Thresholds.from_manifest({**entry, "bands": bands}), words, "paraphrased")
+    reach = np.where(called, np.inf, _reach(scores, limits(least, words, "suspect")))
+    return {**moved, "suspect": _shift(reach, targets["suspect"])}
+
+
+def _reach(scores: NDArray[np.float64], least: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the shift of the thresholds (N,), in log odds, up to which each text is still called so."""
+    answer: NDArray[np.float64] = _logit(scores) - _logit(least)
+    return answer
+
+
+def _shift(reach: NDArray[np.float64], target: float) -> float:
+    """Return the shift at which the target share of texts keeps to it; infinite reach (N,): called so in any case."""
+    falling = np.sort(reach)[::-1]
+    allowed = int(target * len(falling))
     proven = allowed
-    while proven > 0 and metrics.wilson_interval(proven, len(scores)).high > target:
+    while proven > 0 and metrics.wilson_interval(proven, len(falling)).high > target:
         proven -= 1
-    if metrics.wilson_interval(proven, len(scores)).high <= target:
-        return float(reach[min(proven, len(reach) - 1)])
-    return max(0.0, float(reach[min(allowed, len(reach) - 1)]))
+    if metrics.wilson_interval(proven, len(falling)).high <= target and np.isfinite(falling[proven]):
+        return float(falling[proven]) or _LEAST
+    if int((reach >= 0).sum()) <= allowed:
+        return 0.0
+    return float(falling[allowed]) or _LEAST
 
 
 def _moved_band(band: dict[str, Any], moved: dict[str, float]) -> dict[str, Any]:

@@ -79,6 +79,9 @@ texts_of_people = st.lists(
 @given(texts_of_people, st.sampled_from((0.005, 0.02, 0.1)), st.sampled_from((1, 3, 10)))
 @example([(0.97, 100)] * 80, 0.005, 10)  # all alike, and all too high
 @example([(0.0, 60)] * 80, 0.1, 3)
+@example([(0.0, 50)] * 29 + [(0.95, 50)], 0.005, 1)  # one exactly on the threshold
+@example([(0.0, 50)] * 999 + [(0.95, 50)], 0.005, 1)
+@example([(0.0, 50)] * 48 + [(0.96875, 200), (0.988281, 50)], 0.02, 1)  # the one suspect, the other paraphrased
 def test_no_more_than_the_target_are_called_so_on_the_texts_given(
     values: list[tuple[float, int]], target: float, factor: int
 ) -> None:
