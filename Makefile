@@ -22,7 +22,7 @@ demo: $(VENV)/installed
 	@$(BIN)/unspun score seeds/examples --format table --show 1
 
 test: $(VENV)/installed-dev
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 train-extra: $(VENV)/installed-train
 
