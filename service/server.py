@@ -299,6 +299,7 @@ class Manager(Arbiter):
         """Look for another model now."""
         self.app.shared[RELOADS] = (self.app.shared[RELOADS] + 1) % 256
         self.app.engine.refresh(force=True)
+        self.app.reloads = self.app.shared[RELOADS]
 
     def stop(self, graceful: bool = True) -> None:
         """End the workers."""
@@ -318,13 +319,18 @@ class Manager(Arbiter):
 
 
 class Service(BaseApplication):
-    """The service as gunicorn sees it. `shared`: a byte each for DRAINING and RELOADS."""
+    """The service as gunicorn sees it.
+
+    `shared`: a byte each for DRAINING and RELOADS. `reloads`: how many of these this process has done, and with it each
+    worker that it starts from then on.
+    """
 
     def __init__(self, settings: Settings, engine: Engine, app: Flask, folder: str) -> None:
         self.settings = settings
         self.engine = engine
         self.app = app
         self.shared = mmap.mmap(-1, 2)
+        self.reloads = 0
         self._folder = folder
         super().__init__()
 
@@ -360,7 +366,8 @@ class Service(BaseApplication):
 
     def begin_worker(self, alive: Callable[[], bool]) -> None:
         """Make ready in a new process: threads for the model, and an eye on its bundle."""
-        self.engine.refresh()  # where the manager has not yet seen what others have
+        if self.settings.watch_seconds:
+            self.engine.refresh()  # where the manager has not yet seen what others have
         self.engine.run = NativeThreads(THREADS, self.settings.queue)
         self.engine.run_aside = NativeThreads(1, 0)
         self.engine.depths = ("fast", "deep")
@@ -376,7 +383,7 @@ class Service(BaseApplication):
             self.engine.run(self.engine.warm_up, 60.0)
 
     def _watch(self) -> None:
-        asked = self.shared[RELOADS]
+        asked = self.reloads
         while True:
             gevent.sleep(min(self.settings.watch_seconds or 0.5, 0.5))
             forced = self.shared[RELOADS] != asked

@@ -108,6 +108,15 @@ def test_sighup_changes_the_model_where_nobody_watches(bundle: Path) -> None:
     assert before == "1.2.0"
 
 
+def test_where_nobody_watches_a_new_worker_has_the_model_of_the_others(bundle: Path) -> None:
+    with Service(MODEL=bundle, WORKERS=1, WATCH_SECONDS=0) as service:
+        release(bundle, "2.0.0")
+        [worker] = service.workers()
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: service.workers() not in ([], [worker]))
+        assert version_of(service) == "1.2.0"
+
+
 def test_a_bundle_that_is_tampered_with_is_refused_and_the_model_stays(bundle: Path) -> None:
     with Service(MODEL=bundle) as service:
         (bundle / "words.txt").unlink()
