@@ -8,7 +8,6 @@ else is in the batch, and a text's score must not depend on its company.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from model.characters import to_text
 from model.document import Documents, TokenClass
 from model.fast import MACHINE_KINDS, Calibration
+from model.onnx_session import session
 from model.passages import NOTABLE_CONTRAST, contrast, strongest_stretch
 from model.signals.base import Floats
 from model.wordpieces import WordPieces, windows
@@ -74,17 +74,7 @@ class DeepEncoder:
 
     @cached_property
     def _session(self) -> Any:
-        # From 1.29 on onnxruntime tells its maker who runs it, unless it is told not to before it is imported.
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-        # Imported here: the fast tier alone should not wait for it.
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-        options.log_severity_level = 3
-        return onnxruntime.InferenceSession(self.weights.graph, options, providers=["CPUExecutionProvider"])
+        return session(self.weights.graph)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the session behind: another process makes its own."""

@@ -2,97 +2,155 @@
 
 A multi-layer perceptron over the word vectors of the window around a word, the mean vector of its wider context, and
 the per-token numbers of the other signals. It is trained on text whose replaced words are known, because our own
-paraphrasers replaced them.
+paraphrasers replaced them. The first layer, nearly all of the work, is computed in integers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from model.encoding import Encoding
+from model.integers import ZERO, IntegerLayer
 from model.signals.base import Floats
-from model.topics import WIDE, Topics, cosine
+from model.topics import UNIT, WIDE, Topics, cosine
 from model.vocabulary import BOUNDARY
 
 WINDOW = 4
 """Words to each side whose vectors are read."""
 SEATS = 2 * WINDOW + 1
 """Places in a window."""
-BLOCK = 1024
-"""Tokens a block: its arrays stay in the processor's cache."""
-
-
+BLOCK = 2048
+"""Tokens a block: enough to pay for numpy's calls, and few enough for the processor's cache."""
 TILE = 128
 """Rows multiplied at a time, always so many: BLAS rounds otherwise for another shape, and an answer must not depend on
 the company that a word is in."""
+STEP = np.float32(4 / 127)
+"""What a step of a scaled number is worth: they stay within four."""
+REST = np.float32(1 / 256)
+"""What a step of a number's rest is worth, in steps: another 8 bits for what is left when it is rounded."""
 
 
 class TaggerInputs:
-    """Builds the tagger's inputs for chosen tokens of a batch."""
+    """Builds the tagger's inputs for chosen tokens of a batch.
+
+    Most are integers around ZERO: the packed vectors of the words around, and the per-token numbers, two integers each.
+    What the wider context says is not, and comes apart.
+    """
 
     def __init__(self, topics: Topics) -> None:
         self.topics = topics
         self.vectors = topics.vectors
-        self.width = self.vectors.shape[1]
+        self.width = int(self.vectors.shape[1])
+        self._from_zero = (topics.values.astype(np.int16) + ZERO).astype(np.uint8)
 
     def size(self, numbers: int) -> int:
         """Return how many inputs a token has, given how many per-token numbers the signals have."""
-        return int((SEATS + 2) * self.width + 2 + numbers * 3)
+        return SEATS * self.width + self.topic_size + numbers * 3
+
+    @property
+    def topic_size(self) -> int:
+        """How many inputs tell of the wider context. They stand behind those of the window."""
+        return 2 * self.width + 2
+
+    def layout(self, numbers: int) -> tuple[NDArray[np.int64], Floats]:
+        """Return of each integer which input it is a part of, (S,), and what a step of it is worth, (S,)."""
+        vectors = SEATS * self.width
+        which, steps = [np.arange(vectors)], [np.full(vectors, UNIT)]
+        for first in range(vectors + self.topic_size, self.size(numbers), numbers):
+            which += [np.arange(first, first + numbers)] * 2
+            steps += [np.full(numbers, STEP), np.full(numbers, STEP * REST)]
+        return np.concatenate(which), np.concatenate(steps)
 
     def prepare(self, encoding: Encoding, numbers: Floats) -> PreparedInputs:
         """Compute what all blocks of a batch share. `numbers` (T, n) are the signals' scaled per-token numbers."""
         documents = encoding.documents
         padded = np.full(len(encoding.ids) + WINDOW * (len(documents.texts) + 1), BOUNDARY, dtype=np.int32)
         padded[np.arange(len(encoding.ids)) + WINDOW * (documents.token_document + 1)] = encoding.ids
-        return PreparedInputs(encoding, padded, numbers)
+        windows = sliding_window_view(padded, SEATS)
+        return PreparedInputs(encoding, windows, _with_neighbours(_in_steps(numbers), documents.token_document))
 
     def block(self, prepared: PreparedInputs, places: NDArray[np.int64]) -> Floats:
-        """Return the inputs (P, size) of the tokens at `places` (P,)."""
-        inputs = np.empty((len(places), self.size(prepared.numbers.shape[1])), dtype=np.float32)
-        self.enter(prepared, places, inputs)
+        """Return the inputs (P, size) of the tokens at `places` (P,), as what they are worth."""
+        numbers = prepared.numbers.shape[1] // 6
+        which, steps = self.layout(numbers)
+        integers = np.empty((len(places), len(which)), dtype=np.uint8)
+        self.enter(prepared, places, integers)
+        parts = (integers.astype(np.float32) - np.float32(ZERO)) * steps
+        first = SEATS * self.width
+        inputs = np.empty((len(places), self.size(numbers)), dtype=np.float32)
+        inputs[:, first : first + self.topic_size] = self.topic(prepared, places)
+        rests = steps < STEP * REST * 2
+        inputs[:, which[~rests]] = parts[:, ~rests]
+        inputs[:, which[rests]] += parts[:, rests]
         return inputs
 
-    def enter(self, prepared: PreparedInputs, places: NDArray[np.int64], inputs: Floats) -> None:
-        """Enter the inputs of the tokens at `places` (P,) into an array (P, size)."""
-        width = self.width
-        encoding, numbers = prepared.encoding, prepared.numbers
-        for seat, ids in enumerate(prepared.windows(places).T):
-            inputs[:, seat * width : (seat + 1) * width] = self.vectors.take(ids, axis=0)
+    def enter(self, prepared: PreparedInputs, places: NDArray[np.int64], integers: NDArray[np.uint8]) -> None:
+        """Enter the integers of the tokens at `places` (P,) into an array (P, S)."""
+        at = SEATS * self.width
+        integers[:, :at] = self._from_zero.take(prepared.windows(places), axis=0).reshape(len(places), at)
+        integers[:, at:] = prepared.numbers.take(places, axis=0)
+
+    def topic(self, prepared: PreparedInputs, places: NDArray[np.int64]) -> Floats:
+        """Return what the wider contexts of the tokens at `places` (P,) say of them, (P, topic_size)."""
+        width, encoding = self.width, prepared.encoding
         own = self.vectors.take(encoding.ids[places], axis=0)
         context, count = self.topics.contexts(encoding, places)
-        inputs = inputs[:, SEATS * width :]
-        np.multiply(context, np.float32(2.0), out=inputs[:, :width])
-        np.multiply(own, inputs[:, :width], out=inputs[:, width : 2 * width])
-        at = 2 * width
-        inputs[:, at] = cosine(own, context)
-        inputs[:, at + 1] = count / np.float32(2 * WIDE + 1)
-        at += 2
-        document = encoding.documents.token_document
-        last = len(numbers) - 1
-        for step in (0, -1, 1):
-            there = np.clip(places + step, 0, last)
-            found = inputs[:, at : at + numbers.shape[1]]
-            found[:] = numbers.take(there, axis=0)
-            if step:
-                found[(document[there] != document[places]) | (there == places)] = 0
-            at += numbers.shape[1]
+        topic = np.empty((len(places), self.topic_size), dtype=np.float32)
+        np.multiply(context, np.float32(2.0), out=topic[:, :width])
+        np.multiply(own, topic[:, :width], out=topic[:, width : 2 * width])
+        topic[:, 2 * width] = cosine(own, context)
+        np.divide(count, np.float32(2 * WIDE + 1), out=topic[:, 2 * width + 1])
+        return topic
+
+
+def _in_steps(numbers: Floats) -> NDArray[np.uint8]:
+    """Return scaled numbers (T, n) as integers around ZERO (T, 2 n): in steps, rounded, and the rests."""
+    size = numbers.shape[1]
+    integers = np.empty((len(numbers), 2 * size), dtype=np.uint8)
+    values = numbers / STEP
+    values += np.float32(ZERO + 0.5)
+    integers[:, :size] = values
+    values -= integers[:, :size]
+    values /= REST
+    integers[:, size:] = values
+    return integers
+
+
+def _with_neighbours(integers: NDArray[np.uint8], document: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """Return integers (T, m) of tokens and of the ones before and after each, (T, 3 m), ZERO outside the document."""
+    size = integers.shape[1]
+    answer = np.full((len(integers), 3 * size), ZERO, dtype=np.uint8)
+    answer[:, :size] = integers
+    answer[1:, size : 2 * size] = integers[:-1]
+    answer[:-1, 2 * size :] = integers[1:]
+    first = np.flatnonzero(np.diff(document)) + 1
+    answer[first, size : 2 * size] = ZERO
+    answer[first - 1, 2 * size :] = ZERO
+    return answer
 
 
 @dataclass(frozen=True, eq=False)
 class PreparedInputs:
-    """What all blocks of a batch share: `padded` are the ids of all documents with WINDOW boundaries around each."""
+    """What all blocks of a batch share.
+
+    `seats` (S, SEATS) are the ids in each window along all documents, with WINDOW boundaries around each; `numbers`
+    (T, 6 n) the signals' scaled per-token numbers, as integers: a token's own, and those before and after it.
+    """
 
     encoding: Encoding
-    padded: NDArray[np.int32]
-    numbers: Floats
+    seats: NDArray[np.int32]
+    numbers: NDArray[np.uint8]
 
     def windows(self, places: NDArray[np.int64]) -> NDArray[np.int32]:
         """Return the ids (P, SEATS) of the words around the tokens at `places` (P,), BOUNDARY outside the document."""
         first = places + WINDOW * self.encoding.documents.token_document[places]
-        return self.padded.take(first[:, None] + np.arange(SEATS))
+        windows: NDArray[np.int32] = self.seats[first]
+        return windows
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,26 +172,44 @@ class Tagger:
 
         `numbers` (T, n) are the signals' per-token numbers, unscaled.
         """
-        prepared = self.inputs.prepare(encoding, self.scaled(numbers))
         answer = np.empty(len(places), dtype=np.float32)
+        if not len(places):
+            return answer
+        prepared = self.inputs.prepare(encoding, self.scaled(numbers))
+        first, of_topic = self._first
         # One array for the inputs of all blocks: what a block does not fill is multiplied, too, and left out.
-        inputs = np.zeros((-(-min(len(places), BLOCK) // TILE) * TILE, len(self.weights[0])), dtype=np.float32)
+        filled = -(-min(len(places), BLOCK) // TILE) * TILE
+        integers = np.zeros((filled, len(first.coarse)), dtype=np.uint8)
+        topic = np.zeros((filled, len(of_topic)), dtype=np.float32)
+        sums = np.empty((filled, of_topic.shape[1]), dtype=np.float32)
         for start in range(0, len(places), BLOCK):
             part = places[start : start + BLOCK]
-            self.inputs.enter(prepared, part, inputs[: len(part)])
-            values = inputs[: -(-len(part) // TILE) * TILE]
-            for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-                if layer:
-                    np.maximum(values, np.float32(0), out=values)
+            self.inputs.enter(prepared, part, integers[: len(part)])
+            topic[: len(part)] = self.inputs.topic(prepared, part)
+            rows = -(-len(part) // TILE) * TILE
+            values = first.apply(integers[:rows])
+            values += _tiled(topic[:rows], of_topic, sums)
+            for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
+                np.maximum(values, np.float32(0), out=values)
                 values = _tiled(values, weight)
                 values += bias
             answer[start : start + BLOCK] = values[: len(part), 0]
         return answer
 
+    @cached_property
+    def _first(self) -> tuple[IntegerLayer, Floats]:
+        """The first layer: for the integers, and for what the wider context says."""
+        which, steps = self.inputs.layout(len(self.centre))
+        at = SEATS * self.inputs.width
+        layer = IntegerLayer.of(self.weights[0][which], self.biases[0], steps)
+        return layer, np.ascontiguousarray(self.weights[0][at : at + self.inputs.topic_size])
 
-def _tiled(values: Floats, weights: Floats) -> Floats:
-    """Return the product of `values`, as many as fill whole tiles, and `weights`."""
-    product: Floats = values.reshape(-1, TILE, values.shape[1]) @ weights
+
+def _tiled(values: Floats, weights: Floats, out: Floats | None = None) -> Floats:
+    """Return the product of `values`, as many as fill whole tiles, and `weights`, in `out` (N, H) if that is given."""
+    tiles = values.reshape(-1, TILE, values.shape[1])
+    room = None if out is None else out[: len(values)].reshape(-1, TILE, weights.shape[1])
+    product: Floats = np.matmul(tiles, weights, out=room)
     return product.reshape(-1, weights.shape[1])
 
 

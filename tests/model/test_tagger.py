@@ -50,7 +50,28 @@ def test_one_layer_by_hand(signals: Signals, tagger: Tagger) -> None:
     values = tagger.inputs.block(tagger.inputs.prepare(encoding, tagger.scaled(numbers)), places).astype(np.float64)
     hidden = np.maximum(values @ tagger.weights[0] + tagger.biases[0], 0)
     expected = (hidden @ tagger.weights[1] + tagger.biases[1])[:, 0]
-    assert tagger.log_odds(encoding, numbers, places) == pytest.approx(expected, abs=1e-4)
+    assert tagger.log_odds(encoding, numbers, places) == pytest.approx(expected, abs=1e-3)
+
+
+def test_integers_are_worth_what_the_signals_say(signals: Signals, tagger: Tagger) -> None:
+    encoding = encode(signals, "the old ferry was late")
+    numbers = tagger.scaled(signals.read_tokens(encoding)[0])
+    block = tagger.inputs.block(tagger.inputs.prepare(encoding, numbers), np.arange(5))
+    own, before, after = np.split(block[:, -3 * numbers.shape[1] :], 3, axis=1)
+    assert own == pytest.approx(numbers, abs=1e-3)
+    assert before[1:] == pytest.approx(numbers[:-1], abs=1e-3)
+    assert after[:-1] == pytest.approx(numbers[1:], abs=1e-3)
+    assert (before[0] == 0).all()
+    assert (after[-1] == 0).all()
+
+
+def test_the_words_around_are_read_exactly(signals: Signals, tagger: Tagger) -> None:
+    encoding = encode(signals, "the old ferry was late")
+    numbers = tagger.scaled(signals.read_tokens(encoding)[0])
+    block = tagger.inputs.block(tagger.inputs.prepare(encoding, numbers), np.arange(5))
+    width = tagger.inputs.width
+    middle = block[:, WINDOW * width : (WINDOW + 1) * width]
+    assert middle == pytest.approx(signals.topics.vectors[encoding.ids], abs=1e-6)
 
 
 def test_outliers_are_kept_within_four_spreads() -> None:
