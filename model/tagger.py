@@ -61,22 +61,30 @@ class TaggerInputs:
         """Return of each integer which input it is a part of, (S,), and what a step of it is worth, (S,)."""
         vectors = SEATS * self.width
         which, steps = [np.arange(vectors)], [np.full(vectors, UNIT)]
-        for first in range(vectors + self.topic_size, self.size(numbers), numbers):
+        own = vectors + self.topic_size
+        for first in (own + numbers, own, own + 2 * numbers):  # before it, its own, after it
             which += [np.arange(first, first + numbers)] * 2
             steps += [np.full(numbers, STEP), np.full(numbers, STEP * REST)]
         return np.concatenate(which), np.concatenate(steps)
 
     def prepare(self, encoding: Encoding, numbers: Floats) -> PreparedInputs:
         """Compute what all blocks of a batch share. `numbers` (T, n) are the signals' scaled per-token numbers."""
-        documents = encoding.documents
-        padded = np.full(len(encoding.ids) + WINDOW * (len(documents.texts) + 1), BOUNDARY, dtype=np.int32)
-        padded[np.arange(len(encoding.ids)) + WINDOW * (documents.token_document + 1)] = encoding.ids
-        windows = sliding_window_view(padded, SEATS)
-        return PreparedInputs(encoding, windows, _with_neighbours(_in_steps(numbers), documents.token_document))
+        document = encoding.documents.token_document
+        here = np.arange(len(document))
+        documents, pair = len(encoding.documents.texts), 2 * numbers.shape[1]
+        ids = np.full(len(here) + WINDOW * (documents + 1), BOUNDARY, dtype=np.int32)
+        ids[here + WINDOW * (document + 1)] = encoding.ids
+        integers = np.full((len(here) + documents + 1, pair), ZERO, dtype=np.uint8)
+        rows = here + document + 1
+        for start in range(0, len(here), BLOCK):
+            part = slice(start, start + BLOCK)
+            integers[rows[part]] = _in_steps(numbers[part])
+        around = sliding_window_view(integers.reshape(-1), 3 * pair)[::pair]
+        return PreparedInputs(encoding, sliding_window_view(ids, SEATS), around)
 
     def block(self, prepared: PreparedInputs, places: NDArray[np.int64]) -> Floats:
         """Return the inputs (P, size) of the tokens at `places` (P,), as what they are worth."""
-        numbers = prepared.numbers.shape[1] // 6
+        numbers = prepared.around.shape[1] // 6
         which, steps = self.layout(numbers)
         integers = np.empty((len(places), len(which)), dtype=np.uint8)
         self.enter(prepared, places, integers)
@@ -93,7 +101,7 @@ class TaggerInputs:
         """Enter the integers of the tokens at `places` (P,) into an array (P, S)."""
         at = SEATS * self.width
         integers[:, :at] = self._from_zero.take(prepared.windows(places), axis=0).reshape(len(places), at)
-        integers[:, at:] = prepared.numbers.take(places, axis=0)
+        integers[:, at:] = prepared.around[places + prepared.encoding.documents.token_document[places]]
 
     def topic(self, prepared: PreparedInputs, places: NDArray[np.int64]) -> Floats:
         """Return what the wider contexts of the tokens at `places` (P,) say of them, (P, topic_size)."""
@@ -121,30 +129,18 @@ def _in_steps(numbers: Floats) -> NDArray[np.uint8]:
     return integers
 
 
-def _with_neighbours(integers: NDArray[np.uint8], document: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """Return integers (T, m) of tokens and of the ones before and after each, (T, 3 m), ZERO outside the document."""
-    size = integers.shape[1]
-    answer = np.full((len(integers), 3 * size), ZERO, dtype=np.uint8)
-    answer[:, :size] = integers
-    answer[1:, size : 2 * size] = integers[:-1]
-    answer[:-1, 2 * size :] = integers[1:]
-    first = np.flatnonzero(np.diff(document)) + 1
-    answer[first, size : 2 * size] = ZERO
-    answer[first - 1, 2 * size :] = ZERO
-    return answer
-
-
 @dataclass(frozen=True, eq=False)
 class PreparedInputs:
     """What all blocks of a batch share.
 
-    `seats` (S, SEATS) are the ids in each window along all documents, with WINDOW boundaries around each; `numbers`
-    (T, 6 n) the signals' scaled per-token numbers, as integers: a token's own, and those before and after it.
+    Views of windows along all documents: `seats` (S, SEATS) of the ids, with WINDOW boundaries around each document;
+    `around` (R, 6 n) of the integers of a token's per-token numbers, those before and those after it, with one row of
+    nothing around each document.
     """
 
     encoding: Encoding
     seats: NDArray[np.int32]
-    numbers: NDArray[np.uint8]
+    around: NDArray[np.uint8]
 
     def windows(self, places: NDArray[np.int64]) -> NDArray[np.int32]:
         """Return the ids (P, SEATS) of the words around the tokens at `places` (P,), BOUNDARY outside the document."""

@@ -38,7 +38,7 @@ def test_the_inputs_are_as_many_as_the_weights(signals: Signals, tagger: Tagger)
 
 def test_the_window_holds_the_words_around(signals: Signals) -> None:
     encoding = encode(signals, "the old ferry was late")
-    windows = TaggerInputs(signals.topics).prepare(encoding, np.zeros((5, 0), np.float32)).windows(np.arange(5))
+    windows = TaggerInputs(signals.topics).prepare(encoding, np.zeros((5, 1), np.float32)).windows(np.arange(5))
     assert windows[2].tolist() == [BOUNDARY] * 2 + encoding.ids.tolist() + [BOUNDARY] * 2
     assert windows.shape == (5, 2 * WINDOW + 1)
 
