@@ -65,16 +65,10 @@ class Pool:
     def mean(self, values: NDArray[np.floating] | NDArray[np.integer] | NDArray[np.bool_]) -> Floats:
         """Return the mean of `values` (selected tokens,) in each document, shape (D,)."""
         if values.dtype == np.bool_:
-            mean: Floats = self._shares(values.astype(np.bool_, copy=False)[None])[0]
-            return mean
+            set_ = np.diff(np.searchsorted(np.flatnonzero(values), self.bounds))
+            shares: Floats = (set_ / self.weight).astype(np.float32)
+            return shares
         return (np.bincount(self.document, weights=values, minlength=self.size) / self.weight).astype(np.float32)
-
-    def _shares(self, flags: NDArray[np.bool_]) -> Floats:
-        """Return the share of flags (L, selected tokens) that are set in each document, (L, D)."""
-        running = np.zeros((len(flags), flags.shape[1] + 1), dtype=np.int32)
-        np.cumsum(flags, axis=1, dtype=np.int32, out=running[:, 1:])
-        shares: Floats = (np.diff(running.take(self.bounds, axis=1), axis=1) / self.weight).astype(np.float32)
-        return shares
 
     def mean_and_deviation(self, values: NDArray[np.floating]) -> tuple[Floats, Floats]:
         """Return mean and standard deviation in each document, shapes (D,)."""
@@ -83,5 +77,12 @@ class Pool:
         return mean, np.sqrt(square)
 
     def shares_above(self, values: NDArray[np.floating], limits: tuple[float, ...]) -> list[Floats]:
-        """Return for each limit the share of tokens above it in each document."""
-        return list(self._shares(values > np.array(limits, dtype=values.dtype)[:, None]))
+        """Return for each limit, in rising order, the share of tokens above it in each document."""
+        # Counted once, by document and by how many limits a value is above.
+        cells = len(limits) + 1
+        cell = self.document * np.int32(cells)
+        for limit in np.array(limits, dtype=values.dtype):
+            cell += values > limit
+        counts = np.bincount(cell, minlength=self.size * cells).reshape(self.size, cells)
+        above = np.cumsum(counts[:, :0:-1], axis=1)[:, ::-1]
+        return list((above.T / self.weight).astype(np.float32))
