@@ -143,6 +143,7 @@ class Comparer:
 
     def __init__(self, loaded: bundle.Bundle, judge: Judge | None) -> None:
         vocabulary = loaded.tables.vocabulary
+        self._model = loaded.info
         self._vocabulary = vocabulary
         self._vectors = loaded.tables.vectors
         self._extractor = FeatureExtractor(loaded.tables, loaded.tagger)
@@ -159,7 +160,12 @@ class Comparer:
     @classmethod
     def load(cls, path: Path | None = None) -> Comparer:
         """Load with the words of a bundle, by default the one that ships; raises model.bundle.BundleError."""
-        return cls(bundle.load(path), Judge.shipped())
+        return cls.of(bundle.load(path))
+
+    @classmethod
+    def of(cls, loaded: bundle.Bundle) -> Comparer:
+        """Return one with the words of a bundle that is loaded already."""
+        return cls(loaded, Judge.shipped())
 
     @classmethod
     def to_fit(cls, loaded: bundle.Bundle) -> Comparer:
@@ -200,6 +206,7 @@ class Comparer:
             source_words=int(sides[1].words.sum()),
             replacements=_replacements(matches) if derived else (),
             alignments=tuple(_alignments(documents, matches, *sides)),
+            model=self._model,
         )
 
     def measure(self, suspect: str, source: str) -> Floats:

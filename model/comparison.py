@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from model.verdict import ModelInfo
+
 Relation = Literal["copied", "spun", "translated", "rewritten"]
 Obstacle = Literal["too_short", "not_english"]
 Operation = Literal["equal", "replaced", "inserted", "deleted"]
@@ -120,7 +122,7 @@ class Comparison:
     sum to 1. `share` (0 to 1) is the part of the source's words that reappears in the suspect, as themselves or
     replaced. `reason` is why nothing can be said, None where something is. `suspect_words` and `source_words` count
     words and numbers. `replacements` are most frequent first, none where it is not derived; `alignments` in the
-    suspect's order, what is missing from it at the end.
+    suspect's order, what is missing from it at the end. `model` is the one whose words and vectors were compared with.
     """
 
     suspect_id: str | None
@@ -135,6 +137,7 @@ class Comparison:
     source_words: int
     replacements: tuple[Replacement, ...]
     alignments: tuple[Alignment, ...]
+    model: ModelInfo
 
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as plain JSON types, keys in the documented order."""
@@ -148,6 +151,7 @@ class Comparison:
             "substitutions": [replacement.to_dict() for replacement in self.replacements],
             "suspect": {"id": self.suspect_id, "words": self.suspect_words},
             "source": {"id": self.source_id, "words": self.source_words},
+            "model": self.model.to_dict(),
             "alignments": [alignment.to_dict() for alignment in self.alignments],
         }
 
@@ -171,6 +175,7 @@ class Comparison:
             source_words=source["words"],
             replacements=tuple(Replacement.from_dict(item) for item in answer["substitutions"]),
             alignments=tuple(Alignment.from_dict(item) for item in answer["alignments"]),
+            model=ModelInfo.from_dict(answer["model"]),
         )
 
     def to_json(self) -> str:

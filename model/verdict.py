@@ -78,7 +78,7 @@ class SpunPassage:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """Which model gave a verdict."""
+    """Which model gave an answer."""
 
     name: str
     version: str
@@ -87,6 +87,11 @@ class ModelInfo:
     def to_dict(self) -> dict[str, str]:
         """Return the model's identity as plain JSON types."""
         return {"name": self.name, "version": self.version, "sha256": self.sha256}
+
+    @classmethod
+    def from_dict(cls, item: Mapping[str, Any]) -> ModelInfo:
+        """Return the identity of which `item` is the `to_dict`."""
+        return cls(item["name"], item["version"], item["sha256"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +139,7 @@ class Verdict:
 
         Raises LookupError, TypeError, ValueError and AttributeError where it is none.
         """
-        evidence, model = answer.get("evidence"), answer["model"]
+        evidence = answer.get("evidence")
         return cls(
             id=answer["id"],
             score=answer["score"],
@@ -145,7 +150,7 @@ class Verdict:
             words=answer["words"],
             depth=answer["depth"],
             evidence=None if evidence is None else tuple(Evidence.from_dict(item) for item in evidence),
-            model=ModelInfo(model["name"], model["version"], model["sha256"]),
+            model=ModelInfo.from_dict(answer["model"]),
             passages=tuple(SpunPassage(p["start"], p["end"], p["words"]) for p in answer.get("passages") or ()),
         )
 

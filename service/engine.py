@@ -34,6 +34,11 @@ class Model(Scorer, Protocol):
         """Name, version and sha256."""
         ...
 
+    @property
+    def bundle(self) -> bundle.Bundle:
+        """What it was loaded from."""
+        ...
+
 
 class Runner(Protocol):
     """Runs a function apart from the requests' own thread, and waits for it."""

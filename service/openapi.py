@@ -44,6 +44,7 @@ COMPARISON_EXAMPLE: dict[str, Any] = {
     "substitutions": [{"source": "vision", "suspect": "imaginative and prescient", "count": 2}],
     "suspect": {"id": "a", "words": 409},
     "source": {"id": "b", "words": 403},
+    "model": VERDICT_EXAMPLE["model"],
     "alignments": [
         {
             "suspect": {"start": 0, "end": 30},
@@ -460,6 +461,7 @@ def _comparison() -> dict[str, Any]:
             "substitutions": {"type": "array", "items": replacement, "description": "The most frequent first."},
             "suspect": text,
             "source": text,
+            "model": _ref("Model"),
             "alignments": {
                 "type": "array",
                 "items": _ref("Alignment"),

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from flask import Blueprint, Response, current_app, g, request
 
-from model.bundle import BundleError
 from model.comparison import Comparison
 from model.sources import Compares
 from service import metrics
-from service.logs import told
+from service.engine import Model
 from service.problems import Problem
 from service.protection import gate, key_of
 from service.routes.score import engine, settings
@@ -25,39 +23,29 @@ JSON = "application/json"
 
 
 class Comparers:
-    """What compares with the model in use: loaded when it is first asked for, and anew when the model was swapped.
+    """What compares with the model in use: made when it is first asked for, and anew when the model was swapped.
 
-    `load` loads it from a bundle, None for the one that ships. Threads may share it: at worst two load the same.
+    `make` makes it of a model. Threads may share it: at worst two make the same.
     """
 
-    def __init__(self, load: Callable[[Path | None], Compares]) -> None:
-        self._load = load
+    def __init__(self, make: Callable[[Model], Compares]) -> None:
+        self._make = make
         self._held: tuple[str, Compares] | None = None
 
-    def of(self, sha256: str, bundle: Path | None) -> Compares:
-        """Return what compares with the model of this hash. Raises BundleError where there has never been one.
-
-        A bundle that cannot be used leaves the one in use where it is.
-        """
+    def of(self, model: Model) -> Compares:
+        """Return what compares with a model."""
+        sha256 = model.model.sha256
         held = self._held
-        if held is not None and held[0] == sha256:
-            return held[1]
-        try:
-            comparer = self._load(bundle)
-        except (BundleError, OSError) as error:
-            if held is None:
-                raise
-            told(error)
-            comparer = held[1]
-        self._held = (sha256, comparer)
-        return comparer
+        if held is None or held[0] != sha256:
+            held = self._held = sha256, self._make(model)
+        return held[1]
 
 
-def load_comparer(bundle: Path | None) -> Compares:
-    """Load what compares. Raises BundleError."""
+def comparer_of(model: Model) -> Compares:
+    """Return what compares with the words of a model, which is loaded already."""
     from model.compare import Comparer
 
-    return Comparer.load(bundle)
+    return Comparer.of(model.bundle)
 
 
 @blueprint.before_request
@@ -81,22 +69,17 @@ def compare() -> Response:
 
 def _ask(pair: Pair) -> Comparison:
     """Compare beside the requests, and note for the log and the figures what came of it. Raises Problem."""
-    comparers: Comparers = current_app.extensions.setdefault(COMPARERS, Comparers(load_comparer))
-    model, bundle = engine().model.model, settings().model
+    comparers: Comparers = current_app.extensions.setdefault(COMPARERS, Comparers(comparer_of))
+    model = engine().model
     started = time.perf_counter()
 
     def work() -> Comparison:
-        comparer = comparers.of(model.sha256, bundle)
-        return comparer.compare(pair.suspect, pair.source, suspect_id=pair.suspect_id, source_id=pair.source_id)
+        texts = pair.suspect, pair.source
+        return comparers.of(model).compare(*texts, suspect_id=pair.suspect_id, source_id=pair.source_id)
 
     try:
         with metrics.WAITING.track_inprogress():
             comparison = engine().apart(work)
-    except BundleError as error:
-        told(error)
-        raise Problem(
-            "unavailable", "The model in use cannot compare; the log tells why. Other requests are answered."
-        ) from None
     finally:
         g.work.seconds += time.perf_counter() - started
     said = comparison.kind or comparison.reason or "unrelated"

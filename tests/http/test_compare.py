@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,11 +108,15 @@ def test_comparing_goes_on_when_the_model_is_swapped(tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
     shutil.copytree(ROOT / "model" / "default", bundle)
     with Service(MODEL=bundle, WORKERS=1) as service:
-        before = service.post("/v1/compare", {"suspect": SUSPECT, "source": SOURCE}).body
+        before = service.post("/v1/compare", {"suspect": SUSPECT, "source": SOURCE}).json
         manifest = bundle / "manifest.json"
         about = json.loads(manifest.read_text("utf-8"))
         written = tmp_path / "manifest.json"
+        old = sha256(manifest.read_bytes()).hexdigest()
         written.write_text(json.dumps(about), "utf-8")  # the same model, its manifest in other bytes
+        new = sha256(written.read_bytes()).hexdigest()
         written.replace(manifest)
         service.wait_for("model swapped")
-        assert service.post("/v1/compare", {"suspect": SUSPECT, "source": SOURCE}).body == before
+        after = service.post("/v1/compare", {"suspect": SUSPECT, "source": SOURCE}).json
+    assert (before.pop("model")["sha256"], after.pop("model")["sha256"]) == (old, new)
+    assert after == before

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from model import sources
 from model.comparison import RELATIONS, Comparison
 from model.sources import Candidate, SourceIndex, Sources
+from model.verdict import ModelInfo
 
 DOCUMENTS = {
     "harbour": "The town council of Coldwell voted nine to two on Monday to open the harbour steps again.",
@@ -21,6 +22,7 @@ DOCUMENTS = {
     "final": "Two goals in the last nine minutes won the cup for the town on Monday night.",
     "empty": "",
 }
+MODEL = ModelInfo("fake", "0.0.1", "0" * 64)
 CASES = tomllib.loads((Path(__file__).parents[1] / "data" / "model" / "sources.toml").read_text("utf-8"))["case"]
 ANY_TEXT = st.text(st.characters(codec=None), max_size=60)
 
@@ -47,7 +49,9 @@ class Fake:
         self.asked.append((suspect, source, suspect_id))
         probability, share = self.sources[str(source_id)]
         kinds = dict.fromkeys(RELATIONS, 0.25)
-        return Comparison(suspect_id, source_id, probability > 0.5, probability, None, kinds, share, None, 9, 9, (), ())
+        return Comparison(
+            suspect_id, source_id, probability > 0.5, probability, None, kinds, share, None, 9, 9, (), (), MODEL
+        )
 
 
 # --- the index

@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 from model.comparison import RELATIONS, Alignment, Comparison, Edit, Obstacle, Operation, Relation, Replacement, Span
+from model.verdict import ModelInfo
 
 SENTENCE = re.compile(r"\S.*?(?:[.!?](?=\s|$)|$)", re.DOTALL)
 WORD = re.compile(r"\w+(?:'\w+)*")
@@ -20,6 +21,7 @@ OPERATIONS: dict[str, Operation] = {
 WORDS_NEEDED = 5
 SHARE_NEEDED = 0.4
 ALIKE = 0.5
+MODEL = ModelInfo("fake", "0.0.1", "0" * 64)
 
 
 class FakeComparer:
@@ -64,6 +66,7 @@ class FakeComparer:
             *words,
             tuple(Replacement(*pair, count) for pair, count in replaced.most_common()),
             alignments,
+            MODEL,
         )
 
 

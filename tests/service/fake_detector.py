@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from model.bundle import Bundle, load
 from model.verdict import Evidence, Kind, ModelInfo, Reason, Verdict, VerdictWord
 
 PHRASES = {
@@ -29,6 +30,11 @@ class FakeDetector:
     def __init__(self) -> None:
         self.model = ModelInfo("fake", "0.0.1", hashlib.sha256(b"fake").hexdigest())
         self.calls: list[int] = []
+
+    @property
+    def bundle(self) -> Bundle:
+        """The one that ships: what compares has its words from there."""
+        return load()
 
     def score(self, text: str, *, id: str | None = None, depth: str = "auto", evidence: bool = True) -> Verdict:
         return self.score_many([text], ids=[id], depth=depth, evidence=evidence)[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,16 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from model.bundle import BundleError
 from model.verdict import ModelInfo
 from service.app import create_app
 from service.client import UnspunError, comparison_from_dict
 from service.config import Settings
-from service.engine import Engine
+from service.engine import Engine, Model
 from service.keys import KeyStore
 from service.logs import LOGGER
 from service.problems import MEDIA_TYPE
 from service.routes.compare import COMPARERS, Comparers
-from tests.service.fake_comparer import FakeComparer, load_fake
+from tests.service.fake_comparer import FakeComparer
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import cases, why
 
@@ -39,11 +39,13 @@ class Detector(FakeDetector):
         self.model = ModelInfo("fake", "0.0.2", sha256)
 
 
-def client_for(load: Any = load_fake, detector: FakeDetector | None = None, **settings: Any) -> FlaskClient:
+def client_for(
+    make: Callable[[Model], Any] = lambda model: FakeComparer(), detector: FakeDetector | None = None, **settings: Any
+) -> FlaskClient:
     chosen = Settings(**({"max_words": 200, "max_bytes": 20_000} | settings))
     held = detector or FakeDetector()
     app = create_app(chosen, Engine(lambda path: held, time_limit=chosen.timeout))
-    app.extensions[COMPARERS] = Comparers(load)
+    app.extensions[COMPARERS] = Comparers(make)
     return app.test_client()
 
 
@@ -159,23 +161,24 @@ def test_the_figures_count_comparisons_by_kind(client: FlaskClient) -> None:
 # --- the model in use
 
 
-def test_what_compares_is_loaded_once_for_a_model_and_anew_for_the_next() -> None:
-    loaded: list[Path | None] = []
+def test_what_compares_is_made_once_for_a_model_and_anew_for_the_next() -> None:
+    made: list[str] = []
 
-    def load(bundle: Path | None) -> FakeComparer:
-        loaded.append(bundle)
+    def make(model: Model) -> FakeComparer:
+        made.append(model.model.sha256)
         return FakeComparer()
 
     detector = Detector()
-    client = client_for(load, detector)
-    assert loaded == []
+    first = detector.model.sha256
+    client = client_for(make, detector)
+    assert made == []
     for _ in range(2):
         client.post("/v1/compare", json=asked())
-    assert loaded == [None]
+    assert made == [first]
     detector.become("ab" * 32)
     for _ in range(2):
         client.post("/v1/compare", json=asked())
-    assert loaded == [None, None]
+    assert made == [first, "ab" * 32]
 
 
 class Other(FakeComparer):
@@ -188,31 +191,21 @@ class Other(FakeComparer):
 def test_the_new_model_answers() -> None:
     made = iter([FakeComparer(), Other()])
     detector = Detector()
-    client = client_for(lambda bundle: next(made), detector)
+    client = client_for(lambda model: next(made), detector)
     assert client.post("/v1/compare", json=asked()).get_json()["kind"] == "spun"
     detector.become("ab" * 32)
     assert client.post("/v1/compare", json=asked()).get_json()["kind"] == "copied"
 
 
-def refuse(bundle: Path | None) -> Any:
-    raise BundleError("compare.json: the sha256 is another one")
+def refuse(model: Model) -> Any:
+    raise ValueError(f"{SECRET} is not in list")
 
 
-def test_a_new_model_that_cannot_compare_leaves_the_old_one_answering(logged: pytest.LogCaptureFixture) -> None:
-    made = iter([load_fake, refuse])
-    detector = Detector()
-    client = client_for(lambda bundle: next(made)(bundle), detector)
-    client.post("/v1/compare", json=asked())
-    detector.become("ab" * 32)
-    for _ in range(2):
-        assert client.post("/v1/compare", json=asked()).status_code == 200
-    assert [vars(one)["error"] for one in logged.records if one.getMessage() == "unexpected error"] == ["BundleError"]
-
-
-def test_a_model_that_cannot_compare_is_told_and_scores_all_the_same() -> None:
+def test_a_model_that_cannot_compare_is_told_and_scores_all_the_same(logged: pytest.LogCaptureFixture) -> None:
     client = client_for(refuse)
     answer = client.post("/v1/compare", json=asked())
-    assert (answer.status_code, json.loads(answer.data)["type"]) == (503, "urn:unspun:problem:unavailable")
+    assert (answer.status_code, json.loads(answer.data)["type"]) == (500, "urn:unspun:problem:internal-error")
+    assert SECRET not in str([vars(record) for record in logged.records])
     assert client.post("/v1/score", json={"text": SUSPECT}).status_code == 200
 
 

@@ -21,6 +21,7 @@ from service.render.comparison import Answer, Json, JsonLines, Pair, rows
 from service.render.comparison_html import MOST_REPLACEMENTS, MOST_SHOWN, Html
 from service.render.comparison_table import MOST_REPLACEMENTS as MOST_IN_TABLE
 from service.render.comparison_table import Table
+from tests.service.fake_comparer import MODEL
 from tests.service.support import cases, why
 
 WHEN = datetime(2026, 11, 23, 6, 5, tzinfo=UTC)
@@ -71,7 +72,9 @@ REPLACEMENTS = (Replacement("voted", "balloted", 2), Replacement("harbour", "por
 
 
 def comparison(**changes: Any) -> Comparison:
-    base = Comparison("a.txt", "b.txt", True, 0.9999, "spun", dict(KINDS), 0.83, None, 14, 13, REPLACEMENTS, ALIGNMENTS)
+    base = Comparison(
+        "a.txt", "b.txt", True, 0.9999, "spun", dict(KINDS), 0.83, None, 14, 13, REPLACEMENTS, ALIGNMENTS, MODEL
+    )
     return replace(base, **changes)
 
 
