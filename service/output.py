@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import shutil
@@ -12,6 +13,9 @@ from types import TracebackType
 from typing import BinaryIO, Protocol, Self, cast
 
 from service.console import CommandError
+
+DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+"""What may go wrong with a file that is written; the error itself does not tell with which."""
 
 
 class Output(Protocol):
@@ -99,7 +103,13 @@ class FileOutput:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        try:
+            self._stack.close()
+        except OSError as unwritten:
+            unwritten.filename = str(self.part)
+            raise
+        if isinstance(error, OSError) and error.errno in DISK_FAULTS and error.filename is None:
+            error.filename = str(self.part)
         if kind is None and self.part != self._target:
             if self._target.exists():
                 shutil.copymode(self._target, self.part)

@@ -83,7 +83,7 @@ UNREAD = 3
 )
 @click.option("--scheduler", metavar="URL", help="Score on the Dask cluster whose scheduler is there (tcp://...).")
 @click.option("--dedupe", is_flag=True, help="Leave out texts that are nearly the same as one before.")
-@click.option("--force", is_flag=True, help="Begin a run anew where FOLDER/ holds another one, or an older one.")
+@click.option("--force", is_flag=True, help="Overwrite FILE; begin anew where FOLDER/ holds another run.")
 @click.option("--part-size", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N", hidden=True)
 @click.option("--quiet", "-q", is_flag=True, help="No progress and no summary; errors are still told.")
 @click.pass_obj
@@ -138,8 +138,8 @@ def score(
     from service.readers import Reader
 
     target = _target(output, form, paths)
-    if force and target.folder is None:
-        raise click.BadParameter("only goes with --output FOLDER/.", param_hint="--force")
+    if force and target.folder is None and target.file is None:
+        raise click.BadParameter("only goes with --output.", param_hint="--force")
     request = _Request(
         load or load_detector, None if bundle is None else Path(bundle), depth, not no_evidence, show, quiet, paths
     )
@@ -215,7 +215,7 @@ def _score_to_one_place(
     from service.scoring import Tally, score_records
 
     tally = Tally()
-    with _open(target.file, request.paths, target.form) as sink, _explained():
+    with _open(target, request.paths, force=force) as sink, _explained():
         scorer = request.scorer()
         records, deduplicator = _records(reader, dedupe)
         if plan.is_local:
@@ -241,7 +241,7 @@ def _score_into_folder(
     from service.scoring import Tally
 
     assert target.folder is not None
-    with _explained():
+    with _explained(), _kept_in(target.folder):
         scorer = request.scorer()
         task = request.task(scorer)
         settings = {
@@ -289,6 +289,20 @@ def _score_into_folder(
             complain(f"{_plural(done, 'document')} had been scored by earlier commands")
     tally.failures = summary["failures"]  # those of earlier commands are not forgotten
     return tally, 0 if deduplicator is None else len(deduplicator.left_out)
+
+
+@contextmanager
+def _kept_in(folder: Path) -> Iterator[None]:
+    """Tell of a disk that is full, or fails, which folder is on it: the error itself does not."""
+    from service.output import DISK_FAULTS
+
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_FAULTS:
+            raise
+        told = f"{folder}: {error.strerror}; once that is mended, the same command goes on from here"
+        raise CommandError(told) from error
 
 
 class _Few:
@@ -433,13 +447,16 @@ def _format_for(file: Path) -> str:
     return suffixes.get(Path(name).suffix, "jsonl")
 
 
-def _open(file: Path | None, paths: tuple[str, ...], form: str) -> Output:
+def _open(target: _Target, paths: tuple[str, ...], *, force: bool) -> Output:
     from service.output import FileOutput, StandardOutput
 
+    file = target.file
     if file is None:
-        return StandardOutput((sys.stdout.encoding if form == "table" and sys.stdout else None) or "utf-8")
+        return StandardOutput((sys.stdout.encoding if target.form == "table" and sys.stdout else None) or "utf-8")
     if any(path != STDOUT and os.path.realpath(path) == os.path.realpath(file) for path in paths):
         raise click.BadParameter(f"{printable(str(file))} is one of the inputs.", param_hint="--output")
+    if not force and file.is_file() and file.stat().st_size:
+        raise CommandError(f"{file}: is there already; choose another --output, or overwrite it with --force")
     try:
         return FileOutput(file)
     except OSError as error:

@@ -203,10 +203,20 @@ def test_a_full_disk_ends_a_run_in_a_line_and_it_goes_on_when_there_is_room(
     out = small_disk / "out"
     command = ("score", "in.jsonl", "--output", f"{out}/", "--part-size", "50", "--workers", "1")
     full = unspun(*command)
-    assert (full.status, [line for line in full.errors if "No space left" in line]) == (1, full.errors[-1:])
+    told = f"unspun: {out}: No space left on device; once that is mended, the same command goes on from here"
+    assert (full.status, [line for line in full.errors if "No space left" in line]) == (1, [told])
     subprocess.run(["mount", "-o", "remount,size=2m", str(small_disk)], check=True)
     assert unspun(*command).status == 3
     assert [verdict["id"] for verdict in verdicts_in(out)] == [f"d{i}" for i in range(700) if i % 7]
+
+
+def test_a_full_disk_leaves_what_was_written_of_a_file(unspun: Unspun, here: Path, small_disk: Path) -> None:
+    write(here / "in.jsonl", 700)
+    (small_disk / "filler").write_bytes(bytes(60_000))
+    full = unspun("score", "in.jsonl", "--output", f"{small_disk}/out.jsonl")
+    told = f"unspun: {small_disk}/out.jsonl.part: No space left on device"
+    assert (full.status, full.errors[-1]) == (1, told)
+    assert sorted(path.name for path in small_disk.iterdir()) == ["filler", "out.jsonl.part"]
 
 
 def test_near_duplicates_are_told_once(unspun: Unspun, here: Path) -> None:

@@ -131,7 +131,7 @@ def test_the_same_verdicts_are_the_same_packed_bytes(unspun: Unspun, articles: P
 
 def test_output_within_the_folder_that_is_read_is_no_input(unspun: Unspun, articles: Path) -> None:
     for _ in range(2):
-        run = unspun("score", "in", "--output", "in/out.jsonl")
+        run = unspun("score", "in", "--output", "in/out.jsonl", "--force")
         assert run.status == 0
     assert len(Path("in/out.jsonl").read_text().splitlines()) == 3
 
@@ -141,6 +141,21 @@ def test_a_link_as_output_stays_a_link(unspun: Unspun, articles: Path) -> None:
     unspun("score", "in", "--output", "link.jsonl")
     assert Path("link.jsonl").is_symlink()
     assert len(Path("real.jsonl").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out.csv.gz", "out.html"])
+def test_an_output_that_is_there_is_overwritten_only_by_force(name: str, unspun: Unspun, articles: Path) -> None:
+    Path(name).write_text("of another model")
+    run = unspun("score", "in", "--output", name)
+    told = f"unspun: {name}: is there already; choose another --output, or overwrite it with --force"
+    assert (run.status, run.errors, Path(name).read_text()) == (1, [told], "of another model")
+    assert unspun("score", "in", "--output", name, "--force").status == 0
+    assert Path(name).read_bytes() != b"of another model"
+
+
+def test_an_empty_file_may_be_written_to(unspun: Unspun, articles: Path) -> None:
+    Path("out.jsonl").touch()  # as mktemp makes it
+    assert unspun("score", "in", "--output", "out.jsonl").status == 0
 
 
 def test_output_may_be_a_device(unspun: Unspun, articles: Path) -> None:
