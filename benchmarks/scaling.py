@@ -4,7 +4,7 @@
     python -m benchmarks.scaling --full --json scaling.json     # and 1,000 MB
     python -m benchmarks.scaling --megabytes 1 10               # a quick look, about two minutes
 
-Collections are read by `unspun score FILE.jsonl --format jsonl`, as users run it; what it takes to start, measured on
+Collections are read by `unspun score FILE.jsonl --format jsonl --workers 1`; what it takes to start, measured on
 a collection of one article, is taken off. Single articles are judged by a Detector in a process of their own for each
 length, alone and by sixty-four. All with one thread, and in CPU time, so that other programs do little harm.
 
@@ -110,7 +110,8 @@ def _score(folder: Path, size: int, asked: Sequence[str]) -> Row:
     file = folder / "collection.jsonl"
     with file.open("w", encoding="utf-8") as stream:
         documents, words = write_collection(stream.write, (text for text, _ in example_articles(EVERY)), size)
-    command = [sys.executable, "-m", "service.cli", "score", str(file), "--format", "jsonl", "--quiet", *asked]
+    command = [sys.executable, "-m", "service.cli", "score", str(file), "--format", "jsonl", "--quiet"]
+    command += ["--workers", "1", *asked]
     started = time.perf_counter()
     with (folder / "errors.txt").open("w+b") as errors:
         process = subprocess.Popen(command, env={**os.environ, **ONE_THREAD}, stdout=subprocess.DEVNULL, stderr=errors)

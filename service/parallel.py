@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -73,6 +74,8 @@ def score_in_parallel(
         return
     from joblib import Parallel, delayed
 
+    # Said where the next program in a pipe has read enough.
+    warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed", UserWarning)
     with _backend(plan) as jobs:
         parallel = Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=f"{AHEAD}*n_jobs", batch_size=1)
         sent: deque[list[Record | Failure]] = deque()

@@ -6,9 +6,10 @@ import io
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -33,6 +34,8 @@ STDOUT = "-"
 KILLED = ("TerminatedWorkerError", "BrokenProcessPool", "KilledWorker")
 MOST_TOLD = 20
 """Failures that a run into a folder tells one by one."""
+WORTH_A_WORKER = 4_000_000
+"""Bytes of input for each process: one scores them in some ten seconds, and loads the model in two."""
 UNREAD = 3
 """Exit status where some documents could not be read or scored."""
 
@@ -79,7 +82,10 @@ UNREAD = 3
     help="Sentences with evidence under each doubtful document of the table.",
 )
 @click.option(
-    "--workers", type=click.IntRange(min=1), metavar="N", help="Processes. Default: 1; into a FOLDER/, all cores."
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes. Default: into a FOLDER/ all cores, else one for each 4 MB of files, as far as there are cores.",
 )
 @click.option("--scheduler", metavar="URL", help="Score on the Dask cluster whose scheduler is there (tcp://...).")
 @click.option("--dedupe", is_flag=True, help="Leave out texts that are nearly the same as one before.")
@@ -143,15 +149,16 @@ def score(
     request = _Request(
         load or load_detector, None if bundle is None else Path(bundle), depth, not no_evidence, show, quiet, paths
     )
-    plan = _plan(workers, scheduler, target)
-    reader = Reader(
+    read = partial(
+        Reader,
         paths,
         stdin=_standard_input(),
         stdin_format=input_format,
         exclude=target.file or target.folder,
-        # Into a folder always: how many workers there are must not change what a run has read.
-        article=extract_article if plan.is_local and target.folder is None else Page,
     )
+    plan = _plan(workers, scheduler, target, read)
+    # Into a folder always: how many workers there are must not change what a run has read.
+    reader = read(article=extract_article if plan.is_local and target.folder is None else Page)
     started = time.monotonic()
     tally, left_out = (_score_into_folder if target.folder else _score_to_one_place)(
         request, target, plan, reader, dedupe, force, part_size
@@ -371,7 +378,7 @@ def _target(output: str | None, form: str | None, paths: tuple[str, ...]) -> _Ta
     return _Target(chosen, file=path)
 
 
-def _plan(workers: int | None, scheduler: str | None, target: _Target) -> Plan:
+def _plan(workers: int | None, scheduler: str | None, target: _Target, read: Callable[[], Reader]) -> Plan:
     from service.machine import cores
     from service.parallel import Plan
 
@@ -379,7 +386,11 @@ def _plan(workers: int | None, scheduler: str | None, target: _Target) -> Plan:
         if workers is not None:
             raise click.UsageError("--workers is the cluster's own where there is a --scheduler.")
         return Plan(scheduler=scheduler)
-    return Plan(workers or (cores() if target.folder is not None else 1))
+    if workers is None:
+        workers = cores()
+        if target.folder is None and workers > 1:
+            workers = min(workers, max(1, (read().total_bytes() or 0) // WORTH_A_WORKER))
+    return Plan(workers)
 
 
 def load_detector(bundle: Path | None) -> Scorer:

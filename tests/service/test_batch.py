@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from service.batch import RunFolder
-from service.parallel import groups
+from service.parallel import Plan, Task, groups, score_in_parallel
 from service.readers import Failure, Record
 from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, SPUN, SUSPECT, Run
@@ -250,6 +250,33 @@ def test_two_workers_give_what_one_does(output: str, unspun: Unspun, archive: Pa
     unspun("score", archive, "--output", output, "--part-size", "8", "--workers", "2", load=load_fake)
     files = sorted((here / "out").glob("part-*.jsonl")) if output == "out/" else [here / output]
     assert "".join(file.read_text() for file in files) == whole
+
+
+@pytest.mark.parametrize(
+    ("size", "cores", "expected"),
+    [
+        (9_999, 4, "this process"),  # not worth another
+        (20_000, 4, "2 workers"),
+        (99_999, 4, "4 workers"),  # as many as there are cores
+        (99_999, 1, "this process"),
+    ],
+)
+def test_large_files_are_scored_on_several_cores(
+    size: int, cores: int, expected: str, unspun: Unspun, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = "this process"
+
+    def local(records: Any, task: Task, plan: Plan) -> Any:
+        nonlocal used
+        used = f"{plan.workers} workers"
+        return score_in_parallel(records, task, Plan())
+
+    monkeypatch.setattr("service.commands.score.WORTH_A_WORKER", 10_000)
+    monkeypatch.setattr("service.machine.cores", lambda: cores)
+    monkeypatch.setattr("service.parallel.score_in_parallel", local)
+    (here / "in.txt").write_bytes(SPUN.encode().ljust(size))
+    run = unspun("score", "in.txt", "--quiet")
+    assert (run.status, len(run.verdicts), used) == (0, 1, expected)
 
 
 @pytest.fixture
