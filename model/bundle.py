@@ -5,6 +5,7 @@ Nothing is deserialised before the manifest's format, the library versions and t
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -97,6 +98,7 @@ def _checked(path: str | Path | None) -> tuple[Path, dict[str, Any], str]:
     folder = _followed(Path(path)) if path is not None else DEFAULT
     manifest, digest = _read_manifest(folder)
     _check_versions(folder, manifest)
+    _check_entries(folder, manifest)
     _check_files(folder, manifest)
     return folder, manifest, digest
 
@@ -144,6 +146,14 @@ def _check_versions(folder: Path, manifest: dict[str, Any]) -> None:
             f"{folder}: trained with scikit-learn {trained}, installed is {installed}; "
             f"`pip install scikit-learn=={trained}` or train the model again with `unspun train`"
         )
+
+
+def _check_entries(folder: Path, manifest: dict[str, Any]) -> None:
+    """Look whether the manifest says what every manifest says. No hash covers it: it is what lists them."""
+    for name, kind in {"name": str, "version": str, "thresholds": dict}.items():
+        if not isinstance(manifest.get(name), kind):
+            of_kind = " of the right kind" if name in manifest else ""
+            raise BundleError(f"{folder}: the manifest has no {name!r}{of_kind}; restore the bundle or train it again")
 
 
 def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
@@ -261,13 +271,20 @@ def save(
 
     Each file is written beside its place and moved there, so that a process that has the old one mapped keeps it. The
     manifest goes last, and the old one first: a folder without one is no bundle, and a half-written one is never
-    loaded.
+    loaded. Raises OSError, which names the folder where the disk is full.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Gone whatever happens, an interruption as well.
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.", suffix=".part") as made:
         part = Path(made)
-        names = _write(part, manifest, tables, tagger, classifier, seen, deep, extra or {})
+        try:
+            names = _write(part, manifest, tables, tagger, classifier, seen, deep, extra or {})
+        except OSError as error:
+            # A write does not tell where it failed, and numpy's not even that the disk is full.
+            full = error.errno or (errno.ENOSPC if "requested and" in str(error) else None)
+            if full is None or error.filename is not None:
+                raise
+            raise OSError(full, os.strerror(full), str(folder)) from error
         folder.mkdir(exist_ok=True)
         old = _listed_files(folder)
         (folder / MANIFEST).unlink(missing_ok=True)

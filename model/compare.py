@@ -190,7 +190,10 @@ class Comparer:
             numbers = measure(matches, *sides, self._directions)
             probability = self._judge.probability(numbers)
             if probability >= DERIVED:
-                kinds = self._judge.kinds_of(np.concatenate([numbers, self._style(documents)]))
+                if _is_copy(*sides):
+                    kinds = {name: float(name == "copied") for name in RELATIONS}
+                else:
+                    kinds = self._judge.kinds_of(np.concatenate([numbers, self._style(documents)]))
         derived = probability >= DERIVED
         likeliest: Relation = max(RELATIONS, key=kinds.__getitem__)
         return Comparison(
@@ -997,6 +1000,12 @@ class Judge:
 def scale(numbers: Floats, centre: Floats, spread: Floats) -> Floats:
     """Return numbers in standard deviations from the centre, cut off at FURTHEST."""
     return np.clip((numbers - centre) / spread, -FURTHEST, FURTHEST)
+
+
+def _is_copy(suspect: Side, source: Side) -> bool:
+    """Return whether two derived texts are one: few words, which only the same ones are compared of, or all alike."""
+    few = min(int(side.words.sum()) for side in (suspect, source)) < FEWEST_WORDS
+    return few or suspect.text.split() == source.text.split()
 
 
 def _obstacle(documents: Documents, sides: Sequence[Side]) -> Obstacle | None:

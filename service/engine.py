@@ -131,9 +131,12 @@ class Engine:
         signature = _signature(self._folder)
         failed = self._refused_at > 0.0
         waited = failed and time.monotonic() - self._refused_at >= RETRY_SECONDS
-        if signature is None or (signature == self._seen and not (force or waited)):
+        if signature == self._seen and not (force or waited):
             return
         self._seen = signature
+        if signature is None:
+            self._refuse(f"{self._folder}: there is no bundle here any more")
+            return
         old = self._model.model
         if _manifest_digest(self._folder) == old.sha256:
             self._refused_at = 0.0
@@ -141,15 +144,19 @@ class Engine:
         try:
             model = self.run_aside(self._load_warm, 600.0)
         except Exception as error:  # whatever is wrong with it, the old one answers
-            self._refused_at = time.monotonic()
-            metrics.MODEL_SWAPS.labels("refused").inc()
-            event("the new model is refused, the old one stays", logging.ERROR, reason=str(error), model=old.to_dict())
+            self._refuse(str(error))
             return
         self._refused_at = 0.0
         self._model = model
         metrics.MODEL_SWAPS.labels("swapped").inc()
         metrics.model_in_use(model.model, old)
         event("model swapped", model=model.model.to_dict())
+
+    def _refuse(self, reason: str) -> None:
+        self._refused_at = time.monotonic()
+        metrics.MODEL_SWAPS.labels("refused").inc()
+        old = self._model.model.to_dict()
+        event("the new model is refused, the old one stays", logging.ERROR, reason=reason, model=old)
 
     def _load_warm(self) -> Model:
         """Load the bundle, and have it answer once: the first request is not to wait for what is loaded late."""

@@ -50,6 +50,8 @@ DEEP_TEXTS = 600
 """Texts that the deep tier reads at most: it serves to compare the models, not to fit."""
 NOISE = 0.002
 """Fall of AUROC that a pair of texts in another order makes, and that is no reason to call a model worse."""
+SWAPPED = 0.2
+"""AUROC below which, before and after, labels are the wrong way round and not hard to tell."""
 LEAST_CHANGES = 2
 """Words that our own paraphrasers must replace for their text to be of a machine."""
 _HOUSE = "house"
@@ -100,6 +102,11 @@ class Retrained:
         """Whether it tells the house's texts less well than the model that it started from."""
         return bool(self.manifest["comparison"]["worse"])
 
+    @property
+    def swapped(self) -> bool:
+        """Whether human and machine texts seem to have been given the wrong way round."""
+        return bool(self.manifest["comparison"].get("swapped"))
+
 
 def retrain(
     base: Bundle,
@@ -108,18 +115,19 @@ def retrain(
     house: House,
     *,
     report: Report = lambda line: None,
+    warn: Report | None = None,
     progress: bool = False,
 ) -> Retrained:
     """Retrain a model on labelled texts of a house and write the bundle. The same texts, base and `house` give the same
     bundle.
 
-    Where all texts are human, our own paraphrasers make the positives of them. Raises TrainingError where the texts or
-    the base will not do; nothing is written then.
+    Where all texts are human, our own paraphrasers make the positives of them. `warn` is told of texts that are left
+    out, `report` of all else. Raises TrainingError where the texts or the base will not do; nothing is written then.
     """
     known, earlier = _reference(base)
     chosen = choose(texts)
     for line in chosen.told:
-        report(line)
+        (warn or report)(line)
     # The same sums in the same order, in this process and in those that help it.
     with threadpool_limits(limits=1), parallel_config("loky", inner_max_num_threads=1):
         learnt = _with_positives(chosen.texts, house, report)
@@ -324,7 +332,31 @@ def split(texts: Sequence[LabelledText], folds: int) -> tuple[NDArray[np.int64],
         fold = int(np.argmin(((filled + size) ** 2).sum(axis=1) - (filled**2).sum(axis=1)))
         answer[own] = fold
         filled[fold] += size
+    for side in (labels, ~labels):
+        _spread(answer, units, side, ~side, folds)
     return answer, unit
+
+
+def _spread(
+    answer: NDArray[np.int64],
+    units: NDArray[np.int64],
+    side: NDArray[np.bool_],
+    other: NDArray[np.bool_],
+    folds: int,
+) -> None:
+    """Move one unit where all texts of a side came into one fold: nothing would be left to learn them from.
+
+    The other side stays in two folds at least, if it is; there always is such a unit, as each side has two and more.
+    """
+    if len(np.unique(answer[side])) > 1:
+        return
+    needed = min(2, len(np.unique(answer[other])))
+    for name in np.unique(units[side]):
+        for fold in range(folds):
+            moved = np.where(units == name, fold, answer)
+            if len(np.unique(moved[side])) > 1 and len(np.unique(moved[other])) >= needed:
+                answer[:] = moved
+                return
 
 
 def _joined(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -376,9 +408,12 @@ def compare(
             "called": _called(base, answers, tier),
         }
     overall = tiers["deep" if "deep" in tiers else "fast"]["all"]
+    swapped = overall is not None and max(overall["auroc_before"], overall["auroc_after"]) < SWAPPED
+    worse = overall is not None and overall["auroc_after"] < overall["auroc_before"] - NOISE
     return {
         "with": base.info.to_dict(),
-        "worse": bool(overall is not None and overall["auroc_after"] < overall["auroc_before"] - NOISE),
+        "worse": bool(worse or swapped),
+        "swapped": bool(swapped),
         "texts": {name: int((rows.labels == name).sum()) for name in KINDS if (rows.labels == name).any()},
         "left_out": dropped,
         "parted_by": unit,

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from service.scoring import Tally
 
 FORMATS = ("table", "json", "jsonl", "html")
+ENDINGS = {
+    **dict.fromkeys(("", ".jsonl", ".ndjson"), "jsonl"),
+    **{".json": "json", ".html": "html", ".htm": "html", ".txt": "table"},
+}
+"""Formats by the end of an output's name."""
 STDIN = STDOUT = "-"
 UNREAD = 3
 """Exit status where some documents could not be read or compared."""
@@ -62,7 +67,13 @@ class ComparerLoader(Protocol):
     help="How comparisons are written. Default: by the name of --output; a table on a terminal; else jsonl.",
 )
 @click.option("--output", metavar="FILE", help="Write to FILE (.json .jsonl .html .txt, also .gz).")
-@click.option("--model", "bundle", metavar="BUNDLE", help="Folder of the model. Default: the one that ships.")
+@click.option(
+    "--model",
+    "bundle",
+    metavar="BUNDLE",
+    envvar="UNSPUN_MODEL",
+    help="Folder of the model. Default: UNSPUN_MODEL, else the one that ships.",
+)
 @click.option(
     "--input-format",
     type=click.Choice(["txt", "html", "jsonl", "csv", "parquet", "warc"]),
@@ -381,8 +392,11 @@ def _form(form: str | None, file: Path | None) -> str:
         if chosen == "html" and _is_terminal(sys.stdout):
             raise click.UsageError("html is not for a terminal; give --output FILE.html.")
         return chosen
-    suffixes = {".json": "json", ".html": "html", ".htm": "html", ".txt": "table"}
-    return form or suffixes.get(Path(file.name.lower().removesuffix(".gz")).suffix, "jsonl")
+    suffix = Path(file.name.lower().removesuffix(".gz")).suffix
+    if form is None and suffix not in ENDINGS:
+        known = "end it in .jsonl, .json, .html or .txt, or give --format."
+        raise click.BadParameter(f"{printable(str(file))}: {suffix} is no format; {known}", param_hint="--output")
+    return form or ENDINGS[suffix]
 
 
 def _writer(form: str, sink: Output, request: _Request) -> Writer:

@@ -33,7 +33,11 @@ database_option = click.option(
     help=f"SQLite file or address of a database. Default: UNSPUN_DATABASE_URL, else {DEFAULT_DATABASE}.",
 )
 model_option = click.option(
-    "--model", "bundle", metavar="BUNDLE", help="Folder of the model that judges. Default: the one that ships."
+    "--model",
+    "bundle",
+    metavar="BUNDLE",
+    envvar="UNSPUN_MODEL",
+    help="Folder of the model that judges. Default: UNSPUN_MODEL, else the one that ships.",
 )
 
 

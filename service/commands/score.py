@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from service.scoring import Scored, Scorer, ScorerLoader, Tally
 
 FORMATS = ("table", "jsonl", "csv", "parquet", "html")
+ENDINGS = {
+    **dict.fromkeys(("", ".jsonl", ".ndjson", ".json", ".txt"), "jsonl"),
+    **{".csv": "csv", ".parquet": "parquet", ".html": "html", ".htm": "html"},
+}
+"""Formats by the end of an output's name."""
 VERDICTS = ("paraphrased", "suspect", "clear", "abstained")
 STDOUT = "-"
 KILLED = ("TerminatedWorkerError", "BrokenProcessPool", "KilledWorker")
@@ -454,8 +459,11 @@ def _plural(count: int, noun: str, plural: str | None = None) -> str:
 
 def _format_for(file: Path) -> str:
     name = file.name.lower().removesuffix(".gz")
-    suffixes = {".csv": "csv", ".parquet": "parquet", ".html": "html", ".htm": "html"}
-    return suffixes.get(Path(name).suffix, "jsonl")
+    suffix = Path(name).suffix
+    if suffix not in ENDINGS:
+        known = "end it in .jsonl, .csv, .parquet or .html, or give --format."
+        raise click.BadParameter(f"{printable(str(file))}: {suffix} is no format; {known}", param_hint="--output")
+    return ENDINGS[suffix]
 
 
 def _open(target: _Target, paths: tuple[str, ...], *, force: bool) -> Output:

@@ -61,8 +61,9 @@ def _paths(name: str, text: str) -> click.Option:
         click.Option(
             ["--base"],
             metavar="BUNDLE",
+            envvar="UNSPUN_MODEL",
             type=click.Path(exists=True, file_okay=False, path_type=Path),
-            help="Model to start from, and to compare with. Default: the one that ships.",
+            help="Model to start from, and to compare with. Default: UNSPUN_MODEL, else the one that ships.",
         ),
         click.Option(["--from-scratch"], is_flag=True, help="Build all anew, from a large corpus."),
         click.Option(
@@ -95,10 +96,10 @@ def _paths(name: str, text: str) -> click.Option:
 def train(context: click.Context, /, **options: Any) -> None:
     """Train a model on labelled text and write it to BUNDLE.
 
-    Starts from the model that ships (or --base) and fits a correction to your texts, as few as 30 of a kind, in a
-    minute or two: what it is worth is measured by cross-validation against the model that it started from. BUNDLE then
-    holds the model, its card (CARD.md) and a report (report.html, report.json). With human text alone our own
-    paraphrasers make the rest. Reads every format that `unspun score` reads.
+    Starts from the model in use (--base, else UNSPUN_MODEL, else the one that ships) and fits a correction to your
+    texts, as few as 30 of a kind, in a minute or two: what it is worth is measured by cross-validation against that
+    model. BUNDLE then holds the new one, its card (CARD.md) and a report (report.html, report.json). With human text
+    alone our own paraphrasers make the rest. Reads every format that `unspun score` reads.
 
     With --from-scratch everything is built anew from your texts: thousands are needed, of many kinds and tools. It
     takes half an hour for 14 million words on two cores. Paraphrasing, and --from-scratch, need the extra `train` (pip
@@ -131,7 +132,7 @@ def train(context: click.Context, /, **options: Any) -> None:
 
     texts, unread = _read(by_label, options["labelled"])
     if options["with_feedback"]:
-        texts += _feedback(options["database"], report)
+        texts += _feedback(options["database"])
     report(f"read {len(texts):,} texts")
     progress = not options["quiet"] and sys.stderr.isatty()
     try:
@@ -167,7 +168,7 @@ def _read(by_label: dict[str, tuple[Path, ...]], labelled: tuple[Path, ...]) -> 
     return texts, unread
 
 
-def _feedback(database: str, report: Callable[[str], None]) -> list[LabelledText]:
+def _feedback(database: str) -> list[LabelledText]:
     """Return the texts that people labelled and asked to be kept; contradicting labels are told."""
     try:
         from service.feedback.database import StoreError
@@ -184,11 +185,14 @@ def _feedback(database: str, report: Callable[[str], None]) -> list[LabelledText
         raise click.BadParameter(f"{error}.", param_hint="--database") from error
     if found.contradicting:
         ids = ", ".join(one.labels[0].id for one in found.contradicting[:3])
-        report(
+        complain(
             f"left out {len(found.contradicting):,} texts of which people's labels contradict each other ({ids} ...)"
         )
-    if not found.texts:
-        complain("no label in the database has its text: nothing is learnt from it (texts are kept with --keep-text)")
+    if found.without_text:
+        complain(
+            f"{found.without_text:,} labelled texts are not in the database: nothing is learnt from them (texts are "
+            "kept with --keep-text)"
+        )
     return [
         LabelledText(one.id, one.label, one.source or "feedback", clean(one.text, one.source or "feedback"))
         for one in found.texts
@@ -231,7 +235,7 @@ def _retrain(
     house = House(options["name"], options["version"], options["seed"], options["jobs"], options["lexicons"])
     try:
         base = bundle.load(options["base"])
-        done = retrain(base, texts, output, house, report=report, progress=progress)
+        done = retrain(base, texts, output, house, report=report, warn=complain, progress=progress)
     except TrainingError as error:
         raise CommandError(f"{error}; nothing was written, and the model in use stays as it is") from error
     except (RuntimeError, FileNotFoundError) as error:
@@ -240,7 +244,12 @@ def _retrain(
     if not options["quiet"]:
         _show(done)
     comparison = done.manifest["comparison"]
-    if done.worse:
+    if done.swapped:
+        complain(
+            "people's texts look more like a machine's than the machine's own: were they given the wrong way round? "
+            f"{output} is written, but do not use it (`unspun models promote` refuses it without --force)"
+        )
+    if done.worse and not done.swapped:
         complain(
             f"{output} tells these texts less well than {comparison['with']['name']} {comparison['with']['version']}: "
             "it is written, but do not use it (`unspun models promote` refuses it without --force)"

@@ -271,7 +271,7 @@ def _known(detail: str) -> tuple[str, str]:
     for part, reason, advice in MESSAGES:
         if part in detail:
             return reason, advice
-    return "it cannot be used", "is it running there, and is its address right?"
+    return "it cannot be used", "make sure that it runs, and that its address is right"
 
 
 AGAIN = "try again in a moment"

@@ -45,6 +45,8 @@ class LabelledTexts:
 
     texts: list[LabelledText]
     contradicting: list[Contradiction]
+    without_text: int
+    """Texts that have a label, no contradicting ones, and were not kept."""
 
 
 class Store:
@@ -153,7 +155,8 @@ def labelled_texts(url: str) -> LabelledTexts:
     for label in labels:
         if label.text is not None and label.digest not in left_out:
             first.setdefault(label.digest, LabelledText(label.id, label.text, label.label, label.source))
-    return LabelledTexts(list(first.values()), disputed)
+    known = {label.digest for label in labels} - left_out
+    return LabelledTexts(list(first.values()), disputed, len(known) - len(first))
 
 
 def _like(label: Label) -> Select[LabelRow]:

@@ -106,7 +106,8 @@ class Table:
             ("suspect", comparison.suspect_id, comparison.suspect_words),
             ("source", comparison.source_id, comparison.source_words),
         ):
-            yield Text.assemble((f"{name:8}", "dim"), (printable(id or "without a name"), "bold"), f"  {words:,} words")
+            length = f"  {words:,} word" if words == 1 else f"  {words:,} words"
+            yield Text.assemble((f"{name:8}", "dim"), (printable(id or "without a name"), "bold"), length)
 
     def _beside(self, both: list[Row], missing: list[Row]) -> Iterable[RenderableType]:
         grid = Grid(box=None, expand=True, pad_edge=False, padding=(0, 2, 1, 0), header_style="dim", show_edge=False)

@@ -141,7 +141,7 @@ def test_a_server_that_is_not_there() -> None:
         port = free.getsockname()[1]
     message = told(lambda: Store(f"postgresql://u:{PASSWORD}@127.0.0.1:{port}/x").add(label_of()))
     assert message.startswith(f"postgresql://u:***@127.0.0.1:{port}/x: it cannot be used (")
-    assert message.endswith("is it running there, and is its address right?")
+    assert message.endswith("make sure that it runs, and that its address is right")
 
 
 def test_a_server_that_does_not_answer() -> None:

@@ -176,6 +176,7 @@ def test_only_texts_that_were_kept_are_learnt_from_each_once(url: str, store: St
     kept = label_of("Kept.", "spun", keep_text=True, source="desk")
     store.add_many([kept, label_of("Kept.", "spun", after=3600, keep_text=True), label_of("Hash only.")])
     found = labelled_texts(url)
+    assert found.without_text == 1
     assert [(one.id, one.text, one.label, one.source) for one in found.texts] == [(kept.id, "Kept.", "spun", "desk")]
     assert found.contradicting == []
 

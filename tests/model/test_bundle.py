@@ -114,6 +114,18 @@ def test_a_save_that_fails_leaves_the_old_bundle_whole(copy: Path, monkeypatch: 
     bundle.load(copy)
 
 
+def test_a_full_disk_is_told_by_the_folder(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """numpy says only how much it could not write."""
+
+    def fail(*args: Any, **options: Any) -> None:
+        raise OSError("11720448 requested and 6549376 written")
+
+    monkeypatch.setattr(np, "save", fail)
+    with pytest.raises(OSError, match="No space left on device") as raised:
+        tiny.save_bundle(copy)
+    assert raised.value.filename == str(copy)
+
+
 @pytest.mark.usefixtures("nothing_deserialised")
 class TestRefused:
     """Each of these is a BundleError that says what to do, before anything is deserialised."""

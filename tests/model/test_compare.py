@@ -18,6 +18,7 @@ from model.comparison import RELATIONS, Alignment, Comparison, Span
 
 DATA = tomllib.loads((Path(__file__).parents[1] / "data" / "model" / "comparisons.toml").read_text("utf-8"))
 EXAMPLES = Path(__file__).parents[2] / "seeds" / "examples"
+EXAMPLE = (EXAMPLES / "spun" / "05-cup-final.relations.txt").read_text("utf-8")
 
 
 @cache
@@ -56,6 +57,12 @@ def test_what_is_said_of_two_texts(comparer: Comparer, case: dict[str, Any]) -> 
         assert answer.kind == case["kind"]
     if case.get("moved"):
         assert any(alignment.moved for alignment in answer.alignments)
+
+
+@pytest.mark.parametrize("text", ["Yes.", "No thanks.", "Open from nine to five.\n", EXAMPLE])
+def test_the_same_text_is_copied_however_short(comparer: Comparer, text: str) -> None:
+    answer = comparer.compare(text, f"{text} ")
+    assert (answer.kind, answer.kinds["copied"], answer.share) == ("copied", 1.0, 1.0)
 
 
 def test_substitutions_are_listed_with_their_counts(comparer: Comparer) -> None:

@@ -123,6 +123,13 @@ def test_the_name_of_the_output_tells_its_format(name: str, begins: str, unspun:
     assert not Path(f"{name}.part").exists()
 
 
+def test_an_output_whose_name_tells_no_format_is_told(unspun: Unspun, articles: Path) -> None:
+    run = unspun("score", "in", "--output", "out.pdf")
+    assert (run.status, Path("out.pdf").exists()) == (2, False)
+    assert "out.pdf: .pdf is no format; end it in .jsonl, .csv, .parquet or .html" in run.errors[-1]
+    assert unspun("score", "in", "--output", "out.pdf", "--format", "csv").status == 0
+
+
 def test_the_same_verdicts_are_the_same_packed_bytes(unspun: Unspun, articles: Path) -> None:
     for name in ("one.jsonl.gz", "two.jsonl.gz"):
         unspun("score", "in", "--output", name)

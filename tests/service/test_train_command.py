@@ -258,8 +258,7 @@ def test_a_model_that_learnt_nothing_says_so(
     house: list[str | Path], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("training.correction.STRENGTHS", ())
-    [told] = train(*house, "--quiet").errors
-    assert told.startswith("unspun: nothing was learnt")
+    assert train(*house, "--quiet").errors[-1].startswith("unspun: nothing was learnt")
     assert bundle.load("house").classifier.correction is None
 
 
@@ -345,9 +344,10 @@ def test_people_teach_it_with_their_labels(base: Path, here: Path) -> None:
     labels += [label_of(texts[24], word, keep_text=True, after=n) for n, word in enumerate(("human", "spun"))]
     labels += [label_of(texts[25], "human")]  # whose text was not kept
     store.Store("labels.db").add_many(labels)
-    run = train("--base", base, "--with-feedback", "--database", "labels.db", "--output", "house")
+    run = train("--base", base, "--with-feedback", "--database", "labels.db", "--output", "house", "--quiet")
     assert run.status == 0
     assert any("left out 1 texts of which people's labels contradict each other" in line for line in run.errors)
+    assert any("1 labelled texts are not in the database: nothing is learnt" in line for line in run.errors)
     assert bundle.load("house").manifest["comparison"]["texts"] == {"human": 12, "spun": 12}
 
 
@@ -433,12 +433,33 @@ def test_contradicting_labels_are_told_by_name_and_the_rest_is_learnt_from(
     shutil.copytree(given / "spun", here / "spun")
     for number in (0, 1):
         shutil.copy(given / "human" / f"{number:02}.txt", here / "spun" / f"wrong{number}.txt")
-    run = train(*house[:4], "--spun", here / "spun", "--output", "house")
+    run = train(*house[:4], "--spun", here / "spun", "--output", "house", "--quiet")
     assert run.status == 0
     [told] = [line for line in run.errors if "left out" in line]
     assert "left out 4: the same text is labelled human and spun: mend the labels" in told
     assert "human/00.txt" in told
     assert json.loads(Path("house/report.json").read_text("utf-8"))["texts"] == {"human": 10, "spun": 12}
+
+
+def test_texts_given_the_wrong_way_round_are_told_and_make_no_model_to_use(here: Path) -> None:
+    for kind, wrong in (("human", "spun"), ("spun", "human")):
+        texts = [file.read_text("utf-8") for file in sorted((ROOT / "seeds" / "examples" / kind).iterdir())]
+        words = [text.split() for text in texts]
+        halves = [part for all_ in words for part in (all_[: len(all_) // 2], all_[len(all_) // 2 :])]
+        write(here / wrong, [" ".join(half) for half in halves])
+    run = train("--human", here / "human", "--spun", here / "spun", "--output", "house", "--quiet")
+    assert run.status == 0
+    assert any("were they given the wrong way round?" in line for line in run.errors)
+    assert bundle.load("house").manifest["comparison"]["worse"] is True
+
+
+def test_it_starts_from_the_model_in_use(
+    house: list[str | Path], base: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNSPUN_MODEL", str(base))
+    assert train(*house[2:], "--quiet").status == 0
+    started = bundle.load("house").manifest["comparison"]["with"]
+    assert started["sha256"] == bundle.load(base).info.sha256
 
 
 def unprivileged() -> list[str]:
