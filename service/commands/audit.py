@@ -36,9 +36,10 @@ MOST_TOLD = 20
 def audit(database: str, level: str, form: str | None) -> None:
     """Tell how right unspun was of the texts that people have labelled: overall, and by signal, kind, source and model.
 
-    Each share comes with its 95 % interval (Wilson) and the numbers behind it. A text counts once, with its latest
-    label. Texts whose labels contradict each other are named and left out, those that unspun abstained from are
-    counted and left out. The verdicts are those of the time of the label, by the model that is named.
+    Each share comes with its 95 % interval (Wilson) and the numbers behind it. A text counts once, however often it was
+    given the same label: the latest. Texts whose labels contradict each other are named and left out (`unspun feedback
+    delete ID` takes the wrong one back), those that unspun abstained from are counted and left out. The verdicts are
+    those of the time of the label, by the model that is named.
 
     \b
     Examples:
