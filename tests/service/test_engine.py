@@ -13,7 +13,6 @@ import pytest
 pytest.importorskip("prometheus_client", reason="the service: pip install 'unspun[service]'")
 
 from service.engine import Engine
-from service.logs import LOGGER
 from service.models import ModelFolder
 from service.schemas import Submission
 from tests.service.fake_detector import FakeDetector
@@ -71,16 +70,16 @@ def test_a_model_that_cannot_score_is_refused(folder: ModelFolder, make: Callabl
 
 
 def test_a_bundle_that_has_gone_is_told_once_and_the_old_one_answers(
-    folder: ModelFolder, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(LOGGER, "propagate", True)
+    told: list[str] = []
+    monkeypatch.setattr("service.engine.event", lambda name, level, *, reason, model: told.append(reason))
     old = FakeDetector()
     engine = Engine(loading(old), folder.path / "current")
     (folder.path / "current").unlink()
     for _ in range(3):
         engine.refresh()
-    refused = [record for record in caplog.records if record.getMessage().startswith("the new model is refused")]
-    assert (engine.model is old, len(refused)) == (True, 1)
+    assert (engine.model is old, told) == (True, [f"{folder.path}/current: there is no bundle here any more"])
 
 
 def test_a_model_without_a_deep_tier_is_as_good(folder: ModelFolder, make: Callable[..., Path]) -> None:
