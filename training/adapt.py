@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed, parallel_config
+from joblib import parallel_config
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -26,18 +26,16 @@ from threadpoolctl import threadpool_limits
 from model import bundle
 from model.abstention import reasons
 from model.bundle import Bundle
-from model.deep import NAMES, DeepTier, document_numbers
+from model.decision import KINDS
+from model.detector import Detector
 from model.document import Documents
-from model.fast import MACHINE_KINDS
-from model.features import FeatureExtractor
 from model.repair import repair
-from model.verdict import KINDS
 from training import metrics
+from training.answers import answer, join
 from training.card import CARD, render_card
-from training.classify import BARELY_SPUN
+from training.classify import BARELY_SPUN, LABELS
 from training.corpora import LabelledText, assign_groups, fingerprint, text_keys
-from training.correction import LARGEST_FALL, LEAST_TEXTS, FittedCorrection, Fitter, area, limits
-from training.matrix import measure
+from training.correction import LARGEST_FALL, LEAST_TEXTS, FittedCorrection, Fitter, area, called
 from training.reference import ARRAY, Reference
 from training.train import PARAPHRASERS, Report, TrainingError
 
@@ -50,13 +48,13 @@ DEEP_TEXTS = 600
 """Texts that the deep tier reads at most: it serves to compare the models, not to fit."""
 NOISE = 0.002
 """Fall of AUROC that a pair of texts in another order makes, and that is no reason to call a model worse."""
-SWAPPED = 0.2
-"""AUROC below which, before and after, labels are the wrong way round and not hard to tell."""
+SWAPPED, SURELY_SWAPPED = 0.2, 0.1
+"""AUROC below which, before and after, labels are the wrong way round and not hard to tell; and below which the model
+in use alone tells so, whatever the new one made of them."""
 LEAST_CHANGES = 2
 """Words that our own paraphrasers must replace for their text to be of a machine."""
 _HOUSE = "house"
 """The source and tool of all of a house's texts in a bundle, which is to tell no names of files."""
-_CHUNK = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +80,13 @@ class Chosen:
 @dataclass(frozen=True, eq=False)
 class CrossValidated:
     """Answers to a house's texts by models that had not seen them: scores (N,) by tier, of the model in use (`before`)
-    and of the retrained one (`after`).
+    and of the retrained one (`after`). `unfamiliar` is how many texts more get no verdict.
     """
 
     rows: Reference
     before: dict[str, NDArray[np.float64]]
     after: dict[str, NDArray[np.float64]]
+    unfamiliar: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +115,6 @@ def retrain(
     *,
     report: Report = lambda line: None,
     warn: Report | None = None,
-    progress: bool = False,
 ) -> Retrained:
     """Retrain a model on labelled texts of a house and write the bundle. The same texts, base and `house` give the same
     bundle.
@@ -134,11 +132,13 @@ def retrain(
         _check(learnt, texts, report)
         folds, unit = split(learnt, FOLDS)
         report(f"measuring {len(learnt):,} texts ...")
-        rows = measure_house(base, learnt, jobs=house.jobs, progress=progress)
+        rows = measure_house(base, learnt, jobs=house.jobs)
         new = ~np.isin(rows.keys, earlier.keys)
         fitter = Fitter(base, known)
         report("cross-validating ...")
         answers = cross_validate(fitter, rows, folds, earlier.take(~np.isin(earlier.keys, rows.keys)), new)
+        if answers.unfamiliar:
+            report(f"{answers.unfamiliar:,} texts are too unfamiliar to be judged: they only serve to learn from")
         report("fitting the model ...")
         everything = earlier.take(~np.isin(earlier.keys, rows.keys)).joined(rows)
         fitted = fitter.fit(everything)
@@ -180,7 +180,7 @@ def choose(texts: Sequence[LabelledText]) -> Chosen:
     taken: set[int] = set()
     why = reasons_of([text.text for text in texts])
     for key, text, reason in zip(keys.tolist(), texts, why, strict=True):
-        if text.label not in KINDS:
+        if text.label not in LABELS:
             dropped.setdefault(f"labelled {text.label}, which is no kind that a model tells apart", []).append(text.id)
         elif len(labels[key]) > 1:
             names = " and ".join(sorted(labels[key]))
@@ -223,11 +223,16 @@ def _with_positives(texts: list[LabelledText], house: House, report: Report) -> 
     if not texts or any(text.label != "human" for text in texts):
         return texts
     report("no text of a machine is given: our own paraphrasers spin the human ones")
+    return [*texts, *paraphrased(texts, seed=house.seed, lexicons=house.lexicons, jobs=house.jobs)]
+
+
+def paraphrased(texts: Sequence[LabelledText], *, seed: int, lexicons: Path | None, jobs: int) -> list[LabelledText]:
+    """Return a paraphrase of each text by our own paraphrasers; none of a text that they can do nothing with."""
     from training.spinning import spin
 
     plain = [repair(text.text).text for text in texts]
-    spun = spin(plain, PARAPHRASERS, seed=house.seed, lexicons=house.lexicons, jobs=house.jobs)
-    made = [
+    spun = spin(plain, PARAPHRASERS, seed=seed, lexicons=lexicons, jobs=jobs)
+    return [
         dataclasses.replace(
             text,
             id=f"{text.id} ({one.paraphraser})",
@@ -239,7 +244,6 @@ def _with_positives(texts: list[LabelledText], house: House, report: Report) -> 
         for text, one in zip(texts, spun, strict=True)
         if len(one.substitutions) >= LEAST_CHANGES
     ]
-    return [*texts, *made]
 
 
 def _check(texts: Sequence[LabelledText], given: Sequence[LabelledText], report: Report) -> None:
@@ -250,47 +254,43 @@ def _check(texts: Sequence[LabelledText], given: Sequence[LabelledText], report:
             f"{counts['human']} usable human texts of {before['human']} given: at least {FEWEST} are needed, better "
             f"{FEW}, of the same kind of writing as the others (--human)"
         )
-    most = max(MACHINE_KINDS, key=lambda kind: counts[kind])
+    most = max(KINDS, key=lambda kind: counts[kind])
     if counts[most] < FEWEST:
-        usable = ", ".join(f"{counts[kind]} {kind}" for kind in MACHINE_KINDS if counts[kind]) or "none"
+        usable = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind]) or "none"
         raise TrainingError(
-            f"too few usable texts of a machine ({usable}) of {sum(before[kind] for kind in MACHINE_KINDS)} given: at "
+            f"too few usable texts of a machine ({usable}) of {sum(before[kind] for kind in KINDS)} given: at "
             f"least {FEWEST} of one kind are needed, better {FEW} (--spun, --translated, --rewritten), or none at all, "
             "in which case our own paraphrasers make them"
         )
-    for kind in MACHINE_KINDS:
+    for kind in KINDS:
         if 0 < counts[kind] < LEAST_TEXTS:
             report(f"{counts[kind]} {kind} texts are too few to learn from: they only serve to judge the model")
 
 
-def measure_house(base: Bundle, texts: Sequence[LabelledText], *, jobs: int, progress: bool = False) -> Reference:
+def measure_house(base: Bundle, texts: Sequence[LabelledText], *, jobs: int) -> Reference:
     """Return the numbers of a house's texts, and what both tiers of a model say of them without any correction."""
-    extractor = FeatureExtractor(base.tables, base.tagger)
-    matrix = measure(texts, extractor, jobs=jobs, progress=progress)
     plain = dataclasses.replace(base.classifier, correction=None)
-    deep = np.full((len(texts), len(NAMES)), np.nan, np.float32)
-    if base.deep is not None:
-        chosen = _spread_evenly(matrix.labels, DEEP_TEXTS)
-        chunks = [chosen[start : start + _CHUNK] for start in range(0, len(chosen), _CHUNK)]
-        work = (delayed(_deep_numbers)(base.deep, extractor, [texts[i].text for i in chunk]) for chunk in chunks)
-        for chunk, numbers in zip(chunks, Parallel(n_jobs=jobs)(work), strict=True):
-            deep[chunk] = numbers
-    keys = text_keys([text.text for text in texts])
-    nameless = dataclasses.replace(
-        matrix, sources=np.full(len(texts), _HOUSE), tools=np.where(matrix.labels == "human", "human", _HOUSE)
+    detector = Detector(dataclasses.replace(base, classifier=plain))
+    read = _spread_evenly([text.label for text in texts], DEEP_TEXTS if base.deep is not None else 0)
+    rest = sorted(set(range(len(texts))).difference(read))
+    parts = [
+        answer(detector, [texts[i] for i in places], depth=depth, jobs=jobs)
+        for places, depth in ((read, "deep"), (rest, "fast"))
+        if places
+    ]
+    answers = join(parts).take(np.argsort([*read, *rest]))
+    rows = Reference.of_answers(answers, detector.feature_names, keys=text_keys([text.text for text in texts]))
+    return dataclasses.replace(
+        rows,
+        sources=np.full(len(texts), _HOUSE),
+        tools=np.where(rows.labels == "human", "human", _HOUSE),
+        groups=assign_groups(texts),
     )
-    return Reference.of_matrix(nameless, plain.log_odds(matrix.features, matrix.style), deep, keys)
 
 
-def _deep_numbers(tier: DeepTier, extractor: FeatureExtractor, texts: list[str]) -> NDArray[np.float32]:
-    documents = Documents.parse(texts)
-    measured = extractor.measure(documents)
-    reading = tier.encoder.read(documents, range(len(texts)))
-    return document_numbers(documents, tier.blend.log_odds(reading, measured.misfit), range(len(texts)))
-
-
-def _spread_evenly(labels: NDArray[np.str_], most: int) -> list[int]:
+def _spread_evenly(given: Sequence[str], most: int) -> list[int]:
     """Return at most so many places, as evenly over the labels and the texts of each as may be, in order."""
+    labels = np.array(given, dtype=np.str_)
     if len(labels) <= most:
         return list(range(len(labels)))
     names = np.unique(labels)
@@ -374,19 +374,24 @@ def cross_validate(
     """Answer each of a house's rows (N,) by a correction that was fitted without its fold. `earlier` are rows that are
     always fitted on; only those that are `new` (N,) to the model in use are answered.
     """
-    corrected = rows.log_odds.copy()
+    added = np.zeros((len(rows), len(KINDS)))
     for fold in np.unique(folds):
         out = folds == fold
         correction = fitter.fit(earlier.joined(rows.take(~out))).correction
         if correction is not None:
-            corrected[out] += correction.log_odds(rows.features[out])
-    before = rows.log_odds
-    if (used := fitter.bundle.classifier.correction) is not None:
-        before = before + used.log_odds(rows.features)
+            added[out] = correction.log_odds(rows.features[out])
+    used = fitter.bundle.classifier.correction
+    before = np.zeros_like(added) if used is None else used.log_odds(rows.features)
     # With a deep tier, of the texts that it has read.
     answered = new & (np.isfinite(rows.deep).all(axis=1) | (fitter.bundle.deep is None))
-    chosen = rows.take(answered)
-    return CrossValidated(chosen, fitter.scores(chosen, before[answered]), fitter.scores(chosen, corrected[answered]))
+    judged = rows.unfamiliar <= fitter.bundle.decision.least_familiar
+    chosen = rows.take(answered & judged)
+    return CrossValidated(
+        chosen,
+        fitter.scores(chosen, before[answered & judged]),
+        fitter.scores(chosen, added[answered & judged]),
+        int((answered & ~judged).sum()),
+    )
 
 
 def compare(
@@ -398,24 +403,27 @@ def compare(
     tiers: dict[str, Any] = {}
     for tier in answers.before:
         figures = []
-        for kind in MACHINE_KINDS:
+        for kind in KINDS:
             machine = rows.labels == kind
             if machine.any() and human.any():
                 figures.append({"kind": kind, "texts": int(machine.sum()), **_both(answers, tier, machine, human)})
         tiers[tier] = {
             "kinds": figures,
             "all": _both(answers, tier, ~human, human) if human.any() and not human.all() else None,
-            "called": _called(base, answers, tier),
+            "called": _called(answers, tier),
         }
     overall = tiers["deep" if "deep" in tiers else "fast"]["all"]
-    swapped = overall is not None and max(overall["auroc_before"], overall["auroc_after"]) < SWAPPED
+    swapped = overall is not None and (
+        overall["auroc_before"] < SURELY_SWAPPED or max(overall["auroc_before"], overall["auroc_after"]) < SWAPPED
+    )
     worse = overall is not None and overall["auroc_after"] < overall["auroc_before"] - NOISE
     return {
         "with": base.info.to_dict(),
         "worse": bool(worse or swapped),
         "swapped": bool(swapped),
-        "texts": {name: int((rows.labels == name).sum()) for name in KINDS if (rows.labels == name).any()},
+        "texts": {name: int((rows.labels == name).sum()) for name in LABELS if (rows.labels == name).any()},
         "left_out": dropped,
+        "unfamiliar": answers.unfamiliar,
         "parted_by": unit,
         "tiers": tiers,
         "strength": fitted.strength,
@@ -433,18 +441,13 @@ def _both(answers: CrossValidated, tier: str, machine: NDArray[np.bool_], human:
     return {f"auroc_{when}": round(area(scores[machine], scores[human]), 4) for when, scores in values}
 
 
-def _called(base: Bundle, answers: CrossValidated, tier: str) -> list[dict[str, Any]]:
+def _called(answers: CrossValidated, tier: str) -> list[dict[str, Any]]:
     """Return how many human and machine texts are called suspect or worse, and paraphrased, before and after."""
-    from model.verdict import Thresholds
-
-    entry = base.manifest["thresholds"] if tier == "fast" else base.manifest["deep"]["thresholds"]
-    thresholds = Thresholds.from_manifest(entry)
     rows = []
     for name, chosen in (("human", answers.rows.labels == "human"), ("machine", answers.rows.labels != "human")):
         for word in ("suspect", "paraphrased") if chosen.any() else ():
-            least = limits(thresholds, answers.rows.words[chosen], word)
             before, after = (
-                int((np.round(scores[tier][chosen], 6) >= least).sum()) for scores in (answers.before, answers.after)
+                int(called(scores[tier][chosen], word).sum()) for scores in (answers.before, answers.after)
             )
             low, high = metrics.wilson_interval(after, int(chosen.sum()))
             rows.append(

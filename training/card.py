@@ -9,6 +9,8 @@ Read from the manifest, besides what `model.bundle` itself writes:
 - `licences`: origin and terms of each source, `{source: text}`;
 - `sources`: thesauri, vectors, lexicons, `{name: what and under which terms}`;
 - `features`: the names of the document numbers, `signal.number`;
+- `decision`: how evidence becomes a verdict (`model.decision`);
+- `fitted_on`: the role, sources and makers of the texts that each part was fitted on, `{part: {...}}`;
 - `recipe`, `seed`: what training depended on besides the texts;
 - `accuracy`: measured figures, laid out as `training.tables` reads them;
 - `retrained_from`, `house`, `comparison`: of a model that was retrained on a house's own texts, from which, on what,
@@ -65,30 +67,36 @@ _LIMITS = """
 - English only, and running prose. Lists, tables, code and very short texts get no verdict (`abstained`).
 - Light paraphrase, where few words are replaced or a person has smoothed the result, is missed.
 - Fluent substitutes, such as a masked language model proposes, are harder than a thesaurus's. A tool unlike
-  any that it met in training is found less often than the figures on known tools say: what is measured with
-  tools left out of training comes closer.
-- Those who write unlike the people it learnt from (learners, poets, writers of other times and trades)
+  any that it met in training is found less often than one that it knows.
+- Those who write unlike the people it learned from (learners, poets, writers of other times and trades)
   are likelier to be accused wrongly. Look at the false-positive rates by source before using it on such text.
-- Language changes: text much younger than what it learnt from may fare worse than the figures say.
+- Text that is very unlike what it was calibrated on gets no verdict (`abstained`, reason `unfamiliar`).
+- Language changes: text much younger than what it learned from may fare worse than the figures say.
 """
 
-_THRESHOLDS = """
-The score is the calibrated probability that a text is machine-paraphrased. Thresholds are set on human text,
-by length, so that at most 0.5 % of it is called `paraphrased` and at most 5 % `suspect` or worse.
+_DECISION = """
+For each kind the model gives one number, the evidence, and says how often human text of the same length shows evidence
+at least as strong. Divided by the kind's share of the budget that is the kind's rate; the smallest of the three is the
+text's `false_positive_rate`, and `score` is a fixed function of it: 0.5 is the threshold of `suspect` and 0.9 that of
+`paraphrased`, at every length and depth. The score is not a probability. The thresholds are where 3 % and 0.5 % of the
+human texts lie that it was calibrated on, each source counted once.
 """
 
 _CLASSIFIER = """
 The signals read {numbers} numbers from a text. For each kind of machine a classifier, gradient-boosted trees
-beside a logistic regression, tells that kind from human text by them. A multinomial logistic regression makes
-probabilities of their answers and the text's length; it is fitted on answers to tools and human sources that
-were left out of training in turn.
+and, for some kinds, a logistic regression on style beside them, tells that kind from human text by them.
 """
 
 _DEEP = """
-Where the fast tier is in doubt, a small pretrained encoder (all-MiniLM-L6-v2, fine-tuned) reads the text and says for
-each word how likely a machine put it there. Its answers are added to the fast tier's and calibrated to the same scale;
-its thresholds are its own. The fast tier's answer stands below the limits of doubt: of the score, by length, and of
-how far a passage stands out from the rest of the text. `docs/accuracy.md` tells what each depth is worth.
+Where the fast tier is in doubt, a small pretrained encoder (all-MiniLM-L6-v2, fine-tuned) reads the text in windows. It
+says for each word how likely a spinner put it there, and for each window how likely it is of each kind. What it says
+decides then, together with a share of the fast tier's evidence: they err on different texts. The fast tier's answer
+stands where the rate of every kind is above the limits of doubt. `docs/accuracy.md` tells what each depth is worth.
+"""
+
+_FITTED_ON = """
+Every source and every maker (a family of tools) has a role. A text is used in a role only if its source and its maker
+both have it. Nothing was fitted on text that the model's figures are measured on.
 """
 
 _TRAINING = """
@@ -103,11 +111,12 @@ def render_card(manifest: Mapping[str, Any]) -> str:
     sections = [
         _head(manifest),
         ("What it is for", _PURPOSE),
-        ("What it tells, and at which score", _thresholds(manifest)),
+        ("What it tells, and at which score", _decision(manifest)),
         ("Calibrated on", _calibration(manifest)),
         ("How it works", _signals(manifest)),
         ("The deep tier", _deep(manifest)),
-        ("What it learnt from", _data(manifest)),
+        ("What it learned from", _data(manifest)),
+        ("What each part was fitted on", _fitted_on(manifest)),
         ("Compared with the model that it was retrained from", _comparison(manifest)),
         ("How good it is", _accuracy(manifest)),
         ("What it does not tell", _LIMITS),
@@ -127,30 +136,58 @@ def _head(manifest: Mapping[str, Any]) -> tuple[str, str]:
     )
 
 
-def _thresholds(manifest: Mapping[str, Any]) -> str:
-    thresholds = manifest.get("thresholds")
-    if not isinstance(thresholds, Mapping):
+def _decision(manifest: Mapping[str, Any]) -> str:
+    decision = manifest.get("decision")
+    if not isinstance(decision, Mapping):
         return ""
-    bands = [
+    rows = [
         {
-            "words": f"{band['words']} and more",
-            "suspect from": f"{band['suspect']:g}",
-            "paraphrased from": f"{band['paraphrased']:g}",
+            "tier": tier,
+            **{f"{word} at a rate of": f"{one[word]:.3g}" for word in ("suspect", "paraphrased")},
+            **{f"share of {kind}": f"{share:g}" for kind, share in one["shares"].items()},
         }
-        for band in sorted(thresholds.get("bands", []), key=lambda band: float(band["words"]))
+        for tier, one in decision.get("tiers", {}).items()
     ]
-    minimum = thresholds.get("minimum_words")
-    short = "" if minimum is None else f"Texts of fewer than {minimum} words get no verdict."
-    return joined(f"{_THRESHOLDS.strip()}\n{short}", markdown(tables(bands), 3))
+    lines = [_DECISION.strip()]
+    if "supported" in decision:
+        lines.append(f"No `false_positive_rate` below {decision['supported']:g} is stated: the sample supports none.")
+    if "minimum_words" in decision:
+        lines.append(f"Texts of fewer than {decision['minimum_words']} words get no verdict.")
+    if "least_familiar" in decision:
+        lines.append(f"Nor do those with an unfamiliarity above {decision['least_familiar']:.3g}.")
+    return joined("\n".join(lines), markdown(tables(rows), 3))
 
 
 def _deep(manifest: Mapping[str, Any]) -> str:
-    deep = manifest.get("deep")
-    if not isinstance(deep, Mapping):
+    if not isinstance(manifest.get("deep"), Mapping):
         return ""
-    own = _thresholds({"thresholds": deep.get("thresholds")}).removeprefix(_THRESHOLDS.strip())
-    doubt = markdown(tables({"doubt": deep.get("doubt")}), 3)
-    return joined(_DEEP, own.strip(), doubt)
+    numbers = {"doubt": manifest.get("doubt"), "weight_of_the_fast_tier": manifest["deep"].get("fast_weights")}
+    return joined(_DEEP, markdown(tables({name: value for name, value in numbers.items() if value}), 3))
+
+
+def _fitted_on(manifest: Mapping[str, Any]) -> str:
+    parts = manifest.get("fitted_on")
+    if not isinstance(parts, Mapping):
+        return ""
+    rows = [
+        {
+            "part": part,
+            "role of the texts": entry.get("role"),
+            "sources": len(entry.get("sources", ())),
+            "makers": len(entry.get("makers", ())),
+        }
+        for part, entry in parts.items()
+    ]
+    lists: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for part, entry in parts.items():
+        for what in ("sources", "makers"):
+            if names := tuple(entry.get(what, ())):
+                lists.setdefault((what, names), []).append(part)
+    named = [
+        f"{_capitalised(what)} of the {' and the '.join(of)}: {', '.join(names)}."
+        for (what, names), of in lists.items()
+    ]
+    return joined(_FITTED_ON, markdown(tables(rows), 3), *named)
 
 
 def _signals(manifest: Mapping[str, Any]) -> str:
@@ -246,27 +283,28 @@ def _comparison(manifest: Mapping[str, Any]) -> str:
 
 
 def _calibration(manifest: Mapping[str, Any]) -> str:
-    shifts, used = manifest.get("calibration"), manifest.get("calibrated_from")
-    if not isinstance(shifts, Sequence) or isinstance(shifts, str) or not isinstance(used, Mapping) or not shifts:
+    checks, used = manifest.get("calibration"), manifest.get("calibrated_from")
+    if not isinstance(checks, Sequence) or isinstance(checks, str) or not isinstance(used, Mapping) or not checks:
         return ""
     rows = [
         {
-            "tier": shift["tier"],
-            "called": shift["word"],
-            "target_share": shift["target"],
-            "of": shift["texts"],
-            "before": shift["before"],
-            "after": shift["after"],
-            "share": shift["after"] / shift["texts"],
-            "share_low": shift["share_low"],
-            "share_high": shift["share_high"],
-            "proven": shift["enough"],
+            "tier": check["tier"],
+            "called": check["word"],
+            "target_share": check["target"],
+            "of": check["texts"],
+            "before": check["before"],
+            "after": check["after"],
+            "share": check["after"] / check["texts"],
+            "share_at_most": check["at_most"],
+            "proven": check["enough"],
         }
-        for shift in shifts
+        for check in checks
     ]
     note = (
-        f"The thresholds of {used.get('name')} {used.get('version')} were moved by a house's own human text. Where the "
-        "texts were too few to prove a target, its threshold was raised where it was missed, and never lowered."
+        "A user's own human text set how strict this model is; before, it was "
+        f"{used.get('name')} {used.get('version')}. Share at most: of new texts like these, with 95 % confidence, no "
+        "more are called so. Where the texts were too few to prove a target, the model was made stricter where the "
+        "target was missed, and never less strict."
     )
     return joined(note, markdown(tables(rows), 3))
 

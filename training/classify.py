@@ -1,8 +1,7 @@
-"""Fits the fast tier's classifier on a labelled matrix, and calibrates it on answers to unseen tools and sources."""
+"""Fits the heads of the fast tier on a labelled matrix."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -10,8 +9,8 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from model.fast import MACHINE_KINDS, NEVER, Calibration, FastClassifier, Head, calibration_inputs
-from model.verdict import KINDS, PRIOR
+from model.decision import KINDS
+from model.fast import Head, Unfamiliarity
 from training.matrix import LabelledMatrix
 
 BARELY_SPUN = 0.10
@@ -19,10 +18,7 @@ BARELY_SPUN = 0.10
 BARELY_WEIGHT = 0.1
 SHORTEST = 30
 """Judged words below which a text teaches nothing."""
-FOLDS = 8
-SHARES = dict(zip(KINDS, PRIOR, strict=True))
-"""Of what texts a score is the probability: the prior. With equal kinds the weaker heads drown the stronger one (mean
-AUROC over unseen spinners 0.898 instead of 0.920, 0.725 instead of 0.702 for translation)."""
+LABELS = ("human", *KINDS)
 _WHOLE_TEXT = ("frequency", "collocations", "substitutions", "debris", "misfit", "translationese", "length")
 HEAD_SIGNALS = {
     # What carries over to an unseen spinner is misfit; style would only learn the domains that tools were run on.
@@ -40,12 +36,12 @@ CELL_LIMIT = 3000
 
 
 def usable(matrix: LabelledMatrix) -> NDArray[np.bool_]:
-    """Return which rows may train a classifier: outside the test part, long enough, of one of the kinds.
+    """Return which rows may train a classifier: long enough, by people or of one of the kinds.
 
     Of a tool in a source at most CELL_LIMIT texts are taken, chosen by group, so that it does not matter in which
     order they are read.
     """
-    rows = ~matrix.held_out & (matrix.words >= SHORTEST) & np.isin(matrix.labels, KINDS)
+    rows = (matrix.words >= SHORTEST) & np.isin(matrix.labels, LABELS)
     return capped(matrix, rows, CELL_LIMIT)
 
 
@@ -91,19 +87,18 @@ def _cells(matrix: Labelled) -> NDArray[np.str_]:
     return np.char.add(np.char.add(matrix.tools, "|"), matrix.sources)
 
 
-def sample_weights(matrix: Labelled, shares: Mapping[str, float] | None = None) -> NDArray[np.float64]:
+def sample_weights(matrix: Labelled) -> NDArray[np.float64]:
     """Return weights (N,) under which tools of one kind, and sources of human text, count by the root of their size.
 
-    The weights of each label sum to its share among the labels that there are; by default to the same.
+    The weights of each label sum to the same.
     """
     _, inverse, counts = np.unique(_cells(matrix), return_inverse=True, return_counts=True)
     weights = 1.0 / np.sqrt(counts[inverse])
     weights *= np.where(matrix.changed < BARELY_SPUN, BARELY_WEIGHT, 1.0)
-    present = [label for label in KINDS if (matrix.labels == label).any()]
+    present = [label for label in LABELS if (matrix.labels == label).any()]
     for label in present:
         rows = matrix.labels == label
-        share = shares[label] / sum(shares[other] for other in present) if shares else 1.0 / len(present)
-        weights[rows] *= len(matrix) * share / weights[rows].sum()
+        weights[rows] *= len(matrix) / len(present) / weights[rows].sum()
     return weights
 
 
@@ -131,7 +126,7 @@ def make_boosted(seed: int) -> HistGradientBoostingClassifier:
     )
 
 
-def fit_heads(matrix: LabelledMatrix, *, seed: int, kinds: tuple[str, ...] = MACHINE_KINDS) -> tuple[Head, ...]:
+def fit_heads(matrix: LabelledMatrix, *, seed: int, kinds: tuple[str, ...] = KINDS) -> tuple[Head, ...]:
     """Fit one head a kind, each against human text."""
     heads = []
     for kind in kinds:
@@ -152,58 +147,26 @@ def fit_heads(matrix: LabelledMatrix, *, seed: int, kinds: tuple[str, ...] = MAC
     return tuple(heads)
 
 
-def out_of_fold(matrix: LabelledMatrix, *, seed: int, folds: int = FOLDS) -> NDArray[np.float64]:
-    """Return log odds (N, 3) of each text by heads that saw neither its tool nor, for human text, its source."""
-    answer = np.zeros((len(matrix), len(MACHINE_KINDS)))
-    for test in disjoint_folds(matrix, seed=seed, folds=folds):
-        train = ~test & ~np.isin(matrix.groups, np.unique(matrix.groups[test & (matrix.labels != "human")]))
-        heads = fit_heads(matrix.take(train), seed=seed)
-        answer[test] = np.stack([head.log_odds(matrix.features[test], matrix.style[test]) for head in heads], axis=1)
-    return answer
+UNFAMILIAR = {
+    "frequency.unknown": 1,
+    "frequency.above_12": 1,
+    "collocations.fit_mean": -1,
+    "collocations.unknown_pairs": 1,
+    "collocations.content_unknown_pairs": 1,
+}
+"""Document numbers that say how well the tables know a text, and the direction in which it is unfamiliar."""
 
 
-def disjoint_folds(matrix: LabelledMatrix, *, seed: int, folds: int) -> Iterator[NDArray[np.bool_]]:
-    """Yield test masks that part the rows by tool, and human text by source, evenly by number of texts."""
-    cell = np.where(matrix.labels == "human", matrix.sources, matrix.tools)
-    assigned = np.zeros(len(matrix), dtype=np.int64)
-    rng = np.random.default_rng(seed)
-    for label in np.unique(matrix.labels):
-        rows = matrix.labels == label
-        names, counts = np.unique(cell[rows], return_counts=True)
-        if len(names) == 1:  # only one tool, or source: parted by group, for want of better
-            assigned[rows] = np.unique(matrix.groups[rows], return_inverse=True)[1] % folds
-            continue
-        filled = rng.random(folds)  # breaks ties, so that the kinds' largest tools do not share a fold
-        for name in names[np.argsort(-counts, kind="stable")]:
-            fold = int(np.argmin(filled))
-            filled[fold] += counts[names == name][0]
-            assigned[rows & (cell == name)] = fold
-    for fold in np.unique(assigned):
-        yield assigned == fold
-
-
-def fit_calibration(log_odds: NDArray[np.float64], matrix: LabelledMatrix, length: NDArray[np.floating]) -> Calibration:
-    """Fit the multinomial logistic regression that turns the heads' log odds (N, 3) into probabilities."""
-    inputs = calibration_inputs(log_odds, length)
-    target = np.array([KINDS.index(label) for label in matrix.labels])
-    regression = LogisticRegression(C=1.0, max_iter=2000)
-    regression.fit(inputs, target, sample_weight=sample_weights(matrix, SHARES))
-    weights = np.zeros((len(KINDS), inputs.shape[1]))
-    bias = np.full(len(KINDS), NEVER)
-    classes = regression.classes_
-    if len(classes) == 2:  # scikit-learn keeps the second class's row only
-        classes, bias[classes[0]] = classes[1:], 0.0
-    weights[classes], bias[classes] = regression.coef_, regression.intercept_
-    return Calibration(weights, bias)
-
-
-def fit_classifier(matrix: LabelledMatrix, *, seed: int, calibration: Calibration | None = None) -> FastClassifier:
-    """Fit heads and calibration on the usable rows of a matrix.
-
-    With a `calibration` of an earlier fit the heads alone are fitted, which is several times as fast.
-    """
-    part = matrix.take(usable(matrix))
-    length_column = matrix.names.index("length")
-    if calibration is None:
-        calibration = fit_calibration(out_of_fold(part, seed=seed), part, part.features[:, length_column])
-    return FastClassifier(fit_heads(part, seed=seed), calibration, length_column)
+def fit_unfamiliarity(matrix: LabelledMatrix) -> Unfamiliarity:
+    """Measure what is common in human text, each source counted once."""
+    columns = np.array([matrix.names.index(name) for name in UNFAMILIAR])
+    human = matrix.take(matrix.labels == "human")
+    values = human.features[:, columns].astype(np.float64)
+    _, inverse, counts = np.unique(human.sources, return_inverse=True, return_counts=True)
+    weights = 1.0 / counts[inverse]
+    centre = np.average(values, axis=0, weights=weights)
+    spread = np.sqrt(np.average((values - centre) ** 2, axis=0, weights=weights))
+    sign = np.array(list(UNFAMILIAR.values()), dtype=np.float64)
+    return Unfamiliarity(
+        columns, centre.astype(np.float32), np.maximum(spread, 1e-6).astype(np.float32), sign.astype(np.float32)
+    )

@@ -39,8 +39,9 @@ from model import bundle
 from model.compare import DECISIVE, NAMES, STYLE, WEIGHTS, Comparer, scale
 from model.comparison import RELATIONS
 from training.classify import BARELY_SPUN
-from training.corpora import LabelledText, read_labelled, shingles, tool_family
+from training.corpora import LabelledText, read_labelled, shingles
 from training.metrics import auroc
+from training.roles import default_roles
 
 Floats = NDArray[np.float64]
 
@@ -74,6 +75,8 @@ def gather(paths: Sequence[Path], seed: int = 0) -> list[Case]:
     rng = random.Random(seed)
     by_source: dict[str, list[LabelledText]] = defaultdict(list)
     for text in read_labelled(paths):
+        if default_roles().role(text) != "train":
+            continue
         by_source[text.source].append(text)
     paraphrased: list[Case] = []
     human: dict[str, list[str]] = {}
@@ -96,9 +99,8 @@ def gather(paths: Sequence[Path], seed: int = 0) -> list[Case]:
 
 
 def _tool(text: LabelledText) -> str:
-    """Return what is left out as one tool: its family, and of language models that polish each by itself."""
-    family = tool_family(text)
-    return f"{family}: {(text.tool or '').lower().split()[0]}" if family == "llm-polish" and text.tool else family
+    """Return what is left out as one tool."""
+    return default_roles().maker(text) or text.label
 
 
 def _joined_sentences(texts: Sequence[LabelledText]) -> Iterator[LabelledText]:
@@ -106,7 +108,7 @@ def _joined_sentences(texts: Sequence[LabelledText]) -> Iterator[LabelledText]:
     by_tool: dict[str, list[LabelledText]] = defaultdict(list)
     for text in texts:
         if text.original:
-            own = by_tool[tool_family(text)]
+            own = by_tool[_tool(text)]
             own.append(text)
             if len(own) == SENTENCES:
                 joined, original = (" ".join(getattr(one, name) for one in own) for name in ("text", "original"))

@@ -4,7 +4,7 @@ Read from JSON lines, CSV and plain text, each also gzipped, or from whole folde
 least `text`, and a `label` unless the caller gives one for the whole file.
 
 Two texts made from one original must never stand on both sides of a split (`assign_groups`), and a model that
-is measured on a tool must not have learnt from another name of that same tool (`tool_family`).
+is measured on a tool must not have learnt from another name of that same tool (`training.roles`).
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class LabelledText:
     `text` and `original` are cleaned of anonymisation marks (see `clean`). `original` is the aligned text
     before paraphrasing. `changed_frac` is the share of words replaced, 0-1. `group` is what the record itself
     says it belongs with (site, source document); None where only its content can tell, which `assign_groups`
-    looks at as well. `family` tells apart spinners found in the wild whose names are not known.
+    looks at as well. `family` tells apart spinners found in the wild whose names are not known. `year` is when the text
+    was written, as the record states it.
     """
 
     id: str
@@ -70,6 +71,7 @@ class LabelledText:
     changed_frac: float | None = None
     group: str | None = None
     family: str | None = None
+    year: str | None = None
 
 
 def read_labelled(
@@ -215,6 +217,7 @@ def _labelled_text(record: Mapping[str, Any], file: Path, line: int | None, labe
         changed_frac=_fraction(record, "changed_frac", place),
         group=_stated_group(record, source),
         family=_string(record, "family", place),
+        year=_string(record, "year", place),
     )
 
 
@@ -377,50 +380,6 @@ def fingerprint(texts: Iterable[LabelledText]) -> dict[str, Any]:
     return {"texts": len(lines), "sources": counts, "sha256": total}
 
 
-_GOOGLE = re.compile(r"google translate.*\ben-([a-z]{2,3})-en\b")
-_WMT = re.compile(r"\([a-z]{2,3}-en, wmt\d\d\)")
-_TOOLS: tuple[tuple[str, str], ...] = (  # first match wins, in the tool's lower-cased name
-    ("tf-adjusted", "tf-adjusted"),
-    ("textfooler", "textfooler"),
-    ("pwws", "pwws"),
-    ("fgws", "fgws"),
-    ("word-vector", "word-vector"),
-    ("dipper", "dipper"),
-    ("quillbot", "quillbot"),
-    ("instruct paraphrase", "llm-paraphrase"),
-    ("polish", "llm-polish"),
-    ("gpt-4 rewrite", "llm-polish"),
-    ("gpt-4 humanize", "llm-polish"),
-    ("llama-2-70b rewrite", "llm-polish"),
-    ("llama-2-70b humanize", "llm-polish"),
-)
-
-
-def tool_family(text: LabelledText) -> str:
-    """Return the name under which leave-one-tool-out leaves this text's maker out.
-
-    All variants of TextFooler are one tool, Google Translate is one a pivot language
-    (`google-translate-fr`), the systems of the WMT contests are one, unknown spinners in the wild go by
-    family (`wild-A`). Unlisted tools are themselves, in lower case with dashes. `human` and `llm` texts have
-    no maker to leave out and give their label.
-    """
-    if text.label in ("human", "llm"):
-        return text.label
-    name = (text.tool or text.method or text.source).lower()
-    if name.startswith("unspun:"):  # our own paraphrasers, told apart by name
-        return name
-    if text.family is not None:
-        return f"wild-{text.family}"
-    if google := _GOOGLE.search(name):
-        return f"google-translate-{google[1]}"
-    if _WMT.search(name):
-        return "wmt"
-    for part, family in _TOOLS:
-        if part in name:
-            return family
-    return re.sub(r"[^a-z0-9]+", "-", name).strip("-") or "unknown"
-
-
 _DOMAINS: tuple[tuple[str, str], ...] = (  # first match wins, in the domain's lower-cased name
     ("mix", "mixed"),
     ("business", "business"),
@@ -465,7 +424,7 @@ _DOMAINS: tuple[tuple[str, str], ...] = (  # first match wins, in the domain's l
 
 
 def domain_group(text: LabelledText) -> str:
-    """Return the coarse domain of a text for leave-one-domain-out: news, review, essay, science, blog ...
+    """Return the coarse domain of a text: news, review, essay, science, blog ...
 
     `other` where the record names no domain, or one that is not listed.
     """

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from model.bundle import Bundle
-from model.fast import MACHINE_KINDS
+from model.decision import KINDS, SCORE_PARAPHRASED, SCORE_SUSPECT
+from model.detector import ROUNDED
 from model.house import Correction, scale
-from model.verdict import Thresholds
 from training.classify import BARELY_SPUN, sample_weights
 from training.reference import Reference
 
@@ -35,9 +35,9 @@ LARGEST_FALL = 0.003
 """AUROC that no part of the reference may lose."""
 LARGEST_RISE = {"paraphrased": 0.0005, "suspect": 0.005}
 """Share of the reference's human texts that may be called so besides those that are."""
-LEAST_CELL = 50
+LEAST_SCORE = {"paraphrased": SCORE_PARAPHRASED, "suspect": SCORE_SUSPECT}
+LEAST_CELL = 25
 """Texts of each side from which a part's AUROC is looked at."""
-SHORTEST = 50
 _STEPS = 30
 
 
@@ -95,7 +95,7 @@ class Fitter:
         away = self._scaled - self._mean
         self._moved = (away * self._weights[:, None]).T @ away
         self._parts = parts(reference)
-        self._before = dict(self._rated(reference.log_odds))
+        self._before = dict(self._rated(0.0))
 
     def fit(self, house: Reference) -> FittedCorrection:
         """Fit a correction to a house's texts, as strong as the reference allows."""
@@ -107,25 +107,30 @@ class Fitter:
                 return FittedCorrection(tried, strength, held)
         return FittedCorrection(None, 0.0, Held(0.0, "", dict.fromkeys(LARGEST_RISE, 0.0)))
 
-    def scores(self, rows: Reference, log_odds: Floats) -> dict[str, Floats]:
-        """Return the scores (N,) of rows with these log odds (N, 3), by tier; the deep one only where it was asked."""
-        classifier, deep = self.bundle.classifier, self.bundle.deep
-        length = rows.features[:, classifier.length_column]
-        answer = {"fast": 1.0 - classifier.calibration.probabilities(log_odds, length)[:, 0]}
-        if deep is not None and np.isfinite(rows.deep).all():
-            answer["deep"] = 1.0 - deep.probabilities(rows.deep, log_odds, length)[:, 0]
-        return answer
+    def log_rates(self, rows: Reference, added: Floats | float = 0.0) -> dict[str, Floats]:
+        """Return the log rate (N, 3) of each kind by tier, where a correction adds so much (N, 3) to the evidence; of
+        the deep tier only where it has read all rows.
+        """
+        evidence = {"fast": rows.log_odds}
+        if self.bundle.deep is not None and np.isfinite(rows.deep).all():
+            evidence["deep"] = rows.deep + self.bundle.deep.fast_weights * rows.log_odds
+        return {
+            tier: self.bundle.decision.tiers[tier].log_rates(values + added, rows.words, rows.unfamiliar)
+            for tier, values in evidence.items()
+        }
 
-    def thresholds(self, tier: str) -> Thresholds:
-        """Return a tier's thresholds."""
-        manifest = self.bundle.manifest
-        return Thresholds.from_manifest(manifest["thresholds"] if tier == "fast" else manifest["deep"]["thresholds"])
+    def scores(self, rows: Reference, added: Floats | float = 0.0) -> dict[str, Floats]:
+        """Return the scores (N,) of rows by tier, where a correction adds so much (N, 3) to the evidence."""
+        return {
+            tier: self.bundle.decision.tiers[tier].scores(rates.min(axis=1))
+            for tier, rates in self.log_rates(rows, added).items()
+        }
 
     def _whole(self, house: Reference) -> Correction:
         scaled = scale(house.features, self.centre, self.spread)
         columns = scaled.shape[1]
-        weights, bias = np.zeros((columns, len(MACHINE_KINDS))), np.zeros(len(MACHINE_KINDS))
-        for number, kind in enumerate(MACHINE_KINDS):
+        weights, bias = np.zeros((columns, len(KINDS))), np.zeros(len(KINDS))
+        for number, kind in enumerate(KINDS):
             rows = np.isin(house.labels, ("human", kind))
             if (house.labels == kind).sum() < LEAST_TEXTS:
                 bias[number] = -self._false_alarm(house, number)
@@ -152,32 +157,37 @@ class Fitter:
         return max(0.0, float(own.mean() - human.mean())) if len(human) and len(own) else 0.0
 
     def _held(self, correction: Correction) -> Held:
-        log_odds = self.reference.log_odds + correction.log_odds(self.reference.features)
-        after = dict(self._rated(log_odds))
+        after = dict(self._rated(correction.log_odds(self.reference.features)))
         falls = [(float(self._before[name] - value), name) for name, value in after.items() if name not in LARGEST_RISE]
         fall, part = max(falls, default=(0.0, ""))
         rise = {word: round(after[word] - self._before[word], 6) for word in LARGEST_RISE}
         return Held(round(fall, 6), part, rise)
 
-    def _rated(self, log_odds: Floats) -> list[tuple[str, float]]:
-        """Return the AUROC of each part by each tier's score and by its kind's log odds, and the larger tier's share
-        of human texts that are called suspect and paraphrased.
+    def _rated(self, added: Floats | float) -> list[tuple[str, float]]:
+        """Return the AUROC of each part by each tier's score and by its kind's own, and the larger tier's share of
+        human texts that are called suspect and paraphrased.
         """
-        scores = self.scores(self.reference, log_odds)
+        by_tier = self.log_rates(self.reference, added)
         rated = []
         for part in self._parts:
-            own = log_odds[:, MACHINE_KINDS.index(part.kind)]
-            for name, values in (("log odds", own), *scores.items()):
-                rated.append((f"{part.name}, {name}", area(values[part.machine], values[part.human])))
+            for tier, rates in by_tier.items():
+                own = rates[:, KINDS.index(part.kind)]
+                for name, values in (("score", rates.min(axis=1)), (f"kinds.{part.kind}", own)):
+                    rated.append((f"{part.name}, {tier} {name}", area(-values[part.machine], -values[part.human])))
         human = self.reference.labels == "human"
-        words = self.reference.words[human]
         for word in LARGEST_RISE:
             shares = [
-                float((np.round(values[human], 6) >= limits(self.thresholds(tier), words, word)).mean())
-                for tier, values in scores.items()
+                float(called(self.bundle.decision.tiers[tier].scores(rates[human].min(axis=1)), word).mean())
+                for tier, rates in by_tier.items()
             ]
             rated.append((word, max(shares)))
         return rated
+
+
+def called(scores: Floats, word: str) -> NDArray[np.bool_]:
+    """Return which texts (N,) with these scores are called `word`, suspect or paraphrased, or worse."""
+    answer: NDArray[np.bool_] = np.round(scores, ROUNDED) >= LEAST_SCORE[word]
+    return answer
 
 
 def parts(reference: Reference) -> list[Part]:
@@ -186,7 +196,7 @@ def parts(reference: Reference) -> list[Part]:
     """
     human = np.flatnonzero(reference.labels == "human")
     found = []
-    for kind in MACHINE_KINDS:
+    for kind in KINDS:
         machine = np.flatnonzero((reference.labels == kind) & ~(reference.changed < BARELY_SPUN))
         sources, domains = reference.sources[machine], reference.domains[machine]
         found += [Part(f"{kind} of {name}", kind, machine[sources == name], human) for name in np.unique(sources)]
@@ -200,14 +210,6 @@ def area(machine: Floats, human: Floats) -> float:
     """Return the AUROC by the rank sum, ties counting half."""
     ranks = rankdata(np.concatenate([machine, human]))[: len(machine)]
     return float(ranks.sum() - len(machine) * (len(machine) + 1) / 2) / (len(machine) * len(human))
-
-
-def limits(thresholds: Thresholds, words: NDArray[np.integer], word: str) -> Floats:
-    """Return the threshold (N,) from which texts of so many words are called `word`."""
-    starts = np.array([band.words for band in thresholds.bands])
-    values = np.array([getattr(band, word) for band in thresholds.bands])
-    answer: Floats = values[np.maximum(np.searchsorted(starts, words, side="right") - 1, 0)]
-    return answer
 
 
 def logistic(

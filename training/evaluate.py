@@ -2,7 +2,8 @@
 
 Everything is measured on what `Detector.score_many` answers, so on what a user gets. What is left out, and
 counted: texts that the model learnt from, texts on which it abstains, and paraphrases in which fewer than a
-tenth of the words were replaced.
+tenth of the words were replaced. Texts that are `unfamiliar` have no score, and count against the model where it says
+so.
 """
 
 from __future__ import annotations
@@ -12,25 +13,19 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from model.fast import MACHINE_KINDS
-from model.verdict import ModelInfo, Verdict
-from training.corpora import LABELS, LabelledText, domain_group, text_keys, tool_family
-from training.metrics import (
-    auroc,
-    auroc_interval,
-    expected_calibration_error,
-    f1_best,
-    tpr_at_fpr,
-    wilson_interval,
-)
-from training.plots import plot_reliability, plot_roc
+from model.decision import KINDS
+from model.verdict import ModelInfo, Reason, Verdict
+from training.corpora import LABELS, LabelledText, domain_group, text_keys
+from training.matrix import maker_name
+from training.metrics import auroc, auroc_interval, tpr_at_fpr, wilson_interval
+from training.plots import plot_roc, plot_scores
 
 BARELY_CHANGED = 0.10
 """Share of words replaced below which a paraphrase does not count as one."""
@@ -45,7 +40,7 @@ RESAMPLES = 400
 """Bootstrap samples behind an interval: enough for its two shown decimals."""
 
 _CHUNK = 512
-_REASONS = ("too_short", "not_english", "not_prose")
+_REASONS: tuple[str, ...] = get_args(Reason)
 
 Strings = NDArray[np.str_]
 Mask = NDArray[np.bool_]
@@ -82,8 +77,8 @@ class Judge(Protocol):
 class Answers:
     """N labelled texts and what the model says of them, each array of shape (N,).
 
-    `verdicts`, `kinds` and `reasons` hold words, empty where there is none; `changed` is the share of words
-    replaced, NaN where it is not known.
+    `verdicts`, `kinds` and `reasons` hold words, empty where there is none; `scores`, and `kind_scores` (N, 3) of each
+    kind, are NaN where no verdict was given; `changed` is the share of words replaced, NaN where it is not known.
     """
 
     labels: Strings
@@ -92,6 +87,7 @@ class Answers:
     domains: Strings
     changed: NDArray[np.float64]
     scores: NDArray[np.float64]
+    kind_scores: NDArray[np.float64]
     words: NDArray[np.int64]
     verdicts: Strings
     kinds: Strings
@@ -104,10 +100,13 @@ class Answers:
         return cls(
             labels=_strings([text.label for text in texts]),
             sources=_strings([text.source for text in texts]),
-            tools=_strings([tool_family(text) for text in texts]),
+            tools=_strings([maker_name(text) for text in texts]),
             domains=_strings([domain_group(text) for text in texts]),
             changed=np.array(changed, dtype=np.float64),
-            scores=np.array([verdict.score for verdict in verdicts], dtype=np.float64),
+            scores=np.array([_number(verdict.score) for verdict in verdicts], dtype=np.float64),
+            kind_scores=np.array(
+                [[_number((verdict.kinds or {}).get(kind)) for kind in KINDS] for verdict in verdicts], dtype=np.float64
+            ).reshape(-1, len(KINDS)),
             words=np.array([verdict.words for verdict in verdicts], dtype=np.int64),
             verdicts=_strings([verdict.verdict for verdict in verdicts]),
             kinds=_strings([verdict.kind or "" for verdict in verdicts]),
@@ -120,6 +119,16 @@ class Answers:
         return np.asarray(self.verdicts != "abstained")
 
     @property
+    def unfamiliar(self) -> Mask:
+        """Which texts got no verdict since they are too unlike all that the model was calibrated on."""
+        return np.asarray(self.reasons == "unfamiliar")
+
+    @property
+    def counted(self) -> Mask:
+        """Which texts the model could have judged: all but those that are too short, not English or not prose."""
+        return np.asarray(self.judged | self.unfamiliar)
+
+    @property
     def human(self) -> Mask:
         """Which texts people wrote, and got a verdict."""
         return np.asarray(self.judged & (self.labels == "human"))
@@ -127,42 +136,54 @@ class Answers:
     @property
     def barely_changed(self) -> Mask:
         """Which paraphrases are hardly any."""
-        return np.asarray(np.isin(self.labels, MACHINE_KINDS) & (self.changed < BARELY_CHANGED))
+        return np.asarray(np.isin(self.labels, KINDS) & (self.changed < BARELY_CHANGED))
+
+    @property
+    def paraphrased(self) -> Mask:
+        """Which texts are machine-paraphrased, in earnest."""
+        return np.isin(self.labels, KINDS) & ~self.barely_changed
 
     @property
     def machine(self) -> Mask:
         """Which texts are machine-paraphrased, in earnest, and got a verdict."""
-        return self.judged & np.isin(self.labels, MACHINE_KINDS) & ~self.barely_changed
+        return self.judged & self.paraphrased
 
 
 @dataclass(frozen=True, slots=True)
 class Separation:
     """How well paraphrases are told from human text.
 
-    `tpr_1` and `tpr_05` are the shares found where at most 1 % and 0.5 % of the human texts measured here are
-    flagged; `found_share` and `f1` are at the model's own threshold for `paraphrased`, `best_f1` at the best
-    there is on these texts. None where there is nothing to tell apart.
+    `texts` got a verdict, `unfamiliar` did not. `auroc` is that of the score; `kind_auroc` that of the entry of `kinds`
+    for the kind that the texts are, where they are of one. `tpr_1` and `tpr_05` are the shares found where at most 1 %
+    and 0.5 % of the human texts measured here are flagged, `tpr_1_with_unfamiliar` the same with unfamiliar texts
+    counted as missed. `suspect_share` and `paraphrased_share` are at the model's own thresholds, the former with both
+    words. None where there is nothing to tell apart.
     """
 
     name: str
     texts: int
+    unfamiliar: int = 0
     auroc: float | None = None
     auroc_low: float | None = None
     auroc_high: float | None = None
+    kind_auroc: float | None = None
     tpr_1: float | None = None
+    tpr_1_with_unfamiliar: float | None = None
     tpr_05: float | None = None
-    found_share: float | None = None
-    f1: float | None = None
-    best_f1: float | None = None
-    calibration_error: float | None = None
+    suspect_share: float | None = None
+    paraphrased_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FalsePositives:
-    """How many human texts are called `paraphrased`, and at least `suspect`, with 95 % Wilson intervals."""
+    """How many human texts are called `paraphrased`, and at least `suspect`, with 95 % Wilson intervals.
+
+    `texts` got a verdict, `unfamiliar` did not; `suspect_or_unfamiliar_rate` counts them against the model.
+    """
 
     name: str
     texts: int
+    unfamiliar: int
     paraphrased: int
     paraphrased_rate: float
     paraphrased_rate_low: float
@@ -170,6 +191,7 @@ class FalsePositives:
     suspect_rate: float
     suspect_rate_low: float
     suspect_rate_high: float
+    suspect_or_unfamiliar_rate: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +266,7 @@ class Evaluation:
         return json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
 
     def write(self, folder: Path) -> list[Path]:
-        """Write `evaluation.json`, and where there is text of both classes `roc.png` and `reliability.png`.
+        """Write `evaluation.json`, and where there is text of both classes `roc.png` and `scores.png`.
 
         The folder is made where it is not there. Returns the files' paths. Raises OSError, and
         training.plots.PlotError where matplotlib is not installed.
@@ -259,9 +281,9 @@ class Evaluation:
             if (rows & human).any() and (rows & answers.machine).any()
         }
         if curves:
-            written += [folder / "roc.png", folder / "reliability.png"]
+            written += [folder / "roc.png", folder / "scores.png"]
             plot_roc(curves, written[1], title="Machine-paraphrased against human")
-            plot_reliability(*curves[_ALL], written[2])
+            plot_scores(*curves[_ALL], written[2])
         return written
 
     def _texts(self) -> dict[str, Any]:
@@ -279,15 +301,15 @@ class Evaluation:
 
 _ALL = "all"
 _SEPARATION_NOTE = (
-    "Paraphrases against all human texts measured here. TPR: share found where at most 1 % (0.5 %) of these "
-    "human texts are flagged. Found and F1: at the model's own threshold for `paraphrased`. Best F1: at the "
-    "threshold that is best on these very texts. F1 and calibration error hold for the mixture of these "
-    f"files, not for another one. Paraphrases with less than {100 * BARELY_CHANGED:.0f} % of their words replaced "
-    "are left out. AUROC with a 95 % bootstrap interval."
+    "Paraphrases against all human texts measured here. AUROC: of the score, with a 95 % bootstrap interval. Kind "
+    "AUROC: of the entry of `kinds` for the kind that the texts are. TPR: share found where at most 1 % (0.5 %) of "
+    "these human texts are flagged; `with unfamiliar` counts texts that are too unfamiliar for a verdict as missed. "
+    "Suspect and paraphrased share: at the model's own thresholds; the former counts both words. Paraphrases with less "
+    f"than {100 * BARELY_CHANGED:.0f} % of their words replaced are left out."
 )
 _FALSE_POSITIVE_NOTE = (
-    "Human texts that got a verdict, with 95 % Wilson intervals. The suspect rate counts both words, "
-    "`suspect` and `paraphrased`."
+    "Human texts that got a verdict, with 95 % Wilson intervals. The suspect rate counts both words, `suspect` and "
+    "`paraphrased`; `suspect or unfamiliar` also counts texts that are too unfamiliar for a verdict."
 )
 _KINDS_NOTE = "What texts of each label are told to be; kinds are those of `suspect` and `paraphrased` together."
 _LLM_NOTE = "Written by a language model and paraphrased by nobody: neither human text nor a paraphrase."
@@ -311,7 +333,7 @@ def evaluate(
         learnt = np.isin(text_keys([text.text for text in texts]), judge.bundle.seen)
     chosen = [text for text, known in zip(texts, learnt.tolist(), strict=True) if not known]
     answers = Answers.of(chosen, _score(judge, chosen, depth, progress))
-    human = answers.human
+    human = answers.counted & (answers.labels == "human")
     long = human & (answers.words >= TARGET_WORDS)
     overall = {"all": human, f"{TARGET_WORDS} words and more": long}
     return Evaluation(
@@ -354,9 +376,10 @@ def _each(names: Strings, rows: Mask) -> Iterator[tuple[str, Mask]]:
 
 def _by_kind(answers: Answers) -> Iterator[tuple[str, Mask]]:
     """Yield all paraphrases and those of each kind, each with all human texts beside them."""
-    yield _ALL, answers.machine | answers.human
-    for kind in MACHINE_KINDS:
-        rows = answers.machine & (answers.labels == kind)
+    paraphrased = answers.counted & answers.paraphrased
+    yield _ALL, paraphrased | answers.human
+    for kind in KINDS:
+        rows = paraphrased & (answers.labels == kind)
         if rows.any():
             yield kind, rows | answers.human
 
@@ -370,8 +393,9 @@ def _by_label(answers: Answers) -> Iterator[tuple[str, Mask]]:
 
 def _by_length(answers: Answers) -> Iterator[tuple[str, Mask]]:
     """Yield the human texts of each band of length that has any."""
+    human = answers.counted & (answers.labels == "human")
     for low, high in zip(LENGTH_BANDS, (*LENGTH_BANDS[1:], None), strict=True):
-        rows = answers.human & (answers.words >= low)
+        rows = human & (answers.words >= low)
         name = f"{low}-{high - 1}" if high is not None else f"{low}+"
         if high is not None:
             rows &= answers.words < high
@@ -380,31 +404,43 @@ def _by_length(answers: Answers) -> Iterator[tuple[str, Mask]]:
 
 
 def _separations(answers: Answers, names: Strings) -> tuple[Separation, ...]:
-    return tuple(_separation(answers, name, rows | answers.human) for name, rows in _each(names, answers.machine))
+    paraphrased = answers.counted & answers.paraphrased
+    return tuple(_separation(answers, name, rows | answers.human) for name, rows in _each(names, paraphrased))
 
 
 def _separation(answers: Answers, name: str, rows: Mask) -> Separation:
     """Measure how the paraphrases among the rows are told from the human texts among them."""
+    unfamiliar = int((rows & answers.unfamiliar).sum())
+    rows = rows & answers.judged
     truth, scores = answers.machine[rows], answers.scores[rows]
     texts = int(truth.sum())
     if texts in (0, len(truth)):
-        return Separation(name, texts)
-    flagged = answers.verdicts[rows] == "paraphrased"
-    found = int((flagged & truth).sum())
+        return Separation(name, texts, unfamiliar)
+    verdicts = answers.verdicts[rows][truth]
     interval = auroc_interval(truth, scores, resamples=RESAMPLES)
+    tpr_1 = tpr_at_fpr(truth, scores, 0.01)
     return Separation(
         name=name,
         texts=texts,
+        unfamiliar=unfamiliar,
         auroc=auroc(truth, scores),
         auroc_low=interval.low,
         auroc_high=interval.high,
-        tpr_1=tpr_at_fpr(truth, scores, 0.01),
+        kind_auroc=_kind_auroc(answers, rows),
+        tpr_1=tpr_1,
+        tpr_1_with_unfamiliar=tpr_1 * texts / (texts + unfamiliar),
         tpr_05=tpr_at_fpr(truth, scores, 0.005),
-        found_share=found / texts,
-        f1=2 * found / (texts + int(flagged.sum())),
-        best_f1=f1_best(truth, scores).f1,
-        calibration_error=expected_calibration_error(truth, scores),
+        suspect_share=float((verdicts != "clear").mean()),
+        paraphrased_share=float((verdicts == "paraphrased").mean()),
     )
+
+
+def _kind_auroc(answers: Answers, rows: Mask) -> float | None:
+    """Return the AUROC of the paraphrases' own kind's entry of `kinds`, None where they are of several kinds."""
+    kinds = np.unique(answers.labels[rows & answers.machine])
+    if len(kinds) != 1:
+        return None
+    return auroc(answers.machine[rows], answers.kind_scores[rows, KINDS.index(str(kinds[0]))])
 
 
 def _false_positives_by(answers: Answers, names: Strings, rows: Mask) -> tuple[FalsePositives, ...]:
@@ -412,18 +448,20 @@ def _false_positives_by(answers: Answers, names: Strings, rows: Mask) -> tuple[F
 
 
 def _false_positives(answers: Answers, name: str, rows: Mask) -> FalsePositives:
-    verdicts = answers.verdicts[rows]
-    texts = len(verdicts)
+    verdicts = answers.verdicts[rows & answers.judged]
+    texts, unfamiliar = len(verdicts), int((rows & answers.unfamiliar).sum())
     paraphrased = int((verdicts == "paraphrased").sum())
     suspect = paraphrased + int((verdicts == "suspect").sum())
     return FalsePositives(
         name,
         texts,
+        unfamiliar,
         paraphrased,
         paraphrased / max(texts, 1),
         *wilson_interval(paraphrased, texts),
         suspect / max(texts, 1),
         *wilson_interval(suspect, texts),
+        (suspect + unfamiliar) / max(texts + unfamiliar, 1),
     )
 
 
@@ -431,7 +469,7 @@ def _shares(answers: Answers, name: str, rows: Mask) -> Shares:
     verdicts, kinds = answers.verdicts[rows], answers.kinds[rows]
     words = ("clear", "suspect", "paraphrased")
     told = [float((verdicts == word).mean()) for word in words]
-    told += [float((kinds == kind).mean()) for kind in MACHINE_KINDS]
+    told += [float((kinds == kind).mean()) for kind in KINDS]
     return Shares(name, len(verdicts), *told)
 
 
@@ -476,3 +514,7 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 
 def _strings(values: Sequence[str]) -> Strings:
     return np.array(values, dtype=np.str_)
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value

@@ -27,9 +27,9 @@ class _Layers(nn.Module):
         # No window is longer than this.
         self.encoder.positions = nn.Embedding.from_pretrained(encoder.positions.weight.detach()[: WINDOW + 2])
 
-    def forward(self, embedded: Tensor) -> tuple[Tensor, Tensor]:
-        present = torch.ones(embedded.shape[:2], dtype=embedded.dtype)
-        answer: tuple[Tensor, Tensor] = self.encoder(embedded, present)
+    def forward(self, embedded: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        present = torch.ones_like(embedded[:, :, 0])
+        answer: tuple[Tensor, Tensor, Tensor] = self.encoder(embedded, present)
         return answer
 
 
@@ -59,8 +59,8 @@ def _trace(encoder: Encoder, file: Path) -> None:
             (torch.zeros(1, 16, encoder.embeddings.embedding_dim),),
             str(file),
             input_names=["embedded"],
-            output_names=["log_odds", "before"],
-            dynamic_axes={name: {1: "pieces"} for name in ("embedded", "log_odds", "before")},
+            output_names=["replaced", "window", "before"],
+            dynamic_axes={name: {1: "pieces"} for name in ("embedded", "replaced", "before")},
             opset_version=OPSET,
             dynamo=False,
         )

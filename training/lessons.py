@@ -1,133 +1,281 @@
-"""What the deep tier's encoder learns from: human text, what our own paraphrasers make of it, and what real tools made.
+"""What the encoder learns from: texts as word pieces, each machine text beside the human text that it was made from.
 
-Human text of the language statistics and the tagger, two paraphrases of each, word by word labelled; machine text
-of the classifier's part, with the human originals that it was made from, so that a tool is not told by its subject. Of
-real spinners the replaced words are found by aligning each text with its original.
+Only texts with the role `train` become lessons. They are written to shards (`.npz`), so that more machine text can be
+added while a training run is under way:
+
+    python -m training.lessons ../shared/corpora --lexicons ../shared/lexicons --output work/lessons --part human
+    python -m training.lessons ../shared/corpora --output work/lessons --part machines
+    python -m training.lessons work/round_trips_pt.jsonl --output work/lessons --part machines --name round_trips_pt
 """
 
 from __future__ import annotations
 
+import argparse
+import sys
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from model.align import substitutions
+from model.deep import prose_pieces
+from model.document import Documents
 from model.repair import repair
 from model.wordpieces import WordPieces
-from training.corpora import LabelledText
-from training.encoder_text import Lesson, Lessons, prepare
-from training.fine_tune import Stream
+from training.corpora import LabelledText, read_labelled, text_keys
+from training.encoder import pretrained_folder
+from training.roles import default_roles
 from training.spinners import Substitution
 from training.spinning import spin
-from training.train import PARAPHRASERS, Parts, Recipe
 
-SHARES = {"human": 0.26, "original": 0.13, "own": 0.34, "spinner": 0.05, "translated": 0.11, "rewritten": 0.11}
-"""Of each batch: human text, human originals of machine text, text of our own paraphrasers, of real spinners, and of
-the other machines."""
-COPIES = 2
-SPINNER_LIMIT = 400
-"""Texts of one source of spun text that are aligned with their originals."""
+KINDS = ("human", "spun", "translated", "rewritten")
+UNSAID = -1
+"""Label of a piece of which it is not known, or does not matter, whether a spinner put it there."""
+NO_PIECE = -1
+PARAPHRASERS = ("wordnet", "moby", "neighbours", "idioms", "relations", "mixed")
+HUMAN_LIMIT, MACHINE_LIMIT = 900, 1500
+"""Human texts of one source, and machine texts of one source and maker, that become lessons."""
+LEAST_PIECES = 20
 LEAST_CHANGES = 2
+CHUNK = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A text to learn from. `changes` are the words that a spinner replaced, in order; None where they are not known.
+
+    `original` is the human text that a machine text was made from. `source` names where it comes from, `maker` the
+    machine; both only weigh the lesson.
+    """
+
+    text: str
+    kind: str
+    source: str
+    maker: str
+    changes: Sequence[Substitution] | None = None
+    original: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
-class Gathered:
-    """Lessons with, for each, the labelled text that it comes from, `owner` (N,), its stream and its source (N,)."""
+class Lessons:
+    """N texts of P word pieces.
 
-    lessons: Lessons
-    owner: NDArray[np.int64]
-    stream: NDArray[np.str_]
+    `ids` (P,) uint16; `replaced` (P,) int8: 1 where a spinner put the piece there, 0 where none did, UNSAID; `before`
+    (P,) int32: the piece that was there before, or NO_PIECE; the pieces of text n are ptr[n]:ptr[n + 1]. `kind` (N,)
+    int8 is a place among KINDS, `partner` (N,) the text that it was made from, or -1; `source` and `maker` (N,).
+    """
+
+    ids: NDArray[np.uint16]
+    replaced: NDArray[np.int8]
+    before: NDArray[np.int32]
+    ptr: NDArray[np.int64]
+    kind: NDArray[np.int8]
+    partner: NDArray[np.int64]
     source: NDArray[np.str_]
+    maker: NDArray[np.str_]
 
-    def streams(self, learns: NDArray[np.bool_]) -> list[Stream]:
-        """Return the streams of the texts that an encoder may learn from, (number of labelled texts,).
+    def __len__(self) -> int:
+        return len(self.ptr) - 1
 
-        Within a stream a source counts by the root of its size.
-        """
-        answer = []
-        for name, share in SHARES.items():
-            rows = np.flatnonzero(learns[self.owner] & (self.stream == name))
-            if len(rows):
-                _, inverse, counts = np.unique(self.source[rows], return_inverse=True, return_counts=True)
-                answer.append(Stream(rows, 1.0 / np.sqrt(counts[inverse]), share))
-        return answer
+    def save(self, file: Path) -> None:
+        """Write a shard."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(".part")  # not .npz: a run that looks for shards meanwhile must not find it
+        with part.open("wb") as handle:
+            np.savez(handle, **{field.name: getattr(self, field.name) for field in fields(self)})
+        part.replace(file)
 
-    def replaced_share(self) -> float:
-        """Return the share of replaced pieces in human text and our own paraphrasers', as they are mixed."""
-        shares = []
-        for name in ("human", "own"):
-            pieces = np.repeat(self.stream == name, np.diff(self.lessons.ptr))
-            shares.append(SHARES[name] * float((self.lessons.labels[pieces, 0] == 1).mean()))
-        return sum(shares) / (SHARES["human"] + SHARES["own"])
+    @classmethod
+    def load(cls, files: Iterable[Path]) -> Lessons:
+        """Read shards and join them, in the order given."""
+        shards = []
+        for file in files:
+            with np.load(file, allow_pickle=False) as arrays:
+                shards.append({name: arrays[name] for name in arrays.files})
+        return cls._joined(shards)
+
+    @classmethod
+    def _joined(cls, shards: Sequence[dict[str, NDArray[Any]]]) -> Lessons:
+        values = {field.name: [shard[field.name] for shard in shards] for field in fields(cls)}
+        texts = np.cumsum([0, *(len(kind) for kind in values["kind"])])
+        pieces = np.cumsum([0, *(len(ids) for ids in values["ids"])])
+        values["ptr"] = [
+            ptr[0 if i == 0 else 1 :] + shift for i, (ptr, shift) in enumerate(zip(values["ptr"], pieces, strict=False))
+        ]
+        values["partner"] = [
+            np.where(partner >= 0, partner + shift, -1)
+            for partner, shift in zip(values["partner"], texts, strict=False)
+        ]
+        return cls(**{name: np.concatenate(parts) for name, parts in values.items()})
 
 
-def gather(texts: Sequence[LabelledText], parts: Parts, wordpieces: WordPieces, recipe: Recipe) -> Gathered:
-    """Gather and label all lessons."""
-    found: list[tuple[Lesson, int, str]] = []
-    found += _of_our_own(texts, np.flatnonzero(parts.statistics | parts.tagger), recipe)
-    places = np.flatnonzero(parts.matrix & ~parts.held_out)
-    places = np.random.default_rng(recipe.seed + 1).permutation(places)
-    found += _of_machines(texts, places)
-    found += _of_spinners(texts, places)
-    machine = np.array([text.label not in ("human", "llm") for text in texts])
-    paired = np.isin(parts.groups, np.unique(parts.groups[machine]))
-    seen = {lesson.text for lesson, _, stream in found if stream == "original"}
-    for i in places.tolist():
-        if texts[i].label == "human" and paired[i] and (text := repair(texts[i].text).text) not in seen:
-            found.append((Lesson(text, "human"), i, "original"))
-    return Gathered(
-        prepare([lesson for lesson, _, _ in found], wordpieces),
-        np.array([owner for _, owner, _ in found], dtype=np.int64),
-        np.array([stream for _, _, stream in found]),
-        np.array([texts[owner].source for _, owner, _ in found]),
+def prepare(lessons: Sequence[Lesson], jobs: int = 1) -> Lessons:
+    """Cut lessons into word pieces exactly as the engine reads a text, and label them."""
+    chunks = [lessons[start : start + CHUNK] for start in range(0, len(lessons), CHUNK)]
+    found = Parallel(n_jobs=jobs)(delayed(_prepare)(chunk) for chunk in chunks)
+    return Lessons._joined([_as_dict(one) for one in found])
+
+
+def _as_dict(lessons: Lessons) -> dict[str, NDArray[Any]]:
+    return {field.name: getattr(lessons, field.name) for field in fields(lessons)}
+
+
+def _prepare(lessons: Sequence[Lesson]) -> Lessons:
+    wordpieces = WordPieces.read(pretrained_folder() / "vocab.txt")
+    singles = {piece: number for number, piece in enumerate(wordpieces.pieces)}
+    ids: list[NDArray[np.uint16]] = []
+    replaced: list[NDArray[np.int8]] = []
+    before: list[NDArray[np.int32]] = []
+    partner: list[int] = []
+    kept: list[Lesson] = []
+    for lesson in lessons:
+        read = _read(lesson, wordpieces, singles)
+        if read is None:
+            continue
+        place = -1
+        if lesson.original is not None:
+            human = Lesson(lesson.original, "human", lesson.source, "original", ())
+            original = _read(human, wordpieces, singles)
+            if original is not None:
+                place = len(kept)
+                kept.append(human)
+                partner.append(-1)
+                for column, part in zip((ids, replaced, before), original, strict=True):
+                    column.append(part)  # type: ignore[attr-defined]
+        kept.append(lesson)
+        partner.append(place)
+        for column, part in zip((ids, replaced, before), read, strict=True):
+            column.append(part)  # type: ignore[attr-defined]
+    return Lessons(
+        ids=np.concatenate([np.zeros(0, np.uint16), *ids]),
+        replaced=np.concatenate([np.zeros(0, np.int8), *replaced]),
+        before=np.concatenate([np.zeros(0, np.int32), *before]),
+        ptr=np.cumsum([0, *(len(one) for one in ids)]).astype(np.int64),
+        kind=np.array([KINDS.index(lesson.kind) for lesson in kept], dtype=np.int8),
+        partner=np.array(partner, dtype=np.int64),
+        source=np.array([lesson.source for lesson in kept], dtype=np.str_),
+        maker=np.array([lesson.maker for lesson in kept], dtype=np.str_),
     )
 
 
-def _of_our_own(
-    texts: Sequence[LabelledText], places: NDArray[np.int64], recipe: Recipe
-) -> list[tuple[Lesson, int, str]]:
-    human = [(repair(texts[i].text).text, i) for i in places.tolist()]
-    human = [(text, i) for text, i in human if not repair(text).counts]
-    found = [(Lesson(text, "human"), i, "human") for text, i in human]
-    for copy in range(COPIES):
-        names = PARAPHRASERS[-2 * copy :] + PARAPHRASERS[: -2 * copy] if copy else PARAPHRASERS
-        seed = recipe.seed + 1000 * (copy + 1)
-        spun = spin([text for text, _ in human], names, seed=seed, lexicons=recipe.lexicons, jobs=recipe.jobs)
-        for (_, i), one in zip(human, spun, strict=True):
+def _read(
+    lesson: Lesson, wordpieces: WordPieces, singles: dict[str, int]
+) -> tuple[NDArray[np.uint16], NDArray[np.int8], NDArray[np.int32]] | None:
+    """Return the pieces of a lesson with their labels; None for a text with too few words of prose.
+
+    A replaced word is the spinner's in all its pieces.
+    """
+    documents = Documents.parse([lesson.text])
+    ids, token = prose_pieces(wordpieces, documents, 0)
+    if len(ids) < LEAST_PIECES:
+        return None
+    replaced = np.full(len(ids), UNSAID if lesson.changes is None else 0, dtype=np.int8)
+    before = np.full(len(ids), NO_PIECE, dtype=np.int32)
+    starts, ends = documents.token_start[token], documents.token_end[token]
+    for change in lesson.changes or ():
+        rows = slice(
+            int(np.searchsorted(ends, change.start, side="right")), int(np.searchsorted(starts, change.end, "left"))
+        )
+        original = change.original.lower()
+        if original in ("a", "an"):  # an article that was mended after a replaced word
+            replaced[rows] = UNSAID
+        else:
+            replaced[rows] = 1
+            before[rows] = singles.get(original, NO_PIECE)
+    return ids.astype(np.uint16), replaced, before
+
+
+def of_people(
+    texts: Sequence[LabelledText], copies: int, lexicons: Path | None, seed: int, jobs: int
+) -> Iterator[Lesson]:
+    """Yield human texts, and what our own spinners make of them."""
+    human = []
+    for text in _capped([text for text in texts if text.label == "human"], HUMAN_LIMIT):
+        repaired = repair(text.text).text
+        if not repair(repaired).counts:
+            human.append((text.source, repaired))
+    for copy in range(copies):
+        shift = (2 * copy) % len(PARAPHRASERS)
+        names = PARAPHRASERS[shift:] + PARAPHRASERS[:shift]
+        spun = spin([text for _, text in human], names, seed=seed + 1000 * (copy + 1), lexicons=lexicons, jobs=jobs)
+        for (source, original), one in zip(human, spun, strict=True):
             if len(one.substitutions) >= LEAST_CHANGES and not repair(one.text).counts:
-                found.append((Lesson(one.text, "spun", one.substitutions), i, "own"))
-    return found
+                yield Lesson(one.text, "spun", source, f"own:{one.paraphraser}", one.substitutions, original)
+            elif not copy:
+                yield Lesson(original, "human", source, "people", ())
 
 
-def _of_machines(texts: Sequence[LabelledText], places: NDArray[np.int64]) -> list[tuple[Lesson, int, str]]:
-    found: list[tuple[Lesson, int, str]] = []
-    originals: set[str] = set()
-    for i in places.tolist():
-        text = texts[i]
-        if text.label not in ("translated", "rewritten"):
+def of_machines(texts: Sequence[LabelledText], jobs: int) -> Iterator[Lesson]:
+    """Yield texts of real machines. The words that a real spinner replaced are found by alignment with the original."""
+    chosen = [text for text in texts if text.label not in ("human", "llm")]
+    chosen = list(_capped(chosen, MACHINE_LIMIT))
+    chunks = [chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)]
+    for chunk in Parallel(n_jobs=jobs, return_as="generator")(delayed(_of_machines)(one) for one in chunks):
+        yield from chunk
+
+
+def _of_machines(texts: Sequence[LabelledText]) -> list[Lesson]:
+    roles = default_roles()
+    answer = []
+    for text in texts:
+        repaired = repair(text.text).text
+        if repair(repaired).counts:
             continue
-        found.append((Lesson(repair(text.text).text, text.label, None), i, text.label))
-        if text.original and text.original_is_human:
-            original = repair(text.original).text
-            if original not in originals:
-                originals.add(original)
-                found.append((Lesson(original, "human"), i, "original"))
-    return found
+        original = repair(text.original).text if text.original and text.original_is_human is not False else None
+        changes = None
+        if text.label == "spun" and text.original:
+            # The tool's input may be a language model's; which words it replaced is known all the same.
+            pairs = substitutions(repair(text.original).text, repaired, inflections=True)
+            changes = [Substitution(pair.start, pair.end, pair.original_text) for pair in pairs]
+        answer.append(Lesson(repaired, text.label, _source(text), roles.maker(text) or "", changes, original))
+    return answer
 
 
-def _of_spinners(texts: Sequence[LabelledText], places: NDArray[np.int64]) -> list[tuple[Lesson, int, str]]:
-    found: list[tuple[Lesson, int, str]] = []
-    taken: Counter[str] = Counter()
-    for i in places.tolist():
-        text = texts[i]
-        if text.label != "spun" or not text.original or taken[text.source] >= SPINNER_LIMIT:
-            continue
-        taken[text.source] += 1
-        spun = repair(text.text).text
-        pairs = substitutions(text.original, spun, inflections=True)
-        changes = [Substitution(pair.start, pair.end, pair.original_text) for pair in pairs]
-        found.append((Lesson(spun, "spun", changes), i, "spinner"))
-    return found
+def _capped(texts: Sequence[LabelledText], limit: int) -> Iterator[LabelledText]:
+    """Yield at most `limit` texts of each source and maker, whichever come first by a hash of their content."""
+    roles = default_roles()
+    taken: Counter[tuple[str, str | None]] = Counter()
+    for i in np.argsort(text_keys([text.text for text in texts]), kind="stable").tolist():
+        key = _source(texts[i]), roles.maker(texts[i])
+        taken[key] += 1
+        if taken[key] <= limit:
+            yield texts[i]
+
+
+def _source(text: LabelledText) -> str:
+    """Return a text's source: of a round trip, that of the human text."""
+    return text.domain or text.source if text.source.startswith("roundtrip_") else text.source
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
+    parser.add_argument("--output", type=Path, required=True, help="folder of shards")
+    parser.add_argument("--part", choices=("human", "machines"), required=True)
+    parser.add_argument("--name", help="the shard's name (default: the part)")
+    parser.add_argument("--copies", type=int, default=1, help="paraphrases of each human text (default: 1)")
+    parser.add_argument("--lexicons", type=Path, help="folder of phrase lists")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args(arguments)
+    roles = default_roles()
+    texts = [text for text in read_labelled(options.labelled) if roles.role(text) == "train"]
+    if options.part == "human":
+        lessons = list(of_people(texts, options.copies, options.lexicons, options.seed, options.jobs))
+    else:
+        lessons = list(of_machines(texts, options.jobs))
+    prepared = prepare(lessons, options.jobs)
+    prepared.save(options.output / f"{options.name or options.part}.npz")
+    counts = Counter(KINDS[kind] for kind in prepared.kind.tolist())
+    print(f"{len(prepared)} lessons, {len(prepared.ids):,} pieces: {dict(counts)}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -18,10 +18,9 @@ from scipy.sparse import csr_array, vstack
 
 from model.features import BATCH_DOCUMENTS, FeatureExtractor
 from model.style import BUCKETS
-from training.corpora import LabelledText, assign_groups, domain_group, tool_family
+from training.corpora import LabelledText, assign_groups, domain_group
+from training.roles import default_roles
 
-HELD_OUT = 0.2
-"""Share of the groups that no classifier is ever trained on."""
 _CHUNK = 8 * BATCH_DOCUMENTS
 
 
@@ -31,8 +30,7 @@ class LabelledMatrix:
 
     `features` (N, F) float32 with columns `names`; `tools` is "human" for human text and "unspun:NAME" for our own
     paraphrasers; `words` counts judged words; `changed` is the share of words replaced, NaN where it is not known;
-    `held_out` marks the fixed test part, a fifth of the groups by hash, on which nothing is ever trained; `style` (N,
-    model.style.BUCKETS) are the sparse numbers.
+    `style` (N, model.style.BUCKETS) are the sparse numbers.
     """
 
     features: NDArray[np.float32]
@@ -45,7 +43,6 @@ class LabelledMatrix:
     groups: NDArray[np.int32]
     words: NDArray[np.int32]
     changed: NDArray[np.float32]
-    held_out: NDArray[np.bool_]
     style: csr_array
 
     def __len__(self) -> int:
@@ -104,27 +101,22 @@ def measure(
         ids=np.array([text.id for text in texts], dtype=np.str_),
         labels=np.array([text.label for text in texts], dtype=np.str_),
         sources=np.array([text.source for text in texts], dtype=np.str_),
-        tools=np.array([tool_family(text) for text in texts], dtype=np.str_),
+        tools=np.array([maker_name(text) for text in texts], dtype=np.str_),
         domains=np.array([domain_group(text) for text in texts], dtype=np.str_),
         groups=belongs,
         words=np.rint(np.expm1(features[:, names.index("length")])).astype(np.int32),
         changed=np.array([_changed(text) for text in texts], dtype=np.float32),
-        held_out=held_out_groups(texts, belongs),
         style=csr_array(style),
     )
 
 
+def maker_name(text: LabelledText) -> str:
+    """Return the maker of a text; of text that no machine made, its label."""
+    return default_roles().maker(text) or text.label
+
+
 def _changed(text: LabelledText) -> float:
     return float("nan") if text.changed_frac is None else text.changed_frac
-
-
-def held_out_groups(texts: Sequence[LabelledText], groups: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Return which texts (N,) are in the fixed test part: chosen by the smallest text key of their group.
-
-    A group's texts stay together, and a text's part does not depend on which other groups are read.
-    """
-    share = group_share(texts, groups, salt=0)
-    return share < HELD_OUT
 
 
 def group_share(texts: Sequence[LabelledText], groups: NDArray[np.int32], *, salt: int) -> NDArray[np.float64]:
@@ -144,15 +136,15 @@ def group_share(texts: Sequence[LabelledText], groups: NDArray[np.int32], *, sal
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"”’)]*\s+")
 
 
-def crop(text: str, rng: np.random.Generator, *, shortest: int = 60) -> str:
-    """Return a run of whole sentences of random length, `shortest` words or more, or the text where it is short."""
+def crop(text: str, rng: np.random.Generator, *, shortest: int = 60, longest: int | None = None) -> str:
+    """Return a run of whole sentences of random length, `shortest` to `longest` words, or the text if it is short."""
     ends = [match.end() for match in _SENTENCE_END.finditer(text)] + [len(text)]
     starts = [0, *ends[:-1]]
     words = np.array([len(text[a:b].split()) for a, b in zip(starts, ends, strict=True)])
     total = int(words.sum())
     if total <= shortest * 1.3:
         return text
-    goal = int(np.exp(rng.uniform(np.log(shortest), np.log(total))))
+    goal = int(np.exp(rng.uniform(np.log(shortest), np.log(min(total, longest or total)))))
     first = int(rng.integers(len(words)))
     while first and words[first:].sum() < goal:
         first -= 1

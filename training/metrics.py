@@ -1,4 +1,4 @@
-"""How good a score is: separation, errors at a threshold, calibration, and how sure we can be of each number.
+"""How good a score is: separation, errors at a threshold, and how sure we can be of each number.
 
 Everywhere, `truth` is boolean or 0/1 with 1 for machine-paraphrased, shape (n,), and `score` is higher the
 likelier that is, shape (n,). A text is flagged where its score is at or above a threshold.
@@ -23,24 +23,6 @@ class Interval(NamedTuple):
 
     low: float
     high: float
-
-
-class OperatingPoint(NamedTuple):
-    """What a threshold costs and brings. Rates are 0-1; `f1` is the harmonic mean of precision and recall."""
-
-    threshold: float
-    true_positive_rate: float
-    false_positive_rate: float
-    precision: float
-    f1: float
-
-
-class Calibration(NamedTuple):
-    """Bins of about equal size: mean score, share of positives and number of texts, each of shape (bins,)."""
-
-    mean_score: FloatArray
-    positive_rate: FloatArray
-    texts: NDArray[np.int64]
 
 
 def auroc(truth: ArrayLike, score: ArrayLike) -> float:
@@ -132,75 +114,6 @@ def wilson_interval(successes: int, total: int, *, confidence: float = 0.95) -> 
 
 def _normal_quantile(probability: float) -> float:
     return NormalDist().inv_cdf(probability)
-
-
-def at_threshold(truth: ArrayLike, score: ArrayLike, threshold: float) -> OperatingPoint:
-    """Return rates, precision and F1 of flagging at `threshold`; rates of a missing class and 0/0 are 0."""
-    positive, value = _checked(truth, score)
-    flagged = value >= threshold
-    hits, alarms = int(np.sum(flagged & positive)), int(np.sum(flagged & ~positive))
-    positives, negatives = int(positive.sum()), int((~positive).sum())
-    return OperatingPoint(
-        threshold=float(threshold),
-        true_positive_rate=_share(hits, positives),
-        false_positive_rate=_share(alarms, negatives),
-        precision=_share(hits, hits + alarms),
-        f1=_share(2 * hits, positives + hits + alarms),
-    )
-
-
-def f1_at_threshold(truth: ArrayLike, score: ArrayLike, threshold: float) -> float:
-    """Return F1 of flagging at `threshold`, 0 where nothing is flagged and nothing should be."""
-    return at_threshold(truth, score, threshold).f1
-
-
-def f1_best(truth: ArrayLike, score: ArrayLike) -> OperatingPoint:
-    """Return the operating point of the highest F1; of equal ones, that with the highest threshold.
-
-    It is chosen on the very data it is measured on, and so optimistic: report `f1_at_threshold` beside it.
-    """
-    positive, value = _checked(truth, score, both=True)
-    order = np.argsort(-value, kind="stable")
-    ordered = value[order]
-    last_of_ties = np.append(ordered[1:] != ordered[:-1], True)
-    hits = np.cumsum(positive[order])[last_of_ties]
-    flagged = np.flatnonzero(last_of_ties) + 1
-    f1 = 2.0 * hits / (positive.sum() + flagged)
-    return at_threshold(positive, value, float(ordered[last_of_ties][int(np.argmax(f1))]))
-
-
-def _share(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
-
-
-def calibration_curve(truth: ArrayLike, probability: ArrayLike, *, bins: int = 15) -> Calibration:
-    """Return mean probability against share of positives in bins that hold about the same number of texts.
-
-    Texts of the same probability share a bin, so that there may be fewer bins than asked for.
-    """
-    positive, value = _checked(truth, probability)
-    if value.size == 0:
-        raise ValueError("no scores to calibrate")
-    if value.min() < 0.0 or value.max() > 1.0:
-        raise ValueError("probabilities are from 0 to 1")
-    order = np.argsort(value, kind="stable")
-    value, positive = value[order], positive[order]
-    edges = np.linspace(0, value.size, bins + 1).round().astype(np.int64)[:-1]
-    # An edge amid equal probabilities moves to where they begin.
-    starts = np.unique(np.searchsorted(value, value[np.minimum(edges, value.size - 1)], side="left"))
-    count = np.diff(np.append(starts, value.size))
-    return Calibration(
-        np.add.reduceat(value, starts) / count,
-        np.add.reduceat(positive.astype(np.float64), starts) / count,
-        count.astype(np.int64),
-    )
-
-
-def expected_calibration_error(truth: ArrayLike, probability: ArrayLike, *, bins: int = 15) -> float:
-    """Return the mean distance of probability and share of positives over bins of about equal size, 0-1."""
-    curve = calibration_curve(truth, probability, bins=bins)
-    gaps = np.abs(curve.mean_score - curve.positive_rate)
-    return float(np.average(gaps, weights=curve.texts))
 
 
 def _checked(truth: ArrayLike, score: ArrayLike, *, both: bool = False) -> tuple[NDArray[np.bool_], FloatArray]:

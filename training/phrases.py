@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from model.document import Documents, hash_phrase
 from model.signals.known_phrases import MAX_WORDS, Phrases, phrase_keys
 from model.vocabulary import Vocabulary
+from training.roles import default_roles
 
 SPUN_RATE = 2e-6
 """Assumed rate of one listed phrase in spun text, per word; only its ratio to the human rate enters a weight."""
@@ -31,9 +32,12 @@ BATCH = 64
 def read_lexicons(directory: Path) -> list[tuple[str, str]]:
     """Return (phrase, original) pairs of every `.tsv` file of a folder, in order of file name."""
     pairs: list[tuple[str, str]] = []
+    rows_of = default_roles().lexicon_rows
     for path in sorted(directory.glob("*.tsv")):
         for line in path.read_text("utf-8").splitlines():
             columns = line.split("\t")
+            if rows_of.get(columns[-1], "train") != "train":
+                continue
             if len(columns) >= 2 and not line.startswith("#"):
                 pairs.append((columns[0].strip(), _plain(columns[1])))
     return [(phrase, original) for phrase, original in pairs if phrase and original and phrase != original]

@@ -1,4 +1,4 @@
-"""ROC curve and reliability curve as PNG files.
+"""ROC curves and scores as PNG files.
 
 Matplotlib is imported only here and only when a plot is made. Its state is not touched: every figure has a
 canvas of its own, so that plots can be made in any thread and without a display.
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics import roc_curve
 
-from training.metrics import auroc, calibration_curve, expected_calibration_error, wilson_interval
+from model.decision import SCORE_PARAPHRASED, SCORE_SUSPECT
+from training.metrics import auroc
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,49 +55,25 @@ def plot_roc(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], path: Path, *, t
     _save(figure, path)
 
 
-def plot_reliability(
-    truth: ArrayLike, probability: ArrayLike, path: Path, *, bins: int = 15, title: str = "Reliability"
-) -> None:
-    """Write the reliability curve to a PNG: predicted probability against share of positives, and how many.
-
-    Bins hold about equal numbers of texts; bars are 95 % Wilson intervals. On the diagonal a score of 0.8 is
-    right eight times in ten.
-    """
-    curve = calibration_curve(truth, probability, bins=bins)
-    error = expected_calibration_error(truth, probability, bins=bins)
-    hits = np.rint(curve.positive_rate * curve.texts).astype(int)
-    intervals = [wilson_interval(int(h), int(n)) for h, n in zip(hits, curve.texts, strict=True)]
-    low = [max(0.0, rate - bound.low) for rate, bound in zip(curve.positive_rate, intervals, strict=True)]
-    high = [max(0.0, bound.high - rate) for rate, bound in zip(curve.positive_rate, intervals, strict=True)]
-    figure = _figure((5.4, 6.4))
-    main, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
-    main.plot([0, 1], [0, 1], color=_GREY, linewidth=0.8, linestyle="--", label="perfect calibration")
-    main.errorbar(
-        curve.mean_score,
-        curve.positive_rate,
-        yerr=[low, high],
-        color=_COLOURS[0],
-        marker="o",
-        markersize=4,
-        linewidth=1.6,
-        elinewidth=0.9,
-        capsize=2,
-        label=f"measured (calibration error {error:.3f})",
-    )
-    _frame(main, title, "", "Share that is machine-paraphrased")
-    main.legend(loc="upper left", frameon=False, fontsize=9)
-    values, positive = np.asarray(probability, dtype=float), np.asarray(truth).astype(bool)
+def plot_scores(truth: ArrayLike, score: ArrayLike, path: Path, *, title: str = "Scores") -> None:
+    """Write to a PNG how many texts by people and by machines have which score, and where the thresholds are."""
+    values, positive = np.asarray(score, dtype=float), np.asarray(truth).astype(bool)
+    figure = _figure((9.6, 3.6))
+    axes = figure.subplots()
     # Side by side, not stacked: on a logarithmic axis the upper part of a stack looks smaller than it is.
-    below.hist(
+    axes.hist(
         [values[~positive], values[positive]],
         bins=20,
         range=(0.0, 1.0),
         color=["#9ca3af", _COLOURS[1]],
         label=["human", "paraphrased"],
     )
-    below.set_yscale("symlog")
-    _frame(below, "", "Score (predicted probability)", "Texts", limits=False)
-    below.legend(loc="upper center", frameon=False, fontsize=8, ncols=2)
+    axes.set_yscale("symlog")
+    for word, least in (("suspect", SCORE_SUSPECT), ("paraphrased", SCORE_PARAPHRASED)):
+        axes.axvline(least, color=_GREY, linewidth=0.8, linestyle=":")
+        axes.annotate(word, (least, 1.0), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=8)
+    _frame(axes, title, "Score", "Texts", limits=False)
+    axes.legend(loc="upper center", frameon=False, fontsize=8, ncols=2)
     _save(figure, path)
 
 

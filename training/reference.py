@@ -14,37 +14,40 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.deep import NAMES
-from training.matrix import LabelledMatrix
+from training.answers import Answers
+from training.classify import LABELS
 
 LEVELS = 64
 ARRAY = "reference"
 """What the names of the arrays in a bundle begin with."""
+LIMIT = 60
+"""Texts of each source and maker that a bundle carries the numbers of."""
 _NAMED = ("labels", "tools", "sources", "domains")
 _NUMBERED = ("groups", "words")
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """N labelled texts as numbers, none of which the heads that answered had seen the tool or source of.
+    """N labelled texts as numbers; the tiers that answered had learned nothing from them.
 
-    `features` (N, F) float32 with columns `names`; `log_odds` (N, 3), the fast tier's before any house's correction;
-    `deep` (N, len(model.deep.NAMES)), what the deep tier says, NaN where it was not asked. `labels`, `tools`,
-    `sources`, `domains`, `groups`, `words` and `changed`, shape (N,), are those of training.matrix.LabelledMatrix.
-    `house` marks a house's own texts, which the correction was fitted on, and `keys` (N,) are their
-    training.corpora.text_keys, 0 for the others.
+    `features` (N, F) float32 with columns `names`, of long texts the mean over the sections; `log_odds` (N, 3), the
+    fast tier's evidence before any house's correction; `deep` (N, 3), the encoder's, without what of the fast tier's
+    counts beside it, NaN where it was not asked. `labels`, `tools` (their makers), `sources`, `domains`, `groups`,
+    `words`, `unfamiliar` and `changed`, shape (N,), say what each text is. `house` marks a house's own texts, which the
+    correction was fitted on, and `keys` (N,) are their training.corpora.text_keys, 0 for the others.
     """
 
     names: tuple[str, ...]
     features: NDArray[np.float32]
     log_odds: NDArray[np.float64]
-    deep: NDArray[np.float32]
+    deep: NDArray[np.float64]
     labels: NDArray[np.str_]
     tools: NDArray[np.str_]
     sources: NDArray[np.str_]
     domains: NDArray[np.str_]
     groups: NDArray[np.int32]
     words: NDArray[np.int32]
+    unfamiliar: NDArray[np.float64]
     changed: NDArray[np.float32]
     house: NDArray[np.bool_]
     keys: NDArray[np.uint64]
@@ -68,22 +71,28 @@ class Reference:
         return tuple(field.name for field in dataclasses.fields(self) if field.name != "names")
 
     @classmethod
-    def of_matrix(
-        cls,
-        matrix: LabelledMatrix,
-        log_odds: NDArray[np.float64],
-        deep: NDArray[np.float32] | None = None,
-        keys: NDArray[np.uint64] | None = None,
+    def of_answers(
+        cls, answers: Answers, names: tuple[str, ...], *, keys: NDArray[np.uint64] | None = None
     ) -> Reference:
-        """Return the rows of a matrix with what the tiers say of them; with `keys`, as a house's own."""
-        shared: dict[str, Any] = {
-            name: getattr(matrix, name) for name in (*_NAMED, *_NUMBERED, "names", "features", "changed")
-        }
-        count = len(matrix)
+        """Return what both tiers said about texts, whose document numbers have these names; with `keys` (N,), as a
+        house's own.
+        """
+        sections = np.diff(answers.section_ptr)
+        sums = np.add.reduceat(answers.features.astype(np.float64), answers.section_ptr[:-1], axis=0)
+        count = len(answers)
         return cls(
-            **shared,
-            log_odds=log_odds,
-            deep=np.full((count, len(NAMES)), np.nan, np.float32) if deep is None else deep,
+            names=names,
+            features=(sums / sections[:, None]).astype(np.float32),
+            log_odds=answers.fast(),
+            deep=answers.deep(),
+            labels=answers.labels,
+            tools=answers.makers,
+            sources=answers.sources,
+            domains=answers.domains,
+            groups=_numbered(answers),
+            words=answers.words.astype(np.int32),
+            unfamiliar=answers.unfamiliar,
+            changed=answers.changed,
             house=np.full(count, keys is not None),
             keys=np.zeros(count, np.uint64) if keys is None else keys,
         )
@@ -101,8 +110,9 @@ class Reference:
             "levels": levels,
             "bins": bins,
             "log_odds": self.log_odds.astype(np.float32),
-            "deep": self.deep.astype(np.float16),
+            "deep": self.deep.astype(np.float32),
             "codes": np.stack([*codes, *(getattr(self, name) for name in _NUMBERED)]).astype(np.int32),
+            "unfamiliar": self.unfamiliar.astype(np.float32),
             "changed": self.changed.astype(np.float16),
             "house": self.house,
             "keys": self.keys,
@@ -124,13 +134,37 @@ class Reference:
             names=tuple(entry["features"]),
             features=np.ascontiguousarray(found["levels"][columns, found["bins"]].T),
             log_odds=found["log_odds"].astype(np.float64),
-            deep=found["deep"].astype(np.float32),
+            deep=found["deep"].astype(np.float64),
+            unfamiliar=found["unfamiliar"].astype(np.float64),
             changed=found["changed"].astype(np.float32),
             house=np.asarray(found["house"]),
             keys=np.asarray(found["keys"]),
             **named,
             **numbered,
         )
+
+
+def carried(answers: Answers, limit: int = LIMIT) -> NDArray[np.int64]:
+    """Return the places of the texts that a bundle carries the numbers of: whole texts that get a verdict, at most
+    `limit` of each source and maker, from the first to the last.
+    """
+    whole = (answers.reasons == "") & ~np.char.endswith(answers.ids, "#short") & np.isin(answers.labels, LABELS)
+    if len(answers.windows):
+        whole &= np.isfinite(answers.deep()).all(axis=1)
+    cells = np.char.add(np.char.add(answers.sources, "|"), answers.makers)
+    places: list[int] = []
+    for cell in np.unique(cells[whole]):
+        own = np.flatnonzero(whole & (cells == cell))
+        count = min(limit, len(own))
+        places += own[np.arange(count) * len(own) // count].tolist()
+    return np.array(sorted(places), dtype=np.int64)
+
+
+def _numbered(answers: Answers) -> NDArray[np.int32]:
+    """Return the number of each text's group (N,); texts that state none have one each."""
+    alone = np.char.add("|", np.arange(len(answers)).astype(str))
+    names = np.where(answers.groups == "", alone, answers.groups)
+    return np.unique(names, return_inverse=True)[1].astype(np.int32)
 
 
 def _quantise(features: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

@@ -22,6 +22,7 @@ from typing import Literal, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from training.inflection import TAG_POS, Pos, Tag, analyse, frequency, inflect
+from training.roles import default_roles
 from training.synonyms import (
     FUNCTION_WORDS,
     Inflection,
@@ -380,8 +381,11 @@ def read_lexicons(directory: Path) -> list[tuple[str, str, float]]:
     term) where the folder has them. A term that ends in a singular noun is given in the plural as well.
     """
     rows: list[tuple[str, str, float]] = []
+    rows_of = default_roles().lexicon_rows
     for line in _data_lines(directory / "spinner_pairs.tsv"):
-        spun, original, documents = line.split("\t")[:3]
+        spun, original, documents, known = line.split("\t")[:4]
+        if rows_of.get(known, "train") != "train":
+            continue
         rows.append((original, spun, 1.0 + int(documents)))
     for line in _data_lines(directory / "tortured_phrases.tsv"):
         phrase, _, expected = line.partition("\t")

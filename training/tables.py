@@ -23,6 +23,7 @@ NOTHING = "-"
 _NAMES = {
     "auroc": "AUROC",
     "tpr_1": "TPR at 1 %",
+    "tpr_1_with_unfamiliar": "TPR at 1 % with unfamiliar",
     "tpr_05": "TPR at 0.5 %",
     "tpr_at_1_percent": "TPR at 1 %",
     "tpr_at_0.5_percent": "TPR at 0.5 %",

@@ -1,38 +1,36 @@
-"""Labelled text to a model bundle: `unspun train`.
+"""Labelled text to a model bundle with a fast tier.
 
-Every text plays one part, by its group, so that no stage is judged on what an earlier one learnt from: a fifth is held
-out and never trained on; of the rest, half of the human text gives the language statistics, a quarter trains the tagger
-and the ranking of alternatives, and a quarter, with all machine text, the classifier and its calibration.
+Texts with the role `train` are learned from, those with the role `calibrate` set the thresholds, and those with the
+role `test` are not read (training.roles). Of the human text that is learned from, half gives the language statistics, a
+quarter trains the tagger and the ranking of alternatives, and a quarter, with all machine text, the classifier: no
+stage learns from the answers of an earlier one to text that the earlier one has seen.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from model import bundle
 from model.document import Documents
+from model.fast import FastClassifier
 from model.features import BATCH_DOCUMENTS, FeatureExtractor, Signals, Tables
 from model.repair import repair
 from model.tagger import Tagger
 from model.vocabulary import BOUNDARY, Vocabulary
-from training import calibrate
-from training.classify import capped, usable
-from training.corpora import LabelledText, assign_groups, fingerprint, text_keys
-from training.matrix import LabelledMatrix, crop, group_share, held_out_groups, measure
+from training.classify import fit_heads, fit_unfamiliarity, usable
+from training.corpora import LabelledText, assign_groups, fingerprint
+from training.matrix import LabelledMatrix, crop, group_share, measure
 from training.phrases import build_phrases, read_lexicons
 from training.ranking import fit_ranking
-from training.reference import Reference
 from training.resources import (
     build_alternatives,
     build_language_model,
@@ -49,11 +47,13 @@ STATISTICS, TAGGER = 0.5, 0.25
 """Shares of the human text that is not held out: language statistics, and tagger; the classifier has the rest."""
 SHORTEST = 30
 """Words below which a text is left out of the matrix: it would be abstained from."""
-CROPPED = 0.4
-"""Share of the texts of which the classifier sees a passage only, so that it knows all lengths."""
+CROPPED, LONGEST = 0.4, 350
+"""Share of the texts of which the classifier sees a passage only, so that it knows all lengths; and words above which
+it always does, because the engine cuts a long text into sections.
+"""
+TAGGER_LIMIT = 350
+"""Texts of one source that the tagger learns from: none should dominate."""
 RANKING_TEXTS = 1500
-REFERENCE_LIMIT = 400
-"""Texts of a tool in a source whose numbers the bundle keeps, for it to be retrained on a house's own."""
 
 T = TypeVar("T")
 Report = Callable[[str], None]
@@ -87,39 +87,39 @@ class Recipe:
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Masks (N,) of the texts that each stage learns from; `held_out` and `matrix` are judged on or with."""
+    """Masks (N,) of the texts that each stage learns from."""
 
     groups: NDArray[np.int32]
-    held_out: NDArray[np.bool_]
     statistics: NDArray[np.bool_]
     tagger: NDArray[np.bool_]
     matrix: NDArray[np.bool_]
 
 
-def train(
-    texts: Sequence[LabelledText],
-    output: Path,
-    recipe: Recipe,
-    *,
-    work: Path | None = None,
-    report: Report = lambda line: None,
-    progress: bool = False,
-) -> dict[str, Any]:
-    """Train on labelled texts and write the bundle; returns its manifest. The same texts and recipe give the same
-    bundle.
+@dataclass(frozen=True, eq=False)
+class FastTier:
+    """What `train` role text teaches: the tables, the tagger and its prior, the classifier."""
 
-    With `work`, each stage's result is kept in that folder, and a run that was cut off goes on where it stopped.
+    tables: Tables
+    tagger: Tagger
+    prior_log_odds: float
+    classifier: FastClassifier
+
+
+def train_fast_tier(
+    texts: Sequence[LabelledText], recipe: Recipe, stages: Stages, *, progress: bool = False
+) -> FastTier:
+    """Train on labelled texts, all of which may be learned from. The same texts and recipe give the same answer.
+
     Raises TrainingError where a class is missing.
     """
     _check(texts)
-    stages = Stages(work, texts, recipe, report)
     parts = stages.run("parts", lambda: split(texts))
     if not (parts.statistics.any() and parts.tagger.any()):
         raise TrainingError(
             "no human text is left for the language statistics: "
             "add human text that no machine text was made from (--human)"
         )
-    tables = stages.run("tables", lambda: make_tables(texts, parts, recipe, report))
+    tables = stages.run("tables", lambda: make_tables(texts, parts, recipe, stages.report))
     human, spun = stages.run("spun_for_tagger", lambda: _spun_for_tagger(texts, parts, recipe))
     tables = stages.run("ranking", lambda: _rank(tables, spun, recipe))
     tagger = stages.run("tagger", lambda: _tag(tables, human, spun, recipe, progress))
@@ -130,30 +130,11 @@ def train(
         return make_matrix(texts, parts, more, extractor, recipe, progress)
 
     matrix = stages.run("matrix", measured)
-    fitted = stages.run("classifier", lambda: calibrate.fit(matrix, seed=recipe.seed))
-    manifest = {
-        "name": recipe.name,
-        "version": recipe.version,
-        "seed": recipe.seed,
-        "recipe": {k: v for k, v in dataclasses.asdict(recipe).items() if isinstance(v, int)},
-        "features": list(matrix.names),
-        "thresholds": fitted.thresholds,
-        "tagger_prior_log_odds": _prior(human, spun),
-        "data": fingerprint(texts),
-        "sources": SOURCES,
-        "accuracy": fitted.accuracy,
-    }
-    learnt = np.unique(text_keys([text.text for text, out in zip(texts, parts.held_out, strict=True) if not out]))
-    arrays, manifest["reference"] = _reference(matrix, fitted).pack()
-    bundle.save(output, manifest, tables, tagger, fitted.classifier, learnt, extra=arrays)
-    report(f"wrote {output}")
-    return dict(json.loads((output / bundle.MANIFEST).read_text("utf-8")))
-
-
-def _reference(matrix: LabelledMatrix, fitted: calibrate.Fitted) -> Reference:
     part = matrix.take(usable(matrix))
-    rows = capped(part, part.words >= calibrate.MINIMUM_WORDS, REFERENCE_LIMIT)
-    return Reference.of_matrix(part.take(rows), fitted.log_odds[rows])
+    classifier = stages.run(
+        "classifier", lambda: FastClassifier(fit_heads(part, seed=recipe.seed), fit_unfamiliarity(part))
+    )
+    return FastTier(tables, tagger, _prior(human, spun), classifier)
 
 
 SOURCES = {
@@ -213,14 +194,13 @@ def _content(folder: Path | None) -> str:
 def split(texts: Sequence[LabelledText]) -> Parts:
     """Give every text its part. Human text that machine text was made from goes to the classifier, with it."""
     groups = assign_groups(texts)
-    held_out = held_out_groups(texts, groups)
     share = group_share(texts, groups, salt=1)
     human = np.array([text.label == "human" for text in texts])
     paired = np.isin(groups, np.unique(groups[~human]))
-    free = human & ~held_out & ~paired
+    free = human & ~paired
     statistics = free & (share < STATISTICS)
     tagger = free & ~statistics & (share < STATISTICS + TAGGER)
-    return Parts(groups, held_out, statistics, tagger, ~statistics & ~tagger)
+    return Parts(groups, statistics, tagger, ~statistics & ~tagger)
 
 
 def make_tables(texts: Sequence[LabelledText], parts: Parts, recipe: Recipe, report: Report) -> Tables:
@@ -263,7 +243,12 @@ def _stream(texts: Sequence[str], words: tuple[str, ...]) -> NDArray[np.int32]:
 
 def _spun_for_tagger(texts: Sequence[LabelledText], parts: Parts, recipe: Recipe) -> tuple[list[str], list[SpunText]]:
     """Return the tagger's human texts, repaired, and paraphrases of them, each copy by another paraphraser."""
-    human = [repair(texts[i].text).text for i in np.flatnonzero(parts.tagger).tolist()]
+    taken: Counter[str] = Counter()
+    human = []
+    for i in np.flatnonzero(parts.tagger).tolist():
+        taken[texts[i].source] += 1
+        if taken[texts[i].source] <= TAGGER_LIMIT:
+            human.append(repair(texts[i].text).text)
     human = [text for text in human if not repair(text).counts]
     spun: list[SpunText] = []
     for copy in range(recipe.copies):
@@ -324,17 +309,15 @@ def make_matrix(
     rng = np.random.default_rng(recipe.seed + 100)
     places = _matrix_places(texts, parts)
     human = [i for i in places if texts[i].label == "human"]
-    rows = [(_cropped(texts[i], rng) if texts[i].label == "human" else texts[i], i) for i in places]
+    rows = [(_cropped(texts[i], rng), i) for i in places]
     rows += [(_cropped(_as_spun(texts[i], one), rng), i) for i, one in zip(human, spun, strict=True)]
-    matrix = measure(
+    return measure(
         [text for text, _ in rows],
         extractor,
         jobs=recipe.jobs,
         progress=progress,
         groups=np.array([parts.groups[i] for _, i in rows], dtype=np.int32),
     )
-    held_out = np.array([parts.held_out[i] for _, i in rows])
-    return dataclasses.replace(matrix, held_out=held_out)
 
 
 def _as_spun(text: LabelledText, spun: SpunText) -> LabelledText:
@@ -350,4 +333,7 @@ def _as_spun(text: LabelledText, spun: SpunText) -> LabelledText:
 
 
 def _cropped(text: LabelledText, rng: np.random.Generator) -> LabelledText:
-    return dataclasses.replace(text, text=crop(text.text, rng)) if rng.random() < CROPPED else text
+    """Return a passage of a text, as long as a section at most; some of the shorter texts stay whole."""
+    if len(text.text.split()) <= LONGEST and rng.random() >= CROPPED:
+        return text
+    return dataclasses.replace(text, text=crop(text.text, rng, longest=LONGEST))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from model.decision import KINDS
 from model.verdict import Kind, ModelInfo, Reason, Verdict, VerdictWord
 from training.corpora import LabelledText, text_keys
 
@@ -42,16 +43,34 @@ class FakeJudge:
 
 
 def _verdict(said: str, words: str, _: str, label: str) -> Verdict:
-    reasons: dict[str, Reason] = {
-        "too_short": "too_short",
-        "not_prose": "not_prose",
-        "not_english": "not_english",
-    }
-    reason = reasons.get(said)
-    score = 0.5 if reason else float(said)
-    word: VerdictWord = "paraphrased" if score >= 0.9 else "suspect" if score >= 0.5 else "clear"
     kinds: dict[str, Kind] = {"translated": "translated", "rewritten": "rewritten"}
     kind: Kind = kinds.get(label, "spun")
-    told = None if reason or word == "clear" else kind
-    shares = {"human": 1 - score, kind: score}
-    return Verdict(None, score, "abstained" if reason else word, told, shares, reason, int(words), "fast", None, MODEL)
+    reasons: dict[str, Reason] = {name: name for name in get_args(Reason)}
+    plain = Verdict(
+        id=None,
+        verdict="abstained",
+        kind=None,
+        score=None,
+        false_positive_rate=None,
+        share=None,
+        kinds=None,
+        reason=reasons.get(said),
+        words=int(words),
+        depth="fast",
+        repairs=(),
+        evidence=None,
+        model=MODEL,
+    )
+    if plain.reason:
+        return plain
+    score = float(said)
+    word: VerdictWord = "paraphrased" if score >= 0.9 else "suspect" if score >= 0.5 else "clear"
+    return replace(
+        plain,
+        verdict=word,
+        kind=None if word == "clear" else kind,
+        score=score,
+        false_positive_rate=round(1.0 - score, 6),
+        share=0.0 if word == "clear" else 1.0,
+        kinds={name: score if name == kind else 0.1 * score for name in KINDS},
+    )

@@ -1,12 +1,10 @@
-"""Small labelled matrices, and a training that only remembers what it was given."""
+"""Small labelled matrices."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from model.style import BUCKETS
@@ -20,26 +18,6 @@ TOOLS = {
 }
 
 
-@dataclass
-class FakeClassifier:
-    """Takes the first feature for the probability that a text is machine-paraphrased."""
-
-    def probabilities(self, features: NDArray[np.float32], style: csr_array) -> NDArray[np.float64]:
-        score = features[:, 0].astype(np.float64)
-        return np.stack([1 - score, score, 0 * score, 0 * score], axis=1)
-
-
-@dataclass
-class Fit:
-    """Remembers what it was trained on."""
-
-    seen: list[LabelledMatrix] = field(default_factory=list)
-
-    def __call__(self, matrix: LabelledMatrix, *, seed: int) -> Any:
-        self.seen.append(matrix)
-        return FakeClassifier()
-
-
 def rows(label: str, tool: str = "human", count: int = 12, **columns: Any) -> dict[str, Any]:
     """Return columns of texts alike; scores rise evenly from 0.5 (machine) or 0 (human) by a half."""
     scores = np.linspace(0, 0.5, count) + (0.0 if label in ("human", "llm") else 0.5)
@@ -50,7 +28,6 @@ def rows(label: str, tool: str = "human", count: int = 12, **columns: Any) -> di
         "domains": "news",
         "words": 100,
         "changed": np.nan,
-        "held_out": False,
         "scores": scores,
         "listed": 1.0,
         "groups": -1,
@@ -75,14 +52,11 @@ def matrix(*parts: dict[str, Any]) -> LabelledMatrix:
         groups=groups.astype(np.int32),
         words=column["words"].astype(np.int32),
         changed=column["changed"].astype(np.float32),
-        held_out=column["held_out"],
         style=csr_array((size, BUCKETS), dtype=np.float32),
     )
 
 
-TEST_HUMANS = rows("human", sources="bbc", held_out=True, count=60)
 BASE = (
-    TEST_HUMANS,
     rows("human", sources="bbc"),
     rows("human", sources="cnn"),
     *(rows(label, tool) for label, tools in TOOLS.items() for tool in tools),

@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from model import bundle
-from model.deep import NAMES
-from model.fast import MACHINE_KINDS, Calibration, FastClassifier
+from model.decision import KINDS, Decision
+from tests import deep
 from tests import tables as tiny
 from training.adapt import measure_house
 from training.corpora import LabelledText
 from training.reference import Reference
 
 COLUMNS = ("spun", "translated", "rewritten", "house", "foreign", "noise", "length")
-BANDS = {"minimum_words": 50, "bands": [{"words": 50, "suspect": 0.6, "paraphrased": 0.9}]}
+CENTRE, SLOPE, BETWEEN = -1.0, 2.0, 0.1
+PARAPHRASED, SUSPECT = 0.002, 0.02
 COUNTS = {"human": 240, "spun": 80, "translated": 80, "rewritten": 80}
 
 
@@ -40,7 +41,7 @@ def reference(
     words = rng.integers(60, 400, size=count)
     features[:, -1] = np.log1p(words)
     log_odds = rng.normal(scale=0.5, size=(count, 3)) - 1.0
-    for number, kind in enumerate(MACHINE_KINDS):
+    for number, kind in enumerate(KINDS):
         if told:
             features[labels == kind, COLUMNS.index("house") if foreign else number] += 2.0
         log_odds[:, number] += features[:, number]
@@ -49,13 +50,14 @@ def reference(
         names=COLUMNS,
         features=features.astype(np.float32),
         log_odds=log_odds,
-        deep=np.full((count, len(NAMES)), np.nan, np.float32),
+        deep=np.full((count, len(KINDS)), np.nan),
         labels=labels,
         tools=np.where(machine, np.char.add("tool of ", labels), "human"),
         sources=np.char.add("source ", (np.arange(count) % 2).astype(str)),
         domains=np.where(np.arange(count) % 3 == 0, "news", "review"),
         groups=np.arange(count, dtype=np.int32),
         words=words.astype(np.int32),
+        unfamiliar=np.zeros(count),
         changed=np.where(machine, 0.4, np.nan).astype(np.float32),
         house=np.full(count, own),
         keys=rng.integers(1, 2**63, size=count).astype(np.uint64) * np.uint64(own),
@@ -63,31 +65,43 @@ def reference(
 
 
 def model() -> Any:
-    """Return what a Fitter looks at of a bundle: the kinds' log odds are the probabilities', without a deep tier."""
-    weights = np.zeros((4, 7))
-    weights[[1, 2, 3], [0, 1, 2]] = 1.0
-    classifier = FastClassifier((), Calibration(weights, np.zeros(4)), COLUMNS.index("length"))
-    return SimpleNamespace(classifier=classifier, deep=None, manifest={"thresholds": BANDS})
+    """Return what a Fitter looks at of a bundle, without a deep tier: a decision by a straight line."""
+    tier = tiny.tier(centre=CENTRE, paraphrased=PARAPHRASED, suspect=SUSPECT)
+    line = {"deviations": [-1.0, 1.0], "log_odds": [SLOPE, -SLOPE], "between": BETWEEN}
+    tier["tails"] = {kind: {**tail, **line} for kind, tail in tier["tails"].items()}
+    decision = {**tiny.decision("fast"), "tiers": {"fast": tier}}
+    return SimpleNamespace(
+        classifier=SimpleNamespace(correction=None), deep=None, decision=Decision.from_manifest(decision)
+    )
 
 
 def scores(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the scores (N,) that `model` gives by log odds (N, 3), reckoned anew."""
-    return np.exp(log_odds).sum(axis=1) / (1.0 + np.exp(log_odds).sum(axis=1))
+    above = log_odds.max(axis=1) - CENTRE - 1.2816 * BETWEEN
+    rate = 3.0 / (1.0 + np.exp(SLOPE * above))  # a third of the budget for each kind
+    position = np.log(SUSPECT / rate) / np.log(SUSPECT / PARAPHRASED)
+    strong = 1.0 - 0.1 / (1.0 + 0.9 * np.log(9.0) * (position - 1.0))
+    return np.where(position > 1.0, strong, 1.0 / (1.0 + np.exp(-np.log(9.0) * position)))
 
 
-def tiny_base(folder: Path, **manifest: Any) -> bundle.Bundle:
-    """Write and load the tiny model with the numbers of 240 texts, half of them human, labelled at random."""
+def tiny_base(folder: Path, *, with_deep: bool = False, **manifest: Any) -> bundle.Bundle:
+    """Write and load the tiny model with the numbers of 144 texts, half of them human, labelled at random.
+
+    There are too few of each kind to be a part that may not lose.
+    """
     rng = np.random.default_rng(8)
     texts = [
-        LabelledText(f"t{i}", "human" if i % 2 else MACHINE_KINDS[i % 3], "web", " ".join(sentences), tool="tool")  # type: ignore[arg-type]
-        for i, sentences in enumerate(rng.choice(tiny.SENTENCES, size=(240, 9)))
+        LabelledText(f"t{i}", "human" if i % 2 else KINDS[i % 3], "web", " ".join(sentences), tool="tool")  # type: ignore[arg-type]
+        for i, sentences in enumerate(rng.choice(tiny.SENTENCES, size=(144, 9)))
     ]
+    saved = deep.save_bundle(folder) if with_deep else tiny.save_bundle(folder)
     with threadpool_limits(limits=1):  # a second thread on a busy machine takes twenty times as long
-        known = measured(bundle.load(tiny.save_bundle(folder)), texts)
+        known = measured(bundle.load(saved), texts)
     arrays, entry = known.pack()
     seen = np.array([1, 2, 3], dtype=np.uint64)
-    complete = {**tiny.manifest(), **manifest, "reference": entry}
-    bundle.save(folder, complete, tiny.tables(), tiny.tagger(), tiny.classifier(), seen, extra=arrays)
+    complete = {**(deep.manifest() if with_deep else tiny.manifest()), **manifest, "reference": entry}
+    tier = deep.tier() if with_deep else None
+    bundle.save(folder, complete, tiny.tables(), tiny.tagger(), tiny.classifier(), seen, tier, extra=arrays)
     return bundle.load(folder)
 
 

@@ -22,7 +22,7 @@ from model import bundle
 from model.bundle import Bundle
 from model.detector import Detector
 from tests.training.passages import passages
-from tests.training.references import measured, model, tiny_base
+from tests.training.references import measured, tiny_base
 from training import adapt, spinning
 from training.adapt import House, Retrained, choose, retrain, split
 from training.card import CARD
@@ -208,8 +208,10 @@ def reference_of(loaded: Bundle) -> Reference:
 def test_the_new_model_loads_and_scores_otherwise(base: Bundle, retrained: Bundle, texts: list[LabelledText]) -> None:
     assert (retrained.info.name, retrained.info.version) == ("ours", "2.0")
     assert retrained.classifier.correction is not None
-    text = texts[-1].text
-    assert Detector(retrained).score(text).score > Detector(base).score(text).score
+    before, after = (Detector(model).score(texts[-1].text).kinds for model in (base, retrained))
+    assert before is not None
+    assert after is not None
+    assert after["spun"] > before["spun"]
 
 
 def test_it_says_what_it_was_made_from_and_of(base: Bundle, retrained: Bundle) -> None:
@@ -234,6 +236,7 @@ def test_the_returned_manifest_is_the_one_on_disk(done: tuple[Retrained, Path]) 
 
 def test_before_is_what_the_base_says(base: Bundle, done: tuple[Retrained, Path], texts: list[LabelledText]) -> None:
     found = [Detector(base).score(text.text, depth="fast").score for text in texts]
+    assert None not in found
     assert done[0].answers.before["fast"] == pytest.approx(found, abs=2e-6)
 
 
@@ -400,8 +403,7 @@ def test_a_worse_model_is_written_and_says_so(
 ) -> None:
     rows = noise(base, texts)
     monkeypatch.setattr(adapt, "measure_house", lambda *arguments, **options: rows)
-    classifier = dataclasses.replace(base.classifier, calibration=model().classifier.calibration)
-    found = retrain(dataclasses.replace(base, classifier=classifier), texts, tmp_path / "house", HOUSE)
+    found = retrain(base, texts, tmp_path / "house", HOUSE)
     every = found.manifest["comparison"]["tiers"]["fast"]["all"]
     assert every["auroc_after"] < every["auroc_before"] - adapt.NOISE
     assert found.worse
@@ -490,15 +492,87 @@ def test_a_model_may_be_retrained_in_its_own_folder(
 
 def test_the_deep_tier_reads_as_evenly_of_each_label_as_may_be() -> None:
     labels = np.array(["human"] * 50 + ["spun"] * 10)
-    places = np.array(adapt._spread_evenly(labels, 20))
+    places = np.array(adapt._spread_evenly(labels.tolist(), 20))
     assert Counter(labels[places].tolist()) == {"human": 10, "spun": 10}
     assert np.diff(places[:10]).tolist() == [5] * 9
-    assert adapt._spread_evenly(labels, 60) == list(range(60))
+    assert adapt._spread_evenly(labels.tolist(), 60) == list(range(60))
 
 
 def test_measured_rows_are_the_detectors(base: Bundle, texts: list[LabelledText]) -> None:
     rows = measured(base, texts[:3])
-    found = adapt.Fitter(base, reference_of(base)).scores(rows, rows.log_odds)["fast"]
+    found = adapt.Fitter(base, reference_of(base)).scores(rows)["fast"]
     assert [Detector(base).score(text.text, depth="fast").score for text in texts[:3]] == pytest.approx(
         found.tolist(), abs=2e-6
     )
+
+
+@pytest.fixture(scope="module")
+def deep_base(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return tiny_base(tmp_path_factory.mktemp("deep") / "base", with_deep=True)
+
+
+def test_both_tiers_are_compared_and_corrected(deep_base: Bundle, texts: list[LabelledText], tmp_path: Path) -> None:
+    found = retrain(deep_base, texts, tmp_path / "house", HOUSE)
+    assert list(found.manifest["comparison"]["tiers"]) == ["fast", "deep"]
+    loaded = bundle.load(tmp_path / "house")
+    assert loaded.classifier.correction is not None
+    for depth in ("fast", "deep"):
+        before, after = (Detector(model).measure([texts[-1].text], depth=depth) for model in (deep_base, loaded))
+        first, second = (answers.fast if depth == "fast" else answers.deep for answers in (before, after))
+        assert first is not None
+        assert second is not None
+        added = loaded.classifier.correction.log_odds(before.measured.documents)
+        assert second - first == pytest.approx(added)
+
+
+def test_what_the_deep_tier_says_of_a_text_is_the_detectors(deep_base: Bundle, texts: list[LabelledText]) -> None:
+    rows = measured(deep_base, texts[:3])
+    found = adapt.Fitter(deep_base, reference_of(deep_base)).scores(rows)["deep"]
+    scored = [Detector(deep_base).score(text.text, depth="deep").score for text in texts[:3]]
+    assert scored == pytest.approx(found.tolist(), abs=2e-6)
+
+
+def test_texts_beyond_those_that_the_deep_tier_reads_are_learnt_from_and_not_judged(
+    deep_base: Bundle, texts: list[LabelledText], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(adapt, "DEEP_TEXTS", 20)
+    found = retrain(deep_base, texts, tmp_path / "house", HOUSE)
+    assert found.manifest["comparison"]["texts"] == {"human": 10, "spun": 10}
+    rows = reference_of(bundle.load(tmp_path / "house"))
+    assert rows.house.sum() == 30
+    assert np.isnan(rows.deep[rows.house]).all(axis=1).sum() == 10
+
+
+def test_the_order_of_texts_is_kept_where_the_deep_tier_reads_some(
+    deep_base: Bundle, texts: list[LabelledText], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = adapt.measure_house(deep_base, texts, jobs=1)
+    monkeypatch.setattr(adapt, "DEEP_TEXTS", 7)
+    some = adapt.measure_house(deep_base, texts, jobs=1)
+    assert some.keys.tolist() == every.keys.tolist()
+    assert some.labels.tolist() == every.labels.tolist()
+    assert some.log_odds == pytest.approx(every.log_odds, abs=1e-12)
+
+
+def test_two_processes_give_the_same_bytes(deep_base: Bundle, texts: list[LabelledText], tmp_path: Path) -> None:
+    many = [*texts, *house_texts(15, seed=6)]  # more than one process reads at a time
+    for jobs in (1, 2):
+        retrain(deep_base, many, tmp_path / str(jobs), dataclasses.replace(HOUSE, jobs=jobs))
+    assert digests(tmp_path / "1") == digests(tmp_path / "2")
+
+
+# --- unfamiliar text
+
+
+def test_unfamiliar_texts_are_learnt_from_and_not_judged(
+    base: Bundle, texts: list[LabelledText], tmp_path: Path
+) -> None:
+    rows = adapt.measure_house(base, texts, jobs=1)
+    decision = dataclasses.replace(base.decision, least_familiar=float(np.median(rows.unfamiliar)))
+    lines: list[str] = []
+    found = retrain(dataclasses.replace(base, decision=decision), texts, tmp_path / "house", HOUSE, report=lines.append)
+    compared = found.manifest["comparison"]
+    assert compared["unfamiliar"] == int((rows.unfamiliar > decision.least_familiar).sum()) > 0
+    assert sum(compared["texts"].values()) + compared["unfamiliar"] == len(texts)
+    assert any(f"{compared['unfamiliar']} texts are too unfamiliar to be judged" in line for line in lines)
+    assert reference_of(bundle.load(tmp_path / "house")).house.sum() == len(texts)

@@ -1,108 +1,198 @@
-"""training/answers.py: what a model answered, kept in a file that holds no text and no pickle."""
+"""training/answers.py: what the tiers said of labelled texts, joined and taken apart; holds no text and no pickle."""
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from training.answers import DepthAnswers
+from model.detector import Detector
+from tests import deep as tiny_deep
+from tests import tables as tiny
+from training.answers import Answers, answer, join, sample
+from training.corpora import LabelledText
 
-SIZE = 5
-
-
-def columns(**changed: Any) -> dict[str, Any]:
-    """Return the columns of five texts, some of them changed."""
-    rng = np.random.default_rng(7)
-    plain: dict[str, Any] = {
-        "ids": np.array([f"text-{i}" for i in range(SIZE)]),
-        "labels": np.array(["human", "llm", "spun", "translated", "rewritten"]),
-        "tools": np.array(["human", "", "pwws", "wmt", "dipper"]),
-        "sources": np.array(["bbc_news", "llm_essays", "imdb", "wmt_docs", "détecteur"]),
-        "domains": np.array(["news", "essay", "review", "news", "other"]),
-        "groups": np.arange(SIZE, dtype=np.int32),
-        "words": np.array([60, 80, 100, 120, 140]),
-        "changed": np.array([np.nan, np.nan, 0.3, np.nan, 0.5]),
-        "held_out": np.array([True, False, True, False, True]),
-        "unseen": np.array([True, True, False, True, False]),
-        "probabilities": {depth: rng.dirichlet([1, 1, 1, 1], SIZE) for depth in ("deep", "fast", "auto")},
-        "settled": np.array([True, False, False, True, False]),
-    }
-    return {**plain, **changed}
+TEXTS = [
+    LabelledText("h0", "human", "news", tiny.ARTICLE, group="page 1"),
+    LabelledText("h1", "human", "news", "Too short."),
+    LabelledText("s0", "spun", "wild", tiny_deep.SPUN_ARTICLE, tool="Acme"),
+    LabelledText("h2", "human", "essays", " ".join(tiny.SENTENCES * 3)),
+    LabelledText("t0", "translated", "web", "", tool="Google Translate, en-fr-en"),
+]
 
 
-@pytest.fixture
-def answers() -> DepthAnswers:
-    return DepthAnswers(**columns())
+@pytest.fixture(scope="module")
+def detector(tmp_path_factory: pytest.TempPathFactory) -> Detector:
+    return Detector.load(tiny_deep.save_bundle(tmp_path_factory.mktemp("deep") / "bundle"))
 
 
-def flat(answers: DepthAnswers) -> dict[str, Any]:
-    """Return all arrays by name."""
-    values = {field.name: getattr(answers, field.name) for field in dataclasses.fields(answers)}
-    depths: dict[str, Any] = values.pop("probabilities")
-    return {**values, **depths}
+@pytest.fixture(scope="module")
+def answers(detector: Detector) -> Answers:
+    return answer(detector, TEXTS)
 
 
-def test_what_is_saved_is_read_again(answers: DepthAnswers, tmp_path: Path) -> None:
-    answers.save(tmp_path / "answers.npz")
-    read = flat(DepthAnswers.load(tmp_path / "answers.npz"))
-    for name, values in flat(answers).items():
-        np.testing.assert_array_equal(read[name], values)
-        assert read[name].dtype == values.dtype
+def numbered(*windows: int) -> Answers:
+    """Return answers of texts with so many windows each, and twice as many sections; every row is its text's number."""
+    size = len(windows)
+    owner = np.repeat(np.arange(size), windows)
+    column = np.arange(size)
+
+    def rows(owner: np.ndarray) -> np.ndarray:
+        return np.repeat(owner[:, None].astype(np.float32), 3, axis=1)
+
+    twice = np.repeat(owner, 2)
+    return Answers(
+        windows=rows(owner),
+        window_ptr=np.concatenate([[0], np.cumsum(windows)]).astype(np.int64),
+        sections=rows(twice),
+        section_ptr=np.concatenate([[0], np.cumsum(windows) * 2]).astype(np.int64),
+        features=rows(twice),
+        words=100 * (column + 1),
+        unfamiliar=column.astype(np.float64),
+        **{name: np.array([f"{name}{i}" for i in column]) for name in ("reasons", "labels", "sources", "makers")},
+        groups=np.array([f"g{i}" for i in column]),
+        domains=np.array(["news"] * size),
+        changed=np.full(size, np.nan, np.float32),
+        ids=np.array([str(i) for i in column]),
+    )
 
 
-def test_a_depth_may_be_missing(tmp_path: Path) -> None:
-    probabilities = {"fast": np.full((SIZE, 4), 0.25)}
-    DepthAnswers(**columns(probabilities=probabilities)).save(tmp_path / "answers.npz")
-    assert DepthAnswers.load(tmp_path / "answers.npz").depths == ("fast",)
+def of_windows(answers: Answers) -> list[list[float]]:
+    """Return the first number of each text's windows."""
+    return [part[:, 0].tolist() for part in np.split(answers.windows, answers.window_ptr[1:-1])]
 
 
-def test_depths_are_in_the_order_of_the_record(answers: DepthAnswers) -> None:
-    assert answers.depths == ("fast", "auto", "deep")
+def of_sections(answers: Answers) -> list[list[float]]:
+    """Return the first number of each text's sections."""
+    return [part[:, 0].tolist() for part in np.split(answers.sections, answers.section_ptr[1:-1])]
 
 
-def test_the_score_is_what_is_not_human(answers: DepthAnswers) -> None:
-    np.testing.assert_allclose(answers.scores("auto"), answers.probabilities["auto"][:, 1:].sum(axis=1), atol=1e-6)
+SIZES = st.lists(st.integers(0, 4), min_size=1, max_size=6)
 
 
-def test_a_mask_takes_texts(answers: DepthAnswers) -> None:
-    taken = answers.take(answers.held_out)
-    assert taken.ids.tolist() == ["text-0", "text-2", "text-4"]
-    np.testing.assert_array_equal(taken.probabilities["deep"], answers.probabilities["deep"][[0, 2, 4]])
+class TestAnswer:
+    """What the tiers say of texts."""
+
+    def test_a_row_says_what_the_text_is(self, answers: Answers) -> None:
+        assert answers.ids.tolist() == [text.id for text in TEXTS]
+        assert answers.labels.tolist() == [text.label for text in TEXTS]
+        assert answers.makers.tolist() == ["human", "human", "acme", "human", "google"]
+        assert answers.groups.tolist() == ["page 1", "", "", "", ""]
+
+    def test_why_no_verdict_is_given_is_kept(self, answers: Answers) -> None:
+        assert answers.reasons.tolist() == ["", "too_short", "", "", "too_short"]
+
+    def test_the_evidence_is_the_detectors(self, detector: Detector, answers: Answers) -> None:
+        found = detector.measure([text.text for text in TEXTS], depth="deep")
+        assert found.deep is not None
+        assert answers.deep() == pytest.approx(found.deep, abs=1e-5, nan_ok=True)
+        assert answers.fast() == pytest.approx(found.fast, abs=1e-5)
+        assert answers.words.tolist() == found.words.tolist()
+
+    def test_chunks_do_not_matter(self, detector: Detector, answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("training.answers.CHUNK", 2)
+        again = answer(detector, TEXTS)
+        for field in fields(Answers):
+            np.testing.assert_array_equal(getattr(again, field.name), getattr(answers, field.name))
+
+    def test_without_a_deep_tier_there_are_no_windows(self, detector: Detector) -> None:
+        found = answer(Detector(replace(detector.bundle, deep=None)), TEXTS, depth="fast")
+        assert found.windows.shape == (0, 3)
+        assert found.window_ptr.tolist() == [0] * (len(TEXTS) + 1)
+        assert np.isnan(found.deep()).all()
+
+    def test_no_text_is_kept(self, answers: Answers, tmp_path: Path) -> None:
+        answers.save(tmp_path / "answers.npz")
+        with np.load(tmp_path / "answers.npz", allow_pickle=False) as arrays:
+            kept = {str(value) for name in arrays.files if arrays[name].dtype.kind == "U" for value in arrays[name]}
+        assert not any("ferry" in value for value in kept)
 
 
-@pytest.mark.parametrize(
-    ("changed", "reason"),
-    [
-        ({"words": np.zeros(SIZE - 1, dtype=int)}, r"words \(4,\) must be one for each of the 5 ids"),
-        ({"changed": np.zeros((SIZE, 2))}, r"changed \(5, 2\) must be one"),
-        ({"probabilities": {"deep": np.zeros((SIZE, 3))}}, r"probabilities of depth deep are \(5, 3\), not \(5, 4\)"),
-        ({"probabilities": {"shallow": np.zeros((SIZE, 4))}}, "depth 'shallow' is none of fast, auto, deep"),
-        ({"probabilities": {}}, "no depth has answers"),
-    ],
-)
-def test_columns_that_do_not_fit_are_refused(changed: dict[str, Any], reason: str) -> None:
-    with pytest.raises(ValueError, match=reason):
-        DepthAnswers(**columns(**changed))
+class TestTake:
+    """Rows with their windows and sections."""
+
+    @given(SIZES, st.data())
+    def test_texts_keep_their_windows(self, sizes: list[int], data: st.DataObject) -> None:
+        places = data.draw(st.lists(st.integers(0, len(sizes) - 1), min_size=1, max_size=8))
+        taken = numbered(*sizes).take(np.array(places))
+        assert of_windows(taken) == [[float(place)] * sizes[place] for place in places]
+        assert of_sections(taken) == [[float(place)] * sizes[place] * 2 for place in places]
+        assert taken.ids.tolist() == [str(place) for place in places]
+        assert taken.words.tolist() == [100 * (place + 1) for place in places]
+
+    def test_a_mask_takes_texts(self) -> None:
+        taken = numbered(1, 2, 0, 3).take(np.array([True, False, True, True]))
+        assert of_windows(taken) == [[0.0], [], [3.0] * 3]
+
+    def test_none_may_be_taken(self) -> None:
+        assert len(numbered(1, 2).take(np.zeros(2, dtype=bool))) == 0
 
 
-def test_objects_are_not_pickled(tmp_path: Path) -> None:
-    ids = np.array([f"text-{i}" for i in range(SIZE)], dtype=object)
-    with pytest.raises(ValueError, match="allow_pickle"):
-        DepthAnswers(**columns(ids=ids)).save(tmp_path / "answers.npz")
+class TestJoined:
+    """Long texts, made of short ones without reading anything again."""
+
+    def test_texts_follow_one_another(self) -> None:
+        found = numbered(1, 2, 3).joined([[2, 0], [1]])
+        assert of_windows(found) == [[2.0, 2.0, 2.0, 0.0], [1.0, 1.0]]
+        assert of_sections(found) == [[2.0] * 6 + [0.0] * 2, [1.0] * 4]
+
+    def test_words_add_up_and_unfamiliarity_is_their_mean(self) -> None:
+        found = numbered(1, 2, 3).joined([[0, 2]])
+        assert found.words.tolist() == [400]
+        assert found.unfamiliar.tolist() == [(100 * 0 + 300 * 2) / 400]
+
+    def test_it_is_described_as_the_first_is(self) -> None:
+        found = numbered(1, 2, 3).joined([[2, 0, 1]])
+        assert (found.ids.tolist(), found.sources.tolist(), found.groups.tolist()) == (["2"], ["sources2"], ["g2"])
+
+    @given(SIZES)
+    def test_a_text_alone_is_itself(self, sizes: list[int]) -> None:
+        answers = numbered(*sizes)
+        again = answers.joined([[i] for i in range(len(sizes))])
+        assert of_windows(again) == of_windows(answers)
+        np.testing.assert_array_equal(again.deep(), answers.deep())
+
+    def test_copies_of_one_text_say_what_it_says(self, answers: Answers) -> None:
+        assert answers.joined([[0, 0, 0]]).deep()[0] == pytest.approx(answers.deep()[0])
 
 
-@pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x03\x04 half an archive"])
-def test_a_file_of_something_else_is_named(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / "answers.npz").write_bytes(content)
-    with pytest.raises(ValueError, match=r"answers\.npz: holds no answers"):
-        DepthAnswers.load(tmp_path / "answers.npz")
+class TestJoin:
+    """Answers of several runs."""
+
+    @given(st.lists(SIZES, min_size=1, max_size=3))
+    def test_texts_keep_their_windows(self, parts: list[list[int]]) -> None:
+        joined = join([numbered(*sizes) for sizes in parts])
+        assert of_windows(joined) == [window for sizes in parts for window in of_windows(numbered(*sizes))]
+        assert of_sections(joined) == [section for sizes in parts for section in of_sections(numbered(*sizes))]
+        assert len(joined) == sum(len(sizes) for sizes in parts)
 
 
-def test_an_archive_of_something_else_is_named(tmp_path: Path) -> None:
-    np.savez(tmp_path / "answers.npz", ids=np.array(["a"]))
-    with pytest.raises(ValueError, match=r"answers\.npz: holds no answers.*labels"):
-        DepthAnswers.load(tmp_path / "answers.npz")
+def test_what_is_saved_is_read_again(answers: Answers, tmp_path: Path) -> None:
+    answers.save(tmp_path / "new" / "answers.npz")
+    again = Answers.load(tmp_path / "new" / "answers.npz")
+    for field in fields(Answers):
+        np.testing.assert_array_equal(getattr(again, field.name), getattr(answers, field.name))
+
+
+class TestSample:
+    """At most so many texts of each source and maker."""
+
+    TEXTS = (
+        *(LabelledText(f"n{i}", "human", "news", f"news {i}") for i in range(9)),
+        *(LabelledText(f"a{i}", "spun", "news", f"acme {i}", tool="Acme") for i in range(9)),
+        *(LabelledText(f"e{i}", "human", "essays", f"essay {i}") for i in range(2)),
+    )
+
+    def test_each_source_and_maker_gives_as_many(self) -> None:
+        found = [text.id[0] for text in sample(self.TEXTS, 3)]
+        assert found == ["n"] * 3 + ["a"] * 3 + ["e"] * 2
+
+    def test_which_does_not_depend_on_the_order(self) -> None:
+        assert {text.id for text in sample(self.TEXTS, 3)} == {text.id for text in sample(self.TEXTS[::-1], 3)}
+
+    def test_all_are_taken_where_there_are_few(self) -> None:
+        assert sample(self.TEXTS, 100) == list(self.TEXTS)

@@ -51,11 +51,43 @@ def test_name_and_version_head_the_card(card: str) -> None:
     assert card.startswith("# Model card: tiny 2.1.0\n")
 
 
-def test_thresholds_are_told_by_length_shortest_first(card: str) -> None:
+def test_the_thresholds_and_shares_of_each_tier_are_told(card: str) -> None:
     told = section(card, "What it tells, and at which score")
-    assert "fewer than 40 words" in told
-    assert row(told, "40 and more") == ["40 and more", "0.4512", "0.9871"]
-    assert told.index("40 and more") < told.index("150 and more")
+    assert row(told, "fast") == ["fast", "0.0312", "0.00234", "0.5", "0.3", "0.2"]
+    assert row(told, "deep") == ["deep", "0.028", "0.0041", "0.6", "0.2", "0.2"]
+    assert "fewer than 40 words get no verdict" in told
+    assert "an unfamiliarity above 3.21" in told
+    assert "No `false_positive_rate` below 0.002 is stated" in told
+
+
+def test_the_score_is_said_to_be_no_probability(card: str) -> None:
+    told = section(card, "What it tells, and at which score")
+    assert "0.5 is the threshold of `suspect` and 0.9 that of\n`paraphrased`" in told
+    assert "The score is not a probability" in told
+
+
+def test_the_deep_tier_has_its_limits_of_doubt_and_the_fast_tiers_weight_beside_it(card: str) -> None:
+    told = section(card, "The deep tier")
+    assert row(told, "doubt") == ["doubt", "0.021", "0.021", "0.021"]
+    assert row(told, "weight of the fast tier") == ["weight of the fast tier", "0.400", "0.250", "0.000"]
+
+
+def test_a_model_without_a_deep_tier_does_not_speak_of_it(manifest: dict[str, Any]) -> None:
+    del manifest["deep"]
+    assert "The deep tier" not in render_card(manifest)
+
+
+def test_each_part_is_told_with_the_texts_that_it_was_fitted_on(card: str) -> None:
+    told = section(card, "What each part was fitted on")
+    assert row(told, "tables") == ["tables", "train", "1", "0"]
+    assert row(told, "classifier") == ["classifier", "train", "2", "1"]
+    assert row(told, "decision") == ["decision", "calibrate", "1", "1"]
+
+
+def test_the_names_of_sources_and_makers_are_told_once(card: str) -> None:
+    told = section(card, "What each part was fitted on")
+    assert "Sources of the tables and the tagger: town_news." in told
+    assert "Makers of the decision: dipper." in told
 
 
 def test_signals_are_counted_and_explained(card: str) -> None:
@@ -70,7 +102,7 @@ def test_a_signal_that_is_new_is_listed_all_the_same(card: str) -> None:
 
 
 def test_sources_are_counted_with_their_terms(card: str) -> None:
-    told = section(card, "What it learnt from")
+    told = section(card, "What it learned from")
     assert "1,203 texts of 2 sources" in told
     assert "5f70bf18" in told
     assert row(told, "town_news") == ["town_news", "1,200", "human", "CC BY 4.0 \\| town hall"]
@@ -78,14 +110,13 @@ def test_sources_are_counted_with_their_terms(card: str) -> None:
 
 
 def test_resources_are_listed(card: str) -> None:
-    assert row(section(card, "What it learnt from"), "WordNet 3.0") == ["WordNet 3.0", "WordNet licence"]
+    assert row(section(card, "What it learned from"), "WordNet 3.0") == ["WordNet 3.0", "WordNet licence"]
 
 
 def test_accuracy_has_a_section_a_table(card: str) -> None:
     told = section(card, "How good it is")
     assert re.findall(r"^#+ .*", told, re.M) == [
-        "### Signals",
-        "### Leave one tool out",
+        "### Found",
         "#### Tools",
         "### False positives by source",
     ]
@@ -95,7 +126,7 @@ def test_accuracy_has_a_section_a_table(card: str) -> None:
 
 def test_notes_stand_above_their_tables(card: str) -> None:
     told = section(card, "How good it is")
-    assert told.index("### Leave one tool out") < told.index("Trained again without") < told.index("pwws")
+    assert told.index("Measured on sources") < told.index("### Found") < told.index("Against all") < told.index("pwws")
 
 
 def test_training_and_libraries_are_told(card: str) -> None:
@@ -197,10 +228,10 @@ def test_a_model_without_new_texts_to_judge_by_says_so(house: dict[str, Any]) ->
 
 def test_a_calibrated_models_card_says_on_how_many_texts(house: dict[str, Any]) -> None:
     told = section(render_card(house), CALIBRATED)
-    assert "The thresholds of ours 1.0.0 were moved by a house's own human text" in told
+    assert "A user's own human text set how strict this model is; before, it was ours 1.0.0" in told
     [line] = [line for line in told.splitlines() if "| suspect " in line]
     cells = [cell.strip() for cell in line.split("|")[1:-1]]
-    assert cells == ["fast", "suspect", "5.00 %", "900", "61", "37", "4.11 % (3.00-5.62)", "no"]
+    assert cells == ["fast", "suspect", "5.00 %", "900", "61", "37", "4.11 %", "5.38 %", "no"]
 
 
 @pytest.mark.parametrize(("heading", "key"), [(COMPARED, "retrained_from"), (CALIBRATED, "calibrated_from")])

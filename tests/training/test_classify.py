@@ -1,34 +1,32 @@
-"""training/classify.py: what may train, what counts how much, and folds without a shared tool or source."""
+"""training/classify.py: what may train, what counts how much, and what the heads and unfamiliarity are fitted on."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import numpy as np
 import pytest
 
-from model.fast import MACHINE_KINDS, calibration_inputs
+from model.decision import KINDS
+from model.fast import NEVER
+from tests import tables as tiny
 from tests.training.matrices import BASE, matrix, rows
 from training.classify import (
     BARELY_WEIGHT,
     HEAD_SIGNALS,
-    disjoint_folds,
-    fit_calibration,
+    STYLED,
+    UNFAMILIAR,
     fit_heads,
+    fit_unfamiliarity,
     head_columns,
-    out_of_fold,
     sample_weights,
     usable,
 )
+from training.matrix import LabelledMatrix
 
 
-@pytest.mark.parametrize(
-    "columns",
-    [
-        {"held_out": True},  # the test part
-        {"words": 29},  # too short
-    ],
-)
-def test_some_rows_train_nothing(columns: dict[str, object]) -> None:
-    part = matrix(rows("human", sources="s"), rows("spun", "pwws", **columns))
+def test_a_text_that_is_too_short_trains_nothing() -> None:
+    part = matrix(rows("human", sources="s"), rows("spun", "pwws", words=29))
     assert usable(part).tolist() == [True] * 12 + [False] * 12
 
 
@@ -53,7 +51,7 @@ def test_by_default_every_kind_weighs_the_same() -> None:
 def test_the_kinds_weigh_the_same() -> None:
     part = matrix(*BASE)
     weights = sample_weights(part)
-    sums = [weights[part.labels == kind].sum() for kind in MACHINE_KINDS]
+    sums = [weights[part.labels == kind].sum() for kind in KINDS]
     assert sums == pytest.approx([sums[0]] * 3)
 
 
@@ -70,47 +68,7 @@ def test_a_head_reads_its_signals() -> None:
 
 
 def test_every_kind_has_its_signals() -> None:
-    assert set(HEAD_SIGNALS) == set(MACHINE_KINDS)
-
-
-def test_every_row_is_tested_once() -> None:
-    part = matrix(*BASE)
-    tested = np.sum(list(disjoint_folds(part, seed=0, folds=3)), axis=0)
-    assert tested.tolist() == [1] * len(part)
-
-
-def test_no_tool_and_no_source_of_human_text_is_in_two_folds() -> None:
-    part = matrix(*BASE)
-    cell = np.where(part.labels == "human", part.sources, part.tools)
-    for test in disjoint_folds(part, seed=1, folds=3):
-        assert not set(cell[test]) & set(cell[~test])
-
-
-def test_folds_are_the_same_for_the_same_seed() -> None:
-    part = matrix(*BASE)
-    first, second = ([fold.tolist() for fold in disjoint_folds(part, seed=4, folds=3)] for _ in range(2))
-    assert first == second
-
-
-def test_the_calibration_sums_to_one_and_follows_the_heads() -> None:
-    part = matrix(*BASE)
-    rng = np.random.default_rng(0)
-    log_odds = rng.normal(scale=0.3, size=(len(part), 3))
-    for column, kind in enumerate(MACHINE_KINDS):
-        log_odds[part.labels == kind, column] += 3
-    length = np.log1p(part.words)
-    calibration = fit_calibration(log_odds, part, length)
-    found = calibration.probabilities(log_odds, length)
-    assert found.sum(axis=1) == pytest.approx(np.ones(len(part)))
-    assert found[part.labels == "human", 0].mean() > 0.7
-    assert all(found[part.labels == kind, 1 + i].mean() > 0.5 for i, kind in enumerate(MACHINE_KINDS))
-
-
-def test_the_calibration_has_a_weight_for_each_input() -> None:
-    part = matrix(*BASE)
-    log_odds = np.random.default_rng(0).normal(size=(len(part), 3))
-    calibration = fit_calibration(log_odds, part, np.log1p(part.words))
-    assert calibration.weights.shape == (4, calibration_inputs(log_odds, np.log1p(part.words)).shape[1])
+    assert set(HEAD_SIGNALS) == set(KINDS)
 
 
 def test_heads_tell_their_kind_from_human_text() -> None:
@@ -120,22 +78,68 @@ def test_heads_tell_their_kind_from_human_text() -> None:
         assert answer[part.labels == "spun"].mean() > answer[part.labels == "human"].mean()
 
 
-@pytest.mark.filterwarnings("ignore:n_quantiles")
-def test_a_kind_from_one_tool_only_is_still_answered() -> None:
-    # The fold that tests it has no other text of its kind to learn from.
-    part = matrix(
-        rows("human", sources="a"),
-        rows("human", sources="b"),
-        rows("spun", "pwws"),
-        rows("spun", "textfooler"),
-        rows("translated", "deepl"),
-        rows("rewritten", "dipper"),
-        rows("rewritten", "quillbot"),
-    )
-    assert np.isfinite(out_of_fold(part, seed=0, folds=2)).all()
+def test_a_kind_without_texts_has_a_head_that_never_finds_it() -> None:
+    part = matrix(rows("human", count=80), rows("spun", "pwws", 80))
+    spun, translated, rewritten = fit_heads(part, seed=0)
+    assert spun.estimator is not None
+    assert translated.estimator is rewritten.estimator is None
+    assert set(translated.log_odds(part.features, part.style).tolist()) == {NEVER}
 
 
-@pytest.mark.filterwarnings("ignore:n_quantiles")
-def test_human_text_from_one_source_only_is_still_answered() -> None:
-    part = matrix(*(row for row in BASE if row["labels"][0] != "human"), rows("human", sources="a", count=30))
-    assert np.isfinite(out_of_fold(part, seed=0, folds=2)).all()
+def test_style_is_read_for_the_kinds_that_it_carries_over_for() -> None:
+    part = matrix(*(rows(row["labels"][0], row["tools"][0], 80) for row in BASE))
+    heads = dict(zip(KINDS, fit_heads(part, seed=0), strict=True))
+    assert {kind for kind, head in heads.items() if head.style_weights is not None} == set(STYLED)
+
+
+def test_the_same_seed_fits_the_same_heads() -> None:
+    part = matrix(*(rows(row["labels"][0], row["tools"][0], 80) for row in BASE))
+    first, second = ([head.log_odds(part.features, part.style) for head in fit_heads(part, seed=2)] for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+class TestUnfamiliarity:
+    """What is common in human text, each source counted once."""
+
+    @staticmethod
+    def measured(values: np.ndarray, labels: list[str], sources: list[str]) -> LabelledMatrix:
+        """Return texts with these numbers (N,) in every column that counts."""
+        part = matrix(rows("human", count=len(labels)))
+        features = np.repeat(values[:, None], len(UNFAMILIAR), axis=1).astype(np.float32)
+        return dataclasses.replace(
+            part,
+            names=tuple(UNFAMILIAR),
+            features=features,
+            labels=np.array(labels),
+            sources=np.array(sources),
+        )
+
+    def test_common_human_text_is_at_about_zero(self) -> None:
+        values = np.random.default_rng(0).normal(5.0, 2.0, 400)
+        part = self.measured(values, ["human"] * 400, ["a", "b"] * 200)
+        found = fit_unfamiliarity(part)
+        assert found.centre == pytest.approx(np.full(5, 5.0), abs=0.4)
+        assert found.spread == pytest.approx(np.full(5, 2.0), abs=0.3)
+        assert abs(found.of(part.features).mean()) < 0.1
+
+    def test_a_large_source_counts_as_one(self) -> None:
+        values = np.array([0.0] * 90 + [1.0] * 10)
+        found = fit_unfamiliarity(self.measured(values, ["human"] * 100, ["large"] * 90 + ["small"] * 10))
+        assert found.centre == pytest.approx(np.full(5, 0.5))
+
+    def test_machine_text_does_not_count(self) -> None:
+        values = np.array([1.0] * 10 + [99.0] * 10)
+        found = fit_unfamiliarity(self.measured(values, ["human"] * 10 + ["spun"] * 10, ["a"] * 20))
+        assert found.centre == pytest.approx(np.ones(5))
+
+    def test_numbers_that_never_vary_are_no_division_by_zero(self) -> None:
+        found = fit_unfamiliarity(self.measured(np.ones(10), ["human"] * 10, ["a"] * 10))
+        assert np.isfinite(found.of(np.ones((1, 5), np.float32))).all()
+
+    def test_each_number_has_its_unfamiliar_direction(self) -> None:
+        values = np.random.default_rng(0).normal(size=50)
+        found = fit_unfamiliarity(self.measured(values, ["human"] * 50, ["a"] * 50))
+        assert found.sign.tolist() == list(UNFAMILIAR.values())
+
+    def test_the_numbers_are_among_those_that_the_engine_measures(self) -> None:
+        assert set(UNFAMILIAR) <= set(tiny.extractor().get_feature_names_out().tolist())

@@ -34,7 +34,7 @@ def records(count: int) -> list[dict[str, str]]:
                     "id": f"s{number}",
                     "label": "spun",
                     "source": "spinner",
-                    "tool": "pwws",
+                    "tool": "Acme",
                     "text": spun,
                     "original": text,
                 }
@@ -53,6 +53,12 @@ def test_cases_are_of_every_sort_that_the_corpus_gives(corpus: Path) -> None:
     cases = compare.gather([corpus])
     assert {case.relation for case in cases} >= {"spun", "copied", UNRELATED}
     assert {case.relation for case in cases} <= {*RELATIONS, UNRELATED, NEIGHBOUR}
+
+
+def test_only_what_may_be_learned_from_is_gathered(corpus: Path, tmp_path: Path) -> None:
+    held_back = [{**record, "source": "rust_book"} for record in records(60)]
+    (tmp_path / "held_back.jsonl").write_text("".join(f"{json.dumps(record)}\n" for record in held_back), "utf-8")
+    assert compare.gather([corpus, tmp_path]) == compare.gather([corpus])
 
 
 def test_the_same_seed_gives_the_same_cases(corpus: Path) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +21,10 @@ from training.corpora import (
     domain_group,
     fingerprint,
     read_labelled,
-    tool_family,
 )
 
 DATA = Path(__file__).parents[1] / "data" / "training"
 BROKEN: list[dict[str, Any]] = tomllib.loads((DATA / "broken_corpora.toml").read_text(encoding="utf-8"))["case"]
-TOOLS: list[dict[str, Any]] = tomllib.loads((DATA / "tools.toml").read_text(encoding="utf-8"))["case"]
-CORPORA = Path(os.environ.get("UNSPUN_CORPORA", Path(__file__).parents[3] / "shared" / "corpora"))
 
 STORY = (
     "The ferry to the island leaves at nine, and on most mornings nobody is on it but the postman, two dogs "
@@ -222,18 +217,6 @@ def test_wmt_systems_that_translated_one_document_are_one_group(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("label", "tool", "family"),
-    [(case["label"], tool, case["family"]) for case in TOOLS for tool in case["tools"]],
-)
-def test_tool_family(label: str, tool: str, family: str) -> None:
-    assert tool_family(text("a", "a", label=label, tool=tool)) == family
-
-
-def test_unknown_spinners_go_by_family() -> None:
-    assert tool_family(text("a", "a", label="spun", tool="unknown spinner", family="B")) == "wild-B"
-
-
-@pytest.mark.parametrize(
     ("domain", "group"),
     [
         ("XSum news (LLM-written original: ChatGPT)", "news"),
@@ -260,32 +243,3 @@ def test_fingerprint_does_not_depend_on_order_and_holds_no_text() -> None:
 
 def test_fingerprint_sees_a_changed_letter() -> None:
     assert fingerprint([text("a", "a")])["sha256"] != fingerprint([text("a", "b")])["sha256"]
-
-
-@pytest.fixture(scope="module")
-def corpora() -> list[LabelledText]:
-    if not CORPORA.is_dir():
-        pytest.skip(f"no corpora in {CORPORA} (set UNSPUN_CORPORA)")
-    files = sorted(CORPORA.glob("*/*.jsonl.gz"))
-    return [text for file in files for text in _first(file, 50)]
-
-
-@pytest.mark.shared
-def test_every_tool_of_the_corpora_has_a_family(corpora: list[LabelledText]) -> None:
-    listed = {"human", "llm", "textfooler", "tf-adjusted", "pwws", "fgws", "word-vector", "wmt", "dipper"}
-    listed |= {"quillbot", "llm-polish", "llm-paraphrase", "wild-A", "wild-B", "wild-D"}
-    listed |= {f"google-translate-{pivot}" for pivot in ("fr", "zh", "nl", "fi")}
-    assert {tool_family(text) for text in corpora} <= listed
-
-
-@pytest.mark.shared
-def test_no_domain_of_the_corpora_is_unlisted(corpora: list[LabelledText]) -> None:
-    others = {text.domain for text in corpora if domain_group(text) == "other"}
-    assert others <= {"other", "clipboard"}
-
-
-def _first(file: Path, count: int) -> Iterator[LabelledText]:
-    for number, read in enumerate(read_labelled([file])):
-        if number == count:
-            return
-        yield read

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,19 +13,19 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from model.fast import MACHINE_KINDS
+from model.decision import KINDS
 from model.house import scale
-from model.verdict import Thresholds
-from tests.training.references import BANDS, COLUMNS, model, reference, scores
+from tests.training.references import CENTRE, COLUMNS, model, reference, scores
 from training.correction import (
     LARGEST_FALL,
     LARGEST_RISE,
     LEAST_CELL,
+    LEAST_SCORE,
     LEAST_TEXTS,
     STRENGTHS,
     Fitter,
     area,
-    limits,
+    called,
     logistic,
     parts,
 )
@@ -45,7 +47,7 @@ def house(seed: int = 1, *, foreign: float = AWAY, **counts: int) -> Reference:
 # --- what is learnt
 
 
-@pytest.mark.parametrize("kind", MACHINE_KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_thirty_texts_of_a_kind_are_learnt(fitter: Fitter, kind: str) -> None:
     fitted = fitter.fit(house(**{"human": 30, kind: 30}))
     assert fitted.correction is not None
@@ -88,9 +90,9 @@ def test_the_same_texts_give_the_same_correction() -> None:
 
 
 def falls(known: Reference, after: np.ndarray) -> list[float]:
-    """Return by how much the AUROC of each part falls, by score and by the kind's log odds, reckoned anew."""
+    """Return by how much the AUROC of each part falls, by score and by the kind's own, reckoned anew."""
     answer = []
-    for number, kind in enumerate(MACHINE_KINDS):
+    for number, kind in enumerate(KINDS):
         for column in ("sources", "domains"):
             for name in np.unique(getattr(known, column)):
                 own = (known.labels == kind) & (getattr(known, column) == name)
@@ -107,9 +109,8 @@ def falls(known: Reference, after: np.ndarray) -> list[float]:
     return answer
 
 
-def called(known: Reference, log_odds: np.ndarray, word: str) -> float:
-    least = BANDS["bands"][0][word]  # type: ignore[index]
-    return float((np.round(scores(log_odds[known.labels == "human"]), 6) >= least).mean())
+def share_called(known: Reference, log_odds: np.ndarray, word: str) -> float:
+    return float((np.round(scores(log_odds[known.labels == "human"]), 6) >= LEAST_SCORE[word]).mean())
 
 
 SWAPPED = {"human": "spun", "spun": "human"}
@@ -136,7 +137,7 @@ def test_no_part_loses_more_and_no_more_human_texts_are_called_than_allowed(
     assert worst <= LARGEST_FALL + 1e-9
     assert fitted.held.fall == pytest.approx(worst, abs=1e-6)
     for word, most in LARGEST_RISE.items():
-        rise = called(big, after, word) - called(big, big.log_odds, word)
+        rise = share_called(big, after, word) - share_called(big, big.log_odds, word)
         assert rise <= most + 1e-6
         assert fitted.held.rise[word] == pytest.approx(rise, abs=1e-6)
 
@@ -214,15 +215,52 @@ def test_the_area_is_scikit_learns_ties_and_all(machine: list[int], human: list[
     assert found == pytest.approx(roc_auc_score(truth, machine + human))
 
 
-def test_limits_are_those_of_the_verdict() -> None:
-    bands = {
-        "minimum_words": 50,
-        "bands": [{"words": n, "suspect": 0.5 + n / 1e3, "paraphrased": 0.6 + n / 1e3} for n in (50, 80, 200)],
-    }
-    thresholds = Thresholds.from_manifest(bands)
-    words = np.array([10, 50, 79, 80, 199, 200, 9999])
-    assert limits(thresholds, words, "suspect") == pytest.approx([0.55, 0.55, 0.55, 0.58, 0.58, 0.7, 0.7])
-    assert limits(thresholds, words, "paraphrased") == pytest.approx([0.65, 0.65, 0.65, 0.68, 0.68, 0.8, 0.8])
+def test_what_is_called_so_is_what_the_verdict_says() -> None:
+    tier = model().decision.tiers["fast"]
+    rates = np.log([0.5, 0.021, 0.019, 0.0021, 0.0019, 1e-9])
+    words = [tier.word(float(rate)) for rate in rates]
+    assert called(tier.scores(rates), "suspect").tolist() == [word != "clear" for word in words]
+    assert called(tier.scores(rates), "paraphrased").tolist() == [word == "paraphrased" for word in words]
+
+
+# --- with a deep tier
+
+
+def with_deep(rows: Reference, deep: np.ndarray) -> Reference:
+    return replace(rows, deep=deep)
+
+
+def two_tiers(fast_weight: float = 0.0) -> Any:
+    """Return a model whose deep tier decides as the fast one does."""
+    one = model()
+    decision = replace(one.decision, tiers={"fast": one.decision.tiers["fast"], "deep": one.decision.tiers["fast"]})
+    deep = SimpleNamespace(fast_weights=np.full(3, fast_weight))
+    return SimpleNamespace(classifier=one.classifier, deep=deep, decision=decision)
+
+
+def test_a_correction_is_added_to_both_tiers() -> None:
+    rows = with_deep(house(), house().log_odds - 1.0)
+    found = Fitter(two_tiers(), with_deep(big, big.log_odds)).scores(rows, np.ones((len(rows), 3)))
+    assert found["fast"] == pytest.approx(scores(rows.log_odds + 1.0))
+    assert found["deep"] == pytest.approx(scores(rows.log_odds))
+
+
+def test_the_fast_tiers_evidence_counts_beside_the_encoders_and_the_correction_once() -> None:
+    rows = with_deep(house(), 0.3 * house().log_odds)
+    found = Fitter(two_tiers(0.7), with_deep(big, big.log_odds)).scores(rows, np.ones((len(rows), 3)))
+    assert found["deep"] == pytest.approx(scores(rows.log_odds + 1.0))
+
+
+def test_what_harms_the_deep_tier_alone_is_held_back_as_well() -> None:
+    """Its evidence on the reference is so close to the line that little moves much."""
+    spread = np.where(big.labels == "human", -0.001, 0.001)[:, None] * np.ones(3)
+    alone = Fitter(model(), big).fit(house(foreign=2.0))
+    both = Fitter(two_tiers(), with_deep(big, CENTRE + spread)).fit(house(foreign=2.0))
+    assert both.strength < alone.strength
+
+
+def test_texts_that_the_deep_tier_has_not_read_have_no_deep_score() -> None:
+    assert list(Fitter(two_tiers(), with_deep(big, big.log_odds)).scores(house())) == ["fast"]
 
 
 def test_a_column_without_any_spread_is_no_ground_for_anything() -> None:

@@ -11,16 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.decision import KINDS
 from tests.training.judge import FakeJudge, text
 from training.corpora import LABELS, LabelledText
 from training.evaluate import Evaluation, FalsePositives, Separation, evaluate
-from training.metrics import auroc, expected_calibration_error, f1_best, wilson_interval
+from training.metrics import auroc, wilson_interval
 
 HUMAN = [text("human", score, n=n) for n, score in enumerate([0.0, 0.1, 0.2, 0.95])]
 SPUN = [text("spun", score, n=n, tool="PWWS") for n, score in enumerate([0.15, 0.6, 0.92, 0.99])]
 TRANSLATED = [text("translated", 0.97, tool="DeepL"), text("translated", 0.05, tool="Marian")]
 
-answers = st.sampled_from([0.0, 0.2, 0.5, 0.9, 1.0, "too_short", "not_prose"])
+answers = st.sampled_from([0.0, 0.2, 0.5, 0.9, 1.0, "too_short", "not_prose", "unfamiliar"])
 corpora = st.lists(
     st.tuples(st.sampled_from(LABELS), answers, st.sampled_from([10, 79, 80, 900]), st.integers(0, 3)),
     min_size=1,
@@ -76,12 +77,42 @@ def test_human_text_is_never_barely_changed() -> None:
 
 
 def test_abstentions_are_in_no_rate_and_told_by_label_and_reason() -> None:
-    found = of([*HUMAN, text("human", "too_short"), text("human", "not_prose"), text("spun", "too_short")])
+    found = of([*HUMAN, text("human", "too_short"), text("human", "not_prose"), text("spun", "unfamiliar")])
     assert found.false_positives[0].texts == 4
+    none = {"too_short": 0, "not_english": 0, "not_prose": 0, "unfamiliar": 0}
     assert found.to_dict()["abstentions"]["rows"] == [
-        {"label": "human", "texts": 6, "too_short": 1, "not_english": 0, "not_prose": 1},
-        {"label": "spun", "texts": 1, "too_short": 1, "not_english": 0, "not_prose": 0},
+        {"label": "human", "texts": 6, **none, "too_short": 1, "not_prose": 1},
+        {"label": "spun", "texts": 1, **none, "unfamiliar": 1},
     ]
+
+
+def test_a_text_without_a_score_is_no_part_of_the_separation() -> None:
+    abstained = [text("spun", "too_short", n=8), text("spun", "unfamiliar", n=9), text("human", "unfamiliar", n=9)]
+    with_them, without = of([*HUMAN, *SPUN, *abstained]).overall[0], of([*HUMAN, *SPUN]).overall[0]
+    assert (with_them.texts, with_them.auroc, with_them.tpr_1) == (without.texts, without.auroc, without.tpr_1)
+
+
+class TestUnfamiliar:
+    """Texts that are too unfamiliar for a verdict count against the model where it is said so."""
+
+    def test_paraphrases_count_as_missed(self) -> None:
+        found = of([*HUMAN, *SPUN, *(text("spun", "unfamiliar", n=20 + n, tool="PWWS") for n in range(4))])
+        for row in (found.overall[0], found.by_tool[0], found.by_source[0]):
+            assert (row.texts, row.unfamiliar) == (4, 4)
+            assert (row.tpr_1, row.tpr_1_with_unfamiliar) == (0.25, 0.125)
+
+    def test_human_texts_count_as_suspect(self) -> None:
+        found = of([*HUMAN, text("human", "unfamiliar"), text("human", "too_short")]).false_positives[0]
+        assert (found.texts, found.unfamiliar, found.suspect_rate) == (4, 1, 0.25)
+        assert found.suspect_or_unfamiliar_rate == 2 / 5  # what is too short is nobody's fault
+
+    def test_a_tool_of_which_all_is_unfamiliar_has_a_row(self) -> None:
+        found = of([*HUMAN, text("spun", "unfamiliar", tool="Acme")])
+        assert found.by_tool == (Separation("acme", 0, 1),)
+
+    def test_a_source_of_which_all_is_unfamiliar_has_a_row(self) -> None:
+        (row,) = of([text("human", "unfamiliar")]).false_positives_by_source
+        assert (row.texts, row.unfamiliar, row.suspect_or_unfamiliar_rate) == (0, 1, 1.0)
 
 
 def test_separation_is_measured_by_the_metrics() -> None:
@@ -89,14 +120,27 @@ def test_separation_is_measured_by_the_metrics() -> None:
     truth = [0] * 4 + [1] * 4
     scores = [0.0, 0.1, 0.2, 0.95, 0.15, 0.6, 0.92, 0.99]
     assert found.auroc == auroc(truth, scores)
-    assert found.best_f1 == f1_best(truth, scores).f1
-    assert found.calibration_error == expected_calibration_error(truth, scores)
     assert (found.tpr_1, found.tpr_05) == (0.25, 0.25)  # above 0.95, the highest of so few human texts
 
 
-def test_f1_is_at_the_thresholds_of_the_model() -> None:
+def test_shares_are_at_the_thresholds_of_the_model() -> None:
     found = of(HUMAN + SPUN).overall[0]
-    assert (found.found_share, found.f1) == (2 / 4, 2 * 2 / (4 + 3))  # two found of four; three called so
+    assert (found.suspect_share, found.paraphrased_share) == (3 / 4, 2 / 4)
+
+
+def test_a_kinds_own_entry_is_measured_beside_the_score() -> None:
+    # The judge gives other kinds a tenth of the score: of human text, `translated` is one of these.
+    row = named(of(HUMAN + TRANSLATED).overall)["translated"]
+    truth = [0] * 4 + [1] * 2
+    assert row.auroc == auroc(truth, [0.0, 0.1, 0.2, 0.95, 0.97, 0.05])
+    assert row.kind_auroc == auroc(truth, [0.0, 0.01, 0.02, 0.095, 0.97, 0.05])
+
+
+def test_texts_of_several_kinds_have_no_kind_of_their_own() -> None:
+    found = of([*HUMAN, *SPUN, *TRANSLATED])
+    assert found.overall[0].kind_auroc is None
+    assert all(row.kind_auroc is not None for row in found.overall[1:])
+    assert all(row.kind_auroc is not None for row in found.by_tool)
 
 
 def test_kinds_are_each_told_from_all_human_text() -> None:
@@ -105,7 +149,7 @@ def test_kinds_are_each_told_from_all_human_text() -> None:
     assert found["translated"].auroc == auroc([0] * 4 + [1] * 2, [0.0, 0.1, 0.2, 0.95, 0.97, 0.05])
 
 
-def test_tools_go_by_family_and_sources_by_name() -> None:
+def test_tools_go_by_maker_and_sources_by_name() -> None:
     found = of(
         [
             *HUMAN,
@@ -120,7 +164,7 @@ def test_tools_go_by_family_and_sources_by_name() -> None:
 def test_false_positives_count_both_words_and_their_intervals() -> None:
     texts = [text("human", score, n=n) for n, score in enumerate([0.1] * 7 + [0.6, 0.6, 0.93])]
     assert of(texts).false_positives[0] == FalsePositives(
-        "all", 10, 1, 0.1, *wilson_interval(1, 10), 0.3, *wilson_interval(3, 10)
+        "all", 10, 0, 1, 0.1, *wilson_interval(1, 10), 0.3, *wilson_interval(3, 10), 0.3
     )
 
 
@@ -195,6 +239,9 @@ def test_every_text_is_counted_once(rows: list[tuple[str, Any, int, int]]) -> No
     assert counted.pop("read") == len(texts) == sum(counted.values())
     assert sum(row["texts"] for row in found["counts"]["rows"]) == len(texts)
     assert sum(row["texts"] for row in found["false_positives_by_length"]["rows"]) == counted["human"]
+    assert sum(row["unfamiliar"] for row in found["by_tool"]["rows"]) == sum(
+        said == "unfamiliar" and label in KINDS for label, said, _, _ in rows
+    )
     assert sum(row["texts"] for row in found["kinds"]["rows"]) == len(texts) - counted["left_out_since_abstained"]
 
 
@@ -224,7 +271,7 @@ def test_figures_and_plots_are_written(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     found = of(HUMAN + SPUN + TRANSLATED)
     written = found.write(tmp_path / "new" / "folder")
-    assert [path.name for path in written] == ["evaluation.json", "roc.png", "reliability.png"]
+    assert [path.name for path in written] == ["evaluation.json", "roc.png", "scores.png"]
     assert written[0].read_text("utf-8") == found.to_json()
     assert all(path.read_bytes()[:4] == b"\x89PNG" for path in written[1:])
 

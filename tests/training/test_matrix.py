@@ -1,4 +1,4 @@
-"""training/matrix.py: labelled texts as numbers, a fixed test part, and passages of random length."""
+"""training/matrix.py: labelled texts as numbers, shares that do not depend on company, passages of random length."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests import tables as tiny
 from training.corpora import LabelledText
-from training.matrix import HELD_OUT, LabelledMatrix, crop, group_share, held_out_groups, measure
+from training.matrix import LabelledMatrix, crop, group_share, maker_name, measure
 
 TEXTS = [
     LabelledText("a", "human", "news", tiny.ARTICLE),
@@ -30,7 +30,7 @@ def test_every_text_is_a_row(matrix: LabelledMatrix) -> None:
     assert matrix.features.shape == (3, len(matrix.names))
     assert matrix.style.shape[0] == 3
     assert matrix.labels.tolist() == ["human", "spun", "translated"]
-    assert matrix.tools.tolist()[0] == "human"
+    assert matrix.tools.tolist() == ["human", "spinbot", "deepl"]
 
 
 def test_words_are_counted(matrix: LabelledMatrix) -> None:
@@ -47,7 +47,7 @@ def test_a_saved_matrix_is_read_back(matrix: LabelledMatrix, tmp_path: Path) -> 
     assert again.names == matrix.names
     assert again.features.tobytes() == matrix.features.tobytes()
     assert (again.style != matrix.style).nnz == 0
-    assert again.held_out.tolist() == matrix.held_out.tolist()
+    assert again.changed.tolist()[1] == matrix.changed.tolist()[1]
 
 
 @pytest.mark.parametrize("rows", [np.array([True, False, True]), np.array([0, 2])])
@@ -66,22 +66,27 @@ def numbered(count: int) -> list[LabelledText]:
     return [LabelledText(str(i), "human", "s", f"text number {i}") for i in range(count)]
 
 
-def test_about_a_fifth_is_held_out() -> None:
-    held_out = held_out_groups(numbered(3000), np.arange(3000, dtype=np.int32))
-    assert held_out.mean() == pytest.approx(HELD_OUT, abs=0.03)
+def test_shares_are_even() -> None:
+    share = group_share(numbered(3000), np.arange(3000, dtype=np.int32), salt=1)
+    assert (share < 0.25).mean() == pytest.approx(0.25, abs=0.03)
 
 
 def test_a_group_stays_together() -> None:
     groups = np.repeat(np.arange(100, dtype=np.int32), 3)
-    held_out = held_out_groups(numbered(300), groups).reshape(100, 3)
-    assert (held_out == held_out[:, :1]).all()
+    share = group_share(numbered(300), groups, salt=1).reshape(100, 3)
+    assert (share == share[:, :1]).all()
 
 
-def test_a_text_keeps_its_part_whatever_else_is_read() -> None:
+def test_a_text_keeps_its_share_whatever_else_is_read() -> None:
     texts = numbered(200)
-    everything = held_out_groups(texts, np.arange(200, dtype=np.int32))
-    some = held_out_groups(texts[150:], np.arange(50, dtype=np.int32))
+    everything = group_share(texts, np.arange(200, dtype=np.int32), salt=1)
+    some = group_share(texts[150:], np.arange(50, dtype=np.int32), salt=1)
     assert everything[150:].tolist() == some.tolist()
+
+
+@pytest.mark.parametrize(("label", "name"), [("human", "human"), ("llm", "llm"), ("spun", "acme")])
+def test_text_that_no_machine_paraphrased_goes_by_its_label(label: str, name: str) -> None:
+    assert maker_name(LabelledText("a", label, "web", "x", tool="Acme")) == name  # type: ignore[arg-type]
 
 
 def test_another_salt_gives_another_share() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.plots import PlotError, plot_reliability, plot_roc
+from training.plots import PlotError, plot_roc, plot_scores
 
 
 @pytest.fixture
@@ -34,10 +34,10 @@ def test_roc_is_a_png(scores: tuple[NDArray[np.bool_], NDArray[np.float64]], tmp
     assert size_of_png(tmp_path / "roc.png") == (1440, 720)
 
 
-def test_reliability_is_a_png(scores: tuple[NDArray[np.bool_], NDArray[np.float64]], tmp_path: Path) -> None:
+def test_scores_are_a_png(scores: tuple[NDArray[np.bool_], NDArray[np.float64]], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    plot_reliability(*scores, tmp_path / "reliability.png")
-    assert size_of_png(tmp_path / "reliability.png") == (810, 960)
+    plot_scores(*scores, tmp_path / "scores.png")
+    assert size_of_png(tmp_path / "scores.png") == (1440, 540)
 
 
 def test_the_same_data_give_the_same_bytes(
@@ -45,7 +45,7 @@ def test_the_same_data_give_the_same_bytes(
 ) -> None:
     pytest.importorskip("matplotlib")
     for name in ("a.png", "b.png"):
-        plot_reliability(*scores, tmp_path / name)
+        plot_scores(*scores, tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 

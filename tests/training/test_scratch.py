@@ -1,0 +1,326 @@
+"""training/scratch.py: a user's texts to a model of their own, judged on texts that it did not learn from."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from model import bundle
+from model.detector import Detector
+from tests import tables as tiny
+from tests.training.passages import passages
+from tests.training.test_train import MISSING, REASON, ROWS
+from training import ngrams, resources, spinning
+from training.card import CARD, render_card
+from training.corpora import LabelledText, text_keys
+from training.reference import ARRAY, Reference
+from training.scratch import LEAST_ROLE, UNNAMED, Shared, share_out, train_from_scratch
+from training.spinners import Knobs, PhraseTable, Spinner
+from training.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, TableThesaurus, word_vectors
+from training.train import PARAPHRASERS, Recipe, TrainingError
+
+RECIPE = Recipe(
+    name="small", version="0.1", vocabulary=2000, bigrams=5000, trigrams=2000, slot_bits=14, copies=1, epochs=1, jobs=1
+)
+
+
+def text(number: int, label: str = "human", source: str = "web", **fields: Any) -> LabelledText:
+    """Return a text that no other overlaps."""
+    words = " ".join(f"{label}{number}x{i}" for i in range(80))
+    return LabelledText(f"{source}/{label}{number}", label, source, words, **fields)  # type: ignore[arg-type]
+
+
+def roles(shared: Shared) -> dict[str, str | None]:
+    return {one.id: role for role, some in shared.by_role.items() for one in some}
+
+
+# --- sources
+
+
+def human(sources: int, each: int = 40) -> list[LabelledText]:
+    return [text(i, source=f"site{n}") for n in range(sources) for i in range(n * each, (n + 1) * each)]
+
+
+def test_with_five_sources_or_more_whole_ones_are_held_out() -> None:
+    shared = share_out(human(10))
+    assert (shared.unit, shared.origins) == ("source", 10)
+    of_role = {role: {one.source for one in some} for role, some in shared.by_role.items()}
+    assert {role: len(sources) for role, sources in of_role.items()} == {
+        "train": 6,
+        "calibrate": 2,
+        "test": 2,
+        None: 0,
+    }
+
+
+def test_with_fewer_sources_their_texts_are_shared_out() -> None:
+    shared = share_out(human(4, each=100))
+    assert (shared.unit, shared.origins) == ("text", 4)
+    assert {one.source for one in shared.by_role["test"]} == {f"site{n}" for n in range(4)}
+    counts = {role: len(some) for role, some in shared.by_role.items() if role}
+    assert counts == pytest.approx({"train": 240, "calibrate": 80, "test": 80}, abs=30)
+
+
+def test_files_that_lie_side_by_side_are_one_source() -> None:
+    """Each is a source of its own name, of which nothing is known."""
+    shared = share_out([text(i, source=f"{i}.txt") for i in range(100)])
+    assert (shared.unit, shared.origins) == ("text", 1)
+
+
+def test_sources_with_few_texts_are_not_held_out_as_a_whole() -> None:
+    shared = share_out(human(5, each=LEAST_ROLE - 1))
+    assert shared.unit == "text"
+
+
+def test_versions_of_one_original_have_one_role() -> None:
+    people = human(2, each=60)
+    machine = [
+        dataclasses.replace(one, id=f"m{i}", label="spun", source="spinner", group=None, text=f"Now {one.text} then.")
+        for i, one in enumerate(people)
+    ]
+    found = roles(share_out([*people, *machine]))
+    assert all(found[one.id] == found[f"m{i}"] for i, one in enumerate(people))
+    assert set(found.values()) == {"train", "calibrate", "test"}
+
+
+def test_machine_text_goes_with_the_source_of_its_original() -> None:
+    people = human(6)
+    machine = [
+        dataclasses.replace(one, id=f"m{i}", label="spun", source="spinner", text=f"Now {one.text} then.")
+        for i, one in enumerate(people)
+    ]
+    shared = share_out([*people, *machine])
+    assert shared.unit == "source"
+    found = roles(shared)
+    assert all(found[one.id] == found[f"m{i}"] for i, one in enumerate(people))
+
+
+def test_what_is_chosen_does_not_depend_on_the_order() -> None:
+    texts = [*human(7), *machine("spun", 4)]
+    assert roles(share_out(texts)) == roles(share_out(texts[::-1]))
+
+
+# --- makers
+
+
+def machine(kind: str, tools: int, each: int = 40) -> list[LabelledText]:
+    return [
+        text(i, kind, source=f"{kind} pages", tool=f"{kind} tool {n}")
+        for n in range(tools)
+        for i in range(n * each, (n + 1) * each)
+    ]
+
+
+def test_with_three_makers_of_a_kind_or_more_whole_ones_are_held_out() -> None:
+    shared = share_out([*human(10), *machine("spun", 5), *machine("translated", 2)])
+    assert shared.held_out == ("spun",)
+    tools = {role: {one.tool for one in some if one.label == "spun"} for role, some in shared.by_role.items()}
+    assert Counter(len(names) for role, names in tools.items() if role) == {3: 1, 1: 2}
+    assert not tools["train"] & (tools["calibrate"] | tools["test"])
+    assert {one.label for one in shared.by_role["test"]} == {"human", "spun", "translated"}
+
+
+def test_texts_whose_source_and_maker_have_different_roles_are_left_out() -> None:
+    people = human(10)
+    made = [
+        dataclasses.replace(
+            one, id=f"m{i}", label="spun", source="spun", tool=f"tool {i % 3}", text=f"Now {one.text} then."
+        )
+        for i, one in enumerate(people)
+    ]
+    shared = share_out([*people, *made])
+    assert shared.by_role[None]
+    assert all(one.label == "spun" for one in shared.by_role[None])
+    for role in ("train", "calibrate", "test"):
+        assert len({one.tool for one in shared.by_role[role] if one.label == "spun"}) == 1
+
+
+def test_makers_with_few_texts_are_not_held_out() -> None:
+    assert share_out([*human(10), *machine("spun", 3, each=LEAST_ROLE - 1)]).held_out == ()
+
+
+def test_texts_that_do_not_say_what_made_them_have_one_maker() -> None:
+    unnamed = [text(i, "spun", source="spinner") for i in range(100)]
+    assert share_out([*human(10), *unnamed]).held_out == ()
+
+
+# --- a small model
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cheap_resources() -> Iterator[None]:
+    """Spin with a thesaurus of ten words, and look for neighbours among few: the real ones take a minute to read."""
+    thesaurus = TableThesaurus("ten words", ROWS)
+    tools = {name: Spinner(name, (thesaurus,), Knobs(rate=(0.5, 1.0)), PhraseTable([])) for name in PARAPHRASERS}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spinning, "_paraphrasers", lambda lexicons: tools)
+        patch.setattr(resources, "word_vectors", lambda: word_vectors(3000))
+        for reader in ("WordNet", "MyThes", "Moby"):  # read once for all runs
+            patch.setattr(resources, reader, cache(getattr(resources, reader)))
+        patch.setattr(ngrams, "read_pocketsphinx", cache(ngrams.read_pocketsphinx))
+        yield
+
+
+@pytest.fixture(scope="module")
+def texts() -> list[LabelledText]:
+    """Return texts of six human sources, and of two kinds of machine, each with a manner of its own."""
+    made = passages(260, sentences=8)
+    people = [LabelledText(f"h{i}", "human", f"site{i % 6}", one) for i, one in enumerate(made[:180])]
+    spun = [
+        LabelledText(f"s{i}", "spun", "web", one.replace(" the ", " that ").replace(" a ", " one "))
+        for i, one in enumerate(made[180:220])
+    ]
+    rewritten = [
+        LabelledText(f"r{i}", "rewritten", "web", one.replace(" and ", ", moreover "), tool="dipper")
+        for i, one in enumerate(made[220:])
+    ]
+    return [*people, *spun, *rewritten]
+
+
+@pytest.fixture(scope="module")
+def resources_there() -> None:
+    if MISSING or not WORDNET_DIRECTORY.is_dir() or not MYTHES_FILE.is_file():
+        pytest.skip(REASON)
+
+
+@pytest.fixture(scope="module")
+def trained(
+    texts: list[LabelledText], resources_there: None, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[str]]:
+    """Return a bundle trained from nothing, and what was reported."""
+    folder = tmp_path_factory.mktemp("trained")
+    lines: list[str] = []
+    train_from_scratch(texts, folder / "bundle", RECIPE, report=lines.append)
+    return folder / "bundle", lines
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())}
+
+
+def test_the_bundle_loads_and_scores(trained: tuple[Path, list[str]]) -> None:
+    found = Detector.load(trained[0]).score(tiny.ARTICLE)
+    assert found.model.name == "small"
+    assert found.depth == "fast"
+
+
+def test_the_card_is_the_manifests(trained: tuple[Path, list[str]]) -> None:
+    card = (trained[0] / CARD).read_text("utf-8")
+    assert card == render_card(bundle.load(trained[0]).manifest)
+    assert "Measured on human sources that no part of the model has seen." in card
+
+
+def test_only_train_texts_are_learned_from(trained: tuple[Path, list[str]], texts: list[LabelledText]) -> None:
+    loaded = bundle.load(trained[0])
+    learned = share_out(texts).by_role["train"]
+    assert set(loaded.seen.tolist()) == set(text_keys([one.text for one in learned]).tolist())
+    assert loaded.manifest["data"]["texts"] == len(learned)
+
+
+def test_the_manifest_says_what_each_part_was_fitted_on(
+    trained: tuple[Path, list[str]], texts: list[LabelledText]
+) -> None:
+    fitted = bundle.load(trained[0]).manifest["fitted_on"]
+    by_role = share_out(texts).by_role
+    for part, role in (("classifier", "train"), ("decision", "calibrate")):
+        assert fitted[part]["role"] == role
+        assert set(fitted[part]["sources"]) == {one.source for one in by_role[role]}
+    assert not {*fitted["classifier"]["sources"]} & {one.source for one in by_role["test"] if one.label == "human"}
+
+
+def test_the_figures_are_from_test_texts(trained: tuple[Path, list[str]], texts: list[LabelledText]) -> None:
+    test = share_out(texts).by_role["test"]
+    accuracy = bundle.load(trained[0]).manifest["accuracy"]
+    assert accuracy["found"]["note"].startswith("Measured on human sources that no part of the model has seen.")
+    found = {(row["kind"], row["tool"]): row["texts"] for row in accuracy["found"]["rows"]}
+    assert found == {
+        ("spun", UNNAMED): sum(one.label == "spun" for one in test),
+        ("rewritten", "dipper"): sum(one.label == "rewritten" for one in test),
+    }
+    every = accuracy["false positives"]["rows"][0]
+    assert (every["source"], every["texts"]) == ("all", sum(one.label == "human" for one in test))
+
+
+def test_it_can_be_retrained(trained: tuple[Path, list[str]]) -> None:
+    loaded = bundle.load(trained[0])
+    rows = Reference.unpack(bundle.read_extra(loaded, ARRAY), loaded.manifest["reference"])
+    assert set(rows.labels.tolist()) == {"human", "spun", "rewritten"}
+    assert np.isnan(rows.deep).all()
+    assert rows.names == tuple(loaded.manifest["features"])
+
+
+def test_the_roles_are_reported(trained: tuple[Path, list[str]], texts: list[LabelledText]) -> None:
+    by_role = share_out(texts).by_role
+    counts = ", ".join(f"{len(by_role[role])} {role}" for role in ("train", "calibrate", "test"))
+    assert f"roles, shared out by source: {counts}" in trained[1]
+    assert trained[1][-1] == f"wrote {trained[0]}"
+
+
+def test_the_manifest_is_strict_json(trained: tuple[Path, list[str]]) -> None:
+    def refuse(constant: str) -> None:
+        pytest.fail(f"{constant} in the manifest")
+
+    json.loads((trained[0] / bundle.MANIFEST).read_text("utf-8"), parse_constant=refuse)
+
+
+def test_what_the_texts_of_test_sources_say_changes_the_figures_alone(
+    trained: tuple[Path, list[str]], texts: list[LabelledText], tmp_path: Path
+) -> None:
+    test = {one.id for one in share_out(texts).by_role["test"] if one.label == "human"}
+    other = [dataclasses.replace(one, text=f"Delves moreover. {one.text}") if one.id in test else one for one in texts]
+    train_from_scratch(other, tmp_path / "other", RECIPE)
+    first, second = digests(trained[0]), digests(tmp_path / "other")
+    assert {name for name in first if first[name] != second.get(name)} <= {bundle.MANIFEST}
+    manifests = [dict(bundle.load(folder).manifest) for folder in (trained[0], tmp_path / "other")]
+    for manifest in manifests:
+        del manifest["accuracy"]
+    assert manifests[0] == manifests[1]
+
+
+def test_of_human_text_alone_our_paraphrasers_make_what_is_judged(
+    texts: list[LabelledText], resources_there: None, tmp_path: Path
+) -> None:
+    people = [dataclasses.replace(one, source=f"{one.id}.txt") for one in texts if one.label == "human"]
+    train_from_scratch(people, tmp_path / "bundle", RECIPE)
+    accuracy = bundle.load(tmp_path / "bundle").manifest["accuracy"]
+    assert {row["kind"] for row in accuracy["found"]["rows"]} == {"spun"}
+    assert all(row["tool"].startswith("unspun:") for row in accuracy["found"]["rows"])
+    note = accuracy["found"]["note"]
+    assert "Measured on other texts of the same source; says nothing about other sources." in note
+    assert "The spun texts are by our own paraphrasers" in note
+
+
+def test_what_is_not_learned_from_is_told(texts: list[LabelledText], tmp_path: Path) -> None:
+    lines: list[str] = []
+    few = [text(i, "translated", source="pages") for i in range(4)]
+    essays = [text(i, "llm", source="essays") for i in range(3)]
+    with pytest.raises(TrainingError):  # there are too few human texts
+        train_from_scratch([*texts[:20], *few, *essays], tmp_path / "bundle", RECIPE, report=lines.append)
+    assert lines[0].startswith("left out 3: labelled llm")
+    assert any("translated texts are too few to learn from" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        (lambda one: one.label != "human", "0 human texts are left to set the thresholds by: at least 10 are needed"),
+        (lambda one: one.id in {f"h{i}" for i in range(25)}, "are needed"),
+    ],
+    ids=["no human text", "a few"],
+)
+def test_too_little_is_a_line_and_nothing_is_written(
+    texts: list[LabelledText], chosen: Any, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match=said) as refused:
+        train_from_scratch([one for one in texts if chosen(one)], tmp_path / "bundle", RECIPE)
+    assert "\n" not in str(refused.value)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,315 @@
+"""Builds the model that ships.
+
+    python -m training.build ../shared/corpora --lexicons ../shared/lexicons --work work --output model/default
+
+Trains the fast tier on the texts with the role `train`, takes the encoder from the last checkpoint of
+`training.fine_tune`, lets both read the texts with the role `calibrate`, and fits the decision to the answers. Texts
+with the role `test` are not read. Each stage's result is kept in the work folder; rerun the command to resume.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from model import bundle
+from model.align import substitutions
+from model.decision import KINDS, Decision, Tail, TierDecision
+from model.deep import LEAST_MISFIT, SAID_OF_NOTHING, Blend, DeepEncoder, DeepTier, Weights, judged_words
+from model.detector import Detector
+from model.verdict import ModelInfo
+from training import metrics
+from training.answers import Answers, answer, join, sample
+from training.calibration import Sample, fit_decision, human_weights, makers_of
+from training.card import CARD, render_card
+from training.corpora import LabelledText, fingerprint, read_labelled, text_keys
+from training.matrix import crop
+from training.reference import Reference, carried
+from training.roles import default_roles
+from training.train import SOURCES, FastTier, Recipe, Stages, train_fast_tier
+
+MINIMUM_WORDS = 50
+CALIBRATION_TEXTS = 150
+"""Texts of each calibration source and maker that are read."""
+SHORT_TEXTS, SHORT_WORDS = 30, (50, 110)
+"""Passages of each calibration source that stand for short texts, and their words."""
+LONG_WORDS = (1000, 3000, 8000, 20_000)
+BLEND_TEXTS = 60
+"""Texts of each real spinner that the blend of the two taggers is fitted on, and of each human source."""
+LEAST_FAMILIAR = 0.005
+"""Share of calibration texts, sources counted once, that are too unfamiliar to be judged."""
+FAST_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
+"""Weights of the fast tier's evidence that are tried, in standard deviations for one of the encoder's."""
+SENT = 0.2
+"""Share of the calibration texts by people that `auto` may send to the deep tier."""
+
+
+def provisional() -> Decision:
+    """Return a decision that abstains from nothing, for measuring before the real one is fitted."""
+    one = np.array([1.0])
+    tail = Tail(one, one, one, (0.0, 0.0), np.array([0.0, 1.0]), np.array([0.0, -1.0]), 0.0)
+    tier = TierDecision((tail,) * len(KINDS), np.ones(len(KINDS)), 0.001, 0.01)
+    none = (np.array([0.0, 1.0]), np.array([0.0, 0.0]))
+    return Decision(MINIMUM_WORDS, 0.001, np.inf, {"fast": tier, "deep": tier}, {"fast": none, "deep": none})
+
+
+def provisional_detector(fast: FastTier, weights: Weights | None) -> Detector:
+    """Return a detector whose evidence is final and whose verdicts are not."""
+    deep = None if weights is None else DeepTier(DeepEncoder(weights), Blend(1.0, 0.0, 0.0, 0.0), np.zeros(len(KINDS)))
+    loaded = bundle.Bundle(
+        folder=Path(),
+        info=ModelInfo("provisional", "0", ""),
+        manifest={"tagger_prior_log_odds": fast.prior_log_odds},
+        tables=fast.tables,
+        tagger=fast.tagger,
+        classifier=fast.classifier,
+        seen=np.zeros(0, np.uint64),
+        decision=provisional(),
+        doubt=np.ones(len(KINDS)),
+        deep=deep,
+    )
+    return Detector(loaded)
+
+
+def calibration_texts(texts: Sequence[LabelledText], seed: int) -> list[LabelledText]:
+    """Return the texts to calibrate with: a sample of each source and maker, and passages for short texts."""
+    chosen = sample([text for text in texts if text.label != "llm"], CALIBRATION_TEXTS)
+    rng = np.random.default_rng(seed)
+    low, high = SHORT_WORDS
+    passages = [
+        replace(text, text=crop(text.text, rng, shortest=low, longest=high), id=f"{text.id}#short")
+        for text in sample([text for text in texts if text.label == "human"], SHORT_TEXTS)
+    ]
+    return [*chosen, *passages]
+
+
+def with_long_texts(answers: Answers, lengths: Sequence[int] = LONG_WORDS, seed: int = 0) -> Answers:
+    """Return answers with long human texts besides: the pages of one source, in order, up to each length."""
+    rng = np.random.default_rng(seed)
+    parts: list[list[int]] = []
+    whole = ~np.char.endswith(answers.ids, "#short")
+    for source in np.unique(answers.sources[answers.labels == "human"]):
+        rows = np.flatnonzero((answers.sources == source) & (answers.labels == "human") & whole)
+        if (answers.groups[rows] == "").all():  # texts of many writers
+            continue
+        for length in lengths:
+            starts = rng.permutation(len(rows))[: max(1, min(30, 2 * len(rows) * 300 // length))]
+            for start in starts.tolist():
+                run = np.roll(rows, -start)
+                stop = int(np.searchsorted(np.cumsum(answers.words[run]), length)) + 1
+                if stop <= len(run):
+                    parts.append(run[:stop].tolist())
+    return join([answers, answers.joined(parts)]) if parts else answers
+
+
+def fit_blend(detector: Detector, texts: Sequence[LabelledText]) -> Blend:
+    """Fit the blend of the two taggers on words of real spinners and of people."""
+    some = [text for text in texts if text.label == "human" or (text.label == "spun" and text.original)]
+    values, labels = [], []
+    for text in sample(some, BLEND_TEXTS):
+        found = detector.measure([text.text])
+        if found.reading is None:
+            continue
+        words = judged_words(found.documents, 0)
+        words = words[found.reading.replaced[words] > SAID_OF_NOTHING]
+        changed = np.zeros(len(words), dtype=bool)
+        if text.label == "spun":
+            pairs = substitutions(text.original or "", text.text, inflections=True)
+            spans = [found.documents.source_span(int(word), int(word)) for word in words]
+            changed = np.array([any(p.start < end and p.end > start for p in pairs) for start, end in spans], bool)
+        misfit = np.maximum(found.measured.misfit[words], LEAST_MISFIT)
+        values.append(np.column_stack([found.reading.replaced[words], misfit]))
+        labels.append(changed)
+    inputs, truth = np.concatenate(values).astype(np.float64), np.concatenate(labels)
+    fitted = LogisticRegression().fit(inputs, truth)
+    share = float(truth.mean())
+    numbers = (*fitted.coef_[0].tolist(), float(fitted.intercept_[0]), float(np.log(share / (1.0 - share))))
+    return Blend(*(round(number, 6) for number in numbers))
+
+
+def least_familiar(answers: Answers) -> float:
+    """Return the unfamiliarity that LEAST_FAMILIAR of the human texts exceed."""
+    weights = human_weights(answers)
+    order = np.argsort(-answers.unfamiliar)
+    place = int(np.searchsorted(np.cumsum(weights[order]), LEAST_FAMILIAR))
+    return round(float(answers.unfamiliar[order[min(place, len(order) - 1)]]), 4)
+
+
+def choose_fast_weights(answers: Answers) -> NDArray[np.float64]:
+    """Return how much the fast tier's evidence of each kind counts beside the encoder's (3,).
+
+    That at which the mean over makers of AUROC and of recall at 1 % false positives is largest.
+    """
+    deep, fast = answers.deep(), answers.fast()
+    human = human_weights(answers) > 0
+    best = np.zeros(len(KINDS))
+    for k, kind in enumerate(KINDS):
+        ratio = float(np.std(deep[human, k]) / max(np.std(fast[human, k]), 1e-6))
+        values = []
+        for weight in FAST_WEIGHTS:
+            mixed = deep[:, k] + weight * ratio * fast[:, k]
+            found = [
+                metrics.auroc(rows[rows | human], mixed[rows | human])
+                + 0.5 * metrics.tpr_at_fpr(rows[rows | human], mixed[rows | human], 0.01)
+                for _, rows in makers_of(answers, kind)
+            ]
+            values.append(float(np.mean(found)) if found else 0.0)
+        best[k] = round(FAST_WEIGHTS[int(np.argmax(values))] * ratio, 4)
+    return best
+
+
+def choose_doubt(fast: Sample, tier: TierDecision) -> NDArray[np.float64]:
+    """Return the rates of the kinds (3,) above which the fast tier's answer is final: SENT of human texts are below."""
+    rates = tier.log_rates(fast.evidence, fast.answers.words, fast.answers.unfamiliar)
+    weights = human_weights(fast.answers)
+    human = weights > 0
+    smallest = np.sort(rates[human].min(axis=1))
+    order = np.argsort(rates[human].min(axis=1))
+    cumulated = np.cumsum(weights[human][order])
+    limit = smallest[min(int(np.searchsorted(cumulated, SENT)), len(smallest) - 1)]
+    return np.full(len(KINDS), float(np.exp(limit)))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
+    parser.add_argument("--lexicons", type=Path, help="folder of phrase lists")
+    parser.add_argument("--work", type=Path, default=Path("work"), help="folder of kept results (default: work)")
+    parser.add_argument("--checkpoint", type=Path, help="the encoder (default: WORK/encoder/checkpoint.pt)")
+    parser.add_argument("--output", type=Path, required=True, help="bundle to write")
+    parser.add_argument("--version", default="2.0.0", dest="model_version", help="the bundle's version")
+    parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1)")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args(arguments)
+    roles = default_roles()
+    by_role = roles.share_out(read_labelled(options.labelled))
+    recipe = Recipe(version=options.model_version, seed=options.seed, lexicons=options.lexicons, jobs=options.jobs)
+    learned = [text for text in by_role["train"] if text.label != "llm"]
+    stages = Stages(options.work / "fast", learned, recipe, lambda line: print(line, file=sys.stderr, flush=True))
+    fast = train_fast_tier(learned, recipe, stages)
+    checkpoint = options.checkpoint or options.work / "encoder" / "checkpoint.pt"
+    weights, step = _encoder(checkpoint, options.work / "encoder")
+    texts = calibration_texts(by_role["calibrate"], options.seed)
+    file = options.work / "answers" / answers_name(step, stages.key, texts)
+    detector = provisional_detector(fast, weights)
+    if not file.exists():
+        print(f"reading {len(texts)} texts ...", file=sys.stderr, flush=True)
+        answer(detector, texts, jobs=options.jobs).save(file)
+    answers = Answers.load(file)
+    blend = fit_blend(detector, by_role["calibrate"])
+    build(options.output, fast, weights, blend, answers, learned, recipe)
+    return 0
+
+
+def answers_name(step: object, key: str, texts: Sequence[LabelledText]) -> str:
+    """Return the file name of answers: another one for another encoder, another fast tier and other texts, so that a
+    changed role is heeded.
+    """
+    return f"calibrate-{step}-{key}-{fingerprint(texts)['sha256'][:12]}.npz"
+
+
+def build(
+    output: Path,
+    fast: FastTier,
+    weights: Weights | None,
+    blend: Blend | None,
+    answers: Answers,
+    learned: Sequence[LabelledText],
+    recipe: Recipe,
+    *,
+    accuracy: Callable[[Decision], dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """Fit the decision to answers to `calibrate` text, and write the bundle with its card; returns its manifest.
+
+    `accuracy` returns figures under a decision, which the manifest carries.
+    """
+    extended = with_long_texts(answers)
+    samples = {"fast": Sample(extended, extended.fast())}
+    if weights is not None:
+        fast_weights = choose_fast_weights(answers)
+        samples["deep"] = Sample(extended, extended.deep() + fast_weights * extended.fast())
+    decision = fit_decision(samples, minimum_words=MINIMUM_WORDS, least_familiar=least_familiar(answers))
+    doubt = choose_doubt(samples["fast"], decision.tiers["fast"])
+    manifest: dict[str, Any] = {
+        "name": recipe.name,
+        "version": recipe.version,
+        "seed": recipe.seed,
+        "features": list(features_of(fast)),
+        "decision": decision.to_manifest(),
+        "doubt": dict(zip(KINDS, doubt.tolist(), strict=True)),
+        "tagger_prior_log_odds": fast.prior_log_odds,
+        "data": fingerprint(learned),
+        "fitted_on": fitted_on(learned, answers, weights is not None),
+        "sources": SOURCES,
+    }
+    deep = None
+    if weights is not None and blend is not None:
+        deep = DeepTier(DeepEncoder(weights), blend, fast_weights)
+        manifest["deep"] = {
+            "blend": asdict(blend),
+            "fast_weights": dict(zip(KINDS, fast_weights.tolist(), strict=True)),
+        }
+    if accuracy is not None:
+        manifest["accuracy"] = accuracy(decision)
+    kept = answers.take(carried(answers))
+    arrays, manifest["reference"] = Reference.of_answers(kept, features_of(fast)).pack()
+    seen = np.unique(text_keys([text.text for text in learned]))
+    bundle.save(output, manifest, fast.tables, fast.tagger, fast.classifier, seen, deep, extra=arrays)
+    written: dict[str, Any] = json.loads((output / bundle.MANIFEST).read_text("utf-8"))
+    (output / CARD).write_text(render_card(written), "utf-8")
+    return written
+
+
+def fitted_on(learned: Sequence[LabelledText], answers: Answers, deep: bool) -> dict[str, Any]:
+    """Return for each artefact the role, sources and makers of the texts that it was fitted on."""
+    roles = default_roles()
+    human = sorted({text.source for text in learned if text.label == "human"})
+    machine = [text for text in learned if text.label != "human"]
+    everything = {
+        "role": "train",
+        "sources": sorted({text.source for text in learned}),
+        "makers": sorted({roles.maker(text) or "" for text in machine}),
+    }
+    people = {"role": "train", "sources": human, "makers": []}
+    calibrated = {
+        "role": "calibrate",
+        "sources": sorted(set(answers.sources.tolist())),
+        "makers": sorted(set(answers.makers[answers.labels != "human"].tolist())),
+    }
+    artefacts = {"tables": people, "tagger": people, "classifier": everything, "decision": calibrated}
+    return {**artefacts, "encoder": everything} if deep else artefacts
+
+
+def features_of(fast: FastTier) -> tuple[str, ...]:
+    """Return the names of the document numbers."""
+    from model.features import FeatureExtractor
+
+    return tuple(FeatureExtractor(fast.tables, fast.tagger).get_feature_names_out().tolist())
+
+
+def _encoder(checkpoint: Path, work: Path) -> tuple[Weights, int]:
+    """Return the weights of a checkpoint in 8 bits, and the step it was taken at."""
+    from training.export import quantised
+    from training.fine_tune import read_checkpoint, trained
+
+    step = int(read_checkpoint(checkpoint).get("step", 0) or checkpoint.stem.rpartition("-")[2])
+    file = work / f"weights-{step:06d}.joblib"
+    if not file.exists():
+        joblib.dump(quantised(trained(checkpoint)), file)
+    weights: Weights = joblib.load(file)
+    return weights, step
+
+
+if __name__ == "__main__":
+    sys.exit(main())
