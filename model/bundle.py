@@ -22,18 +22,19 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from model.deep import Blend, DeepEncoder, DeepTier, Scale, Weights
-from model.fast import Calibration, FastClassifier
+from model.decision import KINDS, Decision
+from model.deep import Blend, DeepEncoder, DeepTier, Weights
+from model.fast import FastClassifier
 from model.features import Tables
 from model.ngrams import LanguageModel, NgramTable
 from model.signals.known_phrases import Phrases
 from model.signals.substitutions import Alternatives
 from model.tagger import Tagger, TaggerInputs
 from model.topics import Topics, WordVectors
-from model.verdict import Doubt, ModelInfo, Thresholds
+from model.verdict import ModelInfo
 from model.vocabulary import Vocabulary
 
-FORMAT = 1
+FORMAT = 2
 """Version of the bundle's layout; another one is refused."""
 LIBRARIES = ("scikit-learn", "numpy", "joblib")
 """Libraries whose versions a bundle records. The classifier is scikit-learn's and needs its minor version."""
@@ -57,8 +58,9 @@ class Bundle:
     """A loaded model.
 
     `manifest` is the content of manifest.json; `training.card` renders it as a card. `deep` is None in a bundle without
-    the deep tier. `seen` (S,) holds the keys of the
-    texts that the model learnt from, in rising order, so that it is never judged on them. `folder` is where it lies.
+    the deep tier. `doubt` (3,) are the rates of the kinds above which the fast tier's answer is final. `seen` (S,)
+    holds the keys of the texts that the model learnt from, in rising order, so that it is never judged on them.
+    `folder` is where it lies.
     """
 
     folder: Path
@@ -68,6 +70,8 @@ class Bundle:
     tagger: Tagger
     classifier: FastClassifier
     seen: NDArray[np.uint64]
+    decision: Decision
+    doubt: NDArray[np.float64]
     deep: DeepTier | None = None
 
 
@@ -135,8 +139,12 @@ def _read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
 def _check_versions(folder: Path, manifest: dict[str, Any]) -> None:
     found = manifest.get("format")
     if found != FORMAT:
-        newer = isinstance(found, int) and found > FORMAT
-        advice = "update unspun" if newer else "train the model again with `unspun train`"
+        if isinstance(found, int) and found > FORMAT:
+            advice = "update unspun"
+        elif found == 1:
+            advice = "unspun 1.x made it, whose scores have another scale; train the model again with `unspun train`"
+        else:
+            advice = "train the model again with `unspun train`"
         raise BundleError(f"{folder}: bundle format {found!r}, this unspun reads {FORMAT}; {advice}")
     libraries = manifest.get("libraries")
     trained = str(libraries.get("scikit-learn", "unknown") if isinstance(libraries, dict) else "unknown")
@@ -150,7 +158,7 @@ def _check_versions(folder: Path, manifest: dict[str, Any]) -> None:
 
 def _check_entries(folder: Path, manifest: dict[str, Any]) -> None:
     """Look whether the manifest says what every manifest says. No hash covers it: it is what lists them."""
-    for name, kind in {"name": str, "version": str, "thresholds": dict}.items():
+    for name, kind in {"name": str, "version": str, "decision": dict}.items():
         if not isinstance(manifest.get(name), kind):
             of_kind = " of the right kind" if name in manifest else ""
             raise BundleError(f"{folder}: the manifest has no {name!r}{of_kind}; restore the bundle or train it again")
@@ -222,10 +230,9 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
         spread=array("tagger_spread"),
     )
     info = ModelInfo(str(manifest["name"]), str(manifest["version"]), digest)
-    thresholds = Thresholds.from_manifest(manifest["thresholds"])
+    decision = Decision.from_manifest(manifest["decision"])
     float(manifest["tagger_prior_log_odds"])  # read by the detector
-    if not thresholds.bands:
-        raise ValueError("no thresholds")
+    doubt = np.array([float(manifest["doubt"][kind]) for kind in KINDS])
     seen = array("seen")
     deep = None
     if DEEP_GRAPH in manifest["files"]:
@@ -238,13 +245,12 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
         )
         encoder = DeepEncoder(weights)
         blend = Blend(**{name: float(value) for name, value in manifest["deep"]["blend"].items()})
-        scale = Scale(array("deep_scale_centre"), array("deep_scale_spread"))
-        calibration = Calibration(array("deep_calibration_weights"), array("deep_calibration_bias"))
-        deep = DeepTier(encoder, blend, scale, calibration)
-        doubt = Doubt.from_manifest(manifest["deep"]["doubt"])
-        if not (doubt.bands and Thresholds.from_manifest(manifest["deep"]["thresholds"]).bands):
+        weights_of_fast = np.array([float(manifest["deep"]["fast_weights"][kind]) for kind in KINDS])
+        deep = DeepTier(encoder, blend, weights_of_fast)
+        if "deep" not in decision.tiers:
             raise ValueError("no thresholds of the deep tier")
-    return Bundle(folder, info, manifest, tables, tagger, joblib.load(folder / CLASSIFIER), seen, deep)
+    classifier = joblib.load(folder / CLASSIFIER)
+    return Bundle(folder, info, manifest, tables, tagger, classifier, seen, decision, doubt, deep)
 
 
 def read_extra(bundle: Bundle, prefix: str) -> dict[str, NDArray[Any]]:
@@ -335,10 +341,6 @@ def _write(
             "deep_embeddings": weights.embeddings,
             "deep_embeddings_scale": weights.scale,
             "deep_bias": weights.bias,
-            "deep_scale_centre": deep.scale.centre,
-            "deep_scale_spread": deep.scale.spread,
-            "deep_calibration_weights": deep.calibration.weights,
-            "deep_calibration_bias": deep.calibration.bias,
         }
     for name, values in arrays.items():
         np.save(folder / f"{name}.npy", np.ascontiguousarray(values), allow_pickle=False)

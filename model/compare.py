@@ -41,7 +41,6 @@ from model.document import Documents, Shape, TokenClass
 from model.features import FeatureExtractor
 from model.tokens import hash_token
 from model.topics import UNIT
-from model.verdict import millionths
 from model.vocabulary import SPECIALS
 from model.wordlists import english_function_words
 
@@ -991,10 +990,20 @@ class Judge:
         """Return the probability of each of RELATIONS, given that it was, by the numbers NAMES and STYLE."""
         logits = self.kinds @ self._scaled(numbers) + self.kinds_bias
         shares = np.exp(logits - logits.max())
-        return millionths((shares / shares.sum()).tolist(), RELATIONS)
+        return _millionths((shares / shares.sum()).tolist())
 
     def _scaled(self, numbers: Floats) -> Floats:
         return scale(numbers, self.centre[: len(numbers)], self.spread[: len(numbers)])
+
+
+def _millionths(shares: Sequence[float]) -> dict[Relation, float]:
+    """Round shares to millionths that sum to exactly one, by largest remainder; by name."""
+    scaled = [share * 1_000_000 for share in shares]
+    whole = [int(value) for value in scaled]
+    order = sorted(range(len(scaled)), key=lambda i: (whole[i] - scaled[i], i))
+    for i in order[: 1_000_000 - sum(whole)]:
+        whole[i] += 1
+    return {name: value / 1_000_000 for name, value in zip(RELATIONS, whole, strict=True)}
 
 
 def scale(numbers: Floats, centre: Floats, spread: Floats) -> Floats:

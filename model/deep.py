@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.characters import to_text
+from model.decision import KINDS
 from model.document import Documents, TokenClass
-from model.fast import MACHINE_KINDS, Calibration
 from model.onnx_session import session
-from model.passages import NOTABLE_CONTRAST, contrast, strongest_stretch
 from model.signals.base import Floats
 from model.wordpieces import WordPieces, windows
 
@@ -50,14 +49,19 @@ class Weights:
 
 @dataclass(frozen=True, eq=False)
 class DeepReading:
-    """What the encoder says of some documents of a batch.
+    """What the encoder says about some documents of a batch.
 
-    `log_odds` (T, 3) holds for each token of the batch the log odds of each machine kind, SAID_OF_NOTHING where it was
-    not read. `before` (T, 384) says what stood there before a word that is likely replaced, as a place among the
-    embeddings; `before_row` (T,) is the row of `before` of a token, or -1.
+    `replaced` (T,) holds for each token of the batch the log odds that a spinner put it there, SAID_OF_NOTHING where it
+    was not read. `windows` (M, 3) holds for each window the log odds of each kind, `window_document` (M,) the document,
+    `window_tokens` (M, 2) the first and last token that are nearest to this window. `before` (R, 384) says what was
+    there before a word that is likely replaced, as a place among the embeddings; `before_row` (T,) is the row of
+    `before` of a token, or -1.
     """
 
-    log_odds: Floats
+    replaced: Floats
+    windows: Floats
+    window_document: NDArray[np.int64]
+    window_tokens: NDArray[np.int64]
     before: Floats
     before_row: NDArray[np.int32]
 
@@ -88,69 +92,67 @@ class DeepEncoder:
     def read(self, documents: Documents, which: Sequence[int], *, keep: bool = False) -> DeepReading:
         """Read the prose of some documents of a batch.
 
-        With `keep`, what stood there before is kept for words that may have been replaced.
+        With `keep`, what was there before is kept for words that may have been replaced.
         """
         size = len(documents.token_start)
-        log_odds = np.full((size, len(MACHINE_KINDS)), SAID_OF_NOTHING, dtype=np.float32)
+        replaced = np.full(size, SAID_OF_NOTHING, dtype=np.float32)
         before_row = np.full(size, -1, dtype=np.int32)
-        kept: list[Floats] = []
+        windows: list[Floats] = [np.zeros((0, len(KINDS)), np.float32)]
+        owners: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
+        tokens: list[NDArray[np.int64]] = [np.zeros((0, 2), np.int64)]
+        kept: list[Floats] = [np.zeros((0, self.weights.embeddings.shape[1]), np.float32)]
         rows = 0
         for number in which:
-            ids, token = self._pieces(documents, number)
+            ids, token = prose_pieces(self._wordpieces, documents, number)
             if not len(ids):
                 continue
-            found, replaced, guesses = self._run(ids, token, keep)
+            pieces, found, edges, likely, guesses = self._run(ids, token, keep)
             first = np.flatnonzero(np.diff(token, prepend=-1))
-            words = token[first]
-            # A word is a spinner's if any of its pieces is; a text's style is in all of them.
-            spun = np.maximum.reduceat(found[:, 0], first)
-            log_odds[words, 0] = np.maximum(spun, SAID_OF_NOTHING + 1)  # a sure "no" is an answer, too
-            counts = np.diff(first, append=len(token))[:, None]
-            log_odds[words, 1:] = np.add.reduceat(found[:, 1:], first) / counts
-            before_row[replaced] = rows + np.arange(len(replaced))
+            # A word is a spinner's if any of its pieces is. A sure "no" is an answer, too.
+            replaced[token[first]] = np.maximum(np.maximum.reduceat(pieces, first), SAID_OF_NOTHING + 1)
+            windows.append(found)
+            owners.append(np.full(len(found), number, dtype=np.int64))
+            tokens.append(np.column_stack([token[edges[:-1]], token[edges[1:] - 1]]))
+            before_row[likely] = rows + np.arange(len(likely))
             kept.append(guesses)
-            rows += len(replaced)
-        width = self.weights.embeddings.shape[1]
-        return DeepReading(log_odds, np.concatenate([np.zeros((0, width), np.float32), *kept]), before_row)
-
-    def _pieces(self, documents: Documents, number: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Return the word pieces (P,) of a document's prose, and the token of the batch that each is of (P,)."""
-        first, last = int(documents.token_ptr[number]), int(documents.token_ptr[number + 1])
-        origin = int(documents.document_start[number])
-        text = to_text(documents.characters[origin : int(documents.document_start[number + 1]) - 1])
-        cut = self._wordpieces.cut([text])
-        if first == last or not len(cut.ids):
-            return np.zeros(0, np.int32), np.zeros(0, np.int64)
-        token = first + np.searchsorted(documents.token_start[first:last] - origin, cut.starts, side="right") - 1
-        inside = (token >= first) & (cut.starts + origin < documents.token_end[np.maximum(token, first)])
-        inside &= documents.token_prose[np.maximum(token, first)]
-        return cut.ids[inside], token[inside]
+            rows += len(likely)
+        return DeepReading(
+            replaced,
+            np.concatenate(windows),
+            np.concatenate(owners),
+            np.concatenate(tokens),
+            np.concatenate(kept),
+            before_row,
+        )
 
     def _run(
         self, ids: NDArray[np.int32], token: NDArray[np.int64], keep: bool
-    ) -> tuple[Floats, NDArray[np.int64], Floats]:
-        """Return log odds (P, 3), each from the window with most context.
+    ) -> tuple[Floats, Floats, NDArray[np.int64], NDArray[np.int64], Floats]:
+        """Return log odds of pieces (P,), each from the window with most context; log odds of windows (M, 3); and
+        the edges (M + 1,) between the pieces that are nearest to each window.
 
-        With `keep` also the tokens (R,) that may have been replaced, and what stood there before (R, 384).
+        With `keep` also the tokens (R,) that may have been replaced, and what was there before (R, 384).
         """
         starts = windows(len(ids), WINDOW, OVERLAP)
         stops = np.minimum(starts + WINDOW, len(ids))
         edges = np.concatenate([[0], (starts[1:] + stops[:-1]) // 2, [len(ids)]])
-        odds: list[Floats] = []
-        replaced, guesses = [np.zeros(0, np.int64)], [np.zeros((0, self.weights.embeddings.shape[1]), np.float32)]
-        outputs = ["log_odds", "before"] if keep else ["log_odds"]
+        pieces: list[Floats] = []
+        found: list[Floats] = []
+        likely, guesses = [np.zeros(0, np.int64)], [np.zeros((0, self.weights.embeddings.shape[1]), np.float32)]
+        outputs = ["replaced", "window", "before"] if keep else ["replaced", "window"]
         marks = self._wordpieces.start, self._wordpieces.end
         for start, stop, low, high in zip(starts, stops, edges[:-1], edges[1:], strict=True):
             row = np.concatenate([marks[:1], ids[start:stop], marks[1:]])
             answer = self._session.run(outputs, {"embedded": self.embed(row)[None]})
             part = slice(int(low - start) + 1, int(high - start) + 1)
-            odds.append(answer[0][0, part])
+            pieces.append(answer[0][0, part])
+            found.append(answer[1])
             if keep:
                 first = np.flatnonzero(np.diff(token[low:high], prepend=-1))
-                first = first[np.maximum.reduceat(odds[-1][:, 0], first) >= LEAST_KEPT]
-                replaced.append(token[low:high][first])
-                guesses.append(answer[1][0, part][first])
-        return np.concatenate(odds), np.concatenate(replaced), np.concatenate(guesses)
+                first = first[np.maximum.reduceat(pieces[-1], first) >= LEAST_KEPT]
+                likely.append(token[low:high][first])
+                guesses.append(answer[2][0, part][first])
+        return np.concatenate(pieces), np.concatenate(found), edges, np.concatenate(likely), np.concatenate(guesses)
 
     def originals(self, reading: DeepReading, tokens: NDArray[np.integer], count: int) -> list[list[tuple[str, float]]]:
         """Return for each token the `count` words that most likely stood there before, with their log probabilities.
@@ -186,10 +188,22 @@ class DeepEncoder:
         return self.embed(self._words)
 
 
-SPUN_QUANTILE = 0.95
-"""Quantile of a text's words that says most of its being spun: a spinner leaves most words alone."""
-NAMES = ("spun.quantile", "translated.strongest_stretch", "rewritten.strongest_stretch", "spun.contrast")
-"""The numbers that a document's answers are summed up by: one a kind, and how far a passage stands out."""
+def prose_pieces(
+    wordpieces: WordPieces, documents: Documents, number: int
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the word pieces (P,) of a document's prose, and the token of the batch that each belongs to (P,)."""
+    first, last = int(documents.token_ptr[number]), int(documents.token_ptr[number + 1])
+    origin = int(documents.document_start[number])
+    text = to_text(documents.characters[origin : int(documents.document_start[number + 1]) - 1])
+    cut = wordpieces.cut([text])
+    if first == last or not len(cut.ids):
+        return np.zeros(0, np.int32), np.zeros(0, np.int64)
+    token = first + np.searchsorted(documents.token_start[first:last] - origin, cut.starts, side="right") - 1
+    inside = (token >= first) & (cut.starts + origin < documents.token_end[np.maximum(token, first)])
+    inside &= documents.token_prose[np.maximum(token, first)]
+    ids, token = cut.ids[inside], token[inside]
+    kept = wordpieces.told_apart(ids)
+    return wordpieces.typography[ids[kept]], token[kept]
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +219,11 @@ class Blend:
     prior_log_odds: float
 
     def log_odds(self, reading: DeepReading, misfit: Floats) -> Floats:
-        """Return the encoder's answers (T, 3), of which the first is blended with the tagger's, `misfit` (T,)."""
-        answer = reading.log_odds.copy()
-        read = answer[:, 0] > SAID_OF_NOTHING
-        blended = self.deep * answer[read, 0] + self.fast * np.maximum(misfit[read], LEAST_MISFIT) + self.bias
-        answer[read, 0] = np.maximum(blended, SAID_OF_NOTHING / 2)
+        """Return the encoder's answers (T,) blended with the tagger's, `misfit` (T,)."""
+        answer = reading.replaced.copy()
+        read = answer > SAID_OF_NOTHING
+        blended = self.deep * answer[read] + self.fast * np.maximum(misfit[read], LEAST_MISFIT) + self.bias
+        answer[read] = np.maximum(blended, SAID_OF_NOTHING / 2)
         return answer
 
 
@@ -218,47 +232,42 @@ LEAST_MISFIT = np.float32(-8.0)
 
 
 @dataclass(frozen=True, eq=False)
-class Scale:
-    """Mean and standard deviation, (3,) each, of the kinds' numbers over human text that the encoder had not seen."""
-
-    centre: NDArray[np.float64]
-    spread: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, summed_up: Floats) -> Scale:
-        """Measure human texts' numbers (N, len(NAMES))."""
-        kinds = np.asarray(summed_up, dtype=np.float64)[:, : len(MACHINE_KINDS)]
-        return cls(kinds.mean(axis=0), np.maximum(kinds.std(axis=0), 1e-6))
-
-    def log_odds(self, summed_up: Floats, fast: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return log odds (N, 3), uncalibrated: the fast tier's (N, 3), raised by what is unlike human text.
-
-        A plain sum: weights that were learnt, by trees or by regression, did worse on tools that they had not seen.
-        """
-        numbers = np.asarray(summed_up, dtype=np.float64)
-        answer: NDArray[np.float64] = fast + (numbers[:, : len(MACHINE_KINDS)] - self.centre) / self.spread
-        answer[:, 0] += np.maximum(numbers[:, -1] - NOTABLE_CONTRAST, 0.0)
-        return answer
-
-
-@dataclass(frozen=True, eq=False)
 class DeepTier:
-    """The encoder, how its words' answers are blended with the tagger's, what is common in human text, and the
-    calibration of the sum with the fast tier's log odds.
+    """The encoder, how its words' answers are blended with the tagger's, and how much the fast tier's evidence of each
+    kind, `fast_weights` (3,), counts beside the encoder's: they err on different texts.
     """
 
     encoder: DeepEncoder
     blend: Blend
-    scale: Scale
-    calibration: Calibration
+    fast_weights: NDArray[np.float64]
 
-    def probabilities(
-        self, summed_up: Floats, fast: NDArray[np.floating], length: NDArray[np.floating]
-    ) -> NDArray[np.float64]:
-        """Return calibrated probabilities (D, 4) of model.verdict.KINDS from documents' numbers (D, len(NAMES)), the
-        fast tier's log odds (D, 3) and log(1 + words) (D,).
+    def evidence(self, reading: DeepReading, fast: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the evidence of each kind (D, 3) from the encoder's, pooled over each document's windows, and the fast
+        tier's (D, 3); NaN for documents that the encoder did not read.
         """
-        return self.calibration.probabilities(self.scale.log_odds(summed_up, fast), length)
+        answer: NDArray[np.float64] = (
+            pool(reading.windows, reading.window_document, len(fast)) + self.fast_weights * fast
+        )
+        return answer
+
+
+def pool(windows: NDArray[np.floating], owner: NDArray[np.int64], documents: int) -> NDArray[np.float64]:
+    """Pool the log odds of windows (M, 3) by document (D, 3): the log of the mean of exp(SHARPNESS * log odds).
+
+    Between the mean, which misses a passage, and the maximum, which grows with a text's length.
+    """
+    answer = np.full((documents, len(KINDS)), np.nan)
+    if not len(windows):
+        return answer
+    first = np.flatnonzero(np.diff(owner, prepend=-1))
+    counts = np.diff(first, append=len(owner))[:, None]
+    sums = np.logaddexp.reduceat(SHARPNESS * windows.astype(np.float64), first, axis=0)
+    answer[owner[first]] = (sums - np.log(counts)) / SHARPNESS
+    return answer
+
+
+SHARPNESS = 0.25
+"""How much the strongest windows of a document count: 0 would be the mean, infinity the maximum."""
 
 
 def judged_words(documents: Documents, number: int) -> NDArray[np.int64]:
@@ -266,26 +275,3 @@ def judged_words(documents: Documents, number: int) -> NDArray[np.int64]:
     first, last = int(documents.token_ptr[number]), int(documents.token_ptr[number + 1])
     words = (documents.token_class[first:last] == TokenClass.WORD) & documents.token_prose[first:last]
     return first + np.flatnonzero(words)
-
-
-def document_numbers(documents: Documents, log_odds: Floats, which: Sequence[int]) -> Floats:
-    """Sum the words' blended answers (T, 3) up by document: (len(which), len(NAMES))."""
-    answer = np.zeros((len(which), len(NAMES)), dtype=np.float32)
-    for row, number in enumerate(which):
-        odds = log_odds[judged_words(documents, number)]
-        odds = odds[odds[:, 0] > SAID_OF_NOTHING]
-        answer[row] = numbers(odds)
-    return answer
-
-
-def numbers(log_odds: Floats) -> list[float]:
-    """Sum up the answers (W, 3) to a document's words: as many numbers as NAMES, zeros where there is no word."""
-    if not len(log_odds):
-        return [0.0] * len(NAMES)
-    odds = np.asarray(log_odds, dtype=np.float64)
-    return [
-        float(np.quantile(odds[:, 0], SPUN_QUANTILE)),
-        strongest_stretch(odds[:, 1]),
-        strongest_stretch(odds[:, 2]),
-        contrast(1.0 / (1.0 + np.exp(-odds[:, 0]))),
-    ]

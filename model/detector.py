@@ -1,8 +1,9 @@
-"""The engine's front door: text in, Verdict out."""
+"""The engine's entry point: text in, Verdict out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,23 +12,21 @@ from threadpoolctl import ThreadpoolController
 
 from model import bundle
 from model.abstention import reasons
-from model.deep import SAID_OF_NOTHING, DeepTier, document_numbers, judged_words
+from model.decision import KINDS, Decision, check_base_rate
+from model.deep import DeepReading, DeepTier, judged_words, pool
 from model.document import Documents
 from model.evidence import DeepAnswers, find_evidence
+from model.fast import FastClassifier
 from model.features import FeatureExtractor, Measured
-from model.passages import Passage, contrast, find_passage, stands_out
-from model.verdict import Depth, Doubt, Evidence, ModelInfo, SpunPassage, Thresholds, Verdict, decide
+from model.passages import Part, suspicious_parts
+from model.verdict import Depth, Evidence, ModelInfo, Reason, Repair, SpunPassage, Verdict
 
 DEPTHS = ("auto", "fast", "deep")
 BATCH_DOCUMENTS, BATCH_CHARACTERS = 256, 200_000
 """Documents and characters read at a time: many of short ones, to pay for numpy's calls, and no more text than the
 caches hold, which bounds memory, too."""
-LONG = 300
-"""Words of a text in which a spun passage is looked for."""
-PASSAGE_PRIOR = -3.0
-"""Log odds of a replaced word in a text of which only a part may be spun."""
-LEAST_PASSAGE, MOST_OF_TEXT = 20, 0.7
-"""Words of the shortest passage that is told apart, and the share of the text above which it is the whole text."""
+ROUNDED = 6
+"""Decimal places of scores."""
 
 
 class Detector:
@@ -36,13 +35,9 @@ class Detector:
     def __init__(self, loaded: bundle.Bundle) -> None:
         self.bundle = loaded
         self._extractor = FeatureExtractor(loaded.tables, loaded.tagger)
-        self._thresholds = Thresholds.from_manifest(loaded.manifest["thresholds"])
+        self._decision = loaded.decision
         self._prior = float(loaded.manifest["tagger_prior_log_odds"])
         self._deep = loaded.deep
-        if loaded.deep is not None:
-            entry = loaded.manifest["deep"]
-            self._deep_thresholds = Thresholds.from_manifest(entry["thresholds"])
-            self._doubt = Doubt.from_manifest(entry["doubt"])
         # Batches are too small to be worth a second thread, and threads that wait for a busy core cost ten times the
         # work; more cores are used by scoring in more processes.
         self._threads = ThreadpoolController()
@@ -52,14 +47,36 @@ class Detector:
         """Load a bundle's detector, by default of the model that ships. Raises model.bundle.BundleError."""
         return cls(bundle.load(path))
 
+    def __reduce__(self) -> tuple[type[Detector], tuple[bundle.Bundle]]:
+        """Leave to another process all but the bundle: what limits threads cannot be sent."""
+        return Detector, (self.bundle,)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the document numbers."""
+        return tuple(self._extractor.get_feature_names_out().tolist())
+
     @property
     def model(self) -> ModelInfo:
         """Name, version and sha256 of the model in use."""
         return self.bundle.info
 
-    def score(self, text: str, *, id: str | None = None, depth: str = "auto", evidence: bool = True) -> Verdict:
+    @property
+    def decision(self) -> Decision:
+        """How evidence becomes a verdict."""
+        return self._decision
+
+    def score(
+        self,
+        text: str,
+        *,
+        id: str | None = None,
+        depth: str = "auto",
+        evidence: bool = True,
+        base_rate: float | None = None,
+    ) -> Verdict:
         """Judge one text. Never fails on any string: a text that cannot be judged is `abstained`."""
-        return self.score_many([text], ids=[id], depth=depth, evidence=evidence)[0]
+        return self.score_many([text], ids=[id], depth=depth, evidence=evidence, base_rate=base_rate)[0]
 
     def score_many(
         self,
@@ -68,144 +85,211 @@ class Detector:
         ids: Sequence[str | None] | None = None,
         depth: str = "auto",
         evidence: bool = True,
+        base_rate: float | None = None,
     ) -> list[Verdict]:
         """Judge texts in batches; the answers are those of `score`, in order.
 
-        Raises ValueError for a depth that is none, or one that this model does not have.
+        Raises ValueError for an unknown depth, one that this model does not have, or a base rate outside (0, 1).
         """
         if depth not in DEPTHS:
             raise ValueError(f"depth {depth!r} is none of {', '.join(DEPTHS)}")
         if depth == "deep" and self._deep is None:
             raise ValueError("this model has no deep tier; use depth 'auto' or 'fast'")
+        if base_rate is not None:
+            base_rate = check_base_rate(base_rate)
         names = list(ids) if ids is not None else [None] * len(texts)
         if len(names) != len(texts):
             raise ValueError(f"{len(names)} ids for {len(texts)} texts")
         answers: list[Verdict] = []
         with self._threads.limit(limits=1):
             for start, stop in _batches(texts):
-                answers += self._score_batch(texts[start:stop], names[start:stop], depth, evidence)
+                answers += self._score_batch(texts[start:stop], names[start:stop], depth, evidence, base_rate)
         return answers
 
+    def measure(self, texts: Sequence[str], *, depth: str = "deep") -> Answers:
+        """Return what the tiers say about texts, before it is decided upon: for calibration and training."""
+        with self._threads.limit(limits=1):
+            return self._measure(Documents.parse(texts), depth, evidence=False)
+
+    def _measure(self, documents: Documents, depth: str, evidence: bool) -> Answers:
+        sections, owner = documents.in_sections()
+        measured = self._extractor.measure(sections)
+        size = len(documents)
+        classifier = self.bundle.classifier
+        by_section = classifier.log_odds(measured.documents, measured.style)
+        fast = pool(by_section, owner, size)
+        words = np.bincount(documents.token_document[measured.encoding.judged], minlength=size)
+        counts = np.bincount(sections.token_document[measured.encoding.judged], minlength=len(owner))
+        sums = np.bincount(owner, weights=counts * classifier.unfamiliar(measured.documents), minlength=size)
+        unfamiliar: NDArray[np.float64] = sums / np.maximum(words, 1)
+        why = reasons(documents, self._decision.minimum_words)
+        for i in np.flatnonzero(unfamiliar > self._decision.least_familiar).tolist():
+            why[i] = why[i] or "unfamiliar"
+        answers = Answers(documents, measured, owner, by_section, counts, words, unfamiliar, tuple(why), fast)
+        if self._deep is None or depth == "fast":
+            return answers
+        judged = np.array([reason is None for reason in why], dtype=bool)
+        asked = words > 0 if depth == "deep" else judged & ~self._settled(answers)
+        if not asked.any():
+            return answers
+        return answers.with_deep(self._deep, np.flatnonzero(asked).tolist(), classifier, evidence)
+
+    def _settled(self, answers: Answers) -> NDArray[np.bool_]:
+        """Return which documents (D,) the fast tier is sure about."""
+        rates = self._decision.tiers["fast"].log_rates(answers.fast, answers.words, answers.unfamiliar)
+        return np.asarray((rates > np.log(self.bundle.doubt)).all(axis=1))
+
     def _score_batch(
-        self, texts: Sequence[str], names: Sequence[str | None], depth: str, evidence: bool
+        self, texts: Sequence[str], names: Sequence[str | None], depth: str, evidence: bool, base_rate: float | None
     ) -> list[Verdict]:
         documents = Documents.parse(texts)
-        measured = self._extractor.measure(documents)
-        classifier = self.bundle.classifier
-        log_odds = classifier.log_odds(measured.documents, measured.style)
-        length = measured.documents[:, classifier.length_column]
-        probabilities = classifier.calibration.probabilities(log_odds, length)
-        why = reasons(documents, self._thresholds.minimum_words)
-        words = np.bincount(documents.token_document[measured.encoding.judged], minlength=len(texts))
-        deep = np.zeros(len(texts), dtype=bool)
-        answers: DeepAnswers | None = None
-        if self._deep is not None and depth != "fast":
-            judged = np.array([reason is None for reason in why], dtype=bool)
-            asked = words > 0 if depth == "deep" else judged & ~self._settled(measured, probabilities, words)
-            if asked.any():
-                answers = _ask(self._deep, measured, asked, evidence)
-                deep = answers.decided
-                which = np.flatnonzero(deep).tolist()
-                numbers = document_numbers(documents, answers.log_odds, which)
-                probabilities[which] = self._deep.probabilities(numbers, log_odds[which], length[which])
-        passages = self._passages(documents, measured, answers) if evidence else [None] * len(texts)
-        found = self._evidence(measured, probabilities[:, 1], answers, passages) if evidence else None
+        answers = self._measure(documents, depth, evidence)
+        log_rates = np.zeros((len(texts), len(KINDS)))
+        scores = np.zeros((len(texts), len(KINDS)))
+        for tier, rows in (("fast", ~answers.decided), ("deep", answers.decided)):
+            if rows.any():
+                of_tier = self._decision.tiers[tier]
+                values = answers.deep if tier == "deep" and answers.deep is not None else answers.fast
+                log_rates[rows] = of_tier.log_rates(values[rows], answers.words[rows], answers.unfamiliar[rows])
+                scores[rows] = of_tier.scores(log_rates[rows])
+        decided = [self._decide(answers, i, names[i], log_rates[i], scores[i], base_rate) for i in range(len(texts))]
+        if not evidence:
+            return [verdict for verdict, _ in decided]
+        found = self._evidence(answers, decided, scores)
         return [
-            decide(
-                id=names[i],
-                probabilities=_floats(probabilities[i]),
-                words=int(words[i]),
-                reason=why[i],
-                depth=_depth(deep[i]),
-                evidence=None if found is None else tuple(found[i]),
-                model=self.model,
-                thresholds=self._deep_thresholds if deep[i] else self._thresholds,
-                passages=_located(documents, i, passages[i]),
-            )
-            for i in range(len(texts))
+            replace(verdict, evidence=tuple(found[i]), passages=_located(documents, parts))
+            for i, (verdict, parts) in enumerate(decided)
         ]
 
-    def _settled(
-        self, measured: Measured, probabilities: NDArray[np.float64], words: NDArray[np.int64]
-    ) -> NDArray[np.bool_]:
-        """Return which documents (D,) the fast tier is sure of."""
-        documents = measured.encoding.documents
-        answer = np.zeros(len(words), dtype=bool)
-        for number, score in enumerate((1.0 - probabilities[:, 0]).tolist()):
-            odds = measured.misfit[judged_words(documents, number)]
-            answer[number] = self._doubt.settles(score, int(words[number]), contrast(_probability(odds)))
-        return answer
+    def _decide(
+        self,
+        answers: Answers,
+        number: int,
+        name: str | None,
+        log_rates: NDArray[np.float64],
+        scores: NDArray[np.float64],
+        base_rate: float | None,
+    ) -> tuple[Verdict, tuple[Part, ...]]:
+        """Return the verdict on a document, without evidence, and the document's suspicious parts."""
+        depth: Depth = "deep" if answers.decided[number] else "fast"
+        tier = self._decision.tiers[depth]
+        reason = answers.why[number]
+        verdict = Verdict(
+            id=name,
+            verdict="abstained",
+            kind=None,
+            score=None,
+            false_positive_rate=None,
+            share=None,
+            kinds=None,
+            reason=reason,
+            words=int(answers.words[number]),
+            depth=depth,
+            repairs=tuple(Repair(what, count) for what, count in sorted(answers.documents.repairs[number].items())),
+            evidence=None,
+            model=self.model,
+        )
+        if reason is not None:
+            return verdict, ()
+        strongest = int(log_rates.argmin())
+        word = tier.word(float(log_rates[strongest]))
+        score = round(float(scores[strongest]), ROUNDED)
+        rate = max(float(np.exp(min(log_rates[strongest], 0.0))), self._decision.supported)
+        parts, share = ((), 0.0) if word == "clear" else self._parts(answers, number, depth, strongest)
+        probability = None
+        if base_rate is not None:
+            probability = round(self._decision.probability(depth, score, base_rate), ROUNDED)
+        verdict = replace(
+            verdict,
+            verdict=word,
+            kind=None if word == "clear" else KINDS[strongest],
+            score=score,
+            false_positive_rate=float(f"{rate:.3g}"),
+            share=share,
+            kinds={kind: round(float(value), ROUNDED) for kind, value in zip(KINDS, scores, strict=True)},
+            probability=probability,
+        )
+        return verdict, parts
 
-    def _passages(
-        self, documents: Documents, measured: Measured, answers: DeepAnswers | None
-    ) -> list[tuple[NDArray[np.int64], Passage] | None]:
-        """Return the words of each longer document, and the passage among them in which replaced words stand."""
-        answer: list[tuple[NDArray[np.int64], Passage] | None] = [None] * len(documents.texts)
-        for number in range(len(documents.texts)):
-            words = judged_words(documents, number)
-            if len(words) < LONG:
-                continue
-            by_deep = answers is not None and answers.decided[number]
-            if answers is not None and by_deep:
-                odds = answers.log_odds[words, 0] - answers.prior_log_odds
-            else:
-                odds = measured.misfit[words] - self._prior
-            probability = _probability(odds + PASSAGE_PRIOR)
-            if not stands_out(probability):
-                continue
-            passage = find_passage(probability)
-            if LEAST_PASSAGE <= passage.stop - passage.start < MOST_OF_TEXT * len(words):
-                answer[number] = words, passage
-        return answer
+    def _parts(self, answers: Answers, number: int, tier: Depth, kind: int) -> tuple[tuple[Part, ...], float]:
+        """Return the suspicious parts of a document, none where it is the whole, and their share of its words."""
+        reading = answers.reading
+        if tier == "deep" and reading is not None:
+            rows = np.flatnonzero(reading.window_document == number)
+            values, tokens = reading.windows[rows, kind], reading.window_tokens[rows]
+        else:
+            rows = np.flatnonzero(answers.owner == number)
+            values = answers.by_section[rows, kind]
+            ptr = answers.measured.encoding.documents.token_ptr
+            tokens = np.column_stack([ptr[rows], ptr[rows + 1] - 1])
+        words = judged_words(answers.documents, number)
+        return suspicious_parts(values, tokens, words, self._decision.tiers[tier].tails[kind])
 
     def _evidence(
-        self,
-        measured: Measured,
-        spun: NDArray[np.float64],
-        answers: DeepAnswers | None,
-        passages: Sequence[tuple[NDArray[np.int64], Passage] | None],
+        self, answers: Answers, decided: Sequence[tuple[Verdict, tuple[Part, ...]]], scores: NDArray[np.float64]
     ) -> list[list[Evidence]]:
-        inside = spun[measured.encoding.documents.token_document]
-        for found in passages:
-            if found is not None:  # what is odd elsewhere in the text is more likely the writer's own
-                words, passage = found
-                inside[words[: passage.start]] = 0.0
-                inside[words[passage.stop :]] = 0.0
-        return find_evidence(self._extractor.signals, measured, self._prior, inside, answers)
+        """Return the odd words of each document. In a text of which a part is paraphrased, those of that part."""
+        documents = answers.documents
+        inside = scores[:, 0][documents.token_document]
+        for number, (verdict, parts) in enumerate(decided):
+            if parts and verdict.kind == "spun":
+                first, last = documents.token_ptr[number], documents.token_ptr[number + 1]
+                kept = np.zeros(last - first, dtype=bool)
+                for part in parts:
+                    kept[part.first - first : part.last - first + 1] = True
+                inside[first:last][~kept] = 0.0
+        deep = None
+        if answers.reading is not None and self._deep is not None:
+            replaced = self._deep.blend.log_odds(answers.reading, answers.measured.misfit)
+            deep = DeepAnswers(
+                self._deep.encoder, answers.reading, replaced, answers.decided, self._deep.blend.prior_log_odds
+            )
+        return find_evidence(self._extractor.signals, documents, answers.measured, self._prior, inside, deep)
 
 
-def _ask(tier: DeepTier, measured: Measured, asked: NDArray[np.bool_], evidence: bool) -> DeepAnswers:
-    """Let the deep tier read the documents that it is asked about (D,)."""
-    documents = measured.encoding.documents
-    reading = tier.encoder.read(documents, np.flatnonzero(asked).tolist(), keep=evidence)
-    odds = tier.blend.log_odds(reading, measured.misfit)
-    # Documents of whose words it knows no piece are left to the fast tier.
-    read = np.bincount(documents.token_document, odds[:, 0] > SAID_OF_NOTHING, minlength=len(asked)) > 0
-    return DeepAnswers(tier.encoder, reading, odds, asked & read, tier.blend.prior_log_odds)
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What the tiers say about a batch of D documents, before it is decided upon.
+
+    The fast tier reads S sections: `owner` (S,) is the document of each, `by_section` (S, 3) its evidence, `counts`
+    (S,) its words; `fast` (D, 3) is the evidence pooled by document. `words`, `unfamiliar` (D,) and `why` (D): the
+    reason to give no verdict. Where the deep tier `decided` (D,), its evidence is in `deep` (D, 3), and `reading` is
+    what it read.
+    """
+
+    documents: Documents
+    measured: Measured
+    owner: NDArray[np.int64]
+    by_section: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    words: NDArray[np.int64]
+    unfamiliar: NDArray[np.float64]
+    why: tuple[Reason | None, ...]
+    fast: NDArray[np.float64]
+    deep: NDArray[np.float64] | None = None
+    reading: DeepReading | None = None
+
+    @property
+    def decided(self) -> NDArray[np.bool_]:
+        """Where the deep tier decides (D,): not where it knows no piece of any word."""
+        if self.deep is None:
+            return np.zeros(len(self.words), dtype=bool)
+        known: NDArray[np.bool_] = ~np.isnan(self.deep[:, 0])
+        return known
+
+    def with_deep(self, tier: DeepTier, which: Sequence[int], classifier: FastClassifier, evidence: bool) -> Answers:
+        """Return the answers with those of the deep tier on some documents."""
+        reading = tier.encoder.read(self.documents, which, keep=evidence)
+        deep = tier.evidence(reading, self.fast)
+        if classifier.correction is not None:  # a part of it is in the fast tier's evidence already
+            added = classifier.correction.log_odds(self.measured.documents)
+            deep = deep + (1.0 - tier.fast_weights) * pool(added, self.owner, len(self.documents))
+        return replace(self, deep=deep, reading=reading)
 
 
-def _depth(deep: np.bool_) -> Depth:
-    return "deep" if deep else "fast"
-
-
-def _located(
-    documents: Documents, number: int, found: tuple[NDArray[np.int64], Passage] | None
-) -> tuple[SpunPassage, ...]:
-    """Return a passage's place in the text as submitted."""
-    if found is None:
-        return ()
-    words, passage = found
-    start, end = documents.source_span(int(words[passage.start]), int(words[passage.stop - 1]))
-    return (SpunPassage(start, end, passage.stop - passage.start),)
-
-
-def _probability(log_odds: NDArray[np.floating]) -> NDArray[np.float64]:
-    answer: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-np.asarray(log_odds, dtype=np.float64)))
-    return answer
-
-
-def _floats(values: NDArray[np.float64]) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)
+def _located(documents: Documents, parts: Sequence[Part]) -> tuple[SpunPassage, ...]:
+    """Return the places of parts in the text as submitted."""
+    return tuple(SpunPassage(*documents.source_span(part.first, part.last), part.words) for part in parts)
 
 
 def _batches(texts: Sequence[str]) -> list[tuple[int, int]]:

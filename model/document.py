@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ __all__ = ["Documents", "Shape", "TokenClass", "hash_phrase", "hash_token", "has
 
 MAX_CHARACTERS = 2_000_000
 """Characters of one text that are read; what follows is not judged."""
+
+
+SECTION = 250
+"""Words of prose in one section of a long text: as many as the texts have that the fast tier learned from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +105,37 @@ class Documents:
     def __len__(self) -> int:
         """Return the number of documents."""
         return len(self.texts)
+
+    def in_sections(self) -> tuple[Documents, NDArray[np.int64]]:
+        """Return the same tokens with long documents cut into sections, and the document of each section (S,).
+
+        A section ends with the first sentence that fills SECTION words of prose, unless less than half as many would be
+        left. In the answer `token_document` and `token_ptr` are those of sections, and `texts` is empty strings; only
+        what is measured of tokens may be asked of it, not offsets into the texts.
+        """
+        words = (self.token_class == TokenClass.WORD) & self.token_prose
+        counted = np.cumsum(np.concatenate([[0], words]))
+        bounds = [np.zeros(1, np.int64)]
+        owners: list[NDArray[np.int64]] = []
+        for number in range(len(self)):
+            first, last = int(self.token_ptr[number]), int(self.token_ptr[number + 1])
+            ends = [last]
+            if counted[last] - counted[first] > 1.5 * SECTION:
+                starts = first + 1 + np.flatnonzero(np.diff(self.token_sentence[first:last]))
+                ends, at = [], int(counted[first])
+                while counted[last] - at > 1.5 * SECTION:
+                    place = int(np.searchsorted(counted[starts], at + SECTION))
+                    if place == len(starts) or counted[last] - counted[starts[place]] < 0.5 * SECTION:
+                        break
+                    ends.append(int(starts[place]))
+                    at = int(counted[ends[-1]])
+                ends.append(last)
+            bounds.append(np.array(ends, dtype=np.int64))
+            owners.append(np.full(len(ends), number, dtype=np.int64))
+        ptr = np.concatenate(bounds)
+        owner = np.concatenate([np.zeros(0, np.int64), *owners])
+        section = np.repeat(np.arange(len(owner), dtype=np.int32), np.diff(ptr))
+        return replace(self, texts=("",) * len(owner), token_document=section, token_ptr=ptr), owner
 
     def source_span(self, first_token: int, last_token: int) -> tuple[int, int]:
         """Return where the tokens from `first_token` up to and including `last_token` stood when submitted.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.deep import DeepEncoder, DeepReading
-from model.document import Shape
+from model.document import Documents, Shape
 from model.features import Measured, Signals
 from model.signals.base import Floats
 from model.signals.debris import KINDS as DEBRIS_KINDS
@@ -48,19 +48,20 @@ Row = tuple[int, int, tuple[str, ...], str, float]
 
 @dataclass(frozen=True, eq=False)
 class DeepAnswers:
-    """What the deep tier says of a batch: for documents that it `decided` (D,) its answers `log_odds` (T, 3) take the
+    """What the deep tier says about a batch: for documents that it `decided` (D,) its answers `replaced` (T,) take the
     tagger's place.
     """
 
     encoder: DeepEncoder
     reading: DeepReading
-    log_odds: Floats
+    replaced: Floats
     decided: NDArray[np.bool_]
     prior_log_odds: float
 
 
 def find_evidence(
     signals: Signals,
+    documents: Documents,
     measured: Measured,
     prior_log_odds: float,
     spun: NDArray[np.floating],
@@ -69,11 +70,11 @@ def find_evidence(
     """Return the evidence of each document of a batch, in order of place, without overlaps.
 
     `prior_log_odds` is the tagger's prior: the log odds of a replaced word in its training text, taken off its answers
-    so that weights are log likelihood ratios; `spun` (T,) is for each token the probability
-    that its document is spun, 0 outside the passage that is.
+    so that weights are log likelihood ratios; `spun` (T,) is for each token the score of `spun` of its document, 0
+    outside the part that is. `measured` is of the same tokens, in sections.
     """
-    found: list[list[Row]] = [[] for _ in measured.encoding.documents.texts]
-    document = measured.encoding.documents.token_document
+    found: list[list[Row]] = [[] for _ in documents.texts]
+    document = documents.token_document
     taken = np.zeros(len(document), dtype=bool)
     for first, last, suggestion, weight in _phrases(signals, measured):
         found[document[first]].append((first, last, (suggestion,) if suggestion else (), "known_phrase", weight))
@@ -82,20 +83,20 @@ def find_evidence(
     answered = np.zeros(len(document), dtype=bool)
     if deep is not None:
         answered = deep.decided[document]
-        weights = np.where(answered, deep.log_odds[:, 0] - np.float32(deep.prior_log_odds), weights)
+        weights = np.where(answered, deep.replaced - np.float32(deep.prior_log_odds), weights)
     least = np.where(answered, DEEP_LEAST_WEIGHT, LEAST_WEIGHT) + UNSPUN_WEIGHT * (1.0 - spun)
     likely = (weights > least) & measured.encoding.judged & ~taken
     rows = _fast_misfits(signals, measured, weights, least, likely & ~answered)
     if deep is not None:
         agreed = measured.misfit - np.float32(prior_log_odds) > AGREED_WEIGHT
-        rows += _deep_misfits(signals, measured, weights, likely & answered & agreed, deep)
+        rows += _deep_misfits(signals, documents, measured, weights, likely & answered & agreed, deep)
     for first, last, suggestions, weight in rows:
         signal = "substitution" if suggestions else "misfit"
         found[document[first]].append((first, last, suggestions, signal, weight))
         taken[first : last + 1] = True
     for first, last, kind in _debris(signals, measured, taken):
         found[document[first]].append((first, last, (), "debris", DEBRIS_WEIGHT[kind]))
-    return [_finish(measured, rows) for rows in found]
+    return [_finish(documents, rows) for rows in found]
 
 
 def _phrases(signals: Signals, measured: Measured) -> list[tuple[int, int, str | None, float]]:
@@ -136,7 +137,12 @@ def _fast_misfits(
 
 
 def _deep_misfits(
-    signals: Signals, measured: Measured, weights: NDArray[np.floating], likely: NDArray[np.bool_], deep: DeepAnswers
+    signals: Signals,
+    documents: Documents,
+    measured: Measured,
+    weights: NDArray[np.floating],
+    likely: NDArray[np.bool_],
+    deep: DeepAnswers,
 ) -> list[tuple[int, int, tuple[str, ...], float]]:
     """Return passages that do not belong, with what the encoder takes to have stood there.
 
@@ -145,8 +151,7 @@ def _deep_misfits(
     places = np.flatnonzero(likely)
     if not len(places):
         return []
-    originals = _originals(signals, measured, places, deep)
-    documents = measured.encoding.documents
+    originals = _originals(signals, documents, measured, places, deep)
     answer: list[tuple[int, int, tuple[str, ...], float]] = []
     for place, words in zip(places.tolist(), originals, strict=True):
         weight = float(weights[place])
@@ -160,13 +165,12 @@ def _deep_misfits(
 
 
 def _originals(
-    signals: Signals, measured: Measured, places: NDArray[np.int64], deep: DeepAnswers
+    signals: Signals, documents: Documents, measured: Measured, places: NDArray[np.int64], deep: DeepAnswers
 ) -> list[tuple[str, ...]]:
     """Return what probably stood at `places`, likeliest first: the encoder's guesses and synonyms that would fit."""
     guesses = deep.encoder.originals(deep.reading, places, GUESSES)
     found = signals.substitutions.candidates(measured.encoding, places)
     vocabulary = signals.tables.vocabulary.words
-    documents = measured.encoding.documents
     answer = []
     for row, (place, guessed) in enumerate(zip(places.tolist(), guesses, strict=True)):
         scores = dict(guessed)
@@ -203,10 +207,9 @@ def _debris(signals: Signals, measured: Measured, taken: NDArray[np.bool_]) -> l
     return answer
 
 
-def _finish(measured: Measured, rows: list[Row]) -> list[Evidence]:
+def _finish(documents: Documents, rows: list[Row]) -> list[Evidence]:
     """Keep the heaviest, and put them in order of place with their offsets."""
     rows = sorted(rows, key=lambda row: (-row[4], row[0]))[:MOST]
-    documents = measured.encoding.documents
     answer = []
     for first, last, suggestions, signal, weight in sorted(rows):
         start, end = documents.source_span(first, last)

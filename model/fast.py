@@ -1,8 +1,6 @@
-"""The fast tier: document numbers to calibrated probabilities of the four kinds.
+"""The fast tier: document numbers to the evidence of each kind, and how unfamiliar a text is.
 
-One head a kind of machine tells that kind from human text, on the signals that carry over to tools it never saw; a
-multinomial logistic regression on their log odds, fitted on held-out answers, calibrates and weighs them against each
-other, by length.
+One head for each kind of machine tells that kind from human text, on the signals that carry over to tools it never saw.
 """
 
 from __future__ import annotations
@@ -20,8 +18,9 @@ from model.house import Correction
 from model.signals.base import Floats
 from model.trees import Trees
 
-MACHINE_KINDS = ("spun", "translated", "rewritten")
 _EDGE = 1e-6
+MOST_UNFAMILIAR = 6.0
+"""Standard deviations at which one number is cut off: it must not make a text unfamiliar alone."""
 NEVER = -12.0
 """Log odds of a kind that a model was not trained for."""
 
@@ -62,53 +61,44 @@ class Head:
 
 
 @dataclass(frozen=True, eq=False)
-class FastClassifier:
-    """The heads in the order of MACHINE_KINDS, and the calibration of their answers to probabilities.
+class Unfamiliarity:
+    """How far a text's words and n-grams are from those of the human text that the tables were counted on.
 
-    `length_column` is the place of log(1 + words) among the document numbers. `correction` is what a house's own texts
-    add to the heads' answers, None in a model that was not retrained on any.
+    The mean over some document numbers, `columns` (U,), of how many standard deviations, `spread` (U,), each lies
+    beyond the `centre` (U,) of human text in its unfamiliar direction, `sign` (U,).
     """
 
-    heads: tuple[Head, ...]
-    calibration: Calibration
-    length_column: int
-    correction: Correction | None = None
+    columns: NDArray[np.int64]
+    centre: Floats
+    spread: Floats
+    sign: Floats
 
-    def log_odds(self, features: Floats, style: csr_array | None) -> NDArray[np.float64]:
-        """Return the heads' log odds, shape (D, 3), corrected."""
-        answer = np.stack([head.log_odds(features, style) for head in self.heads], axis=1)
-        return answer if self.correction is None else answer + self.correction.log_odds(features)
-
-    def probabilities(self, features: Floats, style: csr_array | None) -> NDArray[np.float64]:
-        """Return the calibrated probabilities of model.verdict.KINDS, shape (D, 4), rows summing to one."""
-        if not len(features):
-            return np.zeros((0, 4))
-        return self.calibration.probabilities(self.log_odds(features, style), features[:, self.length_column])
-
-
-@dataclass(frozen=True, eq=False)
-class Calibration:
-    """A multinomial logistic regression over the heads' log odds and length, as plain arrays.
-
-    `weights` (4, B) and `bias` (4,), for the B numbers of `calibration_inputs`.
-    """
-
-    weights: NDArray[np.float64]
-    bias: NDArray[np.float64]
-
-    def probabilities(self, log_odds: NDArray[np.float64], length: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return probabilities (D, 4) from log odds (D, 3) and log(1 + words) (D,)."""
-        logits = calibration_inputs(log_odds, length) @ self.weights.T + self.bias
-        logits -= logits.max(axis=1, keepdims=True)
-        exponentials = np.exp(logits)
-        answer: NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
+    def of(self, features: Floats) -> NDArray[np.float64]:
+        """Return the unfamiliarity (D,) of texts with these document numbers (D, F): about 0, above 3 is rare."""
+        scaled = self.sign * (features[:, self.columns].astype(np.float64) - self.centre) / self.spread
+        answer: NDArray[np.float64] = np.clip(scaled, -MOST_UNFAMILIAR, MOST_UNFAMILIAR).mean(axis=1)
         return answer
 
 
-def calibration_inputs(log_odds: NDArray[np.float64], length: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return what the calibration reads, (D, 7): the log odds, the length, and each log odds times the length."""
-    centred = np.asarray(length, dtype=np.float64)[:, None] - 5.0  # about 150 words
-    return np.concatenate([log_odds, centred, log_odds * centred], axis=1)
+@dataclass(frozen=True, eq=False)
+class FastClassifier:
+    """The heads in the order of model.decision.KINDS, and what is unfamiliar.
+
+    `correction` is what a house's own texts add to the heads' answers, None in a model that was not retrained on any.
+    """
+
+    heads: tuple[Head, ...]
+    unfamiliarity: Unfamiliarity
+    correction: Correction | None = None
+
+    def log_odds(self, features: Floats, style: csr_array | None) -> NDArray[np.float64]:
+        """Return the evidence of each kind, shape (D, 3): the heads' log odds, corrected."""
+        answer = np.stack([head.log_odds(features, style) for head in self.heads], axis=1)
+        return answer if self.correction is None else answer + self.correction.log_odds(features)
+
+    def unfamiliar(self, features: Floats) -> NDArray[np.float64]:
+        """Return how unfamiliar texts are, (D,)."""
+        return self.unfamiliarity.of(features)
 
 
 def _logit(probability: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ FURTHEST = 3.0
 
 @dataclass(frozen=True, eq=False)
 class Correction:
-    """A linear correction of the log odds of model.fast.MACHINE_KINDS, times the probability of the house's domain.
+    """A linear correction of the log odds of model.decision.KINDS, times the probability of the house's domain.
 
     `centre` and `spread` (F,) scale the document numbers; `weights` (F, 3) and `bias` (3,) are the correction, all zero
     for a kind of which the house gave no texts; `domain_weights` (F,) and `domain_bias` are a logistic regression that

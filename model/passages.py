@@ -1,79 +1,63 @@
-"""The passage of a longer text in which replaced words stand close together."""
+"""The parts of a longer text that a machine wrote, from the evidence of its windows."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-ROLLING = 100
-"""Words over which the strongest stretch of a text is sought."""
-ABOVE = 0.05
-"""How far a stretch's share of replaced words is above that of most of the text before it grows a passage."""
-NOTABLE_CONTRAST = 3.0
-"""Standard errors from which a passage that stands out counts."""
-CLEAN = 0.05
-"""Share of replaced words, as the taggers see it at a prior of one in twenty, above which a text is spun throughout."""
-_LEAST_VARIANCE = 1e-4
+from model.decision import Tail
+
+WINDOW_RATE = 0.05
+"""Share of human windows that show evidence as strong, below which a window is suspicious."""
+WHOLE = 0.8
+"""Share of suspicious words from which the whole text counts as paraphrased, and no part is named."""
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """Words [start, stop) of a text, and by how many replaced words they stand out from the rest."""
+class Part:
+    """Tokens `first` to `last` of a batch, both included, and how many words of prose they hold."""
 
-    start: int
-    stop: int
-    weight: float
+    first: int
+    last: int
+    words: int
 
 
-def find_passage(probability: NDArray[np.floating]) -> Passage:
-    """Return the heaviest passage, given for each word (W,) the probability that it was replaced.
+def suspicious_parts(
+    evidence: NDArray[np.floating], tokens: NDArray[np.int64], words: NDArray[np.int64], tail: Tail
+) -> tuple[tuple[Part, ...], float]:
+    """Return the suspicious parts of a suspicious document and their share of its words.
 
-    The run of words with the largest sum of probabilities above what is common in this text (Kadane's maximal segment):
-    what a writer does throughout, a spinner in one place only. The shortest such run, and the first.
+    Args:
+        evidence: (M,) evidence of one kind in each window of the document, in order.
+        tokens: (M, 2) first and last token of each window; windows do not overlap.
+        words: (W,) tokens of the document that are words of prose.
+        tail: how often human text shows such evidence.
+
+    No part is named, and the share is that of the suspicious windows, where nearly all are; where none is, the
+    evidence is in the whole text, and the share is 1.
     """
-    if not len(probability):
-        return Passage(0, 0, 0.0)
-    values = np.asarray(probability, dtype=np.float64)
-    background = float(np.median(_stretches(values))) + ABOVE
-    sums = np.concatenate([[0.0], np.cumsum(values - background)])
-    lowest = np.minimum.accumulate(sums)
-    gains = sums - lowest
-    stop = int(gains.argmax())
-    if gains[stop] <= 0:
-        return Passage(0, 0, 0.0)
-    start = int(np.flatnonzero(sums[: stop + 1] == lowest[stop])[-1])
-    return Passage(start, stop, float(gains[stop]))
+    bounds = np.searchsorted(words, np.column_stack([tokens[:, 0], tokens[:, 1] + 1]))
+    counts = bounds[:, 1] - bounds[:, 0]
+    familiar = np.zeros(len(evidence))
+    suspicious = tail.log_rate(np.asarray(evidence, dtype=np.float64), counts, familiar) < np.log(WINDOW_RATE)
+    if len(suspicious) > 2:  # a single window between two suspicious ones is theirs
+        suspicious[1:-1] |= suspicious[:-2] & suspicious[2:]
+    total = int(counts.sum())
+    if not suspicious.any() or not total:
+        return (), 1.0
+    share = float(counts[suspicious].sum()) / total
+    if share >= WHOLE:
+        return (), round(share, 3)
+    return tuple(_runs(suspicious, tokens, counts)), round(share, 3)
 
 
-def stands_out(probability: NDArray[np.floating]) -> bool:
-    """Return whether a passage stands out from a text that is otherwise as people write."""
-    if len(probability) <= ROLLING or np.median(_stretches(probability)) > CLEAN:
-        return False
-    return contrast(probability) >= NOTABLE_CONTRAST
-
-
-def strongest_stretch(values: NDArray[np.floating]) -> float:
-    """Return the largest mean of `values` (W,) over ROLLING of them in a row; over all where there are fewer."""
-    return float(_stretches(values).max()) if len(values) else 0.0
-
-
-def contrast(probability: NDArray[np.floating]) -> float:
-    """Return by how many standard errors the strongest stretch of replaced words (W,) stands out from the rest.
-
-    0 for a text that is no longer than a stretch.
-    """
-    if len(probability) <= ROLLING:
-        return 0.0
-    stretches = _stretches(probability)
-    common = float(np.median(stretches))
-    spread = np.sqrt(max(common * (1.0 - common), 0.0) / ROLLING + _LEAST_VARIANCE)
-    return float((stretches.max() - common) / spread)
-
-
-def _stretches(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    size = min(ROLLING, len(values))
-    sums = np.cumsum(np.concatenate([[0.0], np.asarray(values, dtype=np.float64)]))
-    answer: NDArray[np.float64] = (sums[size:] - sums[:-size]) / size
-    return answer
+def _runs(suspicious: NDArray[np.bool_], tokens: NDArray[np.int64], counts: NDArray[np.int64]) -> Sequence[Part]:
+    """Return one part for each run of suspicious windows."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], suspicious, [False]])))
+    return [
+        Part(int(tokens[start, 0]), int(tokens[stop - 1, 1]), int(counts[start:stop].sum()))
+        for start, stop in zip(edges[::2], edges[1::2], strict=True)
+    ]

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 VerdictWord = Literal["paraphrased", "suspect", "clear", "abstained"]
 Kind = Literal["spun", "translated", "rewritten"]
-Reason = Literal["too_short", "not_english", "not_prose"]
+Reason = Literal["too_short", "not_english", "not_prose", "unfamiliar"]
 Depth = Literal["fast", "deep"]
-Name = TypeVar("Name", bound=str)
-
-KINDS = ("human", "spun", "translated", "rewritten")
-"""The classes, in the order in which every array and every answer holds them."""
-PRIOR = (0.5, 0.3, 0.1, 0.1)
-"""The shares of KINDS among the texts of which a score is the probability: what is said of a text that says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +71,18 @@ class SpunPassage:
 
 
 @dataclass(frozen=True, slots=True)
+class Repair:
+    """What was repaired before the text was read, and in how many places."""
+
+    what: str
+    count: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the repair as plain JSON types."""
+        return {"what": self.what, "count": self.count}
+
+
+@dataclass(frozen=True, slots=True)
 class ModelInfo:
     """Which model gave an answer."""
 
@@ -98,34 +104,49 @@ class ModelInfo:
 class Verdict:
     """What unspun says about one text.
 
-    `score` is the calibrated probability that the text is machine-paraphrased and equals `1 - kinds["human"]`;
-    `kinds` sums to 1. `evidence` is None where it was not asked for, which leaves the key out of the answer, and
-    `passages` with it: where in a longer text the spun part stands, empty where it is the whole text or nowhere.
+    `false_positive_rate` is how often human text of this length shows evidence at least as strong, for a source at the
+    90th percentile of the calibration sources; never below what the sample supports. `score` is a fixed function of the
+    unrounded rate: 0.9 at the threshold of `paraphrased`, 0.5 at that of `suspect`. `kinds` is the same function of
+    each kind's own rate; they are not probabilities. `share` is the part of the words in suspicious windows. All four
+    are None where no verdict is given, and `reason` says why. `probability` is there only where a base rate was given.
+    `evidence` is None where it was not asked for, and `passages` is empty then: where in a longer text the paraphrased
+    part is, unless it is the whole text. The fields stand in the order of the JSON.
     """
 
     id: str | None
-    score: float
     verdict: VerdictWord
     kind: Kind | None
-    kinds: dict[str, float]
+    score: float | None
+    false_positive_rate: float | None
+    share: float | None
+    kinds: dict[str, float] | None
+    probability: float | None = field(default=None, kw_only=True)
     reason: Reason | None
     words: int
     depth: Depth
+    repairs: tuple[Repair, ...]
     evidence: tuple[Evidence, ...] | None
+    passages: tuple[SpunPassage, ...] = field(default=(), kw_only=True)
     model: ModelInfo
-    passages: tuple[SpunPassage, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict as plain JSON types, keys in the documented order."""
         answer: dict[str, Any] = {
             "id": self.id,
-            "score": self.score,
             "verdict": self.verdict,
             "kind": self.kind,
-            "kinds": dict(self.kinds),
+            "score": self.score,
+            "false_positive_rate": self.false_positive_rate,
+            "share": self.share,
+            "kinds": None if self.kinds is None else dict(self.kinds),
+        }
+        if self.probability is not None:
+            answer["probability"] = self.probability
+        answer |= {
             "reason": self.reason,
             "words": self.words,
             "depth": self.depth,
+            "repairs": [repair.to_dict() for repair in self.repairs],
         }
         if self.evidence is not None:
             answer["evidence"] = [evidence.to_dict() for evidence in self.evidence]
@@ -135,23 +156,28 @@ class Verdict:
 
     @classmethod
     def from_dict(cls, answer: Mapping[str, Any]) -> Verdict:
-        """Return the verdict of which `answer` is the `to_dict`; what a later version says besides is passed over.
+        """Return the verdict of which `answer` is the `to_dict`; keys of a later version are ignored.
 
-        Raises LookupError, TypeError, ValueError and AttributeError where it is none.
+        Raises LookupError, TypeError, ValueError and AttributeError where it is not one.
         """
         evidence = answer.get("evidence")
+        kinds = answer["kinds"]
         return cls(
             id=answer["id"],
-            score=answer["score"],
             verdict=answer["verdict"],
             kind=answer["kind"],
-            kinds=dict(answer["kinds"]),
+            score=answer["score"],
+            false_positive_rate=answer["false_positive_rate"],
+            share=answer["share"],
+            kinds=None if kinds is None else dict(kinds),
             reason=answer["reason"],
             words=answer["words"],
             depth=answer["depth"],
+            repairs=tuple(Repair(item["what"], item["count"]) for item in answer["repairs"]),
             evidence=None if evidence is None else tuple(Evidence.from_dict(item) for item in evidence),
             model=ModelInfo.from_dict(answer["model"]),
             passages=tuple(SpunPassage(p["start"], p["end"], p["words"]) for p in answer.get("passages") or ()),
+            probability=answer.get("probability"),
         )
 
     def to_json(self) -> str:
@@ -165,120 +191,3 @@ class Verdict:
         except UnicodeEncodeError:
             return json.dumps(self.to_dict(), ensure_ascii=True, separators=(", ", ": "))
         return line
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """Thresholds on the score for texts of `words` words and more: `suspect`, `paraphrased`."""
-
-    words: int
-    suspect: float
-    paraphrased: float
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Where a score becomes a word: bands by length, shortest first, and the shortest text that is judged at all."""
-
-    minimum_words: int
-    bands: tuple[Band, ...]
-
-    @classmethod
-    def from_manifest(cls, entry: dict[str, Any]) -> Thresholds:
-        """Read the `thresholds` of a bundle's manifest."""
-        bands = tuple(
-            Band(int(band["words"]), float(band["suspect"]), float(band["paraphrased"])) for band in entry["bands"]
-        )
-        return cls(int(entry["minimum_words"]), tuple(sorted(bands, key=lambda band: band.words)))
-
-    def band(self, words: int) -> Band:
-        """Return the band of texts of that many words."""
-        fitting = [band for band in self.bands if band.words <= words] or [self.bands[0]]
-        return fitting[-1]
-
-    def word(self, score: float, words: int) -> Literal["paraphrased", "suspect", "clear"]:
-        """Return the verdict for a score of a text of that many words."""
-        band = self.band(words)
-        if score >= band.paraphrased:
-            return "paraphrased"
-        return "suspect" if score >= band.suspect else "clear"
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """Where `auto` is content with the fast tier: below these limits both of the score, by length, and of the contrast
-    of the text's strongest stretch (model.passages.contrast).
-    """
-
-    bands: tuple[tuple[int, float], ...]
-    contrast: float
-
-    @classmethod
-    def from_manifest(cls, entry: dict[str, Any]) -> Doubt:
-        """Read the `doubt` of a bundle's manifest."""
-        bands = sorted((int(band["words"]), float(band["score"])) for band in entry["bands"])
-        return cls(tuple(bands), float(entry["contrast"]))
-
-    def settles(self, score: float, words: int, contrast: float) -> bool:
-        """Return whether the fast tier's answer stands."""
-        limit = [score for least, score in self.bands if least <= words] or [self.bands[0][1]]
-        return score < limit[-1] and contrast < self.contrast
-
-
-def decide(
-    *,
-    id: str | None,
-    probabilities: tuple[float, ...],
-    words: int,
-    reason: Reason | None,
-    depth: Depth,
-    evidence: tuple[Evidence, ...] | None,
-    model: ModelInfo,
-    thresholds: Thresholds,
-    passages: tuple[SpunPassage, ...] = (),
-) -> Verdict:
-    """Turn the probabilities of KINDS into the verdict: the only place where a score becomes a word.
-
-    Where nothing is judged the probabilities fall back to the prior: wholly where the text is no English prose, by its
-    length where it is too short. Probabilities are rounded to six places, the last kind taking up the difference,
-    so that the numbers that are
-    shown sum to one, and the thresholds are compared with the score that is shown.
-    """
-    if reason is not None:
-        probabilities = _weakened(probabilities, words / thresholds.minimum_words if reason == "too_short" else 0.0)
-    kinds = millionths(probabilities, KINDS)
-    score = round(1.0 - kinds["human"], 6)
-    word: VerdictWord = "abstained" if reason is not None else thresholds.word(score, words)
-    machine: tuple[Kind, ...] = ("spun", "translated", "rewritten")
-    likeliest = max(machine, key=kinds.__getitem__)
-    kind = likeliest if word in ("paraphrased", "suspect") else None
-    return Verdict(
-        id=id,
-        score=score,
-        verdict=word,
-        kind=kind,
-        kinds=kinds,
-        reason=reason,
-        words=words,
-        depth=depth,
-        evidence=evidence,
-        model=model,
-        passages=passages if kind == "spun" else (),
-    )
-
-
-def _weakened(probabilities: tuple[float, ...], trust: float) -> tuple[float, ...]:
-    """Return the geometric mean of the probabilities, with weight `trust` (0 to 1), and PRIOR."""
-    share = min(max(trust, 0.0), 1.0)
-    mixed = [max(p, 1e-9) ** share * q ** (1.0 - share) for p, q in zip(probabilities, PRIOR, strict=True)]
-    return tuple(value / sum(mixed) for value in mixed)
-
-
-def millionths(shares: Sequence[float], names: Sequence[Name]) -> dict[Name, float]:
-    """Round shares to millionths that sum to exactly one, by largest remainder; returns them by name."""
-    scaled = [share * 1_000_000 for share in shares]
-    whole = [int(value) for value in scaled]
-    order = sorted(range(len(scaled)), key=lambda i: (whole[i] - scaled[i], i))
-    for i in order[: 1_000_000 - sum(whole)]:
-        whole[i] += 1
-    return {name: value / 1_000_000 for name, value in zip(names, whole, strict=True)}

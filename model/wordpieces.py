@@ -9,6 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+TYPOGRAPHY = {'"': "“”„‟«»″", "'": "‘’‚‛`´′", "-": "‐‑‒–—―−", ".": "…", "*": "•·●"}
+"""Signs that a text's typesetter or its file format chose, by the sign that they are read as: an encoder that sees them
+learns which corpus a text comes from.
+"""
 UNKNOWN_PIECE, START, END = "[UNK]", "[CLS]", "[SEP]"
 
 
@@ -44,11 +48,23 @@ class WordPieces:
         self._tokenizer = Tokenizer(WordPiece(numbers, unk_token=UNKNOWN_PIECE, max_input_chars_per_word=100))
         self._tokenizer.normalizer = BertNormalizer(lowercase=True)
         self._tokenizer.pre_tokenizer = BertPreTokenizer()
+        signs = {sign: plain for plain, family in TYPOGRAPHY.items() for sign in family}
+        self.typography = np.array(
+            [numbers.get(signs.get(piece, piece), number) for number, piece in enumerate(self.pieces)], dtype=np.int32
+        )
+        self._signs = np.array([len(piece) == 1 and not piece.isalnum() for piece in self.pieces])
 
     @classmethod
     def read(cls, file: Path) -> WordPieces:
         """Read a vocabulary, a piece a line."""
         return cls(file.read_text("utf-8").rstrip("\n").split("\n"))
+
+    def told_apart(self, ids: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Return which pieces (P,) are read: of a sign that is repeated ("--", "...", "''"), the first."""
+        plain = self.typography[ids]
+        again = np.zeros(len(ids), dtype=bool)
+        again[1:] = (plain[1:] == plain[:-1]) & self._signs[plain[1:]]
+        return ~again
 
     def __len__(self) -> int:
         """Return the number of pieces."""

@@ -14,8 +14,8 @@ import numpy as np
 
 from model import bundle
 from model.bundle import Bundle
-from model.deep import Blend, DeepEncoder, DeepTier, Scale, Weights
-from model.fast import Calibration
+from model.decision import KINDS
+from model.deep import Blend, DeepEncoder, DeepTier, Weights
 from tests import tables as tiny
 
 GRAPH = tiny.DATA / "tiny_deep.onnx"
@@ -53,7 +53,7 @@ def weights() -> Weights:
         embeddings[number[original], column] = ONE
     for word, original in (SPUN | PERHAPS_SPUN).items():
         embeddings[number[word]] = embeddings[number[original]]
-    for column, kind in enumerate(((*SPUN, *PERHAPS_SPUN, SPUN_ENDING), (TRANSLATED,), (REWRITTEN, "[SEP]"))):
+    for column, kind in enumerate(((*SPUN, *PERHAPS_SPUN, SPUN_ENDING), (TRANSLATED,), (REWRITTEN,))):
         embeddings[[number[word] for word in kind], column] = ONE
     embeddings[[number[word] for word in PERHAPS_SPUN], 0] = ONE * 3 // 4
     bias = np.array([-20.0 if len(piece) == 1 else 0.0 for piece in PIECES], dtype=np.float32)
@@ -66,30 +66,25 @@ def encoder() -> DeepEncoder:
 
 
 def tier() -> DeepTier:
-    """Return the deep tier: its score is past a half where more than a twentieth of the words is a spinner's, or a
-    passage stands out. Translated and rewritten text it never finds.
-    """
-    usual = Scale(centre=np.array([CLEAN_LOG_ODDS, -3.0, -3.0]), spread=np.ones(3))
-    rise = np.zeros((4, 7))
-    rise[1, 0] = 1.0
-    rise[1, 3] = 0.1  # the longer a text, the surer
-    return DeepTier(encoder(), BLEND, usual, Calibration(rise, np.array([0.0, -5.0, -3.0, -3.0])))
+    """Return the deep tier: a window's evidence of a kind rises with the share of that kind's words."""
+    return DeepTier(encoder(), BLEND, np.zeros(len(KINDS)))
 
 
-def manifest(*, score: float = 0.0, contrast: float = 0.0) -> dict[str, Any]:
-    """Return the tiny model's manifest with the deep tier; by default the fast one is never sure of anything."""
-    entry = {
-        "blend": asdict(BLEND),
-        "thresholds": {"minimum_words": 40, "bands": [{"words": 40, "suspect": 0.3, "paraphrased": 0.6}]},
-        "doubt": {"bands": [{"words": 40, "score": score}], "contrast": contrast},
+def manifest(*, doubt: float = 1e9) -> dict[str, Any]:
+    """Return the tiny model's manifest with the deep tier; by default the fast one is never sure about anything."""
+    decision = tiny.decision("fast", "deep")
+    decision["tiers"]["deep"] = tiny.tier(centre=-4.0)
+    return {
+        **tiny.manifest(),
+        "decision": decision,
+        "deep": {"blend": asdict(BLEND), "fast_weights": dict.fromkeys(KINDS, 0.0)},
+        "doubt": dict.fromkeys(KINDS, doubt),
     }
-    return {**tiny.manifest(), "deep": entry}
 
 
-def with_doubt(loaded: Bundle, *, score: float, contrast: float) -> Bundle:
-    """Return a loaded bundle with other limits below which the fast tier's answer stands."""
-    entry = {**loaded.manifest["deep"], "doubt": manifest(score=score, contrast=contrast)["deep"]["doubt"]}
-    return replace(loaded, manifest={**loaded.manifest, "deep": entry})
+def with_doubt(loaded: Bundle, doubt: float) -> Bundle:
+    """Return a loaded bundle with another rate above which the fast tier's answer is final."""
+    return replace(loaded, doubt=np.full(len(KINDS), doubt))
 
 
 def save_bundle(folder: Path) -> Path:

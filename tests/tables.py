@@ -13,8 +13,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from model import bundle
+from model.decision import KINDS
 from model.document import Documents
-from model.fast import Calibration, FastClassifier, Head
+from model.fast import FastClassifier, Head, Unfamiliarity
 from model.features import FeatureExtractor, Signals, Tables
 from model.ngrams import LanguageModel
 from model.signals.substitutions import INPUTS, Alternatives
@@ -145,17 +146,54 @@ def classifier() -> FastClassifier:
         weights = LogisticRegression(max_iter=300).fit(style, labels).coef_[0].astype(np.float32) if kind else None
         assert weights is None or weights.shape == (BUCKETS,)
         heads.append(Head(columns, boosted, weights, 0.1))
-    calibration = Calibration(rng.normal(size=(4, 7)) * 0.3, rng.normal(size=4) * 0.2)
-    return FastClassifier(tuple(heads), calibration, extractor().get_feature_names_out().tolist().index("length"))
+    names = extractor().get_feature_names_out().tolist()
+    column = np.array([names.index("frequency.unknown")])
+    unfamiliarity = Unfamiliarity(column, np.zeros(1, np.float32), np.full(1, 0.2, np.float32), np.ones(1, np.float32))
+    return FastClassifier(tuple(heads), unfamiliarity)
+
+
+LEAST_FAMILIAR = 4.0
+"""Unfamiliarity from which the tiny model abstains: four words in five are unknown."""
+
+
+def tier(*, centre: float = 0.0, paraphrased: float = 0.1, suspect: float = 0.3) -> dict[str, Any]:
+    """Return the manifest's entry of a tier: human evidence has the given centre and deviates by one at all lengths."""
+    tail = {
+        "words": [50.0, 5000.0],
+        "centre": [centre, centre],
+        "spread": [1.0, 1.0],
+        "unfamiliar": [0.0, 0.0],
+        "deviations": [-2.0, 0.0, 2.0, 4.0],
+        "log_odds": [4.0, 0.0, -4.0, -9.0],
+        "between": 0.1,
+    }
+    return {
+        "tails": dict.fromkeys(KINDS, tail),
+        "shares": dict.fromkeys(KINDS, 1 / 3),
+        "paraphrased": paraphrased,
+        "suspect": suspect,
+    }
+
+
+def decision(*tiers: str) -> dict[str, Any]:
+    """Return the manifest's decision for the tiers, "fast" and others."""
+    likelihoods = {"scores": [0.0, 0.5, 0.9, 1.0], "log_ratios": [-2.0, 1.0, 4.0, 6.0]}
+    return {
+        "minimum_words": 40,
+        "supported": 0.002,
+        "least_familiar": LEAST_FAMILIAR,
+        "tiers": {name: tier() for name in tiers},
+        "likelihoods": dict.fromkeys(tiers, likelihoods),
+    }
 
 
 def manifest() -> dict[str, Any]:
     """Return what training writes, as far as the engine reads it."""
-    bands = [{"words": 40, "suspect": 0.4, "paraphrased": 0.7}, {"words": 80, "suspect": 0.3, "paraphrased": 0.6}]
     return {
         "name": "tiny",
         "version": "0.0.1",
-        "thresholds": {"minimum_words": 40, "bands": bands},
+        "decision": decision("fast"),
+        "doubt": dict.fromkeys(KINDS, 0.5),
         "tagger_prior_log_odds": -2.0,
     }
 

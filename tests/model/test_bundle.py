@@ -16,6 +16,7 @@ import pytest
 
 from model import bundle
 from model.bundle import BundleError
+from model.decision import KINDS
 from model.detector import Detector
 from model.fast import FastClassifier
 from model.features import FeatureExtractor
@@ -67,8 +68,8 @@ def test_what_is_loaded_judges_as_what_was_saved(tiny_bundle: Path) -> None:
     loaded = Detector.load(tiny_bundle)
     extractor = FeatureExtractor(tiny.tables(), tiny.tagger())
     features, style = extractor.transform_with_style([tiny.ARTICLE])
-    expected = tiny.classifier().probabilities(features, style)[0]
-    assert list(loaded.score(tiny.ARTICLE).kinds.values()) == pytest.approx(expected, abs=1.1e-6)
+    expected = tiny.classifier().log_odds(features, style)
+    assert loaded.measure([tiny.ARTICLE], depth="fast").fast == pytest.approx(expected, abs=1e-9)
 
 
 def test_saving_again_gives_the_same_files(tiny_bundle: Path, tmp_path: Path) -> None:
@@ -160,6 +161,10 @@ class TestRefused:
         edit(copy, lambda manifest: manifest.update(format=found))
         assert "train the model again" in message(copy)
 
+    def test_a_bundle_of_1_x_is_told_why(self, copy: Path) -> None:
+        edit(copy, lambda manifest: manifest.update(format=1))
+        assert "unspun 1.x made it, whose scores have another scale; train the model again" in message(copy)
+
     @pytest.mark.parametrize("trained", ["0.24.1", "99.1.0", "", None])
     def test_another_scikit_learn(self, copy: Path, trained: str | None) -> None:
         edit(copy, lambda manifest: manifest["libraries"].update({"scikit-learn": trained}))
@@ -206,26 +211,33 @@ class TestRefused:
         edit(copy, lambda manifest: manifest["files"].pop(name))
         message(copy)
 
-    @pytest.mark.parametrize("key", ["thresholds", "tagger_prior_log_odds", "ngram_probes", "tagger_layers", "name"])
+    @pytest.mark.parametrize(
+        "key", ["decision", "doubt", "tagger_prior_log_odds", "ngram_probes", "tagger_layers", "name"]
+    )
     def test_a_manifest_without_an_entry(self, copy: Path, key: str) -> None:
         edit(copy, lambda manifest: manifest.pop(key))
         message(copy)
 
-    @pytest.mark.parametrize(
-        "thresholds", [None, {}, {"minimum_words": 50, "bands": []}, {"minimum_words": "x", "bands": [{}]}]
-    )
-    def test_thresholds_that_are_none(self, copy: Path, thresholds: Any) -> None:
-        edit(copy, lambda manifest: manifest.update(thresholds=thresholds))
+    @pytest.mark.parametrize("decision", [None, {}, [], {**tiny.decision("fast"), "tiers": {}}, tiny.decision("deep")])
+    def test_a_decision_that_is_none(self, copy: Path, decision: Any) -> None:
+        edit(copy, lambda manifest: manifest.update(decision=decision))
+        message(copy)
+
+    def test_thresholds_out_of_order(self, copy: Path) -> None:
+        edit(copy, lambda manifest: manifest["decision"]["tiers"]["fast"].update(suspect=0.001))
+        message(copy)
+
+    @pytest.mark.parametrize("doubt", [None, {}, 0.5, {"spun": 0.1}, dict.fromkeys(KINDS, "often")])
+    def test_rates_of_doubt_that_are_none(self, copy: Path, doubt: Any) -> None:
+        edit(copy, lambda manifest: manifest.update(doubt=doubt))
         message(copy)
 
 
 class TestDeepTier:
-    """A bundle may hold the deep tier: nine files more, and an entry of the manifest."""
+    """A bundle may hold the deep tier: five files more, an entry of the manifest, and its thresholds."""
 
     FILES = (
         *("deep_embeddings.npy", "deep_embeddings_scale.npy", "deep_bias.npy"),
-        *("deep_scale_centre.npy", "deep_scale_spread.npy"),
-        *("deep_calibration_weights.npy", "deep_calibration_bias.npy"),
         *(bundle.DEEP_GRAPH, bundle.DEEP_PIECES),
     )
 
@@ -295,10 +307,14 @@ class TestDeepTier:
         edit(deep_copy, lambda manifest: manifest["files"].pop(name))
         assert name in message(deep_copy)
 
-    @pytest.mark.parametrize("entry", ["blend", "thresholds", "doubt"])
-    def test_a_manifest_without_an_entry_is_refused(self, deep_copy: Path, entry: str) -> None:
-        edit(deep_copy, lambda manifest: manifest["deep"].pop(entry))
+    @pytest.mark.parametrize("weights", [None, {}, 0.5, {"spun": 0.1}, dict.fromkeys(KINDS, "much")])
+    def test_weights_of_the_fast_tier_that_are_none_are_refused(self, deep_copy: Path, weights: Any) -> None:
+        edit(deep_copy, lambda manifest: manifest["deep"].update(fast_weights=weights))
         message(deep_copy)
+
+    def test_a_manifest_without_the_tiers_thresholds_is_refused(self, deep_copy: Path) -> None:
+        edit(deep_copy, lambda manifest: manifest.update(decision=tiny.decision("fast")))
+        assert "no thresholds of the deep tier" in message(deep_copy)
 
     @pytest.mark.parametrize("entry", [None, [], "deep", {}])
     def test_a_manifest_whose_entry_is_none_is_refused(self, deep_copy: Path, entry: Any) -> None:
@@ -308,13 +324,6 @@ class TestDeepTier:
     @pytest.mark.parametrize("blend", [{}, {"deep": 1.0}, {**asdict(tiny_deep.BLEND), "slow": 1.0}, {"deep": "x"}, [1]])
     def test_a_blend_that_is_none_is_refused(self, deep_copy: Path, blend: Any) -> None:
         edit(deep_copy, lambda manifest: manifest["deep"].update(blend=blend))
-        message(deep_copy)
-
-    @pytest.mark.parametrize(
-        "doubt", [{"bands": [{"words": 40}], "contrast": 1}, {"bands": [{"words": 1, "score": 1}]}]
-    )
-    def test_limits_of_doubt_that_are_none_are_refused(self, deep_copy: Path, doubt: Any) -> None:
-        edit(deep_copy, lambda manifest: manifest["deep"].update(doubt=doubt))
         message(deep_copy)
 
 

@@ -1,4 +1,4 @@
-"""model/detector.py with a deep tier: which tier decides, and where in the text the spinner was at work."""
+"""model/detector.py with a deep tier: which tier decides, and which part of the text a machine wrote."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 
 from model import evidence
 from model.deep import DeepEncoder
-from model.detector import LONG, Detector
+from model.detector import Detector
 from model.document import Documents
 from model.evidence import DEEP_LEAST_WEIGHT, UNSPUN_WEIGHT
 from model.verdict import Verdict
 from tests import deep as tiny
 from tests import tables
 
-NEVER, ALWAYS = 2.0, float("inf")
-"""A score that no text reaches, and a contrast that none does."""
+NEVER = 1e-300
+"""A rate that no text is below: the fast tier is always sure."""
 JUDGED = (
     tables.ARTICLE,
     tiny.SPUN_ARTICLE,
@@ -31,7 +31,7 @@ JUDGED = (
 ABSTAINED = ("", "The vessel was late.", "Le bateau a quitté le port avant la tempête et les gens avaient froid. " * 6)
 TEXTS = (*JUDGED, *ABSTAINED)
 CLEAN = " ".join(tables.SENTENCES)
-SPUN_PASSAGE = " ".join([tiny.SPUN_SENTENCE] * 3)
+SPUN_PASSAGE = " ".join([tiny.SPUN_SENTENCE] * 8)
 SNIPPETS = (
     *tables.SENTENCES[:6],
     tiny.SPUN_SENTENCE,
@@ -61,13 +61,20 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     return calls
 
 
-def doubting(detector: Detector, *, score: float = NEVER, contrast: float = ALWAYS) -> Detector:
-    """Return the detector with other limits below which the fast tier's answer stands."""
-    return Detector(tiny.with_doubt(detector.bundle, score=score, contrast=contrast))
+def doubting(detector: Detector, rate: float = NEVER) -> Detector:
+    """Return the detector with another rate above which the fast tier's answer stands."""
+    return Detector(tiny.with_doubt(detector.bundle, rate))
 
 
-def scores(verdicts: Sequence[Verdict]) -> list[float]:
+def scores(verdicts: Sequence[Verdict]) -> list[float | None]:
     return [verdict.score for verdict in verdicts]
+
+
+def fast_rates(detector: Detector, texts: Sequence[str] = JUDGED) -> list[float]:
+    """Return the fast tier's smallest rate of a kind for each text."""
+    found = detector.measure(texts, depth="fast")
+    rates = detector.decision.tiers["fast"].log_rates(found.fast, found.words, found.unfamiliar)
+    return [float(rate) for rate in np.exp(rates.min(axis=1))]
 
 
 class TestDepth:
@@ -119,39 +126,40 @@ class TestDepth:
 class TestAuto:
     """`auto` asks the deep tier only where the fast one is in doubt."""
 
-    def test_below_the_limits_the_fast_tier_decides(self, deep_detector: Detector, asked: list[list[int]]) -> None:
+    def test_where_the_fast_tier_is_sure_it_decides(self, deep_detector: Detector, asked: list[list[int]]) -> None:
         found = doubting(deep_detector).score_many(JUDGED)
         assert {verdict.depth for verdict in found} == {"fast"}
         assert asked == []
 
-    def test_from_a_score_on_the_deep_tier_decides(self, deep_detector: Detector) -> None:
-        by_fast = scores(deep_detector.score_many(JUDGED, depth="fast"))
-        limit = median(by_fast) + 1e-5
-        found = doubting(deep_detector, score=limit).score_many(JUDGED)
-        assert [verdict.depth for verdict in found] == ["fast" if score < limit else "deep" for score in by_fast]
+    def test_up_to_a_rate_the_deep_tier_decides(self, deep_detector: Detector) -> None:
+        by_fast = fast_rates(deep_detector)
+        limit = median(by_fast) * 1.0001
+        found = doubting(deep_detector, limit).score_many(JUDGED)
+        assert [verdict.depth for verdict in found] == ["fast" if rate > limit else "deep" for rate in by_fast]
         assert {verdict.depth for verdict in found} == {"fast", "deep"}
 
     def test_only_texts_in_doubt_are_read(self, deep_detector: Detector, asked: list[list[int]]) -> None:
-        by_fast = scores(deep_detector.score_many(JUDGED, depth="fast"))
-        limit = median(by_fast) + 1e-5
-        doubting(deep_detector, score=limit).score_many(JUDGED)
-        assert asked == [[number for number, score in enumerate(by_fast) if score >= limit]]
+        by_fast = fast_rates(deep_detector)
+        limit = median(by_fast) * 1.0001
+        doubting(deep_detector, limit).score_many(JUDGED)
+        assert asked == [[number for number, rate in enumerate(by_fast) if rate <= limit]]
 
-    def test_a_stretch_that_stands_out_is_doubt_whatever_the_score(self, deep_detector: Detector) -> None:
-        # A text no longer than a stretch has none.
-        short = " ".join(tables.SENTENCES[:6])
-        found = doubting(deep_detector, contrast=1e-6).score_many([tables.ARTICLE, short])
-        assert [(verdict.depth, verdict.words > 100) for verdict in found] == [("deep", True), ("fast", False)]
+    def test_doubt_about_any_kind_is_doubt(self, deep_detector: Detector) -> None:
+        for kind in range(3):
+            doubt = np.full(3, NEVER)
+            doubt[kind] = 1e9
+            found = Detector(replace(deep_detector.bundle, doubt=doubt)).score(tables.ARTICLE)
+            assert found.depth == "deep"
 
     def test_what_is_abstained_from_is_not_read(self, deep_detector: Detector, asked: list[list[int]]) -> None:
         found = deep_detector.score_many([*ABSTAINED, tables.ARTICLE, *ABSTAINED])
         assert [verdict.depth for verdict in found] == ["fast"] * 3 + ["deep"] + ["fast"] * 3
         assert asked == [[3]]
 
-    @pytest.mark.parametrize("limit", [0.0, 0.5, 0.7, 0.8, NEVER])
+    @pytest.mark.parametrize("limit", [NEVER, 0.3, 0.8, 1.5, 1e9])
     def test_the_answer_is_that_of_the_tier_that_decided(self, deep_detector: Detector, limit: float) -> None:
         fast, deep = (deep_detector.score_many(TEXTS, depth=depth) for depth in ("fast", "deep"))
-        auto = doubting(deep_detector, score=limit).score_many(TEXTS)
+        auto = doubting(deep_detector, limit).score_many(TEXTS)
         assert auto == [{"fast": a, "deep": b}[answer.depth] for answer, a, b in zip(auto, fast, deep, strict=True)]
 
     def test_without_evidence_the_scores_are_the_same(self, deep_detector: Detector) -> None:
@@ -164,16 +172,32 @@ class TestVerdict:
     """What the deep tier makes of a text."""
 
     def test_replaced_words_raise_the_score(self, deep_detector: Detector) -> None:
-        clean, spun = scores(deep_detector.score_many([tables.ARTICLE, tiny.SPUN_ARTICLE], depth="deep"))
-        assert clean < 0.3 < 0.6 < spun
+        clean, spun = deep_detector.score_many([tables.ARTICLE, tiny.SPUN_ARTICLE], depth="deep")
+        assert (clean.verdict, spun.verdict) == ("clear", "paraphrased")
+        assert (clean.score or 0.0) < (spun.score or 0.0)
+
+    @pytest.mark.parametrize(
+        ("word", "kind"), [("vessel", "spun"), ("moreover", "translated"), ("delves", "rewritten")]
+    )
+    def test_the_kind_is_that_with_the_strongest_evidence(self, deep_detector: Detector, word: str, kind: str) -> None:
+        text = " ".join(f"{sentence[:-1]} and {word}." for sentence in tables.SENTENCES[:14])
+        found = deep_detector.score(text, depth="deep")
+        assert found.kind == kind
+        assert found.kinds is not None
+        assert found.score == found.kinds[kind]
 
     def test_the_deep_tier_has_thresholds_of_its_own(self, deep_detector: Detector) -> None:
-        bands = [{"words": 40, "suspect": 0.0, "paraphrased": 0.0}]
-        entry = {**deep_detector.bundle.manifest["deep"], "thresholds": {"minimum_words": 40, "bands": bands}}
-        manifest = {**deep_detector.bundle.manifest, "deep": entry}
-        detector = Detector(replace(deep_detector.bundle, manifest=manifest))
-        assert deep_detector.score(tables.ARTICLE).verdict == "clear"
-        assert detector.score(tables.ARTICLE).verdict == "paraphrased"
+        decision = deep_detector.decision.with_thresholds("deep", 1e-300, 1e-299)
+        detector = Detector(replace(deep_detector.bundle, decision=decision))
+        first, second = (one.score(tiny.SPUN_ARTICLE, depth="deep") for one in (deep_detector, detector))
+        assert (first.verdict, second.verdict) == ("paraphrased", "clear")
+        assert deep_detector.score(tiny.SPUN_ARTICLE, depth="fast") == detector.score(tiny.SPUN_ARTICLE, depth="fast")
+
+    def test_a_probability_is_by_the_tier_that_decided(self, deep_detector: Detector) -> None:
+        found = deep_detector.score(tiny.SPUN_ARTICLE, depth="deep", base_rate=0.05)
+        assert found.probability == pytest.approx(
+            deep_detector.decision.probability("deep", found.score or 0.0, 0.05), abs=1e-6
+        )
 
     @settings(deadline=None, max_examples=15)
     @given(
@@ -193,7 +217,7 @@ class TestVerdict:
 
 
 class TestPassages:
-    """The part of a longer text in which the replaced words stand."""
+    """The part of a longer text that a machine wrote, as whole windows, and its share of the words."""
 
     LONG_TEXT = f"{CLEAN} {SPUN_PASSAGE} {CLEAN}"
 
@@ -201,60 +225,63 @@ class TestPassages:
         found = deep_detector.score(self.LONG_TEXT, depth="deep")
         assert found.kind == "spun"
         (passage,) = found.passages
-        # From its first replaced word to its last.
-        assert self.LONG_TEXT[passage.start : passage.end] == SPUN_PASSAGE[len("The ") : -len(" of the council.")]
+        start, end = self.LONG_TEXT.index(SPUN_PASSAGE), self.LONG_TEXT.index(SPUN_PASSAGE) + len(SPUN_PASSAGE)
+        inside = max(0, min(end, passage.end) - max(start, passage.start))
+        assert inside > 0.6 * len(SPUN_PASSAGE)
+        assert passage.words < 3 * len(SPUN_PASSAGE.split())
 
     def test_its_words_are_counted(self, deep_detector: Detector) -> None:
         (passage,) = deep_detector.score(self.LONG_TEXT, depth="deep").passages
         assert passage.words == len(self.LONG_TEXT[passage.start : passage.end].split())
 
+    def test_the_share_is_that_of_its_words(self, deep_detector: Detector) -> None:
+        found = deep_detector.score(self.LONG_TEXT, depth="deep")
+        (passage,) = found.passages
+        assert found.share == pytest.approx(passage.words / found.words, abs=0.02)
+
     def test_its_place_is_that_in_the_text_as_submitted(self, deep_detector: Detector) -> None:
         text = f"Caf&eacute; \u200b😀 {self.LONG_TEXT}".replace("vessel", "ves\u200bsel")
         (passage,) = deep_detector.score(text, depth="deep").passages
         shown = text[passage.start : passage.end]
-        assert shown.startswith("vitality of the ves\u200bsel")
-        assert shown.endswith("instructed the vitality")
+        assert "vitality of the ves\u200bsel" in shown
+        assert shown == shown.strip()
 
     def test_each_text_of_a_batch_has_its_own(self, deep_detector: Detector) -> None:
-        texts = [self.LONG_TEXT, CLEAN * 2, f"{SPUN_PASSAGE} {CLEAN} {CLEAN}"]
+        texts = [self.LONG_TEXT, CLEAN * 2, f"{SPUN_PASSAGE * 2} {CLEAN} {CLEAN}"]
         found = deep_detector.score_many(texts, depth="deep")
         assert [verdict.passages for verdict in found] == [
             deep_detector.score(text, depth="deep").passages for text in texts
         ]
         assert [len(verdict.passages) for verdict in found] == [1, 0, 1]
 
-    def test_a_short_text_has_none(self, deep_detector: Detector) -> None:
-        found = deep_detector.score(f"{SPUN_PASSAGE} {' '.join(tables.SENTENCES[:10])}", depth="deep")
-        assert found.words < LONG
-        assert (found.kind, found.passages) == ("spun", ())
+    @pytest.mark.parametrize("times", [3, 8, 40])
+    def test_a_text_that_is_spun_throughout_has_none(self, deep_detector: Detector, times: int) -> None:
+        found = deep_detector.score(f"{SPUN_PASSAGE} " * times, depth="deep")
+        assert (found.kind, found.share, found.passages) == ("spun", 1.0, ())
 
-    def test_a_text_that_is_spun_throughout_has_none(self, deep_detector: Detector) -> None:
-        found = deep_detector.score(f"{SPUN_PASSAGE} " * 8, depth="deep")
-        assert found.words >= LONG
-        assert (found.kind, found.passages) == ("spun", ())
-
-    def test_a_passage_that_is_most_of_the_text_is_none(self, deep_detector: Detector) -> None:
-        # Spun at both ends, with little enough between them to be one passage.
-        found = deep_detector.score(f"{SPUN_PASSAGE * 2} {CLEAN} {SPUN_PASSAGE * 2}", depth="deep")
-        assert found.words >= LONG
-        assert (found.kind, found.passages) == ("spun", ())
-
-    def test_a_few_words_are_none(self, deep_detector: Detector) -> None:
-        found = deep_detector.score(f"{CLEAN} The vessel, the floating ship, was late. {CLEAN}", depth="deep")
-        assert found.passages == ()
-
-    def test_an_odd_word_here_and_there_is_none(self, deep_detector: Detector) -> None:
-        sentences = [tiny.SPUN_SENTENCE, *tables.SENTENCES[:4]] * 8
-        found = deep_detector.score(" ".join(sentences), depth="deep")
-        assert found.words >= LONG
-        assert (found.kind, found.passages) == ("spun", ())
+    def test_a_translated_passage_is_located_too(self, deep_detector: Detector) -> None:
+        passage = " ".join(f"{sentence[:-1]}{', moreover' * 9}." for sentence in tables.SENTENCES[:8])
+        found = deep_detector.score(f"{CLEAN} {passage} {CLEAN}", depth="deep")
+        assert found.kind == "translated"
+        assert 0.0 < (found.share or 0.0) < 0.5
+        assert len(found.passages) == 1
 
     def test_a_text_that_is_clear_has_none(self, deep_detector: Detector) -> None:
         found = deep_detector.score(CLEAN * 2, depth="deep")
-        assert (found.verdict, found.passages) == ("clear", ())
+        assert (found.verdict, found.share, found.passages) == ("clear", 0.0, ())
 
-    def test_without_evidence_there_are_none(self, deep_detector: Detector) -> None:
-        assert deep_detector.score(self.LONG_TEXT, depth="deep", evidence=False).passages == ()
+    def test_the_share_falls_with_what_is_around_the_passage(self, deep_detector: Detector) -> None:
+        texts = [f"{CLEAN * times} {SPUN_PASSAGE * 2} {CLEAN * times}" for times in (1, 2, 4)]
+        shares = [verdict.share or 0.0 for verdict in deep_detector.score_many(texts, depth="deep")]
+        assert shares == sorted(shares, reverse=True)
+        assert shares[0] > 2 * shares[2] > 0
+
+    def test_without_evidence_there_are_none_but_the_share_is_the_same(self, deep_detector: Detector) -> None:
+        with_evidence, without = (
+            deep_detector.score(self.LONG_TEXT, depth="deep", evidence=shown) for shown in (True, False)
+        )
+        assert without.passages == ()
+        assert without.share == with_evidence.share
 
     def test_outside_it_a_word_must_be_odder_to_be_shown(self, deep_detector: Detector) -> None:
         # Replaced words weigh just too little to be shown in a text that is surely not spun.
@@ -264,5 +291,20 @@ class TestPassages:
         found = Detector(replace(deep_detector.bundle, deep=commoner)).score(text, depth="deep")
         (passage,) = found.passages
         places = [row.start for row in found.evidence or () if row.text == "vessel"]
-        assert len(places) == 3
+        assert places
         assert all(passage.start <= place < passage.end for place in places)
+
+
+class TestLongTexts:
+    """A long text is judged by how many of its windows are suspicious, never by the worst alone."""
+
+    def test_evidence_does_not_grow_with_the_length_of_human_text(self, deep_detector: Detector) -> None:
+        found = deep_detector.measure([CLEAN * times for times in (1, 4, 16)], depth="deep")
+        assert found.deep is not None
+        assert found.deep[:, 0] == pytest.approx(np.full(3, -4.0), abs=0.01)
+
+    def test_one_odd_sentence_counts_for_less_in_a_longer_text(self, deep_detector: Detector) -> None:
+        found = deep_detector.measure([f"{CLEAN * n} {tiny.SPUN_SENTENCE} {CLEAN * n}" for n in (1, 4, 16)])
+        assert found.deep is not None
+        evidence = found.deep[:, 0].tolist()
+        assert evidence == sorted(evidence, reverse=True)

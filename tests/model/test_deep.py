@@ -1,32 +1,30 @@
-"""model/deep.py: what the encoder says of each word depends on its document alone, and how a document sums it up."""
+"""model/deep.py: what the encoder says of words and windows depends on their document alone, and how it is pooled."""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from model.deep import (
     LEAST_KEPT,
     LEAST_MISFIT,
-    NAMES,
+    OVERLAP,
     SAID_OF_NOTHING,
     WINDOW,
     Blend,
     DeepReading,
-    Scale,
     Weights,
-    document_numbers,
     judged_words,
-    numbers,
+    pool,
+    prose_pieces,
 )
 from model.document import Documents, Shape, TokenClass
-from model.passages import NOTABLE_CONTRAST
+from model.wordpieces import WordPieces
 from tests import deep as tiny
 from tests import tables
 
@@ -54,16 +52,22 @@ def read(*texts: str, keep: bool = False) -> tuple[Documents, DeepReading]:
     return documents, ENCODER.read(documents, range(len(texts)), keep=keep)
 
 
-def answers(*texts: str) -> list[list[list[float]]]:
-    """Return the log odds of each text's tokens."""
+def answers(*texts: str) -> list[list[float]]:
+    """Return the log odds of each text's tokens that a spinner put them there."""
     documents, reading = read(*texts)
-    return [part.tolist() for part in np.split(reading.log_odds, documents.token_ptr[1:-1])]
+    return [part.tolist() for part in np.split(reading.replaced, documents.token_ptr[1:-1])]
+
+
+def windows(*texts: str) -> list[list[list[float]]]:
+    """Return what is said of each text's windows, a column a kind of machine."""
+    _, reading = read(*texts)
+    return [reading.windows[reading.window_document == number].tolist() for number in range(len(texts))]
 
 
 def by_word(*texts: str) -> list[tuple[str, float]]:
     """Return the tokens of a batch with the log odds that a spinner put them there."""
     documents, reading = read(*texts)
-    return list(zip(documents.words(), reading.log_odds[:, 0].tolist(), strict=True))
+    return list(zip(documents.words(), reading.replaced.tolist(), strict=True))
 
 
 def originals(text: str, count: int = 3) -> dict[str, list[str]]:
@@ -74,7 +78,7 @@ def originals(text: str, count: int = 3) -> dict[str, list[str]]:
 
 
 class TestReading:
-    """Each word's log odds, a column a kind of machine."""
+    """Each word's log odds that a spinner put it there."""
 
     def test_a_spinners_word_stands_out(self) -> None:
         assert by_word("The vessel was in the harbour.") == [
@@ -82,23 +86,8 @@ class TestReading:
             *(("in", CLEAN), ("the", CLEAN), ("harbour", CLEAN), (".", CLEAN)),
         ]
 
-    def test_each_kind_has_a_column(self) -> None:
-        _, reading = read("Vessel moreover delves.")
-        assert reading.log_odds[:3].argmax(axis=1).tolist() == [0, 1, 2]
-
     def test_a_word_is_a_spinners_if_any_of_its_pieces_is(self) -> None:
         assert by_word("The council boatized.")[2] == ("boatized", SPUN)
-
-    def test_the_style_of_a_word_is_the_mean_of_its_pieces(self) -> None:
-        # "moreover's" is three pieces, of which the first is a translator's.
-        _, reading = read("moreover moreover's council")
-        whole, a_third, nothing = reading.log_odds[:, 1].tolist()
-        assert a_third - nothing == pytest.approx((whole - nothing) / 3)
-
-    def test_a_window_is_read_between_its_marks(self) -> None:
-        # Its end is of the kind `rewritten`, and in a short window colours all of it: one of four pieces.
-        _, reading = read("the ferry")
-        assert reading.log_odds[:, 2].tolist() == [-3.0 + 4.0 / 4] * 2
 
     def test_repaired_text_is_read(self) -> None:
         assert by_word("The ves\u200bsel &amp; the flοating council")[1] == ("vessel", SPUN)
@@ -119,28 +108,30 @@ class TestReading:
         documents, everything = read(*texts)
         which = sorted(data.draw(st.sets(st.integers(0, len(texts) - 1))))
         chosen = np.isin(documents.token_document, which)
-        expected = np.where(chosen[:, None], everything.log_odds, SAID_OF_NOTHING)
-        np.testing.assert_array_equal(ENCODER.read(documents, which).log_odds, expected)
+        found = ENCODER.read(documents, which)
+        np.testing.assert_array_equal(found.replaced, np.where(chosen, everything.replaced, SAID_OF_NOTHING))
+        rows = np.isin(everything.window_document, which)
+        np.testing.assert_array_equal(found.windows, everything.windows[rows])
+        np.testing.assert_array_equal(found.window_tokens, everything.window_tokens[rows])
 
     def test_only_prose_is_read(self) -> None:
         documents, reading = read(LIST)
-        unread = reading.log_odds[:, 0] == SAID_OF_NOTHING
+        unread = reading.replaced == SAID_OF_NOTHING
         assert 0 < unread.sum() < len(unread)
         assert unread.tolist() == (~documents.token_prose).tolist()
 
     def test_what_is_no_prose_is_no_context_either(self) -> None:
-        # "delves" colours its whole window for the kind `rewritten`.
         with_list, without = (
             "\n\n".join(["The ferry was late again this morning.", *part, "The council was in the harbour."])
             for part in (["- delves\n- it delves\n- delves"], [])
         )
-        documents, reading = read(with_list)
-        assert reading.log_odds[documents.token_prose].tolist() == answers(without)[0]
+        assert windows(with_list) == windows(without)
 
     @pytest.mark.parametrize("text", ["", " \n ", "\u200b", ITEMS])
     def test_a_text_without_prose_has_no_answers(self, text: str) -> None:
         _, reading = read(text)
-        assert np.all(reading.log_odds == SAID_OF_NOTHING)
+        assert np.all(reading.replaced == SAID_OF_NOTHING)
+        assert reading.windows.shape == (0, 3)
 
     @settings(deadline=None)
     @given(st.text(alphabet=st.characters(exclude_categories=())))
@@ -149,7 +140,49 @@ class TestReading:
         documents, reading = read(text)
         words = judged_words(documents, 0)
         words = words[documents.token_shape[words] & Shape.SPACE_BEFORE > 0]
-        assert np.all(reading.log_odds[words, 0] >= CLEAN)
+        assert np.all(reading.replaced[words] >= CLEAN)
+
+
+class TestWindows:
+    """What is said of each window, and which part of the text it stands for."""
+
+    @pytest.mark.parametrize(("word", "kind"), [("vessel", 0), ("moreover", 1), ("delves", 2)])
+    def test_each_kind_has_a_column(self, word: str, kind: int) -> None:
+        ((found,),) = windows(f"The {word} was in the {word}.")
+        assert np.argmax(found) == kind
+        assert sorted(found)[:2] == [-4.0, -4.0]
+
+    def test_a_short_text_is_one_window_of_all_its_tokens(self) -> None:
+        documents, reading = read("The ferry was late.", "", "It was late again.")
+        assert reading.window_document.tolist() == [0, 2]
+        assert reading.window_tokens.tolist() == [[0, 4], [5, 9]]
+        assert len(documents.token_start) == 10
+
+    def test_windows_share_a_long_text_out(self) -> None:
+        documents, reading = read("", tables.ARTICLE * 3)
+        assert set(reading.window_document.tolist()) == {1}
+        first, last = reading.window_tokens.T
+        assert (first[0], last[-1]) == (0, len(documents.token_start) - 1)
+        # A word whose pieces two windows share may be told by both.
+        assert np.all((first[1:] - last[:-1] == 1) | (first[1:] == last[:-1]))
+
+    def test_a_passage_is_seen_in_its_windows_alone(self) -> None:
+        documents, reading = read(f"{tables.ARTICLE} {tables.ARTICLE} {tiny.SPUN_SENTENCE * 2} {tables.ARTICLE * 2}")
+        spun = np.flatnonzero(reading.windows[:, 0] > -3.9)
+        assert 0 < len(spun) < len(reading.windows) / 2
+        passage = np.flatnonzero(np.array(documents.words()) == "vitality")
+        first, last = reading.window_tokens[spun[0], 0], reading.window_tokens[spun[-1], 1]
+        assert first <= passage[0] <= passage[-1] <= last
+
+    @settings(deadline=None, max_examples=25)
+    @given(TEXTS)
+    def test_a_text_is_answered_alike_in_any_company(self, texts: list[str]) -> None:
+        assert windows(*texts) == [windows(text)[0] for text in texts]
+
+    def test_typography_is_not_read(self) -> None:
+        plain = 'The council\'s ferry - the old one - was late... "It was", they said, "in the harbour".'
+        curly = "The council’s ferry — the old one – was late… “It was”, they said, ”in the harbour“."
+        assert windows(plain) == windows(curly)
 
 
 class TestLongTexts:
@@ -169,14 +202,44 @@ class TestLongTexts:
         words = by_word("quayized " * WINDOW)
         assert words == [("quayized", SPUN)] * WINDOW
 
-    def test_context_is_at_hand_on_both_sides(self) -> None:
-        # Of a word that stands alone in its window, "delves", every word within half an overlap has heard.
-        words = ["the"] * (3 * WINDOW)
-        for place in range(WINDOW - 40, 2 * WINDOW, 7):
-            changed = [*words[:place], "delves", *words[place + 1 :]]
-            before, after = (answers(" ".join(text))[0] for text in (words, changed))
-            differs = [row != other for row, other in zip(before, after, strict=True)]
-            assert all(differs[place - 14 : place + 15])
+    def test_the_next_window_reads_the_end_of_the_one_before_again(self) -> None:
+        _, reading = read("the " * (2 * WINDOW))
+        assert len(reading.windows) == 3
+        delves = ["the"] * (2 * WINDOW)
+        delves[WINDOW - OVERLAP // 2] = "delves"
+        _, changed = read(" ".join(delves))
+        assert (changed.windows[:, 2] != reading.windows[:, 2]).tolist() == [True, True, False]
+
+
+class TestProsePieces:
+    """The pieces that the encoder reads, in scoring and in training."""
+
+    PIECES = WordPieces(tiny.PIECES)
+
+    def of(self, text: str) -> list[tuple[str, str]]:
+        documents = Documents.parse([text])
+        ids, tokens = prose_pieces(self.PIECES, documents, 0)
+        words = documents.words()
+        return [(tiny.PIECES[i], words[token]) for i, token in zip(ids.tolist(), tokens.tolist(), strict=True)]
+
+    def test_a_piece_belongs_to_its_token(self) -> None:
+        assert self.of("The boatized ferry.") == [
+            *(("the", "the"), ("boat", "boatized"), ("##ized", "boatized"), ("ferry", "ferry"), (".", "."))
+        ]
+
+    def test_a_repeated_sign_is_read_once(self) -> None:
+        assert [piece for piece, _ in self.of("The ferry... was")] == ["the", "ferry", ".", "was"]
+
+    def test_what_is_no_prose_is_left_out(self) -> None:
+        assert "vessel" not in {word for _, word in self.of(LIST)}
+
+    def test_it_depends_on_the_document_alone(self) -> None:
+        documents = Documents.parse(["The vessel.", "The old ferry was late.", ""])
+        for number, text in enumerate(documents.texts):
+            ids, tokens = prose_pieces(self.PIECES, documents, number)
+            alone, places = prose_pieces(self.PIECES, Documents.parse([text]), 0)
+            assert ids.tolist() == alone.tolist()
+            assert (tokens - documents.token_ptr[number]).tolist() == places.tolist()
 
 
 class TestOriginals:
@@ -245,7 +308,7 @@ class TestEncoder:
         if used:
             encoder.read(documents, [0])
         again = pickle.loads(pickle.dumps(encoder))
-        np.testing.assert_array_equal(again.read(documents, [0]).log_odds, ENCODER.read(documents, [0]).log_odds)
+        np.testing.assert_array_equal(again.read(documents, [0]).replaced, ENCODER.read(documents, [0]).replaced)
 
 
 class TestBlend:
@@ -254,12 +317,12 @@ class TestBlend:
     BLEND = Blend(deep=2.0, fast=0.25, bias=1.0, prior_log_odds=-2.0)
 
     @staticmethod
-    def reading(*spun: float) -> DeepReading:
-        log_odds = np.array([[value, 1.0, 2.0] for value in spun], dtype=np.float32)
-        return DeepReading(log_odds, np.zeros((0, tiny.WIDTH), np.float32), np.full(len(spun), -1, np.int32))
+    def reading(*replaced: float) -> DeepReading:
+        _, reading = read("The vessel was late.")
+        return replace(reading, replaced=np.array(replaced, dtype=np.float32))
 
-    def found(self, spun: float, misfit: float) -> float:
-        return float(self.BLEND.log_odds(self.reading(spun), np.array([misfit], np.float32))[0, 0])
+    def found(self, deep: float, misfit: float) -> float:
+        return float(self.BLEND.log_odds(self.reading(deep), np.array([misfit], np.float32))[0])
 
     def test_both_count(self) -> None:
         assert self.found(4.0, -2.0) == 2.0 * 4.0 + 0.25 * -2.0 + 1.0
@@ -273,136 +336,79 @@ class TestBlend:
     def test_a_word_that_was_read_is_never_taken_for_one_that_was_not(self) -> None:
         assert self.found(-11.0, -12.0) > SAID_OF_NOTHING
 
-    def test_the_other_kinds_are_the_encoders_alone(self) -> None:
-        blended = self.BLEND.log_odds(self.reading(4.0, -4.0), np.float32([3.0, -3.0]))
-        assert blended[:, 1:].tolist() == [[1.0, 2.0]] * 2
-
     def test_the_reading_is_left_as_it_was(self) -> None:
         reading = self.reading(4.0)
         self.BLEND.log_odds(reading, np.float32([1.0]))
-        assert reading.log_odds.tolist() == [[4.0, 1.0, 2.0]]
+        assert reading.replaced.tolist() == [4.0]
 
 
-class TestNumbers:
-    """What a document's answers are summed up by."""
-
-    @staticmethod
-    def of(*texts: str) -> Iterator[dict[str, float]]:
-        documents, reading = read(*texts)
-        for row in document_numbers(documents, reading.log_odds, range(len(texts))):
-            yield dict(zip(NAMES, row.tolist(), strict=True))
-
-    def test_names_are_given_once(self) -> None:
-        assert len(set(NAMES)) == len(NAMES)
-
-    def test_there_are_as_many_as_names(self) -> None:
-        documents, reading = read("The vessel.", tables.ARTICLE, "")
-        assert document_numbers(documents, reading.log_odds, [2, 0]).shape == (2, len(NAMES))
-
-    def test_they_are_in_the_order_that_was_asked_for(self) -> None:
-        documents, reading = read("The vessel.", tables.ARTICLE, tiny.SPUN_ARTICLE)
-        everything = document_numbers(documents, reading.log_odds, range(3))
-        assert document_numbers(documents, reading.log_odds, [2, 0]).tolist() == everything[[2, 0]].tolist()
-
-    @pytest.mark.parametrize("text", ["", "?!", "7 % 8", ITEMS])
-    def test_a_document_without_words_has_zeros(self, text: str) -> None:
-        (found,) = self.of(text)
-        assert set(found.values()) == {0.0}
-
-    def test_a_document_that_was_not_read_has_zeros(self) -> None:
-        documents = Documents.parse(["The vessel."])
-        assert not document_numbers(documents, ENCODER.read(documents, []).log_odds, [0]).any()
-
-    def test_no_document_has_none(self) -> None:
-        documents, reading = read("The vessel.")
-        assert document_numbers(documents, reading.log_odds, []).shape == (0, len(NAMES))
-
-    @pytest.mark.parametrize(("spun", "expected"), [(0, CLEAN), (5, CLEAN), (6, SPUN), (100, SPUN)])
-    def test_a_text_is_as_spun_as_the_twentieth_of_its_words_that_is_most(self, spun: int, expected: float) -> None:
-        (found,) = self.of(f"{'vessel ' * spun}{'ferry ' * (101 - spun)}.")
-        assert found["spun.quantile"] == expected
-
-    def test_punctuation_does_not_count(self) -> None:
-        (found,) = self.of(f"{'vessel ' * 6}{'ferry, ' * 94}ferry.")
-        assert found["spun.quantile"] == SPUN
-
-    def test_what_stands_in_a_list_does_not_count(self) -> None:
-        (found,) = self.of(LIST)
-        assert found["spun.quantile"] == CLEAN
-
-    def test_a_passage_stands_out(self) -> None:
-        clean, spun = self.of(tables.ARTICLE * 2, f"{tables.ARTICLE} {tiny.SPUN_SENTENCE * 2} {tables.ARTICLE}")
-        assert clean["spun.contrast"] == pytest.approx(0, abs=1e-6)
-        assert spun["spun.contrast"] > 5
-
-    @pytest.mark.parametrize(("kind", "word"), [("translated", "moreover"), ("rewritten", "delves")])
-    def test_the_other_kinds_are_read_from_the_strongest_stretch(self, kind: str, word: str) -> None:
-        without, some, more = self.of(*(f"{f'{word} ' * count}{'ferry ' * (20 - count)}." for count in (0, 1, 2)))
-        name = f"{kind}.strongest_stretch"
-        assert without[name] < some[name] < more[name]
-
-    @given(st.lists(st.tuples(*[st.floats(-12, 12, width=32)] * 3), min_size=1, max_size=8))
-    def test_they_are_finite(self, rows: list[tuple[float, ...]]) -> None:
-        found = numbers(np.array(rows, dtype=np.float32))
-        assert len(found) == len(NAMES)
-        assert np.all(np.isfinite(found))
+WINDOWS = st.lists(st.floats(-12, 12), min_size=1, max_size=40)
 
 
-class TestScale:
-    """How unlike human text a document is, added to the fast tier's log odds."""
+def pooled(*evidence: float) -> float:
+    """Return the evidence of one document from that of its windows."""
+    columns = np.repeat(np.array(evidence)[:, None], 3, axis=1)
+    return float(pool(columns, np.zeros(len(evidence), np.int64), 1)[0, 0])
 
-    SCALE = Scale(centre=np.array([-4.0, -3.0, -2.0]), spread=np.array([2.0, 1.0, 0.5]))
 
-    def log_odds(self, numbers: list[float], fast: list[float]) -> list[float]:
-        found: list[float] = self.SCALE.log_odds(np.array([numbers], np.float32), np.array([fast]))[0].tolist()
-        return found
+class TestPool:
+    """The evidence of a document from that of its windows: between the mean and the maximum."""
 
-    def test_what_human_text_is_like_changes_nothing(self) -> None:
-        assert self.log_odds([-4.0, -3.0, -2.0, 0.0], [0.5, -1.0, 2.0]) == [0.5, -1.0, 2.0]
+    @given(WINDOWS)
+    def test_it_is_between_mean_and_maximum(self, evidence: list[float]) -> None:
+        assert np.mean(evidence) - 1e-9 <= pooled(*evidence) <= max(evidence) + 1e-9
 
-    def test_each_kind_is_raised_by_its_standard_deviations(self) -> None:
-        assert self.log_odds([0.0, -4.0, -1.0, 0.0], [0.0, 0.0, 0.0]) == [2.0, -1.0, 2.0]
+    @given(WINDOWS)
+    def test_the_order_of_windows_does_not_matter(self, evidence: list[float]) -> None:
+        assert pooled(*evidence) == pytest.approx(pooled(*reversed(evidence)))
 
-    def test_a_passage_raises_spun_alone(self) -> None:
-        assert self.log_odds([-4.0, -3.0, -2.0, NOTABLE_CONTRAST + 5], [0.0, 0.0, 0.0]) == [5.0, 0.0, 0.0]
+    @given(WINDOWS, st.integers(2, 30))
+    def test_it_does_not_grow_with_the_length(self, evidence: list[float], times: int) -> None:
+        assert pooled(*evidence * times) == pytest.approx(pooled(*evidence))
 
-    def test_a_passage_that_hardly_stands_out_does_not_count(self) -> None:
-        assert self.log_odds([-4.0, -3.0, -2.0, NOTABLE_CONTRAST], [0.0, 0.0, 0.0]) == [0.0, 0.0, 0.0]
+    def test_one_window_among_many_counts_for_less(self) -> None:
+        found = [pooled(*[-4.0] * windows, 6.0) for windows in (1, 10, 100)]
+        assert found == sorted(found, reverse=True)
+        assert found[-1] > -4.0
 
-    def test_it_is_measured_on_human_text(self) -> None:
-        human = np.float32([[-5, -3, 1, 9], [-3, -3, 2, 0]])
-        found = Scale.of(human)
-        assert found.centre.tolist() == [-4.0, -3.0, 1.5]
-        assert found.spread == pytest.approx([1.0, 0.0, 0.5], abs=1e-5)
-        assert np.all(np.isfinite(found.log_odds(human, np.zeros((2, 3)))))
+    def test_every_document_has_its_own(self) -> None:
+        columns = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [-5.0, 0.0, 5.0]])
+        found = pool(columns, np.array([0, 0, 2]), 4)
+        assert found[0] == pytest.approx([1.0, 2.0, 3.0])
+        assert found[2] == pytest.approx([-5.0, 0.0, 5.0])
+        assert np.isnan(found[[1, 3]]).all()
+
+    def test_no_windows_have_no_evidence(self) -> None:
+        found = pool(np.zeros((0, 3)), np.zeros(0, np.int64), 2)
+        assert found.shape == (2, 3)
+        assert np.isnan(found).all()
 
 
 class TestTier:
-    """A document's numbers to probabilities."""
+    """A document's evidence."""
 
     @staticmethod
-    def probabilities(*texts: str) -> NDArray[np.float64]:
+    def evidence(*texts: str) -> list[list[float]]:
         documents, reading = read(*texts)
-        summed_up = document_numbers(documents, reading.log_odds, range(len(texts)))
-        return tiny.tier().probabilities(summed_up, np.zeros((len(texts), 3)), np.full(len(texts), 5.0))
+        found: list[list[float]] = tiny.tier().evidence(reading, np.ones((len(documents), 3))).tolist()
+        return found
 
-    def test_probabilities_sum_to_one(self) -> None:
-        assert self.probabilities(tables.ARTICLE, tiny.SPUN_ARTICLE).sum(axis=1) == pytest.approx([1.0, 1.0])
+    def test_replaced_words_are_evidence_of_a_spinner(self) -> None:
+        clean, spun = self.evidence(tables.ARTICLE, tiny.SPUN_ARTICLE)
+        assert clean == pytest.approx([-4.0] * 3)
+        assert spun[0] > 4
+        assert spun[1:] == pytest.approx([-4.0] * 2)
 
-    def test_no_documents_have_none(self) -> None:
-        assert self.probabilities().shape == (0, 4)
-
-    def test_replaced_words_raise_the_score(self) -> None:
-        clean, spun = 1 - self.probabilities(tables.ARTICLE, tiny.SPUN_ARTICLE)[:, 0]
-        assert clean < 0.3 < 0.6 < spun
-
-    def test_so_does_a_passage_in_a_long_text(self) -> None:
+    def test_a_passage_in_a_long_text_is_evidence_still(self) -> None:
         article = " ".join(tables.SENTENCES)
-        clean, spun = 1 - self.probabilities(article * 4, f"{article * 2} {tiny.SPUN_SENTENCE * 2} {article * 2}")[:, 0]
-        assert clean < 0.3 < 0.6 < spun
+        clean, spun = self.evidence(article * 4, f"{article * 2} {tiny.SPUN_SENTENCE * 4} {article * 2}")
+        assert spun[0] > clean[0] + 1
 
-    def test_the_fast_tier_has_a_say(self) -> None:
-        documents, reading = read(tables.ARTICLE)
-        summed_up = document_numbers(documents, reading.log_odds, [0])
-        low, high = (tiny.tier().probabilities(summed_up, np.full((1, 3), odds), np.ones(1)) for odds in (-2.0, 2.0))
-        assert low[0, 0] > high[0, 0]
+    def test_the_fast_tiers_evidence_counts_by_its_weights(self) -> None:
+        _, reading = read(tables.ARTICLE)
+        tier = replace(tiny.tier(), fast_weights=np.array([0.0, 0.5, 2.0]))
+        alone, mixed = (one.evidence(reading, np.array([[1.0, 2.0, 3.0]])) for one in (tiny.tier(), tier))
+        assert mixed[0] - alone[0] == pytest.approx([0.0, 1.0, 6.0])
+
+    def test_of_a_text_without_prose_there_is_none(self) -> None:
+        assert np.isnan(self.evidence(ITEMS)).all()

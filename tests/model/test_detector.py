@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from decimal import Decimal
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.bundle import Bundle
+from model.decision import KINDS, SCORE_PARAPHRASED, SCORE_SUSPECT, Decision
 from model.detector import BATCH_CHARACTERS, BATCH_DOCUMENTS, Detector, _batches
 from tests import tables as tiny
 
+UNFAMILIAR = (
+    "Whoever shall hereby bequeath his tenements unto whomsoever, notwithstanding these covenants, must forthwith "
+    "deliver them whole. Such heirs would then possess themselves thereof, provided nobody else should contest your "
+    "testament. Whether creditors may nevertheless distrain upon its chattels depends upon statutes which each county "
+    "enacts."
+)
+"""English prose of more than forty words, hardly any of which the tiny model knows."""
 SNIPPETS = (*tiny.SENTENCES, "ferry", "the the", "{old|new}", "Vitality.", "\n\n- ship\n\n", "É ß 7%", "ship", "\ud800")
 
 
@@ -30,6 +40,140 @@ def test_an_article_gets_a_verdict(detector: Detector) -> None:
     assert found.reason is None
     assert found.depth == "fast"
     assert found.words == len(tiny.ARTICLE.split())
+    assert tuple(found.kinds or ()) == KINDS
+
+
+def test_the_score_is_that_of_the_strongest_kind(detector: Detector) -> None:
+    texts = [" ".join(tiny.SENTENCES[i : i + 8]) for i in range(16)]
+    for found in detector.score_many(texts, evidence=False):
+        assert found.kinds is not None
+        assert found.score == max(found.kinds.values())
+        assert found.kind in (None, max(found.kinds, key=found.kinds.__getitem__))
+
+
+def test_word_and_score_agree(detector: Detector) -> None:
+    for paraphrased, suspect in ((0.1, 0.3), (0.7, 0.8), (0.001, 0.9), (0.9, 0.99)):
+        changed = _deciding(detector, paraphrased=paraphrased, suspect=suspect)
+        for found in changed.score_many([" ".join(tiny.SENTENCES[i : i + 8]) for i in range(16)], evidence=False):
+            assert found.score is not None
+            assert (found.verdict == "paraphrased") == (found.score >= SCORE_PARAPHRASED)
+            assert (found.verdict == "clear") == (found.score < SCORE_SUSPECT)
+
+
+def test_a_rate_is_never_stated_below_what_the_sample_supports(detector: Detector) -> None:
+    for supported in (0.002, 0.5, 0.9):
+        changed = _deciding(detector, supported=supported)
+        found = changed.score_many([" ".join(tiny.SENTENCES[i : i + 8]) for i in range(16)], evidence=False)
+        assert all(supported <= (verdict.false_positive_rate or 0.0) <= 1.0 for verdict in found)
+
+
+def test_a_clear_text_has_no_kind_and_no_share(detector: Detector) -> None:
+    found = _deciding(detector, paraphrased=1e-9, suspect=1e-8).score(tiny.ARTICLE)
+    assert (found.verdict, found.kind, found.share, found.passages) == ("clear", None, 0.0, ())
+
+
+def test_a_text_that_is_not_clear_has_a_kind_and_a_share(detector: Detector) -> None:
+    found = _deciding(detector, paraphrased=1e-9, suspect=0.9).score(" ".join(tiny.SENTENCES))
+    assert found.verdict == "suspect"
+    assert found.kind in KINDS
+    assert 0.0 < (found.share or 0.0) <= 1.0
+
+
+def _deciding(detector: Detector, *, supported: float = 0.002, **thresholds: float) -> Detector:
+    """Return the detector with other thresholds."""
+    decision = replace(detector.decision, supported=supported)
+    if thresholds:
+        decision = decision.with_thresholds("fast", **thresholds)
+    return Detector(replace(detector.bundle, decision=decision))
+
+
+class TestBaseRate:
+    """A probability, only for those who know how many of their texts are paraphrased."""
+
+    def test_without_one_there_is_no_probability(self, detector: Detector) -> None:
+        assert detector.score(tiny.ARTICLE).probability is None
+
+    def test_with_one_there_is(self, detector: Detector) -> None:
+        found = detector.score(tiny.ARTICLE, base_rate=0.05)
+        assert found.probability == pytest.approx(
+            detector.decision.probability("fast", found.score or 0.0, 0.05), abs=1e-6
+        )
+
+    def test_it_rises_with_the_base_rate(self, detector: Detector) -> None:
+        found = [detector.score(tiny.ARTICLE, base_rate=rate).probability or 0.0 for rate in (0.01, 0.1, 0.5, 0.9)]
+        assert found == sorted(found)
+        assert found[0] < found[-1]
+
+    def test_all_else_stays_as_it_was(self, detector: Detector) -> None:
+        with_rate = detector.score(tiny.ARTICLE, base_rate=0.05)
+        assert replace(with_rate, probability=None) == detector.score(tiny.ARTICLE)
+
+    def test_what_is_abstained_from_has_none(self, detector: Detector) -> None:
+        assert detector.score("Too short.", base_rate=0.05).probability is None
+
+    @pytest.mark.parametrize("value", [0, 1, -0.5, 5, "5 %", float("nan")])
+    def test_what_is_no_base_rate_is_refused(self, detector: Detector, value: Any) -> None:
+        with pytest.raises(ValueError, match="give the share of paraphrased texts, between 0 and 1"):
+            detector.score(tiny.ARTICLE, base_rate=value)
+
+
+class TestUnfamiliar:
+    """Text unlike all that the model was calibrated on."""
+
+    def test_no_verdict_is_given(self, detector: Detector) -> None:
+        found = detector.score(UNFAMILIAR)
+        assert (found.verdict, found.reason) == ("abstained", "unfamiliar")
+        assert found.words >= 40
+
+    def test_the_limit_is_the_models(self, detector: Detector) -> None:
+        bolder = replace(detector.decision, least_familiar=99.0)
+        found = Detector(replace(detector.bundle, decision=bolder)).score(UNFAMILIAR)
+        assert (found.verdict != "abstained", found.reason) == (True, None)
+
+    def test_a_text_that_is_too_short_as_well_is_called_so(self, detector: Detector) -> None:
+        assert detector.score(UNFAMILIAR[:100]).reason == "too_short"
+
+    def test_familiar_text_is_judged(self, detector: Detector) -> None:
+        assert detector.score(tiny.ARTICLE).reason is None
+
+    def test_of_a_longer_text_every_section_counts_by_its_words(self, detector: Detector) -> None:
+        text = " ".join(tiny.SENTENCES) + " " + UNFAMILIAR
+        parts = detector.measure([" ".join(tiny.SENTENCES), UNFAMILIAR, text], depth="fast")
+        assert (parts.owner == 2).sum() == 2
+        assert parts.unfamiliar[0] < parts.unfamiliar[2] < parts.unfamiliar[1]
+
+
+class TestMeasure:
+    """The evidence before it is decided upon, for training and calibration."""
+
+    def test_it_is_of_each_text(self, detector: Detector) -> None:
+        found = detector.measure([tiny.ARTICLE, "", "Too short."], depth="fast")
+        assert found.fast.shape == (3, 3)
+        assert found.words.tolist() == [len(tiny.ARTICLE.split()), 0, 2]
+        assert found.why == (None, "too_short", "too_short")
+        assert found.deep is None
+        assert not found.decided.any()
+
+    def test_what_is_decided_is_what_was_measured(self, detector: Detector) -> None:
+        found = detector.measure([tiny.ARTICLE], depth="fast")
+        tier = detector.decision.tiers["fast"]
+        scores = tier.scores(tier.log_rates(found.fast, found.words, found.unfamiliar))
+        assert list((detector.score(tiny.ARTICLE).kinds or {}).values()) == np.round(scores[0], 6).tolist()
+
+    def test_a_long_text_is_read_in_sections(self, detector: Detector) -> None:
+        found = detector.measure([" ".join(tiny.SENTENCES * 6), tiny.ARTICLE], depth="fast")
+        assert found.owner.tolist() == sorted(found.owner.tolist())
+        assert (found.owner == 0).sum() > 4
+        assert (found.owner == 1).sum() == 1
+        assert np.bincount(found.owner, weights=found.counts).tolist() == found.words.tolist()
+
+    def test_no_texts_have_none(self, detector: Detector) -> None:
+        assert detector.measure([], depth="fast").fast.shape == (0, 3)
+
+
+def test_the_decision_is_the_bundles(detector: Detector) -> None:
+    assert isinstance(detector.decision, Decision)
+    assert detector.decision.minimum_words == 40
 
 
 def test_the_model_is_named(detector: Detector) -> None:
@@ -56,6 +200,7 @@ def test_the_model_is_named(detector: Detector) -> None:
 def test_what_cannot_be_judged_is_abstained_from(detector: Detector, text: str, reason: str) -> None:
     found = detector.score(text)
     assert (found.verdict, found.reason, found.kind) == ("abstained", reason, None)
+    assert (found.score, found.false_positive_rate, found.share, found.kinds) == (None, None, None, None)
 
 
 def test_a_text_that_is_too_short_still_has_evidence(detector: Detector) -> None:
@@ -112,8 +257,7 @@ def test_a_batch_answers_as_each_text_alone(one: Detector, parts: list[list[str]
 def test_any_text_gets_a_verdict_and_the_same_again(one: Detector, text: str) -> None:
     first = one.score(text)
     assert first.to_json() == one.score(text).to_json()
-    assert sum(Decimal(str(value)) for value in first.kinds.values()) == 1
-    assert Decimal(str(first.score)) == 1 - Decimal(str(first.kinds["human"]))
+    assert (first.score is None) == (first.verdict == "abstained") == (first.reason is not None)
 
 
 def test_two_detectors_of_one_bundle_agree(detector: Detector, tiny_bundle: object) -> None:
@@ -159,7 +303,7 @@ def test_the_shipped_model_tells_spun_from_human(shipped: Detector) -> None:
         shipped.score_many([path.read_text("utf-8") for path in sorted((folder / kind).glob("*.txt"))], evidence=False)
         for kind in ("human", "spun")
     )
-    assert min(verdict.score for verdict in spun) > max(verdict.score for verdict in human)
+    assert min(verdict.score or 0.0 for verdict in spun) > max(verdict.score or 0.0 for verdict in human)
 
 
 def test_the_shipped_model_calls_none_of_our_own_articles_paraphrased(shipped: Detector) -> None:

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.characters import fold_code
-from model.document import Documents, Shape, TokenClass, hash_phrase, hash_token, hash_tokens, tokenise
+from model.document import SECTION, Documents, Shape, TokenClass, hash_phrase, hash_token, hash_tokens, tokenise
 from model.repair import repair
+from tests import tables as tiny
 
 DATA = Path(__file__).parents[1] / "data" / "model"
 
@@ -291,6 +292,98 @@ def test_zero_width_characters_change_no_token(text: str, inserted: list[tuple[i
     for place, character in inserted:
         hidden = hidden[:place] + character + hidden[place:]
     assert np.array_equal(Documents.parse([hidden]).token_hash, Documents.parse([text]).token_hash)
+
+
+# --- sections
+
+
+LINES = st.sampled_from([*tiny.SENTENCES, "- ship\n- boat", "x = y;", "\n\n", "word " * 90])
+LONG_TEXTS = st.lists(st.lists(LINES, max_size=120).map(" ".join), max_size=3)
+
+
+def prose_words(documents: Documents, first: int, last: int) -> int:
+    """Return how many words of prose stand among some tokens."""
+    inside = slice(first, last)
+    return int(((documents.token_class[inside] == TokenClass.WORD) & documents.token_prose[inside]).sum())
+
+
+@settings(deadline=None, max_examples=40)
+@given(LONG_TEXTS)
+def test_every_token_is_in_one_section_of_its_document(texts: list[str]) -> None:
+    documents = Documents.parse(texts)
+    sections, owner = documents.in_sections()
+    assert len(sections) == len(owner) == len(sections.token_ptr) - 1
+    assert (sections.token_ptr[0], sections.token_ptr[-1]) == (0, documents.token_hash.size)
+    assert np.array_equal(np.diff(sections.token_ptr), np.bincount(sections.token_document, minlength=len(owner)))
+    assert np.array_equal(owner[sections.token_document], documents.token_document)
+    assert np.array_equal(np.unique(owner), np.arange(len(texts)))  # an empty text is a section, too
+    assert np.all(np.diff(owner) >= 0)
+
+
+@settings(deadline=None, max_examples=40)
+@given(LONG_TEXTS)
+def test_a_section_ends_with_a_sentence(texts: list[str]) -> None:
+    documents = Documents.parse(texts)
+    sections, _ = documents.in_sections()
+    for cut in sections.token_ptr[1:-1].tolist():
+        if 0 < cut < documents.token_hash.size:
+            assert documents.token_sentence[cut] != documents.token_sentence[cut - 1]
+
+
+@settings(deadline=None, max_examples=40)
+@given(LONG_TEXTS)
+def test_a_section_is_neither_too_short_nor_too_long(texts: list[str]) -> None:
+    documents = Documents.parse(texts)
+    sections, owner = documents.in_sections()
+    longest = max(
+        (
+            prose_words(documents, *np.searchsorted(documents.token_sentence, [number, number + 1]).tolist())
+            for number in np.unique(documents.token_sentence).tolist()
+        ),
+        default=0,
+    )
+    for number, count in enumerate(np.bincount(owner, minlength=len(texts)).tolist()):
+        sizes = [
+            prose_words(documents, *sections.token_ptr[i : i + 2].tolist()) for i in np.flatnonzero(owner == number)
+        ]
+        if count > 1:
+            assert min(sizes) >= 0.5 * SECTION
+        assert max(sizes) <= 1.5 * SECTION + longest  # the last sentence may be long
+
+
+def test_a_text_of_the_size_of_a_section_is_one() -> None:
+    text = " ".join(tiny.SENTENCES)
+    assert 1.2 * SECTION < len(text.split()) <= 1.5 * SECTION
+    assert Documents.parse([text]).in_sections()[1].tolist() == [0]
+
+
+@pytest.mark.parametrize("times", [2, 5, 20])
+def test_a_long_text_has_sections_of_the_usual_size(times: int) -> None:
+    text = " ".join(tiny.SENTENCES * times)
+    sections, owner = Documents.parse([text]).in_sections()
+    assert len(owner) == pytest.approx(len(text.split()) / SECTION, abs=1.5)
+    assert set(sections.texts) == {""}
+
+
+def test_a_text_without_sentences_is_one_section() -> None:
+    assert Documents.parse(["word " * 3000]).in_sections()[1].tolist() == [0]
+
+
+@settings(deadline=None, max_examples=25)
+@given(LONG_TEXTS)
+def test_sections_depend_on_their_document_alone(texts: list[str]) -> None:
+    documents = Documents.parse(texts)
+    sections, owner = documents.in_sections()
+    for number, text in enumerate(texts):
+        rows = np.flatnonzero(owner == number)
+        alone, _ = Documents.parse([text]).in_sections()
+        bounds = sections.token_ptr[[*rows, rows[-1] + 1]] - documents.token_ptr[number]
+        assert np.array_equal(bounds, alone.token_ptr)
+
+
+def test_no_texts_have_no_sections() -> None:
+    sections, owner = Documents.parse([]).in_sections()
+    assert (len(sections), owner.tolist()) == (0, [])
 
 
 # --- edges

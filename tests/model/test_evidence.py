@@ -51,8 +51,9 @@ PIECES = (
 
 
 def find(*texts: str, prior: float = -2.0, spun: float = 1.0) -> list[list[Evidence]]:
-    measured = tiny.extractor().measure(Documents.parse(texts))
-    return find_evidence(tiny.signals(), measured, prior, np.full(len(measured.misfit), spun))
+    documents = Documents.parse(texts)
+    measured = tiny.extractor().measure(documents.in_sections()[0])
+    return find_evidence(tiny.signals(), documents, measured, prior, np.full(len(measured.misfit), spun))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["text"])
@@ -98,6 +99,16 @@ def test_only_the_heaviest_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     (some,) = find(tiny.ARTICLE)
     assert len(everything) > 3
     assert sorted(row.weight for row in some) == sorted(row.weight for row in everything)[-3:]
+
+
+def test_in_a_text_of_many_sections_every_word_keeps_its_place() -> None:
+    text = " ".join(
+        [*tiny.SENTENCES * 4, "The mayor gave a speech about counterfeit consciousness.", *tiny.SENTENCES * 4]
+    )
+    assert len(Documents.parse([text]).in_sections()[1]) > 3
+    (rows,) = find("Too short.", text)[1:]
+    assert all(text[row.start : row.end] == row.text for row in rows)
+    assert "counterfeit consciousness" in {row.text for row in rows}
 
 
 def test_weights_are_log_likelihood_ratios() -> None:

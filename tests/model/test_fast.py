@@ -1,20 +1,29 @@
-"""model/fast.py: log odds of the kinds, calibrated to probabilities."""
+"""model/fast.py: document numbers to the evidence of each kind, and how unfamiliar a text is."""
 
 from __future__ import annotations
+
+import pickle
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from model.fast import Calibration, FastClassifier, Head, calibration_inputs
+from model.fast import MOST_UNFAMILIAR, NEVER, FastClassifier, Head, Unfamiliarity
+from model.house import Correction
 from model.style import BUCKETS
 from tests import tables as tiny
 
 NOTHING = csr_array((1, BUCKETS), dtype=np.float32)
+FAMILIAR = Unfamiliarity(
+    columns=np.array([0, 1]),
+    centre=np.float32([1.0, 2.0]),
+    spread=np.float32([0.5, 1.0]),
+    sign=np.float32([1.0, -1.0]),
+)
+"""More of the first number and less of the second is unfamiliar."""
 
 
 class Says:
@@ -29,70 +38,97 @@ def head(column: int = 0) -> Head:
     return Head(np.array([column]), Says())
 
 
-def test_a_head_gives_log_odds() -> None:
-    assert head().log_odds(np.array([[0.9]], np.float32), NOTHING) == pytest.approx([np.log(9)], rel=1e-5)
+class TestHead:
+    """Tells one kind of machine from human text."""
+
+    def test_it_gives_log_odds(self) -> None:
+        assert head().log_odds(np.array([[0.9]], np.float32), NOTHING) == pytest.approx([np.log(9)], rel=1e-5)
+
+    def test_it_reads_its_own_columns(self) -> None:
+        assert head(1).log_odds(np.array([[0.9, 0.5]], np.float32), NOTHING) == pytest.approx([0])
+
+    def test_a_certain_estimator_is_bounded(self) -> None:
+        assert np.isfinite(head().log_odds(np.array([[0.0], [1.0]], np.float32), NOTHING)).all()
+
+    def test_style_is_the_other_half(self) -> None:
+        weights = np.zeros(BUCKETS, np.float32)
+        weights[7] = 2.0
+        styled = Head(np.array([0]), Says(), weights, 0.5)
+        style = csr_array(([1.0], ([0], [7])), shape=(1, BUCKETS), dtype=np.float32)
+        assert styled.log_odds(np.array([[0.5]], np.float32), style) == pytest.approx([(0 + 2.5) / 2])
+
+    def test_a_kind_that_the_model_was_not_trained_for_is_never_found(self) -> None:
+        assert Head(np.array([0]), None).log_odds(np.ones((2, 1), np.float32), NOTHING).tolist() == [NEVER, NEVER]
+
+    def test_its_bytes_do_not_tell_whether_it_was_used(self) -> None:
+        fresh = tiny.classifier().heads[0]
+        fresh = Head(fresh.columns, fresh.estimator, fresh.style_weights, fresh.style_bias)
+        before = pickle.dumps(pickle.loads(pickle.dumps(fresh)))
+        features, style = tiny.extractor().transform_with_style([tiny.ARTICLE])
+        fresh.log_odds(features, style)
+        assert pickle.dumps(pickle.loads(pickle.dumps(fresh))) == before
 
 
-def test_a_head_reads_its_own_columns() -> None:
-    assert head(1).log_odds(np.array([[0.9, 0.5]], np.float32), NOTHING) == pytest.approx([0])
+class TestUnfamiliarity:
+    """How far a text's words and n-grams are from what the tables were counted on."""
+
+    def of(self, *numbers: float) -> float:
+        return float(FAMILIAR.of(np.array([numbers], np.float32))[0])
+
+    def test_text_at_the_centre_is_at_zero(self) -> None:
+        assert self.of(1.0, 2.0) == 0.0
+
+    def test_it_is_the_mean_of_the_standard_deviations(self) -> None:
+        assert self.of(2.0, 1.0) == pytest.approx((2.0 + 1.0) / 2)
+
+    def test_it_may_be_less_than_usual(self) -> None:
+        assert self.of(0.5, 3.0) < 0
+
+    def test_no_single_number_makes_a_text_unfamiliar(self) -> None:
+        assert self.of(1e9, 2.0) == MOST_UNFAMILIAR / 2
+
+    @given(st.floats(-1e6, 1e6, width=32), st.floats(-1e6, 1e6, width=32))
+    def test_it_is_bounded(self, first: float, second: float) -> None:
+        assert -MOST_UNFAMILIAR <= self.of(first, second) <= MOST_UNFAMILIAR
+
+    def test_other_columns_do_not_count(self) -> None:
+        assert FAMILIAR.of(np.float32([[1, 2, 99], [1, 2, -99]])).tolist() == [0.0, 0.0]
 
 
-def test_a_certain_estimator_is_bounded() -> None:
-    assert np.isfinite(head().log_odds(np.array([[0.0], [1.0]], np.float32), NOTHING)).all()
+class TestClassifier:
+    """The heads in the order of the kinds."""
 
+    CLASSIFIER = FastClassifier((head(0), head(1), head(2)), FAMILIAR)
 
-def test_style_is_the_other_half() -> None:
-    weights = np.zeros(BUCKETS, np.float32)
-    weights[7] = 2.0
-    styled = Head(np.array([0]), Says(), weights, 0.5)
-    style = csr_array(([1.0], ([0], [7])), shape=(1, BUCKETS), dtype=np.float32)
-    assert styled.log_odds(np.array([[0.5]], np.float32), style) == pytest.approx([(0 + 2.5) / 2])
+    def test_the_heads_are_in_order(self) -> None:
+        found = self.CLASSIFIER.log_odds(np.array([[0.5, 0.9, 0.1]], np.float32), NOTHING)
+        assert found == pytest.approx(np.array([[0, np.log(9), -np.log(9)]]), rel=1e-5)
 
+    def test_what_a_house_taught_is_added(self) -> None:
+        correction = Correction(
+            centre=np.zeros(3, np.float32),
+            spread=np.ones(3, np.float32),
+            weights=np.zeros((3, 3)),
+            bias=np.array([1.0, 0.0, -1.0]),
+            domain_weights=np.zeros(3),
+            domain_bias=40.0,
+        )
+        features = np.array([[0.5, 0.5, 0.5]], np.float32)
+        corrected = FastClassifier(self.CLASSIFIER.heads, FAMILIAR, correction)
+        expected = self.CLASSIFIER.log_odds(features, NOTHING) + correction.log_odds(features)
+        assert corrected.log_odds(features, NOTHING) == pytest.approx(expected)
 
-def test_the_calibration_reads_length_and_its_products() -> None:
-    inputs = calibration_inputs(np.array([[1.0, 2.0, 3.0]]), np.array([7.0]))
-    assert inputs.tolist() == [[1, 2, 3, 2, 2, 4, 6]]
+    def test_no_documents_have_no_evidence(self) -> None:
+        none = np.zeros((0, len(tiny.extractor().get_feature_names_out())), np.float32)
+        assert tiny.classifier().log_odds(none, csr_array((0, BUCKETS), dtype=np.float32)).shape == (0, 3)
 
-
-def test_calibration_by_hand() -> None:
-    weights = np.zeros((4, 7))
-    weights[1, 0] = 1.0  # the log odds of "spun" speak for spun
-    found = Calibration(weights, np.zeros(4)).probabilities(np.array([[np.log(3), 0, 0]]), np.array([5.0]))
-    assert found == pytest.approx(np.array([[1, 3, 1, 1]]) / 6)
-
-
-@given(
-    arrays(np.float64, (5, 3), elements=st.floats(-14, 14)),
-    arrays(np.float64, 5, elements=st.floats(0, 15)),
-    arrays(np.float64, (4, 7), elements=st.floats(-5, 5)),
-    arrays(np.float64, 4, elements=st.floats(-20, 20)),
-)
-def test_probabilities_sum_to_one(
-    log_odds: NDArray[np.float64], length: NDArray[np.float64], weights: NDArray[np.float64], bias: NDArray[np.float64]
-) -> None:
-    with np.errstate(under="ignore"):
-        found = Calibration(weights, bias).probabilities(log_odds, length)
-    assert found.sum(axis=1) == pytest.approx(np.ones(5))
-    assert (found >= 0).all()
-
-
-def test_no_documents_have_no_probabilities() -> None:
-    classifier = tiny.classifier()
-    none = np.zeros((0, len(tiny.extractor().get_feature_names_out())), np.float32)
-    assert classifier.probabilities(none, csr_array((0, BUCKETS), dtype=np.float32)).shape == (0, 4)
-
-
-def test_the_heads_are_in_order() -> None:
-    classifier = FastClassifier((head(0), head(1), head(2)), Calibration(np.zeros((4, 7)), np.zeros(4)), 3)
-    found = classifier.log_odds(np.array([[0.5, 0.9, 0.1, 5.0]], np.float32), NOTHING)
-    assert found == pytest.approx(np.array([[0, np.log(9), -np.log(9)]]), rel=1e-5)
-
-
-def test_a_document_is_judged_alike_in_any_company() -> None:
-    extractor, classifier = tiny.extractor(), tiny.classifier()
-    texts = [" ".join(tiny.SENTENCES[i : i + 9]) for i in range(17)]
-    features, style = extractor.transform_with_style(texts)
-    batch = classifier.probabilities(features, style)
-    alone = [classifier.probabilities(features[[i]], style[[i]])[0] for i in range(len(texts))]
-    # The same to the last place that is shown, and far beyond it.
-    assert np.abs(batch - np.array(alone)).max() < 1e-13
+    def test_a_document_is_judged_alike_in_any_company(self) -> None:
+        extractor, classifier = tiny.extractor(), tiny.classifier()
+        texts = [" ".join(tiny.SENTENCES[i : i + 9]) for i in range(17)]
+        features, style = extractor.transform_with_style(texts)
+        batch = classifier.log_odds(features, style)
+        alone = [classifier.log_odds(features[[i]], style[[i]])[0] for i in range(len(texts))]
+        # The same to the last place that is shown, and far beyond it.
+        assert np.abs(batch - np.array(alone)).max() < 1e-12
+        alone_unfamiliar = [classifier.unfamiliar(features[[i]])[0] for i in range(len(texts))]
+        assert classifier.unfamiliar(features).tolist() == alone_unfamiliar

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from model import bundle
+from model.decision import KINDS
 from model.detector import Detector
-from model.fast import MACHINE_KINDS, FastClassifier
+from model.fast import FastClassifier
 from model.house import FURTHEST, Correction, scale
 from tests import tables as tiny
 
@@ -76,7 +76,7 @@ def test_no_number_carries_a_text_beyond_bounds(features: np.ndarray) -> None:
 
 
 def test_no_texts_have_no_correction() -> None:
-    assert correction().log_odds(rows(0)).shape == (0, len(MACHINE_KINDS))
+    assert correction().log_odds(rows(0)).shape == (0, len(KINDS))
 
 
 def corrected() -> FastClassifier:
@@ -112,12 +112,3 @@ def test_verdicts_of_a_corrected_model_do_not_depend_on_the_batch(
     detector = Detector.load(house_bundle)
     texts = [" ".join(chosen[start:]) for start in range(0, len(chosen), size)]
     assert detector.score_many(texts) == [detector.score(text) for text in texts]
-
-
-def test_a_classifier_of_before_there_were_corrections_has_none() -> None:
-    old = pickle.loads(pickle.dumps(tiny.classifier()))
-    del old.__dict__["correction"]
-    again = pickle.loads(pickle.dumps(old))
-    assert again.correction is None
-    features, style = tiny.extractor().transform_with_style([tiny.ARTICLE])
-    assert np.array_equal(again.log_odds(features, style), tiny.classifier().log_odds(features, style))

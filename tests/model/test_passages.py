@@ -1,6 +1,8 @@
-"""model/passages.py: the part of a longer text in which a spinner was at work."""
+"""model/passages.py: the parts of a longer text that a machine wrote, from the evidence of its windows."""
 
 from __future__ import annotations
+
+import itertools
 
 import numpy as np
 import pytest
@@ -8,144 +10,88 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model import passages as module
-from model.passages import (
-    ABOVE,
-    NOTABLE_CONTRAST,
-    ROLLING,
-    Passage,
-    contrast,
-    find_passage,
-    stands_out,
-    strongest_stretch,
-)
+from model.decision import Tail
+from model.passages import WHOLE, Part, suspicious_parts
+from tests import tables as tiny
 
-WORDS = 400
-SHARES = st.lists(st.integers(0, 8).map(lambda eighths: eighths / 8), min_size=1, max_size=12)
+TAIL = Tail.from_manifest(tiny.tier()["tails"]["spun"])
+"""Human evidence is about 0; 3 is suspicious."""
+SIZE = 100
+HUMAN, SPUN = 0.0, 5.0
 
 
-def text(*spun: tuple[int, int, float], clean: float = 0.02) -> NDArray[np.float64]:
-    """Return the probabilities of a text of WORDS words with passages (start, stop, probability) that stand out."""
-    probability = np.full(WORDS, clean)
-    for start, stop, share in spun:
-        probability[start:stop] = share
-    return probability
+def parts(
+    evidence: list[float], *, words: NDArray[np.int64] | None = None, first: int = 0
+) -> tuple[tuple[Part, ...], float]:
+    """Return the suspicious parts of windows of SIZE tokens each, all of them words unless said otherwise."""
+    starts = first + SIZE * np.arange(len(evidence))
+    tokens = np.column_stack([starts, starts + SIZE - 1])
+    if words is None:
+        words = first + np.arange(SIZE * len(evidence))
+    return suspicious_parts(np.array(evidence), tokens, words, TAIL)
 
 
-class TestFindPassage:
-    """The run of words that stands out most."""
-
-    def test_a_spun_passage_is_found_exactly(self) -> None:
-        found = find_passage(text((150, 190, 0.5)))
-        assert (found.start, found.stop) == (150, 190)
-
-    def test_its_weight_is_what_it_has_above_the_rest(self) -> None:
-        assert find_passage(text((150, 190, 0.5))).weight == pytest.approx(40 * (0.5 - 0.02 - ABOVE))
-
-    @pytest.mark.parametrize("place", [0, WORDS - 40])
-    def test_it_may_stand_at_either_end(self, place: int) -> None:
-        found = find_passage(text((place, place + 40, 0.5)))
-        assert (found.start, found.stop) == (place, place + 40)
-
-    def test_of_two_the_heavier_is_found(self) -> None:
-        found = find_passage(text((50, 80, 0.5), (300, 340, 0.5)))
-        assert (found.start, found.stop) == (300, 340)
-
-    def test_of_two_alike_the_first_is_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "ABOVE", 1 / 16)  # sums without rounding
-        found = find_passage(text((10, 40, 0.5), (360, 390, 0.5), clean=0.0))
-        assert (found.start, found.stop) == (10, 40)
-
-    def test_words_that_add_nothing_are_no_part_of_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "ABOVE", 1 / 16)
-        found = find_passage(text((100, 110, 1 / 16), (110, 140, 0.5), (140, 150, 1 / 16), clean=0.0))
-        assert (found.start, found.stop) == (110, 140)
-
-    def test_a_few_words_that_were_left_do_not_part_it(self) -> None:
-        found = find_passage(text((150, 170, 0.5), (175, 195, 0.5)))
-        assert (found.start, found.stop) == (150, 195)
-
-    def test_what_is_common_throughout_grows_none(self) -> None:
-        assert find_passage(text(clean=0.4)) == Passage(0, 0, 0.0)
-
-    def test_in_a_text_that_uses_odd_words_throughout_a_spun_passage_still_stands_out(self) -> None:
-        found = find_passage(text((150, 190, 0.7), clean=0.3))
-        assert (found.start, found.stop) == (150, 190)
-
-    def test_no_words_have_none(self) -> None:
-        assert find_passage(np.zeros(0)) == Passage(0, 0, 0.0)
-
-    @given(SHARES)
-    def test_no_run_of_words_is_heavier(self, shares: list[float]) -> None:
-        values = np.array(shares)
-        above = values - values.mean() - ABOVE  # a text shorter than a stretch is one stretch
-        runs = [above[a:b].sum() for a in range(len(values)) for b in range(a + 1, len(values) + 1)]
-        found = find_passage(values)
-        assert found.weight == pytest.approx(max([0.0, *runs]))
-        assert above[found.start : found.stop].sum() == pytest.approx(found.weight)
+def test_a_passage_is_found_with_its_words_and_its_share() -> None:
+    assert parts([HUMAN, HUMAN, SPUN, HUMAN, HUMAN]) == ((Part(200, 299, 100),), 0.2)
 
 
-class TestStrongestStretch:
-    """The largest mean over ROLLING words in a row."""
-
-    def test_a_passage_of_that_length_is_its_own_mean(self) -> None:
-        assert strongest_stretch(text((120, 120 + ROLLING, 0.6))) == pytest.approx(0.6)
-
-    def test_a_shorter_passage_shares_it_with_what_is_around(self) -> None:
-        assert strongest_stretch(text((120, 120 + ROLLING // 2, 0.6))) == pytest.approx((0.6 + 0.02) / 2)
-
-    @given(SHARES)
-    def test_a_short_text_is_one_stretch(self, shares: list[float]) -> None:
-        assert strongest_stretch(np.array(shares)) == pytest.approx(np.mean(shares))
-
-    def test_no_words_have_none(self) -> None:
-        assert strongest_stretch(np.zeros(0)) == 0.0
-
-    def test_log_odds_may_all_be_negative(self) -> None:
-        assert strongest_stretch(text((100, 300, -3.0), clean=-9.0)) == pytest.approx(-3.0)
+def test_windows_side_by_side_are_one_passage() -> None:
+    assert parts([HUMAN, SPUN, SPUN, HUMAN]) == ((Part(100, 299, 200),), 0.5)
 
 
-class TestContrast:
-    """By how many standard errors the strongest stretch stands out."""
-
-    def test_one_tone_throughout_has_none(self) -> None:
-        assert contrast(text()) == pytest.approx(0.0, abs=1e-9)
-
-    def test_it_rises_with_the_passage(self) -> None:
-        shares = (0.1, 0.3, 0.5, 0.9)
-        found = [contrast(text((150, 190, share))) for share in shares]
-        assert found == sorted(found)
-        assert found[0] > 0
-
-    def test_among_odd_words_the_same_passage_stands_out_less(self) -> None:
-        assert contrast(text((150, 190, 0.5), clean=0.2)) < contrast(text((150, 190, 0.5)))
-
-    @pytest.mark.parametrize("words", [0, 1, ROLLING])
-    def test_a_text_no_longer_than_a_stretch_has_none(self, words: int) -> None:
-        assert contrast(np.linspace(0, 1, words)) == 0.0
-
-    @pytest.mark.parametrize("share", [0.0, 1.0])
-    def test_certainty_is_no_division_by_zero(self, share: float) -> None:
-        assert contrast(np.full(WORDS, share)) == 0.0
+def test_a_single_window_between_two_suspicious_ones_is_theirs() -> None:
+    assert parts([HUMAN, SPUN, HUMAN, SPUN, HUMAN, HUMAN])[0] == (Part(100, 399, 300),)
 
 
-class TestStandsOut:
-    """Whether there is a passage at all."""
+def test_there_may_be_several() -> None:
+    found, share = parts([SPUN, HUMAN, HUMAN, HUMAN, SPUN])
+    assert [(part.first, part.last) for part in found] == [(0, 99), (400, 499)]
+    assert share == 0.4
 
-    def test_a_spun_passage_in_what_people_write_does(self) -> None:
-        assert stands_out(text((150, 190, 0.5)))
 
-    def test_a_few_odd_words_do_not(self) -> None:
-        assert not stands_out(text((150, 153, 0.5)))
+@pytest.mark.parametrize("windows", [1, 2, 5, 20])
+def test_of_a_text_that_is_suspicious_throughout_no_part_is_named(windows: int) -> None:
+    assert parts([SPUN] * windows) == ((), 1.0)
 
-    def test_what_people_write_does_not(self) -> None:
-        assert not stands_out(text())
 
-    def test_in_a_text_that_is_spun_throughout_none_does(self) -> None:
-        probability = text((150, 190, 0.9), clean=0.1)
-        assert contrast(probability) > NOTABLE_CONTRAST
-        assert not stands_out(probability)
+def test_nearly_all_of_a_text_is_the_whole() -> None:
+    found, share = parts([SPUN] * 9 + [HUMAN])
+    assert (found, share) == ((), 0.9)
+    assert share > WHOLE
 
-    @pytest.mark.parametrize("words", [0, 1, ROLLING])
-    def test_in_a_text_no_longer_than_a_stretch_none_does(self, words: int) -> None:
-        assert not stands_out(np.linspace(0, 1, words))
+
+def test_where_no_window_stands_out_the_evidence_is_in_the_whole_text() -> None:
+    assert parts([HUMAN] * 5) == ((), 1.0)
+
+
+def test_only_words_of_prose_count() -> None:
+    half = np.concatenate([np.arange(100), np.arange(100, 400, 2)])
+    assert parts([SPUN, HUMAN, HUMAN, HUMAN], words=half) == ((Part(0, 99, 100),), 0.4)
+
+
+def test_a_text_without_words_is_one() -> None:
+    assert parts([SPUN, HUMAN], words=np.zeros(0, np.int64)) == ((), 1.0)
+
+
+def test_places_are_those_of_the_batch() -> None:
+    assert parts([HUMAN, HUMAN, SPUN], first=5000)[0] == (Part(5200, 5299, 100),)
+
+
+@given(st.lists(st.floats(-10, 15), min_size=1, max_size=30))
+def test_parts_do_not_touch_and_make_up_the_share(evidence: list[float]) -> None:
+    found, share = parts(evidence)
+    assert 0.0 < share <= 1.0
+    for part in found:
+        assert part.last - part.first + 1 == part.words  # every token is a word
+    assert all(first.last + 1 < second.first for first, second in itertools.pairwise(found))
+    if found:
+        assert share == pytest.approx(sum(part.words for part in found) / (SIZE * len(evidence)), abs=5e-4)
+        assert share < WHOLE
+
+
+@given(st.lists(st.floats(-10, 15), min_size=3, max_size=30), st.data())
+def test_stronger_evidence_makes_no_less_of_a_text_suspicious(evidence: list[float], data: st.DataObject) -> None:
+    before = parts([*evidence, HUMAN, SPUN])
+    place = data.draw(st.integers(0, len(evidence) - 1))
+    evidence[place] += 5
+    assert parts([*evidence, HUMAN, SPUN])[1] >= before[1]

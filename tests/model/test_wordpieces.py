@@ -13,11 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.wordpieces import UNKNOWN_PIECE, Pieces, WordPieces, windows
+from model.wordpieces import TYPOGRAPHY, UNKNOWN_PIECE, Pieces, WordPieces, windows
 from tests import deep as tiny
 
 CASES = tomllib.loads((tiny.GRAPH.parent / "wordpieces.toml").read_text("utf-8"))["case"]
 WORDPIECES = WordPieces(tiny.PIECES)
+SIGN_PIECES = (*tiny.PIECES, *(sign for sign in TYPOGRAPHY if sign not in tiny.PIECES), *"".join(TYPOGRAPHY.values()))
+SIGNS = WordPieces(SIGN_PIECES)
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()))
 SNIPPETS = st.sampled_from(
     ["The vessel", "boatized", "e\u0301", "İ", "ﬁ", "\ud800", "\u200b", "\x00", "😀", "中", "각", "\n"]
@@ -109,6 +111,53 @@ def test_a_piece_that_is_listed_twice_is_refused() -> None:
 def test_a_vocabulary_without_marks_is_refused() -> None:
     with pytest.raises(KeyError):
         WordPieces(["ferry", "[UNK]"])
+
+
+class TestTypography:
+    """Signs that a typesetter or a file format chose are read as the plain ones."""
+
+    @staticmethod
+    def read(text: str) -> list[str]:
+        """Return the pieces as the encoder reads them."""
+        ids = SIGNS.cut([text]).ids
+        return [SIGN_PIECES[i] for i in SIGNS.typography[ids[SIGNS.told_apart(ids)]]]
+
+    @pytest.mark.parametrize(
+        ("written", "plain"),
+        [
+            ("“the ferry”", '"the ferry"'),
+            ("„the ferry“", '"the ferry"'),
+            ("«the ferry»", '"the ferry"'),
+            ("the ferry’s", "the ferry's"),
+            ("‘the ferry’", "'the ferry'"),
+            ("the ferry – the council", "the ferry - the council"),
+            ("the ferry—the council", "the ferry-the council"),
+            ("the ferry…", "the ferry..."),
+            ("• the ferry", "* the ferry"),
+            ("the ferry -- the council", "the ferry - the council"),
+            ("``the ferry''", "'the ferry'"),
+            ("the ferry.....", "the ferry."),
+            ("***the ferry", "* the ferry"),
+        ],
+    )
+    def test_the_same_text_has_the_same_pieces(self, written: str, plain: str) -> None:
+        assert self.read(written) == self.read(plain)
+
+    @pytest.mark.parametrize("text", ["the the ferry", "a a a a", "council, ferry, council"])
+    def test_words_and_single_signs_stay(self, text: str) -> None:
+        ids = SIGNS.cut([text]).ids
+        assert SIGNS.told_apart(ids).all()
+        assert np.array_equal(SIGNS.typography[ids], ids)
+
+    def test_signs_of_two_kinds_are_two(self) -> None:
+        assert self.read("the ferry.'") == ["the", "ferry", ".", "'"]
+
+    def test_a_vocabulary_without_the_plain_sign_keeps_its_own(self) -> None:
+        pieces = ("[UNK]", "[CLS]", "[SEP]", "—", "the")
+        assert WordPieces(pieces).typography.tolist() == [0, 1, 2, 3, 4]
+
+    def test_no_pieces_are_read_as_none(self) -> None:
+        assert SIGNS.told_apart(np.zeros(0, np.int32)).tolist() == []
 
 
 class TestWindows:

@@ -3,10 +3,11 @@
 Needs `onnx` (pip install -e '.[deep]'); the tests only need the file. Of the 8 numbers of a word piece the first three
 mark what machines write, by kind, and the others say which word it stands for:
 
-    log_odds = embedded @ MARKS + USUALLY + mean(embedded) @ COMPANY    one answer a kind of machine
+    replaced = embedded @ MARK + USUALLY
+    window   = mean(embedded) @ SHARES + USUAL     one answer for each kind, by the share of its words in the window
     before   = embedded @ ORIGINAL          the same word without the spinner's mark, and the word itself a poor second
 
-So a replaced word is told by itself alone, exactly; `rewritten` also depends on what else is in the window.
+So a replaced word is recognised by itself alone, exactly.
 """
 
 from __future__ import annotations
@@ -19,22 +20,30 @@ from onnx import TensorProto, helper, numpy_helper
 
 FILE = Path(__file__).with_name("tiny_deep.onnx")
 WIDTH = 8
-USUALLY = np.array([-5.0, -3.0, -3.0], dtype=np.float32)
-MARKS = np.eye(WIDTH, 3, dtype=np.float32) * 10
-COMPANY = np.zeros((WIDTH, 3), dtype=np.float32)
-COMPANY[2, 2] = 4.0
+USUALLY = np.array([-5.0], dtype=np.float32)
+MARK = np.eye(WIDTH, 1, dtype=np.float32) * 10
+USUAL = np.full(3, -4.0, dtype=np.float32)
+SHARES = np.eye(WIDTH, 3, dtype=np.float32) * 60
 ORIGINAL = np.diag([-9.0, 0.0, 0.0, 10.0, 10.0, 10.0, 10.0, 10.0]).astype(np.float32)
 
 
 def make() -> onnx.ModelProto:
     """Return the graph, with the names that model.deep asks for."""
-    constants = {"marks": MARKS, "usually": USUALLY, "company": COMPANY, "original": ORIGINAL}
+    constants = {
+        "mark": MARK,
+        "usually": USUALLY,
+        "shares": SHARES,
+        "usual": USUAL,
+        "original": ORIGINAL,
+        "last": np.array([2], dtype=np.int64),
+    }
     nodes = [
-        helper.make_node("MatMul", ["embedded", "marks"], ["marked"]),
+        helper.make_node("MatMul", ["embedded", "mark"], ["marked"]),
         helper.make_node("Add", ["marked", "usually"], ["own"]),
-        helper.make_node("ReduceMean", ["embedded"], ["mean"], axes=[1], keepdims=1),
-        helper.make_node("MatMul", ["mean", "company"], ["around"]),
-        helper.make_node("Add", ["own", "around"], ["log_odds"]),
+        helper.make_node("Squeeze", ["own", "last"], ["replaced"]),
+        helper.make_node("ReduceMean", ["embedded"], ["mean"], axes=[1], keepdims=0),
+        helper.make_node("MatMul", ["mean", "shares"], ["counted"]),
+        helper.make_node("Add", ["counted", "usual"], ["window"]),
         helper.make_node("MatMul", ["embedded", "original"], ["before"]),
     ]
     graph = helper.make_graph(
@@ -42,7 +51,8 @@ def make() -> onnx.ModelProto:
         "tiny_deep",
         [helper.make_tensor_value_info("embedded", TensorProto.FLOAT, [1, "pieces", WIDTH])],
         [
-            helper.make_tensor_value_info("log_odds", TensorProto.FLOAT, [1, "pieces", 3]),
+            helper.make_tensor_value_info("replaced", TensorProto.FLOAT, [1, "pieces"]),
+            helper.make_tensor_value_info("window", TensorProto.FLOAT, [1, 3]),
             helper.make_tensor_value_info("before", TensorProto.FLOAT, [1, "pieces", WIDTH]),
         ],
         [numpy_helper.from_array(values, name) for name, values in constants.items()],
