@@ -93,14 +93,15 @@ def spun_passages(texts: Sequence[LabelledText], rng: np.random.Generator) -> di
 
 
 def located(text: str, span: tuple[int, int], verdict: Verdict) -> tuple[bool, bool]:
-    """Return whether both ends, and whether the middle, of the passage shown are near those of the true one."""
+    """Return whether both ends, and whether the middle, of a passage that is shown are near those of the true one."""
     if verdict.verdict not in CALLED or not verdict.passages:
         return False, False
     documents = Documents.parse([text])
     starts = np.array([documents.source_span(int(word), int(word))[0] for word in judged_words(documents, 0)])
     true = np.searchsorted(starts, span)
-    shown = np.searchsorted(starts, (verdict.passages[0].start, verdict.passages[0].end))
-    return bool((np.abs(true - shown) <= NEAR).all()), bool(abs(true.mean() - shown.mean()) <= NEAR)
+    shown = np.searchsorted(starts, [(passage.start, passage.end) for passage in verdict.passages])
+    off = np.abs(true - shown)
+    return bool((off <= NEAR).all(axis=1).any()), bool((np.abs(true.mean() - shown.mean(axis=1)) <= NEAR).any())
 
 
 if __name__ == "__main__":

@@ -4,9 +4,9 @@
 
 Needs nothing but a bundle with the numbers of its reference texts. Each source of machine text, in one domain, plays
 the house in turn: its tool, its human source and all versions of its originals are taken out of the reference, so that
-neither the model's answers (given by heads that had not seen them) nor the fit know them; a correction is fitted to a
-few of its texts, and as many human ones of its domain, beside a random half of what is left; the other texts of the
-house tell the gain, and the other half of the reference what is lost elsewhere.
+neither the model's answers (the tiers learned from none of the reference) nor the fit know them; a correction is
+fitted to a few of its texts, and as many human ones of its domain, beside a random half of what is left; the other
+texts of the house tell the gain, and the other half of the reference what is lost elsewhere.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ from rich.progress import track
 from threadpoolctl import threadpool_limits
 
 from model import bundle
-from model.fast import MACHINE_KINDS
+from model.decision import KINDS
 from training.classify import BARELY_SPUN
 from training.correction import Fitter, area, parts
 from training.reference import ARRAY, Reference
 
 SHORTEST = 60
+LEAST_TESTED = 20
+"""Texts of each side that tell the gain, at least."""
 TESTED = 200
 """Human texts of a house that tell the gain, at most: the rest stays in the reference."""
-OWN = "unspun"
 MIXED = ("mixed", "business", "answer", "letter", "other", "conversation", "howto")
 """Domains that have no human text of their own: texts of all domains stand for it."""
 
@@ -52,9 +53,8 @@ class Cell:
 def cells(reference: Reference, least: int, rng: np.random.Generator) -> Iterator[Cell]:
     """Yield the houses that have at least so many texts of each side."""
     human = (reference.labels == "human") & (reference.words >= SHORTEST)
-    for kind in MACHINE_KINDS:
+    for kind in KINDS:
         machine = (reference.labels == kind) & (reference.words >= SHORTEST) & ~(reference.changed < BARELY_SPUN)
-        machine &= reference.sources != OWN
         pairs = sorted(set(zip(reference.sources[machine].tolist(), reference.domains[machine].tolist(), strict=True)))
         for source, domain in pairs:
             own = machine & (reference.sources == source) & (reference.domains == domain)
@@ -91,13 +91,13 @@ def measure(loaded: bundle.Bundle, reference: Reference, cell: Cell, texts: int,
         for part in parts(elsewhere)
         for tier in after[0]
     ]
-    answer["fall_mean"], answer["fall_worst"] = float(np.mean(falls)), float(np.max(falls))
+    answer["fall_mean"], answer["fall_worst"] = (float(np.mean(falls)), float(np.max(falls))) if falls else (0.0, 0.0)
     return answer
 
 
 def _rated(fitter: Fitter, rows: Reference, correction: Any) -> list[dict[str, NDArray[np.float64]]]:
     added = 0.0 if correction is None else correction.log_odds(rows.features)
-    return [fitter.scores(rows, rows.log_odds), fitter.scores(rows, rows.log_odds + added)]
+    return [fitter.scores(rows), fitter.scores(rows, added)]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -118,7 +118,7 @@ def main(arguments: list[str] | None = None) -> int:
     with threadpool_limits(limits=1):
         for seed in range(options.seeds):
             rng = np.random.default_rng(seed)
-            houses = list(cells(reference, options.texts + 30, rng))
+            houses = list(cells(reference, options.texts + LEAST_TESTED, rng))
             for cell in track(houses, f"seed {seed}", disable=not sys.stderr.isatty()):
                 key = (cell.kind, cell.source, cell.domain)
                 found.setdefault(key, []).append(measure(loaded, reference, cell, options.texts, rng))
@@ -127,6 +127,9 @@ def main(arguments: list[str] | None = None) -> int:
         | {name: float(np.mean([one[name] for one in several])) for name in several[0]}
         for (kind, source, domain), several in found.items()
     ]
+    if not rows:
+        print(f"{options.base}: no source has texts enough; give fewer (--texts)", file=sys.stderr)
+        return 2
     _print(rows)
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
@@ -138,7 +141,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
     print(
         f"{'house':<58}" + "".join(f"{tier + ' AUROC':>24}" for tier in tiers) + f"{'strength':>10}{'worst fall':>12}"
     )
-    for kind in (*MACHINE_KINDS, ""):
+    for kind in (*KINDS, ""):
         chosen = [row for row in rows if kind in ("", row["kind"])]
         for row in chosen if kind else []:
             print(_line(f"{kind}, {row['source']}, {row['domain']}", tiers, row))

@@ -109,7 +109,7 @@ class Problem:
 
 
 Submission = str | Mapping[str, Any]
-"""A text, or an object as the API reads it: `text`, and `id`, `evidence`, `depth` if wanted."""
+"""A text, or an object as the API reads it: `text`, and `id`, `evidence`, `depth`, `base_rate` if wanted."""
 
 
 class Client:
@@ -150,20 +150,37 @@ class Client:
         """Close all connections."""
         self._pool.clear()
 
-    def score(self, text: str, *, id: str | int | None = None, evidence: bool = True, depth: str = "auto") -> Verdict:
-        """Judge one text. Raises ProblemError and ServiceUnreachableError."""
-        body = _dump({"text": text, "id": id, "evidence": evidence, "depth": depth})
+    def score(
+        self,
+        text: str,
+        *,
+        id: str | int | None = None,
+        evidence: bool = True,
+        depth: str = "auto",
+        base_rate: float | None = None,
+    ) -> Verdict:
+        """Judge one text. Raises ProblemError and ServiceUnreachableError.
+
+        `base_rate` is the share of paraphrased texts among those that you ask about: with it, the verdict has a
+        `probability`.
+        """
+        body = _full({"text": text, "id": id}, _options(evidence, depth, base_rate))
         return verdict_from_dict(self._ask("POST", "/v1/score", body))
 
     def score_many(
-        self, submissions: Iterable[Submission], *, evidence: bool = True, depth: str = "auto"
+        self,
+        submissions: Iterable[Submission],
+        *,
+        evidence: bool = True,
+        depth: str = "auto",
+        base_rate: float | None = None,
     ) -> Iterator[Verdict | Problem]:
         """Judge texts in batches; yield the verdict or the problem of each, in order.
 
         Texts that the service is too busy for are sent again, and a batch that is too large in smaller ones. Raises
         ProblemError where the service refuses whatever is sent, such as without a key, and ServiceUnreachableError.
         """
-        for batch in _batches(_lines(submissions, evidence, depth)):
+        for batch in _batches(_lines(submissions, _options(evidence, depth, base_rate))):
             yield from self._score_batch(batch)
 
     def _score_batch(self, batch: list[bytes]) -> list[Verdict | Problem]:
@@ -198,7 +215,12 @@ class Client:
         return [_answer(answer) for answer in found]
 
     def score_stream(
-        self, submissions: Iterable[Submission], *, evidence: bool = True, depth: str = "auto"
+        self,
+        submissions: Iterable[Submission],
+        *,
+        evidence: bool = True,
+        depth: str = "auto",
+        base_rate: float | None = None,
     ) -> Iterator[Verdict | Problem]:
         """Judge texts as they come, however many; yield the verdict or the problem of each, in order.
 
@@ -208,7 +230,7 @@ class Client:
         ServiceUnreachableError says after how many answers. The service gives up on a caller who takes no answer for
         longer than its UNSPUN_TIMEOUT once all buffers are full; score_many does not mind.
         """
-        lines = _lines(submissions, evidence, depth)
+        lines = _lines(submissions, _options(evidence, depth, base_rate))
         connection = self._connect("/v1/score/stream")
         stream = _Stream(connection, self.url, self._timeout)
         try:
@@ -579,16 +601,21 @@ def _authorization(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
-def _lines(submissions: Iterable[Submission], evidence: bool, depth: str) -> Iterator[bytes]:
+def _options(evidence: bool, depth: str, base_rate: float | None) -> dict[str, Any]:
+    """Return what is asked for about every text that does not say otherwise."""
+    return {"evidence": evidence, "depth": depth} | ({} if base_rate is None else {"base_rate": base_rate})
+
+
+def _lines(submissions: Iterable[Submission], options: Mapping[str, Any]) -> Iterator[bytes]:
     """Return the submissions as JSON, made one by one. Raises TypeError for what is a single one."""
     if isinstance(submissions, str | Mapping):
         raise TypeError("this is one text; give a list of them, or use score")
-    return (_full(submission, evidence, depth) for submission in submissions)
+    return (_full(submission, options) for submission in submissions)
 
 
-def _full(submission: Submission, evidence: bool, depth: str) -> bytes:
+def _full(submission: Submission, options: Mapping[str, Any]) -> bytes:
     fields = {"text": submission} if isinstance(submission, str) else submission
-    return _dump({"evidence": evidence, "depth": depth, **fields})
+    return _dump({**options, **fields})
 
 
 def _dump(value: Any) -> bytes:

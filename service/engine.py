@@ -182,6 +182,7 @@ def _ask(model: Model, submissions: list[Submission]) -> list[Verdict]:
         ids=[submission.id for submission in submissions],
         depth=submissions[0].depth,
         evidence=submissions[0].evidence,
+        base_rate=submissions[0].base_rate,
     )
     each = (time.perf_counter() - started) / len(submissions)
     for verdict in verdicts:
@@ -191,9 +192,9 @@ def _ask(model: Model, submissions: list[Submission]) -> list[Verdict]:
 
 def _chunks(submissions: Sequence[Submission]) -> Iterator[list[int]]:
     """Group the places of submissions that want the same of the model into chunks of bounded size."""
-    groups: dict[tuple[str, bool], list[int]] = {}
+    groups: dict[tuple[str, bool, float | None], list[int]] = {}
     for i, submission in enumerate(submissions):
-        groups.setdefault((submission.depth, submission.evidence), []).append(i)
+        groups.setdefault((submission.depth, submission.evidence, submission.base_rate), []).append(i)
     for group in groups.values():
         chunk: list[int] = []
         characters = 0

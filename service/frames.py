@@ -14,32 +14,45 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.verdict import KINDS
+from service.columns import cells, columns
 
 if TYPE_CHECKING:
     from service.scoring import Scorer
 
-COLUMNS = ("id", "score", "verdict", "kind", *KINDS, "reason", "words", "depth", "json")
-SCHEMA = (
-    "id string, score double, verdict string, kind string, "
-    + ", ".join(f"{kind} double" for kind in KINDS)
-    + ", reason string, words long, depth string, json string"
-)
-"""The columns of an answer, as Spark writes them. `json` is the whole Verdict, the same bytes as everywhere."""
+SPARK = {str: "string", int: "long", float: "double"}
+TYPES = {column.name: "string" if column.many else SPARK[column.of] for column in columns()} | {"json": "string"}
+COLUMNS = tuple(TYPES)
+SCHEMA = ", ".join(f"{name} {kind}" for name, kind in TYPES.items())
+"""The columns of an answer, those of the CSV, as Spark writes them. `json` is the whole Verdict, the same bytes as
+everywhere."""
 
 
 def score_frames(
-    frames: Iterable[Any], *, depth: str = "auto", evidence: bool = True, bundle: str | None = None
+    frames: Iterable[Any],
+    *,
+    depth: str = "auto",
+    evidence: bool = True,
+    bundle: str | None = None,
+    base_rate: float | None = None,
 ) -> Iterator[Any]:
     """Yield a pandas frame of verdicts for each pandas frame with a column `text`, and `id` if it has one.
 
-    A row whose text is missing gets none of the values but its id. Raises KeyError for a frame without `text`.
+    `base_rate` is the share of paraphrased texts among those that are scored; with it, `probability` is told. A row
+    whose text is missing gets none of the values but its id. Raises KeyError for a frame without `text`, and ValueError
+    for a base rate that is not between 0 and 1.
     """
     for frame in frames:
-        yield score_frame(frame, depth=depth, evidence=evidence, bundle=bundle)
+        yield score_frame(frame, depth=depth, evidence=evidence, bundle=bundle, base_rate=base_rate)
 
 
-def score_frame(frame: Any, *, depth: str = "auto", evidence: bool = True, bundle: str | None = None) -> Any:
+def score_frame(
+    frame: Any,
+    *,
+    depth: str = "auto",
+    evidence: bool = True,
+    bundle: str | None = None,
+    base_rate: float | None = None,
+) -> Any:
     """Return the verdicts on one pandas frame, row for row; see score_frames."""
     import pandas as pd
 
@@ -47,22 +60,15 @@ def score_frame(frame: Any, *, depth: str = "auto", evidence: bool = True, bundl
     texts = [text if isinstance(text, str) else None for text in frame["text"]]
     asked = [i for i, text in enumerate(texts) if text is not None]
     verdicts = _model(bundle).score_many(
-        [texts[i] or "" for i in asked], ids=[ids[i] for i in asked], depth=depth, evidence=evidence
+        [texts[i] or "" for i in asked],
+        ids=[ids[i] for i in asked],
+        depth=depth,
+        evidence=evidence,
+        base_rate=base_rate,
     )
-    rows: list[tuple[Any, ...]] = [(name, *[None] * (len(COLUMNS) - 1)) for name in ids]
+    rows: list[dict[str, Any]] = [{"id": name} for name in ids]
     for i, verdict in zip(asked, verdicts, strict=True):
-        kinds = (verdict.kinds[kind] for kind in KINDS)
-        rows[i] = (
-            verdict.id,
-            verdict.score,
-            verdict.verdict,
-            verdict.kind,
-            *kinds,
-            verdict.reason,
-            verdict.words,
-            verdict.depth,
-            verdict.to_json(),
-        )
+        rows[i] = {**cells(verdict), "json": verdict.to_json()}
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -2,24 +2,110 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from model.comparison import RELATIONS
-from model.verdict import KINDS
+from model.verdict import Evidence, ModelInfo, Repair, SpunPassage, Verdict
+from service.columns import KINDS, without_none
 from service.config import Settings
+from service.feedback.summary import summary
 from service.problems import MEDIA_TYPE, TITLES
-from service.schemas import MAX_ID, pair_schema, submission_schema
+from service.schemas import ABOUT_BASE_RATE, BASE_RATE, MAX_ID, pair_schema, submission_schema
 
+TYPES = {str: "string", int: "integer", float: "number"}
+NAMES: dict[type, str] = {ModelInfo: "Model", SpunPassage: "Passage"}
+"""Dataclasses that have another name here."""
+PART = {"minimum": 0, "maximum": 1, "type": "number"}
+BOUNDS = {"minimum": 0, "maximum": 1}
+DESCRIPTIONS: dict[type, dict[str, dict[str, Any]]] = {
+    Verdict: {
+        "id": {"description": "As submitted."},
+        "verdict": {
+            "description": "`paraphrased`: said of about 0.5 % of human texts; `suspect` or worse: of about 3 %."
+        },
+        "kind": {"description": "The kind with the strongest signs; null where the verdict is clear or abstained."},
+        "score": {
+            **BOUNDS,
+            "description": (
+                "A scale, not a probability: 0.5 is the line of `suspect` and 0.9 that of `paraphrased`, at every "
+                "length and depth. Null where unspun abstains."
+            ),
+        },
+        "false_positive_rate": {
+            **BOUNDS,
+            "description": (
+                "How often human text of this length shows signs at least as strong, for a source at the 90th "
+                "percentile. Never below what the calibration sample supports."
+            ),
+        },
+        "share": {**BOUNDS, "description": "Of the words, those in suspicious parts of the text; 0 for `clear`."},
+        "kinds": {
+            "description": (
+                "The score of each kind alone. They are not probabilities and do not add up to 1. `rewritten` does not "
+                "prove that a source exists: text that a language model wrote from nothing often gets it."
+            )
+        },
+        "probability": {
+            **BOUNDS,
+            "description": "That a machine paraphrased the text. Left out where no base rate was given.",
+        },
+        "reason": {
+            "description": (
+                "Why unspun abstains. `unfamiliar`: the text is too unlike the text that unspun was calibrated on."
+            )
+        },
+        "words": {"description": "Words of prose."},
+        "depth": {"description": "The tier that decided."},
+        "repairs": {"description": "What was repaired before the text was read."},
+        "evidence": {"description": "Left out where it was not asked for."},
+        "passages": {
+            "description": (
+                "Where in a longer text the suspicious part stands, if it is not the whole text. Left out with the "
+                "evidence."
+            )
+        },
+    },
+    Evidence: {
+        "start": {"description": "Offset in characters into the submitted text."},
+        "end": {"description": "Offset of what follows."},
+        "text": {"description": "What stands there."},
+        "suggestion": {"description": "What probably stood there before."},
+        "signal": {"description": "What found it."},
+        "weight": {"description": "In nats: how much likelier in paraphrased than human text."},
+        "alternatives": {"description": "What else may have stood there."},
+    },
+    Repair: {
+        "what": {"description": "What was repaired, such as `zero_width`."},
+        "count": {"description": "In how many places."},
+    },
+    SpunPassage: {
+        "start": {"description": "Offset in characters into the submitted text."},
+        "end": {"description": "Offset of what follows."},
+        "words": {"description": "Its words of prose."},
+    },
+    ModelInfo: {
+        "name": {"description": "Its name."},
+        "version": {"description": "Its version."},
+        "sha256": {"description": "Its hash."},
+    },
+}
+"""What is said of the fields of a verdict, by dataclass; their types are its own."""
+LEFT_OUT = ("probability", "evidence", "passages")
+"""Fields of a verdict that are there only where they were asked for."""
 VERDICT_EXAMPLE: dict[str, Any] = {
     "id": "a",
-    "score": 0.97,
     "verdict": "paraphrased",
     "kind": "spun",
-    "kinds": {"human": 0.03, "spun": 0.95, "translated": 0.01, "rewritten": 0.01},
+    "score": 0.97,
+    "false_positive_rate": 0.0021,
+    "share": 0.93,
+    "kinds": {"spun": 0.97, "translated": 0.12, "rewritten": 0.08},
     "reason": None,
     "words": 812,
-    "depth": "fast",
+    "depth": "deep",
+    "repairs": [{"what": "zero_width", "count": 3}],
     "evidence": [
         {
             "start": 4,
@@ -32,7 +118,7 @@ VERDICT_EXAMPLE: dict[str, Any] = {
         }
     ],
     "passages": [],
-    "model": {"name": "default", "version": "1.2.0", "sha256": "0" * 64},
+    "model": {"name": "default", "version": "2.0.0", "sha256": "0" * 64},
 }
 COMPARISON_EXAMPLE: dict[str, Any] = {
     "derived": True,
@@ -72,10 +158,7 @@ LABEL_EXAMPLE: dict[str, Any] = {
     "comment": None,
     "digest": "0" * 64,
     "text": None,
-    "verdict": {
-        **{name: VERDICT_EXAMPLE[name] for name in ("score", "verdict", "kind", "reason", "words", "depth", "model")}
-    },
-    "signals": [{"signal": "known_phrase", "count": 1, "weight": 3.1}],
+    **summary(Verdict.from_dict(VERDICT_EXAMPLE)),
 }
 FEEDBACK = "What people say of a text that unspun judged. Nothing is stored without consent."
 EXAMPLE = {"id": "a", "text": "The imaginative and prescient of the mayor was shared by all of the town."}
@@ -110,16 +193,12 @@ def document(settings: Settings) -> dict[str, Any]:
         "components": {
             "schemas": {
                 "Submission": {**submission_schema(), "examples": [EXAMPLE]},
-                "Verdict": _verdict(),
-                "Evidence": _evidence(),
+                **_schemas_of(Verdict) | {"Verdict": {**_schema_of(Verdict), "examples": [VERDICT_EXAMPLE]}},
                 "Pair": {**pair_schema(), "examples": [PAIR_EXAMPLE]},
                 "Comparison": _comparison(),
                 "Alignment": _alignment(),
                 "Edit": _edit(),
                 "Span": _span(),
-                "Model": _object(
-                    {"name": _string("Its name."), "version": _string("Its version."), "sha256": _string("Its hash.")}
-                ),
                 "Problem": _problem(),
                 **({} if settings.database_url is None else _label_schemas()),
             },
@@ -138,6 +217,7 @@ def _paths(settings: Settings) -> dict[str, Any]:
         _query("id", {"type": "string", "maxLength": MAX_ID}, "What the verdict is to be known by."),
         _query("evidence", {"type": "boolean", "default": True}, "Whether to look for the words that give it away."),
         _query("depth", {"enum": ["auto", "fast", "deep"], "default": "auto"}, "The tier that decides."),
+        _query("base_rate", BASE_RATE, ABOUT_BASE_RATE),
     ]
     # No schema: any bytes may be a text in some encoding, and which are none no schema can tell.
     plain = {"example": EXAMPLE["text"]}
@@ -380,63 +460,46 @@ def _problems(*statuses: str, keys: bool) -> dict[str, Any]:
     return answer
 
 
-def _verdict() -> dict[str, Any]:
-    probability = {"type": "number", "minimum": 0, "maximum": 1}
-    verdict = _object(
-        {
-            "id": {"type": ["string", "null"], "description": "As submitted."},
-            "score": {**probability, "description": "Calibrated probability that a machine paraphrased the text."},
-            "verdict": {
-                "enum": ["paraphrased", "suspect", "clear", "abstained"],
-                "description": "`paraphrased`: said of at most 0.5 % of human texts; `suspect`: of at most 5 %.",
-            },
-            "kind": {
-                "enum": ["spun", "translated", "rewritten", None],
-                "description": "The likeliest kind; null where the verdict is clear or abstained.",
-            },
-            "kinds": {
-                **_object(dict.fromkeys(KINDS, probability)),
-                "description": "Probabilities that sum to 1.",
-            },
-            "reason": {
-                "enum": ["too_short", "not_english", "not_prose", None],
-                "description": "Why unspun abstains.",
-            },
-            "words": {"type": "integer", "minimum": 0, "description": "Words of prose."},
-            "depth": {"enum": ["fast", "deep"], "description": "The tier that decided."},
-            "evidence": {
-                "type": "array",
-                "items": _ref("Evidence"),
-                "description": "Left out where it was not asked for.",
-            },
-            "passages": {
-                "type": "array",
-                "items": _object({name: {"type": "integer", "minimum": 0} for name in ("start", "end", "words")}),
-                "description": "Where in a longer text the spun part stands, if it is not the whole text.",
-            },
-            "model": _ref("Model"),
-        }
-    )
-    verdict["required"] = [name for name in verdict["properties"] if name not in ("evidence", "passages")]
-    return {**verdict, "examples": [VERDICT_EXAMPLE]}
+def _schemas_of(record: type) -> dict[str, Any]:
+    """Return the schema of a dataclass, and of each that its fields hold, by their names in this document."""
+    schemas = {_name(record): _schema_of(record)}
+    for hint in get_type_hints(record).values():
+        inner, _ = without_none(hint)
+        for one in (inner, *get_args(inner)):
+            if is_dataclass(one) and isinstance(one, type):
+                schemas |= _schemas_of(one)
+    return schemas
 
 
-def _evidence() -> dict[str, Any]:
-    return _object(
-        {
-            "start": {"type": "integer", "minimum": 0, "description": "Offset in characters into the submitted text."},
-            "end": {"type": "integer", "minimum": 0, "description": "Offset of what follows."},
-            "text": _string("What stands there."),
-            "suggestion": {"type": ["string", "null"], "description": "What probably stood there before."},
-            "signal": _string("What found it."),
-            "weight": {"type": "number", "description": "In nats: how much likelier in paraphrased than human text."},
-            "alternatives": {
-                "type": "array",
-                "items": {"type": "string"},
-                "description": "What else may have stood there.",
-            },
-        }
-    )
+def _schema_of(record: type) -> dict[str, Any]:
+    hints, told = get_type_hints(record), DESCRIPTIONS.get(record, {})
+    left_out = LEFT_OUT if record is Verdict else ()
+    # What is left out is never null.
+    types = {name: without_none(hint)[0] if name in left_out else hint for name, hint in hints.items()}
+    properties = {field.name: _type(types[field.name]) | told.get(field.name, {}) for field in fields(record)}
+    return {**_object(properties), "required": [name for name in properties if name not in left_out]}
+
+
+def _type(hint: Any) -> dict[str, Any]:
+    """Return the schema of a field's type."""
+    inner, optional = without_none(hint)
+    origin = get_origin(inner)
+    if origin is Literal:
+        return {"enum": [*get_args(inner), *([None] if optional else [])]}
+    if origin is tuple:
+        return {"type": "array", "items": _type(get_args(inner)[0])}
+    if origin is dict:
+        schema = _object(dict.fromkeys(KINDS, PART))
+        return {**schema, "type": ["object", "null"]} if optional else schema
+    if is_dataclass(inner) and isinstance(inner, type):
+        return _ref(_name(inner))
+    name = TYPES[inner]
+    schema = {"type": [name, "null"] if optional else name}
+    return {**schema, "minimum": 0} if inner is int else schema
+
+
+def _name(record: type) -> str:
+    return NAMES.get(record, record.__name__)
 
 
 def _comparison() -> dict[str, Any]:

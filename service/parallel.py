@@ -40,6 +40,7 @@ class Task:
     sha256: str | None
     depth: str
     evidence: bool
+    base_rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ def _score_in_worker(task: Task, group: list[Record | None]) -> list[Answer]:
     pages = [record is not None and isinstance(record.text, Page) for record in group]
     group = [None if record is None else with_article(record) for record in group]
     model = _model(task.load, task.bundle, task.sha256)  # type: ignore[arg-type]  # a function hashes
-    scored = score_batch(model, [record for record in group if record is not None], task.depth, task.evidence)
+    asked = [record for record in group if record is not None]
+    scored = score_batch(model, asked, task.depth, task.evidence, task.base_rate)
     outcomes = [None if record is None else next(scored) for record in group]
     return [
         outcome if not isinstance(outcome, Scored) else (outcome.verdict, outcome.record.text if page else None)
@@ -140,7 +142,7 @@ def _joined(record: Record | Failure, answer: Answer) -> Outcome:
 
 def _score_group(scorer: Scorer, group: list[Record | Failure], task: Task) -> list[Outcome]:
     good = [with_article(record) for record in group if isinstance(record, Record)]
-    scored = score_batch(scorer, good, task.depth, task.evidence)
+    scored = score_batch(scorer, good, task.depth, task.evidence, task.base_rate)
     return [record if isinstance(record, Failure) else next(scored) for record in group]
 
 

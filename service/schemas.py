@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from flask import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from model.decision import check_base_rate
 from service.config import Settings
 from service.encodings import NotTextError, decode
 from service.html import declared_encoding, extract_article
@@ -19,6 +20,10 @@ from service.problems import FieldError, Problem
 PIECE = 1 << 16
 MAX_ID = 1024
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+BASE_RATE = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
+ABOUT_BASE_RATE = (
+    "The share of paraphrased texts among those that you send, such as 0.05. With it, the verdict has a `probability`."
+)
 
 
 class _Fields(BaseModel):
@@ -32,6 +37,7 @@ class _Fields(BaseModel):
     depth: Literal["auto", "fast", "deep"] = Field(
         "auto", description="The tier that decides; auto asks the deep one only where the fast one is in doubt."
     )
+    base_rate: Annotated[float, AfterValidator(check_base_rate)] | None = Field(None, description=ABOUT_BASE_RATE)
 
 
 class _PairFields(BaseModel):
@@ -53,6 +59,7 @@ class Submission:
     id: str | None = None
     evidence: bool = True
     depth: str = "auto"
+    base_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,9 @@ class Pair:
 
 def submission_schema() -> dict[str, Any]:
     """Return the JSON schema of a submission."""
-    return _with_ids(_Fields.model_json_schema(), "id")
+    schema = _with_ids(_Fields.model_json_schema(), "id")
+    schema["properties"]["base_rate"]["anyOf"] = [BASE_RATE, {"type": "null"}]
+    return schema
 
 
 def pair_schema() -> dict[str, Any]:
@@ -194,7 +203,7 @@ def parse_submission(value: Any, settings: Settings, pointer: str = "#") -> Subm
         raise _invalid(tuple(_field_error(item, pointer) for item in found)) from None
     name = _checked_id(fields.id, _join(pointer, "id"))
     _check_text(fields.text, settings, _join(pointer, "text"))
-    return Submission(fields.text, name, fields.evidence, fields.depth)
+    return Submission(fields.text, name, fields.evidence, fields.depth, fields.base_rate)
 
 
 def parse_pair(value: Any, settings: Settings) -> Pair:
@@ -259,13 +268,18 @@ def text_of(data: bytes, *, html: bool, charset: str | None = None, what: str = 
 
 
 def read_query(request: Request, settings: Settings) -> dict[str, Any]:
-    """Return id, evidence and depth as far as they stand in the query. Raises Problem."""
+    """Return id, evidence, depth and base rate as far as they stand in the query. Raises Problem."""
     query = request.args
     asked: dict[str, Any] = {name: query[name] for name in ("id", "depth") if name in query}
     if "evidence" in query:
         if query["evidence"].lower() not in TRUE + FALSE:
             raise _invalid((FieldError("?evidence", "is neither true nor false"),))
         asked["evidence"] = query["evidence"].lower() in TRUE
+    if "base_rate" in query:
+        try:
+            asked["base_rate"] = float(query["base_rate"])
+        except ValueError:  # which is told as any other value that is none
+            asked["base_rate"] = query["base_rate"]
     parse_submission({**asked, "text": ""}, settings, "?")
     return asked
 
@@ -318,6 +332,8 @@ def _field_error(error: ErrorDetails, pointer: str, needed: str = 'a "text"') ->
     name = str(error["loc"][0]) if error["loc"] else ""
     if name.endswith("id"):
         detail = "is neither a string, a whole number nor null"
+    elif name == "base_rate":
+        detail = "is not a number between 0 and 1, such as 0.05 for 5 %"
     else:
         detail = EXPLAINED.get(error["type"], "is not what is expected").format(needed)
     return FieldError(_join(pointer, name), detail)

@@ -31,8 +31,9 @@ class Scorer(Protocol):
         ids: Sequence[str | None] | None = None,
         depth: str = "auto",
         evidence: bool = True,
+        base_rate: float | None = None,
     ) -> list[Verdict]:
-        """Return a verdict for each text, in order."""
+        """Return a verdict for each text, in order; with a base rate, each with its probability."""
         ...
 
 
@@ -75,7 +76,12 @@ class Tally:
 
 
 def score_records(
-    scorer: Scorer, records: Iterable[Record | Failure], *, depth: str = "auto", evidence: bool = True
+    scorer: Scorer,
+    records: Iterable[Record | Failure],
+    *,
+    depth: str = "auto",
+    evidence: bool = True,
+    base_rate: float | None = None,
 ) -> Iterator[Scored | Failure]:
     """Yield the verdict of every record, in order, and failures where they come.
 
@@ -85,7 +91,7 @@ def score_records(
         if isinstance(batch, Failure):
             yield batch
         else:
-            yield from score_batch(scorer, batch, depth, evidence)
+            yield from score_batch(scorer, batch, depth, evidence, base_rate)
 
 
 def batches(records: Iterable[Record | Failure]) -> Iterator[list[Record] | Failure]:
@@ -105,7 +111,9 @@ def batches(records: Iterable[Record | Failure]) -> Iterator[list[Record] | Fail
         yield batch
 
 
-def score_batch(scorer: Scorer, batch: list[Record], depth: str, evidence: bool) -> Iterator[Scored | Failure]:
+def score_batch(
+    scorer: Scorer, batch: list[Record], depth: str, evidence: bool, base_rate: float | None = None
+) -> Iterator[Scored | Failure]:
     """Yield the verdicts of a batch; where it fails as a whole, document by document."""
     try:
         verdicts = scorer.score_many(
@@ -113,6 +121,7 @@ def score_batch(scorer: Scorer, batch: list[Record], depth: str, evidence: bool)
             ids=[record.id for record in batch],
             depth=depth,
             evidence=evidence,
+            base_rate=base_rate,
         )
         outcomes = [Scored(record, verdict) for record, verdict in zip(batch, verdicts, strict=True)]
     except Exception as error:
@@ -122,7 +131,7 @@ def score_batch(scorer: Scorer, batch: list[Record], depth: str, evidence: bool)
             yield Failure(batch[0].where, _explain(batch[0], error))
             return
         for record in batch:
-            yield from score_batch(scorer, [record], depth, evidence)
+            yield from score_batch(scorer, [record], depth, evidence, base_rate)
     else:
         yield from outcomes
 

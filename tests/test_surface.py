@@ -103,8 +103,15 @@ def test_what_cannot_be_judged_is_abstained_on(case: dict[str, Any], answers: di
 @pytest.mark.parametrize("case", TEXTS, ids=lambda case: case["name"])
 def test_numbers_add_up(case: dict[str, Any], answers: dict[str, dict[str, Any]]) -> None:
     verdict = answers[case["name"]]
-    assert sum(verdict["kinds"].values()) == pytest.approx(1.0, abs=1e-9)
-    assert verdict["score"] == pytest.approx(1 - verdict["kinds"]["human"], abs=1e-9)
+    numbers = [verdict[name] for name in ("score", "false_positive_rate", "share", "kinds")]
+    if verdict["verdict"] == "abstained":
+        assert numbers == [None] * 4
+        return
+    score, rate, share, kinds = numbers
+    assert score == max(kinds.values())
+    assert 0 < rate <= 1
+    assert verdict["verdict"] == ("paraphrased" if score >= 0.9 else "suspect" if score >= 0.5 else "clear")
+    assert share == 0 if verdict["verdict"] == "clear" else 0 < share <= 1
 
 
 @pytest.mark.parametrize("case", TEXTS, ids=lambda case: case["name"])
@@ -129,8 +136,10 @@ def test_no_evidence_gives_the_same_scores(scored: Result, folder: Path, detecto
 
 def test_csv_agrees_with_json_lines(scored: Result, folder: Path, detector: Detector) -> None:
     rows = list(csv.DictReader(io.StringIO(run(detector, folder, "--format", "csv").stdout)))
-    expected = [(v["id"], v["verdict"], v["score"], v["words"]) for v in verdicts(scored)]
-    assert [(r["id"], r["verdict"], float(r["score"]), int(r["words"])) for r in rows] == expected
+    names = ("score", "false_positive_rate", "share")
+    expected = [(v["id"], v["verdict"], v["words"], *(v[name] for name in names)) for v in verdicts(scored)]
+    found = [(r["id"], r["verdict"], int(r["words"]), *(float(r[n]) if r[n] else None for n in names)) for r in rows]
+    assert found == expected
 
 
 def test_the_table_agrees_and_lets_no_escape_through(scored: Result, folder: Path, detector: Detector) -> None:

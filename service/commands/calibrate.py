@@ -1,9 +1,9 @@
-"""`unspun calibrate`: a model's thresholds, set by a house's own trusted text."""
+"""`unspun calibrate`: a model's decision, set by a user's own trusted human text."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,16 +14,14 @@ from service.output_bundle import check_output
 
 if TYPE_CHECKING:
     from model.detector import Detector
-    from model.verdict import Verdict
-    from training.recalibrate import Recalibrated
+    from training.recalibrate import Check, Recalibrated
 
 INCOMPLETE = 3
 MOST_FAILURES = 5
-CHUNK = 16
 _SHARE = click.FloatRange(min=0.0, max=0.5, min_open=True)
 
 
-@click.command(short_help="Set a model's thresholds by text that is surely human.")
+@click.command(short_help="Set how strict a model is by text that is surely human.")
 @click.argument("bundle", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
     "--on", "paths", metavar="PATH", multiple=True, required=True, help="Trusted text: files or folders. Repeatable."
@@ -35,7 +33,7 @@ _SHARE = click.FloatRange(min=0.0, max=0.5, min_open=True)
     show_default=True,
     help="Share of such texts that may be called paraphrased.",
 )
-@click.option("--target-suspect", type=_SHARE, help="Share that may be called suspect or worse. Default: ten times it.")
+@click.option("--target-suspect", type=_SHARE, help="Share that may be called suspect or worse. Default: six times it.")
 @click.option(
     "--output",
     metavar="BUNDLE",
@@ -56,11 +54,16 @@ def calibrate(
     version: str | None,
     quiet: bool,
 ) -> None:
-    """Set the thresholds of the model in BUNDLE by a house's own human text.
+    """Set how strict the model in BUNDLE is by your own human text, 200 texts or more.
 
-    All thresholds of a tier move together, to where the texts prove that the target is kept: 0.5 % takes some 800
-    texts. With fewer they are raised if more than the target share is called so, and never lowered. Texts that the
-    model learnt from, texts given twice and texts that get no verdict are left out.
+    For each tier and kind (spun, translated, rewritten), a factor on the false-positive rate is set so that no more of
+    your texts than the target are called paraphrased, or suspect. The scores 0.9 and 0.5 stay the thresholds of these
+    words. Where your texts are enough to prove the target (0.5 % takes 1,258 texts), a factor may also fall below 1,
+    which makes the model less strict than it was; where they are too few, it is never below 1. The table says what is
+    guaranteed: with 95 % confidence, at most so many of new texts like yours are called so.
+
+    Texts that the model learnt from, texts given twice and texts that get no verdict are left out. A model that was
+    calibrated before is calibrated anew.
 
     \b
     Exit status:
@@ -76,7 +79,7 @@ def calibrate(
       unspun calibrate house-model --on archive/ --target-fpr 0.001 --output stricter
     """
     from model.detector import Detector
-    from training.recalibrate import SUSPECT_FACTOR, CalibrationError, recalibrate, write
+    from training.recalibrate import SUSPECT_FACTOR, CalibrationError, measure, recalibrate, write
 
     target = output or bundle
     check_output(target)
@@ -86,24 +89,16 @@ def calibrate(
     if targets["suspect"] < target_fpr:
         raise click.UsageError("--target-suspect is below --target-fpr: what is paraphrased is suspect, too.")
 
-    def each(some: Sequence[str], depth: str) -> list[Verdict]:
-        return _score(detector, some, depth, quiet)
-
     try:
-        found = recalibrate(detector, texts, targets, each=each)
+        sample = measure(detector, texts, track=lambda places: _tracked(places, quiet))
+        found = recalibrate(detector.decision, sample, targets)
         write(detector, found, target, version=version or _version(detector.model.version))
     except CalibrationError as error:
         raise CommandError(f"{error}; the model stays as it is") from error
     if not quiet:
         _show(found)
         complain(f"wrote {target}")
-    short = [shift for shift in found.shifts if not shift.enough]
-    if short:
-        complain(
-            "too few texts to prove the target of "
-            + ", ".join(f"{shift.word} ({shift.tier})" for shift in short)
-            + ": these thresholds were raised where it was missed, and never lowered"
-        )
+    _tell_unproven(found)
     if unread:
         context.exit(INCOMPLETE)
 
@@ -139,41 +134,68 @@ def _read(paths: Sequence[str], detector: Detector) -> tuple[list[str], int]:
     return [texts[i] for i in kept], unread
 
 
-def _score(detector: Detector, texts: Sequence[str], depth: str, quiet: bool) -> list[Verdict]:
+def _tracked(places: range, quiet: bool) -> Iterable[int]:
+    """Yield the places of chunks of texts, and show how far it is on a terminal."""
     from rich.console import Console
     from rich.progress import track
 
-    verdicts: list[Verdict] = []
     hidden = quiet or not sys.stderr.isatty()
-    starts = range(0, len(texts), CHUNK)
-    for start in track(starts, f"scoring ({depth})", console=Console(stderr=True), disable=hidden):
-        verdicts += detector.score_many(texts[start : start + CHUNK], depth=depth, evidence=False)
-    return verdicts
+    return track(places, "reading", console=Console(stderr=True), disable=hidden)
+
+
+def _tell_unproven(found: Recalibrated) -> None:
+    """Say for each word that the texts do not prove what they prove instead, by the tier that they prove least of."""
+    from training.recalibrate import texts_needed
+
+    worst: dict[str, Check] = {}
+    for check in found.checks:
+        if not check.enough and check.at_most > (worst[check.word].at_most if check.word in worst else 0.0):
+            worst[check.word] = check
+    for word, check in worst.items():
+        called = "paraphrased" if word == "paraphrased" else "suspect or worse"
+        complain(
+            f"too few texts to prove that at most {check.target:.1%} are called {called}: {check.texts:,} texts prove, "
+            f"with 95 % confidence, at most {check.at_most:.1%}; {texts_needed(check.target):,} are needed"
+        )
 
 
 def _show(found: Recalibrated) -> None:
     from rich.console import Console
 
+    from model.decision import KINDS
     from service.output import StandardOutput
     from service.render.evaluation import draw, plain_console
     from training.tables import tables
 
     rows = [
         {
-            "tier": shift.tier,
-            "called": shift.word,
-            "target_share": shift.target,
-            "of": shift.texts,
-            "before": shift.before,
-            "after": shift.after,
-            "share": shift.after / shift.texts,
-            "share_low": shift.share_low,
-            "share_high": shift.share_high,
-            "shift of log odds": shift.log_odds,
-            "proven": shift.enough,
+            "tier": check.tier,
+            "called": check.word,
+            "target_share": check.target,
+            "of": check.texts,
+            "before": check.before,
+            "after": check.after,
+            "share": check.after / check.texts,
+            "share_at_most": check.at_most,
+            "proven": check.enough,
         }
-        for shift in found.shifts
+        for check in found.checks
     ]
+    factors = [
+        {"tier": name, "kind": kind, "share_of_the_budget": float(share), "factor": float(factor)}
+        for name, tier in found.decision.tiers.items()
+        for kind, share, factor in zip(KINDS, tier.shares, tier.factors, strict=True)
+    ]
+    results = {
+        "trusted texts": {
+            "note": "Share at most: of new texts like these, with 95 % confidence, no more are called so.",
+            "rows": rows,
+        },
+        "kinds": {
+            "note": "Above a factor of 1 the model is stricter with a kind's evidence than it was, below 1 less.",
+            "rows": factors,
+        },
+    }
     console = Console() if sys.stdout is not None and sys.stdout.isatty() else plain_console()
     with StandardOutput((sys.stdout.encoding if sys.stdout else None) or "utf-8") as sink:
-        sink.write(draw(tables({"trusted texts": {"rows": rows}}), console))
+        sink.write(draw(tables(results), console))

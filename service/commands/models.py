@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from service.models import Change, ModelFolder, Version
     from service.readers import Format
 
-KINDS = ("spun", "translated", "rewritten")
 LONGEST_TABLE = 12
 """Rows of a table of figures that `show` draws; longer ones are named."""
 
@@ -91,7 +90,7 @@ def list_models(folder: ModelFolder, form: str | None) -> None:
 @_format
 @click.pass_obj
 def show(folder: ModelFolder, model: str, form: str | None) -> None:
-    """Show a model's manifest: thresholds, accuracy, what it learnt from, how it compares with the former.
+    """Show a model's manifest: how it decides, accuracy, what it learnt from, how it compares with the former.
 
     MODEL: by default the one in use, or else the one that ships. jsonl gives the whole manifest.
     """
@@ -168,8 +167,8 @@ def diff(
     """Score documents with the models A and B, and list those that B calls otherwise, and why.
 
     A and B are models as above, or folders. PATH is what `unspun score` reads. For each document: both verdicts and
-    scores, whether the score or the threshold changed the word, and the evidence that came and went; at the end,
-    totals (in jsonl the last line, with the key "totals").
+    scores, whether the evidence or the decision changed the word, and the evidence that came and went; at the end,
+    totals and how the models decide (in jsonl the last line, with the key "totals").
 
     \b
     Exit status:
@@ -189,7 +188,7 @@ def diff(
     if before.model.sha256 == after.model.sha256:
         complain(f"warning: {a} and {b} are the same model ({before.model.sha256[:12]})")
     reader = Reader(paths, stdin=_standard_input(), stdin_format=input_format, article=extract_article)
-    totals, tally = Totals(before.model, after.model), Tally()
+    totals, tally = Totals(before.model, after.model, (before.decision, after.decision)), Tally()
     renderer = DifferenceLines() if _form(form) == "jsonl" else DifferenceTable(_console())
     terminal = sys.stderr is not None and sys.stderr.isatty()
     with Progress(reader, enabled=not quiet, terminal=terminal) as progress:
@@ -242,6 +241,7 @@ def _tell_change(folder: ModelFolder, change: Change) -> None:
 
 def _row(version: Version) -> dict[str, Any]:
     """Return a model's row of the list."""
+    from model.decision import KINDS
     from service.models import comparison, measured
 
     row: dict[str, Any] = {"model": f"{'*' if version.in_use else ' '} {version.folder.name}"}
@@ -288,7 +288,6 @@ def _about(version: Version) -> dict[str, Any]:
 
 def _shown(entry: dict[str, Any], manifest: dict[str, Any], history: list[Change]) -> dict[str, Any]:
     """Return what `show` draws, as nested results of which `training.tables` makes tables."""
-    deep = manifest.get("deep")
     data = manifest.get("data")
     learnt = dict(data) if isinstance(data, dict) else {}
     sources = learnt.pop("sources", None)
@@ -301,14 +300,53 @@ def _shown(entry: dict[str, Any], manifest: dict[str, Any], history: list[Change
             {"when": change.when, "what": change.action, "before": change.previous, "forced": change.forced}
             for change in history
         ],
-        "thresholds": manifest.get("thresholds"),
-        "thresholds of the deep tier": deep.get("thresholds") if isinstance(deep, dict) else None,
+        "decision": _decision(manifest),
         "comparison": manifest.get("comparison"),
         "accuracy": manifest.get("accuracy"),
         "data": learnt,
         "the house's own data": house.get("data") if isinstance(house, dict) else None,
     }
     return {name: _short(value) for name, value in shown.items() if value}
+
+
+def _decision(manifest: dict[str, Any]) -> dict[str, Any] | None:
+    """Return how a model decides, None where its manifest does not tell it."""
+    from model.decision import Decision
+    from service.difference import summary
+
+    try:
+        found = summary(Decision.from_manifest(manifest["decision"]))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+    tiers = found.pop("tiers")
+    limits = [
+        {"tier": name, "suspect_rate": tier["suspect"], "paraphrased_rate": tier["paraphrased"]}
+        for name, tier in tiers.items()
+    ]
+    kinds = [
+        {
+            "tier": name,
+            "kind": kind,
+            "share_of_the_budget": of_kind["share"],
+            "factor": of_kind["factor"],
+            **{
+                f"{word} at {n} words": of_kind[word][n] for word in ("suspect", "paraphrased") for n in ("100", "1000")
+            },
+        }
+        for name, tier in tiers.items()
+        for kind, of_kind in tier["kinds"].items()
+    ]
+    return {
+        **found,
+        "thresholds": {
+            "note": "Rates of the strongest kind at which a text is suspect (score 0.5), and paraphrased (score 0.9).",
+            "rows": limits,
+        },
+        "kinds": {
+            "note": "Evidence, in log odds, from which a familiar text is suspect, and paraphrased, by each kind.",
+            "rows": kinds,
+        },
+    }
 
 
 def _short(value: Any) -> Any:

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -67,6 +67,12 @@ UNREAD = 3
     help="The tier that decides; auto asks the deep one only where the fast one is in doubt.",
 )
 @click.option(
+    "--base-rate",
+    metavar="SHARE",
+    callback=lambda _context, _option, value: _base_rate(value),
+    help="The share of paraphrased texts among these, such as 0.05: verdicts then have a probability.",
+)
+@click.option(
     "--model",
     "bundle",
     metavar="BUNDLE",
@@ -84,7 +90,7 @@ UNREAD = 3
     metavar="N",
     default=5,
     show_default=True,
-    help="Sentences with evidence under each doubtful document of the table.",
+    help="Sentences with evidence under each doubtful document of the table; 0 leaves one line a document.",
 )
 @click.option(
     "--workers",
@@ -105,6 +111,7 @@ def score(
     output: str | None,
     no_evidence: bool,
     depth: str,
+    base_rate: float | None,
     bundle: str | None,
     input_format: Format | None,
     show: int,
@@ -116,6 +123,9 @@ def score(
     quiet: bool,
 ) -> None:
     """Tell which documents are machine-paraphrased, of what kind, how sure, and which words give them away.
+
+    A score is no probability: 0.5 is the line of `suspect` and 0.9 that of `paraphrased`. The false-positive rate
+    tells how often human text of the same length shows as much.
 
     PATH is a file, a folder (searched in full), a quoted pattern ('crawl/**/*.txt'), any of these as a URL that
     fsspec knows (s3://, gs://, https://), or - for standard input. Read are .txt and .md (one document, Markdown as
@@ -152,7 +162,14 @@ def score(
     if force and target.folder is None and target.file is None:
         raise click.BadParameter("only goes with --output.", param_hint="--force")
     request = _Request(
-        load or load_detector, None if bundle is None else Path(bundle), depth, not no_evidence, show, quiet, paths
+        load=load or load_detector,
+        bundle=None if bundle is None else Path(bundle),
+        depth=depth,
+        evidence=not no_evidence,
+        base_rate=base_rate,
+        show=show,
+        quiet=quiet,
+        paths=paths,
     )
     read = partial(
         Reader,
@@ -191,6 +208,7 @@ class _Request:
     bundle: Path | None
     depth: str
     evidence: bool
+    base_rate: float | None
     show: int
     quiet: bool
     paths: tuple[str, ...]
@@ -210,7 +228,7 @@ class _Request:
 
         sha256 = getattr(getattr(scorer, "model", None), "sha256", None)
         bundle = None if self.bundle is None else self.bundle.resolve()
-        return Task(self.load, bundle, sha256, self.depth, self.evidence)
+        return Task(self.load, bundle, sha256, self.depth, self.evidence, self.base_rate)
 
     def progress(self, reader: Reader, *, scrolls: bool) -> Progress:
         """Return the display of progress; verdicts that scroll by are progress enough, and a bar would run through."""
@@ -231,13 +249,15 @@ def _score_to_one_place(
         scorer = request.scorer()
         records, deduplicator = _records(reader, dedupe)
         if plan.is_local:
-            outcomes = score_records(scorer, records, depth=request.depth, evidence=request.evidence)
+            outcomes = score_records(
+                scorer, records, depth=request.depth, evidence=request.evidence, base_rate=request.base_rate
+            )
         else:
             outcomes = score_in_parallel(records, request.task(scorer), plan)
         scrolls = target.file is None and _is_terminal(sys.stdout)
         with request.progress(reader, scrolls=scrolls) as progress:
             try:
-                _write(outcomes, _writer(target, request, sink), tally, progress)
+                _write(outcomes, _writer(target, request, sink, scorer), tally, progress)
             except KeyboardInterrupt:
                 kept = f"; {tally.documents:,} verdicts are in {target.file}.part" if target.file is not None else ""
                 raise KeyboardInterrupt(f"interrupted{kept}") from None
@@ -260,6 +280,7 @@ def _score_into_folder(
             "model": task.sha256,
             "depth": request.depth,
             "evidence": request.evidence,
+            "base_rate": request.base_rate,
             "format": target.form,
             "dedupe": dedupe,
             "part_size": part_size,
@@ -398,6 +419,21 @@ def _plan(workers: int | None, scheduler: str | None, target: _Target, read: Cal
     return Plan(workers)
 
 
+def _base_rate(value: str | None) -> float | None:
+    """Return the base rate that was given. Raises click.BadParameter."""
+    if value is None:
+        return None
+    from model.decision import check_base_rate
+
+    given: str | float = value
+    with suppress(ValueError):
+        given = float(value)
+    try:
+        return check_base_rate(given)  # type: ignore[arg-type]  # it refuses a string
+    except ValueError as error:
+        raise click.BadParameter(f"{printable(str(error))}.", param_hint="--base-rate") from error
+
+
 def load_detector(bundle: Path | None) -> Scorer:
     """Load a model, None for the one that ships. Raises model.bundle.BundleError."""
     from model.detector import Detector
@@ -483,12 +519,14 @@ def _open(target: _Target, paths: tuple[str, ...], *, force: bool) -> Output:
         raise click.BadParameter(f"{printable(str(file))}: {reason}.", param_hint="--output") from error
 
 
-def _writer(target: _Target, request: _Request, sink: Output) -> Writer:
+def _writer(target: _Target, request: _Request, sink: Output, scorer: Scorer) -> Writer:
     """Return what writes one document after another; text goes through the sink, which knows its encoding."""
     from service.render.factory import renderer_for, writer_for
+    from service.wording import supported_by
 
+    supported = supported_by(scorer)
     if target.form in ("parquet", "html"):
-        return writer_for(target.form, sink.stream, source=" ".join(request.paths))
+        return writer_for(target.form, sink.stream, source=" ".join(request.paths), supported=supported)
     if target.form != "table":
         return _TextToSink(renderer_for(target.form), sink)
     from rich.console import Console
@@ -496,7 +534,8 @@ def _writer(target: _Target, request: _Request, sink: Output) -> Writer:
     from service.render.table import Table
 
     plain = Console(file=io.StringIO(), force_terminal=False, color_system=None)
-    return _TextToSink(Table(Console() if target.file is None else plain, show=request.show), sink)
+    console = Console() if target.file is None else plain
+    return _TextToSink(Table(console, show=request.show, supported=supported), sink)
 
 
 class _TextToSink:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from training.adapt import Retrained
     from training.corpora import Label, LabelledText
 
-KINDS = ("human", "spun", "translated", "rewritten")
+LABELS = ("human", "spun", "translated", "rewritten")
 MOST_FAILURES = 5
 """Files that cannot be read and are told by name."""
 INCOMPLETE = 3
@@ -101,13 +101,14 @@ def train(context: click.Context, /, **options: Any) -> None:
     model. BUNDLE then holds the new one, its card (CARD.md) and a report (report.html, report.json). With human text
     alone our own paraphrasers make the rest. Reads every format that `unspun score` reads.
 
-    With --from-scratch everything is built anew from your texts: thousands are needed, of many kinds and tools. It
-    takes half an hour for 14 million words on two cores. Paraphrasing, and --from-scratch, need the extra `train` (pip
-    install 'unspun[train]') and Debian's packages wordnet-base and mythes-en-us.
+    With --from-scratch everything is built anew from your texts: thousands are needed, of many sources and tools. Some
+    sources and tools are held out: a fifth sets the thresholds, and a fifth tells what the model is worth. It has no
+    deep tier, and takes half an hour for 14 million words on two cores. Paraphrasing, and --from-scratch, need the
+    extra `train` (pip install 'unspun[train]') and Debian's packages wordnet-base and mythes-en-us.
 
     \b
     Exit status:
-      0    trained; also where the model is worse than the one in use, which is told
+      0    trained; a warning says so if the model is worse than the one in use
       1    no model could be made
       2    wrong usage
       3    trained, but some files could not be read
@@ -117,9 +118,9 @@ def train(context: click.Context, /, **options: Any) -> None:
     Examples:
       unspun train --human articles/ --spun found/ --output house-model
       unspun train --human articles/ --output house-model
-      unspun train --from-scratch --labelled ../shared/corpora --lexicons ../shared/lexicons --output model/new
+      unspun train --from-scratch --labelled corpus/ --lexicons lists/ --output new-model
     """
-    by_label = {name: cast("tuple[Path, ...]", options[name]) for name in KINDS}
+    by_label = {name: cast("tuple[Path, ...]", options[name]) for name in LABELS}
     if not any((*by_label.values(), options["labelled"], options["with_feedback"])):
         raise click.UsageError("give labelled text: --human, --spun, --translated, --rewritten, or --labelled")
     check_output(options["output"])
@@ -139,7 +140,7 @@ def train(context: click.Context, /, **options: Any) -> None:
         if options["from_scratch"]:
             _from_scratch(texts, output, options, report, progress)
         else:
-            _retrain(texts, output, options, report, progress)
+            _retrain(texts, output, options, report)
     except ImportError as error:
         if isinstance(error.__cause__, KeyboardInterrupt):  # Ctrl-C amid the import of a compiled module
             raise KeyboardInterrupt from error
@@ -202,10 +203,10 @@ def _feedback(database: str) -> list[LabelledText]:
 def _from_scratch(
     texts: list[LabelledText], output: Path, options: dict[str, Any], report: Callable[[str], None], progress: bool
 ) -> None:
-    from training import train as training
-    from training.card import CARD, render_card
+    from training.scratch import train_from_scratch
+    from training.train import Recipe, TrainingError
 
-    recipe = training.Recipe(
+    recipe = Recipe(
         name=options["name"],
         version=options["version"],
         seed=options["seed"],
@@ -214,20 +215,19 @@ def _from_scratch(
         vocabulary=options["words"],
     )
     try:
-        manifest = training.train(texts, output, recipe, work=options["work"], report=report, progress=progress)
-    except training.TrainingError as error:
+        manifest = train_from_scratch(texts, output, recipe, work=options["work"], report=report, progress=progress)
+    except TrainingError as error:
         raise CommandError(str(error)) from error
     except ImportError:
         raise
     except (RuntimeError, FileNotFoundError) as error:
         # A thesaurus or table is missing; the message names the package.
         raise CommandError(f"training cannot start: {error}") from error
-    (output / CARD).write_text(render_card(manifest), "utf-8")
+    if not options["quiet"]:
+        _show(manifest["accuracy"])
 
 
-def _retrain(
-    texts: list[LabelledText], output: Path, options: dict[str, Any], report: Callable[[str], None], progress: bool
-) -> None:
+def _retrain(texts: list[LabelledText], output: Path, options: dict[str, Any], report: Callable[[str], None]) -> None:
     from model import bundle
     from training.adapt import House, retrain
     from training.train import TrainingError
@@ -235,14 +235,16 @@ def _retrain(
     house = House(options["name"], options["version"], options["seed"], options["jobs"], options["lexicons"])
     try:
         base = bundle.load(options["base"])
-        done = retrain(base, texts, output, house, report=report, warn=complain, progress=progress)
+        done = retrain(base, texts, output, house, report=report, warn=complain)
     except TrainingError as error:
         raise CommandError(f"{error}; nothing was written, and the model in use stays as it is") from error
     except (RuntimeError, FileNotFoundError) as error:
         raise CommandError(f"our paraphrasers cannot start: {error}; or give --spun texts of your own") from error
+    from service.render.retraining import figures
+
     _write_reports(output, done, report)
     if not options["quiet"]:
-        _show(done)
+        _show(figures(done.manifest["comparison"]))
     comparison = done.manifest["comparison"]
     if done.swapped:
         complain(
@@ -274,14 +276,13 @@ def _write_reports(output: Path, done: Retrained, report: Callable[[str], None])
     report(f"report: {output / 'report.html'}")
 
 
-def _show(done: Retrained) -> None:
+def _show(found: Mapping[str, Any]) -> None:
     from rich.console import Console
 
     from service.output import StandardOutput
     from service.render.evaluation import draw, plain_console
-    from service.render.retraining import figures
     from training.tables import tables
 
     console = Console() if sys.stdout is not None and sys.stdout.isatty() else plain_console()
     with StandardOutput((sys.stdout.encoding if sys.stdout else None) or "utf-8") as sink:
-        sink.write(draw(tables(figures(done.manifest["comparison"])), console))
+        sink.write(draw(tables(found), console))

@@ -9,13 +9,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from model.verdict import KINDS, Depth, Kind, Reason, Verdict, VerdictWord
+from model.verdict import Depth, Kind, Reason, Verdict, VerdictWord
 from service.feedback.summary import digest_of, summary
 
 Word = Literal["human", "spun", "translated", "rewritten"]
-"""What a text may be labelled as: the kinds of a verdict."""
+"""What a text may be labelled as: human, or one of model.decision.KINDS."""
 WORDS: tuple[Word, ...] = ("human", "spun", "translated", "rewritten")
-assert WORDS == KINDS
 
 MAX_SOURCE = 200
 MAX_COMMENT = 2_000
@@ -66,6 +65,7 @@ Comment = Annotated[
 Id = Annotated[str, StringConstraints(pattern=f"^{ID.pattern}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Time = Annotated[datetime, AfterValidator(_utc)]
+Share = Annotated[float, Field(ge=0, le=1)] | None
 
 
 class _Part(BaseModel):
@@ -81,9 +81,15 @@ class ModelName(_Part):
 
 
 class Judgement(_Part):
-    """What unspun said: a Verdict without the probabilities of its kinds and without its evidence."""
+    """What unspun said: a Verdict without the scores of its kinds and without its evidence.
 
-    score: float = Field(ge=0, le=1)
+    `score`, `false_positive_rate` and `share` are None where no verdict was given; the last two also where unspun 1.x
+    gave it, whose score was a probability.
+    """
+
+    score: Share
+    false_positive_rate: Share = None
+    share: Share = None
     verdict: VerdictWord
     kind: Kind | None
     reason: Reason | None

@@ -14,7 +14,7 @@ def digest_of(text: str) -> str:
 
 
 def summary(verdict: Verdict) -> dict[str, Any]:
-    """Return `verdict`, without probabilities of kinds and without evidence, and `signals`.
+    """Return `verdict`, without the scores of its kinds and without evidence, and `signals`.
 
     Of each signal that gave evidence, by name: in how many places, and their weights together, in nats.
     """
@@ -25,6 +25,8 @@ def summary(verdict: Verdict) -> dict[str, Any]:
     return {
         "verdict": {
             "score": verdict.score,
+            "false_positive_rate": verdict.false_positive_rate,
+            "share": verdict.share,
             "verdict": verdict.verdict,
             "kind": verdict.kind,
             "reason": verdict.reason,

@@ -50,7 +50,9 @@ class LabelRow(Base):
     comment: Mapped[str | None] = mapped_column(String(MAX_COMMENT))
     digest: Mapped[str] = mapped_column(String(64))
     text: Mapped[str | None] = mapped_column(Text)
-    score: Mapped[float] = mapped_column(Float(53))
+    score: Mapped[float | None] = mapped_column(Float(53))
+    false_positive_rate: Mapped[float | None] = mapped_column(Float(53))
+    share: Mapped[float | None] = mapped_column(Float(53))
     verdict: Mapped[str] = mapped_column(String(16))
     kind: Mapped[str | None] = mapped_column(String(16))
     reason: Mapped[str | None] = mapped_column(String(32))
@@ -74,6 +76,8 @@ class LabelRow(Base):
             digest=label.digest,
             text=label.text,
             score=said.score,
+            false_positive_rate=said.false_positive_rate,
+            share=said.share,
             verdict=said.verdict,
             kind=said.kind,
             reason=said.reason,
@@ -97,6 +101,8 @@ class LabelRow(Base):
             text=self.text,
             verdict=Judgement.model_construct(
                 score=self.score,
+                false_positive_rate=self.false_positive_rate,
+                share=self.share,
                 verdict=self.verdict,
                 kind=self.kind,
                 reason=self.reason,

@@ -165,8 +165,9 @@ def kind_of(schema: dict[str, Any]) -> str:
         return _either(kind_of(one) for one in schema["anyOf"] if one)
     if schema.get("type") == "array":
         return f"list of {kind_of(schema['items'])}"
-    if schema.get("type") == "object" and "properties" in schema:
-        return "object with " + ", ".join(f"`{name}`" for name in schema["properties"])
+    if "properties" in schema:
+        told = "object with " + ", ".join(f"`{name}`" for name in schema["properties"])
+        return f"{told} or null" if "null" in schema["type"] else told
     kinds = schema.get("type", "any text")
     return _either(kinds) if isinstance(kinds, list) else str(kinds)
 

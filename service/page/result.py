@@ -7,8 +7,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model.verdict import KINDS, Evidence, SpunPassage, Verdict
+from model.verdict import Evidence, SpunPassage, Verdict
+from service.columns import KINDS
 from service.highlight import LEVELS, Segment, level, segments
+from service.wording import looks_like_this, percent, share_of_words
 
 HEADLINES = {
     "paraphrased": "Paraphrased",
@@ -18,12 +20,12 @@ HEADLINES = {
 }
 MEANINGS = {
     "paraphrased": (
-        "The text reads as if a machine had paraphrased another one. Of texts that people write, at most 1 in 200 "
-        "gets this verdict."
+        "The text reads as if a machine had paraphrased another one. Of texts that people write, about 1 in 200 gets "
+        "this verdict."
     ),
     "suspect": (
         "There are signs that a machine paraphrased another text, but they are too weak to be sure. Of texts that "
-        "people write, at most 1 in 20 gets this verdict."
+        "people write, about 3 in 100 get this verdict or the one above it."
     ),
     "clear": (
         "On the whole, the text reads as people write. That is no proof of a human author: fluent rewriting often "
@@ -39,10 +41,13 @@ REASONS = {
     "not_prose": (
         "Most of the text is lists, tables, figures or code rather than sentences. Submit the running text alone."
     ),
+    "unfamiliar": (
+        "The text is too unlike the text that unspun was calibrated on, so that a score would mean nothing. Judge it "
+        "by reading it."
+    ),
 }
-KIND_NAMES = {"human": "Human", "spun": "Spun", "translated": "Translated", "rewritten": "Rewritten"}
+KIND_NAMES = {"spun": "Spun", "translated": "Translated", "rewritten": "Rewritten"}
 KIND_MEANINGS = {
-    "human": "as people write",
     "spun": "words and phrases replaced by others",
     "translated": "put through machine translation",
     "rewritten": "reads as a language model’s own words",
@@ -94,29 +99,36 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class KindBar:
-    """A kind with its probability."""
+    """A kind with its score."""
 
     name: str
     meaning: str
-    probability: float
+    score: float
     percent: str
 
 
 class Result:
-    """What the page shows of a verdict on a text; `source` is the file's name where it came as one."""
+    """What the page shows of a verdict on a text; `source` is the file's name where it came as one.
 
-    def __init__(self, text: str, verdict: Verdict, source: str | None = None) -> None:
+    `supported` is the smallest false-positive rate that the model can state. Without a verdict there is no `percent`,
+    `like_it` or `share`, and there are no `kinds`.
+    """
+
+    def __init__(self, text: str, verdict: Verdict, source: str | None = None, supported: float = 0.0) -> None:
         self._text = text
         self.verdict = verdict
         self.source = source
         self.headline = HEADLINES[verdict.verdict]
         self.meaning = MEANINGS[verdict.verdict] if verdict.reason is None else REASONS[verdict.reason]
-        self.percent = percent(verdict.score)
-        self.of_hundred = of_hundred(verdict.score)
+        self.percent = None if verdict.score is None else percent(verdict.score)
+        self.like_it = looks_like_this(verdict, supported)
+        self.share = share_of_words(verdict)
         self.kind = None if verdict.kind is None else (KIND_NAMES[verdict.kind].lower(), KIND_MEANINGS[verdict.kind])
+        scores = verdict.kinds or {}
         self.kinds = [
-            KindBar(KIND_NAMES[name], KIND_MEANINGS[name], verdict.kinds[name], percent(verdict.kinds[name]))
+            KindBar(KIND_NAMES[name], KIND_MEANINGS[name], scores[name], percent(scores[name]))
             for name in KINDS
+            if name in scores
         ]
         pieces = _pieces(segments(text, verdict.evidence or ()))
         self.words = [piece.word for piece in pieces if piece.word is not None]
@@ -133,22 +145,6 @@ class Result:
         """Return the answer of the API for the same text, as a data: address."""
         line = f"{self.verdict.to_json()}\n".encode()
         return "data:application/json;base64," + base64.b64encode(line).decode("ascii")
-
-
-def percent(probability: float) -> str:
-    """Return a probability in percent, never as the certainty that it is not."""
-    whole = round(100 * probability)
-    if whole >= 100 and probability < 1.0:
-        return "> 99 %"
-    if whole <= 0 and probability > 0.0:
-        return "< 1 %"
-    return f"{whole} %"
-
-
-def of_hundred(probability: float) -> str:
-    """Return a probability as a frequency: "97 of 100"."""
-    told = percent(probability).removesuffix(" %")
-    return f"{told.replace('>', 'more than').replace('<', 'fewer than')} of 100"
 
 
 def times(weight: float) -> str:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from model.verdict import Verdict, VerdictWord
+from service.columns import KINDS
 from service.page.result import HEADLINES
+from service.wording import NO_SOURCE, SCALE
 
 WORDS: tuple[VerdictWord, ...] = ("paraphrased", "suspect", "clear", "abstained")
 """The verdicts, in the order in which they are told and stacked."""
@@ -79,7 +81,7 @@ class Counts:
         self.reasons: Counter[str] = Counter()
         self.words = 0
         self._scores = [Counter[str]() for _ in range(BINS)]
-        self._kinds: dict[str, Counter[str]] = {kind: Counter() for kind in ("spun", "translated", "rewritten")}
+        self._kinds: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
         self._lengths = [Counter[str]() for _ in BANDS]
 
     @property
@@ -95,7 +97,7 @@ class Counts:
         self._lengths[bisect_right(BANDS, verdict.words) - 1][word] += 1
         if verdict.reason is not None:
             self.reasons[verdict.reason] += 1
-        if word != "abstained":  # the score of a text that cannot be judged would be read as a judgement
+        if verdict.score is not None:
             self._scores[min(int(verdict.score * BINS), BINS - 1)][word] += 1
         if verdict.kind is not None:
             self._kinds[verdict.kind][word] += 1
@@ -130,7 +132,7 @@ class Counts:
         return Chart(
             "scores",
             "Scores",
-            "Documents by score, the probability that a machine paraphrased them; those without a verdict left out.",
+            f"Documents by score, {SCALE}; those without a verdict left out.",
             foot + 22,
             tuple(bars),
             tuple(labels),
@@ -146,7 +148,7 @@ class Counts:
         return _lines(
             "kinds",
             "Kinds",
-            "The likeliest kind of what is paraphrased or suspect.",
+            f"The kind with the strongest signs in what is paraphrased or suspect. {NO_SOURCE}",
             names,
             found,
             max(1, *(line.total() for line in found)),

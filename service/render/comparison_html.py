@@ -11,9 +11,9 @@ from typing import Any
 from jinja2 import Template
 
 from model.comparison import RELATIONS, Comparison, Operation
-from service.page.result import percent
 from service.render.comparison import Answer, Pair, Sink, headline, meaning, rows
 from service.render.page import page_template
+from service.wording import percent
 
 MOST_SHOWN = 50
 """Suspects of a search that are shown beside the source that was found; the others are listed."""

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from model.decision import KINDS
 from model.verdict import Evidence, ModelInfo, Verdict
 from service.console import printable
-from service.difference import Called, Difference, Totals
+from service.difference import Called, Difference, Totals, summary
 from service.render.evaluation import draw
 from service.render.table import LONGEST_PHRASE, SUGGESTION_STYLE, VERDICT_STYLES
 from training.tables import tables
 
 SHOWN = 5
 """Pieces of evidence that came, and that went, of each text of the table."""
+SHOWN_WORDS = 300
+"""Words of a text by which the table compares how models decide."""
 
 
 class DifferenceTable:
@@ -54,26 +58,47 @@ class DifferenceTable:
         ]
         models = f"before: {_name(totals.before)}, after: {_name(totals.after)}"
         share = f"{totals.changed:,} of {totals.documents:,} documents are called otherwise"
-        note = Text(f"{share}; {models}")
+        note = Text(f"{share}; {models}. A score is no probability: 50 % is the line of suspect, 90 % of paraphrased.")
         table = f"\n{draw(tables(rows), self._console)}" if rows else ""
-        return ("\n" if totals.changed else "") + self._print([note]) + table
+        return ("\n" if totals.changed else "") + self._print([note]) + table + self._decisions(totals)
+
+    def _decisions(self, totals: Totals) -> str:
+        """Return how the models decide, where they do so otherwise."""
+        old, new = (summary(decision) for decision in totals.decisions)
+        if old == new:
+            return "\n" + self._print([Text("Both models decide alike on the same evidence.")])
+        rows = []
+        for tier in dict.fromkeys((*old["tiers"], *new["tiers"])):
+            pair = [one["tiers"].get(tier) for one in (old, new)]
+            for kind in KINDS:
+                cells = [_decided(of_tier, kind) for of_tier in pair]
+                names = dict.fromkeys((*cells[0], *cells[1]))
+                moved = {name: self._change(*(cell.get(name, "-") for cell in cells)) for name in names}
+                rows.append({"tier": tier, "kind": kind, **moved})
+        note = (
+            f"Evidence, in log odds, from which a familiar text of {SHOWN_WORDS} words is suspect, and paraphrased, by "
+            "each kind; the kind's share of the budget of false positives; and the factor that `unspun calibrate` set."
+        )
+        return f"\n{draw(tables({'how they decide': {'note': note, 'rows': rows}}), self._console)}"
+
+    def _change(self, before: str, after: str) -> str:
+        return before if before == after else f"{before} {self._arrow} {after}"
 
     def _called(self, verdict: Verdict) -> Text:
         return Text(_words((verdict.verdict, verdict.kind or verdict.reason)), VERDICT_STYLES[verdict.verdict])
 
     def _why(self, difference: Difference) -> Text:
         before, after = difference.before, difference.after
-        old, new = difference.band_before, difference.band_after
         parts = [self._moved("score", _precise(before.score), _precise(after.score))]
         if before.verdict != after.verdict:
-            parts.append(self._moved("suspect from", _precise(old.suspect), _precise(new.suspect)))
-            parts.append(self._moved("paraphrased from", _precise(old.paraphrased), _precise(new.paraphrased)))
+            rates = (_rate(verdict.false_positive_rate) for verdict in (before, after))
+            parts.append(self._moved("false-positive rate", *rates))
         if before.depth != after.depth:
             parts.append(self._moved("tier", before.depth, after.depth))
         return Text(", ".join(parts), "dim")
 
     def _moved(self, name: str, before: str, after: str) -> str:
-        return f"{name} {before}" if before == after else f"{name} {before} {self._arrow} {after}"
+        return f"{name} {self._change(before, after)}"
 
     def _evidence(self, title: str, found: Sequence[Evidence]) -> list[Text]:
         if not found or not self._show:
@@ -127,6 +152,23 @@ def _name(info: ModelInfo) -> str:
     return f"{printable(info.name)} {printable(info.version)} ({info.sha256[:8]})"
 
 
-def _precise(share: float) -> str:
-    """Return a share in per cent, cut to a hundredth: a threshold may lie close to a score, and 1 is certainty."""
-    return f"{int(share * 10_000 + 1e-6) / 100:.2f} %"
+def _decided(tier: dict[str, Any] | None, kind: str) -> dict[str, str]:
+    """Return the cells of a kind's row, none where a model lacks the tier."""
+    if tier is None:
+        return {}
+    found = tier["kinds"][kind]
+    return {
+        "suspect from": f"{found['suspect'][str(SHOWN_WORDS)]:.2f}",
+        "paraphrased from": f"{found['paraphrased'][str(SHOWN_WORDS)]:.2f}",
+        "share of the budget": f"{100 * found['share']:.0f} %",
+        "factor": f"{found['factor']:.3g}",
+    }
+
+
+def _rate(rate: float | None) -> str:
+    return "-" if rate is None else f"{rate:.3g}"
+
+
+def _precise(share: float | None) -> str:
+    """Return a share in per cent, cut to a hundredth: a score may lie close to a threshold."""
+    return "-" if share is None else f"{int(share * 10_000 + 1e-6) / 100:.2f} %"

@@ -7,8 +7,11 @@ from datetime import UTC, datetime
 from service.render import Renderer, Stream, TextWriter, Writer
 
 
-def writer_for(form: str, stream: Stream, *, source: str = "") -> Writer:
-    """Return a writer of jsonl, csv, parquet or html to a stream; `source` names what is scored."""
+def writer_for(form: str, stream: Stream, *, source: str = "", supported: float = 0.0) -> Writer:
+    """Return a writer of jsonl, csv, parquet or html to a stream.
+
+    `source` names what is scored, and `supported` is the smallest false-positive rate that the model can state.
+    """
     if form == "parquet":
         from service.render.parquet import ParquetWriter
 
@@ -16,7 +19,7 @@ def writer_for(form: str, stream: Stream, *, source: str = "") -> Writer:
     if form == "html":
         from service.render.html import HtmlWriter, Report
 
-        return HtmlWriter(stream, Report(), datetime.now(UTC), source=source)
+        return HtmlWriter(stream, Report(supported=supported), datetime.now(UTC), source=source)
     return TextWriter(renderer_for(form), stream)
 
 

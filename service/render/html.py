@@ -17,10 +17,11 @@ from markupsafe import Markup
 from model.verdict import Evidence, ModelInfo, Verdict
 from service.feedback.summary import digest_of, summary
 from service.highlight import excerpts, level
-from service.page.result import HEADLINES, KIND_MEANINGS, LABELS, MEANINGS, SIGNALS, percent, times
+from service.page.result import HEADLINES, KIND_MEANINGS, LABELS, MEANINGS, REASONS, SIGNALS, times
 from service.render import Stream
 from service.render.charts import WORDS, Counts
 from service.render.page import page_template
+from service.wording import human_texts, looks_like_this, percent, share_of_words
 
 EXCERPTS = 4
 """Sentences shown of an offender, those with the heaviest evidence."""
@@ -41,11 +42,15 @@ Rank = tuple[bool, float, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A document in the table."""
+    """A document in the table. `rate` is its false-positive rate, and `like_it` how that is told."""
 
     id: str
     verdict: str
-    score: float
+    score: float | None
+    rate: float | None
+    like_it: str
+    share: float | None
+    probability: float | None
     kind: str | None
     reason: str | None
     words: int
@@ -87,9 +92,13 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class Offender:
-    """A document that is shown with its sentences. `searched`: was evidence asked for?"""
+    """A document that is shown with its sentences. `searched`: was evidence asked for?
+
+    `facts` are sentences on its numbers, each without its full stop.
+    """
 
     row: Row
+    facts: tuple[str, ...]
     sentences: tuple[Sentence, ...]
     swaps: tuple[Swap, ...]
     searched: bool
@@ -100,10 +109,11 @@ class Report:
 
     What it keeps does not grow with what it is told: counts, the `limit` documents of the highest scores as rows,
     and the sentences of the `offenders` highest that are paraphrased or suspect. Nothing else of the texts is kept but,
-    for each row, a hash.
+    for each row, a hash. `supported` is the smallest false-positive rate that the model can state.
     """
 
-    def __init__(self, *, limit: int = 10_000, offenders: int = 20) -> None:
+    def __init__(self, *, limit: int = 10_000, offenders: int = 20, supported: float = 0.0) -> None:
+        self._supported = supported
         self._counts = Counts()
         self._rows: _Highest[Row] = _Highest(limit)
         self._offenders: _Highest[Offender] = _Highest(offenders)
@@ -114,14 +124,15 @@ class Report:
         self._counts.add(verdict)
         if verdict.model not in self._models and len(self._models) < MOST_MODELS:
             self._models[verdict.model] = None
-        # Without a verdict a score says nothing; among equals longer texts are surer, and earlier ones first.
-        rank = (verdict.verdict != "abstained", verdict.score, verdict.words, -self._counts.documents)
+        # Those without a verdict come last; among equals longer texts are surer, and earlier ones first.
+        judged = verdict.score is not None
+        rank = (judged, verdict.score or 0.0, verdict.words, -self._counts.documents)
         offends = verdict.verdict in ("paraphrased", "suspect") and self._offenders.takes(rank)
         if offends or self._rows.takes(rank):
-            row = _row(verdict, text)
+            row = _row(verdict, text, self._supported)
             self._rows.add(rank, row)
             if offends:
-                self._offenders.add(rank, _offender(row, text, verdict))
+                self._offenders.add(rank, _offender(row, text, verdict, self._supported))
 
     def render(self, when: datetime, *, source: str = "", failures: int = 0) -> str:
         """Return the report.
@@ -141,6 +152,7 @@ class Report:
             charts=counts.charts(),
             offenders=self._offenders.highest_first(),
             rows=rows,
+            has_probability=any(row.probability is not None for row in rows),
             left_out=counts.documents - len(rows),
         )
 
@@ -187,7 +199,7 @@ class _Highest(Generic[T]):
         return [item for _, item in sorted(self._heap, key=lambda entry: entry[0], reverse=True)]
 
 
-def _row(verdict: Verdict, text: str) -> Row:
+def _row(verdict: Verdict, text: str, supported: float) -> Row:
     heaviest = sorted(verdict.evidence or (), key=lambda item: (-item.weight, item.start))
     phrases = dict.fromkeys(
         (
@@ -200,8 +212,12 @@ def _row(verdict: Verdict, text: str) -> Row:
         id=_shortened(verdict.id or "", LONGEST_ID),
         verdict=verdict.verdict,
         score=verdict.score,
+        rate=verdict.false_positive_rate,
+        like_it="" if verdict.false_positive_rate is None else human_texts(verdict.false_positive_rate, supported),
+        share=verdict.share,
+        probability=verdict.probability,
         kind=verdict.kind,
-        reason=None if verdict.reason is None else verdict.reason.replace("_", " "),
+        reason=verdict.reason,
         words=verdict.words,
         depth=verdict.depth,
         strongest=tuple(islice(phrases, PHRASES)),
@@ -214,7 +230,7 @@ def _said(text: str, verdict: Verdict) -> Markup:
     return htmlsafe_json_dumps({"digest": digest_of(text)} | summary(verdict), separators=(",", ":"))
 
 
-def _offender(row: Row, text: str, verdict: Verdict) -> Offender:
+def _offender(row: Row, text: str, verdict: Verdict, supported: float) -> Offender:
     evidence = verdict.evidence or ()
     cut = excerpts(text, evidence, EXCERPTS)
     shown = [segment.evidence for excerpt in cut for segment in excerpt.segments if segment.evidence]
@@ -233,7 +249,16 @@ def _offender(row: Row, text: str, verdict: Verdict) -> Offender:
         )
         for excerpt in cut
     )
-    return Offender(row, sentences, tuple(swaps.values()), verdict.evidence is not None)
+    return Offender(row, _facts(verdict, supported), sentences, tuple(swaps.values()), verdict.evidence is not None)
+
+
+def _facts(verdict: Verdict, supported: float) -> tuple[str, ...]:
+    """Return how rare this is in human text, how much of the text it is, and the probability if it was asked for."""
+    rare, share = looks_like_this(verdict, supported), share_of_words(verdict)
+    facts = [rare and f"{rare[:1].upper()}{rare[1:]}", share and f"{share} stand in suspicious parts"]
+    if verdict.probability is not None:
+        facts.append(f"With the base rate that was given, it is paraphrased with {percent(verdict.probability)}")
+    return tuple(fact for fact in facts if fact)
 
 
 def _swaps(evidence: Iterable[Evidence]) -> dict[tuple[str, str | None], Swap]:
@@ -284,4 +309,6 @@ def _units(number: float) -> str:
 @cache
 def _template() -> Template:
     filters: dict[str, Callable[..., Any]] = {"percent": percent, "of": _of, "count": _count, "units": _units}
-    return page_template("report", filters=filters, headlines=HEADLINES, kind_meanings=KIND_MEANINGS, labels=LABELS)
+    return page_template(
+        "report", filters=filters, headlines=HEADLINES, kind_meanings=KIND_MEANINGS, labels=LABELS, reasons=REASONS
+    )

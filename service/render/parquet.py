@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from model.verdict import KINDS, Verdict
+from model.verdict import Verdict
+from service.columns import Column, columns, columns_of, from_row, row
 from service.console import REPLACEMENT, CommandError
 from service.render import Stream
 
@@ -17,18 +18,13 @@ MOST_ROWS = 10_000
 MOST_EVIDENCE = 100_000
 """A row group is closed at either, which bounds memory: to about 100 MB, for the pieces of evidence."""
 
-SAME = ("id", "score", "verdict", "kind", "reason", "words", "depth")
-"""Columns that are called as in the JSON."""
-MODEL = ("name", "version", "sha256")
-
 
 class ParquetWriter:
     """Writes row groups as verdicts come; the file can be read once it is closed.
 
-    The columns are the CSV's, with everything of the evidence: `id`, `score`, `verdict`, `kind`, a probability for
-    each kind (`human`, `spun`, `translated`, `rewritten`), `reason`, `words`, `depth`, `evidence` and `passages`
-    (lists of structures, null where evidence was not asked for), `model_name`, `model_version`, `model_sha256`.
-    Lone surrogates, which Parquet cannot carry, become U+FFFD. Raises CommandError where pyarrow is missing.
+    The columns are the CSV's, the fields of a Verdict, with everything of `repairs`, `evidence` and `passages`: lists
+    of structures, the last two null where evidence was not asked for. `probability` is null without a base rate. Lone
+    surrogates, which Parquet cannot carry, become U+FFFD. Raises CommandError where pyarrow is missing.
     """
 
     def __init__(self, stream: Stream, *, rows: int = MOST_ROWS, evidence: int = MOST_EVIDENCE) -> None:
@@ -42,7 +38,7 @@ class ParquetWriter:
 
     def write(self, text: str, verdict: Verdict) -> None:
         """Take a verdict, and write a row group where enough have come."""
-        self._rows.append(_row(verdict))
+        self._rows.append(row(verdict))
         self._evidence += len(verdict.evidence or ())
         if len(self._rows) >= self._most_rows or self._evidence >= self._most_evidence:
             self._flush()
@@ -65,38 +61,18 @@ class ParquetWriter:
 def schema() -> pa.Schema:
     """Return the names and types of the columns. Raises CommandError where pyarrow is missing."""
     pa, _ = _pyarrow()
+    # `passages` is left out of the JSON with the evidence.
+    return pa.schema([_field(pa, column, optional=column.name == "passages") for column in columns()])
 
-    def needed(name: str, kind: Any) -> Any:
-        return pa.field(name, kind, nullable=False)
 
-    text, number, count = pa.string(), pa.float64(), pa.int64()
-    evidence = pa.struct(
-        [
-            needed("start", count),
-            needed("end", count),
-            needed("text", text),
-            pa.field("suggestion", text),
-            needed("signal", text),
-            needed("weight", number),
-            needed("alternatives", pa.list_(needed("element", text))),
-        ]
-    )
-    passage = pa.struct([needed("start", count), needed("end", count), needed("words", count)])
-    return pa.schema(
-        [
-            pa.field("id", text),
-            needed("score", number),
-            needed("verdict", text),
-            pa.field("kind", text),
-            *(needed(kind, number) for kind in KINDS),
-            pa.field("reason", text),
-            needed("words", count),
-            needed("depth", text),
-            pa.field("evidence", pa.list_(needed("element", evidence))),
-            pa.field("passages", pa.list_(needed("element", passage))),
-            *(needed(f"model_{part}", text) for part in MODEL),
-        ]
-    )
+def _field(pa: Any, column: Column, *, optional: bool = False) -> pa.Field:
+    plain = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+    kind = plain.get(column.of)
+    if kind is None:
+        kind = pa.struct([_field(pa, inner) for inner in columns_of(column.of)])
+    if column.many:
+        kind = pa.list_(pa.field("element", kind, nullable=False))
+    return pa.field(column.name, kind, nullable=optional or column.optional)
 
 
 def read(file: Path | IO[bytes]) -> Iterator[Verdict]:
@@ -104,16 +80,8 @@ def read(file: Path | IO[bytes]) -> Iterator[Verdict]:
     _, parquet = _pyarrow()
     with parquet.ParquetFile(file) as source:
         for group in range(source.num_row_groups):
-            for row in source.read_row_group(group).to_pylist():
-                yield Verdict.from_dict(
-                    {
-                        **{name: row[name] for name in SAME},
-                        "kinds": {kind: row[kind] for kind in KINDS},
-                        "evidence": row["evidence"],
-                        "passages": row["passages"],
-                        "model": {part: row[f"model_{part}"] for part in MODEL},
-                    }
-                )
+            for values in source.read_row_group(group).to_pylist():
+                yield from_row(values)
 
 
 def _pyarrow() -> tuple[Any, Any]:
@@ -123,16 +91,6 @@ def _pyarrow() -> tuple[Any, Any]:
     except ImportError as error:
         raise CommandError("Parquet needs pyarrow: pip install 'unspun[parquet]'") from error
     return pa, parquet
-
-
-def _row(verdict: Verdict) -> dict[str, Any]:
-    answer = verdict.to_dict()
-    row = {name: answer[name] for name in SAME}
-    row.update(answer["kinds"])
-    row["evidence"] = answer.get("evidence")
-    row["passages"] = answer.get("passages")
-    row.update({f"model_{part}": answer["model"][part] for part in MODEL})
-    return row
 
 
 def _encodable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -9,12 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jinja2 import Template
 
 from service.render.page import page_template
 from training.adapt import FEW, Retrained
-from training.plots import PlotError, plot_reliability, plot_roc
+from training.plots import PlotError, plot_roc, plot_scores
 from training.tables import tables
 
 TIERS = {"fast": "fast tier", "deep": "deep tier"}
@@ -43,11 +42,16 @@ def figures(comparison: Mapping[str, Any]) -> dict[str, Any]:
         f"Before: {used['name']} {used['version']}. Cross-validated, {_PARTED[comparison['parted_by']]}. "
         f"Against {human:,} human texts."
     )
+    if comparison.get("unfamiliar"):
+        note += f" {comparison['unfamiliar']:,} more are too unfamiliar to get a verdict."
     if min(comparison["texts"].values(), default=0) < FEW:
         note += f" Fewer than {FEW} texts of a kind: the figures may be off by several hundredths."
     return {
         "told apart, on your texts": {"note": note, "rows": kinds},
-        "called so, on your texts": {"note": "At the thresholds of the model that it started from.", "rows": called},
+        "called so, on your texts": {
+            "note": "At the thresholds of the model that it started from: scores of 0.5 and 0.9.",
+            "rows": called,
+        },
         "elsewhere": {
             "note": "What the correction does to the texts that the model was made with.",
             "strength of the correction": comparison["strength"],
@@ -90,9 +94,8 @@ def _plots(done: Retrained) -> tuple[list[dict[str, str]], str]:
         try:
             plot_roc({"before": (truth, before), "after": (truth, after)}, file, title=f"ROC, {TIERS[tier]}")
             plots.append(_plot(file, "ROC curves of the model before and after, the right one for few false positives"))
-            bins = int(np.clip(len(truth) // 10, 2, 15))
-            plot_reliability(truth, after, file, bins=bins, title="Reliability, after")
-            plots.append(_plot(file, "Score against the share of texts that are machine-paraphrased, and how many"))
+            plot_scores(truth, after, file, title=f"Scores after, {TIERS[tier]}")
+            plots.append(_plot(file, "How many texts by people and by a machine have which score, and the thresholds"))
         except PlotError as error:
             return [], f"the report has no plots: {error}"
     return plots, ""

@@ -10,8 +10,10 @@ from rich.padding import Padding
 from rich.text import Text
 
 from model.verdict import Verdict
+from service import wording
 from service.console import printable
 from service.highlight import Excerpt, Segment, excerpts, level
+from service.wording import LINES, looks_like_this, share_of_words
 
 VERDICT_STYLES = {"paraphrased": "bold red", "suspect": "yellow", "clear": "green", "abstained": "dim"}
 LEVEL_STYLES = {1: "yellow", 2: "bold yellow", 3: "bold red"}
@@ -52,41 +54,55 @@ LAYOUTS = (
 class Table:
     """A row a document, as documents come: columns are fixed, so that nothing waits for the last one.
 
-    `show` is how many sentences with evidence follow a document that is not clear. Text of others is shown
-    with its control characters replaced, so that it cannot act on the terminal.
+    `show` is how many sentences with evidence follow a document that is not clear, after a line on how rare that is in
+    human text; 0 leaves out both. `supported` is the smallest false-positive rate that the model can state. Text of
+    others is shown with its control characters replaced, so that it cannot act on the terminal.
     """
 
-    def __init__(self, console: Console, *, show: int = 5) -> None:
+    def __init__(self, console: Console, *, show: int = 5, supported: float = 0.0) -> None:
         self._console = console
         self._show = show
+        self._supported = supported
         self._ascii = console.options.ascii_only
         self._columns = next(
             (layout for layout in LAYOUTS if console.width - _width(layout) >= NARROWEST_ID), LAYOUTS[-1]
         )
 
     def header(self) -> str:
-        """Return the row of column titles."""
+        """Return what a score is, and the row of column titles."""
         cells = [Text(_pad(column.title, column), "dim") for column in self._columns]
-        return self._print(*self._row(cells, "document", "dim"))
+        return self._print(
+            Padding(Text(f"score: {LINES}; not a probability", "dim"), 0), *self._row(cells, "document", "dim")
+        )
 
     def document(self, text: str, verdict: Verdict) -> str:
         """Return a document's row, and the sentences that give it away where it is not clear."""
-        abstained = verdict.verdict == "abstained"
+        style = VERDICT_STYLES[verdict.verdict]
+        score = verdict.score
         found = {
-            VERDICT: Text(_pad(verdict.verdict, VERDICT), VERDICT_STYLES[verdict.verdict]),
-            # The score of a text that cannot be judged would be read as a judgement.
-            SCORE: Text(_pad("" if abstained else percent(verdict.score), SCORE)),
-            SCORE_BAR: Text(" " * BAR if abstained else self._bar(verdict.score), VERDICT_STYLES[verdict.verdict]),
+            VERDICT: Text(_pad(verdict.verdict, VERDICT), style),
+            SCORE: Text(_pad("" if score is None else percent(score), SCORE)),
+            SCORE_BAR: Text(" " * BAR if score is None else self._bar(score), style),
             KIND: Text(_pad((verdict.reason or verdict.kind or "").replace("_", " "), KIND)),
             WORDS: Text(_pad(f"{verdict.words:,}", WORDS)),
         }
         lines = self._row([found[column] for column in self._columns], printable(verdict.id or ""), "bold")
         row = self._print(*lines)
-        if verdict.evidence and verdict.verdict in ("paraphrased", "suspect") and self._show:
+        if verdict.verdict not in ("paraphrased", "suspect") or not self._show:
+            return row
+        row += self._print(_below(Text("; ".join(self._facts(verdict)), "dim")))
+        if verdict.evidence:
             row += "".join(self._excerpt(item) for item in excerpts(text, verdict.evidence, self._show))
-        elif verdict.evidence == () and verdict.verdict == "paraphrased" and self._show:
-            row += self._print(Padding(Text("no single words stand out", "dim"), (0, 0, 0, 4)))
+        elif verdict.evidence == () and verdict.verdict == "paraphrased":
+            row += self._print(_below(Text("no single words stand out", "dim")))
         return row
+
+    def _facts(self, verdict: Verdict) -> list[str]:
+        """Return how rare this is in human text, how much of the text it is, and the probability if asked for."""
+        facts = [looks_like_this(verdict, self._supported), share_of_words(verdict)]
+        if verdict.probability is not None:
+            facts.append(f"probability {percent(verdict.probability)}")
+        return [fact for fact in facts if fact is not None]
 
     def _row(self, cells: list[Text], document: str, style: str) -> list[Text]:
         line = Text("  ").join(cells)
@@ -109,7 +125,7 @@ class Table:
         for segment in excerpt.segments:
             line.append_text(self._segment(segment, dots))
         line.append(" " + dots if excerpt.cut_end else "")
-        return self._print(Padding(line, (0, 0, 0, 4)))
+        return self._print(_below(line))
 
     def _segment(self, segment: Segment, dots: str) -> Text:
         shown = printable(segment.text)
@@ -132,13 +148,13 @@ class Table:
         return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
 
-def percent(score: float) -> str:
-    """Return a probability as a percentage that is never rounded to certainty."""
-    if 0.995 <= score < 1.0:
-        return ">99 %"
-    if 0.0 < score < 0.005:
-        return "<1 %"
-    return f"{score * 100:.0f} %"
+def percent(part: float) -> str:
+    """Return a part in whole percent, in five characters at most: "97 %", ">99 %"."""
+    return wording.percent(part).replace("> ", ">").replace("< ", "<")
+
+
+def _below(line: Text) -> Padding:
+    return Padding(line, (0, 0, 0, 4))
 
 
 def _width(layout: tuple[Column, ...]) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from model.decision import SCORE_PARAPHRASED, SCORE_SUSPECT
 from model.detector import Detector
 from service import metrics
 from service.engine import Model
@@ -54,16 +55,18 @@ def openapi() -> Response:
 
 
 def describe(scorer: Model) -> dict[str, Any]:
-    """Return what /v1/model tells."""
+    """Return what /v1/model tells. The thresholds of scores are those of every model, length and tier."""
     about: dict[str, Any] = {"model": scorer.model.to_dict()}
     if not isinstance(scorer, Detector):
         return about
-    manifest = scorer.bundle.manifest
-    deep = manifest.get("deep")
-    about["depths"] = ["auto", "fast"] if deep is None else ["auto", "fast", "deep"]
-    about["thresholds"] = {"fast": manifest["thresholds"]}
-    if deep is not None:
-        about["thresholds"]["deep"] = deep["thresholds"]
+    manifest, decision = scorer.bundle.manifest, scorer.decision
+    about["depths"] = ["auto", *decision.tiers]
+    about["thresholds"] = {
+        "score": {"paraphrased": SCORE_PARAPHRASED, "suspect": SCORE_SUSPECT},
+        "false_positive_rate": {
+            tier: {"paraphrased": one.paraphrased, "suspect": one.suspect} for tier, one in decision.tiers.items()
+        },
+    }
     about["accuracy"] = manifest.get("accuracy")
-    about["manifest"] = {key: value for key, value in manifest.items() if key not in ("accuracy", "thresholds")}
+    about["manifest"] = {key: value for key, value in manifest.items() if key != "accuracy"}
     return about

@@ -26,8 +26,10 @@ from service.protection import gate, key_of
 from service.routes.feedback import is_kept, keeper, store
 from service.routes.score import engine, judge, settings
 from service.schemas import parse_submission, read_body, text_of
+from service.wording import NO_SOURCE, SCALE, supported_by
 
 if TYPE_CHECKING:
+    from model.verdict import Verdict
     from service.feedback.labels import Label
 
 blueprint = Blueprint("page", __name__)
@@ -66,9 +68,9 @@ def kind(text: str) -> Markup:
 
 
 @blueprint.app_context_processor
-def feedback() -> dict[str, bool]:
-    """Tell every page whether people's labels are kept."""
-    return {"feedback": is_kept()}
+def known() -> dict[str, bool | str]:
+    """Tell every page whether people's labels are kept, and what scores and kinds say and do not say."""
+    return {"feedback": is_kept(), "scale": SCALE, "no_source": NO_SOURCE}
 
 
 @blueprint.get("/")
@@ -94,7 +96,7 @@ def answer() -> Response:
     except RateLimitExceeded as error:
         return _refuse(rate_limited(str(error.limit.limit)), text)
     g.verdicts = [verdict.verdict]
-    return _page(text=text, result=Result(text, verdict, form.source))
+    return _page(text=text, result=_result(text, verdict, form.source))
 
 
 @blueprint.post("/feedback")
@@ -120,7 +122,7 @@ def label() -> Response:
         return _refuse(problem, text, NOT_STORED)
     except RateLimitExceeded as error:
         return _refuse(rate_limited(str(error.limit.limit)), text, NOT_STORED)
-    return _page(text=text, result=Result(text, verdict), stored=stored)
+    return _page(text=text, result=_result(text, verdict), stored=stored)
 
 
 @blueprint.post("/feedback/delete")
@@ -224,6 +226,10 @@ def _check_site() -> None:
         same = origin is None or request.host in (sender.netloc, sender.hostname)
     if not same:
         raise Problem("cross-site", "Labels are taken from this service's own page. Open it, and label the text there.")
+
+
+def _result(text: str, verdict: Verdict, source: str | None = None) -> Result:
+    return Result(text, verdict, source, supported_by(engine().model))
 
 
 def _refuse(problem: Problem, text: str, title: str | None = None) -> Response:

@@ -12,7 +12,18 @@ NOW = datetime(2026, 11, 23, 6, 5, 0, 250_000, tzinfo=UTC)
 
 def label_of(text: str = "The mayor was here.", word: Any = "human", *, after: float = 0.0, **fields: Any) -> Label:
     """Return a label, made so many seconds after NOW."""
-    said = {"score": 0.25, "verdict": "clear", "kind": None, "reason": None, "words": 4, "depth": "fast"}
+    said = {
+        "score": 0.25,
+        "false_positive_rate": 0.2,
+        "share": 0.0,
+        "verdict": "clear",
+        "kind": None,
+        "reason": None,
+        "words": 4,
+        "depth": "fast",
+    }
+    if fields.get("verdict") == "abstained":
+        said |= {"score": None, "false_positive_rate": None, "share": None}
     chosen = {name: fields.pop(name) for name in list(fields) if name in said}
     model = fields.pop("model", ModelName(name="fake", version="0.0.1", sha256="f" * 64))
     given = {

@@ -23,6 +23,8 @@ if find_spec("sqlalchemy") is None:
 
 from model.verdict import ModelInfo
 from service.cli import cli
+from service.commands.feedback import LABELS
+from service.feedback.labels import WORDS
 from service.feedback.store import Store
 from service.feedback.summary import digest_of
 from service.render.html import Report
@@ -68,7 +70,8 @@ def test_a_text_without_a_verdict_is_judged_when_it_is_imported(unspun: Unspun) 
     [label] = exported(unspun, "--with-text")
     expected = FakeDetector().score(SPUN)
     assert (label["label"], label["source"], label["text"]) == ("spun", "desk", SPUN)
-    assert label["verdict"]["score"] == expected.score
+    for name in ("score", "false_positive_rate", "share", "kind", "depth"):
+        assert label["verdict"][name] == getattr(expected, name)
     assert label["verdict"]["model"] == expected.model.to_dict()
     assert label["signals"] == [{"signal": "known_phrase", "count": 2, "weight": 4.5}]
 
@@ -89,6 +92,21 @@ def test_what_is_exported_can_be_imported_elsewhere(unspun: Unspun, here: Path) 
     (here / "copy.jsonl").write_text(unspun("feedback", "export", "--with-text").out)
     assert unspun("feedback", "import", "--database", "copy.db", "copy.jsonl").status == 0
     assert exported(unspun, "--with-text", "--database", "copy.db") == exported(unspun, "--with-text")
+
+
+def test_a_text_without_a_verdict_has_no_score_there_and_back(unspun: Unspun, here: Path) -> None:
+    unspun("feedback", "import", "-", stdin=lines({"label": "human", "text": "Too short."}))
+    [label] = exported(unspun)
+    said = label["verdict"]
+    assert (said["verdict"], said["reason"]) == ("abstained", "too_short")
+    assert [said[name] for name in ("score", "false_positive_rate", "share")] == [None] * 3
+    (here / "copy.jsonl").write_text(unspun("feedback", "export").out)
+    assert unspun("feedback", "import", "--database", "copy.db", "copy.jsonl").status == 0
+    assert exported(unspun, "--database", "copy.db") == [label]
+
+
+def test_the_labels_of_the_command_are_those_that_are_stored() -> None:
+    assert LABELS == WORDS
 
 
 def test_the_same_file_again_adds_nothing(unspun: Unspun) -> None:
@@ -206,8 +224,8 @@ def test_a_wrong_address_is_wrong_usage(unspun: Unspun) -> None:
 
 
 def test_migrate_tells_what_it_did(unspun: Unspun) -> None:
-    assert unspun("feedback", "migrate").errors == ["unspun: feedback.db: migrated from nothing to 0001"]
-    assert unspun("feedback", "migrate").errors == ["unspun: feedback.db: is at 0001, nothing to do"]
+    assert unspun("feedback", "migrate").errors == ["unspun: feedback.db: migrated from nothing to 0002"]
+    assert unspun("feedback", "migrate").errors == ["unspun: feedback.db: is at 0002, nothing to do"]
 
 
 def test_a_postgresql_is_migrated_only_when_told(unspun: Unspun, postgres: Server) -> None:

@@ -25,8 +25,8 @@ LATER = '''"""A later version's."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -35,18 +35,44 @@ def upgrade() -> None:
 '''
 
 
+FIRST = """
+INSERT INTO unspun_labels
+    (id, created, label, source, digest, text, score, verdict, kind, reason, words, depth,
+     model_name, model_version, model_sha256, signals)
+VALUES
+    ('a', '2026-11-23 06:05:00', 'human', 'desk', 'd', 'A text.', 0.97, 'paraphrased', 'spun', NULL, 300, 'deep',
+     'default', '1.2.0', 'f', '[{"signal": "misfit", "count": 2, "weight": 4.5}]'),
+    ('b', '2026-11-23 06:05:01', 'spun', NULL, 'e', NULL, 0.08, 'abstained', NULL, 'too_short', 3, 'fast',
+     'default', '1.2.0', 'f', '[]')
+"""
+
+
+@pytest.fixture
+def earlier(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """Return a database that unspun 1.2 has made, with two labels."""
+    folder = tmp_path / "earlier"
+    shutil.copytree(database.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__", "labels_0002.py"))
+    made = Database(url, migrates=True)
+    with monkeypatch.context() as then:
+        then.setattr(database, "MIGRATIONS", folder)
+        assert made.migrate() == (None, "0001")
+        with made.writing() as connection:
+            connection.exec_driver_sql(FIRST)
+    return made
+
+
 @pytest.fixture
 def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the migrations as a later version of unspun has them; `use` makes this one that version."""
     folder = tmp_path / "later"
     shutil.copytree(database.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions/later_0002.py").write_text(LATER.format(fails=""))
+    (folder / "versions/later_0003.py").write_text(LATER.format(fails=""))
     return folder
 
 
 def test_the_migrations_make_the_tables_that_the_code_knows(url: str) -> None:
     made = Database(url, migrates=True)
-    assert made.migrate() == (None, "0001")
+    assert made.migrate() == (None, "0002")
     with made.reading() as connection:
         context = MigrationContext.configure(
             connection, opts={"version_table": VERSION_TABLE, "compare_type": True, "target_metadata": Base.metadata}
@@ -66,10 +92,36 @@ def test_the_comparison_would_see_a_difference(url: str, later: Path, monkeypatc
     made.close()
 
 
+def test_labels_of_unspun_1_stay_with_their_scores_but_those_of_texts_without_a_verdict(earlier: Database) -> None:
+    assert earlier.migrate() == ("0001", "0002")
+    store = Store(earlier.url)
+    judged, abstained = store.labels()
+    store.database.close()
+    assert (judged.text, judged.verdict.verdict, judged.verdict.score) == ("A text.", "paraphrased", 0.97)
+    assert [(signal.signal, signal.weight) for signal in judged.signals] == [("misfit", 4.5)]
+    assert (abstained.verdict.reason, abstained.verdict.score) == ("too_short", None)
+    for label in (judged, abstained):
+        assert (label.verdict.false_positive_rate, label.verdict.share) == (None, None)
+    earlier.close()
+
+
+def test_a_migrated_table_is_like_a_new_one(earlier: Database) -> None:
+    """The constraints and indices, too, which SQLite has to make anew."""
+    earlier.migrate()
+    with earlier.reading() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"version_table": VERSION_TABLE, "compare_type": True, "target_metadata": Base.metadata}
+        )
+        assert compare_metadata(context, Base.metadata) == []
+    with pytest.raises(StoreError), earlier.writing() as connection:
+        connection.exec_driver_sql("UPDATE unspun_labels SET label = 'robot'")
+    earlier.close()
+
+
 def test_a_second_time_there_is_nothing_to_do(url: str) -> None:
     made = Database(url)
     made.migrate()
-    assert made.migrate() == ("0001", "0001")
+    assert made.migrate() == ("0002", "0002")
     made.close()
 
 
@@ -79,7 +131,7 @@ def test_an_older_database_keeps_its_labels(
     label = label_of(keep_text=True)
     store.add(label)
     monkeypatch.setattr(database, "MIGRATIONS", later)
-    assert store.database.migrate() == ("0001", "0002")
+    assert store.database.migrate() == ("0002", "0003")
     assert list(store.labels()) == [label]
 
 
@@ -96,7 +148,7 @@ def test_many_that_migrate_at_once_do_it_once(url: str) -> None:
     made = [Database(url) for _ in range(6)]
     with ThreadPoolExecutor(6) as pool:
         before = list(pool.map(lambda one: one.migrate()[0], made))
-    assert sorted(before, key=str) == ["0001"] * 5 + [None]
+    assert sorted(before, key=str) == ["0002"] * 5 + [None]
     for one in made:
         one.close()
 
@@ -117,10 +169,10 @@ def test_a_newer_database_is_refused_and_left_as_it_is(
     }
     with pytest.raises(NewerSchemaError) as raised:
         actions[what]()
-    told = "a later version of unspun has migrated it (to 0002, this one knows 0001); update unspun here"
+    told = "a later version of unspun has migrated it (to 0003, this one knows 0002); update unspun here"
     assert str(raised.value) == f"{store.database.where}: {told}"
     monkeypatch.setattr(database, "MIGRATIONS", later)
-    assert store.database.migrate() == ("0002", "0002")
+    assert store.database.migrate() == ("0003", "0003")
     assert len(list(store.labels())) == 1
 
 
@@ -130,7 +182,7 @@ def test_a_migration_that_fails_changes_nothing(
     label = label_of()
     store.add(label)
     with monkeypatch.context() as broken:
-        (later / "versions/later_0002.py").write_text(LATER.format(fails='op.execute("SELECT nothing FROM nowhere")'))
+        (later / "versions/later_0003.py").write_text(LATER.format(fails='op.execute("SELECT nothing FROM nowhere")'))
         broken.setattr(database, "MIGRATIONS", later)
         with pytest.raises(StoreError):
             store.database.migrate()
@@ -145,7 +197,7 @@ def test_other_tables_of_a_shared_database_are_left_alone(url: str, store: Store
     with made.writing() as connection:
         connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
         connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('ours')")
-    assert made.migrate() == ("0001", "0001")
+    assert made.migrate() == ("0002", "0002")
     with made.reading() as connection:
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "ours"
 

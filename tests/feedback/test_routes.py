@@ -71,6 +71,8 @@ def test_a_label_is_stored_with_the_verdict_of_the_server(client: FlaskClient, u
     expected = FakeDetector().score(SPUN)
     assert label["verdict"] == {
         "score": expected.score,
+        "false_positive_rate": expected.false_positive_rate,
+        "share": expected.share,
         "verdict": "paraphrased",
         "kind": "spun",
         "reason": None,

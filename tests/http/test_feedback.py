@@ -64,7 +64,7 @@ def events(service: Service, name: str) -> list[dict[str, Any]]:
 def test_a_label_is_stored_read_and_deleted_by_any_worker(url: str) -> None:
     with Service(DATABASE_URL=url, WORKERS=2) as service:
         [migrated] = events(service, "database of labels migrated")
-        assert (migrated["before"], migrated["now"]) == (None, "0001")
+        assert (migrated["before"], migrated["now"]) == (None, "0002")
         stored = label(service, keep_text=True).json
         verdict = service.post("/v1/score", {"text": TEXT}).json
         assert all(stored["verdict"][name] == verdict[name] for name in stored["verdict"])

@@ -92,50 +92,50 @@ def version_of(service: Service) -> str:
 
 def test_a_changed_bundle_answers_and_no_request_is_lost(bundle: Path) -> None:
     with Service(MODEL=bundle) as service, Load(service) as load:
-        release(bundle, "2.0.0")
-        wait_until(lambda: load.models["2.0.0"] > 10)
+        release(bundle, "3.0.0")
+        wait_until(lambda: load.models["3.0.0"] > 10)
     assert set(load.statuses) == {200}
-    assert set(load.models) == {"1.2.0", "2.0.0"}
+    assert set(load.models) == {"2.0.0", "3.0.0"}
 
 
 def test_sighup_changes_the_model_where_nobody_watches(bundle: Path) -> None:
     with Service(MODEL=bundle, WATCH_SECONDS=0) as service:
-        release(bundle, "2.0.0")
+        release(bundle, "3.0.0")
         time.sleep(1.5)
         before = version_of(service)
         service.process.send_signal(signal.SIGHUP)
-        wait_until(lambda: {version_of(service) for _ in range(8)} == {"2.0.0"})
-    assert before == "1.2.0"
+        wait_until(lambda: {version_of(service) for _ in range(8)} == {"3.0.0"})
+    assert before == "2.0.0"
 
 
 def test_where_nobody_watches_a_new_worker_has_the_model_of_the_others(bundle: Path) -> None:
     with Service(MODEL=bundle, WORKERS=1, WATCH_SECONDS=0) as service:
-        release(bundle, "2.0.0")
+        release(bundle, "3.0.0")
         [worker] = service.workers()
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: service.workers() not in ([], [worker]))
-        assert version_of(service) == "1.2.0"
+        assert version_of(service) == "2.0.0"
 
 
 def test_a_bundle_that_is_tampered_with_is_refused_and_the_model_stays(bundle: Path) -> None:
     with Service(MODEL=bundle) as service:
         (bundle / "words.txt").unlink()
         (bundle / "words.txt").write_text("the\n", "utf-8")
-        release(bundle, "2.0.0")
+        release(bundle, "3.0.0")
         told = service.wait_for("the new model is refused, the old one stays")
         answer = service.post("/v1/score", {"text": TEXT})
-    assert (answer.status, answer.json["model"]["version"]) == (200, "1.2.0")
+    assert (answer.status, answer.json["model"]["version"]) == (200, "2.0.0")
     assert "words.txt" in told["reason"]
 
 
 def test_a_worker_that_is_replaced_has_the_model_of_the_others(bundle: Path) -> None:
     with Service(MODEL=bundle, WORKERS=1) as service:
-        release(bundle, "2.0.0")
-        wait_until(lambda: version_of(service) == "2.0.0")
+        release(bundle, "3.0.0")
+        wait_until(lambda: version_of(service) == "3.0.0")
         [worker] = service.workers()
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: service.workers() not in ([], [worker]))
-        assert version_of(service) == "2.0.0"
+        assert version_of(service) == "3.0.0"
 
 
 # --- the end

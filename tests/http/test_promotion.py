@@ -62,7 +62,7 @@ def test_all_workers_have_the_new_model_soon(run: Run) -> None:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Another model than the one that ships."""
-    return other_model(tmp_path_factory.mktemp("trained") / "raised", version="2.0.0")
+    return other_model(tmp_path_factory.mktemp("trained") / "raised", version="3.0.0")
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_a_link_that_leads_nowhere_leaves_the_model_and_a_promotion_sets_it_righ
         load.more(20)
         before = version_of(service)
         folder.promote(trained)
-        wait_until(lambda: load.models["2.0.0"] > 10)
+        wait_until(lambda: load.models["3.0.0"] > 10)
     assert before == shipped_version()
     assert set(load.statuses) == {200}
 

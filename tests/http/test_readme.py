@@ -1,4 +1,4 @@
-"""What the README tells people to type at a running service, typed."""
+"""What README and docs/usage.md tell people to type at a running service, typed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 
 from tests.http.running import ROOT, Service
 
-README = (ROOT / "README.md").read_text("utf-8")
+README, USAGE = ((ROOT / name).read_text("utf-8") for name in ("README.md", "docs/usage.md"))
 TEXT = (ROOT / "seeds" / "examples" / "spun" / "02-website-rebuild.moby.txt").read_text("utf-8")
 
 
 def commands() -> list[str]:
-    """Return the curl commands of the README, continued lines joined."""
-    blocks = "\n".join(re.findall(r"```console\n(.*?)```", README, re.S)).replace("\\\n", " ")
+    """Return the curl commands of both, continued lines joined."""
+    blocks = "\n".join(re.findall(r"```console\n(.*?)```", README + USAGE, re.S)).replace("\\\n", " ")
     return [line.removeprefix("$ ") for line in blocks.splitlines() if "localhost:8000" in line and "curl" in line]
 
 
@@ -28,7 +28,7 @@ def kind_of(answer: Any) -> str:
     return "verdict" if "verdict" in answer else "model" if "thresholds" in answer else f"problem {answer['status']}"
 
 
-EXPECTED = ["verdict", "verdict", "verdict problem 422", "verdict verdict", "model"]
+EXPECTED = ["verdict", "verdict", "verdict", "verdict problem 422", "verdict verdict", "model"]
 
 
 def test_all_commands_are_expected() -> None:
@@ -50,8 +50,8 @@ def test_the_python_client_answers(service: Service, capsys: pytest.CaptureFixtu
     assert [kind_of(json.loads(line)) for line in capsys.readouterr().out.splitlines()] == ["verdict", "verdict"]
 
 
-def test_the_readme_names_no_setting_that_is_none() -> None:
+def test_documents_name_no_setting_that_is_none() -> None:
     from service.config import OTHERS, Settings, variable
 
-    named = set(re.findall(r"UNSPUN_[A-Z_]+", README + (ROOT / "docs" / "deployment.md").read_text("utf-8")))
+    named = set(re.findall(r"UNSPUN_[A-Z_]+", README + USAGE + (ROOT / "docs" / "deployment.md").read_text("utf-8")))
     assert named <= {*OTHERS, *(variable(name) for name in Settings.model_fields)}

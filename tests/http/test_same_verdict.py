@@ -86,6 +86,13 @@ def test_at_a_depth_that_is_asked_for(depth: str, service: Service, detector: De
     assert answer.body.decode() == detector.score(text, depth=depth, evidence=False).to_json() + "\n"
 
 
+def test_with_a_base_rate(service: Service, detector: Detector) -> None:
+    text = TEXTS["03-squeaking-snow"]
+    expected = detector.score(text, base_rate=0.05).to_json() + "\n"
+    assert service.post("/v1/score?base_rate=0.05", text.encode(), "text/plain").body.decode() == expected
+    assert service.post("/v1/score", {"text": text, "base_rate": 0.05}).body.decode() == expected
+
+
 @pytest.mark.parametrize("way", ["score", "score_many", "score_stream"])
 def test_through_the_client(way: str, expected: dict[str, str], service: Service) -> None:
     with Client(f"http://127.0.0.1:{service.port}") as client:

@@ -6,10 +6,14 @@ import hashlib
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from model.bundle import Bundle, load
-from model.verdict import Evidence, Kind, ModelInfo, Reason, Verdict, VerdictWord
+from model.decision import KINDS, Decision, check_base_rate
+from model.verdict import Evidence, ModelInfo, Repair, Verdict, VerdictWord
 
 PHRASES = {
     "imaginative and prescient": ("vision", 3.1),
@@ -19,16 +23,33 @@ PHRASES = {
 }
 PATTERN = re.compile("|".join(map(re.escape, PHRASES)))
 WORDS_NEEDED = 5
+ANSWERS: tuple[tuple[VerdictWord, float, float, float], ...] = (
+    ("clear", 0.03, 0.8, 0.0),
+    ("suspect", 0.5, 0.03, 0.2),
+    ("paraphrased", 0.97, 0.0021, 0.93),
+)
+"""By the number of known phrases: verdict, score, false-positive rate, share."""
+OTHER_KINDS = 0.01
+"""Score of each kind but `spun`."""
+DECISION = Decision(
+    minimum_words=WORDS_NEEDED,
+    supported=0.002,
+    least_familiar=1.0,
+    tiers={},
+    likelihoods={"fast": (np.array([0.0, 1.0]), np.array([-4.0, 4.0]))},
+)
 
 
 class FakeDetector:
     """Says `paraphrased` of two known phrases or more, `suspect` of one; fails on the words told to it.
 
-    "raise-error" fails its whole batch, as a bug would; "sleep-long" takes half a minute.
+    "raise-error" fails its whole batch, as a bug would; "sleep-long" takes half a minute; "Unfamiliar" at the beginning
+    makes a text unfamiliar. Zero-width spaces are repaired.
     """
 
     def __init__(self) -> None:
         self.model = ModelInfo("fake", "0.0.1", hashlib.sha256(b"fake").hexdigest())
+        self.decision = DECISION
         self.calls: list[int] = []
 
     @property
@@ -36,8 +57,16 @@ class FakeDetector:
         """The one that ships: what compares has its words from there."""
         return load()
 
-    def score(self, text: str, *, id: str | None = None, depth: str = "auto", evidence: bool = True) -> Verdict:
-        return self.score_many([text], ids=[id], depth=depth, evidence=evidence)[0]
+    def score(
+        self,
+        text: str,
+        *,
+        id: str | None = None,
+        depth: str = "auto",
+        evidence: bool = True,
+        base_rate: float | None = None,
+    ) -> Verdict:
+        return self.score_many([text], ids=[id], depth=depth, evidence=evidence, base_rate=base_rate)[0]
 
     def score_many(
         self,
@@ -46,26 +75,50 @@ class FakeDetector:
         ids: Sequence[str | None] | None = None,
         depth: str = "auto",
         evidence: bool = True,
+        base_rate: float | None = None,
     ) -> list[Verdict]:
         self.calls.append(len(texts))
+        if base_rate is not None:
+            base_rate = check_base_rate(base_rate)
         ids = [None] * len(texts) if ids is None else ids
-        return [self._verdict(text, id, evidence) for text, id in zip(texts, ids, strict=True)]
+        return [self._verdict(text, id, evidence, base_rate) for text, id in zip(texts, ids, strict=True)]
 
-    def _verdict(self, text: str, id: str | None, evidence: bool) -> Verdict:
+    def _verdict(self, text: str, id: str | None, evidence: bool, base_rate: float | None) -> Verdict:
         if "raise-error" in text:
             raise ZeroDivisionError("division by zero\nsecond line")
         if "sleep-long" in text:
             time.sleep(30)
         found = tuple(Evidence(hit.start(), hit.end(), hit[0], *_proposal(hit[0])) for hit in PATTERN.finditer(text))
         words = len(text.split())
-        reason: Reason | None = "too_short" if words < WORDS_NEEDED else None
-        score = (0.03, 0.5, 0.97)[min(2, len(found))]
-        word: VerdictWord = ("clear", "suspect", "paraphrased")[min(2, len(found))]
-        if reason:
-            word = "abstained"
-        kind: Kind | None = "spun" if word in ("suspect", "paraphrased") else None
-        kinds = {"human": 1 - score, "spun": score, "translated": 0.0, "rewritten": 0.0}
-        return Verdict(id, score, word, kind, kinds, reason, words, "fast", found if evidence else None, self.model)
+        zero_width = text.count("\u200b")
+        verdict = Verdict(
+            id=id,
+            verdict="abstained",
+            kind=None,
+            score=None,
+            false_positive_rate=None,
+            share=None,
+            kinds=None,
+            reason="too_short" if words < WORDS_NEEDED else "unfamiliar" if text.startswith("Unfamiliar") else None,
+            words=words,
+            depth="fast",
+            repairs=(Repair("zero_width", zero_width),) if zero_width else (),
+            evidence=found if evidence else None,
+            model=self.model,
+        )
+        if verdict.reason is not None:
+            return verdict
+        word, score, rate, share = ANSWERS[min(2, len(found))]
+        return replace(
+            verdict,
+            verdict=word,
+            kind=None if word == "clear" else "spun",
+            score=score,
+            false_positive_rate=rate,
+            share=share,
+            kinds={**dict.fromkeys(KINDS, OTHER_KINDS), "spun": score},
+            probability=None if base_rate is None else round(DECISION.probability("fast", score, base_rate), 6),
+        )
 
 
 def _proposal(phrase: str) -> tuple[str | None, str, float]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from model import bundle
+from tests import tables as tiny
 from tests.service.support import Run
 
 
@@ -19,10 +20,9 @@ def variant(source: Path, target: Path, **changes: Any) -> Path:
     return target
 
 
-def thresholds(suspect: float, paraphrased: float, minimum_words: int = 40) -> dict[str, Any]:
-    """Return a manifest's thresholds, the same for all lengths."""
-    band = {"words": minimum_words, "suspect": suspect, "paraphrased": paraphrased}
-    return {"minimum_words": minimum_words, "bands": [band]}
+def decision(*, minimum_words: int = 40, **tier: float) -> dict[str, Any]:
+    """Return a manifest's decision of a fast tier: where human evidence lies, and the rates at the thresholds."""
+    return {**tiny.decision("fast"), "minimum_words": minimum_words, "tiers": {"fast": tiny.tier(**tier)}}
 
 
 def line(run: Run) -> str:

@@ -15,6 +15,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from model.detector import Detector
 from service.app import create_app
 from service.config import Settings
 from service.engine import Engine
@@ -91,6 +92,38 @@ def test_fields_that_are_not_known_are_passed_over(client: FlaskClient) -> None:
 
 def test_an_empty_text_is_abstained_on(client: FlaskClient) -> None:
     assert client.post("/v1/score", json={"text": ""}).get_json()["reason"] == "too_short"
+
+
+@pytest.mark.parametrize("rate", [0.05, 1e-9, 0.999])
+def test_with_a_base_rate_the_verdict_has_a_probability(rate: float, client: FlaskClient) -> None:
+    answer = client.post("/v1/score", json={"text": SPUN, "base_rate": rate})
+    assert answer.text == FakeDetector().score(SPUN, base_rate=rate).to_json() + "\n"
+
+
+def test_the_base_rate_of_a_plain_text_stands_in_the_query(client: FlaskClient) -> None:
+    answer = client.post("/v1/score?base_rate=0.05", data=SPUN, content_type="text/plain")
+    assert answer.text == FakeDetector().score(SPUN, base_rate=0.05).to_json() + "\n"
+
+
+def test_null_for_a_base_rate_is_none(client: FlaskClient) -> None:
+    assert "probability" not in client.post("/v1/score", json={"text": SPUN, "base_rate": None}).get_json()
+
+
+@pytest.mark.parametrize("rate", ["0", "1", "5 %", "-0.1", "nan", "inf", ""])
+def test_a_base_rate_in_the_query_that_is_none_is_a_problem(rate: str, client: FlaskClient) -> None:
+    answer = client.post("/v1/score", query_string={"base_rate": rate}, data=SPUN, content_type="text/plain")
+    problem = json.loads(answer.data)
+    assert (answer.status_code, problem["errors"]) == (
+        422,
+        [{"pointer": "?base_rate", "detail": "is not a number between 0 and 1, such as 0.05 for 5 %"}],
+    )
+
+
+def test_a_text_that_is_too_unlike_has_no_numbers(client: FlaskClient) -> None:
+    answer = client.post("/v1/score", json={"text": f"Unfamiliar words. {SPUN}", "base_rate": 0.05}).get_json()
+    assert (answer["verdict"], answer["reason"]) == ("abstained", "unfamiliar")
+    assert [answer[name] for name in ("score", "false_positive_rate", "share", "kinds")] == [None] * 4
+    assert "probability" not in answer
 
 
 def test_a_gzipped_body_is_unpacked(client: FlaskClient) -> None:
@@ -199,6 +232,21 @@ def test_items_of_a_batch_may_want_different_things(client: FlaskClient) -> None
     assert ["evidence" in answer for answer in answers] == [True, False, True, False, True]
 
 
+def test_items_of_a_batch_may_have_different_base_rates(client: FlaskClient) -> None:
+    rates = [0.05, None, 0.5, 0.05]
+    items = [{"text": SPUN} if rate is None else {"text": SPUN, "base_rate": rate} for rate in rates]
+    answers = client.post("/v1/score/batch", json=items).get_json()
+    expected = [FakeDetector().score(SPUN, base_rate=rate).probability for rate in rates]
+    assert [answer.get("probability") for answer in answers] == expected
+
+
+def test_a_base_rate_that_is_none_costs_no_other_item_its_verdict(client: FlaskClient) -> None:
+    items = [{"text": SPUN, "base_rate": rate} for rate in (0, 0.5, 1, "5 %", True)]
+    answers = client.post("/v1/score/batch", json=items).get_json()
+    assert [answer.get("status") for answer in answers] == [422, None, 422, 422, 422]
+    assert answers[3]["errors"][0]["pointer"] == "#/3/base_rate"
+
+
 def test_a_bad_item_is_its_own_problem(client: FlaskClient) -> None:
     items = [{"text": SPUN}, {"text": 7}, "no object", {"text": CLEAR, "depth": "x"}, {"text": CLEAR}]
     answers = client.post("/v1/score/batch", json=items).get_json()
@@ -235,6 +283,12 @@ def test_a_bad_line_does_not_end_a_stream(client: FlaskClient) -> None:
     assert [(answer.get("status"), answer.get("line")) for answer in answers] == [
         (None, None), (400, 2), (500, 4), (None, None)
     ]  # fmt: skip
+
+
+def test_lines_of_a_stream_may_have_a_base_rate(client: FlaskClient) -> None:
+    answers = stream(client, *(json.dumps({"text": SPUN, "base_rate": rate}) + "\n" for rate in (0.05, 1)))
+    assert answers[0]["probability"] == FakeDetector().score(SPUN, base_rate=0.05).probability
+    assert (answers[1]["status"], answers[1]["line"]) == (422, 2)
 
 
 def test_a_line_that_is_too_long_does_not_end_a_stream(client: FlaskClient) -> None:
@@ -437,6 +491,17 @@ def test_metrics_count_verdicts(client: FlaskClient) -> None:
     assert figure(client, name) == before + 1
 
 
+def test_the_model_is_told_with_its_thresholds(tiny_bundle: Path) -> None:
+    client = create_app(Settings(), Engine(Detector.load, tiny_bundle)).test_client()
+    told = client.get("/v1/model").get_json()
+    assert told["depths"] == ["auto", "fast"]
+    assert told["thresholds"] == {
+        "score": {"paraphrased": 0.9, "suspect": 0.5},
+        "false_positive_rate": {"fast": {"paraphrased": 0.1, "suspect": 0.3}},
+    }
+    assert told["manifest"]["decision"]["supported"] == 0.002
+
+
 def test_a_service_that_is_shutting_down_is_not_ready() -> None:
     engine = Engine(load_fake)
     engine.draining = lambda: True
@@ -453,6 +518,21 @@ def test_the_time_limit_holds_for_a_batch_as_a_whole() -> None:
 def test_the_document_of_the_api_is_valid(client: FlaskClient) -> None:
     validator = pytest.importorskip("openapi_spec_validator", reason="pip install openapi-spec-validator")
     validator.validate(client.get("/v1/openapi.json").get_json())
+
+
+def test_every_field_of_a_verdict_is_described(client: FlaskClient) -> None:
+    schemas = client.get("/v1/openapi.json").get_json()["components"]["schemas"]
+    for name in ("Verdict", "Evidence", "Repair", "Passage", "Model"):
+        silent = [field for field, one in schemas[name]["properties"].items() if not {"description", "$ref"} & set(one)]
+        assert silent == []
+
+
+def test_the_fields_of_the_document_are_those_of_a_verdict(client: FlaskClient) -> None:
+    schema = client.get("/v1/openapi.json").get_json()["components"]["schemas"]["Verdict"]
+    answer = client.post("/v1/score", json={"text": SPUN, "base_rate": 0.05}).get_json()
+    assert list(schema["properties"]) == list(answer)
+    plain = client.post("/v1/score", json={"text": SPUN, "evidence": False}).get_json()
+    assert schema["required"] == list(plain)
 
 
 def test_the_document_names_every_address(client: FlaskClient) -> None:

@@ -117,6 +117,7 @@ def test_only_missing_parts_are_made(unspun: Unspun, archive: Path, here: Path) 
     [
         (["--depth", "fast"], "another depth (auto, now fast)"),
         (["--no-evidence"], "another evidence (true, now false)"),
+        (["--base-rate", "0.05"], "another base_rate (null, now 0.05)"),
         (["--format", "csv"], "another format (jsonl, now csv)"),
         (["--dedupe"], "another dedupe (false, now true)"),
     ],

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,34 @@ def test_depth_and_model_reach_the_detector(unspun: Unspun, articles: Path) -> N
     unspun("score", "in", "--depth", "deep", "--model", "my/bundle", load=load)
     assert asked[0] == Path("my/bundle")
     assert set(asked[1:]) == {"deep"}
+
+
+def test_with_a_base_rate_verdicts_have_a_probability(unspun: Unspun, articles: Path) -> None:
+    assert unspun("score", "in", "--base-rate", "0.05").out.splitlines() == [
+        FakeDetector().score(text, id=id, base_rate=0.05).to_json()
+        for id, text in (("in/a.txt", SPUN), ("in/b.txt", SUSPECT), ("in/c.txt", CLEAR))
+    ]
+
+
+@pytest.mark.parametrize("rate", ["0", "1", "5 %", "5", "-0.05", "nan", "0,05", ""])
+def test_a_base_rate_that_is_none_is_told_before_anything_is_read(rate: str, unspun: Unspun, articles: Path) -> None:
+    def load(bundle: Path | None) -> FakeDetector:
+        raise AssertionError("loaded")
+
+    Path("out.jsonl").write_text("of an earlier run")
+    run = unspun("score", "in", "--output", "out.jsonl", "--force", "--base-rate", rate, load=load)
+    assert (run.status, run.out, Path("out.jsonl").read_text()) == (2, "", "of an earlier run")
+    assert "--base-rate" in run.errors[-1]
+    assert "give the share of paraphrased texts, between 0 and 1 (5 % is 0.05)" in run.errors[-1]
+
+
+def test_the_table_tells_no_rarer_rate_than_the_model_supports(unspun: Unspun, articles: Path) -> None:
+    class Sure(FakeDetector):
+        def score_many(self, texts: Any, **options: Any) -> Any:
+            return [replace(one, false_positive_rate=0.002) for one in super().score_many(texts, **options)]
+
+    run = unspun("score", "in/a.txt", "--format", "table", load=lambda _: Sure())
+    assert "fewer than 1 in 500 human texts of this length look like this" in run.out
 
 
 def test_a_depth_that_the_model_does_not_have_is_one_line(unspun: Unspun, articles: Path) -> None:

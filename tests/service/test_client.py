@@ -49,7 +49,8 @@ class Script:
 
 
 def verdict(fields: dict[str, Any]) -> Verdict:
-    return FakeDetector().score(fields["text"], id=fields.get("id"), evidence=fields.get("evidence", True))
+    asked = {name: fields[name] for name in ("evidence", "base_rate") if name in fields}
+    return FakeDetector().score(fields["text"], id=fields.get("id"), **asked)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -187,6 +188,24 @@ def test_a_verdict_is_that_of_the_python_api(client: Client) -> None:
 def test_a_verdict_gives_back_its_bytes() -> None:
     line = FakeDetector().score(SPUN, id="a", evidence=False).to_json()
     assert verdict_from_dict(json.loads(line)).to_json() == line
+
+
+@pytest.mark.parametrize(("way", "texts"), [("score_many", [SPUN, CLEAR]), ("score_stream", [SPUN, CLEAR])])
+def test_a_base_rate_holds_for_every_text_that_has_none_of_its_own(way: str, texts: list[str], client: Client) -> None:
+    asked = [*texts, {"text": SPUN, "base_rate": 0.5}]
+    assert list(getattr(client, way)(asked, base_rate=0.05)) == [
+        *(FakeDetector().score(text, base_rate=0.05) for text in texts),
+        FakeDetector().score(SPUN, base_rate=0.5),
+    ]
+
+
+def test_a_verdict_with_a_base_rate_has_a_probability(client: Client) -> None:
+    assert client.score(SPUN, base_rate=0.05) == FakeDetector().score(SPUN, base_rate=0.05)
+
+
+def test_without_a_base_rate_none_is_sent(client: Client, script: Script) -> None:
+    client.score(SPUN)
+    assert "base_rate" not in json.loads(script.asked[0][1])
 
 
 def test_a_key_is_sent(url: str, script: Script) -> None:

@@ -1,4 +1,4 @@
-"""`unspun models diff`: which verdicts change from one model to another, and whether by the score or the threshold."""
+"""`unspun models diff`: which verdicts change from one model to another, and whether by evidence or decision."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ import pytest
 from rich.console import Console
 
 from model import bundle
+from model.decision import Decision, TierDecision
 from model.detector import Detector
-from model.fast import Calibration
-from model.verdict import Band, Evidence, ModelInfo, Thresholds, Verdict
-from service.difference import Totals, difference
+from model.verdict import Evidence, ModelInfo, Verdict
+from service.difference import LENGTHS, Basis, Totals, difference, evidence_needed, summary
 from service.models import ModelFolder
 from service.render.difference import DifferenceTable
 from tests import deep as tiny_deep
 from tests import tables as tiny
 from tests.service.fake_detector import FakeDetector
-from tests.service.model_variants import line, thresholds
+from tests.service.model_variants import decision, line
 from tests.service.support import Run, cases, why
 
 Unspun = Callable[..., Run]
@@ -39,53 +39,69 @@ def articles(tmp_path: Path) -> Path:
     return folder
 
 
-def moved(target: Path, bias: float) -> Path:
-    """Write the tiny model with all scores moved."""
+def moved(target: Path) -> Path:
+    """Write the tiny model with a fast tier that finds much more in every text."""
     classifier = tiny.classifier()
-    old = classifier.calibration
-    calibration = Calibration(old.weights, old.bias + np.array([0.0, bias, bias, bias]))
+    heads = tuple(replace(head, style_bias=80.0) for head in classifier.heads)
     manifest = {**tiny.manifest(), "name": "moved"}
     seen = np.array([1], dtype=np.uint64)
-    bundle.save(target, manifest, tiny.tables(), tiny.tagger(), replace(classifier, calibration=calibration), seen)
+    bundle.save(target, manifest, tiny.tables(), tiny.tagger(), replace(classifier, heads=heads), seen)
     return target
 
 
-def test_diff_lists_what_a_threshold_changed(unspun: Unspun, make: Callable[..., Path], articles: Path) -> None:
-    before, after = make("a", thresholds=thresholds(0.9, 0.99)), make("b", thresholds=thresholds(0.1, 0.99))
+STRICT, LAX = decision(centre=-3.0), decision(centre=3.0)
+"""Decisions by which the article is paraphrased, and clear."""
+
+
+def test_diff_lists_what_the_decision_changed(unspun: Unspun, make: Callable[..., Path], articles: Path) -> None:
+    before, after = make("a", decision=LAX), make("b", decision=STRICT)
     changed, totals = map(json.loads, unspun("models", "diff", before, after, articles).out.splitlines())
     assert changed["id"].endswith("article.txt")
-    assert changed["cause"] == "threshold"
-    assert changed["before"]["score"] == changed["after"]["score"]
-    assert [changed[when]["verdict"] for when in ("before", "after")] == ["clear", "suspect"]
-    assert [changed[when]["thresholds"]["suspect"] for when in ("before", "after")] == [0.9, 0.1]
+    assert changed["cause"] == "decision"
+    assert [changed[when]["verdict"] for when in ("before", "after")] == ["clear", "paraphrased"]
+    assert changed["before"]["score"] < 0.5 < 0.9 <= changed["after"]["score"]
+    assert changed["before"]["false_positive_rate"] > changed["after"]["false_positive_rate"]
+    assert [changed[when]["share"] for when in ("before", "after")] == [0.0, 1.0]
     assert [changed[when]["model"]["name"] for when in ("before", "after")] == ["a", "b"]
     [change] = totals["totals"]["changes"]
     assert change == {
         "before": {"verdict": "clear", "kind": None},
-        "after": {"verdict": "suspect", "kind": changed["after"]["kind"]},
+        "after": {"verdict": "paraphrased", "kind": changed["after"]["kind"]},
         "documents": 1,
-        "causes": {"threshold": 1},
+        "causes": {"decision": 1},
     }
     assert (totals["totals"]["documents"], totals["totals"]["changed"]) == (2, 1)
 
 
-def test_diff_lists_what_the_score_changed(unspun: Unspun, tiny_bundle: Path, tmp_path: Path, articles: Path) -> None:
-    after = moved(tmp_path / "moved", -9.0)
+def test_diff_compares_how_the_models_decide(unspun: Unspun, make: Callable[..., Path], articles: Path) -> None:
+    before, after = make("a", decision=LAX), make("b", decision=STRICT)
+    *_, totals = map(json.loads, unspun("models", "diff", before, after, articles).out.splitlines())
+    expected = {
+        name: summary(Decision.from_manifest(of_model)) for name, of_model in (("before", LAX), ("after", STRICT))
+    }
+    assert totals["totals"]["decisions"] == expected
+
+
+def test_diff_lists_what_the_evidence_changed(
+    unspun: Unspun, tiny_bundle: Path, tmp_path: Path, articles: Path
+) -> None:
+    after = moved(tmp_path / "moved")
     changed, _ = map(json.loads, unspun("models", "diff", tiny_bundle, after, articles).out.splitlines())
-    assert changed["cause"] == "score"
-    assert [changed[when]["verdict"] for when in ("before", "after")] == ["paraphrased", "clear"]
+    assert changed["cause"] == "evidence"
+    assert [changed[when]["verdict"] for when in ("before", "after")] == ["clear", "paraphrased"]
     assert changed["before"]["score"] == Detector.load(tiny_bundle).score(tiny.ARTICLE).score
     assert changed["after"]["score"] == Detector.load(after).score(tiny.ARTICLE).score
 
 
 def test_diff_lists_what_is_judged_by_one_model_only(unspun: Unspun, make: Callable[..., Path], articles: Path) -> None:
-    before, after = make("a"), make("b", thresholds=thresholds(0.1, 0.2, minimum_words=1000))
+    before, after = make("a"), make("b", decision=decision(minimum_words=1000))
     changed, _ = map(json.loads, unspun("models", "diff", before, after, articles).out.splitlines())
     assert (changed["cause"], changed["after"]["verdict"], changed["after"]["reason"]) == (
         "abstention",
         "abstained",
         "too_short",
     )
+    assert [changed["after"][name] for name in ("score", "false_positive_rate", "share")] == [None] * 3
 
 
 def test_diff_of_the_same_model_lists_nothing_and_says_so(
@@ -101,14 +117,14 @@ def test_diff_of_the_same_model_lists_nothing_and_says_so(
 
 def test_diff_tells_what_cannot_be_read_and_goes_on(unspun: Unspun, make: Callable[..., Path], articles: Path) -> None:
     (articles / "binary.txt").write_bytes(bytes(range(256)) * 9)
-    run = unspun("models", "diff", make("a"), make("b", thresholds=thresholds(0.9, 0.99)), articles)
+    run = unspun("models", "diff", make("a"), make("b", decision=STRICT), articles)
     *changed, totals = map(json.loads, run.out.splitlines())
     assert (run.status, len(changed), totals["totals"]["failures"]) == (3, 1, 1)
     assert any("binary.txt" in error for error in run.errors)
 
 
 def test_diff_reads_standard_input(unspun: Unspun, make: Callable[..., Path]) -> None:
-    before, after = make("a"), make("b", thresholds=thresholds(0.9, 0.99))
+    before, after = make("a"), make("b", decision=STRICT)
     records = "".join(json.dumps({"id": id, "text": tiny.ARTICLE}) + "\n" for id in "xy").encode()
     run = unspun("models", "diff", before, after, "-", stdin=records)
     assert [row.get("id") for row in map(json.loads, run.out.splitlines())] == ["x", "y", None]
@@ -121,10 +137,15 @@ def test_diff_with_a_depth_that_a_model_lacks_is_told_in_a_line(
     assert "no deep tier" in line(unspun("models", "diff", "--depth", "deep", deep, tiny_bundle, articles))
 
 
-def test_diff_with_a_tier_that_only_one_has(unspun: Unspun, tiny_bundle: Path, tmp_path: Path, articles: Path) -> None:
+def test_diff_with_a_tier_that_only_one_has(unspun: Unspun, make: Callable[..., Path], tmp_path: Path) -> None:
+    (tmp_path / "spun.txt").write_text(tiny_deep.SPUN_ARTICLE)
     deep = tiny_deep.save_bundle(tmp_path / "deep")
-    changed, _ = map(json.loads, unspun("models", "diff", tiny_bundle, deep, articles).out.splitlines())
+    before = make("a", decision=LAX)
+    changed, _ = map(
+        json.loads, unspun("models", "diff", "--depth", "auto", before, deep, tmp_path / "spun.txt").out.splitlines()
+    )
     assert [changed[when]["depth"] for when in ("before", "after")] == ["fast", "deep"]
+    assert changed["cause"] == "tier"
 
 
 @pytest.mark.parametrize("names", [("missing", "default"), ("current", "default")])
@@ -135,68 +156,108 @@ def test_diff_with_a_model_that_is_not_there_is_told_in_a_line(
 
 
 def test_the_table_of_a_diff_tells_why_and_how_many(unspun: Unspun, make: Callable[..., Path], articles: Path) -> None:
-    before, after = make("a", thresholds=thresholds(0.9, 0.99)), make("b", thresholds=thresholds(0.1, 0.99))
+    before, after = make("a", decision=LAX), make("b", decision=STRICT)
     shown = unspun("models", "diff", before, after, articles, "--format", "table").out
-    assert re.search(r"clear → suspect \(\w+\), by threshold", shown)
-    assert "suspect from 90.00 % → 10.00 %" in shown
+    assert re.search(r"clear → paraphrased \(\w+\), by decision", shown)
+    assert re.search(r"score \d+\.\d\d % → 9\d\.\d\d %, false-positive rate 1 → 0\.00\d", shown)
     assert "1 of 2 documents are called otherwise" in shown
+    assert "A score is no probability: 50 % is the line of suspect, 90 % of paraphrased." in shown
+
+
+def test_the_table_of_a_diff_tells_the_evidence_that_each_model_needs(
+    unspun: Unspun, make: Callable[..., Path], articles: Path
+) -> None:
+    before, after = make("a", decision=LAX), make("b", decision=STRICT)
+    shown = unspun("models", "diff", before, after, articles, "--format", "table").out
+    [row] = [line for line in shown.splitlines() if line.split()[:2] == ["fast", "spun"]]
+    assert row.split()[2:5] == ["4.23", "→", "-1.77"]
+    assert row.endswith("33 %       1")
+
+
+def test_the_table_of_a_diff_says_where_only_the_evidence_differs(
+    unspun: Unspun, tiny_bundle: Path, tmp_path: Path, articles: Path
+) -> None:
+    shown = unspun("models", "diff", tiny_bundle, moved(tmp_path / "moved"), articles, "--format", "table").out
+    assert shown.splitlines()[-1] == "Both models decide alike on the same evidence."
 
 
 @pytest.mark.parametrize("case", cases("models_causes.toml"), ids=why)
-def test_it_is_told_whether_the_score_or_the_threshold_changed_a_word(case: dict[str, Any]) -> None:
-    limits = [
-        {"fast": Thresholds(40, (Band(40, *of_model),)), "deep": Thresholds(40, (Band(40, 0.5, 0.9),))}
-        for of_model in case["limits"]
-    ]
-    verdicts = [
-        said(limits[i][depth].word(score, 200), score=score, depth=depth)
-        for i, (score, depth) in enumerate((case["before"], case["after"]))
-    ]
-    found = difference(*verdicts, *limits)
+def test_it_is_told_whether_the_evidence_or_the_decision_changed_a_word(case: dict[str, Any]) -> None:
+    """Human evidence has the given centre, and is suspect 1.23 above it, paraphrased 1.81."""
+    bases = [basis(*case[when]) for when in ("before", "after")]
+    verdicts = [said(found.word(found.tier), depth=case[when][2]) for found, when in zip(bases, WHEN, strict=True)]
+    found = difference(*verdicts, lambda: (bases[0], bases[1]))
     assert found is not None
     assert [found.before.verdict, found.after.verdict] == case["words"]
     assert found.cause == case["cause"]
 
 
+WHEN = ("before", "after")
+
+
+def basis(evidence: float, centre: float, depth: str) -> Basis:
+    """Return what a verdict rests on: evidence of one kind, by a tier that is the same for all lengths."""
+    tier = TierDecision.from_manifest(tiny.tier(centre=centre))
+    return Basis(tier, np.array([[evidence, -9.0, -9.0]]), np.array([200]), np.zeros(1))
+
+
+def never() -> tuple[Basis, Basis]:
+    raise AssertionError("nothing needs to be measured")
+
+
+@pytest.mark.parametrize("word", ["suspect", "paraphrased"])
+@pytest.mark.parametrize("factor", [1.0, 7.0])
+def test_the_evidence_needed_is_where_the_verdict_changes(word: str, factor: float) -> None:
+    tier = TierDecision.from_manifest({**tiny.tier(), "factors": {"spun": factor}})
+    needed = evidence_needed(tier, tier.suspect if word == "suspect" else tier.paraphrased)
+    for length, evidence in zip(LENGTHS, needed[:, 0], strict=True):
+        at = [
+            Basis(tier, np.array([[evidence + step, -9.0, -9.0]]), np.array([length]), np.zeros(1)).word(tier)
+            for step in (-1e-6, 1e-6)
+        ]
+        assert at == {"suspect": ["clear", "suspect"], "paraphrased": ["suspect", "paraphrased"]}[word]
+
+
 def said(word: str, **other: Any) -> Verdict:
     """Return a verdict of that word."""
     kind = "spun" if word in ("suspect", "paraphrased") else None
-    known = {"id": "a", "score": 0.5, "reason": None, "words": 200, "depth": "fast", "evidence": ()}
-    kinds = {"human": 0.5, "spun": 0.5, "translated": 0.0, "rewritten": 0.0}
+    known = {"id": "a", "score": 0.5, "false_positive_rate": 0.02, "share": 1.0, "reason": None, "words": 200}
+    rest = {"kinds": {"spun": 0.5, "translated": 0.0, "rewritten": 0.0}, "depth": "fast", "repairs": (), "evidence": ()}
     model = ModelInfo("m", "1", "0" * 64)
-    return Verdict(**{"verdict": word, "kind": kind, "kinds": kinds, "model": model, **known, **other})
-
-
-LIMITS = {"fast": Thresholds(40, (Band(40, 0.5, 0.9),))}
+    return Verdict(**{"verdict": word, "kind": kind, "model": model, **known, **rest, **other})
 
 
 def evidence(start: int, weight: float, suggestion: str | None = "vision") -> Evidence:
     return Evidence(start, start + 5, "odd word"[:5], suggestion, "substitution", weight)
 
 
+def alike() -> tuple[Basis, Basis]:
+    return basis(0.0, 0.0, "fast"), basis(9.0, 0.0, "fast")
+
+
 def test_evidence_that_came_and_went_is_listed_heaviest_first() -> None:
     stays = evidence(0, 3.0)
     before = said("clear", evidence=(stays, evidence(10, 1.0)))
     after = said("suspect", evidence=(replace(stays, weight=2.0), evidence(20, 1.0), evidence(30, 5.0)))
-    found = difference(before, after, LIMITS, LIMITS)
+    found = difference(before, after, alike)
     assert found is not None
     assert [piece.start for piece in found.went] == [10]
     assert [piece.start for piece in found.came] == [30, 20]
 
 
 def test_another_kind_of_the_same_word_is_a_change() -> None:
-    found = difference(said("suspect"), said("suspect", kind="translated"), LIMITS, LIMITS)
+    found = difference(said("suspect"), said("suspect", kind="translated"), never)
     assert found is not None
     assert found.cause == "kind"
 
 
 def test_another_score_of_the_same_word_is_none() -> None:
-    assert difference(said("suspect"), said("suspect", score=0.8), LIMITS, LIMITS) is None
+    assert difference(said("suspect"), said("suspect", score=0.8), never) is None
 
 
 def test_the_table_replaces_what_a_terminal_would_obey() -> None:
     hostile = replace(evidence(0, 1.0, "\x1b[31mred"), text="\x1b[2J\u202eodd")
-    found = difference(said("clear", id="\x1b]0;x\x07"), said("suspect", evidence=(hostile,)), LIMITS, LIMITS)
+    found = difference(said("clear", id="\x1b]0;x\x07"), said("suspect", evidence=(hostile,)), alike)
     assert found is not None
     shown = DifferenceTable(Console(file=StringIO(), width=80, force_terminal=False)).document(found)
     assert "\x1b" not in shown
@@ -204,11 +265,21 @@ def test_the_table_replaces_what_a_terminal_would_obey() -> None:
 
 
 def test_totals_count_every_text_once() -> None:
-    totals = Totals(FakeDetector().model, FakeDetector().model)
+    one_decision = Decision.from_manifest(tiny.decision("fast"))
+    totals = Totals(FakeDetector().model, FakeDetector().model, (one_decision, one_decision))
     for before, after in [("clear", "suspect"), ("clear", "suspect"), ("suspect", "clear"), ("clear", "clear")]:
         one, other = said(before), said(after, score=0.6)
-        totals.add(one, other, difference(one, other, LIMITS, LIMITS))
+        totals.add(one, other, difference(one, other, alike))
     entry = totals.to_dict()
     assert [change["documents"] for change in entry["changes"]] == [2, 1]
     assert entry["verdicts_before"] == {"clear": 3, "suspect": 1}
     assert entry["verdicts_after"] == {"clear": 2, "suspect": 2}
+
+
+def test_a_text_that_one_model_does_not_judge_is_shown_without_a_score() -> None:
+    nothing = {"kinds": None, "score": None, "false_positive_rate": None, "share": None, "reason": "unfamiliar"}
+    found = difference(said("suspect"), said("abstained", **nothing), never)
+    assert found is not None
+    shown = DifferenceTable(Console(file=StringIO(), width=80, force_terminal=False)).document(found)
+    assert "suspect (spun) → abstained (unfamiliar)" in shown
+    assert "score 50.00 % → -, false-positive rate 0.02 → -" in shown

@@ -16,7 +16,7 @@ from service.engine import Engine
 from service.models import ModelFolder
 from service.schemas import Submission
 from tests.service.fake_detector import FakeDetector
-from tests.service.support import CLEAR
+from tests.service.support import CLEAR, SPUN
 
 Loader = Callable[[Path | None], Any]
 
@@ -89,6 +89,13 @@ def test_a_model_without_a_deep_tier_is_as_good(folder: ModelFolder, make: Calla
     folder.promote(make("b"))
     engine.refresh()
     assert engine.model is new
+
+
+def test_texts_of_different_base_rates_are_not_mixed(folder: ModelFolder) -> None:
+    engine = Engine(loading(FakeDetector()), folder.path / "current")
+    rates = [0.05, None, 0.5, 0.05]
+    answers = engine.score_many([Submission(text=SPUN, base_rate=rate) for rate in rates])
+    assert answers == [FakeDetector().score(SPUN, base_rate=rate) for rate in rates]
 
 
 def test_a_model_has_answered_once_before_it_is_asked(folder: ModelFolder, make: Callable[..., Path]) -> None:

@@ -10,14 +10,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import service.cli
 from tests.service.support import Run
 from tests.training.judge import FakeJudge, text
-from tests.training.matrices import BASE, Fit, matrix
 from training.corpora import LabelledText
 
 HUMAN = [text("human", score, n=n, source="bbc") for n, score in enumerate([0.0, 0.1, 0.2, 0.95])]
@@ -34,7 +32,6 @@ def load(bundle: Path | None) -> FakeJudge:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.evaluate.RESAMPLES", 20)
-    monkeypatch.setattr("training.leave_out.RESAMPLES", 20)
 
 
 @pytest.fixture
@@ -56,32 +53,6 @@ def write(path: Path, texts: list[LabelledText]) -> None:
     path.write_text("".join(json.dumps({f: getattr(t, f) for f in fields}) + "\n" for t in texts))
 
 
-@pytest.fixture
-def retraining(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Measure a small matrix in place of texts, and train nothing; tell what was asked for."""
-    asked: list[Any] = []
-
-    def measured(texts: Any, extractor: Any, recipe: Any, file: Path | None, **options: Any) -> Any:
-        asked.append((recipe, file))
-        return matrix(*BASE)
-
-    fit = Fit()
-    monkeypatch.setattr("training.classify.fit_classifier", lambda matrix, *, seed, calibration: fit(matrix, seed=seed))
-    monkeypatch.setattr("training.saved_features.measure_once", measured)
-    monkeypatch.setattr("model.features.FeatureExtractor", lambda tables, tagger: None)
-    return asked
-
-
-def load_whole(bundle: Path | None) -> Any:
-    """Load a judge that has all that training again looks at."""
-    judge = FakeJudge()
-    classifier = SimpleNamespace(calibration=None)
-    learnt = SimpleNamespace(
-        tables=None, tagger=None, classifier=classifier, manifest={"seed": 7}, seen=np.zeros(0, np.uint64)
-    )
-    return SimpleNamespace(bundle=learnt, model=judge.model, score_many=judge.score_many)
-
-
 def test_a_pipe_gets_plain_columns(evaluate: Evaluate) -> None:
     run = evaluate("default", "labelled.jsonl")
     assert (run.status, run.errors) == (0, [])
@@ -90,7 +61,7 @@ def test_a_pipe_gets_plain_columns(evaluate: Evaluate) -> None:
     lines = run.out.splitlines()
     assert max(map(len, lines)) <= 160
     assert any(line.split()[:2] == ["pwws", "4"] for line in lines)
-    assert any(line.split()[:3] == ["80-149", "4", "1"] for line in lines)
+    assert any(line.split()[:4] == ["80-149", "4", "0", "1"] for line in lines)
 
 
 def test_json_holds_the_same_figures(evaluate: Evaluate) -> None:
@@ -119,8 +90,8 @@ def test_output_holds_figures_and_plots(evaluate: Evaluate) -> None:
     assert run.status == 0
     assert sorted(path.name for path in Path("deep/figures").iterdir()) == [
         "evaluation.json",
-        "reliability.png",
         "roc.png",
+        "scores.png",
     ]
     assert json.loads(Path("deep/figures/evaluation.json").read_text()) == json.loads(run.out)
 
@@ -170,9 +141,6 @@ def test_a_bundle_that_is_none_is_a_line_and_status_1(evaluate: Evaluate) -> Non
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--features", "a.npz"], "goes with --leave-one-tool-out"),
-        (["--leave-one-tool-out", "--features", "a.txt"], "must end in .npz"),
-        (["--leave-one-tool-out", "--include-training"], "does not go with training again"),
         (["--output", "labelled.jsonl"], "is a file"),
         (["--label", "poem"], "Invalid value for '--label'"),
     ],
@@ -194,39 +162,42 @@ def test_missing_matplotlib_is_told_before_the_work(evaluate: Evaluate, monkeypa
     assert "pip install 'unspun[evaluate]'" in run.errors[0]
 
 
-def test_tools_are_left_out(evaluate: Evaluate, retraining: list[Any]) -> None:
-    run = evaluate("default", "labelled.jsonl", "--leave-one-tool-out", load=load_whole)
-    assert (run.status, run.errors) == (0, [])
-    assert "trained and calibrated again without each tool" in " ".join(run.out.split())
-    assert any(line.split()[:2] == ["textfooler", "spun"] for line in run.out.splitlines())
+def test_texts_that_are_too_unfamiliar_are_told_of(evaluate: Evaluate) -> None:
+    write(Path("odd.jsonl"), [*HUMAN, *SPUN, text("human", "unfamiliar"), text("spun", "unfamiliar")])
+    run = evaluate("default", "odd.jsonl", "--format", "json")
+    assert run.errors == [
+        "unspun: too unfamiliar for a verdict, and without a score: 2 of 10 texts; "
+        "they count against the model where a column says `unfamiliar`"
+    ]
+    assert json.loads(run.out)["false_positives"]["rows"][0]["unfamiliar"] == 1
 
 
-def test_both_tables_are_made_from_one_measurement(evaluate: Evaluate, retraining: list[Any]) -> None:
-    run = evaluate(
-        "default",
-        "labelled.jsonl",
-        *("--leave-one-tool-out", "--leave-one-domain-out"),
-        *("--format", "json", "--output", "figures", "--features", "f.npz", "--jobs", "2"),
-        load=load_whole,
-    )
+def test_human_text_alone_has_false_positives(evaluate: Evaluate) -> None:
+    write(Path("human.jsonl"), HUMAN)
+    run = evaluate("default", "human.jsonl")
+    assert run.errors == ["unspun: no machine-paraphrased text got a verdict: there is nothing to tell apart"]
+    assert any(line.split()[:4] == ["bbc", "4", "0", "1"] for line in run.out.splitlines())
+
+
+def test_machine_text_alone_is_shown_by_kind(evaluate: Evaluate) -> None:
+    write(Path("spun.jsonl"), SPUN)
+    run = evaluate("default", "spun.jsonl", "--format", "json")
+    assert run.errors == [
+        "unspun: no human text got a verdict: there are no false-positive rates, and nothing to tell apart"
+    ]
     found = json.loads(run.out)
-    assert list(found) == ["leave_one_tool_out", "leave_one_domain_out"]
-    ((recipe, file),) = retraining
-    assert (recipe.seed, recipe.jobs, file) == (7, 2, Path("f.npz"))
-    saved = {path.name: json.loads(path.read_text()) for path in Path("figures").iterdir()}
-    assert saved == {
-        "leave-one-tool-out.json": found["leave_one_tool_out"],
-        "leave-one-domain-out.json": found["leave_one_domain_out"],
-    }
+    assert found["kinds"]["rows"][0]["paraphrased_share"] == 0.5
+    assert found["by_tool"]["rows"][0]["auroc"] is None
 
 
-def test_what_cannot_be_left_out_is_a_line(
-    evaluate: Evaluate, retraining: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("training.saved_features.measure_once", lambda *a, **k: matrix(*BASE[1:]))
-    run = evaluate("default", "labelled.jsonl", "--leave-one-tool-out", load=load_whole)
-    assert (run.status, run.out, len(run.errors)) == (1, "", 1)
-    assert "no human text of 60 words" in run.errors[0]
+def test_a_model_without_a_deep_tier_says_so(evaluate: Evaluate) -> None:
+    def shallow(bundle: Path | None) -> Any:
+        judge = FakeJudge()
+        return SimpleNamespace(bundle=SimpleNamespace(deep=None, seen=judge.bundle.seen), model=judge.model)
+
+    run = evaluate("default", "labelled.jsonl", "--depth", "deep", load=shallow)
+    assert run.status == 2
+    assert "no deep tier" in " ".join(run.errors)
 
 
 def test_help_does_not_wait_for_the_engine() -> None:

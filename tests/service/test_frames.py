@@ -28,6 +28,31 @@ def test_each_row_gets_the_verdict_of_its_text() -> None:
     assert list(second["verdict"]) == ["paraphrased"]
 
 
+def test_a_row_has_the_fields_of_the_verdict() -> None:
+    [answer] = score_frames([pd.DataFrame({"id": ["a"], "text": [SPUN]})])
+    [row] = answer.to_dict("records")
+    numbers = ("score", "false_positive_rate", "share", "spun", "translated", "rewritten")
+    assert [row[name] for name in numbers] == [0.97, 0.0021, 0.93, 0.97, 0.01, 0.01]
+    assert row["evidence"] == "imaginative and prescient -> vision; vitality -> energy"
+    assert pd.isna(row["probability"])
+
+
+def test_an_abstained_row_has_no_numbers() -> None:
+    [answer] = score_frames([pd.DataFrame({"text": [f"Unfamiliar words. {SPUN}"]})])
+    assert list(answer["reason"]) == ["unfamiliar"]
+    assert answer[["score", "false_positive_rate", "share", "spun"]].isna().all(axis=None)
+
+
+def test_with_a_base_rate_there_is_a_probability() -> None:
+    [answer] = score_frames([pd.DataFrame({"text": [SPUN]})], base_rate=0.05)
+    assert list(answer["probability"]) == [FakeDetector().score(SPUN, base_rate=0.05).probability]
+
+
+def test_a_base_rate_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        list(score_frames([pd.DataFrame({"text": [SPUN]})], base_rate=1.0))
+
+
 def test_a_row_without_a_text_keeps_its_place() -> None:
     [answer] = score_frames([pd.DataFrame({"id": ["a", "b", "c"], "text": [SPUN, None, CLEAR]})])
     assert list(answer["id"]) == ["a", "b", "c"]

@@ -26,7 +26,7 @@ from model import bundle
 from model.detector import Detector
 from service.models import ModelFolder, ModelsError
 from tests import tables as tiny
-from tests.service.model_variants import line, thresholds, variant
+from tests.service.model_variants import decision, line, variant
 from tests.service.support import Run, cases, why
 
 Unspun = Callable[..., Run]
@@ -106,7 +106,7 @@ def test_card_and_reports_go_with_the_model_and_other_files_do_not(
 def test_the_same_name_and_version_with_other_contents_gets_a_folder_of_its_own(
     folder: ModelFolder, make: Callable[..., Path]
 ) -> None:
-    one, other = make("a", name="house"), make("b", name="house", thresholds=thresholds(0.1, 0.2))
+    one, other = make("a", name="house"), make("b", name="house", decision=decision(centre=1.0))
     before, after = folder.promote(one), folder.promote(other)
     assert after.model != before.model
     assert {version.folder.name for version in folder.versions()} == {before.model, after.model}
@@ -234,7 +234,7 @@ def test_a_bundle_that_cannot_be_used_is_refused_in_a_line(
     assert (in_use(folder), sorted(folder.path.rglob("*"))) == ("a", before)
 
 
-@pytest.mark.parametrize("case", [case for case in cases("models_bad_bundles.toml") if not case.get("rehash")], ids=why)
+@pytest.mark.parametrize("case", [case for case in cases("models_bad_bundles.toml") if not case.get("whole")], ids=why)
 def test_a_model_of_the_folder_that_broke_is_listed_with_what_is_wrong(
     case: dict[str, Any], unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
 ) -> None:
@@ -266,7 +266,7 @@ def test_a_model_that_became_another_one_in_its_folder_is_refused(
     """Its hashes are right: somebody has written a new manifest, or trained into the folder."""
     changed = folder.path / folder.promote(make("a")).model
     folder.promote(make("b"))
-    spoil(changed, {"manifest": {"thresholds": thresholds(0.9, 0.99)}})
+    spoil(changed, {"manifest": {"decision": decision(centre=1.0)}})
     assert "is not the one that was put in use" in line(unspun("models", "promote", changed.name))
     assert in_use(folder) == "b"
 
@@ -619,13 +619,30 @@ def test_show_gives_the_manifest_and_when_it_was_in_use(
     assert [(change["action"], change["forced"]) for change in shown["history"]] == [("promote", True)]
 
 
-def test_show_draws_thresholds_accuracy_and_the_comparison(
+def test_show_draws_the_decision_accuracy_and_the_comparison(
     unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
 ) -> None:
     accuracy = {"unseen tools, mean": [{"kind": "spun", "auroc": 0.912}]}
-    folder.promote(make("house", accuracy=accuracy, thresholds=thresholds(0.25, 0.75), **worse()), force=True)
+    decides = decision(paraphrased=0.0075, suspect=0.25)
+    folder.promote(make("house", accuracy=accuracy, decision=decides, **worse()), force=True)
     shown = unspun("models", "show", "house", "--format", "table").out
-    assert all(part in shown for part in ("0.912", "25.0 %", "75.0 %", "comparison", "yes"))
+    assert all(part in shown for part in ("0.912", "0.75 %", "25.0 %", "comparison", "yes"))
+    [row] = [line for line in shown.splitlines() if line.split()[:2] == ["fast", "spun"]]
+    assert row.split()[2:5] == ["33.3", "%", "1.000"]
+
+
+def test_show_of_a_decision_that_cannot_be_read_leaves_it_out(
+    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+) -> None:
+    """Nothing but the manifest tells it: `show` loads no model."""
+    shown = unspun("models", "show", make("house", decision={"tiers": {}}), "--format", "table")
+    assert (shown.status, "house" in shown.out, "minimum words" in shown.out) == (0, True, False)
+
+
+def test_a_model_that_abstains_from_the_proof_may_be_promoted(folder: ModelFolder, make: Callable[..., Path]) -> None:
+    """All text is unfamiliar to it but that of its own house."""
+    folder.promote(make("house", decision={**decision(), "least_familiar": -9.0}))
+    assert in_use(folder) == "house"
 
 
 def test_show_without_a_folder_is_of_the_model_that_ships(unspun: Unspun, here: Path) -> None:

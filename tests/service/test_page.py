@@ -20,14 +20,15 @@ from hypothesis import strategies as st
 from lxml import html
 from werkzeug.test import TestResponse
 
-from model.verdict import KINDS, Depth, Evidence, Kind, ModelInfo, Reason, SpunPassage, Verdict, VerdictWord
+from model.verdict import Depth, Evidence, Kind, ModelInfo, Reason, SpunPassage, Verdict, VerdictWord
 from service.app import create_app
+from service.columns import KINDS
 from service.config import Settings
 from service.engine import Engine
 from service.keys import KeyStore
 from service.openapi import document
 from service.page import result as words
-from service.page.result import Result, of_hundred, percent, times
+from service.page.result import Result, times
 from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, DATA, SPUN, SUSPECT, why
 
@@ -91,13 +92,16 @@ class Shown:
 def verdict_on(text: str, *evidence: Evidence, passages: tuple[SpunPassage, ...] = (), **fields: Any) -> Verdict:
     given: dict[str, Any] = {
         "id": None,
-        "score": 0.5,
         "verdict": "suspect",
         "kind": "spun",
-        "kinds": {"human": 0.5, "spun": 0.5, "translated": 0.0, "rewritten": 0.0},
+        "score": 0.5,
+        "false_positive_rate": 0.03,
+        "share": 0.2,
+        "kinds": {"spun": 0.5, "translated": 0.0, "rewritten": 0.0},
         "reason": None,
         "words": len(text.split()),
         "depth": "fast",
+        "repairs": (),
     }
     return Verdict(**(given | fields), evidence=evidence, model=MODEL, passages=passages)
 
@@ -132,9 +136,8 @@ def test_the_example_is_a_text_of_our_own_to_try(client: FlaskClient) -> None:
         (SPUN, "Paraphrased", "97 %"),
         (SUSPECT, "Suspect", "50 %"),
         (CLEAR, "Clear", "3 %"),
-        ("Hi.", "No verdict", "3 %"),
     ],
-    ids=["paraphrased", "suspect", "clear", "abstained"],
+    ids=["paraphrased", "suspect", "clear"],
 )
 def test_the_verdict_comes_with_its_score_and_what_it_means(
     text: str, headline: str, score: str, client: FlaskClient
@@ -152,11 +155,53 @@ def test_no_verdict_says_why_and_what_to_do(client: FlaskClient) -> None:
     assert "Add more of the text" in Shown(judge(client, "Hi.")).of_class("meaning")[0]
 
 
+def test_a_text_that_is_too_unlike_is_told_so(client: FlaskClient) -> None:
+    shown = Shown(judge(client, f"Unfamiliar words. {SPUN}"))
+    assert shown.text("//h1") == "Verdict: No verdict"
+    assert "too unlike the text that unspun was calibrated on" in shown.of_class("meaning")[0]
+
+
+def test_without_a_verdict_there_is_no_score(client: FlaskClient) -> None:
+    shown = Shown(judge(client, "Hi."))
+    assert shown.text("//title") == "No verdict · unspun"
+    assert shown.of_class("figure") == []
+    assert shown.all("//*[@id='kinds'] | //*[name()='rect'][@class='fill']") == []
+
+
+def test_a_score_comes_with_how_rare_it_is_in_human_text(client: FlaskClient) -> None:
+    [score] = Shown(judge(client, SPUN)).of_class("score")
+    assert "About 1 in 480 human texts of this length looks like this." in score
+
+
+def test_no_rarer_rate_is_told_than_the_model_supports() -> None:
+    result = Result(SPUN, verdict_on(SPUN, false_positive_rate=0.002), supported=0.002)
+    assert result.like_it == "fewer than 1 in 500 human texts of this length look like this"
+
+
+def test_the_page_says_once_what_a_score_is(client: FlaskClient) -> None:
+    told = Shown(judge(client, SPUN)).text("//main")
+    assert told.count("a scale, not a probability: 50 % is the line of suspect, 90 % that of paraphrased") == 1
+
+
+def test_the_kind_comes_with_the_share_of_the_words(client: FlaskClient) -> None:
+    assert Shown(judge(client, SPUN)).of_class("meaning")[1] == (
+        "The kind with the strongest signs is spun: words and phrases replaced by others. "
+        "93 % of the words stand in suspicious parts."
+    )
+
+
+def test_the_kinds_say_what_rewritten_does_not_prove(client: FlaskClient) -> None:
+    told = Shown(judge(client, SPUN)).text("//section[@aria-labelledby='kinds']")
+    assert "Text that a language model wrote from nothing often gets “rewritten”" in told
+    assert "“rewritten” does not prove that a source exists" in told
+
+
 def test_every_answer_of_the_model_has_words() -> None:
     assert set(words.HEADLINES) == set(get_args(VerdictWord))
     assert set(words.MEANINGS) == set(get_args(VerdictWord)) - {"abstained"}
     assert set(words.REASONS) == set(get_args(Reason))
-    assert set(words.KIND_NAMES) == set(words.KIND_MEANINGS) == set(KINDS) == {"human", *get_args(Kind)}
+    assert set(words.KIND_NAMES) == set(words.KIND_MEANINGS) == set(KINDS) == set(get_args(Kind))
+    assert set(words.LABELS) == {"human", *KINDS}
 
 
 def test_signals_with_words_are_those_of_the_model() -> None:
@@ -172,9 +217,9 @@ def test_a_signal_that_nobody_knows_is_named() -> None:
 
 def test_the_kinds_have_a_bar_each(client: FlaskClient) -> None:
     shown = Shown(judge(client, SPUN))
-    assert shown.of_class("share") == ["3 %", "97 %", "0 %", "0 %"]
+    assert shown.of_class("share") == ["97 %", "1 %", "1 %"]
     bars = shown.all("//*[@class='kinds']//*[name()='rect'][@class='fill']")
-    assert [bar.get("width") for bar in bars] == ["3.0", "97.0", "0.0", "0.0"]
+    assert [bar.get("width") for bar in bars] == ["97.0", "1.0", "1.0"]
 
 
 def test_small_print_names_tier_and_model(client: FlaskClient) -> None:
@@ -185,11 +230,6 @@ def test_small_print_names_tier_and_model(client: FlaskClient) -> None:
 
 def test_a_score_is_said_to_be_no_proof(client: FlaskClient) -> None:
     assert "a reason to look, not a proof" in Shown(judge(client, SPUN)).text("//footer")
-
-
-@pytest.mark.parametrize("case", CASES["percent"], ids=why)
-def test_percentages_never_claim_certainty(case: dict[str, Any]) -> None:
-    assert (percent(case["probability"]), of_hundred(case["probability"])) == (case["shown"], case["of_hundred"])
 
 
 @pytest.mark.parametrize("case", CASES["times"], ids=why)
@@ -526,3 +566,8 @@ def test_the_reference_tells_of_keys_only_where_they_are_needed(tmp_path: Path, 
 def test_the_depths_of_the_reference_are_those_of_the_model(client: FlaskClient) -> None:
     told = Shown(client.get("/v1/docs")).text("//article[@aria-labelledby='Verdict']")
     assert " or ".join(get_args(Depth)) in told
+
+
+def test_the_kinds_of_the_reference_are_those_of_a_verdict_or_null(client: FlaskClient) -> None:
+    [row] = Shown(client.get("/v1/docs")).all("//article[@aria-labelledby='Verdict']//tr[th/code='kinds']")
+    assert row.xpath("./td")[0].text_content() == "object with spun, translated, rewritten or null"

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.verdict import KINDS, Evidence, SpunPassage, Verdict
+from model.verdict import Evidence, Repair, SpunPassage, Verdict
+from service.columns import KINDS
 from service.console import CommandError
-from service.render.csv import COLUMNS
+from service.render.csv import Csv
 from service.render.parquet import ParquetWriter, read, schema
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, SUSPECT
@@ -43,6 +44,9 @@ ALL = [
     verdict_on(SUSPECT, id=None),
     verdict_on(CLEAR),
     verdict_on("Three little words"),
+    verdict_on(f"Unfamiliar words. {SPUN}"),
+    FakeDetector().score(SPUN, base_rate=0.05),
+    verdict_on(SPUN, repairs=(Repair("mojibake", 3), Repair("zero_width", 1))),
     verdict_on(SPUN, evidence=None),
     verdict_on(SPUN, evidence=()),
     verdict_on(SPUN, passages=(SpunPassage(0, 20, 4), SpunPassage(30, 70, 8))),
@@ -60,6 +64,7 @@ def test_nothing_is_lost_between_a_verdict_and_its_row() -> None:
 @given(
     id=st.none() | st.text(),
     numbers=st.lists(st.floats(0, 1), min_size=len(KINDS), max_size=len(KINDS)),
+    rate=st.none() | st.floats(0, 1),
     evidence=st.none()
     | st.lists(
         st.builds(
@@ -75,25 +80,43 @@ def test_nothing_is_lost_between_a_verdict_and_its_row() -> None:
         max_size=4,
     ).map(tuple),
 )
-def test_any_verdict_comes_back(id: str | None, numbers: list[float], evidence: tuple[Evidence, ...] | None) -> None:
+def test_any_verdict_comes_back(
+    id: str | None, numbers: list[float], rate: float | None, evidence: tuple[Evidence, ...] | None
+) -> None:
     kinds = dict(zip(KINDS, numbers, strict=True))
-    verdict = verdict_on(SPUN, id=id, kinds=kinds, score=1 - numbers[0], evidence=evidence)
+    verdict = verdict_on(SPUN, id=id, kinds=kinds, score=max(numbers), false_positive_rate=rate, evidence=evidence)
     assert [found.to_json() for found in read(written(verdict))] == [verdict.to_json()]
 
 
 def test_columns_are_called_as_in_the_csv() -> None:
-    names = schema().names
-    assert [name for name in COLUMNS if name not in names] == []
-    assert sorted(set(names) - set(COLUMNS)) == ["model_name", "model_sha256", "passages"]
+    assert schema().names == Csv().header().rstrip("\n").split(",")
 
 
 def test_columns_have_types_that_a_data_frame_can_use() -> None:
     table = pq.read_table(written(*ALL))
     assert table.schema.equals(schema())
-    assert {str(table.schema.field(name).type) for name in ("score", *KINDS)} == {"double"}
+    numbers = ("score", "false_positive_rate", "share", *KINDS, "probability")
+    assert {str(table.schema.field(name).type) for name in numbers} == {"double"}
     assert str(table.schema.field("words").type) == "int64"
     found = table["evidence"][0].as_py()[0]
     assert (found["text"], found["suggestion"], found["weight"]) == ("imaginative and prescient", "vision", 3.1)
+
+
+def test_only_what_may_be_missing_may_be_null() -> None:
+    assert [field.name for field in schema() if not field.nullable] == [
+        *("verdict", "words", "depth", "repairs", "model_name", "model_version", "model_sha256")
+    ]
+
+
+def test_the_numbers_of_an_abstained_document_are_null() -> None:
+    [found] = pq.read_table(written(verdict_on("Three little words"))).to_pylist()
+    numbers = ("score", "false_positive_rate", "share", *KINDS, "probability")
+    assert [found[name] for name in numbers] == [None] * len(numbers)
+
+
+def test_repairs_are_structures() -> None:
+    table = pq.read_table(written(verdict_on(SPUN, repairs=(Repair("zero_width", 2),))))
+    assert table["repairs"].to_pylist() == [[{"what": "zero_width", "count": 2}]]
 
 
 def test_evidence_that_was_not_asked_for_is_null_and_none_found_is_empty() -> None:

@@ -14,16 +14,24 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from model.verdict import Evidence, SpunPassage, Verdict
+from model.verdict import Evidence, Repair, SpunPassage, Verdict
+from service.columns import summarise
 from service.highlight import LEVELS
 from service.render import TextWriter
-from service.render.csv import COLUMNS, Csv, summarise
+from service.render.csv import Csv
 from service.render.jsonl import JsonLines, parse
 from service.render.table import Table, percent
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, SUSPECT
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+ABSTAINED = {
+    **dict.fromkeys(("kind", "score", "false_positive_rate", "share", "kinds")),
+    "verdict": "abstained",
+    "reason": "unfamiliar",
+}
 
 
 def verdict_on(text: str, id: str | None = "a.txt", **changes: Any) -> Verdict:
@@ -49,7 +57,9 @@ def test_json_lines_are_the_verdict_as_everywhere() -> None:
         {"id": "lone \ud800", "evidence": (Evidence(0, 3, "The", None, "debris", 0.5),)},
         {"evidence": (Evidence(0, 3, "The", "A", "misfit", 0.5, ("One", "This")),)},
         {"passages": (SpunPassage(4, 80, 12),)},
-        {"verdict": "abstained", "kind": None, "reason": "too_short"},
+        {"probability": 0.62},
+        {"repairs": (Repair("mojibake", 3), Repair("zero_width", 1))},
+        ABSTAINED,
     ],
 )
 def test_a_line_of_json_comes_back_as_the_verdict(changes: dict[str, Any]) -> None:
@@ -85,24 +95,49 @@ def test_a_closed_writer_leaves_the_stream_open() -> None:
 
 def test_csv_has_the_documented_columns() -> None:
     assert Csv().header() == (
-        "id,verdict,kind,score,human,spun,translated,rewritten,reason,words,depth,evidence,model_version\n"
+        "id,verdict,kind,score,false_positive_rate,share,spun,translated,rewritten,probability,reason,words,depth,"
+        "repairs,evidence,passages,model_name,model_version,model_sha256\n"
     )
+
+
+def cells_of(verdict: Verdict) -> dict[str, str]:
+    (row,) = csv.DictReader(io.StringIO(Csv().header() + Csv().document(SPUN, verdict), newline=""))
+    return row
 
 
 def test_a_csv_row_comes_back_as_the_verdict() -> None:
     verdict = verdict_on(SPUN, id='odd, "id"\nof two lines')
-    (row,) = csv.DictReader(io.StringIO(Csv().header() + Csv().document(SPUN, verdict), newline=""))
+    row = cells_of(verdict)
     assert row["id"] == verdict.id
-    assert float(row["score"]) == verdict.score
-    assert float(row["human"]) == verdict.kinds["human"]
+    numbers = ("score", "false_positive_rate", "share", "spun", "translated", "rewritten")
+    assert [float(row[name]) for name in numbers] == [0.97, 0.0021, 0.93, 0.97, 0.01, 0.01]
+    assert (row["model_name"], row["model_version"]) == ("fake", "0.0.1")
     assert (row["verdict"], row["kind"], row["reason"]) == ("paraphrased", "spun", "")
     assert row["evidence"] == "imaginative and prescient -> vision; vitality -> energy"
 
 
 def test_csv_leaves_null_and_missing_evidence_empty() -> None:
-    (cells,) = csv.reader([Csv().document(CLEAR, verdict_on(CLEAR, evidence=None))])
-    row = dict(zip(COLUMNS, cells, strict=True))
-    assert (row["kind"], row["reason"], row["evidence"]) == ("", "", "")
+    row = cells_of(verdict_on(CLEAR, evidence=None))
+    empty = ("kind", "probability", "reason", "repairs", "evidence", "passages")
+    assert [row[name] for name in empty] == [""] * len(empty)
+
+
+def test_csv_leaves_the_numbers_of_an_abstained_document_empty() -> None:
+    row = cells_of(verdict_on(SPUN, **ABSTAINED))
+    assert (row["verdict"], row["reason"]) == ("abstained", "unfamiliar")
+    numbers = ("score", "false_positive_rate", "share", "spun", "translated", "rewritten", "probability")
+    assert [row[name] for name in numbers] == [""] * len(numbers)
+
+
+def test_csv_sums_up_repairs_and_passages() -> None:
+    repairs = (Repair("mojibake", 3), Repair("zero_width", 1))
+    row = cells_of(verdict_on(SPUN, repairs=repairs, passages=(SpunPassage(0, 20, 4), SpunPassage(30, 70, 8))))
+    assert (row["repairs"], row["passages"]) == ("mojibake:3 zero_width:1", "0-20 30-70")
+
+
+def test_csv_has_the_probability_where_a_base_rate_was_given() -> None:
+    verdict = FakeDetector().score(SPUN, base_rate=0.05)
+    assert float(cells_of(verdict)["probability"]) == verdict.probability
 
 
 def test_evidence_in_a_cell_is_the_heaviest_each_once() -> None:
@@ -131,7 +166,7 @@ def test_evidence_without_a_suggestion_is_only_marked() -> None:
     assert "In [the The] town" in table().document("In the The town he sat.", verdict_on("In the The town he sat."))
 
 
-@pytest.mark.parametrize(("show", "lines"), [(0, 0), (1, 1), (3, 3), (9, 6)])
+@pytest.mark.parametrize(("show", "lines"), [(0, 0), (1, 2), (3, 4), (9, 7)])
 def test_so_many_sentences_are_shown_as_asked_for(show: int, lines: int) -> None:
     text = "\n\n".join([SPUN] * 6)
     assert len(table(width=200, show=show).document(text, verdict_on(text)).splitlines()) == 1 + lines
@@ -139,18 +174,42 @@ def test_so_many_sentences_are_shown_as_asked_for(show: int, lines: int) -> None
 
 def test_a_paraphrased_document_without_evidence_says_so() -> None:
     shown = table().document(SPUN, verdict_on(SPUN, evidence=()))
-    assert shown.splitlines()[1:] == ["    no single words stand out"]
+    assert shown.splitlines()[2:] == ["    no single words stand out"]
 
 
-@pytest.mark.parametrize("changes", [{"verdict": "clear", "kind": None}, {"evidence": None}])
-def test_no_sentences_under_a_clear_document_or_without_evidence(changes: dict[str, Any]) -> None:
-    assert len(table().document(SPUN, verdict_on(SPUN, **changes)).splitlines()) == 1
+@pytest.mark.parametrize(("changes", "lines"), [({"verdict": "clear", "kind": None}, 1), ({"evidence": None}, 2)])
+def test_no_sentences_under_a_clear_document_or_without_evidence(changes: dict[str, Any], lines: int) -> None:
+    assert len(table().document(SPUN, verdict_on(SPUN, **changes)).splitlines()) == lines
+
+
+def test_under_a_doubtful_document_stands_how_rare_that_is_in_human_text() -> None:
+    told = table().document(SPUN, verdict_on(SPUN, evidence=None)).splitlines()[1]
+    assert told == "    about 1 in 480 human texts of this length looks like this; 93 % of the words"
+
+
+def test_no_rarer_rate_is_told_than_the_model_supports() -> None:
+    verdict = verdict_on(SPUN, false_positive_rate=0.002)
+    console = Console(file=io.StringIO(), width=100, force_terminal=False)
+    told = Table(console, supported=0.002).document(SPUN, verdict).splitlines()[1]
+    assert told.startswith("    fewer than 1 in 500 human texts of this length look like this;")
+
+
+def test_a_probability_is_told_where_a_base_rate_was_given() -> None:
+    told = table(width=120).document(SPUN, verdict_on(SPUN, probability=0.624)).splitlines()[1]
+    assert told.endswith("; probability 62 %")
+
+
+def test_the_head_says_once_what_a_score_is() -> None:
+    assert table(width=80).header().splitlines()[0] == (
+        "score: 50 % is the line of suspect, 90 % that of paraphrased; not a probability"
+    )
 
 
 def test_an_abstained_document_shows_its_reason_and_no_score() -> None:
     assert table().document("Three little words", verdict_on("Three little words")).split() == [
         *("abstained", "too", "short", "3", "a.txt")
     ]
+    assert table().document(SPUN, verdict_on(SPUN, **ABSTAINED)).split()[:3] == ["abstained", "unfamiliar", "13"]
 
 
 def test_without_a_terminal_the_table_is_plain_text() -> None:
@@ -200,11 +259,12 @@ def test_nothing_is_wider_than_the_terminal(width: int) -> None:
     assert "文字.txt" in re.sub(r"\s", "", shown)
 
 
+NUMBERS: dict[str, Any] = {"score": 0.6, "false_positive_rate": 0.02, "share": 0.4}
 HOSTILE = "\x1b[31mred\x1b]0;title\x07 [bold]vitality[/bold] [/] \u202eevil\u2066 \x9b2J \ud800 a\rb\x08\x00"
 
 
 def test_text_cannot_act_on_the_terminal() -> None:
-    verdict = verdict_on(HOSTILE, id=HOSTILE, verdict="suspect", kind="spun", reason=None)
+    verdict = verdict_on(HOSTILE, id=HOSTILE, verdict="suspect", kind="spun", reason=None, **NUMBERS)
     shown = table(width=200).document(HOSTILE, verdict)
     assert not set(shown) & set("\x1b\x07\x9b\u202e\u2066\ud800\r\x08\x00")
     assert "[bold][vitality → energy][/bold] [/]" in shown
@@ -220,7 +280,7 @@ def test_a_suggestion_cannot_act_on_the_terminal() -> None:
 @settings(deadline=None)
 @given(st.text(), st.text(max_size=50), st.integers(1, 120))
 def test_any_text_is_shown_in_printable_lines(text: str, id: str, width: int) -> None:
-    verdict = verdict_on(text + " vitality", id=id, verdict="suspect", kind="spun", reason=None)
+    verdict = verdict_on(text + " vitality", id=id, verdict="suspect", kind="spun", reason=None, **NUMBERS)
     shown = table(width=width).document(text + " vitality", verdict)
     assert all(line.isprintable() for line in shown.split("\n"))
 
@@ -229,7 +289,7 @@ def test_long_evidence_is_shortened() -> None:
     text = "word " * 100
     found = (Evidence(0, 499, text[:499], None, "test", 1.0),)
     shown = table(width=1000).document(text, verdict_on(text, evidence=found, verdict="suspect"))
-    assert len(shown.splitlines()[1]) < 150
+    assert len(shown.splitlines()[2]) < 150
     assert " … " in shown
 
 

@@ -34,7 +34,7 @@ def verdict_on(text: str, id: str | None = "a.txt", **changes: Any) -> Verdict:
 def scored(score: float, id: str = "a.txt", **changes: Any) -> Verdict:
     word = "paraphrased" if score >= 0.9 else "suspect" if score >= 0.5 else "clear"
     kind = None if word == "clear" else "spun"
-    kinds = {"human": 1 - score, "spun": score, "translated": 0.0, "rewritten": 0.0}
+    kinds = {"spun": score, "translated": 0.0, "rewritten": 0.0}
     return verdict_on(SPUN, id, score=score, verdict=word, kind=kind, kinds=kinds, **changes)
 
 
@@ -123,20 +123,27 @@ def test_a_report_on_nothing_says_so() -> None:
 def test_a_row_tells_id_verdict_score_kind_words_depth_and_strongest_words() -> None:
     page = report_on(SPUN, CLEAR, ABSTAINED)
     assert row_of(page, "0.txt") == [
-        *("0.txt", "Paraphrased", "97 %", "spun", "13", "fast"),
+        *("0.txt", "Paraphrased", "97 %", "about 1 in 480", "spun 93 %", "13", "fast"),
         "imaginative and prescient → vision; vitality → energy",
     ]
-    assert row_of(page, "1.txt") == ["1.txt", "Clear", "3 %", "", "12", "fast", ""]
+    assert row_of(page, "1.txt") == ["1.txt", "Clear", "3 %", "about 8 in 10", "", "12", "fast", ""]
 
 
 def test_an_abstained_document_shows_its_reason_and_no_score() -> None:
-    assert row_of(report_on(ABSTAINED), "0.txt") == ["0.txt", "No verdict", "none", "too short", "3", "fast", ""]
+    page = report_on(ABSTAINED, f"Unfamiliar words. {SPUN}")
+    assert row_of(page, "0.txt") == ["0.txt", "No verdict", "none", "", "too short", "3", "fast", ""]
+    assert row_of(page, "1.txt")[1:5] == ["No verdict", "none", "", "unfamiliar"]
+
+
+def test_a_reason_is_explained() -> None:
+    [reason] = report_on(f"Unfamiliar words. {SPUN}").cssselect("#documents tbody .c-kind .hint")
+    assert "too unlike the text that unspun was calibrated on" in reason.get("title")
 
 
 def test_rows_stand_by_score_and_those_without_a_verdict_last() -> None:
     page = report_of(
         scored(0.2, "low"),
-        verdict_on(ABSTAINED, "abstained", score=0.99),
+        verdict_on(ABSTAINED, "abstained"),
         scored(0.95, "high"),
         scored(0.7, "doubtful"),
     )
@@ -150,6 +157,42 @@ def test_of_equal_scores_the_longer_document_comes_first_then_the_earlier() -> N
 
 def test_a_document_without_an_id_is_shown() -> None:
     assert ids(report_of(verdict_on(CLEAR, None))) == ["without an id"]
+
+
+# --- its numbers in words
+
+
+def facts_of(page: Any) -> str:
+    return told(page.cssselect(".offender .facts-line")[1])
+
+
+def test_an_offender_is_told_how_rare_it_is_in_human_text_and_how_much_of_it_is_suspicious() -> None:
+    assert facts_of(report_on(SPUN)) == (
+        "About 1 in 480 human texts of this length looks like this. 93 % of the words stand in suspicious parts."
+    )
+
+
+def test_no_rarer_rate_is_told_than_the_model_supports() -> None:
+    report = Report(supported=0.002)
+    report.add(SPUN, verdict_on(SPUN, "a", false_positive_rate=0.002))
+    assert facts_of(page_of(report)).startswith("Fewer than 1 in 500 human texts of this length look like this.")
+    assert row_of(page_of(report), "a")[3] == "fewer than 1 in 500"
+
+
+def test_a_probability_is_shown_where_a_base_rate_was_given() -> None:
+    page = report_of(verdict_on(SPUN, "a", probability=0.624), verdict_on(ABSTAINED, "b"))
+    assert "it is paraphrased with 62 %" in facts_of(page)
+    assert [told(head) for head in page.cssselect("thead .c-probability")] == ["Probability"]
+    assert [row_of(page, id)[3] for id in ("a", "b")] == ["62 %", ""]
+
+
+def test_the_report_says_once_what_a_score_is() -> None:
+    page = told(report_on(SPUN, SUSPECT))
+    assert page.count("a scale, not a probability: 50 % is the line of suspect, 90 % that of paraphrased") == 1
+
+
+def test_the_report_says_what_rewritten_does_not_prove() -> None:
+    assert "“rewritten” does not prove that a source exists" in told(report_on(SPUN).cssselect("#kinds-note")[0])
 
 
 # --- the worst
@@ -203,7 +246,7 @@ def test_a_word_found_twice_is_told_once_with_its_greater_weight() -> None:
 
 
 def test_only_what_is_paraphrased_or_suspect_is_shown_as_an_offender() -> None:
-    page = report_of(scored(0.95, "a"), scored(0.6, "b"), scored(0.3, "c"), verdict_on(ABSTAINED, "d", score=0.99))
+    page = report_of(scored(0.95, "a"), scored(0.6, "b"), scored(0.3, "c"), verdict_on(ABSTAINED, "d"))
     assert [told(title) for title in page.cssselect(".offender h3")] == ["1 a", "2 b"]
 
 
@@ -352,7 +395,8 @@ def test_any_text_makes_a_report(text: str, id: str, suggestion: str) -> None:
     at = len(text) + 1
     found = (Evidence(at, at + 8, "vitality", suggestion, "misfit", 1.0, (suggestion,)),)
     report = Report()
-    report.add(whole, verdict_on(whole, id, verdict="suspect", kind="spun", reason=None, evidence=found))
+    numbers: dict[str, Any] = {"score": 0.6, "false_positive_rate": 0.02, "share": 0.4}
+    report.add(whole, verdict_on(whole, id, verdict="suspect", kind="spun", reason=None, evidence=found, **numbers))
     page = report.render(WHEN)
     assert all(line.isprintable() for line in page.split("\n"))
     assert len(lxml.html.document_fromstring(page).cssselect("#documents tbody tr")) == 1
@@ -438,12 +482,13 @@ def test_the_table_has_headers_and_says_how_it_is_sorted() -> None:
         "Document",
         "Verdict",
         "Score",
+        "Human texts like it",
         "Kind",
         "Words",
         "Depth",
         "Strongest words",
     ]
-    assert [head.get("aria-sort") for head in heads] == [None, None, "descending", None, None, None, None]
+    assert [head.get("aria-sort") for head in heads] == [None, None, "descending", *[None] * 5]
     assert {head.get("scope") for head in heads} == {"col"}
     assert {row[0].get("scope") for row in table.cssselect("tbody tr")} == {"row"}
     assert table.cssselect("caption")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -29,6 +30,12 @@ def test_verdicts_come_in_order_with_their_ids() -> None:
     assert words(outcomes) == [("id0", "paraphrased"), ("id1", "suspect"), ("id2", "clear")]
 
 
+def test_with_a_base_rate_verdicts_have_a_probability() -> None:
+    [outcome] = score_records(FakeDetector(), records(SPUN), base_rate=0.05)
+    assert isinstance(outcome, Scored)
+    assert outcome.verdict.probability == FakeDetector().score(SPUN, base_rate=0.05).probability
+
+
 def test_documents_are_scored_together() -> None:
     detector = FakeDetector()
     list(score_records(detector, records(*[CLEAR] * 150)))
@@ -47,15 +54,8 @@ def test_a_document_that_fails_costs_only_itself() -> None:
 
 def test_too_few_verdicts_are_not_given_to_the_wrong_documents() -> None:
     class Short(FakeDetector):
-        def score_many(
-            self,
-            texts: Sequence[str],
-            *,
-            ids: Sequence[str | None] | None = None,
-            depth: str = "auto",
-            evidence: bool = True,
-        ) -> list[Verdict]:
-            return super().score_many(texts, ids=ids, depth=depth, evidence=evidence)[:1]
+        def score_many(self, texts: Sequence[str], **asked: Any) -> list[Verdict]:
+            return super().score_many(texts, **asked)[:1]
 
     outcomes = score_records(Short(), records(SPUN, CLEAR))
     assert words(outcomes) == [("id0", "paraphrased"), ("id1", "clear")]
@@ -63,14 +63,7 @@ def test_too_few_verdicts_are_not_given_to_the_wrong_documents() -> None:
 
 def test_a_document_too_large_for_memory_is_told() -> None:
     class Full(FakeDetector):
-        def score_many(
-            self,
-            texts: Sequence[str],
-            *,
-            ids: Sequence[str | None] | None = None,
-            depth: str = "auto",
-            evidence: bool = True,
-        ) -> list[Verdict]:
+        def score_many(self, texts: Sequence[str], **asked: Any) -> list[Verdict]:
             raise MemoryError
 
     (failure,) = score_records(Full(), records(SPUN))

@@ -1,0 +1,47 @@
+"""service/wording.py: numbers of a verdict in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.wording import human_texts, looks_like_this, percent, share_of_words, supported_by
+from tests.service.fake_detector import FakeDetector
+from tests.service.support import CLEAR, SPUN, cases, why
+
+
+@pytest.mark.parametrize("case", cases("rates.toml"), ids=why)
+def test_rates_are_told_as_how_many_human_texts(case: dict[str, Any]) -> None:
+    assert human_texts(case["rate"], case.get("supported", 0.0)) == case["shown"]
+
+
+@given(st.floats(0, 1), st.floats(0, 0.01))
+def test_any_rate_can_be_told(rate: float, supported: float) -> None:
+    assert human_texts(rate, supported)
+
+
+def test_a_rate_is_a_sentence() -> None:
+    detector = FakeDetector()
+    assert looks_like_this(detector.score(SPUN)) == "about 1 in 480 human texts of this length looks like this"
+    assert looks_like_this(detector.score(CLEAR)) == "about 8 in 10 human texts of this length look like this"
+    assert looks_like_this(detector.score("Too short.")) is None
+
+
+def test_the_share_is_told_of_what_is_suspicious() -> None:
+    detector = FakeDetector()
+    told = [share_of_words(detector.score(text)) for text in (SPUN, CLEAR, "Too short.")]
+    assert told == ["93 % of the words", None, None]
+
+
+@pytest.mark.parametrize(
+    ("part", "shown"), [(0.974, "97 %"), (0.9982, "> 99 %"), (0.002, "< 1 %"), (0.0, "0 %"), (1.0, "100 %")]
+)
+def test_a_part_is_never_told_as_all_or_nothing(part: float, shown: str) -> None:
+    assert percent(part) == shown
+
+
+def test_what_a_model_supports_is_asked_of_its_decision() -> None:
+    assert (supported_by(FakeDetector()), supported_by(object())) == (0.002, 0.0)
