@@ -10,13 +10,13 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .PHONY: help demo test check train-extra deep-extra format clean
 
 help:
-	@echo "make demo     score the example articles: which are machine-paraphrased, and which words show it"
-	@echo "make test     run the tests"
-	@echo "make check    lint, types and import directions"
-	@echo "make train-extra   install what unspun train needs, besides Debian's wordnet-base and mythes-en-us"
-	@echo "make deep-extra    install what fine-tuning the deep tier needs: PyTorch, and the pretrained encoder"
-	@echo "make format   reformat the code"
-	@echo "make clean    remove the virtual environment and everything built"
+	@echo "make demo         score the example articles, and show the words that give a machine away"
+	@echo "make test         run the tests"
+	@echo "make check        check style, types and import directions"
+	@echo "make format       reformat the code"
+	@echo "make train-extra  install what training needs, besides the Debian packages that docs/training.md names"
+	@echo "make deep-extra   install what fine-tuning the encoder needs: PyTorch and the pretrained weights"
+	@echo "make clean        remove the virtual environment and everything built"
 
 demo: $(VENV)/installed
 	@$(BIN)/unspun score seeds/examples --format table --show 1
@@ -54,7 +54,7 @@ $(VENV)/installed-train: $(VENV)/installed-dev
 	@touch $@
 
 $(VENV)/installed-deep: $(VENV)/installed-dev
-	@echo "Installing what the deep tier is trained with into $(VENV) ..."
+	@echo "Installing what fine-tuning the encoder needs into $(VENV) ..."
 	@$(PIP) --editable '.[deep]'
 	@touch $@
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.shown import matches
+
 ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 PORT = "8123"
@@ -76,21 +78,6 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 @pytest.mark.parametrize(("number", "step"), list(enumerate(steps())), ids=[step.command[:60] for step in steps()])
 def test_each_command_prints_what_is_shown(printed: list[str], number: int, step: Step) -> None:
     assert matches(step.shown, printed[number]), printed[number]
-
-
-def matches(shown: list[str], output: str) -> bool:
-    """Return whether an output is what is shown: `...` stands for any text or lines, and a figure for any figure."""
-    pieces = [".*" if line == "..." else line_pattern(line) for line in shown]
-    return re.fullmatch(r"\n?".join(pieces), plain(output).strip("\n"), re.DOTALL) is not None
-
-
-def line_pattern(line: str) -> str:
-    return r"[^\n]*".join(re.escape(part) for part in plain(line).split("..."))
-
-
-def plain(text: str) -> str:
-    """Return a text with a # for every figure, and one blank for several."""
-    return re.sub(r"[ \t]+", " ", re.sub(r"\d+([.,]\d+)*", "#", text))
 
 
 def test_a_line_that_is_missing_is_noticed() -> None:
