@@ -214,9 +214,10 @@ class Detector:
     def _parts(self, answers: Answers, number: int, tier: Depth, kind: int) -> tuple[tuple[Part, ...], float]:
         """Return the suspicious parts of a document, none where it is the whole, and their share of its words."""
         reading = answers.reading
-        if tier == "deep" and reading is not None:
+        if tier == "deep" and reading is not None and self._deep is not None:
             rows = np.flatnonzero(reading.window_document == number)
-            values, tokens = reading.windows[rows, kind], reading.window_tokens[rows]
+            of_fast = self._deep.fast_weights[kind] * answers.fast[number, kind]
+            values, tokens = reading.windows[rows, kind] + of_fast, reading.window_tokens[rows]
         else:
             rows = np.flatnonzero(answers.owner == number)
             values = answers.by_section[rows, kind]

@@ -284,7 +284,8 @@ def markdown(record: Record, roles: Roles, role: str, command: str) -> str:
         f"`{command}` wrote this page. Do not edit it.",
         "",
         f"Every text here has the role `{role}` in [training/roles.toml](../training/roles.toml): its source, and the "
-        "tool that made it, were held out entirely. No table, count, threshold or choice of the model was made with them. "
+        "tool that made it, were held out entirely: no table, count, threshold or choice of the model was made with "
+        "them. "
         "Human sources are counted by text, at most "
         f"{LIMIT} of each; means over makers count each maker once. Intervals are Wilson's of 95 %.",
         "",

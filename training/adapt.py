@@ -37,7 +37,7 @@ from training.classify import BARELY_SPUN, LABELS
 from training.corpora import LabelledText, assign_groups, fingerprint, text_keys
 from training.correction import LARGEST_FALL, LEAST_TEXTS, FittedCorrection, Fitter, area, called
 from training.reference import ARRAY, Reference
-from training.train import PARAPHRASERS, Report, TrainingError
+from training.train import Report, TrainingError
 
 FEWEST = 10
 """Texts of people, and of one kind of machine, without which nothing is learnt."""
@@ -228,7 +228,7 @@ def _with_positives(texts: list[LabelledText], house: House, report: Report) -> 
 
 def paraphrased(texts: Sequence[LabelledText], *, seed: int, lexicons: Path | None, jobs: int) -> list[LabelledText]:
     """Return a paraphrase of each text by our own paraphrasers; none of a text that they can do nothing with."""
-    from training.spinning import spin
+    from training.spinning import PARAPHRASERS, spin
 
     plain = [repair(text.text).text for text in texts]
     spun = spin(plain, PARAPHRASERS, seed=seed, lexicons=lexicons, jobs=jobs)

@@ -29,17 +29,19 @@ from model.repair import repair
 from model.wordpieces import WordPieces
 from training.corpora import LabelledText, read_labelled, text_keys
 from training.encoder import pretrained_folder
+from training.machines.edits import corrected, respelled, restored
 from training.roles import default_roles
 from training.spinners import Substitution
-from training.spinning import spin
+from training.spinning import PARAPHRASERS, spin
 
 KINDS = ("human", "spun", "translated", "rewritten")
 UNSAID = -1
 """Label of a piece of which it is not known, or does not matter, whether a spinner put it there."""
 NO_PIECE = -1
-PARAPHRASERS = ("wordnet", "moby", "neighbours", "idioms", "relations", "mixed")
 HUMAN_LIMIT, MACHINE_LIMIT = 900, 1500
 """Human texts of one source, and machine texts of one source and maker, that become lessons."""
+EDITED_LIMIT = 40
+"""Texts of each source and maker that are edited."""
 LEAST_PIECES = 20
 LEAST_CHANGES = 2
 CHUNK = 100
@@ -236,6 +238,26 @@ def _of_machines(texts: Sequence[LabelledText]) -> list[Lesson]:
     return answer
 
 
+def of_edits(texts: Sequence[LabelledText], limit: int, seed: int) -> Iterator[Lesson]:
+    """Yield text that was edited and is still what it was, of at most `limit` texts of each source and maker: people's,
+    corrected or in another spelling, and machines', of which some passages were changed back.
+    """
+    rng = np.random.default_rng(seed)
+    roles = default_roles()
+    for text in _capped(texts, limit):
+        repaired = repair(text.text).text
+        if repair(repaired).counts:
+            continue
+        if text.label == "human":
+            for edited, by in ((corrected(repaired), "corrected"), (respelled(repaired), "respelled")):
+                if edited != repaired:
+                    yield Lesson(edited, "human", _source(text), by, ())
+        elif text.label in ("translated", "rewritten") and text.original and text.original_is_human is not False:
+            original = repair(text.original).text
+            edited = restored(repaired, original, rng)
+            yield Lesson(edited, text.label, _source(text), roles.maker(text) or "", None, original)
+
+
 def _capped(texts: Sequence[LabelledText], limit: int) -> Iterator[LabelledText]:
     """Yield at most `limit` texts of each source and maker, whichever come first by a hash of their content."""
     roles = default_roles()
@@ -257,7 +279,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
     parser.add_argument("--output", type=Path, required=True, help="folder of shards")
-    parser.add_argument("--part", choices=("human", "machines"), required=True)
+    parser.add_argument("--part", choices=("human", "machines", "edits"), required=True)
     parser.add_argument("--name", help="the shard's name (default: the part)")
     parser.add_argument("--copies", type=int, default=1, help="paraphrases of each human text (default: 1)")
     parser.add_argument("--lexicons", type=Path, help="folder of phrase lists")
@@ -268,6 +290,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     texts = [text for text in read_labelled(options.labelled) if roles.role(text) == "train"]
     if options.part == "human":
         lessons = list(of_people(texts, options.copies, options.lexicons, options.seed, options.jobs))
+    elif options.part == "edits":
+        lessons = list(of_edits(texts, EDITED_LIMIT, options.seed))
     else:
         lessons = list(of_machines(texts, options.jobs))
     prepared = prepare(lessons, options.jobs)

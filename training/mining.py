@@ -23,11 +23,11 @@ from training.answers import sample
 from training.corpora import LabelledText, read_labelled
 from training.export import quantised
 from training.fine_tune import trained
-from training.lessons import KINDS, LEAST_CHANGES, PARAPHRASERS, Lesson, prepare
+from training.lessons import KINDS, LEAST_CHANGES, Lesson, prepare
 from training.machines.round_trip import Apertium, Bergamot
 from training.roles import default_roles
 from training.round_trips import shortened
-from training.spinning import spin
+from training.spinning import PARAPHRASERS, spin
 
 TEXTS = 100
 """Texts of each source that are scored."""

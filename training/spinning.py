@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from model.document import Documents
 from training.spinners import Paraphraser, Substitution, paraphrasers
 
+PARAPHRASERS = ("wordnet", "moby", "neighbours", "idioms", "relations", "mixed")
+"""Our own paraphrasers, in the order in which they take turns."""
 CHUNK = 200
 """Texts a job: large enough to pay for the paraphrasers' tables, small enough for an even load."""
 

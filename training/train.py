@@ -39,10 +39,9 @@ from training.resources import (
     pack_vectors,
 )
 from training.spinners import Substitution, read_phrases
-from training.spinning import SpunText, spin
+from training.spinning import PARAPHRASERS, SpunText, spin
 from training.tagging import TaggerTrainer
 
-PARAPHRASERS = ("wordnet", "moby", "neighbours", "idioms", "relations", "mixed")
 STATISTICS, TAGGER = 0.5, 0.25
 """Shares of the human text that is not held out: language statistics, and tagger; the classifier has the rest."""
 SHORTEST = 30

