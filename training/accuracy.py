@@ -36,6 +36,15 @@ LEAST_SOURCE, LEAST_MAKER = 60, 15
 """Texts from which a source counts as the worst one, and a maker has a row of its own."""
 LENGTHS = ((50, 80), (80, 150), (150, 300), (300, 600), (600, 2000))
 
+SEEN = {
+    "train": "The model learned from these sources and makers, so the figures say nothing about others.",
+    "calibrate": "The model did not learn from these sources and makers, but its thresholds and some choices come from "
+    "them: **these figures are provisional and too good**, until the texts with the role `test` are scored.",
+    "test": "Its source, and the tool that made it, were held out entirely: no table, count, threshold or choice of the "
+    "model was made with them.",
+}
+"""What the model has seen of the texts of each role."""
+
 Mask = NDArray[np.bool_]
 
 
@@ -283,11 +292,9 @@ def markdown(record: Record, roles: Roles, role: str, command: str) -> str:
         "",
         f"`{command}` wrote this page. Do not edit it.",
         "",
-        f"Every text here has the role `{role}` in [training/roles.toml](../training/roles.toml): its source, and the "
-        "tool that made it, were held out entirely: no table, count, threshold or choice of the model was made with "
-        "them. "
-        "Human sources are counted by text, at most "
-        f"{LIMIT} of each; means over makers count each maker once. Intervals are Wilson's of 95 %.",
+        f"Every text here has the role `{role}` in [training/roles.toml](../training/roles.toml). {SEEN[role]} "
+        f"Human sources are counted by text, at most {LIMIT} of each; means over makers count each maker once. "
+        "Intervals are Wilson's of 95 %.",
         "",
     ]
     summaries = [dict(summary(record, one, roles)) for one in record.programs.values()]
