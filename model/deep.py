@@ -267,7 +267,7 @@ def pool(windows: NDArray[np.floating], owner: NDArray[np.int64], documents: int
 
 
 SHARPNESS = np.array([1.0, 0.25, 0.25])
-"""How much the strongest windows of a document count, by kind: 0 would be the mean, infinity the maximum. Spinners leave
+"""How much the strongest windows of a document count, by kind: 0 is the mean, infinity the maximum. Spinners leave
 traces in a few words, so a spun passage shows in one window; the traces of the others are faint and everywhere.
 """
 

@@ -40,8 +40,8 @@ SEEN = {
     "train": "The model learned from these sources and makers, so the figures say nothing about others.",
     "calibrate": "The model did not learn from these sources and makers, but its thresholds and some choices come from "
     "them: **these figures are provisional and too good**, until the texts with the role `test` are scored.",
-    "test": "Its source, and the tool that made it, were held out entirely: no table, count, threshold or choice of the "
-    "model was made with them.",
+    "test": "Its source, and the tool that made it, were held out entirely: no table, count, threshold or choice of "
+    "the model was made with them.",
 }
 """What the model has seen of the texts of each role."""
 
