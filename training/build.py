@@ -30,7 +30,7 @@ from model.detector import Detector
 from model.verdict import ModelInfo
 from training import metrics
 from training.answers import Answers, answer, join, sample
-from training.calibration import Sample, fit_decision, human_weights, makers_of
+from training.calibration import Sample, fit_decision, human_weights, makers_of, quantiles, simplex
 from training.card import CARD, render_card
 from training.corpora import LabelledText, fingerprint, read_labelled, text_keys
 from training.matrix import crop
@@ -168,16 +168,40 @@ def choose_fast_weights(answers: Answers) -> NDArray[np.float64]:
     return best
 
 
-def choose_doubt(fast: Sample, tier: TierDecision) -> NDArray[np.float64]:
-    """Return the rates of the kinds (3,) above which the fast tier's answer is final: SENT of human texts are below."""
-    rates = tier.log_rates(fast.evidence, fast.answers.words, fast.answers.unfamiliar)
-    weights = human_weights(fast.answers)
+def choose_doubt(fast: Sample, tier: TierDecision, found: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+    """Return the rates of the kinds (3,) above all of which the fast tier's answer is final.
+
+    SENT of the human texts, sources counted once, have a rate below. How much of that each kind gets is chosen so that
+    most of the machine texts that the deep tier finds, `found` (N,), reach it: the mean over kinds and makers.
+    """
+    answers = fast.answers
+    rates = tier.log_rates(fast.evidence, answers.words, answers.unfamiliar)
+    weights = human_weights(answers)
     human = weights > 0
-    smallest = np.sort(rates[human].min(axis=1))
-    order = np.argsort(rates[human].min(axis=1))
-    cumulated = np.cumsum(weights[human][order])
-    limit = smallest[min(int(np.searchsorted(cumulated, SENT)), len(smallest) - 1)]
-    return np.full(len(KINDS), float(np.exp(limit)))
+    ranks = np.stack([_ranks(rates[:, k], rates[human, k], weights[human]) for k in range(len(KINDS))], axis=1)
+    makers = [[rows if found is None else rows & found for _, rows in makers_of(answers, kind)] for kind in KINDS]
+    best, chosen = -1.0, np.zeros(len(KINDS))
+    for allotment in simplex():
+        scaled = (ranks / allotment).min(axis=1)
+        limit = float(quantiles(scaled[human], weights[human], (SENT,))[0])
+        reached = [np.mean([(scaled[rows] < limit).mean() for rows in kind if rows.any()] or [1.0]) for kind in makers]
+        if np.mean(reached) > best + 1e-9:
+            best, chosen = float(np.mean(reached)), limit * allotment
+    limits = [
+        quantiles(rates[human, k], weights[human], (min(share, 1.0),))[0] for k, share in enumerate(chosen.tolist())
+    ]
+    answer: NDArray[np.float64] = np.exp(limits)
+    return answer
+
+
+def _ranks(
+    values: NDArray[np.float64], human: NDArray[np.float64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the share of human texts (N,) whose log rate is below each value."""
+    order = np.argsort(human, kind="stable")
+    cumulated = np.concatenate([[0.0], np.cumsum(weights[order])])
+    answer: NDArray[np.float64] = cumulated[np.searchsorted(human[order], values)]
+    return answer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -240,7 +264,11 @@ def build(
         fast_weights = choose_fast_weights(answers)
         samples["deep"] = Sample(extended, extended.deep() + fast_weights * extended.fast())
     decision = fit_decision(samples, minimum_words=MINIMUM_WORDS, least_familiar=least_familiar(answers))
-    doubt = choose_doubt(samples["fast"], decision.tiers["fast"])
+    found = None
+    if "deep" in samples:
+        rates = decision.tiers["deep"].log_rates(samples["deep"].evidence, extended.words, extended.unfamiliar)
+        found = rates.min(axis=1) <= np.log(decision.tiers["deep"].suspect)
+    doubt = choose_doubt(samples["fast"], decision.tiers["fast"], found)
     manifest: dict[str, Any] = {
         "name": recipe.name,
         "version": recipe.version,

@@ -216,7 +216,7 @@ def choose_shares(answers: Answers, rates: Floats, weights: Floats) -> Floats:
     makers = [[rows for _, rows in makers_of(answers, kind)] for kind in KINDS]
     if not any(makers):  # a small collection
         makers = [[rows for _, rows in makers_of(answers, kind, least=1)] for kind in KINDS]
-    for shares in _simplex():
+    for shares in simplex():
         smallest = (rates - np.log(shares)).min(axis=1)
         limits = np.log(thresholds(smallest, weights))
         found = [
@@ -230,7 +230,8 @@ def choose_shares(answers: Answers, rates: Floats, weights: Floats) -> Floats:
     return chosen
 
 
-def _simplex() -> Iterator[Floats]:
+def simplex() -> Iterator[Floats]:
+    """Yield the shares of the kinds (3,) that are tried; they sum to one."""
     for first, second in product(CANDIDATE_SHARES, repeat=2):
         third = round(1.0 - first - second, 3)
         if third >= min(CANDIDATE_SHARES):
