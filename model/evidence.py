@@ -35,6 +35,8 @@ SYNONYM_SHARE, WORST_SYNONYM = 0.5, -6.0
 """What a synonym's log odds count for beside the encoder's log probability, and what they are at least."""
 UNGUESSED, UNGUESSED_LOSS = -8.0, 1.5
 """Log probability of a synonym that is not among the guesses, where there are none, and below the last of them."""
+LONGEST_WORD = 40
+"""Letters above which a word is not shown: it is an identifier or encoded data."""
 MOST = 200
 """Pieces of evidence shown for one document, the heaviest first choice."""
 DEBRIS_WEIGHT = dict(zip(DEBRIS_KINDS, (4.0, 3.0, 2.0, 1.0, 1.0, 1.5), strict=True))
@@ -85,7 +87,8 @@ def find_evidence(
         answered = deep.decided[document]
         weights = np.where(answered, deep.replaced - np.float32(deep.prior_log_odds), weights)
     least = np.where(answered, DEEP_LEAST_WEIGHT, LEAST_WEIGHT) + UNSPUN_WEIGHT * (1.0 - spun)
-    likely = (weights > least) & measured.encoding.judged & ~taken
+    short = documents.token_end - documents.token_start <= LONGEST_WORD
+    likely = (weights > least) & measured.encoding.judged & short & ~taken
     rows = _fast_misfits(signals, measured, weights, least, likely & ~answered)
     if deep is not None:
         agreed = measured.misfit - np.float32(prior_log_odds) > AGREED_WEIGHT

@@ -12,6 +12,8 @@ from model.decision import Tail
 
 WINDOW_RATE = 0.05
 """Share of human windows that show evidence as strong, below which a window is suspicious."""
+MOST = 100
+"""Parts that are named in one document, the longest first choice."""
 WHOLE = 0.8
 """Share of suspicious words from which the whole text counts as paraphrased, and no part is named."""
 
@@ -36,7 +38,7 @@ def suspicious_parts(
         words: (W,) tokens of the document that are words of prose.
         tail: how often human text shows such evidence.
 
-    No part is named, and the share is that of the suspicious windows, where nearly all are; where none is, the
+    At most MOST parts are named, in order. No part is named, and the share is that of the suspicious windows, where nearly all are; where none is, the
     evidence is in the whole text, and the share is 1.
     """
     bounds = np.searchsorted(words, np.column_stack([tokens[:, 0], tokens[:, 1] + 1]))
@@ -51,7 +53,8 @@ def suspicious_parts(
     share = float(counts[suspicious].sum()) / total
     if share >= WHOLE:
         return (), round(share, 3)
-    return tuple(_runs(suspicious, tokens, counts)), round(share, 3)
+    parts = sorted(_runs(suspicious, tokens, counts), key=lambda part: (-part.words, part.first))[:MOST]
+    return tuple(sorted(parts, key=lambda part: part.first)), round(share, 3)
 
 
 def _runs(suspicious: NDArray[np.bool_], tokens: NDArray[np.int64], counts: NDArray[np.int64]) -> Sequence[Part]:

@@ -284,7 +284,7 @@ def language_model_table(record: Record) -> list[list[str]]:
 VERDICTS = ("clear", "suspect", "paraphrased", "abstained")
 
 
-def markdown(record: Record, roles: Roles, role: str, command: str) -> str:
+def markdown(record: Record, roles: Roles, role: str, command: str, limit: int = LIMIT) -> str:
     """Return the record as a page."""
     programs = list(record.programs)
     parts = [
@@ -293,7 +293,7 @@ def markdown(record: Record, roles: Roles, role: str, command: str) -> str:
         f"`{command}` wrote this page. Do not edit it.",
         "",
         f"Every text here has the role `{role}` in [training/roles.toml](../training/roles.toml). {SEEN[role]} "
-        f"Human sources are counted by text, at most {LIMIT} of each; means over makers count each maker once. "
+        f"Human sources are counted by text, at most {limit} of each; means over makers count each maker once. "
         "Intervals are Wilson's of 95 %.",
         "",
     ]
@@ -376,7 +376,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         programs=programs,
     )
     command = " ".join(["python -m training.accuracy", *(arguments or sys.argv[1:])])
-    page = markdown(record, roles, options.role, command)
+    page = markdown(record, roles, options.role, command, options.limit)
     if options.output is None:
         print(page)
     else:

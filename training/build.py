@@ -39,12 +39,12 @@ from training.roles import default_roles
 from training.train import SOURCES, FastTier, Recipe, Stages, train_fast_tier
 
 MINIMUM_WORDS = 50
-CALIBRATION_TEXTS = 150
+CALIBRATION_TEXTS = 100
 """Texts of each calibration source and maker that are read."""
-SHORT_TEXTS, SHORT_WORDS = 30, (50, 110)
+SHORT_TEXTS, SHORT_WORDS = 25, (50, 110)
 """Passages of each calibration source that stand for short texts, and their words."""
 LONG_WORDS = (1000, 3000, 8000, 20_000)
-BLEND_TEXTS = 60
+BLEND_TEXTS = 25
 """Texts of each real spinner that the blend of the two taggers is fitted on, and of each human source."""
 LEAST_FAMILIAR = 0.005
 """Share of calibration texts, sources counted once, that are too unfamiliar to be judged."""

@@ -15,7 +15,7 @@ from training.round_trips import shortened
 Shape = Literal["whole", "long", "anthology", "passage", "no passage"]
 LONG = (3000, 8000, 20_000)
 """Words of the long texts."""
-LONG_TEXTS = 6
+LONG_TEXTS = 2
 """Long texts of each source and length."""
 PASSAGE, ARTICLE = 150, 1000
 """Words of a spun passage, and of the human article that it is put into."""
