@@ -38,8 +38,8 @@ def suspicious_parts(
         words: (W,) tokens of the document that are words of prose.
         tail: how often human text shows such evidence.
 
-    At most MOST parts are named, in order. No part is named, and the share is that of the suspicious windows, where nearly all are; where none is, the
-    evidence is in the whole text, and the share is 1.
+    At most MOST parts are named, in order. Where nearly all windows are suspicious no part is named, and the share is
+    theirs; where none is, the evidence is in the whole text, and the share is 1.
     """
     bounds = np.searchsorted(words, np.column_stack([tokens[:, 0], tokens[:, 1] + 1]))
     counts = bounds[:, 1] - bounds[:, 0]
