@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from model.decision import KINDS
 from model.detector import Detector
 from training import metrics
+from training.calibration import contests_joined
 from training.cases import Case, cases
 from training.corpora import LabelledText, read_labelled, text_keys
 from training.roles import ROLES, Role, Roles, default_roles
@@ -127,7 +128,7 @@ class Record:
 
     def made_by(self, kind: str) -> dict[str, Mask]:
         """Return the whole texts of each maker of a kind; the systems of the WMT contests are one maker."""
-        names = np.array([name.partition(":")[0] if name.startswith("wmt:") else name for name in self.makers])
+        names = contests_joined(self.makers)
         rows = (self.labels == kind) & (self.shapes == "whole")
         return {
             str(name): rows & (names == name)

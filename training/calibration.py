@@ -238,10 +238,15 @@ def simplex() -> Iterator[Floats]:
             yield np.array([first, second, third])
 
 
+def contests_joined(makers: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Return makers (N,) with the systems of the WMT contests under one name."""
+    return np.array([name.partition(":")[0] if name.startswith("wmt:") else name for name in makers], dtype=np.str_)
+
+
 def makers_of(answers: Answers, kind: str, least: int = 15) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Yield the makers of a kind, and the rows (N,) of each; systems of the WMT contests are one."""
     rows = (answers.labels == kind) & (answers.reasons == "")
-    names = np.array([name.partition(":")[0] if name.startswith("wmt:") else name for name in answers.makers])
+    names = contests_joined(answers.makers)
     for name in np.unique(names[rows]):
         own = rows & (names == name)
         if own.sum() >= least:

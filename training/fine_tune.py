@@ -25,13 +25,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from model.decision import KINDS
+from model.deep import WINDOW
 from model.wordpieces import WordPieces
-from training.encoder import KINDS, Encoder, pretrained, pretrained_folder
+from training.encoder import Encoder, pretrained, pretrained_folder
 from training.lessons import NO_PIECE, UNSAID, Lessons
 from training.synonyms import FUNCTION_WORDS
 
-WINDOW = 126
-"""Word pieces that are read at a time, besides the two that mark its ends."""
 RATE, HEADS_RATE = 3e-4, 1e-3
 WARM_UP = 200
 AVERAGE = 0.9985
