@@ -166,7 +166,7 @@ PARAPHRASED, SUSPECT = ("paraphrased",), ("paraphrased", "suspect")
 
 
 def worst_source(record: Record, one: Scored, words: Sequence[str]) -> tuple[str, int, int]:
-    """Return the human source with the largest share of the verdicts, of LEAST_SOURCE texts or more."""
+    """Return the human source with the largest share of the verdicts, of LEAST_SOURCE texts or more; "" for none."""
     found = [("", 0, 1)]
     for source in np.unique(record.sources[record.human()]):
         hit, total = share(one, record.human() & (record.sources == source), words)
@@ -186,11 +186,11 @@ def summary(record: Record, one: Scored, roles: Roles) -> list[tuple[str, str]]:
 
     add("human texts called `paraphrased`", *share(one, human, PARAPHRASED))
     name, hit, total = worst_source(record, one, PARAPHRASED)
-    rows.append(("the same, worst source", f"{_percent(hit, total)} ({name})"))
+    rows.append(("the same, worst source", f"{_percent(hit, total)} ({name})" if name else "-"))
     add("human texts called `suspect` or worse", *share(one, human, SUSPECT))
     add("the same, with `unfamiliar` counted too", *share(one, human, SUSPECT, unfamiliar=True))
     name, hit, total = worst_source(record, one, SUSPECT)
-    rows.append(("`suspect` or worse, worst source", f"{_percent(hit, total)} ({name})"))
+    rows.append(("`suspect` or worse, worst source", f"{_percent(hit, total)} ({name})" if name else "-"))
     for writers, sources in roles.fairness.items():
         add(f"{writers} called `paraphrased`", *share(one, human & np.isin(record.sources, sources), PARAPHRASED))
     for shape, title in (("long", "long human texts"), ("anthology", "anthologies of human texts")):

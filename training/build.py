@@ -269,11 +269,12 @@ def build(
         rates = decision.tiers["deep"].log_rates(samples["deep"].evidence, extended.words, extended.unfamiliar)
         found = rates.min(axis=1) <= np.log(decision.tiers["deep"].suspect)
     doubt = choose_doubt(samples["fast"], decision.tiers["fast"], found)
+    names = provisional_detector(fast, weights).feature_names
     manifest: dict[str, Any] = {
         "name": recipe.name,
         "version": recipe.version,
         "seed": recipe.seed,
-        "features": list(features_of(fast)),
+        "features": list(names),
         "decision": decision.to_manifest(),
         "doubt": dict(zip(KINDS, doubt.tolist(), strict=True)),
         "tagger_prior_log_odds": fast.prior_log_odds,
@@ -291,7 +292,7 @@ def build(
     if accuracy is not None:
         manifest["accuracy"] = accuracy(decision)
     kept = answers.take(carried(answers))
-    arrays, manifest["reference"] = Reference.of_answers(kept, features_of(fast)).pack()
+    arrays, manifest["reference"] = Reference.of_answers(kept, names).pack()
     seen = np.unique(text_keys([text.text for text in learned]))
     bundle.save(output, manifest, fast.tables, fast.tagger, fast.classifier, seen, deep, extra=arrays)
     written: dict[str, Any] = json.loads((output / bundle.MANIFEST).read_text("utf-8"))
@@ -317,13 +318,6 @@ def fitted_on(learned: Sequence[LabelledText], answers: Answers, deep: bool) -> 
     }
     artefacts = {"tables": people, "tagger": people, "classifier": everything, "decision": calibrated}
     return {**artefacts, "encoder": everything} if deep else artefacts
-
-
-def features_of(fast: FastTier) -> tuple[str, ...]:
-    """Return the names of the document numbers."""
-    from model.features import FeatureExtractor
-
-    return tuple(FeatureExtractor(fast.tables, fast.tagger).get_feature_names_out().tolist())
 
 
 def _encoder(checkpoint: Path, work: Path) -> tuple[Weights, int]:
