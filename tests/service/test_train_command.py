@@ -310,6 +310,7 @@ def test_many_failures_are_counted(house: list[str | Path], here: Path) -> None:
 
 
 def test_of_human_text_alone_a_model_is_made(base: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wordfreq", reason="word frequencies: pip install wordfreq")
     monkeypatch.setattr(spinning, "_paraphrasers", tools(ROWS))
     human = write(here / "human", passages(24, sentences=12))
     run = train("--base", base, "--human", human, "--output", "house")

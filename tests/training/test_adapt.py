@@ -367,6 +367,7 @@ def tools(rows: list[tuple[str, str, float, str]]) -> Callable[[Path | None], di
 def test_of_human_text_alone_our_paraphrasers_make_the_rest(
     base: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    pytest.importorskip("wordfreq", reason="word frequencies: pip install wordfreq")
     monkeypatch.setattr(spinning, "_paraphrasers", tools(ROWS))
     lines: list[str] = []
     human = labelled("human", passages(30, sentences=12))
