@@ -1,4 +1,4 @@
-"""A trained encoder to the files that ship: an ONNX graph with 8-bit weights, and the embeddings in 8 bits."""
+"""A trained encoder to the files that ship, and back: an ONNX graph and the embeddings, both with 8-bit weights."""
 
 from __future__ import annotations
 
@@ -48,6 +48,38 @@ def quantised(encoder: Encoder) -> Weights:
     pieces = tuple((pretrained_folder() / "vocab.txt").read_text("utf-8").rstrip("\n").split("\n"))
     bias = encoder.before_bias.detach().numpy().astype(np.float32)
     return Weights(graph, embeddings, scale, bias, pieces)
+
+
+def restored(weights: Weights) -> Encoder:
+    """Return the encoder that `quantised` packed, as exact as 8 bits are: training resumes from a model that ships."""
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load_from_string(weights.graph).graph
+    arrays = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    encoder = Encoder()
+    state = encoder.state_dict()
+    state["embeddings.weight"] = torch.from_numpy(weights.embeddings * weights.scale[:, None])
+    state["before_bias"] = torch.from_numpy(weights.bias.copy())
+    # The exporter renames the matrices and transposes them. Each is known by the bias that is added to its product.
+    users = {name: node for node in graph.node for name in node.input}
+    for node in graph.node:
+        if node.op_type != "MatMulInteger" or node.input[1] not in arrays:
+            continue
+        stem = node.input[1].removesuffix("_quantized")
+        values = (arrays[node.input[1]].astype(np.float32) - arrays[f"{stem}_zero_point"]) * arrays[f"{stem}_scale"]
+        while node.op_type != "Add":
+            node = users[node.output[0]]
+        bias = next(name for name in node.input if name in arrays).removeprefix("encoder.")
+        state[f"{bias.removesuffix('.bias')}.weight"] = torch.from_numpy(values.T.copy())
+    for name, values in arrays.items():
+        known = name.removeprefix("encoder.")
+        if known == "positions.weight":
+            state[known][: len(values)] = torch.from_numpy(values.copy())
+        elif known in state:
+            state[known] = torch.from_numpy(values.copy())
+    encoder.load_state_dict(state)
+    return encoder
 
 
 def _trace(encoder: Encoder, file: Path) -> None:

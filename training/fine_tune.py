@@ -2,9 +2,10 @@
 
     python -m training.fine_tune work/lessons --output work/encoder --minutes 90
 
-Rerun the command to resume from the last checkpoint; shards that were added meanwhile are used from then on. Computed
-in bfloat16 with master weights of full precision. `--threads-file` names a file that holds the number of threads to
-use, read every few steps, so that a long run can make room for other work.
+Rerun the command to resume from the last checkpoint; shards that were added meanwhile are used from then on. Without a
+checkpoint, `--from model/default` continues with the encoder that ships instead of the pretrained one. Computed in
+bfloat16 with master weights of full precision. `--threads-file` names a file that holds the number of threads to use,
+read every few steps, so that a long run can make room for other work.
 """
 
 from __future__ import annotations
@@ -25,10 +26,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from model import bundle
 from model.decision import KINDS
 from model.deep import WINDOW
 from model.wordpieces import WordPieces
 from training.encoder import Encoder, pretrained, pretrained_folder
+from training.export import restored
 from training.lessons import NO_PIECE, UNSAID, Lessons
 from training.synonyms import FUNCTION_WORDS
 
@@ -46,6 +49,9 @@ OTHER_KINDS = 0.1
 PAIR_WEIGHT, BEFORE_WEIGHT = 0.5, 0.3
 GUESSES = 384
 """Guesses a step of what was there before: each is compared with all word pieces."""
+MIXED = (0.15, 0.3, 0.7)
+"""Share of the pairs whose machine window begins or ends with the human text, and how much of it the machine keeps."""
+FULL_STOP = 1012
 MASKED = 0.15
 FLUENT_RATE = (0.06, 0.25)
 """Shares of the words that are replaced by fluent substitution."""
@@ -151,7 +157,48 @@ def batches(lessons: Lessons, rng: np.random.Generator, ends: tuple[int, int]) -
                 elif lessons.partner[text] >= 0:
                     rows.append(_window(lessons, int(lessons.partner[text]), at, size))
                     pairs.append((len(rows) - 2, len(rows) - 1, int(lessons.kind[text]) - 1))
-        yield _batch(lessons, rows, masked, fluent, pairs, ends, rng)
+        batch = _batch(lessons, rows, masked, fluent, pairs, ends, rng)
+        mix(batch, rng)
+        yield batch
+
+
+def mix(batch: Batch, rng: np.random.Generator) -> None:
+    """Put human text before or after the machine's in some of the pairs; the cuts are between sentences."""
+    share, low, high = MIXED
+    width = batch.ids.shape[1]
+    for machine, human, kind in batch.pairs.tolist():
+        part, first, chosen = rng.uniform(low, high), rng.random() < 0.5, rng.random() < share
+        if not chosen or machine in batch.fluent:
+            continue
+        head, tail = (machine, human) if first else (human, machine)
+        cut = _sentence_end(batch.ids[head], part if first else 1.0 - part)
+        rest = _sentence_end(batch.ids[tail], part if first else 1.0 - part)
+        if not cut or not rest:
+            continue
+        size = int((batch.ids[tail] != 0).sum())
+        end = batch.ids[tail, size - 1]
+        length = min(size - rest, width - cut)
+        for values, nothing in ((batch.ids, 0), (batch.replaced, UNSAID), (batch.before, NO_PIECE)):
+            row = np.full(width, nothing, dtype=values.dtype)
+            row[:cut], row[cut : cut + length] = values[head, :cut], values[tail, rest : rest + length]
+            values[machine] = row
+        last = cut + length - 1
+        batch.ids[machine, last], batch.replaced[machine, last], batch.before[machine, last] = end, UNSAID, NO_PIECE
+        if kind == 0 and not _spun(batch.replaced[machine], last):
+            batch.weights[machine] = 0.0
+
+
+def _sentence_end(ids: NDArray[np.int64], part: float) -> int:
+    """Return the place after the full stop that is nearest to a part of a window; 0 without one inside."""
+    size = int((ids != 0).sum())
+    places = np.flatnonzero(ids[: size - 2] == FULL_STOP) + 1
+    return int(places[np.abs(places - part * size).argmin()]) if len(places) else 0
+
+
+def _spun(labels: NDArray[np.int8], size: int) -> bool:
+    """Return whether a window counts as spun: enough of its pieces were replaced, or it is not known which."""
+    count = int((labels == 1).sum())
+    return bool((labels == UNSAID).all()) or (count >= SPUN_PIECES and count >= SPUN_SHARE * size)
 
 
 def _size(rng: np.random.Generator) -> int:
@@ -193,12 +240,8 @@ def _batch(
         kinds[i, kind] = 1.0
         weights[i] = OTHER_KINDS
         weights[i, kind] = 1.0
-        if kind == 0:
-            labels = lessons.replaced[start:stop]
-            known = labels != UNSAID
-            count = int((labels == 1).sum())
-            if known.any() and (count < SPUN_PIECES or count < SPUN_SHARE * size):
-                weights[i] = 0.0
+        if kind == 0 and not _spun(lessons.replaced[start:stop], size):
+            weights[i] = 0.0
     for i in masked:
         length = int((ids[i] != 0).sum())
         hidden = 1 + np.flatnonzero(rng.random(length - 2) < MASKED)
@@ -436,6 +479,16 @@ def run(
         torch.save({"layers": len(training.encoder.layers), "average": training.average.state_dict()}, kept)
 
 
+def _started(folder: Path | None, seed: int) -> Training:
+    """Return a run that has not begun: from the pretrained weights, or from the encoder of a bundle."""
+    if folder is None:
+        return Training(pretrained(seed), seed)
+    loaded = bundle.load(folder)
+    if loaded.deep is None:
+        raise ValueError(f"{folder}: this model has no encoder to start from")
+    return Training(restored(loaded.deep.encoder.weights), seed, fluent_from=0)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -443,17 +496,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="folder of checkpoints")
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--threads-file", type=Path)
+    parser.add_argument("--from", type=Path, dest="start", metavar="BUNDLE", help="start from the encoder of a bundle")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rate", type=float, default=1.0, help="factor on the learning rates (default: 1)")
     options = parser.parse_args(arguments)
     checkpoint = options.output / "checkpoint.pt"
     options.output.mkdir(parents=True, exist_ok=True)
-    training = Training(pretrained(options.seed), options.seed)
-    training.rates = [rate * options.rate for rate in training.rates]
     try:
+        training = _started(options.start, options.seed)
+        training.rates = [rate * options.rate for rate in training.rates]
         if checkpoint.exists():
             training.load(checkpoint)
-    except ValueError as error:
+    except (ValueError, bundle.BundleError) as error:
         print(f"training.fine_tune: {error}", file=sys.stderr)
         return 2
     run(

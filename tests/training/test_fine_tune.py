@@ -21,7 +21,7 @@ from model.wordpieces import WordPieces
 from tests import tables as tiny
 from training import fine_tune as module
 from training.encoder import Encoder, pretrained, pretrained_folder
-from training.export import quantised
+from training.export import quantised, restored
 from training.fine_tune import (
     OTHER_KINDS,
     SPUN_PIECES,
@@ -276,6 +276,55 @@ class TestBatches:
         assert chance[large].sum() < 4 * chance[~large].sum()  # not 20 times
 
 
+class TestMixtures:
+    """Machine windows that begin or end with text by a person."""
+
+    @pytest.fixture
+    def mixed(self, lessons: Lessons, monkeypatch: pytest.MonkeyPatch) -> tuple[Batch, Batch]:
+        """Return a batch without mixtures, and the same with as many as possible."""
+        monkeypatch.setattr(module, "MIXED", (0.0, 0.3, 0.7))
+        before = next(batches(lessons, np.random.default_rng(6), ENDS))
+        monkeypatch.setattr(module, "MIXED", (1.0, 0.3, 0.7))
+        return before, next(batches(lessons, np.random.default_rng(6), ENDS))
+
+    def test_a_mixture_is_the_beginning_of_one_text_and_the_end_of_the_other(self, mixed: tuple[Batch, Batch]) -> None:
+        before, after = mixed
+        changed = 0
+        for machine, human, _ in before.pairs.tolist():
+            if np.array_equal(before.ids[machine], after.ids[machine]):
+                continue
+            changed += 1
+            row, size = after.ids[machine], int((after.ids[machine] != 0).sum())
+            assert row[size - 1] == PIECES.end
+            parts = [(machine, human), (human, machine)]
+            cuts = [i for i in range(size) if row[i] == module.FULL_STOP]
+            assert any(
+                np.array_equal(row[: cut + 1], before.ids[head, : cut + 1])
+                and " ".join(map(str, row[cut + 1 : size - 1])) in " ".join(map(str, before.ids[tail]))
+                for head, tail in parts
+                for cut in cuts
+            )
+        assert changed
+
+    def test_human_windows_and_fluent_ones_stay_whole(self, mixed: tuple[Batch, Batch]) -> None:
+        before, after = mixed
+        rows = [*before.pairs[:, 1].tolist(), *before.fluent.tolist()]
+        assert np.array_equal(before.ids[rows], after.ids[rows])
+
+    def test_labels_move_with_their_pieces(self, mixed: tuple[Batch, Batch]) -> None:
+        _, after = mixed
+        spun_rows = after.pairs[(after.pairs[:, 2] == 0) & ~np.isin(after.pairs[:, 0], after.fluent), 0]
+        words = {PIECES.pieces[i] for i in after.ids[spun_rows][after.replaced[spun_rows] == 1].tolist()}
+        assert words
+        assert words <= {piece for _, word in REPLACED for piece in (word, "##s", "thorough", "##fare")}
+
+    def test_a_spun_window_with_too_little_left_is_not_judged(self, mixed: tuple[Batch, Batch]) -> None:
+        _, after = mixed
+        for machine in after.pairs[after.pairs[:, 2] == 0, 0].tolist():
+            if machine not in after.fluent and (after.replaced[machine] == 1).sum() < SPUN_PIECES:
+                assert (after.weights[machine] == 0).all()
+
+
 class TestFluentSubstitution:
     """The encoder itself replaces words by others that fit."""
 
@@ -349,3 +398,20 @@ def test_the_exported_encoder_says_what_the_trained_one_says(uninterrupted: Trai
         pieces, window, _ = learnt(learnt.embeddings(ids), torch.ones(1, ids.shape[1]))
     assert reading.windows[0] == pytest.approx(window[0].numpy(), abs=0.3)
     assert float(reading.replaced.mean()) == pytest.approx(float(pieces[0, 1:-1].mean()), abs=0.3)
+
+
+class TestStartFromABundle:
+    """Without a checkpoint, training continues with the encoder that ships."""
+
+    def test_the_weights_are_those_that_were_packed(self) -> None:
+        encoder = pretrained(1)
+        found = dict(restored(quantised(encoder)).named_parameters())
+        for name, weight in encoder.named_parameters():
+            if name == "positions.weight":  # no window is longer
+                weight, found[name] = weight[: WINDOW + 2], found[name][: WINDOW + 2]
+            step = weight.detach().abs().max() / 127
+            assert (found[name] - weight).abs().max() <= step, name
+
+    def test_a_folder_that_is_no_bundle_is_refused(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert main([str(tmp_path), "--output", str(tmp_path / "o"), "--from", str(tmp_path / "none")]) == 2
+        assert "none" in capsys.readouterr().err
