@@ -69,6 +69,17 @@ class Apertium:
         return answer
 
     def _run(self, direction: str, lines: Sequence[str]) -> list[str]:
+        """Translate lines. One that the engine crashes on comes back as it was."""
+        try:
+            return self._call(direction, lines)
+        except RuntimeError:
+            self._call(direction, ["The house is old."])  # is it the engine?
+            if len(lines) == 1:
+                return list(lines)
+            middle = len(lines) // 2
+            return [*self._run(direction, lines[:middle]), *self._run(direction, lines[middle:])]
+
+    def _call(self, direction: str, lines: Sequence[str]) -> list[str]:
         program = shutil.which("apertium")
         if program is None:
             raise EngineMissingError(f"no apertium: apt-get install apertium apertium-eng-{self.language}")
