@@ -6,7 +6,6 @@ tried, without reading anything again.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from model.deep import pool
 from model.detector import Detector
-from training.corpora import LabelledText, domain_group, text_keys
+from training.corpora import LabelledText, domain_group
 from training.roles import default_roles
 
 CHUNK = 48
@@ -165,16 +164,3 @@ def _answer(detector: Detector, texts: Sequence[LabelledText], depth: str) -> An
         changed=np.array([np.nan if text.changed_frac is None else text.changed_frac for text in texts], np.float32),
         ids=np.array([text.id for text in texts], dtype=np.str_),
     )
-
-
-def sample(texts: Sequence[LabelledText], limit: int) -> list[LabelledText]:
-    """Return at most `limit` texts of each source and maker, chosen by a hash of their content, in their order."""
-    roles = default_roles()
-    taken: Counter[tuple[str, str | None]] = Counter()
-    chosen: list[int] = []
-    for i in np.argsort(text_keys([text.text for text in texts]), kind="stable").tolist():
-        key = texts[i].source, roles.maker(texts[i])
-        taken[key] += 1
-        if taken[key] <= limit:
-            chosen.append(i)
-    return [texts[i] for i in sorted(chosen)]

@@ -29,13 +29,13 @@ from model.deep import LEAST_MISFIT, SAID_OF_NOTHING, Blend, DeepEncoder, DeepTi
 from model.detector import Detector
 from model.verdict import ModelInfo
 from training import metrics
-from training.answers import Answers, answer, join, sample
+from training.answers import Answers, answer, join
 from training.calibration import Sample, fit_decision, human_weights, makers_of, quantiles, simplex
 from training.card import CARD, render_card
 from training.corpora import LabelledText, fingerprint, read_labelled, text_keys
 from training.matrix import crop
 from training.reference import Reference, carried
-from training.roles import default_roles
+from training.roles import default_roles, sample
 from training.train import SOURCES, FastTier, Recipe, Stages, train_fast_tier
 
 MINIMUM_WORDS = 50

@@ -29,11 +29,17 @@ TAIL_FROM = 0.975
 """Quantile beyond which the tail is taken to be exponential."""
 PARAPHRASED, SUSPECT = 0.005, 0.03
 """Shares of human texts at or above the two thresholds, over the calibration sources."""
-CANDIDATE_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+CANDIDATE_SHARES = (0.2, 0.3, 0.4, 0.5, 0.6)
 FOLDS = 7
 """Groups of sources, each of which is judged by tails that were fitted on the others."""
 SUPPORTING = 3
 """Human texts below a threshold without which it is not read off the sample."""
+ROUNDS = 6
+"""Of fitting location and scale, and the effects of sources, in turn."""
+BETWEEN_SOURCES = 2.0
+"""How much the standard deviation of sources counts in the scale. Chosen so that, judged by tails fitted without their
+source, long texts are false positives as often as others.
+"""
 LEAST_SOURCE = 20
 """Texts from which a source counts in the random effect."""
 
@@ -68,17 +74,20 @@ def fit_tail(
     knots = np.log(np.array(LENGTHS, dtype=np.float64))
     slope = (0.0, 0.0)
     centre, spread = _location_and_scale(evidence, length, knots, weights)
-    for _ in range(3):
+    for _ in range(ROUNDS):
         at = np.interp(length, knots, centre)
         wide = np.exp(np.interp(length, knots, np.log(spread)))
         slope = _slopes((evidence - at) / wide, unfamiliar, weights, float(np.average(wide, weights=weights)))
-        levelled = at + (evidence - at - slope[0] * unfamiliar) / np.exp(slope[1] * unfamiliar)
+        typical, effect, between = _of_sources(evidence - at - slope[0] * unfamiliar, wide, sources, weights)
+        # Without the effects of sources: short texts are from other sources than long ones, and that is what differs.
+        levelled = at + (evidence - at - slope[0] * unfamiliar - effect * typical) / np.exp(slope[1] * unfamiliar)
         centre, spread = _location_and_scale(levelled, length, knots, weights)
+        # A longer text tells more about its source, so that sources differ in it by more of its standard deviations.
+        spread = np.hypot(spread, BETWEEN_SOURCES * between * typical)
     at = np.interp(length, knots, centre) + slope[0] * unfamiliar
     wide = np.exp(np.interp(length, knots, np.log(spread)) + slope[1] * unfamiliar)
-    deviation = (evidence - at) / wide
-    effect, between = _source_effects(deviation, sources)
-    within = deviation - effect
+    typical, effect, between = _of_sources(evidence - at, wide, sources, weights)
+    within = (evidence - at - effect * typical) / wide
     grid = quantiles(within, weights, QUANTILES)
     odds = np.log((1.0 - np.array(QUANTILES)) / np.array(QUANTILES))
     beyond = within > grid[-1]
@@ -121,6 +130,14 @@ def _slopes(deviation: Floats, unfamiliar: Floats, weights: Floats, scale: float
     rest = np.log(np.abs(clipped - slope * unfamiliar) + 0.1)
     log_spread = float(np.average(rest * centred, weights=weights) / max(square, 1e-12))
     return max(slope, 0.0) * scale, max(log_spread, 0.0)
+
+
+def _of_sources(
+    excess: Floats, wide: Floats, sources: NDArray[np.str_], weights: Floats
+) -> tuple[float, Floats, float]:
+    """Return the typical scale; and in its units the effect of each text's source (N,) and their standard deviation."""
+    typical = float(np.average(wide, weights=weights))
+    return typical, *_source_effects(excess / typical, sources)
 
 
 def _source_effects(deviation: Floats, sources: NDArray[np.str_]) -> tuple[Floats, float]:

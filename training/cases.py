@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from training.answers import sample
 from training.corpora import LabelledText
+from training.roles import sample
 from training.round_trips import shortened
 
 Shape = Literal["whole", "long", "anthology", "passage", "no passage"]

@@ -27,10 +27,10 @@ from model.deep import prose_pieces
 from model.document import Documents
 from model.repair import repair
 from model.wordpieces import WordPieces
-from training.corpora import LabelledText, read_labelled, text_keys
+from training.corpora import LabelledText, read_labelled
 from training.encoder import pretrained_folder
 from training.machines.edits import corrected, respelled, restored
-from training.roles import default_roles
+from training.roles import default_roles, sample, source_of
 from training.spinners import Substitution
 from training.spinning import PARAPHRASERS, spin
 
@@ -197,7 +197,7 @@ def of_people(
 ) -> Iterator[Lesson]:
     """Yield human texts, and what our own spinners make of them."""
     human = []
-    for text in _capped([text for text in texts if text.label == "human"], HUMAN_LIMIT):
+    for text in sample([text for text in texts if text.label == "human"], HUMAN_LIMIT):
         repaired = repair(text.text).text
         if not repair(repaired).counts:
             human.append((text.source, repaired))
@@ -215,7 +215,7 @@ def of_people(
 def of_machines(texts: Sequence[LabelledText], jobs: int) -> Iterator[Lesson]:
     """Yield texts of real machines. The words that a real spinner replaced are found by alignment with the original."""
     chosen = [text for text in texts if text.label not in ("human", "llm")]
-    chosen = list(_capped(chosen, MACHINE_LIMIT))
+    chosen = sample(chosen, MACHINE_LIMIT)
     chunks = [chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)]
     for chunk in Parallel(n_jobs=jobs, return_as="generator")(delayed(_of_machines)(one) for one in chunks):
         yield from chunk
@@ -234,7 +234,7 @@ def _of_machines(texts: Sequence[LabelledText]) -> list[Lesson]:
             # The tool's input may be a language model's; which words it replaced is known all the same.
             pairs = substitutions(repair(text.original).text, repaired, inflections=True)
             changes = [Substitution(pair.start, pair.end, pair.original_text) for pair in pairs]
-        answer.append(Lesson(repaired, text.label, _source(text), roles.maker(text) or "", changes, original))
+        answer.append(Lesson(repaired, text.label, source_of(text), roles.maker(text) or "", changes, original))
     return answer
 
 
@@ -244,34 +244,18 @@ def of_edits(texts: Sequence[LabelledText], limit: int, seed: int) -> Iterator[L
     """
     rng = np.random.default_rng(seed)
     roles = default_roles()
-    for text in _capped(texts, limit):
+    for text in sample(texts, limit):
         repaired = repair(text.text).text
         if repair(repaired).counts:
             continue
         if text.label == "human":
             for edited, by in ((corrected(repaired), "corrected"), (respelled(repaired), "respelled")):
                 if edited != repaired:
-                    yield Lesson(edited, "human", _source(text), by, ())
+                    yield Lesson(edited, "human", source_of(text), by, ())
         elif text.label in ("translated", "rewritten") and text.original and text.original_is_human is not False:
             original = repair(text.original).text
             edited = restored(repaired, original, rng)
-            yield Lesson(edited, text.label, _source(text), roles.maker(text) or "", None, original)
-
-
-def _capped(texts: Sequence[LabelledText], limit: int) -> Iterator[LabelledText]:
-    """Yield at most `limit` texts of each source and maker, whichever come first by a hash of their content."""
-    roles = default_roles()
-    taken: Counter[tuple[str, str | None]] = Counter()
-    for i in np.argsort(text_keys([text.text for text in texts]), kind="stable").tolist():
-        key = _source(texts[i]), roles.maker(texts[i])
-        taken[key] += 1
-        if taken[key] <= limit:
-            yield texts[i]
-
-
-def _source(text: LabelledText) -> str:
-    """Return a text's source: of a round trip, that of the human text."""
-    return text.domain or text.source if text.source.startswith("roundtrip_") else text.source
+            yield Lesson(edited, text.label, source_of(text), roles.maker(text) or "", None, original)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

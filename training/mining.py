@@ -19,13 +19,12 @@ import numpy as np
 from model.deep import DeepEncoder
 from model.document import Documents
 from model.repair import repair
-from training.answers import sample
 from training.corpora import LabelledText, read_labelled
 from training.export import quantised
 from training.fine_tune import trained
 from training.lessons import KINDS, LEAST_CHANGES, Lesson, prepare
 from training.machines.round_trip import Apertium, Bergamot
-from training.roles import default_roles
+from training.roles import default_roles, sample
 from training.round_trips import shortened
 from training.spinning import PARAPHRASERS, spin
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from training.corpora import LabelledText
+from training.corpora import LabelledText, text_keys
 
 Role = Literal["train", "calibrate", "test"]
 ROLES: tuple[Role, ...] = ("train", "calibrate", "test")
@@ -107,6 +108,26 @@ class Roles:
 def default_roles() -> Roles:
     """Return the project's own roles."""
     return Roles.read()
+
+
+def sample(texts: Sequence[LabelledText], limit: int) -> list[LabelledText]:
+    """Return at most `limit` texts of each source and maker, chosen by a hash of their content, in their order. Round
+    trips count to the source of the human text.
+    """
+    roles = default_roles()
+    taken: Counter[tuple[str, str | None]] = Counter()
+    chosen: list[int] = []
+    for i in text_keys([text.text for text in texts]).argsort(kind="stable").tolist():
+        key = source_of(texts[i]), roles.maker(texts[i])
+        taken[key] += 1
+        if taken[key] <= limit:
+            chosen.append(i)
+    return [texts[i] for i in sorted(chosen)]
+
+
+def source_of(text: LabelledText) -> str:
+    """Return a text's source: of a round trip, that of the human text."""
+    return text.domain or text.source if text.source.startswith("roundtrip_") else text.source
 
 
 def _by_name(lists: Mapping[str, list[str]], file: Path, table: str) -> dict[str, Role]:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from model.detector import Detector
 from tests import deep as tiny_deep
 from tests import tables as tiny
-from training.answers import Answers, answer, join, sample
+from training.answers import Answers, answer, join
 from training.corpora import LabelledText
+from training.roles import sample
 
 TEXTS = [
     LabelledText("h0", "human", "news", tiny.ARTICLE, group="page 1"),
