@@ -15,6 +15,8 @@ neither a second core nor another program helps or harms. Figures are medians ov
 One article in twenty is paraphrased, as in a crawl; with `--mix half` every other one. Without --corpus the articles
 are sentences of `seeds/examples`, shuffled: so few different words that tables stay in the processor's caches, and all
 come out faster than on a real collection. Give labelled files or folders to measure on them.
+
+`--baseline FOLDER` times another checkout of unspun on the same articles, such as `git worktree add FOLDER TAG` makes.
 """
 
 from __future__ import annotations
@@ -122,6 +124,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--corpus", type=Path, nargs="+", metavar="PATH", help="labelled files or folders to draw from")
     parser.add_argument("--model", metavar="BUNDLE", help="folder of the model (default: the one that ships)")
     parser.add_argument("--only", choices=list(CONTENDERS), nargs="+", metavar="NAME", help=", ".join(CONTENDERS))
+    parser.add_argument("--baseline", type=Path, metavar="FOLDER", help="another checkout of unspun to time as well")
     parser.add_argument("--rounds", type=int, default=3, help="processes of each contender (default: 3)")
     parser.add_argument("--passes", type=int, default=1, help="times each reads its articles (default: 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, too")
@@ -147,6 +150,8 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     if len(articles) < every:
         raise BenchmarkError(f"{options.corpus[0]}: fewer than {every} texts of {SHORTEST} words and more")
     names = options.only or list(CONTENDERS)
+    if options.baseline is not None:
+        names = [*names, *(f"{name}{BASELINE}" for name in names if name.split("_")[0] in ("auto", "fast", "deep"))]
     training = [name for name in names if name in TRAINED]
     runs: dict[str, list[Run]] = {name: [] for name in names}
     skipped: dict[str, str] = {}
@@ -161,7 +166,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
             bar.advance(task)
         for _ in range(options.rounds):
             for name in names:
-                bar.update(task, description=CONTENDERS[name].title)
+                bar.update(task, description=_title(name))
                 run = {} if name in skipped else _run(name, work, options)
                 if "skipped" in run:
                     skipped[name] = run["skipped"]
@@ -260,18 +265,21 @@ def from_corpus(corpus: Path | Sequence[Path], count: int, every: int = 2) -> li
     return drawn
 
 
-def _run(child: str, work: Path, options: argparse.Namespace) -> Run:
+def _run(name: str, work: Path, options: argparse.Namespace) -> Run:
     """Run one contender in a process of its own, and return what it measured."""
+    child, baseline = name.removesuffix(BASELINE), name.endswith(BASELINE)
     command = [sys.executable, "-m", "benchmarks.throughput", "--child", child, "--work", str(work)]
     command += ["--passes", str(options.passes)]
     command += ["--deep-articles", str(options.deep_articles), "--encoder-articles", str(options.encoder_articles)]
-    command += [] if options.model is None else ["--model", options.model]
-    return run_child(command)
+    command += [] if options.model is None or baseline else ["--model", str(Path(options.model).resolve())]
+    return run_child(command, options.baseline if baseline else None)
 
 
-def run_child(command: Sequence[str]) -> Run:
-    """Run a command with one thread, and return the JSON that it prints."""
-    done = subprocess.run(command, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True, check=False)
+def run_child(command: Sequence[str], folder: Path | None = None) -> Run:
+    """Run a command with one thread, in a folder, and return the JSON that it prints."""
+    done = subprocess.run(
+        command, cwd=folder, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         said = done.stderr.strip().splitlines()
         raise BenchmarkError(said[-1] if said else f"{' '.join(command)}: exit status {done.returncode}")
@@ -448,6 +456,14 @@ CONTENDERS = {
 }
 
 
+BASELINE = "@baseline"
+"""Ends the name of a contender that is run in the other checkout."""
+
+
+def _title(name: str) -> str:
+    return CONTENDERS[name.removesuffix(BASELINE)].title + (", baseline" if name.endswith(BASELINE) else "")
+
+
 def summarise(runs: dict[str, list[Run]]) -> dict[str, dict[str, Any]]:
     """Return the figures of each contender: medians over all passes of all its runs, and ratios of words a second.
 
@@ -458,7 +474,7 @@ def summarise(runs: dict[str, list[Run]]) -> dict[str, dict[str, Any]]:
         passes = [one for run in of for one in run["passes"]]
         speeds = [one["words"] / max(one["cpu"], 1e-9) for one in passes]
         figures[name] = {
-            "title": CONTENDERS[name].title,
+            "title": _title(name),
             "articles": passes[0]["articles"],
             "words": passes[0]["words"],
             "articles_per_second": statistics.median(one["articles"] / max(one["cpu"], 1e-9) for one in passes),
@@ -501,7 +517,7 @@ def _table(results: dict[str, Any]) -> str:
         "start: imports, loading and the first two texts, short ones."
     )
     drawn = draw(tables({"note": note, "rows": rows}), plain_console()).rstrip("\n")
-    return "\n".join([drawn, *(f"{CONTENDERS[name].title}: {why}" for name, why in results["skipped"].items())])
+    return "\n".join([drawn, *(f"{_title(name)}: {why}" for name, why in results["skipped"].items())])
 
 
 def _figures(value: float | None) -> str:
