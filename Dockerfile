@@ -5,7 +5,7 @@
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 # sha256 of model/default/manifest.json, which in turn lists the sha256 of every other file of the model. Verdicts and
 # /readyz name the model by it. The build fails on any other; a test keeps it that of the model that ships.
-ARG MODEL_SHA256=1770fdfc450737943258b510f4c3fb678107224db63f64f492034fea5e14c2fe
+ARG MODEL_SHA256=98aae8e10348e0bfd59fee1b796d78ca55f986c95d8476d9fa0adf163d0dcb92
 
 
 FROM ${PYTHON_IMAGE} AS build
