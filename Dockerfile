@@ -5,7 +5,7 @@
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 # sha256 of model/default/manifest.json, which in turn lists the sha256 of every other file of the model. Verdicts and
 # /readyz name the model by it. The build fails on any other; a test keeps it that of the model that ships.
-ARG MODEL_SHA256=98aae8e10348e0bfd59fee1b796d78ca55f986c95d8476d9fa0adf163d0dcb92
+ARG MODEL_SHA256=d44565883c44970b65073bbf539631b05307b5138fd35ff9c3b72adcbb8cbe5f
 
 
 FROM ${PYTHON_IMAGE} AS build

@@ -29,6 +29,8 @@ TAIL_FROM = 0.975
 """Quantile beyond which the tail is taken to be exponential."""
 PARAPHRASED, SUSPECT = 0.005, 0.03
 """Shares of human texts at or above the two thresholds, over the calibration sources."""
+DRAWS, CONFIDENCE = 300, 0.9
+"""Draws of the calibration sources, with replacement, by which the threshold of `paraphrased` is set."""
 CANDIDATE_SHARES = (0.2, 0.3, 0.4, 0.5, 0.6)
 FOLDS = 7
 """Groups of sources, each of which is judged by tails that were fitted on the others."""
@@ -184,6 +186,7 @@ def fit_tier(sample: Sample) -> TierDecision:
     shares = choose_shares(answers, rates, weights)
     smallest = (rates - np.log(shares)).min(axis=1)
     paraphrased, suspect = thresholds(smallest, weights)
+    paraphrased = min(paraphrased, over_sources(smallest, answers.sources, weights))
     return TierDecision(tails, shares, paraphrased, suspect)
 
 
@@ -223,6 +226,20 @@ def thresholds(log_rate: Floats, weights: Floats) -> tuple[float, float]:
     values = quantiles(log_rate[human], weights[human], supported.tolist()) + np.log(shares / supported)
     low, high = np.minimum(values, np.log([0.5, 0.9])).tolist()
     return float(np.exp(low)), float(np.exp(max(high, low + 1e-3)))
+
+
+def over_sources(log_rate: Floats, sources: NDArray[np.str_], weights: Floats) -> float:
+    """Return the threshold of `paraphrased` that is low enough in CONFIDENCE of the draws of as many sources.
+
+    The sources of calibration are themselves a sample, and an accusation must be rare in those of other draws, too.
+    """
+    rows = [np.flatnonzero((sources == source) & (weights > 0)) for source in np.unique(sources[weights > 0])]
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(DRAWS):
+        drawn = np.concatenate([rows[i] for i in rng.integers(len(rows), size=len(rows))])
+        found.append(thresholds(log_rate[drawn], weights[drawn])[0])
+    return float(np.quantile(found, 1.0 - CONFIDENCE))
 
 
 def choose_shares(answers: Answers, rates: Floats, weights: Floats) -> Floats:

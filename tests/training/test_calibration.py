@@ -21,6 +21,7 @@ from training.calibration import (
     fit_decision,
     human_weights,
     makers_of,
+    over_sources,
     thresholds,
 )
 
@@ -151,6 +152,31 @@ def many(
         evidence[np.array(labels) == kind, number] += 4.0 * spread[np.array(labels) == kind]
     some = answers(labels, evidence, words=words, sources_named=[f"source{i}" for i in source])
     return some, evidence
+
+
+class TestOverSources:
+    """The threshold of `paraphrased` holds in other draws of the sources."""
+
+    RATES = np.log(np.random.default_rng(4).uniform(size=8000))
+    WEIGHTS = np.full(8000, 1 / 8000)
+
+    def test_sources_that_are_alike_leave_the_threshold_nearly_as_it_is(self) -> None:
+        sources = np.array([f"s{i % 20}" for i in range(8000)])
+        plain, _ = thresholds(self.RATES, self.WEIGHTS)
+        assert 0.6 * plain < over_sources(self.RATES, sources, self.WEIGHTS) <= plain
+
+    def test_one_source_with_most_of_the_strong_texts_lowers_it(self) -> None:
+        order = np.argsort(self.RATES)
+        sources = np.array([f"s{i % 20}" for i in range(8000)])
+        sources[order[:400]] = "s0"
+        alike = np.array([f"s{i % 20}" for i in range(8000)])
+        assert over_sources(self.RATES, sources, self.WEIGHTS) < over_sources(self.RATES, alike, self.WEIGHTS)
+
+    def test_machine_texts_do_not_count(self) -> None:
+        sources = np.array([f"s{i % 20}" for i in range(8000)])
+        rates, names = np.append(self.RATES, [-50.0] * 50), np.append(sources, ["m"] * 50)
+        weights = np.append(self.WEIGHTS, [0.0] * 50)
+        assert over_sources(rates, names, weights) == over_sources(self.RATES, sources, self.WEIGHTS)
 
 
 class TestHumanWeights:
