@@ -17,7 +17,7 @@ from model.vocabulary import UNKNOWN
 
 LEAST_WEIGHT = 2.5
 """Nats below which a word of a spun text is not shown: shown words should be right more often than not."""
-DEEP_LEAST_WEIGHT, AGREED_WEIGHT = 3.0, 1.5
+DEEP_LEAST_WEIGHT, AGREED_WEIGHT = 4.3, 1.5
 """The same where the deep tier answers, whose weights are taken against a lower prior; and nats that the fast tier's
 tagger has to give the word, too."""
 NO_SUGGESTION_WEIGHT = 0.5

@@ -140,6 +140,16 @@ def test_contenders_run_in_turn_and_are_told_in_a_table_and_a_file(tmp_path: Pat
     assert "TF-IDF" in done.stdout
 
 
+def test_another_checkout_is_timed_on_the_same_articles(tmp_path: Path) -> None:
+    file = tmp_path / "speed.json"
+    options = ("--articles", 20, "--only", "fast", "tokens", "--rounds", 1, "--json", file)
+    done = benchmark(*options, "--baseline", ROOT)
+    assert "unspun, fast tier, baseline" in done.stdout, done.stderr
+    figures = json.loads(file.read_text("utf-8"))["contenders"]
+    assert list(figures) == ["fast", "tokens", "fast@baseline"]
+    assert figures["fast"]["words"] == figures["fast@baseline"]["words"]
+
+
 def test_peak_memory_is_that_of_the_process_and_not_of_the_one_that_started_it() -> None:
     held = bytearray(200 * 2**20)
     held[::4096] = b"1" * len(held[::4096])  # touched, or it is no memory yet
