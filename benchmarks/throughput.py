@@ -271,7 +271,7 @@ def _run(name: str, work: Path, options: argparse.Namespace) -> Run:
     command = [sys.executable, "-m", "benchmarks.throughput", "--child", child, "--work", str(work)]
     command += ["--passes", str(options.passes)]
     command += ["--deep-articles", str(options.deep_articles), "--encoder-articles", str(options.encoder_articles)]
-    command += [] if options.model is None or baseline else ["--model", str(Path(options.model).resolve())]
+    command += [] if options.model is None or baseline else ["--model", options.model]
     return run_child(command, options.baseline if baseline else None)
 
 

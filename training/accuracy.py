@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -378,7 +379,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         years=np.array([case.text.year or "" for case in some]),
         programs=programs,
     )
-    command = " ".join(["python -m training.accuracy", *(arguments or sys.argv[1:])])
+    command = f"python -m training.accuracy {shlex.join(arguments or sys.argv[1:])}"
     page = markdown(record, roles, options.role, command, options.limit)
     if options.output is None:
         print(page)

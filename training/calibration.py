@@ -79,8 +79,9 @@ def fit_tail(
     for _ in range(ROUNDS):
         at = np.interp(length, knots, centre)
         wide = np.exp(np.interp(length, knots, np.log(spread)))
-        slope = _slopes((evidence - at) / wide, unfamiliar, weights, float(np.average(wide, weights=weights)))
-        typical, effect, between = _of_sources(evidence - at - slope[0] * unfamiliar, wide, sources, weights)
+        typical = float(np.average(wide, weights=weights))
+        slope = _slopes((evidence - at) / wide, unfamiliar, weights, typical)
+        effect, between = _source_effects((evidence - at - slope[0] * unfamiliar) / typical, sources)
         # Without the effects of sources: short texts are from other sources than long ones, and that is what differs.
         levelled = at + (evidence - at - slope[0] * unfamiliar - effect * typical) / np.exp(slope[1] * unfamiliar)
         centre, spread = _location_and_scale(levelled, length, knots, weights)
@@ -88,7 +89,8 @@ def fit_tail(
         spread = np.hypot(spread, BETWEEN_SOURCES * between * typical)
     at = np.interp(length, knots, centre) + slope[0] * unfamiliar
     wide = np.exp(np.interp(length, knots, np.log(spread)) + slope[1] * unfamiliar)
-    typical, effect, between = _of_sources(evidence - at, wide, sources, weights)
+    typical = float(np.average(wide, weights=weights))
+    effect, between = _source_effects((evidence - at) / typical, sources)
     within = (evidence - at - effect * typical) / wide
     grid = quantiles(within, weights, QUANTILES)
     odds = np.log((1.0 - np.array(QUANTILES)) / np.array(QUANTILES))
@@ -132,14 +134,6 @@ def _slopes(deviation: Floats, unfamiliar: Floats, weights: Floats, scale: float
     rest = np.log(np.abs(clipped - slope * unfamiliar) + 0.1)
     log_spread = float(np.average(rest * centred, weights=weights) / max(square, 1e-12))
     return max(slope, 0.0) * scale, max(log_spread, 0.0)
-
-
-def _of_sources(
-    excess: Floats, wide: Floats, sources: NDArray[np.str_], weights: Floats
-) -> tuple[float, Floats, float]:
-    """Return the typical scale; and in its units the effect of each text's source (N,) and their standard deviation."""
-    typical = float(np.average(wide, weights=weights))
-    return typical, *_source_effects(excess / typical, sources)
 
 
 def _source_effects(deviation: Floats, sources: NDArray[np.str_]) -> tuple[Floats, float]:

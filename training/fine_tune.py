@@ -197,8 +197,12 @@ def _sentence_end(ids: NDArray[np.int64], part: float) -> int:
 
 def _spun(labels: NDArray[np.int8], size: int) -> bool:
     """Return whether a window counts as spun: enough of its pieces were replaced, or it is not known which."""
-    count = int((labels == 1).sum())
-    return bool((labels == UNSAID).all()) or (count >= SPUN_PIECES and count >= SPUN_SHARE * size)
+    return bool((labels == UNSAID).all() or _enough((labels == 1).sum(), np.int64(size)))
+
+
+def _enough(replaced: NDArray[np.int64] | np.int64, size: NDArray[np.int64] | np.int64) -> NDArray[np.bool_] | np.bool_:
+    """Return whether so many replaced pieces make a window of this size spun; any shape."""
+    return (replaced >= SPUN_PIECES) & (replaced >= SPUN_SHARE * size)
 
 
 def _size(rng: np.random.Generator) -> int:
@@ -309,7 +313,7 @@ class FluentSubstitution:
         batch.before[at] = originals.numpy()
         changed = np.bincount(row.numpy(), minlength=len(rows))
         length = (batch.ids[rows] != 0).sum(1)
-        enough = (changed >= SPUN_PIECES) & (changed >= SPUN_SHARE * length)
+        enough = _enough(changed, length)
         batch.kinds[rows, 0] = 1.0
         batch.weights[rows] = np.where(enough, OTHER_KINDS, 0.0)[:, None]
         batch.weights[rows, 0] = enough

