@@ -27,7 +27,7 @@ RUN pip wheel --no-deps --wheel-dir /dist . \
     && /opt/unspun/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/unspun/lib
 # Loads the model as it is installed: it is refused if a file of it is not the one that the manifest lists.
 WORKDIR /
-RUN /opt/unspun/bin/python -c "from model.detector import Detector; Detector.load()"
+RUN /opt/unspun/bin/python -c "from unspun.model.detector import Detector; Detector.load()"
 
 
 FROM ${PYTHON_IMAGE}

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.align import substitutions
-from model.detector import Detector
-from training.corpora import LabelledText, read_labelled, text_keys
+from unspun.model.comparing.align import substitutions
+from unspun.model.detector import Detector
+from unspun.training.corpora.corpus import LabelledText, read_labelled, text_keys
 
 SHORTEST = 60
 BARELY_SPUN = 0.10

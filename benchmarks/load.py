@@ -55,7 +55,7 @@ from benchmarks.throughput import SEED, BenchmarkError, from_corpus, from_exampl
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from model.verdict import Verdict
+    from unspun.model.verdict import Verdict
 
 ROOT = Path(__file__).parents[1]
 WORDS = 1_000
@@ -242,7 +242,7 @@ def article(text: str, depth: str, verdict: Verdict, spun: bool = False) -> Arti
 
 def _articles(options: argparse.Namespace, bar: Progress) -> dict[str, list[Article]]:
     """Return the articles of each plan, with the verdicts of the model that ships."""
-    from model.detector import Detector
+    from unspun.model.detector import Detector
 
     detector = Detector.load()
     drawn = texts(options)
@@ -559,7 +559,7 @@ class Server:
     def __enter__(self) -> Self:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("UNSPUN_")}
         environment |= self._settings
-        command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--workers", str(self._count)]
+        command = [sys.executable, "-m", "unspun.service.cli", "serve", "--port", "0", "--workers", str(self._count)]
         self._log = tempfile.TemporaryFile()
         started = time.monotonic()
         self._process = subprocess.Popen(
@@ -696,7 +696,7 @@ class Running:
 
 def running(url: str) -> Running:
     """Return the service at a URL. Raises BenchmarkError where it has another model than the one that ships."""
-    from model import bundle
+    from unspun.model import bundle
 
     parts = urlsplit(url if "//" in url else f"//{url}")
     if parts.hostname is None or parts.scheme not in ("", "http"):
@@ -863,8 +863,8 @@ TIERS = {"fast": ("the fast tier settles it", "25"), "deep": ("the deep tier is 
 
 
 def _tables(results: dict[str, Any]) -> str:
-    from service.render.evaluation import draw, plain_console
-    from training.tables import tables
+    from unspun.service.render.evaluation import draw, plain_console
+    from unspun.training.reporting.tables import tables
 
     options = results["options"]
     shown: dict[str, Any] = {}

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from model.deep import judged_words
-from model.detector import Detector
-from model.document import Documents
-from model.verdict import Verdict
-from training.corpora import LabelledText, read_labelled, text_keys
+from unspun.model.detector import Detector
+from unspun.model.text.document import Documents
+from unspun.model.tiers.deep import judged_words
+from unspun.model.verdict import Verdict
+from unspun.training.corpora.corpus import LabelledText, read_labelled, text_keys
 
 ARTICLE, PASSAGE, NEAR = 1350, 150, 40
 BARELY_SPUN = 0.10

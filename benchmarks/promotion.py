@@ -94,7 +94,7 @@ class Run:
 
 def other_model(folder: Path, **manifest: Any) -> Path:
     """Write a model that ships with it nearly all: its scores are higher. Return its folder."""
-    from model import bundle
+    from unspun.model import bundle
 
     shipped = bundle.load()
     decision = shipped.decision
@@ -194,7 +194,7 @@ class Clients:
 
 def verdicts(folders: Sequence[Path], texts: Sequence[str], depths: Sequence[str]) -> Expected:
     """Return what each model says of each text at each depth."""
-    from model.detector import Detector
+    from unspun.model.detector import Detector
 
     return {
         (detector.model.sha256, depth): [
@@ -218,7 +218,7 @@ def measure(
 
     Return all that came.
     """
-    from model import bundle
+    from unspun.model import bundle
 
     chance = random.Random(SEED)
     texts = [text for text, _ in islice(example_articles(EVERY, WORDS), ARTICLES)]
@@ -246,7 +246,7 @@ def measure(
 
 
 def _change(models: Path, arguments: Sequence[str], life: float | None, broken: list[str]) -> Change:
-    from model import bundle
+    from unspun.model import bundle
 
     began = time.monotonic()
     killed = _command(models, *arguments, life=life)
@@ -261,7 +261,7 @@ def _change(models: Path, arguments: Sequence[str], life: float | None, broken: 
 
 def _command(models: Path, *arguments: str, life: float | None = None) -> bool:
     """Run `unspun models`; return whether it was killed. Raises BenchmarkError where it fails by itself."""
-    command = [sys.executable, "-m", "service.cli", "models", "--models", str(models), *arguments]
+    command = [sys.executable, "-m", "unspun.service.cli", "models", "--models", str(models), *arguments]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         try:
             _, told = process.communicate(timeout=PATIENCE if life is None else life)
@@ -367,8 +367,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    from service.render.evaluation import draw, plain_console
-    from training.tables import tables
+    from unspun.service.render.evaluation import draw, plain_console
+    from unspun.training.reporting.tables import tables
 
     models = figures.pop("answers_by_model")
     figures |= {f"answered by {model[:8]}": count for model, count in models.items()}

@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from rich.progress import track
 from threadpoolctl import threadpool_limits
 
-from model import bundle
-from model.decision import KINDS
-from training.classify import BARELY_SPUN
-from training.correction import Fitter, area, parts
-from training.reference import ARRAY, Reference
+from unspun.model import bundle
+from unspun.model.verdict import KINDS
+from unspun.training.calibration.reference import ARRAY, Reference
+from unspun.training.classifier.classify import BARELY_SPUN
+from unspun.training.retraining.correction import Fitter, area, parts
 
 SHORTEST = 60
 LEAST_TESTED = 20

@@ -110,7 +110,7 @@ def _score(folder: Path, size: int, asked: Sequence[str]) -> Row:
     file = folder / "collection.jsonl"
     with file.open("w", encoding="utf-8") as stream:
         documents, words = write_collection(stream.write, (text for text, _ in example_articles(EVERY)), size)
-    command = [sys.executable, "-m", "service.cli", "score", str(file), "--format", "jsonl", "--quiet"]
+    command = [sys.executable, "-m", "unspun.service.cli", "score", str(file), "--format", "jsonl", "--quiet"]
     command += ["--workers", "1", *asked]
     started = time.perf_counter()
     with (folder / "errors.txt").open("w+b") as errors:
@@ -148,9 +148,9 @@ def write_collection(write: Callable[[str], Any], texts: Iterable[str], size: in
 
 def _child(options: argparse.Namespace) -> Row:
     """Measure articles of one length, alone and, where they are short, many at a time."""
-    from model.bundle import BundleError
-    from model.detector import Detector
-    from model.document import MAX_CHARACTERS
+    from unspun.model.bundle import BundleError
+    from unspun.model.detector import Detector
+    from unspun.model.text.document import MAX_CHARACTERS
 
     try:
         detector = Detector.load(options.model)
@@ -213,9 +213,9 @@ def is_constant(ratio: float) -> bool:
 
 
 def _tables(results: dict[str, Any]) -> str:
-    from model.document import MAX_CHARACTERS
-    from service.render.evaluation import draw, plain_console
-    from training.tables import tables
+    from unspun.model.text.document import MAX_CHARACTERS
+    from unspun.service.render.evaluation import draw, plain_console
+    from unspun.training.reporting.tables import tables
 
     asked = f"--depth {results['depth']}, {'with' if results['evidence'] else 'without'} evidence, one thread, CPU time"
     constant = f"constant: within {MARGIN:.0%} of the median over all rows"

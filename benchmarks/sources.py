@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from model.sources import CANDIDATES, Sources
-from training.corpora import LabelledText, read_labelled
+from unspun.model.comparing.sources import CANDIDATES, Sources
+from unspun.training.corpora.corpus import LabelledText, read_labelled
 
 PARAPHRASED = ("spun", "translated", "rewritten")
 LEAST, PART = 50, 150
@@ -112,7 +112,7 @@ def compare(
     found: list[list[bool]],
 ) -> list[list[bool]]:
     """Return the same, with what comes of comparing in full."""
-    from model.compare import Comparer
+    from unspun.model.comparing.comparer import Comparer
 
     comparer = Comparer.load()
     seconds, answers = [], []

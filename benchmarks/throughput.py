@@ -246,7 +246,7 @@ def from_corpus(corpus: Path | Sequence[Path], count: int, every: int = 2) -> li
     One in `every` is, as far as there are so many. Where all are of one label, one in `every` is called the other: how
     fast a classifier answers does not depend on what it learnt.
     """
-    from training.corpora import read_labelled
+    from unspun.training.corpora.corpus import read_labelled
 
     generator = random.Random(SEED)
     texts: dict[bool, list[str]] = {False: [], True: []}
@@ -340,8 +340,8 @@ def megabytes(maxrss: int) -> float:
 
 def _unspun(depth: str, evidence: bool) -> Callable[[Path, str | None], Score]:
     def load(work: Path, model: str | None) -> Score:
-        from model.bundle import BundleError
-        from model.detector import Detector
+        from unspun.model.bundle import BundleError
+        from unspun.model.detector import Detector
 
         try:
             detector = Detector.load(model)
@@ -493,8 +493,8 @@ def summarise(runs: dict[str, list[Run]]) -> dict[str, dict[str, Any]]:
 
 
 def _table(results: dict[str, Any]) -> str:
-    from service.render.evaluation import draw, plain_console
-    from training.tables import tables
+    from unspun.service.render.evaluation import draw, plain_console
+    from unspun.training.reporting.tables import tables
 
     rows = [
         {

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 import pickle
 import tempfile
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,19 +22,20 @@ from typing import Any
 
 import joblib
 import numpy as np
+from joblib.numpy_pickle import NumpyUnpickler
 from numpy.typing import NDArray
 
-from model.decision import KINDS, Decision
-from model.deep import Blend, DeepEncoder, DeepTier, Weights
-from model.fast import FastClassifier
-from model.features import Tables
-from model.ngrams import LanguageModel, NgramTable
-from model.signals.known_phrases import Phrases
-from model.signals.substitutions import Alternatives
-from model.tagger import Tagger, TaggerInputs
-from model.topics import Topics, WordVectors
-from model.verdict import ModelInfo
-from model.vocabulary import Vocabulary
+from unspun.model.decision.decision import Decision
+from unspun.model.language.ngrams import LanguageModel, NgramTable
+from unspun.model.language.topics import Topics, WordVectors
+from unspun.model.language.vocabulary import Vocabulary
+from unspun.model.signals.features import Tables
+from unspun.model.signals.known_phrases import Phrases
+from unspun.model.signals.substitutions import Alternatives
+from unspun.model.signals.tagger import Tagger, TaggerInputs
+from unspun.model.tiers.deep import Blend, DeepEncoder, DeepTier, Weights
+from unspun.model.tiers.fast import FastClassifier
+from unspun.model.verdict import KINDS, ModelInfo
 
 FORMAT = 2
 """Version of the bundle's layout; another one is refused."""
@@ -40,6 +43,8 @@ LIBRARIES = ("scikit-learn", "numpy", "joblib")
 """Libraries whose versions a bundle records. The classifier is scikit-learn's and needs its minor version."""
 MANIFEST = "manifest.json"
 CLASSIFIER = "classifier.joblib"
+MOVED = {"model.fast": "unspun.model.tiers.fast", "model.house": "unspun.model.tiers.house"}
+"""Where the classes in bundles of version 2.0.0 live now, by the module that those bundles name."""
 WORDS = "words.txt"
 ORIGINALS = "originals.txt"
 DEEP_GRAPH = "deep.onnx"
@@ -249,8 +254,22 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
         deep = DeepTier(encoder, blend, weights_of_fast)
         if "deep" not in decision.tiers:
             raise ValueError("no thresholds of the deep tier")
-    classifier = joblib.load(folder / CLASSIFIER)
+    classifier = _load_classifier(folder / CLASSIFIER)
     return Bundle(folder, info, manifest, tables, tagger, classifier, seen, decision, doubt, deep)
+
+
+class _Unpickler(NumpyUnpickler):  # type: ignore[misc]
+    """Finds classes where they live now, so that bundles written before a module moved can still be loaded."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        return super().find_class(MOVED.get(module, module), name)
+
+
+def _load_classifier(file: Path) -> FastClassifier:
+    """Load what `save` wrote with `joblib.dump`. The caller has checked the file's hash."""
+    data = io.BytesIO(zlib.decompress(file.read_bytes()))
+    classifier: FastClassifier = _Unpickler(str(file), data, ensure_native_byte_order=True).load()
+    return classifier
 
 
 def read_extra(bundle: Bundle, prefix: str) -> dict[str, NDArray[Any]]:

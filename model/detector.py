@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from model import bundle
-from model.abstention import reasons
-from model.decision import KINDS, Decision, check_base_rate
-from model.deep import DeepReading, DeepTier, judged_words, pool
-from model.document import Documents
-from model.evidence import DeepAnswers, find_evidence
-from model.fast import FastClassifier
-from model.features import FeatureExtractor, Measured
-from model.passages import Part, suspicious_parts
-from model.verdict import Depth, Evidence, ModelInfo, Reason, Repair, SpunPassage, Verdict
+from unspun.model import bundle
+from unspun.model.decision.abstention import reasons
+from unspun.model.decision.decision import Decision, check_base_rate
+from unspun.model.decision.evidence import DeepAnswers, find_evidence
+from unspun.model.decision.passages import Part, suspicious_parts
+from unspun.model.signals.features import FeatureExtractor, Measured
+from unspun.model.text.document import Documents
+from unspun.model.tiers.deep import DeepReading, DeepTier, judged_words, pool
+from unspun.model.tiers.fast import FastClassifier
+from unspun.model.verdict import KINDS, Depth, Evidence, ModelInfo, Reason, Repair, SpunPassage, Verdict
 
 DEPTHS = ("auto", "fast", "deep")
 BATCH_DOCUMENTS, BATCH_CHARACTERS = 256, 200_000

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 VerdictWord = Literal["paraphrased", "suspect", "clear", "abstained"]
 Kind = Literal["spun", "translated", "rewritten"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""The kinds of paraphrase, in the order in which every array has them."""
 Reason = Literal["too_short", "not_english", "not_prose", "unfamiliar"]
 Depth = Literal["fast", "deep"]
 

@@ -11,19 +11,19 @@ from typing import Any
 
 import click
 
-from service.console import complain, is_bundle_error
+from unspun.service.console import complain, is_bundle_error
 
 COMMANDS = {
-    "score": "service.commands.score:score",
-    "train": "service.commands.train:train",
-    "calibrate": "service.commands.calibrate:calibrate",
-    "evaluate": "service.commands.evaluate:evaluate",
-    "compare": "service.commands.compare:compare",
-    "feedback": "service.commands.feedback:feedback",
-    "audit": "service.commands.audit:audit",
-    "models": "service.commands.models:models",
-    "serve": "service.commands.serve:serve",
-    "keys": "service.commands.keys:keys",
+    "score": "unspun.service.commands.score:score",
+    "train": "unspun.service.commands.train:train",
+    "calibrate": "unspun.service.commands.calibrate:calibrate",
+    "evaluate": "unspun.service.commands.evaluate:evaluate",
+    "compare": "unspun.service.commands.compare:compare",
+    "feedback": "unspun.service.commands.feedback:feedback",
+    "audit": "unspun.service.commands.audit:audit",
+    "models": "unspun.service.commands.models:models",
+    "serve": "unspun.service.commands.serve:serve",
+    "keys": "unspun.service.commands.keys:keys",
 }
 """Names of the subcommands and where each lives, in the order in which help lists them."""
 

@@ -31,8 +31,8 @@ from urllib.parse import quote
 import urllib3
 from urllib3.util import parse_url, wait_for_read, wait_for_write
 
-from model.comparison import Comparison
-from model.verdict import Verdict
+from unspun.model.comparing.comparison import Comparison
+from unspun.model.verdict import Verdict
 
 PATIENT = (429, 503)
 """Statuses that ask for the same again, later."""

@@ -37,7 +37,7 @@ def is_bundle_error(error: Exception) -> bool:
     Asked of errors of any kind, so it must not import what may be what failed: a bundle's error comes from a
     module that is there already.
     """
-    module = sys.modules.get("model.bundle")
+    module = sys.modules.get("unspun.model.bundle")
     return module is not None and isinstance(error, module.BundleError)
 
 

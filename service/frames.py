@@ -1,6 +1,6 @@
 """Scores data frames, for engines that bring their own workers: Spark's `mapInPandas`, Ray's `map_batches`.
 
-    from service.frames import SCHEMA, score_frames
+    from unspun.service.frames import SCHEMA, score_frames
     verdicts = articles.select("id", "text").mapInPandas(score_frames, SCHEMA)        # Spark
     verdicts = articles.map_batches(score_frame, batch_format="pandas")               # Ray
 
@@ -14,10 +14,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from service.columns import cells, columns
+from unspun.service.render.columns import cells, columns
 
 if TYPE_CHECKING:
-    from service.scoring import Scorer
+    from unspun.service.batch.scoring import Scorer
 
 SPARK = {str: "string", int: "long", float: "double"}
 TYPES = {column.name: "string" if column.many else SPARK[column.of] for column in columns()} | {"json": "string"}
@@ -74,6 +74,6 @@ def score_frame(
 
 @lru_cache(maxsize=1)
 def _model(bundle: str | None) -> Scorer:
-    from model.detector import Detector
+    from unspun.model.detector import Detector
 
     return Detector.load(None if bundle is None else Path(bundle))

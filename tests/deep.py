@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from model import bundle
-from model.bundle import Bundle
-from model.decision import KINDS
-from model.deep import Blend, DeepEncoder, DeepTier, Weights
 from tests import tables as tiny
+from unspun.model import bundle
+from unspun.model.bundle import Bundle
+from unspun.model.tiers.deep import Blend, DeepEncoder, DeepTier, Weights
+from unspun.model.verdict import KINDS
 
 GRAPH = tiny.DATA / "tiny_deep.onnx"
 SPUN = {"vitality": "energy", "floating": "boat", "vessel": "boat", "ship": "boat", "instructed": "told"}

@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from model import bundle
-from model.decision import KINDS
-from model.document import Documents
-from model.fast import FastClassifier, Head, Unfamiliarity
-from model.features import FeatureExtractor, Signals, Tables
-from model.ngrams import LanguageModel
-from model.signals.substitutions import INPUTS, Alternatives
-from model.style import BUCKETS
-from model.tagger import Tagger, TaggerInputs
-from model.topics import WordVectors
-from model.vocabulary import BOUNDARY, Vocabulary
-from training.ngrams import build_language_model, choose_vocabulary, count_ngrams
-from training.phrases import build_phrases
+from unspun.model import bundle
+from unspun.model.language.ngrams import LanguageModel
+from unspun.model.language.topics import WordVectors
+from unspun.model.language.vocabulary import BOUNDARY, Vocabulary
+from unspun.model.signals.features import FeatureExtractor, Signals, Tables
+from unspun.model.signals.style import BUCKETS
+from unspun.model.signals.substitutions import INPUTS, Alternatives
+from unspun.model.signals.tagger import Tagger, TaggerInputs
+from unspun.model.text.document import Documents
+from unspun.model.tiers.fast import FastClassifier, Head, Unfamiliarity
+from unspun.model.verdict import KINDS
+from unspun.training.language.ngrams import build_language_model, choose_vocabulary, count_ngrams
+from unspun.training.language.phrases import build_phrases
 
 DATA = Path(__file__).parent / "data" / "model"
 SENTENCES = tuple((DATA / "tiny_corpus.txt").read_text("utf-8").splitlines())

@@ -19,7 +19,7 @@ def test_the_contracts_hold() -> None:
     assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
-@pytest.mark.parametrize("module", ["model.detector", "service.cli"])
+@pytest.mark.parametrize("module", ["unspun.model.detector", "unspun.service.cli"])
 def test_the_fast_tier_does_not_wait_for_what_the_deep_one_runs_on(module: str) -> None:
     code = f"import sys, {module}; print([name for name in ('onnxruntime', 'tokenizers') if name in sys.modules])"
     root = Path(__file__).parents[1]

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from training import seeds
+from unspun.training.corpora import seeds
 
 if TYPE_CHECKING:
-    from model.detector import Detector
-    from model.verdict import Evidence, Verdict
+    from unspun.model.detector import Detector
+    from unspun.model.verdict import Evidence, Verdict
 
 DOCUMENTS = seeds.manifest()
 SPUN = next(document for document in DOCUMENTS if document.original is not None)
@@ -35,7 +35,7 @@ def folder() -> Path:
 
 @pytest.fixture(scope="module")
 def detector() -> Detector:
-    from model.detector import Detector
+    from unspun.model.detector import Detector
 
     return Detector.load()
 

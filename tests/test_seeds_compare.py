@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from service.cli import cli
-from training import seeds
+from unspun.service.cli import cli
+from unspun.training.corpora import seeds
 
 if TYPE_CHECKING:
-    from model.compare import Comparer
+    from unspun.model.comparing.comparer import Comparer
 
 pytestmark = pytest.mark.seeds
 
@@ -30,7 +30,7 @@ def folder() -> Path:
 
 @pytest.fixture(scope="module")
 def comparer() -> Comparer:
-    from model.compare import Comparer
+    from unspun.model.comparing.comparer import Comparer
 
     return Comparer.load()
 

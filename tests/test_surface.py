@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner, Result
 
-from service.cli import cli
+from unspun.service.cli import cli
 
 if TYPE_CHECKING:
-    from model.detector import Detector
+    from unspun.model.detector import Detector
 
 DATA = Path(__file__).parent / "data" / "surface"
 EXAMPLES = Path(__file__).parents[1] / "seeds" / "examples"
@@ -44,7 +44,7 @@ def text_of(case: dict[str, Any]) -> str:
 
 @pytest.fixture(scope="module")
 def detector() -> Detector:
-    from model.detector import Detector
+    from unspun.model.detector import Detector
 
     return Detector.load()
 

@@ -1,6 +1,6 @@
 """Builds the model that ships.
 
-    python -m training.build ../shared/corpora --lexicons ../shared/lexicons --work work --output model/default
+    python -m unspun.training.build ../shared/corpora --lexicons ../shared/lexicons --work work --output model/default
 
 Trains the fast tier on the texts with the role `train`, takes the encoder from the last checkpoint of
 `training.fine_tune`, lets both read the texts with the role `calibrate`, and fits the decision to the answers. Texts
@@ -22,21 +22,21 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from model import bundle
-from model.align import substitutions
-from model.decision import KINDS, Decision, Tail, TierDecision
-from model.deep import LEAST_MISFIT, SAID_OF_NOTHING, Blend, DeepEncoder, DeepTier, Weights, judged_words
-from model.detector import Detector
-from model.verdict import ModelInfo
-from training import metrics
-from training.answers import Answers, answer, join
-from training.calibration import Sample, fit_decision, human_weights, makers_of, quantiles, simplex
-from training.card import CARD, render_card
-from training.corpora import LabelledText, fingerprint, read_labelled, text_keys
-from training.matrix import crop
-from training.reference import Reference, carried
-from training.roles import default_roles, sample
-from training.train import SOURCES, FastTier, Recipe, Stages, train_fast_tier
+from unspun.model import bundle
+from unspun.model.comparing.align import substitutions
+from unspun.model.decision.decision import Decision, Tail, TierDecision
+from unspun.model.detector import Detector
+from unspun.model.tiers.deep import LEAST_MISFIT, SAID_OF_NOTHING, Blend, DeepEncoder, DeepTier, Weights, judged_words
+from unspun.model.verdict import KINDS, ModelInfo
+from unspun.training.calibration.answers import Answers, answer, join
+from unspun.training.calibration.fit import Sample, fit_decision, human_weights, makers_of, quantiles, simplex
+from unspun.training.calibration.reference import Reference, carried
+from unspun.training.classifier.fast_tier import SOURCES, FastTier, Recipe, Stages, train_fast_tier
+from unspun.training.classifier.matrix import crop
+from unspun.training.corpora.corpus import LabelledText, fingerprint, read_labelled, text_keys
+from unspun.training.corpora.roles import default_roles, sample
+from unspun.training.reporting import metrics
+from unspun.training.reporting.card import CARD, render_card
 
 MINIMUM_WORDS = 50
 CALIBRATION_TEXTS = 100
@@ -322,8 +322,8 @@ def fitted_on(learned: Sequence[LabelledText], answers: Answers, deep: bool) -> 
 
 def _encoder(checkpoint: Path, work: Path) -> tuple[Weights, int]:
     """Return the weights of a checkpoint in 8 bits, and the step it was taken at."""
-    from training.export import quantised
-    from training.fine_tune import read_checkpoint, trained
+    from unspun.training.encoder.export import quantised
+    from unspun.training.encoder.fine_tune import read_checkpoint, trained
 
     step = int(read_checkpoint(checkpoint).get("step", 0) or checkpoint.stem.rpartition("-")[2])
     file = work / f"weights-{step:06d}.joblib"

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from model.encoding import Encoding
+from unspun.model.language.encoding import Encoding
 
 Floats = NDArray[np.float32]
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.encoding import BatchMemory, Encoding
-from model.ngrams import LanguageModel
-from model.signals.base import Floats, Pool, Reading
-from model.signals.frequency import FUNCTION_WORD
-from model.vocabulary import BOUNDARY, UNKNOWN
+from unspun.model.language.encoding import BatchMemory, Encoding
+from unspun.model.language.ngrams import LanguageModel
+from unspun.model.language.vocabulary import BOUNDARY, UNKNOWN
+from unspun.model.signals.base import Floats, Pool, Reading
+from unspun.model.signals.frequency import FUNCTION_WORD
 
 FIT = (-14.0, -11.0, -8.5, -6.0, -4.0)
 ASSOCIATION = (-2.0, 0.0, 2.0, 4.0)

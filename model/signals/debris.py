@@ -11,11 +11,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from model.document import TokenClass, hash_token
-from model.encoding import Encoding, shift
-from model.signals.base import Pool, Reading
-from model.signals.frequency import FUNCTION_WORD
-from model.vocabulary import Vocabulary
+from unspun.model.language.encoding import Encoding, shift
+from unspun.model.language.vocabulary import Vocabulary
+from unspun.model.signals.base import Pool, Reading
+from unspun.model.signals.frequency import FUNCTION_WORD
+from unspun.model.text.document import TokenClass, hash_token
 
 KINDS = ("spintax", "braced_word", "doubled_word", "broken_capital", "fragment", "article")
 MAY_DOUBLE = frozenset(

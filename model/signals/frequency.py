@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from model.encoding import Encoding
-from model.ngrams import LanguageModel
-from model.signals.base import Pool, Reading
-from model.vocabulary import UNKNOWN
+from unspun.model.language.encoding import Encoding
+from unspun.model.language.ngrams import LanguageModel
+from unspun.model.language.vocabulary import UNKNOWN
+from unspun.model.signals.base import Pool, Reading
 
 RARE = (-15.0, -13.5, -12.0, -10.5, -9.0)
 """Log probabilities at which the distribution of a text's words is read."""

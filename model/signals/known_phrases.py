@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.encoding import BatchMemory, Encoding
-from model.ngrams import LanguageModel
-from model.signals.base import Pool, Reading
+from unspun.model.language.encoding import BatchMemory, Encoding
+from unspun.model.language.ngrams import LanguageModel
+from unspun.model.signals.base import Pool, Reading
 
 MAX_WORDS = 7
 KEY_END = np.uint64((1 << 20) - 1)

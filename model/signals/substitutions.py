@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.encoding import Encoding
-from model.signals.base import Pool, Reading
-from model.signals.collocations import Collocations
-from model.topics import Topics
-from model.vocabulary import UNKNOWN
+from unspun.model.language.encoding import Encoding
+from unspun.model.language.topics import Topics
+from unspun.model.language.vocabulary import UNKNOWN
+from unspun.model.signals.base import Pool, Reading
+from unspun.model.signals.collocations import Collocations
 
 GAINS = (-4.0, -2.0, 0.0, 1.0, 2.0, 3.0, 4.5, 6.0)
 ODDS = (-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0)

@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from model.encoding import Encoding
-from model.signals.base import Floats, Pool, Reading
-from model.style import SUFFIXES, ending_classes
-from model.vocabulary import UNKNOWN, Vocabulary
+from unspun.model.language.encoding import Encoding
+from unspun.model.language.vocabulary import UNKNOWN, Vocabulary
+from unspun.model.signals.base import Floats, Pool, Reading
+from unspun.model.signals.style import SUFFIXES, ending_classes
 
 FUNCTION_WORDS = [
     "the",

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from service.commands.feedback import database_option, open_store
+from unspun.service.commands.feedback import database_option, open_store
 
 if TYPE_CHECKING:
-    from service.feedback.audit import Audit, Row, Share
-    from training.tables import Table
+    from unspun.service.feedback.audit import Audit, Row, Share
+    from unspun.training.reporting.tables import Table
 
 COLUMNS = ("", "texts", "precision", "recall", "false positives")
 MOST_TOLD = 20
@@ -48,7 +48,7 @@ def audit(database: str, level: str, form: str | None) -> None:
       unspun audit --format json | jq '.overall[0].precision'
     """
     with open_store(database) as store:
-        from service.feedback.audit import audit as ask
+        from unspun.service.feedback.audit import audit as ask
 
         found = ask(store.labels(), "paraphrased" if level == "paraphrased" else "suspect")
     if form == "json" or (form is None and not sys.stdout.isatty()):
@@ -56,13 +56,13 @@ def audit(database: str, level: str, form: str | None) -> None:
         return
     from rich.console import Console
 
-    from service.render.evaluation import draw, plain_console
+    from unspun.service.render.evaluation import draw, plain_console
 
     click.echo(draw(_tables(found), Console() if sys.stdout.isatty() else plain_console()), nl=False)
 
 
 def _tables(found: Audit) -> Iterator[Table]:
-    from training.tables import Table
+    from unspun.training.reporting.tables import Table
 
     words = ", ".join(f"{number:,} {word}" for word, number in found.words.items() if number)
     note = (
@@ -90,7 +90,7 @@ def _tables(found: Audit) -> Iterator[Table]:
 
 
 def _table(title: str, rows: list[Row], note: str) -> Table:
-    from training.tables import Table
+    from unspun.training.reporting.tables import Table
 
     cells = tuple(
         (row.name, f"{row.texts:,}", _share(row.precision), _share(row.recall), _share(row.false_positive_rate))

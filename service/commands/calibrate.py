@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from service.console import CommandError, complain
-from service.output_bundle import check_output
+from unspun.service.console import CommandError, complain
+from unspun.service.models.output import check_output
 
 if TYPE_CHECKING:
-    from model.detector import Detector
-    from training.recalibrate import Check, Recalibrated
+    from unspun.model.detector import Detector
+    from unspun.training.retraining.recalibrate import Check, Recalibrated
 
 INCOMPLETE = 3
 MOST_FAILURES = 5
@@ -78,8 +78,8 @@ def calibrate(
       unspun calibrate house-model --on archive/2015/ --target-fpr 0.005
       unspun calibrate house-model --on archive/ --target-fpr 0.001 --output stricter
     """
-    from model.detector import Detector
-    from training.recalibrate import SUSPECT_FACTOR, CalibrationError, measure, recalibrate, write
+    from unspun.model.detector import Detector
+    from unspun.training.retraining.recalibrate import SUSPECT_FACTOR, CalibrationError, measure, recalibrate, write
 
     target = output or bundle
     check_output(target)
@@ -111,9 +111,9 @@ def _read(paths: Sequence[str], detector: Detector) -> tuple[list[str], int]:
     """Return the texts, each once and none that the model learnt from, and how many files could not be read."""
     import numpy as np
 
-    from service.inputs.records import Failure
-    from service.readers import Reader
-    from training.corpora import text_keys
+    from unspun.reading.reader import Reader
+    from unspun.reading.records import Failure
+    from unspun.training.corpora.corpus import text_keys
 
     texts: list[str] = []
     unread = 0
@@ -145,7 +145,7 @@ def _tracked(places: range, quiet: bool) -> Iterable[int]:
 
 def _tell_unproven(found: Recalibrated) -> None:
     """Say for each word that the texts do not prove what they prove instead, by the tier that they prove least of."""
-    from training.recalibrate import texts_needed
+    from unspun.training.retraining.recalibrate import texts_needed
 
     worst: dict[str, Check] = {}
     for check in found.checks:
@@ -162,10 +162,10 @@ def _tell_unproven(found: Recalibrated) -> None:
 def _show(found: Recalibrated) -> None:
     from rich.console import Console
 
-    from model.decision import KINDS
-    from service.output import StandardOutput
-    from service.render.evaluation import draw, plain_console
-    from training.tables import tables
+    from unspun.model.verdict import KINDS
+    from unspun.service.batch.output import StandardOutput
+    from unspun.service.render.evaluation import draw, plain_console
+    from unspun.training.reporting.tables import tables
 
     rows = [
         {

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Protocol, TextIO, cast
 
 import click
 
-from service.console import complain, printable
+from unspun.service.console import complain, printable
 
 # All else is imported by those who need it: help and usage errors should not wait for it.
 if TYPE_CHECKING:
-    from model.sources import Compares, Sources
-    from service.output import Output
-    from service.progress import Progress
-    from service.readers import Failure, Format, Reader, Record
-    from service.render.comparison import Answer, Writer
-    from service.scoring import Tally
+    from unspun.model.comparing.sources import Compares, Sources
+    from unspun.reading.reader import Failure, Format, Reader, Record
+    from unspun.service.batch.output import Output
+    from unspun.service.batch.progress import Progress
+    from unspun.service.batch.scoring import Tally
+    from unspun.service.render.comparison import Answer, Writer
 
 FORMATS = ("table", "json", "jsonl", "html")
 ENDINGS = {
@@ -131,7 +131,7 @@ def compare(
 
 def load_comparer(bundle: Path | None) -> Compares:
     """Load what compares, None for the model that ships. Raises model.bundle.BundleError."""
-    from model.compare import Comparer
+    from unspun.model.comparing.comparer import Comparer
 
     return Comparer.load(bundle)
 
@@ -180,7 +180,7 @@ class _Request:
 
     def reader(self, *paths: str) -> Reader:
         """Return what reads documents."""
-        from service.readers import Reader
+        from unspun.reading.reader import Reader
 
         stdin = None if sys.stdin is None else cast("io.BufferedIOBase", sys.stdin.buffer)
         return Reader(paths, stdin=stdin, stdin_format=self.input_format, exclude=self.file)
@@ -199,7 +199,7 @@ class _Run:
 
     def with_source(self) -> None:
         """Compare two documents."""
-        from service.render.comparison import Answer, Pair
+        from unspun.service.render.comparison import Answer, Pair
 
         suspect, source = self._one(self.request.suspect), self._one(str(self.request.source))
         if suspect is None or source is None:
@@ -216,8 +216,8 @@ class _Run:
 
     def against_folder(self) -> None:
         """Compare each suspect with the documents that it shares most with."""
-        from model.sources import Sources
-        from service.readers import Failure
+        from unspun.model.comparing.sources import Sources
+        from unspun.reading.reader import Failure
 
         places: dict[str, int] = {}
         with Sources(self._documents(places)) as sources:
@@ -250,8 +250,8 @@ class _Run:
 
     def _search(self, suspect: Record, sources: Sources, own: int | None) -> Answer | None:
         """Return what is said of a suspect, whose own place is `own` if it is among the documents itself."""
-        from model.sources import CANDIDATES
-        from service.render.comparison import Answer, Pair
+        from unspun.model.comparing.sources import CANDIDATES
+        from unspun.service.render.comparison import Answer, Pair
 
         try:
             found = sources.find(
@@ -278,7 +278,7 @@ class _Run:
 
     def _documents(self, places: dict[str, int]) -> Iterator[tuple[str, str]]:
         """Yield the ids and texts of what may be a source, and note in `places` where each came from."""
-        from service.readers import Failure
+        from unspun.reading.reader import Failure
 
         reader = self.request.reader(*self.request.against)
         tally = _tally()
@@ -294,7 +294,7 @@ class _Run:
 
     def _one(self, path: str) -> Record | None:
         """Return the one document that a path, or FILE#ID, means; None where that is told to be none."""
-        from service.readers import Failure
+        from unspun.reading.reader import Failure
 
         file, wanted = _split(path)
         chosen: Record | None = None
@@ -322,7 +322,7 @@ class _Run:
         self.failures += 1
 
     def _open(self) -> Output:
-        from service.output import FileOutput, StandardOutput
+        from unspun.service.batch.output import FileOutput, StandardOutput
 
         file = self.request.file
         if file is None:
@@ -334,7 +334,7 @@ class _Run:
             raise click.BadParameter(f"{printable(str(file))}: {reason}.", param_hint="--output") from error
 
     def _progress(self, reader: Reader, *, scrolls: bool = False) -> Progress:
-        from service.progress import Progress
+        from unspun.service.batch.progress import Progress
 
         return Progress(reader, enabled=not self.request.quiet and not scrolls, terminal=_is_terminal(sys.stderr))
 
@@ -365,8 +365,8 @@ def _place_of(record: Record) -> str:
 
 
 def _impossible(suspect: Record, error: Exception) -> Failure:
-    from service.console import is_bundle_error
-    from service.readers import Failure
+    from unspun.reading.reader import Failure
+    from unspun.service.console import is_bundle_error
 
     if is_bundle_error(error):
         raise error
@@ -376,7 +376,7 @@ def _impossible(suspect: Record, error: Exception) -> Failure:
 
 
 def _tally() -> Tally:
-    from service.scoring import Tally
+    from unspun.service.batch.scoring import Tally
 
     return Tally()
 
@@ -400,7 +400,7 @@ def _form(form: str | None, file: Path | None) -> str:
 
 
 def _writer(form: str, sink: Output, request: _Request) -> Writer:
-    from service.render import comparison
+    from unspun.service.render import comparison
 
     if form == "jsonl":
         return comparison.JsonLines(sink)
@@ -409,12 +409,12 @@ def _writer(form: str, sink: Output, request: _Request) -> Writer:
     if form == "html":
         from datetime import UTC, datetime
 
-        from service.render.comparison_html import Html
+        from unspun.service.render.comparison_html import Html
 
         return Html(sink, datetime.now(UTC))
     from rich.console import Console
 
-    from service.render.comparison_table import Table
+    from unspun.service.render.comparison_table import Table
 
     plain = Console(file=io.StringIO(), force_terminal=False, color_system=None)
     return Table(Console() if request.file is None else plain, sink)

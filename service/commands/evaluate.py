@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.console import CommandError, complain
+from unspun.service.console import CommandError, complain
 
 # All else is imported by those who need it: help and usage errors should not wait for it.
 if TYPE_CHECKING:
-    from model.detector import Detector
-    from training.corpora import LabelledText
-    from training.evaluate import Evaluation
+    from unspun.model.detector import Detector
+    from unspun.training.corpora.corpus import LabelledText
+    from unspun.training.record.evaluate import Evaluation
 
 SHIPPED = "default"
 """The name of the model that ships, in place of a folder."""
@@ -91,7 +91,7 @@ def evaluate(
     if depth == "deep" and detector.bundle.deep is None:
         raise click.UsageError("this model has no deep tier; use --depth auto or fast")
 
-    from training.evaluate import evaluate as measure
+    from unspun.training.record.evaluate import evaluate as measure
 
     bar = not quiet and sys.stderr.isatty()
     evaluation = measure(detector, texts, depth=depth, include_training=include_training, progress=bar)
@@ -103,7 +103,7 @@ def evaluate(
 
 def load_detector(bundle: Path | None) -> Detector:
     """Load a model, None for the one that ships. Raises model.bundle.BundleError."""
-    from model.detector import Detector
+    from unspun.model.detector import Detector
 
     return Detector.load(bundle)
 
@@ -121,7 +121,7 @@ def _check_usage(output: Path | None) -> None:
 
 
 def _read(paths: tuple[str, ...], label: str | None) -> list[LabelledText]:
-    from training.corpora import CorpusError, read_labelled
+    from unspun.training.corpora.corpus import CorpusError, read_labelled
 
     try:
         texts = list(read_labelled([Path(path) for path in paths], label))
@@ -134,7 +134,7 @@ def _read(paths: tuple[str, ...], label: str | None) -> list[LabelledText]:
 
 def _show(form: str, results: dict[str, Any]) -> None:
     """Show the results on standard output."""
-    from service.output import StandardOutput
+    from unspun.service.batch.output import StandardOutput
 
     if form == "json":
         with StandardOutput() as sink:
@@ -142,8 +142,8 @@ def _show(form: str, results: dict[str, Any]) -> None:
         return
     from rich.console import Console
 
-    from service.render.evaluation import draw, plain_console
-    from training.tables import tables
+    from unspun.service.render.evaluation import draw, plain_console
+    from unspun.training.reporting.tables import tables
 
     console = Console() if sys.stdout is not None and sys.stdout.isatty() else plain_console()
     with StandardOutput((sys.stdout.encoding if sys.stdout else None) or "utf-8") as sink:

@@ -13,12 +13,12 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
 
-from service.console import CommandError, complain, printable
+from unspun.service.console import CommandError, complain, printable
 
 if TYPE_CHECKING:
-    from service.feedback.labels import Label, LabelLine, Word
-    from service.feedback.store import Store
-    from service.scoring import ScorerLoader
+    from unspun.service.batch.scoring import ScorerLoader
+    from unspun.service.feedback.labels import Label, LabelLine, Word
+    from unspun.service.feedback.store import Store
 
 DEFAULT_DATABASE = "sqlite:///feedback.db"
 LABELS = ("human", "spun", "translated", "rewritten")
@@ -46,8 +46,8 @@ model_option = click.option(
 def open_store(database: str, *, migrates: bool | None = None) -> Iterator[Store]:
     """Give the store at an address, and close it. What goes wrong with the database is raised as CommandError."""
     try:
-        from service.feedback.database import StoreError
-        from service.feedback.store import Store
+        from unspun.service.feedback.database import StoreError
+        from unspun.service.feedback.store import Store
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         raise CommandError(f"labels need {missing}: pip install 'unspun[feedback]'") from error
@@ -99,9 +99,9 @@ def add(
 ) -> None:
     """Judge the documents under PATH, as `unspun score` does, and store one label for all of them."""
     with open_store(database) as store:
-        from service.feedback.labels import LabelError, make_label
-        from service.readers import Failure
-        from service.scoring import score_records
+        from unspun.reading.reader import Failure
+        from unspun.service.batch.scoring import score_records
+        from unspun.service.feedback.labels import LabelError, make_label
 
         now = datetime.now(UTC)
         labels, unread = [], 0
@@ -195,7 +195,7 @@ def list_labels(database: str) -> None:
 def stats(database: str) -> None:
     """Count labels and texts, by label and by source."""
     with open_store(database) as store:
-        from service.feedback.store import contradictions
+        from unspun.service.feedback.store import contradictions
 
         every = [label.model_copy(update={"text": "" if label.text else None}) for label in store.labels()]
     click.echo(f"{len(every):7,}  labels")
@@ -224,7 +224,7 @@ def migrate(database: str) -> None:
 
 def _read_lines(files: Iterable[str]) -> tuple[list[LabelLine], int]:
     """Return the labels of files, and how many lines are none; these are told."""
-    from service.feedback.labels import LabelError, parse_line
+    from unspun.service.feedback.labels import LabelError, parse_line
 
     lines: list[LabelLine] = []
     unread = 0
@@ -243,8 +243,8 @@ def _read_lines(files: Iterable[str]) -> tuple[list[LabelLine], int]:
 
 def _texts_of(lines: Iterable[LabelLine], paths: tuple[str, ...]) -> dict[str, str]:
     """Return the texts under paths that lines ask to be kept, by digest."""
-    from service.feedback.summary import digest_of
-    from service.readers import Failure
+    from unspun.reading.reader import Failure
+    from unspun.service.feedback.summary import digest_of
 
     wanted = {line.digest for line in lines if line.keep_text and line.text is None}
     found: dict[str, str] = {}
@@ -260,9 +260,9 @@ def _complete(
     lines: list[LabelLine], found: dict[str, str], load: ScorerLoader | None, bundle: str | None
 ) -> tuple[list[Label], set[str]]:
     """Return the labels of lines, those without a verdict judged, and the ids that had to be made up."""
-    from service.feedback.summary import digest_of
-    from service.readers import Record
-    from service.scoring import Scored, score_records
+    from unspun.reading.reader import Record
+    from unspun.service.batch.scoring import Scored, score_records
+    from unspun.service.feedback.summary import digest_of
 
     open_ones = [line.text for line in lines if line.verdict is None and line.text is not None]
     records = (Record("", text, "a label's text") for text in dict.fromkeys(open_ones))
@@ -294,13 +294,13 @@ def _store(store: Store, labels: list[Label], unnamed: set[str], unread: int) ->
 
 
 def _scorer(load: ScorerLoader | None, bundle: str | None) -> Any:
-    from service.commands.score import load_detector
+    from unspun.service.commands.score import load_detector
 
     return (load or load_detector)(None if bundle is None else Path(bundle))
 
 
 def _reader(paths: tuple[str, ...]) -> Any:
-    from service.readers import Reader
+    from unspun.reading.reader import Reader
 
     return Reader(paths, stdin=None if sys.stdin is None else cast("Any", sys.stdin.buffer))
 

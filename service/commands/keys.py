@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from service.console import CommandError, complain
-from service.keys import KeysError, KeyStore
+from unspun.service.console import CommandError, complain
+from unspun.service.http.keys import KeysError, KeyStore
 
 
 @click.group(short_help="Make and revoke API keys for the service.")

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.commands.score import UNREAD, _standard_input
-from service.console import CommandError, complain
+from unspun.service.commands.score import UNREAD, _standard_input
+from unspun.service.console import CommandError, complain
 
 # All else is imported by those who need it: help and usage errors should not wait for it.
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from model.detector import Detector
-    from service.models import Change, ModelFolder, Version
-    from service.readers import Format
+    from unspun.model.detector import Detector
+    from unspun.reading.reader import Format
+    from unspun.service.models.folder import Change, ModelFolder, Version
 
 LONGEST_TABLE = 12
 """Rows of a table of figures that `show` draws; longer ones are named."""
@@ -60,7 +60,7 @@ def models(context: click.Context, path: Path) -> None:
       unspun models rollback
       UNSPUN_MODEL=models/current unspun serve
     """
-    from service.models import ModelFolder
+    from unspun.service.models.folder import ModelFolder
 
     context.obj = ModelFolder(path, tell=complain)
 
@@ -94,7 +94,7 @@ def show(folder: ModelFolder, model: str, form: str | None) -> None:
 
     MODEL: by default the one in use, or else the one that ships. jsonl gives the whole manifest.
     """
-    from model import bundle
+    from unspun.model import bundle
 
     with _explained():
         name = model or ("current" if folder.in_use is not None else "default")
@@ -177,12 +177,12 @@ def diff(
       2    wrong usage
       3    some documents could not be read; each is told in a line, the rest were scored
     """
-    from service.difference import Totals, differences
-    from service.html import extract_article
-    from service.progress import Progress
-    from service.readers import Failure, Reader
-    from service.render.difference import DifferenceLines, DifferenceTable
-    from service.scoring import Scored, Tally
+    from unspun.reading.html import extract_article
+    from unspun.reading.reader import Failure, Reader
+    from unspun.service.batch.progress import Progress
+    from unspun.service.batch.scoring import Scored, Tally
+    from unspun.service.models.difference import Totals, differences
+    from unspun.service.render.difference import DifferenceLines, DifferenceTable
 
     before, after = (_load(folder, name, depth) for name in (a, b))
     if before.model.sha256 == after.model.sha256:
@@ -209,8 +209,8 @@ def diff(
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    from model.bundle import BundleError
-    from service.models import ModelsError
+    from unspun.model.bundle import BundleError
+    from unspun.service.models.folder import ModelsError
 
     try:
         yield
@@ -219,7 +219,7 @@ def _explained() -> Iterator[None]:
 
 
 def _load(folder: ModelFolder, name: str, depth: str) -> Detector:
-    from model.detector import Detector
+    from unspun.model.detector import Detector
 
     with _explained():
         detector = Detector.load(folder.find(name))
@@ -241,8 +241,8 @@ def _tell_change(folder: ModelFolder, change: Change) -> None:
 
 def _row(version: Version) -> dict[str, Any]:
     """Return a model's row of the list."""
-    from model.decision import KINDS
-    from service.models import comparison, measured
+    from unspun.model.verdict import KINDS
+    from unspun.service.models.folder import comparison, measured
 
     row: dict[str, Any] = {"model": f"{'*' if version.in_use else ' '} {version.folder.name}"}
     row["created"] = version.created.partition("T")[0]
@@ -270,7 +270,7 @@ def _on_its_texts(compared: dict[str, Any]) -> str:
 
 
 def _about(version: Version) -> dict[str, Any]:
-    from service.models import comparison, measured
+    from unspun.service.models.folder import comparison, measured
 
     info = version.info
     return {
@@ -311,8 +311,8 @@ def _shown(entry: dict[str, Any], manifest: dict[str, Any], history: list[Change
 
 def _decision(manifest: dict[str, Any]) -> dict[str, Any] | None:
     """Return how a model decides, None where its manifest does not tell it."""
-    from model.decision import Decision
-    from service.difference import summary
+    from unspun.model.decision.decision import Decision
+    from unspun.service.models.difference import summary
 
     try:
         found = summary(Decision.from_manifest(manifest["decision"]))
@@ -367,14 +367,14 @@ def _is_terminal() -> bool:
 def _console() -> Console:
     from rich.console import Console
 
-    from service.render.evaluation import plain_console
+    from unspun.service.render.evaluation import plain_console
 
     return Console() if _is_terminal() else plain_console()
 
 
 def _draw(results: Any, titles: tuple[str, ...] = ()) -> None:
-    from service.render.evaluation import draw
-    from training.tables import tables
+    from unspun.service.render.evaluation import draw
+    from unspun.training.reporting.tables import tables
 
     _write(draw(tables(results, titles), _console()))
 
@@ -384,7 +384,7 @@ def _line(entry: dict[str, Any]) -> str:
 
 
 def _write(text: str) -> None:
-    from service.output import StandardOutput
+    from unspun.service.batch.output import StandardOutput
 
     with StandardOutput((sys.stdout.encoding if sys.stdout else None) or "utf-8") as sink:
         sink.write(text)

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
-from service.console import CommandError, complain, printable
+from unspun.service.console import CommandError, complain, printable
 
 # All else is imported by those who need it: help and usage errors should not wait for it.
 if TYPE_CHECKING:
-    from model.verdict import Verdict
-    from service.dedupe import Deduplicator
-    from service.output import Output
-    from service.parallel import Plan, Task
-    from service.progress import Progress
-    from service.readers import Failure, Format, Reader, Record
-    from service.render import Renderer, Writer
-    from service.scoring import Scored, Scorer, ScorerLoader, Tally
+    from unspun.model.verdict import Verdict
+    from unspun.reading.reader import Failure, Format, Reader, Record
+    from unspun.service.batch.dedupe import Deduplicator
+    from unspun.service.batch.output import Output
+    from unspun.service.batch.parallel import Plan, Task
+    from unspun.service.batch.progress import Progress
+    from unspun.service.batch.scoring import Scored, Scorer, ScorerLoader, Tally
+    from unspun.service.render import Renderer, Writer
 
 FORMATS = ("table", "jsonl", "csv", "parquet", "html")
 ENDINGS = {
@@ -155,8 +155,8 @@ def score(
       unspun score crawl.jsonl.gz --no-evidence | jq -r 'select(.verdict == "paraphrased").id'
       pdftotext paper.pdf - | unspun score - --format table
     """
-    from service.html import Page, extract_article
-    from service.readers import Reader
+    from unspun.reading.html import Page, extract_article
+    from unspun.reading.reader import Reader
 
     target = _target(output, form, paths)
     if force and target.folder is None and target.file is None:
@@ -224,7 +224,7 @@ class _Request:
 
     def task(self, scorer: Scorer) -> Task:
         """Return what workers are told."""
-        from service.parallel import Task
+        from unspun.service.batch.parallel import Task
 
         sha256 = getattr(getattr(scorer, "model", None), "sha256", None)
         bundle = None if self.bundle is None else self.bundle.resolve()
@@ -232,7 +232,7 @@ class _Request:
 
     def progress(self, reader: Reader, *, scrolls: bool) -> Progress:
         """Return the display of progress; verdicts that scroll by are progress enough, and a bar would run through."""
-        from service.progress import Progress
+        from unspun.service.batch.progress import Progress
 
         return Progress(reader, enabled=not self.quiet and not scrolls, terminal=_is_terminal(sys.stderr))
 
@@ -241,8 +241,8 @@ def _score_to_one_place(
     request: _Request, target: _Target, plan: Plan, reader: Reader, dedupe: bool, force: bool, part_size: int
 ) -> tuple[Tally, int]:
     """Score to standard output or a file; return what came of it, and how many were left out as duplicates."""
-    from service.parallel import score_in_parallel
-    from service.scoring import Tally, score_records
+    from unspun.service.batch.parallel import score_in_parallel
+    from unspun.service.batch.scoring import Tally, score_records
 
     tally = Tally()
     with _open(target, request.paths, force=force) as sink, _explained():
@@ -268,9 +268,9 @@ def _score_into_folder(
     request: _Request, target: _Target, plan: Plan, reader: Reader, dedupe: bool, force: bool, part_size: int
 ) -> tuple[Tally, int]:
     """Score into a run's folder, or go on with the run that is there."""
-    from service.batch import RunFolder, run
-    from service.render.factory import writer_for
-    from service.scoring import Tally
+    from unspun.service.batch.runs import RunFolder, run
+    from unspun.service.batch.scoring import Tally
+    from unspun.service.render.factory import writer_for
 
     assert target.folder is not None
     with _explained(), _kept_in(target.folder):
@@ -327,7 +327,7 @@ def _score_into_folder(
 @contextmanager
 def _kept_in(folder: Path) -> Iterator[None]:
     """Tell of a disk that is full, or fails, which folder is on it: the error itself does not."""
-    from service.output import DISK_FAULTS
+    from unspun.service.batch.output import DISK_FAULTS
 
     try:
         yield
@@ -356,8 +356,8 @@ class _Few:
 @contextmanager
 def _explained() -> Iterator[None]:
     """Turn what may go wrong in a run into a line."""
-    from service.batch import BatchError
-    from service.parallel import SchedulerError
+    from unspun.service.batch.parallel import SchedulerError
+    from unspun.service.batch.runs import BatchError
 
     try:
         yield
@@ -376,14 +376,14 @@ def _records(reader: Reader, dedupe: bool) -> tuple[Iterator[Record | Failure], 
     records = _warn_of_same_ids(reader)
     if not dedupe:
         return records, None
-    from service.dedupe import Deduplicator
+    from unspun.service.batch.dedupe import Deduplicator
 
     deduplicator = Deduplicator()
     return deduplicator(records), deduplicator
 
 
 def _target(output: str | None, form: str | None, paths: tuple[str, ...]) -> _Target:
-    from service.batch import RUN
+    from unspun.service.batch.runs import RUN
 
     if output in (None, STDOUT):
         chosen = form or ("table" if _is_terminal(sys.stdout) else "jsonl")
@@ -405,8 +405,8 @@ def _target(output: str | None, form: str | None, paths: tuple[str, ...]) -> _Ta
 
 
 def _plan(workers: int | None, scheduler: str | None, target: _Target, read: Callable[[], Reader]) -> Plan:
-    from service.machine import cores
-    from service.parallel import Plan
+    from unspun.service.batch.parallel import Plan
+    from unspun.service.machine import cores
 
     if scheduler is not None:
         if workers is not None:
@@ -423,7 +423,7 @@ def _base_rate(value: str | None) -> float | None:
     """Return the base rate that was given. Raises click.BadParameter."""
     if value is None:
         return None
-    from model.decision import check_base_rate
+    from unspun.model.decision.decision import check_base_rate
 
     given: str | float = value
     with suppress(ValueError):
@@ -436,14 +436,14 @@ def _base_rate(value: str | None) -> float | None:
 
 def load_detector(bundle: Path | None) -> Scorer:
     """Load a model, None for the one that ships. Raises model.bundle.BundleError."""
-    from model.detector import Detector
+    from unspun.model.detector import Detector
 
     return Detector.load(bundle)
 
 
 def _write(outcomes: Iterable[Scored | Failure], writer: Writer, tally: Tally, progress: Progress) -> None:
-    from model.document import MAX_CHARACTERS
-    from service.readers import Failure
+    from unspun.model.text.document import MAX_CHARACTERS
+    from unspun.reading.reader import Failure
 
     for outcome in outcomes:
         if isinstance(outcome, Failure):
@@ -461,7 +461,7 @@ def _write(outcomes: Iterable[Scored | Failure], writer: Writer, tally: Tally, p
 
 def _warn_of_same_ids(records: Iterable[Record | Failure]) -> Iterator[Record | Failure]:
     """Pass records on, and tell of the first id that comes twice: verdicts could not be told apart by it."""
-    from service.readers import Failure
+    from unspun.reading.reader import Failure
 
     seen: set[int] | None = set()  # hashes, since ids may be long
     for record in records:
@@ -503,7 +503,7 @@ def _format_for(file: Path) -> str:
 
 
 def _open(target: _Target, paths: tuple[str, ...], *, force: bool) -> Output:
-    from service.output import FileOutput, StandardOutput
+    from unspun.service.batch.output import FileOutput, StandardOutput
 
     file = target.file
     if file is None:
@@ -521,8 +521,8 @@ def _open(target: _Target, paths: tuple[str, ...], *, force: bool) -> Output:
 
 def _writer(target: _Target, request: _Request, sink: Output, scorer: Scorer) -> Writer:
     """Return what writes one document after another; text goes through the sink, which knows its encoding."""
-    from service.render.factory import renderer_for, writer_for
-    from service.wording import supported_by
+    from unspun.service.render.factory import renderer_for, writer_for
+    from unspun.service.render.wording import supported_by
 
     supported = supported_by(scorer)
     if target.form in ("parquet", "html"):
@@ -531,7 +531,7 @@ def _writer(target: _Target, request: _Request, sink: Output, scorer: Scorer) ->
         return _TextToSink(renderer_for(target.form), sink)
     from rich.console import Console
 
-    from service.render.table import Table
+    from unspun.service.render.table import Table
 
     plain = Console(file=io.StringIO(), force_terminal=False, color_system=None)
     console = Console() if target.file is None else plain

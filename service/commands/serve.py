@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from service.console import CommandError, complain
+from unspun.service.console import CommandError, complain
 
 USAGE = 2
 EXTRA = "pip install 'unspun[service]'"
@@ -35,7 +35,7 @@ def serve(debug: bool, show: bool, **options: Any) -> None:
       UNSPUN_RATE_LIMIT='120 per minute' UNSPUN_KEYS_FILE=keys.json unspun serve
     """
     try:
-        from service.config import Settings, SettingsError, unknown_variables
+        from unspun.service.http.config import Settings, SettingsError, unknown_variables
     except ModuleNotFoundError as error:
         raise CommandError(f"the service needs {error.name}: {EXTRA}") from error
     try:
@@ -61,12 +61,12 @@ def _run(settings: Any) -> None:
     try:
         import gunicorn  # noqa: F401
 
-        from service.metrics_folder import metrics_folder
+        from unspun.service.http.metrics_folder import metrics_folder
     except ModuleNotFoundError as error:
         raise CommandError(f"the service needs {error.name}: {EXTRA}") from error
     _check_port(settings.host, settings.port)
     folder = metrics_folder()
-    from service.server import Service
+    from unspun.service.http.server import Service
 
     app, engine = _application(settings)
     Service(settings, engine, app, folder).run()
@@ -89,11 +89,11 @@ def _develop(settings: Any) -> None:
 
 
 def _application(settings: Any) -> Any:
-    from model.detector import Detector
-    from service import logs
-    from service.app import create_app
-    from service.engine import Engine
-    from service.keys import KeysError, KeyStore
+    from unspun.model.detector import Detector
+    from unspun.service.http import logs
+    from unspun.service.http.app import create_app
+    from unspun.service.http.engine import Engine
+    from unspun.service.http.keys import KeysError, KeyStore
 
     logs.configure(settings.log_level)
     if settings.keys_file is not None:
@@ -109,7 +109,7 @@ def _application(settings: Any) -> Any:
 
 
 def _show(settings: Any) -> None:
-    from service.config import variable
+    from unspun.service.http.config import variable
 
     for name, field in type(settings).model_fields.items():
         value = getattr(settings, name)

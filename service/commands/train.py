@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from service.commands.feedback import DEFAULT_DATABASE
-from service.console import CommandError, complain
-from service.output_bundle import check_output
+from unspun.service.commands.feedback import DEFAULT_DATABASE
+from unspun.service.console import CommandError, complain
+from unspun.service.models.output import check_output
 
 if TYPE_CHECKING:
-    from training.adapt import Retrained
-    from training.corpora import Label, LabelledText
+    from unspun.training.corpora.corpus import Label, LabelledText
+    from unspun.training.retraining.adapt import Retrained
 
 LABELS = ("human", "spun", "translated", "rewritten")
 MOST_FAILURES = 5
@@ -151,8 +151,8 @@ def train(context: click.Context, /, **options: Any) -> None:
 
 def _read(by_label: dict[str, tuple[Path, ...]], labelled: tuple[Path, ...]) -> tuple[list[LabelledText], int]:
     """Return the texts, and how many files or records could not be read."""
-    from service.inputs.records import Failure
-    from service.labelled import read
+    from unspun.reading.records import Failure
+    from unspun.training.corpora.labelled import read
 
     texts: list[LabelledText] = []
     unread = 0
@@ -172,11 +172,11 @@ def _read(by_label: dict[str, tuple[Path, ...]], labelled: tuple[Path, ...]) -> 
 def _feedback(database: str) -> list[LabelledText]:
     """Return the texts that people labelled and asked to be kept; contradicting labels are told."""
     try:
-        from service.feedback.database import StoreError
-        from service.feedback.store import labelled_texts
+        from unspun.service.feedback.database import StoreError
+        from unspun.service.feedback.store import labelled_texts
     except ImportError as error:
         raise CommandError(f"labels need the package {error.name}: pip install 'unspun[feedback]'") from error
-    from training.corpora import LabelledText, clean
+    from unspun.training.corpora.corpus import LabelledText, clean
 
     try:
         found = labelled_texts(database)
@@ -203,8 +203,8 @@ def _feedback(database: str) -> list[LabelledText]:
 def _from_scratch(
     texts: list[LabelledText], output: Path, options: dict[str, Any], report: Callable[[str], None], progress: bool
 ) -> None:
-    from training.scratch import train_from_scratch
-    from training.train import Recipe, TrainingError
+    from unspun.training.classifier.fast_tier import Recipe, TrainingError
+    from unspun.training.retraining.scratch import train_from_scratch
 
     recipe = Recipe(
         name=options["name"],
@@ -228,9 +228,9 @@ def _from_scratch(
 
 
 def _retrain(texts: list[LabelledText], output: Path, options: dict[str, Any], report: Callable[[str], None]) -> None:
-    from model import bundle
-    from training.adapt import House, retrain
-    from training.train import TrainingError
+    from unspun.model import bundle
+    from unspun.training.classifier.fast_tier import TrainingError
+    from unspun.training.retraining.adapt import House, retrain
 
     house = House(options["name"], options["version"], options["seed"], options["jobs"], options["lexicons"])
     try:
@@ -240,7 +240,7 @@ def _retrain(texts: list[LabelledText], output: Path, options: dict[str, Any], r
         raise CommandError(f"{error}; nothing was written, and the model in use stays as it is") from error
     except (RuntimeError, FileNotFoundError) as error:
         raise CommandError(f"our paraphrasers cannot start: {error}; or give --spun texts of your own") from error
-    from service.render.retraining import figures
+    from unspun.service.render.retraining import figures
 
     _write_reports(output, done, report)
     if not options["quiet"]:
@@ -266,7 +266,7 @@ def _retrain(texts: list[LabelledText], output: Path, options: dict[str, Any], r
 
 
 def _write_reports(output: Path, done: Retrained, report: Callable[[str], None]) -> None:
-    from service.render.retraining import render
+    from unspun.service.render.retraining import render
 
     (output / "report.json").write_text(json.dumps(done.manifest["comparison"], indent=1) + "\n", "utf-8")
     page, missing = render(done)
@@ -279,9 +279,9 @@ def _write_reports(output: Path, done: Retrained, report: Callable[[str], None])
 def _show(found: Mapping[str, Any]) -> None:
     from rich.console import Console
 
-    from service.output import StandardOutput
-    from service.render.evaluation import draw, plain_console
-    from training.tables import tables
+    from unspun.service.batch.output import StandardOutput
+    from unspun.service.render.evaluation import draw, plain_console
+    from unspun.training.reporting.tables import tables
 
     console = Console() if sys.stdout is not None and sys.stdout.isatty() else plain_console()
     with StandardOutput((sys.stdout.encoding if sys.stdout else None) or "utf-8") as sink:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from service.feedback.labels import WORDS, Label
-from service.feedback.store import Contradiction, contradictions
-from training.metrics import wilson_interval
+from unspun.service.feedback.labels import WORDS, Label
+from unspun.service.feedback.store import Contradiction, contradictions
+from unspun.training.reporting.metrics import wilson_interval
 
 Level = Literal["suspect", "paraphrased"]
 """The least verdict at which a text counts as found."""

@@ -6,12 +6,12 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar
 
-from service.engine import Runner, run_here
-from service.feedback.database import NewerSchemaError, StoreError
-from service.feedback.labels import ID, Label
-from service.feedback.store import Store
-from service.logs import event
-from service.problems import Problem
+from unspun.service.feedback.database import NewerSchemaError, StoreError
+from unspun.service.feedback.labels import ID, Label
+from unspun.service.feedback.store import Store
+from unspun.service.http.engine import Runner, run_here
+from unspun.service.http.logs import event
+from unspun.service.http.problems import Problem
 
 Result = TypeVar("Result")
 

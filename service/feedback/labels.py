@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from model.verdict import Depth, Kind, Reason, Verdict, VerdictWord
-from service.feedback.summary import digest_of, summary
+from unspun.model.verdict import Depth, Kind, Reason, Verdict, VerdictWord
+from unspun.service.feedback.summary import digest_of, summary
 
 Word = Literal["human", "spun", "translated", "rewritten"]
 """What a text may be labelled as: human, or one of model.decision.KINDS."""

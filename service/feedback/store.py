@@ -11,9 +11,9 @@ from sqlalchemy import URL, Connection, Select, func, select, tuple_
 from sqlalchemy import delete as delete_from
 from sqlalchemy.orm import Session
 
-from service.feedback.database import Database
-from service.feedback.labels import Label, Word
-from service.feedback.tables import LabelRow
+from unspun.service.feedback.database import Database
+from unspun.service.feedback.labels import Label, Word
+from unspun.service.feedback.tables import LabelRow
 
 REPEAT_SECONDS = 60.0
 """The same label of the same text within so many seconds is the same one: a second click, or a client's second try."""

@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from service.config import Settings
-from service.feedback.labels import Comment, Source, Word
-from service.problems import FieldError, Problem
-from service.schemas import Submission, parse_submission
+from unspun.service.feedback.labels import Comment, Source, Word
+from unspun.service.http.config import Settings
+from unspun.service.http.problems import FieldError, Problem
+from unspun.service.http.schemas import Submission, parse_submission
 
 CONSENT = (
     "is not true: nothing is stored without the consent of whoever labels the text. Send it as true if there is consent"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from model.verdict import Verdict
+from unspun.model.verdict import Verdict
 
 
 def digest_of(text: str) -> str:

@@ -9,7 +9,16 @@ from sqlalchemy import JSON, CheckConstraint, DateTime, Dialect, Float, Index, I
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from service.feedback.labels import MAX_COMMENT, MAX_NAME, MAX_SOURCE, WORDS, Judgement, Label, ModelName, SignalSum
+from unspun.service.feedback.labels import (
+    MAX_COMMENT,
+    MAX_NAME,
+    MAX_SOURCE,
+    WORDS,
+    Judgement,
+    Label,
+    ModelName,
+    SignalSum,
+)
 
 
 class Instant(TypeDecorator[datetime]):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from service.problems import TITLES
+from unspun.service.http.problems import TITLES
 
 JSON = "application/json"
 PLACE = re.compile(r"\{(\w+)\}")

@@ -7,10 +7,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model.verdict import Evidence, SpunPassage, Verdict
-from service.columns import KINDS
-from service.highlight import LEVELS, Segment, level, segments
-from service.wording import looks_like_this, percent, share_of_words
+from unspun.model.verdict import KINDS, Evidence, SpunPassage, Verdict
+from unspun.service.render.highlight import LEVELS, Segment, level, segments
+from unspun.service.render.wording import looks_like_this, percent, share_of_words
 
 HEADLINES = {
     "paraphrased": "Paraphrased",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from model.verdict import Verdict
+from unspun.model.verdict import Verdict
 
 
 class Renderer(Protocol):

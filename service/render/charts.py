@@ -7,10 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model.verdict import Verdict, VerdictWord
-from service.columns import KINDS
-from service.page.result import HEADLINES
-from service.wording import NO_SOURCE, SCALE
+from unspun.model.verdict import KINDS, Verdict, VerdictWord
+from unspun.service.page.result import HEADLINES
+from unspun.service.render.wording import NO_SOURCE, SCALE
 
 WORDS: tuple[VerdictWord, ...] = ("paraphrased", "suspect", "clear", "abstained")
 """The verdicts, in the order in which they are told and stacked."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from model.comparison import Alignment, Comparison, Edit, Operation, Span
+from unspun.model.comparing.comparison import Alignment, Comparison, Edit, Operation, Span
 
 Side = Literal["suspect", "source"]
 

@@ -6,8 +6,8 @@ import csv
 import io
 from collections.abc import Iterable
 
-from model.verdict import Verdict
-from service.columns import cells, columns
+from unspun.model.verdict import Verdict
+from unspun.service.render.columns import cells, columns
 
 
 class Csv:

@@ -10,13 +10,12 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from model.decision import KINDS
-from model.verdict import Evidence, ModelInfo, Verdict
-from service.console import printable
-from service.difference import Called, Difference, Totals, summary
-from service.render.evaluation import draw
-from service.render.table import LONGEST_PHRASE, SUGGESTION_STYLE, VERDICT_STYLES
-from training.tables import tables
+from unspun.model.verdict import KINDS, Evidence, ModelInfo, Verdict
+from unspun.service.console import printable
+from unspun.service.models.difference import Called, Difference, Totals, summary
+from unspun.service.render.evaluation import draw
+from unspun.service.render.table import LONGEST_PHRASE, SUGGESTION_STYLE, VERDICT_STYLES
+from unspun.training.reporting.tables import tables
 
 SHOWN = 5
 """Pieces of evidence that came, and that went, of each text of the table."""

@@ -13,8 +13,8 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from service.console import printable
-from training.tables import Table
+from unspun.service.console import printable
+from unspun.training.reporting.tables import Table
 
 PLAIN_WIDTH = 160
 """Cells of a line where there is no terminal: wide enough for every table, and notes still break."""

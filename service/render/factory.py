@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from service.render import Renderer, Stream, TextWriter, Writer
+from unspun.service.render import Renderer, Stream, TextWriter, Writer
 
 
 def writer_for(form: str, stream: Stream, *, source: str = "", supported: float = 0.0) -> Writer:
@@ -13,11 +13,11 @@ def writer_for(form: str, stream: Stream, *, source: str = "", supported: float 
     `source` names what is scored, and `supported` is the smallest false-positive rate that the model can state.
     """
     if form == "parquet":
-        from service.render.parquet import ParquetWriter
+        from unspun.service.render.parquet import ParquetWriter
 
         return ParquetWriter(stream)
     if form == "html":
-        from service.render.html import HtmlWriter, Report
+        from unspun.service.render.html import HtmlWriter, Report
 
         return HtmlWriter(stream, Report(supported=supported), datetime.now(UTC), source=source)
     return TextWriter(renderer_for(form), stream)
@@ -26,9 +26,9 @@ def writer_for(form: str, stream: Stream, *, source: str = "", supported: float 
 def renderer_for(form: str) -> Renderer:
     """Return the renderer of jsonl or csv."""
     if form == "csv":
-        from service.render.csv import Csv
+        from unspun.service.render.csv import Csv
 
         return Csv()
-    from service.render.jsonl import JsonLines
+    from unspun.service.render.jsonl import JsonLines
 
     return JsonLines()

@@ -14,14 +14,14 @@ from jinja2 import Template
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from model.verdict import Evidence, ModelInfo, Verdict
-from service.feedback.summary import digest_of, summary
-from service.highlight import excerpts, level
-from service.page.result import HEADLINES, KIND_MEANINGS, LABELS, MEANINGS, REASONS, SIGNALS, times
-from service.render import Stream
-from service.render.charts import WORDS, Counts
-from service.render.page import page_template
-from service.wording import human_texts, looks_like_this, percent, share_of_words
+from unspun.model.verdict import Evidence, ModelInfo, Verdict
+from unspun.service.feedback.summary import digest_of, summary
+from unspun.service.page.result import HEADLINES, KIND_MEANINGS, LABELS, MEANINGS, REASONS, SIGNALS, times
+from unspun.service.render import Stream
+from unspun.service.render.charts import WORDS, Counts
+from unspun.service.render.highlight import excerpts, level
+from unspun.service.render.page import page_template
+from unspun.service.render.wording import human_texts, looks_like_this, percent, share_of_words
 
 EXCERPTS = 4
 """Sentences shown of an offender, those with the heaviest evidence."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from model.verdict import Verdict
+from unspun.model.verdict import Verdict
 
 
 class JsonLines:

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from service.console import printable
+from unspun.service.console import printable
 
 TEMPLATES = Path(__file__).with_name("templates")
 STATIC = Path(__file__).parents[1] / "page" / "static"

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from model.verdict import Verdict
-from service.columns import Column, columns, columns_of, from_row, row
-from service.console import REPLACEMENT, CommandError
-from service.render import Stream
+from unspun.model.verdict import Verdict
+from unspun.service.console import REPLACEMENT, CommandError
+from unspun.service.render import Stream
+from unspun.service.render.columns import Column, columns, columns_of, from_row, row
 
 if TYPE_CHECKING:
     import pyarrow as pa

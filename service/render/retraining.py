@@ -11,10 +11,10 @@ from typing import Any
 
 from jinja2 import Template
 
-from service.render.page import page_template
-from training.adapt import FEW, Retrained
-from training.plots import PlotError, plot_roc, plot_scores
-from training.tables import tables
+from unspun.service.render.page import page_template
+from unspun.training.reporting.plots import PlotError, plot_roc, plot_scores
+from unspun.training.reporting.tables import tables
+from unspun.training.retraining.adapt import FEW, Retrained
 
 TIERS = {"fast": "fast tier", "deep": "deep tier"}
 _PARTED = {

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from model.verdict import Verdict
-from service import wording
-from service.console import printable
-from service.highlight import Excerpt, Segment, excerpts, level
-from service.wording import LINES, looks_like_this, share_of_words
+from unspun.model.verdict import Verdict
+from unspun.service.console import printable
+from unspun.service.render import wording
+from unspun.service.render.highlight import Excerpt, Segment, excerpts, level
+from unspun.service.render.wording import LINES, looks_like_this, share_of_words
 
 VERDICT_STYLES = {"paraphrased": "bold red", "suspect": "yellow", "clear": "green", "abstained": "dim"}
 LEVEL_STYLES = {1: "yellow", 2: "bold yellow", 3: "bold red"}

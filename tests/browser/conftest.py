@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from werkzeug.serving import make_server
 
-from service.app import create_app
-from service.config import Settings
-from service.engine import Engine
 from tests.service.fake_detector import load_fake
+from unspun.service.http.app import create_app
+from unspun.service.http.config import Settings
+from unspun.service.http.engine import Engine
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -61,7 +61,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def service(browser: Any) -> Iterator[str]:
     """Start `unspun serve`, and return its address."""
-    command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--workers", "1"]
+    command = [sys.executable, "-m", "unspun.service.cli", "serve", "--port", "0", "--workers", "1"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("UNSPUN_")}
     environment["UNSPUN_DRAIN_SECONDS"] = "0"
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from service.render.comparison import Answer, Pair
-from service.render.comparison_html import Html
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.service.fake_comparer import FakeComparer
 from tests.service.test_compare import OTHER, SOURCE, SPUN
+from unspun.service.render.comparison import Answer, Pair
+from unspun.service.render.comparison_html import Html
 
 WHEN = datetime(2026, 11, 23, 6, 5, tzinfo=UTC)
 SERIOUS = ("serious", "critical")

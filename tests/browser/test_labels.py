@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
-from service.cli import cli
-from service.keys import KeyStore
 from tests.browser.conftest import DESKTOP, PHONE, Open
 from tests.browser.test_page import judge, scrolls_sideways
 from tests.browser.test_report import SERIOUS, report_on
 from tests.service.fake_detector import load_fake
 from tests.service.support import SPUN
+from unspun.service.cli import cli
+from unspun.service.http.keys import KeyStore
 
 if find_spec("sqlalchemy") is None:
     pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
 
-from service.feedback.store import Store
-from service.feedback.summary import digest_of
+from unspun.service.feedback.store import Store
+from unspun.service.feedback.summary import digest_of
 
 
 @pytest.fixture

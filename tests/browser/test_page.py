@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from service.keys import KeyStore
-from service.page.result import times
-from service.routes.page import EXAMPLE
 from tests.browser.conftest import PHONE, Open
+from unspun.service.http.keys import KeyStore
+from unspun.service.http.routes.page import EXAMPLE
+from unspun.service.page.result import times
 
 ROOT = Path(__file__).parents[2]
 SPUN = ROOT / "seeds/examples/spun/01-harbour-swimmers.wordnet.txt"

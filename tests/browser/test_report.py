@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from service.render.html import Report
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, SUSPECT
+from unspun.service.render.html import Report
 
 WHEN = datetime(2026, 11, 23, 6, 5, tzinfo=UTC)
 TEXTS = (SPUN, SUSPECT, CLEAR, "Three little words")

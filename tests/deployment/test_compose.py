@@ -12,8 +12,8 @@ from limits import parse_many
 from redis import Redis
 from sqlalchemy import make_url
 
-from service.config import Settings, variable
 from tests.deployment.support import ROOT, VARIABLE, Image, compose, environment
+from unspun.service.http.config import Settings, variable
 
 SERVICES = compose()["services"]
 EVERY = pytest.mark.parametrize("name", SERVICES)

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from service.config import Settings
 from tests.deployment.container import Container
 from tests.deployment.support import ROOT, Image, compose, environment
+from unspun.service.http.config import Settings
 
 SPUN = (ROOT / "seeds/examples/spun/01-harbour-swimmers.wordnet.txt").read_bytes()
 TEXT = {"Content_Type": "text/plain; charset=utf-8"}

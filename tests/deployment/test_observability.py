@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import yaml
 
-from service import metrics
 from tests.deployment.container import Container, free_port
 from tests.deployment.support import ROOT, Image, compose, dashboard, environment, plain, queries
+from unspun.service.http import metrics
 
 PROMETHEUS = ROOT / "deploy/prometheus.yml"
 GRAFANA = ROOT / "deploy/grafana"

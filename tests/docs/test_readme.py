@@ -21,7 +21,7 @@ def test_the_demo_prints_what_is_shown() -> None:
     [command] = re.findall(r"`unspun (score seeds/examples [^`]*)`", README)
     [shown] = re.findall(r"^```text\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     run = subprocess.run(
-        [sys.executable, "-m", "service.cli", *command.split()],
+        [sys.executable, "-m", "unspun.service.cli", *command.split()],
         cwd=ROOT,
         env={**{k: v for k, v in os.environ.items() if not k.startswith("UNSPUN_")}, "COLUMNS": "100"},
         capture_output=True,

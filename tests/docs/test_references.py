@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
-from model.verdict import Verdict
-from service.cli import cli
+from unspun.model.verdict import Verdict
+from unspun.service.cli import cli
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("README.md", "docs/usage.md", "docs/tutorial.md", "docs/deployment.md", "docs/training.md", "docs/recipes.md")

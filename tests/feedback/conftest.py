@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 if find_spec("sqlalchemy") is not None:  # else the tests skip, and say why
-    from service.feedback.store import Store
     from tests.feedback.postgres import Server, running
+    from unspun.service.feedback.store import Store
 
     @pytest.fixture(scope="session")
     def postgres() -> Iterator[Server]:

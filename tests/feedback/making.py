@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from service.feedback.labels import Judgement, Label, ModelName, SignalSum, digest_of, new_id
+from unspun.service.feedback.labels import Judgement, Label, ModelName, SignalSum, digest_of, new_id
 
 NOW = datetime(2026, 11, 23, 6, 5, 0, 250_000, tzinfo=UTC)
 

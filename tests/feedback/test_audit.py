@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 if find_spec("sqlalchemy") is None:
     pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
 
-from service.feedback.audit import FOUND, Audit, Share, audit
-from service.feedback.labels import Label, ModelName, SignalSum
 from tests.feedback.making import label_of
 from tests.service.support import cases, why
+from unspun.service.feedback.audit import FOUND, Audit, Share, audit
+from unspun.service.feedback.labels import Label, ModelName, SignalSum
 
 SHARES = ("precision", "recall", "false_positive_rate")
 

@@ -21,17 +21,17 @@ from lxml import html
 if find_spec("sqlalchemy") is None:
     pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
 
-from model.verdict import ModelInfo
-from service.cli import cli
-from service.commands.feedback import LABELS
-from service.feedback.labels import WORDS
-from service.feedback.store import Store
-from service.feedback.summary import digest_of
-from service.render.html import Report
 from tests.feedback.making import label_of
 from tests.feedback.postgres import Server
 from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, SPUN, SUSPECT, Run, cases, why
+from unspun.model.verdict import ModelInfo
+from unspun.service.cli import cli
+from unspun.service.commands.feedback import LABELS
+from unspun.service.feedback.labels import WORDS
+from unspun.service.feedback.store import Store
+from unspun.service.feedback.summary import digest_of
+from unspun.service.render.html import Report
 
 Unspun = Callable[..., Run]
 
@@ -244,7 +244,7 @@ def test_an_import_that_fails_stores_nothing_and_can_be_repeated(
 ) -> None:
     (here / "labels.jsonl").write_text(lines(*({"label": "human", "text": f"Text number {i}."} for i in range(20))))
     unspun("feedback", "migrate")
-    from service.feedback.tables import LabelRow
+    from unspun.service.feedback.tables import LabelRow
 
     made, calls = LabelRow.of, 0
 
@@ -264,7 +264,7 @@ def test_an_import_that_fails_stores_nothing_and_can_be_repeated(
 
 @pytest.mark.parametrize("command", [["audit"], ["feedback", "stats"], ["feedback", "list"], ["feedback", "migrate"]])
 def test_without_the_libraries_the_command_names_what_to_install(command: list[str], here: Path) -> None:
-    code = f"import sys; sys.modules['sqlalchemy'] = None; from service.cli import cli; cli({command})"
+    code = f"import sys; sys.modules['sqlalchemy'] = None; from unspun.service.cli import cli; cli({command})"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     run = subprocess.run([sys.executable, "-c", code], cwd=here, env=environment, capture_output=True, text=True)
     assert (run.returncode, run.stderr) == (1, "unspun: labels need sqlalchemy: pip install 'unspun[feedback]'\n")

@@ -17,12 +17,12 @@ import pytest
 if find_spec("sqlalchemy") is None:
     pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
 
-from service.feedback import database
-from service.feedback.database import StoreError, parse_url
-from service.feedback.store import Store
 from tests.feedback.making import label_of
 from tests.feedback.postgres import PASSWORD, Server
 from tests.service.support import cases, why
+from unspun.service.feedback import database
+from unspun.service.feedback.database import StoreError, parse_url
+from unspun.service.feedback.store import Store
 
 SECRET = "secret-word"
 

@@ -15,11 +15,11 @@ if find_spec("sqlalchemy") is None:
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from service.feedback import database
-from service.feedback.database import VERSION_TABLE, Database, NewerSchemaError, StoreError
-from service.feedback.store import Store, labelled_texts
-from service.feedback.tables import Base
 from tests.feedback.making import label_of
+from unspun.service.feedback import database
+from unspun.service.feedback.database import VERSION_TABLE, Database, NewerSchemaError, StoreError
+from unspun.service.feedback.store import Store, labelled_texts
+from unspun.service.feedback.tables import Base
 
 LATER = '''"""A later version's."""
 import sqlalchemy as sa

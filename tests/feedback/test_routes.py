@@ -19,16 +19,16 @@ from werkzeug.test import TestResponse
 if find_spec("sqlalchemy") is None:
     pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
 
-from service.app import create_app
-from service.config import Settings, SettingsError
-from service.engine import Engine
-from service.feedback.keeper import Keeper
-from service.feedback.store import Store
-from service.keys import KeyStore
-from service.logs import LOGGER, JsonFormatter
-from service.problems import MEDIA_TYPE
 from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, SPUN, cases, why
+from unspun.service.feedback.keeper import Keeper
+from unspun.service.feedback.store import Store
+from unspun.service.http.app import create_app
+from unspun.service.http.config import Settings, SettingsError
+from unspun.service.http.engine import Engine
+from unspun.service.http.keys import KeyStore
+from unspun.service.http.logs import LOGGER, JsonFormatter
+from unspun.service.http.problems import MEDIA_TYPE
 
 GOOD = {"text": SPUN, "label": "human", "consent": True}
 

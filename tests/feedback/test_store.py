@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 if find_spec("sqlalchemy") is None:
     pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
 
-from service.feedback.labels import Label
-from service.feedback.store import PAGE, REPEAT_SECONDS, Store, labelled_texts
 from tests.feedback.making import label_of
+from unspun.service.feedback.labels import Label
+from unspun.service.feedback.store import PAGE, REPEAT_SECONDS, Store, labelled_texts
 
 ANY_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
 

@@ -46,7 +46,7 @@ class Service:
         chosen = {"PORT": 0, "DRAIN_SECONDS": 0, "WATCH_SECONDS": 0.1, "WORKERS": 2} | settings
         self._environment = inherited | {f"UNSPUN_{name}": str(value) for name, value in chosen.items()}
         self._count = int(chosen["WORKERS"])
-        self._command = [*wrapper, sys.executable, "-m", "service.cli", "serve", *arguments]
+        self._command = [*wrapper, sys.executable, "-m", "unspun.service.cli", "serve", *arguments]
         self.log: list[dict[str, Any]] = []
         self.errors: list[str] = []
         """Lines of standard error that are no JSON."""

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from service.cli import cli
-from service.client import Client, ProblemError
 from tests.http.running import ROOT, Service
+from unspun.service.cli import cli
+from unspun.service.client import Client, ProblemError
 
 if TYPE_CHECKING:
-    from model.compare import Comparer
+    from unspun.model.comparing.comparer import Comparer
 
 EXAMPLES = ROOT / "seeds" / "examples"
 SUSPECT = (EXAMPLES / "spun" / "01-harbour-swimmers.wordnet.txt").read_text("utf-8")
@@ -29,7 +29,7 @@ ODD = f"{SOURCE}\n\U0001f6b2 \u202e \u00ad\u2028caf\u00e9 \ufffd"
 
 @pytest.fixture(scope="module")
 def comparer() -> Comparer:
-    from model.compare import Comparer
+    from unspun.model.comparing.comparer import Comparer
 
     return Comparer.load()
 

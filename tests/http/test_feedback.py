@@ -17,16 +17,16 @@ from typing import Any
 
 import pytest
 
-from service.client import Client, ProblemError
 from tests.http.running import ROOT, Service
 from tests.http.test_schema import schemathesis
+from unspun.service.client import Client, ProblemError
 
 if find_spec("sqlalchemy") is None:
     pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
 
-from service.feedback.store import Store
 from tests.feedback.making import label_of
 from tests.feedback.postgres import PASSWORD, Server, running
+from unspun.service.feedback.store import Store
 
 TEXT = (ROOT / "seeds/examples/human/01-harbour-swimmers.txt").read_text("utf-8")
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from service.keys import KeyStore
 from tests.http.running import ROOT, Service
+from unspun.service.http.keys import KeyStore
 
 MODEL = ROOT / "model" / "default"
 TEXT = (ROOT / "seeds" / "examples" / "human" / "05-cup-final.txt").read_text("utf-8")
@@ -292,7 +292,7 @@ def test_a_port_that_is_taken_is_told() -> None:
 def _serve(**environment: str) -> subprocess.CompletedProcess[str]:
     import sys
 
-    command: list[Any] = [sys.executable, "-m", "service.cli", "serve"]
+    command: list[Any] = [sys.executable, "-m", "unspun.service.cli", "serve"]
     return subprocess.run(
         command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60, check=False
     )

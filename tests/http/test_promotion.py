@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.promotion import REACHED_SECONDS, Run, measure, other_model, reached
-from model import bundle
-from service.models import ModelFolder
 from tests.http.running import ROOT, Service
 from tests.http.test_lifecycle import TEXT, Load, version_of, wait_until
+from unspun.model import bundle
+from unspun.service.models.folder import ModelFolder
 
 RATE = 20.0
 CHANGES = 5
@@ -132,7 +132,7 @@ def test_what_no_longer_is_on_the_disk_still_answers(folder: ModelFolder, traine
 def test_a_start_on_a_link_that_leads_nowhere_is_told_in_a_line(folder: ModelFolder) -> None:
     lead(folder, "nowhere")
     run = subprocess.run(
-        [sys.executable, "-m", "service.cli", "serve"],
+        [sys.executable, "-m", "unspun.service.cli", "serve"],
         cwd=ROOT,
         env={**os.environ, "UNSPUN_MODEL": str(folder.path / "current"), "UNSPUN_PORT": "0"},
         capture_output=True,

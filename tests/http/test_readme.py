@@ -45,13 +45,15 @@ def test_a_curl_command_answers(command: str, expected: str, service: Service) -
 
 
 def test_the_python_client_answers(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
-    [snippet] = [block for block in re.findall(r"```python\n(.*?)```", README, re.S) if "service.client" in block]
+    [snippet] = [
+        block for block in re.findall(r"```python\n(.*?)```", README, re.S) if "unspun.service.client" in block
+    ]
     exec(snippet.replace("127.0.0.1:8000", f"127.0.0.1:{service.port}"), {"text": TEXT})
     assert [kind_of(json.loads(line)) for line in capsys.readouterr().out.splitlines()] == ["verdict", "verdict"]
 
 
 def test_documents_name_no_setting_that_is_none() -> None:
-    from service.config import OTHERS, Settings, variable
+    from unspun.service.http.config import OTHERS, Settings, variable
 
     named = set(re.findall(r"UNSPUN_[A-Z_]+", README + USAGE + (ROOT / "docs" / "deployment.md").read_text("utf-8")))
     assert named <= {*OTHERS, *(variable(name) for name in Settings.model_fields)}

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from service.cli import cli
-from service.client import Client
 from tests.http.running import ROOT, Service
+from unspun.service.cli import cli
+from unspun.service.client import Client
 
 if TYPE_CHECKING:
-    from model.detector import Detector
+    from unspun.model.detector import Detector
 
 EXAMPLES = ROOT / "seeds" / "examples"
 HOSTILE = ROOT / "tests" / "data" / "surface" / "texts.toml"
@@ -41,7 +41,7 @@ TEXTS = texts()
 
 @pytest.fixture(scope="module")
 def detector() -> Detector:
-    from model.detector import Detector
+    from unspun.model.detector import Detector
 
     return Detector.load()
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from service.keys import KeyStore
 from tests.http.running import ROOT, Service
+from unspun.service.http.keys import KeyStore
 
 pytestmark = pytest.mark.skipif(find_spec("schemathesis") is None, reason="pip install schemathesis")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from model import bundle
-from model.detector import Detector
-from model.features import FeatureExtractor, Signals, Tables
 from tests import deep as tiny_deep
 from tests import tables as tiny
+from unspun.model import bundle
+from unspun.model.detector import Detector
+from unspun.model.signals.features import FeatureExtractor, Signals, Tables
 
 CORPORA = Path(os.environ.get("UNSPUN_CORPORA", Path(__file__).parents[3] / "shared" / "corpora"))
 TEXTS_PER_FILE = 60

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.abstention import reasons
-from model.document import Documents
+from unspun.model.decision.abstention import reasons
+from unspun.model.text.document import Documents
 
 DATA = Path(__file__).parents[1] / "data" / "model" / "languages.toml"
 CASES = tomllib.loads(DATA.read_text(encoding="utf-8"))["case"]

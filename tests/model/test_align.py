@@ -1,4 +1,4 @@
-"""model/align.py: which words of a paraphrase stand for which of its original."""
+"""model/comparing/align.py: which words of a paraphrase stand for which of its original."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.align import Pair, align, substitutions
+from unspun.model.comparing.align import Pair, align, substitutions
 
 CASES: list[dict[str, Any]] = tomllib.loads(
     (Path(__file__).parents[1] / "data" / "model" / "alignments.toml").read_text(encoding="utf-8")

@@ -14,14 +14,14 @@ import joblib
 import numpy as np
 import pytest
 
-from model import bundle
-from model.bundle import BundleError
-from model.decision import KINDS
-from model.detector import Detector
-from model.fast import FastClassifier
-from model.features import FeatureExtractor
 from tests import deep as tiny_deep
 from tests import tables as tiny
+from unspun.model import bundle
+from unspun.model.bundle import BundleError
+from unspun.model.detector import Detector
+from unspun.model.signals.features import FeatureExtractor
+from unspun.model.tiers.fast import FastClassifier
+from unspun.model.verdict import KINDS
 
 
 @pytest.fixture

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model import evidence
-from model.deep import DeepEncoder
-from model.detector import Detector
-from model.document import Documents
-from model.evidence import DEEP_LEAST_WEIGHT, UNSPUN_WEIGHT
-from model.verdict import Verdict
 from tests import deep as tiny
 from tests import tables
+from unspun.model.decision import evidence
+from unspun.model.decision.evidence import DEEP_LEAST_WEIGHT, UNSPUN_WEIGHT
+from unspun.model.detector import Detector
+from unspun.model.text.document import Documents
+from unspun.model.tiers.deep import DeepEncoder
+from unspun.model.verdict import Verdict
 
 NEVER = 1e-300
 """A rate that no text is below: the fast tier is always sure."""

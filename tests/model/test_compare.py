@@ -1,4 +1,4 @@
-"""model/compare.py: what a suspect has of its source, and whether it was made from it."""
+"""model/comparing/comparer.py: what a suspect has of its source, and whether it was made from it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.compare import Comparer, heaviest_chain
-from model.comparison import RELATIONS, Alignment, Comparison, Span
+from unspun.model.comparing.comparer import Comparer, heaviest_chain
+from unspun.model.comparing.comparison import RELATIONS, Alignment, Comparison, Span
 
 DATA = tomllib.loads((Path(__file__).parents[1] / "data" / "model" / "comparisons.toml").read_text("utf-8"))
 EXAMPLES = Path(__file__).parents[2] / "seeds" / "examples"

@@ -1,4 +1,4 @@
-"""model/decision.py: evidence to rates, rates to a score and a verdict; the only place that reads thresholds."""
+"""Evidence to rates, rates to a score and a verdict; the only place that reads thresholds."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from model.decision import (
-    KINDS,
+from tests import tables as tiny
+from unspun.model.decision.decision import (
     LONGEST,
     SCORE_PARAPHRASED,
     SCORE_SUSPECT,
@@ -23,7 +23,7 @@ from model.decision import (
     TierDecision,
     check_base_rate,
 )
-from tests import tables as tiny
+from unspun.model.verdict import KINDS
 
 EVIDENCE = st.floats(-20, 60)
 WORDS = st.integers(1, 60_000)

@@ -1,4 +1,4 @@
-"""model/deep.py: what the encoder says of words and windows depends on their document alone, and how it is pooled."""
+"""What the encoder says of words and windows depends on their document alone, and how it is pooled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.deep import (
+from tests import deep as tiny
+from tests import tables
+from unspun.model.text.document import Documents, Shape, TokenClass
+from unspun.model.tiers.deep import (
     LEAST_KEPT,
     LEAST_MISFIT,
     OVERLAP,
@@ -23,10 +26,7 @@ from model.deep import (
     pool,
     prose_pieces,
 )
-from model.document import Documents, Shape, TokenClass
-from model.wordpieces import WordPieces
-from tests import deep as tiny
-from tests import tables
+from unspun.model.tiers.wordpieces import WordPieces
 
 ENCODER = tiny.encoder()
 CLEAN, SPUN = tiny.CLEAN_LOG_ODDS, tiny.SPUN_LOG_ODDS

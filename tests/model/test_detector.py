@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.bundle import Bundle
-from model.decision import KINDS, SCORE_PARAPHRASED, SCORE_SUSPECT, Decision
-from model.detector import BATCH_CHARACTERS, BATCH_DOCUMENTS, Detector, _batches
 from tests import tables as tiny
+from unspun.model.bundle import Bundle
+from unspun.model.decision.decision import SCORE_PARAPHRASED, SCORE_SUSPECT, Decision
+from unspun.model.detector import BATCH_CHARACTERS, BATCH_DOCUMENTS, Detector, _batches
+from unspun.model.verdict import KINDS
 
 UNFAMILIAR = (
     "Whoever shall hereby bequeath his tenements unto whomsoever, notwithstanding these covenants, must forthwith "
@@ -289,7 +290,7 @@ def test_batches_are_bounded_and_leave_nothing_out(lengths: list[int]) -> None:
     assert all(stop - start == 1 or sum(lengths[start:stop]) <= BATCH_CHARACTERS for start, stop in runs)
 
 
-@pytest.mark.parametrize("module", ["model", "model.detector", "model.bundle"])
+@pytest.mark.parametrize("module", ["model", "unspun.model.detector", "unspun.model.bundle"])
 def test_the_engine_loads_nothing_that_only_others_need(module: str) -> None:
     others = ("flask", "torch", "click", "rich", "service", "training")  # pandas: scikit-learn takes it if it is there
     code = f"import sys, {module}; print([name for name in {others} if name in sys.modules])"

@@ -11,10 +11,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.characters import fold_code
-from model.document import SECTION, Documents, Shape, TokenClass, hash_phrase, hash_token, hash_tokens, tokenise
-from model.repair import repair
 from tests import tables as tiny
+from unspun.model.text.characters import fold_code
+from unspun.model.text.document import (
+    SECTION,
+    Documents,
+    Shape,
+    TokenClass,
+    hash_phrase,
+    hash_token,
+    hash_tokens,
+    tokenise,
+)
+from unspun.model.text.repair import repair
 
 DATA = Path(__file__).parents[1] / "data" / "model"
 

@@ -1,4 +1,4 @@
-"""model/evidence.py: what gives a machine away, and exactly where it stands in the text as submitted."""
+"""model/decision/evidence.py: what gives a machine away, and exactly where it stands in the text as submitted."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model import evidence as module
-from model.detector import Detector
-from model.document import Documents
-from model.evidence import find_evidence
-from model.verdict import Evidence
 from tests import deep
 from tests import tables as tiny
+from unspun.model.decision import evidence as module
+from unspun.model.decision.evidence import find_evidence
+from unspun.model.detector import Detector
+from unspun.model.text.document import Documents
+from unspun.model.verdict import Evidence
 
 DATA = Path(__file__).parents[1] / "data" / "model"
 CASES = tomllib.loads((DATA / "evidence.toml").read_text("utf-8"))["case"]

@@ -1,4 +1,4 @@
-"""model/fast.py: document numbers to the evidence of each kind, and how unfamiliar a text is."""
+"""model/tiers/fast.py: document numbers to the evidence of each kind, and how unfamiliar a text is."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from model.fast import MOST_UNFAMILIAR, NEVER, FastClassifier, Head, Unfamiliarity
-from model.house import Correction
-from model.style import BUCKETS
 from tests import tables as tiny
+from unspun.model.signals.style import BUCKETS
+from unspun.model.tiers.fast import MOST_UNFAMILIAR, NEVER, FastClassifier, Head, Unfamiliarity
+from unspun.model.tiers.house import Correction
 
 NOTHING = csr_array((1, BUCKETS), dtype=np.float32)
 FAMILIAR = Unfamiliarity(

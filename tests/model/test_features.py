@@ -1,4 +1,4 @@
-"""model/features.py: a scikit-learn transformer whose rows depend on their text alone."""
+"""model/signals/features.py: a scikit-learn transformer whose rows depend on their text alone."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from model.document import Documents
-from model.features import BATCH_DOCUMENTS, NOT_JUDGED, FeatureExtractor
-from model.style import BUCKETS
 from tests import tables as tiny
+from unspun.model.signals.features import BATCH_DOCUMENTS, NOT_JUDGED, FeatureExtractor
+from unspun.model.signals.style import BUCKETS
+from unspun.model.text.document import Documents
 
 SNIPPETS = (*tiny.SENTENCES, "ferry", "the the", "{old|new}", "Vitality.", "\n\n- ship\n- boat\n\n", "É ß 7%", "ship")
 

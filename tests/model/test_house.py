@@ -1,4 +1,4 @@
-"""model/house.py: a correction holds in the house's domain, and is the same for a text whatever it is scored with."""
+"""A correction holds in the house's domain, and is the same for a text whatever it is scored with."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from model import bundle
-from model.decision import KINDS
-from model.detector import Detector
-from model.fast import FastClassifier
-from model.house import FURTHEST, Correction, scale
 from tests import tables as tiny
+from unspun.model import bundle
+from unspun.model.detector import Detector
+from unspun.model.tiers.fast import FastClassifier
+from unspun.model.tiers.house import FURTHEST, Correction, scale
+from unspun.model.verdict import KINDS
 
 COLUMNS = 57
 

@@ -1,4 +1,4 @@
-"""model/integers.py: a layer in integers says what it says in floats, exactly the same in any company."""
+"""model/signals/integers.py: a layer in integers says what it says in floats, exactly the same in any company."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.integers import GRAPH, MOST_INPUTS, ZERO, IntegerLayer
-from training.integer_layer import graph
+from unspun.model.signals.integers import GRAPH, MOST_INPUTS, ZERO, IntegerLayer
+from unspun.training.encoder.integer_layer import graph
 
 SEEDS = st.integers(0, 2**32 - 1)
 

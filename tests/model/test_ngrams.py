@@ -1,4 +1,4 @@
-"""model/ngrams.py: a hash table that answers like a dictionary, nearly always, and backoff by the book."""
+"""model/language/ngrams.py: a hash table that answers like a dictionary, nearly always, and backoff by the book."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model.ngrams import BACKOFF, BLOCK, FINGERPRINT_BITS, MAX_PROBES, LanguageModel, NgramTable, ngram_keys
+from unspun.model.language.ngrams import (
+    BACKOFF,
+    BLOCK,
+    FINGERPRINT_BITS,
+    MAX_PROBES,
+    LanguageModel,
+    NgramTable,
+    ngram_keys,
+)
 
 KEYS = st.integers(0, 2**64 - 1)
 

@@ -1,4 +1,4 @@
-"""model/passages.py: the parts of a longer text that a machine wrote, from the evidence of its windows."""
+"""model/decision/passages.py: the parts of a longer text that a machine wrote, from the evidence of its windows."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model.decision import Tail
-from model.passages import WHOLE, Part, suspicious_parts
 from tests import tables as tiny
+from unspun.model.decision.decision import Tail
+from unspun.model.decision.passages import WHOLE, Part, suspicious_parts
 
 TAIL = Tail.from_manifest(tiny.tier()["tails"]["spun"])
 """Human evidence is about 0; 3 is suspicious."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.signals.base import Pool
+from unspun.model.signals.base import Pool
 
 TOKENS = st.lists(st.tuples(st.integers(0, 4), st.floats(-9, 9, width=32)), max_size=60).map(sorted)
 """Tokens of five documents, some of which may have none: document and number."""

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.boilerplate import load_boilerplate
-from model.document import Documents, TokenClass
+from unspun.model.text.boilerplate import load_boilerplate
+from unspun.model.text.document import Documents, TokenClass
 
 DATA = Path(__file__).parents[1] / "data" / "model" / "prose.toml"
 PAGES = tomllib.loads(DATA.read_text(encoding="utf-8"))["page"]

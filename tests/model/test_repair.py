@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.repair import repair
+from unspun.model.text.repair import repair
 
 CASES = tomllib.loads((Path(__file__).parents[1] / "data/model/repairs.toml").read_text(encoding="utf-8"))
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model.features import Signals
-from model.signals.debris import KINDS, _sounds_like_vowel
 from tests.tables import encode
+from unspun.model.signals.debris import KINDS, _sounds_like_vowel
+from unspun.model.signals.features import Signals
 
 DATA = Path(__file__).parents[1] / "data" / "model"
 CASES = tomllib.loads((DATA / "debris.toml").read_text("utf-8"))["case"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.features import Signals
-from model.signals.frequency import Frequency
 from tests.tables import encode
+from unspun.model.signals.features import Signals
+from unspun.model.signals.frequency import Frequency
 
 
 @pytest.fixture

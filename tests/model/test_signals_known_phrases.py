@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.features import Signals
-from model.signals.known_phrases import KnownPhrases, Phrases, phrase_keys
 from tests.tables import encode
 from tests.tables import language as tiny_language
 from tests.tables import signals as tiny_signals
+from unspun.model.signals.features import Signals
+from unspun.model.signals.known_phrases import KnownPhrases, Phrases, phrase_keys
 
 DATA = Path(__file__).parents[1] / "data" / "model"
 CASES = tomllib.loads((DATA / "known_phrases.toml").read_text("utf-8"))["case"]

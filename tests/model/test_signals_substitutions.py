@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.features import Signals
-from model.signals.substitutions import INPUTS, NO_ALTERNATIVE, Substitutions
-from model.vocabulary import UNKNOWN
 from tests.tables import encode
+from unspun.model.language.vocabulary import UNKNOWN
+from unspun.model.signals.features import Signals
+from unspun.model.signals.substitutions import INPUTS, NO_ALTERNATIVE, Substitutions
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model.features import Signals
-from model.signals.translationese import NEAR, Translationese
 from tests.tables import ARTICLE, encode
+from unspun.model.signals.features import Signals
+from unspun.model.signals.translationese import NEAR, Translationese
 
 
 @pytest.fixture

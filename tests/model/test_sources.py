@@ -1,4 +1,4 @@
-"""model/sources.py: candidates for a text's source, out of very many documents."""
+"""model/comparing/sources.py: candidates for a text's source, out of very many documents."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model import sources
-from model.comparison import RELATIONS, Comparison
-from model.sources import Candidate, SourceIndex, Sources
-from model.verdict import ModelInfo
+from unspun.model.comparing import sources
+from unspun.model.comparing.comparison import RELATIONS, Comparison
+from unspun.model.comparing.sources import Candidate, SourceIndex, Sources
+from unspun.model.verdict import ModelInfo
 
 DOCUMENTS = {
     "harbour": "The town council of Coldwell voted nine to two on Monday to open the harbour steps again.",

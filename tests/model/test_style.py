@@ -1,4 +1,4 @@
-"""model/style.py: n-grams of word classes, blind to what a text is about."""
+"""model/signals/style.py: n-grams of word classes, blind to what a text is about."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.features import Signals
-from model.style import BUCKETS, SUFFIXES, ending_classes
 from tests.tables import ARTICLE, encode
 from tests.tables import signals as tiny_signals
+from unspun.model.signals.features import Signals
+from unspun.model.signals.style import BUCKETS, SUFFIXES, ending_classes
 
 
 @pytest.mark.parametrize(

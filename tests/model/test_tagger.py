@@ -1,4 +1,4 @@
-"""model/tagger.py: the network's answer to a word depends on its document, and on nothing else."""
+"""model/signals/tagger.py: the network's answer to a word depends on its document, and on nothing else."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.features import Signals
-from model.tagger import BLOCK, WINDOW, Tagger, TaggerInputs, scale_numbers
-from model.vocabulary import BOUNDARY
 from tests.tables import ARTICLE, SENTENCES, encode
 from tests.tables import signals as tiny_signals
 from tests.tables import tagger as tiny_tagger
+from unspun.model.language.vocabulary import BOUNDARY
+from unspun.model.signals.features import Signals
+from unspun.model.signals.tagger import BLOCK, WINDOW, Tagger, TaggerInputs, scale_numbers
 
 
 def log_odds(tagger: Tagger, *texts: str) -> list[float]:

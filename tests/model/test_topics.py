@@ -1,4 +1,4 @@
-"""model/topics.py: word vectors in bytes, and the mean vector of what stands around a word."""
+"""model/language/topics.py: word vectors in bytes, and the mean vector of what stands around a word."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.features import Signals
-from model.topics import BLOCK, UNIT, WIDE, Topics, WordVectors, cosine
 from tests.tables import SENTENCES, encode
 from tests.tables import signals as tiny_signals
+from unspun.model.language.topics import BLOCK, UNIT, WIDE, Topics, WordVectors, cosine
+from unspun.model.signals.features import Signals
 
 
 def test_packing_loses_less_than_a_step() -> None:

@@ -1,4 +1,4 @@
-"""model/trees.py: boosted trees as arrays, bit for bit what scikit-learn says of them."""
+"""model/tiers/trees.py: boosted trees as arrays, bit for bit what scikit-learn says of them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from model import bundle
-from model.trees import MOST_LEAVES, Trees
+from unspun.model import bundle
+from unspun.model.tiers.trees import MOST_LEAVES, Trees
 
 
 def fitted(leaves: int | None, *, rounds: int = 20, seed: int = 0) -> HistGradientBoostingClassifier:

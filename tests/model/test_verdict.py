@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.decision import KINDS
-from model.verdict import Evidence, ModelInfo, Repair, SpunPassage, Verdict
+from unspun.model.verdict import KINDS, Evidence, ModelInfo, Repair, SpunPassage, Verdict
 
 MODEL = ModelInfo("tiny", "1", "00")
 SHARES = st.floats(0, 1)

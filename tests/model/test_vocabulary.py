@@ -1,4 +1,4 @@
-"""model/vocabulary.py: every token of a batch gets the number of its word."""
+"""model/language/vocabulary.py: every token of a batch gets the number of its word."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.document import Documents
-from model.vocabulary import BOUNDARY, NUMBER, SENTENCE_ENDS, SPECIALS, UNKNOWN, Vocabulary
+from unspun.model.language.vocabulary import BOUNDARY, NUMBER, SENTENCE_ENDS, SPECIALS, UNKNOWN, Vocabulary
+from unspun.model.text.document import Documents
 
 DATA = Path(__file__).parents[1] / "data" / "model"
 CASES = tomllib.loads((DATA / "vocabulary.toml").read_text("utf-8"))["case"]

@@ -1,4 +1,4 @@
-"""model/wordpieces.py: texts in word pieces, each with its place in the text, and the windows that cover them."""
+"""model/tiers/wordpieces.py: texts in word pieces, each with its place in the text, and the windows that cover them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.wordpieces import TYPOGRAPHY, UNKNOWN_PIECE, Pieces, WordPieces, windows
 from tests import deep as tiny
+from unspun.model.tiers.wordpieces import TYPOGRAPHY, UNKNOWN_PIECE, Pieces, WordPieces, windows
 
 CASES = tomllib.loads((tiny.GRAPH.parent / "wordpieces.toml").read_text("utf-8"))["case"]
 WORDPIECES = WordPieces(tiny.PIECES)

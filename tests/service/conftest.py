@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from service.cli import cli
 from tests.service.fake_detector import load_fake
 from tests.service.support import Run
+from unspun.service.cli import cli
 
 
 @pytest.fixture

@@ -7,8 +7,18 @@ from collections import Counter
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from model.comparison import RELATIONS, Alignment, Comparison, Edit, Obstacle, Operation, Relation, Replacement, Span
-from model.verdict import ModelInfo
+from unspun.model.comparing.comparison import (
+    RELATIONS,
+    Alignment,
+    Comparison,
+    Edit,
+    Obstacle,
+    Operation,
+    Relation,
+    Replacement,
+    Span,
+)
+from unspun.model.verdict import ModelInfo
 
 SENTENCE = re.compile(r"\S.*?(?:[.!?](?=\s|$)|$)", re.DOTALL)
 WORD = re.compile(r"\w+(?:'\w+)*")
@@ -117,6 +127,6 @@ def load_fake(bundle: Path | None) -> FakeComparer:
 
 
 if __name__ == "__main__":  # the command line in a process of its own, for terminals
-    from service.cli import cli
+    from unspun.service.cli import cli
 
     cli(prog_name="unspun", obj=load_fake)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from model.bundle import Bundle, load
-from model.decision import KINDS, Decision, check_base_rate
-from model.verdict import Evidence, ModelInfo, Repair, Verdict, VerdictWord
+from unspun.model.bundle import Bundle, load
+from unspun.model.decision.decision import Decision, check_base_rate
+from unspun.model.verdict import KINDS, Evidence, ModelInfo, Repair, Verdict, VerdictWord
 
 PHRASES = {
     "imaginative and prescient": ("vision", 3.1),
@@ -132,6 +132,6 @@ def load_fake(bundle: Path | None) -> FakeDetector:
 
 
 if __name__ == "__main__":  # the command line in a process of its own, for signals and pipes
-    from service.cli import cli
+    from unspun.service.cli import cli
 
     cli(prog_name="unspun", obj=load_fake)

@@ -16,8 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from model import bundle
-from service.models import ModelFolder
+from unspun.model import bundle
+from unspun.service.models.folder import ModelFolder
 
 STEPS = ("open", "os.mkdir", "os.rename", "os.symlink", "os.remove", "os.rmdir", "os.utime", "fcntl.flock")
 MOST = 1000

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from model import bundle
 from tests import tables as tiny
 from tests.service.support import Run
+from unspun.model import bundle
 
 
 def variant(source: Path, target: Path, **changes: Any) -> Path:

@@ -15,16 +15,16 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from model.detector import Detector
-from service.app import create_app
-from service.config import Settings
-from service.engine import Engine
-from service.html import extract_article
-from service.keys import KeyStore
-from service.logs import LOGGER
-from service.problems import MEDIA_TYPE
 from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, SPUN, SUSPECT, cases, why
+from unspun.model.detector import Detector
+from unspun.reading.html import extract_article
+from unspun.service.http.app import create_app
+from unspun.service.http.config import Settings
+from unspun.service.http.engine import Engine
+from unspun.service.http.keys import KeyStore
+from unspun.service.http.logs import LOGGER
+from unspun.service.http.problems import MEDIA_TYPE
 
 NDJSON = "application/x-ndjson"
 BAD = cases("bad_requests.toml")
@@ -576,7 +576,7 @@ def test_an_unchanged_bundle_is_not_loaded_again(bundle: Path) -> None:
 
 
 def test_a_bundle_that_cannot_be_used_leaves_the_model_in_use(bundle: Path) -> None:
-    from model.bundle import BundleError
+    from unspun.model.bundle import BundleError
 
     old = FakeDetector()
     engine = Engine(loader(old, BundleError("tampered with")), bundle)

@@ -18,11 +18,11 @@ from typing import Any
 
 import pytest
 
-from service.batch import RunFolder
-from service.parallel import Plan, Task, groups, score_in_parallel
-from service.readers import Failure, Record
 from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, SPUN, SUSPECT, Run
+from unspun.reading.reader import Failure, Record
+from unspun.service.batch.parallel import Plan, Task, groups, score_in_parallel
+from unspun.service.batch.runs import RunFolder
 
 Unspun = Callable[..., Run]
 ROOT = Path(__file__).parents[2]
@@ -272,9 +272,9 @@ def test_large_files_are_scored_on_several_cores(
         used = f"{plan.workers} workers"
         return score_in_parallel(records, task, Plan())
 
-    monkeypatch.setattr("service.commands.score.WORTH_A_WORKER", 10_000)
-    monkeypatch.setattr("service.machine.cores", lambda: cores)
-    monkeypatch.setattr("service.parallel.score_in_parallel", local)
+    monkeypatch.setattr("unspun.service.commands.score.WORTH_A_WORKER", 10_000)
+    monkeypatch.setattr("unspun.service.machine.cores", lambda: cores)
+    monkeypatch.setattr("unspun.service.batch.parallel.score_in_parallel", local)
     (here / "in.txt").write_bytes(SPUN.encode().ljust(size))
     run = unspun("score", "in.txt", "--quiet")
     assert (run.status, len(run.verdicts), used) == (0, 1, expected)

@@ -14,18 +14,18 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from model import bundle
-from model.decision import KINDS
-from model.detector import Detector
-from service.cli import cli
 from tests import deep as tiny_deep
 from tests import tables as tiny
 from tests.service.support import Run, cases, why
 from tests.service.test_labelled import FORMATS
 from tests.service.test_train_command import ROOT, digests, spoilt, unprivileged, write
-from training.card import CARD, render_card
-from training.corpora import text_keys
-from training.recalibrate import FEWEST
+from unspun.model import bundle
+from unspun.model.detector import Detector
+from unspun.model.verdict import KINDS
+from unspun.service.cli import cli
+from unspun.training.corpora.corpus import text_keys
+from unspun.training.reporting.card import CARD, render_card
+from unspun.training.retraining.recalibrate import FEWEST
 
 TARGETS = {"paraphrased": 0.02, "suspect": 0.2}
 """Of which 220 texts can prove the second alone."""
@@ -256,7 +256,7 @@ def test_a_model_without_rights_is_told_and_stays_as_it_is(model: Path, made: Pa
     model.chmod(0o755 if os.geteuid() == 0 else 0o555)
     before = digests(model)
     run = subprocess.run(
-        [*unprivileged(), sys.executable, "-m", "service.cli", "calibrate", model, "--on", made / "trusted"],
+        [*unprivileged(), sys.executable, "-m", "unspun.service.cli", "calibrate", model, "--on", made / "trusted"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,

@@ -21,9 +21,9 @@ from typing import Any
 import pytest
 
 import service.render.jsonl
-from service.cli import COMMANDS
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, SUSPECT, Run
+from unspun.service.cli import COMMANDS
 
 Unspun = Callable[..., Run]
 
@@ -275,7 +275,7 @@ def test_an_unexpected_error_is_one_line(unspun: Unspun, articles: Path, monkeyp
 
 @pytest.mark.parametrize("when", ["loading", "scoring"])
 def test_a_bundle_that_does_not_load_is_a_line_and_status_1(when: str, unspun: Unspun, articles: Path) -> None:
-    from model.bundle import BundleError
+    from unspun.model.bundle import BundleError
 
     class Broken(FakeDetector):
         def score_many(self, texts: Any, **options: Any) -> Any:
@@ -411,7 +411,7 @@ def test_a_terminal_gets_a_coloured_table(articles: Path) -> None:
 @pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"], ["--version"]])
 def test_help_does_not_wait_for_the_engine(arguments: list[str]) -> None:
     code = (
-        "import sys; from service.cli import cli\n"
+        "import sys; from unspun.service.cli import cli\n"
         "try: cli(sys.argv[1:])\n"
         "except SystemExit as ended: assert not ended.code\n"
         "slow = {'numpy', 'rich', 'trafilatura', 'sklearn', 'charset_normalizer'} & set(sys.modules)\n"

@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 
 import service.client
-from model.verdict import Verdict
-from service.client import Client, Problem, ProblemError, ServiceUnreachableError, UnspunError, verdict_from_dict
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN
+from unspun.model.verdict import Verdict
+from unspun.service.client import Client, Problem, ProblemError, ServiceUnreachableError, UnspunError, verdict_from_dict
 
 TOO_LONG = {"type": "urn:unspun:problem:too-many-words", "title": "The text is too long", "status": 413, "detail": "x"}
 TOO_LARGE = {"type": "urn:unspun:problem:too-large", "title": "The body is too large", "status": 413, "detail": "x"}

@@ -1,4 +1,4 @@
-"""service/columns.py: the fields of a Verdict as columns."""
+"""service/render/columns.py: the fields of a Verdict as columns."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass, fields, replace
 
 import pytest
 
-from model.verdict import Evidence, ModelInfo, Repair, SpunPassage, Verdict
-from service.columns import Column, columns, columns_of, from_row, row
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN
+from unspun.model.verdict import Evidence, ModelInfo, Repair, SpunPassage, Verdict
+from unspun.service.render.columns import Column, columns, columns_of, from_row, row
 
 COMPLETE = replace(
     FakeDetector().score(SPUN, id="a", base_rate=0.05),

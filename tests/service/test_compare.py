@@ -15,9 +15,9 @@ from typing import Any
 import lxml.html
 import pytest
 
-from model.bundle import BundleError
 from tests.service.fake_comparer import FakeComparer, load_fake
 from tests.service.support import Run, cases, why
+from unspun.model.bundle import BundleError
 
 ROOT = Path(__file__).parents[2]
 SOURCE = (

@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from model.verdict import ModelInfo
-from service.app import create_app
-from service.client import UnspunError, comparison_from_dict
-from service.config import Settings
-from service.engine import Engine, Model
-from service.keys import KeyStore
-from service.logs import LOGGER
-from service.problems import MEDIA_TYPE
-from service.routes.compare import COMPARERS, Comparers
 from tests.service.fake_comparer import FakeComparer
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import cases, why
+from unspun.model.verdict import ModelInfo
+from unspun.service.client import UnspunError, comparison_from_dict
+from unspun.service.http.app import create_app
+from unspun.service.http.config import Settings
+from unspun.service.http.engine import Engine, Model
+from unspun.service.http.keys import KeyStore
+from unspun.service.http.logs import LOGGER
+from unspun.service.http.problems import MEDIA_TYPE
+from unspun.service.http.routes.compare import COMPARERS, Comparers
 
 SOURCE = "The council voted nine to two on Monday to open the harbour steps. Nobody spoke against it."
 SUSPECT = "The council balloted nine to two on Monday to unlatch the port steps. Nobody talked against it."

@@ -14,18 +14,18 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from model import bundle
-from model.decision import Decision, TierDecision
-from model.detector import Detector
-from model.verdict import Evidence, ModelInfo, Verdict
-from service.difference import LENGTHS, Basis, Totals, difference, evidence_needed, summary
-from service.models import ModelFolder
-from service.render.difference import DifferenceTable
 from tests import deep as tiny_deep
 from tests import tables as tiny
 from tests.service.fake_detector import FakeDetector
 from tests.service.model_variants import decision, line
 from tests.service.support import Run, cases, why
+from unspun.model import bundle
+from unspun.model.decision.decision import Decision, TierDecision
+from unspun.model.detector import Detector
+from unspun.model.verdict import Evidence, ModelInfo, Verdict
+from unspun.service.models.difference import LENGTHS, Basis, Totals, difference, evidence_needed, summary
+from unspun.service.models.folder import ModelFolder
+from unspun.service.render.difference import DifferenceTable
 
 Unspun = Callable[..., Run]
 

@@ -1,4 +1,4 @@
-"""service/encodings.py: bytes into text."""
+"""reading/encodings.py: bytes into text."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.encodings import NotTextError, decode, open_text
 from tests.service.support import cases, why
+from unspun.reading.encodings import NotTextError, decode, open_text
 
 CASES = cases("encodings.toml")
 

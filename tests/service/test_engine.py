@@ -1,4 +1,4 @@
-"""service/engine.py: a model answers from the moment at which it is known that it can."""
+"""service/http/engine.py: a model answers from the moment at which it is known that it can."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 
 pytest.importorskip("prometheus_client", reason="the service: pip install 'unspun[service]'")
 
-from service.engine import Engine
-from service.models import ModelFolder
-from service.schemas import Submission
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN
+from unspun.service.http.engine import Engine
+from unspun.service.http.schemas import Submission
+from unspun.service.models.folder import ModelFolder
 
 Loader = Callable[[Path | None], Any]
 
@@ -50,7 +50,7 @@ def loading(*models: FakeDetector) -> Loader:
 
 
 def test_a_promotion_and_a_rollback_are_seen(folder: ModelFolder, make: Callable[..., Path]) -> None:
-    from model.detector import Detector
+    from unspun.model.detector import Detector
 
     engine = Engine(Detector.load, folder.path / "current")
     names = []
@@ -73,7 +73,7 @@ def test_a_bundle_that_has_gone_is_told_once_and_the_old_one_answers(
     folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr("service.engine.event", lambda name, level, *, reason, model: told.append(reason))
+    monkeypatch.setattr("unspun.service.http.engine.event", lambda name, level, *, reason, model: told.append(reason))
     old = FakeDetector()
     engine = Engine(loading(old), folder.path / "current")
     (folder.path / "current").unlink()

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 import service.cli
 from tests.service.support import Run
 from tests.training.judge import FakeJudge, text
-from training.corpora import LabelledText
+from unspun.training.corpora.corpus import LabelledText
 
 HUMAN = [text("human", score, n=n, source="bbc") for n, score in enumerate([0.0, 0.1, 0.2, 0.95])]
 SPUN = [text("spun", score, n=n, tool="PWWS", source="imdb") for n, score in enumerate([0.3, 0.6, 0.92, 0.99])]
@@ -31,7 +31,7 @@ def load(bundle: Path | None) -> FakeJudge:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.evaluate.RESAMPLES", 20)
+    monkeypatch.setattr("unspun.training.record.evaluate.RESAMPLES", 20)
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from service import frames
-from service.frames import COLUMNS, SCHEMA, score_frames
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN
+from unspun.service import frames
+from unspun.service.frames import COLUMNS, SCHEMA, score_frames
 
 pd = pytest.importorskip("pandas", reason="pip install pandas")
 

@@ -1,4 +1,4 @@
-"""service/highlight.py: texts cut into plain passages and evidence."""
+"""service/render/highlight.py: texts cut into plain passages and evidence."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.verdict import Evidence
-from service.highlight import REACH, Excerpt, excerpts, level, segments, select
 from tests.service.support import cases, why
+from unspun.model.verdict import Evidence
+from unspun.service.render.highlight import REACH, Excerpt, excerpts, level, segments, select
 
 
 def evidence(start: int, end: int, weight: float = 1.0) -> Evidence:

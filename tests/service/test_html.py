@@ -1,4 +1,4 @@
-"""service/html.py: web pages into articles."""
+"""reading/html.py: web pages into articles."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.html import declared_encoding, extract_article, strip_tags
 from tests.service.support import cases, why
+from unspun.reading.html import declared_encoding, extract_article, strip_tags
 
 
 @pytest.mark.parametrize("case", cases("pages.toml"), ids=why)

@@ -1,4 +1,4 @@
-"""service/readers.py: every format in every packing, and what may be wrong with the files of many documents."""
+"""reading/reader.py: every format in every packing, and what may be wrong with the files of many documents."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow.parquet import write_table
 
-from service.inputs import records
-from service.readers import Failure, Format, Reader, Record, format_of, read_stream
 from tests.service.input_files import (
     PACKED,
     RECORDS,
@@ -30,6 +28,8 @@ from tests.service.input_files import (
     wet,
 )
 from tests.service.support import cases, why
+from unspun.reading import records
+from unspun.reading.reader import Failure, Format, Reader, Record, format_of, read_stream
 
 
 def read(*paths: Path) -> list[Record | Failure]:
@@ -373,7 +373,7 @@ RECORD = {
 
 READ_TWO_GIGABYTES = """
 import io, re, sys
-from service.readers import Record, read_stream
+from unspun.reading.reader import Record, read_stream
 
 head, record = (part.encode() for part in sys.argv[2:])
 record = record.replace(b"%s", b"word " * 2_000_000)

@@ -1,4 +1,4 @@
-"""service/inputs/locations.py: which files a path means on this machine, and files that change meanwhile."""
+"""reading/locations.py: which files a path means on this machine, and files that change meanwhile."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.inputs.locations import Pattern, locate
-from service.readers import Failure, Reader, Record
 from tests.service.input_files import PACKED, ROWS, json_lines, parquet
 from tests.service.support import cases, why
+from unspun.reading.locations import Pattern, locate
+from unspun.reading.reader import Failure, Reader, Record
 
 
 def read(*paths: str | Path, **options: Any) -> list[Record | Failure]:

@@ -1,4 +1,4 @@
-"""service/inputs/locations.py: stores that fsspec knows, each of which is on this machine."""
+"""reading/locations.py: stores that fsspec knows, each of which is on this machine."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from typing import Any
 import fsspec
 import pytest
 
-from service.inputs import locations
-from service.readers import Failure, Reader, Record
 from tests.service.input_files import PACKED, RECORDS, ROWS, page, parquet
+from unspun.reading import locations
+from unspun.reading.reader import Failure, Reader, Record
 
 
 def read(*paths: str) -> list[Record | Failure]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from service.keys import KeysError, KeyStore
 from tests.service.support import Run
+from unspun.service.http.keys import KeysError, KeyStore
 
 Unspun = Callable[..., Run]
 

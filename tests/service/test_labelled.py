@@ -1,4 +1,4 @@
-"""service/labelled.py: labelled texts of every format; what cannot be read is told, and costs nothing else."""
+"""training/corpora/labelled.py: labelled texts of every format; what cannot be read is told, and costs nothing else."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from service.inputs.records import Failure
-from service.labelled import read
 from tests.training.passages import passages
-from training.corpora import LabelledText
+from unspun.reading.records import Failure
+from unspun.training.corpora.corpus import LabelledText
+from unspun.training.corpora.labelled import read
 
 TEXT = passages(1, sentences=8)[0]
 

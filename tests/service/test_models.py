@@ -22,12 +22,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model import bundle
-from model.detector import Detector
-from service.models import ModelFolder, ModelsError
 from tests import tables as tiny
 from tests.service.model_variants import decision, line, variant
 from tests.service.support import Run, cases, why
+from unspun.model import bundle
+from unspun.model.detector import Detector
+from unspun.service.models.folder import ModelFolder, ModelsError
 
 Unspun = Callable[..., Run]
 ROOT = Path(__file__).parents[2]
@@ -358,7 +358,7 @@ def test_a_folder_without_rights_is_told_in_a_line(
         folder.path.chmod(mode)
         without = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
     run = subprocess.run(
-        [*without, sys.executable, "-m", "service.cli", "models", "--models", "models", command, *arguments],
+        [*without, sys.executable, "-m", "unspun.service.cli", "models", "--models", "models", command, *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -468,7 +468,7 @@ def test_a_lock_that_nobody_gives_back_is_told(
 ) -> None:
     folder.promote(make("a"))
     source = make("b")
-    monkeypatch.setattr("service.models.WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("unspun.service.models.folder.WAIT_SECONDS", 0.1)
     with (folder.path / ".lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(ModelsError, match="another command has been changing it"):

@@ -20,17 +20,17 @@ from hypothesis import strategies as st
 from lxml import html
 from werkzeug.test import TestResponse
 
-from model.verdict import Depth, Evidence, Kind, ModelInfo, Reason, SpunPassage, Verdict, VerdictWord
-from service.app import create_app
-from service.columns import KINDS
-from service.config import Settings
-from service.engine import Engine
-from service.keys import KeyStore
-from service.openapi import document
-from service.page import result as words
-from service.page.result import Result, times
 from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, DATA, SPUN, SUSPECT, why
+from unspun.model.verdict import Depth, Evidence, Kind, ModelInfo, Reason, SpunPassage, Verdict, VerdictWord
+from unspun.service.http.app import create_app
+from unspun.service.http.config import Settings
+from unspun.service.http.engine import Engine
+from unspun.service.http.keys import KeyStore
+from unspun.service.http.openapi import document
+from unspun.service.page import result as words
+from unspun.service.page.result import Result, times
+from unspun.service.render.columns import KINDS
 
 ROOT = Path(__file__).parents[2]
 CASES = tomllib.loads((DATA / "page.toml").read_text("utf-8"))

@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.verdict import Evidence, Repair, SpunPassage, Verdict
-from service.columns import KINDS
-from service.console import CommandError
-from service.render.csv import Csv
-from service.render.parquet import ParquetWriter, read, schema
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, SUSPECT
+from unspun.model.verdict import Evidence, Repair, SpunPassage, Verdict
+from unspun.service.console import CommandError
+from unspun.service.render.columns import KINDS
+from unspun.service.render.csv import Csv
+from unspun.service.render.parquet import ParquetWriter, read, schema
 
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 pq = pytest.importorskip("pyarrow.parquet")

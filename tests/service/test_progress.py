@@ -1,12 +1,12 @@
-"""service/progress.py: a line a minute where there is no terminal."""
+"""service/batch/progress.py: a line a minute where there is no terminal."""
 
 from __future__ import annotations
 
 import pytest
 
-from service.progress import Progress
-from service.readers import Reader
-from service.scoring import Tally
+from unspun.reading.reader import Reader
+from unspun.service.batch.progress import Progress
+from unspun.service.batch.scoring import Tally
 
 
 class Clock:

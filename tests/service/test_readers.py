@@ -1,4 +1,4 @@
-"""service/readers.py: documents from files, folders and standard input, in whatever state."""
+"""reading/reader.py: documents from files, folders and standard input, in whatever state."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.inputs import records
-from service.readers import Failure, Format, Reader, Record, format_of, read_stream
 from tests.service.support import cases, why
+from unspun.reading import records
+from unspun.reading.reader import Failure, Format, Reader, Record, format_of, read_stream
 
 
 def read(*paths: str | Path, **options: Any) -> list[Record | Failure]:

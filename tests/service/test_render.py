@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from model.verdict import Evidence, Repair, SpunPassage, Verdict
-from service.columns import summarise
-from service.highlight import LEVELS
-from service.render import TextWriter
-from service.render.csv import Csv
-from service.render.jsonl import JsonLines, parse
-from service.render.table import Table, percent
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, SUSPECT
+from unspun.model.verdict import Evidence, Repair, SpunPassage, Verdict
+from unspun.service.render import TextWriter
+from unspun.service.render.columns import summarise
+from unspun.service.render.csv import Csv
+from unspun.service.render.highlight import LEVELS
+from unspun.service.render.jsonl import JsonLines, parse
+from unspun.service.render.table import Table, percent
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 

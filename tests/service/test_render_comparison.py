@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from model.comparison import RELATIONS, Alignment, Comparison, Edit, Replacement, Span
-from service.render.comparison import Answer, Json, JsonLines, Pair, rows
-from service.render.comparison_html import MOST_REPLACEMENTS, MOST_SHOWN, Html
-from service.render.comparison_table import MOST_REPLACEMENTS as MOST_IN_TABLE
-from service.render.comparison_table import Table
 from tests.service.fake_comparer import MODEL
 from tests.service.support import cases, why
+from unspun.model.comparing.comparison import RELATIONS, Alignment, Comparison, Edit, Replacement, Span
+from unspun.service.render.comparison import Answer, Json, JsonLines, Pair, rows
+from unspun.service.render.comparison_html import MOST_REPLACEMENTS, MOST_SHOWN, Html
+from unspun.service.render.comparison_table import MOST_REPLACEMENTS as MOST_IN_TABLE
+from unspun.service.render.comparison_table import Table
 
 WHEN = datetime(2026, 11, 23, 6, 5, tzinfo=UTC)
 SUSPECT = "Bathers waited. The council balloted to unlatch the port steps at once. It rained."

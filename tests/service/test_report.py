@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.verdict import Evidence, ModelInfo, Verdict
-from service.render.charts import BANDS, WIDTH, Chart, Counts, compact
-from service.render.html import EXCERPTS, HtmlWriter, Report
-from service.render.jsonl import parse
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, SUSPECT
+from unspun.model.verdict import Evidence, ModelInfo, Verdict
+from unspun.service.render.charts import BANDS, WIDTH, Chart, Counts, compact
+from unspun.service.render.html import EXCERPTS, HtmlWriter, Report
+from unspun.service.render.jsonl import parse
 
 WHEN = datetime(2026, 11, 23, 6, 5, tzinfo=UTC)
 ABSTAINED = "Three little words"

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.render.retraining import figures, render
 from tests.training.references import reference
-from training import plots
-from training.adapt import CrossValidated, Retrained
-from training.tables import tables
+from unspun.service.render.retraining import figures, render
+from unspun.training.reporting import plots
+from unspun.training.reporting.tables import tables
+from unspun.training.retraining.adapt import CrossValidated, Retrained
 
 MANIFEST = Path(__file__).parents[1] / "data" / "training" / "retraining_manifest.toml"
 
@@ -100,7 +100,7 @@ def test_without_matplotlib_the_page_says_what_is_missing(
     def refuse(*arguments: Any, **options: Any) -> None:
         raise plots.PlotError("matplotlib is not installed: pip install 'unspun[train]'")
 
-    monkeypatch.setattr("service.render.retraining.plot_roc", refuse)
+    monkeypatch.setattr("unspun.service.render.retraining.plot_roc", refuse)
     page, missing = render(retrained(manifest))
     assert missing == "the report has no plots: matplotlib is not installed: pip install 'unspun[train]'"
     assert "The report has no plots" in Page(page).text

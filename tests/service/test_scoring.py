@@ -1,4 +1,4 @@
-"""service/scoring.py: documents scored in batches, failures apart."""
+"""service/batch/scoring.py: documents scored in batches, failures apart."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.verdict import Verdict
-from service import scoring
-from service.readers import Failure, Record
-from service.scoring import BATCH_DOCUMENTS, Scored, Tally, batches, score_records
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, SUSPECT
+from unspun.model.verdict import Verdict
+from unspun.reading.reader import Failure, Record
+from unspun.service.batch import scoring
+from unspun.service.batch.scoring import BATCH_DOCUMENTS, Scored, Tally, batches, score_records
 
 
 def records(*texts: str) -> list[Record | Failure]:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-# Before the command sets a folder for figures: what counts in this process goes on counting here.
-from service import metrics
-from service.config import Settings
 from tests.service.support import Run, cases, why
+
+# Before the command sets a folder for figures: what counts in this process goes on counting here.
+from unspun.service.http import metrics
+from unspun.service.http.config import Settings
 
 Unspun = Callable[..., Run]
 

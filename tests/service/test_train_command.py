@@ -21,10 +21,6 @@ import pytest
 from click.testing import CliRunner
 from threadpoolctl import threadpool_limits
 
-from model import bundle
-from model.decision import KINDS
-from model.detector import Detector
-from service.cli import cli
 from tests import tables as tiny
 from tests.feedback.making import label_of
 from tests.service.support import Run, cases, why
@@ -32,11 +28,16 @@ from tests.service.test_labelled import FORMATS
 from tests.training.passages import passages
 from tests.training.references import tiny_base
 from tests.training.test_adapt import ROWS, spun, tools
-from training import adapt, spinning
-from training.card import CARD, render_card
-from training.correction import LARGEST_FALL
-from training.metrics import auroc
-from training.synonyms import WordNet
+from unspun.model import bundle
+from unspun.model.detector import Detector
+from unspun.model.verdict import KINDS
+from unspun.service.cli import cli
+from unspun.training.machines import spinning
+from unspun.training.machines.synonyms import WordNet
+from unspun.training.reporting.card import CARD, render_card
+from unspun.training.reporting.metrics import auroc
+from unspun.training.retraining import adapt
+from unspun.training.retraining.correction import LARGEST_FALL
 
 ROOT = Path(__file__).parents[2]
 COUNT = 24
@@ -256,7 +257,7 @@ def test_a_worse_model_is_written_and_says_so(
 def test_a_model_that_learnt_nothing_says_so(
     house: list[str | Path], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.correction.STRENGTHS", ())
+    monkeypatch.setattr("unspun.training.retraining.correction.STRENGTHS", ())
     assert train(*house, "--quiet").errors[-1].startswith("unspun: nothing was learnt")
     assert bundle.load("house").classifier.correction is None
 
@@ -322,7 +323,7 @@ def test_of_human_text_alone_a_model_is_made(base: Path, here: Path, monkeypatch
 def test_without_debians_packages_the_line_says_what_to_install(
     base: Path, given: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.spinners.WordNet", partial(WordNet, directory=here / "nowhere"))
+    monkeypatch.setattr("unspun.training.machines.spinners.WordNet", partial(WordNet, directory=here / "nowhere"))
     monkeypatch.setattr(spinning, "_paraphrasers", spinning._paraphrasers.__wrapped__)  # not what was read before
     run = train("--base", base, "--human", given / "human", "--output", "house", "--quiet")
     assert run.status == 1
@@ -344,7 +345,7 @@ def test_from_scratch_the_figures_are_shown(given: Path, here: Path, monkeypatch
         asked.append({"texts": len(texts), "output": output, "seed": recipe.seed, "work": options["work"]})
         return {"accuracy": accuracy}
 
-    monkeypatch.setattr("training.scratch.train_from_scratch", pretend)
+    monkeypatch.setattr("unspun.training.retraining.scratch.train_from_scratch", pretend)
     texts = ["--human", given / "human", "--spun", given / "spun"]
     run = train("--from-scratch", *texts, "--output", "house", "--seed", "5", "--work", "work")
     assert run.status == 0
@@ -364,7 +365,7 @@ def test_from_scratch_too_few_texts_are_a_line_and_nothing_is_written(given: Pat
 
 
 def test_people_teach_it_with_their_labels(base: Path, here: Path) -> None:
-    store = pytest.importorskip("service.feedback.store")
+    store = pytest.importorskip("unspun.service.feedback.store")
     texts = passages(28, sentences=12)
     labels = [label_of(text, "human", keep_text=True) for text in texts[:12]]
     labels += [label_of(spun(text), "spun", keep_text=True, source="a tool") for text in texts[12:24]]
@@ -379,14 +380,14 @@ def test_people_teach_it_with_their_labels(base: Path, here: Path) -> None:
 
 
 def test_labels_are_learnt_from_beside_files(house: list[str | Path], here: Path) -> None:
-    store = pytest.importorskip("service.feedback.store")
+    store = pytest.importorskip("unspun.service.feedback.store")
     store.Store("labels.db").add(label_of(passages(1, sentences=12, seed=8)[0], "human", keep_text=True))
     assert train(*house, "--quiet", "--with-feedback", "--database", "labels.db").status == 0
     assert bundle.load("house").manifest["comparison"]["texts"] == {"human": 13, "spun": 12}
 
 
 def test_a_database_that_cannot_be_read_is_a_line_and_nothing_is_written(house: list[str | Path], here: Path) -> None:
-    pytest.importorskip("service.feedback.store")
+    pytest.importorskip("unspun.service.feedback.store")
     Path("labels.db").write_bytes(b"no database at all, but a file of that name" * 40)
     run = train(*house, "--quiet", "--with-feedback", "--database", "labels.db")
     assert (run.status, run.out, len(run.errors)) == (1, "", 1)
@@ -509,7 +510,7 @@ def test_a_folder_without_rights_is_told_before_the_work(base: Path, given: Path
     before = digests(locked / "old")
     command = ["train", "--base", base, "--human", given / "human", "--spun", given / "spun"]
     run = subprocess.run(
-        [*unprivileged(), sys.executable, "-m", "service.cli", *command, "--output", locked / output],
+        [*unprivileged(), sys.executable, "-m", "unspun.service.cli", *command, "--output", locked / output],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -540,7 +541,7 @@ def test_an_interrupted_run_ends_in_a_line_and_leaves_nothing(given: Path, here:
     """Ctrl-C amid the work, on the model that ships."""
     command = ["train", "--jobs", "1", "--human", given / "human", "--spun", given / "spun", "--output", here / "house"]
     run = subprocess.Popen(
-        [sys.executable, "-m", "service.cli", *command],
+        [sys.executable, "-m", "unspun.service.cli", *command],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,

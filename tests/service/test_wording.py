@@ -1,4 +1,4 @@
-"""service/wording.py: numbers of a verdict in words."""
+"""service/render/wording.py: numbers of a verdict in words."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.wording import human_texts, looks_like_this, percent, share_of_words, supported_by
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, cases, why
+from unspun.service.render.wording import human_texts, looks_like_this, percent, share_of_words, supported_by
 
 
 @pytest.mark.parametrize("case", cases("rates.toml"), ids=why)

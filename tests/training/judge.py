@@ -9,9 +9,8 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from model.decision import KINDS
-from model.verdict import Kind, ModelInfo, Reason, Verdict, VerdictWord
-from training.corpora import LabelledText, text_keys
+from unspun.model.verdict import KINDS, Kind, ModelInfo, Reason, Verdict, VerdictWord
+from unspun.training.corpora.corpus import LabelledText, text_keys
 
 MODEL = ModelInfo("fake", "0.0.1", "0" * 64)
 

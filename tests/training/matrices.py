@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from model.style import BUCKETS
-from training.matrix import LabelledMatrix
+from unspun.model.signals.style import BUCKETS
+from unspun.training.classifier.matrix import LabelledMatrix
 
 NAMES = ("frequency.x", "known_phrase.listed", "length")
 TOOLS = {

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from model import bundle
-from model.decision import KINDS, Decision
 from tests import deep
 from tests import tables as tiny
-from training.adapt import measure_house
-from training.corpora import LabelledText
-from training.reference import Reference
+from unspun.model import bundle
+from unspun.model.decision.decision import Decision
+from unspun.model.verdict import KINDS
+from unspun.training.calibration.reference import Reference
+from unspun.training.corpora.corpus import LabelledText
+from unspun.training.retraining.adapt import measure_house
 
 COLUMNS = ("spun", "translated", "rewritten", "house", "foreign", "noise", "length")
 CENTRE, SLOPE, BETWEEN = -1.0, 2.0, 0.1

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.accuracy import (
+from unspun.training.corpora.corpus import LabelledText
+from unspun.training.corpora.roles import default_roles
+from unspun.training.record.accuracy import (
     PARAPHRASED,
     SUSPECT,
     Record,
@@ -23,9 +25,7 @@ from training.accuracy import (
     summary,
     worst_source,
 )
-from training.cases import Case
-from training.corpora import LabelledText
-from training.roles import default_roles
+from unspun.training.record.cases import Case
 
 
 def verdict(word: str, score: float | None = 0.1, reason: str | None = None) -> dict[str, Any]:
@@ -101,10 +101,10 @@ def test_sources_are_listed_worst_first() -> None:
 
 
 def test_the_page_has_every_table() -> None:
-    page = markdown(MIXED, default_roles(), "test", "python -m training.accuracy corpora")
+    page = markdown(MIXED, default_roles(), "test", "python -m unspun.training.record.accuracy corpora")
     for title in ("# Accuracy", "by source, worst first", "by length", "by year", "Recall by maker"):
         assert title in page
-    assert "python -m training.accuracy corpora" in page
+    assert "python -m unspun.training.record.accuracy corpora" in page
     assert any(name == "human texts called `paraphrased`" for name, _ in summary(MIXED, AUTO, default_roles()))
 
 

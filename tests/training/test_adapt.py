@@ -1,4 +1,4 @@
-"""training/adapt.py: a house's texts to a model of its own, that is compared with the one that it started from."""
+"""A house's texts to a model of its own, that is compared with the one that it started from."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from model import bundle
-from model.bundle import Bundle
-from model.detector import Detector
 from tests.training.passages import passages
 from tests.training.references import measured, tiny_base
-from training import adapt, spinning
-from training.adapt import House, Retrained, choose, retrain, split
-from training.card import CARD
-from training.corpora import LabelledText, assign_groups, text_keys
-from training.correction import LEAST_TEXTS
-from training.reference import ARRAY, Reference
-from training.spinners import Knobs, PhraseTable, Spinner
-from training.spinning import PARAPHRASERS
-from training.synonyms import TableThesaurus
-from training.train import TrainingError
+from unspun.model import bundle
+from unspun.model.bundle import Bundle
+from unspun.model.detector import Detector
+from unspun.training.calibration.reference import ARRAY, Reference
+from unspun.training.classifier.fast_tier import TrainingError
+from unspun.training.corpora.corpus import LabelledText, assign_groups, text_keys
+from unspun.training.machines import spinning
+from unspun.training.machines.spinners import Knobs, PhraseTable, Spinner
+from unspun.training.machines.spinning import PARAPHRASERS
+from unspun.training.machines.synonyms import TableThesaurus
+from unspun.training.reporting.card import CARD
+from unspun.training.retraining import adapt
+from unspun.training.retraining.adapt import House, Retrained, choose, retrain, split
+from unspun.training.retraining.correction import LEAST_TEXTS
 
 DATA = Path(__file__).parents[1] / "data" / "training"
 HOUSE = House("ours", "2.0", jobs=1)

@@ -1,4 +1,4 @@
-"""training/answers.py: what the tiers said of labelled texts, joined and taken apart; holds no text and no pickle."""
+"""What the tiers said of labelled texts, joined and taken apart; holds no text and no pickle."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.detector import Detector
 from tests import deep as tiny_deep
 from tests import tables as tiny
-from training.answers import Answers, answer, join
-from training.corpora import LabelledText
-from training.roles import sample
+from unspun.model.detector import Detector
+from unspun.training.calibration.answers import Answers, answer, join
+from unspun.training.corpora.corpus import LabelledText
+from unspun.training.corpora.roles import sample
 
 TEXTS = [
     LabelledText("h0", "human", "news", tiny.ARTICLE, group="page 1"),
@@ -95,7 +95,7 @@ class TestAnswer:
         assert answers.words.tolist() == found.words.tolist()
 
     def test_chunks_do_not_matter(self, detector: Detector, answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("training.answers.CHUNK", 2)
+        monkeypatch.setattr("unspun.training.calibration.answers.CHUNK", 2)
         again = answer(detector, TEXTS)
         for field in fields(Answers):
             np.testing.assert_array_equal(getattr(again, field.name), getattr(answers, field.name))

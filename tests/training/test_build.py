@@ -9,13 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model import bundle
-from model.decision import KINDS
-from model.detector import Detector
 from tests import deep as tiny_deep
 from tests import tables as tiny
-from training.answers import Answers, answer
-from training.build import (
+from unspun.model import bundle
+from unspun.model.detector import Detector
+from unspun.model.verdict import KINDS
+from unspun.training.build import (
     LEAST_FAMILIAR,
     SENT,
     answers_name,
@@ -29,10 +28,11 @@ from training.build import (
     provisional_detector,
     with_long_texts,
 )
-from training.calibration import Sample, fit_tier, human_weights
-from training.corpora import LabelledText
-from training.roles import Roles, default_roles
-from training.train import FastTier, Recipe
+from unspun.training.calibration.answers import Answers, answer
+from unspun.training.calibration.fit import Sample, fit_tier, human_weights
+from unspun.training.classifier.fast_tier import FastTier, Recipe
+from unspun.training.corpora.corpus import LabelledText
+from unspun.training.corpora.roles import Roles, default_roles
 
 
 def human(number: int, source: str, *, group: str | None = None, sentences: int = 14) -> LabelledText:

@@ -1,4 +1,4 @@
-"""training/calibration.py: what a small sample can carry, and that the thresholds keep what they promise."""
+"""training/calibration/fit.py: what a small sample can carry, and that the thresholds keep what they promise."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.decision import KINDS, Decision
-from training.answers import Answers
-from training.calibration import (
+from unspun.model.decision.decision import Decision
+from unspun.model.verdict import KINDS
+from unspun.training.calibration.answers import Answers
+from unspun.training.calibration.fit import (
     PARAPHRASED,
     SUPPORTING,
     SUSPECT,

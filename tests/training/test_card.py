@@ -1,4 +1,4 @@
-"""training/card.py: the card says what the manifest says, and no more."""
+"""training/reporting/card.py: the card says what the manifest says, and no more."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.bundle import DEFAULT, MANIFEST
-from training.card import CARD, main, render_card
+from unspun.model.bundle import DEFAULT, MANIFEST
+from unspun.training.reporting.card import CARD, main, render_card
 
 MANIFEST_TOML = Path(__file__).parents[1] / "data" / "training" / "manifest.toml"
 
@@ -43,7 +43,7 @@ def test_the_model_that_ships_has_the_card_of_its_manifest() -> None:
     if not (DEFAULT / MANIFEST).exists():
         pytest.skip(f"no model at {DEFAULT}: train one with `unspun train`")
     manifest = json.loads((DEFAULT / MANIFEST).read_text("utf-8"))
-    remedy = "make it again: python -m training.card > model/default/CARD.md"
+    remedy = "make it again: python -m unspun.training.reporting.card > model/default/CARD.md"
     assert (DEFAULT / CARD).read_text("utf-8") == render_card(manifest), remedy
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from training.cases import ARTICLE, LONG, Case, cases
-from training.corpora import LabelledText
+from unspun.training.corpora.corpus import LabelledText
+from unspun.training.record.cases import ARTICLE, LONG, Case, cases
 
 
 def page(

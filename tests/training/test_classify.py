@@ -1,4 +1,4 @@
-"""training/classify.py: what may train, what counts how much, and what the heads and unfamiliarity are fitted on."""
+"""What may train, what counts how much, and what the heads and unfamiliarity are fitted on."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from model.decision import KINDS
-from model.fast import NEVER
 from tests import tables as tiny
 from tests.training.matrices import BASE, matrix, rows
-from training.classify import (
+from unspun.model.tiers.fast import NEVER
+from unspun.model.verdict import KINDS
+from unspun.training.classifier.classify import (
     BARELY_WEIGHT,
     HEAD_SIGNALS,
     STYLED,
@@ -22,7 +22,7 @@ from training.classify import (
     sample_weights,
     usable,
 )
-from training.matrix import LabelledMatrix
+from unspun.training.classifier.matrix import LabelledMatrix
 
 
 def test_a_text_that_is_too_short_trains_nothing() -> None:
@@ -36,7 +36,7 @@ def test_text_of_language_models_trains_nothing() -> None:
 
 
 def test_of_one_tool_in_one_source_so_many_texts_train(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.classify.CELL_LIMIT", 5)
+    monkeypatch.setattr("unspun.training.classifier.classify.CELL_LIMIT", 5)
     part = matrix(rows("human", sources="s", groups=np.arange(12)), rows("spun", "pwws", groups=np.arange(12, 24)))
     assert usable(part).reshape(2, 12).sum(axis=1).tolist() == [5, 5]
 

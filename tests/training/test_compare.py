@@ -1,4 +1,4 @@
-"""training/compare.py: cases of related and unrelated texts, and what is fitted on them."""
+"""training/comparing.py: cases of related and unrelated texts, and what is fitted on them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.compare import DECISIVE, NAMES, STYLE, WEIGHTS, Judge
-from model.comparison import RELATIONS
-from training import compare
-from training.compare import NEIGHBOUR, UNRELATED, Labels
+from unspun.model.comparing.comparer import DECISIVE, NAMES, STYLE, WEIGHTS, Judge
+from unspun.model.comparing.comparison import RELATIONS
+from unspun.training import comparing as compare
+from unspun.training.comparing import NEIGHBOUR, UNRELATED, Labels
 
 HERE = Path(__file__).parent
 
@@ -87,7 +87,7 @@ def test_what_is_written_is_read_as_it_was_fitted(tmp_path: Path, monkeypatch: p
         numbers[relation == name, len(DECISIVE) + place] += 3.0
     centre, spread = numbers.mean(axis=0), numbers.std(axis=0)
     compare.write((numbers - centre) / spread, labels, centre, spread, tmp_path / "weights.json")
-    monkeypatch.setattr("model.compare.WEIGHTS", tmp_path / "weights.json")
+    monkeypatch.setattr("unspun.model.comparing.comparer.WEIGHTS", tmp_path / "weights.json")
     judge = Judge.shipped.__wrapped__(Judge)  # type: ignore[attr-defined]
     called = np.array([judge.probability(row[: len(NAMES)]) >= 0.5 for row in numbers])
     assert (called == labels.positive).mean() > 0.9

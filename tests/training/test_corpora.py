@@ -1,4 +1,4 @@
-"""training/corpora.py: reading labelled text and keeping together what belongs together."""
+"""training/corpora/corpus.py: reading labelled text and keeping together what belongs together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.corpora import (
+from unspun.training.corpora.corpus import (
     CorpusError,
     LabelledText,
     assign_groups,

@@ -1,4 +1,4 @@
-"""training/correction.py: a house's texts are learnt, and nothing is lost for it elsewhere."""
+"""training/retraining/correction.py: a house's texts are learnt, and nothing is lost for it elsewhere."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from model.decision import KINDS
-from model.house import scale
 from tests.training.references import CENTRE, COLUMNS, model, reference, scores
-from training.correction import (
+from unspun.model.tiers.house import scale
+from unspun.model.verdict import KINDS
+from unspun.training.calibration.reference import Reference
+from unspun.training.retraining.correction import (
     LARGEST_FALL,
     LARGEST_RISE,
     LEAST_CELL,
@@ -29,7 +30,6 @@ from training.correction import (
     logistic,
     parts,
 )
-from training.reference import Reference
 
 AWAY = 4.0
 """How far a house's texts are from the others, in standard deviations of one column."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.machines.edits import corrected, respelled, restored
+from unspun.training.machines.edits import corrected, respelled, restored
 
 ORIGINAL = "The dish says that energy exports increased a lot, and the council was told about it."
 CHANGED = "The plate states that power exports rose a lot, and the council was told about it."

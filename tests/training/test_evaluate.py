@@ -1,4 +1,4 @@
-"""training/evaluate.py: which texts count, and that the figures are those of training.metrics."""
+"""training/record/evaluate.py: which texts count, and that the figures are those of training.metrics."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.decision import KINDS
 from tests.training.judge import FakeJudge, text
-from training.corpora import LABELS, LabelledText
-from training.evaluate import Evaluation, FalsePositives, Separation, evaluate
-from training.metrics import auroc, wilson_interval
+from unspun.model.verdict import KINDS
+from unspun.training.corpora.corpus import LABELS, LabelledText
+from unspun.training.record.evaluate import Evaluation, FalsePositives, Separation, evaluate
+from unspun.training.reporting.metrics import auroc, wilson_interval
 
 HUMAN = [text("human", score, n=n) for n, score in enumerate([0.0, 0.1, 0.2, 0.95])]
 SPUN = [text("spun", score, n=n, tool="PWWS") for n, score in enumerate([0.15, 0.6, 0.92, 0.99])]
@@ -33,7 +33,7 @@ corpora = st.lists(
 def few_resamples() -> Iterator[None]:
     """Make intervals rough, and the tests quick."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.evaluate.RESAMPLES", 20)
+        patch.setattr("unspun.training.record.evaluate.RESAMPLES", 20)
         yield
 
 

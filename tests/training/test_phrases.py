@@ -1,4 +1,4 @@
-"""training/phrases.py: lexicons become a table, weighed by how often people write each phrase."""
+"""training/language/phrases.py: lexicons become a table, weighed by how often people write each phrase."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model.signals.known_phrases import MAX_WORDS, Phrases
 from tests import tables as tiny
-from training.phrases import CONTEXT_WEIGHT, MAX_WEIGHT, RARE, build_phrases, read_lexicons
+from unspun.model.signals.known_phrases import MAX_WORDS, Phrases
+from unspun.training.language.phrases import CONTEXT_WEIGHT, MAX_WEIGHT, RARE, build_phrases, read_lexicons
 
 
 def build(*pairs: tuple[str, str], human: tuple[str, ...] = tiny.SENTENCES) -> Phrases:

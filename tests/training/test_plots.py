@@ -1,4 +1,4 @@
-"""training/plots.py: pictures that can be opened, made without touching matplotlib's global state."""
+"""training/reporting/plots.py: pictures that can be opened, made without touching matplotlib's global state."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.plots import PlotError, plot_roc, plot_scores
+from unspun.training.reporting.plots import PlotError, plot_roc, plot_scores
 
 
 @pytest.fixture

@@ -1,15 +1,15 @@
-"""training/ranking.py: the weights under which people's own words score highest."""
+"""training/classifier/ranking.py: the weights under which people's own words score highest."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from model.document import Documents
-from model.signals.substitutions import INPUTS
 from tests import tables as tiny
-from training.ranking import _loss, _original_ids, fit_ranking
-from training.spinners import Substitution
+from unspun.model.signals.substitutions import INPUTS
+from unspun.model.text.document import Documents
+from unspun.training.classifier.ranking import _loss, _original_ids, fit_ranking
+from unspun.training.machines.spinners import Substitution
 
 SPUN = (
     ("The old ship left the harbour.", (Substitution(8, 12, "ferry"),)),

@@ -1,4 +1,4 @@
-"""training/recalibrate.py: factors are set so that trusted texts keep a target, and what that guarantees is true."""
+"""Factors are set so that trusted texts keep a target, and what that guarantees is true."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model import bundle
-from model.decision import KINDS, Decision
-from model.detector import Detector
 from tests import deep as tiny_deep
 from tests import tables as tiny
-from training.card import CARD
-from training.recalibrate import (
+from unspun.model import bundle
+from unspun.model.decision.decision import Decision
+from unspun.model.detector import Detector
+from unspun.model.verdict import KINDS
+from unspun.training.reporting.card import CARD
+from unspun.training.retraining.recalibrate import (
     FEWEST,
     LEAST_FACTOR,
     WORDS,

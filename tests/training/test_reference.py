@@ -1,4 +1,4 @@
-"""training/reference.py: what a bundle keeps of the texts that it was made with, and reads again."""
+"""training/calibration/reference.py: what a bundle keeps of the texts that it was made with, and reads again."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tests.training.references import COLUMNS, reference
-from training.answers import Answers
-from training.reference import LEVELS, Reference, carried
+from unspun.training.calibration.answers import Answers
+from unspun.training.calibration.reference import LEVELS, Reference, carried
 
 EXACT = ("labels", "tools", "sources", "domains", "groups", "words", "house", "keys")
 

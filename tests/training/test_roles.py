@@ -1,4 +1,4 @@
-"""training/roles.py and roles.toml: what may be learned from, what sets thresholds, and what is only scored."""
+"""training/corpora/roles.py and roles.toml: what may be learned from, what sets thresholds, and what is only scored."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.decision import KINDS
-from training.corpora import LabelledText, read_labelled
-from training.roles import FILE, ROLES, Roles, RolesError, default_roles
+from unspun.model.verdict import KINDS
+from unspun.training.corpora.corpus import LabelledText, read_labelled
+from unspun.training.corpora.roles import FILE, ROLES, Roles, RolesError, default_roles
 
 DATA = Path(__file__).parents[1] / "data" / "training"
 MAKERS: list[dict[str, Any]] = tomllib.loads((DATA / "makers.toml").read_text(encoding="utf-8"))["case"]

@@ -1,4 +1,4 @@
-"""training/round_trips.py and training/machines: which texts are translated, by whom, and that a run can be resumed."""
+"""Which texts are translated, by whom, and that a run can be resumed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.training.passages import passages
-from training import round_trips
-from training.corpora import LabelledText, read_labelled
-from training.machines.round_trip import LONGEST_SENTENCE, Apertium, Bergamot, EngineMissingError, sentences
-from training.roles import default_roles
-from training.round_trips import LONGEST, SHORTEST, in_turn, main, shortened
+from unspun.training.corpora.corpus import LabelledText, read_labelled
+from unspun.training.corpora.roles import default_roles
+from unspun.training.machines import round_trips
+from unspun.training.machines.engines import LONGEST_SENTENCE, Apertium, Bergamot, EngineMissingError, sentences
+from unspun.training.machines.round_trips import LONGEST, SHORTEST, in_turn, main, shortened
 
 PARAGRAPHS = "The ferry left at nine. It was late!\n\nNobody on the quay had seen it."
 
@@ -115,7 +115,7 @@ class Shouting:
 
 
 class TestCommand:
-    """`python -m training.round_trips`."""
+    """`python -m unspun.training.machines.round_trips`."""
 
     @pytest.fixture
     def corpus(self, tmp_path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""training/scratch.py: a user's texts to a model of their own, judged on texts that it did not learn from."""
+"""A user's texts to a model of their own, judged on texts that it did not learn from."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model import bundle
-from model.detector import Detector
 from tests import tables as tiny
 from tests.training.passages import passages
 from tests.training.test_train import MISSING, REASON, ROWS
-from training import ngrams, resources, spinning
-from training.card import CARD, render_card
-from training.corpora import LabelledText, text_keys
-from training.reference import ARRAY, Reference
-from training.scratch import LEAST_ROLE, UNNAMED, Shared, share_out, train_from_scratch
-from training.spinners import Knobs, PhraseTable, Spinner
-from training.spinning import PARAPHRASERS
-from training.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, TableThesaurus, word_vectors
-from training.train import Recipe, TrainingError
+from unspun.model import bundle
+from unspun.model.detector import Detector
+from unspun.training.calibration.reference import ARRAY, Reference
+from unspun.training.classifier.fast_tier import Recipe, TrainingError
+from unspun.training.corpora.corpus import LabelledText, text_keys
+from unspun.training.language import ngrams, resources
+from unspun.training.machines import spinning
+from unspun.training.machines.spinners import Knobs, PhraseTable, Spinner
+from unspun.training.machines.spinning import PARAPHRASERS
+from unspun.training.machines.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, TableThesaurus, word_vectors
+from unspun.training.reporting.card import CARD, render_card
+from unspun.training.retraining.scratch import LEAST_ROLE, UNNAMED, Shared, share_out, train_from_scratch
 
 RECIPE = Recipe(
     name="small", version="0.1", vocabulary=2000, bigrams=5000, trigrams=2000, slot_bits=14, copies=1, epochs=1, jobs=1

@@ -1,4 +1,4 @@
-"""training/seeds.py: finding the seed documents, refusing others, and a file that is always the same."""
+"""training/corpora/seeds.py: finding the seed documents, refusing others, and a file that is always the same."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from training import seeds
+from unspun.training.corpora import seeds
 
 
 def test_the_environment_says_where_the_seeds_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 pytest.importorskip("lemminflect", reason="inflection tables: pip install lemminflect")
 pytest.importorskip("wordfreq", reason="word frequencies: pip install wordfreq")
 
-from training.inflection import POS_TAGS
-from training.spinners import (
+from unspun.training.machines.inflection import POS_TAGS
+from unspun.training.machines.spinners import (
     Knobs,
     Manner,
     Paraphrase,
@@ -26,7 +26,7 @@ from training.spinners import (
     read_lexicons,
     read_phrases,
 )
-from training.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, TableThesaurus
+from unspun.training.machines.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, TableThesaurus
 
 DATA = Path(__file__).parents[1] / "data" / "training"
 CASES = json.loads((DATA / "spinners.json").read_text(encoding="utf-8"))

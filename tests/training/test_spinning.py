@@ -1,4 +1,4 @@
-"""training/spinning.py: which words were replaced, and texts that do not depend on how many jobs made them."""
+"""training/machines/spinning.py: which words were replaced, and texts that do not depend on how many jobs made them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.document import Documents
 from tests import tables as tiny
-from training import spinning
-from training.spinners import Paraphrase, Paraphraser, Substitution
-from training.spinning import spin, token_labels
+from unspun.model.text.document import Documents
+from unspun.training.machines import spinning
+from unspun.training.machines.spinners import Paraphrase, Paraphraser, Substitution
+from unspun.training.machines.spinning import spin, token_labels
 
 TEXT = "The old ship left the harbour."
 

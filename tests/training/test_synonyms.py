@@ -14,8 +14,8 @@ import pytest
 pytest.importorskip("lemminflect", reason="inflection tables: pip install lemminflect")
 pytest.importorskip("wordfreq", reason="word frequencies: pip install wordfreq")
 
-from training import synonyms
-from training.synonyms import (
+from unspun.training.machines import synonyms
+from unspun.training.machines.synonyms import (
     MYTHES_FILE,
     WORDNET_DIRECTORY,
     Combined,

@@ -1,4 +1,4 @@
-"""training/tables.py: nested results to tables of text."""
+"""training/reporting/tables.py: nested results to tables of text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.tables import Table, cell, tables, title
+from unspun.training.reporting.tables import Table, cell, tables, title
 
 DATA = Path(__file__).parents[1] / "data" / "training"
 CASES: list[dict[str, Any]] = tomllib.loads((DATA / "cells.toml").read_text("utf-8"))["case"]

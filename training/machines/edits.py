@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from model.align import align
+from unspun.model.comparing.align import align
 
 RESTORED = 0.3
 """Share of the passages that a machine changed which a light editor changes back."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from service.feedback.tables import Base
+from unspun.service.feedback.tables import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

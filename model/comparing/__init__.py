@@ -1,0 +1,1 @@
+"""A suspect text beside its suspected source."""

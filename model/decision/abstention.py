@@ -1,0 +1,168 @@
+"""When to give no verdict: too little text, another language, or no prose. Decided before any signal."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unspun.model.text.document import Documents, Shape, TokenClass
+from unspun.model.text.sentences import TERMINATORS, is_among
+from unspun.model.text.wordlists import english_function_words, foreign_function_words
+from unspun.model.verdict import Reason
+
+LEAST_ENGLISH = 0.12
+"""Share of closed-class English words below which running text is not English.
+
+English of 60 words and more has at least 0.19 in every corpus looked at, abstracts and spun text included.
+"""
+
+FEWEST_FOR_SHARE = 40
+"""Words from which so low a share can be trusted."""
+
+FEWEST_FOREIGN = 2
+LEAST_FOREIGN = 0.1
+"""Closed-class words of another language that a text in it has at least, as a number and as a share."""
+
+MOST_OTHER_LETTERS = 0.5
+"""Share of letters outside the Latin alphabet from which a text is not English."""
+
+LEAST_PROSE = 0.2
+"""Share of the words that stand in prose, below which a text is a table, a list or code with a caption."""
+
+MOST_CODE = 0.4
+"""Share of the words left out, above which a text is a program if most of the lines left out are code."""
+
+LEAST_WORDS = 0.5
+"""Share of words among words and figures, below which a text is figures."""
+
+MOST_SIGNS = 0.6
+"""Share of punctuation among the tokens, above which a text is no language."""
+
+MOST_GLUED = 0.25
+"""Share of words that a figure is glued to, above which a text without English words is encoded data."""
+
+LONGEST_MEAN_WORD = 14.0
+"""Letters: mean length of Latin words above which a text is encoded data."""
+
+FEWEST_TOKENS = 8
+"""Tokens from which shares of them say that a text is no prose; below, it is too short for that as well."""
+
+
+def reasons(documents: Documents, minimum_words: int) -> list[Reason | None]:
+    """Return for each document why it gets no verdict, or None where it gets one.
+
+    Args:
+        documents: the batch, of D documents.
+        minimum_words: how many words of prose a verdict needs.
+
+    Returns:
+        D answers: "not_english" where the text is evidently in another language, however short it is,
+        "not_prose" for code, tables, lists, figures and gibberish, "too_short" where too few words of prose
+        are left.
+    """
+    counts = _Counts(documents)
+    not_english = _is_other_language(counts)
+    not_prose = _is_no_prose(counts, minimum_words)
+    too_short = counts.prose < minimum_words
+    answers: list[Reason | None] = []
+    for other, none, short in zip(not_english.tolist(), not_prose.tolist(), too_short.tolist(), strict=True):
+        answers.append("not_english" if other else "not_prose" if none else "too_short" if short else None)
+    return answers
+
+
+class _Counts:
+    """What the rules look at, per document: arrays of shape (D,)."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._size = len(documents)
+        self._document = documents.token_document
+        word = documents.token_class == TokenClass.WORD
+        number = documents.token_class == TokenClass.NUMBER
+        self.tokens = self._count(np.ones(word.size, dtype=np.bool_))
+        self.words = self._count(word)
+        self.numbers = self._count(number)
+        self.prose = self._count(word & documents.token_prose)
+        self.lower = self._count(word & (documents.token_shape & Shape.CAPITAL == 0))
+        self.english = self._count(word & english_function_words().contains(documents.token_hash))
+        self.foreign = self._most_foreign(documents, word)
+        self.glued = self._count(_glued(documents, word, number))
+        self.ends = self._count(is_among(documents.characters[documents.token_start], TERMINATORS))
+        length = (documents.token_end - documents.token_start) * word
+        self.letters = np.bincount(self._document, weights=length, minlength=self._size)
+        self.other_letters = self._other_letters(documents)
+        is_code = [one.get("code", 0) > 0.5 * sum(one.values()) for one in documents.excluded]
+        self.is_code = np.array(is_code, dtype=np.bool_)
+
+    def _count(self, flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+        counts: NDArray[np.int64] = np.bincount(self._document[flags], minlength=self._size)
+        return counts
+
+    def _most_foreign(self, documents: Documents, word: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return the number of closed-class words of the language that has most of them."""
+        table = foreign_function_words()
+        lists = table.lookup(documents.token_hash)
+        listed = np.flatnonzero(word & (lists > 0))
+        lists, document = lists[listed], self._document[listed]
+        most = np.zeros(self._size, dtype=np.int64)
+        for name in table.names:
+            in_list = document[lists & table.bit(name) > 0]
+            np.maximum(most, np.bincount(in_list, minlength=self._size), out=most)
+        return most
+
+    def _other_letters(self, documents: Documents) -> NDArray[np.int64]:
+        """Return the number of letters outside the Latin alphabet."""
+        codes = documents.characters
+        other = np.flatnonzero((codes >= 0x0250) & ((codes < 0x1E00) | (codes >= 0x1F00)))
+        token = np.searchsorted(documents.token_start, other, side="right") - 1
+        inside = (token >= 0) & (other < documents.token_end[np.maximum(token, 0)])
+        token = token[inside]
+        token = token[documents.token_class[token] == TokenClass.WORD]
+        counts: NDArray[np.int64] = np.bincount(self._document[token], minlength=self._size)
+        return counts
+
+
+def _glued(documents: Documents, word: NDArray[np.bool_], number: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which words have a figure directly before or behind them."""
+    attached = documents.token_shape & Shape.SPACE_BEFORE == 0
+    glued = np.zeros(word.size, dtype=np.bool_)
+    glued[1:] |= word[1:] & number[:-1] & attached[1:]
+    glued[:-1] |= word[:-1] & number[1:] & attached[1:]
+    return glued
+
+
+def _is_other_language(counts: _Counts) -> NDArray[np.bool_]:
+    """Return which documents are for the greater part not in English."""
+    script = (counts.other_letters > MOST_OTHER_LETTERS * counts.letters) & (counts.other_letters > 1)
+    foreign = (counts.foreign >= FEWEST_FOREIGN) & (counts.foreign > counts.english)
+    foreign &= counts.foreign >= LEAST_FOREIGN * counts.words
+    # A language without a list here still has sentences of mostly small letters.
+    running = (counts.ends * 60 >= counts.words) & (counts.lower >= 0.6 * counts.words)
+    unlisted = _lacks_english(counts) & running & ~_is_encoded(counts) & (counts.prose >= 0.5 * counts.words)
+    return script | foreign | unlisted
+
+
+def _is_no_prose(counts: _Counts, minimum_words: int) -> NDArray[np.bool_]:
+    """Return which documents are no running text."""
+    items = counts.words + counts.numbers
+    figures = (counts.words < LEAST_WORDS * items) & (items >= FEWEST_TOKENS)
+    left_out = counts.words - counts.prose
+    mostly_left_out = (left_out > counts.prose) & (counts.prose < minimum_words) & (items >= FEWEST_TOKENS)
+    mostly_left_out |= counts.prose < LEAST_PROSE * counts.words
+    mostly_left_out |= (left_out > MOST_CODE * counts.words) & counts.is_code
+    return figures | mostly_left_out | _is_encoded(counts) | _lacks_english(counts)
+
+
+def _lacks_english(counts: _Counts) -> NDArray[np.bool_]:
+    """Return which documents are long enough to have English closed-class words and hardly have any."""
+    return (counts.words >= FEWEST_FOR_SHARE) & (counts.english < LEAST_ENGLISH * counts.words)
+
+
+def _is_encoded(counts: _Counts) -> NDArray[np.bool_]:
+    """Return which documents are encoded data or signs: no word has such letters, figures or company."""
+    some = counts.tokens >= FEWEST_TOKENS
+    signs = counts.tokens - counts.words - counts.numbers
+    encoded = some & (signs > MOST_SIGNS * counts.tokens)
+    glued = (counts.words > 0) & (counts.glued > MOST_GLUED * counts.words)
+    encoded |= some & glued & (counts.english < LEAST_ENGLISH * counts.words)
+    long_words = counts.letters - counts.other_letters > LONGEST_MEAN_WORD * np.maximum(counts.words, 1)
+    return encoded | (some & long_words)

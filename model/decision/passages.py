@@ -1,0 +1,66 @@
+"""The parts of a longer text that a machine wrote, from the evidence of its windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unspun.model.decision.decision import Tail
+
+WINDOW_RATE = 0.05
+"""Share of human windows that show evidence as strong, below which a window is suspicious."""
+MOST = 100
+"""Parts that are named in one document, the longest first choice."""
+WHOLE = 0.8
+"""Share of suspicious words from which the whole text counts as paraphrased, and no part is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Tokens `first` to `last` of a batch, both included, and how many words of prose they hold."""
+
+    first: int
+    last: int
+    words: int
+
+
+def suspicious_parts(
+    evidence: NDArray[np.floating], tokens: NDArray[np.int64], words: NDArray[np.int64], tail: Tail
+) -> tuple[tuple[Part, ...], float]:
+    """Return the suspicious parts of a suspicious document and their share of its words.
+
+    Args:
+        evidence: (M,) evidence of one kind in each window of the document, in order.
+        tokens: (M, 2) first and last token of each window; windows do not overlap.
+        words: (W,) tokens of the document that are words of prose.
+        tail: how often human text shows such evidence.
+
+    At most MOST parts are named, in order. Where nearly all windows are suspicious no part is named, and the share is
+    theirs; where none is, the evidence is in the whole text, and the share is 1.
+    """
+    bounds = np.searchsorted(words, np.column_stack([tokens[:, 0], tokens[:, 1] + 1]))
+    counts = bounds[:, 1] - bounds[:, 0]
+    familiar = np.zeros(len(evidence))
+    suspicious = tail.log_rate(np.asarray(evidence, dtype=np.float64), counts, familiar) < np.log(WINDOW_RATE)
+    if len(suspicious) > 2:  # a single window between two suspicious ones is theirs
+        suspicious[1:-1] |= suspicious[:-2] & suspicious[2:]
+    total = int(counts.sum())
+    if not suspicious.any() or not total:
+        return (), 1.0
+    share = float(counts[suspicious].sum()) / total
+    if share >= WHOLE:
+        return (), round(share, 3)
+    parts = sorted(_runs(suspicious, tokens, counts), key=lambda part: (-part.words, part.first))[:MOST]
+    return tuple(sorted(parts, key=lambda part: part.first)), round(share, 3)
+
+
+def _runs(suspicious: NDArray[np.bool_], tokens: NDArray[np.int64], counts: NDArray[np.int64]) -> Sequence[Part]:
+    """Return one part for each run of suspicious windows."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], suspicious, [False]])))
+    return [
+        Part(int(tokens[start, 0]), int(tokens[stop - 1, 1]), int(counts[start:stop].sum()))
+        for start, stop in zip(edges[::2], edges[1::2], strict=True)
+    ]

@@ -1,0 +1,54 @@
+"""A batch of documents as word ids with their neighbours: what every signal starts from, computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unspun.model.language.vocabulary import BOUNDARY, Vocabulary
+from unspun.model.text.document import Documents, TokenClass
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, eq=False)
+class Encoding:
+    """Word ids of all tokens of a batch, and of the tokens around them.
+
+    `ids` has shape (T,). `neighbours[k]` for k in -2..2 is the id k places on, BOUNDARY outside the document.
+    `judged` marks the tokens that count: words in prose.
+    """
+
+    documents: Documents
+    ids: NDArray[np.int32]
+    judged: NDArray[np.bool_]
+    neighbours: dict[int, NDArray[np.int32]]
+
+    @classmethod
+    def of(cls, documents: Documents, vocabulary: Vocabulary) -> Encoding:
+        """Encode a parsed batch with a model's vocabulary."""
+        ids = vocabulary.ids(documents)
+        judged = (documents.token_class == TokenClass.WORD) & documents.token_prose
+        shifted = {k: shift(ids, documents.token_document, k, BOUNDARY) for k in (-2, -1, 1, 2)}
+        return cls(documents, ids, judged, {0: ids, **shifted})
+
+
+def shift(values: NDArray[np.int32], groups: NDArray[np.int32], by: int, fill: int) -> NDArray[np.int32]:
+    """Return the value `by` places on in the same group, else `fill`; shape of `values` (T,)."""
+    moved = np.full_like(values, fill)
+    if by == 0 or abs(by) >= len(values):
+        return values.copy() if by == 0 else moved
+    here, there = (slice(None, -by), slice(by, None)) if by > 0 else (slice(-by, None), slice(None, by))
+    moved[here] = np.where(groups[here] == groups[there], values[there], fill)
+    return moved
+
+
+class BatchMemory(WeakKeyDictionary[Encoding, Answer]):
+    """What was computed for a batch, for as long as the batch is there. A copy of it remembers nothing."""
+
+    def __reduce__(self) -> tuple[type[BatchMemory[Answer]], tuple[()]]:
+        return type(self), ()

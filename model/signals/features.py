@@ -1,0 +1,195 @@
+"""All signals of a batch, and the document numbers that the classifier reads, as one scikit-learn transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, vstack
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from unspun.model.language.encoding import Encoding
+from unspun.model.language.ngrams import LanguageModel
+from unspun.model.language.topics import Topics, WordVectors
+from unspun.model.language.vocabulary import Vocabulary
+from unspun.model.signals.base import Floats, Pool, Signal
+from unspun.model.signals.collocations import Collocations
+from unspun.model.signals.debris import Debris
+from unspun.model.signals.frequency import FUNCTION_WORD, Frequency
+from unspun.model.signals.known_phrases import KnownPhrases, Phrases
+from unspun.model.signals.style import BUCKETS, Style
+from unspun.model.signals.substitutions import Alternatives, Substitutions
+from unspun.model.signals.tagger import Tagger
+from unspun.model.signals.translationese import Translationese
+from unspun.model.text.document import Documents
+
+BATCH_DOCUMENTS = 64
+"""Documents read at a time: enough to pay for numpy's calls, few enough for the caches."""
+LIMITS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.5)
+"""Log odds at which the distribution of the tagger's answers is read."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """Everything that the signals look things up in."""
+
+    vocabulary: Vocabulary
+    language: LanguageModel
+    alternatives: Alternatives
+    vectors: WordVectors
+    phrases: Phrases
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What the signals say of a batch: token numbers (T, n), the tagger's log odds (T,) and document numbers (D, F).
+
+    `misfit` is `NOT_JUDGED` at tokens that do not count; `style` (D, model.style.BUCKETS) are the sparse numbers.
+    """
+
+    encoding: Encoding
+    tokens: Floats
+    misfit: Floats
+    documents: Floats
+    style: csr_array
+
+
+NOT_JUDGED = np.float32(-12.0)
+
+
+class Signals:
+    """The signals over one set of tables, computed once for each batch."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        collocations = Collocations(tables.language)
+        self.topics = Topics(tables.vectors)
+        self.substitutions = Substitutions(collocations, tables.alternatives, self.topics)
+        self.known_phrases = KnownPhrases(tables.language, tables.phrases)
+        self.for_tagger: tuple[Signal, ...] = (Frequency(tables.language), collocations, self.substitutions)
+        self.debris = Debris(tables.vocabulary)
+        self.style = Style(tables.vocabulary)
+        self.for_documents: tuple[Signal, ...] = (
+            self.known_phrases,
+            self.debris,
+            Translationese(tables.vocabulary, tables.language.unigram),
+        )
+        names = [f"{signal.name}.{name}" for signal in self.for_tagger for name in signal.token_names]
+        self.token_names: tuple[str, ...] = (*names, "capital", "first_of_sentence")
+
+    def encode(self, documents: Documents) -> Encoding:
+        """Look up the words of a parsed batch."""
+        return Encoding.of(documents, self.tables.vocabulary)
+
+    def read_tokens(self, encoding: Encoding) -> tuple[Floats, list[Floats]]:
+        """Return the numbers (T, n) that the tagger reads, and the document numbers of the same signals."""
+        readings = [signal.read(encoding) for signal in self.for_tagger]
+        shape = encoding.documents.token_shape
+        flags = np.stack([shape & 1 > 0, shape & 4 > 0], axis=1).astype(np.float32)
+        return np.concatenate([*(r.tokens for r in readings), flags], axis=1), [r.documents for r in readings]
+
+
+class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Texts to document numbers: (D,) strings to (D, F) float32. Nothing is fitted: the tables are learnt before."""
+
+    def __init__(self, tables: Tables, tagger: Tagger) -> None:
+        self.tables = tables
+        self.tagger = tagger
+        self._signals = Signals(tables)
+
+    @property
+    def signals(self) -> Signals:
+        """The signals, for evidence."""
+        return self._signals
+
+    def fit(self, texts: Sequence[str], labels: Any = None) -> FeatureExtractor:
+        """Do nothing: for scikit-learn's pipelines."""
+        return self
+
+    def transform(self, texts: Sequence[str]) -> Floats:
+        """Return the document numbers of texts, batch by batch."""
+        return self.transform_with_style(texts)[0]
+
+    def transform_with_style(self, texts: Sequence[str]) -> tuple[Floats, csr_array]:
+        """Return the document numbers (D, F), and the sparse numbers of style (D, model.style.BUCKETS)."""
+        numbers = [np.zeros((0, len(self.get_feature_names_out())), np.float32)]
+        style: list[Any] = [csr_array((0, BUCKETS), dtype=np.float32)]
+        for start in range(0, len(texts), BATCH_DOCUMENTS):
+            measured = self.measure(Documents.parse(texts[start : start + BATCH_DOCUMENTS]))
+            numbers.append(measured.documents)
+            style.append(measured.style)
+        return np.concatenate(numbers), csr_array(vstack(style, format="csr"))
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.str_]:
+        """Return the names of the columns: signal, dot, number."""
+        signals = (*self._signals.for_tagger, *self._signals.for_documents)
+        names = [f"{signal.name}.{name}" for signal in signals for name in signal.document_names]
+        return np.array([*names, *(f"misfit.{name}" for name in MISFIT_NAMES), "length"])
+
+    def measure(self, documents: Documents) -> Measured:
+        """Read all signals of a parsed batch."""
+        encoding = self._signals.encode(documents)
+        tokens, columns = self._signals.read_tokens(encoding)
+        places = np.flatnonzero(encoding.judged)
+        misfit = np.full(len(encoding.ids), NOT_JUDGED, dtype=np.float32)
+        misfit[places] = self.tagger.log_odds(encoding, tokens, places)
+        columns += [signal.read(encoding).documents for signal in self._signals.for_documents]
+        columns.append(_pool_misfit(encoding, misfit, self.tables.language.unigram))
+        words = np.bincount(documents.token_document[places], minlength=len(documents.texts))
+        columns.append(np.log1p(words)[:, None])
+        numbers = np.concatenate(columns, axis=1, dtype=np.float32)
+        return Measured(encoding, tokens, misfit, numbers, self._signals.style.read(encoding))
+
+
+MISFIT_NAMES = (
+    "probability_mean",
+    "probability_deviation",
+    "log_odds_mean",
+    "log_odds_deviation",
+    *(f"above_{limit:g}" for limit in LIMITS),
+    *(f"content_above_{limit:g}" for limit in LIMITS),
+    *(f"function_above_{limit:g}" for limit in LIMITS[:-2]),
+    "sentences_above_0.1",
+    "sentences_above_0.2",
+    "sentences_above_0.4",
+    "sentence_deviation",
+    "runs",
+)
+
+
+def _pool_misfit(encoding: Encoding, misfit: Floats, unigram: Floats) -> Floats:
+    """Return the tagger's answers summed up by document, (D, len(MISFIT_NAMES))."""
+    judged = encoding.judged
+    documents = encoding.documents
+    log_odds = misfit[judged]
+    probability = 1 / (1 + np.exp(-log_odds))
+    pool = Pool.of(encoding, judged)
+    content = judged & (unigram[encoding.ids] < FUNCTION_WORD)
+    of_content, of_function = Pool.of(encoding, content), Pool.of(encoding, judged & ~content)
+    size = len(documents.texts)
+    sentence = documents.token_sentence[judged]
+    sentences = int(sentence[-1]) + 1 if len(sentence) else 0
+    length = np.bincount(sentence, minlength=sentences)
+    full = np.flatnonzero(length >= 5)
+    by_sentence = (np.bincount(sentence, weights=probability, minlength=sentences) / np.maximum(length, 1))[full]
+    owner = np.zeros(sentences, dtype=np.int32)
+    owner[sentence] = documents.token_document[judged]
+    of_sentences = Pool(owner[full], size)
+    odd = np.zeros(len(misfit), dtype=bool)
+    odd[1:] = (misfit[1:] > 0) & (misfit[:-1] > 0) & (np.diff(documents.token_document) == 0)
+    return np.stack(
+        [
+            *pool.mean_and_deviation(probability),
+            *pool.mean_and_deviation(log_odds),
+            *pool.shares_above(log_odds, LIMITS),
+            *of_content.shares_above(misfit[content], LIMITS),
+            *of_function.shares_above(misfit[judged & ~content], LIMITS[:-2]),
+            *of_sentences.shares_above(by_sentence, (0.1, 0.2, 0.4)),
+            of_sentences.mean_and_deviation(by_sentence)[1],
+            pool.mean(odd[judged]),
+        ],
+        axis=1,
+    )

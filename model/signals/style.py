@@ -1,0 +1,306 @@
+"""How a text is put together, whatever it is about: n-grams of function words, endings and punctuation.
+
+Content words are replaced by classes (their ending, a capital), so that what is read is grammar and not topic: the
+signature by which translated and machine-written text is told from what people write first-hand (Volansky et al. 2015).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from unspun.model.language.encoding import Encoding
+from unspun.model.language.ngrams import Ids
+from unspun.model.language.vocabulary import SPECIALS, Vocabulary
+
+SUFFIXES = (
+    "ly",
+    "ing",
+    "ed",
+    "tion",
+    "ment",
+    "ness",
+    "ity",
+    "ous",
+    "ive",
+    "al",
+    "er",
+    "est",
+    "s",
+    "n't",
+    "'s",
+)
+BUCKET_BITS = 14
+BUCKETS = 1 << BUCKET_BITS
+"""Hashed n-grams: the sparse numbers of a document."""
+ORDERS = (1, 2, 3)
+_FUNCTION_WORDS = [
+    "a",
+    "an",
+    "the",
+    "this",
+    "that",
+    "these",
+    "those",
+    "some",
+    "any",
+    "no",
+    "none",
+    "every",
+    "each",
+    "all",
+    "both",
+    "half",
+    "either",
+    "neither",
+    "such",
+    "what",
+    "which",
+    "who",
+    "whom",
+    "whose",
+    "i",
+    "me",
+    "my",
+    "mine",
+    "myself",
+    "you",
+    "your",
+    "yours",
+    "yourself",
+    "he",
+    "him",
+    "his",
+    "himself",
+    "she",
+    "her",
+    "hers",
+    "herself",
+    "it",
+    "its",
+    "itself",
+    "we",
+    "us",
+    "our",
+    "ours",
+    "ourselves",
+    "they",
+    "them",
+    "their",
+    "theirs",
+    "themselves",
+    "one",
+    "ones",
+    "someone",
+    "something",
+    "anyone",
+    "anything",
+    "everyone",
+    "everything",
+    "nobody",
+    "nothing",
+    "am",
+    "is",
+    "are",
+    "was",
+    "were",
+    "be",
+    "been",
+    "being",
+    "do",
+    "does",
+    "did",
+    "done",
+    "doing",
+    "have",
+    "has",
+    "had",
+    "having",
+    "can",
+    "could",
+    "may",
+    "might",
+    "must",
+    "shall",
+    "should",
+    "will",
+    "would",
+    "ought",
+    "of",
+    "in",
+    "on",
+    "at",
+    "by",
+    "for",
+    "with",
+    "from",
+    "to",
+    "into",
+    "onto",
+    "upon",
+    "over",
+    "under",
+    "about",
+    "above",
+    "below",
+    "between",
+    "among",
+    "through",
+    "during",
+    "before",
+    "after",
+    "against",
+    "within",
+    "without",
+    "across",
+    "along",
+    "around",
+    "behind",
+    "beside",
+    "beyond",
+    "near",
+    "off",
+    "out",
+    "up",
+    "down",
+    "toward",
+    "towards",
+    "until",
+    "till",
+    "since",
+    "than",
+    "as",
+    "like",
+    "per",
+    "via",
+    "and",
+    "or",
+    "but",
+    "nor",
+    "so",
+    "yet",
+    "if",
+    "though",
+    "although",
+    "because",
+    "while",
+    "whereas",
+    "unless",
+    "when",
+    "where",
+    "why",
+    "how",
+    "whether",
+    "there",
+    "here",
+    "then",
+    "not",
+    "don't",
+    "doesn't",
+    "didn't",
+    "isn't",
+    "wasn't",
+    "can't",
+    "won't",
+    "couldn't",
+    "wouldn't",
+    "i'm",
+    "i've",
+    "it's",
+    "that's",
+    "there's",
+    "you're",
+    "we're",
+    "they're",
+    "very",
+    "too",
+    "also",
+    "just",
+    "only",
+    "even",
+    "again",
+    "ever",
+    "never",
+    "now",
+    "more",
+    "most",
+    "less",
+    "least",
+    "much",
+    "many",
+    "few",
+    "own",
+    "same",
+    "other",
+    "another",
+    "however",
+    "therefore",
+    "said",
+]
+_CAPITALISED = 20
+_SPECIAL = 40
+_FUNCTION = 50
+_MULTIPLIER = np.uint64(1_000_003)
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+@lru_cache(maxsize=2)
+def ending_classes(words: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return for each word the place of its longest ending in SUFFIXES, counted from 1; 0 where it has none."""
+    place = {suffix: i + 1 for i, suffix in enumerate(SUFFIXES)}
+    lengths = sorted({len(suffix) for suffix in SUFFIXES}, reverse=True)
+    answer = np.zeros(len(words), dtype=np.int64)
+    for number, word in enumerate(words):
+        for length in lengths:
+            if len(word) > length + 2 and word[-length:] in place:
+                answer[number] = place[word[-length:]]
+                break
+    return answer
+
+
+class Style:
+    """Counts a batch's n-grams of word classes."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        words = vocabulary.words
+        self.word_class = ending_classes(words) + 1
+        self.word_class[0] = 0
+        for i in range(1, len(SPECIALS)):
+            self.word_class[i] = _SPECIAL + i
+        kept = [word for word in words[len(SPECIALS) :] if not word[0].isalpha()]
+        for i, word in enumerate((*_FUNCTION_WORDS, *sorted(kept))):
+            if word in vocabulary.ids_of_words:
+                self.word_class[vocabulary.ids_of_words[word]] = _FUNCTION + i
+
+    def read(self, encoding: Encoding) -> csr_array:
+        """Return the documents as unit vectors of the roots of n-gram counts, (D, BUCKETS)."""
+        documents = encoding.documents
+        shape = documents.token_shape
+        classes = self.word_class[encoding.ids]
+        name = (shape & 1 > 0) & (shape & 4 == 0) & (classes < _CAPITALISED)
+        classes = np.where(name, classes + _CAPITALISED, classes)
+        prose = documents.token_prose
+        document = documents.token_document[prose].astype(np.int64)
+        keys = np.concatenate([_windows(classes[prose], document, order) for order in ORDERS])
+        unique, counts = np.unique(keys, return_counts=True)
+        owner, value = unique >> BUCKET_BITS, np.sqrt(counts)
+        size = len(documents.texts)
+        norm = np.sqrt(np.bincount(owner, weights=counts, minlength=size))
+        pointer = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=size))])
+        data = (value / norm[owner]).astype(np.float32)
+        return csr_array((data, (unique & (BUCKETS - 1)).astype(np.int32), pointer), shape=(size, BUCKETS))
+
+
+def _windows(classes: NDArray[np.int64], document: Ids, order: int) -> NDArray[np.int64]:
+    """Return document << BUCKET_BITS | bucket for each run of `order` classes inside one document."""
+    count = max(len(classes) - order + 1, 0)
+    key = np.full(count, np.uint64(order))
+    for k in range(order):
+        key = key * _MULTIPLIER + classes[k : k + count].astype(np.uint64)
+    bucket = ((key * _MIX) >> np.uint64(64 - BUCKET_BITS)).astype(np.int64)
+    inside = document[:count] == document[order - 1 : order - 1 + count]
+    answer: NDArray[np.int64] = ((document[:count].astype(np.int64) << BUCKET_BITS) | bucket)[inside]
+    return answer

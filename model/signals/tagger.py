@@ -1,0 +1,216 @@
+"""The misfit tagger: for each word, how likely a machine put it there.
+
+A multi-layer perceptron over the word vectors of the window around a word, the mean vector of its wider context, and
+the per-token numbers of the other signals. It is trained on text whose replaced words are known, because our own
+paraphrasers replaced them. The first layer, nearly all of the work, is computed in integers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from unspun.model.language.encoding import Encoding
+from unspun.model.language.topics import UNIT, WIDE, Topics, cosine
+from unspun.model.language.vocabulary import BOUNDARY
+from unspun.model.signals.base import Floats
+from unspun.model.signals.integers import ZERO, IntegerLayer
+
+WINDOW = 4
+"""Words to each side whose vectors are read."""
+SEATS = 2 * WINDOW + 1
+"""Places in a window."""
+BLOCK = 2048
+"""Tokens a block: enough to pay for numpy's calls, and few enough for the processor's cache."""
+TILE = 128
+"""Rows multiplied at a time, always so many: BLAS rounds otherwise for another shape, and an answer must not depend on
+the company that a word is in."""
+STEP = np.float32(4 / 127)
+"""What a step of a scaled number is worth: they stay within four."""
+REST = np.float32(1 / 256)
+"""What a step of a number's rest is worth, in steps: another 8 bits for what is left when it is rounded."""
+
+
+class TaggerInputs:
+    """Builds the tagger's inputs for chosen tokens of a batch.
+
+    Most are integers around ZERO: the packed vectors of the words around, and the per-token numbers, two integers each.
+    What the wider context says is not, and comes apart.
+    """
+
+    def __init__(self, topics: Topics) -> None:
+        self.topics = topics
+        self.vectors = topics.vectors
+        self.width = int(self.vectors.shape[1])
+        self._from_zero = (topics.values.astype(np.int16) + ZERO).astype(np.uint8)
+
+    def size(self, numbers: int) -> int:
+        """Return how many inputs a token has, given how many per-token numbers the signals have."""
+        return SEATS * self.width + self.topic_size + numbers * 3
+
+    @property
+    def topic_size(self) -> int:
+        """How many inputs tell of the wider context. They stand behind those of the window."""
+        return 2 * self.width + 2
+
+    def layout(self, numbers: int) -> tuple[NDArray[np.int64], Floats]:
+        """Return of each integer which input it is a part of, (S,), and what a step of it is worth, (S,)."""
+        vectors = SEATS * self.width
+        which, steps = [np.arange(vectors)], [np.full(vectors, UNIT)]
+        own = vectors + self.topic_size
+        for first in (own + numbers, own, own + 2 * numbers):  # before it, its own, after it
+            which += [np.arange(first, first + numbers)] * 2
+            steps += [np.full(numbers, STEP), np.full(numbers, STEP * REST)]
+        return np.concatenate(which), np.concatenate(steps)
+
+    def prepare(self, encoding: Encoding, numbers: Floats) -> PreparedInputs:
+        """Compute what all blocks of a batch share. `numbers` (T, n) are the signals' scaled per-token numbers."""
+        document = encoding.documents.token_document
+        here = np.arange(len(document))
+        documents, pair = len(encoding.documents.texts), 2 * numbers.shape[1]
+        ids = np.full(len(here) + WINDOW * (documents + 1), BOUNDARY, dtype=np.int32)
+        ids[here + WINDOW * (document + 1)] = encoding.ids
+        integers = np.full((len(here) + documents + 1, pair), ZERO, dtype=np.uint8)
+        rows = here + document + 1
+        for start in range(0, len(here), BLOCK):
+            part = slice(start, start + BLOCK)
+            integers[rows[part]] = _in_steps(numbers[part])
+        around = sliding_window_view(integers.reshape(-1), 3 * pair)[::pair]
+        return PreparedInputs(encoding, sliding_window_view(ids, SEATS), around)
+
+    def block(self, prepared: PreparedInputs, places: NDArray[np.int64]) -> Floats:
+        """Return the inputs (P, size) of the tokens at `places` (P,), as what they are worth."""
+        numbers = prepared.around.shape[1] // 6
+        which, steps = self.layout(numbers)
+        integers = np.empty((len(places), len(which)), dtype=np.uint8)
+        self.enter(prepared, places, integers)
+        parts = (integers.astype(np.float32) - np.float32(ZERO)) * steps
+        first = SEATS * self.width
+        inputs = np.empty((len(places), self.size(numbers)), dtype=np.float32)
+        inputs[:, first : first + self.topic_size] = self.topic(prepared, places)
+        rests = steps < STEP * REST * 2
+        inputs[:, which[~rests]] = parts[:, ~rests]
+        inputs[:, which[rests]] += parts[:, rests]
+        return inputs
+
+    def enter(self, prepared: PreparedInputs, places: NDArray[np.int64], integers: NDArray[np.uint8]) -> None:
+        """Enter the integers of the tokens at `places` (P,) into an array (P, S)."""
+        at = SEATS * self.width
+        integers[:, :at] = self._from_zero.take(prepared.windows(places), axis=0).reshape(len(places), at)
+        integers[:, at:] = prepared.around[places + prepared.encoding.documents.token_document[places]]
+
+    def topic(self, prepared: PreparedInputs, places: NDArray[np.int64]) -> Floats:
+        """Return what the wider contexts of the tokens at `places` (P,) say of them, (P, topic_size)."""
+        width, encoding = self.width, prepared.encoding
+        own = self.vectors.take(encoding.ids[places], axis=0)
+        context, count = self.topics.contexts(encoding, places)
+        topic = np.empty((len(places), self.topic_size), dtype=np.float32)
+        np.multiply(context, np.float32(2.0), out=topic[:, :width])
+        np.multiply(own, topic[:, :width], out=topic[:, width : 2 * width])
+        topic[:, 2 * width] = cosine(own, context)
+        np.divide(count, np.float32(2 * WIDE + 1), out=topic[:, 2 * width + 1])
+        return topic
+
+
+def _in_steps(numbers: Floats) -> NDArray[np.uint8]:
+    """Return scaled numbers (T, n) as integers around ZERO (T, 2 n): in steps, rounded, and the rests."""
+    size = numbers.shape[1]
+    integers = np.empty((len(numbers), 2 * size), dtype=np.uint8)
+    values = numbers / STEP
+    values += np.float32(ZERO + 0.5)
+    integers[:, :size] = values
+    values -= integers[:, :size]
+    values /= REST
+    integers[:, size:] = values
+    return integers
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedInputs:
+    """What all blocks of a batch share.
+
+    Views of windows along all documents: `seats` (S, SEATS) of the ids, with WINDOW boundaries around each document;
+    `around` (R, 6 n) of the integers of a token's per-token numbers, those before and those after it, with one row of
+    nothing around each document.
+    """
+
+    encoding: Encoding
+    seats: NDArray[np.int32]
+    around: NDArray[np.uint8]
+
+    def windows(self, places: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Return the ids (P, SEATS) of the words around the tokens at `places` (P,), BOUNDARY outside the document."""
+        first = places + WINDOW * self.encoding.documents.token_document[places]
+        windows: NDArray[np.int32] = self.seats[first]
+        return windows
+
+
+@dataclass(frozen=True, eq=False)
+class Tagger:
+    """The trained network: its layers' weights and biases (float32), and the scaling of the per-token numbers."""
+
+    inputs: TaggerInputs
+    weights: tuple[Floats, ...]
+    biases: tuple[Floats, ...]
+    centre: Floats
+    spread: Floats
+
+    def scaled(self, numbers: Floats) -> Floats:
+        """Scale per-token numbers (T, n) as in training."""
+        return scale_numbers(numbers, self.centre, self.spread)
+
+    def log_odds(self, encoding: Encoding, numbers: Floats, places: NDArray[np.int64]) -> Floats:
+        """Return the log odds (P,) that a machine put the tokens at `places` there.
+
+        `numbers` (T, n) are the signals' per-token numbers, unscaled.
+        """
+        answer = np.empty(len(places), dtype=np.float32)
+        if not len(places):
+            return answer
+        prepared = self.inputs.prepare(encoding, self.scaled(numbers))
+        first, of_topic = self._first
+        # One array for the inputs of all blocks: what a block does not fill is multiplied, too, and left out.
+        filled = -(-min(len(places), BLOCK) // TILE) * TILE
+        integers = np.zeros((filled, len(first.coarse)), dtype=np.uint8)
+        topic = np.zeros((filled, len(of_topic)), dtype=np.float32)
+        sums = np.empty((filled, of_topic.shape[1]), dtype=np.float32)
+        for start in range(0, len(places), BLOCK):
+            part = places[start : start + BLOCK]
+            self.inputs.enter(prepared, part, integers[: len(part)])
+            topic[: len(part)] = self.inputs.topic(prepared, part)
+            rows = -(-len(part) // TILE) * TILE
+            values = first.apply(integers[:rows])
+            values += _tiled(topic[:rows], of_topic, sums)
+            for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
+                np.maximum(values, np.float32(0), out=values)
+                values = _tiled(values, weight)
+                values += bias
+            answer[start : start + BLOCK] = values[: len(part), 0]
+        return answer
+
+    @cached_property
+    def _first(self) -> tuple[IntegerLayer, Floats]:
+        """The first layer: for the integers, and for what the wider context says."""
+        which, steps = self.inputs.layout(len(self.centre))
+        at = SEATS * self.inputs.width
+        layer = IntegerLayer.of(self.weights[0][which], self.biases[0], steps)
+        return layer, np.ascontiguousarray(self.weights[0][at : at + self.inputs.topic_size])
+
+
+def _tiled(values: Floats, weights: Floats, out: Floats | None = None) -> Floats:
+    """Return the product of `values`, as many as fill whole tiles, and `weights`, in `out` (N, H) if that is given."""
+    tiles = values.reshape(-1, TILE, values.shape[1])
+    room = None if out is None else out[: len(values)].reshape(-1, TILE, weights.shape[1])
+    product: Floats = np.matmul(tiles, weights, out=room)
+    return product.reshape(-1, weights.shape[1])
+
+
+def scale_numbers(numbers: Floats, centre: Floats, spread: Floats) -> Floats:
+    """Centre and scale per-token numbers, and keep outliers within four spreads."""
+    scaled: Floats = (numbers - centre).astype(np.float32, copy=False)
+    scaled /= spread
+    return np.clip(scaled, np.float32(-4), np.float32(4), out=scaled)

@@ -1,0 +1,105 @@
+"""The phrases of web pages in boilerplate.txt, compiled: one pattern for lines, one for sentences."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unspun.model.text.tokens import TokenClass, Tokens, hash_tokens
+from unspun.model.text.wordlists import WordTable
+
+LONGEST_MATCH = 500
+"""Characters of a line or a sentence that can be boilerplate."""
+
+_LEADING_SIGNS = 2
+"""Signs before the first word that are looked past: a bullet, an opening bracket."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Phrases:
+    """Phrases that are matched against whole lines or sentences.
+
+    Attributes:
+        pattern: matches the whole of a folded line or sentence.
+        first_words: the words that phrases start with; most text is ruled out by these alone.
+        first_number: whether some phrase starts with a number.
+    """
+
+    pattern: re.Pattern[str]
+    first_words: WordTable
+    first_number: bool
+
+    def find(
+        self,
+        folded: str,
+        tokens: Tokens,
+        first: NDArray[np.int64],
+        last: NDArray[np.int64],
+        wanted: NDArray[np.bool_],
+    ) -> NDArray[np.bool_]:
+        """Return which wanted spans of tokens, from `first` up to and including `last`, are such phrases."""
+        found = np.zeros(first.size, dtype=np.bool_)
+        candidates = np.flatnonzero(wanted)
+        candidates = candidates[self._may_start(tokens, first[candidates], last[candidates])]
+        start, end = tokens.start[first[candidates]].tolist(), tokens.end[last[candidates]].tolist()
+        for number, a, b in zip(candidates.tolist(), start, end, strict=True):
+            found[number] = self.pattern.fullmatch(folded, a, b) is not None
+        return found
+
+    def _may_start(self, tokens: Tokens, first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which spans of tokens start as some phrase does."""
+        word = first.copy()
+        for _ in range(_LEADING_SIGNS):
+            word += (tokens.token_class[word] == TokenClass.PUNCTUATION) & (word < last)
+        fits = self.first_words.contains(tokens.hash[word])
+        if self.first_number:
+            fits |= tokens.token_class[word] == TokenClass.NUMBER
+        return fits & (tokens.end[last] - tokens.start[first] <= LONGEST_MATCH)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Boilerplate:
+    """The sections of boilerplate.txt."""
+
+    anywhere: tuple[str, ...]
+    sentence: Phrases
+    line: Phrases
+
+
+@cache
+def load_boilerplate() -> Boilerplate:
+    """Return the phrases that ship with the package."""
+    sections: dict[str, list[str]] = {}
+    section: list[str] = []
+    for line in (
+        resources.files("unspun.model.text").joinpath("boilerplate.txt").read_text(encoding="utf-8").splitlines()
+    ):
+        content = line.strip()
+        if content.startswith("["):
+            section = sections.setdefault(content.strip("[]"), [])
+        elif content and not content.startswith("#"):
+            section.append(content)
+    return Boilerplate(
+        anywhere=tuple(sections["anywhere"]),
+        sentence=_compile(sections["sentence"]),
+        line=_compile(sections["line"]),
+    )
+
+
+def _compile(phrases: list[str]) -> Phrases:
+    """Return the phrases, each `first words | rest`, as one pattern."""
+    first_words: set[str] = set()
+    alternatives = []
+    for phrase in phrases:
+        words, rest = phrase.split("|", 1)
+        first_words.update(words.split())
+        starts = "|".join(r"\d+" if word == "0" else re.escape(word) for word in words.split())
+        alternatives.append(rf"(?:{starts})\b ?(?:{rest.strip()})")
+    pattern = re.compile(r"\W{0,4}(?:" + "|".join(alternatives) + r")\W*")
+    words_only = sorted(first_words - {"0"})
+    return Phrases(pattern, WordTable({"first": hash_tokens(words_only)}), "0" in first_words)

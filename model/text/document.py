@@ -1,0 +1,179 @@
+"""A batch of texts in arrays: repaired, tokenised, split into sentences, with offsets into the originals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unspun.model.text.characters import code_points, fold, to_text
+from unspun.model.text.prose import find_prose
+from unspun.model.text.repair import OffsetMap, repair
+from unspun.model.text.sentences import Layout, find_sentences
+from unspun.model.text.tokens import Shape, TokenClass, Tokens, hash_token, hash_tokens
+
+__all__ = ["Documents", "Shape", "TokenClass", "hash_phrase", "hash_token", "hash_tokens", "tokenise"]
+
+MAX_CHARACTERS = 2_000_000
+"""Characters of one text that are read; what follows is not judged."""
+
+
+SECTION = 250
+"""Words of prose in one section of a long text: as many as the texts have that the fast tier learned from."""
+
+
+@dataclass(frozen=True, eq=False)
+class Documents:
+    """A batch of D texts with T tokens between them.
+
+    Attributes:
+        texts: exactly as submitted.
+        characters: (C,) uint32, the repaired code points of all documents, each followed by a newline, so
+            that no token spans two.
+        document_start: (D + 1,) int64; the characters of document d, with the newline behind it, are
+            document_start[d]:document_start[d + 1].
+        token_start, token_end: (T,) int64, offsets into `characters`.
+        token_hash: (T,) uint64, hash of the folded token, the same in every process and on every machine.
+        token_class: (T,) uint8, TokenClass.
+        token_shape: (T,) uint8, bits of Shape.
+        token_document, token_sentence, token_paragraph: (T,) int32, not decreasing; sentences and paragraphs
+            are numbered from 0 over the batch, and none spans two documents.
+        token_prose: (T,) bool, False in lines that are no prose (boilerplate, headings, lists, tables, code)
+            and in addresses of the web.
+        token_ptr: (D + 1,) int64; the tokens of document d are token_ptr[d]:token_ptr[d + 1].
+        excluded: per document, how many lines were left out, by kind.
+        repairs: per document, how many places were repaired, by kind.
+        truncated: per document, whether only its first `max_characters` characters were read.
+    """
+
+    texts: tuple[str, ...]
+    characters: NDArray[np.uint32]
+    document_start: NDArray[np.int64]
+    token_start: NDArray[np.int64]
+    token_end: NDArray[np.int64]
+    token_hash: NDArray[np.uint64]
+    token_class: NDArray[np.uint8]
+    token_shape: NDArray[np.uint8]
+    token_document: NDArray[np.int32]
+    token_sentence: NDArray[np.int32]
+    token_paragraph: NDArray[np.int32]
+    token_prose: NDArray[np.bool_]
+    token_ptr: NDArray[np.int64]
+    excluded: tuple[dict[str, int], ...]
+    repairs: tuple[dict[str, int], ...]
+    truncated: tuple[bool, ...]
+    _offsets: tuple[OffsetMap | None, ...] = field(repr=False)
+
+    @classmethod
+    def parse(cls, texts: Sequence[str], *, max_characters: int = MAX_CHARACTERS) -> Documents:
+        """Parse a batch of texts. Every string is accepted, lone surrogates and the empty string included.
+
+        What a text's arrays hold does not depend on the other texts of the batch, apart from the running
+        numbers.
+        """
+        repaired = [repair(text[:max_characters]) for text in texts]
+        characters = code_points("".join(f"{one.text}\n" for one in repaired))
+        document_start = np.zeros(len(repaired) + 1, dtype=np.int64)
+        np.cumsum([len(one.text) + 1 for one in repaired], out=document_start[1:])
+        tokens = Tokens(characters)
+        token_ptr = np.searchsorted(tokens.start, document_start)
+        layout = Layout(characters, tokens, document_start, token_ptr)
+        sentences = find_sentences(characters, tokens, layout, token_ptr)
+        token_prose, excluded = find_prose(characters, tokens, layout, sentences, document_start)
+        return cls(
+            texts=tuple(texts),
+            characters=characters,
+            document_start=document_start,
+            token_start=tokens.start,
+            token_end=tokens.end,
+            token_hash=tokens.hash,
+            token_class=tokens.token_class,
+            token_shape=tokens.shape,
+            token_document=np.repeat(np.arange(len(repaired), dtype=np.int32), np.diff(token_ptr)),
+            token_sentence=sentences,
+            token_paragraph=layout.token_paragraph,
+            token_prose=token_prose,
+            token_ptr=token_ptr,
+            excluded=excluded,
+            repairs=tuple(one.counts for one in repaired),
+            truncated=tuple(len(text) > max_characters for text in texts),
+            _offsets=tuple(one.offsets for one in repaired),
+        )
+
+    def __len__(self) -> int:
+        """Return the number of documents."""
+        return len(self.texts)
+
+    def in_sections(self) -> tuple[Documents, NDArray[np.int64]]:
+        """Return the same tokens with long documents cut into sections, and the document of each section (S,).
+
+        A section ends with the first sentence that fills SECTION words of prose, unless less than half as many would be
+        left. In the answer `token_document` and `token_ptr` are those of sections, and `texts` is empty strings; only
+        what is measured of tokens may be asked of it, not offsets into the texts.
+        """
+        words = (self.token_class == TokenClass.WORD) & self.token_prose
+        counted = np.cumsum(np.concatenate([[0], words]))
+        bounds = [np.zeros(1, np.int64)]
+        owners: list[NDArray[np.int64]] = []
+        for number in range(len(self)):
+            first, last = int(self.token_ptr[number]), int(self.token_ptr[number + 1])
+            ends = [last]
+            if counted[last] - counted[first] > 1.5 * SECTION:
+                starts = first + 1 + np.flatnonzero(np.diff(self.token_sentence[first:last]))
+                ends, at = [], int(counted[first])
+                while counted[last] - at > 1.5 * SECTION:
+                    place = int(np.searchsorted(counted[starts], at + SECTION))
+                    if place == len(starts) or counted[last] - counted[starts[place]] < 0.5 * SECTION:
+                        break
+                    ends.append(int(starts[place]))
+                    at = int(counted[ends[-1]])
+                ends.append(last)
+            bounds.append(np.array(ends, dtype=np.int64))
+            owners.append(np.full(len(ends), number, dtype=np.int64))
+        ptr = np.concatenate(bounds)
+        owner = np.concatenate([np.zeros(0, np.int64), *owners])
+        section = np.repeat(np.arange(len(owner), dtype=np.int32), np.diff(ptr))
+        return replace(self, texts=("",) * len(owner), token_document=section, token_ptr=ptr), owner
+
+    def source_span(self, first_token: int, last_token: int) -> tuple[int, int]:
+        """Return where the tokens from `first_token` up to and including `last_token` stood when submitted.
+
+        Both tokens are of the same document. The answer is [start, end) in characters of `texts[document]`;
+        tokens of two documents raise a ValueError.
+        """
+        document = int(self.token_document[first_token])
+        if document != int(self.token_document[last_token]) or last_token < first_token:
+            raise ValueError(f"tokens {first_token} to {last_token} are no span of one document")
+        origin = int(self.document_start[document])
+        start = int(self.token_start[first_token]) - origin
+        end = int(self.token_end[last_token]) - origin
+        offsets = self._offsets[document]
+        if offsets is None:
+            return start, end
+        return int(offsets.start[start]), int(offsets.end[end - 1])
+
+    def source_characters(self, document: int, start: int, end: int) -> tuple[int, int]:
+        """Return where the characters [start, end) of a repaired text, one at least, stood when it was submitted."""
+        offsets = self._offsets[document]
+        return (start, end) if offsets is None else (int(offsets.start[start]), int(offsets.end[end - 1]))
+
+    def token_text(self, token: int) -> str:
+        """Return one token as the repaired text spells it, not folded."""
+        return to_text(self.characters[self.token_start[token] : self.token_end[token]])
+
+    def words(self) -> list[str]:
+        """Return every token folded, T strings. For tests and training: the engine itself works on hashes."""
+        text = to_text(fold(self.characters))
+        return [text[a:b] for a, b in zip(self.token_start.tolist(), self.token_end.tolist(), strict=True)]
+
+
+def tokenise(text: str) -> list[str]:
+    """Return the folded tokens of one text, as `Documents.parse` finds them."""
+    return Documents.parse([text]).words()
+
+
+def hash_phrase(phrase: str) -> NDArray[np.uint64]:
+    """Return the hashes of a phrase's tokens: what `Documents.token_hash` holds where the phrase stands."""
+    return Documents.parse([phrase]).token_hash

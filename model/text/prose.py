@@ -1,0 +1,298 @@
+"""Which lines of a text are prose: what stands beside the article is counted, and left out of the score.
+
+Lines are told apart by general marks: a list by bullets and fragments, a table by its columns and figures,
+code by its brackets and joined-up names, a heading by standing alone without an end. Only the phrases of web
+pages ("Leave a Comment") are listed, in boilerplate.txt. In doubt a line is prose.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unspun.model.text.boilerplate import load_boilerplate
+from unspun.model.text.characters import fold, to_text
+from unspun.model.text.sentences import CLOSERS, TERMINATORS, Layout, codes, is_among
+from unspun.model.text.tokens import Shape, TokenClass, Tokens
+from unspun.model.text.wordlists import english_function_words
+
+KINDS = ("boilerplate", "table", "code", "list", "heading")
+"""What a line can be instead of prose, the surest mark first; `excluded` counts lines by these names."""
+
+LONGEST_BOILERPLATE = 45
+LONGEST_BOILERPLATE_SENTENCE = 14
+LONGEST_HEADING = 14
+LONGEST_PLAIN_HEADING = 9
+LONGEST_FRAGMENT = 12
+LONGEST_ROW = 4
+"""Words: in a line or a sentence that may be boilerplate, a heading in capitals and one without, a list item
+that is no sentence, a line of a list without bullets."""
+
+SENTENCE_SHARE = 0.25
+"""Share of closed-class words among the words of a line from which it reads as a sentence."""
+
+_BULLETS = codes("*+-•·▪▫◦‣⁃∙–—»›→✓✔✗●○■□➤►▶★")
+_AFTER_COUNTERS = codes(".):")
+_CODE = codes("{}=<>_\\^~$@")
+_ENDS_CODE = codes(";{}")
+_MAY_END_CODE = codes(";{}()[]:,=\\")
+_COMMENT_SIGNS = codes("#/*;%\"'")
+_JOINING = codes(",;-\u2013\u2014")
+_COLUMNS = codes("|\u2502\u2503\u00a6")
+
+
+class _Lines:
+    """Counts over the lines of a batch; arrays have one entry a line, (L,), but for those of tokens, (T,)."""
+
+    code_first: NDArray[np.uint32]
+    code_last: NDArray[np.uint32]
+    token_is_word: NDArray[np.bool_]
+    token_is_function: NDArray[np.bool_]
+    sentence_like: NDArray[np.bool_]
+    ended: NDArray[np.bool_]
+    joins: NDArray[np.bool_]
+    alone: NDArray[np.bool_]
+    is_paragraph: NDArray[np.bool_]
+
+    def __init__(self, characters: NDArray[np.uint32], tokens: Tokens, layout: Layout) -> None:
+        self.tokens, self.layout = tokens, layout
+        self.code_first = characters[tokens.start]
+        self.code_last = characters[tokens.end - 1]
+        word = tokens.token_class == TokenClass.WORD
+        self.token_is_word = word
+        self.size = self.count(np.ones(word.size, dtype=np.bool_))
+        self.words = self.count(word)
+        self.numbers = self.count(tokens.token_class == TokenClass.NUMBER)
+        self.token_is_function = word & english_function_words().contains(tokens.hash)
+        self.functions = self.count(self.token_is_function)
+        self.sentence_like = self.functions >= np.maximum(SENTENCE_SHARE * self.words, 1)
+        self.end = self._end()
+        self.ended = is_among(self.end, TERMINATORS)
+        self.joins = is_among(self.end, _JOINING)
+        self.alone = layout.after_blank & np.append(layout.after_blank[1:], True)
+        self.is_paragraph = np.bincount(layout.line_paragraph)[layout.line_paragraph] == 1
+
+    def count(self, flags: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """Return how many tokens of each line are flagged."""
+        return np.add.reduceat(flags.astype(np.int32), self.layout.first, dtype=np.int32)
+
+    def _end(self) -> NDArray[np.uint32]:
+        """Return the last character of each line that is no closing quote or bracket."""
+        last = self.layout.last.copy()
+        for _ in range(3):
+            closes = is_among(self.code_last[last], CLOSERS) & (last > self.layout.first)
+            last -= closes
+        end: NDArray[np.uint32] = self.code_last[last]
+        return end
+
+
+def find_prose(
+    characters: NDArray[np.uint32],
+    tokens: Tokens,
+    layout: Layout,
+    sentences: NDArray[np.int32],
+    document_start: NDArray[np.int64],
+) -> tuple[NDArray[np.bool_], tuple[dict[str, int], ...]]:
+    """Return which tokens are prose, (T,), and for each document how many lines of each other kind it has."""
+    documents = document_start.size - 1
+    if tokens.start.size == 0:
+        return np.zeros(0, dtype=np.bool_), tuple({} for _ in range(documents))
+    lines = _Lines(characters, tokens, layout)
+    folded = to_text(fold(characters))
+    addresses = _in_addresses(folded, tokens)
+    beside = addresses | _boilerplate_sentences(folded, lines, sentences)
+    bare = lines.count(~beside) == 0
+    kinds = {
+        "boilerplate": bare | _boilerplate_lines(folded, lines),
+        "table": _is_table(lines),
+        "code": _is_code(lines, addresses),
+        "list": _is_list(lines),
+        "heading": _is_heading(lines, np.diff(sentences, prepend=-1) > 0),
+    }
+    assigned = np.full(layout.first.size, -1, dtype=np.int8)
+    for number in reversed(range(len(KINDS))):
+        assigned[kinds[KINDS[number]]] = number
+    _keep_whole_texts(assigned, lines, documents)
+    token_prose = (assigned < 0)[layout.token_line] & ~beside
+    return token_prose, _count_kinds(assigned, layout, documents)
+
+
+def _count_kinds(assigned: NDArray[np.int8], layout: Layout, documents: int) -> tuple[dict[str, int], ...]:
+    """Return the number of lines of each kind, per document."""
+    left_out = assigned >= 0
+    cells = layout.line_document[left_out] * len(KINDS) + assigned[left_out]
+    table = np.bincount(cells, minlength=documents * len(KINDS)).reshape(documents, len(KINDS))
+    return tuple({name: number for name, number in zip(KINDS, row, strict=True) if number} for row in table.tolist())
+
+
+def _keep_whole_texts(assigned: NDArray[np.int8], lines: _Lines, documents: int) -> None:
+    """Take headings back, in place, in documents of little else: a title, verse, notes without full stops."""
+    document = lines.layout.line_document
+    heading = assigned == KINDS.index("heading")
+    words = np.bincount(document, weights=lines.words * (assigned < 0), minlength=documents)
+    in_headings = np.bincount(document, weights=lines.words * heading, minlength=documents)
+    assigned[heading & (in_headings > words)[document]] = -1
+
+
+def _is_heading(lines: _Lines, starts_sentence: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which lines are titles: short paragraphs of one line without an end, alone or in capitals.
+
+    Short lines without an end that follow each other are verse or notes, unless they are in capitals.
+    """
+    layout = lines.layout
+    short = lines.is_paragraph & (lines.words <= LONGEST_HEADING) & (lines.words > 0)
+    short &= ~lines.ended & ~lines.joins & (lines.count(starts_sentence) <= 1)
+    ends_in_colon = lines.end == ord(":")
+    content = lines.token_is_word & ~lines.token_is_function
+    capital = content & (lines.tokens.shape & Shape.CAPITAL > 0)
+    titled = lines.count(capital) >= np.maximum(0.7 * lines.count(content), 1)
+    open_end = short & ~ends_in_colon
+    next_open = np.append(open_end[1:] & ~layout.after_blank[1:], False)
+    after_open = np.append(False, open_end[:-1]) & ~layout.after_blank
+    single = lines.alone | ~(next_open | after_open)
+    plain = titled | (single & (lines.words <= LONGEST_PLAIN_HEADING))
+    heading: NDArray[np.bool_] = short & np.where(ends_in_colon, lines.words <= LONGEST_ROW, plain)
+    return heading
+
+
+def _is_list(lines: _Lines) -> NDArray[np.bool_]:
+    """Return which lines are items of a list and no sentences: with a bullet, a number, or one of a run."""
+    layout, tokens = lines.layout, lines.tokens
+    first = layout.first
+    second = np.minimum(first + 1, layout.last)
+    bullet = is_among(lines.code_first[first], _BULLETS) & (layout.last > first)
+    bullet &= tokens.token_class[first] == TokenClass.PUNCTUATION
+    counter = tokens.token_class[first] == TokenClass.NUMBER
+    counter |= lines.token_is_word[first] & (tokens.end[first] - tokens.start[first] == 1)
+    counter &= is_among(lines.code_first[second], _AFTER_COUNTERS) & (layout.last > second)
+    counter &= tokens.shape[second] & Shape.SPACE_BEFORE == 0
+    sentence = lines.sentence_like & (lines.ended | lines.joins | (lines.words >= 8))
+    fragment = (lines.words <= LONGEST_FRAGMENT) & ~sentence
+    row = lines.is_paragraph & (lines.words <= LONGEST_ROW) & ~lines.ended & ~lines.sentence_like
+    row &= ~lines.joins & (lines.end != ord(":"))
+    fragment &= lines.words > 0
+    item: NDArray[np.bool_] = (bullet | counter) & fragment
+    return item | _runs(row, layout.line_document, at_least=3)
+
+
+def _runs(flags: NDArray[np.bool_], group: NDArray[np.int32], at_least: int) -> NDArray[np.bool_]:
+    """Return the flags that stand in a run of at least so many, within a group."""
+    lengths = np.diff(np.append(_run_starts(flags, group), flags.size))
+    long_run: NDArray[np.bool_] = np.repeat(lengths >= at_least, lengths) & flags
+    return long_run
+
+
+def _run_starts(flags: NDArray[np.bool_], group: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return where runs of equal flags of one group start."""
+    changes = np.flatnonzero((np.diff(flags) != 0) | (np.diff(group) != 0)) + 1
+    return np.concatenate([[0], changes])
+
+
+def _is_table(lines: _Lines) -> NDArray[np.bool_]:
+    """Return which lines are rows of a table: cells set apart by bars or wide gaps, or mostly figures."""
+    tokens, layout = lines.tokens, lines.layout
+    gap = np.zeros(tokens.start.size, dtype=np.int64)
+    gap[1:] = tokens.start[1:] - tokens.end[:-1]
+    gap[layout.first] = 0
+    cells = lines.count(gap >= 3)
+    # The bars of "{good|great}" set no columns apart.
+    bars = lines.count(is_among(lines.code_first, _COLUMNS)) * (lines.count(lines.code_first == ord("{")) == 0)
+    prose = lines.sentence_like & (lines.words >= 6)
+    figures = (lines.numbers >= 2) & (lines.numbers >= 0.4 * (lines.words + lines.numbers))
+    figures &= ~lines.sentence_like | ~lines.ended
+    row: NDArray[np.bool_] = ((cells >= 2) | (bars >= 2)) & ~prose
+    return row | (figures & (lines.functions <= 2))
+
+
+def _is_code(lines: _Lines, addresses: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which lines are program code: dense in its signs, or plausible in a run of lines that are."""
+    layout = lines.layout
+    signs = _code_signs(lines, addresses)
+    reads = lines.sentence_like & (lines.words >= 6)
+    code: NDArray[np.bool_] = (signs >= 2) & (signs >= 0.12 * lines.size)
+    code |= (signs >= 1) & is_among(lines.code_last[layout.last], _ENDS_CODE)
+    code &= ~((reads | (lines.ended & (lines.words >= 6))) & (signs < 0.25 * lines.size))
+    code &= ~(reads & lines.ended)
+    # Prose with formulas keeps its closed-class words, however many signs there are.
+    code &= (lines.functions < 8) | (lines.functions < 0.12 * lines.words)
+    short = ~lines.ended & (lines.words <= 8) & (lines.functions <= 0.34 * lines.words) & ~lines.alone
+    plausible = code | short | (lines.words == 0)
+    plausible |= is_among(lines.code_last[layout.last], _MAY_END_CODE) & ~reads
+    # Comments and documentation count as code where lines of code stand around them.
+    plausible |= (layout.indentation >= 2) | is_among(lines.code_first[layout.first], _COMMENT_SIGNS)
+    starts = _run_starts(plausible, layout.line_document)
+    lengths = np.diff(np.append(starts, plausible.size))
+    in_run = np.add.reduceat(code.astype(np.int32), starts)
+    block = np.repeat((in_run >= 2) & (in_run >= 0.2 * lengths), lengths)
+    code |= plausible & block
+    return code
+
+
+def _code_signs(lines: _Lines, addresses: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Return how many signs of code each line has: brackets, operators, calls "f(" and joined names "a.b"."""
+    attached = lines.tokens.shape & Shape.SPACE_BEFORE == 0
+    attached[lines.layout.first] = False
+    after_word = np.append(False, lines.token_is_word[:-1])
+    before_word = np.append(lines.token_is_word[1:] & attached[1:], False)
+    call = (lines.code_first == ord("(")) & attached & after_word
+    dotted = (lines.code_first == ord(".")) & attached & after_word & before_word
+    return lines.count((is_among(lines.code_first, _CODE) | call | dotted) & ~addresses)
+
+
+_ADDRESS = re.compile(
+    r"(?:https?://|ftp://|www\.)[^\s<>\"]+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+", re.ASCII
+)
+_ADDRESS_MARKS = ("://", "www.", "@")
+
+
+def _in_addresses(folded: str, tokens: Tokens) -> NDArray[np.bool_]:
+    """Return which tokens stand in addresses of the web or of mail."""
+    inside = np.zeros(tokens.start.size, dtype=np.bool_)
+    places = [place for mark in _ADDRESS_MARKS for place in _find_all(folded, mark)]
+    if not places:
+        return inside
+    # The pattern is tried only between the spaces around a mark.
+    spaced = np.flatnonzero(tokens.shape & Shape.SPACE_BEFORE)
+    chunks = np.unique(np.searchsorted(tokens.start[spaced], places, side="right") - 1)
+    start = tokens.start[spaced[chunks]].tolist()
+    end = np.append(tokens.start[spaced], len(folded))[chunks + 1].tolist()
+    matches = chain.from_iterable(map(partial(_ADDRESS.finditer, folded), start, end))
+    spans = [match.span() for match in matches]
+    for first, last in np.searchsorted(tokens.start, np.array(spans).reshape(-1, 2)).tolist():
+        inside[first:last] = True
+    return inside
+
+
+def _find_all(text: str, phrase: str) -> Iterator[int]:
+    """Yield the offsets at which the phrase stands."""
+    place = text.find(phrase)
+    while place >= 0:
+        yield place
+        place = text.find(phrase, place + len(phrase))
+
+
+def _boilerplate_lines(folded: str, lines: _Lines) -> NDArray[np.bool_]:
+    """Return which lines are boilerplate from end to end."""
+    first, last = lines.layout.first, lines.layout.last
+    boilerplate = load_boilerplate()
+    short = (lines.words <= LONGEST_BOILERPLATE) & (lines.words > 0)
+    found = boilerplate.sentence.find(folded, lines.tokens, first, last, short)
+    return found | boilerplate.line.find(folded, lines.tokens, first, last, short & ~lines.ended)
+
+
+def _boilerplate_sentences(folded: str, lines: _Lines, sentences: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Return the tokens of short sentences that are boilerplate or hold a phrase that nothing else does."""
+    boilerplate = load_boilerplate()
+    first = np.flatnonzero(np.diff(sentences, prepend=-1))
+    last = np.append(first[1:], sentences.size) - 1
+    size = last - first + 1
+    found = boilerplate.sentence.find(folded, lines.tokens, first, last, size <= LONGEST_BOILERPLATE_SENTENCE)
+    places = [place for phrase in boilerplate.anywhere for place in _find_all(folded, phrase)]
+    told = np.searchsorted(lines.tokens.start[first], places, side="right") - 1
+    found[told] |= size[told] <= LONGEST_BOILERPLATE
+    return found[sentences]

@@ -1,0 +1,256 @@
+"""Lines, paragraphs and sentences: which tokens belong together, in arrays over a batch of texts."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unspun.model.text.characters import TABLE_SIZE
+from unspun.model.text.tokens import Shape, TokenClass, Tokens
+from unspun.model.text.wordlists import WordTable, load_word_lists
+
+NARROWEST_WRAP = 45
+WIDEST_WRAP = 132
+"""Columns between which the longest line of a hard-wrapped block lies."""
+
+SHORTEST_RUN_ON = 25
+"""Characters from which a line that has no end may go on in the next one, if that starts in lower case."""
+
+
+def codes(characters: str) -> NDArray[np.bool_]:
+    """Return a table of the Basic Multilingual Plane that is True at these characters, for `is_among`."""
+    table = np.zeros(TABLE_SIZE, dtype=np.bool_)
+    table[[ord(character) for character in characters]] = True
+    return table
+
+
+def is_among(values: NDArray[np.uint32], wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which code points are among those that `codes` was given."""
+    return wanted.take(values, mode="clip")
+
+
+TERMINATORS = codes(".!?\u2026\u3002\uff01\uff1f\u203d")
+CLOSERS = codes("\"')]}\u2019\u201d\u00bb\u203a")
+OPENERS = codes("\"'([{\u2018\u201c\u201e\u00ab\u2039\u00bf\u00a1`-\u2013\u2014*\u2022")
+
+
+class Layout:
+    """How the tokens of a batch stand in lines, and the lines in paragraphs.
+
+    Only lines that hold a token count: there are L of them. A paragraph is a blank-separated block of lines,
+    or a line by itself where the block is no hard-wrapped prose.
+
+    Attributes:
+        first, last: (L,) int64, the first and the last token of each line.
+        line_document: (L,) int32.
+        after_blank: (L,) bool, True where a document or an empty line precedes.
+        indentation: (L,) int64, characters before the first token.
+        line_paragraph: (L,) int32, paragraphs numbered over the batch.
+        token_line, token_paragraph: (T,) int32.
+    """
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    line_document: NDArray[np.int32]
+    after_blank: NDArray[np.bool_]
+    indentation: NDArray[np.int64]
+    line_paragraph: NDArray[np.int32]
+    token_line: NDArray[np.int32]
+    token_paragraph: NDArray[np.int32]
+
+    def __init__(
+        self,
+        characters: NDArray[np.uint32],
+        tokens: Tokens,
+        document_start: NDArray[np.int64],
+        token_ptr: NDArray[np.int64],
+    ) -> None:
+        count = tokens.start.size
+        newlines = np.flatnonzero(characters == ord("\n"))
+        row = np.searchsorted(newlines, tokens.start)
+        gap = np.diff(row, prepend=-2)
+        self.first = np.flatnonzero(gap)
+        self.last = np.append(self.first[1:], count)[: self.first.size] - 1
+        starts_document = np.zeros(count + 1, dtype=np.bool_)
+        starts_document[token_ptr] = True
+        self.after_blank = (gap[self.first] > 1) | starts_document[self.first]
+        self.line_document = (np.searchsorted(token_ptr, self.first, side="right") - 1).astype(np.int32)
+        lengths = np.diff(np.append(self.first, count))
+        self.token_line = np.repeat(np.arange(self.first.size, dtype=np.int32), lengths)
+        self.indentation = _indentation(newlines, row[self.first], tokens.start[self.first])
+        starts_paragraph = ~_goes_on(characters, tokens, self)
+        self.line_paragraph = (np.cumsum(starts_paragraph) - 1).astype(np.int32)
+        self.token_paragraph = self.line_paragraph[self.token_line]
+
+
+def _goes_on(characters: NDArray[np.uint32], tokens: Tokens, layout: Layout) -> NDArray[np.bool_]:
+    """Return for each line whether it goes on the paragraph of the line before it.
+
+    A text editor breaks a line where the next word would pass the margin. Where most lines of a block were
+    broken so, the block is hard-wrapped and a line that was broken early ends a paragraph. Elsewhere each
+    line is a paragraph, unless it stops in mid-sentence.
+    """
+    first, last = layout.first, layout.last
+    if first.size == 0:
+        return np.zeros(0, dtype=np.bool_)
+    length = tokens.end[last] - tokens.start[first]
+    block = np.cumsum(layout.after_blank) - 1
+    block_start = np.flatnonzero(layout.after_blank)
+    width = np.maximum.reduceat(length, block_start)[block]
+    follows = ~layout.after_blank
+    before = np.maximum(np.arange(first.size) - 1, 0)
+    full = follows & (length[before] + 1 + _first_chunk_length(tokens, layout) > width)
+    lower = follows & (tokens.token_class[first] == TokenClass.WORD)
+    lower &= tokens.shape[first] & Shape.CAPITAL == 0
+    ended = is_among(characters[tokens.end[last] - 1], TERMINATORS)[before]
+    run_on = lower & ~ended & (length[before] >= SHORTEST_RUN_ON)
+    lines = np.add.reduceat(follows.astype(np.int32), block_start)
+    kept = np.add.reduceat((full | run_on).astype(np.int32), block_start)
+    wrapped = (kept >= 0.6 * lines)[block] & (width >= NARROWEST_WRAP) & (width <= WIDEST_WRAP)
+    # Two lines say nothing about a margin: one that ends its sentence there is a paragraph.
+    wrapped &= ~(ended & (lines[block] < 2))
+    new_paragraph = follows & ended & (layout.indentation > layout.indentation[before])
+    goes_on: NDArray[np.bool_] = (run_on | (wrapped & full)) & ~new_paragraph
+    return goes_on
+
+
+def _first_chunk_length(tokens: Tokens, layout: Layout) -> NDArray[np.int64]:
+    """Return the length of what stands before the first space of each line."""
+    spaced = np.append(np.flatnonzero(tokens.shape & Shape.SPACE_BEFORE), tokens.start.size)
+    next_chunk = spaced[np.searchsorted(spaced, layout.first, side="right")]
+    chunk_last = np.minimum(next_chunk - 1, layout.last)
+    length: NDArray[np.int64] = tokens.end[chunk_last] - tokens.start[layout.first]
+    return length
+
+
+def _indentation(newlines: NDArray[np.int64], row: NDArray[np.int64], start: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many characters stand between the newline before a line and its first token."""
+    line_start = np.where(row > 0, newlines[row - 1] + 1, 0)
+    indentation: NDArray[np.int64] = start - line_start
+    return indentation
+
+
+@cache
+def _sentence_words() -> WordTable:
+    return WordTable(load_word_lists("sentence_words.txt"))
+
+
+def find_sentences(
+    characters: NDArray[np.uint32], tokens: Tokens, layout: Layout, token_ptr: NDArray[np.int64]
+) -> NDArray[np.int32]:
+    """Return the sentence of each token, numbered over the batch, and mark first words in the shapes."""
+    count = tokens.start.size
+    if count == 0:
+        return np.zeros(0, dtype=np.int32)
+    starts = np.zeros(count, dtype=np.bool_)
+    starts[0] = True
+    starts[1:] = np.diff(layout.token_paragraph) > 0
+    starts[_sentence_starts(characters, tokens, layout, token_ptr)] = True
+    sentences = (np.cumsum(starts) - 1).astype(np.int32)
+    words = np.flatnonzero(tokens.token_class == TokenClass.WORD)
+    first_words = words[np.diff(sentences[words], prepend=-1) > 0]
+    tokens.shape[first_words] |= Shape.SENTENCE_START
+    return sentences
+
+
+def _sentence_starts(
+    characters: NDArray[np.uint32], tokens: Tokens, layout: Layout, token_ptr: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the tokens before which a sentence ends inside a paragraph."""
+    count = tokens.start.size
+    first_code = characters[tokens.start]
+    punctuation = tokens.token_class == TokenClass.PUNCTUATION
+    spaced = np.append(tokens.shape & Shape.SPACE_BEFORE > 0, True)
+    end = np.flatnonzero(punctuation & is_among(first_code, TERMINATORS))
+    # The last terminator of a run ("?!", "!!!") and the brackets and quotes that close with it.
+    following = np.minimum(end + 1, count - 1)
+    end = end[spaced[end + 1] | ~(punctuation[following] & is_among(first_code[following], TERMINATORS))]
+    start = end + 1
+    for _ in range(3):
+        here = np.minimum(start, count - 1)
+        closes = punctuation[here] & is_among(first_code[here], CLOSERS) & ~spaced[start] & (start < count)
+        start = start + closes
+    here = np.minimum(start, count - 1)
+    inside = (start < count) & spaced[start] & (layout.token_paragraph[here] == layout.token_paragraph[end])
+    end, start = end[inside], start[inside]
+    # In "the end . And" the full stop stands free: text that was tokenised before it came here.
+    free = spaced[end] & (tokens.end[end] - tokens.start[end] == 1)
+    fits = free | _can_start(tokens, layout, first_code, punctuation, start, token_ptr)
+    fits &= ~_is_abbreviation(tokens, first_code, spaced, end, start)
+    starts: NDArray[np.int64] = start[fits]
+    return starts
+
+
+def _can_start(
+    tokens: Tokens,
+    layout: Layout,
+    first_code: NDArray[np.uint32],
+    punctuation: NDArray[np.bool_],
+    start: NDArray[np.int64],
+    token_ptr: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Return which tokens can be the first of a sentence by their looks."""
+    count = tokens.start.size
+    paragraph = layout.token_paragraph
+    visible = start.copy()
+    for _ in range(2):
+        after = np.minimum(visible + 1, count - 1)
+        opens = punctuation[visible] & is_among(first_code[visible], OPENERS)
+        visible = np.where(opens & (paragraph[after] == paragraph[start]), after, visible)
+    capital = tokens.shape[visible] & Shape.CAPITAL > 0
+    word = tokens.token_class[visible] == TokenClass.WORD
+    uncased = _is_uncased(tokens, token_ptr, visible[word])[np.searchsorted(token_ptr, start, side="right") - 1]
+    fits: NDArray[np.bool_] = ~word | capital | uncased
+    return fits
+
+
+def _is_uncased(tokens: Tokens, token_ptr: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return for each document whether it starts its sentences without capitals, (D,).
+
+    So does whoever hardly ever writes one, and so do scripts that have none. `starts` are words after full stops.
+    """
+    capital = tokens.shape & Shape.CAPITAL > 0
+    word = tokens.token_class == TokenClass.WORD
+
+    def share(places: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the share of words in capitals among those at the places, per document."""
+        document = np.searchsorted(token_ptr, places, side="right") - 1
+        words = np.bincount(document, minlength=token_ptr.size - 1)
+        capitals = np.bincount(document[capital[places]], minlength=token_ptr.size - 1)
+        return capitals / np.maximum(words, 1)
+
+    uncased: NDArray[np.bool_] = (share(starts) < 0.1) & (share(np.flatnonzero(word)) < 0.05)
+    return uncased
+
+
+def _is_abbreviation(
+    tokens: Tokens,
+    first_code: NDArray[np.uint32],
+    spaced: NDArray[np.bool_],
+    end: NDArray[np.int64],
+    start: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Return which full stops belong to the word before them and do not end a sentence."""
+    before = np.maximum(end - 1, 0)
+    words = _sentence_words()
+    lists = words.lookup(tokens.hash[before])
+    full_stop = (first_code[end] == ord(".")) & (tokens.end[end] - tokens.start[end] == 1)
+    attached = full_stop & ~spaced[end] & (end > 0)
+    word = tokens.token_class[before] == TokenClass.WORD
+    starter = words.lookup(tokens.hash[start]) & words.bit("starters") > 0
+    starter &= tokens.shape[start] & Shape.CAPITAL > 0
+    # "U.S." and "J. R. Smith": a lone capital, but "so did I." ends a sentence.
+    lone = word & (tokens.end[before] - tokens.start[before] == 1)
+    dotted = (first_code[np.maximum(end - 2, 0)] == ord(".")) & ~spaced[before] & (end > 1)
+    capital = tokens.shape[before] & Shape.CAPITAL > 0
+    initial = lone & ~dotted & capital & (first_code[before] != ord("I"))
+    never_ends = (word & (lists & words.bit("titles") > 0)) | (initial & ~starter)
+    may_end = (word & (lists & words.bit("abbreviations") > 0)) | (lone & dotted)
+    may_end |= capital & (lists & words.bit("capital_abbreviations") > 0)
+    # "No. 5" but "He said no. Then": only before a number.
+    number = tokens.token_class[start] == TokenClass.NUMBER
+    before_number = number & (lists & words.bit("before_numbers") > 0)
+    abbreviation: NDArray[np.bool_] = attached & (never_ends | (may_end & ~starter) | before_number)
+    return abbreviation

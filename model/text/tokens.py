@@ -1,0 +1,182 @@
+"""Where tokens start and end, what they are, and their hashes: arrays in, arrays out, no loop per token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unspun.model.text.characters import CharacterClass, classify, code_points, hash_values, splitmix64
+
+HASH_CHUNK = 1 << 18
+"""Characters hashed at a time: the tables of powers of this length stay in the processor's cache."""
+
+_BASE = 0x9E3779B97F4A7C15
+_BASE_INVERSE = pow(_BASE, -1, 1 << 64)
+
+
+class TokenClass(IntEnum):
+    """What a token is."""
+
+    WORD = 0
+    NUMBER = 1
+    PUNCTUATION = 2
+
+
+class Shape:
+    """The bits of `Documents.token_shape`, as bytes: an enumeration would widen the arrays."""
+
+    CAPITAL: Final = np.uint8(1)
+    ALL_CAPITALS: Final = np.uint8(2)
+    SENTENCE_START: Final = np.uint8(4)
+    SPACE_BEFORE: Final = np.uint8(8)
+
+
+# What a character does to the token it stands in, by CharacterClass: a word and a number go on for as long as
+# their kind lasts, a mark of punctuation is a token by itself, a repeated one ("...", "--") goes on while it
+# repeats itself.
+_SPACE, _PUNCTUATION, _WORD, _NUMBER, _REPEATED = range(5)
+_KIND = np.zeros(CharacterClass.COUNT, dtype=np.uint8)
+_KIND[CharacterClass.PUNCTUATION] = _PUNCTUATION
+_KIND[CharacterClass.LOWER] = _WORD
+_KIND[CharacterClass.UPPER] = _WORD
+_KIND[CharacterClass.MARK] = _WORD
+_KIND[CharacterClass.DIGIT] = _NUMBER
+_KIND[CharacterClass.APOSTROPHE] = _PUNCTUATION
+_KIND[CharacterClass.POINT] = _PUNCTUATION
+_KIND[CharacterClass.REPEATABLE] = _REPEATED
+
+_TOKEN_CLASS = np.full(CharacterClass.COUNT, TokenClass.PUNCTUATION, dtype=np.uint8)
+_TOKEN_CLASS[CharacterClass.LOWER] = TokenClass.WORD
+_TOKEN_CLASS[CharacterClass.UPPER] = TokenClass.WORD
+_TOKEN_CLASS[CharacterClass.DIGIT] = TokenClass.NUMBER
+
+
+class Tokens:
+    """The tokens of a run of characters.
+
+    Attributes:
+        start, end: (T,) int64, offsets into the characters.
+        token_class: (T,) uint8, TokenClass.
+        shape: (T,) uint8, bits of Shape; SENTENCE_START is set later, by whoever knows the sentences.
+        hash: (T,) uint64.
+    """
+
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    token_class: NDArray[np.uint8]
+    shape: NDArray[np.uint8]
+    hash: NDArray[np.uint64]
+
+    def __init__(self, characters: NDArray[np.uint32]) -> None:
+        classes = classify(characters)
+        self.start, self.end = _boundaries(characters, classes)
+        self.token_class = _TOKEN_CLASS[classes[self.start]]
+        self.shape = _shapes(classes, self.start, self.end)
+        self.hash = hash_spans(characters, self.start, self.end)
+
+
+def _boundaries(
+    characters: NDArray[np.uint32], classes: NDArray[np.uint8]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the start and the end of every token, in order."""
+    kind = _KIND[classes]
+    kind[characters == ord(".")] = _REPEATED
+    _join_inner(kind, classes == CharacterClass.APOSTROPHE, _WORD)
+    _join_inner(kind, classes == CharacterClass.POINT, _NUMBER)
+    starts = kind != _SPACE
+    goes_on = kind[1:] == kind[:-1]
+    goes_on &= kind[1:] != _PUNCTUATION
+    goes_on &= (kind[1:] != _REPEATED) | (characters[1:] == characters[:-1])
+    starts[1:] &= ~goes_on
+    ends = kind != _SPACE
+    ends[:-1] &= ~goes_on
+    return np.flatnonzero(starts), np.flatnonzero(ends) + 1
+
+
+def _join_inner(kind: NDArray[np.uint8], candidates: NDArray[np.bool_], joined: int) -> None:
+    """Make a candidate part of the word or number on both sides of it, in place: don't, 1,000.5."""
+    inner = np.flatnonzero(candidates)
+    inner = inner[(inner > 0) & (inner < kind.size - 1)]
+    inner = inner[(kind[inner - 1] == joined) & (kind[inner + 1] == joined)]
+    kind[inner] = joined
+
+
+def _shapes(classes: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Return the bits of Shape that a token's own characters and the one before it decide."""
+    upper = classes == CharacterClass.UPPER
+    uppers = _count_in_spans(upper, start, end)
+    lowers = _count_in_spans(classes == CharacterClass.LOWER, start, end)
+    shape: NDArray[np.uint8] = upper[start].astype(np.uint8) * Shape.CAPITAL
+    shape[(uppers >= 2) & (lowers == 0)] |= Shape.ALL_CAPITALS
+    after_space = start == 0
+    after_space |= classes[start - 1] == CharacterClass.SPACE
+    shape[after_space] |= Shape.SPACE_BEFORE
+    return shape
+
+
+def _count_in_spans(flags: NDArray[np.bool_], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return how many flags are set in each span."""
+    running = np.zeros(flags.size + 1, dtype=np.int32)
+    np.cumsum(flags, dtype=np.int32, out=running[1:])
+    counts: NDArray[np.int32] = running[end] - running[start]
+    return counts
+
+
+def hash_spans(characters: NDArray[np.uint32], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return the hash of each span of characters, folded: spans in order, not overlapping.
+
+    A span's hash is the sum, modulo 2^64, of its folded code points' random values, the i-th times the i-th
+    power of an odd base, with its length, scrambled. Differences of running sums give all of them at once;
+    the inverse power of the base takes a span's position out again.
+    """
+    hashes = np.empty(start.size, dtype=np.uint64)
+    done = 0
+    while done < start.size:
+        origin = int(start[done])
+        stop = max(int(np.searchsorted(end, origin + HASH_CHUNK, side="right")), done + 1)
+        limit = int(end[stop - 1])
+        powers, inverses = _powers(limit - origin)
+        running = np.zeros(limit - origin + 1, dtype=np.uint64)
+        np.cumsum(hash_values(characters[origin:limit]) * powers, out=running[1:])
+        first = start[done:stop] - origin
+        last = end[done:stop] - origin
+        sums = (running[last] - running[first]) * inverses[first]
+        hashes[done:stop] = splitmix64(sums + (last - first).astype(np.uint64))
+        done = stop
+    return hashes
+
+
+def _powers(length: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Return the first powers of the base and of its inverse modulo 2^64."""
+    if length <= HASH_CHUNK:
+        powers, inverses = _cached_powers()
+        return powers[:length], inverses[:length]
+    return _compute_powers(_BASE, length), _compute_powers(_BASE_INVERSE, length)
+
+
+@cache
+def _cached_powers() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    return _compute_powers(_BASE, HASH_CHUNK), _compute_powers(_BASE_INVERSE, HASH_CHUNK)
+
+
+def _compute_powers(base: int, length: int) -> NDArray[np.uint64]:
+    powers = np.full(length, base, dtype=np.uint64)
+    powers[:1] = 1
+    return np.cumprod(powers, out=powers)
+
+
+def hash_tokens(words: Sequence[str]) -> NDArray[np.uint64]:
+    """Return the hash of each word, taken as one token whatever is in it, as in `Documents.token_hash`."""
+    lengths = np.array([len(word) for word in words], dtype=np.int64)
+    end = np.cumsum(lengths, dtype=np.int64)
+    return hash_spans(code_points("".join(words)), end - lengths, end)
+
+
+def hash_token(word: str) -> int:
+    """Return the hash that `word` has as one token: the uint64 of `Documents.token_hash`."""
+    return int(hash_tokens([word])[0])

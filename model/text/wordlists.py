@@ -1,0 +1,88 @@
+"""Short word lists that ship as text files beside the code, looked up by token hash, arrays at a time."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unspun.model.text.tokens import hash_tokens
+
+_SLOTS = 1 << 15
+
+
+class WordTable:
+    """Named lists of words, at most 32, as one hash table.
+
+    A word's slot is the low bits of its hash; a second table, by higher bits, takes those it is lost to.
+    """
+
+    def __init__(self, lists: dict[str, NDArray[np.uint64]]) -> None:
+        self.names = tuple(lists)
+        self._first = np.zeros(_SLOTS, dtype=np.uint64)
+        self._second = np.zeros(_SLOTS, dtype=np.uint64)
+        self._first_lists = np.zeros(_SLOTS, dtype=np.uint32)
+        self._second_lists = np.zeros(_SLOTS, dtype=np.uint32)
+        listed: dict[int, int] = {}
+        for number, hashes in enumerate(lists.values()):
+            for value in hashes.tolist():
+                listed[value] = listed.get(value, 0) | 1 << number
+        for value, bits in listed.items():
+            self._insert(value, bits)
+
+    def _insert(self, value: int, bits: int) -> None:
+        slot = value % _SLOTS
+        if self._first_lists[slot] == 0:
+            self._first[slot], self._first_lists[slot] = value, bits
+            return
+        slot = (value >> 32) % _SLOTS
+        if self._second_lists[slot]:
+            raise ValueError("two words of the lists share both slots: raise _SLOTS")
+        self._second[slot], self._second_lists[slot] = value, bits
+
+    def bit(self, name: str) -> np.uint32:
+        """Return the bit that stands for a list in the answers of `lookup`."""
+        return np.uint32(1 << self.names.index(name))
+
+    def lookup(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint32]:
+        """Return for each hash the lists that it is in, a bit each."""
+        slot = hashes & np.uint64(_SLOTS - 1)
+        bits: NDArray[np.uint32] = self._first_lists[slot] * (self._first[slot] == hashes)
+        slot = (hashes >> np.uint64(32)) & np.uint64(_SLOTS - 1)
+        bits |= self._second_lists[slot] * (self._second[slot] == hashes)
+        return bits
+
+    def contains(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Return which hashes are in any of the lists."""
+        return self.lookup(hashes) > 0
+
+
+@cache
+def load_word_lists(file_name: str) -> dict[str, NDArray[np.uint64]]:
+    """Return the hashes of the words in each `[section]` of a file; `#` starts a comment."""
+    words: dict[str, list[str]] = {}
+    section = ""
+    for line in resources.files("unspun.model.text").joinpath(file_name).read_text(encoding="utf-8").splitlines():
+        content = line.split("#")[0].strip()
+        if content.startswith("["):
+            section = content.strip("[]")
+        elif content:
+            words.setdefault(section, []).extend(content.split())
+    return {name: np.unique(hash_tokens(listed)) for name, listed in words.items()}
+
+
+@cache
+def english_function_words() -> WordTable:
+    """Return the closed-class words of English."""
+    return WordTable({"en": load_word_lists("function_words.txt")["en"]})
+
+
+@cache
+def foreign_function_words() -> WordTable:
+    """Return the closed-class words of other languages that English does not write alike, by language."""
+    lists = load_word_lists("function_words.txt")
+    english = np.union1d(lists["en"], lists["also_english"])
+    foreign = {name: np.setdiff1d(words, english) for name, words in lists.items()}
+    return WordTable({name: words for name, words in foreign.items() if words.size})

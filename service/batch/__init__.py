@@ -1,0 +1,1 @@
+"""Scoring many documents: in batches, in processes and on a cluster."""

@@ -1,0 +1,56 @@
+"""Leaves out texts that are nearly the same as one before: a crawl holds each article many times.
+
+Texts are compared by MinHash (Broder 1997) over runs of five words, with locality-sensitive hashing, by datasketch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from unspun.reading.reader import Failure, Record
+from unspun.service.console import CommandError
+
+SHINGLE = 5
+"""Words of a run."""
+SIMILARITY = 0.8
+"""The share of runs that two texts have in common (Jaccard) from which they are nearly the same."""
+PERMUTATIONS = 128
+WORD = re.compile(r"\w+")
+
+
+@dataclass
+class Deduplicator:
+    """Passes on the first of each group of near-duplicates. `left_out` maps the ids of the others to the first's."""
+
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        try:
+            from datasketch import MinHash, MinHashLSH
+        except ModuleNotFoundError as error:
+            raise CommandError("--dedupe needs datasketch: pip install 'unspun[dedupe]'") from error
+        self._minhash = MinHash
+        self._index: Any = MinHashLSH(threshold=SIMILARITY, num_perm=PERMUTATIONS)
+        self._names: list[str] = []
+
+    def __call__(self, records: Iterable[Record | Failure]) -> Iterator[Record | Failure]:
+        """Yield failures, and the records that are like none before."""
+        for record in records:
+            if isinstance(record, Failure) or not self._is_known(record):
+                yield record
+
+    def _is_known(self, record: Record) -> bool:
+        words = WORD.findall(record.text.lower())
+        runs = {" ".join(words[i : i + SHINGLE]).encode() for i in range(max(1, len(words) - SHINGLE + 1))}
+        sketch = self._minhash(num_perm=PERMUTATIONS, seed=1)
+        sketch.update_batch(sorted(runs))
+        found = self._index.query(sketch)
+        if found:
+            self.left_out.append((record.id, self._names[min(found)]))
+            return True
+        self._index.insert(len(self._names), sketch, check_duplication=False)
+        self._names.append(record.id)
+        return False

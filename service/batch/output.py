@@ -1,0 +1,116 @@
+"""Where a command writes its answers: standard output, or a file that appears only when it is complete."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import os
+import shutil
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Protocol, Self, cast
+
+from unspun.service.console import CommandError
+
+DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+"""What may go wrong with a file that is written; the error itself does not tell with which."""
+
+
+class Output(Protocol):
+    """Takes text, and is closed by the end of a with block."""
+
+    @property
+    def stream(self) -> BinaryIO:
+        """Where bytes go, for formats that are not text."""
+        ...
+
+    def write(self, text: str) -> None:
+        """Write text; raises OSError."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class StandardOutput:
+    """Standard output; each answer goes out at once, for the next program in the pipe."""
+
+    def __init__(self, encoding: str = "utf-8") -> None:
+        if sys.stdout is None:
+            raise CommandError("standard output is closed")
+        self._stream = sys.stdout.buffer
+        self._encoding = encoding
+
+    @property
+    def stream(self) -> BinaryIO:
+        """Standard output's bytes."""
+        return self._stream
+
+    def write(self, text: str) -> None:
+        """Write text; what the encoding cannot carry becomes a question mark."""
+        self._stream.write(text.encode(self._encoding, "replace"))
+        self._stream.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+
+class FileOutput:
+    """A file in UTF-8, packed where its name ends in .gz.
+
+    It is written as FILE.part and renamed when all is done, so that a file of this name is always whole; what
+    a run that ended early had written stays in FILE.part. A pipe or device is written to as it is. Raises
+    OSError where the file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._target = Path(os.path.realpath(path))  # a link stays a link
+        in_place = self._target.exists() and not self._target.is_file() and not self._target.is_dir()
+        self.part = self._target if in_place else self._target.with_name(self._target.name + ".part")
+        if self._target.is_dir():
+            raise IsADirectoryError(21, "Is a directory", str(path))
+        if self._target.exists() and not os.access(self._target, os.W_OK):
+            raise PermissionError(13, "Permission denied", str(path))
+        self._stack = ExitStack()
+        self._stream: BinaryIO = self._stack.enter_context(self.part.open("wb"))
+        if path.suffix.lower() == ".gz":
+            # No name and no time in it: the same verdicts are the same bytes.
+            packed = gzip.GzipFile("", "wb", fileobj=self._stream, mtime=0)
+            self._stream = cast(BinaryIO, self._stack.enter_context(packed))
+
+    @property
+    def stream(self) -> BinaryIO:
+        """The file, or what packs into it."""
+        return self._stream
+
+    def write(self, text: str) -> None:
+        """Write text; lone surrogates, which UTF-8 cannot carry, become question marks."""
+        self._stream.write(text.encode("utf-8", "replace"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._stack.close()
+        except OSError as unwritten:
+            unwritten.filename = str(self.part)
+            raise
+        if isinstance(error, OSError) and error.errno in DISK_FAULTS and error.filename is None:
+            error.filename = str(self.part)
+        if kind is None and self.part != self._target:
+            if self._target.exists():
+                shutil.copymode(self._target, self.part)
+            self.part.replace(self._target)

@@ -1,0 +1,108 @@
+"""`/v1/feedback`: what people say of a text, stored with their consent, read and deleted by its id."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response, current_app, request
+
+from unspun.service.http import metrics
+from unspun.service.http.problems import Problem
+from unspun.service.http.protection import gate, key_of
+from unspun.service.http.routes.score import judge, media_type, settings
+from unspun.service.http.schemas import parse_json, read_body
+
+# SQLAlchemy and Alembic are wanted only where labels are kept.
+if TYPE_CHECKING:
+    from unspun.model.verdict import Verdict
+    from unspun.service.feedback.keeper import Keeper
+    from unspun.service.feedback.labels import Label
+    from unspun.service.feedback.submission import LabelSubmission
+    from unspun.service.http.schemas import Submission
+
+blueprint = Blueprint("feedback", __name__, url_prefix="/v1")
+
+OFF = (
+    "No labels are kept here. Whoever runs this service can set UNSPUN_DATABASE_URL, such as to "
+    "sqlite:////var/lib/unspun/feedback.db; then they are."
+)
+
+
+def is_kept() -> bool:
+    """Return whether labels are kept at all."""
+    return settings().database_url is not None
+
+
+def keeper() -> Keeper:
+    """Return the keeper of labels of the application at hand. Raises Problem where none are kept."""
+    found: Keeper | None = current_app.extensions["unspun.feedback"]
+    if found is None:
+        raise Problem("feedback-off", OFF)
+    return found
+
+
+@blueprint.before_request
+def authenticate() -> None:
+    """Let in who has a key, or anybody where none is needed."""
+    gate().authenticate(key_of(request))
+
+
+@blueprint.post("/feedback")
+def add() -> Response:
+    """Judge a text, and store what a person says of it with what the model does."""
+    from unspun.service.feedback.submission import parse_label
+
+    keeper()
+    media_type("application/json")
+    asked, submission = parse_label(parse_json(read_body(request, settings())), settings())
+    gate().spend()
+    label, new, _ = store(asked, submission)
+    return _answer(label, 201 if new else 200)
+
+
+@blueprint.get("/feedback/<id>")
+def get(id: str) -> Response:
+    """Return what is stored under an id."""
+    kept = keeper()
+    gate().spend()
+    return _answer(kept.get(id), 200)
+
+
+@blueprint.delete("/feedback/<id>")
+def delete(id: str) -> Response:
+    """Delete what is stored under an id."""
+    kept = keeper()
+    gate().spend()
+    kept.delete(id)
+    return Response(status=204)
+
+
+def store(asked: LabelSubmission, submission: Submission) -> tuple[Label, bool, Verdict]:
+    """Judge a text and store its label; return that, whether it is new, and the verdict. Raises Problem."""
+    from unspun.service.feedback.labels import make_label
+
+    verdict = judge(submission)
+    label = make_label(
+        submission.text,
+        asked.label,
+        verdict,
+        datetime.now(UTC),
+        keep_text=asked.keep_text,
+        source=asked.source,
+        comment=asked.comment,
+    )
+    stored, new = keeper().add(label)
+    if new:
+        metrics.LABELS.labels(stored.label).inc()
+    return stored, new, verdict
+
+
+def _answer(label: Label, status: int) -> Response:
+    body = json.dumps(label.to_dict(), ensure_ascii=False)
+    answer = Response(f"{body}\n", status, mimetype="application/json")
+    answer.headers["Cache-Control"] = "no-store"
+    if status == 201:
+        answer.headers["Location"] = f"/v1/feedback/{label.id}"
+    return answer

@@ -1,0 +1,284 @@
+"""The page at `/`, the reference at `/v1/docs`, and the files that both need: plain HTML, rendered here."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import mimetypes
+import re
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, abort, g, make_response, render_template, request
+from flask_limiter import RateLimitExceeded
+from markupsafe import Markup, escape
+from werkzeug.exceptions import HTTPException
+from werkzeug.formparser import FormDataParser
+
+from unspun.service.http.metrics import PROBLEMS
+from unspun.service.http.openapi import document
+from unspun.service.http.problems import Problem, rate_limited
+from unspun.service.http.protection import gate, key_of
+from unspun.service.http.routes.feedback import is_kept, keeper, store
+from unspun.service.http.routes.score import engine, judge, settings
+from unspun.service.http.schemas import parse_submission, read_body, text_of
+from unspun.service.page.reference import Reference
+from unspun.service.page.result import HEADLINES, LABELS, MEANINGS, Result
+from unspun.service.render.wording import NO_SOURCE, SCALE, supported_by
+
+if TYPE_CHECKING:
+    from unspun.model.verdict import Verdict
+    from unspun.service.feedback.labels import Label
+
+blueprint = Blueprint("page", __name__)
+
+PAGE = Path(__file__).parents[2] / "page"
+STATIC = {file.name: file.read_bytes() for file in sorted((PAGE / "static").iterdir())}
+VERSION = hashlib.sha256(b"".join(STATIC.values())).hexdigest()[:12]
+"""Stands in the addresses of the static files, so that browsers keep no old ones."""
+EXAMPLE = (PAGE / "example.txt").read_text("utf-8").strip()
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+TITLES = {
+    "invalid-fields": "This text cannot be judged",
+    "invalid-request": "The form did not arrive whole",
+    "too-large": "That is too large",
+    "rate-limited": "Too many texts in a short time",
+}
+"""Titles of problems where the API's own speak of requests."""
+NOT_STORED = "The label was not stored"
+NOT_DELETED = "The label was not deleted"
+MOST_PARTS = 16
+DAY = 86_400
+CODE = re.compile(r"`([^`]+)`")
+NAME = re.compile(r"\[(\w+)\]")
+
+
+@blueprint.app_template_filter("code")
+def code(text: str) -> Markup:
+    """Escape a description, and set what stands between backticks as code."""
+    return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))
+
+
+@blueprint.app_template_filter("kind")
+def kind(text: str) -> Markup:
+    """Escape the words of a type, and link the names of objects in brackets to what they are."""
+    return Markup(NAME.sub(r'<a href="#\1">\1</a>', str(code(text))))
+
+
+@blueprint.app_context_processor
+def known() -> dict[str, bool | str]:
+    """Tell every page whether people's labels are kept, and what scores and kinds say and do not say."""
+    return {"feedback": is_kept(), "scale": SCALE, "no_source": NO_SOURCE}
+
+
+@blueprint.get("/")
+def page() -> Response:
+    """Show the form."""
+    return _page(text=EXAMPLE if "example" in request.args else "")
+
+
+@blueprint.post("/")
+def answer() -> Response:
+    """Judge the form's text or file, and show the verdict; what goes wrong is told on the page, too."""
+    text = ""
+    try:
+        form = _Form()
+        text = form.text
+        gate().authenticate(form.key or key_of(request))
+        text = form.content()
+        submission = parse_submission({"text": text}, settings())
+        gate().spend()
+        verdict = judge(submission)
+    except Problem as problem:
+        return _refuse(problem, text)
+    except RateLimitExceeded as error:
+        return _refuse(rate_limited(str(error.limit.limit)), text)
+    g.verdicts = [verdict.verdict]
+    return _page(text=text, result=_result(text, verdict, form.source))
+
+
+@blueprint.post("/feedback")
+def label() -> Response:
+    """Store what the reader says of a text, and show the verdict on it again, with the label's id."""
+    from unspun.service.feedback.submission import parse_label
+
+    text = ""
+    try:
+        _check_site()
+        keeper()
+        form = _Form()
+        text = form.packed()
+        gate().authenticate(form.key or key_of(request))
+        if not form.ticked("consent"):
+            raise Problem("invalid-fields", "Tick the box that you agree: without that nothing is stored.")
+        said = {"text": text, "label": form.fields.get("label"), "source": form.fields.get("source") or None}
+        value = {**said, "consent": True, "keep_text": form.ticked("keep_text")}
+        asked, submission = parse_label(value, settings())
+        gate().spend()
+        stored, _, verdict = store(asked, submission)
+    except Problem as problem:
+        return _refuse(problem, text, NOT_STORED)
+    except RateLimitExceeded as error:
+        return _refuse(rate_limited(str(error.limit.limit)), text, NOT_STORED)
+    return _page(text=text, result=_result(text, verdict), stored=stored)
+
+
+@blueprint.post("/feedback/delete")
+def unlabel() -> Response:
+    """Delete a label by its id."""
+    try:
+        _check_site()
+        kept = keeper()
+        form = _Form()
+        gate().authenticate(form.key or key_of(request))
+        gate().spend()
+        kept.delete(form.fields.get("id", ""))
+    except Problem as problem:
+        return _refuse(problem, "", NOT_DELETED)
+    except RateLimitExceeded as error:
+        return _refuse(rate_limited(str(error.limit.limit)), "", NOT_DELETED)
+    return _page(text="", notice="The label is deleted.")
+
+
+@blueprint.get("/v1/docs")
+def reference() -> str:
+    """Show the reference of the API."""
+    return render_template(
+        "reference.html", reference=Reference(document(settings()), request.host_url.rstrip("/")), version=VERSION
+    )
+
+
+@blueprint.get("/static/<name>")
+@blueprint.get("/favicon.ico", defaults={"name": "favicon.svg"})
+def static(name: str) -> Response:
+    """Return one of the page's files."""
+    if name not in STATIC:
+        abort(404)
+    response = Response(STATIC[name], mimetype=mimetypes.guess_type(name)[0])
+    response.cache_control.max_age = DAY
+    response.cache_control.public = True
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+class _Form:
+    """The page's form as it was sent. Raises Problem where it cannot be read."""
+
+    def __init__(self) -> None:
+        if request.mimetype not in FORMS:
+            raise Problem("unsupported-media-type", "This page reads its own form; programs ask POST /v1/score.")
+        # Read here rather than by Flask: in memory, for nothing that is submitted may come to lie in a file.
+        body = read_body(request, settings())
+        parser = FormDataParser(lambda *_, **__: BytesIO(), max_form_parts=MOST_PARTS, silent=False)
+        try:
+            _, fields, files = parser.parse(BytesIO(body), request.mimetype, len(body), request.mimetype_params)
+        except (ValueError, HTTPException):
+            raise Problem("invalid-request", "The form cannot be read. Load the page anew, and try again.") from None
+        # Browsers send every line end as CR LF; in the box it was LF.
+        self.text = fields.get("text", "").replace("\r\n", "\n").replace("\r", "\n")
+        self.fields = fields
+        self.key = fields.get("key", "").strip()
+        self.source: str | None = None
+        """The name of the file that is judged, if it is one."""
+        self._file = files.get("file")
+
+    def ticked(self, name: str) -> bool:
+        """Return whether a box is ticked."""
+        return self.fields.get(name) == "true"
+
+    def packed(self) -> str:
+        """Return the text that the page was shown for, to the character: a form would change its line ends."""
+        try:
+            return base64.b64decode(self.fields.get("packed", ""), validate=True).decode("utf-8")
+        except ValueError:
+            detail = "The form cannot be read. Judge the text anew, and try again."
+            raise Problem("invalid-request", detail) from None
+
+    def content(self) -> str:
+        """Return the text to judge: that of the file if one was chosen."""
+        text = self.text
+        if self._file is not None and self._file.filename:
+            self.source = self._file.filename
+            html = self._file.mimetype in ("text/html", "application/xhtml+xml")
+            html = html or Path(self._file.filename.lower()).suffix in (".html", ".htm", ".xhtml")
+            data = self._file.read()
+            text = engine().apart(lambda: text_of(data, html=html, what="The file"))
+        if not text.strip():
+            raise Problem("invalid-fields", "There is no text to judge. Paste one into the box, or choose a file.")
+        return text
+
+
+def _check_site() -> None:
+    """Refuse what another site's page sends, on behalf of a reader who knows nothing of it. Raises Problem.
+
+    There are no sessions that it could ride on, but the service may be one that only its readers reach. Browsers tell
+    in Sec-Fetch-Site, where the address is https, and in Origin; what is no browser tells neither, and may.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None:
+        same = site == "same-origin"
+    else:
+        sender = urlsplit(origin or "")
+        # A proxy may leave the port out of Host.
+        same = origin is None or request.host in (sender.netloc, sender.hostname)
+    if not same:
+        raise Problem("cross-site", "Labels are taken from this service's own page. Open it, and label the text there.")
+
+
+def _result(text: str, verdict: Verdict, source: str | None = None) -> Result:
+    return Result(text, verdict, source, supported_by(engine().model))
+
+
+def _refuse(problem: Problem, text: str, title: str | None = None) -> Response:
+    """Show the page with a problem on it."""
+    PROBLEMS.labels(problem.name).inc()
+    if problem.retry_after is not None:
+        g.retry_after = problem.retry_after
+    return _page(text=text, problem=problem, title=title)
+
+
+def _page(
+    *,
+    text: str,
+    problem: Problem | None = None,
+    title: str | None = None,
+    result: Result | None = None,
+    stored: Label | None = None,
+    notice: str | None = None,
+) -> Response:
+    response = make_response(
+        render_template(
+            "page.html",
+            text=text,
+            problem=problem,
+            title=title or (None if problem is None else TITLES.get(problem.name, problem.title)),
+            detail=None if problem is None else _for_people(problem),
+            result=result,
+            stored=stored,
+            notice=notice,
+            labels=LABELS,
+            headlines=HEADLINES,
+            meanings=MEANINGS,
+            needs_key=gate().needs_key,
+            settings=settings(),
+            version=VERSION,
+        )
+    )
+    if is_kept():
+        # Else browsers would send "null" as the Origin of the page's own forms.
+        response.headers["Referrer-Policy"] = "same-origin"
+    if problem is not None:
+        response.status_code = problem.status
+        response.headers.update(problem.headers)
+    return response
+
+
+def _for_people(problem: Problem) -> str:
+    """Return a problem's detail without what only programs understand."""
+    if problem.name == "unauthorized":
+        return "This service judges texts for those who have a key. Enter one that is valid."
+    wrong = [error.detail for error in problem.errors if problem.detail.startswith(error.pointer)]
+    return f"The text {'; it '.join(wrong)}." if wrong else problem.detail

@@ -1,0 +1,448 @@
+"""How gunicorn runs the service: one process that loads the model, workers that share it, and a way out for all.
+
+Each connection is a greenlet (gevent), so that slow clients cost little; the model runs in native threads beside them.
+Nothing is monkey-patched: only the sockets of connections are gevent's.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import mmap
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import gevent
+from flask import Flask
+from gevent.threadpool import ThreadPool
+from gunicorn import glogging, http, util
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.http.body import Body, ChunkedReader, LengthReader
+from gunicorn.workers.ggevent import GeventWorker
+
+from unspun.service.http import logs, metrics
+from unspun.service.http.config import Settings
+from unspun.service.http.engine import Engine, Result
+from unspun.service.http.logs import event
+from unspun.service.http.problems import MEDIA_TYPE, Problem
+
+THREADS = 2
+"""Threads of a worker that run the model: one long text holds up nobody else."""
+LABEL_THREADS, LABEL_QUEUE = 4, 64
+"""Threads of a worker that ask the database of labels, and the requests that may wait for them."""
+KEEP_ALIVE = 15.0
+"""Seconds that a connection may rest between two requests."""
+HEADER_SECONDS = 10.0
+"""Seconds, at most, for the head of a request to arrive."""
+DISCARD_BYTES = 1 << 28
+"""Bytes of a refused body that are read and thrown away, so that the client gets to read why."""
+LINGER_SECONDS = 1.0
+"""How long a connection that ends is still read from."""
+GLANCE_SECONDS = 0.5
+"""How often a connection that rests looks whether the worker is to end."""
+CONNECTIONS = 1000
+DRAINING, RELOADS = 0, 1
+"""Bytes that all processes share: is the service ending (1: soon, 2: now), and how often was a reload asked for?"""
+
+
+class NativeThreads:
+    """Runs functions in native threads, and lets the other greenlets go on meanwhile."""
+
+    def __init__(self, threads: int, waiting: int) -> None:
+        self._pool = ThreadPool(threads)
+        self._most = threads + waiting
+        self._inside = 0
+
+    def __call__(self, function: Callable[[], Result], seconds: float) -> Result:
+        """Return what a function returns. Raises Problem where too many wait, and TimeoutError."""
+        if self._inside >= self._most:
+            raise Problem(
+                "overloaded", "Too many requests are waiting for the model. Try again in a moment.", retry_after=1
+            )
+        self._inside += 1
+        job = _Job(function)
+        try:
+            with gevent.Timeout(seconds, TimeoutError):
+                self._pool.spawn(job.run).get()
+        finally:
+            job.wanted = False
+            self._inside -= 1
+        if job.error is not None:
+            raise job.error
+        return job.result  # type: ignore[no-any-return]
+
+
+class _Job:
+    """A function to run, unless nobody waits for it any more. gevent would print what it raises."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self.function = function
+        self.wanted = True
+        self.result: Any = None
+        self.error: Exception | None = None
+
+    def run(self) -> None:
+        if self.wanted:
+            try:
+                self.result = self.function()
+            except Exception as error:
+                self.error = error
+
+
+class TimedBody(io.RawIOBase):
+    """The body of a request: reading gives what is there, and a Problem when the time for all of it is over.
+
+    `restart` gives it the same time again. gunicorn's own `Body` waits until it can fill the buffer that it is given,
+    and a client who waits for an answer to its first line would wait in vain.
+    """
+
+    def __init__(self, body: Body, seconds: float) -> None:
+        self._body = body
+        self._reader = body.reader
+        self._seconds = seconds
+        self._rest = b""
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin to count the time anew."""
+        self._deadline = time.monotonic() + self._seconds
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what is there into a buffer, at least one byte unless the body is over."""
+        piece = self._rest or self._next()
+        size = min(len(piece), len(buffer))
+        buffer[:size] = piece[:size]
+        self._rest = piece[size:]
+        return size
+
+    def discard(self, most: int) -> bool:
+        """Read the rest of the body and throw it away; return whether that took no more than `most` bytes."""
+        size = 0
+        while piece := self._rest or self._next():
+            self._rest = b""
+            size += len(piece)
+            if size > most:
+                return False
+        return not self._body.failed
+
+    def _next(self) -> bytes:
+        if self._body.failed:
+            return b""
+        late = Problem(
+            "request-timeout",
+            f"The body did not arrive within {self._seconds:g} seconds. Send it faster, or in parts.",
+            limit=self._seconds,
+        )
+        try:
+            with gevent.Timeout(max(0.001, self._deadline - time.monotonic()), late):
+                return self._piece()
+        except Problem:
+            self._body.failed = True
+            raise
+        except (http.errors.ParseException, OSError) as error:
+            self._body.failed = True
+            detail = "The body broke off, or its chunks are not those of HTTP."
+            raise Problem("invalid-request", detail) from error
+
+    def _piece(self) -> bytes:
+        reader = self._reader
+        if isinstance(reader, ChunkedReader):
+            while reader.parser is not None:
+                try:
+                    if piece := next(reader.parser):
+                        return bytes(piece)
+                except StopIteration:
+                    reader.parser = None
+            return b""
+        if isinstance(reader, LengthReader):
+            if not reader.length:
+                return b""
+            piece = reader.unreader.read(None, read_ahead=reader.length)
+            if len(piece) > reader.length:
+                reader.unreader.unread(piece[reader.length :])
+                piece = piece[: reader.length]
+            if not piece:  # the client is gone
+                self._body.failed = True
+            reader.length -= len(piece)
+            return bytes(piece)
+        return bytes(self._body.read(1 << 16))
+
+
+class Worker(GeventWorker):
+    """gunicorn's gevent worker, with time limits on what clients send and problem documents for what is no HTTP."""
+
+    def patch(self) -> None:
+        """Make the listening sockets gevent's, and leave all else as it is."""
+        sockets = []
+        for listener in self.sockets:  # type: ignore[has-type]
+            family, handle = listener.FAMILY, listener.sock.detach()
+            sockets.append(gevent.socket.socket(family, socket.SOCK_STREAM, fileno=handle))
+        self.sockets = sockets
+
+    def init_process(self) -> None:
+        """Begin, in the new process."""
+        service: Service = self.app
+        self.leaving = False
+        service.begin_worker(lambda: bool(self.alive and not self.leaving))
+        super().init_process()
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Answer the requests of one connection."""
+        settings = self.app.settings
+        client.settimeout(settings.timeout)  # of one read or write
+        request = None
+        try:
+            parser = http.get_parser(self.cfg, client, addr)
+            while True:
+                if not parser.unreader.buf.tell() and not self._wait(client):
+                    break
+                if self.app.engine.draining():
+                    self.cfg.set("keepalive", 0)  # answers say from now on that the connection ends with them
+                seconds = min(HEADER_SECONDS, settings.timeout)
+                late = Problem("request-timeout", f"The head of the request did not arrive within {seconds:g} seconds.")
+                with gevent.Timeout(seconds, late):
+                    request = next(parser)
+                if not request:
+                    break
+                self.handle_request(listener.getsockname(), request, client, addr)
+        except (http.errors.NoMoreData, StopIteration, OSError):
+            pass
+        except Problem as problem:
+            _write_problem(client, problem)
+        except http.errors.ParseException as error:
+            _write_problem(client, _unreadable(error))
+        except Exception as error:
+            logs.told(error)
+            _write_problem(client, Problem("internal-error", "The fault is in the service, not in the request."))
+        finally:
+            _close(client)
+
+    def _wait(self, client: Any) -> bool:
+        """Wait for the next request of a connection; return whether there is one."""
+        ends = time.monotonic() + KEEP_ALIVE
+        while self.alive and time.monotonic() < ends:
+            try:
+                gevent.socket.wait_read(client.fileno(), timeout=GLANCE_SECONDS, timeout_exc=TimeoutError())
+            except TimeoutError:
+                continue
+            return True
+        return False
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
+        """Answer one request, and read what is left of its body."""
+        body = TimedBody(req.body, self.app.settings.timeout)
+        req.body = io.BufferedReader(body, 1 << 16)
+        req.body.failed = False
+        try:
+            super().handle_request(listener_name, req, sock, addr)
+        except StopIteration:
+            with suppress(Problem, OSError):
+                body.discard(DISCARD_BYTES)
+            raise
+        with suppress(Problem):
+            if body.discard(DISCARD_BYTES):
+                return
+        raise StopIteration
+
+    def handle_exit(self, sig: Any, frame: Any) -> None:
+        """Take no more connections, and end when the requests under way are answered.
+
+        Where the signal is not the manager's but came to all processes at once, as from systemd, the manager's time for
+        draining is kept.
+        """
+        service: Service = self.app
+        if service.shared[DRAINING] == 2:
+            self.alive = False
+        else:
+            self.leaving = True
+            gevent.spawn_later(service.settings.drain_seconds, self._end)
+
+    def _end(self) -> None:
+        self.alive = False
+
+
+class JsonLogger(glogging.Logger):
+    """gunicorn's log, as the same JSON lines as all else."""
+
+    def setup(self, cfg: Any) -> None:
+        """Send it where unspun's own log goes."""
+        super().setup(cfg)
+        self.error_log.handlers[:] = logs.LOGGER.handlers
+        self.error_log.setLevel(max(logs.LOGGER.level, logging.INFO))
+
+
+class Manager(Arbiter):
+    """gunicorn's first process: it loads the model, minds the workers, and lets them finish when told to end."""
+
+    def __init__(self, app: Service) -> None:
+        super().__init__(app)
+        self._ends_at: float | None = None
+
+    def handle_term(self) -> None:
+        """Tell /readyz to say no, and end a little later; a second SIGTERM ends at once."""
+        if self._ends_at is not None:
+            raise StopIteration
+        self.app.shared[DRAINING] = 1
+        seconds = self.app.settings.drain_seconds
+        self._ends_at = time.monotonic() + seconds
+        event("draining", seconds=seconds)
+
+    def handle_hup(self) -> None:
+        """Look for another model now."""
+        self.app.shared[RELOADS] = (self.app.shared[RELOADS] + 1) % 256
+        self.app.engine.refresh(force=True)
+        self.app.reloads = self.app.shared[RELOADS]
+
+    def stop(self, graceful: bool = True) -> None:
+        """End the workers."""
+        self.app.shared[DRAINING] = 2
+        super().stop(graceful)
+
+    def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
+        """Return the signals that came, and mind the time meanwhile."""
+        if self._ends_at is not None:
+            left = self._ends_at - time.monotonic()
+            if left <= 0:
+                raise StopIteration
+            timeout = min(timeout, left)
+        elif self.app.settings.watch_seconds:
+            self.app.engine.refresh()
+        return list(super().wait_for_signals(timeout))
+
+
+class Service(BaseApplication):
+    """The service as gunicorn sees it.
+
+    `shared`: a byte each for DRAINING and RELOADS. `reloads`: how many of these this process has done, and with it each
+    worker that it starts from then on.
+    """
+
+    def __init__(self, settings: Settings, engine: Engine, app: Flask, folder: str) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.app = app
+        self.shared = mmap.mmap(-1, 2)
+        self.reloads = 0
+        self._folder = folder
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set gunicorn's options."""
+        settings = self.settings
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        options = {
+            "bind": f"{host}:{settings.port}",
+            "workers": settings.workers,
+            "worker_class": Worker,
+            "worker_connections": CONNECTIONS,
+            "worker_tmp_dir": self._folder,
+            "preload_app": True,
+            "timeout": 60,  # since a worker last gave a sign; its greenlets give it whatever the model does
+            "graceful_timeout": int(settings.timeout) + 5,
+            "keepalive": int(KEEP_ALIVE),
+            "limit_request_line": 8190,
+            "limit_request_field_size": 8190,
+            "logger_class": JsonLogger,
+            "loglevel": "warning",
+            "control_socket_disable": True,
+            "child_exit": _bury,
+            "when_ready": lambda _: event("listening", host=settings.host, port=_port(self), workers=settings.workers),
+            "proc_name": "unspun",
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Return the application."""
+        return self.app
+
+    def begin_worker(self, alive: Callable[[], bool]) -> None:
+        """Make ready in a new process: threads for the model, and an eye on its bundle."""
+        if self.settings.watch_seconds:
+            self.engine.refresh()  # where the manager has not yet seen what others have
+        self.engine.run = NativeThreads(THREADS, self.settings.queue)
+        self.engine.run_aside = NativeThreads(1, 0)
+        self.engine.depths = ("fast", "deep")
+        if (keeper := self.app.extensions["unspun.feedback"]) is not None:
+            keeper.run = NativeThreads(LABEL_THREADS, LABEL_QUEUE)
+        self.engine.draining = lambda: bool(self.shared[DRAINING]) or not alive()
+        metrics.model_in_use(self.engine.model.model)
+        gevent.spawn(self._warm_up)
+        gevent.spawn(self._watch)
+
+    def _warm_up(self) -> None:
+        with suppress(Problem, TimeoutError):
+            self.engine.run(self.engine.warm_up, 60.0)
+
+    def _watch(self) -> None:
+        asked = self.reloads
+        while True:
+            gevent.sleep(min(self.settings.watch_seconds or 0.5, 0.5))
+            forced = self.shared[RELOADS] != asked
+            asked = self.shared[RELOADS]
+            if forced or self.settings.watch_seconds:
+                try:
+                    self.engine.refresh(force=forced)
+                except Exception as error:
+                    logs.told(error)
+
+    def run(self) -> None:
+        """Serve until told to end."""
+        self.manager = Manager(self)
+        self.manager.run()
+
+
+def _bury(manager: Manager, worker: Any) -> None:
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def _port(service: Service) -> int:
+    return int(service.manager.LISTENERS[0].sock.getsockname()[1])
+
+
+def _close(client: Any) -> None:
+    """End a connection so that the client gets to read the last answer.
+
+    What it still sends is read for a moment: else the system resets the connection, and the answer may be lost.
+    """
+    with suppress(OSError), gevent.Timeout(LINGER_SECONDS, False):  # type: ignore[arg-type]
+        client.shutdown(socket.SHUT_WR)
+        size = 0
+        while size < DISCARD_BYTES and (piece := client.recv(1 << 16)):
+            size += len(piece)
+    util.close(client)
+
+
+def _unreadable(error: Exception) -> Problem:
+    details = {
+        "LimitRequestLine": "The address and its query are longer than 8,190 bytes. Send the text in the body.",
+        "LimitRequestHeaders": "The headers are too many, or one is longer than 8,190 bytes.",
+    }
+    return Problem("invalid-request", details.get(type(error).__name__, "This is no HTTP request that can be read."))
+
+
+def _write_problem(client: Any, problem: Problem) -> None:
+    """Answer what never became a request, and count it."""
+    import json
+    import uuid
+
+    request_id = str(uuid.uuid4())
+    metrics.PROBLEMS.labels(problem.name).inc()
+    event("request", request_id=request_id, method="none", route="none", status=problem.status, verdicts={})
+    body = (json.dumps(problem.to_dict(request_id)) + "\n").encode()
+    head = (
+        f"HTTP/1.1 {problem.status} {problem.title}\r\nContent-Type: {MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\n"
+        f"X-Request-ID: {request_id}\r\nConnection: close\r\n\r\n"
+    )
+    with suppress(OSError):
+        client.sendall(head.encode() + body)

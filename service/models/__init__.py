@@ -1,0 +1,1 @@
+"""A folder of model versions: promotion, rollback and the comparison of two models."""

@@ -1,0 +1,559 @@
+"""Models as versions: a folder of them, a link to the one in use, and the history of what was in use when.
+
+    models/
+      house-1.2.0-3f9c1a2b/     a model bundle; its name is the model's, its version and the start of its sha256
+      house-1.3.0-77d01e5c/
+      current -> house-1.3.0-77d01e5c
+      history.jsonl             a line a change: when, what, from what, forced or not
+
+What reads `current` finds a whole model at any moment: a bundle is copied under another name, proven and written
+through to the disk before it gets its own, and the link is replaced in one step. Nothing is ever taken away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import math
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from unspun.model import bundle
+from unspun.model.bundle import BundleError
+from unspun.model.verdict import ModelInfo
+from unspun.service.batch.scoring import WARM_UP
+
+CURRENT = "current"
+HISTORY = "history.jsonl"
+SHIPPED = "default"
+"""The name of the model that ships, in place of a folder."""
+DOCUMENTS = (".md", ".html", ".json")
+"""Files beside a bundle's own that go with it: its card and its reports."""
+WAIT_SECONDS = 120.0
+"""How long a command waits for another one that changes the same folder."""
+
+_LOCK = ".lock"
+_PART = ".part-"
+_DIGITS = 8
+_LEAST_DIGITS = 4
+"""Digits of a sha256 in a folder's name, and how many are enough to ask for it."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+Action = Literal["promote", "rollback", "found"]
+
+
+class ModelsError(Exception):
+    """A folder of models cannot be read or changed; the message says which, why and what to do, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A line of the history: since `when` (UTC, ISO 8601) `model`, a name in the folder, has been in use.
+
+    `action` is `found` where something else than unspun had changed the link, or where unspun was killed after it had.
+    `source` is where a promoted model came from, `forced` whether it is known to be worse. `previous` is None where no
+    model of the folder had been in use.
+    """
+
+    when: str
+    action: Action
+    model: str
+    previous: str | None
+    sha256: str | None = None
+    source: str | None = None
+    forced: bool = False
+
+    def to_json(self) -> str:
+        """Return the line."""
+        return json.dumps(
+            {
+                "when": self.when,
+                "action": self.action,
+                "model": self.model,
+                "from": self.previous,
+                "sha256": self.sha256,
+                "source": self.source,
+                "forced": self.forced,
+            },
+            ensure_ascii=True,  # paths may hold bytes that are no UTF-8
+        )
+
+    @classmethod
+    def from_json(cls, line: str) -> Change:
+        """Read a line. Raises ValueError, LookupError and TypeError where it is none."""
+        entry = json.loads(line)
+        return cls(
+            str(entry["when"]),
+            entry["action"],
+            str(entry["model"]),
+            entry["from"],
+            entry.get("sha256"),
+            entry.get("source"),
+            bool(entry.get("forced")),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A model of the folder. `problem` says why it cannot be used, None where it is whole.
+
+    `info` is None and `manifest` empty where that cannot be read. `created` is when it was trained (UTC, ISO 8601).
+    """
+
+    folder: Path
+    info: ModelInfo | None
+    manifest: dict[str, Any]
+    created: str
+    in_use: bool
+    problem: str | None = None
+
+
+class ModelFolder:
+    """The models of a folder. Commands may share it: changes are made under a lock, and readers need none.
+
+    `tell` is told what is worth knowing and no error, in a line each.
+    """
+
+    def __init__(self, path: Path, *, tell: Callable[[str], None] = lambda line: None) -> None:
+        self.path = path
+        self._tell = tell
+
+    # --- what is there
+
+    @property
+    def in_use(self) -> str | None:
+        """The name that `current` leads to, whether or not it is there; None where no model is in use."""
+        link = self.path / CURRENT
+        try:
+            name = str(link.readlink())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                raise ModelsError(f"{link}: is no link to a model; move it away, and promote the model") from error
+            raise ModelsError(f"{link}: {error.strerror}") from error
+        real = Path(os.path.realpath(link))
+        return real.name if real.parent == Path(os.path.realpath(self.path)) else name
+
+    def versions(self) -> list[Version]:
+        """Return all models, in the order in which they were made, the broken ones among them. Raises ModelsError."""
+        self._check_readable()
+        with self._explained():
+            folders = [entry for entry in self.path.iterdir() if not entry.name.startswith(".")]
+            found = [self._version(entry) for entry in folders if entry.is_dir() and not entry.is_symlink()]
+        return sorted(found, key=lambda version: (version.created, version.folder.name))
+
+    def find(self, name: str) -> Path:
+        """Return the folder of the model that is called so: `current`, `default` for the one that ships, a name in the
+        folder or the beginning of one, the beginning of a sha256, or else a path. Raises ModelsError.
+        """
+        if name == SHIPPED:
+            return bundle.DEFAULT
+        if name == CURRENT:
+            in_use = self.in_use
+            if in_use is None:
+                raise ModelsError(f"{self.path}: no model is in use; `unspun models promote BUNDLE` puts one in use")
+            return self.path / in_use
+        with self._explained():
+            names = [entry.name for entry in self.path.iterdir() if _is_model(entry)] if self.path.is_dir() else []
+            if name not in names and os.path.lexists(name):
+                return Path(name)
+        fitting = [name] if name in names else sorted(other for other in names if _is_called(other, name))
+        if len(fitting) == 1:
+            return self.path / fitting[0]
+        if fitting:
+            raise ModelsError(f"{name!r} may be any of {', '.join(fitting)}; give more of the name")
+        raise ModelsError(f"{name!r}: no model of {self.path}, and no folder; `unspun models list` names the models")
+
+    def history(self) -> list[Change]:
+        """Return the changes, the first one first; lines that are none are passed over. Raises ModelsError."""
+        file = self.path / HISTORY
+        try:
+            lines = file.read_text("utf-8", "replace").splitlines()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise ModelsError(f"{file}: {error.strerror}") from error
+        changes = []
+        for line in lines:
+            with contextlib.suppress(ValueError, LookupError, TypeError):
+                changes.append(Change.from_json(line))
+        return changes
+
+    # --- what changes it
+
+    def promote(self, source: Path, *, force: bool = False) -> Change:
+        """Put a model in use: one of the folder, or a bundle, which is copied into it. Return what has changed.
+
+        It must be whole, and score a text; one that its own manifest calls worse than the model that it was compared
+        with needs `force`. Raises ModelsError and BundleError; the model in use then stays in use.
+        """
+        with self._locked():
+            info, manifest = bundle.check(source)
+            if not force:
+                _refuse_if_worse(source, info, manifest)
+            forced = force and bool(comparison(manifest).get("worse"))
+            real = Path(os.path.realpath(source))
+            if real.parent == Path(os.path.realpath(self.path)):
+                folder = self.path / real.name
+                self._check_unchanged(folder, info)
+                prove(folder)
+            else:
+                prove(source)
+                folder = self._take_in(source, info, manifest)
+            previous = self.in_use
+            if previous == folder.name:
+                self._tell(f"{folder} is in use already")
+            elif previous is not None and not _was_compared_with(manifest, self.path / previous):
+                self._tell(
+                    f"{folder.name} was not compared with {previous}, which was in use; "
+                    f"`unspun models diff {previous} {folder.name} PATH...` does"
+                )
+            change = Change(_now(), "promote", folder.name, previous, info.sha256, str(source), forced)
+            return self._put_in_use(change)
+
+    def rollback(self, name: str | None = None) -> Change:
+        """Put the model in use that was before the one that is, or another one of the folder by its name.
+
+        Several times in a row it goes further and further back. Raises ModelsError and BundleError; the model in use
+        then stays in use.
+        """
+        with self._locked(make=False):
+            previous = self.in_use
+            folder = self._before() if name is None else self.find(name)
+            if folder.parent != self.path:
+                raise ModelsError(f"{folder}: no model of {self.path}; `unspun models promote` takes it in")
+            try:
+                info, _ = bundle.check(folder)
+                self._check_unchanged(folder, info)
+                prove(folder)
+            except (BundleError, ModelsError) as error:
+                if name is not None:
+                    raise
+                raise ModelsError(f"{error}; or name another: `unspun models rollback MODEL`") from error
+            return self._put_in_use(Change(_now(), "rollback", folder.name, previous, info.sha256))
+
+    # --- how
+
+    def _version(self, folder: Path) -> Version:
+        in_use = self.in_use == folder.name
+        try:
+            created = _created(folder)
+            info, manifest = bundle.check(folder)
+            self._check_unchanged(folder, info)
+        except (BundleError, ModelsError, OSError) as error:
+            reason = str(error).removeprefix(f"{folder}").removeprefix(": ").removeprefix("/")
+            return Version(folder, None, {}, created, in_use, reason)
+        written = manifest.get("created")
+        return Version(folder, info, manifest, written if isinstance(written, str) else created, in_use)
+
+    def _check_unchanged(self, folder: Path, info: ModelInfo) -> None:
+        """Refuse a model whose manifest is not the one that it was put in use with."""
+        known = [change.sha256 for change in self.history() if change.model == folder.name and change.sha256]
+        if known and info.sha256 != known[-1]:
+            raise ModelsError(
+                f"{folder}: its manifest is not the one that was put in use (sha256 {info.sha256[:12]}..., expected "
+                f"{known[-1][:12]}...); restore it, or promote the new one from another folder"
+            )
+
+    def _before(self) -> Path:
+        """Return the model that was in use before the one that is."""
+        stack: list[str] = []
+        for change in self.history():
+            if change.action == "rollback" and change.model in stack:
+                del stack[len(stack) - stack[::-1].index(change.model) :]
+            elif stack[-1:] != [change.model]:
+                stack.append(change.model)
+        if not stack:
+            raise ModelsError(
+                f"{self.path}: no model has been in use yet; `unspun models promote BUNDLE` puts one in use"
+            )
+        if self.in_use is None:
+            return self.path / stack[-1]
+        if len(stack) == 1:
+            raise ModelsError(
+                f"{self.path}: no model was in use before {stack[0]}; "
+                "`unspun models promote default` puts the one that ships in use"
+            )
+        return self.path / stack[-2]
+
+    def _take_in(self, source: Path, info: ModelInfo, manifest: dict[str, Any]) -> Path:
+        """Copy a bundle into the folder, written through to the disk before it has its name; return where it is."""
+        folder, there = self._place_for(info)
+        if there:
+            return folder
+        part = self.path / f"{_PART}{folder.name}"
+        names = [*manifest["files"], *_documents(source, manifest), bundle.MANIFEST]
+        try:
+            part.mkdir()
+            for name in names:
+                _copy(source / name, part / name)
+            copied, _ = bundle.check(part)  # so that it is known of these very bytes that they are the ones proven
+            if copied.sha256 != info.sha256:
+                raise ModelsError(f"{source}: changed while it was copied; try again when it is finished")
+            _sync(part)
+            part.rename(folder)
+            _sync(self.path)
+        except BundleError as error:
+            raise ModelsError(f"{source}: changed while it was copied ({error}); try again") from error
+        except OSError as error:
+            if error.errno in _FULL:
+                size = sum((source / name).stat().st_size for name in names) / 1e6
+                raise ModelsError(
+                    f"{self.path}: {error.strerror} while {source} was copied; it needs {size:,.0f} MB, make room and "
+                    "try again; the model in use stays in use"
+                ) from error
+            raise
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return folder
+
+    def _place_for(self, info: ModelInfo) -> tuple[Path, bool]:
+        """Return the folder for a model, and whether it is there already, whole.
+
+        Where another one has that place, or a broken one of the same, it is a folder with more of the sha256.
+        """
+        name = f"{_safe(info.name)}-{_safe(info.version)}"
+        for digits in range(_DIGITS, len(info.sha256) + 1, 4):
+            folder = self.path / f"{name}-{info.sha256[:digits]}"
+            if not os.path.lexists(folder):
+                return folder, False
+            try:
+                if bundle.check(folder)[0].sha256 == info.sha256:
+                    return folder, True
+            except BundleError as error:
+                self._tell(f"{error}; left as it is")
+        raise ModelsError(f"{self.path}: broken models have all the places of {name}; move them away")
+
+    def _put_in_use(self, change: Change) -> Change:
+        link = self.path / f"{_PART}{CURRENT}"
+        link.symlink_to(change.model)
+        link.replace(self.path / CURRENT)
+        try:
+            _sync(self.path)
+            if change.model != change.previous:
+                self._note(change)
+        except OSError as error:  # it is in use all the same, and noted with the next change
+            self._tell(f"warning: {change.model} is in use, but {self.path / HISTORY}: {error.strerror}")
+        return change
+
+    def _note(self, change: Change) -> None:
+        file = self.path / HISTORY
+        with file.open("ab+") as history:
+            history.seek(0, os.SEEK_END)
+            torn = False
+            if history.tell():  # what a full disk has cut off is a line of its own
+                history.seek(-1, os.SEEK_END)
+                torn = history.read(1) != b"\n"
+            history.write(("\n" if torn else "").encode() + change.to_json().encode() + b"\n")
+            history.flush()
+            os.fsync(history.fileno())
+
+    @contextlib.contextmanager
+    def _locked(self, *, make: bool = True) -> Iterator[None]:
+        """Hold the folder's lock; on the way in, clear up what a command that was killed has left."""
+        if not make:
+            self._check_readable()
+        with self._explained():
+            if make:
+                self._make()
+            handle = os.open(self.path / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+            try:
+                self._wait_for(handle)
+                for entry in self.path.iterdir():
+                    if entry.name.startswith(_PART):
+                        entry.unlink() if entry.is_symlink() or not entry.is_dir() else shutil.rmtree(entry)
+                self._note_what_is_found()
+                yield
+            finally:
+                os.close(handle)
+
+    def _wait_for(self, handle: int) -> None:
+        ends = time.monotonic() + WAIT_SECONDS
+        told = False
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > ends:
+                    raise ModelsError(
+                        f"{self.path}: another command has been changing it for {WAIT_SECONDS:g} seconds; "
+                        "see what it waits for, and try again"
+                    ) from None
+                if not told:
+                    self._tell(f"{self.path}: another command is changing it; waiting for its end")
+                    told = True
+                time.sleep(0.05)
+
+    def _note_what_is_found(self) -> None:
+        """Note a change of the link that the history does not know of."""
+        in_use, history = self.in_use, self.history()
+        known = history[-1].model if history else None
+        if in_use is None or in_use == known:
+            return
+        digest = None
+        with contextlib.suppress(BundleError):
+            digest = bundle.check(self.path / in_use)[0].sha256
+        self._note(Change(_now(), "found", in_use, known, digest))
+
+    def _make(self) -> None:
+        """Make the folder where there is none; refuse one that holds other things."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        if (self.path / bundle.MANIFEST).exists():
+            raise ModelsError(f"{self.path}: is a model, and no folder of models; give another one with --models")
+        entries = list(self.path.iterdir())
+        ours = any(entry.name in (CURRENT, HISTORY, _LOCK) or _is_model(entry) for entry in entries)
+        if entries and not ours:
+            raise ModelsError(f"{self.path}: holds other things than models; give a new folder with --models")
+
+    def _check_readable(self) -> None:
+        with self._explained():
+            if not self.path.is_dir():
+                raise ModelsError(
+                    f"{self.path}: no folder of models; `unspun models promote BUNDLE` begins one, and --models or "
+                    "UNSPUN_MODELS says where it is"
+                )
+            if (self.path / bundle.MANIFEST).exists():
+                raise ModelsError(f"{self.path}: is a model, and no folder of models; give the folder it is in")
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what the system refuses into a line."""
+        try:
+            yield
+        except OSError as error:
+            advice = "see what is wrong there, and try again"
+            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+                advice = "use an account that may read and change the folder, or give another with --models"
+            elif error.errno in _FULL:
+                advice = "make room, and try again"
+            raise ModelsError(
+                f"{error.filename or self.path}: {error.strerror}; {advice}; the model in use stays in use"
+            ) from error
+
+
+def prove(folder: Path) -> None:
+    """Load a model and have each of its tiers judge a text. Raises ModelsError and BundleError."""
+    from unspun.model.detector import Detector
+
+    try:
+        detector = Detector.load(folder)
+        for depth in ("fast", "deep") if detector.bundle.deep is not None else ("fast",):
+            [verdict] = detector.score_many([WARM_UP], depth=depth)
+            # Of a text that it takes for unfamiliar a model may say nothing.
+            if verdict.score is not None and not (math.isfinite(verdict.score) and 0.0 <= verdict.score <= 1.0):
+                raise ModelsError(f"{folder}: scores a text {verdict.score}; train it again")
+    except (BundleError, ModelsError):
+        raise
+    except Exception as error:
+        raise ModelsError(
+            f"{folder}: is whole, but cannot score a text ({type(error).__name__}: {error}); train it again"
+        ) from error
+
+
+def measured(manifest: dict[str, Any]) -> dict[str, float]:
+    """Return the AUROC of each kind of which the manifest's `accuracy` tells, in the first section that has it."""
+    accuracy = manifest.get("accuracy")
+    for section in accuracy.values() if isinstance(accuracy, dict) else ():
+        rows = section.get("rows") if isinstance(section, dict) else section
+        if isinstance(rows, list) and rows and all(isinstance(row, dict) and "kind" in row for row in rows):
+            return {str(row["kind"]): float(row["auroc"]) for row in rows if isinstance(row.get("auroc"), float)}
+    return {}
+
+
+def comparison(manifest: dict[str, Any]) -> dict[str, Any]:
+    """Return what the manifest tells of the model that this one was compared with; empty where it tells nothing."""
+    found = manifest.get("comparison")
+    return found if isinstance(found, dict) else {}
+
+
+def _refuse_if_worse(source: Path, info: ModelInfo, manifest: dict[str, Any]) -> None:
+    found = comparison(manifest)
+    if not found.get("worse"):
+        return
+    other = found.get("with")
+    name = "the model that it was compared with"
+    if isinstance(other, dict):
+        name = f"{other.get('name')} {other.get('version')}"
+    raise ModelsError(
+        f"{source}: {info.name} {info.version} was found worse than {name} when it was trained; "
+        "train it again with more texts, or promote it all the same with --force"
+    )
+
+
+def _was_compared_with(manifest: dict[str, Any], folder: Path) -> bool:
+    """Return whether that is so, or is not to be asked: a model that was compared with none, or one that is broken."""
+    other = comparison(manifest).get("with")
+    if not isinstance(other, dict):
+        return True
+    try:
+        return bool(bundle.check(folder)[0].sha256 == other.get("sha256"))
+    except BundleError:
+        return True
+
+
+def _created(folder: Path) -> str:
+    """Return when a bundle was made: copies keep the time."""
+    for file in (folder / bundle.MANIFEST, folder):
+        with contextlib.suppress(OSError):
+            return datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat(timespec="seconds")
+    return ""
+
+
+def _documents(source: Path, manifest: dict[str, Any]) -> list[str]:
+    return sorted(
+        entry.name
+        for entry in source.iterdir()
+        if entry.suffix in DOCUMENTS
+        and entry.name not in manifest["files"]
+        and entry.name != bundle.MANIFEST
+        and entry.is_file()
+    )
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file and its time, through to the disk. Not its rights: the service may run as another user."""
+    with source.open("rb") as old, target.open("xb") as new:
+        shutil.copyfileobj(old, new, 1 << 20)
+        new.flush()
+        found = os.fstat(old.fileno())
+        os.utime(new.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))
+        os.fsync(new.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """Write a folder's names through to the disk."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _safe(name: str) -> str:
+    """Return a name as part of a folder's: ASCII letters, digits, and . _ - within."""
+    return re.sub(r"[^\w.]+", "-", name, flags=re.ASCII).strip("-.")[:64] or "model"
+
+
+def _is_model(entry: Path) -> bool:
+    return not entry.name.startswith(".") and not entry.is_symlink() and (entry / bundle.MANIFEST).is_file()
+
+
+def _is_called(folder: str, name: str) -> bool:
+    """Return whether a folder's name, or the sha256 at its end, begins so."""
+    digest = folder.rpartition("-")[2]
+    return bool(name) and (folder.startswith(name) or (len(name) >= _LEAST_DIGITS and digest.startswith(name)))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

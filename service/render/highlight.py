@@ -1,0 +1,147 @@
+"""Cuts a text into plain passages and evidence: what the terminal, the page and the report colour."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from unspun.model.verdict import Evidence
+
+REACH = 240
+"""Characters on either side of evidence within which an excerpt looks for the ends of its sentence."""
+
+SENTENCE_END = re.compile(
+    r"""(?<!\bMr)(?<!\bMs)(?<!\bDr)(?<!\bSt)(?<!\bMrs)[.!?…]["'”’)\]]*\s+(?=["'“‘(\[]?[^\sa-z])|\n\s*\n"""
+)
+LEVELS = (3.5, 4.5)
+"""Weights, in nats, at which evidence is shown stronger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A passage of a text; `evidence` is None where it is plain."""
+
+    text: str
+    evidence: Evidence | None
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A sentence or so of a text, with the evidence in it.
+
+    `start` and `end` are offsets into the text. `cut_start` and `cut_end`: does the sentence go on beyond?
+    """
+
+    start: int
+    end: int
+    cut_start: bool
+    cut_end: bool
+    segments: tuple[Segment, ...]
+
+
+def level(weight: float) -> int:
+    """Return how strongly evidence of a weight (nats) is shown: 1, 2 or 3."""
+    return 1 + sum(weight >= limit for limit in LEVELS)
+
+
+def select(evidence: Iterable[Evidence], length: int) -> list[Evidence]:
+    """Return evidence that does not overlap, in order of the text, for a text of `length` characters.
+
+    Where two overlap, the heavier stays and the lighter goes (at the same weight the longer, then the
+    earlier); two that only touch both stay. What lies outside the text is left out.
+    """
+    inside = (item for item in evidence if 0 <= item.start < item.end <= length)
+    heaviest_first = sorted(inside, key=lambda item: (-item.weight, item.start - item.end, item.start))
+    starts: list[int] = []
+    chosen: list[Evidence] = []
+    for item in heaviest_first:
+        place = bisect_right(starts, item.start)
+        if place and chosen[place - 1].end > item.start:
+            continue
+        if place < len(starts) and starts[place] < item.end:
+            continue
+        starts.insert(place, item.start)
+        chosen.insert(place, item)
+    return chosen
+
+
+def segments(text: str, evidence: Iterable[Evidence]) -> list[Segment]:
+    """Cut a whole text into segments, none of them empty, that give it back when joined."""
+    return _cut(text, select(evidence, len(text)), 0, len(text))
+
+
+def excerpts(text: str, evidence: Iterable[Evidence], count: int) -> list[Excerpt]:
+    """Return the `count` sentences with the heaviest evidence, in order of the text."""
+    groups: list[_Group] = []
+    for item in select(evidence, len(text)):
+        last = groups[-1] if groups else None
+        if last is not None and item.start < last.end:
+            last.add(item)
+        else:
+            groups.append(_Group(text, item, 0 if last is None else last.end))
+    heaviest = sorted(groups, key=lambda group: (-group.weight, group.start))[:count]
+    return [
+        Excerpt(
+            group.start,
+            group.end,
+            group.cut_start,
+            group.cut_end,
+            tuple(_cut(text, group.items, group.start, group.end)),
+        )
+        for group in sorted(heaviest, key=lambda group: group.start)
+    ]
+
+
+class _Group:
+    """Evidence of one sentence, and the sentence's bounds."""
+
+    def __init__(self, text: str, first: Evidence, floor: int) -> None:
+        self.start, self.cut_start = _sentence_start(text, first.start, floor)
+        self.end, self.cut_end = _sentence_end(text, first.end)
+        self.items = [first]
+        self.weight = first.weight
+
+    def add(self, item: Evidence) -> None:
+        self.items.append(item)
+        self.weight += item.weight
+        self.end = max(self.end, item.end)
+
+
+def _sentence_start(text: str, at: int, floor: int) -> tuple[int, bool]:
+    low = max(floor, at - REACH)
+    # Two characters more: a sentence is known by how the next begins.
+    ends = [found.end() for found in SENTENCE_END.finditer(text, low, at + 2) if found.end() <= at]
+    if ends:
+        return ends[-1], False
+    window = text[low:at]
+    if low == floor:
+        return at - len(window.lstrip()), text[low - 1 : low].isalnum()
+    space = re.search(r"\s+", window)
+    return low + (space.end() if space else 0), True
+
+
+def _sentence_end(text: str, at: int) -> tuple[int, bool]:
+    high = min(len(text), at + REACH)
+    # From one character before: evidence may hold its full stop.
+    found = SENTENCE_END.search(text, at - 1, high)
+    if found:
+        return max(at, found.start() + len(found.group().rstrip())), False
+    window = text[at:high]
+    if high == len(text):
+        return at + len(window.rstrip()), False
+    space = window.rfind(" ")
+    return (at + space if space > 0 else high), True
+
+
+def _cut(text: str, evidence: Sequence[Evidence], start: int, end: int) -> list[Segment]:
+    parts: list[Segment] = []
+    for item in evidence:
+        if item.start > start:
+            parts.append(Segment(text[start : item.start], None))
+        parts.append(Segment(text[item.start : item.end], item))
+        start = item.end
+    if end > start:
+        parts.append(Segment(text[start:end], None))
+    return parts

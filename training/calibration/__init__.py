@@ -1,0 +1,1 @@
+"""Evidence of calibration texts to thresholds and false-positive rates."""

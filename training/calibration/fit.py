@@ -1,0 +1,316 @@
+"""Fits the decision: how often human text shows such evidence, the kinds' shares of the budget, and the thresholds.
+
+Everything is fitted on answers to text with the role `calibrate`, each source counted once. The tail of one kind has a
+location and a scale that change smoothly with length, a random effect of the source, and an exponential tail beyond the
+largest quantile that the sample supports, so that strong texts never tie (compare multiscaled conformal prediction,
+arXiv 2505.05084).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unspun.model.decision.decision import LONGEST, SHORTEST, Decision, Tail, TierDecision
+from unspun.model.verdict import KINDS
+from unspun.training.calibration.answers import Answers
+
+Floats = NDArray[np.float64]
+
+LENGTHS = (50, 80, 130, 220, 400, 1000, 3000, 8000, 20_000)
+"""Words at which location and scale are fitted."""
+BANDWIDTH = 0.45
+"""Of the kernel over the logarithm of length."""
+QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
+TAIL_FROM = 0.975
+"""Quantile beyond which the tail is taken to be exponential."""
+PARAPHRASED, SUSPECT = 0.005, 0.03
+"""Shares of human texts at or above the two thresholds, over the calibration sources."""
+DRAWS, CONFIDENCE = 300, 0.9
+"""Draws of the calibration sources, with replacement, by which the threshold of `paraphrased` is set."""
+CANDIDATE_SHARES = (0.2, 0.3, 0.4, 0.5, 0.6)
+FOLDS = 7
+"""Groups of sources, each of which is judged by tails that were fitted on the others."""
+SUPPORTING = 3
+"""Human texts below a threshold without which it is not read off the sample."""
+ROUNDS = 6
+"""Of fitting location and scale, and the effects of sources, in turn."""
+BETWEEN_SOURCES = 2.0
+"""How much the standard deviation of sources counts in the scale. Chosen so that, judged by tails fitted without their
+source, long texts are false positives as often as others.
+"""
+LEAST_SOURCE = 20
+"""Texts from which a source counts in the random effect."""
+
+
+def human_weights(answers: Answers) -> Floats:
+    """Return weights (N,) under which every human source counts once; 0 for all else. They sum to one."""
+    human = (answers.labels == "human") & (answers.reasons == "")
+    _, inverse = np.unique(answers.sources, return_inverse=True)
+    own = np.bincount(inverse, weights=human)[inverse]
+    weights = np.where(human, 1.0 / np.maximum(own, 1), 0.0)
+    total: Floats = weights / max(weights.sum(), 1e-12)
+    return total
+
+
+def quantiles(values: Floats, weights: Floats, shares: Sequence[float]) -> Floats:
+    """Return weighted quantiles."""
+    order = np.argsort(values, kind="stable")
+    cumulated = np.cumsum(weights[order])
+    cumulated = (cumulated - 0.5 * weights[order]) / cumulated[-1]
+    answer: Floats = np.interp(shares, cumulated, values[order])
+    return answer
+
+
+def fit_tail(
+    evidence: Floats, words: NDArray[np.integer], unfamiliar: Floats, sources: NDArray[np.str_], weights: Floats
+) -> Tail:
+    """Fit the tail of one kind to the evidence (N,) of human texts; `weights` (N,) are those of `human_weights`."""
+    rows = weights > 0
+    evidence, words, unfamiliar = evidence[rows], words[rows], unfamiliar[rows]
+    sources, weights = sources[rows], weights[rows]
+    length = np.log(np.clip(words, SHORTEST, LONGEST))
+    knots = np.log(np.array(LENGTHS, dtype=np.float64))
+    slope = (0.0, 0.0)
+    centre, spread = _location_and_scale(evidence, length, knots, weights)
+    for _ in range(ROUNDS):
+        at = np.interp(length, knots, centre)
+        wide = np.exp(np.interp(length, knots, np.log(spread)))
+        typical = float(np.average(wide, weights=weights))
+        slope = _slopes((evidence - at) / wide, unfamiliar, weights, typical)
+        effect, between = _source_effects((evidence - at - slope[0] * unfamiliar) / typical, sources)
+        # Without the effects of sources: short texts are from other sources than long ones, and that is what differs.
+        levelled = at + (evidence - at - slope[0] * unfamiliar - effect * typical) / np.exp(slope[1] * unfamiliar)
+        centre, spread = _location_and_scale(levelled, length, knots, weights)
+        # A longer text tells more about its source, so that sources differ in it by more of its standard deviations.
+        spread = np.hypot(spread, BETWEEN_SOURCES * between * typical)
+    at = np.interp(length, knots, centre) + slope[0] * unfamiliar
+    wide = np.exp(np.interp(length, knots, np.log(spread)) + slope[1] * unfamiliar)
+    typical = float(np.average(wide, weights=weights))
+    effect, between = _source_effects((evidence - at) / typical, sources)
+    within = (evidence - at - effect * typical) / wide
+    grid = quantiles(within, weights, QUANTILES)
+    odds = np.log((1.0 - np.array(QUANTILES)) / np.array(QUANTILES))
+    beyond = within > grid[-1]
+    excess = float(np.average(within[beyond] - grid[-1], weights=weights[beyond])) if beyond.any() else 1.0
+    grid = np.append(grid, grid[-1] + 2.0 * max(excess, 0.05))
+    odds = np.append(odds, odds[-1] - 2.0)
+    grid = np.maximum.accumulate(grid + np.arange(len(grid)) * 1e-6)
+    return Tail(
+        np.array(LENGTHS, dtype=np.float64),
+        centre,
+        spread,
+        (round(slope[0], 6), round(slope[1], 6)),
+        grid,
+        odds,
+        round(between, 6),
+    )
+
+
+def _location_and_scale(evidence: Floats, length: Floats, knots: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Return median and upper spread at each knot, by a kernel over length that widens until it sees enough texts."""
+    centre, spread = np.zeros(len(knots)), np.zeros(len(knots))
+    for i, knot in enumerate(knots):
+        width = BANDWIDTH
+        while True:
+            near = weights * np.exp(-0.5 * ((length - knot) / width) ** 2)
+            if near.sum() ** 2 / max((near**2).sum(), 1e-300) >= 100 or width > 10:
+                break
+            width *= 1.3
+        low, high = quantiles(evidence, near, (0.5, 0.9))
+        centre[i], spread[i] = low, max((high - low) / 1.2816, 0.05)
+    return centre, spread
+
+
+def _slopes(deviation: Floats, unfamiliar: Floats, weights: Floats, scale: float) -> tuple[float, float]:
+    """Return how centre and log spread change for each unit of unfamiliarity; neither falls with it."""
+    centred = unfamiliar - np.average(unfamiliar, weights=weights)
+    square = np.average(centred**2, weights=weights)
+    clipped = np.clip(deviation, -3.0, 3.0)
+    slope = float(np.average(clipped * centred, weights=weights) / max(square, 1e-12))
+    rest = np.log(np.abs(clipped - slope * unfamiliar) + 0.1)
+    log_spread = float(np.average(rest * centred, weights=weights) / max(square, 1e-12))
+    return max(slope, 0.0) * scale, max(log_spread, 0.0)
+
+
+def _source_effects(deviation: Floats, sources: NDArray[np.str_]) -> tuple[Floats, float]:
+    """Return the effect of each text's source (N,), shrunk by the noise of its mean, and their standard deviation."""
+    _, inverse, counts = np.unique(sources, return_inverse=True, return_counts=True)
+    clipped = np.clip(deviation, -3.0, 3.0)
+    means = np.bincount(inverse, weights=clipped) / counts
+    within = float(np.sqrt(np.average((clipped - means[inverse]) ** 2)))
+    large = counts >= LEAST_SOURCE
+    if large.sum() < 3:
+        return np.zeros(len(deviation)), 0.0
+    noise = within**2 / counts
+    between = max(float(np.var(means[large]) - np.mean(noise[large])), 0.0)
+    shrunk = (means - means[large].mean()) * between / (between + noise + 1e-12)
+    return shrunk[inverse], float(np.sqrt(between))
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One tier's evidence (N, 3) of labelled answers."""
+
+    answers: Answers
+    evidence: Floats
+
+    def log_rates(self, tails: Sequence[Tail]) -> Floats:
+        """Return each kind's log probability in human text (N, 3)."""
+        answers = self.answers
+        columns = [
+            tail.log_rate(self.evidence[:, k], answers.words, answers.unfamiliar) for k, tail in enumerate(tails)
+        ]
+        return np.stack(columns, axis=1)
+
+
+def fit_tier(sample: Sample) -> TierDecision:
+    """Fit tails, shares and thresholds of one tier.
+
+    Thresholds are read off the rates of sources that the tails were not fitted on: on their own sources tails are too
+    sure of themselves, and the texts that a user sends are of none of them.
+    """
+    answers = sample.answers
+    weights = human_weights(answers)
+    tails = fit_tails(sample, weights)
+    rates = np.where((weights > 0)[:, None], cross_fitted(sample, weights), sample.log_rates(tails))
+    shares = choose_shares(answers, rates, weights)
+    smallest = (rates - np.log(shares)).min(axis=1)
+    paraphrased, suspect = thresholds(smallest, weights)
+    paraphrased = min(paraphrased, over_sources(smallest, answers.sources, weights))
+    return TierDecision(tails, shares, paraphrased, suspect)
+
+
+def fit_tails(sample: Sample, weights: Floats) -> tuple[Tail, ...]:
+    """Fit the tails of all kinds."""
+    answers = sample.answers
+    return tuple(
+        fit_tail(sample.evidence[:, k], answers.words, answers.unfamiliar, answers.sources, weights)
+        for k in range(len(KINDS))
+    )
+
+
+def cross_fitted(sample: Sample, weights: Floats) -> Floats:
+    """Return the log rates (N, 3) of human texts by tails that were fitted without their source, 0 for all else."""
+    sources = np.unique(sample.answers.sources[weights > 0])
+    folds = min(FOLDS, len(sources))
+    answer = np.zeros((len(weights), len(KINDS)))
+    if folds < 2:
+        return sample.log_rates(fit_tails(sample, weights))
+    for fold in range(folds):
+        out = np.isin(sample.answers.sources, sources[fold::folds]) & (weights > 0)
+        answer[out] = sample.log_rates(fit_tails(sample, np.where(out, 0.0, weights)))[out]
+    return answer
+
+
+def thresholds(log_rate: Floats, weights: Floats) -> tuple[float, float]:
+    """Return the rates at or below which PARAPHRASED and SUSPECT of the human texts are.
+
+    Where the sample is too small to have SUPPORTING texts below a threshold, it is taken from the share that has so
+    many, in proportion, as rates are probabilities. No threshold is so high that texts which nothing tells apart are
+    found.
+    """
+    human = weights > 0
+    effective = float(weights[human].sum() ** 2 / (weights[human] ** 2).sum())
+    shares = np.array([PARAPHRASED, SUSPECT])
+    supported = np.clip(shares, min(SUPPORTING / effective, 0.5), None)
+    values = quantiles(log_rate[human], weights[human], supported.tolist()) + np.log(shares / supported)
+    low, high = np.minimum(values, np.log([0.5, 0.9])).tolist()
+    return float(np.exp(low)), float(np.exp(max(high, low + 1e-3)))
+
+
+def over_sources(log_rate: Floats, sources: NDArray[np.str_], weights: Floats) -> float:
+    """Return the threshold of `paraphrased` that is low enough in CONFIDENCE of the draws of as many sources.
+
+    The sources of calibration are themselves a sample, and an accusation must be rare in those of other draws, too.
+    """
+    rows = [np.flatnonzero((sources == source) & (weights > 0)) for source in np.unique(sources[weights > 0])]
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(DRAWS):
+        drawn = np.concatenate([rows[i] for i in rng.integers(len(rows), size=len(rows))])
+        found.append(thresholds(log_rate[drawn], weights[drawn])[0])
+    return float(np.quantile(found, 1.0 - CONFIDENCE))
+
+
+def choose_shares(answers: Answers, rates: Floats, weights: Floats) -> Floats:
+    """Return the shares of the budget (3,) at which most machine text is found: the mean over kinds of the mean over
+    makers of the share that is `suspect`, and of the share that is `paraphrased`.
+    """
+    best, chosen = 0.0, np.full(len(KINDS), 1.0 / len(KINDS))
+    makers = [[rows for _, rows in makers_of(answers, kind)] for kind in KINDS]
+    if not any(makers):  # a small collection
+        makers = [[rows for _, rows in makers_of(answers, kind, least=1)] for kind in KINDS]
+    for shares in simplex():
+        smallest = (rates - np.log(shares)).min(axis=1)
+        limits = np.log(thresholds(smallest, weights))
+        found = [
+            np.mean([(smallest[rows] <= limit).mean() for rows in of_kind for limit in limits])
+            for of_kind in makers
+            if of_kind
+        ]
+        value = float(np.mean(found)) if found else 0.0
+        if value > best + 1e-9:
+            best, chosen = value, shares
+    return chosen
+
+
+def simplex() -> Iterator[Floats]:
+    """Yield the shares of the kinds (3,) that are tried; they sum to one."""
+    for first, second in product(CANDIDATE_SHARES, repeat=2):
+        third = round(1.0 - first - second, 3)
+        if third >= min(CANDIDATE_SHARES):
+            yield np.array([first, second, third])
+
+
+def contests_joined(makers: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Return makers (N,) with the systems of the WMT contests under one name."""
+    return np.array([name.partition(":")[0] if name.startswith("wmt:") else name for name in makers], dtype=np.str_)
+
+
+def makers_of(answers: Answers, kind: str, least: int = 15) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield the makers of a kind, and the rows (N,) of each; systems of the WMT contests are one."""
+    rows = (answers.labels == kind) & (answers.reasons == "")
+    names = contests_joined(answers.makers)
+    for name in np.unique(names[rows]):
+        own = rows & (names == name)
+        if own.sum() >= least:
+            yield str(name), own
+
+
+def fit_decision(samples: Mapping[str, Sample], *, minimum_words: int, least_familiar: float) -> Decision:
+    """Fit the whole decision from the samples of the tiers."""
+    tiers = {tier: fit_tier(sample) for tier, sample in samples.items()}
+    likelihoods = {tier: fit_likelihoods(sample, tiers[tier]) for tier, sample in samples.items()}
+    first = next(iter(samples.values()))
+    human = int((human_weights(first.answers) > 0).sum())
+    # With 95 % confidence the rate of something that was never seen in n texts is below 3 / n.
+    return Decision(minimum_words, float(f"{3.0 / max(human, 30):.1g}"), least_familiar, tiers, likelihoods)
+
+
+def fit_likelihoods(sample: Sample, tier: TierDecision) -> tuple[Floats, Floats]:
+    """Return scores and the log likelihood ratios of paraphrased against human text at them, rising.
+
+    Ratios of smoothed counts in bins of the score, makers and human sources each counted once.
+    """
+    answers = sample.answers
+    rates = tier.log_rates(sample.evidence, answers.words, answers.unfamiliar)
+    scores = tier.scores(rates).max(axis=1)
+    human = human_weights(answers)
+    machine = np.zeros(len(answers))
+    for kind in KINDS:
+        for _, rows in makers_of(answers, kind, least=1):
+            machine[rows] = 1.0 / rows.sum()
+    if not machine.any() or not human.any():
+        return np.array([0.0, 1.0]), np.array([-1.0, 1.0])
+    machine /= machine.sum()
+    edges = np.array([0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0000001])
+    of_human = np.histogram(scores, edges, weights=human)[0]
+    of_machine = np.histogram(scores, edges, weights=machine)[0]
+    prior = 1.0 / max(int((human > 0).sum()), 1)
+    ratios = np.log((of_machine + prior) / (of_human + prior))
+    return (edges[:-1] + np.minimum(edges[1:], 1.0)) / 2, np.maximum.accumulate(ratios)

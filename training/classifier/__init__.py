@@ -1,0 +1,1 @@
+"""The fast tier: signals to matrices, and the classifiers fitted on them."""

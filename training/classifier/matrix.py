@@ -1,0 +1,154 @@
+"""Labelled texts as document numbers: what the classifier is fitted and judged on. Holds no text."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from scipy.sparse import csr_array, vstack
+
+from unspun.model.signals.features import BATCH_DOCUMENTS, FeatureExtractor
+from unspun.model.signals.style import BUCKETS
+from unspun.training.corpora.corpus import LabelledText, assign_groups, domain_group
+from unspun.training.corpora.roles import default_roles
+
+_CHUNK = 8 * BATCH_DOCUMENTS
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledMatrix:
+    """N labelled texts as numbers.
+
+    `features` (N, F) float32 with columns `names`; `tools` is "human" for human text and "unspun:NAME" for our own
+    paraphrasers; `words` counts judged words; `changed` is the share of words replaced, NaN where it is not known;
+    `style` (N, model.style.BUCKETS) are the sparse numbers.
+    """
+
+    features: NDArray[np.float32]
+    names: tuple[str, ...]
+    ids: NDArray[np.str_]
+    labels: NDArray[np.str_]
+    sources: NDArray[np.str_]
+    tools: NDArray[np.str_]
+    domains: NDArray[np.str_]
+    groups: NDArray[np.int32]
+    words: NDArray[np.int32]
+    changed: NDArray[np.float32]
+    style: csr_array
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.integer]) -> LabelledMatrix:
+        """Return the rows that a mask or places select."""
+        columns = {
+            field.name: getattr(self, field.name)[rows] for field in dataclasses.fields(self) if field.name != "names"
+        }
+        return LabelledMatrix(names=self.names, **columns)
+
+    def save(self, path: Path) -> None:
+        """Write the matrix as .npz."""
+        arrays = {f.name: np.asarray(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "style"}
+        sparse = {f"style_{part}": getattr(self.style, part) for part in _SPARSE}
+        np.savez_compressed(path, **{**arrays, **sparse})
+
+    @classmethod
+    def load(cls, path: Path) -> LabelledMatrix:
+        """Read a matrix that `save` wrote."""
+        with np.load(path, allow_pickle=False) as arrays:
+            values: dict[str, Any] = {name: arrays[name] for name in arrays.files}
+        values["names"] = tuple(str(name) for name in values["names"])
+        sparse = tuple(values.pop(f"style_{part}") for part in _SPARSE)
+        return cls(style=csr_array(sparse, shape=(len(values["labels"]), BUCKETS)), **values)
+
+
+_SPARSE = ("data", "indices", "indptr")
+
+
+def measure(
+    texts: Sequence[LabelledText],
+    extractor: FeatureExtractor,
+    *,
+    jobs: int = 1,
+    progress: bool = False,
+    groups: NDArray[np.int32] | None = None,
+) -> LabelledMatrix:
+    """Measure labelled texts; `groups` (N,) says which belong together, by default `assign_groups`."""
+    belongs = assign_groups(texts) if groups is None else groups
+    starts = range(0, len(texts), _CHUNK)
+    work = (delayed(extractor.transform_with_style)([text.text for text in texts[s : s + _CHUNK]]) for s in starts)
+    names = tuple(extractor.get_feature_names_out().tolist())
+    results: Iterator[tuple[NDArray[np.float32], csr_array]] = Parallel(
+        n_jobs=jobs, return_as="generator", max_nbytes="1M"
+    )(work)
+    parts = list(
+        track(results, total=len(starts), description="measuring", console=Console(stderr=True), disable=not progress)
+    )
+    features = np.concatenate([np.zeros((0, len(names)), np.float32), *(numbers for numbers, _ in parts)])
+    style = vstack([csr_array((0, BUCKETS), dtype=np.float32), *(sparse for _, sparse in parts)], format="csr")
+    return LabelledMatrix(
+        features=features,
+        names=names,
+        ids=np.array([text.id for text in texts], dtype=np.str_),
+        labels=np.array([text.label for text in texts], dtype=np.str_),
+        sources=np.array([text.source for text in texts], dtype=np.str_),
+        tools=np.array([maker_name(text) for text in texts], dtype=np.str_),
+        domains=np.array([domain_group(text) for text in texts], dtype=np.str_),
+        groups=belongs,
+        words=np.rint(np.expm1(features[:, names.index("length")])).astype(np.int32),
+        changed=np.array([_changed(text) for text in texts], dtype=np.float32),
+        style=csr_array(style),
+    )
+
+
+def maker_name(text: LabelledText) -> str:
+    """Return the maker of a text; of text that no machine made, its label."""
+    return default_roles().maker(text) or text.label
+
+
+def _changed(text: LabelledText) -> float:
+    return float("nan") if text.changed_frac is None else text.changed_frac
+
+
+def group_share(texts: Sequence[LabelledText], groups: NDArray[np.int32], *, salt: int) -> NDArray[np.float64]:
+    """Return for each text (N,) a number in [0, 1) that is its group's own and looks random; `salt` makes another."""
+    from unspun.training.corpora.corpus import text_keys
+
+    keys = text_keys([text.text for text in texts])
+    lowest = np.full(int(groups.max(initial=-1)) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(lowest, groups, keys)
+    mixed = lowest[groups] * np.uint64(0x9E3779B97F4A7C15) + np.uint64(salt * 0xD1B54A32D192ED03 % 2**64)
+    mixed ^= mixed >> np.uint64(31)
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(29)
+    return mixed.astype(np.float64) / 2.0**64
+
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"”’)]*\s+")
+
+
+def crop(text: str, rng: np.random.Generator, *, shortest: int = 60, longest: int | None = None) -> str:
+    """Return a run of whole sentences of random length, `shortest` to `longest` words, or the text if it is short."""
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)] + [len(text)]
+    starts = [0, *ends[:-1]]
+    words = np.array([len(text[a:b].split()) for a, b in zip(starts, ends, strict=True)])
+    total = int(words.sum())
+    if total <= shortest * 1.3:
+        return text
+    goal = int(np.exp(rng.uniform(np.log(shortest), np.log(min(total, longest or total)))))
+    first = int(rng.integers(len(words)))
+    while first and words[first:].sum() < goal:
+        first -= 1
+    last = first
+    while last + 1 < len(words) and words[first : last + 1].sum() < goal:
+        last += 1
+    return text[starts[first] : ends[last]].strip()

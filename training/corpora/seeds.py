@@ -1,0 +1,128 @@
+"""The five seed documents: finding them, and learning from the one whose original is known.
+
+`python -m unspun.training.corpora.seeds` aligns the spun seed with its original and writes
+`seeds/substitutions.tsv`, the word pairs by which the evidence on that seed is judged. The same
+documents give the same file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tomllib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from unspun.model.comparing.align import substitutions
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+MANIFEST = REPOSITORY / "seeds" / "manifest.toml"
+SUBSTITUTIONS = REPOSITORY / "seeds" / "substitutions.tsv"
+
+
+class SeedError(ValueError):
+    """A seed document is not the one that the manifest lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeedDocument:
+    """What the manifest says of a seed document.
+
+    `verdicts` are the answers it may get, `kind` what it must then be called (None: no kind). `original` is
+    the file name of the text it was made from, where that is among the seeds.
+    """
+
+    file: str
+    sha256: str
+    what: str
+    verdicts: tuple[str, ...]
+    kind: str | None = None
+    original: str | None = None
+
+
+def manifest(path: Path = MANIFEST) -> list[SeedDocument]:
+    """Return the seed documents that `seeds/manifest.toml` lists, in its order."""
+    documents = tomllib.loads(path.read_text(encoding="utf-8"))["document"]
+    return [SeedDocument(**{**document, "verdicts": tuple(document["verdicts"])}) for document in documents]
+
+
+def find_folder() -> Path | None:
+    """Return the folder of the seed documents, or None where there is none.
+
+    Looked for in $UNSPUN_SEEDS (and nowhere else where that is set), ../shared/seeds and seeds/documents/.
+    """
+    stated = os.environ.get("UNSPUN_SEEDS")
+    folders = [Path(stated)] if stated else [REPOSITORY.parent / "shared/seeds", REPOSITORY / "seeds/documents"]
+    names = [document.file for document in manifest()]
+    return next((folder for folder in folders if any((folder / name).is_file() for name in names)), None)
+
+
+def read(document: SeedDocument, folder: Path) -> str:
+    """Return the text of a seed document.
+
+    Raises `SeedError` where its bytes are not those that the manifest lists, `OSError` where it is not there.
+    """
+    content = (folder / document.file).read_bytes()
+    if hashlib.sha256(content).hexdigest() != document.sha256:
+        raise SeedError(f"{folder / document.file}: sha256 differs from the one in {MANIFEST.name}")
+    return content.decode("utf-8")
+
+
+def aligned_substitutions(folder: Path) -> Counter[tuple[str, str]]:
+    """Return the count of each (spun phrase, original phrase), folded, in seeds with a known original."""
+    documents = {document.file: document for document in manifest()}
+    count: Counter[tuple[str, str]] = Counter()
+    for document in documents.values():
+        if document.original is not None:
+            original = read(documents[document.original], folder)
+            pairs = substitutions(original, read(document, folder))
+            count.update((_fold(pair.text), _fold(pair.original_text)) for pair in pairs)
+    return count
+
+
+def read_substitutions(path: Path = SUBSTITUTIONS) -> Counter[tuple[str, str]]:
+    """Return the (spun phrase, original phrase) pairs of `seeds/substitutions.tsv` with their counts."""
+    count: Counter[tuple[str, str]] = Counter()
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            spun, original, times = line.split("\t")
+            count[spun, original] = int(times)
+    return count
+
+
+def write_substitutions(count: Counter[tuple[str, str]], path: Path = SUBSTITUTIONS) -> None:
+    """Write the pairs as tab-separated lines, the most frequent first."""
+    lines = [
+        "# Made by `python -m unspun.training.corpora.seeds`, which aligns the spun seed (001) with its original (002)",
+        "# by our own aligner (model/comparing/align.py). Word pairs only: no inflections, insertions or deletions.",
+        "# spun phrase<TAB>original phrase<TAB>count",
+    ]
+    ordered = sorted(count.items(), key=lambda item: (-item[1], item[0]))
+    lines += [f"{spun}\t{original}\t{times}" for (spun, original), times in ordered]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _fold(phrase: str) -> str:
+    return " ".join(phrase.casefold().replace("’", "'").split())
+
+
+def main() -> int:
+    """Write `seeds/substitutions.tsv` from the seed documents; return the exit status."""
+    folder = find_folder()
+    if folder is None:
+        print("no seed documents found: set UNSPUN_SEEDS to their folder", file=sys.stderr)
+        return 1
+    try:
+        count = aligned_substitutions(folder)
+    except (SeedError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    write_substitutions(count)
+    print(f"{SUBSTITUTIONS}: {len(count)} pairs, {count.total()} substitutions")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

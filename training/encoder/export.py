@@ -1,0 +1,98 @@
+"""A trained encoder to the files that ship, and back: an ONNX graph and the embeddings, both with 8-bit weights."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from unspun.model.tiers.deep import WINDOW, Weights
+from unspun.training.encoder.network import Encoder, pretrained_folder
+
+OPSET = 17
+
+
+class _Layers(nn.Module):
+    """The encoder as it runs: one window of embeddings, nothing padded."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = copy.deepcopy(encoder).eval()
+        # No window is longer than this.
+        self.encoder.positions = nn.Embedding.from_pretrained(encoder.positions.weight.detach()[: WINDOW + 2])
+
+    def forward(self, embedded: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        present = torch.ones_like(embedded[:, :, 0])
+        answer: tuple[Tensor, Tensor, Tensor] = self.encoder(embedded, present)
+        return answer
+
+
+def quantised(encoder: Encoder) -> Weights:
+    """Return the encoder's weights in 8 bits: matrices by output column, embeddings by word piece."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    values = encoder.embeddings.weight.detach().numpy()
+    scale = (np.abs(values).max(axis=1) / 127).astype(np.float32)
+    embeddings: NDArray[np.int8] = np.rint(values / np.maximum(scale, 1e-12)[:, None]).astype(np.int8)
+    with tempfile.TemporaryDirectory() as folder:
+        whole, small = Path(folder, "whole.onnx"), Path(folder, "small.onnx")
+        _trace(encoder, whole)
+        quantize_dynamic(whole, small, per_channel=True, weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul"])
+        graph = small.read_bytes()
+    pieces = tuple((pretrained_folder() / "vocab.txt").read_text("utf-8").rstrip("\n").split("\n"))
+    bias = encoder.before_bias.detach().numpy().astype(np.float32)
+    return Weights(graph, embeddings, scale, bias, pieces)
+
+
+def restored(weights: Weights) -> Encoder:
+    """Return the encoder that `quantised` packed, as exact as 8 bits are: training resumes from a model that ships."""
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load_from_string(weights.graph).graph
+    arrays = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    encoder = Encoder()
+    state = encoder.state_dict()
+    state["embeddings.weight"] = torch.from_numpy(weights.embeddings * weights.scale[:, None])
+    state["before_bias"] = torch.from_numpy(weights.bias.copy())
+    # The exporter renames the matrices and transposes them. Each is known by the bias that is added to its product.
+    users = {name: node for node in graph.node for name in node.input}
+    for node in graph.node:
+        if node.op_type != "MatMulInteger" or node.input[1] not in arrays:
+            continue
+        stem = node.input[1].removesuffix("_quantized")
+        values = (arrays[node.input[1]].astype(np.float32) - arrays[f"{stem}_zero_point"]) * arrays[f"{stem}_scale"]
+        while node.op_type != "Add":
+            node = users[node.output[0]]
+        bias = next(name for name in node.input if name in arrays).removeprefix("encoder.")
+        state[f"{bias.removesuffix('.bias')}.weight"] = torch.from_numpy(values.T.copy())
+    for name, values in arrays.items():
+        known = name.removeprefix("encoder.")
+        if known == "positions.weight":
+            state[known][: len(values)] = torch.from_numpy(values.copy())
+        elif known in state:
+            state[known] = torch.from_numpy(values.copy())
+    encoder.load_state_dict(state)
+    return encoder
+
+
+def _trace(encoder: Encoder, file: Path) -> None:
+    """Write the layers as an ONNX graph, by PyTorch's older exporter: the newer one needs one more package."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            _Layers(encoder),
+            (torch.zeros(1, 16, encoder.embeddings.embedding_dim),),
+            str(file),
+            input_names=["embedded"],
+            output_names=["replaced", "window", "before"],
+            dynamic_axes={name: {1: "pieces"} for name in ("embedded", "replaced", "before")},
+            opset_version=OPSET,
+            dynamo=False,
+        )

@@ -1,0 +1,52 @@
+"""Writes model/signals/integer_layer.onnx. It needs the extra `deep`.
+
+Run `python -m unspun.training.encoder.integer_layer`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from unspun.model.signals.integers import GRAPH, PLANE, ZERO
+
+
+def graph() -> bytes:
+    """Return the ONNX model: inputs (N, S) uint8 times the two planes of weights (S, H), scaled, plus biases (H,)."""
+    from onnx import TensorProto, ValueInfoProto, helper, numpy_helper
+
+    def tensor(name: str, kind: int, *shape: str) -> ValueInfoProto:
+        return helper.make_tensor_value_info(name, kind, list(shape))
+
+    nodes = [
+        helper.make_node("MatMulInteger", ["inputs", "coarse", "zero"], ["coarse_sums"]),
+        helper.make_node("MatMulInteger", ["inputs", "fine", "zero"], ["fine_sums"]),
+        helper.make_node("Mul", ["coarse_sums", "plane"], ["large"]),
+        helper.make_node("Add", ["large", "fine_sums"], ["whole"]),
+        helper.make_node("Cast", ["whole"], ["real"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["real", "scale"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "biases"], ["sums"]),
+    ]
+    made = helper.make_graph(
+        nodes,
+        "integer_layer",
+        [
+            tensor("inputs", TensorProto.UINT8, "N", "S"),
+            tensor("coarse", TensorProto.INT8, "S", "H"),
+            tensor("fine", TensorProto.INT8, "S", "H"),
+            tensor("scale", TensorProto.FLOAT, "H"),
+            tensor("biases", TensorProto.FLOAT, "H"),
+        ],
+        [tensor("sums", TensorProto.FLOAT, "N", "H")],
+        [
+            numpy_helper.from_array(np.array(ZERO, np.uint8), "zero"),
+            numpy_helper.from_array(np.array(PLANE, np.int32), "plane"),
+        ],
+    )
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    model.producer_name = "unspun"
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+if __name__ == "__main__":
+    GRAPH.write_bytes(graph())

@@ -1,0 +1,1 @@
+"""Language statistics: word counts, n-grams, thesauri and phrase tables."""

@@ -1,0 +1,1 @@
+"""The record of accuracy: what a bundle gets right on labelled text."""

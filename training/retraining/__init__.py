@@ -1,0 +1,1 @@
+"""Retraining by users: from their own texts, from people's labels, or from scratch."""

@@ -1,0 +1,286 @@
+"""A model from a user's own texts alone: `unspun train --from-scratch`.
+
+The rules are those of the model that ships (training.roles), with the user's sources: what is learned from is never
+what sets the thresholds, nor what the figures are measured on. The model has no deep tier.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unspun.model.decision.decision import Decision
+from unspun.model.verdict import KINDS
+from unspun.training.build import build, calibration_texts, provisional_detector
+from unspun.training.calibration.answers import Answers, answer
+from unspun.training.classifier.fast_tier import Recipe, Report, Stages, TrainingError, train_fast_tier
+from unspun.training.corpora.corpus import LabelledText, assign_groups, text_keys
+from unspun.training.corpora.roles import ROLES, Role, default_roles
+from unspun.training.reporting import metrics
+from unspun.training.retraining.adapt import paraphrased
+from unspun.training.retraining.correction import called
+
+ENOUGH_SOURCES, ENOUGH_MAKERS = 5, 3
+"""Human sources, and makers of one kind, from which whole ones are held out."""
+SHARE = 0.2
+"""Share of sources, makers or texts that is `calibrate`; as many are `test`."""
+LEAST_ROLE = 20
+"""Texts that each role must have where whole sources or makers are held out; otherwise texts are."""
+LEAST_HUMAN = 10
+"""Human texts without which no threshold is set."""
+FEWEST_OF_KIND = 5
+"""Texts of a kind to learn from without which the kind is left out."""
+UNNAMED = "unnamed"
+"""The tool of texts that do not say which made them."""
+
+Unit = Literal["source", "text"]
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Texts by role, under None those whose origin and maker have different roles.
+
+    Whole sources of human text are held out where `unit` is "source"; `origins` is how many there are. `held_out` are
+    the kinds of which whole makers are held out.
+    """
+
+    by_role: Mapping[Role | None, list[LabelledText]]
+    unit: Unit
+    origins: int
+    held_out: tuple[str, ...]
+
+
+def share_out(texts: Sequence[LabelledText]) -> Shared:
+    """Give every text of a user a role.
+
+    A fifth of the human sources is `calibrate` and a fifth is `test`, where there are five or more; of the makers of a
+    kind, where there are three or more. Otherwise the texts are shared out, versions of one original together. A source
+    of a single text is no source of its own: nothing tells where it is from. What is chosen depends on the names and
+    the texts alone, not on their order.
+    """
+    names = _group_names(texts)
+    origins = _origins(texts, names)
+    human = sorted({origins[name] for name, text in zip(names, texts, strict=True) if text.label == "human"})
+    unit: Unit = "source"
+    of_origin = _ranked(human) if len(human) >= ENOUGH_SOURCES else {}
+    people = [of_origin.get(origins[n]) for n, text in zip(names, texts, strict=True) if text.label == "human"]
+    if any(people.count(role) < LEAST_ROLE for role in ROLES):
+        unit, of_origin = "text", {}
+    of_group = {name: of_origin.get(origins[name]) for name in names}
+    makers = _makers(texts, [of_group[name] for name in names])
+    by_role: dict[Role | None, list[LabelledText]] = {role: [] for role in (*ROLES, None)}
+    for name, text in zip(names, texts, strict=True):
+        by_role[_role(of_group[name], makers.get((text.label, _maker(text))), name)].append(text)
+    return Shared(by_role, unit, len(human), tuple(kind for kind in KINDS if any(label == kind for label, _ in makers)))
+
+
+def _role(of_origin: Role | None, of_maker: Role | None, group: str) -> Role | None:
+    """Return the role of a text; where neither its origin nor its maker has one, its group is shared out."""
+    if of_origin is not None and of_maker is not None:
+        return of_origin if of_origin == of_maker else None
+    if of_origin is not None or of_maker is not None:
+        return of_origin or of_maker
+    place = _place(group)
+    return "calibrate" if place < SHARE else "test" if place < 2 * SHARE else "train"
+
+
+def _group_names(texts: Sequence[LabelledText]) -> list[str]:
+    """Return a name of each text's group, which depends on the texts in it alone."""
+    groups = assign_groups(texts)
+    keys = text_keys([text.text for text in texts])
+    lowest = np.full(int(groups.max(initial=-1)) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(lowest, groups, keys)
+    return [f"{key:016x}" for key in lowest[groups].tolist()]
+
+
+def _origins(texts: Sequence[LabelledText], names: Sequence[str]) -> dict[str, str]:
+    """Return the source of each group: that of its human text, where it has one."""
+    sizes: dict[str, int] = {}
+    for text in texts:
+        sizes[text.source] = sizes.get(text.source, 0) + 1
+    found: dict[str, tuple[bool, str]] = {}
+    for name, text in zip(names, texts, strict=True):
+        source = text.source if sizes[text.source] > 1 else ""
+        candidate = (text.label != "human", source)
+        found[name] = min(found.get(name, candidate), candidate)
+    return {name: source for name, (_, source) in found.items()}
+
+
+def _makers(texts: Sequence[LabelledText], of_origin: Sequence[Role | None]) -> dict[tuple[str, str], Role]:
+    """Return the roles of makers, by kind and name; none of a kind that would be left with too few texts."""
+    answer: dict[tuple[str, str], Role] = {}
+    for kind in KINDS:
+        rows = [(_maker(text), role) for text, role in zip(texts, of_origin, strict=True) if text.label == kind]
+        names = sorted({name for name, _ in rows} - {UNNAMED})
+        if len(names) < ENOUGH_MAKERS:
+            continue
+        roles = _ranked(names)
+        left = [roles[name] for name, role in rows if name in roles and role in (None, roles[name])]
+        if all(left.count(role) >= LEAST_ROLE for role in ROLES):
+            answer |= {(kind, name): role for name, role in roles.items()}
+    return answer
+
+
+def _maker(text: LabelledText) -> str:
+    return (default_roles().maker(text) or text.label) if text.tool or text.method else UNNAMED
+
+
+def _ranked(names: Sequence[str]) -> dict[str, Role]:
+    """Return roles of names: a fifth, and one at least, is `calibrate`, as many are `test`, by hash."""
+    ordered = sorted(names, key=lambda name: (_place(name), name))
+    count = max(1, round(SHARE * len(ordered)))
+    return {
+        name: "calibrate" if place < count else "test" if place < 2 * count else "train"
+        for place, name in enumerate(ordered)
+    }
+
+
+def _place(name: str) -> float:
+    digest = hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=8).digest()
+    return int.from_bytes(digest, "little") / 2**64
+
+
+def train_from_scratch(
+    texts: Sequence[LabelledText],
+    output: Path,
+    recipe: Recipe,
+    *,
+    work: Path | None = None,
+    report: Report = lambda line: None,
+    progress: bool = False,
+) -> dict[str, Any]:
+    """Train a model on a user's labelled texts and write the bundle; returns the manifest.
+
+    Where all texts are human, our own paraphrasers make what is judged. Raises TrainingError where the texts will not
+    do; nothing is written then. With `work` each stage's result is kept there.
+    """
+    given = [_named(text) for text in texts if text.label != "llm"]
+    if len(given) < len(texts):
+        report(f"left out {len(texts) - len(given):,}: labelled llm, which is no kind that a model tells apart")
+    shared = share_out(given)
+    learned = _without_rare_kinds(shared.by_role["train"], report)
+    _report_roles(shared, report)
+    held = {role: shared.by_role[role] for role in ("calibrate", "test")}
+    human = sum(text.label == "human" for text in held["calibrate"])
+    if human < LEAST_HUMAN:
+        raise TrainingError(
+            f"{human} human texts are left to set the thresholds by: at least {LEAST_HUMAN} are needed, so give some "
+            f"{round(LEAST_HUMAN / SHARE)} human texts or more (--human)"
+        )
+    stages = Stages(work, given, recipe, report)
+    fast = train_fast_tier(learned, recipe, stages, progress=progress)
+    ours = all(text.label == "human" for text in given)
+    if ours:
+        report("no text of a machine is given: our own paraphrasers spin the human ones")
+        held = {
+            role: [*some, *paraphrased(some, seed=recipe.seed, lexicons=recipe.lexicons, jobs=recipe.jobs)]
+            for role, some in held.items()
+        }
+    detector = provisional_detector(fast, None)
+    report(f"reading {sum(map(len, held.values())):,} texts that were not learned from ...")
+    calibrate = answer(detector, calibration_texts(held["calibrate"], recipe.seed), depth="fast", jobs=recipe.jobs)
+    test = answer(detector, held["test"], depth="fast", jobs=recipe.jobs) if held["test"] else None
+    note = _note(shared, ours)
+    report("fitting the decision ...")
+    manifest = build(
+        output,
+        fast,
+        None,
+        None,
+        calibrate,
+        learned,
+        recipe,
+        accuracy=lambda decision: {} if test is None else figures(test, decision, note),
+    )
+    report(f"wrote {output}")
+    return manifest
+
+
+def _named(text: LabelledText) -> LabelledText:
+    unknown = text.label != "human" and not text.tool and not text.method
+    return dataclasses.replace(text, tool=UNNAMED) if unknown else text
+
+
+def _without_rare_kinds(texts: Sequence[LabelledText], report: Report) -> list[LabelledText]:
+    counts = {kind: sum(text.label == kind for text in texts) for kind in KINDS}
+    rare = [kind for kind, count in counts.items() if 0 < count < FEWEST_OF_KIND]
+    for kind in rare:
+        report(f"{counts[kind]} {kind} texts are too few to learn from: the model will not know that kind")
+    return [text for text in texts if text.label not in rare]
+
+
+def _report_roles(shared: Shared, report: Report) -> None:
+    counts = ", ".join(f"{len(shared.by_role[role]):,} {role}" for role in ROLES)
+    report(f"roles, shared out by {shared.unit}: {counts}")
+    if shared.by_role[None]:
+        report(f"left out {len(shared.by_role[None]):,}: their source and the tool that made them have different roles")
+
+
+def _note(shared: Shared, ours: bool) -> str:
+    """Return what the figures are worth."""
+    if shared.unit == "source":
+        note = "Measured on human sources that no part of the model has seen."
+    elif shared.origins == 1:
+        note = "Measured on other texts of the same source; says nothing about other sources."
+    else:
+        note = f"Measured on other texts of the same {shared.origins} sources; says little about other sources."
+    if ours:
+        return f"{note} The spun texts are by our own paraphrasers, which it learned from: others are found less often."
+    if shared.held_out:
+        return f"{note} Of {' and '.join(shared.held_out)} text, the tools were unseen as well."
+    return f"{note} The tools are those that it learned from: others are found less often."
+
+
+def figures(answers: Answers, decision: Decision, note: str) -> dict[str, Any]:
+    """Return the accuracy of the fast tier on answers to `test` text, as training.tables reads it.
+
+    A kind's AUROC is that of its own score, against human text; texts without a verdict are counted apart.
+    """
+    tier = decision.tiers["fast"]
+    judged = (answers.reasons == "") & (answers.unfamiliar <= decision.least_familiar)
+    rates = tier.log_rates(answers.fast(), answers.words, answers.unfamiliar)
+    words = {word: called(tier.scores(rates.min(axis=1)), word) for word in ("suspect", "paraphrased")}
+    human = answers.labels == "human"
+    found = []
+    for number, kind in enumerate(KINDS):
+        for maker in np.unique(answers.makers[answers.labels == kind]).tolist():
+            own = (answers.labels == kind) & (answers.makers == maker)
+            row = {"kind": kind, "tool": maker, **_counted(own, judged)}
+            if (own & judged).any() and (human & judged).any():
+                rows = judged & (own | human)
+                row["auroc"] = round(metrics.auroc(own[rows], -rates[rows, number]), 4)
+            found.append({**row, **_shares(own & judged, words)})
+    falsely = [
+        {"source": source, **_counted(own, judged), **_shares(own & judged, words)}
+        for source in np.unique(answers.sources[human]).tolist()
+        for own in (human & (answers.sources == source),)
+    ]
+    falsely.sort(key=lambda row: (-row.get("suspect_rate", 0.0), row["source"]))
+    every = {"source": "all", **_counted(human, judged), **_shares(human & judged, words)}
+    return {
+        "found": {"note": note, "rows": found},
+        "false positives": {"note": "Human texts, by source, worst first.", "rows": [every, *falsely[:20]]},
+    }
+
+
+def _counted(rows: NDArray[np.bool_], judged: NDArray[np.bool_]) -> dict[str, int]:
+    return {"texts": int(rows.sum()), "no verdict": int((rows & ~judged).sum())}
+
+
+def _shares(rows: NDArray[np.bool_], words: Mapping[str, NDArray[np.bool_]]) -> dict[str, float]:
+    """Return which share of the rows are called so, with its interval; none where there are no rows."""
+    shares: dict[str, float] = {}
+    total = int(rows.sum())
+    for word, said in words.items() if total else ():
+        count = int((rows & said).sum())
+        low, high = metrics.wilson_interval(count, total)
+        name = f"{word}_rate"
+        shares |= {name: round(count / total, 5), f"{name}_low": round(low, 5), f"{name}_high": round(high, 5)}
+    return shares
