@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
+from scipy.special import expit
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from unspun.model.language.encoding import Encoding
@@ -165,7 +166,7 @@ def _pool_misfit(encoding: Encoding, misfit: Floats, unigram: Floats) -> Floats:
     judged = encoding.judged
     documents = encoding.documents
     log_odds = misfit[judged]
-    probability = 1 / (1 + np.exp(-log_odds))
+    probability = expit(log_odds)
     pool = Pool.of(encoding, judged)
     content = judged & (unigram[encoding.ids] < FUNCTION_WORD)
     of_content, of_function = Pool.of(encoding, content), Pool.of(encoding, judged & ~content)
