@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
-from scipy.special import expit
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from unspun.model.language.encoding import Encoding
@@ -166,7 +165,8 @@ def _pool_misfit(encoding: Encoding, misfit: Floats, unigram: Floats) -> Floats:
     judged = encoding.judged
     documents = encoding.documents
     log_odds = misfit[judged]
-    probability = expit(log_odds)
+    # Not scipy's expit: it rounds float32 differently, and the trees of the bundles were fitted on this rounding.
+    probability = 1 / (1 + np.exp(-log_odds))
     pool = Pool.of(encoding, judged)
     content = judged & (unigram[encoding.ids] < FUNCTION_WORD)
     of_content, of_function = Pool.of(encoding, content), Pool.of(encoding, judged & ~content)
