@@ -296,7 +296,8 @@ def markdown(record: Record, roles: Roles, role: str, command: str, limit: int =
         "",
         f"`{command}` wrote this page. Do not edit it.",
         "",
-        f"Every text here has the role `{role}` in [training/corpora/roles.toml](../training/corpora/roles.toml). {SEEN[role]} "
+        f"Every text here has the role `{role}` in [training/corpora/roles.toml](../training/corpora/roles.toml). "
+        f"{SEEN[role]} "
         f"Human sources are counted by text, at most {limit} of each; means over makers count each maker once. "
         "Intervals are Wilson's of 95 %.",
         "",
