@@ -27,13 +27,13 @@ from numpy.typing import NDArray
 
 from unspun.model.decision.decision import Decision
 from unspun.model.language.ngrams import LanguageModel, NgramTable
-from unspun.model.language.topics import Topics, WordVectors
+from unspun.model.language.topics import PackedVectors, Topics
 from unspun.model.language.vocabulary import Vocabulary
 from unspun.model.signals.features import Tables
-from unspun.model.signals.known_phrases import Phrases
+from unspun.model.signals.known_phrases import PhraseTable
 from unspun.model.signals.substitutions import Alternatives
 from unspun.model.signals.tagger import Tagger, TaggerInputs
-from unspun.model.tiers.deep import Blend, DeepEncoder, DeepTier, Weights
+from unspun.model.tiers.deep import Blend, DeepEncoder, DeepTier, EncoderWeights
 from unspun.model.tiers.fast import FastClassifier
 from unspun.model.verdict import KINDS, ModelInfo
 
@@ -216,8 +216,8 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
             array("ranking_weights"),
             np.float32(manifest["ranking_bias"]),
         ),
-        vectors=WordVectors(array("vectors"), array("vectors_scale")),
-        phrases=Phrases(
+        vectors=PackedVectors(array("vectors"), array("vectors_scale")),
+        phrases=PhraseTable(
             keys=array("phrase_keys"),
             lengths=array("phrase_lengths"),
             weights=array("phrase_weights"),
@@ -241,7 +241,7 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
     seen = array("seen")
     deep = None
     if DEEP_GRAPH in manifest["files"]:
-        weights = Weights(
+        weights = EncoderWeights(
             graph=listed(DEEP_GRAPH).read_bytes(),
             embeddings=array("deep_embeddings"),
             scale=array("deep_embeddings_scale"),

@@ -13,11 +13,11 @@ from threadpoolctl import ThreadpoolController
 from unspun.model import bundle
 from unspun.model.decision.abstention import reasons
 from unspun.model.decision.decision import Decision, check_base_rate
-from unspun.model.decision.evidence import DeepAnswers, find_evidence
-from unspun.model.decision.passages import Part, suspicious_parts
-from unspun.model.signals.features import FeatureExtractor, Measured
+from unspun.model.decision.evidence import DeepTagging, find_evidence
+from unspun.model.decision.passages import SuspiciousPart, suspicious_parts
+from unspun.model.signals.features import BatchFeatures, FeatureExtractor
 from unspun.model.text.document import Documents
-from unspun.model.tiers.deep import DeepReading, DeepTier, judged_words, pool
+from unspun.model.tiers.deep import DeepTier, EncoderOutput, judged_words, pool
 from unspun.model.tiers.fast import FastClassifier
 from unspun.model.verdict import KINDS, Depth, Evidence, ModelInfo, Reason, Repair, SpunPassage, Verdict
 
@@ -110,12 +110,12 @@ class Detector:
                 answers += self._score_batch(texts[start:stop], names[start:stop], depth, evidence, base_rate)
         return answers
 
-    def measure(self, texts: Sequence[str], *, depth: str = "deep") -> Answers:
+    def measure(self, texts: Sequence[str], *, depth: str = "deep") -> TierAnswers:
         """Return what the tiers say about texts, before it is decided upon: for calibration and training."""
         with self._threads.limit(limits=1):
             return self._measure(Documents.parse(texts), depth, evidence=False)
 
-    def _measure(self, documents: Documents, depth: str, evidence: bool) -> Answers:
+    def _measure(self, documents: Documents, depth: str, evidence: bool) -> TierAnswers:
         sections, owner = documents.in_sections()
         measured = self._extractor.measure(sections)
         size = len(documents)
@@ -129,7 +129,7 @@ class Detector:
         why = reasons(documents, self._decision.minimum_words)
         for i in np.flatnonzero(unfamiliar > self._decision.least_familiar).tolist():
             why[i] = why[i] or "unfamiliar"
-        answers = Answers(documents, measured, owner, by_section, counts, words, unfamiliar, tuple(why), fast)
+        answers = TierAnswers(documents, measured, owner, by_section, counts, words, unfamiliar, tuple(why), fast)
         if self._deep is None or depth == "fast":
             return answers
         judged = np.array([reason is None for reason in why], dtype=bool)
@@ -138,7 +138,7 @@ class Detector:
             return answers
         return answers.with_deep(self._deep, np.flatnonzero(asked).tolist(), classifier, evidence)
 
-    def _settled(self, answers: Answers) -> NDArray[np.bool_]:
+    def _settled(self, answers: TierAnswers) -> NDArray[np.bool_]:
         """Return which documents (D,) the fast tier is sure about."""
         rates = self._decision.tiers["fast"].log_rates(answers.fast, answers.words, answers.unfamiliar)
         return np.asarray((rates > np.log(self.bundle.doubt)).all(axis=1))
@@ -167,13 +167,13 @@ class Detector:
 
     def _decide(
         self,
-        answers: Answers,
+        answers: TierAnswers,
         number: int,
         name: str | None,
         log_rates: NDArray[np.float64],
         scores: NDArray[np.float64],
         base_rate: float | None,
-    ) -> tuple[Verdict, tuple[Part, ...]]:
+    ) -> tuple[Verdict, tuple[SuspiciousPart, ...]]:
         """Return the verdict on a document, without evidence, and the document's suspicious parts."""
         depth: Depth = "deep" if answers.decided[number] else "fast"
         tier = self._decision.tiers[depth]
@@ -215,7 +215,9 @@ class Detector:
         )
         return verdict, parts
 
-    def _parts(self, answers: Answers, number: int, tier: Depth, kind: int) -> tuple[tuple[Part, ...], float]:
+    def _parts(
+        self, answers: TierAnswers, number: int, tier: Depth, kind: int
+    ) -> tuple[tuple[SuspiciousPart, ...], float]:
         """Return the suspicious parts of a document, none where it is the whole, and their share of its words."""
         reading = answers.reading
         if tier == "deep" and reading is not None and self._deep is not None:
@@ -231,7 +233,10 @@ class Detector:
         return suspicious_parts(values, tokens, words, self._decision.tiers[tier].tails[kind])
 
     def _evidence(
-        self, answers: Answers, decided: Sequence[tuple[Verdict, tuple[Part, ...]]], scores: NDArray[np.float64]
+        self,
+        answers: TierAnswers,
+        decided: Sequence[tuple[Verdict, tuple[SuspiciousPart, ...]]],
+        scores: NDArray[np.float64],
     ) -> list[list[Evidence]]:
         """Return the odd words of each document. In a text of which a part is paraphrased, those of that part."""
         documents = answers.documents
@@ -246,14 +251,14 @@ class Detector:
         deep = None
         if answers.reading is not None and self._deep is not None:
             replaced = self._deep.blend.log_odds(answers.reading, answers.measured.misfit)
-            deep = DeepAnswers(
+            deep = DeepTagging(
                 self._deep.encoder, answers.reading, replaced, answers.decided, self._deep.blend.prior_log_odds
             )
         return find_evidence(self._extractor.signals, documents, answers.measured, self._prior, inside, deep)
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
+class TierAnswers:
     """What the tiers say about a batch of D documents, before it is decided upon.
 
     The fast tier reads S sections: `owner` (S,) is the document of each, `by_section` (S, 3) its evidence, `counts`
@@ -263,7 +268,7 @@ class Answers:
     """
 
     documents: Documents
-    measured: Measured
+    measured: BatchFeatures
     owner: NDArray[np.int64]
     by_section: NDArray[np.float64]
     counts: NDArray[np.int64]
@@ -272,7 +277,7 @@ class Answers:
     why: tuple[Reason | None, ...]
     fast: NDArray[np.float64]
     deep: NDArray[np.float64] | None = None
-    reading: DeepReading | None = None
+    reading: EncoderOutput | None = None
 
     @property
     def decided(self) -> NDArray[np.bool_]:
@@ -282,7 +287,9 @@ class Answers:
         known: NDArray[np.bool_] = ~np.isnan(self.deep[:, 0])
         return known
 
-    def with_deep(self, tier: DeepTier, which: Sequence[int], classifier: FastClassifier, evidence: bool) -> Answers:
+    def with_deep(
+        self, tier: DeepTier, which: Sequence[int], classifier: FastClassifier, evidence: bool
+    ) -> TierAnswers:
         """Return the answers with those of the deep tier on some documents."""
         reading = tier.encoder.read(self.documents, which, keep=evidence)
         deep = tier.evidence(reading, self.fast)
@@ -292,7 +299,7 @@ class Answers:
         return replace(self, deep=deep, reading=reading)
 
 
-def _located(documents: Documents, parts: Sequence[Part]) -> tuple[SpunPassage, ...]:
+def _located(documents: Documents, parts: Sequence[SuspiciousPart]) -> tuple[SpunPassage, ...]:
     """Return the places of parts in the text as submitted."""
     return tuple(SpunPassage(*documents.source_span(part.first, part.last), part.words) for part in parts)
 

@@ -26,7 +26,7 @@ _MAX_UNEVEN_WORDS = 12  # the same, where one side is half as long again as the 
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class AlignedPair:
     """A run of words in the original and what stands in its place.
 
     Spans are character offsets: `original_text == original[original_start:original_end]` and `text ==
@@ -43,18 +43,18 @@ class Pair:
     change: Change
 
 
-def align(original: str, paraphrase: str) -> list[Pair]:
+def align(original: str, paraphrase: str) -> list[AlignedPair]:
     """Return the alignment in order: every word of both texts is in exactly one pair.
 
     Words that are the same in both are joined to runs (`equal`). Texts without words give no pairs.
     """
     left, right = _words(original), _words(paraphrase)
-    pairs: list[Pair] = []
+    pairs: list[AlignedPair] = []
     for change, left_start, left_end, right_start, right_end in _segments(left, right):
         original_start, original_end = _span(left, left_start, left_end)
         start, end = _span(right, right_start, right_end)
         pairs.append(
-            Pair(
+            AlignedPair(
                 original_start,
                 original_end,
                 original[original_start:original_end],
@@ -67,7 +67,9 @@ def align(original: str, paraphrase: str) -> list[Pair]:
     return pairs
 
 
-def substitutions(original: str, paraphrase: str, *, max_words: int = 4, inflections: bool = False) -> list[Pair]:
+def substitutions(
+    original: str, paraphrase: str, *, max_words: int = 4, inflections: bool = False
+) -> list[AlignedPair]:
     """Return the replaced words and phrases, in order: no insertions, no deletions, no rewritten passages.
 
     Pairs with more than `max_words` words on a side are left out, as are changes of inflection alone unless
@@ -138,7 +140,7 @@ def _fold(word: str) -> str:
     return word.casefold().replace("’", "'").replace(".", "" if word[:1].isalpha() else ".")
 
 
-def is_contraction(pair: Pair) -> bool:
+def is_contraction(pair: AlignedPair) -> bool:
     """Is the pair "there's" for "there is"? The ending 's can stand for is, has and us."""
     return {_fold(pair.original_text), _fold(pair.text)} in (
         {"'s", "is"},

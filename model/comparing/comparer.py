@@ -24,7 +24,7 @@ from scipy.special import expit
 from threadpoolctl import ThreadpoolController
 
 from unspun.model import bundle
-from unspun.model.comparing.align import Pair, align, is_contraction, stem, word_class
+from unspun.model.comparing.align import AlignedPair, align, is_contraction, stem, word_class
 from unspun.model.comparing.comparison import (
     RELATIONS,
     Alignment,
@@ -33,8 +33,8 @@ from unspun.model.comparing.comparison import (
     Obstacle,
     Operation,
     Relation,
-    Replacement,
     Span,
+    WordReplacement,
 )
 from unspun.model.decision.abstention import reasons
 from unspun.model.language.topics import UNIT
@@ -135,7 +135,7 @@ class Match:
     source: tuple[int, int]
     similarity: float
     moved: bool
-    pairs: list[Pair] = field(default_factory=list)
+    pairs: list[AlignedPair] = field(default_factory=list)
 
 
 class Comparer:
@@ -544,12 +544,12 @@ def _count(side: Side, start: int, end: int) -> int:
     return int(last - first)
 
 
-def _pairs(matches: Sequence[Match]) -> Iterator[Pair]:
+def _pairs(matches: Sequence[Match]) -> Iterator[AlignedPair]:
     for match in matches:
         yield from match.pairs
 
 
-def _replacements(matches: Sequence[Match]) -> tuple[Replacement, ...]:
+def _replacements(matches: Sequence[Match]) -> tuple[WordReplacement, ...]:
     """Return the words that stand for others, most frequent first; changes of function words alone are none."""
     counts: Counter[tuple[str, str]] = Counter()
     for pair in _pairs(matches):
@@ -560,7 +560,7 @@ def _replacements(matches: Sequence[Match]) -> tuple[Replacement, ...]:
         if max(len(was), len(now)) <= MOST_REPLACED and not closed:
             counts[" ".join(was), " ".join(now)] += 1
     found = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(Replacement(was, now, count) for (was, now), count in found)
+    return tuple(WordReplacement(was, now, count) for (was, now), count in found)
 
 
 def _listed(text: str) -> list[str]:
@@ -590,7 +590,7 @@ def _alignments(documents: Documents, matches: Sequence[Match], suspect: Side, s
             yield Alignment(None, _span(documents, 1, *source.spans[place]), 0.0, False)
 
 
-def _edits(documents: Documents, pairs: Sequence[Pair]) -> Iterator[Edit]:
+def _edits(documents: Documents, pairs: Sequence[AlignedPair]) -> Iterator[Edit]:
     operations: dict[str, Operation] = {"equal": "equal", "inserted": "inserted", "deleted": "deleted"}
     for pair in pairs:
         yield Edit(

@@ -96,7 +96,7 @@ class Alignment:
 
 
 @dataclass(frozen=True, slots=True)
-class Replacement:
+class WordReplacement:
     """Words of the source that stand as other words in the suspect, lower-cased, and how often."""
 
     source: str
@@ -104,7 +104,7 @@ class Replacement:
     count: int
 
     @classmethod
-    def from_dict(cls, item: Mapping[str, Any]) -> Replacement:
+    def from_dict(cls, item: Mapping[str, Any]) -> WordReplacement:
         """Return the replacement of which `item` is the `to_dict`."""
         return cls(item["source"], item["suspect"], item["count"])
 
@@ -135,7 +135,7 @@ class Comparison:
     reason: Obstacle | None
     suspect_words: int
     source_words: int
-    replacements: tuple[Replacement, ...]
+    replacements: tuple[WordReplacement, ...]
     alignments: tuple[Alignment, ...]
     model: ModelInfo
 
@@ -173,7 +173,7 @@ class Comparison:
             reason=answer["reason"],
             suspect_words=suspect["words"],
             source_words=source["words"],
-            replacements=tuple(Replacement.from_dict(item) for item in answer["substitutions"]),
+            replacements=tuple(WordReplacement.from_dict(item) for item in answer["substitutions"]),
             alignments=tuple(Alignment.from_dict(item) for item in answer["alignments"]),
             model=ModelInfo.from_dict(answer["model"]),
         )

@@ -55,7 +55,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SourceMatch:
     """A document that was compared with a suspect, by its place among all, from 0."""
 
     place: int
@@ -133,7 +133,7 @@ class Sources:
         without: Collection[int] = (),
         count: int = CANDIDATES,
         at_least: int = 1,
-    ) -> list[Found]:
+    ) -> list[SourceMatch]:
         """Compare a suspect with the documents that share most with it; return the likeliest source first.
 
         That is of those which one is said to be derived from, and then of the rest, the one that shares most: rarely is
@@ -147,7 +147,7 @@ class Sources:
         others = [one for one in candidates if one.place not in without][:count]
         chosen = [one for i, one in enumerate(others) if i < at_least or one.similarity >= NEAR * others[0].similarity]
         found = [
-            Found(
+            SourceMatch(
                 one.place,
                 comparer.compare(suspect, self.text(one.place), suspect_id=suspect_id, source_id=self.ids[one.place]),
             )

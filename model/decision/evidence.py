@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from unspun.model.language.vocabulary import UNKNOWN
 from unspun.model.signals.base import Floats
 from unspun.model.signals.debris import KINDS as DEBRIS_KINDS
-from unspun.model.signals.features import Measured, Signals
+from unspun.model.signals.features import BatchFeatures, Signals
 from unspun.model.text.document import Documents, Shape
-from unspun.model.tiers.deep import DeepEncoder, DeepReading
+from unspun.model.tiers.deep import DeepEncoder, EncoderOutput
 from unspun.model.verdict import Evidence
 
 LEAST_WEIGHT = 2.5
@@ -49,13 +49,13 @@ Row = tuple[int, int, tuple[str, ...], str, float]
 
 
 @dataclass(frozen=True, eq=False)
-class DeepAnswers:
+class DeepTagging:
     """What the deep tier says about a batch: for documents that it `decided` (D,) its answers `replaced` (T,) take the
     tagger's place.
     """
 
     encoder: DeepEncoder
-    reading: DeepReading
+    reading: EncoderOutput
     replaced: Floats
     decided: NDArray[np.bool_]
     prior_log_odds: float
@@ -64,10 +64,10 @@ class DeepAnswers:
 def find_evidence(
     signals: Signals,
     documents: Documents,
-    measured: Measured,
+    measured: BatchFeatures,
     prior_log_odds: float,
     spun: NDArray[np.floating],
-    deep: DeepAnswers | None = None,
+    deep: DeepTagging | None = None,
 ) -> list[list[Evidence]]:
     """Return the evidence of each document of a batch, in order of place, without overlaps.
 
@@ -102,7 +102,7 @@ def find_evidence(
     return [_finish(documents, rows) for rows in found]
 
 
-def _phrases(signals: Signals, measured: Measured) -> list[tuple[int, int, str | None, float]]:
+def _phrases(signals: Signals, measured: BatchFeatures) -> list[tuple[int, int, str | None, float]]:
     phrases = signals.tables.phrases
     hits = signals.known_phrases.find(measured.encoding)
     words = measured.encoding.ids
@@ -118,7 +118,7 @@ def _phrases(signals: Signals, measured: Measured) -> list[tuple[int, int, str |
 
 def _fast_misfits(
     signals: Signals,
-    measured: Measured,
+    measured: BatchFeatures,
     weights: NDArray[np.floating],
     least: NDArray[np.floating],
     likely: NDArray[np.bool_],
@@ -142,10 +142,10 @@ def _fast_misfits(
 def _deep_misfits(
     signals: Signals,
     documents: Documents,
-    measured: Measured,
+    measured: BatchFeatures,
     weights: NDArray[np.floating],
     likely: NDArray[np.bool_],
-    deep: DeepAnswers,
+    deep: DeepTagging,
 ) -> list[tuple[int, int, tuple[str, ...], float]]:
     """Return passages that do not belong, with what the encoder takes to have stood there.
 
@@ -168,7 +168,7 @@ def _deep_misfits(
 
 
 def _originals(
-    signals: Signals, documents: Documents, measured: Measured, places: NDArray[np.int64], deep: DeepAnswers
+    signals: Signals, documents: Documents, measured: BatchFeatures, places: NDArray[np.int64], deep: DeepTagging
 ) -> list[tuple[str, ...]]:
     """Return what probably stood at `places`, likeliest first: the encoder's guesses and synonyms that would fit."""
     guesses = deep.encoder.originals(deep.reading, places, GUESSES)
@@ -188,7 +188,7 @@ def _originals(
     return answer
 
 
-def _debris(signals: Signals, measured: Measured, taken: NDArray[np.bool_]) -> list[tuple[int, int, str]]:
+def _debris(signals: Signals, measured: BatchFeatures, taken: NDArray[np.bool_]) -> list[tuple[int, int, str]]:
     """Return what tools left behind: first token, last token and kind."""
     marks = signals.debris.read(measured.encoding).tokens
     document = measured.encoding.documents.token_document

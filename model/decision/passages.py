@@ -19,7 +19,7 @@ WHOLE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SuspiciousPart:
     """Tokens `first` to `last` of a batch, both included, and how many words of prose they hold."""
 
     first: int
@@ -29,7 +29,7 @@ class Part:
 
 def suspicious_parts(
     evidence: NDArray[np.floating], tokens: NDArray[np.int64], words: NDArray[np.int64], tail: Tail
-) -> tuple[tuple[Part, ...], float]:
+) -> tuple[tuple[SuspiciousPart, ...], float]:
     """Return the suspicious parts of a suspicious document and their share of its words.
 
     Args:
@@ -57,10 +57,12 @@ def suspicious_parts(
     return tuple(sorted(parts, key=lambda part: part.first)), round(share, 3)
 
 
-def _runs(suspicious: NDArray[np.bool_], tokens: NDArray[np.int64], counts: NDArray[np.int64]) -> Sequence[Part]:
+def _runs(
+    suspicious: NDArray[np.bool_], tokens: NDArray[np.int64], counts: NDArray[np.int64]
+) -> Sequence[SuspiciousPart]:
     """Return one part for each run of suspicious windows."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], suspicious, [False]])))
     return [
-        Part(int(tokens[start, 0]), int(tokens[stop - 1, 1]), int(counts[start:stop].sum()))
+        SuspiciousPart(int(tokens[start, 0]), int(tokens[stop - 1, 1]), int(counts[start:stop].sum()))
         for start, stop in zip(edges[::2], edges[1::2], strict=True)
     ]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from unspun.model.language.encoding import Encoding, shift
 from unspun.model.language.vocabulary import Vocabulary
-from unspun.model.signals.base import Pool, Reading
+from unspun.model.signals.base import Pool, SignalValues
 from unspun.model.signals.frequency import FUNCTION_WORD
 from unspun.model.text.document import TokenClass, hash_token
 
@@ -68,7 +68,7 @@ class Debris:
         self.article = np.array([vocabulary.ids_of_words.get(word, -1) for word in ("a", "an")])
         self.brace = tuple(np.uint64(hash_token(mark)) for mark in "{|}")
 
-    def read(self, encoding: Encoding) -> Reading:
+    def read(self, encoding: Encoding) -> SignalValues:
         """Read where the debris stands and how much there is."""
         marks = np.stack(
             [
@@ -88,7 +88,7 @@ class Debris:
             axis=1,
         )
         rates = np.minimum(100 * counts / words[:, None], 20.0)
-        return Reading(tokens=marks.astype(np.float32), documents=rates.astype(np.float32))
+        return SignalValues(tokens=marks.astype(np.float32), documents=rates.astype(np.float32))
 
     def _braces(self, encoding: Encoding) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Mark the opening brace of `{a|b}` and of a word that stands alone in braces."""

@@ -35,7 +35,7 @@ SAID_OF_NOTHING = np.float32(-12.0)
 
 
 @dataclass(frozen=True, eq=False)
-class Weights:
+class EncoderWeights:
     """What the encoder is made of: `graph`, an ONNX model of the layers; the word pieces' embeddings in 8 bits,
     (V, 384), with a scale for each, (V,); `bias` (V,) of each piece as what stood there before.
     """
@@ -48,7 +48,7 @@ class Weights:
 
 
 @dataclass(frozen=True, eq=False)
-class DeepReading:
+class EncoderOutput:
     """What the encoder says about some documents of a batch.
 
     `replaced` (T,) holds for each token of the batch the log odds that a spinner put it there, SAID_OF_NOTHING where it
@@ -69,7 +69,7 @@ class DeepReading:
 class DeepEncoder:
     """Runs the encoder. The session is made when it is first needed, once a process."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: EncoderWeights) -> None:
         self.weights = weights
 
     @cached_property
@@ -89,7 +89,7 @@ class DeepEncoder:
         values: Floats = self.weights.embeddings[ids] * self.weights.scale[ids][..., None]
         return values
 
-    def read(self, documents: Documents, which: Sequence[int], *, keep: bool = False) -> DeepReading:
+    def read(self, documents: Documents, which: Sequence[int], *, keep: bool = False) -> EncoderOutput:
         """Read the prose of some documents of a batch.
 
         With `keep`, what was there before is kept for words that may have been replaced.
@@ -116,7 +116,7 @@ class DeepEncoder:
             before_row[likely] = rows + np.arange(len(likely))
             kept.append(guesses)
             rows += len(likely)
-        return DeepReading(
+        return EncoderOutput(
             replaced,
             np.concatenate(windows),
             np.concatenate(owners),
@@ -154,7 +154,9 @@ class DeepEncoder:
                 guesses.append(answer[2][0, part][first])
         return np.concatenate(pieces), np.concatenate(found), edges, np.concatenate(likely), np.concatenate(guesses)
 
-    def originals(self, reading: DeepReading, tokens: NDArray[np.integer], count: int) -> list[list[tuple[str, float]]]:
+    def originals(
+        self, reading: EncoderOutput, tokens: NDArray[np.integer], count: int
+    ) -> list[list[tuple[str, float]]]:
         """Return for each token the `count` words that most likely stood there before, with their log probabilities.
 
         Whole words only. A token of which nothing is known has an empty list.
@@ -218,7 +220,7 @@ class Blend:
     bias: float
     prior_log_odds: float
 
-    def log_odds(self, reading: DeepReading, misfit: Floats) -> Floats:
+    def log_odds(self, reading: EncoderOutput, misfit: Floats) -> Floats:
         """Return the encoder's answers (T,) blended with the tagger's, `misfit` (T,)."""
         answer = reading.replaced.copy()
         read = answer > SAID_OF_NOTHING
@@ -241,7 +243,7 @@ class DeepTier:
     blend: Blend
     fast_weights: NDArray[np.float64]
 
-    def evidence(self, reading: DeepReading, fast: NDArray[np.float64]) -> NDArray[np.float64]:
+    def evidence(self, reading: EncoderOutput, fast: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the evidence of each kind (D, 3) from the encoder's, pooled over each document's windows, and the fast
         tier's (D, 3); NaN for documents that the encoder did not read.
         """
