@@ -1,4 +1,4 @@
-"""What compares two texts quickly, deterministically and with the interface of model.compare.Comparer: by difflib."""
+"""What compares two texts quickly, deterministically and with the interface of model.comparing.comparer.Comparer: by difflib."""
 
 from __future__ import annotations
 
