@@ -1,4 +1,4 @@
-"""What compares two texts quickly, deterministically and with the interface of model.comparing.comparer.Comparer: by difflib."""
+"""A fast, deterministic stand-in for model.comparing.comparer.Comparer, built on difflib."""
 
 from __future__ import annotations
 
