@@ -26,7 +26,15 @@ from unspun.model import bundle
 from unspun.model.comparing.align import substitutions
 from unspun.model.decision.decision import Decision, Tail, TierDecision
 from unspun.model.detector import Detector
-from unspun.model.tiers.deep import LEAST_MISFIT, SAID_OF_NOTHING, Blend, DeepEncoder, DeepTier, Weights, judged_words
+from unspun.model.tiers.deep import (
+    LEAST_MISFIT,
+    SAID_OF_NOTHING,
+    Blend,
+    DeepEncoder,
+    DeepTier,
+    EncoderWeights,
+    judged_words,
+)
 from unspun.model.verdict import KINDS, ModelInfo
 from unspun.training.calibration.answers import Answers, answer, join
 from unspun.training.calibration.fit import Sample, fit_decision, human_weights, makers_of, quantiles, simplex
@@ -63,7 +71,7 @@ def provisional() -> Decision:
     return Decision(MINIMUM_WORDS, 0.001, np.inf, {"fast": tier, "deep": tier}, {"fast": none, "deep": none})
 
 
-def provisional_detector(fast: FastTier, weights: Weights | None) -> Detector:
+def provisional_detector(fast: FastTier, weights: EncoderWeights | None) -> Detector:
     """Return a detector whose evidence is final and whose verdicts are not."""
     deep = None if weights is None else DeepTier(DeepEncoder(weights), Blend(1.0, 0.0, 0.0, 0.0), np.zeros(len(KINDS)))
     loaded = bundle.Bundle(
@@ -246,7 +254,7 @@ def answers_name(step: object, key: str, texts: Sequence[LabelledText]) -> str:
 def build(
     output: Path,
     fast: FastTier,
-    weights: Weights | None,
+    weights: EncoderWeights | None,
     blend: Blend | None,
     answers: Answers,
     learned: Sequence[LabelledText],
@@ -320,7 +328,7 @@ def fitted_on(learned: Sequence[LabelledText], answers: Answers, deep: bool) -> 
     return {**artefacts, "encoder": everything} if deep else artefacts
 
 
-def _encoder(checkpoint: Path, work: Path) -> tuple[Weights, int]:
+def _encoder(checkpoint: Path, work: Path) -> tuple[EncoderWeights, int]:
     """Return the weights of a checkpoint in 8 bits, and the step it was taken at."""
     from unspun.training.encoder.export import quantised
     from unspun.training.encoder.fine_tune import read_checkpoint, trained
@@ -329,7 +337,7 @@ def _encoder(checkpoint: Path, work: Path) -> tuple[Weights, int]:
     file = work / f"weights-{step:06d}.joblib"
     if not file.exists():
         joblib.dump(quantised(trained(checkpoint)), file)
-    weights: Weights = joblib.load(file)
+    weights: EncoderWeights = joblib.load(file)
     return weights, step
 
 

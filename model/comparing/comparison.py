@@ -1,10 +1,10 @@
-"""The one answer to "was this text made from that one?", on every surface: Python, command line, HTTP and page."""
+"""The result of comparing two texts: the same object in Python, on the command line, over HTTP and on the page."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from unspun.model.verdict import KINDS, Kind, ModelInfo
@@ -14,35 +14,27 @@ Obstacle = Literal["too_short", "not_english"]
 Operation = Literal["equal", "replaced", "inserted", "deleted"]
 
 RELATIONS: tuple[Relation, ...] = ("copied", *KINDS)
-"""How a text may have been made from another, in the order in which every answer holds them."""
+"""How a text can have been made from another, in the order of every result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """`text[start:end]`, in characters of a text as it was submitted."""
+    """`text[start:end]`: offsets in characters into a text as submitted."""
 
     start: int
     end: int
 
-    def to_dict(self) -> dict[str, int]:
-        """Return the span as plain JSON types."""
-        return {"start": self.start, "end": self.end}
-
     @classmethod
-    def from_dict(cls, item: Mapping[str, Any]) -> Span:
-        """Return the span of which `item` is the `to_dict`."""
-        return cls(item["start"], item["end"])
-
-
-def _span(item: Mapping[str, Any] | None) -> Span | None:
-    return None if item is None else Span.from_dict(item)
+    def from_dict(cls, item: Mapping[str, Any] | None) -> Span | None:
+        """Rebuild a span from its JSON form; null is None."""
+        return None if item is None else cls(item["start"], item["end"])
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A run of words of two aligned sentences: the same in both, replaced, or in one of them only.
+    """A run of words in two aligned passages: equal, replaced, inserted or deleted.
 
-    `suspect` is None where words of the source were deleted, `source` where words were inserted.
+    `suspect` is None for words of the source that were deleted, `source` for words that were inserted.
     """
 
     operation: Operation
@@ -51,25 +43,17 @@ class Edit:
 
     @classmethod
     def from_dict(cls, item: Mapping[str, Any]) -> Edit:
-        """Return the edit of which `item` is the `to_dict`."""
-        return cls(item["operation"], _span(item["suspect"]), _span(item["source"]))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the edit as plain JSON types."""
-        return {
-            "operation": self.operation,
-            "suspect": None if self.suspect is None else self.suspect.to_dict(),
-            "source": None if self.source is None else self.source.to_dict(),
-        }
+        """Rebuild an edit from its JSON form."""
+        return cls(item["operation"], Span.from_dict(item["suspect"]), Span.from_dict(item["source"]))
 
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """A passage of the suspect (one or more sentences) and the passage of the source that it was made from.
+    """A passage of the suspect (one or more sentences) and the passage of the source that it corresponds to.
 
-    `source` is None, with no `edits` and a `similarity` of 0, where nothing in the source corresponds; `suspect` where
-    a passage of the source does not reappear. `similarity` is 0 to 1. `moved` says that the passage stands in another
-    order than its neighbours. `edits` cover both passages in the suspect's order of words.
+    If nothing in the source corresponds, `source` is None, `similarity` 0 and `edits` empty. If a passage of the source
+    is missing from the suspect, `suspect` is None. `similarity` is 0 to 1. `moved` means that the passage is in another
+    place in the order of the source. `edits` cover both passages, in the suspect's order.
     """
 
     suspect: Span | None
@@ -80,49 +64,45 @@ class Alignment:
 
     @classmethod
     def from_dict(cls, item: Mapping[str, Any]) -> Alignment:
-        """Return the alignment of which `item` is the `to_dict`."""
-        edits = tuple(Edit.from_dict(edit) for edit in item["edits"])
-        return cls(_span(item["suspect"]), _span(item["source"]), item["similarity"], item["moved"], edits)
+        """Rebuild an alignment from its JSON form."""
+        return cls(
+            Span.from_dict(item["suspect"]),
+            Span.from_dict(item["source"]),
+            item["similarity"],
+            item["moved"],
+            tuple(Edit.from_dict(edit) for edit in item["edits"]),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the alignment as plain JSON types."""
-        return {
-            "suspect": None if self.suspect is None else self.suspect.to_dict(),
-            "source": None if self.source is None else self.source.to_dict(),
-            "similarity": self.similarity,
-            "moved": self.moved,
-            "edits": [edit.to_dict() for edit in self.edits],
-        }
+        return {**asdict(self), "edits": [asdict(edit) for edit in self.edits]}
 
 
 @dataclass(frozen=True, slots=True)
-class Replacement:
-    """Words of the source that stand as other words in the suspect, lower-cased, and how often."""
+class WordReplacement:
+    """Words of the source, the words that replace them in the suspect (both in lower case), and how often."""
 
     source: str
     suspect: str
     count: int
 
-    @classmethod
-    def from_dict(cls, item: Mapping[str, Any]) -> Replacement:
-        """Return the replacement of which `item` is the `to_dict`."""
-        return cls(item["source"], item["suspect"], item["count"])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the replacement as plain JSON types."""
-        return {"source": self.source, "suspect": self.suspect, "count": self.count}
-
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What unspun says about a suspect text and its suspected source.
+    """The result of comparing a suspect text with its suspected source.
 
-    `probability` that one was made from the other, against two articles on the same event; `derived` whether it is
-    called so. `kind` is how, None where it is not; `kinds` are the probabilities of RELATIONS given that it was, and
-    sum to 1. `share` (0 to 1) is the part of the source's words that reappears in the suspect, as themselves or
-    replaced. `reason` is why nothing can be said, None where something is. `suspect_words` and `source_words` count
-    words and numbers. `replacements` are most frequent first, none where it is not derived; `alignments` in the
-    suspect's order, what is missing from it at the end. `model` is the one whose words and vectors were compared with.
+    Attributes:
+        suspect_id, source_id: the callers' names of the two texts.
+        derived: whether the suspect was made from the source.
+        probability: of that, as against two articles about the same event.
+        kind: how it was made; None unless `derived`.
+        kinds: the probabilities of RELATIONS if it was; they add up to 1.
+        share: the part (0 to 1) of the source's words that is in the suspect, unchanged or replaced.
+        reason: why the texts could not be compared; None if they were.
+        suspect_words, source_words: number of words and numbers in each text.
+        replacements: replaced words, most frequent first; empty unless `derived`.
+        alignments: passages in the suspect's order, then those of the source that are missing from it.
+        model: the model whose vocabulary and word vectors were used.
     """
 
     suspect_id: str | None
@@ -135,12 +115,12 @@ class Comparison:
     reason: Obstacle | None
     suspect_words: int
     source_words: int
-    replacements: tuple[Replacement, ...]
+    replacements: tuple[WordReplacement, ...]
     alignments: tuple[Alignment, ...]
     model: ModelInfo
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the comparison as plain JSON types, keys in the documented order."""
+        """Return the comparison as plain JSON types, with keys in the documented order."""
         return {
             "derived": self.derived,
             "probability": self.probability,
@@ -148,7 +128,7 @@ class Comparison:
             "kinds": dict(self.kinds),
             "share": self.share,
             "reason": self.reason,
-            "substitutions": [replacement.to_dict() for replacement in self.replacements],
+            "substitutions": [asdict(replacement) for replacement in self.replacements],
             "suspect": {"id": self.suspect_id, "words": self.suspect_words},
             "source": {"id": self.source_id, "words": self.source_words},
             "model": self.model.to_dict(),
@@ -157,9 +137,9 @@ class Comparison:
 
     @classmethod
     def from_dict(cls, answer: Mapping[str, Any]) -> Comparison:
-        """Return the comparison of which `answer` is the `to_dict`; what a later version says besides is passed over.
+        """Rebuild a comparison from its `to_dict` form. Unknown keys, from later versions, are ignored.
 
-        Raises LookupError, TypeError, ValueError and AttributeError where it is none.
+        Raises LookupError, TypeError, ValueError or AttributeError if `answer` is not one.
         """
         suspect, source = answer["suspect"], answer["source"]
         return cls(
@@ -173,7 +153,9 @@ class Comparison:
             reason=answer["reason"],
             suspect_words=suspect["words"],
             source_words=source["words"],
-            replacements=tuple(Replacement.from_dict(item) for item in answer["substitutions"]),
+            replacements=tuple(
+                WordReplacement(item["source"], item["suspect"], item["count"]) for item in answer["substitutions"]
+            ),
             alignments=tuple(Alignment.from_dict(item) for item in answer["alignments"]),
             model=ModelInfo.from_dict(answer["model"]),
         )

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from unspun.model.comparing.comparison import Comparison, Replacement
+from unspun.model.comparing.comparison import Comparison, WordReplacement
 from unspun.model.wording import percent
 from unspun.service.console import printable
 from unspun.service.render.comparison import Answer, Pair, Piece, Row, Sink, headline, meaning, rows
@@ -167,7 +167,7 @@ class Table:
             )
         return line
 
-    def _replacements(self, replacements: tuple[Replacement, ...]) -> Iterable[RenderableType]:
+    def _replacements(self, replacements: tuple[WordReplacement, ...]) -> Iterable[RenderableType]:
         arrow = "->" if self._ascii else "→"
         yield Text(f"{len(replacements):,} {'substitution' if len(replacements) == 1 else 'substitutions'}", "bold")
         grid = Grid.grid(padding=(0, 1))

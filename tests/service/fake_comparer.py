@@ -1,4 +1,4 @@
-"""What compares two texts quickly, deterministically and with the interface of model.compare.Comparer: by difflib."""
+"""A fast, deterministic stand-in for model.comparing.comparer.Comparer, built on difflib."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from unspun.model.comparing.comparison import (
     Obstacle,
     Operation,
     Relation,
-    Replacement,
     Span,
+    WordReplacement,
 )
 from unspun.model.verdict import ModelInfo
 
@@ -74,7 +74,7 @@ class FakeComparer:
             round(share, 6),
             reason,
             *words,
-            tuple(Replacement(*pair, count) for pair, count in replaced.most_common()),
+            tuple(WordReplacement(*pair, count) for pair, count in replaced.most_common()),
             alignments,
             MODEL,
         )

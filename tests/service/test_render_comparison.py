@@ -18,7 +18,7 @@ from rich.console import Console
 
 from tests.service.fake_comparer import MODEL
 from tests.service.support import cases, why
-from unspun.model.comparing.comparison import RELATIONS, Alignment, Comparison, Edit, Replacement, Span
+from unspun.model.comparing.comparison import RELATIONS, Alignment, Comparison, Edit, Span, WordReplacement
 from unspun.service.render.comparison import Answer, Json, JsonLines, Pair, rows
 from unspun.service.render.comparison_html import MOST_REPLACEMENTS, MOST_SHOWN, Html
 from unspun.service.render.comparison_table import MOST_REPLACEMENTS as MOST_IN_TABLE
@@ -68,7 +68,7 @@ ALIGNMENTS = (
     Alignment(span(SUSPECT, "It rained."), None, 0.0, False),
     Alignment(None, span(SOURCE, "Nobody minded."), 0.0, False),
 )
-REPLACEMENTS = (Replacement("voted", "balloted", 2), Replacement("harbour", "port", 1))
+REPLACEMENTS = (WordReplacement("voted", "balloted", 2), WordReplacement("harbour", "port", 1))
 
 
 def comparison(**changes: Any) -> Comparison:
@@ -211,7 +211,7 @@ def test_substitutions_are_listed_with_their_counts() -> None:
 
 
 def test_only_the_most_frequent_substitutions_are_listed() -> None:
-    many = tuple(Replacement(f"word{i}", f"term{i}", 1) for i in range(MOST_IN_TABLE + 3))
+    many = tuple(WordReplacement(f"word{i}", f"term{i}", 1) for i in range(MOST_IN_TABLE + 3))
     lines = told(one(comparison(replacements=many))).splitlines()
     assert lines[-1].strip() == "and 3 more; --format json lists all"
 
@@ -261,7 +261,7 @@ def test_nothing_in_a_text_reaches_the_terminal_but_glyphs(text: str, name: str)
     whole = Span(0, len(text))
     alignment = Alignment(whole, whole, 1.0, False, (Edit("replaced", whole, whole),))
     of = comparison(
-        suspect_id=name, source_id=name, alignments=(alignment,), replacements=(Replacement(name, text, 1),)
+        suspect_id=name, source_id=name, alignments=(alignment,), replacements=(WordReplacement(name, text, 1),)
     )
     out = told(Answer(name, (Pair(of, text, text),)), Answer(name, (Pair(of, text, text),), 3))
     assert all(character.isprintable() for character in out.replace("\n", ""))
@@ -310,7 +310,7 @@ def test_a_replaced_word_leads_to_its_counterpart_and_back() -> None:
 
 
 def test_substitutions_are_a_table_of_the_most_frequent() -> None:
-    many = tuple(Replacement(f"word{i}", f"term{i}", 1) for i in range(MOST_REPLACEMENTS + 3))
+    many = tuple(WordReplacement(f"word{i}", f"term{i}", 1) for i in range(MOST_REPLACEMENTS + 3))
     page = page_of(one(comparison(replacements=many)))
     assert len(page.cssselect(".replacements tbody tr")) == MOST_REPLACEMENTS
     assert "And 3 more" in words(page.cssselect("details .hint")[0])
@@ -352,7 +352,10 @@ def test_texts_and_names_are_escaped_and_harmless() -> None:
     whole = Span(0, len(HOSTILE))
     alignment = Alignment(whole, whole, 1.0, False, (Edit("replaced", whole, whole),))
     of = comparison(
-        suspect_id=HOSTILE, source_id=HOSTILE, alignments=(alignment,), replacements=(Replacement(HOSTILE, HOSTILE, 1),)
+        suspect_id=HOSTILE,
+        source_id=HOSTILE,
+        alignments=(alignment,),
+        replacements=(WordReplacement(HOSTILE, HOSTILE, 1),),
     )
     for answer in (Answer(HOSTILE, (Pair(of, HOSTILE, HOSTILE),)), Answer(HOSTILE, (Pair(of, HOSTILE, HOSTILE),), 3)):
         html = source_of(answer)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unspun.model.language.vocabulary import Vocabulary
-from unspun.model.signals.known_phrases import MAX_WORDS, Phrases, phrase_keys
+from unspun.model.signals.known_phrases import MAX_WORDS, PhraseTable, phrase_keys
 from unspun.model.text.document import Documents, hash_phrase
 from unspun.training.corpora.roles import default_roles
 
@@ -48,7 +48,7 @@ def _plain(original: str) -> str:
     return re.sub(r"\s*(\([^)]*\)|\?)", "", original).strip()
 
 
-def build_phrases(pairs: Iterable[tuple[str, str]], human: Sequence[str], vocabulary: Vocabulary) -> Phrases:
+def build_phrases(pairs: Iterable[tuple[str, str]], human: Sequence[str], vocabulary: Vocabulary) -> PhraseTable:
     """Return the table of phrases of up to MAX_WORDS words, weighed against `human` texts.
 
     Of several originals the first is kept. Single words are substitutions only in context.
@@ -74,7 +74,7 @@ def build_phrases(pairs: Iterable[tuple[str, str]], human: Sequence[str], vocabu
     ends = [
         [ids.get(word, 0) for side in rows[key][:2] for word in (_words(side)[0], _words(side)[-1])] for key in order
     ]
-    return Phrases(
+    return PhraseTable(
         keys=keys,
         lengths=lengths,
         weights=weights.astype(np.float32),

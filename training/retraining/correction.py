@@ -16,7 +16,7 @@ from scipy.stats import rankdata
 
 from unspun.model.bundle import Bundle
 from unspun.model.decision.decision import SCORE_PARAPHRASED, SCORE_SUSPECT
-from unspun.model.detector import ROUNDED
+from unspun.model.detector import DECIMALS
 from unspun.model.tiers.house import Correction, scale
 from unspun.model.verdict import KINDS
 from unspun.training.calibration.reference import Reference
@@ -188,7 +188,7 @@ class Fitter:
 
 def called(scores: Floats, word: str) -> NDArray[np.bool_]:
     """Return which texts (N,) with these scores are called `word`, suspect or paraphrased, or worse."""
-    answer: NDArray[np.bool_] = np.round(scores, ROUNDED) >= LEAST_SCORE[word]
+    answer: NDArray[np.bool_] = np.round(scores, DECIMALS) >= LEAST_SCORE[word]
     return answer
 
 

@@ -45,7 +45,7 @@ def comparer_of(model: Model) -> Compares:
     """Return what compares with the words of a model, which is loaded already."""
     from unspun.model.comparing.comparer import Comparer
 
-    return Comparer.of(model.bundle)
+    return Comparer(model.bundle)
 
 
 @blueprint.before_request
