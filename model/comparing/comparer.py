@@ -28,13 +28,14 @@ from unspun.model.comparing.align import Pair, align, is_contraction, stem, word
 from unspun.model.comparing.comparison import (
     RELATIONS,
     Alignment,
+    ComparedText,
     Comparison,
     Edit,
     Obstacle,
     Operation,
     Relation,
-    Replacement,
     Span,
+    WordSubstitution,
 )
 from unspun.model.decision.abstention import reasons
 from unspun.model.language.topics import UNIT
@@ -197,19 +198,17 @@ class Comparer:
         derived = probability >= DERIVED
         likeliest: Relation = max(RELATIONS, key=kinds.__getitem__)
         return Comparison(
-            suspect_id=suspect_id,
-            source_id=source_id,
             derived=derived,
             probability=round(probability, 6),
             kind=likeliest if derived else None,
             kinds={name: kinds[name] for name in RELATIONS},
             share=round(share_of_source(matches, *sides), 6),
             reason=reason,
-            suspect_words=int(sides[0].words.sum()),
-            source_words=int(sides[1].words.sum()),
-            replacements=_replacements(matches) if derived else (),
-            alignments=tuple(_alignments(documents, matches, *sides)),
+            substitutions=_substitutions(matches) if derived else (),
+            suspect=ComparedText(suspect_id, int(sides[0].words.sum())),
+            source=ComparedText(source_id, int(sides[1].words.sum())),
             model=self._model,
+            alignments=tuple(_alignments(documents, matches, *sides)),
         )
 
     def measure(self, suspect: str, source: str) -> Floats:
@@ -549,8 +548,8 @@ def _pairs(matches: Sequence[Match]) -> Iterator[Pair]:
         yield from match.pairs
 
 
-def _replacements(matches: Sequence[Match]) -> tuple[Replacement, ...]:
-    """Return the words that stand for others, most frequent first; changes of function words alone are none."""
+def _substitutions(matches: Sequence[Match]) -> tuple[WordSubstitution, ...]:
+    """Return the words that were replaced, most frequent first; changes of function words alone do not count."""
     counts: Counter[tuple[str, str]] = Counter()
     for pair in _pairs(matches):
         if pair.change != "replaced" or is_contraction(pair):
@@ -560,7 +559,7 @@ def _replacements(matches: Sequence[Match]) -> tuple[Replacement, ...]:
         if max(len(was), len(now)) <= MOST_REPLACED and not closed:
             counts[" ".join(was), " ".join(now)] += 1
     found = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(Replacement(was, now, count) for (was, now), count in found)
+    return tuple(WordSubstitution(was, now, count) for (was, now), count in found)
 
 
 def _listed(text: str) -> list[str]:

@@ -17,7 +17,7 @@ from unspun.service.render.page import page_template
 
 MOST_SHOWN = 50
 """Suspects of a search that are shown beside the source that was found; the others are listed."""
-MOST_REPLACEMENTS = 200
+MOST_SUBSTITUTIONS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +146,4 @@ def _kinds(comparison: Comparison) -> Sequence[tuple[str, float]]:
 @cache
 def _template() -> Template:
     filters: dict[str, Callable[..., Any]] = {"percent": percent, "count": _count, "kinds": _kinds}
-    return page_template("comparison", filters=filters, most_replacements=MOST_REPLACEMENTS)
+    return page_template("comparison", filters=filters, most_substitutions=MOST_SUBSTITUTIONS)

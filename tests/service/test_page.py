@@ -23,7 +23,7 @@ from werkzeug.test import TestResponse
 from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, DATA, SPUN, SUSPECT, why
 from unspun.model import wording as words
-from unspun.model.verdict import Depth, Evidence, Kind, ModelInfo, Reason, SpunPassage, Verdict, VerdictWord
+from unspun.model.verdict import KINDS, Depth, Evidence, Kind, ModelInfo, Reason, SpunPassage, Verdict, VerdictWord
 from unspun.model.wording import times
 from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings
@@ -31,7 +31,6 @@ from unspun.service.http.engine import Engine
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.openapi import document
 from unspun.service.page.result import Result
-from unspun.service.render.columns import KINDS
 
 ROOT = Path(__file__).parents[2]
 CASES = tomllib.loads((DATA / "page.toml").read_text("utf-8"))

@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, SUSPECT
-from unspun.model.verdict import Evidence, Repair, SpunPassage, Verdict
+from unspun.model.verdict import KINDS, Evidence, Repair, SpunPassage, Verdict
 from unspun.service.console import CommandError
-from unspun.service.render.columns import KINDS
 from unspun.service.render.csv import Csv
 from unspun.service.render.parquet import ParquetWriter, read, schema
 

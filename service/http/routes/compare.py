@@ -83,7 +83,7 @@ def _ask(pair: Pair) -> Comparison:
     finally:
         g.work.seconds += time.perf_counter() - started
     said = comparison.kind or comparison.reason or "unrelated"
-    g.work.words += comparison.suspect_words + comparison.source_words
+    g.work.words += comparison.suspect.words + comparison.source.words
     g.work.verdicts[said] += 1
     metrics.COMPARISONS.labels(said).inc()
     return comparison
