@@ -153,7 +153,9 @@ class Verdict(JsonRecord):
     depth: Depth = field(metadata=about("The tier that decided.", example="deep"))
     repairs: tuple[Repair, ...] = field(metadata=about("What was repaired before the text was read."))
     evidence: tuple[Evidence, ...] | None = field(
-        metadata=about("The passages that point to a machine. Left out unless requested.", left_out_with="evidence")
+        metadata=about(
+            "The passages that point to a machine. Left out if no evidence is requested.", left_out_with="evidence"
+        )
     )
     passages: tuple[SpunPassage, ...] = field(
         default=(),

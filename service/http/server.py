@@ -220,7 +220,7 @@ class Worker(GeventWorker):
         except http.errors.ParseException as error:
             _write_problem(client, _unreadable(error))
         except Exception as error:
-            logs.told(error)
+            logs.log_error(error)
             _write_problem(client, Problem("internal-error", "The fault is in the service, not in the request."))
         finally:
             _close(client)
@@ -392,7 +392,7 @@ class Service(BaseApplication):
                 try:
                     self.engine.refresh(force=forced)
                 except Exception as error:
-                    logs.told(error)
+                    logs.log_error(error)
 
     def run(self) -> None:
         """Serve until told to end."""

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from unspun.service.http.problems import TITLES
+from unspun.service.http.problems import TITLES, ProblemDocument
 
 JSON = "application/json"
+PROBLEM = ProblemDocument.__name__
 PLACE = re.compile(r"\{(\w+)\}")
 """What stands in an address for a value."""
 BOUNDS = {
@@ -150,7 +151,7 @@ class Reference:
     def _example_of(self, content: dict[str, Any]) -> Any:
         """Return the example of a body, by default that of its schema; a problem's is shown with its schema only."""
         named = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
-        if "example" in content or named == "Problem":
+        if "example" in content or named == PROBLEM:
             return content.get("example")
         return next(iter(self._schemas.get(named, {}).get("examples", [])), None)
 

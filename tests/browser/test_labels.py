@@ -61,7 +61,7 @@ def test_a_text_is_labelled_and_the_label_deleted(script: bool, address: str, fi
     assert (label.label, label.source, label.text) == ("human", "desk", SPUN)
     assert label.id in page.locator(".feedback").inner_text()
     page.get_by_role("button", name="Delete this label").click()
-    page.get_by_text("The label is deleted.").wait_for()
+    page.get_by_text("The label was deleted.").wait_for()
     assert stored(file) == []
 
 
@@ -105,7 +105,7 @@ def test_the_key_that_is_kept_in_the_tab_serves_for_labels(
     page.get_by_role("button", name="Human").click()
     page.get_by_role("heading", name="Stored").wait_for()
     page.get_by_role("button", name="Delete this label").click()
-    page.get_by_text("The label is deleted.").wait_for()
+    page.get_by_text("The label was deleted.").wait_for()
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
@@ -121,7 +121,7 @@ def test_axe_finds_nothing_serious_on_the_page(colours: str, address: str, open_
     assert not scrolls_sideways(page)
     assert violations(page) == []
     page.get_by_role("button", name="Delete this label").click()
-    page.get_by_text("The label is deleted.").wait_for()
+    page.get_by_text("The label was deleted.").wait_for()
     assert violations(page) == []
 
 
@@ -181,7 +181,7 @@ def test_labels_are_downloaded_with_consent_and_imported(show: Callable[..., Any
     page.get_by_role("group", name="Say what text 1 is").get_by_role("button", name="human").click()
     page.get_by_label("Your label of folder/2.txt").select_option("rewritten")
     page.get_by_role("button", name="Download the labels").click()
-    assert page.locator("#labelled").inner_text().startswith("Tick the box that you agree")
+    assert page.locator("#labelled").inner_text().startswith("Tick the box to agree")
     assert page.evaluate("document.activeElement.id") == "consent"
     page.get_by_label("I agree that these labels are stored").check()
     page.get_by_label("Keep the texts, too").check()
@@ -205,7 +205,7 @@ def test_without_labels_there_is_nothing_to_download(show: Callable[..., Any]) -
     page = show()
     page.get_by_label("I agree that these labels are stored").check()
     page.get_by_role("button", name="Download the labels").click()
-    assert page.locator("#labelled").inner_text() == "There are none yet: say of a text what it is."
+    assert page.locator("#labelled").inner_text() == "There are no labels yet. Label a text first."
 
 
 def test_labels_that_are_not_downloaded_are_not_lost_without_a_word(show: Callable[..., Any], tmp_path: Path) -> None:

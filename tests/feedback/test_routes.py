@@ -348,7 +348,7 @@ def test_the_confirmation_names_the_id_and_how_to_delete_it(file: Path) -> None:
 def test_the_label_is_deleted_from_the_page(file: Path) -> None:
     client = client_for(file)
     [id] = html.fromstring(say(client).text).xpath("//input[@name='id']/@value")
-    assert "The label is deleted." in say(client, address="/feedback/delete", id=id).text
+    assert "The label was deleted." in say(client, address="/feedback/delete", id=id).text
     assert stored(file) == []
     again = say(client, address="/feedback/delete", id=id)
     assert again.status_code == 404
@@ -358,11 +358,11 @@ def test_the_label_is_deleted_from_the_page(file: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"consent": "GONE"}, "Tick the box that you agree"),
-        ({"consent": "false"}, "Tick the box that you agree"),
+        ({"consent": "GONE"}, "Tick the box to agree"),
+        ({"consent": "false"}, "Tick the box to agree"),
         ({"label": "GONE"}, "is none of human, spun, translated, rewritten"),
         ({"source": "s" * 201}, "at most 200 characters"),
-        ({"packed": "no base64!"}, "Judge the text anew"),
+        ({"packed": "no base64!"}, "Judge the text again"),
         ({"packed": "GONE"}, "holds no text"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

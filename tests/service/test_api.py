@@ -115,7 +115,7 @@ def test_a_base_rate_in_the_query_that_is_none_is_a_problem(rate: str, client: F
     problem = json.loads(answer.data)
     assert (answer.status_code, problem["errors"]) == (
         422,
-        [{"pointer": "?base_rate", "detail": "is not a number between 0 and 1, such as 0.05 for 5 %"}],
+        [{"pointer": "?base_rate", "detail": "must be a number between 0 and 1, such as 0.05 for 5 %"}],
     )
 
 
@@ -522,7 +522,7 @@ def test_the_document_of_the_api_is_valid(client: FlaskClient) -> None:
 
 def test_every_field_of_a_verdict_is_described(client: FlaskClient) -> None:
     schemas = client.get("/v1/openapi.json").get_json()["components"]["schemas"]
-    for name in ("Verdict", "Evidence", "Repair", "Passage", "Model"):
+    for name in ("Verdict", "Evidence", "Repair", "SpunPassage", "ModelInfo"):
         silent = [field for field, one in schemas[name]["properties"].items() if not {"description", "$ref"} & set(one)]
         assert silent == []
 

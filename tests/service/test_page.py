@@ -180,7 +180,7 @@ def test_no_rarer_rate_is_told_than_the_model_supports() -> None:
 
 def test_the_page_says_once_what_a_score_is(client: FlaskClient) -> None:
     told = Shown(judge(client, SPUN)).text("//main")
-    assert told.count("a scale, not a probability: 50 % is the line of suspect, 90 % that of paraphrased") == 1
+    assert told.count("a scale, not a probability: 50 % is the threshold of suspect, 90 % that of paraphrased") == 1
 
 
 def test_the_kind_comes_with_the_share_of_the_words(client: FlaskClient) -> None:
@@ -204,8 +204,8 @@ def test_every_answer_of_the_model_has_words() -> None:
     assert set(words.JUDGEMENT_NAMES) == {"human", *KINDS}
 
 
-def test_signals_with_words_are_those_of_the_model() -> None:
-    source = (ROOT / "model" / "evidence.py").read_text("utf-8")
+def test_every_signal_of_the_evidence_has_words() -> None:
+    source = (ROOT / "model" / "decision" / "evidence.py").read_text("utf-8")
     assert [name for name in words.SIGNALS if f'"{name}"' not in source] == []
 
 
@@ -428,7 +428,7 @@ def test_without_a_valid_key_the_page_says_so_and_keeps_the_text(key: str, tmp_p
     KeyStore(tmp_path / "keys.json").add("desk")
     answer = judge(client_for(keys_file=tmp_path / "keys.json"), SPUN, key=key)
     assert (answer.status_code, answer.headers["WWW-Authenticate"][:6]) == (401, "Bearer")
-    assert "have a key" in Shown(answer).text("//*[@role='alert']")
+    assert "requires an API key" in Shown(answer).text("//*[@role='alert']")
     assert Shown(answer).box == SPUN
 
 

@@ -55,7 +55,7 @@ function choice(row) {
 function download() {
   const consent = document.getElementById("consent");
   if (!labels.size || !consent.checked) {
-    tell(labels.size ? "Tick the box that you agree: without that nothing may be stored." : "There are none yet: say of a text what it is.");
+    tell(labels.size ? "Tick the box to agree. Without your consent nothing may be stored." : "There are no labels yet. Label a text first.");
     if (labels.size) consent.focus();
     return;
   }
