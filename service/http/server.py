@@ -7,28 +7,31 @@ Nothing is monkey-patched: only the sockets of connections are gevent's.
 from __future__ import annotations
 
 import io
+import json
 import logging
 import mmap
 import socket
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import gevent
-from flask import Flask
 from gevent.threadpool import ThreadPool
 from gunicorn import glogging, http, util
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.http.body import Body, ChunkedReader, LengthReader
 from gunicorn.workers.ggevent import GeventWorker
+from prometheus_client.multiprocess import mark_process_dead
 
 from unspun.service.http import logs, metrics
+from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings
-from unspun.service.http.engine import Engine, Result
+from unspun.service.http.engine import Engine, ModelInUse, Result
 from unspun.service.http.logs import event
-from unspun.service.http.problems import MEDIA_TYPE, Problem
+from unspun.service.http.problems import INTERNAL, MEDIA_TYPE, Problem
 
 THREADS = 2
 """Threads of a worker that run the model: one long text holds up nobody else."""
@@ -45,6 +48,8 @@ LINGER_SECONDS = 1.0
 GLANCE_SECONDS = 0.5
 """How often a connection that rests looks whether the worker is to end."""
 CONNECTIONS = 1000
+LIMIT = 8190
+"""Bytes of a request line and of a header."""
 DRAINING, RELOADS = 0, 1
 """Bytes that all processes share: is the service ending (1: soon, 2: now), and how often was a reload asked for?"""
 
@@ -187,12 +192,13 @@ class Worker(GeventWorker):
             sockets.append(gevent.socket.socket(family, socket.SOCK_STREAM, fileno=handle))
         self.sockets = sockets
 
-    def init_process(self) -> None:
-        """Begin, in the new process."""
+    leaving = False
+
+    def load_wsgi(self) -> None:
+        """Make the application, in the new process."""
         service: Service = self.app
-        self.leaving = False
-        service.begin_worker(lambda: bool(self.alive and not self.leaving))
-        super().init_process()
+        self.engine = service.start_engine(lambda: bool(self.alive and not self.leaving))
+        self.wsgi = create_app(service.settings, self.engine, NativeThreads(LABEL_THREADS, LABEL_QUEUE))
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Answer the requests of one connection."""
@@ -204,7 +210,7 @@ class Worker(GeventWorker):
             while True:
                 if not parser.unreader.buf.tell() and not self._wait(client):
                     break
-                if self.app.engine.draining():
+                if self.engine.draining():
                     self.cfg.set("keepalive", 0)  # answers say from now on that the connection ends with them
                 seconds = min(HEADER_SECONDS, settings.timeout)
                 late = Problem("request-timeout", f"The head of the request did not arrive within {seconds:g} seconds.")
@@ -221,7 +227,7 @@ class Worker(GeventWorker):
             _write_problem(client, _unreadable(error))
         except Exception as error:
             logs.log_error(error)
-            _write_problem(client, Problem("internal-error", "The fault is in the service, not in the request."))
+            _write_problem(client, Problem("internal-error", INTERNAL))
         finally:
             _close(client)
 
@@ -298,7 +304,7 @@ class Manager(Arbiter):
     def handle_hup(self) -> None:
         """Look for another model now."""
         self.app.shared[RELOADS] = (self.app.shared[RELOADS] + 1) % 256
-        self.app.engine.refresh(force=True)
+        self.app.models.refresh(force=True)
         self.app.reloads = self.app.shared[RELOADS]
 
     def stop(self, graceful: bool = True) -> None:
@@ -314,7 +320,7 @@ class Manager(Arbiter):
                 raise StopIteration
             timeout = min(timeout, left)
         elif self.app.settings.watch_seconds:
-            self.app.engine.refresh()
+            self.app.models.refresh()
         return list(super().wait_for_signals(timeout))
 
 
@@ -325,10 +331,9 @@ class Service(BaseApplication):
     worker that it starts from then on.
     """
 
-    def __init__(self, settings: Settings, engine: Engine, app: Flask, folder: str) -> None:
+    def __init__(self, settings: Settings, models: ModelInUse, folder: str) -> None:
         self.settings = settings
-        self.engine = engine
-        self.app = app
+        self.models = models
         self.shared = mmap.mmap(-1, 2)
         self.reloads = 0
         self._folder = folder
@@ -344,45 +349,48 @@ class Service(BaseApplication):
             "worker_class": Worker,
             "worker_connections": CONNECTIONS,
             "worker_tmp_dir": self._folder,
-            "preload_app": True,
             "timeout": 60,  # since a worker last gave a sign; its greenlets give it whatever the model does
             "graceful_timeout": int(settings.timeout) + 5,
             "keepalive": int(KEEP_ALIVE),
-            "limit_request_line": 8190,
-            "limit_request_field_size": 8190,
+            "limit_request_line": LIMIT,
+            "limit_request_field_size": LIMIT,
             "logger_class": JsonLogger,
             "loglevel": "warning",
             "control_socket_disable": True,
             "child_exit": _bury,
-            "when_ready": lambda _: event("listening", host=settings.host, port=_port(self), workers=settings.workers),
+            "when_ready": lambda manager: event(
+                "listening",
+                host=settings.host,
+                port=int(manager.LISTENERS[0].sock.getsockname()[1]),
+                workers=settings.workers,
+            ),
             "proc_name": "unspun",
         }
         for name, value in options.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Flask:
-        """Return the application."""
-        return self.app
-
-    def begin_worker(self, alive: Callable[[], bool]) -> None:
-        """Make ready in a new process: threads for the model, and an eye on its bundle."""
+    def start_engine(self, alive: Callable[[], bool]) -> Engine:
+        """Return the engine of a new worker, which warms up and watches its bundle from now on."""
         if self.settings.watch_seconds:
-            self.engine.refresh()  # where the manager has not yet seen what others have
-        self.engine.run = NativeThreads(THREADS, self.settings.queue)
-        self.engine.run_aside = NativeThreads(1, 0)
-        self.engine.depths = ("fast", "deep")
-        if (keeper := self.app.extensions["unspun.feedback"]) is not None:
-            keeper.run = NativeThreads(LABEL_THREADS, LABEL_QUEUE)
-        self.engine.draining = lambda: bool(self.shared[DRAINING]) or not alive()
-        metrics.model_in_use(self.engine.model.model)
-        gevent.spawn(self._warm_up)
-        gevent.spawn(self._watch)
+            self.models.refresh()  # the manager may not have noticed a change that other workers have
+        engine = Engine(
+            self.models,
+            time_limit=self.settings.timeout,
+            run=NativeThreads(THREADS, self.settings.queue),
+            run_aside=NativeThreads(1, 0),
+            depths=("fast", "deep"),
+            draining=lambda: bool(self.shared[DRAINING]) or not alive(),
+        )
+        metrics.model_in_use(engine.model.model)
+        gevent.spawn(self._warm_up, engine)
+        gevent.spawn(self._watch, engine)
+        return engine
 
-    def _warm_up(self) -> None:
-        with suppress(Problem, TimeoutError):
-            self.engine.run(self.engine.warm_up, 60.0)
+    def _warm_up(self, engine: Engine) -> None:
+        with suppress(Problem):
+            engine.warm_up()
 
-    def _watch(self) -> None:
+    def _watch(self, engine: Engine) -> None:
         asked = self.reloads
         while True:
             gevent.sleep(min(self.settings.watch_seconds or 0.5, 0.5))
@@ -390,24 +398,17 @@ class Service(BaseApplication):
             asked = self.shared[RELOADS]
             if forced or self.settings.watch_seconds:
                 try:
-                    self.engine.refresh(force=forced)
+                    engine.refresh(force=forced)
                 except Exception as error:
                     logs.log_error(error)
 
     def run(self) -> None:
         """Serve until told to end."""
-        self.manager = Manager(self)
-        self.manager.run()
+        Manager(self).run()
 
 
 def _bury(manager: Manager, worker: Any) -> None:
-    from prometheus_client.multiprocess import mark_process_dead
-
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
-
-
-def _port(service: Service) -> int:
-    return int(service.manager.LISTENERS[0].sock.getsockname()[1])
 
 
 def _close(client: Any) -> None:
@@ -424,18 +425,17 @@ def _close(client: Any) -> None:
 
 
 def _unreadable(error: Exception) -> Problem:
-    details = {
-        "LimitRequestLine": "The address and its query are longer than 8,190 bytes. Send the text in the body.",
-        "LimitRequestHeaders": "The headers are too many, or one is longer than 8,190 bytes.",
-    }
-    return Problem("invalid-request", details.get(type(error).__name__, "This is no HTTP request that can be read."))
+    if isinstance(error, http.errors.LimitRequestLine):
+        detail = f"The URL is longer than {LIMIT:,} bytes. Send the text in the body."
+    elif isinstance(error, http.errors.LimitRequestHeaders):
+        detail = f"There are too many headers, or one is longer than {LIMIT:,} bytes. Send fewer or shorter headers."
+    else:
+        detail = "This is not a valid HTTP request."
+    return Problem("invalid-request", detail)
 
 
 def _write_problem(client: Any, problem: Problem) -> None:
     """Answer what never became a request, and count it."""
-    import json
-    import uuid
-
     request_id = str(uuid.uuid4())
     metrics.PROBLEMS.labels(problem.name).inc()
     event("request", request_id=request_id, method="none", route="none", status=problem.status, verdicts={})

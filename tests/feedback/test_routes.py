@@ -25,7 +25,7 @@ from unspun.service.feedback.keeper import Keeper
 from unspun.service.feedback.store import Store
 from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings, SettingsError
-from unspun.service.http.engine import Engine
+from unspun.service.http.engine import Engine, ModelInUse
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.logs import LOGGER, JsonFormatter
 from unspun.service.http.problems import MEDIA_TYPE
@@ -36,7 +36,7 @@ GOOD = {"text": SPUN, "label": "human", "consent": True}
 def client_for(database: object = "", **settings: Any) -> FlaskClient:
     environment = {"UNSPUN_DATABASE_URL": str(database)}
     chosen = Settings.from_environment(environment, **({"max_words": 200, "max_bytes": 20_000} | settings))
-    return create_app(chosen, Engine(load_fake)).test_client()
+    return create_app(chosen, Engine(ModelInUse(load_fake))).test_client()
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from unspun.model.detector import Detector
 from unspun.reading.html import extract_article
 from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings
-from unspun.service.http.engine import Engine
+from unspun.service.http.engine import Engine, ModelInUse
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.logs import LOGGER
 from unspun.service.http.problems import MEDIA_TYPE
@@ -41,7 +41,7 @@ STANDS_FOR = {
 
 def client_for(**settings: Any) -> FlaskClient:
     chosen = Settings(**({"max_words": 200, "max_bytes": 20_000, "max_items": 10} | settings))
-    return create_app(chosen, Engine(load_fake, time_limit=chosen.timeout)).test_client()
+    return create_app(chosen, Engine(ModelInUse(load_fake), time_limit=chosen.timeout)).test_client()
 
 
 @pytest.fixture
@@ -492,7 +492,7 @@ def test_metrics_count_verdicts(client: FlaskClient) -> None:
 
 
 def test_the_model_is_told_with_its_thresholds(tiny_bundle: Path) -> None:
-    client = create_app(Settings(), Engine(Detector.load, tiny_bundle)).test_client()
+    client = create_app(Settings(), Engine(ModelInUse(Detector.load, tiny_bundle))).test_client()
     told = client.get("/v1/model").get_json()
     assert told["depths"] == ["auto", "fast"]
     assert told["thresholds"] == {
@@ -503,8 +503,7 @@ def test_the_model_is_told_with_its_thresholds(tiny_bundle: Path) -> None:
 
 
 def test_a_service_that_is_shutting_down_is_not_ready() -> None:
-    engine = Engine(load_fake)
-    engine.draining = lambda: True
+    engine = Engine(ModelInUse(load_fake), draining=lambda: True)
     answer = create_app(Settings(), engine).test_client().get("/readyz")
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
 
@@ -564,30 +563,30 @@ def loader(*models: Any) -> Callable[[Path | None], Any]:
 
 def test_a_changed_bundle_is_the_model_from_then_on(bundle: Path) -> None:
     old, new = FakeDetector(), FakeDetector()
-    engine = Engine(loader(old, new), bundle)
+    models = ModelInUse(loader(old, new), bundle)
     (bundle / "manifest.json").write_text('{"changed": true}')
-    engine.refresh()
-    assert engine.model is new
+    models.refresh()
+    assert models.model is new
 
 
 def test_an_unchanged_bundle_is_not_loaded_again(bundle: Path) -> None:
-    engine = Engine(loader(FakeDetector()), bundle)
-    engine.refresh()
+    models = ModelInUse(loader(FakeDetector()), bundle)
+    models.refresh()
 
 
 def test_a_bundle_that_cannot_be_used_leaves_the_model_in_use(bundle: Path) -> None:
     from unspun.model.bundle import BundleError
 
     old = FakeDetector()
-    engine = Engine(loader(old, BundleError("tampered with")), bundle)
+    models = ModelInUse(loader(old, BundleError("tampered with")), bundle)
     (bundle / "manifest.json").write_text('{"changed": true}')
-    engine.refresh()
-    assert engine.model is old
+    models.refresh()
+    assert models.model is old
 
 
 def test_a_bundle_that_is_away_for_a_moment_leaves_the_model_in_use(bundle: Path) -> None:
     old = FakeDetector()
-    engine = Engine(loader(old), bundle)
+    models = ModelInUse(loader(old), bundle)
     (bundle / "manifest.json").unlink()
-    engine.refresh(force=True)
-    assert engine.model is old
+    models.refresh(force=True)
+    assert models.model is old

@@ -20,7 +20,7 @@ from unspun.model.verdict import ModelInfo
 from unspun.service.client import UnspunError, comparison_from_dict
 from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings
-from unspun.service.http.engine import Engine, Model
+from unspun.service.http.engine import Engine, Model, ModelInUse
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.logs import LOGGER
 from unspun.service.http.problems import MEDIA_TYPE
@@ -44,7 +44,7 @@ def client_for(
 ) -> FlaskClient:
     chosen = Settings(**({"max_words": 200, "max_bytes": 20_000} | settings))
     held = detector or FakeDetector()
-    app = create_app(chosen, Engine(lambda path: held, time_limit=chosen.timeout))
+    app = create_app(chosen, Engine(ModelInUse(lambda path: held), time_limit=chosen.timeout))
     app.extensions[COMPARERS] = Comparers(make)
     return app.test_client()
 

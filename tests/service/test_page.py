@@ -27,7 +27,7 @@ from unspun.model.verdict import KINDS, Depth, Evidence, Kind, ModelInfo, Reason
 from unspun.model.wording import times
 from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings
-from unspun.service.http.engine import Engine
+from unspun.service.http.engine import Engine, ModelInUse
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.openapi import document
 from unspun.service.page.result import Result
@@ -39,7 +39,7 @@ MODEL = ModelInfo("test", "1.0", "0" * 64)
 
 def client_for(time_limit: float = 30.0, **settings: Any) -> FlaskClient:
     chosen = Settings(**({"max_words": 200, "max_bytes": 20_000} | settings))
-    return create_app(chosen, Engine(load_fake, time_limit=time_limit)).test_client()
+    return create_app(chosen, Engine(ModelInUse(load_fake), time_limit=time_limit)).test_client()
 
 
 @pytest.fixture
@@ -416,7 +416,7 @@ def test_a_body_that_is_no_form_is_refused(client: FlaskClient) -> None:
 
 def test_a_form_that_breaks_off_is_refused(client: FlaskClient) -> None:
     answer = client.post("/", data=b"--x\r\nContent-Disp", content_type="multipart/form-data; boundary=x")
-    assert (answer.status_code, "Load the page anew" in answer.text) == (400, True)
+    assert (answer.status_code, "Reload the page" in answer.text) == (400, True)
 
 
 def test_a_form_without_files_is_read_too(client: FlaskClient) -> None:
