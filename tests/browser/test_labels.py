@@ -167,7 +167,7 @@ def test_the_same_text_has_the_same_label_wherever_it_stands(show: Callable[...,
     page = show()
     page.get_by_role("group", name="Say what text 1 is").get_by_role("button", name="spun").click()
     assert labels_of(page)[:2] == ["spun", "spun"]  # folder/0.txt and folder/4.txt
-    page.get_by_label("Your label of folder/4.txt").select_option("human")
+    page.get_by_label("Your label for folder/4.txt").select_option("human")
     first = page.get_by_role("group", name="Say what text 1 is")
     assert first.get_by_role("button", name="human").get_attribute("aria-pressed") == "true"
     first.get_by_role("button", name="human").click()
@@ -179,7 +179,7 @@ def test_labels_are_downloaded_with_consent_and_imported(show: Callable[..., Any
 
     page = show()
     page.get_by_role("group", name="Say what text 1 is").get_by_role("button", name="human").click()
-    page.get_by_label("Your label of folder/2.txt").select_option("rewritten")
+    page.get_by_label("Your label for folder/2.txt").select_option("rewritten")
     page.get_by_role("button", name="Download the labels").click()
     assert page.locator("#labelled").inner_text().startswith("Tick the box to agree")
     assert page.evaluate("document.activeElement.id") == "consent"
@@ -212,7 +212,7 @@ def test_labels_that_are_not_downloaded_are_not_lost_without_a_word(show: Callab
     asks = "() => !dispatchEvent(new Event('beforeunload', {cancelable: true}))"
     page = show()
     assert not page.evaluate(asks)
-    page.get_by_label("Your label of folder/2.txt").select_option("human")
+    page.get_by_label("Your label for folder/2.txt").select_option("human")
     assert page.evaluate(asks)
     page.get_by_label("I agree that these labels are stored").check()
     download(page, tmp_path / "labels.jsonl")

@@ -119,7 +119,7 @@ def test_a_file_is_chosen_and_judged(open_page: Open) -> None:
 def test_a_file_is_dropped_anywhere_and_judged(open_page: Open) -> None:
     page = open_page()
     drop(page, "footer", file=EXAMPLE)
-    assert page.get_by_role("status").inner_text() == "dropped.txt is chosen."
+    assert page.get_by_role("status").inner_text() == "dropped.txt was chosen."
     page.keyboard.press("Enter")  # the button has the focus
     page.wait_for_selector(".verdict")
     assert headline(page) == "Paraphrased"
