@@ -1,7 +1,7 @@
-"""How gunicorn runs the service: one process that loads the model, workers that share it, and a way out for all.
+"""The service under gunicorn: one process loads the model, and workers share it.
 
-Each connection is a greenlet (gevent), so that slow clients cost little; the model runs in native threads beside them.
-Nothing is monkey-patched: only the sockets of connections are gevent's.
+Each connection is a greenlet (gevent), so that slow clients cost little; the model runs in native threads. Nothing is
+monkey-patched: only the sockets of connections are gevent's.
 """
 
 from __future__ import annotations
@@ -34,28 +34,28 @@ from unspun.service.http.logs import event
 from unspun.service.http.problems import INTERNAL, MEDIA_TYPE, Problem
 
 THREADS = 2
-"""Threads of a worker that run the model: one long text holds up nobody else."""
+"""Threads of a worker that run the model. With two, a long text does not hold up the others."""
 LABEL_THREADS, LABEL_QUEUE = 4, 64
-"""Threads of a worker that ask the database of labels, and the requests that may wait for them."""
+"""Threads of a worker that use the label database, and how many requests may wait for them."""
 KEEP_ALIVE = 15.0
-"""Seconds that a connection may rest between two requests."""
+"""Seconds that a connection may be idle between two requests."""
 HEADER_SECONDS = 10.0
-"""Seconds, at most, for the head of a request to arrive."""
+"""Most seconds for the headers of a request to arrive."""
 DISCARD_BYTES = 1 << 28
-"""Bytes of a refused body that are read and thrown away, so that the client gets to read why."""
+"""Most bytes of a refused body that are read and discarded, so that the client can read the response."""
 LINGER_SECONDS = 1.0
-"""How long a connection that ends is still read from."""
+"""Seconds that a closing connection is still read from."""
 GLANCE_SECONDS = 0.5
-"""How often a connection that rests looks whether the worker is to end."""
+"""How often an idle connection checks whether the worker is shutting down."""
 CONNECTIONS = 1000
 LIMIT = 8190
 """Bytes of a request line and of a header."""
 DRAINING, RELOADS = 0, 1
-"""Bytes that all processes share: is the service ending (1: soon, 2: now), and how often was a reload asked for?"""
+"""Bytes that all processes share: whether the service is shutting down (1: soon, 2: now), and the number of reloads."""
 
 
 class NativeThreads:
-    """Runs functions in native threads, and lets the other greenlets go on meanwhile."""
+    """Runs functions in native threads, so that other greenlets continue meanwhile."""
 
     def __init__(self, threads: int, waiting: int) -> None:
         self._pool = ThreadPool(threads)
@@ -63,7 +63,7 @@ class NativeThreads:
         self._inside = 0
 
     def __call__(self, function: Callable[[], Result], seconds: float) -> Result:
-        """Return what a function returns. Raises Problem where too many wait, and TimeoutError."""
+        """Return what a function returns. Raises Problem if too many requests wait, and TimeoutError."""
         if self._inside >= self._most:
             raise Problem(
                 "overloaded", "Too many requests are waiting for the model. Try again in a moment.", retry_after=1
@@ -82,7 +82,7 @@ class NativeThreads:
 
 
 class _Job:
-    """A function to run, unless nobody waits for it any more. gevent would print what it raises."""
+    """A function to run unless its caller has stopped waiting. It holds an exception, which gevent would print."""
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self.function = function
@@ -99,10 +99,10 @@ class _Job:
 
 
 class TimedBody(io.RawIOBase):
-    """The body of a request: reading gives what is there, and a Problem when the time for all of it is over.
+    """The body of a request. A read returns what has arrived, and raises Problem when the time limit is over.
 
-    `restart` gives it the same time again. gunicorn's own `Body` waits until it can fill the buffer that it is given,
-    and a client who waits for an answer to its first line would wait in vain.
+    gunicorn's own `Body` waits until it can fill the buffer, so a client that waits for the answer to its first line
+    would wait forever.
     """
 
     def __init__(self, body: Body, seconds: float) -> None:
@@ -113,7 +113,7 @@ class TimedBody(io.RawIOBase):
         self.restart()
 
     def restart(self) -> None:
-        """Begin to count the time anew."""
+        """Restart the time limit."""
         self._deadline = time.monotonic() + self._seconds
 
     def readable(self) -> bool:
@@ -121,7 +121,7 @@ class TimedBody(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read what is there into a buffer, at least one byte unless the body is over."""
+        """Read what has arrived into a buffer: at least one byte, unless the body has ended."""
         piece = self._rest or self._next()
         size = min(len(piece), len(buffer))
         buffer[:size] = piece[:size]
@@ -129,7 +129,7 @@ class TimedBody(io.RawIOBase):
         return size
 
     def discard(self, most: int) -> bool:
-        """Read the rest of the body and throw it away; return whether that took no more than `most` bytes."""
+        """Read and discard the rest of the body; return False if it is longer than `most` bytes or broken."""
         size = 0
         while piece := self._rest or self._next():
             self._rest = b""
@@ -143,7 +143,7 @@ class TimedBody(io.RawIOBase):
             return b""
         late = Problem(
             "request-timeout",
-            f"The body did not arrive within {self._seconds:g} seconds. Send it faster, or in parts.",
+            f"The body did not arrive within {self._seconds:g} seconds. Send it faster or in parts.",
             limit=self._seconds,
         )
         try:
@@ -154,7 +154,7 @@ class TimedBody(io.RawIOBase):
             raise
         except (http.errors.ParseException, OSError) as error:
             self._body.failed = True
-            detail = "The body broke off, or its chunks are not those of HTTP."
+            detail = "The connection was lost, or the body is not valid chunked encoding."
             raise Problem("invalid-request", detail) from error
 
     def _piece(self) -> bytes:
@@ -174,7 +174,7 @@ class TimedBody(io.RawIOBase):
             if len(piece) > reader.length:
                 reader.unreader.unread(piece[reader.length :])
                 piece = piece[: reader.length]
-            if not piece:  # the client is gone
+            if not piece:  # the client has disconnected
                 self._body.failed = True
             reader.length -= len(piece)
             return bytes(piece)
@@ -182,10 +182,10 @@ class TimedBody(io.RawIOBase):
 
 
 class Worker(GeventWorker):
-    """gunicorn's gevent worker, with time limits on what clients send and problem documents for what is no HTTP."""
+    """gunicorn's gevent worker, with time limits for clients, and problem documents for requests that are not HTTP."""
 
     def patch(self) -> None:
-        """Make the listening sockets gevent's, and leave all else as it is."""
+        """Make only the listening sockets gevent's."""
         sockets = []
         for listener in self.sockets:  # type: ignore[has-type]
             family, handle = listener.FAMILY, listener.sock.detach()
@@ -211,9 +211,9 @@ class Worker(GeventWorker):
                 if not parser.unreader.buf.tell() and not self._wait(client):
                     break
                 if self.engine.draining():
-                    self.cfg.set("keepalive", 0)  # answers say from now on that the connection ends with them
+                    self.cfg.set("keepalive", 0)  # responses now announce that the connection closes
                 seconds = min(HEADER_SECONDS, settings.timeout)
-                late = Problem("request-timeout", f"The head of the request did not arrive within {seconds:g} seconds.")
+                late = Problem("request-timeout", f"The headers did not arrive within {seconds:g} seconds.")
                 with gevent.Timeout(seconds, late):
                     request = next(parser)
                 if not request:
@@ -232,7 +232,7 @@ class Worker(GeventWorker):
             _close(client)
 
     def _wait(self, client: Any) -> bool:
-        """Wait for the next request of a connection; return whether there is one."""
+        """Wait for the next request on a connection; return whether there is one."""
         ends = time.monotonic() + KEEP_ALIVE
         while self.alive and time.monotonic() < ends:
             try:
@@ -243,7 +243,7 @@ class Worker(GeventWorker):
         return False
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
-        """Answer one request, and read what is left of its body."""
+        """Answer one request, and read the rest of its body."""
         body = TimedBody(req.body, self.app.settings.timeout)
         req.body = io.BufferedReader(body, 1 << 16)
         req.body.failed = False
@@ -259,10 +259,9 @@ class Worker(GeventWorker):
         raise StopIteration
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
-        """Take no more connections, and end when the requests under way are answered.
+        """Accept no more connections, and stop when the requests in progress are answered.
 
-        Where the signal is not the manager's but came to all processes at once, as from systemd, the manager's time for
-        draining is kept.
+        If the signal came to all processes at once, as from systemd, wait for the drain time of the manager.
         """
         service: Service = self.app
         if service.shared[DRAINING] == 2:
@@ -276,24 +275,24 @@ class Worker(GeventWorker):
 
 
 class JsonLogger(glogging.Logger):
-    """gunicorn's log, as the same JSON lines as all else."""
+    """gunicorn's log, as JSON lines like the rest of the log."""
 
     def setup(self, cfg: Any) -> None:
-        """Send it where unspun's own log goes."""
+        """Use the handlers of unspun's own log."""
         super().setup(cfg)
         self.error_log.handlers[:] = logs.LOGGER.handlers
         self.error_log.setLevel(max(logs.LOGGER.level, logging.INFO))
 
 
 class Manager(Arbiter):
-    """gunicorn's first process: it loads the model, minds the workers, and lets them finish when told to end."""
+    """gunicorn's first process. It loads the model, watches the workers, and lets them finish at shutdown."""
 
     def __init__(self, app: Service) -> None:
         super().__init__(app)
         self._ends_at: float | None = None
 
     def handle_term(self) -> None:
-        """Tell /readyz to say no, and end a little later; a second SIGTERM ends at once."""
+        """Make /readyz answer 503, and shut down a little later; a second SIGTERM shuts down at once."""
         if self._ends_at is not None:
             raise StopIteration
         self.app.shared[DRAINING] = 1
@@ -302,18 +301,18 @@ class Manager(Arbiter):
         event("draining", seconds=seconds)
 
     def handle_hup(self) -> None:
-        """Look for another model now."""
+        """Check for another model now."""
         self.app.shared[RELOADS] = (self.app.shared[RELOADS] + 1) % 256
         self.app.models.refresh(force=True)
         self.app.reloads = self.app.shared[RELOADS]
 
     def stop(self, graceful: bool = True) -> None:
-        """End the workers."""
+        """Stop the workers."""
         self.app.shared[DRAINING] = 2
         super().stop(graceful)
 
     def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
-        """Return the signals that came, and mind the time meanwhile."""
+        """Return the signals that arrived; meanwhile, shut down in time and watch for another model."""
         if self._ends_at is not None:
             left = self._ends_at - time.monotonic()
             if left <= 0:
@@ -325,10 +324,10 @@ class Manager(Arbiter):
 
 
 class Service(BaseApplication):
-    """The service as gunicorn sees it.
+    """The gunicorn application.
 
-    `shared`: a byte each for DRAINING and RELOADS. `reloads`: how many of these this process has done, and with it each
-    worker that it starts from then on.
+    `shared` has one byte each for DRAINING and RELOADS. `reloads` is how many reloads this process has done; workers
+    that it starts later inherit the number.
     """
 
     def __init__(self, settings: Settings, models: ModelInUse, folder: str) -> None:
@@ -349,7 +348,7 @@ class Service(BaseApplication):
             "worker_class": Worker,
             "worker_connections": CONNECTIONS,
             "worker_tmp_dir": self._folder,
-            "timeout": 60,  # since a worker last gave a sign; its greenlets give it whatever the model does
+            "timeout": 60,  # seconds since a worker last responded; its greenlets respond even while the model runs
             "graceful_timeout": int(settings.timeout) + 5,
             "keepalive": int(KEEP_ALIVE),
             "limit_request_line": LIMIT,
@@ -403,7 +402,7 @@ class Service(BaseApplication):
                     logs.log_error(error)
 
     def run(self) -> None:
-        """Serve until told to end."""
+        """Serve until shutdown."""
         Manager(self).run()
 
 
@@ -412,9 +411,9 @@ def _bury(manager: Manager, worker: Any) -> None:
 
 
 def _close(client: Any) -> None:
-    """End a connection so that the client gets to read the last answer.
+    """Close a connection so that the client can read the last response.
 
-    What it still sends is read for a moment: else the system resets the connection, and the answer may be lost.
+    Unread input would make the system reset the connection, and the response could be lost, so read for a moment.
     """
     with suppress(OSError), gevent.Timeout(LINGER_SECONDS, False):  # type: ignore[arg-type]
         client.shutdown(socket.SHUT_WR)
@@ -435,7 +434,7 @@ def _unreadable(error: Exception) -> Problem:
 
 
 def _write_problem(client: Any, problem: Problem) -> None:
-    """Answer what never became a request, and count it."""
+    """Answer and count input that is not a valid request."""
     request_id = str(uuid.uuid4())
     metrics.PROBLEMS.labels(problem.name).inc()
     event("request", request_id=request_id, method="none", route="none", status=problem.status, verdicts={})

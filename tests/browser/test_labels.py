@@ -52,9 +52,9 @@ def violations(page: Any) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
 def test_a_text_is_labelled_and_the_label_deleted(script: bool, address: str, file: Path, open_page: Open) -> None:
     page = judge(open_page(address=address, java_script_enabled=script), SPUN)
-    page.get_by_label("I agree that this is stored").check()
-    page.get_by_label("Keep the text itself").check()
-    page.get_by_label("Where it is from").fill("desk")
+    page.get_by_label("I agree to this being stored").check()
+    page.get_by_label("Also store the text itself").check()
+    page.get_by_label("Source of the text").fill("desk")
     page.get_by_role("button", name="Human").click()
     page.get_by_role("heading", name="Stored: this text is human").wait_for()
     [label] = stored(file)
@@ -75,8 +75,8 @@ def test_without_consent_the_browser_sends_nothing(address: str, file: Path, ope
 
 def test_enter_in_a_field_chooses_no_label(address: str, file: Path, open_page: Open) -> None:
     page = judge(open_page(address=address), SPUN)
-    page.get_by_label("I agree that this is stored").check()
-    page.get_by_label("Where it is from").fill("desk")
+    page.get_by_label("I agree to this being stored").check()
+    page.get_by_label("Source of the text").fill("desk")
     page.keyboard.press("Enter")
     page.wait_for_timeout(300)
     assert not file.exists()
@@ -84,7 +84,7 @@ def test_enter_in_a_field_chooses_no_label(address: str, file: Path, open_page: 
 
 def test_a_text_is_labelled_by_the_keyboard_alone(address: str, file: Path, open_page: Open) -> None:
     page = judge(open_page(address=address), SPUN)
-    page.get_by_label("I agree that this is stored").focus()
+    page.get_by_label("I agree to this being stored").focus()
     page.keyboard.press("Space")
     for _ in range(4):  # to the other box, the field, the first button and the second
         page.keyboard.press("Tab")
@@ -101,7 +101,7 @@ def test_the_key_that_is_kept_in_the_tab_serves_for_labels(
     page = open_page(address=serve_fake(database_url=str(file), keys_file=tmp_path / "keys.json"))
     page.get_by_label("API key").fill(key)
     judge(page, SPUN)
-    page.get_by_label("I agree that this is stored").check()
+    page.get_by_label("I agree to this being stored").check()
     page.get_by_role("button", name="Human").click()
     page.get_by_role("heading", name="Stored").wait_for()
     page.get_by_role("button", name="Delete this label").click()
@@ -113,7 +113,7 @@ def test_axe_finds_nothing_serious_on_the_page(colours: str, address: str, open_
     page = judge(open_page(address=address, color_scheme=colours, viewport=PHONE), SPUN)
     assert not scrolls_sideways(page)
     assert violations(page) == []
-    page.get_by_label("I agree that this is stored").check()
+    page.get_by_label("I agree to this being stored").check()
     page.locator(".feedback").screenshot(path=output / f"label-{colours}-form.png")
     page.get_by_role("button", name="Human").click()
     page.get_by_role("heading", name="Stored").wait_for()

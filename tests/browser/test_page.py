@@ -143,7 +143,7 @@ def test_the_page_shows_where_a_file_can_be_dropped(open_page: Open) -> None:
 
 def test_the_text_can_be_changed_and_judged_again(open_page: Open) -> None:
     page = judge(open_page())
-    page.get_by_text("Change this text, or judge another").click()
+    page.get_by_text("Change this text or judge another").click()
     assert page.get_by_role("textbox", name="The text").input_value() == EXAMPLE
     assert headline(judge(page, HUMAN.read_text("utf-8"))) == "Clear"
 

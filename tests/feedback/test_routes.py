@@ -319,8 +319,8 @@ def test_without_a_database_the_page_has_no_buttons(file: Path) -> None:
 
 
 def test_the_page_says_whether_anything_may_be_stored(file: Path) -> None:
-    assert "Nothing that you submit is stored or logged." in client_for().get("/").text
-    assert "stored or logged, unless you ask for it by a label." in client_for(file).get("/").text
+    assert "Nothing that you submit is logged or stored." in client_for().get("/").text
+    assert "logged, and it is stored only if you add a label." in client_for(file).get("/").text
 
 
 @pytest.mark.parametrize("text", [SPUN, "One\r\ntwo\rthree\n", "\n\n leading", "<b>&amp;</b> é 🦉"], ids=repr)
@@ -341,7 +341,7 @@ def test_the_confirmation_names_the_id_and_how_to_delete_it(file: Path) -> None:
     assert (label["source"], label["text"]) == ("desk", None)
     assert "Stored: this text is human" in section(answer)
     assert f"curl -X DELETE http://localhost/v1/feedback/{label['id']}" in section(answer)
-    assert "Of the text only a hash is kept." in section(answer)
+    assert "Only a hash of the text was stored." in section(answer)
     assert html.fromstring(answer.text).xpath("//*[@autofocus]/@id") == ["feedback"]
 
 

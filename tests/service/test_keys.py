@@ -69,7 +69,7 @@ def test_keys_added_at_the_same_time_are_all_kept(file: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [("{", "not a file of keys"), ("[]", "not a file of keys"), ('{"format": 2, "keys": []}', "update unspun")],
+    [("{", "not a key file"), ("[]", "not a key file"), ('{"format": 2, "keys": []}', "update unspun")],
 )
 def test_a_file_that_is_none_of_keys_is_told_of_in_a_line(content: str, told: str, unspun: Unspun, file: Path) -> None:
     file.write_text(content)

@@ -185,8 +185,8 @@ def test_the_page_says_once_what_a_score_is(client: FlaskClient) -> None:
 
 def test_the_kind_comes_with_the_share_of_the_words(client: FlaskClient) -> None:
     assert Shown(judge(client, SPUN)).of_class("meaning")[1] == (
-        "The kind with the strongest signs is spun: words and phrases replaced by others. "
-        "93 % of the words stand in suspicious parts."
+        "The kind with the strongest evidence is spun: words and phrases replaced by others. "
+        "93 % of the words are in suspicious parts."
     )
 
 
@@ -224,7 +224,7 @@ def test_the_kinds_have_a_bar_each(client: FlaskClient) -> None:
 
 def test_small_print_names_tier_and_model(client: FlaskClient) -> None:
     told = Shown(judge(client, SPUN)).text("//section[@aria-labelledby='answer']")
-    assert "read by the fast tier of the model fake 0.0.1" in told
+    assert "judged by the fast tier of the model fake 0.0.1" in told
     assert FakeDetector().model.sha256[:12] in told
 
 
@@ -449,7 +449,7 @@ def test_the_rate_limit_holds_for_the_page(client: FlaskClient) -> None:
 
 def test_what_takes_too_long_is_told_on_the_page() -> None:
     answer = judge(client_for(time_limit=0.0), SPUN)
-    assert (answer.status_code, "No verdict within" in answer.text) == (503, True)
+    assert (answer.status_code, "exceeded the time limit" in answer.text) == (503, True)
 
 
 def test_a_fault_inside_is_told_with_the_request_id_and_no_more(client: FlaskClient) -> None:

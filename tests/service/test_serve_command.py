@@ -53,7 +53,7 @@ def test_an_option_wins_over_the_environment(unspun: Unspun, monkeypatch: pytest
 def test_a_slip_of_the_pen_is_pointed_out(unspun: Unspun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNSPUN_MAX_WORD", "9")
     assert unspun("serve", "--settings").errors == [
-        "unspun: warning: UNSPUN_MAX_WORD is no setting; is UNSPUN_MAX_WORDS meant?"
+        "unspun: warning: UNSPUN_MAX_WORD: unknown setting; did you mean UNSPUN_MAX_WORDS?"
     ]
 
 
