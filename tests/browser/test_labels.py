@@ -73,7 +73,7 @@ def test_without_consent_the_browser_sends_nothing(address: str, file: Path, ope
     assert not file.exists()
 
 
-def test_enter_in_a_field_chooses_no_label(address: str, file: Path, open_page: Open) -> None:
+def test_enter_in_a_field_submits_no_label(address: str, file: Path, open_page: Open) -> None:
     page = judge(open_page(address=address), SPUN)
     page.get_by_label("I agree to this being stored").check()
     page.get_by_label("Source of the text").fill("desk")
@@ -94,7 +94,7 @@ def test_a_text_is_labelled_by_the_keyboard_alone(address: str, file: Path, open
     assert [label.label for label in stored(file)] == ["spun"]
 
 
-def test_the_key_that_is_kept_in_the_tab_serves_for_labels(
+def test_the_key_kept_in_the_tab_is_used_for_labels(
     serve_fake: Callable[..., str], file: Path, tmp_path: Path, open_page: Open
 ) -> None:
     key = KeyStore(tmp_path / "keys.json").add("desk")
@@ -163,7 +163,7 @@ def download(page: Any, to: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in to.read_text("utf-8").splitlines()]
 
 
-def test_the_same_text_has_the_same_label_wherever_it_stands(show: Callable[..., Any]) -> None:
+def test_the_same_text_has_the_same_label_everywhere(show: Callable[..., Any]) -> None:
     page = show()
     page.get_by_role("group", name="Say what text 1 is").get_by_role("button", name="spun").click()
     assert labels_of(page)[:2] == ["spun", "spun"]  # folder/0.txt and folder/4.txt
@@ -208,7 +208,7 @@ def test_without_labels_there_is_nothing_to_download(show: Callable[..., Any]) -
     assert page.locator("#labelled").inner_text() == "There are no labels yet. Label a text first."
 
 
-def test_labels_that_are_not_downloaded_are_not_lost_without_a_word(show: Callable[..., Any], tmp_path: Path) -> None:
+def test_leaving_with_unsaved_labels_asks_first(show: Callable[..., Any], tmp_path: Path) -> None:
     asks = "() => !dispatchEvent(new Event('beforeunload', {cancelable: true}))"
     page = show()
     assert not page.evaluate(asks)

@@ -50,7 +50,7 @@ def loading(*models: FakeDetector) -> Loader:
     return lambda path: left.pop(0)
 
 
-def test_a_promotion_and_a_rollback_are_seen(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_a_promotion_and_a_rollback_are_noticed(folder: ModelFolder, make: Callable[..., Path]) -> None:
     from unspun.model.detector import Detector
 
     models = ModelInUse(Detector.load, folder.path / "current")
@@ -70,9 +70,7 @@ def test_a_model_that_cannot_score_is_refused(folder: ModelFolder, make: Callabl
     assert models.model is old
 
 
-def test_a_bundle_that_has_gone_is_told_once_and_the_old_one_answers(
-    folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_bundle_is_reported_once(folder: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr("unspun.service.http.engine.event", lambda name, level, *, reason, model: told.append(reason))
     old = FakeDetector()
@@ -83,7 +81,7 @@ def test_a_bundle_that_has_gone_is_told_once_and_the_old_one_answers(
     assert (models.model is old, told) == (True, [f"{folder.path}/current: the bundle is gone"])
 
 
-def test_a_model_without_a_deep_tier_is_as_good(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_a_model_without_a_deep_tier_is_accepted(folder: ModelFolder, make: Callable[..., Path]) -> None:
     new = WithoutDeep()
     models = ModelInUse(loading(FakeDetector(), new), folder.path / "current")
     folder.promote(make("b"))
@@ -98,7 +96,7 @@ def test_texts_of_different_base_rates_are_not_mixed(folder: ModelFolder) -> Non
     assert answers == [FakeDetector().score(SPUN, base_rate=rate) for rate in rates]
 
 
-def test_a_model_has_answered_once_before_it_is_asked(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_a_new_model_scores_at_each_depth_before_it_is_used(folder: ModelFolder, make: Callable[..., Path]) -> None:
     new = FakeDetector()
     models = ModelInUse(loading(FakeDetector(), new), folder.path / "current")
     folder.promote(make("b"))
@@ -106,7 +104,7 @@ def test_a_model_has_answered_once_before_it_is_asked(folder: ModelFolder, make:
     assert new.calls == [1, 1]
 
 
-def test_while_a_model_loads_the_old_one_answers(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_the_old_model_answers_while_a_new_one_loads(folder: ModelFolder, make: Callable[..., Path]) -> None:
     old, new = FakeDetector(), FakeDetector()
     left, begun, go_on = [old, new], threading.Event(), threading.Event()
 
