@@ -124,7 +124,7 @@ def _read(paths: tuple[str, ...], label: str | None) -> list[LabelledText]:
     from unspun.training.corpora.corpus import CorpusError, read_labelled
 
     try:
-        texts = list(read_labelled([Path(path) for path in paths], label))
+        texts = list(read_labelled(paths, label))
     except CorpusError as error:
         raise CommandError(str(error)) from error
     if not texts:
