@@ -51,11 +51,11 @@ class Reader:
     """Reads every document under some paths, in order. Each Reader can be iterated once.
 
     `paths` are files, folders (searched recursively, sorted by path), patterns such as `crawl/**/*.txt`, URLs of all
-    these in any store that fsspec supports (`s3://bucket/crawl/`), and "-" for standard input. If `stdin_format` is None,
-    it is JSON lines if it looks like that, else one plain text. `article` extracts the text of an HTML page.
-    `exclude`, a file or folder, is left out of folders: the output of this run. `ignore` is called with the path of
-    everything found in folders; what it returns true for is left out as well. `fields` are the names of the fields,
-    besides `id` and `text`, to keep from JSON lines, CSV and Parquet.
+    these in any store that fsspec supports (`s3://bucket/crawl/`), and "-" for standard input. If `stdin_format` is
+    None, standard input that looks like JSON lines is read as such, any other as one plain text. `article` extracts
+    the text of an HTML page. `exclude`, a file or folder, is left out of folders: the output of this run. `ignore` is
+    called with the path of everything found in folders; what it returns true for is left out as well. `fields` are the
+    names of the fields, besides `id` and `text`, to keep from JSON lines, CSV and Parquet.
     """
 
     def __init__(

@@ -15,21 +15,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
+from unspun.model.verdict import LABELS, Label
 from unspun.reading import packing
 from unspun.reading.reader import Reader
 from unspun.reading.records import Failure, Record
-
-Label = Literal["human", "llm", "spun", "translated", "rewritten"]
-
-LABELS: tuple[Label, ...] = ("human", "llm", "spun", "translated", "rewritten")
-"""What a text can be. `llm` was written by a language model without a source: machine-written, not paraphrased."""
 
 SHINGLE_WORDS = 8
 """Consecutive words that two texts must share to overlap: long enough to ignore common idioms."""
