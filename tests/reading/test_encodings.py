@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.service.support import cases, why
+from tests.reading.support import cases, why
 from unspun.reading.encodings import NotTextError, decode, open_text
 
 CASES = cases("encodings.toml")

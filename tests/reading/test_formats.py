@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow.parquet import write_table
 
-from tests.service.input_files import (
+from tests.reading.support import (
     PACKED,
     RECORDS,
     ROWS,
@@ -27,7 +27,7 @@ from tests.service.input_files import (
     warc_record,
     wet,
 )
-from tests.service.support import cases, why
+from tests.reading.support import cases, why
 from unspun.reading import records
 from unspun.reading.reader import Failure, Format, Reader, Record, format_of, read_stream
 

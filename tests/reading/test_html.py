@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.service.support import cases, why
+from tests.reading.support import cases, why
 from unspun.reading.html import declared_encoding, extract_article, strip_tags
 
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.service.input_files import PACKED, ROWS, json_lines, parquet
-from tests.service.support import cases, why
+from tests.reading.support import PACKED, ROWS, json_lines, parquet
+from tests.reading.support import cases, why
 from unspun.reading.locations import Pattern, locate
 from unspun.reading.reader import Failure, Reader, Record
 

@@ -16,7 +16,7 @@ from typing import Any
 import fsspec
 import pytest
 
-from tests.service.input_files import PACKED, RECORDS, ROWS, page, parquet
+from tests.reading.support import PACKED, RECORDS, ROWS, page, parquet
 from unspun.reading import locations
 from unspun.reading.reader import Failure, Reader, Record
 
