@@ -37,7 +37,7 @@ def read_parquet(stream: io.BufferedIOBase, place: Place) -> Iterator[Record | F
                 yield from _rows(batch, columns, place)
         except StreamError:
             raise
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last from damaged column names
             if isinstance(error, OSError) and error.errno is not None:  # the disk failed; the file may be fine
                 raise
             raise UnreadableError(f"broken Parquet: {str(error).splitlines()[0]}") from error
