@@ -109,7 +109,7 @@ def _labelled_text(record: Record, given: str, label: str | None) -> LabelledTex
     fields = record.fields or {}
     label = fields.get("label") if label is None else label
     if label is None:
-        raise CorpusError('no "label"; add one to the record, or pass the file with an option that sets the label')
+        raise CorpusError('no label; add "label" to the record, or use an option that sets the label of the file')
     if label not in LABELS:
         raise CorpusError(f"label {label!r} is not one of {', '.join(LABELS)}")
     strings = {
