@@ -305,14 +305,14 @@ class Location:
     is_folder: bool
     pattern: Pattern | None = None
 
-    def files(self, ignore: Callable[[str], bool] = lambda path: False) -> Iterator[Entry | Failure]:
-        """Yield the file, or all matching files of the folder sorted by path; unreadable folders are failures.
+    def files(self, is_excluded: Callable[[str], bool] = lambda path: False) -> Iterator[Entry | Failure]:
+        """Yield the matching files of the folder, sorted by path. Folders that cannot be listed are failures.
 
-        Each real folder is searched once, so that loops of links end. `ignore` is called with the path of each file and
-        folder in the folder, and those for which it returns true are left out.
+        Each real folder is searched once, so that loops of links end. Files and folders for whose path `is_excluded`
+        returns true are left out.
         """
         visited: set[Hashable] = set()
-        pending: list[tuple[Entry, tuple[str, ...]]] = [(Entry(self.path, is_folder=self.is_folder), ())]
+        pending: list[tuple[Entry, tuple[str, ...]]] = [(Entry(self.path, is_folder=True), ())]
         while pending:
             entry, names = pending.pop()
             if not entry.is_folder:
@@ -332,7 +332,7 @@ class Location:
             for item in entries:
                 inner = (*names, item.name)
                 wanted = self.pattern is None or (self.pattern.may_hold if item.is_folder else self.pattern.fits)(inner)
-                if wanted and not ignore(item.path):
+                if wanted and not is_excluded(item.path):
                     pending.append((item, inner))
 
 

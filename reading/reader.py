@@ -54,8 +54,8 @@ class Reader:
     these in any store that fsspec supports (`s3://bucket/crawl/`), and "-" for standard input. If `stdin_format` is
     None, standard input that looks like JSON lines is read as such, any other as one plain text. `article` extracts
     the text of an HTML page. `exclude`, a file or folder, is left out of folders: the output of this run. `ignore` is
-    called with the path of everything found in folders; what it returns true for is left out as well. `fields` are the
-    names of the fields, besides `id` and `text`, to keep from JSON lines, CSV and Parquet.
+    called with the path of each file found in a folder; those for which it returns true are left out as well. `fields`
+    are the names of the fields, besides `id` and `text`, to keep from JSON lines, CSV and Parquet.
     """
 
     def __init__(
@@ -141,10 +141,14 @@ class Reader:
             yield Failure(path, f"no documents in this folder ({LOOKED_FOR})")
 
     def _documents(self, location: Location, *, count: bool = False) -> Iterator[Entry | Failure]:
-        """Yield the files to read. The others are skipped and, if `count`, counted."""
-        any_type = not location.is_folder or (location.pattern is not None and location.pattern.suffix is not None)
-        is_local = isinstance(location.store, Disk)
-        for found in location.files(lambda path: self._ignore(path) or (is_local and self._is_excluded(path))):
+        """Yield the files to read. Those of other types are skipped and, if `count`, counted."""
+        if not location.is_folder:
+            yield Entry(location.path)
+            return
+        any_type = location.pattern is not None and location.pattern.suffix is not None
+        for found in location.files(self._is_excluded if isinstance(location.store, Disk) else lambda path: False):
+            if isinstance(found, Entry) and self._ignore(found.path):
+                continue
             if isinstance(found, Failure) or (not found.is_special and (any_type or format_of(found.path))):
                 yield found
             else:
