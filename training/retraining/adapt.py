@@ -228,10 +228,10 @@ def _with_positives(texts: list[LabelledText], house: House, report: Report) -> 
 
 def paraphrased(texts: Sequence[LabelledText], *, seed: int, lexicons: Path | None, jobs: int) -> list[LabelledText]:
     """Return a paraphrase of each text by our own paraphrasers; none of a text that they can do nothing with."""
-    from unspun.training.machines.spinning import PARAPHRASERS, spin
+    from unspun.training.machines.spinning import spin
 
     plain = [repair(text.text).text for text in texts]
-    spun = spin(plain, PARAPHRASERS, seed=seed, lexicons=lexicons, jobs=jobs)
+    spun = spin(plain, seed=seed, lexicons=lexicons, jobs=jobs)
     return [
         dataclasses.replace(
             text,
