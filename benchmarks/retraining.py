@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits
 
 from unspun.model import bundle
 from unspun.model.verdict import KINDS
-from unspun.training.calibration.reference import ARRAY, Reference
+from unspun.training.calibration.reference import ARRAY, ReferenceTexts
 from unspun.training.classifier.classify import BARELY_SPUN
 from unspun.training.retraining.correction import Fitter, area, parts
 
@@ -50,7 +50,7 @@ class Cell:
     human: NDArray[np.int64]
 
 
-def cells(reference: Reference, least: int, rng: np.random.Generator) -> Iterator[Cell]:
+def cells(reference: ReferenceTexts, least: int, rng: np.random.Generator) -> Iterator[Cell]:
     """Yield the houses that have at least so many texts of each side."""
     human = (reference.labels == "human") & (reference.words >= SHORTEST)
     for kind in KINDS:
@@ -67,7 +67,7 @@ def cells(reference: Reference, least: int, rng: np.random.Generator) -> Iterato
                 yield Cell(kind, source, domain, *places)
 
 
-def measure(loaded: bundle.Bundle, reference: Reference, cell: Cell, texts: int, rng: np.random.Generator) -> Any:
+def measure(loaded: bundle.Bundle, reference: ReferenceTexts, cell: Cell, texts: int, rng: np.random.Generator) -> Any:
     """Return what the correction gains in the house, by tier, and loses elsewhere."""
     new = np.concatenate([cell.machine[:texts], cell.human[:texts]])
     tested = np.concatenate([cell.machine[texts:], cell.human[texts : texts + TESTED]])
@@ -95,7 +95,7 @@ def measure(loaded: bundle.Bundle, reference: Reference, cell: Cell, texts: int,
     return answer
 
 
-def _rated(fitter: Fitter, rows: Reference, correction: Any) -> list[dict[str, NDArray[np.float64]]]:
+def _rated(fitter: Fitter, rows: ReferenceTexts, correction: Any) -> list[dict[str, NDArray[np.float64]]]:
     added = 0.0 if correction is None else correction.log_odds(rows.features)
     return [fitter.scores(rows), fitter.scores(rows, added)]
 
@@ -112,7 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
     if "reference" not in loaded.manifest:
         print(f"{options.base}: carries no reference texts", file=sys.stderr)
         return 2
-    whole = Reference.unpack(bundle.read_extra(loaded, ARRAY), loaded.manifest["reference"])
+    whole = ReferenceTexts.unpack(bundle.read_extra(loaded, ARRAY), loaded.manifest["reference"])
     reference = whole.take(~whole.house)
     found: dict[tuple[str, str, str], list[dict[str, float]]] = {}
     with threadpool_limits(limits=1):

@@ -20,7 +20,7 @@ from tests.training.test_train import MISSING, REASON, ROWS
 from tests.training.thesaurus import TableThesaurus
 from unspun.model import bundle
 from unspun.model.detector import Detector
-from unspun.training.calibration.reference import ARRAY, Reference
+from unspun.training.calibration.reference import ARRAY, ReferenceTexts
 from unspun.training.classifier.fast_tier import Recipe, TrainingError
 from unspun.training.corpora.corpus import LabelledText, text_keys
 from unspun.training.language import ngrams, resources
@@ -256,7 +256,7 @@ def test_the_figures_are_from_test_texts(trained: tuple[Path, list[str]], texts:
 
 def test_it_can_be_retrained(trained: tuple[Path, list[str]]) -> None:
     loaded = bundle.load(trained[0])
-    rows = Reference.unpack(bundle.read_extra(loaded, ARRAY), loaded.manifest["reference"])
+    rows = ReferenceTexts.unpack(bundle.read_extra(loaded, ARRAY), loaded.manifest["reference"])
     assert set(rows.labels.tolist()) == {"human", "spun", "rewritten"}
     assert np.isnan(rows.deep).all()
     assert rows.names == tuple(loaded.manifest["features"])
