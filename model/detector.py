@@ -29,6 +29,10 @@ ROUNDED = 6
 """Decimal places of scores."""
 
 
+class NoDeepTierError(ValueError):
+    """Depth "deep" was requested from a model that has no deep tier."""
+
+
 class Detector:
     """Scores texts with one model. Made by `Detector.load`; scoring changes nothing in it, so threads may share it."""
 
@@ -94,7 +98,7 @@ class Detector:
         if depth not in DEPTHS:
             raise ValueError(f"depth {depth!r} is none of {', '.join(DEPTHS)}")
         if depth == "deep" and self._deep is None:
-            raise ValueError("this model has no deep tier; use depth 'auto' or 'fast'")
+            raise NoDeepTierError("this model has no deep tier; use depth 'auto' or 'fast'")
         if base_rate is not None:
             base_rate = check_base_rate(base_rate)
         names = list(ids) if ids is not None else [None] * len(texts)

@@ -8,11 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 VerdictWord = Literal["paraphrased", "suspect", "clear", "abstained"]
+VERDICTS: tuple[VerdictWord, ...] = get_args(VerdictWord)
+"""The verdicts, worst first."""
 Kind = Literal["spun", "translated", "rewritten"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """The kinds of paraphrase, in the order in which every array has them."""
 Reason = Literal["too_short", "not_english", "not_prose", "unfamiliar"]
 Depth = Literal["fast", "deep"]
+Judgement = Literal["human", Kind]
+"""What a person may say about a text."""
+JUDGEMENTS: tuple[Judgement, ...] = ("human", *KINDS)
+Label = Literal["human", "llm", Kind]
+"""What a labelled text is; `llm`: written by a language model, never paraphrased."""
+LABELS: tuple[Label, ...] = ("human", "llm", *KINDS)
 
 
 @dataclass(frozen=True, slots=True)

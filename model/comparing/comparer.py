@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from scipy.special import expit
 from threadpoolctl import ThreadpoolController
 
 from unspun.model import bundle
@@ -984,7 +985,7 @@ class Judge:
     def probability(self, numbers: Floats) -> float:
         """Return the probability that one was made from the other, by the numbers NAMES."""
         chosen = self._scaled(numbers)[[NAMES.index(name) for name in DECISIVE]]
-        return 1.0 / (1.0 + math.exp(-float(np.clip(chosen @ self.derived + self.derived_bias, -30.0, 30.0))))
+        return float(expit(np.clip(chosen @ self.derived + self.derived_bias, -30.0, 30.0)))
 
     def kinds_of(self, numbers: Floats) -> dict[Relation, float]:
         """Return the probability of each of RELATIONS, given that it was, by the numbers NAMES and STYLE."""

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from unspun.model.verdict import ModelInfo
+from unspun.model.verdict import KINDS, Kind, ModelInfo
 
-Relation = Literal["copied", "spun", "translated", "rewritten"]
+Relation = Literal["copied", Kind]
 Obstacle = Literal["too_short", "not_english"]
 Operation = Literal["equal", "replaced", "inserted", "deleted"]
 
-RELATIONS: tuple[Relation, ...] = ("copied", "spun", "translated", "rewritten")
+RELATIONS: tuple[Relation, ...] = ("copied", *KINDS)
 """How a text may have been made from another, in the order in which every answer holds them."""
 
 

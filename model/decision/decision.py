@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from unspun.model.verdict import KINDS
 
@@ -147,7 +148,7 @@ class TierDecision:
         top = np.log(SCORE_PARAPHRASED / (1.0 - SCORE_PARAPHRASED))
         position = (high - np.asarray(log_rates, dtype=np.float64)) / (high - low)  # 0 at `suspect`, 1 at `paraphrased`
         beyond = np.maximum(position - 1.0, 0.0)
-        answer: Floats = 1.0 / (1.0 + np.exp(-top * np.minimum(position, 1.0)))
+        answer: Floats = expit(top * np.minimum(position, 1.0))
         strong = 1.0 - (1.0 - SCORE_PARAPHRASED) / (1.0 + SCORE_PARAPHRASED * top * beyond)
         return np.where(position > 1.0, strong, answer)
 
@@ -215,7 +216,7 @@ class Decision:
         """Return the probability that a text with this score is paraphrased, where `base_rate` of all texts are."""
         scores, ratios = self.likelihoods[tier]
         odds = float(np.log(base_rate / (1.0 - base_rate)) + np.interp(score, scores, ratios))
-        return float(1.0 / (1.0 + np.exp(-odds)))
+        return float(expit(odds))
 
 
 def check_base_rate(value: float) -> float:

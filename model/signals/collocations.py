@@ -47,6 +47,7 @@ class Collocations:
     """Log probability of each word given the words before it, and of the words after it."""
 
     name = "collocations"
+    question = "how well does each word fit its neighbours, by the statistics of human text?"
     token_names = (
         "after_left",
         "right_after",

@@ -8,6 +8,8 @@ hurried ones often, so only their rate counts. Misses every tool that cleans up 
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,6 +55,8 @@ class Debris:
     """Marks the tokens at which each kind of debris stands."""
 
     name = "debris"
+    question = "what do tools leave behind: spintax, stray braces, doubled words, broken capitals?"
+    evidence: ClassVar = {"debris": "a slip of the kind that tools leave behind"}
     token_names = KINDS
     document_names = tuple(f"{kind}_per_100_words" for kind in KINDS)
 

@@ -165,6 +165,7 @@ def _pool_misfit(encoding: Encoding, misfit: Floats, unigram: Floats) -> Floats:
     judged = encoding.judged
     documents = encoding.documents
     log_odds = misfit[judged]
+    # Not scipy's expit: it rounds float32 differently, and the trees of the bundles were fitted on this rounding.
     probability = 1 / (1 + np.exp(-log_odds))
     pool = Pool.of(encoding, judged)
     content = judged & (unigram[encoding.ids] < FUNCTION_WORD)

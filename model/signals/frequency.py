@@ -22,6 +22,7 @@ class Frequency:
     """Log probability of each word by itself, and its distribution over the words that carry content."""
 
     name = "frequency"
+    question = "how rare are the words, in themselves and beside their commoner synonyms?"
     token_names = ("log_probability", "unknown")
     document_names = (
         "mean",

@@ -10,6 +10,7 @@ the context better. A list has precision and no recall: it explains, and it miss
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,8 @@ class KnownPhrases:
     """Finds all known phrases in one pass over a batch for each phrase length."""
 
     name = "known_phrase"
+    question = "is a phrase known as a machine's stand-in for another?"
+    evidence: ClassVar = {"known_phrase": "a phrase that spinners are known to produce"}
     token_names = ("phrase_weight",)
     document_names = ("phrases_per_100_words", "phrase_weight_per_100_words")
 

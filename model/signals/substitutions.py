@@ -9,6 +9,7 @@ fits far better: the original. Misses words whose original is not among their al
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,8 @@ class Substitutions:
     """The gain of the best alternatives over each word."""
 
     name = "substitutions"
+    question = "would a plain synonym fit the context far better than the word that is there?"
+    evidence: ClassVar = {"substitution": "another word would fit far better"}
     token_names = ("best_gain", "chosen_gain", "odds", "rarer_by", "better", "alternatives")
     document_names = (
         "gain_mean",

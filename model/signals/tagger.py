@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -152,6 +153,10 @@ class PreparedInputs:
 @dataclass(frozen=True, eq=False)
 class Tagger:
     """The trained network: its layers' weights and biases (float32), and the scaling of the per-token numbers."""
+
+    name: ClassVar = "misfit"
+    question: ClassVar = "how many words, and which, does a small neural tagger take for replaced?"
+    evidence: ClassVar = {"misfit": "does not belong here"}
 
     inputs: TaggerInputs
     weights: tuple[Floats, ...]

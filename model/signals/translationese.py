@@ -131,6 +131,7 @@ class Translationese:
     """Rates of function words, endings and punctuation, sentence rhythm, and repetition."""
 
     name = "translationese"
+    question = "articles, function words, rhythm and punctuation as translation leaves them"
     token_names: tuple[str, ...] = ()
     document_names = (
         *(f"word_{word}" for word in FUNCTION_WORDS),

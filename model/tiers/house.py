@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from unspun.model.signals.base import Floats
 
@@ -44,7 +45,7 @@ class Correction:
     def domain(self, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probability (D,) that texts with these scaled numbers (D, F) are of the house's domain."""
         odds = np.clip(np.einsum("df,f->d", scaled, self.domain_weights) + self.domain_bias, -30.0, 30.0)
-        answer: NDArray[np.float64] = 1.0 / (1.0 + np.exp(-odds))
+        answer: NDArray[np.float64] = expit(odds)
         return answer
 
 

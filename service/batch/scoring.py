@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from unspun.model.verdict import Verdict
 from unspun.reading.reader import Failure, Record
@@ -73,6 +73,11 @@ class Tally:
     def documents(self) -> int:
         """Documents that got a verdict."""
         return self.verdicts.total()
+
+
+def supported_by(scorer: Any) -> float:
+    """Return the smallest false-positive rate that a model's calibration supports; 0 if it does not say."""
+    return float(getattr(getattr(scorer, "decision", None), "supported", 0.0))
 
 
 def score_records(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from unspun.model.verdict import LABELS
 from unspun.service.console import CommandError, complain
 
 # All else is imported by those who need it: help and usage errors should not wait for it.
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 SHIPPED = "default"
 """The name of the model that ships, in place of a folder."""
-LABELS = ("human", "llm", "spun", "translated", "rewritten")
 
 Loader = Callable[[Path | None], "Detector"]
 

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
 
+from unspun.model.verdict import JUDGEMENTS
 from unspun.service.console import CommandError, complain, printable
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from unspun.service.feedback.store import Store
 
 DEFAULT_DATABASE = "sqlite:///feedback.db"
-LABELS = ("human", "spun", "translated", "rewritten")
-"""What a text may be labelled as: service.feedback.labels.WORDS, without its libraries."""
 NOT_ALL = 3
 """Exit status where some lines or documents could not be read; the rest were stored."""
 
@@ -82,7 +81,7 @@ def feedback() -> None:
 
 @feedback.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@click.option("--label", "word", type=click.Choice(LABELS), required=True, help="What all these texts are.")
+@click.option("--label", "word", type=click.Choice(JUDGEMENTS), required=True, help="What all these texts are.")
 @click.option("--source", metavar="NAME", help="Where they are from: a site, a project, a group of authors.")
 @click.option("--keep-text", is_flag=True, help="Store the texts, too; else only their hashes.")
 @model_option
@@ -203,7 +202,7 @@ def stats(database: str) -> None:
     click.echo(f"{len({label.digest for label in every if label.text is not None}):7,}  texts kept")
     click.echo(f"{len(contradictions(every)):7,}  texts with contradicting labels")
     words: Counter[str] = Counter(label.label for label in every)
-    for word in LABELS:
+    for word in JUDGEMENTS:
         click.echo(f"{words[word]:7,}  {word}")
     for source, number in sorted(Counter(label.source for label in every).items(), key=lambda item: -item[1]):
         click.echo(f"{number:7,}  from {printable(source) if source else 'no source'}")

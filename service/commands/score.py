@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
+from unspun.model.verdict import VERDICTS
 from unspun.service.console import CommandError, complain, printable
 
 # All else is imported by those who need it: help and usage errors should not wait for it.
@@ -34,7 +35,6 @@ ENDINGS = {
     **{".csv": "csv", ".parquet": "parquet", ".html": "html", ".htm": "html"},
 }
 """Formats by the end of an output's name."""
-VERDICTS = ("paraphrased", "suspect", "clear", "abstained")
 STDOUT = "-"
 KILLED = ("TerminatedWorkerError", "BrokenProcessPool", "KilledWorker")
 MOST_TOLD = 20
@@ -521,8 +521,8 @@ def _open(target: _Target, paths: tuple[str, ...], *, force: bool) -> Output:
 
 def _writer(target: _Target, request: _Request, sink: Output, scorer: Scorer) -> Writer:
     """Return what writes one document after another; text goes through the sink, which knows its encoding."""
+    from unspun.service.batch.scoring import supported_by
     from unspun.service.render.factory import renderer_for, writer_for
-    from unspun.service.render.wording import supported_by
 
     supported = supported_by(scorer)
     if target.form in ("parquet", "html"):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from unspun.model.verdict import JUDGEMENTS, Judgement
 from unspun.service.commands.feedback import DEFAULT_DATABASE
 from unspun.service.console import CommandError, complain
 from unspun.service.models.output import check_output
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from unspun.training.corpora.corpus import Label, LabelledText
     from unspun.training.retraining.adapt import Retrained
 
-LABELS = ("human", "spun", "translated", "rewritten")
 MOST_FAILURES = 5
 """Files that cannot be read and are told by name."""
 INCOMPLETE = 3
@@ -120,7 +120,7 @@ def train(context: click.Context, /, **options: Any) -> None:
       unspun train --human articles/ --output house-model
       unspun train --from-scratch --labelled corpus/ --lexicons lists/ --output new-model
     """
-    by_label = {name: cast("tuple[Path, ...]", options[name]) for name in LABELS}
+    by_label = {name: cast("tuple[Path, ...]", options[name]) for name in JUDGEMENTS}
     if not any((*by_label.values(), options["labelled"], options["with_feedback"])):
         raise click.UsageError("give labelled text: --human, --spun, --translated, --rewritten, or --labelled")
     check_output(options["output"])
@@ -149,7 +149,7 @@ def train(context: click.Context, /, **options: Any) -> None:
         context.exit(INCOMPLETE)
 
 
-def _read(by_label: dict[str, tuple[Path, ...]], labelled: tuple[Path, ...]) -> tuple[list[LabelledText], int]:
+def _read(by_label: Mapping[Judgement, tuple[Path, ...]], labelled: tuple[Path, ...]) -> tuple[list[LabelledText], int]:
     """Return the texts, and how many files or records could not be read."""
     from unspun.reading.records import Failure
     from unspun.training.corpora.labelled import read

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from unspun.model import bundle
+from unspun.model.detector import NoDeepTierError
 from unspun.model.verdict import ModelInfo, Verdict
 from unspun.service.batch.scoring import WARM_UP, Scorer
 from unspun.service.http import metrics
 from unspun.service.http.logs import event
-from unspun.service.http.problems import Problem, unexpected
+from unspun.service.http.problems import FieldError, Problem, unexpected
 from unspun.service.http.schemas import Submission
 
 Result = TypeVar("Result")
@@ -218,9 +219,7 @@ def _out_of_time(seconds: float) -> Problem:
 
 
 def _impossible(error: Exception) -> Problem:
-    if isinstance(error, ValueError) and "no deep tier" in str(error):
-        from unspun.service.http.problems import FieldError
-
+    if isinstance(error, NoDeepTierError):
         detail = "This model has no deep tier; use the depth auto or fast."
         return Problem("invalid-fields", detail, errors=(FieldError("#/depth", detail),))
     return unexpected(error)

@@ -3,69 +3,23 @@
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unspun.model.verdict import KINDS, Evidence, SpunPassage, Verdict
+from unspun.model.wording import (
+    HEADLINES,
+    KIND_MEANINGS,
+    KIND_NAMES,
+    MEANINGS,
+    REASONS,
+    SIGNALS,
+    looks_like_this,
+    percent,
+    share_of_words,
+    times,
+)
 from unspun.service.render.highlight import LEVELS, Segment, level, segments
-from unspun.service.render.wording import looks_like_this, percent, share_of_words
-
-HEADLINES = {
-    "paraphrased": "Paraphrased",
-    "suspect": "Suspect",
-    "clear": "Clear",
-    "abstained": "No verdict",
-}
-MEANINGS = {
-    "paraphrased": (
-        "The text reads as if a machine had paraphrased another one. Of texts that people write, about 1 in 200 gets "
-        "this verdict."
-    ),
-    "suspect": (
-        "There are signs that a machine paraphrased another text, but they are too weak to be sure. Of texts that "
-        "people write, about 3 in 100 get this verdict or the one above it."
-    ),
-    "clear": (
-        "On the whole, the text reads as people write. That is no proof of a human author: fluent rewriting often "
-        "goes unnoticed."
-    ),
-}
-REASONS = {
-    "too_short": (
-        "There are too few words of running prose to judge; headings, lists, tables and code do not count. "
-        "Add more of the text."
-    ),
-    "not_english": "The text does not seem to be in English, and unspun judges only English. Submit an English text.",
-    "not_prose": (
-        "Most of the text is lists, tables, figures or code rather than sentences. Submit the running text alone."
-    ),
-    "unfamiliar": (
-        "The text is too unlike the text that unspun was calibrated on, so that a score would mean nothing. Judge it "
-        "by reading it."
-    ),
-}
-KIND_NAMES = {"spun": "Spun", "translated": "Translated", "rewritten": "Rewritten"}
-KIND_MEANINGS = {
-    "spun": "words and phrases replaced by others",
-    "translated": "put through machine translation",
-    "rewritten": "reads as a language model’s own words",
-}
-LABELS = {
-    "human": "A person wrote it",
-    "spun": "Words were swapped",
-    "translated": "Machine-translated",
-    "rewritten": "Rewritten by a machine",
-}
-"""What a reader may say of a text, by kind."""
-SIGNALS = {
-    "known_phrase": "a phrase that spinners are known to produce",
-    "substitution": "another word would fit far better",
-    "misfit": "does not belong here",
-    "debris": "a slip of the kind that tools leave behind",
-}
-MOST_TIMES = 1000
-"""A weight is told as a factor up to this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,14 +98,6 @@ class Result:
         """Return the answer of the API for the same text, as a data: address."""
         line = f"{self.verdict.to_json()}\n".encode()
         return "data:application/json;base64," + base64.b64encode(line).decode("ascii")
-
-
-def times(weight: float) -> str:
-    """Return a weight in nats as a factor, to two figures: "24 times"."""
-    factor = math.exp(min(weight, 20.0))
-    if factor > MOST_TIMES:
-        return f"over {MOST_TIMES:,} times"
-    return f"{factor:.2g} times" if factor < 100 else f"{round(factor, -1):,.0f} times"
 
 
 def _pieces(cut: Sequence[Segment]) -> list[Piece]:

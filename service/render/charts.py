@@ -7,14 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from unspun.model.verdict import KINDS, Verdict, VerdictWord
-from unspun.service.page.result import HEADLINES
-from unspun.service.render.wording import NO_SOURCE, SCALE
+from unspun.model.verdict import KINDS, VERDICTS, Verdict
+from unspun.model.wording import HEADLINES, NO_SOURCE, SCALE
 
-WORDS: tuple[VerdictWord, ...] = ("paraphrased", "suspect", "clear", "abstained")
-"""The verdicts, in the order in which they are told and stacked."""
-JUDGED = WORDS[:3]
-NAMES = {word: headline.lower() for word, headline in HEADLINES.items()}
+JUDGED = VERDICTS[:3]
+NAMES: dict[str, str] = {word: headline.lower() for word, headline in HEADLINES.items()}
 
 WIDTH = 340
 """Units of a chart's width, about pixels on a phone, so that its letters keep their size there."""
@@ -168,7 +165,7 @@ class Counts:
             self._lengths,
             None,
             "Words",
-            WORDS,
+            VERDICTS,
         )
 
 

@@ -11,9 +11,9 @@ from typing import Any
 from jinja2 import Template
 
 from unspun.model.comparing.comparison import RELATIONS, Comparison, Operation
+from unspun.model.wording import percent
 from unspun.service.render.comparison import Answer, Pair, Sink, headline, meaning, rows
 from unspun.service.render.page import page_template
-from unspun.service.render.wording import percent
 
 MOST_SHOWN = 50
 """Suspects of a search that are shown beside the source that was found; the others are listed."""

@@ -10,9 +10,9 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from unspun.model.comparing.comparison import Comparison, Replacement
+from unspun.model.wording import percent
 from unspun.service.console import printable
 from unspun.service.render.comparison import Answer, Pair, Piece, Row, Sink, headline, meaning, rows
-from unspun.service.render.table import percent
 
 MOST_REPLACEMENTS = 20
 """Substitutions that are listed, the most frequent."""

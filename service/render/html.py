@@ -14,14 +14,25 @@ from jinja2 import Template
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from unspun.model.verdict import Evidence, ModelInfo, Verdict
+from unspun.model.verdict import VERDICTS, Evidence, ModelInfo, Verdict
+from unspun.model.wording import (
+    HEADLINES,
+    JUDGEMENT_NAMES,
+    KIND_MEANINGS,
+    MEANINGS,
+    REASONS,
+    SIGNALS,
+    human_texts,
+    looks_like_this,
+    percent,
+    share_of_words,
+    times,
+)
 from unspun.service.feedback.summary import digest_of, summary
-from unspun.service.page.result import HEADLINES, KIND_MEANINGS, LABELS, MEANINGS, REASONS, SIGNALS, times
 from unspun.service.render import Stream
-from unspun.service.render.charts import WORDS, Counts
+from unspun.service.render.charts import Counts
 from unspun.service.render.highlight import excerpts, level
 from unspun.service.render.page import page_template
-from unspun.service.render.wording import human_texts, looks_like_this, percent, share_of_words
 
 EXCERPTS = 4
 """Sentences shown of an offender, those with the heaviest evidence."""
@@ -148,7 +159,7 @@ class Report:
             failures=failures,
             models=list(self._models),
             counts=counts,
-            verdicts=[(word, HEADLINES[word], MEANINGS.get(word, ""), counts.verdicts[word]) for word in WORDS],
+            verdicts=[(word, HEADLINES[word], MEANINGS.get(word, ""), counts.verdicts[word]) for word in VERDICTS],
             charts=counts.charts(),
             offenders=self._offenders.highest_first(),
             rows=rows,
@@ -310,5 +321,10 @@ def _units(number: float) -> str:
 def _template() -> Template:
     filters: dict[str, Callable[..., Any]] = {"percent": percent, "of": _of, "count": _count, "units": _units}
     return page_template(
-        "report", filters=filters, headlines=HEADLINES, kind_meanings=KIND_MEANINGS, labels=LABELS, reasons=REASONS
+        "report",
+        filters=filters,
+        headlines=HEADLINES,
+        kind_meanings=KIND_MEANINGS,
+        labels=JUDGEMENT_NAMES,
+        reasons=REASONS,
     )

@@ -10,10 +10,9 @@ from rich.padding import Padding
 from rich.text import Text
 
 from unspun.model.verdict import Verdict
+from unspun.model.wording import THRESHOLDS, looks_like_this, percent, share_of_words
 from unspun.service.console import printable
-from unspun.service.render import wording
 from unspun.service.render.highlight import Excerpt, Segment, excerpts, level
-from unspun.service.render.wording import LINES, looks_like_this, share_of_words
 
 VERDICT_STYLES = {"paraphrased": "bold red", "suspect": "yellow", "clear": "green", "abstained": "dim"}
 LEVEL_STYLES = {1: "yellow", 2: "bold yellow", 3: "bold red"}
@@ -72,7 +71,7 @@ class Table:
         """Return what a score is, and the row of column titles."""
         cells = [Text(_pad(column.title, column), "dim") for column in self._columns]
         return self._print(
-            Padding(Text(f"score: {LINES}; not a probability", "dim"), 0), *self._row(cells, "document", "dim")
+            Padding(Text(f"score: {THRESHOLDS}; not a probability", "dim"), 0), *self._row(cells, "document", "dim")
         )
 
     def document(self, text: str, verdict: Verdict) -> str:
@@ -146,11 +145,6 @@ class Table:
                 # Rows are cut to the width already; soft wrapping leaves them alone.
                 self._console.print(part, soft_wrap=isinstance(part, Text), highlight=False, markup=False)
         return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
-
-
-def percent(part: float) -> str:
-    """Return a part in whole percent, in five characters at most: "97 %", ">99 %"."""
-    return wording.percent(part).replace("> ", ">").replace("< ", "<")
 
 
 def _below(line: Text) -> Padding:

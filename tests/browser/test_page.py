@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import PHONE, Open
+from unspun.model.wording import times
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.routes.page import EXAMPLE
-from unspun.service.page.result import times
 
 ROOT = Path(__file__).parents[2]
 SPUN = ROOT / "seeds/examples/spun/01-harbour-swimmers.wordnet.txt"

@@ -45,9 +45,7 @@ def test_a_curl_command_answers(command: str, expected: str, service: Service) -
 
 
 def test_the_python_client_answers(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
-    [snippet] = [
-        block for block in re.findall(r"```python\n(.*?)```", README, re.S) if "Client(" in block
-    ]
+    [snippet] = [block for block in re.findall(r"```python\n(.*?)```", README, re.S) if "Client(" in block]
     exec(snippet.replace("127.0.0.1:8000", f"127.0.0.1:{service.port}"), {"text": TEXT})
     assert [kind_of(json.loads(line)) for line in capsys.readouterr().out.splitlines()] == ["verdict", "verdict"]
 

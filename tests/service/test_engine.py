@@ -14,6 +14,7 @@ pytest.importorskip("prometheus_client", reason="the service: pip install 'unspu
 
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN
+from unspun.model.detector import NoDeepTierError
 from unspun.service.http.engine import Engine
 from unspun.service.http.schemas import Submission
 from unspun.service.models.folder import ModelFolder
@@ -33,7 +34,7 @@ class WithoutDeep(FakeDetector):
 
     def score_many(self, *arguments: Any, depth: str = "auto", **options: Any) -> Any:
         if depth == "deep":
-            raise ValueError("this model has no deep tier")
+            raise NoDeepTierError("this model has no deep tier")
         return super().score_many(*arguments, depth=depth, **options)
 
 

@@ -22,14 +22,15 @@ from werkzeug.test import TestResponse
 
 from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, DATA, SPUN, SUSPECT, why
+from unspun.model import wording as words
 from unspun.model.verdict import Depth, Evidence, Kind, ModelInfo, Reason, SpunPassage, Verdict, VerdictWord
+from unspun.model.wording import times
 from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings
 from unspun.service.http.engine import Engine
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.openapi import document
-from unspun.service.page import result as words
-from unspun.service.page.result import Result, times
+from unspun.service.page.result import Result
 from unspun.service.render.columns import KINDS
 
 ROOT = Path(__file__).parents[2]
@@ -201,7 +202,7 @@ def test_every_answer_of_the_model_has_words() -> None:
     assert set(words.MEANINGS) == set(get_args(VerdictWord)) - {"abstained"}
     assert set(words.REASONS) == set(get_args(Reason))
     assert set(words.KIND_NAMES) == set(words.KIND_MEANINGS) == set(KINDS) == set(get_args(Kind))
-    assert set(words.LABELS) == {"human", *KINDS}
+    assert set(words.JUDGEMENT_NAMES) == {"human", *KINDS}
 
 
 def test_signals_with_words_are_those_of_the_model() -> None:

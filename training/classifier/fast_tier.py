@@ -27,6 +27,7 @@ from unspun.model.signals.tagger import Tagger
 from unspun.model.text.document import Documents
 from unspun.model.text.repair import repair
 from unspun.model.tiers.fast import FastClassifier
+from unspun.model.verdict import KINDS
 from unspun.training.classifier.classify import fit_heads, fit_unfamiliarity, usable
 from unspun.training.classifier.matrix import LabelledMatrix, crop, group_share, measure
 from unspun.training.classifier.ranking import fit_ranking
@@ -153,7 +154,7 @@ def _check(texts: Sequence[LabelledText]) -> None:
     labels = Counter(text.label for text in texts)
     if labels["human"] < 20:
         raise TrainingError(f"{labels['human']} human texts: at least 20 are needed, from several sources (--human)")
-    for kind in ("spun", "translated", "rewritten"):
+    for kind in KINDS:
         if 0 < labels[kind] < 5:
             raise TrainingError(f"{labels[kind]} {kind} texts: at least 5 are needed, or none (--{kind})")
 

@@ -30,22 +30,11 @@ from pathlib import Path
 from typing import Any
 
 from unspun.model.bundle import DEFAULT, MANIFEST
+from unspun.model.wording import QUESTIONS
 from unspun.training.reporting.tables import NOTHING, Table, cell, tables
 
 CARD = "CARD.md"
 """The card's file name in a bundle."""
-
-SIGNALS = {
-    "substitutions": "would a plain synonym fit the context far better than the word that is there?",
-    "collocations": "how well does each word fit its neighbours, by the statistics of human text?",
-    "frequency": "how rare are the words, in themselves and beside their commoner synonyms?",
-    "known_phrase": "is a phrase known as a machine's stand-in for another?",
-    "debris": "what do tools leave behind: spintax, stray braces, doubled words, broken capitals?",
-    "translationese": "articles, function words, rhythm and punctuation as translation leaves them",
-    "misfit": "how many words, and which, does a small neural tagger hold for replaced?",
-    "length": "how many words are there to judge by?",
-}
-"""What each signal asks of a text."""
 
 _PURPOSE = """
 Tells whether an English article was produced by a machine from somebody else's text, and of what kind:
@@ -195,7 +184,7 @@ def _signals(manifest: Mapping[str, Any]) -> str:
     if not isinstance(names, Sequence) or isinstance(names, str):
         return ""
     counts = Counter(str(name).split(".")[0] for name in names)
-    rows = [{"signal": name, "numbers": count, "asks": SIGNALS.get(name)} for name, count in counts.items()]
+    rows = [{"signal": name, "numbers": count, "asks": QUESTIONS.get(name)} for name, count in counts.items()]
     return joined(_CLASSIFIER.format(numbers=len(names)), markdown(tables(rows), 3))
 
 

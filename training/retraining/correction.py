@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 from scipy.stats import rankdata
 
 from unspun.model.bundle import Bundle
@@ -234,7 +235,7 @@ def logistic(
 
     now = loss(answer)
     for _ in range(_STEPS):
-        probability = 1.0 / (1.0 + np.exp(-np.clip(fixed + design @ answer, -30.0, 30.0)))
+        probability = expit(np.clip(fixed + design @ answer, -30.0, 30.0))
         gradient = design.T @ (shares * (probability - truth)) + curvature @ answer
         hessian = (design * (shares * probability * (1.0 - probability))[:, None]).T @ design + curvature
         step = np.linalg.solve(hessian, gradient)

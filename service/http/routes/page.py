@@ -17,6 +17,8 @@ from markupsafe import Markup, escape
 from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import FormDataParser
 
+from unspun.model.wording import HEADLINES, JUDGEMENT_NAMES, MEANINGS, NO_SOURCE, SCALE
+from unspun.service.batch.scoring import supported_by
 from unspun.service.http.metrics import PROBLEMS
 from unspun.service.http.openapi import document
 from unspun.service.http.problems import Problem, rate_limited
@@ -25,8 +27,7 @@ from unspun.service.http.routes.feedback import is_kept, keeper, store
 from unspun.service.http.routes.score import engine, judge, settings
 from unspun.service.http.schemas import parse_submission, read_body, text_of
 from unspun.service.page.reference import Reference
-from unspun.service.page.result import HEADLINES, LABELS, MEANINGS, Result
-from unspun.service.render.wording import NO_SOURCE, SCALE, supported_by
+from unspun.service.page.result import Result
 
 if TYPE_CHECKING:
     from unspun.model.verdict import Verdict
@@ -259,7 +260,7 @@ def _page(
             result=result,
             stored=stored,
             notice=notice,
-            labels=LABELS,
+            labels=JUDGEMENT_NAMES,
             headlines=HEADLINES,
             meanings=MEANINGS,
             needs_key=gate().needs_key,

@@ -1,4 +1,4 @@
-"""service/render/wording.py: numbers of a verdict in words."""
+"""The numbers of a verdict in words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, cases, why
-from unspun.service.render.wording import human_texts, looks_like_this, percent, share_of_words, supported_by
+from unspun.model.wording import human_texts, looks_like_this, percent, share_of_words
+from unspun.service.batch.scoring import supported_by
 
 
 @pytest.mark.parametrize("case", cases("rates.toml"), ids=why)
@@ -37,7 +38,7 @@ def test_the_share_is_told_of_what_is_suspicious() -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "shown"), [(0.974, "97 %"), (0.9982, "> 99 %"), (0.002, "< 1 %"), (0.0, "0 %"), (1.0, "100 %")]
+    ("part", "shown"), [(0.974, "97 %"), (0.9982, ">99 %"), (0.002, "<1 %"), (0.0, "0 %"), (1.0, "100 %")]
 )
 def test_a_part_is_never_told_as_all_or_nothing(part: float, shown: str) -> None:
     assert percent(part) == shown

@@ -1,0 +1,154 @@
+"""How verdicts, kinds, reasons, signals and rates are put into words, for every surface and the model card."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from unspun.model.decision.decision import SCORE_PARAPHRASED, SCORE_SUSPECT
+from unspun.model.signals.collocations import Collocations
+from unspun.model.signals.debris import Debris
+from unspun.model.signals.frequency import Frequency
+from unspun.model.signals.known_phrases import KnownPhrases
+from unspun.model.signals.substitutions import Substitutions
+from unspun.model.signals.tagger import Tagger
+from unspun.model.signals.translationese import Translationese
+from unspun.model.verdict import Judgement, Kind, Reason, Verdict, VerdictWord
+
+HEADLINES: dict[VerdictWord, str] = {
+    "paraphrased": "Paraphrased",
+    "suspect": "Suspect",
+    "clear": "Clear",
+    "abstained": "No verdict",
+}
+MEANINGS: dict[VerdictWord, str] = {
+    "paraphrased": (
+        "The text reads as if a machine had paraphrased another one. Of texts that people write, about 1 in 200 gets "
+        "this verdict."
+    ),
+    "suspect": (
+        "There are signs that a machine paraphrased another text, but they are too weak to be sure. Of texts that "
+        "people write, about 3 in 100 get this verdict or the one above it."
+    ),
+    "clear": (
+        "On the whole, the text reads as people write. That does not prove a human author: fluent rewriting often "
+        "goes unnoticed."
+    ),
+}
+"""What each verdict means; for `abstained`, REASONS says why."""
+REASONS: dict[Reason, str] = {
+    "too_short": (
+        "There are too few words of running prose to judge; headings, lists, tables and code do not count. "
+        "Add more of the text."
+    ),
+    "not_english": "The text does not seem to be in English, and unspun judges only English. Submit an English text.",
+    "not_prose": (
+        "Most of the text is lists, tables, figures or code rather than sentences. Submit the running text alone."
+    ),
+    "unfamiliar": (
+        "The text is too unlike the text that unspun was calibrated on, so a score would mean nothing. Judge it by "
+        "reading it."
+    ),
+}
+KIND_NAMES: dict[Kind, str] = {"spun": "Spun", "translated": "Translated", "rewritten": "Rewritten"}
+KIND_MEANINGS: dict[Kind, str] = {
+    "spun": "words and phrases replaced by others",
+    "translated": "put through machine translation",
+    "rewritten": "reads like a language model’s own words",
+}
+JUDGEMENT_NAMES: dict[Judgement, str] = {
+    "human": "A person wrote it",
+    "spun": "Words were swapped",
+    "translated": "Machine-translated",
+    "rewritten": "Rewritten by a machine",
+}
+"""The answers that a reader can choose when labelling a text."""
+SIGNALS: dict[str, str] = {
+    **KnownPhrases.evidence,
+    **Substitutions.evidence,
+    **Tagger.evidence,
+    **Debris.evidence,
+}
+"""What each signal that gives evidence found, by `Evidence.signal`."""
+QUESTIONS: dict[str, str] = {
+    Substitutions.name: Substitutions.question,
+    Collocations.name: Collocations.question,
+    Frequency.name: Frequency.question,
+    KnownPhrases.name: KnownPhrases.question,
+    Debris.name: Debris.question,
+    Translationese.name: Translationese.question,
+    Tagger.name: Tagger.question,
+    "length": "how many words are there to judge by?",
+}
+"""What each group of document features measures, by the part of the feature's name before the dot."""
+THRESHOLDS = (
+    f"{100 * SCORE_SUSPECT:.0f} % is the threshold of suspect, {100 * SCORE_PARAPHRASED:.0f} % that of paraphrased"
+)
+SCALE = f"a scale, not a probability: {THRESHOLDS}"
+"""What a score is. Show it once wherever scores are shown."""
+NO_SOURCE = (
+    "Text that a language model wrote from nothing often gets “rewritten”; “rewritten” does not prove that a source "
+    "exists."
+)
+"""What the kind `rewritten` does not prove. Show it wherever the kinds are explained."""
+COMMON = 0.2
+"""Rates from here on are given in tenths."""
+NEARLY_ALL = 0.95
+RAREST = 1e-6
+"""No rate is given as smaller than this."""
+FIGURES = 2
+MOST_TIMES = 1000
+"""Factors above this one are given as "over 1,000 times"."""
+
+
+def human_texts(rate: float, supported: float = 0.0) -> str:
+    """Return a false-positive rate as a count of human texts: "about 1 in 480".
+
+    At or below `supported`, the smallest rate that the calibration supports, the answer is "fewer than 1 in 500".
+    """
+    least = max(float(f"{supported:.3g}"), RAREST)  # as verdicts round it
+    if rate <= least:
+        return f"fewer than 1 in {_figures(1.0 / least, math.floor):,}"
+    if rate >= NEARLY_ALL:
+        return "nearly all"
+    if rate >= COMMON:
+        return f"about {rate * 10:.0f} in 10"
+    return f"about 1 in {_figures(1.0 / rate, round):,}"
+
+
+def looks_like_this(verdict: Verdict, supported: float = 0.0) -> str | None:
+    """Return the false-positive rate as a sentence without its full stop; None if the verdict is `abstained`."""
+    if verdict.false_positive_rate is None:
+        return None
+    texts = human_texts(verdict.false_positive_rate, supported)
+    verb = "looks" if texts.startswith("about 1 ") else "look"
+    return f"{texts} human texts of this length {verb} like this"
+
+
+def share_of_words(verdict: Verdict) -> str | None:
+    """Return the suspicious share of a text, such as "93 % of the words"; None if it is 0 or unknown."""
+    return f"{percent(verdict.share)} of the words" if verdict.share else None
+
+
+def percent(part: float) -> str:
+    """Return a share between 0 and 1 as whole percent: "97 %", ">99 %". Only 0 gives "0 %", only 1 gives "100 %"."""
+    whole = round(100 * part)
+    if whole >= 100 and part < 1.0:
+        return ">99 %"
+    if whole <= 0 and part > 0.0:
+        return "<1 %"
+    return f"{whole} %"
+
+
+def _figures(number: float, to_whole: Callable[[float], int]) -> int:
+    """Return a number rounded to FIGURES significant figures."""
+    unit = 10 ** max(0, int(math.log10(number)) + 1 - FIGURES)
+    return int(to_whole(number / unit) * unit)
+
+
+def times(weight: float) -> str:
+    """Return a weight in nats as a factor with two significant figures, such as "24 times"."""
+    factor = math.exp(min(weight, 20.0))
+    if factor > MOST_TIMES:
+        return f"over {MOST_TIMES:,} times"
+    return f"{factor:.2g} times" if factor < 100 else f"{round(factor, -1):,.0f} times"
