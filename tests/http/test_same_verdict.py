@@ -108,7 +108,7 @@ def test_through_the_client(way: str, expected: dict[str, str], service: Service
 def test_through_the_client_from_a_source_slower_than_the_time_limit(
     expected: dict[str, str], service: Service
 ) -> None:
-    """The limit is 3 seconds for a line; the client says meanwhile that it is still there."""
+    """The service's time limit is 3 seconds; each request starts when its text is there."""
 
     def slowly() -> Iterator[dict[str, str]]:
         for record in records()[:2]:

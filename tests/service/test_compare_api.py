@@ -219,5 +219,5 @@ def test_the_client_reads_a_comparison_back() -> None:
 
 @pytest.mark.parametrize("answer", [{}, [], None, {"suspect": 1}, {"score": 0.5, "verdict": "clear"}])
 def test_the_client_says_where_an_answer_is_none(answer: Any) -> None:
-    with pytest.raises(UnspunError, match="none of unspun's"):
+    with pytest.raises(UnspunError, match="The answer is not from unspun"):
         comparison_from_dict(answer)
