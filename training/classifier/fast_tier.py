@@ -20,6 +20,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
+from unspun.model.atomic import atomic_write
 from unspun.model.language.vocabulary import BOUNDARY, Vocabulary
 from unspun.model.signals.features import BATCH_DOCUMENTS, FeatureExtractor, Signals, Tables
 from unspun.model.signals.tagger import Tagger
@@ -179,9 +180,8 @@ class Stages:
         result = stage()
         if file:
             file.parent.mkdir(parents=True, exist_ok=True)
-            part = file.with_suffix(".part")
-            joblib.dump(result, part)
-            part.rename(file)
+            with atomic_write(file) as stream:
+                joblib.dump(result, stream)
         return result
 
 
