@@ -1,4 +1,4 @@
-"""Makes files of every format and packing that is read, for the tests of reading."""
+"""What the tests of reading share: cases from data files, files of every format, and ways to read them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,65 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Callable, Iterable
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from unspun.reading.reader import Failure, Format, Reader, Record, read_stream
+
+DATA = Path(__file__).parents[1] / "data" / "reading"
 
 Row = tuple[str, str]
+Items = Sequence[Record | Failure]
 
 ROWS: list[Row] = [
     ("a", "The café’s first paragraph.\nAnd a second, with “quotes”, commas; and a tab\there."),
     ("b/ü", "One line only."),
     ("c", "Żółć — and 中文, too."),
 ]
+
+
+def cases(name: str) -> list[dict[str, Any]]:
+    """Return the cases of a data file."""
+    return list(tomllib.loads((DATA / name).read_text("utf-8"))["case"])
+
+
+def why(case: dict[str, Any]) -> str:
+    """Return a case's name."""
+    return str(case["why"])
+
+
+def read(*paths: str | Path, **options: Any) -> list[Record | Failure]:
+    return list(Reader([str(path) for path in paths], **options))
+
+
+def read_bytes(data: bytes, kind: Format) -> list[Record | Failure]:
+    return list(read_stream(io.BytesIO(data), "F", kind))
+
+
+def rows_of(items: Items) -> list[Row]:
+    return [(item.id, item.text) for item in items if isinstance(item, Record)]
+
+
+def ids(items: Items) -> list[str]:
+    return [id for id, _ in rows_of(items)]
+
+
+def texts(items: Items) -> list[str]:
+    return [text for _, text in rows_of(items)]
+
+
+def failures(items: Items) -> list[str]:
+    return [str(item) for item in items if isinstance(item, Failure)]
+
+
+def write(*names: str | Path) -> None:
+    """Write a few words to each file, in folders that are made as needed."""
+    for path in map(Path, names):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("words")
 
 
 def json_lines(rows: Iterable[Row]) -> bytes:
@@ -48,7 +98,7 @@ def warc_record(kind: str, uri: str | None, block: bytes, *, length: int | None 
 def http_answer(
     body: bytes, *, kind: str | None = "text/html; charset=utf-8", status: int = 200, more: str = ""
 ) -> bytes:
-    head = f"HTTP/1.1 {status} Whatever\r\n" + (f"Content-Type: {kind}\r\n" if kind else "") + more
+    head = f"HTTP/1.1 {status} Reason\r\n" + (f"Content-Type: {kind}\r\n" if kind else "") + more
     return head.encode() + b"\r\n" + body
 
 
@@ -84,7 +134,21 @@ RECORDS: dict[str, Callable[[Iterable[Row]], bytes]] = {
     ".wet": wet,
     ".warc.wet": wet,
 }
-"""For each suffix of a file of many documents, what makes one."""
+"""For each suffix of a file of many documents, a function that makes one."""
 
 PACKED: dict[str, Callable[[bytes], bytes]] = {"": bytes, ".gz": gzip.compress, ".zst": zstd, ".GZ": gzip.compress}
-"""For each suffix of a packing, what packs."""
+"""For each compression suffix, a function that compresses."""
+
+
+def _single(suffix: str, packing: str, text: str) -> bytes:
+    if suffix in RECORDS:
+        return PACKED[packing](RECORDS[suffix]([("", text)]))
+    return PACKED[packing](page(text) if suffix == ".html" else text.encode())
+
+
+FORMATS: dict[str, Callable[[str], bytes]] = {
+    f"a{suffix}{packing}": partial(_single, suffix, packing)
+    for suffix in (".txt", ".md", ".html", ".jsonl", ".csv", ".parquet")
+    for packing in ("", ".gz", ".zst")
+}
+"""For a file name of each format, a function that makes a file with one text."""

@@ -1,4 +1,4 @@
-"""reading/locations.py: which files a path means on this machine, and files that change meanwhile."""
+"""reading/locations.py: which local files a path refers to, and files that change while they are read."""
 
 from __future__ import annotations
 
@@ -13,29 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.service.input_files import PACKED, ROWS, json_lines, parquet
-from tests.service.support import cases, why
+from tests.reading.support import PACKED, ROWS, cases, failures, ids, json_lines, parquet, read, texts, why, write
 from unspun.reading.locations import Pattern, locate
 from unspun.reading.reader import Failure, Reader, Record
-
-
-def read(*paths: str | Path, **options: Any) -> list[Record | Failure]:
-    return list(Reader([str(path) for path in paths], **options))
-
-
-def ids(items: list[Record | Failure]) -> list[str]:
-    return [item.id for item in items if isinstance(item, Record)]
-
-
-def told(items: list[Record | Failure]) -> list[str]:
-    return [str(item) for item in items if isinstance(item, Failure)]
-
-
-def write(*names: str) -> None:
-    for name in names:
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).write_text("words")
-
 
 # Patterns
 
@@ -46,26 +26,26 @@ def test_patterns(case: dict[str, Any], here: Path) -> None:
     reader = Reader([case["pattern"]])
     found = list(reader)
     assert ids(found) == case["expected"]
-    assert told(found) == []
+    assert failures(found) == []
     assert reader.skipped == case.get("skipped", 0)
 
 
-def test_a_pattern_from_the_root_gives_whole_paths(tmp_path: Path) -> None:
+def test_an_absolute_pattern_gives_absolute_paths(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("words")
     assert ids(read(f"{tmp_path}/*.txt")) == [f"{tmp_path}/a.txt"]
 
 
-def test_a_pattern_that_nothing_fits_is_told(here: Path) -> None:
+def test_a_pattern_that_matches_nothing_is_reported(here: Path) -> None:
     write("a/b.txt")
-    (line,) = told(read("a/*.md"))
-    assert line.startswith("a/*.md: no such file, and no documents that fit this pattern (looked for .txt .md ")
+    (line,) = failures(read("a/*.md"))
+    assert line.startswith("a/*.md: no such file, and no documents match this pattern (looked for .txt .md ")
 
 
-def test_a_pattern_in_a_missing_folder_is_told(here: Path) -> None:
-    assert told(read("missing/*.txt")) == ["missing: no such file or directory"]
+def test_a_pattern_in_a_missing_folder_is_reported(here: Path) -> None:
+    assert failures(read("missing/*.txt")) == ["missing: no such file or directory"]
 
 
-def test_a_file_whose_name_is_a_pattern_is_read(here: Path) -> None:
+def test_a_file_whose_name_looks_like_a_pattern_is_read(here: Path) -> None:
     write("a[1].txt", "a1.txt")
     assert ids(read("a[1].txt")) == ["a[1].txt"]
 
@@ -77,9 +57,7 @@ def test_a_pattern_reads_a_folder_in_a_loop_of_links_once(here: Path) -> None:
     assert ids(read("**/*.txt")) == ["a/x.txt"]
 
 
-def test_a_pattern_does_not_search_folders_that_cannot_hold_anything(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_folders_in_which_nothing_can_match_are_not_listed(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write("a/x.txt", "a/deep/deeper/y.txt", "b/z.txt")
     listed: list[str] = []
     real = os.scandir
@@ -97,14 +75,14 @@ def test_a_pattern_does_not_search_folders_that_cannot_hold_anything(
     st.lists(st.sampled_from(["a", "b", "ab", "a.txt"]), min_size=1, max_size=4),
     st.lists(st.sampled_from(["a", "*", "?", "**", "*.txt", "[ab]"]), min_size=1, max_size=4),
 )
-def test_a_folder_is_searched_where_it_may_hold_what_fits(path: list[str], names: list[str]) -> None:
+def test_folders_above_a_match_are_searched(path: list[str], names: list[str]) -> None:
     pattern = Pattern(names)
     if pattern.fits(tuple(path)):
         assert all(pattern.may_hold(tuple(path[:end])) for end in range(len(path)))
 
 
 @given(st.text("ab.", min_size=1, max_size=3), st.text("ab.*?", min_size=1, max_size=3))
-def test_a_name_fits_as_it_does_in_a_shell(name: str, pattern: str) -> None:
+def test_a_name_matches_as_in_a_shell(name: str, pattern: str) -> None:
     if pattern != "**":
         assert Pattern([pattern]).fits((name,)) == fnmatchcase(name, pattern)
 
@@ -112,7 +90,7 @@ def test_a_name_fits_as_it_does_in_a_shell(name: str, pattern: str) -> None:
 # Folders
 
 
-def test_the_folder_being_written_is_left_out(here: Path) -> None:
+def test_the_output_folder_is_left_out(here: Path) -> None:
     write("out/part-00000.jsonl", "in/out/x.txt", "x.txt")
     assert ids(read(".", exclude=Path("out"))) == ["./in/out/x.txt", "./x.txt"]
     assert ids(read("**/*", exclude=Path("out"))) == ["in/out/x.txt", "x.txt"]
@@ -124,56 +102,54 @@ def test_a_file_url_is_a_path(tmp_path: Path) -> None:
         assert ids(read(url)) == [f"{tmp_path}/a.txt"]
 
 
-def test_a_folder_of_files_costs_no_look_at_any_of_them(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_listing_a_folder_takes_no_stat_of_its_files(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(*(f"{number}.txt" for number in range(100)))
-    looks: list[Path] = []
+    calls: list[Path] = []
     real = Path.stat
 
-    def look(self: Path, **options: Any) -> os.stat_result:
-        looks.append(self)
+    def counted(self: Path, **options: Any) -> os.stat_result:
+        calls.append(self)
         return real(self, **options)
 
     location = locate(".")
-    monkeypatch.setattr(Path, "stat", look)
+    monkeypatch.setattr(Path, "stat", counted)
     assert len(list(location.files())) == 100
-    assert looks == [Path()]
+    assert calls == [Path()]
 
 
-def test_ten_thousand_tiny_files_are_read_at_once(here: Path) -> None:
+def test_ten_thousand_small_files_are_read_in_seconds(here: Path) -> None:
     for number in range(10_000):
         Path(f"{number:05d}.txt").write_bytes(b"words")
     started = time.monotonic()
     found = ids(read("."))
     assert found == [f"./{number:05d}.txt" for number in range(10_000)]
-    assert time.monotonic() - started < 10  # half a second, and tests run beside others
+    assert time.monotonic() - started < 10  # half a second on an idle machine
 
 
-def test_a_pipe_that_is_named_is_read(here: Path) -> None:
+def test_a_pipe_given_by_name_is_read(here: Path) -> None:
     read_end, write_end = os.pipe()
     os.write(write_end, b"words")
     os.close(write_end)
     reader = Reader([f"/dev/fd/{read_end}"])
-    (record,) = reader
+    assert texts(list(reader)) == ["words"]
     os.close(read_end)
-    assert isinstance(record, Record)
-    assert record.text == "words"
     assert reader.bytes_read == 5
 
 
 # Files that change
 
 
-def test_a_file_that_goes_after_it_was_listed_is_told_and_the_rest_is_read(here: Path) -> None:
+def test_a_file_deleted_after_the_listing_is_reported_and_the_rest_is_read(here: Path) -> None:
     write("a.txt", "b.txt", "c.txt")
     found: Iterator[Record | Failure] = iter(Reader(["."]))
     first = next(found)
     Path("b.txt").unlink()
     rest = list(found)
     assert ids([first, *rest]) == ["./a.txt", "./c.txt"]
-    assert told(rest) == ["./b.txt: no such file or directory"]
+    assert failures(rest) == ["./b.txt: no such file or directory"]
 
 
-def test_a_file_that_goes_while_it_is_read_is_read_to_its_end(here: Path) -> None:
+def test_a_file_deleted_while_it_is_read_is_read_to_its_end(here: Path) -> None:
     Path("a.jsonl").write_text('{"text": "words"}\n' * 100_000)
     found = iter(Reader(["a.jsonl"]))
     next(found)
@@ -181,8 +157,8 @@ def test_a_file_that_goes_while_it_is_read_is_read_to_its_end(here: Path) -> Non
     assert len(ids(list(found))) == 99_999
 
 
-@pytest.mark.parametrize("change", ["grows", "shrinks", "is written anew"])
-def test_a_file_that_changes_while_it_is_read_is_told(change: str, here: Path) -> None:
+@pytest.mark.parametrize("change", ["grows", "shrinks", "is rewritten"])
+def test_a_file_that_changes_while_it_is_read_is_reported(change: str, here: Path) -> None:
     file = Path("a.jsonl")
     file.write_text('{"text": "words"}\n' * 100_000)
     os.utime(file, (1, 1))
@@ -196,12 +172,12 @@ def test_a_file_that_changes_while_it_is_read_is_told(change: str, here: Path) -
     else:
         with file.open("r+") as stream:
             stream.write('{"text": "other"}\n' * 100_000)
-    assert told(list(found))[-1] == (
-        "a.jsonl: changed while it was read: what was scored may be neither the old nor the new"
+    assert failures(list(found))[-1] == (
+        "a.jsonl: changed while it was being read; what was read may mix old and new content"
     )
 
 
-def test_the_next_file_is_read_after_one_that_changed(here: Path) -> None:
+def test_reading_continues_after_a_file_that_changed(here: Path) -> None:
     Path("a.jsonl").write_text('{"text": "words"}\n' * 2)
     write("b.txt")
     found = iter(Reader(["."]))

@@ -1,4 +1,4 @@
-"""reading/locations.py: stores that fsspec knows, each of which is on this machine."""
+"""reading/locations.py: remote stores, simulated on this machine."""
 
 from __future__ import annotations
 
@@ -16,22 +16,9 @@ from typing import Any
 import fsspec
 import pytest
 
-from tests.service.input_files import PACKED, RECORDS, ROWS, page, parquet
+from tests.reading.support import PACKED, RECORDS, ROWS, failures, ids, page, parquet, read, rows_of, texts
 from unspun.reading import locations
-from unspun.reading.reader import Failure, Reader, Record
-
-
-def read(*paths: str) -> list[Record | Failure]:
-    return list(Reader(paths))
-
-
-def ids(items: list[Record | Failure]) -> list[str]:
-    return [item.id for item in items if isinstance(item, Record)]
-
-
-def told(items: list[Record | Failure]) -> list[str]:
-    return [str(item) for item in items if isinstance(item, Failure)]
-
+from unspun.reading.reader import Reader, Record
 
 FILES = {
     "crawl/a.txt": b"one",
@@ -54,7 +41,7 @@ def memory() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def s3_server() -> Iterator[str]:
-    """Return the address of an S3-compatible server that runs while the tests of this file do."""
+    """Return the address of an S3-compatible server that runs during the tests of this file."""
     pytest.importorskip("s3fs", reason="s3fs is not installed")
     server = pytest.importorskip("moto.server", reason="moto[server] is not installed")
     running = server.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
@@ -66,7 +53,7 @@ def s3_server() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def s3(s3_server: str) -> Iterator[str]:
-    """Return the URL of a bucket that holds FILES; the driver is told of the server as a user would tell it."""
+    """Return the URL of a bucket that holds FILES. The driver is configured by environment variables, as users do."""
     settings = {"ENDPOINT_URL": s3_server, "ACCESS_KEY_ID": "test", "SECRET_ACCESS_KEY": "test"}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**settings, "DEFAULT_REGION": "us-east-1"}.items():
@@ -80,13 +67,13 @@ def s3(s3_server: str) -> Iterator[str]:
 
 @pytest.fixture(params=["memory", "s3"])
 def store(request: pytest.FixtureRequest) -> str:
-    """Return the URL of a folder of each kind of store."""
+    """Return the URL of a folder in each kind of store."""
     return str(request.getfixturevalue(request.param))
 
 
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[str]:
-    """Return the address of a web server that gives FILES, and lists of them, and knows nothing of ranges."""
+    """Return the address of a web server that serves FILES and folder listings, but ignores range requests."""
     pytest.importorskip("aiohttp", reason="aiohttp is not installed")
     for name, data in FILES.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -112,7 +99,7 @@ def test_a_file_of_a_store_is_read(store: str) -> None:
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_a_folder_of_a_store_is_searched_in_full(slash: str, store: str) -> None:
+def test_a_folder_of_a_store_is_searched_recursively(slash: str, store: str) -> None:
     reader = Reader([store + slash])
     names = ["crawl-2.txt", "crawl/a.txt", "crawl/b/c.txt", "three", "odd[1].txt"]
     assert ids(list(reader)) == [name if name == "three" else f"{store}/{name}" for name in names]
@@ -126,11 +113,11 @@ def test_a_folder_of_a_store_is_searched_in_full(slash: str, store: str) -> None
         ("**/*.txt", ["crawl-2.txt", "crawl/a.txt", "crawl/b/c.txt", "odd[1].txt"]),
         ("crawl/**/c.*", ["crawl/b/c.txt"]),
         ("crawl-?.txt", ["crawl-2.txt"]),
-        # A file whose name is a pattern.
+        # A file whose name looks like a pattern.
         ("odd[1].txt", ["odd[1].txt"]),
     ],
 )
-def test_patterns_mean_in_a_store_what_they_mean_on_disk(pattern: str, names: list[str], store: str) -> None:
+def test_patterns_match_in_a_store_as_on_disk(pattern: str, names: list[str], store: str) -> None:
     assert ids(read(f"{store}/{pattern}")) == [f"{store}/{name}" for name in names]
 
 
@@ -139,14 +126,14 @@ def test_patterns_mean_in_a_store_what_they_mean_on_disk(pattern: str, names: li
 def test_every_format_is_read_from_a_store(suffix: str, packing: str, memory: str) -> None:
     url = f"{memory}/new/file{suffix}{packing}"
     fsspec.filesystem("memory").pipe(url, PACKED[packing](RECORDS[suffix](ROWS)))
-    assert [(item.id, item.text) for item in read(url) if isinstance(item, Record)] == ROWS
+    assert rows_of(read(url)) == ROWS
 
 
 def test_parquet_is_read_from_s3(s3: str) -> None:
     store = fsspec.filesystem("s3")
     store.mkdir("tables")
     store.pipe("tables/a.parquet", parquet(ROWS))
-    assert [(item.id, item.text) for item in read("s3://tables") if isinstance(item, Record)] == ROWS
+    assert rows_of(read("s3://tables")) == ROWS
 
 
 def test_bytes_read_reach_the_total(store: str) -> None:
@@ -156,7 +143,7 @@ def test_bytes_read_reach_the_total(store: str) -> None:
     assert reader.bytes_read == total == sum(len(data) for name, data in FILES.items() if not name.endswith(".png"))
 
 
-def test_bytes_read_reach_the_total_where_only_some_columns_are_read(memory: str) -> None:
+def test_bytes_read_reach_the_total_if_only_some_columns_are_read(memory: str) -> None:
     fsspec.filesystem("memory").pipe(f"{memory}/new.parquet", parquet([(id, text * 10_000) for id, text in ROWS]))
     reader = Reader([f"{memory}/new.parquet"])
     total = reader.total_bytes()
@@ -164,7 +151,7 @@ def test_bytes_read_reach_the_total_where_only_some_columns_are_read(memory: str
     assert reader.bytes_read == total
 
 
-def test_stores_and_disk_may_be_read_together(store: str, tmp_path: Path) -> None:
+def test_remote_and_local_files_can_be_read_together(store: str, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("words")
     found = read(f"{store}/crawl/a.txt", f"{tmp_path}", f"{store}/crawl-2.txt")
     assert ids(found) == [f"{store}/crawl/a.txt", f"{tmp_path}/a.txt", f"{store}/crawl-2.txt"]
@@ -183,15 +170,15 @@ def test_a_file_in_an_archive_is_read(tmp_path: Path) -> None:
 # The web
 
 
-def test_a_file_of_the_web_is_read(web: str) -> None:
+def test_a_file_on_the_web_is_read(web: str) -> None:
     assert read(f"{web}/crawl/a.txt") == [Record(f"{web}/crawl/a.txt", "one", f"{web}/crawl/a.txt")]
 
 
-def test_a_list_of_files_on_the_web_is_a_folder(web: str) -> None:
+def test_a_listing_on_the_web_is_a_folder(web: str) -> None:
     assert ids(read(f"{web}/crawl/")) == [f"{web}/crawl/a.txt", f"{web}/crawl/b/c.txt", "three"]
 
 
-def test_a_pattern_finds_files_on_the_web(web: str) -> None:
+def test_a_pattern_matches_files_on_the_web(web: str) -> None:
     assert ids(read(f"{web}/crawl/**/*.txt")) == [f"{web}/crawl/a.txt", f"{web}/crawl/b/c.txt"]
 
 
@@ -199,42 +186,38 @@ def test_a_pattern_finds_files_on_the_web(web: str) -> None:
 def test_a_page_is_reduced_to_its_article(name: str, web: str, tmp_path: Path) -> None:
     file = tmp_path / ("article/index.html" if name.endswith("/") else "article.html")
     file.parent.mkdir(exist_ok=True)
-    file.write_bytes(page("A page of the web, and what it says."))
-    (record,) = read(f"{web}/{name}")
-    assert isinstance(record, Record)
-    assert (record.id, record.text) == (f"{web}/{name}", "A page of the web, and what it says.")
+    file.write_bytes(page("A page on the web and its text."))
+    assert rows_of(read(f"{web}/{name}")) == [(f"{web}/{name}", "A page on the web and its text.")]
 
 
-def test_a_large_file_is_read_from_a_server_that_gives_no_parts(
+def test_a_large_file_is_read_from_a_server_without_ranges(
     web: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(locations, "BLOCK", 1000)
     (tmp_path / "large.jsonl").write_bytes(RECORDS[".jsonl"](ROWS * 10_000))
-    assert [item.text for item in read(f"{web}/large.jsonl") if isinstance(item, Record)] == [
-        text for _, text in ROWS * 10_000
-    ]
+    assert texts(read(f"{web}/large.jsonl")) == [text for _, text in ROWS * 10_000]
 
 
-def test_a_page_that_is_not_there_is_told_and_the_next_is_read(web: str) -> None:
+def test_a_missing_page_is_reported_and_the_next_is_read(web: str) -> None:
     found = read(f"{web}/missing.txt", f"{web}/crawl-2.txt")
-    assert told(found) == [f"{web}/missing.txt: no such file or folder"]
+    assert failures(found) == [f"{web}/missing.txt: no such file or folder"]
     assert ids(found) == [f"{web}/crawl-2.txt"]
 
 
-def test_a_server_that_is_not_there_is_told() -> None:
+def test_a_server_that_cannot_be_reached_is_reported() -> None:
     unused = 9
     pytest.importorskip("aiohttp", reason="aiohttp is not installed")
-    (line,) = told(read(f"http://127.0.0.1:{unused}/a.txt"))
+    (line,) = failures(read(f"http://127.0.0.1:{unused}/a.txt"))
     assert line.startswith(f"http://127.0.0.1:{unused}/a.txt: ")
     assert "please report" not in line
 
 
-# What may go wrong
+# Errors
 
 
-def test_what_is_not_in_a_store_is_told_and_the_next_is_read(store: str) -> None:
+def test_a_missing_file_in_a_store_is_reported_and_the_next_is_read(store: str) -> None:
     found = read(f"{store}/missing.txt", f"{store}/missing/*.txt", f"{store}/crawl/a.txt")
-    first, second = told(found)
+    first, second = failures(found)
     assert first == f"{store}/missing.txt: no such file or folder"
     assert second.startswith(f"{store}/missing")
     assert ids(found) == [f"{store}/crawl/a.txt"]
@@ -251,10 +234,10 @@ def test_what_is_not_in_a_store_is_told_and_the_next_is_read(store: str) -> None
         ("nonsense://a.txt", "nonsense", "could not be reached (ValueError: Protocol not known: nonsense)"),
     ],
 )
-def test_a_missing_driver_is_named_and_the_rest_is_read(url: str, module: str, line: str, tmp_path: Path) -> None:
+def test_a_missing_driver_is_reported_and_the_rest_is_read(url: str, module: str, line: str, tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("words")
-    # In a process of its own, since the driver may be at work in this one.
-    code = "import sys; sys.modules[sys.argv[1]] = None; from service.readers import Reader\n"
+    # In another process, because this one may have imported the driver.
+    code = "import sys; sys.modules[sys.argv[1]] = None; from unspun.reading.reader import Reader\n"
     code += "for item in Reader(sys.argv[2:]): print(item)"
     command = [sys.executable, "-c", code, module, url, f"{tmp_path}/b.txt"]
     first, second = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -262,7 +245,7 @@ def test_a_missing_driver_is_named_and_the_rest_is_read(url: str, module: str, l
     assert second.startswith("Record(")
 
 
-def test_a_store_that_breaks_off_is_told_after_what_was_whole(memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_connection_is_reported_after_the_intact_records(memory: str, monkeypatch: pytest.MonkeyPatch) -> None:
     class Breaking(io.BytesIO):
         size = 1_000_000
 

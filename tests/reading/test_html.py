@@ -1,4 +1,4 @@
-"""reading/html.py: web pages into articles."""
+"""reading/html.py: articles of web pages."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.service.support import cases, why
+from tests.reading.support import cases, why
 from unspun.reading.html import declared_encoding, extract_article, strip_tags
 
 
 @pytest.mark.parametrize("case", cases("pages.toml"), ids=why)
-def test_what_is_seen_of_a_page(case: dict[str, str]) -> None:
+def test_visible_text_of_a_page(case: dict[str, str]) -> None:
     assert strip_tags(case["page"]) == case["text"]
 
 
-def test_an_article_comes_without_what_surrounds_it() -> None:
+def test_navigation_and_footer_are_not_part_of_the_article() -> None:
     paragraphs = [f"Paragraph {n} of the article says a good deal about the harbour." for n in range(12)]
     page = (
         "<html><body><nav><a href=/>Home</a> <a href=/about>About us</a></nav><article>"
@@ -28,7 +28,7 @@ def test_an_article_comes_without_what_surrounds_it() -> None:
 
 
 @pytest.mark.parametrize("piece", ["<a ", "<![", "<", "&#", "<!--", "<p>", "<div>", "<table><tr>", "</"])
-def test_hostile_markup_takes_no_time(piece: str) -> None:
+def test_hostile_markup_is_read_in_bounded_time(piece: str) -> None:
     started = time.process_time()
     strip_tags(piece * 20_000)
     assert time.process_time() - started < 5
@@ -36,7 +36,7 @@ def test_hostile_markup_takes_no_time(piece: str) -> None:
 
 @settings(deadline=None)  # the first page pays for loading the parser
 @given(st.text(alphabet=st.characters() | st.sampled_from("<>/&;!-'\"= pab")))
-def test_no_page_raises(page: str) -> None:
+def test_any_page_can_be_read(page: str) -> None:
     assert isinstance(extract_article(page), str)
 
 
@@ -49,5 +49,5 @@ def test_no_page_raises(page: str) -> None:
         (b"", None),
     ],
 )
-def test_the_encoding_that_a_page_declares(page: bytes, name: str | None) -> None:
+def test_declared_encoding(page: bytes, name: str | None) -> None:
     assert declared_encoding(page) == name
