@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from tests import deep as tiny_deep
 from tests import tables as tiny
 from unspun.model.detector import Detector
-from unspun.training.calibration.answers import Answers, answer, join
+from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
 from unspun.training.corpora.corpus import LabelledText
 from unspun.training.corpora.roles import sample
+from unspun.training.rows import Runs
 
 TEXTS = [
     LabelledText("h0", "human", "news", tiny.ARTICLE, group="page 1"),
@@ -32,12 +33,12 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> Detector:
 
 
 @pytest.fixture(scope="module")
-def answers(detector: Detector) -> Answers:
-    return answer(detector, TEXTS)
+def evidence(detector: Detector) -> LabelledEvidence:
+    return gather_evidence(detector, TEXTS)
 
 
-def numbered(*windows: int) -> Answers:
-    """Return answers of texts with so many windows each, and twice as many sections; every row is its text's number."""
+def numbered(*windows: int) -> LabelledEvidence:
+    """Return texts with so many windows each, and twice as many sections; every value is its text's number."""
     size = len(windows)
     owner = np.repeat(np.arange(size), windows)
     column = np.arange(size)
@@ -46,12 +47,10 @@ def numbered(*windows: int) -> Answers:
         return np.repeat(owner[:, None].astype(np.float32), 3, axis=1)
 
     twice = np.repeat(owner, 2)
-    return Answers(
-        windows=rows(owner),
-        window_ptr=np.concatenate([[0], np.cumsum(windows)]).astype(np.int64),
-        sections=rows(twice),
-        section_ptr=np.concatenate([[0], np.cumsum(windows) * 2]).astype(np.int64),
-        features=rows(twice),
+    return LabelledEvidence(
+        windows=Runs.of(rows(owner), owner, size),
+        sections=Runs.of(rows(twice), twice, size),
+        features=Runs.of(rows(twice), twice, size),
         words=100 * (column + 1),
         unfamiliar=column.astype(np.float64),
         **{name: np.array([f"{name}{i}" for i in column]) for name in ("reasons", "labels", "sources", "makers")},
@@ -62,14 +61,19 @@ def numbered(*windows: int) -> Answers:
     )
 
 
-def of_windows(answers: Answers) -> list[list[float]]:
+def assert_same(first: LabelledEvidence, second: LabelledEvidence) -> None:
+    for name, values in first.arrays().items():
+        np.testing.assert_array_equal(values, second.arrays()[name])
+
+
+def of_windows(evidence: LabelledEvidence) -> list[list[float]]:
     """Return the first number of each text's windows."""
-    return [part[:, 0].tolist() for part in np.split(answers.windows, answers.window_ptr[1:-1])]
+    return [part[:, 0].tolist() for part in np.split(evidence.windows.values, evidence.windows.starts[1:-1])]
 
 
-def of_sections(answers: Answers) -> list[list[float]]:
+def of_sections(evidence: LabelledEvidence) -> list[list[float]]:
     """Return the first number of each text's sections."""
-    return [part[:, 0].tolist() for part in np.split(answers.sections, answers.section_ptr[1:-1])]
+    return [part[:, 0].tolist() for part in np.split(evidence.sections.values, evidence.sections.starts[1:-1])]
 
 
 SIZES = st.lists(st.integers(0, 4), min_size=1, max_size=6)
@@ -78,37 +82,38 @@ SIZES = st.lists(st.integers(0, 4), min_size=1, max_size=6)
 class TestAnswer:
     """What the tiers say of texts."""
 
-    def test_a_row_says_what_the_text_is(self, answers: Answers) -> None:
-        assert answers.ids.tolist() == [text.id for text in TEXTS]
-        assert answers.labels.tolist() == [text.label for text in TEXTS]
-        assert answers.makers.tolist() == ["human", "human", "acme", "human", "google"]
-        assert answers.groups.tolist() == ["page 1", "", "", "", ""]
+    def test_a_row_says_what_the_text_is(self, evidence: LabelledEvidence) -> None:
+        assert evidence.ids.tolist() == [text.id for text in TEXTS]
+        assert evidence.labels.tolist() == [text.label for text in TEXTS]
+        assert evidence.makers.tolist() == ["human", "human", "acme", "human", "google"]
+        assert evidence.groups.tolist() == ["page 1", "", "", "", ""]
 
-    def test_why_no_verdict_is_given_is_kept(self, answers: Answers) -> None:
-        assert answers.reasons.tolist() == ["", "too_short", "", "", "too_short"]
+    def test_why_no_verdict_is_given_is_kept(self, evidence: LabelledEvidence) -> None:
+        assert evidence.reasons.tolist() == ["", "too_short", "", "", "too_short"]
 
-    def test_the_evidence_is_the_detectors(self, detector: Detector, answers: Answers) -> None:
+    def test_the_evidence_is_the_detectors(self, detector: Detector, evidence: LabelledEvidence) -> None:
         found = detector.measure([text.text for text in TEXTS], depth="deep")
         assert found.deep is not None
-        assert answers.deep() == pytest.approx(found.deep, abs=1e-5, nan_ok=True)
-        assert answers.fast() == pytest.approx(found.fast, abs=1e-5)
-        assert answers.words.tolist() == found.words.tolist()
+        assert evidence.deep() == pytest.approx(found.deep, abs=1e-5, nan_ok=True)
+        assert evidence.fast() == pytest.approx(found.fast, abs=1e-5)
+        assert evidence.words.tolist() == found.words.tolist()
 
-    def test_chunks_do_not_matter(self, detector: Detector, answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("unspun.training.calibration.answers.CHUNK", 2)
-        again = answer(detector, TEXTS)
-        for field in fields(Answers):
-            np.testing.assert_array_equal(getattr(again, field.name), getattr(answers, field.name))
+    def test_chunks_do_not_matter(
+        self, detector: Detector, evidence: LabelledEvidence, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("unspun.training.calibration.evidence.CHUNK", 2)
+        again = gather_evidence(detector, TEXTS)
+        assert_same(again, evidence)
 
     def test_without_a_deep_tier_there_are_no_windows(self, detector: Detector) -> None:
-        found = answer(Detector(replace(detector.bundle, deep=None)), TEXTS, depth="fast")
-        assert found.windows.shape == (0, 3)
-        assert found.window_ptr.tolist() == [0] * (len(TEXTS) + 1)
+        found = gather_evidence(Detector(replace(detector.bundle, deep=None)), TEXTS, depth="fast")
+        assert found.windows.values.shape == (0, 3)
+        assert found.windows.starts.tolist() == [0] * (len(TEXTS) + 1)
         assert np.isnan(found.deep()).all()
 
-    def test_no_text_is_kept(self, answers: Answers, tmp_path: Path) -> None:
-        answers.save(tmp_path / "answers.npz")
-        with np.load(tmp_path / "answers.npz", allow_pickle=False) as arrays:
+    def test_no_text_is_kept(self, evidence: LabelledEvidence, tmp_path: Path) -> None:
+        evidence.save(tmp_path / "evidence.npz")
+        with np.load(tmp_path / "evidence.npz", allow_pickle=False) as arrays:
             kept = {str(value) for name in arrays.files if arrays[name].dtype.kind == "U" for value in arrays[name]}
         assert not any("ferry" in value for value in kept)
 
@@ -152,31 +157,30 @@ class TestJoined:
 
     @given(SIZES)
     def test_a_text_alone_is_itself(self, sizes: list[int]) -> None:
-        answers = numbered(*sizes)
-        again = answers.joined([[i] for i in range(len(sizes))])
-        assert of_windows(again) == of_windows(answers)
-        np.testing.assert_array_equal(again.deep(), answers.deep())
+        evidence = numbered(*sizes)
+        again = evidence.joined([[i] for i in range(len(sizes))])
+        assert of_windows(again) == of_windows(evidence)
+        np.testing.assert_array_equal(again.deep(), evidence.deep())
 
-    def test_copies_of_one_text_say_what_it_says(self, answers: Answers) -> None:
-        assert answers.joined([[0, 0, 0]]).deep()[0] == pytest.approx(answers.deep()[0])
+    def test_copies_of_one_text_say_what_it_says(self, evidence: LabelledEvidence) -> None:
+        assert evidence.joined([[0, 0, 0]]).deep()[0] == pytest.approx(evidence.deep()[0])
 
 
 class TestJoin:
-    """Answers of several runs."""
+    """LabelledEvidence of several runs."""
 
     @given(st.lists(SIZES, min_size=1, max_size=3))
     def test_texts_keep_their_windows(self, parts: list[list[int]]) -> None:
-        joined = join([numbered(*sizes) for sizes in parts])
+        joined = LabelledEvidence.concatenated([numbered(*sizes) for sizes in parts])
         assert of_windows(joined) == [window for sizes in parts for window in of_windows(numbered(*sizes))]
         assert of_sections(joined) == [section for sizes in parts for section in of_sections(numbered(*sizes))]
         assert len(joined) == sum(len(sizes) for sizes in parts)
 
 
-def test_what_is_saved_is_read_again(answers: Answers, tmp_path: Path) -> None:
-    answers.save(tmp_path / "new" / "answers.npz")
-    again = Answers.load(tmp_path / "new" / "answers.npz")
-    for field in fields(Answers):
-        np.testing.assert_array_equal(getattr(again, field.name), getattr(answers, field.name))
+def test_what_is_saved_is_read_again(evidence: LabelledEvidence, tmp_path: Path) -> None:
+    evidence.save(tmp_path / "new" / "evidence.npz")
+    again = LabelledEvidence.load(tmp_path / "new" / "evidence.npz")
+    assert_same(again, evidence)
 
 
 class TestSample:
