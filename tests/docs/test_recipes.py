@@ -35,4 +35,4 @@ def test_a_name_is_defined(name: str) -> None:
 
 def test_there_is_something_to_check() -> None:
     assert len(FILES) > 20
-    assert {"HEAD_SIGNALS", "Paraphraser", "Record", "document_names"} <= set(NAMES)
+    assert {"HEAD_SIGNALS", "SpinnerRecipe", "Record", "document_names"} <= set(NAMES)
