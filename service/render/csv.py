@@ -1,4 +1,4 @@
-"""Verdicts as flat rows for a spreadsheet or a data frame."""
+"""Verdicts as CSV, for spreadsheets and data frames."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from unspun.service.render.columns import cells, columns
 
 
 class Csv:
-    """One row a document, quoted where needed, empty where JSON has null.
+    """One row per document, quoted if needed; null is an empty cell.
 
-    The columns are those of Parquet. Lists are summed up: `repairs` as "mojibake:3 zero_width:1", `evidence` as
-    "found -> suggestion; ...", the heaviest first, and `passages` as "0-80 200-340", by their offsets.
+    The columns are those of Parquet. Lists are summarised: `repairs` as "mojibake:3 zero_width:1", `evidence` as
+    "found -> suggestion; ...", the heaviest first, and `passages` by their offsets, as "0-80 200-340".
     """
 
     def header(self) -> str:
@@ -28,6 +28,6 @@ class Csv:
 
 def _row(values: Iterable[object]) -> str:
     line = io.StringIO()
-    # What the writer quotes are the characters of its line end: with "\n" it would leave a "\r" bare.
+    # The writer quotes the characters of its line end: with "\n" it would not quote a bare "\r".
     csv.writer(line, lineterminator="\r\n").writerow(values)
     return line.getvalue().removesuffix("\r\n") + "\n"

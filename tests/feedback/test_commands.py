@@ -25,9 +25,8 @@ from tests.feedback.making import label_of
 from tests.feedback.postgres import Server
 from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, SPUN, SUSPECT, Run, cases, why
-from unspun.model.verdict import ModelInfo
+from unspun.model.verdict import JUDGEMENTS, ModelInfo
 from unspun.service.cli import cli
-from unspun.service.commands.feedback import LABELS
 from unspun.service.feedback.labels import WORDS
 from unspun.service.feedback.store import Store
 from unspun.service.feedback.summary import digest_of
@@ -106,14 +105,14 @@ def test_a_text_without_a_verdict_has_no_score_there_and_back(unspun: Unspun, he
 
 
 def test_the_labels_of_the_command_are_those_that_are_stored() -> None:
-    assert LABELS == WORDS
+    assert JUDGEMENTS == WORDS
 
 
 def test_the_same_file_again_adds_nothing(unspun: Unspun) -> None:
     text = lines({"label": "spun", "text": SPUN}, {"label": "human", "text": CLEAR})
     unspun("feedback", "import", "-", stdin=text)
     run = unspun("feedback", "import", "-", stdin=text)
-    assert run.errors == ["unspun: feedback.db: 0 labels stored, 2 were there already"]
+    assert run.errors == ["unspun: feedback.db: 0 labels stored, 2 already stored"]
 
 
 def test_an_export_has_no_text_unless_it_is_asked_for(unspun: Unspun) -> None:
@@ -136,7 +135,7 @@ def test_a_text_that_is_not_found_is_told_and_its_label_is_stored(unspun: Unspun
     line = {**label_of(SPUN, "spun").to_dict(with_text=False), "keep_text": True}
     run = unspun("feedback", "import", "-", stdin=lines(line))
     assert run.status == 0
-    assert run.errors[0].startswith("unspun: warning: 1 text to be kept was not found")
+    assert run.errors[0].startswith("unspun: warning: 1 text to keep was not found")
     assert run.errors[1] == "unspun: feedback.db: 1 label stored"
 
 
@@ -164,7 +163,7 @@ def test_an_unknown_id_is_told_and_the_others_are_deleted(unspun: Unspun) -> Non
     [label] = exported(unspun)
     run = unspun("feedback", "delete", "0" * 32, label["id"])
     assert run.status == 1
-    assert run.errors[-1] == f"unspun: no label {'0' * 32} is there; `unspun feedback list` names all"
+    assert run.errors[-1] == f"unspun: unknown label: {'0' * 32}; `unspun feedback list` shows all ids"
     assert exported(unspun) == []
 
 
@@ -225,7 +224,7 @@ def test_a_wrong_address_is_wrong_usage(unspun: Unspun) -> None:
 
 def test_migrate_tells_what_it_did(unspun: Unspun) -> None:
     assert unspun("feedback", "migrate").errors == ["unspun: feedback.db: migrated from nothing to 0002"]
-    assert unspun("feedback", "migrate").errors == ["unspun: feedback.db: is at 0002, nothing to do"]
+    assert unspun("feedback", "migrate").errors == ["unspun: feedback.db: already at version 0002"]
 
 
 def test_a_postgresql_is_migrated_only_when_told(unspun: Unspun, postgres: Server) -> None:
@@ -302,7 +301,7 @@ def test_an_audit_is_json_in_a_pipe(unspun: Unspun, audited: Path) -> None:
 
 def test_an_audit_is_a_table_where_that_is_asked_for(unspun: Unspun, audited: Path) -> None:
     shown = unspun("audit", "--format", "table").out
-    assert "7 labels of 6 texts; 1 text with contradicting labels and 0 without a verdict left out." in shown
+    assert "7 labels of 6 texts; left out: 1 text with contradicting labels and 0 without a verdict." in shown
     [row] = [line for line in shown.splitlines() if line.split()[:3] == ["paraphrased", "or", "suspect"]]
     assert " ".join(row.split()[3:]) == "5 50.0 % (9.5-90.5) 1/2 50.0 % (9.5-90.5) 1/2 33.3 % (6.1-79.2) 1/3"
     assert [part in shown for part in ("By signal", "By kind", "By source", "By model", "Contradicting")] == [True] * 5

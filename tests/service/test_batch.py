@@ -21,8 +21,9 @@ import pytest
 from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, SPUN, SUSPECT, Run
 from unspun.reading.reader import Failure, Record
-from unspun.service.batch.parallel import Plan, Task, groups, score_in_parallel
+from unspun.service.batch.parallel import Task, Workers, score_in_parallel
 from unspun.service.batch.runs import RunFolder
+from unspun.service.batch.scoring import batches
 
 Unspun = Callable[..., Run]
 ROOT = Path(__file__).parents[2]
@@ -75,7 +76,7 @@ def test_a_few_failures_are_told_and_many_are_only_listed(unspun: Unspun, here: 
     write(here / "in.jsonl", 700)
     errors = unspun("score", "in.jsonl", "--output", "out/", "--workers", "1").errors
     assert [line for line in errors if "not valid JSON" in line] == errors[:20]
-    assert errors[20] == "unspun: from here on, what goes wrong is only listed in out/failures.jsonl"
+    assert errors[20] == "unspun: further failures are only listed in out/failures.jsonl"
     assert len(failures_in(here / "out")) == 100
 
 
@@ -98,7 +99,7 @@ def test_a_run_that_is_done_does_nothing_more(unspun: Unspun, archive: Path, her
             return []
 
     run = unspun("score", archive, "--output", "out/", "--workers", "1", load=lambda _: Unused())
-    assert "unspun: 42 documents had been scored by earlier commands" in run.errors
+    assert "unspun: 42 documents had already been scored" in run.errors
     assert {file.name: file.stat().st_mtime_ns for file in (here / "out").glob("part-*")} == before
 
 
@@ -162,7 +163,7 @@ def test_input_that_changed_is_not_mixed_with_what_was_there(unspun: Unspun, arc
     archive.write_text(archive.read_text().replace("energy", "power"))
     run = unspun("score", archive, "--output", "out/", "--workers", "1", "--part-size", "10")
     assert run.status == 1
-    assert "the input is not what it was" in run.errors[-1]
+    assert "the input has changed since part 0" in run.errors[-1]
     assert verdicts_in(here / "out") == before
 
 
@@ -178,7 +179,7 @@ def test_an_output_folder_among_the_inputs_is_no_input(unspun: Unspun, archive: 
     before = unspun("score", ".", "--output", "out/", "--workers", "1").errors[-1]
     after = unspun("score", ".", "--output", "out/", "--workers", "1").errors
     assert "42 documents scored" in before
-    assert after[0] == "unspun: 42 documents had been scored by earlier commands"
+    assert after[0] == "unspun: 42 documents had already been scored"
 
 
 @pytest.fixture
@@ -204,7 +205,7 @@ def test_a_full_disk_ends_a_run_in_a_line_and_it_goes_on_when_there_is_room(
     out = small_disk / "out"
     command = ("score", "in.jsonl", "--output", f"{out}/", "--part-size", "50", "--workers", "1")
     full = unspun(*command)
-    told = f"unspun: {out}: No space left on device; once that is mended, the same command goes on from here"
+    told = f"unspun: {out}: No space left on device; once this is fixed, rerun the command to resume"
     assert (full.status, [line for line in full.errors if "No space left" in line]) == (1, [told])
     subprocess.run(["mount", "-o", "remount,size=2m", str(small_disk)], check=True)
     assert unspun(*command).status == 3
@@ -234,12 +235,12 @@ def test_near_duplicates_are_told_once(unspun: Unspun, here: Path) -> None:
     assert [verdict["id"] for verdict in verdicts_in(here / "out")] == ["first", "other"]
     left_out = [json.loads(line) for line in (here / "out" / "duplicates.jsonl").read_text().splitlines()]
     assert left_out == [{"id": "same", "like": "first"}, {"id": "near", "like": "first"}]
-    assert "2 near-duplicates left out" in run.errors[-1]
+    assert "2 near-duplicates skipped" in run.errors[-1]
 
 
 def test_failures_keep_their_places_among_the_texts() -> None:
     items: list[Record | Failure] = [Record("a", SPUN, "a"), Failure("b", "no"), Record("c", CLEAR, "c")]
-    assert list(groups(items)) == [items]
+    assert list(batches(items)) == [items]
 
 
 # --- several processes
@@ -256,21 +257,21 @@ def test_two_workers_give_what_one_does(output: str, unspun: Unspun, archive: Pa
 @pytest.mark.parametrize(
     ("size", "cores", "expected"),
     [
-        (9_999, 4, "this process"),  # not worth another
+        (9_999, 4, "1 workers"),  # not worth another
         (20_000, 4, "2 workers"),
         (99_999, 4, "4 workers"),  # as many as there are cores
-        (99_999, 1, "this process"),
+        (99_999, 1, "1 workers"),
     ],
 )
 def test_large_files_are_scored_on_several_cores(
     size: int, cores: int, expected: str, unspun: Unspun, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    used = "this process"
+    used = "1 workers"
 
-    def local(records: Any, task: Task, plan: Plan) -> Any:
+    def local(records: Any, task: Task, workers: Workers, scorer: Any) -> Any:
         nonlocal used
-        used = f"{plan.workers} workers"
-        return score_in_parallel(records, task, Plan())
+        used = f"{workers.processes} workers"
+        return score_in_parallel(records, task, Workers(), scorer)
 
     monkeypatch.setattr("unspun.service.commands.score.WORTH_A_WORKER", 10_000)
     monkeypatch.setattr("unspun.service.machine.cores", lambda: cores)
@@ -385,4 +386,4 @@ def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(cluster: Any, unspun
 def test_a_scheduler_that_is_not_there_is_told_in_a_line(unspun: Unspun, archive: Path) -> None:
     pytest.importorskip("distributed", reason="pip install 'unspun[cluster]'")
     run = unspun("score", archive, "--output", "out/", "--scheduler", "nonsense://x")
-    assert (run.status, "no Dask scheduler answers here" in run.errors[-1]) == (1, True)
+    assert (run.status, "no Dask scheduler answers at this address" in run.errors[-1]) == (1, True)

@@ -163,8 +163,8 @@ def test_a_quiet_run_says_only_what_is_not_proven(model: Path, made: Path) -> No
     run = calibrate(model, "--on", made / "trusted", *targets(), "--quiet")
     assert (run.status, run.out) == (0, "")
     assert run.errors == [
-        "unspun: too few texts to prove that at most 2.0% are called paraphrased: 220 texts prove, with 95 % "
-        "confidence, at most 4.7%; 313 are needed"
+        "unspun: too few texts to prove that at most 2.0 % are called paraphrased: 220 texts prove at most 4.7 %, with "
+        "95 % confidence; 313 are needed"
     ]
 
 
@@ -185,7 +185,7 @@ def test_few_texts_make_no_model_less_strict(model: Path, made: Path) -> None:
 
 def test_texts_given_twice_count_once(model: Path, made: Path) -> None:
     run = calibrate(model, "--on", made / "trusted", "--on", made / "few")  # the ten are among the others
-    assert "unspun: left out 10 of 230: given twice, or the model learnt from them" in run.errors
+    assert "unspun: left out 10 of 230 texts: duplicates, or the model was trained on them" in run.errors
     assert manifest_of(model)["calibration"][0]["texts"] == COUNT
 
 
@@ -198,7 +198,7 @@ def test_texts_that_the_model_learnt_from_are_left_out(made: Path, here: Path) -
     bundle.save(here / "house", {**tiny_deep.manifest(), **told}, *parts, extra={"reference_numbers": np.arange(5)})
     run = calibrate(here / "house", "--on", made / "trusted", "--on", write(here / "learnt", learnt))
     assert run.status == 0
-    assert f"unspun: left out 40 of {COUNT + 40}: given twice, or the model learnt from them" in run.errors
+    assert f"unspun: left out 40 of {COUNT + 40} texts: duplicates, or the model was trained on them" in run.errors
     manifest = manifest_of(here / "house")
     assert manifest["calibration"][0]["texts"] == COUNT
     assert {name: manifest[name] for name in told} == told
@@ -244,7 +244,7 @@ def test_a_version_in_a_folder_of_models_stays_as_it_is(model: Path, made: Path,
     for name in ("current", "tiny"):
         run = calibrate(here / "models" / name, "--on", made / "trusted")
         assert (run.status, run.out) == (2, "")
-        assert "lies in a folder of models, whose versions are never changed" in run.errors[-1]
+        assert "is in a folder of models, whose versions are never changed" in run.errors[-1]
     assert digests(here / "models" / "tiny") == before
     run = calibrate(here / "models" / "current", "--on", made / "trusted", "--output", here / "new", "--quiet")
     assert run.status == 0

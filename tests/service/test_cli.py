@@ -20,10 +20,11 @@ from typing import Any
 
 import pytest
 
-import service.render.jsonl
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, SUSPECT, Run
+from unspun.model.detector import NoDeepTierError
 from unspun.service.cli import COMMANDS
+from unspun.service.render.jsonl import JsonLines
 
 Unspun = Callable[..., Run]
 
@@ -120,7 +121,7 @@ def test_a_depth_that_the_model_does_not_have_is_one_line(unspun: Unspun, articl
     class Shallow(FakeDetector):
         def score_many(self, texts: Any, **options: Any) -> Any:
             if options["depth"] == "deep":
-                raise ValueError("this model has no deep tier; use depth 'auto' or 'fast'")
+                raise NoDeepTierError("this model has no deep tier; use depth 'auto' or 'fast'")
             return super().score_many(texts, **options)
 
     run = unspun("score", "in", "--depth", "deep", load=lambda bundle: Shallow())
@@ -155,7 +156,10 @@ def test_the_name_of_the_output_tells_its_format(name: str, begins: str, unspun:
 def test_an_output_whose_name_tells_no_format_is_told(unspun: Unspun, articles: Path) -> None:
     run = unspun("score", "in", "--output", "out.pdf")
     assert (run.status, Path("out.pdf").exists()) == (2, False)
-    assert "out.pdf: .pdf is no format; end it in .jsonl, .csv, .parquet or .html" in run.errors[-1]
+    assert (
+        "out.pdf: unknown format .pdf; use a name that ends in one of .jsonl, .ndjson, .json, .txt, .csv, .parquet"
+        in run.errors[-1]
+    )
     assert unspun("score", "in", "--output", "out.pdf", "--format", "csv").status == 0
 
 
@@ -183,7 +187,7 @@ def test_a_link_as_output_stays_a_link(unspun: Unspun, articles: Path) -> None:
 def test_an_output_that_is_there_is_overwritten_only_by_force(name: str, unspun: Unspun, articles: Path) -> None:
     Path(name).write_text("of another model")
     run = unspun("score", "in", "--output", name)
-    told = f"unspun: {name}: is there already; choose another --output, or overwrite it with --force"
+    told = f"unspun: {name}: already exists; choose another --output, or pass --force to overwrite it"
     assert (run.status, run.errors, Path(name).read_text()) == (1, [told], "of another model")
     assert unspun("score", "in", "--output", name, "--force").status == 0
     assert Path(name).read_bytes() != b"of another model"
@@ -267,7 +271,7 @@ def test_an_unexpected_error_is_one_line(unspun: Unspun, articles: Path, monkeyp
     def broken(*_: object) -> str:
         raise ValueError("broken\nrenderer")
 
-    monkeypatch.setattr(service.render.jsonl.JsonLines, "document", broken)
+    monkeypatch.setattr(JsonLines, "document", broken)
     run = unspun("score", "in")
     assert run.status == 1
     assert run.errors == ["unspun: unexpected ValueError: broken renderer; please report this"]
@@ -297,7 +301,7 @@ def test_the_same_id_twice_is_a_warning(unspun: Unspun) -> None:
     assert run.status == 0
     assert run.ids == ["a", "b", "a", "b", "a"]
     warnings = [line for line in run.errors if "warning" in line]
-    assert warnings == ["unspun: -:3: warning: the id a was there before; all are scored, in order"]
+    assert warnings == ["unspun: -:3: warning: the id a occurs more than once; all documents are scored"]
 
 
 def test_a_summary_ends_the_run(unspun: Unspun, articles: Path) -> None:
@@ -305,7 +309,7 @@ def test_a_summary_ends_the_run(unspun: Unspun, articles: Path) -> None:
     run = unspun("score", "in", "missing")
     assert re.fullmatch(
         r"unspun: 3 documents scored \(1 paraphrased, 1 suspect, 1 clear\); 1 failure;"
-        r" 1 file or record of other types passed over; [\d,]+ words/s",
+        r" 1 file or record of other types skipped; [\d,]+ words/s",
         run.errors[-1],
     )
 
@@ -351,7 +355,7 @@ def test_an_interrupt_ends_in_a_line_and_status_130(here: Path) -> None:
     running.send_signal(signal.SIGINT)
     _, errors = running.communicate(timeout=20)
     assert running.returncode == 130
-    assert errors.decode() == "unspun: interrupted; 64 verdicts are in out.jsonl.part\n"
+    assert errors.decode() == "unspun: interrupted; out.jsonl.part contains 64 verdicts\n"
     assert len(part.read_text().splitlines()) == 64
     assert not Path("out.jsonl").exists()
 

@@ -193,7 +193,7 @@ def test_a_table_stands_on_a_terminal(files: Path) -> None:
 def test_the_source_is_found_in_a_folder(compare: Compare, files: Path) -> None:
     run = compare("a.txt", "--against", "docs")
     assert (run.status, run.out) == (0, f"{expected('a.txt', 'docs/b.txt')}\n")
-    assert run.errors[-1].startswith("unspun: 1 suspect: the source of 1 found; 2 documents searched; ")
+    assert run.errors[-1].startswith("unspun: 1 suspect: found the source of 1; 2 documents searched; ")
 
 
 def test_several_places_are_searched_together(compare: Compare, files: Path) -> None:
@@ -219,7 +219,7 @@ def test_where_none_fits_the_nearest_is_not_derived(compare: Compare, files: Pat
     Path("c.txt").write_text("On Monday my cup was empty and our cat slept upon the mayor's piano.")
     run = compare("c.txt", "--against", "docs")
     assert (run.status, [answer["derived"] for answer in run.verdicts]) == (0, [False])
-    assert "the source of 0 found" in run.errors[-1]
+    assert "found the source of 0" in run.errors[-1]
 
 
 def test_a_suspect_that_shares_no_word_gets_a_line_without_a_source(compare: Compare, files: Path) -> None:
@@ -293,7 +293,7 @@ def test_as_a_table_a_single_suspect_stands_beside_its_source(compare: Compare, 
 
 def test_as_a_table_it_says_that_none_fits(compare: Compare, files: Path) -> None:
     out = compare("docs/a.txt", "--against", "b.txt", "--format", "table").out
-    assert out.splitlines()[1].strip().startswith("the only document does not fit; nearest: b.txt, ")
+    assert out.splitlines()[1].strip().startswith("no source found in 1 document; nearest: b.txt, ")
 
 
 def test_as_a_page_found_sources_are_listed_and_shown(compare: Compare, files: Path) -> None:

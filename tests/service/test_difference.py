@@ -23,6 +23,7 @@ from unspun.model import bundle
 from unspun.model.decision.decision import Decision, TierDecision
 from unspun.model.detector import Detector
 from unspun.model.verdict import Evidence, ModelInfo, Verdict
+from unspun.model.wording import SCALE
 from unspun.service.models.difference import LENGTHS, Basis, Totals, difference, evidence_needed, summary
 from unspun.service.models.folder import ModelFolder
 from unspun.service.render.difference import DifferenceTable
@@ -160,8 +161,8 @@ def test_the_table_of_a_diff_tells_why_and_how_many(unspun: Unspun, make: Callab
     shown = unspun("models", "diff", before, after, articles, "--format", "table").out
     assert re.search(r"clear → paraphrased \(\w+\), by decision", shown)
     assert re.search(r"score \d+\.\d\d % → 9\d\.\d\d %, false-positive rate 1 → 0\.00\d", shown)
-    assert "1 of 2 documents are called otherwise" in shown
-    assert "A score is no probability: 50 % is the line of suspect, 90 % of paraphrased." in shown
+    assert "1 of 2 documents got another verdict" in shown
+    assert f"A score is {SCALE}." in shown
 
 
 def test_the_table_of_a_diff_tells_the_evidence_that_each_model_needs(
@@ -178,7 +179,7 @@ def test_the_table_of_a_diff_says_where_only_the_evidence_differs(
     unspun: Unspun, tiny_bundle: Path, tmp_path: Path, articles: Path
 ) -> None:
     shown = unspun("models", "diff", tiny_bundle, moved(tmp_path / "moved"), articles, "--format", "table").out
-    assert shown.splitlines()[-1] == "Both models decide alike on the same evidence."
+    assert shown.splitlines()[-1] == "Both models reach the same verdict on the same evidence."
 
 
 @pytest.mark.parametrize("case", cases("models_causes.toml"), ids=why)

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-import service.cli
 from tests.service.support import Run
 from tests.training.judge import FakeJudge, text
+from unspun.service.cli import cli
 from unspun.training.corpora.corpus import LabelledText
 
 HUMAN = [text("human", score, n=n, source="bbc") for n, score in enumerate([0.0, 0.1, 0.2, 0.95])]
@@ -42,7 +42,7 @@ def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
 
     def run(*arguments: str | Path, load: Any = load) -> Run:
         command = ["evaluate", *(str(argument) for argument in arguments)]
-        result = CliRunner().invoke(service.cli.cli, command, obj=load, prog_name="unspun")
+        result = CliRunner().invoke(cli, command, obj=load, prog_name="unspun")
         return Run(result.exit_code, result.stdout, result.stderr.splitlines())
 
     return run
@@ -99,7 +99,7 @@ def test_output_holds_figures_and_plots(evaluate: Evaluate) -> None:
 def test_texts_that_the_model_learnt_from_are_told_of(evaluate: Evaluate) -> None:
     run = evaluate("default", "labelled.jsonl", load=lambda bundle: FakeJudge(learnt=HUMAN[:3]))
     assert len(run.errors) == 1
-    assert run.errors[0].startswith("unspun: 3 of 8 texts are left out")
+    assert run.errors[0].startswith("unspun: left out 3 of 8 texts that the model was trained on")
 
 
 def test_texts_that_the_model_learnt_from_count_when_asked_for(evaluate: Evaluate) -> None:
@@ -114,7 +114,7 @@ def test_a_label_for_plain_text(evaluate: Evaluate) -> None:
     Path("a.txt").write_text(HUMAN[3].text)
     run = evaluate("default", "a.txt", "--label", "human", "--format", "json")
     assert json.loads(run.out)["false_positives"]["rows"][0]["paraphrased"] == 1
-    assert run.errors == ["unspun: no machine-paraphrased text got a verdict: there is nothing to tell apart"]
+    assert run.errors == ["unspun: no machine-paraphrased text got a verdict, so recall and AUROC cannot be measured"]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_label_for_plain_text(evaluate: Evaluate) -> None:
     [
         (b'{"text": "x"}\n', "broken.jsonl:1: no label"),
         (b'{"text": "x", "label": "human"}\n{"text"\n', "broken.jsonl:2: not JSON"),
-        (b"", "no text in broken.jsonl"),
+        (b"", "no texts in broken.jsonl"),
     ],
 )
 def test_bad_input_is_a_line_and_status_1(content: bytes, message: str, evaluate: Evaluate) -> None:
@@ -166,8 +166,8 @@ def test_texts_that_are_too_unfamiliar_are_told_of(evaluate: Evaluate) -> None:
     write(Path("odd.jsonl"), [*HUMAN, *SPUN, text("human", "unfamiliar"), text("spun", "unfamiliar")])
     run = evaluate("default", "odd.jsonl", "--format", "json")
     assert run.errors == [
-        "unspun: too unfamiliar for a verdict, and without a score: 2 of 10 texts; "
-        "they count against the model where a column says `unfamiliar`"
+        "unspun: 2 of 10 texts are too unfamiliar for a verdict and have no score; they count as errors of the model "
+        "in the columns called `unfamiliar`"
     ]
     assert json.loads(run.out)["false_positives"]["rows"][0]["unfamiliar"] == 1
 
@@ -175,16 +175,14 @@ def test_texts_that_are_too_unfamiliar_are_told_of(evaluate: Evaluate) -> None:
 def test_human_text_alone_has_false_positives(evaluate: Evaluate) -> None:
     write(Path("human.jsonl"), HUMAN)
     run = evaluate("default", "human.jsonl")
-    assert run.errors == ["unspun: no machine-paraphrased text got a verdict: there is nothing to tell apart"]
+    assert run.errors == ["unspun: no machine-paraphrased text got a verdict, so recall and AUROC cannot be measured"]
     assert any(line.split()[:4] == ["bbc", "4", "0", "1"] for line in run.out.splitlines())
 
 
 def test_machine_text_alone_is_shown_by_kind(evaluate: Evaluate) -> None:
     write(Path("spun.jsonl"), SPUN)
     run = evaluate("default", "spun.jsonl", "--format", "json")
-    assert run.errors == [
-        "unspun: no human text got a verdict: there are no false-positive rates, and nothing to tell apart"
-    ]
+    assert run.errors == ["unspun: no human text got a verdict, so false-positive rates and AUROC cannot be measured"]
     found = json.loads(run.out)
     assert found["kinds"]["rows"][0]["paraphrased_share"] == 0.5
     assert found["by_tool"]["rows"][0]["auroc"] is None
@@ -202,7 +200,7 @@ def test_a_model_without_a_deep_tier_says_so(evaluate: Evaluate) -> None:
 
 def test_help_does_not_wait_for_the_engine() -> None:
     code = (
-        "import sys; from service.commands.evaluate import evaluate\n"
+        "import sys; from unspun.service.commands.evaluate import evaluate\n"
         "try: evaluate(['--help'])\n"
         "except SystemExit as ended: assert not ended.code\n"
         "slow = {'numpy', 'rich', 'sklearn', 'matplotlib'} & set(sys.modules)\n"

@@ -159,7 +159,7 @@ def test_a_model_that_was_found_worse_is_refused(
 ) -> None:
     folder.promote(make("a"))
     told = line(unspun("models", "promote", make("b", **worse())))
-    assert "b 1.0.0 was found worse than default 1.1.0" in told
+    assert "b 1.0.0 was measured to be worse than default 1.1.0" in told
     assert "--force" in told
     assert (in_use(folder), len(names(folder))) == ("a", 1)
 
@@ -176,7 +176,7 @@ def test_with_force_it_is_promoted_and_the_history_says_so(
 def test_a_worse_model_of_the_folder_is_refused_too(folder: ModelFolder, make: Callable[..., Path]) -> None:
     forced = folder.promote(make("b", **worse()), force=True)
     folder.promote(make("a"))
-    with pytest.raises(ModelsError, match="found worse"):
+    with pytest.raises(ModelsError, match="measured to be worse"):
         folder.promote(folder.path / forced.model)
 
 
@@ -267,7 +267,7 @@ def test_a_model_that_became_another_one_in_its_folder_is_refused(
     changed = folder.path / folder.promote(make("a")).model
     folder.promote(make("b"))
     spoil(changed, {"manifest": {"decision": decision(centre=1.0)}})
-    assert "is not the one that was put in use" in line(unspun("models", "promote", changed.name))
+    assert "has changed since the model was put in use" in line(unspun("models", "promote", changed.name))
     assert in_use(folder) == "b"
 
 
@@ -303,7 +303,7 @@ def test_a_model_in_place_of_a_folder_of_models_is_told_in_a_line(
 ) -> None:
     source = make("house")
     before = sorted(source.iterdir())
-    assert "is a model, and no folder of models" in line(unspun("models", "--models", source, *command))
+    assert "this is a model, not a folder of models" in line(unspun("models", "--models", source, *command))
     assert sorted(source.iterdir()) == before
 
 
@@ -311,7 +311,7 @@ def test_a_folder_with_other_things_is_left_alone(unspun: Unspun, here: Path, ma
     source = make("house")
     Path("articles").mkdir()
     Path("articles/a.txt").write_text("x")
-    assert "holds other things" in line(unspun("models", "--models", "articles", "promote", source))
+    assert "contains other files than models" in line(unspun("models", "--models", "articles", "promote", source))
     assert list(Path("articles").iterdir()) == [Path("articles/a.txt")]
 
 
@@ -319,7 +319,7 @@ def test_a_model_that_is_not_there_is_told_in_a_line(
     unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
 ) -> None:
     folder.promote(make("a"))
-    assert "'huose': no model of models, and no folder" in line(unspun("models", "promote", "huose"))
+    assert "'huose': neither a model in models nor a folder" in line(unspun("models", "promote", "huose"))
 
 
 def test_a_name_that_fits_several_is_told_with_all_of_them(
@@ -336,7 +336,7 @@ def test_a_real_folder_called_current_is_told_in_a_line(
 ) -> None:
     source = make("a")
     Path("models/current").mkdir(parents=True)
-    assert "current: is no link to a model; move it away" in line(unspun("models", "promote", source))
+    assert "current: not a link to a model; move it elsewhere" in line(unspun("models", "promote", source))
     assert Path("models/current").is_dir()
 
 
@@ -368,7 +368,7 @@ def test_a_folder_without_rights_is_told_in_a_line(
     folder.path.chmod(0o755)
     assert (run.returncode, run.stdout, len(run.stderr.splitlines())) == (1, "", 1), run
     assert "Permission denied; use an account that may read and change the folder" in run.stderr
-    assert "the model in use stays in use" in run.stderr
+    assert "the model in use was not changed" in run.stderr
     assert in_use(folder) == "a"
 
 
@@ -378,7 +378,7 @@ def test_a_full_disk_is_told_in_a_line_and_leaves_the_model_in_use(tmp_path: Pat
     following = variant(tiny_bundle, tmp_path / "b", name="b")
     disk = tmp_path / "disk"
     disk.mkdir()
-    models = f"{sys.executable} -m service.cli models --models {disk}/models"
+    models = f"{sys.executable} -m unspun.service.cli models --models {disk}/models"
     script = (
         f"mount -t tmpfs -o size=200k none {disk} || exit 77\n"
         f"{models} promote {used} 2>/dev/null\n"
@@ -398,7 +398,7 @@ def test_a_full_disk_is_told_in_a_line_and_leaves_the_model_in_use(tmp_path: Pat
     assert [(row["name"], row["in_use"], row["problem"]) for row in map(json.loads, listed)] == [("a", True, None)]
     [told] = run.stderr.splitlines()
     assert "No space left on device" in told
-    assert "make room and try again; the model in use stays in use" in told
+    assert "free some space, and try again; the model in use was not changed" in told
 
 
 # --- killed, and two at once
@@ -512,7 +512,7 @@ def test_where_there_is_none_before_it_is_told_in_a_line(
 def test_a_model_from_elsewhere_is_no_way_back(unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]) -> None:
     folder.promote(make("a"))
     told = line(unspun("models", "rollback", make("b")))
-    assert "`unspun models promote` takes it in" in told
+    assert "run `unspun models promote` to add it" in told
 
 
 def test_a_link_that_leads_nowhere_is_told_and_set_right(
@@ -523,7 +523,7 @@ def test_a_link_that_leads_nowhere_is_told_and_set_right(
     shutil.rmtree(folder.path / gone)
     listed = unspun("models", "list")
     scored = unspun("score", "--model", "models/current", "-", stdin=b"x", load=None)
-    assert f"models/current leads to {gone}, which is not there" in listed.errors[0]
+    assert f"models/current links to {gone}, which does not exist" in listed.errors[0]
     assert (scored.status, len(scored.errors)) == (1, 1)
     assert "`unspun models rollback` or `promote` sets it right" in scored.errors[0]
     assert unspun("models", "rollback").status == 0
@@ -599,7 +599,7 @@ def test_an_empty_folder_says_what_to_do(unspun: Unspun, here: Path) -> None:
     Path("models").mkdir()
     run = unspun("models", "list")
     assert (run.status, run.out) == (0, "")
-    assert run.errors == ["unspun: models: no models yet; `unspun models promote BUNDLE` takes one in"]
+    assert run.errors == ["unspun: models: no models yet; `unspun models promote BUNDLE` adds one"]
 
 
 def test_a_copy_keeps_the_time_at_which_it_was_made(folder: ModelFolder, make: Callable[..., Path]) -> None:

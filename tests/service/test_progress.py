@@ -52,7 +52,7 @@ def test_without_a_terminal_there_is_a_line_a_minute(reader: Reader, capsys: pyt
 
 def test_a_line_tells_the_pace_and_what_is_left(reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
     # A quarter of the bytes is read after a minute, so three more are to come.
-    assert lines(reader, capsys)[0] == "unspun: 60 documents, 2,000 words/s, 25% read, about 0:03:00 left"
+    assert lines(reader, capsys)[0] == "unspun: 60 documents, 2,000 words/s, 25 % read, about 0:03:00 left"
 
 
 def test_quiet_is_quiet(reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:

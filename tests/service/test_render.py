@@ -17,12 +17,13 @@ from rich.console import Console
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, SUSPECT
 from unspun.model.verdict import Evidence, Repair, SpunPassage, Verdict
+from unspun.model.wording import THRESHOLDS
 from unspun.service.render import TextWriter
 from unspun.service.render.columns import summarise
 from unspun.service.render.csv import Csv
 from unspun.service.render.highlight import LEVELS
 from unspun.service.render.jsonl import JsonLines, parse
-from unspun.service.render.table import Table, percent
+from unspun.service.render.table import VerdictTable, percent
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -38,9 +39,9 @@ def verdict_on(text: str, id: str | None = "a.txt", **changes: Any) -> Verdict:
     return replace(FakeDetector().score(text, id=id), **changes)
 
 
-def table(width: int = 100, show: int = 5, **options: Any) -> Table:
+def table(width: int = 100, show: int = 5, **options: Any) -> VerdictTable:
     options = {"force_terminal": False, "color_system": None, **options}
-    return Table(Console(file=io.StringIO(), width=width, **options), show=show)
+    return VerdictTable(Console(file=io.StringIO(), width=width, **options), show=show)
 
 
 def test_json_lines_are_the_verdict_as_everywhere() -> None:
@@ -190,7 +191,7 @@ def test_under_a_doubtful_document_stands_how_rare_that_is_in_human_text() -> No
 def test_no_rarer_rate_is_told_than_the_model_supports() -> None:
     verdict = verdict_on(SPUN, false_positive_rate=0.002)
     console = Console(file=io.StringIO(), width=100, force_terminal=False)
-    told = Table(console, supported=0.002).document(SPUN, verdict).splitlines()[1]
+    told = VerdictTable(console, supported=0.002).document(SPUN, verdict).splitlines()[1]
     assert told.startswith("    fewer than 1 in 500 human texts of this length look like this;")
 
 
@@ -200,9 +201,7 @@ def test_a_probability_is_told_where_a_base_rate_was_given() -> None:
 
 
 def test_the_head_says_once_what_a_score_is() -> None:
-    assert table(width=80).header().splitlines()[0] == (
-        "score: 50 % is the line of suspect, 90 % that of paraphrased; not a probability"
-    )
+    assert table(width=100).header().splitlines()[0] == f"score: {THRESHOLDS}; not a probability"
 
 
 def test_an_abstained_document_shows_its_reason_and_no_score() -> None:
@@ -245,7 +244,7 @@ def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_terminal_without_unicode_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
     file = io.TextIOWrapper(io.BytesIO(), "ascii")
     text = "word " * 200 + SPUN + " word" * 200
-    shown = Table(Console(file=file, width=80)).document(text, verdict_on(text))
+    shown = VerdictTable(Console(file=file, width=80)).document(text, verdict_on(text))
     assert shown.isascii()
     assert "-> vision]" in shown
 

@@ -19,10 +19,10 @@ from rich.console import Console
 from tests.service.fake_comparer import MODEL
 from tests.service.support import cases, why
 from unspun.model.comparing.comparison import RELATIONS, Alignment, Comparison, Edit, Replacement, Span
-from unspun.service.render.comparison import Answer, Json, JsonLines, Pair, rows
-from unspun.service.render.comparison_html import MOST_REPLACEMENTS, MOST_SHOWN, Html
+from unspun.service.render.comparison import ComparedPair, ComparedSuspect, ComparisonJson, ComparisonJsonLines, rows
+from unspun.service.render.comparison_html import MOST_REPLACEMENTS, MOST_SHOWN, ComparisonPage
 from unspun.service.render.comparison_table import MOST_REPLACEMENTS as MOST_IN_TABLE
-from unspun.service.render.comparison_table import Table
+from unspun.service.render.comparison_table import ComparisonTable
 
 WHEN = datetime(2026, 11, 23, 6, 5, tzinfo=UTC)
 SUSPECT = "Bathers waited. The council balloted to unlatch the port steps at once. It rained."
@@ -82,38 +82,38 @@ UNRELATED = comparison(derived=False, kind=None, probability=0.02, share=0.1)
 UNKNOWN = comparison(derived=False, kind=None, probability=0.0, reason="too_short", replacements=(), alignments=())
 
 
-def pair(of: Comparison | None = None, suspect: str = SUSPECT, source: str = SOURCE) -> Pair:
-    return Pair(of or comparison(), suspect, source)
+def pair(of: Comparison | None = None, suspect: str = SUSPECT, source: str = SOURCE) -> ComparedPair:
+    return ComparedPair(of or comparison(), suspect, source)
 
 
-def told(*answers: Answer, width: int = 100, **options: Any) -> str:
+def told(*answers: ComparedSuspect, width: int = 100, **options: Any) -> str:
     sink = io.StringIO()
     console = Console(width=width, file=io.StringIO(), **({"color_system": None} | options))
-    table = Table(console, sink)
+    table = ComparisonTable(console, sink)
     for answer in answers:
         table.write(answer)
     table.close()
     return sink.getvalue()
 
 
-def one(of: Comparison | None = None) -> Answer:
-    return Answer("a.txt", (pair(of),))
+def one(of: Comparison | None = None) -> ComparedSuspect:
+    return ComparedSuspect("a.txt", (pair(of),))
 
 
-def found(*comparisons: Comparison, among: int = 7, suspect: str = "a.txt") -> Answer:
-    return Answer(suspect, tuple(pair(of) for of in comparisons), among)
+def found(*comparisons: Comparison, among: int = 7, suspect: str = "a.txt") -> ComparedSuspect:
+    return ComparedSuspect(suspect, tuple(pair(of) for of in comparisons), among)
 
 
-def source_of(*answers: Answer) -> str:
+def source_of(*answers: ComparedSuspect) -> str:
     sink = io.StringIO()
-    page = Html(sink, WHEN)
+    page = ComparisonPage(sink, WHEN)
     for answer in answers:
         page.write(answer)
     page.close()
     return sink.getvalue()
 
 
-def page_of(*answers: Answer) -> Any:
+def page_of(*answers: ComparedSuspect) -> Any:
     return lxml.html.document_fromstring(source_of(*answers))
 
 
@@ -151,7 +151,7 @@ def test_pieces_give_the_passage_back_whatever_the_edits(text: str, edits: list[
 
 def test_json_lines_are_the_canonical_bytes() -> None:
     sink = io.StringIO()
-    writer = JsonLines(sink)
+    writer = ComparisonJsonLines(sink)
     writer.write(found(comparison(), UNRELATED))
     writer.close()
     assert sink.getvalue() == f"{comparison().to_json()}\n{UNRELATED.to_json()}\n"
@@ -159,7 +159,7 @@ def test_json_lines_are_the_canonical_bytes() -> None:
 
 def test_a_list_of_nothing_is_a_list() -> None:
     sink = io.StringIO()
-    Json(sink, is_list=True).close()
+    ComparisonJson(sink, is_list=True).close()
     assert sink.getvalue() == "[]\n"
 
 
@@ -181,7 +181,7 @@ def test_passages_stand_side_by_side_with_their_replaced_words_marked() -> None:
     assert "↕ [Bathers] waited. [Swimmers] waited." in lines
     assert "It rained. (not in the source)" in lines
     assert lines.index("(not in the suspect)") + 2 == lines.index("Nobody minded.")
-    assert "↕ stands elsewhere in the source's order" in lines
+    assert "↕ in another place in the source" in lines
 
 
 def test_colour_marks_words_where_there_is_colour() -> None:
@@ -213,7 +213,7 @@ def test_substitutions_are_listed_with_their_counts() -> None:
 def test_only_the_most_frequent_substitutions_are_listed() -> None:
     many = tuple(Replacement(f"word{i}", f"term{i}", 1) for i in range(MOST_IN_TABLE + 3))
     lines = told(one(comparison(replacements=many))).splitlines()
-    assert lines[-1].strip() == "and 3 more; --format json lists all"
+    assert lines[-1].strip() == "3 more; --format json lists all of them"
 
 
 def test_unrelated_texts_show_only_what_is_alike() -> None:
@@ -226,7 +226,7 @@ def test_unrelated_texts_show_only_what_is_alike() -> None:
 
 def test_where_nothing_can_be_said_the_reason_and_what_to_do_are() -> None:
     lines = told(one(UNKNOWN)).splitlines()
-    assert lines[0].startswith("Nothing can be said  one of the two has too few words")
+    assert lines[0].startswith("Cannot be compared  one of the texts has too few words")
     assert lines[0].endswith("give longer texts")
     assert len(lines) == 3  # no probability, no share, no passages
 
@@ -239,20 +239,20 @@ def test_the_likeliest_sources_have_a_line_each() -> None:
         [">99", "%", "spun", "83", "%", "of", "it", "b.txt"],
         ["70", "%", "copied", "20", "%", "of", "it", "c.txt"],
         ["z.txt"],
-        ["none", "of", "7", "documents", "fits;", "nearest:", "b.txt,", "2", "%"],
+        ["no", "source", "found", "in", "7", "documents;", "nearest:", "b.txt,", "2", "%"],
     ]
 
 
 @pytest.mark.parametrize(
     ("of", "among", "said"),
     [
-        (UNKNOWN, 1, "the only document does not fit: one of the two has too few words"),
-        (replace(UNKNOWN, source_id=None, source_words=0), 12_000, "none of 12,000 documents fits: no word in common"),
-        (replace(UNKNOWN, source_id=None, suspect_words=0), 3, "none of 3 documents fits: one of the two has too few"),
+        (UNKNOWN, 1, "1 document: one of the texts has too few words"),
+        (replace(UNKNOWN, source_id=None, source_words=0), 12_000, "12,000 documents: no word in common"),
+        (replace(UNKNOWN, source_id=None, suspect_words=0), 3, "3 documents: one of the texts has too few words"),
     ],
 )
 def test_why_none_fits_is_told(of: Comparison, among: int, said: str) -> None:
-    assert told(found(of, among=among)).splitlines()[1].strip().startswith(said)
+    assert told(found(of, among=among)).splitlines()[1].strip().startswith(f"no source found in {said}")
 
 
 @given(st.text(st.characters(codec=None), max_size=40), st.text(st.characters(codec=None), max_size=20))
@@ -263,7 +263,10 @@ def test_nothing_in_a_text_reaches_the_terminal_but_glyphs(text: str, name: str)
     of = comparison(
         suspect_id=name, source_id=name, alignments=(alignment,), replacements=(Replacement(name, text, 1),)
     )
-    out = told(Answer(name, (Pair(of, text, text),)), Answer(name, (Pair(of, text, text),), 3))
+    out = told(
+        ComparedSuspect(name, (ComparedPair(of, text, text),)),
+        ComparedSuspect(name, (ComparedPair(of, text, text),), 3),
+    )
     assert all(character.isprintable() for character in out.replace("\n", ""))
 
 
@@ -277,9 +280,9 @@ def test_the_page_says_what_is_said() -> None:
     assert facts == {
         "Suspect": "a.txt, 14 words",
         "Source": "b.txt, 13 words",
-        "Probability that one was made from the other": "> 99 %",
+        "Probability that one was made from the other": ">99 %",
         "Words of the source that reappear": "83 %",
-        "How": "spun 95 %, translated 3 %, copied 1 %, rewritten 1 %",
+        "Kind": "spun 95 %, translated 3 %, copied 1 %, rewritten 1 %",
     }
 
 
@@ -313,12 +316,12 @@ def test_substitutions_are_a_table_of_the_most_frequent() -> None:
     many = tuple(Replacement(f"word{i}", f"term{i}", 1) for i in range(MOST_REPLACEMENTS + 3))
     page = page_of(one(comparison(replacements=many)))
     assert len(page.cssselect(".replacements tbody tr")) == MOST_REPLACEMENTS
-    assert "And 3 more" in words(page.cssselect("details .hint")[0])
+    assert "3 more;" in words(page.cssselect("details .hint")[0])
 
 
 def test_the_page_says_why_nothing_can_be_said() -> None:
     page = page_of(one(UNKNOWN))
-    assert words(page.cssselect("h1")[0]) == "Nothing can be said"
+    assert words(page.cssselect("h1")[0]) == "Cannot be compared"
     assert "give longer texts" in words(page.cssselect(".intro")[0])
     assert page.cssselect("table") == []
 
@@ -328,9 +331,9 @@ def test_a_search_lists_every_suspect_and_shows_what_was_found() -> None:
     assert words(page.cssselect("h1")[0]) == "1 of 2 suspects with a source"
     lines = [[words(cell) for cell in row] for row in page.cssselect(".searches tbody tr")]
     assert lines == [
-        ["a.txt", "b.txt", "> 99 %", "spun", "83 %"],
-        ["a.txt", "c.txt", "> 99 %", "spun", "83 %"],
-        ["z.txt", "No document fits; nearest: b.txt, 2 %"],
+        ["a.txt", "b.txt", ">99 %", "spun", "83 %"],
+        ["a.txt", "c.txt", ">99 %", "spun", "83 %"],
+        ["z.txt", "No source found; the nearest document is b.txt, 2 %"],
     ]
     assert [link.get("href") for link in page.cssselect(".searches a")] == ["#pair-1"]
     assert len(page.cssselect("section.pair")) == 1
@@ -354,7 +357,8 @@ def test_texts_and_names_are_escaped_and_harmless() -> None:
     of = comparison(
         suspect_id=HOSTILE, source_id=HOSTILE, alignments=(alignment,), replacements=(Replacement(HOSTILE, HOSTILE, 1),)
     )
-    for answer in (Answer(HOSTILE, (Pair(of, HOSTILE, HOSTILE),)), Answer(HOSTILE, (Pair(of, HOSTILE, HOSTILE),), 3)):
+    pair_of = ComparedPair(of, HOSTILE, HOSTILE)
+    for answer in (ComparedSuspect(HOSTILE, (pair_of,)), ComparedSuspect(HOSTILE, (pair_of,), 3)):
         html = source_of(answer)
         page = lxml.html.document_fromstring(html)
         assert len(page.cssselect("script")) == 1

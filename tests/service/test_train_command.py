@@ -247,7 +247,7 @@ def test_a_worse_model_is_written_and_says_so(
     assert run.status == 0
     [told] = run.errors
     assert told == (
-        "unspun: house tells these texts less well than tiny 0.0.1: it is written, but do not use it "
+        "unspun: the new model is worse on these texts than tiny 0.0.1; it was written, but do not use house "
         "(`unspun models promote` refuses it without --force)"
     )
     assert bundle.load("house").manifest["comparison"]["worse"] is True
@@ -258,7 +258,7 @@ def test_a_model_that_learnt_nothing_says_so(
     house: list[str | Path], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("unspun.training.retraining.correction.STRENGTHS", ())
-    assert train(*house, "--quiet").errors[-1].startswith("unspun: nothing was learnt")
+    assert train(*house, "--quiet").errors[-1].startswith("unspun: nothing was learned")
     assert bundle.load("house").classifier.correction is None
 
 
@@ -267,7 +267,7 @@ def test_texts_that_the_base_knows_cannot_tell_what_the_new_model_is_worth(house
     run = train(*house[2:-1], "again", "--base", "house", "--quiet")
     assert run.status == 0
     [told] = run.errors
-    assert told == "unspun: custom 1.0.0 knows all these texts: what again is worth cannot be told by them"
+    assert told == "unspun: custom 1.0.0 was trained on all of these texts, so they cannot show whether again is better"
 
 
 def test_the_current_folder_may_be_the_output(house: list[str | Path], here: Path) -> None:
@@ -304,7 +304,7 @@ def test_many_failures_are_counted(house: list[str | Path], here: Path) -> None:
     run = train(*house, "--human", bad, "--quiet")
     assert run.status == 3
     assert len(run.errors) == 6
-    assert run.errors[-1] == "unspun: and 4 more files or records cannot be read"
+    assert run.errors[-1] == "unspun: 4 more files or records cannot be read"
 
 
 # --- human text alone
@@ -328,9 +328,9 @@ def test_without_debians_packages_the_line_says_what_to_install(
     run = train("--base", base, "--human", given / "human", "--output", "house", "--quiet")
     assert run.status == 1
     [told] = run.errors
-    assert "our paraphrasers cannot start" in told
+    assert "unspun's paraphrasers cannot start" in told
     assert "wordnet-base" in told
-    assert "or give --spun texts of your own" in told
+    assert "or add --spun with texts of your own" in told
     assert not Path("house").exists()
 
 
@@ -374,8 +374,8 @@ def test_people_teach_it_with_their_labels(base: Path, here: Path) -> None:
     store.Store("labels.db").add_many(labels)
     run = train("--base", base, "--with-feedback", "--database", "labels.db", "--output", "house", "--quiet")
     assert run.status == 0
-    assert any("left out 1 texts of which people's labels contradict each other" in line for line in run.errors)
-    assert any("1 labelled texts are not in the database: nothing is learnt" in line for line in run.errors)
+    assert any("left out 1 texts whose labels contradict each other" in line for line in run.errors)
+    assert any("left out 1 labels whose texts are not in the database" in line for line in run.errors)
     assert bundle.load("house").manifest["comparison"]["texts"] == {"human": 12, "spun": 12}
 
 
@@ -452,7 +452,7 @@ def test_what_makes_no_model_is_a_line_and_nothing_is_written(case: dict[str, An
     left = {path.name for path in here.iterdir()} - {"filled", "file", "models", "texts", "base"}
     assert left == set()
     if run.status == 1 and "base" not in case:
-        assert run.errors[-1].endswith("nothing was written, and the model in use stays as it is")
+        assert run.errors[-1].endswith("nothing was written, and the model in use was not changed")
 
 
 def test_contradicting_labels_are_told_by_name_and_the_rest_is_learnt_from(
@@ -477,7 +477,7 @@ def test_texts_given_the_wrong_way_round_are_told_and_make_no_model_to_use(here:
         write(here / wrong, [" ".join(half) for half in halves])
     run = train("--human", here / "human", "--spun", here / "spun", "--output", "house", "--quiet")
     assert run.status == 0
-    assert any("were they given the wrong way round?" in line for line in run.errors)
+    assert any("did you swap --human and another option?" in line for line in run.errors)
     assert bundle.load("house").manifest["comparison"]["worse"] is True
 
 
