@@ -1,12 +1,12 @@
-"""Scores a stream of documents in batches: the one place that sets their limits and handles a batch that fails."""
+"""Scores documents in batches: the one place that groups texts and handles a batch that fails."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from unspun.model.text.document import MAX_CHARACTERS
 from unspun.model.verdict import Verdict
@@ -23,6 +23,19 @@ WARM_UP = (
     "The mayor of the town told reporters that the new bridge would be open to all before the end of the year. " * 4
 )
 """A text that every tier judges: it makes a model load everything, and shows whether it can score at all."""
+
+
+class HasText(Protocol):
+    """A record or a submission."""
+
+    @property
+    def text(self) -> str:
+        """The text to score."""
+        ...
+
+
+Item = TypeVar("Item", bound=HasText)
+Outcome = TypeVar("Outcome")
 
 
 class Scorer(Protocol):
@@ -106,46 +119,50 @@ def score_records(
         yield from score_batch(scorer, batch, depth, evidence, base_rate)
 
 
-def batches(records: Iterable[Record | Failure]) -> Iterator[list[Record | Failure]]:
-    """Group records into batches of bounded size, with failures in their places."""
-    batch: list[Record | Failure] = []
-    documents = characters = 0
-    for record in records:
-        length = 0 if isinstance(record, Failure) else len(record.text)
-        full = documents == BATCH_DOCUMENTS or characters + length > BATCH_CHARACTERS or len(batch) == BATCH_ITEMS
-        if batch and full:
+def batches(
+    items: Iterable[Item | Failure], documents: int = BATCH_DOCUMENTS, characters: int = BATCH_CHARACTERS
+) -> Iterator[list[Item | Failure]]:
+    """Group texts into batches of at most so many documents and characters, with failures in their places."""
+    batch: list[Item | Failure] = []
+    count = size = 0
+    for item in items:
+        length = 0 if isinstance(item, Failure) else len(item.text)
+        if batch and (count == documents or size + length > characters or len(batch) == BATCH_ITEMS):
             yield batch
-            batch, documents, characters = [], 0, 0
-        batch.append(record)
-        documents += not isinstance(record, Failure)
-        characters += length
+            batch, count, size = [], 0, 0
+        batch.append(item)
+        count += not isinstance(item, Failure)
+        size += length
     if batch:
         yield batch
 
 
-def score_batch(
-    scorer: Scorer,
-    batch: Sequence[Record | Failure],
-    depth: str,
-    evidence: bool,
-    base_rate: float | None = None,
-) -> Iterator[Scored | Failure]:
-    """Yield the verdicts of a batch, in order, and failures in their places.
+def score_or_split(
+    score: Callable[[list[Item]], Iterable[Outcome]], batch: list[Item], failed: Callable[[Item, Exception], Outcome]
+) -> Iterator[Outcome]:
+    """Yield the outcomes of a batch, in order.
 
-    If the batch fails as a whole, it is scored document by document, so that one bad document costs no other its
-    verdict. Pages are reduced to their articles.
+    If the batch fails as a whole, its items are scored one by one, so that one bad document costs no other its verdict.
+    `failed` returns the outcome of an item that fails alone; it may raise instead.
     """
-    outcomes = iter(_score(scorer, [item for item in batch if isinstance(item, Record)], depth, evidence, base_rate))
-    for item in batch:
-        yield item if isinstance(item, Failure) else next(outcomes)
-
-
-def _score(
-    scorer: Scorer, records: list[Record], depth: str, evidence: bool, base_rate: float | None
-) -> list[Scored | Failure]:
-    if not records:
-        return []
     try:
+        outcomes = list(score(batch))
+    except Exception as error:
+        if len(batch) == 1:
+            yield failed(batch[0], error)
+            return
+        for item in batch:
+            yield from score_or_split(score, [item], failed)
+    else:
+        yield from outcomes
+
+
+def score_batch(
+    scorer: Scorer, batch: Sequence[Record | Failure], depth: str, evidence: bool, base_rate: float | None = None
+) -> Iterator[Scored | Failure]:
+    """Yield the verdicts of a batch, and failures in their places. Pages are reduced to their articles."""
+
+    def score(records: list[Record]) -> list[Scored | Failure]:
         read = [_with_article(record) for record in records]
         verdicts = scorer.score_many(
             [record.text for record in read],
@@ -155,12 +172,11 @@ def _score(
             base_rate=base_rate,
         )
         return [Scored(record, verdict) for record, verdict in zip(read, verdicts, strict=True)]
-    except Exception as error:
-        if is_bundle_error(error):  # the model is broken for every document
-            raise
-        if len(records) == 1:
-            return [_failure(records[0], error)]
-        return [outcome for record in records for outcome in _score(scorer, [record], depth, evidence, base_rate)]
+
+    records = [item for item in batch if isinstance(item, Record)]
+    outcomes = score_or_split(score, records, _failure) if records else iter(())
+    for item in batch:
+        yield item if isinstance(item, Failure) else next(outcomes)
 
 
 def _with_article(record: Record) -> Record:
@@ -169,6 +185,8 @@ def _with_article(record: Record) -> Record:
 
 
 def _failure(record: Record, error: Exception) -> Failure:
+    if is_bundle_error(error):  # the model is broken for every document
+        raise error
     if isinstance(error, MemoryError):
         return Failure(record.where, "needs more memory than there is")
     name = "" if record.id == record.where else f" (id {record.id})"

@@ -11,11 +11,11 @@ import click
 
 from unspun.service.commands.common import (
     INCOMPLETE,
+    FailureCount,
     is_terminal,
     open_reader,
     quiet_option,
     reported,
-    without_failures,
     write_figures,
 )
 from unspun.service.console import complain
@@ -23,6 +23,7 @@ from unspun.service.models.output import check_output
 
 if TYPE_CHECKING:
     from unspun.model.detector import Detector
+    from unspun.reading.records import Record
     from unspun.training.retraining.recalibrate import Check, Recalibrated
 
 _SHARE = click.FloatRange(min=0.0, max=0.5, min_open=True)
@@ -123,16 +124,24 @@ def _read(paths: Sequence[str], detector: Detector) -> tuple[list[str], int]:
     """Return the texts, without duplicates and those that the model was trained on, and the number of failures."""
     import numpy as np
 
+    from unspun.reading.records import Failure
     from unspun.training.corpora.corpus import text_keys
 
-    records, failures = without_failures(open_reader(paths))
+    records: list[Record] = []
+    failures = FailureCount()
+    for item in open_reader(paths):
+        if isinstance(item, Failure):
+            failures(item)
+        else:
+            records.append(item)
+    failures.report_rest()
     keys = text_keys([record.text for record in records])
     _, first = np.unique(keys, return_index=True)
     kept = np.sort(first[~np.isin(keys[first], detector.bundle.seen)]).tolist()
     if len(kept) < len(records):
         left_out = len(records) - len(kept)
         complain(f"left out {left_out:,} of {len(records):,} texts: duplicates, or the model was trained on them")
-    return [records[i].text for i in kept], failures
+    return [records[i].text for i in kept], failures.count
 
 
 def _tracked(places: range, quiet: bool) -> Iterable[int]:

@@ -106,22 +106,22 @@ def open_reader(
     )
 
 
-def without_failures(items: Iterable[T | Failure]) -> tuple[list[T], int]:
-    """Return what could be read and the number of failures, of which the first few are reported one by one."""
-    from unspun.reading.records import Failure
+class FailureCount:
+    """Counts failures: the first few are reported one by one, the others at the end."""
 
-    read: list[T] = []
-    failures = 0
-    for item in items:
-        if not isinstance(item, Failure):
-            read.append(item)
-            continue
-        failures += 1
-        if failures <= MOST_FAILURES:
-            complain(str(item))
-    if failures > MOST_FAILURES:
-        complain(f"{failures - MOST_FAILURES:,} more files or records cannot be read")
-    return read, failures
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, failure: Failure) -> None:
+        """Count a failure."""
+        self.count += 1
+        if self.count <= MOST_FAILURES:
+            complain(str(failure))
+
+    def report_rest(self) -> None:
+        """Report the number of failures that were not reported yet."""
+        if self.count > MOST_FAILURES:
+            complain(f"{self.count - MOST_FAILURES:,} more files or records cannot be read")
 
 
 def progress_of(reader: Reader, *, quiet: bool, hidden: bool = False) -> Progress:

@@ -68,16 +68,10 @@ def evaluate(
 ) -> None:
     """Measure how well a model tells machine-paraphrased text from human text.
 
-    BUNDLE is the folder of a model, or the word "default" for the model that ships with unspun. PATH is a file or
-    folder of labelled text, in one of these formats, each also compressed (.gz):
-
-    \b
-      .jsonl  "text" and "label" (human, llm, spun, translated or rewritten), and if known "id",
-              "source", "tool", "domain" and "changed_frac"
-      .csv    columns with these names
-      .txt    with --label
-
-    Texts that the model was trained on are left out and counted.
+    BUNDLE is the folder of a model, or the word "default" for the model that ships with unspun. PATH is labelled text
+    in any format that `unspun score` reads. Records of JSON lines, CSV and Parquet have "text", "label" (human, llm,
+    spun, translated or rewritten) and, if known, "id", "source", "tool", "domain" and "changed_frac"; other formats
+    need --label. Texts that the model was trained on are left out and counted.
 
     \b
     Exit status:
@@ -98,7 +92,7 @@ def evaluate(
     from unspun.training.record.evaluate import evaluate as measure
 
     with reported(CorpusError):
-        texts = list(read_labelled([Path(path) for path in paths], label))
+        texts = list(read_labelled(paths, label))
     if not texts:
         raise CommandError(f"no texts in {', '.join(paths)}")
     if depth == "deep" and detector.bundle.deep is None:

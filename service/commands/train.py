@@ -15,17 +15,17 @@ from unspun.model.verdict import JUDGEMENTS, Judgement
 from unspun.service.commands.common import (
     DEFAULT_DATABASE,
     INCOMPLETE,
+    FailureCount,
     is_terminal,
     needs,
     reported,
-    without_failures,
     write_figures,
 )
 from unspun.service.console import CommandError, complain
 from unspun.service.models.output import check_output
 
 if TYPE_CHECKING:
-    from unspun.training.corpora.corpus import Label, LabelledText
+    from unspun.training.corpora.corpus import LabelledText
     from unspun.training.retraining.adapt import Retrained
 
 
@@ -153,10 +153,13 @@ def train(context: click.Context, /, **options: Any) -> None:
 
 def _read(by_label: Mapping[Judgement, tuple[Path, ...]], labelled: tuple[Path, ...]) -> tuple[list[LabelledText], int]:
     """Return the texts, and how many files or records could not be read."""
-    from unspun.training.corpora.labelled import read
+    from unspun.training.corpora.corpus import read_labelled
 
+    failures = FailureCount()
     given = ((None, labelled), *by_label.items())
-    return without_failures(item for label, paths in given for item in read(paths, cast("Label | None", label)))
+    texts = [text for label, paths in given for text in read_labelled(paths, label, report=failures)]
+    failures.report_rest()
+    return texts, failures.count
 
 
 def _feedback(database: str) -> list[LabelledText]:

@@ -18,11 +18,11 @@ from unspun.service.render.comparison import (
     meaning,
     rows,
 )
-from unspun.service.render.page import page_template
+from unspun.service.render.page import TEMPLATES, page_template
 
 MOST_SHOWN = 50
 """Suspects of a search that are shown side by side with their source; the others are only listed."""
-MOST_REPLACEMENTS = 200
+MOST_SUBSTITUTIONS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +87,6 @@ def _kinds(comparison: Comparison) -> list[tuple[str, float]]:
 @cache
 def _template() -> Template:
     filters = {"kinds": _kinds, "headline": headline, "meaning": meaning}
-    return page_template("comparison", filters=filters, most_replacements=MOST_REPLACEMENTS)
+    return page_template(
+        "comparison", scripts=[TEMPLATES / "comparison.js"], filters=filters, most_substitutions=MOST_SUBSTITUTIONS
+    )

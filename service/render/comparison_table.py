@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from unspun.model.comparing.comparison import Comparison, Replacement
+from unspun.model.comparing.comparison import Comparison, WordSubstitution
 from unspun.model.wording import percent
 from unspun.service.console import plural, printable
 from unspun.service.render.comparison import (
@@ -23,7 +23,7 @@ from unspun.service.render.comparison import (
     rows,
 )
 
-MOST_REPLACEMENTS = 20
+MOST_SUBSTITUTIONS = 20
 """Substitutions that are listed, the most frequent."""
 NARROWEST = 76
 """Cells of the narrowest terminal on which two texts are shown side by side instead of one below the other."""
@@ -82,7 +82,7 @@ class ComparisonTable:
                 Text(percent(comparison.probability), "bold red"),
                 Text(comparison.kind or ""),
                 Text(f"{percent(comparison.share)} of it"),
-                Text(printable(comparison.source_id or "")),
+                Text(printable(comparison.source.id or "")),
             )
         yield _indented(grid)
 
@@ -100,8 +100,8 @@ class ComparisonTable:
         self._print(Text(), *draw(both, missing))
         if any(row.moved for row in both):
             self._print(Text.assemble(self._mark(moved=True), (" in another place in the source", "dim")))
-        if comparison.derived and comparison.replacements:
-            self._print(Text(), *self._replacements(comparison.replacements))
+        if comparison.derived and comparison.substitutions:
+            self._print(Text(), *self._substitutions(comparison.substitutions))
 
     def _head(self, comparison: Comparison) -> Iterable[RenderableType]:
         style = "bold red" if comparison.derived else "bold" if comparison.reason is not None else "bold green"
@@ -113,8 +113,8 @@ class ComparisonTable:
         if comparison.reason is None:
             yield Text(f"{percent(comparison.share)} of the source's words reappear in the suspect", "dim")
         for name, id, words in (
-            ("suspect", comparison.suspect_id, comparison.suspect_words),
-            ("source", comparison.source_id, comparison.source_words),
+            ("suspect", comparison.suspect.id, comparison.suspect.words),
+            ("source", comparison.source.id, comparison.source.words),
         ):
             yield Text.assemble(
                 (f"{name:8}", "dim"), (printable(id or "unnamed"), "bold"), f"  {plural(words, 'word')}"
@@ -162,14 +162,14 @@ class ComparisonTable:
             line.append(f"[{shown}]" if marked else shown, styles.get(piece.operation, ""))
         return line
 
-    def _replacements(self, replacements: tuple[Replacement, ...]) -> Iterable[RenderableType]:
+    def _substitutions(self, substitutions: tuple[WordSubstitution, ...]) -> Iterable[RenderableType]:
         arrow = "->" if self._ascii else "→"
-        yield Text(plural(len(replacements), "substitution"), "bold")
+        yield Text(plural(len(substitutions), "substitution"), "bold")
         grid = Grid.grid(padding=(0, 1))
         grid.add_column(justify="right", no_wrap=True)
         for _ in range(3):
             grid.add_column(overflow="fold")
-        for one in replacements[:MOST_REPLACEMENTS]:
+        for one in substitutions[:MOST_SUBSTITUTIONS]:
             grid.add_row(
                 Text(f"{one.count:,}", "dim"),
                 Text(printable(one.source), "green"),
@@ -177,7 +177,7 @@ class ComparisonTable:
                 Text(printable(one.suspect), "bold red"),
             )
         yield _indented(grid)
-        more = len(replacements) - MOST_REPLACEMENTS
+        more = len(substitutions) - MOST_SUBSTITUTIONS
         if more > 0:
             yield _indented(Text(f"{more:,} more; --format json lists all of them", "dim"))
 
@@ -196,8 +196,8 @@ def _no_source(answer: ComparedSuspect, among: int) -> str:
     """Return that no source was found, with the reason or the nearest document."""
     result = f"no source found in {plural(among, 'document')}"
     nearest = answer.pairs[0].comparison
-    if nearest.source_id is None and nearest.suspect_words:
+    if nearest.source.id is None and nearest.suspect.words:
         return f"{result}: no word in common"
     if nearest.reason is not None:
         return f"{result}: {meaning(nearest)}"
-    return f"{result}; nearest: {printable(nearest.source_id or '')}, {percent(nearest.probability)}"
+    return f"{result}; nearest: {printable(nearest.source.id or '')}, {percent(nearest.probability)}"

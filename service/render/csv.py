@@ -17,9 +17,12 @@ class Csv:
     "found -> suggestion; ...", the heaviest first, and `passages` by their offsets, as "0-80 200-340".
     """
 
+    def __init__(self, record: type[Verdict] = Verdict) -> None:
+        self._record = record
+
     def header(self) -> str:
         """Return the row of column names."""
-        return _row(column.name for column in columns())
+        return _row(column.name for column in columns(self._record))
 
     def document(self, text: str, verdict: Verdict) -> str:
         """Return the verdict's row."""

@@ -32,7 +32,7 @@ from unspun.service.feedback.summary import digest_of, summary
 from unspun.service.render import ByteStream
 from unspun.service.render.charts import VerdictCounts
 from unspun.service.render.highlight import excerpts, level
-from unspun.service.render.page import page_template
+from unspun.service.render.page import STATIC, TEMPLATES, page_template
 
 EXCERPTS = 4
 """Sentences that are shown of an offender, those with the heaviest evidence."""
@@ -303,6 +303,7 @@ def _units(number: float) -> str:
 def _template() -> Template:
     return page_template(
         "report",
+        scripts=[STATIC / "tooltip.js", TEMPLATES / "report.js"],
         filters={"of": _of, "units": _units},
         headlines=HEADLINES,
         kind_meanings=KIND_MEANINGS,

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,10 @@ TEMPLATES = Path(__file__).with_name("templates")
 STATIC = Path(__file__).parents[1] / "page" / "static"
 
 
-def page_template(name: str, *, filters: Mapping[str, Callable[..., Any]] | None = None, **known: Any) -> Template:
-    """Return the template NAME.html, with NAME.css after the service's style and, if it exists, NAME.js.
+def page_template(
+    name: str, *, scripts: Sequence[Path] = (), filters: Mapping[str, Callable[..., Any]] | None = None, **known: Any
+) -> Template:
+    """Return the template NAME.html, with NAME.css after the service's style, and with `scripts`.
 
     The template knows `style`, `script`, their digests for the policy, `icon`, and the names in `known`; it has the
     filters `percent` and `count` besides `filters`. No text that it shows can act on the reader's screen: control
@@ -38,8 +40,7 @@ def page_template(name: str, *, filters: Mapping[str, Callable[..., Any]] | None
     )
     # Browsers do not unescape the content of style and script elements.
     style = Markup((STATIC / "page.css").read_text("utf-8") + (TEMPLATES / f"{name}.css").read_text("utf-8"))
-    script_file = TEMPLATES / f"{name}.js"
-    script = Markup(script_file.read_text("utf-8") if script_file.exists() else "")
+    script = Markup("".join(path.read_text("utf-8") for path in scripts))
     icon = base64.b64encode((STATIC / "favicon.svg").read_bytes()).decode("ascii")
     environment.globals.update(
         style=style,

@@ -519,7 +519,7 @@ def test_a_broken_link_is_reported_and_repaired(unspun: Unspun, folder: ModelFol
     scored = unspun("score", "--model", "models/current", "-", stdin=b"x", load=None)
     assert f"models/current links to {gone}, which does not exist" in listed.errors[0]
     assert (scored.status, len(scored.errors)) == (1, 1)
-    assert "`unspun models rollback` or `promote` sets it right" in scored.errors[0]
+    assert "choose another model with `unspun models rollback` or `unspun models promote`" in scored.errors[0]
     assert unspun("models", "rollback").status == 0
     assert in_use(folder) == "a"
 
@@ -657,4 +657,4 @@ def test_scoring_with_the_folder_itself_suggests_the_link(
 ) -> None:
     folder.promote(make("house"))
     run = unspun("score", "--model", "models", "-", stdin=b"x", load=None)
-    assert run.errors[-1].endswith("it is a folder of models, of which models/current is in use")
+    assert run.errors[-1].endswith("this is a folder of models; the one in use is models/current")

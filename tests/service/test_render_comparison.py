@@ -18,10 +18,18 @@ from rich.console import Console
 
 from tests.service.fake_comparer import MODEL
 from tests.service.support import cases, why
-from unspun.model.comparing.comparison import RELATIONS, Alignment, Comparison, Edit, Replacement, Span
+from unspun.model.comparing.comparison import (
+    RELATIONS,
+    Alignment,
+    ComparedText,
+    Comparison,
+    Edit,
+    Span,
+    WordSubstitution,
+)
 from unspun.service.render.comparison import ComparedPair, ComparedSuspect, ComparisonJson, ComparisonJsonLines, rows
-from unspun.service.render.comparison_html import MOST_REPLACEMENTS, MOST_SHOWN, ComparisonPage
-from unspun.service.render.comparison_table import MOST_REPLACEMENTS as MOST_IN_TABLE
+from unspun.service.render.comparison_html import MOST_SHOWN, MOST_SUBSTITUTIONS, ComparisonPage
+from unspun.service.render.comparison_table import MOST_SUBSTITUTIONS as MOST_IN_TABLE
 from unspun.service.render.comparison_table import ComparisonTable
 
 WHEN = datetime(2026, 11, 23, 6, 5, tzinfo=UTC)
@@ -68,18 +76,28 @@ ALIGNMENTS = (
     Alignment(span(SUSPECT, "It rained."), None, 0.0, False),
     Alignment(None, span(SOURCE, "Nobody minded."), 0.0, False),
 )
-REPLACEMENTS = (Replacement("voted", "balloted", 2), Replacement("harbour", "port", 1))
+SUBSTITUTIONS = (WordSubstitution("voted", "balloted", 2), WordSubstitution("harbour", "port", 1))
 
 
 def comparison(**changes: Any) -> Comparison:
     base = Comparison(
-        "a.txt", "b.txt", True, 0.9999, "spun", dict(KINDS), 0.83, None, 14, 13, REPLACEMENTS, ALIGNMENTS, MODEL
+        derived=True,
+        probability=0.9999,
+        kind="spun",
+        kinds=dict(KINDS),
+        share=0.83,
+        reason=None,
+        substitutions=SUBSTITUTIONS,
+        suspect=ComparedText("a.txt", 14),
+        source=ComparedText("b.txt", 13),
+        model=MODEL,
+        alignments=ALIGNMENTS,
     )
     return replace(base, **changes)
 
 
 UNRELATED = comparison(derived=False, kind=None, probability=0.02, share=0.1)
-UNKNOWN = comparison(derived=False, kind=None, probability=0.0, reason="too_short", replacements=(), alignments=())
+UNKNOWN = comparison(derived=False, kind=None, probability=0.0, reason="too_short", substitutions=(), alignments=())
 
 
 def pair(of: Comparison | None = None, suspect: str = SUSPECT, source: str = SOURCE) -> ComparedPair:
@@ -211,8 +229,8 @@ def test_substitutions_are_listed_with_their_counts() -> None:
 
 
 def test_only_the_most_frequent_substitutions_are_listed() -> None:
-    many = tuple(Replacement(f"word{i}", f"term{i}", 1) for i in range(MOST_IN_TABLE + 3))
-    lines = told(one(comparison(replacements=many))).splitlines()
+    many = tuple(WordSubstitution(f"word{i}", f"term{i}", 1) for i in range(MOST_IN_TABLE + 3))
+    lines = told(one(comparison(substitutions=many))).splitlines()
     assert lines[-1].strip() == "3 more; --format json lists all of them"
 
 
@@ -232,7 +250,7 @@ def test_a_failed_comparison_shows_the_reason_and_advice() -> None:
 
 
 def test_each_likely_source_has_a_line() -> None:
-    second = comparison(source_id="c.txt", kind="copied", probability=0.7, share=0.2)
+    second = comparison(source=ComparedText("c.txt", 13), kind="copied", probability=0.7, share=0.2)
     lines = told(found(comparison(), second, UNRELATED), found(UNRELATED, suspect="z.txt")).splitlines()
     assert [line.split() for line in lines] == [
         ["a.txt"],
@@ -247,8 +265,12 @@ def test_each_likely_source_has_a_line() -> None:
     ("of", "among", "said"),
     [
         (UNKNOWN, 1, "1 document: one of the texts has too few words"),
-        (replace(UNKNOWN, source_id=None, source_words=0), 12_000, "12,000 documents: no word in common"),
-        (replace(UNKNOWN, source_id=None, suspect_words=0), 3, "3 documents: one of the texts has too few words"),
+        (replace(UNKNOWN, source=ComparedText(None, 0)), 12_000, "12,000 documents: no word in common"),
+        (
+            replace(UNKNOWN, suspect=ComparedText("a.txt", 0), source=ComparedText(None, 13)),
+            3,
+            "3 documents: one of the texts has too few words",
+        ),
     ],
 )
 def test_the_reason_is_shown_if_no_source_was_found(of: Comparison, among: int, said: str) -> None:
@@ -261,7 +283,10 @@ def test_only_printable_characters_reach_the_terminal(text: str, name: str) -> N
     whole = Span(0, len(text))
     alignment = Alignment(whole, whole, 1.0, False, (Edit("replaced", whole, whole),))
     of = comparison(
-        suspect_id=name, source_id=name, alignments=(alignment,), replacements=(Replacement(name, text, 1),)
+        suspect=ComparedText(name, 14),
+        source=ComparedText(name, 13),
+        alignments=(alignment,),
+        substitutions=(WordSubstitution(name, text, 1),),
     )
     out = told(
         ComparedSuspect(name, (ComparedPair(of, text, text),)),
@@ -313,9 +338,9 @@ def test_a_replaced_word_links_to_its_counterpart_and_back() -> None:
 
 
 def test_the_page_lists_the_most_frequent_substitutions() -> None:
-    many = tuple(Replacement(f"word{i}", f"term{i}", 1) for i in range(MOST_REPLACEMENTS + 3))
-    page = page_of(one(comparison(replacements=many)))
-    assert len(page.cssselect(".replacements tbody tr")) == MOST_REPLACEMENTS
+    many = tuple(WordSubstitution(f"word{i}", f"term{i}", 1) for i in range(MOST_SUBSTITUTIONS + 3))
+    page = page_of(one(comparison(substitutions=many)))
+    assert len(page.cssselect(".substitutions tbody tr")) == MOST_SUBSTITUTIONS
     assert "3 more;" in words(page.cssselect("details .hint")[0])
 
 
@@ -327,7 +352,7 @@ def test_the_page_says_why_texts_cannot_be_compared() -> None:
 
 
 def test_a_search_lists_every_suspect_and_shows_the_sources() -> None:
-    page = page_of(found(comparison(), comparison(source_id="c.txt")), found(UNRELATED, suspect="z.txt"))
+    page = page_of(found(comparison(), comparison(source=ComparedText("c.txt", 13))), found(UNRELATED, suspect="z.txt"))
     assert words(page.cssselect("h1")[0]) == "1 of 2 suspects with a source"
     lines = [[words(cell) for cell in row] for row in page.cssselect(".searches tbody tr")]
     assert lines == [
@@ -355,7 +380,10 @@ def test_texts_and_names_are_escaped_and_harmless() -> None:
     whole = Span(0, len(HOSTILE))
     alignment = Alignment(whole, whole, 1.0, False, (Edit("replaced", whole, whole),))
     of = comparison(
-        suspect_id=HOSTILE, source_id=HOSTILE, alignments=(alignment,), replacements=(Replacement(HOSTILE, HOSTILE, 1),)
+        suspect=ComparedText(HOSTILE, 14),
+        source=ComparedText(HOSTILE, 13),
+        alignments=(alignment,),
+        substitutions=(WordSubstitution(HOSTILE, HOSTILE, 1),),
     )
     pair_of = ComparedPair(of, HOSTILE, HOSTILE)
     for answer in (ComparedSuspect(HOSTILE, (pair_of,)), ComparedSuspect(HOSTILE, (pair_of,), 3)):
