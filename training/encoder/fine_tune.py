@@ -15,7 +15,7 @@ import json
 import pickle
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +175,7 @@ def trained(file: Path) -> Encoder:
 
 def run(
     training: Training,
-    shards: Callable[[], list[Path]],
+    lessons: Path,
     checkpoint: Path,
     *,
     minutes: float,
@@ -184,15 +184,16 @@ def run(
 ) -> None:
     """Train for `minutes`, and write a checkpoint every `every` minutes.
 
-    `shards` lists the files of lessons, and is called again after every checkpoint. The file `threads` contains the
-    number of threads to use, and is read again every ten steps.
+    The shards in the folder `lessons` are read again after every checkpoint. The file `threads` contains the number of
+    threads to use; it is read again every ten steps.
     """
     pieces = WordPieces.read(pretrained_folder() / "vocab.txt")
     fluent = FluentSubstitution(pieces.pieces)
     ended = time.monotonic() + 60 * minutes
     averages: dict[str, float] = {}
     while time.monotonic() < ended:
-        stream = batches(Lessons.load(shards()), training.rng, (pieces.start, pieces.end))
+        shards = Lessons.load(sorted(lessons.glob("*.npz")))
+        stream = batches(shards, training.rng, (pieces.start, pieces.end))
         saved = time.monotonic()
         while time.monotonic() < min(ended, saved + 60 * every):
             if threads is not None and training.step % 10 == 0 and threads.exists():
@@ -232,28 +233,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=Path,
         dest="start",
         metavar="BUNDLE",
-        help="start from the encoder of a model instead of the pretrained one; ignored if there is a checkpoint",
+        help="start from the encoder of this model, unless there is a checkpoint (default: the pretrained encoder)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the batches and new weights (default: 0)")
     parser.add_argument("--rate", type=float, default=1.0, help="factor on the learning rates (default: 1)")
     options = parser.parse_args(arguments)
-
-    def shards() -> list[Path]:
-        return sorted(options.lessons.glob("*.npz"))
-
     checkpoint = options.output / "checkpoint.pt"
     options.output.mkdir(parents=True, exist_ok=True)
     try:
-        if not shards():
-            raise ValueError(f"{options.lessons}: no shards (.npz); run unspun.training.encoder.lessons first")
         training = _new_run(options.start, options.seed)
         training.rates = [rate * options.rate for rate in training.rates]
         if checkpoint.exists():
             training.load(checkpoint)
+        if not any(options.lessons.glob("*.npz")):
+            raise ValueError(f"{options.lessons}: no shards (.npz); run unspun.training.encoder.lessons first")
     except (ValueError, bundle.BundleError) as error:
         print(f"unspun.training.encoder.fine_tune: {error}", file=sys.stderr)
         return 2
-    run(training, shards, checkpoint, minutes=options.minutes, threads=options.threads_file)
+    run(training, options.lessons, checkpoint, minutes=options.minutes, threads=options.threads_file)
     return 0
 
 
