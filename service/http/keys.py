@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import hmac
 import json
-import os
 import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from filelock import FileLock
+
+from unspun.model.atomic import atomic_write
 
 PREFIX = "unspun_"
 NAME = re.compile(r"[\w.@-]{1,64}", re.ASCII)
@@ -91,29 +93,18 @@ class KeyStore:
     def _locked(self) -> Iterator[None]:
         lock = self.path.with_name(f"{self.path.name}.lock")
         try:
-            handle = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
+            acquired = FileLock(lock, mode=0o600).acquire()
         except OSError as error:
             raise KeysError(f"{lock}: {error.strerror}") from error
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with acquired:
             yield
-        finally:
-            os.close(handle)
 
     def _write(self, keys: tuple[Key, ...]) -> None:
-        part = self.path.with_name(f"{self.path.name}.part")
         text = json.dumps({"format": FORMAT, "keys": [asdict(key) for key in keys]}, indent=1)
         try:
-            # The service may run as another user, so keep the owner and the permissions of the file.
-            old = self.path.stat() if self.path.exists() else None
-            part.unlink(missing_ok=True)
-            with os.fdopen(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-                if old is not None:
-                    with contextlib.suppress(PermissionError):
-                        os.fchown(file.fileno(), old.st_uid, old.st_gid)
-                    os.fchmod(file.fileno(), old.st_mode & 0o777)
-                file.write(f"{text}\n")
-            part.replace(self.path)
+            # The service may run as another user, so a file that is replaced keeps its owner and permissions.
+            with atomic_write(self.path, mode=0o600) as file:
+                file.write(f"{text}\n".encode())
         except OSError as error:
             raise KeysError(f"{self.path}: {error.strerror}") from error
         self._seen = None

@@ -165,6 +165,46 @@ def test_input_that_is_not_http_gets_a_problem_document(sent: bytes, service: Se
     assert (400 <= status < 500, name) == (True, "invalid-request")
 
 
+CHUNKED = head(Content_Type="application/json", Transfer_Encoding="chunked")
+
+
+def json_body(body: bytes, **headers: str) -> bytes:
+    return head(Content_Type="application/json", Content_Length=str(len(body)), **headers) + body
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        os.urandom(3_000),
+        b"EHLO example.org\r\n",
+        head(X_Long="x" * 20_000),
+        head(Content_Length="-1"),
+        head(Content_Length="9", content_length="90") + b"{not json",
+        head(Transfer_Encoding="chunked", Content_Length="5") + b"0\r\n\r\n",
+        CHUNKED + b"ffffffffffffffffffff\r\nabc\r\n",
+        json_body(b"{not json"),
+        json_body(b'{"txt": 1}'),
+        json_body(b'{"text": "' + b"\xff" * 200 + b'"}'),
+        json_body(os.urandom(200), Content_Encoding="gzip"),
+    ],
+    ids=[
+        "random",
+        "smtp",
+        "long header",
+        "negative length",
+        "two lengths",
+        "length and chunks",
+        "huge chunk",
+        "no json",
+        "unknown field",
+        "no utf-8",
+        "no gzip",
+    ],
+)
+def test_a_malformed_request_gets_a_4xx_problem(sent: bytes, service: Service) -> None:
+    assert problem_in(service.raw(sent))[0] in (400, 408, 422)
+
+
 def test_broken_chunks_are_a_bad_request(service: Service) -> None:
     sent = head(Content_Type="application/json", Transfer_Encoding="chunked") + b"zz\r\n{}\r\n0\r\n\r\n"
     assert problem_in(service.raw(sent)) == (400, "invalid-request")

@@ -106,7 +106,7 @@ def test_the_client_gives_the_same_verdicts(way: str, expected: dict[str, str], 
 
 
 def test_the_client_may_read_a_source_slower_than_the_time_limit(expected: dict[str, str], service: Service) -> None:
-    """The limit is 3 seconds for a line; the client says meanwhile that it is still there."""
+    """The service's time limit is 3 seconds; each request starts when its text is there."""
 
     def slowly() -> Iterator[dict[str, str]]:
         for record in records()[:2]:

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unspun.model.comparing.comparer import Comparer, heaviest_chain
+from unspun.model.comparing.comparer import Comparer
 from unspun.model.comparing.comparison import RELATIONS, Alignment, Comparison, Span
+from unspun.model.comparing.sentences import heaviest_chain
 
 DATA = tomllib.loads((Path(__file__).parents[1] / "data" / "model" / "comparisons.toml").read_text("utf-8"))
 EXAMPLES = Path(__file__).parents[2] / "seeds" / "examples"

@@ -219,5 +219,5 @@ def test_the_client_rebuilds_a_comparison() -> None:
 
 @pytest.mark.parametrize("answer", [{}, [], None, {"suspect": 1}, {"score": 0.5, "verdict": "clear"}])
 def test_the_client_refuses_a_response_that_is_not_a_comparison(answer: Any) -> None:
-    with pytest.raises(UnspunError, match="none of unspun's"):
+    with pytest.raises(UnspunError, match="The answer is not from unspun"):
         comparison_from_dict(answer)

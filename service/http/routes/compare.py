@@ -45,7 +45,7 @@ def comparer_of(model: Model) -> Compares:
     """Make a comparer with the word lists of a loaded model."""
     from unspun.model.comparing.comparer import Comparer
 
-    return Comparer.of(model.bundle)
+    return Comparer(model.bundle)
 
 
 @blueprint.post("/compare")
