@@ -266,7 +266,7 @@ def test_a_database_that_fails_costs_the_label_and_nothing_else(tmp_path: Path, 
     answer = client.post("/v1/feedback", json=GOOD)
     assert (answer.status_code, answer.json["type"]) == (503, "urn:unspun:problem:not-stored")
     assert answer.json["detail"].startswith(
-        "The label was not stored. Of the database of labels: it cannot be made; name"
+        "The label was not stored. Label database: it cannot be made; name"
     )
     assert str(tmp_path) not in answer.text
     assert str(tmp_path) in log.getvalue()
@@ -352,7 +352,7 @@ def test_the_label_is_deleted_from_the_page(file: Path) -> None:
     assert stored(file) == []
     again = say(client, address="/feedback/delete", id=id)
     assert again.status_code == 404
-    assert "There is no label of this id" in alert(again)
+    assert "There is no label with this id" in alert(again)
 
 
 @pytest.mark.parametrize(
