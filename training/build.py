@@ -25,7 +25,15 @@ from unspun.model import bundle
 from unspun.model.comparing.align import substitutions
 from unspun.model.decision.decision import Decision, Tail, TierDecision
 from unspun.model.detector import Detector
-from unspun.model.tiers.deep import LEAST_MISFIT, SAID_OF_NOTHING, Blend, DeepEncoder, DeepTier, Weights, judged_words
+from unspun.model.tiers.deep import (
+    LEAST_MISFIT,
+    SAID_OF_NOTHING,
+    Blend,
+    DeepEncoder,
+    DeepTier,
+    EncoderWeights,
+    judged_words,
+)
 from unspun.model.verdict import KINDS, ModelInfo
 from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
 from unspun.training.calibration.fit import Sample, fit_decision, human_weights, makers_of, quantiles, simplex
@@ -62,7 +70,7 @@ def provisional() -> Decision:
     return Decision(MINIMUM_WORDS, 0.001, np.inf, {"fast": tier, "deep": tier}, {"fast": none, "deep": none})
 
 
-def provisional_detector(fast: FastTier, weights: Weights | None) -> Detector:
+def provisional_detector(fast: FastTier, weights: EncoderWeights | None) -> Detector:
     """Return a detector whose evidence is final but whose verdicts are not."""
     deep = None if weights is None else DeepTier(DeepEncoder(weights), Blend(1.0, 0.0, 0.0, 0.0), np.zeros(len(KINDS)))
     loaded = bundle.Bundle(
@@ -252,7 +260,7 @@ def evidence_name(step: object, key: str, texts: Sequence[LabelledText]) -> str:
 def build(
     output: Path,
     fast: FastTier,
-    weights: Weights | None,
+    weights: EncoderWeights | None,
     blend: Blend | None,
     labelled: LabelledEvidence,
     learned: Sequence[LabelledText],
@@ -324,7 +332,7 @@ def fitted_on(learned: Sequence[LabelledText], labelled: LabelledEvidence, deep:
     return {**artefacts, "encoder": everything} if deep else artefacts
 
 
-def _encoder(checkpoint: Path, work: Path) -> tuple[Weights, int]:
+def _encoder(checkpoint: Path, work: Path) -> tuple[EncoderWeights, int]:
     """Return the 8-bit weights of a checkpoint, and its training step."""
     from unspun.training.encoder.export import quantised
     from unspun.training.encoder.fine_tune import read_checkpoint, trained
@@ -333,7 +341,7 @@ def _encoder(checkpoint: Path, work: Path) -> tuple[Weights, int]:
     file = work / f"weights-{step:06d}.joblib"
     if not file.exists():
         joblib.dump(quantised(trained(checkpoint)), file)
-    weights: Weights = joblib.load(file)
+    weights: EncoderWeights = joblib.load(file)
     return weights, step
 
 

@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from tests.training.passages import passages
 from tests.training.references import measured, tiny_base
+from tests.training.thesaurus import TableThesaurus
 from unspun.model import bundle
 from unspun.model.bundle import Bundle
 from unspun.model.detector import Detector
@@ -27,9 +28,9 @@ from unspun.training.calibration.reference import ARRAY, ReferenceTexts
 from unspun.training.classifier.fast_tier import TrainingError
 from unspun.training.corpora.corpus import LabelledText, assign_groups, text_keys
 from unspun.training.machines import spinning
-from unspun.training.machines.spinners import Knobs, PhraseTable, Spinner
+from unspun.training.machines.phrase_table import PhraseTable
+from unspun.training.machines.spinner import Knobs, Spinner
 from unspun.training.machines.spinning import PARAPHRASERS
-from unspun.training.machines.synonyms import TableThesaurus
 from unspun.training.reporting.card import CARD
 from unspun.training.retraining import adapt
 from unspun.training.retraining.adapt import House, Retrained, choose, retrain, split

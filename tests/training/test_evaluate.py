@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.training.judge import FakeJudge, text
-from unspun.model.verdict import KINDS
-from unspun.training.corpora.corpus import LABELS, LabelledText
+from unspun.model.verdict import KINDS, LABELS
+from unspun.training.corpora.corpus import LabelledText
 from unspun.training.record.evaluate import Evaluation, evaluate
 from unspun.training.reporting.metrics import auroc, share_with_interval
 

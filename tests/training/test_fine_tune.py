@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -160,8 +161,8 @@ class TestResume:
         file = tmp_path / "checkpoint.pt"
         uninterrupted.save(file)
 
-        def fail(state: object, part: Path) -> None:
-            part.write_bytes(b"half")
+        def fail(state: object, part: IO[bytes]) -> None:
+            part.write(b"half")
             raise OSError("No space left on device")
 
         monkeypatch.setattr(torch, "save", fail)

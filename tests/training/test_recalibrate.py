@@ -25,8 +25,8 @@ from unspun.training.retraining.recalibrate import (
     LEAST_FACTOR,
     WORDS,
     CalibrationError,
-    TrustedEvidence,
     Recalibrated,
+    TrustedEvidence,
     bound,
     measure,
     recalibrate,
@@ -47,7 +47,9 @@ def decision(*tiers: str) -> Decision:
     )
 
 
-def measured(evidence: Floats, deep: Floats | None = None, *, judged: NDArray[np.bool_] | None = None) -> TrustedEvidence:
+def measured(
+    evidence: Floats, deep: Floats | None = None, *, judged: NDArray[np.bool_] | None = None
+) -> TrustedEvidence:
     """Return what the tiers say about familiar texts of 100 words and more."""
     count = len(evidence)
     tiers = {"fast": evidence} if deep is None else {"fast": evidence, "deep": deep}
@@ -92,7 +94,9 @@ def called(found: Recalibrated | Decision, sample: TrustedEvidence, tier: str = 
 @example(measured(np.full((300, 3), -9.0)), 0.1, 3)
 @example(measured(np.eye(300, 3) * 30 - 5), 0.005, 6)  # each kind has one strong text of its own
 @example(measured(np.eye(300, 3) * 30 - 5), 0.3, 1)
-def test_no_more_than_the_target_are_called_so_on_the_texts_given(sample: TrustedEvidence, share: float, factor: int) -> None:
+def test_no_more_than_the_target_are_called_so_on_the_texts_given(
+    sample: TrustedEvidence, share: float, factor: int
+) -> None:
     targets = {"paraphrased": share, "suspect": min(0.5, factor * share)}
     found = recalibrate(decision(), sample, targets)
     before, after = called(decision(), sample), called(found, sample)
@@ -113,7 +117,9 @@ def test_no_kind_spends_more_than_its_share_of_the_target(sample: TrustedEvidenc
 
 @settings(deadline=None, max_examples=60)
 @given(samples(), target)
-def test_a_factor_falls_below_one_only_where_the_texts_prove_both_targets(sample: TrustedEvidence, share: float) -> None:
+def test_a_factor_falls_below_one_only_where_the_texts_prove_both_targets(
+    sample: TrustedEvidence, share: float
+) -> None:
     found = recalibrate(decision(), sample, {"paraphrased": share, "suspect": min(0.5, 6 * share)})
     factors = found.decision.tiers["fast"].factors
     assert (factors >= LEAST_FACTOR).all()

@@ -17,6 +17,7 @@ import pytest
 from tests import tables as tiny
 from tests.training.passages import passages
 from tests.training.test_train import MISSING, REASON, ROWS
+from tests.training.thesaurus import TableThesaurus
 from unspun.model import bundle
 from unspun.model.detector import Detector
 from unspun.training.calibration.reference import ARRAY, ReferenceTexts
@@ -24,9 +25,10 @@ from unspun.training.classifier.fast_tier import Recipe, TrainingError
 from unspun.training.corpora.corpus import LabelledText, text_keys
 from unspun.training.language import ngrams, resources
 from unspun.training.machines import spinning
-from unspun.training.machines.spinners import Knobs, PhraseTable, Spinner
+from unspun.training.machines.phrase_table import PhraseTable
+from unspun.training.machines.spinner import Knobs, Spinner
 from unspun.training.machines.spinning import PARAPHRASERS
-from unspun.training.machines.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, TableThesaurus, word_vectors
+from unspun.training.machines.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, word_vectors
 from unspun.training.reporting.card import CARD, render_card
 from unspun.training.retraining.scratch import LEAST_ROLE, UNNAMED, SharedTexts, share_out, train_from_scratch
 
@@ -314,7 +316,10 @@ def test_what_is_not_learned_from_is_told(texts: list[LabelledText], tmp_path: P
 @pytest.mark.parametrize(
     ("chosen", "said"),
     [
-        (lambda one: one.label != "human", "only 0 human texts are left to set the thresholds, but at least 10 are needed"),
+        (
+            lambda one: one.label != "human",
+            "only 0 human texts are left to set the thresholds, but at least 10 are needed",
+        ),
         (lambda one: one.id in {f"h{i}" for i in range(25)}, "are needed"),
     ],
     ids=["no human text", "a few"],

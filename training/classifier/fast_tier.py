@@ -19,6 +19,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
+from unspun.model.atomic import atomic_write
 from unspun.model.language.vocabulary import BOUNDARY, Vocabulary
 from unspun.model.signals.features import BATCH_DOCUMENTS, FeatureExtractor, Signals, Tables
 from unspun.model.signals.tagger import Tagger
@@ -36,11 +37,11 @@ from unspun.training.language.resources import (
     build_alternatives,
     build_language_model,
     choose_words,
-    make_vocabulary,
     pack_vectors,
 )
-from unspun.training.machines.spinners import Substitution, read_phrases
-from unspun.training.machines.spinning import PARAPHRASERS, SpunText, spin
+from unspun.training.machines.base import Substitution
+from unspun.training.machines.phrase_table import read_phrases
+from unspun.training.machines.spinning import SpunText, spin
 
 STATISTICS, TAGGER = 0.5, 0.25
 """Shares of the human text for the language statistics and the tagger; the classifier gets the rest."""
@@ -178,9 +179,8 @@ class Stages:
         result = stage()
         if file:
             file.parent.mkdir(parents=True, exist_ok=True)
-            part = file.with_suffix(".part")
-            joblib.dump(result, part)
-            part.rename(file)
+            with atomic_write(file) as stream:
+                joblib.dump(result, stream)
         return result
 
 
@@ -217,7 +217,7 @@ def make_tables(texts: Sequence[LabelledText], parts: Parts, recipe: Recipe, rep
         trigrams=recipe.trigrams,
         slot_bits=recipe.slot_bits,
     )
-    vocabulary = make_vocabulary(words, language)
+    vocabulary = Vocabulary(words, language.unigram)
     lexicon = read_lexicons(recipe.lexicons) if recipe.lexicons else []
     idioms = [(replacement, original) for original, replacement, _ in read_phrases()]
     report("alternatives, vectors and phrases")
@@ -251,8 +251,7 @@ def _spun_for_tagger(texts: Sequence[LabelledText], parts: Parts, recipe: Recipe
     human = [text for text in human if not repair(text).counts]
     spun: list[SpunText] = []
     for copy in range(recipe.copies):
-        names = PARAPHRASERS[copy:] + PARAPHRASERS[:copy]
-        spun += spin(human, names, seed=recipe.seed + copy, lexicons=recipe.lexicons, jobs=recipe.jobs)
+        spun += spin(human, seed=recipe.seed + copy, lexicons=recipe.lexicons, jobs=recipe.jobs, first=copy)
     return human, [one for one in spun if not repair(one.text).counts]
 
 
@@ -293,7 +292,7 @@ def spun_for_matrix(texts: Sequence[LabelledText], parts: Parts, recipe: Recipe)
     """Return one paraphrase of each human text that is measured."""
     human = [texts[i].text for i in _matrix_places(texts, parts) if texts[i].label == "human"]
     repaired = [repair(text).text for text in human]
-    return spin(repaired, PARAPHRASERS, seed=recipe.seed + 100, lexicons=recipe.lexicons, jobs=recipe.jobs)
+    return spin(repaired, seed=recipe.seed + 100, lexicons=recipe.lexicons, jobs=recipe.jobs)
 
 
 def make_matrix(

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unspun.model import bundle
+from unspun.model.atomic import atomic_write
 from unspun.model.tiers.deep import WINDOW
 from unspun.model.tiers.wordpieces import WordPieces
 from unspun.model.verdict import KINDS
@@ -399,7 +400,6 @@ class Training:
 
     def save(self, file: Path) -> None:
         """Write a checkpoint; a run that is killed meanwhile keeps the one before."""
-        part = file.with_suffix(".part")
         state = {
             "layers": len(self.encoder.layers),
             "encoder": self.encoder.state_dict(),
@@ -410,8 +410,8 @@ class Training:
             "pieces": self.pieces,
             "seconds": self.seconds,
         }
-        torch.save(state, part)
-        part.replace(file)
+        with atomic_write(file) as handle:
+            torch.save(state, handle)
 
     def load(self, file: Path) -> None:
         """Resume from a checkpoint. Raises ValueError for one of another architecture."""

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from unspun.model.verdict import KINDS, ModelInfo, Reason, Verdict
+from unspun.model.verdict import KINDS, LABELS, ModelInfo, Reason, Verdict
 from unspun.training.classifier.classify import BARELY_SPUN
 from unspun.training.classifier.matrix import maker_name
-from unspun.training.corpora.corpus import LABELS, LabelledText, domain_group, text_keys
+from unspun.training.corpora.corpus import LabelledText, domain_group, text_keys
 from unspun.training.reporting.metrics import auroc, auroc_interval, share_with_interval, tpr_at_fpr
 from unspun.training.reporting.plots import plot_roc, plot_scores
 

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from unspun.model.detector import ROUNDED, Detector
+from unspun.model.detector import DECIMALS, Detector
 from unspun.model.signals.style import BUCKETS
 from unspun.model.tiers.deep import pool
 from unspun.model.verdict import KINDS
@@ -115,7 +115,7 @@ def decide(detector: Detector, texts: GateTexts, depth: str = "auto") -> Program
     tiers = np.where(read, "deep", "fast")
     words = [decision.tiers[tier].word(rate) for tier, rate in zip(tiers, rates.min(axis=1).tolist(), strict=True)]
     strange = unfamiliar > decision.least_familiar
-    scores = np.where(strange[:, None], np.nan, np.round(scores, ROUNDED))
+    scores = np.where(strange[:, None], np.nan, np.round(scores, DECIMALS))
     return ProgramVerdicts(
         verdict=np.where(strange, "abstained", words),
         reason=np.where(strange, "unfamiliar", ""),

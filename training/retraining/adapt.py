@@ -226,11 +226,11 @@ def paraphrased(
     texts: Sequence[LabelledText], *, seed: int, lexicons: Path | None, jobs: int, report: Report
 ) -> list[LabelledText]:
     """Return paraphrases of texts by our own paraphrasers, except of those in which they find nothing to replace."""
-    from unspun.training.machines.spinning import PARAPHRASERS, spin
+    from unspun.training.machines.spinning import spin
 
     report("no machine texts given; our own paraphrasers will make them from the human texts")
     plain = [repair(text.text).text for text in texts]
-    spun = spin(plain, PARAPHRASERS, seed=seed, lexicons=lexicons, jobs=jobs)
+    spun = spin(plain, seed=seed, lexicons=lexicons, jobs=jobs)
     return [
         dataclasses.replace(
             text,

@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from unspun.model.bundle import Bundle
 from unspun.model.decision.decision import SCORE_PARAPHRASED, SCORE_SUSPECT
-from unspun.model.detector import ROUNDED
+from unspun.model.detector import DECIMALS
 from unspun.model.tiers.house import Correction, scale
 from unspun.model.verdict import KINDS
 from unspun.training.calibration.reference import ReferenceTexts
@@ -190,7 +190,7 @@ class Fitter:
 
 def called(scores: Floats, word: str) -> NDArray[np.bool_]:
     """Return which texts (N,) with these scores get the verdict `word`, suspect or paraphrased, or a worse one."""
-    answer: NDArray[np.bool_] = np.round(scores, ROUNDED) >= LEAST_SCORE[word]
+    answer: NDArray[np.bool_] = np.round(scores, DECIMALS) >= LEAST_SCORE[word]
     return answer
 
 
