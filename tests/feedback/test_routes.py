@@ -252,7 +252,7 @@ def test_a_database_that_cannot_be_is_a_wrong_setting() -> None:
     with pytest.raises(SettingsError) as raised:
         client_for("mysql://u:secret-word@db/x")
     [problem] = raised.value.problems
-    assert problem.startswith("UNSPUN_DATABASE_URL: labels are kept in SQLite or PostgreSQL, not in mysql;")
+    assert problem.startswith("UNSPUN_DATABASE_URL: labels can be stored in SQLite or PostgreSQL, not in mysql;")
     assert "secret-word" not in problem
 
 
@@ -266,7 +266,7 @@ def test_a_database_that_fails_costs_the_label_and_nothing_else(tmp_path: Path, 
     answer = client.post("/v1/feedback", json=GOOD)
     assert (answer.status_code, answer.json["type"]) == (503, "urn:unspun:problem:not-stored")
     assert answer.json["detail"].startswith(
-        "The label was not stored. Of the database of labels: it cannot be made; name"
+        "The label was not stored. The database of labels cannot be created; choose"
     )
     assert str(tmp_path) not in answer.text
     assert str(tmp_path) in log.getvalue()
@@ -352,7 +352,7 @@ def test_the_label_is_deleted_from_the_page(file: Path) -> None:
     assert stored(file) == []
     again = say(client, address="/feedback/delete", id=id)
     assert again.status_code == 404
-    assert "There is no label of this id" in alert(again)
+    assert "There is no label with this id" in alert(again)
 
 
 @pytest.mark.parametrize(
@@ -360,10 +360,10 @@ def test_the_label_is_deleted_from_the_page(file: Path) -> None:
     [
         ({"consent": "GONE"}, "Tick the box that you agree"),
         ({"consent": "false"}, "Tick the box that you agree"),
-        ({"label": "GONE"}, "is none of human, spun, translated, rewritten"),
+        ({"label": "GONE"}, "must be one of human, spun, translated, rewritten"),
         ({"source": "s" * 201}, "at most 200 characters"),
         ({"packed": "no base64!"}, "Judge the text anew"),
-        ({"packed": "GONE"}, "holds no text"),
+        ({"packed": "GONE"}, "must not be blank"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
