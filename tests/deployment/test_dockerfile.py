@@ -73,8 +73,9 @@ def test_all_libraries_are_pinned_to_versions_that_unspun_allows() -> None:
 
 def test_the_wheel_holds_the_code_the_page_and_the_whole_model(wheel: Path) -> None:
     inside = set(zipfile.ZipFile(wheel).namelist())
-    rooms = ("model", "service", "training")
-    files = [file for room in rooms for file in (ROOT / room).rglob("*") if file.is_file()]
-    wanted = {file.relative_to(ROOT).as_posix() for file in files if "__pycache__" not in file.parts}
+    files = [file for folder in ("model", "reading", "service", "training") for file in (ROOT / folder).rglob("*")]
+    wanted = {
+        f"unspun/{file.relative_to(ROOT)}" for file in files if file.is_file() and "__pycache__" not in file.parts
+    } | {"unspun/__init__.py", "unspun/__main__.py", "unspun/py.typed"}
     assert {name for name in inside if not name.startswith("unspun-")} == wanted
-    assert {"model/default/manifest.json", "service/commands/serve.py"} <= wanted
+    assert {"unspun/model/default/manifest.json", "unspun/service/commands/serve.py"} <= wanted
