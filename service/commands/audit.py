@@ -14,7 +14,7 @@ from unspun.service.commands.feedback import open_store
 from unspun.service.console import plural
 
 if TYPE_CHECKING:
-    from unspun.service.feedback.audit import Audit, Row, Share
+    from unspun.service.feedback.audit import Audit, AuditRow, Share
     from unspun.training.reporting.tables import Table
 
 COLUMNS = ("", "texts", "precision", "recall", "false positives")
@@ -93,7 +93,7 @@ def _tables(found: Audit) -> Iterator[Table]:
         yield Table(("Contradicting labels",), note, ("text", "labels"), rows, (False, False))
 
 
-def _table(title: str, rows: list[Row], note: str) -> Table:
+def _table(title: str, rows: list[AuditRow], note: str) -> Table:
     from unspun.training.reporting.tables import Table
 
     cells = tuple(

@@ -172,7 +172,7 @@ def test_a_second_run_in_the_same_folder_is_refused(unspun: Unspun, archive: Pat
     folder = RunFolder(here / "out", settings, suffix=".jsonl")
     run = unspun("score", archive, "--output", "out/", "--workers", "1")
     folder.close()
-    assert (run.status, "in use by another run" in run.errors[0]) == (1, True)
+    assert (run.status, "another run is using this folder" in run.errors[0]) == (1, True)
 
 
 def test_an_output_folder_inside_the_input_is_not_read(unspun: Unspun, archive: Path, here: Path) -> None:

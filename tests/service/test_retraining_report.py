@@ -174,7 +174,7 @@ def test_several_kinds_have_a_row_for_all_of_them(manifest: dict[str, Any]) -> N
 
 
 def test_left_out_texts_are_listed(manifest: dict[str, Any]) -> None:
-    assert ("given twice", "2") in shown(manifest)["left out"]
+    assert ("duplicates", "2") in shown(manifest)["left out"]
 
 
 @pytest.mark.parametrize(("unit", "said"), [("source", "trained on other sources only"), ("text", "may be too good")])

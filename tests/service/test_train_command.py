@@ -105,8 +105,8 @@ def test_unreadable_files_are_reported_and_the_rest_is_used(made: tuple[Run, Pat
 
 def test_left_out_texts_are_reported_and_counted(made: tuple[Run, Path], manifest: dict[str, Any]) -> None:
     assert manifest["comparison"]["left_out"] == {
-        "given twice": 1,
-        "labelled llm, which is no kind that a model tells apart": 1,
+        "duplicates": 1,
+        "labelled llm, which models do not learn": 1,
     }
     assert sum("left out 1:" in line for line in made[0].errors) == 2
 
@@ -353,7 +353,7 @@ def test_training_from_scratch_shows_the_figures(given: Path, here: Path, monkey
 def test_training_from_scratch_on_too_few_texts_writes_nothing(given: Path, here: Path) -> None:
     run = train("--from-scratch", "--spun", given / "spun", "--output", "house", "--quiet")
     assert (run.status, run.out) == (1, "")
-    assert "0 human texts are left to set the thresholds by: at least 10 are needed" in run.errors[-1]
+    assert "only 0 human texts are left to set the thresholds, but at least 10 are needed" in run.errors[-1]
     assert not Path("house").exists()
 
 
@@ -458,7 +458,7 @@ def test_contradicting_labels_are_named_and_left_out(house: list[str | Path], gi
     run = train(*house[:4], "--spun", here / "spun", "--output", "house", "--quiet")
     assert run.status == 0
     [told] = [line for line in run.errors if "left out" in line]
-    assert "left out 4: the same text is labelled human and spun: mend the labels" in told
+    assert "left out 4: the same text is labelled human and spun; correct the labels" in told
     assert "human/00.txt" in told
     assert json.loads(Path("house/report.json").read_text("utf-8"))["texts"] == {"human": 10, "spun": 12}
 

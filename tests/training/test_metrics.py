@@ -129,3 +129,14 @@ def test_wilson_interval_refuses_what_is_no_share() -> None:
 def test_bad_input_is_named(truth: list[int], score: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         auroc(truth, score)
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.integers(-3, 3), min_size=1, max_size=30),
+    st.lists(st.integers(-3, 3), min_size=1, max_size=30),
+)
+def test_the_auroc_by_rank_sum_is_that_of_the_curve_with_ties(machine: list[int], human: list[int]) -> None:
+    truth = [True] * len(machine) + [False] * len(human)
+    found = rank_auroc(np.array(machine, float), np.array(human, float))
+    assert found == pytest.approx(roc_auc_score(truth, machine + human))
