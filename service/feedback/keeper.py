@@ -70,9 +70,7 @@ class Keeper:
             event("database of labels failed", logging.ERROR, reason=str(error))
             wait = RETRY_LATER_SECONDS if isinstance(error, NewerSchemaError) else RETRY_SECONDS
             detail = f"{failed}. The database of labels {error.reason}; {error.advice}."
-            raise ProblemError(
-                "not-stored", detail, retry_after=RETRY_LATER_SECONDS if newer else RETRY_SECONDS
-            ) from None
+            raise ProblemError("not-stored", detail, retry_after=wait) from None
         except TimeoutError:
             detail = f"{failed}: the database of labels did not answer within {SECONDS:g} seconds. Try again."
             raise ProblemError("not-stored", detail, retry_after=RETRY_SECONDS) from None

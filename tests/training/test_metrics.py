@@ -6,13 +6,15 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from unspun.training.reporting.metrics import (
     auroc,
     auroc_interval,
+    rank_auroc,
     threshold_at_fpr,
     tpr_at_fpr,
     wilson_interval,
