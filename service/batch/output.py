@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 import gzip
 import os
-import shutil
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self, cast
 
+from unspun.model.atomic import part_of, put_in_place
 from unspun.service.console import CommandError
 
 DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
@@ -76,17 +75,15 @@ class FileOutput:
     def __init__(self, path: Path) -> None:
         self._target = Path(os.path.realpath(path))  # a link stays a link
         in_place = self._target.exists() and not self._target.is_file() and not self._target.is_dir()
-        self.part = self._target if in_place else self._target.with_name(self._target.name + ".part")
+        self.part = self._target if in_place else part_of(self._target)
         if self._target.is_dir():
             raise IsADirectoryError(21, "Is a directory", str(path))
         if self._target.exists() and not os.access(self._target, os.W_OK):
             raise PermissionError(13, "Permission denied", str(path))
-        self._stack = ExitStack()
-        self._stream: BinaryIO = self._stack.enter_context(self.part.open("wb"))
+        self._file = self._stream = cast(BinaryIO, self.part.open("wb"))
         if path.suffix.lower() == ".gz":
             # No name and no time in it: the same verdicts are the same bytes.
-            packed = gzip.GzipFile("", "wb", fileobj=self._stream, mtime=0)
-            self._stream = cast(BinaryIO, self._stack.enter_context(packed))
+            self._stream = cast(BinaryIO, gzip.GzipFile("", "wb", fileobj=self._file, mtime=0))
 
     @property
     def stream(self) -> BinaryIO:
@@ -104,13 +101,13 @@ class FileOutput:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._stack.close()
+            with self._file:
+                if self._stream is not self._file:
+                    self._stream.close()
+                if kind is None and self.part != self._target:
+                    put_in_place(self._file, self.part, self._target)
         except OSError as unwritten:
             unwritten.filename = str(self.part)
             raise
         if isinstance(error, OSError) and error.errno in DISK_FAULTS and error.filename is None:
             error.filename = str(self.part)
-        if kind is None and self.part != self._target:
-            if self._target.exists():
-                shutil.copymode(self._target, self.part)
-            self.part.replace(self._target)

@@ -7,10 +7,8 @@ was read. A part without its marker is written anew. At the end `failures.jsonl`
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
-import os
 import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from filelock import FileLock, Timeout
+
+from unspun.model.atomic import atomic_write, part_of, put_in_place
 from unspun.model.text.document import MAX_CHARACTERS
 from unspun.reading.reader import Failure, Record
 from unspun.service.batch.parallel import Outcome, Plan, Task, score_in_parallel
@@ -89,11 +90,10 @@ class RunFolder:
         self._suffix = suffix
         self._settings = {"version": FORMAT, **settings}
         path.mkdir(parents=True, exist_ok=True)
-        self._lock = (path / LOCK).open("w")
+        self._lock = FileLock(path / LOCK, thread_local=False)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
+            self._lock.acquire(blocking=False)
+        except Timeout:
             raise BatchError(
                 f"{path}: another run is at work here; wait for its end, or choose another folder"
             ) from None
@@ -112,7 +112,7 @@ class RunFolder:
         """Let others have the folder."""
         with suppress(OSError):
             (self.path / LOCK).unlink()
-        self._lock.close()
+        self._lock.release()
 
     def file(self, number: int) -> Path:
         """Return where the verdicts of a part are."""
@@ -120,14 +120,11 @@ class RunFolder:
 
     def open(self, number: int) -> IO[bytes]:
         """Return a file for the verdicts of a part, which is there under its own name only after `complete`."""
-        return self.file(number).with_name(f"{self.file(number).name}.part").open("wb")
+        return part_of(self.file(number)).open("wb")
 
     def complete(self, number: int, part: Part, stream: IO[bytes]) -> None:
         """Close the file of a part, and mark the part as done: from now on it is never written again."""
-        stream.flush()
-        os.fsync(stream.fileno())
-        stream.close()
-        Path(stream.name).replace(self.file(number))
+        put_in_place(stream, part_of(self.file(number)), self.file(number))
         self._write(f"part-{number:05d}{DONE}", part.to_json() + "\n")
         self.parts[number] = part
 
@@ -202,9 +199,8 @@ class RunFolder:
                 file.unlink()
 
     def _write(self, name: str, text: str) -> None:
-        part = self.path / f"{name}.part"
-        part.write_text(text, "utf-8", errors="replace")
-        part.replace(self.path / name)
+        with atomic_write(self.path / name) as file:
+            file.write(text.encode("utf-8", "replace"))
 
 
 def run(

@@ -14,18 +14,18 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import math
 import os
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
+
+from filelock import FileLock, Timeout
 
 from unspun.model import bundle
 from unspun.model.bundle import BundleError
@@ -366,34 +366,29 @@ class ModelFolder:
         with self._explained():
             if make:
                 self._make()
-            handle = os.open(self.path / _LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+            lock = FileLock(self.path / _LOCK)
             try:
-                self._wait_for(handle)
+                self._acquire(lock)
                 for entry in self.path.iterdir():
                     if entry.name.startswith(_PART):
                         entry.unlink() if entry.is_symlink() or not entry.is_dir() else shutil.rmtree(entry)
                 self._note_what_is_found()
                 yield
             finally:
-                os.close(handle)
+                lock.release()
 
-    def _wait_for(self, handle: int) -> None:
-        ends = time.monotonic() + WAIT_SECONDS
-        told = False
-        while True:
+    def _acquire(self, lock: FileLock) -> None:
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            self._tell(f"{self.path}: another command is changing it; waiting for its end")
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() > ends:
-                    raise ModelsError(
-                        f"{self.path}: another command has been changing it for {WAIT_SECONDS:g} seconds; "
-                        "see what it waits for, and try again"
-                    ) from None
-                if not told:
-                    self._tell(f"{self.path}: another command is changing it; waiting for its end")
-                    told = True
-                time.sleep(0.05)
+                lock.acquire(timeout=WAIT_SECONDS)
+            except Timeout:
+                raise ModelsError(
+                    f"{self.path}: another command has been changing it for {WAIT_SECONDS:g} seconds; "
+                    "see what it waits for, and try again"
+                ) from None
 
     def _note_what_is_found(self) -> None:
         """Note a change of the link that the history does not know of."""

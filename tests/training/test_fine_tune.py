@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pytest
@@ -170,8 +171,8 @@ class TestResume:
         file = tmp_path / "checkpoint.pt"
         file.write_bytes(b"previous")
 
-        def fail(state: object, part: Path) -> None:
-            part.write_bytes(b"half")
+        def fail(state: object, part: IO[bytes]) -> None:
+            part.write(b"half")
             raise OSError("No space left on device")
 
         monkeypatch.setattr(torch, "save", fail)

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from tests import tables as tiny
-from unspun.model.signals.known_phrases import MAX_WORDS, Phrases
+from unspun.model.signals.known_phrases import MAX_WORDS, PhraseTable
 from unspun.training.language import phrases as phrases_module
 from unspun.training.language.phrases import CONTEXT_WEIGHT, MAX_WEIGHT, RARE, build_phrases, read_lexicons
 
 
-def build(*pairs: tuple[str, str], human: tuple[str, ...] = tiny.SENTENCES) -> Phrases:
+def build(*pairs: tuple[str, str], human: tuple[str, ...] = tiny.SENTENCES) -> PhraseTable:
     return build_phrases(pairs, human, tiny.tables().vocabulary)
 
 
-def row(phrases: Phrases, original: str) -> int:
+def row(phrases: PhraseTable, original: str) -> int:
     return phrases.originals.index(original)
 
 

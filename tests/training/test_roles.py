@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from unspun.model.verdict import KINDS
 from unspun.training.corpora.corpus import LabelledText, read_labelled
-from unspun.training.corpora.roles import FILE, ROLES, Roles, RolesError, default_roles
+from unspun.training.corpora.roles import ROLES, Roles, RolesError, default_roles
 
 DATA = Path(__file__).parents[1] / "data" / "training"
 MAKERS: list[dict[str, Any]] = tomllib.loads((DATA / "makers.toml").read_text(encoding="utf-8"))["case"]
@@ -195,8 +195,6 @@ class TestErrors:
 
 class TestOwnFile:
     """The project's own roles.toml."""
-
-    CONTENT: dict[str, Any] = tomllib.loads(FILE.read_text("utf-8"))
 
     def test_it_can_be_read(self) -> None:
         assert default_roles().origins

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from unspun.model import bundle
+from unspun.model.atomic import atomic_write
 from unspun.model.tiers.wordpieces import WordPieces
 from unspun.model.verdict import KINDS
 from unspun.training.encoder.batches import OTHER_KINDS, Batch, FluentSubstitution, batches
@@ -121,7 +122,6 @@ class Training:
 
     def save(self, file: Path) -> None:
         """Write a checkpoint. If this is interrupted, the previous checkpoint is kept."""
-        part = file.with_suffix(".part")
         state = {
             "layers": len(self.encoder.layers),
             "encoder": self.encoder.state_dict(),
@@ -132,8 +132,8 @@ class Training:
             "pieces": self.pieces,
             "seconds": self.seconds,
         }
-        torch.save(state, part)
-        part.replace(file)
+        with atomic_write(file) as handle:
+            torch.save(state, handle)
 
     def load(self, file: Path) -> None:
         """Resume from a checkpoint. Raises ValueError if it has another architecture."""

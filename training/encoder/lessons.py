@@ -25,6 +25,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
+from unspun.model.atomic import atomic_write
 from unspun.model.comparing.align import substitutions
 from unspun.model.text.document import Documents
 from unspun.model.text.repair import repair
@@ -91,10 +92,8 @@ class Lessons:
     def save(self, file: Path) -> None:
         """Write a shard."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(".part")  # not .npz: a training run must not find an incomplete shard
-        with part.open("wb") as handle:
+        with atomic_write(file) as handle:
             np.savez(handle, **{field.name: getattr(self, field.name) for field in fields(self)})
-        part.replace(file)
 
     @classmethod
     def load(cls, files: Iterable[Path]) -> Lessons:

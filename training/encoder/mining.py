@@ -76,7 +76,7 @@ def hardest(scores: NDArray[np.float64], share: float) -> list[int]:
     """Return the indices of the texts among the highest `share` of scores (N, 3) for any kind, in order."""
     count = max(1, round(share * len(scores)))
     places = np.argsort(-scores, axis=0, kind="stable")[:count]
-    return np.unique(places).tolist()
+    return [int(place) for place in np.unique(places)]
 
 
 def mirrored(

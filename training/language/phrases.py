@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unspun.model.language.vocabulary import Vocabulary
-from unspun.model.signals.known_phrases import MAX_WORDS, Phrases, phrase_keys
+from unspun.model.signals.known_phrases import MAX_WORDS, PhraseTable, phrase_keys
 from unspun.model.text.document import Documents, hash_phrase
 from unspun.training.machines.phrase_table import lexicon_rows
 
@@ -41,7 +41,7 @@ def _plain(original: str) -> str:
     return re.sub(r"\s*(\([^)]*\)|\?)", "", original).strip()
 
 
-def build_phrases(pairs: Iterable[tuple[str, str]], human: Sequence[str], vocabulary: Vocabulary) -> Phrases:
+def build_phrases(pairs: Iterable[tuple[str, str]], human: Sequence[str], vocabulary: Vocabulary) -> PhraseTable:
     """Return the table of phrases with up to MAX_WORDS words, weighted by their frequency in `human` texts.
 
     If a phrase has several originals, the first is kept. Single words are evidence only in context.
@@ -67,7 +67,7 @@ def build_phrases(pairs: Iterable[tuple[str, str]], human: Sequence[str], vocabu
     ends = [
         [ids.get(word, 0) for side in rows[key][:2] for word in (_words(side)[0], _words(side)[-1])] for key in order
     ]
-    return Phrases(
+    return PhraseTable(
         keys=keys,
         lengths=lengths,
         weights=weights.astype(np.float32),

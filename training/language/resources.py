@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unspun.model.language.ngrams import LanguageModel
-from unspun.model.language.topics import WordVectors as PackedVectors
+from unspun.model.language.topics import PackedVectors
 from unspun.model.language.vocabulary import SPECIALS
 from unspun.model.signals.substitutions import Alternatives
 from unspun.training.language import ngrams
