@@ -187,7 +187,7 @@ def _count_windows(stream: NDArray[np.int32], order: int, size: int, minimum: in
         key = key * size + column
     unique, counts = np.unique(key[known], return_counts=True)
     unique, counts = unique[counts >= minimum], counts[counts >= minimum]
-    return Ngrams(_split_key(unique, order, size), counts * CORPUS_WEIGHT)
+    return Ngrams(_split_key(unique, order, size), counts.astype(np.float64) * CORPUS_WEIGHT)
 
 
 def _split_key(key: NDArray[np.int64], order: int, size: int) -> NDArray[np.int32]:
