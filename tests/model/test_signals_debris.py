@@ -1,4 +1,4 @@
-"""model/signals/debris.py: what tools leave behind is marked, what people write on purpose is not."""
+"""model/signals/debris.py: marks what tools leave behind, but not what people write on purpose."""
 
 from __future__ import annotations
 
@@ -51,5 +51,5 @@ def test_the_rate_is_per_hundred_words(signals: Signals) -> None:
     assert reading.documents[0, list(DEBRIS).index("doubled_word")] == pytest.approx(100 / words)
 
 
-def test_a_text_without_words_has_none(signals: Signals) -> None:
+def test_a_text_without_words_has_no_debris(signals: Signals) -> None:
     assert not signals.debris.read(encode(signals, "", "...")).documents.any()
