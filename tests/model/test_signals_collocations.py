@@ -54,9 +54,3 @@ def test_the_share_of_unknown_pairs_is_counted(collocations: Collocations, signa
     place = collocations.document_names.index("unknown_pairs")
     documents = collocations.read(encode(signals, "cheese mayor fish very", "The mayor said")).documents
     assert documents[:, place].tolist() == [1, 0]
-
-
-def test_every_value_has_a_name(collocations: Collocations, signals: Signals) -> None:
-    reading = collocations.read(encode(signals, "the harbour"))
-    assert reading.tokens.shape == (2, len(collocations.token_names))
-    assert reading.documents.shape == (1, len(collocations.document_names))

@@ -49,7 +49,3 @@ def test_the_rate_is_per_hundred_words(signals: Signals) -> None:
     reading = signals.debris.read(encode(signals, text))
     words = 9 + 4 * 8
     assert reading.documents[0, list(DEBRIS).index("doubled_word")] == pytest.approx(100 / words)
-
-
-def test_a_text_without_words_has_no_debris(signals: Signals) -> None:
-    assert not signals.debris.read(encode(signals, "", "...")).documents.any()

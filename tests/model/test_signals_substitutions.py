@@ -81,9 +81,3 @@ def test_words_outside_prose_have_no_alternatives(substitutions: Substitutions, 
 
 def test_a_text_without_alternatives_has_zeros(substitutions: Substitutions, signals: Signals) -> None:
     assert not substitutions.read(encode(signals, "", "the ferry")).documents.any()
-
-
-def test_every_value_has_a_name(substitutions: Substitutions, signals: Signals) -> None:
-    reading = substitutions.read(encode(signals, "the old ship"))
-    assert reading.tokens.shape == (3, len(substitutions.token_names))
-    assert reading.documents.shape == (1, len(substitutions.document_names))

@@ -78,14 +78,3 @@ def test_word_length_is_in_characters(signal: Translationese, signals: Signals) 
 
 def test_a_capital_at_the_start_of_a_sentence_is_not_counted(signal: Translationese, signals: Signals) -> None:
     assert number(signal, signals, "capitals", "The ferry left London at night.") == [pytest.approx(1 / 6)]
-
-
-def test_a_text_without_words_has_zeros(signal: Translationese, signals: Signals) -> None:
-    assert not signal.read(encode(signals, "", "7")).documents.any()
-
-
-def test_every_value_has_a_name(signal: Translationese, signals: Signals) -> None:
-    reading = signal.read(encode(signals, "the harbour"))
-    assert reading.tokens.shape == (2, 0)
-    assert reading.documents.shape == (1, len(signal.document_names))
-    assert len(set(signal.document_names)) == len(signal.document_names)
