@@ -215,7 +215,7 @@ def test_source_span_is_exact(text: str, passage: str) -> None:
 
 def test_source_span_of_two_documents_is_refused() -> None:
     documents = Documents.parse(["one", "two"])
-    with pytest.raises(ValueError, match="no span of one document"):
+    with pytest.raises(ValueError, match="not a span of one document"):
         documents.source_span(0, 1)
 
 

@@ -68,7 +68,7 @@ def test_the_largest_inputs_do_not_overflow() -> None:
 
 def test_too_many_inputs_are_refused() -> None:
     many = MOST_INPUTS + 1
-    with pytest.raises(ValueError, match=f"a layer of {many} inputs"):
+    with pytest.raises(ValueError, match=f"a layer with {many} inputs"):
         IntegerLayer.of(np.ones((many, 1), np.float32), np.zeros(1, np.float32), np.ones(many, np.float32))
 
 
