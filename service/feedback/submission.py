@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unspun.service.feedback.labels import Comment, Source, Word
 from unspun.service.http.config import Settings
-from unspun.service.http.problems import FieldError, ProblemError
+from unspun.service.http.problems import FieldError, RequestError
 from unspun.service.http.schemas import Submission, parse_submission
 
 CONSENT = (
@@ -30,7 +30,7 @@ class LabelSubmission(BaseModel):
 
 
 def parse_label(value: Any, settings: Settings) -> tuple[LabelSubmission, Submission]:
-    """Return the label of a JSON value, and the submission of its text. Raises ProblemError."""
+    """Return the label of a JSON value, and the submission of its text. Raises RequestError."""
     try:
         label = LabelSubmission.model_validate(value)
     except ValidationError as error:
@@ -39,7 +39,7 @@ def parse_label(value: Any, settings: Settings) -> tuple[LabelSubmission, Submis
         # That consent is missing is what matters, whatever else is.
         errors.sort(key=lambda one: one.pointer != "#/consent")
         told = "; ".join(f"{one.pointer} {one.detail}" for one in errors[:3])
-        raise ProblemError("invalid-fields", f"{told}.", errors=tuple(errors)) from None
+        raise RequestError("invalid-fields", f"{told}.", errors=tuple(errors)) from None
     return label, parse_submission({"text": label.text}, settings)
 
 

@@ -265,9 +265,7 @@ def test_a_database_that_fails_costs_the_label_and_nothing_else(tmp_path: Path, 
     client = client_for(tmp_path / "nowhere/labels.db")
     answer = client.post("/v1/feedback", json=GOOD)
     assert (answer.status_code, answer.json["type"]) == (503, "urn:unspun:problem:not-stored")
-    assert answer.json["detail"].startswith(
-        "The label was not stored. Label database: it cannot be made; name"
-    )
+    assert answer.json["detail"].startswith("The label was not stored. Label database: it cannot be made; name")
     assert str(tmp_path) not in answer.text
     assert str(tmp_path) in log.getvalue()
     assert answer.headers["Retry-After"] == "5"
