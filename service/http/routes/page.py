@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import mimetypes
 import re
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, g, make_response, render_template, request
@@ -66,6 +67,12 @@ def code(text: str) -> Markup:
 def kind(text: str) -> Markup:
     """Escape the description of a type, and link object names in brackets to their schemas."""
     return Markup(NAME.sub(r'<a href="#\1">\1</a>', str(code(text))))
+
+
+@blueprint.app_template_filter("pretty")
+def pretty(value: Any) -> str:
+    """Return an example as indented JSON."""
+    return json.dumps(value, indent=2)
 
 
 @blueprint.app_context_processor
