@@ -16,6 +16,7 @@ from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN
 from unspun.model.bundle import BundleError
 from unspun.model.detector import NoDeepTierError
+from unspun.service.http import engine
 from unspun.service.http.engine import Engine, ModelInUse
 from unspun.service.http.schemas import Submission
 from unspun.service.models.folder import ModelFolder
@@ -116,9 +117,9 @@ def test_a_model_without_a_deep_tier_is_accepted(folder: ModelFolder, make: Call
 
 
 def test_texts_of_different_base_rates_are_not_mixed(folder: ModelFolder) -> None:
-    engine = Engine(ModelInUse(loading(FakeDetector()), folder.path / "current"))
+    scorer = Engine(ModelInUse(loading(FakeDetector()), folder.path / "current"))
     rates = [0.05, None, 0.5, 0.05]
-    answers = engine.score_many([Submission(text=SPUN, base_rate=rate) for rate in rates])
+    answers = scorer.score_many([Submission(text=SPUN, base_rate=rate) for rate in rates])
     assert answers == [FakeDetector().score(SPUN, base_rate=rate) for rate in rates]
 
 
