@@ -16,7 +16,6 @@ from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN
 from unspun.model.bundle import BundleError
 from unspun.model.detector import NoDeepTierError
-from unspun.service.http import engine
 from unspun.service.http.engine import Engine, ModelInUse
 from unspun.service.http.schemas import Submission
 from unspun.service.models.folder import ModelFolder
@@ -97,9 +96,7 @@ def test_a_missing_bundle_leaves_the_model_in_use_and_is_reported_once(
     folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reasons: list[str] = []
-    monkeypatch.setattr(
-        "unspun.service.http.engine.event", lambda name, level, *, reason, model: reasons.append(reason)
-    )
+    monkeypatch.setattr("unspun.service.http.engine.event", lambda *_, reason, model: reasons.append(reason))
     old = FakeDetector()
     models = ModelInUse(loading(old), folder.path / "current")
     (folder.path / "current").unlink()
