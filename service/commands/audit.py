@@ -12,7 +12,7 @@ import click
 from unspun.service.commands.feedback import database_option, open_store
 
 if TYPE_CHECKING:
-    from unspun.service.feedback.audit import Audit, Row, Share
+    from unspun.service.feedback.audit import Audit, AuditRow, Share
     from unspun.training.reporting.tables import Table
 
 COLUMNS = ("", "texts", "precision", "recall", "false positives")
@@ -89,7 +89,7 @@ def _tables(found: Audit) -> Iterator[Table]:
         yield Table(("Contradicting",), note, ("text", "labels"), rows, (False, False))
 
 
-def _table(title: str, rows: list[Row], note: str) -> Table:
+def _table(title: str, rows: list[AuditRow], note: str) -> Table:
     from unspun.training.reporting.tables import Table
 
     cells = tuple(

@@ -13,12 +13,12 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
 
-from unspun.model.verdict import JUDGEMENTS
+from unspun.model.verdict import JUDGEMENTS, Judgement
 from unspun.service.console import CommandError, complain, printable
 
 if TYPE_CHECKING:
     from unspun.service.batch.scoring import ScorerLoader
-    from unspun.service.feedback.labels import Label, LabelLine, Word
+    from unspun.service.feedback.labels import Label, LabelLine
     from unspun.service.feedback.store import Store
 
 DEFAULT_DATABASE = "sqlite:///feedback.db"
@@ -90,7 +90,7 @@ def feedback() -> None:
 def add(
     load: ScorerLoader | None,
     paths: tuple[str, ...],
-    word: Word,
+    word: Judgement,
     source: str | None,
     keep_text: bool,
     bundle: str | None,

@@ -1,4 +1,4 @@
-"""Labels in a running service: the store, used in threads of its own, and problem documents if it fails."""
+"""The label store of a running service, which turns errors of the database into problem documents."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from unspun.service.http.problems import RequestError
 Result = TypeVar("Result")
 
 SECONDS = 15.0
-"""Seconds that a request waits for the database; more than a statement may take."""
+"""How long a request waits for the database, which is longer than the time limit of a statement."""
 RETRY_SECONDS, RETRY_LATER_SECONDS = 5, 300
-"""Seconds until a retry makes sense, and if only an update of the service helps."""
+"""When to retry after a failure, and after one that only an update of the service can fix."""
 
 
 class Keeper:
     """Adds, reads and deletes labels for requests. Threads and greenlets may share it. All methods raise RequestError.
 
-    `run` is where the database is used. If that is not where texts are scored, a slow database does not delay verdicts.
+    The database has threads of its own (`run`), so that texts are scored even if it does not answer.
     """
 
     def __init__(self, url: str, run: Runner = run_here) -> None:
@@ -32,7 +32,7 @@ class Keeper:
         self._run = run
 
     def start(self) -> None:
-        """Bring the database up to date. If that fails, log it: the first label tries again."""
+        """Migrate the database; log a failure, after which the first label tries again."""
         try:
             before, now = self._store.database.migrate()
         except StoreError as error:
@@ -48,7 +48,7 @@ class Keeper:
         self._store.database.close()
 
     def add(self, label: Label) -> tuple[Label, bool]:
-        """Store a label. Return it and True, or the same label from a moment ago and False."""
+        """Store a label; return it and True, or an equal label from a moment ago and False."""
         return self._ask(lambda: self._store.add(label), "The label was not stored")
 
     def get(self, id: str) -> Label:
@@ -59,7 +59,7 @@ class Keeper:
         return found
 
     def delete(self, id: str) -> None:
-        """Delete a label, and its text if that was kept."""
+        """Delete a label, and its text if that was stored."""
         if not ID.fullmatch(id) or not self._ask(lambda: self._store.delete([id]), "The label was not deleted"):
             raise _unknown()
 
@@ -69,13 +69,13 @@ class Keeper:
         except StoreError as error:
             event("database of labels failed", logging.ERROR, reason=str(error))
             wait = RETRY_LATER_SECONDS if isinstance(error, NewerSchemaError) else RETRY_SECONDS
-            detail = f"{failed}. Label database: {error.reason}; {error.advice}."
+            detail = f"{failed}. The database of labels {error.reason}; {error.advice}."
             raise RequestError("not-stored", detail, retry_after=wait) from None
         except TimeoutError:
-            detail = f"{failed}: the label database did not respond within {SECONDS:g} seconds. Send the request again."
+            detail = f"{failed}: the database of labels did not answer within {SECONDS:g} seconds. Try again."
             raise RequestError("not-stored", detail, retry_after=RETRY_SECONDS) from None
-        except RequestError as problem:  # too many requests are waiting
-            detail = f"{failed}: too many requests are waiting for the label database. Try again in a moment."
+        except RequestError as problem:  # too many are waiting
+            detail = f"{failed}: too many requests are waiting for the database of labels. Try again in a moment."
             raise RequestError("not-stored", detail, retry_after=1) from problem
 
 
