@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --durations 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-integrations check train-extra deep-extra format clean
+.PHONY: help demo test test-integrations check train-extra deep-extra screenshots format clean
 
 help:
 	@echo "make demo               score the example articles and show the words that give a machine away"
@@ -16,7 +16,8 @@ help:
 	@echo "make test-integrations  run the tests with browsers, clusters, servers and an installed wheel"
 	@echo "make check              check style, types and import directions"
 	@echo "make format             reformat the code"
-	@echo "make train-extra        install what training needs, except the Debian packages listed in docs/"
+	@echo "make screenshots        take the README's screenshot again (needs Chromium)"
+	@echo "make train-extra        install what training needs, except the Debian packages that docs/train.md names"
 	@echo "make deep-extra         install PyTorch and the pretrained weights, to fine-tune the encoder"
 	@echo "make clean              remove the virtual environment and everything that was built"
 
@@ -28,6 +29,9 @@ test: $(VENV)/installed-dev
 
 test-integrations: $(VENV)/installed-dev
 	@$(PYTEST) -m integration
+
+screenshots: $(VENV)/installed-dev
+	@$(BIN)/python -m tests.browser.screenshots
 
 train-extra: $(VENV)/installed-train
 

@@ -26,7 +26,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.common import SHORTEST, BenchmarkError, drawn, make_parser, run_main
 from unspun.model import bundle
 from unspun.model.verdict import KINDS
-from unspun.training.calibration.reference import ARRAY, Reference
+from unspun.training.calibration.reference import ARRAY, ReferenceTexts
 from unspun.training.classifier.classify import BARELY_SPUN
 from unspun.training.retraining.correction import Fitter, area, parts
 
@@ -52,7 +52,7 @@ class Cell:
     human: NDArray[np.int64]
 
 
-def cells(reference: Reference, least: int, rng: np.random.Generator) -> Iterator[Cell]:
+def cells(reference: ReferenceTexts, least: int, rng: np.random.Generator) -> Iterator[Cell]:
     """Yield the houses that have at least `least` texts of each side."""
     human = (reference.labels == "human") & (reference.words >= SHORTEST)
     for kind in KINDS:
@@ -69,7 +69,7 @@ def cells(reference: Reference, least: int, rng: np.random.Generator) -> Iterato
                 yield Cell(kind, source, domain, *places)
 
 
-def measure(loaded: bundle.Bundle, reference: Reference, cell: Cell, texts: int, rng: np.random.Generator) -> Any:
+def measure(loaded: bundle.Bundle, reference: ReferenceTexts, cell: Cell, texts: int, rng: np.random.Generator) -> Any:
     """Return the AUROC in the house before and after the correction, by tier, and the losses elsewhere."""
     new = np.concatenate([cell.machine[:texts], cell.human[:texts]])
     tested = np.concatenate([cell.machine[texts:], cell.human[texts : texts + TESTED]])
@@ -97,7 +97,7 @@ def measure(loaded: bundle.Bundle, reference: Reference, cell: Cell, texts: int,
     return answer
 
 
-def _rated(fitter: Fitter, rows: Reference, correction: Any) -> list[dict[str, NDArray[np.float64]]]:
+def _rated(fitter: Fitter, rows: ReferenceTexts, correction: Any) -> list[dict[str, NDArray[np.float64]]]:
     added = 0.0 if correction is None else correction.log_odds(rows.features)
     return [fitter.scores(rows), fitter.scores(rows, added)]
 
@@ -115,7 +115,7 @@ def _measure(options: argparse.Namespace) -> list[dict[str, Any]]:
     loaded = bundle.load(options.base)
     if "reference" not in loaded.manifest:
         raise BenchmarkError(f"{options.base}: the model carries no reference texts")
-    whole = Reference.unpack(bundle.read_extra(loaded, ARRAY), loaded.manifest["reference"])
+    whole = ReferenceTexts.unpack(bundle.read_extra(loaded, ARRAY), loaded.manifest["reference"])
     reference = whole.take(~whole.house)
     found: dict[tuple[str, str, str], list[dict[str, float]]] = {}
     with threadpool_limits(limits=1):

@@ -1,2 +1,4 @@
-"""The engine: scores a text and shows the words that give it away. Knows nothing of Flask, the command line or
-training."""
+"""The engine: scores a text and finds the words that give a machine away.
+
+It knows nothing of Flask, the command line or training. Start reading at detector.py.
+"""

@@ -1,11 +1,10 @@
-"""A model on disk: a folder with a manifest, arrays that are memory-mapped, word lists and the classifier.
+"""A model on disk: a folder with a manifest, memory-mapped arrays, word lists and the classifier.
 
-Nothing is deserialised before the manifest's format, the library versions and the sha256 of every file are found right.
+Nothing is deserialised until the format, the library versions and the sha256 of every file have been checked.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import json
@@ -27,45 +26,55 @@ from numpy.typing import NDArray
 
 from unspun.model.decision.decision import Decision
 from unspun.model.language.ngrams import LanguageModel, NgramTable
-from unspun.model.language.topics import Topics, WordVectors
+from unspun.model.language.topics import PackedVectors, Topics
 from unspun.model.language.vocabulary import Vocabulary
 from unspun.model.signals.features import Tables
-from unspun.model.signals.known_phrases import Phrases
+from unspun.model.signals.known_phrases import PhraseTable
 from unspun.model.signals.substitutions import Alternatives
 from unspun.model.signals.tagger import Tagger, TaggerInputs
-from unspun.model.tiers.deep import Blend, DeepEncoder, DeepTier, Weights
+from unspun.model.tiers.deep import Blend, DeepEncoder, DeepTier, EncoderWeights
 from unspun.model.tiers.fast import FastClassifier
 from unspun.model.verdict import KINDS, ModelInfo
 
 FORMAT = 2
-"""Version of the bundle's layout; another one is refused."""
+"""Version of the bundle's layout. Bundles of other versions are refused."""
 LIBRARIES = ("scikit-learn", "numpy", "joblib")
-"""Libraries whose versions a bundle records. The classifier is scikit-learn's and needs its minor version."""
+"""Libraries whose versions a bundle records. The classifier needs the same minor version of scikit-learn."""
 MANIFEST = "manifest.json"
 CLASSIFIER = "classifier.joblib"
 MOVED = {"model.fast": "unspun.model.tiers.fast", "model.house": "unspun.model.tiers.house"}
-"""Where the classes in bundles of version 2.0.0 live now, by the module that those bundles name."""
+"""Modules that bundles of version 2.0.0 name in their pickle, and where their classes are now."""
 WORDS = "words.txt"
 ORIGINALS = "originals.txt"
 DEEP_GRAPH = "deep.onnx"
 DEEP_PIECES = "deep_pieces.txt"
 WRITTEN = ("format", "libraries", "ngram_probes", "ranking_bias", "tagger_layers", "files")
-"""What `save` itself puts into a manifest."""
+"""The manifest's entries that `save` adds."""
 DEFAULT = Path(__file__).with_name("default")
+UNREADABLE = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, EOFError),
+    *(zlib.error, pickle.UnpicklingError),
+)
+"""Errors that a damaged or incompatible bundle causes while it is loaded."""
 
 
 class BundleError(Exception):
-    """A bundle cannot be used; the message says which, why and what to do, in one line."""
+    """A bundle cannot be used. The message says, in one line, which bundle, why, and what to do."""
 
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
     """A loaded model.
 
-    `manifest` is the content of manifest.json; `training.card` renders it as a card. `deep` is None in a bundle without
-    the deep tier. `doubt` (3,) are the rates of the kinds above which the fast tier's answer is final. `seen` (S,)
-    holds the keys of the texts that the model learnt from, in rising order, so that it is never judged on them.
-    `folder` is where it lies.
+    Attributes:
+        folder: where the bundle is.
+        info: name, version and hash, as verdicts show them.
+        manifest: the content of manifest.json.
+        tables, tagger, classifier: what the fast tier needs.
+        seen: (S,) sorted keys of the texts that the model was trained on, so that it is never evaluated on them.
+        decision: how evidence becomes a verdict.
+        doubt: (3,) rate of each kind above which the fast tier's verdict is final at depth `auto`.
+        deep: the deep tier, or None if the bundle has none.
     """
 
     folder: Path
@@ -81,20 +90,20 @@ class Bundle:
 
 
 def load(path: str | Path | None = None) -> Bundle:
-    """Load a bundle, by default the one that ships; raises BundleError where it cannot be used."""
+    """Load a bundle, by default the one that ships. Raises BundleError if it cannot be used."""
     folder, manifest, digest = _checked(path)
     try:
         return _assemble(folder, manifest, digest)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, EOFError) as error:
+    except UNREADABLE as error:
         raise BundleError(
             f"{folder}: the model cannot be read ({type(error).__name__}: {error}); train it again with `unspun train`"
         ) from error
 
 
 def check(path: str | Path | None = None) -> tuple[ModelInfo, dict[str, Any]]:
-    """Return who a bundle is, and its manifest, where its versions and the hashes of all its files are right.
+    """Check a bundle's versions and the hashes of all its files; return its identity and its manifest.
 
-    Nothing is deserialised. Raises BundleError.
+    Nothing is deserialised. Raises BundleError if a check fails.
     """
     folder, manifest, digest = _checked(path)
     try:
@@ -113,14 +122,15 @@ def _checked(path: str | Path | None) -> tuple[Path, dict[str, Any], str]:
 
 
 def _followed(folder: Path) -> Path:
-    """Return where a folder really is: a link to it may lead elsewhere before the last file is read."""
+    """Resolve links, so that a link that changes during loading does not mix two bundles."""
     real = os.path.realpath(folder)
-    with suppress(OSError):  # told when the manifest is read
+    with suppress(OSError):  # reading the manifest reports the error
         if folder.is_symlink() and not folder.exists():
             raise BundleError(
-                f"{folder}: leads to {real}, which is not there; `unspun models rollback` or `promote` sets it right"
+                f"{folder}: links to {real}, which does not exist; "
+                "choose another model with `unspun models rollback` or `unspun models promote`"
             )
-    return folder if real == str(folder.absolute()) else Path(real)  # named as it was given, if it may be
+    return folder if real == str(folder.absolute()) else Path(real)  # messages show the name as given, if possible
 
 
 def _read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
@@ -130,7 +140,7 @@ def _read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
     except OSError as error:
         advice = "give the folder that `unspun train --output` wrote"
         if isinstance(error, FileNotFoundError) and (folder / "current").is_symlink():
-            advice = f"it is a folder of models, of which {folder / 'current'} is in use"
+            advice = f"this is a folder of models; the one in use is {folder / 'current'}"
         raise BundleError(f"{folder}: no model bundle here ({MANIFEST}: {error.strerror}); {advice}") from error
     try:
         manifest = json.loads(data)
@@ -147,26 +157,26 @@ def _check_versions(folder: Path, manifest: dict[str, Any]) -> None:
         if isinstance(found, int) and found > FORMAT:
             advice = "update unspun"
         elif found == 1:
-            advice = "unspun 1.x made it, whose scores have another scale; train the model again with `unspun train`"
+            advice = "it is from unspun 1.x, whose scores have a different scale; train it again with `unspun train`"
         else:
             advice = "train the model again with `unspun train`"
-        raise BundleError(f"{folder}: bundle format {found!r}, this unspun reads {FORMAT}; {advice}")
+        raise BundleError(f"{folder}: bundle format {found!r}, but this unspun reads format {FORMAT}; {advice}")
     libraries = manifest.get("libraries")
     trained = str(libraries.get("scikit-learn", "unknown") if isinstance(libraries, dict) else "unknown")
     installed = version("scikit-learn")
     if trained.split(".")[:2] != installed.split(".")[:2]:
         raise BundleError(
-            f"{folder}: trained with scikit-learn {trained}, installed is {installed}; "
-            f"`pip install scikit-learn=={trained}` or train the model again with `unspun train`"
+            f"{folder}: trained with scikit-learn {trained}, but {installed} is installed; "
+            f"run `pip install scikit-learn=={trained}` or train the model again with `unspun train`"
         )
 
 
 def _check_entries(folder: Path, manifest: dict[str, Any]) -> None:
-    """Look whether the manifest says what every manifest says. No hash covers it: it is what lists them."""
+    """Check the types of the entries that every manifest has. No hash covers the manifest, because it lists them."""
     for name, kind in {"name": str, "version": str, "decision": dict}.items():
         if not isinstance(manifest.get(name), kind):
-            of_kind = " of the right kind" if name in manifest else ""
-            raise BundleError(f"{folder}: the manifest has no {name!r}{of_kind}; restore the bundle or train it again")
+            problem = f"an invalid {name!r}" if name in manifest else f"no {name!r}"
+            raise BundleError(f"{folder}: the manifest has {problem}; restore the bundle or train it again")
 
 
 def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
@@ -183,11 +193,11 @@ def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
         except (OSError, ValueError) as error:
             raise BundleError(
                 f"{folder / name}: {getattr(error, 'strerror', error)}; "
-                "the bundle is incomplete, restore it or train it again"
+                "the bundle is incomplete; restore it or train it again"
             ) from error
         if found != expected:
             raise BundleError(
-                f"{folder / name}: its content is not what the manifest says (sha256 {found[:12]}..., expected "
+                f"{folder / name}: the content does not match the manifest (sha256 {found[:12]}..., expected "
                 f"{str(expected)[:12]}...); restore the bundle or train it again"
             )
 
@@ -216,8 +226,8 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
             array("ranking_weights"),
             np.float32(manifest["ranking_bias"]),
         ),
-        vectors=WordVectors(array("vectors"), array("vectors_scale")),
-        phrases=Phrases(
+        vectors=PackedVectors(array("vectors"), array("vectors_scale")),
+        phrases=PhraseTable(
             keys=array("phrase_keys"),
             lengths=array("phrase_lengths"),
             weights=array("phrase_weights"),
@@ -236,12 +246,12 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
     )
     info = ModelInfo(str(manifest["name"]), str(manifest["version"]), digest)
     decision = Decision.from_manifest(manifest["decision"])
-    float(manifest["tagger_prior_log_odds"])  # read by the detector
+    float(manifest["tagger_prior_log_odds"])  # checked here, used by the detector
     doubt = np.array([float(manifest["doubt"][kind]) for kind in KINDS])
     seen = array("seen")
     deep = None
     if DEEP_GRAPH in manifest["files"]:
-        weights = Weights(
+        weights = EncoderWeights(
             graph=listed(DEEP_GRAPH).read_bytes(),
             embeddings=array("deep_embeddings"),
             scale=array("deep_embeddings_scale"),
@@ -253,27 +263,29 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
         weights_of_fast = np.array([float(manifest["deep"]["fast_weights"][kind]) for kind in KINDS])
         deep = DeepTier(encoder, blend, weights_of_fast)
         if "deep" not in decision.tiers:
-            raise ValueError("no thresholds of the deep tier")
+            raise ValueError("the manifest has no thresholds for the deep tier")
     classifier = _load_classifier(folder / CLASSIFIER)
     return Bundle(folder, info, manifest, tables, tagger, classifier, seen, decision, doubt, deep)
 
 
 class _Unpickler(NumpyUnpickler):  # type: ignore[misc]
-    """Finds classes where they live now, so that bundles written before a module moved can still be loaded."""
+    """Finds classes that have moved to another module since the bundle was written."""
 
     def find_class(self, module: str, name: str) -> Any:
         return super().find_class(MOVED.get(module, module), name)
 
 
 def _load_classifier(file: Path) -> FastClassifier:
-    """Load what `save` wrote with `joblib.dump`. The caller has checked the file's hash."""
+    """Load the classifier that `save` wrote with `joblib.dump`. The caller has checked the file's hash."""
     data = io.BytesIO(zlib.decompress(file.read_bytes()))
-    classifier: FastClassifier = _Unpickler(str(file), data, ensure_native_byte_order=True).load()
+    classifier = _Unpickler(str(file), data, ensure_native_byte_order=True).load()
+    if not isinstance(classifier, FastClassifier):
+        raise TypeError(f"{file.name} holds a {type(classifier).__name__} instead of a FastClassifier")
     return classifier
 
 
 def read_extra(bundle: Bundle, prefix: str) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a loaded bundle whose names begin with `prefix`, by name. Raises OSError and ValueError."""
+    """Return the arrays whose names begin with `prefix`, by name. Raises OSError or ValueError if one is unreadable."""
     names = [name for name in bundle.manifest["files"] if name.startswith(prefix) and name.endswith(".npy")]
     return {name.removesuffix(".npy"): np.load(bundle.folder / name, allow_pickle=False) for name in names}
 
@@ -289,33 +301,39 @@ def save(
     *,
     extra: Mapping[str, NDArray[Any]] | None = None,
 ) -> None:
-    """Write a bundle. The manifest is completed by format, library versions and the sha256 of every file.
+    """Write a bundle, replacing one that is already there.
 
-    `seen` are the keys (`training.corpora.text_keys`) of the texts that the model learnt from, in rising order. `extra`
-    arrays are kept beside those that the engine reads, for training (`read_extra`).
+    Each file is written to a temporary folder and then moved, so that processes that have the old file mapped keep it.
+    The old manifest is deleted before the other files are moved, and the new one is moved last: a folder without a
+    manifest is not a bundle, so a half-written bundle is never loaded.
 
-    Each file is written beside its place and moved there, so that a process that has the old one mapped keeps it. The
-    manifest goes last, and the old one first: a folder without one is no bundle, and a half-written one is never
-    loaded. Raises OSError, which names the folder where the disk is full.
+    Args:
+        folder: where to write; it is created if necessary.
+        manifest: completed with the format, the library versions and the sha256 of every file.
+        tables, tagger, classifier: the fast tier.
+        seen: (S,) sorted keys of the texts that the model was trained on (`training.corpora`).
+        deep: the deep tier, if the model has one.
+        extra: further arrays for training, by name (see `read_extra`); the engine ignores them.
+
+    Raises:
+        OSError: if a file cannot be written. The error names the folder even if the disk is full.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Gone whatever happens, an interruption as well.
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.", suffix=".part") as made:
         part = Path(made)
         try:
             names = _write(part, manifest, tables, tagger, classifier, seen, deep, extra or {})
         except OSError as error:
-            # A write does not tell where it failed, and numpy's not even that the disk is full.
-            full = error.errno or (errno.ENOSPC if "requested and" in str(error) else None)
-            if full is None or error.filename is not None:
+            if error.errno is None or error.filename is not None:
                 raise
-            raise OSError(full, os.strerror(full), str(folder)) from error
+            # A failed write does not say which file it was; the temporary one would mean nothing to the user anyway.
+            raise OSError(error.errno, os.strerror(error.errno), str(folder)) from error
         folder.mkdir(exist_ok=True)
         old = _listed_files(folder)
         (folder / MANIFEST).unlink(missing_ok=True)
         for name in names:
             (part / name).replace(folder / name)
-    for name in old.difference(names):  # of an earlier bundle with more parts
+    for name in old.difference(names):  # the old bundle may have had more files
         (folder / name).unlink(missing_ok=True)
 
 
@@ -329,7 +347,7 @@ def _write(
     deep: DeepTier | None,
     extra: Mapping[str, NDArray[Any]],
 ) -> list[str]:
-    """Write a bundle's files; returns their names, the manifest last."""
+    """Write a bundle's files. Return their names, with the manifest last."""
     language, phrases = tables.language, tables.phrases
     arrays: dict[str, NDArray[Any]] = {
         "unigram": language.unigram,
@@ -362,10 +380,13 @@ def _write(
             "deep_bias": weights.bias,
         }
     for name, values in arrays.items():
-        np.save(folder / f"{name}.npy", np.ascontiguousarray(values), allow_pickle=False)
+        # Through memory: numpy's own writing of a file does not report errno, so a full disk could not be recognised.
+        content = io.BytesIO()
+        np.save(content, np.ascontiguousarray(values), allow_pickle=False)
+        (folder / f"{name}.npy").write_bytes(content.getbuffer())
     (folder / WORDS).write_text("\n".join(tables.vocabulary.words), "utf-8")
     (folder / ORIGINALS).write_text("\n".join(phrases.originals), "utf-8")
-    # A pickle depends on what an object shares with others; a copy from a pickle always pickles alike.
+    # A pickle depends on which objects share parts. After one round trip, equal classifiers give the same bytes.
     joblib.dump(pickle.loads(pickle.dumps(classifier)), folder / CLASSIFIER, compress=("zlib", 9))
     names = [*(f"{name}.npy" for name in arrays), WORDS, ORIGINALS, CLASSIFIER]
     if deep is not None:
@@ -387,7 +408,7 @@ def _write(
 
 
 def _listed_files(folder: Path) -> set[str]:
-    """Return the files that an earlier bundle in this folder has listed; none where there is no manifest to read."""
+    """Return the files that the manifest in a folder lists, or none if there is no readable manifest."""
     try:
         listed = json.loads((folder / MANIFEST).read_bytes())["files"]
         return {name for name in listed if Path(name).name == name}

@@ -13,20 +13,20 @@ from threadpoolctl import ThreadpoolController
 from unspun.model import bundle
 from unspun.model.decision.abstention import reasons
 from unspun.model.decision.decision import Decision, check_base_rate
-from unspun.model.decision.evidence import DeepAnswers, find_evidence
-from unspun.model.decision.passages import Part, suspicious_parts
-from unspun.model.signals.features import FeatureExtractor, Measured
+from unspun.model.decision.evidence import DeepTagging, find_evidence
+from unspun.model.decision.passages import SuspiciousPart, suspicious_parts
+from unspun.model.signals.features import BatchFeatures, FeatureExtractor
 from unspun.model.text.document import Documents
-from unspun.model.tiers.deep import DeepReading, DeepTier, judged_words, pool
+from unspun.model.tiers.deep import DeepTier, EncoderOutput, judged_words, pool
 from unspun.model.tiers.fast import FastClassifier
 from unspun.model.verdict import KINDS, Depth, Evidence, ModelInfo, Reason, Repair, SpunPassage, Verdict
 
 DEPTHS = ("auto", "fast", "deep")
 BATCH_DOCUMENTS, BATCH_CHARACTERS = 256, 200_000
-"""Documents and characters read at a time: many of short ones, to pay for numpy's calls, and no more text than the
-caches hold, which bounds memory, too."""
-ROUNDED = 6
-"""Decimal places of scores."""
+"""Most documents and characters scored at a time. Many short documents share the cost of numpy's calls; the limit on
+characters keeps the arrays within the processor's caches and bounds memory."""
+DECIMALS = 6
+"""Decimal places of scores and probabilities."""
 
 
 class NoDeepTierError(ValueError):
@@ -34,7 +34,12 @@ class NoDeepTierError(ValueError):
 
 
 class Detector:
-    """Scores texts with one model. Made by `Detector.load`; scoring changes nothing in it, so threads may share it."""
+    """Scores texts with one model. Create it with `Detector.load`. Scoring changes no state, so threads may share one.
+
+    A batch goes through these steps: parse the texts (model.text), compute their features (model.signals), turn the
+    features into evidence for each kind of paraphrase (model.tiers), and decide (model.decision). At depth `auto` only
+    the documents that the fast tier is unsure about go through the slower deep tier.
+    """
 
     def __init__(self, loaded: bundle.Bundle) -> None:
         self.bundle = loaded
@@ -42,22 +47,22 @@ class Detector:
         self._decision = loaded.decision
         self._prior = float(loaded.manifest["tagger_prior_log_odds"])
         self._deep = loaded.deep
-        # Batches are too small to be worth a second thread, and threads that wait for a busy core cost ten times the
-        # work; more cores are used by scoring in more processes.
+        # Batches are too small for a second thread to pay, and threads that wait for a busy core are ten times as slow.
+        # To use more cores, score in more processes.
         self._threads = ThreadpoolController()
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> Detector:
-        """Load a bundle's detector, by default of the model that ships. Raises model.bundle.BundleError."""
+        """Load a bundle, by default the one that ships. Raises model.bundle.BundleError if it cannot be used."""
         return cls(bundle.load(path))
 
     def __reduce__(self) -> tuple[type[Detector], tuple[bundle.Bundle]]:
-        """Leave to another process all but the bundle: what limits threads cannot be sent."""
+        """Pickle only the bundle, because the thread pool controller cannot be pickled."""
         return Detector, (self.bundle,)
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Names of the document numbers."""
+        """Names of the document features."""
         return tuple(self._extractor.get_feature_names_out().tolist())
 
     @property
@@ -79,7 +84,7 @@ class Detector:
         evidence: bool = True,
         base_rate: float | None = None,
     ) -> Verdict:
-        """Judge one text. Never fails on any string: a text that cannot be judged is `abstained`."""
+        """Score one text; see `score_many`."""
         return self.score_many([text], ids=[id], depth=depth, evidence=evidence, base_rate=base_rate)[0]
 
     def score_many(
@@ -91,31 +96,43 @@ class Detector:
         evidence: bool = True,
         base_rate: float | None = None,
     ) -> list[Verdict]:
-        """Judge texts in batches; the answers are those of `score`, in order.
+        """Score texts in batches. Any strings are accepted; a text that cannot be judged gets the verdict `abstained`.
 
-        Raises ValueError for an unknown depth, one that this model does not have, or a base rate outside (0, 1).
+        Args:
+            texts: the texts.
+            ids: an id for each text, which its verdict repeats.
+            depth: `fast`, `deep`, or `auto`: fast first, then deep for the documents that are in doubt.
+            evidence: whether to look for suspicious words and passages, which takes longer.
+            base_rate: the share (0 to 1) of paraphrased texts among the caller's; adds `probability` to each verdict.
+
+        Returns:
+            One verdict for each text, in order. It does not depend on the other texts.
+
+        Raises:
+            NoDeepTierError: if `depth` is "deep" and this model has no deep tier.
+            ValueError: if `depth` or `base_rate` is invalid, or the number of ids is wrong.
         """
         if depth not in DEPTHS:
-            raise ValueError(f"depth {depth!r} is none of {', '.join(DEPTHS)}")
+            raise ValueError(f"unknown depth {depth!r}; use one of {', '.join(DEPTHS)}")
         if depth == "deep" and self._deep is None:
             raise NoDeepTierError("this model has no deep tier; use depth 'auto' or 'fast'")
         if base_rate is not None:
             base_rate = check_base_rate(base_rate)
         names = list(ids) if ids is not None else [None] * len(texts)
         if len(names) != len(texts):
-            raise ValueError(f"{len(names)} ids for {len(texts)} texts")
+            raise ValueError(f"got {len(names)} ids for {len(texts)} texts; give one id for each text")
         answers: list[Verdict] = []
         with self._threads.limit(limits=1):
             for start, stop in _batches(texts):
                 answers += self._score_batch(texts[start:stop], names[start:stop], depth, evidence, base_rate)
         return answers
 
-    def measure(self, texts: Sequence[str], *, depth: str = "deep") -> Answers:
-        """Return what the tiers say about texts, before it is decided upon: for calibration and training."""
+    def measure(self, texts: Sequence[str], *, depth: str = "deep") -> TierAnswers:
+        """Return the tiers' evidence about texts, without deciding: for training and calibration."""
         with self._threads.limit(limits=1):
             return self._measure(Documents.parse(texts), depth, evidence=False)
 
-    def _measure(self, documents: Documents, depth: str, evidence: bool) -> Answers:
+    def _measure(self, documents: Documents, depth: str, evidence: bool) -> TierAnswers:
         sections, owner = documents.in_sections()
         measured = self._extractor.measure(sections)
         size = len(documents)
@@ -129,7 +146,7 @@ class Detector:
         why = reasons(documents, self._decision.minimum_words)
         for i in np.flatnonzero(unfamiliar > self._decision.least_familiar).tolist():
             why[i] = why[i] or "unfamiliar"
-        answers = Answers(documents, measured, owner, by_section, counts, words, unfamiliar, tuple(why), fast)
+        answers = TierAnswers(documents, measured, owner, by_section, counts, words, unfamiliar, tuple(why), fast)
         if self._deep is None or depth == "fast":
             return answers
         judged = np.array([reason is None for reason in why], dtype=bool)
@@ -138,8 +155,8 @@ class Detector:
             return answers
         return answers.with_deep(self._deep, np.flatnonzero(asked).tolist(), classifier, evidence)
 
-    def _settled(self, answers: Answers) -> NDArray[np.bool_]:
-        """Return which documents (D,) the fast tier is sure about."""
+    def _settled(self, answers: TierAnswers) -> NDArray[np.bool_]:
+        """Return which documents (D,) need no second look: the rates of all kinds are high, as for human text."""
         rates = self._decision.tiers["fast"].log_rates(answers.fast, answers.words, answers.unfamiliar)
         return np.asarray((rates > np.log(self.bundle.doubt)).all(axis=1))
 
@@ -167,14 +184,14 @@ class Detector:
 
     def _decide(
         self,
-        answers: Answers,
+        answers: TierAnswers,
         number: int,
         name: str | None,
         log_rates: NDArray[np.float64],
         scores: NDArray[np.float64],
         base_rate: float | None,
-    ) -> tuple[Verdict, tuple[Part, ...]]:
-        """Return the verdict on a document, without evidence, and the document's suspicious parts."""
+    ) -> tuple[Verdict, tuple[SuspiciousPart, ...]]:
+        """Return a document's verdict, still without evidence, and its suspicious parts."""
         depth: Depth = "deep" if answers.decided[number] else "fast"
         tier = self._decision.tiers[depth]
         reason = answers.why[number]
@@ -197,12 +214,12 @@ class Detector:
             return verdict, ()
         strongest = int(log_rates.argmin())
         word = tier.word(float(log_rates[strongest]))
-        score = round(float(scores[strongest]), ROUNDED)
+        score = round(float(scores[strongest]), DECIMALS)
         rate = max(float(np.exp(min(log_rates[strongest], 0.0))), self._decision.supported)
         parts, share = ((), 0.0) if word == "clear" else self._parts(answers, number, depth, strongest)
         probability = None
         if base_rate is not None:
-            probability = round(self._decision.probability(depth, score, base_rate), ROUNDED)
+            probability = round(self._decision.probability(depth, score, base_rate), DECIMALS)
         verdict = replace(
             verdict,
             verdict=word,
@@ -210,13 +227,18 @@ class Detector:
             score=score,
             false_positive_rate=float(f"{rate:.3g}"),
             share=share,
-            kinds={kind: round(float(value), ROUNDED) for kind, value in zip(KINDS, scores, strict=True)},
+            kinds={kind: round(float(value), DECIMALS) for kind, value in zip(KINDS, scores, strict=True)},
             probability=probability,
         )
         return verdict, parts
 
-    def _parts(self, answers: Answers, number: int, tier: Depth, kind: int) -> tuple[tuple[Part, ...], float]:
-        """Return the suspicious parts of a document, none where it is the whole, and their share of its words."""
+    def _parts(
+        self, answers: TierAnswers, number: int, tier: Depth, kind: int
+    ) -> tuple[tuple[SuspiciousPart, ...], float]:
+        """Return the suspicious parts of a document and their share of its words.
+
+        There are no parts if the whole document is suspicious.
+        """
         reading = answers.reading
         if tier == "deep" and reading is not None and self._deep is not None:
             rows = np.flatnonzero(reading.window_document == number)
@@ -231,9 +253,12 @@ class Detector:
         return suspicious_parts(values, tokens, words, self._decision.tiers[tier].tails[kind])
 
     def _evidence(
-        self, answers: Answers, decided: Sequence[tuple[Verdict, tuple[Part, ...]]], scores: NDArray[np.float64]
+        self,
+        answers: TierAnswers,
+        decided: Sequence[tuple[Verdict, tuple[SuspiciousPart, ...]]],
+        scores: NDArray[np.float64],
     ) -> list[list[Evidence]]:
-        """Return the odd words of each document. In a text of which a part is paraphrased, those of that part."""
+        """Return the evidence of each document. Where only parts are spun, less is shown outside them."""
         documents = answers.documents
         inside = scores[:, 0][documents.token_document]
         for number, (verdict, parts) in enumerate(decided):
@@ -246,24 +271,34 @@ class Detector:
         deep = None
         if answers.reading is not None and self._deep is not None:
             replaced = self._deep.blend.log_odds(answers.reading, answers.measured.misfit)
-            deep = DeepAnswers(
+            deep = DeepTagging(
                 self._deep.encoder, answers.reading, replaced, answers.decided, self._deep.blend.prior_log_odds
             )
         return find_evidence(self._extractor.signals, documents, answers.measured, self._prior, inside, deep)
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
-    """What the tiers say about a batch of D documents, before it is decided upon.
+class TierAnswers:
+    """The tiers' evidence about a batch of D documents, before the decision.
 
-    The fast tier reads S sections: `owner` (S,) is the document of each, `by_section` (S, 3) its evidence, `counts`
-    (S,) its words; `fast` (D, 3) is the evidence pooled by document. `words`, `unfamiliar` (D,) and `why` (D): the
-    reason to give no verdict. Where the deep tier `decided` (D,), its evidence is in `deep` (D, 3), and `reading` is
-    what it read.
+    The fast tier splits long documents into sections, S in all.
+
+    Attributes:
+        documents: the batch.
+        measured: the features of the sections.
+        owner: (S,) the document of each section.
+        by_section: (S, 3) evidence of each kind in each section.
+        counts: (S,) judged words in each section.
+        words: (D,) judged words in each document.
+        unfamiliar: (D,) how far each document is from the text that the model was calibrated on.
+        why: for each document, the reason to give no verdict, or None.
+        fast: (D, 3) the fast tier's evidence, pooled by document.
+        deep: (D, 3) the deep tier's evidence, NaN for documents that it did not read; None if it read none.
+        reading: what the deep tier's encoder returned.
     """
 
     documents: Documents
-    measured: Measured
+    measured: BatchFeatures
     owner: NDArray[np.int64]
     by_section: NDArray[np.float64]
     counts: NDArray[np.int64]
@@ -272,33 +307,35 @@ class Answers:
     why: tuple[Reason | None, ...]
     fast: NDArray[np.float64]
     deep: NDArray[np.float64] | None = None
-    reading: DeepReading | None = None
+    reading: EncoderOutput | None = None
 
     @property
     def decided(self) -> NDArray[np.bool_]:
-        """Where the deep tier decides (D,): not where it knows no piece of any word."""
+        """Which documents (D,) the deep tier decides: those that it read."""
         if self.deep is None:
             return np.zeros(len(self.words), dtype=bool)
         known: NDArray[np.bool_] = ~np.isnan(self.deep[:, 0])
         return known
 
-    def with_deep(self, tier: DeepTier, which: Sequence[int], classifier: FastClassifier, evidence: bool) -> Answers:
-        """Return the answers with those of the deep tier on some documents."""
+    def with_deep(
+        self, tier: DeepTier, which: Sequence[int], classifier: FastClassifier, evidence: bool
+    ) -> TierAnswers:
+        """Return these answers with the deep tier's evidence on some documents added."""
         reading = tier.encoder.read(self.documents, which, keep=evidence)
         deep = tier.evidence(reading, self.fast)
-        if classifier.correction is not None:  # a part of it is in the fast tier's evidence already
+        if classifier.correction is not None:  # the fast tier's share of the evidence already contains it
             added = classifier.correction.log_odds(self.measured.documents)
             deep = deep + (1.0 - tier.fast_weights) * pool(added, self.owner, len(self.documents))
         return replace(self, deep=deep, reading=reading)
 
 
-def _located(documents: Documents, parts: Sequence[Part]) -> tuple[SpunPassage, ...]:
-    """Return the places of parts in the text as submitted."""
+def _located(documents: Documents, parts: Sequence[SuspiciousPart]) -> tuple[SpunPassage, ...]:
+    """Return parts as offsets into the texts as submitted."""
     return tuple(SpunPassage(*documents.source_span(part.first, part.last), part.words) for part in parts)
 
 
 def _batches(texts: Sequence[str]) -> list[tuple[int, int]]:
-    """Cut a list of texts into runs of bounded number and size; a long text is a run of its own."""
+    """Divide texts into runs (start, stop) of limited number and size. A text that is too long is a run of its own."""
     runs: list[tuple[int, int]] = []
     start, size = 0, 0
     for i, text in enumerate(texts):

@@ -1,4 +1,4 @@
-"""Sessions of onnxruntime: one thread, nothing said, nobody told."""
+"""Creates onnxruntime sessions: single-threaded, silent and without telemetry."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 
 def session(graph: bytes) -> Any:
-    """Return a session that runs an ONNX model on one thread of this processor."""
-    # From 1.29 on onnxruntime tells its maker who runs it, unless it is told not to before it is imported.
+    """Return a session that runs an ONNX model on one thread."""
+    # onnxruntime 1.29 and later report usage to Microsoft unless this is set before the import.
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    # Imported here: what needs no network should not wait for it.
+    # Imported here because it is slow, and commands that never run a network should start quickly.
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -15,7 +15,7 @@ import numpy as np
 from tests import tables as tiny
 from unspun.model import bundle
 from unspun.model.bundle import Bundle
-from unspun.model.tiers.deep import Blend, DeepEncoder, DeepTier, Weights
+from unspun.model.tiers.deep import Blend, DeepEncoder, DeepTier, EncoderWeights
 from unspun.model.verdict import KINDS
 
 GRAPH = tiny.DATA / "tiny_deep.onnx"
@@ -45,7 +45,7 @@ SPUN_ARTICLE = " ".join([SPUN_SENTENCE] * 4 + list(tiny.SENTENCES[:4]))
 """Prose of more than a hundred words, of which a quarter is a spinner's."""
 
 
-def weights() -> Weights:
+def weights() -> EncoderWeights:
     """Return what the encoder is made of: letters are never named as what stood in a word's place."""
     number = {piece: i for i, piece in enumerate(PIECES)}
     embeddings = np.zeros((len(PIECES), WIDTH), dtype=np.int8)
@@ -57,7 +57,7 @@ def weights() -> Weights:
         embeddings[[number[word] for word in kind], column] = ONE
     embeddings[[number[word] for word in PERHAPS_SPUN], 0] = ONE * 3 // 4
     bias = np.array([-20.0 if len(piece) == 1 else 0.0 for piece in PIECES], dtype=np.float32)
-    return Weights(GRAPH.read_bytes(), embeddings, np.full(len(PIECES), UNIT), bias, PIECES)
+    return EncoderWeights(GRAPH.read_bytes(), embeddings, np.full(len(PIECES), UNIT), bias, PIECES)
 
 
 def encoder() -> DeepEncoder:

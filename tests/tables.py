@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from unspun.model import bundle
 from unspun.model.language.ngrams import LanguageModel
-from unspun.model.language.topics import WordVectors
+from unspun.model.language.topics import PackedVectors
 from unspun.model.language.vocabulary import BOUNDARY, Vocabulary
 from unspun.model.signals.features import FeatureExtractor, Signals, Tables
 from unspun.model.signals.style import BUCKETS
@@ -97,7 +97,7 @@ def tables() -> Tables:
             weights=np.linspace(0.5, 1.0, len(INPUTS)).astype(np.float32),
             bias=np.float32(-1.0),
         ),
-        vectors=WordVectors.pack(vectors),
+        vectors=PackedVectors.pack(vectors),
         phrases=build_phrases(PHRASES, SENTENCES, vocabulary),
     )
 

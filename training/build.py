@@ -3,7 +3,7 @@
     python -m unspun.training.build ../shared/corpora --lexicons ../shared/lexicons --work work --output model/default
 
 Trains the fast tier on the texts with the role `train`, takes the encoder from the last checkpoint of
-`training.fine_tune`, lets both read the texts with the role `calibrate`, and fits the decision to the answers. Texts
+`training.fine_tune`, lets both read the texts with the role `calibrate`, and fits the decision to their evidence. Texts
 with the role `test` are not read. Each stage's result is kept in the work folder; rerun the command to resume.
 """
 
@@ -26,11 +26,19 @@ from unspun.model import bundle
 from unspun.model.comparing.align import substitutions
 from unspun.model.decision.decision import Decision, Tail, TierDecision
 from unspun.model.detector import Detector
-from unspun.model.tiers.deep import LEAST_MISFIT, SAID_OF_NOTHING, Blend, DeepEncoder, DeepTier, Weights, judged_words
+from unspun.model.tiers.deep import (
+    LEAST_MISFIT,
+    SAID_OF_NOTHING,
+    Blend,
+    DeepEncoder,
+    DeepTier,
+    EncoderWeights,
+    judged_words,
+)
 from unspun.model.verdict import KINDS, ModelInfo
-from unspun.training.calibration.answers import Answers, answer, join
+from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
 from unspun.training.calibration.fit import Sample, fit_decision, human_weights, makers_of, quantiles, simplex
-from unspun.training.calibration.reference import Reference, carried
+from unspun.training.calibration.reference import ReferenceTexts, carried
 from unspun.training.classifier.fast_tier import SOURCES, FastTier, Recipe, Stages, train_fast_tier
 from unspun.training.classifier.matrix import crop
 from unspun.training.corpora.corpus import LabelledText, fingerprint, read_labelled, text_keys
@@ -63,7 +71,7 @@ def provisional() -> Decision:
     return Decision(MINIMUM_WORDS, 0.001, np.inf, {"fast": tier, "deep": tier}, {"fast": none, "deep": none})
 
 
-def provisional_detector(fast: FastTier, weights: Weights | None) -> Detector:
+def provisional_detector(fast: FastTier, weights: EncoderWeights | None) -> Detector:
     """Return a detector whose evidence is final and whose verdicts are not."""
     deep = None if weights is None else DeepTier(DeepEncoder(weights), Blend(1.0, 0.0, 0.0, 0.0), np.zeros(len(KINDS)))
     loaded = bundle.Bundle(
@@ -93,23 +101,23 @@ def calibration_texts(texts: Sequence[LabelledText], seed: int) -> list[Labelled
     return [*chosen, *passages]
 
 
-def with_long_texts(answers: Answers, lengths: Sequence[int] = LONG_WORDS, seed: int = 0) -> Answers:
-    """Return answers with long human texts besides: the pages of one source, in order, up to each length."""
+def with_long_texts(labelled: LabelledEvidence, lengths: Sequence[int] = LONG_WORDS, seed: int = 0) -> LabelledEvidence:
+    """Add long human texts: the pages of one source joined, in order, up to each length."""
     rng = np.random.default_rng(seed)
     parts: list[list[int]] = []
-    whole = ~np.char.endswith(answers.ids, "#short")
-    for source in np.unique(answers.sources[answers.labels == "human"]):
-        rows = np.flatnonzero((answers.sources == source) & (answers.labels == "human") & whole)
-        if (answers.groups[rows] == "").all():  # texts of many writers
+    whole = ~np.char.endswith(labelled.ids, "#short")
+    for source in np.unique(labelled.sources[labelled.labels == "human"]):
+        rows = np.flatnonzero((labelled.sources == source) & (labelled.labels == "human") & whole)
+        if (labelled.groups[rows] == "").all():  # texts of many writers
             continue
         for length in lengths:
             starts = rng.permutation(len(rows))[: max(1, min(30, 2 * len(rows) * 300 // length))]
             for start in starts.tolist():
                 run = np.roll(rows, -start)
-                stop = int(np.searchsorted(np.cumsum(answers.words[run]), length)) + 1
+                stop = int(np.searchsorted(np.cumsum(labelled.words[run]), length)) + 1
                 if stop <= len(run):
                     parts.append(run[:stop].tolist())
-    return join([answers, answers.joined(parts)]) if parts else answers
+    return LabelledEvidence.concatenated([labelled, labelled.joined(parts)]) if parts else labelled
 
 
 def fit_blend(detector: Detector, texts: Sequence[LabelledText]) -> Blend:
@@ -137,21 +145,21 @@ def fit_blend(detector: Detector, texts: Sequence[LabelledText]) -> Blend:
     return Blend(*(round(number, 6) for number in numbers))
 
 
-def least_familiar(answers: Answers) -> float:
+def least_familiar(labelled: LabelledEvidence) -> float:
     """Return the unfamiliarity that LEAST_FAMILIAR of the human texts exceed."""
-    weights = human_weights(answers)
-    order = np.argsort(-answers.unfamiliar)
+    weights = human_weights(labelled)
+    order = np.argsort(-labelled.unfamiliar)
     place = int(np.searchsorted(np.cumsum(weights[order]), LEAST_FAMILIAR))
-    return round(float(answers.unfamiliar[order[min(place, len(order) - 1)]]), 4)
+    return round(float(labelled.unfamiliar[order[min(place, len(order) - 1)]]), 4)
 
 
-def choose_fast_weights(answers: Answers) -> NDArray[np.float64]:
+def choose_fast_weights(labelled: LabelledEvidence) -> NDArray[np.float64]:
     """Return how much the fast tier's evidence of each kind counts beside the encoder's (3,).
 
     That at which the mean over makers of AUROC and of recall at 1 % false positives is largest.
     """
-    deep, fast = answers.deep(), answers.fast()
-    human = human_weights(answers) > 0
+    deep, fast = labelled.deep(), labelled.fast()
+    human = human_weights(labelled) > 0
     best = np.zeros(len(KINDS))
     for k, kind in enumerate(KINDS):
         ratio = float(np.std(deep[human, k]) / max(np.std(fast[human, k]), 1e-6))
@@ -161,7 +169,7 @@ def choose_fast_weights(answers: Answers) -> NDArray[np.float64]:
             found = [
                 metrics.auroc(rows[rows | human], mixed[rows | human])
                 + 0.5 * metrics.tpr_at_fpr(rows[rows | human], mixed[rows | human], 0.01)
-                for _, rows in makers_of(answers, kind)
+                for _, rows in makers_of(labelled, kind)
             ]
             values.append(float(np.mean(found)) if found else 0.0)
         best[k] = round(FAST_WEIGHTS[int(np.argmax(values))] * ratio, 4)
@@ -174,12 +182,12 @@ def choose_doubt(fast: Sample, tier: TierDecision, found: NDArray[np.bool_] | No
     SENT of the human texts, sources counted once, have a rate below. How much of that each kind gets is chosen so that
     most of the machine texts that the deep tier finds, `found` (N,), reach it: the mean over kinds and makers.
     """
-    answers = fast.answers
-    rates = tier.log_rates(fast.evidence, answers.words, answers.unfamiliar)
-    weights = human_weights(answers)
+    labelled = fast.labelled
+    rates = tier.log_rates(fast.evidence, labelled.words, labelled.unfamiliar)
+    weights = human_weights(labelled)
     human = weights > 0
     ranks = np.stack([_ranks(rates[:, k], rates[human, k], weights[human]) for k in range(len(KINDS))], axis=1)
-    makers = [[rows if found is None else rows & found for _, rows in makers_of(answers, kind)] for kind in KINDS]
+    makers = [[rows if found is None else rows & found for _, rows in makers_of(labelled, kind)] for kind in KINDS]
     best, chosen = -1.0, np.zeros(len(KINDS))
     for allotment in simplex():
         scaled = (ranks / allotment).min(axis=1)
@@ -225,20 +233,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     checkpoint = options.checkpoint or options.work / "encoder" / "checkpoint.pt"
     weights, step = _encoder(checkpoint, options.work / "encoder")
     texts = calibration_texts(by_role["calibrate"], options.seed)
-    file = options.work / "answers" / answers_name(step, stages.key, texts)
+    file = options.work / "evidence" / evidence_name(step, stages.key, texts)
     detector = provisional_detector(fast, weights)
     if not file.exists():
         print(f"reading {len(texts)} texts ...", file=sys.stderr, flush=True)
-        answer(detector, texts, jobs=options.jobs).save(file)
-    answers = Answers.load(file)
+        gather_evidence(detector, texts, jobs=options.jobs).save(file)
+    labelled = LabelledEvidence.load(file)
     blend = fit_blend(detector, by_role["calibrate"])
-    build(options.output, fast, weights, blend, answers, learned, recipe)
+    build(options.output, fast, weights, blend, labelled, learned, recipe)
     return 0
 
 
-def answers_name(step: object, key: str, texts: Sequence[LabelledText]) -> str:
-    """Return the file name of answers: another one for another encoder, another fast tier and other texts, so that a
-    changed role is heeded.
+def evidence_name(step: object, key: str, texts: Sequence[LabelledText]) -> str:
+    """Return the file name of the evidence, which changes with the encoder, the fast tier and the texts, so that a
+    changed role takes effect.
     """
     return f"calibrate-{step}-{key}-{fingerprint(texts)['sha256'][:12]}.npz"
 
@@ -246,24 +254,24 @@ def answers_name(step: object, key: str, texts: Sequence[LabelledText]) -> str:
 def build(
     output: Path,
     fast: FastTier,
-    weights: Weights | None,
+    weights: EncoderWeights | None,
     blend: Blend | None,
-    answers: Answers,
+    labelled: LabelledEvidence,
     learned: Sequence[LabelledText],
     recipe: Recipe,
     *,
     accuracy: Callable[[Decision], dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """Fit the decision to answers to `calibrate` text, and write the bundle with its card; returns its manifest.
+    """Fit the decision to evidence in `calibrate` texts, and write the bundle with its card; returns its manifest.
 
     `accuracy` returns figures under a decision, which the manifest carries.
     """
-    extended = with_long_texts(answers)
+    extended = with_long_texts(labelled)
     samples = {"fast": Sample(extended, extended.fast())}
     if weights is not None:
-        fast_weights = choose_fast_weights(answers)
+        fast_weights = choose_fast_weights(labelled)
         samples["deep"] = Sample(extended, extended.deep() + fast_weights * extended.fast())
-    decision = fit_decision(samples, minimum_words=MINIMUM_WORDS, least_familiar=least_familiar(answers))
+    decision = fit_decision(samples, minimum_words=MINIMUM_WORDS, least_familiar=least_familiar(labelled))
     found = None
     if "deep" in samples:
         rates = decision.tiers["deep"].log_rates(samples["deep"].evidence, extended.words, extended.unfamiliar)
@@ -279,7 +287,7 @@ def build(
         "doubt": dict(zip(KINDS, doubt.tolist(), strict=True)),
         "tagger_prior_log_odds": fast.prior_log_odds,
         "data": fingerprint(learned),
-        "fitted_on": fitted_on(learned, answers, weights is not None),
+        "fitted_on": fitted_on(learned, labelled, weights is not None),
         "sources": SOURCES,
     }
     deep = None
@@ -291,8 +299,8 @@ def build(
         }
     if accuracy is not None:
         manifest["accuracy"] = accuracy(decision)
-    kept = answers.take(carried(answers))
-    arrays, manifest["reference"] = Reference.of_answers(kept, names).pack()
+    kept = labelled.take(carried(labelled))
+    arrays, manifest["reference"] = ReferenceTexts.of(kept, names).pack()
     seen = np.unique(text_keys([text.text for text in learned]))
     bundle.save(output, manifest, fast.tables, fast.tagger, fast.classifier, seen, deep, extra=arrays)
     written: dict[str, Any] = json.loads((output / bundle.MANIFEST).read_text("utf-8"))
@@ -300,7 +308,7 @@ def build(
     return written
 
 
-def fitted_on(learned: Sequence[LabelledText], answers: Answers, deep: bool) -> dict[str, Any]:
+def fitted_on(learned: Sequence[LabelledText], labelled: LabelledEvidence, deep: bool) -> dict[str, Any]:
     """Return for each artefact the role, sources and makers of the texts that it was fitted on."""
     roles = default_roles()
     human = sorted({text.source for text in learned if text.label == "human"})
@@ -313,14 +321,14 @@ def fitted_on(learned: Sequence[LabelledText], answers: Answers, deep: bool) -> 
     people = {"role": "train", "sources": human, "makers": []}
     calibrated = {
         "role": "calibrate",
-        "sources": sorted(set(answers.sources.tolist())),
-        "makers": sorted(set(answers.makers[answers.labels != "human"].tolist())),
+        "sources": sorted(set(labelled.sources.tolist())),
+        "makers": sorted(set(labelled.makers[labelled.labels != "human"].tolist())),
     }
     artefacts = {"tables": people, "tagger": people, "classifier": everything, "decision": calibrated}
     return {**artefacts, "encoder": everything} if deep else artefacts
 
 
-def _encoder(checkpoint: Path, work: Path) -> tuple[Weights, int]:
+def _encoder(checkpoint: Path, work: Path) -> tuple[EncoderWeights, int]:
     """Return the weights of a checkpoint in 8 bits, and the step it was taken at."""
     from unspun.training.encoder.export import quantised
     from unspun.training.encoder.fine_tune import read_checkpoint, trained
@@ -329,7 +337,7 @@ def _encoder(checkpoint: Path, work: Path) -> tuple[Weights, int]:
     file = work / f"weights-{step:06d}.joblib"
     if not file.exists():
         joblib.dump(quantised(trained(checkpoint)), file)
-    weights: Weights = joblib.load(file)
+    weights: EncoderWeights = joblib.load(file)
     return weights, step
 
 

@@ -36,8 +36,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from unspun.model import bundle
-from unspun.model.comparing.comparer import DECISIVE, NAMES, STYLE, WEIGHTS, Comparer, scale
+from unspun.model.comparing.comparer import Comparer
 from unspun.model.comparing.comparison import RELATIONS
+from unspun.model.comparing.judge import DECISIVE, STYLE, WEIGHTS, scale
+from unspun.model.comparing.measures import NAMES
 from unspun.training.classifier.classify import BARELY_SPUN
 from unspun.training.corpora.corpus import LabelledText, read_labelled, shingles
 from unspun.training.corpora.roles import default_roles
@@ -216,7 +218,7 @@ def measure(cases: Sequence[Case], jobs: int) -> Floats:
 
 @cache
 def _comparer() -> Comparer:
-    return Comparer.to_fit(bundle.load())
+    return Comparer(bundle.load())
 
 
 def _measure(pairs: list[tuple[str, str]]) -> Floats:

@@ -1,9 +1,9 @@
-"""Word alignment of a text with its paraphrase: which words were put in place of which.
+"""Word alignment of a text with its paraphrase: which words replace which.
 
-For texts whose order was kept, as spinners keep it. Runs of three words that occur once in both hold the two
-texts together (patience diff), words between them are matched as `difflib` does, and what is left, "up to"
-against "as much as", is cut into the likeliest pairs of phrases by dynamic programming over word classes,
-stems and spelling. Case, punctuation, hyphens, curly quotes and contractions make no difference.
+The two texts must be in the same order, as spinners leave them. Runs of three words that occur once in each text anchor
+the alignment (patience diff); `difflib` matches the words between them. What remains, such as "up to" and "as much as",
+is cut into the likeliest pairs of phrases by dynamic programming over word classes, stems and spelling. Case,
+punctuation, hyphens, curly quotes and contractions make no difference.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ from functools import lru_cache
 from typing import Literal
 
 Change = Literal["equal", "replaced", "inflected", "inserted", "deleted", "rewritten"]
-"""`inflected`: another form of the same word; `rewritten`: a passage too different for pairing its words."""
+"""`inflected`: another form of the same word. `rewritten`: a passage too different to pair its words."""
 
-_MAX_BLOCK_WORDS = 30  # in a row without one word in common: no longer words replaced but a passage rewritten
-_MAX_UNEVEN_WORDS = 12  # the same, where one side is half as long again as the other
+_MAX_BLOCK_WORDS = 30
+"""Words in a row without one in common, above which the passage was rewritten rather than its words replaced."""
+_MAX_UNEVEN_WORDS = 12
+"""The same if one side is more than half as long again as the other."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """A run of words in the original and what stands in its place.
+class AlignedPair:
+    """A run of words in the original and the run of words that replaces it in the paraphrase.
 
-    Spans are character offsets: `original_text == original[original_start:original_end]` and `text ==
-    paraphrase[start:end]`. An insertion has an empty span in the original, a deletion an empty span in the
-    paraphrase.
+    Spans are character offsets: `original_text == original[original_start:original_end]` and
+    `text == paraphrase[start:end]`. An insertion has an empty span in the original, a deletion in the paraphrase.
     """
 
     original_start: int
@@ -43,18 +44,18 @@ class Pair:
     change: Change
 
 
-def align(original: str, paraphrase: str) -> list[Pair]:
-    """Return the alignment in order: every word of both texts is in exactly one pair.
+def align(original: str, paraphrase: str) -> list[AlignedPair]:
+    """Return the alignment in order. Every word of both texts is in exactly one pair.
 
-    Words that are the same in both are joined to runs (`equal`). Texts without words give no pairs.
+    A run of equal words is one pair. Texts without words have no pairs.
     """
     left, right = _words(original), _words(paraphrase)
-    pairs: list[Pair] = []
+    pairs: list[AlignedPair] = []
     for change, left_start, left_end, right_start, right_end in _segments(left, right):
         original_start, original_end = _span(left, left_start, left_end)
         start, end = _span(right, right_start, right_end)
         pairs.append(
-            Pair(
+            AlignedPair(
                 original_start,
                 original_end,
                 original[original_start:original_end],
@@ -67,10 +68,12 @@ def align(original: str, paraphrase: str) -> list[Pair]:
     return pairs
 
 
-def substitutions(original: str, paraphrase: str, *, max_words: int = 4, inflections: bool = False) -> list[Pair]:
-    """Return the replaced words and phrases, in order: no insertions, no deletions, no rewritten passages.
+def substitutions(
+    original: str, paraphrase: str, *, max_words: int = 4, inflections: bool = False
+) -> list[AlignedPair]:
+    """Return the replaced words and phrases, in order, without insertions, deletions and rewritten passages.
 
-    Pairs with more than `max_words` words on a side are left out, as are changes of inflection alone unless
+    Pairs with more than `max_words` words on either side are left out, and so are mere changes of inflection unless
     `inflections` is true.
     """
     wanted = ("replaced", "inflected") if inflections else ("replaced",)
@@ -88,7 +91,7 @@ def substitutions(original: str, paraphrase: str, *, max_words: int = 4, inflect
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """A word as it is compared (`folded`), where it stands, and if punctuation parts it from the last."""
+    """A word: its folded form, which is compared; its offsets; and whether punctuation precedes it (`parted`)."""
 
     folded: str
     start: int
@@ -96,18 +99,19 @@ class _Word:
     parted: bool = False
 
 
-# U.S. as one word; letters with inner apostrophes; 1,000.5 as one number.
-# Accents may be combining characters of their own, which `\w` does not match.
+# One word each: U.S., letters with inner apostrophes, and 1,000.5.
+# Accents may be separate combining characters, which `\w` does not match.
 _LETTERS = r"[^\W\d_](?:[^\W\d_]|[\u0300-\u036f])*"
 _WORD = re.compile(rf"(?:[^\W\d_]\.){{2,}}|{_LETTERS}(?:['’]{_LETTERS})*|\d+(?:[.,]\d+)*")
 _PARTING = re.compile(r"[^\s\w'’-]")
 _SUFFIX = re.compile(r"(n['’]t|['’](?:s|re|ll|ve|m|d))$", re.IGNORECASE)
 _SUFFIX_WORDS = {"n't": "not", "'re": "are", "'ll": "will", "'ve": "have", "'m": "am"}
 _SHORT_STEMS = {"ca": "can", "wo": "will", "sha": "shall"}  # can't, won't, shan't
+_CONTRACTED = ({"'s", "is"}, {"'s", "has"}, {"'s", "us"}, {"'d", "had"}, {"'d", "would"})
 
 
 def _words(text: str) -> list[_Word]:
-    """Split a text into words; contractions into their two words ("hasn't": has, not)."""
+    """Split a text into words, and contractions into two words ("hasn't" into "has" and "not")."""
     words: list[_Word] = []
     last = 0
     for match in _WORD.finditer(text):
@@ -138,19 +142,13 @@ def _fold(word: str) -> str:
     return word.casefold().replace("’", "'").replace(".", "" if word[:1].isalpha() else ".")
 
 
-def is_contraction(pair: Pair) -> bool:
-    """Is the pair "there's" for "there is"? The ending 's can stand for is, has and us."""
-    return {_fold(pair.original_text), _fold(pair.text)} in (
-        {"'s", "is"},
-        {"'s", "has"},
-        {"'s", "us"},
-        {"'d", "had"},
-        {"'d", "would"},
-    )
+def is_contraction(pair: AlignedPair) -> bool:
+    """Return whether a pair only contracts or expands a word: "there's" and "there is"."""
+    return {_fold(pair.original_text), _fold(pair.text)} in _CONTRACTED
 
 
 def _span(words: Sequence[_Word], first: int, end: int) -> tuple[int, int]:
-    """Return the characters of words first:end; for no words, the empty span before word `first`."""
+    """Return the span of words first:end in characters. If there are none, the span is empty, before word `first`."""
     if first < end:
         return words[first].start, words[end - 1].end
     position = words[first].start if first < len(words) else (words[-1].end if words else 0)
@@ -163,7 +161,7 @@ _Segment = tuple[Change, int, int, int, int]  # change, first and end word in th
 
 
 def _segments(left: Sequence[_Word], right: Sequence[_Word]) -> list[_Segment]:
-    """Return the alignment as ranges of words, neighbouring equal ranges joined."""
+    """Return the alignment as ranges of words, with neighbouring equal ranges joined."""
     left_words = [word.folded for word in left]
     right_words = [word.folded for word in right]
     segments: list[_Segment] = []
@@ -179,7 +177,7 @@ def _segments(left: Sequence[_Word], right: Sequence[_Word]) -> list[_Segment]:
 
 
 def _matched(left: Sequence[str], right: Sequence[str]) -> Iterator[_Segment]:
-    """Yield equal, inserted, deleted and (undivided) replaced ranges, in order."""
+    """Yield equal, inserted, deleted and replaced ranges in order. Replaced ranges are still whole."""
     names: dict[str, Change] = {
         "replace": "replaced",
         "insert": "inserted",
@@ -195,10 +193,10 @@ def _matched(left: Sequence[str], right: Sequence[str]) -> Iterator[_Segment]:
 
 
 def _anchors(left: Sequence[str], right: Sequence[str]) -> list[tuple[int, int]]:
-    """Return positions that hold the texts together: runs of three words found once in each, in order."""
+    """Return the positions of anchors: runs of three words that occur once in each text, in the same order."""
     left_runs, right_runs = _unique_runs(left), _unique_runs(right)
     shared = [(at, right_runs[run]) for run, at in left_runs.items() if run in right_runs]
-    # The longest chain that ascends in both texts (`shared` ascends in the left one already).
+    # Find the longest chain that ascends in both texts; `shared` already ascends in the left one.
     tails: list[int] = []
     chain: list[int] = []
     previous = [-1] * len(shared)
@@ -216,7 +214,7 @@ def _anchors(left: Sequence[str], right: Sequence[str]) -> list[tuple[int, int]]
 
 
 def _unique_runs(words: Sequence[str]) -> dict[tuple[str, ...], int]:
-    """Return the position of every run of three words that occurs once."""
+    """Return the position of every run of three words that occurs exactly once."""
     runs = list(zip(words, words[1:], words[2:], strict=False))
     count = Counter(runs)
     return {run: at for at, run in enumerate(runs) if count[run] == 1}
@@ -225,7 +223,7 @@ def _unique_runs(words: Sequence[str]) -> dict[tuple[str, ...], int]:
 # --- replaced blocks ------------------------------------------------------------------------------
 
 _SHAPES = ((1, 1), (1, 2), (2, 1), (1, 3), (3, 1), (1, 4), (4, 1), (2, 2), (2, 3), (3, 2), (1, 0), (0, 1))
-"""How many words of the original may stand against how many of the paraphrase."""
+"""Number of words of the original that can be paired with a number of words of the paraphrase."""
 
 _PRONOUNS = "i you he she it we they me him her us them who whom someone anyone everyone itself"
 _DETERMINERS = (
@@ -247,26 +245,12 @@ _WORD_CLASSES = {
     **dict.fromkeys(_LINKS.split(), "link"),
 }
 _ARTICLES = frozenset(("a", "an", "the"))
-_FIXED_PHRASES = frozenset(  # never replaced word by word
-    (
-        ("each", "other"),
-        ("one", "another"),
-        ("according", "to"),
-        ("in", "line", "with"),
-        ("a", "number", "of"),
-        ("a", "lot", "of"),
-        ("as", "well", "as"),
-        ("in", "order", "to"),
-        ("because", "of"),
-        ("due", "to"),
-        ("such", "as"),
-        ("at", "least"),
-        ("of", "course"),
-        ("in", "spite", "of"),
-        ("instead", "of"),
-        ("for", "example"),
-    )
+_FIXED = (
+    "each other, one another, according to, in line with, a number of, a lot of, as well as, in order to, because of, "
+    "due to, such as, at least, of course, in spite of, instead of, for example"
 )
+_FIXED_PHRASES = frozenset(tuple(phrase.split()) for phrase in _FIXED.split(", "))
+"""Phrases that are never replaced word by word."""
 
 
 def _split_block(left: Sequence[_Word], right: Sequence[_Word], block: _Segment) -> list[_Segment]:
@@ -313,13 +297,12 @@ def _change(left: Sequence[str], right: Sequence[str]) -> Change:
 
 @lru_cache(maxsize=65536)
 def _phrase_cost(left: tuple[str, ...], right: tuple[str, ...]) -> float:
-    """Return how unlikely it is that `right` was put for `left`; two unrelated content words cost 1.
+    """Return how unlikely it is that `right` replaces `left`. Two unrelated content words cost 1.
 
-    A word that punctuation parts from the one before begins with a space.
+    A word that follows punctuation begins with a space.
 
-    Set by hand so that a phrase stays whole where its words do not match one by one ("curious about" for
-    "interested in", "in line with" for "according to") and is cut where they do ("speaking factors" for
-    "talking points").
+    The costs are set by hand, so that a phrase stays whole if its words do not match one by one ("curious about" for
+    "interested in", "in line with" for "according to") and is cut if they do ("speaking factors" for "talking points").
     """
     longer, shorter = max(len(left), len(right)), min(len(left), len(right))
     if shorter == 0:
@@ -333,13 +316,13 @@ def _phrase_cost(left: tuple[str, ...], right: tuple[str, ...]) -> float:
         return 1.2
     left_classes, right_classes = [word_class(word) for word in left], [word_class(word) for word in right]
     if shorter == 1:
-        # "should" and "ought to": both carry the verb's mood, the link word goes with it.
+        # In "should" and "ought to", both sides have a modal verb; the "to" belongs to it.
         mood = "auxiliary" in left_classes and "auxiliary" in right_classes
         mood = mood and set(left_classes + right_classes) == {"auxiliary", "link"}
         cost = 1.0 + 0.4 * (longer - 1) - 0.3 * mood
     else:
         cost = 2.2 if "link" in left_classes + right_classes else 2.9
-    # A phrase that ends in an article, or has a comma in it, was cut in the wrong place.
+    # A phrase that ends in an article or contains a comma was cut in the wrong place.
     return cost + 0.4 * (left[-1] in _ARTICLES) + 0.4 * (right[-1] in _ARTICLES) + 0.5 * parted
 
 
@@ -356,12 +339,12 @@ def _word_cost(left: str, right: str) -> float:
 
 
 def word_class(word: str) -> str:
-    """Return `content`, or the closed class of a folded word."""
+    """Return a folded word's class: `content`, or `pronoun`, `determiner`, `auxiliary` or `link` for function words."""
     return _WORD_CLASSES.get(word, "content")
 
 
 def _likeness(left: str, right: str) -> float:
-    """Return the share of the longer word that common beginning and end make up, 0-1."""
+    """Return the share (0 to 1) of the longer word that is a common beginning or a common ending."""
     shorter, longer = sorted((left, right), key=len)
     begin = next((i for i, letter in enumerate(shorter) if letter != longer[i]), len(shorter))
     rest = len(shorter) - begin
@@ -373,13 +356,13 @@ _ENDINGS = re.compile(r"(?:ies|ied|ing|ings|ers|er|ed|es|ly|s|d|e|y)$")
 
 
 def _same_stem(left: str, right: str) -> bool:
-    """Are the words forms of one, as "ship" and "shipped"? Irregular forms are not seen."""
+    """Return whether two words are forms of the same word, such as "ship" and "shipped". Misses irregular forms."""
     return stem(left) == stem(right)
 
 
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
-    """Return the word without its inflection, enough to compare with others cut by the same rule."""
+    """Return a word without its inflection. Stems need not be words; they only have to be equal for related words."""
     stem = _ENDINGS.sub("", word, count=1) if len(word) > 3 else word
     if len(stem) < 3:
         return word

@@ -1,8 +1,8 @@
-"""Finds where a text may come from: the documents that are worth comparing with it, out of very many.
+"""Source search: finds the few documents, out of very many, that a suspect text may have been made from.
 
-A spinner and a translator leave alone what is rare: names, numbers, terms. So documents are put in order by the rare
-words that they share with a suspect (TF-IDF, scikit-learn's), and only the first of them are compared in full. Words of
-more than PREFIX letters count a second time by their beginnings, since a translation brings another ending back.
+Spinners and translators leave rare words alone: names, numbers, technical terms. So documents are ranked by the rare
+words that they share with the suspect (scikit-learn's TF-IDF), and only the best are compared in full. Longer words
+count a second time by their first PREFIX letters, because a round trip through translation often changes endings.
 """
 
 from __future__ import annotations
@@ -22,22 +22,21 @@ from unspun.model.text.document import Documents
 from unspun.model.text.tokens import TokenClass, hash_spans
 
 PREFIX = 5
-"""Letters of a longer word by which it is found with another ending."""
+"""Letters of a longer word that identify it whatever its ending."""
 COLUMN_BITS = 22
-"""Words are told apart by so many bits of their hash: four million columns, for the million words of a large folder."""
+"""Bits of a word's hash that identify it: four million columns, for the million distinct words of a large folder."""
 CANDIDATES = 20
-"""Documents that are compared in full with each suspect. `python -m benchmarks.sources` tells what that misses."""
+"""Documents that are compared in full with each suspect. `python -m benchmarks.sources` measures what that misses."""
 NEAR = 0.5
-"""Part of the best candidate's similarity that others must have to be compared: a source stands out from the rest."""
-BATCH_TEXTS = 512
-BATCH_CHARACTERS = 1_000_000
-"""Texts are read into the index in batches that end at either."""
+"""Least similarity of a candidate, relative to the best one's. A true source stands out from the rest."""
+BATCH_TEXTS, BATCH_CHARACTERS = 512, 1_000_000
+"""Most texts and characters that are added to the index in one batch."""
 
 Matrix = csr_array[np.float32, tuple[int, int]]
 
 
 class Compares(Protocol):
-    """What finding needs of a `model.compare.Comparer`."""
+    """The part of `Comparer` that the search needs."""
 
     def compare(
         self, suspect: str, source: str, *, suspect_id: str | None = None, source_id: str | None = None
@@ -48,22 +47,22 @@ class Compares(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A document that may be a text's source: its place among all, from 0, and its cosine similarity, 0 to 1."""
+    """A document that may be a text's source: its number, from 0, and its cosine similarity, 0 to 1."""
 
     place: int
     similarity: float
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A document that was compared with a suspect, by its place among all, from 0."""
+class SourceMatch:
+    """A document that was compared with a suspect, by its number, from 0."""
 
     place: int
     comparison: Comparison
 
 
 class SourceIndex:
-    """The words of N documents, in arrays: nothing else of the texts is kept."""
+    """An index of the words of N documents. The texts themselves are not kept."""
 
     def __init__(self, weighting: TfidfTransformer, documents_of_words: Matrix) -> None:
         self._weighting = weighting
@@ -71,7 +70,7 @@ class SourceIndex:
 
     @classmethod
     def build(cls, texts: Iterable[str]) -> SourceIndex:
-        """Return the index of some texts; they are read once, in order, and a batch of them is held at a time."""
+        """Build the index. Texts are read once, in order, and only one batch is in memory at a time."""
         counts = [_counts(batch) for batch in _batches(texts)] or [_counts([])]
         matrix = vstack(counts, format="csr", dtype=np.float32)
         counts.clear()
@@ -81,13 +80,13 @@ class SourceIndex:
         return cls(weighting, csr_array(matrix.T.tocsr()))
 
     def __len__(self) -> int:
-        """Return how many documents there are."""
+        """Return the number of documents."""
         return int(self._documents_of_words.shape[1])
 
     def candidates(self, text: str, count: int = CANDIDATES) -> list[Candidate]:
-        """Return the `count` documents that share most with a text, the most similar first; none that shares nothing.
+        """Return up to `count` documents that share words with a text, most similar first.
 
-        Documents of the same similarity stand in their own order.
+        Equally similar documents keep their order.
         """
         if not len(self):
             return []
@@ -101,10 +100,13 @@ class SourceIndex:
 
 
 class Sources:
-    """Documents among which the sources of suspects are looked for.
+    """Documents that are searched for the sources of suspects.
 
-    Ids and the index are in memory; the texts are in a file without a name, which is gone with the process, so that
-    each is read once, from wherever it came. `documents` are ids and texts. To be used in a with block, or closed.
+    Ids and the index are in memory. The texts are in an unnamed temporary file, so that each document is read from its
+    origin only once. Use it as a context manager, or call `close`.
+
+    Args:
+        documents: id and text of each document.
     """
 
     def __init__(self, documents: Iterable[tuple[str, str]]) -> None:
@@ -117,7 +119,7 @@ class Sources:
             raise
 
     def __len__(self) -> int:
-        """Return how many documents there are."""
+        """Return the number of documents."""
         return len(self.ids)
 
     def text(self, place: int) -> str:
@@ -133,21 +135,28 @@ class Sources:
         without: Collection[int] = (),
         count: int = CANDIDATES,
         at_least: int = 1,
-    ) -> list[Found]:
-        """Compare a suspect with the documents that share most with it; return the likeliest source first.
+    ) -> list[SourceMatch]:
+        """Compare a suspect with the documents that share most with it; the likeliest source comes first.
 
-        That is of those which one is said to be derived from, and then of the rest, the one that shares most: rarely is
-        it the most probable by a hair that is the source (`python -m benchmarks.sources --compare`).
-        Those are at most `count`, and at least `at_least` if so many share anything with it, however far they stand
-        behind the best.
-        `without` are places of documents that are left out: the suspect itself, where it is among them. Whether any is
-        its source, each comparison says.
+        Documents that the suspect is derived from come before the rest. Both groups are ordered by similarity, which
+        finds the source more often than the probability does (`python -m benchmarks.sources --compare`).
+
+        Args:
+            suspect: the text whose source is wanted.
+            comparer: compares the suspect with each candidate.
+            suspect_id: the id that comparisons show.
+            without: numbers of documents to leave out, such as the suspect's own.
+            count: the most documents to compare.
+            at_least: documents to compare even if they are much less similar than the best one.
+
+        Returns:
+            One match for each document that was compared; its comparison says whether it is a source.
         """
         candidates = self.index.candidates(suspect, count + len(without))
         others = [one for one in candidates if one.place not in without][:count]
         chosen = [one for i, one in enumerate(others) if i < at_least or one.similarity >= NEAR * others[0].similarity]
         found = [
-            Found(
+            SourceMatch(
                 one.place,
                 comparer.compare(suspect, self.text(one.place), suspect_id=suspect_id, source_id=self.ids[one.place]),
             )
@@ -156,7 +165,7 @@ class Sources:
         return sorted(found, key=lambda one: not one.comparison.derived)
 
     def close(self) -> None:
-        """Give the file back."""
+        """Delete the temporary file."""
         self._texts.close()
 
     def __enter__(self) -> Self:
@@ -175,10 +184,10 @@ class Sources:
 
 
 class _Texts:
-    """Texts one after another in a temporary file, and where each ends. All are written before one is read."""
+    """Texts in a temporary file, one after another. All must be written before the first is read."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="unspun-")  # noqa: SIM115 - closed by who made this
+        self._file = tempfile.TemporaryFile(prefix="unspun-")  # noqa: SIM115 - the owner calls close
         self._ends = [0]
 
     def append(self, text: str) -> None:
@@ -209,7 +218,7 @@ def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _counts(texts: Sequence[str]) -> Matrix:
-    """Return how often each word and each beginning of a longer one stands in each text, shape (N, 2^COLUMN_BITS)."""
+    """Count the words of each text, and the first letters of longer words: shape (N, 2^COLUMN_BITS)."""
     documents = Documents.parse(texts)
     words = documents.token_class != TokenClass.PUNCTUATION
     start, end = documents.token_start[words], documents.token_end[words]

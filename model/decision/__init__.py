@@ -1,1 +1,1 @@
-"""Where evidence becomes a false-positive rate, a verdict and a kind. Only this package reads thresholds."""
+"""From evidence to a false-positive rate, a verdict and a kind. Thresholds are used nowhere else."""

@@ -1,4 +1,4 @@
-"""When to give no verdict: too little text, another language, or no prose. Decided before any signal."""
+"""When to give no verdict: too little text, another language, or no prose. Decided before any signal is computed."""
 
 from __future__ import annotations
 
@@ -11,54 +11,53 @@ from unspun.model.text.wordlists import english_function_words, foreign_function
 from unspun.model.verdict import Reason
 
 LEAST_ENGLISH = 0.12
-"""Share of closed-class English words below which running text is not English.
+"""Share of English function words below which running text is not English.
 
-English of 60 words and more has at least 0.19 in every corpus looked at, abstracts and spun text included.
+English texts of 60 words or more have at least 0.19 in every corpus examined, including abstracts and spun text.
 """
 
 FEWEST_FOR_SHARE = 40
-"""Words from which so low a share can be trusted."""
+"""Words from which a share that low is reliable."""
 
 FEWEST_FOREIGN = 2
 LEAST_FOREIGN = 0.1
-"""Closed-class words of another language that a text in it has at least, as a number and as a share."""
+"""Least number and share of another language's function words for a text to be in that language."""
 
 MOST_OTHER_LETTERS = 0.5
-"""Share of letters outside the Latin alphabet from which a text is not English."""
+"""Share of letters outside the Latin alphabet above which a text is not English."""
 
 LEAST_PROSE = 0.2
-"""Share of the words that stand in prose, below which a text is a table, a list or code with a caption."""
+"""Share of words in prose below which a text is a table, a list, or code with a caption."""
 
 MOST_CODE = 0.4
-"""Share of the words left out, above which a text is a program if most of the lines left out are code."""
+"""Share of words outside prose above which a text is a program, if most of the lines outside prose are code."""
 
 LEAST_WORDS = 0.5
-"""Share of words among words and figures, below which a text is figures."""
+"""Share of words among words and numbers below which a text consists of numbers."""
 
 MOST_SIGNS = 0.6
-"""Share of punctuation among the tokens, above which a text is no language."""
+"""Share of punctuation among the tokens above which a text is not language."""
 
 MOST_GLUED = 0.25
-"""Share of words that a figure is glued to, above which a text without English words is encoded data."""
+"""Share of words with a number attached above which a text without English function words is encoded data."""
 
 LONGEST_MEAN_WORD = 14.0
-"""Letters: mean length of Latin words above which a text is encoded data."""
+"""Mean length of Latin words, in letters, above which a text is encoded data."""
 
 FEWEST_TOKENS = 8
-"""Tokens from which shares of them say that a text is no prose; below, it is too short for that as well."""
+"""Tokens from which these shares are reliable. Shorter texts are too short for a verdict anyway."""
 
 
 def reasons(documents: Documents, minimum_words: int) -> list[Reason | None]:
-    """Return for each document why it gets no verdict, or None where it gets one.
+    """Return for each document the reason to give no verdict, or None.
 
     Args:
-        documents: the batch, of D documents.
-        minimum_words: how many words of prose a verdict needs.
+        documents: the batch, D documents.
+        minimum_words: words of prose that a verdict needs.
 
     Returns:
-        D answers: "not_english" where the text is evidently in another language, however short it is,
-        "not_prose" for code, tables, lists, figures and gibberish, "too_short" where too few words of prose
-        are left.
+        D reasons: "not_english" if the text is clearly in another language, even if it is short; "not_prose" for code,
+        tables, lists, numbers and gibberish; "too_short" if there are too few words of prose.
     """
     counts = _Counts(documents)
     not_english = _is_other_language(counts)
@@ -71,7 +70,7 @@ def reasons(documents: Documents, minimum_words: int) -> list[Reason | None]:
 
 
 class _Counts:
-    """What the rules look at, per document: arrays of shape (D,)."""
+    """Counts for the rules below, one for each document: arrays of shape (D,)."""
 
     def __init__(self, documents: Documents) -> None:
         self._size = len(documents)
@@ -98,7 +97,7 @@ class _Counts:
         return counts
 
     def _most_foreign(self, documents: Documents, word: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Return the number of closed-class words of the language that has most of them."""
+        """Return the number of function words of the foreign language that has most of them."""
         table = foreign_function_words()
         lists = table.lookup(documents.token_hash)
         listed = np.flatnonzero(word & (lists > 0))
@@ -110,7 +109,7 @@ class _Counts:
         return most
 
     def _other_letters(self, documents: Documents) -> NDArray[np.int64]:
-        """Return the number of letters outside the Latin alphabet."""
+        """Return the number of word characters outside the Latin alphabet."""
         codes = documents.characters
         other = np.flatnonzero((codes >= 0x0250) & ((codes < 0x1E00) | (codes >= 0x1F00)))
         token = np.searchsorted(documents.token_start, other, side="right") - 1
@@ -122,7 +121,7 @@ class _Counts:
 
 
 def _glued(documents: Documents, word: NDArray[np.bool_], number: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which words have a figure directly before or behind them."""
+    """Return which words have a number directly before or after them, without a space."""
     attached = documents.token_shape & Shape.SPACE_BEFORE == 0
     glued = np.zeros(word.size, dtype=np.bool_)
     glued[1:] |= word[1:] & number[:-1] & attached[1:]
@@ -131,18 +130,18 @@ def _glued(documents: Documents, word: NDArray[np.bool_], number: NDArray[np.boo
 
 
 def _is_other_language(counts: _Counts) -> NDArray[np.bool_]:
-    """Return which documents are for the greater part not in English."""
+    """Return which documents are mostly not in English."""
     script = (counts.other_letters > MOST_OTHER_LETTERS * counts.letters) & (counts.other_letters > 1)
     foreign = (counts.foreign >= FEWEST_FOREIGN) & (counts.foreign > counts.english)
     foreign &= counts.foreign >= LEAST_FOREIGN * counts.words
-    # A language without a list here still has sentences of mostly small letters.
+    # Languages without a word list here still have sentences of mostly lower-case words.
     running = (counts.ends * 60 >= counts.words) & (counts.lower >= 0.6 * counts.words)
     unlisted = _lacks_english(counts) & running & ~_is_encoded(counts) & (counts.prose >= 0.5 * counts.words)
     return script | foreign | unlisted
 
 
 def _is_no_prose(counts: _Counts, minimum_words: int) -> NDArray[np.bool_]:
-    """Return which documents are no running text."""
+    """Return which documents are not running text."""
     items = counts.words + counts.numbers
     figures = (counts.words < LEAST_WORDS * items) & (items >= FEWEST_TOKENS)
     left_out = counts.words - counts.prose
@@ -153,12 +152,12 @@ def _is_no_prose(counts: _Counts, minimum_words: int) -> NDArray[np.bool_]:
 
 
 def _lacks_english(counts: _Counts) -> NDArray[np.bool_]:
-    """Return which documents are long enough to have English closed-class words and hardly have any."""
+    """Return which documents are long enough for English function words but have hardly any."""
     return (counts.words >= FEWEST_FOR_SHARE) & (counts.english < LEAST_ENGLISH * counts.words)
 
 
 def _is_encoded(counts: _Counts) -> NDArray[np.bool_]:
-    """Return which documents are encoded data or signs: no word has such letters, figures or company."""
+    """Return which documents are encoded data or signs, judging by punctuation, attached numbers and word length."""
     some = counts.tokens >= FEWEST_TOKENS
     signs = counts.tokens - counts.words - counts.numbers
     encoded = some & (signs > MOST_SIGNS * counts.tokens)

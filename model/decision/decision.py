@@ -1,9 +1,9 @@
-"""Evidence to false-positive rates, and rates to a verdict: the only place that reads thresholds.
+"""From evidence to false-positive rates, and from rates to a verdict. Thresholds are used nowhere else.
 
-For each kind of machine a tier gives one number, the evidence. A `Tail` says how often human text of the same length
-shows evidence at least as strong, for a source at the 90th percentile of sources. Each kind has a share of the budget
-of false positives; its rate is that probability divided by its share, and the text's rate is the smallest of the
-kinds'. Two constants turn the rate into a verdict, and a fixed function of the rate is the score.
+A tier returns one number for each kind of paraphrase: the evidence. A `Tail` says how often human text of the same
+length shows evidence at least as strong, for a source at the 90th percentile of the calibration sources. The kinds
+share a budget of false positives: a kind's rate is that probability divided by the kind's share, and the text's rate is
+the smallest of the kinds' rates. Two thresholds turn the rate into a verdict; the score is a function of the rate.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from scipy.special import expit
 from unspun.model.verdict import KINDS
 
 SCORE_PARAPHRASED, SCORE_SUSPECT = 0.9, 0.5
-"""Scores at the two thresholds, at every length and depth."""
+"""Scores at the two thresholds, for every length and depth."""
 Z_90 = 1.2816
-"""Standard deviations between the average source and the one at the 90th percentile."""
+"""Standard deviations from the average source to the one at the 90th percentile."""
 SHORTEST, LONGEST = 50, 30_000
-"""Words between which evidence was compared with human text of the same length; beyond, the nearer one counts."""
+"""Text lengths, in words, that calibration covers. Shorter and longer texts count as these."""
 
 Word = Literal["paraphrased", "suspect", "clear"]
 Floats = NDArray[np.float64]
@@ -31,12 +31,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Tail:
-    """How often human text shows evidence of one kind at least as strong, by length and unfamiliarity.
+    """How often human text shows evidence of one kind at least this strong, by length and unfamiliarity.
 
-    At `words` (K,), numbers of words in rising order, human evidence has its `centre` (K,) and `spread` (K,);
-    `unfamiliar` adds (centre, log spread) for each unit of a text's unfamiliarity. `deviations` (G,) rise and
-    `log_odds` (G,) of exceeding them fall; beyond both ends the last slope goes on, so that strong texts never tie.
-    `between` is the standard deviation of sources, in deviations.
+    Attributes:
+        words: (K,) text lengths in rising order.
+        centre, spread: (K,) mean and standard deviation of human evidence at each length.
+        unfamiliar: what each unit of a text's unfamiliarity adds to the centre and to the log of the spread.
+        deviations: (G,) standard deviations above the centre, in rising order.
+        log_odds: (G,) falling log odds that human evidence exceeds each deviation. They are extrapolated linearly at
+            both ends, so that two strong texts never tie.
+        between: standard deviation between sources, in deviations.
     """
 
     words: Floats
@@ -49,7 +53,7 @@ class Tail:
 
     @classmethod
     def from_manifest(cls, entry: Mapping[str, Any]) -> Tail:
-        """Read one tail of a bundle's manifest. Raises ValueError and LookupError where it is not one."""
+        """Read a tail from a bundle's manifest. Raises ValueError or LookupError if it is invalid."""
         arrays = {
             name: np.asarray(entry[name], dtype=np.float64)
             for name in ("words", "centre", "spread", "deviations", "log_odds")
@@ -58,13 +62,13 @@ class Tail:
         tail = cls(unfamiliar=(centre, spread), between=float(entry["between"]), **arrays)
         same = len(tail.words) == len(tail.centre) == len(tail.spread)
         if not same or len(tail.deviations) != len(tail.log_odds) or len(tail.log_odds) < 2:
-            raise ValueError("a tail's numbers do not fit together")
+            raise ValueError("the arrays of a tail differ in length")
         if not np.isfinite(np.concatenate([*arrays.values(), [centre, spread, tail.between]])).all():
-            raise ValueError("a tail's numbers are not all finite")
+            raise ValueError("a tail has numbers that are not finite")
         if (tail.words <= 0).any() or (np.diff(tail.words) <= 0).any() or (tail.spread <= 0).any():
-            raise ValueError("a tail's numbers are not in order")
+            raise ValueError("the lengths of a tail must be positive and rising, and its spreads positive")
         if (np.diff(tail.deviations) <= 0).any() or (np.diff(tail.log_odds) >= 0).any():
-            raise ValueError("a tail's numbers are not in order")
+            raise ValueError("the deviations of a tail must rise and its log odds fall")
         return tail
 
     def to_manifest(self) -> dict[str, Any]:
@@ -74,7 +78,7 @@ class Tail:
         return {**answer, "unfamiliar": list(self.unfamiliar), "between": self.between}
 
     def deviation(self, evidence: Floats, words: NDArray[np.integer], unfamiliar: Floats) -> Floats:
-        """Return how many standard deviations (D,) evidence lies above that of human text like it."""
+        """Return how many standard deviations (D,) the evidence is above that of similar human text."""
         length = np.log(np.clip(words, SHORTEST, LONGEST))
         knots = np.log(self.words)
         centre = np.interp(length, knots, self.centre) + self.unfamiliar[0] * unfamiliar
@@ -96,9 +100,13 @@ class Tail:
 
 @dataclass(frozen=True, eq=False)
 class TierDecision:
-    """The tails of one tier's evidence, the kinds' shares of the budget, and the rates at the two thresholds.
+    """How the evidence of one tier is judged.
 
-    `factors` (3,) multiply the kinds' rates. They are 1 unless `unspun calibrate` set them by a user's own texts.
+    Attributes:
+        tails: the tail of each kind.
+        shares: (3,) each kind's share of the budget of false positives.
+        paraphrased, suspect: false-positive rates at the two thresholds.
+        factors: (3,) factors of the kinds' rates; 1 unless `unspun calibrate` fitted them to a user's own texts.
     """
 
     tails: tuple[Tail, ...]
@@ -109,15 +117,15 @@ class TierDecision:
 
     @classmethod
     def from_manifest(cls, entry: Mapping[str, Any]) -> TierDecision:
-        """Read one tier of a bundle's manifest. Raises ValueError and LookupError where it is not one."""
+        """Read a tier from a bundle's manifest. Raises ValueError or LookupError if it is invalid."""
         tails = tuple(Tail.from_manifest(entry["tails"][kind]) for kind in KINDS)
         shares = np.array([float(entry["shares"][kind]) for kind in KINDS])
         paraphrased, suspect = float(entry["paraphrased"]), float(entry["suspect"])
         if not (0.0 < paraphrased < suspect < 1.0) or not (shares > 0).all():
-            raise ValueError("the thresholds of a tier are not in order")
+            raise ValueError("the thresholds of a tier must be 0 < paraphrased < suspect < 1, and its shares positive")
         factors = np.array([float(entry.get("factors", {}).get(kind, 1.0)) for kind in KINDS])
         if not (np.isfinite(factors) & (factors > 0)).all():
-            raise ValueError("the factors of a tier are not positive numbers")
+            raise ValueError("the factors of a tier must be positive numbers")
         return cls(tails, shares, paraphrased, suspect, factors)
 
     def to_manifest(self) -> dict[str, Any]:
@@ -133,16 +141,16 @@ class TierDecision:
         return answer
 
     def log_rates(self, evidence: Floats, words: NDArray[np.integer], unfamiliar: Floats) -> Floats:
-        """Return the log rate of each kind (D, 3): its probability in human text, divided by its share."""
+        """Return the log rate of each kind (D, 3): the probability in human text, divided by the kind's share."""
         columns = [tail.log_rate(evidence[:, k], words, unfamiliar) for k, tail in enumerate(self.tails)]
         answer: Floats = np.stack(columns, axis=1) + np.log(self.factors) - np.log(self.shares)
         return answer
 
     def scores(self, log_rates: Floats) -> Floats:
-        """Return the scores of log rates, any shape: 0.9 at the threshold of `paraphrased`, 0.5 at `suspect`.
+        """Return the scores of log rates of any shape: 0.9 at the threshold of `paraphrased`, 0.5 at that of `suspect`.
 
-        Beyond 0.9 the score nears 1 as a hyperbola does, with the slope that the logistic function has there: printed
-        with six decimals, strong texts differ.
+        Up to 0.9 the score is a logistic function. Above it, a hyperbola with the same slope approaches 1 more slowly,
+        so that strong texts still differ in six decimals.
         """
         low, high = np.log(self.paraphrased), np.log(self.suspect)
         top = np.log(SCORE_PARAPHRASED / (1.0 - SCORE_PARAPHRASED))
@@ -161,11 +169,14 @@ class TierDecision:
 
 @dataclass(frozen=True, eq=False)
 class Decision:
-    """All that turns evidence into verdicts.
+    """Everything that turns evidence into verdicts.
 
-    `supported` is the smallest false-positive rate that the calibration sample supports. `least_familiar` is the
-    unfamiliarity from which no verdict is given. `likelihoods` holds, for the score of each tier, knots of the log
-    likelihood ratio of paraphrased against human text.
+    Attributes:
+        minimum_words: words of prose that a text needs.
+        supported: the smallest false-positive rate that the calibration sample supports.
+        least_familiar: unfamiliarity above which a text gets no verdict.
+        tiers: the decision of each tier, by name.
+        likelihoods: for each tier, scores and the log likelihood ratios of paraphrased to human text at those scores.
     """
 
     minimum_words: int
@@ -176,16 +187,16 @@ class Decision:
 
     @classmethod
     def from_manifest(cls, entry: Mapping[str, Any]) -> Decision:
-        """Read the `decision` of a bundle's manifest. Raises ValueError, TypeError and LookupError."""
+        """Read the `decision` of a bundle's manifest. Raises ValueError, TypeError or LookupError if it is invalid."""
         likelihoods = {
             tier: (np.asarray(one["scores"], dtype=np.float64), np.asarray(one["log_ratios"], dtype=np.float64))
             for tier, one in entry["likelihoods"].items()
         }
         tiers = {tier: TierDecision.from_manifest(one) for tier, one in entry["tiers"].items()}
         if "fast" not in tiers or set(likelihoods) != set(tiers):
-            raise ValueError("the decision of a tier is missing")
+            raise ValueError("the decision lacks a tier")
         if any(len(scores) != len(ratios) or (np.diff(scores) <= 0).any() for scores, ratios in likelihoods.values()):
-            raise ValueError("the likelihood ratios of a tier are not in order")
+            raise ValueError("the scores of a tier's likelihood ratios must be rising, with one ratio each")
         return cls(
             int(entry["minimum_words"]),
             float(entry["supported"]),
@@ -208,19 +219,19 @@ class Decision:
         }
 
     def with_thresholds(self, tier: str, paraphrased: float, suspect: float) -> Decision:
-        """Return the decision with other rates at one tier's thresholds."""
+        """Return a copy with other false-positive rates at one tier's thresholds."""
         changed = replace(self.tiers[tier], paraphrased=paraphrased, suspect=suspect)
         return replace(self, tiers={**self.tiers, tier: changed})
 
     def probability(self, tier: str, score: float, base_rate: float) -> float:
-        """Return the probability that a text with this score is paraphrased, where `base_rate` of all texts are."""
+        """Return the probability that a text with this score is paraphrased, if `base_rate` of all texts are."""
         scores, ratios = self.likelihoods[tier]
         odds = float(np.log(base_rate / (1.0 - base_rate)) + np.interp(score, scores, ratios))
         return float(expit(odds))
 
 
 def check_base_rate(value: float) -> float:
-    """Return a base rate; raises ValueError for one that is not between 0 and 1, both excluded."""
+    """Return a base rate as a float. Raises ValueError unless it is between 0 and 1, both excluded."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 < value < 1.0:
         raise ValueError(f"base rate {value!r}: give the share of paraphrased texts, between 0 and 1 (5 % is 0.05)")
     return float(value)

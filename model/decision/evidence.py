@@ -1,61 +1,69 @@
-"""The words that give a machine away, with what probably stood there, and their place in the text as submitted."""
+"""Evidence: the words that give a machine away, the words they probably replaced, and where they are in the text."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unspun.model.language.vocabulary import UNKNOWN
 from unspun.model.signals.base import Floats
-from unspun.model.signals.debris import KINDS as DEBRIS_KINDS
-from unspun.model.signals.features import Measured, Signals
+from unspun.model.signals.debris import DEBRIS
+from unspun.model.signals.features import BatchFeatures, Signals
 from unspun.model.text.document import Documents, Shape
-from unspun.model.tiers.deep import DeepEncoder, DeepReading
+from unspun.model.tiers.deep import DeepEncoder, EncoderOutput
 from unspun.model.verdict import Evidence
 
 LEAST_WEIGHT = 2.5
-"""Nats below which a word of a spun text is not shown: shown words should be right more often than not."""
+"""Weight, in nats, below which a word of a spun text is not shown, so that most words that are shown were replaced."""
 DEEP_LEAST_WEIGHT, AGREED_WEIGHT = 4.3, 1.5
-"""The same where the deep tier answers, whose weights are taken against a lower prior; and nats that the fast tier's
-tagger has to give the word, too."""
+"""The same for the deep tier, whose weights are relative to a lower prior; and the weight that the fast tier's tagger
+must also give the word."""
 NO_SUGGESTION_WEIGHT = 0.5
-"""Nats more that are asked for where nothing can be said of what stood there."""
+"""Additional nats that a word needs if there is no suggestion for what it replaced."""
 UNSPUN_WEIGHT = 1.5
-"""Nats more that are asked for in a text that is surely not spun: fewer of its words can have been replaced."""
+"""Additional nats that a word needs in a text that is surely not spun, because fewer of its words were replaced."""
 LEAST_ODDS = -4.0
-"""Log odds, against the word that is there, from which an alternative is worth suggesting: the word is known to be
-odd."""
+"""Log odds, against the word in the text, from which an alternative is suggested. They may be low because the word is
+already known to be odd."""
 SUGGESTIONS = 3
-"""Words that are named, likeliest first, as what probably stood there."""
+"""Most words that are suggested for a place, the likeliest first."""
 GUESSES = 8
-"""The encoder's guesses that are weighed against the synonyms that would fit."""
+"""Most guesses of the encoder that are combined with the synonyms."""
 SYNONYM_SHARE, WORST_SYNONYM = 0.5, -6.0
-"""What a synonym's log odds count for beside the encoder's log probability, and what they are at least."""
+"""Weight of a synonym's log odds relative to the encoder's log probability, and their lower limit."""
 UNGUESSED, UNGUESSED_LOSS = -8.0, 1.5
-"""Log probability of a synonym that is not among the guesses, where there are none, and below the last of them."""
+"""Log probability of a synonym that the encoder did not guess: UNGUESSED_LOSS below its last guess, or UNGUESSED less
+UNGUESSED_LOSS if it made none."""
 LONGEST_WORD = 40
-"""Letters above which a word is not shown: it is an identifier or encoded data."""
+"""Letters above which a word is not shown, because it is an identifier or encoded data."""
 MOST = 200
-"""Pieces of evidence shown for one document, the heaviest first choice."""
-DEBRIS_WEIGHT = dict(zip(DEBRIS_KINDS, (4.0, 3.0, 2.0, 1.0, 1.0, 1.5), strict=True))
+"""Most pieces of evidence shown for one document; the heaviest are kept."""
 LEAST_DEBRIS_WEIGHT = 1.5
-"""Broken capitals and fragments are too common in what people write to be shown; the classifier counts them."""
+"""Debris with a lower weight is too common in human text to be shown, but the classifier counts it."""
 
 
-Row = tuple[int, int, tuple[str, ...], str, float]
-"""First and last token, what probably stood there, signal and weight."""
+class Finding(NamedTuple):
+    """Tokens `first` to `last` (included), the words they probably replaced, the signal and the weight."""
+
+    first: int
+    last: int
+    suggestions: tuple[str, ...]
+    signal: str
+    weight: float
 
 
 @dataclass(frozen=True, eq=False)
-class DeepAnswers:
-    """What the deep tier says about a batch: for documents that it `decided` (D,) its answers `replaced` (T,) take the
-    tagger's place.
+class DeepTagging:
+    """What the deep tier says about the words of a batch.
+
+    For documents that it `decided` (D,), `replaced` (T,), its log odds, take the place of the tagger's.
     """
 
     encoder: DeepEncoder
-    reading: DeepReading
+    reading: EncoderOutput
     replaced: Floats
     decided: NDArray[np.bool_]
     prior_log_odds: float
@@ -64,23 +72,28 @@ class DeepAnswers:
 def find_evidence(
     signals: Signals,
     documents: Documents,
-    measured: Measured,
+    measured: BatchFeatures,
     prior_log_odds: float,
     spun: NDArray[np.floating],
-    deep: DeepAnswers | None = None,
+    deep: DeepTagging | None = None,
 ) -> list[list[Evidence]]:
-    """Return the evidence of each document of a batch, in order of place, without overlaps.
+    """Return the evidence of each document of a batch, in the order of the text, without overlaps.
 
-    `prior_log_odds` is the tagger's prior: the log odds of a replaced word in its training text, taken off its answers
-    so that weights are log likelihood ratios; `spun` (T,) is for each token the score of `spun` of its document, 0
-    outside the part that is. `measured` is of the same tokens, in sections.
+    Args:
+        signals: the signals, for known phrases, synonyms and debris.
+        documents: the batch, with T tokens.
+        measured: the features of the same tokens, divided into sections.
+        prior_log_odds: log odds of a replaced word in the tagger's training text. They are subtracted from its answers,
+            so that weights are log likelihood ratios.
+        spun: (T,) score of the kind `spun` of each token's document, 0 outside the spun parts.
+        deep: what the deep tier says, if it read any document.
     """
-    found: list[list[Row]] = [[] for _ in documents.texts]
+    found: list[list[Finding]] = [[] for _ in documents.texts]
     document = documents.token_document
     taken = np.zeros(len(document), dtype=bool)
-    for first, last, suggestion, weight in _phrases(signals, measured):
-        found[document[first]].append((first, last, (suggestion,) if suggestion else (), "known_phrase", weight))
-        taken[first : last + 1] = True
+    for phrase in _phrases(signals, measured):
+        found[document[phrase.first]].append(phrase)
+        taken[phrase.first : phrase.last + 1] = True
     weights = measured.misfit - np.float32(prior_log_odds)
     answered = np.zeros(len(document), dtype=bool)
     if deep is not None:
@@ -89,41 +102,47 @@ def find_evidence(
     least = np.where(answered, DEEP_LEAST_WEIGHT, LEAST_WEIGHT) + UNSPUN_WEIGHT * (1.0 - spun)
     short = documents.token_end - documents.token_start <= LONGEST_WORD
     likely = (weights > least) & measured.encoding.judged & short & ~taken
-    rows = _fast_misfits(signals, measured, weights, least, likely & ~answered)
+    misfits = _fast_misfits(signals, measured, weights, least, likely & ~answered)
     if deep is not None:
         agreed = measured.misfit - np.float32(prior_log_odds) > AGREED_WEIGHT
-        rows += _deep_misfits(signals, documents, measured, weights, likely & answered & agreed, deep)
-    for first, last, suggestions, weight in rows:
-        signal = "substitution" if suggestions else "misfit"
-        found[document[first]].append((first, last, suggestions, signal, weight))
-        taken[first : last + 1] = True
-    for first, last, kind in _debris(signals, measured, taken):
-        found[document[first]].append((first, last, (), "debris", DEBRIS_WEIGHT[kind]))
-    return [_finish(documents, rows) for rows in found]
+        misfits += _deep_misfits(signals, documents, measured, weights, likely & answered & agreed, deep)
+    for misfit in misfits:
+        found[document[misfit.first]].append(misfit)
+        taken[misfit.first : misfit.last + 1] = True
+    for debris in _debris(signals, measured, taken):
+        found[document[debris.first]].append(debris)
+    return [_finish(documents, findings) for findings in found]
 
 
-def _phrases(signals: Signals, measured: Measured) -> list[tuple[int, int, str | None, float]]:
+def _phrases(signals: Signals, measured: BatchFeatures) -> list[Finding]:
+    """Return known phrases."""
     phrases = signals.tables.phrases
     hits = signals.known_phrases.find(measured.encoding)
     words = measured.encoding.ids
     rows = zip(hits.first.tolist(), hits.length.tolist(), hits.phrase.tolist(), strict=True)
-    answer: list[tuple[int, int, str | None, float]] = []
+    answer: list[Finding] = []
     for first, length, phrase in rows:
-        # A single word that people write too is left to the tagger, which reads the whole context.
+        # Single words that people also write are left to the tagger, which reads the whole context.
         if phrases.in_context[phrase] and length == 1 and words[first] != UNKNOWN:
             continue
-        answer.append((first, first + length - 1, phrases.originals[phrase], float(phrases.weights[phrase])))
+        original = phrases.originals[phrase]
+        weight = float(phrases.weights[phrase])
+        answer.append(Finding(first, first + length - 1, (original,) if original else (), "known_phrase", weight))
     return answer
+
+
+def _misfit(first: int, last: int, suggestions: tuple[str, ...], weight: float) -> Finding:
+    return Finding(first, last, suggestions, "substitution" if suggestions else "misfit", weight)
 
 
 def _fast_misfits(
     signals: Signals,
-    measured: Measured,
+    measured: BatchFeatures,
     weights: NDArray[np.floating],
     least: NDArray[np.floating],
     likely: NDArray[np.bool_],
-) -> list[tuple[int, int, tuple[str, ...], float]]:
-    """Return single words that do not belong, with alternatives that would fit better."""
+) -> list[Finding]:
+    """Return single words that do not fit, with alternatives that would fit better."""
     places = np.flatnonzero(likely)
     if not len(places):
         return []
@@ -131,46 +150,46 @@ def _fast_misfits(
     order = np.argsort(-found.score, axis=1, kind="stable")[:, :SUGGESTIONS]
     words = signals.tables.vocabulary.words
     weight, limit = weights[places].tolist(), least[places].tolist()
-    answer: list[tuple[int, int, tuple[str, ...], float]] = []
+    answer: list[Finding] = []
     for row, (place, columns) in enumerate(zip(places.tolist(), order.tolist(), strict=True)):
         better = tuple(words[found.ids[row, k]] for k in columns if found.score[row, k] > LEAST_ODDS)
         if better or weight[row] > limit[row] + NO_SUGGESTION_WEIGHT:
-            answer.append((place, place, better, float(weight[row])))
+            answer.append(_misfit(place, place, better, float(weight[row])))
     return answer
 
 
 def _deep_misfits(
     signals: Signals,
     documents: Documents,
-    measured: Measured,
+    measured: BatchFeatures,
     weights: NDArray[np.floating],
     likely: NDArray[np.bool_],
-    deep: DeepAnswers,
-) -> list[tuple[int, int, tuple[str, ...], float]]:
-    """Return passages that do not belong, with what the encoder takes to have stood there.
+    deep: DeepTagging,
+) -> list[Finding]:
+    """Return words that do not fit, with the words that they probably replaced.
 
-    Neighbouring words that stand for one and the same word are one passage: "imaginative and prescient" for "vision".
+    Neighbouring words with the same first suggestion are joined, such as "imaginative and prescient" for "vision".
     """
     places = np.flatnonzero(likely)
     if not len(places):
         return []
     originals = _originals(signals, documents, measured, places, deep)
-    answer: list[tuple[int, int, tuple[str, ...], float]] = []
+    answer: list[Finding] = []
     for place, words in zip(places.tolist(), originals, strict=True):
         weight = float(weights[place])
-        if answer and words and answer[-1][1] == place - 1 and answer[-1][2][:1] == words[:1]:
-            first, _, before, heaviest = answer[-1]
-            if documents.token_document[first] == documents.token_document[place]:
-                answer[-1] = (first, place, before, max(heaviest, weight))
+        if answer and words and answer[-1].last == place - 1 and answer[-1].suggestions[:1] == words[:1]:
+            previous = answer[-1]
+            if documents.token_document[previous.first] == documents.token_document[place]:
+                answer[-1] = previous._replace(last=place, weight=max(previous.weight, weight))
                 continue
-        answer.append((place, place, words, weight))
+        answer.append(_misfit(place, place, words, weight))
     return answer
 
 
 def _originals(
-    signals: Signals, documents: Documents, measured: Measured, places: NDArray[np.int64], deep: DeepAnswers
+    signals: Signals, documents: Documents, measured: BatchFeatures, places: NDArray[np.int64], deep: DeepTagging
 ) -> list[tuple[str, ...]]:
-    """Return what probably stood at `places`, likeliest first: the encoder's guesses and synonyms that would fit."""
+    """Return the words that `places` probably replaced, likeliest first: the encoder's guesses and fitting synonyms."""
     guesses = deep.encoder.originals(deep.reading, places, GUESSES)
     found = signals.substitutions.candidates(measured.encoding, places)
     vocabulary = signals.tables.vocabulary.words
@@ -188,33 +207,33 @@ def _originals(
     return answer
 
 
-def _debris(signals: Signals, measured: Measured, taken: NDArray[np.bool_]) -> list[tuple[int, int, str]]:
-    """Return what tools left behind: first token, last token and kind."""
+def _debris(signals: Signals, measured: BatchFeatures, taken: NDArray[np.bool_]) -> list[Finding]:
+    """Return what tools left behind, outside the tokens (T,) that are `taken`."""
     marks = signals.debris.read(measured.encoding).tokens
     document = measured.encoding.documents.token_document
     attached = measured.encoding.documents.token_shape & Shape.SPACE_BEFORE == 0
     answer = []
     for place, kind in zip(*(column.tolist() for column in np.nonzero(marks)), strict=True):
-        name = DEBRIS_KINDS[kind]
+        name = tuple(DEBRIS)[kind]
         first, last = place, place
         if name == "doubled_word":
             first -= 1
         elif name in ("article", "braced_word"):
             last += 2 if name == "braced_word" else 1
         last = min(last, len(document) - 1)
-        if DEBRIS_WEIGHT[name] < LEAST_DEBRIS_WEIGHT or (name == "braced_word" and attached[place]):
-            continue  # a brace that hangs on what stands before it is mathematics
+        if DEBRIS[name] < LEAST_DEBRIS_WEIGHT or (name == "braced_word" and attached[place]):
+            continue  # a brace without a space before it is mathematics
         if document[first] == document[last] and not taken[first : last + 1].any():
             taken[first : last + 1] = True
-            answer.append((first, last, name))
+            answer.append(Finding(first, last, (), "debris", DEBRIS[name]))
     return answer
 
 
-def _finish(documents: Documents, rows: list[Row]) -> list[Evidence]:
-    """Keep the heaviest, and put them in order of place with their offsets."""
-    rows = sorted(rows, key=lambda row: (-row[4], row[0]))[:MOST]
+def _finish(documents: Documents, findings: list[Finding]) -> list[Evidence]:
+    """Keep the heaviest findings and put them in the order of the text, with their offsets."""
+    heaviest = sorted(findings, key=lambda finding: (-finding.weight, finding.first))[:MOST]
     answer = []
-    for first, last, suggestions, signal, weight in sorted(rows):
+    for first, last, suggestions, signal, weight in sorted(heaviest):
         start, end = documents.source_span(first, last)
         text = documents.texts[int(documents.token_document[first])][start:end]
         if text[:1].isupper():

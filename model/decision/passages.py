@@ -1,4 +1,4 @@
-"""The parts of a longer text that a machine wrote, from the evidence of its windows."""
+"""Finds the parts of a longer text that were paraphrased, from the evidence of its windows."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from unspun.model.decision.decision import Tail
 
 WINDOW_RATE = 0.05
-"""Share of human windows that show evidence as strong, below which a window is suspicious."""
+"""False-positive rate of a single window below which it is suspicious."""
 MOST = 100
-"""Parts that are named in one document, the longest first choice."""
+"""Most parts that are listed for one document; the longest are kept."""
 WHOLE = 0.8
-"""Share of suspicious words from which the whole text counts as paraphrased, and no part is named."""
+"""Share of suspicious words from which the whole text counts as paraphrased, so that no parts are listed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Tokens `first` to `last` of a batch, both included, and how many words of prose they hold."""
+class SuspiciousPart:
+    """Tokens `first` to `last` (included) of a batch, and the number of words of prose among them."""
 
     first: int
     last: int
@@ -29,23 +29,25 @@ class Part:
 
 def suspicious_parts(
     evidence: NDArray[np.floating], tokens: NDArray[np.int64], words: NDArray[np.int64], tail: Tail
-) -> tuple[tuple[Part, ...], float]:
+) -> tuple[tuple[SuspiciousPart, ...], float]:
     """Return the suspicious parts of a suspicious document and their share of its words.
 
     Args:
         evidence: (M,) evidence of one kind in each window of the document, in order.
         tokens: (M, 2) first and last token of each window; windows do not overlap.
         words: (W,) tokens of the document that are words of prose.
-        tail: how often human text shows such evidence.
+        tail: how often human text shows evidence of this kind.
 
-    At most MOST parts are named, in order. Where nearly all windows are suspicious no part is named, and the share is
-    theirs; where none is, the evidence is in the whole text, and the share is 1.
+    Returns:
+        At most MOST parts, in order, and the share (0 to 1) of words in suspicious windows. If nearly all windows are
+        suspicious, there are no parts. If no window is, the evidence is spread over the whole text: there are no parts,
+        and the share is 1.
     """
     bounds = np.searchsorted(words, np.column_stack([tokens[:, 0], tokens[:, 1] + 1]))
     counts = bounds[:, 1] - bounds[:, 0]
     familiar = np.zeros(len(evidence))
     suspicious = tail.log_rate(np.asarray(evidence, dtype=np.float64), counts, familiar) < np.log(WINDOW_RATE)
-    if len(suspicious) > 2:  # a single window between two suspicious ones is theirs
+    if len(suspicious) > 2:  # a single window between two suspicious ones belongs to them
         suspicious[1:-1] |= suspicious[:-2] & suspicious[2:]
     total = int(counts.sum())
     if not suspicious.any() or not total:
@@ -57,10 +59,12 @@ def suspicious_parts(
     return tuple(sorted(parts, key=lambda part: part.first)), round(share, 3)
 
 
-def _runs(suspicious: NDArray[np.bool_], tokens: NDArray[np.int64], counts: NDArray[np.int64]) -> Sequence[Part]:
-    """Return one part for each run of suspicious windows."""
+def _runs(
+    suspicious: NDArray[np.bool_], tokens: NDArray[np.int64], counts: NDArray[np.int64]
+) -> Sequence[SuspiciousPart]:
+    """Return a part for each run of suspicious windows."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], suspicious, [False]])))
     return [
-        Part(int(tokens[start, 0]), int(tokens[stop - 1, 1]), int(counts[start:stop].sum()))
+        SuspiciousPart(int(tokens[start, 0]), int(tokens[stop - 1, 1]), int(counts[start:stop].sum()))
         for start, stop in zip(edges[::2], edges[1::2], strict=True)
     ]

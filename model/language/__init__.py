@@ -1,1 +1,1 @@
-"""What English usually looks like: vocabulary, n-grams and word vectors, as memory-mapped arrays."""
+"""What English usually looks like: vocabulary, n-grams and word vectors, in memory-mapped arrays."""

@@ -24,14 +24,14 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class WordVectors:
+class PackedVectors:
     """Word vectors (V, E), stored as int8 with one scale a dimension (E,) float32. Specials are zero."""
 
     values: NDArray[np.int8]
     scale: Floats
 
     @classmethod
-    def pack(cls, vectors: NDArray[np.floating]) -> WordVectors:
+    def pack(cls, vectors: NDArray[np.floating]) -> PackedVectors:
         """Quantise vectors (V, E); values beyond four standard deviations are clipped."""
         scale = (4.0 * vectors.std(axis=0) / 127.0).astype(np.float32)
         values = np.clip(np.rint(vectors / scale), -127, 127).astype(np.int8)
@@ -45,7 +45,7 @@ class WordVectors:
 class Topics:
     """Mean vectors of wider contexts, and how near words are to them."""
 
-    def __init__(self, vectors: WordVectors) -> None:
+    def __init__(self, vectors: PackedVectors) -> None:
         self.values = vectors.values
         self.vectors = vectors.unpacked()
         norms = np.sqrt(np.einsum("ij,ij->i", self.vectors, self.vectors))

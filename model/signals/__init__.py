@@ -1,1 +1,1 @@
-"""One file a signal: what it looks for, why that betrays a machine, and what it misses."""
+"""One signal per file. Each says what it looks for, why that betrays a machine, and what it misses."""

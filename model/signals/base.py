@@ -14,7 +14,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class SignalValues:
     """A signal's answer for a batch: `tokens` (T, k) and `documents` (D, m), float32, columns as the signal names
     them."""
 
@@ -32,15 +32,15 @@ class Signal(Protocol):
 
     @property
     def token_names(self) -> tuple[str, ...]:
-        """The columns of `Reading.tokens`."""
+        """The columns of `SignalValues.tokens`."""
         ...
 
     @property
     def document_names(self) -> tuple[str, ...]:
-        """The columns of `Reading.documents`."""
+        """The columns of `SignalValues.documents`."""
         ...
 
-    def read(self, encoding: Encoding) -> Reading:
+    def read(self, encoding: Encoding) -> SignalValues:
         """Read the signal from a batch."""
         ...
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from unspun.model.language.encoding import BatchMemory, Encoding
 from unspun.model.language.ngrams import LanguageModel
 from unspun.model.language.vocabulary import BOUNDARY, UNKNOWN
-from unspun.model.signals.base import Floats, Pool, Reading
+from unspun.model.signals.base import Floats, Pool, SignalValues
 from unspun.model.signals.frequency import FUNCTION_WORD
 
 FIT = (-14.0, -11.0, -8.5, -6.0, -4.0)
@@ -24,7 +24,7 @@ ASSOCIATION = (-2.0, 0.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class WordFit:
     """How well each word of a batch fits: log probabilities in nats, all of shape (T,).
 
     `after_left` is the word's after the two before it; `right_after` and `second_right_after` are those of the first
@@ -71,16 +71,16 @@ class Collocations:
 
     def __init__(self, language: LanguageModel) -> None:
         self.language = language
-        self._found: BatchMemory[Fit] = BatchMemory()
+        self._found: BatchMemory[WordFit] = BatchMemory()
 
-    def fit(self, encoding: Encoding) -> Fit:
+    def fit(self, encoding: Encoding) -> WordFit:
         """Return how well the words of a batch fit. `read` and the substitutions ask for the same."""
         found = self._found.get(encoding)
         if found is None:
             found = self._found[encoding] = self._fit(encoding)
         return found
 
-    def _fit(self, encoding: Encoding) -> Fit:
+    def _fit(self, encoding: Encoding) -> WordFit:
         # Each pair and each triple is looked up once, along all documents with two boundaries before and after each.
         here = np.arange(len(encoding.ids)) + 2 * (encoding.documents.token_document.astype(np.int64) + 1)
         padded = np.full(len(encoding.ids) + 2 * len(encoding.documents.texts) + 2, BOUNDARY, dtype=np.int32)
@@ -89,7 +89,7 @@ class Collocations:
         known = np.zeros(len(pair), dtype=bool)
         known[places] = True
         triple = self.language.trigram(padded[:-2], padded[1:-1], padded[2:], pair[1:])
-        return Fit(
+        return WordFit(
             after_left=triple[here - 2],
             right_after=triple[here - 1],
             second_right_after=triple[here],
@@ -100,7 +100,7 @@ class Collocations:
             right_known=known[here],
         )
 
-    def read(self, encoding: Encoding) -> Reading:
+    def read(self, encoding: Encoding) -> SignalValues:
         """Read how well the words fit."""
         near = encoding.neighbours
         fit = self.fit(encoding)
@@ -126,4 +126,4 @@ class Collocations:
             of_content.mean(~(left_known | right_known)[content]),
             of_content.mean((after_left + fit.right_after)[content]),
         ]
-        return Reading(tokens=tokens, documents=np.stack(columns, axis=1))
+        return SignalValues(tokens=tokens, documents=np.stack(columns, axis=1))

@@ -15,36 +15,22 @@ from numpy.typing import NDArray
 
 from unspun.model.language.encoding import Encoding, shift
 from unspun.model.language.vocabulary import Vocabulary
-from unspun.model.signals.base import Pool, Reading
+from unspun.model.signals.base import Pool, SignalValues
 from unspun.model.signals.frequency import FUNCTION_WORD
 from unspun.model.text.document import TokenClass, hash_token
 
-KINDS = ("spintax", "braced_word", "doubled_word", "broken_capital", "fragment", "article")
-MAY_DOUBLE = frozenset(
-    [
-        "had",
-        "that",
-        "very",
-        "so",
-        "no",
-        "really",
-        "is",
-        "ha",
-        "bye",
-        "many",
-        "long",
-        "far",
-        "never",
-        "again",
-        "yeah",
-        "blah",
-        "you",
-        "her",
-        "what",
-        "more",
-    ]
-)
-"""Words that people double on purpose, or by grammar ("had had", "that that")."""
+DEBRIS = {
+    "spintax": 4.0,
+    "braced_word": 3.0,
+    "doubled_word": 2.0,
+    "broken_capital": 1.0,
+    "fragment": 1.0,
+    "article": 1.5,
+}
+"""The kinds of debris, and the weight of one as evidence, in nats."""
+_MAY_DOUBLE = "had that very so no really is ha bye many long far never again yeah blah you her what more"
+MAY_DOUBLE = frozenset(_MAY_DOUBLE.split())
+"""Words that people double on purpose or by grammar ("had had", "that that")."""
 SOUNDED_H = ("hour", "honest", "honour", "honor", "heir")
 VOWEL_AFTER_ALL = ("unid", "unim", "unin", "oner", "urb", "urg", "urn", "urch", "utt", "utm")
 """Words that only look as if they began with a consonant sound: unintended, onerous, urban, utter."""
@@ -57,8 +43,8 @@ class Debris:
     name = "debris"
     question = "what do tools leave behind: spintax, stray braces, doubled words, broken capitals?"
     evidence: ClassVar = {"debris": "a slip of the kind that tools leave behind"}
-    token_names = KINDS
-    document_names = tuple(f"{kind}_per_100_words" for kind in KINDS)
+    token_names = tuple(DEBRIS)
+    document_names = tuple(f"{kind}_per_100_words" for kind in DEBRIS)
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         words = vocabulary.words
@@ -68,7 +54,7 @@ class Debris:
         self.article = np.array([vocabulary.ids_of_words.get(word, -1) for word in ("a", "an")])
         self.brace = tuple(np.uint64(hash_token(mark)) for mark in "{|}")
 
-    def read(self, encoding: Encoding) -> Reading:
+    def read(self, encoding: Encoding) -> SignalValues:
         """Read where the debris stands and how much there is."""
         marks = np.stack(
             [
@@ -88,7 +74,7 @@ class Debris:
             axis=1,
         )
         rates = np.minimum(100 * counts / words[:, None], 20.0)
-        return Reading(tokens=marks.astype(np.float32), documents=rates.astype(np.float32))
+        return SignalValues(tokens=marks.astype(np.float32), documents=rates.astype(np.float32))
 
     def _braces(self, encoding: Encoding) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Mark the opening brace of `{a|b}` and of a word that stands alone in braces."""

@@ -13,13 +13,13 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from unspun.model.language.encoding import Encoding
 from unspun.model.language.ngrams import LanguageModel
-from unspun.model.language.topics import Topics, WordVectors
+from unspun.model.language.topics import PackedVectors, Topics
 from unspun.model.language.vocabulary import Vocabulary
 from unspun.model.signals.base import Floats, Pool, Signal
 from unspun.model.signals.collocations import Collocations
 from unspun.model.signals.debris import Debris
 from unspun.model.signals.frequency import FUNCTION_WORD, Frequency
-from unspun.model.signals.known_phrases import KnownPhrases, Phrases
+from unspun.model.signals.known_phrases import KnownPhrases, PhraseTable
 from unspun.model.signals.style import BUCKETS, Style
 from unspun.model.signals.substitutions import Alternatives, Substitutions
 from unspun.model.signals.tagger import Tagger
@@ -39,12 +39,12 @@ class Tables:
     vocabulary: Vocabulary
     language: LanguageModel
     alternatives: Alternatives
-    vectors: WordVectors
-    phrases: Phrases
+    vectors: PackedVectors
+    phrases: PhraseTable
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class BatchFeatures:
     """What the signals say of a batch: token numbers (T, n), the tagger's log odds (T,) and document numbers (D, F).
 
     `misfit` is `NOT_JUDGED` at tokens that do not count; `style` (D, model.style.BUCKETS) are the sparse numbers.
@@ -129,7 +129,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         names = [f"{signal.name}.{name}" for signal in signals for name in signal.document_names]
         return np.array([*names, *(f"misfit.{name}" for name in MISFIT_NAMES), "length"])
 
-    def measure(self, documents: Documents) -> Measured:
+    def measure(self, documents: Documents) -> BatchFeatures:
         """Read all signals of a parsed batch."""
         encoding = self._signals.encode(documents)
         tokens, columns = self._signals.read_tokens(encoding)
@@ -141,7 +141,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         words = np.bincount(documents.token_document[places], minlength=len(documents.texts))
         columns.append(np.log1p(words)[:, None])
         numbers = np.concatenate(columns, axis=1, dtype=np.float32)
-        return Measured(encoding, tokens, misfit, numbers, self._signals.style.read(encoding))
+        return BatchFeatures(encoding, tokens, misfit, numbers, self._signals.style.read(encoding))
 
 
 MISFIT_NAMES = (

@@ -12,7 +12,7 @@ import numpy as np
 from unspun.model.language.encoding import Encoding
 from unspun.model.language.ngrams import LanguageModel
 from unspun.model.language.vocabulary import UNKNOWN
-from unspun.model.signals.base import Pool, Reading
+from unspun.model.signals.base import Pool, SignalValues
 
 RARE = (-15.0, -13.5, -12.0, -10.5, -9.0)
 """Log probabilities at which the distribution of a text's words is read."""
@@ -35,7 +35,7 @@ class Frequency:
     def __init__(self, language: LanguageModel) -> None:
         self.unigram = language.unigram
 
-    def read(self, encoding: Encoding) -> Reading:
+    def read(self, encoding: Encoding) -> SignalValues:
         """Read word frequencies."""
         unknown = encoding.ids == UNKNOWN
         log_probability = self.unigram[encoding.ids]
@@ -52,7 +52,7 @@ class Frequency:
             everything.mean(unknown[judged]),
             everything.mean(log_probability[judged] >= FUNCTION_WORD),
         ]
-        return Reading(
+        return SignalValues(
             tokens=np.stack([log_probability, unknown.astype(np.float32)], axis=1),
             documents=np.stack(columns, axis=1),
         )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from unspun.model.language.encoding import BatchMemory, Encoding
 from unspun.model.language.ngrams import LanguageModel
-from unspun.model.signals.base import Pool, Reading
+from unspun.model.signals.base import Pool, SignalValues
 
 MAX_WORDS = 7
 KEY_END = np.uint64((1 << 20) - 1)
@@ -37,7 +37,7 @@ def phrase_keys(hashes: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
 
 
 @dataclass(frozen=True, eq=False)
-class Phrases:
+class PhraseTable:
     """P known phrases, sorted by key.
 
     `keys` (P,) uint64 and `lengths` (P,) name the phrase; `weights` (P,) float32 is its log odds in nats;
@@ -55,7 +55,7 @@ class Phrases:
 
 @dataclass(frozen=True, eq=False)
 class PhraseHits:
-    """Where phrases stand: first token (H,), number of tokens (H,) and row of `Phrases` (H,), in order of place."""
+    """Where phrases stand: first token (H,), number of tokens (H,) and row of `PhraseTable` (H,), in order of place."""
 
     first: NDArray[np.int64]
     length: NDArray[np.int64]
@@ -71,7 +71,7 @@ class KnownPhrases:
     token_names = ("phrase_weight",)
     document_names = ("phrases_per_100_words", "phrase_weight_per_100_words")
 
-    def __init__(self, language: LanguageModel, phrases: Phrases) -> None:
+    def __init__(self, language: LanguageModel, phrases: PhraseTable) -> None:
         self.language = language
         self.phrases = phrases
         self._found: BatchMemory[PhraseHits] = BatchMemory()
@@ -130,7 +130,7 @@ class KnownPhrases:
         answer[unsure] = before[0] - before[1] + (after[0] - after[1]) > CONTEXT_GAIN
         return answer
 
-    def read(self, encoding: Encoding) -> Reading:
+    def read(self, encoding: Encoding) -> SignalValues:
         """Read the weight of the known phrase that each token is part of."""
         hits = self.find(encoding)
         weight = np.zeros((len(encoding.ids), 1), dtype=np.float32)
@@ -143,4 +143,4 @@ class KnownPhrases:
         number = np.bincount(document, minlength=size)
         total = np.bincount(document, weights=self.phrases.weights[hits.phrase], minlength=size)
         columns = np.stack([100 * number / words, 100 * total / words], axis=1)
-        return Reading(tokens=weight, documents=np.minimum(columns, 50.0).astype(np.float32))
+        return SignalValues(tokens=weight, documents=np.minimum(columns, 50.0).astype(np.float32))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from unspun.model.language.encoding import Encoding
 from unspun.model.language.topics import Topics
 from unspun.model.language.vocabulary import UNKNOWN
-from unspun.model.signals.base import Pool, Reading
+from unspun.model.signals.base import Pool, SignalValues
 from unspun.model.signals.collocations import Collocations
 
 GAINS = (-4.0, -2.0, 0.0, 1.0, 2.0, 3.0, 4.5, 6.0)
@@ -71,7 +71,7 @@ class Substitutions:
         self.alternatives = alternatives
         self.topics = topics
 
-    def read(self, encoding: Encoding) -> Reading:
+    def read(self, encoding: Encoding) -> SignalValues:
         """Read the gains; see `candidates` for the alternatives themselves."""
         tokens, _ = self.read_with_best(encoding)
         some = tokens[:, 5] > 0
@@ -88,7 +88,7 @@ class Substitutions:
             pool.mean(tokens[some, 3]),
             Pool.of(encoding, encoding.judged).mean(some[encoding.judged]),
         ]
-        return Reading(tokens=tokens, documents=np.stack(columns, axis=1))
+        return SignalValues(tokens=tokens, documents=np.stack(columns, axis=1))
 
     def read_with_best(self, encoding: Encoding) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Return the token numbers (T, 6) and the id of each token's best alternative (T,), UNKNOWN where none."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from unspun.model.language.encoding import Encoding
 from unspun.model.language.vocabulary import UNKNOWN, Vocabulary
-from unspun.model.signals.base import Floats, Pool, Reading
+from unspun.model.signals.base import Floats, Pool, SignalValues
 from unspun.model.signals.style import SUFFIXES, ending_classes
 
 FUNCTION_WORDS = [
@@ -158,7 +158,7 @@ class Translationese:
         self.ending = ending_classes(vocabulary.words) - 1
         self.content = log_probability < -7.0
 
-    def read(self, encoding: Encoding) -> Reading:
+    def read(self, encoding: Encoding) -> SignalValues:
         """Read the document numbers; there are none for single tokens."""
         documents = encoding.documents
         size = len(documents.texts)
@@ -174,7 +174,7 @@ class Translationese:
             np.sqrt(endings / words[:, None]),
             np.stack([*_rhythm(encoding), *self._repetition(encoding), *_lengths(encoding)], axis=1),
         ]
-        return Reading(
+        return SignalValues(
             tokens=np.zeros((len(ids), 0), np.float32),
             documents=np.concatenate(columns, axis=1, dtype=np.float32),
         )

@@ -1,1 +1,1 @@
-"""One text: repair, tokens, sentences, and what counts as prose, with offsets into the submitted text."""
+"""From a string to tokens: repair, sentences and what counts as prose, with offsets into the text as submitted."""

@@ -21,7 +21,7 @@ _LEADING_SIGNS = 2
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Phrases:
+class LinePhrases:
     """Phrases that are matched against whole lines or sentences.
 
     Attributes:
@@ -67,8 +67,8 @@ class Boilerplate:
     """The sections of boilerplate.txt."""
 
     anywhere: tuple[str, ...]
-    sentence: Phrases
-    line: Phrases
+    sentence: LinePhrases
+    line: LinePhrases
 
 
 @cache
@@ -91,7 +91,7 @@ def load_boilerplate() -> Boilerplate:
     )
 
 
-def _compile(phrases: list[str]) -> Phrases:
+def _compile(phrases: list[str]) -> LinePhrases:
     """Return the phrases, each `first words | rest`, as one pattern."""
     first_words: set[str] = set()
     alternatives = []
@@ -102,4 +102,4 @@ def _compile(phrases: list[str]) -> Phrases:
         alternatives.append(rf"(?:{starts})\b ?(?:{rest.strip()})")
     pattern = re.compile(r"\W{0,4}(?:" + "|".join(alternatives) + r")\W*")
     words_only = sorted(first_words - {"0"})
-    return Phrases(pattern, WordTable({"first": hash_tokens(words_only)}), "0" in first_words)
+    return LinePhrases(pattern, WordTable({"first": hash_tokens(words_only)}), "0" in first_words)

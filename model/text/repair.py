@@ -53,7 +53,7 @@ class Repaired:
     offsets: OffsetMap | None
 
 
-class Replacement(NamedTuple):
+class TextEdit(NamedTuple):
     """What stands instead of text[start:end]; `lengths` says how much of it each new character came from."""
 
     start: int
@@ -119,7 +119,7 @@ class _Work:
         start = np.flatnonzero(kept).astype(np.int32)
         self._take(to_text(code_points(self.text)[kept]), OffsetMap(start, start + np.int32(1)))
 
-    def replace(self, replacements: Iterable[Replacement]) -> int:
+    def replace(self, replacements: Iterable[TextEdit]) -> int:
         """Make replacements, which are in order and do not overlap; return how many."""
         pieces: list[str] = []
         starts: list[int] = []
@@ -143,7 +143,7 @@ class _Work:
         self.offsets = later if self.offsets is None else self.offsets.then(later)
 
 
-def _edges(replacement: Replacement) -> list[int]:
+def _edges(replacement: TextEdit) -> list[int]:
     """Return where in the text each new character of a replacement starts, and where the last one ends.
 
     Without known lengths the replaced passage is shared out evenly, so that tokens inside it do not overlap.
@@ -279,11 +279,11 @@ def _decode_entities(work: _Work) -> None:
         work.count("entity", found)
 
 
-def _entities(text: str) -> Iterator[Replacement]:
+def _entities(text: str) -> Iterator[TextEdit]:
     for match in _ENTITY.finditer(text):
         decoded = html.unescape(match.group())
         if decoded != match.group():
-            yield Replacement(match.start(), match.end(), decoded or " ")
+            yield TextEdit(match.start(), match.end(), decoded or " ")
 
 
 def _decode_mojibake(work: _Work) -> None:
@@ -294,21 +294,21 @@ def _decode_mojibake(work: _Work) -> None:
     if _MANGLED_RE.search(text) and is_bad(text):
         work.count("mojibake", work.replace(_mojibake(text)))
         if "mojibake" in work.counts:
-            lost = (Replacement(*match.span(), '"') for match in _LOST_QUOTE.finditer(work.text))
+            lost = (TextEdit(*match.span(), '"') for match in _LOST_QUOTE.finditer(work.text))
             work.count("mojibake", work.replace(lost))
-    lost = (Replacement(*match.span(), "'") for match in _LOST_APOSTROPHE.finditer(work.text))
+    lost = (TextEdit(*match.span(), "'") for match in _LOST_APOSTROPHE.finditer(work.text))
     work.count("mojibake", work.replace(lost))
     work.substitute(_C1, _C1_AS_WINDOWS_1252, "mojibake")
 
 
-def _mojibake(text: str) -> Iterator[Replacement]:
+def _mojibake(text: str) -> Iterator[TextEdit]:
     """Yield what each run of characters outside ASCII should be, where ftfy is sure that it is mangled."""
     for match in _MANGLED_RUN.finditer(text):
         start, end = match.span()
         run = match.group()
         fixed, lengths = _decode_short(run) if len(run) <= 16 else _decode(run)
         if fixed != run:
-            yield Replacement(start, end, fixed, lengths)
+            yield TextEdit(start, end, fixed, lengths)
 
 
 def _decode(run: str) -> tuple[str, list[int] | None]:
@@ -359,11 +359,11 @@ def _compose_accents(work: _Work) -> None:
         work.count("accent", work.replace(_composed(work.text)))
 
 
-def _composed(text: str) -> Iterator[Replacement]:
+def _composed(text: str) -> Iterator[TextEdit]:
     for match in _ACCENTED.finditer(text):
         composed = unicodedata.normalize("NFC", match.group())
         if len(composed) < len(match.group()):
-            yield Replacement(*match.span(), composed)
+            yield TextEdit(*match.span(), composed)
 
 
 def _replace_homoglyphs(work: _Work) -> None:
@@ -377,7 +377,7 @@ def _expand_ligatures(work: _Work) -> None:
     """Write the letters of a printer's ligature one by one."""
     if not work.text.isascii():
         found = (
-            Replacement(match.start(), match.end(), unicodedata.normalize("NFKC", match.group()))
+            TextEdit(match.start(), match.end(), unicodedata.normalize("NFKC", match.group()))
             for match in _LIGATURE.finditer(work.text)
         )
         work.count("ligature", work.replace(found))

@@ -1,1 +1,1 @@
-"""The fast and the deep tier: texts in, evidence per kind out, in arrays."""
+"""The fast and the deep tier. Each turns texts into evidence for each kind of paraphrase, in arrays."""

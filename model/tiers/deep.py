@@ -1,9 +1,9 @@
-"""The deep tier: a small pretrained encoder that says for each word how likely a machine put it there.
+"""The deep tier: a small pretrained encoder that estimates for each word how likely a machine put it there.
 
-All-MiniLM-L6-v2 (Wang et al. 2020; Reimers and Gurevych 2019), fine-tuned on words that our own paraphrasers replaced
-and on texts from machine translation and neural rewriters (`training.fine_tune`), its layers as an ONNX graph with
-8-bit weights. It reads a text in overlapping windows, one at a time: with 8-bit arithmetic an answer depends on what
-else is in the batch, and a text's score must not depend on its company.
+The encoder is all-MiniLM-L6-v2 (Wang et al. 2020; Reimers and Gurevych 2019), fine-tuned (`training.encoder`) on words
+that our own paraphrasers replaced and on texts from machine translation and neural rewriters. Its layers are an ONNX
+graph with 8-bit weights. It reads a text in overlapping windows, one at a time: with 8-bit arithmetic the output for a
+window depends on the rest of the batch, and a text's score must not depend on other texts.
 """
 
 from __future__ import annotations
@@ -24,20 +24,32 @@ from unspun.model.tiers.wordpieces import WordPieces, windows
 from unspun.model.verdict import KINDS
 
 WINDOW, OVERLAP = 126, 30
-"""Word pieces read at a time, besides the two that mark a window's ends, and how many of them the next one reads
-again: a word at a window's end lacks half its context."""
+"""Word pieces in a window, without the two markers at its ends, and how many of them the next window repeats, because
+words at the end of a window lack half of their context."""
 TILE = 64
 """Words that are compared with the vocabulary at a time."""
 LEAST_KEPT = -3.0
-"""Log odds of a replaced word from which what stood there before is kept: memory, for very long texts."""
+"""Log odds of replacement from which the guess of the original is kept. This bounds memory for very long texts."""
 SAID_OF_NOTHING = np.float32(-12.0)
-"""Log odds of words that are not read."""
+"""Log odds of words that the encoder did not read."""
+LEAST_MISFIT = np.float32(-8.0)
+"""Lower limit of the tagger's log odds in the blend, also used for words that the tagger does not judge."""
+SHARPNESS = np.array([1.0, 0.25, 0.25])
+"""How much the strongest windows of a document count, by kind: 0 gives the mean, infinity the maximum. A spun passage
+shows in one window, because spinners leave strong traces in a few words; the traces of the other kinds are faint and
+everywhere."""
 
 
 @dataclass(frozen=True, eq=False)
-class Weights:
-    """What the encoder is made of: `graph`, an ONNX model of the layers; the word pieces' embeddings in 8 bits,
-    (V, 384), with a scale for each, (V,); `bias` (V,) of each piece as what stood there before.
+class EncoderWeights:
+    """The encoder's parameters.
+
+    Attributes:
+        graph: the layers, as an ONNX model.
+        embeddings: (V, 384) the embeddings of the word pieces, in 8 bits.
+        scale: (V,) the scale of each embedding.
+        bias: (V,) bias of each piece as a guess of the original.
+        pieces: the V word pieces.
     """
 
     graph: bytes
@@ -48,14 +60,16 @@ class Weights:
 
 
 @dataclass(frozen=True, eq=False)
-class DeepReading:
-    """What the encoder says about some documents of a batch.
+class EncoderOutput:
+    """What the encoder returned for some documents of a batch with T tokens: M windows, R words likely replaced.
 
-    `replaced` (T,) holds for each token of the batch the log odds that a spinner put it there, SAID_OF_NOTHING where it
-    was not read. `windows` (M, 3) holds for each window the log odds of each kind, `window_document` (M,) the document,
-    `window_tokens` (M, 2) the first and last token that are nearest to this window. `before` (R, 384) says what was
-    there before a word that is likely replaced, as a place among the embeddings; `before_row` (T,) is the row of
-    `before` of a token, or -1.
+    Attributes:
+        replaced: (T,) log odds that a spinner put the token there; SAID_OF_NOTHING for tokens that were not read.
+        windows: (M, 3) log odds of each kind in each window.
+        window_document: (M,) the document of each window.
+        window_tokens: (M, 2) the first and the last token that are nearer to this window's centre than to others'.
+        before: (R, 384) for each likely replaced word, a vector near the embedding of the original.
+        before_row: (T,) each token's row in `before`, or -1.
     """
 
     replaced: Floats
@@ -67,9 +81,9 @@ class DeepReading:
 
 
 class DeepEncoder:
-    """Runs the encoder. The session is made when it is first needed, once a process."""
+    """Runs the encoder. Each process creates the session when it first needs it."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: EncoderWeights) -> None:
         self.weights = weights
 
     @cached_property
@@ -81,7 +95,7 @@ class DeepEncoder:
         return session(self.weights.graph)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the session behind: another process makes its own."""
+        """Pickle only the weights, because a session cannot be pickled."""
         return {"weights": self.weights}
 
     def embed(self, ids: NDArray[np.integer]) -> Floats:
@@ -89,10 +103,10 @@ class DeepEncoder:
         values: Floats = self.weights.embeddings[ids] * self.weights.scale[ids][..., None]
         return values
 
-    def read(self, documents: Documents, which: Sequence[int], *, keep: bool = False) -> DeepReading:
+    def read(self, documents: Documents, which: Sequence[int], *, keep: bool = False) -> EncoderOutput:
         """Read the prose of some documents of a batch.
 
-        With `keep`, what was there before is kept for words that may have been replaced.
+        With `keep`, also return guesses of the originals (`before`) of words that may have been replaced.
         """
         size = len(documents.token_start)
         replaced = np.full(size, SAID_OF_NOTHING, dtype=np.float32)
@@ -108,7 +122,7 @@ class DeepEncoder:
                 continue
             pieces, found, edges, likely, guesses = self._run(ids, token, keep)
             first = np.flatnonzero(np.diff(token, prepend=-1))
-            # A word is a spinner's if any of its pieces is. A sure "no" is an answer, too.
+            # A word is replaced if any of its pieces is. Words that were read stay above SAID_OF_NOTHING.
             replaced[token[first]] = np.maximum(np.maximum.reduceat(pieces, first), SAID_OF_NOTHING + 1)
             windows.append(found)
             owners.append(np.full(len(found), number, dtype=np.int64))
@@ -116,7 +130,7 @@ class DeepEncoder:
             before_row[likely] = rows + np.arange(len(likely))
             kept.append(guesses)
             rows += len(likely)
-        return DeepReading(
+        return EncoderOutput(
             replaced,
             np.concatenate(windows),
             np.concatenate(owners),
@@ -128,10 +142,11 @@ class DeepEncoder:
     def _run(
         self, ids: NDArray[np.int32], token: NDArray[np.int64], keep: bool
     ) -> tuple[Floats, Floats, NDArray[np.int64], NDArray[np.int64], Floats]:
-        """Return log odds of pieces (P,), each from the window with most context; log odds of windows (M, 3); and
-        the edges (M + 1,) between the pieces that are nearest to each window.
+        """Run the encoder over one document's P pieces, in M windows.
 
-        With `keep` also the tokens (R,) that may have been replaced, and what was there before (R, 384).
+        Returns the log odds of the pieces (P,), each from the window in which it has most context; the log odds of the
+        windows (M, 3); and the edges (M + 1,) between the pieces that are taken from each window. With `keep`, also the
+        tokens (R,) that may have been replaced and the guesses of their originals (R, 384); otherwise R is 0.
         """
         starts = windows(len(ids), WINDOW, OVERLAP)
         stops = np.minimum(starts + WINDOW, len(ids))
@@ -154,10 +169,12 @@ class DeepEncoder:
                 guesses.append(answer[2][0, part][first])
         return np.concatenate(pieces), np.concatenate(found), edges, np.concatenate(likely), np.concatenate(guesses)
 
-    def originals(self, reading: DeepReading, tokens: NDArray[np.integer], count: int) -> list[list[tuple[str, float]]]:
-        """Return for each token the `count` words that most likely stood there before, with their log probabilities.
+    def originals(
+        self, reading: EncoderOutput, tokens: NDArray[np.integer], count: int
+    ) -> list[list[tuple[str, float]]]:
+        """Return for each token its `count` likeliest originals with their log probabilities.
 
-        Whole words only. A token of which nothing is known has an empty list.
+        Originals are whole words. The list is empty for tokens without a row in `before`.
         """
         rows = reading.before_row[tokens]
         answer: list[list[tuple[str, float]]] = [[] for _ in rows]
@@ -166,7 +183,7 @@ class DeepEncoder:
         count = min(count, len(words) - 1)
         for start in range(0, len(known), TILE):
             chosen = known[start : start + TILE]
-            # Always as many rows: BLAS rounds otherwise for another shape.
+            # Always TILE rows, because BLAS rounds differently for other shapes.
             scores = reading.before[rows[np.resize(chosen, TILE)]] @ self.word_matrix.T + self.weights.bias[words]
             scores = scores[: len(chosen)]
             scores -= np.logaddexp.reduce(scores, axis=1, keepdims=True)
@@ -178,7 +195,7 @@ class DeepEncoder:
 
     @cached_property
     def _words(self) -> NDArray[np.int64]:
-        """The pieces that are words of letters."""
+        """The pieces that are whole words of ASCII letters."""
         pieces = self.weights.pieces
         return np.array([i for i, piece in enumerate(pieces) if piece.isalpha() and piece.isascii()], dtype=np.int64)
 
@@ -191,7 +208,7 @@ class DeepEncoder:
 def prose_pieces(
     wordpieces: WordPieces, documents: Documents, number: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return the word pieces (P,) of a document's prose, and the token of the batch that each belongs to (P,)."""
+    """Return the word pieces (P,) of a document's prose, and the batch's token (P,) that each belongs to."""
     first, last = int(documents.token_ptr[number]), int(documents.token_ptr[number + 1])
     origin = int(documents.document_start[number])
     text = to_text(documents.characters[origin : int(documents.document_start[number + 1]) - 1])
@@ -202,15 +219,16 @@ def prose_pieces(
     inside = (token >= first) & (cut.starts + origin < documents.token_end[np.maximum(token, first)])
     inside &= documents.token_prose[np.maximum(token, first)]
     ids, token = cut.ids[inside], token[inside]
-    kept = wordpieces.told_apart(ids)
+    kept = wordpieces.without_repeats(ids)
     return wordpieces.typography[ids[kept]], token[kept]
 
 
 @dataclass(frozen=True, slots=True)
 class Blend:
-    """A logistic regression over the two taggers' log odds that a word was replaced: they err on different words.
+    """A logistic regression that combines the encoder's and the tagger's log odds that a word was replaced.
 
-    `prior_log_odds` is that of a replaced word in the text that it was fitted on.
+    They make different mistakes, so both together are better than either. `prior_log_odds` are the log odds of a
+    replaced word in the text that the blend was fitted on.
     """
 
     deep: float
@@ -218,8 +236,8 @@ class Blend:
     bias: float
     prior_log_odds: float
 
-    def log_odds(self, reading: DeepReading, misfit: Floats) -> Floats:
-        """Return the encoder's answers (T,) blended with the tagger's, `misfit` (T,)."""
+    def log_odds(self, reading: EncoderOutput, misfit: Floats) -> Floats:
+        """Return the encoder's log odds (T,) blended with the tagger's, `misfit` (T,)."""
         answer = reading.replaced.copy()
         read = answer > SAID_OF_NOTHING
         blended = self.deep * answer[read] + self.fast * np.maximum(misfit[read], LEAST_MISFIT) + self.bias
@@ -227,23 +245,26 @@ class Blend:
         return answer
 
 
-LEAST_MISFIT = np.float32(-8.0)
-"""What the tagger is taken to say of a word that it does not judge, at least."""
-
-
 @dataclass(frozen=True, eq=False)
 class DeepTier:
-    """The encoder, how its words' answers are blended with the tagger's, and how much the fast tier's evidence of each
-    kind, `fast_weights` (3,), counts beside the encoder's: they err on different texts.
+    """The encoder, and how its answers are combined with the fast tier's, which makes different mistakes.
+
+    Attributes:
+        encoder: the encoder.
+        blend: combines the log odds of words with those of the fast tier's tagger.
+        fast_weights: (3,) weight of the fast tier's evidence of each kind; the encoder's has weight 1.
     """
 
     encoder: DeepEncoder
     blend: Blend
     fast_weights: NDArray[np.float64]
 
-    def evidence(self, reading: DeepReading, fast: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the evidence of each kind (D, 3) from the encoder's, pooled over each document's windows, and the fast
-        tier's (D, 3); NaN for documents that the encoder did not read.
+    def evidence(self, reading: EncoderOutput, fast: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the evidence of each kind (D, 3), NaN for documents that the encoder did not read.
+
+        Args:
+            reading: the encoder's output, whose windows are pooled by document.
+            fast: (D, 3) the fast tier's evidence.
         """
         answer: NDArray[np.float64] = (
             pool(reading.windows, reading.window_document, len(fast)) + self.fast_weights * fast
@@ -252,9 +273,15 @@ class DeepTier:
 
 
 def pool(windows: NDArray[np.floating], owner: NDArray[np.int64], documents: int) -> NDArray[np.float64]:
-    """Pool the log odds of windows (M, 3) by document (D, 3): the log of the mean of exp(SHARPNESS * log odds).
+    """Pool the log odds of windows (M, 3) by document (D, 3): log(mean(exp(SHARPNESS * log odds))) / SHARPNESS.
 
-    Between the mean, which misses a passage, and the maximum, which grows with a text's length.
+    The result is between the mean, which misses a single passage, and the maximum, which grows with a text's length.
+    Documents without windows get NaN.
+
+    Args:
+        windows: (M, 3) log odds of each kind.
+        owner: (M,) each window's document, in rising order.
+        documents: D.
     """
     answer = np.full((documents, len(KINDS)), np.nan)
     if not len(windows):
@@ -266,14 +293,8 @@ def pool(windows: NDArray[np.floating], owner: NDArray[np.int64], documents: int
     return answer
 
 
-SHARPNESS = np.array([1.0, 0.25, 0.25])
-"""How much the strongest windows of a document count, by kind: 0 is the mean, infinity the maximum. Spinners leave
-traces in a few words, so a spun passage shows in one window; the traces of the others are faint and everywhere.
-"""
-
-
 def judged_words(documents: Documents, number: int) -> NDArray[np.int64]:
-    """Return the tokens of a document that count: words of prose."""
+    """Return the tokens of a document that are judged: words of prose."""
     first, last = int(documents.token_ptr[number]), int(documents.token_ptr[number + 1])
     words = (documents.token_class[first:last] == TokenClass.WORD) & documents.token_prose[first:last]
     return first + np.flatnonzero(words)

@@ -1,6 +1,7 @@
-"""The fast tier: document numbers to the evidence of each kind, and how unfamiliar a text is.
+"""The fast tier: turns document features into evidence for each kind of paraphrase, and measures unfamiliarity.
 
-One head for each kind of machine tells that kind from human text, on the signals that carry over to tools it never saw.
+Each kind has its own classifier, a head, that tells it from human text. A head uses only the features that work on
+paraphrasing tools it was not trained on.
 """
 
 from __future__ import annotations
@@ -20,17 +21,20 @@ from unspun.model.tiers.trees import Trees
 
 _EDGE = 1e-6
 MOST_UNFAMILIAR = 6.0
-"""Standard deviations at which one number is cut off: it must not make a text unfamiliar alone."""
+"""Standard deviations at which a feature is clipped, so that no feature alone can make a text unfamiliar."""
 NEVER = -12.0
-"""Log odds of a kind that a model was not trained for."""
+"""Log odds of a kind that the model was not trained on."""
 
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """Tells one kind of machine from human text: a classifier over some columns of the document numbers, and style.
+    """Tells one kind of paraphrase from human text.
 
-    `estimator` is None where the model was trained without that kind, and never finds it. `style_weights`
-    (model.style.BUCKETS,) and `style_bias` are a logistic regression's; None where the head reads none.
+    Attributes:
+        columns: the document features that the classifier uses.
+        estimator: the classifier; None if the model was trained without this kind and so never finds it.
+        style_weights, style_bias: weights (model.signals.style.BUCKETS,) and bias of a logistic regression over style
+            n-grams; the weights are None if the head does not use style.
     """
 
     columns: NDArray[np.int64]
@@ -39,7 +43,7 @@ class Head:
     style_bias: float = 0.0
 
     def log_odds(self, features: Floats, style: csr_array | None) -> NDArray[np.float64]:
-        """Return the log odds (D,) of the kind against human text: the mean over its parts."""
+        """Return the log odds (D,) of this kind against human text: the mean of the classifier's and the style's."""
         if self.estimator is None:
             return np.full(len(features), NEVER)
         chosen = features[:, self.columns]
@@ -56,16 +60,16 @@ class Head:
         return Trees.of(self.estimator)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the arrays behind: they are made anew, and a bundle's bytes do not tell whether it was used."""
+        """Leave out the cached trees, so that a bundle's bytes do not depend on whether the head was used."""
         return {name: value for name, value in self.__dict__.items() if name != "_trees"}
 
 
 @dataclass(frozen=True, eq=False)
 class Unfamiliarity:
-    """How far a text's words and n-grams are from those of the human text that the tables were counted on.
+    """How far a text's words and n-grams are from the human text that the language tables were counted on.
 
-    The mean over some document numbers, `columns` (U,), of how many standard deviations, `spread` (U,), each lies
-    beyond the `centre` (U,) of human text in its unfamiliar direction, `sign` (U,).
+    It is the mean, over the features `columns` (U,), of the standard deviations, `spread` (U,), by which each is beyond
+    the `centre` (U,) of human text in its unfamiliar direction, `sign` (U,).
     """
 
     columns: NDArray[np.int64]
@@ -74,7 +78,7 @@ class Unfamiliarity:
     sign: Floats
 
     def of(self, features: Floats) -> NDArray[np.float64]:
-        """Return the unfamiliarity (D,) of texts with these document numbers (D, F): about 0, above 3 is rare."""
+        """Return the unfamiliarity (D,) of texts with these features (D, F): usually about 0, rarely above 3."""
         scaled = self.sign * (features[:, self.columns].astype(np.float64) - self.centre) / self.spread
         answer: NDArray[np.float64] = np.clip(scaled, -MOST_UNFAMILIAR, MOST_UNFAMILIAR).mean(axis=1)
         return answer
@@ -82,9 +86,9 @@ class Unfamiliarity:
 
 @dataclass(frozen=True, eq=False)
 class FastClassifier:
-    """The heads in the order of model.decision.KINDS, and what is unfamiliar.
+    """The heads, in the order of model.verdict.KINDS, and the measure of unfamiliarity.
 
-    `correction` is what a house's own texts add to the heads' answers, None in a model that was not retrained on any.
+    `correction` is fitted to a user's own texts when a model is retrained on them; otherwise it is None.
     """
 
     heads: tuple[Head, ...]
@@ -92,12 +96,12 @@ class FastClassifier:
     correction: Correction | None = None
 
     def log_odds(self, features: Floats, style: csr_array | None) -> NDArray[np.float64]:
-        """Return the evidence of each kind, shape (D, 3): the heads' log odds, corrected."""
+        """Return the evidence of each kind (D, 3): the heads' log odds, plus the correction if there is one."""
         answer = np.stack([head.log_odds(features, style) for head in self.heads], axis=1)
         return answer if self.correction is None else answer + self.correction.log_odds(features)
 
     def unfamiliar(self, features: Floats) -> NDArray[np.float64]:
-        """Return how unfamiliar texts are, (D,)."""
+        """Return the unfamiliarity (D,) of texts."""
         return self.unfamiliarity.of(features)
 
 

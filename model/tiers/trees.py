@@ -1,7 +1,7 @@
-"""Boosted trees as arrays: all splits of all trees are compared at once, where scikit-learn walks tree by tree.
+"""Boosted trees as arrays, which score a few texts much faster than scikit-learn's own code.
 
-A split that sends a text to the right rules out the leaves on its left; of those that no split rules out, the first is
-the text's leaf (Lucchese et al. 2015, "QuickScorer").
+All splits of all trees are evaluated at once. A split that sends a text to the right rules out the leaves on its left;
+the first leaf of a tree that no split rules out is the text's leaf (Lucchese et al. 2015, "QuickScorer").
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_LEAVES = 64
-"""Of a tree: a bit each."""
+"""Leaves of a tree; each is a bit of a 64-bit integer."""
 
 
 @dataclass(frozen=True, eq=False)
 class Trees:
-    """N trees of at most S splits and L leaves each, for numbers without gaps (NaN).
+    """N trees with at most S splits and L leaves each, for features without missing values (NaN).
 
-    `feature` and `threshold` (S, N): a text goes right where its number is above; `stays` (S, N) are the leaves that
-    are left then, as bits. `values` (N, L) are the leaves' log odds, which are added to `baseline`.
+    Attributes:
+        feature, threshold: (S, N) a text goes to the right at a split if its feature is above the threshold.
+        stays: (S, N) the leaves that remain possible in that case, as bits.
+        values: (N, L) the log odds of the leaves.
+        baseline: the log odds to which those of all trees are added.
     """
 
     feature: NDArray[np.int64]
@@ -32,8 +35,8 @@ class Trees:
 
     @classmethod
     def of(cls, estimator: Any) -> Trees | None:
-        """Return a fitted classifier's trees; None for another estimator, or one whose trees are of another make."""
-        # Where there is such an estimator the library is loaded; a model's other users need not wait for it.
+        """Return the trees of a fitted HistGradientBoostingClassifier; None for other estimators and kinds of trees."""
+        # Imported here because it is slow. Whoever has such an estimator has already loaded it.
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         if not isinstance(estimator, HistGradientBoostingClassifier) or estimator.is_categorical_ is not None:
@@ -55,12 +58,12 @@ class Trees:
         return answer
 
     def _enter(self, number: int, nodes: NDArray[Any]) -> None:
-        """Enter one tree, depth first and left before right."""
+        """Fill in one tree, depth first and left before right."""
         splits = leaves = 0
         todo: list[tuple[int, int | None]] = [(0, None)]
         while todo:
             node, split = todo.pop()
-            if split is not None:  # its left side is done: the leaves from `node` on
+            if split is not None:  # its left side, the leaves from number `node` on, is complete
                 self.stays[split, number] = ~np.uint64((1 << leaves) - (1 << node))
                 continue
             row = nodes[node]
@@ -74,13 +77,13 @@ class Trees:
             splits += 1
 
     def log_odds(self, numbers: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the log odds (D,) of texts from their numbers (D, F): what scikit-learn says, bit by bit."""
+        """Return the log odds (D,) of texts with these features (D, F), equal to scikit-learn's bit by bit."""
         goes_right = numbers.T[self.feature] > self.threshold[..., None]
         left = np.where(goes_right, self.stays[..., None], np.uint64(2**64 - 1))
         left = np.bitwise_and.reduce(left, axis=0)
         leaf = np.bitwise_count((left & (~left + np.uint64(1))) - np.uint64(1))
         added = self.values[np.arange(len(self.values))[:, None], leaf]
         start = np.full((1, len(numbers)), self.baseline)
-        # One tree after the other, as scikit-learn adds: a plain sum is taken in another order.
+        # Added tree by tree, as scikit-learn does, because np.sum adds in another order.
         total: NDArray[np.float64] = np.add.accumulate(np.concatenate([start, added]), axis=0)[-1]
         return total

@@ -1,4 +1,4 @@
-"""Texts to word pieces with their places: what the deep tier reads."""
+"""Splits texts into word pieces with their offsets: the input of the deep tier."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 TYPOGRAPHY = {'"': "“”„‟«»″", "'": "‘’‚‛`´′", "-": "‐‑‒–—―−", ".": "…", "*": "•·●"}
-"""Signs that a text's typesetter or its file format chose, by the sign that they are read as: an encoder that sees them
-learns which corpus a text comes from.
+"""Typographic variants of a few signs, by the sign that replaces them. They depend on a text's file format and
+typesetter, so an encoder that sees them learns to recognise the corpus instead of the machine.
 """
 UNKNOWN_PIECE, START, END = "[UNK]", "[CLS]", "[SEP]"
 
@@ -20,8 +20,8 @@ UNKNOWN_PIECE, START, END = "[UNK]", "[CLS]", "[SEP]"
 class Pieces:
     """The word pieces of D texts, P in all.
 
-    `ids` (P,) int32; `starts` and `ends` (P,) int64, characters of the own text; `ptr` (D + 1,) int64: the pieces of
-    text d are ptr[d]:ptr[d + 1].
+    `ids` (P,) int32; `starts` and `ends` (P,) int64, offsets in characters into each piece's text; `ptr` (D + 1,)
+    int64: the pieces of text d are ptr[d]:ptr[d + 1].
     """
 
     ids: NDArray[np.int32]
@@ -31,10 +31,10 @@ class Pieces:
 
 
 class WordPieces:
-    """A vocabulary of word pieces, as BERT cuts text (Devlin et al. 2019): lower case, no accents."""
+    """BERT's tokenizer (Devlin et al. 2019) over a vocabulary of word pieces: lower case, without accents."""
 
     def __init__(self, pieces: Sequence[str]) -> None:
-        # Imported here: the fast tier alone should not wait for it.
+        # Imported here because it is slow, and the fast tier does not need it.
         from tokenizers import Tokenizer
         from tokenizers.models import WordPiece
         from tokenizers.normalizers import BertNormalizer
@@ -43,7 +43,7 @@ class WordPieces:
         self.pieces = tuple(pieces)
         numbers = {piece: number for number, piece in enumerate(self.pieces)}
         if len(numbers) != len(self.pieces):
-            raise ValueError("a word piece is listed twice")
+            raise ValueError("the vocabulary lists a word piece twice")
         self.start, self.end = numbers[START], numbers[END]
         self._tokenizer = Tokenizer(WordPiece(numbers, unk_token=UNKNOWN_PIECE, max_input_chars_per_word=100))
         self._tokenizer.normalizer = BertNormalizer(lowercase=True)
@@ -56,11 +56,11 @@ class WordPieces:
 
     @classmethod
     def read(cls, file: Path) -> WordPieces:
-        """Read a vocabulary, a piece a line."""
+        """Read a vocabulary with one piece per line."""
         return cls(file.read_text("utf-8").rstrip("\n").split("\n"))
 
-    def told_apart(self, ids: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Return which pieces (P,) are read: of a sign that is repeated ("--", "...", "''"), the first."""
+    def without_repeats(self, ids: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Return which pieces (P,) the encoder reads: all but the repetitions of a sign ("--", "...", "''")."""
         plain = self.typography[ids]
         again = np.zeros(len(ids), dtype=bool)
         again[1:] = (plain[1:] == plain[:-1]) & self._signs[plain[1:]]
@@ -71,8 +71,8 @@ class WordPieces:
         return len(self.pieces)
 
     def cut(self, texts: Sequence[str]) -> Pieces:
-        """Cut texts into pieces. Every string is accepted."""
-        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]  # lone surrogates: one "?" each
+        """Split texts into pieces. Any strings are accepted."""
+        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]  # lone surrogates become "?"
         found = self._tokenizer.encode_batch(clean, add_special_tokens=False)
         ptr = np.zeros(len(found) + 1, dtype=np.int64)
         np.cumsum([len(one) for one in found], out=ptr[1:])
@@ -83,8 +83,9 @@ class WordPieces:
 
 
 def windows(pieces: int, size: int, overlap: int) -> NDArray[np.int64]:
-    """Return where windows of `size` pieces start that cover so many, each overlapping the one before by `overlap` or
-    more: the last ends with the text.
+    """Return the starts of windows of `size` pieces that cover a text of `pieces` pieces.
+
+    Each window repeats at least `overlap` pieces of the one before it, and the last ends with the text.
     """
     if pieces <= size:
         return np.zeros(1, dtype=np.int64)

@@ -1,12 +1,12 @@
-"""Scores a stream of documents in batches, so that one bad document costs nobody else their verdict."""
+"""Scores documents in batches: the one place that groups texts and handles a batch that fails."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from unspun.model.verdict import Verdict
 from unspun.reading.reader import Failure, Record
@@ -14,11 +14,24 @@ from unspun.service.console import is_bundle_error
 
 BATCH_DOCUMENTS = 64
 BATCH_CHARACTERS = 1_000_000
-"""A batch is closed at either: large enough to keep the arrays busy, small enough to bound memory."""
+"""A batch ends at either: large enough to keep the arrays busy, small enough to bound memory."""
 WARM_UP = (
     "The mayor of the town told reporters that the new bridge would be open to all before the end of the year. " * 4
 )
-"""A text that every tier judges: to load what is loaded late, and to see whether a model can score at all."""
+"""A text that every tier judges: it makes a model load everything, and shows whether it can score at all."""
+
+
+class HasText(Protocol):
+    """A record or a submission."""
+
+    @property
+    def text(self) -> str:
+        """The text to score."""
+        ...
+
+
+Item = TypeVar("Item", bound=HasText)
+Outcome = TypeVar("Outcome")
 
 
 class Scorer(Protocol):
@@ -99,50 +112,67 @@ def score_records(
             yield from score_batch(scorer, batch, depth, evidence, base_rate)
 
 
-def batches(records: Iterable[Record | Failure]) -> Iterator[list[Record] | Failure]:
-    """Group records into batches of bounded size; failures pass through at once."""
-    batch: list[Record] = []
-    characters = 0
-    for record in records:
-        if isinstance(record, Failure):
-            yield record
+def batches(
+    items: Iterable[Item | Failure], documents: int = BATCH_DOCUMENTS, characters: int = BATCH_CHARACTERS
+) -> Iterator[list[Item] | Failure]:
+    """Group texts into batches of at most so many documents and characters; failures pass through at once."""
+    batch: list[Item] = []
+    size = 0
+    for item in items:
+        if isinstance(item, Failure):
+            yield item
             continue
-        if batch and (len(batch) == BATCH_DOCUMENTS or characters + len(record.text) > BATCH_CHARACTERS):
+        if batch and (len(batch) == documents or size + len(item.text) > characters):
             yield batch
-            batch, characters = [], 0
-        batch.append(record)
-        characters += len(record.text)
+            batch, size = [], 0
+        batch.append(item)
+        size += len(item.text)
     if batch:
         yield batch
+
+
+def score_or_split(
+    score: Callable[[list[Item]], Iterable[Outcome]], batch: list[Item], failed: Callable[[Item, Exception], Outcome]
+) -> Iterator[Outcome]:
+    """Yield the outcomes of a batch, in order.
+
+    If the batch fails as a whole, its items are scored one by one, so that one bad document costs no other its verdict.
+    `failed` returns the outcome of an item that fails alone; it may raise instead.
+    """
+    try:
+        outcomes = list(score(batch))
+    except Exception as error:
+        if len(batch) == 1:
+            yield failed(batch[0], error)
+            return
+        for item in batch:
+            yield from score_or_split(score, [item], failed)
+    else:
+        yield from outcomes
 
 
 def score_batch(
     scorer: Scorer, batch: list[Record], depth: str, evidence: bool, base_rate: float | None = None
 ) -> Iterator[Scored | Failure]:
-    """Yield the verdicts of a batch; where it fails as a whole, document by document."""
-    try:
+    """Yield the verdicts of a batch, and a failure for each document that cannot be scored."""
+
+    def score(records: list[Record]) -> list[Scored | Failure]:
         verdicts = scorer.score_many(
-            [record.text for record in batch],
-            ids=[record.id for record in batch],
+            [record.text for record in records],
+            ids=[record.id for record in records],
             depth=depth,
             evidence=evidence,
             base_rate=base_rate,
         )
-        outcomes = [Scored(record, verdict) for record, verdict in zip(batch, verdicts, strict=True)]
-    except Exception as error:
-        if is_bundle_error(error):  # wrong for every document alike
-            raise
-        if len(batch) == 1:
-            yield Failure(batch[0].where, _explain(batch[0], error))
-            return
-        for record in batch:
-            yield from score_batch(scorer, [record], depth, evidence, base_rate)
-    else:
-        yield from outcomes
+        return [Scored(record, verdict) for record, verdict in zip(records, verdicts, strict=True)]
+
+    return score_or_split(score, batch, _failure)
 
 
-def _explain(record: Record, error: Exception) -> str:
+def _failure(record: Record, error: Exception) -> Failure:
+    if is_bundle_error(error):  # the model is broken for every document
+        raise error
     if isinstance(error, MemoryError):
-        return "needs more memory than there is"
+        return Failure(record.where, "needs more memory than there is")
     name = "" if record.id == record.where else f" (id {record.id})"
-    return f"could not be scored{name}: {type(error).__name__}: {error}; please report this"
+    return Failure(record.where, f"could not be scored{name}: {type(error).__name__}: {error}; please report this")

@@ -67,10 +67,10 @@ def evaluate(
 ) -> None:
     """Measure how well a model tells machine-paraphrased text from human text.
 
-    BUNDLE is the folder of a model, or the word "default" for the one that ships. PATH is a file or folder of
-    labelled text: .jsonl with "text" and "label" (human, llm, spun, translated or rewritten) and, where
-    known, "id", "source", "tool", "domain" and "changed_frac"; .csv with such columns; .txt with --label;
-    each also with .gz at the end. Texts that the model learnt from are left out, and counted.
+    BUNDLE is the folder of a model, or the word "default" for the one that ships. PATH is labelled text
+    in any format that `unspun score` reads. Records of JSON lines, CSV and Parquet have "text", "label" (human, llm,
+    spun, translated or rewritten) and, where known, "id", "source", "tool", "domain" and "changed_frac"; other formats
+    need --label. Texts that the model was trained on are left out and counted.
 
     \b
     Exit status:
@@ -124,7 +124,7 @@ def _read(paths: tuple[str, ...], label: str | None) -> list[LabelledText]:
     from unspun.training.corpora.corpus import CorpusError, read_labelled
 
     try:
-        texts = list(read_labelled([Path(path) for path in paths], label))
+        texts = list(read_labelled(paths, label))
     except CorpusError as error:
         raise CommandError(str(error)) from error
     if not texts:

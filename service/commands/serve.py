@@ -68,8 +68,7 @@ def _run(settings: Any) -> None:
     folder = metrics_folder()
     from unspun.service.http.server import Service
 
-    app, engine = _application(settings)
-    Service(settings, engine, app, folder).run()
+    Service(settings, _prepare(settings), folder).run()
 
 
 def _check_port(host: str, port: int) -> None:
@@ -84,15 +83,18 @@ def _check_port(host: str, port: int) -> None:
 
 
 def _develop(settings: Any) -> None:
-    app, _ = _application(settings)
+    from unspun.service.http.app import create_app
+    from unspun.service.http.engine import Engine
+
+    app = create_app(settings, Engine(_prepare(settings), time_limit=settings.timeout))
     app.run(settings.host, settings.port, debug=True, use_evalex=False, threaded=True)
 
 
-def _application(settings: Any) -> Any:
+def _prepare(settings: Any) -> Any:
+    """Check the API keys, bring the label database up to date, and return the loaded model."""
     from unspun.model.detector import Detector
     from unspun.service.http import logs
-    from unspun.service.http.app import create_app
-    from unspun.service.http.engine import Engine
+    from unspun.service.http.engine import ModelInUse
     from unspun.service.http.keys import KeysError, KeyStore
 
     logs.configure(settings.log_level)
@@ -101,11 +103,11 @@ def _application(settings: Any) -> Any:
             KeyStore(settings.keys_file).all()
         except KeysError as error:
             raise CommandError(f"UNSPUN_KEYS_FILE: {error}") from error
-    engine = Engine(Detector.load, settings.model, time_limit=settings.timeout)
-    app = create_app(settings, engine)
-    if (keeper := app.extensions["unspun.feedback"]) is not None:
-        keeper.start()
-    return app, engine
+    if settings.database_url is not None:
+        from unspun.service.feedback.keeper import Keeper
+
+        Keeper(settings.database_url.get_secret_value()).start()
+    return ModelInUse(Detector.load, settings.model)
 
 
 def _show(settings: Any) -> None:

@@ -17,7 +17,7 @@ from unspun.service.console import CommandError, complain
 from unspun.service.models.output import check_output
 
 if TYPE_CHECKING:
-    from unspun.training.corpora.corpus import Label, LabelledText
+    from unspun.training.corpora.corpus import LabelledText
     from unspun.training.retraining.adapt import Retrained
 
 MOST_FAILURES = 5
@@ -152,18 +152,19 @@ def train(context: click.Context, /, **options: Any) -> None:
 def _read(by_label: Mapping[Judgement, tuple[Path, ...]], labelled: tuple[Path, ...]) -> tuple[list[LabelledText], int]:
     """Return the texts, and how many files or records could not be read."""
     from unspun.reading.records import Failure
-    from unspun.training.corpora.labelled import read
+    from unspun.training.corpora.corpus import read_labelled
 
     texts: list[LabelledText] = []
     unread = 0
+
+    def report(failure: Failure) -> None:
+        nonlocal unread
+        unread += 1
+        if unread <= MOST_FAILURES:
+            complain(str(failure))
+
     for label, paths in ((None, labelled), *by_label.items()):
-        for item in read(paths, cast("Label | None", label)):
-            if not isinstance(item, Failure):
-                texts.append(item)
-                continue
-            unread += 1
-            if unread <= MOST_FAILURES:
-                complain(str(item))
+        texts += read_labelled(paths, label, report=report)
     if unread > MOST_FAILURES:
         complain(f"and {unread - MOST_FAILURES:,} more files or records cannot be read")
     return texts, unread

@@ -27,9 +27,9 @@ class Keeper:
     The database has threads of its own (`run`), so that texts are scored even if it does not answer.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, run: Runner = run_here) -> None:
         self._store = Store(url, migrates=True)
-        self.run: Runner = run_here
+        self._run = run
 
     def start(self) -> None:
         """Migrate the database; log a failure, after which the first label tries again."""
@@ -65,7 +65,7 @@ class Keeper:
 
     def _ask(self, function: Callable[[], Result], failed: str) -> Result:
         try:
-            return self.run(function, SECONDS)
+            return self._run(function, SECONDS)
         except StoreError as error:
             event("database of labels failed", logging.ERROR, reason=str(error))
             newer = isinstance(error, NewerSchemaError)

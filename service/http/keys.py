@@ -1,4 +1,4 @@
-"""API keys: made by `unspun keys add`, kept as hashes in a file that a running service reads again when it changes."""
+"""API keys. `unspun keys add` makes them; a running service reads the file of their hashes again when it changes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ FORMAT = 1
 
 
 class KeysError(Exception):
-    """A file of keys cannot be used; the message says which, why and what to do, in one line."""
+    """A key file cannot be used. The message says which, why and what to do, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What is kept of a key: never the key itself."""
+    """What is stored for an API key: its hash, never the key itself."""
 
     name: str
     sha256: str
@@ -36,9 +36,9 @@ class Key:
 
 
 class KeyStore:
-    """The keys in a file. Processes may share it: it is written under a lock, and replaced in one step.
+    """The API keys in a file. Processes may share it: it is written under a lock and replaced atomically.
 
-    A key holds 256 random bits, so that one round of SHA-256 keeps it as safe as a slow hash would a password.
+    A key has 256 random bits, so a single SHA-256 protects it as well as a slow hash protects a password.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,7 +47,7 @@ class KeyStore:
         self._seen: tuple[int, int, int] | None = None
 
     def all(self) -> tuple[Key, ...]:
-        """Return the keys, read again if the file has changed. Raises KeysError."""
+        """Return the keys; the file is read again if it has changed. Raises KeysError."""
         try:
             found = self.path.stat()
             seen = (found.st_mtime_ns, found.st_ino, found.st_size)
@@ -55,11 +55,11 @@ class KeyStore:
                 self._keys = _parse(self.path, self.path.read_bytes())
                 self._seen = seen
         except OSError as error:
-            raise KeysError(f"{self.path}: {error.strerror}; make it with `unspun keys add NAME`") from error
+            raise KeysError(f"{self.path}: {error.strerror}; create it with `unspun keys add NAME`") from error
         return self._keys
 
     def name_of(self, key: str) -> str | None:
-        """Return whose key this is, None where it is nobody's. Takes as long for every key. Raises KeysError."""
+        """Return the name of a key, None if it is unknown, in constant time. Raises KeysError."""
         digest = _digest(key)
         name = None
         for known in self.all():
@@ -68,25 +68,25 @@ class KeyStore:
         return name
 
     def add(self, name: str) -> str:
-        """Make a key and return it; it cannot be had again. Raises KeysError."""
+        """Make a key and return it; it cannot be retrieved later. Raises KeysError."""
         if not NAME.fullmatch(name):
-            raise KeysError(f"{name!r} is no name for a key; use 1 to 64 letters, digits, and any of . _ - @")
+            raise KeysError(f"{name!r} is not a valid name for a key; use 1 to 64 letters, digits and any of . _ - @")
         with self._locked():
             keys = self.all() if self.path.exists() else ()
             if any(key.name == name for key in keys):
-                raise KeysError(f"{self.path}: {name} has a key; revoke it first, or choose another name")
+                raise KeysError(f"{self.path}: {name} already has a key; revoke it first, or choose another name")
             key = PREFIX + secrets.token_urlsafe(32)
             created = datetime.now(UTC).isoformat(timespec="seconds")
             self._write((*keys, Key(name, _digest(key), created)))
         return key
 
     def revoke(self, name: str) -> None:
-        """Take a key away; running services refuse it from their next request on. Raises KeysError."""
+        """Revoke a key; running services refuse it from the next request on. Raises KeysError."""
         with self._locked():
             keys = self.all()
             left = tuple(key for key in keys if key.name != name)
             if len(left) == len(keys):
-                raise KeysError(f"{self.path}: {name} has no key here; `unspun keys list` names all")
+                raise KeysError(f"{self.path}: {name} has no key; `unspun keys list` shows all names")
             self._write(left)
 
     @contextlib.contextmanager
@@ -118,7 +118,7 @@ def _parse(path: Path, data: bytes) -> tuple[Key, ...]:
     try:
         content = json.loads(data)
         if content["format"] != FORMAT:
-            raise KeysError(f"{path}: format {content['format']!r} of keys, this unspun reads {FORMAT}; update unspun")
+            raise KeysError(f"{path}: unknown key file format {content['format']!r}; update unspun")
         return tuple(Key(str(key["name"]), str(key["sha256"]), str(key["created"])) for key in content["keys"])
     except (ValueError, LookupError, TypeError) as error:
-        raise KeysError(f"{path}: not a file of keys; restore it, or move it away and add the keys again") from error
+        raise KeysError(f"{path}: not a key file; restore it, or move it away and add the keys again") from error

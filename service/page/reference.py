@@ -1,20 +1,21 @@
-"""The reference of the HTTP API as the page at `/v1/docs` shows it, read off the OpenAPI document."""
+"""The API reference at `/v1/docs`, made from the OpenAPI document."""
 
 from __future__ import annotations
 
 import json
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from unspun.service.http.problems import TITLES
+from unspun.service.http.problems import TITLES, ProblemDocument
 
 JSON = "application/json"
+PROBLEM = ProblemDocument.__name__
 PLACE = re.compile(r"\{(\w+)\}")
-"""What stands in an address for a value."""
+"""A placeholder in a path."""
 BOUNDS = {
     "minimum": "at least {}",
     "maximum": "at most {}",
@@ -37,7 +38,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """One media type of a request or an answer."""
+    """One media type of a request or a response."""
 
     media_type: str
     kind: str
@@ -46,8 +47,8 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer by its status."""
+class Response:
+    """A response by its status."""
 
     status: str
     phrase: str
@@ -58,7 +59,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A method of an address."""
+    """A method of a path."""
 
     anchor: str
     method: str
@@ -70,7 +71,7 @@ class Operation:
     bodies: list[Body]
     request: str
     example: str | None
-    answers: list[Answer]
+    answers: list[Response]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Group:
 
 
 class Reference:
-    """The document's parts, in its own order."""
+    """The parts of the document, in its order."""
 
     def __init__(self, document: dict[str, Any], address: str) -> None:
         self.info: dict[str, Any] = document["info"]
@@ -111,7 +112,7 @@ class Reference:
     def _operation(self, path: str, method: str, about: dict[str, Any]) -> Operation:
         bodies = self._bodies(about.get("requestBody", {}))
         answers = [
-            Answer(
+            Response(
                 status,
                 HTTPStatus(int(status)).phrase,
                 answer["description"],
@@ -148,33 +149,31 @@ class Reference:
         ]
 
     def _example_of(self, content: dict[str, Any]) -> Any:
-        """Return the example of a body, by default that of its schema; a problem's is shown with its schema only."""
+        """Return the example of a body, or else that of its schema, except for problems."""
         named = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
-        if "example" in content or named == "Problem":
+        if "example" in content or named == PROBLEM:
             return content.get("example")
         return next(iter(self._schemas.get(named, {}).get("examples", [])), None)
 
 
 def kind_of(schema: dict[str, Any]) -> str:
-    """Return the type of a schema in words, values in backticks and names of schemas in brackets."""
-    if "$ref" in schema:
-        return f"[{schema['$ref'].rpartition('/')[2]}]"
-    if "enum" in schema:
-        return _either(f"`{value}`" if value is not None else "null" for value in schema["enum"])
-    if "anyOf" in schema:
-        return _either(kind_of(one) for one in schema["anyOf"] if one)
-    if schema.get("type") == "array":
-        return f"list of {kind_of(schema['items'])}"
-    if "properties" in schema:
-        told = "object with " + ", ".join(f"`{name}`" for name in schema["properties"])
-        return f"{told} or null" if "null" in schema["type"] else told
-    kinds = schema.get("type", "any text")
-    return _either(kinds) if isinstance(kinds, list) else str(kinds)
-
-
-def _either(kinds: Iterable[str]) -> str:
-    *first, last = kinds
+    """Return the type of a schema in words, with values in backticks and names of schemas in brackets."""
+    *first, last = _kinds(schema)
     return f"{', '.join(first)} or {last}" if first else last
+
+
+def _kinds(schema: dict[str, Any]) -> list[str]:
+    if "$ref" in schema:
+        return [f"[{schema['$ref'].rpartition('/')[2]}]"]
+    if "enum" in schema:
+        return [f"`{value}`" for value in schema["enum"]]
+    if "anyOf" in schema:
+        return [kind for one in schema["anyOf"] if one for kind in _kinds(one)]
+    if schema.get("type") == "array":
+        return [f"list of {kind_of(schema['items'])}"]
+    if "properties" in schema:
+        return ["object with " + ", ".join(f"`{name}`" for name in schema["properties"])]
+    return [str(schema.get("type", "any text"))]
 
 
 def _fields(schema: dict[str, Any]) -> Iterator[Field]:
@@ -213,7 +212,7 @@ def _shown(example: Any, media_type: str) -> str | None:
 
 
 def _curl(address: str, method: str, bodies: list[Body], needs_key: bool) -> str:
-    """Return the command that asks the example's question."""
+    """Return a command that sends the example."""
     other = "" if method in ("GET", "POST") else f"-X {method} "
     lines = [f"curl {other}{shlex.quote(address)}"]
     if needs_key:
@@ -226,7 +225,7 @@ def _curl(address: str, method: str, bodies: list[Body], needs_key: bool) -> str
 
 
 def _filled(path: str) -> str:
-    """Return an address with a word in capitals for whatever is to be put in."""
+    """Return a path with its placeholders as words in capitals."""
     return PLACE.sub(lambda match: match[1].upper(), path)
 
 

@@ -13,11 +13,11 @@ from jinja2 import Template
 from unspun.model.comparing.comparison import RELATIONS, Comparison, Operation
 from unspun.model.wording import percent
 from unspun.service.render.comparison import Answer, Pair, Sink, headline, meaning, rows
-from unspun.service.render.page import page_template
+from unspun.service.render.page import TEMPLATES, page_template
 
 MOST_SHOWN = 50
 """Suspects of a search that are shown beside the source that was found; the others are listed."""
-MOST_REPLACEMENTS = 200
+MOST_SUBSTITUTIONS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +146,6 @@ def _kinds(comparison: Comparison) -> Sequence[tuple[str, float]]:
 @cache
 def _template() -> Template:
     filters: dict[str, Callable[..., Any]] = {"percent": percent, "count": _count, "kinds": _kinds}
-    return page_template("comparison", filters=filters, most_replacements=MOST_REPLACEMENTS)
+    return page_template(
+        "comparison", scripts=[TEMPLATES / "comparison.js"], filters=filters, most_substitutions=MOST_SUBSTITUTIONS
+    )

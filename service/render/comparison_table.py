@@ -9,12 +9,12 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from unspun.model.comparing.comparison import Comparison, Replacement
+from unspun.model.comparing.comparison import Comparison, WordSubstitution
 from unspun.model.wording import percent
 from unspun.service.console import printable
 from unspun.service.render.comparison import Answer, Pair, Piece, Row, Sink, headline, meaning, rows
 
-MOST_REPLACEMENTS = 20
+MOST_SUBSTITUTIONS = 20
 """Substitutions that are listed, the most frequent."""
 NARROWEST = 76
 """Cells from which two texts stand side by side; below, one under the other."""
@@ -73,7 +73,7 @@ class Table:
                 Text(percent(comparison.probability), "bold red"),
                 Text(comparison.kind or ""),
                 Text(f"{percent(comparison.share)} of it"),
-                Text(printable(comparison.source_id or "")),
+                Text(printable(comparison.source.id or "")),
             )
         yield Padding(grid, (0, 0, 0, 2))
 
@@ -90,8 +90,8 @@ class Table:
         missing = [row for row in shown if row.suspect is None]
         draw = self._beside if self._console.width >= NARROWEST else self._below
         self._print(*draw(both, missing))
-        if comparison.derived and comparison.replacements:
-            self._print(Text(), *self._replacements(comparison.replacements))
+        if comparison.derived and comparison.substitutions:
+            self._print(Text(), *self._substitutions(comparison.substitutions))
 
     def _head(self, comparison: Comparison) -> Iterable[RenderableType]:
         style = "bold red" if comparison.derived else "bold" if comparison.reason is not None else "bold green"
@@ -103,8 +103,8 @@ class Table:
         if comparison.reason is None:
             yield Text(f"{percent(comparison.share)} of the source's words reappear in the suspect", "dim")
         for name, id, words in (
-            ("suspect", comparison.suspect_id, comparison.suspect_words),
-            ("source", comparison.source_id, comparison.source_words),
+            ("suspect", comparison.suspect.id, comparison.suspect.words),
+            ("source", comparison.source.id, comparison.source.words),
         ):
             length = f"  {words:,} word" if words == 1 else f"  {words:,} words"
             yield Text.assemble((f"{name:8}", "dim"), (printable(id or "without a name"), "bold"), length)
@@ -167,14 +167,14 @@ class Table:
             )
         return line
 
-    def _replacements(self, replacements: tuple[Replacement, ...]) -> Iterable[RenderableType]:
+    def _substitutions(self, substitutions: tuple[WordSubstitution, ...]) -> Iterable[RenderableType]:
         arrow = "->" if self._ascii else "→"
-        yield Text(f"{len(replacements):,} {'substitution' if len(replacements) == 1 else 'substitutions'}", "bold")
+        yield Text(f"{len(substitutions):,} {'substitution' if len(substitutions) == 1 else 'substitutions'}", "bold")
         grid = Grid.grid(padding=(0, 1))
         grid.add_column(justify="right", no_wrap=True)
         for _ in range(3):
             grid.add_column(overflow="fold")
-        for one in replacements[:MOST_REPLACEMENTS]:
+        for one in substitutions[:MOST_SUBSTITUTIONS]:
             grid.add_row(
                 Text(f"{one.count:,}", "dim"),
                 Text(printable(one.source), "green"),
@@ -182,7 +182,7 @@ class Table:
                 Text(printable(one.suspect), "bold red"),
             )
         yield Padding(grid, (0, 0, 0, 2))
-        more = len(replacements) - MOST_REPLACEMENTS
+        more = len(substitutions) - MOST_SUBSTITUTIONS
         if more > 0:
             yield Padding(Text(f"and {more:,} more; --format json lists all", "dim"), (0, 0, 0, 2))
 
@@ -197,8 +197,8 @@ def _none_fits(answer: Answer, among: int) -> str:
     """Return that no source was found, and why, or what comes nearest."""
     told = f"none of {among:,} documents fits" if among != 1 else "the only document does not fit"
     nearest = answer.pairs[0].comparison
-    if nearest.source_id is None and nearest.suspect_words:
+    if nearest.source.id is None and nearest.suspect.words:
         return f"{told}: no word in common"
     if nearest.reason is not None:
         return f"{told}: {meaning(nearest)}"
-    return f"{told}; nearest: {printable(nearest.source_id or '')}, {percent(nearest.probability)}"
+    return f"{told}; nearest: {printable(nearest.source.id or '')}, {percent(nearest.probability)}"

@@ -32,7 +32,7 @@ from unspun.service.feedback.summary import digest_of, summary
 from unspun.service.render import Stream
 from unspun.service.render.charts import Counts
 from unspun.service.render.highlight import excerpts, level
-from unspun.service.render.page import page_template
+from unspun.service.render.page import STATIC, TEMPLATES, page_template
 
 EXCERPTS = 4
 """Sentences shown of an offender, those with the heaviest evidence."""
@@ -322,6 +322,7 @@ def _template() -> Template:
     filters: dict[str, Callable[..., Any]] = {"percent": percent, "of": _of, "count": _count, "units": _units}
     return page_template(
         "report",
+        scripts=[STATIC / "tooltip.js", TEMPLATES / "report.js"],
         filters=filters,
         headlines=HEADLINES,
         kind_meanings=KIND_MEANINGS,

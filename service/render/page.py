@@ -1,12 +1,12 @@
-"""Pages of ours that need nothing else: one HTML file, with the style of the service's page and the content policy that
-lets nothing run or load but what is in it.
+"""Self-contained HTML pages: one file with the style of the service's page, and a content security policy that lets
+nothing run or load except what is in the file.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,14 @@ STATIC = Path(__file__).parents[1] / "page" / "static"
 def page_template(
     name: str,
     *,
-    script: bool = True,
+    scripts: Sequence[Path] = (),
     filters: Mapping[str, Callable[..., Any]] | None = None,
     **known: Any,
 ) -> Template:
-    """Return the template `name`.html with `name`.css after the page's style and, if it has one, `name`.js.
+    """Return the template `name`.html, with the style of the service's page and of `name`.css, and with `scripts`.
 
-    It knows `style`, `script`, their digests for the content policy, `icon`, and what else is `known`. Nothing that is
-    shown can act on the reader's screen: control characters are taken away, and the rest is escaped.
+    The template knows `style`, `script`, their digests for the content security policy, `icon`, and everything in
+    `known`. All text is escaped and loses its control characters, so that it cannot act on the reader's screen.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -40,9 +40,9 @@ def page_template(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    # Browsers do not unescape what is in a style or script element.
+    # Browsers do not unescape the content of style and script elements.
     style = Markup((STATIC / "page.css").read_text("utf-8") + (TEMPLATES / f"{name}.css").read_text("utf-8"))
-    code = Markup((TEMPLATES / f"{name}.js").read_text("utf-8") if script else "")
+    code = Markup("".join(path.read_text("utf-8") for path in scripts))
     icon = base64.b64encode((STATIC / "favicon.svg").read_bytes()).decode("ascii")
     environment.globals.update(
         style=style,
@@ -57,7 +57,7 @@ def page_template(
 
 
 def _plain(value: Any) -> Any:
-    """Take from every text that a template shows what would act on the reader's screen; escaping comes after."""
+    """Remove control characters from a text that a template shows; it is escaped afterwards."""
     return printable(value) if type(value) is str else value
 
 

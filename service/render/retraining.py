@@ -107,4 +107,4 @@ def _plot(file: Path, what: str) -> dict[str, str]:
 
 @cache
 def _template() -> Template:
-    return page_template("retraining", script=False)
+    return page_template("retraining")

@@ -17,7 +17,9 @@ NAMES = [
     text for text in QUOTED if re.fullmatch(r"[A-Z_]{5,}|[A-Z][a-z]\w+|[a-z]+_[a-z_]+", text) and text not in FILES
 ]
 CODE = "\n".join(
-    file.read_text("utf-8") for room in ("model", "training", "service") for file in (ROOT / room).rglob("*.py")
+    file.read_text("utf-8")
+    for room in ("model", "reading", "training", "service")
+    for file in (ROOT / room).rglob("*.py")
 )
 
 

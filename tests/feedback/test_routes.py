@@ -25,7 +25,7 @@ from unspun.service.feedback.keeper import Keeper
 from unspun.service.feedback.store import Store
 from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings, SettingsError
-from unspun.service.http.engine import Engine
+from unspun.service.http.engine import Engine, ModelInUse
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.logs import LOGGER, JsonFormatter
 from unspun.service.http.problems import MEDIA_TYPE
@@ -36,7 +36,7 @@ GOOD = {"text": SPUN, "label": "human", "consent": True}
 def client_for(database: object = "", **settings: Any) -> FlaskClient:
     environment = {"UNSPUN_DATABASE_URL": str(database)}
     chosen = Settings.from_environment(environment, **({"max_words": 200, "max_bytes": 20_000} | settings))
-    return create_app(chosen, Engine(load_fake)).test_client()
+    return create_app(chosen, Engine(ModelInUse(load_fake))).test_client()
 
 
 @pytest.fixture
@@ -319,8 +319,8 @@ def test_without_a_database_the_page_has_no_buttons(file: Path) -> None:
 
 
 def test_the_page_says_whether_anything_is_stored(file: Path) -> None:
-    assert "Nothing that you submit is stored or logged." in client_for().get("/").text
-    assert "stored or logged, unless you ask for it by a label." in client_for(file).get("/").text
+    assert "Nothing that you submit is logged or stored." in client_for().get("/").text
+    assert "logged, and it is stored only if you add a label." in client_for(file).get("/").text
 
 
 @pytest.mark.parametrize("text", [SPUN, "One\r\ntwo\rthree\n", "\n\n leading", "<b>&amp;</b> é 🦉"], ids=repr)
@@ -341,14 +341,14 @@ def test_the_confirmation_names_the_id_and_how_to_delete_it(file: Path) -> None:
     assert (label["source"], label["text"]) == ("desk", None)
     assert "Stored: this text is human" in section(answer)
     assert f"curl -X DELETE http://localhost/v1/feedback/{label['id']}" in section(answer)
-    assert "Of the text only a hash is kept." in section(answer)
+    assert "Only a hash of the text was stored." in section(answer)
     assert html.fromstring(answer.text).xpath("//*[@autofocus]/@id") == ["feedback"]
 
 
 def test_the_label_is_deleted_from_the_page(file: Path) -> None:
     client = client_for(file)
     [id] = html.fromstring(say(client).text).xpath("//input[@name='id']/@value")
-    assert "The label is deleted." in say(client, address="/feedback/delete", id=id).text
+    assert "The label was deleted." in say(client, address="/feedback/delete", id=id).text
     assert stored(file) == []
     again = say(client, address="/feedback/delete", id=id)
     assert again.status_code == 404
@@ -358,11 +358,11 @@ def test_the_label_is_deleted_from_the_page(file: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"consent": "GONE"}, "Tick the box that you agree"),
-        ({"consent": "false"}, "Tick the box that you agree"),
+        ({"consent": "GONE"}, "Tick the box to agree"),
+        ({"consent": "false"}, "Tick the box to agree"),
         ({"label": "GONE"}, "must be one of human, spun, translated, rewritten"),
         ({"source": "s" * 201}, "at most 200 characters"),
-        ({"packed": "no base64!"}, "Judge the text anew"),
+        ({"packed": "no base64!"}, "Judge the text again"),
         ({"packed": "GONE"}, "must not be blank"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

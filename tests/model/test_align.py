@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unspun.model.comparing.align import Pair, align, substitutions
+from unspun.model.comparing.align import AlignedPair, align, substitutions
 
 CASES: list[dict[str, Any]] = tomllib.loads(
     (Path(__file__).parents[1] / "data" / "model" / "alignments.toml").read_text(encoding="utf-8")
@@ -63,7 +63,7 @@ def test_the_same_twice(original: str, paraphrase: str) -> None:
 
 def test_inflections_on_request() -> None:
     found = substitutions("He walks home.", "He walked home.", inflections=True)
-    assert found == [Pair(3, 8, "walks", 3, 9, "walked", "inflected")]
+    assert found == [AlignedPair(3, 8, "walks", 3, 9, "walked", "inflected")]
 
 
 def test_longer_phrases_than_asked_for_are_left_out() -> None:

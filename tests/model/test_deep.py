@@ -20,8 +20,8 @@ from unspun.model.tiers.deep import (
     SAID_OF_NOTHING,
     WINDOW,
     Blend,
-    DeepReading,
-    Weights,
+    EncoderOutput,
+    EncoderWeights,
     judged_words,
     pool,
     prose_pieces,
@@ -46,7 +46,7 @@ SNIPPETS = st.sampled_from(
 TEXTS = st.lists(st.lists(SNIPPETS | st.text(max_size=6), max_size=6).map(" ".join), min_size=1, max_size=4)
 
 
-def read(*texts: str, keep: bool = False) -> tuple[Documents, DeepReading]:
+def read(*texts: str, keep: bool = False) -> tuple[Documents, EncoderOutput]:
     """Parse a batch and read all of it."""
     documents = Documents.parse(texts)
     return documents, ENCODER.read(documents, range(len(texts)), keep=keep)
@@ -298,7 +298,9 @@ class TestEncoder:
     """The encoder as an object."""
 
     def test_embeddings_are_scaled(self) -> None:
-        weights = Weights(b"", np.array([[1, -2], [127, 0]], np.int8), np.float32([0.5, 2.0]), np.zeros(2), ("a", "b"))
+        weights = EncoderWeights(
+            b"", np.array([[1, -2], [127, 0]], np.int8), np.float32([0.5, 2.0]), np.zeros(2), ("a", "b")
+        )
         assert type(ENCODER)(weights).embed(np.array([[1, 0]])).tolist() == [[[254.0, 0.0], [0.5, -1.0]]]
 
     @pytest.mark.parametrize("used", [True, False])
@@ -317,7 +319,7 @@ class TestBlend:
     BLEND = Blend(deep=2.0, fast=0.25, bias=1.0, prior_log_odds=-2.0)
 
     @staticmethod
-    def reading(*replaced: float) -> DeepReading:
+    def reading(*replaced: float) -> EncoderOutput:
         _, reading = read("The vessel was late.")
         return replace(reading, replaced=np.array(replaced, dtype=np.float32))
 

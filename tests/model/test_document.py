@@ -125,11 +125,11 @@ def test_hash_never_changes() -> None:
 
 
 def test_hash_is_the_same_in_another_process() -> None:
-    program = "from model.document import hash_token; print(hash_token('vision'))"
+    program = "from unspun.model.text.document import hash_token; print(hash_token('vision'))"
     answers = {
         subprocess.run(
             [sys.executable, "-c", program],
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[2])},
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
             capture_output=True,
             text=True,
             check=True,

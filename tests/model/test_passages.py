@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tests import tables as tiny
 from unspun.model.decision.decision import Tail
-from unspun.model.decision.passages import WHOLE, Part, suspicious_parts
+from unspun.model.decision.passages import WHOLE, SuspiciousPart, suspicious_parts
 
 TAIL = Tail.from_manifest(tiny.tier()["tails"]["spun"])
 """Human evidence is about 0; 3 is suspicious."""
@@ -22,7 +22,7 @@ HUMAN, SPUN = 0.0, 5.0
 
 def parts(
     evidence: list[float], *, words: NDArray[np.int64] | None = None, first: int = 0
-) -> tuple[tuple[Part, ...], float]:
+) -> tuple[tuple[SuspiciousPart, ...], float]:
     """Return the suspicious parts of windows of SIZE tokens each, all of them words unless said otherwise."""
     starts = first + SIZE * np.arange(len(evidence))
     tokens = np.column_stack([starts, starts + SIZE - 1])
@@ -32,15 +32,15 @@ def parts(
 
 
 def test_a_passage_is_found_with_its_words_and_its_share() -> None:
-    assert parts([HUMAN, HUMAN, SPUN, HUMAN, HUMAN]) == ((Part(200, 299, 100),), 0.2)
+    assert parts([HUMAN, HUMAN, SPUN, HUMAN, HUMAN]) == ((SuspiciousPart(200, 299, 100),), 0.2)
 
 
 def test_windows_side_by_side_are_one_passage() -> None:
-    assert parts([HUMAN, SPUN, SPUN, HUMAN]) == ((Part(100, 299, 200),), 0.5)
+    assert parts([HUMAN, SPUN, SPUN, HUMAN]) == ((SuspiciousPart(100, 299, 200),), 0.5)
 
 
 def test_a_single_window_between_two_suspicious_ones_is_theirs() -> None:
-    assert parts([HUMAN, SPUN, HUMAN, SPUN, HUMAN, HUMAN])[0] == (Part(100, 399, 300),)
+    assert parts([HUMAN, SPUN, HUMAN, SPUN, HUMAN, HUMAN])[0] == (SuspiciousPart(100, 399, 300),)
 
 
 def test_there_may_be_several() -> None:
@@ -66,7 +66,7 @@ def test_where_no_window_stands_out_the_evidence_is_in_the_whole_text() -> None:
 
 def test_only_words_of_prose_count() -> None:
     half = np.concatenate([np.arange(100), np.arange(100, 400, 2)])
-    assert parts([SPUN, HUMAN, HUMAN, HUMAN], words=half) == ((Part(0, 99, 100),), 0.4)
+    assert parts([SPUN, HUMAN, HUMAN, HUMAN], words=half) == ((SuspiciousPart(0, 99, 100),), 0.4)
 
 
 def test_a_text_without_words_is_one() -> None:
@@ -74,7 +74,7 @@ def test_a_text_without_words_is_one() -> None:
 
 
 def test_places_are_those_of_the_batch() -> None:
-    assert parts([HUMAN, HUMAN, SPUN], first=5000)[0] == (Part(5200, 5299, 100),)
+    assert parts([HUMAN, HUMAN, SPUN], first=5000)[0] == (SuspiciousPart(5200, 5299, 100),)
 
 
 @given(st.lists(st.floats(-10, 15), min_size=1, max_size=30))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.tables import encode
-from unspun.model.signals.debris import KINDS, _sounds_like_vowel
+from unspun.model.signals.debris import DEBRIS, _sounds_like_vowel
 from unspun.model.signals.features import Signals
 
 DATA = Path(__file__).parents[1] / "data" / "model"
@@ -23,14 +23,14 @@ def marked(signals: Signals, text: str) -> dict[str, list[str]]:
     tokens = signals.debris.read(encoding).tokens
     found = {
         kind: [encoding.documents.token_text(place) for place in np.flatnonzero(column)]
-        for kind, column in zip(KINDS, tokens.T, strict=True)
+        for kind, column in zip(DEBRIS, tokens.T, strict=True)
     }
     return {kind: words for kind, words in found.items() if words}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["text"])
 def test_debris_is_marked(signals: Signals, case: dict[str, Any]) -> None:
-    expected = {kind: case[kind] for kind in KINDS if kind in case}
+    expected = {kind: case[kind] for kind in DEBRIS if kind in case}
     assert marked(signals, case["text"]) == expected
 
 
@@ -48,7 +48,7 @@ def test_the_rate_is_per_hundred_words(signals: Signals) -> None:
     text = "The boats went back to the the harbour again. " + "We went to the market in the morning. " * 4
     reading = signals.debris.read(encode(signals, text))
     words = 9 + 4 * 8
-    assert reading.documents[0, KINDS.index("doubled_word")] == pytest.approx(100 / words)
+    assert reading.documents[0, list(DEBRIS).index("doubled_word")] == pytest.approx(100 / words)
 
 
 def test_a_text_without_words_has_none(signals: Signals) -> None:

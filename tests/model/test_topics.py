@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from tests.tables import SENTENCES, encode
 from tests.tables import signals as tiny_signals
-from unspun.model.language.topics import BLOCK, UNIT, WIDE, Topics, WordVectors, cosine
+from unspun.model.language.topics import BLOCK, UNIT, WIDE, PackedVectors, Topics, cosine
 from unspun.model.signals.features import Signals
 
 
 def test_packing_loses_less_than_a_step() -> None:
     vectors = np.random.default_rng(0).normal(size=(500, 6)) * np.arange(1, 7)
     standard = np.clip(vectors / vectors.std(axis=0), -4, 4)
-    unpacked = WordVectors.pack(vectors).unpacked()
+    unpacked = PackedVectors.pack(vectors).unpacked()
     assert np.abs(unpacked - standard).max() <= 0.5 * 4 / 127 + 1e-5
 
 

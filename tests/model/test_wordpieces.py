@@ -120,7 +120,7 @@ class TestTypography:
     def read(text: str) -> list[str]:
         """Return the pieces as the encoder reads them."""
         ids = SIGNS.cut([text]).ids
-        return [SIGN_PIECES[i] for i in SIGNS.typography[ids[SIGNS.told_apart(ids)]]]
+        return [SIGN_PIECES[i] for i in SIGNS.typography[ids[SIGNS.without_repeats(ids)]]]
 
     @pytest.mark.parametrize(
         ("written", "plain"),
@@ -146,7 +146,7 @@ class TestTypography:
     @pytest.mark.parametrize("text", ["the the ferry", "a a a a", "council, ferry, council"])
     def test_words_and_single_signs_stay(self, text: str) -> None:
         ids = SIGNS.cut([text]).ids
-        assert SIGNS.told_apart(ids).all()
+        assert SIGNS.without_repeats(ids).all()
         assert np.array_equal(SIGNS.typography[ids], ids)
 
     def test_signs_of_two_kinds_are_two(self) -> None:
@@ -157,7 +157,7 @@ class TestTypography:
         assert WordPieces(pieces).typography.tolist() == [0, 1, 2, 3, 4]
 
     def test_no_pieces_are_read_as_none(self) -> None:
-        assert SIGNS.told_apart(np.zeros(0, np.int32)).tolist() == []
+        assert SIGNS.without_repeats(np.zeros(0, np.int32)).tolist() == []
 
 
 class TestWindows:

@@ -16,8 +16,8 @@ from click.testing import CliRunner
 
 from tests import deep as tiny_deep
 from tests import tables as tiny
+from tests.reading.support import FORMATS
 from tests.service.support import Run, cases, why
-from tests.service.test_labelled import FORMATS
 from tests.service.test_train_command import ROOT, digests, spoilt, unprivileged, write
 from unspun.model import bundle
 from unspun.model.detector import Detector

@@ -121,8 +121,8 @@ def test_a_label_for_plain_text(evaluate: Evaluate) -> None:
     ("content", "message"),
     [
         (b'{"text": "x"}\n', "broken.jsonl:1: no label"),
-        (b'{"text": "x", "label": "human"}\n{"text"\n', "broken.jsonl:2: not JSON"),
-        (b"", "no text in broken.jsonl"),
+        (b'{"text": "x", "label": "human"}\n{"text"\n', "broken.jsonl:2: not valid JSON"),
+        (b"", "broken.jsonl: no documents in this file"),
     ],
 )
 def test_bad_input_is_a_line_and_status_1(content: bytes, message: str, evaluate: Evaluate) -> None:

@@ -525,7 +525,7 @@ def test_a_link_that_leads_nowhere_is_told_and_set_right(
     scored = unspun("score", "--model", "models/current", "-", stdin=b"x", load=None)
     assert f"models/current leads to {gone}, which is not there" in listed.errors[0]
     assert (scored.status, len(scored.errors)) == (1, 1)
-    assert "`unspun models rollback` or `promote` sets it right" in scored.errors[0]
+    assert "choose another model with `unspun models rollback` or `unspun models promote`" in scored.errors[0]
     assert unspun("models", "rollback").status == 0
     assert in_use(folder) == "a"
 
@@ -665,4 +665,4 @@ def test_score_on_the_folder_itself_names_the_link(
 ) -> None:
     folder.promote(make("house"))
     run = unspun("score", "--model", "models", "-", stdin=b"x", load=None)
-    assert run.errors[-1].endswith("it is a folder of models, of which models/current is in use")
+    assert run.errors[-1].endswith("this is a folder of models; the one in use is models/current")

@@ -18,10 +18,18 @@ from rich.console import Console
 
 from tests.service.fake_comparer import MODEL
 from tests.service.support import cases, why
-from unspun.model.comparing.comparison import RELATIONS, Alignment, Comparison, Edit, Replacement, Span
+from unspun.model.comparing.comparison import (
+    RELATIONS,
+    Alignment,
+    ComparedText,
+    Comparison,
+    Edit,
+    Span,
+    WordSubstitution,
+)
 from unspun.service.render.comparison import Answer, Json, JsonLines, Pair, rows
-from unspun.service.render.comparison_html import MOST_REPLACEMENTS, MOST_SHOWN, Html
-from unspun.service.render.comparison_table import MOST_REPLACEMENTS as MOST_IN_TABLE
+from unspun.service.render.comparison_html import MOST_SHOWN, MOST_SUBSTITUTIONS, Html
+from unspun.service.render.comparison_table import MOST_SUBSTITUTIONS as MOST_IN_TABLE
 from unspun.service.render.comparison_table import Table
 
 WHEN = datetime(2026, 11, 23, 6, 5, tzinfo=UTC)
@@ -68,18 +76,28 @@ ALIGNMENTS = (
     Alignment(span(SUSPECT, "It rained."), None, 0.0, False),
     Alignment(None, span(SOURCE, "Nobody minded."), 0.0, False),
 )
-REPLACEMENTS = (Replacement("voted", "balloted", 2), Replacement("harbour", "port", 1))
+SUBSTITUTIONS = (WordSubstitution("voted", "balloted", 2), WordSubstitution("harbour", "port", 1))
 
 
 def comparison(**changes: Any) -> Comparison:
     base = Comparison(
-        "a.txt", "b.txt", True, 0.9999, "spun", dict(KINDS), 0.83, None, 14, 13, REPLACEMENTS, ALIGNMENTS, MODEL
+        derived=True,
+        probability=0.9999,
+        kind="spun",
+        kinds=dict(KINDS),
+        share=0.83,
+        reason=None,
+        substitutions=SUBSTITUTIONS,
+        suspect=ComparedText("a.txt", 14),
+        source=ComparedText("b.txt", 13),
+        model=MODEL,
+        alignments=ALIGNMENTS,
     )
     return replace(base, **changes)
 
 
 UNRELATED = comparison(derived=False, kind=None, probability=0.02, share=0.1)
-UNKNOWN = comparison(derived=False, kind=None, probability=0.0, reason="too_short", replacements=(), alignments=())
+UNKNOWN = comparison(derived=False, kind=None, probability=0.0, reason="too_short", substitutions=(), alignments=())
 
 
 def pair(of: Comparison | None = None, suspect: str = SUSPECT, source: str = SOURCE) -> Pair:
@@ -211,8 +229,8 @@ def test_substitutions_are_listed_with_their_counts() -> None:
 
 
 def test_only_the_most_frequent_substitutions_are_listed() -> None:
-    many = tuple(Replacement(f"word{i}", f"term{i}", 1) for i in range(MOST_IN_TABLE + 3))
-    lines = told(one(comparison(replacements=many))).splitlines()
+    many = tuple(WordSubstitution(f"word{i}", f"term{i}", 1) for i in range(MOST_IN_TABLE + 3))
+    lines = told(one(comparison(substitutions=many))).splitlines()
     assert lines[-1].strip() == "and 3 more; --format json lists all"
 
 
@@ -232,7 +250,7 @@ def test_where_nothing_can_be_said_the_reason_and_what_to_do_are() -> None:
 
 
 def test_the_likeliest_sources_have_a_line_each() -> None:
-    second = comparison(source_id="c.txt", kind="copied", probability=0.7, share=0.2)
+    second = comparison(source=ComparedText("c.txt", 13), kind="copied", probability=0.7, share=0.2)
     lines = told(found(comparison(), second, UNRELATED), found(UNRELATED, suspect="z.txt")).splitlines()
     assert [line.split() for line in lines] == [
         ["a.txt"],
@@ -247,8 +265,12 @@ def test_the_likeliest_sources_have_a_line_each() -> None:
     ("of", "among", "said"),
     [
         (UNKNOWN, 1, "the only document does not fit: one of the two has too few words"),
-        (replace(UNKNOWN, source_id=None, source_words=0), 12_000, "none of 12,000 documents fits: no word in common"),
-        (replace(UNKNOWN, source_id=None, suspect_words=0), 3, "none of 3 documents fits: one of the two has too few"),
+        (replace(UNKNOWN, source=ComparedText(None, 0)), 12_000, "none of 12,000 documents fits: no word in common"),
+        (
+            replace(UNKNOWN, suspect=ComparedText("a.txt", 0), source=ComparedText(None, 13)),
+            3,
+            "none of 3 documents fits: one of the two has too few",
+        ),
     ],
 )
 def test_why_none_fits_is_told(of: Comparison, among: int, said: str) -> None:
@@ -261,7 +283,10 @@ def test_nothing_in_a_text_reaches_the_terminal_but_glyphs(text: str, name: str)
     whole = Span(0, len(text))
     alignment = Alignment(whole, whole, 1.0, False, (Edit("replaced", whole, whole),))
     of = comparison(
-        suspect_id=name, source_id=name, alignments=(alignment,), replacements=(Replacement(name, text, 1),)
+        suspect=ComparedText(name, 14),
+        source=ComparedText(name, 13),
+        alignments=(alignment,),
+        substitutions=(WordSubstitution(name, text, 1),),
     )
     out = told(Answer(name, (Pair(of, text, text),)), Answer(name, (Pair(of, text, text),), 3))
     assert all(character.isprintable() for character in out.replace("\n", ""))
@@ -277,7 +302,7 @@ def test_the_page_says_what_is_said() -> None:
     assert facts == {
         "Suspect": "a.txt, 14 words",
         "Source": "b.txt, 13 words",
-        "Probability that one was made from the other": "> 99 %",
+        "Probability that one was made from the other": ">99 %",
         "Words of the source that reappear": "83 %",
         "How": "spun 95 %, translated 3 %, copied 1 %, rewritten 1 %",
     }
@@ -310,9 +335,9 @@ def test_a_replaced_word_leads_to_its_counterpart_and_back() -> None:
 
 
 def test_substitutions_are_a_table_of_the_most_frequent() -> None:
-    many = tuple(Replacement(f"word{i}", f"term{i}", 1) for i in range(MOST_REPLACEMENTS + 3))
-    page = page_of(one(comparison(replacements=many)))
-    assert len(page.cssselect(".replacements tbody tr")) == MOST_REPLACEMENTS
+    many = tuple(WordSubstitution(f"word{i}", f"term{i}", 1) for i in range(MOST_SUBSTITUTIONS + 3))
+    page = page_of(one(comparison(substitutions=many)))
+    assert len(page.cssselect(".substitutions tbody tr")) == MOST_SUBSTITUTIONS
     assert "And 3 more" in words(page.cssselect("details .hint")[0])
 
 
@@ -324,12 +349,12 @@ def test_the_page_says_why_nothing_can_be_said() -> None:
 
 
 def test_a_search_lists_every_suspect_and_shows_what_was_found() -> None:
-    page = page_of(found(comparison(), comparison(source_id="c.txt")), found(UNRELATED, suspect="z.txt"))
+    page = page_of(found(comparison(), comparison(source=ComparedText("c.txt", 13))), found(UNRELATED, suspect="z.txt"))
     assert words(page.cssselect("h1")[0]) == "1 of 2 suspects with a source"
     lines = [[words(cell) for cell in row] for row in page.cssselect(".searches tbody tr")]
     assert lines == [
-        ["a.txt", "b.txt", "> 99 %", "spun", "83 %"],
-        ["a.txt", "c.txt", "> 99 %", "spun", "83 %"],
+        ["a.txt", "b.txt", ">99 %", "spun", "83 %"],
+        ["a.txt", "c.txt", ">99 %", "spun", "83 %"],
         ["z.txt", "No document fits; nearest: b.txt, 2 %"],
     ]
     assert [link.get("href") for link in page.cssselect(".searches a")] == ["#pair-1"]
@@ -352,7 +377,10 @@ def test_texts_and_names_are_escaped_and_harmless() -> None:
     whole = Span(0, len(HOSTILE))
     alignment = Alignment(whole, whole, 1.0, False, (Edit("replaced", whole, whole),))
     of = comparison(
-        suspect_id=HOSTILE, source_id=HOSTILE, alignments=(alignment,), replacements=(Replacement(HOSTILE, HOSTILE, 1),)
+        suspect=ComparedText(HOSTILE, 14),
+        source=ComparedText(HOSTILE, 13),
+        alignments=(alignment,),
+        substitutions=(WordSubstitution(HOSTILE, HOSTILE, 1),),
     )
     for answer in (Answer(HOSTILE, (Pair(of, HOSTILE, HOSTILE),)), Answer(HOSTILE, (Pair(of, HOSTILE, HOSTILE),), 3)):
         html = source_of(answer)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +12,6 @@ from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, SUSPECT
 from unspun.model.verdict import Verdict
 from unspun.reading.reader import Failure, Record
-from unspun.service.batch import scoring
 from unspun.service.batch.scoring import BATCH_DOCUMENTS, Scored, Tally, batches, score_records
 
 
@@ -78,9 +76,7 @@ def test_failures_pass_through() -> None:
 @given(st.lists(st.integers(0, 40), max_size=200))
 def test_batches_are_bounded_and_lose_nothing(lengths: list[int]) -> None:
     given_records = records(*("x" * length for length in lengths))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scoring, "BATCH_CHARACTERS", 100)
-        found = [batch for batch in batches(given_records) if not isinstance(batch, Failure)]
+    found = [batch for batch in batches(given_records, characters=100) if not isinstance(batch, Failure)]
     assert [record for batch in found for record in batch] == given_records
     for batch in found:
         assert 1 <= len(batch) <= BATCH_DOCUMENTS

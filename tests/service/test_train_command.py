@@ -23,8 +23,8 @@ from threadpoolctl import threadpool_limits
 
 from tests import tables as tiny
 from tests.feedback.making import label_of
+from tests.reading.support import FORMATS
 from tests.service.support import Run, cases, why
-from tests.service.test_labelled import FORMATS
 from tests.training.passages import passages
 from tests.training.references import tiny_base
 from tests.training.test_adapt import ROWS, spun, tools

@@ -20,16 +20,17 @@ from threadpoolctl import threadpool_limits
 
 from tests.training.passages import passages
 from tests.training.references import measured, tiny_base
+from tests.training.thesaurus import TableThesaurus
 from unspun.model import bundle
 from unspun.model.bundle import Bundle
 from unspun.model.detector import Detector
-from unspun.training.calibration.reference import ARRAY, Reference
+from unspun.training.calibration.reference import ARRAY, ReferenceTexts
 from unspun.training.classifier.fast_tier import TrainingError
 from unspun.training.corpora.corpus import LabelledText, assign_groups, text_keys
 from unspun.training.machines import spinning
-from unspun.training.machines.spinners import Knobs, PhraseTable, Spinner
+from unspun.training.machines.phrase_table import PhraseTable
+from unspun.training.machines.spinner import Knobs, Spinner
 from unspun.training.machines.spinning import PARAPHRASERS
-from unspun.training.machines.synonyms import TableThesaurus
 from unspun.training.reporting.card import CARD
 from unspun.training.retraining import adapt
 from unspun.training.retraining.adapt import House, Retrained, choose, retrain, split
@@ -203,8 +204,8 @@ def digests(folder: Path) -> dict[str, str]:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())}
 
 
-def reference_of(loaded: Bundle) -> Reference:
-    return Reference.unpack(bundle.read_extra(loaded, ARRAY), loaded.manifest["reference"])
+def reference_of(loaded: Bundle) -> ReferenceTexts:
+    return ReferenceTexts.unpack(bundle.read_extra(loaded, ARRAY), loaded.manifest["reference"])
 
 
 def test_the_new_model_loads_and_scores_otherwise(base: Bundle, retrained: Bundle, texts: list[LabelledText]) -> None:
@@ -390,7 +391,7 @@ def test_text_in_which_our_paraphrasers_find_no_word_is_not_taken_for_spun(
 # --- what does not help
 
 
-def noise(base: Bundle, rows: list[LabelledText]) -> Reference:
+def noise(base: Bundle, rows: list[LabelledText]) -> ReferenceTexts:
     """Return numbers that say nothing of what a text is, while the base's log odds say it all."""
     rng = np.random.default_rng(0)
     found = adapt.measure_house(base, rows, jobs=1)

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unspun.model.comparing.comparer import DECISIVE, NAMES, STYLE, WEIGHTS, Judge
 from unspun.model.comparing.comparison import RELATIONS
+from unspun.model.comparing.judge import DECISIVE, STYLE, WEIGHTS, ComparisonJudge
+from unspun.model.comparing.measures import NAMES
 from unspun.training import comparing as compare
 from unspun.training.comparing import NEIGHBOUR, UNRELATED, Labels
 
@@ -74,7 +75,7 @@ def test_no_text_is_unrelated_to_itself_or_its_original(corpus: Path) -> None:
             assert (case.suspect, case.source) not in related
 
 
-def test_what_is_written_is_read_as_it_was_fitted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_written_weights_judge_as_they_were_fitted(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     count = 400
     relation = np.array([*RELATIONS, UNRELATED, NEIGHBOUR] * 67)[:count]
@@ -87,8 +88,7 @@ def test_what_is_written_is_read_as_it_was_fitted(tmp_path: Path, monkeypatch: p
         numbers[relation == name, len(DECISIVE) + place] += 3.0
     centre, spread = numbers.mean(axis=0), numbers.std(axis=0)
     compare.write((numbers - centre) / spread, labels, centre, spread, tmp_path / "weights.json")
-    monkeypatch.setattr("unspun.model.comparing.comparer.WEIGHTS", tmp_path / "weights.json")
-    judge = Judge.shipped.__wrapped__(Judge)  # type: ignore[attr-defined]
+    judge = ComparisonJudge.read(tmp_path / "weights.json")
     called = np.array([judge.probability(row[: len(NAMES)]) >= 0.5 for row in numbers])
     assert (called == labels.positive).mean() > 0.9
     kinds = [judge.kinds_of(row) for row in numbers[labels.positive]]

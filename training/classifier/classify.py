@@ -57,7 +57,7 @@ def capped(matrix: LabelledMatrix, rows: NDArray[np.bool_], limit: int) -> NDArr
 
 
 class Labelled(Protocol):
-    """Rows of which it is known what they are: a LabelledMatrix, or a training.reference.Reference."""
+    """Rows of which it is known what they are: a LabelledMatrix, or a training.reference.ReferenceTexts."""
 
     @property
     def labels(self) -> NDArray[np.str_]:

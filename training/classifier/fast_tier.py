@@ -38,11 +38,11 @@ from unspun.training.language.resources import (
     build_alternatives,
     build_language_model,
     choose_words,
-    make_vocabulary,
     pack_vectors,
 )
-from unspun.training.machines.spinners import Substitution, read_phrases
-from unspun.training.machines.spinning import PARAPHRASERS, SpunText, spin
+from unspun.training.machines.base import Substitution
+from unspun.training.machines.phrase_table import read_phrases
+from unspun.training.machines.spinning import SpunText, spin
 
 STATISTICS, TAGGER = 0.5, 0.25
 """Shares of the human text that is not held out: language statistics, and tagger; the classifier has the rest."""
@@ -218,7 +218,7 @@ def make_tables(texts: Sequence[LabelledText], parts: Parts, recipe: Recipe, rep
         trigrams=recipe.trigrams,
         slot_bits=recipe.slot_bits,
     )
-    vocabulary = make_vocabulary(words, language)
+    vocabulary = Vocabulary(words, language.unigram)
     lexicon = read_lexicons(recipe.lexicons) if recipe.lexicons else []
     idioms = [(replacement, original) for original, replacement, _ in read_phrases()]
     report("alternatives, vectors and phrases")
@@ -252,8 +252,7 @@ def _spun_for_tagger(texts: Sequence[LabelledText], parts: Parts, recipe: Recipe
     human = [text for text in human if not repair(text).counts]
     spun: list[SpunText] = []
     for copy in range(recipe.copies):
-        names = PARAPHRASERS[copy:] + PARAPHRASERS[:copy]
-        spun += spin(human, names, seed=recipe.seed + copy, lexicons=recipe.lexicons, jobs=recipe.jobs)
+        spun += spin(human, seed=recipe.seed + copy, lexicons=recipe.lexicons, jobs=recipe.jobs, first=copy)
     return human, [one for one in spun if not repair(one.text).counts]
 
 
@@ -294,7 +293,7 @@ def spun_for_matrix(texts: Sequence[LabelledText], parts: Parts, recipe: Recipe)
     """Return one paraphrase of each human text that is measured."""
     human = [texts[i].text for i in _matrix_places(texts, parts) if texts[i].label == "human"]
     repaired = [repair(text).text for text in human]
-    return spin(repaired, PARAPHRASERS, seed=recipe.seed + 100, lexicons=recipe.lexicons, jobs=recipe.jobs)
+    return spin(repaired, seed=recipe.seed + 100, lexicons=recipe.lexicons, jobs=recipe.jobs)
 
 
 def make_matrix(

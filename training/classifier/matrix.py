@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -18,14 +15,15 @@ from scipy.sparse import csr_array, vstack
 
 from unspun.model.signals.features import BATCH_DOCUMENTS, FeatureExtractor
 from unspun.model.signals.style import BUCKETS
-from unspun.training.corpora.corpus import LabelledText, assign_groups, domain_group
+from unspun.training.corpora.corpus import LabelledText, assign_groups, domain_group, text_keys
 from unspun.training.corpora.roles import default_roles
+from unspun.training.rows import Rows
 
 _CHUNK = 8 * BATCH_DOCUMENTS
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledMatrix:
+class LabelledMatrix(Rows):
     """N labelled texts as numbers.
 
     `features` (N, F) float32 with columns `names`; `tools` is "human" for human text and "unspun:NAME" for our own
@@ -44,34 +42,6 @@ class LabelledMatrix:
     words: NDArray[np.int32]
     changed: NDArray[np.float32]
     style: csr_array
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, rows: NDArray[np.bool_] | NDArray[np.integer]) -> LabelledMatrix:
-        """Return the rows that a mask or places select."""
-        columns = {
-            field.name: getattr(self, field.name)[rows] for field in dataclasses.fields(self) if field.name != "names"
-        }
-        return LabelledMatrix(names=self.names, **columns)
-
-    def save(self, path: Path) -> None:
-        """Write the matrix as .npz."""
-        arrays = {f.name: np.asarray(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "style"}
-        sparse = {f"style_{part}": getattr(self.style, part) for part in _SPARSE}
-        np.savez_compressed(path, **{**arrays, **sparse})
-
-    @classmethod
-    def load(cls, path: Path) -> LabelledMatrix:
-        """Read a matrix that `save` wrote."""
-        with np.load(path, allow_pickle=False) as arrays:
-            values: dict[str, Any] = {name: arrays[name] for name in arrays.files}
-        values["names"] = tuple(str(name) for name in values["names"])
-        sparse = tuple(values.pop(f"style_{part}") for part in _SPARSE)
-        return cls(style=csr_array(sparse, shape=(len(values["labels"]), BUCKETS)), **values)
-
-
-_SPARSE = ("data", "indices", "indptr")
 
 
 def measure(
@@ -121,8 +91,6 @@ def _changed(text: LabelledText) -> float:
 
 def group_share(texts: Sequence[LabelledText], groups: NDArray[np.int32], *, salt: int) -> NDArray[np.float64]:
     """Return for each text (N,) a number in [0, 1) that is its group's own and looks random; `salt` makes another."""
-    from unspun.training.corpora.corpus import text_keys
-
     keys = text_keys([text.text for text in texts])
     lowest = np.full(int(groups.max(initial=-1)) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
     np.minimum.at(lowest, groups, keys)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unspun.model.tiers.deep import WINDOW, Weights
+from unspun.model.tiers.deep import WINDOW, EncoderWeights
 from unspun.training.encoder.network import Encoder, pretrained_folder
 
 OPSET = 17
@@ -33,7 +33,7 @@ class _Layers(nn.Module):
         return answer
 
 
-def quantised(encoder: Encoder) -> Weights:
+def quantised(encoder: Encoder) -> EncoderWeights:
     """Return the encoder's weights in 8 bits: matrices by output column, embeddings by word piece."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -47,10 +47,10 @@ def quantised(encoder: Encoder) -> Weights:
         graph = small.read_bytes()
     pieces = tuple((pretrained_folder() / "vocab.txt").read_text("utf-8").rstrip("\n").split("\n"))
     bias = encoder.before_bias.detach().numpy().astype(np.float32)
-    return Weights(graph, embeddings, scale, bias, pieces)
+    return EncoderWeights(graph, embeddings, scale, bias, pieces)
 
 
-def restored(weights: Weights) -> Encoder:
+def restored(weights: EncoderWeights) -> Encoder:
     """Return the encoder that `quantised` packed, as exact as 8 bits are: training resumes from a model that ships."""
     import onnx
     from onnx import numpy_helper

@@ -30,8 +30,8 @@ from unspun.model.detector import Detector
 from unspun.model.text.document import Documents
 from unspun.model.text.repair import repair
 from unspun.model.verdict import KINDS
-from unspun.training.calibration.answers import answer, join
-from unspun.training.calibration.reference import ARRAY, Reference
+from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
+from unspun.training.calibration.reference import ARRAY, ReferenceTexts
 from unspun.training.classifier.classify import BARELY_SPUN, LABELS
 from unspun.training.classifier.fast_tier import Report, TrainingError
 from unspun.training.corpora.corpus import LabelledText, assign_groups, fingerprint, text_keys
@@ -83,7 +83,7 @@ class CrossValidated:
     and of the retrained one (`after`). `unfamiliar` is how many texts more get no verdict.
     """
 
-    rows: Reference
+    rows: ReferenceTexts
     before: dict[str, NDArray[np.float64]]
     after: dict[str, NDArray[np.float64]]
     unfamiliar: int = 0
@@ -140,12 +140,12 @@ def retrain(
         if answers.unfamiliar:
             report(f"{answers.unfamiliar:,} texts are too unfamiliar to be judged: they only serve to learn from")
         report("fitting the model ...")
-        everything = earlier.take(~np.isin(earlier.keys, rows.keys)).joined(rows)
+        everything = earlier.take(~np.isin(earlier.keys, rows.keys)).followed_by(rows)
         fitted = fitter.fit(everything)
     comparison = compare(base, answers, fitted, unit, chosen.dropped)
     manifest = _manifest(base, learnt, house, comparison)
     classifier = dataclasses.replace(base.classifier, correction=fitted.correction)
-    arrays, manifest["reference"] = known.joined(everything).pack()
+    arrays, manifest["reference"] = known.followed_by(everything).pack()
     seen = np.union1d(base.seen, rows.keys)
     bundle.save(output, manifest, base.tables, base.tagger, classifier, seen, base.deep, extra=arrays)
     written = json.loads((output / bundle.MANIFEST).read_text("utf-8"))
@@ -154,7 +154,7 @@ def retrain(
     return Retrained(written, answers)
 
 
-def _reference(base: Bundle) -> tuple[Reference, Reference]:
+def _reference(base: Bundle) -> tuple[ReferenceTexts, ReferenceTexts]:
     """Return the numbers that the base was made with, and those of a house that it was already retrained on."""
     entry = base.manifest.get("reference")
     if not isinstance(entry, dict):
@@ -163,7 +163,7 @@ def _reference(base: Bundle) -> tuple[Reference, Reference]:
             "start from one that does (--base; the model that ships does), or train with --from-scratch"
         )
     try:
-        whole = Reference.unpack(bundle.read_extra(base, ARRAY), entry)
+        whole = ReferenceTexts.unpack(bundle.read_extra(base, ARRAY), entry)
     except (OSError, LookupError, ValueError, TypeError) as error:
         raise TrainingError(f"the numbers of the base's training texts cannot be read ({error}): restore it") from error
     return whole.take(~whole.house), whole.take(whole.house)
@@ -228,10 +228,10 @@ def _with_positives(texts: list[LabelledText], house: House, report: Report) -> 
 
 def paraphrased(texts: Sequence[LabelledText], *, seed: int, lexicons: Path | None, jobs: int) -> list[LabelledText]:
     """Return a paraphrase of each text by our own paraphrasers; none of a text that they can do nothing with."""
-    from unspun.training.machines.spinning import PARAPHRASERS, spin
+    from unspun.training.machines.spinning import spin
 
     plain = [repair(text.text).text for text in texts]
-    spun = spin(plain, PARAPHRASERS, seed=seed, lexicons=lexicons, jobs=jobs)
+    spun = spin(plain, seed=seed, lexicons=lexicons, jobs=jobs)
     return [
         dataclasses.replace(
             text,
@@ -267,19 +267,19 @@ def _check(texts: Sequence[LabelledText], given: Sequence[LabelledText], report:
             report(f"{counts[kind]} {kind} texts are too few to learn from: they only serve to judge the model")
 
 
-def measure_house(base: Bundle, texts: Sequence[LabelledText], *, jobs: int) -> Reference:
+def measure_house(base: Bundle, texts: Sequence[LabelledText], *, jobs: int) -> ReferenceTexts:
     """Return the numbers of a house's texts, and what both tiers of a model say of them without any correction."""
     plain = dataclasses.replace(base.classifier, correction=None)
     detector = Detector(dataclasses.replace(base, classifier=plain))
     read = _spread_evenly([text.label for text in texts], DEEP_TEXTS if base.deep is not None else 0)
     rest = sorted(set(range(len(texts))).difference(read))
     parts = [
-        answer(detector, [texts[i] for i in places], depth=depth, jobs=jobs)
+        gather_evidence(detector, [texts[i] for i in places], depth=depth, jobs=jobs)
         for places, depth in ((read, "deep"), (rest, "fast"))
         if places
     ]
-    answers = join(parts).take(np.argsort([*read, *rest]))
-    rows = Reference.of_answers(answers, detector.feature_names, keys=text_keys([text.text for text in texts]))
+    answers = LabelledEvidence.concatenated(parts).take(np.argsort([*read, *rest]))
+    rows = ReferenceTexts.of(answers, detector.feature_names, keys=text_keys([text.text for text in texts]))
     return dataclasses.replace(
         rows,
         sources=np.full(len(texts), _HOUSE),
@@ -369,7 +369,7 @@ def _joined(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.i
 
 
 def cross_validate(
-    fitter: Fitter, rows: Reference, folds: NDArray[np.int64], earlier: Reference, new: NDArray[np.bool_]
+    fitter: Fitter, rows: ReferenceTexts, folds: NDArray[np.int64], earlier: ReferenceTexts, new: NDArray[np.bool_]
 ) -> CrossValidated:
     """Answer each of a house's rows (N,) by a correction that was fitted without its fold. `earlier` are rows that are
     always fitted on; only those that are `new` (N,) to the model in use are answered.
@@ -377,7 +377,7 @@ def cross_validate(
     added = np.zeros((len(rows), len(KINDS)))
     for fold in np.unique(folds):
         out = folds == fold
-        correction = fitter.fit(earlier.joined(rows.take(~out))).correction
+        correction = fitter.fit(earlier.followed_by(rows.take(~out))).correction
         if correction is not None:
             added[out] = correction.log_odds(rows.features[out])
     used = fitter.bundle.classifier.correction

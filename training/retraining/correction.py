@@ -16,10 +16,10 @@ from scipy.stats import rankdata
 
 from unspun.model.bundle import Bundle
 from unspun.model.decision.decision import SCORE_PARAPHRASED, SCORE_SUSPECT
-from unspun.model.detector import ROUNDED
+from unspun.model.detector import DECIMALS
 from unspun.model.tiers.house import Correction, scale
 from unspun.model.verdict import KINDS
-from unspun.training.calibration.reference import Reference
+from unspun.training.calibration.reference import ReferenceTexts
 from unspun.training.classifier.classify import BARELY_SPUN, sample_weights
 
 Floats = NDArray[np.float64]
@@ -84,7 +84,7 @@ class Fitter:
     the same numbers.
     """
 
-    def __init__(self, bundle: Bundle, reference: Reference) -> None:
+    def __init__(self, bundle: Bundle, reference: ReferenceTexts) -> None:
         self.bundle = bundle
         self.reference = reference
         self.centre = reference.features.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -99,7 +99,7 @@ class Fitter:
         self._parts = parts(reference)
         self._before = dict(self._rated(0.0))
 
-    def fit(self, house: Reference) -> FittedCorrection:
+    def fit(self, house: ReferenceTexts) -> FittedCorrection:
         """Fit a correction to a house's texts, as strong as the reference allows."""
         whole = self._whole(house)
         for strength in STRENGTHS if whole.weights.any() else ():
@@ -109,7 +109,7 @@ class Fitter:
                 return FittedCorrection(tried, strength, held)
         return FittedCorrection(None, 0.0, Held(0.0, "", dict.fromkeys(LARGEST_RISE, 0.0)))
 
-    def log_rates(self, rows: Reference, added: Floats | float = 0.0) -> dict[str, Floats]:
+    def log_rates(self, rows: ReferenceTexts, added: Floats | float = 0.0) -> dict[str, Floats]:
         """Return the log rate (N, 3) of each kind by tier, where a correction adds so much (N, 3) to the evidence; of
         the deep tier only where it has read all rows.
         """
@@ -121,14 +121,14 @@ class Fitter:
             for tier, values in evidence.items()
         }
 
-    def scores(self, rows: Reference, added: Floats | float = 0.0) -> dict[str, Floats]:
+    def scores(self, rows: ReferenceTexts, added: Floats | float = 0.0) -> dict[str, Floats]:
         """Return the scores (N,) of rows by tier, where a correction adds so much (N, 3) to the evidence."""
         return {
             tier: self.bundle.decision.tiers[tier].scores(rates.min(axis=1))
             for tier, rates in self.log_rates(rows, added).items()
         }
 
-    def _whole(self, house: Reference) -> Correction:
+    def _whole(self, house: ReferenceTexts) -> Correction:
         scaled = scale(house.features, self.centre, self.spread)
         columns = scaled.shape[1]
         weights, bias = np.zeros((columns, len(KINDS))), np.zeros(len(KINDS))
@@ -148,7 +148,7 @@ class Fitter:
         domain, domain_bias = logistic(both, inside, shares, DOMAIN_RIDGE * np.eye(columns))
         return Correction(self.centre, self.spread, weights, bias, domain, domain_bias + DOMAIN_PRIOR)
 
-    def _false_alarm(self, house: Reference, number: int) -> float:
+    def _false_alarm(self, house: ReferenceTexts, number: int) -> float:
         """Return by how much a kind's head takes the house's human texts for that kind more than it does others.
 
         Where the house gave no texts of the kind there is nothing to weigh this against. Left as it is, a head that is
@@ -188,11 +188,11 @@ class Fitter:
 
 def called(scores: Floats, word: str) -> NDArray[np.bool_]:
     """Return which texts (N,) with these scores are called `word`, suspect or paraphrased, or worse."""
-    answer: NDArray[np.bool_] = np.round(scores, ROUNDED) >= LEAST_SCORE[word]
+    answer: NDArray[np.bool_] = np.round(scores, DECIMALS) >= LEAST_SCORE[word]
     return answer
 
 
-def parts(reference: Reference) -> list[Part]:
+def parts(reference: ReferenceTexts) -> list[Part]:
     """Return the parts whose AUROC is looked at: each kind and source against all human text, each kind and domain
     against that domain's.
     """

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from unspun.model.decision.decision import Decision
 from unspun.model.verdict import KINDS
 from unspun.training.build import build, calibration_texts, provisional_detector
-from unspun.training.calibration.answers import Answers, answer
+from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
 from unspun.training.classifier.fast_tier import Recipe, Report, Stages, TrainingError, train_fast_tier
 from unspun.training.corpora.corpus import LabelledText, assign_groups, text_keys
 from unspun.training.corpora.roles import ROLES, Role, default_roles
@@ -185,8 +185,10 @@ def train_from_scratch(
         }
     detector = provisional_detector(fast, None)
     report(f"reading {sum(map(len, held.values())):,} texts that were not learned from ...")
-    calibrate = answer(detector, calibration_texts(held["calibrate"], recipe.seed), depth="fast", jobs=recipe.jobs)
-    test = answer(detector, held["test"], depth="fast", jobs=recipe.jobs) if held["test"] else None
+    calibrate = gather_evidence(
+        detector, calibration_texts(held["calibrate"], recipe.seed), depth="fast", jobs=recipe.jobs
+    )
+    test = gather_evidence(detector, held["test"], depth="fast", jobs=recipe.jobs) if held["test"] else None
     note = _note(shared, ours)
     report("fitting the decision ...")
     manifest = build(
@@ -238,20 +240,20 @@ def _note(shared: Shared, ours: bool) -> str:
     return f"{note} The tools are those that it learned from: others are found less often."
 
 
-def figures(answers: Answers, decision: Decision, note: str) -> dict[str, Any]:
-    """Return the accuracy of the fast tier on answers to `test` text, as training.tables reads it.
+def figures(labelled: LabelledEvidence, decision: Decision, note: str) -> dict[str, Any]:
+    """Return the accuracy of the fast tier on evidence in `test` texts, as training.tables reads it.
 
     A kind's AUROC is that of its own score, against human text; texts without a verdict are counted apart.
     """
     tier = decision.tiers["fast"]
-    judged = (answers.reasons == "") & (answers.unfamiliar <= decision.least_familiar)
-    rates = tier.log_rates(answers.fast(), answers.words, answers.unfamiliar)
+    judged = (labelled.reasons == "") & (labelled.unfamiliar <= decision.least_familiar)
+    rates = tier.log_rates(labelled.fast(), labelled.words, labelled.unfamiliar)
     words = {word: called(tier.scores(rates.min(axis=1)), word) for word in ("suspect", "paraphrased")}
-    human = answers.labels == "human"
+    human = labelled.labels == "human"
     found = []
     for number, kind in enumerate(KINDS):
-        for maker in np.unique(answers.makers[answers.labels == kind]).tolist():
-            own = (answers.labels == kind) & (answers.makers == maker)
+        for maker in np.unique(labelled.makers[labelled.labels == kind]).tolist():
+            own = (labelled.labels == kind) & (labelled.makers == maker)
             row = {"kind": kind, "tool": maker, **_counted(own, judged)}
             if (own & judged).any() and (human & judged).any():
                 rows = judged & (own | human)
@@ -259,8 +261,8 @@ def figures(answers: Answers, decision: Decision, note: str) -> dict[str, Any]:
             found.append({**row, **_shares(own & judged, words)})
     falsely = [
         {"source": source, **_counted(own, judged), **_shares(own & judged, words)}
-        for source in np.unique(answers.sources[human]).tolist()
-        for own in (human & (answers.sources == source),)
+        for source in np.unique(labelled.sources[human]).tolist()
+        for own in (human & (labelled.sources == source),)
     ]
     falsely.sort(key=lambda row: (-row.get("suspect_rate", 0.0), row["source"]))
     every = {"source": "all", **_counted(human, judged), **_shares(human & judged, words)}
