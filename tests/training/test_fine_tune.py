@@ -21,7 +21,7 @@ import torch
 
 from tests import tables as tiny
 from unspun.model.text.document import Documents
-from unspun.model.tiers.deep import DeepEncoder, Weights
+from unspun.model.tiers.deep import DeepEncoder, EncoderWeights
 from unspun.model.tiers.wordpieces import WordPieces
 from unspun.model.verdict import KINDS
 from unspun.training.encoder import batches as module
@@ -399,7 +399,7 @@ class TestLearning:
 
 
 @pytest.fixture(scope="module")
-def packed() -> Weights:
+def packed() -> EncoderWeights:
     """Return the whole encoder in 8 bits, which takes seconds."""
     return quantised(whole())
 
@@ -407,7 +407,7 @@ def packed() -> Weights:
 class TestExport:
     """The encoder in 8 bits."""
 
-    def test_the_packed_encoder_gives_the_same_answers(self, packed: Weights) -> None:
+    def test_the_packed_encoder_gives_the_same_answers(self, packed: EncoderWeights) -> None:
         reading = DeepEncoder(packed).read(Documents.parse([HUMAN[0]]), [0])
         ids = torch.tensor([[PIECES.start, *PIECES.cut([HUMAN[0]]).ids.tolist(), PIECES.end]])
         encoder = copy.deepcopy(whole()).eval()
@@ -416,7 +416,7 @@ class TestExport:
         assert reading.windows[0] == pytest.approx(window[0].numpy(), abs=0.3)
         assert float(reading.replaced.mean()) == pytest.approx(float(pieces[0, 1:-1].mean()), abs=0.3)
 
-    def test_unpacked_weights_are_those_that_were_packed(self, packed: Weights) -> None:
+    def test_unpacked_weights_are_those_that_were_packed(self, packed: EncoderWeights) -> None:
         found = dict(restored(packed).named_parameters())
         for name, weight in whole().named_parameters():
             if name == "positions.weight":  # no window is longer
