@@ -5,24 +5,33 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --durations 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check train-extra deep-extra format clean
+.PHONY: help demo test test-integrations check train-extra deep-extra screenshots format clean
 
 help:
-	@echo "make demo         score the example articles, and show the words that give a machine away"
-	@echo "make test         run the tests"
-	@echo "make check        check style, types and import directions"
-	@echo "make format       reformat the code"
-	@echo "make train-extra  install what training needs, besides the Debian packages that docs/training.md names"
-	@echo "make deep-extra   install what fine-tuning the encoder needs: PyTorch and the pretrained weights"
-	@echo "make clean        remove the virtual environment and everything built"
+	@echo "make demo               score the example articles and show the words that give a machine away"
+	@echo "make test               run the quick tests (under 6 minutes on two cores)"
+	@echo "make test-integrations  run the tests with browsers, clusters, servers and an installed wheel"
+	@echo "make check              check style, types and import directions"
+	@echo "make format             reformat the code"
+	@echo "make screenshots        take the README's screenshot again (needs Chromium)"
+	@echo "make train-extra        install what training needs, except the Debian packages that docs/train.md names"
+	@echo "make deep-extra         install PyTorch and the pretrained weights, to fine-tune the encoder"
+	@echo "make clean              remove the virtual environment and everything that was built"
 
 demo: $(VENV)/installed
 	@$(BIN)/unspun score seeds/examples --format table --show 1
 
 test: $(VENV)/installed-dev
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@$(PYTEST) -m "not integration"
+
+test-integrations: $(VENV)/installed-dev
+	@$(PYTEST) -m integration
+
+screenshots: $(VENV)/installed-dev
+	@$(BIN)/python -m tests.browser.screenshots
 
 train-extra: $(VENV)/installed-train
 

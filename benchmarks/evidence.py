@@ -1,67 +1,53 @@
-"""How much of the shown evidence is true, on spun texts whose originals are known.
+"""Measure how much of the shown evidence is true, on spun texts whose originals are known.
 
     python -m benchmarks.evidence ../shared/corpora/paraphrased [--texts 60] [--depth auto]
 
-Prints for each source: texts, pieces of evidence a text, the share that stands where the tool really changed something
-(found by aligning the text with its original), and of these how often the original itself is named first, and among the
-first three. The fast tier's tagger has learnt from our own paraphrasers alone, so every tool is new to it; the deep
-tier's has met other texts of them. Texts that the model learnt from are left out.
+Prints for each source: the number of texts; pieces of evidence per text; the share of evidence where the tool really
+changed something, found by aligning the text with its original; and the shares of true evidence that names the original
+first, and among the first three. The fast tier's tagger learnt from our own paraphrasers alone, so every tool is new to
+it; the deep tier's has met other texts by these tools. Texts that the model learnt from are skipped.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections import defaultdict
-from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from benchmarks.common import drawn, is_spun, load_detector, make_parser, read_unseen, sample
 from unspun.model.comparing.align import substitutions
 from unspun.model.detector import Detector
-from unspun.training.corpora.corpus import LabelledText, read_labelled, text_keys
-
-SHORTEST = 60
-BARELY_SPUN = 0.10
+from unspun.training.corpora.corpus import LabelledText
 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("paths", nargs="+", type=Path, help="labelled files or folders")
-    parser.add_argument("--texts", type=int, default=60, help="texts of each source (default: 60)")
-    parser.add_argument("--depth", choices=("auto", "fast", "deep"), default="auto")
-    parser.add_argument("--model", type=Path, help="bundle (default: the one that ships)")
+    parser = make_parser("benchmarks.evidence", __doc__, "paths", "--depth", "--model")
+    parser.add_argument("--texts", type=int, default=60, help="texts from each source (default: 60)")
     options = parser.parse_args()
-    by_source: dict[str, list[LabelledText]] = defaultdict(list)
-    detector = Detector.load(options.model)
-    texts = list(read_labelled(options.paths))
-    new = ~np.isin(text_keys([text.text for text in texts]), detector.bundle.seen)
-    for text in (text for text, unseen in zip(texts, new.tolist(), strict=True) if unseen):
-        barely = text.changed_frac is not None and text.changed_frac < BARELY_SPUN
-        if text.label == "spun" and text.original and not barely and len(text.text.split()) >= SHORTEST:
-            by_source[text.source].append(text)
-    print(f"{'source':34s}{'texts':>6s}{'evidence a text':>17s}{'true':>8s}{'named first':>13s}{'in three':>10s}")
-    totals = np.zeros(4)
-    rng = np.random.default_rng(0)
-    for source, texts in sorted(by_source.items()):
-        chosen = [texts[i] for i in rng.permutation(len(texts))[: options.texts].tolist()]
+    detector = load_detector(options.model)
+    spun = (text for text in read_unseen(options.paths, detector) if text.original and is_spun(text))
+    rows, texts, totals = [], 0, np.zeros(4)
+    for source, chosen in sample(spun, options.texts, np.random.default_rng(0)).items():
         counts = np.array(judge(detector, chosen, options.depth))
-        totals += counts
-        print(_line(source, len(chosen), counts))
-    print(_line("all evidence together", sum(len(texts[: options.texts]) for texts in by_source.values()), totals))
+        rows.append(_row(source, len(chosen), *counts.tolist()))
+        texts, totals = texts + len(chosen), totals + counts
+    print(drawn([*rows, _row("all", texts, *totals.tolist())]))
 
 
-def _line(name: str, texts: int, counts: NDArray[np.float64]) -> str:
-    shown, true, first, three = counts.tolist()
-    rates = f"{true / max(shown, 1):8.0%}{first / max(true, 1):13.0%}{three / max(true, 1):10.0%}"
-    return f"{name:34s}{texts:6d}{shown / max(texts, 1):17.1f}{rates}"
+def _row(source: str, texts: int, shown: float, true: float, first: float, three: float) -> dict[str, Any]:
+    return {
+        "source": source,
+        "texts": texts,
+        "evidence per text": f"{shown / max(texts, 1):.1f}",
+        "true": f"{true / max(shown, 1):.0%}",
+        "named first": f"{first / max(true, 1):.0%}",
+        "among three": f"{three / max(true, 1):.0%}",
+    }
 
 
 def judge(detector: Detector, texts: list[LabelledText], depth: str) -> tuple[int, int, int, int]:
-    """Return the pieces of evidence shown, those that are true, and true ones of which the original is named first, and
-    among the first three.
-    """
+    """Return counts of evidence: shown; true; true with the original named first; and with it among the first three."""
     shown = true = first = three = 0
     verdicts = detector.score_many([text.text for text in texts], depth=depth)
     for text, verdict in zip(texts, verdicts, strict=True):

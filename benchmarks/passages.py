@@ -1,51 +1,48 @@
-"""How often a spun passage inside a longer clean article is found, and how well it is located.
+"""Measure how often a spun passage inside a longer clean article is found, and how well it is located.
 
     python -m benchmarks.passages ../shared/corpora [--articles 100] [--depth auto]
 
-Puts articles of about 1,500 words together from human texts of one source, each with 150 words of a spun text between
-them, and the same number without. Prints for each source of spun text how many articles are called `suspect` or
-`paraphrased`, and in how many a passage is shown of which both ends, or the middle, are within 40 words of where it is;
-and how many of the clean articles are called so. Texts that the model learnt from are left out.
+Joins human texts of one source into articles of about 1,500 words, and inserts 150 words of a spun text into each; the
+same articles without the insertion are the clean ones. Prints for each source of spun text the share of articles called
+`suspect` or `paraphrased`, and the shares in which a shown passage has both ends, or its middle, within 40 words of the
+true one. Below the table is the share of clean articles called so. Texts that the model learnt from are skipped.
 """
 
 from __future__ import annotations
 
-import argparse
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from unspun.model.detector import Detector
+from benchmarks.common import is_spun, load_detector, make_parser, print_by_source, read_unseen, sample
 from unspun.model.text.document import Documents
 from unspun.model.tiers.deep import judged_words
 from unspun.model.verdict import Verdict
-from unspun.training.corpora.corpus import LabelledText, read_labelled, text_keys
+from unspun.training.corpora.corpus import LabelledText
 
 ARTICLE, PASSAGE, NEAR = 1350, 150, 40
-BARELY_SPUN = 0.10
 CALLED = ("suspect", "paraphrased")
 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("paths", nargs="+", type=Path, help="labelled files or folders")
+    parser = make_parser("benchmarks.passages", __doc__, "paths", "--depth", "--model")
     parser.add_argument("--articles", type=int, default=100, help="articles with a passage, and without (default: 100)")
-    parser.add_argument("--depth", choices=("auto", "fast", "deep"), default="auto")
-    parser.add_argument("--model", type=Path, help="bundle (default: the one that ships)")
     options = parser.parse_args()
-    detector = Detector.load(options.model)
-    texts = list(read_labelled(options.paths))
-    new = ~np.isin(text_keys([text.text for text in texts]), detector.bundle.seen)
-    texts = [text for text, unseen in zip(texts, new.tolist(), strict=True) if unseen]
+    detector = load_detector(options.model)
+    texts = read_unseen(options.paths, detector)
     rng = np.random.default_rng(0)
     clean = articles([text for text in texts if text.label == "human"], options.articles, rng)
-    passages = spun_passages(texts, rng)
+    passages = {
+        source: [" ".join(text.text.split()[:PASSAGE]) for text in spun]
+        for source, spun in sample((text for text in texts if is_spun(text, PASSAGE)), len(texts), rng).items()
+    }
+    if not clean or not passages:
+        parser.error("the corpus has too few human or spun texts that are new to the model")
     made, spans, sources = [], [], []
     for number, body in enumerate(clean):
-        source = sorted(passages)[number % len(passages)]
+        source = list(passages)[number % len(passages)]
         spun = passages[source][number // len(passages) % len(passages[source])]
         place = int(rng.integers(1, len(body))) if len(body) > 1 else 1
         before = "\n\n".join(body[:place]) + "\n\n"
@@ -56,16 +53,13 @@ def main() -> None:
     found: dict[str, list[tuple[bool, bool, bool]]] = defaultdict(list)
     for text, span, source, verdict in zip(made, spans, sources, verdicts, strict=True):
         found[source].append((verdict.verdict in CALLED, *located(text, span, verdict)))
-    print(f"{'source':34s}{'articles':>9s}{'found':>8s}{'both ends':>11s}{'middle':>8s}")
-    for source in (*sorted(found), "all"):
-        rows = np.array([row for name in found for row in found[name]] if source == "all" else found[source])
-        print(f"{source:34s}{len(rows):9d}{rows[:, 0].mean():8.0%}{rows[:, 1].mean():11.0%}{rows[:, 2].mean():8.0%}")
+    print_by_source(["found", "both ends", "middle"], found)
     alone = detector.score_many(["\n\n".join(body) for body in clean], depth=options.depth, evidence=False)
     print(f"clean articles called suspect or more: {np.mean([v.verdict in CALLED for v in alone]):.1%} of {len(alone)}")
 
 
 def articles(human: Sequence[LabelledText], count: int, rng: np.random.Generator) -> list[list[str]]:
-    """Return articles as lists of texts of one source, of ARTICLE words and more together."""
+    """Return up to `count` articles: lists of texts of one source with at least ARTICLE words together."""
     by_source: dict[str, list[str]] = defaultdict(list)
     for text in human:
         if len(text.text.split()) >= PASSAGE:
@@ -81,19 +75,8 @@ def articles(human: Sequence[LabelledText], count: int, rng: np.random.Generator
     return [answer[i] for i in rng.permutation(len(answer))[:count].tolist()]
 
 
-def spun_passages(texts: Sequence[LabelledText], rng: np.random.Generator) -> dict[str, list[str]]:
-    """Return the first PASSAGE words of the spun texts of each source."""
-    answer: dict[str, list[str]] = defaultdict(list)
-    for i in rng.permutation(len(texts)).tolist():
-        text = texts[i]
-        barely = text.changed_frac is not None and text.changed_frac < BARELY_SPUN
-        if text.label == "spun" and not barely and len(text.text.split()) >= PASSAGE:
-            answer[text.source].append(" ".join(text.text.split()[:PASSAGE]))
-    return answer
-
-
 def located(text: str, span: tuple[int, int], verdict: Verdict) -> tuple[bool, bool]:
-    """Return whether both ends, and whether the middle, of a passage that is shown are near those of the true one."""
+    """Return whether a shown passage has both ends, and whether one has its middle, near those of the true passage."""
     if verdict.verdict not in CALLED or not verdict.passages:
         return False, False
     documents = Documents.parse([text])

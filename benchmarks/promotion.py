@@ -1,18 +1,18 @@
-"""Is a request lost, or answered by two models, while the model in use is changed?
+"""Change the model in use under load: does any request fail, or get an answer that mixes two models?
 
-    python -m benchmarks.promotion                         # 20 requests a second, 10 changes, two minutes
+    python -m benchmarks.promotion                         # 20 requests per second, 10 changes, two minutes
     python -m benchmarks.promotion --changes 4 --rest 1    # a quick look
-    python -m benchmarks.promotion --json promotion.json   # all figures as well
+    python -m benchmarks.promotion --json promotion.json   # also write all figures
 
-An `unspun serve` with two workers answers articles of 300 words at a steady rate, whether or not it keeps up: requests
-do not wait for the answers to those before. Meanwhile `unspun models promote` and `rollback` change between the model
-that ships and one of which all scores are higher, and some of these commands are killed at a random moment. Every tenth
-request is a batch.
+An `unspun serve` with two workers gets articles of 300 words at a steady rate, whether or not it keeps up: requests do
+not wait for earlier answers. Every tenth request is a batch. Meanwhile `unspun models promote` and `rollback` switch
+between the model that ships and one whose scores are all higher, and some of these commands are killed at a random
+moment.
 
-An answer is right where it is, in all its parts, the verdict that the Python API gives with the model that the answer
-names; those of a batch are of one model. The exit status is 1 where a request failed, an answer was wrong, a change did
-not reach all workers within ten seconds, or the model in use was not whole. How long answers took is told and not
-judged: the commands, each of which loads a model to prove it, the service and its clients share the machine.
+An answer is right if it is exactly the verdict that the Python API gives with the model that the answer names; all
+verdicts of a batch must name the same model. The exit status is 1 if a request failed, an answer was wrong, a change
+did not reach all workers within ten seconds, or the model in use was incomplete. Latency is reported but not judged:
+the service, its clients and the commands, each of which loads a model to check it, share the machine.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -36,32 +35,34 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.load import ROOT, Server
-from benchmarks.throughput import SEED, BenchmarkError, example_articles
+from benchmarks.common import ROOT, SEED, BenchmarkError, drawn, example_articles, make_parser, run_main
+from tests.http.running import Service
 
 RATE = 20.0
 PATIENCE = 120.0
-"""Seconds after which there will be no answer."""
+"""Seconds to wait for an answer."""
 REACHED_SECONDS = 10.0
-"""A change is to be in all answers after so many seconds: workers look once a second, and load the model."""
+"""A change must be in all answers after this many seconds: workers look once a second and then load the model."""
 CLIENTS = 64
 ARTICLES, WORDS, EVERY = 12, 300, 6
-"""Different articles, their words, and of how many one is spun."""
+"""Number of different articles, their length in words, and the number of articles of which one is spun."""
 BATCH_EVERY, BATCH = 10, 4
-"""Every so manieth request is a batch of so many."""
+"""How often a request is a batch, and the size of a batch."""
 LEAST_LIFE, MOST_LIFE = 0.5, 2.5
-"""Seconds after which a command is killed: it takes about two."""
+"""A command is killed after a random number of seconds in this range; it takes about two."""
 RAISED = 1.2
-"""Factor of the false-positive rates at the other model's thresholds: its scores are higher, and it is as quick."""
-TOLD = 20
+"""Factor of the false-positive rates at the other model's thresholds, which makes its scores higher."""
 
 Expected = Mapping[tuple[str, str], Sequence[dict[str, Any]]]
-"""Of each model, by its sha256 and the depth that is asked for, its verdict on each article."""
+"""For each model's sha256 and requested depth, the verdict on each article."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a request, by the monotonic clock: `models` are those that it names, `wrong` what is not right."""
+    """A request and its answer, with times by the monotonic clock.
+
+    `models` are the models that the answer names, `failed` says why there is no answer, `wrong` why it is wrong.
+    """
 
     began: float
     ended: float
@@ -72,7 +73,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Change:
-    """A command that changed the model in use, or was killed: when it began and ended, and which is in use since."""
+    """A command that changed the model in use, or was killed: when it ran, and the model in use after it."""
 
     command: str
     began: float
@@ -83,17 +84,17 @@ class Change:
 
 @dataclass
 class Run:
-    """All that came: of requests, of commands, and what was not to happen."""
+    """The outcomes of all requests, all commands, and the broken promises."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     late: float = 0.0
-    """Seconds that a request was sent later than it should have been, at most."""
+    """Seconds by which the latest request was behind its schedule."""
 
 
 def other_model(folder: Path, **manifest: Any) -> Path:
-    """Write a model that ships with it nearly all: its scores are higher. Return its folder."""
+    """Write a copy of the model that ships, with higher scores; return its folder."""
     from unspun.model import bundle
 
     shipped = bundle.load()
@@ -106,7 +107,7 @@ def other_model(folder: Path, **manifest: Any) -> Path:
 
 
 class Clients:
-    """Asks at a steady rate, from threads of its own, until it is told to end; for one of `depths` after the other."""
+    """Sends requests at a steady rate from threads until the block ends, with each of `depths` in turn."""
 
     def __init__(
         self, host: str, port: int, texts: Sequence[str], expected: Expected, rate: float, depths: Sequence[str]
@@ -180,12 +181,12 @@ class Clients:
     def _judge(
         self, models: Sequence[str], which: Sequence[int], items: Sequence[Mapping[str, str]], answers: Sequence[Any]
     ) -> str | None:
-        """Return what is wrong with answers, None where nothing is."""
+        """Return what is wrong with the answers, None if nothing is."""
         if len(models) != 1:
-            return f"a batch that {len(models)} models have answered"
+            return f"a batch answered by {len(models)} models"
         expected = self._expected.get((models[0], items[0]["depth"]))
         if expected is None:
-            return f"an answer of a model that is none of the two: {models[0]}"
+            return f"an answer by an unknown model: {models[0]}"
         for i, item, answer in zip(which, items, answers, strict=True):
             if answer != {**expected[i], "id": item["id"]}:
                 return f"not the verdict of the model that it names ({models[0][:8]}) on article {i}"
@@ -193,7 +194,7 @@ class Clients:
 
 
 def verdicts(folders: Sequence[Path], texts: Sequence[str], depths: Sequence[str]) -> Expected:
-    """Return what each model says of each text at each depth."""
+    """Return the verdict of each model on each text at each depth."""
     from unspun.model.detector import Detector
 
     return {
@@ -212,11 +213,11 @@ def measure(
     rest: float = 5.0,
     workers: int = 2,
     depths: Sequence[str] = ("auto",),
-    **settings: object,
+    **settings: Any,
 ) -> Run:
-    """Run the service with some settings, its clients and the commands, of which every third is killed.
+    """Run the service, its clients and the commands, every third of which is killed; return everything that happened.
 
-    Return all that came.
+    `settings` are UNSPUN_ variables of the service, without the prefix.
     """
     from unspun.model import bundle
 
@@ -228,12 +229,11 @@ def measure(
         expected = verdicts((bundle.DEFAULT, trained), texts, depths)
         digests = [bundle.check(folder)[0].sha256 for folder in (bundle.DEFAULT, trained)]
         with (
-            Server(workers, MODEL=models / "current", **settings) as server,
-            Clients(server.host, server.port, texts, expected, rate, depths) as clients,
+            Service(WORKERS=workers, MODEL=models / "current", **{"WATCH_SECONDS": 1, **settings}) as service,
+            Clients("127.0.0.1", service.port, texts, expected, rate, depths) as clients,
         ):
             time.sleep(rest)
             for number in range(changes):
-                # There and back, and there again: in turn by promotion and by rollback.
                 first = bundle.check(models / "current")[0].sha256 == digests[0]
                 arguments = ["promote", str(trained)] if first else ["rollback"]
                 life = chance.uniform(LEAST_LIFE, MOST_LIFE) if number % 3 == 2 else None
@@ -254,13 +254,13 @@ def _change(models: Path, arguments: Sequence[str], life: float | None, broken: 
     try:
         in_use = bundle.check(models / "current")[0].sha256
     except bundle.BundleError as error:
-        broken.append(f"after {' '.join(arguments)} the model in use is not whole: {error}")
+        broken.append(f"after {' '.join(arguments)} the model in use is incomplete: {error}")
         in_use = ""
     return Change(arguments[0], began, ended, in_use, killed)
 
 
 def _command(models: Path, *arguments: str, life: float | None = None) -> bool:
-    """Run `unspun models`; return whether it was killed. Raises BenchmarkError where it fails by itself."""
+    """Run `unspun models`, kill it after `life` seconds, and return whether it was killed. Raises BenchmarkError."""
     command = [sys.executable, "-m", "unspun.service.cli", "models", "--models", str(models), *arguments]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -270,20 +270,20 @@ def _command(models: Path, *arguments: str, life: float | None = None) -> bool:
             process.communicate()
             if life is not None:
                 return True
-            raise BenchmarkError(f"`unspun models {arguments[0]}` takes more than {PATIENCE:g} seconds") from None
+            raise BenchmarkError(f"`unspun models {arguments[0]}` took more than {PATIENCE:g} seconds") from None
     if process.returncode:
         raise BenchmarkError(f"`unspun models {arguments[0]}` failed: {told.strip()}")
     return False
 
 
 def _await(clients: Clients, change: Change) -> None:
-    """Wait until a change has reached the answers, or should have."""
+    """Wait until all recent answers come from the model in use, for at most REACHED_SECONDS."""
     while clients.answered_by() != {change.in_use} and time.monotonic() < change.ended + REACHED_SECONDS:
         time.sleep(0.05)
 
 
 def _broken(run: Run) -> list[str]:
-    """Return what was not to happen to the requests."""
+    """Return the broken promises about requests."""
     broken = [f"a request failed: {outcome.failed}" for outcome in run.outcomes if outcome.failed]
     broken += [f"an answer is wrong: {outcome.wrong}" for outcome in run.outcomes if outcome.wrong]
     for i, change in enumerate(run.changes):
@@ -291,14 +291,14 @@ def _broken(run: Run) -> list[str]:
         for outcome in run.outcomes:
             late = change.ended + REACHED_SECONDS < outcome.began < following
             if late and outcome.models and outcome.models != (change.in_use,):
-                broken.append(f"an answer of the model before, {REACHED_SECONDS:g} s after {change.command}")
+                broken.append(f"an answer by the previous model, {REACHED_SECONDS:g} s after {change.command}")
     if not run.outcomes:
-        broken.append("no request at all was answered")
+        broken.append("no request was answered")
     return broken
 
 
 def reached(run: Run, change: Change) -> float:
-    """Return the seconds from a command's end until the last request that the model before it answered had begun."""
+    """Return the seconds from a command's end until the start of the last request that the previous model answered."""
     places = [i for i, one in enumerate(run.changes) if one is change]
     following = run.changes[places[0] + 1].began if places[0] + 1 < len(run.changes) else float("inf")
     old = [
@@ -310,7 +310,7 @@ def reached(run: Run, change: Change) -> float:
 
 
 def summarise(run: Run) -> dict[str, Any]:
-    """Return the figures; times in milliseconds where they do not say seconds."""
+    """Return the figures; latencies are in milliseconds."""
 
     def latency(chosen: Sequence[Outcome]) -> dict[str, float | None]:
         shares = {"p50": 50.0, "p99": 99.0, "max": 100.0}
@@ -349,36 +349,25 @@ def summarise(run: Run) -> dict[str, Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; return the exit status."""
-    parser = argparse.ArgumentParser("python -m benchmarks.promotion", description=str(__doc__).split("\n\n")[0])
-    parser.add_argument("--rate", type=float, default=RATE, metavar="N", help="requests a second (default: 20)")
-    parser.add_argument("--changes", type=int, default=10, metavar="N", help="of the model in use (default: 10)")
-    parser.add_argument("--rest", type=float, default=5.0, metavar="S", help="seconds after each (default: 5)")
-    parser.add_argument("--workers", type=int, default=2, metavar="N", help="of the service (default: 2)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures and outcomes there, too")
-    options = parser.parse_args(arguments)
-    try:
-        run = measure(rate=options.rate, changes=options.changes, rest=options.rest, workers=options.workers)
-        figures = summarise(run)
-        if options.json is not None:
-            whole = {"figures": figures, "broken": run.broken, "changes": [asdict(change) for change in run.changes]}
-            options.json.write_text(json.dumps(whole, indent=2) + "\n", "utf-8")
-    except (BenchmarkError, ValueError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    from unspun.service.render.evaluation import draw, plain_console
-    from unspun.training.reporting.tables import tables
+    parser = make_parser("benchmarks.promotion", __doc__, "--workers", "--json")
+    parser.add_argument("--rate", type=float, default=RATE, metavar="N", help="requests per second (default: 20)")
+    parser.add_argument("--changes", type=int, default=10, metavar="N", help="changes of the model (default: 10)")
+    parser.add_argument("--rest", type=float, default=5.0, metavar="S", help="seconds between changes (default: 5)")
+    return run_main(parser.parse_args(arguments), _measure, _tables)
 
-    models = figures.pop("answers_by_model")
-    figures |= {f"answered by {model[:8]}": count for model, count in models.items()}
+
+def _measure(options: argparse.Namespace) -> dict[str, Any]:
+    run = measure(rate=options.rate, changes=options.changes, rest=options.rest, workers=options.workers)
+    return {"figures": summarise(run), "broken": run.broken, "changes": [asdict(change) for change in run.changes]}
+
+
+def _tables(results: dict[str, Any]) -> str:
+    figures = dict(results["figures"])
+    figures |= {f"answered by {model[:8]}": count for model, count in figures.pop("answers_by_model").items()}
     times = {name.replace("_", " "): figures.pop(name) for name in ("latency_while_changing", "latency_else")}
-    print(draw(tables({"promotion under load": figures, "milliseconds": times}), plain_console()))
-    for line in run.broken[:TOLD]:
-        print(f"broken: {line}", file=sys.stderr)
-    with suppress(BrokenPipeError):
-        print("Every promise was kept." if not run.broken else f"Broken promises: {len(run.broken):,}")
-    return 1 if run.broken else 0
+    broken = len(results["broken"])
+    ends = f"Broken promises: {broken:,}" if broken else "Every promise was kept."
+    return f"{drawn({'promotion under load': figures, 'milliseconds': times})}\n\n{ends}"
 
 
 if __name__ == "__main__":

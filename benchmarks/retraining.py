@@ -1,18 +1,17 @@
-"""What retraining on a house's own texts gains, and costs elsewhere.
+"""Measure what retraining on a house's own texts gains, and what it costs elsewhere.
 
     python -m benchmarks.retraining [--base BUNDLE] [--texts 30] [--seeds 3] [--json FILE]
 
-Needs nothing but a bundle with the numbers of its reference texts. Each source of machine text, in one domain, plays
-the house in turn: its tool, its human source and all versions of its originals are taken out of the reference, so that
-neither the model's answers (the tiers learned from none of the reference) nor the fit know them; a correction is
-fitted to a few of its texts, and as many human ones of its domain, beside a random half of what is left; the other
-texts of the house tell the gain, and the other half of the reference what is lost elsewhere.
+Needs only a bundle that carries the numbers of its reference texts. Each source of machine text in one domain plays the
+house in turn. Its tool, its human source and all versions of its originals are removed from the reference, so that
+neither the model's answers (the tiers did not learn from the reference) nor the fit know them. A correction is fitted
+to a few of the house's texts, the same number of human texts of its domain, and a random half of the remaining
+reference. The other texts of the house show the gain; the other half of the reference shows the loss elsewhere.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,24 +23,28 @@ from numpy.typing import NDArray
 from rich.progress import track
 from threadpoolctl import threadpool_limits
 
+from benchmarks.common import SHORTEST, BenchmarkError, drawn, make_parser, run_main
 from unspun.model import bundle
 from unspun.model.verdict import KINDS
-from unspun.training.calibration.reference import ARRAY, Reference
+from unspun.training.calibration.reference import ARRAY, ReferenceTexts
 from unspun.training.classifier.classify import BARELY_SPUN
-from unspun.training.retraining.correction import Fitter, area, parts
+from unspun.training.reporting.metrics import rank_auroc
+from unspun.training.retraining.correction import Fitter, parts
 
-SHORTEST = 60
 LEAST_TESTED = 20
-"""Texts of each side that tell the gain, at least."""
+"""Minimum number of texts of each side that measure the gain."""
 TESTED = 200
-"""Human texts of a house that tell the gain, at most: the rest stays in the reference."""
+"""Maximum number of human texts of a house that measure the gain; the rest stays in the reference."""
 MIXED = ("mixed", "business", "answer", "letter", "other", "conversation", "howto")
-"""Domains that have no human text of their own: texts of all domains stand for it."""
+"""Domains without human text of their own; human texts of all domains are used instead."""
+
+
+HOUSE = ("kind", "source", "domain")
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A house: places of its machine and human texts in the reference, each in a random order."""
+    """A house, with the shuffled indices of its machine and human texts in the reference."""
 
     kind: str
     source: str
@@ -50,8 +53,8 @@ class Cell:
     human: NDArray[np.int64]
 
 
-def cells(reference: Reference, least: int, rng: np.random.Generator) -> Iterator[Cell]:
-    """Yield the houses that have at least so many texts of each side."""
+def cells(reference: ReferenceTexts, least: int, rng: np.random.Generator) -> Iterator[Cell]:
+    """Yield the houses that have at least `least` texts of each side."""
     human = (reference.labels == "human") & (reference.words >= SHORTEST)
     for kind in KINDS:
         machine = (reference.labels == kind) & (reference.words >= SHORTEST) & ~(reference.changed < BARELY_SPUN)
@@ -67,8 +70,8 @@ def cells(reference: Reference, least: int, rng: np.random.Generator) -> Iterato
                 yield Cell(kind, source, domain, *places)
 
 
-def measure(loaded: bundle.Bundle, reference: Reference, cell: Cell, texts: int, rng: np.random.Generator) -> Any:
-    """Return what the correction gains in the house, by tier, and loses elsewhere."""
+def measure(loaded: bundle.Bundle, reference: ReferenceTexts, cell: Cell, texts: int, rng: np.random.Generator) -> Any:
+    """Return the AUROC in the house before and after the correction, by tier, and the losses elsewhere."""
     new = np.concatenate([cell.machine[:texts], cell.human[:texts]])
     tested = np.concatenate([cell.machine[texts:], cell.human[texts : texts + TESTED]])
     known = ~np.isin(reference.tools, np.unique(reference.tools[cell.machine]))
@@ -84,10 +87,10 @@ def measure(loaded: bundle.Bundle, reference: Reference, cell: Cell, texts: int,
     machine = house.labels == cell.kind
     for tier in before[0]:
         for when, scores in zip(("before", "after"), before, strict=True):
-            answer[f"{tier}_{when}"] = area(scores[tier][machine], scores[tier][~machine])
+            answer[f"{tier}_{when}"] = rank_auroc(scores[tier][machine], scores[tier][~machine])
     falls = [
-        area(after[0][tier][part.machine], after[0][tier][part.human])
-        - area(after[1][tier][part.machine], after[1][tier][part.human])
+        rank_auroc(after[0][tier][part.machine], after[0][tier][part.human])
+        - rank_auroc(after[1][tier][part.machine], after[1][tier][part.human])
         for part in parts(elsewhere)
         for tier in after[0]
     ]
@@ -95,24 +98,25 @@ def measure(loaded: bundle.Bundle, reference: Reference, cell: Cell, texts: int,
     return answer
 
 
-def _rated(fitter: Fitter, rows: Reference, correction: Any) -> list[dict[str, NDArray[np.float64]]]:
+def _rated(fitter: Fitter, rows: ReferenceTexts, correction: Any) -> list[dict[str, NDArray[np.float64]]]:
     added = 0.0 if correction is None else correction.log_odds(rows.features)
     return [fitter.scores(rows), fitter.scores(rows, added)]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the benchmark; returns the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    """Run the benchmark; return the exit status."""
+    parser = make_parser("benchmarks.retraining", __doc__, "--json")
     parser.add_argument("--base", type=Path, default=bundle.DEFAULT, help="bundle (default: the one that ships)")
-    parser.add_argument("--texts", type=int, default=30, help="texts of each side that are learnt from (default: 30)")
-    parser.add_argument("--seeds", type=int, default=3, help="drawings of each house's texts (default: 3)")
-    parser.add_argument("--json", type=Path, help="write the figures there as well")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--texts", type=int, default=30, help="texts of each side to learn from (default: 30)")
+    parser.add_argument("--seeds", type=int, default=3, help="random draws of each house's texts (default: 3)")
+    return run_main(parser.parse_args(arguments), _measure, _table)
+
+
+def _measure(options: argparse.Namespace) -> list[dict[str, Any]]:
     loaded = bundle.load(options.base)
     if "reference" not in loaded.manifest:
-        print(f"{options.base}: carries no reference texts", file=sys.stderr)
-        return 2
-    whole = Reference.unpack(bundle.read_extra(loaded, ARRAY), loaded.manifest["reference"])
+        raise BenchmarkError(f"{options.base}: the model carries no reference texts")
+    whole = ReferenceTexts.unpack(bundle.read_extra(loaded, ARRAY), loaded.manifest["reference"])
     reference = whole.take(~whole.house)
     found: dict[tuple[str, str, str], list[dict[str, float]]] = {}
     with threadpool_limits(limits=1):
@@ -123,41 +127,32 @@ def main(arguments: list[str] | None = None) -> int:
                 key = (cell.kind, cell.source, cell.domain)
                 found.setdefault(key, []).append(measure(loaded, reference, cell, options.texts, rng))
     rows = [
-        {"kind": kind, "source": source, "domain": domain}
+        dict(zip(HOUSE, house, strict=True))
         | {name: float(np.mean([one[name] for one in several])) for name in several[0]}
-        for (kind, source, domain), several in found.items()
+        for house, several in found.items()
     ]
     if not rows:
-        print(f"{options.base}: no source has texts enough; give fewer (--texts)", file=sys.stderr)
-        return 2
-    _print(rows)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
-    return 0
+        raise BenchmarkError(f"{options.base}: no source has enough texts; use a smaller --texts")
+    return rows
 
 
-def _print(rows: list[dict[str, Any]]) -> None:
-    tiers = [name.removesuffix("_before") for name in rows[0] if name.endswith("_before")]
-    print(
-        f"{'house':<58}" + "".join(f"{tier + ' AUROC':>24}" for tier in tiers) + f"{'strength':>10}{'worst fall':>12}"
-    )
+def _table(rows: list[dict[str, Any]]) -> str:
+    shown = []
     for kind in (*KINDS, ""):
         chosen = [row for row in rows if kind in ("", row["kind"])]
-        for row in chosen if kind else []:
-            print(_line(f"{kind}, {row['source']}, {row['domain']}", tiers, row))
+        shown += [_row(f"{kind}, {row['source']}, {row['domain']}", row) for row in chosen if kind]
         if chosen:
-            names = [name for name in chosen[0] if isinstance(chosen[0][name], float)]
-            print(
-                _line(f"mean of {len(chosen)} {kind}", tiers, {n: np.mean([row[n] for row in chosen]) for n in names})
-            )
+            means = {name: np.mean([row[name] for row in chosen]) for name in chosen[0] if name not in HOUSE}
+            shown.append(_row(f"mean of {len(chosen)} {kind}", means))
+    return drawn(shown)
 
 
-def _line(name: str, tiers: list[str], row: dict[str, Any]) -> str:
-    shown = "".join(
-        f"{row[f'{tier}_before']:>9.3f} {row[f'{tier}_after']:.3f} {row[f'{tier}_after'] - row[f'{tier}_before']:+.3f} "
-        for tier in tiers
-    )
-    return f"{name:<58}{shown}{row['strength']:>10.2f}{row['fall_worst']:>12.3f}"
+def _row(name: str, row: dict[str, Any]) -> dict[str, str]:
+    cells = {"house": name}
+    for tier in (key.removesuffix("_before") for key in row if key.endswith("_before")):
+        before, after = row[f"{tier}_before"], row[f"{tier}_after"]
+        cells[f"{tier} AUROC"] = f"{before:.3f} {after:.3f} {after - before:+.3f}"
+    return {**cells, "strength": f"{row['strength']:.2f}", "worst fall": f"{row['fall_worst']:.3f}"}
 
 
 if __name__ == "__main__":

@@ -1,16 +1,17 @@
-"""Does a word cost the same in one megabyte and in a thousand, in a short article and in a long one? And the memory?
+"""Does a word cost the same in small and large collections, and in short and long articles? And memory?
 
     python -m benchmarks.scaling                                # 1, 10 and 100 MB, articles of 100 to 1,000,000 words
-    python -m benchmarks.scaling --full --json scaling.json     # and 1,000 MB
+    python -m benchmarks.scaling --full --json scaling.json     # also 1,000 MB
     python -m benchmarks.scaling --megabytes 1 10               # a quick look, about two minutes
 
-Collections are read by `unspun score FILE.jsonl --format jsonl --workers 1`; what it takes to start, measured on
-a collection of one article, is taken off. Single articles are judged by a Detector in a process of their own for each
-length, alone and by sixty-four. All with one thread, and in CPU time, so that other programs do little harm.
+Collections are scored by `unspun score FILE.jsonl --format jsonl --workers 1`. The time to start it, measured on a
+collection of one article, is subtracted. Single articles are scored by a Detector in a process of its own for each
+length, one at a time and 64 at a time. Everything runs with one thread and is measured in CPU time, so that other
+programs hardly matter.
 
-The articles are sentences of `seeds/examples`, shuffled, one article in twenty of them paraphrased. Of one text no
-more than model.document.MAX_CHARACTERS are read, and only the words among those are counted. A figure is called
-constant that is within 20 % of the median over all sizes.
+The articles are shuffled sentences of `seeds/examples`; one article in twenty is paraphrased. The engine reads at most
+model.text.document.MAX_CHARACTERS of a text, and only the words within them are counted. A figure is called constant if
+it is within 20 % of the median over all sizes.
 """
 
 from __future__ import annotations
@@ -28,63 +29,70 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from benchmarks.throughput import (
-    ARTICLE_WORDS,
-    MIXES,
+from benchmarks.common import (
+    CRAWL,
     ONE_THREAD,
     BenchmarkError,
+    drawn,
     example_articles,
+    last_line,
+    load_detector,
+    make_parser,
     megabytes,
     peak_megabytes,
     progress,
-    report,
     run_child,
+    run_main,
 )
 
 MEGABYTE = 1_000_000
 MEGABYTES, LARGEST = (1, 10, 100), 1_000
-"""Sizes of collections; the largest only if it is asked for."""
+"""Sizes of collections; the largest only with --full."""
 LENGTHS = (100, 1_000, 10_000, 100_000, 1_000_000)
-"""Words of single articles."""
+"""Lengths of single articles, in words."""
 TOGETHER, LONGEST_TOGETHER = 64, 10_000
-"""Articles given at a time, where they are of no more than so many words."""
+"""Articles given at a time, and the length up to which they are."""
 LEAST_SECONDS = 1.0
-"""CPU time over which articles of one length are measured."""
+"""CPU time for which articles of one length are measured."""
 DIFFERENT_WORDS = 64_000
-"""Words of different articles of one length that are read in turn; of long ones a single one."""
+"""Words of all the different articles of one length, which are read in turn; long lengths have a single article."""
 MARGIN = 0.2
-EVERY = MIXES["crawl"]
 
 Row = dict[str, Any]
 
 
 def main() -> int:
     """Run the benchmark, or measure one length of article; return the exit status."""
-    return report(_options(), _child, _measure, _tables)
+    options = _options()
+    if options.child is not None:
+        return run_main(options, _child, json.dumps)
+    return run_main(options, _measure, _tables)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m benchmarks.scaling", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--megabytes", type=float, nargs="+", metavar="MB", help="collections (default: 1 10 100)")
-    parser.add_argument("--full", action="store_true", help=f"also a collection of {LARGEST:,} MB")
-    parser.add_argument("--words", type=int, nargs="+", metavar="N", default=LENGTHS, help="lengths of single articles")
-    parser.add_argument("--only", choices=("collections", "articles"))
-    parser.add_argument("--depth", choices=("auto", "fast", "deep"), default="fast", help="default: fast")
-    parser.add_argument("--no-evidence", action="store_true")
-    parser.add_argument("--model", metavar="BUNDLE", help="folder of the model (default: the one that ships)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there, too")
+    parser = make_parser("benchmarks.scaling", __doc__, "--depth", "--model", "--json")
+    parser.set_defaults(depth="fast")
+    parser.add_argument(
+        "--megabytes", type=float, nargs="+", metavar="MB", help="sizes of the collections (default: 1 10 100)"
+    )
+    parser.add_argument("--full", action="store_true", help=f"add a collection of {LARGEST:,} MB")
+    parser.add_argument(
+        "--words", type=int, nargs="+", metavar="N", default=LENGTHS, help="lengths of the single articles"
+    )
+    parser.add_argument("--only", choices=("collections", "articles"), help="measure only these")
+    parser.add_argument("--no-evidence", action="store_true", help="score without evidence")
     parser.add_argument("--child", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.megabytes = [*(options.megabytes or MEGABYTES), *([LARGEST] if options.full else [])]
     if min(options.megabytes) <= 0 or min(options.words) < 1:
-        parser.error("--megabytes is more than 0 and --words at least 1")
+        parser.error("--megabytes must be positive, and --words at least 1")
     return options
 
 
 def _measure(options: argparse.Namespace) -> dict[str, Any]:
     """Measure all collections and all lengths of articles."""
     asked = ["--depth", options.depth, *(["--no-evidence"] if options.no_evidence else [])]
-    asked += [] if options.model is None else ["--model", options.model]
+    asked += [] if options.model is None else ["--model", str(options.model)]
     sizes = [] if options.only == "articles" else options.megabytes
     lengths = [] if options.only == "collections" else options.words
     results: dict[str, Any] = {"depth": options.depth, "evidence": not options.no_evidence}
@@ -106,23 +114,22 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _score(folder: Path, size: int, asked: Sequence[str]) -> Row:
-    """Let the command line score a collection of so many bytes and few more; return what that took."""
+    """Score a collection of about `size` bytes on the command line; return time and memory."""
     file = folder / "collection.jsonl"
     with file.open("w", encoding="utf-8") as stream:
-        documents, words = write_collection(stream.write, (text for text, _ in example_articles(EVERY)), size)
+        documents, words = write_collection(stream.write, (text for text, _ in example_articles(CRAWL)), size)
     command = [sys.executable, "-m", "unspun.service.cli", "score", str(file), "--format", "jsonl", "--quiet"]
     command += ["--workers", "1", *asked]
     started = time.perf_counter()
     with (folder / "errors.txt").open("w+b") as errors:
         process = subprocess.Popen(command, env={**os.environ, **ONE_THREAD}, stdout=subprocess.DEVNULL, stderr=errors)
-        # Of this one process, not of all that ever ran. This command's own memory is counted among its, as it is
-        # between fork and exec, so this command keeps small.
+        # wait4 measures this one child, but includes this process's own memory between fork and exec.
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         errors.seek(0)
-        said = errors.read().decode(errors="replace").strip().splitlines()
+        said = last_line(errors.read().decode(errors="replace"))
     if process.returncode:
-        raise BenchmarkError(said[-1] if said else f"unspun score: exit status {process.returncode}")
+        raise BenchmarkError(said or f"unspun score: exit status {process.returncode}")
     return {
         "documents": documents,
         "words": words,
@@ -133,7 +140,7 @@ def _score(folder: Path, size: int, asked: Sequence[str]) -> Row:
 
 
 def write_collection(write: Callable[[str], Any], texts: Iterable[str], size: int) -> tuple[int, int]:
-    """Write texts as JSON lines until they are of so many bytes; return how many texts and words that were."""
+    """Write texts as JSON lines until they have `size` bytes; return the number of texts and of words."""
     documents = words = written = 0
     for text in texts:
         line = json.dumps({"id": f"article-{documents}", "text": text}) + "\n"
@@ -147,15 +154,10 @@ def write_collection(write: Callable[[str], Any], texts: Iterable[str], size: in
 
 
 def _child(options: argparse.Namespace) -> Row:
-    """Measure articles of one length, alone and, where they are short, many at a time."""
-    from unspun.model.bundle import BundleError
-    from unspun.model.detector import Detector
+    """Measure articles of one length, one at a time and, if they are short, many at a time."""
     from unspun.model.text.document import MAX_CHARACTERS
 
-    try:
-        detector = Detector.load(options.model)
-    except BundleError as error:
-        raise BenchmarkError(str(error)) from error
+    detector = load_detector(options.model)
     evidence = not options.no_evidence
 
     def score(texts: Sequence[str]) -> int:
@@ -164,10 +166,10 @@ def _child(options: argparse.Namespace) -> Row:
         return sum(len(text[:MAX_CHARACTERS].split()) for text in texts)
 
     length = options.child
-    score([text for text, _ in islice(example_articles(2, ARTICLE_WORDS), 2)])
+    score([text for text, _ in islice(example_articles(), 2)])
     together = TOGETHER if length <= LONGEST_TOGETHER else 1
     different = max(together, DIFFERENT_WORDS // length)
-    texts = [text for text, _ in islice(example_articles(EVERY, length), different)]
+    texts = [text for text, _ in islice(example_articles(CRAWL, length), different)]
     alone = seconds_per_word(score, ([text] for text in cycle(texts)))
     row: Row = {"alone": alone, "memory": peak_megabytes(), "read": len(texts[0][:MAX_CHARACTERS].split())}
     if together > 1:
@@ -184,7 +186,7 @@ def seconds_per_word(
     batches: Iterator[Sequence[str]] | Iterable[Sequence[str]],
     clock: Callable[[], float] = time.process_time,
 ) -> float:
-    """Score batches until LEAST_SECONDS are over, and return the seconds of a word; `score` says how many it read."""
+    """Score batches for LEAST_SECONDS and return the seconds per word; `score` returns the number of words it read."""
     seconds, words = 0.0, 0
     for batch in batches:
         started = clock()
@@ -196,7 +198,7 @@ def seconds_per_word(
 
 
 def summarise(results: dict[str, Any]) -> dict[str, Any]:
-    """Add to what was measured the time of a word, and how each figure compares with the median over all sizes."""
+    """Add the time per word, and the ratio of each figure to its median over all sizes."""
     for row in results.get("collections", ()):
         row["per_word"] = max(row["cpu"] - results["start"]["cpu"], 0.0) / row["words"]
     for rows, names in (("collections", ("per_word", "memory")), ("articles", ("alone", "together", "memory"))):
@@ -208,14 +210,12 @@ def summarise(results: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_constant(ratio: float) -> bool:
-    """Return whether a figure is as near to the median as is asked for."""
+    """Return whether a figure is close enough to the median."""
     return abs(ratio - 1.0) <= MARGIN
 
 
 def _tables(results: dict[str, Any]) -> str:
     from unspun.model.text.document import MAX_CHARACTERS
-    from unspun.service.render.evaluation import draw, plain_console
-    from unspun.training.reporting.tables import tables
 
     asked = f"--depth {results['depth']}, {'with' if results['evidence'] else 'without'} evidence, one thread, CPU time"
     constant = f"constant: within {MARGIN:.0%} of the median over all rows"
@@ -223,16 +223,16 @@ def _tables(results: dict[str, Any]) -> str:
     if "collections" in results:
         start = results["start"]
         shown["collections"] = {
-            "note": f"unspun score, {asked}; starting it, {start['cpu']:.1f} s and {start['memory']:.0f} MB, is taken "
-            f"off the time. {constant}.",
+            "note": f"unspun score, {asked}; its start, {start['cpu']:.1f} s and {start['memory']:.0f} MB, is "
+            f"subtracted from the time. {constant}.",
             "rows": [
                 {
                     "MB": f"{row['megabytes']:,g}",
                     "articles": row["documents"],
                     "words": row["words"],
                     "CPU s": f"{row['cpu']:.1f}",
-                    "by the clock, s": f"{row['wall']:.1f}",
-                    **_compared(row, "per_word", "us a word", 1e6, 1),
+                    "wall s": f"{row['wall']:.1f}",
+                    **_compared(row, "per_word", "us per word", 1e6, 1),
                     **_compared(row, "memory", "peak MB", 1, 0),
                 }
                 for row in results["collections"]
@@ -240,19 +240,19 @@ def _tables(results: dict[str, Any]) -> str:
         }
     if "articles" in results:
         shown["single articles"] = {
-            "note": f"A Detector, {asked}. Words read: of the first {MAX_CHARACTERS:,} characters. {constant}.",
+            "note": f"A Detector, {asked}. read: words among the first {MAX_CHARACTERS:,} characters. {constant}.",
             "rows": [
                 {
                     "words": row["length"],
                     "read": row["read"],
-                    **_compared(row, "alone", "us a word", 1e6, 1),
-                    **_compared(row, "together", f"by {TOGETHER}", 1e6, 1),
+                    **_compared(row, "alone", "us per word", 1e6, 1),
+                    **_compared(row, "together", f"{TOGETHER} at a time", 1e6, 1),
                     **_compared(row, "memory", "peak MB", 1, 0),
                 }
                 for row in results["articles"]
             ],
         }
-    return draw(tables(shown), plain_console()).rstrip("\n")
+    return drawn(shown)
 
 
 def _compared(row: Row, name: str, title: str, scale: float, digits: int) -> Row:

@@ -1,21 +1,21 @@
-"""How often the source of a paraphrased text is found among 100,000 documents, how fast, and in how much memory.
+"""Measure how often the source of a paraphrased text is found among 100,000 documents, how fast and in how much memory.
 
     python -m benchmarks.sources ../shared/corpora [--documents 100000] [--suspects 60] [--compare]
 
-The documents are the originals of all paraphrased texts, and human texts, cut into parts of about 150 words where there
-would not be enough of them. Suspects are paraphrased texts of 50 words and more, so many of each source. Found is a
-suspect's own original, or a document that shares nine tenths of its words with it: the corpora hold some texts twice.
-Printed for each source: how often the first candidate is it, and how often one of the first 10 and 20 is. `--compare`
-also compares the nearest of them in full, as `unspun compare --against` does, and prints how often the one that comes
-first then is it ("likeliest"), how often that is also said ("said"), and how often something is said to be the source
-where the source and its like are taken away ("wrong": of texts in several versions some are left, though).
+The documents are the originals of all paraphrased texts, and human texts, which are cut into parts of about 150 words
+if there would not be enough of them. The suspects are paraphrased texts of at least 50 words. A suspect's source counts
+as found if the candidates include its original, or a document that shares nine tenths of its words: the corpora hold
+some texts twice. Prints for each source of suspects how often the first candidate is right, and how often one of the
+first 10 and 20 is.
+
+`--compare` also compares the best candidates in full, as `unspun compare --against` does, and prints how often the one
+ranked first is right ("likeliest"), how often it is also reported as the source ("reported"), and how often another
+document is reported after the source and its copies are removed ("wrong"; texts in several versions may leave some).
 """
 
 from __future__ import annotations
 
-import argparse
 import re
-import resource
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -23,50 +23,55 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.common import make_parser, peak_megabytes, print_by_source
 from unspun.model.comparing.sources import CANDIDATES, Sources
+from unspun.model.verdict import KINDS
 from unspun.training.corpora.corpus import LabelledText, read_labelled
 
-PARAPHRASED = ("spun", "translated", "rewritten")
 LEAST, PART = 50, 150
-"""Words of a suspect and its original, and of a part of a longer human text."""
+"""Words of the shortest suspect and original, and of a part of a longer human text."""
 ALIKE = 0.9
-DEPTHS = (1, 10, CANDIDATES)
+RANKS = (1, 10, CANDIDATES)
 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("paths", nargs="+", type=Path, help="labelled files or folders")
+    parser = make_parser("benchmarks.sources", __doc__, "paths")
     parser.add_argument("--documents", type=int, default=100_000, help="documents to search (default: 100,000)")
-    parser.add_argument("--suspects", type=int, default=60, help="suspects of each source (default: 60)")
+    parser.add_argument("--suspects", type=int, default=60, help="suspects from each source (default: 60)")
     parser.add_argument("--compare", action="store_true", help="compare the candidates in full")
     options = parser.parse_args()
     suspects, documents = read(options.paths, options.documents, options.suspects)
-    before = memory()
+    if not suspects:
+        parser.error(f"the corpus has no paraphrased texts of at least {LEAST} words with their originals")
+    before = peak_megabytes()
     started = time.perf_counter()
     with Sources((str(place), text) for place, text in enumerate(documents)) as sources:
         built = time.perf_counter() - started
         megabytes = sum(map(len, documents)) / 1e6
         print(f"{len(sources):,} documents, {megabytes:,.0f} MB of text: index built in {built:.1f} s;", end=" ")
-        print(f"{memory():,.0f} MB at most, of which {before:,.0f} MB are the benchmark's own texts")
+        print(f"peak memory {peak_megabytes():,.0f} MB, of which {before:,.0f} MB are the benchmark's own texts")
         found, seconds = search(sources, suspects, documents)
         print(f"candidates in {np.mean(seconds) * 1000:.1f} ms (95 %: {np.quantile(seconds, 0.95) * 1000:.1f} ms)\n")
-        heads = [f"first {depth}" if depth > 1 else "first" for depth in DEPTHS]
+        heads = [f"first {depth}" if depth > 1 else "first" for depth in RANKS]
         if options.compare:
             found = compare(sources, suspects, documents, found)
-            heads += ["likeliest", "said", "wrong"]
-        report(suspects, found, heads)
+            heads += ["likeliest", "reported", "wrong"]
+        rows: dict[str, list[list[bool]]] = defaultdict(list)
+        for (suspect, _), hits in zip(suspects, found, strict=True):
+            rows[suspect.source].append(hits)
+        print_by_source(heads, rows)
 
 
 def read(paths: Sequence[Path], most: int, each: int) -> tuple[list[tuple[LabelledText, int]], list[str]]:
-    """Return suspects, each with the place of its original, and the documents."""
+    """Return the suspects, each with the index of its original, and the documents."""
     places: dict[str, int] = {}
     human: list[str] = []
     pairs: dict[str, list[tuple[LabelledText, int]]] = defaultdict(list)
     for text in read_labelled(paths):
         if text.label == "human":
             human.append(text.text)
-        elif text.label in PARAPHRASED and text.original is not None:
+        elif text.label in KINDS and text.original is not None:
             place = places.setdefault(text.original, len(places))
             if min(len(text.text.split()), len(text.original.split())) >= LEAST:
                 pairs[text.source].append((text, place))
@@ -84,7 +89,7 @@ def read(paths: Sequence[Path], most: int, each: int) -> tuple[list[tuple[Labell
 
 
 def parts(text: str) -> Iterator[str]:
-    """Yield a text in parts of about PART words, cut between paragraphs or lines where it has some."""
+    """Yield a text in parts of about PART words."""
     words = re.findall(r"\S+\s*", text)
     count = max(1, round(len(words) / PART))
     for part in range(count):
@@ -94,14 +99,14 @@ def parts(text: str) -> Iterator[str]:
 def search(
     sources: Sources, suspects: Sequence[tuple[LabelledText, int]], documents: Sequence[str]
 ) -> tuple[list[list[bool]], list[float]]:
-    """Return for each suspect whether its source is among so many candidates, and the seconds that it took."""
+    """Return for each suspect whether its source is among the first RANKS candidates, and the seconds it took."""
     found, seconds = [], []
     for suspect, original in suspects:
         started = time.perf_counter()
         candidates = sources.index.candidates(suspect.text, CANDIDATES)
         seconds.append(time.perf_counter() - started)
         hits = [is_source(one.place, original, documents) for one in candidates]
-        found.append([any(hits[:depth]) for depth in DEPTHS])
+        found.append([any(hits[:depth]) for depth in RANKS])
     return found, seconds
 
 
@@ -111,7 +116,7 @@ def compare(
     documents: Sequence[str],
     found: list[list[bool]],
 ) -> list[list[bool]]:
-    """Return the same, with what comes of comparing in full."""
+    """Return `found` with the results of comparing in full added to each row."""
     from unspun.model.comparing.comparer import Comparer
 
     comparer = Comparer.load()
@@ -127,32 +132,16 @@ def compare(
         others = sources.find(suspect.text, comparer, without=own)
         wrong = bool(others) and others[0].comparison.derived
         answers.append([*hits, likeliest, likeliest and first is not None and first.comparison.derived, wrong])
-    print(f"candidates compared in {np.mean(seconds):.2f} s a suspect\n")
+    print(f"candidates compared in {np.mean(seconds):.2f} s per suspect\n")
     return answers
 
 
 def is_source(place: int, original: int, documents: Sequence[str]) -> bool:
-    """Return whether a document is the original, or holds and has nearly all of its words."""
+    """Return whether a document is the original, or shares nearly all of its words."""
     if place == original:
         return True
     first, second = (set(re.findall(r"\w+", documents[one].lower())) for one in (place, original))
     return len(first & second) >= ALIKE * max(len(first), len(second), 1)
-
-
-def report(suspects: Sequence[tuple[LabelledText, int]], found: Sequence[Sequence[bool]], heads: Sequence[str]) -> None:
-    """Print a line a source and one of all."""
-    rows: dict[str, list[Sequence[bool]]] = defaultdict(list)
-    for (suspect, _), hits in zip(suspects, found, strict=True):
-        rows[suspect.source].append(hits)
-    print(f"{'source':34s}{'suspects':>9s}" + "".join(f"{head:>11s}" for head in heads))
-    for name in (*sorted(rows), "all"):
-        of = np.array(found if name == "all" else rows[name])
-        print(f"{name:34s}{len(of):9d}" + "".join(f"{share:11.1%}" for share in of.mean(axis=0)))
-
-
-def memory() -> float:
-    """Return the most megabytes that this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

@@ -1,199 +1,177 @@
-"""The one answer that every surface gives: Python, command line, HTTP, page and report."""
+"""The Verdict: the answer that Python, the command line, HTTP, the page and the report all give.
+
+Each field says here what it means and which values it takes; every other form is derived from that.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
+
+from unspun.model.fields import JsonRecord, about
 
 VerdictWord = Literal["paraphrased", "suspect", "clear", "abstained"]
 VERDICTS: tuple[VerdictWord, ...] = get_args(VerdictWord)
 """The verdicts, worst first."""
 Kind = Literal["spun", "translated", "rewritten"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-"""The kinds of paraphrase, in the order in which every array has them."""
+"""The kinds of paraphrase, in the order of every array."""
 Reason = Literal["too_short", "not_english", "not_prose", "unfamiliar"]
 Depth = Literal["fast", "deep"]
 Judgement = Literal["human", Kind]
-"""What a person may say about a text."""
+"""What a person may say that a text is."""
 JUDGEMENTS: tuple[Judgement, ...] = ("human", *KINDS)
 Label = Literal["human", "llm", Kind]
-"""What a labelled text is; `llm`: written by a language model, never paraphrased."""
+"""What a labelled text is. `llm`: written by a language model, not paraphrased."""
 LABELS: tuple[Label, ...] = ("human", "llm", *KINDS)
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """A passage that gives the machine away, and what probably stood there.
+class Evidence(JsonRecord):
+    """A passage that points to a machine: `text[start:end]` of the submitted text."""
 
-    `start` and `end` are character offsets into the text as submitted, so that `text[start:end] == evidence.text`.
-    `suggestion` is what probably stood there, None where the passage is odd but no original is proposed;
-    `alternatives` are what may have stood there instead, likeliest first. `weight` is in nats: how much more likely the
-    passage is in machine-paraphrased text than in text that people write.
-    """
-
-    start: int
-    end: int
-    text: str
-    suggestion: str | None
-    signal: str
-    weight: float
-    alternatives: tuple[str, ...] = ()
-
-    @classmethod
-    def from_dict(cls, item: Mapping[str, Any]) -> Evidence:
-        """Return the evidence of which `item` is the `to_dict`."""
-        return cls(
-            item["start"],
-            item["end"],
-            item["text"],
-            item["suggestion"],
-            item["signal"],
-            item["weight"],
-            tuple(item["alternatives"]),
+    start: int = field(metadata=about("Offset of the first character in the submitted text.", ge=0, example=4))
+    end: int = field(metadata=about("Offset after the last character.", ge=0, example=29))
+    text: str = field(metadata=about("The words found there.", example="imaginative and prescient"))
+    suggestion: str | None = field(
+        metadata=about("The probable original; null if the words are odd but no original is known.", example="vision")
+    )
+    signal: str = field(metadata=about("The signal that found it.", example="known_phrase"))
+    weight: float = field(
+        metadata=about(
+            "How much more likely the words are in machine-paraphrased text than in human text, in nats.", example=3.1
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the evidence as plain JSON types, keys in the documented order."""
-        return {
-            "start": self.start,
-            "end": self.end,
-            "text": self.text,
-            "suggestion": self.suggestion,
-            "signal": self.signal,
-            "weight": self.weight,
-            "alternatives": list(self.alternatives),
-        }
+    )
+    alternatives: tuple[str, ...] = field(
+        default=(), metadata=about("Other possible originals, the likeliest first.", example=())
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class SpunPassage:
-    """A part of a longer text in which the replaced words stand: `text[start:end]` of the text as submitted."""
+class SpunPassage(JsonRecord):
+    """The suspicious part of a longer text: `text[start:end]` of the submitted text."""
 
-    start: int
-    end: int
-    words: int
+    start: int = field(metadata=about("Offset of the first character in the submitted text.", ge=0))
+    end: int = field(metadata=about("Offset after the last character.", ge=0))
+    words: int = field(metadata=about("Words of prose in the passage.", ge=0))
 
-    def to_dict(self) -> dict[str, int]:
-        """Return the passage as plain JSON types."""
-        return {"start": self.start, "end": self.end, "words": self.words}
-
-
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """What was repaired before the text was read, and in how many places."""
-
-    what: str
-    count: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the repair as plain JSON types."""
-        return {"what": self.what, "count": self.count}
+    def __str__(self) -> str:
+        return f"{self.start}-{self.end}"
 
 
 @dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """Which model gave an answer."""
+class Repair(JsonRecord):
+    """A defect that was repaired before the text was read."""
 
-    name: str
-    version: str
-    sha256: str
+    what: str = field(metadata=about("What was repaired.", example="zero_width"))
+    count: int = field(metadata=about("In how many places.", ge=0, example=3))
 
-    def to_dict(self) -> dict[str, str]:
-        """Return the model's identity as plain JSON types."""
-        return {"name": self.name, "version": self.version, "sha256": self.sha256}
-
-    @classmethod
-    def from_dict(cls, item: Mapping[str, Any]) -> ModelInfo:
-        """Return the identity of which `item` is the `to_dict`."""
-        return cls(item["name"], item["version"], item["sha256"])
+    def __str__(self) -> str:
+        return f"{self.what}:{self.count}"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What unspun says about one text.
+class ModelInfo(JsonRecord):
+    """The model that gave an answer."""
 
-    `false_positive_rate` is how often human text of this length shows evidence at least as strong, for a source at the
-    90th percentile of the calibration sources; never below what the sample supports. `score` is a fixed function of the
-    unrounded rate: 0.9 at the threshold of `paraphrased`, 0.5 at that of `suspect`. `kinds` is the same function of
-    each kind's own rate; they are not probabilities. `share` is the part of the words in suspicious windows. All four
-    are None where no verdict is given, and `reason` says why. `probability` is there only where a base rate was given.
-    `evidence` is None where it was not asked for, and `passages` is empty then: where in a longer text the paraphrased
-    part is, unless it is the whole text. The fields stand in the order of the JSON.
-    """
+    name: str = field(metadata=about("Name of the model.", example="default"))
+    version: str = field(metadata=about("Version of the model.", example="2.0.0"))
+    sha256: str = field(metadata=about("SHA-256 of the model's manifest.", example="0" * 64))
 
-    id: str | None
-    verdict: VerdictWord
-    kind: Kind | None
-    score: float | None
-    false_positive_rate: float | None
-    share: float | None
-    kinds: dict[str, float] | None
-    probability: float | None = field(default=None, kw_only=True)
-    reason: Reason | None
-    words: int
-    depth: Depth
-    repairs: tuple[Repair, ...]
-    evidence: tuple[Evidence, ...] | None
-    passages: tuple[SpunPassage, ...] = field(default=(), kw_only=True)
-    model: ModelInfo
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the verdict as plain JSON types, keys in the documented order."""
-        answer: dict[str, Any] = {
-            "id": self.id,
-            "verdict": self.verdict,
-            "kind": self.kind,
-            "score": self.score,
-            "false_positive_rate": self.false_positive_rate,
-            "share": self.share,
-            "kinds": None if self.kinds is None else dict(self.kinds),
-        }
-        if self.probability is not None:
-            answer["probability"] = self.probability
-        answer |= {
-            "reason": self.reason,
-            "words": self.words,
-            "depth": self.depth,
-            "repairs": [repair.to_dict() for repair in self.repairs],
-        }
-        if self.evidence is not None:
-            answer["evidence"] = [evidence.to_dict() for evidence in self.evidence]
-            answer["passages"] = [passage.to_dict() for passage in self.passages]
-        answer["model"] = self.model.to_dict()
-        return answer
+@dataclass(frozen=True, slots=True)
+class Verdict(JsonRecord):
+    """unspun's verdict on one text. The fields are in the order of the JSON."""
 
-    @classmethod
-    def from_dict(cls, answer: Mapping[str, Any]) -> Verdict:
-        """Return the verdict of which `answer` is the `to_dict`; keys of a later version are ignored.
-
-        Raises LookupError, TypeError, ValueError and AttributeError where it is not one.
-        """
-        evidence = answer.get("evidence")
-        kinds = answer["kinds"]
-        return cls(
-            id=answer["id"],
-            verdict=answer["verdict"],
-            kind=answer["kind"],
-            score=answer["score"],
-            false_positive_rate=answer["false_positive_rate"],
-            share=answer["share"],
-            kinds=None if kinds is None else dict(kinds),
-            reason=answer["reason"],
-            words=answer["words"],
-            depth=answer["depth"],
-            repairs=tuple(Repair(item["what"], item["count"]) for item in answer["repairs"]),
-            evidence=None if evidence is None else tuple(Evidence.from_dict(item) for item in evidence),
-            model=ModelInfo.from_dict(answer["model"]),
-            passages=tuple(SpunPassage(p["start"], p["end"], p["words"]) for p in answer.get("passages") or ()),
-            probability=answer.get("probability"),
+    id: str | None = field(metadata=about("The id as submitted.", example="a"))
+    verdict: VerdictWord = field(
+        metadata=about(
+            "`paraphrased`: given to about 0.5 % of human texts. `suspect` or `paraphrased`: given to about 3 %. "
+            "`abstained`: the text cannot be judged.",
+            example="paraphrased",
         )
+    )
+    kind: Kind | None = field(
+        metadata=about(
+            "The kind with the strongest evidence; null if the verdict is `clear` or `abstained`.", example="spun"
+        )
+    )
+    score: float | None = field(
+        metadata=about(
+            "A scale, not a probability: 0.5 is the threshold of `suspect` and 0.9 that of `paraphrased`, at every "
+            "length and depth. A fixed function of the unrounded false-positive rate. Null if unspun abstains.",
+            ge=0,
+            le=1,
+            example=0.97,
+        )
+    )
+    false_positive_rate: float | None = field(
+        metadata=about(
+            "How often human text of this length shows evidence at least as strong, for a source at the 90th "
+            "percentile of the calibration sources. Never below what the sample supports. Null if unspun abstains.",
+            ge=0,
+            le=1,
+            example=0.0021,
+        )
+    )
+    share: float | None = field(
+        metadata=about(
+            "The share of the words that are in suspicious parts of the text; 0 for `clear`. Null if unspun abstains.",
+            ge=0,
+            le=1,
+            example=0.93,
+        )
+    )
+    kinds: dict[str, float] | None = field(
+        metadata=about(
+            "The score of each kind alone. These are not probabilities and do not add up to 1. `rewritten` does not "
+            "prove that a source exists: text that a language model wrote from nothing often gets it. Null if unspun "
+            "abstains.",
+            keys=KINDS,
+            example={"spun": 0.97, "translated": 0.12, "rewritten": 0.08},
+        )
+    )
+    probability: float | None = field(
+        default=None,
+        kw_only=True,
+        metadata=about(
+            "The probability that a machine paraphrased the text. Left out unless a base rate is given.",
+            ge=0,
+            le=1,
+            left_out_with="probability",
+            example=0.61,
+        ),
+    )
+    reason: Reason | None = field(
+        metadata=about(
+            "Why unspun abstains; null if it does not. `unfamiliar`: the text is too unlike the text that unspun was "
+            "calibrated on."
+        )
+    )
+    words: int = field(metadata=about("Words of prose.", ge=0, example=812))
+    depth: Depth = field(metadata=about("The tier that decided.", example="deep"))
+    repairs: tuple[Repair, ...] = field(metadata=about("What was repaired before the text was read."))
+    evidence: tuple[Evidence, ...] | None = field(
+        metadata=about(
+            "The passages that point to a machine. Left out if no evidence is requested.", left_out_with="evidence"
+        )
+    )
+    passages: tuple[SpunPassage, ...] = field(
+        default=(),
+        kw_only=True,
+        metadata=about(
+            "The suspicious parts of a longer text; empty if they are the whole text. Left out with the evidence.",
+            left_out_with="evidence",
+            example=(),
+        ),
+    )
+    model: ModelInfo = field(metadata=about("The model that gave the verdict."))
 
     def to_json(self) -> str:
         """Return the verdict as one line of JSON: the same bytes on every surface.
 
-        Lone surrogates, which UTF-8 cannot carry, leave as JSON escapes.
+        Lone surrogates, which UTF-8 cannot encode, are escaped.
         """
         line = json.dumps(self.to_dict(), ensure_ascii=False, separators=(", ", ": "))
         try:

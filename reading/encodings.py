@@ -1,4 +1,4 @@
-"""Turns the bytes of a file into text, or says why they are none."""
+"""Decodes the bytes of a file, or says why they are not text."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import zlib
 from typing import Any, TextIO, cast
 
 SAMPLE = 1 << 16
-"""Bytes from which the encoding is told."""
+"""Bytes from the start of a file that the encoding is detected from."""
 
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    # UTF-32 before UTF-16: its little-endian mark begins with that of UTF-16.
+    # UTF-32 comes before UTF-16, whose little-endian mark is a prefix of its own.
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
-# What a file begins with that people take for text, or that has no NUL near its start.
+# The first bytes of formats that users mistake for text or that have no NUL near the start.
 MAGIC = {
     b"%PDF-": "PDF",
     b"{\\rtf": "RTF",
@@ -37,33 +37,32 @@ MAGIC = {
     b"\x7fELF": "program",
 }
 
-# Control characters that no text file has: all but tab, line ends, form feed, backspace and escape.
+# Control characters that do not occur in text: all but tab, line breaks, form feed, backspace and escape.
 CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\b\t\n\v\f\r\x1b"))
 HIGH = bytes(range(0x80, 0x100))
 
-# Windows-1252, and Latin-1 for the five bytes that it leaves undefined.
+# Windows-1252, with Latin-1 for the five bytes that it leaves undefined.
 CP1252 = [
     bytes([byte]).decode("latin-1" if byte in (0x81, 0x8D, 0x8F, 0x90, 0x9D) else "cp1252") for byte in range(256)
 ]
 
-
-# What Python calls the encodings that a page may name: not its codecs for other ends, such as rot13.
+# Prefixes of the codecs that a page may declare. Others, such as rot13, are not text encodings.
 LEGACY = ("big5", "cp", "euc", "gb", "iso2022", "iso8859", "koi8", "mac", "shift")
 
 ENOUGH = 40
-"""Bytes that are not ASCII from which an encoding can be guessed at all."""
+"""Non-ASCII bytes below which an encoding cannot be guessed."""
 
 
 class NotTextError(ValueError):
-    """The bytes are no text; the message says what they are."""
+    """The bytes are not text. The message says what they are."""
 
 
 def detect_encoding(sample: bytes) -> str:
-    """Return the name of the codec that reads a file which begins with `sample`.
+    """Return the name of the codec for a file that starts with `sample`.
 
-    Raises NotTextError for a binary. English text that is not UTF-8 is nearly always Windows-1252, which the
-    error handler of `decode` reads byte by byte, so that a file which mixes both is read too. Only where
-    most bytes are not ASCII, which no English text has, is a detector asked.
+    Raises NotTextError if the file is binary. English text that is not UTF-8 is nearly always Windows-1252: the error
+    handler of `decode` reads it byte by byte, and so also files that mix the two. A detector is used only if many bytes
+    are not ASCII, which does not happen in English text.
     """
     for mark, name in BYTE_ORDER_MARKS:
         if sample.startswith(mark):
@@ -82,10 +81,10 @@ def detect_encoding(sample: bytes) -> str:
 
 
 def decode(data: bytes, declared: str | None = None) -> str:
-    """Return the text of a whole file, without a byte order mark; line ends stay as they are.
+    """Return the text of a whole file without a byte order mark. Line breaks stay as they are.
 
-    `declared` is the codec that the file itself names (a web page does); it is believed where the bytes are
-    not UTF-8. Raises NotTextError for a binary.
+    `declared` is the encoding that the file itself declares, as web pages do; it is used if the bytes are not UTF-8.
+    Raises NotTextError if the file is binary.
     """
     encoding = detect_encoding(data[:SAMPLE])
     wide = encoding.startswith(("utf-16", "utf-32"))
@@ -100,9 +99,9 @@ def decode(data: bytes, declared: str | None = None) -> str:
 
 
 def open_text(stream: io.BufferedIOBase, newline: str | None = None) -> TextIO:
-    """Return a text stream over a binary one, its encoding told from what it begins with.
+    """Return a text stream over a binary stream, with the encoding detected from its first bytes.
 
-    `newline` is as for `open`. Raises NotTextError for a binary, and what reading raises.
+    `newline` is as for `open`. Raises NotTextError if the stream is binary.
     """
     sample, whole = peek(stream)
     encoding = detect_encoding(sample)
@@ -110,9 +109,9 @@ def open_text(stream: io.BufferedIOBase, newline: str | None = None) -> TextIO:
 
 
 def peek(stream: io.BufferedIOBase) -> tuple[bytes, io.BufferedReader]:
-    """Return what a stream begins with, up to SAMPLE bytes, and a stream that still has all of it.
+    """Return the first bytes of a stream, up to SAMPLE, and a stream that still contains them.
 
-    Never raises: where reading breaks off, reading the second stream does, after what came before.
+    Never raises: an error while reading is raised by the returned stream, after all bytes that came before it.
     """
     peeked = _Peeked(stream)
     return peeked.sample, io.BufferedReader(peeked, SAMPLE)
@@ -122,15 +121,15 @@ class _Peeked(io.RawIOBase):
     def __init__(self, stream: io.BufferedIOBase) -> None:
         self.sample = b""
         self._stream = stream
-        self._given = 0
+        self._position = 0
         self._ended = False
         self._error: Exception | None = None
         try:
             while len(self.sample) < SAMPLE and not self._ended:
-                # Not read: it would lose what came before a break.
+                # `read` would lose the bytes before a break.
                 part = stream.read1(SAMPLE - len(self.sample))
                 self.sample += part
-                self._ended = not part  # not asked again: at a terminal, the answer would be waited for
+                self._ended = not part  # reading on would block at a terminal
         except (OSError, EOFError, zlib.error) as error:
             self._error = error
 
@@ -138,8 +137,8 @@ class _Peeked(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        part = self.sample[self._given : self._given + len(buffer)]
-        self._given += len(part)
+        part = self.sample[self._position : self._position + len(buffer)]
+        self._position += len(part)
         if not part and self._error is not None:
             raise self._error
         if not part and not self._ended:
@@ -153,7 +152,7 @@ def _count(sample: bytes, alphabet: bytes) -> int:
 
 
 def _broken_utf8(sample: bytes) -> int:
-    # Incremental: a character that the end of the sample cuts in two is not broken.
+    # Incremental, so that a character cut by the end of the sample does not count.
     return codecs.getincrementaldecoder("utf-8")("replace").decode(sample).count("\N{REPLACEMENT CHARACTER}")
 
 
@@ -168,14 +167,14 @@ def _utf16_without_mark(sample: bytes) -> str:
 
 
 def _guess(sample: bytes) -> str:
-    from charset_normalizer import from_bytes  # only for text that is hardly English
+    from charset_normalizer import from_bytes  # slow to import, and rarely needed
 
     best = from_bytes(sample[:8192]).best()
     return best.encoding if best is not None else "utf-8"
 
 
 def _is_legacy(name: str) -> bool:
-    """Return whether this is an encoding of old web pages; pages that say Latin-1 mean Windows-1252."""
+    """Return whether this is an encoding of old web pages. Pages that declare Latin-1 are in fact Windows-1252."""
     try:
         codec = codecs.lookup(name)
     except LookupError:

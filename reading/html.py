@@ -1,4 +1,4 @@
-"""Reduces a web page to its article."""
+"""Extracts the article of a web page."""
 
 from __future__ import annotations
 
@@ -7,48 +7,34 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-UNSEEN = {"iframe", "noscript", "script", "select", "style", "svg", "template", "textarea", "title"}
-INLINE = {
-    *(
-        "a",
-        "abbr",
-        "b",
-        "bdi",
-        "bdo",
-        "cite",
-        "code",
-        "data",
-        "dfn",
-        "em",
-        "font",
-        "i",
-        "kbd",
-        "label",
-        "mark",
-    ),
-    *("q", "s", "samp", "small", "span", "strong", "sub", "sup", "time", "u", "var", "wbr"),
-}
+HIDDEN = ("iframe", "noscript", "script", "select", "style", "svg", "template", "textarea", "title")
+INLINE = frozenset(
+    [
+        *("a", "abbr", "b", "bdi", "bdo", "cite", "code", "data", "dfn", "em", "font", "i", "kbd", "label", "mark"),
+        *("q", "s", "samp", "small", "span", "strong", "sub", "sup", "time", "u", "var", "wbr"),
+    ]
+)
 DECLARED = re.compile(rb"""(?i)<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}["']?\s{0,9}([\w.:-]{2,40})""")
 
 
 def declared_encoding(page: bytes) -> str | None:
-    """Return the codec name that a page declares in its first 2,048 bytes, None where it declares none."""
+    """Return the encoding that a page declares in its first 2,048 bytes, None if it declares none."""
     found = DECLARED.search(page[:2048])
     return found[1].decode("ascii", "replace") if found else None
 
 
 def extract_article(page: str) -> str:
-    """Return the article of a page as plain text, paragraphs on lines of their own.
+    """Return the article of an HTML page as plain text, one paragraph per line.
 
-    Where no article is found, all the text of the page; empty where it has none. Never raises for bad HTML.
+    If there is no article, return all text of the page, which may be empty. Never raises for malformed HTML.
     """
     return _trafilatura(page) or strip_tags(page)
 
 
 class Page(str):
-    """The HTML of a page whose article is still to be looked for, which takes longer than all other reading.
+    """The HTML of a page whose article has not been extracted yet, because that is the slowest part of reading.
 
-    A reader that makes these (`Reader(..., article=Page)`) leaves that to those who score, of whom there may be many.
+    `Reader(..., article=Page)` leaves the extraction to the processes that score.
     """
 
     __slots__ = ()
@@ -59,8 +45,8 @@ class Page(str):
 
 
 def strip_tags(page: str) -> str:
-    """Return all text of a page that a reader sees, a line for each block; empty where it has none."""
-    # lxml, since html.parser takes minutes over 60 KB of "<a <a <a" and raises on "<![<![".
+    """Return all visible text of a page, one block per line; empty if it has none."""
+    # lxml, because html.parser takes minutes for 60 KB of "<a <a <a" and raises on "<![<![".
     from lxml import etree  # type: ignore[import-untyped]
 
     if not page.strip():
@@ -69,23 +55,22 @@ def strip_tags(page: str) -> str:
     root = etree.fromstring(page.encode("utf-8", "replace"), parser)
     if root is None:
         return ""
-    text = "".join(_visible(root))
-    lines = (" ".join(line.split()) for line in text.split("\n"))
+    lines = (" ".join(line.split()) for line in "".join(_visible(root)).split("\n"))
     return "\n".join(line for line in lines if line)
 
 
 def _visible(root: Any) -> Iterator[str]:
     from lxml import etree
 
-    unseen = 0
+    hidden = 0
     for event, element in etree.iterwalk(root, events=("start", "end")):
-        hidden, inline = element.tag in UNSEEN, element.tag in INLINE
-        unseen += hidden if event == "start" else -hidden
-        if not inline:
+        if element.tag in HIDDEN:
+            hidden += 1 if event == "start" else -1
+        if element.tag not in INLINE:
             yield "\n"
         text = element.text if event == "start" else element.tail
-        if text and not unseen:
-            # White space in a page is only space; line ends come from blocks.
+        if text and not hidden:
+            # In HTML a line break in the source is a space; only blocks start new lines.
             yield text.replace("\n", " ")
 
 
@@ -96,6 +81,6 @@ def _trafilatura(page: str) -> str | None:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
         text = trafilatura.extract(page, include_comments=False)
-    except Exception:  # a parser three libraries deep; the plain text of the page is still there
+    except Exception:  # it may fail anywhere in three parsers; `strip_tags` is the fallback
         return None
     return text if text and not text.isspace() else None

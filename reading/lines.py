@@ -1,4 +1,4 @@
-"""Reads records that are lines of text: JSON lines and CSV."""
+"""Reads JSON lines and CSV: one document per line or row."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from unspun.reading import records
-from unspun.reading.records import NO_DOCUMENTS, Failure, Place, Record
+from unspun.reading.records import Failure, Place, Record, too_long
 
 JSON_TYPES: dict[type, str] = {
     str: "a string",
@@ -22,52 +22,46 @@ JSON_TYPES: dict[type, str] = {
 
 
 class LineTooLongError(ValueError):
-    """A line is longer than any document; the message says so."""
+    """A line is longer than the limit for one document."""
 
 
-class _Lines:
-    """The lines of a text, each of bounded length: a longer one raises, the next call goes on after it."""
+class _BoundedLines:
+    """The lines of a text. A line above the limit raises LineTooLongError; the next call continues after it."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self.number = 0
 
-    def __iter__(self) -> _Lines:
+    def __iter__(self) -> _BoundedLines:
         return self
 
     def __next__(self) -> str:
-        longest = records.LONGEST
-        line = self._stream.readline(longest)
+        line = self._stream.readline(records.LONGEST)
         if not line:
             raise StopIteration
         self.number += 1
-        if len(line) == longest and not line.endswith("\n"):
+        if len(line) == records.LONGEST and not line.endswith("\n"):
             del line
             while (rest := self._stream.readline(1 << 20)) and not rest.endswith("\n"):
                 pass
-            raise LineTooLongError(f"longer than {longest:,} characters")
+            raise LineTooLongError(too_long("characters"))
         return line
 
 
 def read_json_lines(stream: TextIO, place: Place) -> Iterator[Record | Failure]:
-    """Yield a document or what is wrong for each line; `place` is kept up to date. Raises what reading raises."""
-    lines = _Lines(stream)
-    found = False
+    """Yield the document of each line, or what is wrong with it, and keep `place` current."""
+    lines = _BoundedLines(stream)
     while True:
         place.line = lines.number + 1
         try:
             line = next(lines)
         except StopIteration:
-            break
+            return
         except LineTooLongError as error:
             yield place.failure(str(error))
             continue
-        if line.isspace():
-            continue
-        found = True
-        yield _json_record(line, place)
-    if not found:
-        yield Failure(place.name, NO_DOCUMENTS)
+        if not line.isspace():
+            yield _json_record(line, place)
 
 
 def _json_record(line: str, place: Place) -> Record | Failure:
@@ -75,45 +69,42 @@ def _json_record(line: str, place: Place) -> Record | Failure:
         value = json.loads(line)
     except json.JSONDecodeError as error:
         return place.failure(f"not valid JSON ({error.msg}, column {error.pos + 1})")
-    except (RecursionError, ValueError) as error:  # nested too deep; a number of too many digits
+    except (RecursionError, ValueError) as error:  # nesting too deep, or a number with too many digits
         return place.failure(f"not valid JSON ({error})")
     if not isinstance(value, dict):
         return place.failure(f"{JSON_TYPES[type(value)]} where a JSON object was expected")
     if "text" not in value:
         return place.failure('no "text"')
-    if not isinstance(value["text"], str):
-        return place.failure(f'"text" is {JSON_TYPES[type(value["text"])]}, not a string')
-    return place.record(value.get("id"), value["text"])
+    text = value["text"]
+    if not isinstance(text, str):
+        return place.failure(f'"text" is {JSON_TYPES[type(text)]}, not a string')
+    return place.record(text, value)
 
 
 def read_csv(stream: TextIO, place: Place) -> Iterator[Record | Failure]:
-    """Yield a document or what is wrong for each row; `place` is kept up to date. Raises what reading raises."""
-    csv.field_size_limit(records.LONGEST)  # 128 KB else
-    lines = _Lines(stream)
-    first = next(lines, "")
-    delimiter = next((mark for mark in ",;\t" if "text" in _column_names(first, mark)), ",")
-    columns = _column_names(first, delimiter)
+    """Yield the document of each row, or what is wrong with it, and keep `place` current."""
+    csv.field_size_limit(records.LONGEST)  # the default is 128 KB
+    lines = _BoundedLines(stream)
+    header = next(lines, "")
+    delimiter = next((mark for mark in ",;\t" if "text" in _column_names(header, mark)), ",")
+    columns = _column_names(header, delimiter)
     if "text" not in columns:
-        place.line = 1 if first else 0
-        yield place.failure('no column "text" in the header' if first else NO_DOCUMENTS)
+        if header:
+            place.line = 1
+            yield place.failure('no column "text" in the header')
         return
     rows = csv.reader(lines, delimiter=delimiter, strict=True)
-    found = False
     while True:
         place.line = lines.number + 1
         try:
             row = next(rows)
         except StopIteration:
-            break
+            return
         except (csv.Error, LineTooLongError) as error:
-            found = True
             yield place.failure(f"not valid CSV ({error})")
             continue
         if row:
-            found = True
             yield _csv_record(row, columns, place)
-    if not found:
-        yield Failure(place.name, NO_DOCUMENTS)
 
 
 def _column_names(header: str, delimiter: str) -> list[str]:
@@ -127,5 +118,5 @@ def _column_names(header: str, delimiter: str) -> list[str]:
 def _csv_record(row: list[str], columns: list[str], place: Place) -> Record | Failure:
     if len(row) != len(columns):
         return place.failure(f"{len(row)} fields where the header has {len(columns)}")
-    fields = dict(zip(columns, row, strict=True))
-    return place.record(fields.get("id"), fields["text"])
+    values = dict(zip(columns, row, strict=True))
+    return place.record(values["text"], {name: value or None for name, value in values.items()})

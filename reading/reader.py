@@ -1,7 +1,6 @@
-"""Reads documents from files, folders and standard input, whatever state those are in.
+"""Reads documents from files, folders, addresses and standard input, whatever their format and state.
 
-Nothing here raises for bad input: what cannot be read comes out as a Failure in its place, and the rest
-goes on.
+Nothing here raises for bad input: what cannot be read is yielded as a Failure in its place, and reading continues.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from unspun.reading.archives import read_warc
 from unspun.reading.encodings import SAMPLE, NotTextError, decode, open_text, peek
 from unspun.reading.html import declared_encoding, extract_article
 from unspun.reading.lines import LineTooLongError, read_csv, read_json_lines
-from unspun.reading.locations import Disk, Found, Location, Store, locate
-from unspun.reading.records import Failure, Place, Record, UnreadableError, explain
+from unspun.reading.locations import Disk, Entry, Location, Store, locate
+from unspun.reading.records import Failure, Place, Record, UnreadableError, explain, too_long
 from unspun.reading.tables import read_parquet
 
 __all__ = ["STDIN", "SUFFIXES", "Failure", "Format", "Reader", "Record", "format_of", "read_stream"]
@@ -30,7 +29,7 @@ Format = Literal["txt", "html", "jsonl", "csv", "parquet", "warc"]
 
 SUFFIXES: dict[str, Format] = {
     ".txt": "txt",
-    # Markdown is read as it is: document.py leaves out what is not prose, and offsets stay true.
+    # Markdown is read as it is: the engine leaves out what is not prose, and offsets stay valid.
     ".md": "txt",
     ".html": "html",
     ".htm": "html",
@@ -49,13 +48,14 @@ JSON_OBJECT = re.compile(r"""\s*\{\s*["}]""")
 
 
 class Reader:
-    """Reads every document under some paths, in order. One Reader reads once.
+    """Reads every document under some paths, in order. Each Reader can be iterated once.
 
-    `paths` are files, folders (searched in full, sorted by path; each real folder once, so that loops of
-    links end), patterns (`crawl/**/*.txt`), each also as the URL of a store that fsspec knows
-    (`s3://bucket/crawl/`), and "-". `stdin_format` None: JSON lines where standard input looks like it, else
-    one plain text. `article` makes the text of a page. `exclude` is a file or folder left out of folders: the one
-    being written.
+    `paths` are files, folders (searched recursively, sorted by path), patterns such as `crawl/**/*.txt`, URLs of all
+    these in any store that fsspec supports (`s3://bucket/crawl/`), and "-" for standard input. If `stdin_format` is
+    None, standard input that looks like JSON lines is read as such, any other as one plain text. `article` extracts
+    the text of an HTML page. `exclude`, a file or folder, is left out of folders: the output of this run. `ignore` is
+    called with the path of each file found in a folder; those for which it returns true are left out as well. `fields`
+    are the names of the fields, besides `id` and `text`, to keep from JSON lines, CSV and Parquet.
     """
 
     def __init__(
@@ -65,22 +65,26 @@ class Reader:
         stdin: io.BufferedIOBase | None = None,
         stdin_format: Format | None = None,
         exclude: Path | None = None,
+        ignore: Callable[[str], bool] = lambda path: False,
         article: Callable[[str], str] = extract_article,
+        fields: Sequence[str] = (),
     ) -> None:
         self.paths = tuple(paths)
         self.skipped = 0
-        """Files of other types met in folders so far, and records of archives that are neither pages nor texts."""
+        """Files of other types found in folders so far, and archive records that are neither pages nor texts."""
         self._stdin = stdin
         self._stdin_format = stdin_format
-        self._article = article
         self._exclude = None if exclude is None else os.path.realpath(exclude)
-        self._read = 0
-        self._current: _Counted | None = None
+        self._ignore = ignore
+        self._article = article
+        self._fields = fields
+        self._finished = 0
+        self._current: _CountedFile | None = None
 
     def __iter__(self) -> Iterator[Record | Failure]:
         for path in self.paths:
             if path == STDIN:
-                yield from self._from_stdin()
+                yield from self._read_stdin()
                 continue
             try:
                 location = locate(path)
@@ -89,36 +93,36 @@ class Reader:
             except OSError as error:
                 yield Failure(path, explain(error))
             else:
-                yield from self._from_location(location, path)
+                yield from self._read_location(location, path)
 
     @property
     def bytes_read(self) -> int:
-        """Bytes read from files so far, packed as they are stored."""
-        return self._read + (0 if self._current is None else self._current.count)
+        """Bytes read from files so far; of a compressed file, compressed bytes."""
+        return self._finished + (0 if self._current is None else self._current.count)
 
     def total_bytes(self) -> int | None:
-        """Return the size of all files that are to be read, None where that cannot be known.
+        """Return the size of all files to read, None if it is unknown.
 
-        It cannot where standard input is among them, or a store does not tell sizes.
+        It is unknown for standard input and for stores that do not state sizes.
         """
         if STDIN in self.paths:
             return None
         total = 0
         for path in self.paths:
-            with suppress(OSError, UnreadableError):  # told when it is its turn
+            with suppress(OSError, UnreadableError):  # reading will report them
                 location = locate(path)
-                for found in [Found(location.path)] if not location.is_folder else self._documents(location):
-                    if isinstance(found, Found):
-                        size = self._size(location.store, found)
+                for found in self._documents(location):
+                    if isinstance(found, Entry):
+                        size = self._size(location, found)
                         if size is None:
                             return None
                         total += size
         return total
 
-    def _from_location(self, location: Location, path: str) -> Iterator[Record | Failure]:
+    def _read_location(self, location: Location, path: str) -> Iterator[Record | Failure]:
         store = location.store
         if not location.is_folder:
-            yield from self._from_file(store, Found(location.path), "html" if store.is_page(path) else "txt")
+            yield from self._read_file(store, location.path, "html" if store.is_page(path) else "txt")
             return
         empty = True
         for found in self._documents(location, count=True):
@@ -126,42 +130,46 @@ class Reader:
             if isinstance(found, Failure):
                 yield found
             else:
-                yield from self._from_file(store, found)
+                yield from self._read_file(store, found.path)
         if not empty:
             return
-        if location.pattern is None and store.is_page(path):  # articles have such URLs, too
-            yield from self._from_file(store, Found(path), "html")
-        elif location.pattern is None:
-            yield Failure(path, f"no documents in this folder ({LOOKED_FOR})")
+        if location.pattern is not None:
+            yield Failure(path, f"no such file, and no documents match this pattern ({LOOKED_FOR})")
+        elif store.is_page(path):  # URLs of articles may end in a slash, too
+            yield from self._read_file(store, path, "html")
         else:
-            yield Failure(path, f"no such file, and no documents that fit this pattern ({LOOKED_FOR})")
+            yield Failure(path, f"no documents in this folder ({LOOKED_FOR})")
 
-    def _documents(self, location: Location, *, count: bool = False) -> Iterator[Found | Failure]:
-        """Yield the files that are to be read; the others are passed over and, if `count`, counted."""
-        is_named = location.pattern is not None and location.pattern.suffix is not None
+    def _documents(self, location: Location, *, count: bool = False) -> Iterator[Entry | Failure]:
+        """Yield the files to read. Those of other types are skipped and, if `count`, counted."""
+        if not location.is_folder:
+            yield Entry(location.path)
+            return
+        any_type = location.pattern is not None and location.pattern.suffix is not None
         for found in location.files(self._is_excluded if isinstance(location.store, Disk) else lambda path: False):
-            if isinstance(found, Failure) or (not found.is_special and (is_named or format_of(found.path))):
+            if isinstance(found, Entry) and self._ignore(found.path):
+                continue
+            if isinstance(found, Failure) or (not found.is_special and (any_type or format_of(found.path))):
                 yield found
             else:
                 self.skipped += count
 
-    def _from_file(self, store: Store, found: Found, kind: Format = "txt") -> Iterator[Record | Failure]:
-        path = found.path
+    def _read_file(self, store: Store, path: str, kind: Format = "txt") -> Iterator[Record | Failure]:
+        """Yield the documents of a file, which is of this kind unless its name tells another."""
         try:
             with store.open(path) as file:
                 before = _state(file)
                 size = getattr(file, "size", None) if before is None else before[0]
-                self._current = raw = _Counted(file, size)
-                stream: io.BufferedIOBase = io.BufferedReader(raw, SAMPLE)
+                self._current = counted = _CountedFile(file, size)
+                stream: io.BufferedIOBase = io.BufferedReader(counted, SAMPLE)
                 _, packed = packing.split(_name(path))
                 if packed is not None:
                     stream = packing.unpack(stream, packed)
-                form = format_of(path) or kind
-                yield from read_stream(stream, path, form, skip=self._skip, article=self._article)
-                self._read += raw.count if size is None else size
+                yield from self._read_stream(stream, path, format_of(path) or kind)
+                self._finished += counted.count if size is None else size
                 self._current = None
                 if _state(file) != before:
-                    yield Failure(path, "changed while it was read: what was scored may be neither the old nor the new")
+                    yield Failure(path, "changed while it was being read; what was read may mix old and new content")
         except UnreadableError as error:
             yield Failure(path, str(error))
         except OSError as error:
@@ -169,32 +177,37 @@ class Reader:
         finally:
             self._current = None
 
-    def _from_stdin(self) -> Iterator[Record | Failure]:
+    def _read_stdin(self) -> Iterator[Record | Failure]:
         if self._stdin is None:
             yield Failure(STDIN, "standard input is closed")
             return
         sample, stream = peek(self._stdin)
         kind = self._stdin_format or ("jsonl" if _looks_like_json_lines(sample) else "txt")
-        yield from read_stream(stream, STDIN, kind, skip=self._skip, article=self._article)
+        yield from self._read_stream(stream, STDIN, kind)
+
+    def _read_stream(self, stream: io.BufferedIOBase, name: str, kind: Format) -> Iterator[Record | Failure]:
+        return read_stream(stream, name, kind, skip=self._skip, article=self._article, fields=self._fields)
 
     def _skip(self) -> None:
         self.skipped += 1
 
     def _is_excluded(self, path: str) -> bool:
         exclude = self._exclude
-        # The names first: resolving links costs a system call a folder, for every file.
+        # Names are compared first, because resolving links takes a system call per folder of each path.
         return exclude is not None and exclude.endswith(Path(path).name) and os.path.realpath(path) == exclude
 
-    def _size(self, store: Store, found: Found) -> int | None:
-        if found.size is not None or isinstance(store, Disk):
-            with suppress(OSError):  # told when it is its turn
-                return store.size(found.path) if found.size is None else found.size
-            return 0
-        return store.size(found.path) if found.path in self.paths else None
+    def _size(self, location: Location, found: Entry) -> int | None:
+        if found.size is not None:
+            return found.size
+        if not isinstance(location.store, Disk):  # one request per file would be slow
+            return None if location.is_folder else location.store.size(found.path)
+        with suppress(OSError):  # reading will report it
+            return location.store.size(found.path)
+        return 0
 
 
 def format_of(path: str) -> Format | None:
-    """Return how a file is read, by its name; None where the name does not tell."""
+    """Return the format of a file by its name, None if the name does not tell."""
     return SUFFIXES.get(Path(packing.split(_name(path).lower())[0]).suffix)
 
 
@@ -205,23 +218,20 @@ def read_stream(
     *,
     skip: Callable[[], None] = lambda: None,
     article: Callable[[str], str] = extract_article,
+    fields: Sequence[str] = (),
 ) -> Iterator[Record | Failure]:
-    """Yield the documents of one stream of bytes; `name` is what ids and messages call it.
+    """Yield the documents of a stream of bytes. `name` stands for it in ids and messages.
 
-    `article` makes the text of a page; `skip` is called for each record of an archive that is no document.
+    `article` and `fields` are as for Reader; `skip` is called for each archive record that is not a document.
     """
-    place = Place(name)
+    place = Place(name, fields if kind in ("jsonl", "csv", "parquet") else ())
+    empty = True
     try:
-        if kind == "jsonl":
-            yield from read_json_lines(open_text(stream), place)
-        elif kind == "csv":
-            yield from read_csv(open_text(stream, newline=""), place)
-        elif kind == "parquet":
-            yield from read_parquet(stream, place)
-        elif kind == "warc":
-            yield from read_warc(stream, place, skip, article)
-        else:
-            yield _whole(stream, name, kind, article)
+        for item in _documents(stream, place, kind, skip, article):
+            empty = False
+            yield item
+        if empty and not (kind == "warc" and place.line):  # an archive may hold only records that are not documents
+            yield Failure(name, "no documents in this file")
     except NotTextError as error:
         yield Failure(name, str(error))
     except (LineTooLongError, UnreadableError) as error:
@@ -229,13 +239,33 @@ def read_stream(
     except OSError as error:
         yield place.failure(explain(error))
     except MemoryError:
-        yield place.failure("needs more memory than there is")
-    except Exception as error:  # nobody's text may end a run
+        yield place.failure("needs more memory than is available")
+    except Exception as error:  # one bad document must not end a run
         yield place.failure(f"could not be read ({type(error).__name__}: {error}); please report this")
 
 
-class _Counted(io.RawIOBase):
-    """A file that knows how much of it has been read: a position does not tell, where reading jumps."""
+def _documents(
+    stream: io.BufferedIOBase, place: Place, kind: Format, skip: Callable[[], None], article: Callable[[str], str]
+) -> Iterator[Record | Failure]:
+    """Yield the documents of a stream. Raises for everything that ends its reading."""
+    match kind:
+        case "jsonl":
+            return read_json_lines(open_text(stream), place)
+        case "csv":
+            return read_csv(open_text(stream, newline=""), place)
+        case "parquet":
+            return read_parquet(stream, place)
+        case "warc":
+            return read_warc(stream, place, skip, article)
+    data = stream.read(records.LONGEST + 1)
+    if len(data) > records.LONGEST:
+        return iter([place.failure(too_long("bytes"))])
+    text = article(decode(data, declared_encoding(data))) if kind == "html" else decode(data)
+    return iter([Record(place.name, text, place.name)])
+
+
+class _CountedFile(io.RawIOBase):
+    """A file that counts the bytes read from it. Its position would not do, because Parquet is read out of order."""
 
     def __init__(self, file: io.RawIOBase, size: int | None) -> None:
         self.count = 0
@@ -251,7 +281,7 @@ class _Counted(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         count = self._file.readinto(buffer)
         self.count += count or 0
-        if self._size is not None:  # some of it may be read more than once
+        if self._size is not None:  # parts may be read twice
             self.count = min(self.count, self._size)
         return count
 
@@ -262,24 +292,14 @@ class _Counted(io.RawIOBase):
         return self._file.tell()
 
 
-def _whole(stream: io.BufferedIOBase, name: str, kind: Format, article: Callable[[str], str]) -> Record | Failure:
-    longest = records.LONGEST
-    data = stream.read(longest + 1)
-    if len(data) > longest:
-        return Failure(name, f"longer than {longest:,} bytes: not one document")
-    if kind == "html":
-        return Record(name, article(decode(data, declared_encoding(data))), name)
-    return Record(name, decode(data), name)
-
-
 def _looks_like_json_lines(sample: bytes) -> bool:
-    """Return whether every line begins as a JSON object does: with `{"`, unlike spintax."""
+    """Return whether every line starts like a JSON object: with `{"`, unlike spintax."""
     try:
         lines = decode(sample).split("\n")
     except NotTextError:
         return False
     if len(sample) == SAMPLE and len(lines) > 1:
-        lines.pop()  # cut in two
+        lines.pop()  # it may be incomplete
     seen = [line for line in lines if line and not line.isspace()]
     return bool(seen) and all(JSON_OBJECT.match(line) for line in seen)
 
@@ -293,7 +313,7 @@ def _name(path: str) -> str:
 
 
 def _state(file: io.RawIOBase) -> tuple[int, int] | None:
-    """Return what changes when a file is written to: its size and time. None for pipes, and files of stores."""
+    """Return a file's size and modification time, None for pipes and remote files."""
     if not isinstance(file, io.FileIO):
         return None
     status = os.fstat(file.fileno())

@@ -1,28 +1,40 @@
-"""What reading gives: documents, and what could not be read."""
+"""What the reader yields: documents, and reports of what could not be read."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 LONGEST = 1 << 27
-"""The longest document, line or field that is read, in bytes or characters: it bounds the memory taken."""
-
-NO_DOCUMENTS = "no documents in this file"
+"""The longest document, line or field that is read, in bytes or characters. It limits memory use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One document as submitted. `where` names its file, and its line in a file of many."""
+    """One document as submitted.
+
+    `line` is its line, row or record number in a file of many documents, counted from 1; 0 if the file is one document.
+    `fields` holds the fields that the reader was asked to keep, with None for those that the record lacks. It is None
+    itself if no fields were asked for or the format has none, such as plain text.
+    """
 
     id: str
     text: str
-    where: str
+    file: str
+    line: int = 0
+    fields: Mapping[str, Any] | None = None
+
+    @property
+    def where(self) -> str:
+        """The file and, in a file of many documents, the line: `FILE:LINE`."""
+        return f"{self.file}:{self.line}" if self.line else self.file
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Something that could not be read or scored, and why, in words for its owner."""
+    """Something that could not be read or scored, and why, worded for the user."""
 
     where: str
     message: str
@@ -31,41 +43,63 @@ class Failure:
         return f"{self.where}: {self.message}"
 
 
+class Place:
+    """The current position in a file: its name, and the number of the current line, row or record, from 1.
+
+    `fields` are the names of the fields to keep in its records.
+    """
+
+    def __init__(self, name: str, fields: Sequence[str] = ()) -> None:
+        self.name = name
+        self.fields = fields
+        self.line = 0
+
+    def record(self, text: str, values: Mapping[str, Any]) -> Record:
+        """Return the document at this position; `values` are all fields of its record."""
+        id = values.get("id")
+        return Record(
+            f"{self.name}#{self.line}" if id is None or id == "" else str(id),
+            text,
+            self.name,
+            self.line,
+            {name: values.get(name) for name in self.fields} if self.fields else None,
+        )
+
+    def failure(self, message: str) -> Failure:
+        """Return a failure at this position."""
+        return Failure(f"{self.name}:{self.line}" if self.line else self.name, message)
+
+
 class UnreadableError(Exception):
-    """A file cannot be read, or not on; the message says why, in words for its owner."""
+    """A file, or the rest of it, cannot be read. The message says why, worded for the user."""
 
 
 class StreamError(OSError):
-    """The bytes of a file stop coming, as those of a packing that is broken; the message says why."""
+    """Reading a file broke off, for example because its compression is damaged. The message says why."""
 
 
 class MissingLibraryError(UnreadableError):
-    """Reading needs a library that is not installed; the message names the command that installs it."""
+    """Reading needs a library that is not installed. The message names the command that installs it."""
 
-    def __init__(self, library: str, extra: str) -> None:
-        super().__init__(f"needs {library}, which is not installed: pip install 'unspun[{extra}]'")
+    def __init__(self, library: str, package: str, reader: str = "") -> None:
+        super().__init__(f"{reader} needs {library}, which is not installed: pip install {package}".lstrip())
 
 
-class Place:
-    """How far the reading of a file has got: its name, and the line (row, record) that is at hand, from 1."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.line = 0
-
-    def __str__(self) -> str:
-        return f"{self.name}:{self.line}" if self.line else self.name
-
-    def record(self, id: Any, text: str) -> Record:
-        """Return the document that is here."""
-        return Record(f"{self.name}#{self.line}" if id is None or id == "" else str(id), text, str(self))
-
-    def failure(self, message: str) -> Failure:
-        """Return what is wrong here."""
-        return Failure(str(self), message)
+@contextmanager
+def optional(library: str, extra: str) -> Iterator[None]:
+    """Import an optional library inside this context. Raises MissingLibraryError if it is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        raise MissingLibraryError(library, f"'unspun[{extra}]'") from error
 
 
 def explain(error: OSError) -> str:
-    """Return what a system error says, in the way that our own messages begin."""
+    """Return the message of a system error, starting in lower case as our own messages do."""
     text = error.strerror or str(error) or type(error).__name__
     return text[:1].lower() + text[1:]
+
+
+def too_long(unit: str) -> str:
+    """Return the message about a document or line above the limit; `unit` is bytes or characters."""
+    return f"longer than {LONGEST:,} {unit}, the limit for one document"

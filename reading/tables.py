@@ -1,4 +1,4 @@
-"""Reads Parquet: a document for each row, a few rows at a time."""
+"""Reads Parquet: one document per row, a few rows at a time."""
 
 from __future__ import annotations
 
@@ -10,80 +10,69 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from unspun.reading.encodings import NotTextError, decode
-from unspun.reading.records import (
-    NO_DOCUMENTS,
-    Failure,
-    MissingLibraryError,
-    Place,
-    Record,
-    StreamError,
-    UnreadableError,
-)
+from unspun.reading.records import Failure, Place, Record, StreamError, UnreadableError, optional
 
 ROWS = 256
-"""Rows that are held at a time."""
+"""Rows held in memory at a time."""
 PIECE = 1 << 20
-"""Bytes of a column that are read at a time: without it, all of a row group, which may be all of the file."""
+"""Bytes of a column read at a time. Without it, pyarrow reads a whole row group, which may be the whole file."""
 IN_MEMORY = 1 << 26
-"""Bytes from which what can only be read from its end, and comes as a stream, is laid down on disk."""
+"""Bytes of a stream that are copied to memory; a longer one is copied to disk. Parquet is read from its end."""
 
 
 def read_parquet(stream: io.BufferedIOBase, place: Place) -> Iterator[Record | Failure]:
-    """Yield a document or what is wrong for each row; `place` is kept up to date.
+    """Yield the document of each row, or what is wrong with it, and keep `place` current.
 
-    Raises UnreadableError for what is no Parquet or has no texts, and what reading raises.
+    Raises UnreadableError if the file is not Parquet or has no texts, MissingLibraryError, and what reading raises.
     """
-    try:
+    with optional("pyarrow", "parquet"):
         import pyarrow as pa
         from pyarrow import parquet
-    except ImportError as error:
-        raise MissingLibraryError("pyarrow", "parquet") from error
 
     with _seekable(stream) as file:
         try:
             table = parquet.ParquetFile(file, pre_buffer=False, buffer_size=PIECE)
-            columns = _columns(table.schema_arrow)
+            columns = _columns(table.schema_arrow, place)
             for batch in table.iter_batches(ROWS, columns=list(columns.values()), use_threads=False):
                 yield from _rows(batch, columns, place)
         except StreamError:
             raise
-        except (pa.ArrowException, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:  # the disk's, and not what is on it
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last from damaged column names
+            if isinstance(error, OSError) and error.errno is not None:  # the disk failed; the file may be fine
                 raise
             raise UnreadableError(f"broken Parquet: {str(error).splitlines()[0]}") from error
-    if not place.line:
-        yield Failure(place.name, NO_DOCUMENTS)
 
 
-def _columns(schema: Any) -> dict[str, str]:
-    """Return what the columns of texts and ids are called in this file."""
+def _columns(schema: Any, place: Place) -> dict[str, str]:
+    """Return the columns to read: for each field, the name of its column in this file."""
     import pyarrow.types as types
 
-    # Backwards, so that of columns called Text and text the first one is taken.
-    called = {name.strip().casefold(): name for name in reversed(schema.names)}
-    if "text" not in called:
+    # Reversed, so that the first of two columns called Text and text is taken.
+    by_name = {name.strip().casefold(): name for name in reversed(schema.names)}
+    if "text" not in by_name:
         raise UnreadableError(f'no column "text" (the columns are: {", ".join(schema.names) or "none"})')
-    kind = schema.field(called["text"]).type
+    kind = schema.field(by_name["text"]).type
     if types.is_dictionary(kind):
         kind = kind.value_type
     is_bytes = types.is_binary(kind) or types.is_large_binary(kind)
     if not (types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind) or is_bytes):
-        raise UnreadableError(f'the column "{called["text"]}" is of type {kind}, not of strings')
-    return {name: called[name] for name in ("text", "id") if name in called}
+        raise UnreadableError(f'the column "{by_name["text"]}" is of type {kind}, not of strings')
+    return {name: by_name[name] for name in dict.fromkeys(("text", "id", *place.fields)) if name in by_name}
 
 
 def _rows(batch: Any, columns: dict[str, str], place: Place) -> Iterator[Record | Failure]:
-    texts = _values(batch, columns["text"])
-    ids = _values(batch, columns["id"]) if "id" in columns else [None] * len(texts)
-    for id, text in zip(ids, texts, strict=True):
+    for row in zip(*(_values(batch, column) for column in columns.values()), strict=True):
         place.line += 1
         try:
-            if text is None:
-                yield place.failure('"text" is null, not a string')
-            else:
-                yield place.record(_text(id), _text(text))
+            values = {
+                name: decode(value) if isinstance(value, bytes) else value
+                for name, value in zip(columns, row, strict=True)
+            }
         except NotTextError as error:
             yield place.failure(str(error))
+            continue
+        text = values["text"]
+        yield place.failure('"text" is null, not a string') if text is None else place.record(text, values)
 
 
 def _values(batch: Any, column: str) -> list[Any]:
@@ -92,12 +81,8 @@ def _values(batch: Any, column: str) -> list[Any]:
     values = batch.column(batch.schema.get_field_index(column))
     try:
         return list(values.to_pylist())
-    except UnicodeDecodeError:  # strings that are no UTF-8: nothing keeps a writer from it
+    except UnicodeDecodeError:  # writers do not always check that strings are UTF-8
         return list(values.cast(pa.large_string()).cast(pa.large_binary()).to_pylist())
-
-
-def _text(value: Any) -> Any:
-    return decode(value) if isinstance(value, bytes) else value
 
 
 @contextmanager

@@ -4,7 +4,7 @@
     verdicts = articles.select("id", "text").mapInPandas(score_frames, SCHEMA)        # Spark
     verdicts = articles.map_batches(score_frame, batch_format="pandas")               # Ray
 
-The model is loaded once a process, when the first frame comes.
+Each process loads the model once, with its first frame.
 """
 
 from __future__ import annotations
@@ -14,17 +14,25 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unspun.model.verdict import Verdict
 from unspun.service.render.columns import cells, columns
 
 if TYPE_CHECKING:
     from unspun.service.batch.scoring import Scorer
 
-SPARK = {str: "string", int: "long", float: "double"}
-TYPES = {column.name: "string" if column.many else SPARK[column.of] for column in columns()} | {"json": "string"}
-COLUMNS = tuple(TYPES)
-SCHEMA = ", ".join(f"{name} {kind}" for name, kind in TYPES.items())
-"""The columns of an answer, those of the CSV, as Spark writes them. `json` is the whole Verdict, the same bytes as
-everywhere."""
+SPARK = {str: "string", int: "long", float: "double", bool: "boolean"}
+
+
+def spark_types(record: type[Verdict] = Verdict) -> dict[str, str]:
+    """Return the Spark type of each column of an answer: those of the CSV, and `json`, the whole verdict."""
+    return {column.name: "string" if column.many else SPARK[column.of] for column in columns(record)} | {
+        "json": "string"
+    }
+
+
+COLUMNS = tuple(spark_types())
+SCHEMA = ", ".join(f"{name} {kind}" for name, kind in spark_types().items())
+"""The columns of an answer as a Spark schema. `json` is the whole verdict, the same bytes as everywhere."""
 
 
 def score_frames(
@@ -37,9 +45,9 @@ def score_frames(
 ) -> Iterator[Any]:
     """Yield a pandas frame of verdicts for each pandas frame with a column `text`, and `id` if it has one.
 
-    `base_rate` is the share of paraphrased texts among those that are scored; with it, `probability` is told. A row
-    whose text is missing gets none of the values but its id. Raises KeyError for a frame without `text`, and ValueError
-    for a base rate that is not between 0 and 1.
+    `base_rate` is the share of paraphrased texts among those that are scored; with it, each verdict has a
+    `probability`. A row without text keeps its id and gets no other values. Raises KeyError if a frame has no `text`,
+    and ValueError if the base rate is not between 0 and 1.
     """
     for frame in frames:
         yield score_frame(frame, depth=depth, evidence=evidence, bundle=bundle, base_rate=base_rate)
@@ -53,7 +61,7 @@ def score_frame(
     bundle: str | None = None,
     base_rate: float | None = None,
 ) -> Any:
-    """Return the verdicts on one pandas frame, row for row; see score_frames."""
+    """Return the verdicts on one pandas frame, in the same order; see score_frames."""
     import pandas as pd
 
     ids = [str(value) for value in frame["id"]] if "id" in frame.columns else [None] * len(frame)

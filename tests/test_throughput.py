@@ -1,6 +1,4 @@
-"""benchmarks/throughput.py: what is timed and how it is summed up. How fast it is depends on the machine, and is not
-tested.
-"""
+"""benchmarks/throughput.py and the texts in benchmarks/common.py; the speeds themselves depend on the machine."""
 
 from __future__ import annotations
 
@@ -13,17 +11,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.throughput import (
-    ARTICLE_WORDS,
-    PIECES,
-    WINDOW,
-    example_articles,
-    from_corpus,
-    from_examples,
-    pieces,
-    summarise,
-    windows,
-)
+from benchmarks.common import ARTICLE_WORDS, example_articles, from_corpus, from_examples
+from benchmarks.throughput import PIECES, WINDOW, pieces, summarise, windows
 
 ROOT = Path(__file__).parents[1]
 
@@ -47,23 +36,20 @@ def test_example_articles_are_the_same_every_time() -> None:
     assert from_examples(4) == from_examples(4)
 
 
-def test_every_other_example_article_is_spun_and_all_are_long() -> None:
-    articles = from_examples(4)
-    assert [spun for _, spun in articles] == [False, True, False, True]
+@pytest.mark.parametrize(("every", "spun"), [(2, [1, 3, 5]), (5, [4])])
+def test_one_example_article_in_so_many_is_spun_and_all_are_long(every: int, spun: list[int]) -> None:
+    articles = from_examples(6, every)
+    assert [i for i, (_, is_spun) in enumerate(articles) if is_spun] == spun
     assert all(len(text.split()) >= ARTICLE_WORDS for text, _ in articles)
 
 
-def test_in_a_crawl_one_article_in_twenty_is_spun() -> None:
-    assert [i for i, (_, spun) in enumerate(from_examples(40, every=20)) if spun] == [19, 39]
-
-
-def test_example_articles_are_as_long_as_asked_for_and_differ() -> None:
+def test_example_articles_have_the_requested_length_and_differ() -> None:
     texts = [text for text, _ in islice(example_articles(words=1000), 10)]
     assert all(1000 <= len(text.split()) < 1100 for text in texts)
     assert len(set(texts)) == 10
 
 
-def test_a_corpus_gives_as_much_of_both(tmp_path: Path) -> None:
+def test_a_corpus_gives_the_same_number_of_both_labels(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", ["human"] * 30 + ["spun"] * 10)
     articles = from_corpus(tmp_path, 12)
     assert sorted(spun for _, spun in articles) == [False] * 6 + [True] * 6
@@ -77,12 +63,12 @@ def test_a_crawl_is_drawn_from_several_corpora(tmp_path: Path) -> None:
     assert sorted(spun for _, spun in articles) == [False] * 38 + [True] * 2
 
 
-def test_a_corpus_of_one_label_is_called_both(tmp_path: Path) -> None:
+def test_a_corpus_with_one_label_is_given_both(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", ["human"] * 30)
     assert [spun for _, spun in from_corpus(tmp_path, 4)] == [False, True, False, True]
 
 
-def test_short_texts_are_passed_over(tmp_path: Path) -> None:
+def test_short_texts_are_skipped(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", ["human", "spun"], words=59)
     assert from_corpus(tmp_path, 4) == []
 
@@ -100,39 +86,39 @@ def test_start_is_the_median_of_the_processes_and_memory_their_peak() -> None:
     assert (own["start_seconds"], own["peak_megabytes"]) == (2.0, 80.0)
 
 
-def test_ratios_compare_words_a_second_whatever_each_read() -> None:
+def test_ratios_compare_words_per_second_even_if_the_tools_read_different_texts() -> None:
     own = summarise({"fast": [run(1.0, words=900)], "encoder": [run(1.0, words=3)]})
     assert own["fast"]["times_encoder"] == 300.0
     assert own["encoder"]["times_encoder"] == 1.0
 
 
-def test_there_is_no_ratio_to_a_contender_that_did_not_run() -> None:
+def test_there_is_no_ratio_to_a_tool_that_did_not_run() -> None:
     assert summarise({"fast": [run(1.0)]})["fast"]["times_tfidf"] is None
 
 
-def test_the_encoder_reads_all_of_a_text_in_windows_that_are_full_up_to_the_last() -> None:
+def test_the_encoder_reads_a_whole_text_in_windows_that_are_full_except_the_last() -> None:
     ids = list(range(3, 1203))
     cut = windows(ids)
     assert [len(window) for window in cut] == [WINDOW, WINDOW, 1200 - 2 * (WINDOW - 2) + 2]
     assert [piece for window in cut for piece in window[1:-1]] == ids
 
 
-def test_the_encoder_answers_on_a_text_without_pieces() -> None:
+def test_a_text_without_pieces_makes_one_empty_window() -> None:
     assert windows(pieces(" ")) == [[0, 2]]
 
 
-def test_the_encoder_gets_about_as_many_pieces_as_its_vocabulary_would_make() -> None:
+def test_a_text_has_about_as_many_pieces_as_with_a_real_vocabulary() -> None:
     ((text, _),) = islice(example_articles(), 1)
     found = pieces(text)
     assert 1.2 < len(found) / len(text.split()) < 1.4
     assert 0 <= min(found) <= max(found) < PIECES
 
 
-def test_contenders_run_in_turn_and_are_told_in_a_table_and_a_file(tmp_path: Path) -> None:
-    told = tmp_path / "speed.json"
-    done = benchmark("--articles", 2, "--mix", "half", "--rounds", 2, "--only", "tokens", "tfidf", "--json", told)
+def test_tools_run_in_turn_and_are_reported_in_a_table_and_a_file(tmp_path: Path) -> None:
+    report = tmp_path / "speed.json"
+    done = benchmark("--articles", 2, "--mix", "half", "--rounds", 2, "--only", "tokens", "tfidf", "--json", report)
     assert (done.returncode, done.stderr) == (0, "")
-    results = json.loads(told.read_text())
+    results = json.loads(report.read_text())
     assert list(results["contenders"]) == ["tokens", "tfidf"]
     words = sum(len(text.split()) for text, _ in from_examples(2))
     assert {own["words"] for own in results["contenders"].values()} == {results["words"]} == {words}
@@ -150,24 +136,24 @@ def test_another_checkout_is_timed_on_the_same_articles(tmp_path: Path) -> None:
     assert figures["fast"]["words"] == figures["fast@baseline"]["words"]
 
 
-def test_peak_memory_is_that_of_the_process_and_not_of_the_one_that_started_it() -> None:
+def test_peak_memory_does_not_include_the_parent_process() -> None:
     held = bytearray(200 * 2**20)
-    held[::4096] = b"1" * len(held[::4096])  # touched, or it is no memory yet
-    command = [sys.executable, "-c", "from benchmarks.throughput import peak_megabytes; print(peak_megabytes())"]
+    held[::4096] = b"1" * len(held[::4096])  # untouched pages would not count
+    command = [sys.executable, "-c", "from benchmarks.common import peak_megabytes; print(peak_megabytes())"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert 0 < float(done.stdout) < 150
 
 
-def test_the_deep_tier_reads_the_first_articles_only(tmp_path: Path) -> None:
-    told = tmp_path / "speed.json"
+def test_the_deep_tier_reads_only_the_first_articles(tmp_path: Path) -> None:
+    report = tmp_path / "speed.json"
     options = ("--articles", 2, "--mix", "half", "--rounds", 1, "--only", "deep_verdict", "--deep-articles", 1)
-    done = benchmark(*options, "--json", told)
+    done = benchmark(*options, "--json", report)
     assert done.returncode == 0, done.stderr
-    results = json.loads(told.read_text())
+    results = json.loads(report.read_text())
     assert (results["articles"], results["contenders"]["deep_verdict"]["articles"]) == (2, 1)
 
 
-def test_a_model_that_cannot_be_loaded_is_told_in_a_line(tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_loaded_is_reported_in_one_line(tmp_path: Path) -> None:
     done = benchmark("--only", "fast", "--articles", 20, "--model", tmp_path)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
@@ -175,11 +161,11 @@ def test_a_model_that_cannot_be_loaded_is_told_in_a_line(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(("option", "value"), [("--articles", "19"), ("--rounds", "0"), ("--encoder-articles", "0")])
-def test_too_little_to_measure_is_wrong_usage(option: str, value: str) -> None:
+def test_too_few_articles_or_processes_are_a_usage_error(option: str, value: str) -> None:
     assert benchmark(option, value).returncode == 2
 
 
-def test_too_small_a_corpus_is_told_in_a_line(tmp_path: Path) -> None:
+def test_a_corpus_that_is_too_small_is_reported_in_one_line(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", ["human"] * 5)
     done = benchmark("--corpus", tmp_path)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)

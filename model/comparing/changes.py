@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from unspun.model.comparing.align import AlignedPair, is_contraction, word_class
-from unspun.model.comparing.comparison import Alignment, Edit, Operation, Span, WordReplacement
+from unspun.model.comparing.comparison import Alignment, Edit, Operation, Span, WordSubstitution
 from unspun.model.comparing.sentences import SentenceMatch
-from unspun.model.comparing.texts import ComparedText
+from unspun.model.comparing.texts import PreparedText
 from unspun.model.text.document import Documents
 
 MOST_REPLACED = 4
 """Words in the longest phrase that is listed as a replacement."""
 
 
-def share_of_source(matches: Sequence[SentenceMatch], suspect: ComparedText, source: ComparedText) -> float:
+def share_of_source(matches: Sequence[SentenceMatch], suspect: PreparedText, source: PreparedText) -> float:
     """Return the share (0 to 1) of the source's words that are in the suspect: unchanged, inflected or replaced."""
     kept = 0
     for pair in _pairs(matches):
@@ -25,7 +25,7 @@ def share_of_source(matches: Sequence[SentenceMatch], suspect: ComparedText, sou
     return min(1.0, kept / max(1, len(source.each)))
 
 
-def replacements(matches: Sequence[SentenceMatch]) -> tuple[WordReplacement, ...]:
+def substitutions(matches: Sequence[SentenceMatch]) -> tuple[WordSubstitution, ...]:
     """Return the replaced words and phrases, most frequent first, except where both are function words alone."""
     counts: Counter[tuple[str, str]] = Counter()
     for pair in _pairs(matches):
@@ -36,11 +36,11 @@ def replacements(matches: Sequence[SentenceMatch]) -> tuple[WordReplacement, ...
         if max(len(was), len(now)) <= MOST_REPLACED and not closed:
             counts[" ".join(was), " ".join(now)] += 1
     found = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(WordReplacement(was, now, count) for (was, now), count in found)
+    return tuple(WordSubstitution(was, now, count) for (was, now), count in found)
 
 
 def alignments(
-    documents: Documents, matches: Sequence[SentenceMatch], suspect: ComparedText, source: ComparedText
+    documents: Documents, matches: Sequence[SentenceMatch], suspect: PreparedText, source: PreparedText
 ) -> Iterator[Alignment]:
     """Yield all passages of the suspect in order, then those of the source that are missing from it."""
     taken: dict[int, SentenceMatch | None] = {}

@@ -13,12 +13,12 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from unspun.model import bundle
-from unspun.model.comparing.changes import alignments, replacements, share_of_source
-from unspun.model.comparing.comparison import RELATIONS, Comparison, Obstacle, Relation
+from unspun.model.comparing.changes import alignments, share_of_source, substitutions
+from unspun.model.comparing.comparison import RELATIONS, ComparedText, Comparison, Obstacle, Relation
 from unspun.model.comparing.judge import STYLE_NUMBERS, shipped_judge
 from unspun.model.comparing.measures import measure
 from unspun.model.comparing.sentences import match_sentences
-from unspun.model.comparing.texts import ComparedText, Floats, TextPreparer
+from unspun.model.comparing.texts import Floats, PreparedText, TextPreparer
 from unspun.model.decision.abstention import reasons
 from unspun.model.signals.features import FeatureExtractor
 from unspun.model.text.document import Documents
@@ -73,19 +73,17 @@ class Comparer:
         derived = probability >= DERIVED
         likeliest: Relation = max(RELATIONS, key=kinds.__getitem__)
         return Comparison(
-            suspect_id=suspect_id,
-            source_id=source_id,
             derived=derived,
             probability=round(probability, DECIMALS),
             kind=likeliest if derived else None,
             kinds={name: kinds[name] for name in RELATIONS},
             share=round(share_of_source(matches, *sides), DECIMALS),
             reason=reason,
-            suspect_words=int(sides[0].words.sum()),
-            source_words=int(sides[1].words.sum()),
-            replacements=replacements(matches) if derived else (),
-            alignments=tuple(alignments(documents, matches, *sides)),
+            substitutions=substitutions(matches) if derived else (),
+            suspect=ComparedText(suspect_id, int(sides[0].words.sum())),
+            source=ComparedText(source_id, int(sides[1].words.sum())),
             model=self._model,
+            alignments=tuple(alignments(documents, matches, *sides)),
         )
 
     def measure(self, suspect: str, source: str) -> Floats:
@@ -102,13 +100,13 @@ class Comparer:
         return np.concatenate([suspect, suspect - source])
 
 
-def _is_copy(suspect: ComparedText, source: ComparedText) -> bool:
+def _is_copy(suspect: PreparedText, source: PreparedText) -> bool:
     """Return whether a derived text is a copy: all words are the same, as in all short texts that are compared."""
     few = min(int(side.words.sum()) for side in (suspect, source)) < FEWEST_WORDS
     return few or suspect.text.split() == source.text.split()
 
 
-def _obstacle(documents: Documents, sides: Sequence[ComparedText]) -> Obstacle | None:
+def _obstacle(documents: Documents, sides: Sequence[PreparedText]) -> Obstacle | None:
     """Return why two texts cannot be compared, or None. Identical texts always can, however short they are."""
     if min(int(side.words.sum()) for side in sides) == 0:
         return "too_short"

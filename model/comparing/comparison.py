@@ -1,12 +1,15 @@
-"""The result of comparing two texts: the same object in Python, on the command line, over HTTP and on the page."""
+"""The Comparison: whether one text was made from another, in Python, on the command line, over HTTP and in reports.
+
+Each field says here what it means and which values it takes; JSON and OpenAPI are derived from that.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import Literal
 
+from unspun.model.fields import JsonRecord, about
 from unspun.model.verdict import KINDS, Kind, ModelInfo
 
 Relation = Literal["copied", Kind]
@@ -14,151 +17,103 @@ Obstacle = Literal["too_short", "not_english"]
 Operation = Literal["equal", "replaced", "inserted", "deleted"]
 
 RELATIONS: tuple[Relation, ...] = ("copied", *KINDS)
-"""How a text can have been made from another, in the order of every result."""
+"""How a text may have been made from another, in the order of every array."""
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """`text[start:end]`: offsets in characters into a text as submitted."""
+class Span(JsonRecord):
+    """`text[start:end]`, in characters of a submitted text."""
 
-    start: int
-    end: int
-
-    @classmethod
-    def from_dict(cls, item: Mapping[str, Any] | None) -> Span | None:
-        """Rebuild a span from its JSON form; null is None."""
-        return None if item is None else cls(item["start"], item["end"])
+    start: int = field(metadata=about("Offset of the first character in the submitted text.", ge=0, example=0))
+    end: int = field(metadata=about("Offset after the last character.", ge=0, example=29))
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
-    """A run of words in two aligned passages: equal, replaced, inserted or deleted.
+class Edit(JsonRecord):
+    """A run of words of two aligned passages: the same in both, replaced, or in only one of them."""
 
-    `suspect` is None for words of the source that were deleted, `source` for words that were inserted.
+    operation: Operation = field(metadata=about("What happened to the words.", example="replaced"))
+    suspect: Span | None = field(metadata=about("The words in the suspect; null if they were deleted."))
+    source: Span | None = field(metadata=about("The words in the source; null if they were inserted."))
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment(JsonRecord):
+    """A passage of the suspect (one or more sentences) and the passage of the source that it was made from.
+
+    If nothing in the source corresponds, there are no edits and the similarity is 0.
     """
 
-    operation: Operation
-    suspect: Span | None
-    source: Span | None
-
-    @classmethod
-    def from_dict(cls, item: Mapping[str, Any]) -> Edit:
-        """Rebuild an edit from its JSON form."""
-        return cls(item["operation"], Span.from_dict(item["suspect"]), Span.from_dict(item["source"]))
+    suspect: Span | None = field(
+        metadata=about("A passage of the suspect; null if a passage of the source does not reappear.")
+    )
+    source: Span | None = field(
+        metadata=about("The passage of the source that it was made from; null if nothing corresponds.")
+    )
+    similarity: float = field(metadata=about("How similar the two passages are.", ge=0, le=1, example=0.71))
+    moved: bool = field(
+        metadata=about("Whether the passage is in a different order than its neighbours.", example=False)
+    )
+    edits: tuple[Edit, ...] = field(
+        default=(), metadata=about("Runs of words that cover both passages, in the suspect's order.")
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Alignment:
-    """A passage of the suspect (one or more sentences) and the passage of the source that it corresponds to.
+class WordSubstitution(JsonRecord):
+    """Words of the source that were replaced by others in the suspect."""
 
-    If nothing in the source corresponds, `source` is None, `similarity` 0 and `edits` empty. If a passage of the source
-    is missing from the suspect, `suspect` is None. `similarity` is 0 to 1. `moved` means that the passage is in another
-    place in the order of the source. `edits` cover both passages, in the suspect's order.
-    """
+    source: str = field(metadata=about("Words of the source, in lower case.", example="vision"))
+    suspect: str = field(
+        metadata=about("The words that replace them, in lower case.", example="imaginative and prescient")
+    )
+    count: int = field(metadata=about("How often.", ge=1, example=2))
 
-    suspect: Span | None
-    source: Span | None
-    similarity: float
-    moved: bool
-    edits: tuple[Edit, ...] = ()
 
-    @classmethod
-    def from_dict(cls, item: Mapping[str, Any]) -> Alignment:
-        """Rebuild an alignment from its JSON form."""
-        return cls(
-            Span.from_dict(item["suspect"]),
-            Span.from_dict(item["source"]),
-            item["similarity"],
-            item["moved"],
-            tuple(Edit.from_dict(edit) for edit in item["edits"]),
+@dataclass(frozen=True, slots=True)
+class ComparedText(JsonRecord):
+    """One of the two texts."""
+
+    id: str | None = field(metadata=about("The id as submitted.", example="a"))
+    words: int = field(metadata=about("Words and numbers in the text.", ge=0, example=409))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(JsonRecord):
+    """unspun's answer on a suspect text and its suspected source. The fields are in the order of the JSON."""
+
+    derived: bool = field(metadata=about("Whether the suspect is judged to be made from the source.", example=True))
+    probability: float = field(
+        metadata=about(
+            "The probability that it was, as opposed to two articles on the same event.", ge=0, le=1, example=0.99
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the alignment as plain JSON types."""
-        return {**asdict(self), "edits": [asdict(edit) for edit in self.edits]}
-
-
-@dataclass(frozen=True, slots=True)
-class WordReplacement:
-    """Words of the source, the words that replace them in the suspect (both in lower case), and how often."""
-
-    source: str
-    suspect: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """The result of comparing a suspect text with its suspected source.
-
-    Attributes:
-        suspect_id, source_id: the callers' names of the two texts.
-        derived: whether the suspect was made from the source.
-        probability: of that, as against two articles about the same event.
-        kind: how it was made; None unless `derived`.
-        kinds: the probabilities of RELATIONS if it was; they add up to 1.
-        share: the part (0 to 1) of the source's words that is in the suspect, unchanged or replaced.
-        reason: why the texts could not be compared; None if they were.
-        suspect_words, source_words: number of words and numbers in each text.
-        replacements: replaced words, most frequent first; empty unless `derived`.
-        alignments: passages in the suspect's order, then those of the source that are missing from it.
-        model: the model whose vocabulary and word vectors were used.
-    """
-
-    suspect_id: str | None
-    source_id: str | None
-    derived: bool
-    probability: float
-    kind: Relation | None
-    kinds: dict[str, float]
-    share: float
-    reason: Obstacle | None
-    suspect_words: int
-    source_words: int
-    replacements: tuple[WordReplacement, ...]
-    alignments: tuple[Alignment, ...]
-    model: ModelInfo
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the comparison as plain JSON types, with keys in the documented order."""
-        return {
-            "derived": self.derived,
-            "probability": self.probability,
-            "kind": self.kind,
-            "kinds": dict(self.kinds),
-            "share": self.share,
-            "reason": self.reason,
-            "substitutions": [asdict(replacement) for replacement in self.replacements],
-            "suspect": {"id": self.suspect_id, "words": self.suspect_words},
-            "source": {"id": self.source_id, "words": self.source_words},
-            "model": self.model.to_dict(),
-            "alignments": [alignment.to_dict() for alignment in self.alignments],
-        }
-
-    @classmethod
-    def from_dict(cls, answer: Mapping[str, Any]) -> Comparison:
-        """Rebuild a comparison from its `to_dict` form. Unknown keys, from later versions, are ignored.
-
-        Raises LookupError, TypeError, ValueError or AttributeError if `answer` is not one.
-        """
-        suspect, source = answer["suspect"], answer["source"]
-        return cls(
-            suspect_id=suspect["id"],
-            source_id=source["id"],
-            derived=answer["derived"],
-            probability=answer["probability"],
-            kind=answer["kind"],
-            kinds=dict(answer["kinds"]),
-            share=answer["share"],
-            reason=answer["reason"],
-            suspect_words=suspect["words"],
-            source_words=source["words"],
-            replacements=tuple(
-                WordReplacement(item["source"], item["suspect"], item["count"]) for item in answer["substitutions"]
-            ),
-            alignments=tuple(Alignment.from_dict(item) for item in answer["alignments"]),
-            model=ModelInfo.from_dict(answer["model"]),
+    )
+    kind: Relation | None = field(metadata=about("How it was made; null if it was not.", example="spun"))
+    kinds: dict[str, float] = field(
+        metadata=about(
+            "The probability of each kind, given that the suspect was made from the source. They add up to 1.",
+            keys=RELATIONS,
+            example={"copied": 0.01, "spun": 0.95, "translated": 0.02, "rewritten": 0.02},
         )
+    )
+    share: float = field(
+        metadata=about(
+            "The share of the source's words that reappear in the suspect, unchanged or replaced.",
+            ge=0,
+            le=1,
+            example=0.93,
+        )
+    )
+    reason: Obstacle | None = field(metadata=about("Why the texts cannot be compared; null if they can."))
+    substitutions: tuple[WordSubstitution, ...] = field(
+        metadata=about("The words that were replaced, most frequent first; empty if the suspect is not derived.")
+    )
+    suspect: ComparedText = field(metadata=about("The text that may have been made from the other."))
+    source: ComparedText = field(metadata=about("The text that it may have been made from."))
+    model: ModelInfo = field(metadata=about("The model whose words and vectors were used."))
+    alignments: tuple[Alignment, ...] = field(
+        metadata=about("Aligned passages in the suspect's order; passages missing from the suspect come last.")
+    )
 
     def to_json(self) -> str:
         """Return the comparison as one line of JSON: the same bytes on every surface."""

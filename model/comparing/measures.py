@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unspun.model.comparing.sentences import MOST_PAIRS, SentenceMatch, similar_sentences
-from unspun.model.comparing.texts import ComparedText, Floats, TextWords
+from unspun.model.comparing.texts import Floats, PreparedText, TextWords
 from unspun.model.language.vocabulary import SPECIALS
 
 USUAL_COSINE = 0.2
@@ -44,7 +44,7 @@ _CHANGES = ("equal", "inflected", "replaced", "phrases", "inserted", "deleted", 
 
 
 def measure(
-    matches: Sequence[SentenceMatch], suspect: ComparedText, source: ComparedText, directions: Floats
+    matches: Sequence[SentenceMatch], suspect: PreparedText, source: PreparedText, directions: Floats
 ) -> Floats:
     """Return the numbers NAMES, in that order; all are 0 if no sentences match.
 
@@ -77,7 +77,7 @@ class _Outcomes:
     """
 
     def __init__(
-        self, matches: Sequence[SentenceMatch], suspect: ComparedText, source: ComparedText, directions: Floats
+        self, matches: Sequence[SentenceMatch], suspect: PreparedText, source: PreparedText, directions: Floats
     ) -> None:
         self.sides = (suspect.each, source.each)
         self.same = tuple(np.zeros(len(side)) for side in self.sides)
@@ -188,7 +188,7 @@ class _Outcomes:
             sum(self.longer) / (len(self.longer) + 3),
         ]
 
-    def passages(self, matches: Sequence[SentenceMatch], suspect: ComparedText, source: ComparedText) -> list[float]:
+    def passages(self, matches: Sequence[SentenceMatch], suspect: PreparedText, source: PreparedText) -> list[float]:
         """Return how passages differ in length, words kept, pauses and word order, and at their ends."""
         ratios, kept, scrambled, common, pauses, more = [], [], 0, 0, 0, 0
         ends = np.zeros(2)
@@ -268,7 +268,7 @@ def _runs(words: TextWords, length: int) -> set[tuple[str, ...]]:
     return set(itertools.compress(zip(*(words.stems[i:] for i in range(length)), strict=False), plain.tolist()))
 
 
-def _order(suspect: ComparedText, source: ComparedText) -> tuple[float, float, float, float]:
+def _order(suspect: PreparedText, source: PreparedText) -> tuple[float, float, float, float]:
     """Compare each sentence of the shorter text with the most similar one of the other.
 
     Returns how well those follow the order of the text (-1 to 1), how much more similar they are than the rest, how
@@ -297,7 +297,7 @@ def _order(suspect: ComparedText, source: ComparedText) -> tuple[float, float, f
 
 
 def _layout(
-    matches: Sequence[SentenceMatch], suspect: ComparedText, source: ComparedText, weights: Floats
+    matches: Sequence[SentenceMatch], suspect: PreparedText, source: PreparedText, weights: Floats
 ) -> list[float]:
     """Return the shares of passages that were moved, and split or merged; and of each text's words that are matched."""
     moved = float(weights @ np.array([match.moved for match in matches], dtype=np.float64))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from unspun.model.comparing.align import AlignedPair, align
-from unspun.model.comparing.texts import ComparedText, Floats
+from unspun.model.comparing.texts import Floats, PreparedText
 
 ALIKE, ALIKE_MOVED = 0.25, 0.5
 """Least similarity of two sentences that can correspond, in the order of both texts and out of order."""
@@ -60,7 +60,7 @@ class _Draft:
     moved: bool
 
 
-def match_sentences(suspect: ComparedText, source: ComparedText) -> list[SentenceMatch]:
+def match_sentences(suspect: PreparedText, source: PreparedText) -> list[SentenceMatch]:
     """Return the sentences that correspond, in the suspect's order.
 
     In order are those on the heaviest chain of similar sentences that ascends in both texts. Of the rest, very similar
@@ -94,7 +94,7 @@ def match_sentences(suspect: ComparedText, source: ComparedText) -> list[Sentenc
     return sorted(matches, key=lambda match: match.suspect)
 
 
-def _finished(draft: _Draft, similarity: float, suspect: ComparedText, source: ComparedText) -> SentenceMatch:
+def _finished(draft: _Draft, similarity: float, suspect: PreparedText, source: PreparedText) -> SentenceMatch:
     """Return a match with its words aligned."""
     first, last = suspect.characters(draft.suspect)
     start, end = source.characters(draft.source)
@@ -154,7 +154,7 @@ def heaviest_chain(candidates: Sequence[tuple[int, int, float]]) -> list[tuple[i
 
 
 def _join_neighbours(
-    drafts: list[_Draft], suspect: ComparedText, source: ComparedText, left: set[int], right: set[int]
+    drafts: list[_Draft], suspect: PreparedText, source: PreparedText, left: set[int], right: set[int]
 ) -> None:
     """Add each sentence without a partner to the neighbouring match that gains most in similarity, if any does."""
     by_suspect = {draft.suspect[0]: draft for draft in drafts}
@@ -188,7 +188,7 @@ def _join_neighbours(
 
 
 def similar_sentences(
-    suspect: ComparedText, source: ComparedText, least: float = ALIKE
+    suspect: PreparedText, source: PreparedText, least: float = ALIKE
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
     """Return pairs of similar sentences: place in the suspect, place in the source, and similarity.
 
@@ -220,7 +220,7 @@ def similar_sentences(
     return found, goal, likeness[found, goal]
 
 
-def _meaning(suspect: ComparedText, source: ComparedText) -> Floats:
+def _meaning(suspect: PreparedText, source: PreparedText) -> Floats:
     """Return the cosines (S, T) of sentence vectors, each measured from the mean of both texts."""
     whole = np.concatenate([suspect.vectors, source.vectors]).astype(np.float64)
     lengths = np.sqrt((whole * whole).sum(axis=1, keepdims=True))
@@ -231,14 +231,14 @@ def _meaning(suspect: ComparedText, source: ComparedText) -> Floats:
     return answer
 
 
-def _similarity(suspect: ComparedText, run: Run, source: ComparedText, source_run: Run) -> float:
+def _similarity(suspect: PreparedText, run: Run, source: PreparedText, source_run: Run) -> float:
     """Return the cosine of the weighted stems of two runs of sentences."""
     one, other = _bag(suspect, run), _bag(source, source_run)
     norm = _length(one) * _length(other)
     return sum(value * other[word] for word, value in one.items() if word in other) / norm if norm else 0.0
 
 
-def _bag(side: ComparedText, run: Run) -> dict[str, float]:
+def _bag(side: PreparedText, run: Run) -> dict[str, float]:
     if run[0] == run[1]:
         return side.bags[run[0]]
     answer: dict[str, float] = {}

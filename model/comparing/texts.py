@@ -59,7 +59,7 @@ class TextWords:
 
 
 @dataclass(frozen=True, eq=False)
-class ComparedText:
+class PreparedText:
     """One of the two texts, with its S sentences.
 
     Attributes:
@@ -104,7 +104,7 @@ class TextPreparer:
         for word, value in zip(reversed(vocabulary.words), reversed(vocabulary.log_probability.tolist()), strict=True):
             self._rarity[stem(word)] = -value
 
-    def prepare(self, documents: Documents, number: int) -> ComparedText:
+    def prepare(self, documents: Documents, number: int) -> PreparedText:
         """Prepare one document of a batch."""
         first, last = int(documents.token_ptr[number]), int(documents.token_ptr[number + 1])
         origin = int(documents.document_start[number])
@@ -131,7 +131,7 @@ class TextPreparer:
         scaled = self._vectors.values[each.ids[known]] * (UNIT * each.weight[known].astype(np.float32))[:, None]
         np.add.at(vectors, rows[known], scaled)
         size = len(sentences)
-        return ComparedText(
+        return PreparedText(
             text,
             bags,
             vectors,

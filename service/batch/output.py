@@ -1,29 +1,28 @@
-"""Where a command writes its answers: standard output, or a file that appears only when it is complete."""
+"""Where a command writes its results: standard output, or a file that appears only when it is complete."""
 
 from __future__ import annotations
 
 import errno
 import gzip
 import os
-import shutil
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self, cast
 
+from unspun.model.atomic import part_of, put_in_place
 from unspun.service.console import CommandError
 
 DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
-"""What may go wrong with a file that is written; the error itself does not tell with which."""
+"""Errors of the disk that a file is written to; the error itself does not name the file."""
 
 
 class Output(Protocol):
-    """Takes text, and is closed by the end of a with block."""
+    """Takes text; to be used in a with block, which closes it."""
 
     @property
     def stream(self) -> BinaryIO:
-        """Where bytes go, for formats that are not text."""
+        """The stream of bytes, for binary formats."""
         ...
 
     def write(self, text: str) -> None:
@@ -38,7 +37,7 @@ class Output(Protocol):
 
 
 class StandardOutput:
-    """Standard output; each answer goes out at once, for the next program in the pipe."""
+    """Standard output; each result is flushed at once, for the next program in the pipe."""
 
     def __init__(self, encoding: str = "utf-8") -> None:
         if sys.stdout is None:
@@ -52,7 +51,7 @@ class StandardOutput:
         return self._stream
 
     def write(self, text: str) -> None:
-        """Write text; what the encoding cannot carry becomes a question mark."""
+        """Write text; characters that the encoding does not have become question marks."""
         self._stream.write(text.encode(self._encoding, "replace"))
         self._stream.flush()
 
@@ -66,35 +65,32 @@ class StandardOutput:
 
 
 class FileOutput:
-    """A file in UTF-8, packed where its name ends in .gz.
+    """A file in UTF-8, compressed if its name ends in .gz.
 
-    It is written as FILE.part and renamed when all is done, so that a file of this name is always whole; what
-    a run that ended early had written stays in FILE.part. A pipe or device is written to as it is. Raises
-    OSError where the file cannot be written.
+    It is written as FILE.part and renamed at the end, so that FILE is always complete; if a run ends early, FILE.part
+    keeps what it had written. A pipe or device is written to directly. Raises OSError if the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
         self._target = Path(os.path.realpath(path))  # a link stays a link
         in_place = self._target.exists() and not self._target.is_file() and not self._target.is_dir()
-        self.part = self._target if in_place else self._target.with_name(self._target.name + ".part")
+        self.part = self._target if in_place else part_of(self._target)
         if self._target.is_dir():
             raise IsADirectoryError(21, "Is a directory", str(path))
         if self._target.exists() and not os.access(self._target, os.W_OK):
             raise PermissionError(13, "Permission denied", str(path))
-        self._stack = ExitStack()
-        self._stream: BinaryIO = self._stack.enter_context(self.part.open("wb"))
+        self._file = self._stream = cast(BinaryIO, self.part.open("wb"))
         if path.suffix.lower() == ".gz":
-            # No name and no time in it: the same verdicts are the same bytes.
-            packed = gzip.GzipFile("", "wb", fileobj=self._stream, mtime=0)
-            self._stream = cast(BinaryIO, self._stack.enter_context(packed))
+            # Without a name and a time, the same verdicts are the same bytes.
+            self._stream = cast(BinaryIO, gzip.GzipFile("", "wb", fileobj=self._file, mtime=0))
 
     @property
     def stream(self) -> BinaryIO:
-        """The file, or what packs into it."""
+        """The file, or the stream that compresses into it."""
         return self._stream
 
     def write(self, text: str) -> None:
-        """Write text; lone surrogates, which UTF-8 cannot carry, become question marks."""
+        """Write text; lone surrogates, which UTF-8 does not have, become question marks."""
         self._stream.write(text.encode("utf-8", "replace"))
 
     def __enter__(self) -> Self:
@@ -104,13 +100,13 @@ class FileOutput:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._stack.close()
+            with self._file:
+                if self._stream is not self._file:
+                    self._stream.close()
+                if kind is None and self.part != self._target:
+                    put_in_place(self._file, self.part, self._target)
         except OSError as unwritten:
             unwritten.filename = str(self.part)
             raise
         if isinstance(error, OSError) and error.errno in DISK_FAULTS and error.filename is None:
             error.filename = str(self.part)
-        if kind is None and self.part != self._target:
-            if self._target.exists():
-                shutil.copymode(self._target, self.part)
-            self.part.replace(self._target)

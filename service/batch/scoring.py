@@ -1,24 +1,41 @@
-"""Scores a stream of documents in batches, so that one bad document costs nobody else their verdict."""
+"""Scores documents in batches: the one place that groups texts and handles a batch that fails."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+from unspun.model.text.document import MAX_CHARACTERS
 from unspun.model.verdict import Verdict
+from unspun.reading.html import Page
 from unspun.reading.reader import Failure, Record
 from unspun.service.console import is_bundle_error
 
 BATCH_DOCUMENTS = 64
 BATCH_CHARACTERS = 1_000_000
-"""A batch is closed at either: large enough to keep the arrays busy, small enough to bound memory."""
+BATCH_ITEMS = 1_000
+"""A batch ends at any of these: large enough to keep the arrays busy, small enough to bound memory. Items are documents
+and failures."""
 WARM_UP = (
     "The mayor of the town told reporters that the new bridge would be open to all before the end of the year. " * 4
 )
-"""A text that every tier judges: to load what is loaded late, and to see whether a model can score at all."""
+"""A text that every tier judges: it makes a model load everything, and shows whether it can score at all."""
+
+
+class HasText(Protocol):
+    """A record or a submission."""
+
+    @property
+    def text(self) -> str:
+        """The text to score."""
+        ...
+
+
+Item = TypeVar("Item", bound=HasText)
+Outcome = TypeVar("Outcome")
 
 
 class Scorer(Protocol):
@@ -47,7 +64,7 @@ class ScorerLoader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A document and what the model says of it."""
+    """A document and its verdict."""
 
     record: Record
     verdict: Verdict
@@ -55,7 +72,7 @@ class Scored:
 
 @dataclass
 class Tally:
-    """What a run has done so far."""
+    """Counts the documents that a run has processed so far."""
 
     verdicts: Counter[str] = field(default_factory=Counter)
     words: int = 0
@@ -75,6 +92,15 @@ class Tally:
         return self.verdicts.total()
 
 
+def notice(outcome: Scored | Failure) -> str | None:
+    """Return what to report about an outcome: a failure, or that a text was too long to be judged as a whole."""
+    if isinstance(outcome, Failure):
+        return str(outcome)
+    if len(outcome.record.text) > MAX_CHARACTERS:
+        return f"{outcome.record.where}: only the first {MAX_CHARACTERS:,} characters were judged"
+    return None
+
+
 def supported_by(scorer: Any) -> float:
     """Return the smallest false-positive rate that a model's calibration supports; 0 if it does not say."""
     return float(getattr(getattr(scorer, "decision", None), "supported", 0.0))
@@ -88,61 +114,80 @@ def score_records(
     evidence: bool = True,
     base_rate: float | None = None,
 ) -> Iterator[Scored | Failure]:
-    """Yield the verdict of every record, in order, and failures where they come.
-
-    A batch that fails is scored again document by document, and only those that fail alone are given up.
-    """
+    """Yield the verdict of every record, in order, and failures in their places."""
     for batch in batches(records):
-        if isinstance(batch, Failure):
-            yield batch
-        else:
-            yield from score_batch(scorer, batch, depth, evidence, base_rate)
+        yield from score_batch(scorer, batch, depth, evidence, base_rate)
 
 
-def batches(records: Iterable[Record | Failure]) -> Iterator[list[Record] | Failure]:
-    """Group records into batches of bounded size; failures pass through at once."""
-    batch: list[Record] = []
-    characters = 0
-    for record in records:
-        if isinstance(record, Failure):
-            yield record
-            continue
-        if batch and (len(batch) == BATCH_DOCUMENTS or characters + len(record.text) > BATCH_CHARACTERS):
+def batches(
+    items: Iterable[Item | Failure], documents: int = BATCH_DOCUMENTS, characters: int = BATCH_CHARACTERS
+) -> Iterator[list[Item | Failure]]:
+    """Group texts into batches of at most so many documents and characters, with failures in their places."""
+    batch: list[Item | Failure] = []
+    count = size = 0
+    for item in items:
+        length = 0 if isinstance(item, Failure) else len(item.text)
+        if batch and (count == documents or size + length > characters or len(batch) == BATCH_ITEMS):
             yield batch
-            batch, characters = [], 0
-        batch.append(record)
-        characters += len(record.text)
+            batch, count, size = [], 0, 0
+        batch.append(item)
+        count += not isinstance(item, Failure)
+        size += length
     if batch:
         yield batch
 
 
-def score_batch(
-    scorer: Scorer, batch: list[Record], depth: str, evidence: bool, base_rate: float | None = None
-) -> Iterator[Scored | Failure]:
-    """Yield the verdicts of a batch; where it fails as a whole, document by document."""
+def score_or_split(
+    score: Callable[[list[Item]], Iterable[Outcome]], batch: list[Item], failed: Callable[[Item, Exception], Outcome]
+) -> Iterator[Outcome]:
+    """Yield the outcomes of a batch, in order.
+
+    If the batch fails as a whole, its items are scored one by one, so that one bad document costs no other its verdict.
+    `failed` returns the outcome of an item that fails alone; it may raise instead.
+    """
     try:
-        verdicts = scorer.score_many(
-            [record.text for record in batch],
-            ids=[record.id for record in batch],
-            depth=depth,
-            evidence=evidence,
-            base_rate=base_rate,
-        )
-        outcomes = [Scored(record, verdict) for record, verdict in zip(batch, verdicts, strict=True)]
+        outcomes = list(score(batch))
     except Exception as error:
-        if is_bundle_error(error):  # wrong for every document alike
-            raise
         if len(batch) == 1:
-            yield Failure(batch[0].where, _explain(batch[0], error))
+            yield failed(batch[0], error)
             return
-        for record in batch:
-            yield from score_batch(scorer, [record], depth, evidence, base_rate)
+        for item in batch:
+            yield from score_or_split(score, [item], failed)
     else:
         yield from outcomes
 
 
-def _explain(record: Record, error: Exception) -> str:
+def score_batch(
+    scorer: Scorer, batch: Sequence[Record | Failure], depth: str, evidence: bool, base_rate: float | None = None
+) -> Iterator[Scored | Failure]:
+    """Yield the verdicts of a batch, and failures in their places. Pages are reduced to their articles."""
+
+    def score(records: list[Record]) -> list[Scored | Failure]:
+        read = [_with_article(record) for record in records]
+        verdicts = scorer.score_many(
+            [record.text for record in read],
+            ids=[record.id for record in read],
+            depth=depth,
+            evidence=evidence,
+            base_rate=base_rate,
+        )
+        return [Scored(record, verdict) for record, verdict in zip(read, verdicts, strict=True)]
+
+    records = [item for item in batch if isinstance(item, Record)]
+    outcomes = score_or_split(score, records, _failure) if records else iter(())
+    for item in batch:
+        yield item if isinstance(item, Failure) else next(outcomes)
+
+
+def _with_article(record: Record) -> Record:
+    """Return a record whose text is the article of its page, if it was a page."""
+    return replace(record, text=record.text.article()) if isinstance(record.text, Page) else record
+
+
+def _failure(record: Record, error: Exception) -> Failure:
+    if is_bundle_error(error):  # the model is broken for every document
+        raise error
     if isinstance(error, MemoryError):
-        return "needs more memory than there is"
+        return Failure(record.where, "needs more memory than there is")
     name = "" if record.id == record.where else f" (id {record.id})"
-    return f"could not be scored{name}: {type(error).__name__}: {error}; please report this"
+    return Failure(record.where, f"could not be scored{name}: {type(error).__name__}: {error}; please report this")

@@ -1,4 +1,4 @@
-"""The Flask application: what each request goes through, whatever address it asks."""
+"""The Flask application, and what every request goes through."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
@@ -18,14 +17,14 @@ from unspun.model.verdict import Verdict
 from unspun.service.http import metrics
 from unspun.service.http import problems as problem_documents
 from unspun.service.http.config import Settings
-from unspun.service.http.engine import Engine
+from unspun.service.http.engine import Engine, Runner, run_here
 from unspun.service.http.logs import event, milliseconds
 from unspun.service.http.protection import Gate
+from unspun.service.http.routes import compare, feedback, operations, page, score
 
 if TYPE_CHECKING:
     from unspun.service.feedback.keeper import Keeper
 
-ROUTES = ("score", "compare", "feedback", "operations", "page")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
@@ -36,7 +35,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    # Nothing of other hosts, nothing inline; data: for the download of the page's own answer.
+    # Nothing from other hosts and nothing inline; data: is for the download of the verdict.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -46,15 +45,15 @@ HEADERS = {
 
 @dataclass
 class Work:
-    """What the model did for a request: for its line in the log."""
+    """What the model did for a request, for the log."""
 
     seconds: float = 0.0
     words: int = 0
     problems: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, answers: Sequence[Verdict | problem_documents.Problem], seconds: float) -> None:
-        """Note answers, and the seconds until they came."""
+    def add(self, answers: Sequence[Verdict | problem_documents.RequestError], seconds: float) -> None:
+        """Note answers, and the seconds that they took."""
         self.seconds += seconds
         for answer in answers:
             if isinstance(answer, Verdict):
@@ -64,34 +63,34 @@ class Work:
                 self.problems += 1
 
 
-def create_app(settings: Settings, engine: Engine) -> Flask:
-    """Return the application that answers with an engine's model."""
-    app = Flask("service", template_folder="page/templates", static_folder=None)
+def create_app(settings: Settings, engine: Engine, run_labels: Runner = run_here) -> Flask:
+    """Return the application that answers with an engine's model; `run_labels` is where the label database is used."""
+    app = Flask("unspun.service", template_folder="page/templates", static_folder=None)
     app.extensions["unspun.settings"] = settings
     app.extensions["unspun.engine"] = engine
-    app.extensions["unspun.feedback"] = _keeper(settings)
+    app.extensions["unspun.feedback"] = _keeper(settings, run_labels)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
     app.before_request(_begin)
     app.after_request(_finish)
-    # After the line before, so that what it adds to an answer is there when _finish has the last word.
+    # Flask runs _finish after the functions that are registered later, so it sees the headers that the gate adds.
     app.extensions["unspun.gate"] = Gate(app, settings)
     problem_documents.register(app)
-    for name in ROUTES:
-        app.register_blueprint(import_module(f"unspun.service.http.routes.{name}").blueprint)
+    for routes in (score, compare, feedback, operations, page):
+        app.register_blueprint(routes.blueprint)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app
 
 
-def _keeper(settings: Settings) -> Keeper | None:
-    """Return what keeps people's labels, None where none are kept. Its libraries are wanted only then."""
+def _keeper(settings: Settings, run: Runner) -> Keeper | None:
+    """Return the keeper of labels, None if labels are not stored. Its libraries are needed only if they are."""
     if settings.database_url is None:
         return None
     from unspun.service.feedback.keeper import Keeper
 
-    return Keeper(settings.database_url.get_secret_value())
+    return Keeper(settings.database_url.get_secret_value(), run)
 
 
 def _begin() -> None:
@@ -115,7 +114,7 @@ def _finish(response: Response) -> Response:
 
 
 def _reporter(response: Response) -> Callable[[], None]:
-    """Return what logs and counts the request at hand when its answer is out: then a stream is over, too."""
+    """Return a function that logs and counts the current request when its response, perhaps a stream, ends."""
     route = "none" if request.url_rule is None else request.url_rule.rule
     method = request.method if request.method in METHODS else "other"
     started, work = g.get("started", time.perf_counter()), g.get("work", Work())

@@ -15,11 +15,11 @@ PREFIX = "UNSPUN_"
 OTHERS = ("UNSPUN_DEBUG", "UNSPUN_SEEDS", "UNSPUN_URL", "UNSPUN_API_KEY", "UNSPUN_MODELS")
 """Variables of other parts of unspun."""
 ORCHESTRATED = ("UNSPUN_PORT_", "UNSPUN_SERVICE_")
-"""What Kubernetes sets for a service that is called unspun."""
+"""Variables that Kubernetes sets for a service that is named unspun."""
 
 
 class SettingsError(ValueError):
-    """Settings that cannot be used: a line each in `problems`."""
+    """Invalid settings; `problems` has one line for each."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
@@ -47,62 +47,77 @@ def _is_database(value: SecretStr) -> SecretStr:
         from unspun.service.feedback.database import parse_url
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
-        raise ValueError(f"keeping labels needs {missing}: pip install 'unspun[feedback]'") from None
+        raise ValueError(f"storing labels needs {missing}: pip install 'unspun[feedback]'") from None
     parse_url(value.get_secret_value())
     return value
 
 
 def _is_folder(value: Path) -> Path:
     if value.is_symlink() and not value.exists():
-        raise ValueError(f"{value} leads to what is not there; `unspun models rollback` or `promote` sets it right")
+        raise ValueError(f"{value} is a broken link; use `unspun models rollback` or `promote`")
     if not value.is_dir():
-        raise ValueError(f"{value} is no folder; give the one that `unspun train --output` wrote")
+        raise ValueError(f"{value} is not a folder; set it to one that `unspun train --output` wrote")
     return value
 
 
 class Settings(BaseModel):
-    """How the service runs. A field's environment variable is its name in capitals after `UNSPUN_`."""
+    """The settings of the service. Each is read from `UNSPUN_` and its name in capitals."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
 
-    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 for all.")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 lets the system choose one.")
-    workers: int = Field(default_factory=cores, ge=1, le=256, description="Processes that score.")
-    model: Annotated[Path, AfterValidator(_is_folder)] | None = Field(
-        None, description="Folder of the model. Default: the one that ships."
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; 0.0.0.0 listens on all.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 lets the system choose.")
+    workers: int = Field(
+        default_factory=cores,
+        ge=1,
+        le=256,
+        description="Processes that score texts. Default: one per core.",
     )
-    keys_file: Path | None = Field(None, description="File of API keys. Set, every request for a verdict needs one.")
+    model: Annotated[Path, AfterValidator(_is_folder)] | None = Field(
+        None, description="Folder of the model. Default: the model that ships with unspun."
+    )
+    keys_file: Path | None = Field(
+        None,
+        description="File of API keys. If set, verdicts require a key.",
+    )
     rate_limit: Annotated[str, AfterValidator(_is_rate_limit)] | None = Field(
-        None, description="Texts that a key, or else an address, may have scored, such as `120 per minute`."
+        None,
+        description="Texts per API key, or per address without one, such as `120 per minute`. Default: no limit.",
     )
     redis_url: Annotated[str, AfterValidator(_is_redis)] | None = Field(
-        None, description="Redis that counts for the rate limit. Default: each worker counts for itself, in memory."
+        None,
+        description="Redis server that counts for the rate limit. Default: each worker counts on its own.",
     )
     database_url: Annotated[SecretStr, AfterValidator(_is_database)] | None = Field(
         None,
-        description="Database of the labels that people give to texts (SQLite, PostgreSQL). Default: none is kept.",
+        description="Database for people's labels of texts (SQLite or PostgreSQL). Default: labels are not stored.",
     )
-    max_bytes: int = Field(10_000_000, ge=1_000, description="Bytes of a request, unpacked; of a line, in a stream.")
-    max_words: int = Field(50_000, ge=50, description="Words of a text.")
-    max_items: int = Field(1_000, ge=1, description="Texts of a batch.")
-    timeout: float = Field(30.0, gt=0, le=3600, description="Seconds to receive a request, and to answer it.")
-    queue: int = Field(128, ge=1, description="Requests of a worker that may wait for the model; more are told 503.")
+    max_bytes: int = Field(
+        10_000_000, ge=1_000, description="Most bytes of a body, or of a line in a stream, uncompressed."
+    )
+    max_words: int = Field(50_000, ge=50, description="Most words of a text.")
+    max_items: int = Field(1_000, ge=1, description="Most texts in a batch.")
+    timeout: float = Field(30.0, gt=0, le=3600, description="Most seconds to receive a request, and to answer it.")
+    queue: int = Field(128, ge=1, description="Requests per worker that may wait for the model; others get 503.")
     drain_seconds: float = Field(
-        2.0, ge=0, le=600, description="Seconds from SIGTERM, and 503 from /readyz, until the port closes."
+        2.0,
+        ge=0,
+        le=600,
+        description="Seconds from SIGTERM, when /readyz answers 503, to closing the port.",
     )
-    watch_seconds: float = Field(1.0, ge=0, description="How often to look whether the model has changed; 0: never.")
-    trusted_proxies: int = Field(0, ge=0, le=16, description="Proxies in front whose X-Forwarded-For is believed.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged.")
+    watch_seconds: float = Field(1.0, ge=0, description="Seconds between checks for a changed model; 0 turns them off.")
+    trusted_proxies: int = Field(0, ge=0, le=16, description="Proxies in front whose X-Forwarded-For is trusted.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], **options: Any) -> Settings:
-        """Read the settings; options that are not None win over the environment. Raises SettingsError."""
+        """Read the settings; options that are not None override the environment. Raises SettingsError."""
         given: dict[str, Any] = {
             name: environment[variable(name)].strip()
             for name in cls.model_fields
             if environment.get(variable(name), "").strip()
         }
-        if str(given.get("port", "")).startswith("tcp://"):  # Kubernetes', for a service that is called unspun
+        if str(given.get("port", "")).startswith("tcp://"):  # set by Kubernetes for a service that is named unspun
             del given["port"]
         given |= {name: value for name, value in options.items() if value is not None}
         try:
@@ -117,13 +132,13 @@ def variable(name: str) -> str:
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """Return a line for each `UNSPUN_*` variable that nothing reads: most likely a slip of the pen."""
+    """Return a line for each unknown `UNSPUN_*` variable, which is probably a typing error."""
     known = [*(variable(name) for name in Settings.model_fields), *OTHERS]
     lines = []
     for name in sorted(environment):
         if name.startswith(PREFIX) and name not in known and not name.startswith(ORCHESTRATED):
             near = difflib.get_close_matches(name, known, 1)
-            lines.append(f"{name} is no setting" + (f"; is {near[0]} meant?" if near else ""))
+            lines.append(f"{name}: unknown setting" + (f"; did you mean {near[0]}?" if near else ""))
     return lines
 
 

@@ -1,34 +1,37 @@
-"""The model of a running service: loaded once, shared by all requests, swapped under way when its bundle changes."""
+"""The model of a running service: loaded once, shared by all requests, and replaced when its bundle changes."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from unspun.model import bundle
 from unspun.model.detector import NoDeepTierError
 from unspun.model.verdict import ModelInfo, Verdict
-from unspun.service.batch.scoring import WARM_UP, Scorer
+from unspun.reading.reader import Failure
+from unspun.service.batch.scoring import WARM_UP, Scorer, batches, score_or_split
 from unspun.service.http import metrics
 from unspun.service.http.logs import event
-from unspun.service.http.problems import FieldError, Problem, unexpected
+from unspun.service.http.problems import FieldError, RequestError, unexpected
 from unspun.service.http.schemas import Submission
 
 Result = TypeVar("Result")
 
-CHUNK_TEXTS = 16
-CHUNK_CHARACTERS = 100_000
-"""A batch is scored in such pieces: between two, other requests have their turn and the clock is looked at."""
+BATCH_TEXTS = 16
+BATCH_CHARACTERS = 100_000
+"""A request is scored in such batches: between two, other requests have their turn and the time limit is checked."""
 RETRY_SECONDS = 15.0
-"""How long a bundle that could not be loaded is left alone, if its manifest stays as it is."""
+"""Seconds until a bundle that could not be loaded is tried again, if its manifest does not change."""
+LOAD_SECONDS = 600.0
 
 
 class Model(Scorer, Protocol):
-    """What the service needs of a `model.detector.Detector`."""
+    """What the service needs from a `model.detector.Detector`."""
 
     @property
     def model(self) -> ModelInfo:
@@ -37,97 +40,48 @@ class Model(Scorer, Protocol):
 
     @property
     def bundle(self) -> bundle.Bundle:
-        """What it was loaded from."""
+        """The bundle that it was loaded from."""
         ...
 
 
 class Runner(Protocol):
-    """Runs a function apart from the requests' own thread, and waits for it."""
+    """Runs a function, perhaps in another thread, and waits for it."""
 
     def __call__(self, function: Callable[[], Result], seconds: float) -> Result:
-        """Return what the function returns, or raise what it raises; Problem or TimeoutError where it is not run."""
+        """Return or raise what the function does. Raises RequestError or TimeoutError if it is not run."""
         ...
 
 
 def run_here(function: Callable[[], Result], seconds: float) -> Result:
-    """Run a function in the thread that asks: for tests and the development server."""
+    """Run a function in the calling thread: for tests and the development server."""
     return function()
 
 
-class Engine:
-    """Scores submissions with the model in use. Threads and greenlets may share it.
+class ModelInUse:
+    """The model that answers, replaced when its bundle changes. Workers inherit it from the process that forks them.
 
-    `load` loads the model at `path`, None for the one that ships. Raises model.bundle.BundleError.
+    `load` loads the model at `path`, or the one that ships if that is None. Raises model.bundle.BundleError.
     """
 
-    def __init__(
-        self, load: Callable[[Path | None], Model], path: Path | None = None, *, time_limit: float = 30.0
-    ) -> None:
+    def __init__(self, load: Callable[[Path | None], Model], path: Path | None = None) -> None:
         self._load = load
         self._path = path
         self._folder = bundle.DEFAULT if path is None else path
-        self._time_limit = time_limit
-        self.run: Runner = run_here
-        self.run_aside: Runner = run_here
-        """Where another model is loaded: not in the threads that requests wait for."""
-        self.depths: tuple[str, ...] = ("fast",)
-        """The tiers that a model is asked for a verdict before it is the one that answers. The deep one only where no
-        process is forked any more: what it runs in does not survive that."""
-        self.draining: Callable[[], bool] = lambda: False
         self._seen = _signature(self._folder)
         self._refused_at = 0.0
         self._model = load(path)
 
     @property
     def model(self) -> Model:
-        """The model that answers from now on. Take it once for what must be of one model."""
+        """The model in use. Read it once if several results must come from the same model."""
         return self._model
 
-    def score_many(self, submissions: Sequence[Submission]) -> list[Verdict | Problem]:
-        """Judge texts, all with the same model; each gets its verdict, or the problem that it alone has."""
-        model = self.model
-        deadline = time.monotonic() + self._time_limit
-        answers: list[Verdict | Problem | None] = [None] * len(submissions)
-        for chunk in _chunks(submissions):
-            asked = [submissions[i] for i in chunk]
-            for i, answer in zip(chunk, self._score_chunk(model, asked, deadline), strict=True):
-                answers[i] = answer
-        return [answer for answer in answers if answer is not None]
+    def refresh(self, *, force: bool = False, run: Runner = run_here, depths: Sequence[str] = ("fast",)) -> None:
+        """Load the bundle again if it has changed. Requests in progress keep the model that they started with.
 
-    def _score_chunk(self, model: Model, submissions: list[Submission], deadline: float) -> Sequence[Verdict | Problem]:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return [_out_of_time(self._time_limit)] * len(submissions)
-        try:
-            with metrics.WAITING.track_inprogress():
-                verdicts = self.run(lambda: _ask(model, submissions), left)
-        except TimeoutError:
-            return [_out_of_time(self._time_limit)] * len(submissions)
-        except Problem as problem:
-            return [problem] * len(submissions)
-        except Exception as error:
-            if len(submissions) == 1:
-                return [_impossible(error)]
-            return [answer for one in submissions for answer in self._score_chunk(model, [one], deadline)]
-        metrics.count(verdicts)
-        return verdicts
-
-    def apart(self, function: Callable[[], Result]) -> Result:
-        """Run what may take long, such as reading a large page, beside the requests. Raises Problem."""
-        try:
-            return self.run(function, self._time_limit)
-        except TimeoutError:
-            raise _out_of_time(self._time_limit) from None
-
-    def warm_up(self) -> None:
-        """Ask every tier once, so that the first request does not wait for what is loaded late."""
-        _ask_once(self.model, ("fast", "deep"))
-
-    def refresh(self, *, force: bool = False) -> None:
-        """Load the bundle again if it is another one now; requests under way end with the model they began with.
-
-        A bundle that cannot be used, or cannot score, leaves the model in use where it is. `force` tries again what
-        failed before.
+        The model in use stays if the new bundle cannot be loaded, or cannot score at each of `depths`. The deep tier
+        cannot be tried in a process that still forks: its runtime does not survive that. `force` tries a bundle again
+        that failed before; `run` is where it is loaded.
         """
         signature = _signature(self._folder)
         failed = self._refused_at > 0.0
@@ -136,15 +90,15 @@ class Engine:
             return
         self._seen = signature
         if signature is None:
-            self._refuse(f"{self._folder}: there is no bundle here any more")
+            self._refuse(f"{self._folder}: the bundle is gone")
             return
         old = self._model.model
         if _manifest_digest(self._folder) == old.sha256:
             self._refused_at = 0.0
             return
         try:
-            model = self.run_aside(self._load_warm, 600.0)
-        except Exception as error:  # whatever is wrong with it, the old one answers
+            model = run(lambda: self._load_warm(depths), LOAD_SECONDS)
+        except Exception as error:  # whatever is wrong with the new model, the old one still works
             self._refuse(str(error))
             return
         self._refused_at = 0.0
@@ -159,24 +113,103 @@ class Engine:
         old = self._model.model.to_dict()
         event("the new model is refused, the old one stays", logging.ERROR, reason=reason, model=old)
 
-    def _load_warm(self) -> Model:
-        """Load the bundle, and have it answer once: the first request is not to wait for what is loaded late."""
+    def _load_warm(self, depths: Sequence[str]) -> Model:
         model = self._load(self._path)
-        _ask_once(model, self.depths)
+        warm_up(model, depths)
         return model
 
 
-def _ask_once(model: Model, depths: Iterable[str]) -> None:
-    for depth in depths:
+class Engine:
+    """Scores submissions with the model in use. Threads and greenlets may share it.
+
+    Args:
+        models: The model in use.
+        time_limit: Seconds that a request may take.
+        run: Runs the model for requests.
+        run_aside: Loads another model, so that requests do not wait for that.
+        depths: The tiers that a new model must be able to use.
+        draining: Whether the service is shutting down.
+    """
+
+    def __init__(
+        self,
+        models: ModelInUse,
+        *,
+        time_limit: float = 30.0,
+        run: Runner = run_here,
+        run_aside: Runner = run_here,
+        depths: Sequence[str] = ("fast",),
+        draining: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._models = models
+        self._time_limit = time_limit
+        self._run = run
+        self._run_aside = run_aside
+        self._depths = depths
+        self.draining = draining
+
+    @property
+    def model(self) -> Model:
+        """The model in use. Read it once if several results must come from the same model."""
+        return self._models.model
+
+    def refresh(self, *, force: bool = False) -> None:
+        """Load the bundle again if it has changed; see ModelInUse.refresh."""
+        self._models.refresh(force=force, run=self._run_aside, depths=self._depths)
+
+    def warm_up(self) -> None:
+        """Use every tier once, so that the first request does not wait for anything to load. Raises RequestError."""
+        self.apart(lambda: warm_up(self.model, self._depths))
+
+    def score_many(self, submissions: Sequence[Submission]) -> list[Verdict | RequestError]:
+        """Judge texts, all with the same model. Each gets its verdict or its own problem, in order."""
+        model = self.model
+        deadline = time.monotonic() + self._time_limit
+
+        def score(batch: list[Submission]) -> Sequence[Verdict | RequestError]:
+            return self._score_batch(model, batch, deadline)
+
+        answers: list[Verdict | RequestError | None] = [None] * len(submissions)
+        for places in _alike(submissions):
+            left = iter(places)
+            for batch in batches((submissions[i] for i in places), BATCH_TEXTS, BATCH_CHARACTERS):
+                texts = [item for item in batch if not isinstance(item, Failure)]
+                for i, answer in zip(left, score_or_split(score, texts, _problem), strict=False):
+                    answers[i] = answer
+        return [answer for answer in answers if answer is not None]
+
+    def _score_batch(self, model: Model, batch: list[Submission], deadline: float) -> Sequence[Verdict | RequestError]:
+        """Return the verdicts of a batch, or the same problem for each text; raise what the model raises."""
+        left = deadline - time.monotonic()
         try:
+            if left <= 0:
+                raise TimeoutError
+            with metrics.WAITING.track_inprogress():
+                verdicts = self._run(lambda: _score(model, batch), left)
+        except TimeoutError:
+            return [_out_of_time(self._time_limit)] * len(batch)
+        except RequestError as problem:
+            return [problem] * len(batch)
+        metrics.count(verdicts)
+        return verdicts
+
+    def apart(self, function: Callable[[], Result]) -> Result:
+        """Run something slow, such as reading a large page, in the threads of the model. Raises RequestError."""
+        try:
+            return self._run(function, self._time_limit)
+        except TimeoutError:
+            raise _out_of_time(self._time_limit) from None
+
+
+def warm_up(model: Model, depths: Iterable[str]) -> None:
+    """Score one text at each depth that a model has. Raises what the model raises."""
+    for depth in depths:
+        with suppress(NoDeepTierError):
             model.score_many([WARM_UP], depth=depth)
-        except ValueError:  # a model without a deep tier
-            if depth != "deep":
-                raise
 
 
-def _ask(model: Model, submissions: list[Submission]) -> list[Verdict]:
-    """Score texts that want the same of the model."""
+def _score(model: Model, submissions: list[Submission]) -> list[Verdict]:
+    """Score texts with the same options."""
     started = time.perf_counter()
     verdicts = model.score_many(
         [submission.text for submission in submissions],
@@ -191,42 +224,32 @@ def _ask(model: Model, submissions: list[Submission]) -> list[Verdict]:
     return verdicts
 
 
-def _chunks(submissions: Sequence[Submission]) -> Iterator[list[int]]:
-    """Group the places of submissions that want the same of the model into chunks of bounded size."""
+def _alike(submissions: Sequence[Submission]) -> Iterable[list[int]]:
+    """Group the places of submissions by their options."""
     groups: dict[tuple[str, bool, float | None], list[int]] = {}
     for i, submission in enumerate(submissions):
         groups.setdefault((submission.depth, submission.evidence, submission.base_rate), []).append(i)
-    for group in groups.values():
-        chunk: list[int] = []
-        characters = 0
-        for i in group:
-            length = len(submissions[i].text)
-            if chunk and (len(chunk) == CHUNK_TEXTS or characters + length > CHUNK_CHARACTERS):
-                yield chunk
-                chunk, characters = [], 0
-            chunk.append(i)
-            characters += length
-        yield chunk
+    return groups.values()
 
 
-def _out_of_time(seconds: float) -> Problem:
-    return Problem(
+def _out_of_time(seconds: float) -> RequestError:
+    return RequestError(
         "out-of-time",
-        f"No verdict within the limit of {seconds:g} seconds. Send less at a time, or try again later.",
+        f"The request exceeded the time limit of {seconds:g} seconds. Send less at a time, or try again later.",
         limit=seconds,
         retry_after=1,
     )
 
 
-def _impossible(error: Exception) -> Problem:
+def _problem(submission: Submission, error: Exception) -> RequestError:
     if isinstance(error, NoDeepTierError):
-        detail = "This model has no deep tier; use the depth auto or fast."
-        return Problem("invalid-fields", detail, errors=(FieldError("#/depth", detail),))
+        detail = "This model has no deep tier. Use the depth auto or fast."
+        return RequestError("invalid-fields", detail, errors=(FieldError("#/depth", detail),))
     return unexpected(error)
 
 
 def _signature(folder: Path) -> tuple[Any, ...] | None:
-    """Return what changes when a bundle is written anew; None where there is none now."""
+    """Return something that changes when a bundle is replaced; None if there is no bundle."""
     try:
         file = (folder / bundle.MANIFEST).resolve()
         found = file.stat()

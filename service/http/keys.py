@@ -1,13 +1,11 @@
-"""API keys: made by `unspun keys add`, kept as hashes in a file that a running service reads again when it changes."""
+"""API keys. `unspun keys add` makes them; a running service reads the file of their hashes again when it changes."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import hmac
 import json
-import os
 import re
 import secrets
 from collections.abc import Iterator
@@ -15,18 +13,22 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from filelock import FileLock
+
+from unspun.model.atomic import atomic_write
+
 PREFIX = "unspun_"
 NAME = re.compile(r"[\w.@-]{1,64}", re.ASCII)
 FORMAT = 1
 
 
 class KeysError(Exception):
-    """A file of keys cannot be used; the message says which, why and what to do, in one line."""
+    """A key file cannot be used. The message says which, why and what to do, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What is kept of a key: never the key itself."""
+    """What is stored for an API key: its hash, never the key itself."""
 
     name: str
     sha256: str
@@ -34,9 +36,9 @@ class Key:
 
 
 class KeyStore:
-    """The keys in a file. Processes may share it: it is written under a lock, and replaced in one step.
+    """The API keys in a file. Processes may share it: it is written under a lock and replaced atomically.
 
-    A key holds 256 random bits, so that one round of SHA-256 keeps it as safe as a slow hash would a password.
+    A key has 256 random bits, so a single SHA-256 protects it as well as a slow hash protects a password.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,7 +47,7 @@ class KeyStore:
         self._seen: tuple[int, int, int] | None = None
 
     def all(self) -> tuple[Key, ...]:
-        """Return the keys, read again if the file has changed. Raises KeysError."""
+        """Return the keys; the file is read again if it has changed. Raises KeysError."""
         try:
             found = self.path.stat()
             seen = (found.st_mtime_ns, found.st_ino, found.st_size)
@@ -53,11 +55,11 @@ class KeyStore:
                 self._keys = _parse(self.path, self.path.read_bytes())
                 self._seen = seen
         except OSError as error:
-            raise KeysError(f"{self.path}: {error.strerror}; make it with `unspun keys add NAME`") from error
+            raise KeysError(f"{self.path}: {error.strerror}; create it with `unspun keys add NAME`") from error
         return self._keys
 
     def name_of(self, key: str) -> str | None:
-        """Return whose key this is, None where it is nobody's. Takes as long for every key. Raises KeysError."""
+        """Return the name of a key, None if it is unknown, in constant time. Raises KeysError."""
         digest = _digest(key)
         name = None
         for known in self.all():
@@ -66,54 +68,43 @@ class KeyStore:
         return name
 
     def add(self, name: str) -> str:
-        """Make a key and return it; it cannot be had again. Raises KeysError."""
+        """Make a key and return it; it cannot be retrieved later. Raises KeysError."""
         if not NAME.fullmatch(name):
-            raise KeysError(f"{name!r} is no name for a key; use 1 to 64 letters, digits, and any of . _ - @")
+            raise KeysError(f"{name!r} is not a valid name for a key; use 1 to 64 letters, digits and any of . _ - @")
         with self._locked():
             keys = self.all() if self.path.exists() else ()
             if any(key.name == name for key in keys):
-                raise KeysError(f"{self.path}: {name} has a key; revoke it first, or choose another name")
+                raise KeysError(f"{self.path}: {name} already has a key; revoke it first, or choose another name")
             key = PREFIX + secrets.token_urlsafe(32)
             created = datetime.now(UTC).isoformat(timespec="seconds")
             self._write((*keys, Key(name, _digest(key), created)))
         return key
 
     def revoke(self, name: str) -> None:
-        """Take a key away; running services refuse it from their next request on. Raises KeysError."""
+        """Revoke a key; running services refuse it from the next request on. Raises KeysError."""
         with self._locked():
             keys = self.all()
             left = tuple(key for key in keys if key.name != name)
             if len(left) == len(keys):
-                raise KeysError(f"{self.path}: {name} has no key here; `unspun keys list` names all")
+                raise KeysError(f"{self.path}: {name} has no key; `unspun keys list` shows all names")
             self._write(left)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         lock = self.path.with_name(f"{self.path.name}.lock")
         try:
-            handle = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
+            acquired = FileLock(lock, mode=0o600).acquire()
         except OSError as error:
             raise KeysError(f"{lock}: {error.strerror}") from error
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with acquired:
             yield
-        finally:
-            os.close(handle)
 
     def _write(self, keys: tuple[Key, ...]) -> None:
-        part = self.path.with_name(f"{self.path.name}.part")
         text = json.dumps({"format": FORMAT, "keys": [asdict(key) for key in keys]}, indent=1)
         try:
-            # The service may run as another user: who may read the file is kept as its owner has set it.
-            old = self.path.stat() if self.path.exists() else None
-            part.unlink(missing_ok=True)
-            with os.fdopen(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-                if old is not None:
-                    with contextlib.suppress(PermissionError):
-                        os.fchown(file.fileno(), old.st_uid, old.st_gid)
-                    os.fchmod(file.fileno(), old.st_mode & 0o777)
-                file.write(f"{text}\n")
-            part.replace(self.path)
+            # The service may run as another user, so a file that is replaced keeps its owner and permissions.
+            with atomic_write(self.path, mode=0o600) as file:
+                file.write(f"{text}\n".encode())
         except OSError as error:
             raise KeysError(f"{self.path}: {error.strerror}") from error
         self._seen = None
@@ -127,7 +118,7 @@ def _parse(path: Path, data: bytes) -> tuple[Key, ...]:
     try:
         content = json.loads(data)
         if content["format"] != FORMAT:
-            raise KeysError(f"{path}: format {content['format']!r} of keys, this unspun reads {FORMAT}; update unspun")
+            raise KeysError(f"{path}: unknown key file format {content['format']!r}; update unspun")
         return tuple(Key(str(key["name"]), str(key["sha256"]), str(key["created"])) for key in content["keys"])
     except (ValueError, LookupError, TypeError) as error:
-        raise KeysError(f"{path}: not a file of keys; restore it, or move it away and add the keys again") from error
+        raise KeysError(f"{path}: not a key file; restore it, or move it away and add the keys again") from error

@@ -1,4 +1,4 @@
-"""One JSON line a request, and one for whatever else there is to tell. Nothing of a submitted text is ever in them."""
+"""The log: one JSON line per request or other event, without any submitted text."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from typing import Any
 
 LOGGER = logging.getLogger("unspun")
 STANDARD = frozenset(vars(logging.makeLogRecord({})))
-"""What every log record has; all else of a record are the event's own fields."""
+"""The attributes of every log record; any others are fields of the event."""
 
 
 class JsonFormatter(logging.Formatter):
-    """Writes a record as one line of JSON. Of an exception it tells the type and the place, never the message: that may
-    quote what was submitted.
+    """Writes a record as one line of JSON.
+
+    Exceptions are logged by type and place, without their message, which may quote a submitted text.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -36,7 +37,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure(level: str) -> None:
-    """Send unspun's log to standard error."""
+    """Write unspun's log to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     LOGGER.handlers[:] = [handler]
@@ -49,8 +50,8 @@ def event(name: str, level: int = logging.INFO, **fields: Any) -> None:
     LOGGER.log(level, name, extra=fields)
 
 
-def told(error: BaseException, **fields: Any) -> None:
-    """Log where an unexpected error happened, without its message."""
+def log_error(error: BaseException, **fields: Any) -> None:
+    """Log an unexpected error by type and place, without its message."""
     event("unexpected error", logging.ERROR, **fields, **_describe(error))
 
 

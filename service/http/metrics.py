@@ -1,7 +1,7 @@
-"""What Prometheus may ask. Under several workers the figures are of all of them together.
+"""Metrics for Prometheus, added up over all workers.
 
-`PROMETHEUS_MULTIPROC_DIR` must be set, and its folder be there, before this module is imported by a server with several
-workers (service.server does so).
+If there are several workers, `PROMETHEUS_MULTIPROC_DIR` must name an existing folder before this module is imported;
+`unspun serve` takes care of that.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MODEL_SWAPS = Counter("unspun_model_swaps", "Changes of the model while running.
 
 
 def render() -> bytes:
-    """Return all figures in Prometheus' text format."""
+    """Return all metrics in the Prometheus text format."""
     if FOLDER not in os.environ:
         return generate_latest(OWN)
     registry = CollectorRegistry()
@@ -53,14 +53,14 @@ def render() -> bytes:
 
 
 def count(verdicts: Iterable[Verdict]) -> None:
-    """Count verdicts that are given."""
+    """Count verdicts."""
     for verdict in verdicts:
         VERDICTS.labels(verdict.verdict, verdict.kind or "none", verdict.depth).inc()
         WORDS.inc(verdict.words)
 
 
 def model_in_use(new: ModelInfo, old: ModelInfo | None = None) -> None:
-    """Tell that this process answers with a model, and with another no more."""
+    """Record that this process now uses one model, and no longer the other."""
     if old is not None:
         MODEL_INFO.labels(old.name, old.version, old.sha256).set(0)
     MODEL_INFO.labels(new.name, new.version, new.sha256).set(1)

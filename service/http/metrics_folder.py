@@ -1,4 +1,4 @@
-"""Where the workers of a service keep their figures, so that any of them can tell those of all."""
+"""The folder in which workers share their metrics, so that each can report those of all."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import tempfile
 
 
 def metrics_folder() -> str:
-    """Make the folder in which workers keep their figures; it goes when this process ends.
+    """Make the folder in which workers share their metrics; it is removed when this process ends.
 
-    To be called before service.metrics is imported.
+    Call this before importing unspun.service.http.metrics.
     """
     folder = tempfile.mkdtemp(prefix="unspun-")
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder

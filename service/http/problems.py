@@ -1,56 +1,102 @@
-"""What goes wrong over HTTP, as problem documents (RFC 9457): the only place that makes them."""
+"""Errors over HTTP, as problem documents (RFC 9457). No other module makes them."""
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, g
-from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
-from unspun.service.http.logs import told
+from unspun.model.fields import JsonRecord, about
+from unspun.service.http.logs import log_error
 from unspun.service.http.metrics import PROBLEMS
 
 MEDIA_TYPE = "application/problem+json"
+URN = "urn:unspun:problem:"
 
 TITLES = {
-    "invalid-request": (400, "The request cannot be read"),
-    "invalid-json": (400, "The body is not JSON"),
-    "unauthorized": (401, "An API key is needed"),
+    "invalid-request": (400, "Invalid request"),
+    "invalid-json": (400, "The body is not valid JSON"),
+    "unauthorized": (401, "A valid API key is required"),
     "cross-site": (403, "The request comes from another site"),
-    "not-found": (404, "There is nothing here"),
-    "method-not-allowed": (405, "This address does not answer that method"),
+    "not-found": (404, "Not found"),
+    "method-not-allowed": (405, "Method not allowed"),
     "request-timeout": (408, "The request took too long to arrive"),
     "too-large": (413, "The body is too large"),
     "too-many-words": (413, "The text is too long"),
     "too-many-items": (413, "The batch has too many items"),
-    "unsupported-media-type": (415, "This kind of body is not read"),
-    "invalid-fields": (422, "The request is not what is expected"),
+    "unsupported-media-type": (415, "Unsupported content type"),
+    "invalid-fields": (422, "A field of the request is invalid"),
     "rate-limited": (429, "Too many requests"),
-    "internal-error": (500, "Something went wrong inside"),
-    "feedback-off": (501, "Labels are not kept here"),
-    "not-stored": (503, "The database of labels failed"),
+    "internal-error": (500, "Internal error"),
+    "feedback-off": (501, "This service does not store labels"),
+    "not-stored": (503, "The label database failed"),
     "overloaded": (503, "Too many requests are waiting"),
-    "out-of-time": (503, "The answer took too long"),
+    "out-of-time": (503, "The request took too long to process"),
     "unavailable": (503, "The service is not ready"),
 }
-"""Names of the problems, with the status and the title of each."""
+"""The status and title of each problem, by its name."""
 
 
 @dataclass(frozen=True, slots=True)
-class FieldError:
-    """What is wrong with one field; `pointer` is a JSON pointer into the request's body, in a URI fragment."""
+class FieldError(JsonRecord):
+    """What is wrong with one field of a request."""
 
-    pointer: str
-    detail: str
+    pointer: str = field(
+        metadata=about("JSON pointer to the field, or `?` and the name of a parameter.", example="#/text")
+    )
+    detail: str = field(metadata=about("What is wrong with it.", example="is too long"))
 
 
-class Problem(Exception):  # noqa: N818 - the standard's own name
-    """A request that gets no verdict. `detail` says what happened and what to do; it never quotes the text."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProblemDocument(JsonRecord):
+    """A problem document (RFC 9457)."""
+
+    type: str = field(
+        metadata=about("`urn:unspun:problem:` and the name of the problem.", example=f"{URN}too-many-words")
+    )
+    title: str = field(metadata=about("The kind of problem.", example="The text is too long"))
+    status: int = field(metadata=about("The HTTP status.", ge=400, le=599, example=413))
+    detail: str = field(
+        metadata=about(
+            "What happened, and what to do.",
+            example="A text may have at most 50,000 words; this one has 61,204. Send it in parts.",
+        )
+    )
+    instance: str | None = field(
+        default=None,
+        metadata=about(
+            "`urn:unspun:request:` and the id of the request.",
+            left_out_with="instance",
+            example="urn:unspun:request:5f3d9c0b",
+        ),
+    )
+    errors: tuple[FieldError, ...] | None = field(
+        default=None, metadata=about("The fields that are wrong.", left_out_with="errors")
+    )
+    limit: float | None = field(
+        default=None, metadata=about("The limit that was exceeded.", left_out_with="limit", example=50_000)
+    )
+    retry_after: int | None = field(
+        default=None, metadata=about("Seconds to wait.", ge=1, left_out_with="retry_after", example=30)
+    )
+    line: int | None = field(
+        default=None, metadata=about("The line of a stream, from 1.", ge=1, left_out_with="line", example=1)
+    )
+
+
+INTERNAL = "The error is in the service, not in your request."
+
+
+class RequestError(Exception):
+    """A request that cannot be answered. `detail` says what happened and what to do; it never quotes the text.
+
+    `status` is for a status of HTTP that has no name of its own in TITLES.
+    """
 
     def __init__(
         self,
@@ -66,7 +112,7 @@ class Problem(Exception):  # noqa: N818 - the standard's own name
         super().__init__(name)
         self.name = name
         self.status, self.title = TITLES[name]
-        if status is not None:  # one of HTTP's own that has no name here
+        if status is not None:
             self.status, self.title = status, HTTPStatus(status).phrase
         self.detail = detail
         self.errors = errors
@@ -74,27 +120,23 @@ class Problem(Exception):  # noqa: N818 - the standard's own name
         self.retry_after = None if retry_after is None else max(1, math.ceil(retry_after))
         self.headers = headers or {}
 
-    def to_dict(self, request_id: str | None = None) -> dict[str, Any]:
-        """Return the problem document."""
-        answer: dict[str, Any] = {
-            "type": f"urn:unspun:problem:{self.name}",
-            "title": self.title,
-            "status": self.status,
-            "detail": self.detail,
-        }
-        if request_id is not None:
-            answer["instance"] = f"urn:unspun:request:{request_id}"
-        if self.errors:
-            answer["errors"] = [{"pointer": error.pointer, "detail": error.detail} for error in self.errors]
-        if self.limit is not None:
-            answer["limit"] = self.limit
-        if self.retry_after is not None:
-            answer["retry_after"] = self.retry_after
-        return answer
+    def to_dict(self, request_id: str | None = None, line: int | None = None) -> dict[str, Any]:
+        """Return the problem document, with the number of the `line` in a stream."""
+        return ProblemDocument(
+            type=f"{URN}{self.name}",
+            title=self.title,
+            status=self.status,
+            detail=self.detail,
+            instance=None if request_id is None else f"urn:unspun:request:{request_id}",
+            errors=self.errors or None,
+            limit=self.limit,
+            retry_after=self.retry_after,
+            line=line,
+        ).to_dict()
 
 
-def respond(problem: Problem) -> Response:
-    """Return a problem as the answer to the request at hand."""
+def respond(problem: RequestError) -> Response:
+    """Return a problem as the response to the current request."""
     PROBLEMS.labels(problem.name).inc()
     body = json.dumps(problem.to_dict(g.get("request_id")), ensure_ascii=False)
     response = Response(f"{body}\n", problem.status, problem.headers, mimetype=MEDIA_TYPE)
@@ -104,47 +146,30 @@ def respond(problem: Problem) -> Response:
 
 
 def register(app: Flask) -> None:
-    """Answer every failure of an application with a problem document."""
-    app.register_error_handler(Problem, respond)
+    """Make an application answer every error with a problem document."""
+    app.register_error_handler(RequestError, respond)
     app.register_error_handler(HTTPException, lambda error: respond(_from_http(error)))
-    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(Exception, lambda error: respond(unexpected(error)))
 
 
-def _unexpected(error: Exception) -> Response:
-    return respond(unexpected(error))
+def unexpected(error: Exception) -> RequestError:
+    """Return the problem for an unexpected error, and log where it happened but not its message."""
+    log_error(error, request_id=g.get("request_id"))
+    return RequestError("internal-error", f"{INTERNAL} Please report it with the request id.")
 
 
-def unexpected(error: Exception) -> Problem:
-    """Return the problem for an error that nobody expected, and log where it happened, without what it says."""
-    told(error, request_id=g.get("request_id"))
-    return Problem(
-        "internal-error", "The fault is in the service, not in the request. Report it with the request id, please."
-    )
-
-
-def _from_http(error: HTTPException) -> Problem:
-    if isinstance(error, RateLimitExceeded):
-        return rate_limited(str(error.limit.limit))
+def _from_http(error: HTTPException) -> RequestError:
     status = error.code or 500
     if status == 404:
-        return Problem("not-found", "No such address. GET /v1/docs lists all that there is.")
+        return RequestError("not-found", "There is no such path. GET /v1/docs lists all paths.")
     if status == 405:
         allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
-        return Problem(
-            "method-not-allowed", f"This address answers {allowed or 'other methods'}.", headers={"Allow": allowed}
+        return RequestError(
+            "method-not-allowed", f"This path supports {allowed or 'other methods'}.", headers={"Allow": allowed}
         )
     names = {400: "invalid-request", 408: "request-timeout", 413: "too-large", 415: "unsupported-media-type"}
     if status in names:
-        return Problem(names[status], TITLES[names[status]][1] + ".")
+        return RequestError(names[status], TITLES[names[status]][1] + ".")
     if status < 500:
-        return Problem("invalid-request", f"{HTTPStatus(status).phrase}.", status=status)
-    return Problem("internal-error", "The fault is in the service, not in the request.")
-
-
-def rate_limited(limit: str) -> Problem:
-    """Return the problem of a caller who has used up a rate limit, such as "120 per 1 minute"."""
-    from unspun.service.http.protection import gate
-
-    seconds = math.ceil(gate().seconds_until_free())
-    detail = f"The limit is {limit}, in texts. Go on in {seconds} seconds."
-    return Problem("rate-limited", detail, retry_after=seconds)
+        return RequestError("invalid-request", f"{HTTPStatus(status).phrase}.", status=status)
+    return RequestError("internal-error", INTERNAL)

@@ -1,26 +1,27 @@
-"""Who may ask, and how much: API keys and rate limits."""
+"""API keys and rate limits."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Request, current_app, g, request
-from flask_limiter import Limiter
+from flask_limiter import Limiter, RateLimitExceeded
 from limits import RateLimitItem, parse_many
 
 from unspun.service.http.config import Settings
 from unspun.service.http.keys import KeysError, KeyStore
-from unspun.service.http.logs import told
-from unspun.service.http.problems import Problem
+from unspun.service.http.logs import log_error
+from unspun.service.http.problems import RequestError
 
 PATIENCE: Any = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25}
-"""How many seconds Redis may take to answer before each worker counts for itself."""
+"""Seconds to wait for Redis before each worker counts on its own."""
 
 
 class Gate:
-    """Lets requests for verdicts in. One for an application."""
+    """Checks API keys and rate limits. Each application has one."""
 
     def __init__(self, app: Flask, settings: Settings) -> None:
         self._store = None if settings.keys_file is None else KeyStore(settings.keys_file)
@@ -33,7 +34,7 @@ class Gate:
             storage_options=PATIENCE if redis else {},
             strategy="fixed-window",
             headers_enabled=True,
-            # Where Redis is away, each worker counts for itself until it is back.
+            # While Redis is unavailable, each worker counts on its own.
             in_memory_fallback_enabled=redis,
             swallow_errors=redis,
             key_prefix="unspun",
@@ -45,64 +46,67 @@ class Gate:
 
     @property
     def needs_key(self) -> bool:
-        """Whether a key must be given."""
+        """Whether requests need an API key."""
         return self._store is not None
 
     def authenticate(self, key: str | None) -> None:
-        """Remember whose key this is for the request at hand. Raises Problem where a key is needed and this is none."""
+        """Note whose key the current request has. Raises RequestError if it is required and not valid."""
         if self._store is None:
             return
         try:
             name = None if key is None else self._store.name_of(key)
         except KeysError as error:
-            told(error)
-            raise Problem(
-                "unavailable", "The keys cannot be read at the moment; the log tells why.", retry_after=5
+            log_error(error)
+            raise RequestError(
+                "unavailable", "The API keys cannot be read at the moment. The log says why.", retry_after=5
             ) from None
         if name is None:
             detail = (
-                "Send a key as `Authorization: Bearer KEY`." if key is None else "This key is not known, or revoked."
+                "Send an API key as `Authorization: Bearer KEY`."
+                if key is None
+                else "This API key is unknown or has been revoked."
             )
-            raise Problem("unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="unspun"'})
+            raise RequestError("unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="unspun"'})
         g.key_name = name
 
     def spend(self, texts: int = 1) -> None:
-        """Count texts against the caller's limits. Raises Problem, or RateLimitExceeded where they are used up."""
+        """Count texts against the caller's rate limits. Raises RequestError if they are exceeded."""
         most = min((limit.amount for limit in self._limits), default=texts)
         if texts > most:
-            raise Problem(
+            raise RequestError(
                 "too-many-items",
-                f"{most:,} texts are allowed at a time by the rate limit, this batch has {texts:,}. Send smaller ones.",
+                f"The rate limit allows {most:,} texts at a time; this batch has {texts:,}. Send smaller batches.",
                 limit=most,
             )
         g.texts = texts
-        self._count()
-
-    def seconds_until_free(self) -> float:
-        """Return how long a caller who has just been refused should wait."""
-        current = self._limiter.current_limit
-        return 1.0 if current is None else max(1.0, current.reset_at - time.time())
+        try:
+            self._count()
+        except RateLimitExceeded as error:
+            current = self._limiter.current_limit
+            seconds = 1 if current is None else max(1, math.ceil(current.reset_at - time.time()))
+            detail = f"The rate limit is {error.limit.limit}, counted in texts. Try again in {seconds} seconds."
+            raise RequestError("rate-limited", detail, retry_after=seconds) from None
 
 
 def _nothing() -> None:
-    """Stand for the work that a limit is put on: only the counting is wanted."""
+    """Do nothing: flask-limiter counts calls of a function, and only the count is needed."""
 
 
 def _caller() -> str:
-    """Return on whose account a request goes: a key's, or else an address's."""
+    """Return whose rate limit a request counts against: that of its API key, or of its address."""
     name = g.get("key_name")
     return f"key:{name}" if name is not None else f"address:{request.remote_addr or 'unknown'}"
 
 
 def gate() -> Gate:
-    """Return the gate of the application at hand."""
+    """Return the gate of the current application."""
     found = current_app.extensions["unspun.gate"]
     assert isinstance(found, Gate)
     return found
 
 
 def key_of(asked: Request) -> str | None:
-    """Return the key that a request carries."""
+    """Return the API key of a request, None if it has none."""
     scheme, _, key = asked.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and key.strip():
         return key.strip()

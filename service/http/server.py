@@ -1,56 +1,61 @@
-"""How gunicorn runs the service: one process that loads the model, workers that share it, and a way out for all.
+"""The service under gunicorn: one process loads the model, and workers share it.
 
-Each connection is a greenlet (gevent), so that slow clients cost little; the model runs in native threads beside them.
-Nothing is monkey-patched: only the sockets of connections are gevent's.
+Each connection is a greenlet (gevent), so that slow clients cost little; the model runs in native threads. Nothing is
+monkey-patched: only the sockets of connections are gevent's.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import logging
 import mmap
 import socket
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import gevent
-from flask import Flask
 from gevent.threadpool import ThreadPool
 from gunicorn import glogging, http, util
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.http.body import Body, ChunkedReader, LengthReader
 from gunicorn.workers.ggevent import GeventWorker
+from prometheus_client.multiprocess import mark_process_dead
 
 from unspun.service.http import logs, metrics
+from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings
-from unspun.service.http.engine import Engine, Result
+from unspun.service.http.engine import Engine, ModelInUse, Result
 from unspun.service.http.logs import event
-from unspun.service.http.problems import MEDIA_TYPE, Problem
+from unspun.service.http.problems import INTERNAL, MEDIA_TYPE, RequestError
 
 THREADS = 2
-"""Threads of a worker that run the model: one long text holds up nobody else."""
+"""Threads of a worker that run the model. With two, a long text does not hold up the others."""
 LABEL_THREADS, LABEL_QUEUE = 4, 64
-"""Threads of a worker that ask the database of labels, and the requests that may wait for them."""
+"""Threads of a worker that use the label database, and how many requests may wait for them."""
 KEEP_ALIVE = 15.0
-"""Seconds that a connection may rest between two requests."""
+"""Seconds that a connection may be idle between two requests."""
 HEADER_SECONDS = 10.0
-"""Seconds, at most, for the head of a request to arrive."""
+"""Most seconds for the headers of a request to arrive."""
 DISCARD_BYTES = 1 << 28
-"""Bytes of a refused body that are read and thrown away, so that the client gets to read why."""
+"""Most bytes of a refused body that are read and discarded, so that the client can read the response."""
 LINGER_SECONDS = 1.0
-"""How long a connection that ends is still read from."""
+"""Seconds that a closing connection is still read from."""
 GLANCE_SECONDS = 0.5
-"""How often a connection that rests looks whether the worker is to end."""
+"""How often an idle connection checks whether the worker is shutting down."""
 CONNECTIONS = 1000
+LIMIT = 8190
+"""Bytes of a request line and of a header."""
 DRAINING, RELOADS = 0, 1
-"""Bytes that all processes share: is the service ending (1: soon, 2: now), and how often was a reload asked for?"""
+"""Bytes that all processes share: whether the service is shutting down (1: soon, 2: now), and the number of reloads."""
 
 
 class NativeThreads:
-    """Runs functions in native threads, and lets the other greenlets go on meanwhile."""
+    """Runs functions in native threads, so that other greenlets continue meanwhile."""
 
     def __init__(self, threads: int, waiting: int) -> None:
         self._pool = ThreadPool(threads)
@@ -58,9 +63,9 @@ class NativeThreads:
         self._inside = 0
 
     def __call__(self, function: Callable[[], Result], seconds: float) -> Result:
-        """Return what a function returns. Raises Problem where too many wait, and TimeoutError."""
+        """Return what a function returns. Raises RequestError if too many requests wait, and TimeoutError."""
         if self._inside >= self._most:
-            raise Problem(
+            raise RequestError(
                 "overloaded", "Too many requests are waiting for the model. Try again in a moment.", retry_after=1
             )
         self._inside += 1
@@ -77,7 +82,7 @@ class NativeThreads:
 
 
 class _Job:
-    """A function to run, unless nobody waits for it any more. gevent would print what it raises."""
+    """A function to run unless its caller has stopped waiting. It holds an exception, which gevent would print."""
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self.function = function
@@ -94,10 +99,10 @@ class _Job:
 
 
 class TimedBody(io.RawIOBase):
-    """The body of a request: reading gives what is there, and a Problem when the time for all of it is over.
+    """The body of a request. A read returns what has arrived, and raises RequestError when the time limit is over.
 
-    `restart` gives it the same time again. gunicorn's own `Body` waits until it can fill the buffer that it is given,
-    and a client who waits for an answer to its first line would wait in vain.
+    gunicorn's own `Body` waits until it can fill the buffer, so a client that waits for the answer to its first line
+    would wait forever.
     """
 
     def __init__(self, body: Body, seconds: float) -> None:
@@ -108,7 +113,7 @@ class TimedBody(io.RawIOBase):
         self.restart()
 
     def restart(self) -> None:
-        """Begin to count the time anew."""
+        """Restart the time limit."""
         self._deadline = time.monotonic() + self._seconds
 
     def readable(self) -> bool:
@@ -116,7 +121,7 @@ class TimedBody(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read what is there into a buffer, at least one byte unless the body is over."""
+        """Read what has arrived into a buffer: at least one byte, unless the body has ended."""
         piece = self._rest or self._next()
         size = min(len(piece), len(buffer))
         buffer[:size] = piece[:size]
@@ -124,7 +129,7 @@ class TimedBody(io.RawIOBase):
         return size
 
     def discard(self, most: int) -> bool:
-        """Read the rest of the body and throw it away; return whether that took no more than `most` bytes."""
+        """Read and discard the rest of the body; return False if it is longer than `most` bytes or broken."""
         size = 0
         while piece := self._rest or self._next():
             self._rest = b""
@@ -136,21 +141,21 @@ class TimedBody(io.RawIOBase):
     def _next(self) -> bytes:
         if self._body.failed:
             return b""
-        late = Problem(
+        late = RequestError(
             "request-timeout",
-            f"The body did not arrive within {self._seconds:g} seconds. Send it faster, or in parts.",
+            f"The body did not arrive within {self._seconds:g} seconds. Send it faster or in parts.",
             limit=self._seconds,
         )
         try:
             with gevent.Timeout(max(0.001, self._deadline - time.monotonic()), late):
                 return self._piece()
-        except Problem:
+        except RequestError:
             self._body.failed = True
             raise
         except (http.errors.ParseException, OSError) as error:
             self._body.failed = True
-            detail = "The body broke off, or its chunks are not those of HTTP."
-            raise Problem("invalid-request", detail) from error
+            detail = "The connection was lost, or the body is not valid chunked encoding."
+            raise RequestError("invalid-request", detail) from error
 
     def _piece(self) -> bytes:
         reader = self._reader
@@ -169,7 +174,7 @@ class TimedBody(io.RawIOBase):
             if len(piece) > reader.length:
                 reader.unreader.unread(piece[reader.length :])
                 piece = piece[: reader.length]
-            if not piece:  # the client is gone
+            if not piece:  # the client has disconnected
                 self._body.failed = True
             reader.length -= len(piece)
             return bytes(piece)
@@ -177,22 +182,23 @@ class TimedBody(io.RawIOBase):
 
 
 class Worker(GeventWorker):
-    """gunicorn's gevent worker, with time limits on what clients send and problem documents for what is no HTTP."""
+    """gunicorn's gevent worker, with time limits for clients, and problem documents for requests that are not HTTP."""
 
     def patch(self) -> None:
-        """Make the listening sockets gevent's, and leave all else as it is."""
+        """Make only the listening sockets gevent's."""
         sockets = []
         for listener in self.sockets:  # type: ignore[has-type]
             family, handle = listener.FAMILY, listener.sock.detach()
             sockets.append(gevent.socket.socket(family, socket.SOCK_STREAM, fileno=handle))
         self.sockets = sockets
 
-    def init_process(self) -> None:
-        """Begin, in the new process."""
+    leaving = False
+
+    def load_wsgi(self) -> None:
+        """Make the application, in the new process."""
         service: Service = self.app
-        self.leaving = False
-        service.begin_worker(lambda: bool(self.alive and not self.leaving))
-        super().init_process()
+        self.engine = service.start_engine(lambda: bool(self.alive and not self.leaving))
+        self.wsgi = create_app(service.settings, self.engine, NativeThreads(LABEL_THREADS, LABEL_QUEUE))
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Answer the requests of one connection."""
@@ -204,10 +210,10 @@ class Worker(GeventWorker):
             while True:
                 if not parser.unreader.buf.tell() and not self._wait(client):
                     break
-                if self.app.engine.draining():
-                    self.cfg.set("keepalive", 0)  # answers say from now on that the connection ends with them
+                if self.engine.draining():
+                    self.cfg.set("keepalive", 0)  # responses now announce that the connection closes
                 seconds = min(HEADER_SECONDS, settings.timeout)
-                late = Problem("request-timeout", f"The head of the request did not arrive within {seconds:g} seconds.")
+                late = RequestError("request-timeout", f"The headers did not arrive within {seconds:g} seconds.")
                 with gevent.Timeout(seconds, late):
                     request = next(parser)
                 if not request:
@@ -215,18 +221,18 @@ class Worker(GeventWorker):
                 self.handle_request(listener.getsockname(), request, client, addr)
         except (http.errors.NoMoreData, StopIteration, OSError):
             pass
-        except Problem as problem:
+        except RequestError as problem:
             _write_problem(client, problem)
         except http.errors.ParseException as error:
             _write_problem(client, _unreadable(error))
         except Exception as error:
-            logs.told(error)
-            _write_problem(client, Problem("internal-error", "The fault is in the service, not in the request."))
+            logs.log_error(error)
+            _write_problem(client, RequestError("internal-error", INTERNAL))
         finally:
             _close(client)
 
     def _wait(self, client: Any) -> bool:
-        """Wait for the next request of a connection; return whether there is one."""
+        """Wait for the next request on a connection; return whether there is one."""
         ends = time.monotonic() + KEEP_ALIVE
         while self.alive and time.monotonic() < ends:
             try:
@@ -237,26 +243,25 @@ class Worker(GeventWorker):
         return False
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
-        """Answer one request, and read what is left of its body."""
+        """Answer one request, and read the rest of its body."""
         body = TimedBody(req.body, self.app.settings.timeout)
         req.body = io.BufferedReader(body, 1 << 16)
         req.body.failed = False
         try:
             super().handle_request(listener_name, req, sock, addr)
         except StopIteration:
-            with suppress(Problem, OSError):
+            with suppress(RequestError, OSError):
                 body.discard(DISCARD_BYTES)
             raise
-        with suppress(Problem):
+        with suppress(RequestError):
             if body.discard(DISCARD_BYTES):
                 return
         raise StopIteration
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
-        """Take no more connections, and end when the requests under way are answered.
+        """Accept no more connections, and stop when the requests in progress are answered.
 
-        Where the signal is not the manager's but came to all processes at once, as from systemd, the manager's time for
-        draining is kept.
+        If the signal came to all processes at once, as from systemd, wait for the drain time of the manager.
         """
         service: Service = self.app
         if service.shared[DRAINING] == 2:
@@ -270,24 +275,24 @@ class Worker(GeventWorker):
 
 
 class JsonLogger(glogging.Logger):
-    """gunicorn's log, as the same JSON lines as all else."""
+    """gunicorn's log, as JSON lines like the rest of the log."""
 
     def setup(self, cfg: Any) -> None:
-        """Send it where unspun's own log goes."""
+        """Use the handlers of unspun's own log."""
         super().setup(cfg)
         self.error_log.handlers[:] = logs.LOGGER.handlers
         self.error_log.setLevel(max(logs.LOGGER.level, logging.INFO))
 
 
 class Manager(Arbiter):
-    """gunicorn's first process: it loads the model, minds the workers, and lets them finish when told to end."""
+    """gunicorn's first process. It loads the model, watches the workers, and lets them finish at shutdown."""
 
     def __init__(self, app: Service) -> None:
         super().__init__(app)
         self._ends_at: float | None = None
 
     def handle_term(self) -> None:
-        """Tell /readyz to say no, and end a little later; a second SIGTERM ends at once."""
+        """Make /readyz answer 503, and shut down a little later; a second SIGTERM shuts down at once."""
         if self._ends_at is not None:
             raise StopIteration
         self.app.shared[DRAINING] = 1
@@ -296,39 +301,38 @@ class Manager(Arbiter):
         event("draining", seconds=seconds)
 
     def handle_hup(self) -> None:
-        """Look for another model now."""
+        """Check for another model now."""
         self.app.shared[RELOADS] = (self.app.shared[RELOADS] + 1) % 256
-        self.app.engine.refresh(force=True)
+        self.app.models.refresh(force=True)
         self.app.reloads = self.app.shared[RELOADS]
 
     def stop(self, graceful: bool = True) -> None:
-        """End the workers."""
+        """Stop the workers."""
         self.app.shared[DRAINING] = 2
         super().stop(graceful)
 
     def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
-        """Return the signals that came, and mind the time meanwhile."""
+        """Return the signals that arrived; meanwhile, shut down in time and watch for another model."""
         if self._ends_at is not None:
             left = self._ends_at - time.monotonic()
             if left <= 0:
                 raise StopIteration
             timeout = min(timeout, left)
         elif self.app.settings.watch_seconds:
-            self.app.engine.refresh()
+            self.app.models.refresh()
         return list(super().wait_for_signals(timeout))
 
 
 class Service(BaseApplication):
-    """The service as gunicorn sees it.
+    """The gunicorn application.
 
-    `shared`: a byte each for DRAINING and RELOADS. `reloads`: how many of these this process has done, and with it each
-    worker that it starts from then on.
+    `shared` has one byte each for DRAINING and RELOADS. `reloads` is how many reloads this process has done; workers
+    that it starts later inherit the number.
     """
 
-    def __init__(self, settings: Settings, engine: Engine, app: Flask, folder: str) -> None:
+    def __init__(self, settings: Settings, models: ModelInUse, folder: str) -> None:
         self.settings = settings
-        self.engine = engine
-        self.app = app
+        self.models = models
         self.shared = mmap.mmap(-1, 2)
         self.reloads = 0
         self._folder = folder
@@ -344,45 +348,48 @@ class Service(BaseApplication):
             "worker_class": Worker,
             "worker_connections": CONNECTIONS,
             "worker_tmp_dir": self._folder,
-            "preload_app": True,
-            "timeout": 60,  # since a worker last gave a sign; its greenlets give it whatever the model does
+            "timeout": 60,  # seconds since a worker last responded; its greenlets respond even while the model runs
             "graceful_timeout": int(settings.timeout) + 5,
             "keepalive": int(KEEP_ALIVE),
-            "limit_request_line": 8190,
-            "limit_request_field_size": 8190,
+            "limit_request_line": LIMIT,
+            "limit_request_field_size": LIMIT,
             "logger_class": JsonLogger,
             "loglevel": "warning",
             "control_socket_disable": True,
             "child_exit": _bury,
-            "when_ready": lambda _: event("listening", host=settings.host, port=_port(self), workers=settings.workers),
+            "when_ready": lambda manager: event(
+                "listening",
+                host=settings.host,
+                port=int(manager.LISTENERS[0].sock.getsockname()[1]),
+                workers=settings.workers,
+            ),
             "proc_name": "unspun",
         }
         for name, value in options.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Flask:
-        """Return the application."""
-        return self.app
-
-    def begin_worker(self, alive: Callable[[], bool]) -> None:
-        """Make ready in a new process: threads for the model, and an eye on its bundle."""
+    def start_engine(self, alive: Callable[[], bool]) -> Engine:
+        """Return the engine of a new worker, which warms up and watches its bundle from now on."""
         if self.settings.watch_seconds:
-            self.engine.refresh()  # where the manager has not yet seen what others have
-        self.engine.run = NativeThreads(THREADS, self.settings.queue)
-        self.engine.run_aside = NativeThreads(1, 0)
-        self.engine.depths = ("fast", "deep")
-        if (keeper := self.app.extensions["unspun.feedback"]) is not None:
-            keeper.run = NativeThreads(LABEL_THREADS, LABEL_QUEUE)
-        self.engine.draining = lambda: bool(self.shared[DRAINING]) or not alive()
-        metrics.model_in_use(self.engine.model.model)
-        gevent.spawn(self._warm_up)
-        gevent.spawn(self._watch)
+            self.models.refresh()  # the manager may not have noticed a change that other workers have
+        engine = Engine(
+            self.models,
+            time_limit=self.settings.timeout,
+            run=NativeThreads(THREADS, self.settings.queue),
+            run_aside=NativeThreads(1, 0),
+            depths=("fast", "deep"),
+            draining=lambda: bool(self.shared[DRAINING]) or not alive(),
+        )
+        metrics.model_in_use(engine.model.model)
+        gevent.spawn(self._warm_up, engine)
+        gevent.spawn(self._watch, engine)
+        return engine
 
-    def _warm_up(self) -> None:
-        with suppress(Problem, TimeoutError):
-            self.engine.run(self.engine.warm_up, 60.0)
+    def _warm_up(self, engine: Engine) -> None:
+        with suppress(RequestError):
+            engine.warm_up()
 
-    def _watch(self) -> None:
+    def _watch(self, engine: Engine) -> None:
         asked = self.reloads
         while True:
             gevent.sleep(min(self.settings.watch_seconds or 0.5, 0.5))
@@ -390,30 +397,23 @@ class Service(BaseApplication):
             asked = self.shared[RELOADS]
             if forced or self.settings.watch_seconds:
                 try:
-                    self.engine.refresh(force=forced)
+                    engine.refresh(force=forced)
                 except Exception as error:
-                    logs.told(error)
+                    logs.log_error(error)
 
     def run(self) -> None:
-        """Serve until told to end."""
-        self.manager = Manager(self)
-        self.manager.run()
+        """Serve until shutdown."""
+        Manager(self).run()
 
 
 def _bury(manager: Manager, worker: Any) -> None:
-    from prometheus_client.multiprocess import mark_process_dead
-
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
-def _port(service: Service) -> int:
-    return int(service.manager.LISTENERS[0].sock.getsockname()[1])
-
-
 def _close(client: Any) -> None:
-    """End a connection so that the client gets to read the last answer.
+    """Close a connection so that the client can read the last response.
 
-    What it still sends is read for a moment: else the system resets the connection, and the answer may be lost.
+    Unread input would make the system reset the connection, and the response could be lost, so read for a moment.
     """
     with suppress(OSError), gevent.Timeout(LINGER_SECONDS, False):  # type: ignore[arg-type]
         client.shutdown(socket.SHUT_WR)
@@ -423,19 +423,18 @@ def _close(client: Any) -> None:
     util.close(client)
 
 
-def _unreadable(error: Exception) -> Problem:
-    details = {
-        "LimitRequestLine": "The address and its query are longer than 8,190 bytes. Send the text in the body.",
-        "LimitRequestHeaders": "The headers are too many, or one is longer than 8,190 bytes.",
-    }
-    return Problem("invalid-request", details.get(type(error).__name__, "This is no HTTP request that can be read."))
+def _unreadable(error: Exception) -> RequestError:
+    if isinstance(error, http.errors.LimitRequestLine):
+        detail = f"The URL is longer than {LIMIT:,} bytes. Send the text in the body."
+    elif isinstance(error, http.errors.LimitRequestHeaders):
+        detail = f"There are too many headers, or one is longer than {LIMIT:,} bytes. Send fewer or shorter headers."
+    else:
+        detail = "This is not a valid HTTP request."
+    return RequestError("invalid-request", detail)
 
 
-def _write_problem(client: Any, problem: Problem) -> None:
-    """Answer what never became a request, and count it."""
-    import json
-    import uuid
-
+def _write_problem(client: Any, problem: RequestError) -> None:
+    """Answer and count input that is not a valid request."""
     request_id = str(uuid.uuid4())
     metrics.PROBLEMS.labels(problem.name).inc()
     event("request", request_id=request_id, method="none", route="none", status=problem.status, verdicts={})

@@ -1,4 +1,4 @@
-"""A verdict in plain words, cut into what the page shows."""
+"""A verdict in words and in pieces, as the page shows it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from unspun.service.render.highlight import LEVELS, Segment, level, segments
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A piece of evidence as it is shown, `number` counting from 1 in order of the text."""
+    """A piece of evidence as it is shown; `number` counts from 1 in the order of the text."""
 
     number: int
     evidence: Evidence
@@ -34,8 +34,8 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of the text; `word` is None where it is plain."""
+class TextPiece:
+    """A stretch of the text; `word` is None if it is not marked."""
 
     text: str
     word: Word | None
@@ -43,11 +43,11 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Pieces that stand together inside one passage, or outside of all; `number` is the passage's, from 1."""
+    """Consecutive pieces inside one passage, or outside all; `number` is that of the passage, from 1."""
 
     passage: SpunPassage | None
     number: int
-    pieces: tuple[Piece, ...]
+    pieces: tuple[TextPiece, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,10 @@ class KindBar:
 
 
 class Result:
-    """What the page shows of a verdict on a text; `source` is the file's name where it came as one.
+    """What the page shows of a verdict on a text; `source` is the name of its file, if any.
 
-    `supported` is the smallest false-positive rate that the model can state. Without a verdict there is no `percent`,
-    `like_it` or `share`, and there are no `kinds`.
+    `supported` is the smallest false-positive rate that the model can state. If unspun abstains, `percent`, `like_it`
+    and `share` are None, and there are no `kinds`.
     """
 
     def __init__(self, text: str, verdict: Verdict, source: str | None = None, supported: float = 0.0) -> None:
@@ -90,34 +90,34 @@ class Result:
 
     @property
     def packed(self) -> str:
-        """Return the text for a form that must not change a character of it."""
+        """Return the text encoded for a form, which must not change a character of it."""
         return base64.b64encode(self._text.encode("utf-8", "replace")).decode("ascii")
 
     @property
     def download(self) -> str:
-        """Return the answer of the API for the same text, as a data: address."""
+        """Return the response of the API for the same text, as a data: URL."""
         line = f"{self.verdict.to_json()}\n".encode()
         return "data:application/json;base64," + base64.b64encode(line).decode("ascii")
 
 
-def _pieces(cut: Sequence[Segment]) -> list[Piece]:
-    pieces: list[Piece] = []
+def _pieces(cut: Sequence[Segment]) -> list[TextPiece]:
+    pieces: list[TextPiece] = []
     number = 0
     for segment in cut:
         found = segment.evidence
         if found is None:
-            pieces.append(Piece(segment.text, None))
+            pieces.append(TextPiece(segment.text, None))
             continue
         number += 1
         reason = SIGNALS.get(found.signal, found.signal.replace("_", " "))
-        pieces.append(Piece(segment.text, Word(number, found, level(found.weight), reason, times(found.weight))))
+        pieces.append(TextPiece(segment.text, Word(number, found, level(found.weight), reason, times(found.weight))))
     return pieces
 
 
-def _runs(pieces: Sequence[Piece], passages: Sequence[SpunPassage]) -> list[Run]:
-    """Group pieces by the passage that they stand in; a word that a passage's bound would cut goes with its start."""
+def _runs(pieces: Sequence[TextPiece], passages: Sequence[SpunPassage]) -> list[Run]:
+    """Group pieces by passage. A word that crosses the bound of a passage belongs where it starts."""
     bounds = [(passage.start, passage.end, passage) for passage in sorted(passages, key=lambda one: one.start)]
-    runs: list[tuple[int, list[Piece]]] = []
+    runs: list[tuple[int, list[TextPiece]]] = []
     at = 0
     for piece in pieces:
         end = at + len(piece.text)
@@ -128,7 +128,7 @@ def _runs(pieces: Sequence[Piece], passages: Sequence[SpunPassage]) -> list[Run]
                 stop = min([end, *(edge for first, last, _ in bounds for edge in (first, last) if at < edge)])
             if not runs or runs[-1][0] != inside:
                 runs.append((inside, []))
-            part = piece if piece.word is not None else Piece(piece.text[at - end : stop - end or None], None)
+            part = piece if piece.word is not None else TextPiece(piece.text[at - end : stop - end or None], None)
             runs[-1][1].append(part)
             at = stop
     return [Run(bounds[i - 1][2] if i else None, i, tuple(parts)) for i, parts in runs]

@@ -1,26 +1,26 @@
-"""The columns of a Verdict in a flat table: CSV, Parquet and data frames take them from its fields."""
+"""The columns of a Verdict in a flat table. CSV, Parquet and data frames take them from its fields."""
 
 from __future__ import annotations
 
-import types
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin
 
-from unspun.model.verdict import KINDS, Evidence, Verdict
+from unspun.model.fields import Described, described, parts_of
+from unspun.model.verdict import Evidence, Verdict
 
-"""The kinds of machine, in the order in which a verdict tells them."""
-PHRASES = 10
+MOST_PHRASES = 10
 """Pieces of evidence in a cell, the heaviest."""
 Value = str | int | float | None
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column: what its values are, whether they are `many` in each cell, and whether a cell may be empty.
+class VerdictColumn:
+    """A column: the type of its values, whether a cell holds `many` of them, and whether it may be empty.
 
-    `path` leads to the value in the verdict's JSON. `of` is str, int, float or, for a list of structures, a dataclass.
+    `path` leads to the value in the verdict's JSON. `of` is str, int, float, bool or, for a list of structures, a
+    dataclass.
     """
 
     name: str
@@ -30,49 +30,44 @@ class Column:
     optional: bool
 
 
+def columns(record: type = Verdict) -> tuple[VerdictColumn, ...]:
+    """Return the columns of a dataclass in the order of its fields.
+
+    A dictionary has a column for each key, such as a verdict's kinds, and a structure one for each of its parts.
+    """
+    return _columns(record)
+
+
 @cache
-def columns_of(record: type) -> tuple[Column, ...]:
-    """Return the columns of a dataclass, field by field: a verdict's kinds, and a model's parts, are one each."""
-    hints = get_type_hints(record)
-    return tuple(column for field in fields(record) for column in _columns(field.name, hints[field.name]))
+def _columns(record: type) -> tuple[VerdictColumn, ...]:
+    return tuple(column for one in described(record) for column in _columns_of(one))
 
 
-def columns() -> tuple[Column, ...]:
-    """Return the columns of a Verdict, in the order of its JSON."""
-    return columns_of(Verdict)
-
-
-def _columns(name: str, hint: Any) -> list[Column]:
-    hint, optional = without_none(hint)
-    origin = get_origin(hint)
-    if origin is dict:
-        return [Column(kind, (name, kind), float, False, optional) for kind in KINDS]
+def _columns_of(one: Described) -> list[VerdictColumn]:
+    optional = one.optional or one.left_out_with is not None
+    origin = get_origin(one.type)
+    if one.keys:
+        return [VerdictColumn(key, (one.name, key), float, False, optional) for key in one.keys]
     if origin is tuple:
-        return [Column(name, (name,), get_args(hint)[0], True, optional)]
-    if is_dataclass(hint) and isinstance(hint, type):
+        return [VerdictColumn(one.name, (one.name,), get_args(one.type)[0], True, optional)]
+    if part := parts_of(one.type):
         return [
-            Column(f"{name}_{inner.name}", (name, *inner.path), inner.of, inner.many, optional or inner.optional)
-            for inner in columns_of(hint)
+            VerdictColumn(
+                f"{one.name}_{inner.name}", (one.name, *inner.path), inner.of, inner.many, optional or inner.optional
+            )
+            for inner in columns(part)
         ]
-    return [Column(name, (name,), str if origin is Literal else hint, False, optional)]
-
-
-def without_none(hint: Any) -> tuple[Any, bool]:
-    """Return the type of a value that may be None without that, and whether it may be."""
-    if get_origin(hint) not in (Union, types.UnionType):
-        return hint, False
-    [inner] = [one for one in get_args(hint) if one is not type(None)]
-    return inner, True
+    return [VerdictColumn(one.name, (one.name,), str if origin is Literal else one.type, False, optional)]
 
 
 def row(verdict: Verdict) -> dict[str, Any]:
-    """Return the value of every column, None where the verdict has none; lists and structures are those of its JSON."""
+    """Return the value of every column, None if the verdict has none. Lists and structures are as in its JSON."""
     answer = verdict.to_dict()
-    return {column.name: _at(answer, column.path) for column in columns()}
+    return {column.name: _at(answer, column.path) for column in columns(type(verdict))}
 
 
 def from_row(values: Mapping[str, Any]) -> Verdict:
-    """Return the verdict of which `values` is the row. Raises what Verdict.from_dict raises."""
+    """Rebuild a verdict from its row. Raises what Verdict.from_dict raises."""
     answer: dict[str, Any] = {}
     for column in columns():
         *outer, last = column.path
@@ -80,16 +75,17 @@ def from_row(values: Mapping[str, Any]) -> Verdict:
         for name in outer:
             inner = inner.setdefault(name, {})
         inner[last] = values[column.name]
-    # A verdict's kinds are there or not, all of them.
+    # Either all of a verdict's kinds have a score or none has.
     return Verdict.from_dict({name: None if _is_missing(value) else value for name, value in answer.items()})
 
 
 def cells(verdict: Verdict) -> dict[str, Value]:
-    """Return the value of every column for a table that has only text and numbers: lists are summed up in a text."""
+    """Return the value of every column for a table of plain text and numbers: a list is summarised in one text."""
     found = row(verdict)
-    found["repairs"] = " ".join(f"{repair.what}:{repair.count}" for repair in verdict.repairs)
-    found["evidence"] = summarise(verdict.evidence or ())
-    found["passages"] = " ".join(f"{one.start}-{one.end}" for one in verdict.passages)
+    for column in columns(type(verdict)):
+        if column.many:
+            items = getattr(verdict, column.name) or ()
+            found[column.name] = summarise(items) if column.of is Evidence else " ".join(map(str, items))
     return found
 
 
@@ -100,7 +96,7 @@ def summarise(evidence: Sequence[Evidence]) -> str:
         " ".join((item.text if item.suggestion is None else f"{item.text} -> {item.suggestion}").split())
         for item in ordered
     )
-    return "; ".join(list(phrases)[:PHRASES])
+    return "; ".join(list(phrases)[:MOST_PHRASES])
 
 
 def _at(answer: Any, path: tuple[str, ...]) -> Any:

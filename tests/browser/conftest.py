@@ -18,7 +18,7 @@ from werkzeug.serving import make_server
 from tests.service.fake_detector import load_fake
 from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings
-from unspun.service.http.engine import Engine
+from unspun.service.http.engine import Engine, ModelInUse
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -81,7 +81,7 @@ def serve_fake() -> Iterator[Callable[..., str]]:
     servers = []
 
     def serve(**settings: Any) -> str:
-        app = create_app(Settings(**settings), Engine(load_fake))
+        app = create_app(Settings(**settings), Engine(ModelInUse(load_fake)))
         server = make_server("127.0.0.1", 0, app, threaded=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)

@@ -13,8 +13,8 @@ import pytest
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.service.fake_comparer import FakeComparer
 from tests.service.test_compare import OTHER, SOURCE, SPUN
-from unspun.service.render.comparison import Answer, Pair
-from unspun.service.render.comparison_html import Html
+from unspun.service.render.comparison import ComparedPair, ComparedSuspect
+from unspun.service.render.comparison_html import ComparisonPage
 
 WHEN = datetime(2026, 11, 23, 6, 5, tzinfo=UTC)
 SERIOUS = ("serious", "critical")
@@ -24,16 +24,16 @@ Show = Callable[..., Any]
 
 def written(*, search: bool) -> str:
     pairs = tuple(
-        Pair(FakeComparer().compare(SPUN, source, suspect_id="a.txt", source_id=name), SPUN, source)
+        ComparedPair(FakeComparer().compare(SPUN, source, suspect_id="a.txt", source_id=name), SPUN, source)
         for name, source in (("b.txt", SOURCE), ("c.txt", OTHER))
     )
     sink = io.StringIO()
-    page = Html(sink, WHEN)
+    page = ComparisonPage(sink, WHEN)
     if search:
-        page.write(Answer("a.txt", pairs, 2))
-        page.write(Answer("z.txt", pairs[1:], 2))
+        page.write(ComparedSuspect("a.txt", pairs, 2))
+        page.write(ComparedSuspect("z.txt", pairs[1:], 2))
     else:
-        page.write(Answer("a.txt", pairs[:1]))
+        page.write(ComparedSuspect("a.txt", pairs[:1]))
     page.close()
     return sink.getvalue()
 
@@ -83,13 +83,13 @@ def test_a_word_and_its_counterpart_light_up_together(show: Show) -> None:
 
 
 @pytest.mark.parametrize("script", [True, False])
-def test_a_word_leads_to_its_counterpart(script: bool, show: Show) -> None:
+def test_a_word_links_to_its_counterpart(script: bool, show: Show) -> None:
     page = show(java_script_enabled=script)
     page.get_by_role("link", name="balloted").click()
     assert page.locator(".replaced:target").inner_text() == "voted"
 
 
-def test_all_can_be_read_without_a_script(show: Show) -> None:
+def test_everything_can_be_read_without_a_script(show: Show) -> None:
     page = show(java_script_enabled=False)
     assert page.locator(".beside tbody tr").count() == 5
     assert page.get_by_text("balloted", exact=True).first.is_visible()
@@ -98,7 +98,7 @@ def test_all_can_be_read_without_a_script(show: Show) -> None:
 
 @pytest.mark.parametrize("search", [False, True], ids=["pair", "search"])
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_nothing_is_wider_than_the_screen(viewport: dict[str, int], search: bool, show: Show) -> None:
+def test_nothing_overflows_the_screen(viewport: dict[str, int], search: bool, show: Show) -> None:
     page = show(search=search, viewport=viewport)
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 

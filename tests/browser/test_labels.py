@@ -52,16 +52,16 @@ def violations(page: Any) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
 def test_a_text_is_labelled_and_the_label_deleted(script: bool, address: str, file: Path, open_page: Open) -> None:
     page = judge(open_page(address=address, java_script_enabled=script), SPUN)
-    page.get_by_label("I agree that this is stored").check()
-    page.get_by_label("Keep the text itself").check()
-    page.get_by_label("Where it is from").fill("desk")
+    page.get_by_label("I agree to this being stored").check()
+    page.get_by_label("Also store the text itself").check()
+    page.get_by_label("Source of the text").fill("desk")
     page.get_by_role("button", name="Human").click()
     page.get_by_role("heading", name="Stored: this text is human").wait_for()
     [label] = stored(file)
     assert (label.label, label.source, label.text) == ("human", "desk", SPUN)
     assert label.id in page.locator(".feedback").inner_text()
     page.get_by_role("button", name="Delete this label").click()
-    page.get_by_text("The label is deleted.").wait_for()
+    page.get_by_text("The label was deleted.").wait_for()
     assert stored(file) == []
 
 
@@ -73,10 +73,10 @@ def test_without_consent_the_browser_sends_nothing(address: str, file: Path, ope
     assert not file.exists()
 
 
-def test_enter_in_a_field_chooses_no_label(address: str, file: Path, open_page: Open) -> None:
+def test_enter_in_a_field_submits_no_label(address: str, file: Path, open_page: Open) -> None:
     page = judge(open_page(address=address), SPUN)
-    page.get_by_label("I agree that this is stored").check()
-    page.get_by_label("Where it is from").fill("desk")
+    page.get_by_label("I agree to this being stored").check()
+    page.get_by_label("Source of the text").fill("desk")
     page.keyboard.press("Enter")
     page.wait_for_timeout(300)
     assert not file.exists()
@@ -84,7 +84,7 @@ def test_enter_in_a_field_chooses_no_label(address: str, file: Path, open_page: 
 
 def test_a_text_is_labelled_by_the_keyboard_alone(address: str, file: Path, open_page: Open) -> None:
     page = judge(open_page(address=address), SPUN)
-    page.get_by_label("I agree that this is stored").focus()
+    page.get_by_label("I agree to this being stored").focus()
     page.keyboard.press("Space")
     for _ in range(4):  # to the other box, the field, the first button and the second
         page.keyboard.press("Tab")
@@ -94,18 +94,18 @@ def test_a_text_is_labelled_by_the_keyboard_alone(address: str, file: Path, open
     assert [label.label for label in stored(file)] == ["spun"]
 
 
-def test_the_key_that_is_kept_in_the_tab_serves_for_labels(
+def test_the_key_kept_in_the_tab_is_used_for_labels(
     serve_fake: Callable[..., str], file: Path, tmp_path: Path, open_page: Open
 ) -> None:
     key = KeyStore(tmp_path / "keys.json").add("desk")
     page = open_page(address=serve_fake(database_url=str(file), keys_file=tmp_path / "keys.json"))
     page.get_by_label("API key").fill(key)
     judge(page, SPUN)
-    page.get_by_label("I agree that this is stored").check()
+    page.get_by_label("I agree to this being stored").check()
     page.get_by_role("button", name="Human").click()
     page.get_by_role("heading", name="Stored").wait_for()
     page.get_by_role("button", name="Delete this label").click()
-    page.get_by_text("The label is deleted.").wait_for()
+    page.get_by_text("The label was deleted.").wait_for()
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
@@ -113,7 +113,7 @@ def test_axe_finds_nothing_serious_on_the_page(colours: str, address: str, open_
     page = judge(open_page(address=address, color_scheme=colours, viewport=PHONE), SPUN)
     assert not scrolls_sideways(page)
     assert violations(page) == []
-    page.get_by_label("I agree that this is stored").check()
+    page.get_by_label("I agree to this being stored").check()
     page.locator(".feedback").screenshot(path=output / f"label-{colours}-form.png")
     page.get_by_role("button", name="Human").click()
     page.get_by_role("heading", name="Stored").wait_for()
@@ -121,7 +121,7 @@ def test_axe_finds_nothing_serious_on_the_page(colours: str, address: str, open_
     assert not scrolls_sideways(page)
     assert violations(page) == []
     page.get_by_role("button", name="Delete this label").click()
-    page.get_by_text("The label is deleted.").wait_for()
+    page.get_by_text("The label was deleted.").wait_for()
     assert violations(page) == []
 
 
@@ -163,12 +163,12 @@ def download(page: Any, to: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in to.read_text("utf-8").splitlines()]
 
 
-def test_the_same_text_has_the_same_label_wherever_it_stands(show: Callable[..., Any]) -> None:
+def test_the_same_text_has_the_same_label_everywhere(show: Callable[..., Any]) -> None:
     page = show()
-    page.get_by_role("group", name="Say what text 1 is").get_by_role("button", name="spun").click()
+    page.get_by_role("group", name="Label text 1").get_by_role("button", name="spun").click()
     assert labels_of(page)[:2] == ["spun", "spun"]  # folder/0.txt and folder/4.txt
-    page.get_by_label("Your label of folder/4.txt").select_option("human")
-    first = page.get_by_role("group", name="Say what text 1 is")
+    page.get_by_label("Your label for folder/4.txt").select_option("human")
+    first = page.get_by_role("group", name="Label text 1")
     assert first.get_by_role("button", name="human").get_attribute("aria-pressed") == "true"
     first.get_by_role("button", name="human").click()
     assert set(labels_of(page)) == {""}
@@ -178,14 +178,14 @@ def test_labels_are_downloaded_with_consent_and_imported(show: Callable[..., Any
     from click.testing import CliRunner
 
     page = show()
-    page.get_by_role("group", name="Say what text 1 is").get_by_role("button", name="human").click()
-    page.get_by_label("Your label of folder/2.txt").select_option("rewritten")
+    page.get_by_role("group", name="Label text 1").get_by_role("button", name="human").click()
+    page.get_by_label("Your label for folder/2.txt").select_option("rewritten")
     page.get_by_role("button", name="Download the labels").click()
-    assert page.locator("#labelled").inner_text().startswith("Tick the box that you agree")
+    assert page.locator("#labelled").inner_text().startswith("Tick the box to agree")
     assert page.evaluate("document.activeElement.id") == "consent"
     page.get_by_label("I agree that these labels are stored").check()
-    page.get_by_label("Keep the texts, too").check()
-    page.get_by_label("Where they are from").fill("desk")
+    page.get_by_label("Keep the texts for training").check()
+    page.get_by_label("Source of the texts").fill("desk")
     lines = download(page, tmp_path / "labels.jsonl")
     assert [(one["label"], one["source"], one["consent"]) for one in lines] == [
         ("human", "desk", True),
@@ -205,14 +205,14 @@ def test_without_labels_there_is_nothing_to_download(show: Callable[..., Any]) -
     page = show()
     page.get_by_label("I agree that these labels are stored").check()
     page.get_by_role("button", name="Download the labels").click()
-    assert page.locator("#labelled").inner_text() == "There are none yet: say of a text what it is."
+    assert page.locator("#labelled").inner_text() == "There are no labels yet. Label a text first."
 
 
-def test_labels_that_are_not_downloaded_are_not_lost_without_a_word(show: Callable[..., Any], tmp_path: Path) -> None:
+def test_leaving_with_unsaved_labels_asks_first(show: Callable[..., Any], tmp_path: Path) -> None:
     asks = "() => !dispatchEvent(new Event('beforeunload', {cancelable: true}))"
     page = show()
     assert not page.evaluate(asks)
-    page.get_by_label("Your label of folder/2.txt").select_option("human")
+    page.get_by_label("Your label for folder/2.txt").select_option("human")
     assert page.evaluate(asks)
     page.get_by_label("I agree that these labels are stored").check()
     download(page, tmp_path / "labels.jsonl")
@@ -221,7 +221,7 @@ def test_labels_that_are_not_downloaded_are_not_lost_without_a_word(show: Callab
 
 def test_a_filter_does_not_search_the_labels(show: Callable[..., Any]) -> None:
     page = show()
-    page.get_by_label("With the text").fill("rewritten")
+    page.get_by_label("Search").fill("rewritten")
     assert page.locator("#documents tbody tr").count() == 0
 
 
@@ -237,7 +237,7 @@ def test_axe_finds_nothing_serious_in_the_report(
     colours: str, viewport: dict[str, int], show: Callable[..., Any], output: Path
 ) -> None:
     page = show(color_scheme=colours, viewport=viewport, bypass_csp=True)
-    page.get_by_role("group", name="Say what text 1 is").get_by_role("button", name="spun").click()
+    page.get_by_role("group", name="Label text 1").get_by_role("button", name="spun").click()
     page.screenshot(path=output / f"report-labels-{colours}-{viewport['width']}.png", full_page=True)
     assert not scrolls_sideways(page)
     assert violations(page) == []

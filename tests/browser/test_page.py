@@ -119,7 +119,7 @@ def test_a_file_is_chosen_and_judged(open_page: Open) -> None:
 def test_a_file_is_dropped_anywhere_and_judged(open_page: Open) -> None:
     page = open_page()
     drop(page, "footer", file=EXAMPLE)
-    assert page.get_by_role("status").inner_text() == "dropped.txt is chosen."
+    assert page.get_by_role("status").inner_text() == "dropped.txt was chosen."
     page.keyboard.press("Enter")  # the button has the focus
     page.wait_for_selector(".verdict")
     assert headline(page) == "Paraphrased"
@@ -143,12 +143,12 @@ def test_the_page_shows_where_a_file_can_be_dropped(open_page: Open) -> None:
 
 def test_the_text_can_be_changed_and_judged_again(open_page: Open) -> None:
     page = judge(open_page())
-    page.get_by_text("Change this text, or judge another").click()
+    page.get_by_text("Change this text or judge another").click()
     assert page.get_by_role("textbox", name="The text").input_value() == EXAMPLE
     assert headline(judge(page, HUMAN.read_text("utf-8"))) == "Clear"
 
 
-def test_the_download_is_what_the_api_answers(open_page: Open, answer: bytes) -> None:
+def test_the_download_is_the_response_of_the_api(open_page: Open, answer: bytes) -> None:
     page = judge(open_page())
     with page.expect_download() as download:
         page.get_by_role("link", name="Download it as JSON").click()
@@ -187,7 +187,7 @@ def test_pointing_at_a_word_shows_its_original(open_page: Open, odd: list[dict[s
     assert f"{times(odd[0]['weight'])} as likely in paraphrased text" in rest
 
 
-def test_the_tip_stays_while_the_pointer_is_on_it_and_goes_with_it(open_page: Open, odd: list[dict[str, Any]]) -> None:
+def test_the_tooltip_stays_while_the_pointer_is_on_it(open_page: Open, odd: list[dict[str, Any]]) -> None:
     page = judge(open_page())
     tip = page.locator(".tip")
     word(page, odd[0]).hover()
@@ -208,7 +208,7 @@ def test_the_keyboard_reaches_each_word_and_its_original(open_page: Open) -> Non
         assert page.locator(".tip").inner_text().startswith(("probably", "no original"))
 
 
-def test_escape_hides_the_tip_and_leaves_the_focus(open_page: Open, odd: list[dict[str, Any]]) -> None:
+def test_escape_hides_the_tooltip_and_keeps_the_focus(open_page: Open, odd: list[dict[str, Any]]) -> None:
     page = judge(open_page())
     word(page, odd[0]).focus()
     page.keyboard.press("Escape")
@@ -216,7 +216,7 @@ def test_escape_hides_the_tip_and_leaves_the_focus(open_page: Open, odd: list[di
     assert page.locator(":focus").inner_text() == odd[0]["text"]
 
 
-def test_enter_leads_to_the_word_in_the_list_and_from_there_back(open_page: Open, odd: list[dict[str, Any]]) -> None:
+def test_enter_follows_the_link_to_the_list_and_back(open_page: Open, odd: list[dict[str, Any]]) -> None:
     page = judge(open_page())
     word(page, odd[0]).focus()
     page.keyboard.press("Enter")
@@ -233,7 +233,7 @@ def test_a_tap_shows_the_original_and_a_tap_elsewhere_hides_it(open_page: Open, 
     assert page.locator(".tip").is_hidden()
 
 
-def test_the_tip_never_leaves_the_screen(open_page: Open) -> None:
+def test_the_tooltip_stays_on_the_screen(open_page: Open) -> None:
     page = judge(open_page(viewport=PHONE))
     for each in page.locator(".article .odd").all():
         each.focus()
@@ -254,7 +254,7 @@ def test_a_screen_reader_hears_the_original_with_the_word(open_page: Open, odd: 
     assert told[odd[0]["text"]] == original(odd[0])
 
 
-def test_the_text_can_be_copied_as_it_is(open_page: Open) -> None:
+def test_the_text_can_be_copied_unchanged(open_page: Open) -> None:
     page = judge(open_page())
     copied = page.evaluate(
         """() => {
@@ -276,7 +276,7 @@ def test_a_text_is_judged_by_the_keyboard_alone(open_page: Open) -> None:
     assert page.evaluate("document.activeElement.id") == "headline"  # where a screen reader goes on reading
 
 
-def test_the_head_can_be_skipped(open_page: Open) -> None:
+def test_the_header_can_be_skipped(open_page: Open) -> None:
     page = open_page()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
@@ -303,10 +303,10 @@ def test_axe_finds_nothing_serious(name: str, colours: str, open_page: Open) -> 
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("", "There is no text to judge"), ("word " * 50_001, "A text may hold 50,000 words")],
+    [("", "There is no text to judge"), ("word " * 50_001, "A text may have at most 50,000 words")],
     ids=["empty", "too long"],
 )
-def test_a_problem_is_told_where_the_reader_is(text: str, says: str, open_page: Open) -> None:
+def test_a_problem_gets_the_focus(text: str, says: str, open_page: Open) -> None:
     page = judge(open_page(), text)
     alert = page.get_by_role("alert")
     assert says in alert.inner_text()
@@ -315,13 +315,11 @@ def test_a_problem_is_told_where_the_reader_is(text: str, says: str, open_page: 
     assert len(page.get_by_role("textbox", name="The text").input_value()) == len(text)
 
 
-def test_a_key_is_asked_for_and_kept_in_the_tab(
-    open_page: Open, serve_fake: Callable[..., str], tmp_path: Path
-) -> None:
+def test_a_key_is_entered_once_per_tab(open_page: Open, serve_fake: Callable[..., str], tmp_path: Path) -> None:
     key = KeyStore(tmp_path / "keys.json").add("desk")
     page = open_page(address=serve_fake(keys_file=tmp_path / "keys.json"))
     page.get_by_label("API key").fill("wrong")
-    assert "have a key" in judge(page).get_by_role("alert").inner_text()
+    assert "requires an API key" in judge(page).get_by_role("alert").inner_text()
     page.get_by_label("API key").fill(key)
     judge(page)
     page.locator("summary").click()
@@ -332,7 +330,7 @@ def test_a_key_is_asked_for_and_kept_in_the_tab(
 
 
 @pytest.mark.parametrize("name", ["empty", "result", "problem", "reference"])
-def test_a_phone_shows_it_without_scrolling_sideways(name: str, open_page: Open) -> None:
+def test_a_phone_needs_no_horizontal_scrolling(name: str, open_page: Open) -> None:
     page = open_page("/v1/docs" if name == "reference" else "/", viewport=PHONE, has_touch=True, is_mobile=True)
     if name != "reference" and name != "empty":
         judge(page, EXAMPLE + "w" * 500 if name == "result" else "")
@@ -357,9 +355,7 @@ def test_it_works_without_a_script(open_page: Open, odd: list[dict[str, Any]]) -
     assert page.get_by_text("drop it anywhere").is_hidden()
 
 
-def test_a_text_of_the_greatest_length_is_shown_and_can_be_read(
-    open_page: Open, serve_fake: Callable[..., str]
-) -> None:
+def test_the_longest_text_can_be_shown_and_read(open_page: Open, serve_fake: Callable[..., str]) -> None:
     page = judge(open_page(address=serve_fake()), "\n\n".join([EXAMPLE] * 440))
     page.locator(".article .odd").last.focus()
     assert page.locator(".tip").is_visible()

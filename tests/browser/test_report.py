@@ -80,7 +80,7 @@ def status(page: Any) -> str:
     return str(page.get_by_role("status").inner_text())
 
 
-def test_a_click_on_a_header_sorts_and_another_turns_it_round(show: Show) -> None:
+def test_a_click_on_a_header_sorts_and_another_reverses(show: Show) -> None:
     page = show()
     assert names(page) == ["0", "4", "1", "5", "2", "6", "7", "3"]
     page.get_by_role("button", name="Words").click()
@@ -97,7 +97,7 @@ def test_names_are_sorted_with_their_numbers_as_numbers(show: Show) -> None:
     assert names(page) == [str(place) for place in range(12)]
 
 
-def test_what_is_equal_stays_by_score(show: Show) -> None:
+def test_equal_rows_stay_sorted_by_score(show: Show) -> None:
     page = show()
     page.get_by_role("button", name="Verdict").click()
     page.get_by_role("button", name="Verdict").click()
@@ -125,17 +125,17 @@ def test_the_table_is_filtered_by_verdict(show: Show) -> None:
 @pytest.mark.parametrize(("typed", "left"), [("/3.TXT", ["3"]), ("  prescient → VISION", ["0", "4"]), ("nothing", [])])
 def test_the_table_is_filtered_by_text(typed: str, left: list[str], show: Show) -> None:
     page = show()
-    page.get_by_label("With the text").fill(typed)
+    page.get_by_label("Search").fill(typed)
     assert names(page) == left
     assert status(page) == f"{len(left)} of 8 documents"
 
 
-def test_a_filter_outlives_sorting_and_can_be_taken_back(show: Show) -> None:
+def test_a_filter_survives_sorting_and_can_be_cleared(show: Show) -> None:
     page = show()
-    page.get_by_label("With the text").fill("vitality")
+    page.get_by_label("Search").fill("vitality")
     page.get_by_role("button", name="Words").click()
     assert names(page) == list("5410")
-    page.get_by_label("With the text").fill("")
+    page.get_by_label("Search").fill("")
     assert names(page) == list("76543210")
 
 
@@ -156,15 +156,15 @@ def test_all_of_a_long_table_can_be_shown_at_once(show: Show) -> None:
     assert len(names(page)) == 250
 
 
-def test_a_filter_searches_rows_that_are_not_shown(show: Show) -> None:
+def test_a_filter_also_searches_hidden_rows(show: Show) -> None:
     page = show(MANY)
     assert "247" not in names(page)
-    page.get_by_label("With the text").fill("/247.txt")
+    page.get_by_label("Search").fill("/247.txt")
     assert names(page) == ["247"]
 
 
 @pytest.mark.parametrize("how", ["hover", "focus"])
-def test_a_marked_word_shows_what_probably_stood_there(how: str, show: Show) -> None:
+def test_a_marked_word_shows_its_probable_original(how: str, show: Show) -> None:
     page = show()
     word = page.locator(".sentence .odd").first
     word.hover() if how == "hover" else word.focus()
@@ -175,20 +175,20 @@ def test_a_marked_word_shows_what_probably_stood_there(how: str, show: Show) -> 
     tip.wait_for(state="hidden")
 
 
-def test_a_tap_shows_it_too(show: Show) -> None:
+def test_a_tap_shows_the_original(show: Show) -> None:
     page = show(viewport=PHONE, has_touch=True, is_mobile=True)
     page.locator(".sentence .odd").first.tap()
     assert page.locator(".tip").inner_text().startswith("probably vision")
 
 
-def test_the_keyboard_leads_from_a_word_to_its_entry(show: Show) -> None:
+def test_the_keyboard_follows_a_word_to_its_entry(show: Show) -> None:
     page = show()
     page.locator(".sentence .odd").first.focus()
     page.keyboard.press("Enter")
     assert page.locator("#swap-1-1").is_visible()
 
 
-def test_originals_can_stand_in_the_text(show: Show) -> None:
+def test_originals_can_be_shown_in_the_text(show: Show) -> None:
     page = show()
     button = page.get_by_role("button", name="Show originals in the text")
     assert "[vision]" not in page.locator(".sentence").first.inner_text()
@@ -197,7 +197,7 @@ def test_originals_can_stand_in_the_text(show: Show) -> None:
     assert button.get_attribute("aria-pressed") == "true"
 
 
-def test_originals_stand_in_the_text_on_paper(show: Show) -> None:
+def test_originals_are_printed_in_the_text(show: Show) -> None:
     page = show(color_scheme="dark")
     page.emulate_media(media="print", color_scheme="dark")
     assert "[vision]" in page.locator(".sentence").first.inner_text()
@@ -207,7 +207,7 @@ def test_originals_stand_in_the_text_on_paper(show: Show) -> None:
     assert not page.locator(".tools").is_visible()
 
 
-def test_without_script_all_rows_are_there_and_nothing_that_does_nothing(show: Show) -> None:
+def test_without_a_script_all_rows_are_shown_and_no_controls(show: Show) -> None:
     page = show(MANY, java_script_enabled=False)
     assert page.locator("#documents tbody tr").count() == MANY
     assert not page.locator(".tools").is_visible()
@@ -217,7 +217,7 @@ def test_without_script_all_rows_are_there_and_nothing_that_does_nothing(show: S
 @pytest.mark.parametrize(
     "viewport", [DESKTOP, PHONE, {"width": 820, "height": 1000}], ids=["desktop", "phone", "tablet"]
 )
-def test_nothing_is_wider_than_the_screen(viewport: dict[str, int], show: Show) -> None:
+def test_nothing_overflows_the_screen(viewport: dict[str, int], show: Show) -> None:
     page = show(viewport=viewport)
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 

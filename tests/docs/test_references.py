@@ -1,75 +1,92 @@
-"""Documents point at what is there: files, headings, modules, commands and their options, fields of a verdict."""
+"""The documentation is complete and consistent: links, options, settings, fields of a verdict."""
 
 from __future__ import annotations
 
 import re
-from importlib.util import find_spec
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
+from tests.docs.pages import PAGES, ROOT
 from unspun.model.verdict import Verdict
 from unspun.service.cli import cli
+from unspun.service.http.config import OTHERS, Settings, variable
 
-ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/usage.md", "docs/tutorial.md", "docs/deployment.md", "docs/training.md", "docs/recipes.md")
-TEXTS = {page: (ROOT / page).read_text("utf-8") for page in PAGES}
-LINKS = [
-    (page, link)
-    for page, text in TEXTS.items()
-    for link in re.findall(r"\]\(([^)\s]+)\)", text)
-    if not link.startswith("http")
-]
-LINES = "\n".join(TEXTS.values()).replace("\\\n", " ").splitlines()
-MODULES = sorted({name for line in LINES for name in re.findall(r"python -m ((?:training|benchmarks)\.\w+)", line)})
-USED = sorted(
-    {
-        " ".join(used.split())
-        for line in LINES
-        if line.startswith("$ ")
-        for used in re.findall(r"\bunspun ((?!unspun)[a-z][^|>&]*)", line.split(" #")[0])
-    }
+TEXTS = {**PAGES, **{name: (ROOT / name).read_text("utf-8") for name in ("CHANGELOG.md", "seeds/README.md")}}
+LINKS = sorted(
+    {(page, link) for page, text in TEXTS.items() for link in re.findall(r"\]\(([^)\s]+)\)", text) if ":" not in link}
 )
+PROSE = "\n".join(PAGES.values())
 
 
-def anchor(heading: str) -> str:
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+def anchors(path: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize(("page", "link"), LINKS)
 def test_a_link_leads_somewhere(page: str, link: str) -> None:
-    name, _, wanted = link.partition("#")
-    file = (ROOT / page).parent / name if name else ROOT / page
-    if name == "model/default/CARD.md" and not file.exists():
-        pytest.skip("model/default is not built")
-    assert file.exists()
-    if wanted:
-        assert wanted in [anchor(line.lstrip("# ")) for line in file.read_text("utf-8").splitlines() if line[:1] == "#"]
+    name, _, anchor = link.partition("#")
+    target = (ROOT / page).parent / name if name else ROOT / page
+    assert target.exists()
+    assert not anchor or anchor in anchors(target)
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_a_module_is_there(name: str) -> None:
-    assert find_spec(name) is not None
+def test_the_index_lists_every_page() -> None:
+    assert {name for page, name in LINKS if page == "docs/index.md" and "/" not in name} == {
+        path.name for path in (ROOT / "docs").glob("*.md") if path.name != "index.md"
+    }
 
 
-@pytest.mark.parametrize("used", USED)
-def test_a_command_has_its_options(used: str) -> None:
-    words = used.split()
-    command: click.Command | None = cli
-    known: set[str] = set()
-    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
-        command = command.get_command(click.Context(command), words.pop(0))
+def commands() -> Iterator[tuple[str, set[str]]]:
+    """Yield each command of unspun with its options and those of its subcommands."""
+    for name in cli.list_commands(click.Context(cli)):
+        command = cli.get_command(click.Context(cli), name)
         assert command is not None
-        known |= {name for option in command.params for name in option.opts}
-    assert {word for word in words if word.startswith("--")} <= known
+        parts = [command, *command.commands.values()] if isinstance(command, click.Group) else [command]
+        visible = [o for part in parts for o in part.params if isinstance(o, click.Option) and not o.hidden]
+        yield name, {spelling for option in visible for spelling in option.opts}
 
 
-def test_a_verdict_is_explained_field_by_field() -> None:
-    section = TEXTS["docs/usage.md"].split("## The verdict")[1].split("\n## ")[0]
-    explained = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
-    assert set(explained) == set(Verdict.__dataclass_fields__) - {"id"}
+@pytest.mark.parametrize(("command", "options"), list(commands()))
+def test_every_option_of_a_command_is_documented_and_no_other(command: str, options: set[str]) -> None:
+    [section] = re.findall(rf"^##+ `unspun {command}`[^\n]*\n(.*?)(?=^##|\Z)", PROSE, re.MULTILINE | re.DOTALL)
+    rows = [line.rpartition(" | ")[0] for line in section.splitlines() if line.startswith("|")]
+    assert {name for row in rows for name in re.findall(r"`(--?[a-z-]+)`", row)} == options
+
+
+def test_every_setting_of_the_service_is_documented_with_its_default() -> None:
+    section = PAGES["docs/service.md"].partition("## Settings")[2]
+    documented = dict(re.findall(r"^\| `(UNSPUN_\w+)` \| (.*?) \|", section, re.MULTILINE))
+    assert list(documented) == [variable(name) for name in Settings.model_fields]
+    for name, setting in Settings.model_fields.items():
+        default = setting.default
+        if isinstance(default, float):
+            default = f"{default:g}"
+        if setting.default_factory is None and setting.default is not None:
+            assert documented[variable(name)] == f"`{default}`"
+
+
+def test_all_variables_of_unspun_are_documented_and_no_other() -> None:
+    known = {*OTHERS, "UNSPUN_CORPORA", *(variable(name) for name in Settings.model_fields)}
+    assert set(re.findall(r"UNSPUN_[A-Z_]*[A-Z]", PROSE)) == known
+
+
+def test_every_field_of_a_verdict_is_documented() -> None:
+    section = PAGES["docs/verdict.md"].partition("## The fields")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(Verdict.__dataclass_fields__) - {"id"}
 
 
 def test_the_readme_fits_a_page() -> None:
-    assert len(TEXTS["README.md"].splitlines()) <= 150
+    assert len(PAGES["README.md"].splitlines()) <= 150
+
+
+def test_the_screenshot_is_small() -> None:
+    assert all(image.stat().st_size < 200_000 for image in (ROOT / "docs" / "images").iterdir())
+
+
+def test_machines_are_named_by_their_processor() -> None:
+    assert "development machine" not in PROSE

@@ -63,7 +63,7 @@ def test_http_command_line_and_client_give_the_bytes_of_the_python_api(
     assert answer.to_json() == expected
 
 
-def test_the_kinds_of_the_examples_are_told(service: Service) -> None:
+def test_the_kinds_of_the_examples_are_recognised(service: Service) -> None:
     told = {}
     for name in ("spun", "copied", "unrelated", "too short", "another language"):
         answer = service.post("/v1/compare", dict(zip(("suspect", "source"), PAIRS[name], strict=True))).json
@@ -77,7 +77,7 @@ def test_the_kinds_of_the_examples_are_told(service: Service) -> None:
     }
 
 
-def test_the_client_raises_the_problem(service: Service) -> None:
+def test_the_client_raises_problems(service: Service) -> None:
     with (
         Client(f"http://127.0.0.1:{service.port}") as client,
         pytest.raises(ProblemError, match="50,000 words") as said,
@@ -86,7 +86,7 @@ def test_the_client_raises_the_problem(service: Service) -> None:
     assert said.value.problem.errors[0]["pointer"] == "#/suspect"
 
 
-def test_a_long_comparison_keeps_nobody_waiting(service: Service) -> None:
+def test_a_long_comparison_delays_no_other_request(service: Service) -> None:
     """Two texts near the limit, with nothing in common but their language."""
     long = {"suspect": f"{SUSPECT}\n\n" * 100, "source": f"{OTHER}\n\n" * 100}
     answers = []
@@ -104,7 +104,7 @@ def test_a_long_comparison_keeps_nobody_waiting(service: Service) -> None:
     assert max(waited) < max(1.0, (time.monotonic() - begun) / 2)  # nobody waits until it is done
 
 
-def test_comparing_goes_on_when_the_model_is_swapped(tmp_path: Path) -> None:
+def test_comparisons_continue_when_the_model_is_swapped(tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
     shutil.copytree(ROOT / "model" / "default", bundle)
     with Service(MODEL=bundle, WORKERS=1) as service:

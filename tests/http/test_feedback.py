@@ -61,7 +61,7 @@ def events(service: Service, name: str) -> list[dict[str, Any]]:
     return [line for line in service.log if line["event"] == name]
 
 
-def test_a_label_is_stored_read_and_deleted_by_any_worker(url: str) -> None:
+def test_any_worker_stores_reads_and_deletes_labels(url: str) -> None:
     with Service(DATABASE_URL=url, WORKERS=2) as service:
         [migrated] = events(service, "database of labels migrated")
         assert (migrated["before"], migrated["now"]) == (None, "0002")
@@ -74,7 +74,7 @@ def test_a_label_is_stored_read_and_deleted_by_any_worker(url: str) -> None:
         assert service.get(f"/v1/feedback/{stored['id']}").status == 404
 
 
-def test_many_at_once_lose_none(url: str) -> None:
+def test_no_concurrent_label_is_lost(url: str) -> None:
     with Service(DATABASE_URL=url, WORKERS=2) as service:
         with ThreadPoolExecutor(12) as pool:
             answers = list(pool.map(lambda i: label(service, f"Text number {i}. {TEXT[:400]}"), range(60)))
@@ -84,7 +84,7 @@ def test_many_at_once_lose_none(url: str) -> None:
         assert {service.get(f"/v1/feedback/{id}").status for id in ids} == {200}
 
 
-def test_the_same_click_to_several_workers_is_one_label(url: str) -> None:
+def test_the_same_label_sent_to_several_workers_is_stored_once(url: str) -> None:
     with Service(DATABASE_URL=url, WORKERS=2) as service:
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _: label(service), range(16)))
@@ -103,21 +103,21 @@ def test_the_client_stores_and_deletes_a_label(kept: Service) -> None:
             assert raised.value.status == 404
 
 
-def test_without_consent_the_client_is_told_so(kept: Service) -> None:
+def test_the_client_raises_a_problem_without_consent(kept: Service) -> None:
     with Client(f"http://127.0.0.1:{kept.port}") as client, pytest.raises(ProblemError) as raised:
         client.add_label(TEXT, "human", consent=False)
     assert raised.value.status == 422
 
 
 @pytest.mark.skipif(find_spec("schemathesis") is None, reason="pip install schemathesis")
-def test_the_service_does_what_its_description_says_of_labels(kept: Service) -> None:
+def test_labels_conform_to_the_openapi_document(kept: Service) -> None:
     schemathesis(kept, "--include-path-regex", "feedback")
 
 
 # --- a database that fails
 
 
-def test_while_the_database_is_away_labels_are_refused_and_nothing_else(postgres: Server) -> None:
+def test_without_the_database_only_labels_fail(postgres: Server) -> None:
     url = postgres.database()
     with Service(DATABASE_URL=url, WORKERS=1) as service:
         assert label(service).status == 201
@@ -135,7 +135,7 @@ def test_while_the_database_is_away_labels_are_refused_and_nothing_else(postgres
         assert PASSWORD not in told
 
 
-def test_a_database_that_says_nothing_holds_up_labels_and_nothing_else() -> None:
+def test_an_unresponsive_database_delays_only_labels() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(64)
@@ -149,7 +149,7 @@ def test_a_database_that_says_nothing_holds_up_labels_and_nothing_else() -> None
             assert {future.result().status for future in waiting} == {503}
 
 
-def test_a_service_starts_without_its_database_and_uses_it_when_it_comes(postgres: Server) -> None:
+def test_a_service_starts_without_its_database_and_uses_it_later(postgres: Server) -> None:
     url = postgres.database()
     postgres.stop()
     try:
@@ -164,7 +164,7 @@ def test_a_service_starts_without_its_database_and_uses_it_when_it_comes(postgre
             postgres.start()
 
 
-def test_a_database_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
+def test_a_database_of_a_later_version_is_left_unchanged(tmp_path: Path) -> None:
     file = tmp_path / "labels.db"
     there, _ = Store(str(file)).add(label_of())
     with sqlite3.connect(file) as later:
@@ -173,7 +173,7 @@ def test_a_database_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
     with Service(DATABASE_URL=file, WORKERS=1) as service:
         answer = label(service, f"Another. {TEXT}")
         assert answer.status == 503
-        assert "a later version of unspun has migrated it" in answer.json["detail"]
+        assert "was migrated by a newer version of unspun" in answer.json["detail"]
         assert answer.json["detail"].endswith("update unspun here.")
         assert service.post("/v1/score", {"text": TEXT}).status == 200
     with sqlite3.connect(file) as later:
@@ -181,7 +181,7 @@ def test_a_database_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
     later.close()
 
 
-def test_a_worker_that_is_killed_loses_no_label_that_was_confirmed(tmp_path: Path) -> None:
+def test_a_killed_worker_loses_no_confirmed_label(tmp_path: Path) -> None:
     with Service(DATABASE_URL=tmp_path / "labels.db", WORKERS=2) as service:
         confirmed: list[str] = []
 

@@ -90,7 +90,7 @@ def version_of(service: Service) -> str:
 # --- another model
 
 
-def test_a_changed_bundle_answers_and_no_request_is_lost(bundle: Path) -> None:
+def test_a_changed_bundle_is_loaded_and_no_request_fails(bundle: Path) -> None:
     with Service(MODEL=bundle) as service, Load(service) as load:
         release(bundle, "3.0.0")
         wait_until(lambda: load.models["3.0.0"] > 10)
@@ -98,7 +98,7 @@ def test_a_changed_bundle_answers_and_no_request_is_lost(bundle: Path) -> None:
     assert set(load.models) == {"2.0.0", "3.0.0"}
 
 
-def test_sighup_changes_the_model_where_nobody_watches(bundle: Path) -> None:
+def test_sighup_loads_the_model_if_the_bundle_is_not_watched(bundle: Path) -> None:
     with Service(MODEL=bundle, WATCH_SECONDS=0) as service:
         release(bundle, "3.0.0")
         time.sleep(1.5)
@@ -108,7 +108,7 @@ def test_sighup_changes_the_model_where_nobody_watches(bundle: Path) -> None:
     assert before == "2.0.0"
 
 
-def test_where_nobody_watches_a_new_worker_has_the_model_of_the_others(bundle: Path) -> None:
+def test_a_new_worker_keeps_the_old_model_if_the_bundle_is_not_watched(bundle: Path) -> None:
     with Service(MODEL=bundle, WORKERS=1, WATCH_SECONDS=0) as service:
         release(bundle, "3.0.0")
         [worker] = service.workers()
@@ -117,7 +117,7 @@ def test_where_nobody_watches_a_new_worker_has_the_model_of_the_others(bundle: P
         assert version_of(service) == "2.0.0"
 
 
-def test_a_bundle_that_is_tampered_with_is_refused_and_the_model_stays(bundle: Path) -> None:
+def test_a_tampered_bundle_is_refused_and_the_old_model_stays(bundle: Path) -> None:
     with Service(MODEL=bundle) as service:
         (bundle / "words.txt").unlink()
         (bundle / "words.txt").write_text("the\n", "utf-8")
@@ -128,7 +128,7 @@ def test_a_bundle_that_is_tampered_with_is_refused_and_the_model_stays(bundle: P
     assert "words.txt" in told["reason"]
 
 
-def test_a_worker_that_is_replaced_has_the_model_of_the_others(bundle: Path) -> None:
+def test_a_new_worker_has_the_model_of_the_others(bundle: Path) -> None:
     with Service(MODEL=bundle, WORKERS=1) as service:
         release(bundle, "3.0.0")
         wait_until(lambda: version_of(service) == "3.0.0")
@@ -141,7 +141,7 @@ def test_a_worker_that_is_replaced_has_the_model_of_the_others(bundle: Path) -> 
 # --- the end
 
 
-def test_sigterm_lets_requests_under_way_finish() -> None:
+def test_sigterm_lets_requests_in_progress_finish() -> None:
     with Service(DRAIN_SECONDS=1, WORKERS=1) as service, service.connect() as connection:
         body = json.dumps({"text": TEXT}).encode()
         sent = b"POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
@@ -158,7 +158,7 @@ def test_sigterm_lets_requests_under_way_finish() -> None:
     assert received.startswith(b"HTTP/1.1 200 OK")
 
 
-def test_answers_tell_that_a_connection_ends_with_them_while_draining() -> None:
+def test_responses_close_the_connection_while_draining() -> None:
     with Service(DRAIN_SECONDS=1, WORKERS=1) as service:
         before = service.get("/healthz").headers["connection"]
         service.process.send_signal(signal.SIGTERM)
@@ -166,7 +166,7 @@ def test_answers_tell_that_a_connection_ends_with_them_while_draining() -> None:
         assert (before, service.get("/healthz").headers["connection"]) == ("keep-alive", "close")
 
 
-def test_a_connection_that_rests_does_not_hold_up_the_end() -> None:
+def test_an_idle_connection_does_not_delay_shutdown() -> None:
     with Service(WORKERS=1, TIMEOUT=60) as service, service.connect() as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         connection.recv(1 << 16)
@@ -174,7 +174,7 @@ def test_a_connection_that_rests_does_not_hold_up_the_end() -> None:
         assert service.process.wait(10) == 0  # it may rest for 15 seconds
 
 
-def test_sigterm_to_all_processes_at_once_keeps_the_time_for_draining() -> None:
+def test_sigterm_to_all_processes_keeps_the_drain_time() -> None:
     """As systemd sends it."""
     with Service(DRAIN_SECONDS=1) as service:
         workers = service.workers()
@@ -185,13 +185,13 @@ def test_sigterm_to_all_processes_at_once_keeps_the_time_for_draining() -> None:
         assert service.process.wait(20) == 0
 
 
-def test_sigint_ends_at_once() -> None:
+def test_sigint_stops_the_service_at_once() -> None:
     with Service(DRAIN_SECONDS=60) as service:
         service.process.send_signal(signal.SIGINT)
         assert service.process.wait(10) == 0
 
 
-def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_temporary_files_remain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with Service() as service:
         service.post("/v1/score", {"text": TEXT})
@@ -203,7 +203,7 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 # --- several workers
 
 
-def test_a_worker_that_is_killed_is_replaced_and_others_answer() -> None:
+def test_a_killed_worker_is_replaced_while_others_answer() -> None:
     with Service() as service, Load(service) as load:
         victim = service.workers()[0]
         os.kill(victim, signal.SIGKILL)
@@ -218,7 +218,7 @@ def figures(service: Service, name: str) -> float:
     return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
 
-def test_figures_are_of_all_workers_and_survive_them() -> None:
+def test_metrics_cover_all_workers_and_survive_them() -> None:
     with Service() as service:
         for _ in range(30):
             service.post("/v1/score", {"text": TEXT})
@@ -264,7 +264,7 @@ def _answers(port: int) -> bool:
         return asked.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_with_redis_a_rate_limit_is_right_across_workers(redis: str) -> None:
+def test_with_redis_workers_share_the_rate_limit(redis: str) -> None:
     with Service(RATE_LIMIT="12 per hour", REDIS_URL=redis) as service:
         statuses = Counter(service.post("/v1/score", {"text": "short"}).status for _ in range(40))
     assert statuses == {200: 12, 429: 28}
@@ -273,13 +273,13 @@ def test_with_redis_a_rate_limit_is_right_across_workers(redis: str) -> None:
 # --- the start
 
 
-def test_a_model_that_cannot_be_used_is_told_in_a_line(tmp_path: Path) -> None:
+def test_an_unusable_model_is_reported_in_one_line(tmp_path: Path) -> None:
     run = _serve(UNSPUN_MODEL=str(tmp_path))
     assert (run.returncode, len(run.stderr.splitlines())) == (1, 1)
     assert "no model bundle here" in run.stderr
 
 
-def test_a_port_that_is_taken_is_told() -> None:
+def test_a_port_in_use_is_reported() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -34,28 +34,28 @@ def run() -> Run:
     return measure(rate=RATE, changes=CHANGES, rest=1.5, depths=depths, TIMEOUT=100, QUEUE=1000)
 
 
-def test_no_request_fails_while_the_model_is_changed(run: Run) -> None:
+def test_no_request_fails_while_the_model_changes(run: Run) -> None:
     assert [outcome.failed for outcome in run.outcomes if outcome.failed] == []
     assert len(run.outcomes) > RATE * CHANGES
 
 
-def test_each_answer_is_that_of_the_model_that_it_names(run: Run) -> None:
+def test_each_answer_comes_from_the_model_that_it_names(run: Run) -> None:
     assert [outcome.wrong for outcome in run.outcomes if outcome.wrong] == []
 
 
-def test_both_models_have_answered_again_and_again(run: Run) -> None:
+def test_both_models_have_answered(run: Run) -> None:
     assert len({model for outcome in run.outcomes for model in outcome.models}) == 2
     done = [change for change in run.changes if not change.killed]
     assert len({change.in_use for change in done}) == 2
     assert len(done) >= CHANGES - 1
 
 
-def test_the_model_in_use_is_whole_after_a_command_was_killed(run: Run) -> None:
+def test_the_model_in_use_is_intact_after_a_command_is_killed(run: Run) -> None:
     assert any(change.killed for change in run.changes)
     assert all(change.in_use for change in run.changes)
 
 
-def test_all_workers_have_the_new_model_soon(run: Run) -> None:
+def test_all_workers_soon_have_the_new_model(run: Run) -> None:
     assert all(reached(run, change) < REACHED_SECONDS for change in run.changes)
 
 
@@ -105,9 +105,7 @@ def test_a_service_answers_while_it_loads(folder: ModelFolder, trained: Path) ->
     assert all("words.txt" in event["reason"] for event in told)
 
 
-def test_a_link_that_leads_nowhere_leaves_the_model_and_a_promotion_sets_it_right(
-    folder: ModelFolder, trained: Path
-) -> None:
+def test_a_broken_link_keeps_the_old_model_until_a_promotion_repairs_it(folder: ModelFolder, trained: Path) -> None:
     with Service(MODEL=folder.path / "current") as service, Load(service) as load:
         lead(folder, "nowhere")
         load.more(20)
@@ -118,7 +116,7 @@ def test_a_link_that_leads_nowhere_leaves_the_model_and_a_promotion_sets_it_righ
     assert set(load.statuses) == {200}
 
 
-def test_what_no_longer_is_on_the_disk_still_answers(folder: ModelFolder, trained: Path) -> None:
+def test_a_model_deleted_from_disk_still_answers(folder: ModelFolder, trained: Path) -> None:
     """Its files are mapped: they are there for as long as somebody uses them."""
     with Service(MODEL=folder.path / "current", WATCH_SECONDS=0) as service:
         before = service.post("/v1/score", {"text": TEXT}).json
@@ -129,7 +127,7 @@ def test_what_no_longer_is_on_the_disk_still_answers(folder: ModelFolder, traine
     assert after == [before] * 6
 
 
-def test_a_start_on_a_link_that_leads_nowhere_is_told_in_a_line(folder: ModelFolder) -> None:
+def test_starting_on_a_broken_link_is_reported_in_one_line(folder: ModelFolder) -> None:
     lead(folder, "nowhere")
     run = subprocess.run(
         [sys.executable, "-m", "unspun.service.cli", "serve"],
@@ -141,4 +139,4 @@ def test_a_start_on_a_link_that_leads_nowhere_is_told_in_a_line(folder: ModelFol
         check=False,
     )
     assert (run.returncode, len(run.stderr.splitlines())) == (2, 1)
-    assert "`unspun models rollback` or `promote` sets it right" in run.stderr
+    assert "`unspun models rollback` or `promote`" in run.stderr

@@ -55,7 +55,7 @@ def records() -> list[dict[str, str]]:
     return [{"id": name, "text": text} for name, text in TEXTS.items()]
 
 
-def test_the_command_line(expected: dict[str, str], detector: Detector, tmp_path: Path) -> None:
+def test_the_command_line_gives_the_same_verdicts(expected: dict[str, str], detector: Detector, tmp_path: Path) -> None:
     file = tmp_path / "texts.jsonl"
     file.write_text("".join(json.dumps(record) + "\n" for record in records()), "utf-8")
     result = CliRunner().invoke(cli, ["score", str(file), "--format", "jsonl", "--quiet"], obj=lambda _: detector)
@@ -63,32 +63,32 @@ def test_the_command_line(expected: dict[str, str], detector: Detector, tmp_path
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_one_at_a_time(name: str, expected: dict[str, str], service: Service) -> None:
+def test_the_service_gives_the_same_verdict(name: str, expected: dict[str, str], service: Service) -> None:
     answer = service.post("/v1/score", {"id": name, "text": TEXTS[name]})
     assert answer.body.decode() == f"{expected[name]}\n"
 
 
-def test_as_a_batch(expected: dict[str, str], service: Service) -> None:
+def test_a_batch_gives_the_same_verdicts(expected: dict[str, str], service: Service) -> None:
     some, answers = records(), list(expected.values())
     for part in (slice(0, 18), slice(18, None)):  # all at once would take longer than the service allows
         answer = service.post("/v1/score/batch", some[part])
         assert answer.body.decode() == "[" + ",\n".join(answers[part]) + "]\n"
 
 
-def test_as_a_stream(expected: dict[str, str], service: Service) -> None:
+def test_a_stream_gives_the_same_verdicts(expected: dict[str, str], service: Service) -> None:
     body = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records()).encode()
     answer = service.post("/v1/score/stream", body, "application/x-ndjson")
     assert answer.body.decode() == "".join(f"{line}\n" for line in expected.values())
 
 
 @pytest.mark.parametrize("depth", ["fast", "deep"])
-def test_at_a_depth_that_is_asked_for(depth: str, service: Service, detector: Detector) -> None:
+def test_a_requested_depth_gives_the_same_verdict(depth: str, service: Service, detector: Detector) -> None:
     text = TEXTS["03-squeaking-snow"]
     answer = service.post(f"/v1/score?depth={depth}&evidence=false", text.encode(), "text/plain")
     assert answer.body.decode() == detector.score(text, depth=depth, evidence=False).to_json() + "\n"
 
 
-def test_with_a_base_rate(service: Service, detector: Detector) -> None:
+def test_a_base_rate_gives_the_same_verdict(service: Service, detector: Detector) -> None:
     text = TEXTS["03-squeaking-snow"]
     expected = detector.score(text, base_rate=0.05).to_json() + "\n"
     assert service.post("/v1/score?base_rate=0.05", text.encode(), "text/plain").body.decode() == expected
@@ -96,7 +96,7 @@ def test_with_a_base_rate(service: Service, detector: Detector) -> None:
 
 
 @pytest.mark.parametrize("way", ["score", "score_many", "score_stream"])
-def test_through_the_client(way: str, expected: dict[str, str], service: Service) -> None:
+def test_the_client_gives_the_same_verdicts(way: str, expected: dict[str, str], service: Service) -> None:
     with Client(f"http://127.0.0.1:{service.port}") as client:
         if way == "score":
             answers: list[Any] = [client.score(text, id=name) for name, text in TEXTS.items()]
@@ -105,10 +105,8 @@ def test_through_the_client(way: str, expected: dict[str, str], service: Service
     assert [answer.to_json() for answer in answers] == list(expected.values())
 
 
-def test_through_the_client_from_a_source_slower_than_the_time_limit(
-    expected: dict[str, str], service: Service
-) -> None:
-    """The limit is 3 seconds for a line; the client says meanwhile that it is still there."""
+def test_the_client_may_read_a_source_slower_than_the_time_limit(expected: dict[str, str], service: Service) -> None:
+    """The service's time limit is 3 seconds; each request starts when its text is there."""
 
     def slowly() -> Iterator[dict[str, str]]:
         for record in records()[:2]:

@@ -31,11 +31,11 @@ def schemathesis(service: Service, *options: str) -> None:
     assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
 
 
-def test_the_service_does_what_its_description_says(service: Service) -> None:
+def test_the_service_conforms_to_its_openapi_document(service: Service) -> None:
     schemathesis(service)
 
 
-def test_the_same_where_keys_are_needed(tmp_path: Path) -> None:
+def test_the_service_conforms_to_its_openapi_document_with_keys(tmp_path: Path) -> None:
     key = KeyStore(tmp_path / "keys.json").add("tests")
     with Service(KEYS_FILE=tmp_path / "keys.json") as service:
         schemathesis(service, "--header", f"Authorization: Bearer {key}")

@@ -71,14 +71,14 @@ def test_substitutions_are_listed_with_their_counts(comparer: Comparer) -> None:
         text_of("note") + " " + "The captain told nobody about the ship, and the mate told nobody about the captain."
     )
     suspect = source.replace("told", "instructed").replace("ship", "watercraft")
-    found = {(one.source, one.suspect): one.count for one in comparer.compare(suspect, source).replacements}
+    found = {(one.source, one.suspect): one.count for one in comparer.compare(suspect, source).substitutions}
     assert found == {("told", "instructed"): 3, ("ship", "watercraft"): 2}
 
 
 def test_a_phrase_for_a_word_is_one_substitution(comparer: Comparer) -> None:
     source = text_of("note").replace("nothing unusual", "of their shared vision")
     suspect = source.replace("vision", "imaginative and prescient")
-    found = comparer.compare(suspect, source).replacements
+    found = comparer.compare(suspect, source).substitutions
     assert [(one.source, one.suspect) for one in found] == [("vision", "imaginative and prescient")]
 
 

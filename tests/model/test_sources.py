@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unspun.model.comparing import sources
-from unspun.model.comparing.comparison import RELATIONS, Comparison
+from unspun.model.comparing.comparison import RELATIONS, ComparedText, Comparison
 from unspun.model.comparing.sources import Candidate, SourceIndex, Sources
 from unspun.model.verdict import ModelInfo
 
@@ -50,7 +50,17 @@ class Fake:
         probability, share = self.sources[str(source_id)]
         kinds = dict.fromkeys(RELATIONS, 0.25)
         return Comparison(
-            suspect_id, source_id, probability > 0.5, probability, None, kinds, share, None, 9, 9, (), (), MODEL
+            derived=probability > 0.5,
+            probability=probability,
+            kind=None,
+            kinds=kinds,
+            share=share,
+            reason=None,
+            substitutions=(),
+            suspect=ComparedText(suspect_id, 9),
+            source=ComparedText(source_id, 9),
+            model=MODEL,
+            alignments=(),
         )
 
 
@@ -126,7 +136,7 @@ def test_derived_matches_come_first_and_both_groups_are_by_similarity() -> None:
     with Sources(DOCUMENTS.items()) as documents:
         suspect = "the night train of Monday in Coldwell"
         alike = names(documents.index.candidates(suspect))
-        found = [one.comparison.source_id for one in documents.find(suspect, fake, at_least=4)]
+        found = [one.comparison.source.id for one in documents.find(suspect, fake, at_least=4)]
     derived = ("train", "bread")
     assert found == [one for one in alike if one in derived] + [one for one in alike if one not in derived]
     assert found != alike
@@ -144,7 +154,7 @@ def test_excluded_documents_do_not_reduce_the_number_of_matches() -> None:
     with Sources(DOCUMENTS.items()) as documents:
         [first] = documents.find("the Kiruna train", fake, count=1)
         [second] = documents.find("the Kiruna train", fake, count=1, without=[first.place])
-    assert (first.comparison.source_id, second.place != first.place) == ("train", True)
+    assert (first.comparison.source.id, second.place != first.place) == ("train", True)
 
 
 def test_much_less_similar_documents_are_compared_only_on_request() -> None:

@@ -1,4 +1,4 @@
-"""A fast, deterministic stand-in for model.comparing.comparer.Comparer, built on difflib."""
+"""What compares two texts quickly, deterministically and with the interface of model.compare.Comparer: by difflib."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from pathlib import Path
 from unspun.model.comparing.comparison import (
     RELATIONS,
     Alignment,
+    ComparedText,
     Comparison,
     Edit,
     Obstacle,
     Operation,
     Relation,
     Span,
-    WordReplacement,
+    WordSubstitution,
 )
 from unspun.model.verdict import ModelInfo
 
@@ -65,18 +66,17 @@ class FakeComparer:
         derived = share >= SHARE_NEEDED
         kind: Relation = "spun" if replaced else "copied"
         return Comparison(
-            suspect_id,
-            source_id,
             derived,
             round(min(1.0, share), 6),
             kind if derived else None,
             {name: float(name == kind) for name in RELATIONS},
             round(share, 6),
             reason,
-            *words,
-            tuple(WordReplacement(*pair, count) for pair, count in replaced.most_common()),
-            alignments,
+            tuple(WordSubstitution(*pair, count) for pair, count in replaced.most_common()),
+            ComparedText(suspect_id, words[0]),
+            ComparedText(source_id, words[1]),
             MODEL,
+            alignments,
         )
 
 

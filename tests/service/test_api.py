@@ -7,7 +7,7 @@ import io
 import json
 import logging
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from unspun.model.detector import Detector
 from unspun.reading.html import extract_article
 from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings
-from unspun.service.http.engine import Engine
+from unspun.service.http.engine import Engine, ModelInUse
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.logs import LOGGER
 from unspun.service.http.problems import MEDIA_TYPE
@@ -41,7 +41,7 @@ STANDS_FOR = {
 
 def client_for(**settings: Any) -> FlaskClient:
     chosen = Settings(**({"max_words": 200, "max_bytes": 20_000, "max_items": 10} | settings))
-    return create_app(chosen, Engine(load_fake, time_limit=chosen.timeout)).test_client()
+    return create_app(chosen, Engine(ModelInUse(load_fake), time_limit=chosen.timeout)).test_client()
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_a_text_gets_the_verdict_of_the_python_api(client: FlaskClient) -> None:
     assert client.post("/v1/score", json={"text": SPUN, "id": "a"}).text == f"{expected}\n"
 
 
-def test_plain_text_is_asked_about_in_the_query(client: FlaskClient) -> None:
+def test_options_for_plain_text_are_in_the_query(client: FlaskClient) -> None:
     answer = client.post("/v1/score?id=a&evidence=false", data=SPUN, content_type="text/plain; charset=utf-8")
     assert answer.text == FakeDetector().score(SPUN, id="a", evidence=False).to_json() + "\n"
 
@@ -86,11 +86,11 @@ def test_a_number_for_an_id_comes_back_as_a_string(client: FlaskClient) -> None:
     assert client.post("/v1/score", json={"text": SPUN, "id": 7}).get_json()["id"] == "7"
 
 
-def test_fields_that_are_not_known_are_passed_over(client: FlaskClient) -> None:
+def test_unknown_fields_are_ignored(client: FlaskClient) -> None:
     assert client.post("/v1/score", json={"text": SPUN, "label": "human"}).status_code == 200
 
 
-def test_an_empty_text_is_abstained_on(client: FlaskClient) -> None:
+def test_an_empty_text_gets_abstained(client: FlaskClient) -> None:
     assert client.post("/v1/score", json={"text": ""}).get_json()["reason"] == "too_short"
 
 
@@ -100,26 +100,26 @@ def test_with_a_base_rate_the_verdict_has_a_probability(rate: float, client: Fla
     assert answer.text == FakeDetector().score(SPUN, base_rate=rate).to_json() + "\n"
 
 
-def test_the_base_rate_of_a_plain_text_stands_in_the_query(client: FlaskClient) -> None:
+def test_the_base_rate_for_plain_text_is_in_the_query(client: FlaskClient) -> None:
     answer = client.post("/v1/score?base_rate=0.05", data=SPUN, content_type="text/plain")
     assert answer.text == FakeDetector().score(SPUN, base_rate=0.05).to_json() + "\n"
 
 
-def test_null_for_a_base_rate_is_none(client: FlaskClient) -> None:
+def test_a_base_rate_may_be_null(client: FlaskClient) -> None:
     assert "probability" not in client.post("/v1/score", json={"text": SPUN, "base_rate": None}).get_json()
 
 
 @pytest.mark.parametrize("rate", ["0", "1", "5 %", "-0.1", "nan", "inf", ""])
-def test_a_base_rate_in_the_query_that_is_none_is_a_problem(rate: str, client: FlaskClient) -> None:
+def test_an_invalid_base_rate_in_the_query_is_a_problem(rate: str, client: FlaskClient) -> None:
     answer = client.post("/v1/score", query_string={"base_rate": rate}, data=SPUN, content_type="text/plain")
     problem = json.loads(answer.data)
     assert (answer.status_code, problem["errors"]) == (
         422,
-        [{"pointer": "?base_rate", "detail": "is not a number between 0 and 1, such as 0.05 for 5 %"}],
+        [{"pointer": "?base_rate", "detail": "must be a number between 0 and 1, such as 0.05 for 5 %"}],
     )
 
 
-def test_a_text_that_is_too_unlike_has_no_numbers(client: FlaskClient) -> None:
+def test_an_unfamiliar_text_has_no_numbers(client: FlaskClient) -> None:
     answer = client.post("/v1/score", json={"text": f"Unfamiliar words. {SPUN}", "base_rate": 0.05}).get_json()
     assert (answer["verdict"], answer["reason"]) == ("abstained", "unfamiliar")
     assert [answer[name] for name in ("score", "false_positive_rate", "share", "kinds")] == [None] * 4
@@ -168,7 +168,7 @@ def test_a_bad_request_gets_a_problem_document(case: dict[str, Any], client: Fla
 
 
 @pytest.mark.parametrize("case", BAD, ids=why)
-def test_neither_answer_nor_log_quotes_a_bad_request(
+def test_neither_response_nor_log_quotes_a_bad_request(
     case: dict[str, Any], client: FlaskClient, logged: pytest.LogCaptureFixture
 ) -> None:
     answer = client.open(
@@ -180,7 +180,7 @@ def test_neither_answer_nor_log_quotes_a_bad_request(
     assert SECRET not in answer.text + str([vars(record) for record in logged.records])
 
 
-def test_a_limit_is_told_in_its_problem(client: FlaskClient) -> None:
+def test_a_problem_contains_the_exceeded_limit(client: FlaskClient) -> None:
     assert client.post("/v1/score", json={"text": "word " * 201}).get_json(force=True)["limit"] == 200
 
 
@@ -196,13 +196,15 @@ def test_broken_gzip_is_a_bad_request(body: bytes, client: FlaskClient) -> None:
     assert answer.status_code == 400
 
 
-def test_another_packing_is_refused_with_what_is_read(client: FlaskClient) -> None:
+def test_an_unsupported_content_encoding_is_refused(client: FlaskClient) -> None:
     body = zlib.compress(b"x")
     answer = client.post("/v1/score", data=body, headers={"Content-Encoding": "deflate"}, content_type="text/plain")
     assert (answer.status_code, answer.headers["Accept-Encoding"]) == (415, "gzip, identity")
 
 
-def test_what_nobody_expected_is_a_500_without_a_trace(client: FlaskClient, logged: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_error_is_a_500_without_a_traceback(
+    client: FlaskClient, logged: pytest.LogCaptureFixture
+) -> None:
     answer = client.post("/v1/score", json={"text": f"{SECRET} raise-error"})
     assert (answer.status_code, "Traceback" in answer.text, "ZeroDivision" in answer.text) == (500, False, False)
     [told] = [vars(record) for record in logged.records if record.getMessage() == "unexpected error"]
@@ -211,7 +213,7 @@ def test_what_nobody_expected_is_a_500_without_a_trace(client: FlaskClient, logg
     assert "second line" not in str(told)  # its message
 
 
-def test_a_method_that_is_not_answered_tells_which_are(client: FlaskClient) -> None:
+def test_an_unsupported_method_gets_the_allowed_ones(client: FlaskClient) -> None:
     assert "POST" in client.get("/v1/score").headers["Allow"]
 
 
@@ -226,7 +228,7 @@ def test_a_batch_keeps_its_order(client: FlaskClient) -> None:
     ]  # fmt: skip
 
 
-def test_items_of_a_batch_may_want_different_things(client: FlaskClient) -> None:
+def test_items_of_a_batch_may_have_different_options(client: FlaskClient) -> None:
     items = [{"text": SPUN, "evidence": i % 2 == 0} for i in range(5)]
     answers = client.post("/v1/score/batch", json=items).get_json()
     assert ["evidence" in answer for answer in answers] == [True, False, True, False, True]
@@ -240,7 +242,7 @@ def test_items_of_a_batch_may_have_different_base_rates(client: FlaskClient) -> 
     assert [answer.get("probability") for answer in answers] == expected
 
 
-def test_a_base_rate_that_is_none_costs_no_other_item_its_verdict(client: FlaskClient) -> None:
+def test_an_invalid_base_rate_costs_no_other_item_its_verdict(client: FlaskClient) -> None:
     items = [{"text": SPUN, "base_rate": rate} for rate in (0, 0.5, 1, "5 %", True)]
     answers = client.post("/v1/score/batch", json=items).get_json()
     assert [answer.get("status") for answer in answers] == [422, None, 422, 422, 422]
@@ -261,7 +263,7 @@ def test_an_item_that_breaks_the_model_breaks_nothing_else(client: FlaskClient) 
     assert [answer.get("verdict", answer.get("status")) for answer in answers] == ["paraphrased", 500, "clear"]
 
 
-def test_an_empty_batch_is_answered_with_one(client: FlaskClient) -> None:
+def test_an_empty_batch_gets_an_empty_list(client: FlaskClient) -> None:
     assert client.post("/v1/score/batch", json=[]).get_json() == []
 
 
@@ -277,7 +279,7 @@ def test_a_stream_answers_each_line_with_a_line(client: FlaskClient) -> None:
     ]
 
 
-def test_a_bad_line_does_not_end_a_stream(client: FlaskClient) -> None:
+def test_an_invalid_line_does_not_end_a_stream(client: FlaskClient) -> None:
     good = json.dumps({"text": SPUN}) + "\n"
     answers = stream(client, good, "{nonsense\n", "\n", json.dumps({"text": "raise-error"}) + "\n", good)
     assert [(answer.get("status"), answer.get("line")) for answer in answers] == [
@@ -297,16 +299,16 @@ def test_a_line_that_is_too_long_does_not_end_a_stream(client: FlaskClient) -> N
     assert [answer.get("status") for answer in answers] == [None, 413, None]
 
 
-def test_a_stream_may_end_without_a_line_end(client: FlaskClient) -> None:
+def test_the_last_line_of_a_stream_needs_no_line_end(client: FlaskClient) -> None:
     assert stream(client, json.dumps({"text": SPUN}))[0]["verdict"] == "paraphrased"
 
 
-def test_a_stream_that_ends_in_mid_line_says_so(client: FlaskClient) -> None:
+def test_a_stream_that_ends_within_a_line_gets_a_problem(client: FlaskClient) -> None:
     [answer] = stream(client, '{"text": "The mayor sha')
     assert (answer["status"], answer["line"]) == (400, 1)
 
 
-def test_a_gzipped_stream_is_unpacked_as_it_comes(client: FlaskClient) -> None:
+def test_a_gzipped_stream_is_unpacked(client: FlaskClient) -> None:
     body = gzip.compress((json.dumps({"text": SPUN}) + "\n").encode() * 3)
     answer = client.post(
         "/v1/score/stream", data=body, headers={"Content-Encoding": "gzip"}, content_type=NDJSON
@@ -323,7 +325,7 @@ def store(tmp_path: Path) -> KeyStore:
 
 
 @pytest.mark.parametrize("header", ["Authorization", "X-API-Key"])
-def test_a_key_lets_in(header: str, store: KeyStore) -> None:
+def test_a_valid_key_is_accepted(header: str, store: KeyStore) -> None:
     key = store.add("cms")
     value = f"Bearer {key}" if header == "Authorization" else key
     client = client_for(keys_file=store.path)
@@ -331,7 +333,7 @@ def test_a_key_lets_in(header: str, store: KeyStore) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/score", "/v1/score/batch", "/v1/score/stream", "/v1/model"])
-def test_without_a_key_there_is_no_answer(path: str, store: KeyStore) -> None:
+def test_a_request_without_a_key_is_refused(path: str, store: KeyStore) -> None:
     store.add("cms")
     client = client_for(keys_file=store.path)
     answer = client.get(path) if path == "/v1/model" else client.post(path, json={"text": SPUN})
@@ -348,7 +350,7 @@ def test_a_revoked_key_is_refused_at_once(store: KeyStore) -> None:
     assert (before.status_code, after.status_code) == (200, 401)
 
 
-def test_a_key_that_is_revoked_under_way_ends_what_a_stream_gets(store: KeyStore) -> None:
+def test_a_key_revoked_during_a_stream_is_refused_from_then_on(store: KeyStore) -> None:
     headers = {"X-API-Key": store.add("cms")}
 
     def lines() -> Iterator[bytes]:
@@ -374,14 +376,14 @@ class BytesInSteps(io.BytesIO):
         return next(self._pieces, b"")
 
 
-def test_where_the_keys_cannot_be_read_nobody_gets_in(store: KeyStore) -> None:
+def test_if_the_keys_cannot_be_read_all_requests_are_refused(store: KeyStore) -> None:
     headers = {"X-API-Key": store.add("cms")}
     client = client_for(keys_file=store.path)
     store.path.write_text("{")
     assert client.post("/v1/score", json={"text": SPUN}, headers=headers).status_code == 503
 
 
-def test_beyond_the_rate_limit_the_answer_tells_when_to_go_on() -> None:
+def test_an_exceeded_rate_limit_says_when_to_retry() -> None:
     client = client_for(rate_limit="2 per minute")
     answers = [client.post("/v1/score", json={"text": SPUN}) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
@@ -389,23 +391,23 @@ def test_beyond_the_rate_limit_the_answer_tells_when_to_go_on() -> None:
     assert json.loads(answers[2].data)["retry_after"] == int(answers[2].headers["Retry-After"])
 
 
-def test_a_batch_counts_by_its_texts() -> None:
+def test_each_text_of_a_batch_counts_against_the_rate_limit() -> None:
     client = client_for(rate_limit="4 per minute")
     answers = [client.post("/v1/score/batch", json=[{"text": SPUN}] * 3) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 429]
 
 
-def test_a_batch_that_no_waiting_lets_through_is_told_so() -> None:
+def test_a_batch_larger_than_the_rate_limit_is_refused() -> None:
     answer = client_for(rate_limit="2 per minute").post("/v1/score/batch", json=[{"text": SPUN}] * 3)
     assert (answer.status_code, json.loads(answer.data)["limit"]) == (413, 2)
 
 
-def test_a_stream_counts_by_its_lines() -> None:
+def test_each_line_of_a_stream_counts_against_the_rate_limit() -> None:
     answers = stream(client_for(rate_limit="2 per minute"), *[json.dumps({"text": SPUN}) + "\n"] * 3)
     assert [answer.get("status") for answer in answers] == [None, None, 429]
 
 
-def test_each_key_has_a_limit_of_its_own(store: KeyStore) -> None:
+def test_each_key_has_its_own_rate_limit(store: KeyStore) -> None:
     keys = [store.add(name) for name in ("a", "b")]
     client = client_for(keys_file=store.path, rate_limit="1 per minute")
     statuses = [
@@ -414,7 +416,7 @@ def test_each_key_has_a_limit_of_its_own(store: KeyStore) -> None:
     assert statuses == [200, 200, 429, 429]
 
 
-def test_each_address_has_a_limit_of_its_own() -> None:
+def test_each_address_has_its_own_rate_limit() -> None:
     client = client_for(rate_limit="1 per minute", trusted_proxies=1)
     statuses = [
         client.post("/v1/score", json={"text": SPUN}, headers={"X-Forwarded-For": address}).status_code
@@ -423,7 +425,7 @@ def test_each_address_has_a_limit_of_its_own() -> None:
     assert statuses == [200, 200, 429]
 
 
-def test_an_address_that_only_the_client_claims_is_not_believed() -> None:
+def test_a_forwarded_address_from_an_untrusted_client_is_ignored() -> None:
     client = client_for(rate_limit="1 per minute")
     statuses = [
         client.post("/v1/score", json={"text": SPUN}, headers={"X-Forwarded-For": address}).status_code
@@ -432,7 +434,7 @@ def test_an_address_that_only_the_client_claims_is_not_believed() -> None:
     assert statuses == [200, 429]
 
 
-def test_where_redis_is_away_each_worker_counts_for_itself() -> None:
+def test_without_redis_each_worker_counts_on_its_own() -> None:
     client = client_for(rate_limit="1 per minute", redis_url="redis://127.0.0.1:1/0")
     assert [client.post("/v1/score", json={"text": SPUN}).status_code for _ in range(2)] == [200, 429]
 
@@ -440,7 +442,7 @@ def test_where_redis_is_away_each_worker_counts_for_itself() -> None:
 # --- what every answer has
 
 
-def test_a_request_id_comes_back(client: FlaskClient) -> None:
+def test_the_response_repeats_the_request_id(client: FlaskClient) -> None:
     answer = client.get("/healthz", headers={"X-Request-ID": "cms-17"})
     assert answer.headers["X-Request-ID"] == "cms-17"
 
@@ -450,13 +452,13 @@ def test_a_request_id_that_could_forge_a_log_line_is_replaced(client: FlaskClien
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/v1/openapi.json", "/nothing-here"])
-def test_headers_keep_pages_to_themselves(path: str, client: FlaskClient) -> None:
+def test_responses_have_security_headers(path: str, client: FlaskClient) -> None:
     headers = client.get(path).headers
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert (headers["X-Content-Type-Options"], headers["X-Frame-Options"]) == ("nosniff", "DENY")
 
 
-def test_the_log_tells_sizes_times_and_counts(client: FlaskClient, logged: pytest.LogCaptureFixture) -> None:
+def test_the_log_has_sizes_times_and_counts(client: FlaskClient, logged: pytest.LogCaptureFixture) -> None:
     client.post("/v1/score/batch", json=[{"text": SPUN}, {"text": CLEAR}, {"text": SPUN}, {"text": 7}]).close()
     [line] = [vars(record) for record in logged.records if record.getMessage() == "request"]
     assert line["verdicts"] == {"paraphrased": 2, "clear": 1}
@@ -471,7 +473,7 @@ def test_the_log_of_a_stream_counts_all_its_lines(client: FlaskClient, logged: p
     assert line["verdicts"] == {"paraphrased": 3}
 
 
-def test_no_answer_with_a_verdict_is_kept_by_anybody(client: FlaskClient) -> None:
+def test_verdicts_are_not_cached(client: FlaskClient) -> None:
     assert client.post("/v1/score", json={"text": SPUN}).headers["Cache-Control"] == "no-store"
 
 
@@ -491,8 +493,8 @@ def test_metrics_count_verdicts(client: FlaskClient) -> None:
     assert figure(client, name) == before + 1
 
 
-def test_the_model_is_told_with_its_thresholds(tiny_bundle: Path) -> None:
-    client = create_app(Settings(), Engine(Detector.load, tiny_bundle)).test_client()
+def test_the_model_is_described_with_its_thresholds(tiny_bundle: Path) -> None:
+    client = create_app(Settings(), Engine(ModelInUse(Detector.load, tiny_bundle))).test_client()
     told = client.get("/v1/model").get_json()
     assert told["depths"] == ["auto", "fast"]
     assert told["thresholds"] == {
@@ -503,8 +505,7 @@ def test_the_model_is_told_with_its_thresholds(tiny_bundle: Path) -> None:
 
 
 def test_a_service_that_is_shutting_down_is_not_ready() -> None:
-    engine = Engine(load_fake)
-    engine.draining = lambda: True
+    engine = Engine(ModelInUse(load_fake), draining=lambda: True)
     answer = create_app(Settings(), engine).test_client().get("/readyz")
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
 
@@ -515,19 +516,19 @@ def test_the_time_limit_holds_for_a_batch_as_a_whole() -> None:
     assert [(answer["status"], answer["retry_after"]) for answer in answers] == [(503, 1), (503, 1)]
 
 
-def test_the_document_of_the_api_is_valid(client: FlaskClient) -> None:
+def test_the_openapi_document_is_valid(client: FlaskClient) -> None:
     validator = pytest.importorskip("openapi_spec_validator", reason="pip install openapi-spec-validator")
     validator.validate(client.get("/v1/openapi.json").get_json())
 
 
 def test_every_field_of_a_verdict_is_described(client: FlaskClient) -> None:
     schemas = client.get("/v1/openapi.json").get_json()["components"]["schemas"]
-    for name in ("Verdict", "Evidence", "Repair", "Passage", "Model"):
+    for name in ("Verdict", "Evidence", "Repair", "SpunPassage", "ModelInfo"):
         silent = [field for field, one in schemas[name]["properties"].items() if not {"description", "$ref"} & set(one)]
         assert silent == []
 
 
-def test_the_fields_of_the_document_are_those_of_a_verdict(client: FlaskClient) -> None:
+def test_the_openapi_document_has_the_fields_of_a_verdict(client: FlaskClient) -> None:
     schema = client.get("/v1/openapi.json").get_json()["components"]["schemas"]["Verdict"]
     answer = client.post("/v1/score", json={"text": SPUN, "base_rate": 0.05}).get_json()
     assert list(schema["properties"]) == list(answer)
@@ -535,59 +536,10 @@ def test_the_fields_of_the_document_are_those_of_a_verdict(client: FlaskClient) 
     assert schema["required"] == list(plain)
 
 
-def test_the_document_names_every_address(client: FlaskClient) -> None:
+def test_the_openapi_document_has_every_path(client: FlaskClient) -> None:
     rules = {rule.rule for rule in client.application.url_map.iter_rules()}
     pages = {
         rule for rule in rules if rule in ("/", "/v1/docs") or rule.startswith(("/static", "/favicon", "/feedback"))
     }
     off = {rule for rule in rules if rule.startswith("/v1/feedback")}  # tests/feedback/test_routes.py has it on
     assert set(client.get("/v1/openapi.json").get_json()["paths"]) == rules - pages - off
-
-
-@pytest.fixture
-def bundle(tmp_path: Path) -> Path:
-    (tmp_path / "manifest.json").write_text("{}")
-    return tmp_path
-
-
-def loader(*models: Any) -> Callable[[Path | None], Any]:
-    left = list(models)
-
-    def load(path: Path | None) -> Any:
-        model = left.pop(0)
-        if isinstance(model, Exception):
-            raise model
-        return model
-
-    return load
-
-
-def test_a_changed_bundle_is_the_model_from_then_on(bundle: Path) -> None:
-    old, new = FakeDetector(), FakeDetector()
-    engine = Engine(loader(old, new), bundle)
-    (bundle / "manifest.json").write_text('{"changed": true}')
-    engine.refresh()
-    assert engine.model is new
-
-
-def test_an_unchanged_bundle_is_not_loaded_again(bundle: Path) -> None:
-    engine = Engine(loader(FakeDetector()), bundle)
-    engine.refresh()
-
-
-def test_a_bundle_that_cannot_be_used_leaves_the_model_in_use(bundle: Path) -> None:
-    from unspun.model.bundle import BundleError
-
-    old = FakeDetector()
-    engine = Engine(loader(old, BundleError("tampered with")), bundle)
-    (bundle / "manifest.json").write_text('{"changed": true}')
-    engine.refresh()
-    assert engine.model is old
-
-
-def test_a_bundle_that_is_away_for_a_moment_leaves_the_model_in_use(bundle: Path) -> None:
-    old = FakeDetector()
-    engine = Engine(loader(old), bundle)
-    (bundle / "manifest.json").unlink()
-    engine.refresh(force=True)
-    assert engine.model is old

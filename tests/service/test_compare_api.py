@@ -20,7 +20,7 @@ from unspun.model.verdict import ModelInfo
 from unspun.service.client import UnspunError, comparison_from_dict
 from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings
-from unspun.service.http.engine import Engine, Model
+from unspun.service.http.engine import Engine, Model, ModelInUse
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.logs import LOGGER
 from unspun.service.http.problems import MEDIA_TYPE
@@ -44,7 +44,7 @@ def client_for(
 ) -> FlaskClient:
     chosen = Settings(**({"max_words": 200, "max_bytes": 20_000} | settings))
     held = detector or FakeDetector()
-    app = create_app(chosen, Engine(lambda path: held, time_limit=chosen.timeout))
+    app = create_app(chosen, Engine(ModelInUse(lambda path: held), time_limit=chosen.timeout))
     app.extensions[COMPARERS] = Comparers(make)
     return app.test_client()
 
@@ -77,7 +77,7 @@ def test_ids_may_be_left_out_or_numbers(client: FlaskClient) -> None:
     assert client.post("/v1/compare", json=asked(source_id=7)).get_json()["source"]["id"] == "7"
 
 
-def test_two_empty_texts_are_an_answer(client: FlaskClient) -> None:
+def test_two_empty_texts_can_be_compared(client: FlaskClient) -> None:
     assert client.post("/v1/compare", json={"suspect": "", "source": ""}).get_json()["reason"] == "too_short"
 
 
@@ -114,7 +114,7 @@ def test_a_bad_request_gets_a_problem_that_quotes_nothing(
     assert SECRET not in str([vars(record) for record in logged.records])
 
 
-def test_a_comparison_that_breaks_is_a_500_without_a_trace(
+def test_a_failed_comparison_is_a_500_without_a_traceback(
     client: FlaskClient, logged: pytest.LogCaptureFixture
 ) -> None:
     answer = client.post("/v1/compare", json=asked(suspect=f"{SECRET} raise-error"))
@@ -122,21 +122,21 @@ def test_a_comparison_that_breaks_is_a_500_without_a_trace(
     assert SECRET not in str([vars(record) for record in logged.records])
 
 
-def test_it_counts_as_two_texts() -> None:
+def test_a_comparison_counts_as_two_texts() -> None:
     client = client_for(rate_limit="5 per hour")
     statuses = [client.post("/v1/compare", json=asked()).status_code for _ in range(2)]
     statuses += [client.post("/v1/score", json={"text": SUSPECT}).status_code for _ in range(2)]
     assert statuses == [200, 200, 200, 429]
 
 
-def test_a_key_is_needed_where_keys_are(tmp_path: Path) -> None:
+def test_a_comparison_requires_a_key_if_keys_are_used(tmp_path: Path) -> None:
     key = KeyStore(tmp_path / "keys.json").add("tests")
     client = client_for(keys_file=tmp_path / "keys.json")
     assert client.post("/v1/compare", json=asked()).status_code == 401
     assert client.post("/v1/compare", json=asked(), headers={"X-API-Key": key}).status_code == 200
 
 
-def test_the_log_tells_what_came_of_it_and_no_text(client: FlaskClient, logged: pytest.LogCaptureFixture) -> None:
+def test_the_log_has_the_outcome_and_no_text(client: FlaskClient, logged: pytest.LogCaptureFixture) -> None:
     client.post("/v1/compare", json=asked(suspect=f"{SUSPECT} {SECRET}")).close()
     [line] = [vars(record) for record in logged.records if record.getMessage() == "request"]
     assert (line["route"], line["status"], line["verdicts"]) == ("/v1/compare", 200, {"spun": 1})
@@ -145,7 +145,7 @@ def test_the_log_tells_what_came_of_it_and_no_text(client: FlaskClient, logged: 
     assert SECRET not in str(line)
 
 
-def test_the_figures_count_comparisons_by_kind(client: FlaskClient) -> None:
+def test_metrics_count_comparisons_by_kind(client: FlaskClient) -> None:
     def count(kind: str) -> float:
         found = [
             line for line in client.get("/metrics").text.splitlines() if f'comparisons_total{{kind="{kind}"' in line
@@ -161,7 +161,7 @@ def test_the_figures_count_comparisons_by_kind(client: FlaskClient) -> None:
 # --- the model in use
 
 
-def test_what_compares_is_made_once_for_a_model_and_anew_for_the_next() -> None:
+def test_a_comparer_is_made_once_per_model() -> None:
     made: list[str] = []
 
     def make(model: Model) -> FakeComparer:
@@ -201,7 +201,7 @@ def refuse(model: Model) -> Any:
     raise ValueError(f"{SECRET} is not in list")
 
 
-def test_a_model_that_cannot_compare_is_told_and_scores_all_the_same(logged: pytest.LogCaptureFixture) -> None:
+def test_a_model_that_cannot_compare_still_scores(logged: pytest.LogCaptureFixture) -> None:
     client = client_for(refuse)
     answer = client.post("/v1/compare", json=asked())
     assert (answer.status_code, json.loads(answer.data)["type"]) == (500, "urn:unspun:problem:internal-error")
@@ -212,12 +212,12 @@ def test_a_model_that_cannot_compare_is_told_and_scores_all_the_same(logged: pyt
 # --- read back by the client
 
 
-def test_the_client_reads_a_comparison_back() -> None:
+def test_the_client_rebuilds_a_comparison() -> None:
     expected = FakeComparer().compare(f"{SUSPECT} It rained.", f"{SOURCE} All went home.", source_id="b")
     assert comparison_from_dict(json.loads(expected.to_json())) == expected
 
 
 @pytest.mark.parametrize("answer", [{}, [], None, {"suspect": 1}, {"score": 0.5, "verdict": "clear"}])
-def test_the_client_says_where_an_answer_is_none(answer: Any) -> None:
-    with pytest.raises(UnspunError, match="none of unspun's"):
+def test_the_client_refuses_a_response_that_is_not_a_comparison(answer: Any) -> None:
+    with pytest.raises(UnspunError, match="The answer is not from unspun"):
         comparison_from_dict(answer)

@@ -1,4 +1,4 @@
-"""service/http/engine.py: a model answers from the moment at which it is known that it can."""
+"""service/http/engine.py: a new model is used only if it can score."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ pytest.importorskip("prometheus_client", reason="the service: pip install 'unspu
 
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN
+from unspun.model.bundle import BundleError
 from unspun.model.detector import NoDeepTierError
-from unspun.service.http.engine import Engine
+from unspun.service.http.engine import Engine, ModelInUse
 from unspun.service.http.schemas import Submission
 from unspun.service.models.folder import ModelFolder
 
@@ -23,14 +24,14 @@ Loader = Callable[[Path | None], Any]
 
 
 class Broken(FakeDetector):
-    """Loads, and cannot score."""
+    """A model that loads but cannot score."""
 
     def score_many(self, *arguments: Any, **options: Any) -> Any:
         raise ZeroDivisionError
 
 
 class WithoutDeep(FakeDetector):
-    """Has no deep tier."""
+    """A model without a deep tier."""
 
     def score_many(self, *arguments: Any, depth: str = "auto", **options: Any) -> Any:
         if depth == "deep":
@@ -45,89 +46,108 @@ def folder(tmp_path: Path, make: Callable[..., Path]) -> ModelFolder:
     return folder
 
 
-def loading(*models: FakeDetector) -> Loader:
+def loading(*models: FakeDetector | BundleError) -> Loader:
+    """Return a function that loads one model after the other, or fails."""
     left = list(models)
-    return lambda path: left.pop(0)
+
+    def load(path: Path | None) -> FakeDetector:
+        model = left.pop(0)
+        if isinstance(model, BundleError):
+            raise model
+        return model
+
+    return load
 
 
-def test_a_promotion_and_a_rollback_are_seen(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_a_promotion_and_a_rollback_are_noticed(folder: ModelFolder, make: Callable[..., Path]) -> None:
     from unspun.model.detector import Detector
 
-    engine = Engine(Detector.load, folder.path / "current")
+    models = ModelInUse(Detector.load, folder.path / "current")
     names = []
     for change in (lambda: folder.promote(make("b")), folder.rollback):
         change()
-        engine.refresh()
-        names.append(engine.model.model.name)
+        models.refresh()
+        names.append(models.model.model.name)
     assert names == ["b", "a"]
+
+
+def test_an_unchanged_bundle_is_not_loaded_again(folder: ModelFolder) -> None:
+    models = ModelInUse(loading(FakeDetector()), folder.path / "current")
+    models.refresh()
 
 
 def test_a_model_that_cannot_score_is_refused(folder: ModelFolder, make: Callable[..., Path]) -> None:
     old = FakeDetector()
-    engine = Engine(loading(old, Broken()), folder.path / "current")
+    models = ModelInUse(loading(old, Broken()), folder.path / "current")
     folder.promote(make("b"))
-    engine.refresh()
-    assert engine.model is old
+    models.refresh()
+    assert models.model is old
 
 
-def test_a_bundle_that_has_gone_is_told_once_and_the_old_one_answers(
+def test_an_unusable_bundle_leaves_the_model_in_use(folder: ModelFolder, make: Callable[..., Path]) -> None:
+    old = FakeDetector()
+    models = ModelInUse(loading(old, BundleError("tampered with")), folder.path / "current")
+    folder.promote(make("b"))
+    models.refresh()
+    assert models.model is old
+
+
+def test_a_missing_bundle_leaves_the_model_in_use_and_is_reported_once(
     folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
-    monkeypatch.setattr("unspun.service.http.engine.event", lambda name, level, *, reason, model: told.append(reason))
+    reasons: list[str] = []
+    monkeypatch.setattr("unspun.service.http.engine.event", lambda *_, reason, model: reasons.append(reason))
     old = FakeDetector()
-    engine = Engine(loading(old), folder.path / "current")
+    models = ModelInUse(loading(old), folder.path / "current")
     (folder.path / "current").unlink()
     for _ in range(3):
-        engine.refresh()
-    assert (engine.model is old, told) == (True, [f"{folder.path}/current: there is no bundle here any more"])
+        models.refresh()
+    assert (models.model is old, reasons) == (True, [f"{folder.path}/current: the bundle is gone"])
 
 
-def test_a_model_without_a_deep_tier_is_as_good(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_a_model_without_a_deep_tier_is_accepted(folder: ModelFolder, make: Callable[..., Path]) -> None:
     new = WithoutDeep()
-    engine = Engine(loading(FakeDetector(), new), folder.path / "current")
-    engine.depths = ("fast", "deep")
+    models = ModelInUse(loading(FakeDetector(), new), folder.path / "current")
     folder.promote(make("b"))
-    engine.refresh()
-    assert engine.model is new
+    models.refresh(depths=("fast", "deep"))
+    assert models.model is new
 
 
 def test_texts_of_different_base_rates_are_not_mixed(folder: ModelFolder) -> None:
-    engine = Engine(loading(FakeDetector()), folder.path / "current")
+    scorer = Engine(ModelInUse(loading(FakeDetector()), folder.path / "current"))
     rates = [0.05, None, 0.5, 0.05]
-    answers = engine.score_many([Submission(text=SPUN, base_rate=rate) for rate in rates])
+    answers = scorer.score_many([Submission(text=SPUN, base_rate=rate) for rate in rates])
     assert answers == [FakeDetector().score(SPUN, base_rate=rate) for rate in rates]
 
 
-def test_a_model_has_answered_once_before_it_is_asked(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_a_new_model_scores_at_each_depth_before_it_is_used(folder: ModelFolder, make: Callable[..., Path]) -> None:
     new = FakeDetector()
-    engine = Engine(loading(FakeDetector(), new), folder.path / "current")
-    engine.depths = ("fast", "deep")
+    models = ModelInUse(loading(FakeDetector(), new), folder.path / "current")
     folder.promote(make("b"))
-    engine.refresh()
+    models.refresh(depths=("fast", "deep"))
     assert new.calls == [1, 1]
 
 
-def test_while_a_model_loads_the_old_one_answers(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_the_old_model_answers_while_a_new_one_loads(folder: ModelFolder, make: Callable[..., Path]) -> None:
     old, new = FakeDetector(), FakeDetector()
-    models, begun, go_on = [old, new], threading.Event(), threading.Event()
+    left, begun, go_on = [old, new], threading.Event(), threading.Event()
 
     def load(path: Path | None) -> Any:
-        if len(models) == 1:
+        if len(left) == 1:
             begun.set()
             assert go_on.wait(10)
-        return models.pop(0)
+        return left.pop(0)
 
-    engine = Engine(load, folder.path / "current")
+    models = ModelInUse(load, folder.path / "current")
     folder.promote(make("b"))
     with ThreadPoolExecutor(1) as pool:
-        refreshing = pool.submit(engine.refresh)
+        refreshing = pool.submit(models.refresh)
         assert begun.wait(10)
-        during = engine.model
-        answers = engine.score_many([Submission(text=CLEAR)])
+        during = models.model
+        answers = Engine(models).score_many([Submission(text=CLEAR)])
         go_on.set()
         refreshing.result(10)
     assert during is old
     assert len(answers) == 1
     assert old.calls == [1]
-    assert engine.model is new
+    assert models.model is new

@@ -48,7 +48,7 @@ def test_with_a_base_rate_there_is_a_probability() -> None:
     assert list(answer["probability"]) == [FakeDetector().score(SPUN, base_rate=0.05).probability]
 
 
-def test_a_base_rate_that_is_none_is_refused() -> None:
+def test_an_invalid_base_rate_is_refused() -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         list(score_frames([pd.DataFrame({"text": [SPUN]})], base_rate=1.0))
 

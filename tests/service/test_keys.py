@@ -21,7 +21,7 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "keys.json"
 
 
-def test_a_key_is_printed_once_and_kept_as_a_hash(unspun: Unspun, file: Path) -> None:
+def test_a_key_is_printed_once_and_stored_as_a_hash(unspun: Unspun, file: Path) -> None:
     key = unspun("keys", "--file", file, "add", "cms").out.strip()
     assert KeyStore(file).name_of(key) == "cms"
     assert key not in file.read_text()
@@ -32,36 +32,36 @@ def test_keys_are_random(unspun: Unspun, file: Path) -> None:
     assert len(keys) == 3
 
 
-def test_nobody_else_may_read_the_file(file: Path) -> None:
+def test_the_key_file_is_private(file: Path) -> None:
     KeyStore(file).add("cms")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_who_may_read_the_file_stays_as_its_owner_set_it(file: Path) -> None:
+def test_the_permissions_of_the_key_file_are_kept(file: Path) -> None:
     KeyStore(file).add("a")
     file.chmod(0o640)
     KeyStore(file).add("b")
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
 
 
-def test_list_names_whose_keys_there_are(unspun: Unspun, file: Path) -> None:
+def test_list_shows_the_names_of_all_keys(unspun: Unspun, file: Path) -> None:
     for name in ("cms", "crawler"):
         unspun("keys", "--file", file, "add", name)
     assert [line.split()[-1] for line in unspun("keys", "--file", file, "list").out.splitlines()] == ["cms", "crawler"]
 
 
-def test_a_revoked_key_is_nobodys(unspun: Unspun, file: Path) -> None:
+def test_a_revoked_key_is_unknown(unspun: Unspun, file: Path) -> None:
     key = unspun("keys", "--file", file, "add", "cms").out.strip()
     assert unspun("keys", "--file", file, "revoke", "cms").status == 0
     assert KeyStore(file).name_of(key) is None
 
 
-def test_another_key_is_nobodys(file: Path) -> None:
+def test_a_guessed_key_is_unknown(file: Path) -> None:
     KeyStore(file).add("cms")
     assert KeyStore(file).name_of("unspun_guess") is None
 
 
-def test_keys_added_at_the_same_time_are_all_kept(file: Path) -> None:
+def test_keys_added_concurrently_are_all_kept(file: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda i: KeyStore(file).add(f"n{i}"), range(24)))
     assert {key.name for key in KeyStore(file).all()} == {f"n{i}" for i in range(24)}
@@ -69,9 +69,11 @@ def test_keys_added_at_the_same_time_are_all_kept(file: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [("{", "not a file of keys"), ("[]", "not a file of keys"), ('{"format": 2, "keys": []}', "update unspun")],
+    [("{", "not a key file"), ("[]", "not a key file"), ('{"format": 2, "keys": []}', "update unspun")],
 )
-def test_a_file_that_is_none_of_keys_is_told_of_in_a_line(content: str, told: str, unspun: Unspun, file: Path) -> None:
+def test_a_file_that_is_not_a_key_file_is_reported_in_one_line(
+    content: str, told: str, unspun: Unspun, file: Path
+) -> None:
     file.write_text(content)
     run = unspun("keys", "--file", file, "list")
     assert (run.status, len(run.errors)) == (1, 1)
@@ -79,14 +81,14 @@ def test_a_file_that_is_none_of_keys_is_told_of_in_a_line(content: str, told: st
 
 
 @pytest.mark.parametrize("arguments", [("add", "cms"), ("revoke", "other"), ("add", "no spaces")])
-def test_what_cannot_be_done_is_told_in_a_line(arguments: tuple[str, str], unspun: Unspun, file: Path) -> None:
+def test_an_impossible_change_is_reported_in_one_line(arguments: tuple[str, str], unspun: Unspun, file: Path) -> None:
     KeyStore(file).add("cms")
     before = json.loads(file.read_text())
     run = unspun("keys", "--file", file, *arguments)
     assert (run.status, len(run.errors), json.loads(file.read_text())) == (1, 1, before)
 
 
-def test_a_file_that_goes_away_is_an_error_and_not_an_open_door(file: Path) -> None:
+def test_a_missing_key_file_accepts_no_key(file: Path) -> None:
     store = KeyStore(file)
     key = store.add("cms")
     file.unlink()

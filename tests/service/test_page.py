@@ -23,15 +23,14 @@ from werkzeug.test import TestResponse
 from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, DATA, SPUN, SUSPECT, why
 from unspun.model import wording as words
-from unspun.model.verdict import Depth, Evidence, Kind, ModelInfo, Reason, SpunPassage, Verdict, VerdictWord
+from unspun.model.verdict import KINDS, Depth, Evidence, Kind, ModelInfo, Reason, SpunPassage, Verdict, VerdictWord
 from unspun.model.wording import times
 from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings
-from unspun.service.http.engine import Engine
+from unspun.service.http.engine import Engine, ModelInUse
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.openapi import document
 from unspun.service.page.result import Result
-from unspun.service.render.columns import KINDS
 
 ROOT = Path(__file__).parents[2]
 CASES = tomllib.loads((DATA / "page.toml").read_text("utf-8"))
@@ -40,7 +39,7 @@ MODEL = ModelInfo("test", "1.0", "0" * 64)
 
 def client_for(time_limit: float = 30.0, **settings: Any) -> FlaskClient:
     chosen = Settings(**({"max_words": 200, "max_bytes": 20_000} | settings))
-    return create_app(chosen, Engine(load_fake, time_limit=time_limit)).test_client()
+    return create_app(chosen, Engine(ModelInUse(load_fake), time_limit=time_limit)).test_client()
 
 
 @pytest.fixture
@@ -116,14 +115,14 @@ def test_the_empty_page_has_a_form_for_text_and_file(client: FlaskClient) -> Non
     assert shown.box == ""
 
 
-def test_a_key_is_asked_for_only_where_one_is_needed(tmp_path: Path, client: FlaskClient) -> None:
+def test_the_form_has_a_key_field_only_if_keys_are_required(tmp_path: Path, client: FlaskClient) -> None:
     keyed = client_for(keys_file=tmp_path / "keys.json")
     [field] = Shown(keyed.get("/")).all("//input[@type='password']")
     assert field.get("autocomplete") == "off"
     assert not Shown(client.get("/")).all("//input[@type='password']")
 
 
-def test_the_example_is_a_text_of_our_own_to_try(client: FlaskClient) -> None:
+def test_the_example_fills_the_form(client: FlaskClient) -> None:
     [link] = Shown(client.get("/")).all("//form//a")
     assert len(Shown(client.get(link.get("href"))).box.split()) > 50
 
@@ -152,17 +151,17 @@ def test_the_verdict_comes_with_its_score_and_what_it_means(
     assert len(shown.of_class("meaning")[0]) > 40
 
 
-def test_no_verdict_says_why_and_what_to_do(client: FlaskClient) -> None:
+def test_an_abstention_says_why_and_what_to_do(client: FlaskClient) -> None:
     assert "Add more of the text" in Shown(judge(client, "Hi.")).of_class("meaning")[0]
 
 
-def test_a_text_that_is_too_unlike_is_told_so(client: FlaskClient) -> None:
+def test_an_unfamiliar_text_is_explained(client: FlaskClient) -> None:
     shown = Shown(judge(client, f"Unfamiliar words. {SPUN}"))
     assert shown.text("//h1") == "Verdict: No verdict"
     assert "too unlike the text that unspun was calibrated on" in shown.of_class("meaning")[0]
 
 
-def test_without_a_verdict_there_is_no_score(client: FlaskClient) -> None:
+def test_an_abstention_has_no_score(client: FlaskClient) -> None:
     shown = Shown(judge(client, "Hi."))
     assert shown.text("//title") == "No verdict · unspun"
     assert shown.of_class("figure") == []
@@ -174,20 +173,20 @@ def test_a_score_comes_with_how_rare_it_is_in_human_text(client: FlaskClient) ->
     assert "About 1 in 480 human texts of this length looks like this." in score
 
 
-def test_no_rarer_rate_is_told_than_the_model_supports() -> None:
+def test_no_rate_below_the_supported_one_is_shown() -> None:
     result = Result(SPUN, verdict_on(SPUN, false_positive_rate=0.002), supported=0.002)
     assert result.like_it == "fewer than 1 in 500 human texts of this length look like this"
 
 
 def test_the_page_says_once_what_a_score_is(client: FlaskClient) -> None:
     told = Shown(judge(client, SPUN)).text("//main")
-    assert told.count("a scale, not a probability: 50 % is the line of suspect, 90 % that of paraphrased") == 1
+    assert told.count("a scale, not a probability: 50 % is the threshold of suspect, 90 % that of paraphrased") == 1
 
 
 def test_the_kind_comes_with_the_share_of_the_words(client: FlaskClient) -> None:
     assert Shown(judge(client, SPUN)).of_class("meaning")[1] == (
-        "The kind with the strongest signs is spun: words and phrases replaced by others. "
-        "93 % of the words stand in suspicious parts."
+        "The kind with the strongest evidence is spun: words and phrases replaced by others. "
+        "93 % of the words are in suspicious parts."
     )
 
 
@@ -197,7 +196,7 @@ def test_the_kinds_say_what_rewritten_does_not_prove(client: FlaskClient) -> Non
     assert "“rewritten” does not prove that a source exists" in told
 
 
-def test_every_answer_of_the_model_has_words() -> None:
+def test_every_verdict_reason_and_kind_has_words() -> None:
     assert set(words.HEADLINES) == set(get_args(VerdictWord))
     assert set(words.MEANINGS) == set(get_args(VerdictWord)) - {"abstained"}
     assert set(words.REASONS) == set(get_args(Reason))
@@ -205,12 +204,12 @@ def test_every_answer_of_the_model_has_words() -> None:
     assert set(words.JUDGEMENT_NAMES) == {"human", *KINDS}
 
 
-def test_signals_with_words_are_those_of_the_model() -> None:
-    source = (ROOT / "model" / "evidence.py").read_text("utf-8")
+def test_every_signal_of_the_evidence_has_words() -> None:
+    source = (ROOT / "model" / "decision" / "evidence.py").read_text("utf-8")
     assert [name for name in words.SIGNALS if f'"{name}"' not in source] == []
 
 
-def test_a_signal_that_nobody_knows_is_named() -> None:
+def test_an_unknown_signal_is_shown_by_its_name() -> None:
     text = "a odd b"
     [word] = Result(text, verdict_on(text, Evidence(2, 5, "odd", None, "new_signal", 1.0))).words
     assert word.reason == "new signal"
@@ -225,16 +224,16 @@ def test_the_kinds_have_a_bar_each(client: FlaskClient) -> None:
 
 def test_small_print_names_tier_and_model(client: FlaskClient) -> None:
     told = Shown(judge(client, SPUN)).text("//section[@aria-labelledby='answer']")
-    assert "read by the fast tier of the model fake 0.0.1" in told
+    assert "judged by the fast tier of the model fake 0.0.1" in told
     assert FakeDetector().model.sha256[:12] in told
 
 
-def test_a_score_is_said_to_be_no_proof(client: FlaskClient) -> None:
+def test_the_page_says_that_a_score_is_not_a_proof(client: FlaskClient) -> None:
     assert "a reason to look, not a proof" in Shown(judge(client, SPUN)).text("//footer")
 
 
 @pytest.mark.parametrize("case", CASES["times"], ids=why)
-def test_weights_are_told_as_factors(case: dict[str, Any]) -> None:
+def test_weights_are_shown_as_factors(case: dict[str, Any]) -> None:
     assert times(case["weight"]) == case["shown"]
 
 
@@ -248,7 +247,7 @@ def test_odd_words_are_marked_by_weight(client: FlaskClient) -> None:
     ]  # fmt: skip
 
 
-def test_a_marked_word_leads_to_its_original_and_back(client: FlaskClient) -> None:
+def test_a_marked_word_links_to_its_original_and_back(client: FlaskClient) -> None:
     shown = Shown(judge(client, SPUN))
     for mark in shown.all("//*[@class='article']//a"):
         [entry] = shown.all(f"//li[@id='{mark.get('href')[1:]}']")
@@ -263,7 +262,7 @@ def test_a_marked_word_is_described_by_its_original(client: FlaskClient) -> None
     assert [shown.text(f"//*[@id='{one}']") for one in described] == ["probably vision", "probably energy"]
 
 
-def test_a_word_without_original_says_so(client: FlaskClient) -> None:
+def test_a_word_without_an_original_says_so(client: FlaskClient) -> None:
     assert Shown(judge(client, "It was the The West that they all went to.")).of_class("was") == ["no original known"]
 
 
@@ -274,7 +273,7 @@ def rendered(client: FlaskClient, text: str, verdict: Verdict) -> Shown:
         return Shown(template.render(result=Result(text, verdict), settings=Settings(), text=text, version="x"))
 
 
-def test_alternatives_are_named(client: FlaskClient) -> None:
+def test_alternatives_are_shown(client: FlaskClient) -> None:
     found = Evidence(2, 5, "odd", "one", "substitution", 3.0, ("two", "three"))
     assert rendered(client, "a odd b", verdict_on("a odd b", found)).of_class("was") == ["probably one, or two, three"]
 
@@ -293,7 +292,7 @@ def test_markup_in_a_text_is_text(client: FlaskClient) -> None:
     assert "<b onclick" not in page
 
 
-def test_evidence_that_overlaps_is_marked_once() -> None:
+def test_overlapping_evidence_is_marked_once() -> None:
     text = "one two three"
     result = Result(
         text,
@@ -328,7 +327,7 @@ def test_cutting_a_text_loses_nothing_and_no_word_is_cut(case: tuple[str, Verdic
     assert all(word.evidence.text == text[word.evidence.start : word.evidence.end] for word in result.words)
 
 
-def test_passages_are_set_off_and_linked(client: FlaskClient) -> None:
+def test_passages_are_highlighted_and_linked(client: FlaskClient) -> None:
     text = "plain words. Spun words, odd ones. plain again."
     found = verdict_on(text, Evidence(25, 28, "odd", "rare", "misfit", 3.0), passages=(SpunPassage(13, 34, 4),))
     shown = rendered(client, text, found)
@@ -337,19 +336,19 @@ def test_passages_are_set_off_and_linked(client: FlaskClient) -> None:
     assert shown.article == text
 
 
-def test_a_word_on_the_bound_of_a_passage_is_not_cut() -> None:
+def test_a_word_at_the_bound_of_a_passage_is_not_cut() -> None:
     found = verdict_on("a wordy b", Evidence(2, 7, "wordy", None, "misfit", 3.0), passages=(SpunPassage(4, 9, 1),))
     runs = Result("a wordy b", found).runs
     assert [("".join(piece.text for piece in run.pieces), run.number) for run in runs] == [("a wordy", 0), (" b", 1)]
 
 
-def test_the_line_ends_of_the_box_are_those_that_were_typed(client: FlaskClient) -> None:
+def test_line_ends_in_the_form_are_line_feeds(client: FlaskClient) -> None:
     typed = f"First line.\n\n{SPUN}"
     sent_by_browsers = typed.replace("\n", "\r\n")
     assert Shown(judge(client, sent_by_browsers)).download == (FakeDetector().score(typed).to_json() + "\n").encode()
 
 
-def test_the_download_is_the_answer_of_the_api(client: FlaskClient) -> None:
+def test_the_download_is_the_response_of_the_api(client: FlaskClient) -> None:
     assert Shown(judge(client, SPUN)).download == client.post("/v1/score", json={"text": SPUN}).data
 
 
@@ -373,7 +372,7 @@ def test_a_file_is_read_as_text(case: dict[str, Any], client: FlaskClient) -> No
     assert case["name"] in shown.text("//section[@class='reading']")
 
 
-def test_a_file_is_judged_rather_than_the_box(client: FlaskClient) -> None:
+def test_a_file_is_judged_instead_of_the_text(client: FlaskClient) -> None:
     assert Shown(judge(client, CLEAR, (SPUN.encode(), "a.txt"))).text("//h1") == "Verdict: Paraphrased"
 
 
@@ -390,7 +389,7 @@ def test_an_upload_never_touches_the_disk(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 @pytest.mark.parametrize("case", CASES["problem"], ids=why)
-def test_a_problem_is_told_on_the_page(case: dict[str, Any], client: FlaskClient) -> None:
+def test_a_problem_is_shown_on_the_page(case: dict[str, Any], client: FlaskClient) -> None:
     text = str(case.get("text", "")).replace("WORDS", "word " * 201).replace("BYTES", "x" * 20_001)
     file = (bytes.fromhex(case["hex"]), case["name"]) if "hex" in case else None
     answer = judge(client, text.replace("NUL", "\0"), file)
@@ -400,27 +399,27 @@ def test_a_problem_is_told_on_the_page(case: dict[str, Any], client: FlaskClient
     assert "#/" not in alert
 
 
-def test_a_text_that_is_refused_stays_in_the_box(client: FlaskClient) -> None:
+def test_a_refused_text_stays_in_the_form(client: FlaskClient) -> None:
     text = "word " * 201
     assert Shown(judge(client, text)).box == text
 
 
-def test_the_box_is_marked_as_what_the_problem_is_about(client: FlaskClient) -> None:
+def test_the_problem_is_linked_to_the_text_field(client: FlaskClient) -> None:
     [box] = Shown(judge(client, "")).all("//textarea")
     assert box.get("aria-invalid") == "true"
     assert "problem" in box.get("aria-describedby").split()
 
 
-def test_a_body_that_is_no_form_is_refused(client: FlaskClient) -> None:
+def test_a_body_that_is_not_a_form_is_refused(client: FlaskClient) -> None:
     assert client.post("/", json={"text": SPUN}).status_code == 415
 
 
-def test_a_form_that_breaks_off_is_refused(client: FlaskClient) -> None:
+def test_a_truncated_form_is_refused(client: FlaskClient) -> None:
     answer = client.post("/", data=b"--x\r\nContent-Disp", content_type="multipart/form-data; boundary=x")
-    assert (answer.status_code, "Load the page anew" in answer.text) == (400, True)
+    assert (answer.status_code, "Reload the page" in answer.text) == (400, True)
 
 
-def test_a_form_without_files_is_read_too(client: FlaskClient) -> None:
+def test_a_form_without_files_is_accepted(client: FlaskClient) -> None:
     assert Shown(client.post("/", data={"text": SPUN})).text("//h1") == "Verdict: Paraphrased"
 
 
@@ -429,18 +428,18 @@ def test_without_a_valid_key_the_page_says_so_and_keeps_the_text(key: str, tmp_p
     KeyStore(tmp_path / "keys.json").add("desk")
     answer = judge(client_for(keys_file=tmp_path / "keys.json"), SPUN, key=key)
     assert (answer.status_code, answer.headers["WWW-Authenticate"][:6]) == (401, "Bearer")
-    assert "have a key" in Shown(answer).text("//*[@role='alert']")
+    assert "requires an API key" in Shown(answer).text("//*[@role='alert']")
     assert Shown(answer).box == SPUN
 
 
-def test_a_key_of_the_form_lets_in_and_is_not_sent_back(tmp_path: Path) -> None:
+def test_a_key_in_the_form_is_accepted_and_not_sent_back(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     key = KeyStore(path).add("desk")
     answer = judge(client_for(keys_file=path), SPUN, key=key)
     assert (answer.status_code, key in answer.text) == (200, False)
 
 
-def test_the_rate_limit_holds_for_the_page(client: FlaskClient) -> None:
+def test_the_rate_limit_applies_to_the_page(client: FlaskClient) -> None:
     limited = client_for(rate_limit="2 per hour")
     answers = [judge(limited, SPUN) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
@@ -448,12 +447,12 @@ def test_the_rate_limit_holds_for_the_page(client: FlaskClient) -> None:
     assert "2 per 1 hour" in Shown(answers[2]).text("//*[@role='alert']")
 
 
-def test_what_takes_too_long_is_told_on_the_page() -> None:
+def test_an_exceeded_time_limit_is_shown_on_the_page() -> None:
     answer = judge(client_for(time_limit=0.0), SPUN)
-    assert (answer.status_code, "No verdict within" in answer.text) == (503, True)
+    assert (answer.status_code, "exceeded the time limit" in answer.text) == (503, True)
 
 
-def test_a_fault_inside_is_told_with_the_request_id_and_no_more(client: FlaskClient) -> None:
+def test_an_internal_error_shows_only_the_request_id(client: FlaskClient) -> None:
     answer = judge(client, "raise-error")
     alert = Shown(answer).text("//*[@role='alert']")
     assert answer.status_code == 500
@@ -461,7 +460,7 @@ def test_a_fault_inside_is_told_with_the_request_id_and_no_more(client: FlaskCli
     assert "division" not in answer.text
 
 
-def test_verdicts_of_the_page_are_not_kept_by_browsers(client: FlaskClient) -> None:
+def test_browsers_do_not_cache_verdicts(client: FlaskClient) -> None:
     assert judge(client, SPUN).headers["Cache-Control"] == "no-store"
 
 
@@ -478,13 +477,13 @@ def pages(client: FlaskClient) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", ["empty", "result", "problem", "reference"])
-def test_a_page_has_no_style_or_script_of_its_own(name: str, client: FlaskClient) -> None:
+def test_pages_have_no_inline_style_or_script(name: str, client: FlaskClient) -> None:
     tree = html.fromstring(pages(client)[name])
     assert not tree.xpath("//style | //@style | //script[not(@src)] | //@*[starts-with(name(), 'on')]")
 
 
 @pytest.mark.parametrize("name", ["empty", "result", "problem", "reference"])
-def test_a_page_is_sound(name: str, client: FlaskClient) -> None:
+def test_ids_and_links_of_a_page_are_valid(name: str, client: FlaskClient) -> None:
     tree = html.fromstring(pages(client)[name])
     ids = tree.xpath("//@id")
     assert len(ids) == len(set(ids))
@@ -503,7 +502,7 @@ def test_nothing_refers_to_another_host(client: FlaskClient) -> None:
             assert host in ("localhost", "www.w3.org"), f"{name} names {host}"  # the name space of SVG
 
 
-def test_static_files_may_be_kept_and_are_asked_about_by_their_tag(client: FlaskClient) -> None:
+def test_static_files_are_cached_and_revalidated(client: FlaskClient) -> None:
     first = client.get("/static/page.css")
     assert "max-age=86400" in first.headers["Cache-Control"]
     assert client.get("/static/page.css", headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
@@ -531,7 +530,7 @@ def test_the_reference_has_every_operation_and_object(client: FlaskClient) -> No
     assert titles == operations | set(described["components"]["schemas"])
 
 
-def test_the_reference_has_every_field_and_what_it_means(client: FlaskClient) -> None:
+def test_the_reference_describes_every_field(client: FlaskClient) -> None:
     shown = Shown(client.get("/v1/docs"))
     for name, schema in document(Settings())["components"]["schemas"].items():
         rows = shown.all(f"//article[@aria-labelledby='{name}']//tbody/tr")
@@ -558,7 +557,7 @@ def test_the_commands_of_the_reference_work(client: FlaskClient) -> None:
             assert said in json.dumps(answer.get_json(force=True))
 
 
-def test_the_reference_tells_of_keys_only_where_they_are_needed(tmp_path: Path, client: FlaskClient) -> None:
+def test_the_reference_mentions_keys_only_if_they_are_required(tmp_path: Path, client: FlaskClient) -> None:
     keyed = client_for(keys_file=tmp_path / "keys.json").get("/v1/docs").text
     assert "Authorization: Bearer KEY" in keyed
     assert "Authorization: Bearer KEY" not in client.get("/v1/docs").text

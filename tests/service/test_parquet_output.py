@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, SUSPECT
-from unspun.model.verdict import Evidence, Repair, SpunPassage, Verdict
+from unspun.model.verdict import KINDS, Evidence, Repair, SpunPassage, Verdict
 from unspun.service.console import CommandError
-from unspun.service.render.columns import KINDS
 from unspun.service.render.csv import Csv
 from unspun.service.render.parquet import ParquetWriter, read, schema
 
@@ -80,7 +79,7 @@ def test_nothing_is_lost_between_a_verdict_and_its_row() -> None:
         max_size=4,
     ).map(tuple),
 )
-def test_any_verdict_comes_back(
+def test_any_verdict_is_rebuilt(
     id: str | None, numbers: list[float], rate: float | None, evidence: tuple[Evidence, ...] | None
 ) -> None:
     kinds = dict(zip(KINDS, numbers, strict=True))
@@ -88,7 +87,7 @@ def test_any_verdict_comes_back(
     assert [found.to_json() for found in read(written(verdict))] == [verdict.to_json()]
 
 
-def test_columns_are_called_as_in_the_csv() -> None:
+def test_columns_have_the_same_names_as_in_csv() -> None:
     assert schema().names == Csv().header().rstrip("\n").split(",")
 
 
@@ -102,7 +101,7 @@ def test_columns_have_types_that_a_data_frame_can_use() -> None:
     assert (found["text"], found["suggestion"], found["weight"]) == ("imaginative and prescient", "vision", 3.1)
 
 
-def test_only_what_may_be_missing_may_be_null() -> None:
+def test_only_optional_columns_may_be_null() -> None:
     assert [field.name for field in schema() if not field.nullable] == [
         *("verdict", "words", "depth", "repairs", "model_name", "model_version", "model_sha256")
     ]
@@ -119,21 +118,21 @@ def test_repairs_are_structures() -> None:
     assert table["repairs"].to_pylist() == [[{"what": "zero_width", "count": 2}]]
 
 
-def test_evidence_that_was_not_asked_for_is_null_and_none_found_is_empty() -> None:
+def test_evidence_is_null_if_not_requested_and_empty_if_none_was_found() -> None:
     found = pq.read_table(written(verdict_on(SPUN, evidence=None), verdict_on(SPUN, evidence=())))["evidence"]
     assert found.to_pylist() == [None, []]
 
 
-def test_no_verdicts_are_a_file_of_no_rows() -> None:
+def test_a_file_may_have_no_rows() -> None:
     assert pq.read_table(written()).num_rows == 0
 
 
-def test_rows_are_written_as_they_come() -> None:
+def test_rows_are_written_in_groups() -> None:
     groups = pq.ParquetFile(written(*[verdict_on(CLEAR)] * 25, rows=10))
     assert [groups.metadata.row_group(place).num_rows for place in range(groups.num_row_groups)] == [10, 10, 5]
 
 
-def test_much_evidence_closes_a_row_group_early() -> None:
+def test_much_evidence_ends_a_row_group_early() -> None:
     assert pq.ParquetFile(written(*[verdict_on(SPUN)] * 6, evidence=4)).num_row_groups == 3
 
 
@@ -171,7 +170,7 @@ def test_the_stream_stays_open_and_a_file_can_be_read_by_its_path(tmp_path: Path
     assert [verdict.id for verdict in read(path)] == ["a.txt"]
 
 
-def test_a_file_agrees_with_the_lines_of_json() -> None:
+def test_a_file_has_the_same_verdicts_as_json_lines() -> None:
     lines = [json.loads(verdict.to_json()) for verdict in ALL]
     assert [verdict.to_dict() for verdict in read(written(*ALL))] == lines
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +12,6 @@ from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, SUSPECT
 from unspun.model.verdict import Verdict
 from unspun.reading.reader import Failure, Record
-from unspun.service.batch import scoring
 from unspun.service.batch.scoring import BATCH_DOCUMENTS, Scored, Tally, batches, score_records
 
 
@@ -42,7 +40,7 @@ def test_documents_are_scored_together() -> None:
     assert detector.calls == [64, 64, 22]
 
 
-def test_a_document_that_fails_costs_only_itself() -> None:
+def test_a_failing_document_does_not_affect_others() -> None:
     first, failure, last = score_records(FakeDetector(), records(SPUN, "raise-error", CLEAR))
     assert isinstance(first, Scored)
     assert isinstance(last, Scored)
@@ -52,7 +50,7 @@ def test_a_document_that_fails_costs_only_itself() -> None:
     assert failure.message.endswith("please report this")
 
 
-def test_too_few_verdicts_are_not_given_to_the_wrong_documents() -> None:
+def test_missing_verdicts_are_not_assigned_to_the_wrong_documents() -> None:
     class Short(FakeDetector):
         def score_many(self, texts: Sequence[str], **asked: Any) -> list[Verdict]:
             return super().score_many(texts, **asked)[:1]
@@ -61,7 +59,7 @@ def test_too_few_verdicts_are_not_given_to_the_wrong_documents() -> None:
     assert words(outcomes) == [("id0", "paraphrased"), ("id1", "clear")]
 
 
-def test_a_document_too_large_for_memory_is_told() -> None:
+def test_running_out_of_memory_is_a_failure() -> None:
     class Full(FakeDetector):
         def score_many(self, texts: Sequence[str], **asked: Any) -> list[Verdict]:
             raise MemoryError
@@ -70,17 +68,15 @@ def test_a_document_too_large_for_memory_is_told() -> None:
     assert failure == Failure("f:0", "needs more memory than there is")
 
 
-def test_failures_pass_through() -> None:
+def test_failures_are_passed_on() -> None:
     broken = Failure("f:9", "broken")
     assert broken in list(score_records(FakeDetector(), [broken, *records(CLEAR)]))
 
 
 @given(st.lists(st.integers(0, 40), max_size=200))
-def test_batches_are_bounded_and_lose_nothing(lengths: list[int]) -> None:
+def test_batches_are_bounded_and_complete(lengths: list[int]) -> None:
     given_records = records(*("x" * length for length in lengths))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scoring, "BATCH_CHARACTERS", 100)
-        found = [batch for batch in batches(given_records) if not isinstance(batch, Failure)]
+    found = [batch for batch in batches(given_records, characters=100) if not isinstance(batch, Failure)]
     assert [record for batch in found for record in batch] == given_records
     for batch in found:
         assert 1 <= len(batch) <= BATCH_DOCUMENTS

@@ -22,7 +22,7 @@ def no_folder_stays_behind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("case", cases("settings.toml"), ids=why)
-def test_a_setting_that_cannot_be_used_is_told_in_a_line(
+def test_an_invalid_setting_is_reported_in_one_line(
     case: dict[str, Any], unspun: Unspun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in case["environment"].items():
@@ -33,38 +33,38 @@ def test_a_setting_that_cannot_be_used_is_told_in_a_line(
     assert line.startswith(f"unspun: {case['told']}")
 
 
-def test_all_bad_settings_are_told_at_once(unspun: Unspun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_invalid_settings_are_reported_at_once(unspun: Unspun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNSPUN_PORT", "x")
     monkeypatch.setenv("UNSPUN_QUEUE", "0")
     assert len(unspun("serve").errors) == 2
 
 
-def test_an_option_that_cannot_be_used_is_called_by_its_name(unspun: Unspun) -> None:
+def test_an_invalid_option_is_reported_by_its_name(unspun: Unspun) -> None:
     assert unspun("serve", "--port", "x").errors == [
         "unspun: --port=x: input should be a valid integer, unable to parse string as an integer"
     ]
 
 
-def test_an_option_wins_over_the_environment(unspun: Unspun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_option_overrides_the_environment(unspun: Unspun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNSPUN_PORT", "1")
     assert "UNSPUN_PORT=2\n" in unspun("serve", "--port", "2", "--settings").out
 
 
-def test_a_slip_of_the_pen_is_pointed_out(unspun: Unspun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_setting_is_reported_with_a_suggestion(unspun: Unspun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNSPUN_MAX_WORD", "9")
     assert unspun("serve", "--settings").errors == [
-        "unspun: warning: UNSPUN_MAX_WORD is no setting; is UNSPUN_MAX_WORDS meant?"
+        "unspun: warning: UNSPUN_MAX_WORD: unknown setting; did you mean UNSPUN_MAX_WORDS?"
     ]
 
 
-def test_settings_lists_all(unspun: Unspun) -> None:
+def test_all_settings_are_listed(unspun: Unspun) -> None:
     out = unspun("serve", "--settings").out
     assert [name for name in Settings.model_fields if f"UNSPUN_{name.upper()}=" not in out] == []
 
 
-def test_an_empty_variable_is_no_setting() -> None:
+def test_an_empty_variable_is_ignored() -> None:
     assert Settings.from_environment({"UNSPUN_RATE_LIMIT": "", "UNSPUN_PORT": " "}) == Settings()
 
 
-def test_what_kubernetes_sets_for_a_service_called_unspun_is_no_setting() -> None:
+def test_variables_that_kubernetes_sets_are_ignored() -> None:
     assert Settings.from_environment({"UNSPUN_PORT": "tcp://10.0.0.1:80"}) == Settings()

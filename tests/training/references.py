@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +17,7 @@ from tests import tables as tiny
 from unspun.model import bundle
 from unspun.model.decision.decision import Decision
 from unspun.model.verdict import KINDS
-from unspun.training.calibration.reference import Reference
+from unspun.training.calibration.reference import ReferenceTexts
 from unspun.training.corpora.corpus import LabelledText
 from unspun.training.retraining.adapt import measure_house
 
@@ -28,7 +29,7 @@ COUNTS = {"human": 240, "spun": 80, "translated": 80, "rewritten": 80}
 
 def reference(
     counts: dict[str, int] = COUNTS, *, seed: int = 0, foreign: float = 0.0, own: bool = False, told: bool = True
-) -> Reference:
+) -> ReferenceTexts:
     """Return texts of two domains, of which each kind is told by a column of its own.
 
     `foreign` moves the texts away in one column, as those of a house are; there, the kinds are told by the column
@@ -47,7 +48,7 @@ def reference(
             features[labels == kind, COLUMNS.index("house") if foreign else number] += 2.0
         log_odds[:, number] += features[:, number]
     machine = labels != "human"
-    return Reference(
+    return ReferenceTexts(
         names=COLUMNS,
         features=features.astype(np.float32),
         log_odds=log_odds,
@@ -106,8 +107,7 @@ def tiny_base(folder: Path, *, with_deep: bool = False, **manifest: Any) -> bund
     return bundle.load(folder)
 
 
-def measured(loaded: bundle.Bundle, texts: Sequence[LabelledText]) -> Reference:
+def measured(loaded: bundle.Bundle, texts: Sequence[LabelledText]) -> ReferenceTexts:
     """Return the numbers of texts as those of a reference."""
     rows = measure_house(loaded, texts, jobs=1)
-    every = {name: getattr(rows, name) for name in rows.__dataclass_fields__}
-    return Reference(**{**every, "house": np.zeros(len(rows), bool), "keys": np.zeros(len(rows), np.uint64)})
+    return replace(rows, house=np.zeros(len(rows), bool), keys=np.zeros(len(rows), np.uint64))

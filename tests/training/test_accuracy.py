@@ -14,8 +14,8 @@ from unspun.training.corpora.roles import default_roles
 from unspun.training.record.accuracy import (
     PARAPHRASED,
     SUSPECT,
-    Record,
-    Scored,
+    AccuracyRecord,
+    ProgramVerdicts,
     false_positive_table,
     held_out,
     markdown,
@@ -33,17 +33,17 @@ def verdict(word: str, score: float | None = 0.1, reason: str | None = None) -> 
     return {"verdict": word, "score": score, "kinds": kinds, "reason": reason, "depth": "fast", "words": 200}
 
 
-def record(rows: list[tuple[str, str, str, dict[str, Any]]]) -> Record:
+def record(rows: list[tuple[str, str, str, dict[str, Any]]]) -> AccuracyRecord:
     """Return a record of rows: label, source, maker, verdict."""
     labels, sources, makers, verdicts = zip(*rows, strict=True)
-    return Record(
+    return AccuracyRecord(
         np.array(labels),
         np.array(sources),
         np.array(makers),
         np.array(["whole"] * len(rows)),
         np.zeros(len(rows), dtype=np.int64),
         np.array(["2019"] * len(rows)),
-        {"auto": Scored.of(verdicts)},
+        {"auto": ProgramVerdicts.of(verdicts)},
     )
 
 
@@ -73,18 +73,18 @@ def test_unfamiliar_texts_can_be_counted_against_the_program() -> None:
 
 
 def test_texts_without_a_verdict_are_left_out_of_separation() -> None:
-    found = separation(AUTO, AUTO.kinds[:, 0], MIXED.made_by("spun")["spinner"], MIXED.human())
+    found = separation(AUTO.kinds[:, 0], MIXED.made_by("spun")["spinner"], MIXED.human())
     assert found["auroc"] == pytest.approx(1.0, abs=0.02)
 
 
 def test_separation_of_nothing_is_not_a_number() -> None:
     nobody = np.zeros(len(AUTO.score), dtype=bool)
-    assert np.isnan(separation(AUTO, AUTO.score, nobody, MIXED.human())["auroc"])
+    assert np.isnan(separation(AUTO.score, nobody, MIXED.human())["auroc"])
 
 
 def test_the_kinds_of_older_versions_are_taken_against_human() -> None:
     kinds = {"human": 0.6, "spun": 0.3, "translated": 0.1, "rewritten": 0.0}
-    old = Scored.of([verdict("clear", 0.4) | {"kinds": kinds}])
+    old = ProgramVerdicts.of([verdict("clear", 0.4) | {"kinds": kinds}])
     assert old.kinds[0].tolist() == pytest.approx([1 / 3, 1 / 7, 0.0])
 
 

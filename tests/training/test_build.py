@@ -17,18 +17,18 @@ from unspun.model.verdict import KINDS
 from unspun.training.build import (
     LEAST_FAMILIAR,
     SENT,
-    answers_name,
     build,
     calibration_texts,
     choose_doubt,
     choose_fast_weights,
+    evidence_name,
     fit_blend,
     fitted_on,
     least_familiar,
     provisional_detector,
     with_long_texts,
 )
-from unspun.training.calibration.answers import Answers, answer
+from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
 from unspun.training.calibration.fit import Sample, fit_tier, human_weights
 from unspun.training.classifier.fast_tier import FastTier, Recipe
 from unspun.training.corpora.corpus import LabelledText
@@ -64,22 +64,22 @@ def detector(fast: FastTier) -> Detector:
 
 
 @pytest.fixture(scope="module")
-def answers(detector: Detector) -> Answers:
-    return answer(detector, TEXTS)
+def evidence(detector: Detector) -> LabelledEvidence:
+    return gather_evidence(detector, TEXTS)
 
 
 class TestProvisionalDetector:
     """Measures before there is a decision."""
 
-    def test_it_abstains_from_no_text_for_being_unfamiliar(self, answers: Answers) -> None:
-        assert set(answers.reasons.tolist()) == {""}
+    def test_it_abstains_from_no_text_for_being_unfamiliar(self, evidence: LabelledEvidence) -> None:
+        assert set(evidence.reasons.tolist()) == {""}
 
-    def test_both_tiers_read_every_text(self, answers: Answers) -> None:
-        assert np.isfinite(answers.fast()).all()
-        assert np.isfinite(answers.deep()).all()
+    def test_both_tiers_read_every_text(self, evidence: LabelledEvidence) -> None:
+        assert np.isfinite(evidence.fast()).all()
+        assert np.isfinite(evidence.deep()).all()
 
     def test_there_may_be_no_deep_tier(self, fast: FastTier) -> None:
-        assert answer(provisional_detector(fast, None), TEXTS[:3]).windows.shape == (0, 3)
+        assert gather_evidence(provisional_detector(fast, None), TEXTS[:3]).windows.values.shape == (0, 3)
 
 
 class TestCalibrationTexts:
@@ -100,39 +100,40 @@ class TestCalibrationTexts:
 
 
 def test_answers_are_kept_for_the_same_model_and_texts_alone() -> None:
-    first = answers_name(7, "abc", TEXTS)
-    assert first == answers_name(7, "abc", TEXTS[::-1])
-    others = [answers_name(8, "abc", TEXTS), answers_name(7, "abd", TEXTS), answers_name(7, "abc", TEXTS[1:])]
+    first = evidence_name(7, "abc", TEXTS)
+    assert first == evidence_name(7, "abc", TEXTS[::-1])
+    others = [evidence_name(8, "abc", TEXTS), evidence_name(7, "abd", TEXTS), evidence_name(7, "abc", TEXTS[1:])]
     assert len({first, *others}) == 4
 
 
 class TestWithLongTexts:
     """Long human texts, made by joining the pages of one document in order."""
 
-    def test_pages_of_one_source_are_joined_up_to_each_length(self, answers: Answers) -> None:
-        long = with_long_texts(answers, (1000, 3000)).words[len(answers) :]
-        assert ((long >= 1000) & (long < 1000 + answers.words.max())).any()
+    def test_pages_of_one_source_are_joined_up_to_each_length(self, evidence: LabelledEvidence) -> None:
+        long = with_long_texts(evidence, (1000, 3000)).words[len(evidence) :]
+        assert ((long >= 1000) & (long < 1000 + evidence.words.max())).any()
         assert (long >= 1000).all()
 
-    def test_texts_of_many_writers_are_not_joined(self, answers: Answers) -> None:
-        added = with_long_texts(answers, (1000,)).take(np.arange(len(answers), len(with_long_texts(answers, (1000,)))))
+    def test_texts_of_many_writers_are_not_joined(self, evidence: LabelledEvidence) -> None:
+        extended = with_long_texts(evidence, (1000,))
+        added = extended.take(np.arange(len(evidence), len(extended)))
         assert set(added.sources.tolist()) == {"handbook"}
 
-    def test_machine_text_is_not_joined(self, answers: Answers) -> None:
-        found = with_long_texts(answers, (1000,))
-        assert (found.labels[len(answers) :] == "human").all()
+    def test_machine_text_is_not_joined(self, evidence: LabelledEvidence) -> None:
+        found = with_long_texts(evidence, (1000,))
+        assert (found.labels[len(evidence) :] == "human").all()
 
-    def test_no_text_is_longer_than_its_source(self, answers: Answers) -> None:
-        total = int(answers.words[answers.sources == "handbook"].sum())
-        assert with_long_texts(answers, (total * 2,)).words.max() <= answers.words.max()
+    def test_no_text_is_longer_than_its_source(self, evidence: LabelledEvidence) -> None:
+        total = int(evidence.words[evidence.sources == "handbook"].sum())
+        assert with_long_texts(evidence, (total * 2,)).words.max() <= evidence.words.max()
 
-    def test_joined_text_of_people_is_not_more_suspicious(self, answers: Answers) -> None:
-        found = with_long_texts(answers, (1000, 3000))
-        pages = answers.deep()[answers.sources == "handbook"]
-        assert (found.deep()[len(answers) :] <= pages.max(axis=0) + 1e-6).all()
+    def test_joined_text_of_people_is_not_more_suspicious(self, evidence: LabelledEvidence) -> None:
+        found = with_long_texts(evidence, (1000, 3000))
+        pages = evidence.deep()[evidence.sources == "handbook"]
+        assert (found.deep()[len(evidence) :] <= pages.max(axis=0) + 1e-6).all()
 
-    def test_nothing_to_join_is_no_mistake(self, answers: Answers) -> None:
-        essays = answers.take(answers.sources == "essays")
+    def test_nothing_to_join_is_no_mistake(self, evidence: LabelledEvidence) -> None:
+        essays = evidence.take(evidence.sources == "essays")
         assert len(with_long_texts(essays)) == len(essays)
 
 
@@ -145,9 +146,9 @@ def test_the_blend_weighs_the_encoder_by_what_it_finds(detector: Detector) -> No
 class TestLeastFamiliar:
     """The unfamiliarity from which no verdict is given."""
 
-    def test_hardly_any_human_text_exceeds_it(self, answers: Answers) -> None:
-        unfamiliar = np.random.default_rng(0).permutation(len(answers)).astype(float)
-        changed = replace(answers, unfamiliar=unfamiliar)
+    def test_hardly_any_human_text_exceeds_it(self, evidence: LabelledEvidence) -> None:
+        unfamiliar = np.random.default_rng(0).permutation(len(evidence)).astype(float)
+        changed = replace(evidence, unfamiliar=unfamiliar)
         exceeding = human_weights(changed)[unfamiliar > least_familiar(changed)].sum()
         assert exceeding <= LEAST_FAMILIAR + 1 / 40
 
@@ -156,36 +157,35 @@ class TestChooseFastWeights:
     """How much the fast tier's evidence counts beside the encoder's."""
 
     @staticmethod
-    def weights(answers: Answers, deep: float, fast: float) -> np.ndarray:
+    def weights(evidence: LabelledEvidence, deep: float, fast: float) -> np.ndarray:
         """Return the weights where machine text stands out by so many deviations in each tier's evidence."""
         rng = np.random.default_rng(6)
-        counts = [np.diff(ptr) for ptr in (answers.window_ptr, answers.section_ptr)]
         columns = []
-        for count, shift in zip(counts, (deep, fast), strict=True):
-            of_text = rng.normal(size=len(answers)) + shift * (answers.labels == "spun")
-            columns.append(np.repeat(np.repeat(of_text, count)[:, None], 3, axis=1).astype(np.float32))
-        return choose_fast_weights(replace(answers, windows=columns[0], sections=columns[1]))
+        for runs, shift in ((evidence.windows, deep), (evidence.sections, fast)):
+            of_text = rng.normal(size=len(evidence)) + shift * (evidence.labels == "spun")
+            columns.append(replace(runs, values=np.repeat(of_text[runs.owner][:, None], 3, axis=1).astype(np.float32)))
+        return choose_fast_weights(replace(evidence, windows=columns[0], sections=columns[1]))
 
-    def test_it_counts_where_it_finds_what_the_encoder_does_not(self, answers: Answers) -> None:
-        assert self.weights(answers, deep=0.5, fast=2.0)[0] > 0
+    def test_it_counts_where_it_finds_what_the_encoder_does_not(self, evidence: LabelledEvidence) -> None:
+        assert self.weights(evidence, deep=0.5, fast=2.0)[0] > 0
 
-    def test_it_does_not_where_the_encoder_finds_all(self, answers: Answers) -> None:
-        assert self.weights(answers, deep=30.0, fast=0.0)[0] == 0.0
+    def test_it_does_not_where_the_encoder_finds_all(self, evidence: LabelledEvidence) -> None:
+        assert self.weights(evidence, deep=30.0, fast=0.0)[0] == 0.0
 
-    def test_of_a_kind_without_texts_it_does_not(self, answers: Answers) -> None:
-        assert self.weights(answers, deep=0.5, fast=2.0)[1:].tolist() == [0.0, 0.0]
+    def test_of_a_kind_without_texts_it_does_not(self, evidence: LabelledEvidence) -> None:
+        assert self.weights(evidence, deep=0.5, fast=2.0)[1:].tolist() == [0.0, 0.0]
 
 
 class TestChooseDoubt:
     """The rates of the kinds above which the fast tier's answer stands."""
 
-    def test_auto_sends_so_much_human_text(self, answers: Answers) -> None:
-        sample = Sample(answers, answers.fast())
+    def test_auto_sends_so_much_human_text(self, evidence: LabelledEvidence) -> None:
+        sample = Sample(evidence, evidence.fast())
         tier = fit_tier(sample)
         doubt = choose_doubt(sample, tier)
-        rates = tier.log_rates(sample.evidence, answers.words, answers.unfamiliar)
+        rates = tier.log_rates(sample.evidence, evidence.words, evidence.unfamiliar)
         sent = (rates <= np.log(doubt)).any(axis=1)
-        assert human_weights(answers)[sent].sum() == pytest.approx(SENT, abs=0.05)
+        assert human_weights(evidence)[sent].sum() == pytest.approx(SENT, abs=0.05)
         assert doubt.shape == (len(KINDS),)
 
 
@@ -193,10 +193,12 @@ class TestBundle:
     """What is written."""
 
     @pytest.fixture
-    def manifest(self, fast: FastTier, detector: Detector, answers: Answers, tmp_path: Path) -> dict[str, object]:
+    def manifest(
+        self, fast: FastTier, detector: Detector, evidence: LabelledEvidence, tmp_path: Path
+    ) -> dict[str, object]:
         blend = fit_blend(detector, TEXTS)
         recipe = Recipe(name="built", version="9.9")
-        build(tmp_path / "bundle", fast, tiny_deep.weights(), blend, answers, TEXTS, recipe)
+        build(tmp_path / "bundle", fast, tiny_deep.weights(), blend, evidence, TEXTS, recipe)
         found: dict[str, object] = json.loads((tmp_path / "bundle" / bundle.MANIFEST).read_text("utf-8"))
         return found
 
@@ -210,11 +212,11 @@ class TestBundle:
         assert set(manifest["fitted_on"]) == {"tables", "tagger", "classifier", "decision", "encoder"}  # type: ignore[call-overload]
 
     def test_the_same_answers_give_the_same_bytes(
-        self, fast: FastTier, answers: Answers, detector: Detector, tmp_path: Path
+        self, fast: FastTier, evidence: LabelledEvidence, detector: Detector, tmp_path: Path
     ) -> None:
         blend = fit_blend(detector, TEXTS)
         for name in ("a", "b"):
-            build(tmp_path / name, fast, tiny_deep.weights(), blend, answers, TEXTS, Recipe())
+            build(tmp_path / name, fast, tiny_deep.weights(), blend, evidence, TEXTS, Recipe())
         names = sorted(file.name for file in (tmp_path / "a").iterdir())
         assert names == sorted(file.name for file in (tmp_path / "b").iterdir())
         assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in names)
@@ -237,15 +239,15 @@ def allowed(entry: dict[str, object], roles: Roles) -> list[str]:
 class TestFittedOn:
     """A role allows what every artefact was fitted on."""
 
-    def test_an_artefact_names_role_sources_and_makers(self, answers: Answers) -> None:
-        found = fitted_on(TEXTS, answers, deep=True)
+    def test_an_artefact_names_role_sources_and_makers(self, evidence: LabelledEvidence) -> None:
+        found = fitted_on(TEXTS, evidence, deep=True)
         assert found["classifier"] == {"role": "train", "sources": ["essays", "handbook"], "makers": ["pwws"]}
         assert found["tables"]["makers"] == []
         assert found["decision"]["role"] == "calibrate"
 
-    def test_what_a_role_does_not_allow_is_seen(self, answers: Answers) -> None:
+    def test_what_a_role_does_not_allow_is_seen(self, evidence: LabelledEvidence) -> None:
         roles = replace(default_roles(), origins={"handbook": "test"}, makers={"pwws": "calibrate"})
-        assert allowed(fitted_on(TEXTS, answers, deep=True)["classifier"], roles) == ["handbook", "pwws"]
+        assert allowed(fitted_on(TEXTS, evidence, deep=True)["classifier"], roles) == ["handbook", "pwws"]
 
     def test_the_model_that_ships_was_fitted_on_nothing_that_its_roles_do_not_allow(self) -> None:
         manifest = json.loads((bundle.DEFAULT / bundle.MANIFEST).read_text("utf-8"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from unspun.model.decision.decision import Decision
 from unspun.model.verdict import KINDS
-from unspun.training.calibration.answers import Answers
+from unspun.training.calibration.evidence import LabelledEvidence
 from unspun.training.calibration.fit import (
     PARAPHRASED,
     SUPPORTING,
@@ -25,6 +25,7 @@ from unspun.training.calibration.fit import (
     over_sources,
     thresholds,
 )
+from unspun.training.rows import Runs
 
 
 def answers(
@@ -34,18 +35,16 @@ def answers(
     sources: int = 1,
     sources_named: Sequence[str] | None = None,
     **columns: Any,
-) -> Answers:
+) -> LabelledEvidence:
     """Return answers to texts of one section each, with this evidence (N, 3) of the fast tier."""
     count = len(labels)
     if sources_named is not None:
         columns["sources"] = np.array(sources_named)
     ptr = np.arange(count + 1)
     plain: dict[str, Any] = {
-        "windows": np.zeros((0, 3), np.float32),
-        "window_ptr": np.zeros(count + 1, np.int64),
-        "sections": evidence.astype(np.float32),
-        "section_ptr": ptr,
-        "features": np.zeros((count, 1), np.float32),
+        "windows": Runs(np.zeros((0, 3), np.float32), np.zeros(count + 1, np.int64)),
+        "sections": Runs(evidence.astype(np.float32), ptr),
+        "features": Runs(np.zeros((count, 1), np.float32), ptr),
         "words": np.full(count, 200),
         "unfamiliar": np.zeros(count),
         "reasons": np.full(count, ""),
@@ -57,10 +56,10 @@ def answers(
         "changed": np.full(count, np.nan, np.float32),
         "ids": np.array([f"text{i}" for i in range(count)]),
     }
-    return Answers(**{**plain, **columns})
+    return LabelledEvidence(**{**plain, **columns})
 
 
-def drawn(human: int, machine: int, *, seed: int = 0) -> Answers:
+def drawn(human: int, machine: int, *, seed: int = 0) -> LabelledEvidence:
     """Return answers to human texts and to texts of each kind, of which that kind's evidence is higher by three."""
     rng = np.random.default_rng(seed)
     labels = ["human"] * human + [kind for kind in KINDS for _ in range(machine)]
@@ -70,7 +69,7 @@ def drawn(human: int, machine: int, *, seed: int = 0) -> Answers:
     return answers(labels, evidence, sources=5)
 
 
-def fitted(some: Answers) -> Decision:
+def fitted(some: LabelledEvidence) -> Decision:
     return fit_decision({"fast": Sample(some, some.fast())}, minimum_words=50, least_familiar=5.0)
 
 
@@ -116,7 +115,7 @@ def test_shares_go_where_machine_text_is_found() -> None:
     some = drawn(2000, 0)
     spun = answers(["spun"] * 400, np.random.default_rng(2).normal(size=(400, 3)) + np.array([3.0, 0.0, 0.0]))
     labels = [*some.labels.tolist(), *spun.labels.tolist()]
-    both = answers(labels, np.concatenate([some.sections, spun.sections]), sources=5)
+    both = answers(labels, np.concatenate([some.sections.values, spun.sections.values]), sources=5)
     shares = fitted(both).tiers["fast"].shares
     assert shares[0] > max(shares[1:])
     assert shares.sum() == pytest.approx(1.0)
@@ -134,7 +133,7 @@ def test_shares_of_a_small_collection(machine: int) -> None:
 
 def many(
     sources: int = 40, per_source: int = 150, *, between: float = 0.3, machine: int = 0, seed: int = 1
-) -> tuple[Answers, np.ndarray]:
+) -> tuple[LabelledEvidence, np.ndarray]:
     """Return answers to human texts of all lengths and of sources that differ, with a known distribution of evidence.
 
     Centre and spread fall with length; the evidence of machine text is higher by four spreads.

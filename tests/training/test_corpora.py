@@ -1,18 +1,22 @@
-"""training/corpora/corpus.py: reading labelled text and keeping together what belongs together."""
+"""training/corpora/corpus.py: reading labelled text, and grouping the versions of one original."""
 
 from __future__ import annotations
 
-import gzip
+import io
 import json
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow.parquet import write_table
 
+from tests.reading.support import FORMATS, PACKED, write
+from unspun.reading.records import Failure
 from unspun.training.corpora.corpus import (
     CorpusError,
     LabelledText,
@@ -40,7 +44,10 @@ def text(identifier: str, words: str, **fields: Any) -> LabelledText:
     return LabelledText(**{"id": identifier, "label": "human", "source": "s", "text": words, **fields})
 
 
-def test_reads_json_lines_with_every_field(tmp_path: Path) -> None:
+# Reading
+
+
+def test_a_record_keeps_every_field(tmp_path: Path) -> None:
     record = {
         "id": "7",
         "label": "spun",
@@ -54,39 +61,64 @@ def test_reads_json_lines_with_every_field(tmp_path: Path) -> None:
         "original_is_human": True,
         "changed_frac": 0.5,
         "family": "A",
+        "year": "2014",
     }
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps(record) + "\n", encoding="utf-8")
     assert list(read_labelled([path])) == [LabelledText(**record, group="site:example.org")]
 
 
-def test_reads_csv(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text('id,label,text,original_is_human\n1,spun,"two\nlines",true\n', encoding="utf-8")
-    [read] = read_labelled([path])
-    assert (read.id, read.label, read.source, read.text) == ("1", "spun", "a", "two\nlines")
-    assert read.original_is_human is True
+@pytest.mark.parametrize("suffix", [".jsonl.gz", ".jsonl.zst", ".ndjson", ".csv", ".csv.zst", ".parquet"])
+def test_every_format_with_fields_keeps_them(suffix: str, tmp_path: Path) -> None:
+    records = [
+        {"id": "1", "label": "human", "text": "one"},
+        {"id": "2", "label": "spun", "text": "two", "site": "b.org"},
+    ]
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(file_with_fields(suffix, records))
+    assert list(read_labelled([path])) == [
+        LabelledText("1", "human", "a", "one"),
+        LabelledText("2", "spun", "a", "two", site="b.org", group="site:b.org"),
+    ]
 
 
-def test_reads_a_csv_cell_longer_than_the_default_limit(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("label,text\nhuman," + "word " * 40_000 + "\n", encoding="utf-8")
-    [read] = read_labelled([path])
-    assert len(read.text) == 200_000
+def file_with_fields(suffix: str, records: list[dict[str, str]]) -> bytes:
+    """Return a file that holds these records."""
+    format, _, packing = suffix[1:].partition(".")
+    if format == "parquet":
+        out = io.BytesIO()
+        write_table(pa.Table.from_pylist(records, pa.schema([(name, pa.string()) for name in records[-1]])), out)
+        data = out.getvalue()
+    elif format == "csv":
+        rows = [",".join(record.get(name, "") for name in records[-1]) for record in records]
+        data = "\n".join([",".join(records[-1]), *rows]).encode()
+    else:
+        data = "\n".join(map(json.dumps, records)).encode()
+    return PACKED[packing and f".{packing}"](data)
 
 
-def test_reads_plain_text_as_one_text(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    path.write_text("One.\n\nTwo.\n", encoding="utf-8")
-    [read] = read_labelled([path], "human")
-    assert (read.id, read.text) == (str(path), "One.\n\nTwo.\n")
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_read_with_a_label(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(FORMATS[name](STORY))
+    [text] = read_labelled([tmp_path], "spun")
+    assert (text.label, text.text.strip()) == ("spun", STORY)
+
+
+def test_strings_of_a_csv_file_are_converted(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('id,label,text,original_is_human,changed_frac\n1,spun,"two\nlines",true,0.5\n')
+    assert list(read_labelled([tmp_path])) == [
+        LabelledText("1", "spun", "a", "two\nlines", original_is_human=True, changed_frac=0.5)
+    ]
+
+
+def test_text_in_another_encoding_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes('{"label": "human", "text": "“café”"}'.encode("cp1252"))
+    assert [read.text for read in read_labelled([tmp_path])] == ["“café”"]
 
 
 def test_the_callers_label_overrides_the_records(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl"
-    path.write_text('{"label": "human", "text": "a"}\n', encoding="utf-8")
-    [read] = read_labelled([path], "spun")
-    assert read.label == "spun"
+    (tmp_path / "a.jsonl").write_text('{"label": "human", "text": "a"}\n', encoding="utf-8")
+    assert [read.label for read in read_labelled([tmp_path], "spun")] == ["spun"]
 
 
 def test_the_callers_label_must_be_known(tmp_path: Path) -> None:
@@ -94,70 +126,109 @@ def test_the_callers_label_must_be_known(tmp_path: Path) -> None:
         list(read_labelled([tmp_path], "machine"))
 
 
-def test_reads_gzip_as_plain(tmp_path: Path) -> None:
-    path = tmp_path / "a.jsonl.gz"
-    path.write_bytes(gzip.compress(b'{"label": "human", "text": "a"}\n'))
-    [read] = read_labelled([path])
-    assert (read.source, read.id) == ("a", f"{path}#1")
+def test_texts_in_one_folder_are_from_one_source(tmp_path: Path) -> None:
+    names = ["2014/a.txt", "2014/b.txt", "2015/may/c.txt", "d.txt", "e.txt"]
+    write(*(tmp_path / name for name in names))
+    sources = [read.source for read in read_labelled([tmp_path], "human")]
+    # A file that is not in a subfolder is a source of its own.
+    assert sources == ["2014", "2014", "2015/may", f"{tmp_path}/d.txt", f"{tmp_path}/e.txt"]
 
 
-def test_reads_folders_in_full_and_sorted(tmp_path: Path) -> None:
-    for name in ("b/2.txt", "a.txt", "b/1.txt", "notes.md", ".hidden.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(name, encoding="utf-8")
-    assert [read.text for read in read_labelled([tmp_path], "human")] == ["a.txt", "b/1.txt", "b/2.txt"]
+def test_folders_are_read_recursively_and_sorted(tmp_path: Path) -> None:
+    write(*(tmp_path / name for name in ("b/2.txt", "a.txt", "b/1.txt", "c.md", "README", "d.png", ".hidden.txt")))
+    read = [text.id for text in read_labelled([tmp_path], "human")]
+    assert read == [f"{tmp_path}/{name}" for name in ("a.txt", "b/1.txt", "b/2.txt", "c.md")]
+
+
+def test_the_readme_of_a_corpus_is_skipped(tmp_path: Path) -> None:
+    write(tmp_path / "README.md")
+    (tmp_path / "a.jsonl").write_text('{"label": "human", "text": "a"}\n', encoding="utf-8")
+    assert [read.text for read in read_labelled([tmp_path])] == ["a"]
+
+
+def test_a_file_given_by_name_is_read_whatever_its_type(tmp_path: Path) -> None:
+    write(tmp_path / "README")
+    assert [read.text for read in read_labelled([tmp_path / "README"], "human")] == ["words"]
 
 
 def test_a_loop_of_links_ends(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("a", encoding="utf-8")
+    write(tmp_path / "a.txt")
     (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
     assert len(list(read_labelled([tmp_path], "human"))) == 1
 
 
-def test_empty_texts_are_passed_over(tmp_path: Path) -> None:
+def test_empty_texts_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"label": "human", "text": " \\n"}\n\n{"label": "human", "text": "a"}\n', encoding="utf-8")
     assert [read.id for read in read_labelled([path])] == [f"{path}#3"]
 
 
-def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"no \.jsonl, \.csv, \.txt"):
-        list(read_labelled([tmp_path], "human"))
+# What cannot be read
 
 
-def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="no such file or folder"):
-        list(read_labelled([tmp_path / "nothing.jsonl"]))
-
-
-def test_another_encoding_is_an_error(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    path.write_bytes("café".encode("latin-1"))
-    with pytest.raises(CorpusError, match=r"a\.txt: not UTF-8"):
-        list(read_labelled([path], "human"))
-
-
-@pytest.mark.parametrize("case", BROKEN, ids=[case["why"] for case in BROKEN])
-def test_broken_files_are_named(case: dict[str, Any], tmp_path: Path) -> None:
+@pytest.fixture(params=BROKEN, ids=[case["why"] for case in BROKEN])
+def broken(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
+    """Return the path of a file that cannot be read and the expected message, which names it."""
+    case: dict[str, Any] = request.param
     path = tmp_path / case["file"]
-    path.write_text(case["content"], encoding="utf-8")
+    if "content" in case:
+        path.write_text(case["content"], encoding="utf-8")
+    elif "hex" in case:
+        path.write_bytes(bytes.fromhex(case["hex"]))
+    return path, f"{tmp_path}/{case['message']}"
+
+
+def test_a_broken_file_is_refused(broken: tuple[Path, str]) -> None:
+    path, message = broken
     with pytest.raises(CorpusError) as caught:
         list(read_labelled([path]))
-    assert case["message"] in str(caught.value)
+    assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
 
 
-def test_sentences_with_anonymisation_marks_are_left_out() -> None:
+def test_a_broken_file_is_reported_and_the_others_are_read(broken: tuple[Path, str], tmp_path: Path) -> None:
+    path, message = broken
+    good = tmp_path / "good.jsonl"
+    good.write_text('{"label": "human", "text": "good"}\n', encoding="utf-8")
+    reported: list[Failure] = []
+    read = list(read_labelled([good, path, good], report=reported.append))
+    assert [text.text for text in read].count("good") == 2
+    assert str(reported[0]).startswith(message)
+    assert not [failure for failure in reported if "\n" in str(failure)]
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"no documents in this folder \(looked for \.txt"):
+        list(read_labelled([tmp_path], "human"))
+
+
+def test_a_broken_record_affects_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    good = '{"label": "human", "text": "good"}'
+    many_digits = '{"text": "a", "n": ' + "9" * 5000 + "}"
+    path.write_text("\n".join([good, "{", "[1]", '{"id": "x"}', '{"text": "a"}', many_digits, good]), encoding="utf-8")
+    reported: list[Failure] = []
+    assert [text.text for text in read_labelled([path], report=reported.append)] == ["good", "good"]
+    assert [failure.where for failure in reported] == [f"{path}:{line}" for line in (2, 3, 4, 5, 6)]
+
+
+# Anonymisation marks
+
+
+def test_sentences_with_anonymisation_marks_are_removed() -> None:
     essay = "I went home. Then @PERSON1 called me at @NUM2! Was it late? It was. @CAPS1 cool."
     assert clean(essay, "asap_backtranslation_fr") == "I went home. Was it late? It was."
 
 
-def test_marks_that_translation_mangled_are_found() -> None:
+def test_marks_changed_by_translation_are_recognised() -> None:
     assert clean("We met. In @ MONTHS1 it rained. The CAPS10 can too.", "asap_backtranslation_fr") == "We met."
 
 
 def test_other_sources_keep_their_at_signs() -> None:
     assert clean("Write to @PERSON1 today.", "blogs_2004") == "Write to @PERSON1 today."
+
+
+# Groups
 
 
 def test_versions_of_one_original_are_one_group() -> None:
@@ -172,17 +243,17 @@ def test_versions_of_one_original_are_one_group() -> None:
     assert assign_groups(texts).tolist() == [0, 1, 0, 0]
 
 
-def test_an_excerpt_is_in_the_group_of_the_whole() -> None:
+def test_an_excerpt_is_in_the_group_of_the_whole_text() -> None:
     texts = [text("whole", f"{OTHER} {STORY}"), text("excerpt", STORY)]
     assert assign_groups(texts).tolist() == [0, 0]
 
 
-def test_a_stated_group_binds_texts_of_different_words() -> None:
+def test_texts_that_state_the_same_group_are_one_group() -> None:
     texts = [text("a", STORY, group="site:x"), text("b", "Nothing alike."), text("c", OTHER, group="site:x")]
     assert assign_groups(texts).tolist() == [0, 1, 0]
 
 
-def test_a_footer_in_many_texts_binds_none() -> None:
+def test_a_footer_in_many_texts_does_not_join_them() -> None:
     footer = "This article was first printed in the Monday edition of our little newspaper and is free to share."
     starts = [" ".join(f"{word}{number}" for word in OTHER.split()[:10]) for number in range(100)]
     texts = [text(str(number), f"{start} {footer}") for number, start in enumerate(starts)]
@@ -194,14 +265,14 @@ def test_no_texts_have_no_groups() -> None:
 
 
 @given(st.lists(st.text(), max_size=6))
-def test_groups_count_up_from_nought(contents: list[str]) -> None:
+def test_groups_are_numbered_from_zero(contents: list[str]) -> None:
     groups = assign_groups([text(str(number), content) for number, content in enumerate(contents)])
     assert groups.dtype == np.int32
     seen = list(dict.fromkeys(groups.tolist()))
     assert seen == list(range(len(seen)))
 
 
-def test_wmt_systems_that_translated_one_document_are_one_group(tmp_path: Path) -> None:
+def test_wmt_translations_of_one_document_are_one_group(tmp_path: Path) -> None:
     path = tmp_path / "wmt_mt_docs.jsonl"
     records = [
         {"id": "wmt22-ru-news_178-Online-W", "tool": "Online-W (ru-en, WMT22)"},
@@ -232,7 +303,10 @@ def test_domain_group(domain: str | None, group: str) -> None:
     assert domain_group(text("a", "a", domain=domain)) == group
 
 
-def test_fingerprint_does_not_depend_on_order_and_holds_no_text() -> None:
+# Fingerprints
+
+
+def test_a_fingerprint_does_not_depend_on_order_and_contains_no_text() -> None:
     texts = [text("a", STORY), text("b", OTHER, source="t", label="spun")]
     print_ = fingerprint(texts)
     assert print_ == fingerprint(texts[::-1])
@@ -241,5 +315,5 @@ def test_fingerprint_does_not_depend_on_order_and_holds_no_text() -> None:
     assert "ferry" not in json.dumps(print_)
 
 
-def test_fingerprint_sees_a_changed_letter() -> None:
+def test_a_fingerprint_changes_with_a_letter() -> None:
     assert fingerprint([text("a", "a")])["sha256"] != fingerprint([text("a", "b")])["sha256"]

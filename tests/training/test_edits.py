@@ -1,14 +1,20 @@
-"""Edits that leave a text what it was (training.machines.edits)."""
+"""Edits after which a text is still what it was."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from unspun.training.machines.edits import corrected, respelled, restored
+from unspun.training.machines.base import Machine
+from unspun.training.machines.edits import EDITS, AmericanSpelling, GrammarChecker, partly_reverted
 
 ORIGINAL = "The dish says that energy exports increased a lot, and the council was told about it."
+CORRECT = "The ferry left before the storm came in from the north."
 CHANGED = "The plate states that power exports rose a lot, and the council was told about it."
+
+
+def edited(edit: Machine, text: str) -> str:
+    return edit.paraphrase(text, np.random.default_rng(0)).text
 
 
 @pytest.mark.parametrize(
@@ -17,35 +23,34 @@ CHANGED = "The plate states that power exports rose a lot, and the council was t
         ("The organisation's colour was analysed.", "The organization's color was analyzed."),
         ("They unrecognised the theatre while travelling.", "They unrecognized the theater while traveling."),
         ("Neighbours realise it.", "Neighbors realize it."),
-        # No British spelling, although they look like one.
+        # These only look like British spelling.
         ("The exercise was a promise of paradise.", "The exercise was a promise of paradise."),
         ("Four hours of tour", "Four hours of tour"),
     ],
 )
 def test_british_spelling_becomes_american(british: str, american: str) -> None:
-    assert respelled(british) == american
+    assert edited(AmericanSpelling(), british) == american
 
 
-def test_the_grammar_checker_corrects_what_it_finds() -> None:
+@pytest.mark.parametrize(
+    ("text", "correct"),
+    [("Yes i think that she dont know.", "Yes I think that she don't know."), (CORRECT, CORRECT)],
+)
+def test_the_grammar_checker_corrects_mistakes_only(text: str, correct: str) -> None:
     pytest.importorskip("harper", reason="no grammar checker: pip install harper-py")
-    assert corrected("Yes i think that she dont know.") == "Yes I think that she don't know."
+    assert edited(GrammarChecker(), text) == correct
 
 
-def test_correct_text_stays_as_it_is() -> None:
-    pytest.importorskip("harper", reason="no grammar checker: pip install harper-py")
-    text = "The ferry left before the storm came in from the north."
-    assert corrected(text) == text
+def test_an_edited_human_text_is_still_human() -> None:
+    assert {edit.kind for edit in EDITS} == {"human"}
 
 
-def test_no_passage_is_changed_back_where_none_should_be() -> None:
-    assert restored(CHANGED, ORIGINAL, np.random.default_rng(0), share=0.0) == CHANGED
+@pytest.mark.parametrize(("share", "text"), [(0.0, CHANGED), (1.0, ORIGINAL)])
+def test_the_share_of_reverted_passages_is_respected(share: float, text: str) -> None:
+    assert partly_reverted(CHANGED, ORIGINAL, np.random.default_rng(0), share) == text
 
 
-def test_every_replaced_word_can_be_changed_back() -> None:
-    assert restored(CHANGED, ORIGINAL, np.random.default_rng(0), share=1.0) == ORIGINAL
-
-
-def test_the_same_seed_changes_the_same_words_back() -> None:
-    some = [restored(CHANGED, ORIGINAL, np.random.default_rng(5), share=0.5) for _ in range(2)]
+def test_the_same_seed_reverts_the_same_words() -> None:
+    some = [partly_reverted(CHANGED, ORIGINAL, np.random.default_rng(5), share=0.5) for _ in range(2)]
     assert some[0] == some[1]
     assert some[0] not in (ORIGINAL, CHANGED)

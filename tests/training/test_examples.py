@@ -1,23 +1,24 @@
-"""training/machines/examples.py: the demo's spun articles."""
+"""The spun versions of the example articles."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from unspun.training.machines.base import Machine, Paraphrase, Substitution
 from unspun.training.machines.examples import EXAMPLES, ExampleError, spin, write_examples
-from unspun.training.machines.spinners import Paraphrase, Substitution
 
 
-@dataclass(frozen=True)
-class Shouter:
-    """Puts a word into capitals now and then."""
+class RandomShouter(Machine):
+    """Writes a share of the words in capitals."""
 
-    name: str
-    rate: float
+    kind = "spun"
+
+    def __init__(self, name: str, rate: float = 0.25) -> None:
+        self.name = name
+        self.rate = rate
 
     def paraphrase(self, text: str, rng: np.random.Generator) -> Paraphrase:
         words = text.split(" ")
@@ -40,31 +41,31 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_tools_take_turns(folder: Path) -> None:
-    written = write_examples({"x": Shouter("x", 0.25), "y": Shouter("y", 0.25)}, folder)
+def test_machines_take_turns(folder: Path) -> None:
+    written = write_examples({"x": RandomShouter("x"), "y": RandomShouter("y")}, folder)
     assert [path.name for path in written] == ["1-a.x.txt", "2-b.y.txt", "3-c.x.txt"]
 
 
 def test_the_same_articles_give_the_same_files(folder: Path) -> None:
-    first = [path.read_bytes() for path in write_examples({"x": Shouter("x", 0.25)}, folder)]
-    assert [path.read_bytes() for path in write_examples({"x": Shouter("x", 0.25)}, folder)] == first
+    first = [path.read_bytes() for path in write_examples({"x": RandomShouter("x")}, folder)]
+    assert [path.read_bytes() for path in write_examples({"x": RandomShouter("x")}, folder)] == first
 
 
-def test_files_of_an_earlier_run_go(folder: Path) -> None:
-    write_examples({"x": Shouter("x", 0.25)}, folder)
-    write_examples({"y": Shouter("y", 0.25)}, folder)
+def test_files_from_an_earlier_run_are_removed(folder: Path) -> None:
+    write_examples({"x": RandomShouter("x")}, folder)
+    write_examples({"y": RandomShouter("y")}, folder)
     assert len(list((folder / "spun").iterdir())) == 3
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0])
-def test_a_tool_that_changes_too_little_or_too_much_is_named(rate: float) -> None:
+def test_an_error_names_a_machine_that_changes_too_little_or_too_much(rate: float) -> None:
     with pytest.raises(ExampleError, match="x does not change between 12% and 40%"):
-        spin("the quiet words of a small story", Shouter("x", rate), (1,))
+        spin("the quiet words of a small story", RandomShouter("x", rate), (1,))
 
 
-def test_a_folder_without_articles_is_named(tmp_path: Path) -> None:
+def test_a_folder_without_articles_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ExampleError, match="no articles"):
-        write_examples({"x": Shouter("x", 0.25)}, tmp_path)
+        write_examples({"x": RandomShouter("x")}, tmp_path)
 
 
 def test_every_article_in_the_repository_has_its_spun_version() -> None:

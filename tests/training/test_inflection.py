@@ -1,4 +1,4 @@
-"""English inflection, there and back."""
+"""English inflection: from a form to its lemma, and from a lemma to a form."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ CASES = json.loads((Path(__file__).parents[1] / "data" / "training" / "inflectio
 
 
 @pytest.mark.parametrize("case", CASES["inflect"], ids=lambda case: case["comment"])
-def test_inflect_gives_the_form(case):
+def test_inflect_returns_the_form(case):
     assert inflect(case["lemma"], case["tag"]) == case["form"]
 
 
@@ -24,7 +24,7 @@ def test_naive_inflection_follows_suffix_rules(case):
 
 
 @pytest.mark.parametrize("case", CASES["analyse"], ids=lambda case: case["comment"])
-def test_analyse_gives_every_reading(case):
+def test_analyse_returns_every_reading(case):
     assert [list(reading) for reading in analyse(case["form"])] == case["readings"]
 
 

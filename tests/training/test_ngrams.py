@@ -1,4 +1,4 @@
-"""training/language/ngrams.py: counting, pooling, and a model whose probabilities make sense."""
+"""N-grams: counting, pooling, and a model with plausible probabilities."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from unspun.model.language.vocabulary import BOUNDARY, SPECIALS, UNKNOWN
 from unspun.training.language.ngrams import (
     CORPUS_WEIGHT,
     POCKETSPHINX_WEIGHT,
-    Counts,
+    NgramCounts,
     TrieModel,
     _unpack,
     build_language_model,
@@ -31,7 +31,7 @@ A, B, C = 3, 4, 5
 SIZE = 6
 
 
-def counted(*stream: int) -> Counts:
+def counted(*stream: int) -> NgramCounts:
     return count_ngrams(np.array(stream, dtype=np.int32), SIZE)
 
 
@@ -44,22 +44,22 @@ def test_pairs_are_counted() -> None:
     assert as_dictionary(counts.bigrams.ids, counts.bigrams.counts) == {(A, B): 2, (B, A): 1, (B, C): 1}
 
 
-def test_only_triples_met_twice_are_kept() -> None:
+def test_triples_that_occur_once_are_dropped() -> None:
     counts = counted(A, B, C, A, B, C)
     assert as_dictionary(counts.trigrams.ids, counts.trigrams.counts) == {(A, B, C): 2}
 
 
-def test_words_are_counted_with_the_unknown() -> None:
+def test_unknown_words_are_counted_too() -> None:
     assert (counted(A, A, UNKNOWN, B).unigrams / CORPUS_WEIGHT).tolist() == [1, 0, 0, 2, 1, 0]
 
 
-def test_ngrams_with_an_unknown_word_are_left_out() -> None:
+def test_ngrams_with_an_unknown_word_are_dropped() -> None:
     counts = counted(A, UNKNOWN, B, A, UNKNOWN, B)
     assert as_dictionary(counts.bigrams.ids, counts.bigrams.counts) == {(B, A): 1}
     assert not len(counts.trigrams.ids)
 
 
-def test_a_boundary_stands_at_an_end_and_never_inside() -> None:
+def test_a_boundary_is_at_the_end_of_an_ngram_and_never_inside() -> None:
     counts = counted(*[A, BOUNDARY, B] * 3)
     assert (A, BOUNDARY, B) not in as_dictionary(counts.trigrams.ids, counts.trigrams.counts)
     assert as_dictionary(counts.bigrams.ids, counts.bigrams.counts)[(BOUNDARY, B)] == 3
@@ -86,13 +86,13 @@ def test_the_followers_of_a_word_sum_to_about_one(word: str) -> None:
     assert followers(tiny.language(), tiny.words().index(word)) == pytest.approx(1, abs=0.1)
 
 
-def test_what_was_met_is_likelier_than_what_was_not() -> None:
+def test_pairs_that_occurred_are_likelier_than_others() -> None:
     model, words = tiny.language(), tiny.words()
     the, harbour, cheese = (np.array([words.index(word)]) for word in ("the", "harbour", "cheese"))
     assert model.bigram(the, harbour)[0] > model.bigram(the, cheese)[0]
 
 
-def test_no_more_ngrams_are_kept_than_asked_for() -> None:
+def test_the_number_of_ngrams_is_limited() -> None:
     counts = count_ngrams(tiny.stream(tiny.SENTENCES, tiny.words()), len(tiny.words()))
     model = build_language_model([counts], bigrams=50, trigrams=10, slot_bits=8)
     assert int((model.table.slots > 0).sum()) == 60
@@ -115,15 +115,15 @@ def test_sources_add_up() -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.integers(1, SIZE - 1), min_size=8, max_size=60))
-def test_any_stream_gives_the_same_model_again(stream: list[int]) -> None:
-    stream = [*stream, *stream]  # so that some triple is met twice
+def test_the_same_stream_gives_the_same_model(stream: list[int]) -> None:
+    stream = [*stream, *stream]  # so that some triple occurs twice
     first, second = (build_language_model([counted(*stream)], bigrams=30, trigrams=30, slot_bits=8) for _ in range(2))
     assert first.table.slots.tobytes() == second.table.slots.tobytes()
     assert np.isfinite(first.table.levels).all()
     assert (first.backoff <= 0).all()
 
 
-def test_the_vocabulary_is_ranked_and_ties_go_by_spelling() -> None:
+def test_the_vocabulary_is_sorted_by_count_and_ties_by_spelling() -> None:
     assert choose_vocabulary({"b": 1, "a": 1, "c": 5, "d": 0.5}, 3) == (*SPECIALS, "c", "a", "b")
 
 
@@ -144,7 +144,7 @@ def trie() -> TrieModel:
     return read_pocketsphinx()
 
 
-def test_pocketsphinx_holds_what_its_authors_say(trie: TrieModel) -> None:
+def test_pocketsphinx_has_the_documented_size(trie: TrieModel) -> None:
     assert len(trie.words) == 72_547
     assert 2_000_000 < len(trie.bigrams) < 2_100_000
     assert 1_600_000 < len(trie.trigrams) < 1_700_000
@@ -162,19 +162,19 @@ def test_pocketsphinx_pairs_sum_to_at_most_one(trie: TrieModel) -> None:
     assert sums[trie.words.index("of")] > 0.5
 
 
-def test_pocketsphinx_knows_what_people_write(trie: TrieModel) -> None:
+def test_pocketsphinx_gives_a_frequent_pair_its_probability(trie: TrieModel) -> None:
     of, the = trie.words.index("of"), trie.words.index("the")
     rows = (trie.bigrams[:, 0] == of) & (trie.bigrams[:, 1] == the)
     assert np.exp(trie.bigram_log_probability[rows]) == pytest.approx([0.25], abs=0.1)
 
 
-def test_pocketsphinx_trigrams_name_words(trie: TrieModel) -> None:
+def test_pocketsphinx_trigrams_refer_to_words(trie: TrieModel) -> None:
     assert trie.trigrams.min() >= 0
     assert trie.trigrams.max() < len(trie.words)
     assert trie.trigram_log_probability.max() <= 0
 
 
-def test_pocketsphinx_counts_are_of_a_text_of_that_size(trie: TrieModel) -> None:
+def test_pocketsphinx_counts_are_scaled_to_the_pooled_size(trie: TrieModel) -> None:
     counts = pocketsphinx_counts(trie, (*SPECIALS, "of", "the", "and"))
     assert counts.unigrams.sum() == pytest.approx(POCKETSPHINX_WEIGHT, rel=0.1)
     assert (counts.bigrams.ids != UNKNOWN).all()

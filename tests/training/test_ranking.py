@@ -9,7 +9,7 @@ from tests import tables as tiny
 from unspun.model.signals.substitutions import INPUTS
 from unspun.model.text.document import Documents
 from unspun.training.classifier.ranking import _loss, _original_ids, fit_ranking
-from unspun.training.machines.spinners import Substitution
+from unspun.training.machines.base import Substitution
 
 SPUN = (
     ("The old ship left the harbour.", (Substitution(8, 12, "ferry"),)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,18 +13,19 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tests.training.references import COLUMNS, reference
-from unspun.training.calibration.answers import Answers
-from unspun.training.calibration.reference import LEVELS, Reference, carried
+from unspun.training.calibration.evidence import LabelledEvidence
+from unspun.training.calibration.reference import LEVELS, ReferenceTexts, carried
+from unspun.training.rows import Runs
 
 EXACT = ("labels", "tools", "sources", "domains", "groups", "words", "house", "keys")
 
 
-def again(rows: Reference) -> Reference:
-    return Reference.unpack(*rows.pack())
+def again(rows: ReferenceTexts) -> ReferenceTexts:
+    return ReferenceTexts.unpack(*rows.pack())
 
 
-def same(first: Reference, second: Reference) -> bool:
-    values = [(getattr(first, name), getattr(second, name)) for name in Reference.__dataclass_fields__]
+def same(first: ReferenceTexts, second: ReferenceTexts) -> bool:
+    values = [(getattr(first, name), getattr(second, name)) for name in ReferenceTexts.__dataclass_fields__]
     return all(np.array_equal(*pair, equal_nan=pair[0].dtype.kind == "f") for pair in map(_arrays, values))
 
 
@@ -87,7 +89,7 @@ def test_as_few_numbers_as_there_are_levels_are_kept_as_they_are(features: np.nd
     assert np.array_equal(again(with_features(features)).features, features)
 
 
-def with_features(features: np.ndarray) -> Reference:
+def with_features(features: np.ndarray) -> ReferenceTexts:
     """Return rows with these numbers."""
     count, columns = features.shape
     rows = reference({"human": count})
@@ -110,7 +112,7 @@ def test_rows_of_a_mask_and_of_places_are_the_same() -> None:
 
 def test_joined_rows_share_no_group() -> None:
     rows = reference()
-    both = rows.joined(rows)
+    both = rows.followed_by(rows)
     first, second = both.groups[: len(rows)], both.groups[len(rows) :]
     assert not set(first) & set(second)
     assert np.array_equal(np.diff(first), np.diff(second))
@@ -119,14 +121,14 @@ def test_joined_rows_share_no_group() -> None:
 def test_joining_none_changes_nothing() -> None:
     rows = reference()
     none = rows.take(np.zeros(len(rows), bool))
-    assert same(rows.joined(none), rows)
-    assert same(none.joined(rows), rows)
+    assert same(rows.followed_by(none), rows)
+    assert same(none.followed_by(rows), rows)
 
 
 def test_rows_of_other_columns_are_not_joined() -> None:
     rows = reference()
-    with pytest.raises(ValueError, match="other columns"):
-        rows.joined(replace(rows, names=COLUMNS[::-1]))
+    with pytest.raises(ValueError, match="columns have different names"):
+        rows.followed_by(replace(rows, names=COLUMNS[::-1]))
 
 
 @pytest.mark.parametrize(
@@ -144,22 +146,22 @@ def test_what_does_not_fit_together_is_refused(spoil: Any) -> None:
     arrays, entry = reference().pack()
     spoil(arrays, entry)
     with pytest.raises((KeyError, IndexError, ValueError)):
-        Reference.unpack(arrays, entry)
+        ReferenceTexts.unpack(arrays, entry)
 
 
 # --- from answers
 
 
-def answers(count: int = 6, **columns: Any) -> Answers:
+def evidence(count: int = 6, *, windows: Sequence[int] | None = None, **columns: Any) -> LabelledEvidence:
     """Return answers to human texts of two sections each, which the deep tier read in two windows."""
     ptr = np.arange(count + 1) * 2
     rng = np.random.default_rng(1)
     plain: dict[str, Any] = {
-        "windows": rng.normal(size=(2 * count, 3)).astype(np.float32),
-        "window_ptr": ptr,
-        "sections": rng.normal(size=(2 * count, 3)).astype(np.float32),
-        "section_ptr": ptr,
-        "features": np.arange(4 * count, dtype=np.float32).reshape(2 * count, 2),
+        "windows": Runs(
+            rng.normal(size=(2 * count, 3)).astype(np.float32), np.array(ptr if windows is None else windows)
+        ),
+        "sections": Runs(rng.normal(size=(2 * count, 3)).astype(np.float32), ptr),
+        "features": Runs(np.arange(4 * count, dtype=np.float32).reshape(2 * count, 2), ptr),
         "words": np.full(count, 300),
         "unfamiliar": np.linspace(0.0, 1.0, count),
         "reasons": np.full(count, ""),
@@ -171,30 +173,35 @@ def answers(count: int = 6, **columns: Any) -> Answers:
         "changed": np.full(count, np.nan, np.float32),
         "ids": np.array([f"text{i}" for i in range(count)]),
     }
-    return Answers(**{**plain, **{name: np.asarray(values) for name, values in columns.items()}})
+    return LabelledEvidence(
+        **{
+            **plain,
+            **{name: np.asarray(values) for name, values in columns.items()},
+        }
+    )
 
 
 NAMES = ("frequency.mean", "length")
 
 
 def test_long_texts_are_one_row_of_what_both_tiers_said() -> None:
-    rows = Reference.of_answers(answers(), NAMES)
+    rows = ReferenceTexts.of(evidence(), NAMES)
     assert len(rows) == 6
     assert rows.features[0].tolist() == [1.0, 2.0]  # the mean of both sections
-    assert rows.log_odds == pytest.approx(answers().fast())
-    assert rows.deep == pytest.approx(answers().deep())
-    assert rows.unfamiliar.tolist() == answers().unfamiliar.tolist()
+    assert rows.log_odds == pytest.approx(evidence().fast())
+    assert rows.deep == pytest.approx(evidence().deep())
+    assert rows.unfamiliar.tolist() == evidence().unfamiliar.tolist()
     assert not rows.house.any()
 
 
 def test_texts_that_state_one_group_are_one_group_and_others_stand_alone() -> None:
-    groups = Reference.of_answers(answers(groups=["a", "a", "", "", "b", ""]), NAMES).groups
+    groups = ReferenceTexts.of(evidence(groups=["a", "a", "", "", "b", ""]), NAMES).groups
     assert groups[0] == groups[1]
     assert len(set(groups.tolist())) == 5
 
 
 def test_with_keys_they_are_a_houses_own() -> None:
-    rows = Reference.of_answers(answers(), NAMES, keys=np.arange(6, dtype=np.uint64))
+    rows = ReferenceTexts.of(evidence(), NAMES, keys=np.arange(6, dtype=np.uint64))
     assert rows.house.all()
     assert rows.keys.tolist() == list(range(6))
 
@@ -206,15 +213,15 @@ def test_with_keys_they_are_a_houses_own() -> None:
         ({"reasons": ["", "unfamiliar", "", "", "too_short", ""]}, [0, 2, 3, 5]),
         ({"ids": ["a", "b", "a#short", "c", "d", "e"]}, [0, 1, 3, 4, 5]),
         ({"labels": ["human", "llm", "spun", "human", "human", "human"]}, [0, 2, 3, 4, 5]),
-        ({"window_ptr": [0, 2, 2, 4, 6, 8, 12]}, [0, 2, 3, 4, 5]),
+        ({"windows": [0, 2, 2, 4, 6, 8, 12]}, [0, 2, 3, 4, 5]),
     ],
     ids=["all", "those that get a verdict", "whole texts", "known kinds", "those that the deep tier read"],
 )
 def test_a_bundle_carries(columns: dict[str, Any], kept: list[int]) -> None:
-    assert carried(answers(**columns)).tolist() == kept
+    assert carried(evidence(**columns)).tolist() == kept
 
 
 def test_a_bundle_carries_at_most_so_many_of_each_source_and_maker_from_first_to_last() -> None:
     sources = ["big"] * 4 + ["small"] * 2
-    assert carried(answers(sources=sources), limit=2).tolist() == [0, 2, 4, 5]
-    assert carried(answers(makers=["a", "a", "a", "b", "b", "b"]), limit=1).tolist() == [0, 3]
+    assert carried(evidence(sources=sources), limit=2).tolist() == [0, 2, 4, 5]
+    assert carried(evidence(makers=["a", "a", "a", "b", "b", "b"]), limit=1).tolist() == [0, 3]

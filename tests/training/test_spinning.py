@@ -1,8 +1,6 @@
-"""training/machines/spinning.py: which words were replaced, and texts that do not depend on how many jobs made them."""
+"""Spun training text: which words are labelled as replaced, and what a paraphrase depends on."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,16 +10,17 @@ from hypothesis import strategies as st
 from tests import tables as tiny
 from unspun.model.text.document import Documents
 from unspun.training.machines import spinning
-from unspun.training.machines.spinners import Paraphrase, Paraphraser, Substitution
+from unspun.training.machines.base import Machine, Paraphrase, Substitution
 from unspun.training.machines.spinning import spin, token_labels
 
 TEXT = "The old ship left the harbour."
 
 
-class Shouter:
+class Shouter(Machine):
     """Writes one word, drawn at random, in capitals."""
 
     name = "shouter"
+    kind = "spun"
 
     def paraphrase(self, text: str, rng: np.random.Generator) -> Paraphrase:
         words = text.split(" ")
@@ -34,12 +33,8 @@ class Shouter:
 
 @pytest.fixture(autouse=True)
 def cheap_tools(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a paraphraser in place that needs no thesaurus."""
-
-    def tools(lexicons: Path | None) -> dict[str, Paraphraser]:
-        return {"shouter": Shouter(), "other": Shouter()}
-
-    monkeypatch.setattr(spinning, "_paraphrasers", tools)
+    """Use a machine that needs no thesaurus."""
+    monkeypatch.setattr(spinning, "_paraphrasers", lambda lexicons: {"shouter": Shouter(), "other": Shouter()})
 
 
 def labelled(text: str, *changes: Substitution) -> list[str]:
@@ -60,20 +55,21 @@ def test_tokens_of_replaced_passages_are_labelled(changes: tuple[Substitution, .
     assert labelled(TEXT, *changes) == words
 
 
-def test_labels_are_of_their_own_document() -> None:
+def test_each_document_has_its_own_labels() -> None:
     documents = Documents.parse(["We went.", TEXT, "", TEXT])
     labels = token_labels(documents, [(), (Substitution(8, 12, "ferry"),), (), ()])
     assert np.flatnonzero(labels).tolist() == [3 + 2]
 
 
-def test_texts_that_need_repair_are_refused() -> None:
+def test_texts_that_need_repair_are_rejected() -> None:
     with pytest.raises(ValueError, match="repaired"):
         token_labels(Documents.parse(["zero\u200bwidth"]), [()])
 
 
-def test_paraphrasers_take_turns() -> None:
-    made = spin([TEXT] * 4, ("shouter", "other"), seed=0, lexicons=None, jobs=1)
-    assert [one.paraphraser for one in made] == ["shouter", "other", "shouter", "other"]
+@pytest.mark.parametrize(("first", "turns"), [(0, "shouter other shouter"), (3, "other shouter other")])
+def test_machines_take_turns(first: int, turns: str) -> None:
+    made = spin([TEXT] * 3, ("shouter", "other"), seed=0, lexicons=None, jobs=1, first=first)
+    assert " ".join(one.paraphraser for one in made) == turns
 
 
 def test_the_same_seed_gives_the_same_texts() -> None:
@@ -82,19 +78,19 @@ def test_the_same_seed_gives_the_same_texts() -> None:
     assert first == second != other
 
 
-def test_a_text_depends_on_itself_and_its_place_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_paraphrase_does_not_depend_on_the_split_into_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = list(tiny.SENTENCES)
     whole = spin(texts, ("shouter",), seed=1, lexicons=None, jobs=1)
     monkeypatch.setattr(spinning, "CHUNK", 7)
     assert spin(texts, ("shouter",), seed=1, lexicons=None, jobs=1) == whole
 
 
-def test_no_texts_have_no_paraphrases() -> None:
+def test_spinning_no_texts_returns_none() -> None:
     assert spin([], ("shouter",), seed=1, lexicons=None, jobs=1) == []
 
 
 @given(st.lists(st.sampled_from(tiny.SENTENCES), min_size=1, max_size=4), st.integers(0, 99))
-def test_labels_cover_what_was_replaced(parts: list[str], seed: int) -> None:
+def test_labels_cover_the_replaced_words_only(parts: list[str], seed: int) -> None:
     made = Shouter().paraphrase(" ".join(parts), np.random.default_rng(seed))
     (change,) = made.substitutions
     words = labelled(made.text, change)

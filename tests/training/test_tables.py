@@ -51,48 +51,48 @@ def test_a_list_of_dictionaries_is_a_table() -> None:
     )
 
 
-def test_rows_bring_their_note() -> None:
+def test_a_note_belongs_to_its_rows() -> None:
     table = only({"note": "Held-out text.", "rows": [{"tool": "pwws"}]})
     assert (table.note, table.rows) == ("Held-out text.", (("pwws",),))
 
 
-def test_no_rows_are_no_table() -> None:
+def test_an_empty_list_of_rows_makes_no_table() -> None:
     assert list(tables({"llm": {"note": "By language models.", "rows": []}})) == []
 
 
-def test_alike_dictionaries_are_rows_under_their_keys() -> None:
+def test_dictionaries_with_common_keys_are_rows() -> None:
     table = only({"word_net": {"version": "3.0"}, "moby": {"version": "2"}})
     assert table.rows == (("word net", "3.0"), ("moby", "2"))
 
 
-def test_unlike_dictionaries_are_sections() -> None:
+def test_dictionaries_without_common_keys_are_sections() -> None:
     titles = [table.titles for table in tables({"model": {"name": "x"}, "texts": {"human": 3}})]
     assert titles == [("model",), ("texts",)]
 
 
-def test_figures_stand_before_sections_and_without_a_head() -> None:
+def test_plain_figures_come_before_sections_and_have_no_header() -> None:
     first, second = tables({"mean_auroc": 0.9, "tools": [{"tool": "pwws"}], "note": "n"})
     assert (first.note, first.columns, first.rows) == ("n", ("", ""), (("mean AUROC", "0.900"),))
     assert second.titles == ("tools",)
 
 
-def test_an_interval_stands_with_its_figure() -> None:
+def test_a_figure_and_its_interval_share_a_cell() -> None:
     table = only([{"auroc": 0.9, "auroc_low": 0.85, "auroc_high": 0.93, "texts": 7}])
     assert table.rows == (("0.900 (0.850-0.930)", "7"),)
 
 
-def test_an_interval_of_shares_names_per_cent_once() -> None:
+def test_a_share_and_its_interval_have_one_percent_sign() -> None:
     table = only([{"rate": 0.01, "rate_low": 0.002, "rate_high": 0.05}])
     assert table.rows == (("1.00 % (0.20-5.00)",),)
 
 
-def test_what_is_no_interval_stays() -> None:
+def test_a_bound_without_its_counterpart_is_a_column_of_its_own() -> None:
     table = only([{"threshold": 0.2, "threshold_high": 0.5}])
     assert table.columns == ("threshold", "threshold high")
 
 
 @given(results)
-def test_any_results_give_whole_tables(found: Any) -> None:
+def test_all_rows_are_as_long_as_the_header(found: Any) -> None:
     for table in tables(found):
         widths = {len(table.columns), len(table.numbers), *(len(row) for row in table.rows)}
         assert len(widths) == 1

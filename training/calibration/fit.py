@@ -1,6 +1,6 @@
 """Fits the decision: how often human text shows such evidence, the kinds' shares of the budget, and the thresholds.
 
-Everything is fitted on answers to text with the role `calibrate`, each source counted once. The tail of one kind has a
+Everything is fitted on evidence in text with the role `calibrate`, each source counted once. The tail of one kind has a
 location and a scale that change smoothly with length, a random effect of the source, and an exponential tail beyond the
 largest quantile that the sample supports, so that strong texts never tie (compare multiscaled conformal prediction,
 arXiv 2505.05084).
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from unspun.model.decision.decision import LONGEST, SHORTEST, Decision, Tail, TierDecision
 from unspun.model.verdict import KINDS
-from unspun.training.calibration.answers import Answers
+from unspun.training.calibration.evidence import LabelledEvidence
 
 Floats = NDArray[np.float64]
 
@@ -47,10 +47,10 @@ LEAST_SOURCE = 20
 """Texts from which a source counts in the random effect."""
 
 
-def human_weights(answers: Answers) -> Floats:
+def human_weights(labelled: LabelledEvidence) -> Floats:
     """Return weights (N,) under which every human source counts once; 0 for all else. They sum to one."""
-    human = (answers.labels == "human") & (answers.reasons == "")
-    _, inverse = np.unique(answers.sources, return_inverse=True)
+    human = (labelled.labels == "human") & (labelled.reasons == "")
+    _, inverse = np.unique(labelled.sources, return_inverse=True)
     own = np.bincount(inverse, weights=human)[inverse]
     weights = np.where(human, 1.0 / np.maximum(own, 1), 0.0)
     total: Floats = weights / max(weights.sum(), 1e-12)
@@ -154,16 +154,16 @@ def _source_effects(deviation: Floats, sources: NDArray[np.str_]) -> tuple[Float
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One tier's evidence (N, 3) of labelled answers."""
+    """One tier's evidence (N, 3) in labelled texts."""
 
-    answers: Answers
+    labelled: LabelledEvidence
     evidence: Floats
 
     def log_rates(self, tails: Sequence[Tail]) -> Floats:
         """Return each kind's log probability in human text (N, 3)."""
-        answers = self.answers
+        labelled = self.labelled
         columns = [
-            tail.log_rate(self.evidence[:, k], answers.words, answers.unfamiliar) for k, tail in enumerate(tails)
+            tail.log_rate(self.evidence[:, k], labelled.words, labelled.unfamiliar) for k, tail in enumerate(tails)
         ]
         return np.stack(columns, axis=1)
 
@@ -174,35 +174,35 @@ def fit_tier(sample: Sample) -> TierDecision:
     Thresholds are read off the rates of sources that the tails were not fitted on: on their own sources tails are too
     sure of themselves, and the texts that a user sends are of none of them.
     """
-    answers = sample.answers
-    weights = human_weights(answers)
+    labelled = sample.labelled
+    weights = human_weights(labelled)
     tails = fit_tails(sample, weights)
     rates = np.where((weights > 0)[:, None], cross_fitted(sample, weights), sample.log_rates(tails))
-    shares = choose_shares(answers, rates, weights)
+    shares = choose_shares(labelled, rates, weights)
     smallest = (rates - np.log(shares)).min(axis=1)
     paraphrased, suspect = thresholds(smallest, weights)
-    paraphrased = min(paraphrased, over_sources(smallest, answers.sources, weights))
+    paraphrased = min(paraphrased, over_sources(smallest, labelled.sources, weights))
     return TierDecision(tails, shares, paraphrased, suspect)
 
 
 def fit_tails(sample: Sample, weights: Floats) -> tuple[Tail, ...]:
     """Fit the tails of all kinds."""
-    answers = sample.answers
+    labelled = sample.labelled
     return tuple(
-        fit_tail(sample.evidence[:, k], answers.words, answers.unfamiliar, answers.sources, weights)
+        fit_tail(sample.evidence[:, k], labelled.words, labelled.unfamiliar, labelled.sources, weights)
         for k in range(len(KINDS))
     )
 
 
 def cross_fitted(sample: Sample, weights: Floats) -> Floats:
     """Return the log rates (N, 3) of human texts by tails that were fitted without their source, 0 for all else."""
-    sources = np.unique(sample.answers.sources[weights > 0])
+    sources = np.unique(sample.labelled.sources[weights > 0])
     folds = min(FOLDS, len(sources))
     answer = np.zeros((len(weights), len(KINDS)))
     if folds < 2:
         return sample.log_rates(fit_tails(sample, weights))
     for fold in range(folds):
-        out = np.isin(sample.answers.sources, sources[fold::folds]) & (weights > 0)
+        out = np.isin(sample.labelled.sources, sources[fold::folds]) & (weights > 0)
         answer[out] = sample.log_rates(fit_tails(sample, np.where(out, 0.0, weights)))[out]
     return answer
 
@@ -237,14 +237,14 @@ def over_sources(log_rate: Floats, sources: NDArray[np.str_], weights: Floats) -
     return float(np.quantile(found, 1.0 - CONFIDENCE))
 
 
-def choose_shares(answers: Answers, rates: Floats, weights: Floats) -> Floats:
+def choose_shares(labelled: LabelledEvidence, rates: Floats, weights: Floats) -> Floats:
     """Return the shares of the budget (3,) at which most machine text is found: the mean over kinds of the mean over
     makers of the share that is `suspect`, and of the share that is `paraphrased`.
     """
     best, chosen = 0.0, np.full(len(KINDS), 1.0 / len(KINDS))
-    makers = [[rows for _, rows in makers_of(answers, kind)] for kind in KINDS]
+    makers = [[rows for _, rows in makers_of(labelled, kind)] for kind in KINDS]
     if not any(makers):  # a small collection
-        makers = [[rows for _, rows in makers_of(answers, kind, least=1)] for kind in KINDS]
+        makers = [[rows for _, rows in makers_of(labelled, kind, least=1)] for kind in KINDS]
     for shares in simplex():
         smallest = (rates - np.log(shares)).min(axis=1)
         limits = np.log(thresholds(smallest, weights))
@@ -272,10 +272,10 @@ def contests_joined(makers: NDArray[np.str_]) -> NDArray[np.str_]:
     return np.array([name.partition(":")[0] if name.startswith("wmt:") else name for name in makers], dtype=np.str_)
 
 
-def makers_of(answers: Answers, kind: str, least: int = 15) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def makers_of(labelled: LabelledEvidence, kind: str, least: int = 15) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Yield the makers of a kind, and the rows (N,) of each; systems of the WMT contests are one."""
-    rows = (answers.labels == kind) & (answers.reasons == "")
-    names = contests_joined(answers.makers)
+    rows = (labelled.labels == kind) & (labelled.reasons == "")
+    names = contests_joined(labelled.makers)
     for name in np.unique(names[rows]):
         own = rows & (names == name)
         if own.sum() >= least:
@@ -287,7 +287,7 @@ def fit_decision(samples: Mapping[str, Sample], *, minimum_words: int, least_fam
     tiers = {tier: fit_tier(sample) for tier, sample in samples.items()}
     likelihoods = {tier: fit_likelihoods(sample, tiers[tier]) for tier, sample in samples.items()}
     first = next(iter(samples.values()))
-    human = int((human_weights(first.answers) > 0).sum())
+    human = int((human_weights(first.labelled) > 0).sum())
     # With 95 % confidence the rate of something that was never seen in n texts is below 3 / n.
     return Decision(minimum_words, float(f"{3.0 / max(human, 30):.1g}"), least_familiar, tiers, likelihoods)
 
@@ -297,13 +297,13 @@ def fit_likelihoods(sample: Sample, tier: TierDecision) -> tuple[Floats, Floats]
 
     Ratios of smoothed counts in bins of the score, makers and human sources each counted once.
     """
-    answers = sample.answers
-    rates = tier.log_rates(sample.evidence, answers.words, answers.unfamiliar)
+    labelled = sample.labelled
+    rates = tier.log_rates(sample.evidence, labelled.words, labelled.unfamiliar)
     scores = tier.scores(rates).max(axis=1)
-    human = human_weights(answers)
-    machine = np.zeros(len(answers))
+    human = human_weights(labelled)
+    machine = np.zeros(len(labelled))
     for kind in KINDS:
-        for _, rows in makers_of(answers, kind, least=1):
+        for _, rows in makers_of(labelled, kind, least=1):
             machine[rows] = 1.0 / rows.sum()
     if not machine.any() or not human.any():
         return np.array([0.0, 1.0]), np.array([-1.0, 1.0])

@@ -1,13 +1,10 @@
-"""Labelled texts as document numbers: what the classifier is fitted and judged on. Holds no text."""
+"""Labelled texts as document numbers, on which the classifier is fitted and measured. Holds no text."""
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -18,60 +15,24 @@ from scipy.sparse import csr_array, vstack
 
 from unspun.model.signals.features import BATCH_DOCUMENTS, FeatureExtractor
 from unspun.model.signals.style import BUCKETS
-from unspun.training.corpora.corpus import LabelledText, assign_groups, domain_group
+from unspun.training.corpora.corpus import LabelledText, assign_groups, domain_group, text_keys
 from unspun.training.corpora.roles import default_roles
+from unspun.training.rows import MadeTexts
 
 _CHUNK = 8 * BATCH_DOCUMENTS
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledMatrix:
-    """N labelled texts as numbers.
+class LabelledMatrix(MadeTexts):
+    """N labelled texts as document numbers.
 
-    `features` (N, F) float32 with columns `names`; `tools` is "human" for human text and "unspun:NAME" for our own
-    paraphrasers; `words` counts judged words; `changed` is the share of words replaced, NaN where it is not known;
-    `style` (N, model.style.BUCKETS) are the sparse numbers.
+    `features` (N, F) float32 has the columns `names`; `style` (N, model.signals.style.BUCKETS) is sparse; `ids` (N,).
     """
 
-    features: NDArray[np.float32]
     names: tuple[str, ...]
+    features: NDArray[np.float32]
     ids: NDArray[np.str_]
-    labels: NDArray[np.str_]
-    sources: NDArray[np.str_]
-    tools: NDArray[np.str_]
-    domains: NDArray[np.str_]
-    groups: NDArray[np.int32]
-    words: NDArray[np.int32]
-    changed: NDArray[np.float32]
     style: csr_array
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def take(self, rows: NDArray[np.bool_] | NDArray[np.integer]) -> LabelledMatrix:
-        """Return the rows that a mask or places select."""
-        columns = {
-            field.name: getattr(self, field.name)[rows] for field in dataclasses.fields(self) if field.name != "names"
-        }
-        return LabelledMatrix(names=self.names, **columns)
-
-    def save(self, path: Path) -> None:
-        """Write the matrix as .npz."""
-        arrays = {f.name: np.asarray(getattr(self, f.name)) for f in dataclasses.fields(self) if f.name != "style"}
-        sparse = {f"style_{part}": getattr(self.style, part) for part in _SPARSE}
-        np.savez_compressed(path, **{**arrays, **sparse})
-
-    @classmethod
-    def load(cls, path: Path) -> LabelledMatrix:
-        """Read a matrix that `save` wrote."""
-        with np.load(path, allow_pickle=False) as arrays:
-            values: dict[str, Any] = {name: arrays[name] for name in arrays.files}
-        values["names"] = tuple(str(name) for name in values["names"])
-        sparse = tuple(values.pop(f"style_{part}") for part in _SPARSE)
-        return cls(style=csr_array(sparse, shape=(len(values["labels"]), BUCKETS)), **values)
-
-
-_SPARSE = ("data", "indices", "indptr")
 
 
 def measure(
@@ -82,7 +43,7 @@ def measure(
     progress: bool = False,
     groups: NDArray[np.int32] | None = None,
 ) -> LabelledMatrix:
-    """Measure labelled texts; `groups` (N,) says which belong together, by default `assign_groups`."""
+    """Measure labelled texts; `groups` (N,) says which belong together (default: `assign_groups`)."""
     belongs = assign_groups(texts) if groups is None else groups
     starts = range(0, len(texts), _CHUNK)
     work = (delayed(extractor.transform_with_style)([text.text for text in texts[s : s + _CHUNK]]) for s in starts)
@@ -111,7 +72,7 @@ def measure(
 
 
 def maker_name(text: LabelledText) -> str:
-    """Return the maker of a text; of text that no machine made, its label."""
+    """Return the maker of a text, or its label if no machine made it."""
     return default_roles().maker(text) or text.label
 
 
@@ -120,9 +81,7 @@ def _changed(text: LabelledText) -> float:
 
 
 def group_share(texts: Sequence[LabelledText], groups: NDArray[np.int32], *, salt: int) -> NDArray[np.float64]:
-    """Return for each text (N,) a number in [0, 1) that is its group's own and looks random; `salt` makes another."""
-    from unspun.training.corpora.corpus import text_keys
-
+    """Return a pseudo-random number in [0, 1) for each text (N,), the same within a group; `salt` varies it."""
     keys = text_keys([text.text for text in texts])
     lowest = np.full(int(groups.max(initial=-1)) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
     np.minimum.at(lowest, groups, keys)

@@ -17,7 +17,7 @@ from unspun.model.language.vocabulary import UNKNOWN
 from unspun.model.signals.features import Signals
 from unspun.model.signals.substitutions import INPUTS, Alternatives
 from unspun.model.text.document import Documents
-from unspun.training.machines.spinners import Substitution
+from unspun.training.machines.base import Substitution
 from unspun.training.machines.spinning import token_labels
 
 BATCH = 64

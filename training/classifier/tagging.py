@@ -13,7 +13,7 @@ from sklearn.neural_network import MLPClassifier
 from unspun.model.signals.features import Signals
 from unspun.model.signals.tagger import Tagger, TaggerInputs, scale_numbers
 from unspun.model.text.document import Documents
-from unspun.training.machines.spinners import Substitution
+from unspun.training.machines.base import Substitution
 from unspun.training.machines.spinning import token_labels
 
 HIDDEN = (160, 32)

@@ -1,61 +1,52 @@
 """Labelled text for training and evaluation: reading it, and knowing what must stay together.
 
-Read from JSON lines, CSV and plain text, each also gzipped, or from whole folders of them. A record holds at
-least `text`, and a `label` unless the caller gives one for the whole file.
-
-Two texts made from one original must never stand on both sides of a split (`assign_groups`), and a model that
-is measured on a tool must not have learnt from another name of that same tool (`training.roles`).
+Versions of one original must be on one side of every split (`assign_groups`), and a model that is measured on a tool
+must not have been trained on the same tool under another name (`training.corpora.roles`).
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
+import dataclasses
 import hashlib
 import json
-import os
 import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any, Literal, cast
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
-Label = Literal["human", "llm", "spun", "translated", "rewritten"]
-
-LABELS: tuple[Label, ...] = ("human", "llm", "spun", "translated", "rewritten")
-"""What a text can be. `llm` is written by a language model from nothing: machine-written, not paraphrased."""
-
-SUFFIXES = (".jsonl", ".csv", ".txt")
-"""File types that are read, each also with `.gz` behind it."""
+from unspun.model.verdict import LABELS, Label
+from unspun.reading import packing
+from unspun.reading.reader import Reader
+from unspun.reading.records import Failure, Record
 
 SHINGLE_WORDS = 8
-"""Words in a row that two texts must share to overlap: long enough to pass over common idioms."""
+"""Consecutive words that two texts must share to overlap: long enough to ignore common idioms."""
 
-_SHINGLE_SAMPLE = 4  # one shingle in four is compared: enough for a single sentence to keep some
+_SHINGLE_SAMPLE = 4  # one shingle in four is compared, which leaves some even for a single sentence
 _SHINGLE_MAX_TEXTS = 64  # a shingle in more texts is a footer or a quoted question, not a common original
 _MIN_CONTAINMENT = 0.1  # share of the smaller text's shingles that must be in the other
 
 
 class CorpusError(ValueError):
-    """A labelled file cannot be read. The message names the file, the line and what to do, in one line."""
+    """Labelled text cannot be read. The message names the file and line and what is wrong, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledText:
-    """One text and what is known of its making.
+    """One text and what is known about its origin.
 
-    `text` and `original` are cleaned of anonymisation marks (see `clean`). `original` is the aligned text
-    before paraphrasing. `changed_frac` is the share of words replaced, 0-1. `group` is what the record itself
-    says it belongs with (site, source document); None where only its content can tell, which `assign_groups`
-    looks at as well. `family` tells apart spinners found in the wild whose names are not known. `year` is when the text
-    was written, as the record states it.
+    `text` and `original` are without anonymisation marks (see `clean`). `original` is the aligned text before
+    paraphrasing. `changed_frac` is the share of words replaced, 0-1. `group` is what the record itself says it belongs
+    with (site, source document); None if only its content can tell, which `assign_groups` also compares. `family` is a
+    spinner found in the wild whose name is not known. `year` is when the text was written, according to the record.
     """
 
     id: str
@@ -74,173 +65,101 @@ class LabelledText:
     year: str | None = None
 
 
+FIELDS = tuple(field.name for field in dataclasses.fields(LabelledText) if field.name not in ("id", "text"))
+"""The fields of a record that are read, besides `id` and `text`."""
+
+
 def read_labelled(
-    paths: Iterable[Path], label: str | None = None, *, broken: Callable[[CorpusError], None] | None = None
+    paths: Iterable[str | Path], label: str | None = None, *, report: Callable[[Failure], None] | None = None
 ) -> Iterator[LabelledText]:
-    """Yield the texts of files and folders, in the order given (folders: sorted by path, searched in full).
+    """Yield the texts of files, folders, patterns and addresses, in every format that `unspun score` reads.
 
-    `label`, where given, overrides the records' own. `source` is the record's, or the file's name without
-    suffixes; `id` is the record's, or `FILE#LINE`, or for plain text the file's path. Empty texts, and texts
-    of which cleaning leaves nothing, are passed over. Symbolic links to folders are not followed.
+    `label`, if given, overrides the label of each record. The source of a text is the one its record states; else, in a
+    file of records, the name of the file without suffixes; else the folder below the given path, or the id if there is
+    none. Texts that are empty after cleaning are skipped, and so are hidden files. Without `label`, Markdown files in
+    folders are skipped as well, because they describe the corpus.
 
-    Raises `CorpusError`, naming file and line, for anything that cannot be read as labelled text. With `broken`, a
-    record at fault is told there and the rest of its file is read.
+    What cannot be read as labelled text is passed to `report` and skipped. Without `report` it raises CorpusError.
     """
     if label is not None and label not in LABELS:
         raise CorpusError(f"label {label!r} is not one of {', '.join(LABELS)}")
-    for path in paths:
-        for file in _files(path):
-            for line, record in _records(file):
-                try:
-                    if isinstance(record, CorpusError):
-                        raise record
-                    text = _labelled_text(record, file, line, label)
-                except CorpusError as error:
-                    if broken is None:
-                        raise
-                    broken(error)
-                    continue
+
+    def ignore(path: str) -> bool:
+        name = path.rpartition("/")[2].lower()
+        return name.startswith(".") or (label is None and packing.split(name)[0].endswith(".md"))
+
+    for path in map(str, paths):
+        for item in Reader([path], ignore=ignore, fields=FIELDS):
+            try:
+                if isinstance(item, Failure):
+                    raise CorpusError(item.message)
+                text = _labelled_text(item, path, label)
+            except CorpusError as error:
+                failure = Failure(item.where, str(error))
+                if report is None:
+                    raise CorpusError(str(failure)) from None
+                report(failure)
+            else:
                 if text.text.strip():
                     yield text
 
 
-def _files(path: Path) -> Iterator[Path]:
-    """Yield the file itself, or the readable files of a folder."""
-    if path.is_dir():
-        found = False
-        for folder, folders, names in os.walk(path, followlinks=False):
-            folders.sort()
-            for name in sorted(names):
-                if _suffix(Path(name)) in SUFFIXES and not name.startswith("."):
-                    found = True
-                    yield Path(folder) / name
-        if not found:
-            raise CorpusError(f"{path}: no {', '.join(SUFFIXES)} (or .gz) file in this folder")
-    elif not path.exists():
-        raise CorpusError(f"{path}: no such file or folder")
-    elif _suffix(path) not in SUFFIXES:
-        raise CorpusError(f"{path}: not a {', '.join(SUFFIXES)} (or .gz) file")
-    else:
-        yield path
-
-
-def _suffix(path: Path) -> str:
-    """Return the file's type, `.jsonl` for `a.jsonl.gz`."""
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] == ".gz":
-        suffixes.pop()
-    return suffixes[-1] if suffixes else ""
-
-
-def _stem(path: Path) -> str:
-    """Return the file's name without its type, `a.b` for `a.b.jsonl.gz`."""
-    name = path.name[: -len(".gz")] if path.name.lower().endswith(".gz") else path.name
-    return Path(name).stem
-
-
-def _records(file: Path) -> Iterator[tuple[int | None, dict[str, Any] | CorpusError]]:
-    """Yield (line number from 1, record) of one file, or what is wrong with a line in place of its record; plain text
-    is one record and has no line number.
-    """
-    readers = {".jsonl": _jsonl_records, ".csv": _csv_records, ".txt": _txt_record}
-    try:
-        # A gzip or encoding error surfaces while reading, so the generator is consumed inside the `try`.
-        with _open_text(file) as handle:
-            yield from readers[_suffix(file)](handle, file)
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{file}: not UTF-8 ({error.reason}); convert it first") from error
-    except (OSError, EOFError, zlib.error) as error:
-        raise CorpusError(f"{file}: cannot be read ({error})") from error
-
-
-def _open_text(file: Path) -> IO[str]:
-    if file.name.lower().endswith(".gz"):
-        return cast(IO[str], gzip.open(file, "rt", encoding="utf-8-sig", newline=""))
-    return file.open(encoding="utf-8-sig", newline="")
-
-
-def _jsonl_records(handle: IO[str], file: Path) -> Iterator[tuple[int, dict[str, Any] | CorpusError]]:
-    for number, line in enumerate(handle, start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError) as error:  # also a number of too many digits
-            yield number, CorpusError(f"{file}:{number}: not JSON ({error})")
-        else:
-            wrong = CorpusError(f"{file}:{number}: not a JSON object with `text` and `label`")
-            yield number, record if isinstance(record, dict) else wrong
-
-
-def _csv_records(handle: IO[str], file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    limit = csv.field_size_limit(2**31 - 1)  # the default of 128 KiB is shorter than a long article's cell
-    try:
-        rows = csv.DictReader(handle, strict=True)
-        if "text" not in (rows.fieldnames or ()):
-            raise CorpusError(f"{file}:1: no `text` column in the first line")
-        for row in rows:
-            yield rows.line_num, {key: value for key, value in row.items() if key and value not in (None, "")}
-    except csv.Error as error:
-        raise CorpusError(f"{file}:{rows.line_num}: not CSV ({error})") from error
-    finally:
-        csv.field_size_limit(limit)
-
-
-def _txt_record(handle: IO[str], file: Path) -> Iterator[tuple[None, dict[str, Any]]]:
-    yield None, {"id": str(file), "text": handle.read()}
-
-
-def _labelled_text(record: Mapping[str, Any], file: Path, line: int | None, label: str | None) -> LabelledText:
-    """Build a LabelledText of one record, or say what is wrong with it."""
-    place = str(file) if line is None else f"{file}:{line}"
-    text = record.get("text")
-    if not isinstance(text, str):
-        raise CorpusError(f"{place}: `text` is missing or not a string")
-    label = record.get("label") if label is None else label
+def _labelled_text(record: Record, given: str, label: str | None) -> LabelledText:
+    """Check the fields of a record. Raises CorpusError, which says what is wrong with one of them."""
+    fields = record.fields or {}
+    label = fields.get("label") if label is None else label
     if label is None:
-        raise CorpusError(f"{place}: no label; give one for the file, or add `label` to the record")
+        raise CorpusError('no label; add "label" to the record, or use an option that sets the label of the file')
     if label not in LABELS:
-        raise CorpusError(f"{place}: label {label!r} is not one of {', '.join(LABELS)}")
-    source = _string(record, "source", place) or _stem(file)
-    original = _string(record, "original", place)
+        raise CorpusError(f"label {label!r} is not one of {', '.join(LABELS)}")
+    strings = {
+        name: _string(fields, name)
+        for name in ("source", "tool", "method", "domain", "site", "original", "family", "year")
+    }
+    source = strings["source"] = strings["source"] or _source(record, given)
+    original = strings["original"]
+    strings["original"] = None if original is None else clean(original, source)
     return LabelledText(
-        id=_string(record, "id", place) or f"{file}#{line}",
+        id=record.id,
         label=cast(Label, label),
-        source=source,
-        text=clean(text, source),
-        tool=_string(record, "tool", place),
-        method=_string(record, "method", place),
-        domain=_string(record, "domain", place),
-        site=_string(record, "site", place),
-        original=None if original is None else clean(original, source),
-        original_is_human=_truth(record, "original_is_human", place),
-        changed_frac=_fraction(record, "changed_frac", place),
-        group=_stated_group(record, source),
-        family=_string(record, "family", place),
-        year=_string(record, "year", place),
+        text=clean(record.text, source),
+        original_is_human=_boolean(fields, "original_is_human"),
+        changed_frac=_fraction(fields, "changed_frac"),
+        group=_stated_group(record.id, fields, source),
+        **cast(Any, strings),
     )
 
 
-def _string(record: Mapping[str, Any], key: str, place: str) -> str | None:
-    value = record.get(key)
+def _source(record: Record, given: str) -> str:
+    """Return the source of a record that states none."""
+    file = PurePosixPath(record.file)
+    if record.fields is not None:
+        return PurePosixPath(packing.split(file.name)[0]).stem
+    folder = file.parent
+    below = folder.relative_to(given).as_posix() if folder.is_relative_to(given) else "."
+    return record.id if below == "." else below
+
+
+def _string(fields: Mapping[str, Any], key: str) -> str | None:
+    value = fields.get(key)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        value = str(value)  # numeric ids are common in users' own files
+        value = str(value)  # users' files often have numbers here
     if value is not None and not isinstance(value, str):
-        raise CorpusError(f"{place}: `{key}` is not a string")
+        raise CorpusError(f'"{key}" is not a string')
     return value
 
 
-def _truth(record: Mapping[str, Any], key: str, place: str) -> bool | None:
-    value = record.get(key)
+def _boolean(fields: Mapping[str, Any], key: str) -> bool | None:
+    value = fields.get(key)
     if isinstance(value, str):
         value = {"true": True, "1": True, "false": False, "0": False}.get(value.strip().lower(), value)
     if value is not None and not isinstance(value, bool):
-        raise CorpusError(f"{place}: `{key}` is neither true nor false")
+        raise CorpusError(f'"{key}" is neither true nor false')
     return value
 
 
-def _fraction(record: Mapping[str, Any], key: str, place: str) -> float | None:
-    value = record.get(key)
+def _fraction(fields: Mapping[str, Any], key: str) -> float | None:
+    value = fields.get(key)
     if value is None:
         return None
     try:
@@ -248,25 +167,24 @@ def _fraction(record: Mapping[str, Any], key: str, place: str) -> float | None:
     except (TypeError, ValueError):
         fraction = float("nan")
     if not 0.0 <= fraction <= 1.0:
-        raise CorpusError(f"{place}: `{key}` is not a number from 0 to 1")
+        raise CorpusError(f'"{key}" is not a number from 0 to 1')
     return fraction
 
 
-def _stated_group(record: Mapping[str, Any], source: str) -> str | None:
+def _stated_group(id: str, fields: Mapping[str, Any], source: str) -> str | None:
     """Return what the record's own fields say it belongs with, or None."""
     for key in ("group", "site"):
-        if record.get(key) is not None:
-            return f"{key}:{record[key]}"
-    identifier = str(record.get("id", ""))
+        if fields.get(key) is not None:
+            return f"{key}:{fields[key]}"
     if source.startswith("wmt_"):  # wmt22-ru-social_ru_178-Online-W: a document, then the system
-        system = str(record.get("tool", "")).partition(" (")[0]
-        return f"wmt:{identifier.removesuffix(system).rstrip('-')}"
-    if source == "adversarial_paraphrasing_mage":  # advpara-adv-radar-66: of the 66th original
-        return f"advpara:{identifier.rpartition('-')[2]}"
+        system = str(fields.get("tool") or "").partition(" (")[0]
+        return f"wmt:{id.removesuffix(system).rstrip('-')}"
+    if source == "adversarial_paraphrasing_mage":  # advpara-adv-radar-66: made from the 66th original
+        return f"advpara:{id.rpartition('-')[2]}"
     return None
 
 
-# Marks that anonymisation left in the ASAP essays, as they were and as translators mangled them.
+# Marks of the anonymisation of the ASAP essays, in their original form and as translation systems changed them.
 _ANONYMISED = re.compile(r"@ ?[A-Za-z]+\d+|@[A-Z]{3,}|@\d+|\b(?:CAPS|PERSON|LOCATION|ORGANIZATION|NUM)\d+\b")
 _SENTENCE = re.compile(r"[^.!?]*(?:[.!?]+[\"'”’)]*(?=\s|$)|[.!?]+|$)\s*")
 
@@ -274,9 +192,9 @@ _SENTENCE = re.compile(r"[^.!?]*(?:[.!?]+[\"'”’)]*(?=\s|$)|[.!?]+|$)\s*")
 def clean(text: str, source: str) -> str:
     """Return `text` without the anonymisation marks of its source.
 
-    The ASAP essays put @CAPS1, @PERSON2 and the like where names and capitals stood. A sentence with a mark
-    is left out as a whole: with the mark alone taken out, the gap it leaves would betray every such text.
-    Both a paraphrase and its original go through this, so that neither side alone has marks to learn from.
+    The ASAP essays have @CAPS1, @PERSON2 and the like in place of names and capitals. The whole sentence around a mark
+    is removed, because the gap left by the mark alone would give every such text away. Paraphrases and originals are
+    both cleaned, so that a model cannot learn from marks on one side.
     """
     if not source.startswith("asap_") or not _ANONYMISED.search(text):
         return text
@@ -285,13 +203,12 @@ def clean(text: str, source: str) -> str:
 
 
 def assign_groups(texts: Sequence[LabelledText]) -> NDArray[np.int32]:
-    """Return one group number per text, shape (len(texts),), 0, 1, 2 ... by first appearance.
+    """Return one group number per text, shape (len(texts),), numbered from 0 in order of first appearance.
 
-    Texts are of one group where they state the same `group`, or where one holds at least a tenth of the
-    other's runs of eight words, in the text or its original; so all versions of one original are together,
-    whatever their source. Runs found in more than 64 texts (footers, quoted questions) say nothing and are
-    passed over. A paraphrase that comes without its original, and shares no run of eight words with it, is
-    not found.
+    Texts are in one group if they state the same `group`, or if one contains at least a tenth of the other's runs of
+    eight words, in the text or its original. All versions of one original are thus together, whatever their source.
+    Runs found in more than 64 texts (footers, quoted questions) are ignored. A paraphrase without its original that
+    shares no run of eight words with it is not recognised.
     """
     if not texts:
         return np.zeros(0, np.int32)
@@ -307,7 +224,7 @@ def assign_groups(texts: Sequence[LabelledText]) -> NDArray[np.int32]:
 
 
 def _same_statement(texts: Sequence[LabelledText]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return index pairs that chain the texts that state the same group."""
+    """Return index pairs that link the texts that state the same group."""
     last: dict[str, int] = {}
     pairs: list[tuple[int, int]] = []
     for index, text in enumerate(texts):
@@ -348,7 +265,7 @@ def _sampled_shingles(text: LabelledText) -> NDArray[np.uint64]:
 
 
 def shingles(text: str) -> NDArray[np.uint64]:
-    """Return the hash of every run of eight folded words, shape (words - 7,); of a shorter text, one."""
+    """Return the hash of every run of eight lower-cased words, shape (words - 7,); of a shorter text, one hash."""
     words = [zlib.crc32(word.encode("utf-8", "surrogatepass")) for word in _WORD.findall(text.lower())]
     if not words:
         return np.zeros(0, np.uint64)
@@ -357,17 +274,17 @@ def shingles(text: str) -> NDArray[np.uint64]:
     hashes = np.zeros(len(codes) - width + 1, np.uint64)
     for offset in range(width):
         hashes = hashes * np.uint64(0x9E3779B97F4A7C15) + codes[offset : offset + len(hashes)]
-    # The low bits of a product depend on the low bits of its factors alone, so the high ones are folded in.
+    # The low bits of a product depend only on the low bits of its factors, so the high bits are mixed in.
     hashes ^= hashes >> np.uint64(31)
     hashes *= np.uint64(0xBF58476D1CE4E5B9)
     return cast(NDArray[np.uint64], hashes ^ (hashes >> np.uint64(29)))
 
 
 def fingerprint(texts: Iterable[LabelledText]) -> dict[str, Any]:
-    """Return what data a model was trained on, without any of it.
+    """Return a summary of training data that contains none of it.
 
-    `{"texts": 3, "sources": {"bbc_news": {"human": 3}}, "sha256": "..."}`; the hash is over the sorted
-    (source, id, label, sha256 of text) and so does not depend on order.
+    `{"texts": 3, "sources": {"bbc_news": {"human": 3}}, "sha256": "..."}`; the hash covers the sorted (source, id,
+    label, sha256 of the text) and does not depend on the order of the texts.
     """
     sources: dict[str, Counter[str]] = {}
     lines: list[str] = []
@@ -426,16 +343,16 @@ _DOMAINS: tuple[tuple[str, str], ...] = (  # first match wins, in the domain's l
 def domain_group(text: LabelledText) -> str:
     """Return the coarse domain of a text: news, review, essay, science, blog ...
 
-    `other` where the record names no domain, or one that is not listed.
+    `other` if the record states no domain or one that is not listed.
     """
     name = (text.domain or "").lower()
     return next((group for part, group in _DOMAINS if part in name), "other")
 
 
 def text_keys(texts: Iterable[str]) -> NDArray[np.uint64]:
-    """Return a 64-bit key of each text (N,), by which a model knows again what it learnt from, without holding it.
+    """Return a 64-bit key of each text, shape (N,), by which a model recognises texts that it was trained on.
 
-    White space is folded, so that the same text is known in another file format.
+    Runs of white space count as one space, so that a text is recognised in another file format.
     """
     digests = [
         hashlib.blake2b(" ".join(text.split()).encode("utf-8", "replace"), digest_size=8).digest() for text in texts

@@ -1,7 +1,7 @@
-"""Which texts may be learned from, which set thresholds, and which are only scored for the record.
+"""The role of each text: to train on, to calibrate thresholds with, or to test on for the accuracy record.
 
-`roles.toml` gives a role to every origin (where the words were first written) and to every maker (the tool that
-paraphrased them). Nothing that ships may be fitted on more than its role allows.
+`roles.toml` assigns roles to origins (where the words were first written) and makers (the tools that paraphrased them).
+Nothing that ships may be fitted on texts of another role.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from unspun.training.corpora.corpus import LabelledText, text_keys
+from unspun.training.corpora.corpus import LabelledText, read_labelled, text_keys
 
 Role = Literal["train", "calibrate", "test"]
 ROLES: tuple[Role, ...] = ("train", "calibrate", "test")
@@ -23,14 +23,14 @@ FILE = Path(__file__).with_name("roles.toml")
 
 
 class RolesError(ValueError):
-    """A file of roles is not valid. The message names the file and the entry."""
+    """A roles file is invalid. The message names the file and the entry."""
 
 
 @dataclass(frozen=True)
 class Roles:
-    """Roles of origins and makers; those that are not listed are `train`.
+    """Roles of origins and makers; unlisted ones are `train`.
 
-    `split` maps an origin whose groups are shared out to the share of `calibrate`, which is also the share of `test`.
+    Some origins are split by group. `split` maps them to the share of `calibrate`, which is also the share of `test`.
     """
 
     origins: Mapping[str, Role]
@@ -43,7 +43,7 @@ class Roles:
 
     @classmethod
     def read(cls, file: Path = FILE) -> Roles:
-        """Read a file of roles. Raises RolesError."""
+        """Read a roles file. Raises RolesError."""
         try:
             content = tomllib.loads(file.read_text("utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -63,8 +63,9 @@ class Roles:
         )
 
     def origin(self, text: LabelledText) -> str:
-        """Return where the words of a text were first written: for a round trip, its human source; for a page found in
-        the wild, a hash of its site.
+        """Return where the words of a text were first written.
+
+        For a round trip this is its human source, and for a web page a hash of its site.
         """
         if text.site is not None:
             return f"site:{hashlib.blake2b(text.site.encode(), digest_size=4).hexdigest()}"
@@ -73,11 +74,11 @@ class Roles:
         return self.origin_of.get(text.source, text.source)
 
     def maker(self, text: LabelledText) -> str | None:
-        """Return the tool family that made a text; None for text by people or by a language model from nothing."""
+        """Return the tool family that paraphrased a text; None for text by people, or written by a language model."""
         if text.label in ("human", "llm"):
             return None
         name = (text.tool or text.method or text.source).lower()
-        if name.startswith("unspun:"):  # our own machines
+        if name.startswith("unspun:"):  # our own spinners
             return name
         if text.source.startswith("wild_"):
             return f"wild-{text.family}" if text.family else text.source.removesuffix("_spun").replace("_", "-")
@@ -86,10 +87,10 @@ class Roles:
         return next((maker for part, maker in self.maker_of.items() if part in name), name)
 
     def role(self, text: LabelledText) -> Role | None:
-        """Return the role of a text, None where its origin and its maker have different roles."""
+        """Return the role of a text, or None if its origin and its maker have different roles."""
         origin = self.origin(text)
         if origin in self.split:
-            of_origin = _shared_out(text.group or text.id, self.split[origin])
+            of_origin = _role_of_group(text.group or text.id, self.split[origin])
         else:
             of_origin = self.origins.get(origin, "train")
         maker = self.maker(text)
@@ -97,7 +98,7 @@ class Roles:
         return of_origin if of_origin == of_maker else None
 
     def share_out(self, texts: Iterable[LabelledText]) -> dict[Role | None, list[LabelledText]]:
-        """Return the texts of each role, in order; under None those that have no role."""
+        """Return the texts of each role, in order. Texts without a role are under None."""
         answer: dict[Role | None, list[LabelledText]] = {role: [] for role in (*ROLES, None)}
         for text in texts:
             answer[self.role(text)].append(text)
@@ -110,9 +111,15 @@ def default_roles() -> Roles:
     return Roles.read()
 
 
+def read_training_texts(paths: Sequence[Path]) -> list[LabelledText]:
+    """Read labelled files or folders, and return the texts with the role `train`."""
+    return [text for text in read_labelled(paths) if default_roles().role(text) == "train"]
+
+
 def sample(texts: Sequence[LabelledText], limit: int) -> list[LabelledText]:
-    """Return at most `limit` texts of each source and maker, chosen by a hash of their content, in their order. Round
-    trips count to the source of the human text.
+    """Return at most `limit` texts of each source and maker, in their order.
+
+    They are chosen by a hash of their content. The source of a round trip is that of the human text.
     """
     roles = default_roles()
     taken: Counter[tuple[str, str | None]] = Counter()
@@ -126,7 +133,7 @@ def sample(texts: Sequence[LabelledText], limit: int) -> list[LabelledText]:
 
 
 def source_of(text: LabelledText) -> str:
-    """Return a text's source: of a round trip, that of the human text."""
+    """Return a text's source. For a round trip, this is the source of the human text."""
     return text.domain or text.source if text.source.startswith("roundtrip_") else text.source
 
 
@@ -142,8 +149,8 @@ def _by_name(lists: Mapping[str, list[str]], file: Path, table: str) -> dict[str
     return answer
 
 
-def _shared_out(group: str, share: float) -> Role:
-    """Return the role of a group: the same on every machine, whatever else is in the corpus."""
+def _role_of_group(group: str, share: float) -> Role:
+    """Return the role of a group. It depends on the name of the group alone."""
     digest = hashlib.blake2b(group.encode("utf-8", "replace"), digest_size=8).digest()
     place = int.from_bytes(digest, "little") / 2**64
     return "calibrate" if place < share else "test" if place < 2 * share else "train"

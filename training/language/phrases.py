@@ -1,8 +1,8 @@
-"""The table of known phrases: lexicons of tortured phrases and spinner idioms, weighed by how often people write them.
+"""The engine's table of known phrases: tortured phrases and spinner idioms, weighted by how often people write them.
 
 Sources: the fingerprints of the Problematic Paper Screener (Cabanac, Labbé and Magazinov; CC BY 4.0 as stated by its
-redistributor), and substitutions of real spinners collected by reading and by aligning their output. Files hold
-phrase<TAB>expected original; further columns are not read.
+redistributor), and substitutions of real spinners, collected by reading and aligning their output. Lexicon files have
+the columns phrase and expected original; all others are ignored.
 """
 
 from __future__ import annotations
@@ -17,41 +17,34 @@ from numpy.typing import NDArray
 from unspun.model.language.vocabulary import Vocabulary
 from unspun.model.signals.known_phrases import MAX_WORDS, PhraseTable, phrase_keys
 from unspun.model.text.document import Documents, hash_phrase
-from unspun.training.corpora.roles import default_roles
+from unspun.training.machines.phrase_table import lexicon_rows
 
 SPUN_RATE = 2e-6
-"""Assumed rate of one listed phrase in spun text, per word; only its ratio to the human rate enters a weight."""
+"""Assumed rate per word of one listed phrase in spun text. Only its ratio to the human rate affects a weight."""
 RARE = 2
-"""Occurrences in human text up to which a phrase speaks for itself; commoner ones need their context."""
+"""Occurrences in human text up to which a phrase is evidence by itself; more frequent ones need context."""
 CONTEXT_WEIGHT = 0.7
-"""Weight (nats) of a phrase that people write too, where its original would fit better."""
+"""Weight (nats) of a phrase that people also write, used where its original would fit better."""
 MAX_WEIGHT = 4.0
 BATCH = 64
 
 
 def read_lexicons(directory: Path) -> list[tuple[str, str]]:
-    """Return (phrase, original) pairs of every `.tsv` file of a folder, in order of file name."""
-    pairs: list[tuple[str, str]] = []
-    rows_of = default_roles().lexicon_rows
-    for path in sorted(directory.glob("*.tsv")):
-        for line in path.read_text("utf-8").splitlines():
-            columns = line.split("\t")
-            if rows_of.get(columns[-1], "train") != "train":
-                continue
-            if len(columns) >= 2 and not line.startswith("#"):
-                pairs.append((columns[0].strip(), _plain(columns[1])))
+    """Return the (phrase, original) pairs of every `.tsv` file in a folder, in order of file name."""
+    rows = (columns for path in sorted(directory.glob("*.tsv")) for columns in lexicon_rows(path) if len(columns) > 1)
+    pairs = [(columns[0].strip(), _plain(columns[1])) for columns in rows]
     return [(phrase, original) for phrase, original in pairs if phrase and original and phrase != original]
 
 
 def _plain(original: str) -> str:
-    """Drop what a lexicon adds to the expected phrase: abbreviations in brackets and question marks."""
+    """Remove a lexicon's notes from an expected phrase: abbreviations in brackets and question marks."""
     return re.sub(r"\s*(\([^)]*\)|\?)", "", original).strip()
 
 
 def build_phrases(pairs: Iterable[tuple[str, str]], human: Sequence[str], vocabulary: Vocabulary) -> PhraseTable:
-    """Return the table of phrases of up to MAX_WORDS words, weighed against `human` texts.
+    """Return the table of phrases with up to MAX_WORDS words, weighted by their frequency in `human` texts.
 
-    Of several originals the first is kept. Single words are substitutions only in context.
+    If a phrase has several originals, the first is kept. Single words are evidence only in context.
     """
     rows: dict[tuple[int, int], tuple[str, str, NDArray[np.uint64]]] = {}
     for phrase, original in pairs:
@@ -89,7 +82,7 @@ def _words(phrase: str) -> list[str]:
 
 
 def _count(keys: NDArray[np.uint64], lengths: NDArray[np.int8], human: Sequence[str]) -> tuple[NDArray[np.int64], int]:
-    """Return how often each phrase stands in human text, and the number of its tokens."""
+    """Return how often each phrase occurs in human text, and the number of tokens in that text."""
     counts = np.zeros(len(keys), dtype=np.int64)
     words = 0
     for start in range(0, len(human), BATCH):

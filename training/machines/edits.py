@@ -1,20 +1,22 @@
-"""Edits that leave a text what it was: a grammar checker or another spelling, and a light hand on a machine's text.
+"""Edits after which a text is still what it was.
 
-The grammar checker is Harper (Apache-2.0, in the wheel `harper-py`).
+`EDITS` lists edits of human text: a grammar checker (Harper, Apache-2.0, in the wheel `harper-py`) and American
+spelling. `partly_reverted` is what a light editor does to a machine's text.
 """
 
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from unspun.model.comparing.align import align
+from unspun.training.machines.base import Machine, Paraphrase
 
-RESTORED = 0.3
-"""Share of the passages that a machine changed which a light editor changes back."""
+REVERTED = 0.3
+"""Share of the passages changed by a machine that a light editor changes back."""
 _STEMS = (
     "apolog|author|capital|categor|central|character|civil|commercial|critic|emphas|final|general|initial|local|maxim|"
     "minim|modern|neutral|normal|optim|organ|popular|priorit|real|recogn|special|stabil|standard|summar|symbol|util|visual"
@@ -28,42 +30,51 @@ _BRITISH = (
 )
 
 
-def respelled(text: str) -> str:
-    """Return a text of British spelling in American spelling, by rules; other text comes back as it is."""
-    for pattern, replacement in _BRITISH:
-        text = pattern.sub(replacement, text)
-    return text
+class AmericanSpelling(Machine):
+    """Changes British to American spelling by rules."""
+
+    name = "respelled"
+    kind = "human"
+
+    def paraphrase(self, text: str, rng: np.random.Generator) -> Paraphrase:
+        """Return the text in American spelling."""
+        for pattern, replacement in _BRITISH:
+            text = pattern.sub(replacement, text)
+        return Paraphrase(text)
 
 
-def corrected(text: str) -> str:
-    """Return a text with the first suggestion of the grammar checker taken everywhere.
+class GrammarChecker(Machine):
+    """Accepts the first suggestion of the grammar checker everywhere."""
 
-    Raises ModuleNotFoundError without `harper-py`.
-    """
-    answer, at = [], 0
-    for lint in sorted(_linter().lint(text), key=lambda lint: (lint.span.start, -lint.span.end)):
-        start, end = lint.span.start, lint.span.end
-        if start < at or not lint.suggestions:
-            continue
-        suggestion = lint.suggestions[0]
-        kind = int(suggestion.kind)
-        kept = text[start:end] if kind == _INSERT_AFTER else ""
-        answer += [text[at:start], kept, "" if kind == _REMOVE else suggestion.replacement_text]
-        at = end
-    return "".join([*answer, text[at:]])
+    name = "corrected"
+    kind = "human"
+    _REMOVE, _INSERT_AFTER = 1, 2
+
+    def paraphrase(self, text: str, rng: np.random.Generator) -> Paraphrase:
+        """Return the corrected text. Raises ModuleNotFoundError if `harper-py` is not installed."""
+        answer, at = [], 0
+        for lint in sorted(self._linter.lint(text), key=lambda lint: (lint.span.start, -lint.span.end)):
+            start, end = lint.span.start, lint.span.end
+            if start < at or not lint.suggestions:
+                continue
+            suggestion = lint.suggestions[0]
+            kind = int(suggestion.kind)
+            kept = text[start:end] if kind == self._INSERT_AFTER else ""
+            answer += [text[at:start], kept, "" if kind == self._REMOVE else suggestion.replacement_text]
+            at = end
+        return Paraphrase("".join([*answer, text[at:]]))
+
+    @cached_property
+    def _linter(self) -> Any:
+        import harper
+
+        return harper.Linter()
 
 
-_REMOVE, _INSERT_AFTER = 1, 2
+EDITS: tuple[Machine, ...] = (GrammarChecker(), AmericanSpelling())
 
 
-@cache
-def _linter() -> Any:
-    import harper
-
-    return harper.Linter()
-
-
-def restored(text: str, original: str, rng: np.random.Generator, share: float = RESTORED) -> str:
+def partly_reverted(text: str, original: str, rng: np.random.Generator, share: float = REVERTED) -> str:
     """Return a machine's text in which a share of the changed passages is as in the original again."""
     answer, at = [], 0
     for pair in align(original, text):

@@ -1,9 +1,11 @@
-"""Makes round trips of the `train` human texts, so that no register is known from human text alone.
+"""Translate human training texts to another language and back.
 
+Without round trips of the same registers, the encoder would know some registers from human text alone. Texts of all
+sources take turns, so that every source has its share whenever you stop the command. Rerun the command to resume. Texts
+with a round trip in LABELLED are skipped.
+
+Example:
     python -m unspun.training.machines.round_trips ../shared/corpora --output work/round_trips.jsonl
-
-Takes one text of each source in turn, so that every source has its share whenever the command is stopped. Rerun the
-command to resume. A text that already has a round trip in the corpora is skipped.
 """
 
 from __future__ import annotations
@@ -16,52 +18,48 @@ from pathlib import Path
 
 import numpy as np
 
-from unspun.training.corpora.corpus import LabelledText, read_labelled, text_keys
-from unspun.training.corpora.roles import default_roles
-from unspun.training.machines.engines import Apertium, Bergamot, sentences
+from unspun.training.corpora.corpus import LabelledText, text_keys
+from unspun.training.corpora.roles import read_training_texts
+from unspun.training.machines.base import Machine
+from unspun.training.machines.engines import ENGINES, sentences
 
 LONGEST, SHORTEST = 230, 60
-"""Words of a text that are translated, and of the shortest text that is."""
-APERTIUM_BATCH = 200
+"""Words of a text that are translated, and words of the shortest text that is used."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    """Run the command; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
-    parser.add_argument("--output", type=Path, required=True, help="JSON lines to append to")
-    parser.add_argument("--engine", choices=("bergamot", "spa", "cat"), default="bergamot")
-    parser.add_argument("--per-source", type=int, default=120, help="texts of each source at most (default: 120)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, required=True, help="JSON lines file to append to")
+    parser.add_argument("--engine", choices=ENGINES, default="bergamot", help="translation engine (default: bergamot)")
+    parser.add_argument("--per-source", type=int, default=120, help="maximum texts per source (default: 120)")
+    parser.add_argument("--seed", type=int, default=0, help="selects the texts (default: 0)")
     options = parser.parse_args(arguments)
-    roles = default_roles()
-    texts = [text for text in read_labelled(options.labelled) if roles.role(text) == "train"]
-    engine = Bergamot() if options.engine == "bergamot" else Apertium(options.engine)
-    done = _done(options.output, engine.name)
-    known = {text.original for text in texts if text.original and "en-pt-en" in (text.tool or "")}
-    if options.engine != "bergamot":
-        known = set()
+    texts = read_training_texts(options.labelled)
+    engine = ENGINES[options.engine]()
+    done = _translated_ids(options.output, engine.name)
+    known: set[str] = set()
+    if options.engine == "bergamot":
+        known = {text.original for text in texts if text.original and "en-pt-en" in (text.tool or "")}
     human = [text for text in texts if text.label == "human" and text.text not in known]
     chosen = [text for text in in_turn(human, options.per_source, options.seed) if text.id not in done]
-    print(f"{len(chosen)} texts to translate, {len(done)} done before", file=sys.stderr)
+    print(f"{len(chosen)} texts to translate, {len(done)} already translated", file=sys.stderr)
     options.output.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(options.seed)
     with options.output.open("a", encoding="utf-8") as output:
-        batch = 1 if isinstance(engine, Bergamot) else APERTIUM_BATCH
-        for start in range(0, len(chosen), batch):
-            some = chosen[start : start + batch]
+        for start in range(0, len(chosen), engine.batch):
+            some = chosen[start : start + engine.batch]
             originals = [shortened(text.text) for text in some]
-            if isinstance(engine, Bergamot):
-                found = [engine.translate(original) for original in originals]
-            else:
-                found = engine.translate_many(originals)
-            for text, original, trip in zip(some, originals, found, strict=True):
-                output.write(json.dumps(_record(text, original, trip, engine.name), ensure_ascii=False) + "\n")
+            for text, original, trip in zip(some, originals, engine.paraphrase_many(originals, rng), strict=True):
+                record = _record(text, original, trip.text, engine)
+                output.write(json.dumps(record, ensure_ascii=False) + "\n")
             output.flush()
     return 0
 
 
 def in_turn(texts: Sequence[LabelledText], limit: int, seed: int) -> Iterator[LabelledText]:
-    """Yield up to `limit` texts of each source, one of each source in turn; which ones depends on the seed."""
+    """Yield up to `limit` texts of each source, one source after the other; the seed decides which."""
     by_source: dict[str, list[LabelledText]] = {}
     for text in texts:
         if len(text.text.split()) >= SHORTEST:
@@ -90,23 +88,23 @@ def shortened(text: str, longest: int = LONGEST) -> str:
     return "\n".join(lines).strip()
 
 
-def _record(text: LabelledText, original: str, trip: str, engine: str) -> dict[str, object]:
+def _record(text: LabelledText, original: str, trip: str, engine: Machine) -> dict[str, object]:
     return {
-        "id": f"{engine}-{text.id}",
-        "label": "translated",
+        "id": f"{engine.name}-{text.id}",
+        "label": engine.kind,
         "source": "roundtrip_own",
         "text": trip,
         "original": original,
         "original_is_human": True,
-        "tool": engine,
+        "tool": engine.name,
         "method": "back-translation",
         "domain": text.source,
         "group": text.id,
     }
 
 
-def _done(file: Path, engine: str) -> set[str]:
-    """Return the ids of the texts whose round trips are in the file; a line that was cut off is dropped."""
+def _translated_ids(file: Path, engine: str) -> set[str]:
+    """Return the ids of the texts whose round trips are in the file, after removing an incomplete last line."""
     if not file.exists():
         return set()
     whole, _, cut_off = file.read_bytes().rpartition(b"\n")

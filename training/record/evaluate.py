@@ -1,42 +1,39 @@
-"""How good a model is on labelled text: what it tells apart, whom it accuses wrongly, and how sure that is.
+"""How good a model is on labelled text: what it finds, whom it accuses wrongly, and how certain these figures are.
 
-Everything is measured on what `Detector.score_many` answers, so on what a user gets. What is left out, and
-counted: texts that the model learnt from, texts on which it abstains, and paraphrases in which fewer than a
-tenth of the words were replaced. Texts that are `unfamiliar` have no score, and count against the model where it says
-so.
+Everything is measured on the verdicts of `Detector.score_many`, which are what a user gets. Three groups of texts are
+left out and counted: those that the model learnt from, those on which it abstains, and paraphrases in which fewer than
+a tenth of the words were replaced. `unfamiliar` texts have no score; figures that count them against the model say so.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, get_args
+from typing import Any, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from unspun.model.verdict import KINDS, ModelInfo, Reason, Verdict
+from unspun.model.verdict import KINDS, LABELS, ModelInfo, Reason, Verdict
+from unspun.training.classifier.classify import BARELY_SPUN
 from unspun.training.classifier.matrix import maker_name
-from unspun.training.corpora.corpus import LABELS, LabelledText, domain_group, text_keys
-from unspun.training.reporting.metrics import auroc, auroc_interval, tpr_at_fpr, wilson_interval
+from unspun.training.corpora.corpus import LabelledText, domain_group, text_keys
+from unspun.training.reporting.metrics import auroc, auroc_interval, share_with_interval, tpr_at_fpr
 from unspun.training.reporting.plots import plot_roc, plot_scores
 
-BARELY_CHANGED = 0.10
-"""Share of words replaced below which a paraphrase does not count as one."""
-
 LENGTH_BANDS = (0, 60, 80, 150, 300, 600)
-"""Judged words from which each band of length reaches to the next."""
+"""Words of prose at which each band of lengths starts."""
 
 TARGET_WORDS = 80
-"""Words from which false positives are promised to be rare."""
+"""Length in words from which false positives are promised to be rare."""
 
 RESAMPLES = 400
-"""Bootstrap samples behind an interval: enough for its two shown decimals."""
+"""Bootstrap samples for an interval: enough for the decimals that are shown."""
 
 _CHUNK = 512
 _REASONS: tuple[str, ...] = get_args(Reason)
@@ -45,26 +42,26 @@ Strings = NDArray[np.str_]
 Mask = NDArray[np.bool_]
 
 
-class Learnt(Protocol):
-    """What evaluation needs of a bundle: the sorted keys of the texts that it learnt from."""
+class SeenTexts(Protocol):
+    """The part of a bundle that evaluation needs: the sorted keys of the texts that the model learnt from."""
 
     @property
     def seen(self) -> NDArray[np.uint64]:
-        """Return the keys, as of `training.corpora.text_keys`."""
+        """The keys, as `training.corpora.corpus.text_keys` returns them."""
         ...
 
 
-class Judge(Protocol):
-    """What evaluation needs of a `model.detector.Detector`."""
+class VerdictSource(Protocol):
+    """The part of a `model.detector.Detector` that evaluation needs."""
 
     @property
-    def bundle(self) -> Learnt:
-        """Return the model's bundle."""
+    def bundle(self) -> SeenTexts:
+        """The model's bundle."""
         ...
 
     @property
     def model(self) -> ModelInfo:
-        """Return which model it is."""
+        """The name, version and sha256 of the model."""
         ...
 
     def score_many(self, texts: Sequence[str], *, depth: str = "auto", evidence: bool = True) -> list[Verdict]:
@@ -73,11 +70,11 @@ class Judge(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
-    """N labelled texts and what the model says of them, each array of shape (N,).
+class LabelledVerdicts:
+    """N labelled texts and the model's verdicts on them, each array of shape (N,).
 
-    `verdicts`, `kinds` and `reasons` hold words, empty where there is none; `scores`, and `kind_scores` (N, 3) of each
-    kind, are NaN where no verdict was given; `changed` is the share of words replaced, NaN where it is not known.
+    `verdicts`, `kinds` and `reasons` hold words, "" for none; `scores`, and `kind_scores` (N, 3) of each kind, are NaN
+    for texts without a verdict; `changed` is the share of words replaced, NaN if unknown.
     """
 
     labels: Strings
@@ -93,7 +90,7 @@ class Answers:
     reasons: Strings
 
     @classmethod
-    def of(cls, texts: Sequence[LabelledText], verdicts: Sequence[Verdict]) -> Answers:
+    def of(cls, texts: Sequence[LabelledText], verdicts: Sequence[Verdict]) -> LabelledVerdicts:
         """Put texts and their verdicts side by side."""
         changed = [np.nan if text.changed_frac is None else text.changed_frac for text in texts]
         return cls(
@@ -119,7 +116,7 @@ class Answers:
 
     @property
     def unfamiliar(self) -> Mask:
-        """Which texts got no verdict since they are too unlike all that the model was calibrated on."""
+        """Which texts got no verdict because they are too unlike the text that the model was calibrated on."""
         return np.asarray(self.reasons == "unfamiliar")
 
     @property
@@ -129,165 +126,43 @@ class Answers:
 
     @property
     def human(self) -> Mask:
-        """Which texts people wrote, and got a verdict."""
+        """Which texts were written by people and got a verdict."""
         return np.asarray(self.judged & (self.labels == "human"))
 
     @property
     def barely_changed(self) -> Mask:
-        """Which paraphrases are hardly any."""
-        return np.asarray(np.isin(self.labels, KINDS) & (self.changed < BARELY_CHANGED))
+        """Which paraphrases have too few words replaced to count."""
+        return np.asarray(np.isin(self.labels, KINDS) & (self.changed < BARELY_SPUN))
 
     @property
     def paraphrased(self) -> Mask:
-        """Which texts are machine-paraphrased, in earnest."""
+        """Which texts count as machine-paraphrased."""
         return np.isin(self.labels, KINDS) & ~self.barely_changed
 
     @property
     def machine(self) -> Mask:
-        """Which texts are machine-paraphrased, in earnest, and got a verdict."""
+        """Which texts count as machine-paraphrased and got a verdict."""
         return self.judged & self.paraphrased
-
-
-@dataclass(frozen=True, slots=True)
-class Separation:
-    """How well paraphrases are told from human text.
-
-    `texts` got a verdict, `unfamiliar` did not. `auroc` is that of the score; `kind_auroc` that of the entry of `kinds`
-    for the kind that the texts are, where they are of one. `tpr_1` and `tpr_05` are the shares found where at most 1 %
-    and 0.5 % of the human texts measured here are flagged, `tpr_1_with_unfamiliar` the same with unfamiliar texts
-    counted as missed. `suspect_share` and `paraphrased_share` are at the model's own thresholds, the former with both
-    words. None where there is nothing to tell apart.
-    """
-
-    name: str
-    texts: int
-    unfamiliar: int = 0
-    auroc: float | None = None
-    auroc_low: float | None = None
-    auroc_high: float | None = None
-    kind_auroc: float | None = None
-    tpr_1: float | None = None
-    tpr_1_with_unfamiliar: float | None = None
-    tpr_05: float | None = None
-    suspect_share: float | None = None
-    paraphrased_share: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FalsePositives:
-    """How many human texts are called `paraphrased`, and at least `suspect`, with 95 % Wilson intervals.
-
-    `texts` got a verdict, `unfamiliar` did not; `suspect_or_unfamiliar_rate` counts them against the model.
-    """
-
-    name: str
-    texts: int
-    unfamiliar: int
-    paraphrased: int
-    paraphrased_rate: float
-    paraphrased_rate_low: float
-    paraphrased_rate_high: float
-    suspect_rate: float
-    suspect_rate_low: float
-    suspect_rate_high: float
-    suspect_or_unfamiliar_rate: float
-
-
-@dataclass(frozen=True, slots=True)
-class Shares:
-    """What share of some texts gets which answer: the three verdicts, and the kind of those not clear."""
-
-    name: str
-    texts: int
-    clear_share: float
-    suspect_share: float
-    paraphrased_share: float
-    spun_share: float
-    translated_share: float
-    rewritten_share: float
-
-
-@dataclass(frozen=True, slots=True)
-class SourceCount:
-    """What became of the texts of one source and label."""
-
-    source: str
-    label: str
-    texts: int
-    learnt_from: int
-    abstained: int
-    barely_changed: int
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a model is worth on some labelled texts. `answers` is behind it all, and not saved."""
+    """What a model is worth on some labelled texts.
+
+    `texts` were given, `learnt_from` of them left out. `sections` are the figures in the order and layout that
+    `training.reporting.tables` shows: {name: {"note": ..., "rows": [...]}}. `answers` are the verdicts they come from.
+    """
 
     model: ModelInfo
-    answers: Answers
+    answers: LabelledVerdicts
     texts: int
     learnt_from: int
-    counts: tuple[SourceCount, ...]
-    overall: tuple[Separation, ...]
-    by_tool: tuple[Separation, ...]
-    by_source: tuple[Separation, ...]
-    false_positives: tuple[FalsePositives, ...]
-    false_positives_by_source: tuple[FalsePositives, ...]
-    false_positives_by_source_from_80_words: tuple[FalsePositives, ...]
-    false_positives_by_domain: tuple[FalsePositives, ...]
-    false_positives_by_length: tuple[FalsePositives, ...]
-    kinds: tuple[Shares, ...]
-    llm: tuple[Shares, ...]
+    sections: dict[str, dict[str, Any]]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all figures as plain JSON types, laid out for `training.tables`."""
-        return {
-            "model": self.model.to_dict(),
-            "texts": self._texts(),
-            "abstentions": {"rows": _abstentions(self.answers)},
-            "machine_against_human": _section(_SEPARATION_NOTE, "kind", self.overall),
-            "by_tool": _section("", "tool", self.by_tool),
-            "by_source": _section("", "source", self.by_source),
-            "false_positives": _section(_FALSE_POSITIVE_NOTE, "human texts", self.false_positives),
-            "false_positives_by_source": _section("", "source", self.false_positives_by_source),
-            f"false_positives_by_source_from_{TARGET_WORDS}_words": _section(
-                "", "source", self.false_positives_by_source_from_80_words
-            ),
-            "false_positives_by_domain": _section("", "domain", self.false_positives_by_domain),
-            "false_positives_by_length": _section("", "words", self.false_positives_by_length),
-            "kinds": _section(_KINDS_NOTE, "truth", self.kinds),
-            "llm": _section(_LLM_NOTE, "source", self.llm),
-            "counts": {"rows": [_plain(dataclasses.asdict(count)) for count in self.counts]},
-        }
-
-    def to_json(self) -> str:
-        """Return all figures as indented JSON, a line end at the end."""
-        return json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
-
-    def write(self, folder: Path) -> list[Path]:
-        """Write `evaluation.json`, and where there is text of both classes `roc.png` and `scores.png`.
-
-        The folder is made where it is not there. Returns the files' paths. Raises OSError, and
-        training.plots.PlotError where matplotlib is not installed.
-        """
-        folder.mkdir(parents=True, exist_ok=True)
-        written = [folder / "evaluation.json"]
-        written[0].write_text(self.to_json(), encoding="utf-8")
-        answers, human = self.answers, self.answers.human
-        curves = {
-            name: (answers.machine[rows], answers.scores[rows])
-            for name, rows in _by_kind(answers)
-            if (rows & human).any() and (rows & answers.machine).any()
-        }
-        if curves:
-            written += [folder / "roc.png", folder / "scores.png"]
-            plot_roc(curves, written[1], title="Machine-paraphrased against human")
-            plot_scores(*curves[_ALL], written[2])
-        return written
-
-    def _texts(self) -> dict[str, Any]:
+        """Return all figures as plain JSON types."""
         answers = self.answers
-        return {
+        counts = {
             "read": self.texts,
             "left_out_since_learnt_from": self.learnt_from,
             "left_out_since_abstained": int((~answers.judged).sum()),
@@ -296,68 +171,110 @@ class Evaluation:
             "machine_paraphrased": int(answers.machine.sum()),
             "llm": int((answers.judged & (answers.labels == "llm")).sum()),
         }
+        return {"model": self.model.to_dict(), "texts": counts, **self.sections}
+
+    def to_json(self) -> str:
+        """Return all figures as indented JSON."""
+        return json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write `evaluation.json`, and plots if there are texts of both classes; returns the paths.
+
+        The folder is created as needed. Raises OSError, and training.reporting.plots.PlotError without matplotlib.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        written = [folder / "evaluation.json"]
+        written[0].write_text(self.to_json(), encoding="utf-8")
+        answers = self.answers
+        curves = {
+            name: (answers.machine[rows], answers.scores[rows])
+            for name, rows in _by_kind(answers)
+            if (rows & answers.human).any() and (rows & answers.machine).any()
+        }
+        if curves:
+            written += [folder / "roc.png", folder / "scores.png"]
+            plot_roc(curves, written[1], title="Machine-paraphrased against human")
+            plot_scores(*curves[_ALL], written[2])
+        return written
 
 
 _ALL = "all"
 _SEPARATION_NOTE = (
     "Paraphrases against all human texts measured here. AUROC: of the score, with a 95 % bootstrap interval. Kind "
-    "AUROC: of the entry of `kinds` for the kind that the texts are. TPR: share found where at most 1 % (0.5 %) of "
+    "AUROC: of the entry in `kinds` for the texts' own kind. TPR: the share found when at most 1 % (0.5 %) of "
     "these human texts are flagged; `with unfamiliar` counts texts that are too unfamiliar for a verdict as missed. "
-    "Suspect and paraphrased share: at the model's own thresholds; the former counts both words. Paraphrases with less "
-    f"than {100 * BARELY_CHANGED:.0f} % of their words replaced are left out."
+    "Suspect and paraphrased share: at the model's own thresholds; the former counts both verdicts. Paraphrases with "
+    f"less than {100 * BARELY_SPUN:.0f} % of their words replaced are left out."
 )
 _FALSE_POSITIVE_NOTE = (
-    "Human texts that got a verdict, with 95 % Wilson intervals. The suspect rate counts both words, `suspect` and "
+    "Human texts that got a verdict, with 95 % Wilson intervals. The suspect rate counts both verdicts, `suspect` and "
     "`paraphrased`; `suspect or unfamiliar` also counts texts that are too unfamiliar for a verdict."
 )
-_KINDS_NOTE = "What texts of each label are told to be; kinds are those of `suspect` and `paraphrased` together."
+_KINDS_NOTE = "The verdicts on texts of each label; kinds are those of `suspect` and `paraphrased` texts together."
 _LLM_NOTE = "Written by a language model and paraphrased by nobody: neither human text nor a paraphrase."
 
 
 def evaluate(
-    judge: Judge,
+    judge: VerdictSource,
     texts: Sequence[LabelledText],
     *,
     depth: str = "auto",
     include_training: bool = False,
     progress: bool = False,
 ) -> Evaluation:
-    """Score labelled texts, at a depth, and measure the answers.
+    """Score labelled texts at a depth and measure the verdicts.
 
-    Texts that the model learnt from are left out and counted, unless `include_training`. `progress` shows a
-    bar on standard error.
+    Texts that the model learnt from are left out and counted, unless `include_training` is set. `progress` shows a bar
+    on standard error.
     """
     learnt = np.zeros(len(texts), dtype=np.bool_)
     if not include_training:
         learnt = np.isin(text_keys([text.text for text in texts]), judge.bundle.seen)
     chosen = [text for text, known in zip(texts, learnt.tolist(), strict=True) if not known]
-    answers = Answers.of(chosen, _score(judge, chosen, depth, progress))
+    answers = LabelledVerdicts.of(chosen, _score(judge, chosen, depth, progress))
     human = answers.counted & (answers.labels == "human")
     long = human & (answers.words >= TARGET_WORDS)
-    overall = {"all": human, f"{TARGET_WORDS} words and more": long}
-    return Evaluation(
-        model=judge.model,
-        answers=answers,
-        texts=len(texts),
-        learnt_from=int(learnt.sum()),
-        counts=_counts(texts, learnt, answers),
-        overall=tuple(_separation(answers, name, rows) for name, rows in _by_kind(answers)),
-        by_tool=_separations(answers, answers.tools),
-        by_source=_separations(answers, answers.sources),
-        false_positives=tuple(_false_positives(answers, name, rows) for name, rows in overall.items()),
-        false_positives_by_source=_false_positives_by(answers, answers.sources, human),
-        false_positives_by_source_from_80_words=_false_positives_by(answers, answers.sources, long),
-        false_positives_by_domain=_false_positives_by(answers, answers.domains, human),
-        false_positives_by_length=tuple(_false_positives(answers, name, rows) for name, rows in _by_length(answers)),
-        kinds=tuple(_shares(answers, name, rows) for name, rows in _by_label(answers)),
-        llm=tuple(
-            _shares(answers, name, rows)
-            for name, rows in _each(answers.sources, answers.judged & (answers.labels == "llm"))
+    paraphrased = answers.counted & answers.paraphrased
+    llm = answers.judged & (answers.labels == "llm")
+
+    def separations(key: str, groups: Iterable[tuple[str, Mask]], note: str = "") -> dict[str, Any]:
+        return _section(key, groups, partial(_separation, answers), note)
+
+    def false_positives(key: str, groups: Iterable[tuple[str, Mask]], note: str = "") -> dict[str, Any]:
+        return _section(key, groups, partial(_false_positives, answers), note)
+
+    by_tool, by_source = _each(answers.tools, paraphrased), _each(answers.sources, paraphrased)
+    sections = {
+        "abstentions": {"rows": _abstentions(answers)},
+        "machine_against_human": separations("kind", _by_kind(answers), _SEPARATION_NOTE),
+        "by_tool": separations("tool", ((name, rows | answers.human) for name, rows in by_tool)),
+        "by_source": separations("source", ((name, rows | answers.human) for name, rows in by_source)),
+        "false_positives": false_positives(
+            "human texts", ((_ALL, human), (f"{TARGET_WORDS} words and more", long)), _FALSE_POSITIVE_NOTE
         ),
-    )
+        "false_positives_by_source": false_positives("source", _each(answers.sources, human)),
+        f"false_positives_by_source_from_{TARGET_WORDS}_words": false_positives("source", _each(answers.sources, long)),
+        "false_positives_by_domain": false_positives("domain", _each(answers.domains, human)),
+        "false_positives_by_length": false_positives("words", _by_length(answers)),
+        "kinds": _section("truth", _by_label(answers), partial(_shares, answers), _KINDS_NOTE),
+        "llm": _section("source", _each(answers.sources, llm), partial(_shares, answers), _LLM_NOTE),
+        "counts": {"rows": _counts(texts, learnt, answers)},
+    }
+    return Evaluation(judge.model, answers, len(texts), int(learnt.sum()), sections)
 
 
-def _score(judge: Judge, texts: Sequence[LabelledText], depth: str, progress: bool) -> list[Verdict]:
+def _section(
+    key: str, groups: Iterable[tuple[str, Mask]], measure: Callable[[Mask], dict[str, Any]], note: str
+) -> dict[str, Any]:
+    """Return a row of figures for each group, with its name under `key`; six decimals, since more would be noise."""
+    rows = [
+        {key: name, **{k: round(v, 6) if isinstance(v, float) else v for k, v in measure(chosen).items()}}
+        for name, chosen in groups
+    ]
+    return {"note": note, "rows": rows} if note else {"rows": rows}
+
+
+def _score(judge: VerdictSource, texts: Sequence[LabelledText], depth: str, progress: bool) -> list[Verdict]:
     starts = range(0, len(texts), _CHUNK)
     bar = track(starts, description="scoring", console=Console(stderr=True), transient=True, disable=not progress)
     verdicts: list[Verdict] = []
@@ -373,8 +290,8 @@ def _each(names: Strings, rows: Mask) -> Iterator[tuple[str, Mask]]:
         yield name, rows & (names == name)
 
 
-def _by_kind(answers: Answers) -> Iterator[tuple[str, Mask]]:
-    """Yield all paraphrases and those of each kind, each with all human texts beside them."""
+def _by_kind(answers: LabelledVerdicts) -> Iterator[tuple[str, Mask]]:
+    """Yield all paraphrases and those of each kind, each together with all human texts."""
     paraphrased = answers.counted & answers.paraphrased
     yield _ALL, paraphrased | answers.human
     for kind in KINDS:
@@ -383,132 +300,115 @@ def _by_kind(answers: Answers) -> Iterator[tuple[str, Mask]]:
             yield kind, rows | answers.human
 
 
-def _by_label(answers: Answers) -> Iterator[tuple[str, Mask]]:
+def _by_label(answers: LabelledVerdicts) -> Iterator[tuple[str, Mask]]:
     for label in LABELS:
         rows = answers.judged & (answers.labels == label) & ~answers.barely_changed
         if rows.any():
             yield label, rows
 
 
-def _by_length(answers: Answers) -> Iterator[tuple[str, Mask]]:
+def _by_length(answers: LabelledVerdicts) -> Iterator[tuple[str, Mask]]:
     """Yield the human texts of each band of length that has any."""
     human = answers.counted & (answers.labels == "human")
     for low, high in zip(LENGTH_BANDS, (*LENGTH_BANDS[1:], None), strict=True):
         rows = human & (answers.words >= low)
-        name = f"{low}-{high - 1}" if high is not None else f"{low}+"
         if high is not None:
             rows &= answers.words < high
         if rows.any():
-            yield f"<{high}" if low == 0 else name, rows
+            yield f"{low}+" if high is None else f"{low}-{high - 1}" if low else f"<{high}", rows
 
 
-def _separations(answers: Answers, names: Strings) -> tuple[Separation, ...]:
-    paraphrased = answers.counted & answers.paraphrased
-    return tuple(_separation(answers, name, rows | answers.human) for name, rows in _each(names, paraphrased))
+_SEPARATION = (
+    "auroc",
+    "auroc_low",
+    "auroc_high",
+    "kind_auroc",
+    "tpr_1",
+    "tpr_1_with_unfamiliar",
+    "tpr_05",
+    "suspect_share",
+    "paraphrased_share",
+)
 
 
-def _separation(answers: Answers, name: str, rows: Mask) -> Separation:
-    """Measure how the paraphrases among the rows are told from the human texts among them."""
+def _separation(answers: LabelledVerdicts, rows: Mask) -> dict[str, Any]:
+    """Measure how well the paraphrases among the rows are told from the human texts; None if either is missing."""
     unfamiliar = int((rows & answers.unfamiliar).sum())
     rows = rows & answers.judged
     truth, scores = answers.machine[rows], answers.scores[rows]
     texts = int(truth.sum())
+    counts = {"texts": texts, "unfamiliar": unfamiliar}
     if texts in (0, len(truth)):
-        return Separation(name, texts, unfamiliar)
+        return {**counts, **dict.fromkeys(_SEPARATION)}
     verdicts = answers.verdicts[rows][truth]
     interval = auroc_interval(truth, scores, resamples=RESAMPLES)
     tpr_1 = tpr_at_fpr(truth, scores, 0.01)
-    return Separation(
-        name=name,
-        texts=texts,
-        unfamiliar=unfamiliar,
-        auroc=auroc(truth, scores),
-        auroc_low=interval.low,
-        auroc_high=interval.high,
-        kind_auroc=_kind_auroc(answers, rows),
-        tpr_1=tpr_1,
-        tpr_1_with_unfamiliar=tpr_1 * texts / (texts + unfamiliar),
-        tpr_05=tpr_at_fpr(truth, scores, 0.005),
-        suspect_share=float((verdicts != "clear").mean()),
-        paraphrased_share=float((verdicts == "paraphrased").mean()),
+    kinds = np.unique(answers.labels[rows & answers.machine]).tolist()
+    figures = (
+        auroc(truth, scores),
+        interval.low,
+        interval.high,
+        auroc(truth, answers.kind_scores[rows, KINDS.index(kinds[0])]) if len(kinds) == 1 else None,
+        tpr_1,
+        tpr_1 * texts / (texts + unfamiliar),
+        tpr_at_fpr(truth, scores, 0.005),
+        float((verdicts != "clear").mean()),
+        float((verdicts == "paraphrased").mean()),
     )
+    return {**counts, **dict(zip(_SEPARATION, figures, strict=True))}
 
 
-def _kind_auroc(answers: Answers, rows: Mask) -> float | None:
-    """Return the AUROC of the paraphrases' own kind's entry of `kinds`, None where they are of several kinds."""
-    kinds = np.unique(answers.labels[rows & answers.machine])
-    if len(kinds) != 1:
-        return None
-    return auroc(answers.machine[rows], answers.kind_scores[rows, KINDS.index(str(kinds[0]))])
-
-
-def _false_positives_by(answers: Answers, names: Strings, rows: Mask) -> tuple[FalsePositives, ...]:
-    return tuple(_false_positives(answers, name, chosen) for name, chosen in _each(names, rows))
-
-
-def _false_positives(answers: Answers, name: str, rows: Mask) -> FalsePositives:
+def _false_positives(answers: LabelledVerdicts, rows: Mask) -> dict[str, Any]:
+    """Measure how often human texts are called `paraphrased`, and at least `suspect`."""
     verdicts = answers.verdicts[rows & answers.judged]
     texts, unfamiliar = len(verdicts), int((rows & answers.unfamiliar).sum())
     paraphrased = int((verdicts == "paraphrased").sum())
     suspect = paraphrased + int((verdicts == "suspect").sum())
-    return FalsePositives(
-        name,
-        texts,
-        unfamiliar,
-        paraphrased,
-        paraphrased / max(texts, 1),
-        *wilson_interval(paraphrased, texts),
-        suspect / max(texts, 1),
-        *wilson_interval(suspect, texts),
-        (suspect + unfamiliar) / max(texts + unfamiliar, 1),
-    )
+    return {
+        "texts": texts,
+        "unfamiliar": unfamiliar,
+        "paraphrased": paraphrased,
+        **share_with_interval("paraphrased_rate", paraphrased, texts),
+        **share_with_interval("suspect_rate", suspect, texts),
+        "suspect_or_unfamiliar_rate": (suspect + unfamiliar) / max(texts + unfamiliar, 1),
+    }
 
 
-def _shares(answers: Answers, name: str, rows: Mask) -> Shares:
+def _shares(answers: LabelledVerdicts, rows: Mask) -> dict[str, Any]:
+    """Return the share of each verdict, and of each kind among the texts that are not clear."""
     verdicts, kinds = answers.verdicts[rows], answers.kinds[rows]
-    words = ("clear", "suspect", "paraphrased")
-    told = [float((verdicts == word).mean()) for word in words]
-    told += [float((kinds == kind).mean()) for kind in KINDS]
-    return Shares(name, len(verdicts), *told)
+    words = {f"{word}_share": float((verdicts == word).mean()) for word in ("clear", "suspect", "paraphrased")}
+    return {"texts": len(verdicts), **words, **{f"{kind}_share": float((kinds == kind).mean()) for kind in KINDS}}
 
 
-def _counts(texts: Sequence[LabelledText], learnt: Mask, answers: Answers) -> tuple[SourceCount, ...]:
-    """Count the texts of each source and label, and what became of them."""
+def _counts(texts: Sequence[LabelledText], learnt: Mask, answers: LabelledVerdicts) -> list[dict[str, Any]]:
+    """Count the texts of each source and label, and those that were left out."""
     sources = _strings([text.source for text in texts])
     labels = _strings([text.label for text in texts])
-    counts: list[SourceCount] = []
+    counts = []
     for source, of_source in _each(sources, np.ones(len(texts), dtype=np.bool_)):
         for label, rows in _each(labels, of_source):
             answered = (answers.sources == source) & (answers.labels == label)
-            abstained = int((answered & ~answers.judged).sum())
-            barely = int((answered & answers.judged & answers.barely_changed).sum())
-            counts.append(SourceCount(source, label, int(rows.sum()), int((rows & learnt).sum()), abstained, barely))
-    return tuple(counts)
+            counts.append(
+                {
+                    "source": source,
+                    "label": label,
+                    "texts": int(rows.sum()),
+                    "learnt_from": int((rows & learnt).sum()),
+                    "abstained": int((answered & ~answers.judged).sum()),
+                    "barely_changed": int((answered & answers.judged & answers.barely_changed).sum()),
+                }
+            )
+    return counts
 
 
-def _abstentions(answers: Answers) -> list[dict[str, Any]]:
+def _abstentions(answers: LabelledVerdicts) -> list[dict[str, Any]]:
     """Count by label how often the model abstains, and why."""
     rows: list[dict[str, Any]] = []
     for label, of_label in _each(answers.labels, np.ones(len(answers.labels), dtype=np.bool_)):
         reasons = {reason: int((of_label & (answers.reasons == reason)).sum()) for reason in _REASONS}
         rows.append({"label": label, "texts": int(of_label.sum()), **reasons})
     return rows
-
-
-Row = TypeVar("Row", Separation, FalsePositives, Shares)
-
-
-def _section(note: str, key: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """Return rows as dictionaries, their names under `key`, and what they are."""
-    named = [{key: row.name, **_plain(dataclasses.asdict(row))} for row in rows]
-    for row in named:
-        del row["name"]
-    return {"note": note, "rows": named} if note else {"rows": named}
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row with figures of six decimals: more would be noise in a saved file."""
-    return {key: round(value, 6) if isinstance(value, float) else value for key, value in row.items()}
 
 
 def _strings(values: Sequence[str]) -> Strings:

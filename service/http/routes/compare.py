@@ -1,4 +1,4 @@
-"""`/v1/compare`: a suspect and its suspected source in, what became of one in the other out."""
+"""`/v1/compare`: compares a suspect with its suspected source."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from unspun.model.comparing.comparison import Comparison
 from unspun.model.comparing.sources import Compares
 from unspun.service.http import metrics
 from unspun.service.http.engine import Model
-from unspun.service.http.problems import Problem
-from unspun.service.http.protection import gate, key_of
-from unspun.service.http.routes.score import engine, settings
-from unspun.service.http.schemas import Pair, parse_json, parse_pair, read_body
+from unspun.service.http.protection import gate
+from unspun.service.http.routes.score import authenticate, engine, media_type, settings
+from unspun.service.http.schemas import PairSubmission, parse_json, parse_pair, read_body
 
 blueprint = Blueprint("compare", __name__, url_prefix="/v1")
+blueprint.before_request(authenticate)
 
 COMPARERS = "unspun.comparers"
 JSON = "application/json"
 
 
 class Comparers:
-    """What compares with the model in use: made when it is first asked for, and anew when the model was swapped.
+    """Keeps a comparer for the model in use. It is made by the first request, and again after the model is swapped.
 
-    `make` makes it of a model. Threads may share it: at worst two make the same.
+    `make` makes a comparer for a model. Threads may share this object; at worst two of them make the same comparer.
     """
 
     def __init__(self, make: Callable[[Model], Compares]) -> None:
@@ -33,7 +33,7 @@ class Comparers:
         self._held: tuple[str, Compares] | None = None
 
     def of(self, model: Model) -> Compares:
-        """Return what compares with a model."""
+        """Return the comparer for a model."""
         sha256 = model.model.sha256
         held = self._held
         if held is None or held[0] != sha256:
@@ -42,33 +42,24 @@ class Comparers:
 
 
 def comparer_of(model: Model) -> Compares:
-    """Return what compares with the words of a model, which is loaded already."""
+    """Make a comparer with the word lists of a loaded model."""
     from unspun.model.comparing.comparer import Comparer
 
     return Comparer(model.bundle)
 
 
-@blueprint.before_request
-def authenticate() -> None:
-    """Let in who has a key, or anybody where none is needed."""
-    gate().authenticate(key_of(request))
-
-
 @blueprint.post("/compare")
 def compare() -> Response:
     """Compare two texts."""
-    kind = request.mimetype
-    if kind != JSON and not kind.endswith("+json"):
-        said = "The body has no Content-Type" if not kind else "This address does not read that Content-Type"
-        raise Problem("unsupported-media-type", f"{said}; send {JSON}.", headers={"Accept": JSON})
+    media_type(JSON)
     pair = parse_pair(parse_json(read_body(request, settings())), settings())
     gate().spend(2)
     comparison = _ask(pair)
     return Response(f"{comparison.to_json()}\n", mimetype=JSON)
 
 
-def _ask(pair: Pair) -> Comparison:
-    """Compare beside the requests, and note for the log and the figures what came of it. Raises Problem."""
+def _ask(pair: PairSubmission) -> Comparison:
+    """Compare in the threads of the model, and note the outcome for the log and the metrics. Raises RequestError."""
     comparers: Comparers = current_app.extensions.setdefault(COMPARERS, Comparers(comparer_of))
     model = engine().model
     started = time.perf_counter()
@@ -82,8 +73,8 @@ def _ask(pair: Pair) -> Comparison:
             comparison = engine().apart(work)
     finally:
         g.work.seconds += time.perf_counter() - started
-    said = comparison.kind or comparison.reason or "unrelated"
-    g.work.words += comparison.suspect_words + comparison.source_words
-    g.work.verdicts[said] += 1
-    metrics.COMPARISONS.labels(said).inc()
+    outcome = comparison.kind or comparison.reason or "unrelated"
+    g.work.words += comparison.suspect.words + comparison.source.words
+    g.work.verdicts[outcome] += 1
+    metrics.COMPARISONS.labels(outcome).inc()
     return comparison

@@ -1,4 +1,4 @@
-"""`/v1/feedback`: what people say of a text, stored with their consent, read and deleted by its id."""
+"""`/v1/feedback`: people's labels of texts, stored with their consent, read and deleted by id."""
 
 from __future__ import annotations
 
@@ -8,52 +8,44 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, current_app, request
 
+from unspun.model.verdict import Verdict
+from unspun.service.feedback.labels import Label, make_label
+from unspun.service.feedback.submission import LabelSubmission, parse_label
 from unspun.service.http import metrics
-from unspun.service.http.problems import Problem
-from unspun.service.http.protection import gate, key_of
-from unspun.service.http.routes.score import judge, media_type, settings
-from unspun.service.http.schemas import parse_json, read_body
+from unspun.service.http.problems import RequestError
+from unspun.service.http.protection import gate
+from unspun.service.http.routes.score import authenticate, judge, media_type, settings
+from unspun.service.http.schemas import Submission, parse_json, read_body
 
-# SQLAlchemy and Alembic are wanted only where labels are kept.
+# SQLAlchemy and Alembic are needed only if labels are stored.
 if TYPE_CHECKING:
-    from unspun.model.verdict import Verdict
     from unspun.service.feedback.keeper import Keeper
-    from unspun.service.feedback.labels import Label
-    from unspun.service.feedback.submission import LabelSubmission
-    from unspun.service.http.schemas import Submission
 
 blueprint = Blueprint("feedback", __name__, url_prefix="/v1")
+blueprint.before_request(authenticate)
 
 OFF = (
-    "No labels are kept here. Whoever runs this service can set UNSPUN_DATABASE_URL, such as to "
-    "sqlite:////var/lib/unspun/feedback.db; then they are."
+    "This service does not store labels. To turn that on, whoever runs it can set UNSPUN_DATABASE_URL, for example to "
+    "sqlite:////var/lib/unspun/feedback.db."
 )
 
 
 def is_kept() -> bool:
-    """Return whether labels are kept at all."""
+    """Return whether this service stores labels."""
     return settings().database_url is not None
 
 
 def keeper() -> Keeper:
-    """Return the keeper of labels of the application at hand. Raises Problem where none are kept."""
+    """Return the keeper of labels of the current application. Raises RequestError if labels are not stored."""
     found: Keeper | None = current_app.extensions["unspun.feedback"]
     if found is None:
-        raise Problem("feedback-off", OFF)
+        raise RequestError("feedback-off", OFF)
     return found
-
-
-@blueprint.before_request
-def authenticate() -> None:
-    """Let in who has a key, or anybody where none is needed."""
-    gate().authenticate(key_of(request))
 
 
 @blueprint.post("/feedback")
 def add() -> Response:
-    """Judge a text, and store what a person says of it with what the model does."""
-    from unspun.service.feedback.submission import parse_label
-
+    """Judge a text, and store a person's label with the verdict."""
     keeper()
     media_type("application/json")
     asked, submission = parse_label(parse_json(read_body(request, settings())), settings())
@@ -64,7 +56,7 @@ def add() -> Response:
 
 @blueprint.get("/feedback/<id>")
 def get(id: str) -> Response:
-    """Return what is stored under an id."""
+    """Return the label of an id."""
     kept = keeper()
     gate().spend()
     return _answer(kept.get(id), 200)
@@ -72,7 +64,7 @@ def get(id: str) -> Response:
 
 @blueprint.delete("/feedback/<id>")
 def delete(id: str) -> Response:
-    """Delete what is stored under an id."""
+    """Delete the label of an id."""
     kept = keeper()
     gate().spend()
     kept.delete(id)
@@ -80,9 +72,7 @@ def delete(id: str) -> Response:
 
 
 def store(asked: LabelSubmission, submission: Submission) -> tuple[Label, bool, Verdict]:
-    """Judge a text and store its label; return that, whether it is new, and the verdict. Raises Problem."""
-    from unspun.service.feedback.labels import make_label
-
+    """Judge a text and store its label; return that, whether it is new, and the verdict. Raises RequestError."""
     verdict = judge(submission)
     label = make_label(
         submission.text,

@@ -1,4 +1,4 @@
-"""What those who run the service ask: is it well, is it ready, what has it done, which model answers."""
+"""For whoever runs the service: health, readiness, metrics, the model in use, and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from unspun.model.detector import Detector
 from unspun.service.http import metrics
 from unspun.service.http.engine import Model
 from unspun.service.http.openapi import document
-from unspun.service.http.problems import Problem
+from unspun.service.http.problems import RequestError
 from unspun.service.http.protection import gate, key_of
 from unspun.service.http.routes.score import engine, settings
 
@@ -22,27 +22,29 @@ blueprint = Blueprint("operations", __name__)
 
 @blueprint.get("/healthz")
 def healthz() -> dict[str, str]:
-    """Tell that the worker lives."""
+    """Say that the worker is alive."""
     return {"status": "ok"}
 
 
 @blueprint.get("/readyz")
 def readyz() -> dict[str, Any]:
-    """Tell that requests are welcome."""
+    """Say whether the service accepts requests."""
     if engine().draining():
-        raise Problem("unavailable", "The service is shutting down; requests under way are finished.", retry_after=5)
+        raise RequestError(
+            "unavailable", "The service is shutting down. It finishes the requests that it has accepted.", retry_after=5
+        )
     return {"status": "ready", "model": engine().model.model.to_dict()}
 
 
 @blueprint.get("/metrics")
 def prometheus() -> Response:
-    """Return the figures of all workers."""
+    """Return the metrics of all workers."""
     return Response(metrics.render(), content_type=CONTENT_TYPE_LATEST)
 
 
 @blueprint.get("/v1/model")
 def model() -> Response:
-    """Tell of the model in use: who it is, its thresholds, and how accurate it was measured to be."""
+    """Return the identity of the model in use, its thresholds and its measured accuracy."""
     gate().authenticate(key_of(request))
     body = json.dumps(describe(engine().model), ensure_ascii=False)
     return Response(f"{body}\n", mimetype="application/json")
@@ -55,7 +57,7 @@ def openapi() -> Response:
 
 
 def describe(scorer: Model) -> dict[str, Any]:
-    """Return what /v1/model tells. The thresholds of scores are those of every model, length and tier."""
+    """Return the response of /v1/model. The thresholds of scores are the same for every model, length and tier."""
     about: dict[str, Any] = {"model": scorer.model.to_dict()}
     if not isinstance(scorer, Detector):
         return about

@@ -1,32 +1,33 @@
-"""The page at `/`, the reference at `/v1/docs`, and the files that both need: plain HTML, rendered here."""
+"""The page at `/`, the API reference at `/v1/docs`, and their static files: plain HTML, rendered on the server."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import mimetypes
 import re
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, g, make_response, render_template, request
-from flask_limiter import RateLimitExceeded
 from markupsafe import Markup, escape
 from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import FormDataParser
 
 from unspun.model.wording import HEADLINES, JUDGEMENT_NAMES, MEANINGS, NO_SOURCE, SCALE
 from unspun.service.batch.scoring import supported_by
+from unspun.service.feedback.submission import parse_label
 from unspun.service.http.metrics import PROBLEMS
 from unspun.service.http.openapi import document
-from unspun.service.http.problems import Problem, rate_limited
+from unspun.service.http.problems import RequestError
 from unspun.service.http.protection import gate, key_of
 from unspun.service.http.routes.feedback import is_kept, keeper, store
 from unspun.service.http.routes.score import engine, judge, settings
 from unspun.service.http.schemas import parse_submission, read_body, text_of
-from unspun.service.page.reference import Reference
+from unspun.service.page.reference import ApiReference
 from unspun.service.page.result import Result
 
 if TYPE_CHECKING:
@@ -38,16 +39,16 @@ blueprint = Blueprint("page", __name__)
 PAGE = Path(__file__).parents[2] / "page"
 STATIC = {file.name: file.read_bytes() for file in sorted((PAGE / "static").iterdir())}
 VERSION = hashlib.sha256(b"".join(STATIC.values())).hexdigest()[:12]
-"""Stands in the addresses of the static files, so that browsers keep no old ones."""
+"""Part of the URLs of the static files, so that browsers do not use outdated copies."""
 EXAMPLE = (PAGE / "example.txt").read_text("utf-8").strip()
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 TITLES = {
     "invalid-fields": "This text cannot be judged",
-    "invalid-request": "The form did not arrive whole",
-    "too-large": "That is too large",
+    "invalid-request": "The form could not be read",
+    "too-large": "The text is too large",
     "rate-limited": "Too many texts in a short time",
 }
-"""Titles of problems where the API's own speak of requests."""
+"""Titles for the page, where those of the API speak of requests."""
 NOT_STORED = "The label was not stored"
 NOT_DELETED = "The label was not deleted"
 MOST_PARTS = 16
@@ -58,19 +59,25 @@ NAME = re.compile(r"\[(\w+)\]")
 
 @blueprint.app_template_filter("code")
 def code(text: str) -> Markup:
-    """Escape a description, and set what stands between backticks as code."""
+    """Escape a description, and format text in backticks as code."""
     return Markup(CODE.sub(r"<code>\1</code>", str(escape(text))))
 
 
 @blueprint.app_template_filter("kind")
 def kind(text: str) -> Markup:
-    """Escape the words of a type, and link the names of objects in brackets to what they are."""
+    """Escape the description of a type, and link object names in brackets to their schemas."""
     return Markup(NAME.sub(r'<a href="#\1">\1</a>', str(code(text))))
+
+
+@blueprint.app_template_filter("pretty")
+def pretty(value: Any) -> str:
+    """Return an example as indented JSON."""
+    return json.dumps(value, indent=2)
 
 
 @blueprint.app_context_processor
 def known() -> dict[str, bool | str]:
-    """Tell every page whether people's labels are kept, and what scores and kinds say and do not say."""
+    """Give every page whether labels are stored, and what scores and kinds do and do not mean."""
     return {"feedback": is_kept(), "scale": SCALE, "no_source": NO_SOURCE}
 
 
@@ -82,7 +89,7 @@ def page() -> Response:
 
 @blueprint.post("/")
 def answer() -> Response:
-    """Judge the form's text or file, and show the verdict; what goes wrong is told on the page, too."""
+    """Judge the form's text or file, and show the verdict or the problem."""
     text = ""
     try:
         form = _Form()
@@ -92,19 +99,14 @@ def answer() -> Response:
         submission = parse_submission({"text": text}, settings())
         gate().spend()
         verdict = judge(submission)
-    except Problem as problem:
+    except RequestError as problem:
         return _refuse(problem, text)
-    except RateLimitExceeded as error:
-        return _refuse(rate_limited(str(error.limit.limit)), text)
-    g.verdicts = [verdict.verdict]
     return _page(text=text, result=_result(text, verdict, form.source))
 
 
 @blueprint.post("/feedback")
 def label() -> Response:
-    """Store what the reader says of a text, and show the verdict on it again, with the label's id."""
-    from unspun.service.feedback.submission import parse_label
-
+    """Store the reader's label of a text, and show the verdict again with the id of the label."""
     text = ""
     try:
         _check_site()
@@ -113,16 +115,14 @@ def label() -> Response:
         text = form.packed()
         gate().authenticate(form.key or key_of(request))
         if not form.ticked("consent"):
-            raise Problem("invalid-fields", "Tick the box that you agree: without that nothing is stored.")
+            raise RequestError("invalid-fields", "Tick the box to agree. Without your consent nothing is stored.")
         said = {"text": text, "label": form.fields.get("label"), "source": form.fields.get("source") or None}
         value = {**said, "consent": True, "keep_text": form.ticked("keep_text")}
         asked, submission = parse_label(value, settings())
         gate().spend()
         stored, _, verdict = store(asked, submission)
-    except Problem as problem:
+    except RequestError as problem:
         return _refuse(problem, text, NOT_STORED)
-    except RateLimitExceeded as error:
-        return _refuse(rate_limited(str(error.limit.limit)), text, NOT_STORED)
     return _page(text=text, result=_result(text, verdict), stored=stored)
 
 
@@ -136,25 +136,23 @@ def unlabel() -> Response:
         gate().authenticate(form.key or key_of(request))
         gate().spend()
         kept.delete(form.fields.get("id", ""))
-    except Problem as problem:
+    except RequestError as problem:
         return _refuse(problem, "", NOT_DELETED)
-    except RateLimitExceeded as error:
-        return _refuse(rate_limited(str(error.limit.limit)), "", NOT_DELETED)
-    return _page(text="", notice="The label is deleted.")
+    return _page(text="", notice="The label was deleted.")
 
 
 @blueprint.get("/v1/docs")
 def reference() -> str:
-    """Show the reference of the API."""
+    """Show the API reference."""
     return render_template(
-        "reference.html", reference=Reference(document(settings()), request.host_url.rstrip("/")), version=VERSION
+        "reference.html", reference=ApiReference(document(settings()), request.host_url.rstrip("/")), version=VERSION
     )
 
 
 @blueprint.get("/static/<name>")
 @blueprint.get("/favicon.ico", defaults={"name": "favicon.svg"})
 def static(name: str) -> Response:
-    """Return one of the page's files."""
+    """Return a static file."""
     if name not in STATIC:
         abort(404)
     response = Response(STATIC[name], mimetype=mimetypes.guess_type(name)[0])
@@ -166,40 +164,43 @@ def static(name: str) -> Response:
 
 
 class _Form:
-    """The page's form as it was sent. Raises Problem where it cannot be read."""
+    """The submitted form. Raises RequestError if it cannot be read."""
 
     def __init__(self) -> None:
         if request.mimetype not in FORMS:
-            raise Problem("unsupported-media-type", "This page reads its own form; programs ask POST /v1/score.")
-        # Read here rather than by Flask: in memory, for nothing that is submitted may come to lie in a file.
+            raise RequestError(
+                "unsupported-media-type",
+                "This path accepts only the form of the page. Programs should use POST /v1/score.",
+            )
+        # Flask would write large uploads to temporary files; submitted text must stay in memory.
         body = read_body(request, settings())
         parser = FormDataParser(lambda *_, **__: BytesIO(), max_form_parts=MOST_PARTS, silent=False)
         try:
             _, fields, files = parser.parse(BytesIO(body), request.mimetype, len(body), request.mimetype_params)
         except (ValueError, HTTPException):
-            raise Problem("invalid-request", "The form cannot be read. Load the page anew, and try again.") from None
-        # Browsers send every line end as CR LF; in the box it was LF.
+            raise RequestError("invalid-request", "The form cannot be read. Reload the page and try again.") from None
+        # Browsers send line ends as CR LF.
         self.text = fields.get("text", "").replace("\r\n", "\n").replace("\r", "\n")
         self.fields = fields
         self.key = fields.get("key", "").strip()
         self.source: str | None = None
-        """The name of the file that is judged, if it is one."""
+        """The name of the chosen file, if any."""
         self._file = files.get("file")
 
     def ticked(self, name: str) -> bool:
-        """Return whether a box is ticked."""
+        """Return whether a checkbox is ticked."""
         return self.fields.get(name) == "true"
 
     def packed(self) -> str:
-        """Return the text that the page was shown for, to the character: a form would change its line ends."""
+        """Return the judged text exactly; a plain form field would change its line ends."""
         try:
             return base64.b64decode(self.fields.get("packed", ""), validate=True).decode("utf-8")
         except ValueError:
-            detail = "The form cannot be read. Judge the text anew, and try again."
-            raise Problem("invalid-request", detail) from None
+            detail = "The form cannot be read. Judge the text again, then add the label."
+            raise RequestError("invalid-request", detail) from None
 
     def content(self) -> str:
-        """Return the text to judge: that of the file if one was chosen."""
+        """Return the text to judge: that of the file, if one was chosen."""
         text = self.text
         if self._file is not None and self._file.filename:
             self.source = self._file.filename
@@ -208,33 +209,35 @@ class _Form:
             data = self._file.read()
             text = engine().apart(lambda: text_of(data, html=html, what="The file"))
         if not text.strip():
-            raise Problem("invalid-fields", "There is no text to judge. Paste one into the box, or choose a file.")
+            raise RequestError("invalid-fields", "There is no text to judge. Paste a text or choose a file.")
         return text
 
 
 def _check_site() -> None:
-    """Refuse what another site's page sends, on behalf of a reader who knows nothing of it. Raises Problem.
+    """Refuse a form that another site submits for a reader (cross-site request forgery). Raises RequestError.
 
-    There are no sessions that it could ride on, but the service may be one that only its readers reach. Browsers tell
-    in Sec-Fetch-Site, where the address is https, and in Origin; what is no browser tells neither, and may.
+    There are no sessions to abuse, but the service may be reachable only from the reader's network. Browsers send
+    Sec-Fetch-Site (over https) and Origin; other clients send neither, and are accepted.
     """
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None:
         same = site == "same-origin"
     else:
         sender = urlsplit(origin or "")
-        # A proxy may leave the port out of Host.
+        # A proxy may remove the port from Host.
         same = origin is None or request.host in (sender.netloc, sender.hostname)
     if not same:
-        raise Problem("cross-site", "Labels are taken from this service's own page. Open it, and label the text there.")
+        raise RequestError(
+            "cross-site", "Labels are accepted only from this service's own page. Open it and label the text there."
+        )
 
 
 def _result(text: str, verdict: Verdict, source: str | None = None) -> Result:
     return Result(text, verdict, source, supported_by(engine().model))
 
 
-def _refuse(problem: Problem, text: str, title: str | None = None) -> Response:
-    """Show the page with a problem on it."""
+def _refuse(problem: RequestError, text: str, title: str | None = None) -> Response:
+    """Show the page with a problem."""
     PROBLEMS.labels(problem.name).inc()
     if problem.retry_after is not None:
         g.retry_after = problem.retry_after
@@ -244,7 +247,7 @@ def _refuse(problem: Problem, text: str, title: str | None = None) -> Response:
 def _page(
     *,
     text: str,
-    problem: Problem | None = None,
+    problem: RequestError | None = None,
     title: str | None = None,
     result: Result | None = None,
     stored: Label | None = None,
@@ -269,7 +272,7 @@ def _page(
         )
     )
     if is_kept():
-        # Else browsers would send "null" as the Origin of the page's own forms.
+        # With "no-referrer", browsers would send "null" as the Origin of the page's own forms.
         response.headers["Referrer-Policy"] = "same-origin"
     if problem is not None:
         response.status_code = problem.status
@@ -277,9 +280,9 @@ def _page(
     return response
 
 
-def _for_people(problem: Problem) -> str:
-    """Return a problem's detail without what only programs understand."""
+def _for_people(problem: RequestError) -> str:
+    """Return a problem's detail without JSON pointers and other terms for programs."""
     if problem.name == "unauthorized":
-        return "This service judges texts for those who have a key. Enter one that is valid."
+        return "This service requires an API key. Enter a valid one."
     wrong = [error.detail for error in problem.errors if problem.detail.startswith(error.pointer)]
     return f"The text {'; it '.join(wrong)}." if wrong else problem.detail

@@ -1,4 +1,4 @@
-"""`/v1/score`, `/v1/score/batch` and `/v1/score/stream`: text in, verdicts out."""
+"""`/v1/score`, `/v1/score/batch` and `/v1/score/stream`: verdicts on submitted texts."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, current_app, g, request, stream_with_context
-from flask_limiter import RateLimitExceeded
 
 from unspun.model.verdict import Verdict
 from unspun.service.http.config import Settings
 from unspun.service.http.engine import Engine
 from unspun.service.http.metrics import PROBLEMS
-from unspun.service.http.problems import Problem, rate_limited, unexpected
+from unspun.service.http.problems import RequestError, unexpected
 from unspun.service.http.protection import gate, key_of
 from unspun.service.http.schemas import (
     PIECE,
@@ -38,29 +37,29 @@ LINE_TYPES = (NDJSON, "application/ndjson", "application/jsonl", "application/x-
 
 
 def engine() -> Engine:
-    """Return the engine of the application at hand."""
+    """Return the engine of the current application."""
     found = current_app.extensions["unspun.engine"]
     assert isinstance(found, Engine)
     return found
 
 
 def settings() -> Settings:
-    """Return the settings of the application at hand."""
+    """Return the settings of the current application."""
     found = current_app.extensions["unspun.settings"]
     assert isinstance(found, Settings)
     return found
 
 
 def judge(submission: Submission) -> Verdict:
-    """Ask the model about one text, for the request at hand. Raises Problem."""
+    """Judge one text for the current request. Raises RequestError."""
     [answer] = judge_many([submission])
-    if isinstance(answer, Problem):
+    if isinstance(answer, RequestError):
         raise answer
     return answer
 
 
-def judge_many(submissions: Sequence[Submission]) -> list[Verdict | Problem]:
-    """Ask the model about texts, and note for the log how long that took and what came of it."""
+def judge_many(submissions: Sequence[Submission]) -> list[Verdict | RequestError]:
+    """Judge texts for the current request, and note the time and the verdicts for the log."""
     started = time.perf_counter()
     answers = engine().score_many(submissions)
     g.work.add(answers, time.perf_counter() - started)
@@ -69,7 +68,7 @@ def judge_many(submissions: Sequence[Submission]) -> list[Verdict | Problem]:
 
 @blueprint.before_request
 def authenticate() -> None:
-    """Let in who has a key, or anybody where none is needed."""
+    """Check the API key, if one is required."""
     gate().authenticate(key_of(request))
 
 
@@ -93,28 +92,28 @@ def score() -> Response:
 
 @blueprint.post("/score/batch")
 def batch() -> Response:
-    """Judge a list of texts; each item is answered with its verdict or its own problem."""
+    """Judge a list of texts; each item gets its verdict or its own problem."""
     media_type(*JSON_TYPES)
     items = parse_batch(parse_json(read_body(request, settings())), settings())
     good = [item for item in items if isinstance(item, Submission)]
     if good:
         gate().spend(len(good))
     answers = iter(judge_many(good))
-    full = [item if isinstance(item, Problem) else next(answers) for item in items]
+    full = [item if isinstance(item, RequestError) else next(answers) for item in items]
     lines = (answer.to_json() if isinstance(answer, Verdict) else _problem_line(answer) for answer in full)
     return Response("[" + ",\n".join(lines) + "]\n", mimetype="application/json")
 
 
 @blueprint.post("/score/stream")
 def stream() -> Response:
-    """Judge texts as they come, a JSON object a line; each is answered with a line before the next is read."""
+    """Judge texts as they arrive, one JSON object per line; each is answered with a line before the next is read."""
     media_type(*LINE_TYPES, *JSON_TYPES)
     unpack = unpacker(request, settings())
     lines = _lines(request.environ["wsgi.input"], settings().max_bytes, unpack)
     return Response(stream_with_context(_answers(lines)), mimetype=NDJSON)
 
 
-def _answers(lines: Iterator[bytes | Problem]) -> Iterator[str]:
+def _answers(lines: Iterator[bytes | RequestError]) -> Iterator[str]:
     number = 0
     while True:
         number += 1
@@ -122,63 +121,60 @@ def _answers(lines: Iterator[bytes | Problem]) -> Iterator[str]:
             line = next(lines)
         except StopIteration:
             return
-        except Problem as problem:  # nothing more can be read
+        except RequestError as problem:  # the rest cannot be read
             yield _problem_line(problem, number) + "\n"
             return
-        if isinstance(line, Problem) or not line.isspace():
+        if isinstance(line, RequestError) or not line.isspace():
             yield _answer(line, number) + "\n"
 
 
-def _answer(line: bytes | Problem, number: int) -> str:
+def _answer(line: bytes | RequestError, number: int) -> str:
     try:
-        if isinstance(line, Problem):
+        if isinstance(line, RequestError):
             raise line
-        authenticate()  # a key may be revoked while a stream goes on
+        authenticate()  # the key may be revoked during a stream
         submission = parse_submission(parse_json(line), settings())
         gate().spend()
         verdict = judge(submission)
-    except Problem as problem:
+    except RequestError as problem:
         return _problem_line(problem, number)
-    except RateLimitExceeded as error:
-        return _problem_line(rate_limited(str(error.limit.limit)), number)
     except Exception as error:
         return _problem_line(unexpected(error), number)
     return verdict.to_json()
 
 
-def _lines(source: Any, limit: int, unpack: Unpacker | None) -> Iterator[bytes | Problem]:
-    """Yield the lines of a stream as soon as they are whole, holding no more than one of them and a piece.
+def _lines(source: Any, limit: int, unpack: Unpacker | None) -> Iterator[bytes | RequestError]:
+    """Yield the lines of a stream as soon as they are complete, without holding more than one line and one piece.
 
-    A line longer than `limit` bytes is passed over, and a Problem stands in its place. Raises Problem where nothing
-    more can be read.
+    A line longer than `limit` bytes is skipped and yields a problem. Raises RequestError if the rest cannot be read.
     """
     held = bytearray()
-    passing_over = False
-    # A server that knows how gives each line the time that a whole request has else.
+    skipping = False
+    # Our gunicorn worker gives each line the time that it otherwise gives a whole request.
     restart = getattr(getattr(source, "raw", None), "restart", lambda: None)
     while piece := _piece(source, limit, unpack):
         start = 0
         while (end := piece.find(b"\n", start)) >= 0:
             held += piece[start : end + 1]
             start = end + 1
-            if not passing_over:
+            if not skipping:
                 yield bytes(held) if len(held) <= limit else too_large(settings(), "A line")
                 restart()
-            passing_over = False
+            skipping = False
             held.clear()
         held += piece[start:]
-        if passing_over:
+        if skipping:
             held.clear()
         elif len(held) > limit:
             yield too_large(settings(), "A line")
             held.clear()
-            passing_over = True
-    if held and not passing_over:
+            skipping = True
+    if held and not skipping:
         yield bytes(held)
 
 
 def _piece(source: Any, limit: int, unpack: Unpacker | None) -> bytes:
-    """Return what has come of a stream, unpacked; nothing at its end. Raises Problem."""
+    """Return the next piece of a stream, unpacked; empty at its end. Raises RequestError."""
     read: Callable[[int], bytes] = getattr(source, "read1", source.read)
     while piece := read(PIECE):
         if unpack is None:
@@ -193,20 +189,21 @@ def _piece(source: Any, limit: int, unpack: Unpacker | None) -> bytes:
     return b""
 
 
-def _problem_line(problem: Problem, line: int | None = None) -> str:
+def _problem_line(problem: RequestError, line: int | None = None) -> str:
     PROBLEMS.labels(problem.name).inc()
-    document = problem.to_dict(g.get("request_id"))
-    return json.dumps(document if line is None else {**document, "line": line}, ensure_ascii=False)
+    return json.dumps(problem.to_dict(g.get("request_id"), line), ensure_ascii=False)
 
 
-def media_type(*read: str) -> str:
-    """Return the media type of the body at hand. Raises Problem where it is none of those that are read."""
+def media_type(*supported: str) -> str:
+    """Return the media type of the current request's body. Raises RequestError if it is not supported."""
     kind = request.mimetype
-    if kind.endswith("+json") and JSON_TYPES[0] in read:
+    if kind.endswith("+json") and JSON_TYPES[0] in supported:
         return JSON_TYPES[0]
-    if kind not in read:
-        told = "The body has no Content-Type" if not kind else "This address does not read that Content-Type"
-        raise Problem(
-            "unsupported-media-type", f"{told}; send {' or '.join(read)}.", headers={"Accept": ", ".join(read)}
+    if kind not in supported:
+        what = "This path does not support that Content-Type" if kind else "The request has no Content-Type"
+        raise RequestError(
+            "unsupported-media-type",
+            f"{what}. Send {' or '.join(supported)}.",
+            headers={"Accept": ", ".join(supported)},
         )
     return kind

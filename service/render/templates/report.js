@@ -1,12 +1,12 @@
-// What the report does beyond plain HTML. Without this script, all of it can be read.
+// What the report does beyond plain HTML. Everything can be read without this script.
 "use strict";
 
 document.documentElement.classList.add("js");
 
-// --- what the reader says of a text: kept here until it is downloaded
+// --- the reader's labels, kept here until they are downloaded
 
 const labels = new Map(); // from a text's hash to its label
-const controls = new Map(); // from a text's hash to what shows its label
+const controls = new Map(); // from a text's hash to functions that show its label
 const labelling = document.getElementById("labelling");
 let unsaved = false;
 
@@ -16,7 +16,7 @@ function say(said, word) {
   else if (before?.label !== word) labels.set(said.digest, { id: random(), created: new Date().toISOString(), label: word, ...said });
   for (const show of controls.get(said.digest)) show(word);
   unsaved = labels.size > 0;
-  tell(labels.size ? `${count(labels.size)} so far.` : "There are none.");
+  tell(labels.size ? `${count(labels.size)} so far.` : "There are no labels.");
 }
 
 function random() {
@@ -38,13 +38,13 @@ function shows(said, show) {
 }
 
 function choice(row) {
-  // The cell of a row in which its label is chosen; made when the row is first shown, for there may be many.
+  // Adds the cell in which a row's label is chosen, when the row is first shown: there may be many rows.
   const cell = row.insertCell();
   cell.className = "c-label";
   if (!row.dataset.said) return;
   const said = JSON.parse(row.dataset.said);
   const select = document.createElement("select");
-  select.setAttribute("aria-label", `Your label of ${row.cells[0].textContent.trim()}`);
+  select.setAttribute("aria-label", `Your label for ${row.cells[0].textContent.trim()}`);
   select.append(new Option("no label", ""));
   for (const word of labelling.dataset.words.split(" ")) select.append(new Option(word, word));
   select.addEventListener("change", () => say(said, select.value));
@@ -55,7 +55,7 @@ function choice(row) {
 function download() {
   const consent = document.getElementById("consent");
   if (!labels.size || !consent.checked) {
-    tell(labels.size ? "Tick the box that you agree: without that nothing may be stored." : "There are none yet: say of a text what it is.");
+    tell(labels.size ? "Tick the box to agree. Without your consent nothing may be stored." : "There are no labels yet. Label a text first.");
     if (labels.size) consent.focus();
     return;
   }
@@ -67,7 +67,7 @@ function download() {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   unsaved = false;
-  tell(`${count(labels.size)} in labels.jsonl.`);
+  tell(`${count(labels.size)} saved in labels.jsonl.`);
 }
 
 if (labelling) {
@@ -85,7 +85,7 @@ if (labelling) {
   });
 }
 
-// --- the table: sorted, filtered, and a part of it at a time
+// --- the table: sorting, filtering, and showing a part at a time
 
 const STEP = 100;
 
@@ -107,7 +107,7 @@ function documents(table) {
   }
 
   function show() {
-    // Rows that are not shown are not in the page at all, which keeps it quick.
+    // Hidden rows are not in the page at all, which keeps it fast.
     if (labelling) for (const { row } of matching.slice(0, room)) if (!row.querySelector(".c-label")) choice(row);
     body.replaceChildren(...matching.slice(0, room).map((entry) => entry.row));
     const shown = Math.min(room, matching.length);
@@ -169,117 +169,24 @@ function documents(table) {
       const first = matching[room]?.row;
       room = next();
       show();
-      // The button that was pressed may be gone: go on with the first of the new rows.
+      // If the button is gone, move the focus to the first new row.
       if (button.hidden && first) {
         first.cells[0].tabIndex = -1;
         first.cells[0].focus({ preventScroll: true });
       }
     });
   }
-  filter(); // a browser that comes back to the report has kept what was typed
+  filter(); // a browser that returns to the report restores what was typed
 }
 
 const table = document.getElementById("documents");
 if (table) documents(table);
 
-// --- what probably stood there
+// --- probable originals
 
-const PATIENCE = 200; // milliseconds, for the pointer to get from the word to the tip
-
-function originals(section) {
-  const tip = document.createElement("div");
-  tip.className = "tip";
-  tip.hidden = true;
-  // Screen readers have the same from the word's own description.
-  tip.setAttribute("aria-hidden", "true");
-  document.getElementById("main").append(tip);
-  let shown = null;
-  let leaving = 0;
-
-  const wordOf = (event) => event.target.closest?.(".sentence .odd");
-
-  function place(word, x, y) {
-    const gap = 8;
-    // A word that is broken over two lines has two boxes.
-    const boxes = [...word.getClientRects()];
-    const at = boxes.find((one) => x >= one.left && x <= one.right && y >= one.top && y <= one.bottom) ?? boxes[0];
-    const width = document.documentElement.clientWidth;
-    const left = Math.max(gap, Math.min(at.left, width - tip.offsetWidth - gap));
-    const above = at.bottom + gap + tip.offsetHeight > innerHeight && at.top > tip.offsetHeight + gap;
-    const top = above ? at.top - tip.offsetHeight - gap : at.bottom + gap;
-    tip.style.left = `${left + scrollX}px`;
-    tip.style.top = `${top + scrollY}px`;
-  }
-
-  function show(word, x, y) {
-    clearTimeout(leaving);
-    if (word === shown) return;
-    hide();
-    const entry = document.getElementById(word.hash.slice(1));
-    for (const part of entry.querySelectorAll(".was, .why, .times")) {
-      if (!part.textContent) continue;
-      const copy = part.cloneNode(true);
-      copy.removeAttribute("id");
-      const line = document.createElement("div");
-      line.append(copy);
-      tip.append(line);
-    }
-    tip.hidden = false;
-    word.classList.add("shown");
-    shown = word;
-    place(word, x, y);
-  }
-
-  function hide() {
-    clearTimeout(leaving);
-    shown?.classList.remove("shown");
-    shown = null;
-    tip.hidden = true;
-    tip.replaceChildren();
-  }
-
-  function hideSoon() {
-    clearTimeout(leaving);
-    leaving = setTimeout(hide, PATIENCE);
-  }
-
-  // The browser's own tip would stand on top of ours.
-  for (const word of section.querySelectorAll(".sentence .odd")) word.removeAttribute("title");
-  section.addEventListener("pointerover", (event) => {
-    const word = wordOf(event);
-    if (word && event.pointerType === "mouse") show(word, event.clientX, event.clientY);
-  });
-  section.addEventListener("pointerout", (event) => {
-    if (wordOf(event) && event.pointerType === "mouse") hideSoon();
-  });
-  tip.addEventListener("pointerenter", () => clearTimeout(leaving));
-  tip.addEventListener("pointerleave", hideSoon);
-  section.addEventListener("focusin", (event) => {
-    const word = wordOf(event);
-    if (word) show(word);
-  });
-  section.addEventListener("focusout", hideSoon);
-  section.addEventListener("click", (event) => {
-    const word = wordOf(event);
-    if (!word) return;
-    // By pointer or finger a word shows its tip; by the keyboard it is a link to its entry in the list.
-    if (event.detail !== 0) {
-      event.preventDefault();
-      show(word, event.clientX, event.clientY);
-    } else {
-      document.getElementById(word.hash.slice(1)).closest("details").open = true;
-    }
-  });
-  addEventListener("pointerdown", (event) => {
-    if (shown && !wordOf(event) && !tip.contains(event.target)) hide();
-  });
-  addEventListener("keydown", (event) => {
-    if (event.key === "Escape") hide();
-  });
-  addEventListener("resize", () => {
-    if (shown) place(shown);
-  });
-
+const section = document.querySelector(".offenders");
+if (section) {
+  const hide = addTooltip(section, ".sentence .odd", (entry) => { entry.closest("details").open = true; });
   const beside = document.getElementById("beside");
   beside.addEventListener("click", () => {
     const is = beside.getAttribute("aria-pressed") !== "true";
@@ -288,6 +195,3 @@ function originals(section) {
     hide();
   });
 }
-
-const section = document.querySelector(".offenders");
-if (section) originals(section);

@@ -1,0 +1,273 @@
+"""What the benchmarks share: command-line options, texts to measure on, child processes and printing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import re
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from rich.progress import Progress
+
+    from unspun.model.detector import Detector
+    from unspun.training.corpora.corpus import LabelledText
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "seeds" / "examples"
+SEED = 20221114
+ARTICLE_WORDS = 800
+SHORTEST = 60
+"""Words of the shortest text that is measured."""
+CRAWL = 20
+"""In a crawl, one article in this many is paraphrased."""
+SHOWN = 20
+"""Broken promises that are printed one by one."""
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
+
+Article = tuple[str, bool]
+"""A text, and whether it is paraphrased."""
+
+
+class BenchmarkError(Exception):
+    """The benchmark cannot run; the message says why, in one line."""
+
+
+# --- command line -----------------------------------------------------------------------------------------------------
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "paths": {"nargs": "+", "type": Path, "metavar": "PATH", "help": "labelled files or folders"},
+    "--corpus": {
+        "nargs": "+",
+        "type": Path,
+        "metavar": "PATH",
+        "help": "labelled files or folders to draw texts from (default: articles made of seeds/examples)",
+    },
+    "--depth": {"default": "auto", "help": "tier that decides (default: %(default)s)"},
+    "--model": {"type": Path, "metavar": "BUNDLE", "help": "folder of the model (default: the one that ships)"},
+    "--workers": {"type": int, "default": 2, "metavar": "N", "help": "workers of the service (default: %(default)s)"},
+    "--json": {"type": Path, "metavar": "FILE", "help": "also write all figures to this file"},
+}
+"""Options that several benchmarks have."""
+
+
+def make_parser(module: str, doc: str | None, *options: str) -> argparse.ArgumentParser:
+    """Return a parser for the benchmark with this docstring, with some of the shared OPTIONS."""
+    made = argparse.ArgumentParser(f"python -m {module}", description=(doc or "").split("\n\n")[0])
+    for name in options:
+        argument = made.add_argument(name, **OPTIONS[name])
+        if name == "--depth":
+            from unspun.model.detector import DEPTHS
+
+            argument.choices = DEPTHS
+    return made
+
+
+def run_main(
+    options: argparse.Namespace, measure: Callable[[argparse.Namespace], Any], show: Callable[[Any], str]
+) -> int:
+    """Measure, write the figures to `--json`, and print what `show` makes of them; return the exit status.
+
+    The status is 1 if the benchmark cannot run, or if the figures list `broken` promises.
+    """
+    try:
+        results = measure(options)
+        if options.json is not None:
+            options.json.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+        print(show(results), flush=True)
+    except (BenchmarkError, ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    broken = results.get("broken", ()) if isinstance(results, dict) else ()
+    for line in broken[:SHOWN]:
+        print(f"broken: {line}", file=sys.stderr)
+    if len(broken) > SHOWN:
+        print(f"and {len(broken) - SHOWN:,} more", file=sys.stderr)
+    return 1 if broken else 0
+
+
+def drawn(results: Any) -> str:
+    """Return nested figures as tables for the terminal."""
+    from unspun.service.render.evaluation import draw, plain_console
+    from unspun.training.reporting.tables import tables
+
+    return draw(tables(results), plain_console()).rstrip("\n")
+
+
+def print_by_source(heads: Sequence[str], rows: Mapping[str, Sequence[Sequence[float]]]) -> None:
+    """Print for each source, and for all together, the number of rows and the mean of each column as a percentage."""
+    import numpy as np
+
+    everything = [row for of in rows.values() for row in of]
+    table = [
+        {"source": name, "texts": len(of)}
+        | {head: f"{mean:.1%}" for head, mean in zip(heads, np.mean(of, axis=0), strict=True)}
+        for name, of in (*sorted(rows.items()), ("all", everything))
+        if of
+    ]
+    print(drawn(table))
+
+
+def progress() -> Progress:
+    """Return a progress bar on standard error that shows only on a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def machine() -> dict[str, Any]:
+    """Return the system, the Python and the number of cores that figures were measured on."""
+    return {"platform": platform.platform(), "python": platform.python_version(), "cores": os.cpu_count()}
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+
+def articles(corpus: Sequence[Path] | None, count: int, every: int) -> list[Article]:
+    """Return up to `count` articles, one in `every` of them paraphrased, from a corpus or else from the examples."""
+    return from_examples(count, every) if corpus is None else from_corpus(corpus, count, every)
+
+
+def from_examples(count: int, every: int = 2) -> list[Article]:
+    """Return articles of shuffled example sentences; the last of every `every` is spun."""
+    return list(islice(example_articles(every), count))
+
+
+def example_articles(every: int = 2, words: int = ARTICLE_WORDS) -> Iterator[Article]:
+    """Yield an endless series of articles of at least `words` words, always the same ones."""
+    generator = random.Random(SEED)
+    sentences = {
+        spun: [
+            sentence
+            for path in sorted((EXAMPLES / ("spun" if spun else "human")).glob("*.txt"))
+            for sentence in re.split(r"(?<=[.!?])\s+", path.read_text("utf-8"))
+        ]
+        for spun in (False, True)
+    }
+    number = 0
+    while True:
+        spun = number % every == every - 1
+        yield _shuffled(sentences[spun], words, generator), spun
+        number += 1
+
+
+def _shuffled(sentences: Sequence[str], least: int, generator: random.Random) -> str:
+    chosen: list[str] = []
+    words = 0
+    while words < least:
+        chosen.append(generator.choice(sentences))
+        words += len(chosen[-1].split())
+    paragraphs = [" ".join(chosen[i : i + 5]) for i in range(0, len(chosen), 5)]
+    return "\n\n".join(paragraphs)
+
+
+def from_corpus(corpus: Path | Sequence[Path], count: int, every: int = 2) -> list[Article]:
+    """Draw texts of at least SHORTEST words from labelled files and folders.
+
+    One in `every` is machine-made, as long as there are enough of them. If all texts have the same label, one in
+    `every` is given the other one: the speed of a classifier does not depend on what it learnt.
+    """
+    from unspun.training.corpora.corpus import read_labelled
+
+    generator = random.Random(SEED)
+    texts: dict[bool, list[str]] = {False: [], True: []}
+    for text in read_labelled([corpus] if isinstance(corpus, Path) else corpus, None):
+        if len(text.text.split()) >= SHORTEST:
+            texts[text.label != "human"].append(text.text)
+    for side in texts.values():
+        generator.shuffle(side)
+    if not (texts[False] and texts[True]):
+        both = (texts[False] or texts[True])[:count]
+        return [(text, i % every == every - 1) for i, text in enumerate(both)]
+    machine_made = min(count // every, len(texts[True]))
+    chosen = [(text, True) for text in texts[True][:machine_made]]
+    chosen += [(text, False) for text in texts[False][: count - machine_made]]
+    generator.shuffle(chosen)
+    return chosen
+
+
+def read_unseen(paths: Sequence[Path], detector: Detector) -> list[LabelledText]:
+    """Read labelled texts, without those that the model learnt from."""
+    import numpy as np
+
+    from unspun.training.corpora.corpus import read_labelled, text_keys
+
+    texts = list(read_labelled(paths))
+    seen = np.isin(text_keys([text.text for text in texts]), detector.bundle.seen)
+    return [text for text, known in zip(texts, seen.tolist(), strict=True) if not known]
+
+
+def is_spun(text: LabelledText, least: int = SHORTEST) -> bool:
+    """Return whether a text is spun, noticeably changed, and of at least `least` words."""
+    from unspun.training.classifier.classify import BARELY_SPUN
+
+    barely = text.changed_frac is not None and text.changed_frac < BARELY_SPUN
+    return text.label == "spun" and not barely and len(text.text.split()) >= least
+
+
+def sample(texts: Iterable[LabelledText], each: int, rng: np.random.Generator) -> dict[str, list[LabelledText]]:
+    """Return up to `each` texts of each source, sources in alphabetical order."""
+    by_source: dict[str, list[LabelledText]] = {}
+    for text in texts:
+        by_source.setdefault(text.source, []).append(text)
+    return {
+        source: [of[i] for i in rng.permutation(len(of))[:each].tolist()] for source, of in sorted(by_source.items())
+    }
+
+
+# --- processes and memory ---------------------------------------------------------------------------------------------
+
+
+def run_child(command: Sequence[str], folder: Path | None = None) -> dict[str, Any]:
+    """Run a command in a folder with one thread, and return the JSON object that it prints. Raises BenchmarkError."""
+    done = subprocess.run(
+        command, cwd=folder, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise BenchmarkError(last_line(done.stderr) or f"{' '.join(command)}: exit status {done.returncode}")
+    return dict(json.loads(done.stdout))
+
+
+def last_line(text: str) -> str:
+    """Return the last line of an error output; empty if there is none."""
+    return "".join(text.strip().splitlines()[-1:])
+
+
+def load_detector(model: Path | str | None) -> Detector:
+    """Load a model. Raises BenchmarkError."""
+    from unspun.model.bundle import BundleError
+    from unspun.model.detector import Detector
+
+    try:
+        return Detector.load(model)
+    except BundleError as error:
+        raise BenchmarkError(str(error)) from error
+
+
+def peak_megabytes() -> float:
+    """Return the peak memory of this process in megabytes."""
+    status = Path("/proc/self/status")  # preferred, because ru_maxrss counts the parent's memory at the fork, too
+    found = re.search(r"^VmHWM:\s*(\d+) kB", status.read_text("utf-8"), re.MULTILINE) if status.exists() else None
+    return int(found[1]) / 2**10 if found else megabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+def megabytes(maxrss: int) -> float:
+    """Convert `ru_maxrss`, which is in bytes on macOS and in kilobytes elsewhere, to megabytes."""
+    return maxrss / (2**20 if sys.platform == "darwin" else 2**10)
