@@ -174,8 +174,14 @@ class Detector:
             return [verdict for verdict, _ in decided]
         found = self._evidence(answers, decided, scores)
         return [
-            replace(verdict, evidence=tuple(found[i]), passages=_located(documents, parts))
-            for i, (verdict, parts) in enumerate(decided)
+            replace(
+                verdict,
+                evidence=tuple(evidence_of),
+                passages=tuple(
+                    SpunPassage(*documents.source_span(part.first, part.last), part.words) for part in parts
+                ),
+            )
+            for (verdict, parts), evidence_of in zip(decided, found, strict=True)
         ]
 
     def _decide(
@@ -323,11 +329,6 @@ class TierAnswers:
             added = classifier.correction.log_odds(self.measured.documents)
             deep = deep + (1.0 - tier.fast_weights) * pool(added, self.owner, len(self.documents))
         return replace(self, deep=deep, reading=reading)
-
-
-def _located(documents: Documents, parts: Sequence[SuspiciousPart]) -> tuple[SpunPassage, ...]:
-    """Return parts as offsets into the texts as submitted."""
-    return tuple(SpunPassage(*documents.source_span(part.first, part.last), part.words) for part in parts)
 
 
 def _batches(texts: Sequence[str]) -> list[tuple[int, int]]:
