@@ -173,8 +173,8 @@ class Engine:
         for places in _alike(submissions):
             left = iter(places)
             for batch in batches((submissions[i] for i in places), BATCH_TEXTS, BATCH_CHARACTERS):
-                assert not isinstance(batch, Failure)
-                for i, answer in zip(left, score_or_split(score, batch, _problem), strict=False):
+                texts = [item for item in batch if not isinstance(item, Failure)]
+                for i, answer in zip(left, score_or_split(score, texts, _problem), strict=False):
                     answers[i] = answer
         return [answer for answer in answers if answer is not None]
 
