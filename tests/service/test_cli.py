@@ -429,10 +429,11 @@ def test_help_does_not_import_the_engine() -> None:
     assert done.stdout.count("Usage: ") == 3
 
 
-def test_the_short_help_of_every_command_fits_one_line(unspun: Unspun) -> None:
-    listed = unspun("--help").out.split("Commands:\n")[1].splitlines()
-    assert [line.split()[0] for line in listed] == list(COMMANDS)
-    assert not any(line.endswith("...") for line in listed)
+@pytest.mark.parametrize("group", [[], ["feedback"], ["models"], ["keys", "--file", "keys.json"]])
+def test_the_short_help_of_every_command_fits_one_line(group: list[str], unspun: Unspun) -> None:
+    listed = unspun(*group, "--help").out.split("Commands:\n")[1].splitlines()
+    assert len(listed) >= 3
+    assert not any(line.endswith("...") or line.startswith("    ") for line in listed)
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
