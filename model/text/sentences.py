@@ -137,20 +137,18 @@ def _sentence_words() -> WordTable:
 
 def find_sentences(
     characters: NDArray[np.uint32], tokens: Tokens, layout: Layout, token_ptr: NDArray[np.int64]
-) -> NDArray[np.int32]:
-    """Return the sentence of each token, numbered over the batch. Sets SENTENCE_START in the shapes of first words."""
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the sentence of each token (T,), numbered over the batch, and the tokens that are first words of one."""
     count = tokens.start.size
     if count == 0:
-        return np.zeros(0, dtype=np.int32)
+        return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int64)
     starts = np.zeros(count, dtype=np.bool_)
     starts[0] = True
     starts[1:] = np.diff(layout.token_paragraph) > 0
     starts[_sentence_starts(characters, tokens, layout, token_ptr)] = True
     sentences = (np.cumsum(starts) - 1).astype(np.int32)
     words = np.flatnonzero(tokens.token_class == TokenClass.WORD)
-    first_words = words[np.diff(sentences[words], prepend=-1) > 0]
-    tokens.shape[first_words] |= Shape.SENTENCE_START
-    return sentences
+    return sentences, words[np.diff(sentences[words], prepend=-1) > 0]
 
 
 def _sentence_starts(

@@ -318,7 +318,7 @@ def test_without_a_database_the_page_has_no_buttons(file: Path) -> None:
     ]
 
 
-def test_the_page_says_whether_anything_may_be_stored(file: Path) -> None:
+def test_the_page_says_whether_anything_is_stored(file: Path) -> None:
     assert "Nothing that you submit is logged or stored." in client_for().get("/").text
     assert "logged, and it is stored only if you add a label." in client_for(file).get("/").text
 

@@ -25,7 +25,6 @@ from unspun.training.classifier.fast_tier import Recipe, TrainingError
 from unspun.training.corpora.corpus import LabelledText, text_keys
 from unspun.training.language import ngrams, resources
 from unspun.training.machines import spinning
-from unspun.training.machines.phrase_table import PhraseTable
 from unspun.training.machines.spinner import Knobs, Spinner
 from unspun.training.machines.spinning import PARAPHRASERS
 from unspun.training.machines.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, word_vectors
@@ -164,7 +163,7 @@ def test_texts_that_do_not_say_what_made_them_have_one_maker() -> None:
 def cheap_resources() -> Iterator[None]:
     """Spin with a thesaurus of ten words, and look for neighbours among few: the real ones take a minute to read."""
     thesaurus = TableThesaurus("ten words", ROWS)
-    tools = {name: Spinner(name, (thesaurus,), Knobs(rate=(0.5, 1.0)), PhraseTable([])) for name in PARAPHRASERS}
+    tools = {name: Spinner(name, (thesaurus,), Knobs(rate=(0.5, 1.0))) for name in PARAPHRASERS}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spinning, "_paraphrasers", lambda lexicons: tools)
         patch.setattr(resources, "word_vectors", lambda: word_vectors(3000))
