@@ -6,13 +6,15 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from unspun.training.reporting.metrics import (
     auroc,
     auroc_interval,
+    rank_auroc,
     threshold_at_fpr,
     tpr_at_fpr,
     wilson_interval,
@@ -121,9 +123,9 @@ def test_wilson_interval_refuses_what_is_no_share() -> None:
 @pytest.mark.parametrize(
     ("truth", "score", "message"),
     [
-        ([1], [0.1, 0.2], "one length"),
+        ([1], [0.1, 0.2], "same length"),
         ([1, 2], [0.1, 0.2], "0 or 1"),
-        ([1, 0], [0.1, math.nan], "not a number"),
+        ([1, 0], [0.1, math.nan], "NaN"),
     ],
 )
 def test_bad_input_is_named(truth: list[int], score: list[float], message: str) -> None:
