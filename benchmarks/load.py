@@ -68,9 +68,9 @@ class Article:
         assert answer.startswith(NO_ID)
         return cls(f'"depth": "{depth}", "text": {json.dumps(text)}}}', answer.removeprefix(NO_ID), verdict.depth)
 
-    def body(self, id: str) -> bytes:
+    def body(self, id: str) -> str:
         """Return the body of a request with this id."""
-        return f'{{"id": "{id}", {self.request}'.encode()
+        return f'{{"id": "{id}", {self.request}'
 
     def problem(self, id: str, status: int, headers: Mapping[str, str], body: bytes) -> str | None:
         """Return what is wrong with an answer to the request with this id; None if it is right."""

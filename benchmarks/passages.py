@@ -38,6 +38,8 @@ def main() -> None:
         source: [" ".join(text.text.split()[:PASSAGE]) for text in spun]
         for source, spun in sample((text for text in texts if is_spun(text, PASSAGE)), len(texts), rng).items()
     }
+    if not clean or not passages:
+        parser.error("the corpus has too few human or spun texts that are new to the model")
     made, spans, sources = [], [], []
     for number, body in enumerate(clean):
         source = list(passages)[number % len(passages)]

@@ -213,7 +213,7 @@ def measure(
     rest: float = 5.0,
     workers: int = 2,
     depths: Sequence[str] = ("auto",),
-    **settings: object,
+    **settings: Any,
 ) -> Run:
     """Run the service, its clients and the commands, every third of which is killed; return everything that happened.
 

@@ -42,6 +42,8 @@ def main() -> None:
     parser.add_argument("--compare", action="store_true", help="compare the candidates in full")
     options = parser.parse_args()
     suspects, documents = read(options.paths, options.documents, options.suspects)
+    if not suspects:
+        parser.error(f"the corpus has no paraphrased texts of at least {LEAST} words with their originals")
     before = peak_megabytes()
     started = time.perf_counter()
     with Sources((str(place), text) for place, text in enumerate(documents)) as sources:

@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 
 from unspun.model import bundle
 from unspun.model.decision.abstention import reasons
-from unspun.model.decision.decision import Decision, check_base_rate
+from unspun.model.decision.decision import check_base_rate
 from unspun.model.decision.evidence import DeepTagging, find_evidence
 from unspun.model.decision.passages import SuspiciousPart, suspicious_parts
 from unspun.model.signals.features import BatchFeatures, FeatureExtractor
@@ -44,7 +44,7 @@ class Detector:
     def __init__(self, loaded: bundle.Bundle) -> None:
         self.bundle = loaded
         self._extractor = FeatureExtractor(loaded.tables, loaded.tagger)
-        self._decision = loaded.decision
+        self.decision = loaded.decision
         self._prior = float(loaded.manifest["tagger_prior_log_odds"])
         self._deep = loaded.deep
         # Batches are too small for a second thread to pay, and threads that wait for a busy core are ten times as slow.
@@ -69,11 +69,6 @@ class Detector:
     def model(self) -> ModelInfo:
         """Name, version and sha256 of the model in use."""
         return self.bundle.info
-
-    @property
-    def decision(self) -> Decision:
-        """How evidence becomes a verdict."""
-        return self._decision
 
     def score(
         self,
@@ -143,8 +138,8 @@ class Detector:
         counts = np.bincount(sections.token_document[measured.encoding.judged], minlength=len(owner))
         sums = np.bincount(owner, weights=counts * classifier.unfamiliar(measured.documents), minlength=size)
         unfamiliar: NDArray[np.float64] = sums / np.maximum(words, 1)
-        why = reasons(documents, self._decision.minimum_words)
-        for i in np.flatnonzero(unfamiliar > self._decision.least_familiar).tolist():
+        why = reasons(documents, self.decision.minimum_words)
+        for i in np.flatnonzero(unfamiliar > self.decision.least_familiar).tolist():
             why[i] = why[i] or "unfamiliar"
         answers = TierAnswers(documents, measured, owner, by_section, counts, words, unfamiliar, tuple(why), fast)
         if self._deep is None or depth == "fast":
@@ -157,7 +152,7 @@ class Detector:
 
     def _settled(self, answers: TierAnswers) -> NDArray[np.bool_]:
         """Return which documents (D,) need no second look: the rates of all kinds are high, as for human text."""
-        rates = self._decision.tiers["fast"].log_rates(answers.fast, answers.words, answers.unfamiliar)
+        rates = self.decision.tiers["fast"].log_rates(answers.fast, answers.words, answers.unfamiliar)
         return np.asarray((rates > np.log(self.bundle.doubt)).all(axis=1))
 
     def _score_batch(
@@ -169,7 +164,7 @@ class Detector:
         scores = np.zeros((len(texts), len(KINDS)))
         for tier, rows in (("fast", ~answers.decided), ("deep", answers.decided)):
             if rows.any():
-                of_tier = self._decision.tiers[tier]
+                of_tier = self.decision.tiers[tier]
                 values = answers.deep if tier == "deep" and answers.deep is not None else answers.fast
                 log_rates[rows] = of_tier.log_rates(values[rows], answers.words[rows], answers.unfamiliar[rows])
                 scores[rows] = of_tier.scores(log_rates[rows])
@@ -193,7 +188,7 @@ class Detector:
     ) -> tuple[Verdict, tuple[SuspiciousPart, ...]]:
         """Return a document's verdict, still without evidence, and its suspicious parts."""
         depth: Depth = "deep" if answers.decided[number] else "fast"
-        tier = self._decision.tiers[depth]
+        tier = self.decision.tiers[depth]
         reason = answers.why[number]
         verdict = Verdict(
             id=name,
@@ -215,11 +210,11 @@ class Detector:
         strongest = int(log_rates.argmin())
         word = tier.word(float(log_rates[strongest]))
         score = round(float(scores[strongest]), DECIMALS)
-        rate = max(float(np.exp(min(log_rates[strongest], 0.0))), self._decision.supported)
+        rate = max(float(np.exp(min(log_rates[strongest], 0.0))), self.decision.supported)
         parts, share = ((), 0.0) if word == "clear" else self._parts(answers, number, depth, strongest)
         probability = None
         if base_rate is not None:
-            probability = round(self._decision.probability(depth, score, base_rate), DECIMALS)
+            probability = round(self.decision.probability(depth, score, base_rate), DECIMALS)
         verdict = replace(
             verdict,
             verdict=word,
@@ -250,7 +245,7 @@ class Detector:
             ptr = answers.measured.encoding.documents.token_ptr
             tokens = np.column_stack([ptr[rows], ptr[rows + 1] - 1])
         words = judged_words(answers.documents, number)
-        return suspicious_parts(values, tokens, words, self._decision.tiers[tier].tails[kind])
+        return suspicious_parts(values, tokens, words, self.decision.tiers[tier].tails[kind])
 
     def _evidence(
         self,

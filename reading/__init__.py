@@ -1,1 +1,1 @@
-"""How documents come in: where files are, how they are packed, and what is in them."""
+"""Reads documents: finds files, decompresses and decodes them, and parses their formats."""

@@ -10,7 +10,7 @@ from typing import Any
 from unspun.reading import records
 from unspun.reading.encodings import NotTextError, decode
 from unspun.reading.html import declared_encoding, extract_article
-from unspun.reading.records import NO_DOCUMENTS, Failure, Place, Record, UnreadableError, optional, too_long
+from unspun.reading.records import Failure, Place, Record, UnreadableError, optional, too_long
 
 PAGES = ("text/html", "application/xhtml+xml")
 TEXTS = ("text/plain",)
@@ -52,9 +52,7 @@ def read_warc(
             skip()
         else:
             yield found
-    if not source.tell():
-        yield Failure(place.name, NO_DOCUMENTS)
-    elif not place.line:
+    if source.tell() and not place.line:
         raise UnreadableError("not a WARC file")
     yield from _gap(source.tell() - end, place)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from unspun.reading import records
-from unspun.reading.records import NO_DOCUMENTS, Failure, Place, Record, too_long
+from unspun.reading.records import Failure, Place, Record, too_long
 
 JSON_TYPES: dict[type, str] = {
     str: "a string",
@@ -51,22 +51,17 @@ class _BoundedLines:
 def read_json_lines(stream: TextIO, place: Place) -> Iterator[Record | Failure]:
     """Yield the document of each line, or what is wrong with it, and keep `place` current."""
     lines = _BoundedLines(stream)
-    found = False
     while True:
         place.line = lines.number + 1
         try:
             line = next(lines)
         except StopIteration:
-            break
+            return
         except LineTooLongError as error:
             yield place.failure(str(error))
             continue
-        if line.isspace():
-            continue
-        found = True
-        yield _json_record(line, place)
-    if not found:
-        yield Failure(place.name, NO_DOCUMENTS)
+        if not line.isspace():
+            yield _json_record(line, place)
 
 
 def _json_record(line: str, place: Place) -> Record | Failure:
@@ -94,26 +89,22 @@ def read_csv(stream: TextIO, place: Place) -> Iterator[Record | Failure]:
     delimiter = next((mark for mark in ",;\t" if "text" in _column_names(header, mark)), ",")
     columns = _column_names(header, delimiter)
     if "text" not in columns:
-        place.line = 1 if header else 0
-        yield place.failure('no column "text" in the header' if header else NO_DOCUMENTS)
+        if header:
+            place.line = 1
+            yield place.failure('no column "text" in the header')
         return
     rows = csv.reader(lines, delimiter=delimiter, strict=True)
-    found = False
     while True:
         place.line = lines.number + 1
         try:
             row = next(rows)
         except StopIteration:
-            break
+            return
         except (csv.Error, LineTooLongError) as error:
-            found = True
             yield place.failure(f"not valid CSV ({error})")
             continue
         if row:
-            found = True
             yield _csv_record(row, columns, place)
-    if not found:
-        yield Failure(place.name, NO_DOCUMENTS)
 
 
 def _column_names(header: str, delimiter: str) -> list[str]:

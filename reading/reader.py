@@ -225,17 +225,13 @@ def read_stream(
     `article` and `fields` are as for Reader; `skip` is called for each archive record that is not a document.
     """
     place = Place(name, fields if kind in ("jsonl", "csv", "parquet") else ())
+    empty = True
     try:
-        if kind == "jsonl":
-            yield from read_json_lines(open_text(stream), place)
-        elif kind == "csv":
-            yield from read_csv(open_text(stream, newline=""), place)
-        elif kind == "parquet":
-            yield from read_parquet(stream, place)
-        elif kind == "warc":
-            yield from read_warc(stream, place, skip, article)
-        else:
-            yield _whole(stream, name, kind, article)
+        for item in _documents(stream, place, kind, skip, article):
+            empty = False
+            yield item
+        if empty and not (kind == "warc" and place.line):  # an archive may hold only records that are not documents
+            yield Failure(name, "no documents in this file")
     except NotTextError as error:
         yield Failure(name, str(error))
     except (LineTooLongError, UnreadableError) as error:
@@ -246,6 +242,26 @@ def read_stream(
         yield place.failure("needs more memory than is available")
     except Exception as error:  # one bad document must not end a run
         yield place.failure(f"could not be read ({type(error).__name__}: {error}); please report this")
+
+
+def _documents(
+    stream: io.BufferedIOBase, place: Place, kind: Format, skip: Callable[[], None], article: Callable[[str], str]
+) -> Iterator[Record | Failure]:
+    """Yield the documents of a stream. Raises for everything that ends its reading."""
+    match kind:
+        case "jsonl":
+            return read_json_lines(open_text(stream), place)
+        case "csv":
+            return read_csv(open_text(stream, newline=""), place)
+        case "parquet":
+            return read_parquet(stream, place)
+        case "warc":
+            return read_warc(stream, place, skip, article)
+    data = stream.read(records.LONGEST + 1)
+    if len(data) > records.LONGEST:
+        return iter([place.failure(too_long("bytes"))])
+    text = article(decode(data, declared_encoding(data))) if kind == "html" else decode(data)
+    return iter([Record(place.name, text, place.name)])
 
 
 class _CountedFile(io.RawIOBase):
@@ -274,15 +290,6 @@ class _CountedFile(io.RawIOBase):
 
     def tell(self) -> int:
         return self._file.tell()
-
-
-def _whole(stream: io.BufferedIOBase, name: str, kind: Format, article: Callable[[str], str]) -> Record | Failure:
-    data = stream.read(records.LONGEST + 1)
-    if len(data) > records.LONGEST:
-        return Failure(name, too_long("bytes"))
-    if kind == "html":
-        return Record(name, article(decode(data, declared_encoding(data))), name)
-    return Record(name, decode(data), name)
 
 
 def _looks_like_json_lines(sample: bytes) -> bool:

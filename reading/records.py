@@ -10,8 +10,6 @@ from typing import Any
 LONGEST = 1 << 27
 """The longest document, line or field that is read, in bytes or characters. It limits memory use."""
 
-NO_DOCUMENTS = "no documents in this file"
-
 
 @dataclass(frozen=True, slots=True)
 class Record:

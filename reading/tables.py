@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from unspun.reading.encodings import NotTextError, decode
-from unspun.reading.records import NO_DOCUMENTS, Failure, Place, Record, StreamError, UnreadableError, optional
+from unspun.reading.records import Failure, Place, Record, StreamError, UnreadableError, optional
 
 ROWS = 256
 """Rows held in memory at a time."""
@@ -41,8 +41,6 @@ def read_parquet(stream: io.BufferedIOBase, place: Place) -> Iterator[Record | F
             if isinstance(error, OSError) and error.errno is not None:  # the disk failed; the file may be fine
                 raise
             raise UnreadableError(f"broken Parquet: {str(error).splitlines()[0]}") from error
-    if not place.line:
-        yield Failure(place.name, NO_DOCUMENTS)
 
 
 def _columns(schema: Any, place: Place) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""What people say of texts that unspun judged: their labels, kept in a database, and what they tell of the model."""
+"""People's labels of texts: stored in a database with unspun's verdicts, and used to measure its accuracy."""

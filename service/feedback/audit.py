@@ -1,4 +1,4 @@
-"""What people's labels tell of the model: precision, recall and false-positive rate, each with its interval."""
+"""The model's accuracy by people's labels: precision, recall and false-positive rate, each with its interval."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from unspun.service.feedback.labels import WORDS, Label
+from unspun.model.verdict import JUDGEMENTS, KINDS
+from unspun.service.feedback.labels import Label
 from unspun.service.feedback.store import Contradiction, contradictions
 from unspun.training.reporting.metrics import wilson_interval
 
 Level = Literal["suspect", "paraphrased"]
-"""The least verdict at which a text counts as found."""
+"""The lowest verdict that counts as found."""
 FOUND: dict[Level, tuple[str, ...]] = {"suspect": ("suspect", "paraphrased"), "paraphrased": ("paraphrased",)}
 NO_SOURCE = "(no source)"
 SHORT_HASH = 12
@@ -20,19 +21,19 @@ SHORT_HASH = 12
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share of texts, with Wilson's interval of 95 % for what it would be of all such texts. None of none."""
+    """A share of texts, with its 95 % Wilson interval. Both are None if `whole` is 0."""
 
     part: int
     whole: int
 
     @property
     def value(self) -> float | None:
-        """The share itself."""
+        """The share, between 0 and 1."""
         return self.part / self.whole if self.whole else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """Its lower and upper end."""
+        """The lower and upper end of the interval."""
         if not self.whole:
             return None
         low, high = wilson_interval(self.part, self.whole)
@@ -46,10 +47,11 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """How well something is told: `precision` of the texts found, `recall` of those that should be found.
+class AuditRow:
+    """Accuracy for one signal, kind, source or model.
 
-    `false_positive_rate` is always of the texts that people call human. `texts` is how many labels stand behind it.
+    `precision` is a share of the texts found, `recall` of those that should be found, and `false_positive_rate` of the
+    texts labelled human. `texts` is the number of texts behind the figures.
     """
 
     name: str
@@ -63,18 +65,16 @@ class Row:
         return {
             "name": self.name,
             "texts": self.texts,
-            "precision": self.precision.to_dict(),
-            "recall": self.recall.to_dict(),
-            "false_positive_rate": self.false_positive_rate.to_dict(),
+            **{name: getattr(self, name).to_dict() for name in ("precision", "recall", "false_positive_rate")},
         }
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What all labels of a database tell.
+    """The accuracy by all labels in a database.
 
-    A text counts once, with its latest label, and once for each model in `models`. Texts whose labels contradict each
-    other count nowhere. Those that the model abstained from are no errors, and count only as `abstained`.
+    A text counts once, with its latest label, and once per model in `models`. Texts with contradicting labels are left
+    out. Texts that the model abstained from are not errors; they count only as `abstained`.
     """
 
     level: Level
@@ -82,11 +82,11 @@ class Audit:
     texts: int
     abstained: int
     words: dict[str, int]
-    overall: list[Row]
-    signals: list[Row]
-    kinds: list[Row]
-    sources: list[Row]
-    models: list[Row]
+    overall: list[AuditRow]
+    signals: list[AuditRow]
+    kinds: list[AuditRow]
+    sources: list[AuditRow]
+    models: list[AuditRow]
     contradicting: list[Contradiction]
 
     def to_dict(self) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class Audit:
 
 
 def audit(labels: Iterable[Label], level: Level = "suspect") -> Audit:
-    """Return what labels, earliest first, tell of the verdicts that stand with them."""
+    """Measure the accuracy of the verdicts stored with the labels, which come earliest first."""
     every = list(labels)
     disputed = contradictions(every)
     left_out = {one.digest for one in disputed}
@@ -125,7 +125,7 @@ def audit(labels: Iterable[Label], level: Level = "suspect") -> Audit:
         labels=len(every),
         texts=len({label.digest for label in every}),
         abstained=len(latest) - len(judged),
-        words={word: sum(label.label == word for label in judged) for word in WORDS},
+        words={word: sum(label.label == word for label in judged) for word in JUDGEMENTS},
         overall=[
             _row("paraphrased", judged, lambda label: _found(label, "paraphrased"), _machine),
             _row("paraphrased or suspect", judged, lambda label: _found(label, "suspect"), _machine),
@@ -134,15 +134,15 @@ def audit(labels: Iterable[Label], level: Level = "suspect") -> Audit:
             _row(name, judged, lambda label, name=name: _fired(label, name), _machine)  # type: ignore[misc]
             for name in sorted({signal.signal for label in judged for signal in label.signals})
         ],
-        kinds=[_kind(kind, judged, level) for kind in WORDS[1:]],
+        kinds=[_kind(kind, judged, level) for kind in KINDS],
         sources=_rows(_grouped(judged, lambda label: label.source or NO_SOURCE), level),
         models=_rows(of_model, level),
         contradicting=disputed,
     )
 
 
-def _rows(groups: dict[str, list[Label]], level: Level) -> list[Row]:
-    """Return a row a group, those of the most texts first."""
+def _rows(groups: dict[str, list[Label]], level: Level) -> list[AuditRow]:
+    """Return one row per group, the largest group first."""
     rows = []
     for name, group in sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])):
         judged = [label for label in group if label.verdict.verdict != "abstained"]
@@ -150,10 +150,12 @@ def _rows(groups: dict[str, list[Label]], level: Level) -> list[Row]:
     return rows
 
 
-def _row(name: str, labels: Sequence[Label], found: Callable[[Label], bool], wanted: Callable[[Label], bool]) -> Row:
+def _row(
+    name: str, labels: Sequence[Label], found: Callable[[Label], bool], wanted: Callable[[Label], bool]
+) -> AuditRow:
     hits = sum(found(label) and wanted(label) for label in labels)
     human = [label for label in labels if label.label == "human"]
-    return Row(
+    return AuditRow(
         name,
         len(labels),
         Share(hits, sum(map(found, labels))),
@@ -162,8 +164,8 @@ def _row(name: str, labels: Sequence[Label], found: Callable[[Label], bool], wan
     )
 
 
-def _kind(kind: str, labels: Sequence[Label], level: Level) -> Row:
-    """Return how well a kind is told from the others, and from human text."""
+def _kind(kind: str, labels: Sequence[Label], level: Level) -> AuditRow:
+    """Return how well a kind is told apart from the other kinds and from human text."""
     return _row(
         kind,
         labels,

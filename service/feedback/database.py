@@ -1,7 +1,7 @@
-"""Where labels are kept: a SQLite file or a PostgreSQL database, its schema, and what is said when it fails.
+"""The database of labels: a SQLite file or a PostgreSQL database, its schema, and its errors in plain words.
 
-The schema is brought up to date in one transaction, under a lock that all processes heed: SQLite's own on the file, an
-advisory lock on PostgreSQL. A schema of a later version of unspun is refused.
+Migrations run in one transaction under a lock between processes: SQLite's own lock on the file, or an advisory lock in
+PostgreSQL. A schema of a newer version of unspun is refused.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "unspun_revision"
 LOCK = 0x756E7370756E
-"""Number of the advisory lock under which PostgreSQL is migrated."""
+"""Number of the advisory lock for migrations in PostgreSQL."""
 DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 WAIT_SECONDS = 5
-"""How long a statement may wait for others who write."""
+"""How long a statement may wait for other writers."""
 PATIENCE = {
     "connect_timeout": 3,
     "keepalives_idle": 10,
@@ -36,31 +36,31 @@ PATIENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-"""libpq's settings for a server that does not answer: seconds, the last one milliseconds. Those of the URL win."""
+"""libpq's time limits for a silent server, in seconds, the last one in milliseconds. Those in the URL have priority."""
 CONNECTIONS = 4
-"""Most connections of a process to PostgreSQL."""
-FORMS = "write it like sqlite:///feedback.db or postgresql://user:password@host/database"
+"""Maximum number of connections from a process to PostgreSQL."""
+FORMS = "use the form sqlite:///feedback.db or postgresql://user:password@host/database"
 
 
 class StoreError(Exception):
     """Labels cannot be read or written. The message says where, why and what to do, in one line, without a password.
 
-    `reason` and `advice` alone name neither the place nor anything of a text.
+    `reason`, a phrase such as "is damaged", and `advice` contain neither the address nor any text.
     """
 
     def __init__(self, where: str, reason: str, advice: str, detail: str = "") -> None:
-        super().__init__(f"{where}: {reason}{f' ({detail})' if detail else ''}; {advice}")
+        super().__init__(f"{where} {reason}{f' ({detail})' if detail else ''}; {advice}")
         self.where = where
         self.reason = reason
         self.advice = advice
 
 
 class NewerSchemaError(StoreError):
-    """A later version of unspun has migrated the database."""
+    """A newer version of unspun has migrated the database."""
 
 
 def parse_url(value: str) -> URL:
-    """Return the address of a database; a path is that of a SQLite file. Raises ValueError, without the password."""
+    """Parse the address of a database; a path means a SQLite file. Raises ValueError, without the password."""
     if "://" not in value:
         return URL.create("sqlite", database=value)
     try:
@@ -69,17 +69,17 @@ def parse_url(value: str) -> URL:
         raise ValueError(f"not the address of a database; {FORMS}") from None
     driver = DRIVERS.get(url.get_backend_name())
     if driver is None:
-        raise ValueError(f"labels are kept in SQLite or PostgreSQL, not in {url.get_backend_name()}; {FORMS}")
+        raise ValueError(f"labels can be stored in SQLite or PostgreSQL, not in {url.get_backend_name()}; {FORMS}")
     if driver == "sqlite" and url.database in (None, "", ":memory:"):
-        raise ValueError("labels are kept in a file; write it like sqlite:///feedback.db")
+        raise ValueError("labels need a file, not a database in memory; use the form sqlite:///feedback.db")
     return url.set(drivername=driver)
 
 
 class Database:
-    """A database of labels. Threads may share it, and so may processes that fork before they first use it.
+    """A database of labels. Threads may share it, and so may processes that fork before its first use.
 
-    `migrates`: may whoever uses it bring its schema up to date? Of a SQLite file anybody may; a PostgreSQL database
-    is others' too, so that only a service and `unspun feedback migrate` do.
+    `migrates` says whether any use may migrate the schema. By default that is so for a SQLite file, but not for a
+    PostgreSQL database, which others may use too; only the service and `unspun feedback migrate` migrate that.
     """
 
     def __init__(self, url: str | URL, *, migrates: bool | None = None) -> None:
@@ -92,7 +92,7 @@ class Database:
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether it is a file."""
+        """Whether this is a SQLite file."""
         return self._sqlite
 
     def close(self) -> None:
@@ -101,20 +101,20 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Give a connection in a transaction that only reads. Raises StoreError."""
+        """Yield a connection in a read-only transaction. Raises StoreError."""
         self._prepare()
         with self._transaction(write=False) as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Give a connection in a transaction that holds from its end on, or not at all. Raises StoreError."""
+        """Yield a connection in a transaction that is rolled back if the block raises. Raises StoreError."""
         self._prepare(create=True)
         with self._transaction(write=True) as connection:
             yield connection
 
     def migrate(self) -> tuple[str | None, str]:
-        """Bring the schema up to date; return its revision before, None for an empty database, and now.
+        """Migrate the schema; return the old revision, None for an empty database, and the new one.
 
         Raises StoreError.
         """
@@ -133,10 +133,10 @@ class Database:
         return before, head
 
     def _prepare(self, *, create: bool = False) -> None:
-        """Make sure that the schema is this version's. Raises StoreError."""
+        """Make sure that the schema is up to date. Raises StoreError."""
         if self._sqlite and not Path(str(self.url.database)).exists():
             if not create:
-                raise StoreError(self.where, "there is no such database", "labels that are added or imported make it")
+                raise StoreError(self.where, "does not exist", "add or import labels to create it")
             self._create_file()
         with self._transaction(write=False) as connection:
             revision = self._revision(connection)
@@ -144,8 +144,8 @@ class Database:
             return
         self._check(revision)
         if not self.migrates:
-            told = "it is empty" if revision is None else f"its schema is an earlier version's ({revision})"
-            raise StoreError(self.where, told, "`unspun feedback migrate` brings it up to date")
+            reason = "is empty" if revision is None else f"has an older schema ({revision})"
+            raise StoreError(self.where, reason, "run `unspun feedback migrate`")
         self.migrate()
 
     def _revision(self, connection: Connection) -> str | None:
@@ -153,7 +153,7 @@ class Database:
         return context.get_current_revision()
 
     def _check(self, revision: str | None) -> None:
-        """Raise StoreError where a revision is none that this version of unspun knows."""
+        """Raise NewerSchemaError if this version of unspun does not know a revision."""
         if revision is None:
             return
         try:
@@ -161,12 +161,12 @@ class Database:
         except AlembicError:
             raise NewerSchemaError(
                 self.where,
-                f"a later version of unspun has migrated it (to {revision}, this one knows {_head()})",
-                "update unspun here",
+                f"was migrated by a newer version of unspun (to {revision}; this version knows {_head()})",
+                "update unspun",
             ) from None
 
     def _create_file(self) -> None:
-        """Make an empty file that only its owner may read: it may come to hold texts. Raises StoreError."""
+        """Create an empty file that only its owner can read, because it may store texts. Raises StoreError."""
         if not self._sqlite:
             return
         try:
@@ -174,8 +174,8 @@ class Database:
         except FileExistsError:
             return
         except OSError as error:
-            advice = "name a file in a folder that is there and can be written to"
-            raise StoreError(self.where, "it cannot be made", advice, error.strerror or "") from error
+            advice = "choose a file in an existing, writable folder"
+            raise StoreError(self.where, "cannot be created", advice, error.strerror or "") from error
 
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Connection]:
@@ -188,28 +188,28 @@ class Database:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Raise StoreError for what the database, its driver or the lack of one raises."""
+        """Turn errors of the database and a missing driver into StoreError."""
         try:
             yield
         except SQLAlchemyError as error:
             reason, advice, detail = _explain(error)
             raise StoreError(self.where, reason, advice, detail) from error
         except ModuleNotFoundError as error:
-            raise StoreError(self.where, f"it needs {error.name}", "pip install 'unspun[feedback]'") from error
+            raise StoreError(self.where, f"needs {error.name}", "run pip install 'unspun[feedback]'") from error
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    # No pool: opening a file is quick, and whoever replaces the file is heard at once.
+    # Without a pool: opening a file is quick, and a replaced file is noticed at once.
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": WAIT_SECONDS}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # transactions begin below, and nowhere else: else DDL would be outside
-        connection.execute("PRAGMA secure_delete = ON").close()  # of a deleted text nothing is left in the file
+        connection.isolation_level = None  # or the driver would run DDL outside of the transactions that begin below
+        connection.execute("PRAGMA secure_delete = ON").close()  # so that no deleted text remains in the file
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # Who writes takes the lock at once: two that had read first would each wait for the other to end.
+        # A writer takes the lock at once; two that read first would deadlock.
         write = connection.get_execution_options().get("unspun_write", True)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
@@ -223,8 +223,8 @@ def _postgresql_engine(url: URL) -> Engine:
         pool_size=CONNECTIONS,
         max_overflow=0,
         pool_timeout=WAIT_SECONDS,
-        pool_pre_ping=True,  # a server that was started anew has forgotten the old connections
-        connect_args={**patience, "prepare_threshold": None},  # poolers such as PgBouncer know no prepared statements
+        pool_pre_ping=True,  # connections do not survive a restart of the server
+        connect_args={**patience, "prepare_threshold": None},  # PgBouncer does not support prepared statements
         hide_parameters=True,
     )
 
@@ -237,7 +237,7 @@ def _postgresql_engine(url: URL) -> Engine:
 
 
 def _without_secrets(url: URL) -> str:
-    """Return an address as it may be shown: what stands in its query may be a secret, too."""
+    """Return an address to show, without its password and its query, which may contain secrets as well."""
     return url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
 
 
@@ -253,9 +253,9 @@ def _head() -> str:
 
 
 def _explain(error: SQLAlchemyError) -> tuple[str, str, str]:
-    """Return why the database failed, what to do, and what the driver says of it where that holds no text."""
+    """Return the reason, the advice, and the driver's message if it cannot contain a text."""
     if isinstance(error, PoolTimeoutError):
-        return "all connections to it are in use", "try again in a moment", ""
+        return NO_CONNECTION, AGAIN, ""
     original = error.orig if isinstance(error, DBAPIError) else None
     detail = next(iter(str(original).splitlines()), "")
     state = getattr(original, "sqlstate", None)
@@ -264,40 +264,41 @@ def _explain(error: SQLAlchemyError) -> tuple[str, str, str]:
     for start, reason, advice in STATES:
         if state.startswith(start):
             return reason, advice, ""
-    return "it does not do what it is asked", "the log of the database tells more", f"SQLSTATE {state}"
+    return "refused a statement", "see the database's log", f"SQLSTATE {state}"
 
 
 def _known(detail: str) -> tuple[str, str]:
     for part, reason, advice in MESSAGES:
         if part in detail:
             return reason, advice
-    return "it cannot be used", "make sure that it runs, and that its address is right"
+    return "cannot be used", "check that it is running, and its address"
 
 
 AGAIN = "try again in a moment"
-PERMISSIONS = "check who may write to it and to its folder"
-ACCESS = "check the user, the password and the database in its address"
+PERMISSIONS = "check the permissions of the file and of its folder"
+ACCESS = "check the user, the password and the database in the address"
+NO_CONNECTION = "has no free connection"
 MESSAGES = (
-    ("database is locked", "another program is writing to it", AGAIN),
-    ("readonly", "it cannot be written to", PERMISSIONS),
-    ("unable to open", "it cannot be opened", PERMISSIONS),
-    ("not a database", "it is no SQLite database", "name another file, or restore it from a back-up"),
-    ("malformed", "it is damaged", "restore it from a back-up"),
-    ("is full", "there is no room left for it", "free some"),
-    ("authentication failed", "it refuses this user", ACCESS),
-    ("does not exist", "it refuses this user", ACCESS),
-    ("starting up", "it is starting", AGAIN),
-    ("shutting down", "it is shutting down", "start it again"),
-    ("too many clients", "all connections to it are in use", AGAIN),
+    ("database is locked", "is being written to by another program", AGAIN),
+    ("readonly", "cannot be written to", PERMISSIONS),
+    ("unable to open", "cannot be opened", PERMISSIONS),
+    ("not a database", "is not a SQLite database", "choose another file, or restore it from a backup"),
+    ("malformed", "is damaged", "restore it from a backup"),
+    ("is full", "has no disk space left", "free some"),
+    ("authentication failed", "refuses this user", ACCESS),
+    ("does not exist", "refuses this user", ACCESS),
+    ("starting up", "is starting", AGAIN),
+    ("shutting down", "is shutting down", "start it again"),
+    ("too many clients", NO_CONNECTION, AGAIN),
 )
-"""What SQLite, or libpq while it connects, may say; and what that means."""
+"""Parts of messages of SQLite, and of libpq while it connects, with the reason and the advice."""
 STATES = (
-    ("25006", "it cannot be written to", "it is read-only at the moment; is it a standby?"),
-    ("42501", "this user may not do that", "grant the rights, or use the owner of the tables"),
-    ("55P03", "another program holds it", AGAIN),
-    ("57014", "it did not answer in time", AGAIN),
-    ("57P", "it is shutting down", "start it again"),
-    ("08", "the connection broke", AGAIN),
-    ("53", "it has no room left", "free some"),
+    ("25006", "is read-only at the moment", "check whether it is a standby"),
+    ("42501", "does not permit this to this user", "grant the privileges, or use the owner of the tables"),
+    ("55P03", "is locked by another program", AGAIN),
+    ("57014", "did not answer in time", AGAIN),
+    ("57P", "is shutting down", "start it again"),
+    ("08", "closed the connection", AGAIN),
+    ("53", "has run out of disk space, memory or connections", "free some"),
 )
-"""Beginnings of SQLSTATE, which PostgreSQL gives once there is a connection."""
+"""Prefixes of SQLSTATE, which PostgreSQL sends once there is a connection, with the reason and the advice."""

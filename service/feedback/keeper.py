@@ -1,4 +1,4 @@
-"""Labels as a running service keeps them: its store, asked beside the requests, and problems where it fails."""
+"""The label store of a running service, which turns errors of the database into problem documents."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from unspun.service.feedback.labels import ID, Label
 from unspun.service.feedback.store import Store
 from unspun.service.http.engine import Runner, run_here
 from unspun.service.http.logs import event
-from unspun.service.http.problems import Problem
+from unspun.service.http.problems import RequestError
 
 Result = TypeVar("Result")
 
 SECONDS = 15.0
-"""How long a request waits for the database; longer than the database itself is given for a statement."""
+"""How long a request waits for the database, which is longer than the time limit of a statement."""
 RETRY_SECONDS, RETRY_LATER_SECONDS = 5, 300
-"""When to try again what failed, and what only an update of the service will mend."""
+"""When to retry after a failure, and after one that only an update of the service can fix."""
 
 
 class Keeper:
-    """Adds, reads and deletes labels for requests. Threads and greenlets may share it. All methods raise Problem.
+    """Adds, reads and deletes labels for requests. Threads and greenlets may share it. All methods raise RequestError.
 
-    The database has threads of its own (`run`): while it does not answer, texts are scored as ever.
+    The database has threads of its own (`run`), so that texts are scored even if it does not answer.
     """
 
     def __init__(self, url: str, run: Runner = run_here) -> None:
@@ -32,7 +32,7 @@ class Keeper:
         self._run = run
 
     def start(self) -> None:
-        """Bring the database up to date; where that fails, say so in the log: the first label tries again."""
+        """Migrate the database; log a failure, after which the first label tries again."""
         try:
             before, now = self._store.database.migrate()
         except StoreError as error:
@@ -41,14 +41,14 @@ class Keeper:
             if before != now:
                 event("database of labels migrated", before=before, now=now)
         finally:
-            self.close()  # no connection may be there when the workers fork
+            self.close()  # workers must not inherit connections
 
     def close(self) -> None:
         """Close all connections."""
         self._store.database.close()
 
     def add(self, label: Label) -> tuple[Label, bool]:
-        """Store a label; return it and True, or False and the one that was there from a moment ago."""
+        """Store a label; return it and True, or an equal label from a moment ago and False."""
         return self._ask(lambda: self._store.add(label), "The label was not stored")
 
     def get(self, id: str) -> Label:
@@ -59,7 +59,7 @@ class Keeper:
         return found
 
     def delete(self, id: str) -> None:
-        """Delete a label, and its text if that was kept."""
+        """Delete a label, and its text if that was stored."""
         if not ID.fullmatch(id) or not self._ask(lambda: self._store.delete([id]), "The label was not deleted"):
             raise _unknown()
 
@@ -68,16 +68,16 @@ class Keeper:
             return self._run(function, SECONDS)
         except StoreError as error:
             event("database of labels failed", logging.ERROR, reason=str(error))
-            newer = isinstance(error, NewerSchemaError)
-            detail = f"{failed}. Of the database of labels: {error.reason}; {error.advice}."
-            raise Problem("not-stored", detail, retry_after=RETRY_LATER_SECONDS if newer else RETRY_SECONDS) from None
+            wait = RETRY_LATER_SECONDS if isinstance(error, NewerSchemaError) else RETRY_SECONDS
+            detail = f"{failed}. The database of labels {error.reason}; {error.advice}."
+            raise RequestError("not-stored", detail, retry_after=wait) from None
         except TimeoutError:
-            detail = f"{failed}: the database of labels did not answer within {SECONDS:g} seconds. Send it again."
-            raise Problem("not-stored", detail, retry_after=RETRY_SECONDS) from None
-        except Problem as problem:  # too many are waiting
-            detail = f"{failed}: too many others wait for the database of labels. Send it again in a moment."
-            raise Problem("not-stored", detail, retry_after=1) from problem
+            detail = f"{failed}: the database of labels did not answer within {SECONDS:g} seconds. Try again."
+            raise RequestError("not-stored", detail, retry_after=RETRY_SECONDS) from None
+        except RequestError as problem:  # too many are waiting
+            detail = f"{failed}: too many requests are waiting for the database of labels. Try again in a moment."
+            raise RequestError("not-stored", detail, retry_after=1) from problem
 
 
-def _unknown() -> Problem:
-    return Problem("not-found", "There is no label of this id. It may have been deleted before.")
+def _unknown() -> RequestError:
+    return RequestError("not-found", "There is no label with this id. It may have been deleted.")

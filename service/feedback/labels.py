@@ -1,54 +1,50 @@
-"""One label: what a person says of a text, and what unspun said of it at the time."""
+"""One label: a person's judgement of a text, and unspun's verdict at the time."""
 
 from __future__ import annotations
 
 import re
 import secrets
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from unspun.model.verdict import Depth, Kind, Reason, Verdict, VerdictWord
+from unspun.model.verdict import Depth, Judgement, Kind, Reason, Verdict, VerdictWord
 from unspun.service.feedback.summary import digest_of, summary
-
-Word = Literal["human", "spun", "translated", "rewritten"]
-"""What a text may be labelled as: human, or one of model.decision.KINDS."""
-WORDS: tuple[Word, ...] = ("human", "spun", "translated", "rewritten")
 
 MAX_SOURCE = 200
 MAX_COMMENT = 2_000
 MAX_TEXT = 10_000_000
 MAX_NAME = 200
 MAX_SIGNALS = 64
-"""Most characters of a label's strings, and most signals of a verdict."""
+"""Maximum lengths of a label's strings in characters, and maximum number of signals."""
 ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 class LabelError(ValueError):
-    """This is no label; the message says in one line what is wrong with it, and quotes nothing of its text."""
+    """A label is invalid. The message says why in one line, and never quotes the text."""
 
 
 def _storable(value: str) -> str:
-    """Return a string that every database and UTF-8 can hold. Raises ValueError."""
+    """Return the string if UTF-8 and every database can store it. Raises ValueError."""
     if "\0" in value:
-        raise ValueError("holds a NUL character (U+0000), which no text has; take it out")
+        raise ValueError("contains a NUL character (U+0000); remove it")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
-        raise ValueError("holds an unpaired surrogate; replace it by U+FFFD") from None
+        raise ValueError("contains an unpaired surrogate; replace it with U+FFFD") from None
     return value
 
 
 def _or_none(value: str | None) -> str | None:
-    """Return a note without white space around it, None where nothing is left."""
+    """Strip white space; return None if nothing is left."""
     return (value or "").strip() or None
 
 
 def _utc(value: datetime) -> datetime:
-    """Return a time in UTC, to the millisecond, as it is exported."""
+    """Convert a time to UTC, to the millisecond, as in exports. Raises ValueError."""
     if value.tzinfo is None:
-        raise ValueError("has no time zone; write it like 2026-11-23T06:05:00Z")
+        raise ValueError("has no time zone; use the form 2026-11-23T06:05:00Z")
     value = value.astimezone(UTC)
     return value.replace(microsecond=value.microsecond // 1000 * 1000)
 
@@ -73,18 +69,18 @@ class _Part(BaseModel):
 
 
 class ModelName(_Part):
-    """Which model gave the verdict."""
+    """The model that gave the verdict."""
 
     name: Name
     version: Name
     sha256: Name
 
 
-class Judgement(_Part):
-    """What unspun said: a Verdict without the scores of its kinds and without its evidence.
+class StoredVerdict(_Part):
+    """A Verdict without the scores of the kinds and without evidence.
 
-    `score`, `false_positive_rate` and `share` are None where no verdict was given; the last two also where unspun 1.x
-    gave it, whose score was a probability.
+    `score`, `false_positive_rate` and `share` are None if the model abstained. The last two are also None for verdicts
+    of unspun 1.x, whose score was a probability.
     """
 
     score: Share
@@ -99,7 +95,7 @@ class Judgement(_Part):
 
 
 class SignalSum(_Part):
-    """How much evidence a signal gave: how many passages, and their weights together, in nats."""
+    """The evidence of one signal: the number of passages, and the sum of their weights in nats."""
 
     signal: Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_storable)]
     count: int = Field(ge=0, lt=2**31)
@@ -112,24 +108,24 @@ Signals = Annotated[tuple[SignalSum, ...], Field(max_length=MAX_SIGNALS)]
 class Label(_Part):
     """A person's label of one text.
 
-    `id` is 128 random bits in hexadecimal: who knows it may read and delete the label. `digest` is the SHA-256 of the
-    text's UTF-8. `text` is there only if it was asked to be kept.
+    `id` is 128 random bits in hexadecimal; whoever knows it may read and delete the label. `digest` is the SHA-256 of
+    the text in UTF-8. `text` is present only if the person asked to keep it.
     """
 
     id: Id
     created: Time
-    label: Word
+    label: Judgement
     source: Source = None
     comment: Comment = None
     digest: Sha256
     text: Text | None = None
-    verdict: Judgement
+    verdict: StoredVerdict
     signals: Signals = ()
 
     @model_validator(mode="after")
     def _text_is_the_digests(self) -> Label:
         if self.text is not None and digest_of(self.text) != self.digest:
-            raise ValueError("its digest is not that of its text")
+            raise ValueError("the digest does not match the text")
         return self
 
     def to_dict(self, *, with_text: bool = True) -> dict[str, Any]:
@@ -138,12 +134,12 @@ class Label(_Part):
 
 
 class LabelLine(_Part):
-    """A label as a file may hold it: of what `complete` can fill in, nothing need be there.
+    """A label in a file to import; `complete` fills in missing fields.
 
-    The report of `unspun score` asks with `keep_text` that the text be kept when the file is imported.
+    The report of `unspun score` sets `keep_text` to have the text stored at the import.
     """
 
-    label: Word
+    label: Judgement
     id: Id | None = None
     created: Time | None = None
     source: Source = None
@@ -151,24 +147,24 @@ class LabelLine(_Part):
     digest: Sha256 | None = None
     text: Text | None = None
     keep_text: bool = False
-    verdict: Judgement | None = None
+    verdict: StoredVerdict | None = None
     signals: Signals = ()
 
     @model_validator(mode="after")
     def _names_a_text(self) -> LabelLine:
         if self.text is None and (self.digest is None or self.verdict is None):
-            raise ValueError("it needs either the text, or its digest and the verdict on it")
+            raise ValueError("needs either the text, or its digest and verdict")
         if self.text is not None and self.digest not in (None, digest_of(self.text)):
-            raise ValueError("its digest is not that of its text")
+            raise ValueError("the digest does not match the text")
         return self
 
     def complete(self, verdict: Verdict | None, now: datetime, text: str | None = None) -> Label:
-        """Return the label.
+        """Return the complete label.
 
-        `verdict` is needed where the line has a text and no verdict. `text` is kept where the line has none.
+        `verdict` is required if the line has a text but no verdict. `text` is stored if the line has none.
         """
-        judgement, signals = (self.verdict, self.signals) if verdict is None else judged(verdict)
-        assert judgement is not None
+        stored, signals = (self.verdict, self.signals) if verdict is None else judged(verdict)
+        assert stored is not None
         kept = text if self.text is None else self.text
         digest = self.digest if kept is None else digest_of(kept)
         assert digest is not None
@@ -180,14 +176,14 @@ class LabelLine(_Part):
             comment=self.comment,
             digest=digest,
             text=kept,
-            verdict=judgement,
+            verdict=stored,
             signals=signals,
         )
 
 
 def make_label(
     text: str,
-    word: Word,
+    word: Judgement,
     verdict: Verdict,
     now: datetime,
     *,
@@ -195,49 +191,47 @@ def make_label(
     source: str | None = None,
     comment: str | None = None,
 ) -> Label:
-    """Return a new label of a text on which `verdict`, with its evidence, is the model's. Raises LabelError."""
-    judgement, signals = judged(verdict)
+    """Return a new label for a text and the model's verdict, which has its evidence. Raises LabelError."""
+    stored, signals = judged(verdict)
     try:
-        return Label(
-            id=new_id(),
-            created=now,
+        return LabelLine(
             label=word,
             source=source,
             comment=comment,
             digest=digest_of(text),
             text=text if keep_text else None,
-            verdict=judgement,
+            verdict=stored,
             signals=signals,
-        )
+        ).complete(None, now)
     except ValidationError as error:
         raise LabelError(explain(error)) from None
 
 
 def parse_line(line: str | bytes) -> LabelLine:
-    """Return the label of a line of JSON. Raises LabelError."""
+    """Parse a line of JSON. Raises LabelError."""
     try:
         return LabelLine.model_validate_json(line)
     except ValidationError as error:
         raise LabelError(explain(error)) from None
 
 
-def judged(verdict: Verdict) -> tuple[Judgement, tuple[SignalSum, ...]]:
-    """Return what is kept of a verdict: the answer, and what each signal gave as evidence, by name."""
-    held = summary(verdict)
-    return Judgement.model_validate(held["verdict"]), tuple(map(SignalSum.model_validate, held["signals"]))
+def judged(verdict: Verdict) -> tuple[StoredVerdict, tuple[SignalSum, ...]]:
+    """Return the part of a verdict that is stored, and the evidence of each signal, by name."""
+    kept = summary(verdict)
+    return StoredVerdict.model_validate(kept["verdict"]), tuple(map(SignalSum.model_validate, kept["signals"]))
 
 
 def new_id() -> str:
-    """Return an id that nobody can guess."""
+    """Return a random id that cannot be guessed."""
     return secrets.token_hex(16)
 
 
 def explain(error: ValidationError) -> str:
-    """Return in one line what is wrong, without quoting any value."""
+    """Describe up to three errors in one line, without quoting any value."""
     found = error.errors(include_url=False, include_input=False, include_context=False)
-    told = []
+    messages = []
     for item in found[:3]:
         where = ".".join(map(str, item["loc"]))
         message = str(item["msg"]).removeprefix("Value error, ")
-        told.append(f"{where}: {message}" if where else message)
-    return "; ".join(told)
+        messages.append(f"{where}: {message}" if where else message)
+    return "; ".join(messages)

@@ -1,4 +1,4 @@
-"""Labels in a database: added, read, deleted. Nothing is there that nobody asked to be stored."""
+"""Add, read and delete labels in a database."""
 
 from __future__ import annotations
 
@@ -11,46 +11,47 @@ from sqlalchemy import URL, Connection, Select, func, select, tuple_
 from sqlalchemy import delete as delete_from
 from sqlalchemy.orm import Session
 
+from unspun.model.verdict import Judgement
 from unspun.service.feedback.database import Database
-from unspun.service.feedback.labels import Label, Word
+from unspun.service.feedback.labels import Label
 from unspun.service.feedback.tables import LabelRow
 
 REPEAT_SECONDS = 60.0
-"""The same label of the same text within so many seconds is the same one: a second click, or a client's second try."""
+"""An equal label of the same text within this time counts as a second click or a retry, and is not stored again."""
 PAGE = 500
-"""Labels read in one transaction: who reads slowly holds up nobody who writes."""
+"""Labels read per transaction, so that a slow reader does not block writers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """A text of which people disagree: its labels, earliest first."""
+    """A text with different labels, earliest first."""
 
     digest: str
     labels: tuple[Label, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledText:
-    """A text that was kept, with its label. `id` is that of the label."""
+class KeptText:
+    """A stored text with its label and the label's id."""
 
     id: str
     text: str
-    label: Word
+    label: Judgement
     source: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledTexts:
-    """The texts that were kept, each once, in order of their labels; those of contradicting labels are left out."""
+class KeptTexts:
+    """All stored texts, each once, in the order of their labels, without texts whose labels contradict each other."""
 
-    texts: list[LabelledText]
+    texts: list[KeptText]
     contradicting: list[Contradiction]
     without_text: int
-    """Texts that have a label, no contradicting ones, and were not kept."""
+    """Number of labelled texts without contradictions whose text was not stored."""
 
 
 class Store:
-    """The labels of a database. Threads may share it. All methods raise StoreError."""
+    """The labels in a database. Threads may share a store. All methods raise StoreError."""
 
     def __init__(self, url: str | URL, *, migrates: bool | None = None) -> None:
         self.database = Database(url, migrates=migrates)
@@ -58,8 +59,8 @@ class Store:
     def add(self, label: Label, *, repeat_seconds: float = REPEAT_SECONDS) -> tuple[Label, bool]:
         """Store a label; return it and True.
 
-        Where somebody has just stored the same (text, label, source, comment, and whether the text is kept), that one
-        and False: nothing is stored.
+        If an equal label (text, label, source, comment, and whether the text is kept) was stored within the last
+        `repeat_seconds`, store nothing, and return that label and False.
         """
         with self.database.writing() as connection, Session(connection) as session:
             self._lock(connection, label.digest)
@@ -72,10 +73,10 @@ class Store:
         return label, True
 
     def add_many(self, labels: Iterable[Label], *, unnamed: Collection[str] = ()) -> int:
-        """Store labels, all or none; return how many.
+        """Store all labels or, after an error, none; return the number of new ones.
 
-        Left out are those whose ids are there, and of those in `unnamed`, whose ids were made up on the way, those
-        that are there under another id: a file may be imported again.
+        Labels whose id is in the database are skipped. Labels in `unnamed`, whose ids are new, are skipped if an equal
+        label has another id, so that a file can be imported twice.
         """
         stored = 0
         with self.database.writing() as connection, Session(connection) as session:
@@ -92,13 +93,13 @@ class Store:
         return stored
 
     def get(self, id: str) -> Label | None:
-        """Return the label of this id, None where there is none."""
+        """Return the label with this id, or None."""
         with self.database.reading() as connection, Session(connection) as session:
             row = session.get(LabelRow, id)
             return None if row is None else row.to_label()
 
     def delete(self, ids: Iterable[str]) -> set[str]:
-        """Delete labels, with their texts; return the ids of those that were there."""
+        """Delete labels with their texts; return the ids that existed."""
         deleted = set()
         with self.database.writing() as connection:
             for id in ids:
@@ -107,7 +108,7 @@ class Store:
         return deleted
 
     def labels(self) -> Iterator[Label]:
-        """Yield all labels, earliest first, those that come meanwhile included."""
+        """Yield all labels, earliest first, including those added in the meantime."""
         last: tuple[object, str] | None = None
         query = select(LabelRow).order_by(LabelRow.created, LabelRow.id).limit(PAGE)
         while True:
@@ -120,14 +121,14 @@ class Store:
             last = page[-1].created, page[-1].id
 
     def _lock(self, connection: Connection, digest: str) -> None:
-        """Let nobody else add a label of this text until the transaction ends. SQLite lets nobody write at all."""
+        """Keep others from adding a label of this text until the transaction ends. SQLite blocks all writers anyway."""
         if not self.database.is_sqlite:
             number = int.from_bytes(bytes.fromhex(digest)[:8], "big", signed=True)
             connection.execute(select(func.pg_advisory_xact_lock(number)))
 
 
 def contradictions(labels: Sequence[Label]) -> list[Contradiction]:
-    """Return the texts that have different labels, in order of their first labels."""
+    """Return the texts with different labels, in the order of their first labels."""
     of_text: dict[str, list[Label]] = defaultdict(list)
     for label in labels:
         of_text[label.digest].append(label)
@@ -138,11 +139,11 @@ def contradictions(labels: Sequence[Label]) -> list[Contradiction]:
     ]
 
 
-def labelled_texts(url: str) -> LabelledTexts:
-    """Return what may be learnt from: texts that people asked to be kept, with their labels.
+def labelled_texts(url: str) -> KeptTexts:
+    """Return the texts to train on: those that people asked to keep, with their labels.
 
-    A text counts once, however often it was given the same label. Where its labels contradict each other, those whose
-    text was not kept included, it is left out and reported. Raises StoreError, and ValueError for a bad `url`.
+    A text counts once, even if it has several equal labels. A text with contradicting labels, including labels without
+    a stored text, is left out and reported. Raises StoreError, and ValueError for a bad `url`.
     """
     store = Store(url)
     try:
@@ -151,16 +152,16 @@ def labelled_texts(url: str) -> LabelledTexts:
         store.database.close()
     disputed = contradictions(labels)
     left_out = {one.digest for one in disputed}
-    first: dict[str, LabelledText] = {}
+    first: dict[str, KeptText] = {}
     for label in labels:
         if label.text is not None and label.digest not in left_out:
-            first.setdefault(label.digest, LabelledText(label.id, label.text, label.label, label.source))
+            first.setdefault(label.digest, KeptText(label.id, label.text, label.label, label.source))
     known = {label.digest for label in labels} - left_out
-    return LabelledTexts(list(first.values()), disputed, len(known) - len(first))
+    return KeptTexts(list(first.values()), disputed, len(known) - len(first))
 
 
 def _like(label: Label) -> Select[LabelRow]:
-    """Select labels that say the same of the same text."""
+    """Select the labels that are equal to this one."""
     return select(LabelRow).where(
         LabelRow.digest == label.digest,
         LabelRow.label == label.label,

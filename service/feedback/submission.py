@@ -1,4 +1,4 @@
-"""A label as a request holds it."""
+"""A label in an HTTP request."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from unspun.service.feedback.labels import Comment, Source, Word
+from unspun.model.verdict import JUDGEMENTS, Judgement
+from unspun.service.feedback.labels import Comment, Source
 from unspun.service.http.config import Settings
-from unspun.service.http.problems import FieldError, Problem
+from unspun.service.http.problems import FieldError, RequestError
 from unspun.service.http.schemas import Submission, parse_submission
 
-CONSENT = (
-    "is not true: nothing is stored without the consent of whoever labels the text. Send it as true if there is consent"
-)
+CONSENT = "must be true: nothing is stored without the consent of the person who labels the text"
 
 
 class LabelSubmission(BaseModel):
@@ -21,25 +20,25 @@ class LabelSubmission(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="ignore", title="LabelSubmission")
 
-    text: str = Field(pattern=r"\S", description="The text that is labelled.")
-    label: Word = Field(description="What it is said to be.")
-    consent: Literal[True] = Field(description="Consent to storing the label. Without it nothing is stored.")
-    keep_text: bool = Field(False, description="Whether the text itself is stored, too; else only its hash is.")
-    source: Source = Field(None, description="Where the text is from, such as a site or a project: a short name.")
-    comment: Comment = Field(None, description="Whatever there is to say of it.")
+    text: str = Field(pattern=r"\S", description="The text.")
+    label: Judgement = Field(description="The person's judgement.")
+    consent: Literal[True] = Field(description="Consent to storing the label; must be true.")
+    keep_text: bool = Field(False, description="Whether to store the text as well as its hash.")
+    source: Source = Field(None, description="Short name of the text's origin, such as a site or a project.")
+    comment: Comment = Field(None, description="A free comment.")
 
 
 def parse_label(value: Any, settings: Settings) -> tuple[LabelSubmission, Submission]:
-    """Check the JSON value of a label; return it, and what is asked of the model about its text. Raises Problem."""
+    """Check the JSON value of a label; return it and the submission of its text for scoring. Raises RequestError."""
     try:
         label = LabelSubmission.model_validate(value)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False, include_context=False)
         errors = [FieldError("/".join(("#", *map(str, item["loc"]))), _explain(item)) for item in found]
-        # That consent is missing is what matters, whatever else is.
+        # Missing consent comes first.
         errors.sort(key=lambda one: one.pointer != "#/consent")
-        told = "; ".join(f"{one.pointer} {one.detail}" for one in errors[:3])
-        raise Problem("invalid-fields", f"{told}.", errors=tuple(errors)) from None
+        detail = "; ".join(f"{one.pointer} {one.detail}" for one in errors[:3])
+        raise RequestError("invalid-fields", f"{detail}.", errors=tuple(errors)) from None
     return label, parse_submission({"text": label.text}, settings)
 
 
@@ -51,13 +50,13 @@ def _explain(error: Any) -> str:
     if kind == "missing":
         return "is missing"
     if field == "text" and kind == "string_pattern_mismatch":
-        return "holds no text"
+        return "must not be blank"
     if field == "label":
-        return "is none of human, spun, translated, rewritten"
+        return f"must be one of {', '.join(JUDGEMENTS)}"
     if kind == "value_error":
         return message.removeprefix("Value error, ")
     if kind == "string_too_long":
         return message.replace("String should have", "is too long; it may have")
     if kind in ("string_type", "bool_type"):
-        return "is not a string" if kind == "string_type" else "is neither true nor false"
-    return 'is not an object with a "text" and its "label"'
+        return "must be a string" if kind == "string_type" else "must be true or false"
+    return 'must be an object with a "text" and a "label"'

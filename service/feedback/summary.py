@@ -1,4 +1,4 @@
-"""What a label holds of a text and of the verdict on it, in plain JSON types: it needs no library."""
+"""The parts of a text and its verdict that a label stores, in plain JSON types and without other libraries."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from unspun.model.verdict import Verdict
 
 
 def digest_of(text: str) -> str:
-    """Return the SHA-256 of a text's UTF-8, in hexadecimal. Half a character counts as the bytes it would have."""
+    """Return the SHA-256 of a text in UTF-8, in hexadecimal. Unpaired surrogates are encoded as they are."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def summary(verdict: Verdict) -> dict[str, Any]:
-    """Return `verdict`, without the scores of its kinds and without evidence, and `signals`.
+    """Return a dictionary with `verdict`, without the scores of the kinds and without evidence, and `signals`.
 
-    Of each signal that gave evidence, by name: in how many places, and their weights together, in nats.
+    `signals` has for each signal with evidence, sorted by name, the number of passages and the sum of their weights in
+    nats.
     """
     sums: dict[str, tuple[int, float]] = {}
     for item in verdict.evidence or ():

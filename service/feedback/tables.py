@@ -1,7 +1,8 @@
-"""The table of labels, as SQLAlchemy maps it. The migrations make it; a test compares the two."""
+"""The table of labels for SQLAlchemy. The migrations create it; a test compares the two."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,45 +10,45 @@ from sqlalchemy import JSON, CheckConstraint, DateTime, Dialect, Float, Index, I
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from unspun.model.verdict import JUDGEMENTS
 from unspun.service.feedback.labels import (
     MAX_COMMENT,
     MAX_NAME,
     MAX_SOURCE,
-    WORDS,
-    Judgement,
     Label,
     ModelName,
     SignalSum,
+    StoredVerdict,
 )
 
 
 class Instant(TypeDecorator[datetime]):
-    """A time in UTC, also where the database knows no time zones, as SQLite does not."""
+    """A time in UTC, also in SQLite, which has no time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return what is stored."""
+        """Convert to UTC for storing."""
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return what was stored."""
+        """Convert from the database to UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Base(DeclarativeBase):
-    """What all tables have in common."""
+    """Base class of the tables."""
 
 
 class LabelRow(Base):
-    """A label. The names begin with `unspun`, so that a database may be shared with others."""
+    """A label. All names begin with `unspun`, so that other programs can share the database."""
 
     __tablename__ = "unspun_labels"
     __table_args__ = (
-        CheckConstraint(f"label IN ({', '.join(repr(word) for word in WORDS)})", name="unspun_labels_label"),
+        CheckConstraint(f"label IN ({', '.join(repr(word) for word in JUDGEMENTS)})", name="unspun_labels_label"),
         Index("unspun_labels_digest", "digest"),
         Index("unspun_labels_created", "created", "id"),
     )
@@ -74,52 +75,23 @@ class LabelRow(Base):
 
     @classmethod
     def of(cls, label: Label) -> LabelRow:
-        """Return the row of a label."""
-        said = label.verdict
+        """Return the row for a label."""
+        stored = label.verdict
         return cls(
-            id=label.id,
-            created=label.created,
-            label=label.label,
-            source=label.source,
-            comment=label.comment,
-            digest=label.digest,
-            text=label.text,
-            score=said.score,
-            false_positive_rate=said.false_positive_rate,
-            share=said.share,
-            verdict=said.verdict,
-            kind=said.kind,
-            reason=said.reason,
-            words=said.words,
-            depth=said.depth,
-            model_name=said.model.name,
-            model_version=said.model.version,
-            model_sha256=said.model.sha256,
+            **label.model_dump(exclude={"verdict", "signals"}),
+            **stored.model_dump(exclude={"model"}),
+            **{f"model_{name}": value for name, value in stored.model.model_dump().items()},
             signals=[signal.model_dump() for signal in label.signals],
         )
 
     def to_label(self) -> Label:
-        """Return the label. It was checked when it was stored, and is not checked again."""
-        return Label.model_construct(
-            id=self.id,
-            created=self.created,
-            label=self.label,
-            source=self.source,
-            comment=self.comment,
-            digest=self.digest,
-            text=self.text,
-            verdict=Judgement.model_construct(
-                score=self.score,
-                false_positive_rate=self.false_positive_rate,
-                share=self.share,
-                verdict=self.verdict,
-                kind=self.kind,
-                reason=self.reason,
-                words=self.words,
-                depth=self.depth,
-                model=ModelName.model_construct(
-                    name=self.model_name, version=self.model_version, sha256=self.model_sha256
-                ),
-            ),
-            signals=tuple(SignalSum.model_construct(**signal) for signal in self.signals),
-        )
+        """Return the label, without checking it again."""
+
+        def own(fields: Iterable[str], prefix: str = "") -> dict[str, Any]:
+            return {name: getattr(self, f"{prefix}{name}") for name in fields}
+
+        model = ModelName.model_construct(**own(ModelName.model_fields, "model_"))
+        stored = StoredVerdict.model_construct(**own(StoredVerdict.model_fields.keys() - {"model"}), model=model)
+        signals = tuple(SignalSum.model_construct(**signal) for signal in self.signals)
+        fields = Label.model_fields.keys() - {"verdict", "signals"}
+        return Label.model_construct(**own(fields), verdict=stored, signals=signals)

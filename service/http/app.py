@@ -52,7 +52,7 @@ class Work:
     problems: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, answers: Sequence[Verdict | problem_documents.Problem], seconds: float) -> None:
+    def add(self, answers: Sequence[Verdict | problem_documents.RequestError], seconds: float) -> None:
         """Note answers, and the seconds that they took."""
         self.seconds += seconds
         for answer in answers:
@@ -65,7 +65,7 @@ class Work:
 
 def create_app(settings: Settings, engine: Engine, run_labels: Runner = run_here) -> Flask:
     """Return the application that answers with an engine's model; `run_labels` is where the label database is used."""
-    app = Flask("service", template_folder="page/templates", static_folder=None)
+    app = Flask("unspun.service", template_folder="page/templates", static_folder=None)
     app.extensions["unspun.settings"] = settings
     app.extensions["unspun.engine"] = engine
     app.extensions["unspun.feedback"] = _keeper(settings, run_labels)

@@ -1,4 +1,4 @@
-"""What the image is made of, made once for all tests of it."""
+"""Fixtures for the image and its parts, which are made once per test session."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from tests.deployment.container import free_port, make_root, why_not
 
 @pytest.fixture(scope="session")
 def image() -> support.Image:
-    """Return what the Dockerfile says."""
+    """Return the parsed Dockerfile."""
     return support.image()
 
 
 @pytest.fixture(scope="session")
 def workplace() -> Iterator[Path]:
-    """Return a folder that is gone afterwards: pytest's own would keep half a gigabyte of libraries for three runs."""
+    """Return a folder that is deleted at the end; pytest would keep half a gigabyte of libraries for three runs."""
     with tempfile.TemporaryDirectory(prefix="unspun-deployment-") as folder:
         Path(folder).chmod(0o755)
         yield Path(folder)
@@ -34,7 +34,7 @@ def workplace() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def wheel(workplace: Path) -> Path:
-    """Return unspun's wheel, built from the files that a build of the image gets to see."""
+    """Return unspun's wheel, built from the files in the build context of the image."""
     context = workplace / "context"
     support.copy_context(context)
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
@@ -44,7 +44,7 @@ def wheel(workplace: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def root(workplace: Path, wheel: Path, image: support.Image) -> Path:
-    """Return a folder that a container can be started on."""
+    """Return the root folder for containers."""
     reason = why_not()
     if reason:
         pytest.skip(reason)
@@ -55,7 +55,7 @@ def root(workplace: Path, wheel: Path, image: support.Image) -> Path:
 
 @pytest.fixture(scope="session")
 def redis(workplace: Path) -> Iterator[Redis]:
-    """Return a client of this machine's Redis, started with the options of the Compose file."""
+    """Start Redis on this machine with the options of the Compose file, and return a client."""
     server = shutil.which("redis-server")
     if server is None:
         pytest.skip("needs Debian's redis-server")

@@ -1,9 +1,8 @@
-"""The image and a container without an engine: what Docker does by namespaces and mounts, done by util-linux.
+"""Run the image as a container without Docker, with namespaces and mounts made by util-linux.
 
-The root is read-only; /tmp can be written, but nothing in it executed, and so can /dev/shm, which every container has.
-The service is process 1 of its namespace, has no capabilities and can get none. The libraries are those of the
-environment that runs the tests, but only the ones that unspun's own metadata asks for; the system under them is this
-machine's.
+The root is read-only. /tmp and /dev/shm are writable, but nothing in them can be executed. The service is process 1 of
+its namespace, has no capabilities and cannot gain any. The libraries come from the environment that runs the tests, but
+only those in unspun's metadata; the operating system is this machine's.
 """
 
 from __future__ import annotations
@@ -34,19 +33,19 @@ ISOLATE = ("unshare", "--mount", "--pid", "--fork")
 
 
 def why_not() -> str | None:
-    """Return why no container can be made here, None where one can."""
+    """Return why this machine cannot run containers, or None if it can."""
     if sys.platform != "linux" or os.geteuid() != 0:
-        return "namespaces and another user's identity need root on Linux"
+        return "namespaces and changing the user need root on Linux"
     missing = [name for name in ("unshare", "nsenter", "setpriv", "chroot") if shutil.which(name) is None]
     if missing:
         return f"needs {', '.join(missing)} of util-linux and coreutils"
     if subprocess.run([*ISOLATE, "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True).returncode:
-        return "this machine lets root neither unshare nor mount"
+        return "this machine does not allow root to unshare or mount"
     return None
 
 
 def make_root(root: Path, wheel: Path, image: Image) -> None:
-    """Install a wheel and what it asks for, under a root that otherwise has nothing but places to mount things."""
+    """Install a wheel and its dependencies under an otherwise empty root with mount points."""
     home = root / VENV[1:]
     venv.EnvBuilder(symlinks=True).create(home)
     install = [sys.executable, "-m", "pip", "--python", str(home / "bin/python"), "install", "--quiet"]
@@ -54,7 +53,7 @@ def make_root(root: Path, wheel: Path, image: Image) -> None:
     site = next(home.glob("lib/python*/site-packages"))
     for needed in closure(distributions(path=[str(site)]), {"unspun": {"service", "feedback"}}):
         for file in needed.files or ():
-            if ".." not in file.parts:  # scripts lie elsewhere; the service calls none
+            if ".." not in file.parts:  # scripts are elsewhere, and the service needs none
                 _link(Path(str(needed.locate_file(file))), site / file)
     for script in (home / "bin").iterdir():
         if script.is_file() and not script.is_symlink():
@@ -69,7 +68,7 @@ def make_root(root: Path, wheel: Path, image: Image) -> None:
 
 
 def closure(installed: Iterable[Distribution], wanted: dict[str, set[str]]) -> list[Distribution]:
-    """Return what distributions ask for, and what that asks for, with the extras that they ask for."""
+    """Return the dependencies of distributions, including indirect ones and those of extras."""
     known = {found.metadata["Name"]: found for found in installed}
     left = list(wanted.items())
     seen: dict[str, Distribution] = {}
@@ -91,7 +90,7 @@ def closure(installed: Iterable[Distribution], wanted: dict[str, set[str]]) -> l
 
 
 def _link(file: Path, to: Path) -> None:
-    if not file.is_file():  # bytecode that was recorded and is gone
+    if not file.is_file():  # recorded bytecode that no longer exists
         return
     to.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -103,7 +102,7 @@ def _link(file: Path, to: Path) -> None:
 
 
 class Container:
-    """A running container. `temporary` is its /tmp, seen from outside."""
+    """A running container. `temporary` is its /tmp as seen from outside."""
 
     def __init__(self, image: Image, root: Path, temporary: Path, variables: Mapping[str, str]) -> None:
         self.image = image
@@ -128,13 +127,13 @@ class Container:
 
     @property
     def first(self) -> int:
-        """The number, outside, of its process 1."""
+        """The process id, as seen from outside, of its process 1."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return int(children[0])
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """The address of the service."""
         return f"http://127.0.0.1:{self.port}"
 
     def execute(self, command: list[str]) -> subprocess.CompletedProcess[str]:
@@ -171,15 +170,15 @@ class Container:
         return self.process.wait(seconds)
 
     def remove(self) -> None:
-        """End it at once, if it has not ended: with process 1 go all others of its namespace."""
-        # Not by --kill-child: that is forgotten when process 1 becomes another user.
+        """Kill it if it is still running; all processes of the namespace end with process 1."""
+        # Not with --kill-child, which stops working when process 1 changes its user.
         if self.process.poll() is None:
             os.kill(self.first, signal.SIGKILL)
         self.process.wait(30)
 
 
 def _mounts(root: Path, temporary: Path) -> str:
-    """Return the shell commands that put the root together, in a mount namespace of its own."""
+    """Return the shell commands that mount the root, for a new mount namespace."""
     lines = [f"mount --bind {root} {root}"]
     prefix = Path(sys.base_prefix)
     for path in (*SYSTEM, *(() if prefix.is_relative_to("/usr") else (str(prefix),))):
@@ -196,7 +195,7 @@ def _mounts(root: Path, temporary: Path) -> str:
 
 
 def free_port() -> int:
-    """Return a port of this machine that nobody uses."""
+    """Return a free port of this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,4 +1,4 @@
-"""Reads the Dockerfile, the ignore file and the Compose file as their tools would, as far as these tests need it."""
+"""Parse the Dockerfile, .dockerignore and the Compose file as their tools do, as far as these tests need it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 BASE_PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""PATH in images of Python."""
+"""PATH in the Python base images."""
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?:(?P<operator>:?-)(?P<default>[^}]*))?\}")
 
 
 @dataclass(frozen=True)
 class Image:
-    """What the last stage of the Dockerfile says of how to run it."""
+    """How to run the last stage of the Dockerfile."""
 
     arguments: dict[str, str]
     environment: dict[str, str]
@@ -34,7 +34,7 @@ class Image:
 
 
 def instructions(path: Path = ROOT / "Dockerfile") -> list[tuple[str, str]]:
-    """Return the instructions with their arguments, comments left out and continued lines joined."""
+    """Return the instructions with their arguments, without comments and with continued lines joined."""
     lines = [line for line in path.read_text("utf-8").splitlines() if not line.lstrip().startswith("#")]
     joined = re.sub(r"\\\n", " ", "\n".join(lines))
     return [
@@ -43,7 +43,7 @@ def instructions(path: Path = ROOT / "Dockerfile") -> list[tuple[str, str]]:
 
 
 def image() -> Image:
-    """Return what the Dockerfile makes."""
+    """Parse the Dockerfile."""
     every = instructions()
     starts = [i for i, (word, _) in enumerate(every) if word == "FROM"]
     arguments = dict(shlex.split(rest)[0].partition("=")[::2] for word, rest in every[: starts[0]] if word == "ARG")
@@ -69,7 +69,7 @@ def image() -> Image:
 
 
 def copy_context(to: Path) -> None:
-    """Copy what a build gets to see: all that .dockerignore does not leave out. The last rule that fits wins."""
+    """Copy the build context: all files that .dockerignore does not exclude. The last matching rule wins."""
     lines = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
 
@@ -91,12 +91,12 @@ def copy_context(to: Path) -> None:
 
 def _fits(rule: str, path: Path) -> bool:
     anywhere, _, name = rule.rpartition("**/")
-    assert not anywhere, f"no rule like {rule} is understood here"
+    assert not anywhere, f"rules like {rule} are not supported here"
     return fnmatch.fnmatchcase(path.name if name != rule else path.as_posix(), name)
 
 
 def compose(**variables: str) -> dict[str, Any]:
-    """Return the Compose file with variables filled in as Compose does, those in `variables` set and no others."""
+    """Return the Compose file, interpolated as by Compose with only `variables` set."""
 
     def value(match: re.Match[str]) -> str:
         given = variables.get(match["name"])
@@ -121,7 +121,7 @@ def environment(service: str, **variables: str) -> dict[str, str]:
 
 
 def dashboard() -> dict[str, Any]:
-    """Return the dashboard of Grafana."""
+    """Return Grafana's dashboard."""
     return dict(json.loads((ROOT / "deploy/grafana/dashboards/unspun.json").read_text("utf-8")))
 
 
@@ -131,5 +131,5 @@ def queries() -> list[tuple[str, dict[str, Any]]]:
 
 
 def plain(expression: str, window: str) -> str:
-    """Return a query as Grafana sends it, with a time window for its variables."""
+    """Return a query as Grafana sends it, with its variables replaced by a time window."""
     return re.sub(r"\$__(rate_interval|range)", window, expression)

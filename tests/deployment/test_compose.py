@@ -1,4 +1,4 @@
-"""The Compose file: against the Compose schema, against the service's settings, and for what it lets out."""
+"""The Compose file: its schema, the service's settings, and the ports and privileges."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from unspun.service.http.config import Settings, variable
 SERVICES = compose()["services"]
 EVERY = pytest.mark.parametrize("name", SERVICES)
 WORKERS_END = 5.0
-"""Seconds that service.server gives workers beyond the time-out."""
+"""Seconds that service.http.server gives workers after the timeout."""
 
 
 @pytest.mark.parametrize(
@@ -35,12 +35,11 @@ WORKERS_END = 5.0
                 "STOP_GRACE_PERIOD": "2m",
                 "UNSPUN_RATE_LIMIT": "",
             },
-            id="all that can be set",
+            id="everything set",
         ),
     ],
 )
-def test_it_keeps_to_the_compose_schema(tmp_path: Path, variables: dict[str, str]) -> None:
-    # The schema is the Compose specification's own, as the package check-jsonschema ships it.
+def test_it_is_valid_by_the_compose_schema(tmp_path: Path, variables: dict[str, str]) -> None:
     file = tmp_path / "docker-compose.yml"
     file.write_text(yaml.safe_dump(compose(**variables)))
     check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(file)]
@@ -48,7 +47,7 @@ def test_it_keeps_to_the_compose_schema(tmp_path: Path, variables: dict[str, str
     assert result.returncode == 0, result.stdout
 
 
-def test_plain_up_starts_the_service_and_redis_only() -> None:
+def test_up_without_a_profile_starts_only_the_service_and_redis() -> None:
     profiles = {name: service.get("profiles", []) for name, service in SERVICES.items()}
     assert profiles == {
         "unspun": [],
@@ -63,11 +62,11 @@ def test_plain_up_starts_the_service_and_redis_only() -> None:
 
 
 @EVERY
-def test_ports_are_open_to_this_machine_only(name: str) -> None:
+def test_ports_are_open_only_to_this_machine(name: str) -> None:
     assert [port for port in SERVICES[name].get("ports", []) if not port.startswith("127.0.0.1:")] == []
 
 
-def test_redis_is_reached_by_the_service_alone() -> None:
+def test_only_the_service_can_reach_redis() -> None:
     assert "ports" not in SERVICES["redis"]
     assert [name for name, service in SERVICES.items() if "limits" in service.get("networks", [])] == [
         "unspun",
@@ -87,12 +86,12 @@ def test_every_container_is_read_only_and_without_privileges(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if service["restart"] != "no"])
-def test_whatever_stays_up_has_limits(name: str) -> None:
+def test_every_long_running_container_has_limits(name: str) -> None:
     assert {"cpus", "mem_limit", "pids_limit"} <= SERVICES[name].keys()
 
 
 @EVERY
-def test_what_is_mounted_and_waited_for_is_there(name: str) -> None:
+def test_mounts_networks_and_dependencies_exist(name: str) -> None:
     service, whole = SERVICES[name], compose()
     sources = [volume.partition(":")[0] for volume in service.get("volumes", [])]
     assert [source for source in sources if source.startswith("./") and not (ROOT / source).exists()] == []
@@ -116,8 +115,8 @@ def test_images_are_built_here_or_pinned_to_a_version(name: str) -> None:
 
 
 class TestTheService:
-    def test_every_setting_can_be_made_from_outside(self) -> None:
-        # Inside, the address and the port are the image's.
+    def test_every_setting_can_be_set_from_outside(self) -> None:
+        # The image sets the address and the port.
         names = {variable(name) for name in Settings.model_fields} - {"UNSPUN_HOST", "UNSPUN_PORT"}
         assert SERVICES["unspun"]["environment"].keys() == names
 
@@ -131,7 +130,7 @@ class TestTheService:
         assert settings.rate_limit is not None
         assert min(limit.amount for limit in parse_many(settings.rate_limit)) >= settings.max_items
 
-    def test_an_empty_rate_limit_is_none(self) -> None:
+    def test_an_empty_rate_limit_means_no_limit(self) -> None:
         assert Settings.from_environment(environment("unspun", UNSPUN_RATE_LIMIT="")).rate_limit is None
 
     def test_it_has_time_to_finish_before_it_is_killed(self) -> None:
@@ -146,24 +145,24 @@ class TestTheService:
         assert image.environment["UNSPUN_PORT"] == str(image.port)
         assert [port.rpartition(":")[2] for port in SERVICES["unspun"]["ports"]] == [str(image.port)]
 
-    def test_keys_are_kept_where_it_reads_them_but_only_the_command_writes(self) -> None:
+    def test_it_can_read_the_keys_but_only_the_command_can_write_them(self) -> None:
         assert "keys:/var/lib/unspun:ro" in SERVICES["unspun"]["volumes"]
         assert SERVICES["keys"]["volumes"] == ["keys:/var/lib/unspun"]
         assert SERVICES["keys"]["entrypoint"][-1].startswith("/var/lib/unspun/")
 
 
 class TestRedis:
-    def test_it_keeps_nothing_on_disk(self, redis: Redis) -> None:
+    def test_it_stores_nothing_on_disk(self, redis: Redis) -> None:
         assert redis.config_get("save", "appendonly") == {"save": "", "appendonly": "no"}
 
-    def test_when_full_it_forgets_the_counts_that_end_soonest(self, redis: Redis) -> None:
+    def test_when_full_it_evicts_the_counts_that_expire_soonest(self, redis: Redis) -> None:
         settings = redis.config_get("maxmemory", "maxmemory-policy")
         assert settings == {"maxmemory": str(64 << 20), "maxmemory-policy": "volatile-ttl"}
         assert SERVICES["redis"]["mem_limit"] == "128m"
 
 
 class TestPostgres:
-    def test_it_is_reached_by_the_service_alone(self) -> None:
+    def test_only_the_service_can_reach_it(self) -> None:
         assert "ports" not in SERVICES["postgres"]
         assert [name for name, service in SERVICES.items() if "labels" in service.get("networks", [])] == [
             "unspun",
@@ -172,7 +171,7 @@ class TestPostgres:
         assert compose()["networks"]["labels"] == {"internal": True}
         assert SERVICES["postgres"]["networks"] == ["labels"]
 
-    def test_the_address_in_the_guide_is_its_own(self) -> None:
+    def test_the_address_in_the_guide_is_correct(self) -> None:
         guide = (ROOT / "docs/deployment.md").read_text("utf-8")
         [line] = [line for line in guide.splitlines() if "UNSPUN_DATABASE_URL=postgresql://" in line and "echo" in line]
         address = line.partition("UNSPUN_DATABASE_URL=")[2].partition(" ")[0].strip('"')
@@ -182,11 +181,11 @@ class TestPostgres:
         about = SERVICES["postgres"]["environment"]
         assert (url.host, url.username, url.database) == ("postgres", about["POSTGRES_USER"], about["POSTGRES_DB"])
 
-    def test_no_password_is_written_down(self) -> None:
+    def test_the_password_has_no_default(self) -> None:
         assert SERVICES["postgres"]["environment"]["POSTGRES_PASSWORD"] == ""
         assert Settings.from_environment(environment("unspun")).database_url is None
 
-    def test_its_labels_are_on_a_volume(self) -> None:
+    def test_its_data_is_on_a_volume(self) -> None:
         assert SERVICES["postgres"]["volumes"] == ["labels:/var/lib/postgresql/data"]
 
 

@@ -1,6 +1,6 @@
-"""The image's own entrypoint, environment, user and health check, in a container that needs no engine.
+"""The image's entrypoint, environment, user and health check, in a container that needs no Docker.
 
-What runs is unspun's wheel, built from the files that the image is built from, in a virtual environment of its own.
+It runs unspun's wheel, built from the same files as the image, in a virtual environment of its own.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ print(json.dumps(refused))
 
 @pytest.fixture(scope="module")
 def container(root: Path, workplace: Path, image: Image, redis: Redis) -> Iterator[Container]:
-    """A running container, with the environment that the Compose file gives it."""
+    """A running container with the environment from the Compose file."""
     address = f"redis://127.0.0.1:{redis.connection_pool.connection_kwargs['port']}/0"
     variables = {**environment("unspun"), "UNSPUN_REDIS_URL": address}
     running = Container(image, root, workplace / "tmp", variables)
@@ -57,12 +57,12 @@ def test_its_health_check_passes(container: Container, image: Image) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_its_health_check_fails_where_nobody_answers(container: Container, image: Image) -> None:
+def test_its_health_check_fails_if_the_service_does_not_answer(container: Container, image: Image) -> None:
     result = container.execute(["env", "UNSPUN_PORT=1", *image.health])
     assert result.returncode == 1
 
 
-def test_it_answers_with_the_model_that_was_baked_in(container: Container, image: Image) -> None:
+def test_it_uses_the_model_in_the_image(container: Container, image: Image) -> None:
     ready = json.loads(container.ask("/readyz")[1])
     assert ready["model"]["sha256"] == image.labels["unspun.model.sha256"]
 
@@ -73,7 +73,7 @@ def test_it_scores_a_text(container: Container) -> None:
     assert (code, verdict["verdict"], verdict["kind"]) == (200, "paraphrased", "spun")
 
 
-def test_it_shows_its_page_and_reference(container: Container) -> None:
+def test_it_serves_the_page_and_the_api_reference(container: Container) -> None:
     pages = {path: container.ask(path) for path in ("/", "/v1/docs", "/v1/openapi.json")}
     assert {path: code for path, (code, _) in pages.items()} == dict.fromkeys(pages, 200)
 
@@ -83,15 +83,15 @@ def test_limits_are_counted_in_redis(container: Container, redis: Redis) -> None
     assert [key for key in redis.scan_iter() if "127.0.0.1" in key]
 
 
-def test_the_keys_of_the_compose_file_are_made_and_listed(container: Container) -> None:
-    # The volume of the Compose file is not there: /tmp stands in for it.
+def test_the_keys_command_of_the_compose_file_adds_and_lists_keys(container: Container) -> None:
+    # /tmp replaces the volume of the Compose file.
     command = [part.replace("/var/lib/unspun", "/tmp") for part in compose()["services"]["keys"]["entrypoint"]]
     made = container.execute([*command, "add", "alice"])
     assert (made.returncode, made.stdout[:7]) == (0, "unspun_")
     assert container.execute([*command, *compose()["services"]["keys"]["command"]]).stdout.endswith("alice\n")
 
 
-def test_none_of_its_processes_is_root_or_can_become_it(container: Container, image: Image) -> None:
+def test_none_of_its_processes_is_root_or_can_become_root(container: Container, image: Image) -> None:
     children = Path(f"/proc/{container.first}/task/{container.first}/children").read_text().split()
     assert len(children) == int(container.environment["UNSPUN_WORKERS"])
     user, group = image.user.split(":")
@@ -106,19 +106,19 @@ def test_it_is_process_1_as_in_docker(container: Container) -> None:
     assert status(container.first)["NSpid"][-1] == "1"
 
 
-def test_the_temporary_folder_is_where_it_can_write(container: Container) -> None:
+def test_it_can_write_only_to_the_temporary_folder(container: Container) -> None:
     refused = json.loads(container.execute(["python", "-c", TRY_TO_WRITE, *READ_ONLY, "/tmp"]).stdout)
     (container.temporary / "written").unlink()
     assert refused == dict.fromkeys(READ_ONLY, "Read-only file system")
 
 
-def test_what_it_writes_there_is_small(container: Container) -> None:
+def test_its_temporary_files_are_small(container: Container) -> None:
     container.ask("/v1/score", SPUN, **TEXT)
     written = sum(file.stat().st_size for file in container.temporary.rglob("*") if file.is_file())
     assert 0 < written < 16 << 20  # the Compose file gives it 64 MiB
 
 
-def test_sigterm_ends_it_in_order_and_in_time(root: Path, workplace: Path, image: Image) -> None:
+def test_sigterm_shuts_it_down_gracefully(root: Path, workplace: Path, image: Image) -> None:
     variables = {"UNSPUN_WORKERS": "1"}
     container = Container(image, root, workplace / "tmp-stopped", variables)
     try:
@@ -131,7 +131,7 @@ def test_sigterm_ends_it_in_order_and_in_time(root: Path, workplace: Path, image
         container.remove()
 
 
-def test_a_setting_that_is_wrong_ends_it_at_once_and_says_why(root: Path, workplace: Path, image: Image) -> None:
+def test_an_invalid_setting_stops_it_at_once_with_a_message(root: Path, workplace: Path, image: Image) -> None:
     container = Container(image, root, workplace / "tmp-wrong", {"UNSPUN_WORKERS": "many"})
     try:
         assert container.process.wait(30) == 2
@@ -140,7 +140,7 @@ def test_a_setting_that_is_wrong_ends_it_at_once_and_says_why(root: Path, workpl
         container.remove()
 
 
-def test_what_it_logs_is_json_and_not_the_text(container: Container) -> None:
+def test_its_log_is_json_without_texts(container: Container) -> None:
     container.ask("/v1/score", SPUN, **TEXT)
     lines: list[dict[str, Any]] = [json.loads(line) for line in container.log.read_text().splitlines()]
     assert "listening" in {line["event"] for line in lines}

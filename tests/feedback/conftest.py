@@ -1,4 +1,4 @@
-"""Each test of a store runs on SQLite and on a real PostgreSQL."""
+"""Fixtures that run each test of a store on SQLite and on a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-if find_spec("sqlalchemy") is not None:  # else the tests skip, and say why
+if find_spec("sqlalchemy") is not None:  # without it the tests are skipped
     from tests.feedback.postgres import Server, running
     from unspun.service.feedback.store import Store
 
@@ -19,7 +19,7 @@ if find_spec("sqlalchemy") is not None:  # else the tests skip, and say why
 
     @pytest.fixture(params=["sqlite", "postgresql"])
     def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-        """Return the address of a database that nothing is in yet."""
+        """Return the address of an empty database."""
         if request.param == "sqlite":
             return f"sqlite:///{tmp_path}/labels.db"
         server: Server = request.getfixturevalue("postgres")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from unspun.service.feedback.labels import Judgement, Label, ModelName, SignalSum, digest_of, new_id
+from unspun.service.feedback.labels import Label, ModelName, SignalSum, StoredVerdict, digest_of, new_id
 
 NOW = datetime(2026, 11, 23, 6, 5, 0, 250_000, tzinfo=UTC)
 
 
 def label_of(text: str = "The mayor was here.", word: Any = "human", *, after: float = 0.0, **fields: Any) -> Label:
-    """Return a label, made so many seconds after NOW."""
+    """Return a label created `after` seconds after NOW."""
     said = {
         "score": 0.25,
         "false_positive_rate": 0.2,
@@ -32,7 +32,7 @@ def label_of(text: str = "The mayor was here.", word: Any = "human", *, after: f
         "label": word,
         "digest": digest_of(text),
         "text": text if fields.pop("keep_text", False) else None,
-        "verdict": Judgement(**{**said, **chosen}, model=model),
+        "verdict": StoredVerdict(**{**said, **chosen}, model=model),
         "signals": (SignalSum(signal="known_phrase", count=2, weight=4.5),),
     }
     return Label(**{**given, **fields})

@@ -1,4 +1,4 @@
-"""A PostgreSQL of its own for the tests, from Debian's packages: in a temporary folder, gone when they are over."""
+"""A temporary PostgreSQL server for the tests, from Debian's packages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PASSWORD = "not-a-secret"
 
 
 def binaries() -> Path | None:
-    """Return the folder of initdb and pg_ctl, None where PostgreSQL is not installed."""
+    """Return the folder of initdb and pg_ctl, or None if PostgreSQL is not installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     if found:
         return found[-1].parent
@@ -30,19 +30,19 @@ def binaries() -> Path | None:
 
 
 def unprivileged() -> str | None:
-    """Return the user that PostgreSQL runs as: it refuses root. None where this is another user already."""
+    """Return a user to run PostgreSQL as, because it refuses root; None if this process is not root."""
     if os.getuid() != 0:
         return None
     for name in ("postgres", "nobody"):
         with suppress(KeyError):
             pwd.getpwnam(name)
             return name
-    pytest.skip("no user but root, whom PostgreSQL refuses")
+    pytest.skip("PostgreSQL refuses root, and there is no other user")
 
 
 @dataclass
 class Server:
-    """A running server, and a way to stop and start it."""
+    """A running server that can be stopped and started."""
 
     port: int
     control: Callable[..., None]
@@ -52,13 +52,13 @@ class Server:
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
-        """Run a statement as the owner of everything."""
+        """Run a statement as the superuser."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             cursor = connection.execute(statement)
             return [] if cursor.description is None else cursor.fetchall()
 
     def database(self) -> str:
-        """Make an empty database, and return its address."""
+        """Create an empty database and return its address."""
         self.made += 1
         self.execute(f"CREATE DATABASE labels_{self.made}")
         return self.url(f"labels_{self.made}")
@@ -75,12 +75,12 @@ OPTIONS = "-p {port} -h 127.0.0.1 -k '' -c fsync=off -c full_page_writes=off -c 
 
 @contextmanager
 def running() -> Iterator[Server]:
-    """Run a server; skips where there is none to run."""
+    """Run a server; skip the test if PostgreSQL is not installed."""
     folder_of = binaries()
     if folder_of is None:
         pytest.skip("no PostgreSQL: apt-get install postgresql")
     user = unprivileged()
-    # Not pytest's temporary folder, which only its owner may enter.
+    # Not pytest's temporary folder, which only root may enter.
     folder = Path(tempfile.mkdtemp(prefix="unspun-postgres-"))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -93,7 +93,7 @@ def running() -> Iterator[Server]:
 
     def run(program: str, *arguments: str) -> None:
         command = [str(folder_of / program), "-D", str(data), *arguments]
-        # To a file: a server that goes on would hold a pipe open.
+        # Output goes to a file: the server would hold a pipe open.
         with (folder.parent / f"{folder.name}.log").open("a+") as log:
             done = subprocess.run(command, user=user, cwd="/", stdout=log, stderr=log, timeout=120)
             log.seek(0)

@@ -1,4 +1,4 @@
-"""What labels tell of the model, on cases that were counted by hand."""
+"""The audit of labels, on cases counted by hand."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ if find_spec("sqlalchemy") is None:
 
 from tests.feedback.making import label_of
 from tests.service.support import cases, why
-from unspun.service.feedback.audit import FOUND, Audit, Share, audit
+from unspun.model.verdict import JUDGEMENTS, VERDICTS
+from unspun.service.feedback.audit import FOUND, Share, audit
 from unspun.service.feedback.labels import Label, ModelName, SignalSum
 
 SHARES = ("precision", "recall", "false_positive_rate")
 
 
 def read(line: str, place: int) -> Label:
-    """Return the label of a case's line: TEXT LABEL VERDICT KIND, @MODEL and /SOURCE if they matter."""
+    """Parse a label of a case: TEXT LABEL VERDICT KIND, and optionally @MODEL and /SOURCE."""
     text, word, verdict, kind, *more = line.split()
     model = next((part[1:] for part in more if part.startswith("@")), "1")
     source = next((part[1:] for part in more if part.startswith("/")), None)
@@ -38,7 +39,7 @@ def read(line: str, place: int) -> Label:
 
 
 @pytest.mark.parametrize("case", cases("feedback_audit.toml"), ids=why)
-def test_what_labels_tell(case: dict[str, Any]) -> None:
+def test_accuracy_is_counted_from_labels(case: dict[str, Any]) -> None:
     found = audit([read(line, place) for place, line in enumerate(case["labels"])], "suspect").to_dict()
     for name, expected in case["expect"].items():
         if name == "contradicting":
@@ -57,7 +58,7 @@ def test_what_labels_tell(case: dict[str, Any]) -> None:
             assert bare == expected
 
 
-def test_a_signal_is_right_where_it_gave_evidence_on_a_machines_text() -> None:
+def test_a_signal_is_right_if_it_gave_evidence_in_machine_text() -> None:
     def with_signals(text: str, word: str, **counts: int) -> Label:
         signals = tuple(SignalSum(signal=name, count=count, weight=1.0) for name, count in counts.items())
         return label_of(text, word, signals=signals)
@@ -76,19 +77,19 @@ def test_a_signal_is_right_where_it_gave_evidence_on_a_machines_text() -> None:
     }
 
 
-def test_only_paraphrased_counts_at_that_level() -> None:
+def test_suspect_does_not_count_at_the_level_paraphrased() -> None:
     labels = [label_of("a", "human", verdict="suspect", kind="spun", source="x")]
     assert audit(labels, "suspect").sources[0].false_positive_rate == Share(1, 1)
     assert audit(labels, "paraphrased").sources[0].false_positive_rate == Share(0, 1)
 
 
-def test_an_interval_is_wilsons() -> None:
+def test_an_interval_is_a_wilson_interval() -> None:
     # Newcombe 1998, table I: 81 of 263.
     low, high = Share(81, 263).interval or (0.0, 0.0)
     assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
 
 
-def test_of_nothing_there_is_no_share() -> None:
+def test_a_share_of_nothing_is_none() -> None:
     assert Share(0, 0).to_dict() == {"value": None, "low": None, "high": None, "part": 0, "whole": 0}
 
 
@@ -103,8 +104,8 @@ LABELS = st.lists(
             after=after,
         ),
         st.sampled_from("abcdefgh"),
-        st.sampled_from(["human", "spun", "translated", "rewritten"]),
-        st.sampled_from(["clear", "suspect", "paraphrased", "abstained"]),
+        st.sampled_from(JUDGEMENTS),
+        st.sampled_from(VERDICTS),
         st.sampled_from([None, "x", "y"]),
         st.integers(0, 100),
     ),
@@ -112,15 +113,12 @@ LABELS = st.lists(
 )
 
 
-def whole(found: Audit) -> int:
-    return found.overall[0].texts
-
-
 @given(LABELS)
-def test_every_text_is_behind_a_figure_or_said_to_be_left_out(labels: list[Label]) -> None:
+def test_every_text_is_counted_or_reported_as_left_out(labels: list[Label]) -> None:
     found = audit(labels)
-    assert whole(found) + found.abstained + len(found.contradicting) == found.texts
-    assert sum(row.texts for row in found.sources) == whole(found)
+    counted = found.overall[0].texts
+    assert counted + found.abstained + len(found.contradicting) == found.texts
+    assert sum(row.texts for row in found.sources) == counted
     for row in [*found.overall, *found.kinds, *found.sources, *found.models]:
         for share in (row.precision, row.recall, row.false_positive_rate):
             assert 0 <= share.part <= share.whole <= row.texts

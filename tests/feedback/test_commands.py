@@ -1,4 +1,4 @@
-"""`unspun feedback` and `unspun audit`, as they are typed, with a detector that needs no model."""
+"""`unspun feedback` and `unspun audit` on the command line, with a detector that needs no model."""
 
 from __future__ import annotations
 
@@ -27,8 +27,6 @@ from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, SPUN, SUSPECT, Run, cases, why
 from unspun.model.verdict import ModelInfo
 from unspun.service.cli import cli
-from unspun.service.commands.feedback import LABELS
-from unspun.service.feedback.labels import WORDS
 from unspun.service.feedback.store import Store
 from unspun.service.feedback.summary import digest_of
 from unspun.service.render.html import Report
@@ -64,7 +62,7 @@ def exported(unspun: Unspun, *options: str) -> list[dict[str, Any]]:
 # --- import, export, delete
 
 
-def test_a_text_without_a_verdict_is_judged_when_it_is_imported(unspun: Unspun) -> None:
+def test_a_text_without_a_verdict_is_scored_at_the_import(unspun: Unspun) -> None:
     run = unspun("feedback", "import", "-", stdin=lines({"label": "spun", "text": SPUN, "source": "desk"}))
     assert (run.status, run.errors) == (0, ["unspun: feedback.db: 1 label stored"])
     [label] = exported(unspun, "--with-text")
@@ -77,7 +75,9 @@ def test_a_text_without_a_verdict_is_judged_when_it_is_imported(unspun: Unspun) 
 
 
 @pytest.mark.parametrize("case", cases("feedback_bad_lines.toml"), ids=why)
-def test_a_bad_line_is_told_and_the_others_are_stored(case: dict[str, str], unspun: Unspun, here: Path) -> None:
+def test_an_invalid_line_is_reported_and_the_others_are_stored(
+    case: dict[str, str], unspun: Unspun, here: Path
+) -> None:
     bad = case["line"].replace("SOURCE", "s" * 201)
     (here / "labels.jsonl").write_text(f'{{"label": "human", "text": "{CLEAR}"}}\n{bad}\n\n')
     run = unspun("feedback", "import", "labels.jsonl")
@@ -87,14 +87,14 @@ def test_a_bad_line_is_told_and_the_others_are_stored(case: dict[str, str], unsp
     assert run.errors[1:] == ["unspun: feedback.db: 1 label stored"]
 
 
-def test_what_is_exported_can_be_imported_elsewhere(unspun: Unspun, here: Path) -> None:
+def test_an_export_can_be_imported_elsewhere(unspun: Unspun, here: Path) -> None:
     unspun("feedback", "import", "-", stdin=lines({"label": "spun", "text": SPUN}, {"label": "human", "text": CLEAR}))
     (here / "copy.jsonl").write_text(unspun("feedback", "export", "--with-text").out)
     assert unspun("feedback", "import", "--database", "copy.db", "copy.jsonl").status == 0
     assert exported(unspun, "--with-text", "--database", "copy.db") == exported(unspun, "--with-text")
 
 
-def test_a_text_without_a_verdict_has_no_score_there_and_back(unspun: Unspun, here: Path) -> None:
+def test_an_abstention_keeps_its_missing_score_in_export_and_import(unspun: Unspun, here: Path) -> None:
     unspun("feedback", "import", "-", stdin=lines({"label": "human", "text": "Too short."}))
     [label] = exported(unspun)
     said = label["verdict"]
@@ -105,24 +105,20 @@ def test_a_text_without_a_verdict_has_no_score_there_and_back(unspun: Unspun, he
     assert exported(unspun, "--database", "copy.db") == [label]
 
 
-def test_the_labels_of_the_command_are_those_that_are_stored() -> None:
-    assert LABELS == WORDS
-
-
-def test_the_same_file_again_adds_nothing(unspun: Unspun) -> None:
+def test_importing_a_file_twice_adds_nothing(unspun: Unspun) -> None:
     text = lines({"label": "spun", "text": SPUN}, {"label": "human", "text": CLEAR})
     unspun("feedback", "import", "-", stdin=text)
     run = unspun("feedback", "import", "-", stdin=text)
-    assert run.errors == ["unspun: feedback.db: 0 labels stored, 2 were there already"]
+    assert run.errors == ["unspun: feedback.db: 0 labels stored, 2 already stored"]
 
 
-def test_an_export_has_no_text_unless_it_is_asked_for(unspun: Unspun) -> None:
+def test_an_export_has_texts_only_on_request(unspun: Unspun) -> None:
     unspun("feedback", "import", "-", stdin=lines({"label": "spun", "text": SPUN}))
     assert "imaginative" not in unspun("feedback", "export").out
     assert "imaginative" in unspun("feedback", "export", "--with-text").out
 
 
-def test_texts_of_a_reports_labels_are_found_by_their_hashes(unspun: Unspun, here: Path) -> None:
+def test_texts_for_a_reports_labels_are_found_by_their_hashes(unspun: Unspun, here: Path) -> None:
     label = label_of(SPUN, "spun").to_dict(with_text=False)
     (here / "labels.jsonl").write_text(lines({**label, "keep_text": True}, label_of(CLEAR).to_dict(with_text=False)))
     (here / "articles").mkdir()
@@ -132,11 +128,11 @@ def test_texts_of_a_reports_labels_are_found_by_their_hashes(unspun: Unspun, her
     assert {one["text"] for one in exported(unspun, "--with-text")} == {SPUN, None}
 
 
-def test_a_text_that_is_not_found_is_told_and_its_label_is_stored(unspun: Unspun) -> None:
+def test_a_text_that_is_not_found_is_reported_and_its_label_is_stored(unspun: Unspun) -> None:
     line = {**label_of(SPUN, "spun").to_dict(with_text=False), "keep_text": True}
     run = unspun("feedback", "import", "-", stdin=lines(line))
     assert run.status == 0
-    assert run.errors[0].startswith("unspun: warning: 1 text to be kept was not found")
+    assert run.errors[0].startswith("unspun: warning: 1 text to keep was not found")
     assert run.errors[1] == "unspun: feedback.db: 1 label stored"
 
 
@@ -159,17 +155,17 @@ def test_a_label_is_deleted_by_its_id(unspun: Unspun) -> None:
     assert exported(unspun) == [stays]
 
 
-def test_an_unknown_id_is_told_and_the_others_are_deleted(unspun: Unspun) -> None:
+def test_an_unknown_id_is_reported_and_the_others_are_deleted(unspun: Unspun) -> None:
     unspun("feedback", "import", "-", stdin=lines({"label": "spun", "text": SPUN}))
     [label] = exported(unspun)
     run = unspun("feedback", "delete", "0" * 32, label["id"])
     assert run.status == 1
-    assert run.errors[-1] == f"unspun: no label {'0' * 32} is there; `unspun feedback list` names all"
+    assert run.errors[-1] == f"unspun: unknown label: {'0' * 32}; `unspun feedback list` shows all ids"
     assert exported(unspun) == []
 
 
-def test_a_list_and_counts_of_what_there_is(unspun: Unspun) -> None:
-    sources = {"source": "de\u202esk"}  # which would turn the line round on a terminal
+def test_list_and_stats_show_the_stored_labels(unspun: Unspun) -> None:
+    sources = {"source": "de\u202esk"}  # would reverse the line on a terminal
     unspun("feedback", "import", "-", stdin=lines({"label": "spun", "text": SPUN, **sources}))
     [label] = exported(unspun)
     [row] = unspun("feedback", "list").out.splitlines()
@@ -179,7 +175,7 @@ def test_a_list_and_counts_of_what_there_is(unspun: Unspun) -> None:
     assert counts["human"] == counts["texts with contradicting labels"] == "0"
 
 
-def test_what_the_report_holds_for_labels_can_be_imported_whatever_the_model_is_called(unspun: Unspun) -> None:
+def test_a_reports_labels_can_be_imported_even_with_an_odd_model_name(unspun: Unspun) -> None:
     named = ModelInfo("</script>'\"&<b>", "1\u2028", "0" * 64)
     report = Report()
     report.add(SPUN, replace(FakeDetector().score(SPUN, id="a"), model=named))
@@ -193,47 +189,48 @@ def test_what_the_report_holds_for_labels_can_be_imported_whatever_the_model_is_
     assert (label["digest"], label["signals"]) == (digest_of(SPUN), row["signals"])
 
 
-# --- where
+# --- the database
 
 
-def test_by_default_labels_are_in_the_current_folder(unspun: Unspun, here: Path) -> None:
+def test_by_default_labels_are_stored_in_the_current_folder(unspun: Unspun, here: Path) -> None:
     unspun("feedback", "import", "-", stdin=lines({"label": "spun", "text": SPUN}))
     assert [file.name for file in here.iterdir()] == ["feedback.db"]
 
 
-def test_the_environment_says_where(unspun: Unspun, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_variable_sets_the_database(
+    unspun: Unspun, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("UNSPUN_DATABASE_URL", f"sqlite:///{here}/other.db")
     unspun("feedback", "import", "-", stdin=lines({"label": "spun", "text": SPUN}))
     assert [file.name for file in here.iterdir()] == ["other.db"]
 
 
 @pytest.mark.parametrize("command", [["audit"], ["feedback", "export"], ["feedback", "list"], ["feedback", "stats"]])
-def test_without_a_database_nothing_is_made(command: list[str], unspun: Unspun, here: Path) -> None:
+def test_reading_commands_do_not_create_a_database(command: list[str], unspun: Unspun, here: Path) -> None:
     run = unspun(*command)
     assert run.status == 1
-    told = "there is no such database; labels that are added or imported make it"
-    assert run.errors == [f"unspun: feedback.db: {told}"]
+    assert run.errors == ["unspun: feedback.db does not exist; add or import labels to create it"]
     assert list(here.iterdir()) == []
 
 
-def test_a_wrong_address_is_wrong_usage(unspun: Unspun) -> None:
+def test_a_wrong_address_is_a_usage_error(unspun: Unspun) -> None:
     run = unspun("audit", "--database", "mysql://u:secret-word@db/x")
     assert run.status == 2
     assert "SQLite or PostgreSQL" in run.errors[-1]
     assert "secret-word" not in "".join(run.errors)
 
 
-def test_migrate_tells_what_it_did(unspun: Unspun) -> None:
+def test_migrate_reports_the_revisions(unspun: Unspun) -> None:
     assert unspun("feedback", "migrate").errors == ["unspun: feedback.db: migrated from nothing to 0002"]
-    assert unspun("feedback", "migrate").errors == ["unspun: feedback.db: is at 0002, nothing to do"]
+    assert unspun("feedback", "migrate").errors == ["unspun: feedback.db: already at version 0002"]
 
 
-def test_a_postgresql_is_migrated_only_when_told(unspun: Unspun, postgres: Server) -> None:
+def test_postgresql_is_migrated_only_by_the_command(unspun: Unspun, postgres: Server) -> None:
     url = postgres.database()
     text = lines({"label": "spun", "text": SPUN})
     run = unspun("feedback", "import", "--database", url, "-", stdin=text)
     assert run.status == 1
-    assert run.errors[0].endswith("it is empty; `unspun feedback migrate` brings it up to date")
+    assert run.errors[0].endswith("is empty; run `unspun feedback migrate`")
     assert unspun("feedback", "migrate", "--database", url).status == 0
     assert unspun("feedback", "import", "--database", url, "-", stdin=text).status == 0
     assert len(exported(unspun, "--database", url)) == 1
@@ -263,7 +260,7 @@ def test_an_import_that_fails_stores_nothing_and_can_be_repeated(
 
 
 @pytest.mark.parametrize("command", [["audit"], ["feedback", "stats"], ["feedback", "list"], ["feedback", "migrate"]])
-def test_without_the_libraries_the_command_names_what_to_install(command: list[str], here: Path) -> None:
+def test_without_the_libraries_the_command_says_what_to_install(command: list[str], here: Path) -> None:
     code = f"import sys; sys.modules['sqlalchemy'] = None; from unspun.service.cli import cli; cli({command})"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     run = subprocess.run([sys.executable, "-c", code], cwd=here, env=environment, capture_output=True, text=True)
@@ -275,7 +272,7 @@ def test_without_the_libraries_the_command_names_what_to_install(command: list[s
 
 @pytest.fixture
 def audited(here: Path) -> Path:
-    """Return a database of labels: three human texts, one of them called suspect, two spun ones, a dispute."""
+    """Make a database of labels: three human texts (one called suspect), two spun ones, one contradiction."""
     store = Store(str(here / "feedback.db"))
     store.add_many(
         [
@@ -300,9 +297,9 @@ def test_an_audit_is_json_in_a_pipe(unspun: Unspun, audited: Path) -> None:
     assert len(found["contradicting"][0]["labels"]) == 2
 
 
-def test_an_audit_is_a_table_where_that_is_asked_for(unspun: Unspun, audited: Path) -> None:
+def test_an_audit_is_a_table_on_request(unspun: Unspun, audited: Path) -> None:
     shown = unspun("audit", "--format", "table").out
-    assert "7 labels of 6 texts; 1 text with contradicting labels and 0 without a verdict left out." in shown
+    assert "7 labels of 6 texts; left out: 1 text with contradicting labels and 0 without a verdict." in shown
     [row] = [line for line in shown.splitlines() if line.split()[:3] == ["paraphrased", "or", "suspect"]]
     assert " ".join(row.split()[3:]) == "5 50.0 % (9.5-90.5) 1/2 50.0 % (9.5-90.5) 1/2 33.3 % (6.1-79.2) 1/3"
     assert [part in shown for part in ("By signal", "By kind", "By source", "By model", "Contradicting")] == [True] * 5
@@ -318,7 +315,7 @@ def test_an_audit_does_not_need_the_texts(unspun: Unspun, audited: Path) -> None
     assert unspun("audit").status == 0
 
 
-def test_an_audit_of_no_labels_at_all_says_so(unspun: Unspun) -> None:
+def test_an_audit_without_labels_says_so(unspun: Unspun) -> None:
     unspun("feedback", "migrate")
     shown = unspun("audit", "--format", "table")
     assert shown.status == 0

@@ -1,4 +1,4 @@
-"""A database that is down, locked, read-only or none at all: what is told is one line that says what to do."""
+"""Errors of a database that is down, locked, read-only or not a database: one line that says what to do."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("case", cases("feedback_urls.toml"), ids=why)
-def test_what_an_address_means(case: dict[str, Any]) -> None:
+def test_an_address_is_parsed_or_refused_without_its_password(case: dict[str, Any]) -> None:
     if "means" in case:
         assert parse_url(case["url"]).render_as_string(hide_password=False) == case["means"]
         return
@@ -45,7 +45,7 @@ def test_what_an_address_means(case: dict[str, Any]) -> None:
     assert SECRET not in str(raised.value)
 
 
-def told(action: Any) -> str:
+def error_of(action: Any) -> str:
     with pytest.raises(StoreError) as raised:
         action()
     message = str(raised.value)
@@ -57,44 +57,44 @@ def told(action: Any) -> str:
 # --- SQLite
 
 
-def test_reading_does_not_make_a_database(tmp_path: Path) -> None:
+def test_reading_does_not_create_a_database(tmp_path: Path) -> None:
     path = tmp_path / "labels.db"
-    message = told(lambda: list(Store(str(path)).labels()))
-    assert message == f"{path}: there is no such database; labels that are added or imported make it"
+    message = error_of(lambda: list(Store(str(path)).labels()))
+    assert message == f"{path} does not exist; add or import labels to create it"
     assert not path.exists()
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     path = tmp_path / "nowhere/labels.db"
-    message = told(lambda: Store(str(path)).add(label_of()))
-    assert message.startswith(f"{path}: it cannot be made (No such file or directory); name a file in a folder")
+    message = error_of(lambda: Store(str(path)).add(label_of()))
+    assert message.startswith(f"{path} cannot be created (No such file or directory); choose a file in an existing")
 
 
-def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
     path = tmp_path / "labels.db"
     path.write_text("The mayor was here. " * 100)
-    assert "it is no SQLite database" in told(lambda: Store(str(path)).add(label_of()))
+    assert "is not a SQLite database" in error_of(lambda: Store(str(path)).add(label_of()))
     assert path.read_text().startswith("The mayor")
 
 
-def test_a_folder_in_place_of_a_file(tmp_path: Path) -> None:
-    assert "it cannot be opened" in told(lambda: Store(str(tmp_path)).add(label_of()))
+def test_a_folder_instead_of_a_file(tmp_path: Path) -> None:
+    assert "cannot be opened" in error_of(lambda: Store(str(tmp_path)).add(label_of()))
 
 
-def test_a_file_that_another_program_holds(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_another_program_locks(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "WAIT_SECONDS", 0.1)
     with sqlite3.connect(file, isolation_level=None) as other:
         other.execute("BEGIN EXCLUSIVE")
-        message = told(lambda: Store(str(file)).add(label_of("Another.")))
+        message = error_of(lambda: Store(str(file)).add(label_of("Another.")))
         other.execute("ROLLBACK")
     other.close()
-    assert message == f"{file}: another program is writing to it (database is locked); try again in a moment"
+    assert message == f"{file} is being written to by another program (database is locked); try again in a moment"
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody who may not write")
-def test_a_file_that_may_only_be_read(file: Path) -> None:
-    """In a process of another user, for root may write anywhere. Reading goes on."""
-    folder = Path("/tmp") / f"unspun-read-only-{os.getpid()}"  # others may not enter pytest's own
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become a user who may not write")
+def test_a_read_only_file_can_be_read(file: Path) -> None:
+    """In a process of another user, because root may write anywhere."""
+    folder = Path("/tmp") / f"unspun-read-only-{os.getpid()}"  # other users may not enter pytest's folder
     folder.mkdir(mode=0o755)
     try:
         path = folder / "labels.db"
@@ -102,8 +102,9 @@ def test_a_file_that_may_only_be_read(file: Path) -> None:
         path.chmod(0o444)
         folder.chmod(0o755)
         code = (
-            "import os, sys; from service.feedback.store import Store; from tests.feedback.making import label_of\n"
-            "store = Store(sys.argv[1]); list(store.labels())  # all is imported now: Python itself may be root's\n"
+            "import os, sys; from unspun.service.feedback.store import Store\n"
+            "from tests.feedback.making import label_of\n"
+            "store = Store(sys.argv[1]); list(store.labels())  # imports before the user changes\n"
             "os.setgid(65534); os.setuid(65534); print(len(list(store.labels())))\n"
             "try: store.add(label_of('Another.'))\n"
             "except Exception as error: print(error)"
@@ -116,12 +117,16 @@ def test_a_file_that_may_only_be_read(file: Path) -> None:
         folder.rmdir()
     read, refused = run.stdout.splitlines() or [run.stderr, ""]
     assert read == "1"
-    assert refused.startswith(f"{path}: it cannot be written to (attempt to write a readonly database); check who may")
+    assert refused.startswith(
+        f"{path} cannot be written to (attempt to write a readonly database); check the permissions"
+    )
 
 
 def test_a_driver_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    assert told(lambda: Store("postgresql://u:p@localhost/x")).endswith("pip install 'unspun[feedback]'")
+    assert error_of(lambda: Store("postgresql://u:p@localhost/x")).endswith(
+        "needs psycopg; run pip install 'unspun[feedback]'"
+    )
 
 
 # --- PostgreSQL
@@ -135,57 +140,57 @@ def store(postgres: Server) -> Iterator[Store]:
     made.database.close()
 
 
-def test_a_server_that_is_not_there() -> None:
+def test_a_server_that_is_not_running() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    message = told(lambda: Store(f"postgresql://u:{PASSWORD}@127.0.0.1:{port}/x").add(label_of()))
-    assert message.startswith(f"postgresql://u:***@127.0.0.1:{port}/x: it cannot be used (")
-    assert message.endswith("make sure that it runs, and that its address is right")
+    message = error_of(lambda: Store(f"postgresql://u:{PASSWORD}@127.0.0.1:{port}/x").add(label_of()))
+    assert message.startswith(f"postgresql://u:***@127.0.0.1:{port}/x cannot be used (")
+    assert message.endswith("check that it is running, and its address")
 
 
 def test_a_server_that_does_not_answer() -> None:
-    """It takes connections and says nothing: libpq's own time-out ends it."""
+    """It accepts connections and sends nothing, until libpq's time limit."""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         address = f"postgresql://u:{PASSWORD}@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=2"
-        assert "it cannot be used" in told(lambda: Store(address).add(label_of()))
+        assert "cannot be used" in error_of(lambda: Store(address).add(label_of()))
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"password": "wrong"}, "it refuses this user"),
-        ({"user": "nobody"}, "it refuses this user"),
-        ({"database": "nowhere"}, "it refuses this user"),
+        ({"password": "wrong"}, "refuses this user"),
+        ({"user": "nobody"}, "refuses this user"),
+        ({"database": "nowhere"}, "refuses this user"),
     ],
     ids=["password", "user", "database"],
 )
 def test_a_server_that_refuses_us(change: dict[str, str], says: str, postgres: Server) -> None:
     url = postgres.url(**{"database": "postgres", **change})
-    message = told(lambda: Store(url).add(label_of()))
+    message = error_of(lambda: Store(url).add(label_of()))
     assert says in message
     assert "wrong" not in message.replace(url, "")
 
 
 def test_a_server_that_restarts_is_used_again(store: Store, postgres: Server) -> None:
-    """The connections that the pool kept are dead then."""
+    """The connections in the pool are dead then."""
     postgres.stop()
     try:
-        assert "it cannot be used" in told(lambda: store.add(label_of("Lost.")))
+        assert "cannot be used" in error_of(lambda: store.add(label_of("Lost.")))
     finally:
         postgres.start()
     assert store.add(label_of("Stored."))[1]
     assert len(list(store.labels())) == 2
 
 
-def test_a_database_that_may_only_be_read(store: Store, postgres: Server) -> None:
+def test_a_read_only_database_can_be_read(store: Store, postgres: Server) -> None:
     name = store.database.url.database
     postgres.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     store.database.close()
-    message = told(lambda: store.add(label_of("Another.")))
-    assert "it cannot be written to; it is read-only at the moment" in message
+    message = error_of(lambda: store.add(label_of("Another.")))
+    assert "is read-only at the moment; check whether it is a standby" in message
     assert len(list(store.labels())) == 1
 
 
@@ -195,15 +200,19 @@ def test_tables_that_another_user_may_not_write(store: Store, postgres: Server) 
     postgres.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader", name)
     other = Store(postgres.url(name, user="reader"))
     assert len(list(other.labels())) == 1
-    assert "this user may not do that; grant the rights" in told(lambda: other.add(label_of("Another.")))
+    assert "does not permit this to this user; grant the privileges" in error_of(
+        lambda: other.add(label_of("Another."))
+    )
     other.database.close()
 
 
-def test_a_table_that_another_program_holds(store: Store, postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_another_program_locks(store: Store, postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     import psycopg
 
     monkeypatch.setattr(database, "WAIT_SECONDS", 1)
     with psycopg.connect(postgres.url(str(store.database.url.database))) as other:
         other.execute("LOCK TABLE unspun_labels")
-        assert "another program holds it; try again in a moment" in told(lambda: store.add(label_of("Another.")))
+        assert "is locked by another program; try again in a moment" in error_of(
+            lambda: store.add(label_of("Another."))
+        )
     assert store.add(label_of("Another."))[1]

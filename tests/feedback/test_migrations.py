@@ -1,4 +1,4 @@
-"""The schema: made from nothing, the same as the tables that the code knows, and left alone where it is newer."""
+"""The schema: created from nothing, equal to the tables in the code, and left alone if it is newer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from unspun.service.feedback.database import VERSION_TABLE, Database, NewerSchem
 from unspun.service.feedback.store import Store, labelled_texts
 from unspun.service.feedback.tables import Base
 
-LATER = '''"""A later version's."""
+LATER = '''"""Of a newer version."""
 import sqlalchemy as sa
 from alembic import op
 
@@ -49,7 +49,7 @@ VALUES
 
 @pytest.fixture
 def earlier(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
-    """Return a database that unspun 1.2 has made, with two labels."""
+    """Return a database of unspun 1.2 with two labels."""
     folder = tmp_path / "earlier"
     shutil.copytree(database.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__", "labels_0002.py"))
     made = Database(url, migrates=True)
@@ -63,14 +63,14 @@ def earlier(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Databa
 
 @pytest.fixture
 def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the migrations as a later version of unspun has them; `use` makes this one that version."""
+    """Return a folder with the migrations of a newer version of unspun."""
     folder = tmp_path / "later"
     shutil.copytree(database.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "versions/later_0003.py").write_text(LATER.format(fails=""))
     return folder
 
 
-def test_the_migrations_make_the_tables_that_the_code_knows(url: str) -> None:
+def test_the_migrations_create_the_tables_in_the_code(url: str) -> None:
     made = Database(url, migrates=True)
     assert made.migrate() == (None, "0002")
     with made.reading() as connection:
@@ -81,7 +81,7 @@ def test_the_migrations_make_the_tables_that_the_code_knows(url: str) -> None:
     made.close()
 
 
-def test_the_comparison_would_see_a_difference(url: str, later: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_comparison_finds_a_difference(url: str, later: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "MIGRATIONS", later)
     made = Database(url, migrates=True)
     made.migrate()
@@ -92,7 +92,7 @@ def test_the_comparison_would_see_a_difference(url: str, later: Path, monkeypatc
     made.close()
 
 
-def test_labels_of_unspun_1_stay_with_their_scores_but_those_of_texts_without_a_verdict(earlier: Database) -> None:
+def test_labels_of_unspun_1_keep_their_scores_except_abstentions(earlier: Database) -> None:
     assert earlier.migrate() == ("0001", "0002")
     store = Store(earlier.url)
     judged, abstained = store.labels()
@@ -105,8 +105,8 @@ def test_labels_of_unspun_1_stay_with_their_scores_but_those_of_texts_without_a_
     earlier.close()
 
 
-def test_a_migrated_table_is_like_a_new_one(earlier: Database) -> None:
-    """The constraints and indices, too, which SQLite has to make anew."""
+def test_a_migrated_table_equals_a_new_one(earlier: Database) -> None:
+    """Including constraints and indices, which SQLite has to recreate."""
     earlier.migrate()
     with earlier.reading() as connection:
         context = MigrationContext.configure(
@@ -118,7 +118,7 @@ def test_a_migrated_table_is_like_a_new_one(earlier: Database) -> None:
     earlier.close()
 
 
-def test_a_second_time_there_is_nothing_to_do(url: str) -> None:
+def test_a_second_migration_does_nothing(url: str) -> None:
     made = Database(url)
     made.migrate()
     assert made.migrate() == ("0002", "0002")
@@ -135,7 +135,7 @@ def test_an_older_database_keeps_its_labels(
     assert list(store.labels()) == [label]
 
 
-def test_a_service_migrates_an_older_database_by_itself(
+def test_a_service_migrates_an_older_database(
     url: str, store: Store, later: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.add(label_of("Before."))
@@ -144,7 +144,7 @@ def test_a_service_migrates_an_older_database_by_itself(
     assert len(list(store.labels())) == 2
 
 
-def test_many_that_migrate_at_once_do_it_once(url: str) -> None:
+def test_of_simultaneous_migrations_one_runs(url: str) -> None:
     made = [Database(url) for _ in range(6)]
     with ThreadPoolExecutor(6) as pool:
         before = list(pool.map(lambda one: one.migrate()[0], made))
@@ -154,7 +154,7 @@ def test_many_that_migrate_at_once_do_it_once(url: str) -> None:
 
 
 @pytest.mark.parametrize("what", ["add", "read", "migrate", "learn"])
-def test_a_newer_database_is_refused_and_left_as_it_is(
+def test_a_newer_database_is_refused_and_not_changed(
     what: str, url: str, store: Store, later: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.add(label_of())
@@ -169,8 +169,8 @@ def test_a_newer_database_is_refused_and_left_as_it_is(
     }
     with pytest.raises(NewerSchemaError) as raised:
         actions[what]()
-    told = "a later version of unspun has migrated it (to 0003, this one knows 0002); update unspun here"
-    assert str(raised.value) == f"{store.database.where}: {told}"
+    message = "was migrated by a newer version of unspun (to 0003; this version knows 0002); update unspun"
+    assert str(raised.value) == f"{store.database.where} {message}"
     monkeypatch.setattr(database, "MIGRATIONS", later)
     assert store.database.migrate() == ("0003", "0003")
     assert len(list(store.labels())) == 1
@@ -191,7 +191,7 @@ def test_a_migration_that_fails_changes_nothing(
 
 
 def test_other_tables_of_a_shared_database_are_left_alone(url: str, store: Store) -> None:
-    """Another program's own Alembic revision, above all."""
+    """Especially another program's Alembic revision."""
     made = store.database
     made.migrate()
     with made.writing() as connection:
@@ -202,10 +202,10 @@ def test_other_tables_of_a_shared_database_are_left_alone(url: str, store: Store
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "ours"
 
 
-def test_only_who_may_migrates_postgresql(postgres: object) -> None:
+def test_postgresql_is_migrated_only_explicitly(postgres: object) -> None:
     url = postgres.database()  # type: ignore[attr-defined]
     store = Store(url)
-    with pytest.raises(StoreError, match=r"it is empty; `unspun feedback migrate` brings it up to date$"):
+    with pytest.raises(StoreError, match=r"is empty; run `unspun feedback migrate`$"):
         store.add(label_of())
     store.database.migrate()
     assert store.add(label_of())[1]

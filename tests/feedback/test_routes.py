@@ -1,4 +1,4 @@
-"""`/v1/feedback` and the page's buttons, asked through Flask's test client, with a detector that needs no model."""
+"""`/v1/feedback` and the page's buttons through Flask's test client, with a detector that needs no model."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def client(url: str) -> Iterator[FlaskClient]:
-    """A client of a service that keeps labels in SQLite, and of one that keeps them in PostgreSQL."""
+    """Return a client of a service that stores labels, in SQLite and in PostgreSQL."""
     made = client_for(url)
     keeper: Keeper = made.application.extensions["unspun.feedback"]
     keeper.start()
@@ -64,7 +64,7 @@ def stored(url: object) -> list[dict[str, Any]]:
 # --- POST, GET, DELETE
 
 
-def test_a_label_is_stored_with_the_verdict_of_the_server(client: FlaskClient, url: str) -> None:
+def test_a_label_is_stored_with_the_services_verdict(client: FlaskClient, url: str) -> None:
     answer = client.post("/v1/feedback", json={**GOOD, "source": " desk ", "comment": "By its author."})
     assert answer.status_code == 201
     label = answer.json
@@ -92,7 +92,7 @@ def test_a_label_is_stored_with_the_verdict_of_the_server(client: FlaskClient, u
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_the_text_is_kept_only_where_that_is_asked_for(client: FlaskClient, url: str) -> None:
+def test_the_text_is_stored_only_on_request(client: FlaskClient, url: str) -> None:
     client.post("/v1/feedback", json=GOOD)
     client.post("/v1/feedback", json={**GOOD, "text": CLEAR, "keep_text": True})
     assert {label["text"] for label in stored(url)} == {None, CLEAR}
@@ -110,7 +110,7 @@ def test_a_label_is_read_and_deleted_by_its_id(client: FlaskClient, url: str) ->
 
 
 @pytest.mark.parametrize("id", ["0" * 32, "1", "../score", "' OR 1=1 --", "%00", "é"])
-def test_an_id_that_there_is_none_of(id: str, client: FlaskClient) -> None:
+def test_an_unknown_id_is_not_found(id: str, client: FlaskClient) -> None:
     assert client.get(f"/v1/feedback/{id}").status_code == 404
     assert client.delete(f"/v1/feedback/{id}").status_code in (404, 405)
 
@@ -123,7 +123,7 @@ def test_a_second_click_is_the_same_label(client: FlaskClient, url: str) -> None
 
 
 @pytest.mark.parametrize("case", cases("feedback_bad_requests.toml"), ids=why)
-def test_what_is_refused_is_not_stored(case: dict[str, Any], file: Path) -> None:
+def test_an_invalid_label_is_refused_and_not_stored(case: dict[str, Any], file: Path) -> None:
     asked = {key: value for key, value in {**GOOD, **case["change"]}.items() if value != "GONE"}
     asked = {key: "s" * 201 if value == "LONG" else value for key, value in asked.items()}
     answer = client_for(file).post("/v1/feedback", json=asked)
@@ -146,13 +146,13 @@ def test_what_is_refused_is_not_stored(case: dict[str, Any], file: Path) -> None
     ],
     ids=["no JSON", "a list", "empty", "plain text", "a form of any site", "too many words", "too many bytes"],
 )
-def test_the_limits_are_those_of_scoring(body: bytes, kind: str, status: int, file: Path) -> None:
+def test_the_limits_are_the_same_as_for_scoring(body: bytes, kind: str, status: int, file: Path) -> None:
     answer = client_for(file).post("/v1/feedback", data=body, content_type=kind)
     assert (answer.status_code, answer.mimetype) == (status, MEDIA_TYPE)
     assert not file.exists()
 
 
-def test_a_key_is_needed_where_one_is_for_scoring(file: Path, tmp_path: Path) -> None:
+def test_a_key_is_required_if_scoring_requires_one(file: Path, tmp_path: Path) -> None:
     key = KeyStore(tmp_path / "keys.json").add("desk")
     client = client_for(file, keys_file=tmp_path / "keys.json")
     assert client.post("/v1/feedback", json=GOOD).status_code == 401
@@ -163,7 +163,7 @@ def test_a_key_is_needed_where_one_is_for_scoring(file: Path, tmp_path: Path) ->
     assert client.delete(address, headers=with_key).status_code == 204
 
 
-def test_the_rate_limit_is_that_of_scoring(file: Path) -> None:
+def test_the_rate_limit_is_shared_with_scoring(file: Path) -> None:
     client = client_for(file, rate_limit="3/hour")
     client.post("/v1/score", json={"text": SPUN})
     label = client.post("/v1/feedback", json=GOOD).json
@@ -172,7 +172,7 @@ def test_the_rate_limit_is_that_of_scoring(file: Path) -> None:
     assert [one["id"] for one in stored(file)] == [label["id"]]
 
 
-def test_a_text_that_cannot_be_judged_is_not_stored(file: Path) -> None:
+def test_a_text_that_cannot_be_scored_is_not_stored(file: Path) -> None:
     answer = client_for(file).post("/v1/feedback", json={**GOOD, "text": "raise-error"})
     assert answer.status_code == 500
     assert not file.exists()
@@ -180,7 +180,7 @@ def test_a_text_that_cannot_be_judged_is_not_stored(file: Path) -> None:
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    """Return what the service logs."""
+    """Return the log of the service."""
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
@@ -197,16 +197,16 @@ def test_neither_text_nor_id_nor_source_is_logged(client: FlaskClient, log: io.S
         label = answer.json
     client.get(f"/v1/feedback/{label['id']}").close()
     client.delete(f"/v1/feedback/{label['id']}").close()
-    told = log.getvalue()
-    assert [json.loads(line)["route"] for line in told.splitlines() if '"request"' in line] == [
+    logged = log.getvalue()
+    assert [json.loads(line)["route"] for line in logged.splitlines() if '"request"' in line] == [
         "/v1/feedback",
         "/v1/feedback/<id>",
         "/v1/feedback/<id>",
     ]
-    assert not [word for word in ("prescient", "desk-of-secrets", label["id"], label["digest"]) if word in told]
+    assert not [word for word in ("prescient", "desk-of-secrets", label["id"], label["digest"]) if word in logged]
 
 
-def test_labels_are_counted_by_kind(client: FlaskClient) -> None:
+def test_labels_are_counted_by_label(client: FlaskClient) -> None:
     def count() -> float:
         found = [
             line
@@ -221,10 +221,10 @@ def test_labels_are_counted_by_kind(client: FlaskClient) -> None:
     assert count() == before + 1
 
 
-# --- off, and failing
+# --- without a database, and with one that fails
 
 
-def test_where_no_database_is_set_the_answer_says_how() -> None:
+def test_without_a_database_the_answer_says_how_to_set_one() -> None:
     client = client_for()
     for answer in (
         client.post("/v1/feedback", json=GOOD),
@@ -235,24 +235,24 @@ def test_where_no_database_is_set_the_answer_says_how() -> None:
         assert "UNSPUN_DATABASE_URL" in answer.json["detail"]
 
 
-def test_where_labels_are_kept_the_description_names_their_addresses(file: Path) -> None:
+def test_with_a_database_the_openapi_description_has_the_paths_for_labels(file: Path) -> None:
     described = client_for(file).get("/v1/openapi.json").json
     assert [path for path in described["paths"] if "feedback" in path] == ["/v1/feedback", "/v1/feedback/{id}"]
     validator = pytest.importorskip("openapi_spec_validator", reason="pip install openapi-spec-validator")
     validator.validate(described)
 
 
-def test_where_no_database_is_set_the_description_knows_no_labels() -> None:
+def test_without_a_database_the_openapi_description_has_no_labels() -> None:
     described = client_for().get("/v1/openapi.json").json
     assert [path for path in described["paths"] if "feedback" in path] == []
     assert "neither stored nor logged" in described["info"]["description"]
 
 
-def test_a_database_that_cannot_be_is_a_wrong_setting() -> None:
+def test_an_unsupported_database_is_an_invalid_setting() -> None:
     with pytest.raises(SettingsError) as raised:
         client_for("mysql://u:secret-word@db/x")
     [problem] = raised.value.problems
-    assert problem.startswith("UNSPUN_DATABASE_URL: labels are kept in SQLite or PostgreSQL, not in mysql;")
+    assert problem.startswith("UNSPUN_DATABASE_URL: labels can be stored in SQLite or PostgreSQL, not in mysql;")
     assert "secret-word" not in problem
 
 
@@ -261,12 +261,12 @@ def test_the_settings_do_not_show_the_password() -> None:
     assert "secret-word" not in f"{settings!r} {settings.database_url}"
 
 
-def test_a_database_that_fails_costs_the_label_and_nothing_else(tmp_path: Path, log: io.StringIO) -> None:
+def test_if_the_database_fails_only_the_label_is_lost(tmp_path: Path, log: io.StringIO) -> None:
     client = client_for(tmp_path / "nowhere/labels.db")
     answer = client.post("/v1/feedback", json=GOOD)
     assert (answer.status_code, answer.json["type"]) == (503, "urn:unspun:problem:not-stored")
     assert answer.json["detail"].startswith(
-        "The label was not stored. Of the database of labels: it cannot be made; name"
+        "The label was not stored. The database of labels cannot be created; choose"
     )
     assert str(tmp_path) not in answer.text
     assert str(tmp_path) in log.getvalue()
@@ -274,7 +274,7 @@ def test_a_database_that_fails_costs_the_label_and_nothing_else(tmp_path: Path, 
     assert client.post("/v1/score", json={"text": SPUN}).status_code == 200
 
 
-def test_a_folder_that_comes_back_is_used_again(tmp_path: Path) -> None:
+def test_a_database_that_comes_back_is_used_again(tmp_path: Path) -> None:
     client = client_for(tmp_path / "mount/labels.db")
     assert client.post("/v1/feedback", json=GOOD).status_code == 503
     (tmp_path / "mount").mkdir()
@@ -318,18 +318,18 @@ def test_without_a_database_the_page_has_no_buttons(file: Path) -> None:
     ]
 
 
-def test_the_page_says_whether_anything_may_be_stored(file: Path) -> None:
+def test_the_page_says_whether_anything_is_stored(file: Path) -> None:
     assert "Nothing that you submit is logged or stored." in client_for().get("/").text
     assert "logged, and it is stored only if you add a label." in client_for(file).get("/").text
 
 
 @pytest.mark.parametrize("text", [SPUN, "One\r\ntwo\rthree\n", "\n\n leading", "<b>&amp;</b> é 🦉"], ids=repr)
-def test_the_pages_form_labels_the_text_to_the_character(text: str, file: Path) -> None:
+def test_the_page_labels_exactly_the_submitted_text(text: str, file: Path) -> None:
     client = client_for(file)
     shown = judge(client, text)
     [packed] = shown.xpath("//input[@name='packed']/@value")
     judged = base64.b64decode(packed).decode()
-    assert judged == text.replace("\r\n", "\n").replace("\r", "\n")  # as the box sends it
+    assert judged == text.replace("\r\n", "\n").replace("\r", "\n")  # as a text box sends it
     say(client, judged, keep_text="true")
     assert stored(file)[0]["text"] == judged
 
@@ -352,7 +352,7 @@ def test_the_label_is_deleted_from_the_page(file: Path) -> None:
     assert stored(file) == []
     again = say(client, address="/feedback/delete", id=id)
     assert again.status_code == 404
-    assert "There is no label of this id" in alert(again)
+    assert "There is no label with this id" in alert(again)
 
 
 @pytest.mark.parametrize(
@@ -360,14 +360,14 @@ def test_the_label_is_deleted_from_the_page(file: Path) -> None:
     [
         ({"consent": "GONE"}, "Tick the box to agree"),
         ({"consent": "false"}, "Tick the box to agree"),
-        ({"label": "GONE"}, "is none of human, spun, translated, rewritten"),
+        ({"label": "GONE"}, "must be one of human, spun, translated, rewritten"),
         ({"source": "s" * 201}, "at most 200 characters"),
         ({"packed": "no base64!"}, "Judge the text again"),
-        ({"packed": "GONE"}, "holds no text"),
+        ({"packed": "GONE"}, "must not be blank"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_what_the_page_refuses_is_told_and_not_stored(fields: dict[str, str], says: str, file: Path) -> None:
+def test_an_invalid_form_is_refused_with_a_message(fields: dict[str, str], says: str, file: Path) -> None:
     answer = say(client_for(file), **fields)
     assert answer.status_code in (400, 422)
     assert "The label was not stored" in alert(answer)
@@ -375,7 +375,7 @@ def test_what_the_page_refuses_is_told_and_not_stored(fields: dict[str, str], sa
     assert not file.exists()
 
 
-def test_the_text_is_still_there_when_the_label_could_not_be_stored(tmp_path: Path) -> None:
+def test_the_text_stays_on_the_page_if_the_label_is_not_stored(tmp_path: Path) -> None:
     answer = say(client_for(tmp_path / "nowhere/labels.db"))
     assert answer.status_code == 503
     assert "The label was not stored" in alert(answer)
@@ -389,7 +389,7 @@ def test_the_text_is_still_there_when_the_label_could_not_be_stored(tmp_path: Pa
         ({}, True),
         ({"Sec-Fetch-Site": "same-origin"}, True),
         ({"Origin": "http://localhost"}, True),
-        ({"Origin": "https://localhost:8443"}, True),  # as it was typed: a proxy sent the bare name on
+        ({"Origin": "https://localhost:8443"}, True),  # the typed address, behind a proxy that sends only the host name
         ({"Sec-Fetch-Site": "cross-site"}, False),
         ({"Sec-Fetch-Site": "same-site", "Origin": "http://localhost"}, False),
         ({"Sec-Fetch-Site": "none"}, False),
@@ -408,12 +408,12 @@ def test_another_sites_form_is_refused(headers: dict[str, str], taken: bool, add
     assert len(stored(file)) == expected
 
 
-def test_browsers_are_told_to_name_the_origin_of_the_pages_forms(file: Path) -> None:
+def test_the_referrer_policy_lets_browsers_send_the_origin_of_forms(file: Path) -> None:
     assert client_for(file).get("/").headers["Referrer-Policy"] == "same-origin"
     assert client_for().get("/").headers["Referrer-Policy"] == "no-referrer"
 
 
-def test_the_page_asks_for_a_key_where_one_is_needed(file: Path, tmp_path: Path) -> None:
+def test_the_page_requires_a_key_if_the_api_does(file: Path, tmp_path: Path) -> None:
     key = KeyStore(tmp_path / "keys.json").add("desk")
     client = client_for(file, keys_file=tmp_path / "keys.json")
     assert say(client).status_code == 401

@@ -1,4 +1,4 @@
-"""Labels in a database: what goes in comes out, once, and nothing is lost. On SQLite and on a real PostgreSQL."""
+"""The label store on SQLite and on a real PostgreSQL: labels come back as stored, once each, and none is lost."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from unspun.service.feedback.store import PAGE, REPEAT_SECONDS, Store, labelled_
 ANY_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
 
 
-def test_a_label_comes_back_as_it_was(store: Store) -> None:
+def test_a_label_comes_back_unchanged(store: Store) -> None:
     label = label_of(keep_text=True, source="desk", comment="By its author.", verdict="abstained", reason="too_short")
     assert store.add(label) == (label, True)
     assert store.get(label.id) == label
 
 
-def test_a_text_is_not_there_unless_it_is_kept(store: Store) -> None:
+def test_a_text_is_stored_only_if_it_is_kept(store: Store) -> None:
     label = label_of("A text that nobody else has.")
     store.add(label)
     found = store.get(label.id)
@@ -45,19 +45,19 @@ def test_any_text_and_source_come_back(text: str, source: str | None, store: Sto
     assert (found.text, found.source) == (text, (source or "").strip() or None)
 
 
-def test_an_unknown_id_is_none(store: Store) -> None:
+def test_an_unknown_id_has_no_label(store: Store) -> None:
     store.add(label_of())
     assert store.get("0" * 32) is None
 
 
-def test_a_deleted_label_is_gone_and_others_stay(store: Store) -> None:
+def test_deleting_a_label_leaves_the_others(store: Store) -> None:
     gone, stays = label_of("One."), label_of("Two.")
     store.add_many([gone, stays])
     assert store.delete([gone.id, "0" * 32]) == {gone.id}
     assert list(store.labels()) == [stays]
 
 
-def test_a_deleted_text_is_not_left_in_the_file(tmp_path: Path) -> None:
+def test_a_deleted_text_is_erased_from_the_file(tmp_path: Path) -> None:
     file = tmp_path / "labels.db"
     store = Store(str(file))
     label = label_of("Unmistakable sentence. " * 400, keep_text=True)
@@ -72,10 +72,10 @@ def test_only_its_owner_may_read_the_file(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "labels.db").stat().st_mode) == 0o600
 
 
-# --- the same again
+# --- duplicates
 
 
-def test_a_second_click_makes_no_second_label(store: Store) -> None:
+def test_a_second_click_does_not_store_a_second_label(store: Store) -> None:
     first, _ = store.add(label_of(source="desk"))
     assert store.add(label_of(source="desk", after=REPEAT_SECONDS - 1)) == (first, False)
     assert list(store.labels()) == [first]
@@ -93,13 +93,13 @@ def test_a_second_click_makes_no_second_label(store: Store) -> None:
     ],
     ids=lambda other: "".join(other),
 )
-def test_what_differs_is_another_label(other: dict[str, object], store: Store) -> None:
+def test_a_label_that_differs_is_stored(other: dict[str, object], store: Store) -> None:
     store.add(label_of())
     assert store.add(label_of(**other))[1]  # type: ignore[arg-type]
     assert len(list(store.labels())) == 2
 
 
-def test_of_the_same_click_in_many_threads_one_counts(url: str) -> None:
+def test_of_the_same_click_in_many_threads_one_is_stored(url: str) -> None:
     stores = [Store(url, migrates=True) for _ in range(4)]
     stores[0].database.migrate()
     with ThreadPoolExecutor(8) as pool:
@@ -113,8 +113,8 @@ def test_of_the_same_click_in_many_threads_one_counts(url: str) -> None:
 # --- many at once
 
 
-def test_many_at_once_lose_none(url: str) -> None:
-    """The database is new: they also all find it empty, and only one makes its tables."""
+def test_concurrent_labels_are_all_stored(url: str) -> None:
+    """Also in a new database, in which only one of them creates the tables."""
     stores = [Store(url, migrates=True) for _ in range(4)]
     labels = [label_of(f"Text {i}.", keep_text=True) for i in range(120)]
     with ThreadPoolExecutor(12) as pool:
@@ -132,7 +132,7 @@ def test_all_pages_are_read_in_order_of_time(store: Store) -> None:
     assert found == sorted(labels, key=lambda label: (label.created, label.id))
 
 
-def test_a_label_that_comes_while_others_are_read_does_not_wait(store: Store) -> None:
+def test_a_label_can_be_added_while_others_are_read(store: Store) -> None:
     store.add_many(label_of(f"Text {i}.") for i in range(PAGE + 1))
     reading = store.labels()
     next(reading)
@@ -144,13 +144,13 @@ def test_a_label_that_comes_while_others_are_read_does_not_wait(store: Store) ->
 # --- files of labels
 
 
-def test_the_same_file_twice_adds_nothing(store: Store) -> None:
+def test_adding_the_same_labels_twice_adds_nothing(store: Store) -> None:
     labels = [label_of("One."), label_of("Two.")]
     assert store.add_many(labels) == 2
     assert store.add_many(labels) == 0
 
 
-def test_labels_without_ids_of_their_own_are_known_by_what_they_say(store: Store) -> None:
+def test_labels_without_their_own_ids_are_recognised_by_their_content(store: Store) -> None:
     def lines() -> list[Label]:
         return [label_of("One.", after=3600), label_of("One.", "spun", after=3600)]
 
@@ -159,7 +159,7 @@ def test_labels_without_ids_of_their_own_are_known_by_what_they_say(store: Store
     assert store.add_many(second, unnamed={label.id for label in second}) == 0
 
 
-def test_of_a_file_all_is_stored_or_nothing(store: Store) -> None:
+def test_a_file_is_stored_completely_or_not_at_all(store: Store) -> None:
     def breaks_off() -> object:
         yield label_of("One.")
         raise RuntimeError("the file ended")
@@ -169,10 +169,10 @@ def test_of_a_file_all_is_stored_or_nothing(store: Store) -> None:
     assert list(store.labels()) == []
 
 
-# --- what may be learnt from
+# --- texts to train on
 
 
-def test_only_texts_that_were_kept_are_learnt_from_each_once(url: str, store: Store) -> None:
+def test_only_kept_texts_are_returned_each_once(url: str, store: Store) -> None:
     kept = label_of("Kept.", "spun", keep_text=True, source="desk")
     store.add_many([kept, label_of("Kept.", "spun", after=3600, keep_text=True), label_of("Hash only.")])
     found = labelled_texts(url)

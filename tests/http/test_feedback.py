@@ -173,7 +173,7 @@ def test_a_database_of_a_later_version_is_left_unchanged(tmp_path: Path) -> None
     with Service(DATABASE_URL=file, WORKERS=1) as service:
         answer = label(service, f"Another. {TEXT}")
         assert answer.status == 503
-        assert "a later version of unspun has migrated it" in answer.json["detail"]
+        assert "was migrated by a newer version of unspun" in answer.json["detail"]
         assert answer.json["detail"].endswith("update unspun here.")
         assert service.post("/v1/score", {"text": TEXT}).status == 200
     with sqlite3.connect(file) as later:

@@ -17,7 +17,6 @@ from unspun.training.classifier.fast_tier import Recipe
 from unspun.training.language import ngrams, resources
 from unspun.training.language.ngrams import Counts, Ngrams
 from unspun.training.machines import spinning
-from unspun.training.machines.phrase_table import PhraseTable
 from unspun.training.machines.spinner import Knobs, Spinner
 from unspun.training.machines.spinning import PARAPHRASERS
 from unspun.training.machines.synonyms import MYTHES_FILE, WORDNET_DIRECTORY
@@ -52,7 +51,7 @@ def require_resources() -> None:
 def small_paraphrasers() -> Iterator[None]:
     """Let every paraphraser use the thesaurus of ten words."""
     thesaurus = TableThesaurus("ten words", ROWS)
-    tools = {name: Spinner(name, (thesaurus,), Knobs(rate=(0.5, 1.0)), PhraseTable([])) for name in PARAPHRASERS}
+    tools = {name: Spinner(name, (thesaurus,), Knobs(rate=(0.5, 1.0))) for name in PARAPHRASERS}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spinning, "_paraphrasers", lambda lexicons: tools)
         yield

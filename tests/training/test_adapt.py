@@ -29,7 +29,6 @@ from unspun.training.calibration.reference import ARRAY, ReferenceTexts
 from unspun.training.classifier.fast_tier import TrainingError
 from unspun.training.corpora.corpus import LabelledText, assign_groups, text_keys
 from unspun.training.machines import spinning
-from unspun.training.machines.phrase_table import PhraseTable
 from unspun.training.machines.spinner import Knobs, Spinner
 from unspun.training.machines.spinning import PARAPHRASERS
 from unspun.training.reporting.card import CARD
@@ -361,7 +360,7 @@ ROWS = [
 
 def tools(rows: list[tuple[str, str, float, str]]) -> Callable[[Path | None], dict[str, Spinner]]:
     """Return stand-ins for our paraphrasers, which take a minute to load."""
-    spinner = Spinner("few words", (TableThesaurus("few words", rows),), Knobs(rate=(1.0, 1.0)), PhraseTable([]))
+    spinner = Spinner("few words", (TableThesaurus("few words", rows),), Knobs(rate=(1.0, 1.0)))
     return lambda lexicons: dict.fromkeys(PARAPHRASERS, spinner)
 
 

@@ -1,4 +1,4 @@
-"""What Alembic runs to migrate: on the connection, and in the transaction, that service.feedback.database gives it."""
+"""Alembic's script for migrations: uses the connection and transaction of unspun.service.feedback.database."""
 
 from __future__ import annotations
 

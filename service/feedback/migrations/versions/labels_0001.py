@@ -8,11 +8,11 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
-# What a migration says stays as it was: it must not follow the code that comes later, so nothing is imported from it.
+# A migration never changes, so it imports nothing from the code, which does.
 
 
 def upgrade() -> None:
-    """Make the table."""
+    """Create the table."""
     op.create_table(
         "unspun_labels",
         sa.Column("id", sa.String(32), primary_key=True),
@@ -39,5 +39,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the table, with all labels in it."""
+    """Drop the table with all labels."""
     op.drop_table("unspun_labels")

@@ -1,6 +1,6 @@
-"""Verdicts of unspun 2: no score where no verdict is given, a false-positive rate, and the share that is suspicious.
+"""Verdicts of unspun 2: no score for abstentions, a false-positive rate, and the share of suspicious words.
 
-Scores of unspun 1 stay: they were probabilities, and the model that stands beside them tells it.
+Scores of unspun 1, which were probabilities, stay; the model of the label tells the two apart.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from alembic import op
 revision = "0002"
 down_revision = "0001"
 
-# What a migration says stays as it was: it must not follow the code that comes later, so nothing is imported from it.
-# SQLite makes the table anew to change a column, with all that it has.
+# A migration never changes, so it imports nothing from the code, which does.
+# SQLite changes a column by copying the whole table.
 
 
 def upgrade() -> None:
-    """Add the columns, and forget the scores of texts without a verdict."""
+    """Add the columns, and remove the scores of abstentions."""
     with op.batch_alter_table("unspun_labels") as table:
         table.alter_column("score", existing_type=sa.Float(53), nullable=True)
         table.add_column(sa.Column("false_positive_rate", sa.Float(53), nullable=True))
@@ -25,7 +25,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the columns; texts without a verdict get a score of 0."""
+    """Drop the columns; abstentions get a score of 0."""
     op.execute("UPDATE unspun_labels SET score = 0 WHERE score IS NULL")
     with op.batch_alter_table("unspun_labels") as table:
         table.drop_column("share")
