@@ -66,7 +66,8 @@ class GateTexts(LabelledEvidence):
             columns = {name: getattr(evidence, name) for name in evidence.columns()}
             parts.append(cls(**columns, style=Runs(style, evidence.sections.starts)))
         measured = cls.concatenated(parts)
-        return replace(measured, **dict.fromkeys(("ids", "groups"), np.full(len(measured), "")))
+        blank = np.full(len(measured), "")
+        return replace(measured, ids=blank, groups=blank)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays to save, with the style as whole counts and steps between buckets: a third of the size."""
@@ -105,11 +106,12 @@ def decide(detector: Detector, texts: GateTexts, depth: str = "auto") -> Program
     unfamiliar = sums / np.maximum(texts.words, 1)
     rates = decision.tiers["fast"].log_rates(fast, texts.words, unfamiliar)
     scores = decision.tiers["fast"].scores(rates)
-    read = np.zeros(size, dtype=np.bool_)
+    read: NDArray[np.bool_] = np.zeros(size, dtype=np.bool_)
     if bundle.deep is not None and depth != "fast":
         deep = texts.deep() + bundle.deep.fast_weights * fast
-        read = (depth == "deep") | (rates <= np.log(bundle.doubt)).any(axis=1)
-        read &= ~np.isnan(deep).any(axis=1)
+        read = ~np.isnan(deep).any(axis=1)
+        if depth != "deep":
+            read &= (rates <= np.log(bundle.doubt)).any(axis=1)
         rates[read] = decision.tiers["deep"].log_rates(deep[read], texts.words[read], unfamiliar[read])
         scores[read] = decision.tiers["deep"].scores(rates[read])
     tiers = np.where(read, "deep", "fast")
