@@ -28,7 +28,8 @@ from unspun.model import bundle
 from unspun.model.verdict import KINDS
 from unspun.training.calibration.reference import ARRAY, ReferenceTexts
 from unspun.training.classifier.classify import BARELY_SPUN
-from unspun.training.retraining.correction import Fitter, area, parts
+from unspun.training.reporting.metrics import rank_auroc
+from unspun.training.retraining.correction import Fitter, parts
 
 LEAST_TESTED = 20
 """Minimum number of texts of each side that measure the gain."""
@@ -86,10 +87,10 @@ def measure(loaded: bundle.Bundle, reference: ReferenceTexts, cell: Cell, texts:
     machine = house.labels == cell.kind
     for tier in before[0]:
         for when, scores in zip(("before", "after"), before, strict=True):
-            answer[f"{tier}_{when}"] = area(scores[tier][machine], scores[tier][~machine])
+            answer[f"{tier}_{when}"] = rank_auroc(scores[tier][machine], scores[tier][~machine])
     falls = [
-        area(after[0][tier][part.machine], after[0][tier][part.human])
-        - area(after[1][tier][part.machine], after[1][tier][part.human])
+        rank_auroc(after[0][tier][part.machine], after[0][tier][part.human])
+        - rank_auroc(after[1][tier][part.machine], after[1][tier][part.human])
         for part in parts(elsewhere)
         for tier in after[0]
     ]

@@ -73,9 +73,13 @@ class JsonRecord:
         return cls(**{one.name: _rebuilt(one, item) for one in described(cls)})
 
 
-@cache
 def described(record: type) -> tuple[Described, ...]:
     """Return the fields of a dataclass, in order."""
+    return _described(record)
+
+
+@cache
+def _described(record: type) -> tuple[Described, ...]:
     hints = get_type_hints(record)
     found = []
     for one in fields(record):

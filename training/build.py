@@ -3,14 +3,13 @@
     python -m unspun.training.build ../shared/corpora --lexicons ../shared/lexicons --work work --output model/default
 
 Trains the fast tier on the texts with the role `train`, takes the encoder from the last checkpoint of
-`training.fine_tune`, lets both read the texts with the role `calibrate`, and fits the decision to their evidence. Texts
-with the role `test` are not read. Each stage's result is kept in the work folder; rerun the command to resume.
+`training.encoder.fine_tune`, gathers the evidence of both in texts with the role `calibrate`, and fits the decision to
+it. Texts with the role `test` are never used. Each result is kept in the work folder; rerun the command to resume.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -44,26 +43,26 @@ from unspun.training.classifier.matrix import crop
 from unspun.training.corpora.corpus import LabelledText, fingerprint, read_labelled, text_keys
 from unspun.training.corpora.roles import default_roles, sample
 from unspun.training.reporting import metrics
-from unspun.training.reporting.card import CARD, render_card
+from unspun.training.reporting.card import write_card
 
 MINIMUM_WORDS = 50
 CALIBRATION_TEXTS = 100
-"""Texts of each calibration source and maker that are read."""
+"""Texts of each calibration source and maker."""
 SHORT_TEXTS, SHORT_WORDS = 25, (50, 110)
-"""Passages of each calibration source that stand for short texts, and their words."""
+"""Passages of each calibration source that serve as short texts, and their length in words."""
 LONG_WORDS = (1000, 3000, 8000, 20_000)
 BLEND_TEXTS = 25
-"""Texts of each real spinner that the blend of the two taggers is fitted on, and of each human source."""
+"""Texts of each real spinner, and of each human source, that the blend of the two taggers is fitted on."""
 LEAST_FAMILIAR = 0.005
-"""Share of calibration texts, sources counted once, that are too unfamiliar to be judged."""
+"""Share of the calibration texts, with every source counted once, that is too unfamiliar for a verdict."""
 FAST_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
-"""Weights of the fast tier's evidence that are tried, in standard deviations for one of the encoder's."""
+"""Weights of the fast tier's evidence to try, in standard deviations of the encoder's evidence."""
 SENT = 0.2
-"""Share of the calibration texts by people that `auto` may send to the deep tier."""
+"""Share of the human calibration texts that `auto` may send to the deep tier."""
 
 
 def provisional() -> Decision:
-    """Return a decision that abstains from nothing, for measuring before the real one is fitted."""
+    """Return a decision that never finds a text unfamiliar, to gather evidence before the real one is fitted."""
     one = np.array([1.0])
     tail = Tail(one, one, one, (0.0, 0.0), np.array([0.0, 1.0]), np.array([0.0, -1.0]), 0.0)
     tier = TierDecision((tail,) * len(KINDS), np.ones(len(KINDS)), 0.001, 0.01)
@@ -72,7 +71,7 @@ def provisional() -> Decision:
 
 
 def provisional_detector(fast: FastTier, weights: EncoderWeights | None) -> Detector:
-    """Return a detector whose evidence is final and whose verdicts are not."""
+    """Return a detector whose evidence is final but whose verdicts are not."""
     deep = None if weights is None else DeepTier(DeepEncoder(weights), Blend(1.0, 0.0, 0.0, 0.0), np.zeros(len(KINDS)))
     loaded = bundle.Bundle(
         folder=Path(),
@@ -108,7 +107,7 @@ def with_long_texts(labelled: LabelledEvidence, lengths: Sequence[int] = LONG_WO
     whole = ~np.char.endswith(labelled.ids, "#short")
     for source in np.unique(labelled.sources[labelled.labels == "human"]):
         rows = np.flatnonzero((labelled.sources == source) & (labelled.labels == "human") & whole)
-        if (labelled.groups[rows] == "").all():  # texts of many writers
+        if (labelled.groups[rows] == "").all():  # texts by many writers
             continue
         for length in lengths:
             starts = rng.permutation(len(rows))[: max(1, min(30, 2 * len(rows) * 300 // length))]
@@ -146,7 +145,7 @@ def fit_blend(detector: Detector, texts: Sequence[LabelledText]) -> Blend:
 
 
 def least_familiar(labelled: LabelledEvidence) -> float:
-    """Return the unfamiliarity that LEAST_FAMILIAR of the human texts exceed."""
+    """Return the unfamiliarity that a share LEAST_FAMILIAR of the human texts exceeds."""
     weights = human_weights(labelled)
     order = np.argsort(-labelled.unfamiliar)
     place = int(np.searchsorted(np.cumsum(weights[order]), LEAST_FAMILIAR))
@@ -154,9 +153,9 @@ def least_familiar(labelled: LabelledEvidence) -> float:
 
 
 def choose_fast_weights(labelled: LabelledEvidence) -> NDArray[np.float64]:
-    """Return how much the fast tier's evidence of each kind counts beside the encoder's (3,).
+    """Return the weight of the fast tier's evidence of each kind, relative to the encoder's (3,).
 
-    That at which the mean over makers of AUROC and of recall at 1 % false positives is largest.
+    Chosen so that the mean over makers of AUROC and of recall at 1 % false positives is largest.
     """
     deep, fast = labelled.deep(), labelled.fast()
     human = human_weights(labelled) > 0
@@ -177,10 +176,11 @@ def choose_fast_weights(labelled: LabelledEvidence) -> NDArray[np.float64]:
 
 
 def choose_doubt(fast: Sample, tier: TierDecision, found: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-    """Return the rates of the kinds (3,) above all of which the fast tier's answer is final.
+    """Return the rate of each kind (3,) above which the fast tier's answer is final; the deep tier is asked below any.
 
-    SENT of the human texts, sources counted once, have a rate below. How much of that each kind gets is chosen so that
-    most of the machine texts that the deep tier finds, `found` (N,), reach it: the mean over kinds and makers.
+    A share SENT of the human texts, with every source counted once, is sent to the deep tier. How much of it each kind
+    gets is chosen so that the most machine texts that the deep tier finds, `found` (N,), are sent: the mean over kinds
+    and makers.
     """
     labelled = fast.labelled
     rates = tier.log_rates(fast.evidence, labelled.words, labelled.unfamiliar)
@@ -205,7 +205,7 @@ def choose_doubt(fast: Sample, tier: TierDecision, found: NDArray[np.bool_] | No
 def _ranks(
     values: NDArray[np.float64], human: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the share of human texts (N,) whose log rate is below each value."""
+    """Return the share of the human texts whose log rate is below each value (N,)."""
     order = np.argsort(human, kind="stable")
     cumulated = np.concatenate([[0.0], np.cumsum(weights[order])])
     answer: NDArray[np.float64] = cumulated[np.searchsorted(human[order], values)]
@@ -217,11 +217,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
     parser.add_argument("--lexicons", type=Path, help="folder of phrase lists")
-    parser.add_argument("--work", type=Path, default=Path("work"), help="folder of kept results (default: work)")
-    parser.add_argument("--checkpoint", type=Path, help="the encoder (default: WORK/encoder/checkpoint.pt)")
-    parser.add_argument("--output", type=Path, required=True, help="bundle to write")
-    parser.add_argument("--version", default="2.0.0", dest="model_version", help="the bundle's version")
-    parser.add_argument("--jobs", type=int, default=1, help="processes (default: 1)")
+    parser.add_argument(
+        "--work", type=Path, default=Path("work"), help="folder for intermediate results (default: work)"
+    )
+    parser.add_argument(
+        "--checkpoint", type=Path, help="checkpoint of the encoder (default: WORK/encoder/checkpoint.pt)"
+    )
+    parser.add_argument("--output", type=Path, required=True, help="folder of the bundle to write")
+    parser.add_argument(
+        "--version", default="2.0.0", dest="model_version", help="version of the bundle (default: 2.0.0)"
+    )
+    parser.add_argument("--jobs", type=int, default=1, help="number of processes (default: 1)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     roles = default_roles()
@@ -262,9 +268,9 @@ def build(
     *,
     accuracy: Callable[[Decision], dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """Fit the decision to evidence in `calibrate` texts, and write the bundle with its card; returns its manifest.
+    """Fit the decision to evidence in `calibrate` texts and write the bundle with its card; returns the manifest.
 
-    `accuracy` returns figures under a decision, which the manifest carries.
+    `accuracy` measures a decision; its figures become part of the manifest.
     """
     extended = with_long_texts(labelled)
     samples = {"fast": Sample(extended, extended.fast())}
@@ -303,13 +309,11 @@ def build(
     arrays, manifest["reference"] = ReferenceTexts.of(kept, names).pack()
     seen = np.unique(text_keys([text.text for text in learned]))
     bundle.save(output, manifest, fast.tables, fast.tagger, fast.classifier, seen, deep, extra=arrays)
-    written: dict[str, Any] = json.loads((output / bundle.MANIFEST).read_text("utf-8"))
-    (output / CARD).write_text(render_card(written), "utf-8")
-    return written
+    return write_card(output)
 
 
 def fitted_on(learned: Sequence[LabelledText], labelled: LabelledEvidence, deep: bool) -> dict[str, Any]:
-    """Return for each artefact the role, sources and makers of the texts that it was fitted on."""
+    """Return the role, sources and makers of the texts that each part of the model was fitted on."""
     roles = default_roles()
     human = sorted({text.source for text in learned if text.label == "human"})
     machine = [text for text in learned if text.label != "human"]
@@ -329,7 +333,7 @@ def fitted_on(learned: Sequence[LabelledText], labelled: LabelledEvidence, deep:
 
 
 def _encoder(checkpoint: Path, work: Path) -> tuple[EncoderWeights, int]:
-    """Return the weights of a checkpoint in 8 bits, and the step it was taken at."""
+    """Return the 8-bit weights of a checkpoint, and its training step."""
     from unspun.training.encoder.export import quantised
     from unspun.training.encoder.fine_tune import read_checkpoint, trained
 

@@ -99,6 +99,23 @@ class Rows:
         return cls(**values)
 
 
+@dataclass(frozen=True, eq=False)
+class MadeTexts(Rows):
+    """N texts and how they were made, each array of shape (N,).
+
+    `tools` are their makers: "human" for human text, "unspun:NAME" for our own paraphrasers. `words` counts the words
+    of prose, and `changed` is the share of words replaced, NaN if unknown. Texts of one group belong together.
+    """
+
+    labels: NDArray[np.str_]
+    sources: NDArray[np.str_]
+    tools: NDArray[np.str_]
+    domains: NDArray[np.str_]
+    groups: NDArray[np.int32]
+    words: NDArray[np.int32]
+    changed: NDArray[np.float32]
+
+
 _SPARSE = ("data", "indices", "indptr", "shape")
 
 

@@ -1,4 +1,4 @@
-"""A batch of documents as word ids with their neighbours: what every signal starts from, computed once."""
+"""A batch of documents as vocabulary ids with their neighbours: the input of every signal, computed once."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, eq=False)
 class Encoding:
-    """Word ids of all tokens of a batch, and of the tokens around them.
+    """The vocabulary ids of all tokens of a batch, and of the tokens around them.
 
-    `ids` has shape (T,). `neighbours[k]` for k in -2..2 is the id k places on, BOUNDARY outside the document.
-    `judged` marks the tokens that count: words in prose.
+    Attributes:
+        documents: the batch.
+        ids: (T,) vocabulary ids.
+        judged: (T,) which tokens are judged: words in prose.
+        neighbours: for k from -2 to 2, the ids (T,) of the tokens k places later; BOUNDARY outside the document.
     """
 
     documents: Documents
@@ -38,7 +41,7 @@ class Encoding:
 
 
 def shift(values: NDArray[np.int32], groups: NDArray[np.int32], by: int, fill: int) -> NDArray[np.int32]:
-    """Return the value `by` places on in the same group, else `fill`; shape of `values` (T,)."""
+    """Return for each token the value `by` places later if that is in the same group, otherwise `fill`: shape (T,)."""
     moved = np.full_like(values, fill)
     if by == 0 or abs(by) >= len(values):
         return values.copy() if by == 0 else moved
@@ -48,7 +51,7 @@ def shift(values: NDArray[np.int32], groups: NDArray[np.int32], by: int, fill: i
 
 
 class BatchMemory(WeakKeyDictionary[Encoding, Answer]):
-    """What was computed for a batch, for as long as the batch is there. A copy of it remembers nothing."""
+    """A cache of what was computed for a batch, for as long as the batch exists. A pickled copy is empty."""
 
     def __reduce__(self) -> tuple[type[BatchMemory[Answer]], tuple[()]]:
         return type(self), ()

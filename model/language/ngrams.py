@@ -1,6 +1,6 @@
-"""How people put words next to each other: n-gram log probabilities in a compact hashed table.
+"""How people combine words: n-gram log probabilities in a compact hash table.
 
-The table holds no words and no text: a slot is 16 bits, a fingerprint of the n-gram and its quantised log probability.
+The table contains no words. A slot has 16 bits: a fingerprint of the n-gram and its quantised log probability.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ _MULTIPLIERS = tuple(np.uint64(value) for value in (0x9E3779B97F4A7C15, 0xC2B2AE
 _MIX = np.uint64(0xFF51AFD7ED558CCD)
 
 MAX_PROBES = 16
-"""A longer walk would cost every look-up and save one n-gram in some hundreds."""
+"""Longer walks would slow down every look-up and save only one n-gram in several hundred."""
 
 BLOCK = 1 << 14
-"""Keys looked up at a time: their working arrays stay in the processor's cache."""
+"""Keys looked up at a time, so that the working arrays stay in the processor's cache."""
 
 Ids = NDArray[np.integer]
 
 
 def ngram_keys(*columns: Ids) -> NDArray[np.uint64]:
-    """Return one 64-bit key for each n-gram given as its columns of word ids, first word first.
+    """Return a 64-bit key for each n-gram, whose words are given as columns of ids, first word first.
 
     The columns are broadcast against each other.
     """
@@ -45,10 +45,12 @@ def ngram_keys(*columns: Ids) -> NDArray[np.uint64]:
 
 @dataclass(frozen=True, eq=False)
 class NgramTable:
-    """A hash table of n-gram log probabilities with open addressing, made to be memory-mapped.
+    """A hash table of n-gram log probabilities with open addressing, which can be memory-mapped.
 
-    `slots` (a power of two, uint16): 0 where empty, else fingerprint << 5 | level, level from 1; `levels` (32,) float32
-    holds the log probability (nats) of each level; `probes` is the longest walk to any stored n-gram.
+    Attributes:
+        slots: uint16, a power of two of them; 0 if empty, otherwise fingerprint << 5 | level, with levels from 1.
+        levels: (32,) float32, the log probability of each level, in nats.
+        probes: length of the longest walk to a stored n-gram.
     """
 
     slots: NDArray[np.uint16]
@@ -57,9 +59,10 @@ class NgramTable:
 
     @classmethod
     def build(cls, keys: NDArray[np.uint64], values: NDArray[np.floating], slot_bits: int) -> NgramTable:
-        """Pack n-grams by their keys (N,) and log probabilities (N,) into 2**slot_bits slots.
+        """Store n-grams, given by their keys (N,) and log probabilities (N,), in 2**slot_bits slots.
 
-        Those that find no slot within MAX_PROBES steps are dropped, the later ones first.
+        N-grams that find no free slot within MAX_PROBES steps are dropped; earlier ones have priority. Raises
+        ValueError if more than 90 % of the slots would be filled.
         """
         if len(keys) > 0.9 * (1 << slot_bits):
             raise ValueError(f"{len(keys)} n-grams do not fit into 2**{slot_bits} slots")
@@ -87,7 +90,7 @@ class NgramTable:
         return cls(slots=slots, levels=levels, probes=probes)
 
     def find(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return which keys of an array (N,) are stored, as places (F,), and their log probabilities (F,)."""
+        """Return the positions (F,) of the keys (N,) that are stored, and their log probabilities (F,)."""
         blocks = [np.zeros(0, dtype=np.int64)]
         for start in range(0, keys.size, BLOCK):
             blocks.append(start + self._may_find(keys[start : start + BLOCK]))
@@ -96,7 +99,7 @@ class NgramTable:
         at = self._home(wanted)
         entry = _fingerprint(wanted) << np.uint16(LEVEL_BITS)
         slot = self.slots.take(at)
-        todo = np.flatnonzero((slot ^ entry) > _LEVEL_MASK)  # no empty slot: there a walk does not even begin
+        todo = np.flatnonzero((slot ^ entry) > _LEVEL_MASK)  # an empty slot ends the search at once
         at, sought = at.take(todo), entry.take(todo)
         for _ in range(self.probes - 1):
             if not len(todo):
@@ -110,22 +113,22 @@ class NgramTable:
         return places.take(hit), self.levels.take(slot.take(hit) & _LEVEL_MASK)
 
     def _may_find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Return the places of the keys that a walk may find."""
+        """Return the positions of the keys that a walk may find."""
         met = self._met.take(self._home(keys))
         met >>= keys.astype(np.uint16) & np.uint16(15)
         met &= np.uint16(1)
         return np.flatnonzero(met.astype(bool))
 
     def _home(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Return the slot at which the walk to each key begins."""
+        """Return the slot at which the walk to each key starts."""
         return (keys >> np.uint64(64 - self.slots.size.bit_length() + 1)).view(np.int64)
 
     @cached_property
     def _met(self) -> NDArray[np.uint16]:
-        """Which fingerprints a walk from each slot meets, as bits by their last four bits.
+        """The fingerprints that a walk from each slot meets, as bits by their last four bits.
 
-        Most n-grams that are asked for were never stored, and in a full table it is they that walk far: one look here
-        spares nearly all of them the walk.
+        Most n-grams that are looked up were never stored, and in a full table their walks are the longest. One look-up
+        in this array makes nearly all of those walks unnecessary.
         """
         answer = np.empty(self.slots.size, dtype=np.uint16)
         for start in range(0, self.slots.size, BLOCK):
@@ -134,7 +137,7 @@ class NgramTable:
             full = slots != 0
             met = full.astype(np.uint16) << (slots >> np.uint16(LEVEL_BITS) & np.uint16(15))
             ahead = 1
-            while ahead < self.probes:  # each round, what is met in twice as many steps
+            while ahead < self.probes:  # each round doubles the number of steps
                 met[:-ahead] |= met[ahead:] * full[:-ahead]
                 full[:-ahead] &= full[ahead:]
                 ahead *= 2
@@ -143,21 +146,23 @@ class NgramTable:
 
 
 def _fingerprint(keys: NDArray[np.uint64]) -> NDArray[np.uint16]:
-    """Return the low bits of each key: independent of the high bits that choose the slot."""
+    """Return the low bits of each key, which are independent of the high bits that select the slot."""
     return keys.astype(np.uint16) & np.uint16((1 << FINGERPRINT_BITS) - 1)
 
 
 BACKOFF = np.float32(np.log(0.4))
-"""The price of falling back to a shorter context (Brants et al. 2007, "Large language models in machine
+"""The log factor for falling back to a shorter context (Brants et al. 2007, "Large language models in machine
 translation")."""
 
 
 @dataclass(frozen=True, eq=False)
 class LanguageModel:
-    """P(word | the two words before) with stupid backoff, in natural logarithms.
+    """P(word | the two words before it) with stupid backoff, in natural logarithms.
 
-    `unigram` (V,) float32 log probabilities, `backoff` (V,) float32 the log weight that is left for unseen
-    followers of each word, `table` the stored bigrams and trigrams.
+    Attributes:
+        unigram: (V,) float32, the log probability of each word.
+        backoff: (V,) float32, the log weight of unseen successors of each word.
+        table: the stored bigrams and trigrams.
     """
 
     unigram: NDArray[np.float32]
@@ -165,18 +170,18 @@ class LanguageModel:
     table: NgramTable
 
     def bigram(self, first: Ids, second: Ids) -> NDArray[np.float32]:
-        """Return log P(second | first), shape of the arguments broadcast against each other."""
+        """Return log P(second | first). The arguments are broadcast against each other."""
         return self.bigram_and_known(first, second)[0]
 
     def bigram_and_known(self, first: Ids, second: Ids) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return log P(second | first), and the places in the flattened answer of the pairs that are known."""
+        """Return log P(second | first), and the positions in the flattened result of the pairs that are stored."""
         answer = self.backoff.take(first) + self.unigram.take(second)
         places, found = self.table.find(ngram_keys(first, second).reshape(-1))
         answer.reshape(-1)[places] = found
         return answer, places
 
     def trigram(self, first: Ids, second: Ids, third: Ids, second_third: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return log P(third | first, second), given log P(third | second), shape of the arguments."""
+        """Return log P(third | first, second), given log P(third | second). All arrays have the same shape."""
         answer = second_third + BACKOFF
         places, found = self.table.find(ngram_keys(first, second, third))
         answer[places] = found
@@ -185,13 +190,13 @@ class LanguageModel:
     def fit(
         self, words: Ids, left2: Ids, left1: Ids, right1: Ids, right2: Ids, right_pair: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Return the three log probabilities that words (K, P) would take part in between others (P,): (3, K, P).
+        """Return how well words (K, P) would fit between their neighbours (P,): log probabilities (3, K, P).
 
-        Those of the word after the two before it, and of the first and the second word after it, each after the two
-        before that. `right_pair` (P,) is log P(right2 | right1), which does not depend on the word.
+        They are the log probabilities of the word, of the next word, and of the one after that, each given the two
+        words before it. `right_pair` (P,) is log P(right2 | right1), which does not depend on the word.
         """
         left2, left1, right1, right2 = left2[None], left1[None], right1[None], right2[None]
-        # All in one search, whose cost for each n-gram falls with their number.
+        # One search for all, because the cost per n-gram falls with their number.
         keys = np.empty((5, *words.shape), dtype=np.uint64)
         keys[0] = ngram_keys(left1, words)
         keys[1] = ngram_keys(words, right1)

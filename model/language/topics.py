@@ -1,4 +1,4 @@
-"""Word vectors, and what the words around a place are about."""
+"""Word vectors, and how near words are to the topic of the words around them."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from unspun.model.language.encoding import Encoding
 from unspun.model.language.vocabulary import BOUNDARY
 
 WIDE = 12
-"""Words to each side in the mean of the context."""
+"""Words on each side that make up a context."""
 
 BLOCK = 1024
-"""Rows compared at a time: their vectors stay in the processor's cache."""
+"""Rows compared at a time, so that their vectors stay in the processor's cache."""
 
 UNIT = np.float32(4.0 / 127.0)
-"""What a step of the packed vectors is worth, in standard deviations."""
+"""Unit of the packed vectors, in standard deviations."""
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class PackedVectors:
-    """Word vectors (V, E), stored as int8 with one scale a dimension (E,) float32. Specials are zero."""
+    """Word vectors (V, E), stored as int8 with a float32 scale for each dimension (E,). SPECIALS have zero vectors."""
 
     values: NDArray[np.int8]
     scale: Floats
 
     @classmethod
     def pack(cls, vectors: NDArray[np.floating]) -> PackedVectors:
-        """Quantise vectors (V, E); values beyond four standard deviations are clipped."""
+        """Quantise vectors (V, E). Values beyond four standard deviations are clipped."""
         scale = (4.0 * vectors.std(axis=0) / 127.0).astype(np.float32)
         values = np.clip(np.rint(vectors / scale), -127, 127).astype(np.int8)
         return cls(values, scale)
 
     def unpacked(self) -> Floats:
-        """Return the vectors as float32, shape (V, E), each dimension with a standard deviation of one."""
+        """Return the vectors as float32, shape (V, E), with a standard deviation of 1 in each dimension."""
         return self.values.astype(np.float32) * UNIT
 
 
 class Topics:
-    """Mean vectors of wider contexts, and how near words are to them."""
+    """The mean vectors of wider contexts, and the similarity of words to them."""
 
     def __init__(self, vectors: PackedVectors) -> None:
         self.values = vectors.values
@@ -52,10 +52,10 @@ class Topics:
         self.directions = self.vectors / np.maximum(norms, 1e-6)[:, None]
 
     def contexts(self, encoding: Encoding, places: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        """Return the mean vector (P, E) of the words around each of `places` (P,), itself left out, and how many places
-        they are.
+        """Return the mean vectors (P, E) of the contexts of `places` (P,), and the contexts' numbers of tokens (P,).
 
-        The sums are of the vectors' integers, and so exact: a text's answer does not depend on those before it.
+        The words themselves are part of the number, but not of the mean. Sums are computed on integers, so they are
+        exact and do not depend on the rest of the batch.
         """
         known = _CONTEXTS.get(encoding)
         if known is None or known[0] is not self.values:
@@ -64,7 +64,7 @@ class Topics:
 
     def _sum_up(self, encoding: Encoding) -> Contexts:
         documents, size = encoding.documents, len(encoding.ids)
-        # Boundaries, whose vectors are zero, keep the documents so far apart that no context spans two.
+        # Boundaries, whose vectors are zero, separate the documents, so that no context spans two.
         here = np.arange(size) + WIDE * (documents.token_document + 1)
         padded = np.full(size + WIDE * (len(documents.texts) + 1), BOUNDARY, dtype=np.int32)
         padded[here] = encoding.ids
@@ -82,7 +82,7 @@ class Topics:
         return Contexts(summed, (before + after + 1).astype(np.float32))
 
     def similarity(self, encoding: Encoding, places: NDArray[np.int64], words: NDArray[np.int32]) -> Floats:
-        """Return the cosines (K, P) of words (K, P) and the contexts of `places` (P,)."""
+        """Return the cosines (K, P) between words (K, P) and the contexts of `places` (P,)."""
         contexts, _ = self.contexts(encoding, places)
         norms = np.sqrt(np.einsum("ij,ij->i", contexts, contexts))
         contexts = contexts / np.maximum(norms, 1e-6)[:, None]
@@ -97,15 +97,16 @@ class Topics:
 
 @dataclass(frozen=True, eq=False)
 class Contexts:
-    """Sums of the packed vectors around each token of a batch (T, E), and how many tokens a context has, its own with
-    them (T,)."""
+    """The contexts of T tokens: sums (T, E) of the packed vectors of the words around, and numbers of tokens (T,).
+
+    The token itself is part of the number, but not of the sum.
+    """
 
     summed: NDArray[np.int16]
     count: Floats
 
     def around(self, places: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        """Return the mean vector (P, E) of the words around each place, itself left out, and how many places they
-        are."""
+        """Return the mean vectors (P, E) of the words around some places, and the sizes (P,) of their contexts."""
         count = self.count[places]
         mean = self.summed.take(places, axis=0).astype(np.float32)
         mean *= UNIT
@@ -114,13 +115,13 @@ class Contexts:
 
 
 _CONTEXTS: WeakKeyDictionary[Encoding, tuple[NDArray[np.int8], Contexts]] = WeakKeyDictionary()
-"""The contexts of batches that are being read: substitutions and tagger ask for the same."""
+"""The contexts of batches that are being scored, because substitutions and the tagger need the same ones."""
 
 
 def _window_sums(values: NDArray[np.int16], width: int) -> NDArray[np.int16]:
-    """Return the sum of each run of `width` rows of `values` (N, E), (N - width + 1, E).
+    """Return the sum of each run of `width` rows of `values` (N, E), shape (N - width + 1, E).
 
-    A run is put together from runs of one, two, four and so on rows, which are sums of two of half their length.
+    A run is put together from runs of 1, 2, 4, ... rows, each of which is the sum of two runs of half its length.
     """
     total = np.zeros((len(values) - width + 1, values.shape[1]), dtype=values.dtype)
     size, done = 1, 0
@@ -134,7 +135,7 @@ def _window_sums(values: NDArray[np.int16], width: int) -> NDArray[np.int16]:
 
 
 def cosine(a: Floats, b: Floats) -> Floats:
-    """Return the cosine of each row of `a` with the same row of `b`, 0 for rows of zeros."""
+    """Return the cosine of each row of `a` with the same row of `b`; 0 for rows of zeros."""
     norms = np.sqrt(np.einsum("ij,ij->i", a, a) * np.einsum("ij,ij->i", b, b))
     value: Floats = (np.einsum("ij,ij->i", a, b) / np.maximum(norms, 1e-6)).astype(np.float32)
     return value

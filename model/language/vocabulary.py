@@ -1,4 +1,4 @@
-"""Words as numbers: token hashes to vocabulary ids, made once per batch and shared by every signal."""
+"""The words that a model knows, as numbers: maps token hashes to vocabulary ids."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from unspun.model.text.document import Documents, TokenClass, hash_tokens
 UNKNOWN = 0
 """A word outside the vocabulary."""
 BOUNDARY = 1
-"""The edge of a sentence: its end mark, or the edge of the text."""
+"""The end of a sentence (its punctuation mark), or the edge of the text."""
 NUMBER = 2
 """Any number."""
 SPECIALS = ("<unknown>", "<boundary>", "<number>")
@@ -22,10 +22,9 @@ SENTENCE_ENDS = (".", "!", "?", "…", "...")
 
 @dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """The words a model knows, commonest first after the specials.
+    """The V words that a model knows: SPECIALS, then the others, commonest first.
 
-    `words` has shape (V,); `log_probability` (V,) float32 is the natural logarithm of each word's share of
-    running text, the specials' included.
+    `log_probability` (V,) float32 is the natural logarithm of each word's share of running text.
     """
 
     words: tuple[str, ...]
@@ -36,7 +35,7 @@ class Vocabulary:
 
     @cached_property
     def _index(self) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
-        """Sorted token hashes and the id of each: the dictionary, as two arrays."""
+        """Sorted token hashes, and the id of each."""
         hashes = hash_tokens(self.words[len(SPECIALS) :])
         ids = np.arange(len(SPECIALS), len(self.words), dtype=np.int32)
         ends = hash_tokens(SENTENCE_ENDS)
@@ -47,7 +46,7 @@ class Vocabulary:
 
     @cached_property
     def _buckets(self) -> NDArray[np.int32]:
-        """Where each value of a hash's top 16 bits begins in the sorted index: a search starts at its goal."""
+        """The start in the sorted index of each value of a hash's top 16 bits, so that searches are short."""
         hashes, _ = self._index
         tops = np.arange((1 << 16) + 1, dtype=np.uint64) << np.uint64(48)
         starts = np.searchsorted(hashes, tops[:-1]).astype(np.int32)
@@ -55,7 +54,7 @@ class Vocabulary:
 
     @cached_property
     def ids_of_words(self) -> dict[str, int]:
-        """The id of every word, for building tables; scoring looks hashes up instead."""
+        """The id of every word. For building tables; scoring looks up hashes instead."""
         return {word: i for i, word in enumerate(self.words)}
 
     def ids(self, documents: Documents) -> NDArray[np.int32]:

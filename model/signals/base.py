@@ -1,4 +1,4 @@
-"""What every signal gives: numbers for each token, which evidence is read from, and for each document."""
+"""What every signal returns: numbers for each token, which become evidence, and features of each document."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class SignalValues:
-    """A signal's answer for a batch: `tokens` (T, k) and `documents` (D, m), float32, columns as the signal names
-    them."""
+    """A signal's values for a batch of T tokens and D documents.
+
+    `tokens` (T, k) and `documents` (D, m) are float32; the signal names their columns.
+    """
 
     tokens: Floats
     documents: Floats
 
 
 class Signal(Protocol):
-    """Looks for one trace that machines leave."""
+    """A signal looks for one trace that machines leave."""
 
     @property
     def name(self) -> str:
@@ -41,14 +43,16 @@ class Signal(Protocol):
         ...
 
     def read(self, encoding: Encoding) -> SignalValues:
-        """Read the signal from a batch."""
+        """Compute the signal for a batch."""
         ...
 
 
 class Pool:
-    """Sums per-token numbers up by document; the numbers of tokens that do not count are left out.
+    """Summarises the values of selected tokens by document. Documents without such tokens get zeros.
 
-    A document without any such token gets zeros. `document` holds the selected tokens' documents, in rising order.
+    Args:
+        document: the document of each selected token, in rising order.
+        documents: number of documents, D.
     """
 
     def __init__(self, document: NDArray[np.int32], documents: int) -> None:
@@ -63,7 +67,7 @@ class Pool:
         return cls(encoding.documents.token_document[tokens], len(encoding.documents.texts))
 
     def mean(self, values: NDArray[np.floating] | NDArray[np.integer] | NDArray[np.bool_]) -> Floats:
-        """Return the mean of `values` (selected tokens,) in each document, shape (D,)."""
+        """Return the mean of each document's `values`, shape (D,). There is one value for each selected token."""
         if values.dtype == np.bool_:
             set_ = np.diff(np.searchsorted(np.flatnonzero(values), self.bounds))
             shares: Floats = (set_ / self.weight).astype(np.float32)
@@ -71,14 +75,14 @@ class Pool:
         return (np.bincount(self.document, weights=values, minlength=self.size) / self.weight).astype(np.float32)
 
     def mean_and_deviation(self, values: NDArray[np.floating]) -> tuple[Floats, Floats]:
-        """Return mean and standard deviation in each document, shapes (D,)."""
+        """Return the mean and the standard deviation of each document's values, shapes (D,)."""
         mean = self.mean(values)
         square = self.mean(np.square(values - mean[self.document]))
         return mean, np.sqrt(square)
 
     def shares_above(self, values: NDArray[np.floating], limits: tuple[float, ...]) -> list[Floats]:
-        """Return for each limit, in rising order, the share of tokens above it in each document."""
-        # Counted once, by document and by how many limits a value is above.
+        """Return for each of some rising limits the share of each document's values above it, shapes (D,)."""
+        # One count of the values, by document and by the number of limits that they exceed.
         cells = len(limits) + 1
         cell = self.document * np.int32(cells)
         for limit in np.array(limits, dtype=values.dtype):

@@ -1,9 +1,13 @@
-"""How well each word fits its neighbours, against how people write.
+"""How well does each word fit its neighbours, compared with how people write?
 
-People write in collocations ("key partner", "renewable energy"); a machine that swaps one word leaves the rest of the
-collocation standing ("key associate"). Read as the log probability of the word after the two before it, and of the two
-words after it. Round trips through translation read smoother than people write, so the sign differs between kinds.
-Misses swaps within a frame that takes any word ("the ... of the").
+What it looks for: improbable words, by the log probability of each word after the two before it, and of the next two
+words after it.
+
+Why that betrays a machine: people write in collocations ("key partner", "renewable energy"). A machine that replaces
+one word leaves the rest of the collocation as it was ("key associate"). Round trips through translation do the
+opposite: their text is smoother than what people write.
+
+What it misses: replacements in contexts that accept almost any word ("the ... of the").
 """
 
 from __future__ import annotations
@@ -27,10 +31,13 @@ ASSOCIATION = (-2.0, 0.0, 2.0, 4.0)
 class WordFit:
     """How well each word of a batch fits: log probabilities in nats, all of shape (T,).
 
-    `after_left` is the word's after the two before it; `right_after` and `second_right_after` are those of the first
-    and the second word after it, each after the two before that. `left_pair`, `pair` and `right_pair` are log P(word |
-    word before), P(word after | word) and P(second word after | word after); `left_known` and `right_known` say whether
-    the first two are of pairs that people were met with.
+    Attributes:
+        after_left: of the word, given the two words before it.
+        right_after, second_right_after: of the next word and the one after that, each given the two words before it.
+        left_pair: of the word, given the word before it.
+        pair: of the next word, given the word.
+        right_pair: of the second next word, given the next.
+        left_known, right_known: whether the pairs of `left_pair` and `pair` are in the language model.
     """
 
     after_left: Floats
@@ -44,7 +51,7 @@ class WordFit:
 
 
 class Collocations:
-    """Log probability of each word given the words before it, and of the words after it."""
+    """The log probability of each word given the words before it, and of the words that follow."""
 
     name = "collocations"
     question = "how well does each word fit its neighbours, by the statistics of human text?"
@@ -74,14 +81,14 @@ class Collocations:
         self._found: BatchMemory[WordFit] = BatchMemory()
 
     def fit(self, encoding: Encoding) -> WordFit:
-        """Return how well the words of a batch fit. `read` and the substitutions ask for the same."""
+        """Return how well the words of a batch fit. Cached, because `read` and the substitutions both need it."""
         found = self._found.get(encoding)
         if found is None:
             found = self._found[encoding] = self._fit(encoding)
         return found
 
     def _fit(self, encoding: Encoding) -> WordFit:
-        # Each pair and each triple is looked up once, along all documents with two boundaries before and after each.
+        # Each pair and each triple is looked up once, in all documents with two boundaries before and after each.
         here = np.arange(len(encoding.ids)) + 2 * (encoding.documents.token_document.astype(np.int64) + 1)
         padded = np.full(len(encoding.ids) + 2 * len(encoding.documents.texts) + 2, BOUNDARY, dtype=np.int32)
         padded[here] = encoding.ids
@@ -101,7 +108,7 @@ class Collocations:
         )
 
     def read(self, encoding: Encoding) -> SignalValues:
-        """Read how well the words fit."""
+        """Compute how well the words fit."""
         near = encoding.neighbours
         fit = self.fit(encoding)
         after_left, left_known, right_known = fit.after_left, fit.left_known, fit.right_known

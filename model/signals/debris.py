@@ -1,9 +1,12 @@
-"""What tools leave behind: spintax, stray braces, doubled words, broken capitals, orphaned fragments, "a" before a
-vowel.
+"""What do tools leave behind: spintax, stray braces, doubled words, broken capitals, fragments, "a" before a vowel?
 
-A spinner that replaces "country" by "nation" keeps "a" where "an" stood before; one that moves words about doubles
-them ("the The West") or leaves a fragment ("sanctions. Moscow."). Careful people make each of these slips too, and
-hurried ones often, so only their rate counts. Misses every tool that cleans up after itself.
+What it looks for: slips that text processing makes, counted per 100 words.
+
+Why that betrays a machine: a spinner that replaces "large" with "enormous" keeps the "a" where people write "an". One
+that moves words around doubles them ("the The West") or leaves fragments ("sanctions. Moscow."). Careful people make
+such slips too, and hurried people often, so only their rate counts.
+
+What it misses: every tool that cleans up its output.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from unspun.model.language.encoding import Encoding, shift
 from unspun.model.language.vocabulary import Vocabulary
 from unspun.model.signals.base import Pool, SignalValues
 from unspun.model.signals.frequency import FUNCTION_WORD
-from unspun.model.text.document import TokenClass, hash_token
+from unspun.model.text.document import Shape, TokenClass, hash_token
 
 DEBRIS = {
     "spintax": 4.0,
@@ -33,12 +36,13 @@ MAY_DOUBLE = frozenset(_MAY_DOUBLE.split())
 """Words that people double on purpose or by grammar ("had had", "that that")."""
 SOUNDED_H = ("hour", "honest", "honour", "honor", "heir")
 VOWEL_AFTER_ALL = ("unid", "unim", "unin", "oner", "urb", "urg", "urn", "urch", "utt", "utm")
-"""Words that only look as if they began with a consonant sound: unintended, onerous, urban, utter."""
+"""Beginnings of words that start with a vowel sound despite CONSONANT_VOWELS: unintended, onerous, urban, utter."""
 CONSONANT_VOWELS = ("uni", "use", "usu", "uti", "eu", "one", "once", "ufo", "ubi", "uk", "ut", "ur")
+"""Beginnings of words that start with a vowel letter but a consonant sound: university, European, one."""
 
 
 class Debris:
-    """Marks the tokens at which each kind of debris stands."""
+    """Marks the tokens that are debris, by kind."""
 
     name = "debris"
     question = "what do tools leave behind: spintax, stray braces, doubled words, broken capitals?"
@@ -55,7 +59,7 @@ class Debris:
         self.brace = tuple(np.uint64(hash_token(mark)) for mark in "{|}")
 
     def read(self, encoding: Encoding) -> SignalValues:
-        """Read where the debris stands and how much there is."""
+        """Mark debris and count it per 100 words."""
         marks = np.stack(
             [
                 *self._braces(encoding),
@@ -77,7 +81,7 @@ class Debris:
         return SignalValues(tokens=marks.astype(np.float32), documents=rates.astype(np.float32))
 
     def _braces(self, encoding: Encoding) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Mark the opening brace of `{a|b}` and of a word that stands alone in braces."""
+        """Mark the opening braces of spintax, `{a|b}`, and of a single word in braces."""
         hashes = encoding.documents.token_hash
         opens, bars, closes = (hashes == mark for mark in self.brace)
         spintax = np.zeros(len(hashes), dtype=bool)
@@ -96,31 +100,31 @@ class Debris:
         return spintax, braced
 
     def _doubled(self, encoding: Encoding) -> NDArray[np.bool_]:
-        """Mark the second of two like words in a row."""
+        """Mark the second of two equal words in a row."""
         documents = encoding.documents
         answer = np.zeros(len(encoding.ids), dtype=bool)
         same = (documents.token_hash[1:] == documents.token_hash[:-1]) & (
             documents.token_sentence[1:] == documents.token_sentence[:-1]
         )
-        names = (documents.token_shape[1:] & 1 > 0) & (documents.token_shape[:-1] & 1 > 0)
+        names = (documents.token_shape[1:] & Shape.CAPITAL > 0) & (documents.token_shape[:-1] & Shape.CAPITAL > 0)
         answer[1:] = same & encoding.judged[1:] & ~self.may_double[encoding.ids[1:]] & ~names
         return answer
 
     def _broken_capital(self, encoding: Encoding) -> NDArray[np.bool_]:
-        """Mark a function word with a capital between two words without one, inside a sentence."""
+        """Mark capitalised function words between two lower-case words, inside a sentence."""
         documents = encoding.documents
         word = documents.token_class == TokenClass.WORD
-        capital = (documents.token_shape & 1).astype(np.int32)
+        capital = (documents.token_shape & Shape.CAPITAL).astype(np.int32)
         plain = np.where(word & (capital == 0), 1, 0).astype(np.int32)
         before = shift(plain, documents.token_sentence, -1, 0)
         after = shift(plain, documents.token_sentence, 1, 0)
         function = self.function_word[encoding.ids] & (documents.token_end - documents.token_start > 2)
         answer: NDArray[np.bool_] = word & (capital == 1) & function & (before == 1) & (after == 1)
-        answer &= documents.token_shape & 2 == 0
+        answer &= documents.token_shape & Shape.ALL_CAPITALS == 0
         return answer
 
     def _fragment(self, encoding: Encoding) -> NDArray[np.bool_]:
-        """Mark a sentence of one single word, no function word, that ends in a full stop."""
+        """Mark sentences of a single content word and a full stop."""
         documents = encoding.documents
         sentence = documents.token_sentence
         size = int(sentence[-1]) + 1 if len(sentence) else 0
@@ -138,15 +142,21 @@ class Debris:
         return answer
 
     def _article(self, encoding: Encoding) -> NDArray[np.bool_]:
-        """Mark "a" before a vowel and "an" before a consonant, where the next word is in the vocabulary."""
+        """Mark "a" before a vowel sound and "an" before a consonant sound, if the next word is in the vocabulary."""
         following = encoding.neighbours[1]
         vowel = self.starts_with_vowel[following]
         known = (following > 2) & (
             shift(encoding.judged.astype(np.int32), encoding.documents.token_document, 1, 0) == 1
         )
-        lower = encoding.documents.token_shape & 2 == 0
+        lower = encoding.documents.token_shape & Shape.ALL_CAPITALS == 0
         next_plain = (
-            shift((encoding.documents.token_shape & 3).astype(np.int32), encoding.documents.token_document, 1, 1) == 0
+            shift(
+                (encoding.documents.token_shape & (Shape.CAPITAL | Shape.ALL_CAPITALS)).astype(np.int32),
+                encoding.documents.token_document,
+                1,
+                1,
+            )
+            == 0
         )
         a = (encoding.ids == self.article[0]) & vowel
         an = (encoding.ids == self.article[1]) & ~vowel
@@ -155,7 +165,7 @@ class Debris:
 
 
 def _sounds_like_vowel(word: str) -> bool:
-    """Return whether "an" goes before a word, by its spelling."""
+    """Return whether "an" goes before a word, judging by its spelling."""
     if word.startswith(SOUNDED_H):
         return True
     if not word.startswith(CONSONANT_VOWELS):

@@ -1,4 +1,4 @@
-"""All signals of a batch, and the document numbers that the classifier reads, as one scikit-learn transformer."""
+"""Computes all signals of a batch: the document features that the classifier uses, as a scikit-learn transformer."""
 
 from __future__ import annotations
 
@@ -24,17 +24,19 @@ from unspun.model.signals.style import BUCKETS, Style
 from unspun.model.signals.substitutions import Alternatives, Substitutions
 from unspun.model.signals.tagger import Tagger
 from unspun.model.signals.translationese import Translationese
-from unspun.model.text.document import Documents
+from unspun.model.text.document import Documents, Shape
 
 BATCH_DOCUMENTS = 64
-"""Documents read at a time: enough to pay for numpy's calls, few enough for the caches."""
+"""Documents in a batch: enough to share the cost of numpy's calls, few enough for the processor's caches."""
 LIMITS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.5)
-"""Log odds at which the distribution of the tagger's answers is read."""
+"""Limits: the shares of words with log odds of replacement above each are features."""
+NOT_JUDGED = np.float32(-12.0)
+"""The tagger's log odds of tokens that it does not judge."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """Everything that the signals look things up in."""
+    """The tables of a model that the signals use."""
 
     vocabulary: Vocabulary
     language: LanguageModel
@@ -45,9 +47,14 @@ class Tables:
 
 @dataclass(frozen=True, eq=False)
 class BatchFeatures:
-    """What the signals say of a batch: token numbers (T, n), the tagger's log odds (T,) and document numbers (D, F).
+    """The features of a batch of D documents with T tokens.
 
-    `misfit` is `NOT_JUDGED` at tokens that do not count; `style` (D, model.style.BUCKETS) are the sparse numbers.
+    Attributes:
+        encoding: the batch as vocabulary ids.
+        tokens: (T, n) the signals' values of each token.
+        misfit: (T,) the tagger's log odds that the token was replaced; NOT_JUDGED for other tokens than words of prose.
+        documents: (D, F) the document features.
+        style: (D, model.signals.style.BUCKETS) sparse counts of style n-grams.
     """
 
     encoding: Encoding
@@ -57,11 +64,8 @@ class BatchFeatures:
     style: csr_array
 
 
-NOT_JUDGED = np.float32(-12.0)
-
-
 class Signals:
-    """The signals over one set of tables, computed once for each batch."""
+    """All signals over one set of tables."""
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
@@ -81,19 +85,19 @@ class Signals:
         self.token_names: tuple[str, ...] = (*names, "capital", "first_of_sentence")
 
     def encode(self, documents: Documents) -> Encoding:
-        """Look up the words of a parsed batch."""
+        """Look up the vocabulary ids of a parsed batch."""
         return Encoding.of(documents, self.tables.vocabulary)
 
     def read_tokens(self, encoding: Encoding) -> tuple[Floats, list[Floats]]:
-        """Return the numbers (T, n) that the tagger reads, and the document numbers of the same signals."""
+        """Return the token values (T, n) that the tagger uses, and the document features of the same signals."""
         readings = [signal.read(encoding) for signal in self.for_tagger]
         shape = encoding.documents.token_shape
-        flags = np.stack([shape & 1 > 0, shape & 4 > 0], axis=1).astype(np.float32)
+        flags = np.stack([shape & Shape.CAPITAL > 0, shape & Shape.SENTENCE_START > 0], axis=1).astype(np.float32)
         return np.concatenate([*(r.tokens for r in readings), flags], axis=1), [r.documents for r in readings]
 
 
 class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Texts to document numbers: (D,) strings to (D, F) float32. Nothing is fitted: the tables are learnt before."""
+    """Turns D texts into document features (D, F), float32. It has nothing to fit; the tables come from training."""
 
     def __init__(self, tables: Tables, tagger: Tagger) -> None:
         self.tables = tables
@@ -102,19 +106,19 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     @property
     def signals(self) -> Signals:
-        """The signals, for evidence."""
+        """The signals, which evidence needs."""
         return self._signals
 
     def fit(self, texts: Sequence[str], labels: Any = None) -> FeatureExtractor:
-        """Do nothing: for scikit-learn's pipelines."""
+        """Return self. scikit-learn's pipelines call it."""
         return self
 
     def transform(self, texts: Sequence[str]) -> Floats:
-        """Return the document numbers of texts, batch by batch."""
+        """Return the document features (D, F) of texts."""
         return self.transform_with_style(texts)[0]
 
     def transform_with_style(self, texts: Sequence[str]) -> tuple[Floats, csr_array]:
-        """Return the document numbers (D, F), and the sparse numbers of style (D, model.style.BUCKETS)."""
+        """Return the document features (D, F), and the style n-grams (D, model.signals.style.BUCKETS)."""
         numbers = [np.zeros((0, len(self.get_feature_names_out())), np.float32)]
         style: list[Any] = [csr_array((0, BUCKETS), dtype=np.float32)]
         for start in range(0, len(texts), BATCH_DOCUMENTS):
@@ -124,13 +128,13 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.concatenate(numbers), csr_array(vstack(style, format="csr"))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.str_]:
-        """Return the names of the columns: signal, dot, number."""
+        """Return the names of the features: the signal's name, a dot, and the name of the value."""
         signals = (*self._signals.for_tagger, *self._signals.for_documents)
         names = [f"{signal.name}.{name}" for signal in signals for name in signal.document_names]
         return np.array([*names, *(f"misfit.{name}" for name in MISFIT_NAMES), "length"])
 
     def measure(self, documents: Documents) -> BatchFeatures:
-        """Read all signals of a parsed batch."""
+        """Compute all signals of a parsed batch."""
         encoding = self._signals.encode(documents)
         tokens, columns = self._signals.read_tokens(encoding)
         places = np.flatnonzero(encoding.judged)
@@ -161,11 +165,11 @@ MISFIT_NAMES = (
 
 
 def _pool_misfit(encoding: Encoding, misfit: Floats, unigram: Floats) -> Floats:
-    """Return the tagger's answers summed up by document, (D, len(MISFIT_NAMES))."""
+    """Summarise the tagger's log odds by document, (D, len(MISFIT_NAMES))."""
     judged = encoding.judged
     documents = encoding.documents
     log_odds = misfit[judged]
-    # Not scipy's expit: it rounds float32 differently, and the trees of the bundles were fitted on this rounding.
+    # Not scipy's expit: it rounds float32 differently, and the bundles' trees were fitted with this rounding.
     probability = 1 / (1 + np.exp(-log_odds))
     pool = Pool.of(encoding, judged)
     content = judged & (unigram[encoding.ids] < FUNCTION_WORD)

@@ -1,8 +1,12 @@
-"""How common the words are: each by itself, and the rare and the common end of the vocabulary.
+"""How common are the words?
 
-Spinners reach into a thesaurus, whose entries are rarer than what people write ("told" becomes "apprised"), or swap a
-domain's word for a common one that does not belong ("neural network" becomes "nervous organization"). Round trips and
-neural rewriters go the other way: they prefer the middle of the vocabulary. Misses swaps between equally common words.
+What it looks for: the log probability of each word by itself, and how it is distributed over a text's content words.
+
+Why that betrays a machine: spinners take words from a thesaurus, which are rarer than those that people choose ("told"
+becomes "apprised"), or replace a technical term with a common word that does not belong ("neural network" becomes
+"nervous organization"). Round trips through translation and neural rewriters do the opposite: they avoid rare words.
+
+What it misses: replacements by equally common words.
 """
 
 from __future__ import annotations
@@ -15,14 +19,16 @@ from unspun.model.language.vocabulary import UNKNOWN
 from unspun.model.signals.base import Pool, SignalValues
 
 RARE = (-15.0, -13.5, -12.0, -10.5, -9.0)
-"""Log probabilities at which the distribution of a text's words is read."""
+"""Limits: the share of content words with a log probability above each is a feature."""
+FUNCTION_WORD = np.float32(-7.0)
+"""Log probability (1 in 1,100) above which nearly all words are function words: articles, pronouns, prepositions."""
 
 
 class Frequency:
-    """Log probability of each word by itself, and its distribution over the words that carry content."""
+    """The log probability of each word, and its distribution over content words."""
 
     name = "frequency"
-    question = "how rare are the words, in themselves and beside their commoner synonyms?"
+    question = "how rare are the words?"
     token_names = ("log_probability", "unknown")
     document_names = (
         "mean",
@@ -36,7 +42,7 @@ class Frequency:
         self.unigram = language.unigram
 
     def read(self, encoding: Encoding) -> SignalValues:
-        """Read word frequencies."""
+        """Compute word frequencies."""
         unknown = encoding.ids == UNKNOWN
         log_probability = self.unigram[encoding.ids]
         judged = encoding.judged
@@ -56,7 +62,3 @@ class Frequency:
             tokens=np.stack([log_probability, unknown.astype(np.float32)], axis=1),
             documents=np.stack(columns, axis=1),
         )
-
-
-FUNCTION_WORD = np.float32(-7.0)
-"""Words commoner than this (one in 1,100) are nearly all articles, pronouns, prepositions and auxiliaries."""

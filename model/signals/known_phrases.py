@@ -1,10 +1,12 @@
-"""Phrases that machines write for a known original: tortured phrases and the idioms of spinners.
+"""Is a phrase known to replace another one: a tortured phrase or a spinner's idiom?
 
-"Counterfeit consciousness" stands for artificial intelligence, "imaginative and prescient" for vision: nobody
-writes them
-but a spinner. Others ("in line with" for according to) are good English too, and count only where the original
-would fit
-the context better. A list has precision and no recall: it explains, and it misses every tool that it does not know.
+What it looks for: phrases on a list, each with its original: "counterfeit consciousness" for "artificial intelligence",
+"imaginative and prescient" for "vision".
+
+Why that betrays a machine: nobody writes them but a spinner. Some ("in line with" for "according to") are also good
+English, and count only if the original would fit the context better.
+
+What it misses: every phrase that is not on the list, and so every tool whose output the list was not made from.
 """
 
 from __future__ import annotations
@@ -21,9 +23,9 @@ from unspun.model.signals.base import Pool, SignalValues
 
 MAX_WORDS = 7
 KEY_END = np.uint64((1 << 20) - 1)
-"""The bits of a key that are looked at first."""
+"""The bits of a key that are looked up first."""
 CONTEXT_GAIN = np.float32(1.0)
-"""How much better (nats) the original must fit where a phrase is good English too."""
+"""How much better the original must fit, in nats, if the phrase is also good English."""
 
 
 def phrase_keys(hashes: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
@@ -40,9 +42,13 @@ def phrase_keys(hashes: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
 class PhraseTable:
     """P known phrases, sorted by key.
 
-    `keys` (P,) uint64 and `lengths` (P,) name the phrase; `weights` (P,) float32 is its log odds in nats;
-    `in_context` (P,) bool marks those that need the context's word; `ends` (P, 4) holds the vocabulary ids of the first
-    and last word of the phrase and of its original, and `originals` the original itself.
+    Attributes:
+        keys: (P,) uint64, hash of the phrase.
+        lengths: (P,) number of words.
+        weights: (P,) float32, log odds in nats.
+        in_context: (P,) whether the phrase is also good English and counts only if the original fits better.
+        ends: (P, 4) vocabulary ids of the first and the last word of the phrase, and of its original.
+        originals: the originals.
     """
 
     keys: NDArray[np.uint64]
@@ -55,7 +61,7 @@ class PhraseTable:
 
 @dataclass(frozen=True, eq=False)
 class PhraseHits:
-    """Where phrases stand: first token (H,), number of tokens (H,) and row of `PhraseTable` (H,), in order of place."""
+    """H phrases in the order of the text: first token, number of tokens, and row of `PhraseTable`."""
 
     first: NDArray[np.int64]
     length: NDArray[np.int64]
@@ -75,13 +81,13 @@ class KnownPhrases:
         self.language = language
         self.phrases = phrases
         self._found: BatchMemory[PhraseHits] = BatchMemory()
-        # Most runs of words are settled by one look into this table, and not by a search among the keys.
+        # This table rules out most runs of words without a search among the keys.
         self._ends_of_keys = np.zeros(int(KEY_END) + 1, dtype=bool)
         self._ends_of_keys[phrases.keys & KEY_END] = True
         self.by_length = {int(n): np.flatnonzero(phrases.lengths == n) for n in np.unique(phrases.lengths)}
 
     def find(self, encoding: Encoding) -> PhraseHits:
-        """Return the phrases of a batch: the longest wins where they overlap. `read` and evidence ask for the same."""
+        """Return the phrases of a batch; of overlapping ones, the longest. Cached, because evidence needs them too."""
         hits = self._found.get(encoding)
         if hits is None:
             hits = self._found[encoding] = self._find(encoding)
@@ -120,7 +126,7 @@ class KnownPhrases:
         last: NDArray[np.int64],
         phrase: NDArray[np.int64],
     ) -> NDArray[np.bool_]:
-        """Return which hits may count: phrases that need it only where the original fits better."""
+        """Return which hits count. Phrases that are also good English count only if the original fits better."""
         answer: NDArray[np.bool_] = ~self.phrases.in_context[phrase]
         unsure = np.flatnonzero(~answer)
         left, right = encoding.neighbours[-1][first[unsure]], encoding.neighbours[1][last[unsure]]
@@ -131,7 +137,7 @@ class KnownPhrases:
         return answer
 
     def read(self, encoding: Encoding) -> SignalValues:
-        """Read the weight of the known phrase that each token is part of."""
+        """Return for each token the weight of the known phrase that it is part of."""
         hits = self.find(encoding)
         weight = np.zeros((len(encoding.ids), 1), dtype=np.float32)
         for k in range(MAX_WORDS):

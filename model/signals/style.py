@@ -1,7 +1,12 @@
-"""How a text is put together, whatever it is about: n-grams of function words, endings and punctuation.
+"""How is the text put together, whatever its topic?
 
-Content words are replaced by classes (their ending, a capital), so that what is read is grammar and not topic: the
-signature by which translated and machine-written text is told from what people write first-hand (Volansky et al. 2015).
+What it looks for: n-grams of function words, endings and punctuation. Content words are replaced by classes (their
+ending, a capital), so that the n-grams show grammar rather than topic.
+
+Why that betrays a machine: grammar of this kind distinguishes translated and machine-written text from text that people
+write themselves (Volansky et al. 2015).
+
+What it misses: texts of a few sentences, and spinners, which leave the grammar alone.
 """
 
 from __future__ import annotations
@@ -15,231 +20,26 @@ from scipy.sparse import csr_array
 from unspun.model.language.encoding import Encoding
 from unspun.model.language.ngrams import Ids
 from unspun.model.language.vocabulary import SPECIALS, Vocabulary
+from unspun.model.text.document import Shape
 
-SUFFIXES = (
-    "ly",
-    "ing",
-    "ed",
-    "tion",
-    "ment",
-    "ness",
-    "ity",
-    "ous",
-    "ive",
-    "al",
-    "er",
-    "est",
-    "s",
-    "n't",
-    "'s",
-)
+SUFFIXES = ("ly", "ing", "ed", "tion", "ment", "ness", "ity", "ous", "ive", "al", "er", "est", "s", "n't", "'s")
 BUCKET_BITS = 14
 BUCKETS = 1 << BUCKET_BITS
-"""Hashed n-grams: the sparse numbers of a document."""
+"""Buckets of hashed n-grams, the sparse features of a document."""
 ORDERS = (1, 2, 3)
-_FUNCTION_WORDS = [
-    "a",
-    "an",
-    "the",
-    "this",
-    "that",
-    "these",
-    "those",
-    "some",
-    "any",
-    "no",
-    "none",
-    "every",
-    "each",
-    "all",
-    "both",
-    "half",
-    "either",
-    "neither",
-    "such",
-    "what",
-    "which",
-    "who",
-    "whom",
-    "whose",
-    "i",
-    "me",
-    "my",
-    "mine",
-    "myself",
-    "you",
-    "your",
-    "yours",
-    "yourself",
-    "he",
-    "him",
-    "his",
-    "himself",
-    "she",
-    "her",
-    "hers",
-    "herself",
-    "it",
-    "its",
-    "itself",
-    "we",
-    "us",
-    "our",
-    "ours",
-    "ourselves",
-    "they",
-    "them",
-    "their",
-    "theirs",
-    "themselves",
-    "one",
-    "ones",
-    "someone",
-    "something",
-    "anyone",
-    "anything",
-    "everyone",
-    "everything",
-    "nobody",
-    "nothing",
-    "am",
-    "is",
-    "are",
-    "was",
-    "were",
-    "be",
-    "been",
-    "being",
-    "do",
-    "does",
-    "did",
-    "done",
-    "doing",
-    "have",
-    "has",
-    "had",
-    "having",
-    "can",
-    "could",
-    "may",
-    "might",
-    "must",
-    "shall",
-    "should",
-    "will",
-    "would",
-    "ought",
-    "of",
-    "in",
-    "on",
-    "at",
-    "by",
-    "for",
-    "with",
-    "from",
-    "to",
-    "into",
-    "onto",
-    "upon",
-    "over",
-    "under",
-    "about",
-    "above",
-    "below",
-    "between",
-    "among",
-    "through",
-    "during",
-    "before",
-    "after",
-    "against",
-    "within",
-    "without",
-    "across",
-    "along",
-    "around",
-    "behind",
-    "beside",
-    "beyond",
-    "near",
-    "off",
-    "out",
-    "up",
-    "down",
-    "toward",
-    "towards",
-    "until",
-    "till",
-    "since",
-    "than",
-    "as",
-    "like",
-    "per",
-    "via",
-    "and",
-    "or",
-    "but",
-    "nor",
-    "so",
-    "yet",
-    "if",
-    "though",
-    "although",
-    "because",
-    "while",
-    "whereas",
-    "unless",
-    "when",
-    "where",
-    "why",
-    "how",
-    "whether",
-    "there",
-    "here",
-    "then",
-    "not",
-    "don't",
-    "doesn't",
-    "didn't",
-    "isn't",
-    "wasn't",
-    "can't",
-    "won't",
-    "couldn't",
-    "wouldn't",
-    "i'm",
-    "i've",
-    "it's",
-    "that's",
-    "there's",
-    "you're",
-    "we're",
-    "they're",
-    "very",
-    "too",
-    "also",
-    "just",
-    "only",
-    "even",
-    "again",
-    "ever",
-    "never",
-    "now",
-    "more",
-    "most",
-    "less",
-    "least",
-    "much",
-    "many",
-    "few",
-    "own",
-    "same",
-    "other",
-    "another",
-    "however",
-    "therefore",
-    "said",
-]
+_WORDS = """
+a an the this that these those some any no none every each all both half either neither such what which who whom whose
+i me my mine myself you your yours yourself he him his himself she her hers herself it its itself we us our ours
+ourselves they them their theirs themselves one ones someone something anyone anything everyone everything nobody
+nothing am is are was were be been being do does did done doing have has had having can could may might must shall
+should will would ought of in on at by for with from to into onto upon over under about above below between among
+through during before after against within without across along around behind beside beyond near off out up down
+toward towards until till since than as like per via and or but nor so yet if though although because while whereas
+unless when where why how whether there here then not don't doesn't didn't isn't wasn't can't won't couldn't wouldn't
+i'm i've it's that's there's you're we're they're very too also just only even again ever never now more most less
+least much many few own same other another however therefore said
+"""
+_FUNCTION_WORDS = _WORDS.split()
 _CAPITALISED = 20
 _SPECIAL = 40
 _FUNCTION = 50
@@ -249,7 +49,7 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 @lru_cache(maxsize=2)
 def ending_classes(words: tuple[str, ...]) -> NDArray[np.int64]:
-    """Return for each word the place of its longest ending in SUFFIXES, counted from 1; 0 where it has none."""
+    """Return for each word the position of its longest ending in SUFFIXES, from 1, or 0 if it has none."""
     place = {suffix: i + 1 for i, suffix in enumerate(SUFFIXES)}
     lengths = sorted({len(suffix) for suffix in SUFFIXES}, reverse=True)
     answer = np.zeros(len(words), dtype=np.int64)
@@ -262,7 +62,7 @@ def ending_classes(words: tuple[str, ...]) -> NDArray[np.int64]:
 
 
 class Style:
-    """Counts a batch's n-grams of word classes."""
+    """Counts n-grams of word classes."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         words = vocabulary.words
@@ -276,11 +76,11 @@ class Style:
                 self.word_class[vocabulary.ids_of_words[word]] = _FUNCTION + i
 
     def read(self, encoding: Encoding) -> csr_array:
-        """Return the documents as unit vectors of the roots of n-gram counts, (D, BUCKETS)."""
+        """Return the square roots of each document's n-gram counts, scaled to length 1: shape (D, BUCKETS)."""
         documents = encoding.documents
         shape = documents.token_shape
         classes = self.word_class[encoding.ids]
-        name = (shape & 1 > 0) & (shape & 4 == 0) & (classes < _CAPITALISED)
+        name = (shape & Shape.CAPITAL > 0) & (shape & Shape.SENTENCE_START == 0) & (classes < _CAPITALISED)
         classes = np.where(name, classes + _CAPITALISED, classes)
         prose = documents.token_prose
         document = documents.token_document[prose].astype(np.int64)

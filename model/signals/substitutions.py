@@ -1,9 +1,12 @@
-"""Would a plain synonym fit here far better than the word that is there?
+"""Would a common synonym fit far better than the word in the text?
 
-For "instructed reporters", "told" would. Each word's alternatives (thesauri and substitutions seen from real tools) are
-put in its place, and the gain in log probability of the whole neighbourhood is read. A spun word has an
-alternative that
-fits far better: the original. Misses words whose original is not among their alternatives, and phrases.
+What it looks for: how much the log probability of the neighbourhood rises if the word's best alternative takes its
+place. Alternatives are from thesauri and from substitutions that real tools made.
+
+Why that betrays a machine: a word that a spinner put there has an alternative that fits far better: the original. For
+"instructed reporters", that is "told".
+
+What it misses: words whose original is not among their alternatives, and replaced phrases.
 """
 
 from __future__ import annotations
@@ -24,22 +27,25 @@ GAINS = (-4.0, -2.0, 0.0, 1.0, 2.0, 3.0, 4.5, 6.0)
 ODDS = (-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0)
 
 BLOCK = 2048
-"""Words whose alternatives are read at a time, which bounds memory: some 10 MB."""
+"""Words whose alternatives are compared at a time. This bounds memory to some 10 MB."""
 
 INPUTS = ("left", "right", "second_right", "commoner", "rank", "topic")
-"""What speaks for an alternative, against the word itself: the gains in log probability of the word after its left, of
-the first and second word after it, and of the word by itself; its rank among the alternatives; how much nearer its
-vector is to those of the words around."""
+"""What an alternative's score is computed from: the gains in log probability of the word given its left context, of the
+next word, of the one after that, and of the word by itself; its rank among the alternatives; and how much closer its
+vector is to the vectors of the surrounding words."""
+NO_ALTERNATIVE = np.float32(-12.0)
+"""The gain for words without alternatives, and the lowest gain (and, negated, the highest) that is told apart."""
 
 
 @dataclass(frozen=True, eq=False)
 class Alternatives:
-    """What might have stood in a word's place, likeliest first: (V, K) word ids, UNKNOWN where there are fewer.
+    """The words that each word of the vocabulary may have replaced, likeliest first.
 
-    `log_prior` (K,) float32 is the log probability that the k-th alternative was the original, by its rank alone.
-    `weights` (len(INPUTS),) and `bias` (float32) weigh what speaks for an alternative: a conditional logit model
-    of which
-    word a person wrote, the one that is there or one of its alternatives (`training.ranking`).
+    Attributes:
+        ids: (V, K) word ids; UNKNOWN if there are fewer than K.
+        log_prior: (K,) log probability that the k-th alternative was the original, by its rank alone.
+        weights, bias: weights (len(INPUTS),) and bias of a conditional logit model, which predicts the word that a
+            person wrote: the one in the text or one of its alternatives (`training.language.ranking`).
     """
 
     ids: NDArray[np.uint16]
@@ -52,7 +58,7 @@ class Substitutions:
     """The gain of the best alternatives over each word."""
 
     name = "substitutions"
-    question = "would a plain synonym fit the context far better than the word that is there?"
+    question = "would a common synonym fit far better than the word in the text?"
     evidence: ClassVar = {"substitution": "another word would fit far better"}
     token_names = ("best_gain", "chosen_gain", "odds", "rarer_by", "better", "alternatives")
     document_names = (
@@ -72,7 +78,7 @@ class Substitutions:
         self.topics = topics
 
     def read(self, encoding: Encoding) -> SignalValues:
-        """Read the gains; see `candidates` for the alternatives themselves."""
+        """Compute the gains. For the alternatives themselves, see `candidates`."""
         tokens, _ = self.read_with_best(encoding)
         some = tokens[:, 5] > 0
         pool = Pool.of(encoding, some)
@@ -91,7 +97,7 @@ class Substitutions:
         return SignalValues(tokens=tokens, documents=np.stack(columns, axis=1))
 
     def read_with_best(self, encoding: Encoding) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        """Return the token numbers (T, 6) and the id of each token's best alternative (T,), UNKNOWN where none."""
+        """Return the token values (T, 6) and the id of each token's best alternative (T,), or UNKNOWN."""
         total = len(encoding.ids)
         tokens = np.zeros((total, len(self.token_names)), dtype=np.float32)
         tokens[:, :3] = NO_ALTERNATIVE
@@ -105,7 +111,7 @@ class Substitutions:
     def _read_block(
         self, encoding: Encoding, places: NDArray[np.int64], tokens: NDArray[np.float32], best: NDArray[np.int32]
     ) -> None:
-        """Enter what is read at some places into the token numbers and the best alternatives of all."""
+        """Fill in the token values and the best alternatives at some places."""
         found = self.candidates(encoding, places)
         score = found.score
         unigram = self.collocations.language.unigram
@@ -125,8 +131,8 @@ class Substitutions:
         tokens[places, 5] = (found.ids != UNKNOWN).sum(axis=1)
 
     def candidates(self, encoding: Encoding, places: NDArray[np.int64]) -> Candidates:
-        """Put each alternative in the place of the words at `places` (P,) and see how it fits."""
-        # Alternatives in rows, (K, P): numpy is fast along many places and slow along few alternatives.
+        """Compute how well each alternative fits in the place of the words at `places` (P,)."""
+        # Arrays are (K, P), because numpy is fast along many places and slow along few alternatives.
         own = encoding.ids[places]
         words = np.ascontiguousarray(self.alternatives.ids[own].T).astype(np.int32)
         fit = self.collocations.fit(encoding)
@@ -151,16 +157,14 @@ class Substitutions:
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Alternatives of P words: `ids` (P, K), UNKNOWN where there are fewer; `inputs` (P, K, len(INPUTS)); `score`
-    (P, K).
+    """The alternatives of P words.
 
-    The score is the log odds that the alternative, and not the word that is there, was written.
+    Attributes:
+        ids: (P, K) word ids; UNKNOWN if there are fewer than K.
+        inputs: (P, K, len(INPUTS)) what the score is computed from.
+        score: (P, K) log odds that the alternative was written instead of the word in the text.
     """
 
     ids: NDArray[np.int32]
     inputs: NDArray[np.float32]
     score: NDArray[np.float32]
-
-
-NO_ALTERNATIVE = np.float32(-12.0)
-"""The gain where there is nothing to put in the word's place, and the largest loss that is told apart."""

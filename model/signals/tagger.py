@@ -1,8 +1,14 @@
-"""The misfit tagger: for each word, how likely a machine put it there.
+"""The misfit tagger: how likely is it, for each word, that a machine put it there?
 
-A multi-layer perceptron over the word vectors of the window around a word, the mean vector of its wider context, and
-the per-token numbers of the other signals. It is trained on text whose replaced words are known, because our own
-paraphrasers replaced them. The first layer, nearly all of the work, is computed in integers.
+What it looks for: words that do not fit their context. A multi-layer perceptron reads the word vectors of the window
+around a word, the mean vector of its wider context, and the token values of other signals.
+
+Why that betrays a machine: it was trained on text in which the replaced words are known, because our own paraphrasers
+replaced them, so it combines the traces that replacement leaves.
+
+What it misses: replacements that fit as well as the original, and whole sentences written by a machine.
+
+The first layer, which is nearly all of the work, is computed in integers (integers.py).
 """
 
 from __future__ import annotations
@@ -22,25 +28,25 @@ from unspun.model.signals.base import Floats
 from unspun.model.signals.integers import ZERO, IntegerLayer
 
 WINDOW = 4
-"""Words to each side whose vectors are read."""
+"""Words on each side whose vectors are inputs."""
 SEATS = 2 * WINDOW + 1
-"""Places in a window."""
+"""Words in a window."""
 BLOCK = 2048
-"""Tokens a block: enough to pay for numpy's calls, and few enough for the processor's cache."""
+"""Tokens in a block: enough to share the cost of numpy's calls, few enough for the processor's cache."""
 TILE = 128
-"""Rows multiplied at a time, always so many: BLAS rounds otherwise for another shape, and an answer must not depend on
-the company that a word is in."""
+"""Rows of each matrix product. It is always the same number, because BLAS rounds differently for other shapes, and the
+result for a word must not depend on the batch."""
 STEP = np.float32(4 / 127)
-"""What a step of a scaled number is worth: they stay within four."""
+"""Unit of the integer form of a scaled value; values are within four."""
 REST = np.float32(1 / 256)
-"""What a step of a number's rest is worth, in steps: another 8 bits for what is left when it is rounded."""
+"""Unit, in STEPs, of the second integer of a value: another 8 bits for the rounding error of the first."""
 
 
 class TaggerInputs:
-    """Builds the tagger's inputs for chosen tokens of a batch.
+    """Builds the tagger's inputs for selected tokens of a batch.
 
-    Most are integers around ZERO: the packed vectors of the words around, and the per-token numbers, two integers each.
-    What the wider context says is not, and comes apart.
+    Most inputs are integers around ZERO: the packed vectors of the window's words, and the token values of signals, as
+    two integers each. The inputs about the wider context are floats and separate.
     """
 
     def __init__(self, topics: Topics) -> None:
@@ -50,26 +56,30 @@ class TaggerInputs:
         self._from_zero = (topics.values.astype(np.int16) + ZERO).astype(np.uint8)
 
     def size(self, numbers: int) -> int:
-        """Return how many inputs a token has, given how many per-token numbers the signals have."""
+        """Return the number of inputs of a token, given the number of token values of the signals."""
         return SEATS * self.width + self.topic_size + numbers * 3
 
     @property
     def topic_size(self) -> int:
-        """How many inputs tell of the wider context. They stand behind those of the window."""
+        """Number of inputs about the wider context. They come after those of the window."""
         return 2 * self.width + 2
 
     def layout(self, numbers: int) -> tuple[NDArray[np.int64], Floats]:
-        """Return of each integer which input it is a part of, (S,), and what a step of it is worth, (S,)."""
+        """Return for each integer the input that it is part of (S,), and its unit (S,)."""
         vectors = SEATS * self.width
         which, steps = [np.arange(vectors)], [np.full(vectors, UNIT)]
         own = vectors + self.topic_size
-        for first in (own + numbers, own, own + 2 * numbers):  # before it, its own, after it
+        for first in (
+            own + numbers,
+            own,
+            own + 2 * numbers,
+        ):  # of the word before, of the word itself, of the word after
             which += [np.arange(first, first + numbers)] * 2
             steps += [np.full(numbers, STEP), np.full(numbers, STEP * REST)]
         return np.concatenate(which), np.concatenate(steps)
 
     def prepare(self, encoding: Encoding, numbers: Floats) -> PreparedInputs:
-        """Compute what all blocks of a batch share. `numbers` (T, n) are the signals' scaled per-token numbers."""
+        """Compute what all blocks of a batch share. `numbers` (T, n) are the signals' scaled token values."""
         document = encoding.documents.token_document
         here = np.arange(len(document))
         documents, pair = len(encoding.documents.texts), 2 * numbers.shape[1]
@@ -84,7 +94,7 @@ class TaggerInputs:
         return PreparedInputs(encoding, sliding_window_view(ids, SEATS), around)
 
     def block(self, prepared: PreparedInputs, places: NDArray[np.int64]) -> Floats:
-        """Return the inputs (P, size) of the tokens at `places` (P,), as what they are worth."""
+        """Return the inputs (P, size) of the tokens at `places` (P,), in floating point."""
         numbers = prepared.around.shape[1] // 6
         which, steps = self.layout(numbers)
         integers = np.empty((len(places), len(which)), dtype=np.uint8)
@@ -99,13 +109,13 @@ class TaggerInputs:
         return inputs
 
     def enter(self, prepared: PreparedInputs, places: NDArray[np.int64], integers: NDArray[np.uint8]) -> None:
-        """Enter the integers of the tokens at `places` (P,) into an array (P, S)."""
+        """Fill an array (P, S) with the integers of the tokens at `places` (P,)."""
         at = SEATS * self.width
         integers[:, :at] = self._from_zero.take(prepared.windows(places), axis=0).reshape(len(places), at)
         integers[:, at:] = prepared.around[places + prepared.encoding.documents.token_document[places]]
 
     def topic(self, prepared: PreparedInputs, places: NDArray[np.int64]) -> Floats:
-        """Return what the wider contexts of the tokens at `places` (P,) say of them, (P, topic_size)."""
+        """Return the inputs about the wider context of the tokens at `places` (P,), shape (P, topic_size)."""
         width, encoding = self.width, prepared.encoding
         own = self.vectors.take(encoding.ids[places], axis=0)
         context, count = self.topics.contexts(encoding, places)
@@ -118,7 +128,7 @@ class TaggerInputs:
 
 
 def _in_steps(numbers: Floats) -> NDArray[np.uint8]:
-    """Return scaled numbers (T, n) as integers around ZERO (T, 2 n): in steps, rounded, and the rests."""
+    """Return scaled values (T, n) as integers around ZERO (T, 2 n): rounded to STEPs, and the rounding errors."""
     size = numbers.shape[1]
     integers = np.empty((len(numbers), 2 * size), dtype=np.uint8)
     values = numbers / STEP
@@ -132,11 +142,13 @@ def _in_steps(numbers: Floats) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, eq=False)
 class PreparedInputs:
-    """What all blocks of a batch share.
+    """What all blocks of a batch share: views of sliding windows over all documents.
 
-    Views of windows along all documents: `seats` (S, SEATS) of the ids, with WINDOW boundaries around each document;
-    `around` (R, 6 n) of the integers of a token's per-token numbers, those before and those after it, with one row of
-    nothing around each document.
+    Attributes:
+        encoding: the batch.
+        seats: (S, SEATS) vocabulary ids, with WINDOW boundaries around each document.
+        around: (R, 6 n) integers of the token values of the word before, the word itself and the word after, with a
+            row of zeros around each document.
     """
 
     encoding: Encoding
@@ -144,7 +156,7 @@ class PreparedInputs:
     around: NDArray[np.uint8]
 
     def windows(self, places: NDArray[np.int64]) -> NDArray[np.int32]:
-        """Return the ids (P, SEATS) of the words around the tokens at `places` (P,), BOUNDARY outside the document."""
+        """Return the ids (P, SEATS) of the words around the tokens at `places` (P,); BOUNDARY outside the document."""
         first = places + WINDOW * self.encoding.documents.token_document[places]
         windows: NDArray[np.int32] = self.seats[first]
         return windows
@@ -152,10 +164,10 @@ class PreparedInputs:
 
 @dataclass(frozen=True, eq=False)
 class Tagger:
-    """The trained network: its layers' weights and biases (float32), and the scaling of the per-token numbers."""
+    """The trained network: weights and biases of its layers (float32), and the scaling of the token values."""
 
     name: ClassVar = "misfit"
-    question: ClassVar = "how many words, and which, does a small neural tagger take for replaced?"
+    question: ClassVar = "which words does a small neural network believe to be replaced?"
     evidence: ClassVar = {"misfit": "does not belong here"}
 
     inputs: TaggerInputs
@@ -165,20 +177,20 @@ class Tagger:
     spread: Floats
 
     def scaled(self, numbers: Floats) -> Floats:
-        """Scale per-token numbers (T, n) as in training."""
+        """Scale token values (T, n) as in training."""
         return scale_numbers(numbers, self.centre, self.spread)
 
     def log_odds(self, encoding: Encoding, numbers: Floats, places: NDArray[np.int64]) -> Floats:
-        """Return the log odds (P,) that a machine put the tokens at `places` there.
+        """Return the log odds (P,) that a machine put the tokens at `places` (P,) there.
 
-        `numbers` (T, n) are the signals' per-token numbers, unscaled.
+        `numbers` (T, n) are the signals' token values, unscaled.
         """
         answer = np.empty(len(places), dtype=np.float32)
         if not len(places):
             return answer
         prepared = self.inputs.prepare(encoding, self.scaled(numbers))
         first, of_topic = self._first
-        # One array for the inputs of all blocks: what a block does not fill is multiplied, too, and left out.
+        # All blocks share these arrays. Rows that a block does not fill are multiplied too, and their results ignored.
         filled = -(-min(len(places), BLOCK) // TILE) * TILE
         integers = np.zeros((filled, len(first.coarse)), dtype=np.uint8)
         topic = np.zeros((filled, len(of_topic)), dtype=np.float32)
@@ -199,7 +211,7 @@ class Tagger:
 
     @cached_property
     def _first(self) -> tuple[IntegerLayer, Floats]:
-        """The first layer: for the integers, and for what the wider context says."""
+        """The first layer, divided into the part for integers and the part for the wider context."""
         which, steps = self.inputs.layout(len(self.centre))
         at = SEATS * self.inputs.width
         layer = IntegerLayer.of(self.weights[0][which], self.biases[0], steps)
@@ -207,7 +219,7 @@ class Tagger:
 
 
 def _tiled(values: Floats, weights: Floats, out: Floats | None = None) -> Floats:
-    """Return the product of `values`, as many as fill whole tiles, and `weights`, in `out` (N, H) if that is given."""
+    """Return the product of `values`, whose rows fill whole tiles, and `weights`; in `out` (N, H), if given."""
     tiles = values.reshape(-1, TILE, values.shape[1])
     room = None if out is None else out[: len(values)].reshape(-1, TILE, weights.shape[1])
     product: Floats = np.matmul(tiles, weights, out=room)
@@ -215,7 +227,7 @@ def _tiled(values: Floats, weights: Floats, out: Floats | None = None) -> Floats
 
 
 def scale_numbers(numbers: Floats, centre: Floats, spread: Floats) -> Floats:
-    """Centre and scale per-token numbers, and keep outliers within four spreads."""
+    """Centre and scale token values, and clip them at four spreads."""
     scaled: Floats = (numbers - centre).astype(np.float32, copy=False)
     scaled /= spread
     return np.clip(scaled, np.float32(-4), np.float32(4), out=scaled)

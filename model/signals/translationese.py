@@ -1,9 +1,14 @@
-"""What a passage through a machine does to function words, sentence rhythm, variety and punctuation.
+"""How does the text use function words, sentence length, vocabulary and punctuation?
 
-Translation systems and neural rewriters use articles, connectives and contractions at other rates than people, even out
-the length of sentences, and repeat words where people vary them (Volansky et al. 2015, "On the features of
-translationese"; Vanmassenhove et al. 2021, "Machine translationese"). Read from whole documents; single words prove
-nothing here. Misses short texts, and confuses registers where it is not set against the odd-word signals.
+What it looks for: rates of function words, endings and punctuation marks, sentence length and its spread, and
+repetition.
+
+Why that betrays a machine: translation systems and neural rewriters use articles, connectives and contractions at other
+rates than people, make sentences more even in length, and repeat words where people vary them (Volansky et al. 2015,
+"On the features of translationese"; Vanmassenhove et al. 2021, "Machine translationese").
+
+What it misses: short texts, because single words prove nothing here. Unusual registers can look like machines, so it
+counts only together with the signals about odd words.
 """
 
 from __future__ import annotations
@@ -15,123 +20,26 @@ from unspun.model.language.encoding import Encoding
 from unspun.model.language.vocabulary import UNKNOWN, Vocabulary
 from unspun.model.signals.base import Floats, Pool, SignalValues
 from unspun.model.signals.style import SUFFIXES, ending_classes
+from unspun.model.text.document import Shape
 
-FUNCTION_WORDS = [
-    "the",
-    "a",
-    "an",
-    "of",
-    "to",
-    "in",
-    "and",
-    "is",
-    "that",
-    "for",
-    "on",
-    "with",
-    "as",
-    "was",
-    "it",
-    "by",
-    "at",
-    "from",
-    "be",
-    "this",
-    "are",
-    "not",
-    "have",
-    "has",
-    "had",
-    "which",
-    "or",
-    "but",
-    "its",
-    "their",
-    "his",
-    "her",
-    "he",
-    "she",
-    "they",
-    "we",
-    "i",
-    "you",
-    "will",
-    "would",
-    "can",
-    "could",
-    "may",
-    "might",
-    "should",
-    "must",
-    "been",
-    "were",
-    "if",
-    "when",
-    "while",
-    "than",
-    "so",
-    "also",
-    "there",
-    "these",
-    "those",
-    "such",
-    "some",
-    "any",
-    "all",
-    "more",
-    "most",
-    "other",
-    "who",
-    "what",
-    "where",
-    "how",
-    "into",
-    "about",
-    "after",
-    "before",
-    "between",
-    "through",
-    "during",
-    "over",
-    "under",
-    "however",
-    "therefore",
-    "although",
-    "because",
-    "since",
-    "then",
-    "only",
-    "just",
-    "very",
-    "even",
-    "still",
-    "no",
-    "do",
-    "does",
-    "did",
-    "said",
-    "one",
-    "two",
-    "up",
-    "out",
-    "our",
-    "my",
-    "your",
-    "him",
-    "them",
-    "us",
-    "me",
-]
+_FUNCTION_WORDS = """
+the a an of to in and is that for on with as was it by at from be this are not have has had which or but its their his
+her he she they we i you will would can could may might should must been were if when while than so also there these
+those such some any all more most other who what where how into about after before between through during over under
+however therefore although because since then only just very even still no do does did said one two up out our my your
+him them us me
+"""
+FUNCTION_WORDS = _FUNCTION_WORDS.split()
 PUNCTUATION = (",", ";", ":", "-", "—", "–", "(", '"', "'", "!", "?", "/")
 NEAR = 60
-"""Places within which a word that comes again counts as repeated."""
+"""Tokens within which a word that occurs again counts as repeated."""
 
 
 class Translationese:
     """Rates of function words, endings and punctuation, sentence rhythm, and repetition."""
 
     name = "translationese"
-    question = "articles, function words, rhythm and punctuation as translation leaves them"
+    question = "does the text use function words, sentence lengths and punctuation as machine translation does?"
     token_names: tuple[str, ...] = ()
     document_names = (
         *(f"word_{word}" for word in FUNCTION_WORDS),
@@ -159,7 +67,7 @@ class Translationese:
         self.content = log_probability < -7.0
 
     def read(self, encoding: Encoding) -> SignalValues:
-        """Read the document numbers; there are none for single tokens."""
+        """Compute the document features. There are no token values."""
         documents = encoding.documents
         size = len(documents.texts)
         prose = documents.token_prose
@@ -180,7 +88,7 @@ class Translationese:
         )
 
     def _repetition(self, encoding: Encoding) -> list[Floats]:
-        """Return how often content words, function words and word pairs come again within NEAR places."""
+        """Return how often content words, function words and pairs of words are repeated within NEAR tokens."""
         judged = np.flatnonzero(encoding.judged & (encoding.ids != UNKNOWN))
         ids = encoding.ids[judged]
         document = encoding.documents.token_document[judged]
@@ -203,19 +111,19 @@ def _counts(
     columns: int,
     documents: int,
 ) -> NDArray[np.float64]:
-    """Count tokens by document and column (those below zero are none), shape (D, columns)."""
+    """Count tokens by document and column, shape (D, columns). Tokens with a negative column are left out."""
     keep = mask & (column >= 0)
     place = document[keep].astype(np.int64) * columns + column[keep]
     return np.bincount(place, minlength=documents * columns).reshape(documents, columns).astype(np.float64)
 
 
 def _recurs(key: NDArray[np.int64], document: NDArray[np.int32], place: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return for each token whether its key stood in the NEAR places before it in the same document.
+    """Return for each token whether its key occurs among the NEAR tokens before it, in the same document.
 
     Keys are below 2^40. Places are in rising order.
     """
     answer = np.zeros(len(key), dtype=bool)
-    # Key and number in one integer: sorting values is several times as fast as sorting by them.
+    # Key and index are packed into one integer, because sorting is several times as fast as argsort.
     bits = len(key).bit_length()
     order = np.sort((key << bits) | np.arange(len(key)))
     number = order & ((1 << bits) - 1)
@@ -227,7 +135,7 @@ def _recurs(key: NDArray[np.int64], document: NDArray[np.int32], place: NDArray[
 
 
 def _rhythm(encoding: Encoding) -> list[Floats]:
-    """Return mean and spread of the logarithm of sentence length, and the shares of short and long sentences."""
+    """Return mean and deviation of log sentence length, and the shares of short and of long sentences."""
     documents = encoding.documents
     sentence = documents.token_sentence[encoding.judged]
     size = len(documents.texts)
@@ -241,10 +149,14 @@ def _rhythm(encoding: Encoding) -> list[Floats]:
 
 
 def _lengths(encoding: Encoding) -> list[Floats]:
-    """Return mean word length in characters, the share of long words, and of words with a capital inside sentences."""
+    """Return mean word length in characters and the shares of long words and of capitals inside sentences."""
     documents = encoding.documents
     judged = encoding.judged
     pool = Pool.of(encoding, judged)
     length = (documents.token_end - documents.token_start)[judged]
     shape = documents.token_shape[judged]
-    return [pool.mean(length), pool.mean(length >= 9), pool.mean((shape & 1 > 0) & (shape & 4 == 0))]
+    return [
+        pool.mean(length),
+        pool.mean(length >= 9),
+        pool.mean((shape & Shape.CAPITAL > 0) & (shape & Shape.SENTENCE_START == 0)),
+    ]

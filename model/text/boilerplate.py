@@ -1,4 +1,4 @@
-"""The phrases of web pages in boilerplate.txt, compiled: one pattern for lines, one for sentences."""
+"""Boilerplate phrases of web pages, from boilerplate.txt: one pattern for lines, one for sentences."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from unspun.model.text.tokens import TokenClass, Tokens, hash_tokens
 from unspun.model.text.wordlists import WordTable
 
 LONGEST_MATCH = 500
-"""Characters of a line or a sentence that can be boilerplate."""
+"""Most characters of a line or sentence that can be boilerplate."""
 
 _LEADING_SIGNS = 2
-"""Signs before the first word that are looked past: a bullet, an opening bracket."""
+"""Signs that may precede the first word, such as a bullet or an opening bracket."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class LinePhrases:
-    """Phrases that are matched against whole lines or sentences.
+    """Phrases that match whole lines or sentences.
 
     Attributes:
         pattern: matches the whole of a folded line or sentence.
-        first_words: the words that phrases start with; most text is ruled out by these alone.
-        first_number: whether some phrase starts with a number.
+        first_words: the words that phrases start with. They rule out most text without a search.
+        first_number: whether any phrase starts with a number.
     """
 
     pattern: re.Pattern[str]
@@ -42,7 +42,7 @@ class LinePhrases:
         last: NDArray[np.int64],
         wanted: NDArray[np.bool_],
     ) -> NDArray[np.bool_]:
-        """Return which wanted spans of tokens, from `first` up to and including `last`, are such phrases."""
+        """Return which of the `wanted` spans of tokens, `first` to `last` (included), match a phrase."""
         found = np.zeros(first.size, dtype=np.bool_)
         candidates = np.flatnonzero(wanted)
         candidates = candidates[self._may_start(tokens, first[candidates], last[candidates])]
@@ -52,7 +52,7 @@ class LinePhrases:
         return found
 
     def _may_start(self, tokens: Tokens, first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return which spans of tokens start as some phrase does."""
+        """Return which spans of tokens may be a phrase, judging by their first word and their length."""
         word = first.copy()
         for _ in range(_LEADING_SIGNS):
             word += (tokens.token_class[word] == TokenClass.PUNCTUATION) & (word < last)
@@ -64,7 +64,7 @@ class LinePhrases:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Boilerplate:
-    """The sections of boilerplate.txt."""
+    """The sections of boilerplate.txt, compiled."""
 
     anywhere: tuple[str, ...]
     sentence: LinePhrases
@@ -76,9 +76,8 @@ def load_boilerplate() -> Boilerplate:
     """Return the phrases that ship with the package."""
     sections: dict[str, list[str]] = {}
     section: list[str] = []
-    for line in (
-        resources.files("unspun.model.text").joinpath("boilerplate.txt").read_text(encoding="utf-8").splitlines()
-    ):
+    file = resources.files("unspun.model.text").joinpath("boilerplate.txt")
+    for line in file.read_text(encoding="utf-8").splitlines():
         content = line.strip()
         if content.startswith("["):
             section = sections.setdefault(content.strip("[]"), [])
@@ -92,7 +91,7 @@ def load_boilerplate() -> Boilerplate:
 
 
 def _compile(phrases: list[str]) -> LinePhrases:
-    """Return the phrases, each `first words | rest`, as one pattern."""
+    """Compile phrases, each in the form `first words | rest`, into one pattern."""
     first_words: set[str] = set()
     alternatives = []
     for phrase in phrases:

@@ -1,7 +1,7 @@
-"""What each code point is to the tokeniser: its class, its folded form and its share of a token's hash.
+"""What each code point means to the tokeniser: its class, its folded form and its contribution to a token's hash.
 
-Tables cover the Basic Multilingual Plane and are filled at first use from Python's own Unicode data, in about
-35 ms; code points above it, emoji for the most part, are looked up one distinct code point at a time.
+Tables cover the Basic Multilingual Plane. They are filled from Python's own Unicode data at first use, in about 35 ms.
+Code points above it, mostly emoji, are looked up one by one.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 TABLE_SIZE = 0x10000
-"""Number of code points that the tables hold: the Basic Multilingual Plane."""
+"""Number of code points in the Basic Multilingual Plane."""
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 
-_FOLDED_BY_HAND = {
+_FOLD_EXCEPTIONS = {
     "\u2018": "'",  # left single quotation mark
     "\u2019": "'",  # right single quotation mark, the usual typographic apostrophe
     "\u201a": "'",
@@ -44,7 +44,7 @@ _FOLDED_BY_HAND = {
 
 
 class CharacterClass:
-    """The classes that decide where tokens start and end, as bytes: an enumeration would widen the arrays."""
+    """The classes that decide where tokens start and end. They are bytes, because an IntEnum would widen the arrays."""
 
     SPACE: Final = np.uint8(0)
     PUNCTUATION: Final = np.uint8(1)
@@ -58,11 +58,11 @@ class CharacterClass:
     COUNT: Final = 9
 
 
-_CLASS_BY_HAND = {
+_CLASS_EXCEPTIONS = {
     **dict.fromkeys("'\u2018\u2019\u201b\u2032\u02b9\u02bb\u02bc\u00b4`", CharacterClass.APOSTROPHE),
     **dict.fromkeys(".,", CharacterClass.POINT),
     **dict.fromkeys("-_=*~#+", CharacterClass.REPEATABLE),
-    **dict.fromkeys("\u00aa\u00ba", CharacterClass.PUNCTUATION),  # ordinal indicators, no letters of a word
+    **dict.fromkeys("\u00aa\u00ba", CharacterClass.PUNCTUATION),  # ordinal indicators, which are not letters of a word
 }
 
 _CLASS_BY_CATEGORY = {
@@ -87,21 +87,21 @@ _CLASS_BY_CATEGORY = {
 def character_class(code: int) -> np.uint8:
     """Return the CharacterClass of one code point."""
     character = chr(code)
-    by_hand = _CLASS_BY_HAND.get(character)
-    if by_hand is not None:
-        return by_hand
+    exception = _CLASS_EXCEPTIONS.get(character)
+    if exception is not None:
+        return exception
     return _CLASS_BY_CATEGORY.get(unicodedata.category(character), CharacterClass.PUNCTUATION)
 
 
 def fold_code(code: int) -> int:
-    """Return the code point that `code` folds to: lower case, straight quotes. One code point in, one out."""
+    """Return the folded form of one code point, which is always one code point: lower case, straight quotes."""
     character = chr(code)
-    folded = _FOLDED_BY_HAND.get(character) or character.lower()
+    folded = _FOLD_EXCEPTIONS.get(character) or character.lower()
     return ord(folded) if len(folded) == 1 else code
 
 
 def splitmix64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Scramble 64-bit integers (Steele, Lea and Flood 2014): the same bits on every machine."""
+    """Scramble 64-bit integers (Steele, Lea and Flood 2014), with the same result on every machine."""
     mixed = values + _GAMMA
     mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX_1
     mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX_2
@@ -116,27 +116,27 @@ def class_table() -> NDArray[np.uint8]:
     default = CharacterClass.PUNCTUATION
     by_category = [classes.get(category(chr(code)), default) for code in range(TABLE_SIZE)]
     table = np.array(by_category, dtype=np.uint8)
-    for character, by_hand in _CLASS_BY_HAND.items():
-        table[ord(character)] = by_hand
+    for character, exception in _CLASS_EXCEPTIONS.items():
+        table[ord(character)] = exception
     return table
 
 
 @cache
 def fold_table() -> NDArray[np.uint32]:
-    """Return what every code point of the Basic Multilingual Plane folds to, shape (65536,)."""
+    """Return the folded form of every code point of the Basic Multilingual Plane, shape (65536,)."""
     table = np.arange(TABLE_SIZE, dtype=np.uint32)
     for code in range(TABLE_SIZE):
         lower = chr(code).lower()
         if len(lower) == 1:
             table[code] = ord(lower)
-    for character, folded in _FOLDED_BY_HAND.items():
+    for character, folded in _FOLD_EXCEPTIONS.items():
         table[ord(character)] = ord(folded)
     return table
 
 
 @cache
 def hash_table() -> NDArray[np.uint64]:
-    """Return the 64-bit value that every code point of the plane, once folded, hashes to, shape (65536,)."""
+    """Return the 64-bit hash of every code point's folded form, shape (65536,)."""
     return splitmix64(fold_table().astype(np.uint64))
 
 
@@ -149,7 +149,7 @@ def classify(characters: NDArray[np.uint32]) -> NDArray[np.uint8]:
 
 
 def fold(characters: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """Return the folded code points, one for each given."""
+    """Return the folded form of each code point."""
     folded = fold_table().take(characters, mode="clip")
     for code, where in _astral(characters):
         folded[where] = fold_code(code)
@@ -157,7 +157,7 @@ def fold(characters: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 
 def hash_values(characters: NDArray[np.uint32]) -> NDArray[np.uint64]:
-    """Return the 64-bit value of each code point's folded form, the summands of a token's hash."""
+    """Return the 64-bit hash of each code point's folded form; a token's hash is computed from their sum."""
     values = hash_table().take(characters, mode="clip")
     for code, where in _astral(characters):
         values[where] = splitmix64(np.array([fold_code(code)], dtype=np.uint64))[0]
@@ -165,7 +165,7 @@ def hash_values(characters: NDArray[np.uint32]) -> NDArray[np.uint64]:
 
 
 def _astral(characters: NDArray[np.uint32]) -> list[tuple[int, NDArray[np.int64]]]:
-    """Return each distinct code point above the tables with the places where it stands."""
+    """Return each distinct code point above the tables' range, with its positions."""
     where = np.flatnonzero(characters >= TABLE_SIZE)
     if where.size == 0:
         return []
@@ -176,12 +176,12 @@ def _astral(characters: NDArray[np.uint32]) -> list[tuple[int, NDArray[np.int64]
 
 
 def code_points(text: str) -> NDArray[np.uint32]:
-    """Return the code points of `text`, lone surrogates included; the array is read-only."""
+    """Return the code points of `text`, including lone surrogates, as a read-only array."""
     encoded = text.encode("utf-32-le" if sys.byteorder == "little" else "utf-32-be", "surrogatepass")
     return np.frombuffer(encoded, dtype=np.uint32)
 
 
 def to_text(characters: NDArray[np.uint32]) -> str:
-    """Return the string that the code points spell: the inverse of `code_points`."""
+    """Return the string of these code points: the inverse of `code_points`."""
     encoding = "utf-32-le" if sys.byteorder == "little" else "utf-32-be"
     return np.ascontiguousarray(characters).tobytes().decode(encoding, "surrogatepass")

@@ -1,4 +1,4 @@
-"""A batch of texts in arrays: repaired, tokenised, split into sentences, with offsets into the originals."""
+"""A batch of texts in arrays: repaired, tokenised and split into sentences, with offsets into the originals."""
 
 from __future__ import annotations
 
@@ -17,35 +17,33 @@ from unspun.model.text.tokens import Shape, TokenClass, Tokens, hash_token, hash
 __all__ = ["Documents", "Shape", "TokenClass", "hash_phrase", "hash_token", "hash_tokens", "tokenise"]
 
 MAX_CHARACTERS = 2_000_000
-"""Characters of one text that are read; what follows is not judged."""
-
-
+"""Characters of a text that are read. The rest is ignored."""
 SECTION = 250
-"""Words of prose in one section of a long text: as many as the texts have that the fast tier learned from."""
+"""Words of prose in a section of a long text: the length of the texts that the fast tier was trained on."""
 
 
 @dataclass(frozen=True, eq=False)
 class Documents:
-    """A batch of D texts with T tokens between them.
+    """A batch of D texts with T tokens in all.
 
     Attributes:
-        texts: exactly as submitted.
-        characters: (C,) uint32, the repaired code points of all documents, each followed by a newline, so
-            that no token spans two.
-        document_start: (D + 1,) int64; the characters of document d, with the newline behind it, are
+        texts: the texts, exactly as submitted.
+        characters: (C,) uint32, the repaired code points of all documents, each document followed by a newline, so that
+            no token spans two.
+        document_start: (D + 1,) int64; the characters of document d, including its newline, are
             document_start[d]:document_start[d + 1].
         token_start, token_end: (T,) int64, offsets into `characters`.
         token_hash: (T,) uint64, hash of the folded token, the same in every process and on every machine.
         token_class: (T,) uint8, TokenClass.
         token_shape: (T,) uint8, bits of Shape.
-        token_document, token_sentence, token_paragraph: (T,) int32, not decreasing; sentences and paragraphs
-            are numbered from 0 over the batch, and none spans two documents.
-        token_prose: (T,) bool, False in lines that are no prose (boilerplate, headings, lists, tables, code)
-            and in addresses of the web.
+        token_document, token_sentence, token_paragraph: (T,) int32, never decreasing. Sentences and paragraphs are
+            numbered from 0 over the whole batch, and none spans two documents.
+        token_prose: (T,) bool, False in web and mail addresses and in lines that are not prose (boilerplate, headings,
+            lists, tables, code).
         token_ptr: (D + 1,) int64; the tokens of document d are token_ptr[d]:token_ptr[d + 1].
-        excluded: per document, how many lines were left out, by kind.
-        repairs: per document, how many places were repaired, by kind.
-        truncated: per document, whether only its first `max_characters` characters were read.
+        excluded: for each document, how many lines are not prose, by kind.
+        repairs: for each document, how many places were repaired, by kind.
+        truncated: for each document, whether only its first `max_characters` characters were read.
     """
 
     texts: tuple[str, ...]
@@ -68,10 +66,9 @@ class Documents:
 
     @classmethod
     def parse(cls, texts: Sequence[str], *, max_characters: int = MAX_CHARACTERS) -> Documents:
-        """Parse a batch of texts. Every string is accepted, lone surrogates and the empty string included.
+        """Parse a batch of texts. Any strings are accepted, including empty ones and lone surrogates.
 
-        What a text's arrays hold does not depend on the other texts of the batch, apart from the running
-        numbers.
+        The result for a text does not depend on the rest of the batch, except for running numbers.
         """
         repaired = [repair(text[:max_characters]) for text in texts]
         characters = code_points("".join(f"{one.text}\n" for one in repaired))
@@ -107,11 +104,11 @@ class Documents:
         return len(self.texts)
 
     def in_sections(self) -> tuple[Documents, NDArray[np.int64]]:
-        """Return the same tokens with long documents cut into sections, and the document of each section (S,).
+        """Return the same tokens with long documents divided into sections, and the document of each section (S,).
 
-        A section ends with the first sentence that fills SECTION words of prose, unless less than half as many would be
-        left. In the answer `token_document` and `token_ptr` are those of sections, and `texts` is empty strings; only
-        what is measured of tokens may be asked of it, not offsets into the texts.
+        A section ends with the sentence that completes SECTION words of prose, unless fewer than half as many words
+        would be left. In the result, `token_document` and `token_ptr` refer to sections, and `texts` are empty strings,
+        so offsets into the texts cannot be computed from it.
         """
         words = (self.token_class == TokenClass.WORD) & self.token_prose
         counted = np.cumsum(np.concatenate([[0], words]))
@@ -138,14 +135,14 @@ class Documents:
         return replace(self, texts=("",) * len(owner), token_document=section, token_ptr=ptr), owner
 
     def source_span(self, first_token: int, last_token: int) -> tuple[int, int]:
-        """Return where the tokens from `first_token` up to and including `last_token` stood when submitted.
+        """Return the span of the tokens `first_token` to `last_token` (included) in the text as submitted.
 
-        Both tokens are of the same document. The answer is [start, end) in characters of `texts[document]`;
-        tokens of two documents raise a ValueError.
+        The result is [start, end) in characters of `texts[document]`. Raises ValueError unless both tokens are in the
+        same document and in order.
         """
         document = int(self.token_document[first_token])
         if document != int(self.token_document[last_token]) or last_token < first_token:
-            raise ValueError(f"tokens {first_token} to {last_token} are no span of one document")
+            raise ValueError(f"tokens {first_token} to {last_token} are not a span of one document")
         origin = int(self.document_start[document])
         start = int(self.token_start[first_token]) - origin
         end = int(self.token_end[last_token]) - origin
@@ -155,25 +152,25 @@ class Documents:
         return int(offsets.start[start]), int(offsets.end[end - 1])
 
     def source_characters(self, document: int, start: int, end: int) -> tuple[int, int]:
-        """Return where the characters [start, end) of a repaired text, one at least, stood when it was submitted."""
+        """Return the span in the text as submitted of a non-empty span [start, end) of the repaired text."""
         offsets = self._offsets[document]
         return (start, end) if offsets is None else (int(offsets.start[start]), int(offsets.end[end - 1]))
 
     def token_text(self, token: int) -> str:
-        """Return one token as the repaired text spells it, not folded."""
+        """Return a token as it is in the repaired text, not folded."""
         return to_text(self.characters[self.token_start[token] : self.token_end[token]])
 
     def words(self) -> list[str]:
-        """Return every token folded, T strings. For tests and training: the engine itself works on hashes."""
+        """Return all tokens, folded: T strings. For tests and training; the engine works on hashes."""
         text = to_text(fold(self.characters))
         return [text[a:b] for a, b in zip(self.token_start.tolist(), self.token_end.tolist(), strict=True)]
 
 
 def tokenise(text: str) -> list[str]:
-    """Return the folded tokens of one text, as `Documents.parse` finds them."""
+    """Return the folded tokens of one text."""
     return Documents.parse([text]).words()
 
 
 def hash_phrase(phrase: str) -> NDArray[np.uint64]:
-    """Return the hashes of a phrase's tokens: what `Documents.token_hash` holds where the phrase stands."""
+    """Return the hashes of a phrase's tokens, as in `Documents.token_hash`."""
     return Documents.parse([phrase]).token_hash

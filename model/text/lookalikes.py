@@ -1,8 +1,8 @@
-"""Letters that only look Latin: other alphabets' letters inside Latin words, letters dressed up as symbols.
+"""Replaces letters that only look Latin: other alphabets' letters inside Latin words, and decorated letters.
 
-Evaders swap a few letters of a word for Cyrillic or Greek ones so that no dictionary knows it; the web
-dresses whole words in fullwidth, mathematical or circled letters. Words wholly in another alphabet are left
-alone, and so are words where Greek stands for itself ("TNFα", "NFκB").
+To evade detection, people replace a few letters of a word with Cyrillic or Greek ones, so that no dictionary knows it,
+or write whole words in fullwidth, mathematical or circled letters. Words that are wholly in another alphabet are left
+alone, and so are words in which Greek is meant ("TNFα", "NFκB").
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _CYRILLIC = str.maketrans(
     "абеорсухіјѕһԁԛԝӏвкмнтгАВЕЅІЈКМНОРСТУХҮԌԚԜӀҺ",
     "a6eopcyxijshdqwlBkmhtrABESIJKMHOPCTYXYGQWIh",
 )
-# Lower-case Cyrillic letters that look like capitals or digits are no likeness inside a Latin word.
+# Inside a Latin word, lower-case Cyrillic letters that look like capitals or digits do not look right.
 for _letter in "бвкмнтг":
     del _CYRILLIC[ord(_letter)]
 
@@ -23,18 +23,18 @@ _GREEK_SMALL = str.maketrans("αικνορυϲϱ", "aikvopucp")
 _OTHER = str.maketrans("ɑɡոսօցհԼՕՏ", "agnuoqhLOS")
 
 _MIXED = _CYRILLIC | _GREEK_CAPITALS | _GREEK_SMALL | _OTHER
-"""What the letter looks like, for letters that count only inside a word with Latin letters."""
+"""Latin letters by their look-alikes, which are replaced only in words that also have Latin letters."""
 
 _WITHOUT_GREEK_SMALL = {code: latin for code, latin in _MIXED.items() if code not in _GREEK_SMALL}
 
 
 def _dressed() -> dict[int, int]:
-    """Return the plain letter or digit of each that Unicode holds in a decorated form as well."""
+    """Return plain letters and digits by their decorated forms in Unicode."""
     ranges = [
         range(0xFF10, 0xFF5B),  # fullwidth
         range(0x1D400, 0x1D800),  # mathematical
         range(0x24B6, 0x24EA),  # circled
-        range(0x2100, 0x2150),  # letterlike, among them the holes of the mathematical alphabets
+        range(0x2100, 0x2150),  # letterlike symbols, including those missing from the mathematical alphabets
     ]
     table = dict(zip(map(ord, "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ"), map(ord, "abcdefghijklmnoprstuvwyz"), strict=True))
     for codes in ranges:
@@ -53,13 +53,13 @@ _SMALL_GREEK_INSIDE = re.compile(f"[a-z](?:[{''.join(map(chr, _GREEK_SMALL))}]+[
 
 
 def undress(word: str) -> str:
-    """Return the word in plain letters where it is spelt in decorated ones; a lone letter stays a symbol."""
+    """Return a word with decorated letters replaced by plain ones. A single letter remains a symbol."""
     plain = word.translate(_DRESSED)
     return plain if len(word) > 1 else word
 
 
 def latinise(word: str) -> str:
-    """Return the word with look-alike letters replaced by the Latin ones, if the rest of it is Latin."""
+    """Return a word with look-alikes replaced by Latin letters, if its other letters are Latin."""
     if not _LATIN_LETTER.search(word):
         return word
     table = _MIXED if _SMALL_GREEK_INSIDE.search(word) else _WITHOUT_GREEK_SMALL
@@ -68,15 +68,15 @@ def latinise(word: str) -> str:
 
 
 def _is_latin(code: int) -> bool:
-    """Return whether the code point belongs in a Latin word: a letter up to Latin Extended-B, or a digit."""
+    """Return whether a code point can be part of a Latin word: a letter up to Latin Extended-B, or a digit."""
     return code < 0x0250 or 0x1E00 <= code < 0x1F00
 
 
 def replace_lookalikes(text: str) -> tuple[str, int]:
-    """Return the text with look-alikes made Latin, character for character, and how many words had any.
+    """Return the text with look-alikes replaced one for one, and the number of words that had any.
 
-    Words spelt wholly in look-alikes ("а" for "a") are made Latin only where mixed words show that somebody
-    swaps letters and hardly anything is in another alphabet.
+    Words that consist of look-alikes only ("а" for "a") are replaced if mixed words show that letters were swapped and
+    hardly anything is in another alphabet.
     """
     mixed = foreign = 0
 

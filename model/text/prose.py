@@ -1,8 +1,8 @@
-"""Which lines of a text are prose: what stands beside the article is counted, and left out of the score.
+"""Finds the prose of a text. Everything else on a page is counted, but does not affect the score.
 
-Lines are told apart by general marks: a list by bullets and fragments, a table by its columns and figures,
-code by its brackets and joined-up names, a heading by standing alone without an end. Only the phrases of web
-pages ("Leave a Comment") are listed, in boilerplate.txt. In doubt a line is prose.
+Lines are classified by general marks: a list by its bullets and fragments, a table by its columns and numbers, code by
+its brackets and joined names, a heading by being alone and without an end. Only phrases of web pages ("Leave a
+Comment") are listed, in boilerplate.txt. A line that is in doubt counts as prose.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from unspun.model.text.tokens import Shape, TokenClass, Tokens
 from unspun.model.text.wordlists import english_function_words
 
 KINDS = ("boilerplate", "table", "code", "list", "heading")
-"""What a line can be instead of prose, the surest mark first; `excluded` counts lines by these names."""
+"""The kinds of lines that are not prose, the most certain first. `Documents.excluded` counts them."""
 
-LONGEST_BOILERPLATE = 45
-LONGEST_BOILERPLATE_SENTENCE = 14
-LONGEST_HEADING = 14
-LONGEST_PLAIN_HEADING = 9
+LONGEST_BOILERPLATE, LONGEST_BOILERPLATE_SENTENCE = 45, 14
+"""Most words of a line, and of a sentence inside a line, that can be boilerplate."""
+LONGEST_HEADING, LONGEST_PLAIN_HEADING = 14, 9
+"""Most words of a heading with capitalised words, and of one without."""
 LONGEST_FRAGMENT = 12
+"""Most words of a list item that is not a sentence."""
 LONGEST_ROW = 4
-"""Words: in a line or a sentence that may be boilerplate, a heading in capitals and one without, a list item
-that is no sentence, a line of a list without bullets."""
+"""Most words of an item in a list without bullets, and of a heading that ends in a colon."""
 
 SENTENCE_SHARE = 0.25
-"""Share of closed-class words among the words of a line from which it reads as a sentence."""
+"""Share of function words from which a line reads as a sentence."""
 
 _BULLETS = codes("*+-•·▪▫◦‣⁃∙–—»›→✓✔✗●○■□➤►▶★")
 _AFTER_COUNTERS = codes(".):")
@@ -46,8 +46,8 @@ _JOINING = codes(",;-\u2013\u2014")
 _COLUMNS = codes("|\u2502\u2503\u00a6")
 
 
-class _Lines:
-    """Counts over the lines of a batch; arrays have one entry a line, (L,), but for those of tokens, (T,)."""
+class _LineCounts:
+    """Counts for the L lines of a batch. Arrays are (L,), except that those named `token_...`, `code_...` are (T,)."""
 
     code_first: NDArray[np.uint32]
     code_last: NDArray[np.uint32]
@@ -78,11 +78,11 @@ class _Lines:
         self.is_paragraph = np.bincount(layout.line_paragraph)[layout.line_paragraph] == 1
 
     def count(self, flags: NDArray[np.bool_]) -> NDArray[np.int32]:
-        """Return how many tokens of each line are flagged."""
+        """Return the number of flagged tokens in each line."""
         return np.add.reduceat(flags.astype(np.int32), self.layout.first, dtype=np.int32)
 
     def _end(self) -> NDArray[np.uint32]:
-        """Return the last character of each line that is no closing quote or bracket."""
+        """Return the last character of each line, not counting closing quotes and brackets."""
         last = self.layout.last.copy()
         for _ in range(3):
             closes = is_among(self.code_last[last], CLOSERS) & (last > self.layout.first)
@@ -98,11 +98,11 @@ def find_prose(
     sentences: NDArray[np.int32],
     document_start: NDArray[np.int64],
 ) -> tuple[NDArray[np.bool_], tuple[dict[str, int], ...]]:
-    """Return which tokens are prose, (T,), and for each document how many lines of each other kind it has."""
+    """Return which tokens (T,) are prose, and for each document the number of lines of each other kind."""
     documents = document_start.size - 1
     if tokens.start.size == 0:
         return np.zeros(0, dtype=np.bool_), tuple({} for _ in range(documents))
-    lines = _Lines(characters, tokens, layout)
+    lines = _LineCounts(characters, tokens, layout)
     folded = to_text(fold(characters))
     addresses = _in_addresses(folded, tokens)
     beside = addresses | _boilerplate_sentences(folded, lines, sentences)
@@ -123,15 +123,15 @@ def find_prose(
 
 
 def _count_kinds(assigned: NDArray[np.int8], layout: Layout, documents: int) -> tuple[dict[str, int], ...]:
-    """Return the number of lines of each kind, per document."""
+    """Return the number of lines of each kind, by document."""
     left_out = assigned >= 0
     cells = layout.line_document[left_out] * len(KINDS) + assigned[left_out]
     table = np.bincount(cells, minlength=documents * len(KINDS)).reshape(documents, len(KINDS))
     return tuple({name: number for name, number in zip(KINDS, row, strict=True) if number} for row in table.tolist())
 
 
-def _keep_whole_texts(assigned: NDArray[np.int8], lines: _Lines, documents: int) -> None:
-    """Take headings back, in place, in documents of little else: a title, verse, notes without full stops."""
+def _keep_whole_texts(assigned: NDArray[np.int8], lines: _LineCounts, documents: int) -> None:
+    """Make headings prose again, in place, in documents that are mostly headings: verse, notes without full stops."""
     document = lines.layout.line_document
     heading = assigned == KINDS.index("heading")
     words = np.bincount(document, weights=lines.words * (assigned < 0), minlength=documents)
@@ -139,10 +139,10 @@ def _keep_whole_texts(assigned: NDArray[np.int8], lines: _Lines, documents: int)
     assigned[heading & (in_headings > words)[document]] = -1
 
 
-def _is_heading(lines: _Lines, starts_sentence: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which lines are titles: short paragraphs of one line without an end, alone or in capitals.
+def _is_heading(lines: _LineCounts, starts_sentence: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which lines are headings: short one-line paragraphs without an end, alone or with capitalised words.
 
-    Short lines without an end that follow each other are verse or notes, unless they are in capitals.
+    Several short lines without an end in a row are verse or notes, unless their words are capitalised.
     """
     layout = lines.layout
     short = lines.is_paragraph & (lines.words <= LONGEST_HEADING) & (lines.words > 0)
@@ -160,8 +160,8 @@ def _is_heading(lines: _Lines, starts_sentence: NDArray[np.bool_]) -> NDArray[np
     return heading
 
 
-def _is_list(lines: _Lines) -> NDArray[np.bool_]:
-    """Return which lines are items of a list and no sentences: with a bullet, a number, or one of a run."""
+def _is_list(lines: _LineCounts) -> NDArray[np.bool_]:
+    """Return which lines are list items and not sentences: with a bullet or a number, or in a run of short lines."""
     layout, tokens = lines.layout, lines.tokens
     first = layout.first
     second = np.minimum(first + 1, layout.last)
@@ -181,26 +181,26 @@ def _is_list(lines: _Lines) -> NDArray[np.bool_]:
 
 
 def _runs(flags: NDArray[np.bool_], group: NDArray[np.int32], at_least: int) -> NDArray[np.bool_]:
-    """Return the flags that stand in a run of at least so many, within a group."""
+    """Return the flags that are in a run of at least `at_least` flags, within a group."""
     lengths = np.diff(np.append(_run_starts(flags, group), flags.size))
     long_run: NDArray[np.bool_] = np.repeat(lengths >= at_least, lengths) & flags
     return long_run
 
 
 def _run_starts(flags: NDArray[np.bool_], group: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Return where runs of equal flags of one group start."""
+    """Return the starts of runs of equal flags in the same group."""
     changes = np.flatnonzero((np.diff(flags) != 0) | (np.diff(group) != 0)) + 1
     return np.concatenate([[0], changes])
 
 
-def _is_table(lines: _Lines) -> NDArray[np.bool_]:
-    """Return which lines are rows of a table: cells set apart by bars or wide gaps, or mostly figures."""
+def _is_table(lines: _LineCounts) -> NDArray[np.bool_]:
+    """Return which lines are rows of a table: cells separated by bars or wide gaps, or mostly numbers."""
     tokens, layout = lines.tokens, lines.layout
     gap = np.zeros(tokens.start.size, dtype=np.int64)
     gap[1:] = tokens.start[1:] - tokens.end[:-1]
     gap[layout.first] = 0
     cells = lines.count(gap >= 3)
-    # The bars of "{good|great}" set no columns apart.
+    # The bars of "{good|great}" do not separate columns.
     bars = lines.count(is_among(lines.code_first, _COLUMNS)) * (lines.count(lines.code_first == ord("{")) == 0)
     prose = lines.sentence_like & (lines.words >= 6)
     figures = (lines.numbers >= 2) & (lines.numbers >= 0.4 * (lines.words + lines.numbers))
@@ -209,8 +209,8 @@ def _is_table(lines: _Lines) -> NDArray[np.bool_]:
     return row | (figures & (lines.functions <= 2))
 
 
-def _is_code(lines: _Lines, addresses: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which lines are program code: dense in its signs, or plausible in a run of lines that are."""
+def _is_code(lines: _LineCounts, addresses: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which lines are program code: lines full of its signs, and plausible lines around them."""
     layout = lines.layout
     signs = _code_signs(lines, addresses)
     reads = lines.sentence_like & (lines.words >= 6)
@@ -218,12 +218,12 @@ def _is_code(lines: _Lines, addresses: NDArray[np.bool_]) -> NDArray[np.bool_]:
     code |= (signs >= 1) & is_among(lines.code_last[layout.last], _ENDS_CODE)
     code &= ~((reads | (lines.ended & (lines.words >= 6))) & (signs < 0.25 * lines.size))
     code &= ~(reads & lines.ended)
-    # Prose with formulas keeps its closed-class words, however many signs there are.
+    # Prose with formulas still has function words, however many signs there are.
     code &= (lines.functions < 8) | (lines.functions < 0.12 * lines.words)
     short = ~lines.ended & (lines.words <= 8) & (lines.functions <= 0.34 * lines.words) & ~lines.alone
     plausible = code | short | (lines.words == 0)
     plausible |= is_among(lines.code_last[layout.last], _MAY_END_CODE) & ~reads
-    # Comments and documentation count as code where lines of code stand around them.
+    # Comments and documentation are code if they are among lines of code.
     plausible |= (layout.indentation >= 2) | is_among(lines.code_first[layout.first], _COMMENT_SIGNS)
     starts = _run_starts(plausible, layout.line_document)
     lengths = np.diff(np.append(starts, plausible.size))
@@ -233,8 +233,8 @@ def _is_code(lines: _Lines, addresses: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return code
 
 
-def _code_signs(lines: _Lines, addresses: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Return how many signs of code each line has: brackets, operators, calls "f(" and joined names "a.b"."""
+def _code_signs(lines: _LineCounts, addresses: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Return the number of signs of code in each line: brackets, operators, calls "f(" and joined names "a.b"."""
     attached = lines.tokens.shape & Shape.SPACE_BEFORE == 0
     attached[lines.layout.first] = False
     after_word = np.append(False, lines.token_is_word[:-1])
@@ -251,12 +251,12 @@ _ADDRESS_MARKS = ("://", "www.", "@")
 
 
 def _in_addresses(folded: str, tokens: Tokens) -> NDArray[np.bool_]:
-    """Return which tokens stand in addresses of the web or of mail."""
+    """Return which tokens are part of a web or mail address."""
     inside = np.zeros(tokens.start.size, dtype=np.bool_)
     places = [place for mark in _ADDRESS_MARKS for place in _find_all(folded, mark)]
     if not places:
         return inside
-    # The pattern is tried only between the spaces around a mark.
+    # The pattern is applied only between the spaces around a mark, to save time.
     spaced = np.flatnonzero(tokens.shape & Shape.SPACE_BEFORE)
     chunks = np.unique(np.searchsorted(tokens.start[spaced], places, side="right") - 1)
     start = tokens.start[spaced[chunks]].tolist()
@@ -269,15 +269,15 @@ def _in_addresses(folded: str, tokens: Tokens) -> NDArray[np.bool_]:
 
 
 def _find_all(text: str, phrase: str) -> Iterator[int]:
-    """Yield the offsets at which the phrase stands."""
+    """Yield the offsets of a phrase."""
     place = text.find(phrase)
     while place >= 0:
         yield place
         place = text.find(phrase, place + len(phrase))
 
 
-def _boilerplate_lines(folded: str, lines: _Lines) -> NDArray[np.bool_]:
-    """Return which lines are boilerplate from end to end."""
+def _boilerplate_lines(folded: str, lines: _LineCounts) -> NDArray[np.bool_]:
+    """Return which lines are wholly boilerplate."""
     first, last = lines.layout.first, lines.layout.last
     boilerplate = load_boilerplate()
     short = (lines.words <= LONGEST_BOILERPLATE) & (lines.words > 0)
@@ -285,8 +285,8 @@ def _boilerplate_lines(folded: str, lines: _Lines) -> NDArray[np.bool_]:
     return found | boilerplate.line.find(folded, lines.tokens, first, last, short & ~lines.ended)
 
 
-def _boilerplate_sentences(folded: str, lines: _Lines, sentences: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Return the tokens of short sentences that are boilerplate or hold a phrase that nothing else does."""
+def _boilerplate_sentences(folded: str, lines: _LineCounts, sentences: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Return which tokens are in short sentences that are boilerplate or contain a phrase that always is."""
     boilerplate = load_boilerplate()
     first = np.flatnonzero(np.diff(sentences, prepend=-1))
     last = np.append(first[1:], sentences.size) - 1

@@ -1,8 +1,8 @@
-"""Undoes what encodings, web pages and evaders do to text, and knows where each repaired character came from.
+"""Undoes what encodings, web pages and evaders do to text, and keeps track of where each character came from.
 
-Repaired are mojibake ("donâ€™t"), HTML entities, look-alike letters of other alphabets inside Latin words,
-zero-width characters, control characters, ligatures, odd spaces and decomposed accents. What people write on
-purpose stays: curly quotes, dashes, accents, emoji, "AT&T", "a<b", and words wholly in another script.
+It repairs mojibake ("donâ€™t"), HTML entities, look-alike letters of other alphabets inside Latin words, zero-width
+characters, control characters, ligatures, odd spaces and decomposed accents. It leaves alone what people write on
+purpose: curly quotes, dashes, accents, emoji, "AT&T", "a<b", and words wholly in another script.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from unspun.model.text.lookalikes import replace_lookalikes
 
 @dataclass(frozen=True, eq=False, slots=True)
 class OffsetMap:
-    """Where each character of a repaired text stands in the text as submitted: at [start[i], end[i])."""
+    """Maps character i of a repaired text to the span [start[i], end[i]) of the text as submitted."""
 
     start: NDArray[np.int32]
     end: NDArray[np.int32]
 
     def then(self, later: OffsetMap) -> OffsetMap:
-        """Return the map of a repair that was made after this one, carried back to the text as submitted."""
+        """Return the map of a later repair, composed with this one so that it refers to the text as submitted."""
         return OffsetMap(self.start[later.start], self.end[later.end - 1])
 
 
@@ -43,9 +43,9 @@ class Repaired:
 
     Attributes:
         text: the repaired text.
-        counts: how many places were repaired, by kind: "mojibake", "entity", "homoglyph", "zero_width",
-            "control", "ligature", "space", "accent".
-        offsets: back into the text as submitted; None where each character is still where it was.
+        counts: number of repairs by kind: "mojibake", "entity", "homoglyph", "zero_width", "control", "ligature",
+            "space", "accent".
+        offsets: maps characters to the text as submitted; None if all are still at the same offset.
     """
 
     text: str
@@ -54,7 +54,7 @@ class Repaired:
 
 
 class TextEdit(NamedTuple):
-    """What stands instead of text[start:end]; `lengths` says how much of it each new character came from."""
+    """Replaces text[start:end] with `text`; `lengths` are the old characters that each new one came from, if known."""
 
     start: int
     end: int
@@ -63,7 +63,7 @@ class TextEdit(NamedTuple):
 
 
 def repair(text: str) -> Repaired:
-    """Return the text repaired, in time linear in its length. Text that needs nothing comes back as it is."""
+    """Repair a text, in time linear in its length. Text without damage is returned unchanged."""
     if _is_clean(text):
         return Repaired(text, {}, None)
     work = _Work(text)
@@ -73,7 +73,7 @@ def repair(text: str) -> Repaired:
 
 
 def _is_clean(text: str) -> bool:
-    """Return whether there is nothing to repair, in a few nanoseconds a character."""
+    """Return whether there is nothing to repair. Takes a few nanoseconds per character."""
     if text.isascii():
         return not text.encode("ascii").translate(None, _CLEAN_ASCII)
     characters = code_points(text)
@@ -85,7 +85,7 @@ def _is_clean(text: str) -> bool:
 
 @cache
 def _trouble_table() -> NDArray[np.uint8]:
-    """Return for each code point of the Basic Multilingual Plane what it can be a sign of, shape (65536,)."""
+    """Return for each code point of the Basic Multilingual Plane the damage that it can indicate, shape (65536,)."""
     table = np.zeros(TABLE_SIZE, dtype=np.uint8)
     plane = "".join(map(chr, range(TABLE_SIZE)))
     table[[match.start() for match in _TROUBLE_RE.finditer(plane)]] |= _TROUBLE
@@ -95,7 +95,7 @@ def _trouble_table() -> NDArray[np.uint8]:
 
 
 class _Work:
-    """A text under repair: the text so far, the map back and the counts."""
+    """A text that is being repaired: the text so far, its offsets, and the counts of repairs."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -103,30 +103,30 @@ class _Work:
         self.counts: dict[str, int] = {}
 
     def count(self, kind: str, number: int) -> None:
-        """Note how many places were repaired."""
+        """Add to the number of repairs of a kind."""
         if number:
             self.counts[kind] = self.counts.get(kind, 0) + number
 
     def substitute(self, pattern: re.Pattern[str], table: Mapping[int, str], kind: str | None) -> None:
-        """Replace single characters by single characters."""
+        """Replace single characters with single characters."""
         if pattern.search(self.text):
             if kind is not None:
                 self.count(kind, sum(1 for _ in pattern.finditer(self.text)))
             self.text = self.text.translate(table)
 
     def keep(self, kept: NDArray[np.bool_]) -> None:
-        """Drop the characters that are not kept."""
+        """Remove all characters that are not `kept` (C,)."""
         start = np.flatnonzero(kept).astype(np.int32)
         self._take(to_text(code_points(self.text)[kept]), OffsetMap(start, start + np.int32(1)))
 
-    def replace(self, replacements: Iterable[TextEdit]) -> int:
-        """Make replacements, which are in order and do not overlap; return how many."""
+    def replace(self, edits: Iterable[TextEdit]) -> int:
+        """Apply edits, which must be in order and must not overlap. Return their number."""
         pieces: list[str] = []
         starts: list[int] = []
         ends: list[int] = []
         places: list[tuple[int, int, int]] = []
         done = 0
-        for one in replacements:
+        for one in edits:
             pieces += [self.text[done : one.start], one.text]
             edges = _edges(one)
             starts += edges[:-1]
@@ -143,25 +143,25 @@ class _Work:
         self.offsets = later if self.offsets is None else self.offsets.then(later)
 
 
-def _edges(replacement: TextEdit) -> list[int]:
-    """Return where in the text each new character of a replacement starts, and where the last one ends.
+def _edges(edit: TextEdit) -> list[int]:
+    """Return the offset at which each new character of an edit starts in the old text, and the end of the last one.
 
-    Without known lengths the replaced passage is shared out evenly, so that tokens inside it do not overlap.
+    If the lengths are unknown, the old passage is divided evenly, so that tokens inside it do not overlap.
     """
-    if replacement.lengths is not None:
-        return list(accumulate(replacement.lengths, initial=replacement.start))
-    span = replacement.end - replacement.start
-    size = max(len(replacement.text), 1)
-    return [replacement.start + number * span // size for number in range(len(replacement.text) + 1)]
+    if edit.lengths is not None:
+        return list(accumulate(edit.lengths, initial=edit.start))
+    span = edit.end - edit.start
+    size = max(len(edit.text), 1)
+    return [edit.start + number * span // size for number in range(len(edit.text) + 1)]
 
 
 def _offsets(length: int, places: list[tuple[int, int, int]], starts: list[int], ends: list[int]) -> OffsetMap:
-    """Return the map of replacements made in a text.
+    """Return the offset map of a text's edits.
 
     Args:
-        length: of the text before.
-        places: start, end and new length of each replacement.
-        starts, ends: of each character of the replacements, in the text before.
+        length: length of the old text.
+        places: start, end and new length of each edit.
+        starts, ends: the span in the old text of each new character.
     """
     first, last, size = np.array(places, dtype=np.int64).T
     new_first = first + np.cumsum(size - (last - first)) - (size - (last - first))
@@ -178,7 +178,7 @@ def _offsets(length: int, places: list[tuple[int, int, int]], starts: list[int],
 
 
 def _outside(length: int, first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the positions below `length` that are in none of the spans."""
+    """Return the positions below `length` that are outside all spans."""
     change = np.zeros(length + 1, dtype=np.int32)
     np.add.at(change, first, 1)
     np.add.at(change, last, -1)
@@ -199,8 +199,8 @@ _OTHER_LETTERS = (
     "\u0251\u0261\u0370-\u03ff\u0400-\u058f\u13a0-\u13ff\u1d00-\u1d2f\u2100-\u214f\u24b6-\u24e9\ua730\ua731"
     "\uff10-\uff5a\U0001d400-\U0001d7ff"
 )
-# Two characters outside ASCII side by side are what UTF-8 becomes in a single-byte encoding; quotes, dashes
-# and the like may meet in print. "Ã " and "Â " are left where a non-breaking space became a plain one.
+# UTF-8 that was read as a single-byte encoding becomes pairs of characters outside ASCII. Quotes, dashes and the like
+# are also neighbours in undamaged text. "Ã " and "Â " remain where a non-breaking space became a plain one.
 _MET_IN_PRINT = "\u2018\u2019\u201c\u201d\u2013\u2014\u2026\u2022\u00a0"
 _MANGLED = f"[^\x00-\x7f{_MET_IN_PRINT}][^\x00-\x7f]|[\u00c2\u00c3] |[\x80-\x9f]"
 
@@ -225,7 +225,7 @@ _TO_NEWLINE = re.compile("[\r\x0b\x0c\u2028\u2029]")
 _OTHER_LETTERS_RE = re.compile(f"[{_OTHER_LETTERS}]")
 _SPACE = re.compile(f"[{_SPACES}]")
 _LIGATURE = re.compile(f"[{_LIGATURES}]")
-# Eight marks are more than any alphabet stacks; without a limit, sorting them is quadratic.
+# No alphabet stacks more than eight marks. Without a limit, sorting them takes quadratic time.
 _ACCENTED = re.compile(f"[^{_ACCENTS}\n][{_ACCENTS}]{{1,8}}")
 
 _C1_AS_WINDOWS_1252 = {
@@ -235,7 +235,7 @@ _TO_SPACE = dict.fromkeys([0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F,
 
 
 def _remove_zero_width(work: _Work, pattern: re.Pattern[str]) -> None:
-    """Remove characters without width; those at a Latin letter or a digit count: nothing needs them there."""
+    """Remove characters without width. Those next to Latin letters and digits, where no language needs them, count."""
     if work.text.isascii() or not pattern.search(work.text):
         return
     characters = code_points(work.text)
@@ -246,7 +246,7 @@ def _remove_zero_width(work: _Work, pattern: re.Pattern[str]) -> None:
     latin = ((characters | 0x20) >= ord("a")) & ((characters | 0x20) <= ord("z"))
     latin |= (characters >= ord("0")) & (characters <= ord("9"))
     after_latin = latin[base]
-    # A stroke through a letter goes with the zero-width characters; through "=" it makes another sign.
+    # A stroke through a Latin letter is removed as well, but through "=" it makes another sign.
     overlay = (characters >= ord(_OVERLAYS[0])) & (characters <= ord(_OVERLAYS[-1]))
     removed &= after_latin | ~overlay
     before_latin = np.append(latin[1:], False)
@@ -256,20 +256,20 @@ def _remove_zero_width(work: _Work, pattern: re.Pattern[str]) -> None:
 
 
 def _remove_early_zero_width(work: _Work) -> None:
-    """Remove zero-width characters, which may hide the repairs that follow.
+    """Remove zero-width characters, which may hide other damage.
 
-    A soft hyphen stays for now unless a plain letter precedes: it may be half of a mangled letter.
+    A soft hyphen is kept for now unless it follows a plain letter, because it may be half of a mangled letter.
     """
     _remove_zero_width(work, _ZERO_WIDTH_EARLY_RE)
 
 
 def _remove_late_zero_width(work: _Work) -> None:
-    """Remove what the repairs brought to light: a byte order mark is often mangled itself."""
+    """Remove zero-width characters that decoding revealed, such as a byte order mark that was itself mangled."""
     _remove_zero_width(work, _ZERO_WIDTH_RE)
 
 
 def _decode_entities(work: _Work) -> None:
-    """Decode HTML entities, also those that were encoded twice ("&amp;amp;")."""
+    """Decode HTML entities, including those that were encoded twice ("&amp;amp;")."""
     for _ in range(3):
         found = 0
         if "&" in work.text:
@@ -287,7 +287,7 @@ def _entities(text: str) -> Iterator[TextEdit]:
 
 
 def _decode_mojibake(work: _Work) -> None:
-    """Decode text that was read in the wrong encoding, run by run, so that each character keeps its place."""
+    """Decode text that was read in the wrong encoding, run by run, so that offsets are known for each character."""
     text = work.text
     if text.isascii():
         return
@@ -302,7 +302,7 @@ def _decode_mojibake(work: _Work) -> None:
 
 
 def _mojibake(text: str) -> Iterator[TextEdit]:
-    """Yield what each run of characters outside ASCII should be, where ftfy is sure that it is mangled."""
+    """Yield the correction of each run of characters outside ASCII that ftfy is sure is mangled."""
     for match in _MANGLED_RUN.finditer(text):
         start, end = match.span()
         run = match.group()
@@ -312,17 +312,17 @@ def _mojibake(text: str) -> Iterator[TextEdit]:
 
 
 def _decode(run: str) -> tuple[str, list[int] | None]:
-    """Return the run decoded, and how many characters of it each decoded one came from, if that is known."""
+    """Return the decoded run, and the number of its characters that each decoded one came from, if known."""
     fixed, explanation = ftfy.fix_encoding_and_explain(run)
     return fixed, None if fixed == run else _decoded_lengths(run, fixed, explanation)
 
 
-# The same few runs come again and again: "â€™" in every contraction.
+# A few runs are very frequent, such as "â€™" in contractions.
 _decode_short = lru_cache(maxsize=4096)(_decode)
 
 
 def _decoded_lengths(run: str, fixed: str, steps: list[Any] | None) -> list[int] | None:
-    """Return how many characters each decoded one came from; None where ftfy did more than decode."""
+    """Return the number of characters that each decoded one came from; None if ftfy did more than decode."""
     lengths = [1] * len(run)
     text = run
     for step in steps or ():
@@ -343,7 +343,7 @@ def _decoded_lengths(run: str, fixed: str, steps: list[Any] | None) -> list[int]
 
 
 def _normalise_controls(work: _Work) -> None:
-    """Make every end of line a newline and every other control character a space."""
+    """Replace every kind of line end with a newline, and other control characters with spaces."""
     if "\r\n" in work.text:
         kept = np.ones(len(work.text), dtype=np.bool_)
         kept[[match.start() for match in _CARRIAGE_RETURN.finditer(work.text)]] = False
@@ -354,7 +354,7 @@ def _normalise_controls(work: _Work) -> None:
 
 
 def _compose_accents(work: _Work) -> None:
-    """Compose letters with the accents that follow them, where Unicode has the two as one."""
+    """Compose letters with the accents that follow them, if Unicode has them as one character."""
     if not work.text.isascii() and _ACCENTED.search(work.text):
         work.count("accent", work.replace(_composed(work.text)))
 
@@ -367,14 +367,14 @@ def _composed(text: str) -> Iterator[TextEdit]:
 
 
 def _replace_homoglyphs(work: _Work) -> None:
-    """Make look-alike letters inside Latin words Latin."""
+    """Replace look-alike letters with Latin ones."""
     if not work.text.isascii() and _OTHER_LETTERS_RE.search(work.text):
         work.text, words = replace_lookalikes(work.text)
         work.count("homoglyph", words)
 
 
 def _expand_ligatures(work: _Work) -> None:
-    """Write the letters of a printer's ligature one by one."""
+    """Replace ligatures with their letters."""
     if not work.text.isascii():
         found = (
             TextEdit(match.start(), match.end(), unicodedata.normalize("NFKC", match.group()))
@@ -384,7 +384,7 @@ def _expand_ligatures(work: _Work) -> None:
 
 
 def _normalise_spaces(work: _Work) -> None:
-    """Make non-breaking, thin and wide spaces plain ones."""
+    """Replace non-breaking, thin and wide spaces with plain ones."""
     if not work.text.isascii():
         work.substitute(_SPACE, _TO_SPACE, "space")
 

@@ -1,4 +1,4 @@
-"""Lines, paragraphs and sentences: which tokens belong together, in arrays over a batch of texts."""
+"""Finds lines, paragraphs and sentences in a batch of texts."""
 
 from __future__ import annotations
 
@@ -11,23 +11,21 @@ from unspun.model.text.characters import TABLE_SIZE
 from unspun.model.text.tokens import Shape, TokenClass, Tokens
 from unspun.model.text.wordlists import WordTable, load_word_lists
 
-NARROWEST_WRAP = 45
-WIDEST_WRAP = 132
-"""Columns between which the longest line of a hard-wrapped block lies."""
-
+NARROWEST_WRAP, WIDEST_WRAP = 45, 132
+"""Range of the length of the longest line in a hard-wrapped block, in characters."""
 SHORTEST_RUN_ON = 25
-"""Characters from which a line that has no end may go on in the next one, if that starts in lower case."""
+"""Least length of a line without an end that can continue in the next line, if that starts in lower case."""
 
 
 def codes(characters: str) -> NDArray[np.bool_]:
-    """Return a table of the Basic Multilingual Plane that is True at these characters, for `is_among`."""
+    """Return a table of the Basic Multilingual Plane that is True for these characters, for `is_among`."""
     table = np.zeros(TABLE_SIZE, dtype=np.bool_)
     table[[ord(character) for character in characters]] = True
     return table
 
 
 def is_among(values: NDArray[np.uint32], wanted: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which code points are among those that `codes` was given."""
+    """Return which code points are in a table made by `codes`."""
     return wanted.take(values, mode="clip")
 
 
@@ -37,18 +35,18 @@ OPENERS = codes("\"'([{\u2018\u201c\u201e\u00ab\u2039\u00bf\u00a1`-\u2013\u2014*
 
 
 class Layout:
-    """How the tokens of a batch stand in lines, and the lines in paragraphs.
+    """The lines and paragraphs of a batch.
 
-    Only lines that hold a token count: there are L of them. A paragraph is a blank-separated block of lines,
-    or a line by itself where the block is no hard-wrapped prose.
+    Only lines with tokens count; there are L of them. A paragraph is a block of hard-wrapped prose between blank lines;
+    elsewhere each line is a paragraph.
 
     Attributes:
         first, last: (L,) int64, the first and the last token of each line.
-        line_document: (L,) int32.
-        after_blank: (L,) bool, True where a document or an empty line precedes.
+        line_document: (L,) int32, the document of each line.
+        after_blank: (L,) bool, whether the line follows an empty line or starts a document.
         indentation: (L,) int64, characters before the first token.
         line_paragraph: (L,) int32, paragraphs numbered over the batch.
-        token_line, token_paragraph: (T,) int32.
+        token_line, token_paragraph: (T,) int32, the line and the paragraph of each token.
     """
 
     first: NDArray[np.int64]
@@ -80,17 +78,17 @@ class Layout:
         lengths = np.diff(np.append(self.first, count))
         self.token_line = np.repeat(np.arange(self.first.size, dtype=np.int32), lengths)
         self.indentation = _indentation(newlines, row[self.first], tokens.start[self.first])
-        starts_paragraph = ~_goes_on(characters, tokens, self)
+        starts_paragraph = ~_continues(characters, tokens, self)
         self.line_paragraph = (np.cumsum(starts_paragraph) - 1).astype(np.int32)
         self.token_paragraph = self.line_paragraph[self.token_line]
 
 
-def _goes_on(characters: NDArray[np.uint32], tokens: Tokens, layout: Layout) -> NDArray[np.bool_]:
-    """Return for each line whether it goes on the paragraph of the line before it.
+def _continues(characters: NDArray[np.uint32], tokens: Tokens, layout: Layout) -> NDArray[np.bool_]:
+    """Return which lines continue the paragraph of the line before them.
 
-    A text editor breaks a line where the next word would pass the margin. Where most lines of a block were
-    broken so, the block is hard-wrapped and a line that was broken early ends a paragraph. Elsewhere each
-    line is a paragraph, unless it stops in mid-sentence.
+    A text editor breaks a line where the next word would pass the margin. If most lines of a block were broken like
+    that, the block is hard-wrapped, and a shorter line ends a paragraph. Otherwise each line is a paragraph, unless it
+    stops in the middle of a sentence.
     """
     first, last = layout.first, layout.last
     if first.size == 0:
@@ -109,15 +107,15 @@ def _goes_on(characters: NDArray[np.uint32], tokens: Tokens, layout: Layout) -> 
     lines = np.add.reduceat(follows.astype(np.int32), block_start)
     kept = np.add.reduceat((full | run_on).astype(np.int32), block_start)
     wrapped = (kept >= 0.6 * lines)[block] & (width >= NARROWEST_WRAP) & (width <= WIDEST_WRAP)
-    # Two lines say nothing about a margin: one that ends its sentence there is a paragraph.
+    # Two lines are too few to know the margin, so if the first one ends a sentence, it is a paragraph.
     wrapped &= ~(ended & (lines[block] < 2))
     new_paragraph = follows & ended & (layout.indentation > layout.indentation[before])
-    goes_on: NDArray[np.bool_] = (run_on | (wrapped & full)) & ~new_paragraph
-    return goes_on
+    continues: NDArray[np.bool_] = (run_on | (wrapped & full)) & ~new_paragraph
+    return continues
 
 
 def _first_chunk_length(tokens: Tokens, layout: Layout) -> NDArray[np.int64]:
-    """Return the length of what stands before the first space of each line."""
+    """Return the number of characters before the first space of each line."""
     spaced = np.append(np.flatnonzero(tokens.shape & Shape.SPACE_BEFORE), tokens.start.size)
     next_chunk = spaced[np.searchsorted(spaced, layout.first, side="right")]
     chunk_last = np.minimum(next_chunk - 1, layout.last)
@@ -126,7 +124,7 @@ def _first_chunk_length(tokens: Tokens, layout: Layout) -> NDArray[np.int64]:
 
 
 def _indentation(newlines: NDArray[np.int64], row: NDArray[np.int64], start: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how many characters stand between the newline before a line and its first token."""
+    """Return the number of characters between the newline before each line and the line's first token."""
     line_start = np.where(row > 0, newlines[row - 1] + 1, 0)
     indentation: NDArray[np.int64] = start - line_start
     return indentation
@@ -140,7 +138,7 @@ def _sentence_words() -> WordTable:
 def find_sentences(
     characters: NDArray[np.uint32], tokens: Tokens, layout: Layout, token_ptr: NDArray[np.int64]
 ) -> NDArray[np.int32]:
-    """Return the sentence of each token, numbered over the batch, and mark first words in the shapes."""
+    """Return the sentence of each token, numbered over the batch. Sets SENTENCE_START in the shapes of first words."""
     count = tokens.start.size
     if count == 0:
         return np.zeros(0, dtype=np.int32)
@@ -158,13 +156,13 @@ def find_sentences(
 def _sentence_starts(
     characters: NDArray[np.uint32], tokens: Tokens, layout: Layout, token_ptr: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return the tokens before which a sentence ends inside a paragraph."""
+    """Return the tokens that start a new sentence inside a paragraph."""
     count = tokens.start.size
     first_code = characters[tokens.start]
     punctuation = tokens.token_class == TokenClass.PUNCTUATION
     spaced = np.append(tokens.shape & Shape.SPACE_BEFORE > 0, True)
     end = np.flatnonzero(punctuation & is_among(first_code, TERMINATORS))
-    # The last terminator of a run ("?!", "!!!") and the brackets and quotes that close with it.
+    # Only the last terminator of a run ("?!", "!!!") counts, and closing brackets and quotes belong to the sentence.
     following = np.minimum(end + 1, count - 1)
     end = end[spaced[end + 1] | ~(punctuation[following] & is_among(first_code[following], TERMINATORS))]
     start = end + 1
@@ -175,7 +173,7 @@ def _sentence_starts(
     here = np.minimum(start, count - 1)
     inside = (start < count) & spaced[start] & (layout.token_paragraph[here] == layout.token_paragraph[end])
     end, start = end[inside], start[inside]
-    # In "the end . And" the full stop stands free: text that was tokenised before it came here.
+    # In "the end . And" the full stop is a separate word, as in text that was already tokenised.
     free = spaced[end] & (tokens.end[end] - tokens.start[end] == 1)
     fits = free | _can_start(tokens, layout, first_code, punctuation, start, token_ptr)
     fits &= ~_is_abbreviation(tokens, first_code, spaced, end, start)
@@ -191,7 +189,7 @@ def _can_start(
     start: NDArray[np.int64],
     token_ptr: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
-    """Return which tokens can be the first of a sentence by their looks."""
+    """Return which tokens look as if they start a sentence."""
     count = tokens.start.size
     paragraph = layout.token_paragraph
     visible = start.copy()
@@ -207,15 +205,16 @@ def _can_start(
 
 
 def _is_uncased(tokens: Tokens, token_ptr: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return for each document whether it starts its sentences without capitals, (D,).
+    """Return for each document (D,) whether its sentences start without capitals.
 
-    So does whoever hardly ever writes one, and so do scripts that have none. `starts` are words after full stops.
+    This is so for authors who hardly ever use capitals, and for scripts without them. `starts` are words that follow
+    full stops.
     """
     capital = tokens.shape & Shape.CAPITAL > 0
     word = tokens.token_class == TokenClass.WORD
 
     def share(places: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the share of words in capitals among those at the places, per document."""
+        """Return the share of capitalised words among those at some places, by document."""
         document = np.searchsorted(token_ptr, places, side="right") - 1
         words = np.bincount(document, minlength=token_ptr.size - 1)
         capitals = np.bincount(document[capital[places]], minlength=token_ptr.size - 1)
@@ -232,7 +231,7 @@ def _is_abbreviation(
     end: NDArray[np.int64],
     start: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
-    """Return which full stops belong to the word before them and do not end a sentence."""
+    """Return which full stops are part of an abbreviation and do not end a sentence."""
     before = np.maximum(end - 1, 0)
     words = _sentence_words()
     lists = words.lookup(tokens.hash[before])
@@ -241,7 +240,7 @@ def _is_abbreviation(
     word = tokens.token_class[before] == TokenClass.WORD
     starter = words.lookup(tokens.hash[start]) & words.bit("starters") > 0
     starter &= tokens.shape[start] & Shape.CAPITAL > 0
-    # "U.S." and "J. R. Smith": a lone capital, but "so did I." ends a sentence.
+    # A single capital, as in "U.S." and "J. R. Smith", does not end a sentence, but "so did I." does.
     lone = word & (tokens.end[before] - tokens.start[before] == 1)
     dotted = (first_code[np.maximum(end - 2, 0)] == ord(".")) & ~spaced[before] & (end > 1)
     capital = tokens.shape[before] & Shape.CAPITAL > 0
@@ -249,7 +248,7 @@ def _is_abbreviation(
     never_ends = (word & (lists & words.bit("titles") > 0)) | (initial & ~starter)
     may_end = (word & (lists & words.bit("abbreviations") > 0)) | (lone & dotted)
     may_end |= capital & (lists & words.bit("capital_abbreviations") > 0)
-    # "No. 5" but "He said no. Then": only before a number.
+    # "No. 5", but "He said no. Then": these are abbreviations only before a number.
     number = tokens.token_class[start] == TokenClass.NUMBER
     before_number = number & (lists & words.bit("before_numbers") > 0)
     abbreviation: NDArray[np.bool_] = attached & (never_ends | (may_end & ~starter) | before_number)

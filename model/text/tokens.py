@@ -1,4 +1,4 @@
-"""Where tokens start and end, what they are, and their hashes: arrays in, arrays out, no loop per token."""
+"""Finds tokens: where they start and end, their classes, shapes and hashes. Works on arrays, not token by token."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from unspun.model.text.characters import CharacterClass, classify, code_points, hash_values, splitmix64
 
 HASH_CHUNK = 1 << 18
-"""Characters hashed at a time: the tables of powers of this length stay in the processor's cache."""
+"""Characters hashed at a time, so that the tables of powers stay in the processor's cache."""
 
 _BASE = 0x9E3779B97F4A7C15
 _BASE_INVERSE = pow(_BASE, -1, 1 << 64)
@@ -28,7 +28,7 @@ class TokenClass(IntEnum):
 
 
 class Shape:
-    """The bits of `Documents.token_shape`, as bytes: an enumeration would widen the arrays."""
+    """The bits of `Documents.token_shape`. They are bytes, because an IntEnum would widen the arrays."""
 
     CAPITAL: Final = np.uint8(1)
     ALL_CAPITALS: Final = np.uint8(2)
@@ -36,9 +36,8 @@ class Shape:
     SPACE_BEFORE: Final = np.uint8(8)
 
 
-# What a character does to the token it stands in, by CharacterClass: a word and a number go on for as long as
-# their kind lasts, a mark of punctuation is a token by itself, a repeated one ("...", "--") goes on while it
-# repeats itself.
+# What each CharacterClass contributes to a token. A word or a number continues as long as its kind does. A punctuation
+# mark is a token by itself, except that some marks form one token while they repeat ("...", "--").
 _SPACE, _PUNCTUATION, _WORD, _NUMBER, _REPEATED = range(5)
 _KIND = np.zeros(CharacterClass.COUNT, dtype=np.uint8)
 _KIND[CharacterClass.PUNCTUATION] = _PUNCTUATION
@@ -62,7 +61,7 @@ class Tokens:
     Attributes:
         start, end: (T,) int64, offsets into the characters.
         token_class: (T,) uint8, TokenClass.
-        shape: (T,) uint8, bits of Shape; SENTENCE_START is set later, by whoever knows the sentences.
+        shape: (T,) uint8, bits of Shape; SENTENCE_START is set later, by `find_sentences`.
         hash: (T,) uint64.
     """
 
@@ -89,17 +88,17 @@ def _boundaries(
     _join_inner(kind, classes == CharacterClass.APOSTROPHE, _WORD)
     _join_inner(kind, classes == CharacterClass.POINT, _NUMBER)
     starts = kind != _SPACE
-    goes_on = kind[1:] == kind[:-1]
-    goes_on &= kind[1:] != _PUNCTUATION
-    goes_on &= (kind[1:] != _REPEATED) | (characters[1:] == characters[:-1])
-    starts[1:] &= ~goes_on
+    continues = kind[1:] == kind[:-1]
+    continues &= kind[1:] != _PUNCTUATION
+    continues &= (kind[1:] != _REPEATED) | (characters[1:] == characters[:-1])
+    starts[1:] &= ~continues
     ends = kind != _SPACE
-    ends[:-1] &= ~goes_on
+    ends[:-1] &= ~continues
     return np.flatnonzero(starts), np.flatnonzero(ends) + 1
 
 
 def _join_inner(kind: NDArray[np.uint8], candidates: NDArray[np.bool_], joined: int) -> None:
-    """Make a candidate part of the word or number on both sides of it, in place: don't, 1,000.5."""
+    """Join candidates, in place, with the words or numbers on both sides of them: don't, 1,000.5."""
     inner = np.flatnonzero(candidates)
     inner = inner[(inner > 0) & (inner < kind.size - 1)]
     inner = inner[(kind[inner - 1] == joined) & (kind[inner + 1] == joined)]
@@ -107,7 +106,7 @@ def _join_inner(kind: NDArray[np.uint8], candidates: NDArray[np.bool_], joined: 
 
 
 def _shapes(classes: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Return the bits of Shape that a token's own characters and the one before it decide."""
+    """Return the bits of Shape that depend only on a token's characters and the one before it."""
     upper = classes == CharacterClass.UPPER
     uppers = _count_in_spans(upper, start, end)
     lowers = _count_in_spans(classes == CharacterClass.LOWER, start, end)
@@ -128,11 +127,11 @@ def _count_in_spans(flags: NDArray[np.bool_], start: NDArray[np.int64], end: NDA
 
 
 def hash_spans(characters: NDArray[np.uint32], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """Return the hash of each span of characters, folded: spans in order, not overlapping.
+    """Return the hash of each span of characters, after folding. Spans must be in order and must not overlap.
 
-    A span's hash is the sum, modulo 2^64, of its folded code points' random values, the i-th times the i-th
-    power of an odd base, with its length, scrambled. Differences of running sums give all of them at once;
-    the inverse power of the base takes a span's position out again.
+    A span's hash is the scrambled sum, modulo 2^64, of its length and of its folded code points' random values, the
+    i-th multiplied by the i-th power of an odd base. Differences of running sums give the sums of all spans at once;
+    inverse powers of the base remove a span's position.
     """
     hashes = np.empty(start.size, dtype=np.uint64)
     done = 0
@@ -171,12 +170,12 @@ def _compute_powers(base: int, length: int) -> NDArray[np.uint64]:
 
 
 def hash_tokens(words: Sequence[str]) -> NDArray[np.uint64]:
-    """Return the hash of each word, taken as one token whatever is in it, as in `Documents.token_hash`."""
+    """Return the hash of each word as in `Documents.token_hash`. Each is hashed as one token, whatever it contains."""
     lengths = np.array([len(word) for word in words], dtype=np.int64)
     end = np.cumsum(lengths, dtype=np.int64)
     return hash_spans(code_points("".join(words)), end - lengths, end)
 
 
 def hash_token(word: str) -> int:
-    """Return the hash that `word` has as one token: the uint64 of `Documents.token_hash`."""
+    """Return the hash of a single token; see `hash_tokens`."""
     return int(hash_tokens([word])[0])

@@ -1,4 +1,4 @@
-"""Short word lists that ship as text files beside the code, looked up by token hash, arrays at a time."""
+"""Short word lists that ship as text files with the code, looked up by token hash in arrays."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _SLOTS = 1 << 15
 
 
 class WordTable:
-    """Named lists of words, at most 32, as one hash table.
+    """Up to 32 named lists of words in one hash table.
 
-    A word's slot is the low bits of its hash; a second table, by higher bits, takes those it is lost to.
+    A word's slot is given by the low bits of its hash. If that is taken, the word is in a second table, by higher bits.
     """
 
     def __init__(self, lists: dict[str, NDArray[np.uint64]]) -> None:
@@ -39,15 +39,15 @@ class WordTable:
             return
         slot = (value >> 32) % _SLOTS
         if self._second_lists[slot]:
-            raise ValueError("two words of the lists share both slots: raise _SLOTS")
+            raise ValueError("two words share both slots; increase _SLOTS")
         self._second[slot], self._second_lists[slot] = value, bits
 
     def bit(self, name: str) -> np.uint32:
-        """Return the bit that stands for a list in the answers of `lookup`."""
+        """Return the bit of a list in the results of `lookup`."""
         return np.uint32(1 << self.names.index(name))
 
     def lookup(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint32]:
-        """Return for each hash the lists that it is in, a bit each."""
+        """Return for each hash the lists that contain it, as bits."""
         slot = hashes & np.uint64(_SLOTS - 1)
         bits: NDArray[np.uint32] = self._first_lists[slot] * (self._first[slot] == hashes)
         slot = (hashes >> np.uint64(32)) & np.uint64(_SLOTS - 1)
@@ -55,13 +55,13 @@ class WordTable:
         return bits
 
     def contains(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """Return which hashes are in any of the lists."""
+        """Return which hashes are in any list."""
         return self.lookup(hashes) > 0
 
 
 @cache
 def load_word_lists(file_name: str) -> dict[str, NDArray[np.uint64]]:
-    """Return the hashes of the words in each `[section]` of a file; `#` starts a comment."""
+    """Return the hashes of the words in each `[section]` of a file. `#` starts a comment."""
     words: dict[str, list[str]] = {}
     section = ""
     for line in resources.files("unspun.model.text").joinpath(file_name).read_text(encoding="utf-8").splitlines():
@@ -75,13 +75,13 @@ def load_word_lists(file_name: str) -> dict[str, NDArray[np.uint64]]:
 
 @cache
 def english_function_words() -> WordTable:
-    """Return the closed-class words of English."""
+    """Return the function words of English."""
     return WordTable({"en": load_word_lists("function_words.txt")["en"]})
 
 
 @cache
 def foreign_function_words() -> WordTable:
-    """Return the closed-class words of other languages that English does not write alike, by language."""
+    """Return the function words of other languages, by language, without those that are also English words."""
     lists = load_word_lists("function_words.txt")
     english = np.union1d(lists["en"], lists["also_english"])
     foreign = {name: np.setdiff1d(words, english) for name, words in lists.items()}

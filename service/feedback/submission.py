@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from unspun.model.verdict import JUDGEMENTS, Judgement
 from unspun.service.feedback.labels import Comment, Source
 from unspun.service.http.config import Settings
-from unspun.service.http.problems import FieldError, Problem
+from unspun.service.http.problems import FieldError, ProblemError
 from unspun.service.http.schemas import Submission, parse_submission
 
 CONSENT = "must be true: nothing is stored without the consent of the person who labels the text"
@@ -29,7 +29,7 @@ class LabelSubmission(BaseModel):
 
 
 def parse_label(value: Any, settings: Settings) -> tuple[LabelSubmission, Submission]:
-    """Check the JSON value of a label; return it and the submission of its text for scoring. Raises Problem."""
+    """Check the JSON value of a label; return it and the submission of its text for scoring. Raises ProblemError."""
     try:
         label = LabelSubmission.model_validate(value)
     except ValidationError as error:
@@ -38,7 +38,7 @@ def parse_label(value: Any, settings: Settings) -> tuple[LabelSubmission, Submis
         # Missing consent comes first.
         errors.sort(key=lambda one: one.pointer != "#/consent")
         detail = "; ".join(f"{one.pointer} {one.detail}" for one in errors[:3])
-        raise Problem("invalid-fields", f"{detail}.", errors=tuple(errors)) from None
+        raise ProblemError("invalid-fields", f"{detail}.", errors=tuple(errors)) from None
     return label, parse_submission({"text": label.text}, settings)
 
 

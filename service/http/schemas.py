@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from unspun.reading.encodings import NotTextError, decode
 from unspun.reading.html import declared_encoding, extract_article
 from unspun.service.http.config import Settings
-from unspun.service.http.problems import FieldError, Problem
+from unspun.service.http.problems import FieldError, ProblemError
 
 PIECE = 1 << 16
 MAX_ID = 1024
@@ -56,13 +56,13 @@ Id = Annotated[
 Text = Annotated[str, AfterValidator(_text)]
 
 
-class _Request(BaseModel):
+class _StrictFields(BaseModel):
     """The JSON object of a request: unknown fields are ignored, and no value is converted."""
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
 
 
-class Submission(_Request):
+class Submission(_StrictFields):
     """One text, and what is requested about it."""
 
     text: Text = Field(description="The text to judge.")
@@ -82,7 +82,7 @@ class Submission(_Request):
     )
 
 
-class PairSubmission(_Request):
+class PairSubmission(_StrictFields):
     """Two texts to compare."""
 
     suspect: Text = Field(description="The text that may have been made from the other.")
@@ -92,7 +92,7 @@ class PairSubmission(_Request):
 
 
 def read_body(request: Request, settings: Settings) -> bytes:
-    """Return a request's body, unpacked; never more than the limit is held in memory. Raises Problem."""
+    """Return a request's body, unpacked; never more than the limit is held in memory. Raises ProblemError."""
     if (request.content_length or 0) > settings.max_bytes:
         raise too_large(settings)
     unpack = unpacker(request, settings)
@@ -106,19 +106,19 @@ def read_body(request: Request, settings: Settings) -> bytes:
             raise too_large(settings)
         parts.append(part)
     if request.content_length is not None and raw < request.content_length:
-        raise Problem("invalid-request", "The body is shorter than its Content-Length. Send it again.")
+        raise ProblemError("invalid-request", "The body is shorter than its Content-Length. Send it again.")
     if unpack is not None:
         unpack.finish()
     if not size:
-        raise Problem("invalid-request", "The body is empty. Send a text in it; GET /v1/docs shows how.")
+        raise ProblemError("invalid-request", "The body is empty. Send a text in it; GET /v1/docs shows how.")
     return b"".join(parts)
 
 
 def unpacker(request: Request, settings: Settings) -> Unpacker | None:
-    """Return what unpacks a request's body, None if it is not compressed. Raises Problem if it is not gzip."""
+    """Return what unpacks a request's body, None if it is not compressed. Raises ProblemError if it is not gzip."""
     packing = request.headers.get("Content-Encoding", "identity").strip().lower()
     if packing not in ("identity", "", "gzip", "x-gzip"):
-        raise Problem(
+        raise ProblemError(
             "unsupported-media-type",
             "The only supported Content-Encoding is gzip. Send the body gzipped or uncompressed.",
             headers={"Accept-Encoding": "gzip, identity"},
@@ -127,7 +127,7 @@ def unpacker(request: Request, settings: Settings) -> Unpacker | None:
 
 
 class Unpacker:
-    """Unpacks gzip piece by piece, so that a small body cannot fill the memory. Raises Problem if it is not gzip."""
+    """Unpacks gzip piece by piece, within a limit. Raises ProblemError if it is not gzip."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -150,20 +150,20 @@ class Unpacker:
         return b"".join(parts)
 
     def finish(self) -> None:
-        """Raise Problem if the compressed data ended too early."""
+        """Raise ProblemError if the compressed data ended too early."""
         if not self._stream.eof:
             raise _broken_gzip()
 
 
-def _broken_gzip() -> Problem:
-    return Problem(
+def _broken_gzip() -> ProblemError:
+    return ProblemError(
         "invalid-request", "The Content-Encoding is gzip, but the body is not a complete gzip stream. Send it again."
     )
 
 
-def too_large(settings: Settings, what: str = "A request") -> Problem:
+def too_large(settings: Settings, what: str = "A request") -> ProblemError:
     """Return the problem for a body that exceeds the limit of bytes."""
-    return Problem(
+    return ProblemError(
         "too-large",
         f"{what} may have at most {settings.max_bytes:,} bytes, uncompressed. Send less at a time.",
         limit=settings.max_bytes,
@@ -171,20 +171,20 @@ def too_large(settings: Settings, what: str = "A request") -> Problem:
 
 
 def parse_json(data: bytes | bytearray) -> Any:
-    """Return the value of a JSON text. Raises Problem."""
+    """Return the value of a JSON text. Raises ProblemError."""
     try:
         return json.loads(data.decode("utf-8-sig"), parse_constant=_no_constant)
     except UnicodeDecodeError as error:
-        raise Problem(
+        raise ProblemError(
             "invalid-json", f"The body is not UTF-8, from byte {error.start} on. Send JSON as UTF-8."
         ) from None
     except json.JSONDecodeError as error:
         # Only the kind of error: the rest of its message could quote the text.
-        raise Problem("invalid-json", f"{error.msg} at line {error.lineno}, column {error.colno}.") from None
+        raise ProblemError("invalid-json", f"{error.msg} at line {error.lineno}, column {error.colno}.") from None
     except RecursionError:
-        raise Problem("invalid-json", "The JSON is nested too deeply. Send one flat object per text.") from None
+        raise ProblemError("invalid-json", "The JSON is nested too deeply. Send one flat object per text.") from None
     except ValueError:
-        raise Problem("invalid-json", "The JSON contains a number that is too long or not finite.") from None
+        raise ProblemError("invalid-json", "The JSON contains a number that is too long or not finite.") from None
 
 
 def _no_constant(name: str) -> Any:
@@ -192,14 +192,14 @@ def _no_constant(name: str) -> Any:
 
 
 def parse_submission(value: Any, settings: Settings, pointer: str = "#") -> Submission:
-    """Check the JSON value of one text; `pointer` is its place in the body, "?" for the query. Raises Problem."""
+    """Check the JSON value of one text; `pointer` is its place in the body, "?" for the query. Raises ProblemError."""
     submission = _parse(Submission, value, pointer)
     check_words(submission.text, settings, _join(pointer, "text"))
     return submission
 
 
 def parse_pair(value: Any, settings: Settings) -> PairSubmission:
-    """Check the JSON value of two texts. Raises Problem."""
+    """Check the JSON value of two texts. Raises ProblemError."""
     pair = _parse(PairSubmission, value, "#")
     check_words(pair.suspect, settings, "#/suspect")
     check_words(pair.source, settings, "#/source")
@@ -214,38 +214,38 @@ def _parse(model: type[Requested], value: Any, pointer: str) -> Requested:
         raise _invalid(tuple(_field_error(item, pointer, model) for item in found)) from None
 
 
-def parse_batch(value: Any, settings: Settings) -> list[Submission | Problem]:
-    """Check the JSON value of a batch; an invalid item becomes its own problem. Raises Problem if it is not a batch."""
+def parse_batch(value: Any, settings: Settings) -> list[Submission | ProblemError]:
+    """Check the JSON value of a batch; an invalid item becomes its own problem. Raises ProblemError."""
     if not isinstance(value, list):
         raise _invalid((FieldError("#", 'must be a list of objects, each with a "text"'),))
     if len(value) > settings.max_items:
-        raise Problem(
+        raise ProblemError(
             "too-many-items",
             f"A batch may have at most {settings.max_items:,} items; this one has {len(value):,}. "
             "Send several batches, or use /v1/score/stream.",
             limit=settings.max_items,
         )
-    items: list[Submission | Problem] = []
+    items: list[Submission | ProblemError] = []
     for i, item in enumerate(value):
         try:
             items.append(parse_submission(item, settings, f"#/{i}"))
-        except Problem as problem:
+        except ProblemError as problem:
             items.append(problem)
     return items
 
 
 def text_of(data: bytes, *, html: bool, charset: str | None = None, what: str = "The body") -> str:
-    """Return the text of a text file or a web page in any encoding. Raises Problem for a binary file."""
+    """Return the text of a text file or a web page in any encoding. Raises ProblemError for a binary file."""
     try:
         if html:
             return extract_article(decode(data, charset or declared_encoding(data)))
         return decode(data, charset)
     except NotTextError as error:
-        raise Problem("invalid-fields", f"{what} is {error}. Send plain text or a web page.") from None
+        raise ProblemError("invalid-fields", f"{what} is {error}. Send plain text or a web page.") from None
 
 
 def read_query(request: Request, settings: Settings) -> dict[str, Any]:
-    """Return the id, evidence, depth and base rate given in the query. Raises Problem."""
+    """Return the id, evidence, depth and base rate given in the query. Raises ProblemError."""
     query = request.args
     asked: dict[str, Any] = {name: query[name] for name in ("id", "depth") if name in query}
     if "evidence" in query:
@@ -269,10 +269,10 @@ def _join(pointer: str, name: str) -> str:
 
 
 def check_words(text: str, settings: Settings, pointer: str = "#/text") -> None:
-    """Raise Problem if a text has more words than the limit."""
+    """Raise ProblemError if a text has more words than the limit."""
     words = len(text.split()) if len(text) > settings.max_words else 0
     if words > settings.max_words:
-        raise Problem(
+        raise ProblemError(
             "too-many-words",
             f"A text may have at most {settings.max_words:,} words; this one has {words:,}. Send it in parts.",
             errors=(FieldError(pointer, "is too long"),),
@@ -280,9 +280,9 @@ def check_words(text: str, settings: Settings, pointer: str = "#/text") -> None:
         )
 
 
-def _invalid(errors: tuple[FieldError, ...]) -> Problem:
+def _invalid(errors: tuple[FieldError, ...]) -> ProblemError:
     told = "; ".join(f"{error.pointer} {error.detail}" for error in errors[:3])
-    return Problem("invalid-fields", f"{told}.", errors=errors)
+    return ProblemError("invalid-fields", f"{told}.", errors=errors)
 
 
 DETAILS = {

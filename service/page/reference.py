@@ -92,7 +92,7 @@ class Group:
     operations: list[Operation] = field(default_factory=list)
 
 
-class Reference:
+class ApiReference:
     """The parts of the document, in its order."""
 
     def __init__(self, document: dict[str, Any], address: str) -> None:

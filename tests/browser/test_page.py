@@ -319,7 +319,7 @@ def test_a_key_is_entered_once_per_tab(open_page: Open, serve_fake: Callable[...
     key = KeyStore(tmp_path / "keys.json").add("desk")
     page = open_page(address=serve_fake(keys_file=tmp_path / "keys.json"))
     page.get_by_label("API key").fill("wrong")
-    assert "have a key" in judge(page).get_by_role("alert").inner_text()
+    assert "requires an API key" in judge(page).get_by_role("alert").inner_text()
     page.get_by_label("API key").fill(key)
     judge(page)
     page.locator("summary").click()

@@ -36,6 +36,7 @@ def run_page(page: str, folder: Path) -> list[str]:
         shutil.copytree(ROOT / "seeds" / "tutorial", folder / "courier")
     else:
         shutil.copytree(ROOT / "seeds", folder / "seeds")
+        (folder / "training").symlink_to(ROOT / "training")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -46,11 +46,11 @@ import argparse, json, runpy, sys
 class Parsed(Exception):
     pass
 
-def parse_only(parser, *arguments, original=argparse.ArgumentParser.parse_args):
-    original(parser, *arguments)
+def parse_only(parser, *arguments, parse=argparse.ArgumentParser.parse_intermixed_args):
+    parse(parser, *arguments)
     raise Parsed
 
-argparse.ArgumentParser.parse_args = parse_only
+argparse.ArgumentParser.parse_args = argparse.ArgumentParser.parse_intermixed_args = parse_only
 answers, output, sys.stdout = [], sys.stdout, sys.stderr
 for module, *arguments in json.load(sys.stdin):
     sys.argv = [module, *arguments]

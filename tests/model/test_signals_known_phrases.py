@@ -15,7 +15,7 @@ from tests.tables import encode
 from tests.tables import language as tiny_language
 from tests.tables import signals as tiny_signals
 from unspun.model.signals.features import Signals
-from unspun.model.signals.known_phrases import KnownPhrases, Phrases, phrase_keys
+from unspun.model.signals.known_phrases import KnownPhrases, PhraseTable, phrase_keys
 
 DATA = Path(__file__).parents[1] / "data" / "model"
 CASES = tomllib.loads((DATA / "known_phrases.toml").read_text("utf-8"))["case"]
@@ -40,7 +40,7 @@ def test_the_longest_phrase_wins(signals: Signals) -> None:
     encoding = encode(signals, "a b c d")
     hashes = encoding.documents.token_hash
     keys = np.array([phrase_keys(hashes[:2], 2)[0], phrase_keys(hashes[1:], 3)[0]])
-    phrases = Phrases(
+    phrases = PhraseTable(
         keys=keys,
         lengths=np.array([2, 3], np.int8),
         weights=np.ones(2, np.float32),
@@ -53,7 +53,7 @@ def test_the_longest_phrase_wins(signals: Signals) -> None:
 
 
 def test_an_empty_list_finds_nothing(signals: Signals) -> None:
-    nothing = Phrases(
+    nothing = PhraseTable(
         keys=np.zeros(0, np.uint64),
         lengths=np.zeros(0, np.int8),
         weights=np.zeros(0, np.float32),

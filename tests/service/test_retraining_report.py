@@ -174,7 +174,7 @@ def test_several_kinds_have_a_row_for_all(manifest: dict[str, Any]) -> None:
 
 
 def test_what_was_left_out_is_told(manifest: dict[str, Any]) -> None:
-    assert ("given twice", "2") in shown(manifest)["left out"]
+    assert ("duplicates", "2") in shown(manifest)["left out"]
 
 
 @pytest.mark.parametrize(("unit", "said"), [("source", "seen nothing of its origin"), ("text", "may promise too much")])

@@ -107,8 +107,8 @@ def test_files_that_cannot_be_read_are_told_and_the_rest_is_used(
 
 def test_what_is_left_out_is_told_and_counted(made: tuple[Run, Path], manifest: dict[str, Any]) -> None:
     assert manifest["comparison"]["left_out"] == {
-        "given twice": 1,
-        "labelled llm, which is no kind that a model tells apart": 1,
+        "duplicates": 1,
+        "labelled llm, which models do not learn": 1,
     }
     assert sum("left out 1:" in line for line in made[0].errors) == 2
 
@@ -357,7 +357,7 @@ def test_from_scratch_the_figures_are_shown(given: Path, here: Path, monkeypatch
 def test_from_scratch_too_few_texts_are_a_line_and_nothing_is_written(given: Path, here: Path) -> None:
     run = train("--from-scratch", "--spun", given / "spun", "--output", "house", "--quiet")
     assert (run.status, run.out) == (1, "")
-    assert "0 human texts are left to set the thresholds by: at least 10 are needed" in run.errors[-1]
+    assert "only 0 human texts are left to set the thresholds, but at least 10 are needed" in run.errors[-1]
     assert not Path("house").exists()
 
 
@@ -464,7 +464,7 @@ def test_contradicting_labels_are_told_by_name_and_the_rest_is_learnt_from(
     run = train(*house[:4], "--spun", here / "spun", "--output", "house", "--quiet")
     assert run.status == 0
     [told] = [line for line in run.errors if "left out" in line]
-    assert "left out 4: the same text is labelled human and spun: mend the labels" in told
+    assert "left out 4: the same text is labelled human and spun; correct the labels" in told
     assert "human/00.txt" in told
     assert json.loads(Path("house/report.json").read_text("utf-8"))["texts"] == {"human": 10, "spun": 12}
 

@@ -100,7 +100,7 @@ def test_what_cannot_be_learnt_from_is_left_out_and_told(case: dict[str, Any]) -
     assert [text.id for text in found.texts] == [f"id{i}" for i in case["kept"]]
     expected = case.get("left_out", {})
     assert list(found.dropped.values()) == list(expected.values())
-    for reason, said, count, line in zip(expected, found.dropped, found.dropped.values(), found.told, strict=True):
+    for reason, said, count, line in zip(expected, found.dropped, found.dropped.values(), found.messages, strict=True):
         assert said.startswith(reason)
         assert line.startswith(f"left out {count}: {said} (id")
         assert "\n" not in line
@@ -108,7 +108,7 @@ def test_what_cannot_be_learnt_from_is_left_out_and_told(case: dict[str, Any]) -
 
 def test_a_few_of_those_left_out_are_named() -> None:
     found = choose(labelled("human", passages(6, sentences=1)))
-    assert found.told == ["left out 6: fewer than 50 words of prose (human0, human1, human2 and 3 more)"]
+    assert found.messages == ["left out 6: fewer than 50 words of prose (human0, human1, human2 and 3 more)"]
 
 
 # --- which is judged by what
@@ -305,7 +305,7 @@ def test_where_the_texts_lie_changes_no_byte(
 def test_progress_is_reported_in_lines(base: Bundle, texts: list[LabelledText], tmp_path: Path) -> None:
     lines: list[str] = []
     retrain(base, [*texts, texts[0]], tmp_path / "house", HOUSE, report=lines.append)
-    assert lines[0] == "left out 1: given twice (human0)"
+    assert lines[0] == "left out 1: duplicates (human0)"
     assert lines[-1] == f"wrote {tmp_path / 'house'}"
     assert len(lines) == 5
 
@@ -377,14 +377,14 @@ def test_of_human_text_alone_our_paraphrasers_make_the_rest(
     made = found.manifest["house"]["data"]["sources"]["house"]
     assert made["human"] == 30
     assert 10 <= made["spun"] <= 30
-    assert "no text of a machine is given: our own paraphrasers spin the human ones" in lines
+    assert "no machine texts given; our own paraphrasers will make them from the human texts" in lines
 
 
 def test_text_in_which_our_paraphrasers_find_no_word_is_not_taken_for_spun(
     base: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(spinning, "_paraphrasers", tools([("zeppelin", "airship", 1.0, "NN")]))
-    with pytest.raises(TrainingError, match=r"too few usable texts of a machine \(none\)"):
+    with pytest.raises(TrainingError, match=r"too few of 0 machine texts can be used \(none\)"):
         retrain(base, labelled("human", passages(12, sentences=12)), tmp_path / "house", HOUSE)
 
 
@@ -420,7 +420,7 @@ def test_kinds_of_which_there_are_too_few_only_serve_to_judge(
     few = labelled("translated", passages(LEAST_TEXTS - 1, sentences=12, seed=9))
     lines: list[str] = []
     found = retrain(base, [*texts, *few], tmp_path / "house", HOUSE, report=lines.append)
-    assert "7 translated texts are too few to learn from: they only serve to judge the model" in lines
+    assert "7 translated texts are too few to learn from; they are only used to measure the model" in lines
     assert found.manifest["comparison"]["texts"]["translated"] == LEAST_TEXTS - 1
     correction = bundle.load(tmp_path / "house").classifier.correction
     assert correction is None or (correction.weights[:, 1] == 0.0).all()
@@ -453,7 +453,7 @@ def test_a_base_without_the_numbers_of_its_texts_is_refused(
     base: Bundle, texts: list[LabelledText], tmp_path: Path
 ) -> None:
     bare = dataclasses.replace(base, manifest={k: v for k, v in base.manifest.items() if k != "reference"})
-    with pytest.raises(TrainingError, match="does not carry the numbers of its training texts"):
+    with pytest.raises(TrainingError, match="does not contain the data that retraining needs"):
         retrain(bare, texts, tmp_path / "house", HOUSE)
 
 
@@ -461,7 +461,7 @@ def test_a_base_whose_numbers_do_not_fit_together_is_refused(
     base: Bundle, texts: list[LabelledText], tmp_path: Path
 ) -> None:
     broken = dataclasses.replace(base, manifest={**base.manifest, "reference": {"features": []}})
-    with pytest.raises(TrainingError, match="restore it"):
+    with pytest.raises(TrainingError, match="restore the model"):
         retrain(broken, texts, tmp_path / "house", HOUSE)
 
 
@@ -578,5 +578,5 @@ def test_unfamiliar_texts_are_learnt_from_and_not_judged(
     compared = found.manifest["comparison"]
     assert compared["unfamiliar"] == int((rows.unfamiliar > decision.least_familiar).sum()) > 0
     assert sum(compared["texts"].values()) + compared["unfamiliar"] == len(texts)
-    assert any(f"{compared['unfamiliar']} texts are too unfamiliar to be judged" in line for line in lines)
+    assert any(f"{compared['unfamiliar']} texts are too unfamiliar for a verdict" in line for line in lines)
     assert reference_of(bundle.load(tmp_path / "house")).house.sum() == len(texts)

@@ -1,7 +1,10 @@
-"""The encoder learns, killed runs go on, what ships says what was learnt."""
+"""Fine-tuning the encoder: batches, fluent substitution, resuming a run, and the exported encoder."""
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
@@ -18,32 +21,30 @@ import torch
 
 from tests import tables as tiny
 from unspun.model.text.document import Documents
-from unspun.model.tiers.deep import DeepEncoder
+from unspun.model.tiers.deep import DeepEncoder, Weights
 from unspun.model.tiers.wordpieces import WordPieces
-from unspun.training.encoder import fine_tune as module
-from unspun.training.encoder.export import quantised, restored
-from unspun.training.encoder.fine_tune import (
+from unspun.model.verdict import KINDS
+from unspun.training.encoder import batches as module
+from unspun.training.encoder.batches import (
     OTHER_KINDS,
     SPUN_PIECES,
     SPUN_SHARE,
     WINDOW,
     Batch,
     FluentSubstitution,
-    Training,
     batches,
-    losses,
-    main,
-    run,
     streams_of,
-    trained,
 )
-from unspun.training.encoder.lessons import NO_PIECE, UNSAID, Lesson, Lessons, prepare
+from unspun.training.encoder.export import quantised, restored
+from unspun.training.encoder.fine_tune import Training, losses, main, run, trained
+from unspun.training.encoder.lessons import IGNORED, NO_PIECE, Lesson, Lessons, prepare
 from unspun.training.encoder.network import Encoder, pretrained, pretrained_folder
-from unspun.training.machines.spinners import Substitution
+from unspun.training.machines.base import Substitution
 from unspun.training.machines.synonyms import FUNCTION_WORDS
 
 PIECES = WordPieces.read(pretrained_folder() / "vocab.txt")
 ENDS = (PIECES.start, PIECES.end)
+FLUENT = FluentSubstitution(PIECES.pieces)
 LAYERS = 2
 HUMAN = [" ".join(tiny.SENTENCES[i : i + 5]) for i in range(0, 16, 4)]
 REPLACED = (("ferry", "vessel"), ("council", "committee"), ("road", "thoroughfare"), ("people", "folks"))
@@ -65,8 +66,8 @@ def spun(text: str) -> Lesson:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def small_batches() -> None:
-    """Take few texts at a time, on one thread."""
+def small_batches() -> Iterator[None]:
+    """Use small batches and one thread."""
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         for name in module.STREAMS:
@@ -91,23 +92,29 @@ def lessons() -> Lessons:
     )
 
 
+@cache
+def whole() -> Encoder:
+    """Return the pretrained encoder; tests must not change it."""
+    return pretrained(1)
+
+
 def small() -> Encoder:
-    """Return the pretrained encoder's first layers."""
-    encoder = pretrained(1)
+    """Return the first layers of the pretrained encoder."""
+    encoder = copy.copy(whole())
+    encoder._modules = dict(encoder._modules)
     encoder.layers = encoder.layers[:LAYERS]
-    return encoder
+    return copy.deepcopy(encoder)
 
 
-def started() -> Training:
-    return Training(small(), seed=1, fluent_from=2)
+def started(seed: int = 1) -> Training:
+    return Training(small(), seed, fluent_from=2)
 
 
 def learn(training: Training, lessons: Lessons, until: int) -> None:
     """Train up to a step."""
-    fluent = FluentSubstitution(PIECES.pieces, frozenset(FUNCTION_WORDS))
     stream = batches(lessons, training.rng, ENDS)
     while training.step < until:
-        training.learn(next(stream), fluent)
+        training.learn(next(stream), FLUENT)
 
 
 def same(first: Encoder, second: Encoder) -> bool:
@@ -115,16 +122,24 @@ def same(first: Encoder, second: Encoder) -> bool:
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(lessons: Lessons) -> Training:
-    """Return a run of six steps in one go, fluent substitution from the third."""
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("checkpoints")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(lessons: Lessons, checkpoints: Path) -> Training:
+    """Return a run of four steps with fluent substitution from the third, and save it after steps 1 and 3."""
     training = started()
-    learn(training, lessons, 6)
+    for step in range(1, 5):
+        learn(training, lessons, step)
+        if step % 2:
+            training.save(checkpoints / f"{step}.pt")
     return training
 
 
 @pytest.fixture(scope="module")
 def batch(lessons: Lessons) -> Batch:
-    """Return a batch; tests do not change it."""
+    """Return a batch, which tests must not change."""
     return next(batches(lessons, np.random.default_rng(5), ENDS))
 
 
@@ -132,34 +147,29 @@ def batch(lessons: Lessons) -> Batch:
 def replaced(lessons: Lessons) -> tuple[Batch, Batch]:
     """Return a batch before and after fluent substitution."""
     before, after = (next(batches(lessons, np.random.default_rng(8), ENDS)) for _ in range(2))
-    machine = FluentSubstitution(PIECES.pieces, frozenset(FUNCTION_WORDS))
-    machine.replace(small(), after, np.random.default_rng(3))
+    FLUENT.replace(small(), after, np.random.default_rng(3))
     return before, after
 
 
 class TestResume:
-    """A run may be killed at any moment; it goes on from its last checkpoint to the same weights."""
+    """A run that is killed at any moment continues from its last checkpoint to the same weights."""
 
-    @pytest.mark.parametrize("saved_at", [1, 4])
-    def test_a_killed_run_ends_with_the_weights_of_an_uninterrupted_one(
-        self, lessons: Lessons, uninterrupted: Training, tmp_path: Path, saved_at: int
+    @pytest.mark.parametrize("saved_at", [1, 3])
+    def test_a_resumed_run_ends_with_the_same_weights(
+        self, lessons: Lessons, uninterrupted: Training, checkpoints: Path, saved_at: int
     ) -> None:
-        killed = started()
-        learn(killed, lessons, saved_at)
-        killed.save(tmp_path / "checkpoint.pt")
-        learn(killed, lessons, saved_at + 1)  # lost: the next checkpoint was never written
-        resumed = Training(small(), seed=99, fluent_from=2)
-        resumed.load(tmp_path / "checkpoint.pt")
-        learn(resumed, lessons, 6)
+        resumed = started(seed=99)
+        resumed.load(checkpoints / f"{saved_at}.pt")
+        learn(resumed, lessons, 4)
         assert same(resumed.encoder, uninterrupted.encoder)
         assert same(resumed.average, uninterrupted.average)
         assert (resumed.step, resumed.pieces) == (uninterrupted.step, uninterrupted.pieces)
 
-    def test_a_checkpoint_that_was_cut_off_does_not_replace_the_one_before(
+    def test_an_interrupted_write_keeps_the_previous_checkpoint(
         self, uninterrupted: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         file = tmp_path / "checkpoint.pt"
-        uninterrupted.save(file)
+        file.write_bytes(b"previous")
 
         def fail(state: object, part: IO[bytes]) -> None:
             part.write(b"half")
@@ -167,89 +177,90 @@ class TestResume:
 
         monkeypatch.setattr(torch, "save", fail)
         with pytest.raises(OSError, match="No space"):
-            started().save(file)
-        assert same(trained(file), uninterrupted.average)
+            uninterrupted.save(file)
+        assert file.read_bytes() == b"previous"
 
     def test_a_run_writes_checkpoints_and_stops_in_time(self, lessons: Lessons, tmp_path: Path) -> None:
         lessons.save(tmp_path / "lessons" / "a.npz")
         training = started()
         threads = tmp_path / "threads"
         threads.write_text("1")
-        files = [tmp_path / "lessons" / "a.npz"]
-        run(training, lambda: files, tmp_path / "checkpoint.pt", minutes=1 / 60, threads=threads)
+        run(training, tmp_path / "lessons", tmp_path / "checkpoint.pt", minutes=1 / 600, threads=threads)
         assert training.step > 0
-        assert same(trained(tmp_path / "checkpoint.pt"), training.average)
-        assert same(trained(tmp_path / f"average-{training.step:06d}.pt"), training.average)
+        for name in ("checkpoint.pt", f"average-{training.step:06d}.pt"):
+            assert same(trained(tmp_path / name), training.average)
 
 
-class TestCheckpoint:
-    """A file that is no checkpoint of this encoder is refused in a sentence, and stays as it is."""
+class TestErrors:
+    """A bad checkpoint, bundle or folder of lessons is reported in one sentence, and stays unchanged."""
 
-    def test_of_another_number_of_layers(self, uninterrupted: Training, tmp_path: Path) -> None:
-        uninterrupted.save(tmp_path / "checkpoint.pt")
-        other = Training(Encoder(1), seed=0)
-        with pytest.raises(ValueError, match=r"checkpoint\.pt: a checkpoint of 2 layers, not 1"):
-            other.load(tmp_path / "checkpoint.pt")
-
-    def test_of_another_architecture(self, uninterrupted: Training, tmp_path: Path) -> None:
-        uninterrupted.save(tmp_path / "checkpoint.pt")
-        state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
-        state["encoder"]["judged"] = torch.zeros(5, 7)
+    @pytest.mark.parametrize(
+        ("state", "message"),
+        [
+            ({"layers": 1, "average": {}}, "checkpoint has 1 layers instead of 2"),
+            ({"layers": 2, "average": {}, "encoder": {"judged": 0}}, "checkpoint has another architecture"),
+            ({"weights": 0}, r"not a checkpoint of unspun\.training\.encoder\.fine_tune"),
+        ],
+    )
+    def test_checkpoints_that_do_not_fit(self, state: dict[str, object], message: str, tmp_path: Path) -> None:
         torch.save(state, tmp_path / "checkpoint.pt")
-        with pytest.raises(ValueError, match=r"checkpoint\.pt: a checkpoint of another architecture"):
+        with pytest.raises(ValueError, match=rf"checkpoint\.pt: {message}"):
             started().load(tmp_path / "checkpoint.pt")
 
     @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04half"])
-    def test_of_something_else(self, content: bytes, tmp_path: Path) -> None:
+    def test_files_that_are_not_checkpoints(
+        self, content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         (tmp_path / "checkpoint.pt").write_bytes(content)
-        with pytest.raises(ValueError, match=r"checkpoint\.pt: cannot be read as a checkpoint"):
-            started().load(tmp_path / "checkpoint.pt")
-
-    def test_of_something_else_that_can_be_read(self, tmp_path: Path) -> None:
-        torch.save({"weights": torch.zeros(1)}, tmp_path / "checkpoint.pt")
-        with pytest.raises(ValueError, match="not a checkpoint of training"):
-            started().load(tmp_path / "checkpoint.pt")
-
-    def test_the_command_says_so_and_stops(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
         assert main([str(tmp_path), "--output", str(tmp_path)]) == 2
-        told = capsys.readouterr().err
-        assert "delete it to start again" in told
-        assert "Traceback" not in told
-        assert (tmp_path / "checkpoint.pt").read_bytes() == b"not a checkpoint"
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "checkpoint.pt: not a readable checkpoint" in line
+        assert line.endswith("delete it to start over")
+        assert (tmp_path / "checkpoint.pt").read_bytes() == content
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [(["--from", "no-model"], "no-model"), ([], "no shards (.npz)")],
+        ids=["bundle", "lessons"],
+    )
+    def test_missing_inputs(
+        self, options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main([str(tmp_path), "--output", str(tmp_path / "o"), *options]) == 2
+        assert message in capsys.readouterr().err
 
 
 class TestBatches:
-    """Windows of lessons, each machine text beside its original."""
+    """Windows of lessons, each machine window beside its human original."""
 
     def test_the_same_seed_gives_the_same_batches(self, lessons: Lessons, batch: Batch) -> None:
         again = next(batches(lessons, np.random.default_rng(5), ENDS))
         assert all(np.array_equal(getattr(again, name), value) for name, value in vars(batch).items())
 
-    def test_a_window_stands_between_its_marks(self, batch: Batch) -> None:
+    def test_a_window_has_a_mark_at_each_end(self, batch: Batch) -> None:
         lengths = (batch.ids != 0).sum(axis=1)
         assert (batch.ids[:, 0] == PIECES.start).all()
         assert (batch.ids[np.arange(len(batch.ids)), lengths - 1] == PIECES.end).all()
         assert batch.ids.shape[1] == WINDOW + 2
 
-    def test_pairs_are_of_a_machine_text_and_a_human_one(self, batch: Batch) -> None:
+    def test_a_pair_is_a_machine_window_and_a_human_one(self, batch: Batch) -> None:
         machine, human, kind = batch.pairs.T
         fluent = np.isin(machine, batch.fluent)
         assert (batch.kinds[human] == 0).all()
         assert (batch.kinds[machine[~fluent], kind[~fluent]] == 1).all()
         assert set(kind.tolist()) == {0, 1}
 
-    def test_a_window_to_be_spun_fluently_stands_beside_itself(self, batch: Batch) -> None:
+    def test_a_window_for_fluent_substitution_is_paired_with_itself(self, batch: Batch) -> None:
         assert len(batch.fluent) == 2
         for machine, human, _ in batch.pairs[np.isin(batch.pairs[:, 0], batch.fluent)].tolist():
             assert np.array_equal(batch.ids[machine], batch.ids[human])
 
     def test_marks_and_padding_are_not_labelled(self, batch: Batch) -> None:
         outside = (batch.ids == 0) | np.isin(batch.ids, ENDS)
-        assert (batch.replaced[outside] == UNSAID).all()
+        assert (batch.replaced[outside] == IGNORED).all()
         assert (batch.before[outside] == NO_PIECE).all()
 
-    def test_a_window_with_hardly_a_replaced_word_is_not_judged(self, lessons: Lessons) -> None:
+    def test_a_spun_window_with_too_few_replaced_words_has_no_weight(self, lessons: Lessons) -> None:
         nothing = prepare(
             [Lesson(HUMAN[0], "spun", "s", "own:mixed", ()), Lesson(HUMAN[1], "human", "s", "people", ())]
         )
@@ -258,12 +269,12 @@ class TestBatches:
         assert spun_rows.any()
         assert (batch.weights[spun_rows] == 0).all()
 
-    def test_of_machine_text_the_other_kinds_weigh_little(self, batch: Batch) -> None:
+    def test_other_kinds_have_little_weight_in_machine_text(self, batch: Batch) -> None:
         rows = batch.kinds[:, 1] == 1
         assert (batch.weights[rows][:, 1] == 1).all()
         assert batch.weights[rows][:, [0, 2]] == pytest.approx(OTHER_KINDS)
 
-    def test_no_source_and_no_maker_dominates(self) -> None:
+    def test_no_source_dominates(self) -> None:
         several = prepare(
             [
                 *(Lesson(f"{HUMAN[0]} {n}.", "human", "large", "people", ()) for n in range(40)),
@@ -278,15 +289,16 @@ class TestBatches:
 
 
 class TestMixtures:
-    """Machine windows that begin or end with text by a person."""
+    """Machine windows that begin or end with human text."""
 
     @pytest.fixture
     def mixed(self, lessons: Lessons, monkeypatch: pytest.MonkeyPatch) -> tuple[Batch, Batch]:
-        """Return a batch without mixtures, and the same with as many as possible."""
-        monkeypatch.setattr(module, "MIXED", (0.0, 0.3, 0.7))
-        before = next(batches(lessons, np.random.default_rng(6), ENDS))
-        monkeypatch.setattr(module, "MIXED", (1.0, 0.3, 0.7))
-        return before, next(batches(lessons, np.random.default_rng(6), ENDS))
+        """Return a batch without mixtures, and the same batch with as many as possible."""
+        found = []
+        for share in (0.0, 1.0):
+            monkeypatch.setattr(module, "MIXED", (share, 0.3, 0.7))
+            found.append(next(batches(lessons, np.random.default_rng(6), ENDS)))
+        return found[0], found[1]
 
     def test_a_mixture_is_the_beginning_of_one_text_and_the_end_of_the_other(self, mixed: tuple[Batch, Batch]) -> None:
         before, after = mixed
@@ -307,7 +319,7 @@ class TestMixtures:
             )
         assert changed
 
-    def test_human_windows_and_fluent_ones_stay_whole(self, mixed: tuple[Batch, Batch]) -> None:
+    def test_human_windows_and_those_for_fluent_substitution_are_not_mixed(self, mixed: tuple[Batch, Batch]) -> None:
         before, after = mixed
         rows = [*before.pairs[:, 1].tolist(), *before.fluent.tolist()]
         assert np.array_equal(before.ids[rows], after.ids[rows])
@@ -319,7 +331,7 @@ class TestMixtures:
         assert words
         assert words <= {piece for _, word in REPLACED for piece in (word, "##s", "thorough", "##fare")}
 
-    def test_a_spun_window_with_too_little_left_is_not_judged(self, mixed: tuple[Batch, Batch]) -> None:
+    def test_a_mixed_window_with_too_few_replaced_words_has_no_weight(self, mixed: tuple[Batch, Batch]) -> None:
         _, after = mixed
         for machine in after.pairs[after.pairs[:, 2] == 0, 0].tolist():
             if machine not in after.fluent and (after.replaced[machine] == 1).sum() < SPUN_PIECES:
@@ -327,9 +339,9 @@ class TestMixtures:
 
 
 class TestFluentSubstitution:
-    """The encoder itself replaces words by others that fit."""
+    """The encoder replaces words by others that it finds likely."""
 
-    def test_what_was_replaced_is_labelled(self, replaced: tuple[Batch, Batch]) -> None:
+    def test_replaced_words_are_labelled(self, replaced: tuple[Batch, Batch]) -> None:
         before, after = replaced
         changed = before.ids != after.ids
         assert changed[after.fluent].sum() > 4
@@ -339,7 +351,7 @@ class TestFluentSubstitution:
         assert np.array_equal(after.replaced[untouched], before.replaced[untouched])
         assert np.array_equal(after.before[untouched], before.before[untouched])
 
-    def test_all_other_rows_stay(self, replaced: tuple[Batch, Batch]) -> None:
+    def test_other_rows_are_unchanged(self, replaced: tuple[Batch, Batch]) -> None:
         before, after = replaced
         others = np.setdiff1d(np.arange(len(before.ids)), before.fluent)
         assert np.array_equal(after.ids[others], before.ids[others])
@@ -363,56 +375,51 @@ class TestFluentSubstitution:
 
     def test_the_same_seed_replaces_the_same_words(self, lessons: Lessons, replaced: tuple[Batch, Batch]) -> None:
         again = next(batches(lessons, np.random.default_rng(8), ENDS))
-        machine = FluentSubstitution(PIECES.pieces, frozenset(FUNCTION_WORDS))
-        machine.replace(small(), again, np.random.default_rng(3))
+        FLUENT.replace(small(), again, np.random.default_rng(3))
         assert np.array_equal(again.ids, replaced[1].ids)
 
 
 class TestLearning:
-    """What a few steps teach."""
+    """The loss and the weights."""
 
-    def test_training_changes_the_encoder(self, uninterrupted: Training) -> None:
+    def test_training_changes_the_encoder_and_its_average(self, uninterrupted: Training) -> None:
         assert not torch.equal(small().layers[0].wide.weight, uninterrupted.encoder.layers[0].wide.weight)
-
-    def test_the_average_follows_the_weights(self, uninterrupted: Training) -> None:
+        assert not torch.equal(small().judged, uninterrupted.average.judged)
         assert not same(uninterrupted.average, uninterrupted.encoder)
-        assert not torch.equal(uninterrupted.average.judged, small().judged)
 
     def test_every_part_of_the_loss_is_a_number(self, lessons: Lessons) -> None:
         parts = losses(small(), next(batches(lessons, np.random.default_rng(0), ENDS)))
-        assert set(parts) == {"replaced", "spun", "translated", "rewritten", "pairs", "before"}
+        assert set(parts) == {"replaced", *KINDS, "pairs", "before"}
         assert all(np.isfinite(value.item()) for value in parts.values())
 
-    def test_lessons_without_pairs_can_be_learned_from(self) -> None:
+    def test_lessons_without_pairs_have_no_pair_loss(self) -> None:
         alone = prepare([Lesson(text, "translated", "t", "deepl", None, None) for text in HUMAN])
         parts = losses(small(), next(batches(alone, np.random.default_rng(0), ENDS)))
         assert parts["pairs"].item() == 0.0
 
 
-def test_the_exported_encoder_says_what_the_trained_one_says(uninterrupted: Training) -> None:
-    learnt = uninterrupted.encoder.eval()
-    encoder = DeepEncoder(quantised(learnt))
-    documents = Documents.parse([HUMAN[0]])
-    reading = encoder.read(documents, [0])
-    ids = torch.tensor([[PIECES.start, *PIECES.cut([HUMAN[0]]).ids.tolist(), PIECES.end]])
-    with torch.no_grad():
-        pieces, window, _ = learnt(learnt.embeddings(ids), torch.ones(1, ids.shape[1]))
-    assert reading.windows[0] == pytest.approx(window[0].numpy(), abs=0.3)
-    assert float(reading.replaced.mean()) == pytest.approx(float(pieces[0, 1:-1].mean()), abs=0.3)
+@pytest.fixture(scope="module")
+def packed() -> Weights:
+    """Return the whole encoder in 8 bits, which takes seconds."""
+    return quantised(whole())
 
 
-class TestStartFromABundle:
-    """Without a checkpoint, training continues with the encoder that ships."""
+class TestExport:
+    """The encoder in 8 bits."""
 
-    def test_the_weights_are_those_that_were_packed(self) -> None:
-        encoder = pretrained(1)
-        found = dict(restored(quantised(encoder)).named_parameters())
-        for name, weight in encoder.named_parameters():
+    def test_the_packed_encoder_gives_the_same_answers(self, packed: Weights) -> None:
+        reading = DeepEncoder(packed).read(Documents.parse([HUMAN[0]]), [0])
+        ids = torch.tensor([[PIECES.start, *PIECES.cut([HUMAN[0]]).ids.tolist(), PIECES.end]])
+        encoder = copy.deepcopy(whole()).eval()
+        with torch.no_grad():
+            pieces, window, _ = encoder(encoder.embeddings(ids), torch.ones(1, ids.shape[1]))
+        assert reading.windows[0] == pytest.approx(window[0].numpy(), abs=0.3)
+        assert float(reading.replaced.mean()) == pytest.approx(float(pieces[0, 1:-1].mean()), abs=0.3)
+
+    def test_unpacked_weights_are_those_that_were_packed(self, packed: Weights) -> None:
+        found = dict(restored(packed).named_parameters())
+        for name, weight in whole().named_parameters():
             if name == "positions.weight":  # no window is longer
                 weight, found[name] = weight[: WINDOW + 2], found[name][: WINDOW + 2]
             step = weight.detach().abs().max() / 127
             assert (found[name] - weight).abs().max() <= step, name
-
-    def test_a_folder_that_is_no_bundle_is_refused(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main([str(tmp_path), "--output", str(tmp_path / "o"), "--from", str(tmp_path / "none")]) == 2
-        assert "none" in capsys.readouterr().err

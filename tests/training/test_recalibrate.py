@@ -25,8 +25,8 @@ from unspun.training.retraining.recalibrate import (
     LEAST_FACTOR,
     WORDS,
     CalibrationError,
-    Measured,
     Recalibrated,
+    TrustedEvidence,
     bound,
     measure,
     recalibrate,
@@ -47,16 +47,18 @@ def decision(*tiers: str) -> Decision:
     )
 
 
-def measured(evidence: Floats, deep: Floats | None = None, *, judged: NDArray[np.bool_] | None = None) -> Measured:
+def measured(
+    evidence: Floats, deep: Floats | None = None, *, judged: NDArray[np.bool_] | None = None
+) -> TrustedEvidence:
     """Return what the tiers say about familiar texts of 100 words and more."""
     count = len(evidence)
     tiers = {"fast": evidence} if deep is None else {"fast": evidence, "deep": deep}
     words = 100 + np.arange(count) % 900
-    return Measured(tiers, words, np.zeros(count), np.ones(count, bool) if judged is None else judged)
+    return TrustedEvidence(tiers, words, np.zeros(count), np.ones(count, bool) if judged is None else judged)
 
 
 @st.composite
-def samples(draw: st.DrawFn) -> Measured:
+def samples(draw: st.DrawFn) -> TrustedEvidence:
     """Draw the evidence of a user's texts: weaker or stronger than the model expects, alike across kinds, with ties."""
     count, seed = draw(st.integers(FEWEST, 700)), draw(st.integers(0, 10_000))
     centre, spread = draw(st.floats(-6, 6)), draw(st.floats(0.1, 4))
@@ -70,7 +72,7 @@ def samples(draw: st.DrawFn) -> Measured:
 target = st.sampled_from((0.005, 0.01, 0.03, 0.1, 0.3))
 
 
-def called(found: Recalibrated | Decision, sample: Measured, tier: str = "fast") -> dict[str, float]:
+def called(found: Recalibrated | Decision, sample: TrustedEvidence, tier: str = "fast") -> dict[str, float]:
     """Return the share of judged texts that is called each word or worse, as the engine decides by a written model."""
     made = found if isinstance(found, Decision) else found.decision
     read = Decision.from_manifest(json.loads(json.dumps(made.to_manifest()))).tiers[tier]
@@ -92,7 +94,9 @@ def called(found: Recalibrated | Decision, sample: Measured, tier: str = "fast")
 @example(measured(np.full((300, 3), -9.0)), 0.1, 3)
 @example(measured(np.eye(300, 3) * 30 - 5), 0.005, 6)  # each kind has one strong text of its own
 @example(measured(np.eye(300, 3) * 30 - 5), 0.3, 1)
-def test_no_more_than_the_target_are_called_so_on_the_texts_given(sample: Measured, share: float, factor: int) -> None:
+def test_no_more_than_the_target_are_called_so_on_the_texts_given(
+    sample: TrustedEvidence, share: float, factor: int
+) -> None:
     targets = {"paraphrased": share, "suspect": min(0.5, factor * share)}
     found = recalibrate(decision(), sample, targets)
     before, after = called(decision(), sample), called(found, sample)
@@ -104,7 +108,7 @@ def test_no_more_than_the_target_are_called_so_on_the_texts_given(sample: Measur
 
 @settings(deadline=None, max_examples=60)
 @given(samples(), target)
-def test_no_kind_spends_more_than_its_share_of_the_target(sample: Measured, share: float) -> None:
+def test_no_kind_spends_more_than_its_share_of_the_target(sample: TrustedEvidence, share: float) -> None:
     targets = {"paraphrased": share, "suspect": share}
     tier = recalibrate(decision(), sample, targets).decision.tiers["fast"]
     rates = tier.log_rates(sample.evidence["fast"], sample.words, sample.unfamiliar)
@@ -113,7 +117,9 @@ def test_no_kind_spends_more_than_its_share_of_the_target(sample: Measured, shar
 
 @settings(deadline=None, max_examples=60)
 @given(samples(), target)
-def test_a_factor_falls_below_one_only_where_the_texts_prove_both_targets(sample: Measured, share: float) -> None:
+def test_a_factor_falls_below_one_only_where_the_texts_prove_both_targets(
+    sample: TrustedEvidence, share: float
+) -> None:
     found = recalibrate(decision(), sample, {"paraphrased": share, "suspect": min(0.5, 6 * share)})
     factors = found.decision.tiers["fast"].factors
     assert (factors >= LEAST_FACTOR).all()
@@ -125,7 +131,7 @@ def test_a_factor_falls_below_one_only_where_the_texts_prove_both_targets(sample
 
 @settings(deadline=None, max_examples=30)
 @given(samples())
-def test_nothing_but_factors_is_set(sample: Measured) -> None:
+def test_nothing_but_factors_is_set(sample: TrustedEvidence) -> None:
     before = decision().to_manifest()
     after = recalibrate(decision(), sample, TARGETS).decision.to_manifest()
     after["tiers"]["fast"].pop("factors", None)
@@ -134,7 +140,7 @@ def test_nothing_but_factors_is_set(sample: Measured) -> None:
 
 @settings(deadline=None, max_examples=30)
 @given(samples(), samples())
-def test_calibrating_again_forgets_what_was_set_before(sample: Measured, other: Measured) -> None:
+def test_calibrating_again_forgets_what_was_set_before(sample: TrustedEvidence, other: TrustedEvidence) -> None:
     once = recalibrate(decision(), sample, TARGETS).decision
     again = recalibrate(recalibrate(decision(), other, TARGETS).decision, sample, TARGETS).decision
     assert again.to_manifest() == once.to_manifest()
@@ -229,7 +235,7 @@ def test_new_texts_are_called_so_no_more_often_than_is_guaranteed(alike: float) 
     """In 95 of 100 calibrations: here are 200, each on texts of its own, and 20,000 new texts."""
     rng = np.random.default_rng(2)
 
-    def texts(count: int) -> Measured:
+    def texts(count: int) -> TrustedEvidence:
         shared = rng.standard_normal((count, 1))
         return measured(1.0 + alike * shared + (1 - alike) * rng.standard_normal((count, len(KINDS))))
 

@@ -30,7 +30,7 @@ from unspun.training.machines.spinner import Knobs, Spinner
 from unspun.training.machines.spinning import PARAPHRASERS
 from unspun.training.machines.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, word_vectors
 from unspun.training.reporting.card import CARD, render_card
-from unspun.training.retraining.scratch import LEAST_ROLE, UNNAMED, Shared, share_out, train_from_scratch
+from unspun.training.retraining.scratch import LEAST_ROLE, UNNAMED, SharedTexts, share_out, train_from_scratch
 
 RECIPE = Recipe(
     name="small", version="0.1", vocabulary=2000, bigrams=5000, trigrams=2000, slot_bits=14, copies=1, epochs=1, jobs=1
@@ -43,7 +43,7 @@ def text(number: int, label: str = "human", source: str = "web", **fields: Any) 
     return LabelledText(f"{source}/{label}{number}", label, source, words, **fields)  # type: ignore[arg-type]
 
 
-def roles(shared: Shared) -> dict[str, str | None]:
+def roles(shared: SharedTexts) -> dict[str, str | None]:
     return {one.id: role for role, some in shared.by_role.items() for one in some}
 
 
@@ -220,7 +220,7 @@ def test_the_bundle_loads_and_scores(trained: tuple[Path, list[str]]) -> None:
 def test_the_card_is_the_manifests(trained: tuple[Path, list[str]]) -> None:
     card = (trained[0] / CARD).read_text("utf-8")
     assert card == render_card(bundle.load(trained[0]).manifest)
-    assert "Measured on human sources that no part of the model has seen." in card
+    assert "Measured on human sources that no part of the model was fitted on." in card
 
 
 def test_only_train_texts_are_learned_from(trained: tuple[Path, list[str]], texts: list[LabelledText]) -> None:
@@ -244,7 +244,7 @@ def test_the_manifest_says_what_each_part_was_fitted_on(
 def test_the_figures_are_from_test_texts(trained: tuple[Path, list[str]], texts: list[LabelledText]) -> None:
     test = share_out(texts).by_role["test"]
     accuracy = bundle.load(trained[0]).manifest["accuracy"]
-    assert accuracy["found"]["note"].startswith("Measured on human sources that no part of the model has seen.")
+    assert accuracy["found"]["note"].startswith("Measured on human sources that no part of the model was fitted on.")
     found = {(row["kind"], row["tool"]): row["texts"] for row in accuracy["found"]["rows"]}
     assert found == {
         ("spun", UNNAMED): sum(one.label == "spun" for one in test),
@@ -265,7 +265,7 @@ def test_it_can_be_retrained(trained: tuple[Path, list[str]]) -> None:
 def test_the_roles_are_reported(trained: tuple[Path, list[str]], texts: list[LabelledText]) -> None:
     by_role = share_out(texts).by_role
     counts = ", ".join(f"{len(by_role[role])} {role}" for role in ("train", "calibrate", "test"))
-    assert f"roles, shared out by source: {counts}" in trained[1]
+    assert f"roles by source: {counts}" in trained[1]
     assert trained[1][-1] == f"wrote {trained[0]}"
 
 
@@ -299,7 +299,7 @@ def test_of_human_text_alone_our_paraphrasers_make_what_is_judged(
     assert {row["kind"] for row in accuracy["found"]["rows"]} == {"spun"}
     assert all(row["tool"].startswith("unspun:") for row in accuracy["found"]["rows"])
     note = accuracy["found"]["note"]
-    assert "Measured on other texts of the same source; says nothing about other sources." in note
+    assert "Measured on other texts of the same source; the figures say nothing about other sources." in note
     assert "The spun texts are by our own paraphrasers" in note
 
 
@@ -316,7 +316,10 @@ def test_what_is_not_learned_from_is_told(texts: list[LabelledText], tmp_path: P
 @pytest.mark.parametrize(
     ("chosen", "said"),
     [
-        (lambda one: one.label != "human", "0 human texts are left to set the thresholds by: at least 10 are needed"),
+        (
+            lambda one: one.label != "human",
+            "only 0 human texts are left to set the thresholds, but at least 10 are needed",
+        ),
         (lambda one: one.id in {f"h{i}" for i in range(25)}, "are needed"),
     ],
     ids=["no human text", "a few"],

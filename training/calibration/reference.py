@@ -1,7 +1,7 @@
-"""The numbers of the texts that a model was calibrated on: what a house's own texts are fitted beside. Holds no text.
+"""The reference texts of a model, as numbers: the texts that it was calibrated on. Holds no text.
 
-A bundle carries them, so that `unspun train` can start from it without the corpora. A document number is kept as one of
-LEVELS: more precision is nothing that a classifier of 64 bins, or a scaled sum, would see.
+Every bundle contains them, so that `unspun train` can retrain it without the corpora. A document number is stored as
+one of LEVELS: a classifier with 64 bins, or a scaled sum, would not notice more precision.
 """
 
 from __future__ import annotations
@@ -16,40 +16,32 @@ from numpy.typing import NDArray
 
 from unspun.training.calibration.evidence import LabelledEvidence
 from unspun.training.classifier.classify import LABELS
-from unspun.training.rows import Rows
+from unspun.training.rows import MadeTexts
 
 LEVELS = 64
 ARRAY = "reference"
-"""What the names of the arrays in a bundle begin with."""
+"""The prefix of the arrays' names in a bundle."""
 LIMIT = 60
-"""Texts of each source and maker that a bundle carries the numbers of."""
+"""Texts of each source and maker that a bundle keeps."""
 _NAMED = ("labels", "tools", "sources", "domains")
 _NUMBERED = ("groups", "words")
 
 
 @dataclass(frozen=True, eq=False)
-class ReferenceTexts(Rows):
-    """N labelled texts as numbers; the tiers that answered had learned nothing from them.
+class ReferenceTexts(MadeTexts):
+    """N labelled texts as numbers; the tiers that read them had learnt nothing from them.
 
-    `features` (N, F) float32 with columns `names`, of long texts the mean over the sections; `log_odds` (N, 3), the
-    fast tier's evidence before any house's correction; `deep` (N, 3), the encoder's, without what of the fast tier's
-    counts beside it, NaN where it was not asked. `labels`, `tools` (their makers), `sources`, `domains`, `groups`,
-    `words`, `unfamiliar` and `changed`, shape (N,), say what each text is. `house` marks a house's own texts, which the
-    correction was fitted on, and `keys` (N,) are their training.corpora.text_keys, 0 for the others.
+    `features` (N, F) float32 has the columns `names`, for long texts the mean over their sections. `log_odds` (N, 3) is
+    the fast tier's evidence before any correction. `deep` (N, 3) is the encoder's evidence without the share of the
+    fast tier's, NaN if it was not asked. `unfamiliar` is (N,). `house` (N,) marks a house's own texts, which the
+    correction was fitted on; `keys` (N,) are their `training.corpora.corpus.text_keys`, 0 for the others.
     """
 
     names: tuple[str, ...]
     features: NDArray[np.float32]
     log_odds: NDArray[np.float64]
     deep: NDArray[np.float64]
-    labels: NDArray[np.str_]
-    tools: NDArray[np.str_]
-    sources: NDArray[np.str_]
-    domains: NDArray[np.str_]
-    groups: NDArray[np.int32]
-    words: NDArray[np.int32]
     unfamiliar: NDArray[np.float64]
-    changed: NDArray[np.float32]
     house: NDArray[np.bool_]
     keys: NDArray[np.uint64]
 
@@ -62,8 +54,9 @@ class ReferenceTexts(Rows):
     def of(
         cls, evidence: LabelledEvidence, names: tuple[str, ...], *, keys: NDArray[np.uint64] | None = None
     ) -> ReferenceTexts:
-        """Return what both tiers said about texts, whose document numbers have these names; with `keys` (N,), as a
-        house's own.
+        """Build the rows from the evidence of both tiers; `names` are those of the document numbers.
+
+        With `keys` (N,) the texts count as a house's own.
         """
         starts = evidence.features.starts
         sums = np.add.reduceat(evidence.features.values.astype(np.float64), starts[:-1], axis=0)
@@ -86,7 +79,7 @@ class ReferenceTexts(Rows):
         )
 
     def pack(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Return the arrays that a bundle keeps, by name, and its manifest's entry."""
+        """Return the arrays to store in a bundle, by name, and the entry for its manifest."""
         levels, bins = _quantise(self.features)
         codes: list[NDArray[np.integer]] = []
         tables: dict[str, list[str]] = {}
@@ -110,8 +103,8 @@ class ReferenceTexts(Rows):
 
     @classmethod
     def unpack(cls, arrays: Mapping[str, NDArray[Any]], entry: Mapping[str, Any]) -> ReferenceTexts:
-        """Return what `pack` made arrays and a manifest's entry of. Raises KeyError, IndexError, ValueError where they
-        do not fit.
+        """Rebuild the rows from what `pack` returned. Raises KeyError, IndexError or ValueError if the parts do not
+        match.
         """
         found = {name.removeprefix(f"{ARRAY}_"): values for name, values in arrays.items()}
         codes = np.asarray(found["codes"])
@@ -133,8 +126,8 @@ class ReferenceTexts(Rows):
 
 
 def carried(evidence: LabelledEvidence, limit: int = LIMIT) -> NDArray[np.int64]:
-    """Return the places of the texts that a bundle carries the numbers of: whole texts that get a verdict, at most
-    `limit` of each source and maker, from the first to the last.
+    """Return the row numbers of the texts that a bundle keeps: whole texts that get a verdict, at most `limit` of each
+    source and maker, spread evenly from first to last.
     """
     whole = (evidence.reasons == "") & ~np.char.endswith(evidence.ids, "#short") & np.isin(evidence.labels, LABELS)
     if len(evidence.windows.values):
@@ -149,14 +142,16 @@ def carried(evidence: LabelledEvidence, limit: int = LIMIT) -> NDArray[np.int64]
 
 
 def _numbered(evidence: LabelledEvidence) -> NDArray[np.int32]:
-    """Return the number of each text's group (N,); texts that state none have one each."""
+    """Return the number of each text's group (N,); texts without a group get one each."""
     alone = np.char.add("|", np.arange(len(evidence)).astype(str))
     names = np.where(evidence.groups == "", alone, evidence.groups)
     return np.unique(names, return_inverse=True)[1].astype(np.int32)
 
 
 def _quantise(features: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Return the levels (F, LEVELS) of each column, its quantiles, and for each number (F, N) the nearest level."""
+    """Return the levels of each column (F, LEVELS), which are its quantiles, and the nearest level of each number
+    (F, N).
+    """
     shares = (np.arange(LEVELS) + 0.5) / LEVELS
     levels = np.quantile(features, shares, axis=0, method="inverted_cdf").astype(np.float32)
     bins = np.empty(features.shape[::-1], dtype=np.uint8)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -12,41 +10,41 @@ from sklearn.linear_model import LogisticRegression
 from unspun.model.tiers.fast import Head, Unfamiliarity
 from unspun.model.verdict import KINDS
 from unspun.training.classifier.matrix import LabelledMatrix
+from unspun.training.rows import MadeTexts
 
 BARELY_SPUN = 0.10
-"""Share of changed words below which a text is hardly spun; such texts count BARELY_WEIGHT as much."""
+"""Share of changed words below which a text is barely spun; such texts have BARELY_WEIGHT of the usual weight."""
 BARELY_WEIGHT = 0.1
 SHORTEST = 30
-"""Judged words below which a text teaches nothing."""
+"""Words of prose below which a text is left out."""
 LABELS = ("human", *KINDS)
 _WHOLE_TEXT = ("frequency", "collocations", "substitutions", "debris", "misfit", "translationese", "length")
 HEAD_SIGNALS = {
-    # What carries over to an unseen spinner is misfit; style would only learn the domains that tools were run on.
+    # Misfit carries over to unseen spinners; style would only learn the domains that the tools were run on.
     "spun": ("frequency", "collocations", "substitutions", "known_phrase", "debris", "misfit", "length"),
     "translated": _WHOLE_TEXT,
     "rewritten": _WHOLE_TEXT,
 }
 
 STYLED = ("translated", "rewritten")
-"""Kinds whose heads read style too. For `spun` it would learn the domains that tools were run on."""
+"""Kinds whose heads read style as well."""
 
 
 CELL_LIMIT = 3000
-"""Texts of one tool in one source that train a head: more of the same teach nothing about others."""
+"""Texts of one tool in one source that train a head; more would teach nothing about other tools and sources."""
 
 
 def usable(matrix: LabelledMatrix) -> NDArray[np.bool_]:
-    """Return which rows may train a classifier: long enough, by people or of one of the kinds.
+    """Return which rows may train a classifier: long enough, human or of one of the kinds.
 
-    Of a tool in a source at most CELL_LIMIT texts are taken, chosen by group, so that it does not matter in which
-    order they are read.
+    At most CELL_LIMIT texts of one tool in one source are taken, chosen by group, so that their order does not matter.
     """
     rows = (matrix.words >= SHORTEST) & np.isin(matrix.labels, LABELS)
     return capped(matrix, rows, CELL_LIMIT)
 
 
 def capped(matrix: LabelledMatrix, rows: NDArray[np.bool_], limit: int) -> NDArray[np.bool_]:
-    """Return the rows (N,) with at most `limit` of a tool in a source, chosen by group."""
+    """Return the rows (N,) with at most `limit` texts of one tool in one source, chosen by group."""
     kept = rows.copy()
     cells = _cells(matrix)
     for cell in np.unique(cells[rows]):
@@ -56,41 +54,15 @@ def capped(matrix: LabelledMatrix, rows: NDArray[np.bool_], limit: int) -> NDArr
     return kept
 
 
-class Labelled(Protocol):
-    """Rows of which it is known what they are: a LabelledMatrix, or a training.reference.ReferenceTexts."""
-
-    @property
-    def labels(self) -> NDArray[np.str_]:
-        """What each text is (N,)."""
-        ...
-
-    @property
-    def tools(self) -> NDArray[np.str_]:
-        """What made it (N,)."""
-        ...
-
-    @property
-    def sources(self) -> NDArray[np.str_]:
-        """Where it is from (N,)."""
-        ...
-
-    @property
-    def changed(self) -> NDArray[np.float32]:
-        """Share of words replaced (N,), NaN where it is not known."""
-        ...
-
-    def __len__(self) -> int: ...
-
-
-def _cells(matrix: Labelled) -> NDArray[np.str_]:
-    """Return tool and source of each row as one name."""
+def _cells(matrix: MadeTexts) -> NDArray[np.str_]:
+    """Return the tool and source of each row as one name."""
     return np.char.add(np.char.add(matrix.tools, "|"), matrix.sources)
 
 
-def sample_weights(matrix: Labelled) -> NDArray[np.float64]:
-    """Return weights (N,) under which tools of one kind, and sources of human text, count by the root of their size.
+def sample_weights(matrix: MadeTexts) -> NDArray[np.float64]:
+    """Return weights (N,) under which each tool, and each source of human text, counts by the square root of its size.
 
-    The weights of each label sum to the same.
+    The weights of every label have the same sum.
     """
     _, inverse, counts = np.unique(_cells(matrix), return_inverse=True, return_counts=True)
     weights = 1.0 / np.sqrt(counts[inverse])
@@ -127,7 +99,7 @@ def make_boosted(seed: int) -> HistGradientBoostingClassifier:
 
 
 def fit_heads(matrix: LabelledMatrix, *, seed: int, kinds: tuple[str, ...] = KINDS) -> tuple[Head, ...]:
-    """Fit one head a kind, each against human text."""
+    """Fit one head for each kind, against human text."""
     heads = []
     for kind in kinds:
         part = matrix.take(np.isin(matrix.labels, ("human", kind)))
@@ -154,11 +126,11 @@ UNFAMILIAR = {
     "collocations.unknown_pairs": 1,
     "collocations.content_unknown_pairs": 1,
 }
-"""Document numbers that say how well the tables know a text, and the direction in which it is unfamiliar."""
+"""Document numbers that say how well the tables know a text, and the sign of the unfamiliar direction."""
 
 
 def fit_unfamiliarity(matrix: LabelledMatrix) -> Unfamiliarity:
-    """Measure what is common in human text, each source counted once."""
+    """Measure what is usual in human text, with every source counted once."""
     columns = np.array([matrix.names.index(name) for name in UNFAMILIAR])
     human = matrix.take(matrix.labels == "human")
     values = human.features[:, columns].astype(np.float64)

@@ -1,9 +1,8 @@
-"""Labelled text to a model bundle with a fast tier.
+"""Trains the fast tier: tables, tagger and classifier, from texts with the role `train`.
 
-Texts with the role `train` are learned from, those with the role `calibrate` set the thresholds, and those with the
-role `test` are not read (training.roles). Of the human text that is learned from, half gives the language statistics, a
-quarter trains the tagger and the ranking of alternatives, and a quarter, with all machine text, the classifier: no
-stage learns from the answers of an earlier one to text that the earlier one has seen.
+Half of the human text gives the language statistics, a quarter trains the tagger and the ranking of alternatives, and
+the last quarter, with all machine text, trains the classifier. No stage learns from the output of an earlier one on
+text that the earlier one has seen.
 """
 
 from __future__ import annotations
@@ -45,15 +44,15 @@ from unspun.training.machines.phrase_table import read_phrases
 from unspun.training.machines.spinning import SpunText, spin
 
 STATISTICS, TAGGER = 0.5, 0.25
-"""Shares of the human text that is not held out: language statistics, and tagger; the classifier has the rest."""
+"""Shares of the human text for the language statistics and the tagger; the classifier gets the rest."""
 SHORTEST = 30
-"""Words below which a text is left out of the matrix: it would be abstained from."""
+"""Words below which a text is left out of the matrix, since the engine would abstain from it."""
 CROPPED, LONGEST = 0.4, 350
-"""Share of the texts of which the classifier sees a passage only, so that it knows all lengths; and words above which
-it always does, because the engine cuts a long text into sections.
+"""Share of the texts of which the classifier sees only a passage, so that it knows all lengths; and the words above
+which it always does, because the engine cuts long texts into sections.
 """
 TAGGER_LIMIT = 350
-"""Texts of one source that the tagger learns from: none should dominate."""
+"""Texts of one source that the tagger learns from, so that no source dominates."""
 RANKING_TEXTS = 1500
 
 T = TypeVar("T")
@@ -61,16 +60,16 @@ Report = Callable[[str], None]
 
 
 class TrainingError(ValueError):
-    """The training data will not do; the message says what is missing, in one line."""
+    """The training data cannot be used; the message says in one line what is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All that a training run depends on besides its texts.
+    """Everything that a training run depends on besides its texts.
 
-    `lexicons` is a folder of phrase lists (see training.phrases). `vocabulary` is the number of words, `bigrams` and
-    `trigrams` how many n-grams are kept, in 2**`slot_bits` slots. `copies` is how many paraphrases of each human text
-    the tagger sees, `epochs` how often.
+    `lexicons` is a folder of phrase lists (training.language.phrases). `vocabulary` is the number of words; `bigrams`
+    and `trigrams` n-grams are kept in 2**`slot_bits` slots. The tagger sees `copies` paraphrases of each human text,
+    `epochs` times.
     """
 
     name: str = "default"
@@ -98,7 +97,7 @@ class Parts:
 
 @dataclass(frozen=True, eq=False)
 class FastTier:
-    """What `train` role text teaches: the tables, the tagger and its prior, the classifier."""
+    """The parts of the fast tier: the tables, the tagger and its prior, and the classifier."""
 
     tables: Tables
     tagger: Tagger
@@ -109,16 +108,16 @@ class FastTier:
 def train_fast_tier(
     texts: Sequence[LabelledText], recipe: Recipe, stages: Stages, *, progress: bool = False
 ) -> FastTier:
-    """Train on labelled texts, all of which may be learned from. The same texts and recipe give the same answer.
+    """Train on labelled texts, all of which have the role `train`. The same texts and recipe give the same result.
 
-    Raises TrainingError where a class is missing.
+    Raises TrainingError if too few texts of a class are given.
     """
     _check(texts)
     parts = stages.run("parts", lambda: split(texts))
     if not (parts.statistics.any() and parts.tagger.any()):
         raise TrainingError(
-            "no human text is left for the language statistics: "
-            "add human text that no machine text was made from (--human)"
+            "no human text is left for the language statistics; add human texts that no machine text was made from "
+            "(--human)"
         )
     tables = stages.run("tables", lambda: make_tables(texts, parts, recipe, stages.report))
     human, spun = stages.run("spun_for_tagger", lambda: _spun_for_tagger(texts, parts, recipe))
@@ -153,14 +152,14 @@ SOURCES = {
 def _check(texts: Sequence[LabelledText]) -> None:
     labels = Counter(text.label for text in texts)
     if labels["human"] < 20:
-        raise TrainingError(f"{labels['human']} human texts: at least 20 are needed, from several sources (--human)")
+        raise TrainingError(f"only {labels['human']} human texts; give at least 20, from several sources (--human)")
     for kind in KINDS:
         if 0 < labels[kind] < 5:
-            raise TrainingError(f"{labels[kind]} {kind} texts: at least 5 are needed, or none (--{kind})")
+            raise TrainingError(f"only {labels[kind]} {kind} texts; give at least 5, or none (--{kind})")
 
 
 class Stages:
-    """Runs the stages of a training, and keeps their results where a folder is given."""
+    """Runs the stages of a training, and keeps their results if a folder is given."""
 
     def __init__(self, work: Path | None, texts: Sequence[LabelledText], recipe: Recipe, report: Report) -> None:
         self.work = work
@@ -170,7 +169,7 @@ class Stages:
         self.key = hashlib.sha256(settings.encode()).hexdigest()[:12]
 
     def run(self, name: str, stage: Callable[[], T]) -> T:
-        """Return the stage's kept result, or run it."""
+        """Return the stage's result from an earlier run, or run it."""
         file = self.work / f"{name}-{self.key}.joblib" if self.work else None
         if file and file.exists():
             self.report(f"{name}: kept from an earlier run")
@@ -186,13 +185,13 @@ class Stages:
 
 
 def _content(folder: Path | None) -> str:
-    """Return a hash of the files in a folder: the same lists are the same wherever they lie."""
+    """Return a hash of the files in a folder, which does not depend on where the folder is."""
     files = sorted(folder.iterdir()) if folder else []
     return hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()
 
 
 def split(texts: Sequence[LabelledText]) -> Parts:
-    """Give every text its part. Human text that machine text was made from goes to the classifier, with it."""
+    """Assign every text to a stage. Human text goes to the classifier with the machine text that was made from it."""
     groups = assign_groups(texts)
     share = group_share(texts, groups, salt=1)
     human = np.array([text.label == "human" for text in texts])
@@ -232,7 +231,7 @@ def make_tables(texts: Sequence[LabelledText], parts: Parts, recipe: Recipe, rep
 
 
 def _stream(texts: Sequence[str], words: tuple[str, ...]) -> NDArray[np.int32]:
-    """Return the word ids of all texts in a row, parted by BOUNDARY."""
+    """Return the word ids of all texts in one array, separated by BOUNDARY."""
     vocabulary = Vocabulary(words, np.zeros(len(words), np.float32))
     parts = []
     for start in range(0, len(texts), BATCH_DOCUMENTS):
@@ -257,7 +256,7 @@ def _spun_for_tagger(texts: Sequence[LabelledText], parts: Parts, recipe: Recipe
 
 
 def _changes(spun: Sequence[SpunText]) -> list[Sequence[Substitution]]:
-    """Return the substitutions that a reader would call so: an article that was mended after one is none."""
+    """Return the substitutions that a reader would call so: not an article that was adapted to the next word."""
     return [[s for s in one.substitutions if s.original.lower() not in ("a", "an")] for one in spun]
 
 
@@ -271,7 +270,7 @@ def _tag(tables: Tables, human: Sequence[str], spun: Sequence[SpunText], recipe:
     trainer = TaggerTrainer(Signals(tables), seed=recipe.seed, progress=progress)
     nothing: list[Sequence[Substitution]] = [()] * len(human)
     tagger = trainer.fit([*human, *(one.text for one in spun)], nothing + _changes(spun), epochs=recipe.epochs)
-    # The bundle keeps half precision: what is measured from here on must be what is shipped.
+    # The bundle stores half precision, and everything measured from here on must match what ships.
     return dataclasses.replace(
         tagger, weights=tuple(layer.astype(np.float16).astype(np.float32) for layer in tagger.weights)
     )
@@ -285,7 +284,7 @@ def _prior(human: Sequence[str], spun: Sequence[SpunText]) -> float:
 
 
 def _matrix_places(texts: Sequence[LabelledText], parts: Parts) -> list[int]:
-    """Return which texts are measured."""
+    """Return the row numbers of the texts that are measured."""
     return [i for i in np.flatnonzero(parts.matrix).tolist() if len(texts[i].text.split()) >= SHORTEST]
 
 
@@ -304,7 +303,7 @@ def make_matrix(
     recipe: Recipe,
     progress: bool = False,
 ) -> LabelledMatrix:
-    """Measure the classifier's texts, the held-out ones, and the paraphrases of the human ones among them."""
+    """Measure the classifier's texts and the paraphrases of the human ones among them."""
     rng = np.random.default_rng(recipe.seed + 100)
     places = _matrix_places(texts, parts)
     human = [i for i in places if texts[i].label == "human"]
@@ -332,7 +331,7 @@ def _as_spun(text: LabelledText, spun: SpunText) -> LabelledText:
 
 
 def _cropped(text: LabelledText, rng: np.random.Generator) -> LabelledText:
-    """Return a passage of a text, as long as a section at most; some of the shorter texts stay whole."""
+    """Return a passage of a text, at most as long as a section; some of the shorter texts stay whole."""
     if len(text.text.split()) <= LONGEST and rng.random() >= CROPPED:
         return text
     return dataclasses.replace(text, text=crop(text.text, rng, longest=LONGEST))

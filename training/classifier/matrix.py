@@ -1,4 +1,4 @@
-"""Labelled texts as document numbers: what the classifier is fitted and judged on. Holds no text."""
+"""Labelled texts as document numbers, on which the classifier is fitted and measured. Holds no text."""
 
 from __future__ import annotations
 
@@ -17,30 +17,21 @@ from unspun.model.signals.features import BATCH_DOCUMENTS, FeatureExtractor
 from unspun.model.signals.style import BUCKETS
 from unspun.training.corpora.corpus import LabelledText, assign_groups, domain_group, text_keys
 from unspun.training.corpora.roles import default_roles
-from unspun.training.rows import Rows
+from unspun.training.rows import MadeTexts
 
 _CHUNK = 8 * BATCH_DOCUMENTS
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledMatrix(Rows):
-    """N labelled texts as numbers.
+class LabelledMatrix(MadeTexts):
+    """N labelled texts as document numbers.
 
-    `features` (N, F) float32 with columns `names`; `tools` is "human" for human text and "unspun:NAME" for our own
-    paraphrasers; `words` counts judged words; `changed` is the share of words replaced, NaN where it is not known;
-    `style` (N, model.style.BUCKETS) are the sparse numbers.
+    `features` (N, F) float32 has the columns `names`; `style` (N, model.signals.style.BUCKETS) is sparse; `ids` (N,).
     """
 
-    features: NDArray[np.float32]
     names: tuple[str, ...]
+    features: NDArray[np.float32]
     ids: NDArray[np.str_]
-    labels: NDArray[np.str_]
-    sources: NDArray[np.str_]
-    tools: NDArray[np.str_]
-    domains: NDArray[np.str_]
-    groups: NDArray[np.int32]
-    words: NDArray[np.int32]
-    changed: NDArray[np.float32]
     style: csr_array
 
 
@@ -52,7 +43,7 @@ def measure(
     progress: bool = False,
     groups: NDArray[np.int32] | None = None,
 ) -> LabelledMatrix:
-    """Measure labelled texts; `groups` (N,) says which belong together, by default `assign_groups`."""
+    """Measure labelled texts; `groups` (N,) says which belong together (default: `assign_groups`)."""
     belongs = assign_groups(texts) if groups is None else groups
     starts = range(0, len(texts), _CHUNK)
     work = (delayed(extractor.transform_with_style)([text.text for text in texts[s : s + _CHUNK]]) for s in starts)
@@ -81,7 +72,7 @@ def measure(
 
 
 def maker_name(text: LabelledText) -> str:
-    """Return the maker of a text; of text that no machine made, its label."""
+    """Return the maker of a text, or its label if no machine made it."""
     return default_roles().maker(text) or text.label
 
 
@@ -90,7 +81,7 @@ def _changed(text: LabelledText) -> float:
 
 
 def group_share(texts: Sequence[LabelledText], groups: NDArray[np.int32], *, salt: int) -> NDArray[np.float64]:
-    """Return for each text (N,) a number in [0, 1) that is its group's own and looks random; `salt` makes another."""
+    """Return a pseudo-random number in [0, 1) for each text (N,), the same within a group; `salt` varies it."""
     keys = text_keys([text.text for text in texts])
     lowest = np.full(int(groups.max(initial=-1)) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
     np.minimum.at(lowest, groups, keys)

@@ -1,1 +1,1 @@
-"""The encoder of the deep tier: lessons, fine-tuning, mining of hard examples and export."""
+"""The encoder of the deep tier: lessons, batches, fine-tuning, mining of hard examples and export."""

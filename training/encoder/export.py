@@ -1,4 +1,4 @@
-"""A trained encoder to the files that ship, and back: an ONNX graph and the embeddings, both with 8-bit weights."""
+"""Pack a trained encoder into the files that ship, with 8-bit weights, and unpack them to resume training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OPSET = 17
 
 
 class _Layers(nn.Module):
-    """The encoder as it runs: one window of embeddings, nothing padded."""
+    """The encoder as it runs: one window of embeddings without padding."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class _Layers(nn.Module):
 
 
 def quantised(encoder: Encoder) -> EncoderWeights:
-    """Return the encoder's weights in 8 bits: matrices by output column, embeddings by word piece."""
+    """Return the encoder's weights in 8 bits, with one scale for each matrix column and each word piece."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     values = encoder.embeddings.weight.detach().numpy()
@@ -51,7 +51,7 @@ def quantised(encoder: Encoder) -> EncoderWeights:
 
 
 def restored(weights: EncoderWeights) -> Encoder:
-    """Return the encoder that `quantised` packed, as exact as 8 bits are: training resumes from a model that ships."""
+    """Return the encoder that `quantised` packed, with 8-bit precision, to continue training from a shipped model."""
     import onnx
     from onnx import numpy_helper
 
@@ -61,7 +61,7 @@ def restored(weights: EncoderWeights) -> Encoder:
     state = encoder.state_dict()
     state["embeddings.weight"] = torch.from_numpy(weights.embeddings * weights.scale[:, None])
     state["before_bias"] = torch.from_numpy(weights.bias.copy())
-    # The exporter renames the matrices and transposes them. Each is known by the bias that is added to its product.
+    # The exporter renames and transposes the matrices. The bias added to a matrix's product identifies it.
     users = {name: node for node in graph.node for name in node.input}
     for node in graph.node:
         if node.op_type != "MatMulInteger" or node.input[1] not in arrays:
@@ -73,17 +73,17 @@ def restored(weights: EncoderWeights) -> Encoder:
         bias = next(name for name in node.input if name in arrays).removeprefix("encoder.")
         state[f"{bias.removesuffix('.bias')}.weight"] = torch.from_numpy(values.T.copy())
     for name, values in arrays.items():
-        known = name.removeprefix("encoder.")
-        if known == "positions.weight":
-            state[known][: len(values)] = torch.from_numpy(values.copy())
-        elif known in state:
-            state[known] = torch.from_numpy(values.copy())
+        own_name = name.removeprefix("encoder.")
+        if own_name == "positions.weight":
+            state[own_name][: len(values)] = torch.from_numpy(values.copy())
+        elif own_name in state:
+            state[own_name] = torch.from_numpy(values.copy())
     encoder.load_state_dict(state)
     return encoder
 
 
 def _trace(encoder: Encoder, file: Path) -> None:
-    """Write the layers as an ONNX graph, by PyTorch's older exporter: the newer one needs one more package."""
+    """Write the layers as an ONNX graph. PyTorch's newer exporter would need another package."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(

@@ -1,9 +1,15 @@
-"""Writes model/signals/integer_layer.onnx. It needs the extra `deep`.
+"""Write the ONNX graph of the tagger's integer layer. This needs the extra `deep`.
 
-Run `python -m unspun.training.encoder.integer_layer`.
+Example:
+    python -m unspun.training.encoder.integer_layer
 """
 
 from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +17,7 @@ from unspun.model.signals.integers import GRAPH, PLANE, ZERO
 
 
 def graph() -> bytes:
-    """Return the ONNX model: inputs (N, S) uint8 times the two planes of weights (S, H), scaled, plus biases (H,)."""
+    """Return the ONNX model: inputs (N, S) uint8 by two planes of weights (S, H), scaled, plus biases (H,)."""
     from onnx import TensorProto, ValueInfoProto, helper, numpy_helper
 
     def tensor(name: str, kind: int, *shape: str) -> ValueInfoProto:
@@ -48,5 +54,14 @@ def graph() -> bytes:
     return content
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=GRAPH, help="file to write (default: the one that ships)")
+    options = parser.parse_args(arguments)
+    options.output.write_bytes(graph())
+    return 0
+
+
 if __name__ == "__main__":
-    GRAPH.write_bytes(graph())
+    sys.exit(main())

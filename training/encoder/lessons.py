@@ -1,13 +1,14 @@
-"""What the encoder learns from: texts as word pieces, each machine text beside the human text that it was made from.
+"""Prepare lessons for the encoder: texts in word pieces, each machine text beside its human original.
 
-Only texts with the role `train` become lessons. They are written to shards (`.npz`), so that more machine text can be
-added while a training run is under way:
+Only texts with the role `train` are used. Lessons are written to shards (`.npz`), so that more can be added while the
+encoder is being trained.
 
-    python -m unspun.training.encoder.lessons ../shared/corpora --lexicons ../shared/lexicons \\
-        --output work/lessons --part human
+Examples:
+    python -m unspun.training.encoder.lessons ../shared/corpora --lexicons ../shared/lexicons --output work/lessons \\
+        --part human
     python -m unspun.training.encoder.lessons ../shared/corpora --output work/lessons --part machines
-    python -m unspun.training.encoder.lessons work/round_trips_pt.jsonl \\
-        --output work/lessons --part machines --name round_trips_pt
+    python -m unspun.training.encoder.lessons work/round_trips_pt.jsonl --output work/lessons --part machines \\
+        --name round_trips_pt
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -30,32 +31,33 @@ from unspun.model.text.document import Documents
 from unspun.model.text.repair import repair
 from unspun.model.tiers.deep import prose_pieces
 from unspun.model.tiers.wordpieces import WordPieces
-from unspun.training.corpora.corpus import LabelledText, read_labelled
-from unspun.training.corpora.roles import default_roles, sample, source_of
+from unspun.model.verdict import JUDGEMENTS
+from unspun.training.corpora.corpus import LabelledText
+from unspun.training.corpora.roles import default_roles, read_training_texts, sample, source_of
 from unspun.training.encoder.network import pretrained_folder
-from unspun.training.machines.edits import corrected, respelled, restored
-from unspun.training.machines.spinners import Substitution
-from unspun.training.machines.spinning import PARAPHRASERS, spin
+from unspun.training.machines.base import Substitution
+from unspun.training.machines.edits import EDITS, partly_reverted
+from unspun.training.machines.spinning import spin
 
-KINDS = ("human", "spun", "translated", "rewritten")
-UNSAID = -1
-"""Label of a piece of which it is not known, or does not matter, whether a spinner put it there."""
+IGNORED = -1
+"""Label of a piece that is not learned from, for example because it is not known whether it was replaced."""
 NO_PIECE = -1
 HUMAN_LIMIT, MACHINE_LIMIT = 900, 1500
-"""Human texts of one source, and machine texts of one source and maker, that become lessons."""
+"""Maximum lessons from human texts per source, and from machine texts per source and maker."""
 EDITED_LIMIT = 40
-"""Texts of each source and maker that are edited."""
+"""Maximum edited texts per source and maker."""
 LEAST_PIECES = 20
 LEAST_CHANGES = 2
 CHUNK = 100
+"""Texts per job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A text to learn from. `changes` are the words that a spinner replaced, in order; None where they are not known.
+    """A text to learn from, whose label `kind` is one of JUDGEMENTS.
 
-    `original` is the human text that a machine text was made from. `source` names where it comes from, `maker` the
-    machine; both only weigh the lesson.
+    `changes` are the words that a spinner replaced, in order; None if unknown. `original` is the human text that a
+    machine text was made from. `source` and `maker` are used to balance the lessons.
     """
 
     text: str
@@ -68,11 +70,11 @@ class Lesson:
 
 @dataclass(frozen=True, eq=False)
 class Lessons:
-    """N texts of P word pieces.
+    """N texts with P word pieces in total.
 
-    `ids` (P,) uint16; `replaced` (P,) int8: 1 where a spinner put the piece there, 0 where none did, UNSAID; `before`
-    (P,) int32: the piece that was there before, or NO_PIECE; the pieces of text n are ptr[n]:ptr[n + 1]. `kind` (N,)
-    int8 is a place among KINDS, `partner` (N,) the text that it was made from, or -1; `source` and `maker` (N,).
+    `ids` (P,) are the pieces, `replaced` (P,) is 1 for a piece written by a spinner, 0 for others, or IGNORED, and
+    `before` (P,) is the piece that was replaced, or NO_PIECE. Text n has the pieces ptr[n]:ptr[n + 1]. `kind` (N,) is
+    an index into JUDGEMENTS, `partner` (N,) the index of the human original or -1; `source` and `maker` (N,) are names.
     """
 
     ids: NDArray[np.uint16]
@@ -95,117 +97,105 @@ class Lessons:
 
     @classmethod
     def load(cls, files: Iterable[Path]) -> Lessons:
-        """Read shards and join them, in the order given."""
+        """Read shards and join them in the given order."""
         shards = []
         for file in files:
             with np.load(file, allow_pickle=False) as arrays:
-                shards.append({name: arrays[name] for name in arrays.files})
-        return cls._joined(shards)
+                shards.append(cls(**arrays))
+        return cls.join(shards)
 
     @classmethod
-    def _joined(cls, shards: Sequence[dict[str, NDArray[Any]]]) -> Lessons:
-        values = {field.name: [shard[field.name] for shard in shards] for field in fields(cls)}
-        texts = np.cumsum([0, *(len(kind) for kind in values["kind"])])
-        pieces = np.cumsum([0, *(len(ids) for ids in values["ids"])])
-        values["ptr"] = [
-            ptr[0 if i == 0 else 1 :] + shift for i, (ptr, shift) in enumerate(zip(values["ptr"], pieces, strict=False))
-        ]
-        values["partner"] = [
-            np.where(partner >= 0, partner + shift, -1)
-            for partner, shift in zip(values["partner"], texts, strict=False)
-        ]
-        return cls(**{name: np.concatenate(parts) for name, parts in values.items()})
+    def join(cls, parts: Sequence[Lessons]) -> Lessons:
+        """Return all parts in one, with offsets and partners adjusted."""
+        columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(cls)}
+        texts = np.cumsum([0, *map(len, parts)]).tolist()
+        pieces = np.cumsum([0, *(len(part.ids) for part in parts)]).tolist()
+        columns["ptr"] = [part.ptr[1 if i else 0 :] + pieces[i] for i, part in enumerate(parts)]
+        columns["partner"] = [np.where(part.partner >= 0, part.partner + texts[i], -1) for i, part in enumerate(parts)]
+        return cls(**{name: np.concatenate(arrays) for name, arrays in columns.items()})
 
 
 def prepare(lessons: Sequence[Lesson], jobs: int = 1) -> Lessons:
-    """Cut lessons into word pieces exactly as the engine reads a text, and label them."""
-    chunks = [lessons[start : start + CHUNK] for start in range(0, len(lessons), CHUNK)]
-    found = Parallel(n_jobs=jobs)(delayed(_prepare)(chunk) for chunk in chunks)
-    return Lessons._joined([_as_dict(one) for one in found])
+    """Split lessons into word pieces exactly as the engine does, and label the pieces."""
+    chunks = [lessons[start : start + CHUNK] for start in range(0, max(len(lessons), 1), CHUNK)]
+    return Lessons.join(Parallel(n_jobs=jobs)(delayed(_prepare)(chunk) for chunk in chunks))
 
 
-def _as_dict(lessons: Lessons) -> dict[str, NDArray[Any]]:
-    return {field.name: getattr(lessons, field.name) for field in fields(lessons)}
+class _Pieces(NamedTuple):
+    """The columns of `Lessons` with one value per piece."""
+
+    ids: NDArray[np.uint16]
+    replaced: NDArray[np.int8]
+    before: NDArray[np.int32]
 
 
 def _prepare(lessons: Sequence[Lesson]) -> Lessons:
     wordpieces = WordPieces.read(pretrained_folder() / "vocab.txt")
-    singles = {piece: number for number, piece in enumerate(wordpieces.pieces)}
-    ids: list[NDArray[np.uint16]] = []
-    replaced: list[NDArray[np.int8]] = []
-    before: list[NDArray[np.int32]] = []
-    partner: list[int] = []
-    kept: list[Lesson] = []
+    numbers = {piece: number for number, piece in enumerate(wordpieces.pieces)}
+    kept: list[tuple[Lesson, _Pieces, int]] = []
     for lesson in lessons:
-        read = _read(lesson, wordpieces, singles)
-        if read is None:
+        pieces = _label_pieces(lesson, wordpieces, numbers)
+        if pieces is None:
             continue
-        place = -1
+        partner = -1
         if lesson.original is not None:
             human = Lesson(lesson.original, "human", lesson.source, "original", ())
-            original = _read(human, wordpieces, singles)
+            original = _label_pieces(human, wordpieces, numbers)
             if original is not None:
-                place = len(kept)
-                kept.append(human)
-                partner.append(-1)
-                for column, part in zip((ids, replaced, before), original, strict=True):
-                    column.append(part)  # type: ignore[attr-defined]
-        kept.append(lesson)
-        partner.append(place)
-        for column, part in zip((ids, replaced, before), read, strict=True):
-            column.append(part)  # type: ignore[attr-defined]
+                partner = len(kept)
+                kept.append((human, original, -1))
+        kept.append((lesson, pieces, partner))
     return Lessons(
-        ids=np.concatenate([np.zeros(0, np.uint16), *ids]),
-        replaced=np.concatenate([np.zeros(0, np.int8), *replaced]),
-        before=np.concatenate([np.zeros(0, np.int32), *before]),
-        ptr=np.cumsum([0, *(len(one) for one in ids)]).astype(np.int64),
-        kind=np.array([KINDS.index(lesson.kind) for lesson in kept], dtype=np.int8),
-        partner=np.array(partner, dtype=np.int64),
-        source=np.array([lesson.source for lesson in kept], dtype=np.str_),
-        maker=np.array([lesson.maker for lesson in kept], dtype=np.str_),
+        ids=np.concatenate([np.zeros(0, np.uint16), *(pieces.ids for _, pieces, _ in kept)]),
+        replaced=np.concatenate([np.zeros(0, np.int8), *(pieces.replaced for _, pieces, _ in kept)]),
+        before=np.concatenate([np.zeros(0, np.int32), *(pieces.before for _, pieces, _ in kept)]),
+        ptr=np.cumsum([0, *(len(pieces.ids) for _, pieces, _ in kept)]).astype(np.int64),
+        kind=np.array([JUDGEMENTS.index(lesson.kind) for lesson, _, _ in kept], dtype=np.int8),
+        partner=np.array([partner for _, _, partner in kept], dtype=np.int64),
+        source=np.array([lesson.source for lesson, _, _ in kept], dtype=np.str_),
+        maker=np.array([lesson.maker for lesson, _, _ in kept], dtype=np.str_),
     )
 
 
-def _read(
-    lesson: Lesson, wordpieces: WordPieces, singles: dict[str, int]
-) -> tuple[NDArray[np.uint16], NDArray[np.int8], NDArray[np.int32]] | None:
-    """Return the pieces of a lesson with their labels; None for a text with too few words of prose.
+def _label_pieces(lesson: Lesson, wordpieces: WordPieces, numbers: dict[str, int]) -> _Pieces | None:
+    """Return the labelled pieces of a lesson, or None if it has too little prose.
 
-    A replaced word is the spinner's in all its pieces.
+    All pieces of a replaced word are labelled as replaced.
     """
     documents = Documents.parse([lesson.text])
     ids, token = prose_pieces(wordpieces, documents, 0)
     if len(ids) < LEAST_PIECES:
         return None
-    replaced = np.full(len(ids), UNSAID if lesson.changes is None else 0, dtype=np.int8)
+    replaced = np.full(len(ids), IGNORED if lesson.changes is None else 0, dtype=np.int8)
     before = np.full(len(ids), NO_PIECE, dtype=np.int32)
     starts, ends = documents.token_start[token], documents.token_end[token]
     for change in lesson.changes or ():
-        rows = slice(
-            int(np.searchsorted(ends, change.start, side="right")), int(np.searchsorted(starts, change.end, "left"))
-        )
+        first = int(np.searchsorted(ends, change.start, side="right"))
+        rows = slice(first, int(np.searchsorted(starts, change.end, "left")))
         original = change.original.lower()
-        if original in ("a", "an"):  # an article that was mended after a replaced word
-            replaced[rows] = UNSAID
+        if original in ("a", "an"):  # an article corrected before a replaced word
+            replaced[rows] = IGNORED
         else:
             replaced[rows] = 1
-            before[rows] = singles.get(original, NO_PIECE)
-    return ids.astype(np.uint16), replaced, before
+            before[rows] = numbers.get(original, NO_PIECE)
+    return _Pieces(ids.astype(np.uint16), replaced, before)
 
 
-def of_people(
+def _repaired(text: str) -> str | None:
+    """Return a repaired text, or None if a second repair would change it again."""
+    repaired = repair(text).text
+    return None if repair(repaired).counts else repaired
+
+
+def human_lessons(
     texts: Sequence[LabelledText], copies: int, lexicons: Path | None, seed: int, jobs: int
 ) -> Iterator[Lesson]:
-    """Yield human texts, and what our own spinners make of them."""
-    human = []
-    for text in sample([text for text in texts if text.label == "human"], HUMAN_LIMIT):
-        repaired = repair(text.text).text
-        if not repair(repaired).counts:
-            human.append((text.source, repaired))
+    """Yield human texts, and paraphrases of them by our own spinners."""
+    chosen = sample([text for text in texts if text.label == "human"], HUMAN_LIMIT)
+    human = [(text.source, repaired) for text in chosen if (repaired := _repaired(text.text)) is not None]
+    originals = [text for _, text in human]
     for copy in range(copies):
-        shift = (2 * copy) % len(PARAPHRASERS)
-        names = PARAPHRASERS[shift:] + PARAPHRASERS[:shift]
-        spun = spin([text for _, text in human], names, seed=seed + 1000 * (copy + 1), lexicons=lexicons, jobs=jobs)
+        spun = spin(originals, seed=seed + 1000 * (copy + 1), lexicons=lexicons, jobs=jobs, first=2 * copy)
         for (source, original), one in zip(human, spun, strict=True):
             if len(one.substitutions) >= LEAST_CHANGES and not repair(one.text).counts:
                 yield Lesson(one.text, "spun", source, f"own:{one.paraphraser}", one.substitutions, original)
@@ -213,75 +203,84 @@ def of_people(
                 yield Lesson(original, "human", source, "people", ())
 
 
-def of_machines(texts: Sequence[LabelledText], jobs: int) -> Iterator[Lesson]:
-    """Yield texts of real machines. The words that a real spinner replaced are found by alignment with the original."""
-    chosen = [text for text in texts if text.label not in ("human", "llm")]
-    chosen = sample(chosen, MACHINE_LIMIT)
+def machine_lessons(texts: Sequence[LabelledText], jobs: int) -> Iterator[Lesson]:
+    """Yield texts by real machines. Words replaced by a real spinner are found by alignment with the original."""
+    chosen = sample([text for text in texts if text.label not in ("human", "llm")], MACHINE_LIMIT)
     chunks = [chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK)]
-    for chunk in Parallel(n_jobs=jobs, return_as="generator")(delayed(_of_machines)(one) for one in chunks):
+    for chunk in Parallel(n_jobs=jobs, return_as="generator")(delayed(_machine_lessons)(one) for one in chunks):
         yield from chunk
 
 
-def _of_machines(texts: Sequence[LabelledText]) -> list[Lesson]:
-    roles = default_roles()
+def _machine_lessons(texts: Sequence[LabelledText]) -> list[Lesson]:
     answer = []
     for text in texts:
-        repaired = repair(text.text).text
-        if repair(repaired).counts:
+        repaired = _repaired(text.text)
+        if repaired is None:
             continue
-        original = repair(text.original).text if text.original and text.original_is_human is not False else None
         changes = None
         if text.label == "spun" and text.original:
-            # The tool's input may be a language model's; which words it replaced is known all the same.
+            # Even if the spinner's input was not human, it is known which words the spinner replaced.
             pairs = substitutions(repair(text.original).text, repaired, inflections=True)
             changes = [Substitution(pair.start, pair.end, pair.original_text) for pair in pairs]
-        answer.append(Lesson(repaired, text.label, source_of(text), roles.maker(text) or "", changes, original))
+        answer.append(_machine_lesson(text, repaired, changes))
     return answer
 
 
-def of_edits(texts: Sequence[LabelledText], limit: int, seed: int) -> Iterator[Lesson]:
-    """Yield text that was edited and is still what it was, of at most `limit` texts of each source and maker: people's,
-    corrected or in another spelling, and machines', of which some passages were changed back.
+def _machine_lesson(text: LabelledText, content: str, changes: Sequence[Substitution] | None) -> Lesson:
+    maker = default_roles().maker(text) or ""
+    return Lesson(content, text.label, source_of(text), maker, changes, _human_original(text))
+
+
+def _human_original(text: LabelledText) -> str | None:
+    return repair(text.original).text if text.original and text.original_is_human is not False else None
+
+
+def edited_lessons(texts: Sequence[LabelledText], limit: int, seed: int) -> Iterator[Lesson]:
+    """Yield texts that were edited but keep their label, at most `limit` per source and maker.
+
+    Human texts are corrected or respelled. In machine texts, some passages are changed back to the original.
     """
     rng = np.random.default_rng(seed)
-    roles = default_roles()
     for text in sample(texts, limit):
-        repaired = repair(text.text).text
-        if repair(repaired).counts:
+        repaired = _repaired(text.text)
+        if repaired is None:
             continue
         if text.label == "human":
-            for edited, by in ((corrected(repaired), "corrected"), (respelled(repaired), "respelled")):
+            for edit in EDITS:
+                edited = edit.paraphrase(repaired, rng).text
                 if edited != repaired:
-                    yield Lesson(edited, "human", source_of(text), by, ())
-        elif text.label in ("translated", "rewritten") and text.original and text.original_is_human is not False:
-            original = repair(text.original).text
-            edited = restored(repaired, original, rng)
-            yield Lesson(edited, text.label, source_of(text), roles.maker(text) or "", None, original)
+                    yield Lesson(edited, edit.kind, source_of(text), edit.name, ())
+        elif text.label in ("translated", "rewritten") and (original := _human_original(text)) is not None:
+            yield _machine_lesson(text, partly_reverted(repaired, original, rng), None)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    """Run the command; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
     parser.add_argument("--output", type=Path, required=True, help="folder of shards")
-    parser.add_argument("--part", choices=("human", "machines", "edits"), required=True)
-    parser.add_argument("--name", help="the shard's name (default: the part)")
-    parser.add_argument("--copies", type=int, default=1, help="paraphrases of each human text (default: 1)")
-    parser.add_argument("--lexicons", type=Path, help="folder of phrase lists")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument(
+        "--part",
+        choices=("human", "machines", "edits"),
+        required=True,
+        help="human texts and our own paraphrases of them, texts by real machines, or edited texts",
+    )
+    parser.add_argument("--name", help="name of the shard (default: the part)")
+    parser.add_argument("--copies", type=int, default=1, help="paraphrases per human text (default: 1)")
+    parser.add_argument("--lexicons", type=Path, help="folder of phrase lists for our own spinners")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the paraphrases and edits (default: 0)")
+    parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
     options = parser.parse_args(arguments)
-    roles = default_roles()
-    texts = [text for text in read_labelled(options.labelled) if roles.role(text) == "train"]
+    texts = read_training_texts(options.labelled)
     if options.part == "human":
-        lessons = list(of_people(texts, options.copies, options.lexicons, options.seed, options.jobs))
+        lessons = list(human_lessons(texts, options.copies, options.lexicons, options.seed, options.jobs))
     elif options.part == "edits":
-        lessons = list(of_edits(texts, EDITED_LIMIT, options.seed))
+        lessons = list(edited_lessons(texts, EDITED_LIMIT, options.seed))
     else:
-        lessons = list(of_machines(texts, options.jobs))
+        lessons = list(machine_lessons(texts, options.jobs))
     prepared = prepare(lessons, options.jobs)
     prepared.save(options.output / f"{options.name or options.part}.npz")
-    counts = Counter(KINDS[kind] for kind in prepared.kind.tolist())
+    counts = Counter(JUDGEMENTS[kind] for kind in prepared.kind.tolist())
     print(f"{len(prepared)} lessons, {len(prepared.ids):,} pieces: {dict(counts)}", file=sys.stderr)
     return 0
 

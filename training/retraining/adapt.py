@@ -1,15 +1,13 @@
-"""Retrains a model on a house's own texts: `unspun train`.
+"""Retrains a model on a user's own texts ("the house's"): `unspun train`.
 
-Starts from a bundle that carries the numbers of its reference texts (training.reference): its tables, tagger, heads and
-deep tier stay as they are, and a correction is fitted to the new texts beside the reference (training.correction). What
-it is worth is measured by cross-validation that parts the texts by source, against the model that it starts from, on
-the same texts.
+The base is a bundle with the numbers of its reference texts (`calibration.reference`). Its tables, tagger, heads and
+deep tier stay as they are; a correction is fitted to the new texts (`retraining.correction`). Cross-validation that
+keeps each source in one fold measures the new model against the base, on the same texts.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,31 +33,31 @@ from unspun.training.calibration.reference import ARRAY, ReferenceTexts
 from unspun.training.classifier.classify import BARELY_SPUN, LABELS
 from unspun.training.classifier.fast_tier import Report, TrainingError
 from unspun.training.corpora.corpus import LabelledText, assign_groups, fingerprint, text_keys
-from unspun.training.reporting import metrics
-from unspun.training.reporting.card import CARD, render_card
-from unspun.training.retraining.correction import LARGEST_FALL, LEAST_TEXTS, FittedCorrection, Fitter, area, called
+from unspun.training.reporting.card import write_card
+from unspun.training.reporting.metrics import rank_auroc, share_with_interval
+from unspun.training.retraining.correction import LARGEST_FALL, LEAST_TEXTS, FittedCorrection, Fitter, called
 
 FEWEST = 10
-"""Texts of people, and of one kind of machine, without which nothing is learnt."""
+"""Human texts, and texts of one kind of machine, that are needed to learn anything."""
 FEW = 30
-"""Texts of a kind below which what is measured says little."""
+"""Texts of a kind that make a measurement meaningful."""
 FOLDS = 5
 DEEP_TEXTS = 600
-"""Texts that the deep tier reads at most: it serves to compare the models, not to fit."""
+"""Most texts that the deep tier reads: it is used to compare the models, not to fit."""
 NOISE = 0.002
-"""Fall of AUROC that a pair of texts in another order makes, and that is no reason to call a model worse."""
+"""Fall of AUROC that is too small to call a model worse: a single pair of texts in another order can cause it."""
 SWAPPED, SURELY_SWAPPED = 0.2, 0.1
-"""AUROC below which, before and after, labels are the wrong way round and not hard to tell; and below which the model
-in use alone tells so, whatever the new one made of them."""
+"""AUROC of both models below which the labels must be the wrong way round; and AUROC of the base below which they are,
+whatever the new model learnt from them."""
 LEAST_CHANGES = 2
-"""Words that our own paraphrasers must replace for their text to be of a machine."""
+"""Words that our own paraphrasers must replace for the result to count as machine text."""
 _HOUSE = "house"
-"""The source and tool of all of a house's texts in a bundle, which is to tell no names of files."""
+"""The source and tool of all the house's texts in a bundle, which must not reveal file names."""
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Whose model it is: `name` and `version` of the new model; the same `seed` gives the same model."""
+    """Settings of the new model: its `name` and `version`; the same `seed` gives the same model."""
 
     name: str = "custom"
     version: str = "1.0.0"
@@ -70,17 +68,17 @@ class House:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The texts that are learnt from, and what was left out: messages for people, and counts by reason."""
+    """The texts to learn from, a message about each group that was left out, and counts by reason."""
 
     texts: list[LabelledText]
-    told: list[str]
+    messages: list[str]
     dropped: dict[str, int]
 
 
 @dataclass(frozen=True, eq=False)
 class CrossValidated:
-    """Answers to a house's texts by models that had not seen them: scores (N,) by tier, of the model in use (`before`)
-    and of the retrained one (`after`). `unfamiliar` is how many texts more get no verdict.
+    """Scores of the house's texts by models that had not seen them, (N,) by tier: of the base (`before`) and of the
+    retrained model (`after`). `unfamiliar` more texts got no verdict.
     """
 
     rows: ReferenceTexts
@@ -91,19 +89,19 @@ class CrossValidated:
 
 @dataclass(frozen=True, eq=False)
 class Retrained:
-    """A written model: its manifest, and what was measured on the way."""
+    """A model that was written: its manifest and the cross-validated scores."""
 
     manifest: dict[str, Any]
     answers: CrossValidated
 
     @property
     def worse(self) -> bool:
-        """Whether it tells the house's texts less well than the model that it started from."""
+        """Whether the model tells the house's texts apart less well than the base."""
         return bool(self.manifest["comparison"]["worse"])
 
     @property
     def swapped(self) -> bool:
-        """Whether human and machine texts seem to have been given the wrong way round."""
+        """Whether the human and the machine texts seem to be swapped."""
         return bool(self.manifest["comparison"].get("swapped"))
 
 
@@ -116,31 +114,36 @@ def retrain(
     report: Report = lambda line: None,
     warn: Report | None = None,
 ) -> Retrained:
-    """Retrain a model on labelled texts of a house and write the bundle. The same texts, base and `house` give the same
-    bundle.
+    """Retrain a model on labelled texts and write the bundle. The same texts, base and `house` give the same bundle.
 
-    Where all texts are human, our own paraphrasers make the positives of them. `warn` is told of texts that are left
-    out, `report` of all else. Raises TrainingError where the texts or the base will not do; nothing is written then.
+    If all texts are human, our own paraphrasers make the machine texts. `warn` receives messages about texts that are
+    left out, `report` all others. Raises TrainingError, and writes nothing, if the texts or the base cannot be used.
     """
     known, earlier = _reference(base)
     chosen = choose(texts)
-    for line in chosen.told:
+    for line in chosen.messages:
         (warn or report)(line)
-    # The same sums in the same order, in this process and in those that help it.
+    # One thread, so that sums are added in the same order in this process and in its workers.
     with threadpool_limits(limits=1), parallel_config("loky", inner_max_num_threads=1):
-        learnt = _with_positives(chosen.texts, house, report)
+        learnt = chosen.texts
+        if learnt and all(text.label == "human" for text in learnt):
+            made = paraphrased(learnt, seed=house.seed, lexicons=house.lexicons, jobs=house.jobs, report=report)
+            learnt = [*learnt, *made]
         _check(learnt, texts, report)
         folds, unit = split(learnt, FOLDS)
         report(f"measuring {len(learnt):,} texts ...")
         rows = measure_house(base, learnt, jobs=house.jobs)
         new = ~np.isin(rows.keys, earlier.keys)
+        earlier = earlier.take(~np.isin(earlier.keys, rows.keys))
         fitter = Fitter(base, known)
         report("cross-validating ...")
-        answers = cross_validate(fitter, rows, folds, earlier.take(~np.isin(earlier.keys, rows.keys)), new)
+        answers = cross_validate(fitter, rows, folds, earlier, new)
         if answers.unfamiliar:
-            report(f"{answers.unfamiliar:,} texts are too unfamiliar to be judged: they only serve to learn from")
+            report(
+                f"{answers.unfamiliar:,} texts are too unfamiliar for a verdict; they are learnt from but not measured"
+            )
         report("fitting the model ...")
-        everything = earlier.take(~np.isin(earlier.keys, rows.keys)).followed_by(rows)
+        everything = earlier.followed_by(rows)
         fitted = fitter.fit(everything)
     comparison = compare(base, answers, fitted, unit, chosen.dropped)
     manifest = _manifest(base, learnt, house, comparison)
@@ -148,29 +151,30 @@ def retrain(
     arrays, manifest["reference"] = known.followed_by(everything).pack()
     seen = np.union1d(base.seen, rows.keys)
     bundle.save(output, manifest, base.tables, base.tagger, classifier, seen, base.deep, extra=arrays)
-    written = json.loads((output / bundle.MANIFEST).read_text("utf-8"))
-    (output / CARD).write_text(render_card(written), "utf-8")
+    written = write_card(output)
     report(f"wrote {output}")
     return Retrained(written, answers)
 
 
 def _reference(base: Bundle) -> tuple[ReferenceTexts, ReferenceTexts]:
-    """Return the numbers that the base was made with, and those of a house that it was already retrained on."""
+    """Return the reference texts of the base, and the house's texts that it was already retrained on."""
     entry = base.manifest.get("reference")
     if not isinstance(entry, dict):
         raise TrainingError(
-            f"the model {base.info.name} {base.info.version} does not carry the numbers of its training texts: "
-            "start from one that does (--base; the model that ships does), or train with --from-scratch"
+            f"the model {base.info.name} {base.info.version} does not contain the data that retraining needs; "
+            "start from one that does, such as the shipped model (--base), or train with --from-scratch"
         )
     try:
         whole = ReferenceTexts.unpack(bundle.read_extra(base, ARRAY), entry)
     except (OSError, LookupError, ValueError, TypeError) as error:
-        raise TrainingError(f"the numbers of the base's training texts cannot be read ({error}): restore it") from error
+        raise TrainingError(
+            f"cannot read the retraining data of {base.info.name} {base.info.version} ({error}); restore the model"
+        ) from error
     return whole.take(~whole.house), whole.take(whole.house)
 
 
 def choose(texts: Sequence[LabelledText]) -> Chosen:
-    """Leave out what cannot be learnt from: texts given twice, under two labels, too short, not English or no prose."""
+    """Leave out duplicates, contradictory labels, and texts that are too short, not English or not prose."""
     keys = text_keys([" ".join(text.text.lower().split()) for text in texts])
     labels: dict[int, set[str]] = {}
     for key, text in zip(keys.tolist(), texts, strict=True):
@@ -181,33 +185,33 @@ def choose(texts: Sequence[LabelledText]) -> Chosen:
     why = reasons_of([text.text for text in texts])
     for key, text, reason in zip(keys.tolist(), texts, why, strict=True):
         if text.label not in LABELS:
-            dropped.setdefault(f"labelled {text.label}, which is no kind that a model tells apart", []).append(text.id)
+            dropped.setdefault(f"labelled {text.label}, which models do not learn", []).append(text.id)
         elif len(labels[key]) > 1:
             names = " and ".join(sorted(labels[key]))
-            dropped.setdefault(f"the same text is labelled {names}: mend the labels", []).append(text.id)
+            dropped.setdefault(f"the same text is labelled {names}; correct the labels", []).append(text.id)
         elif key in taken:
-            dropped.setdefault("given twice", []).append(text.id)
+            dropped.setdefault("duplicates", []).append(text.id)
         elif reason is not None:
             dropped.setdefault(_REASONS[reason], []).append(text.id)
         elif text.changed_frac is not None and text.changed_frac < BARELY_SPUN:
-            dropped.setdefault("hardly a word of it is changed (changed_frac)", []).append(text.id)
+            dropped.setdefault(f"changed_frac below {BARELY_SPUN:g}", []).append(text.id)
         else:
             taken.add(key)
             kept.append(text)
-    told = [f"left out {len(ids):,}: {name} ({_some(ids)})" for name, ids in dropped.items()]
-    return Chosen(kept, told, {name: len(ids) for name, ids in dropped.items()})
+    messages = [f"left out {len(ids):,}: {name} ({_some(ids)})" for name, ids in dropped.items()]
+    return Chosen(kept, messages, {name: len(ids) for name, ids in dropped.items()})
 
 
 _REASONS = {
     "too_short": "fewer than 50 words of prose",
     "not_english": "not in English",
-    "not_prose": "no running prose",
+    "not_prose": "not running prose",
 }
 _READ_AT_ONCE = 64
 
 
 def reasons_of(texts: Sequence[str]) -> list[str | None]:
-    """Return why no verdict is given on each text, None where one is."""
+    """Return why each text gets no verdict, None if it gets one."""
     answer: list[str | None] = []
     for start in range(0, len(texts), _READ_AT_ONCE):
         answer += reasons(Documents.parse(texts[start : start + _READ_AT_ONCE]), 50)
@@ -218,18 +222,13 @@ def _some(ids: Sequence[str]) -> str:
     return ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
 
 
-def _with_positives(texts: list[LabelledText], house: House, report: Report) -> list[LabelledText]:
-    """Return the texts, with a paraphrase of each where all are human; none of a text that they can do nothing with."""
-    if not texts or any(text.label != "human" for text in texts):
-        return texts
-    report("no text of a machine is given: our own paraphrasers spin the human ones")
-    return [*texts, *paraphrased(texts, seed=house.seed, lexicons=house.lexicons, jobs=house.jobs)]
-
-
-def paraphrased(texts: Sequence[LabelledText], *, seed: int, lexicons: Path | None, jobs: int) -> list[LabelledText]:
-    """Return a paraphrase of each text by our own paraphrasers; none of a text that they can do nothing with."""
+def paraphrased(
+    texts: Sequence[LabelledText], *, seed: int, lexicons: Path | None, jobs: int, report: Report
+) -> list[LabelledText]:
+    """Return paraphrases of texts by our own paraphrasers, except of those in which they find nothing to replace."""
     from unspun.training.machines.spinning import spin
 
+    report("no machine texts given; our own paraphrasers will make them from the human texts")
     plain = [repair(text.text).text for text in texts]
     spun = spin(plain, seed=seed, lexicons=lexicons, jobs=jobs)
     return [
@@ -251,24 +250,24 @@ def _check(texts: Sequence[LabelledText], given: Sequence[LabelledText], report:
     before: Counter[str] = Counter(text.label for text in given)
     if counts["human"] < FEWEST:
         raise TrainingError(
-            f"{counts['human']} usable human texts of {before['human']} given: at least {FEWEST} are needed, better "
-            f"{FEW}, of the same kind of writing as the others (--human)"
+            f"only {counts['human']} of {before['human']} human texts can be used; give at least {FEWEST}, better "
+            f"{FEW}, of the same kind of writing as the machine texts (--human)"
         )
     most = max(KINDS, key=lambda kind: counts[kind])
     if counts[most] < FEWEST:
         usable = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind]) or "none"
         raise TrainingError(
-            f"too few usable texts of a machine ({usable}) of {sum(before[kind] for kind in KINDS)} given: at "
-            f"least {FEWEST} of one kind are needed, better {FEW} (--spun, --translated, --rewritten), or none at all, "
-            "in which case our own paraphrasers make them"
+            f"too few of {sum(before[kind] for kind in KINDS)} machine texts can be used ({usable}); give at least "
+            f"{FEWEST} of one kind, better {FEW} (--spun, --translated, --rewritten), or none at all, and our own "
+            "paraphrasers will make them"
         )
     for kind in KINDS:
         if 0 < counts[kind] < LEAST_TEXTS:
-            report(f"{counts[kind]} {kind} texts are too few to learn from: they only serve to judge the model")
+            report(f"{counts[kind]} {kind} texts are too few to learn from; they are only used to measure the model")
 
 
 def measure_house(base: Bundle, texts: Sequence[LabelledText], *, jobs: int) -> ReferenceTexts:
-    """Return the numbers of a house's texts, and what both tiers of a model say of them without any correction."""
+    """Return the numbers of the house's texts, and the evidence that both tiers find without a correction."""
     plain = dataclasses.replace(base.classifier, correction=None)
     detector = Detector(dataclasses.replace(base, classifier=plain))
     read = _spread_evenly([text.label for text in texts], DEEP_TEXTS if base.deep is not None else 0)
@@ -289,7 +288,7 @@ def measure_house(base: Bundle, texts: Sequence[LabelledText], *, jobs: int) -> 
 
 
 def _spread_evenly(given: Sequence[str], most: int) -> list[int]:
-    """Return at most so many places, as evenly over the labels and the texts of each as may be, in order."""
+    """Return the positions of at most `most` texts, in order and spread evenly over labels and over their texts."""
     labels = np.array(given, dtype=np.str_)
     if len(labels) <= most:
         return list(range(len(labels)))
@@ -297,26 +296,26 @@ def _spread_evenly(given: Sequence[str], most: int) -> list[int]:
     chosen: list[int] = []
     for name in names:
         places = np.flatnonzero(labels == name)
-        # From first to last, so that not the first folders alone are judged.
+        # From first to last, so that every folder is represented.
         count = min(most // len(names), len(places))
         chosen += places[np.arange(count) * len(places) // count].tolist()
     return sorted(chosen)
 
 
 def split(texts: Sequence[LabelledText], folds: int) -> tuple[NDArray[np.int64], str]:
-    """Return the fold (N,) of each text, and by what they are parted: `source`, or `text` where too few sources hold
-    both human and machine text to part them.
+    """Return the fold (N,) of each text, and the unit that is kept in one fold: `source`, or `text` if too few sources
+    have human or machine text.
 
-    Texts of one origin, and versions of one original, are in one fold; the folds have about as many of each label.
-    Raises TrainingError where the texts are versions of too few originals.
+    Versions of one original are always in one fold, and the folds have about as many texts of each label. Raises
+    TrainingError if the texts are versions of too few originals.
     """
     groups = assign_groups(texts).astype(np.int64)
     labels = np.array([text.label == "human" for text in texts])
     originals = min(len(np.unique(groups[labels])), len(np.unique(groups[~labels])))
     if originals < folds:
         raise TrainingError(
-            f"the texts are all alike: those of people or of a machine are versions of {originals} originals, and "
-            f"{folds} at least are needed to learn on some and judge on others"
+            f"the texts are too similar: the human or the machine texts are versions of only {originals} originals, "
+            f"but at least {folds} are needed to learn from some and measure on the others"
         )
     sources = np.unique([f"{text.site or ''}|{text.source}" for text in texts], return_inverse=True)[1]
     units = _joined(groups, sources)
@@ -344,9 +343,9 @@ def _spread(
     other: NDArray[np.bool_],
     folds: int,
 ) -> None:
-    """Move one unit where all texts of a side came into one fold: nothing would be left to learn them from.
+    """Move one unit if all texts of a side are in one fold, which would leave none to learn from.
 
-    The other side stays in two folds at least, if it is; there always is such a unit, as each side has two and more.
+    The other side keeps at least two folds if it has them. Such a unit always exists, since each side has two or more.
     """
     if len(np.unique(answer[side])) > 1:
         return
@@ -360,7 +359,7 @@ def _spread(
 
 
 def _joined(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return numbers (N,) that are equal where either number is, directly or over others."""
+    """Return numbers (N,) that are equal for texts that share either number, directly or through other texts."""
     size = int(first.max(initial=-1)) + 1
     nodes = size + int(second.max(initial=-1)) + 1
     links = coo_array((np.ones(len(first), np.int8), (first, second + size)), shape=(nodes, nodes))
@@ -371,8 +370,9 @@ def _joined(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.i
 def cross_validate(
     fitter: Fitter, rows: ReferenceTexts, folds: NDArray[np.int64], earlier: ReferenceTexts, new: NDArray[np.bool_]
 ) -> CrossValidated:
-    """Answer each of a house's rows (N,) by a correction that was fitted without its fold. `earlier` are rows that are
-    always fitted on; only those that are `new` (N,) to the model in use are answered.
+    """Score each of the house's rows (N,) with a correction that was fitted without its fold.
+
+    `earlier` rows are always fitted on; only rows that are `new` (N,) to the base are scored.
     """
     added = np.zeros((len(rows), len(KINDS)))
     for fold in np.unique(folds):
@@ -382,7 +382,7 @@ def cross_validate(
             added[out] = correction.log_odds(rows.features[out])
     used = fitter.bundle.classifier.correction
     before = np.zeros_like(added) if used is None else used.log_odds(rows.features)
-    # With a deep tier, of the texts that it has read.
+    # A model with a deep tier is measured on the texts that it has read.
     answered = new & (np.isfinite(rows.deep).all(axis=1) | (fitter.bundle.deep is None))
     judged = rows.unfamiliar <= fitter.bundle.decision.least_familiar
     chosen = rows.take(answered & judged)
@@ -397,7 +397,7 @@ def cross_validate(
 def compare(
     base: Bundle, answers: CrossValidated, fitted: FittedCorrection, unit: str, dropped: dict[str, int]
 ) -> dict[str, Any]:
-    """Return the manifest's `comparison` of a retrained model with the one that it started from."""
+    """Return the manifest's entry `comparison`: the retrained model against the base."""
     rows = answers.rows
     human = rows.labels == "human"
     tiers: dict[str, Any] = {}
@@ -438,34 +438,26 @@ def compare(
 
 def _both(answers: CrossValidated, tier: str, machine: NDArray[np.bool_], human: NDArray[np.bool_]) -> dict[str, float]:
     values = ((when, getattr(answers, when)[tier]) for when in ("before", "after"))
-    return {f"auroc_{when}": round(area(scores[machine], scores[human]), 4) for when, scores in values}
+    return {f"auroc_{when}": round(rank_auroc(scores[machine], scores[human]), 4) for when, scores in values}
 
 
 def _called(answers: CrossValidated, tier: str) -> list[dict[str, Any]]:
-    """Return how many human and machine texts are called suspect or worse, and paraphrased, before and after."""
+    """Return how many human and machine texts are suspect or worse, and paraphrased, before and after."""
     rows = []
     for name, chosen in (("human", answers.rows.labels == "human"), ("machine", answers.rows.labels != "human")):
         for word in ("suspect", "paraphrased") if chosen.any() else ():
             before, after = (
                 int(called(scores[tier][chosen], word).sum()) for scores in (answers.before, answers.after)
             )
-            low, high = metrics.wilson_interval(after, int(chosen.sum()))
-            rows.append(
-                {
-                    "texts": name,
-                    "called": word,
-                    "of": int(chosen.sum()),
-                    "before": before,
-                    "after": after,
-                    "share_low": round(low, 4),
-                    "share_high": round(high, 4),
-                }
-            )
+            total = int(chosen.sum())
+            share = share_with_interval("share", after, total, digits=4)
+            del share["share"]
+            rows.append({"texts": name, "called": word, "of": total, "before": before, "after": after, **share})
     return rows
 
 
 _WRITTEN_ANEW = (*bundle.WRITTEN, "reference", "calibration", "calibrated_from")
-"""What of the base's manifest does not hold for the new model: of a calibration, that its target is proven."""
+"""Entries of the base's manifest that are not true of the new model, such as that a target is proven."""
 
 
 def _manifest(base: Bundle, texts: Sequence[LabelledText], house: House, comparison: dict[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""Fits what a house's own texts add to a model, and holds it back where it would cost the model what it knew.
+"""Fits a correction of a model to a user's own texts ("the house's"), no stronger than the reference texts allow.
 
-The correction is fitted on the house's texts alone, pulled towards nothing by how much it would move the texts that the
-model was made with, and it applies in the house's domain only. Trees that were fitted again with the new texts weighted
-in learnt the house less well, and lost more elsewhere.
+The correction is fitted on the house's texts alone, is regularised by how far it would move the reference texts, which
+the model was made with, and applies in the house's domain only. Refitting the trees with the new texts weighted in
+learnt the house less well and lost more elsewhere.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
-from scipy.stats import rankdata
 
 from unspun.model.bundle import Bundle
 from unspun.model.decision.decision import SCORE_PARAPHRASED, SCORE_SUSPECT
@@ -21,31 +20,32 @@ from unspun.model.tiers.house import Correction, scale
 from unspun.model.verdict import KINDS
 from unspun.training.calibration.reference import ReferenceTexts
 from unspun.training.classifier.classify import BARELY_SPUN, sample_weights
+from unspun.training.reporting.metrics import rank_auroc
 
 Floats = NDArray[np.float64]
 
 LEAST_TEXTS = 8
-"""Texts of a kind below which nothing is fitted to it."""
+"""Texts of a kind that are needed to fit anything to it."""
 ANCHOR, RIDGE, DOMAIN_RIDGE = 0.6, 6.0, 0.01
-"""The pull of the reference's texts, and of zero, each as that of so many texts of the house; and that of zero on the
-domain's weights."""
+"""Strength of the pull towards the reference texts and towards zero, in texts of the house; and of the pull towards
+zero on the domain's weights."""
 DOMAIN_PRIOR = -2.0
-"""Added to the log odds of the house's domain: a text is foreign to it until its numbers say otherwise."""
+"""Added to the log odds of the house's domain: a text counts as foreign unless its numbers say otherwise."""
 STRENGTHS = (1.5, 1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.12, 0.08, 0.05, 0.03)
-"""What the fitted correction is multiplied by: tried from the largest."""
+"""Factors on the fitted correction, tried from the largest."""
 LARGEST_FALL = 0.003
-"""AUROC that no part of the reference may lose."""
+"""Most AUROC that any part of the reference may lose."""
 LARGEST_RISE = {"paraphrased": 0.0005, "suspect": 0.005}
-"""Share of the reference's human texts that may be called so besides those that are."""
+"""Largest increase in the share of the reference's human texts that get each verdict."""
 LEAST_SCORE = {"paraphrased": SCORE_PARAPHRASED, "suspect": SCORE_SUSPECT}
 LEAST_CELL = 25
-"""Texts of each side from which a part's AUROC is looked at."""
+"""Texts of each side that a part needs for its AUROC to count."""
 _STEPS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A part of the reference and how well it is told from human text: texts of one `kind` of one source or domain."""
+class ReferencePart:
+    """A part of the reference, texts of one `kind` of one source or domain, and the human texts to tell it from."""
 
     name: str
     kind: str
@@ -55,8 +55,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What a correction does to the reference: the worst `fall` of AUROC and its `part`, and the `rise` of the share
-    of human texts that are called so, by word.
+    """What a correction does to the reference: the worst `fall` of AUROC and its `part`, and the `rise` in the share of
+    human texts with each verdict.
     """
 
     fall: float
@@ -64,13 +64,13 @@ class Held:
     rise: dict[str, float]
 
     def within(self) -> bool:
-        """Return whether that is little enough."""
+        """Return whether the harm is within the limits."""
         return self.fall <= LARGEST_FALL and all(self.rise[word] <= most for word, most in LARGEST_RISE.items())
 
 
 @dataclass(frozen=True, eq=False)
 class FittedCorrection:
-    """A correction as strong as the reference allows, None where it allows none; its strength, and what it does."""
+    """A correction as strong as the reference allows (None if it allows none), its strength, and its effect."""
 
     correction: Correction | None
     strength: float
@@ -78,10 +78,9 @@ class FittedCorrection:
 
 
 class Fitter:
-    """Fits corrections beside the reference of a bundle.
+    """Fits corrections, and checks them on the reference of a bundle, which holds no text of a house.
 
-    `reference` holds no text of a house. Threads should be limited to one by the caller, so that the same texts give
-    the same numbers.
+    The caller should limit threads to one, so that the same texts give the same numbers.
     """
 
     def __init__(self, bundle: Bundle, reference: ReferenceTexts) -> None:
@@ -110,8 +109,9 @@ class Fitter:
         return FittedCorrection(None, 0.0, Held(0.0, "", dict.fromkeys(LARGEST_RISE, 0.0)))
 
     def log_rates(self, rows: ReferenceTexts, added: Floats | float = 0.0) -> dict[str, Floats]:
-        """Return the log rate (N, 3) of each kind by tier, where a correction adds so much (N, 3) to the evidence; of
-        the deep tier only where it has read all rows.
+        """Return each kind's log rate (N, 3) by tier when a correction adds `added` (N, 3) to the evidence.
+
+        The deep tier is included only if it has read all rows.
         """
         evidence = {"fast": rows.log_odds}
         if self.bundle.deep is not None and np.isfinite(rows.deep).all():
@@ -122,7 +122,7 @@ class Fitter:
         }
 
     def scores(self, rows: ReferenceTexts, added: Floats | float = 0.0) -> dict[str, Floats]:
-        """Return the scores (N,) of rows by tier, where a correction adds so much (N, 3) to the evidence."""
+        """Return the scores (N,) by tier when a correction adds `added` (N, 3) to the evidence."""
         return {
             tier: self.bundle.decision.tiers[tier].scores(rates.min(axis=1))
             for tier, rates in self.log_rates(rows, added).items()
@@ -149,10 +149,10 @@ class Fitter:
         return Correction(self.centre, self.spread, weights, bias, domain, domain_bias + DOMAIN_PRIOR)
 
     def _false_alarm(self, house: ReferenceTexts, number: int) -> float:
-        """Return by how much a kind's head takes the house's human texts for that kind more than it does others.
+        """Return how much more of a kind's evidence the house's human texts show than other human texts do.
 
-        Where the house gave no texts of the kind there is nothing to weigh this against. Left as it is, a head that is
-        wrong about the house's way of writing drowns what the others learn of it.
+        Used for kinds that the house gave no texts of: a head that is wrong about the house's style would otherwise
+        drown what the other heads learn.
         """
         human = self.reference.log_odds[self.reference.labels == "human", number]
         own = house.log_odds[house.labels == "human", number]
@@ -166,8 +166,8 @@ class Fitter:
         return Held(round(fall, 6), part, rise)
 
     def _rated(self, added: Floats | float) -> list[tuple[str, float]]:
-        """Return the AUROC of each part by each tier's score and by its kind's own, and the larger tier's share of
-        human texts that are called suspect and paraphrased.
+        """Return the AUROC of each part by each tier's score and by its kind's own score, and the share of human texts
+        that are suspect and paraphrased, in the tier where it is larger.
         """
         by_tier = self.log_rates(self.reference, added)
         rated = []
@@ -175,7 +175,9 @@ class Fitter:
             for tier, rates in by_tier.items():
                 own = rates[:, KINDS.index(part.kind)]
                 for name, values in (("score", rates.min(axis=1)), (f"kinds.{part.kind}", own)):
-                    rated.append((f"{part.name}, {tier} {name}", area(-values[part.machine], -values[part.human])))
+                    rated.append(
+                        (f"{part.name}, {tier} {name}", rank_auroc(-values[part.machine], -values[part.human]))
+                    )
         human = self.reference.labels == "human"
         for word in LARGEST_RISE:
             shares = [
@@ -187,31 +189,27 @@ class Fitter:
 
 
 def called(scores: Floats, word: str) -> NDArray[np.bool_]:
-    """Return which texts (N,) with these scores are called `word`, suspect or paraphrased, or worse."""
+    """Return which texts (N,) with these scores get the verdict `word`, suspect or paraphrased, or a worse one."""
     answer: NDArray[np.bool_] = np.round(scores, DECIMALS) >= LEAST_SCORE[word]
     return answer
 
 
-def parts(reference: ReferenceTexts) -> list[Part]:
-    """Return the parts whose AUROC is looked at: each kind and source against all human text, each kind and domain
-    against that domain's.
+def parts(reference: ReferenceTexts) -> list[ReferencePart]:
+    """Return the parts whose AUROC may not fall: each kind and source against all human text, and each kind and domain
+    against the human text of that domain.
     """
     human = np.flatnonzero(reference.labels == "human")
     found = []
     for kind in KINDS:
         machine = np.flatnonzero((reference.labels == kind) & ~(reference.changed < BARELY_SPUN))
         sources, domains = reference.sources[machine], reference.domains[machine]
-        found += [Part(f"{kind} of {name}", kind, machine[sources == name], human) for name in np.unique(sources)]
+        found += [
+            ReferencePart(f"{kind} of {name}", kind, machine[sources == name], human) for name in np.unique(sources)
+        ]
         for name in np.unique(domains):
             same = human[reference.domains[human] == name]
-            found.append(Part(f"{kind} {name} among {name}", kind, machine[domains == name], same))
+            found.append(ReferencePart(f"{kind} {name} among {name}", kind, machine[domains == name], same))
     return [part for part in found if min(len(part.machine), len(part.human)) >= LEAST_CELL]
-
-
-def area(machine: Floats, human: Floats) -> float:
-    """Return the AUROC by the rank sum, ties counting half."""
-    ranks = rankdata(np.concatenate([machine, human]))[: len(machine)]
-    return float(ranks.sum() - len(machine) * (len(machine) + 1) / 2) / (len(machine) * len(human))
 
 
 def logistic(
@@ -240,7 +238,7 @@ def logistic(
         hessian = (design * (shares * probability * (1.0 - probability))[:, None]).T @ design + curvature
         step = np.linalg.solve(hessian, gradient)
         length = 1.0
-        while loss(answer - length * step) > now and length > 1e-4:  # far away, a whole step may lead further off
+        while loss(answer - length * step) > now and length > 1e-4:  # far from the optimum, a full step may overshoot
             length /= 2
         answer = answer - length * step
         before, now = now, loss(answer)

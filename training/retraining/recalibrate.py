@@ -1,17 +1,16 @@
-"""Sets a model's decision by a user's own trusted human text: `unspun calibrate`.
+"""Calibrates a model's decision on a user's own trusted human texts: `unspun calibrate`.
 
-Each tier has two thresholds, which keep their meaning, and for each kind a factor on the kind's rate, which is what is
-set here: one for all lengths, since few users have enough texts to set each length by itself.
+Each tier has two thresholds, whose meaning stays the same, and for each kind a factor on the kind's rate. The factors
+are set here, one for all lengths, since few users have enough texts to set each length separately.
 
-The guarantee needs no model of the text. In n texts drawn like those to come, the share of new texts that show evidence
-of a kind beyond the (c + 1)-th strongest text has a Beta distribution; what lies beyond such a text of one kind or
-another is a union of Tukey's statistically equivalent blocks (Annals of Mathematical Statistics 18, 1947), whose share
-is Beta(m, n + 1 - m) for m blocks. This is the split-conformal bound, for three kinds at once.
+The guarantee needs no model of the text. If n texts are drawn like those to come, the share of new texts that show more
+evidence of a kind than the (c + 1)-th strongest text has a Beta distribution. The texts beyond such a limit for any of
+the kinds form a union of Tukey's statistically equivalent blocks (Annals of Mathematical Statistics 18, 1947), whose
+share is Beta(m, n + 1 - m) for m blocks. This is the split-conformal bound, for three kinds at once.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,34 +24,34 @@ from unspun.model import bundle
 from unspun.model.decision.decision import Decision, TierDecision
 from unspun.model.detector import Detector
 from unspun.model.verdict import KINDS
-from unspun.training.reporting.card import CARD, render_card
+from unspun.training.reporting.card import write_card
 
 Floats = NDArray[np.float64]
 
 SUSPECT_FACTOR = 6.0
-"""How many times the share of human texts may be called suspect or worse, unless it is given: 3 % beside 0.5 %."""
+"""The default target for suspect, as a multiple of the target for paraphrased: 3 % for 0.5 %."""
 FEWEST = 200
-"""Judged texts without which nothing is set."""
+"""Judged texts that are needed to calibrate at all."""
 CONFIDENCE = 0.95
 LEAST_FACTOR = 0.1
-"""Factors are not set below: a kind's evidence that one human text in ten shows must not come to accuse."""
+"""The smallest factor: evidence that one human text in ten shows must never accuse anybody."""
 CHUNK = 16
-"""Texts measured at a time."""
+"""Texts that are measured at a time."""
 STEP = 1e-5
-"""How far, as a logarithm, a threshold is kept from the text that it is set by; more than a rounded factor is off."""
+"""Distance, as a logarithm, between a threshold and the text that sets it; larger than the rounding of a factor."""
 
 WORDS = ("paraphrased", "suspect")
 
 
 class CalibrationError(ValueError):
-    """The texts will not do; the message says what to do, in one line."""
+    """The texts cannot be used for calibration; the message says in one line what to do."""
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
-    """What the tiers say about N trusted texts.
+class TrustedEvidence:
+    """The evidence in N trusted texts.
 
-    `evidence` (N, 3) by tier: NaN where a tier says nothing about a text. `words`, `unfamiliar` and `judged` (N,).
+    `evidence` (N, 3) by tier is NaN for texts that the tier did not read. `words`, `unfamiliar` and `judged` are (N,).
     """
 
     evidence: Mapping[str, Floats]
@@ -64,17 +63,17 @@ class Measured:
         return len(self.words)
 
     def rows(self, tier: str) -> NDArray[np.bool_]:
-        """Return which texts (N,) a tier gives a verdict on."""
-        said: NDArray[np.bool_] = self.judged & ~np.isnan(self.evidence[tier]).any(axis=1)
-        return said
+        """Return which texts (N,) get a verdict from a tier."""
+        read: NDArray[np.bool_] = self.judged & ~np.isnan(self.evidence[tier]).any(axis=1)
+        return read
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """How many trusted texts a tier calls `word`, or worse, before and after.
+    """How many of the `texts` that a tier judged get the verdict `word`, or a worse one, before and after.
 
-    Of `texts` that the tier judged. `at_most` is the share of new texts like these that is called so, with 95 %
-    confidence. `enough`: were the texts enough to prove the target?
+    With 95 % confidence, at most the share `at_most` of new texts like these gets it. `enough` says whether the texts
+    were enough to prove the target.
     """
 
     tier: str
@@ -89,14 +88,16 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Recalibrated:
-    """The decision with its new factors, and what it is worth."""
+    """The decision with its new factors, and the effect of each."""
 
     decision: Decision
     checks: tuple[Check, ...]
 
 
-def measure(detector: Detector, texts: Sequence[str], *, track: Callable[[range], Iterable[int]] = iter) -> Measured:
-    """Return what every tier of a model says about texts. `track` is given the places of the chunks, for progress."""
+def measure(
+    detector: Detector, texts: Sequence[str], *, track: Callable[[range], Iterable[int]] = iter
+) -> TrustedEvidence:
+    """Measure texts with every tier of a model. `track` wraps the positions of the chunks, to show progress."""
     fast, deep = [np.zeros((0, len(KINDS)))], [np.zeros((0, len(KINDS)))]
     words: list[int] = []
     unfamiliar: list[float] = []
@@ -111,15 +112,17 @@ def measure(detector: Detector, texts: Sequence[str], *, track: Callable[[range]
     evidence = {"fast": np.concatenate(fast)}
     if detector.bundle.deep is not None:
         evidence["deep"] = np.concatenate(deep)
-    return Measured(evidence, np.array(words, np.int64), np.array(unfamiliar, np.float64), np.array(judged, bool))
+    return TrustedEvidence(
+        evidence, np.array(words, np.int64), np.array(unfamiliar, np.float64), np.array(judged, bool)
+    )
 
 
-def recalibrate(decision: Decision, sample: Measured, targets: Mapping[str, float]) -> Recalibrated:
-    """Return the decision at which at most the target share of trusted texts is called so, by word.
+def recalibrate(decision: Decision, sample: TrustedEvidence, targets: Mapping[str, float]) -> Recalibrated:
+    """Return the decision under which at most the target share of the trusted texts gets each verdict.
 
-    Each kind may spend its share of the target. Where the texts prove the target, every kind's factor is set to what
-    they prove. Where they are too few for that, a factor is above 1 if more than the target would be called so, else 1.
-    Earlier factors are forgotten. Raises CalibrationError.
+    Each kind may spend its share of the target. If the texts prove the target, every kind's factor is set to what they
+    prove. If they are too few, a factor is above 1 if the target would be missed, and 1 otherwise. Earlier factors are
+    discarded. Raises CalibrationError.
     """
     tiers, checks = dict(decision.tiers), []
     for name in sample.evidence:
@@ -155,7 +158,9 @@ def recalibrate(decision: Decision, sample: Measured, targets: Mapping[str, floa
 
 @dataclass(frozen=True, eq=False)
 class Budget:
-    """How many of n texts each kind may call so, `allowed` (3,), and the share of new texts that then is `at_most`."""
+    """How many of n texts may cross the threshold by each kind, `allowed` (3,), and the largest share of new texts,
+    `at_most`, that then does.
+    """
 
     allowed: NDArray[np.int64]
     at_most: float
@@ -163,7 +168,7 @@ class Budget:
 
     @classmethod
     def of(cls, texts: int, target: float, shares: Floats) -> Budget:
-        """Return the largest budget that proves the target; where none does, that which keeps it on the texts."""
+        """Return the largest budget that proves the target, or the one that keeps it on these texts if none does."""
         totals = np.arange(int(target * texts + 1e-9) + 1)
         allowed = np.floor(np.outer(totals, shares / shares.sum()) + 1e-9).astype(np.int64)
         at_most = np.array([bound(texts, int(blocks)) for blocks in allowed.sum(axis=1) + len(shares)])
@@ -173,12 +178,12 @@ class Budget:
 
 
 def bound(texts: int, blocks: int) -> float:
-    """Return the share of new texts that, with 95 % confidence, at most falls into so many blocks of `texts`."""
+    """Return the largest share of new texts, with 95 % confidence, that falls into `blocks` blocks of `texts` texts."""
     return float(betaincinv(blocks, texts + 1 - blocks, CONFIDENCE)) if blocks <= texts else 1.0
 
 
 def texts_needed(target: float) -> int:
-    """Return how many texts, none of them called so, prove a target."""
+    """Return how many texts prove a target if none of them crosses the threshold."""
     low, high = len(KINDS), len(KINDS)
     while bound(high, len(KINDS)) > target:
         low, high = high, 2 * high
@@ -189,12 +194,12 @@ def texts_needed(target: float) -> int:
 
 
 def _factors(log_rates: Floats, tier: TierDecision, budgets: Mapping[str, Budget]) -> Floats:
-    """Return the factors (3,) at which no kind spends more than its budget; `log_rates` (N, 3) are without any."""
+    """Return the factors (3,) under which no kind exceeds its budget; `log_rates` (N, 3) are without factors."""
     ascending = np.sort(log_rates, axis=0)
     needed = np.full(len(KINDS), np.log(LEAST_FACTOR))
     for word, budget in budgets.items():
-        limit = np.log(tier.paraphrased if word == "paraphrased" else tier.suspect)
-        first = ascending[budget.allowed, np.arange(len(KINDS))]  # the strongest text that must not be called so
+        limit = np.log(_threshold(tier, word))
+        first = ascending[budget.allowed, np.arange(len(KINDS))]  # the strongest text that must not cross
         least = limit - first + STEP
         if not budget.proven:
             least = np.where(first > limit, 0.0, least)
@@ -203,19 +208,23 @@ def _factors(log_rates: Floats, tier: TierDecision, budgets: Mapping[str, Budget
     return factors
 
 
+def _threshold(tier: TierDecision, word: str) -> float:
+    return tier.paraphrased if word == "paraphrased" else tier.suspect
+
+
 def _called(log_rates: Floats, tier: TierDecision, word: str) -> int:
-    """Return how many texts a tier calls `word` or worse, by their log rates (N, 3) without factors."""
-    limit = np.log(tier.paraphrased if word == "paraphrased" else tier.suspect)
+    """Return how many texts get the verdict `word` or a worse one, from their log rates (N, 3) without factors."""
+    limit = np.log(_threshold(tier, word))
     return int(((log_rates + np.log(tier.factors)).min(axis=1) <= limit).sum())
 
 
 def write(detector: Detector, recalibrated: Recalibrated, output: Path, *, version: str) -> None:
-    """Write the model with its new decision."""
+    """Write the model with its new decision as a bundle."""
     base = detector.bundle
     manifest: dict[str, Any] = {key: value for key, value in base.manifest.items() if key not in bundle.WRITTEN}
     manifest["decision"] = recalibrated.decision.to_manifest()
     if base.deep is not None:
-        # Below the threshold of suspect the deep tier decides: the target holds for both tiers together.
+        # Ask the deep tier about every suspect text, so that the target holds for both tiers together.
         suspect = recalibrated.decision.tiers["fast"].suspect
         manifest["doubt"] = {kind: max(float(rate), suspect) for kind, rate in manifest["doubt"].items()}
     manifest["version"] = version
@@ -223,5 +232,4 @@ def write(detector: Detector, recalibrated: Recalibrated, output: Path, *, versi
     manifest["calibration"] = [asdict(check) for check in recalibrated.checks]
     extra = bundle.read_extra(base, "reference")
     bundle.save(output, manifest, base.tables, base.tagger, base.classifier, base.seen, base.deep, extra=extra)
-    written = json.loads((output / bundle.MANIFEST).read_text("utf-8"))
-    (output / CARD).write_text(render_card(written), "utf-8")
+    write_card(output)

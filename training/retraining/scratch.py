@@ -1,7 +1,7 @@
-"""A model from a user's own texts alone: `unspun train --from-scratch`.
+"""Trains a model on a user's own texts alone: `unspun train --from-scratch`.
 
-The rules are those of the model that ships (training.roles), with the user's sources: what is learned from is never
-what sets the thresholds, nor what the figures are measured on. The model has no deep tier.
+The user's sources and tools get roles, as those of the shipped model have (training.corpora.roles): the texts that the
+model learns from never set its thresholds, and neither are used to measure it. The model has no deep tier.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from unspun.training.retraining.adapt import paraphrased
 from unspun.training.retraining.correction import called
 
 ENOUGH_SOURCES, ENOUGH_MAKERS = 5, 3
-"""Human sources, and makers of one kind, from which whole ones are held out."""
+"""Human sources, and makers of one kind, that are needed to hold out whole ones."""
 SHARE = 0.2
-"""Share of sources, makers or texts that is `calibrate`; as many are `test`."""
+"""Share of the sources, makers or texts that is `calibrate`; the same share is `test`."""
 LEAST_ROLE = 20
-"""Texts that each role must have where whole sources or makers are held out; otherwise texts are."""
+"""Texts that each role needs if whole sources or makers are held out; otherwise single texts are."""
 LEAST_HUMAN = 10
-"""Human texts without which no threshold is set."""
+"""Human texts that are needed to set thresholds."""
 FEWEST_OF_KIND = 5
-"""Texts of a kind to learn from without which the kind is left out."""
+"""Texts of a kind that are needed to learn it."""
 UNNAMED = "unnamed"
-"""The tool of texts that do not say which made them."""
+"""The tool of texts that do not name one."""
 
 Unit = Literal["source", "text"]
 
 
 @dataclass(frozen=True)
-class Shared:
-    """Texts by role, under None those whose origin and maker have different roles.
+class SharedTexts:
+    """Texts by role; under None, those whose origin and maker have different roles.
 
-    Whole sources of human text are held out where `unit` is "source"; `origins` is how many there are. `held_out` are
-    the kinds of which whole makers are held out.
+    If `unit` is "source", whole sources of human text are held out; there are `origins` of them. `held_out` lists the
+    kinds of which whole makers are held out.
     """
 
     by_role: Mapping[Role | None, list[LabelledText]]
@@ -57,13 +57,12 @@ class Shared:
     held_out: tuple[str, ...]
 
 
-def share_out(texts: Sequence[LabelledText]) -> Shared:
+def share_out(texts: Sequence[LabelledText]) -> SharedTexts:
     """Give every text of a user a role.
 
-    A fifth of the human sources is `calibrate` and a fifth is `test`, where there are five or more; of the makers of a
-    kind, where there are three or more. Otherwise the texts are shared out, versions of one original together. A source
-    of a single text is no source of its own: nothing tells where it is from. What is chosen depends on the names and
-    the texts alone, not on their order.
+    If there are five or more human sources, a fifth of them is `calibrate` and a fifth `test`; the same goes for the
+    makers of a kind if there are three or more. Otherwise single texts are held out, versions of one original together.
+    A source with a single text does not count as a source. The choice depends on names and texts, not on their order.
     """
     names = _group_names(texts)
     origins = _origins(texts, names)
@@ -78,11 +77,13 @@ def share_out(texts: Sequence[LabelledText]) -> Shared:
     by_role: dict[Role | None, list[LabelledText]] = {role: [] for role in (*ROLES, None)}
     for name, text in zip(names, texts, strict=True):
         by_role[_role(of_group[name], makers.get((text.label, _maker(text))), name)].append(text)
-    return Shared(by_role, unit, len(human), tuple(kind for kind in KINDS if any(label == kind for label, _ in makers)))
+    return SharedTexts(
+        by_role, unit, len(human), tuple(kind for kind in KINDS if any(label == kind for label, _ in makers))
+    )
 
 
 def _role(of_origin: Role | None, of_maker: Role | None, group: str) -> Role | None:
-    """Return the role of a text; where neither its origin nor its maker has one, its group is shared out."""
+    """Return the role of a text; if neither its origin nor its maker has one, a hash of its group decides."""
     if of_origin is not None and of_maker is not None:
         return of_origin if of_origin == of_maker else None
     if of_origin is not None or of_maker is not None:
@@ -92,7 +93,7 @@ def _role(of_origin: Role | None, of_maker: Role | None, group: str) -> Role | N
 
 
 def _group_names(texts: Sequence[LabelledText]) -> list[str]:
-    """Return a name of each text's group, which depends on the texts in it alone."""
+    """Return a name for each text's group that depends only on the texts in it."""
     groups = assign_groups(texts)
     keys = text_keys([text.text for text in texts])
     lowest = np.full(int(groups.max(initial=-1)) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
@@ -101,7 +102,7 @@ def _group_names(texts: Sequence[LabelledText]) -> list[str]:
 
 
 def _origins(texts: Sequence[LabelledText], names: Sequence[str]) -> dict[str, str]:
-    """Return the source of each group: that of its human text, where it has one."""
+    """Return the source of each group: that of its human text, if it has one."""
     sizes: dict[str, int] = {}
     for text in texts:
         sizes[text.source] = sizes.get(text.source, 0) + 1
@@ -114,7 +115,7 @@ def _origins(texts: Sequence[LabelledText], names: Sequence[str]) -> dict[str, s
 
 
 def _makers(texts: Sequence[LabelledText], of_origin: Sequence[Role | None]) -> dict[tuple[str, str], Role]:
-    """Return the roles of makers, by kind and name; none of a kind that would be left with too few texts."""
+    """Return the roles of makers, by kind and name; none for a kind whose roles would get too few texts."""
     answer: dict[tuple[str, str], Role] = {}
     for kind in KINDS:
         rows = [(_maker(text), role) for text, role in zip(texts, of_origin, strict=True) if text.label == kind]
@@ -133,7 +134,7 @@ def _maker(text: LabelledText) -> str:
 
 
 def _ranked(names: Sequence[str]) -> dict[str, Role]:
-    """Return roles of names: a fifth, and one at least, is `calibrate`, as many are `test`, by hash."""
+    """Give names roles by a hash: a fifth, but at least one, is `calibrate`, and as many are `test`."""
     ordered = sorted(names, key=lambda name: (_place(name), name))
     count = max(1, round(SHARE * len(ordered)))
     return {
@@ -158,12 +159,12 @@ def train_from_scratch(
 ) -> dict[str, Any]:
     """Train a model on a user's labelled texts and write the bundle; returns the manifest.
 
-    Where all texts are human, our own paraphrasers make what is judged. Raises TrainingError where the texts will not
-    do; nothing is written then. With `work` each stage's result is kept there.
+    If all texts are human, our own paraphrasers make the machine texts that the model is measured on. Results of stages
+    are kept in `work`, if given. Raises TrainingError, and writes nothing, if the texts cannot be used.
     """
     given = [_named(text) for text in texts if text.label != "llm"]
     if len(given) < len(texts):
-        report(f"left out {len(texts) - len(given):,}: labelled llm, which is no kind that a model tells apart")
+        report(f"left out {len(texts) - len(given):,}: labelled llm, which models do not learn")
     shared = share_out(given)
     learned = _without_rare_kinds(shared.by_role["train"], report)
     _report_roles(shared, report)
@@ -171,20 +172,17 @@ def train_from_scratch(
     human = sum(text.label == "human" for text in held["calibrate"])
     if human < LEAST_HUMAN:
         raise TrainingError(
-            f"{human} human texts are left to set the thresholds by: at least {LEAST_HUMAN} are needed, so give some "
-            f"{round(LEAST_HUMAN / SHARE)} human texts or more (--human)"
+            f"only {human} human texts are left to set the thresholds, but at least {LEAST_HUMAN} are needed; give "
+            f"about {round(LEAST_HUMAN / SHARE)} human texts or more (--human)"
         )
     stages = Stages(work, given, recipe, report)
     fast = train_fast_tier(learned, recipe, stages, progress=progress)
     ours = all(text.label == "human" for text in given)
     if ours:
-        report("no text of a machine is given: our own paraphrasers spin the human ones")
-        held = {
-            role: [*some, *paraphrased(some, seed=recipe.seed, lexicons=recipe.lexicons, jobs=recipe.jobs)]
-            for role, some in held.items()
-        }
+        options = {"seed": recipe.seed, "lexicons": recipe.lexicons, "jobs": recipe.jobs, "report": report}
+        held = {role: [*some, *paraphrased(some, **options)] for role, some in held.items()}
     detector = provisional_detector(fast, None)
-    report(f"reading {sum(map(len, held.values())):,} texts that were not learned from ...")
+    report(f"reading {sum(map(len, held.values())):,} held-out texts ...")
     calibrate = gather_evidence(
         detector, calibration_texts(held["calibrate"], recipe.seed), depth="fast", jobs=recipe.jobs
     )
@@ -214,36 +212,35 @@ def _without_rare_kinds(texts: Sequence[LabelledText], report: Report) -> list[L
     counts = {kind: sum(text.label == kind for text in texts) for kind in KINDS}
     rare = [kind for kind, count in counts.items() if 0 < count < FEWEST_OF_KIND]
     for kind in rare:
-        report(f"{counts[kind]} {kind} texts are too few to learn from: the model will not know that kind")
+        report(f"{counts[kind]} {kind} texts are too few to learn from; the model will not find that kind")
     return [text for text in texts if text.label not in rare]
 
 
-def _report_roles(shared: Shared, report: Report) -> None:
+def _report_roles(shared: SharedTexts, report: Report) -> None:
     counts = ", ".join(f"{len(shared.by_role[role]):,} {role}" for role in ROLES)
-    report(f"roles, shared out by {shared.unit}: {counts}")
+    report(f"roles by {shared.unit}: {counts}")
     if shared.by_role[None]:
-        report(f"left out {len(shared.by_role[None]):,}: their source and the tool that made them have different roles")
+        report(f"left out {len(shared.by_role[None]):,}: their source and their tool have different roles")
 
 
-def _note(shared: Shared, ours: bool) -> str:
-    """Return what the figures are worth."""
+def _note(shared: SharedTexts, ours: bool) -> str:
+    """Return a note on how far the figures can be trusted."""
     if shared.unit == "source":
-        note = "Measured on human sources that no part of the model has seen."
+        note = "Measured on human sources that no part of the model was fitted on."
     elif shared.origins == 1:
-        note = "Measured on other texts of the same source; says nothing about other sources."
+        note = "Measured on other texts of the same source; the figures say nothing about other sources."
     else:
-        note = f"Measured on other texts of the same {shared.origins} sources; says little about other sources."
-    if ours:
-        return f"{note} The spun texts are by our own paraphrasers, which it learned from: others are found less often."
-    if shared.held_out:
-        return f"{note} Of {' and '.join(shared.held_out)} text, the tools were unseen as well."
-    return f"{note} The tools are those that it learned from: others are found less often."
+        note = f"Measured on other texts of the same {shared.origins} sources; the figures say little about others."
+    if shared.held_out and not ours:
+        return f"{note} The tools that made the {' and '.join(shared.held_out)} texts were unseen as well."
+    tools = "The spun texts are by our own paraphrasers, which" if ours else "The tools are those that"
+    return f"{note} {tools} the model learned from; other tools are found less often."
 
 
 def figures(labelled: LabelledEvidence, decision: Decision, note: str) -> dict[str, Any]:
-    """Return the accuracy of the fast tier on evidence in `test` texts, as training.tables reads it.
+    """Return the accuracy of the fast tier on `test` texts, laid out for training.reporting.tables.
 
-    A kind's AUROC is that of its own score, against human text; texts without a verdict are counted apart.
+    A kind's AUROC is that of its own score against human text. Texts without a verdict are counted separately.
     """
     tier = decision.tiers["fast"]
     judged = (labelled.reasons == "") & (labelled.unfamiliar <= decision.least_familiar)
@@ -277,12 +274,9 @@ def _counted(rows: NDArray[np.bool_], judged: NDArray[np.bool_]) -> dict[str, in
 
 
 def _shares(rows: NDArray[np.bool_], words: Mapping[str, NDArray[np.bool_]]) -> dict[str, float]:
-    """Return which share of the rows are called so, with its interval; none where there are no rows."""
+    """Return the share of the rows with each verdict and its interval; nothing if there are no rows."""
     shares: dict[str, float] = {}
-    total = int(rows.sum())
-    for word, said in words.items() if total else ():
-        count = int((rows & said).sum())
-        low, high = metrics.wilson_interval(count, total)
-        name = f"{word}_rate"
-        shares |= {name: round(count / total, 5), f"{name}_low": round(low, 5), f"{name}_high": round(high, 5)}
+    if total := int(rows.sum()):
+        for word, given in words.items():
+            shares |= metrics.share_with_interval(f"{word}_rate", int((rows & given).sum()), total, digits=5)
     return shares
