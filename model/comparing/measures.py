@@ -39,7 +39,8 @@ cosine rarer longer
 length length_change length_spread kept kept_spread pauses scrambled longest runs first last
 """
 NAMES = tuple(_NAMES.split())
-"""Names of the numbers that `measure` returns."""
+"""Names of the numbers that `measure` returns. `_larger` and `_smaller` are the larger and the smaller share of the
+two texts; `_of_changes` are shares of the changed words only."""
 _CHANGES = ("equal", "inflected", "replaced", "phrases", "inserted", "deleted", "rewritten")
 
 
@@ -73,7 +74,8 @@ class _Outcomes:
     """What became of each word in the matched passages.
 
     `same` and `replaced`, each for the suspect and the source, mark the words (N,) that are in both texts (1.0) and
-    those that were replaced (0.5). `weights` (M,) are the passages' shares of the words.
+    those that were replaced (0.5). `weights` (M,) are the passages' shares of the words. `count` has the words by
+    change; `kept` and `lost` count the source's words, `new` the suspect's: True for function words, False for others.
     """
 
     def __init__(
