@@ -37,7 +37,7 @@ Id = Annotated[
     str | None,
     BeforeValidator(_id, json_schema_input_type=Annotated[str, Field(max_length=MAX_ID)] | int | None),
 ]
-Text = Annotated[str, AfterValidator(storable), WithJsonSchema({"type": "string", "pattern": r"^[^\0]*$"})]
+Text = Annotated[str, AfterValidator(storable), WithJsonSchema({"type": "string", "pattern": r"^[^\x00]*$"})]
 """Any text without a NUL character."""
 
 
