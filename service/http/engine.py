@@ -174,8 +174,8 @@ class Engine:
             left = iter(places)
             for batch in batches((submissions[i] for i in places), BATCH_TEXTS, BATCH_CHARACTERS):
                 texts = [item for item in batch if not isinstance(item, Failure)]
-                for i, answer in zip(left, score_or_split(score, texts, _problem), strict=False):
-                    answers[i] = answer
+                for answer in score_or_split(score, texts, _problem):
+                    answers[next(left)] = answer
         return [answer for answer in answers if answer is not None]
 
     def _score_batch(self, model: Model, batch: list[Submission], deadline: float) -> Sequence[Verdict | RequestError]:

@@ -137,7 +137,7 @@ def _components(verdict: type, *, labels: bool) -> dict[str, Any]:
         schemas[kind.__name__]["examples"] = [example]
     if labels:
         # The pattern of the model, and no NUL: the two together are more than Pydantic can tell.
-        schemas["LabelSubmission"]["properties"]["text"]["pattern"] = r"^[^\0]*[^\0\s][^\0]*$"
+        schemas["LabelSubmission"]["properties"]["text"]["pattern"] = r"^[^\x00]*[^\x00\s][^\x00]*$"
     return schemas
 
 

@@ -7,7 +7,7 @@ import zlib
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from flask import Request
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 
 from unspun.reading.encodings import NotTextError, decode
@@ -37,7 +37,8 @@ Id = Annotated[
     str | None,
     BeforeValidator(_id, json_schema_input_type=Annotated[str, Field(max_length=MAX_ID)] | int | None),
 ]
-Text = Annotated[str, AfterValidator(storable)]
+Text = Annotated[str, AfterValidator(storable), WithJsonSchema({"type": "string", "pattern": r"^[^\x00]*$"})]
+"""Any text without a NUL character."""
 
 
 class RequestFields(BaseModel):

@@ -120,6 +120,13 @@ def test_texts_of_different_base_rates_are_not_mixed(folder: ModelFolder) -> Non
     assert answers == [FakeDetector().score(SPUN, base_rate=rate) for rate in rates]
 
 
+def test_answers_keep_the_order_of_many_texts(folder: ModelFolder) -> None:
+    scorer = Engine(ModelInUse(loading(FakeDetector()), folder.path / "current"))
+    submissions = [Submission(text=SPUN, id=str(i), evidence=i % 3 > 0) for i in range(100)]
+    answers = scorer.score_many(submissions)
+    assert [getattr(answer, "id", answer) for answer in answers] == [str(i) for i in range(100)]
+
+
 def test_a_new_model_scores_at_each_depth_before_it_is_used(folder: ModelFolder, make: Callable[..., Path]) -> None:
     new = FakeDetector()
     models = ModelInUse(loading(FakeDetector(), new), folder.path / "current")
