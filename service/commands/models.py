@@ -197,7 +197,7 @@ def diff(
     from unspun.reading.reader import Failure
     from unspun.service.batch.scoring import Scored, Tally
     from unspun.service.models.difference import Totals, differences
-    from unspun.service.render.difference import DifferenceLines, DifferenceTable
+    from unspun.service.models.difference_report import DifferenceLines, DifferenceTable
 
     before, after = (_load(folder, name, depth) for name in (a, b))
     if before.model.sha256 == after.model.sha256:
