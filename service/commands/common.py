@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from unspun.service.batch.progress import Progress
     from unspun.training.reporting.tables import Table
 
-T = TypeVar("T")
+Decorated = TypeVar("Decorated", bound=Callable[..., Any] | click.Command)
 
 INCOMPLETE = 3
 """Exit status if some documents could not be read or processed; the others were."""
@@ -64,7 +64,7 @@ model_option = click.option(
 )
 
 
-def quiet_option(text: str = "Show no progress and no summary, only errors.") -> Callable[[T], T]:
+def quiet_option(text: str = "Show no progress and no summary, only errors.") -> Callable[[Decorated], Decorated]:
     """Return the option --quiet; `text` is its help."""
     return click.option("--quiet", "-q", is_flag=True, help=text)
 

@@ -29,7 +29,7 @@ NARROWEST = 76
 """Cells of the narrowest terminal on which two texts are shown side by side instead of one below the other."""
 SUSPECT_STYLES = {"equal": "dim", "replaced": "bold red", "inserted": "yellow", None: "dim"}
 SOURCE_STYLES = {"equal": "dim", "replaced": "green", "deleted": "cyan", None: "dim"}
-ALONE_STYLES = {"suspect": {None: "yellow"}, "source": {None: "cyan"}}
+ALONE_STYLES: dict[str, dict[str | None, str]] = {"suspect": {None: "yellow"}, "source": {None: "cyan"}}
 """Styles of passages without a counterpart."""
 
 
