@@ -128,6 +128,7 @@ class Detector:
             return self._measure(Documents.parse(texts), depth, evidence=False)
 
     def _measure(self, documents: Documents, depth: str, evidence: bool) -> TierAnswers:
+        # Features are computed by section, because the classifier was trained on texts of that length.
         sections, owner = documents.in_sections()
         measured = self._extractor.measure(sections)
         size = len(documents)
@@ -145,10 +146,10 @@ class Detector:
         if self._deep is None or depth == "fast":
             return answers
         judged = np.array([reason is None for reason in why], dtype=bool)
-        asked = words > 0 if depth == "deep" else judged & ~self._settled(answers)
-        if not asked.any():
+        wanted = words > 0 if depth == "deep" else judged & ~self._settled(answers)
+        if not wanted.any():
             return answers
-        return answers.with_deep(self._deep, np.flatnonzero(asked).tolist(), classifier, evidence)
+        return answers.with_deep(self._deep, np.flatnonzero(wanted).tolist(), classifier, evidence)
 
     def _settled(self, answers: TierAnswers) -> NDArray[np.bool_]:
         """Return which documents (D,) need no second look: the rates of all kinds are high, as for human text."""
@@ -173,8 +174,14 @@ class Detector:
             return [verdict for verdict, _ in decided]
         found = self._evidence(answers, decided, scores)
         return [
-            replace(verdict, evidence=tuple(found[i]), passages=_located(documents, parts))
-            for i, (verdict, parts) in enumerate(decided)
+            replace(
+                verdict,
+                evidence=tuple(evidence_of),
+                passages=tuple(
+                    SpunPassage(*documents.source_span(part.first, part.last), part.words) for part in parts
+                ),
+            )
+            for (verdict, parts), evidence_of in zip(decided, found, strict=True)
         ]
 
     def _decide(
@@ -322,11 +329,6 @@ class TierAnswers:
             added = classifier.correction.log_odds(self.measured.documents)
             deep = deep + (1.0 - tier.fast_weights) * pool(added, self.owner, len(self.documents))
         return replace(self, deep=deep, reading=reading)
-
-
-def _located(documents: Documents, parts: Sequence[SuspiciousPart]) -> tuple[SpunPassage, ...]:
-    """Return parts as offsets into the texts as submitted."""
-    return tuple(SpunPassage(*documents.source_span(part.first, part.last), part.words) for part in parts)
 
 
 def _batches(texts: Sequence[str]) -> list[tuple[int, int]]:

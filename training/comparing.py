@@ -15,7 +15,6 @@ right. Then fits both regressions on all pairs and writes the weights.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import random
@@ -41,6 +40,7 @@ from unspun.model.comparing.comparison import RELATIONS
 from unspun.model.comparing.judge import DECISIVE, STYLE, WEIGHTS, scale
 from unspun.model.comparing.measures import NAMES
 from unspun.training.classifier.classify import BARELY_SPUN
+from unspun.training.command import stage_parser
 from unspun.training.corpora.corpus import LabelledText, read_labelled, shingles
 from unspun.training.corpora.roles import default_roles
 from unspun.training.reporting.metrics import auroc
@@ -331,7 +331,7 @@ def write(numbers: Floats, labels: Labels, centre: Floats, spread: Floats, outpu
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = stage_parser(__doc__)
     parser.add_argument("paths", nargs="+", type=Path, help="labelled files or folders")
     parser.add_argument("--output", type=Path, default=WEIGHTS, help="file to write (default: the shipped weights)")
     parser.add_argument("--jobs", type=int, default=2, help="number of processes (default: 2)")

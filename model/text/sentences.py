@@ -77,7 +77,8 @@ class Layout:
         self.line_document = (np.searchsorted(token_ptr, self.first, side="right") - 1).astype(np.int32)
         lengths = np.diff(np.append(self.first, count))
         self.token_line = np.repeat(np.arange(self.first.size, dtype=np.int32), lengths)
-        self.indentation = _indentation(newlines, row[self.first], tokens.start[self.first])
+        row = row[self.first]
+        self.indentation = tokens.start[self.first] - np.where(row > 0, newlines[row - 1] + 1, 0)
         starts_paragraph = ~_continues(characters, tokens, self)
         self.line_paragraph = (np.cumsum(starts_paragraph) - 1).astype(np.int32)
         self.token_paragraph = self.line_paragraph[self.token_line]
@@ -121,13 +122,6 @@ def _first_chunk_length(tokens: Tokens, layout: Layout) -> NDArray[np.int64]:
     chunk_last = np.minimum(next_chunk - 1, layout.last)
     length: NDArray[np.int64] = tokens.end[chunk_last] - tokens.start[layout.first]
     return length
-
-
-def _indentation(newlines: NDArray[np.int64], row: NDArray[np.int64], start: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the number of characters between the newline before each line and the line's first token."""
-    line_start = np.where(row > 0, newlines[row - 1] + 1, 0)
-    indentation: NDArray[np.int64] = start - line_start
-    return indentation
 
 
 @cache

@@ -63,7 +63,7 @@ def feedback() -> None:
     """
 
 
-@feedback.command()
+@feedback.command(short_help="Score documents and label them.")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option("--label", "word", type=click.Choice(JUDGEMENTS), required=True, help="Label of all these documents.")
 @click.option("--source", metavar="NAME", help="Where they come from: a site, a project, a group of authors.")
@@ -107,7 +107,7 @@ def add(
         _store(store, labels, {label.id for label in labels}, failures)
 
 
-@feedback.command("import")
+@feedback.command("import", short_help="Store the labels in files.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option(
     "--texts",
@@ -148,7 +148,7 @@ def import_(
         _store(store, labels, unnamed, failures)
 
 
-@feedback.command()
+@feedback.command(short_help="Write all labels as JSON lines.")
 @click.option("--with-text", is_flag=True, help="Include the texts that were kept.")
 @database_option
 def export(with_text: bool, database: str) -> None:
@@ -163,7 +163,7 @@ def export(with_text: bool, database: str) -> None:
             click.echo(json.dumps(label.to_dict(with_text=with_text), ensure_ascii=False))
 
 
-@feedback.command()
+@feedback.command(short_help="Delete labels and their texts.")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @database_option
 def delete(ids: tuple[str, ...], database: str) -> None:
@@ -181,7 +181,7 @@ def delete(ids: tuple[str, ...], database: str) -> None:
         raise CommandError(f"unknown label: {', '.join(unknown[:5])}; `unspun feedback list` shows all ids")
 
 
-@feedback.command("list")
+@feedback.command("list", short_help="List all labels.")
 @database_option
 def list_labels(database: str) -> None:
     """List all labels, the oldest first: time, id, label, unspun's verdict, "text" if the text was kept, and source.
@@ -197,7 +197,7 @@ def list_labels(database: str) -> None:
             click.echo(f"{row}  {printable(label.source or '-')}")
 
 
-@feedback.command()
+@feedback.command(short_help="Count labels and texts.")
 @database_option
 def stats(database: str) -> None:
     """Count labels and texts, by label and by source.
@@ -224,7 +224,7 @@ def stats(database: str) -> None:
         click.echo(f"{number:7,}  {name}")
 
 
-@feedback.command()
+@feedback.command(short_help="Update the database.")
 @database_option
 def migrate(database: str) -> None:
     """Update the database to this version of unspun, in one transaction; create it if it does not exist.
@@ -263,7 +263,7 @@ def _read_lines(files: Iterable[str]) -> tuple[list[LabelLine], int]:
 def _texts_to_keep(lines: Iterable[LabelLine], paths: tuple[str, ...]) -> dict[str, str]:
     """Return the texts under paths that lines ask to keep, by digest."""
     from unspun.reading.reader import Failure
-    from unspun.service.feedback.summary import digest_of
+    from unspun.service.render.summary import digest_of
 
     wanted = {line.digest for line in lines if line.keep_text and line.text is None}
     found: dict[str, str] = {}
@@ -281,7 +281,7 @@ def _complete(
     """Return the labels of lines, after scoring texts without a verdict, and the ids that had to be made up."""
     from unspun.reading.reader import Record
     from unspun.service.batch.scoring import Scored, Scorer, score_records
-    from unspun.service.feedback.summary import digest_of
+    from unspun.service.render.summary import digest_of
 
     unscored = dict.fromkeys(line.text for line in lines if line.verdict is None and line.text is not None)
     verdicts: dict[str, Verdict] = {}

@@ -33,7 +33,7 @@ def keys(context: click.Context, path: Path) -> None:
     context.obj = KeyStore(path)
 
 
-@keys.command()
+@keys.command(short_help="Create a key.")
 @click.argument("name")
 @click.pass_obj
 def add(store: KeyStore, name: str) -> None:
@@ -49,7 +49,7 @@ def add(store: KeyStore, name: str) -> None:
     complain(f"this is the key of {name}; save it now, since only its hash is stored")
 
 
-@keys.command("list")
+@keys.command("list", short_help="List the names of all keys.")
 @click.pass_obj
 def list_keys(store: KeyStore) -> None:
     """List the names of all keys, and when each was created.
@@ -63,7 +63,7 @@ def list_keys(store: KeyStore) -> None:
             click.echo(f"{key.created}  {key.name}")
 
 
-@keys.command()
+@keys.command(short_help="Revoke a key.")
 @click.argument("name")
 @click.pass_obj
 def revoke(store: KeyStore, name: str) -> None:

@@ -75,7 +75,7 @@ def models(context: click.Context, path: Path) -> None:
     context.obj = ModelFolder(path, tell=complain)
 
 
-@models.command("list")
+@models.command("list", short_help="List all models.")
 @_format
 @click.pass_obj
 def list_models(folder: ModelFolder, form: str | None) -> None:
@@ -98,7 +98,7 @@ def list_models(folder: ModelFolder, form: str | None) -> None:
         write_figures([_row(version) for version in versions])
 
 
-@models.command()
+@models.command(short_help="Show a model's manifest and history.")
 @click.argument("model", default="", metavar="[MODEL]")
 @_format
 @click.pass_obj
@@ -125,7 +125,7 @@ def show(folder: ModelFolder, model: str, form: str | None) -> None:
         write_figures(_shown(entry, manifest, history))
 
 
-@models.command()
+@models.command(short_help="Put a model in use.")
 @click.argument("model", metavar="BUNDLE|MODEL")
 @click.option("--force", is_flag=True, help="Also promote a model that was measured to be worse than its base.")
 @click.pass_obj
@@ -142,7 +142,7 @@ def promote(folder: ModelFolder, model: str, force: bool) -> None:
     _report_change(folder, folder.promote(folder.find(model), force=force))
 
 
-@models.command()
+@models.command(short_help="Return to the model used before.")
 @click.argument("model", default="", metavar="[MODEL]")
 @click.pass_obj
 def rollback(folder: ModelFolder, model: str) -> None:
@@ -157,7 +157,7 @@ def rollback(folder: ModelFolder, model: str) -> None:
     _report_change(folder, folder.rollback(model or None))
 
 
-@models.command()
+@models.command(short_help="Compare the verdicts of two models.")
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
@@ -178,10 +178,10 @@ def diff(
 ) -> None:
     """Score documents with the models A and B, and list those whose verdict differs, with the reason.
 
-    A and B are models of the folder, or folders of models. PATH is anything that `unspun score` reads. For each
-    document, this shows both verdicts and scores, whether the evidence or the decision changed the verdict, and which
-    evidence was gained and lost. Totals and the models' thresholds follow at the end (in jsonl, the last line has the
-    key "totals").
+    A and B are models of the folder, as above, or the folders of other models. PATH is anything that `unspun score`
+    reads. For each document, this shows both verdicts and scores, whether the evidence or the decision changed the
+    verdict, and which evidence was gained and lost. Totals and the models' thresholds follow at the end (in jsonl, the
+    last line has the key "totals").
 
     \b
     Exit status:
@@ -197,7 +197,7 @@ def diff(
     from unspun.reading.reader import Failure
     from unspun.service.batch.scoring import Scored, Tally
     from unspun.service.models.difference import Totals, differences
-    from unspun.service.render.difference import DifferenceLines, DifferenceTable
+    from unspun.service.models.difference_report import DifferenceLines, DifferenceTable
 
     before, after = (_load(folder, name, depth) for name in (a, b))
     if before.model.sha256 == after.model.sha256:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from flask import Request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -14,11 +14,11 @@ from unspun.reading.encodings import NotTextError, decode
 from unspun.reading.html import declared_encoding, extract_article
 from unspun.service.http.config import Settings
 from unspun.service.http.problems import FieldError, RequestError
+from unspun.service.validation import encodable, storable
 
 PIECE = 1 << 16
 MAX_ID = 1024
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
-Requested = TypeVar("Requested", bound=BaseModel)
 
 
 def _id(value: Any) -> str | None:
@@ -27,43 +27,33 @@ def _id(value: Any) -> str | None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("must be a string, a whole number or null")
-    name = _without_surrogates(str(value))
+    name = encodable(str(value))
     if len(name) > MAX_ID:
         raise ValueError(f"is longer than {MAX_ID:,} characters")
     return name
-
-
-def _text(value: str) -> str:
-    """Refuse what no text can contain."""
-    if "\0" in value:
-        raise ValueError(f"contains a NUL character (U+0000) at {value.index(chr(0))}; remove it")
-    return _without_surrogates(value)
-
-
-def _without_surrogates(value: str) -> str:
-    """Refuse half of a surrogate pair, which JSON can express but UTF-8 cannot encode."""
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ValueError(f"contains an unpaired surrogate at {error.start}; replace it with U+FFFD") from None
-    return value
 
 
 Id = Annotated[
     str | None,
     BeforeValidator(_id, json_schema_input_type=Annotated[str, Field(max_length=MAX_ID)] | int | None),
 ]
-Text = Annotated[str, AfterValidator(_text)]
+Text = Annotated[str, AfterValidator(storable)]
 
 
-class _StrictFields(BaseModel):
-    """The JSON object of a request: unknown fields are ignored, and no value is converted."""
+class RequestFields(BaseModel):
+    """The JSON object of a request: unknown fields are ignored, and no value is converted.
+
+    `details` says what is wrong with a field, whatever the error; for other fields, DETAILS does.
+    """
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+    details: ClassVar[dict[str, str]] = {}
 
 
-class Submission(_StrictFields):
+class Submission(RequestFields):
     """One text, and what is requested about it."""
+
+    details: ClassVar[dict[str, str]] = {"base_rate": "must be a number between 0 and 1, such as 0.05 for 5 %"}
 
     text: Text = Field(description="The text to judge.")
     id: Id = Field(None, description="An id for the verdict.")
@@ -82,13 +72,16 @@ class Submission(_StrictFields):
     )
 
 
-class PairSubmission(_StrictFields):
+class PairSubmission(RequestFields):
     """Two texts to compare."""
 
     suspect: Text = Field(description="The text that may have been made from the other.")
     source: Text = Field(description="The text that it may have been made from.")
     suspect_id: Id = Field(None, description="An id for the suspect.")
     source_id: Id = Field(None, description="An id for the source.")
+
+
+Requested = TypeVar("Requested", bound=RequestFields)
 
 
 def read_body(request: Request, settings: Settings) -> bytes:
@@ -193,20 +186,21 @@ def _no_constant(name: str) -> Any:
 
 def parse_submission(value: Any, settings: Settings, pointer: str = "#") -> Submission:
     """Check the JSON value of one text; `pointer` is its place in the body, "?" for the query. Raises RequestError."""
-    submission = _parse(Submission, value, pointer)
+    submission = parse_fields(Submission, value, pointer)
     check_words(submission.text, settings, _join(pointer, "text"))
     return submission
 
 
 def parse_pair(value: Any, settings: Settings) -> PairSubmission:
     """Check the JSON value of two texts. Raises RequestError."""
-    pair = _parse(PairSubmission, value, "#")
+    pair = parse_fields(PairSubmission, value)
     check_words(pair.suspect, settings, "#/suspect")
     check_words(pair.source, settings, "#/source")
     return pair
 
 
-def _parse(model: type[Requested], value: Any, pointer: str) -> Requested:
+def parse_fields(model: type[Requested], value: Any, pointer: str = "#") -> Requested:
+    """Check the fields of a JSON value; `pointer` is its place in the body. Raises RequestError."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -288,18 +282,22 @@ def _invalid(errors: tuple[FieldError, ...]) -> RequestError:
 DETAILS = {
     "missing": "is missing",
     "string_type": "must be a string",
+    "string_pattern_mismatch": "must not be blank",
+    "string_too_long": "is too long; it may have at most {max_length} characters",
     "bool_type": "must be true or false",
-    "literal_error": "must be {expected}",
+    "literal_error": "must be one of {expected}",
     "value_error": "{error}",
     "model_type": "must be an object with {required}",
     "model_attributes_type": "must be an object with {required}",
 }
 """What is wrong with a field, by Pydantic's name for the error."""
-BASE_RATE_DETAIL = "must be a number between 0 and 1, such as 0.05 for 5 %"
 
 
-def _field_error(error: ErrorDetails, pointer: str, model: type[BaseModel]) -> FieldError:
+def _field_error(error: ErrorDetails, pointer: str, model: type[RequestFields]) -> FieldError:
     name = str(error["loc"][0]) if error["loc"] else ""
+    context = error.get("ctx", {})
+    if "expected" in context:  # such as "'auto', 'fast' or 'deep'"
+        context["expected"] = context["expected"].replace("'", "").replace(" or ", ", ")
     required = " and ".join(f'a "{name}"' for name, field in model.model_fields.items() if field.is_required())
-    detail = BASE_RATE_DETAIL if name == "base_rate" else DETAILS.get(error["type"], "is not valid")
-    return FieldError(_join(pointer, name), detail.format(**error.get("ctx", {}), required=required))
+    detail = model.details.get(name) or DETAILS.get(error["type"], "is not valid")
+    return FieldError(_join(pointer, name), detail.format(**context, required=required))

@@ -5,28 +5,26 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.service.fake_detector import FakeDetector, load_fake
-from tests.service.support import CLEAR, SPUN, SUSPECT, Run
+from tests.service.support import CLEAR, ENVIRONMENT, ROOT, SPUN, SUSPECT, Run
 from unspun.reading.reader import Failure, Record
 from unspun.service.batch.parallel import Task, Workers, score_in_parallel
 from unspun.service.batch.runs import RunFolder
 from unspun.service.batch.scoring import batches
 
 Unspun = Callable[..., Run]
-ROOT = Path(__file__).parents[2]
 
 
 def write(file: Path, count: int) -> None:
@@ -182,20 +180,6 @@ def test_an_output_folder_inside_the_input_is_not_read(unspun: Unspun, archive: 
     assert after[0] == "unspun: 42 documents had already been scored"
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 128 KB, where this machine lets a test have one."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mounted = shutil.which("mount") and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(place)], capture_output=True, check=False
-    )
-    if not mounted or mounted.returncode:
-        pytest.skip("no rights to mount a file system")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
-
-
 def test_a_run_resumes_after_a_full_disk(unspun: Unspun, here: Path, small_disk: Path) -> None:
     write(here / "in.jsonl", 700)
     filler = small_disk / "filler"
@@ -313,25 +297,37 @@ def start(archive: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
         "--part-size", "20", *more,
     ]  # fmt: skip
     return subprocess.Popen(
-        command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+        command,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
     )
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_killed_run_resumes_without_losing_or_repeating_documents(workers: str, tmp_path: Path) -> None:
+def wait_for_parts(out: Path, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while len(list(out.glob("part-*.done"))) < count and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize(("workers", "kills"), [("1", 4), ("2", 2)])
+def test_a_killed_run_resumes_without_losing_or_repeating_documents(workers: str, kills: int, tmp_path: Path) -> None:
     archive, out = tmp_path / "in.jsonl", tmp_path / "out"
-    write(archive, 6_000)
+    write(archive, 4_000)
     generator = random.Random(7)
-    for _ in range(10):
+    for kill in range(1, kills + 1):
         running = start(archive, out, "--workers", workers)
-        time.sleep(generator.uniform(0.2, 1.6))
+        wait_for_parts(out, 20 * kill)
+        time.sleep(generator.uniform(0, 0.05))
         os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
+        assert running.wait() == -signal.SIGKILL  # it had not finished
     assert start(archive, out, "--workers", workers).wait() == 3
-    expected = [f"d{i}" for i in range(6_000) if i % 7]
+    expected = [f"d{i}" for i in range(4_000) if i % 7]
     assert [verdict["id"] for verdict in verdicts_in(out)] == expected
     assert Counter(failure["where"] for failure in failures_in(out)) == {
-        f"{archive}:{i + 1}": 1 for i in range(0, 6_000, 7)
+        f"{archive}:{i + 1}": 1 for i in range(0, 4_000, 7)
     }
     assert summary_in(out)["documents"] == len(expected)
 
@@ -339,7 +335,7 @@ def test_a_killed_run_resumes_without_losing_or_repeating_documents(workers: str
 # --- a cluster
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster() -> Any:
     """A real Dask scheduler with two workers, on loopback."""
     distributed = pytest.importorskip("distributed", reason="pip install 'unspun[cluster]'")
@@ -363,22 +359,21 @@ def test_a_cluster_writes_the_same_output_as_one_process(
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_killed_cluster_worker_loses_no_documents(cluster: Any, unspun: Unspun, here: Path) -> None:
-    write(here / "in.jsonl", 20_000)
+    write(here / "in.jsonl", 10_000)
     killed: list[int] = []
 
     def kill_one_when_parts_are_there() -> None:
-        while not list((here / "out").glob("part-*.done")):
-            time.sleep(0.01)
+        wait_for_parts(here / "out", 2)
         killed.append(next(iter(cluster.workers.values())).process.pid)
         os.kill(killed[0], signal.SIGKILL)
 
     killer = threading.Thread(target=kill_one_when_parts_are_there)
     killer.start()
     address = cluster.scheduler_address
-    unspun("score", "in.jsonl", "--output", "out/", "--part-size", "500", "--scheduler", address, load=load_fake)
+    unspun("score", "in.jsonl", "--output", "out/", "--part-size", "250", "--scheduler", address, load=load_fake)
     killer.join()
     assert killed
-    assert [verdict["id"] for verdict in verdicts_in(here / "out")] == [f"d{i}" for i in range(20_000) if i % 7]
+    assert [verdict["id"] for verdict in verdicts_in(here / "out")] == [f"d{i}" for i in range(10_000) if i % 7]
 
 
 def test_a_missing_scheduler_is_reported_on_one_line(unspun: Unspun, archive: Path) -> None:

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from tests import deep as tiny_deep
 from tests import tables as tiny
 from tests.reading.support import FORMATS
-from tests.service.support import Run, cases, why
-from tests.service.test_train_command import ROOT, digests, spoilt, unprivileged, write
+from tests.service.support import Run, cases, read_only, run_unspun, why
+from tests.service.test_train_command import digests, spoilt, write
 from unspun.model import bundle
 from unspun.model.detector import Detector
 from unspun.model.verdict import KINDS
-from unspun.service.cli import cli
 from unspun.training.corpora.corpus import text_keys
 from unspun.training.reporting.card import CARD, render_card
 from unspun.training.retraining.recalibrate import FEWEST
@@ -67,9 +62,7 @@ def model(made: Path, here: Path) -> Path:
 
 
 def calibrate(*arguments: str | Path) -> Run:
-    command = ["calibrate", *(str(argument) for argument in arguments)]
-    result = CliRunner().invoke(cli, command, prog_name="unspun")
-    return Run(result.exit_code, result.stdout, result.stderr.splitlines())
+    return run_unspun("calibrate", *arguments)
 
 
 def targets() -> list[str]:
@@ -253,21 +246,11 @@ def test_a_version_in_a_folder_of_models_is_never_changed(model: Path, made: Pat
 
 
 def test_a_model_without_write_permission_is_unchanged(model: Path, made: Path) -> None:
-    if os.geteuid() == 0:
-        os.chown(model, 65534, 65534)
-    model.chmod(0o755 if os.geteuid() == 0 else 0o555)
     before = digests(model)
-    run = subprocess.run(
-        [*unprivileged(), sys.executable, "-m", "unspun.service.cli", "calibrate", model, "--on", made / "trusted"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    model.chmod(0o755)
-    assert (run.returncode, run.stdout) == (2, ""), run.stderr
-    assert "Permission denied; give a folder that you may write to" in run.stderr.splitlines()[-1]
+    with read_only(model):
+        run = calibrate(model, "--on", made / "trusted")
+    assert (run.status, run.out) == (2, "")
+    assert "Permission denied; give a folder that you may write to" in run.errors[-1]
     assert digests(model) == before
 
 

@@ -18,20 +18,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from tests.service.fake_detector import FakeDetector
-from tests.service.support import CLEAR, SPUN, SUSPECT, Run
+from tests.service.support import CLEAR, ENVIRONMENT, SPUN, SUSPECT, Run
 from unspun.model.detector import NoDeepTierError
-from unspun.service.cli import COMMANDS
+from unspun.service.cli import COMMANDS, cli
 from unspun.service.render.jsonl import JsonLines
 
 Unspun = Callable[..., Run]
 
-ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "tests.service.fake_detector"]
 """The command in a process of its own."""
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 
 
 def process(*arguments: str, stdout: Any = subprocess.PIPE) -> subprocess.Popen[bytes]:
@@ -416,25 +415,36 @@ def test_a_terminal_gets_a_coloured_table(articles: Path) -> None:
     assert "vision" in shown.decode()
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"], ["--version"]])
-def test_help_does_not_import_the_engine(arguments: list[str]) -> None:
+def test_help_does_not_import_the_engine() -> None:
     code = (
         "import sys; from unspun.service.cli import cli\n"
-        "try: cli(sys.argv[1:])\n"
-        "except SystemExit as ended: assert not ended.code\n"
-        "slow = {'numpy', 'rich', 'trafilatura', 'sklearn', 'charset_normalizer'} & set(sys.modules)\n"
+        "for arguments in (['--help'], ['score', '--help'], ['evaluate', '--help'], ['--version']):\n"
+        "    try: cli(arguments)\n"
+        "    except SystemExit as ended: assert not ended.code\n"
+        "slow = {'numpy', 'rich', 'trafilatura', 'sklearn', 'charset_normalizer', 'matplotlib'} & set(sys.modules)\n"
         "assert not slow, slow"
     )
-    done = subprocess.run([sys.executable, "-c", code, *arguments], env=ENVIRONMENT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout
+    assert done.stdout.count("Usage: ") == 3
+
+
+@pytest.mark.parametrize("group", [[], ["feedback"], ["models"], ["keys", "--file", "keys.json"]])
+def test_the_short_help_of_every_command_fits_one_line(group: list[str], unspun: Unspun) -> None:
+    listed = unspun(*group, "--help").out.split("Commands:\n")[1].splitlines()
+    assert len(listed) >= 3
+    assert not any(line.endswith("...") or line.startswith("    ") for line in listed)
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_every_command_has_help_with_examples(name: str, unspun: Unspun) -> None:
-    run = unspun(name, "--help")
-    assert run.status == 0
-    assert "Examples:" in run.out
+    group = cli.get_command(click.Context(cli), name)
+    parts = list(group.commands) if isinstance(group, click.Group) else []
+    for arguments in ([name], *([name, part] for part in parts)):
+        required = ["--file", "keys.json"] if name == "keys" else []
+        run = unspun(arguments[0], *required, *arguments[1:], "--help")
+        assert run.status == 0
+        assert "Example" in run.out
 
 
 def test_version(unspun: Unspun) -> None:

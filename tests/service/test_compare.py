@@ -16,10 +16,9 @@ import lxml.html
 import pytest
 
 from tests.service.fake_comparer import FakeComparer, load_fake
-from tests.service.support import Run, cases, why
+from tests.service.support import ENVIRONMENT, ROOT, Run, cases, why
 from unspun.model.bundle import BundleError
 
-ROOT = Path(__file__).parents[2]
 SOURCE = (
     "The council of Coldwell voted nine to two on Monday to open the harbour steps. Swimmers had waited for eleven "
     "months. Nobody spoke against it. The mayor thanked the volunteers who had painted the railings."
@@ -168,7 +167,7 @@ def test_output_can_be_compressed(compare: Compare, files: Path) -> None:
 def test_a_terminal_gets_a_table(files: Path) -> None:
     command = [sys.executable, "-m", "tests.service.fake_comparer", "compare", f"{files}/a.txt", f"{files}/b.txt"]
     leader, follower = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
+    environment = {**ENVIRONMENT, "TERM": "xterm-256color", "COLUMNS": "100"}
     environment.pop("NO_COLOR", None)
     with subprocess.Popen(command, stdout=follower, stderr=follower, cwd=ROOT, env=environment) as process:
         os.close(follower)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-from tests.service.support import Run
+from tests.service.support import Run, run_unspun
 from tests.training.judge import FakeJudge, text
-from unspun.service.cli import cli
 from unspun.training.corpora.corpus import LabelledText
 
 HUMAN = [text("human", score, n=n, source="bbc") for n, score in enumerate([0.0, 0.1, 0.2, 0.95])]
@@ -40,12 +38,7 @@ def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
     monkeypatch.chdir(tmp_path)
     write(Path("labelled.jsonl"), HUMAN + SPUN)
 
-    def run(*arguments: str | Path, load: Any = load) -> Run:
-        command = ["evaluate", *(str(argument) for argument in arguments)]
-        result = CliRunner().invoke(cli, command, obj=load, prog_name="unspun")
-        return Run(result.exit_code, result.stdout, result.stderr.splitlines())
-
-    return run
+    return partial(run_unspun, "evaluate", load=load)
 
 
 def write(path: Path, texts: list[LabelledText]) -> None:
@@ -196,16 +189,3 @@ def test_a_missing_deep_tier_is_reported(evaluate: Evaluate) -> None:
     run = evaluate("default", "labelled.jsonl", "--depth", "deep", load=shallow)
     assert run.status == 2
     assert "no deep tier" in " ".join(run.errors)
-
-
-def test_help_does_not_import_the_engine() -> None:
-    code = (
-        "import sys; from unspun.service.commands.evaluate import evaluate\n"
-        "try: evaluate(['--help'])\n"
-        "except SystemExit as ended: assert not ended.code\n"
-        "slow = {'numpy', 'rich', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
-        "assert not slow, slow"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "Examples:" in done.stdout

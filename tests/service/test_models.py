@@ -24,13 +24,12 @@ from hypothesis import strategies as st
 
 from tests import tables as tiny
 from tests.service.model_variants import decision, line, variant
-from tests.service.support import Run, cases, why
+from tests.service.support import ENVIRONMENT, ROOT, Run, cases, read_only, why
 from unspun.model import bundle
 from unspun.model.detector import Detector
 from unspun.service.models.folder import ModelFolder, ModelsError
 
 Unspun = Callable[..., Run]
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -336,63 +335,29 @@ def test_a_real_folder_called_current_is_refused(
 
 @pytest.mark.parametrize(("command", "mode"), [("promote", 0o755), ("rollback", 0o755), ("list", 0o700)])
 def test_a_folder_without_permission_is_reported_on_one_line(
-    command: str, mode: int, folder: ModelFolder, make: Callable[..., Path]
+    command: str, mode: int, unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
 ) -> None:
-    """It belongs to somebody else: root may all the same, unless it gives that up."""
     folder.promote(make("former"))
     folder.promote(make("a"))
-    arguments = [str(make("b"))] if command == "promote" else []
-    without: list[str] = []
-    if os.geteuid() != 0:
-        folder.path.chmod(mode & 0o550)
-    elif shutil.which("setpriv") is None:
-        pytest.skip("setpriv of util-linux")
-    else:
-        os.chown(folder.path, 65534, 65534)
-        folder.path.chmod(mode)
-        without = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
-    run = subprocess.run(
-        [*without, sys.executable, "-m", "unspun.service.cli", "models", "--models", "models", command, *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    folder.path.chmod(0o755)
-    assert (run.returncode, run.stdout, len(run.stderr.splitlines())) == (1, "", 1), run
-    assert "Permission denied; use an account that may read and change the folder" in run.stderr
-    assert "the model in use was not changed" in run.stderr
+    arguments = [make("b")] if command == "promote" else []
+    with read_only(folder.path, mode=mode):
+        told = line(unspun("models", command, *arguments))
+    assert "Permission denied; use an account that may read and change the folder" in told
+    assert "the model in use was not changed" in told
     assert in_use(folder) == "a"
 
 
-def test_a_full_disk_leaves_the_model_in_use(tmp_path: Path, tiny_bundle: Path) -> None:
-    """A file system of 200 kB: room for one tiny model, not for two."""
-    used = variant(tiny_bundle, tmp_path / "a", name="a")
-    following = variant(tiny_bundle, tmp_path / "b", name="b")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    models = f"{sys.executable} -m unspun.service.cli models --models {disk}/models"
-    script = (
-        f"mount -t tmpfs -o size=200k none {disk} || exit 77\n"
-        f"{models} promote {used} 2>/dev/null\n"
-        f"{models} promote {following}\n"
-        f"echo $? $(ls -A {disk}/models)\n"
-        f"{models} list"
-    )
-    if shutil.which("unshare") is None or os.geteuid() != 0:
-        pytest.skip("a file system of its own needs root and util-linux's unshare")
-    run = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
-    )
-    if run.returncode == 77:
-        pytest.skip("this machine lets root not mount")
-    status, *listed = run.stdout.splitlines()
-    assert re.fullmatch(r"1 \.lock a-0\.0\.1-[0-9a-f]{8} current history\.jsonl", status)
-    assert [(row["name"], row["in_use"], row["problem"]) for row in map(json.loads, listed)] == [("a", True, None)]
-    [told] = run.stderr.splitlines()
+@pytest.mark.parametrize("small_disk", [200], indirect=True)  # kB: room for one tiny model, not for two
+def test_a_full_disk_leaves_the_model_in_use(unspun: Unspun, make: Callable[..., Path], small_disk: Path) -> None:
+    used, following, models = make("a"), make("b"), small_disk / "models"
+    assert unspun("models", "--models", models, "promote", used).status == 0
+    told = line(unspun("models", "--models", models, "promote", following))
     assert "No space left on device" in told
     assert "free some space, and try again; the model in use was not changed" in told
+    left = " ".join(sorted(entry.name for entry in models.iterdir()))
+    assert re.fullmatch(r"\.lock a-1\.0\.0-[0-9a-f]{8} current history\.jsonl", left)
+    [listed] = map(json.loads, unspun("models", "--models", models, "list").out.splitlines())
+    assert (listed["name"], listed["in_use"], listed["problem"]) == ("a", True, None)
 
 
 # --- killed, and two at once
@@ -403,7 +368,7 @@ def test_the_model_in_use_is_complete_after_a_kill_at_any_step(tmp_path: Path, m
     run = subprocess.run(
         [sys.executable, "-m", "tests.service.killed_promotion", str(tmp_path / "kills"), str(used), str(following)],
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        env={**ENVIRONMENT, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=300,

@@ -58,25 +58,28 @@ def text(source: str = "news", label: str = "human", **fields: Any) -> LabelledT
 class TestOrigin:
     """Where the words were first written."""
 
-    def test_human_text_is_its_own_origin(self, roles: Roles) -> None:
-        assert roles.origin(text("news")) == "news"
+    @pytest.mark.parametrize(
+        ("source", "fields", "origin"),
+        [
+            ("news", {}, "news"),
+            ("calm_news_rewritten", {"tool": "x"}, "calm_news"),  # a machine source made from another source
+            *(
+                (f"roundtrip_{name}", {"domain": "calm_news"}, "calm_news")
+                for name in ("portuguese", "registers", "own")
+            ),
+            ("roundtrip_own", {"domain": "calm_news_rewritten"}, "calm_news"),  # a round trip of machine text
+        ],
+    )
+    def test_it_is_the_source_of_the_original(
+        self, roles: Roles, source: str, fields: dict[str, Any], origin: str
+    ) -> None:
+        if "domain" in fields:
+            fields = {"label": "translated", "method": "back-translation", **fields}
+        assert roles.origin(text(source, **fields)) == origin
 
-    def test_the_origin_of_a_machine_source_may_be_another_source(self, roles: Roles) -> None:
-        assert roles.origin(text("calm_news_rewritten", "rewritten", tool="x")) == "calm_news"
-
-    @pytest.mark.parametrize("source", ["roundtrip_portuguese", "roundtrip_registers", "roundtrip_own"])
-    def test_the_origin_of_a_round_trip_is_its_human_source(self, roles: Roles, source: str) -> None:
-        trip = text(source, "translated", method="back-translation", tool="bergamot-en-pt-en", domain="calm_news")
-        assert roles.origin(trip) == "calm_news"
-
-    def test_the_origin_of_a_round_trip_of_machine_text_is_that_of_its_original(self, roles: Roles) -> None:
-        trip = text("roundtrip_own", "translated", method="back-translation", domain="calm_news_rewritten")
-        assert roles.origin(trip) == "calm_news"
-
-    def test_the_origin_of_a_web_page_is_a_hash_of_its_site(self, roles: Roles) -> None:
-        first, second, other = (
-            roles.origin(text("wild_spun_train", "spun", site=site)) for site in ("a.example", "a.example", "b.example")
-        )
+    def test_that_of_a_web_page_is_a_hash_of_its_site(self, roles: Roles) -> None:
+        sites = ("a.example", "a.example", "b.example")
+        first, second, other = (roles.origin(text("wild_spun_train", "spun", site=site)) for site in sites)
         assert first == second != other
         assert "example" not in first
 
@@ -91,15 +94,17 @@ class TestMaker:
         made = text(case.get("source", "essays"), case["label"], tool=tool)
         assert default_roles().maker(made) == case["maker"]
 
-    @pytest.mark.parametrize("label", ["human", "llm"])
-    def test_human_text_and_text_by_language_models_have_no_maker(self, label: str) -> None:
-        assert default_roles().maker(text("essays", label, tool="ChatGPT")) is None
-
-    def test_spinners_found_on_the_web_are_identified_by_family(self) -> None:
-        assert default_roles().maker(text("wild_spun_train", "spun", family="B")) == "wild-B"
-
-    def test_a_text_without_a_tool_is_identified_by_its_source(self, roles: Roles) -> None:
-        assert roles.maker(text("Mystery", "spun")) == "mystery"
+    @pytest.mark.parametrize(
+        ("source", "label", "fields", "maker"),
+        [
+            ("essays", "human", {"tool": "ChatGPT"}, None),
+            ("essays", "llm", {"tool": "ChatGPT"}, None),
+            ("wild_spun_train", "spun", {"family": "B"}, "wild-B"),
+            ("Mystery", "spun", {}, "mystery"),  # no tool is given, so it is identified by its source
+        ],
+    )
+    def test_other_texts(self, source: str, label: str, fields: dict[str, str], maker: str | None) -> None:
+        assert default_roles().maker(text(source, label, **fields)) == maker
 
 
 class TestRole:
@@ -108,6 +113,9 @@ class TestRole:
     @pytest.mark.parametrize(
         ("source", "tool", "role"),
         [
+            ("news", None, "train"),
+            ("calm_news", None, "calibrate"),
+            ("tested_news", None, "test"),
             ("news", "other", "train"),
             ("calm_news", "calm 1.0", "calibrate"),
             ("tested_news", "tested 1.0", "test"),
@@ -116,23 +124,15 @@ class TestRole:
             ("calm_news", "tested 1.0", None),
         ],
     )
-    def test_machine_text_has_a_role_if_its_origin_and_maker_agree(
-        self, roles: Roles, source: str, tool: str, role: str | None
+    def test_it_is_that_of_the_source_and_of_the_tool_if_there_is_one(
+        self, roles: Roles, source: str, tool: str | None, role: str | None
     ) -> None:
-        assert roles.role(text(source, "translated", tool=tool)) == role
-
-    @pytest.mark.parametrize(
-        ("source", "role"), [("news", "train"), ("calm_news", "calibrate"), ("tested_news", "test")]
-    )
-    def test_human_text_has_the_role_of_its_source(self, roles: Roles, source: str, role: str) -> None:
-        assert roles.role(text(source)) == role
+        assert roles.role(text(source, "translated" if tool else "human", tool=tool)) == role
 
     def test_a_web_page_has_the_role_of_its_site(self, roles: Roles) -> None:
-        named = next(name for name in (f"{n}.example" for n in range(9)) if roles.origin(text(site=name)))
-        site = roles.origin(text(site=named))
-        changed = Roles({site: "test"}, {}, {}, {}, {}, {}, {})
-        assert changed.role(text(site=named)) == "test"
-        assert changed.role(text(site=f"other.{named}")) == "train"
+        changed = Roles({roles.origin(text(site="a.example")): "test"}, {}, {}, {}, {}, {}, {})
+        assert changed.role(text(site="a.example")) == "test"
+        assert changed.role(text(site="other.a.example")) == "train"
 
     def test_texts_of_each_role_keep_their_order(self, roles: Roles) -> None:
         texts = [text("news"), text("calm_news"), text("news", "spun", tool="calm"), text("news", id="2")]
@@ -206,9 +206,7 @@ class TestOwnFile:
     def test_a_source_made_from_another_one_has_no_role_of_its_own(self) -> None:
         roles = default_roles()
         held_out = set(roles.origins) | set(roles.split)
-        assert {
-            source for source in roles.origin_of if source in held_out and roles.origin_of[source] != source
-        } == set()
+        assert not [source for source, origin in roles.origin_of.items() if source in held_out and origin != source]
 
     def test_rows_of_a_lexicon_have_the_role_of_the_pages_they_were_found_in(self) -> None:
         roles = default_roles()

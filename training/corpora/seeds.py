@@ -9,7 +9,6 @@ Example:
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import sys
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unspun.model.comparing.align import substitutions
+from unspun.training.command import stage_parser
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MANIFEST = REPOSITORY / "seeds" / "manifest.toml"
@@ -114,7 +114,7 @@ def _fold(phrase: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = stage_parser(__doc__)
     parser.parse_args(arguments)
     folder = find_folder()
     if folder is None:

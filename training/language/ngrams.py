@@ -112,7 +112,8 @@ def read_pocketsphinx() -> TrieModel:
 
 def _lengths(starts: NDArray[np.integer]) -> NDArray[np.int64]:
     """Return the number of children of each node, given where they start (the last entry is the end)."""
-    return np.diff(starts.astype(np.int64))
+    bounds = starts.astype(np.int64)
+    return bounds[1:] - bounds[:-1]
 
 
 def _packed_size(entries: int, bits: int) -> int:
