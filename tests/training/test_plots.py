@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import subprocess
 import sys
@@ -49,19 +50,18 @@ def test_the_same_data_give_the_same_bytes(
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_pyplot_is_not_touched() -> None:
+@pytest.mark.parametrize(
+    ("code", "unwanted"),
+    [("pass", "matplotlib"), ("plots.plot_roc({'a': ([0, 1], [0.1, 0.9])}, io.BytesIO())", "matplotlib.pyplot")],
+    ids=["importing the module", "drawing a plot"],
+)
+def test_modules_that_are_not_imported(code: str, unwanted: str) -> None:
     pytest.importorskip("matplotlib")
-    code = (
-        "import sys, io; from training.plots import plot_roc; "
-        "plot_roc({'a': ([0, 1], [0.1, 0.9])}, io.BytesIO()); "
-        "sys.exit('matplotlib.pyplot' in sys.modules)"
+    program = (
+        f"import io, sys; from unspun.training.reporting import plots; {code}; sys.exit({unwanted!r} in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_importing_the_module_does_not_import_matplotlib() -> None:
-    code = "import sys, training.plots; sys.exit('matplotlib' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", program], env=environment).returncode == 0
 
 
 def test_without_matplotlib_the_message_says_what_to_install(

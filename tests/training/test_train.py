@@ -185,17 +185,17 @@ TOOLS = {"spun": ("Acme", "pwws"), "translated": ("Bolt", "NLLB 3.3B"), "rewritt
 
 def write_corpus(folder: Path) -> None:
     """Write a file for each source and maker, including those with the role `test`."""
-    texts = iter(passages(400, sentences=6, seed=11))
+    texts = iter(passages(280, sentences=6, seed=11))
     for source in ROLES:
         records = [
             {"id": f"{source}{i}", "label": "human", "source": source, "text": next(texts)}
-            for i in range(60 if ROLES[source] == "train" else 30)
+            for i in range(40 if ROLES[source] == "train" else 20)
         ]
         write(folder / "human" / f"{source}.jsonl", records)
     for label, tools in TOOLS.items():
         for tool, source in zip((*tools, "Parrot"), ("guide", "abc_news", "rust_book"), strict=True):
             records = []
-            for i in range(16):
+            for i in range(10):
                 original = next(texts)
                 record = {"id": f"{tool}{i}", "label": label, "source": source, "tool": tool, "original": original}
                 records.append({**record, "text": original.replace("the", tool).replace("was", "became")})

@@ -1,9 +1,9 @@
-"""Fits the decision: how often human text shows such evidence, the kinds' shares of the budget, and the thresholds.
+"""Fits the decision: the tails of human evidence, the kinds' shares of the budget of false positives, the thresholds.
 
-Everything is fitted on evidence in text with the role `calibrate`, each source counted once. The tail of one kind has a
-location and a scale that change smoothly with length, a random effect of the source, and an exponential tail beyond the
-largest quantile that the sample supports, so that strong texts never tie (compare multiscaled conformal prediction,
-arXiv 2505.05084).
+Everything is fitted on evidence in texts with the role `calibrate`, with every source counted once. The tail of a kind
+has a location and a scale that change smoothly with length, a random effect of the source, and an exponential tail
+beyond the largest quantile that the sample supports, so that strong texts never tie (compare multiscaled conformal
+prediction, arXiv 2505.05084).
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ from unspun.training.calibration.evidence import LabelledEvidence
 Floats = NDArray[np.float64]
 
 LENGTHS = (50, 80, 130, 220, 400, 1000, 3000, 8000, 20_000)
-"""Words at which location and scale are fitted."""
+"""Lengths in words at which location and scale are fitted."""
 BANDWIDTH = 0.45
-"""Of the kernel over the logarithm of length."""
+"""Bandwidth of the kernel over the logarithm of length."""
 QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
 TAIL_FROM = 0.975
-"""Quantile beyond which the tail is taken to be exponential."""
+"""Quantile beyond which the tail is assumed to be exponential."""
 PARAPHRASED, SUSPECT = 0.005, 0.03
-"""Shares of human texts at or above the two thresholds, over the calibration sources."""
+"""Shares of the human calibration texts at or above the two thresholds."""
 DRAWS, CONFIDENCE = 300, 0.9
-"""Draws of the calibration sources, with replacement, by which the threshold of `paraphrased` is set."""
+"""Bootstrap draws of the calibration sources for the threshold of `paraphrased`, and the share that must be safe."""
 CANDIDATE_SHARES = (0.2, 0.3, 0.4, 0.5, 0.6)
 FOLDS = 7
-"""Groups of sources, each of which is judged by tails that were fitted on the others."""
+"""Groups of sources; each is judged by tails that were fitted on the others."""
 SUPPORTING = 3
-"""Human texts below a threshold without which it is not read off the sample."""
+"""Human texts that must be below a threshold to read it off the sample."""
 ROUNDS = 6
-"""Of fitting location and scale, and the effects of sources, in turn."""
+"""Rounds of fitting location and scale, and the effects of sources, in turn."""
 BETWEEN_SOURCES = 2.0
-"""How much the standard deviation of sources counts in the scale. Chosen so that, judged by tails fitted without their
-source, long texts are false positives as often as others.
+"""Weight of the standard deviation of sources in the scale. Chosen so that long texts are false positives as often as
+others when they are judged by tails that were fitted without their source.
 """
 LEAST_SOURCE = 20
-"""Texts from which a source counts in the random effect."""
+"""Texts that a source needs to count in the random effect."""
 
 
 def human_weights(labelled: LabelledEvidence) -> Floats:
-    """Return weights (N,) under which every human source counts once; 0 for all else. They sum to one."""
+    """Return weights (N,) that sum to one, under which every human source counts the same; 0 for all other texts."""
     human = (labelled.labels == "human") & (labelled.reasons == "")
     _, inverse = np.unique(labelled.sources, return_inverse=True)
     own = np.bincount(inverse, weights=human)[inverse]
@@ -69,7 +69,7 @@ def quantiles(values: Floats, weights: Floats, shares: Sequence[float]) -> Float
 def fit_tail(
     evidence: Floats, words: NDArray[np.integer], unfamiliar: Floats, sources: NDArray[np.str_], weights: Floats
 ) -> Tail:
-    """Fit the tail of one kind to the evidence (N,) of human texts; `weights` (N,) are those of `human_weights`."""
+    """Fit the tail of one kind to evidence (N,); `weights` (N,) are those of `human_weights`."""
     rows = weights > 0
     evidence, words, unfamiliar = evidence[rows], words[rows], unfamiliar[rows]
     sources, weights = sources[rows], weights[rows]
@@ -83,10 +83,10 @@ def fit_tail(
         typical = float(np.average(wide, weights=weights))
         slope = _slopes((evidence - at) / wide, unfamiliar, weights, typical)
         effect, between = _source_effects((evidence - at - slope[0] * unfamiliar) / typical, sources)
-        # Without the effects of sources: short texts are from other sources than long ones, and that is what differs.
+        # Remove the effects of sources, since short texts come from other sources than long ones.
         levelled = at + (evidence - at - slope[0] * unfamiliar - effect * typical) / np.exp(slope[1] * unfamiliar)
         centre, spread = _location_and_scale(levelled, length, knots, weights)
-        # A longer text tells more about its source, so that sources differ in it by more of its standard deviations.
+        # A longer text says more about its source, so that sources differ by more of its standard deviations.
         spread = np.hypot(spread, BETWEEN_SOURCES * between * typical)
     at = np.interp(length, knots, centre) + slope[0] * unfamiliar
     wide = np.exp(np.interp(length, knots, np.log(spread)) + slope[1] * unfamiliar)
@@ -112,7 +112,7 @@ def fit_tail(
 
 
 def _location_and_scale(evidence: Floats, length: Floats, knots: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Return median and upper spread at each knot, by a kernel over length that widens until it sees enough texts."""
+    """Return median and upper spread at each knot, by a kernel over length that widens until it has enough texts."""
     centre, spread = np.zeros(len(knots)), np.zeros(len(knots))
     for i, knot in enumerate(knots):
         width = BANDWIDTH
@@ -127,7 +127,7 @@ def _location_and_scale(evidence: Floats, length: Floats, knots: Floats, weights
 
 
 def _slopes(deviation: Floats, unfamiliar: Floats, weights: Floats, scale: float) -> tuple[float, float]:
-    """Return how centre and log spread change for each unit of unfamiliarity; neither falls with it."""
+    """Return how much centre and log spread rise for each unit of unfamiliarity; neither may fall."""
     centred = unfamiliar - np.average(unfamiliar, weights=weights)
     square = np.average(centred**2, weights=weights)
     clipped = np.clip(deviation, -3.0, 3.0)
@@ -138,7 +138,7 @@ def _slopes(deviation: Floats, unfamiliar: Floats, weights: Floats, scale: float
 
 
 def _source_effects(deviation: Floats, sources: NDArray[np.str_]) -> tuple[Floats, float]:
-    """Return the effect of each text's source (N,), shrunk by the noise of its mean, and their standard deviation."""
+    """Return the effect of each text's source (N,), shrunk by the noise of its mean, and its standard deviation."""
     _, inverse, counts = np.unique(sources, return_inverse=True, return_counts=True)
     clipped = np.clip(deviation, -3.0, 3.0)
     means = np.bincount(inverse, weights=clipped) / counts
@@ -171,8 +171,8 @@ class Sample:
 def fit_tier(sample: Sample) -> TierDecision:
     """Fit tails, shares and thresholds of one tier.
 
-    Thresholds are read off the rates of sources that the tails were not fitted on: on their own sources tails are too
-    sure of themselves, and the texts that a user sends are of none of them.
+    Thresholds are read off rates from tails that were fitted without the text's own source: on their own sources tails
+    are too confident, and users' texts come from other sources.
     """
     labelled = sample.labelled
     weights = human_weights(labelled)
@@ -195,7 +195,7 @@ def fit_tails(sample: Sample, weights: Floats) -> tuple[Tail, ...]:
 
 
 def cross_fitted(sample: Sample, weights: Floats) -> Floats:
-    """Return the log rates (N, 3) of human texts by tails that were fitted without their source, 0 for all else."""
+    """Return the log rates (N, 3) of human texts from tails fitted without their source; 0 for other texts."""
     sources = np.unique(sample.labelled.sources[weights > 0])
     folds = min(FOLDS, len(sources))
     answer = np.zeros((len(weights), len(KINDS)))
@@ -208,11 +208,10 @@ def cross_fitted(sample: Sample, weights: Floats) -> Floats:
 
 
 def thresholds(log_rate: Floats, weights: Floats) -> tuple[float, float]:
-    """Return the rates at or below which PARAPHRASED and SUSPECT of the human texts are.
+    """Return the rates at or below which the shares PARAPHRASED and SUSPECT of the human texts are.
 
-    Where the sample is too small to have SUPPORTING texts below a threshold, it is taken from the share that has so
-    many, in proportion, as rates are probabilities. No threshold is so high that texts which nothing tells apart are
-    found.
+    If the sample is too small to have SUPPORTING texts below a threshold, the threshold is extrapolated in proportion
+    from the share that has. Thresholds have an upper limit, so that texts with equal evidence are never found.
     """
     human = weights > 0
     effective = float(weights[human].sum() ** 2 / (weights[human] ** 2).sum())
@@ -224,9 +223,9 @@ def thresholds(log_rate: Floats, weights: Floats) -> tuple[float, float]:
 
 
 def over_sources(log_rate: Floats, sources: NDArray[np.str_], weights: Floats) -> float:
-    """Return the threshold of `paraphrased` that is low enough in CONFIDENCE of the draws of as many sources.
+    """Return the threshold of `paraphrased` that is low enough in a share CONFIDENCE of bootstrap draws of the sources.
 
-    The sources of calibration are themselves a sample, and an accusation must be rare in those of other draws, too.
+    The calibration sources are themselves a sample, and accusations must be rare for other sources, too.
     """
     rows = [np.flatnonzero((sources == source) & (weights > 0)) for source in np.unique(sources[weights > 0])]
     rng = np.random.default_rng(0)
@@ -238,8 +237,8 @@ def over_sources(log_rate: Floats, sources: NDArray[np.str_], weights: Floats) -
 
 
 def choose_shares(labelled: LabelledEvidence, rates: Floats, weights: Floats) -> Floats:
-    """Return the shares of the budget (3,) at which most machine text is found: the mean over kinds of the mean over
-    makers of the share that is `suspect`, and of the share that is `paraphrased`.
+    """Return the shares of the budget (3,) that find the most machine text: the mean over kinds, makers and the two
+    thresholds of the share that is found.
     """
     best, chosen = 0.0, np.full(len(KINDS), 1.0 / len(KINDS))
     makers = [[rows for _, rows in makers_of(labelled, kind)] for kind in KINDS]
@@ -260,7 +259,7 @@ def choose_shares(labelled: LabelledEvidence, rates: Floats, weights: Floats) ->
 
 
 def simplex() -> Iterator[Floats]:
-    """Yield the shares of the kinds (3,) that are tried; they sum to one."""
+    """Yield the candidate shares of the kinds (3,), which sum to one."""
     for first, second in product(CANDIDATE_SHARES, repeat=2):
         third = round(1.0 - first - second, 3)
         if third >= min(CANDIDATE_SHARES):
@@ -273,7 +272,7 @@ def contests_joined(makers: NDArray[np.str_]) -> NDArray[np.str_]:
 
 
 def makers_of(labelled: LabelledEvidence, kind: str, least: int = 15) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Yield the makers of a kind, and the rows (N,) of each; systems of the WMT contests are one."""
+    """Yield the makers of a kind and the rows (N,) of each; all systems of the WMT contests are one maker."""
     rows = (labelled.labels == kind) & (labelled.reasons == "")
     names = contests_joined(labelled.makers)
     for name in np.unique(names[rows]):
@@ -283,19 +282,19 @@ def makers_of(labelled: LabelledEvidence, kind: str, least: int = 15) -> Iterato
 
 
 def fit_decision(samples: Mapping[str, Sample], *, minimum_words: int, least_familiar: float) -> Decision:
-    """Fit the whole decision from the samples of the tiers."""
+    """Fit the whole decision to the samples of the tiers."""
     tiers = {tier: fit_tier(sample) for tier, sample in samples.items()}
     likelihoods = {tier: fit_likelihoods(sample, tiers[tier]) for tier, sample in samples.items()}
     first = next(iter(samples.values()))
     human = int((human_weights(first.labelled) > 0).sum())
-    # With 95 % confidence the rate of something that was never seen in n texts is below 3 / n.
+    # With 95 % confidence, the rate of an event that never occurred in n texts is below 3 / n.
     return Decision(minimum_words, float(f"{3.0 / max(human, 30):.1g}"), least_familiar, tiers, likelihoods)
 
 
 def fit_likelihoods(sample: Sample, tier: TierDecision) -> tuple[Floats, Floats]:
-    """Return scores and the log likelihood ratios of paraphrased against human text at them, rising.
+    """Return scores, and the log likelihood ratio of paraphrased against human text at each; both rise.
 
-    Ratios of smoothed counts in bins of the score, makers and human sources each counted once.
+    The ratios are of smoothed counts in bins of the score, with every maker and every human source counted once.
     """
     labelled = sample.labelled
     rates = tier.log_rates(sample.evidence, labelled.words, labelled.unfamiliar)

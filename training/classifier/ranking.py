@@ -1,7 +1,7 @@
-"""Weighs what speaks for an alternative: which word did a person write here?
+"""Ranks a word's alternatives: which word did the author write here?
 
-A conditional logit model over the word that is there and its alternatives (McFadden 1974), fitted on words that our own
-paraphrasers replaced, whose originals are known, and on words that they left alone.
+A conditional logit model over a word and its alternatives (McFadden 1974), fitted on words that our own paraphrasers
+replaced, whose originals are known, and on words that they left alone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from unspun.training.machines.spinning import token_labels
 
 BATCH = 64
 LEFT_ALONE = 0.5
-"""Share of unreplaced words that are looked at."""
+"""Share of the unreplaced words that are used."""
 
 
 def fit_ranking(
@@ -61,9 +61,9 @@ def _examples(
     changes: Sequence[Sequence[Substitution]],
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]:
-    """Return inputs (P, K, I), the place of the original among the alternatives (-1: the word itself), and which exist.
+    """Return inputs (P, K, I), the index of the original among the alternatives (-1: the word itself), and which exist.
 
-    Replaced words whose original is not among their alternatives are left out: nothing is learnt from them.
+    Replaced words whose original is not among their alternatives are left out.
     """
     documents = Documents.parse(texts)
     encoding = signals.encode(documents)
@@ -82,8 +82,7 @@ def _examples(
 def _original_ids(
     signals: Signals, documents: Documents, changes: Sequence[Sequence[Substitution]]
 ) -> NDArray[np.int32]:
-    """Return the vocabulary id of what stood in the place of each replaced word, UNKNOWN for anything but single
-    words."""
+    """Return the vocabulary id of the original of each replaced word, UNKNOWN unless it is a single word."""
     ids = signals.tables.vocabulary.ids_of_words
     answer = np.zeros(len(documents.token_hash), dtype=np.int32)
     for number, rows in enumerate(changes):

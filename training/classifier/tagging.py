@@ -1,4 +1,4 @@
-"""Trains the misfit tagger: on words that our own paraphrasers replaced, among words that people wrote."""
+"""Trains the misfit tagger on words that our own paraphrasers replaced, among words that people wrote."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from unspun.training.machines.spinning import token_labels
 
 HIDDEN = (160, 32)
 SAMPLE = 0.5
-"""Share of a document's words that one epoch looks at."""
+"""Share of a document's words that one epoch uses."""
 CHUNK_DOCUMENTS = 96
 AVERAGED = 0.4
 """The last share of the steps over which the weights are averaged (Polyak and Juditsky 1992)."""
@@ -41,7 +41,7 @@ class TaggerTrainer:
         )
 
     def fit(self, texts: Sequence[str], changes: Sequence[Sequence[Substitution]], epochs: int) -> Tagger:
-        """Fit on texts and their substitutions (none for text as people wrote it)."""
+        """Fit on texts and their substitutions (none for human text)."""
         centre, spread = self._scales(texts)
         chunks = -(-len(texts) // CHUNK_DOCUMENTS) * epochs
         sums: list[NDArray[np.float64]] = []
@@ -80,7 +80,7 @@ class TaggerTrainer:
         spread: NDArray[np.float32],
         epochs: int,
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
-        """Yield inputs and labels of a sample of words, a chunk of documents at a time."""
+        """Yield inputs and labels for a sample of words, one chunk of documents at a time."""
         for _ in range(epochs):
             order = self.rng.permutation(len(texts))
             for start in range(0, len(order), CHUNK_DOCUMENTS):

@@ -109,7 +109,7 @@ def decide(detector: Detector, texts: GateTexts, depth: str = "auto") -> Program
     read: NDArray[np.bool_] = np.zeros(size, dtype=np.bool_)
     if bundle.deep is not None and depth != "fast":
         deep = texts.deep() + bundle.deep.fast_weights * fast
-        read = ~np.isnan(deep).any(axis=1)
+        read = np.asarray(~np.isnan(deep).any(axis=1))
         if depth != "deep":
             read &= (rates <= np.log(bundle.doubt)).any(axis=1)
         rates[read] = decision.tiers["deep"].log_rates(deep[read], texts.words[read], unfamiliar[read])
