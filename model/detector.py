@@ -12,7 +12,7 @@ from threadpoolctl import ThreadpoolController
 
 from unspun.model import bundle
 from unspun.model.decision.abstention import reasons
-from unspun.model.decision.decision import Decision, check_base_rate
+from unspun.model.decision.decision import check_base_rate
 from unspun.model.decision.evidence import DeepTagging, find_evidence
 from unspun.model.decision.passages import SuspiciousPart, suspicious_parts
 from unspun.model.signals.features import BatchFeatures, FeatureExtractor
@@ -44,7 +44,7 @@ class Detector:
     def __init__(self, loaded: bundle.Bundle) -> None:
         self.bundle = loaded
         self._extractor = FeatureExtractor(loaded.tables, loaded.tagger)
-        self._decision = loaded.decision
+        self.decision = loaded.decision
         self._prior = float(loaded.manifest["tagger_prior_log_odds"])
         self._deep = loaded.deep
         # Batches are too small for a second thread to pay, and threads that wait for a busy core are ten times as slow.
@@ -69,11 +69,6 @@ class Detector:
     def model(self) -> ModelInfo:
         """Name, version and sha256 of the model in use."""
         return self.bundle.info
-
-    @property
-    def decision(self) -> Decision:
-        """How evidence becomes a verdict."""
-        return self._decision
 
     def score(
         self,
@@ -133,6 +128,7 @@ class Detector:
             return self._measure(Documents.parse(texts), depth, evidence=False)
 
     def _measure(self, documents: Documents, depth: str, evidence: bool) -> TierAnswers:
+        # Features are computed by section, because the classifier was trained on texts of that length.
         sections, owner = documents.in_sections()
         measured = self._extractor.measure(sections)
         size = len(documents)
@@ -143,21 +139,21 @@ class Detector:
         counts = np.bincount(sections.token_document[measured.encoding.judged], minlength=len(owner))
         sums = np.bincount(owner, weights=counts * classifier.unfamiliar(measured.documents), minlength=size)
         unfamiliar: NDArray[np.float64] = sums / np.maximum(words, 1)
-        why = reasons(documents, self._decision.minimum_words)
-        for i in np.flatnonzero(unfamiliar > self._decision.least_familiar).tolist():
+        why = reasons(documents, self.decision.minimum_words)
+        for i in np.flatnonzero(unfamiliar > self.decision.least_familiar).tolist():
             why[i] = why[i] or "unfamiliar"
         answers = TierAnswers(documents, measured, owner, by_section, counts, words, unfamiliar, tuple(why), fast)
         if self._deep is None or depth == "fast":
             return answers
         judged = np.array([reason is None for reason in why], dtype=bool)
-        asked = words > 0 if depth == "deep" else judged & ~self._settled(answers)
-        if not asked.any():
+        wanted = words > 0 if depth == "deep" else judged & ~self._settled(answers)
+        if not wanted.any():
             return answers
-        return answers.with_deep(self._deep, np.flatnonzero(asked).tolist(), classifier, evidence)
+        return answers.with_deep(self._deep, np.flatnonzero(wanted).tolist(), classifier, evidence)
 
     def _settled(self, answers: TierAnswers) -> NDArray[np.bool_]:
         """Return which documents (D,) need no second look: the rates of all kinds are high, as for human text."""
-        rates = self._decision.tiers["fast"].log_rates(answers.fast, answers.words, answers.unfamiliar)
+        rates = self.decision.tiers["fast"].log_rates(answers.fast, answers.words, answers.unfamiliar)
         return np.asarray((rates > np.log(self.bundle.doubt)).all(axis=1))
 
     def _score_batch(
@@ -169,7 +165,7 @@ class Detector:
         scores = np.zeros((len(texts), len(KINDS)))
         for tier, rows in (("fast", ~answers.decided), ("deep", answers.decided)):
             if rows.any():
-                of_tier = self._decision.tiers[tier]
+                of_tier = self.decision.tiers[tier]
                 values = answers.deep if tier == "deep" and answers.deep is not None else answers.fast
                 log_rates[rows] = of_tier.log_rates(values[rows], answers.words[rows], answers.unfamiliar[rows])
                 scores[rows] = of_tier.scores(log_rates[rows])
@@ -178,8 +174,14 @@ class Detector:
             return [verdict for verdict, _ in decided]
         found = self._evidence(answers, decided, scores)
         return [
-            replace(verdict, evidence=tuple(found[i]), passages=_located(documents, parts))
-            for i, (verdict, parts) in enumerate(decided)
+            replace(
+                verdict,
+                evidence=tuple(evidence_of),
+                passages=tuple(
+                    SpunPassage(*documents.source_span(part.first, part.last), part.words) for part in parts
+                ),
+            )
+            for (verdict, parts), evidence_of in zip(decided, found, strict=True)
         ]
 
     def _decide(
@@ -193,7 +195,7 @@ class Detector:
     ) -> tuple[Verdict, tuple[SuspiciousPart, ...]]:
         """Return a document's verdict, still without evidence, and its suspicious parts."""
         depth: Depth = "deep" if answers.decided[number] else "fast"
-        tier = self._decision.tiers[depth]
+        tier = self.decision.tiers[depth]
         reason = answers.why[number]
         verdict = Verdict(
             id=name,
@@ -215,11 +217,11 @@ class Detector:
         strongest = int(log_rates.argmin())
         word = tier.word(float(log_rates[strongest]))
         score = round(float(scores[strongest]), DECIMALS)
-        rate = max(float(np.exp(min(log_rates[strongest], 0.0))), self._decision.supported)
+        rate = max(float(np.exp(min(log_rates[strongest], 0.0))), self.decision.supported)
         parts, share = ((), 0.0) if word == "clear" else self._parts(answers, number, depth, strongest)
         probability = None
         if base_rate is not None:
-            probability = round(self._decision.probability(depth, score, base_rate), DECIMALS)
+            probability = round(self.decision.probability(depth, score, base_rate), DECIMALS)
         verdict = replace(
             verdict,
             verdict=word,
@@ -250,7 +252,7 @@ class Detector:
             ptr = answers.measured.encoding.documents.token_ptr
             tokens = np.column_stack([ptr[rows], ptr[rows + 1] - 1])
         words = judged_words(answers.documents, number)
-        return suspicious_parts(values, tokens, words, self._decision.tiers[tier].tails[kind])
+        return suspicious_parts(values, tokens, words, self.decision.tiers[tier].tails[kind])
 
     def _evidence(
         self,
@@ -327,11 +329,6 @@ class TierAnswers:
             added = classifier.correction.log_odds(self.measured.documents)
             deep = deep + (1.0 - tier.fast_weights) * pool(added, self.owner, len(self.documents))
         return replace(self, deep=deep, reading=reading)
-
-
-def _located(documents: Documents, parts: Sequence[SuspiciousPart]) -> tuple[SpunPassage, ...]:
-    """Return parts as offsets into the texts as submitted."""
-    return tuple(SpunPassage(*documents.source_span(part.first, part.last), part.words) for part in parts)
 
 
 def _batches(texts: Sequence[str]) -> list[tuple[int, int]]:

@@ -140,6 +140,11 @@ def percent(part: float) -> str:
     return f"{whole} %"
 
 
+def decimal_percent(part: float, decimals: int) -> str:
+    """Return a share between 0 and 1 as percent with a fixed number of decimals: "2.0 %"."""
+    return f"{100 * part:.{decimals}f} %"
+
+
 def _figures(number: float, to_whole: Callable[[float], int]) -> int:
     """Return a number rounded to FIGURES significant figures."""
     unit = 10 ** max(0, int(math.log10(number)) + 1 - FIGURES)

@@ -1,4 +1,4 @@
-"""`unspun`, the command. Each subcommand is a file in service/commands/, loaded when it is asked for."""
+"""`unspun`, the command line. Each command is a file in service/commands/, loaded when it is used."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ COMMANDS = {
     "serve": "unspun.service.commands.serve:serve",
     "keys": "unspun.service.commands.keys:keys",
 }
-"""Names of the subcommands and where each lives, in the order in which help lists them."""
+"""Names of the commands and where each is defined, in the order in which help lists them."""
 
 INTERRUPTED = 128 + 2
 BROKEN_PIPE = 128 + 13
-"""What a shell reports for a program that SIGINT or SIGPIPE ended."""
+"""The exit status that a shell reports for a program ended by SIGINT or SIGPIPE."""
 
 
 class Commands(click.Group):
-    """Loads subcommands late, so that help is quick, and lets no traceback reach a user.
+    """Loads commands late, so that help is quick, and shows errors on one line instead of a traceback.
 
-    With UNSPUN_DEBUG set in the environment, unexpected errors are raised.
+    If UNSPUN_DEBUG is set in the environment, unexpected errors are raised.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the subcommands."""
+        """Return the names of the commands."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a subcommand, None where there is none of this name."""
+        """Return a command, None if it is unknown."""
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
@@ -52,7 +52,7 @@ class Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a subcommand; what it does not expect ends in one line."""
+        """Run a command, and report unexpected errors on one line."""
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -82,7 +82,14 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="unspun", prog_name="unspun", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Find machine-paraphrased text, and show the words that give it away."""
+    """Find machine-paraphrased text, and show the words that give it away.
+
+    \b
+    Examples:
+      unspun score article.txt
+      unspun compare suspect.txt original.txt
+      unspun COMMAND --help
+    """
 
 
 def main() -> None:
@@ -91,8 +98,8 @@ def main() -> None:
 
 
 def _drop_standard_output() -> None:
-    """Point standard output at nothing, so that Python's flush at exit does not complain again."""
-    with contextlib.suppress(OSError, ValueError):  # not a real file: nothing is flushed to it
+    """Point standard output at the null device, so that Python's flush at exit does not fail again."""
+    with contextlib.suppress(OSError, ValueError):  # not a real file, so nothing is flushed to it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

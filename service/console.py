@@ -1,4 +1,4 @@
-"""What the command line may say, and how: one line a message, nothing in it that a terminal would obey."""
+"""What the command line writes to standard error: one line per message, with nothing that a terminal would obey."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def printable(text: str) -> str:
-    """Return text that is safe to show: white space as spaces, and anything without a glyph as U+FFFD.
+    """Return text that is safe to show: white space as spaces, and any character without a glyph as U+FFFD.
 
-    That takes away escape sequences, other control characters, direction overrides and lone surrogates. The
-    answer has as many characters as `text`, so offsets stay true.
+    This removes escape sequences, other control characters, direction overrides and lone surrogates. The result has
+    as many characters as `text`, so offsets stay true.
     """
     if text.isprintable():
         return text
@@ -31,21 +31,26 @@ def complain(message: str) -> None:
     click.echo(f"unspun: {one_line(message)}", err=True)
 
 
-def is_bundle_error(error: Exception) -> bool:
-    """Return whether the model is at fault, and the message says what to do.
+def plural(number: int, noun: str, nouns: str | None = None) -> str:
+    """Return a count with its noun: "1 document", "1,200 documents"."""
+    return f"{number:,} {noun if number == 1 else nouns or noun + 's'}"
 
-    Asked of errors of any kind, so it must not import what may be what failed: a bundle's error comes from a
-    module that is there already.
+
+def is_bundle_error(error: Exception) -> bool:
+    """Return whether the model is at fault; the message then says what to do.
+
+    This is called for errors of any kind, also failed imports, so it imports nothing itself: a bundle's error can only
+    come from a module that is loaded already.
     """
     module = sys.modules.get("unspun.model.bundle")
     return module is not None and isinstance(error, module.BundleError)
 
 
 class CommandError(click.ClickException):
-    """A command cannot go on for a reason that is not the way it was called: one line, exit status 1."""
+    """A command cannot continue, and its usage is not to blame: the message is shown on one line, exit status 1."""
 
     exit_code = 1
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Write the reason as one line to standard error."""
+        """Write the message to standard error."""
         complain(self.message)

@@ -1,6 +1,6 @@
-"""A tiny deep tier whose answers are known: it takes a few marked words for a spinner's, and names what they stand for.
+"""A tiny deep tier with known answers: it believes a few marked words to be replaced, and knows their originals.
 
-The layers are tests/data/model/make_tiny_deep.py's.
+The layers come from tests/data/model/make_tiny_deep.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from unspun.model.verdict import KINDS
 
 GRAPH = tiny.DATA / "tiny_deep.onnx"
 SPUN = {"vitality": "energy", "floating": "boat", "vessel": "boat", "ship": "boat", "instructed": "told"}
-"""Words that are a spinner's, and what stood there before."""
+"""Replaced words and their originals."""
 PERHAPS_SPUN = {"vigour": "energy"}
 SPUN_ENDING = "##ized"
 TRANSLATED, REWRITTEN = "moreover", "delves"
@@ -36,17 +36,17 @@ WIDTH = 8
 ONE, UNIT = 64, np.float32(1 / 64)
 """The number 1 in 8 bits, and its scale."""
 BLEND = Blend(deep=1.0, fast=0.0, bias=0.0, prior_log_odds=-2.0)
-"""The tagger, whose weights are random, has no say."""
+"""The tagger has weight 0, because its weights are random."""
 CLEAN_LOG_ODDS, PERHAPS_LOG_ODDS, SPUN_LOG_ODDS = -5.0, 2.5, 5.0
-"""What is said of a word that is not a spinner's, of one that may be, and of one that is."""
+"""Log odds of a word that was not replaced, of one that may have been, and of one that was."""
 
 SPUN_SENTENCE = "The vitality of the vessel was floating, and the ship instructed the vitality of the council."
 SPUN_ARTICLE = " ".join([SPUN_SENTENCE] * 4 + list(tiny.SENTENCES[:4]))
-"""Prose of more than a hundred words, of which a quarter is a spinner's."""
+"""More than a hundred words of prose, a quarter of which are replaced."""
 
 
 def weights() -> EncoderWeights:
-    """Return what the encoder is made of: letters are never named as what stood in a word's place."""
+    """Return the encoder's parameters. Single letters are never guessed as originals."""
     number = {piece: i for i, piece in enumerate(PIECES)}
     embeddings = np.zeros((len(PIECES), WIDTH), dtype=np.int8)
     for column, original in enumerate(sorted(set(SPUN.values())), start=3):
@@ -66,12 +66,12 @@ def encoder() -> DeepEncoder:
 
 
 def tier() -> DeepTier:
-    """Return the deep tier: a window's evidence of a kind rises with the share of that kind's words."""
+    """Return the deep tier. A window's evidence for a kind rises with the share of that kind's words."""
     return DeepTier(encoder(), BLEND, np.zeros(len(KINDS)))
 
 
 def manifest(*, doubt: float = 1e9) -> dict[str, Any]:
-    """Return the tiny model's manifest with the deep tier; by default the fast one is never sure about anything."""
+    """Return the manifest with the deep tier. By default the fast tier is always in doubt."""
     decision = tiny.decision("fast", "deep")
     decision["tiers"]["deep"] = tiny.tier(centre=-4.0)
     return {
@@ -83,12 +83,12 @@ def manifest(*, doubt: float = 1e9) -> dict[str, Any]:
 
 
 def with_doubt(loaded: Bundle, doubt: float) -> Bundle:
-    """Return a loaded bundle with another rate above which the fast tier's answer is final."""
+    """Return a loaded bundle with another rate above which the fast tier's verdict is final."""
     return replace(loaded, doubt=np.full(len(KINDS), doubt))
 
 
 def save_bundle(folder: Path) -> Path:
-    """Write the tiny model's bundle with the deep tier; returns the folder."""
+    """Write the tiny model's bundle with the deep tier and return the folder."""
     seen = np.array([1, 2, 3], dtype=np.uint64)
     bundle.save(folder, manifest(), tiny.tables(), tiny.tagger(), tiny.classifier(), seen, tier())
     return folder

@@ -1,4 +1,4 @@
-"""A tiny model made from two dozen sentences of our own: every part of the real one, in a few kilobytes."""
+"""A tiny model made from two dozen sentences of our own. It has every part of the real one, in a few kilobytes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from unspun.training.language.phrases import build_phrases
 DATA = Path(__file__).parent / "data" / "model"
 SENTENCES = tuple((DATA / "tiny_corpus.txt").read_text("utf-8").splitlines())
 ARTICLE = " ".join(SENTENCES[:14])
-"""Prose of more than a hundred words, all of them known."""
+"""More than a hundred words of prose, all of which are in the vocabulary."""
 EXTRA_WORDS = ("instructed", "journalists", "vitality", "ship", "hour", "apple", "european", "very")
 ALTERNATIVES = {
     "instructed": ("told", "gave"),
@@ -55,7 +55,7 @@ def encode(signals: Signals, *texts: str) -> Any:
 
 
 def stream(texts: tuple[str, ...], words: tuple[str, ...]) -> NDArray[np.int32]:
-    """Return the word ids of all texts in a row, parted by BOUNDARY."""
+    """Return the word ids of all texts, separated by BOUNDARY."""
     vocabulary = Vocabulary(words, np.zeros(len(words), np.float32))
     documents = Documents.parse(texts)
     return np.insert(vocabulary.ids(documents), documents.token_ptr[:-1], BOUNDARY).astype(np.int32)
@@ -63,7 +63,7 @@ def stream(texts: tuple[str, ...], words: tuple[str, ...]) -> NDArray[np.int32]:
 
 @cache
 def words() -> tuple[str, ...]:
-    """Return the vocabulary: what the sentences hold, commonest first, and a few words more."""
+    """Return the vocabulary: the words of the sentences, commonest first, and EXTRA_WORDS."""
     counts: dict[str, float] = dict.fromkeys(EXTRA_WORDS, 0.1)
     for word in Documents.parse(SENTENCES).words():
         if word != ".":
@@ -73,14 +73,14 @@ def words() -> tuple[str, ...]:
 
 @cache
 def language() -> LanguageModel:
-    """Return the n-grams of the sentences."""
+    """Return a language model of the sentences."""
     counts = count_ngrams(stream(SENTENCES, words()), len(words()))
     return build_language_model([counts], bigrams=2000, trigrams=2000, slot_bits=10)
 
 
 @cache
 def tables() -> Tables:
-    """Return the tables; vectors are random, but always the same."""
+    """Return the tables. Vectors are random but fixed."""
     vocabulary = Vocabulary(words(), language().unigram)
     ids = vocabulary.ids_of_words
     table = np.zeros((len(vocabulary), 3), dtype=np.uint16)
@@ -110,12 +110,12 @@ def signals() -> Signals:
 
 @cache
 def tagger() -> Tagger:
-    """Return a tagger of random weights, whose answers differ widely from word to word."""
+    """Return a tagger with random weights, whose output differs widely from word to word."""
     rng = np.random.default_rng(11)
     inputs = TaggerInputs(signals().topics)
     numbers = len(signals().token_names)
     sizes = (inputs.size(numbers), HIDDEN, 1)
-    # Half precision, as the bundle keeps them.
+    # In half precision, as in a bundle.
     weights = tuple(
         rng.normal(scale=3.0 / np.sqrt(a), size=(a, b)).astype(np.float16).astype(np.float32)
         for a, b in itertools.pairwise(sizes)
@@ -127,13 +127,13 @@ def tagger() -> Tagger:
 
 @cache
 def extractor() -> FeatureExtractor:
-    """Return the transformer of texts to document numbers."""
+    """Return the feature extractor."""
     return FeatureExtractor(tables(), tagger())
 
 
 @cache
 def classifier() -> FastClassifier:
-    """Return heads of the kinds that training fits, on passages with labels drawn at random."""
+    """Return heads of the same types as after training, fitted to random labels."""
     rng = np.random.default_rng(3)
     texts = [" ".join(rng.choice(SENTENCES, size=8)) for _ in range(80)]
     features, style = extractor().transform_with_style(texts)
@@ -153,11 +153,11 @@ def classifier() -> FastClassifier:
 
 
 LEAST_FAMILIAR = 4.0
-"""Unfamiliarity from which the tiny model abstains: four words in five are unknown."""
+"""Unfamiliarity above which the tiny model abstains: four words in five are unknown."""
 
 
 def tier(*, centre: float = 0.0, paraphrased: float = 0.1, suspect: float = 0.3) -> dict[str, Any]:
-    """Return the manifest's entry of a tier: human evidence has the given centre and deviates by one at all lengths."""
+    """Return a tier's entry in the manifest. At all lengths, human evidence has this centre and a deviation of 1."""
     tail = {
         "words": [50.0, 5000.0],
         "centre": [centre, centre],
@@ -176,7 +176,7 @@ def tier(*, centre: float = 0.0, paraphrased: float = 0.1, suspect: float = 0.3)
 
 
 def decision(*tiers: str) -> dict[str, Any]:
-    """Return the manifest's decision for the tiers, "fast" and others."""
+    """Return the manifest's decision for some tiers."""
     likelihoods = {"scores": [0.0, 0.5, 0.9, 1.0], "log_ratios": [-2.0, 1.0, 4.0, 6.0]}
     return {
         "minimum_words": 40,
@@ -188,7 +188,7 @@ def decision(*tiers: str) -> dict[str, Any]:
 
 
 def manifest() -> dict[str, Any]:
-    """Return what training writes, as far as the engine reads it."""
+    """Return the entries that training writes and the engine reads."""
     return {
         "name": "tiny",
         "version": "0.0.1",
@@ -199,7 +199,7 @@ def manifest() -> dict[str, Any]:
 
 
 def save_bundle(folder: Path) -> Path:
-    """Write the tiny model's bundle; returns the folder."""
+    """Write the tiny model's bundle and return the folder."""
     seen = np.array([1, 2, 3], dtype=np.uint64)
     bundle.save(folder, manifest(), tables(), tagger(), classifier(), seen)
     return folder

@@ -1,6 +1,6 @@
-"""The five seed documents get the verdicts that `seeds/manifest.toml` demands, and 001 for the right reasons.
+"""The five seed documents get the verdicts in `seeds/manifest.toml`, and 001 gets its verdict for the right reasons.
 
-They are news text of others and not in this repository: where they are not found, these tests are skipped.
+They are other people's news articles and not in this repository. Without them these tests are skipped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.seeds
 def folder() -> Path:
     found = seeds.find_folder()
     if found is None:
-        pytest.skip("no seed documents: set UNSPUN_SEEDS, or put them into ../shared/seeds or seeds/documents")
+        pytest.skip("no seed documents; set UNSPUN_SEEDS or put them into ../shared/seeds or seeds/documents")
     return found
 
 
@@ -56,10 +56,10 @@ def fold(phrase: str) -> str:
 
 
 def is_true(evidence: Evidence) -> bool:
-    """Is the evidence, or a phrase in it, or a phrase around it, a substitution that the tool really made?
+    """Return whether evidence is a substitution that the tool made, or contains one, or is part of one.
 
-    Whole words are compared. A phrase of up to three letters must be the evidence itself: "on" is in many a
-    phrase.
+    Whole words are compared. A phrase of up to three letters must be the whole evidence, because words such as "on" are
+    in many phrases.
     """
     shown = fold(evidence.text)
     return any(
@@ -75,8 +75,8 @@ def suggestions(evidence: Iterable[Evidence]) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.file[:3])
-def test_the_document_is_the_one_listed(document: seeds.SeedDocument, folder: Path) -> None:
-    assert text_of(document, folder)  # raises SeedError where the sha256 differs
+def test_the_document_is_the_listed_one(document: seeds.SeedDocument, folder: Path) -> None:
+    assert text_of(document, folder)  # raises SeedError if the sha256 differs
 
 
 KNOWN_FAILURES = {
@@ -86,7 +86,7 @@ KNOWN_FAILURES = {
 
 
 def known_failures(documents: Iterable[seeds.SeedDocument]) -> list[Any]:
-    """Mark what the model gets wrong. Strict: a mark must go as soon as the verdict is right."""
+    """Mark the documents that the model gets wrong. Remove a mark as soon as the verdict is right."""
     return [
         pytest.param(
             document,
@@ -110,19 +110,19 @@ def test_the_spun_seed_shows_25_true_substitutions(spun: Verdict) -> None:
     assert sum(map(is_true, spun.evidence)) >= 25
 
 
-def test_seven_in_ten_of_the_spun_seeds_evidence_are_true(spun: Verdict) -> None:
+def test_at_least_70_percent_of_the_spun_seeds_evidence_is_true(spun: Verdict) -> None:
     assert spun.evidence
     false = [item.text for item in spun.evidence if not is_true(item)]
     assert len(false) <= 0.3 * len(spun.evidence), false
 
 
 @pytest.mark.parametrize(("phrase", "original"), [("imaginative and prescient", "vision"), ("vitality", "energy")])
-def test_the_spun_seeds_best_known_pairs_are_shown(phrase: str, original: str, spun: Verdict) -> None:
+def test_the_best_known_substitutions_are_shown(phrase: str, original: str, spun: Verdict) -> None:
     assert spun.evidence is not None
     assert (phrase, original) in suggestions(spun.evidence)
 
 
-def test_substitutions_are_what_the_aligner_finds(folder: Path) -> None:
+def test_the_listed_substitutions_are_those_of_the_aligner(folder: Path) -> None:
     text_of(SPUN, folder)
     assert seeds.aligned_substitutions(folder) == PAIRS
 

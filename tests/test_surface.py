@@ -1,4 +1,4 @@
-"""Whatever is handed in, the command line answers with the shipped model: a verdict or one line, never a traceback."""
+"""The command line with the shipped model: any input gives a verdict or a one-line error, never a traceback."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def detector() -> Detector:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All the texts, a binary and a loop of links, in one folder."""
+    """Return a folder with all texts, a binary file and a loop of links."""
     folder = tmp_path_factory.mktemp("texts")
     for case in TEXTS:
         (folder / f"{case['name']}.txt").write_bytes(text_of(case).encode(case.get("encoding", "utf-8")))
@@ -82,11 +82,10 @@ def answers(scored: Result) -> dict[str, dict[str, Any]]:
     return {Path(verdict["id"]).stem: verdict for verdict in verdicts(scored)}
 
 
-def test_a_folder_with_a_binary_is_scored_but_for_the_binary(scored: Result) -> None:
+def test_a_binary_file_in_a_folder_is_reported_and_skipped(scored: Result) -> None:
     assert scored.exit_code == UNREAD
-    told = [line for line in scored.stderr.splitlines() if "a-binary.txt" in line]
-    assert len(told) == 1
-    assert "binary" in told[0]
+    [error] = [line for line in scored.stderr.splitlines() if "a-binary.txt" in line]
+    assert "binary" in error.partition("a-binary.txt")[2]
 
 
 def test_every_file_is_scored_once_and_in_order(scored: Result, folder: Path) -> None:
@@ -95,13 +94,15 @@ def test_every_file_is_scored_once_and_in_order(scored: Result, folder: Path) ->
 
 
 @pytest.mark.parametrize("case", [case for case in TEXTS if "abstains" in case], ids=lambda case: case["name"])
-def test_what_cannot_be_judged_is_abstained_on(case: dict[str, Any], answers: dict[str, dict[str, Any]]) -> None:
+def test_texts_that_cannot_be_judged_are_abstained_from(
+    case: dict[str, Any], answers: dict[str, dict[str, Any]]
+) -> None:
     verdict = answers[case["name"]]
     assert (verdict["verdict"], verdict["reason"], verdict["kind"]) == ("abstained", case["abstains"], None)
 
 
 @pytest.mark.parametrize("case", TEXTS, ids=lambda case: case["name"])
-def test_numbers_add_up(case: dict[str, Any], answers: dict[str, dict[str, Any]]) -> None:
+def test_numbers_are_consistent(case: dict[str, Any], answers: dict[str, dict[str, Any]]) -> None:
     verdict = answers[case["name"]]
     numbers = [verdict[name] for name in ("score", "false_positive_rate", "share", "kinds")]
     if verdict["verdict"] == "abstained":
@@ -115,7 +116,7 @@ def test_numbers_add_up(case: dict[str, Any], answers: dict[str, dict[str, Any]]
 
 
 @pytest.mark.parametrize("case", TEXTS, ids=lambda case: case["name"])
-def test_evidence_is_where_it_says(case: dict[str, Any], answers: dict[str, dict[str, Any]]) -> None:
+def test_evidence_is_at_its_offsets(case: dict[str, Any], answers: dict[str, dict[str, Any]]) -> None:
     text, reached = text_of(case), 0
     for item in answers[case["name"]]["evidence"]:
         assert text[item["start"] : item["end"]] == item["text"]
@@ -123,12 +124,12 @@ def test_evidence_is_where_it_says(case: dict[str, Any], answers: dict[str, dict
         reached = item["end"]
 
 
-def test_alone_is_as_in_the_folder(scored: Result, folder: Path, detector: Detector) -> None:
+def test_a_file_scores_the_same_alone_and_in_a_folder(scored: Result, folder: Path, detector: Detector) -> None:
     paths = [folder / f"{case['name']}.txt" for case in sorted(TEXTS, key=lambda case: f"{case['name']}.txt")]
     assert "".join(run(detector, path).stdout for path in paths) == scored.stdout
 
 
-def test_no_evidence_gives_the_same_scores(scored: Result, folder: Path, detector: Detector) -> None:
+def test_scores_are_the_same_without_evidence(scored: Result, folder: Path, detector: Detector) -> None:
     shown = ("evidence", "passages")
     expected = [{k: v for k, v in verdict.items() if k not in shown} for verdict in verdicts(scored)]
     assert verdicts(run(detector, folder, "--no-evidence")) == expected
@@ -142,7 +143,9 @@ def test_csv_agrees_with_json_lines(scored: Result, folder: Path, detector: Dete
     assert found == expected
 
 
-def test_the_table_agrees_and_lets_no_escape_through(scored: Result, folder: Path, detector: Detector) -> None:
+def test_the_table_agrees_with_json_lines_and_escapes_control_characters(
+    scored: Result, folder: Path, detector: Detector
+) -> None:
     table = run(detector, folder, "--format", "table", "--show", "0").stdout
     words = ("paraphrased", "suspect", "clear", "abstained")
     shown = [line.split()[0] for line in table.splitlines() if line.split() and line.split()[0] in words]
@@ -159,7 +162,7 @@ def records(tmp_path: Path, case: dict[str, Any]) -> Path:
 
 
 @pytest.mark.parametrize("case", LINES, ids=lambda case: case["line"][:24])
-def test_a_line_is_scored_or_named_and_its_neighbours_are_scored(
+def test_a_line_is_scored_or_reported_and_its_neighbours_are_scored(
     case: dict[str, Any], tmp_path: Path, detector: Detector
 ) -> None:
     file = records(tmp_path, case)
@@ -167,23 +170,23 @@ def test_a_line_is_scored_or_named_and_its_neighbours_are_scored(
     ids = [verdict["id"] for verdict in verdicts(result)]
     if "error" in case:
         assert (result.exit_code, ids) == (UNREAD, ["first", "last"])
-        [told] = result.stderr.splitlines()
-        assert told.startswith(f"unspun: {file}:2: ")
-        assert case["error"] in told
+        [error] = result.stderr.splitlines()
+        assert error.startswith(f"unspun: {file}:2: ")
+        assert case["error"] in error
     else:
         name = case["id"].replace("FILE", str(file)).replace("\\ud800", "\ud800")
         assert (result.exit_code, ids) == (0, ["first", name, "last"])
 
 
 def shell(command: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "UNSPUN": f"{sys.executable} -m service.cli"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "UNSPUN": f"{sys.executable} -m unspun"}
     return subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
         capture_output=True, text=True, env=environment, cwd=Path(__file__).parents[1], timeout=60, check=False, **more
     )  # fmt: skip
 
 
-def test_a_reader_that_goes_away_ends_the_run_quietly(tmp_path: Path) -> None:
+def test_a_closed_pipe_ends_the_run_quietly(tmp_path: Path) -> None:
     file = tmp_path / "many.jsonl"
     file.write_text((json.dumps({"text": "Too short to judge."}) + "\n") * 1000, "utf-8")
     done = shell(f"$UNSPUN score -q {file} | head -1")
@@ -191,13 +194,13 @@ def test_a_reader_that_goes_away_ends_the_run_quietly(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_a_full_disk_is_told_in_a_line() -> None:
+def test_a_full_disk_is_reported_in_one_line() -> None:
     done = shell("$UNSPUN score -q - > /dev/full", input=HUMAN)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert "No space left" in done.stderr
 
 
-def test_a_model_that_was_tampered_with_is_refused_in_a_line(tmp_path: Path) -> None:
+def test_a_changed_model_is_refused_in_one_line(tmp_path: Path) -> None:
     for file in MODEL.iterdir():
         (tmp_path / file.name).symlink_to(file)
     (tmp_path / "words.txt").unlink()

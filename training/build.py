@@ -9,7 +9,6 @@ it. Texts with the role `test` are never used. Each result is kept in the work f
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -40,6 +39,7 @@ from unspun.training.calibration.fit import Sample, fit_decision, human_weights,
 from unspun.training.calibration.reference import ReferenceTexts, carried
 from unspun.training.classifier.fast_tier import SOURCES, FastTier, Recipe, Stages, train_fast_tier
 from unspun.training.classifier.matrix import crop
+from unspun.training.command import stage_parser
 from unspun.training.corpora.corpus import LabelledText, fingerprint, read_labelled, text_keys
 from unspun.training.corpora.roles import default_roles, sample
 from unspun.training.reporting import metrics
@@ -214,7 +214,7 @@ def _ranks(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = stage_parser(__doc__)
     parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
     parser.add_argument("--lexicons", type=Path, help="folder of phrase lists")
     parser.add_argument(

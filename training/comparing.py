@@ -1,21 +1,20 @@
-"""Fits what tells a text that was made from a source from one on the same subject, and how it was made.
+"""Fits the comparison of two texts: is one made from the other or merely on the same subject, and how was it made?
 
     python -m unspun.training.comparing ../shared/corpora [--output model/comparing/comparison.json] [--jobs 2]
 
 Positives are texts of the corpora with their `original`, and copies that we make of human text: whole, slightly
-changed, cut down to a part, put into another text, disguised, or in another order. Negatives are human articles: pairs
-of one source drawn at random, pairs of the nearest neighbours in a source (by TF-IDF: many are on the same event), and
-paraphrases beside the original of another text of their source. Single sentences are joined to texts of six. Barely
-spun texts (less than a tenth of the words changed), and unrelated pairs that share runs of eight words, are left out.
+changed, cut down to a part, put into another text, disguised, or reordered. Negatives are pairs of human articles from
+one source, drawn at random or nearest neighbours (by TF-IDF; many are on the same event), and paraphrases paired with
+the original of another text. Single sentences are joined to texts of six. Barely spun texts (less than a tenth of the
+words changed), and unrelated pairs that share runs of eight words, are left out.
 
-Prints, for each tool (each language model is one), what regressions say that were fitted without it (and, of the
-negatives, without a ninth of the sources): AUROC against negatives of the same source, and against nearest neighbours,
-and how often the kind is right. Then fits both on everything and writes the weights.
+Prints for each tool (each language model is one) the results of regressions that were fitted without it and without a
+ninth of the negatives' sources: AUROC against unrelated pairs and against nearest neighbours, and how often the kind is
+right. Then fits both regressions on all pairs and writes the weights.
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import random
@@ -41,6 +40,7 @@ from unspun.model.comparing.comparison import RELATIONS
 from unspun.model.comparing.judge import DECISIVE, STYLE, WEIGHTS, scale
 from unspun.model.comparing.measures import NAMES
 from unspun.training.classifier.classify import BARELY_SPUN
+from unspun.training.command import stage_parser
 from unspun.training.corpora.corpus import LabelledText, read_labelled, shingles
 from unspun.training.corpora.roles import default_roles
 from unspun.training.reporting.metrics import auroc
@@ -49,8 +49,8 @@ Floats = NDArray[np.float64]
 
 FEWEST_WORDS = 40
 PER_SOURCE = 240
-"""Paraphrases of a source that are taken, and COPIES of human text; articles of a source among which PAIRS are sought,
-PAIRS nearest ones and as many at random."""
+"""Most paraphrases of a source. COPIES of human text are made; PAIRS nearest neighbours and as many random pairs are
+taken from at most ARTICLES articles of a source."""
 COPIES, ARTICLES, PAIRS = 600, 1500, 60
 SENTENCES = 6
 FOLDS = 9
@@ -62,8 +62,8 @@ _LOOKALIKES = str.maketrans("aeocp", "\u0430\u0435\u043e\u0441\u0440")
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """Two texts and how they are related: one of RELATIONS, UNRELATED or NEIGHBOUR (unrelated, but near)."""
+class RelatedPair:
+    """Two texts and their relation: one of RELATIONS, UNRELATED, or NEIGHBOUR (unrelated, but similar)."""
 
     suspect: str
     source: str
@@ -72,21 +72,21 @@ class Case:
     tool: str
 
 
-def gather(paths: Sequence[Path], seed: int = 0) -> list[Case]:
-    """Return the cases that the corpora give."""
+def gather(paths: Sequence[Path], seed: int = 0) -> list[RelatedPair]:
+    """Return the pairs that the corpora give."""
     rng = random.Random(seed)
     by_source: dict[str, list[LabelledText]] = defaultdict(list)
     for text in read_labelled(paths):
         if default_roles().role(text) != "train":
             continue
         by_source[text.source].append(text)
-    paraphrased: list[Case] = []
+    paraphrased: list[RelatedPair] = []
     human: dict[str, list[str]] = {}
     for source, texts in sorted(by_source.items()):
         rng.shuffle(texts)
         pairs = list(_joined_sentences(texts)) if source.endswith("_sent") else texts
         paraphrased += [
-            Case(text.text, text.original or "", text.label, source, _tool(text))
+            RelatedPair(text.text, text.original or "", text.label, source, _tool(text))
             for text in [text for text in pairs if _is_pair(text)][:PER_SOURCE]
         ]
         articles = [text.text for text in texts if text.label == "human" and len(text.text.split()) >= 2 * FEWEST_WORDS]
@@ -94,19 +94,19 @@ def gather(paths: Sequence[Path], seed: int = 0) -> list[Case]:
             human[source] = articles[:ARTICLES]
     everything = [(source, text) for source, texts in human.items() for text in texts]
     copies = [
-        Case(_copied(text, rng.choice(everything)[1], rng), text, "copied", source, "copied")
+        RelatedPair(_copied(text, rng.choice(everything)[1], rng), text, "copied", source, "copied")
         for source, text in rng.sample(everything, min(COPIES, len(everything)))
     ]
     return [*paraphrased, *copies, *_negatives(human, rng), *_strangers(paraphrased, rng)]
 
 
 def _tool(text: LabelledText) -> str:
-    """Return what is left out as one tool."""
+    """Return the tool that a text counts for when one tool is left out."""
     return default_roles().maker(text) or text.label
 
 
 def _joined_sentences(texts: Sequence[LabelledText]) -> Iterator[LabelledText]:
-    """Yield texts of SENTENCES sentences each that one tool has paraphrased: some tools are known by sentences only."""
+    """Yield texts of SENTENCES sentences by one tool each, since some tools are known from single sentences only."""
     by_tool: dict[str, list[LabelledText]] = defaultdict(list)
     for text in texts:
         if text.original:
@@ -125,7 +125,7 @@ def _is_pair(text: LabelledText) -> bool:
 
 
 def _copied(text: str, other: str, rng: random.Random) -> str:
-    """Return a copy: whole, slightly changed, a part, inside another text, disguised, or in another order."""
+    """Return a copy: whole, slightly changed, a part, inside another text, disguised, or reordered."""
     sentences = re.split(r"(?<=[.!?])\s+", text)
     manner = rng.randrange(6)
     if manner == 1:
@@ -148,7 +148,7 @@ def _copied(text: str, other: str, rng: random.Random) -> str:
 
 
 def _disguised(text: str, rng: random.Random) -> str:
-    """Return a text in other case, without punctuation, with other white space, or with letters that look alike."""
+    """Return a text in lower or upper case, without punctuation, with other white space, or with lookalike letters."""
     manner = rng.randrange(5)
     if manner == 0:
         return text.lower()
@@ -177,7 +177,7 @@ def _slightly_changed(text: str, rng: random.Random) -> str:
     return " ".join(words)
 
 
-def _negatives(human: dict[str, list[str]], rng: random.Random) -> Iterator[Case]:
+def _negatives(human: dict[str, list[str]], rng: random.Random) -> Iterator[RelatedPair]:
     for source, texts in sorted(human.items()):
         vectors = TfidfVectorizer(sublinear_tf=True, stop_words="english").fit_transform(texts)
         likeness = (vectors @ vectors.T).tocsr()
@@ -189,26 +189,26 @@ def _negatives(human: dict[str, list[str]], rng: random.Random) -> Iterator[Case
                 if i < j and not runs[i] & runs[j]:
                     near.append((float(likeness[i, j]), i, j))
         for _, i, j in sorted(near, reverse=True)[:PAIRS]:
-            yield Case(texts[i], texts[j], NEIGHBOUR, source, "")
+            yield RelatedPair(texts[i], texts[j], NEIGHBOUR, source, "")
         for _ in range(PAIRS):
             i, j = rng.sample(range(len(texts)), 2)
             if not runs[i] & runs[j]:
-                yield Case(texts[i], texts[j], UNRELATED, source, "")
+                yield RelatedPair(texts[i], texts[j], UNRELATED, source, "")
 
 
-def _strangers(paraphrased: Sequence[Case], rng: random.Random) -> Iterator[Case]:
-    by_corpus: dict[str, list[Case]] = defaultdict(list)
+def _strangers(paraphrased: Sequence[RelatedPair], rng: random.Random) -> Iterator[RelatedPair]:
+    by_corpus: dict[str, list[RelatedPair]] = defaultdict(list)
     for case in paraphrased:
         by_corpus[case.corpus].append(case)
     for corpus, cases in sorted(by_corpus.items()):
         for _ in range(min(PAIRS, len(cases) // 2)):
             one, other = rng.sample(cases, 2)
             if not frozenset(shingles(one.source).tolist()) & frozenset(shingles(other.source).tolist()):
-                yield Case(one.suspect, other.source, UNRELATED, corpus, "")
+                yield RelatedPair(one.suspect, other.source, UNRELATED, corpus, "")
 
 
-def measure(cases: Sequence[Case], jobs: int) -> Floats:
-    """Return the numbers (N, len(NAMES) + len(STYLE)) of the cases."""
+def measure(cases: Sequence[RelatedPair], jobs: int) -> Floats:
+    """Return the numbers (N, len(NAMES) + len(STYLE)) of the pairs."""
     chunks = [cases[start : start + _CHUNK] for start in range(0, len(cases), _CHUNK)]
     work = (delayed(_measure)([(case.suspect, case.source) for case in chunk]) for chunk in chunks)
     results = Parallel(n_jobs=jobs, return_as="generator")(work)
@@ -227,7 +227,7 @@ def _measure(pairs: list[tuple[str, str]]) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """What is known of N cases, arrays of shape (N,); `tool` is "" and `positive` False of unrelated pairs."""
+    """What N pairs are, arrays of shape (N,); for unrelated pairs `tool` is "" and `positive` is False."""
 
     relation: NDArray[np.str_]
     corpus: NDArray[np.str_]
@@ -235,8 +235,8 @@ class Labels:
     positive: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, cases: Sequence[Case]) -> Labels:
-        """Take the labels of cases."""
+    def of(cls, cases: Sequence[RelatedPair]) -> Labels:
+        """Collect the labels of pairs."""
         relation = np.array([case.relation for case in cases])
         return cls(
             relation,
@@ -247,7 +247,7 @@ class Labels:
 
 
 def fit_derived(numbers: Floats, labels: Labels, rows: NDArray[np.bool_]) -> LogisticRegression:
-    """Fit the regression that tells derived from unrelated, on scaled numbers; both sides weigh the same."""
+    """Fit the regression that tells derived from unrelated pairs, on scaled numbers; both sides weigh the same."""
     weights = np.where(labels.positive, 1 / labels.positive.sum(), 1 / (~labels.positive).sum())
     model = LogisticRegression(C=DERIVED_STRENGTH, max_iter=1000)
     columns = [NAMES.index(name) for name in DECISIVE]
@@ -256,7 +256,7 @@ def fit_derived(numbers: Floats, labels: Labels, rows: NDArray[np.bool_]) -> Log
 
 
 def fit_kinds(numbers: Floats, labels: Labels, rows: NDArray[np.bool_]) -> LogisticRegression:
-    """Fit the regression that names the kind of derived texts; kinds, and in them tools, weigh the same."""
+    """Fit the regression that names the kind of derived texts; kinds, and the tools of each, weigh the same."""
     chosen = rows & labels.positive
     weights = np.zeros(len(numbers))
     for relation in RELATIONS:
@@ -269,13 +269,13 @@ def fit_kinds(numbers: Floats, labels: Labels, rows: NDArray[np.bool_]) -> Logis
 
 
 def report(numbers: Floats, labels: Labels) -> None:
-    """Print what regressions say of each tool that were fitted without it."""
+    """Print how regressions that were fitted without a tool do on it, for each tool."""
     odds = np.full(len(numbers), np.nan)
     named = np.full(len(numbers), "", dtype=labels.relation.dtype)
     corpora = np.unique(labels.corpus[~labels.positive])
     for number, tool in enumerate(np.unique(labels.tool[labels.positive])):
         tested = labels.positive & (labels.tool == tool)
-        if tool == "copied":  # of one "tool": half is left out
+        if tool == "copied":  # these are all by one "tool", so half of them is left out
             tested &= np.arange(len(numbers)) % 2 == 0
         strangers = ~labels.positive & np.isin(labels.corpus, corpora[number % FOLDS :: FOLDS])
         rows = ~tested & ~strangers
@@ -307,7 +307,7 @@ def report(numbers: Floats, labels: Labels) -> None:
 
 
 def write(numbers: Floats, labels: Labels, centre: Floats, spread: Floats, output: Path) -> None:
-    """Fit on all cases and write the weights."""
+    """Fit on all pairs and write the weights."""
     everything = np.ones(len(numbers), dtype=bool)
     derived, kinds = fit_derived(numbers, labels, everything), fit_kinds(numbers, labels, everything)
     order = [kinds.classes_.tolist().index(relation) for relation in RELATIONS]
@@ -331,10 +331,10 @@ def write(numbers: Floats, labels: Labels, centre: Floats, spread: Floats, outpu
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = stage_parser(__doc__)
     parser.add_argument("paths", nargs="+", type=Path, help="labelled files or folders")
-    parser.add_argument("--output", type=Path, default=WEIGHTS, help="where the weights go")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--output", type=Path, default=WEIGHTS, help="file to write (default: the shipped weights)")
+    parser.add_argument("--jobs", type=int, default=2, help="number of processes (default: 2)")
     options = parser.parse_args(arguments)
     cases = gather(options.paths)
     raw = measure(cases, options.jobs)
@@ -347,7 +347,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    # Worker processes look the functions up by the module's name, and that of the program is another.
+    # Worker processes import functions by the name of their module, which is not __main__.
     from unspun.training.comparing import main as importable
 
     sys.exit(importable())

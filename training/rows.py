@@ -87,7 +87,8 @@ class Rows:
     def save(self, file: Path) -> None:
         """Write the rows as .npz; folders are created as needed."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(file, **self.arrays())
+        arrays: dict[str, Any] = self.arrays()
+        np.savez_compressed(file, **arrays)
 
     @classmethod
     def load(cls, file: Path) -> Self:

@@ -54,7 +54,7 @@ class Collocations:
     """The log probability of each word given the words before it, and of the words that follow."""
 
     name = "collocations"
-    question = "how well does each word fit its neighbours, by the statistics of human text?"
+    question = "how well does each word fit its neighbours, compared with human text?"
     token_names = (
         "after_left",
         "right_after",

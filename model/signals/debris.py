@@ -46,7 +46,7 @@ class Debris:
 
     name = "debris"
     question = "what do tools leave behind: spintax, stray braces, doubled words, broken capitals?"
-    evidence: ClassVar = {"debris": "a slip of the kind that tools leave behind"}
+    evidence: ClassVar = {"debris": "a slip that automatic rewriting leaves behind"}
     token_names = tuple(DEBRIS)
     document_names = tuple(f"{kind}_per_100_words" for kind in DEBRIS)
 

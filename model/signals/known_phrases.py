@@ -72,7 +72,7 @@ class KnownPhrases:
     """Finds all known phrases in one pass over a batch for each phrase length."""
 
     name = "known_phrase"
-    question = "is a phrase known as a machine's stand-in for another?"
+    question = "is a phrase known to be a machine's replacement for another?"
     evidence: ClassVar = {"known_phrase": "a phrase that spinners are known to produce"}
     token_names = ("phrase_weight",)
     document_names = ("phrases_per_100_words", "phrase_weight_per_100_words")

@@ -45,7 +45,7 @@ class Alternatives:
         ids: (V, K) word ids; UNKNOWN if there are fewer than K.
         log_prior: (K,) log probability that the k-th alternative was the original, by its rank alone.
         weights, bias: weights (len(INPUTS),) and bias of a conditional logit model, which predicts the word that a
-            person wrote: the one in the text or one of its alternatives (`training.language.ranking`).
+            person wrote: the one in the text or one of its alternatives (`training.classifier.ranking`).
     """
 
     ids: NDArray[np.uint16]

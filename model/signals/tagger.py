@@ -168,7 +168,7 @@ class Tagger:
 
     name: ClassVar = "misfit"
     question: ClassVar = "which words does a small neural network believe to be replaced?"
-    evidence: ClassVar = {"misfit": "does not belong here"}
+    evidence: ClassVar = {"misfit": "does not fit its context"}
 
     inputs: TaggerInputs
     weights: tuple[Floats, ...]

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unspun.model.text.tokens import TokenClass, Tokens, hash_tokens
-from unspun.model.text.wordlists import WordTable
+from unspun.model.text.wordlists import WordTable, read_sections
 
 LONGEST_MATCH = 500
 """Most characters of a line or sentence that can be boilerplate."""
@@ -74,20 +73,8 @@ class Boilerplate:
 @cache
 def load_boilerplate() -> Boilerplate:
     """Return the phrases that ship with the package."""
-    sections: dict[str, list[str]] = {}
-    section: list[str] = []
-    file = resources.files("unspun.model.text").joinpath("boilerplate.txt")
-    for line in file.read_text(encoding="utf-8").splitlines():
-        content = line.strip()
-        if content.startswith("["):
-            section = sections.setdefault(content.strip("[]"), [])
-        elif content and not content.startswith("#"):
-            section.append(content)
-    return Boilerplate(
-        anywhere=tuple(sections["anywhere"]),
-        sentence=_compile(sections["sentence"]),
-        line=_compile(sections["line"]),
-    )
+    sections = read_sections("boilerplate.txt")
+    return Boilerplate(tuple(sections["anywhere"]), _compile(sections["sentence"]), _compile(sections["line"]))
 
 
 def _compile(phrases: list[str]) -> LinePhrases:

@@ -77,7 +77,9 @@ class Documents:
         tokens = Tokens(characters)
         token_ptr = np.searchsorted(tokens.start, document_start)
         layout = Layout(characters, tokens, document_start, token_ptr)
-        sentences = find_sentences(characters, tokens, layout, token_ptr)
+        sentences, first_words = find_sentences(characters, tokens, layout, token_ptr)
+        token_shape = tokens.shape.copy()
+        token_shape[first_words] |= Shape.SENTENCE_START
         token_prose, excluded = find_prose(characters, tokens, layout, sentences, document_start)
         return cls(
             texts=tuple(texts),
@@ -87,7 +89,7 @@ class Documents:
             token_end=tokens.end,
             token_hash=tokens.hash,
             token_class=tokens.token_class,
-            token_shape=tokens.shape,
+            token_shape=token_shape,
             token_document=np.repeat(np.arange(len(repaired), dtype=np.int32), np.diff(token_ptr)),
             token_sentence=sentences,
             token_paragraph=layout.token_paragraph,

@@ -77,7 +77,8 @@ class Layout:
         self.line_document = (np.searchsorted(token_ptr, self.first, side="right") - 1).astype(np.int32)
         lengths = np.diff(np.append(self.first, count))
         self.token_line = np.repeat(np.arange(self.first.size, dtype=np.int32), lengths)
-        self.indentation = _indentation(newlines, row[self.first], tokens.start[self.first])
+        row = row[self.first]
+        self.indentation = tokens.start[self.first] - np.where(row > 0, newlines[row - 1] + 1, 0)
         starts_paragraph = ~_continues(characters, tokens, self)
         self.line_paragraph = (np.cumsum(starts_paragraph) - 1).astype(np.int32)
         self.token_paragraph = self.line_paragraph[self.token_line]
@@ -123,13 +124,6 @@ def _first_chunk_length(tokens: Tokens, layout: Layout) -> NDArray[np.int64]:
     return length
 
 
-def _indentation(newlines: NDArray[np.int64], row: NDArray[np.int64], start: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the number of characters between the newline before each line and the line's first token."""
-    line_start = np.where(row > 0, newlines[row - 1] + 1, 0)
-    indentation: NDArray[np.int64] = start - line_start
-    return indentation
-
-
 @cache
 def _sentence_words() -> WordTable:
     return WordTable(load_word_lists("sentence_words.txt"))
@@ -137,20 +131,18 @@ def _sentence_words() -> WordTable:
 
 def find_sentences(
     characters: NDArray[np.uint32], tokens: Tokens, layout: Layout, token_ptr: NDArray[np.int64]
-) -> NDArray[np.int32]:
-    """Return the sentence of each token, numbered over the batch. Sets SENTENCE_START in the shapes of first words."""
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the sentence of each token (T,), numbered over the batch, and the tokens that are first words of one."""
     count = tokens.start.size
     if count == 0:
-        return np.zeros(0, dtype=np.int32)
+        return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int64)
     starts = np.zeros(count, dtype=np.bool_)
     starts[0] = True
     starts[1:] = np.diff(layout.token_paragraph) > 0
     starts[_sentence_starts(characters, tokens, layout, token_ptr)] = True
     sentences = (np.cumsum(starts) - 1).astype(np.int32)
     words = np.flatnonzero(tokens.token_class == TokenClass.WORD)
-    first_words = words[np.diff(sentences[words], prepend=-1) > 0]
-    tokens.shape[first_words] |= Shape.SENTENCE_START
-    return sentences
+    return sentences, words[np.diff(sentences[words], prepend=-1) > 0]
 
 
 def _sentence_starts(

@@ -61,7 +61,7 @@ class Tokens:
     Attributes:
         start, end: (T,) int64, offsets into the characters.
         token_class: (T,) uint8, TokenClass.
-        shape: (T,) uint8, bits of Shape; SENTENCE_START is set later, by `find_sentences`.
+        shape: (T,) uint8, bits of Shape, except SENTENCE_START.
         hash: (T,) uint64.
     """
 

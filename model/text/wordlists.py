@@ -59,18 +59,24 @@ class WordTable:
         return self.lookup(hashes) > 0
 
 
+def read_sections(file_name: str) -> dict[str, list[str]]:
+    """Return the lines of each `[section]` of a file in this package, without empty lines and `#` comments."""
+    sections: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in resources.files("unspun.model.text").joinpath(file_name).read_text(encoding="utf-8").splitlines():
+        content = line.strip()
+        if content.startswith("["):
+            lines = sections.setdefault(content.strip("[]"), [])
+        elif content and not content.startswith("#"):
+            lines.append(content)
+    return sections
+
+
 @cache
 def load_word_lists(file_name: str) -> dict[str, NDArray[np.uint64]]:
-    """Return the hashes of the words in each `[section]` of a file. `#` starts a comment."""
-    words: dict[str, list[str]] = {}
-    section = ""
-    for line in resources.files("unspun.model.text").joinpath(file_name).read_text(encoding="utf-8").splitlines():
-        content = line.split("#")[0].strip()
-        if content.startswith("["):
-            section = content.strip("[]")
-        elif content:
-            words.setdefault(section, []).extend(content.split())
-    return {name: np.unique(hash_tokens(listed)) for name, listed in words.items()}
+    """Return the hashes of the words in each section of a file."""
+    sections = read_sections(file_name)
+    return {name: np.unique(hash_tokens(" ".join(lines).split())) for name, lines in sections.items()}
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Leaves out texts that are nearly the same as one before: a crawl holds each article many times.
+"""Leaves out texts that are nearly the same as an earlier one: a crawl holds each article many times.
 
 Texts are compared by MinHash (Broder 1997) over runs of five words, with locality-sensitive hashing, by datasketch.
 """
@@ -14,16 +14,16 @@ from unspun.reading.reader import Failure, Record
 from unspun.service.console import CommandError
 
 SHINGLE = 5
-"""Words of a run."""
+"""Words in a run."""
 SIMILARITY = 0.8
-"""The share of runs that two texts have in common (Jaccard) from which they are nearly the same."""
+"""Two texts are near-duplicates if they share at least this part of their runs (Jaccard)."""
 PERMUTATIONS = 128
 WORD = re.compile(r"\w+")
 
 
 @dataclass
 class Deduplicator:
-    """Passes on the first of each group of near-duplicates. `left_out` maps the ids of the others to the first's."""
+    """Passes on the first of each group of near-duplicates. `left_out` pairs the other ids with the first."""
 
     left_out: list[tuple[str, str]] = field(default_factory=list)
 
@@ -37,7 +37,7 @@ class Deduplicator:
         self._names: list[str] = []
 
     def __call__(self, records: Iterable[Record | Failure]) -> Iterator[Record | Failure]:
-        """Yield failures, and the records that are like none before."""
+        """Yield failures, and the records that are not near-duplicates of an earlier one."""
         for record in records:
             if isinstance(record, Failure) or not self._is_known(record):
                 yield record

@@ -1,4 +1,4 @@
-"""Where a command writes its answers: standard output, or a file that appears only when it is complete."""
+"""Where a command writes its results: standard output, or a file that appears only when it is complete."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from unspun.model.atomic import part_of, put_in_place
 from unspun.service.console import CommandError
 
 DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
-"""What may go wrong with a file that is written; the error itself does not tell with which."""
+"""Errors of the disk that a file is written to; the error itself does not name the file."""
 
 
 class Output(Protocol):
-    """Takes text, and is closed by the end of a with block."""
+    """Takes text; to be used in a with block, which closes it."""
 
     @property
     def stream(self) -> BinaryIO:
-        """Where bytes go, for formats that are not text."""
+        """The stream of bytes, for binary formats."""
         ...
 
     def write(self, text: str) -> None:
@@ -37,7 +37,7 @@ class Output(Protocol):
 
 
 class StandardOutput:
-    """Standard output; each answer goes out at once, for the next program in the pipe."""
+    """Standard output; each result is flushed at once, for the next program in the pipe."""
 
     def __init__(self, encoding: str = "utf-8") -> None:
         if sys.stdout is None:
@@ -51,7 +51,7 @@ class StandardOutput:
         return self._stream
 
     def write(self, text: str) -> None:
-        """Write text; what the encoding cannot carry becomes a question mark."""
+        """Write text; characters that the encoding does not have become question marks."""
         self._stream.write(text.encode(self._encoding, "replace"))
         self._stream.flush()
 
@@ -65,11 +65,10 @@ class StandardOutput:
 
 
 class FileOutput:
-    """A file in UTF-8, packed where its name ends in .gz.
+    """A file in UTF-8, compressed if its name ends in .gz.
 
-    It is written as FILE.part and renamed when all is done, so that a file of this name is always whole; what
-    a run that ended early had written stays in FILE.part. A pipe or device is written to as it is. Raises
-    OSError where the file cannot be written.
+    It is written as FILE.part and renamed at the end, so that FILE is always complete; if a run ends early, FILE.part
+    keeps what it had written. A pipe or device is written to directly. Raises OSError if the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -82,16 +81,16 @@ class FileOutput:
             raise PermissionError(13, "Permission denied", str(path))
         self._file = self._stream = cast(BinaryIO, self.part.open("wb"))
         if path.suffix.lower() == ".gz":
-            # No name and no time in it: the same verdicts are the same bytes.
+            # Without a name and a time, the same verdicts are the same bytes.
             self._stream = cast(BinaryIO, gzip.GzipFile("", "wb", fileobj=self._file, mtime=0))
 
     @property
     def stream(self) -> BinaryIO:
-        """The file, or what packs into it."""
+        """The file, or the stream that compresses into it."""
         return self._stream
 
     def write(self, text: str) -> None:
-        """Write text; lone surrogates, which UTF-8 cannot carry, become question marks."""
+        """Write text; lone surrogates, which UTF-8 does not have, become question marks."""
         self._stream.write(text.encode("utf-8", "replace"))
 
     def __enter__(self) -> Self:

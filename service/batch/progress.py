@@ -1,4 +1,4 @@
-"""How far a run has got, on standard error: a bar on a terminal, a line a minute elsewhere."""
+"""Progress on standard error: a bar on a terminal, otherwise a line per minute."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from unspun.service.batch.scoring import Tally
 from unspun.service.console import complain
 
 PATIENCE = 2.0
-"""Seconds that a run may take before a bar is shown."""
+"""Seconds before a bar appears."""
 INTERVAL = 0.1
 """Seconds between updates of the bar."""
 MINUTE = 60.0
-"""Seconds between lines where there is no terminal."""
+"""Seconds between lines if there is no terminal."""
 
 
 class Progress:
-    """Shows how far the reading has got, where `enabled`, once the run has taken a while.
+    """Shows how much of the input has been read, if `enabled`, once a run has taken a while.
 
-    `terminal`: is there one for a bar? `clock` gives the time, in seconds.
+    `terminal` says whether standard error is one; `clock` returns the time in seconds.
     """
 
     def __init__(
@@ -57,21 +57,23 @@ class Progress:
         speed = tally.words / max(now - self._started, 1e-9)
         text = f"{tally.documents:,} documents, {speed:,.0f} words/s"
         if not self._terminal:
-            complain(text + self._left(now))
+            complain(text + self._remaining(now))
             return
         if self._bar is None:
             self._bar, self._task = self._open()
         self._bar.update(self._task, completed=self._reader.bytes_read, description=text)
 
-    def _left(self, now: float) -> str:
-        """Return how long the rest will take at this pace, as far as the input's size is known."""
+    def _remaining(self, now: float) -> str:
+        """Return how long the rest will take at this speed, if the size of the input is known."""
+        from unspun.model.wording import percent
+
         if self._total is None:
             self._total = self._reader.total_bytes() or 0
         read = self._reader.bytes_read
         if not self._total or not read:
             return ""
         seconds = (now - self._started) * max(0.0, self._total / read - 1)
-        return f", {min(1.0, read / self._total):.0%} read, about {timedelta(seconds=round(seconds))} left"
+        return f", {percent(min(1.0, read / self._total))} read, about {timedelta(seconds=round(seconds))} left"
 
     def _open(self) -> tuple[Any, Any]:
         from rich.console import Console

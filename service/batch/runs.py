@@ -1,8 +1,9 @@
-"""A run over an archive: verdicts in parts, each whole or not there, so that the same command goes on where one ended.
+"""A run over an archive: verdicts are written in parts, each complete or absent, so that a command can be resumed.
 
-A run's folder holds `run.json` (what was asked, and the model), `part-00000.jsonl` and so on with the verdicts, and
-beside each part `part-00000.done`, written last: how many documents, their verdicts, what failed, and a digest of what
-was read. A part without its marker is written anew. At the end `failures.jsonl` and `summary.json` sum it all up.
+A run's folder holds `run.json` (the settings and the model), `part-00000.jsonl` and so on with the verdicts, and beside
+each part a marker, `part-00000.done`, which is written last: the number of documents, their verdicts, the failures, and
+a digest of the input. A part without its marker is written again. At the end `failures.jsonl` and `summary.json`
+describe the whole run.
 """
 
 from __future__ import annotations
@@ -14,33 +15,35 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
 from unspun.model.atomic import atomic_write, part_of, put_in_place
-from unspun.model.text.document import MAX_CHARACTERS
 from unspun.reading.reader import Failure, Record
-from unspun.service.batch.parallel import Outcome, Plan, Task, score_in_parallel
-from unspun.service.batch.scoring import Scored, Scorer, Tally
-from unspun.service.render import Writer
+from unspun.service.batch.parallel import Outcome, Task, Workers, score_in_parallel
+from unspun.service.batch.scoring import Scored, Scorer, Tally, notice
+from unspun.service.console import CommandError
+from unspun.service.render import VerdictWriter
 
 FORMAT = 1
 RUN, SUMMARY, FAILURES, DUPLICATES, LOCK = "run.json", "summary.json", "failures.jsonl", "duplicates.jsonl", ".lock"
 DONE = ".done"
 PART = re.compile(r"part-\d{5,}\.(done|jsonl|csv|parquet)(\.part)?")
 PART_ITEMS = 1_000
-"""Documents of a part: what is lost when a run is killed."""
+"""Documents in a part: at most this many are scored again if a run is killed."""
+NEW_OUTPUT = "choose another --output, or pass --force to start over"
 
 
-class BatchError(Exception):
-    """A run cannot begin or go on; the message says why and what to do, in one line."""
+class RunError(CommandError):
+    """A run cannot start or resume; the message says why and what to do."""
 
 
 @dataclass
-class Part:
-    """What came of a run of consecutive documents; its JSON is the part's marker."""
+class RunPart:
+    """What became of some consecutive documents; its JSON is the part's marker."""
 
     items: int = 0
     digest: str = ""
@@ -61,7 +64,7 @@ class Part:
                 self.reasons[outcome.verdict.reason] += 1
 
     @classmethod
-    def from_json(cls, text: str) -> Part:
+    def from_json(cls, text: str) -> RunPart:
         """Read a marker. Raises ValueError, LookupError and TypeError."""
         found = json.loads(text)
         return cls(
@@ -79,10 +82,10 @@ class Part:
 
 
 class RunFolder:
-    """The folder of a run. One process at a time may have it.
+    """The folder of a run. Only one process may use it at a time.
 
-    `settings` are what must not change between two commands that make one run. Raises BatchError where the folder is
-    another run's, or somebody's else, unless `force`: then what a run has left there is taken away.
+    `settings` must be the same for all commands of a run. Raises RunError if the folder holds another run or other
+    files. With `force`, the files of another run are deleted.
     """
 
     def __init__(self, path: Path, settings: dict[str, Any], *, suffix: str, force: bool = False) -> None:
@@ -94,8 +97,8 @@ class RunFolder:
         try:
             self._lock.acquire(blocking=False)
         except Timeout:
-            raise BatchError(
-                f"{path}: another run is at work here; wait for its end, or choose another folder"
+            raise RunError(
+                f"{path}: another run is using this folder; wait until it ends, or choose another folder"
             ) from None
         try:
             if force and (path / RUN).exists():
@@ -109,21 +112,21 @@ class RunFolder:
             raise
 
     def close(self) -> None:
-        """Let others have the folder."""
+        """Release the folder."""
         with suppress(OSError):
             (self.path / LOCK).unlink()
         self._lock.release()
 
     def file(self, number: int) -> Path:
-        """Return where the verdicts of a part are."""
+        """Return the file with the verdicts of a part."""
         return self.path / f"part-{number:05d}{self._suffix}"
 
     def open(self, number: int) -> IO[bytes]:
-        """Return a file for the verdicts of a part, which is there under its own name only after `complete`."""
+        """Open a file for the verdicts of a part; `complete` gives it its final name."""
         return part_of(self.file(number)).open("wb")
 
-    def complete(self, number: int, part: Part, stream: IO[bytes]) -> None:
-        """Close the file of a part, and mark the part as done: from now on it is never written again."""
+    def complete(self, number: int, part: RunPart, stream: IO[bytes]) -> None:
+        """Close the file of a part and mark the part as done: it is never written again."""
         put_in_place(stream, part_of(self.file(number)), self.file(number))
         self._write(f"part-{number:05d}{DONE}", part.to_json() + "\n")
         self.parts[number] = part
@@ -131,9 +134,9 @@ class RunFolder:
     def sum_up(self, tally: Tally, seconds: float, *, complete: bool) -> dict[str, Any]:
         """Write the failures and the summary of all parts, and return the summary.
 
-        `tally` and `seconds` are of the command at hand, and only its speed is told: of others the time is not known.
+        `tally` and `seconds` belong to the current command; the time that earlier ones took is not known.
         """
-        total = Part()
+        total = RunPart()
         lines = []
         for _, part in sorted(self.parts.items()):
             total.items += part.items
@@ -160,7 +163,7 @@ class RunFolder:
         return summary
 
     def write_duplicates(self, left_out: list[tuple[str, str]]) -> None:
-        """Write which documents were left out, and which one each is like."""
+        """Write which documents were skipped as near-duplicates, and of which document."""
         lines = (json.dumps({"id": id, "like": first}, ensure_ascii=False) + "\n" for id, first in left_out)
         self._write(DUPLICATES, "".join(lines))
 
@@ -168,27 +171,27 @@ class RunFolder:
         file = self.path / RUN
         if not file.exists():
             if others := sorted(found.name for found in self.path.iterdir() if found.name != LOCK):
-                raise BatchError(
-                    f"{self.path}: not empty ({others[0]} is there) and no run's folder; choose another for --output"
+                raise RunError(
+                    f"{self.path}: the folder contains other files, such as {others[0]}; choose another --output"
                 )
             return
         try:
             before = json.loads(file.read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise BatchError(f"{file}: cannot be read; choose another --output, or begin anew with --force") from error
+            raise RunError(f"{file}: cannot be read; {NEW_OUTPUT}") from error
         for name, value in self._settings.items():
             if before.get(name) != value:
-                raise BatchError(
-                    f"{self.path}: holds a run with another {name} ({_short(before.get(name))}, now {_short(value)}); "
-                    "choose another --output, or begin anew with --force"
+                raise RunError(
+                    f"{self.path}: contains a run with another {name} ({_short(before.get(name))}, now "
+                    f"{_short(value)}); {NEW_OUTPUT}"
                 )
 
-    def _read_markers(self) -> dict[int, Part]:
+    def _read_markers(self) -> dict[int, RunPart]:
         parts = {}
         for marker in self.path.glob(f"part-*{DONE}"):
             number = int(marker.name.removeprefix("part-").removesuffix(DONE))
-            with suppress(ValueError, LookupError, TypeError):  # half-written by a full disk: the part is made again
-                part = Part.from_json(marker.read_text("utf-8"))
+            with suppress(ValueError, LookupError, TypeError):  # half-written on a full disk: the part is made again
+                part = RunPart.from_json(marker.read_text("utf-8"))
                 if self.file(number).exists():
                     parts[number] = part
         return parts
@@ -206,63 +209,53 @@ class RunFolder:
 def run(
     items: Iterable[Record | Failure],
     task: Task,
-    plan: Plan,
+    workers: Workers,
     folder: RunFolder,
-    writer: Callable[[IO[bytes]], Writer],
+    writer: Callable[[IO[bytes]], VerdictWriter],
     *,
-    scorer: Scorer | None = None,
+    scorer: Scorer,
     tally: Tally,
     part_items: int = PART_ITEMS,
     progress: Callable[[Tally], None] = lambda tally: None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Score everything that the folder does not have yet, and enter it into the tally.
+    """Score everything that the folder does not have yet, and count it in the tally.
 
-    `writer` makes the writer of a part's file. Raises BatchError where the input is not that of the parts
-    that are there.
+    `writer` makes the writer of a part's file; `tell` is called with a line for each failure. Raises RunError if the
+    input is not that of the parts that are done.
     """
     ahead: deque[tuple[int, str]] = deque()
-    """For each item under way: its number, and the digest of its part up to it."""
+    """For each item that is being scored: its number, and the digest of its part up to it."""
     fresh = _not_done(items, folder, part_items, ahead)
-    part, number = Part(), -1
-    stream: IO[bytes] | None = None
-    out: Writer | None = None
-    try:
-        for outcome in score_in_parallel(fresh, task, plan, scorer):
-            place, digest = ahead.popleft()
-            if place // part_items != number:
-                if out is not None and stream is not None:
-                    out.close()
-                    folder.complete(number, part, stream)
-                part, number = Part(), place // part_items
-                stream = folder.open(number)
-                out = writer(stream)
-            assert out is not None
-            part.add(outcome)
-            part.digest = digest
-            if isinstance(outcome, Scored):
-                out.write(outcome.record.text, outcome.verdict)
-                if len(outcome.record.text) > MAX_CHARACTERS:
-                    tell(f"{outcome.record.where}: only its first {MAX_CHARACTERS:,} characters were judged")
-            else:
-                tell(str(outcome))
-            tally.add(outcome)
-            progress(tally)
-        if out is not None and stream is not None:
+    outcomes = zip(score_in_parallel(fresh, task, workers, scorer), _popped(ahead), strict=False)
+    for number, group in groupby(outcomes, lambda entry: entry[1][0] // part_items):
+        part = RunPart()
+        with folder.open(number) as stream:
+            out = writer(stream)
+            for outcome, (_, digest) in group:
+                part.add(outcome)
+                part.digest = digest
+                if isinstance(outcome, Scored):
+                    out.write(outcome.record.text, outcome.verdict)
+                if (line := notice(outcome)) is not None:
+                    tell(line)
+                tally.add(outcome)
+                progress(tally)
             out.close()
             folder.complete(number, part, stream)
-    finally:
-        if stream is not None and not stream.closed:
-            with suppress(OSError):
-                stream.close()
+
+
+def _popped(ahead: deque[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    while True:
+        yield ahead.popleft()
 
 
 def _not_done(
     items: Iterable[Record | Failure], folder: RunFolder, part_items: int, ahead: deque[tuple[int, str]]
 ) -> Iterator[Record | Failure]:
-    """Yield the items of parts that are not done yet, and check that the others are those that were read before."""
+    """Yield the items of parts that are not done yet, and check that the other parts were made from the same items."""
     digest = hashlib.blake2b(digest_size=16)
-    done: Part | None = None
+    done: RunPart | None = None
     place = -1
     for place, item in enumerate(items):
         number, within = divmod(place, part_items)
@@ -275,20 +268,19 @@ def _not_done(
             ahead.append((place, digest.hexdigest()))
             yield item
     _compare(folder, place // part_items, done, digest.hexdigest(), place % part_items + 1)
-    beyond = [number for number in folder.parts if number > place // part_items]
-    if beyond:
-        raise BatchError(f"{folder.path}: {_changed(min(beyond))}")
+    if beyond := [number for number in folder.parts if number > place // part_items]:
+        raise _changed(folder, min(beyond))
 
 
-def _compare(folder: RunFolder, number: int, done: Part | None, digest: str, items: int) -> None:
+def _compare(folder: RunFolder, number: int, done: RunPart | None, digest: str, items: int) -> None:
     if done is not None and (done.digest, done.items) != (digest, items):
-        raise BatchError(f"{folder.path}: {_changed(number)}")
+        raise _changed(folder, number)
 
 
-def _changed(number: int) -> str:
-    return (
-        f"the input is not what it was when part {number} was made (texts changed, came or went); "
-        "choose another --output, or begin anew with --force"
+def _changed(folder: RunFolder, number: int) -> RunError:
+    return RunError(
+        f"{folder.path}: the input has changed since part {number} was written (documents were added, removed or "
+        f"edited); {NEW_OUTPUT}"
     )
 
 

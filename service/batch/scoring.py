@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from unspun.model.text.document import MAX_CHARACTERS
 from unspun.model.verdict import Verdict
+from unspun.reading.html import Page
 from unspun.reading.reader import Failure, Record
 from unspun.service.console import is_bundle_error
 
 BATCH_DOCUMENTS = 64
 BATCH_CHARACTERS = 1_000_000
-"""A batch ends at either: large enough to keep the arrays busy, small enough to bound memory."""
+BATCH_ITEMS = 1_000
+"""A batch ends at any of these: large enough to keep the arrays busy, small enough to bound memory. Items are documents
+and failures."""
 WARM_UP = (
     "The mayor of the town told reporters that the new bridge would be open to all before the end of the year. " * 4
 )
@@ -60,7 +64,7 @@ class ScorerLoader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A document and what the model says of it."""
+    """A document and its verdict."""
 
     record: Record
     verdict: Verdict
@@ -68,7 +72,7 @@ class Scored:
 
 @dataclass
 class Tally:
-    """What a run has done so far."""
+    """Counts the documents that a run has processed so far."""
 
     verdicts: Counter[str] = field(default_factory=Counter)
     words: int = 0
@@ -88,6 +92,15 @@ class Tally:
         return self.verdicts.total()
 
 
+def notice(outcome: Scored | Failure) -> str | None:
+    """Return what to report about an outcome: a failure, or that a text was too long to be judged as a whole."""
+    if isinstance(outcome, Failure):
+        return str(outcome)
+    if len(outcome.record.text) > MAX_CHARACTERS:
+        return f"{outcome.record.where}: only the first {MAX_CHARACTERS:,} characters were judged"
+    return None
+
+
 def supported_by(scorer: Any) -> float:
     """Return the smallest false-positive rate that a model's calibration supports; 0 if it does not say."""
     return float(getattr(getattr(scorer, "decision", None), "supported", 0.0))
@@ -101,32 +114,25 @@ def score_records(
     evidence: bool = True,
     base_rate: float | None = None,
 ) -> Iterator[Scored | Failure]:
-    """Yield the verdict of every record, in order, and failures where they come.
-
-    A batch that fails is scored again document by document, and only those that fail alone are given up.
-    """
+    """Yield the verdict of every record, in order, and failures in their places."""
     for batch in batches(records):
-        if isinstance(batch, Failure):
-            yield batch
-        else:
-            yield from score_batch(scorer, batch, depth, evidence, base_rate)
+        yield from score_batch(scorer, batch, depth, evidence, base_rate)
 
 
 def batches(
     items: Iterable[Item | Failure], documents: int = BATCH_DOCUMENTS, characters: int = BATCH_CHARACTERS
-) -> Iterator[list[Item] | Failure]:
-    """Group texts into batches of at most so many documents and characters; failures pass through at once."""
-    batch: list[Item] = []
-    size = 0
+) -> Iterator[list[Item | Failure]]:
+    """Group texts into batches of at most so many documents and characters, with failures in their places."""
+    batch: list[Item | Failure] = []
+    count = size = 0
     for item in items:
-        if isinstance(item, Failure):
-            yield item
-            continue
-        if batch and (len(batch) == documents or size + len(item.text) > characters):
+        length = 0 if isinstance(item, Failure) else len(item.text)
+        if batch and (count == documents or size + length > characters or len(batch) == BATCH_ITEMS):
             yield batch
-            batch, size = [], 0
+            batch, count, size = [], 0, 0
         batch.append(item)
-        size += len(item.text)
+        count += not isinstance(item, Failure)
+        size += length
     if batch:
         yield batch
 
@@ -152,21 +158,30 @@ def score_or_split(
 
 
 def score_batch(
-    scorer: Scorer, batch: list[Record], depth: str, evidence: bool, base_rate: float | None = None
+    scorer: Scorer, batch: Sequence[Record | Failure], depth: str, evidence: bool, base_rate: float | None = None
 ) -> Iterator[Scored | Failure]:
-    """Yield the verdicts of a batch, and a failure for each document that cannot be scored."""
+    """Yield the verdicts of a batch, and failures in their places. Pages are reduced to their articles."""
 
     def score(records: list[Record]) -> list[Scored | Failure]:
+        read = [_with_article(record) for record in records]
         verdicts = scorer.score_many(
-            [record.text for record in records],
-            ids=[record.id for record in records],
+            [record.text for record in read],
+            ids=[record.id for record in read],
             depth=depth,
             evidence=evidence,
             base_rate=base_rate,
         )
-        return [Scored(record, verdict) for record, verdict in zip(records, verdicts, strict=True)]
+        return [Scored(record, verdict) for record, verdict in zip(read, verdicts, strict=True)]
 
-    return score_or_split(score, batch, _failure)
+    records = [item for item in batch if isinstance(item, Record)]
+    outcomes = score_or_split(score, records, _failure) if records else iter(())
+    for item in batch:
+        yield item if isinstance(item, Failure) else next(outcomes)
+
+
+def _with_article(record: Record) -> Record:
+    """Return a record whose text is the article of its page, if it was a page."""
+    return replace(record, text=record.text.article()) if isinstance(record.text, Page) else record
 
 
 def _failure(record: Record, error: Exception) -> Failure:

@@ -1,4 +1,4 @@
-"""`unspun audit`: what people's labels tell of the model."""
+"""`unspun audit`: unspun's accuracy, measured against people's labels."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unspun.service.commands.feedback import database_option, open_store
+from unspun.service.commands.common import database_option, is_terminal, write_tables
+from unspun.service.commands.feedback import open_store
+from unspun.service.console import plural
 
 if TYPE_CHECKING:
     from unspun.service.feedback.audit import Audit, AuditRow, Share
     from unspun.training.reporting.tables import Table
 
 COLUMNS = ("", "texts", "precision", "recall", "false positives")
-MOST_TOLD = 20
-"""Contradicting texts that the table names."""
+MOST_CONTRADICTING = 20
+"""Texts with contradicting labels that the table names."""
 
 
-@click.command(short_help="Precision, recall and false positives by people's labels.")
+@click.command(short_help="Measure accuracy against people's labels.")
 @database_option
 @click.option(
     "--at",
@@ -28,18 +30,21 @@ MOST_TOLD = 20
     type=click.Choice(["suspect", "paraphrased"]),
     default="suspect",
     show_default=True,
-    help="The least verdict that counts as found, by kind, source and model.",
+    help="Weakest verdict that counts as found, by kind, source and model.",
 )
 @click.option(
-    "--format", "form", type=click.Choice(["table", "json"]), help="Default: a table on a terminal, else JSON."
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    help="Output format. Default: a table on a terminal and json in a pipe.",
 )
 def audit(database: str, level: str, form: str | None) -> None:
-    """Tell how right unspun was of the texts that people have labelled: overall, and by signal, kind, source and model.
+    """Measure unspun's accuracy against people's labels: overall, and by signal, kind, source and model.
 
-    Each share comes with its 95 % interval (Wilson) and the numbers behind it. A text counts once, however often it was
-    given the same label: the latest. Texts whose labels contradict each other are named and left out (`unspun feedback
-    delete ID` takes the wrong one back), those that unspun abstained from are counted and left out. The verdicts are
-    those of the time of the label, by the model that is named.
+    Each share comes with its 95 % confidence interval (Wilson) and the counts behind it. Each text counts once, with
+    its latest label. Texts whose labels contradict each other are listed and left out; delete the wrong label with
+    `unspun feedback delete ID`. Texts without a verdict are counted and left out. Verdicts are those that were given
+    when the text was labelled, by the model that is named.
 
     \b
     Examples:
@@ -48,17 +53,13 @@ def audit(database: str, level: str, form: str | None) -> None:
       unspun audit --format json | jq '.overall[0].precision'
     """
     with open_store(database) as store:
-        from unspun.service.feedback.audit import audit as ask
+        from unspun.service.feedback.audit import audit as measure
 
-        found = ask(store.labels(), "paraphrased" if level == "paraphrased" else "suspect")
-    if form == "json" or (form is None and not sys.stdout.isatty()):
+        found = measure(store.labels(), "paraphrased" if level == "paraphrased" else "suspect")
+    if form == "json" or (form is None and not is_terminal(sys.stdout)):
         click.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1))
-        return
-    from rich.console import Console
-
-    from unspun.service.render.evaluation import draw, plain_console
-
-    click.echo(draw(_tables(found), Console() if sys.stdout.isatty() else plain_console()), nl=False)
+    else:
+        write_tables(_tables(found))
 
 
 def _tables(found: Audit) -> Iterator[Table]:
@@ -66,27 +67,30 @@ def _tables(found: Audit) -> Iterator[Table]:
 
     words = ", ".join(f"{number:,} {word}" for word, number in found.words.items() if number)
     note = (
-        f"{_count(found.labels, 'label')} of {_count(found.texts, 'text')}; "
-        f"{_count(len(found.contradicting), 'text')} with contradicting labels and {found.abstained:,} without a "
-        f"verdict left out. Behind the figures: {words or 'none'}."
+        f"{plural(found.labels, 'label')} of {plural(found.texts, 'text')}; left out: "
+        f"{plural(len(found.contradicting), 'text')} with contradicting labels and {found.abstained:,} without a "
+        f"verdict. Measured on: {words or 'none'}."
     )
     yield _table("Labels", found.overall, note)
-    least = "suspect or paraphrased" if found.level == "suspect" else "paraphrased"
-    signals = "Found: the signal gave evidence of its own. False positives are of texts labelled human."
-    yield _table("By signal", found.signals, signals)
-    yield _table("By kind", found.kinds, f"Found: {least}, and of this kind.")
-    yield _table("By source", found.sources, f"Found: {least}.")
-    yield _table("By model", found.models, f"Found: {least}.")
+    weakest = "suspect or paraphrased" if found.level == "suspect" else "paraphrased"
+    yield _table(
+        "By signal",
+        found.signals,
+        "Found: the signal gave evidence. False positives: texts labelled human in which it did.",
+    )
+    yield _table("By kind", found.kinds, f"Found: {weakest}, and of this kind.")
+    yield _table("By source", found.sources, f"Found: {weakest}.")
+    yield _table("By model", found.models, f"Found: {weakest}.")
     if found.contradicting:
         rows = tuple(
             (one.digest[:12], ", ".join(f"{label.label} ({label.id})" for label in one.labels))
-            for one in found.contradicting[:MOST_TOLD]
+            for one in found.contradicting[:MOST_CONTRADICTING]
         )
         more = len(found.contradicting) - len(rows)
-        note = "Delete what is wrong with `unspun feedback delete ID`." + (
-            f" {more:,} more are not shown." * (more > 0)
-        )
-        yield Table(("Contradicting",), note, ("text", "labels"), rows, (False, False))
+        note = "Delete the wrong labels with `unspun feedback delete ID`."
+        if more > 0:
+            note += f" {more:,} more texts are not shown."
+        yield Table(("Contradicting labels",), note, ("text", "labels"), rows, (False, False))
 
 
 def _table(title: str, rows: list[AuditRow], note: str) -> Table:
@@ -100,11 +104,9 @@ def _table(title: str, rows: list[AuditRow], note: str) -> Table:
 
 
 def _share(share: Share) -> str:
-    ends = share.interval
-    if share.value is None or ends is None:
+    from unspun.model.wording import decimal_percent
+
+    if share.value is None or share.interval is None:
         return "-"
-    return f"{100 * share.value:.1f} % ({100 * ends[0]:.1f}-{100 * ends[1]:.1f}) {share.part}/{share.whole}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    low, high = (decimal_percent(end, 1).removesuffix(" %") for end in share.interval)
+    return f"{decimal_percent(share.value, 1)} ({low}-{high}) {share.part}/{share.whole}"

@@ -1,56 +1,64 @@
-"""`unspun compare`: a suspect against its suspected source, or against a folder in which that may be."""
+"""`unspun compare`: a suspect against its suspected source, or a search for its source in a folder."""
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TextIO, cast
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import click
 
-from unspun.service.console import complain, printable
+from unspun.service.commands.common import (
+    INCOMPLETE,
+    STDIO,
+    choose_format,
+    input_format_option,
+    is_terminal,
+    model_option,
+    open_output,
+    open_reader,
+    progress_of,
+    quiet_option,
+    refuse_input_as_output,
+    table_console,
+)
+from unspun.service.console import complain, plural, printable
 
-# All else is imported by those who need it: help and usage errors should not wait for it.
+# Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
     from unspun.model.comparing.sources import Compares, Sources
     from unspun.reading.reader import Failure, Format, Reader, Record
     from unspun.service.batch.output import Output
-    from unspun.service.batch.progress import Progress
     from unspun.service.batch.scoring import Tally
-    from unspun.service.render.comparison import Answer, Writer
+    from unspun.service.render.comparison import ComparedSuspect, ComparisonWriter
 
-FORMATS = ("table", "json", "jsonl", "html")
 ENDINGS = {
-    **dict.fromkeys(("", ".jsonl", ".ndjson"), "jsonl"),
+    **dict.fromkeys((".jsonl", ".ndjson", ""), "jsonl"),
     **{".json": "json", ".html": "html", ".htm": "html", ".txt": "table"},
 }
-"""Formats by the end of an output's name."""
-STDIN = STDOUT = "-"
-UNREAD = 3
-"""Exit status where some documents could not be read or compared."""
+"""Formats by the ending of the output's name."""
 
 
 class ComparerLoader(Protocol):
-    """Loads what compares; None is the model that ships. Raises model.bundle.BundleError."""
+    """Loads a comparer; None is the model that ships. Raises model.bundle.BundleError."""
 
     def __call__(self, bundle: Path | None) -> Compares:
-        """Return what compares two texts."""
+        """Return the comparer."""
         ...
 
 
-@click.command(short_help="Compare a text with its suspected source, or find the source in a folder.")
+@click.command(short_help="Compare a text with its source, or find the source.")
 @click.argument("suspect")
 @click.argument("source", required=False)
 @click.option(
     "--against",
     metavar="FOLDER",
     multiple=True,
-    help="Look for the source among these documents: a folder, file or pattern. May be given several times.",
+    help="Search for the source in this folder, file or pattern. Can be repeated.",
 )
 @click.option(
     "--top",
@@ -58,28 +66,18 @@ class ComparerLoader(Protocol):
     metavar="N",
     default=1,
     show_default=True,
-    help="With --against: so many documents a suspect, the likeliest first.",
+    help="With --against, show the N likeliest documents for each suspect, the likeliest first.",
 )
 @click.option(
     "--format",
     "form",
-    type=click.Choice(FORMATS),
-    help="How comparisons are written. Default: by the name of --output; a table on a terminal; else jsonl.",
+    type=click.Choice(["table", "json", "jsonl", "html"]),
+    help="Output format. Default: by the name of --output, else a table on a terminal and jsonl in a pipe.",
 )
 @click.option("--output", metavar="FILE", help="Write to FILE (.json .jsonl .html .txt, also .gz).")
-@click.option(
-    "--model",
-    "bundle",
-    metavar="BUNDLE",
-    envvar="UNSPUN_MODEL",
-    help="Folder of the model. Default: UNSPUN_MODEL, else the one that ships.",
-)
-@click.option(
-    "--input-format",
-    type=click.Choice(["txt", "html", "jsonl", "csv", "parquet", "warc"]),
-    help="What standard input is. Default: jsonl where it looks like it, else one plain text.",
-)
-@click.option("--quiet", "-q", is_flag=True, help="No progress and no summary; errors are still told.")
+@model_option
+@input_format_option
+@quiet_option()
 @click.pass_obj
 def compare(
     load: ComparerLoader | None,
@@ -89,25 +87,25 @@ def compare(
     top: int,
     form: str | None,
     output: str | None,
-    bundle: str | None,
+    bundle: Path | None,
     input_format: Format | None,
     quiet: bool,
 ) -> None:
-    """Tell whether SUSPECT was made from SOURCE, how, how much of it reappears, and word by word what became of it.
+    """Find out whether SUSPECT was made from SOURCE, in what way, how much of it reappears, and which words changed.
 
-    Both are a file or the URL of one, as `unspun score` reads them, or - for standard input. Of a file that holds many
-    documents, FILE#ID is one.
+    Both can be a file, the URL of a file, or - for standard input, in any format that `unspun score` reads. FILE#ID is
+    one document of a file that contains several.
 
-    With --against, the likeliest source is looked for among up to 100,000 documents. SUSPECT may then be a folder, a
-    pattern or a file of many documents: each is answered, with "derived": false where no document fits. A suspect that
-    is itself among the documents is left out of its own search.
+    With --against, the likeliest source is searched for among up to 100,000 documents. SUSPECT can then also be a
+    folder, a pattern or a file of many documents. Each suspect gets an answer; it has "derived": false if no document
+    is its source. A suspect that is itself among the documents is not compared with itself.
 
     \b
     Exit status:
-      0    all suspects were compared, whatever came of it
-      1    the model could not be loaded, or the output not written
+      0    all suspects were compared, whatever the result
+      1    the model could not be loaded, or the output could not be written
       2    wrong usage
-      3    some documents could not be read; each is told in a line, the rest were compared
+      3    some documents could not be read; they are reported, one per line, and the rest were compared
       130  interrupted
 
     \b
@@ -117,28 +115,64 @@ def compare(
       unspun compare submissions.jsonl#17 original.txt --format json
       unspun compare submissions/ --against archive/ --top 3 --output found.jsonl
     """
-    request = _Request(suspect, source, against, top, input_format, quiet, None if output == STDOUT else output)
-    request.check()
-    form = _form(form, request.file)
-    run = _Run(request, (load or load_comparer)(None if bundle is None else Path(bundle)), form)
+    file = None if output in (None, STDIO) else Path(str(output))
+    paths = (suspect, *(() if source is None else (source,)), *against)
+    _check_usage(suspect, source, against, paths, file)
+    run = _CompareRun(
+        suspect,
+        source,
+        against,
+        top,
+        input_format,
+        quiet,
+        file,
+        choose_format(form, file, ENDINGS, ("html",)),
+        (load or load_comparer)(bundle),
+    )
     if against:
-        run.against_folder()
+        run.search()
     else:
-        run.with_source()
+        run.compare()
     if run.failures:
-        raise click.exceptions.Exit(UNREAD)
+        raise click.exceptions.Exit(INCOMPLETE)
 
 
 def load_comparer(bundle: Path | None) -> Compares:
-    """Load what compares, None for the model that ships. Raises model.bundle.BundleError."""
+    """Load a comparer, None for the model that ships. Raises model.bundle.BundleError."""
     from unspun.model.comparing.comparer import Comparer
 
     return Comparer.load(bundle)
 
 
-@dataclass(frozen=True)
-class _Request:
-    """What is asked for."""
+def _check_usage(
+    suspect: str, source: str | None, against: tuple[str, ...], paths: tuple[str, ...], file: Path | None
+) -> None:
+    """Raise UsageError for arguments that contradict each other."""
+    if source is not None and against:
+        raise click.UsageError("give either SOURCE or --against; repeat --against before each folder.")
+    if source is None and not against:
+        raise click.UsageError("give SOURCE, or --against FOLDER to search for it.")
+    if paths.count(STDIO) > 1:
+        raise click.UsageError("only one document can come from standard input.")
+    if file is not None:
+        refuse_input_as_output(file, [_split(path)[0] for path in paths])
+    if source is None:
+        return
+    for name, path, advice in (
+        ("SUSPECT", suspect, "give one document, or replace SOURCE by --against FOLDER."),
+        ("SOURCE", source, f"to search in it, use --against {printable(source)}."),
+    ):
+        if Path(path).is_dir():
+            raise click.BadParameter(f"{printable(path)} is a folder; {advice}", param_hint=name)
+
+
+class _NotReadError(Exception):
+    """A document that the command needs could not be read; this has been reported."""
+
+
+@dataclass
+class _CompareRun:
+    """One call of the command: its options, and what it has counted so far."""
 
     suspect: str
     source: str | None
@@ -146,112 +180,69 @@ class _Request:
     top: int
     input_format: Format | None
     quiet: bool
-    output: str | None
-
-    @property
-    def file(self) -> Path | None:
-        """Where answers go, None for standard output."""
-        return None if self.output is None else Path(self.output)
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """Everything that is read."""
-        return (self.suspect, *(() if self.source is None else (self.source,)), *self.against)
-
-    def check(self) -> None:
-        """Raise UsageError for what cannot be meant."""
-        if self.source is not None and self.against:
-            raise click.UsageError("give either a SOURCE, or --against, before each folder of several.")
-        if self.source is None and not self.against:
-            raise click.UsageError("give the SOURCE, or --against FOLDER to look for it there.")
-        if self.paths.count(STDIN) > 1:
-            raise click.UsageError("only one of them can be standard input.")
-        read = {os.path.realpath(_split(path)[0]) for path in self.paths if path != STDIN}
-        if self.file is not None and os.path.realpath(self.file) in read:
-            raise click.BadParameter(f"{printable(str(self.file))} is one of the inputs.", param_hint="--output")
-        if self.against:
-            return
-        if Path(self.suspect).is_dir():
-            told = f"{printable(self.suspect)} is a folder; give one document, or --against in place of SOURCE."
-            raise click.BadParameter(told, param_hint="SUSPECT")
-        if Path(str(self.source)).is_dir():
-            told = f"{printable(str(self.source))} is a folder; --against {printable(str(self.source))} looks in it."
-            raise click.BadParameter(told, param_hint="SOURCE")
-
-    def reader(self, *paths: str) -> Reader:
-        """Return what reads documents."""
-        from unspun.reading.reader import Reader
-
-        stdin = None if sys.stdin is None else cast("io.BufferedIOBase", sys.stdin.buffer)
-        return Reader(paths, stdin=stdin, stdin_format=self.input_format, exclude=self.file)
-
-
-@dataclass
-class _Run:
-    """One call of the command: what it has answered so far, and what could not be read or compared."""
-
-    request: _Request
-    comparer: Compares
+    file: Path | None
     form: str
+    comparer: Compares
     answered: int = 0
     found: int = 0
     failures: int = 0
 
-    def with_source(self) -> None:
+    def compare(self) -> None:
         """Compare two documents."""
-        from unspun.service.render.comparison import Answer, Pair
+        from unspun.service.render.comparison import ComparedPair, ComparedSuspect
 
-        suspect, source = self._one(self.request.suspect), self._one(str(self.request.source))
-        if suspect is None or source is None:
+        try:
+            suspect, source = self._one(self.suspect), self._one(str(self.source))
+        except _NotReadError:
             return
         try:
             comparison = self.comparer.compare(suspect.text, source.text, suspect_id=suspect.id, source_id=source.id)
         except Exception as error:
-            self._fail(str(_impossible(suspect, error)))
+            self._fail(_failure(suspect, error))
             return
-        with self._open() as sink:
-            writer = _writer(self.form, sink, self.request)
-            writer.write(Answer(suspect.id, (Pair(comparison, suspect.text, source.text),)))
+        with self._open() as output:
+            writer = self._writer(output)
+            writer.write(ComparedSuspect(suspect.id, (ComparedPair(comparison, suspect.text, source.text),)))
             writer.close()
 
-    def against_folder(self) -> None:
-        """Compare each suspect with the documents that it shares most with."""
+    def search(self) -> None:
+        """Compare each suspect with the documents that share most with it."""
         from unspun.model.comparing.sources import Sources
         from unspun.reading.reader import Failure
 
         places: dict[str, int] = {}
         with Sources(self._documents(places)) as sources:
             if not len(sources):
-                self._fail("--against: nothing to compare with; name a folder or file that has documents")
+                self._fail("--against: found no documents; name a folder or file that contains some")
                 return
             started = time.monotonic()
-            file, wanted = _split(self.request.suspect)
-            suspects = self.request.reader(file)
-            one = None if wanted is None else self._one(self.request.suspect)
-            if wanted is not None and one is None:
+            file, wanted = _split(self.suspect)
+            reader = self._reader(file)
+            try:
+                suspects = reader if wanted is None else [self._one(self.suspect)]
+            except _NotReadError:
                 return
-            with self._open() as sink:
-                writer = _writer(self.form, sink, self.request)
-                tally = _tally()
-                scrolls = self.request.file is None and _is_terminal(sys.stdout)
-                with self._progress(suspects, scrolls=scrolls) as progress:
-                    for record in suspects if one is None else [one]:
-                        if isinstance(record, Failure):
-                            self._fail(str(record))
-                            continue
-                        answer = self._search(record, sources, places.get(_place_of(record)))
-                        if answer is not None:
-                            writer.write(answer)
-                        _count(tally, record)
-                        progress.update(tally)
+            scrolls = self.file is None and is_terminal(sys.stdout)
+            with self._open() as output, progress_of(reader, quiet=self.quiet, hidden=scrolls) as progress:
+                writer = self._writer(output)
+                tally = _new_tally()
+                for record in suspects:
+                    if isinstance(record, Failure):
+                        self._fail(record)
+                        continue
+                    answer = self._find(record, sources, places.get(_place_of(record)))
+                    if answer is not None:
+                        writer.write(answer)
+                    _count(tally, record)
+                    progress.update(tally)
                 writer.close()
-            if not self.request.quiet:
+            if not self.quiet:
                 self._summarise(len(sources), time.monotonic() - started)
 
-    def _search(self, suspect: Record, sources: Sources, own: int | None) -> Answer | None:
-        """Return what is said of a suspect, whose own place is `own` if it is among the documents itself."""
+    def _find(self, suspect: Record, sources: Sources, own: int | None) -> ComparedSuspect | None:
+        """Return the answer on a suspect; `own` is its place if it is among the documents itself."""
         from unspun.model.comparing.sources import CANDIDATES
-        from unspun.service.render.comparison import Answer, Pair
+        from unspun.service.render.comparison import ComparedPair, ComparedSuspect
 
         try:
             found = sources.find(
@@ -259,112 +250,113 @@ class _Run:
                 self.comparer,
                 suspect_id=suspect.id,
                 without=() if own is None else (own,),
-                count=max(CANDIDATES, self.request.top),
-                at_least=self.request.top,
-            )
-            if not found:  # It shares no word with any: what is said of it is said of it and nothing.
-                nothing = self.comparer.compare(suspect.text, "", suspect_id=suspect.id)
+                count=max(CANDIDATES, self.top),
+                at_least=self.top,
+            )[: self.top]
+            pairs = tuple(ComparedPair(one.comparison, suspect.text, sources.text(one.place)) for one in found)
+            if not pairs:  # it shares no word with any document, so it is compared with an empty text
+                comparison = self.comparer.compare(suspect.text, "", suspect_id=suspect.id)
+                pairs = (ComparedPair(comparison, suspect.text, ""),)
         except Exception as error:
-            self._fail(str(_impossible(suspect, error)))
+            self._fail(_failure(suspect, error))
             return None
-        if found:
-            best = found[: self.request.top]
-            pairs = tuple(Pair(one.comparison, suspect.text, sources.text(one.place)) for one in best)
-        else:
-            pairs = (Pair(nothing, suspect.text, ""),)
         self.answered += 1
         self.found += pairs[0].comparison.derived
-        return Answer(suspect.id, pairs, len(sources))
+        return ComparedSuspect(suspect.id, pairs, len(sources))
 
     def _documents(self, places: dict[str, int]) -> Iterator[tuple[str, str]]:
-        """Yield the ids and texts of what may be a source, and note in `places` where each came from."""
+        """Yield ids and texts of the documents to search, and note in `places` where each came from."""
         from unspun.reading.reader import Failure
 
-        reader = self.request.reader(*self.request.against)
-        tally = _tally()
-        with self._progress(reader) as progress:
+        reader = self._reader(*self.against)
+        tally = _new_tally()
+        with progress_of(reader, quiet=self.quiet) as progress:
             for record in reader:
                 if isinstance(record, Failure):
-                    self._fail(str(record))
+                    self._fail(record)
                     continue
                 places.setdefault(_place_of(record), tally.documents)
                 yield record.id, record.text
                 _count(tally, record)
                 progress.update(tally)
 
-    def _one(self, path: str) -> Record | None:
-        """Return the one document that a path, or FILE#ID, means; None where that is told to be none."""
+    def _one(self, path: str) -> Record:
+        """Return the only document of a file, or the one that FILE#ID names. Raises _NotReadError."""
         from unspun.reading.reader import Failure
 
         file, wanted = _split(path)
         chosen: Record | None = None
-        for record in self.request.reader(file):
+        for record in self._reader(file):
             if isinstance(record, Failure):
-                self._fail(str(record))
-                return None
-            if wanted is not None:
+                self._refuse(str(record))
+            elif wanted is not None:
                 if record.id in (wanted, path):
                     return record
-            elif chosen is not None:
-                self._fail(
-                    f"{path}: holds more than one document; name one as {path}#ID (the first: {_told_id(chosen, path)})"
-                )
-                return None
-            else:
+            elif chosen is None:
                 chosen = record
+            else:
+                first = chosen.id.removeprefix(f"{path}#")
+                self._refuse(f"{path}: contains several documents; name one as {path}#ID (the first is {first})")
         if chosen is None:
-            lacks = "no documents in this file" if wanted is None else f"no document has the id {wanted}"
-            self._fail(f"{file}: {lacks}")
+            self._refuse(
+                f"{file}: " + ("contains no documents" if wanted is None else f"no document has the id {wanted}")
+            )
         return chosen
 
-    def _fail(self, line: str) -> None:
-        complain(line)
+    def _refuse(self, line: str) -> NoReturn:
+        self._fail(line)
+        raise _NotReadError
+
+    def _fail(self, failure: Failure | str) -> None:
+        complain(str(failure))
         self.failures += 1
 
+    def _reader(self, *paths: str) -> Reader:
+        return open_reader(paths, self.input_format, exclude=self.file)
+
     def _open(self) -> Output:
-        from unspun.service.batch.output import FileOutput, StandardOutput
+        return open_output(self.file, self.form, (), overwrites=True)
 
-        file = self.request.file
-        if file is None:
-            return StandardOutput((sys.stdout.encoding if self.form == "table" and sys.stdout else None) or "utf-8")
-        try:
-            return FileOutput(file)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise click.BadParameter(f"{printable(str(file))}: {reason}.", param_hint="--output") from error
+    def _writer(self, output: Output) -> ComparisonWriter:
+        from unspun.service.render import comparison
 
-    def _progress(self, reader: Reader, *, scrolls: bool = False) -> Progress:
-        from unspun.service.batch.progress import Progress
+        if self.form == "jsonl":
+            return comparison.ComparisonJsonLines(output)
+        if self.form == "json":
+            return comparison.ComparisonJson(output, is_list=bool(self.against))
+        if self.form == "html":
+            from datetime import UTC, datetime
 
-        return Progress(reader, enabled=not self.request.quiet and not scrolls, terminal=_is_terminal(sys.stderr))
+            from unspun.service.render.comparison_html import ComparisonPage
+
+            return ComparisonPage(output, datetime.now(UTC))
+        from unspun.service.render.comparison_table import ComparisonTable
+
+        return ComparisonTable(table_console(self.file), output)
 
     def _summarise(self, documents: int, seconds: float) -> None:
-        parts = [f"{_plural(self.answered, 'suspect')}: the source of {self.found:,} found"]
+        parts = [f"{plural(self.answered, 'suspect')}: found the source of {self.found:,}"]
         if self.failures:
-            parts.append(_plural(self.failures, "failure"))
-        parts.append(f"{_plural(documents, 'document')} searched")
-        parts.append(f"{seconds / max(self.answered, 1):.2f} seconds a suspect")
+            parts.append(plural(self.failures, "failure"))
+        parts.append(f"{plural(documents, 'document')} searched")
+        parts.append(f"{seconds / max(self.answered, 1):.2f} seconds per suspect")
         complain("; ".join(parts))
 
 
 def _split(path: str) -> tuple[str, str | None]:
-    """Return the file and the id that FILE#ID means, the id None where this is the name of a file."""
+    """Return the file and the id in FILE#ID; the id is None if `path` names a file."""
     file, mark, wanted = path.rpartition("#")
     if not mark or not file or not wanted or path.lower().startswith(("http://", "https://")) or os.path.lexists(path):
         return path, None
     return file, wanted
 
 
-def _told_id(record: Record, path: str) -> str:
-    return record.id.removeprefix(f"{path}#")
-
-
 def _place_of(record: Record) -> str:
-    """Return what tells where a document came from, however its path was written."""
+    """Return what identifies the place of a document, however its path is written."""
     return os.path.realpath(record.where)
 
 
-def _impossible(suspect: Record, error: Exception) -> Failure:
+def _failure(suspect: Record, error: Exception) -> Failure:
     from unspun.reading.reader import Failure
     from unspun.service.console import is_bundle_error
 
@@ -375,7 +367,7 @@ def _impossible(suspect: Record, error: Exception) -> Failure:
     return Failure(suspect.where, f"could not be compared: {type(error).__name__}: {error}; please report this")
 
 
-def _tally() -> Tally:
+def _new_tally() -> Tally:
     from unspun.service.batch.scoring import Tally
 
     return Tally()
@@ -384,45 +376,3 @@ def _tally() -> Tally:
 def _count(tally: Tally, record: Record) -> None:
     tally.verdicts["read"] += 1
     tally.words += len(record.text.split())
-
-
-def _form(form: str | None, file: Path | None) -> str:
-    if file is None:
-        chosen = form or ("table" if _is_terminal(sys.stdout) else "jsonl")
-        if chosen == "html" and _is_terminal(sys.stdout):
-            raise click.UsageError("html is not for a terminal; give --output FILE.html.")
-        return chosen
-    suffix = Path(file.name.lower().removesuffix(".gz")).suffix
-    if form is None and suffix not in ENDINGS:
-        known = "end it in .jsonl, .json, .html or .txt, or give --format."
-        raise click.BadParameter(f"{printable(str(file))}: {suffix} is no format; {known}", param_hint="--output")
-    return form or ENDINGS[suffix]
-
-
-def _writer(form: str, sink: Output, request: _Request) -> Writer:
-    from unspun.service.render import comparison
-
-    if form == "jsonl":
-        return comparison.JsonLines(sink)
-    if form == "json":
-        return comparison.Json(sink, is_list=bool(request.against))
-    if form == "html":
-        from datetime import UTC, datetime
-
-        from unspun.service.render.comparison_html import Html
-
-        return Html(sink, datetime.now(UTC))
-    from rich.console import Console
-
-    from unspun.service.render.comparison_table import Table
-
-    plain = Console(file=io.StringIO(), force_terminal=False, color_system=None)
-    return Table(Console() if request.file is None else plain, sink)
-
-
-def _is_terminal(stream: TextIO | None) -> bool:
-    return stream is not None and stream.isatty()
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun if count == 1 else noun + 's'}"

@@ -3,73 +3,57 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, cast
 
 import click
 
 from unspun.model.verdict import JUDGEMENTS, Judgement
-from unspun.service.console import CommandError, complain, printable
+from unspun.service.commands.common import (
+    INCOMPLETE,
+    database_option,
+    load_detector,
+    model_option,
+    needs,
+    open_reader,
+    reported,
+)
+from unspun.service.console import CommandError, complain, plural, printable
 
 if TYPE_CHECKING:
+    from unspun.model.verdict import Verdict
     from unspun.service.batch.scoring import ScorerLoader
     from unspun.service.feedback.labels import Label, LabelLine
     from unspun.service.feedback.store import Store
 
-DEFAULT_DATABASE = "sqlite:///feedback.db"
-NOT_ALL = 3
-"""Exit status where some lines or documents could not be read; the rest were stored."""
-
-database_option = click.option(
-    "--database",
-    metavar="URL",
-    envvar="UNSPUN_DATABASE_URL",
-    default=DEFAULT_DATABASE,
-    help=f"SQLite file or address of a database. Default: UNSPUN_DATABASE_URL, else {DEFAULT_DATABASE}.",
-)
-model_option = click.option(
-    "--model",
-    "bundle",
-    metavar="BUNDLE",
-    envvar="UNSPUN_MODEL",
-    help="Folder of the model that judges. Default: UNSPUN_MODEL, else the one that ships.",
-)
-
 
 @contextmanager
 def open_store(database: str, *, migrates: bool | None = None) -> Iterator[Store]:
-    """Give the store at an address, and close it. What goes wrong with the database is raised as CommandError."""
-    try:
+    """Open the store at a URL, and close it. Problems with the database are raised as CommandError."""
+    with needs("storing labels", "feedback"):
         from unspun.service.feedback.database import StoreError
         from unspun.service.feedback.store import Store
-    except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        raise CommandError(f"labels need {missing}: pip install 'unspun[feedback]'") from error
-    try:
-        store = Store(database, migrates=migrates)
-    except ValueError as error:
-        raise click.BadParameter(f"{error}.", param_hint="--database") from error
-    except StoreError as error:
-        raise CommandError(str(error)) from error
-    try:
-        yield store
-    except StoreError as error:
-        raise CommandError(str(error)) from error
-    finally:
-        store.database.close()
+    with reported(StoreError):
+        try:
+            store = Store(database, migrates=migrates)
+        except ValueError as error:
+            raise click.BadParameter(f"{error}.", param_hint="--database") from error
+        try:
+            yield store
+        finally:
+            store.database.close()
 
 
-@click.group(short_help="People's labels of texts: import, export, delete.")
+@click.group(short_help="Store, import and export people's labels of texts.")
 def feedback() -> None:
-    """Keep what people say of texts: human, spun, translated or rewritten. `unspun audit` tells what follows from it.
+    """Store people's labels of texts: human, spun, translated or rewritten. `unspun audit` reports what they show.
 
-    Labels come from a service (POST /v1/feedback, and its page), from the buttons in the HTML report of
-    `unspun score`, and from files. Of a text only its hash is kept, unless it is asked to be kept itself.
+    Labels come from the service (POST /v1/feedback and its page), from the buttons in the HTML report of
+    `unspun score`, and from files. Only the hash of a text is stored, unless you ask to keep the text.
 
     \b
     Examples:
@@ -79,11 +63,11 @@ def feedback() -> None:
     """
 
 
-@feedback.command()
+@feedback.command(short_help="Score documents and label them.")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@click.option("--label", "word", type=click.Choice(JUDGEMENTS), required=True, help="What all these texts are.")
-@click.option("--source", metavar="NAME", help="Where they are from: a site, a project, a group of authors.")
-@click.option("--keep-text", is_flag=True, help="Store the texts, too; else only their hashes.")
+@click.option("--label", "word", type=click.Choice(JUDGEMENTS), required=True, help="Label of all these documents.")
+@click.option("--source", metavar="NAME", help="Where they come from: a site, a project, a group of authors.")
+@click.option("--keep-text", is_flag=True, help="Store the texts too, not only their hashes.")
 @model_option
 @database_option
 @click.pass_obj
@@ -93,38 +77,43 @@ def add(
     word: Judgement,
     source: str | None,
     keep_text: bool,
-    bundle: str | None,
+    bundle: Path | None,
     database: str,
 ) -> None:
-    """Judge the documents under PATH, as `unspun score` does, and store one label for all of them."""
+    """Score the documents under PATH, as `unspun score` does, and store the same label for all of them.
+
+    \b
+    Example:
+      unspun feedback add --label human --source desk essays/
+    """
     with open_store(database) as store:
         from unspun.reading.reader import Failure
         from unspun.service.batch.scoring import score_records
         from unspun.service.feedback.labels import LabelError, make_label
 
         now = datetime.now(UTC)
-        labels, unread = [], 0
-        for outcome in score_records(_scorer(load, bundle), _reader(paths)):
+        labels, failures = [], 0
+        for outcome in score_records((load or load_detector)(bundle), open_reader(paths)):
             if isinstance(outcome, Failure):
                 complain(str(outcome))
-                unread += 1
+                failures += 1
                 continue
             text, verdict = outcome.record.text, outcome.verdict
             try:
                 labels.append(make_label(text, word, verdict, now, keep_text=keep_text, source=source))
             except LabelError as error:
                 complain(f"{outcome.record.where}: {error}")
-                unread += 1
-        _store(store, labels, {label.id for label in labels}, unread)
+                failures += 1
+        _store(store, labels, {label.id for label in labels}, failures)
 
 
-@feedback.command("import")
+@feedback.command("import", short_help="Store the labels in files.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option(
     "--texts",
     metavar="PATH",
     multiple=True,
-    help="Where the labelled texts are: those that are to be kept are found by their hashes. May be repeated.",
+    help="Where to find the texts of labels that ask to keep them; they are matched by hash. Can be repeated.",
 )
 @model_option
 @database_option
@@ -133,55 +122,74 @@ def import_(
     load: ScorerLoader | None,
     files: tuple[str, ...],
     texts: tuple[str, ...],
-    bundle: str | None,
+    bundle: Path | None,
     database: str,
 ) -> None:
-    """Store the labels in FILE: JSON lines, as the HTML report and `export` write them, or - for standard input.
+    """Store the labels in FILE: JSON lines as the HTML report and `export` write them, or - for standard input.
 
-    A line needs "label", and "text" or, with the "verdict" on it, "digest"; a text without a verdict is judged now.
-    Labels that are there already are passed over, so that a file may be imported again. All of FILE is stored, or,
-    where the database fails, nothing.
+    Each line needs "label", and either "text" or both "digest" and "verdict". A text without a verdict is scored now.
+    Labels that are already stored are skipped, so you can import a file twice. If the database fails, nothing is
+    stored.
+
+    \b
+    Example:
+      unspun feedback import labels.jsonl --texts articles/
     """
     with open_store(database) as store:
-        lines, unread = _read_lines(files)
-        found = _texts_of(lines, texts)
-        labels, unnamed = _complete(lines, found, load, bundle)
+        lines, failures = _read_lines(files)
+        found = _texts_to_keep(lines, texts)
+        labels, unnamed = _complete(lines, found, lambda: (load or load_detector)(bundle))
         missing = sum(line.keep_text and line.text is None and line.digest not in found for line in lines)
         if missing:
             complain(
-                f"warning: {_plural(missing, 'text')} to be kept {'was' if missing == 1 else 'were'} not found; "
-                "their labels are stored without. Name the folder with --texts"
+                f"warning: {plural(missing, 'text')} to keep {'was' if missing == 1 else 'were'} not found; the labels "
+                "are stored without text. Name the folder of the texts with --texts"
             )
-        _store(store, labels, unnamed, unread)
+        _store(store, labels, unnamed, failures)
 
 
-@feedback.command()
-@click.option("--with-text", is_flag=True, help="With the texts that were kept.")
+@feedback.command(short_help="Write all labels as JSON lines.")
+@click.option("--with-text", is_flag=True, help="Include the texts that were kept.")
 @database_option
 def export(with_text: bool, database: str) -> None:
-    """Write all labels as JSON lines, earliest first, such as for a back-up or another database."""
+    """Write all labels as JSON lines, the oldest first: as a backup, or for another database.
+
+    \b
+    Example:
+      unspun feedback export --with-text > labels.jsonl
+    """
     with open_store(database) as store:
         for label in store.labels():
             click.echo(json.dumps(label.to_dict(with_text=with_text), ensure_ascii=False))
 
 
-@feedback.command()
+@feedback.command(short_help="Delete labels and their texts.")
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @database_option
 def delete(ids: tuple[str, ...], database: str) -> None:
-    """Delete labels, and their texts where those were kept."""
+    """Delete labels, and their texts if they were kept.
+
+    \b
+    Example:
+      unspun feedback delete 0f3a9c1d2e4b5a6978877665544332ff
+    """
     with open_store(database) as store:
         deleted = store.delete(ids)
     unknown = [id for id in dict.fromkeys(ids) if id not in deleted]
-    complain(f"{_plural(len(deleted), 'label')} deleted")
+    complain(f"{plural(len(deleted), 'label')} deleted")
     if unknown:
-        raise CommandError(f"no label {', '.join(unknown[:5])} is there; `unspun feedback list` names all")
+        raise CommandError(f"unknown label: {', '.join(unknown[:5])}; `unspun feedback list` shows all ids")
 
 
-@feedback.command("list")
+@feedback.command("list", short_help="List all labels.")
 @database_option
 def list_labels(database: str) -> None:
-    """List all labels, earliest first: since when, id, label, what unspun said, whether the text is kept, source."""
+    """List all labels, the oldest first: time, id, label, unspun's verdict, "text" if the text was kept, and source.
+
+    \b
+    Example:
+      unspun feedback list
+    """
     with open_store(database) as store:
         for label in store.labels():
             kept = "text" if label.text is not None else "-"
@@ -189,44 +197,56 @@ def list_labels(database: str) -> None:
             click.echo(f"{row}  {printable(label.source or '-')}")
 
 
-@feedback.command()
+@feedback.command(short_help="Count labels and texts.")
 @database_option
 def stats(database: str) -> None:
-    """Count labels and texts, by label and by source."""
+    """Count labels and texts, by label and by source.
+
+    \b
+    Example:
+      unspun feedback stats
+    """
     with open_store(database) as store:
         from unspun.service.feedback.store import contradictions
 
         every = [label.model_copy(update={"text": "" if label.text else None}) for label in store.labels()]
-    click.echo(f"{len(every):7,}  labels")
-    click.echo(f"{len({label.digest for label in every}):7,}  texts")
-    click.echo(f"{len({label.digest for label in every if label.text is not None}):7,}  texts kept")
-    click.echo(f"{len(contradictions(every)):7,}  texts with contradicting labels")
     words: Counter[str] = Counter(label.label for label in every)
-    for word in JUDGEMENTS:
-        click.echo(f"{words[word]:7,}  {word}")
-    for source, number in sorted(Counter(label.source for label in every).items(), key=lambda item: -item[1]):
-        click.echo(f"{number:7,}  from {printable(source) if source else 'no source'}")
+    sources = Counter(label.source for label in every)
+    counts = [
+        (len(every), "labels"),
+        (len({label.digest for label in every}), "texts"),
+        (len({label.digest for label in every if label.text is not None}), "texts kept"),
+        (len(contradictions(every)), "texts with contradicting labels"),
+        *((words[word], word) for word in JUDGEMENTS),
+        *((number, f"from {printable(source) if source else 'no source'}") for source, number in sources.most_common()),
+    ]
+    for number, name in counts:
+        click.echo(f"{number:7,}  {name}")
 
 
-@feedback.command()
+@feedback.command(short_help="Update the database.")
 @database_option
 def migrate(database: str) -> None:
-    """Bring the database up to date for this version of unspun, in one transaction; make it where there is none.
+    """Update the database to this version of unspun, in one transaction; create it if it does not exist.
 
-    A service does so when it starts, and so do all commands with a SQLite file. Make a back-up before.
+    The service does this when it starts, and every command does it with an SQLite file. Make a backup first.
+
+    \b
+    Example:
+      unspun feedback migrate --database postgresql://unspun@db/unspun
     """
     with open_store(database, migrates=True) as store:
         before, now = store.database.migrate()
-        told = f"is at {now}, nothing to do" if before == now else f"migrated from {before or 'nothing'} to {now}"
-        complain(f"{store.database.where}: {told}")
+        done = f"already at version {now}" if before == now else f"migrated from {before or 'nothing'} to {now}"
+        complain(f"{store.database.where}: {done}")
 
 
 def _read_lines(files: Iterable[str]) -> tuple[list[LabelLine], int]:
-    """Return the labels of files, and how many lines are none; these are told."""
+    """Return the labels in files, and the number of lines that are not labels, which are reported."""
     from unspun.service.feedback.labels import LabelError, parse_line
 
     lines: list[LabelLine] = []
-    unread = 0
+    failures = 0
     for name in files:
         with cast("IO[bytes]", click.open_file(name, "rb")) as file:
             for number, line in enumerate(file, 1):
@@ -236,18 +256,18 @@ def _read_lines(files: Iterable[str]) -> tuple[list[LabelLine], int]:
                     lines.append(parse_line(line.removeprefix(b"\xef\xbb\xbf")))
                 except LabelError as error:
                     complain(f"{name}#{number}: {error}")
-                    unread += 1
-    return lines, unread
+                    failures += 1
+    return lines, failures
 
 
-def _texts_of(lines: Iterable[LabelLine], paths: tuple[str, ...]) -> dict[str, str]:
-    """Return the texts under paths that lines ask to be kept, by digest."""
+def _texts_to_keep(lines: Iterable[LabelLine], paths: tuple[str, ...]) -> dict[str, str]:
+    """Return the texts under paths that lines ask to keep, by digest."""
     from unspun.reading.reader import Failure
     from unspun.service.feedback.summary import digest_of
 
     wanted = {line.digest for line in lines if line.keep_text and line.text is None}
     found: dict[str, str] = {}
-    for record in _reader(paths) if wanted and paths else ():
+    for record in open_reader(paths) if wanted and paths else ():
         if isinstance(record, Failure):
             complain(str(record))
         elif (digest := digest_of(record.text)) in wanted:
@@ -256,20 +276,21 @@ def _texts_of(lines: Iterable[LabelLine], paths: tuple[str, ...]) -> dict[str, s
 
 
 def _complete(
-    lines: list[LabelLine], found: dict[str, str], load: ScorerLoader | None, bundle: str | None
+    lines: list[LabelLine], found: dict[str, str], load: Callable[[], object]
 ) -> tuple[list[Label], set[str]]:
-    """Return the labels of lines, those without a verdict judged, and the ids that had to be made up."""
+    """Return the labels of lines, after scoring texts without a verdict, and the ids that had to be made up."""
     from unspun.reading.reader import Record
-    from unspun.service.batch.scoring import Scored, score_records
+    from unspun.service.batch.scoring import Scored, Scorer, score_records
     from unspun.service.feedback.summary import digest_of
 
-    open_ones = [line.text for line in lines if line.verdict is None and line.text is not None]
-    records = (Record("", text, "a label's text") for text in dict.fromkeys(open_ones))
-    verdicts: dict[str, Any] = {}
-    for outcome in score_records(_scorer(load, bundle), records) if open_ones else ():
-        if not isinstance(outcome, Scored):
-            raise CommandError(str(outcome))
-        verdicts[digest_of(outcome.record.text)] = outcome.verdict
+    unscored = dict.fromkeys(line.text for line in lines if line.verdict is None and line.text is not None)
+    verdicts: dict[str, Verdict] = {}
+    if unscored:
+        records = (Record("", text, "a label's text") for text in unscored)
+        for outcome in score_records(cast("Scorer", load()), records):
+            if not isinstance(outcome, Scored):
+                raise CommandError(str(outcome))
+            verdicts[digest_of(outcome.record.text)] = outcome.verdict
     now = datetime.now(UTC)
     labels, unnamed = [], set()
     for line in lines:
@@ -282,27 +303,11 @@ def _complete(
     return labels, unnamed
 
 
-def _store(store: Store, labels: list[Label], unnamed: set[str], unread: int) -> None:
-    """Store labels, and tell how many."""
+def _store(store: Store, labels: list[Label], unnamed: set[str], failures: int) -> None:
+    """Store labels, and report how many."""
     stored = store.add_many(labels, unnamed=unnamed)
-    there = len(labels) - stored
-    passed = f", {there:,} {'was' if there == 1 else 'were'} there already" if there else ""
-    complain(f"{store.database.where}: {_plural(stored, 'label')} stored{passed}")
-    if unread:
-        raise click.exceptions.Exit(NOT_ALL)
-
-
-def _scorer(load: ScorerLoader | None, bundle: str | None) -> Any:
-    from unspun.service.commands.score import load_detector
-
-    return (load or load_detector)(None if bundle is None else Path(bundle))
-
-
-def _reader(paths: tuple[str, ...]) -> Any:
-    from unspun.reading.reader import Reader
-
-    return Reader(paths, stdin=None if sys.stdin is None else cast("Any", sys.stdin.buffer))
-
-
-def _plural(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    known = len(labels) - stored
+    skipped = f", {known:,} already stored" if known else ""
+    complain(f"{store.database.where}: {plural(stored, 'label')} stored{skipped}")
+    if failures:
+        raise click.exceptions.Exit(INCOMPLETE)

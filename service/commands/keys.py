@@ -1,4 +1,4 @@
-"""`unspun keys`: who may use the service."""
+"""`unspun keys`: API keys for the service."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from unspun.service.console import CommandError, complain
+from unspun.service.commands.common import reported
+from unspun.service.console import complain
 from unspun.service.http.keys import KeysError, KeyStore
 
 
-@click.group(short_help="Make and revoke API keys for the service.")
+@click.group(short_help="Create and revoke API keys for the service.")
 @click.option(
     "--file",
     "path",
@@ -18,11 +19,11 @@ from unspun.service.http.keys import KeysError, KeyStore
     envvar="UNSPUN_KEYS_FILE",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where keys are kept, as hashes. Default: UNSPUN_KEYS_FILE.",
+    help="File of the keys, which are stored as hashes. Default: $UNSPUN_KEYS_FILE.",
 )
 @click.pass_context
 def keys(context: click.Context, path: Path) -> None:
-    """Make and revoke API keys. A service that runs with UNSPUN_KEYS_FILE asks for one, and heeds changes at once.
+    """Create and revoke API keys. A service with UNSPUN_KEYS_FILE requires one, and applies changes at once.
 
     \b
     Examples:
@@ -32,36 +33,45 @@ def keys(context: click.Context, path: Path) -> None:
     context.obj = KeyStore(path)
 
 
-@keys.command()
+@keys.command(short_help="Create a key.")
 @click.argument("name")
 @click.pass_obj
 def add(store: KeyStore, name: str) -> None:
-    """Make a key for NAME and print it: it cannot be shown again."""
-    try:
+    """Create a key for NAME and print it. It cannot be shown again.
+
+    \b
+    Example:
+      unspun keys --file keys.json add newsroom-cms
+    """
+    with reported(KeysError):
         key = store.add(name)
-    except KeysError as error:
-        raise CommandError(str(error)) from error
     click.echo(key)
-    complain(f"this is {name}'s key; keep it now, only its hash is stored")
+    complain(f"this is the key of {name}; save it now, since only its hash is stored")
 
 
-@keys.command("list")
+@keys.command("list", short_help="List the names of all keys.")
 @click.pass_obj
 def list_keys(store: KeyStore) -> None:
-    """List whose keys there are, and since when."""
-    try:
+    """List the names of all keys, and when each was created.
+
+    \b
+    Example:
+      unspun keys --file keys.json list
+    """
+    with reported(KeysError):
         for key in store.all():
             click.echo(f"{key.created}  {key.name}")
-    except KeysError as error:
-        raise CommandError(str(error)) from error
 
 
-@keys.command()
+@keys.command(short_help="Revoke a key.")
 @click.argument("name")
 @click.pass_obj
 def revoke(store: KeyStore, name: str) -> None:
-    """Take NAME's key away; a running service refuses it from now on."""
-    try:
+    """Revoke the key of NAME; a running service refuses it at once.
+
+    \b
+    Example:
+      unspun keys --file keys.json revoke newsroom-cms
+    """
+    with reported(KeysError):
         store.revoke(name)
-    except KeysError as error:
-        raise CommandError(str(error)) from error

@@ -1,56 +1,66 @@
-"""`unspun models`: a folder of models, which of them is in use, and the way there and back."""
+"""`unspun models`: a folder of models, which of them is in use, and how to change that."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from unspun.service.commands.score import UNREAD, _standard_input
-from unspun.service.console import CommandError, complain
+from unspun.service.commands.common import (
+    INCOMPLETE,
+    depth_option,
+    figures_console,
+    input_format_option,
+    is_terminal,
+    load_detector,
+    open_reader,
+    progress_of,
+    quiet_option,
+    require_depth,
+    write,
+    write_figures,
+)
+from unspun.service.console import complain
 
-# All else is imported by those who need it: help and usage errors should not wait for it.
+# Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from unspun.model.detector import Detector
     from unspun.reading.reader import Format
     from unspun.service.models.folder import Change, ModelFolder, Version
 
 LONGEST_TABLE = 12
-"""Rows of a table of figures that `show` draws; longer ones are named."""
+"""Rows of a table of figures that `show` draws; of longer tables it shows only the number of rows."""
 
 _format = click.option(
     "--format",
     "form",
     type=click.Choice(["table", "jsonl"]),
-    help="How it is written. Default: a table on a terminal, else jsonl.",
+    help="Output format. Default: a table on a terminal and jsonl in a pipe.",
 )
 
 
-@click.group(short_help="Keep models as versions: promote one, roll back, see what differs.")
+@click.group(short_help="Keep versions of models: promote, roll back, compare.")
 @click.option(
     "--models",
     "path",
     metavar="DIR",
     envvar="UNSPUN_MODELS",
     default="models",
-    show_default="UNSPUN_MODELS, else ./models",
+    show_default="$UNSPUN_MODELS, else ./models",
     type=click.Path(path_type=Path, readable=False),
     help="Folder of the models.",
 )
 @click.pass_context
 def models(context: click.Context, path: Path) -> None:
-    """Keep models as versions in a folder, one of them in use: DIR/current, a link to it.
+    """Keep versions of models in a folder, one of them in use: DIR/current, a symbolic link.
 
-    Whatever is given DIR/current as its model (--model, UNSPUN_MODEL) uses that one; a running service changes over
-    within a second, and loses no request. A MODEL is the name of a folder in DIR, or its beginning, the beginning of a
-    sha256, `current`, or `default` for the model that ships.
+    Commands and services that get DIR/current as their model (--model, UNSPUN_MODEL) use that version. A running
+    service switches to a new one within a second, without losing a request. MODEL is the name of a folder in DIR or the
+    start of one, the start of a sha256, `current`, or `default` for the model that ships with unspun.
 
     \b
     Examples:
@@ -65,94 +75,96 @@ def models(context: click.Context, path: Path) -> None:
     context.obj = ModelFolder(path, tell=complain)
 
 
-@models.command("list")
+@models.command("list", short_help="List all models.")
 @_format
 @click.pass_obj
 def list_models(folder: ModelFolder, form: str | None) -> None:
-    """List the models: who they are, when they were written, how accurate they were measured to be, which is in use.
+    """List all models: name, date, measured accuracy, and which one is in use.
 
-    A model that cannot be used is listed with what is wrong with it.
+    A model that cannot be used is listed with the reason.
+
+    \b
+    Example:
+      unspun models list
     """
-    with _explained():
-        versions, in_use = folder.versions(), folder.in_use
+    versions, in_use = folder.versions(), folder.in_use
     if in_use is not None and not (folder.path / in_use).is_dir():
-        complain(f"{folder.path}/current leads to {in_use}, which is not there; `unspun models rollback` sets it right")
+        complain(f"{folder.path}/current links to {in_use}, which does not exist; `unspun models rollback` repairs it")
     if not versions:
-        complain(f"{folder.path}: no models yet; `unspun models promote BUNDLE` takes one in")
-    if _form(form) == "jsonl":
-        _write("".join(_line(_about(version)) for version in versions))
+        complain(f"{folder.path}: no models yet; `unspun models promote BUNDLE` adds one")
+    if _is_jsonl(form):
+        write("".join(_line(_entry(version)) for version in versions))
     elif versions:
-        _draw([_row(version) for version in versions])
+        write_figures([_row(version) for version in versions])
 
 
-@models.command()
+@models.command(short_help="Show a model's manifest and history.")
 @click.argument("model", default="", metavar="[MODEL]")
 @_format
 @click.pass_obj
 def show(folder: ModelFolder, model: str, form: str | None) -> None:
-    """Show a model's manifest: how it decides, accuracy, what it learnt from, how it compares with the former.
+    """Show a model's manifest: thresholds, accuracy, training data, and how it compares with the model before it.
 
-    MODEL: by default the one in use, or else the one that ships. jsonl gives the whole manifest.
+    Without MODEL, this shows the model in use, or else the one that ships with unspun. jsonl contains the whole
+    manifest.
+
+    \b
+    Example:
+      unspun models show current
     """
     from unspun.model import bundle
 
-    with _explained():
-        name = model or ("current" if folder.in_use is not None else "default")
-        found = folder.find(name)
-        info, manifest = bundle.check(found)
-        history = [change for change in folder.history() if change.model == found.name]
+    found = folder.find(model or ("current" if folder.in_use is not None else "default"))
+    info, manifest = bundle.check(found)
+    history = [change for change in folder.history() if change.model == found.name]
     entry: dict[str, Any] = {"folder": str(found), **info.to_dict(), "in_use": folder.in_use == found.name}
-    if _form(form) == "jsonl":
+    if _is_jsonl(form):
         changes = [json.loads(change.to_json()) for change in history]
-        _write(_line({**entry, "history": changes, "manifest": manifest}))
+        write(_line({**entry, "history": changes, "manifest": manifest}))
     else:
-        _draw(_shown(entry, manifest, history), ())
+        write_figures(_shown(entry, manifest, history))
 
 
-@models.command()
+@models.command(short_help="Put a model in use.")
 @click.argument("model", metavar="BUNDLE|MODEL")
-@click.option("--force", is_flag=True, help="Also a model that was found worse than the one it was compared with.")
+@click.option("--force", is_flag=True, help="Also promote a model that was measured to be worse than its base.")
 @click.pass_obj
 def promote(folder: ModelFolder, model: str, force: bool) -> None:
-    """Put a model in use: one of the folder, or a BUNDLE as `unspun train` writes it, which is copied into the folder.
+    """Put a model in use: one of the folder, or a BUNDLE written by `unspun train`, which is copied into the folder.
 
-    It is proven first: the hashes of all its files, its format, that it loads and scores a text. Where anything fails,
-    the model in use stays in use.
+    The model is tested first: the hashes of all files, the format, and whether it loads and scores a text. If a test
+    fails, the model in use does not change.
+
+    \b
+    Example:
+      unspun models promote house-model
     """
-    with _explained():
-        _tell_change(folder, folder.promote(folder.find(model), force=force))
+    _report_change(folder, folder.promote(folder.find(model), force=force))
 
 
-@models.command()
+@models.command(short_help="Return to the model used before.")
 @click.argument("model", default="", metavar="[MODEL]")
 @click.pass_obj
 def rollback(folder: ModelFolder, model: str) -> None:
-    """Put the model in use again that was before the one that is, or MODEL.
+    """Put the model in use that was in use before, or MODEL.
 
-    Several times in a row it goes further and further back; `promote` goes forward again.
+    Repeat the command to go further back; `promote` goes forward again.
+
+    \b
+    Example:
+      unspun models rollback
     """
-    with _explained():
-        _tell_change(folder, folder.rollback(model or None))
+    _report_change(folder, folder.rollback(model or None))
 
 
-@models.command()
+@models.command(short_help="Compare the verdicts of two models.")
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @_format
-@click.option(
-    "--depth",
-    type=click.Choice(["auto", "fast", "deep"]),
-    default="auto",
-    show_default=True,
-    help="The tier that decides.",
-)
-@click.option(
-    "--input-format",
-    type=click.Choice(["txt", "html", "jsonl", "csv", "parquet", "warc"]),
-    help="What standard input is, as for `unspun score`.",
-)
-@click.option("--quiet", "-q", is_flag=True, help="No progress; errors are still told.")
+@depth_option
+@input_format_option
+@quiet_option("Show no progress, only differences and errors.")
 @click.pass_obj
 def diff(
     folder: ModelFolder,
@@ -164,22 +176,25 @@ def diff(
     input_format: Format | None,
     quiet: bool,
 ) -> None:
-    """Score documents with the models A and B, and list those that B calls otherwise, and why.
+    """Score documents with the models A and B, and list those whose verdict differs, with the reason.
 
-    A and B are models as above, or folders. PATH is what `unspun score` reads. For each document: both verdicts and
-    scores, whether the evidence or the decision changed the word, and the evidence that came and went; at the end,
-    totals and how the models decide (in jsonl the last line, with the key "totals").
+    A and B are models of the folder, as above, or the folders of other models. PATH is anything that `unspun score` reads. For each
+    document, this shows both verdicts and scores, whether the evidence or the decision changed the verdict, and which
+    evidence was gained and lost. Totals and the models' thresholds follow at the end (in jsonl, the last line has the
+    key "totals").
 
     \b
     Exit status:
       0    all documents were scored
       1    a model could not be loaded
       2    wrong usage
-      3    some documents could not be read; each is told in a line, the rest were scored
+      3    some documents could not be read; they are reported, one per line, and the rest were scored
+
+    \b
+    Example:
+      unspun models diff default current articles/
     """
-    from unspun.reading.html import extract_article
-    from unspun.reading.reader import Failure, Reader
-    from unspun.service.batch.progress import Progress
+    from unspun.reading.reader import Failure
     from unspun.service.batch.scoring import Scored, Tally
     from unspun.service.models.difference import Totals, differences
     from unspun.service.render.difference import DifferenceLines, DifferenceTable
@@ -187,11 +202,10 @@ def diff(
     before, after = (_load(folder, name, depth) for name in (a, b))
     if before.model.sha256 == after.model.sha256:
         complain(f"warning: {a} and {b} are the same model ({before.model.sha256[:12]})")
-    reader = Reader(paths, stdin=_standard_input(), stdin_format=input_format, article=extract_article)
+    reader = open_reader(paths, input_format)
     totals, tally = Totals(before.model, after.model, (before.decision, after.decision)), Tally()
-    renderer = DifferenceLines() if _form(form) == "jsonl" else DifferenceTable(_console())
-    terminal = sys.stderr is not None and sys.stderr.isatty()
-    with Progress(reader, enabled=not quiet, terminal=terminal) as progress:
+    renderer = DifferenceLines() if _is_jsonl(form) else DifferenceTable(figures_console())
+    with progress_of(reader, quiet=quiet) as progress:
         for outcome in differences(before, after, reader, totals, depth=depth):
             if isinstance(outcome, Failure):
                 complain(str(outcome))
@@ -200,43 +214,28 @@ def diff(
                 record, verdict, found = outcome
                 tally.add(Scored(record, verdict))
                 if found is not None:
-                    _write(renderer.document(found))
+                    write(renderer.document(found))
             progress.update(tally)
-    _write(renderer.totals(totals))
+    write(renderer.totals(totals))
     if totals.failures:
-        raise click.exceptions.Exit(UNREAD)
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    from unspun.model.bundle import BundleError
-    from unspun.service.models.folder import ModelsError
-
-    try:
-        yield
-    except (ModelsError, BundleError) as error:
-        raise CommandError(str(error)) from error
+        raise click.exceptions.Exit(INCOMPLETE)
 
 
 def _load(folder: ModelFolder, name: str, depth: str) -> Detector:
-    from unspun.model.detector import Detector
-
-    with _explained():
-        detector = Detector.load(folder.find(name))
-    try:
-        detector.score_many([], depth=depth)
-    except ValueError as error:
-        raise CommandError(f"{name}: {error}") from error
+    detector = load_detector(folder.find(name))
+    require_depth(detector, depth, name)
     return detector
 
 
-def _tell_change(folder: ModelFolder, change: Change) -> None:
+def _report_change(folder: ModelFolder, change: Change) -> None:
     if change.model == change.previous:
         return
     before = f", before {change.previous}" if change.previous is not None else ""
     complain(f"in use: {folder.path / change.model}{before}")
     if change.previous is None:
-        complain(f"commands and services use it with --model {folder.path}/current, or UNSPUN_MODEL")
+        complain(
+            f"to use it, run commands and services with --model {folder.path}/current, or set UNSPUN_MODEL to that"
+        )
 
 
 def _row(version: Version) -> dict[str, Any]:
@@ -252,15 +251,15 @@ def _row(version: Version) -> dict[str, Any]:
     compared = comparison(version.manifest)
     if compared:
         other = compared.get("with")
-        name = f"{other.get('name')} {other.get('version')}" if isinstance(other, dict) else "another"
-        row["note"] = f"{'worse than' if compared.get('worse') else 'from'} {name}{_on_its_texts(compared)}"
+        name = f"{other.get('name')} {other.get('version')}" if isinstance(other, dict) else "another model"
+        row["note"] = f"{'worse than' if compared.get('worse') else 'from'} {name}{_gain(compared)}"
     if version.problem is not None:
         row["note"] = f"broken: {version.problem}"
     return row
 
 
-def _on_its_texts(compared: dict[str, Any]) -> str:
-    """Return what retraining gained on the house's own texts; "" where the manifest does not tell."""
+def _gain(compared: dict[str, Any]) -> str:
+    """Return what retraining gained on the new model's own texts; "" if the manifest does not say."""
     try:
         tiers = compared["tiers"]
         both = tiers["deep" if "deep" in tiers else "fast"]["all"]
@@ -269,15 +268,14 @@ def _on_its_texts(compared: dict[str, Any]) -> str:
         return ""
 
 
-def _about(version: Version) -> dict[str, Any]:
+def _entry(version: Version) -> dict[str, Any]:
+    """Return a model's line of the list."""
     from unspun.service.models.folder import comparison, measured
 
-    info = version.info
+    info = version.info.to_dict() if version.info else dict.fromkeys(("name", "version", "sha256"))
     return {
         "model": version.folder.name,
-        "name": None if info is None else info.name,
-        "version": None if info is None else info.version,
-        "sha256": None if info is None else info.sha256,
+        **info,
         "created": version.created,
         "in_use": version.in_use,
         "auroc": measured(version.manifest),
@@ -286,31 +284,31 @@ def _about(version: Version) -> dict[str, Any]:
     }
 
 
-def _shown(entry: dict[str, Any], manifest: dict[str, Any], history: list[Change]) -> dict[str, Any]:
-    """Return what `show` draws, as nested results of which `training.tables` makes tables."""
+def _shown(entry: dict[str, Any], manifest: dict[str, Any], history: Sequence[Change]) -> dict[str, Any]:
+    """Return what `show` draws, as nested results for `training.reporting.tables`."""
     data = manifest.get("data")
-    learnt = dict(data) if isinstance(data, dict) else {}
-    sources = learnt.pop("sources", None)
+    trained_on = dict(data) if isinstance(data, dict) else {}
+    sources = trained_on.pop("sources", None)
     if isinstance(sources, dict):
-        learnt["sources"] = len(sources)
+        trained_on["sources"] = len(sources)
     house = manifest.get("house")
     shown: dict[str, Any] = {
         "model": entry,
         "history": [
-            {"when": change.when, "what": change.action, "before": change.previous, "forced": change.forced}
+            {"when": change.when, "action": change.action, "before": change.previous, "forced": change.forced}
             for change in history
         ],
         "decision": _decision(manifest),
         "comparison": manifest.get("comparison"),
         "accuracy": manifest.get("accuracy"),
-        "data": learnt,
+        "data": trained_on,
         "the house's own data": house.get("data") if isinstance(house, dict) else None,
     }
-    return {name: _short(value) for name, value in shown.items() if value}
+    return {name: _shortened(value) for name, value in shown.items() if value}
 
 
 def _decision(manifest: dict[str, Any]) -> dict[str, Any] | None:
-    """Return how a model decides, None where its manifest does not tell it."""
+    """Return how a model decides, None if its manifest does not say."""
     from unspun.model.decision.decision import Decision
     from unspun.service.models.difference import summary
 
@@ -339,52 +337,27 @@ def _decision(manifest: dict[str, Any]) -> dict[str, Any] | None:
     return {
         **found,
         "thresholds": {
-            "note": "Rates of the strongest kind at which a text is suspect (score 0.5), and paraphrased (score 0.9).",
+            "note": "False-positive rates of the strongest kind at which a text is suspect (score 0.5) and paraphrased "
+            "(score 0.9).",
             "rows": limits,
         },
         "kinds": {
-            "note": "Evidence, in log odds, from which a familiar text is suspect, and paraphrased, by each kind.",
+            "note": "Evidence of each kind, in log odds, at which a familiar text becomes suspect and paraphrased.",
             "rows": kinds,
         },
     }
 
 
-def _short(value: Any) -> Any:
-    """Return results with the rows of long tables left out: all of them are in the manifest, and in CARD.md."""
+def _shortened(value: Any) -> Any:
+    """Return results without the rows of long tables, which are in the manifest and in CARD.md."""
     if isinstance(value, list) and len(value) > LONGEST_TABLE:
         return {"note": f"{len(value)} rows: see CARD.md, or --format jsonl"}
-    return {key: _short(part) for key, part in value.items()} if isinstance(value, dict) else value
+    return {key: _shortened(part) for key, part in value.items()} if isinstance(value, dict) else value
 
 
-def _form(form: str | None) -> str:
-    return form or ("table" if _is_terminal() else "jsonl")
-
-
-def _is_terminal() -> bool:
-    return sys.stdout is not None and sys.stdout.isatty()
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    from unspun.service.render.evaluation import plain_console
-
-    return Console() if _is_terminal() else plain_console()
-
-
-def _draw(results: Any, titles: tuple[str, ...] = ()) -> None:
-    from unspun.service.render.evaluation import draw
-    from unspun.training.reporting.tables import tables
-
-    _write(draw(tables(results, titles), _console()))
+def _is_jsonl(form: str | None) -> bool:
+    return form == "jsonl" or (form is None and not is_terminal(sys.stdout))
 
 
 def _line(entry: dict[str, Any]) -> str:
-    return json.dumps(entry, ensure_ascii=True) + "\n"  # paths may hold bytes that are no UTF-8
-
-
-def _write(text: str) -> None:
-    from unspun.service.batch.output import StandardOutput
-
-    with StandardOutput((sys.stdout.encoding if sys.stdout else None) or "utf-8") as sink:
-        sink.write(text)
+    return json.dumps(entry, ensure_ascii=True) + "\n"  # paths may hold bytes that are not UTF-8

@@ -2,47 +2,59 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING
 
 import click
 
 from unspun.model.verdict import VERDICTS
-from unspun.service.console import CommandError, complain, printable
+from unspun.service.commands.common import (
+    INCOMPLETE,
+    STDIO,
+    bad_output,
+    choose_format,
+    depth_option,
+    input_format_option,
+    is_terminal,
+    load_detector,
+    model_option,
+    open_output,
+    open_reader,
+    progress_of,
+    quiet_option,
+    require_depth,
+    table_console,
+)
+from unspun.service.console import CommandError, complain, plural, printable
 
-# All else is imported by those who need it: help and usage errors should not wait for it.
+# Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
     from unspun.model.verdict import Verdict
     from unspun.reading.reader import Failure, Format, Reader, Record
     from unspun.service.batch.dedupe import Deduplicator
     from unspun.service.batch.output import Output
-    from unspun.service.batch.parallel import Plan, Task
-    from unspun.service.batch.progress import Progress
-    from unspun.service.batch.scoring import Scored, Scorer, ScorerLoader, Tally
-    from unspun.service.render import Renderer, Writer
+    from unspun.service.batch.parallel import Task, Workers
+    from unspun.service.batch.scoring import Scorer, ScorerLoader, Tally
+    from unspun.service.render import Renderer, VerdictWriter
 
-FORMATS = ("table", "jsonl", "csv", "parquet", "html")
 ENDINGS = {
-    **dict.fromkeys(("", ".jsonl", ".ndjson", ".json", ".txt"), "jsonl"),
+    **dict.fromkeys((".jsonl", ".ndjson", ".json", ".txt", ""), "jsonl"),
     **{".csv": "csv", ".parquet": "parquet", ".html": "html", ".htm": "html"},
 }
-"""Formats by the end of an output's name."""
-STDOUT = "-"
-KILLED = ("TerminatedWorkerError", "BrokenProcessPool", "KilledWorker")
-MOST_TOLD = 20
-"""Failures that a run into a folder tells one by one."""
+"""Formats by the ending of the output's name."""
+IN_PARTS = ("jsonl", "csv", "parquet")
+"""Formats that can be written in parts to a folder."""
+MOST_REPORTED = 20
+"""Failures that are reported one by one when the output is a folder."""
 WORTH_A_WORKER = 4_000_000
-"""Bytes of input for each process: one scores them in some ten seconds, and loads the model in two."""
-UNREAD = 3
-"""Exit status where some documents could not be read or scored."""
+"""Bytes of input for each process: it scores them in about ten seconds, and loads the model in two."""
 
 
 @click.command(short_help="Score files, folders or standard input.")
@@ -50,59 +62,43 @@ UNREAD = 3
 @click.option(
     "--format",
     "form",
-    type=click.Choice(FORMATS),
-    help="How verdicts are written. Default: by the name of --output; a table on a terminal; else jsonl.",
+    type=click.Choice(["table", "jsonl", "csv", "parquet", "html"]),
+    help="Output format. Default: by the name of --output, else a table on a terminal and jsonl in a pipe.",
 )
 @click.option(
     "--output",
     metavar="FILE|FOLDER/",
-    help="Write to FILE (.jsonl .csv .parquet .html, also .gz), or in parts to FOLDER/, where a run can go on.",
+    help="Write to FILE (.jsonl .csv .parquet .html, also .gz), or in parts to FOLDER/, where a run can be resumed.",
 )
-@click.option("--no-evidence", is_flag=True, help="Leave the evidence out, which is faster.")
-@click.option(
-    "--depth",
-    type=click.Choice(["auto", "fast", "deep"]),
-    default="auto",
-    show_default=True,
-    help="The tier that decides; auto asks the deep one only where the fast one is in doubt.",
-)
+@click.option("--no-evidence", is_flag=True, help="Leave out the evidence, which is faster.")
+@depth_option
 @click.option(
     "--base-rate",
     metavar="SHARE",
     callback=lambda _context, _option, value: _base_rate(value),
-    help="The share of paraphrased texts among these, such as 0.05: verdicts then have a probability.",
+    help="Share of paraphrased texts among your documents, such as 0.05. Adds a probability to each verdict.",
 )
-@click.option(
-    "--model",
-    "bundle",
-    metavar="BUNDLE",
-    envvar="UNSPUN_MODEL",
-    help="Folder of the model. Default: UNSPUN_MODEL, else the one that ships.",
-)
-@click.option(
-    "--input-format",
-    type=click.Choice(["txt", "html", "jsonl", "csv", "parquet", "warc"]),
-    help="What standard input is. Default: jsonl where it looks like it, else one plain text.",
-)
+@model_option
+@input_format_option
 @click.option(
     "--show",
     type=click.IntRange(min=0),
     metavar="N",
     default=5,
     show_default=True,
-    help="Sentences with evidence under each doubtful document of the table; 0 leaves one line a document.",
+    help="In the table, show up to N sentences with evidence under each suspicious document.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Processes. Default: into a FOLDER/ all cores, else one for each 4 MB of files, as far as there are cores.",
+    help="Number of processes. Default: all cores with --output FOLDER/, else one per 4 MB of input, up to all cores.",
 )
-@click.option("--scheduler", metavar="URL", help="Score on the Dask cluster whose scheduler is there (tcp://...).")
-@click.option("--dedupe", is_flag=True, help="Leave out texts that are nearly the same as one before.")
-@click.option("--force", is_flag=True, help="Overwrite FILE; begin anew where FOLDER/ holds another run.")
+@click.option("--scheduler", metavar="URL", help="Score on the Dask cluster with this scheduler (tcp://...).")
+@click.option("--dedupe", is_flag=True, help="Skip texts that are nearly the same as an earlier one.")
+@click.option("--force", is_flag=True, help="Overwrite FILE, or start over in a FOLDER/ that contains another run.")
 @click.option("--part-size", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N", hidden=True)
-@click.option("--quiet", "-q", is_flag=True, help="No progress and no summary; errors are still told.")
+@quiet_option()
 @click.pass_obj
 def score(
     load: ScorerLoader | None,
@@ -112,7 +108,7 @@ def score(
     no_evidence: bool,
     depth: str,
     base_rate: float | None,
-    bundle: str | None,
+    bundle: Path | None,
     input_format: Format | None,
     show: int,
     workers: int | None,
@@ -122,27 +118,32 @@ def score(
     part_size: int,
     quiet: bool,
 ) -> None:
-    """Tell which documents are machine-paraphrased, of what kind, how sure, and which words give them away.
+    """Find out which documents are machine-paraphrased, in what way, and which words give them away.
 
-    A score is no probability: 0.5 is the line of `suspect` and 0.9 that of `paraphrased`. The false-positive rate
-    tells how often human text of the same length shows as much.
+    A score is not a probability: 0.5 is the threshold of the verdict `suspect`, and 0.9 that of `paraphrased`. The
+    false-positive rate says how often human text of the same length shows evidence as strong.
 
-    PATH is a file, a folder (searched in full), a quoted pattern ('crawl/**/*.txt'), any of these as a URL that
-    fsspec knows (s3://, gs://, https://), or - for standard input. Read are .txt and .md (one document, Markdown as
-    it stands), .html and .htm (reduced to the article: offsets count in the article's text), .jsonl and .ndjson
-    ("text", and "id" if it has one), .csv and .parquet (columns "text" and "id"), .warc and .wet (pages with status
-    200, reduced to their articles; ids are their addresses), each also with .gz or .zst at the end. A file of
-    another name is read as plain text when it is named itself, and passed over in folders.
+    PATH is a file, a folder (searched recursively), a quoted pattern ('crawl/**/*.txt'), the URL of any of these
+    (s3://, gs://, https://), or - for standard input. These formats are read, each also compressed (.gz, .zst):
 
-    With --output FOLDER/ verdicts are written in parts, on all cores, and the same command goes on where a run
-    was ended; failures.jsonl and summary.json tell of the whole.
+    \b
+      .txt .md          one document
+      .html .htm        one document, the article of the page (offsets refer to its text)
+      .jsonl .ndjson    a document per line, with "text" and optionally "id"
+      .csv .parquet     a document per row, with the column "text" and optionally "id"
+      .warc .wet        the articles of all pages with status 200, with their addresses as ids
+
+    A file with another ending is read as plain text if you name it, and skipped in folders.
+
+    With --output FOLDER/, verdicts are written in parts, on all cores; failures.jsonl and summary.json describe the
+    whole run. Rerun the same command to resume. Existing output is never overwritten unless you pass --force.
 
     \b
     Exit status:
       0    all documents were scored
-      1    the model could not be loaded, or the output not written
+      1    the model could not be loaded, or the output could not be written
       2    wrong usage
-      3    some documents could not be read; each is told in a line, the rest were scored
+      3    some documents could not be read; they are reported, one per line, and the rest were scored
       130  interrupted
 
     \b
@@ -156,177 +157,201 @@ def score(
       pdftotext paper.pdf - | unspun score - --format table
     """
     from unspun.reading.html import Page, extract_article
-    from unspun.reading.reader import Reader
 
-    target = _target(output, form, paths)
-    if force and target.folder is None and target.file is None:
-        raise click.BadParameter("only goes with --output.", param_hint="--force")
-    request = _Request(
-        load=load or load_detector,
-        bundle=None if bundle is None else Path(bundle),
-        depth=depth,
-        evidence=not no_evidence,
-        base_rate=base_rate,
-        show=show,
-        quiet=quiet,
-        paths=paths,
+    target = _target(output, form)
+    if force and target.place is None:
+        raise click.BadParameter("can only be used with --output.", param_hint="--force")
+    read = partial(open_reader, paths, input_format, exclude=target.place)
+    chosen = _workers(workers, scheduler, target, read)
+    # With an output folder, pages are always left to the workers: their number must not change what a run reads.
+    reader = read(article=extract_article if chosen.is_local and target.folder is None else Page)
+    run = _ScoreRun(
+        target, reader, chosen, load or load_detector, bundle, depth, not no_evidence, base_rate, show, force, quiet
     )
-    read = partial(
-        Reader,
-        paths,
-        stdin=_standard_input(),
-        stdin_format=input_format,
-        exclude=target.file or target.folder,
-    )
-    plan = _plan(workers, scheduler, target, read)
-    # Into a folder always: how many workers there are must not change what a run has read.
-    reader = read(article=extract_article if plan.is_local and target.folder is None else Page)
     started = time.monotonic()
-    tally, left_out = (_score_into_folder if target.folder else _score_to_one_place)(
-        request, target, plan, reader, dedupe, force, part_size
-    )
+    records, deduplicator = _records(reader, dedupe)
+    tally = run.into_folder(records, deduplicator, part_size) if target.folder else run.to_one_place(records)
     if not quiet:
-        _summarise(tally, reader.skipped, left_out, time.monotonic() - started)
+        near_duplicates = 0 if deduplicator is None else len(deduplicator.left_out)
+        _summarise(tally, reader.skipped, near_duplicates, time.monotonic() - started)
     if tally.failures:
-        raise click.exceptions.Exit(UNREAD)
+        raise click.exceptions.Exit(INCOMPLETE)
 
 
 @dataclass(frozen=True)
-class _Target:
+class _ScoreTarget:
     """Where verdicts go, and in which format: a file, a run's folder, or standard output."""
 
     form: str
     file: Path | None = None
     folder: Path | None = None
 
+    @property
+    def place(self) -> Path | None:
+        """The file or folder, None for standard output."""
+        return self.file or self.folder
+
 
 @dataclass(frozen=True)
-class _Request:
-    """What is asked for."""
+class _ScoreRun:
+    """One call of the command."""
 
+    target: _ScoreTarget
+    reader: Reader
+    workers: Workers
     load: ScorerLoader
     bundle: Path | None
     depth: str
     evidence: bool
     base_rate: float | None
     show: int
+    force: bool
     quiet: bool
-    paths: tuple[str, ...]
 
-    def scorer(self) -> Scorer:
-        """Load the model, and make sure that it has the depth: that is told once, and not for every document."""
+    def to_one_place(self, records: Iterator[Record | Failure]) -> Tally:
+        """Score to standard output or a file; return the counts."""
+        from unspun.service.batch.parallel import score_in_parallel
+        from unspun.service.batch.scoring import Scored, Tally, notice
+
+        target, tally = self.target, Tally()
+        with open_output(target.file, target.form, self.reader.paths, overwrites=self.force) as output:
+            scorer = self._scorer()
+            writer = self._writer(output, scorer)
+            # Verdicts that scroll by show progress enough, and a bar would run through them.
+            scrolls = target.file is None and is_terminal(sys.stdout)
+            with progress_of(self.reader, quiet=self.quiet, hidden=scrolls) as progress:
+                try:
+                    for outcome in score_in_parallel(records, self._task(scorer), self.workers, scorer):
+                        if isinstance(outcome, Scored):
+                            writer.write(outcome.record.text, outcome.verdict)
+                        if (line := notice(outcome)) is not None:
+                            complain(line)
+                        tally.add(outcome)
+                        progress.update(tally)
+                    writer.close(tally.failures)
+                except KeyboardInterrupt:
+                    kept = f"; {target.file}.part contains {tally.documents:,} verdicts" if target.file else ""
+                    raise KeyboardInterrupt(f"interrupted{kept}") from None
+        return tally
+
+    def into_folder(
+        self, records: Iterator[Record | Failure], deduplicator: Deduplicator | None, part_size: int
+    ) -> Tally:
+        """Start or resume a run in a folder; return the counts, with the failures of earlier commands."""
+        from unspun.service.batch.runs import RunFolder, run
+        from unspun.service.batch.scoring import Tally
+        from unspun.service.render.factory import writer_for
+
+        path, form = self.target.folder, self.target.form
+        assert path is not None
+        with _disk_faults_explained(path):
+            scorer = self._scorer()
+            task = self._task(scorer)
+            settings = {
+                "model": task.sha256,
+                "depth": self.depth,
+                "evidence": self.evidence,
+                "base_rate": self.base_rate,
+                "format": form,
+                "dedupe": deduplicator is not None,
+                "part_size": part_size,
+            }
+            folder = RunFolder(path, settings, suffix=f".{form}", force=self.force)
+            started = time.monotonic()
+            complete, tally = False, Tally()
+            try:
+                with progress_of(self.reader, quiet=self.quiet) as progress:
+                    run(
+                        records,
+                        task,
+                        self.workers,
+                        folder,
+                        partial(writer_for, form),
+                        scorer=scorer,
+                        tally=tally,
+                        part_items=part_size,
+                        progress=progress.update,
+                        tell=_FirstLines(path),
+                    )
+                complete = True
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt("interrupted; rerun the command to resume") from None
+            finally:
+                try:
+                    if deduplicator is not None and complete:
+                        folder.write_duplicates(deduplicator.left_out)
+                    summary = folder.sum_up(tally, time.monotonic() - started, complete=complete)
+                except OSError:
+                    if complete:  # otherwise the error that ended the run is raised, most likely the same one
+                        raise
+                finally:
+                    folder.close()
+        earlier = summary["documents"] - tally.documents
+        if earlier > 0 and not self.quiet:
+            complain(f"{plural(earlier, 'document')} had already been scored")
+        tally.failures = summary["failures"]
+        return tally
+
+    def _scorer(self) -> Scorer:
         scorer = self.load(self.bundle)
-        try:
-            scorer.score_many([], depth=self.depth)
-        except ValueError as error:
-            raise CommandError(str(error)) from error
+        require_depth(scorer, self.depth)
         return scorer
 
-    def task(self, scorer: Scorer) -> Task:
-        """Return what workers are told."""
+    def _task(self, scorer: Scorer) -> Task:
         from unspun.service.batch.parallel import Task
 
         sha256 = getattr(getattr(scorer, "model", None), "sha256", None)
         bundle = None if self.bundle is None else self.bundle.resolve()
         return Task(self.load, bundle, sha256, self.depth, self.evidence, self.base_rate)
 
-    def progress(self, reader: Reader, *, scrolls: bool) -> Progress:
-        """Return the display of progress; verdicts that scroll by are progress enough, and a bar would run through."""
-        from unspun.service.batch.progress import Progress
+    def _writer(self, output: Output, scorer: Scorer) -> VerdictWriter:
+        """Return the writer of the format; text goes through the output, which knows its encoding."""
+        from unspun.service.batch.scoring import supported_by
+        from unspun.service.render.factory import renderer_for, writer_for
+        from unspun.service.render.table import VerdictTable
 
-        return Progress(reader, enabled=not self.quiet and not scrolls, terminal=_is_terminal(sys.stderr))
-
-
-def _score_to_one_place(
-    request: _Request, target: _Target, plan: Plan, reader: Reader, dedupe: bool, force: bool, part_size: int
-) -> tuple[Tally, int]:
-    """Score to standard output or a file; return what came of it, and how many were left out as duplicates."""
-    from unspun.service.batch.parallel import score_in_parallel
-    from unspun.service.batch.scoring import Tally, score_records
-
-    tally = Tally()
-    with _open(target, request.paths, force=force) as sink, _explained():
-        scorer = request.scorer()
-        records, deduplicator = _records(reader, dedupe)
-        if plan.is_local:
-            outcomes = score_records(
-                scorer, records, depth=request.depth, evidence=request.evidence, base_rate=request.base_rate
-            )
-        else:
-            outcomes = score_in_parallel(records, request.task(scorer), plan)
-        scrolls = target.file is None and _is_terminal(sys.stdout)
-        with request.progress(reader, scrolls=scrolls) as progress:
-            try:
-                _write(outcomes, _writer(target, request, sink, scorer), tally, progress)
-            except KeyboardInterrupt:
-                kept = f"; {tally.documents:,} verdicts are in {target.file}.part" if target.file is not None else ""
-                raise KeyboardInterrupt(f"interrupted{kept}") from None
-    return tally, 0 if deduplicator is None else len(deduplicator.left_out)
+        form, supported = self.target.form, supported_by(scorer)
+        if form in ("parquet", "html"):
+            return writer_for(form, output.stream, source=" ".join(self.reader.paths), supported=supported)
+        if form == "table":
+            console = table_console(self.target.file)
+            return _TextToOutput(VerdictTable(console, show=self.show, supported=supported), output)
+        return _TextToOutput(renderer_for(form), output)
 
 
-def _score_into_folder(
-    request: _Request, target: _Target, plan: Plan, reader: Reader, dedupe: bool, force: bool, part_size: int
-) -> tuple[Tally, int]:
-    """Score into a run's folder, or go on with the run that is there."""
-    from unspun.service.batch.runs import RunFolder, run
-    from unspun.service.batch.scoring import Tally
-    from unspun.service.render.factory import writer_for
+class _TextToOutput:
+    """Writes rendered text to the output."""
 
-    assert target.folder is not None
-    with _explained(), _kept_in(target.folder):
-        scorer = request.scorer()
-        task = request.task(scorer)
-        settings = {
-            "model": task.sha256,
-            "depth": request.depth,
-            "evidence": request.evidence,
-            "base_rate": request.base_rate,
-            "format": target.form,
-            "dedupe": dedupe,
-            "part_size": part_size,
-        }
-        folder = RunFolder(target.folder, settings, suffix=f".{target.form}", force=force)
-        started = time.monotonic()
-        complete, tally = False, Tally()
-        records, deduplicator = _records(reader, dedupe)
-        try:
-            with request.progress(reader, scrolls=False) as progress:
-                run(
-                    records,
-                    task,
-                    plan,
-                    folder,
-                    lambda stream: writer_for(target.form, stream),
-                    scorer=scorer,
-                    tally=tally,
-                    part_items=part_size,
-                    progress=progress.update,
-                    tell=_Few(target.folder),
-                )
-            complete = True
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt("interrupted; the same command goes on from here") from None
-        finally:
-            try:
-                if deduplicator is not None and complete:
-                    folder.write_duplicates(deduplicator.left_out)
-                summary = folder.sum_up(tally, time.monotonic() - started, complete=complete)
-            except OSError:
-                if complete:  # else what ended the run is told, and most likely is the same
-                    raise
-            finally:
-                folder.close()
-    if not request.quiet:
-        done = summary["documents"] - tally.documents
-        if done > 0:
-            complain(f"{_plural(done, 'document')} had been scored by earlier commands")
-    tally.failures = summary["failures"]  # those of earlier commands are not forgotten
-    return tally, 0 if deduplicator is None else len(deduplicator.left_out)
+    def __init__(self, renderer: Renderer, output: Output) -> None:
+        self._renderer = renderer
+        self._output = output
+        output.write(renderer.header())
+
+    def write(self, text: str, verdict: Verdict) -> None:
+        self._output.write(self._renderer.document(text, verdict))
+
+    def close(self, failures: int = 0) -> None:
+        pass
+
+
+class _FirstLines:
+    """Reports the first of many lines; a run's folder lists all failures."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count = 0
+
+    def __call__(self, line: str) -> None:
+        self._count += 1
+        if self._count <= MOST_REPORTED:
+            complain(line)
+        if self._count == MOST_REPORTED:
+            complain(f"further failures are only listed in {self._folder}/failures.jsonl")
 
 
 @contextmanager
-def _kept_in(folder: Path) -> Iterator[None]:
-    """Tell of a disk that is full, or fails, which folder is on it: the error itself does not."""
+def _disk_faults_explained(folder: Path) -> Iterator[None]:
+    """Add the folder to the errors of a disk that is full or fails, which do not name it."""
     from unspun.service.batch.output import DISK_FAULTS
 
     try:
@@ -334,46 +359,12 @@ def _kept_in(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in DISK_FAULTS:
             raise
-        told = f"{folder}: {error.strerror}; once that is mended, the same command goes on from here"
-        raise CommandError(told) from error
-
-
-class _Few:
-    """Tells the first of many lines; all failures are in the run's folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._told = 0
-
-    def __call__(self, line: str) -> None:
-        self._told += 1
-        if self._told <= MOST_TOLD:
-            complain(line)
-        if self._told == MOST_TOLD:
-            complain(f"from here on, what goes wrong is only listed in {self._folder}/failures.jsonl")
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Turn what may go wrong in a run into a line."""
-    from unspun.service.batch.parallel import SchedulerError
-    from unspun.service.batch.runs import BatchError
-
-    try:
-        yield
-    except (BatchError, SchedulerError) as error:
-        raise CommandError(str(error)) from error
-    except Exception as error:
-        if type(error).__name__ in KILLED:
-            raise CommandError(
-                "a worker was killed, perhaps for want of memory; try fewer --workers "
-                "(into a FOLDER/, the same command goes on from here)"
-            ) from error
-        raise
+        message = f"{folder}: {error.strerror}; once this is fixed, rerun the command to resume"
+        raise CommandError(message) from error
 
 
 def _records(reader: Reader, dedupe: bool) -> tuple[Iterator[Record | Failure], Deduplicator | None]:
-    records = _warn_of_same_ids(reader)
+    records = _warn_of_repeated_ids(reader)
     if not dedupe:
         return records, None
     from unspun.service.batch.dedupe import Deduplicator
@@ -382,45 +373,57 @@ def _records(reader: Reader, dedupe: bool) -> tuple[Iterator[Record | Failure], 
     return deduplicator(records), deduplicator
 
 
-def _target(output: str | None, form: str | None, paths: tuple[str, ...]) -> _Target:
+def _warn_of_repeated_ids(records: Reader) -> Iterator[Record | Failure]:
+    """Pass records on, and warn of the first id that occurs twice: it does not tell two verdicts apart."""
+    from unspun.reading.reader import Failure
+
+    seen: set[int] | None = set()  # hashes, since ids may be long
+    for record in records:
+        if seen is not None and not isinstance(record, Failure):
+            key = hash(record.id)
+            if key in seen:
+                complain(f"{record.where}: warning: the id {record.id} occurs more than once; all documents are scored")
+                seen = None
+            else:
+                seen.add(key)
+        yield record
+
+
+def _target(output: str | None, form: str | None) -> _ScoreTarget:
     from unspun.service.batch.runs import RUN
 
-    if output in (None, STDOUT):
-        chosen = form or ("table" if _is_terminal(sys.stdout) else "jsonl")
-        if chosen in ("parquet", "html") and _is_terminal(sys.stdout):
-            raise click.UsageError(f"{chosen} is not for a terminal; give --output FILE.{chosen}.")
-        return _Target(chosen)
-    path = Path(str(output))
-    if str(output).endswith(("/", os.sep)) or path.is_dir():
-        if (form or "jsonl") not in ("jsonl", "csv", "parquet"):
-            raise click.BadParameter(f"{form} is not written in parts; give a file.", param_hint="--format")
+    if output is None or output == STDIO:
+        return _ScoreTarget(choose_format(form, None, ENDINGS, ("parquet", "html")))
+    path = Path(output)
+    if output.endswith(("/", os.sep)) or path.is_dir():
+        if form is not None and form not in IN_PARTS:
+            raise click.BadParameter(f"{form} cannot be written in parts; give a file.", param_hint="--format")
         if path.is_dir() and not (path / RUN).exists() and any(path.iterdir()):
-            told = f"{printable(str(path))} is a folder with other things in it; give a new one, or a file."
-            raise click.BadParameter(told, param_hint="--output")
-        return _Target(form or "jsonl", folder=path)
-    chosen = form or _format_for(path)
+            bad_output(path, "the folder contains other files; give a new folder, or a file.")
+        return _ScoreTarget(form or "jsonl", folder=path)
+    chosen = choose_format(form, path, ENDINGS, ())
     if chosen == "parquet" and path.name.lower().endswith(".gz"):
-        raise click.BadParameter("Parquet is packed inside already; leave out .gz.", param_hint="--output")
-    return _Target(chosen, file=path)
+        bad_output(path, "Parquet is already compressed; leave out .gz.")
+    return _ScoreTarget(chosen, file=path)
 
 
-def _plan(workers: int | None, scheduler: str | None, target: _Target, read: Callable[[], Reader]) -> Plan:
-    from unspun.service.batch.parallel import Plan
+def _workers(workers: int | None, scheduler: str | None, target: _ScoreTarget, read: Callable[[], Reader]) -> Workers:
+    from unspun.service.batch.parallel import Workers
     from unspun.service.machine import cores
 
     if scheduler is not None:
         if workers is not None:
-            raise click.UsageError("--workers is the cluster's own where there is a --scheduler.")
-        return Plan(scheduler=scheduler)
+            raise click.UsageError("--workers cannot be used with --scheduler: the cluster has its own workers.")
+        return Workers(scheduler=scheduler)
     if workers is None:
         workers = cores()
         if target.folder is None and workers > 1:
             workers = min(workers, max(1, (read().total_bytes() or 0) // WORTH_A_WORKER))
-    return Plan(workers)
+    return Workers(workers)
 
 
 def _base_rate(value: str | None) -> float | None:
-    """Return the base rate that was given. Raises click.BadParameter."""
+    """Return the base rate. Raises click.BadParameter."""
     if value is None:
         return None
     from unspun.model.decision.decision import check_base_rate
@@ -434,128 +437,14 @@ def _base_rate(value: str | None) -> float | None:
         raise click.BadParameter(f"{printable(str(error))}.", param_hint="--base-rate") from error
 
 
-def load_detector(bundle: Path | None) -> Scorer:
-    """Load a model, None for the one that ships. Raises model.bundle.BundleError."""
-    from unspun.model.detector import Detector
-
-    return Detector.load(bundle)
-
-
-def _write(outcomes: Iterable[Scored | Failure], writer: Writer, tally: Tally, progress: Progress) -> None:
-    from unspun.model.text.document import MAX_CHARACTERS
-    from unspun.reading.reader import Failure
-
-    for outcome in outcomes:
-        if isinstance(outcome, Failure):
-            complain(str(outcome))
-        else:
-            writer.write(outcome.record.text, outcome.verdict)
-            if len(outcome.record.text) > MAX_CHARACTERS:
-                complain(f"{outcome.record.where}: only its first {MAX_CHARACTERS:,} characters were judged")
-        tally.add(outcome)
-        progress.update(tally)
-    if hasattr(writer, "failures"):  # the report tells how many there were
-        writer.failures = tally.failures
-    writer.close()
-
-
-def _warn_of_same_ids(records: Iterable[Record | Failure]) -> Iterator[Record | Failure]:
-    """Pass records on, and tell of the first id that comes twice: verdicts could not be told apart by it."""
-    from unspun.reading.reader import Failure
-
-    seen: set[int] | None = set()  # hashes, since ids may be long
-    for record in records:
-        if seen is not None and not isinstance(record, Failure):
-            key = hash(record.id)
-            if key in seen:
-                complain(f"{record.where}: warning: the id {record.id} was there before; all are scored, in order")
-                seen = None
-            else:
-                seen.add(key)
-        yield record
-
-
-def _summarise(tally: Tally, skipped: int, left_out: int, seconds: float) -> None:
-    counts = [f"{tally.verdicts[word]:,} {word}" for word in VERDICTS if tally.verdicts[word]]
-    parts = [f"{_plural(tally.documents, 'document')} scored"]
-    parts[0] += f" ({', '.join(counts)})" if counts else ""
+def _summarise(tally: Tally, skipped: int, near_duplicates: int, seconds: float) -> None:
+    counts = ", ".join(f"{tally.verdicts[word]:,} {word}" for word in VERDICTS if tally.verdicts[word])
+    parts = [f"{plural(tally.documents, 'document')} scored" + (f" ({counts})" if counts else "")]
     if tally.failures:
-        parts.append(f"{_plural(tally.failures, 'failure')}")
-    if left_out:
-        parts.append(f"{_plural(left_out, 'near-duplicate')} left out")
+        parts.append(plural(tally.failures, "failure"))
+    if near_duplicates:
+        parts.append(f"{plural(near_duplicates, 'near-duplicate')} skipped")
     if skipped:
-        parts.append(f"{_plural(skipped, 'file or record', 'files or records')} of other types passed over")
+        parts.append(f"{plural(skipped, 'file or record', 'files or records')} of other types skipped")
     parts.append(f"{tally.words / max(seconds, 1e-9):,.0f} words/s")
     complain("; ".join(parts))
-
-
-def _plural(count: int, noun: str, plural: str | None = None) -> str:
-    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
-
-
-def _format_for(file: Path) -> str:
-    name = file.name.lower().removesuffix(".gz")
-    suffix = Path(name).suffix
-    if suffix not in ENDINGS:
-        known = "end it in .jsonl, .csv, .parquet or .html, or give --format."
-        raise click.BadParameter(f"{printable(str(file))}: {suffix} is no format; {known}", param_hint="--output")
-    return ENDINGS[suffix]
-
-
-def _open(target: _Target, paths: tuple[str, ...], *, force: bool) -> Output:
-    from unspun.service.batch.output import FileOutput, StandardOutput
-
-    file = target.file
-    if file is None:
-        return StandardOutput((sys.stdout.encoding if target.form == "table" and sys.stdout else None) or "utf-8")
-    if any(path != STDOUT and os.path.realpath(path) == os.path.realpath(file) for path in paths):
-        raise click.BadParameter(f"{printable(str(file))} is one of the inputs.", param_hint="--output")
-    if not force and file.is_file() and file.stat().st_size:
-        raise CommandError(f"{file}: is there already; choose another --output, or overwrite it with --force")
-    try:
-        return FileOutput(file)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise click.BadParameter(f"{printable(str(file))}: {reason}.", param_hint="--output") from error
-
-
-def _writer(target: _Target, request: _Request, sink: Output, scorer: Scorer) -> Writer:
-    """Return what writes one document after another; text goes through the sink, which knows its encoding."""
-    from unspun.service.batch.scoring import supported_by
-    from unspun.service.render.factory import renderer_for, writer_for
-
-    supported = supported_by(scorer)
-    if target.form in ("parquet", "html"):
-        return writer_for(target.form, sink.stream, source=" ".join(request.paths), supported=supported)
-    if target.form != "table":
-        return _TextToSink(renderer_for(target.form), sink)
-    from rich.console import Console
-
-    from unspun.service.render.table import Table
-
-    plain = Console(file=io.StringIO(), force_terminal=False, color_system=None)
-    console = Console() if target.file is None else plain
-    return _TextToSink(Table(console, show=request.show, supported=supported), sink)
-
-
-class _TextToSink:
-    """Writes what a renderer says."""
-
-    def __init__(self, renderer: Renderer, sink: Output) -> None:
-        self._renderer = renderer
-        self._sink = sink
-        sink.write(renderer.header())
-
-    def write(self, text: str, verdict: Verdict) -> None:
-        self._sink.write(self._renderer.document(text, verdict))
-
-    def close(self) -> None:
-        pass
-
-
-def _standard_input() -> io.BufferedIOBase | None:
-    return None if sys.stdin is None else cast("io.BufferedIOBase", sys.stdin.buffer)
-
-
-def _is_terminal(stream: TextIO | None) -> bool:
-    return stream is not None and stream.isatty()

@@ -9,24 +9,32 @@ from typing import Any
 
 import click
 
+from unspun.service.commands.common import needs
 from unspun.service.console import CommandError, complain
 
 USAGE = 2
-EXTRA = "pip install 'unspun[service]'"
 
 
-@click.command(short_help="Answer over HTTP: an API and a web page.")
-@click.option("--host", metavar="ADDRESS", help="Address to listen on. Default: UNSPUN_HOST, else 127.0.0.1.")
-@click.option("--port", metavar="PORT", help="Port to listen on. Default: UNSPUN_PORT, else 8000.")
-@click.option("--workers", metavar="N", help="Processes that score. Default: UNSPUN_WORKERS, else one a core.")
-@click.option("--model", metavar="BUNDLE", help="Folder of the model. Default: UNSPUN_MODEL, else the one that ships.")
-@click.option("--debug", is_flag=True, help="Flask's development server instead: one process, restarts on changes.")
-@click.option("--settings", "show", is_flag=True, help="Show all settings, their values and what they do, and end.")
+@click.command(short_help="Run the HTTP service: an API and a web page.")
+@click.option("--host", metavar="ADDRESS", help="Address to listen on. Default: $UNSPUN_HOST, else 127.0.0.1.")
+@click.option("--port", metavar="PORT", help="Port to listen on. Default: $UNSPUN_PORT, else 8000.")
+@click.option(
+    "--workers", metavar="N", help="Number of scoring processes. Default: $UNSPUN_WORKERS, else one per core."
+)
+@click.option(
+    "--model",
+    metavar="BUNDLE",
+    help="Folder of the model. Default: $UNSPUN_MODEL, else the model that ships with unspun.",
+)
+@click.option(
+    "--debug", is_flag=True, help="Run Flask's development server: one process that restarts when the code changes."
+)
+@click.option("--settings", "show", is_flag=True, help="Show all settings with their values and exit.")
 def serve(debug: bool, show: bool, **options: Any) -> None:
-    """Answer over HTTP: POST /v1/score, and a page at / for people.
+    """Run the HTTP service: an API (POST /v1/score) and a web page at /.
 
-    Settings are environment variables (--settings lists them); options win over them. SIGTERM ends the service when
-    the requests under way are answered, SIGHUP makes it look for another model at once.
+    Settings are environment variables, listed by --settings. Options override them. On SIGTERM the service finishes the
+    requests that are in progress and exits; on SIGHUP it checks at once whether the model has changed.
 
     \b
     Examples:
@@ -34,10 +42,8 @@ def serve(debug: bool, show: bool, **options: Any) -> None:
       unspun serve --host 0.0.0.0 --port 80 --workers 8
       UNSPUN_RATE_LIMIT='120 per minute' UNSPUN_KEYS_FILE=keys.json unspun serve
     """
-    try:
+    with needs("the service", "service"):
         from unspun.service.http.config import Settings, SettingsError, unknown_variables
-    except ModuleNotFoundError as error:
-        raise CommandError(f"the service needs {error.name}: {EXTRA}") from error
     try:
         settings = Settings.from_environment(os.environ, **options)
     except SettingsError as error:
@@ -55,15 +61,13 @@ def serve(debug: bool, show: bool, **options: Any) -> None:
 
 
 def _run(settings: Any) -> None:
-    # Numerical libraries are to use one thread each: the cores are the workers'.
+    # One thread for each numerical library, since every core has a worker.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
-    try:
+    with needs("the service", "service"):
         import gunicorn  # noqa: F401
 
         from unspun.service.http.metrics_folder import metrics_folder
-    except ModuleNotFoundError as error:
-        raise CommandError(f"the service needs {error.name}: {EXTRA}") from error
     _check_port(settings.host, settings.port)
     folder = metrics_folder()
     from unspun.service.http.server import Service
@@ -72,14 +76,14 @@ def _run(settings: Any) -> None:
 
 
 def _check_port(host: str, port: int) -> None:
-    """Tell at once that a port is taken: gunicorn would load the model first, and then try for five seconds."""
+    """Fail at once if the port is in use: gunicorn would load the model first, and then try for five seconds."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         with socket.socket(family) as tried:
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             tried.bind((host, port))
     except OSError as error:
-        raise CommandError(f"{host}:{port}: {error.strerror}; choose another with --host and --port") from error
+        raise CommandError(f"{host}:{port}: {error.strerror}; choose another address with --host and --port") from error
 
 
 def _develop(settings: Any) -> None:

@@ -1,4 +1,4 @@
-"""`unspun train`: labelled text to a model, from the one that ships or from scratch."""
+"""`unspun train`: a model from labelled text, starting from the model in use or from scratch."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from unspun.model.verdict import JUDGEMENTS, Judgement
-from unspun.service.commands.feedback import DEFAULT_DATABASE
+from unspun.service.commands.common import (
+    DEFAULT_DATABASE,
+    INCOMPLETE,
+    FailureCount,
+    is_terminal,
+    needs,
+    reported,
+    write_figures,
+)
 from unspun.service.console import CommandError, complain
 from unspun.service.models.output import check_output
 
 if TYPE_CHECKING:
     from unspun.training.corpora.corpus import LabelledText
     from unspun.training.retraining.adapt import Retrained
-
-MOST_FAILURES = 5
-"""Files that cannot be read and are told by name."""
-INCOMPLETE = 3
 
 
 def _paths(name: str, text: str) -> click.Option:
@@ -38,18 +42,18 @@ def _paths(name: str, text: str) -> click.Option:
 @click.command(
     short_help="Train a model on labelled text.",
     params=[
-        _paths("human", "Text that people wrote. May be given several times, like the next four."),
+        _paths("human", "File or folder of text written by people. This and the next four options can be repeated."),
         _paths("spun", "Text in which a machine replaced words and phrases."),
-        _paths("translated", "Machine or round-trip translation."),
-        _paths("rewritten", "Neural or language-model paraphrase."),
-        _paths("labelled", "Records that name their own label (JSON lines, CSV), or folders of them."),
-        click.Option(["--with-feedback"], is_flag=True, help="Learn from people's labels too, where the text is kept."),
+        _paths("translated", "Machine translation, also there and back."),
+        _paths("rewritten", "Text paraphrased by a neural model or a language model."),
+        _paths("labelled", "Records that name their own label (JSON lines, CSV)."),
+        click.Option(["--with-feedback"], is_flag=True, help="Also train on people's labels whose texts were kept."),
         click.Option(
             ["--database"],
             metavar="URL",
             envvar="UNSPUN_DATABASE_URL",
             default=DEFAULT_DATABASE,
-            help=f"Database of the labels. Default: UNSPUN_DATABASE_URL, else {DEFAULT_DATABASE}.",
+            help=f"Database of labels. Default: $UNSPUN_DATABASE_URL, else {DEFAULT_DATABASE}.",
         ),
         click.Option(
             ["--output"],
@@ -63,53 +67,54 @@ def _paths(name: str, text: str) -> click.Option:
             metavar="BUNDLE",
             envvar="UNSPUN_MODEL",
             type=click.Path(exists=True, file_okay=False, path_type=Path),
-            help="Model to start from, and to compare with. Default: UNSPUN_MODEL, else the one that ships.",
+            help="Model to start from and compare with. Default: $UNSPUN_MODEL, else the model that ships with unspun.",
         ),
-        click.Option(["--from-scratch"], is_flag=True, help="Build all anew, from a large corpus."),
+        click.Option(["--from-scratch"], is_flag=True, help="Build everything anew from a large corpus."),
         click.Option(
             ["--lexicons"],
             metavar="DIR",
             type=click.Path(exists=True, file_okay=False, path_type=Path),
-            help="Folder of phrase lists: .tsv files with phrase and original.",
+            help="Folder of phrase lists: .tsv files of a phrase and its original.",
         ),
         click.Option(
             ["--work"],
             metavar="DIR",
             type=click.Path(file_okay=False, path_type=Path),
-            help="With --from-scratch: keep each stage's result in DIR, to go on after an interruption.",
+            help="With --from-scratch, keep the result of each stage in DIR; rerun the command to resume.",
         ),
-        click.Option(["--name"], default="custom", show_default=True, help="The model's name in every verdict."),
-        click.Option(["--version", "version"], default="1.0.0", show_default=True, help="The model's version."),
+        click.Option(["--name"], default="custom", show_default=True, help="Name of the model, shown in each verdict."),
+        click.Option(["--version", "version"], default="1.0.0", show_default=True, help="Version of the model."),
         click.Option(["--seed"], type=int, default=0, show_default=True, help="The same seed gives the same model."),
-        click.Option(["--jobs"], type=click.IntRange(min=1), default=2, show_default=True, help="Processes."),
+        click.Option(["--jobs"], type=click.IntRange(min=1), default=2, show_default=True, help="Number of processes."),
         click.Option(
             ["--words"],
             type=click.IntRange(min=1000),
             default=50_000,
             show_default=True,
-            help="With --from-scratch: vocabulary.",
+            help="With --from-scratch, size of the vocabulary.",
         ),
-        click.Option(["--quiet", "-q"], is_flag=True, help="No progress, and no table of figures."),
+        click.Option(["--quiet", "-q"], is_flag=True, help="Show no progress and no table of figures."),
     ],
 )
 @click.pass_context
 def train(context: click.Context, /, **options: Any) -> None:
     """Train a model on labelled text and write it to BUNDLE.
 
-    Starts from the model in use (--base, else UNSPUN_MODEL, else the one that ships) and fits a correction to your
-    texts, as few as 30 of a kind, in a minute or two: what it is worth is measured by cross-validation against that
-    model. BUNDLE then holds the new one, its card (CARD.md) and a report (report.html, report.json). With human text
-    alone our own paraphrasers make the rest. Reads every format that `unspun score` reads.
+    Training starts from the model in use (--base, else $UNSPUN_MODEL, else the model that ships with unspun) and adds a
+    correction fitted to your texts. It takes a minute or two, and 30 texts of a kind are enough to start with.
+    Cross-validation measures the new model against the old one. BUNDLE then contains the model, its card (CARD.md) and
+    a report (report.html, report.json). If you give only human text, unspun's own paraphrasers make the rest from it.
+    All formats that `unspun score` reads are read.
 
-    With --from-scratch everything is built anew from your texts: thousands are needed, of many sources and tools. Some
-    sources and tools are held out: a fifth sets the thresholds, and a fifth tells what the model is worth. It has no
-    deep tier, and takes half an hour for 14 million words on two cores. Paraphrasing, and --from-scratch, need the
+    With --from-scratch, everything is built anew from your texts. This takes thousands of texts from many sources and
+    tools: a fifth of them is held out to set the thresholds, and another fifth to measure accuracy. The model has no
+    deep tier. Training takes half an hour for 14 million words on two cores. Paraphrasing and --from-scratch need the
     extra `train` (pip install 'unspun[train]') and Debian's packages wordnet-base and mythes-en-us.
 
     \b
     Exit status:
-      0    trained; a warning says so if the model is worse than the one in use
-      1    no model could be made
+      0    trained; a warning is shown if the model is worse than the one in use
+      1    the model could not be trained
       2    wrong usage
       3    trained, but some files could not be read
       130  interrupted
@@ -122,7 +127,9 @@ def train(context: click.Context, /, **options: Any) -> None:
     """
     by_label = {name: cast("tuple[Path, ...]", options[name]) for name in JUDGEMENTS}
     if not any((*by_label.values(), options["labelled"], options["with_feedback"])):
-        raise click.UsageError("give labelled text: --human, --spun, --translated, --rewritten, or --labelled")
+        raise click.UsageError(
+            "no labelled text; add --human, --spun, --translated, --rewritten, --labelled or --with-feedback"
+        )
     check_output(options["output"])
     output: Path = options["output"] if options["output"].name else options["output"].absolute()
     started = time.monotonic()
@@ -131,69 +138,49 @@ def train(context: click.Context, /, **options: Any) -> None:
         if not options["quiet"]:
             complain(f"{time.monotonic() - started:6.0f} s  {line}")
 
-    texts, unread = _read(by_label, options["labelled"])
+    texts, failures = _read(by_label, options["labelled"])
     if options["with_feedback"]:
         texts += _feedback(options["database"])
     report(f"read {len(texts):,} texts")
-    progress = not options["quiet"] and sys.stderr.isatty()
-    try:
+    with needs("training", "train"):
         if options["from_scratch"]:
-            _from_scratch(texts, output, options, report, progress)
+            _from_scratch(texts, output, options, report)
         else:
             _retrain(texts, output, options, report)
-    except ImportError as error:
-        if isinstance(error.__cause__, KeyboardInterrupt):  # Ctrl-C amid the import of a compiled module
-            raise KeyboardInterrupt from error
-        raise CommandError(f"training needs the package {error.name}: pip install 'unspun[train]'") from error
-    if unread:
+    if failures:
         context.exit(INCOMPLETE)
 
 
 def _read(by_label: Mapping[Judgement, tuple[Path, ...]], labelled: tuple[Path, ...]) -> tuple[list[LabelledText], int]:
     """Return the texts, and how many files or records could not be read."""
-    from unspun.reading.records import Failure
     from unspun.training.corpora.corpus import read_labelled
 
-    texts: list[LabelledText] = []
-    unread = 0
-
-    def report(failure: Failure) -> None:
-        nonlocal unread
-        unread += 1
-        if unread <= MOST_FAILURES:
-            complain(str(failure))
-
-    for label, paths in ((None, labelled), *by_label.items()):
-        texts += read_labelled(paths, label, report=report)
-    if unread > MOST_FAILURES:
-        complain(f"and {unread - MOST_FAILURES:,} more files or records cannot be read")
-    return texts, unread
+    failures = FailureCount()
+    given = ((None, labelled), *by_label.items())
+    texts = [text for label, paths in given for text in read_labelled(paths, label, report=failures)]
+    failures.report_rest()
+    return texts, failures.count
 
 
 def _feedback(database: str) -> list[LabelledText]:
-    """Return the texts that people labelled and asked to be kept; contradicting labels are told."""
-    try:
+    """Return the texts that people labelled and asked to keep; report those that cannot be used."""
+    with needs("reading labels", "feedback"):
         from unspun.service.feedback.database import StoreError
         from unspun.service.feedback.store import labelled_texts
-    except ImportError as error:
-        raise CommandError(f"labels need the package {error.name}: pip install 'unspun[feedback]'") from error
     from unspun.training.corpora.corpus import LabelledText, clean
 
     try:
-        found = labelled_texts(database)
-    except StoreError as error:
-        raise CommandError(str(error)) from error
+        with reported(StoreError):
+            found = labelled_texts(database)
     except ValueError as error:
         raise click.BadParameter(f"{error}.", param_hint="--database") from error
     if found.contradicting:
         ids = ", ".join(one.labels[0].id for one in found.contradicting[:3])
-        complain(
-            f"left out {len(found.contradicting):,} texts of which people's labels contradict each other ({ids} ...)"
-        )
+        complain(f"left out {len(found.contradicting):,} texts whose labels contradict each other ({ids} ...)")
     if found.without_text:
         complain(
-            f"{found.without_text:,} labelled texts are not in the database: nothing is learnt from them (texts are "
-            "kept with --keep-text)"
+            f"left out {found.without_text:,} labels whose texts are not in the database (--keep-text stores the text "
+            "with a label)"
         )
     return [
         LabelledText(one.id, one.label, one.source or "feedback", clean(one.text, one.source or "feedback"))
@@ -202,7 +189,7 @@ def _feedback(database: str) -> list[LabelledText]:
 
 
 def _from_scratch(
-    texts: list[LabelledText], output: Path, options: dict[str, Any], report: Callable[[str], None], progress: bool
+    texts: list[LabelledText], output: Path, options: dict[str, Any], report: Callable[[str], None]
 ) -> None:
     from unspun.training.classifier.fast_tier import Recipe, TrainingError
     from unspun.training.retraining.scratch import train_from_scratch
@@ -215,55 +202,54 @@ def _from_scratch(
         jobs=options["jobs"],
         vocabulary=options["words"],
     )
+    progress = not options["quiet"] and is_terminal(sys.stderr)
     try:
-        manifest = train_from_scratch(texts, output, recipe, work=options["work"], report=report, progress=progress)
-    except TrainingError as error:
-        raise CommandError(str(error)) from error
-    except ImportError:
-        raise
-    except (RuntimeError, FileNotFoundError) as error:
-        # A thesaurus or table is missing; the message names the package.
+        with reported(TrainingError):
+            manifest = train_from_scratch(texts, output, recipe, work=options["work"], report=report, progress=progress)
+    except (RuntimeError, FileNotFoundError) as error:  # a thesaurus or table is missing; the message names its package
         raise CommandError(f"training cannot start: {error}") from error
     if not options["quiet"]:
-        _show(manifest["accuracy"])
+        write_figures(manifest["accuracy"])
 
 
 def _retrain(texts: list[LabelledText], output: Path, options: dict[str, Any], report: Callable[[str], None]) -> None:
     from unspun.model import bundle
+    from unspun.service.render.retraining import figures
     from unspun.training.classifier.fast_tier import TrainingError
     from unspun.training.retraining.adapt import House, retrain
 
     house = House(options["name"], options["version"], options["seed"], options["jobs"], options["lexicons"])
     try:
-        base = bundle.load(options["base"])
-        done = retrain(base, texts, output, house, report=report, warn=complain)
-    except TrainingError as error:
-        raise CommandError(f"{error}; nothing was written, and the model in use stays as it is") from error
+        with reported(TrainingError, then="; nothing was written, and the model in use was not changed"):
+            done = retrain(bundle.load(options["base"]), texts, output, house, report=report, warn=complain)
     except (RuntimeError, FileNotFoundError) as error:
-        raise CommandError(f"our paraphrasers cannot start: {error}; or give --spun texts of your own") from error
-    from unspun.service.render.retraining import figures
-
+        raise CommandError(
+            f"unspun's paraphrasers cannot start: {error}; or add --spun with texts of your own"
+        ) from error
     _write_reports(output, done, report)
-    if not options["quiet"]:
-        _show(figures(done.manifest["comparison"]))
     comparison = done.manifest["comparison"]
+    if not options["quiet"]:
+        write_figures(figures(comparison))
+    if (line := _warning(done, comparison, output)) is not None:
+        complain(line)
+
+
+def _warning(done: Retrained, comparison: Mapping[str, Any], output: Path) -> str | None:
+    """Return why a new model should not be used, or is not known to be better; None if there is no such reason."""
+    base = f"{comparison['with']['name']} {comparison['with']['version']}"
+    do_not_use = f"do not use {output} (`unspun models promote` refuses it without --force)"
     if done.swapped:
-        complain(
-            "people's texts look more like a machine's than the machine's own: were they given the wrong way round? "
-            f"{output} is written, but do not use it (`unspun models promote` refuses it without --force)"
+        return (
+            "the texts given as human look more machine-made than the others; did you swap --human and another option? "
+            f"The model was written, but {do_not_use}"
         )
-    if done.worse and not done.swapped:
-        complain(
-            f"{output} tells these texts less well than {comparison['with']['name']} {comparison['with']['version']}: "
-            "it is written, but do not use it (`unspun models promote` refuses it without --force)"
-        )
-    elif not comparison["texts"]:
-        used = comparison["with"]
-        complain(
-            f"{used['name']} {used['version']} knows all these texts: what {output} is worth cannot be told by them"
-        )
-    elif comparison["strength"] == 0:
-        complain(f"nothing was learnt: no correction helps without harm elsewhere; {output} scores as its base does")
+    if done.worse:
+        return f"the new model is worse on these texts than {base}; it was written, but {do_not_use}"
+    if not comparison["texts"]:
+        return f"{base} was trained on all of these texts, so they cannot show whether {output} is better"
+    if comparison["strength"] == 0:
+        return f"nothing was learned: no correction helps without doing harm elsewhere; {output} scores like {base}"
+    return None
 
 
 def _write_reports(output: Path, done: Retrained, report: Callable[[str], None]) -> None:
@@ -275,15 +261,3 @@ def _write_reports(output: Path, done: Retrained, report: Callable[[str], None])
     if missing:
         report(missing)
     report(f"report: {output / 'report.html'}")
-
-
-def _show(found: Mapping[str, Any]) -> None:
-    from rich.console import Console
-
-    from unspun.service.batch.output import StandardOutput
-    from unspun.service.render.evaluation import draw, plain_console
-    from unspun.training.reporting.tables import tables
-
-    console = Console() if sys.stdout is not None and sys.stdout.isatty() else plain_console()
-    with StandardOutput((sys.stdout.encoding if sys.stdout else None) or "utf-8") as sink:
-        sink.write(draw(tables(found), console))

@@ -11,7 +11,7 @@ from unspun.service.feedback.labels import ID, Label
 from unspun.service.feedback.store import Store
 from unspun.service.http.engine import Runner, run_here
 from unspun.service.http.logs import event
-from unspun.service.http.problems import ProblemError
+from unspun.service.http.problems import RequestError
 
 Result = TypeVar("Result")
 
@@ -22,7 +22,7 @@ RETRY_SECONDS, RETRY_LATER_SECONDS = 5, 300
 
 
 class Keeper:
-    """Adds, reads and deletes labels for requests. Threads and greenlets may share it. All methods raise ProblemError.
+    """Adds, reads and deletes labels for requests. Threads and greenlets may share it. All methods raise RequestError.
 
     The database has threads of its own (`run`), so that texts are scored even if it does not answer.
     """
@@ -70,14 +70,14 @@ class Keeper:
             event("database of labels failed", logging.ERROR, reason=str(error))
             wait = RETRY_LATER_SECONDS if isinstance(error, NewerSchemaError) else RETRY_SECONDS
             detail = f"{failed}. The database of labels {error.reason}; {error.advice}."
-            raise ProblemError("not-stored", detail, retry_after=wait) from None
+            raise RequestError("not-stored", detail, retry_after=wait) from None
         except TimeoutError:
             detail = f"{failed}: the database of labels did not answer within {SECONDS:g} seconds. Try again."
-            raise ProblemError("not-stored", detail, retry_after=RETRY_SECONDS) from None
-        except ProblemError as problem:  # too many are waiting
+            raise RequestError("not-stored", detail, retry_after=RETRY_SECONDS) from None
+        except RequestError as problem:  # too many are waiting
             detail = f"{failed}: too many requests are waiting for the database of labels. Try again in a moment."
-            raise ProblemError("not-stored", detail, retry_after=1) from problem
+            raise RequestError("not-stored", detail, retry_after=1) from problem
 
 
-def _unknown() -> ProblemError:
-    return ProblemError("not-found", "There is no label with this id. It may have been deleted.")
+def _unknown() -> RequestError:
+    return RequestError("not-found", "There is no label with this id. It may have been deleted.")

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from unspun.model.verdict import Depth, Judgement, Kind, Reason, Verdict, VerdictWord
 from unspun.service.feedback.summary import digest_of, summary
+from unspun.service.validation import storable
 
 MAX_SOURCE = 200
 MAX_COMMENT = 2_000
@@ -23,17 +24,6 @@ ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 class LabelError(ValueError):
     """A label is invalid. The message says why in one line, and never quotes the text."""
-
-
-def _storable(value: str) -> str:
-    """Return the string if UTF-8 and every database can store it. Raises ValueError."""
-    if "\0" in value:
-        raise ValueError("contains a NUL character (U+0000); remove it")
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        raise ValueError("contains an unpaired surrogate; replace it with U+FFFD") from None
-    return value
 
 
 def _or_none(value: str | None) -> str | None:
@@ -49,13 +39,13 @@ def _utc(value: datetime) -> datetime:
     return value.replace(microsecond=value.microsecond // 1000 * 1000)
 
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT), AfterValidator(_storable)]
-Name = Annotated[str, StringConstraints(max_length=MAX_NAME), AfterValidator(_storable)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT), AfterValidator(storable)]
+Name = Annotated[str, StringConstraints(max_length=MAX_NAME), AfterValidator(storable)]
 Source = Annotated[
-    Annotated[str, StringConstraints(max_length=MAX_SOURCE), AfterValidator(_storable)] | None, AfterValidator(_or_none)
+    Annotated[str, StringConstraints(max_length=MAX_SOURCE), AfterValidator(storable)] | None, AfterValidator(_or_none)
 ]
 Comment = Annotated[
-    Annotated[str, StringConstraints(max_length=MAX_COMMENT), AfterValidator(_storable)] | None,
+    Annotated[str, StringConstraints(max_length=MAX_COMMENT), AfterValidator(storable)] | None,
     AfterValidator(_or_none),
 ]
 Id = Annotated[str, StringConstraints(pattern=f"^{ID.pattern}$")]
@@ -97,7 +87,7 @@ class StoredVerdict(_Part):
 class SignalSum(_Part):
     """The evidence of one signal: the number of passages, and the sum of their weights in nats."""
 
-    signal: Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_storable)]
+    signal: Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(storable)]
     count: int = Field(ge=0, lt=2**31)
     weight: float
 

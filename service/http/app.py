@@ -52,7 +52,7 @@ class Work:
     problems: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, answers: Sequence[Verdict | problem_documents.ProblemError], seconds: float) -> None:
+    def add(self, answers: Sequence[Verdict | problem_documents.RequestError], seconds: float) -> None:
         """Note answers, and the seconds that they took."""
         self.seconds += seconds
         for answer in answers:

@@ -17,7 +17,7 @@ from unspun.reading.reader import Failure
 from unspun.service.batch.scoring import WARM_UP, Scorer, batches, score_or_split
 from unspun.service.http import metrics
 from unspun.service.http.logs import event
-from unspun.service.http.problems import FieldError, ProblemError, unexpected
+from unspun.service.http.problems import FieldError, RequestError, unexpected
 from unspun.service.http.schemas import Submission
 
 Result = TypeVar("Result")
@@ -48,7 +48,7 @@ class Runner(Protocol):
     """Runs a function, perhaps in another thread, and waits for it."""
 
     def __call__(self, function: Callable[[], Result], seconds: float) -> Result:
-        """Return or raise what the function does. Raises ProblemError or TimeoutError if it is not run."""
+        """Return or raise what the function does. Raises RequestError or TimeoutError if it is not run."""
         ...
 
 
@@ -158,27 +158,27 @@ class Engine:
         self._models.refresh(force=force, run=self._run_aside, depths=self._depths)
 
     def warm_up(self) -> None:
-        """Use every tier once, so that the first request does not wait for anything to load. Raises ProblemError."""
+        """Use every tier once, so that the first request does not wait for anything to load. Raises RequestError."""
         self.apart(lambda: warm_up(self.model, self._depths))
 
-    def score_many(self, submissions: Sequence[Submission]) -> list[Verdict | ProblemError]:
+    def score_many(self, submissions: Sequence[Submission]) -> list[Verdict | RequestError]:
         """Judge texts, all with the same model. Each gets its verdict or its own problem, in order."""
         model = self.model
         deadline = time.monotonic() + self._time_limit
 
-        def score(batch: list[Submission]) -> Sequence[Verdict | ProblemError]:
+        def score(batch: list[Submission]) -> Sequence[Verdict | RequestError]:
             return self._score_batch(model, batch, deadline)
 
-        answers: list[Verdict | ProblemError | None] = [None] * len(submissions)
+        answers: list[Verdict | RequestError | None] = [None] * len(submissions)
         for places in _alike(submissions):
             left = iter(places)
             for batch in batches((submissions[i] for i in places), BATCH_TEXTS, BATCH_CHARACTERS):
-                assert not isinstance(batch, Failure)
-                for i, answer in zip(left, score_or_split(score, batch, _problem), strict=False):
+                texts = [item for item in batch if not isinstance(item, Failure)]
+                for i, answer in zip(left, score_or_split(score, texts, _problem), strict=False):
                     answers[i] = answer
         return [answer for answer in answers if answer is not None]
 
-    def _score_batch(self, model: Model, batch: list[Submission], deadline: float) -> Sequence[Verdict | ProblemError]:
+    def _score_batch(self, model: Model, batch: list[Submission], deadline: float) -> Sequence[Verdict | RequestError]:
         """Return the verdicts of a batch, or the same problem for each text; raise what the model raises."""
         left = deadline - time.monotonic()
         try:
@@ -188,13 +188,13 @@ class Engine:
                 verdicts = self._run(lambda: _score(model, batch), left)
         except TimeoutError:
             return [_out_of_time(self._time_limit)] * len(batch)
-        except ProblemError as problem:
+        except RequestError as problem:
             return [problem] * len(batch)
         metrics.count(verdicts)
         return verdicts
 
     def apart(self, function: Callable[[], Result]) -> Result:
-        """Run something slow, such as reading a large page, in the threads of the model. Raises ProblemError."""
+        """Run something slow, such as reading a large page, in the threads of the model. Raises RequestError."""
         try:
             return self._run(function, self._time_limit)
         except TimeoutError:
@@ -232,8 +232,8 @@ def _alike(submissions: Sequence[Submission]) -> Iterable[list[int]]:
     return groups.values()
 
 
-def _out_of_time(seconds: float) -> ProblemError:
-    return ProblemError(
+def _out_of_time(seconds: float) -> RequestError:
+    return RequestError(
         "out-of-time",
         f"The request exceeded the time limit of {seconds:g} seconds. Send less at a time, or try again later.",
         limit=seconds,
@@ -241,10 +241,10 @@ def _out_of_time(seconds: float) -> ProblemError:
     )
 
 
-def _problem(submission: Submission, error: Exception) -> ProblemError:
+def _problem(submission: Submission, error: Exception) -> RequestError:
     if isinstance(error, NoDeepTierError):
         detail = "This model has no deep tier. Use the depth auto or fast."
-        return ProblemError("invalid-fields", detail, errors=(FieldError("#/depth", detail),))
+        return RequestError("invalid-fields", detail, errors=(FieldError("#/depth", detail),))
     return unexpected(error)
 
 

@@ -6,6 +6,7 @@ The schemas come from the models that check requests and from the dataclasses th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -77,8 +78,8 @@ def _sent(schema: JsonSchemaValue, one: Described) -> JsonSchemaValue:
     return plain
 
 
-def document(settings: Settings, verdict: type[Verdict] = Verdict) -> dict[str, Any]:
-    """Return the document, with the limits of these settings; `verdict` is the class of the verdicts."""
+def document(settings: Settings, verdict: type = Verdict) -> dict[str, Any]:
+    """Return the document, with the limits of these settings; `verdict` is the Verdict, or a class derived from it."""
     labels = settings.database_url is not None
     schemas = _components(verdict, labels=labels)
     return {
@@ -115,8 +116,9 @@ def document(settings: Settings, verdict: type[Verdict] = Verdict) -> dict[str, 
     }
 
 
-def _components(verdict: type[Verdict], *, labels: bool) -> dict[str, Any]:
-    """Return the schemas of everything that is received and sent, by name."""
+@cache
+def _components(verdict: type, *, labels: bool) -> dict[str, Any]:
+    """Return the schemas of everything that is received and sent, by name. Pydantic takes long to make them."""
     wanted: list[tuple[type, JsonSchemaMode, Any]] = [
         (Submission, "validation", SUBMISSION),
         (verdict, "serialization", example_of(verdict)),
@@ -139,7 +141,7 @@ def _components(verdict: type[Verdict], *, labels: bool) -> dict[str, Any]:
     return schemas
 
 
-def _paths(settings: Settings, verdict: type[Verdict], asked: dict[str, Any]) -> dict[str, Any]:
+def _paths(settings: Settings, verdict: type, asked: dict[str, Any]) -> dict[str, Any]:
     security: list[dict[str, list[str]]] = [{"bearer": []}, {"header": []}] if settings.keys_file else []
     # Without a schema: any bytes may be a text in some encoding.
     plain = {"example": SUBMISSION["text"]}

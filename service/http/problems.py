@@ -92,7 +92,7 @@ class ProblemDocument(JsonRecord):
 INTERNAL = "The error is in the service, not in your request."
 
 
-class ProblemError(Exception):
+class RequestError(Exception):
     """A request that cannot be answered. `detail` says what happened and what to do; it never quotes the text.
 
     `status` is for a status of HTTP that has no name of its own in TITLES.
@@ -135,7 +135,7 @@ class ProblemError(Exception):
         ).to_dict()
 
 
-def respond(problem: ProblemError) -> Response:
+def respond(problem: RequestError) -> Response:
     """Return a problem as the response to the current request."""
     PROBLEMS.labels(problem.name).inc()
     body = json.dumps(problem.to_dict(g.get("request_id")), ensure_ascii=False)
@@ -147,29 +147,29 @@ def respond(problem: ProblemError) -> Response:
 
 def register(app: Flask) -> None:
     """Make an application answer every error with a problem document."""
-    app.register_error_handler(ProblemError, respond)
+    app.register_error_handler(RequestError, respond)
     app.register_error_handler(HTTPException, lambda error: respond(_from_http(error)))
     app.register_error_handler(Exception, lambda error: respond(unexpected(error)))
 
 
-def unexpected(error: Exception) -> ProblemError:
+def unexpected(error: Exception) -> RequestError:
     """Return the problem for an unexpected error, and log where it happened but not its message."""
     log_error(error, request_id=g.get("request_id"))
-    return ProblemError("internal-error", f"{INTERNAL} Please report it with the request id.")
+    return RequestError("internal-error", f"{INTERNAL} Please report it with the request id.")
 
 
-def _from_http(error: HTTPException) -> ProblemError:
+def _from_http(error: HTTPException) -> RequestError:
     status = error.code or 500
     if status == 404:
-        return ProblemError("not-found", "There is no such path. GET /v1/docs lists all paths.")
+        return RequestError("not-found", "There is no such path. GET /v1/docs lists all paths.")
     if status == 405:
         allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
-        return ProblemError(
+        return RequestError(
             "method-not-allowed", f"This path supports {allowed or 'other methods'}.", headers={"Allow": allowed}
         )
     names = {400: "invalid-request", 408: "request-timeout", 413: "too-large", 415: "unsupported-media-type"}
     if status in names:
-        return ProblemError(names[status], TITLES[names[status]][1] + ".")
+        return RequestError(names[status], TITLES[names[status]][1] + ".")
     if status < 500:
-        return ProblemError("invalid-request", f"{HTTPStatus(status).phrase}.", status=status)
-    return ProblemError("internal-error", INTERNAL)
+        return RequestError("invalid-request", f"{HTTPStatus(status).phrase}.", status=status)
+    return RequestError("internal-error", INTERNAL)

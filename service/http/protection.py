@@ -14,7 +14,7 @@ from limits import RateLimitItem, parse_many
 from unspun.service.http.config import Settings
 from unspun.service.http.keys import KeysError, KeyStore
 from unspun.service.http.logs import log_error
-from unspun.service.http.problems import ProblemError
+from unspun.service.http.problems import RequestError
 
 PATIENCE: Any = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25}
 """Seconds to wait for Redis before each worker counts on its own."""
@@ -50,14 +50,14 @@ class Gate:
         return self._store is not None
 
     def authenticate(self, key: str | None) -> None:
-        """Note whose key the current request has. Raises ProblemError if it is required and not valid."""
+        """Note whose key the current request has. Raises RequestError if it is required and not valid."""
         if self._store is None:
             return
         try:
             name = None if key is None else self._store.name_of(key)
         except KeysError as error:
             log_error(error)
-            raise ProblemError(
+            raise RequestError(
                 "unavailable", "The API keys cannot be read at the moment. The log says why.", retry_after=5
             ) from None
         if name is None:
@@ -66,14 +66,14 @@ class Gate:
                 if key is None
                 else "This API key is unknown or has been revoked."
             )
-            raise ProblemError("unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="unspun"'})
+            raise RequestError("unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="unspun"'})
         g.key_name = name
 
     def spend(self, texts: int = 1) -> None:
-        """Count texts against the caller's rate limits. Raises ProblemError if they are exceeded."""
+        """Count texts against the caller's rate limits. Raises RequestError if they are exceeded."""
         most = min((limit.amount for limit in self._limits), default=texts)
         if texts > most:
-            raise ProblemError(
+            raise RequestError(
                 "too-many-items",
                 f"The rate limit allows {most:,} texts at a time; this batch has {texts:,}. Send smaller batches.",
                 limit=most,
@@ -85,7 +85,7 @@ class Gate:
             current = self._limiter.current_limit
             seconds = 1 if current is None else max(1, math.ceil(current.reset_at - time.time()))
             detail = f"The rate limit is {error.limit.limit}, counted in texts. Try again in {seconds} seconds."
-            raise ProblemError("rate-limited", detail, retry_after=seconds) from None
+            raise RequestError("rate-limited", detail, retry_after=seconds) from None
 
 
 def _nothing() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from flask import Request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -13,12 +13,12 @@ from pydantic_core import ErrorDetails
 from unspun.reading.encodings import NotTextError, decode
 from unspun.reading.html import declared_encoding, extract_article
 from unspun.service.http.config import Settings
-from unspun.service.http.problems import FieldError, ProblemError
+from unspun.service.http.problems import FieldError, RequestError
+from unspun.service.validation import encodable, storable
 
 PIECE = 1 << 16
 MAX_ID = 1024
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
-Requested = TypeVar("Requested", bound=BaseModel)
 
 
 def _id(value: Any) -> str | None:
@@ -27,43 +27,33 @@ def _id(value: Any) -> str | None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("must be a string, a whole number or null")
-    name = _without_surrogates(str(value))
+    name = encodable(str(value))
     if len(name) > MAX_ID:
         raise ValueError(f"is longer than {MAX_ID:,} characters")
     return name
-
-
-def _text(value: str) -> str:
-    """Refuse what no text can contain."""
-    if "\0" in value:
-        raise ValueError(f"contains a NUL character (U+0000) at {value.index(chr(0))}; remove it")
-    return _without_surrogates(value)
-
-
-def _without_surrogates(value: str) -> str:
-    """Refuse half of a surrogate pair, which JSON can express but UTF-8 cannot encode."""
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ValueError(f"contains an unpaired surrogate at {error.start}; replace it with U+FFFD") from None
-    return value
 
 
 Id = Annotated[
     str | None,
     BeforeValidator(_id, json_schema_input_type=Annotated[str, Field(max_length=MAX_ID)] | int | None),
 ]
-Text = Annotated[str, AfterValidator(_text)]
+Text = Annotated[str, AfterValidator(storable)]
 
 
-class _StrictFields(BaseModel):
-    """The JSON object of a request: unknown fields are ignored, and no value is converted."""
+class RequestFields(BaseModel):
+    """The JSON object of a request: unknown fields are ignored, and no value is converted.
+
+    `details` says what is wrong with a field, whatever the error; for other fields, DETAILS does.
+    """
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+    details: ClassVar[dict[str, str]] = {}
 
 
-class Submission(_StrictFields):
+class Submission(RequestFields):
     """One text, and what is requested about it."""
+
+    details: ClassVar[dict[str, str]] = {"base_rate": "must be a number between 0 and 1, such as 0.05 for 5 %"}
 
     text: Text = Field(description="The text to judge.")
     id: Id = Field(None, description="An id for the verdict.")
@@ -82,7 +72,7 @@ class Submission(_StrictFields):
     )
 
 
-class PairSubmission(_StrictFields):
+class PairSubmission(RequestFields):
     """Two texts to compare."""
 
     suspect: Text = Field(description="The text that may have been made from the other.")
@@ -91,8 +81,11 @@ class PairSubmission(_StrictFields):
     source_id: Id = Field(None, description="An id for the source.")
 
 
+Requested = TypeVar("Requested", bound=RequestFields)
+
+
 def read_body(request: Request, settings: Settings) -> bytes:
-    """Return a request's body, unpacked; never more than the limit is held in memory. Raises ProblemError."""
+    """Return a request's body, unpacked; never more than the limit is held in memory. Raises RequestError."""
     if (request.content_length or 0) > settings.max_bytes:
         raise too_large(settings)
     unpack = unpacker(request, settings)
@@ -106,19 +99,19 @@ def read_body(request: Request, settings: Settings) -> bytes:
             raise too_large(settings)
         parts.append(part)
     if request.content_length is not None and raw < request.content_length:
-        raise ProblemError("invalid-request", "The body is shorter than its Content-Length. Send it again.")
+        raise RequestError("invalid-request", "The body is shorter than its Content-Length. Send it again.")
     if unpack is not None:
         unpack.finish()
     if not size:
-        raise ProblemError("invalid-request", "The body is empty. Send a text in it; GET /v1/docs shows how.")
+        raise RequestError("invalid-request", "The body is empty. Send a text in it; GET /v1/docs shows how.")
     return b"".join(parts)
 
 
 def unpacker(request: Request, settings: Settings) -> Unpacker | None:
-    """Return what unpacks a request's body, None if it is not compressed. Raises ProblemError if it is not gzip."""
+    """Return what unpacks a request's body, None if it is not compressed. Raises RequestError if it is not gzip."""
     packing = request.headers.get("Content-Encoding", "identity").strip().lower()
     if packing not in ("identity", "", "gzip", "x-gzip"):
-        raise ProblemError(
+        raise RequestError(
             "unsupported-media-type",
             "The only supported Content-Encoding is gzip. Send the body gzipped or uncompressed.",
             headers={"Accept-Encoding": "gzip, identity"},
@@ -127,7 +120,7 @@ def unpacker(request: Request, settings: Settings) -> Unpacker | None:
 
 
 class Unpacker:
-    """Unpacks gzip piece by piece, within a limit. Raises ProblemError if it is not gzip."""
+    """Unpacks gzip piece by piece, within a limit. Raises RequestError if it is not gzip."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -150,20 +143,20 @@ class Unpacker:
         return b"".join(parts)
 
     def finish(self) -> None:
-        """Raise ProblemError if the compressed data ended too early."""
+        """Raise RequestError if the compressed data ended too early."""
         if not self._stream.eof:
             raise _broken_gzip()
 
 
-def _broken_gzip() -> ProblemError:
-    return ProblemError(
+def _broken_gzip() -> RequestError:
+    return RequestError(
         "invalid-request", "The Content-Encoding is gzip, but the body is not a complete gzip stream. Send it again."
     )
 
 
-def too_large(settings: Settings, what: str = "A request") -> ProblemError:
+def too_large(settings: Settings, what: str = "A request") -> RequestError:
     """Return the problem for a body that exceeds the limit of bytes."""
-    return ProblemError(
+    return RequestError(
         "too-large",
         f"{what} may have at most {settings.max_bytes:,} bytes, uncompressed. Send less at a time.",
         limit=settings.max_bytes,
@@ -171,20 +164,20 @@ def too_large(settings: Settings, what: str = "A request") -> ProblemError:
 
 
 def parse_json(data: bytes | bytearray) -> Any:
-    """Return the value of a JSON text. Raises ProblemError."""
+    """Return the value of a JSON text. Raises RequestError."""
     try:
         return json.loads(data.decode("utf-8-sig"), parse_constant=_no_constant)
     except UnicodeDecodeError as error:
-        raise ProblemError(
+        raise RequestError(
             "invalid-json", f"The body is not UTF-8, from byte {error.start} on. Send JSON as UTF-8."
         ) from None
     except json.JSONDecodeError as error:
         # Only the kind of error: the rest of its message could quote the text.
-        raise ProblemError("invalid-json", f"{error.msg} at line {error.lineno}, column {error.colno}.") from None
+        raise RequestError("invalid-json", f"{error.msg} at line {error.lineno}, column {error.colno}.") from None
     except RecursionError:
-        raise ProblemError("invalid-json", "The JSON is nested too deeply. Send one flat object per text.") from None
+        raise RequestError("invalid-json", "The JSON is nested too deeply. Send one flat object per text.") from None
     except ValueError:
-        raise ProblemError("invalid-json", "The JSON contains a number that is too long or not finite.") from None
+        raise RequestError("invalid-json", "The JSON contains a number that is too long or not finite.") from None
 
 
 def _no_constant(name: str) -> Any:
@@ -192,21 +185,22 @@ def _no_constant(name: str) -> Any:
 
 
 def parse_submission(value: Any, settings: Settings, pointer: str = "#") -> Submission:
-    """Check the JSON value of one text; `pointer` is its place in the body, "?" for the query. Raises ProblemError."""
-    submission = _parse(Submission, value, pointer)
+    """Check the JSON value of one text; `pointer` is its place in the body, "?" for the query. Raises RequestError."""
+    submission = parse_fields(Submission, value, pointer)
     check_words(submission.text, settings, _join(pointer, "text"))
     return submission
 
 
 def parse_pair(value: Any, settings: Settings) -> PairSubmission:
-    """Check the JSON value of two texts. Raises ProblemError."""
-    pair = _parse(PairSubmission, value, "#")
+    """Check the JSON value of two texts. Raises RequestError."""
+    pair = parse_fields(PairSubmission, value)
     check_words(pair.suspect, settings, "#/suspect")
     check_words(pair.source, settings, "#/source")
     return pair
 
 
-def _parse(model: type[Requested], value: Any, pointer: str) -> Requested:
+def parse_fields(model: type[Requested], value: Any, pointer: str = "#") -> Requested:
+    """Check the fields of a JSON value; `pointer` is its place in the body. Raises RequestError."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -214,38 +208,38 @@ def _parse(model: type[Requested], value: Any, pointer: str) -> Requested:
         raise _invalid(tuple(_field_error(item, pointer, model) for item in found)) from None
 
 
-def parse_batch(value: Any, settings: Settings) -> list[Submission | ProblemError]:
-    """Check the JSON value of a batch; an invalid item becomes its own problem. Raises ProblemError."""
+def parse_batch(value: Any, settings: Settings) -> list[Submission | RequestError]:
+    """Check the JSON value of a batch; an invalid item becomes its own problem. Raises RequestError."""
     if not isinstance(value, list):
         raise _invalid((FieldError("#", 'must be a list of objects, each with a "text"'),))
     if len(value) > settings.max_items:
-        raise ProblemError(
+        raise RequestError(
             "too-many-items",
             f"A batch may have at most {settings.max_items:,} items; this one has {len(value):,}. "
             "Send several batches, or use /v1/score/stream.",
             limit=settings.max_items,
         )
-    items: list[Submission | ProblemError] = []
+    items: list[Submission | RequestError] = []
     for i, item in enumerate(value):
         try:
             items.append(parse_submission(item, settings, f"#/{i}"))
-        except ProblemError as problem:
+        except RequestError as problem:
             items.append(problem)
     return items
 
 
 def text_of(data: bytes, *, html: bool, charset: str | None = None, what: str = "The body") -> str:
-    """Return the text of a text file or a web page in any encoding. Raises ProblemError for a binary file."""
+    """Return the text of a text file or a web page in any encoding. Raises RequestError for a binary file."""
     try:
         if html:
             return extract_article(decode(data, charset or declared_encoding(data)))
         return decode(data, charset)
     except NotTextError as error:
-        raise ProblemError("invalid-fields", f"{what} is {error}. Send plain text or a web page.") from None
+        raise RequestError("invalid-fields", f"{what} is {error}. Send plain text or a web page.") from None
 
 
 def read_query(request: Request, settings: Settings) -> dict[str, Any]:
-    """Return the id, evidence, depth and base rate given in the query. Raises ProblemError."""
+    """Return the id, evidence, depth and base rate given in the query. Raises RequestError."""
     query = request.args
     asked: dict[str, Any] = {name: query[name] for name in ("id", "depth") if name in query}
     if "evidence" in query:
@@ -269,10 +263,10 @@ def _join(pointer: str, name: str) -> str:
 
 
 def check_words(text: str, settings: Settings, pointer: str = "#/text") -> None:
-    """Raise ProblemError if a text has more words than the limit."""
+    """Raise RequestError if a text has more words than the limit."""
     words = len(text.split()) if len(text) > settings.max_words else 0
     if words > settings.max_words:
-        raise ProblemError(
+        raise RequestError(
             "too-many-words",
             f"A text may have at most {settings.max_words:,} words; this one has {words:,}. Send it in parts.",
             errors=(FieldError(pointer, "is too long"),),
@@ -280,26 +274,30 @@ def check_words(text: str, settings: Settings, pointer: str = "#/text") -> None:
         )
 
 
-def _invalid(errors: tuple[FieldError, ...]) -> ProblemError:
+def _invalid(errors: tuple[FieldError, ...]) -> RequestError:
     told = "; ".join(f"{error.pointer} {error.detail}" for error in errors[:3])
-    return ProblemError("invalid-fields", f"{told}.", errors=errors)
+    return RequestError("invalid-fields", f"{told}.", errors=errors)
 
 
 DETAILS = {
     "missing": "is missing",
     "string_type": "must be a string",
+    "string_pattern_mismatch": "must not be blank",
+    "string_too_long": "is too long; it may have at most {max_length} characters",
     "bool_type": "must be true or false",
-    "literal_error": "must be {expected}",
+    "literal_error": "must be one of {expected}",
     "value_error": "{error}",
     "model_type": "must be an object with {required}",
     "model_attributes_type": "must be an object with {required}",
 }
 """What is wrong with a field, by Pydantic's name for the error."""
-BASE_RATE_DETAIL = "must be a number between 0 and 1, such as 0.05 for 5 %"
 
 
-def _field_error(error: ErrorDetails, pointer: str, model: type[BaseModel]) -> FieldError:
+def _field_error(error: ErrorDetails, pointer: str, model: type[RequestFields]) -> FieldError:
     name = str(error["loc"][0]) if error["loc"] else ""
+    context = error.get("ctx", {})
+    if "expected" in context:  # such as "'auto', 'fast' or 'deep'"
+        context["expected"] = context["expected"].replace("'", "").replace(" or ", ", ")
     required = " and ".join(f'a "{name}"' for name, field in model.model_fields.items() if field.is_required())
-    detail = BASE_RATE_DETAIL if name == "base_rate" else DETAILS.get(error["type"], "is not valid")
-    return FieldError(_join(pointer, name), detail.format(**error.get("ctx", {}), required=required))
+    detail = model.details.get(name) or DETAILS.get(error["type"], "is not valid")
+    return FieldError(_join(pointer, name), detail.format(**context, required=required))

@@ -31,7 +31,7 @@ from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings
 from unspun.service.http.engine import Engine, ModelInUse, Result
 from unspun.service.http.logs import event
-from unspun.service.http.problems import INTERNAL, MEDIA_TYPE, ProblemError
+from unspun.service.http.problems import INTERNAL, MEDIA_TYPE, RequestError
 
 THREADS = 2
 """Threads of a worker that run the model. With two, a long text does not hold up the others."""
@@ -63,9 +63,9 @@ class NativeThreads:
         self._inside = 0
 
     def __call__(self, function: Callable[[], Result], seconds: float) -> Result:
-        """Return what a function returns. Raises ProblemError if too many requests wait, and TimeoutError."""
+        """Return what a function returns. Raises RequestError if too many requests wait, and TimeoutError."""
         if self._inside >= self._most:
-            raise ProblemError(
+            raise RequestError(
                 "overloaded", "Too many requests are waiting for the model. Try again in a moment.", retry_after=1
             )
         self._inside += 1
@@ -99,7 +99,7 @@ class _Job:
 
 
 class TimedBody(io.RawIOBase):
-    """The body of a request. A read returns what has arrived, and raises ProblemError when the time limit is over.
+    """The body of a request. A read returns what has arrived, and raises RequestError when the time limit is over.
 
     gunicorn's own `Body` waits until it can fill the buffer, so a client that waits for the answer to its first line
     would wait forever.
@@ -141,7 +141,7 @@ class TimedBody(io.RawIOBase):
     def _next(self) -> bytes:
         if self._body.failed:
             return b""
-        late = ProblemError(
+        late = RequestError(
             "request-timeout",
             f"The body did not arrive within {self._seconds:g} seconds. Send it faster or in parts.",
             limit=self._seconds,
@@ -149,13 +149,13 @@ class TimedBody(io.RawIOBase):
         try:
             with gevent.Timeout(max(0.001, self._deadline - time.monotonic()), late):
                 return self._piece()
-        except ProblemError:
+        except RequestError:
             self._body.failed = True
             raise
         except (http.errors.ParseException, OSError) as error:
             self._body.failed = True
             detail = "The connection was lost, or the body is not valid chunked encoding."
-            raise ProblemError("invalid-request", detail) from error
+            raise RequestError("invalid-request", detail) from error
 
     def _piece(self) -> bytes:
         reader = self._reader
@@ -213,7 +213,7 @@ class Worker(GeventWorker):
                 if self.engine.draining():
                     self.cfg.set("keepalive", 0)  # responses now announce that the connection closes
                 seconds = min(HEADER_SECONDS, settings.timeout)
-                late = ProblemError("request-timeout", f"The headers did not arrive within {seconds:g} seconds.")
+                late = RequestError("request-timeout", f"The headers did not arrive within {seconds:g} seconds.")
                 with gevent.Timeout(seconds, late):
                     request = next(parser)
                 if not request:
@@ -221,13 +221,13 @@ class Worker(GeventWorker):
                 self.handle_request(listener.getsockname(), request, client, addr)
         except (http.errors.NoMoreData, StopIteration, OSError):
             pass
-        except ProblemError as problem:
+        except RequestError as problem:
             _write_problem(client, problem)
         except http.errors.ParseException as error:
             _write_problem(client, _unreadable(error))
         except Exception as error:
             logs.log_error(error)
-            _write_problem(client, ProblemError("internal-error", INTERNAL))
+            _write_problem(client, RequestError("internal-error", INTERNAL))
         finally:
             _close(client)
 
@@ -250,10 +250,10 @@ class Worker(GeventWorker):
         try:
             super().handle_request(listener_name, req, sock, addr)
         except StopIteration:
-            with suppress(ProblemError, OSError):
+            with suppress(RequestError, OSError):
                 body.discard(DISCARD_BYTES)
             raise
-        with suppress(ProblemError):
+        with suppress(RequestError):
             if body.discard(DISCARD_BYTES):
                 return
         raise StopIteration
@@ -386,7 +386,7 @@ class Service(BaseApplication):
         return engine
 
     def _warm_up(self, engine: Engine) -> None:
-        with suppress(ProblemError):
+        with suppress(RequestError):
             engine.warm_up()
 
     def _watch(self, engine: Engine) -> None:
@@ -423,17 +423,17 @@ def _close(client: Any) -> None:
     util.close(client)
 
 
-def _unreadable(error: Exception) -> ProblemError:
+def _unreadable(error: Exception) -> RequestError:
     if isinstance(error, http.errors.LimitRequestLine):
         detail = f"The URL is longer than {LIMIT:,} bytes. Send the text in the body."
     elif isinstance(error, http.errors.LimitRequestHeaders):
         detail = f"There are too many headers, or one is longer than {LIMIT:,} bytes. Send fewer or shorter headers."
     else:
         detail = "This is not a valid HTTP request."
-    return ProblemError("invalid-request", detail)
+    return RequestError("invalid-request", detail)
 
 
-def _write_problem(client: Any, problem: ProblemError) -> None:
+def _write_problem(client: Any, problem: RequestError) -> None:
     """Answer and count input that is not a valid request."""
     request_id = str(uuid.uuid4())
     metrics.PROBLEMS.labels(problem.name).inc()

@@ -1,1 +1,1 @@
-"""A folder of model versions: promotion, rollback and the comparison of two models."""
+"""Versions of models in a folder: promotion, rollback, and the differences between two models."""

@@ -1,4 +1,4 @@
-"""What two models say of the same texts: which verdicts change, and whether evidence or decision changed them."""
+"""Verdicts of two models on the same texts: which ones differ, and whether the evidence or the decision differs."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ from unspun.reading.reader import Failure, Record
 from unspun.service.batch.scoring import Scored, batches, score_batch
 
 Cause = Literal["evidence", "decision", "evidence or decision", "evidence and decision", "tier", "kind", "abstention"]
-"""What changed a verdict: the evidence alone, the decision alone, either of them alone would have, or only both
-together; `tier` where another tier decided, `kind` where the word is the same, `abstention` where one of the models
-does not judge."""
+"""What changed a verdict: the evidence alone, the decision alone, either of them, or only both together; `tier` if
+another tier decided, `kind` if only the kind differs, `abstention` if one of the models gives no verdict."""
 Called = tuple[str, str | None]
-"""A verdict's word and kind."""
+"""The word and the kind of a verdict."""
 LENGTHS = (100, 300, 1000, 5000)
-"""Words of the texts by which a decision is summarised."""
+"""Lengths of text, in words, for which a decision is summarised."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Basis:
-    """What a verdict rests on: the evidence (1, 3) of the tier that decided, and how that tier decides."""
+    """What a verdict is based on: the evidence (1, 3) of the tier that decided, and how that tier decides."""
 
     tier: TierDecision
     evidence: Floats
@@ -39,19 +38,21 @@ class Basis:
 
     @classmethod
     def of(cls, detector: Detector, text: str, verdict: Verdict) -> Basis:
-        """Measure a text again, of which `verdict` is the detector's."""
+        """Measure a text again; `verdict` is the one that the detector gave it."""
         found = detector.measure([text], depth=verdict.depth)
         evidence = found.deep if verdict.depth == "deep" and found.deep is not None else found.fast
         return cls(detector.decision.tiers[verdict.depth], evidence, found.words, found.unfamiliar)
 
     def word(self, tier: TierDecision) -> str:
-        """Return the verdict that a tier of this or another model gives on the evidence."""
+        """Return the verdict that a tier of this or another model reaches on the evidence."""
         return tier.word(float(tier.log_rates(self.evidence, self.words, self.unfamiliar).min()))
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A text of which the models differ. `came` and `went` are the evidence of one model only, heaviest first."""
+    """A text whose verdict differs. `came` is the evidence of the later model only, `went` of the earlier; heaviest
+    first.
+    """
 
     before: Verdict
     after: Verdict
@@ -60,7 +61,7 @@ class Difference:
     went: tuple[Evidence, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON types."""
+        """Return the difference as plain JSON types."""
         return {
             "id": self.before.id,
             "cause": self.cause,
@@ -73,7 +74,7 @@ class Difference:
 
 @dataclass
 class Totals:
-    """How many texts changed, by what they were called and what changed them; how many could not be read or scored."""
+    """Counts of texts whose verdict differs, by both verdicts and the cause, and of failures."""
 
     before: ModelInfo
     after: ModelInfo
@@ -87,7 +88,7 @@ class Totals:
 
     @property
     def changed(self) -> int:
-        """Texts that are called otherwise."""
+        """Number of texts whose verdict differs."""
         return self.changes.total()
 
     def add(self, before: Verdict, after: Verdict, difference: Difference | None) -> None:
@@ -101,13 +102,13 @@ class Totals:
             self.causes[*change, difference.cause] += 1
 
     def rows(self) -> Iterator[tuple[Called, Called, int, dict[str, int]]]:
-        """Yield each change, most frequent first: from what, to what, how often, and how often by which cause."""
+        """Yield each change, the most frequent first: both verdicts, the number of texts, and the number by cause."""
         for (was, became), count in sorted(self.changes.items(), key=lambda item: (-item[1], str(item[0]))):
             causes = {cause: n for (a, b, cause), n in self.causes.items() if (a, b) == (was, became)}
             yield was, became, count, dict(sorted(causes.items()))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return them as plain JSON types."""
+        """Return the totals as plain JSON types."""
         return {
             "before": self.before.to_dict(),
             "after": self.after.to_dict(),
@@ -132,12 +133,8 @@ class Totals:
 def differences(
     before: Detector, after: Detector, records: Iterable[Record | Failure], totals: Totals, *, depth: str = "auto"
 ) -> Iterator[tuple[Record, Verdict, Difference | None] | Failure]:
-    """Score every record with both models; yield the later verdict and what differs, if anything, and failures."""
+    """Score every record with both models; yield the later verdict and the difference, if any, and failures."""
     for batch in batches(records):
-        if isinstance(batch, Failure):
-            totals.failures += 1
-            yield batch
-            continue
         pairs = zip(*(score_batch(model, batch, depth, True) for model in (before, after)), strict=True)
         for was, became in pairs:
             failed = was if isinstance(was, Failure) else became
@@ -153,15 +150,15 @@ def differences(
 
 
 def _bases(before: Detector, after: Detector, was: Scored, became: Scored) -> Callable[[], tuple[Basis, Basis]]:
-    """Return what measures a text again with both models: few texts change, and only of those it is asked."""
+    """Return a function that measures a text again with both models; it is called for the few texts that differ."""
     text = was.record.text
     return lambda: (Basis.of(before, text, was.verdict), Basis.of(after, text, became.verdict))
 
 
 def difference(before: Verdict, after: Verdict, bases: Callable[[], tuple[Basis, Basis]]) -> Difference | None:
-    """Return how two models' verdicts on a text differ in word or kind, None where they do not.
+    """Return how two models' verdicts on a text differ in word or kind, None if they do not.
 
-    `bases` gives what the verdicts rest on, and is asked only where a word changed that the same tier decided.
+    `bases` returns what the verdicts are based on; it is called only if the word differs and the same tier decided.
     """
     if called(before) == called(after):
         return None
@@ -177,7 +174,7 @@ def difference(before: Verdict, after: Verdict, bases: Callable[[], tuple[Basis,
 
 
 def called(verdict: Verdict) -> Called:
-    """Return what a verdict says."""
+    """Return the word and the kind of a verdict."""
     return verdict.verdict, verdict.kind
 
 
@@ -199,10 +196,10 @@ def _cause(before: Verdict, after: Verdict, bases: Callable[[], tuple[Basis, Bas
 
 
 def summary(decision: Decision) -> dict[str, Any]:
-    """Return what there is to compare of a decision, as plain JSON types.
+    """Return what can be compared of a decision, as plain JSON types.
 
-    By tier: the rates at its thresholds, and for each kind its share of the budget, its factor, and by number of words
-    the evidence from which a familiar text is suspect, and paraphrased.
+    For each tier: the rates at its thresholds, and for each kind its share of the budget, its factor, and, by number of
+    words, the evidence at which a familiar text becomes suspect and paraphrased.
     """
     return {
         "minimum_words": decision.minimum_words,
@@ -230,7 +227,7 @@ def _summary(tier: TierDecision) -> dict[str, Any]:
 
 
 def evidence_needed(tier: TierDecision, rate: float) -> Floats:
-    """Return the evidence (L, 3) of each kind at which a familiar text of LENGTHS words has a rate, by bisection."""
+    """Return the evidence (L, 3) of each kind that gives a familiar text of LENGTHS words a rate, by bisection."""
     words, familiar = np.array(LENGTHS), np.zeros(len(LENGTHS))
     low, high = np.full((len(LENGTHS), len(KINDS)), -1e3), np.full((len(LENGTHS), len(KINDS)), 1e3)
     for _ in range(50):

@@ -1,13 +1,13 @@
-"""Models as versions: a folder of them, a link to the one in use, and the history of what was in use when.
+"""Versions of models: a folder of them, a link to the one in use, and the history of which was in use when.
 
     models/
-      house-1.2.0-3f9c1a2b/     a model bundle; its name is the model's, its version and the start of its sha256
+      house-1.2.0-3f9c1a2b/     a model bundle, named by the model's name, its version and the start of its sha256
       house-1.3.0-77d01e5c/
       current -> house-1.3.0-77d01e5c
-      history.jsonl             a line a change: when, what, from what, forced or not
+      history.jsonl             a line per change: when, what, from which model, forced or not
 
-What reads `current` finds a whole model at any moment: a bundle is copied under another name, proven and written
-through to the disk before it gets its own, and the link is replaced in one step. Nothing is ever taken away.
+Whoever reads `current` finds a complete model at any moment: a bundle is copied under a temporary name, tested and
+flushed to the disk before it gets its final name, and the link is replaced atomically. No model is ever deleted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -31,37 +31,39 @@ from unspun.model import bundle
 from unspun.model.bundle import BundleError
 from unspun.model.verdict import ModelInfo
 from unspun.service.batch.scoring import WARM_UP
+from unspun.service.console import CommandError
 
+UNCHANGED = "the model in use was not changed"
 CURRENT = "current"
 HISTORY = "history.jsonl"
 SHIPPED = "default"
-"""The name of the model that ships, in place of a folder."""
+"""Names the model that ships, in place of a folder."""
 DOCUMENTS = (".md", ".html", ".json")
-"""Files beside a bundle's own that go with it: its card and its reports."""
+"""Other files that are copied with a bundle: its card and its reports."""
 WAIT_SECONDS = 120.0
-"""How long a command waits for another one that changes the same folder."""
+"""How long a command waits for another one that is changing the same folder."""
 
 _LOCK = ".lock"
 _PART = ".part-"
 _DIGITS = 8
 _LEAST_DIGITS = 4
-"""Digits of a sha256 in a folder's name, and how many are enough to ask for it."""
+"""Digits of the sha256 in a folder's name, and the fewest that select a model."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 Action = Literal["promote", "rollback", "found"]
 
 
-class ModelsError(Exception):
-    """A folder of models cannot be read or changed; the message says which, why and what to do, in one line."""
+class ModelsError(CommandError):
+    """A folder of models cannot be read or changed; the message says which, why and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A line of the history: since `when` (UTC, ISO 8601) `model`, a name in the folder, has been in use.
+    """A line of the history: since `when` (UTC, ISO 8601), `model`, a name in the folder, has been in use.
 
-    `action` is `found` where something else than unspun had changed the link, or where unspun was killed after it had.
-    `source` is where a promoted model came from, `forced` whether it is known to be worse. `previous` is None where no
-    model of the folder had been in use.
+    `action` is `found` if another program changed the link, or if unspun was killed right after it had. `source` is
+    where a promoted model came from, and `forced` says whether it is known to be worse. `previous` is None if no model
+    of the folder had been in use.
     """
 
     when: str
@@ -74,22 +76,12 @@ class Change:
 
     def to_json(self) -> str:
         """Return the line."""
-        return json.dumps(
-            {
-                "when": self.when,
-                "action": self.action,
-                "model": self.model,
-                "from": self.previous,
-                "sha256": self.sha256,
-                "source": self.source,
-                "forced": self.forced,
-            },
-            ensure_ascii=True,  # paths may hold bytes that are no UTF-8
-        )
+        entry = {"from" if name == "previous" else name: value for name, value in asdict(self).items()}
+        return json.dumps(entry, ensure_ascii=True)  # paths may hold bytes that are not UTF-8
 
     @classmethod
     def from_json(cls, line: str) -> Change:
-        """Read a line. Raises ValueError, LookupError and TypeError where it is none."""
+        """Read a line. Raises ValueError, LookupError or TypeError if it is not a change."""
         entry = json.loads(line)
         return cls(
             str(entry["when"]),
@@ -104,9 +96,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A model of the folder. `problem` says why it cannot be used, None where it is whole.
+    """A model of the folder. `problem` says why it cannot be used; it is None if the model is complete.
 
-    `info` is None and `manifest` empty where that cannot be read. `created` is when it was trained (UTC, ISO 8601).
+    If the manifest cannot be read, `info` is None and `manifest` empty. `created` is when it was trained (UTC, ISO
+    8601).
     """
 
     folder: Path
@@ -118,20 +111,20 @@ class Version:
 
 
 class ModelFolder:
-    """The models of a folder. Commands may share it: changes are made under a lock, and readers need none.
+    """The models of a folder. Several commands can use it: changes are made under a lock, and readers need none.
 
-    `tell` is told what is worth knowing and no error, in a line each.
+    `tell` is called with each message that is not an error.
     """
 
     def __init__(self, path: Path, *, tell: Callable[[str], None] = lambda line: None) -> None:
         self.path = path
         self._tell = tell
 
-    # --- what is there
+    # --- reading
 
     @property
     def in_use(self) -> str | None:
-        """The name that `current` leads to, whether or not it is there; None where no model is in use."""
+        """The name that `current` links to, even if it does not exist; None if no model is in use."""
         link = self.path / CURRENT
         try:
             name = str(link.readlink())
@@ -139,13 +132,13 @@ class ModelFolder:
             return None
         except OSError as error:
             if error.errno == errno.EINVAL:
-                raise ModelsError(f"{link}: is no link to a model; move it away, and promote the model") from error
+                raise ModelsError(f"{link}: not a link to a model; move it elsewhere, then promote a model") from error
             raise ModelsError(f"{link}: {error.strerror}") from error
         real = Path(os.path.realpath(link))
         return real.name if real.parent == Path(os.path.realpath(self.path)) else name
 
     def versions(self) -> list[Version]:
-        """Return all models, in the order in which they were made, the broken ones among them. Raises ModelsError."""
+        """Return all models, also broken ones, the oldest first. Raises ModelsError."""
         self._check_readable()
         with self._explained():
             folders = [entry for entry in self.path.iterdir() if not entry.name.startswith(".")]
@@ -153,15 +146,15 @@ class ModelFolder:
         return sorted(found, key=lambda version: (version.created, version.folder.name))
 
     def find(self, name: str) -> Path:
-        """Return the folder of the model that is called so: `current`, `default` for the one that ships, a name in the
-        folder or the beginning of one, the beginning of a sha256, or else a path. Raises ModelsError.
+        """Return the folder of a model: `current`, `default` for the one that ships, a name in the folder or the start
+        of one, the start of a sha256, or a path. Raises ModelsError.
         """
         if name == SHIPPED:
             return bundle.DEFAULT
         if name == CURRENT:
             in_use = self.in_use
             if in_use is None:
-                raise ModelsError(f"{self.path}: no model is in use; `unspun models promote BUNDLE` puts one in use")
+                raise ModelsError(f"{self.path}: no model is in use; run `unspun models promote BUNDLE`")
             return self.path / in_use
         with self._explained():
             names = [entry.name for entry in self.path.iterdir() if _is_model(entry)] if self.path.is_dir() else []
@@ -171,11 +164,13 @@ class ModelFolder:
         if len(fitting) == 1:
             return self.path / fitting[0]
         if fitting:
-            raise ModelsError(f"{name!r} may be any of {', '.join(fitting)}; give more of the name")
-        raise ModelsError(f"{name!r}: no model of {self.path}, and no folder; `unspun models list` names the models")
+            raise ModelsError(f"{name!r} matches several models: {', '.join(fitting)}; give more of the name")
+        raise ModelsError(
+            f"{name!r}: neither a model in {self.path} nor a folder; run `unspun models list` to see the models"
+        )
 
     def history(self) -> list[Change]:
-        """Return the changes, the first one first; lines that are none are passed over. Raises ModelsError."""
+        """Return the changes, the oldest first, without lines that cannot be read. Raises ModelsError."""
         file = self.path / HISTORY
         try:
             lines = file.read_text("utf-8", "replace").splitlines()
@@ -189,13 +184,14 @@ class ModelFolder:
                 changes.append(Change.from_json(line))
         return changes
 
-    # --- what changes it
+    # --- changing
 
     def promote(self, source: Path, *, force: bool = False) -> Change:
-        """Put a model in use: one of the folder, or a bundle, which is copied into it. Return what has changed.
+        """Put a model in use: one of the folder, or a bundle, which is copied into it. Return the change.
 
-        It must be whole, and score a text; one that its own manifest calls worse than the model that it was compared
-        with needs `force`. Raises ModelsError and BundleError; the model in use then stays in use.
+        The model must be complete and able to score a text. If its manifest says that it is worse than the model that
+        it was compared with, it needs `force`. Raises ModelsError and BundleError; then the model in use does not
+        change.
         """
         with self._locked():
             info, manifest = bundle.check(source)
@@ -212,26 +208,25 @@ class ModelFolder:
                 folder = self._take_in(source, info, manifest)
             previous = self.in_use
             if previous == folder.name:
-                self._tell(f"{folder} is in use already")
+                self._tell(f"{folder} is already in use")
             elif previous is not None and not _was_compared_with(manifest, self.path / previous):
                 self._tell(
-                    f"{folder.name} was not compared with {previous}, which was in use; "
-                    f"`unspun models diff {previous} {folder.name} PATH...` does"
+                    f"{folder.name} was not compared with {previous}, which was in use; to compare them, run "
+                    f"`unspun models diff {previous} {folder.name} PATH...`"
                 )
             change = Change(_now(), "promote", folder.name, previous, info.sha256, str(source), forced)
             return self._put_in_use(change)
 
     def rollback(self, name: str | None = None) -> Change:
-        """Put the model in use that was before the one that is, or another one of the folder by its name.
+        """Put the model in use that was in use before, or another one of the folder by its name. Return the change.
 
-        Several times in a row it goes further and further back. Raises ModelsError and BundleError; the model in use
-        then stays in use.
+        Each call goes one step further back. Raises ModelsError and BundleError; then the model in use does not change.
         """
         with self._locked(make=False):
             previous = self.in_use
             folder = self._before() if name is None else self.find(name)
             if folder.parent != self.path:
-                raise ModelsError(f"{folder}: no model of {self.path}; `unspun models promote` takes it in")
+                raise ModelsError(f"{folder}: not a model in {self.path}; run `unspun models promote` to add it")
             try:
                 info, _ = bundle.check(folder)
                 self._check_unchanged(folder, info)
@@ -239,10 +234,10 @@ class ModelFolder:
             except (BundleError, ModelsError) as error:
                 if name is not None:
                     raise
-                raise ModelsError(f"{error}; or name another: `unspun models rollback MODEL`") from error
+                raise ModelsError(f"{error}; or choose another model: `unspun models rollback MODEL`") from error
             return self._put_in_use(Change(_now(), "rollback", folder.name, previous, info.sha256))
 
-    # --- how
+    # --- details
 
     def _version(self, folder: Path) -> Version:
         in_use = self.in_use == folder.name
@@ -257,16 +252,16 @@ class ModelFolder:
         return Version(folder, info, manifest, written if isinstance(written, str) else created, in_use)
 
     def _check_unchanged(self, folder: Path, info: ModelInfo) -> None:
-        """Refuse a model whose manifest is not the one that it was put in use with."""
+        """Raise ModelsError if the manifest of a model has changed since it was put in use."""
         known = [change.sha256 for change in self.history() if change.model == folder.name and change.sha256]
         if known and info.sha256 != known[-1]:
             raise ModelsError(
-                f"{folder}: its manifest is not the one that was put in use (sha256 {info.sha256[:12]}..., expected "
-                f"{known[-1][:12]}...); restore it, or promote the new one from another folder"
+                f"{folder}: its manifest has changed since the model was put in use (sha256 {info.sha256[:12]}..., "
+                f"expected {known[-1][:12]}...); restore it, or promote the new model from another folder"
             )
 
     def _before(self) -> Path:
-        """Return the model that was in use before the one that is."""
+        """Return the model that was in use before the current one."""
         stack: list[str] = []
         for change in self.history():
             if change.action == "rollback" and change.model in stack:
@@ -274,20 +269,18 @@ class ModelFolder:
             elif stack[-1:] != [change.model]:
                 stack.append(change.model)
         if not stack:
-            raise ModelsError(
-                f"{self.path}: no model has been in use yet; `unspun models promote BUNDLE` puts one in use"
-            )
+            raise ModelsError(f"{self.path}: no model has been in use yet; run `unspun models promote BUNDLE`")
         if self.in_use is None:
             return self.path / stack[-1]
         if len(stack) == 1:
             raise ModelsError(
                 f"{self.path}: no model was in use before {stack[0]}; "
-                "`unspun models promote default` puts the one that ships in use"
+                "run `unspun models promote default` to use the model that ships with unspun"
             )
         return self.path / stack[-2]
 
     def _take_in(self, source: Path, info: ModelInfo, manifest: dict[str, Any]) -> Path:
-        """Copy a bundle into the folder, written through to the disk before it has its name; return where it is."""
+        """Copy a bundle into the folder, flushed to the disk before it gets its name; return the copy."""
         folder, there = self._place_for(info)
         if there:
             return folder
@@ -297,9 +290,9 @@ class ModelFolder:
             part.mkdir()
             for name in names:
                 _copy(source / name, part / name)
-            copied, _ = bundle.check(part)  # so that it is known of these very bytes that they are the ones proven
+            copied, _ = bundle.check(part)  # so that these bytes are the ones that were tested
             if copied.sha256 != info.sha256:
-                raise ModelsError(f"{source}: changed while it was copied; try again when it is finished")
+                raise ModelsError(f"{source}: changed while it was copied; try again when it is complete")
             _sync(part)
             part.rename(folder)
             _sync(self.path)
@@ -309,8 +302,8 @@ class ModelFolder:
             if error.errno in _FULL:
                 size = sum((source / name).stat().st_size for name in names) / 1e6
                 raise ModelsError(
-                    f"{self.path}: {error.strerror} while {source} was copied; it needs {size:,.0f} MB, make room and "
-                    "try again; the model in use stays in use"
+                    f"{self.path}: {error.strerror} while copying {source}, which needs {size:,.0f} MB; free some "
+                    f"space, and try again; {UNCHANGED}"
                 ) from error
             raise
         finally:
@@ -318,9 +311,9 @@ class ModelFolder:
         return folder
 
     def _place_for(self, info: ModelInfo) -> tuple[Path, bool]:
-        """Return the folder for a model, and whether it is there already, whole.
+        """Return the folder for a model, and whether it already contains the complete model.
 
-        Where another one has that place, or a broken one of the same, it is a folder with more of the sha256.
+        If another model or a broken copy has that name, the folder's name contains more digits of the sha256.
         """
         name = f"{_safe(info.name)}-{_safe(info.version)}"
         for digits in range(_DIGITS, len(info.sha256) + 1, 4):
@@ -331,8 +324,8 @@ class ModelFolder:
                 if bundle.check(folder)[0].sha256 == info.sha256:
                     return folder, True
             except BundleError as error:
-                self._tell(f"{error}; left as it is")
-        raise ModelsError(f"{self.path}: broken models have all the places of {name}; move them away")
+                self._tell(f"{error}; this copy is left unchanged")
+        raise ModelsError(f"{self.path}: broken models use all possible names of {name}; move them elsewhere")
 
     def _put_in_use(self, change: Change) -> Change:
         link = self.path / f"{_PART}{CURRENT}"
@@ -342,7 +335,7 @@ class ModelFolder:
             _sync(self.path)
             if change.model != change.previous:
                 self._note(change)
-        except OSError as error:  # it is in use all the same, and noted with the next change
+        except OSError as error:  # it is in use anyway; the next change adds it to the history
             self._tell(f"warning: {change.model} is in use, but {self.path / HISTORY}: {error.strerror}")
         return change
 
@@ -351,7 +344,7 @@ class ModelFolder:
         with file.open("ab+") as history:
             history.seek(0, os.SEEK_END)
             torn = False
-            if history.tell():  # what a full disk has cut off is a line of its own
+            if history.tell():  # a line that a full disk cut off stays on its own
                 history.seek(-1, os.SEEK_END)
                 torn = history.read(1) != b"\n"
             history.write(("\n" if torn else "").encode() + change.to_json().encode() + b"\n")
@@ -360,7 +353,7 @@ class ModelFolder:
 
     @contextlib.contextmanager
     def _locked(self, *, make: bool = True) -> Iterator[None]:
-        """Hold the folder's lock; on the way in, clear up what a command that was killed has left."""
+        """Hold the folder's lock; first delete what a command that was killed has left."""
         if not make:
             self._check_readable()
         with self._explained():
@@ -391,7 +384,7 @@ class ModelFolder:
                 ) from None
 
     def _note_what_is_found(self) -> None:
-        """Note a change of the link that the history does not know of."""
+        """Add a change of the link to the history if another program made it."""
         in_use, history = self.in_use, self.history()
         known = history[-1].model if history else None
         if in_use is None or in_use == known:
@@ -402,62 +395,65 @@ class ModelFolder:
         self._note(Change(_now(), "found", in_use, known, digest))
 
     def _make(self) -> None:
-        """Make the folder where there is none; refuse one that holds other things."""
+        """Create the folder if it does not exist. Raises ModelsError if it contains other files."""
         self.path.mkdir(parents=True, exist_ok=True)
         if (self.path / bundle.MANIFEST).exists():
-            raise ModelsError(f"{self.path}: is a model, and no folder of models; give another one with --models")
+            raise ModelsError(
+                f"{self.path}: this is a model, not a folder of models; choose another folder with --models"
+            )
         entries = list(self.path.iterdir())
         ours = any(entry.name in (CURRENT, HISTORY, _LOCK) or _is_model(entry) for entry in entries)
         if entries and not ours:
-            raise ModelsError(f"{self.path}: holds other things than models; give a new folder with --models")
+            raise ModelsError(f"{self.path}: contains other files than models; choose a new folder with --models")
 
     def _check_readable(self) -> None:
         with self._explained():
             if not self.path.is_dir():
                 raise ModelsError(
-                    f"{self.path}: no folder of models; `unspun models promote BUNDLE` begins one, and --models or "
-                    "UNSPUN_MODELS says where it is"
+                    f"{self.path}: no folder of models; run `unspun models promote BUNDLE` to create one, or choose "
+                    "another folder with --models or UNSPUN_MODELS"
                 )
             if (self.path / bundle.MANIFEST).exists():
-                raise ModelsError(f"{self.path}: is a model, and no folder of models; give the folder it is in")
+                raise ModelsError(
+                    f"{self.path}: this is a model, not a folder of models; give the folder that contains it"
+                )
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turn what the system refuses into a line."""
+        """Turn errors of the system into ModelsError, with advice."""
         try:
             yield
         except OSError as error:
-            advice = "see what is wrong there, and try again"
+            advice = "fix this, and try again"
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-                advice = "use an account that may read and change the folder, or give another with --models"
+                advice = "use an account that may read and change the folder, or choose another with --models"
             elif error.errno in _FULL:
-                advice = "make room, and try again"
-            raise ModelsError(
-                f"{error.filename or self.path}: {error.strerror}; {advice}; the model in use stays in use"
-            ) from error
+                advice = "free some space, and try again"
+            raise ModelsError(f"{error.filename or self.path}: {error.strerror}; {advice}; {UNCHANGED}") from error
 
 
 def prove(folder: Path) -> None:
-    """Load a model and have each of its tiers judge a text. Raises ModelsError and BundleError."""
+    """Load a model and score a text with each of its tiers. Raises ModelsError and BundleError."""
     from unspun.model.detector import Detector
 
     try:
         detector = Detector.load(folder)
         for depth in ("fast", "deep") if detector.bundle.deep is not None else ("fast",):
             [verdict] = detector.score_many([WARM_UP], depth=depth)
-            # Of a text that it takes for unfamiliar a model may say nothing.
+            # A model gives no score to a text that is unfamiliar to it.
             if verdict.score is not None and not (math.isfinite(verdict.score) and 0.0 <= verdict.score <= 1.0):
-                raise ModelsError(f"{folder}: scores a text {verdict.score}; train it again")
+                raise ModelsError(f"{folder}: gives a text the score {verdict.score}; train the model again")
     except (BundleError, ModelsError):
         raise
     except Exception as error:
         raise ModelsError(
-            f"{folder}: is whole, but cannot score a text ({type(error).__name__}: {error}); train it again"
+            f"{folder}: all files are present, but it cannot score a text ({type(error).__name__}: {error}); train the "
+            "model again"
         ) from error
 
 
 def measured(manifest: dict[str, Any]) -> dict[str, float]:
-    """Return the AUROC of each kind of which the manifest's `accuracy` tells, in the first section that has it."""
+    """Return the AUROC of each kind, from the first section of the manifest's `accuracy` that has it."""
     accuracy = manifest.get("accuracy")
     for section in accuracy.values() if isinstance(accuracy, dict) else ():
         rows = section.get("rows") if isinstance(section, dict) else section
@@ -467,7 +463,7 @@ def measured(manifest: dict[str, Any]) -> dict[str, float]:
 
 
 def comparison(manifest: dict[str, Any]) -> dict[str, Any]:
-    """Return what the manifest tells of the model that this one was compared with; empty where it tells nothing."""
+    """Return the manifest's comparison with another model, or an empty dictionary."""
     found = manifest.get("comparison")
     return found if isinstance(found, dict) else {}
 
@@ -477,17 +473,17 @@ def _refuse_if_worse(source: Path, info: ModelInfo, manifest: dict[str, Any]) ->
     if not found.get("worse"):
         return
     other = found.get("with")
-    name = "the model that it was compared with"
+    name = "the model it was compared with"
     if isinstance(other, dict):
         name = f"{other.get('name')} {other.get('version')}"
     raise ModelsError(
-        f"{source}: {info.name} {info.version} was found worse than {name} when it was trained; "
-        "train it again with more texts, or promote it all the same with --force"
+        f"{source}: {info.name} {info.version} was measured to be worse than {name} when it was trained; "
+        "train it again with more texts, or pass --force to promote it anyway"
     )
 
 
 def _was_compared_with(manifest: dict[str, Any], folder: Path) -> bool:
-    """Return whether that is so, or is not to be asked: a model that was compared with none, or one that is broken."""
+    """Return whether a model was compared with the one in `folder`; also True if it was not compared with any."""
     other = comparison(manifest).get("with")
     if not isinstance(other, dict):
         return True
@@ -498,7 +494,7 @@ def _was_compared_with(manifest: dict[str, Any], folder: Path) -> bool:
 
 
 def _created(folder: Path) -> str:
-    """Return when a bundle was made: copies keep the time."""
+    """Return when a bundle was created; copies keep the time."""
     for file in (folder / bundle.MANIFEST, folder):
         with contextlib.suppress(OSError):
             return datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat(timespec="seconds")
@@ -517,7 +513,7 @@ def _documents(source: Path, manifest: dict[str, Any]) -> list[str]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file and its time, through to the disk. Not its rights: the service may run as another user."""
+    """Copy a file and its time, flushed to the disk; not its permissions, since the service may run as another user."""
     with source.open("rb") as old, target.open("xb") as new:
         shutil.copyfileobj(old, new, 1 << 20)
         new.flush()
@@ -527,7 +523,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Write a folder's names through to the disk."""
+    """Flush the names in a folder to the disk."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
@@ -536,7 +532,7 @@ def _sync(folder: Path) -> None:
 
 
 def _safe(name: str) -> str:
-    """Return a name as part of a folder's: ASCII letters, digits, and . _ - within."""
+    """Return a name for use in a folder's name: ASCII letters and digits, with . _ - between them."""
     return re.sub(r"[^\w.]+", "-", name, flags=re.ASCII).strip("-.")[:64] or "model"
 
 
@@ -545,7 +541,7 @@ def _is_model(entry: Path) -> bool:
 
 
 def _is_called(folder: str, name: str) -> bool:
-    """Return whether a folder's name, or the sha256 at its end, begins so."""
+    """Return whether a folder's name, or the sha256 at its end, starts with `name`."""
     digest = folder.rpartition("-")[2]
     return bool(name) and (folder.startswith(name) or (len(name) >= _LEAST_DIGITS and digest.startswith(name)))
 

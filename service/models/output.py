@@ -1,4 +1,4 @@
-"""Where a command may write a model: asked before the work, so that none is lost for want of rights."""
+"""Checks that a model can be written to a folder: before the work, so that no work is lost."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import click
 
 
 def check_output(output: Path) -> None:
-    """Raise click.BadParameter where no model can be written to a folder."""
+    """Raise click.BadParameter if no model can be written to a folder."""
     from unspun.model.bundle import DEFAULT, MANIFEST
     from unspun.service.models.folder import CURRENT, HISTORY
 
     folder = output.resolve()
     if folder == DEFAULT.resolve():
-        raise _refused("that is the model that ships, which is never changed; give another folder.")
+        raise _refused("this is the model that ships with unspun, which is never changed; give another folder.")
     if (folder.parent / CURRENT).is_symlink() and (folder.parent / HISTORY).exists():
         raise _refused(
-            f"{folder}: lies in a folder of models, whose versions are never changed; give a folder elsewhere, and "
-            "put it in use with `unspun models promote`."
+            f"{folder}: is in a folder of models, whose versions are never changed; give a folder elsewhere, and put "
+            "the model in use with `unspun models promote`."
         )
     try:
         if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
-            raise _refused(f"{output}: holds other files; give a new folder, or a model's.")
+            raise _refused(f"{output}: contains other files; give a new folder, or the folder of a model.")
         folder.parent.mkdir(parents=True, exist_ok=True)
-        # A bundle is written beside its folder, and moved there.
+        # A bundle is written next to its folder, then moved there.
         for place in (folder.parent, folder):
             if place.is_dir():
                 with tempfile.TemporaryDirectory(dir=place, prefix=f".{folder.name}."):

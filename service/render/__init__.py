@@ -1,4 +1,4 @@
-"""Turns verdicts into what a command writes: a table, JSON lines, CSV, Parquet, an HTML report."""
+"""Output formats for verdicts and comparisons: tables, JSON, CSV, Parquet, HTML."""
 
 from __future__ import annotations
 
@@ -8,41 +8,44 @@ from unspun.model.verdict import Verdict
 
 
 class Renderer(Protocol):
-    """Writes verdicts in one format of text, document by document. All text ends its own lines."""
+    """Writes verdicts in a text format, document by document. All text includes its line ends."""
 
     def header(self) -> str:
-        """Return what stands before the first document; empty where nothing does."""
+        """Return what comes before the first document, or an empty string."""
         ...
 
     def document(self, text: str, verdict: Verdict) -> str:
-        """Return what is written for one document, whose text as submitted is `text`."""
+        """Return the output for one document; `text` is its text as submitted."""
         ...
 
 
-class Stream(Protocol):
-    """Takes bytes: a file, a packed file, a buffer in memory."""
+class ByteStream(Protocol):
+    """Takes bytes: a file, a compressed file, a buffer in memory."""
 
     def write(self, data: bytes, /) -> int:
         """Write bytes; raises OSError."""
         ...
 
 
-class Writer(Protocol):
-    """Writes verdicts to a stream of bytes in any format, also one that needs them all or ends with an index."""
+class VerdictWriter(Protocol):
+    """Writes verdicts to a stream of bytes, in any format, also one that needs all verdicts or ends with an index."""
 
     def write(self, text: str, verdict: Verdict) -> None:
-        """Take one document, whose text as submitted is `text`; raises OSError."""
+        """Write or keep one document; `text` is its text as submitted. Raises OSError."""
         ...
 
-    def close(self) -> None:
-        """Write what is still to come, so that the bytes are whole; the stream stays open. Raises OSError."""
+    def close(self, failures: int = 0) -> None:
+        """Write what is left, and leave the stream open. `failures` is how many documents could not be scored.
+
+        Raises OSError.
+        """
         ...
 
 
 class TextWriter:
-    """Writes what a renderer says, in UTF-8; lone surrogates, which it cannot carry, become question marks."""
+    """Writes the output of a renderer in UTF-8; lone surrogates, which UTF-8 does not have, become question marks."""
 
-    def __init__(self, renderer: Renderer, stream: Stream) -> None:
+    def __init__(self, renderer: Renderer, stream: ByteStream) -> None:
         self._renderer = renderer
         self._stream = stream
         self._put(renderer.header())
@@ -51,8 +54,8 @@ class TextWriter:
         """Write one document."""
         self._put(self._renderer.document(text, verdict))
 
-    def close(self) -> None:
-        """Do nothing: text is whole after every document."""
+    def close(self, failures: int = 0) -> None:
+        """Do nothing: text is complete after every document."""
 
     def _put(self, text: str) -> None:
         self._stream.write(text.encode("utf-8", "replace"))

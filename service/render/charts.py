@@ -1,4 +1,4 @@
-"""The report's charts: where each bar and each label stands, and the same numbers as a table."""
+"""The report's charts: the places of bars and labels, and the same numbers as a table."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ JUDGED = VERDICTS[:3]
 NAMES: dict[str, str] = {word: headline.lower() for word, headline in HEADLINES.items()}
 
 WIDTH = 340
-"""Units of a chart's width, about pixels on a phone, so that its letters keep their size there."""
+"""Width of a chart in units, about the pixels of a phone, so that letters keep their size there."""
 SMALLEST = 2.0
-"""Units of the least that is drawn, so that one document among thousands is seen."""
+"""Units of the smallest bar, so that one document among thousands is visible."""
 
 BINS = 10
 PLOT_HEIGHT = 128.0
 PLOT_TOP = 20.0
 
 BANDS = (0, 50, 100, 250, 500, 1000, 2500, 10_000)
-"""Where the bands of length begin, in words."""
+"""Lower bounds of the bands of length, in words."""
 LABELS = 94.0
 NUMBERS = 40.0
 THICKNESS = 15.0
@@ -31,7 +31,7 @@ THICKNESS = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A rectangle of a chart, in its units; `verdict` gives the colour and `title` says what it stands for."""
+    """A rectangle of a chart, in units; `verdict` gives the colour, and `title` says what it shows."""
 
     x: float
     y: float
@@ -42,8 +42,8 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
-    """Text of a chart; `anchor` is start, middle or end."""
+class ChartLabel:
+    """A text in a chart; `anchor` is start, middle or end."""
 
     x: float
     y: float
@@ -54,14 +54,14 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A drawing, and what it shows as a table: a row's name first, then a number for each of `columns`."""
+    """A drawing, and the same numbers as a table: each row has a name and a number for each of `columns`."""
 
     name: str
     title: str
     note: str
     height: float
     bars: tuple[Bar, ...]
-    labels: tuple[Label, ...]
+    labels: tuple[ChartLabel, ...]
     ticks: tuple[float, ...]
     rows: tuple[tuple[str, tuple[int, ...]], ...]
     rows_are: str
@@ -69,8 +69,8 @@ class Chart:
     width: int = WIDTH
 
 
-class Counts:
-    """Counts verdicts by score, kind and length, in memory that does not grow."""
+class VerdictCounts:
+    """Counts verdicts by score, kind and length, in a fixed amount of memory."""
 
     def __init__(self) -> None:
         self.verdicts: Counter[str] = Counter()
@@ -82,7 +82,7 @@ class Counts:
 
     @property
     def documents(self) -> int:
-        """Documents counted."""
+        """Number of documents."""
         return self.verdicts.total()
 
     def add(self, verdict: Verdict) -> None:
@@ -99,7 +99,7 @@ class Counts:
             self._kinds[verdict.kind][word] += 1
 
     def charts(self) -> list[Chart]:
-        """Draw what was counted."""
+        """Return the charts of the counts."""
         return [self._by_score(), self._by_kind(), self._by_length()]
 
     def _by_score(self) -> Chart:
@@ -108,7 +108,7 @@ class Counts:
         most = max(1, *(column.total() for column in self._scores))
         room, margin = WIDTH / BINS, 2.5
         bars: list[Bar] = []
-        labels: list[Label] = []
+        labels: list[ChartLabel] = []
         foot = PLOT_TOP + PLOT_HEIGHT
         for place, column in enumerate(self._scores):
             top = foot
@@ -119,16 +119,16 @@ class Counts:
                     title = f"{names[place]}: {column[word]:,} {NAMES[word]}"
                     bars.append(Bar(room * place + margin, top, room - 2 * margin, height, word, title))
             if column.total():
-                labels.append(Label(room * (place + 0.5), top - 5, compact(column.total()), "middle", True))
+                labels.append(ChartLabel(room * (place + 0.5), top - 5, compact(column.total()), "middle", True))
         labels += [
-            Label(0, foot + 16, "0 %"),
-            Label(WIDTH / 2, foot + 16, "50 %", "middle"),
-            Label(WIDTH, foot + 16, "100 %", "end"),
+            ChartLabel(0, foot + 16, "0 %"),
+            ChartLabel(WIDTH / 2, foot + 16, "50 %", "middle"),
+            ChartLabel(WIDTH, foot + 16, "100 %", "end"),
         ]
         return Chart(
             "scores",
             "Scores",
-            f"Documents by score, {SCALE}; those without a verdict left out.",
+            f"Documents by score, {SCALE}. Documents without a verdict are left out.",
             foot + 22,
             tuple(bars),
             tuple(labels),
@@ -144,7 +144,7 @@ class Counts:
         return _lines(
             "kinds",
             "Kinds",
-            f"The kind with the strongest signs in what is paraphrased or suspect. {NO_SOURCE}",
+            f"The kind with the strongest evidence in each paraphrased or suspect document. {NO_SOURCE}",
             names,
             found,
             max(1, *(line.total() for line in found)),
@@ -160,7 +160,7 @@ class Counts:
         return _lines(
             "lengths",
             "Length",
-            "The share of each verdict among documents of so many words of prose; on the right, how many there are.",
+            "The share of each verdict by the number of words of prose; on the right, the number of documents.",
             names,
             self._lengths,
             None,
@@ -170,7 +170,7 @@ class Counts:
 
 
 def compact(number: int) -> str:
-    """Return a count in at most four characters, as far as thousands of millions: 999, 9.6k, 12k, 3.4M."""
+    """Return a count below a trillion in at most four characters: 999, 9.6k, 12k, 3.4M."""
     if number < 1000:
         return str(number)
     for unit in "kMG":
@@ -195,14 +195,14 @@ def _lines(
     *,
     step: float = 24.0,
 ) -> Chart:
-    """Draw a line of stacked bars for each name; without `most` every line is as long as the others."""
+    """Draw a line of stacked bars for each name, as long as its share of `most`; if that is None, all equally long."""
     room = WIDTH - LABELS - NUMBERS
     bars: list[Bar] = []
-    labels: list[Label] = []
+    labels: list[ChartLabel] = []
     for place, (label, line) in enumerate(zip(names, found, strict=True)):
         y = step * place + (step - THICKNESS) / 2
-        labels.append(Label(0, y + THICKNESS - 3.5, label))
-        labels.append(Label(WIDTH, y + THICKNESS - 3.5, compact(line.total()), "end", True))
+        labels.append(ChartLabel(0, y + THICKNESS - 3.5, label))
+        labels.append(ChartLabel(WIDTH, y + THICKNESS - 3.5, compact(line.total()), "end", True))
         shown = [word for word in columns if line[word]]
         longest = room if most is None else room * line.total() / most
         x = LABELS
@@ -224,7 +224,7 @@ def _lines(
 
 
 def _shares(counts: Sequence[int], length: float) -> list[float]:
-    """Cut a length in proportion, no piece of it too small to be seen."""
+    """Divide a length in proportion, with no part too small to be visible."""
     widened = [max(SMALLEST, length * count / sum(counts)) for count in counts]
     scale = length / sum(widened) if sum(widened) > length >= SMALLEST * len(counts) else 1.0
     return [max(SMALLEST, width * scale) for width in widened]

@@ -1,13 +1,14 @@
-"""Comparisons as `unspun compare` writes them, and what its table and its page share: passages cut into words."""
+"""Comparisons as `unspun compare` writes them, and the passages, cut into words, that its table and its page show."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from unspun.model.comparing.comparison import Alignment, Comparison, Edit, Operation, Span
+from unspun.model.wording import KIND_MEANINGS
 
 Side = Literal["suspect", "source"]
 
@@ -17,23 +18,23 @@ HEADLINES = {
     "translated": "Translated from the source and back",
     "rewritten": "Rewritten from the source",
 }
-KIND_MEANINGS = {
-    "copied": "its sentences stand there as they are",
-    "spun": "words and phrases replaced by others",
-    "translated": "put through machine translation",
-    "rewritten": "said again in other words",
+MEANINGS = {
+    "copied": "its sentences are unchanged",
+    "spun": KIND_MEANINGS["spun"],
+    "translated": KIND_MEANINGS["translated"],
+    "rewritten": "the same content in other words",
 }
 UNRELATED = "Not made from the source"
-UNRELATED_MEANING = "no more alike than two articles on the same event"
-UNKNOWN = "Nothing can be said"
+UNRELATED_MEANING = "no more alike than two articles about the same event"
+UNKNOWN = "Cannot be compared"
 REASONS = {
-    "too_short": "one of the two has too few words of running prose to compare; give longer texts",
-    "not_english": "one of the two does not seem to be in English, and only English is compared; translate it first",
+    "too_short": "one of the texts has too few words of running prose; give longer texts",
+    "not_english": "one of the texts does not seem to be English, and only English is compared; translate it first",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ComparedPair:
     """A comparison and the two texts, as submitted."""
 
     comparison: Comparison
@@ -42,31 +43,30 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What is said about one suspect: its comparison with the source that was named, `among` being None.
-
-    Or, where one was looked for, with the likeliest of so many documents, the likeliest first; where no document shares
-    a word with it, with an empty text that has no id.
+class ComparedSuspect:
+    """The comparisons of one suspect: with the source that was named, if `among` is None, else with the likeliest of
+    that many documents, the likeliest first. If no document shares a word with the suspect, the only comparison is with
+    an empty text without an id.
     """
 
     suspect_id: str
-    pairs: tuple[Pair, ...]
+    pairs: tuple[ComparedPair, ...]
     among: int | None = None
 
 
-class Writer(Protocol):
-    """Writes answers in one format. What it is given to write with raises OSError, and so do these."""
+class ComparisonWriter(Protocol):
+    """Writes comparisons in one format. Raises OSError if the output does."""
 
-    def write(self, answer: Answer) -> None:
-        """Take the answer on one suspect."""
+    def write(self, answer: ComparedSuspect) -> None:
+        """Write or keep the comparisons of one suspect."""
         ...
 
     def close(self) -> None:
-        """Write what is still to come."""
+        """Write what is left."""
         ...
 
 
-class Sink(Protocol):
+class TextSink(Protocol):
     """Takes text."""
 
     def write(self, text: str) -> None:
@@ -74,30 +74,30 @@ class Sink(Protocol):
         ...
 
 
-class JsonLines:
-    """A line of JSON a comparison: the bytes that every other surface gives."""
+class ComparisonJsonLines:
+    """A line of JSON for each comparison, the same bytes as on every other surface."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: TextSink) -> None:
         self._sink = sink
 
-    def write(self, answer: Answer) -> None:
+    def write(self, answer: ComparedSuspect) -> None:
         """Write a line for each comparison."""
         for pair in answer.pairs:
             self._sink.write(f"{pair.comparison.to_json()}\n")
 
     def close(self) -> None:
-        """Do nothing: lines are whole."""
+        """Do nothing: all lines are written."""
 
 
-class Json:
-    """The same, indented: one object where the source was named, else a list."""
+class ComparisonJson:
+    """Indented JSON: one object if the source was named, else a list."""
 
-    def __init__(self, sink: Sink, *, is_list: bool) -> None:
+    def __init__(self, sink: TextSink, *, is_list: bool) -> None:
         self._sink = sink
         self._is_list = is_list
         self._count = 0
 
-    def write(self, answer: Answer) -> None:
+    def write(self, answer: ComparedSuspect) -> None:
         """Write each comparison."""
         for pair in answer.pairs:
             text = json.dumps(pair.comparison.to_dict(), indent=2)
@@ -115,61 +115,79 @@ class Json:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of a passage: words that an edit covers, by its number in the passage, or what stands between two."""
+class PassagePiece:
+    """The words of a passage that an edit covers, or what is between two edits.
+
+    `edit` is the number of the edit. `counterpart` is the text on the other side if both were `replaced`.
+    """
 
     text: str
-    operation: Operation | None
+    operation: Operation | None = None
     edit: int | None = None
+    counterpart: str | None = None
+
+
+Pieces = tuple[PassagePiece, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A passage of the suspect beside that of the source, each cut into pieces; None where there is none."""
+class PassageRow:
+    """A passage of the suspect beside that of the source, each cut into pieces; None if it has no counterpart."""
 
-    suspect: tuple[Piece, ...] | None
-    source: tuple[Piece, ...] | None
-    similarity: float
+    suspect: Pieces | None
+    source: Pieces | None
     moved: bool
 
 
-def rows(pair: Pair) -> list[Row]:
-    """Return the two texts side by side, in the suspect's order, what is missing from it last."""
-    return [
-        Row(
-            _pieces(pair.suspect, alignment, "suspect"),
-            _pieces(pair.source, alignment, "source"),
-            alignment.similarity,
-            alignment.moved,
-        )
-        for alignment in pair.comparison.alignments
-    ]
+def rows(pair: ComparedPair) -> list[PassageRow]:
+    """Return the two texts side by side, in the order of the suspect; passages that it lacks come last.
+
+    Of texts that are not derived, only the passages that have a counterpart.
+    """
+    found = []
+    for alignment in pair.comparison.alignments:
+        if not pair.comparison.derived and (alignment.suspect is None or alignment.source is None):
+            continue
+        suspect, source = _pieces(pair.suspect, alignment, "suspect"), _pieces(pair.source, alignment, "source")
+        found.append(PassageRow(_paired(suspect, source), _paired(source, suspect), alignment.moved))
+    return found
 
 
 def headline(comparison: Comparison) -> str:
-    """Return what is said, in a few words."""
+    """Return the result in a few words."""
     if comparison.reason is not None:
         return UNKNOWN
     return UNRELATED if comparison.kind is None else HEADLINES[comparison.kind]
 
 
 def meaning(comparison: Comparison) -> str:
-    """Return what that means."""
+    """Return what the headline means."""
     if comparison.reason is not None:
         return REASONS[comparison.reason]
-    return UNRELATED_MEANING if comparison.kind is None else KIND_MEANINGS[comparison.kind]
+    return UNRELATED_MEANING if comparison.kind is None else MEANINGS[comparison.kind]
 
 
-def _pieces(text: str, alignment: Alignment, side: Side) -> tuple[Piece, ...] | None:
-    """Cut one side of an alignment into pieces, none of them empty, that give its passage back when joined."""
+def _pieces(text: str, alignment: Alignment, side: Side) -> Pieces | None:
+    """Cut one side of an alignment into pieces, none of them empty; joined, they are its passage."""
     passage = alignment.suspect if side == "suspect" else alignment.source
     if passage is None:
         return None
     return tuple(_cut(text, passage, _edits(alignment.edits, side)))
 
 
+def _paired(pieces: Pieces | None, others: Pieces | None) -> Pieces | None:
+    """Return pieces with their counterparts among the pieces of the other side."""
+    if pieces is None or others is None:
+        return pieces
+    replaced = {piece.edit: piece.text for piece in others if piece.operation == "replaced"}
+    return tuple(
+        replace(piece, counterpart=replaced.get(piece.edit)) if piece.operation == "replaced" else piece
+        for piece in pieces
+    )
+
+
 def _edits(edits: Sequence[Edit], side: Side) -> list[tuple[Span, int, Operation]]:
-    """Return the edits that have a place on a side, in the order of its text."""
+    """Return the edits that have a span on a side, in the order of its text."""
     placed = []
     for number, edit in enumerate(edits):
         span = edit.suspect if side == "suspect" else edit.source
@@ -178,15 +196,15 @@ def _edits(edits: Sequence[Edit], side: Side) -> list[tuple[Span, int, Operation
     return sorted(placed, key=lambda item: (item[0].start, item[0].end))
 
 
-def _cut(text: str, passage: Span, edits: list[tuple[Span, int, Operation]]) -> Iterator[Piece]:
+def _cut(text: str, passage: Span, edits: list[tuple[Span, int, Operation]]) -> Iterator[PassagePiece]:
     place = passage.start
     for span, number, operation in edits:
         start, end = max(span.start, place), min(span.end, passage.end)
         if start >= end:
             continue
         if start > place:
-            yield Piece(text[place:start], None)
-        yield Piece(text[start:end], operation, number)
+            yield PassagePiece(text[place:start])
+        yield PassagePiece(text[start:end], operation, number)
         place = end
     if place < passage.end:
-        yield Piece(text[place : passage.end], None)
+        yield PassagePiece(text[place : passage.end])

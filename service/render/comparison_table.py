@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -11,34 +11,45 @@ from rich.text import Text
 
 from unspun.model.comparing.comparison import Comparison, WordSubstitution
 from unspun.model.wording import percent
-from unspun.service.console import printable
-from unspun.service.render.comparison import Answer, Pair, Piece, Row, Sink, headline, meaning, rows
+from unspun.service.console import plural, printable
+from unspun.service.render.comparison import (
+    ComparedPair,
+    ComparedSuspect,
+    PassagePiece,
+    PassageRow,
+    TextSink,
+    headline,
+    meaning,
+    rows,
+)
 
 MOST_SUBSTITUTIONS = 20
 """Substitutions that are listed, the most frequent."""
 NARROWEST = 76
-"""Cells from which two texts stand side by side; below, one under the other."""
+"""Cells of the narrowest terminal on which two texts are shown side by side instead of one below the other."""
 SUSPECT_STYLES = {"equal": "dim", "replaced": "bold red", "inserted": "yellow", None: "dim"}
 SOURCE_STYLES = {"equal": "dim", "replaced": "green", "deleted": "cyan", None: "dim"}
+ALONE_STYLES = {"suspect": {None: "yellow"}, "source": {None: "cyan"}}
+"""Styles of passages without a counterpart."""
 
 
-class Table:
-    """Writes answers for a reader. Text of others is shown with its control characters replaced.
+class ComparisonTable:
+    """Shows comparisons on a terminal, with control characters in the texts replaced.
 
-    Of a search for sources, each suspect gets a line a document; where there was one suspect only, it and the source
-    that was found follow side by side.
+    A search shows each suspect with a line per source. If there was only one suspect, it and the source that was found
+    follow side by side.
     """
 
-    def __init__(self, console: Console, sink: Sink) -> None:
+    def __init__(self, console: Console, sink: TextSink) -> None:
         self._console = console
         self._sink = sink
         self._ascii = console.options.ascii_only
         self._brackets = console.color_system is None
         self._answers = 0
-        self._only: Pair | None = None
+        self._only: ComparedPair | None = None
 
-    def write(self, answer: Answer) -> None:
-        """Write one answer."""
+    def write(self, answer: ComparedSuspect) -> None:
+        """Write the comparisons of one suspect."""
         self._answers += 1
         self._only = None
         if answer.among is None:
@@ -50,21 +61,19 @@ class Table:
             self._only = answer.pairs[0]
 
     def close(self) -> None:
-        """Show the pair that was found, if it is the only one."""
+        """Show the pair that was found, if there was only one suspect."""
         if self._only is not None:
             self._print(Text())
             self._side_by_side(self._only)
 
-    # --- which document it is
+    # --- a search
 
-    def _ranking(self, answer: Answer, among: int) -> Iterable[RenderableType]:
-        suspect = Text(printable(answer.suspect_id), "bold")
+    def _ranking(self, answer: ComparedSuspect, among: int) -> Iterable[RenderableType]:
+        yield Text(printable(answer.suspect_id), "bold")
         derived = [pair.comparison for pair in answer.pairs if pair.comparison.derived]
         if not derived:
-            yield suspect
-            yield Padding(Text(_none_fits(answer, among), "dim"), (0, 0, 0, 2))
+            yield _indented(Text(_no_source(answer, among), "dim"))
             return
-        yield suspect
         grid = Grid.grid(padding=(0, 2))
         for justify in ("right", "left", "right", "left"):
             grid.add_column(justify=justify, overflow="fold", no_wrap=justify == "right")
@@ -75,21 +84,22 @@ class Table:
                 Text(f"{percent(comparison.share)} of it"),
                 Text(printable(comparison.source.id or "")),
             )
-        yield Padding(grid, (0, 0, 0, 2))
+        yield _indented(grid)
 
     # --- two texts
 
-    def _side_by_side(self, pair: Pair) -> None:
+    def _side_by_side(self, pair: ComparedPair) -> None:
         comparison = pair.comparison
         self._print(*self._head(comparison))
-        shown = [row for row in rows(pair) if comparison.derived or (row.suspect and row.source)]
+        shown = rows(pair)
         if not shown or comparison.reason is not None:
             return
-        self._print(Text())
         both = [row for row in shown if row.suspect is not None]
         missing = [row for row in shown if row.suspect is None]
         draw = self._beside if self._console.width >= NARROWEST else self._below
-        self._print(*draw(both, missing))
+        self._print(Text(), *draw(both, missing))
+        if any(row.moved for row in both):
+            self._print(Text.assemble(self._mark(moved=True), (" in another place in the source", "dim")))
         if comparison.derived and comparison.substitutions:
             self._print(Text(), *self._substitutions(comparison.substitutions))
 
@@ -106,70 +116,55 @@ class Table:
             ("suspect", comparison.suspect.id, comparison.suspect.words),
             ("source", comparison.source.id, comparison.source.words),
         ):
-            length = f"  {words:,} word" if words == 1 else f"  {words:,} words"
-            yield Text.assemble((f"{name:8}", "dim"), (printable(id or "without a name"), "bold"), length)
+            yield Text.assemble(
+                (f"{name:8}", "dim"), (printable(id or "unnamed"), "bold"), f"  {plural(words, 'word')}"
+            )
 
-    def _beside(self, both: list[Row], missing: list[Row]) -> Iterable[RenderableType]:
+    def _beside(self, both: Sequence[PassageRow], missing: Sequence[PassageRow]) -> Iterable[RenderableType]:
         grid = Grid(box=None, expand=True, pad_edge=False, padding=(0, 2, 1, 0), header_style="dim", show_edge=False)
         grid.add_column("", width=1, no_wrap=True)
         grid.add_column("suspect", ratio=1, overflow="fold")
         grid.add_column("source", ratio=1, overflow="fold")
         for row in both:
-            grid.add_row(self._mark(row), self._suspect(row), self._source(row))
+            grid.add_row(self._mark(row.moved), self._suspect(row), self._source(row))
         if missing:
             grid.add_row(Text(), Text("(not in the suspect)", "dim"), Text())
         for row in missing:
             grid.add_row(Text(), Text(), self._source(row))
         yield grid
-        yield from self._legend(both)
 
-    def _below(self, both: list[Row], missing: list[Row]) -> Iterable[RenderableType]:
+    def _below(self, both: Sequence[PassageRow], missing: Sequence[PassageRow]) -> Iterable[RenderableType]:
         for row in both:
-            yield Text.assemble("suspect ", self._mark(row), " ", self._suspect(row))
+            yield Text.assemble("suspect ", self._mark(row.moved), " ", self._suspect(row))
             yield Text.assemble("source    ", self._source(row))
             yield Text()
         for row in missing:
             yield Text.assemble(("not in the suspect  ", "dim"), self._source(row))
             yield Text()
-        yield from self._legend(both)
 
-    def _legend(self, both: list[Row]) -> Iterable[Text]:
-        if any(row.moved for row in both):
-            yield Text.assemble(self._moved(), (" stands elsewhere in the source's order", "dim"))
+    def _mark(self, moved: bool) -> Text:
+        return Text("~" if self._ascii else "↕", "bold magenta") if moved else Text()
 
-    def _mark(self, row: Row) -> Text:
-        return self._moved() if row.moved else Text()
+    def _suspect(self, row: PassageRow) -> Text:
+        return self._joined(row.suspect or (), SUSPECT_STYLES if row.source is not None else ALONE_STYLES["suspect"])
 
-    def _moved(self) -> Text:
-        return Text("~" if self._ascii else "↕", "bold magenta")
-
-    def _suspect(self, row: Row) -> Text:
-        if row.suspect is None:
-            return Text()
-        if row.source is None:
-            return self._joined(row.suspect, {None: "yellow"})
-        return self._joined(row.suspect, SUSPECT_STYLES)
-
-    def _source(self, row: Row) -> Text:
+    def _source(self, row: PassageRow) -> Text:
         if row.source is None:
             return Text("(not in the source)", "dim")
-        if row.suspect is None:
-            return self._joined(row.source, {None: "cyan"})
-        return self._joined(row.source, SOURCE_STYLES)
+        return self._joined(row.source, SOURCE_STYLES if row.suspect is not None else ALONE_STYLES["source"])
 
-    def _joined(self, pieces: Iterable[Piece], styles: dict[str | None, str]) -> Text:
+    def _joined(self, pieces: Iterable[PassagePiece], styles: dict[str | None, str]) -> Text:
         line = Text()
         for piece in pieces:
-            # What colour cannot tell, brackets do.
+            # Without colour, brackets mark the words that changed.
             marked = self._brackets and piece.operation in ("replaced", "inserted", "deleted")
-            line.append(
-                f"[{printable(piece.text)}]" if marked else printable(piece.text), styles.get(piece.operation, "")
-            )
+            shown = printable(piece.text)
+            line.append(f"[{shown}]" if marked else shown, styles.get(piece.operation, ""))
         return line
 
     def _substitutions(self, substitutions: tuple[WordSubstitution, ...]) -> Iterable[RenderableType]:
         arrow = "->" if self._ascii else "→"
-        yield Text(f"{len(substitutions):,} {'substitution' if len(substitutions) == 1 else 'substitutions'}", "bold")
+        yield Text(plural(len(substitutions), "substitution"), "bold")
         grid = Grid.grid(padding=(0, 1))
         grid.add_column(justify="right", no_wrap=True)
         for _ in range(3):
@@ -181,10 +176,10 @@ class Table:
                 Text(arrow, "dim"),
                 Text(printable(one.suspect), "bold red"),
             )
-        yield Padding(grid, (0, 0, 0, 2))
+        yield _indented(grid)
         more = len(substitutions) - MOST_SUBSTITUTIONS
         if more > 0:
-            yield Padding(Text(f"and {more:,} more; --format json lists all", "dim"), (0, 0, 0, 2))
+            yield _indented(Text(f"{more:,} more; --format json lists all of them", "dim"))
 
     def _print(self, *parts: RenderableType) -> None:
         with self._console.capture() as capture:
@@ -193,12 +188,16 @@ class Table:
         self._sink.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
 
 
-def _none_fits(answer: Answer, among: int) -> str:
-    """Return that no source was found, and why, or what comes nearest."""
-    told = f"none of {among:,} documents fits" if among != 1 else "the only document does not fit"
+def _indented(part: RenderableType) -> Padding:
+    return Padding(part, (0, 0, 0, 2))
+
+
+def _no_source(answer: ComparedSuspect, among: int) -> str:
+    """Return that no source was found, with the reason or the nearest document."""
+    result = f"no source found in {plural(among, 'document')}"
     nearest = answer.pairs[0].comparison
     if nearest.source.id is None and nearest.suspect.words:
-        return f"{told}: no word in common"
+        return f"{result}: no word in common"
     if nearest.reason is not None:
-        return f"{told}: {meaning(nearest)}"
-    return f"{told}; nearest: {printable(nearest.source.id or '')}, {percent(nearest.probability)}"
+        return f"{result}: {meaning(nearest)}"
+    return f"{result}; nearest: {printable(nearest.source.id or '')}, {percent(nearest.probability)}"

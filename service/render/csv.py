@@ -1,4 +1,4 @@
-"""Verdicts as flat rows for a spreadsheet or a data frame."""
+"""Verdicts as CSV, for spreadsheets and data frames."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from unspun.service.render.columns import cells, columns
 
 
 class Csv:
-    """One row per document, quoted if needed, with empty cells for null.
+    """One row per document, quoted if needed; null is an empty cell.
 
     The columns are those of Parquet. Lists are summarised: `repairs` as "mojibake:3 zero_width:1", `evidence` as
     "found -> suggestion; ...", the heaviest first, and `passages` by their offsets, as "0-80 200-340".
@@ -31,6 +31,6 @@ class Csv:
 
 def _row(values: Iterable[object]) -> str:
     line = io.StringIO()
-    # The writer quotes only the characters of its own line end; with "\n" it would not quote a "\r".
+    # The writer quotes the characters of its line end: with "\n" it would not quote a bare "\r".
     csv.writer(line, lineterminator="\r\n").writerow(values)
     return line.getvalue().removesuffix("\r\n") + "\n"

@@ -1,4 +1,4 @@
-"""What two models say otherwise: rows on a terminal, or JSON lines."""
+"""Verdicts that differ between two models: rows on a terminal, or JSON lines."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from rich.padding import Padding
 from rich.text import Text
 
 from unspun.model.verdict import KINDS, Evidence, ModelInfo, Verdict
-from unspun.service.console import printable
+from unspun.model.wording import SCALE, decimal_percent
+from unspun.service.console import plural, printable
 from unspun.service.models.difference import Called, Difference, Totals, summary
 from unspun.service.render.evaluation import draw
 from unspun.service.render.table import LONGEST_PHRASE, SUGGESTION_STYLE, VERDICT_STYLES
 from unspun.training.reporting.tables import tables
 
 SHOWN = 5
-"""Pieces of evidence that came, and that went, of each text of the table."""
+"""Pieces of evidence gained, and lost, that the table shows for each text."""
 SHOWN_WORDS = 300
-"""Words of a text by which the table compares how models decide."""
+"""Length of text, in words, for which the table compares the thresholds."""
 
 
 class DifferenceTable:
-    """Two or more lines a text that is called otherwise, and at the end the totals."""
+    """Some lines for each text whose verdict differs, and the totals at the end."""
 
     def __init__(self, console: Console, *, show: int = SHOWN) -> None:
         self._console = console
@@ -33,15 +34,15 @@ class DifferenceTable:
         self._arrow = "->" if self._ascii else "→"
 
     def document(self, difference: Difference) -> str:
-        """Return what is written for a text."""
+        """Return the lines of a text."""
         before, after = difference.before, difference.after
         head = Text(printable(before.id or ""), "bold")
         line = Text("    ")
         line.append_text(self._called(before)).append(f" {self._arrow} ").append_text(self._called(after))
         line.append(f", by {difference.cause}" if difference.cause != "abstention" else "")
         lines = [head, line, Text("    ").append_text(self._why(difference))]
-        lines += self._evidence("came", difference.came)
-        lines += self._evidence("went", difference.went)
+        lines += self._evidence("gained", difference.came)
+        lines += self._evidence("lost", difference.went)
         return self._print(lines)
 
     def totals(self, totals: Totals) -> str:
@@ -56,16 +57,16 @@ class DifferenceTable:
             for was, became, count, causes in totals.rows()
         ]
         models = f"before: {_name(totals.before)}, after: {_name(totals.after)}"
-        share = f"{totals.changed:,} of {totals.documents:,} documents are called otherwise"
-        note = Text(f"{share}; {models}. A score is no probability: 50 % is the line of suspect, 90 % of paraphrased.")
+        share = f"{totals.changed:,} of {plural(totals.documents, 'document')} got another verdict"
+        note = Text(f"{share}; {models}. A score is {SCALE}.")
         table = f"\n{draw(tables(rows), self._console)}" if rows else ""
         return ("\n" if totals.changed else "") + self._print([note]) + table + self._decisions(totals)
 
     def _decisions(self, totals: Totals) -> str:
-        """Return how the models decide, where they do so otherwise."""
+        """Return how the thresholds differ, or that they do not."""
         old, new = (summary(decision) for decision in totals.decisions)
         if old == new:
-            return "\n" + self._print([Text("Both models decide alike on the same evidence.")])
+            return "\n" + self._print([Text("Both models reach the same verdict on the same evidence.")])
         rows = []
         for tier in dict.fromkeys((*old["tiers"], *new["tiers"])):
             pair = [one["tiers"].get(tier) for one in (old, new)]
@@ -75,10 +76,10 @@ class DifferenceTable:
                 moved = {name: self._change(*(cell.get(name, "-") for cell in cells)) for name in names}
                 rows.append({"tier": tier, "kind": kind, **moved})
         note = (
-            f"Evidence, in log odds, from which a familiar text of {SHOWN_WORDS} words is suspect, and paraphrased, by "
-            "each kind; the kind's share of the budget of false positives; and the factor that `unspun calibrate` set."
+            f"Evidence of each kind, in log odds, at which a familiar text of {SHOWN_WORDS} words becomes suspect and "
+            "paraphrased; the kind's share of the budget of false positives; and the factor set by `unspun calibrate`."
         )
-        return f"\n{draw(tables({'how they decide': {'note': note, 'rows': rows}}), self._console)}"
+        return f"\n{draw(tables({'thresholds': {'note': note, 'rows': rows}}), self._console)}"
 
     def _change(self, before: str, after: str) -> str:
         return before if before == after else f"{before} {self._arrow} {after}"
@@ -122,7 +123,7 @@ class DifferenceTable:
 
 
 class DifferenceLines:
-    """A line of JSON a text that is called otherwise, and a last one with the key `totals`."""
+    """A line of JSON for each text whose verdict differs, and a last one with the key `totals`."""
 
     def document(self, difference: Difference) -> str:
         """Return a text's line."""
@@ -152,14 +153,14 @@ def _name(info: ModelInfo) -> str:
 
 
 def _decided(tier: dict[str, Any] | None, kind: str) -> dict[str, str]:
-    """Return the cells of a kind's row, none where a model lacks the tier."""
+    """Return the cells of a kind's row; none if the model does not have the tier."""
     if tier is None:
         return {}
     found = tier["kinds"][kind]
     return {
         "suspect from": f"{found['suspect'][str(SHOWN_WORDS)]:.2f}",
         "paraphrased from": f"{found['paraphrased'][str(SHOWN_WORDS)]:.2f}",
-        "share of the budget": f"{100 * found['share']:.0f} %",
+        "share of the budget": decimal_percent(found["share"], 0),
         "factor": f"{found['factor']:.3g}",
     }
 
@@ -169,5 +170,5 @@ def _rate(rate: float | None) -> str:
 
 
 def _precise(share: float | None) -> str:
-    """Return a share in per cent, cut to a hundredth: a score may lie close to a threshold."""
-    return "-" if share is None else f"{int(share * 10_000 + 1e-6) / 100:.2f} %"
+    """Return a score as percent, rounded down to a hundredth, so that it never seems to reach a threshold."""
+    return "-" if share is None else decimal_percent(int(share * 10_000 + 1e-6) / 10_000, 2)

@@ -1,4 +1,4 @@
-"""Measured figures on a terminal or in a pipe, drawn from the tables of `training.tables`."""
+"""Tables of figures, as `training.reporting.tables` makes them, on a terminal or in a pipe."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from unspun.service.console import printable
 from unspun.training.reporting.tables import Table
 
 PLAIN_WIDTH = 160
-"""Cells of a line where there is no terminal: wide enough for every table, and notes still break."""
+"""Width without a terminal, in cells: wide enough for every table; notes are still wrapped."""
 NOTE_WIDTH = 100
 LONGEST_WHOLE = 28
-"""Cells of a column that is never broken over lines, such as one of names."""
+"""Cells of the widest column that is never wrapped."""
 
 
 def plain_console() -> Console:
-    """Return a console for pipes and files: no colour, and lines that do not depend on a terminal."""
+    """Return a console for pipes and files: without colour, and with lines of a fixed width."""
     return Console(width=PLAIN_WIDTH, force_terminal=False, color_system=None)
 
 
 def draw(tables: Iterable[Table], console: Console) -> str:
-    """Return tables as the console shows them: lines on a terminal, bare columns elsewhere."""
+    """Return tables as text: with rules on a terminal, as bare columns otherwise."""
     with console.capture() as capture:
         section: tuple[str, ...] = ()
         for table in tables:
@@ -57,9 +57,9 @@ def _draw_table(table: Table, console: Console) -> None:
     for place, name in enumerate(table.columns):
         width = max(cell_len(row[place]) for row in table.rows)
         grid.add_column(
-            Text(_broken(name, width) if console.is_terminal else name),
+            Text(_wrapped(name, width) if console.is_terminal else name),
             justify="right" if table.numbers[place] else "left",
-            no_wrap=width <= LONGEST_WHOLE,  # a figure that breaks over two lines is no longer one
+            no_wrap=width <= LONGEST_WHOLE,  # a figure must not be wrapped
             overflow="fold",
         )
     for row in table.rows:
@@ -67,7 +67,7 @@ def _draw_table(table: Table, console: Console) -> None:
     console.print(Padding(grid, (0, 0, 0, 0 if console.is_terminal else 2)))
 
 
-def _broken(name: str, width: int) -> str:
-    """Return a column's name on lines about as wide as its cells, for terminals are narrow."""
+def _wrapped(name: str, width: int) -> str:
+    """Return a column's name, wrapped to about the width of its cells to save space."""
     longest = max((len(word) for word in name.split()), default=1)
     return "\n".join(textwrap.wrap(name, max(width, longest)))

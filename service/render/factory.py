@@ -1,16 +1,16 @@
-"""Makes the writer of a format."""
+"""Creates the writer or renderer of a format."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from unspun.service.render import Renderer, Stream, TextWriter, Writer
+from unspun.service.render import ByteStream, Renderer, TextWriter, VerdictWriter
 
 
-def writer_for(form: str, stream: Stream, *, source: str = "", supported: float = 0.0) -> Writer:
+def writer_for(form: str, stream: ByteStream, *, source: str = "", supported: float = 0.0) -> VerdictWriter:
     """Return a writer of jsonl, csv, parquet or html to a stream.
 
-    `source` names what is scored, and `supported` is the smallest false-positive rate that the model can state.
+    `source` names the input, and `supported` is the smallest false-positive rate that the model's calibration supports.
     """
     if form == "parquet":
         from unspun.service.render.parquet import ParquetWriter

@@ -1,4 +1,4 @@
-"""Cuts a text into plain passages and evidence: what the terminal, the page and the report colour."""
+"""Splits a text into plain passages and evidence, for the terminal, the page and the report."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from unspun.model.verdict import Evidence
 
 REACH = 240
-"""Characters on either side of evidence within which an excerpt looks for the ends of its sentence."""
+"""Characters before and after evidence in which an excerpt looks for the ends of its sentence."""
 
 SENTENCE_END = re.compile(
     r"""(?<!\bMr)(?<!\bMs)(?<!\bDr)(?<!\bSt)(?<!\bMrs)[.!?…]["'”’)\]]*\s+(?=["'“‘(\[]?[^\sa-z])|\n\s*\n"""
 )
 LEVELS = (3.5, 4.5)
-"""Weights, in nats, at which evidence is shown stronger."""
+"""Weights, in nats, from which evidence is shown with more emphasis."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A passage of a text; `evidence` is None where it is plain."""
+    """A passage of a text; `evidence` is None if it is plain."""
 
     text: str
     evidence: Evidence | None
@@ -29,9 +29,9 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A sentence or so of a text, with the evidence in it.
+    """About a sentence of a text, with the evidence in it.
 
-    `start` and `end` are offsets into the text. `cut_start` and `cut_end`: does the sentence go on beyond?
+    `start` and `end` are offsets into the text. `cut_start` and `cut_end` say whether the sentence was cut there.
     """
 
     start: int
@@ -42,15 +42,15 @@ class Excerpt:
 
 
 def level(weight: float) -> int:
-    """Return how strongly evidence of a weight (nats) is shown: 1, 2 or 3."""
+    """Return the emphasis, 1 to 3, of evidence with a weight in nats."""
     return 1 + sum(weight >= limit for limit in LEVELS)
 
 
 def select(evidence: Iterable[Evidence], length: int) -> list[Evidence]:
-    """Return evidence that does not overlap, in order of the text, for a text of `length` characters.
+    """Return evidence that does not overlap, in the order of a text of `length` characters.
 
-    Where two overlap, the heavier stays and the lighter goes (at the same weight the longer, then the
-    earlier); two that only touch both stay. What lies outside the text is left out.
+    Of two pieces that overlap, the heavier is kept (at the same weight the longer, then the earlier). Pieces that only
+    touch are both kept. Pieces outside the text are left out.
     """
     inside = (item for item in evidence if 0 <= item.start < item.end <= length)
     heaviest_first = sorted(inside, key=lambda item: (-item.weight, item.start - item.end, item.start))
@@ -68,12 +68,12 @@ def select(evidence: Iterable[Evidence], length: int) -> list[Evidence]:
 
 
 def segments(text: str, evidence: Iterable[Evidence]) -> list[Segment]:
-    """Cut a whole text into segments, none of them empty, that give it back when joined."""
+    """Split a whole text into segments, none of them empty; joined, they are the text."""
     return _cut(text, select(evidence, len(text)), 0, len(text))
 
 
 def excerpts(text: str, evidence: Iterable[Evidence], count: int) -> list[Excerpt]:
-    """Return the `count` sentences with the heaviest evidence, in order of the text."""
+    """Return the `count` sentences with the heaviest evidence, in the order of the text."""
     groups: list[_Group] = []
     for item in select(evidence, len(text)):
         last = groups[-1] if groups else None
@@ -95,7 +95,7 @@ def excerpts(text: str, evidence: Iterable[Evidence], count: int) -> list[Excerp
 
 
 class _Group:
-    """Evidence of one sentence, and the sentence's bounds."""
+    """The evidence in one sentence, and the bounds of the sentence."""
 
     def __init__(self, text: str, first: Evidence, floor: int) -> None:
         self.start, self.cut_start = _sentence_start(text, first.start, floor)
@@ -111,7 +111,7 @@ class _Group:
 
 def _sentence_start(text: str, at: int, floor: int) -> tuple[int, bool]:
     low = max(floor, at - REACH)
-    # Two characters more: a sentence is known by how the next begins.
+    # Two characters more, since the start of the next sentence shows where this one ends.
     ends = [found.end() for found in SENTENCE_END.finditer(text, low, at + 2) if found.end() <= at]
     if ends:
         return ends[-1], False
@@ -124,7 +124,7 @@ def _sentence_start(text: str, at: int, floor: int) -> tuple[int, bool]:
 
 def _sentence_end(text: str, at: int) -> tuple[int, bool]:
     high = min(len(text), at + REACH)
-    # From one character before: evidence may hold its full stop.
+    # From one character before, since the evidence may include the full stop.
     found = SENTENCE_END.search(text, at - 1, high)
     if found:
         return max(at, found.start() + len(found.group().rstrip())), False

@@ -1,14 +1,14 @@
-"""Verdicts as a report: one HTML file that needs nothing else, to be read, sorted, searched and printed."""
+"""Verdicts as a report: one self-contained HTML file that can be read, sorted, searched and printed."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from jinja2 import Template
 from jinja2.utils import htmlsafe_json_dumps
@@ -29,21 +29,21 @@ from unspun.model.wording import (
     times,
 )
 from unspun.service.feedback.summary import digest_of, summary
-from unspun.service.render import Stream
-from unspun.service.render.charts import Counts
+from unspun.service.render import ByteStream
+from unspun.service.render.charts import VerdictCounts
 from unspun.service.render.highlight import excerpts, level
 from unspun.service.render.page import STATIC, TEMPLATES, page_template
 
 EXCERPTS = 4
-"""Sentences shown of an offender, those with the heaviest evidence."""
+"""Sentences that are shown of an offender, those with the heaviest evidence."""
 MOST_SWAPS = 24
-"""Pieces of evidence that are told of an offender whose text is not there."""
+"""Pieces of evidence that are listed for an offender whose text is not given."""
 PHRASES = 3
-"""Strongest words in a document's row."""
+"""Strongest words that a document's row shows."""
 LONGEST_ID = 200
 LONGEST_PHRASE = 100
 LONGEST_IN_ROW = 40
-"""Characters shown of an id, of a piece of evidence, and of one in a row of the table."""
+"""Most characters that are shown of an id, of a piece of evidence, and of one in a row of the table."""
 MOST_MODELS = 5
 
 
@@ -52,28 +52,23 @@ Rank = tuple[bool, float, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A document in the table. `rate` is its false-positive rate, and `like_it` how that is told."""
+class ReportRow:
+    """A document in the table.
 
-    id: str
-    verdict: str
-    score: float | None
-    rate: float | None
+    `verdict` has its id shortened and its evidence left out. `like_it` is its false-positive rate in words. `said` is
+    what a label of it contains, as JSON: the hash of the text, the verdict and a summary of each signal; it is empty if
+    there is no text.
+    """
+
+    verdict: Verdict
     like_it: str
-    share: float | None
-    probability: float | None
-    kind: str | None
-    reason: str | None
-    words: int
-    depth: str
     strongest: tuple[tuple[str, str | None], ...]
     said: Markup
-    """What a label of it holds, as JSON: the text's hash, the verdict and what each signal gave. Empty without text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """A piece of evidence as it is told: what is there, what probably stood there, and why; `number` from 1."""
+    """A piece of evidence in words: what was found, what it probably replaced, and why; `number` counts from 1."""
 
     number: int
     found: str
@@ -85,8 +80,8 @@ class Swap:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A stretch of an excerpt; `swap` is None where it is plain."""
+class SentencePart:
+    """A part of an excerpt; `swap` is None if it is plain."""
 
     text: str
     swap: Swap | None
@@ -94,21 +89,21 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """An excerpt, and whether its sentence goes on beyond."""
+    """An excerpt, and whether it was cut at its start and end."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[SentencePart, ...]
     cut_start: bool
     cut_end: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Offender:
-    """A document that is shown with its sentences. `searched`: was evidence asked for?
+    """A document that is shown with its sentences.
 
-    `facts` are sentences on its numbers, each without its full stop.
+    `facts` are sentences about its numbers, without full stops. `searched` says whether evidence was requested.
     """
 
-    row: Row
+    row: ReportRow
     facts: tuple[str, ...]
     sentences: tuple[Sentence, ...]
     swaps: tuple[Swap, ...]
@@ -116,26 +111,26 @@ class Offender:
 
 
 class Report:
-    """Gathers verdicts, and writes the report on them.
+    """Collects verdicts, and renders the report about them.
 
-    What it keeps does not grow with what it is told: counts, the `limit` documents of the highest scores as rows,
-    and the sentences of the `offenders` highest that are paraphrased or suspect. Nothing else of the texts is kept but,
-    for each row, a hash. `supported` is the smallest false-positive rate that the model can state.
+    It keeps a bounded amount: counts, rows for the `limit` documents with the highest scores, and sentences of the
+    `offenders` paraphrased or suspect documents with the highest scores. Of other texts it keeps only a hash per row.
+    `supported` is the smallest false-positive rate that the model's calibration supports.
     """
 
     def __init__(self, *, limit: int = 10_000, offenders: int = 20, supported: float = 0.0) -> None:
         self._supported = supported
-        self._counts = Counts()
-        self._rows: _Highest[Row] = _Highest(limit)
+        self._counts = VerdictCounts()
+        self._rows: _Highest[ReportRow] = _Highest(limit)
         self._offenders: _Highest[Offender] = _Highest(offenders)
         self._models: dict[ModelInfo, None] = {}
 
     def add(self, text: str, verdict: Verdict) -> None:
-        """Take one document; with an empty `text` an offender is shown without its sentences."""
+        """Add one document; with an empty `text`, an offender is shown without its sentences."""
         self._counts.add(verdict)
         if verdict.model not in self._models and len(self._models) < MOST_MODELS:
             self._models[verdict.model] = None
-        # Those without a verdict come last; among equals longer texts are surer, and earlier ones first.
+        # Documents without a verdict come last; of equal scores, longer texts come first, then earlier ones.
         judged = verdict.score is not None
         rank = (judged, verdict.score or 0.0, verdict.words, -self._counts.documents)
         offends = verdict.verdict in ("paraphrased", "suspect") and self._offenders.takes(rank)
@@ -148,8 +143,8 @@ class Report:
     def render(self, when: datetime, *, source: str = "", failures: int = 0) -> str:
         """Return the report.
 
-        `when` is the time that it is said to be of, `source` names what was scored, and `failures` is how many
-        documents could not be.
+        `when` is the time that it shows, `source` names the input, and `failures` is how many documents could not be
+        scored.
         """
         counts = self._counts
         rows = self._rows.highest_first()
@@ -163,16 +158,15 @@ class Report:
             charts=counts.charts(),
             offenders=self._offenders.highest_first(),
             rows=rows,
-            has_probability=any(row.probability is not None for row in rows),
+            has_probability=any(row.verdict.probability is not None for row in rows),
             left_out=counts.documents - len(rows),
         )
 
 
 class HtmlWriter:
-    """Writes the report on the verdicts when it is closed."""
+    """Writes the report when it is closed."""
 
-    def __init__(self, stream: Stream, report: Report, when: datetime, *, source: str = "") -> None:
-        self.failures = 0
+    def __init__(self, stream: ByteStream, report: Report, when: datetime, *, source: str = "") -> None:
         self._stream = stream
         self._report = report
         self._when = when
@@ -182,14 +176,14 @@ class HtmlWriter:
         """Take one document."""
         self._report.add(text, verdict)
 
-    def close(self) -> None:
-        """Write the report; `failures`, set before, is how many documents it says could not be scored."""
-        report = self._report.render(self._when, source=self._source, failures=self.failures)
+    def close(self, failures: int = 0) -> None:
+        """Write the report, with the number of documents that could not be scored."""
+        report = self._report.render(self._when, source=self._source, failures=failures)
         self._stream.write(report.encode("utf-8"))
 
 
 class _Highest(Generic[T]):
-    """Keeps the `most` items of the highest rank; no two ranks are the same."""
+    """Keeps the `most` items with the highest ranks; no two ranks are the same."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -200,17 +194,17 @@ class _Highest(Generic[T]):
         return len(self._heap) < self._most or (self._most > 0 and rank > self._heap[0][0])
 
     def add(self, rank: Rank, item: T) -> None:
-        """Keep an item, and let the lowest go where there are too many."""
+        """Keep an item, and drop the lowest if there are too many."""
         heapq.heappush(self._heap, (rank, item))
         if len(self._heap) > self._most:
             heapq.heappop(self._heap)
 
     def highest_first(self) -> list[T]:
-        """Return what was kept."""
+        """Return the items."""
         return [item for _, item in sorted(self._heap, key=lambda entry: entry[0], reverse=True)]
 
 
-def _row(verdict: Verdict, text: str, supported: float) -> Row:
+def _row(verdict: Verdict, text: str, supported: float) -> ReportRow:
     heaviest = sorted(verdict.evidence or (), key=lambda item: (-item.weight, item.start))
     phrases = dict.fromkeys(
         (
@@ -219,29 +213,21 @@ def _row(verdict: Verdict, text: str, supported: float) -> Row:
         )
         for item in heaviest
     )
-    return Row(
-        id=_shortened(verdict.id or "", LONGEST_ID),
-        verdict=verdict.verdict,
-        score=verdict.score,
-        rate=verdict.false_positive_rate,
-        like_it="" if verdict.false_positive_rate is None else human_texts(verdict.false_positive_rate, supported),
-        share=verdict.share,
-        probability=verdict.probability,
-        kind=verdict.kind,
-        reason=verdict.reason,
-        words=verdict.words,
-        depth=verdict.depth,
-        strongest=tuple(islice(phrases, PHRASES)),
-        said=_said(text, verdict) if text else Markup(),
+    rate = verdict.false_positive_rate
+    return ReportRow(
+        replace(verdict, id=_shortened(verdict.id or "", LONGEST_ID), evidence=None, passages=()),
+        "" if rate is None else human_texts(rate, supported),
+        tuple(islice(phrases, PHRASES)),
+        _said(text, verdict) if text else Markup(),
     )
 
 
 def _said(text: str, verdict: Verdict) -> Markup:
-    """Return what a label holds of a document, for an attribute in single quotes: half as long as escaped twice."""
+    """Return what a label of a document contains, as JSON for an attribute in single quotes."""
     return htmlsafe_json_dumps({"digest": digest_of(text)} | summary(verdict), separators=(",", ":"))
 
 
-def _offender(row: Row, text: str, verdict: Verdict, supported: float) -> Offender:
+def _offender(row: ReportRow, text: str, verdict: Verdict, supported: float) -> Offender:
     evidence = verdict.evidence or ()
     cut = excerpts(text, evidence, EXCERPTS)
     shown = [segment.evidence for excerpt in cut for segment in excerpt.segments if segment.evidence]
@@ -249,9 +235,9 @@ def _offender(row: Row, text: str, verdict: Verdict, supported: float) -> Offend
     sentences = tuple(
         Sentence(
             tuple(
-                Part(
+                SentencePart(
                     _shortened(segment.text, LONGEST_PHRASE) if segment.evidence else segment.text,
-                    swaps[_told(segment.evidence)] if segment.evidence else None,
+                    swaps[_pair(segment.evidence)] if segment.evidence else None,
                 )
                 for segment in excerpt.segments
             ),
@@ -264,19 +250,19 @@ def _offender(row: Row, text: str, verdict: Verdict, supported: float) -> Offend
 
 
 def _facts(verdict: Verdict, supported: float) -> tuple[str, ...]:
-    """Return how rare this is in human text, how much of the text it is, and the probability if it was asked for."""
+    """Return the false-positive rate, the suspicious share and the probability, if there is one, as sentences."""
     rare, share = looks_like_this(verdict, supported), share_of_words(verdict)
-    facts = [rare and f"{rare[:1].upper()}{rare[1:]}", share and f"{share} stand in suspicious parts"]
+    facts = [rare and f"{rare[:1].upper()}{rare[1:]}", share and f"{share} are in suspicious parts"]
     if verdict.probability is not None:
-        facts.append(f"With the base rate that was given, it is paraphrased with {percent(verdict.probability)}")
+        facts.append(f"At your base rate, the probability that it is paraphrased is {percent(verdict.probability)}")
     return tuple(fact for fact in facts if fact)
 
 
 def _swaps(evidence: Iterable[Evidence]) -> dict[tuple[str, str | None], Swap]:
-    """Return the evidence as it is told, each pair once, by what tells it from others; in order of the text."""
+    """Return the evidence in words, each pair of words once, in the order of the text."""
     heaviest: dict[tuple[str, str | None], Evidence] = {}
     for item in evidence:
-        key = _told(item)
+        key = _pair(item)
         if key not in heaviest or heaviest[key].weight < item.weight:
             heaviest[key] = item
     return {
@@ -293,12 +279,12 @@ def _swaps(evidence: Iterable[Evidence]) -> dict[tuple[str, str | None], Swap]:
     }
 
 
-def _told(evidence: Evidence) -> tuple[str, str | None]:
+def _pair(evidence: Evidence) -> tuple[str, str | None]:
     return evidence.text.casefold(), evidence.suggestion
 
 
 def _shortened(text: str, longest: int) -> str:
-    """Return a text without its middle where it is too long: of a path, the end says most."""
+    """Return a text without its middle if it is too long: the end of a path says most."""
     if len(text) <= longest:
         return text
     return f"{text[: longest // 3]} … {text[-(longest - longest // 3 - 3) :]}"
@@ -308,22 +294,17 @@ def _of(part: int, whole: int) -> str:
     return percent(part / whole) if whole else "0 %"
 
 
-def _count(number: int, noun: str = "") -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}" if noun else f"{number:,}"
-
-
 def _units(number: float) -> str:
-    """Return a coordinate, short and without an exponent."""
+    """Return a coordinate without an exponent."""
     return f"{number:.2f}".rstrip("0").rstrip(".")
 
 
 @cache
 def _template() -> Template:
-    filters: dict[str, Callable[..., Any]] = {"percent": percent, "of": _of, "count": _count, "units": _units}
     return page_template(
         "report",
         scripts=[STATIC / "tooltip.js", TEMPLATES / "report.js"],
-        filters=filters,
+        filters={"of": _of, "units": _units},
         headlines=HEADLINES,
         kind_meanings=KIND_MEANINGS,
         labels=JUDGEMENT_NAMES,

@@ -1,4 +1,4 @@
-"""Verdicts as JSON lines: the bytes that every other surface gives."""
+"""Verdicts as JSON lines, the same bytes as on every other surface."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from unspun.model.verdict import Verdict
 
 
 class JsonLines:
-    """One line of JSON a document."""
+    """One line of JSON per document."""
 
     def header(self) -> str:
-        """Return nothing: JSON lines have no header."""
+        """Return an empty string: JSON lines have no header."""
         return ""
 
     def document(self, text: str, verdict: Verdict) -> str:
@@ -20,7 +20,7 @@ class JsonLines:
 
 
 def parse(line: str) -> Verdict:
-    """Return the verdict of a line that was written. Raises ValueError where it is none."""
+    """Rebuild the verdict from a line. Raises ValueError if the line is not a verdict."""
     try:
         return Verdict.from_dict(json.loads(line))
     except (KeyError, TypeError, AttributeError) as error:

@@ -1,5 +1,5 @@
-"""Self-contained HTML pages: one file with the style of the service's page, and a content security policy that lets
-nothing run or load except what is in the file.
+"""Self-contained HTML pages: one file, with the style of the service's page and a content security policy that lets
+nothing run or load but what is in the file.
 """
 
 from __future__ import annotations
@@ -13,52 +13,54 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from unspun.service.console import printable
+from unspun.model.wording import percent
+from unspun.service.console import plural, printable
 
 TEMPLATES = Path(__file__).with_name("templates")
 STATIC = Path(__file__).parents[1] / "page" / "static"
 
 
 def page_template(
-    name: str,
-    *,
-    scripts: Sequence[Path] = (),
-    filters: Mapping[str, Callable[..., Any]] | None = None,
-    **known: Any,
+    name: str, *, scripts: Sequence[Path] = (), filters: Mapping[str, Callable[..., Any]] | None = None, **known: Any
 ) -> Template:
-    """Return the template `name`.html, with the style of the service's page and of `name`.css, and with `scripts`.
+    """Return the template NAME.html, with NAME.css after the service's style, and with `scripts`.
 
-    The template knows `style`, `script`, their digests for the content security policy, `icon`, and everything in
-    `known`. All text is escaped and loses its control characters, so that it cannot act on the reader's screen.
+    The template knows `style`, `script`, their digests for the policy, `icon`, and the names in `known`; it has the
+    filters `percent` and `count` besides `filters`. No text that it shows can act on the reader's screen: control
+    characters are replaced, and the rest is escaped.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_plain,
+        finalize=_without_controls,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     # Browsers do not unescape the content of style and script elements.
     style = Markup((STATIC / "page.css").read_text("utf-8") + (TEMPLATES / f"{name}.css").read_text("utf-8"))
-    code = Markup("".join(path.read_text("utf-8") for path in scripts))
+    script = Markup("".join(path.read_text("utf-8") for path in scripts))
     icon = base64.b64encode((STATIC / "favicon.svg").read_bytes()).decode("ascii")
     environment.globals.update(
         style=style,
-        script=code,
+        script=script,
         style_digest=_digest(style),
-        script_digest=_digest(code),
+        script_digest=_digest(script),
         icon=f"data:image/svg+xml;base64,{icon}",
         **known,
     )
-    environment.filters.update(filters or {})
+    environment.filters.update(percent=percent, count=_count, **(filters or {}))
     return environment.get_template(f"{name}.html")
 
 
-def _plain(value: Any) -> Any:
-    """Remove control characters from a text that a template shows; it is escaped afterwards."""
+def _without_controls(value: Any) -> Any:
+    """Replace control characters in a text that a template shows; it is escaped afterwards."""
     return printable(value) if type(value) is str else value
+
+
+def _count(number: int, noun: str = "") -> str:
+    return plural(number, noun) if noun else f"{number:,}"
 
 
 def _digest(content: str) -> str:

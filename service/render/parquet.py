@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from unspun.model.verdict import Verdict
 from unspun.service.console import REPLACEMENT, CommandError
-from unspun.service.render import Stream
+from unspun.service.render import ByteStream
 from unspun.service.render.columns import VerdictColumn, columns, from_row, row
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class ParquetWriter:
     Parquet cannot encode, become U+FFFD. Raises CommandError if pyarrow is not installed.
     """
 
-    def __init__(self, stream: Stream, *, rows: int = MOST_ROWS, evidence: int = MOST_EVIDENCE) -> None:
+    def __init__(self, stream: ByteStream, *, rows: int = MOST_ROWS, evidence: int = MOST_EVIDENCE) -> None:
         self._pa, parquet = _pyarrow()
         self._most_rows = rows
         self._most_evidence = evidence
@@ -43,7 +43,7 @@ class ParquetWriter:
         if len(self._rows) >= self._most_rows or self._evidence >= self._most_evidence:
             self._flush()
 
-    def close(self) -> None:
+    def close(self, failures: int = 0) -> None:
         """Write the last rows, and the index that readers need."""
         if self._rows:
             self._flush()

@@ -1,4 +1,4 @@
-"""What a retrained model is worth, as tables and as a page: measured against the model that it started from."""
+"""How a retrained model compares with the model that it started from, as tables and as a page."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from unspun.training.reporting.tables import tables
 from unspun.training.retraining.adapt import FEW, Retrained
 
 TIERS = {"fast": "fast tier", "deep": "deep tier"}
-_PARTED = {
-    "source": "parted by source: each text is judged by models that had seen nothing of its origin",
-    "text": "parted by text, for want of several sources of each kind: texts of one origin are on both sides, and what "
-    "is measured may promise too much",
+_SPLITS = {
+    "source": "split by source: each text is judged by models that were trained on other sources only",
+    "text": "split by text, since there are too few sources of each kind: texts of a source are in both parts, so the "
+    "figures may be too good",
 }
 
 
 def figures(comparison: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a manifest's `comparison` as training.tables reads it."""
+    """Return a manifest's `comparison` as nested results for training.reporting.tables."""
     kinds, called = [], []
     for tier, measured in comparison["tiers"].items():
         kinds += [{"tier": TIERS[tier], **row} for row in measured["kinds"]]
@@ -39,21 +39,21 @@ def figures(comparison: Mapping[str, Any]) -> dict[str, Any]:
     elsewhere = comparison["elsewhere"]
     human = comparison["texts"].get("human", 0)
     note = (
-        f"Before: {used['name']} {used['version']}. Cross-validated, {_PARTED[comparison['parted_by']]}. "
+        f"Before: {used['name']} {used['version']}. Cross-validated, {_SPLITS[comparison['parted_by']]}. "
         f"Against {human:,} human texts."
     )
     if comparison.get("unfamiliar"):
-        note += f" {comparison['unfamiliar']:,} more are too unfamiliar to get a verdict."
+        note += f" {comparison['unfamiliar']:,} more texts are too unfamiliar for a verdict."
     if min(comparison["texts"].values(), default=0) < FEW:
-        note += f" Fewer than {FEW} texts of a kind: the figures may be off by several hundredths."
+        note += f" There are fewer than {FEW} texts of a kind, so the figures may be off by several hundredths."
     return {
         "told apart, on your texts": {"note": note, "rows": kinds},
         "called so, on your texts": {
-            "note": "At the thresholds of the model that it started from: scores of 0.5 and 0.9.",
+            "note": "At the thresholds of the model before: scores of 0.5 and 0.9.",
             "rows": called,
         },
         "elsewhere": {
-            "note": "What the correction does to the texts that the model was made with.",
+            "note": "How the correction changes the results on the texts that the model before was trained on.",
             "strength of the correction": comparison["strength"],
             "largest fall of AUROC": elsewhere["largest_fall_of_auroc"],
             "where": elsewhere["where"],
@@ -65,7 +65,7 @@ def figures(comparison: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def render(done: Retrained) -> tuple[str, str]:
-    """Return the report as one HTML page that needs nothing else, and what is missing in it, "" where nothing is."""
+    """Return the report as a self-contained HTML page, and what is missing from it, or an empty string."""
     comparison = done.manifest["comparison"]
     plots, missing = _plots(done)
     tier = "deep" if "deep" in comparison["tiers"] else "fast"
@@ -81,7 +81,7 @@ def render(done: Retrained) -> tuple[str, str]:
 
 
 def _plots(done: Retrained) -> tuple[list[dict[str, str]], str]:
-    """Return the plots as data URLs with what they show, and what keeps them from being drawn."""
+    """Return the plots as data URLs with descriptions, and the reason if they cannot be drawn."""
     answers = done.answers
     truth = answers.rows.labels != "human"
     if not (truth.any() and (~truth).any()):
@@ -93,9 +93,11 @@ def _plots(done: Retrained) -> tuple[list[dict[str, str]], str]:
         file = Path(folder) / "plot.png"
         try:
             plot_roc({"before": (truth, before), "after": (truth, after)}, file, title=f"ROC, {TIERS[tier]}")
-            plots.append(_plot(file, "ROC curves of the model before and after, the right one for few false positives"))
+            plots.append(
+                _plot(file, "ROC curves before and after; the right plot enlarges the range of few false positives")
+            )
             plot_scores(truth, after, file, title=f"Scores after, {TIERS[tier]}")
-            plots.append(_plot(file, "How many texts by people and by a machine have which score, and the thresholds"))
+            plots.append(_plot(file, "Number of human and machine-paraphrased texts by score, with the thresholds"))
         except PlotError as error:
             return [], f"the report has no plots: {error}"
     return plots, ""

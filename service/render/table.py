@@ -1,4 +1,4 @@
-"""Verdicts as rows on a terminal, and under each doubtful document the sentences that give it away."""
+"""Verdicts as rows on a terminal, and under each suspicious document the sentences that give it away."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ LEVEL_STYLES = {1: "yellow", 2: "bold yellow", 3: "bold red"}
 SUGGESTION_STYLE = "green"
 
 BAR = 8
-"""Cells of the score's bar."""
+"""Width of the score's bar, in cells."""
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 NARROWEST_ID = 36
 LONGEST_PHRASE = 120
-"""Characters of one piece of evidence that are shown."""
+"""Most characters of one piece of evidence that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """A column of fixed width, in cells."""
 
     title: str
@@ -35,13 +35,13 @@ class Column:
     right: bool = False
 
 
-VERDICT = Column("verdict", 11)
-SCORE = Column("score", 5, right=True)
-SCORE_BAR = Column("", BAR)
-KIND = Column("kind", 11)
-WORDS = Column("words", 7, right=True)
+VERDICT = TableColumn("verdict", 11)
+SCORE = TableColumn("score", 5, right=True)
+SCORE_BAR = TableColumn("", BAR)
+KIND = TableColumn("kind", 11)
+WORDS = TableColumn("words", 7, right=True)
 
-# From wide terminals to narrow ones, which keep what matters most.
+# From wide terminals to narrow ones.
 LAYOUTS = (
     (VERDICT, SCORE, SCORE_BAR, KIND, WORDS),
     (VERDICT, SCORE, KIND, WORDS),
@@ -50,12 +50,12 @@ LAYOUTS = (
 )
 
 
-class Table:
-    """A row a document, as documents come: columns are fixed, so that nothing waits for the last one.
+class VerdictTable:
+    """A row per document, written at once: columns have a fixed width, so no row waits for the others.
 
-    `show` is how many sentences with evidence follow a document that is not clear, after a line on how rare that is in
-    human text; 0 leaves out both. `supported` is the smallest false-positive rate that the model can state. Text of
-    others is shown with its control characters replaced, so that it cannot act on the terminal.
+    A paraphrased or suspect document is followed by a line that says how rare this is in human text, and by up to
+    `show` sentences with evidence; with 0, by neither. `supported` is the smallest false-positive rate that the model's
+    calibration supports. Control characters in texts and ids are replaced, so that they cannot act on the terminal.
     """
 
     def __init__(self, console: Console, *, show: int = 5, supported: float = 0.0) -> None:
@@ -68,14 +68,14 @@ class Table:
         )
 
     def header(self) -> str:
-        """Return what a score is, and the row of column titles."""
+        """Return a line that says what a score is, and the row of column titles."""
         cells = [Text(_pad(column.title, column), "dim") for column in self._columns]
         return self._print(
             Padding(Text(f"score: {THRESHOLDS}; not a probability", "dim"), 0), *self._row(cells, "document", "dim")
         )
 
     def document(self, text: str, verdict: Verdict) -> str:
-        """Return a document's row, and the sentences that give it away where it is not clear."""
+        """Return a document's row, and the sentences that give it away if it is paraphrased or suspect."""
         style = VERDICT_STYLES[verdict.verdict]
         score = verdict.score
         found = {
@@ -97,7 +97,9 @@ class Table:
         return row
 
     def _facts(self, verdict: Verdict) -> list[str]:
-        """Return how rare this is in human text, how much of the text it is, and the probability if asked for."""
+        """Return how rare this is in human text, how much of the text is suspicious, and the probability if there is
+        one.
+        """
         facts = [looks_like_this(verdict, self._supported), share_of_words(verdict)]
         if verdict.probability is not None:
             facts.append(f"probability {percent(verdict.probability)}")
@@ -142,7 +144,7 @@ class Table:
     def _print(self, *parts: Text | Padding) -> str:
         with self._console.capture() as capture:
             for part in parts:
-                # Rows are cut to the width already; soft wrapping leaves them alone.
+                # Rows already fit the width; soft wrapping leaves them unchanged.
                 self._console.print(part, soft_wrap=isinstance(part, Text), highlight=False, markup=False)
         return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())
 
@@ -151,11 +153,11 @@ def _below(line: Text) -> Padding:
     return Padding(line, (0, 0, 0, 4))
 
 
-def _width(layout: tuple[Column, ...]) -> int:
+def _width(layout: tuple[TableColumn, ...]) -> int:
     return sum(column.width + 2 for column in layout)
 
 
-def _pad(text: str, column: Column) -> str:
+def _pad(text: str, column: TableColumn) -> str:
     return text.rjust(column.width) if column.right else text.ljust(column.width)
 
 

@@ -13,8 +13,8 @@ import pytest
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.service.fake_comparer import FakeComparer
 from tests.service.test_compare import OTHER, SOURCE, SPUN
-from unspun.service.render.comparison import Answer, Pair
-from unspun.service.render.comparison_html import Html
+from unspun.service.render.comparison import ComparedPair, ComparedSuspect
+from unspun.service.render.comparison_html import ComparisonPage
 
 WHEN = datetime(2026, 11, 23, 6, 5, tzinfo=UTC)
 SERIOUS = ("serious", "critical")
@@ -24,16 +24,16 @@ Show = Callable[..., Any]
 
 def written(*, search: bool) -> str:
     pairs = tuple(
-        Pair(FakeComparer().compare(SPUN, source, suspect_id="a.txt", source_id=name), SPUN, source)
+        ComparedPair(FakeComparer().compare(SPUN, source, suspect_id="a.txt", source_id=name), SPUN, source)
         for name, source in (("b.txt", SOURCE), ("c.txt", OTHER))
     )
     sink = io.StringIO()
-    page = Html(sink, WHEN)
+    page = ComparisonPage(sink, WHEN)
     if search:
-        page.write(Answer("a.txt", pairs, 2))
-        page.write(Answer("z.txt", pairs[1:], 2))
+        page.write(ComparedSuspect("a.txt", pairs, 2))
+        page.write(ComparedSuspect("z.txt", pairs[1:], 2))
     else:
-        page.write(Answer("a.txt", pairs[:1]))
+        page.write(ComparedSuspect("a.txt", pairs[:1]))
     page.close()
     return sink.getvalue()
 

@@ -165,10 +165,10 @@ def download(page: Any, to: Path) -> list[dict[str, Any]]:
 
 def test_the_same_text_has_the_same_label_everywhere(show: Callable[..., Any]) -> None:
     page = show()
-    page.get_by_role("group", name="Say what text 1 is").get_by_role("button", name="spun").click()
+    page.get_by_role("group", name="Label text 1").get_by_role("button", name="spun").click()
     assert labels_of(page)[:2] == ["spun", "spun"]  # folder/0.txt and folder/4.txt
     page.get_by_label("Your label for folder/4.txt").select_option("human")
-    first = page.get_by_role("group", name="Say what text 1 is")
+    first = page.get_by_role("group", name="Label text 1")
     assert first.get_by_role("button", name="human").get_attribute("aria-pressed") == "true"
     first.get_by_role("button", name="human").click()
     assert set(labels_of(page)) == {""}
@@ -178,14 +178,14 @@ def test_labels_are_downloaded_with_consent_and_imported(show: Callable[..., Any
     from click.testing import CliRunner
 
     page = show()
-    page.get_by_role("group", name="Say what text 1 is").get_by_role("button", name="human").click()
+    page.get_by_role("group", name="Label text 1").get_by_role("button", name="human").click()
     page.get_by_label("Your label for folder/2.txt").select_option("rewritten")
     page.get_by_role("button", name="Download the labels").click()
     assert page.locator("#labelled").inner_text().startswith("Tick the box to agree")
     assert page.evaluate("document.activeElement.id") == "consent"
     page.get_by_label("I agree that these labels are stored").check()
-    page.get_by_label("Keep the texts, too").check()
-    page.get_by_label("Where they are from").fill("desk")
+    page.get_by_label("Keep the texts for training").check()
+    page.get_by_label("Source of the texts").fill("desk")
     lines = download(page, tmp_path / "labels.jsonl")
     assert [(one["label"], one["source"], one["consent"]) for one in lines] == [
         ("human", "desk", True),
@@ -221,7 +221,7 @@ def test_leaving_with_unsaved_labels_asks_first(show: Callable[..., Any], tmp_pa
 
 def test_a_filter_does_not_search_the_labels(show: Callable[..., Any]) -> None:
     page = show()
-    page.get_by_label("With the text").fill("rewritten")
+    page.get_by_label("Search").fill("rewritten")
     assert page.locator("#documents tbody tr").count() == 0
 
 
@@ -237,7 +237,7 @@ def test_axe_finds_nothing_serious_in_the_report(
     colours: str, viewport: dict[str, int], show: Callable[..., Any], output: Path
 ) -> None:
     page = show(color_scheme=colours, viewport=viewport, bypass_csp=True)
-    page.get_by_role("group", name="Say what text 1 is").get_by_role("button", name="spun").click()
+    page.get_by_role("group", name="Label text 1").get_by_role("button", name="spun").click()
     page.screenshot(path=output / f"report-labels-{colours}-{viewport['width']}.png", full_page=True)
     assert not scrolls_sideways(page)
     assert violations(page) == []

@@ -125,17 +125,17 @@ def test_the_table_is_filtered_by_verdict(show: Show) -> None:
 @pytest.mark.parametrize(("typed", "left"), [("/3.TXT", ["3"]), ("  prescient → VISION", ["0", "4"]), ("nothing", [])])
 def test_the_table_is_filtered_by_text(typed: str, left: list[str], show: Show) -> None:
     page = show()
-    page.get_by_label("With the text").fill(typed)
+    page.get_by_label("Search").fill(typed)
     assert names(page) == left
     assert status(page) == f"{len(left)} of 8 documents"
 
 
 def test_a_filter_survives_sorting_and_can_be_cleared(show: Show) -> None:
     page = show()
-    page.get_by_label("With the text").fill("vitality")
+    page.get_by_label("Search").fill("vitality")
     page.get_by_role("button", name="Words").click()
     assert names(page) == list("5410")
-    page.get_by_label("With the text").fill("")
+    page.get_by_label("Search").fill("")
     assert names(page) == list("76543210")
 
 
@@ -159,7 +159,7 @@ def test_all_of_a_long_table_can_be_shown_at_once(show: Show) -> None:
 def test_a_filter_also_searches_hidden_rows(show: Show) -> None:
     page = show(MANY)
     assert "247" not in names(page)
-    page.get_by_label("With the text").fill("/247.txt")
+    page.get_by_label("Search").fill("/247.txt")
     assert names(page) == ["247"]
 
 

@@ -20,6 +20,11 @@ TEXT = "seeds/examples/spun/01-harbour-swimmers.wordnet.txt"
 """What the Python snippets call `text`."""
 
 
+def needs_service(page: str) -> bool:
+    """Return whether a step of a page sends requests to a service, which then has to be started."""
+    return any(":8000" in step.code for step in steps(page) if step.is_run)
+
+
 def typed(step: Step, port: int) -> str:
     """Return a step as a shell command for a service at a port; the service itself is started before all steps."""
     if step.code.split("#")[0].strip() == "unspun serve":
@@ -42,7 +47,7 @@ def run_page(page: str, folder: Path) -> list[str]:
         port = free.getsockname()[1]
     todo = [step for step in steps(page) if step.is_run]
     script = ["exec 2>&1", "trap 'kill $(jobs -p) 2>/dev/null || :' EXIT"]
-    if any(":8000" in step.code for step in todo):
+    if needs_service(page):
         script += [
             f"unspun serve --workers 1 --port {port} > serve.log 2>&1 &",
             f"until curl -sf http://127.0.0.1:{port}/readyz > ready.json; do kill -0 $!; sleep 0.1; done",

@@ -19,10 +19,14 @@ import pytest
 import yaml
 
 from tests.docs.pages import PAGES, ROOT, Step, matches, steps
-from tests.docs.running import TUTORIAL, check_page
+from tests.docs.running import TUTORIAL, check_page, needs_service
 from unspun.service.cli import cli
 
-RUN = [page for page in PAGES if page != TUTORIAL and any(step.is_run for step in steps(page))]
+RUN = [
+    pytest.param(page, marks=[pytest.mark.integration] if needs_service(page) else [])
+    for page in PAGES
+    if page != TUTORIAL and any(step.is_run for step in steps(page))
+]
 CHECKED = [(page, step) for page in PAGES for step in steps(page) if not step.is_run and step.language == "console"]
 INLINE = sorted({(page, code) for page, text in PAGES.items() for code in re.findall(r"`(unspun [a-z][^`]*)`", text)})
 SNIPPETS = [step for page in PAGES for step in steps(page) if not step.is_run and step.language == "python"]

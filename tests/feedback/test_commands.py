@@ -109,7 +109,7 @@ def test_importing_a_file_twice_adds_nothing(unspun: Unspun) -> None:
     text = lines({"label": "spun", "text": SPUN}, {"label": "human", "text": CLEAR})
     unspun("feedback", "import", "-", stdin=text)
     run = unspun("feedback", "import", "-", stdin=text)
-    assert run.errors == ["unspun: feedback.db: 0 labels stored, 2 were there already"]
+    assert run.errors == ["unspun: feedback.db: 0 labels stored, 2 already stored"]
 
 
 def test_an_export_has_texts_only_on_request(unspun: Unspun) -> None:
@@ -132,7 +132,7 @@ def test_a_text_that_is_not_found_is_reported_and_its_label_is_stored(unspun: Un
     line = {**label_of(SPUN, "spun").to_dict(with_text=False), "keep_text": True}
     run = unspun("feedback", "import", "-", stdin=lines(line))
     assert run.status == 0
-    assert run.errors[0].startswith("unspun: warning: 1 text to be kept was not found")
+    assert run.errors[0].startswith("unspun: warning: 1 text to keep was not found")
     assert run.errors[1] == "unspun: feedback.db: 1 label stored"
 
 
@@ -160,7 +160,7 @@ def test_an_unknown_id_is_reported_and_the_others_are_deleted(unspun: Unspun) ->
     [label] = exported(unspun)
     run = unspun("feedback", "delete", "0" * 32, label["id"])
     assert run.status == 1
-    assert run.errors[-1] == f"unspun: no label {'0' * 32} is there; `unspun feedback list` names all"
+    assert run.errors[-1] == f"unspun: unknown label: {'0' * 32}; `unspun feedback list` shows all ids"
     assert exported(unspun) == []
 
 
@@ -222,7 +222,7 @@ def test_a_wrong_address_is_a_usage_error(unspun: Unspun) -> None:
 
 def test_migrate_reports_the_revisions(unspun: Unspun) -> None:
     assert unspun("feedback", "migrate").errors == ["unspun: feedback.db: migrated from nothing to 0002"]
-    assert unspun("feedback", "migrate").errors == ["unspun: feedback.db: is at 0002, nothing to do"]
+    assert unspun("feedback", "migrate").errors == ["unspun: feedback.db: already at version 0002"]
 
 
 def test_postgresql_is_migrated_only_by_the_command(unspun: Unspun, postgres: Server) -> None:
@@ -299,7 +299,7 @@ def test_an_audit_is_json_in_a_pipe(unspun: Unspun, audited: Path) -> None:
 
 def test_an_audit_is_a_table_on_request(unspun: Unspun, audited: Path) -> None:
     shown = unspun("audit", "--format", "table").out
-    assert "7 labels of 6 texts; 1 text with contradicting labels and 0 without a verdict left out." in shown
+    assert "7 labels of 6 texts; left out: 1 text with contradicting labels and 0 without a verdict." in shown
     [row] = [line for line in shown.splitlines() if line.split()[:3] == ["paraphrased", "or", "suspect"]]
     assert " ".join(row.split()[3:]) == "5 50.0 % (9.5-90.5) 1/2 50.0 % (9.5-90.5) 1/2 33.3 % (6.1-79.2) 1/3"
     assert [part in shown for part in ("By signal", "By kind", "By source", "By model", "Contradicting")] == [True] * 5

@@ -147,6 +147,13 @@ class Service:
             return receive_all(connection)
 
 
+def failed_start(**settings: Any) -> subprocess.CompletedProcess[str]:
+    """Run `unspun serve` with settings that it cannot start with, and return how it ended."""
+    environment = os.environ | {f"UNSPUN_{name}": str(value) for name, value in settings.items()}
+    command = [sys.executable, "-m", "unspun.service.cli", "serve"]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
 def receive_all(connection: socket.socket) -> bytes:
     """Return what comes until the other side closes."""
     parts = []

@@ -174,7 +174,7 @@ def test_a_database_of_a_later_version_is_left_unchanged(tmp_path: Path) -> None
         answer = label(service, f"Another. {TEXT}")
         assert answer.status == 503
         assert "was migrated by a newer version of unspun" in answer.json["detail"]
-        assert answer.json["detail"].endswith("update unspun here.")
+        assert answer.json["detail"].endswith("update unspun.")
         assert service.post("/v1/score", {"text": TEXT}).status == 200
     with sqlite3.connect(file) as later:
         assert later.execute("SELECT id FROM unspun_labels").fetchall() == [(there.id,)]

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from benchmarks.promotion import REACHED_SECONDS, Run, measure, other_model, reached
-from tests.http.running import ROOT, Service
+from tests.http.running import Service, failed_start
 from tests.http.test_lifecycle import TEXT, Load, version_of, wait_until
 from unspun.model import bundle
 from unspun.service.models.folder import ModelFolder
@@ -129,14 +127,6 @@ def test_a_model_deleted_from_disk_still_answers(folder: ModelFolder, trained: P
 
 def test_starting_on_a_broken_link_is_reported_in_one_line(folder: ModelFolder) -> None:
     lead(folder, "nowhere")
-    run = subprocess.run(
-        [sys.executable, "-m", "unspun.service.cli", "serve"],
-        cwd=ROOT,
-        env={**os.environ, "UNSPUN_MODEL": str(folder.path / "current"), "UNSPUN_PORT": "0"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    run = failed_start(MODEL=folder.path / "current", PORT=0)
     assert (run.returncode, len(run.stderr.splitlines())) == (2, 1)
     assert "`unspun models rollback` or `promote`" in run.stderr

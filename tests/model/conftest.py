@@ -1,4 +1,4 @@
-"""What the engine's tests share: the development corpora, a tiny model, and the model that ships."""
+"""Fixtures of the engine's tests: the development corpora, a tiny model, and the shipped model."""
 
 import gzip
 import itertools
@@ -45,7 +45,7 @@ def signals() -> Signals:
 
 @pytest.fixture(scope="session")
 def extractor() -> FeatureExtractor:
-    """Return the tiny model's transformer."""
+    """Return the tiny model's feature extractor."""
     return tiny.extractor()
 
 
@@ -69,13 +69,13 @@ def deep_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def deep_detector(deep_bundle: Path) -> Detector:
-    """Return the detector of the tiny model with a deep tier, in which `auto` asks the deep tier of every text."""
+    """Return the detector of the tiny model with a deep tier. Depth `auto` uses the deep tier for every text."""
     return Detector.load(deep_bundle)
 
 
 @pytest.fixture(scope="session")
 def shipped() -> Detector:
-    """Return the detector that ships."""
+    """Return the detector with the shipped model."""
     if not (bundle.DEFAULT / bundle.MANIFEST).exists():
         pytest.skip(f"no model in {bundle.DEFAULT}: train one with `unspun train`")
     return Detector.load()

@@ -24,7 +24,7 @@ def test_reason(case: dict[str, Any]) -> None:
     assert reasons(Documents.parse([text_of(case)]), MINIMUM_WORDS) == [case.get("reason")]
 
 
-def test_reasons_of_a_batch_are_those_of_its_texts() -> None:
+def test_a_batch_gives_the_same_reasons_as_single_texts() -> None:
     answers = reasons(Documents.parse([text_of(case) for case in CASES]), MINIMUM_WORDS)
     assert answers == [case.get("reason") for case in CASES]
 
@@ -40,14 +40,14 @@ def test_the_minimum_counts_words_of_prose() -> None:
 
 
 @given(st.lists(st.text(st.characters(), max_size=200), max_size=4))
-def test_every_text_gets_an_answer(texts: list[str]) -> None:
+def test_every_text_gets_a_known_reason_or_none(texts: list[str]) -> None:
     answers = reasons(Documents.parse(texts), MINIMUM_WORDS)
     assert len(answers) == len(texts)
     assert set(answers) <= {None, "too_short", "not_english", "not_prose"}
 
 
 @pytest.mark.shared
-def test_real_english_is_hardly_ever_refused(corpora: dict[str, dict[str, list[str]]]) -> None:
+def test_real_english_is_hardly_ever_abstained_from(corpora: dict[str, dict[str, list[str]]]) -> None:
     files = corpora["human"] | corpora["paraphrased"]
     texts = [text for first in files.values() for text in first if len(text.split()) >= 60]
     refused = [reason for reason in reasons(Documents.parse(texts), MINIMUM_WORDS) if reason]

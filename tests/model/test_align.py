@@ -1,4 +1,4 @@
-"""model/comparing/align.py: which words of a paraphrase stand for which of its original."""
+"""model/comparing/align.py: which words of a paraphrase replace which words of its original."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def test_substitutions(case: dict[str, Any]) -> None:
 
 
 @given(texts, texts)
-def test_spans_hold_the_text_they_say(original: str, paraphrase: str) -> None:
+def test_spans_match_their_text(original: str, paraphrase: str) -> None:
     for pair in align(original, paraphrase):
         assert original[pair.original_start : pair.original_end] == pair.original_text
         assert paraphrase[pair.start : pair.end] == pair.text
 
 
 @given(texts, texts)
-def test_pairs_go_forward_on_both_sides(original: str, paraphrase: str) -> None:
+def test_pairs_are_in_order_in_both_texts(original: str, paraphrase: str) -> None:
     pairs = align(original, paraphrase)
     for before, after in pairwise(pairs):
         assert before.original_end <= after.original_start
@@ -52,21 +52,21 @@ def test_every_letter_is_in_a_pair(original: str, paraphrase: str) -> None:
 
 
 @given(texts)
-def test_a_text_with_itself_is_equal(text: str) -> None:
+def test_a_text_equals_itself(text: str) -> None:
     assert {pair.change for pair in align(text, text)} <= {"equal"}
 
 
 @given(texts, texts)
-def test_the_same_twice(original: str, paraphrase: str) -> None:
+def test_alignment_is_deterministic(original: str, paraphrase: str) -> None:
     assert align(original, paraphrase) == align(original, paraphrase)
 
 
-def test_inflections_on_request() -> None:
+def test_inflections_are_included_on_request() -> None:
     found = substitutions("He walks home.", "He walked home.", inflections=True)
     assert found == [AlignedPair(3, 8, "walks", 3, 9, "walked", "inflected")]
 
 
-def test_longer_phrases_than_asked_for_are_left_out() -> None:
+def test_phrases_longer_than_the_limit_are_left_out() -> None:
     assert substitutions("Her vision won.", "Her imaginative and prescient won.", max_words=2) == []
 
 

@@ -1,4 +1,4 @@
-"""model/detector.py with a deep tier: which tier decides, and which part of the text a machine wrote."""
+"""model/detector.py with a deep tier: which tier decides, and which part of the text was paraphrased."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from unspun.model.tiers.deep import DeepEncoder
 from unspun.model.verdict import Verdict
 
 NEVER = 1e-300
-"""A rate that no text is below: the fast tier is always sure."""
+"""A rate that is below every text's, so that the fast tier is never in doubt."""
 JUDGED = (
     tables.ARTICLE,
     tiny.SPUN_ARTICLE,
@@ -49,7 +49,7 @@ SNIPPETS = (
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
-    """Return the documents of a batch that the encoder was asked to read, a list a call."""
+    """Return the documents that the encoder was asked to read, one list per call."""
     calls: list[list[int]] = []
     read = DeepEncoder.read
 
@@ -62,7 +62,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
 
 
 def doubting(detector: Detector, rate: float = NEVER) -> Detector:
-    """Return the detector with another rate above which the fast tier's answer stands."""
+    """Return the detector with another rate above which the fast tier's verdict is final."""
     return Detector(tiny.with_doubt(detector.bundle, rate))
 
 
@@ -80,10 +80,10 @@ def fast_rates(detector: Detector, texts: Sequence[str] = JUDGED) -> list[float]
 class TestDepth:
     """Which tier reads a text."""
 
-    def test_deep_asks_the_deep_tier(self, deep_detector: Detector) -> None:
+    def test_depth_deep_uses_the_deep_tier(self, deep_detector: Detector) -> None:
         assert deep_detector.score(tables.ARTICLE, depth="deep").depth == "deep"
 
-    def test_fast_never_runs_the_encoder(self, deep_detector: Detector, asked: list[list[int]]) -> None:
+    def test_depth_fast_never_runs_the_encoder(self, deep_detector: Detector, asked: list[list[int]]) -> None:
         found = deep_detector.score_many(TEXTS, depth="fast")
         assert {verdict.depth for verdict in found} == {"fast"}
         assert asked == []
@@ -92,7 +92,7 @@ class TestDepth:
         deep_detector.score_many(JUDGED, depth="deep")
         assert asked == [list(range(len(JUDGED)))]
 
-    def test_deep_reads_what_is_abstained_from_too(
+    def test_depth_deep_also_reads_texts_without_a_verdict(
         self, deep_detector: Detector, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(evidence, "AGREED_WEIGHT", -np.inf)  # the tiny tagger's weights are random
@@ -105,59 +105,59 @@ class TestDepth:
         assert deep_detector.score(text, depth="deep").depth == "fast"
 
     @pytest.mark.parametrize("depth", ["shallow", "", "Deep"])
-    def test_other_depths_are_refused(self, deep_detector: Detector, depth: str) -> None:
-        with pytest.raises(ValueError, match="is none of auto, fast, deep"):
+    def test_an_unknown_depth_is_refused(self, deep_detector: Detector, depth: str) -> None:
+        with pytest.raises(ValueError, match="use one of auto, fast, deep"):
             deep_detector.score(tables.ARTICLE, depth=depth)
 
-    def test_a_model_without_a_deep_tier_says_so(self, detector: Detector) -> None:
+    def test_depth_deep_without_a_deep_tier_is_an_error(self, detector: Detector) -> None:
         with pytest.raises(ValueError, match="no deep tier"):
             detector.score(tables.ARTICLE, depth="deep")
 
-    def test_a_model_without_a_deep_tier_answers_auto_as_fast(self, detector: Detector) -> None:
+    def test_depth_auto_without_a_deep_tier_is_fast(self, detector: Detector) -> None:
         auto, fast = (detector.score_many(TEXTS, depth=depth) for depth in ("auto", "fast"))
         assert auto == fast
         assert {verdict.depth for verdict in auto} == {"fast"}
 
-    def test_the_fast_tier_is_the_same_with_a_deep_one(self, detector: Detector, deep_detector: Detector) -> None:
+    def test_a_deep_tier_does_not_change_the_fast_one(self, detector: Detector, deep_detector: Detector) -> None:
         with_deep = deep_detector.score_many(TEXTS, depth="fast")
         assert [replace(verdict, model=detector.model) for verdict in with_deep] == detector.score_many(TEXTS)
 
 
 class TestAuto:
-    """`auto` asks the deep tier only where the fast one is in doubt."""
+    """Depth `auto` uses the deep tier only if the fast one is in doubt."""
 
-    def test_where_the_fast_tier_is_sure_it_decides(self, deep_detector: Detector, asked: list[list[int]]) -> None:
+    def test_the_fast_tier_decides_when_it_is_sure(self, deep_detector: Detector, asked: list[list[int]]) -> None:
         found = doubting(deep_detector).score_many(JUDGED)
         assert {verdict.depth for verdict in found} == {"fast"}
         assert asked == []
 
-    def test_up_to_a_rate_the_deep_tier_decides(self, deep_detector: Detector) -> None:
+    def test_the_deep_tier_decides_up_to_a_rate(self, deep_detector: Detector) -> None:
         by_fast = fast_rates(deep_detector)
         limit = median(by_fast) * 1.0001
         found = doubting(deep_detector, limit).score_many(JUDGED)
         assert [verdict.depth for verdict in found] == ["fast" if rate > limit else "deep" for rate in by_fast]
         assert {verdict.depth for verdict in found} == {"fast", "deep"}
 
-    def test_only_texts_in_doubt_are_read(self, deep_detector: Detector, asked: list[list[int]]) -> None:
+    def test_the_encoder_reads_only_texts_in_doubt(self, deep_detector: Detector, asked: list[list[int]]) -> None:
         by_fast = fast_rates(deep_detector)
         limit = median(by_fast) * 1.0001
         doubting(deep_detector, limit).score_many(JUDGED)
         assert asked == [[number for number, rate in enumerate(by_fast) if rate <= limit]]
 
-    def test_doubt_about_any_kind_is_doubt(self, deep_detector: Detector) -> None:
+    def test_doubt_about_one_kind_is_enough(self, deep_detector: Detector) -> None:
         for kind in range(3):
             doubt = np.full(3, NEVER)
             doubt[kind] = 1e9
             found = Detector(replace(deep_detector.bundle, doubt=doubt)).score(tables.ARTICLE)
             assert found.depth == "deep"
 
-    def test_what_is_abstained_from_is_not_read(self, deep_detector: Detector, asked: list[list[int]]) -> None:
+    def test_the_encoder_does_not_read_abstentions(self, deep_detector: Detector, asked: list[list[int]]) -> None:
         found = deep_detector.score_many([*ABSTAINED, tables.ARTICLE, *ABSTAINED])
         assert [verdict.depth for verdict in found] == ["fast"] * 3 + ["deep"] + ["fast"] * 3
         assert asked == [[3]]
 
     @pytest.mark.parametrize("limit", [NEVER, 0.3, 0.8, 1.5, 1e9])
-    def test_the_answer_is_that_of_the_tier_that_decided(self, deep_detector: Detector, limit: float) -> None:
+    def test_the_verdict_is_from_the_tier_that_decided(self, deep_detector: Detector, limit: float) -> None:
         fast, deep = (deep_detector.score_many(TEXTS, depth=depth) for depth in ("fast", "deep"))
         auto = doubting(deep_detector, limit).score_many(TEXTS)
         assert auto == [{"fast": a, "deep": b}[answer.depth] for answer, a, b in zip(auto, fast, deep, strict=True)]
@@ -169,7 +169,7 @@ class TestAuto:
 
 
 class TestVerdict:
-    """What the deep tier makes of a text."""
+    """The verdict of the deep tier."""
 
     def test_replaced_words_raise_the_score(self, deep_detector: Detector) -> None:
         clean, spun = deep_detector.score_many([tables.ARTICLE, tiny.SPUN_ARTICLE], depth="deep")
@@ -179,21 +179,21 @@ class TestVerdict:
     @pytest.mark.parametrize(
         ("word", "kind"), [("vessel", "spun"), ("moreover", "translated"), ("delves", "rewritten")]
     )
-    def test_the_kind_is_that_with_the_strongest_evidence(self, deep_detector: Detector, word: str, kind: str) -> None:
+    def test_the_kind_has_the_strongest_evidence(self, deep_detector: Detector, word: str, kind: str) -> None:
         text = " ".join(f"{sentence[:-1]} and {word}." for sentence in tables.SENTENCES[:14])
         found = deep_detector.score(text, depth="deep")
         assert found.kind == kind
         assert found.kinds is not None
         assert found.score == found.kinds[kind]
 
-    def test_the_deep_tier_has_thresholds_of_its_own(self, deep_detector: Detector) -> None:
+    def test_the_deep_tier_has_its_own_thresholds(self, deep_detector: Detector) -> None:
         decision = deep_detector.decision.with_thresholds("deep", 1e-300, 1e-299)
         detector = Detector(replace(deep_detector.bundle, decision=decision))
         first, second = (one.score(tiny.SPUN_ARTICLE, depth="deep") for one in (deep_detector, detector))
         assert (first.verdict, second.verdict) == ("paraphrased", "clear")
         assert deep_detector.score(tiny.SPUN_ARTICLE, depth="fast") == detector.score(tiny.SPUN_ARTICLE, depth="fast")
 
-    def test_a_probability_is_by_the_tier_that_decided(self, deep_detector: Detector) -> None:
+    def test_the_probability_is_from_the_tier_that_decided(self, deep_detector: Detector) -> None:
         found = deep_detector.score(tiny.SPUN_ARTICLE, depth="deep", base_rate=0.05)
         assert found.probability == pytest.approx(
             deep_detector.decision.probability("deep", found.score or 0.0, 0.05), abs=1e-6
@@ -204,20 +204,22 @@ class TestVerdict:
         st.lists(st.lists(st.sampled_from(SNIPPETS) | st.text(max_size=9), max_size=12).map(" ".join), max_size=5),
         st.sampled_from(["auto", "deep"]),
     )
-    def test_a_batch_answers_as_each_text_alone(self, deep_detector: Detector, texts: list[str], depth: str) -> None:
-        texts = [text.removesuffix(".") for text in texts]  # what stands beside them in the batch is not their context
+    def test_a_batch_gives_the_same_verdicts_as_single_texts(
+        self, deep_detector: Detector, texts: list[str], depth: str
+    ) -> None:
+        texts = [text.removesuffix(".") for text in texts]  # neighbours in the batch must not become context
         together = [verdict.to_json() for verdict in deep_detector.score_many(texts, depth=depth)]
         assert together == [deep_detector.score(text, depth=depth).to_json() for text in texts]
 
     @settings(deadline=None, max_examples=30)
     @given(st.text(alphabet=st.characters(exclude_categories=())))
-    def test_any_text_gets_a_verdict_and_the_same_again(self, deep_detector: Detector, text: str) -> None:
+    def test_any_text_gets_the_same_verdict_twice(self, deep_detector: Detector, text: str) -> None:
         first, second = (deep_detector.score(text, depth="deep").to_json() for _ in range(2))
         assert first == second
 
 
 class TestPassages:
-    """The part of a longer text that a machine wrote, as whole windows, and its share of the words."""
+    """The paraphrased part of a longer text, in whole windows, and its share of the words."""
 
     LONG_TEXT = f"{CLEAN} {SPUN_PASSAGE} {CLEAN}"
 
@@ -230,23 +232,23 @@ class TestPassages:
         assert inside > 0.6 * len(SPUN_PASSAGE)
         assert passage.words < 3 * len(SPUN_PASSAGE.split())
 
-    def test_its_words_are_counted(self, deep_detector: Detector) -> None:
+    def test_the_words_of_a_passage_are_counted(self, deep_detector: Detector) -> None:
         (passage,) = deep_detector.score(self.LONG_TEXT, depth="deep").passages
         assert passage.words == len(self.LONG_TEXT[passage.start : passage.end].split())
 
-    def test_the_share_is_that_of_its_words(self, deep_detector: Detector) -> None:
+    def test_the_share_is_the_share_of_those_words(self, deep_detector: Detector) -> None:
         found = deep_detector.score(self.LONG_TEXT, depth="deep")
         (passage,) = found.passages
         assert found.share == pytest.approx(passage.words / found.words, abs=0.02)
 
-    def test_its_place_is_that_in_the_text_as_submitted(self, deep_detector: Detector) -> None:
+    def test_offsets_refer_to_the_text_as_submitted(self, deep_detector: Detector) -> None:
         text = f"Caf&eacute; \u200b😀 {self.LONG_TEXT}".replace("vessel", "ves\u200bsel")
         (passage,) = deep_detector.score(text, depth="deep").passages
         shown = text[passage.start : passage.end]
         assert "vitality of the ves\u200bsel" in shown
         assert shown == shown.strip()
 
-    def test_each_text_of_a_batch_has_its_own(self, deep_detector: Detector) -> None:
+    def test_each_text_of_a_batch_has_its_own_passages(self, deep_detector: Detector) -> None:
         texts = [self.LONG_TEXT, CLEAN * 2, f"{SPUN_PASSAGE * 2} {CLEAN} {CLEAN}"]
         found = deep_detector.score_many(texts, depth="deep")
         assert [verdict.passages for verdict in found] == [
@@ -255,36 +257,36 @@ class TestPassages:
         assert [len(verdict.passages) for verdict in found] == [1, 0, 1]
 
     @pytest.mark.parametrize("times", [3, 8, 40])
-    def test_a_text_that_is_spun_throughout_has_none(self, deep_detector: Detector, times: int) -> None:
+    def test_a_wholly_spun_text_has_no_passages(self, deep_detector: Detector, times: int) -> None:
         found = deep_detector.score(f"{SPUN_PASSAGE} " * times, depth="deep")
         assert (found.kind, found.share, found.passages) == ("spun", 1.0, ())
 
-    def test_a_translated_passage_is_located_too(self, deep_detector: Detector) -> None:
+    def test_a_translated_passage_in_a_long_text_is_located(self, deep_detector: Detector) -> None:
         passage = " ".join(f"{sentence[:-1]}{', moreover' * 9}." for sentence in tables.SENTENCES[:8])
         found = deep_detector.score(f"{CLEAN} {passage} {CLEAN}", depth="deep")
         assert found.kind == "translated"
         assert 0.0 < (found.share or 0.0) < 0.5
         assert len(found.passages) == 1
 
-    def test_a_text_that_is_clear_has_none(self, deep_detector: Detector) -> None:
+    def test_a_clear_text_has_no_passages(self, deep_detector: Detector) -> None:
         found = deep_detector.score(CLEAN * 2, depth="deep")
         assert (found.verdict, found.share, found.passages) == ("clear", 0.0, ())
 
-    def test_the_share_falls_with_what_is_around_the_passage(self, deep_detector: Detector) -> None:
+    def test_the_share_falls_with_the_length_of_the_rest(self, deep_detector: Detector) -> None:
         texts = [f"{CLEAN * times} {SPUN_PASSAGE * 2} {CLEAN * times}" for times in (1, 2, 4)]
         shares = [verdict.share or 0.0 for verdict in deep_detector.score_many(texts, depth="deep")]
         assert shares == sorted(shares, reverse=True)
         assert shares[0] > 2 * shares[2] > 0
 
-    def test_without_evidence_there_are_none_but_the_share_is_the_same(self, deep_detector: Detector) -> None:
+    def test_without_evidence_only_the_share_is_given(self, deep_detector: Detector) -> None:
         with_evidence, without = (
             deep_detector.score(self.LONG_TEXT, depth="deep", evidence=shown) for shown in (True, False)
         )
         assert without.passages == ()
         assert without.share == with_evidence.share
 
-    def test_outside_it_a_word_must_be_odder_to_be_shown(self, deep_detector: Detector) -> None:
-        # Replaced words weigh just too little to be shown in a text that is surely not spun.
+    def test_outside_the_passage_a_word_needs_more_weight(self, deep_detector: Detector) -> None:
+        # The weight of replaced words is just too low for a text that is surely not spun.
         prior = tiny.SPUN_LOG_ODDS - (DEEP_LEAST_WEIGHT + UNSPUN_WEIGHT - 0.25)
         commoner = replace(tiny.tier(), blend=replace(tiny.BLEND, prior_log_odds=prior))
         text = f"The vessel was late. {self.LONG_TEXT}"
@@ -296,7 +298,7 @@ class TestPassages:
 
 
 class TestLongTexts:
-    """A long text is judged by how many of its windows are suspicious, never by the worst alone."""
+    """A long text is judged by all of its windows, never by the worst one alone."""
 
     def test_evidence_does_not_grow_with_the_length_of_human_text(self, deep_detector: Detector) -> None:
         found = deep_detector.measure([CLEAN * times for times in (1, 4, 16)], depth="deep")

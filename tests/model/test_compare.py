@@ -1,4 +1,4 @@
-"""model/comparing/comparer.py: what a suspect has of its source, and whether it was made from it."""
+"""model/comparing: what a suspect text shares with its source, and whether it was made from it."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def comparer() -> Comparer:
 
 
 def text_of(name: str) -> str:
-    """Return a text of the cases by its name, changed as it says."""
+    """Return a case's text by its name, with the change that the name asks for."""
     name, _, change = name.partition(":")
     text: str = DATA["texts"][name] if name in DATA["texts"] else (EXAMPLES / name).read_text("utf-8")
     if change == "shouted":
         return text.upper().replace(" ", "  ")
-    if change == "disguised":  # Cyrillic letters, and zero-width spaces
+    if change == "disguised":  # with Cyrillic letters and zero-width spaces
         return text.replace("o", "\N{CYRILLIC SMALL LETTER O}").replace("th", "t\N{ZERO WIDTH SPACE}h")
     if change == "half":
         return text[: len(text) // 2].rpartition(". ")[0] + "."
@@ -48,7 +48,7 @@ def text_of(name: str) -> str:
 
 
 @pytest.mark.parametrize("case", DATA["case"], ids=[case["what"] for case in DATA["case"]])
-def test_what_is_said_of_two_texts(comparer: Comparer, case: dict[str, Any]) -> None:
+def test_comparison_of_two_texts(comparer: Comparer, case: dict[str, Any]) -> None:
     answer = comparer.compare(text_of(case["suspect"]), text_of(case["source"]))
     assert answer.reason == case.get("reason")
     assert answer.derived == case["derived"]
@@ -61,7 +61,7 @@ def test_what_is_said_of_two_texts(comparer: Comparer, case: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("text", ["Yes.", "No thanks.", "Open from nine to five.\n", EXAMPLE])
-def test_the_same_text_is_copied_however_short(comparer: Comparer, text: str) -> None:
+def test_identical_texts_are_copies_even_if_short(comparer: Comparer, text: str) -> None:
     answer = comparer.compare(text, f"{text} ")
     assert (answer.kind, answer.kinds["copied"], answer.share) == ("copied", 1.0, 1.0)
 
@@ -82,7 +82,7 @@ def test_a_phrase_for_a_word_is_one_substitution(comparer: Comparer) -> None:
     assert [(one.source, one.suspect) for one in found] == [("vision", "imaginative and prescient")]
 
 
-def test_the_share_is_of_the_source(comparer: Comparer) -> None:
+def test_the_share_is_that_of_the_source(comparer: Comparer) -> None:
     source = text_of("human/04-night-train.txt")
     whole = comparer.compare(source, source)
     part = comparer.compare(text_of("human/04-night-train.txt:half"), source)
@@ -90,7 +90,7 @@ def test_the_share_is_of_the_source(comparer: Comparer) -> None:
     assert 0.35 < part.share < 0.6
 
 
-def test_what_is_missing_from_the_suspect_is_told(comparer: Comparer) -> None:
+def test_missing_passages_are_listed(comparer: Comparer) -> None:
     source = text_of("human/04-night-train.txt")
     suspect = text_of("human/04-night-train.txt:half")
     missing = [one.source for one in comparer.compare(suspect, source).alignments if one.suspect is None]
@@ -98,7 +98,7 @@ def test_what_is_missing_from_the_suspect_is_told(comparer: Comparer) -> None:
     assert all(span is not None and source[span.start : span.end] not in suspect for span in missing)
 
 
-def test_a_word_is_replaced_where_the_edits_say_so(comparer: Comparer) -> None:
+def test_edits_have_the_offsets_of_replaced_words(comparer: Comparer) -> None:
     source, suspect = text_of("note"), text_of("note").replace("captain", "skipper")
     edits = [edit for one in comparer.compare(suspect, source).alignments for edit in one.edits]
     [changed] = [edit for edit in edits if edit.operation != "equal"]
@@ -109,7 +109,7 @@ def test_a_word_is_replaced_where_the_edits_say_so(comparer: Comparer) -> None:
     assert source[changed.source.start : changed.source.end] == "captain"
 
 
-def test_the_answer_is_plain_json(comparer: Comparer) -> None:
+def test_the_result_is_plain_json(comparer: Comparer) -> None:
     answer = comparer.compare(text_of("note"), text_of("reordered"), suspect_id="a", source_id="b")
     read = json.loads(answer.to_json())
     assert read == answer.to_dict()
@@ -117,8 +117,8 @@ def test_the_answer_is_plain_json(comparer: Comparer) -> None:
     assert (read["suspect"]["id"], read["source"]["id"]) == ("a", "b")
 
 
-def test_long_texts_take_no_square_of_their_length(comparer: Comparer) -> None:
-    # 2,000 sentences on each side: four million pairs, which are too many to look at one by one.
+def test_long_texts_do_not_take_quadratic_time(comparer: Comparer) -> None:
+    # 2,000 sentences on each side are four million pairs, too many to compare one by one.
     sentences = [f"The {_word(3 * i)} was seen by {_word(3 * i + 1)} and by a {_word(3 * i + 2)}." for i in range(2000)]
     answer = comparer.compare(" ".join([*sentences[1000:], *sentences[:1000]]), " ".join(sentences))
     assert answer.derived
@@ -129,18 +129,21 @@ def test_long_texts_take_no_square_of_their_length(comparer: Comparer) -> None:
 @pytest.mark.parametrize(
     ("suspect", "source"),
     [
-        ("word " * 30_000, "word " * 29_000),  # one sentence without an end
-        ("A. " * 20_000, "A. B. " * 10_000),  # tens of thousands of sentences of one word
-        ("The cat sat on the mat today.\n" * 4000, "The cat sat on the mat again.\n" * 4000),  # the same line for ever
+        ("word " * 30_000, "word " * 29_000),  # a single endless sentence
+        ("A. " * 20_000, "A. B. " * 10_000),  # tens of thousands of one-word sentences
+        (
+            "The cat sat on the mat today.\n" * 4000,
+            "The cat sat on the mat again.\n" * 4000,
+        ),  # the same line many times
     ],
 )
-def test_what_repeats_itself_is_compared(comparer: Comparer, suspect: str, source: str) -> None:
-    # A second or two; without bounds it takes hours, or memory that is not there.
+def test_repetitive_texts_take_linear_time(comparer: Comparer, suspect: str, source: str) -> None:
+    # Takes a second or two; without limits it would take hours or run out of memory.
     check(comparer.compare(suspect, source), suspect, source)
 
 
 def _word(number: int) -> str:
-    """Return a name of its own for each number."""
+    """Return a distinct name for each number."""
     letters = []
     while True:
         number, rest = divmod(number, 21)
@@ -154,7 +157,7 @@ def spans(alignments: tuple[Alignment, ...], side: str) -> list[Span]:
 
 
 def check(answer: Comparison, suspect: str, source: str) -> None:
-    """Assert what is true of every answer."""
+    """Assert what is true of every comparison."""
     assert 0.0 <= answer.probability <= 1.0
     assert 0.0 <= answer.share <= 1.0
     assert tuple(answer.kinds) == RELATIONS
@@ -180,7 +183,7 @@ texts = st.one_of(
 
 @settings(max_examples=60, deadline=None)
 @given(suspect=texts, source=texts)
-def test_places_are_in_the_texts_as_submitted_and_never_overlap(suspect: str, source: str) -> None:
+def test_spans_refer_to_the_texts_as_submitted_and_never_overlap(suspect: str, source: str) -> None:
     check(shipped().compare(suspect, source), suspect, source)
 
 
@@ -195,7 +198,7 @@ def test_the_same_two_texts_give_the_same_bytes(suspect: str, source: str) -> No
 @given(
     st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(1, 9)), max_size=9, unique_by=lambda c: c[:2])
 )
-def test_the_chain_is_the_heaviest_that_ascends(candidates: list[tuple[int, int, int]]) -> None:
+def test_the_chain_is_the_heaviest_ascending_one(candidates: list[tuple[int, int, int]]) -> None:
     def heaviest(last: tuple[int, int], rest: list[tuple[int, int, int]]) -> float:
         after = [one for one in rest if one[0] > last[0] and one[1] > last[1]]
         return max((one[2] + heaviest((one[0], one[1]), after) for one in after), default=0)

@@ -1,4 +1,4 @@
-"""Evidence to rates, rates to a score and a verdict; the only place that reads thresholds."""
+"""model/decision/decision.py: from evidence to rates, and from rates to a score and a verdict."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVIDENCE = st.floats(-20, 60)
 WORDS = st.integers(1, 60_000)
 UNFAMILIAR = st.floats(-3, 6)
 STEP = 1e-3
-"""Evidence that differs by less may tie."""
+"""Differences in evidence below this may give the same rate."""
 
 
 @st.composite
@@ -70,7 +70,7 @@ PLAIN = TierDecision.from_manifest(tiny.tier(paraphrased=0.005, suspect=0.03))
 
 
 class TestTail:
-    """How often human text shows evidence at least as strong."""
+    """A tail: how often human text shows evidence at least this strong."""
 
     @given(tails(), EVIDENCE, st.floats(STEP, 10), WORDS, UNFAMILIAR)
     def test_stronger_evidence_is_rarer_at_every_length_and_unfamiliarity(
@@ -90,30 +90,30 @@ class TestTail:
         assert abs(log_rate(tail, evidence, words) - log_rate(tail, evidence, words + 1)) < 0.2 * (1 + abs(evidence))
 
     @pytest.mark.parametrize(("words", "nearest"), [(1, SHORTEST), (49, SHORTEST), (90_000, LONGEST)])
-    def test_beyond_the_measured_lengths_the_nearest_counts(self, words: int, nearest: int) -> None:
+    def test_other_lengths_count_as_the_nearest_measured_one(self, words: int, nearest: int) -> None:
         tail = PLAIN.tails[0]
         assert log_rate(tail, 1.5, words) == log_rate(tail, 1.5, nearest)
 
-    def test_it_is_stated_for_a_source_that_is_worse_than_most(self) -> None:
+    def test_the_rate_is_for_a_source_that_is_worse_than_most(self) -> None:
         entry = tiny.tier()["tails"]["spun"]
         alike, unlike = (Tail.from_manifest({**entry, "between": between}) for between in (0.0, 0.5))
         assert log_rate(unlike, 2.0) > log_rate(alike, 2.0)
 
-    def test_unfamiliar_text_is_compared_with_text_as_unfamiliar(self) -> None:
+    def test_unfamiliar_text_is_compared_with_equally_unfamiliar_text(self) -> None:
         tail = Tail.from_manifest({**tiny.tier()["tails"]["spun"], "unfamiliar": [0.5, 0.2]})
         familiar, odd = (log_rate(tail, 3.0, unfamiliar=unfamiliar) for unfamiliar in (0.0, 2.0))
         assert odd > familiar
 
-    def test_at_the_centre_half_of_human_text_shows_as_much(self) -> None:
+    def test_half_of_human_text_exceeds_the_centre(self) -> None:
         tail = Tail.from_manifest({**tiny.tier(centre=-4.0)["tails"]["spun"], "between": 0.0})
         assert math.exp(log_rate(tail, -4.0)) == pytest.approx(0.5)
 
 
 class TestScore:
-    """A fixed function of the rate."""
+    """The score, a fixed function of the rate."""
 
     @given(tiers())
-    def test_it_is_fixed_at_the_thresholds(self, tier: TierDecision) -> None:
+    def test_the_score_is_fixed_at_the_thresholds(self, tier: TierDecision) -> None:
         assert score(tier, math.log(tier.paraphrased)) == pytest.approx(SCORE_PARAPHRASED, abs=1e-9)
         assert score(tier, math.log(tier.suspect)) == pytest.approx(SCORE_SUSPECT, abs=1e-9)
 
@@ -122,22 +122,22 @@ class TestScore:
         assert score(tier, common - rarer) > score(tier, common)
 
     @given(tiers(), st.floats(-80, 2))
-    def test_it_is_between_0_and_1(self, tier: TierDecision, value: float) -> None:
+    def test_the_score_is_between_0_and_1(self, tier: TierDecision, value: float) -> None:
         assert 0.0 < score(tier, value) < 1.0
 
     @given(st.floats(-40, -6), st.floats(0.05, 5))
-    def test_strong_texts_do_not_tie_as_printed(self, common: float, rarer: float) -> None:
+    def test_strong_texts_differ_in_the_printed_score(self, common: float, rarer: float) -> None:
         assert round(score(PLAIN, common - rarer), 6) > round(score(PLAIN, common), 6)
 
     @given(tiers(), st.floats(-40, 1.5))
-    def test_score_and_word_agree(self, tier: TierDecision, value: float) -> None:
+    def test_score_and_verdict_agree(self, tier: TierDecision, value: float) -> None:
         found = score(tier, value)
         assume(min(abs(found - limit) for limit in (SCORE_SUSPECT, SCORE_PARAPHRASED)) > 1e-9)
         expected = "paraphrased" if found > SCORE_PARAPHRASED else "suspect" if found > SCORE_SUSPECT else "clear"
         assert tier.word(value) == expected
 
     @pytest.mark.parametrize(("rate", "word"), [("paraphrased", "paraphrased"), ("suspect", "suspect")])
-    def test_the_threshold_itself_counts(self, rate: str, word: str) -> None:
+    def test_a_rate_on_the_threshold_counts(self, rate: str, word: str) -> None:
         assert PLAIN.word(math.log(getattr(PLAIN, rate))) == word
 
     def test_the_shape_of_the_array_is_kept(self) -> None:
@@ -155,7 +155,7 @@ class TestShares:
         alone = [log_rate(tail, value, words) for tail, value in zip(tier.tails, evidence, strict=True)]
         assert found[0] == pytest.approx(np.array(alone) - np.log(tier.shares))
 
-    def test_a_kind_with_a_small_share_must_show_more(self) -> None:
+    def test_a_kind_with_a_small_share_needs_stronger_evidence(self) -> None:
         shares = dict(zip(KINDS, (0.8, 0.1, 0.1), strict=True))
         tier = TierDecision.from_manifest({**tiny.tier(), "shares": shares})
         spun, translated, _ = tier.log_rates(np.full((1, 3), 2.0), np.array([300]), np.zeros(1))[0]
@@ -168,12 +168,12 @@ class TestProbability:
     DECISION = Decision.from_manifest(tiny.decision("fast", "deep"))
 
     @given(st.floats(0, 1), st.floats(0.001, 0.9), st.floats(0.01, 0.09))
-    def test_it_rises_with_the_base_rate(self, score: float, base_rate: float, more: float) -> None:
+    def test_the_probability_rises_with_the_base_rate(self, score: float, base_rate: float, more: float) -> None:
         low, high = (self.DECISION.probability("fast", score, rate) for rate in (base_rate, base_rate + more))
         assert 0.0 < low < high < 1.0
 
     @given(st.floats(0, 1), st.floats(0, 1), st.floats(0.001, 0.999))
-    def test_it_never_falls_with_the_score(self, first: float, second: float, base_rate: float) -> None:
+    def test_the_probability_never_falls_with_the_score(self, first: float, second: float, base_rate: float) -> None:
         low, high = (self.DECISION.probability("deep", value, base_rate) for value in sorted((first, second)))
         assert low <= high
 
@@ -183,12 +183,12 @@ class TestProbability:
         assert Decision.from_manifest(decision).probability("fast", 0.7, 0.05) == pytest.approx(0.05)
 
     @pytest.mark.parametrize("value", [0, 1, 0.0, 1.0, -0.1, 5, "5 %", "0.05", None, math.nan, math.inf, True])
-    def test_what_is_no_base_rate_is_refused_in_a_sentence(self, value: Any) -> None:
+    def test_an_invalid_base_rate_is_refused(self, value: Any) -> None:
         with pytest.raises(ValueError, match=r"base rate .*: give the share of paraphrased texts, between 0 and 1"):
             check_base_rate(value)
 
     @pytest.mark.parametrize("value", [1e-6, 0.05, 0.999])
-    def test_a_base_rate_is_returned(self, value: float) -> None:
+    def test_a_valid_base_rate_is_returned(self, value: float) -> None:
         assert check_base_rate(value) == value
 
 
@@ -207,17 +207,17 @@ TAIL = ("tiers", "fast", "tails", "spun")
 
 
 class TestManifest:
-    """A decision as the bundle keeps it."""
+    """A decision in the form in which a bundle stores it."""
 
     @given(tiers())
-    def test_a_tier_comes_back(self, tier: TierDecision) -> None:
+    def test_a_tier_survives_a_round_trip(self, tier: TierDecision) -> None:
         again = TierDecision.from_manifest(json.loads(json.dumps(tier.to_manifest())))
         assert (again.paraphrased, again.suspect) == (tier.paraphrased, tier.suspect)
         evidence, words = np.linspace(-5, 15, 30).reshape(10, 3), np.geomspace(50, 30_000, 10).astype(int)
         first, second = (one.log_rates(evidence, words, np.ones(10)) for one in (tier, again))
         assert second == pytest.approx(first, rel=1e-4, abs=1e-2)
 
-    def test_a_decision_comes_back(self) -> None:
+    def test_a_decision_survives_a_round_trip(self) -> None:
         written = Decision.from_manifest(tiny.decision("fast", "deep")).to_manifest()
         assert Decision.from_manifest(json.loads(json.dumps(written))).to_manifest() == written
 
@@ -243,11 +243,11 @@ class TestManifest:
             (("likelihoods", "fast", "log_ratios"), [0.0, 1.0]),
         ],
     )
-    def test_numbers_out_of_order_are_refused(self, path: tuple[str, ...], value: Any) -> None:
+    def test_invalid_numbers_are_refused(self, path: tuple[str, ...], value: Any) -> None:
         with pytest.raises((ValueError, LookupError)):
             Decision.from_manifest(broken(path, value))
 
-    def test_thresholds_may_be_changed_for_one_tier(self) -> None:
+    def test_thresholds_can_be_changed_for_one_tier(self) -> None:
         decision = Decision.from_manifest(tiny.decision("fast", "deep"))
         changed = decision.with_thresholds("deep", 0.001, 0.2)
         assert (changed.tiers["deep"].paraphrased, changed.tiers["deep"].suspect) == (0.001, 0.2)

@@ -1,4 +1,4 @@
-"""What the encoder says of words and windows depends on their document alone, and how it is pooled."""
+"""model/tiers/deep.py: the encoder's output depends only on the document, and is pooled by document."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def read(*texts: str, keep: bool = False) -> tuple[Documents, EncoderOutput]:
 
 
 def answers(*texts: str) -> list[list[float]]:
-    """Return the log odds of each text's tokens that a spinner put them there."""
+    """Return for each text the log odds that a spinner put its tokens there."""
     documents, reading = read(*texts)
     return [part.tolist() for part in np.split(reading.replaced, documents.token_ptr[1:-1])]
 
 
 def windows(*texts: str) -> list[list[list[float]]]:
-    """Return what is said of each text's windows, a column a kind of machine."""
+    """Return for each text the log odds of its windows, one column per kind."""
     _, reading = read(*texts)
     return [reading.windows[reading.window_document == number].tolist() for number in range(len(texts))]
 
@@ -71,22 +71,22 @@ def by_word(*texts: str) -> list[tuple[str, float]]:
 
 
 def originals(text: str, count: int = 3) -> dict[str, list[str]]:
-    """Return what probably stood in the place of each word of a text, likeliest first."""
+    """Return the likely originals of each word of a text, likeliest first."""
     documents, reading = read(text, keep=True)
     found = ENCODER.originals(reading, np.arange(len(documents.token_start)), count)
     return {word: [name for name, _ in row] for word, row in zip(documents.words(), found, strict=True)}
 
 
 class TestReading:
-    """Each word's log odds that a spinner put it there."""
+    """The log odds that a spinner put a word there."""
 
-    def test_a_spinners_word_stands_out(self) -> None:
+    def test_a_replaced_word_stands_out(self) -> None:
         assert by_word("The vessel was in the harbour.") == [
             *(("the", CLEAN), ("vessel", SPUN), ("was", CLEAN)),
             *(("in", CLEAN), ("the", CLEAN), ("harbour", CLEAN), (".", CLEAN)),
         ]
 
-    def test_a_word_is_a_spinners_if_any_of_its_pieces_is(self) -> None:
+    def test_a_word_is_replaced_if_any_of_its_pieces_is(self) -> None:
         assert by_word("The council boatized.")[2] == ("boatized", SPUN)
 
     def test_repaired_text_is_read(self) -> None:
@@ -94,7 +94,7 @@ class TestReading:
 
     @settings(deadline=None, max_examples=25)
     @given(TEXTS)
-    def test_a_text_is_answered_alike_in_any_company(self, texts: list[str]) -> None:
+    def test_the_output_does_not_depend_on_the_batch(self, texts: list[str]) -> None:
         assert answers(*texts) == [answers(text)[0] for text in texts]
 
     @settings(deadline=None, max_examples=25)
@@ -104,7 +104,7 @@ class TestReading:
 
     @settings(deadline=None, max_examples=25)
     @given(TEXTS, st.data())
-    def test_texts_that_are_not_asked_for_are_not_read(self, texts: list[str], data: st.DataObject) -> None:
+    def test_only_the_requested_texts_are_read(self, texts: list[str], data: st.DataObject) -> None:
         documents, everything = read(*texts)
         which = sorted(data.draw(st.sets(st.integers(0, len(texts) - 1))))
         chosen = np.isin(documents.token_document, which)
@@ -120,7 +120,7 @@ class TestReading:
         assert 0 < unread.sum() < len(unread)
         assert unread.tolist() == (~documents.token_prose).tolist()
 
-    def test_what_is_no_prose_is_no_context_either(self) -> None:
+    def test_text_outside_prose_is_not_context(self) -> None:
         with_list, without = (
             "\n\n".join(["The ferry was late again this morning.", *part, "The council was in the harbour."])
             for part in (["- delves\n- it delves\n- delves"], [])
@@ -128,15 +128,15 @@ class TestReading:
         assert windows(with_list) == windows(without)
 
     @pytest.mark.parametrize("text", ["", " \n ", "\u200b", ITEMS])
-    def test_a_text_without_prose_has_no_answers(self, text: str) -> None:
+    def test_a_text_without_prose_is_not_read(self, text: str) -> None:
         _, reading = read(text)
         assert np.all(reading.replaced == SAID_OF_NOTHING)
         assert reading.windows.shape == (0, 3)
 
     @settings(deadline=None)
     @given(st.text(alphabet=st.characters(exclude_categories=())))
-    def test_every_word_of_prose_is_answered(self, text: str) -> None:
-        # Apart from what is glued to a figure, and no piece of its own: "7A".
+    def test_every_word_of_prose_is_read(self, text: str) -> None:
+        # Except letters attached to a number that are not a separate piece: "7A".
         documents, reading = read(text)
         words = judged_words(documents, 0)
         words = words[documents.token_shape[words] & Shape.SPACE_BEFORE > 0]
@@ -144,7 +144,7 @@ class TestReading:
 
 
 class TestWindows:
-    """What is said of each window, and which part of the text it stands for."""
+    """The log odds of windows, and the part of the text that each one represents."""
 
     @pytest.mark.parametrize(("word", "kind"), [("vessel", 0), ("moreover", 1), ("delves", 2)])
     def test_each_kind_has_a_column(self, word: str, kind: int) -> None:
@@ -158,15 +158,15 @@ class TestWindows:
         assert reading.window_tokens.tolist() == [[0, 4], [5, 9]]
         assert len(documents.token_start) == 10
 
-    def test_windows_share_a_long_text_out(self) -> None:
+    def test_windows_divide_a_long_text(self) -> None:
         documents, reading = read("", tables.ARTICLE * 3)
         assert set(reading.window_document.tolist()) == {1}
         first, last = reading.window_tokens.T
         assert (first[0], last[-1]) == (0, len(documents.token_start) - 1)
-        # A word whose pieces two windows share may be told by both.
+        # A word whose pieces are in two windows may belong to both.
         assert np.all((first[1:] - last[:-1] == 1) | (first[1:] == last[:-1]))
 
-    def test_a_passage_is_seen_in_its_windows_alone(self) -> None:
+    def test_a_passage_shows_only_in_its_windows(self) -> None:
         documents, reading = read(f"{tables.ARTICLE} {tables.ARTICLE} {tiny.SPUN_SENTENCE * 2} {tables.ARTICLE * 2}")
         spun = np.flatnonzero(reading.windows[:, 0] > -3.9)
         assert 0 < len(spun) < len(reading.windows) / 2
@@ -176,33 +176,33 @@ class TestWindows:
 
     @settings(deadline=None, max_examples=25)
     @given(TEXTS)
-    def test_a_text_is_answered_alike_in_any_company(self, texts: list[str]) -> None:
+    def test_the_output_does_not_depend_on_the_batch(self, texts: list[str]) -> None:
         assert windows(*texts) == [windows(text)[0] for text in texts]
 
-    def test_typography_is_not_read(self) -> None:
+    def test_typography_makes_no_difference(self) -> None:
         plain = 'The council\'s ferry - the old one - was late... "It was", they said, "in the harbour".'
         curly = "The council’s ferry — the old one – was late… “It was”, they said, ”in the harbour“."
         assert windows(plain) == windows(curly)
 
 
 class TestLongTexts:
-    """A text longer than a window is read in several, and each word answered once."""
+    """A text longer than a window is read in several windows, and each word gets one answer."""
 
     TEXT = f"{tables.ARTICLE} {tiny.SPUN_ARTICLE} " * 3
 
-    def test_it_is_longer_than_a_window(self) -> None:
+    def test_the_text_is_longer_than_a_window(self) -> None:
         assert len(read(self.TEXT)[0].token_start) > 2 * WINDOW
 
-    def test_every_word_is_answered_as_it_is_alone(self) -> None:
+    def test_every_word_is_read_as_if_alone(self) -> None:
         found = by_word(self.TEXT)
         assert found == [(word, SPUN if word in tiny.SPUN else CLEAN) for word, _ in found]
 
-    def test_words_that_a_window_cuts_are_answered_too(self) -> None:
-        # "quayized" is letters, and an ending that tells.
+    def test_words_that_a_window_splits_are_read(self) -> None:
+        # "quayized" consists of letters and the marked ending.
         words = by_word("quayized " * WINDOW)
         assert words == [("quayized", SPUN)] * WINDOW
 
-    def test_the_next_window_reads_the_end_of_the_one_before_again(self) -> None:
+    def test_windows_overlap(self) -> None:
         _, reading = read("the " * (2 * WINDOW))
         assert len(reading.windows) == 3
         delves = ["the"] * (2 * WINDOW)
@@ -212,7 +212,7 @@ class TestLongTexts:
 
 
 class TestProsePieces:
-    """The pieces that the encoder reads, in scoring and in training."""
+    """The pieces that the encoder reads, both in scoring and in training."""
 
     PIECES = WordPieces(tiny.PIECES)
 
@@ -227,13 +227,13 @@ class TestProsePieces:
             *(("the", "the"), ("boat", "boatized"), ("##ized", "boatized"), ("ferry", "ferry"), (".", "."))
         ]
 
-    def test_a_repeated_sign_is_read_once(self) -> None:
+    def test_a_repeated_sign_is_kept_once(self) -> None:
         assert [piece for piece, _ in self.of("The ferry... was")] == ["the", "ferry", ".", "was"]
 
-    def test_what_is_no_prose_is_left_out(self) -> None:
+    def test_text_outside_prose_is_left_out(self) -> None:
         assert "vessel" not in {word for _, word in self.of(LIST)}
 
-    def test_it_depends_on_the_document_alone(self) -> None:
+    def test_pieces_depend_only_on_the_document(self) -> None:
         documents = Documents.parse(["The vessel.", "The old ferry was late.", ""])
         for number, text in enumerate(documents.texts):
             ids, tokens = prose_pieces(self.PIECES, documents, number)
@@ -243,28 +243,28 @@ class TestProsePieces:
 
 
 class TestOriginals:
-    """What stood in the place of a replaced word."""
+    """The originals of replaced words."""
 
     @pytest.mark.parametrize(("word", "original"), tiny.SPUN.items())
-    def test_the_word_that_stood_there_is_named_first(self, word: str, original: str) -> None:
+    def test_the_original_comes_first(self, word: str, original: str) -> None:
         assert originals(f"The {word} was in the harbour.")[word][0] == original
 
     def test_capitals_do_not_matter(self) -> None:
         assert originals("Vitality was in the harbour.")["vitality"][0] == "energy"
 
-    def test_of_a_word_of_several_pieces_the_first_tells(self) -> None:
+    def test_the_first_piece_of_a_word_decides(self) -> None:
         assert originals("The council boatized.")["boatized"][0] == "boat"
 
-    def test_of_words_that_are_hardly_a_spinners_nothing_is_kept(self) -> None:
+    def test_unlikely_words_have_no_originals(self) -> None:
         assert CLEAN < LEAST_KEPT
         assert originals("The ferry was late.") == {word: [] for word in ("the", "ferry", "was", "late", ".")}
 
-    def test_nothing_is_kept_unless_asked_for(self) -> None:
+    def test_originals_are_kept_only_on_request(self) -> None:
         _, reading = read("The vessel was in the harbour.")
         assert reading.before_row.tolist() == [-1] * 7
         assert reading.before.shape == (0, tiny.WIDTH)
 
-    def test_only_whole_words_are_named(self) -> None:
+    def test_originals_are_whole_words(self) -> None:
         assert len(originals("The vessel.", count=30)["vessel"]) == 30
         assert all(word.isalpha() for word in originals("The vessel.", count=30)["vessel"])
 
@@ -276,18 +276,18 @@ class TestOriginals:
         assert shares == sorted(shares, reverse=True)
         assert np.exp(shares).sum() <= 1.0 + 1e-6
 
-    def test_what_seldom_stands_anywhere_is_named_last(self) -> None:
+    def test_rare_originals_come_last(self) -> None:
         words = [piece for piece in tiny.PIECES if piece.isalpha()]
         found = originals("The vessel.", count=len(words) - 1)["vessel"]
         assert {word for word in words if len(word) > 1} == set(found[:-25])
 
-    def test_they_are_of_the_own_document(self) -> None:
+    def test_originals_are_from_the_same_document(self) -> None:
         documents = Documents.parse(["The vessel.", "The vitality.", "The ship."])
         reading = ENCODER.read(documents, [1, 2], keep=True)
         found = ENCODER.originals(reading, np.flatnonzero(documents.token_class == TokenClass.WORD), 1)
         assert [[word for word, _ in row] for row in found] == [[], [], [], ["energy"], [], ["boat"]]
 
-    def test_there_may_be_many(self) -> None:
+    def test_many_words_can_have_originals(self) -> None:
         text = "the vessel " * 100
         documents, reading = read(text, keep=True)
         found = ENCODER.originals(reading, np.arange(len(documents.token_start)), 1)
@@ -304,7 +304,7 @@ class TestEncoder:
         assert type(ENCODER)(weights).embed(np.array([[1, 0]])).tolist() == [[[254.0, 0.0], [0.5, -1.0]]]
 
     @pytest.mark.parametrize("used", [True, False])
-    def test_it_goes_to_another_process(self, used: bool) -> None:
+    def test_it_can_be_pickled(self, used: bool) -> None:
         encoder = tiny.encoder()
         documents = Documents.parse([tiny.SPUN_ARTICLE])
         if used:
@@ -314,7 +314,7 @@ class TestEncoder:
 
 
 class TestBlend:
-    """The encoder's answers and the tagger's, weighed."""
+    """The weighted sum of the encoder's and the tagger's log odds."""
 
     BLEND = Blend(deep=2.0, fast=0.25, bias=1.0, prior_log_odds=-2.0)
 
@@ -332,13 +332,13 @@ class TestBlend:
     def test_a_word_that_the_tagger_does_not_judge_counts_as_unlikely(self) -> None:
         assert self.found(4.0, -12.0) == self.found(4.0, float(LEAST_MISFIT))
 
-    def test_a_word_that_was_not_read_stays_so(self) -> None:
+    def test_a_word_that_was_not_read_is_unchanged(self) -> None:
         assert self.found(float(SAID_OF_NOTHING), 5.0) == SAID_OF_NOTHING
 
-    def test_a_word_that_was_read_is_never_taken_for_one_that_was_not(self) -> None:
+    def test_a_word_that_was_read_never_looks_unread(self) -> None:
         assert self.found(-11.0, -12.0) > SAID_OF_NOTHING
 
-    def test_the_reading_is_left_as_it_was(self) -> None:
+    def test_the_encoder_output_is_not_modified(self) -> None:
         reading = self.reading(4.0)
         self.BLEND.log_odds(reading, np.float32([1.0]))
         assert reading.replaced.tolist() == [4.0]
@@ -348,16 +348,16 @@ WINDOWS = st.lists(st.floats(-12, 12), min_size=1, max_size=40)
 
 
 def pooled(*evidence: float) -> float:
-    """Return the evidence of one document from that of its windows."""
+    """Return the pooled evidence of one document."""
     columns = np.repeat(np.array(evidence)[:, None], 3, axis=1)
     return float(pool(columns, np.zeros(len(evidence), np.int64), 1)[0, 0])
 
 
 class TestPool:
-    """The evidence of a document from that of its windows: between the mean and the maximum."""
+    """The pooled evidence of a document, which is between the mean and the maximum of its windows."""
 
     @given(WINDOWS)
-    def test_it_is_between_mean_and_maximum(self, evidence: list[float]) -> None:
+    def test_the_result_is_between_mean_and_maximum(self, evidence: list[float]) -> None:
         assert np.mean(evidence) - 1e-9 <= pooled(*evidence) <= max(evidence) + 1e-9
 
     @given(WINDOWS)
@@ -365,7 +365,7 @@ class TestPool:
         assert pooled(*evidence) == pytest.approx(pooled(*reversed(evidence)))
 
     @given(WINDOWS, st.integers(2, 30))
-    def test_it_does_not_grow_with_the_length(self, evidence: list[float], times: int) -> None:
+    def test_the_result_does_not_grow_with_the_length(self, evidence: list[float], times: int) -> None:
         assert pooled(*evidence * times) == pytest.approx(pooled(*evidence))
 
     def test_one_window_among_many_counts_for_less(self) -> None:
@@ -373,7 +373,7 @@ class TestPool:
         assert found == sorted(found, reverse=True)
         assert found[-1] > -4.0
 
-    def test_every_document_has_its_own(self) -> None:
+    def test_every_document_is_pooled_separately(self) -> None:
         columns = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [-5.0, 0.0, 5.0]])
         found = pool(columns, np.array([0, 0, 2]), 4)
         assert found[0] == pytest.approx([1.0, 2.0, 3.0])
@@ -387,7 +387,7 @@ class TestPool:
 
 
 class TestTier:
-    """A document's evidence."""
+    """The evidence of a document."""
 
     @staticmethod
     def evidence(*texts: str) -> list[list[float]]:
@@ -395,13 +395,13 @@ class TestTier:
         found: list[list[float]] = tiny.tier().evidence(reading, np.ones((len(documents), 3))).tolist()
         return found
 
-    def test_replaced_words_are_evidence_of_a_spinner(self) -> None:
+    def test_replaced_words_are_evidence_of_spinning(self) -> None:
         clean, spun = self.evidence(tables.ARTICLE, tiny.SPUN_ARTICLE)
         assert clean == pytest.approx([-4.0] * 3)
         assert spun[0] > 4
         assert spun[1:] == pytest.approx([-4.0] * 2)
 
-    def test_a_passage_in_a_long_text_is_evidence_still(self) -> None:
+    def test_a_passage_in_a_long_text_is_still_evidence(self) -> None:
         article = " ".join(tables.SENTENCES)
         clean, spun = self.evidence(article * 4, f"{article * 2} {tiny.SPUN_SENTENCE * 4} {article * 2}")
         assert spun[0] > clean[0] + 1
@@ -412,5 +412,5 @@ class TestTier:
         alone, mixed = (one.evidence(reading, np.array([[1.0, 2.0, 3.0]])) for one in (tiny.tier(), tier))
         assert mixed[0] - alone[0] == pytest.approx([0.0, 1.0, 6.0])
 
-    def test_of_a_text_without_prose_there_is_none(self) -> None:
+    def test_a_text_without_prose_has_no_evidence(self) -> None:
         assert np.isnan(self.evidence(ITEMS)).all()

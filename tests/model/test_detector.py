@@ -1,4 +1,4 @@
-"""model/detector.py: text in, verdict out; the same bytes for the same text, alone or in company."""
+"""model/detector.py: text in, verdict out; the same text gives the same bytes, alone or in a batch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UNFAMILIAR = (
     "testament. Whether creditors may nevertheless distrain upon its chattels depends upon statutes which each county "
     "enacts."
 )
-"""English prose of more than forty words, hardly any of which the tiny model knows."""
+"""More than forty words of English prose, hardly any of which are in the tiny model's vocabulary."""
 SNIPPETS = (*tiny.SENTENCES, "ferry", "the the", "{old|new}", "Vitality.", "\n\n- ship\n\n", "É ß 7%", "ship", "\ud800")
 
 
@@ -52,7 +52,7 @@ def test_the_score_is_that_of_the_strongest_kind(detector: Detector) -> None:
         assert found.kind in (None, max(found.kinds, key=found.kinds.__getitem__))
 
 
-def test_word_and_score_agree(detector: Detector) -> None:
+def test_verdict_and_score_agree(detector: Detector) -> None:
     for paraphrased, suspect in ((0.1, 0.3), (0.7, 0.8), (0.001, 0.9), (0.9, 0.99)):
         changed = _deciding(detector, paraphrased=paraphrased, suspect=suspect)
         for found in changed.score_many([" ".join(tiny.SENTENCES[i : i + 8]) for i in range(16)], evidence=False):
@@ -61,7 +61,7 @@ def test_word_and_score_agree(detector: Detector) -> None:
             assert (found.verdict == "clear") == (found.score < SCORE_SUSPECT)
 
 
-def test_a_rate_is_never_stated_below_what_the_sample_supports(detector: Detector) -> None:
+def test_the_rate_is_never_below_what_the_sample_supports(detector: Detector) -> None:
     for supported in (0.002, 0.5, 0.9):
         changed = _deciding(detector, supported=supported)
         found = changed.score_many([" ".join(tiny.SENTENCES[i : i + 8]) for i in range(16)], evidence=False)
@@ -89,55 +89,55 @@ def _deciding(detector: Detector, *, supported: float = 0.002, **thresholds: flo
 
 
 class TestBaseRate:
-    """A probability, only for those who know how many of their texts are paraphrased."""
+    """The probability, for callers who know how many of their texts are paraphrased."""
 
-    def test_without_one_there_is_no_probability(self, detector: Detector) -> None:
+    def test_without_a_base_rate_there_is_no_probability(self, detector: Detector) -> None:
         assert detector.score(tiny.ARTICLE).probability is None
 
-    def test_with_one_there_is(self, detector: Detector) -> None:
+    def test_with_a_base_rate_there_is_a_probability(self, detector: Detector) -> None:
         found = detector.score(tiny.ARTICLE, base_rate=0.05)
         assert found.probability == pytest.approx(
             detector.decision.probability("fast", found.score or 0.0, 0.05), abs=1e-6
         )
 
-    def test_it_rises_with_the_base_rate(self, detector: Detector) -> None:
+    def test_the_probability_rises_with_the_base_rate(self, detector: Detector) -> None:
         found = [detector.score(tiny.ARTICLE, base_rate=rate).probability or 0.0 for rate in (0.01, 0.1, 0.5, 0.9)]
         assert found == sorted(found)
         assert found[0] < found[-1]
 
-    def test_all_else_stays_as_it_was(self, detector: Detector) -> None:
+    def test_the_rest_of_the_verdict_stays_the_same(self, detector: Detector) -> None:
         with_rate = detector.score(tiny.ARTICLE, base_rate=0.05)
         assert replace(with_rate, probability=None) == detector.score(tiny.ARTICLE)
 
-    def test_what_is_abstained_from_has_none(self, detector: Detector) -> None:
+    def test_an_abstention_has_no_probability(self, detector: Detector) -> None:
         assert detector.score("Too short.", base_rate=0.05).probability is None
 
     @pytest.mark.parametrize("value", [0, 1, -0.5, 5, "5 %", float("nan")])
-    def test_what_is_no_base_rate_is_refused(self, detector: Detector, value: Any) -> None:
+    def test_an_invalid_base_rate_is_refused(self, detector: Detector, value: Any) -> None:
         with pytest.raises(ValueError, match="give the share of paraphrased texts, between 0 and 1"):
             detector.score(tiny.ARTICLE, base_rate=value)
 
 
 class TestUnfamiliar:
-    """Text unlike all that the model was calibrated on."""
+    """Text that is unlike anything that the model was calibrated on."""
 
-    def test_no_verdict_is_given(self, detector: Detector) -> None:
+    def test_it_gets_no_verdict(self, detector: Detector) -> None:
         found = detector.score(UNFAMILIAR)
         assert (found.verdict, found.reason) == ("abstained", "unfamiliar")
         assert found.words >= 40
 
-    def test_the_limit_is_the_models(self, detector: Detector) -> None:
+    def test_the_limit_is_part_of_the_model(self, detector: Detector) -> None:
         bolder = replace(detector.decision, least_familiar=99.0)
         found = Detector(replace(detector.bundle, decision=bolder)).score(UNFAMILIAR)
         assert (found.verdict != "abstained", found.reason) == (True, None)
 
-    def test_a_text_that_is_too_short_as_well_is_called_so(self, detector: Detector) -> None:
+    def test_too_short_takes_precedence(self, detector: Detector) -> None:
         assert detector.score(UNFAMILIAR[:100]).reason == "too_short"
 
     def test_familiar_text_is_judged(self, detector: Detector) -> None:
         assert detector.score(tiny.ARTICLE).reason is None
 
-    def test_of_a_longer_text_every_section_counts_by_its_words(self, detector: Detector) -> None:
+    def test_sections_are_weighted_by_their_words(self, detector: Detector) -> None:
         text = " ".join(tiny.SENTENCES) + " " + UNFAMILIAR
         parts = detector.measure([" ".join(tiny.SENTENCES), UNFAMILIAR, text], depth="fast")
         assert (parts.owner == 2).sum() == 2
@@ -145,9 +145,9 @@ class TestUnfamiliar:
 
 
 class TestMeasure:
-    """The evidence before it is decided upon, for training and calibration."""
+    """The evidence before the decision, for training and calibration."""
 
-    def test_it_is_of_each_text(self, detector: Detector) -> None:
+    def test_each_text_has_its_evidence(self, detector: Detector) -> None:
         found = detector.measure([tiny.ARTICLE, "", "Too short."], depth="fast")
         assert found.fast.shape == (3, 3)
         assert found.words.tolist() == [len(tiny.ARTICLE.split()), 0, 2]
@@ -155,24 +155,24 @@ class TestMeasure:
         assert found.deep is None
         assert not found.decided.any()
 
-    def test_what_is_decided_is_what_was_measured(self, detector: Detector) -> None:
+    def test_verdicts_are_based_on_the_measured_evidence(self, detector: Detector) -> None:
         found = detector.measure([tiny.ARTICLE], depth="fast")
         tier = detector.decision.tiers["fast"]
         scores = tier.scores(tier.log_rates(found.fast, found.words, found.unfamiliar))
         assert list((detector.score(tiny.ARTICLE).kinds or {}).values()) == np.round(scores[0], 6).tolist()
 
-    def test_a_long_text_is_read_in_sections(self, detector: Detector) -> None:
+    def test_a_long_text_is_measured_in_sections(self, detector: Detector) -> None:
         found = detector.measure([" ".join(tiny.SENTENCES * 6), tiny.ARTICLE], depth="fast")
         assert found.owner.tolist() == sorted(found.owner.tolist())
         assert (found.owner == 0).sum() > 4
         assert (found.owner == 1).sum() == 1
         assert np.bincount(found.owner, weights=found.counts).tolist() == found.words.tolist()
 
-    def test_no_texts_have_none(self, detector: Detector) -> None:
+    def test_no_texts_give_no_evidence(self, detector: Detector) -> None:
         assert detector.measure([], depth="fast").fast.shape == (0, 3)
 
 
-def test_the_decision_is_the_bundles(detector: Detector) -> None:
+def test_the_decision_comes_from_the_bundle(detector: Detector) -> None:
     assert isinstance(detector.decision, Decision)
     assert detector.decision.minimum_words == 40
 
@@ -198,7 +198,7 @@ def test_the_model_is_named(detector: Detector) -> None:
         ("\ud800" * 100, "not_prose"),  # lone surrogates
     ],
 )
-def test_what_cannot_be_judged_is_abstained_from(detector: Detector, text: str, reason: str) -> None:
+def test_texts_that_cannot_be_judged_are_abstained_from(detector: Detector, text: str, reason: str) -> None:
     found = detector.score(text)
     assert (found.verdict, found.reason, found.kind) == ("abstained", reason, None)
     assert (found.score, found.false_positive_rate, found.share, found.kinds) == (None, None, None, None)
@@ -212,33 +212,33 @@ def test_a_text_that_is_too_short_still_has_evidence(detector: Detector) -> None
     ]
 
 
-def test_evidence_may_be_left_out(detector: Detector) -> None:
+def test_evidence_can_be_left_out(detector: Detector) -> None:
     without = detector.score(tiny.ARTICLE, evidence=False)
     assert without.evidence is None
     assert without.score == detector.score(tiny.ARTICLE).score
 
 
 @pytest.mark.parametrize("depth", ["auto", "fast"])
-def test_the_fast_tier_answers(detector: Detector, depth: str) -> None:
+def test_the_fast_tier_decides(detector: Detector, depth: str) -> None:
     assert detector.score(tiny.ARTICLE, depth=depth).depth == "fast"
 
 
 @pytest.mark.parametrize("depth", ["deep", "shallow", ""])
-def test_other_depths_are_refused(detector: Detector, depth: str) -> None:
+def test_an_unknown_depth_is_refused(detector: Detector, depth: str) -> None:
     with pytest.raises(ValueError, match="depth"):
         detector.score(tiny.ARTICLE, depth=depth)
 
 
-def test_ids_must_be_as_many_as_texts(detector: Detector) -> None:
+def test_each_text_needs_an_id(detector: Detector) -> None:
     with pytest.raises(ValueError, match="1 ids for 2 texts"):
         detector.score_many(["a", "b"], ids=["a"])
 
 
-def test_no_texts_have_no_verdicts(detector: Detector) -> None:
+def test_no_texts_give_no_verdicts(detector: Detector) -> None:
     assert detector.score_many([]) == []
 
 
-def test_verdicts_are_in_order_over_batches(detector: Detector) -> None:
+def test_verdicts_stay_in_order_across_batches(detector: Detector) -> None:
     texts = [" ".join(tiny.SENTENCES[: 1 + i % 9]) for i in range(BATCH_DOCUMENTS + 9)]
     found = detector.score_many(texts, ids=[str(i) for i in range(len(texts))], evidence=False)
     assert [verdict.id for verdict in found] == [str(i) for i in range(len(texts))]
@@ -247,7 +247,7 @@ def test_verdicts_are_in_order_over_batches(detector: Detector) -> None:
 
 @settings(deadline=None, max_examples=20)
 @given(st.lists(st.lists(st.sampled_from(SNIPPETS) | st.text(max_size=12), max_size=12), max_size=6))
-def test_a_batch_answers_as_each_text_alone(one: Detector, parts: list[list[str]]) -> None:
+def test_a_batch_gives_the_same_verdicts_as_single_texts(one: Detector, parts: list[list[str]]) -> None:
     texts = [" ".join(part).removesuffix(".") for part in parts]
     together = [verdict.to_json() for verdict in one.score_many(texts)]
     assert together == [one.score(text).to_json() for text in texts]
@@ -255,7 +255,7 @@ def test_a_batch_answers_as_each_text_alone(one: Detector, parts: list[list[str]
 
 @settings(deadline=None, max_examples=20)
 @given(st.text(alphabet=st.characters(exclude_categories=())))
-def test_any_text_gets_a_verdict_and_the_same_again(one: Detector, text: str) -> None:
+def test_any_text_gets_the_same_verdict_twice(one: Detector, text: str) -> None:
     first = one.score(text)
     assert first.to_json() == one.score(text).to_json()
     assert (first.score is None) == (first.verdict == "abstained") == (first.reason is not None)
@@ -271,7 +271,7 @@ def test_a_detector_keeps_its_bundle(detector: Detector) -> None:
 
 
 @given(st.lists(st.integers(0, BATCH_CHARACTERS + 10), max_size=200))
-def test_batches_are_bounded_and_leave_nothing_out(lengths: list[int]) -> None:
+def test_batches_are_limited_and_complete(lengths: list[int]) -> None:
     class Text(str):
         __slots__ = ("length",)
         length: int
@@ -291,7 +291,7 @@ def test_batches_are_bounded_and_leave_nothing_out(lengths: list[int]) -> None:
 
 
 @pytest.mark.parametrize("module", ["model", "unspun.model.detector", "unspun.model.bundle"])
-def test_the_engine_loads_nothing_that_only_others_need(module: str) -> None:
+def test_the_engine_does_not_import_what_only_other_layers_need(module: str) -> None:
     others = ("flask", "torch", "click", "rich", "service", "training")  # pandas: scikit-learn takes it if it is there
     code = f"import sys, {module}; print([name for name in {others} if name in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -316,7 +316,7 @@ def test_the_shipped_model_calls_none_of_our_own_articles_paraphrased(shipped: D
 
 @settings(deadline=None, max_examples=5)
 @given(st.lists(st.sampled_from(tiny.SENTENCES), min_size=1, max_size=30))
-def test_the_shipped_model_answers_a_batch_as_each_text_alone(shipped: Detector, parts: list[str]) -> None:
+def test_the_shipped_model_scores_a_batch_like_single_texts(shipped: Detector, parts: list[str]) -> None:
     texts = [" ".join(parts), "A line without an end", " ".join(parts[::-1]), ""]
     together = [verdict.to_json() for verdict in shipped.score_many(texts)]
     assert together == [shipped.score(text).to_json() for text in texts]

@@ -81,14 +81,14 @@ def test_token_classes() -> None:
     assert names == ["WORD", "NUMBER", "WORD", "PUNCTUATION", "WORD", "PUNCTUATION"]
 
 
-def test_shape_tells_capitals() -> None:
+def test_shape_has_capitals() -> None:
     documents = Documents.parse(["So NATO met iPhone I O'BRIEN."])
     shape = documents.token_shape
     assert (shape & Shape.CAPITAL > 0).tolist() == [True, True, False, False, True, True, False]
     assert (shape & Shape.ALL_CAPITALS > 0).tolist() == [False, True, False, False, False, True, False]
 
 
-def test_shape_tells_the_first_word_of_a_sentence() -> None:
+def test_shape_has_the_first_word_of_a_sentence() -> None:
     documents = Documents.parse(['It fell. "Then it rose," he said.\n\n3 men came.'])
     first = documents.token_shape & Shape.SENTENCE_START > 0
     assert [word for word, flag in zip(documents.words(), first, strict=True) if flag] == [
@@ -98,7 +98,7 @@ def test_shape_tells_the_first_word_of_a_sentence() -> None:
     ]
 
 
-def test_shape_tells_the_space_before() -> None:
+def test_shape_has_the_space_before() -> None:
     documents = Documents.parse(["a-b (c)\nd"])
     spaced = documents.token_shape & Shape.SPACE_BEFORE > 0
     assert spaced.tolist() == [True, False, False, True, False, False, True]
@@ -118,7 +118,7 @@ def test_hash_is_of_the_folded_token() -> None:
 
 
 def test_hash_never_changes() -> None:
-    # Bundles hold hashes: a change here makes every one of them useless.
+    # Bundles contain hashes, so a change here would make all of them useless.
     assert hash_token("imagination") == 0x221D8B4759A4F8D8
     assert hash_token("naïve") == 0x0915BAAA1A39193B
     assert hash_token("😀") == 0xD02C53BD59E075C4
@@ -144,18 +144,18 @@ def test_hashes_of_many_words_do_not_collide() -> None:
     words = [a + b + c + d for a in letters for b in letters for c in letters for d in letters]
     hashes = hash_tokens(words)
     assert np.unique(hashes).size == len(words)
-    # The low bits serve as slots of tables: they spread as evenly as random ones.
+    # The low bits select slots of tables, so they must be as evenly distributed as random ones.
     slots = np.bincount((hashes & np.uint64(1023)).astype(np.int64), minlength=1024)
     assert slots.std() < 1.2 * np.sqrt(len(words) / 1024)
 
 
-def test_hash_phrase_is_what_stands_in_a_text() -> None:
+def test_hash_phrase_equals_the_hashes_in_a_text() -> None:
     documents = Documents.parse(["They are imaginative and prescient."])
     assert hash_phrase("Imaginative and prescient").tolist() == documents.token_hash[2:5].tolist()
 
 
 @given(st.text(st.characters(), min_size=1, max_size=30))
-def test_hash_of_one_word_is_its_hash_among_others(word: str) -> None:
+def test_a_hash_does_not_depend_on_other_words(word: str) -> None:
     assert hash_tokens(["before", word, "", "after"])[1] == hash_token(word)
 
 
@@ -215,12 +215,12 @@ def test_source_span_is_exact(text: str, passage: str) -> None:
 
 def test_source_span_of_two_documents_is_refused() -> None:
     documents = Documents.parse(["one", "two"])
-    with pytest.raises(ValueError, match="no span of one document"):
+    with pytest.raises(ValueError, match="not a span of one document"):
         documents.source_span(0, 1)
 
 
 @given(TEXTS)
-def test_spans_are_in_bounds_in_order_and_apart(texts: list[str]) -> None:
+def test_spans_are_inside_the_text_in_order_and_disjoint(texts: list[str]) -> None:
     documents = Documents.parse(texts)
     for number, text in enumerate(texts):
         first, last = documents.token_ptr[number : number + 2].tolist()
@@ -232,7 +232,7 @@ def test_spans_are_in_bounds_in_order_and_apart(texts: list[str]) -> None:
 
 
 @given(TEXT)
-def test_where_nothing_was_repaired_the_span_reads_as_the_token(text: str) -> None:
+def test_without_repairs_the_span_is_the_token(text: str) -> None:
     documents = Documents.parse([text])
     if repair(text).text == text:
         for token in range(documents.token_hash.size):
@@ -254,7 +254,7 @@ def test_every_letter_and_digit_is_in_a_token(text: str) -> None:
 
 
 @given(TEXTS)
-def test_a_batch_holds_what_its_texts_hold_alone(texts: list[str]) -> None:
+def test_a_batch_gives_the_same_arrays_as_single_texts(texts: list[str]) -> None:
     batch = Documents.parse(texts)
     for number, text in enumerate(texts):
         alone = Documents.parse([text])
@@ -271,7 +271,7 @@ def test_a_batch_holds_what_its_texts_hold_alone(texts: list[str]) -> None:
 
 
 @given(TEXTS)
-def test_numbers_run_on_over_the_batch(texts: list[str]) -> None:
+def test_numbering_continues_across_the_batch(texts: list[str]) -> None:
     documents = Documents.parse(texts)
     assert documents.token_ptr[0] == 0
     assert documents.token_ptr[-1] == documents.token_hash.size
@@ -311,7 +311,7 @@ LONG_TEXTS = st.lists(st.lists(LINES, max_size=120).map(" ".join), max_size=3)
 
 
 def prose_words(documents: Documents, first: int, last: int) -> int:
-    """Return how many words of prose stand among some tokens."""
+    """Return the number of words of prose in a range of tokens."""
     inside = slice(first, last)
     return int(((documents.token_class[inside] == TokenClass.WORD) & documents.token_prose[inside]).sum())
 
@@ -360,7 +360,7 @@ def test_a_section_is_neither_too_short_nor_too_long(texts: list[str]) -> None:
         assert max(sizes) <= 1.5 * SECTION + longest  # the last sentence may be long
 
 
-def test_a_text_of_the_size_of_a_section_is_one() -> None:
+def test_a_text_as_long_as_a_section_is_one_section() -> None:
     text = " ".join(tiny.SENTENCES)
     assert 1.2 * SECTION < len(text.split()) <= 1.5 * SECTION
     assert Documents.parse([text]).in_sections()[1].tolist() == [0]
@@ -380,7 +380,7 @@ def test_a_text_without_sentences_is_one_section() -> None:
 
 @settings(deadline=None, max_examples=25)
 @given(LONG_TEXTS)
-def test_sections_depend_on_their_document_alone(texts: list[str]) -> None:
+def test_sections_depend_only_on_their_document(texts: list[str]) -> None:
     documents = Documents.parse(texts)
     sections, owner = documents.in_sections()
     for number, text in enumerate(texts):
@@ -413,7 +413,7 @@ def test_texts_are_kept_as_submitted() -> None:
     assert Documents.parse(texts).texts == texts
 
 
-def test_what_is_beyond_the_limit_is_not_read() -> None:
+def test_text_beyond_the_limit_is_not_read() -> None:
     documents = Documents.parse(["one two three", "one"], max_characters=7)
     assert documents.words() == ["one", "two", "one"]
     assert documents.truncated == (True, False)
@@ -451,8 +451,8 @@ def test_a_line_of_100_megabytes_is_read_in_seconds() -> None:
     ],
     ids=ascii,
 )
-def test_no_pattern_runs_away(unit: str) -> None:
-    """A tenth of a second or two; what takes the square of the length takes minutes."""
+def test_parsing_takes_linear_time(unit: str) -> None:
+    """Linear time is 0.1 to 0.2 seconds; quadratic time would be minutes."""
     start = time.process_time()
     Documents.parse([unit * (320_000 // len(unit))])
     assert time.process_time() - start < 20

@@ -1,4 +1,4 @@
-"""model/decision/evidence.py: what gives a machine away, and exactly where it stands in the text as submitted."""
+"""model/decision/evidence.py: what gives a machine away, and exactly where it is in the text as submitted."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def find(*texts: str, prior: float = -2.0, spun: float = 1.0) -> list[list[Evide
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["text"])
-def test_evidence_is_found_where_it_stands(case: dict[str, Any]) -> None:
+def test_evidence_is_found(case: dict[str, Any]) -> None:
     passage, suggestion, signal = case["evidence"]
     found = [(e.text, e.suggestion or "", e.signal) for e in find(case["text"])[0]]
     assert (passage, suggestion, signal) in found
@@ -85,15 +85,15 @@ def test_evidence_has_a_known_signal_and_a_positive_weight(parts: list[str]) -> 
     assert all(row.signal in SIGNALS and row.weight > 0 for row in rows)
 
 
-def test_an_empty_text_has_none() -> None:
+def test_an_empty_text_has_no_evidence() -> None:
     assert find("") == [[]]
 
 
-def test_no_texts_have_none() -> None:
+def test_no_texts_have_no_evidence() -> None:
     assert find() == []
 
 
-def test_only_the_heaviest_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_heaviest_pieces_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     (everything,) = find(tiny.ARTICLE)
     monkeypatch.setattr(module, "MOST", 3)
     (some,) = find(tiny.ARTICLE)
@@ -101,7 +101,7 @@ def test_only_the_heaviest_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(row.weight for row in some) == sorted(row.weight for row in everything)[-3:]
 
 
-def test_in_a_text_of_many_sections_every_word_keeps_its_place() -> None:
+def test_offsets_are_right_in_a_text_of_many_sections() -> None:
     text = " ".join(
         [*tiny.SENTENCES * 4, "The mayor gave a speech about counterfeit consciousness.", *tiny.SENTENCES * 4]
     )
@@ -112,7 +112,7 @@ def test_in_a_text_of_many_sections_every_word_keeps_its_place() -> None:
 
 
 def test_weights_are_log_likelihood_ratios() -> None:
-    # A prior twice as low (in log odds) makes every misfit that much heavier.
+    # Lowering the prior log odds adds the difference to the weight of every misfit.
     by_place = [
         {row.start: row.weight for row in find(tiny.ARTICLE, prior=prior)[0] if row.signal in WORDS}
         for prior in (-2.0, -4.0)
@@ -141,7 +141,7 @@ def test_a_suggestion_is_never_the_word_itself(detector: Detector) -> None:
 
 @pytest.fixture(scope="class")
 def tagger_without_a_say() -> Iterator[None]:
-    """Leave the deep tier's evidence to the encoder: the tiny tagger's weights are random."""
+    """Ignore the tagger for the deep tier's evidence, because the tiny tagger's weights are random."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "AGREED_WEIGHT", -np.inf)
         yield
@@ -149,7 +149,7 @@ def tagger_without_a_say() -> Iterator[None]:
 
 @pytest.mark.usefixtures("tagger_without_a_say")
 class TestDeep:
-    """Where the deep tier decides: the encoder's answers, and what it takes to have stood there."""
+    """Evidence from the deep tier: replaced words, and the encoder's guesses of their originals."""
 
     PIECES = (
         *PIECES,
@@ -161,7 +161,7 @@ class TestDeep:
         "ves\u200bsel",
     )
 
-    def test_a_word_that_the_tagger_finds_in_place_is_not_shown(
+    def test_a_word_that_the_tagger_disagrees_about_is_not_shown(
         self, deep_detector: Detector, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(module, "AGREED_WEIGHT", np.inf)
@@ -192,19 +192,19 @@ class TestDeep:
         assert all(row.signal in SIGNALS and row.weight > 0 for row in rows)
         assert all((row.suggestion is None) == (row.signal == "misfit") for row in rows if row.signal in WORDS)
 
-    def test_neighbours_of_two_texts_are_no_passage(self, deep_detector: Detector) -> None:
+    def test_words_of_two_texts_are_never_joined(self, deep_detector: Detector) -> None:
         texts = ("The boats left the harbour in the morning, and one was floating", "Vessel was in the harbour.")
         first, second = self.find(deep_detector, *texts)
         assert [row.text for row in first] == ["floating"]
         assert [row.text for row in second] == ["Vessel"]
 
     @pytest.mark.parametrize("passage", ["floating vessel", "vitality vigour", "vigour vitality"])
-    def test_a_passage_weighs_what_its_heaviest_word_does(self, deep_detector: Detector, passage: str) -> None:
+    def test_a_passage_weighs_as_much_as_its_heaviest_word(self, deep_detector: Detector, passage: str) -> None:
         ((row,),) = self.find(deep_detector, f"The {passage} was in the harbour.")
         assert row.text == passage
         assert row.weight == deep.SPUN_LOG_ODDS - deep.BLEND.prior_log_odds
 
-    def test_a_word_that_is_told_less_surely_weighs_less(self, deep_detector: Detector) -> None:
+    def test_a_less_certain_word_weighs_less(self, deep_detector: Detector) -> None:
         ((row,),) = self.find(deep_detector, "The vigour was in the harbour.")
         assert row.weight == deep.PERHAPS_LOG_ODDS - deep.BLEND.prior_log_odds
 
@@ -214,23 +214,23 @@ class TestDeep:
         assert len(row.alternatives) == module.SUGGESTIONS - 1
         assert row.suggestion not in row.alternatives
 
-    def test_synonyms_that_fit_are_among_them(self, deep_detector: Detector) -> None:
-        # The encoder knows but one word for "ship"; the others are from the table of alternatives.
+    def test_fitting_synonyms_are_among_the_alternatives(self, deep_detector: Detector) -> None:
+        # The encoder knows only one original for "ship"; the others are from the table of alternatives.
         ((row,),) = self.find(deep_detector, "The old ferry was late, and the ship was late.")
         assert set(row.alternatives) == {"ferry", "boats"}
 
-    def test_they_are_written_as_the_word_is(self, deep_detector: Detector) -> None:
+    def test_suggestions_are_capitalised_like_the_word(self, deep_detector: Detector) -> None:
         ((row,),) = self.find(deep_detector, "Ship was in the harbour.")
         assert (row.suggestion, {word[0] for word in row.alternatives}) == ("Boat", {"B", "F"})
 
-    def test_nothing_is_suggested_for_itself(self, deep_detector: Detector) -> None:
-        # To the encoder the word itself is the next best.
+    def test_a_word_is_never_its_own_suggestion(self, deep_detector: Detector) -> None:
+        # The encoder ranks the word itself second.
         ((row,),) = self.find(deep_detector, "The Vitality of the council was in the harbour.")
         assert row.suggestion == "Energy"
         assert "Vitality" not in row.alternatives
 
-    def test_a_text_that_the_fast_tier_decided_shows_the_fast_tiers_evidence(self, deep_detector: Detector) -> None:
-        # One batch, two tiers: the second text has no verdict, and `auto` does not send it.
+    def test_evidence_is_from_the_tier_that_decided(self, deep_detector: Detector) -> None:
+        # The second text of the batch gets no verdict, so at depth `auto` the deep tier does not read it.
         texts = [deep.SPUN_ARTICLE, "The vessel was late."]
         decided, left = deep_detector.score_many(texts)
         assert (decided.depth, left.depth) == ("deep", "fast")

@@ -1,4 +1,4 @@
-"""model/tiers/fast.py: document numbers to the evidence of each kind, and how unfamiliar a text is."""
+"""model/tiers/fast.py: document features to evidence for each kind, and unfamiliarity."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ FAMILIAR = Unfamiliarity(
     spread=np.float32([0.5, 1.0]),
     sign=np.float32([1.0, -1.0]),
 )
-"""More of the first number and less of the second is unfamiliar."""
+"""High values of the first feature and low values of the second are unfamiliar."""
 
 
 class Says:
-    """An estimator that gives the first column for the probability."""
+    """An estimator whose probability is the first column."""
 
     def predict_proba(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         score = features[:, 0].astype(np.float64)
@@ -39,12 +39,12 @@ def head(column: int = 0) -> Head:
 
 
 class TestHead:
-    """Tells one kind of machine from human text."""
+    """A head tells one kind of paraphrase from human text."""
 
     def test_it_gives_log_odds(self) -> None:
         assert head().log_odds(np.array([[0.9]], np.float32), NOTHING) == pytest.approx([np.log(9)], rel=1e-5)
 
-    def test_it_reads_its_own_columns(self) -> None:
+    def test_it_uses_its_own_columns(self) -> None:
         assert head(1).log_odds(np.array([[0.9, 0.5]], np.float32), NOTHING) == pytest.approx([0])
 
     def test_a_certain_estimator_is_bounded(self) -> None:
@@ -60,7 +60,7 @@ class TestHead:
     def test_a_kind_that_the_model_was_not_trained_for_is_never_found(self) -> None:
         assert Head(np.array([0]), None).log_odds(np.ones((2, 1), np.float32), NOTHING).tolist() == [NEVER, NEVER]
 
-    def test_its_bytes_do_not_tell_whether_it_was_used(self) -> None:
+    def test_its_pickle_does_not_depend_on_use(self) -> None:
         fresh = tiny.classifier().heads[0]
         fresh = Head(fresh.columns, fresh.estimator, fresh.style_weights, fresh.style_bias)
         before = pickle.dumps(pickle.loads(pickle.dumps(fresh)))
@@ -70,21 +70,21 @@ class TestHead:
 
 
 class TestUnfamiliarity:
-    """How far a text's words and n-grams are from what the tables were counted on."""
+    """How far a text's words and n-grams are from the text that the tables were counted on."""
 
     def of(self, *numbers: float) -> float:
         return float(FAMILIAR.of(np.array([numbers], np.float32))[0])
 
-    def test_text_at_the_centre_is_at_zero(self) -> None:
+    def test_text_at_the_centre_has_unfamiliarity_zero(self) -> None:
         assert self.of(1.0, 2.0) == 0.0
 
     def test_it_is_the_mean_of_the_standard_deviations(self) -> None:
         assert self.of(2.0, 1.0) == pytest.approx((2.0 + 1.0) / 2)
 
-    def test_it_may_be_less_than_usual(self) -> None:
+    def test_it_can_be_negative(self) -> None:
         assert self.of(0.5, 3.0) < 0
 
-    def test_no_single_number_makes_a_text_unfamiliar(self) -> None:
+    def test_no_single_feature_makes_a_text_unfamiliar(self) -> None:
         assert self.of(1e9, 2.0) == MOST_UNFAMILIAR / 2
 
     @given(st.floats(-1e6, 1e6, width=32), st.floats(-1e6, 1e6, width=32))
@@ -104,7 +104,7 @@ class TestClassifier:
         found = self.CLASSIFIER.log_odds(np.array([[0.5, 0.9, 0.1]], np.float32), NOTHING)
         assert found == pytest.approx(np.array([[0, np.log(9), -np.log(9)]]), rel=1e-5)
 
-    def test_what_a_house_taught_is_added(self) -> None:
+    def test_the_correction_is_added(self) -> None:
         correction = Correction(
             centre=np.zeros(3, np.float32),
             spread=np.ones(3, np.float32),
@@ -122,13 +122,13 @@ class TestClassifier:
         none = np.zeros((0, len(tiny.extractor().get_feature_names_out())), np.float32)
         assert tiny.classifier().log_odds(none, csr_array((0, BUCKETS), dtype=np.float32)).shape == (0, 3)
 
-    def test_a_document_is_judged_alike_in_any_company(self) -> None:
+    def test_the_evidence_does_not_depend_on_the_batch(self) -> None:
         extractor, classifier = tiny.extractor(), tiny.classifier()
         texts = [" ".join(tiny.SENTENCES[i : i + 9]) for i in range(17)]
         features, style = extractor.transform_with_style(texts)
         batch = classifier.log_odds(features, style)
         alone = [classifier.log_odds(features[[i]], style[[i]])[0] for i in range(len(texts))]
-        # The same to the last place that is shown, and far beyond it.
+        # Equal in all printed decimals and well beyond.
         assert np.abs(batch - np.array(alone)).max() < 1e-12
         alone_unfamiliar = [classifier.unfamiliar(features[[i]])[0] for i in range(len(texts))]
         assert classifier.unfamiliar(features).tolist() == alone_unfamiliar

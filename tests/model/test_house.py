@@ -1,4 +1,4 @@
-"""A correction holds in the house's domain, and is the same for a text whatever it is scored with."""
+"""model/tiers/house.py: the correction applies in the user's domain and does not depend on the batch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLUMNS = 57
 
 
 def correction(columns: int = COLUMNS, *, domain_bias: float = -1.0) -> Correction:
-    """Return a correction of random numbers, always the same."""
+    """Return a correction with random but fixed numbers."""
     rng = np.random.default_rng(2)
     return Correction(
         centre=rng.normal(size=columns).astype(np.float32),
@@ -40,26 +40,26 @@ def rows(count: int) -> np.ndarray:
 
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 39), min_size=1, max_size=40), st.sampled_from(("C", "F")))
-def test_a_texts_correction_is_the_same_in_any_company(places: list[int], order: str) -> None:
+def test_the_correction_does_not_depend_on_the_batch(places: list[int], order: str) -> None:
     everyone = correction().log_odds(rows(40))
     chosen = np.asarray(rows(40)[places], order=order)  # type: ignore[call-overload]
     assert np.array_equal(correction().log_odds(chosen), everyone[places])
 
 
-def test_far_from_the_houses_domain_nothing_is_corrected() -> None:
+def test_text_far_from_the_domain_is_not_corrected() -> None:
     one = correction()
     away = -np.sign(one.domain_weights) * FURTHEST * one.spread + one.centre
     assert np.abs(one.log_odds(away[None].astype(np.float32))).max() < 1e-9
 
 
-def test_amid_the_houses_domain_the_whole_correction_holds() -> None:
+def test_text_inside_the_domain_is_fully_corrected() -> None:
     one = correction()
     amid = (np.sign(one.domain_weights) * FURTHEST * one.spread + one.centre)[None].astype(np.float32)
     linear = scale(amid, one.centre, one.spread) @ one.weights + one.bias
     assert one.log_odds(amid) == pytest.approx(linear)
 
 
-def test_a_kind_of_which_the_house_gave_no_text_is_not_corrected() -> None:
+def test_a_kind_without_user_texts_is_not_corrected() -> None:
     weights, bias = correction().weights.copy(), correction().bias.copy()
     weights[:, 1], bias[1] = 0.0, 0.0
     found = replace(correction(), weights=weights, bias=bias).log_odds(rows(10))
@@ -69,7 +69,7 @@ def test_a_kind_of_which_the_house_gave_no_text_is_not_corrected() -> None:
 
 @settings(deadline=None)
 @given(hnp.arrays(np.float32, (2, COLUMNS), elements=st.floats(-(2.0**96), 2.0**96, width=32)))
-def test_no_number_carries_a_text_beyond_bounds(features: np.ndarray) -> None:
+def test_the_correction_is_bounded(features: np.ndarray) -> None:
     one = correction()
     most = FURTHEST * np.abs(one.weights).sum(axis=0) + np.abs(one.bias)
     assert (np.abs(one.log_odds(features)) <= most).all()

@@ -1,4 +1,4 @@
-"""model/signals/integers.py: a layer in integers says what it says in floats, exactly the same in any company."""
+"""model/signals/integers.py: a layer in integers equals the layer in floats and does not depend on the batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 def layer(seed: int, inputs: int = 40, units: int = 8) -> tuple[IntegerLayer, np.ndarray, np.ndarray, np.ndarray]:
-    """Return a layer, and the weights, biases and steps that it was made of."""
+    """Return a layer, and the weights, biases and steps that it was made from."""
     rng = np.random.default_rng(seed)
     weights = rng.standard_normal((inputs, units)).astype(np.float32)
     biases = rng.standard_normal(units).astype(np.float32)
@@ -29,7 +29,7 @@ def rows(seed: int, count: int = 5, inputs: int = 40) -> np.ndarray:
 
 
 @given(SEEDS)
-def test_it_says_what_the_floats_say(seed: int) -> None:
+def test_the_result_is_near_that_in_floats(seed: int) -> None:
     made, weights, biases, steps = layer(seed)
     inputs = rows(seed)
     expected = (inputs.astype(np.float64) - ZERO) * steps @ weights + biases
@@ -37,7 +37,7 @@ def test_it_says_what_the_floats_say(seed: int) -> None:
 
 
 @given(SEEDS)
-def test_its_sums_are_exact(seed: int) -> None:
+def test_sums_are_exact(seed: int) -> None:
     made, *_ = layer(seed)
     inputs = rows(seed)
     whole = (inputs.astype(np.int64) - ZERO) @ (128 * made.coarse.astype(np.int64) + made.fine)
@@ -45,15 +45,15 @@ def test_its_sums_are_exact(seed: int) -> None:
 
 
 @given(SEEDS, st.integers(1, 300))
-def test_a_row_is_answered_alike_in_any_company(seed: int, count: int) -> None:
+def test_a_row_does_not_depend_on_the_batch(seed: int, count: int) -> None:
     made, *_ = layer(seed)
     inputs = rows(seed, count)
     alone = np.concatenate([made.apply(inputs[i : i + 1]) for i in (0, count - 1)])
     assert made.apply(inputs)[[0, -1]].tolist() == alone.tolist()
 
 
-def test_weights_stay_within_what_every_processor_sums_up_exactly() -> None:
-    """Without its newer instructions a processor adds two products of 8 bits in 16, and cuts off what is beyond."""
+def test_weights_are_small_enough_for_every_processor() -> None:
+    """Older processors add two 8-bit products in 16 bits and clip the sum."""
     made, *_ = layer(0)
     largest = max(np.abs(plane.astype(int)).max() for plane in (made.coarse, made.fine))
     assert largest * 255 * 2 <= np.iinfo(np.int16).max
@@ -66,17 +66,17 @@ def test_the_largest_inputs_do_not_overflow() -> None:
     assert answer == pytest.approx(-3.0 * ZERO * MOST_INPUTS, rel=1e-3)
 
 
-def test_more_inputs_than_can_be_summed_up_are_refused() -> None:
+def test_too_many_inputs_are_refused() -> None:
     many = MOST_INPUTS + 1
-    with pytest.raises(ValueError, match=f"a layer of {many} inputs"):
+    with pytest.raises(ValueError, match=f"a layer with {many} inputs"):
         IntegerLayer.of(np.ones((many, 1), np.float32), np.zeros(1, np.float32), np.ones(many, np.float32))
 
 
-def test_units_without_weights_say_their_bias() -> None:
+def test_units_without_weights_return_their_bias() -> None:
     made = IntegerLayer.of(np.zeros((40, 2), np.float32), np.array([1, 2], np.float32), np.ones(40, np.float32))
     assert made.apply(rows(0, 1)).tolist() == [[1, 2]]
 
 
 @pytest.mark.skipif(find_spec("onnx") is None, reason="the extra `deep` is not installed")
-def test_the_graph_that_ships_is_what_the_command_writes() -> None:
+def test_the_shipped_graph_is_what_the_command_writes() -> None:
     assert GRAPH.read_bytes() == graph()

@@ -1,4 +1,4 @@
-"""model/language/ngrams.py: a hash table that answers like a dictionary, nearly always, and backoff by the book."""
+"""model/language/ngrams.py: a hash table that is nearly always as exact as a dictionary, and standard backoff."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def random_table(
 
 
 def answers(table: NgramTable, keys: NDArray[np.uint64]) -> NDArray[np.float32]:
-    """Return what a table says of each key, NaN where it was never stored."""
+    """Return the stored value of each key, or NaN."""
     values = np.full(len(keys), np.nan, dtype=np.float32)
     places, found = table.find(keys)
     values[places] = found
@@ -42,21 +42,21 @@ def answers(table: NgramTable, keys: NDArray[np.uint64]) -> NDArray[np.float32]:
 
 
 @given(st.dictionaries(KEYS, st.floats(-30, 0), min_size=1, max_size=200), st.lists(KEYS, max_size=50))
-def test_a_table_answers_like_a_dictionary(stored: dict[int, float], others: list[int]) -> None:
+def test_a_table_behaves_like_a_dictionary(stored: dict[int, float], others: list[int]) -> None:
     wanted = [*stored, *others]
-    # Keys that share their fingerprint may be taken for each other; that rate has its own test.
+    # Keys with the same fingerprint can be confused; another test checks how often.
     assume(len({key % 2**FINGERPRINT_BITS for key in wanted}) == len(set(wanted)))
     keys = np.array(list(stored), dtype=np.uint64)
     table = NgramTable.build(keys, np.array(list(stored.values())), 9)
     found = dict(zip(wanted, answers(table, np.array(wanted, dtype=np.uint64)).tolist(), strict=True))
     assert all(math.isnan(found[key]) for key in others if key not in stored)
     known = {key: value for key, value in found.items() if not math.isnan(value)}
-    assert len(known) == int((table.slots > 0).sum())  # only what found no slot is missing
+    assert len(known) == int((table.slots > 0).sum())  # only keys that found no slot are missing
     low, high = min(stored.values()), max(stored.values())
     assert all(low - 1e-4 <= value <= high + 1e-4 for value in known.values())
 
 
-def test_a_lone_value_is_kept_as_it_is() -> None:
+def test_a_single_value_is_stored_exactly() -> None:
     keys = ngram_keys(np.arange(5))
     assert answers(NgramTable.build(keys, np.full(5, -2.5), 4), keys).tolist() == [-2.5] * 5
 
@@ -85,7 +85,7 @@ def test_the_levels_keep_the_mean() -> None:
     assert np.nanmean(answers(table, keys)) == pytest.approx(values.mean(), abs=0.01)
 
 
-def test_a_walk_is_bounded_however_full_the_table() -> None:
+def test_walks_are_short_even_in_a_full_table() -> None:
     table, _, _ = random_table(900, 10)
     assert table.probes <= MAX_PROBES
 
@@ -107,13 +107,13 @@ def test_places_are_in_rising_order() -> None:
     assert (np.diff(places) > 0).all()
 
 
-def test_more_keys_than_a_block_are_answered_alike() -> None:
+def test_more_keys_than_a_block_give_the_same_values() -> None:
     table, keys, _ = random_table(600, 10)
     many = np.resize(keys, BLOCK + 700)
     assert np.array_equal(answers(table, many), np.resize(answers(table, keys), BLOCK + 700), equal_nan=True)
 
 
-def test_no_keys_have_no_answers() -> None:
+def test_no_keys_give_no_values() -> None:
     table, _, _ = random_table(600, 10)
     places, found = table.find(np.zeros(0, np.uint64))
     assert (len(places), len(found)) == (0, 0)
@@ -127,7 +127,7 @@ def test_order_and_length_of_an_ngram_matter(pair: tuple[int, int]) -> None:
 
 
 def three_words() -> LanguageModel:
-    """P(1|0) = 1/2 and P(2|0,1) = 1/4 are stored; P = 1/2, 1/4, 1/4 by themselves, 1/10 left for the unseen."""
+    """P(1|0) = 1/2 and P(2|0,1) = 1/4 are stored; unigrams are 1/2, 1/4, 1/4; 1/10 is left for the unseen."""
     columns = np.array([[0, 1]])
     keys = np.concatenate([ngram_keys(*columns.T), ngram_keys(np.array([0]), np.array([1]), np.array([2]))])
     return LanguageModel(
@@ -141,14 +141,14 @@ def three_words() -> LanguageModel:
     ("words", "expected"),
     [
         ((0, 1), 0.5),  # stored
-        ((0, 2), 0.1 * 0.25),  # unseen: what is left after word 0, times the word's own share
-        ((2, 0), 1.0 * 0.5),  # nothing is known to follow word 2: all is left
+        ((0, 2), 0.1 * 0.25),  # unseen: the rest after word 0, times the word's own share
+        ((2, 0), 1.0 * 0.5),  # nothing is stored after word 2, so nothing is taken from the unigram
         ((0, 1, 2), 0.25),  # stored
-        ((1, 0, 1), 0.4 * 0.5),  # the pair is stored: the price of one step back
-        ((1, 0, 2), 0.4 * 0.1 * 0.25),  # nothing is stored: both steps
+        ((1, 0, 1), 0.4 * 0.5),  # the pair is stored: one step back
+        ((1, 0, 2), 0.4 * 0.1 * 0.25),  # nothing is stored: two steps back
     ],
 )
-def test_backoff_by_hand(words: tuple[int, ...], expected: float) -> None:
+def test_backoff_equals_a_calculation_by_hand(words: tuple[int, ...], expected: float) -> None:
     model = three_words()
     columns = [np.array([word]) for word in words]
     value = model.bigram(*columns[-2:])
@@ -157,12 +157,12 @@ def test_backoff_by_hand(words: tuple[int, ...], expected: float) -> None:
     assert math.exp(value[0]) == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_pair_is_known_where_it_is_stored() -> None:
+def test_stored_pairs_are_known() -> None:
     _, known = three_words().bigram_and_known(np.array([0, 0, 1]), np.array([1, 2, 0]))
     assert known.tolist() == [0]
 
 
-def test_the_price_of_a_step_back_is_that_of_the_paper() -> None:
+def test_the_backoff_factor_is_that_of_the_paper() -> None:
     assert math.exp(BACKOFF) == pytest.approx(0.4)
 
 

@@ -1,4 +1,4 @@
-"""model/decision/passages.py: the parts of a longer text that a machine wrote, from the evidence of its windows."""
+"""model/decision/passages.py: the paraphrased parts of a longer text, from the evidence of its windows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unspun.model.decision.decision import Tail
 from unspun.model.decision.passages import WHOLE, SuspiciousPart, suspicious_parts
 
 TAIL = Tail.from_manifest(tiny.tier()["tails"]["spun"])
-"""Human evidence is about 0; 3 is suspicious."""
+"""Human evidence is about 0, and 3 is suspicious."""
 SIZE = 100
 HUMAN, SPUN = 0.0, 5.0
 
@@ -23,7 +23,7 @@ HUMAN, SPUN = 0.0, 5.0
 def parts(
     evidence: list[float], *, words: NDArray[np.int64] | None = None, first: int = 0
 ) -> tuple[tuple[SuspiciousPart, ...], float]:
-    """Return the suspicious parts of windows of SIZE tokens each, all of them words unless said otherwise."""
+    """Return the suspicious parts of windows of SIZE tokens, all of which are words by default."""
     starts = first + SIZE * np.arange(len(evidence))
     tokens = np.column_stack([starts, starts + SIZE - 1])
     if words is None:
@@ -35,32 +35,32 @@ def test_a_passage_is_found_with_its_words_and_its_share() -> None:
     assert parts([HUMAN, HUMAN, SPUN, HUMAN, HUMAN]) == ((SuspiciousPart(200, 299, 100),), 0.2)
 
 
-def test_windows_side_by_side_are_one_passage() -> None:
+def test_adjacent_windows_are_one_passage() -> None:
     assert parts([HUMAN, SPUN, SPUN, HUMAN]) == ((SuspiciousPart(100, 299, 200),), 0.5)
 
 
-def test_a_single_window_between_two_suspicious_ones_is_theirs() -> None:
+def test_a_single_window_between_two_suspicious_ones_belongs_to_them() -> None:
     assert parts([HUMAN, SPUN, HUMAN, SPUN, HUMAN, HUMAN])[0] == (SuspiciousPart(100, 399, 300),)
 
 
-def test_there_may_be_several() -> None:
+def test_a_text_can_have_several_passages() -> None:
     found, share = parts([SPUN, HUMAN, HUMAN, HUMAN, SPUN])
     assert [(part.first, part.last) for part in found] == [(0, 99), (400, 499)]
     assert share == 0.4
 
 
 @pytest.mark.parametrize("windows", [1, 2, 5, 20])
-def test_of_a_text_that_is_suspicious_throughout_no_part_is_named(windows: int) -> None:
+def test_a_wholly_suspicious_text_has_no_parts(windows: int) -> None:
     assert parts([SPUN] * windows) == ((), 1.0)
 
 
-def test_nearly_all_of_a_text_is_the_whole() -> None:
+def test_nearly_all_of_a_text_counts_as_the_whole() -> None:
     found, share = parts([SPUN] * 9 + [HUMAN])
     assert (found, share) == ((), 0.9)
     assert share > WHOLE
 
 
-def test_where_no_window_stands_out_the_evidence_is_in_the_whole_text() -> None:
+def test_without_suspicious_windows_the_share_is_1() -> None:
     assert parts([HUMAN] * 5) == ((), 1.0)
 
 
@@ -69,16 +69,16 @@ def test_only_words_of_prose_count() -> None:
     assert parts([SPUN, HUMAN, HUMAN, HUMAN], words=half) == ((SuspiciousPart(0, 99, 100),), 0.4)
 
 
-def test_a_text_without_words_is_one() -> None:
+def test_a_text_without_words_has_share_1() -> None:
     assert parts([SPUN, HUMAN], words=np.zeros(0, np.int64)) == ((), 1.0)
 
 
-def test_places_are_those_of_the_batch() -> None:
+def test_tokens_are_numbered_in_the_batch() -> None:
     assert parts([HUMAN, HUMAN, SPUN], first=5000)[0] == (SuspiciousPart(5200, 5299, 100),)
 
 
 @given(st.lists(st.floats(-10, 15), min_size=1, max_size=30))
-def test_parts_do_not_touch_and_make_up_the_share(evidence: list[float]) -> None:
+def test_parts_are_separate_and_add_up_to_the_share(evidence: list[float]) -> None:
     found, share = parts(evidence)
     assert 0.0 < share <= 1.0
     for part in found:
@@ -90,7 +90,7 @@ def test_parts_do_not_touch_and_make_up_the_share(evidence: list[float]) -> None
 
 
 @given(st.lists(st.floats(-10, 15), min_size=3, max_size=30), st.data())
-def test_stronger_evidence_makes_no_less_of_a_text_suspicious(evidence: list[float], data: st.DataObject) -> None:
+def test_stronger_evidence_never_lowers_the_share(evidence: list[float], data: st.DataObject) -> None:
     before = parts([*evidence, HUMAN, SPUN])
     place = data.draw(st.integers(0, len(evidence) - 1))
     evidence[place] += 5

@@ -1,4 +1,4 @@
-"""model/signals/base.py: per-token numbers summed up by document say what counting them one by one says."""
+"""model/signals/base.py: values pooled by document equal those computed token by token."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from unspun.model.signals.base import Pool
 
 TOKENS = st.lists(st.tuples(st.integers(0, 4), st.floats(-9, 9, width=32)), max_size=60).map(sorted)
-"""Tokens of five documents, some of which may have none: document and number."""
+"""Document and value of the tokens of five documents, some of which may have none."""
 LIMITS = (-2.0, 0.0, 1.5)
 
 
@@ -34,7 +34,7 @@ def test_shares_above_limits(tokens: list[tuple[int, float]]) -> None:
 
 
 @given(TOKENS)
-def test_a_number_on_a_limit_is_not_above_it(tokens: list[tuple[int, float]]) -> None:
+def test_a_value_on_a_limit_is_not_above_it(tokens: list[tuple[int, float]]) -> None:
     pooled, numbers = pool([(document, 1.5) for document, _ in tokens])
     assert pooled.shares_above(numbers, LIMITS)[2].tolist() == [0] * 5
 

@@ -16,7 +16,7 @@ PAGES = tomllib.loads(DATA.read_text(encoding="utf-8"))["page"]
 
 
 class Page:
-    """A page of the case file: its text, and where each line stands with the kind that it must get."""
+    """A page of the case file: its text, and the offsets and the expected kind of each line."""
 
     def __init__(self, case: dict[str, Any]) -> None:
         self.lines: list[tuple[int, int, str]] = []
@@ -55,7 +55,7 @@ def test_lines_left_out_are_counted_by_kind(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("phrase", load_boilerplate().anywhere)
-def test_telling_phrases_are_folded(phrase: str) -> None:
+def test_phrases_are_folded(phrase: str) -> None:
     assert phrase == phrase.lower()
     assert not re.search("[’“”]", phrase)
 
@@ -66,7 +66,7 @@ def test_boilerplate_sentence_leaves_the_rest_of_its_line() -> None:
     assert left_out == ["click", "here", "to", "read", "more", "."]
 
 
-def test_addresses_are_left_out_and_nothing_beside_them() -> None:
+def test_only_addresses_are_left_out() -> None:
     documents = Documents.parse(["We met (see http://a.org/x?y=1) and wrote to jo.doe@b.co.uk about it."])
     left_out = [word for word, kept in zip(documents.words(), documents.token_prose, strict=True) if not kept]
     assert " ".join(left_out) == "http : / / a . org / x ? y = 1 ) jo . doe @ b . co . uk"
@@ -85,10 +85,10 @@ def test_sentences_are_always_prose(lines: list[str]) -> None:
 
 
 @pytest.mark.shared
-def test_hardly_a_word_of_clean_articles_is_left_out(corpora: dict[str, dict[str, list[str]]]) -> None:
+def test_hardly_any_words_of_clean_articles_are_left_out(corpora: dict[str, dict[str, list[str]]]) -> None:
     for name, texts in corpora["human"].items():
         documents = Documents.parse(texts)
         words = documents.token_class == TokenClass.WORD
         left_out = np.count_nonzero(words & ~documents.token_prose)
-        most = 0.03 if name.startswith("wild_reports_human") else 0.01  # whole pages: 2 % is around the articles
+        most = 0.03 if name.startswith("wild_reports_human") else 0.01  # whole pages, of which 2 % is not article text
         assert left_out < most * np.count_nonzero(words), name

@@ -55,7 +55,7 @@ DAMAGED = st.lists(
 
 
 @pytest.mark.parametrize("case", CASES["case"], ids=lambda case: ascii(case["text"]))
-def test_damage_is_undone(case: dict[str, str]) -> None:
+def test_damage_is_repaired(case: dict[str, str]) -> None:
     repaired = repair(case["text"])
     assert repaired.text == case["repaired"]
 
@@ -86,11 +86,11 @@ def test_an_entity_maps_to_all_of_its_characters() -> None:
     assert source("a &amp; b") == ["a", " ", "&amp;", " ", "b"]
 
 
-def test_a_removed_character_belongs_to_no_neighbour() -> None:
+def test_a_removed_character_is_not_part_of_its_neighbours() -> None:
     assert source("a\u200bb") == ["a", "b"]
 
 
-def test_the_letters_of_a_ligature_share_its_place() -> None:
+def test_the_letters_of_a_ligature_share_its_offset() -> None:
     assert source("ﬁn") == ["ﬁ", "ﬁ", "n"]
 
 
@@ -99,7 +99,7 @@ def test_repairs_of_repairs_map_to_the_submitted_text() -> None:
 
 
 @given(ANY_TEXT | DAMAGED)
-def test_the_map_is_in_bounds_and_in_order(text: str) -> None:
+def test_the_map_is_inside_the_text_and_in_order(text: str) -> None:
     repaired = repair(text)
     if repaired.offsets is None:
         assert len(repaired.text) == len(text)
@@ -114,7 +114,7 @@ def test_the_map_is_in_bounds_and_in_order(text: str) -> None:
 
 
 @given(DAMAGED)
-def test_characters_that_no_repair_changes_map_to_themselves(text: str) -> None:
+def test_unchanged_characters_map_to_themselves(text: str) -> None:
     repaired = repair(text)
     if repaired.offsets is not None:
         for character, start in zip(repaired.text, repaired.offsets.start.tolist(), strict=True):
@@ -136,8 +136,8 @@ def test_repaired_text_has_no_control_characters(text: str) -> None:
     ],
     ids=ascii,
 )
-def test_no_pattern_runs_away(unit: str) -> None:
-    """Less than half a second; what takes the square of the length takes minutes."""
+def test_repair_takes_linear_time(unit: str) -> None:
+    """Linear time is less than half a second; quadratic time would be minutes."""
     start = time.process_time()
     repair(unit * (320_000 // len(unit)))
     assert time.process_time() - start < 20

@@ -1,4 +1,4 @@
-"""model/signals/collocations.py: words that people put together fit each other better than others."""
+"""model/signals/collocations.py: words that people combine fit each other better than others."""
 
 from __future__ import annotations
 
@@ -19,19 +19,17 @@ def column(collocations: Collocations, signals: Signals, name: str, text: str) -
     return collocations.read(encode(signals, text)).tokens[:, collocations.token_names.index(name)].tolist()
 
 
-def test_a_word_fits_after_what_it_was_met_after(collocations: Collocations, signals: Signals) -> None:
+def test_a_word_fits_after_words_it_follows_in_the_corpus(collocations: Collocations, signals: Signals) -> None:
     usual = column(collocations, signals, "after_left", "in the harbour")[2]
     odd = column(collocations, signals, "after_left", "a very harbour")[2]
     assert usual > odd
 
 
-def test_a_pair_that_was_met_is_known(collocations: Collocations, signals: Signals) -> None:
+def test_a_pair_from_the_corpus_is_known(collocations: Collocations, signals: Signals) -> None:
     assert column(collocations, signals, "left_known", "The mayor gave cheese")[1:] == [1, 1, 0]
 
 
-def test_what_is_known_to_the_left_is_known_to_the_right_of_the_word_before(
-    collocations: Collocations, signals: Signals
-) -> None:
+def test_a_known_pair_is_known_from_both_of_its_words(collocations: Collocations, signals: Signals) -> None:
     text = "the old ferry was cold fish"
     left = column(collocations, signals, "left_known", text)
     right = column(collocations, signals, "right_known", text)
@@ -52,13 +50,7 @@ def test_the_document_before_has_no_influence(collocations: Collocations, signal
     assert np.array_equal(alone.documents[0], after.documents[1])
 
 
-def test_a_text_of_unknown_pairs_says_so(collocations: Collocations, signals: Signals) -> None:
+def test_the_share_of_unknown_pairs_is_counted(collocations: Collocations, signals: Signals) -> None:
     place = collocations.document_names.index("unknown_pairs")
     documents = collocations.read(encode(signals, "cheese mayor fish very", "The mayor said")).documents
     assert documents[:, place].tolist() == [1, 0]
-
-
-def test_there_is_a_name_for_every_number(collocations: Collocations, signals: Signals) -> None:
-    reading = collocations.read(encode(signals, "the harbour"))
-    assert reading.tokens.shape == (2, len(collocations.token_names))
-    assert reading.documents.shape == (1, len(collocations.document_names))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from tests.tables import encode
@@ -36,18 +35,7 @@ def test_the_share_of_unknown_words_is_counted(frequency: Frequency, signals: Si
 
 
 def test_rarer_words_have_a_lower_mean(frequency: Frequency, signals: Signals) -> None:
-    # Only words rarer than FUNCTION_WORD count: in so small a model, those met nowhere in its sentences.
+    # Only words rarer than FUNCTION_WORD count; in this small model, those are words that its sentences do not have.
     mean = number(frequency, signals, "mean", "vitality hour", "the town")
     assert mean[0] < -7
     assert mean[1] == 0
-
-
-def test_a_text_without_words_has_zeros(frequency: Frequency, signals: Signals) -> None:
-    assert not frequency.read(encode(signals, "", "1 2 3 !")).documents.any()
-
-
-def test_there_is_a_name_for_every_number(frequency: Frequency, signals: Signals) -> None:
-    reading = frequency.read(encode(signals, "the harbour"))
-    assert reading.tokens.shape == (2, len(frequency.token_names))
-    assert reading.documents.shape == (1, len(frequency.document_names))
-    assert reading.tokens.dtype == reading.documents.dtype == np.float32

@@ -1,4 +1,4 @@
-"""model/signals/known_phrases.py: phrases of the list are found where they stand, and nowhere else."""
+"""model/signals/known_phrases.py: finds the phrases of the list and nothing else."""
 
 from __future__ import annotations
 

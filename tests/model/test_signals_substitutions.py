@@ -1,4 +1,4 @@
-"""model/signals/substitutions.py: where a synonym fits far better, it is found."""
+"""model/signals/substitutions.py: finds synonyms that fit far better."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def value(substitutions: Substitutions, signals: Signals, name: str, text: str, 
     [
         ("She instructed the reporters that the council had no plan.", 1, "told"),  # a verb
         ("She told the journalists that the council had no plan.", 3, "reporters"),  # its object
-        ("The old ship was late again.", 2, "ferry"),  # the likeliest by context, not the first in the list
+        ("The old ship was late again.", 2, "ferry"),  # the likeliest in context, not the first in the list
         ("He has a small ship, and he goes out.", 4, "boat"),  # the same word in another context
     ],
 )
@@ -49,7 +49,7 @@ def test_a_word_without_alternatives_has_none(substitutions: Substitutions, sign
     assert best.tolist() == [UNKNOWN, UNKNOWN]
 
 
-def test_a_rarer_word_is_said_to_be_so(substitutions: Substitutions, signals: Signals) -> None:
+def test_the_difference_in_frequency_is_given(substitutions: Substitutions, signals: Signals) -> None:
     assert value(substitutions, signals, "rarer_by", "The old ship was late.", 2) > 0
 
 
@@ -57,21 +57,21 @@ def test_the_number_of_alternatives_is_given(substitutions: Substitutions, signa
     assert value(substitutions, signals, "alternatives", "The old ship was late.", 2) == 3
 
 
-def test_places_without_alternatives_are_never_the_best(substitutions: Substitutions, signals: Signals) -> None:
+def test_empty_alternatives_are_never_the_best(substitutions: Substitutions, signals: Signals) -> None:
     found = substitutions.candidates(encode(signals, "the journalists"), np.array([0, 1]))
     assert (found.score[found.ids == UNKNOWN] == NO_ALTERNATIVE).all()
     assert found.inputs[found.ids == UNKNOWN].sum() == 0
 
 
-def test_inputs_weigh_up_to_the_score(substitutions: Substitutions, signals: Signals) -> None:
+def test_the_score_is_the_weighted_sum_of_the_inputs(substitutions: Substitutions, signals: Signals) -> None:
     found = substitutions.candidates(encode(signals, "the old ship was late"), np.array([2]))
     alternatives = signals.tables.alternatives
     assert found.inputs.shape == (1, 3, len(INPUTS))
     assert found.score[0] == pytest.approx(found.inputs[0] @ alternatives.weights + alternatives.bias)
 
 
-def test_what_does_not_count_is_not_looked_at(substitutions: Substitutions, signals: Signals) -> None:
-    # A line of a list is no prose.
+def test_words_outside_prose_have_no_alternatives(substitutions: Substitutions, signals: Signals) -> None:
+    # A line of a list is not prose.
     encoding = encode(
         signals, "The ferry was late again, and the people on the quay were cold.\n\n- ship\n- old\n- ship\n"
     )
@@ -81,9 +81,3 @@ def test_what_does_not_count_is_not_looked_at(substitutions: Substitutions, sign
 
 def test_a_text_without_alternatives_has_zeros(substitutions: Substitutions, signals: Signals) -> None:
     assert not substitutions.read(encode(signals, "", "the ferry")).documents.any()
-
-
-def test_there_is_a_name_for_every_number(substitutions: Substitutions, signals: Signals) -> None:
-    reading = substitutions.read(encode(signals, "the old ship"))
-    assert reading.tokens.shape == (3, len(substitutions.token_names))
-    assert reading.documents.shape == (1, len(substitutions.document_names))

@@ -1,4 +1,4 @@
-"""model/signals/translationese.py: rates, rhythm and repetition of whole texts."""
+"""model/signals/translationese.py: rates, sentence lengths and repetition."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def number(signal: Translationese, signals: Signals, name: str, *texts: str) -> 
     ("name", "text", "expected"),
     [
         ("word_the", "The boats and the ferry went home.", 2 / 7),  # a function word, in any case
-        ("mark_,", "So, again, home went the boats.", 2 / 6),  # commas are counted against words
-        ("ending_ed", "It was closed and xylophoned.", 1 / 5),  # of the words that are known
+        ("mark_,", "So, again, home went the boats.", 2 / 6),  # commas per word
+        ("ending_ed", "It was closed and xylophoned.", 1 / 5),  # a known word and an unknown one
         ("word_the", "Boats went home.", 0.0),  # none
     ],
 )
-def test_rates_are_roots_of_shares(
+def test_rates_are_square_roots_of_shares(
     signal: Translationese, signals: Signals, name: str, text: str, expected: float
 ) -> None:
     assert number(signal, signals, name, text)[0] == pytest.approx(np.sqrt(expected), rel=1e-5)
@@ -53,7 +53,7 @@ def test_short_sentences_are_counted(signal: Translationese, signals: Signals) -
     assert number(signal, signals, "short_sentences", text) == [0.5]
 
 
-def test_a_word_again_nearby_is_a_repetition(signal: Translationese, signals: Signals) -> None:
+def test_a_word_that_occurs_again_nearby_is_a_repetition(signal: Translationese, signals: Signals) -> None:
     near, far = number(
         signal,
         signals,
@@ -64,7 +64,7 @@ def test_a_word_again_nearby_is_a_repetition(signal: Translationese, signals: Si
     assert (near, far) == (0.5, 0)
 
 
-def test_the_document_before_repeats_nothing(signal: Translationese, signals: Signals) -> None:
+def test_repetitions_do_not_span_documents(signal: Translationese, signals: Signals) -> None:
     assert number(signal, signals, "repeated_content", "vitality", "vitality") == [0, 0]
 
 
@@ -78,14 +78,3 @@ def test_word_length_is_in_characters(signal: Translationese, signals: Signals) 
 
 def test_a_capital_at_the_start_of_a_sentence_is_not_counted(signal: Translationese, signals: Signals) -> None:
     assert number(signal, signals, "capitals", "The ferry left London at night.") == [pytest.approx(1 / 6)]
-
-
-def test_a_text_without_words_has_zeros(signal: Translationese, signals: Signals) -> None:
-    assert not signal.read(encode(signals, "", "7")).documents.any()
-
-
-def test_there_is_a_name_for_every_number(signal: Translationese, signals: Signals) -> None:
-    reading = signal.read(encode(signals, "the harbour"))
-    assert reading.tokens.shape == (2, 0)
-    assert reading.documents.shape == (1, len(signal.document_names))
-    assert len(set(signal.document_names)) == len(signal.document_names)

@@ -1,4 +1,4 @@
-"""model/comparing/sources.py: candidates for a text's source, out of very many documents."""
+"""model/comparing/sources.py: finds candidates for a text's source among many documents."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def index() -> SourceIndex:
 
 
 class Fake:
-    """Says of each source how likely it is, and what share of it reappears."""
+    """A comparer that looks up a probability and a share for each source."""
 
     def __init__(self, **sources: tuple[float, float]) -> None:
         self.sources = sources
@@ -72,7 +72,7 @@ def test_the_source_is_the_first_candidate(case: dict[str, Any], index: SourceIn
     assert names(index.candidates(case["suspect"]))[:1] == ([case["source"]] if "source" in case else [])
 
 
-def test_a_document_itself_is_as_similar_as_can_be(index: SourceIndex) -> None:
+def test_a_document_has_similarity_1_to_itself(index: SourceIndex) -> None:
     first = index.candidates(DOCUMENTS["bread"])[0]
     assert (first.place, round(first.similarity, 5)) == (2, 1.0)
 
@@ -81,13 +81,13 @@ def test_documents_that_share_nothing_are_no_candidates(index: SourceIndex) -> N
     assert names(index.candidates("Coldwell")) == ["harbour"]
 
 
-def test_no_more_candidates_than_asked_for(index: SourceIndex) -> None:
+def test_the_number_of_candidates_is_limited(index: SourceIndex) -> None:
     every = index.candidates("On Monday the town was late for the night.")
     assert len(every) == 4
     assert index.candidates("On Monday the town was late for the night.", 2) == every[:2]
 
 
-def test_of_equally_similar_documents_the_earlier_comes_first() -> None:
+def test_equally_similar_documents_keep_their_order() -> None:
     index = SourceIndex.build(["A grey seal.", "Another thing.", "A grey seal.", "A grey seal."])
     assert [one.place for one in index.candidates("The grey seal", 2)] == [0, 2]
 
@@ -102,7 +102,7 @@ def test_an_index_of_nothing_has_no_candidates() -> None:
     assert (len(index), index.candidates("anything")) == (0, [])
 
 
-def test_batches_make_no_difference(index: SourceIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_index_does_not_depend_on_batches(index: SourceIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "BATCH_TEXTS", 2)
     apart = SourceIndex.build(DOCUMENTS.values())
     for text in DOCUMENTS.values():
@@ -111,7 +111,7 @@ def test_batches_make_no_difference(index: SourceIndex, monkeypatch: pytest.Monk
 
 @given(st.lists(ANY_TEXT, max_size=8), ANY_TEXT)
 @settings(deadline=None, max_examples=60)
-def test_any_text_is_answered_alike_and_in_order(texts: list[str], suspect: str) -> None:
+def test_candidates_are_deterministic_and_in_order(texts: list[str], suspect: str) -> None:
     answers = [SourceIndex.build(texts).candidates(suspect, 3) for _ in range(2)]
     assert answers[0] == answers[1]
     similarities = [one.similarity for one in answers[0]]
@@ -124,14 +124,14 @@ def test_any_text_is_answered_alike_and_in_order(texts: list[str], suspect: str)
 
 @given(st.lists(ANY_TEXT, max_size=8))
 @settings(deadline=None, max_examples=60)
-def test_texts_come_back_as_they_were(texts: list[str]) -> None:
+def test_stored_texts_are_unchanged(texts: list[str]) -> None:
     with Sources((str(place), text) for place, text in enumerate(texts)) as documents:
         assert len(documents) == len(texts)
         for place in reversed(range(len(texts))):
             assert documents.text(place) == texts[place]
 
 
-def test_of_those_that_it_is_derived_from_the_most_similar_comes_first_and_then_of_the_rest() -> None:
+def test_derived_matches_come_first_and_both_groups_are_by_similarity() -> None:
     fake = Fake(harbour=(0.1, 0.2), train=(0.9, 0.9), bread=(0.95, 0.6), final=(0.2, 0.1))
     with Sources(DOCUMENTS.items()) as documents:
         suspect = "the night train of Monday in Coldwell"
@@ -149,7 +149,7 @@ def test_a_suspect_is_compared_with_the_text_of_each_candidate() -> None:
     assert fake.asked == [("Coldwell", DOCUMENTS["harbour"], "s")]
 
 
-def test_what_is_left_out_costs_no_other_its_place() -> None:
+def test_excluded_documents_do_not_reduce_the_number_of_matches() -> None:
     fake = Fake(train=(0.9, 0.2), final=(0.1, 0.1), bread=(0.2, 0.1), harbour=(0.3, 0.1))
     with Sources(DOCUMENTS.items()) as documents:
         [first] = documents.find("the Kiruna train", fake, count=1)
@@ -157,7 +157,7 @@ def test_what_is_left_out_costs_no_other_its_place() -> None:
     assert (first.comparison.source.id, second.place != first.place) == ("train", True)
 
 
-def test_what_stands_far_behind_is_compared_only_where_so_many_are_wanted() -> None:
+def test_much_less_similar_documents_are_compared_only_on_request() -> None:
     fake = Fake(train=(0.9, 0.2), final=(0.1, 0.1), bread=(0.2, 0.1), harbour=(0.3, 0.1))
     with Sources(DOCUMENTS.items()) as documents:
         suspect = DOCUMENTS["train"]
@@ -166,10 +166,10 @@ def test_what_stands_far_behind_is_compared_only_where_so_many_are_wanted() -> N
     assert {one[0] for one in found} == {1}
 
 
-def test_a_reader_that_fails_leaves_no_file_open() -> None:
+def test_a_failing_reader_leaves_no_file_open() -> None:
     def broken() -> Any:
         yield "a", "text"
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Sources(broken())  # a file left open would be a ResourceWarning, and that an error
+        Sources(broken())  # an open file would cause a ResourceWarning, which is an error here

@@ -1,4 +1,4 @@
-"""model/signals/style.py: n-grams of word classes, blind to what a text is about."""
+"""model/signals/style.py: n-grams of word classes, which ignore the topic of a text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from unspun.model.signals.style import BUCKETS, SUFFIXES, ending_classes
         ("building", "ing"),  # long enough
         ("king", None),  # an ending needs a stem of three letters
         ("nations", "s"),  # the last ending counts
-        ("relation", "tion"),  # of several, the longest
+        ("relation", "tion"),  # the longest of several
         ("payments", "s"),
         ("isn't", None),  # two letters of stem
         ("couldn't", "n't"),
@@ -40,17 +40,17 @@ def test_a_document_is_a_unit_vector(signals: Signals) -> None:
 
 
 def test_words_of_one_class_are_alike(signals: Signals) -> None:
-    # "mayor", "ferry" and "harbour" have no ending of the list: only their class is read.
+    # "mayor", "ferry" and "harbour" have no listed ending, so they are in the same class.
     style = signals.style.read(encode(signals, "the mayor was in the harbour", "the ferry was in the harbour"))
     assert (style[[0]] != style[[1]]).nnz == 0
 
 
-def test_function_words_are_told_apart(signals: Signals) -> None:
+def test_function_words_are_distinguished(signals: Signals) -> None:
     style = signals.style.read(encode(signals, "the mayor was in the harbour", "the mayor was at the harbour"))
     assert (style[[0]] != style[[1]]).nnz > 0
 
 
-def test_a_capital_inside_a_sentence_is_a_class_of_its_own(signals: Signals) -> None:
+def test_a_capital_inside_a_sentence_is_a_separate_class(signals: Signals) -> None:
     style = signals.style.read(encode(signals, "the mayor", "the Mayor"))
     assert (style[[0]] != style[[1]]).nnz > 0
 

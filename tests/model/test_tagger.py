@@ -1,4 +1,4 @@
-"""model/signals/tagger.py: the network's answer to a word depends on its document, and on nothing else."""
+"""model/signals/tagger.py: the network's output for a word depends only on its document."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from unspun.model.signals.tagger import BLOCK, WINDOW, Tagger, TaggerInputs, sca
 
 
 def log_odds(tagger: Tagger, *texts: str) -> list[float]:
-    """Return the answers to all tokens of a batch."""
+    """Return the log odds of all tokens of a batch."""
     signals = tiny_signals()
     encoding = encode(signals, *texts)
     numbers, _ = signals.read_tokens(encoding)
@@ -28,7 +28,7 @@ def tagger() -> Tagger:
     return tiny_tagger()
 
 
-def test_the_inputs_are_as_many_as_the_weights(signals: Signals, tagger: Tagger) -> None:
+def test_the_number_of_inputs_matches_the_weights(signals: Signals, tagger: Tagger) -> None:
     encoding = encode(signals, ARTICLE)
     numbers, _ = signals.read_tokens(encoding)
     block = tagger.inputs.block(tagger.inputs.prepare(encoding, numbers), np.arange(5))
@@ -36,14 +36,14 @@ def test_the_inputs_are_as_many_as_the_weights(signals: Signals, tagger: Tagger)
     assert block.dtype == np.float32
 
 
-def test_the_window_holds_the_words_around(signals: Signals) -> None:
+def test_the_window_has_the_surrounding_words(signals: Signals) -> None:
     encoding = encode(signals, "the old ferry was late")
     windows = TaggerInputs(signals.topics).prepare(encoding, np.zeros((5, 1), np.float32)).windows(np.arange(5))
     assert windows[2].tolist() == [BOUNDARY] * 2 + encoding.ids.tolist() + [BOUNDARY] * 2
     assert windows.shape == (5, 2 * WINDOW + 1)
 
 
-def test_one_layer_by_hand(signals: Signals, tagger: Tagger) -> None:
+def test_the_output_equals_a_calculation_by_hand(signals: Signals, tagger: Tagger) -> None:
     encoding = encode(signals, "the old ferry was late")
     numbers, _ = signals.read_tokens(encoding)
     places = np.arange(5)
@@ -53,7 +53,7 @@ def test_one_layer_by_hand(signals: Signals, tagger: Tagger) -> None:
     assert tagger.log_odds(encoding, numbers, places) == pytest.approx(expected, abs=1e-3)
 
 
-def test_integers_are_worth_what_the_signals_say(signals: Signals, tagger: Tagger) -> None:
+def test_integers_represent_the_values_of_the_signals(signals: Signals, tagger: Tagger) -> None:
     encoding = encode(signals, "the old ferry was late")
     numbers = tagger.scaled(signals.read_tokens(encoding)[0])
     block = tagger.inputs.block(tagger.inputs.prepare(encoding, numbers), np.arange(5))
@@ -65,7 +65,7 @@ def test_integers_are_worth_what_the_signals_say(signals: Signals, tagger: Tagge
     assert (after[-1] == 0).all()
 
 
-def test_the_words_around_are_read_exactly(signals: Signals, tagger: Tagger) -> None:
+def test_vectors_of_surrounding_words_are_exact(signals: Signals, tagger: Tagger) -> None:
     encoding = encode(signals, "the old ferry was late")
     numbers = tagger.scaled(signals.read_tokens(encoding)[0])
     block = tagger.inputs.block(tagger.inputs.prepare(encoding, numbers), np.arange(5))
@@ -74,12 +74,12 @@ def test_the_words_around_are_read_exactly(signals: Signals, tagger: Tagger) -> 
     assert middle == pytest.approx(signals.topics.vectors[encoding.ids], abs=1e-6)
 
 
-def test_outliers_are_kept_within_four_spreads() -> None:
+def test_outliers_are_clipped_at_four_spreads() -> None:
     scaled = scale_numbers(np.array([[-100.0], [1.0], [100.0]], np.float32), np.float32(0), np.float32(2))
     assert scaled.ravel().tolist() == [-4, 0.5, 4]
 
 
-def test_chosen_places_are_answered_as_among_all(signals: Signals, tagger: Tagger) -> None:
+def test_selected_places_give_the_same_output_as_all(signals: Signals, tagger: Tagger) -> None:
     encoding = encode(signals, ARTICLE)
     numbers, _ = signals.read_tokens(encoding)
     everything = tagger.log_odds(encoding, numbers, np.arange(len(encoding.ids)))
@@ -87,21 +87,21 @@ def test_chosen_places_are_answered_as_among_all(signals: Signals, tagger: Tagge
     assert tagger.log_odds(encoding, numbers, places).tolist() == everything[places].tolist()
 
 
-def test_more_tokens_than_a_block_are_answered_alike(tagger: Tagger) -> None:
+def test_more_tokens_than_a_block_give_the_same_output(tagger: Tagger) -> None:
     once = log_odds(tagger, ARTICLE)
     times = BLOCK // len(once) + 2
     assert log_odds(tagger, *[ARTICLE] * times) == once * times
 
 
-def test_no_place_has_no_answer(signals: Signals, tagger: Tagger) -> None:
+def test_no_places_give_no_output(signals: Signals, tagger: Tagger) -> None:
     encoding = encode(signals, "")
     numbers, _ = signals.read_tokens(encoding)
     assert tagger.log_odds(encoding, numbers, np.zeros(0, np.int64)).shape == (0,)
 
 
 @given(st.lists(st.lists(st.sampled_from([*SENTENCES, "ferry", "7 !"]), max_size=3), min_size=1, max_size=5))
-def test_a_document_is_answered_alike_in_any_company(documents: list[list[str]]) -> None:
-    # Texts that end without a full stop too: what stands beside them in the batch is not their context.
+def test_the_output_does_not_depend_on_the_batch(documents: list[list[str]]) -> None:
+    # Also for texts without a final full stop, because neighbours in the batch must not become context.
     tagger = tiny_tagger()
     texts = [" ".join(parts).removesuffix(".") for parts in documents]
     alone = [answer for text in texts for answer in log_odds(tagger, text)]

@@ -1,4 +1,4 @@
-"""model/language/topics.py: word vectors in bytes, and the mean vector of what stands around a word."""
+"""model/language/topics.py: word vectors in bytes, and the mean vector of the words around a word."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def test_the_context_ends_with_the_document(signals: Signals) -> None:
     assert np.array_equal(alone[0], between[0])
 
 
-def test_the_context_is_so_wide_and_no_wider(signals: Signals) -> None:
+def test_the_context_has_a_fixed_width(signals: Signals) -> None:
     text = "ferry " + "and " * (WIDE - 1) + "boat " + "and " * WIDE + "harbour"
     _, count = signals.topics.contexts(encode(signals, text), np.array([WIDE]))
     assert count.tolist() == [2 * WIDE + 1]
 
 
-def test_contexts_go_on_from_block_to_block(signals: Signals) -> None:
+def test_contexts_continue_across_blocks(signals: Signals) -> None:
     encoding = encode(signals, " ".join(SENTENCES * (2 * BLOCK // len(" ".join(SENTENCES).split()) + 1)))
     places = np.arange(BLOCK - WIDE - 1, BLOCK + WIDE + 1)
     mean, _ = signals.topics.contexts(encoding, places)
@@ -53,7 +53,7 @@ def test_contexts_go_on_from_block_to_block(signals: Signals) -> None:
     assert mean == pytest.approx(sums.astype(np.float32) * UNIT / (2 * WIDE), abs=1e-6)
 
 
-def test_a_lone_word_has_a_context_of_zeros(signals: Signals) -> None:
+def test_a_single_word_has_a_context_of_zeros(signals: Signals) -> None:
     mean, _ = signals.topics.contexts(encode(signals, "ferry"), np.array([0]))
     assert not mean.any()
 
@@ -71,7 +71,7 @@ def test_similarity_is_the_cosine(signals: Signals) -> None:
     assert found == pytest.approx(expected, abs=1e-5)
 
 
-def test_the_cosine_of_nothing_is_zero() -> None:
+def test_the_cosine_of_zeros_is_zero() -> None:
     assert cosine(np.zeros((1, 3), np.float32), np.ones((1, 3), np.float32)).tolist() == [0]
 
 

@@ -1,4 +1,4 @@
-"""model/tiers/trees.py: boosted trees as arrays, bit for bit what scikit-learn says of them."""
+"""model/tiers/trees.py: boosted trees as arrays, bit for bit equal to scikit-learn's."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def made_trees(model: HistGradientBoostingClassifier) -> Trees:
 
 
 @pytest.mark.parametrize("leaves", [2, 3, 10, 31, MOST_LEAVES])
-def test_the_log_odds_are_those_of_the_library(leaves: int) -> None:
+def test_the_log_odds_equal_those_of_scikit_learn(leaves: int) -> None:
     model = fitted(leaves)
     numbers = np.random.default_rng(1).normal(size=(500, 7)) * 3
     assert np.array_equal(made_trees(model).log_odds(numbers), model.decision_function(numbers))
 
 
-def test_a_number_on_a_threshold_goes_where_the_library_sends_it() -> None:
+def test_a_value_on_a_threshold_goes_the_same_way_as_in_scikit_learn() -> None:
     model = fitted(10)
     nodes = model._predictors[0][0].nodes
     split = nodes[~nodes["is_leaf"].astype(bool)][0]
@@ -47,14 +47,14 @@ def test_a_number_on_a_threshold_goes_where_the_library_sends_it() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.lists(st.floats(-1e6, 1e6, width=32), min_size=7, max_size=7), min_size=1, max_size=9))
-def test_a_text_is_rated_alike_in_any_company(rows: list[list[float]]) -> None:
+def test_the_log_odds_do_not_depend_on_the_batch(rows: list[list[float]]) -> None:
     trees = made_trees(fitted(10, rounds=5))
     numbers = np.array(rows, dtype=np.float32)
     alone = np.concatenate([trees.log_odds(numbers[i : i + 1]) for i in range(len(numbers))])
     assert np.array_equal(trees.log_odds(numbers), alone)
 
 
-def test_the_heads_that_ship_are_read_as_arrays() -> None:
+def test_the_shipped_heads_are_converted() -> None:
     loaded = bundle.load()
     rng = np.random.default_rng(2)
     for head in loaded.classifier.heads:
@@ -62,10 +62,10 @@ def test_the_heads_that_ship_are_read_as_arrays() -> None:
         assert np.array_equal(made_trees(head.estimator).log_odds(numbers), head.estimator.decision_function(numbers))
 
 
-def test_another_estimator_is_left_to_itself() -> None:
+def test_another_estimator_is_not_converted() -> None:
     numbers = np.random.default_rng(0).normal(size=(40, 2))
     assert Trees.of(LogisticRegression().fit(numbers, numbers[:, 0] > 0)) is None
 
 
-def test_trees_with_too_many_leaves_are_left_to_the_library() -> None:
+def test_trees_with_too_many_leaves_are_not_converted() -> None:
     assert Trees.of(fitted(MOST_LEAVES + 30)) is None

@@ -1,4 +1,4 @@
-"""model/language/vocabulary.py: every token of a batch gets the number of its word."""
+"""model/language/vocabulary.py: every token of a batch gets the id of its word."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_end_of_a_sentence_is_a_boundary(mark: str) -> None:
     assert VOCABULARY.ids(Documents.parse([f"the cat{mark}"])).tolist()[-1] == BOUNDARY
 
 
-def test_the_specials_are_first() -> None:
+def test_the_special_words_come_first() -> None:
     assert (UNKNOWN, BOUNDARY, NUMBER) == (0, 1, 2)
     assert VOCABULARY.words[:3] == SPECIALS
 
@@ -43,13 +43,13 @@ def test_an_empty_batch_has_no_ids() -> None:
     assert VOCABULARY.ids(Documents.parse([])).shape == (0,)
 
 
-def test_a_vocabulary_without_words_knows_none() -> None:
+def test_all_words_are_unknown_to_an_empty_vocabulary() -> None:
     empty = Vocabulary(SPECIALS, np.zeros(3, np.float32))
     assert names("the cat 7 !", empty) == ["<unknown>", "<unknown>", "<number>", "<boundary>"]
 
 
 @given(st.lists(st.text(alphabet="abcdefg", min_size=1, max_size=4), max_size=300, unique=True))
-def test_every_word_has_the_id_that_it_has_in_the_dictionary(words: list[str]) -> None:
+def test_ids_equal_those_of_a_dictionary(words: list[str]) -> None:
     vocabulary = Vocabulary((*SPECIALS, *words), np.zeros(len(words) + 3, np.float32))
     documents = Documents.parse([" ".join([*words, "zz"])])
     expected = [vocabulary.ids_of_words.get(word, UNKNOWN) for word in documents.words()]
@@ -57,7 +57,7 @@ def test_every_word_has_the_id_that_it_has_in_the_dictionary(words: list[str]) -
 
 
 @given(st.lists(st.text(), max_size=4))
-def test_any_text_has_an_id_for_every_token(texts: list[str]) -> None:
+def test_every_token_of_any_text_has_an_id(texts: list[str]) -> None:
     documents = Documents.parse(texts)
     ids = VOCABULARY.ids(documents)
     assert ids.shape == documents.token_hash.shape

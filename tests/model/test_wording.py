@@ -1,4 +1,4 @@
-"""The numbers of a verdict in words."""
+"""model/wording.py: the numbers of a verdict in words."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from unspun.service.batch.scoring import supported_by
 
 
 @pytest.mark.parametrize("case", cases("rates.toml"), ids=why)
-def test_rates_are_told_as_how_many_human_texts(case: dict[str, Any]) -> None:
+def test_rates_are_shown_as_counts_of_human_texts(case: dict[str, Any]) -> None:
     assert human_texts(case["rate"], case.get("supported", 0.0)) == case["shown"]
 
 
 @given(st.floats(0, 1), st.floats(0, 0.01))
-def test_any_rate_can_be_told(rate: float, supported: float) -> None:
+def test_any_rate_can_be_shown(rate: float, supported: float) -> None:
     assert human_texts(rate, supported)
 
 
-def test_a_rate_is_a_sentence() -> None:
+def test_a_rate_is_shown_as_a_sentence() -> None:
     detector = FakeDetector()
     assert looks_like_this(detector.score(SPUN)) == "about 1 in 480 human texts of this length looks like this"
     assert looks_like_this(detector.score(CLEAR)) == "about 8 in 10 human texts of this length look like this"
     assert looks_like_this(detector.score("Too short.")) is None
 
 
-def test_the_share_is_told_of_what_is_suspicious() -> None:
+def test_only_a_suspicious_share_is_shown() -> None:
     detector = FakeDetector()
     told = [share_of_words(detector.score(text)) for text in (SPUN, CLEAR, "Too short.")]
     assert told == ["93 % of the words", None, None]
@@ -40,9 +40,9 @@ def test_the_share_is_told_of_what_is_suspicious() -> None:
 @pytest.mark.parametrize(
     ("part", "shown"), [(0.974, "97 %"), (0.9982, ">99 %"), (0.002, "<1 %"), (0.0, "0 %"), (1.0, "100 %")]
 )
-def test_a_part_is_never_told_as_all_or_nothing(part: float, shown: str) -> None:
+def test_a_part_is_never_shown_as_0_or_100_percent(part: float, shown: str) -> None:
     assert percent(part) == shown
 
 
-def test_what_a_model_supports_is_asked_of_its_decision() -> None:
+def test_the_supported_rate_comes_from_the_decision() -> None:
     assert (supported_by(FakeDetector()), supported_by(object())) == (0.002, 0.0)

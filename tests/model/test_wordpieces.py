@@ -1,4 +1,4 @@
-"""model/tiers/wordpieces.py: texts in word pieces, each with its place in the text, and the windows that cover them."""
+"""model/tiers/wordpieces.py: word pieces with their offsets, and the windows that cover a text."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ SNIPPETS = st.sampled_from(
 
 
 def cut(text: str) -> list[tuple[str, int, int]]:
-    """Return the pieces of a text with their places."""
+    """Return the pieces of a text with the characters that they cover."""
     found = WORDPIECES.cut([text])
     return [(tiny.PIECES[i], int(a), int(b)) for i, a, b in zip(found.ids, found.starts, found.ends, strict=True)]
 
 
 def as_read(text: str) -> str:
-    """Return what the pieces spell, by Python's own Unicode data: small letters, no accents, nothing invisible."""
+    """Return what pieces should spell, by Python's Unicode data: lower case, no accents, nothing invisible."""
     seen = unicodedata.normalize("NFD", text.encode("utf-8", "replace").decode("utf-8"))
     return "".join(c for c in seen if unicodedata.category(c)[0] not in "MC" and c != "\ufffd").lower()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: ascii(case["text"]))
-def test_a_text_is_cut_into_pieces(case: dict[str, Any]) -> None:
+def test_a_text_is_split_into_pieces(case: dict[str, Any]) -> None:
     text = case["text"]
     assert [[piece, text[start:end]] for piece, start, end in cut(text)] == case["pieces"]
 
 
 @settings(deadline=None)
 @given(ANY_TEXT | st.lists(SNIPPETS | st.text(max_size=3), max_size=8).map("".join))
-def test_a_piece_spells_the_characters_that_it_stands_on(text: str) -> None:
+def test_a_piece_spells_the_characters_at_its_offsets(text: str) -> None:
     for piece, start, end in cut(text):
         assert piece == UNKNOWN_PIECE or as_read(text[start:end]) == piece.removeprefix("##")
 
@@ -59,29 +59,29 @@ def test_pieces_are_in_order_and_inside_the_text(text: str) -> None:
     assert all(first[2] <= second[1] for first, second in itertools.pairwise(found))
 
 
-def test_a_lone_surrogate_is_one_question_mark() -> None:
+def test_a_lone_surrogate_becomes_a_question_mark() -> None:
     assert cut("\udc00\ud800the") == [("?", 0, 1), ("?", 1, 2), ("the", 2, 5)]
 
 
 @pytest.mark.parametrize("mark", ["[PAD]", "[UNK]", "[CLS]", "[SEP]"])
-def test_no_text_writes_the_marks_of_a_window(mark: str) -> None:
+def test_markers_in_a_text_are_ordinary_text(mark: str) -> None:
     assert not {"[PAD]", "[CLS]", "[SEP]"} & {piece for piece, _, _ in cut(f"the {mark} ferry{mark}")}
 
 
-def test_a_word_without_end_is_one_unknown_piece() -> None:
+def test_a_very_long_word_is_one_unknown_piece() -> None:
     assert cut("the " + "s" * 101) == [("the", 0, 3), ("[UNK]", 4, 105)]
 
 
 @settings(deadline=None, max_examples=30)
 @given(st.lists(SNIPPETS | ANY_TEXT, max_size=5))
-def test_texts_are_cut_alike_in_any_company(texts: list[str]) -> None:
+def test_pieces_do_not_depend_on_the_batch(texts: list[str]) -> None:
     together = WORDPIECES.cut(texts)
     alone = [WORDPIECES.cut([text]) for text in texts]
     assert [part(together, i) for i in range(len(texts))] == [part(one, 0) for one in alone]
 
 
 def part(pieces: Pieces, number: int) -> list[list[int]]:
-    """Return the pieces of one text with their places."""
+    """Return the pieces of one text with their offsets."""
     chosen = slice(pieces.ptr[number], pieces.ptr[number + 1])
     return [pieces.ids[chosen].tolist(), pieces.starts[chosen].tolist(), pieces.ends[chosen].tolist()]
 
@@ -93,7 +93,7 @@ def test_no_text_has_no_pieces(texts: list[str]) -> None:
     assert found.ids.shape == found.starts.shape == found.ends.shape == (0,)
 
 
-def test_a_vocabulary_is_read_a_piece_a_line(tmp_path: Path) -> None:
+def test_a_vocabulary_file_has_one_piece_per_line(tmp_path: Path) -> None:
     file = tmp_path / "pieces.txt"
     file.write_text("\n".join(tiny.PIECES) + "\n", "utf-8")
     assert WordPieces.read(file).pieces == tiny.PIECES
@@ -103,18 +103,18 @@ def test_a_vocabulary_knows_its_size() -> None:
     assert len(WORDPIECES) == len(tiny.PIECES)
 
 
-def test_a_piece_that_is_listed_twice_is_refused() -> None:
+def test_a_duplicate_piece_is_refused() -> None:
     with pytest.raises(ValueError, match="twice"):
         WordPieces([*tiny.PIECES, "ferry"])
 
 
-def test_a_vocabulary_without_marks_is_refused() -> None:
+def test_a_vocabulary_without_markers_is_refused() -> None:
     with pytest.raises(KeyError):
         WordPieces(["ferry", "[UNK]"])
 
 
 class TestTypography:
-    """Signs that a typesetter or a file format chose are read as the plain ones."""
+    """Typographic variants are replaced by plain signs."""
 
     @staticmethod
     def read(text: str) -> list[str]:
@@ -140,36 +140,36 @@ class TestTypography:
             ("***the ferry", "* the ferry"),
         ],
     )
-    def test_the_same_text_has_the_same_pieces(self, written: str, plain: str) -> None:
+    def test_typographic_variants_give_the_same_pieces(self, written: str, plain: str) -> None:
         assert self.read(written) == self.read(plain)
 
     @pytest.mark.parametrize("text", ["the the ferry", "a a a a", "council, ferry, council"])
-    def test_words_and_single_signs_stay(self, text: str) -> None:
+    def test_words_and_single_signs_are_unchanged(self, text: str) -> None:
         ids = SIGNS.cut([text]).ids
         assert SIGNS.without_repeats(ids).all()
         assert np.array_equal(SIGNS.typography[ids], ids)
 
-    def test_signs_of_two_kinds_are_two(self) -> None:
+    def test_different_signs_are_both_kept(self) -> None:
         assert self.read("the ferry.'") == ["the", "ferry", ".", "'"]
 
-    def test_a_vocabulary_without_the_plain_sign_keeps_its_own(self) -> None:
+    def test_a_variant_is_kept_if_the_plain_sign_is_not_in_the_vocabulary(self) -> None:
         pieces = ("[UNK]", "[CLS]", "[SEP]", "—", "the")
         assert WordPieces(pieces).typography.tolist() == [0, 1, 2, 3, 4]
 
-    def test_no_pieces_are_read_as_none(self) -> None:
+    def test_no_pieces_give_no_pieces(self) -> None:
         assert SIGNS.without_repeats(np.zeros(0, np.int32)).tolist() == []
 
 
 class TestWindows:
-    """Where windows of `size` pieces start, the next reading `overlap` of them again."""
+    """The starts of windows of `size` pieces that overlap by at least `overlap`."""
 
     def test_a_short_text_is_one_window(self) -> None:
         assert windows(126, 126, 30).tolist() == [0]
 
-    def test_no_piece_is_one_empty_window(self) -> None:
+    def test_no_pieces_are_one_empty_window(self) -> None:
         assert windows(0, 126, 30).tolist() == [0]
 
-    def test_one_piece_more_is_a_second_window(self) -> None:
+    def test_one_more_piece_needs_a_second_window(self) -> None:
         assert windows(127, 126, 30).tolist() == [0, 1]
 
     def test_the_last_window_overlaps_more(self) -> None:

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
 from tests.service.fake_detector import load_fake
-from tests.service.support import Run
-from unspun.service.cli import cli
+from tests.service.support import Run, run_unspun
 
 
 @pytest.fixture
 def unspun() -> Callable[..., Run]:
     """Run `unspun` on some arguments, in this process, standard output not a terminal."""
 
-    def run(*arguments: str | Path, stdin: bytes = b"", load: Any = load_fake) -> Run:
-        result = CliRunner().invoke(
-            cli, [str(argument) for argument in arguments], input=stdin, obj=load, prog_name="unspun"
-        )
-        return Run(result.exit_code, result.stdout, result.stderr.splitlines())
-
-    return run
+    return partial(run_unspun, load=load_fake)
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +39,17 @@ def make(tiny_bundle: Path, tmp_path: Path) -> Callable[..., Path]:
         return variant(tiny_bundle, tmp_path / "trained" / name, **{"name": name, "version": "1.0.0", **changes})
 
     return made
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A small file system, of 128 kB unless a test sets another size, if this machine allows one."""
+    place = tmp_path / "small"
+    place.mkdir()
+    size = f"size={getattr(request, 'param', 128)}k"
+    mount = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(place)]
+    mounted = shutil.which("mount") and subprocess.run(mount, capture_output=True, check=False)
+    if not mounted or mounted.returncode:
+        pytest.skip("no rights to mount a file system")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)

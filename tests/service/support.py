@@ -1,14 +1,23 @@
-"""What the tests of the surfaces share: cases from data files, texts, a finished run."""
+"""What the tests of the surfaces share: cases from data files, texts, commands and their results."""
 
 from __future__ import annotations
 
+import ctypes
 import json
+import os
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-DATA = Path(__file__).parents[1] / "data" / "service"
+from click.testing import CliRunner
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT / "tests" / "data" / "service"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
+"""For commands in a process of their own."""
 
 SPUN = "The mayor shared his imaginative and prescient and the vitality of the town."
 SUSPECT = "The mayor talked of the vitality of the town for an hour."
@@ -27,7 +36,7 @@ def why(case: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """What came of a command: exit status, standard output, lines of standard error."""
+    """The result of a command: exit status, standard output, and the lines of standard error."""
 
     status: int
     out: str
@@ -40,3 +49,51 @@ class Run:
     @property
     def ids(self) -> list[str]:
         return [verdict["id"] for verdict in self.verdicts]
+
+
+def run_unspun(*arguments: str | Path, stdin: bytes = b"", load: Any = None) -> Run:
+    """Run `unspun` in this process, with standard output not a terminal; `load` loads the model."""
+    from unspun.service.cli import cli
+
+    command = [str(argument) for argument in arguments]
+    result = CliRunner().invoke(cli, command, input=stdin, obj=load, prog_name="unspun")
+    return Run(result.exit_code, result.stdout, result.stderr.splitlines())
+
+
+CAPABILITIES_OF_THIS_THREAD = (0x20080522, 0)
+"""The header of capget(2): version 3, process 0."""
+DAC_OVERRIDE_AND_READ_SEARCH = 0b110
+
+
+@contextmanager
+def without_override() -> Iterator[None]:
+    """Take away root's right to read and write every file, for this thread."""
+    if os.geteuid() != 0:
+        yield
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header, sets = (ctypes.c_uint32 * 2)(*CAPABILITIES_OF_THIS_THREAD), (ctypes.c_uint32 * 6)()
+    assert libc.capget(header, sets) == 0
+    effective = sets[0]
+    sets[0] = effective & ~DAC_OVERRIDE_AND_READ_SEARCH
+    assert libc.capset(header, sets) == 0
+    try:
+        yield
+    finally:
+        sets[0] = effective
+        assert libc.capset(header, sets) == 0
+
+
+@contextmanager
+def read_only(*folders: Path, mode: int = 0o755) -> Iterator[None]:
+    """Make folders belong to somebody else while a command runs; `mode` is what they then allow."""
+    for folder in folders:
+        if os.geteuid() == 0:
+            os.chown(folder, 65534, 65534)
+        folder.chmod(mode if os.geteuid() == 0 else mode & 0o550)
+    try:
+        with without_override():
+            yield
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)

@@ -7,7 +7,7 @@ import io
 import json
 import logging
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -543,52 +543,3 @@ def test_the_openapi_document_has_every_path(client: FlaskClient) -> None:
     }
     off = {rule for rule in rules if rule.startswith("/v1/feedback")}  # tests/feedback/test_routes.py has it on
     assert set(client.get("/v1/openapi.json").get_json()["paths"]) == rules - pages - off
-
-
-@pytest.fixture
-def bundle(tmp_path: Path) -> Path:
-    (tmp_path / "manifest.json").write_text("{}")
-    return tmp_path
-
-
-def loader(*models: Any) -> Callable[[Path | None], Any]:
-    left = list(models)
-
-    def load(path: Path | None) -> Any:
-        model = left.pop(0)
-        if isinstance(model, Exception):
-            raise model
-        return model
-
-    return load
-
-
-def test_a_changed_bundle_is_loaded(bundle: Path) -> None:
-    old, new = FakeDetector(), FakeDetector()
-    models = ModelInUse(loader(old, new), bundle)
-    (bundle / "manifest.json").write_text('{"changed": true}')
-    models.refresh()
-    assert models.model is new
-
-
-def test_an_unchanged_bundle_is_not_loaded_again(bundle: Path) -> None:
-    models = ModelInUse(loader(FakeDetector()), bundle)
-    models.refresh()
-
-
-def test_an_unusable_bundle_leaves_the_model_in_use(bundle: Path) -> None:
-    from unspun.model.bundle import BundleError
-
-    old = FakeDetector()
-    models = ModelInUse(loader(old, BundleError("tampered with")), bundle)
-    (bundle / "manifest.json").write_text('{"changed": true}')
-    models.refresh()
-    assert models.model is old
-
-
-def test_a_missing_bundle_leaves_the_model_in_use(bundle: Path) -> None:
-    old = FakeDetector()
-    models = ModelInUse(loader(old), bundle)
-    (bundle / "manifest.json").unlink()
-    models.refresh(force=True)
-    assert models.model is old

@@ -5,27 +5,26 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.service.fake_detector import FakeDetector, load_fake
-from tests.service.support import CLEAR, SPUN, SUSPECT, Run
+from tests.service.support import CLEAR, ENVIRONMENT, ROOT, SPUN, SUSPECT, Run
 from unspun.reading.reader import Failure, Record
-from unspun.service.batch.parallel import Plan, Task, groups, score_in_parallel
+from unspun.service.batch.parallel import Task, Workers, score_in_parallel
 from unspun.service.batch.runs import RunFolder
+from unspun.service.batch.scoring import batches
 
 Unspun = Callable[..., Run]
-ROOT = Path(__file__).parents[2]
 
 
 def write(file: Path, count: int) -> None:
@@ -54,7 +53,7 @@ def summary_in(folder: Path) -> dict[str, Any]:
     return dict(json.loads((folder / "summary.json").read_text()))
 
 
-def test_parts_together_are_what_one_file_would_be(unspun: Unspun, archive: Path, here: Path) -> None:
+def test_joined_parts_equal_a_single_file(unspun: Unspun, archive: Path, here: Path) -> None:
     whole = unspun("score", archive, "--quiet").out
     unspun("score", archive, "--output", "out/", "--part-size", "8", "--workers", "1")
     parts = sorted((here / "out").glob("part-*.jsonl"))
@@ -71,11 +70,11 @@ def test_failures_are_listed_and_counted(unspun: Unspun, archive: Path, here: Pa
     assert "not valid JSON" in failures_in(here / "out")[0]["reason"]
 
 
-def test_a_few_failures_are_told_and_many_are_only_listed(unspun: Unspun, here: Path) -> None:
+def test_the_first_failures_are_reported_and_all_are_listed(unspun: Unspun, here: Path) -> None:
     write(here / "in.jsonl", 700)
     errors = unspun("score", "in.jsonl", "--output", "out/", "--workers", "1").errors
     assert [line for line in errors if "not valid JSON" in line] == errors[:20]
-    assert errors[20] == "unspun: from here on, what goes wrong is only listed in out/failures.jsonl"
+    assert errors[20] == "unspun: further failures are only listed in out/failures.jsonl"
     assert len(failures_in(here / "out")) == 100
 
 
@@ -88,7 +87,7 @@ def test_the_summary_counts_everything(unspun: Unspun, archive: Path, here: Path
     assert summary["this_command"]["words_per_second"] > 0
 
 
-def test_a_run_that_is_done_does_nothing_more(unspun: Unspun, archive: Path, here: Path) -> None:
+def test_rerunning_a_finished_run_scores_nothing(unspun: Unspun, archive: Path, here: Path) -> None:
     unspun("score", archive, "--output", "out/", "--workers", "1")
     before = {file.name: file.stat().st_mtime_ns for file in (here / "out").glob("part-*")}
 
@@ -98,11 +97,11 @@ def test_a_run_that_is_done_does_nothing_more(unspun: Unspun, archive: Path, her
             return []
 
     run = unspun("score", archive, "--output", "out/", "--workers", "1", load=lambda _: Unused())
-    assert "unspun: 42 documents had been scored by earlier commands" in run.errors
+    assert "unspun: 42 documents had already been scored" in run.errors
     assert {file.name: file.stat().st_mtime_ns for file in (here / "out").glob("part-*")} == before
 
 
-def test_only_missing_parts_are_made(unspun: Unspun, archive: Path, here: Path) -> None:
+def test_only_missing_parts_are_written(unspun: Unspun, archive: Path, here: Path) -> None:
     unspun("score", archive, "--output", "out/", "--part-size", "10", "--workers", "1")
     before = verdicts_in(here / "out")
     (here / "out" / "part-00002.done").unlink()
@@ -122,7 +121,7 @@ def test_only_missing_parts_are_made(unspun: Unspun, archive: Path, here: Path) 
         (["--dedupe"], "another dedupe (false, now true)"),
     ],
 )
-def test_a_run_with_other_settings_is_refused(
+def test_a_run_with_different_settings_is_refused(
     more: list[str], told: str, unspun: Unspun, archive: Path, here: Path
 ) -> None:
     unspun("score", archive, "--output", "out/", "--workers", "1")
@@ -131,7 +130,7 @@ def test_a_run_with_other_settings_is_refused(
     assert told in run.errors[0]
 
 
-def test_another_models_run_is_refused(unspun: Unspun, archive: Path, here: Path) -> None:
+def test_a_run_of_another_model_is_refused(unspun: Unspun, archive: Path, here: Path) -> None:
     unspun("score", archive, "--output", "out/", "--workers", "1")
     other = FakeDetector()
     object.__setattr__(other.model, "sha256", "another")
@@ -139,7 +138,7 @@ def test_another_models_run_is_refused(unspun: Unspun, archive: Path, here: Path
     assert (run.status, "another model" in run.errors[0]) == (1, True)
 
 
-def test_force_begins_anew(unspun: Unspun, archive: Path, here: Path) -> None:
+def test_force_starts_over(unspun: Unspun, archive: Path, here: Path) -> None:
     unspun("score", archive, "--output", "out/", "--workers", "1", "--part-size", "5")
     (here / "out" / "notes.txt").write_text("mine")
     run = unspun("score", archive, "--output", "out/", "--workers", "1", "--no-evidence", "--force")
@@ -149,69 +148,53 @@ def test_force_begins_anew(unspun: Unspun, archive: Path, here: Path) -> None:
     assert (here / "out" / "notes.txt").read_text() == "mine"
 
 
-def test_a_folder_with_other_things_in_it_is_left_alone(unspun: Unspun, archive: Path, here: Path) -> None:
+def test_a_folder_with_other_files_is_not_touched(unspun: Unspun, archive: Path, here: Path) -> None:
     (here / "out").mkdir()
     (here / "out" / "notes.txt").write_text("mine")
     run = unspun("score", archive, "--output", "out/", "--workers", "1")
     assert (run.status, [file.name for file in (here / "out").iterdir()]) == (2, ["notes.txt"])
 
 
-def test_input_that_changed_is_not_mixed_with_what_was_there(unspun: Unspun, archive: Path, here: Path) -> None:
+def test_a_run_does_not_resume_if_the_input_changed(unspun: Unspun, archive: Path, here: Path) -> None:
     unspun("score", archive, "--output", "out/", "--workers", "1", "--part-size", "10")
     before = verdicts_in(here / "out")
     archive.write_text(archive.read_text().replace("energy", "power"))
     run = unspun("score", archive, "--output", "out/", "--workers", "1", "--part-size", "10")
     assert run.status == 1
-    assert "the input is not what it was" in run.errors[-1]
+    assert "the input has changed since part 0" in run.errors[-1]
     assert verdicts_in(here / "out") == before
 
 
-def test_two_runs_at_once_in_a_folder_are_refused(unspun: Unspun, archive: Path, here: Path) -> None:
+def test_a_second_run_in_the_same_folder_is_refused(unspun: Unspun, archive: Path, here: Path) -> None:
     settings = {"model": "x"}
     folder = RunFolder(here / "out", settings, suffix=".jsonl")
     run = unspun("score", archive, "--output", "out/", "--workers", "1")
     folder.close()
-    assert (run.status, "another run is at work here" in run.errors[0]) == (1, True)
+    assert (run.status, "another run is using this folder" in run.errors[0]) == (1, True)
 
 
-def test_an_output_folder_among_the_inputs_is_no_input(unspun: Unspun, archive: Path, here: Path) -> None:
+def test_an_output_folder_inside_the_input_is_not_read(unspun: Unspun, archive: Path, here: Path) -> None:
     before = unspun("score", ".", "--output", "out/", "--workers", "1").errors[-1]
     after = unspun("score", ".", "--output", "out/", "--workers", "1").errors
     assert "42 documents scored" in before
-    assert after[0] == "unspun: 42 documents had been scored by earlier commands"
+    assert after[0] == "unspun: 42 documents had already been scored"
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 128 KB, where this machine lets a test have one."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mounted = shutil.which("mount") and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(place)], capture_output=True, check=False
-    )
-    if not mounted or mounted.returncode:
-        pytest.skip("no rights to mount a file system")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
-
-
-def test_a_full_disk_ends_a_run_in_a_line_and_it_goes_on_when_there_is_room(
-    unspun: Unspun, here: Path, small_disk: Path
-) -> None:
+def test_a_run_resumes_after_a_full_disk(unspun: Unspun, here: Path, small_disk: Path) -> None:
     write(here / "in.jsonl", 700)
     filler = small_disk / "filler"
     filler.write_bytes(bytes(60_000))
     out = small_disk / "out"
     command = ("score", "in.jsonl", "--output", f"{out}/", "--part-size", "50", "--workers", "1")
     full = unspun(*command)
-    told = f"unspun: {out}: No space left on device; once that is mended, the same command goes on from here"
+    told = f"unspun: {out}: No space left on device; once this is fixed, rerun the command to resume"
     assert (full.status, [line for line in full.errors if "No space left" in line]) == (1, [told])
     subprocess.run(["mount", "-o", "remount,size=2m", str(small_disk)], check=True)
     assert unspun(*command).status == 3
     assert [verdict["id"] for verdict in verdicts_in(out)] == [f"d{i}" for i in range(700) if i % 7]
 
 
-def test_a_full_disk_leaves_what_was_written_of_a_file(unspun: Unspun, here: Path, small_disk: Path) -> None:
+def test_a_full_disk_keeps_the_partial_file(unspun: Unspun, here: Path, small_disk: Path) -> None:
     write(here / "in.jsonl", 700)
     (small_disk / "filler").write_bytes(bytes(60_000))
     full = unspun("score", "in.jsonl", "--output", f"{small_disk}/out.jsonl")
@@ -220,7 +203,7 @@ def test_a_full_disk_leaves_what_was_written_of_a_file(unspun: Unspun, here: Pat
     assert sorted(path.name for path in small_disk.iterdir()) == ["filler", "out.jsonl.part"]
 
 
-def test_near_duplicates_are_told_once(unspun: Unspun, here: Path) -> None:
+def test_near_duplicates_are_scored_once(unspun: Unspun, here: Path) -> None:
     pytest.importorskip("datasketch", reason="pip install 'unspun[dedupe]'")
     text = " ".join(f"word{i}" for i in range(300))
     lines = [
@@ -234,19 +217,19 @@ def test_near_duplicates_are_told_once(unspun: Unspun, here: Path) -> None:
     assert [verdict["id"] for verdict in verdicts_in(here / "out")] == ["first", "other"]
     left_out = [json.loads(line) for line in (here / "out" / "duplicates.jsonl").read_text().splitlines()]
     assert left_out == [{"id": "same", "like": "first"}, {"id": "near", "like": "first"}]
-    assert "2 near-duplicates left out" in run.errors[-1]
+    assert "2 near-duplicates skipped" in run.errors[-1]
 
 
-def test_failures_keep_their_places_among_the_texts() -> None:
+def test_failures_keep_their_places_in_a_batch() -> None:
     items: list[Record | Failure] = [Record("a", SPUN, "a"), Failure("b", "no"), Record("c", CLEAR, "c")]
-    assert list(groups(items)) == [items]
+    assert list(batches(items)) == [items]
 
 
 # --- several processes
 
 
 @pytest.mark.parametrize("output", ["out/", "out.jsonl"])
-def test_two_workers_give_what_one_does(output: str, unspun: Unspun, archive: Path, here: Path) -> None:
+def test_two_workers_write_the_same_output_as_one(output: str, unspun: Unspun, archive: Path, here: Path) -> None:
     whole = unspun("score", archive, "--quiet").out
     unspun("score", archive, "--output", output, "--part-size", "8", "--workers", "2", load=load_fake)
     files = sorted((here / "out").glob("part-*.jsonl")) if output == "out/" else [here / output]
@@ -256,21 +239,21 @@ def test_two_workers_give_what_one_does(output: str, unspun: Unspun, archive: Pa
 @pytest.mark.parametrize(
     ("size", "cores", "expected"),
     [
-        (9_999, 4, "this process"),  # not worth another
+        (9_999, 4, "1 workers"),  # not worth another
         (20_000, 4, "2 workers"),
         (99_999, 4, "4 workers"),  # as many as there are cores
-        (99_999, 1, "this process"),
+        (99_999, 1, "1 workers"),
     ],
 )
 def test_large_files_are_scored_on_several_cores(
     size: int, cores: int, expected: str, unspun: Unspun, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    used = "this process"
+    used = "1 workers"
 
-    def local(records: Any, task: Task, plan: Plan) -> Any:
+    def local(records: Any, task: Task, workers: Workers, scorer: Any) -> Any:
         nonlocal used
-        used = f"{plan.workers} workers"
-        return score_in_parallel(records, task, Plan())
+        used = f"{workers.processes} workers"
+        return score_in_parallel(records, task, Workers(), scorer)
 
     monkeypatch.setattr("unspun.service.commands.score.WORTH_A_WORKER", 10_000)
     monkeypatch.setattr("unspun.service.machine.cores", lambda: cores)
@@ -292,16 +275,14 @@ def pages(here: Path) -> Path:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_pages_are_reduced_to_their_articles_by_those_who_score(
-    workers: str, unspun: Unspun, pages: Path, here: Path
-) -> None:
+def test_pages_are_reduced_to_articles_by_the_workers(workers: str, unspun: Unspun, pages: Path, here: Path) -> None:
     whole = unspun("score", pages, "--quiet").out
     assert '"verdict": "paraphrased"' in whole
     unspun("score", pages, "--output", "out/", "--part-size", "8", "--workers", workers)
     assert "".join(file.read_text() for file in sorted((here / "out").glob("part-*.jsonl"))) == whole
 
 
-def test_a_run_over_pages_may_go_on_with_another_number_of_workers(unspun: Unspun, pages: Path, here: Path) -> None:
+def test_a_run_over_pages_resumes_with_another_number_of_workers(unspun: Unspun, pages: Path, here: Path) -> None:
     unspun("score", pages, "--output", "out/", "--part-size", "8", "--workers", "2")
     before = verdicts_in(here / "out")
     (here / "out" / "part-00001.done").unlink()
@@ -316,25 +297,37 @@ def start(archive: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
         "--part-size", "20", *more,
     ]  # fmt: skip
     return subprocess.Popen(
-        command, cwd=ROOT, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+        command,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
     )
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_killed_at_ten_moments_and_gone_on_with_nothing_is_lost_or_twice(workers: str, tmp_path: Path) -> None:
+def wait_for_parts(out: Path, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while len(list(out.glob("part-*.done"))) < count and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize(("workers", "kills"), [("1", 4), ("2", 2)])
+def test_a_killed_run_resumes_without_losing_or_repeating_documents(workers: str, kills: int, tmp_path: Path) -> None:
     archive, out = tmp_path / "in.jsonl", tmp_path / "out"
-    write(archive, 6_000)
+    write(archive, 4_000)
     generator = random.Random(7)
-    for _ in range(10):
+    for kill in range(1, kills + 1):
         running = start(archive, out, "--workers", workers)
-        time.sleep(generator.uniform(0.2, 1.6))
+        wait_for_parts(out, 20 * kill)
+        time.sleep(generator.uniform(0, 0.05))
         os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
+        assert running.wait() == -signal.SIGKILL  # it had not finished
     assert start(archive, out, "--workers", workers).wait() == 3
-    expected = [f"d{i}" for i in range(6_000) if i % 7]
+    expected = [f"d{i}" for i in range(4_000) if i % 7]
     assert [verdict["id"] for verdict in verdicts_in(out)] == expected
     assert Counter(failure["where"] for failure in failures_in(out)) == {
-        f"{archive}:{i + 1}": 1 for i in range(0, 6_000, 7)
+        f"{archive}:{i + 1}": 1 for i in range(0, 4_000, 7)
     }
     assert summary_in(out)["documents"] == len(expected)
 
@@ -342,7 +335,7 @@ def test_killed_at_ten_moments_and_gone_on_with_nothing_is_lost_or_twice(workers
 # --- a cluster
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster() -> Any:
     """A real Dask scheduler with two workers, on loopback."""
     distributed = pytest.importorskip("distributed", reason="pip install 'unspun[cluster]'")
@@ -353,7 +346,9 @@ def cluster() -> Any:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_cluster_gives_what_this_machine_does(cluster: Any, unspun: Unspun, archive: Path, here: Path) -> None:
+def test_a_cluster_writes_the_same_output_as_one_process(
+    cluster: Any, unspun: Unspun, archive: Path, here: Path
+) -> None:
     whole = unspun("score", archive, "--quiet").out
     address = cluster.scheduler_address
     run = unspun("score", archive, "--output", "out/", "--part-size", "8", "--scheduler", address, load=load_fake)
@@ -363,26 +358,25 @@ def test_a_cluster_gives_what_this_machine_does(cluster: Any, unspun: Unspun, ar
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(cluster: Any, unspun: Unspun, here: Path) -> None:
-    write(here / "in.jsonl", 20_000)
+def test_a_killed_cluster_worker_loses_no_documents(cluster: Any, unspun: Unspun, here: Path) -> None:
+    write(here / "in.jsonl", 10_000)
     killed: list[int] = []
 
     def kill_one_when_parts_are_there() -> None:
-        while not list((here / "out").glob("part-*.done")):
-            time.sleep(0.01)
+        wait_for_parts(here / "out", 2)
         killed.append(next(iter(cluster.workers.values())).process.pid)
         os.kill(killed[0], signal.SIGKILL)
 
     killer = threading.Thread(target=kill_one_when_parts_are_there)
     killer.start()
     address = cluster.scheduler_address
-    unspun("score", "in.jsonl", "--output", "out/", "--part-size", "500", "--scheduler", address, load=load_fake)
+    unspun("score", "in.jsonl", "--output", "out/", "--part-size", "250", "--scheduler", address, load=load_fake)
     killer.join()
     assert killed
-    assert [verdict["id"] for verdict in verdicts_in(here / "out")] == [f"d{i}" for i in range(20_000) if i % 7]
+    assert [verdict["id"] for verdict in verdicts_in(here / "out")] == [f"d{i}" for i in range(10_000) if i % 7]
 
 
-def test_a_scheduler_that_is_not_there_is_told_in_a_line(unspun: Unspun, archive: Path) -> None:
+def test_a_missing_scheduler_is_reported_on_one_line(unspun: Unspun, archive: Path) -> None:
     pytest.importorskip("distributed", reason="pip install 'unspun[cluster]'")
     run = unspun("score", archive, "--output", "out/", "--scheduler", "nonsense://x")
-    assert (run.status, "no Dask scheduler answers here" in run.errors[-1]) == (1, True)
+    assert (run.status, "no Dask scheduler answers at this address" in run.errors[-1]) == (1, True)

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from tests import deep as tiny_deep
 from tests import tables as tiny
 from tests.reading.support import FORMATS
-from tests.service.support import Run, cases, why
-from tests.service.test_train_command import ROOT, digests, spoilt, unprivileged, write
+from tests.service.support import Run, cases, read_only, run_unspun, why
+from tests.service.test_train_command import digests, spoilt, write
 from unspun.model import bundle
 from unspun.model.detector import Detector
 from unspun.model.verdict import KINDS
-from unspun.service.cli import cli
 from unspun.training.corpora.corpus import text_keys
 from unspun.training.reporting.card import CARD, render_card
 from unspun.training.retraining.recalibrate import FEWEST
@@ -67,9 +62,7 @@ def model(made: Path, here: Path) -> Path:
 
 
 def calibrate(*arguments: str | Path) -> Run:
-    command = ["calibrate", *(str(argument) for argument in arguments)]
-    result = CliRunner().invoke(cli, command, prog_name="unspun")
-    return Run(result.exit_code, result.stdout, result.stderr.splitlines())
+    return run_unspun("calibrate", *arguments)
 
 
 def targets() -> list[str]:
@@ -90,7 +83,7 @@ def called(folder: Path, depth: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("depth", ["fast", "deep", "auto"])
-def test_no_more_of_the_trusted_texts_are_called_so_than_the_target(model: Path, made: Path, depth: str) -> None:
+def test_no_more_trusted_texts_are_flagged_than_the_target(model: Path, made: Path, depth: str) -> None:
     assert called(model, depth)["suspect"] > TARGETS["suspect"]  # there is something to mend
     run = calibrate(model, "--on", made / "trusted", *targets())
     assert run.status == 0
@@ -98,7 +91,7 @@ def test_no_more_of_the_trusted_texts_are_called_so_than_the_target(model: Path,
     assert all(after[word] <= TARGETS[word] for word in TARGETS)
 
 
-def test_the_table_and_the_manifest_tell_what_is_kept(model: Path, made: Path) -> None:
+def test_the_table_shows_the_checks_in_the_manifest(model: Path, made: Path) -> None:
     run = calibrate(model, "--on", made / "trusted", *targets())
     checks = manifest_of(model)["calibration"]
     assert [(c["tier"], c["word"]) for c in checks] == [(t, w) for t in ("fast", "deep") for w in TARGETS]
@@ -112,7 +105,7 @@ def test_the_table_and_the_manifest_tell_what_is_kept(model: Path, made: Path) -
     assert run.out.isascii()
 
 
-def test_the_table_tells_the_factor_of_each_kind(model: Path, made: Path) -> None:
+def test_the_table_shows_the_factor_of_each_kind(model: Path, made: Path) -> None:
     run = calibrate(model, "--on", made / "trusted", *targets())
     tiers = Detector.load(model).decision.tiers
     rows = [line.split() for line in run.out.splitlines() if line.split()[1:2] and line.split()[1] in KINDS]
@@ -122,13 +115,13 @@ def test_the_table_tells_the_factor_of_each_kind(model: Path, made: Path) -> Non
     )
 
 
-def test_in_place_or_elsewhere_the_model_is_the_same(model: Path, made: Path, here: Path) -> None:
+def test_the_model_is_the_same_in_place_and_elsewhere(model: Path, made: Path, here: Path) -> None:
     calibrate(made / "model", "--on", made / "trusted", "--output", "new")
     calibrate(model, "--on", made / "trusted")
     assert digests(here / "new") == digests(model)
 
 
-def test_with_another_output_the_model_stays_as_it_is(model: Path, made: Path, here: Path) -> None:
+def test_with_output_the_original_model_is_unchanged(model: Path, made: Path, here: Path) -> None:
     before = digests(model)
     assert calibrate(model, "--on", made / "trusted", "--output", here / "new").status == 0
     assert digests(model) == before
@@ -138,12 +131,14 @@ def test_with_another_output_the_model_stays_as_it_is(model: Path, made: Path, h
 @pytest.mark.parametrize(
     ("arguments", "version"), [([], "0.0.1+calibrated"), (["--version", "0.1"], "0.1")], ids=["default", "given"]
 )
-def test_the_version_tells_that_it_was_calibrated(model: Path, made: Path, arguments: list[str], version: str) -> None:
+def test_the_version_shows_that_the_model_was_calibrated(
+    model: Path, made: Path, arguments: list[str], version: str
+) -> None:
     calibrate(model, "--on", made / "trusted", *arguments)
     assert Detector.load(model).model.version == version
 
 
-def test_calibrating_again_sets_the_same_and_says_it_once(model: Path, made: Path) -> None:
+def test_calibrating_twice_changes_nothing(model: Path, made: Path) -> None:
     for _ in range(2):
         before = manifest_of(model)["decision"]
         calibrate(model, "--on", made / "trusted", *targets())
@@ -151,7 +146,7 @@ def test_calibrating_again_sets_the_same_and_says_it_once(model: Path, made: Pat
     assert Detector.load(model).model.version == "0.0.1+calibrated"
 
 
-def test_the_card_tells_on_how_many_texts(model: Path, made: Path) -> None:
+def test_the_card_shows_the_number_of_texts(model: Path, made: Path) -> None:
     calibrate(model, "--on", made / "trusted")
     card = (model / CARD).read_text("utf-8")
     assert card == render_card(manifest_of(model))
@@ -159,22 +154,22 @@ def test_the_card_tells_on_how_many_texts(model: Path, made: Path) -> None:
     assert f"| {COUNT} |" in card
 
 
-def test_a_quiet_run_says_only_what_is_not_proven(model: Path, made: Path) -> None:
+def test_a_quiet_run_only_warns_of_unproven_targets(model: Path, made: Path) -> None:
     run = calibrate(model, "--on", made / "trusted", *targets(), "--quiet")
     assert (run.status, run.out) == (0, "")
     assert run.errors == [
-        "unspun: too few texts to prove that at most 2.0% are called paraphrased: 220 texts prove, with 95 % "
-        "confidence, at most 4.7%; 313 are needed"
+        "unspun: too few texts to prove that at most 2.0 % are called paraphrased: 220 texts prove at most 4.7 %, with "
+        "95 % confidence; 313 are needed"
     ]
 
 
-def test_a_target_that_the_texts_prove_is_not_complained_of(model: Path, made: Path) -> None:
+def test_a_proven_target_causes_no_warning(model: Path, made: Path) -> None:
     run = calibrate(model, "--on", made / "trusted", "--target-fpr", "0.1", "--target-suspect", "0.3", "--quiet")
     assert (run.status, run.out, run.errors) == (0, "", [])
     assert all(check["enough"] for check in manifest_of(model)["calibration"])
 
 
-def test_few_texts_make_no_model_less_strict(model: Path, made: Path) -> None:
+def test_few_texts_never_make_a_model_less_strict(model: Path, made: Path) -> None:
     calibrate(model, "--on", made / "trusted")
     tiers = Detector.load(model).decision.tiers
     assert all((tier.factors >= 1.0).all() for tier in tiers.values())
@@ -183,13 +178,13 @@ def test_few_texts_make_no_model_less_strict(model: Path, made: Path) -> None:
 # --- which texts
 
 
-def test_texts_given_twice_count_once(model: Path, made: Path) -> None:
+def test_duplicate_texts_count_once(model: Path, made: Path) -> None:
     run = calibrate(model, "--on", made / "trusted", "--on", made / "few")  # the ten are among the others
-    assert "unspun: left out 10 of 230: given twice, or the model learnt from them" in run.errors
+    assert "unspun: left out 10 of 230 texts: duplicates, or the model was trained on them" in run.errors
     assert manifest_of(model)["calibration"][0]["texts"] == COUNT
 
 
-def test_texts_that_the_model_learnt_from_are_left_out(made: Path, here: Path) -> None:
+def test_training_texts_of_the_model_are_left_out(made: Path, here: Path) -> None:
     """It was retrained, and still tells so afterwards."""
     learnt = trusted_texts(40, seed=5)
     loaded = bundle.load(made / "model")
@@ -198,14 +193,14 @@ def test_texts_that_the_model_learnt_from_are_left_out(made: Path, here: Path) -
     bundle.save(here / "house", {**tiny_deep.manifest(), **told}, *parts, extra={"reference_numbers": np.arange(5)})
     run = calibrate(here / "house", "--on", made / "trusted", "--on", write(here / "learnt", learnt))
     assert run.status == 0
-    assert f"unspun: left out 40 of {COUNT + 40}: given twice, or the model learnt from them" in run.errors
+    assert f"unspun: left out 40 of {COUNT + 40} texts: duplicates, or the model was trained on them" in run.errors
     manifest = manifest_of(here / "house")
     assert manifest["calibration"][0]["texts"] == COUNT
     assert {name: manifest[name] for name in told} == told
     assert "reference_numbers.npy" in manifest["files"]
 
 
-def test_every_format_is_read_and_what_cannot_be_is_told(model: Path, made: Path, here: Path) -> None:
+def test_every_format_is_read_and_failures_are_reported(model: Path, made: Path, here: Path) -> None:
     folder = here / "all"
     folder.mkdir()
     texts = trusted_texts(FEWEST)
@@ -223,7 +218,7 @@ def test_every_format_is_read_and_what_cannot_be_is_told(model: Path, made: Path
 
 
 @pytest.mark.parametrize("case", cases("calibrate_refused.toml"), ids=why)
-def test_what_changes_no_model_is_a_line(case: dict[str, Any], model: Path, made: Path, here: Path) -> None:
+def test_a_refused_calibration_changes_no_model(case: dict[str, Any], model: Path, made: Path, here: Path) -> None:
     places = {name.upper(): made / name for name in ("trusted", "few", "newer", "older", "tampered")}
     places |= {"MODEL": model, "SHIPPED": bundle.DEFAULT}
     folders = [*places.values()]
@@ -235,7 +230,7 @@ def test_what_changes_no_model_is_a_line(case: dict[str, Any], model: Path, made
     assert [path.name for path in here.iterdir()] == ["model"]
 
 
-def test_a_version_in_a_folder_of_models_stays_as_it_is(model: Path, made: Path, here: Path) -> None:
+def test_a_version_in_a_folder_of_models_is_never_changed(model: Path, made: Path, here: Path) -> None:
     (here / "models").mkdir()
     model.rename(here / "models" / "tiny")
     (here / "models" / "current").symlink_to("tiny")
@@ -244,32 +239,22 @@ def test_a_version_in_a_folder_of_models_stays_as_it_is(model: Path, made: Path,
     for name in ("current", "tiny"):
         run = calibrate(here / "models" / name, "--on", made / "trusted")
         assert (run.status, run.out) == (2, "")
-        assert "lies in a folder of models, whose versions are never changed" in run.errors[-1]
+        assert "is in a folder of models, whose versions are never changed" in run.errors[-1]
     assert digests(here / "models" / "tiny") == before
     run = calibrate(here / "models" / "current", "--on", made / "trusted", "--output", here / "new", "--quiet")
     assert run.status == 0
 
 
-def test_a_model_without_rights_is_told_and_stays_as_it_is(model: Path, made: Path) -> None:
-    if os.geteuid() == 0:
-        os.chown(model, 65534, 65534)
-    model.chmod(0o755 if os.geteuid() == 0 else 0o555)
+def test_a_model_without_write_permission_is_unchanged(model: Path, made: Path) -> None:
     before = digests(model)
-    run = subprocess.run(
-        [*unprivileged(), sys.executable, "-m", "unspun.service.cli", "calibrate", model, "--on", made / "trusted"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    model.chmod(0o755)
-    assert (run.returncode, run.stdout) == (2, ""), run.stderr
-    assert "Permission denied; give a folder that you may write to" in run.stderr.splitlines()[-1]
+    with read_only(model):
+        run = calibrate(model, "--on", made / "trusted")
+    assert (run.status, run.out) == (2, "")
+    assert "Permission denied; give a folder that you may write to" in run.errors[-1]
     assert digests(model) == before
 
 
-def test_an_interruption_leaves_the_model_as_it_was(
+def test_an_interrupted_calibration_changes_nothing(
     model: Path, made: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*arguments: Any, **options: Any) -> None:

@@ -18,19 +18,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
-import service.render.jsonl
 from tests.service.fake_detector import FakeDetector
-from tests.service.support import CLEAR, SPUN, SUSPECT, Run
-from unspun.service.cli import COMMANDS
+from tests.service.support import CLEAR, ENVIRONMENT, SPUN, SUSPECT, Run
+from unspun.model.detector import NoDeepTierError
+from unspun.service.cli import COMMANDS, cli
+from unspun.service.render.jsonl import JsonLines
 
 Unspun = Callable[..., Run]
 
-ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "tests.service.fake_detector"]
 """The command in a process of its own."""
-ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 
 
 def process(*arguments: str, stdout: Any = subprocess.PIPE) -> subprocess.Popen[bytes]:
@@ -67,7 +67,7 @@ def test_output_is_in_the_order_of_input(unspun: Unspun, articles: Path) -> None
     assert run.ids == ["in/c.txt", "in/a.txt", "in/b.txt", "in/c.txt", "-", "in/b.txt"]
 
 
-def test_no_evidence_leaves_it_out(unspun: Unspun, articles: Path) -> None:
+def test_no_evidence_leaves_the_evidence_out(unspun: Unspun, articles: Path) -> None:
     assert all("evidence" not in verdict for verdict in unspun("score", "in", "--no-evidence").verdicts)
 
 
@@ -96,7 +96,7 @@ def test_with_a_base_rate_verdicts_have_a_probability(unspun: Unspun, articles: 
 
 
 @pytest.mark.parametrize("rate", ["0", "1", "5 %", "5", "-0.05", "nan", "0,05", ""])
-def test_a_base_rate_that_is_none_is_told_before_anything_is_read(rate: str, unspun: Unspun, articles: Path) -> None:
+def test_an_invalid_base_rate_is_refused_before_anything_is_read(rate: str, unspun: Unspun, articles: Path) -> None:
     def load(bundle: Path | None) -> FakeDetector:
         raise AssertionError("loaded")
 
@@ -107,7 +107,7 @@ def test_a_base_rate_that_is_none_is_told_before_anything_is_read(rate: str, uns
     assert "give the share of paraphrased texts, between 0 and 1 (5 % is 0.05)" in run.errors[-1]
 
 
-def test_the_table_tells_no_rarer_rate_than_the_model_supports(unspun: Unspun, articles: Path) -> None:
+def test_the_table_shows_no_smaller_rate_than_the_calibration_supports(unspun: Unspun, articles: Path) -> None:
     class Sure(FakeDetector):
         def score_many(self, texts: Any, **options: Any) -> Any:
             return [replace(one, false_positive_rate=0.002) for one in super().score_many(texts, **options)]
@@ -116,11 +116,11 @@ def test_the_table_tells_no_rarer_rate_than_the_model_supports(unspun: Unspun, a
     assert "fewer than 1 in 500 human texts of this length look like this" in run.out
 
 
-def test_a_depth_that_the_model_does_not_have_is_one_line(unspun: Unspun, articles: Path) -> None:
+def test_a_missing_tier_is_reported_on_one_line(unspun: Unspun, articles: Path) -> None:
     class Shallow(FakeDetector):
         def score_many(self, texts: Any, **options: Any) -> Any:
             if options["depth"] == "deep":
-                raise ValueError("this model has no deep tier; use depth 'auto' or 'fast'")
+                raise NoDeepTierError("this model has no deep tier; use depth 'auto' or 'fast'")
             return super().score_many(texts, **options)
 
     run = unspun("score", "in", "--depth", "deep", load=lambda bundle: Shallow())
@@ -128,13 +128,13 @@ def test_a_depth_that_the_model_does_not_have_is_one_line(unspun: Unspun, articl
     assert run.errors == ["unspun: this model has no deep tier; use depth 'auto' or 'fast'"]
 
 
-def test_a_table_where_asked_for_has_no_escapes(unspun: Unspun, articles: Path) -> None:
+def test_a_table_in_a_pipe_has_no_escape_sequences(unspun: Unspun, articles: Path) -> None:
     run = unspun("score", "in", "--format", "table")
     assert "\x1b" not in run.out
     assert "[imaginative and prescient → vision]" in run.out
 
 
-def test_csv_where_asked_for(unspun: Unspun, articles: Path) -> None:
+def test_csv_can_be_written(unspun: Unspun, articles: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(unspun("score", "in", "--format", "csv").out)))
     assert [row["verdict"] for row in rows] == ["paraphrased", "suspect", "clear"]
 
@@ -143,7 +143,7 @@ def test_csv_where_asked_for(unspun: Unspun, articles: Path) -> None:
     ("name", "begins"),
     [("out.jsonl", '{"id"'), ("out.csv", "id,verdict"), ("out.txt", '{"id"'), ("out.CSV.gz", "id,verdict")],
 )
-def test_the_name_of_the_output_tells_its_format(name: str, begins: str, unspun: Unspun, articles: Path) -> None:
+def test_the_output_name_selects_the_format(name: str, begins: str, unspun: Unspun, articles: Path) -> None:
     run = unspun("score", "in", "--output", name)
     assert (run.status, run.out) == (0, "")
     data = Path(name).read_bytes()
@@ -152,27 +152,30 @@ def test_the_name_of_the_output_tells_its_format(name: str, begins: str, unspun:
     assert not Path(f"{name}.part").exists()
 
 
-def test_an_output_whose_name_tells_no_format_is_told(unspun: Unspun, articles: Path) -> None:
+def test_an_output_name_with_an_unknown_ending_is_refused(unspun: Unspun, articles: Path) -> None:
     run = unspun("score", "in", "--output", "out.pdf")
     assert (run.status, Path("out.pdf").exists()) == (2, False)
-    assert "out.pdf: .pdf is no format; end it in .jsonl, .csv, .parquet or .html" in run.errors[-1]
+    assert (
+        "out.pdf: unknown format .pdf; use a name that ends in one of .jsonl, .ndjson, .json, .txt, .csv, .parquet"
+        in run.errors[-1]
+    )
     assert unspun("score", "in", "--output", "out.pdf", "--format", "csv").status == 0
 
 
-def test_the_same_verdicts_are_the_same_packed_bytes(unspun: Unspun, articles: Path) -> None:
+def test_the_same_verdicts_compress_to_the_same_bytes(unspun: Unspun, articles: Path) -> None:
     for name in ("one.jsonl.gz", "two.jsonl.gz"):
         unspun("score", "in", "--output", name)
     assert Path("one.jsonl.gz").read_bytes() == Path("two.jsonl.gz").read_bytes()
 
 
-def test_output_within_the_folder_that_is_read_is_no_input(unspun: Unspun, articles: Path) -> None:
+def test_output_inside_the_input_folder_is_not_read(unspun: Unspun, articles: Path) -> None:
     for _ in range(2):
         run = unspun("score", "in", "--output", "in/out.jsonl", "--force")
         assert run.status == 0
     assert len(Path("in/out.jsonl").read_text().splitlines()) == 3
 
 
-def test_a_link_as_output_stays_a_link(unspun: Unspun, articles: Path) -> None:
+def test_output_through_a_link_keeps_the_link(unspun: Unspun, articles: Path) -> None:
     Path("link.jsonl").symlink_to("real.jsonl")
     unspun("score", "in", "--output", "link.jsonl")
     assert Path("link.jsonl").is_symlink()
@@ -180,27 +183,29 @@ def test_a_link_as_output_stays_a_link(unspun: Unspun, articles: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.csv.gz", "out.html"])
-def test_an_output_that_is_there_is_overwritten_only_by_force(name: str, unspun: Unspun, articles: Path) -> None:
+def test_existing_output_is_only_overwritten_with_force(name: str, unspun: Unspun, articles: Path) -> None:
     Path(name).write_text("of another model")
     run = unspun("score", "in", "--output", name)
-    told = f"unspun: {name}: is there already; choose another --output, or overwrite it with --force"
+    told = f"unspun: {name}: already exists; choose another --output, or pass --force to overwrite it"
     assert (run.status, run.errors, Path(name).read_text()) == (1, [told], "of another model")
     assert unspun("score", "in", "--output", name, "--force").status == 0
     assert Path(name).read_bytes() != b"of another model"
 
 
-def test_an_empty_file_may_be_written_to(unspun: Unspun, articles: Path) -> None:
+def test_an_empty_output_file_is_overwritten_without_force(unspun: Unspun, articles: Path) -> None:
     Path("out.jsonl").touch()  # as mktemp makes it
     assert unspun("score", "in", "--output", "out.jsonl").status == 0
 
 
-def test_output_may_be_a_device(unspun: Unspun, articles: Path) -> None:
+def test_output_can_be_a_device(unspun: Unspun, articles: Path) -> None:
     assert unspun("score", "in", "--output", "/dev/null").status == 0
     assert not Path("/dev/null").is_file()
 
 
 @pytest.mark.parametrize("output", ["missing/out.jsonl", "in", "in/a.txt"])
-def test_output_that_cannot_be_is_told_before_anything_is_read(output: str, unspun: Unspun, articles: Path) -> None:
+def test_output_that_cannot_be_written_is_refused_before_anything_is_read(
+    output: str, unspun: Unspun, articles: Path
+) -> None:
     def load(bundle: Path | None) -> FakeDetector:
         raise AssertionError("loaded")
 
@@ -213,15 +218,15 @@ def test_output_that_cannot_be_is_told_before_anything_is_read(output: str, unsp
 @pytest.mark.parametrize(
     "arguments", [[], ["--format", "nonsense", "in"], ["--nonsense", "in"], ["--show", "-1", "in"]]
 )
-def test_wrong_usage_is_status_2(arguments: list[str], unspun: Unspun, articles: Path) -> None:
+def test_wrong_usage_exits_with_status_2(arguments: list[str], unspun: Unspun, articles: Path) -> None:
     assert unspun("score", *arguments).status == 2
 
 
-def test_an_unknown_command_is_status_2(unspun: Unspun) -> None:
+def test_an_unknown_command_exits_with_status_2(unspun: Unspun) -> None:
     assert unspun("scare").status == 2
 
 
-def test_bad_input_costs_nobody_else_their_verdict(unspun: Unspun, articles: Path) -> None:
+def test_bad_input_does_not_affect_other_documents(unspun: Unspun, articles: Path) -> None:
     Path("in/bad.jsonl").write_text(f'{{"text": "{CLEAR}"}}\n{{"text": \n{{"id": "x"}}\n{{"text": "{SPUN}"}}\n')
     Path("in/bad.png.txt").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
     Path("in/empty.txt").touch()
@@ -243,7 +248,7 @@ def test_bad_input_costs_nobody_else_their_verdict(unspun: Unspun, articles: Pat
     ]
 
 
-def test_an_empty_file_is_abstained_on(unspun: Unspun, here: Path) -> None:
+def test_an_empty_file_gets_an_abstention(unspun: Unspun, here: Path) -> None:
     Path("empty.txt").write_text(" \n\t\n")
     run = unspun("score", "empty.txt")
     assert (run.status, run.verdicts[0]["verdict"], run.verdicts[0]["reason"]) == (
@@ -253,7 +258,7 @@ def test_an_empty_file_is_abstained_on(unspun: Unspun, here: Path) -> None:
     )
 
 
-def test_a_bug_in_the_engine_is_a_line_and_the_rest_is_scored(unspun: Unspun, articles: Path) -> None:
+def test_an_engine_error_is_one_line_and_the_rest_is_scored(unspun: Unspun, articles: Path) -> None:
     Path("in/aa.txt").write_text("raise-error")
     run = unspun("score", "in")
     assert run.status == 3
@@ -263,18 +268,20 @@ def test_a_bug_in_the_engine_is_a_line_and_the_rest_is_scored(unspun: Unspun, ar
     )
 
 
-def test_an_unexpected_error_is_one_line(unspun: Unspun, articles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_is_reported_on_one_line(
+    unspun: Unspun, articles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> str:
         raise ValueError("broken\nrenderer")
 
-    monkeypatch.setattr(service.render.jsonl.JsonLines, "document", broken)
+    monkeypatch.setattr(JsonLines, "document", broken)
     run = unspun("score", "in")
     assert run.status == 1
     assert run.errors == ["unspun: unexpected ValueError: broken renderer; please report this"]
 
 
 @pytest.mark.parametrize("when", ["loading", "scoring"])
-def test_a_bundle_that_does_not_load_is_a_line_and_status_1(when: str, unspun: Unspun, articles: Path) -> None:
+def test_a_bundle_that_does_not_load_is_one_line_with_status_1(when: str, unspun: Unspun, articles: Path) -> None:
     from unspun.model.bundle import BundleError
 
     class Broken(FakeDetector):
@@ -291,30 +298,30 @@ def test_a_bundle_that_does_not_load_is_a_line_and_status_1(when: str, unspun: U
     assert run.errors == ["unspun: no deep tier in this bundle: use --depth fast"]
 
 
-def test_the_same_id_twice_is_a_warning(unspun: Unspun) -> None:
+def test_a_repeated_id_is_warned_about_once(unspun: Unspun) -> None:
     lines = "".join(json.dumps({"id": id, "text": CLEAR}) + "\n" for id in ("a", "b", "a", "b", "a"))
     run = unspun("score", "-", stdin=lines.encode())
     assert run.status == 0
     assert run.ids == ["a", "b", "a", "b", "a"]
     warnings = [line for line in run.errors if "warning" in line]
-    assert warnings == ["unspun: -:3: warning: the id a was there before; all are scored, in order"]
+    assert warnings == ["unspun: -:3: warning: the id a occurs more than once; all documents are scored"]
 
 
-def test_a_summary_ends_the_run(unspun: Unspun, articles: Path) -> None:
+def test_a_run_ends_with_a_summary(unspun: Unspun, articles: Path) -> None:
     Path("in/pic.png").touch()
     run = unspun("score", "in", "missing")
     assert re.fullmatch(
         r"unspun: 3 documents scored \(1 paraphrased, 1 suspect, 1 clear\); 1 failure;"
-        r" 1 file or record of other types passed over; [\d,]+ words/s",
+        r" 1 file or record of other types skipped; [\d,]+ words/s",
         run.errors[-1],
     )
 
 
-def test_quiet_says_only_what_went_wrong(unspun: Unspun, articles: Path) -> None:
+def test_quiet_reports_only_errors(unspun: Unspun, articles: Path) -> None:
     assert unspun("score", "in", "missing", "--quiet").errors == ["unspun: missing: no such file or directory"]
 
 
-def test_names_of_files_cannot_act_on_the_terminal(unspun: Unspun, here: Path) -> None:
+def test_file_names_cannot_control_the_terminal(unspun: Unspun, here: Path) -> None:
     Path("\x1b[31m\nevil.txt").write_bytes(b"\x89PNG")
     run = unspun("score", ".", "-q")
     assert run.errors == ["unspun: ./�[31m evil.txt: binary (PNG), not text"]
@@ -328,19 +335,19 @@ def test_a_file_name_that_is_not_utf_8_is_scored(unspun: Unspun, here: Path) -> 
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "table"])
-def test_lone_surrogates_come_through(form: str, unspun: Unspun) -> None:
+def test_lone_surrogates_are_accepted(form: str, unspun: Unspun) -> None:
     line = b'{"id": "\\ud800", "text": "The \\udfff vitality of a town is a thing of \\ud800 joy."}'
     run = unspun("score", "-", "--format", form, stdin=line)
     assert run.status == 0
     assert run.out.count("vitality") == 1
 
 
-def test_standard_input_of_a_given_format(unspun: Unspun) -> None:
+def test_the_format_of_standard_input_can_be_given(unspun: Unspun) -> None:
     run = unspun("score", "-", "--input-format", "csv", stdin=f"id,text\nx,{CLEAR}\n".encode())
     assert run.ids == ["x"]
 
 
-def test_an_interrupt_ends_in_a_line_and_status_130(here: Path) -> None:
+def test_an_interrupt_is_one_line_with_status_130(here: Path) -> None:
     Path("a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in [*[CLEAR] * 64, "sleep-long"]))
     running = process("score", "a.jsonl", "--output", "out.jsonl")
     part = Path("out.jsonl.part")
@@ -351,12 +358,12 @@ def test_an_interrupt_ends_in_a_line_and_status_130(here: Path) -> None:
     running.send_signal(signal.SIGINT)
     _, errors = running.communicate(timeout=20)
     assert running.returncode == 130
-    assert errors.decode() == "unspun: interrupted; 64 verdicts are in out.jsonl.part\n"
+    assert errors.decode() == "unspun: interrupted; out.jsonl.part contains 64 verdicts\n"
     assert len(part.read_text().splitlines()) == 64
     assert not Path("out.jsonl").exists()
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(here: Path) -> None:
+def test_a_closed_pipe_is_not_an_error(here: Path) -> None:
     Path("a.jsonl").write_text((json.dumps({"text": SPUN}) + "\n") * 2000)
     running = process("score", "a.jsonl")
     assert running.stdout is not None
@@ -369,7 +376,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(here: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_a_full_disk_is_a_line(articles: Path) -> None:
+def test_a_full_disk_is_reported_on_one_line(articles: Path) -> None:
     with Path("/dev/full").open("wb") as full:
         running = process("score", "in", stdout=full)
         _, errors = running.communicate(timeout=20)
@@ -377,7 +384,7 @@ def test_a_full_disk_is_a_line(articles: Path) -> None:
     assert errors.decode() == "unspun: standard output: No space left on device\n"
 
 
-def test_standard_output_that_is_closed_is_a_line(articles: Path) -> None:
+def test_closed_standard_output_is_reported_on_one_line(articles: Path) -> None:
     done = subprocess.run(
         ["/bin/sh", "-c", '"$@" >&-', "sh", *COMMAND, "score", "in"], env=ENVIRONMENT, stderr=subprocess.PIPE
     )
@@ -408,25 +415,36 @@ def test_a_terminal_gets_a_coloured_table(articles: Path) -> None:
     assert "vision" in shown.decode()
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"], ["--version"]])
-def test_help_does_not_wait_for_the_engine(arguments: list[str]) -> None:
+def test_help_does_not_import_the_engine() -> None:
     code = (
         "import sys; from unspun.service.cli import cli\n"
-        "try: cli(sys.argv[1:])\n"
-        "except SystemExit as ended: assert not ended.code\n"
-        "slow = {'numpy', 'rich', 'trafilatura', 'sklearn', 'charset_normalizer'} & set(sys.modules)\n"
+        "for arguments in (['--help'], ['score', '--help'], ['evaluate', '--help'], ['--version']):\n"
+        "    try: cli(arguments)\n"
+        "    except SystemExit as ended: assert not ended.code\n"
+        "slow = {'numpy', 'rich', 'trafilatura', 'sklearn', 'charset_normalizer', 'matplotlib'} & set(sys.modules)\n"
         "assert not slow, slow"
     )
-    done = subprocess.run([sys.executable, "-c", code, *arguments], env=ENVIRONMENT, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout
+    assert done.stdout.count("Usage: ") == 3
+
+
+@pytest.mark.parametrize("group", [[], ["feedback"], ["models"], ["keys", "--file", "keys.json"]])
+def test_the_short_help_of_every_command_fits_one_line(group: list[str], unspun: Unspun) -> None:
+    listed = unspun(*group, "--help").out.split("Commands:\n")[1].splitlines()
+    assert len(listed) >= 3
+    assert not any(line.endswith("...") or line.startswith("    ") for line in listed)
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_every_command_has_help_with_examples(name: str, unspun: Unspun) -> None:
-    run = unspun(name, "--help")
-    assert run.status == 0
-    assert "Examples:" in run.out
+    group = cli.get_command(click.Context(cli), name)
+    parts = list(group.commands) if isinstance(group, click.Group) else []
+    for arguments in ([name], *([name, part] for part in parts)):
+        required = ["--file", "keys.json"] if name == "keys" else []
+        run = unspun(arguments[0], *required, *arguments[1:], "--help")
+        assert run.status == 0
+        assert "Example" in run.out
 
 
 def test_version(unspun: Unspun) -> None:

@@ -23,6 +23,7 @@ from unspun.model import bundle
 from unspun.model.decision.decision import Decision, TierDecision
 from unspun.model.detector import Detector
 from unspun.model.verdict import Evidence, ModelInfo, Verdict
+from unspun.model.wording import SCALE
 from unspun.service.models.difference import LENGTHS, Basis, Totals, difference, evidence_needed, summary
 from unspun.service.models.folder import ModelFolder
 from unspun.service.render.difference import DifferenceTable
@@ -53,7 +54,7 @@ STRICT, LAX = decision(centre=-3.0), decision(centre=3.0)
 """Decisions by which the article is paraphrased, and clear."""
 
 
-def test_diff_lists_what_the_decision_changed(unspun: Unspun, make: Callable[..., Path], articles: Path) -> None:
+def test_diff_lists_verdicts_changed_by_the_decision(unspun: Unspun, make: Callable[..., Path], articles: Path) -> None:
     before, after = make("a", decision=LAX), make("b", decision=STRICT)
     changed, totals = map(json.loads, unspun("models", "diff", before, after, articles).out.splitlines())
     assert changed["id"].endswith("article.txt")
@@ -73,7 +74,7 @@ def test_diff_lists_what_the_decision_changed(unspun: Unspun, make: Callable[...
     assert (totals["totals"]["documents"], totals["totals"]["changed"]) == (2, 1)
 
 
-def test_diff_compares_how_the_models_decide(unspun: Unspun, make: Callable[..., Path], articles: Path) -> None:
+def test_diff_compares_the_decisions(unspun: Unspun, make: Callable[..., Path], articles: Path) -> None:
     before, after = make("a", decision=LAX), make("b", decision=STRICT)
     *_, totals = map(json.loads, unspun("models", "diff", before, after, articles).out.splitlines())
     expected = {
@@ -82,7 +83,7 @@ def test_diff_compares_how_the_models_decide(unspun: Unspun, make: Callable[...,
     assert totals["totals"]["decisions"] == expected
 
 
-def test_diff_lists_what_the_evidence_changed(
+def test_diff_lists_verdicts_changed_by_the_evidence(
     unspun: Unspun, tiny_bundle: Path, tmp_path: Path, articles: Path
 ) -> None:
     after = moved(tmp_path / "moved")
@@ -93,7 +94,7 @@ def test_diff_lists_what_the_evidence_changed(
     assert changed["after"]["score"] == Detector.load(after).score(tiny.ARTICLE).score
 
 
-def test_diff_lists_what_is_judged_by_one_model_only(unspun: Unspun, make: Callable[..., Path], articles: Path) -> None:
+def test_diff_lists_texts_that_only_one_model_judges(unspun: Unspun, make: Callable[..., Path], articles: Path) -> None:
     before, after = make("a"), make("b", decision=decision(minimum_words=1000))
     changed, _ = map(json.loads, unspun("models", "diff", before, after, articles).out.splitlines())
     assert (changed["cause"], changed["after"]["verdict"], changed["after"]["reason"]) == (
@@ -104,7 +105,7 @@ def test_diff_lists_what_is_judged_by_one_model_only(unspun: Unspun, make: Calla
     assert [changed["after"][name] for name in ("score", "false_positive_rate", "share")] == [None] * 3
 
 
-def test_diff_of_the_same_model_lists_nothing_and_says_so(
+def test_diff_of_the_same_model_warns_and_lists_nothing(
     unspun: Unspun, here: Path, make: Callable[..., Path], articles: Path
 ) -> None:
     source = make("a")
@@ -115,7 +116,7 @@ def test_diff_of_the_same_model_lists_nothing_and_says_so(
     assert "are the same model" in run.errors[0]
 
 
-def test_diff_tells_what_cannot_be_read_and_goes_on(unspun: Unspun, make: Callable[..., Path], articles: Path) -> None:
+def test_diff_reports_unreadable_files_and_continues(unspun: Unspun, make: Callable[..., Path], articles: Path) -> None:
     (articles / "binary.txt").write_bytes(bytes(range(256)) * 9)
     run = unspun("models", "diff", make("a"), make("b", decision=STRICT), articles)
     *changed, totals = map(json.loads, run.out.splitlines())
@@ -130,14 +131,14 @@ def test_diff_reads_standard_input(unspun: Unspun, make: Callable[..., Path]) ->
     assert [row.get("id") for row in map(json.loads, run.out.splitlines())] == ["x", "y", None]
 
 
-def test_diff_with_a_depth_that_a_model_lacks_is_told_in_a_line(
+def test_diff_reports_a_missing_tier_on_one_line(
     unspun: Unspun, tiny_bundle: Path, tmp_path: Path, articles: Path
 ) -> None:
     deep = tiny_deep.save_bundle(tmp_path / "deep")
     assert "no deep tier" in line(unspun("models", "diff", "--depth", "deep", deep, tiny_bundle, articles))
 
 
-def test_diff_with_a_tier_that_only_one_has(unspun: Unspun, make: Callable[..., Path], tmp_path: Path) -> None:
+def test_diff_shows_a_change_of_tier(unspun: Unspun, make: Callable[..., Path], tmp_path: Path) -> None:
     (tmp_path / "spun.txt").write_text(tiny_deep.SPUN_ARTICLE)
     deep = tiny_deep.save_bundle(tmp_path / "deep")
     before = make("a", decision=LAX)
@@ -149,22 +150,24 @@ def test_diff_with_a_tier_that_only_one_has(unspun: Unspun, make: Callable[..., 
 
 
 @pytest.mark.parametrize("names", [("missing", "default"), ("current", "default")])
-def test_diff_with_a_model_that_is_not_there_is_told_in_a_line(
+def test_diff_reports_a_missing_model_on_one_line(
     names: tuple[str, str], unspun: Unspun, here: Path, articles: Path
 ) -> None:
     assert "unspun models" in line(unspun("models", "diff", *names, articles))
 
 
-def test_the_table_of_a_diff_tells_why_and_how_many(unspun: Unspun, make: Callable[..., Path], articles: Path) -> None:
+def test_the_table_of_a_diff_shows_reasons_and_counts(
+    unspun: Unspun, make: Callable[..., Path], articles: Path
+) -> None:
     before, after = make("a", decision=LAX), make("b", decision=STRICT)
     shown = unspun("models", "diff", before, after, articles, "--format", "table").out
     assert re.search(r"clear → paraphrased \(\w+\), by decision", shown)
     assert re.search(r"score \d+\.\d\d % → 9\d\.\d\d %, false-positive rate 1 → 0\.00\d", shown)
-    assert "1 of 2 documents are called otherwise" in shown
-    assert "A score is no probability: 50 % is the line of suspect, 90 % of paraphrased." in shown
+    assert "1 of 2 documents got another verdict" in shown
+    assert f"A score is {SCALE}." in shown
 
 
-def test_the_table_of_a_diff_tells_the_evidence_that_each_model_needs(
+def test_the_table_of_a_diff_shows_the_evidence_that_each_model_needs(
     unspun: Unspun, make: Callable[..., Path], articles: Path
 ) -> None:
     before, after = make("a", decision=LAX), make("b", decision=STRICT)
@@ -174,15 +177,15 @@ def test_the_table_of_a_diff_tells_the_evidence_that_each_model_needs(
     assert row.endswith("33 %       1")
 
 
-def test_the_table_of_a_diff_says_where_only_the_evidence_differs(
+def test_the_table_of_a_diff_says_if_only_the_evidence_differs(
     unspun: Unspun, tiny_bundle: Path, tmp_path: Path, articles: Path
 ) -> None:
     shown = unspun("models", "diff", tiny_bundle, moved(tmp_path / "moved"), articles, "--format", "table").out
-    assert shown.splitlines()[-1] == "Both models decide alike on the same evidence."
+    assert shown.splitlines()[-1] == "Both models reach the same verdict on the same evidence."
 
 
 @pytest.mark.parametrize("case", cases("models_causes.toml"), ids=why)
-def test_it_is_told_whether_the_evidence_or_the_decision_changed_a_word(case: dict[str, Any]) -> None:
+def test_the_cause_is_the_evidence_or_the_decision(case: dict[str, Any]) -> None:
     """Human evidence has the given centre, and is suspect 1.23 above it, paraphrased 1.81."""
     bases = [basis(*case[when]) for when in ("before", "after")]
     verdicts = [said(found.word(found.tier), depth=case[when][2]) for found, when in zip(bases, WHEN, strict=True)]
@@ -235,7 +238,7 @@ def alike() -> tuple[Basis, Basis]:
     return basis(0.0, 0.0, "fast"), basis(9.0, 0.0, "fast")
 
 
-def test_evidence_that_came_and_went_is_listed_heaviest_first() -> None:
+def test_gained_and_lost_evidence_is_listed_heaviest_first() -> None:
     stays = evidence(0, 3.0)
     before = said("clear", evidence=(stays, evidence(10, 1.0)))
     after = said("suspect", evidence=(replace(stays, weight=2.0), evidence(20, 1.0), evidence(30, 5.0)))
@@ -245,17 +248,17 @@ def test_evidence_that_came_and_went_is_listed_heaviest_first() -> None:
     assert [piece.start for piece in found.came] == [30, 20]
 
 
-def test_another_kind_of_the_same_word_is_a_change() -> None:
+def test_another_kind_is_a_difference() -> None:
     found = difference(said("suspect"), said("suspect", kind="translated"), never)
     assert found is not None
     assert found.cause == "kind"
 
 
-def test_another_score_of_the_same_word_is_none() -> None:
+def test_another_score_alone_is_not_a_difference() -> None:
     assert difference(said("suspect"), said("suspect", score=0.8), never) is None
 
 
-def test_the_table_replaces_what_a_terminal_would_obey() -> None:
+def test_the_table_replaces_control_characters() -> None:
     hostile = replace(evidence(0, 1.0, "\x1b[31mred"), text="\x1b[2J\u202eodd")
     found = difference(said("clear", id="\x1b]0;x\x07"), said("suspect", evidence=(hostile,)), alike)
     assert found is not None
@@ -276,7 +279,7 @@ def test_totals_count_every_text_once() -> None:
     assert entry["verdicts_after"] == {"clear": 2, "suspect": 2}
 
 
-def test_a_text_that_one_model_does_not_judge_is_shown_without_a_score() -> None:
+def test_an_abstention_is_shown_without_a_score() -> None:
     nothing = {"kinds": None, "score": None, "false_positive_rate": None, "share": None, "reason": "unfamiliar"}
     found = difference(said("suspect"), said("abstained", **nothing), never)
     assert found is not None

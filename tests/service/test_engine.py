@@ -1,4 +1,4 @@
-"""service/http/engine.py: a model answers from the moment at which it is known that it can."""
+"""service/http/engine.py: a new model is used only if it can score."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ pytest.importorskip("prometheus_client", reason="the service: pip install 'unspu
 
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN
+from unspun.model.bundle import BundleError
 from unspun.model.detector import NoDeepTierError
 from unspun.service.http.engine import Engine, ModelInUse
 from unspun.service.http.schemas import Submission
@@ -23,14 +24,14 @@ Loader = Callable[[Path | None], Any]
 
 
 class Broken(FakeDetector):
-    """Loads, and cannot score."""
+    """A model that loads but cannot score."""
 
     def score_many(self, *arguments: Any, **options: Any) -> Any:
         raise ZeroDivisionError
 
 
 class WithoutDeep(FakeDetector):
-    """Has no deep tier."""
+    """A model without a deep tier."""
 
     def score_many(self, *arguments: Any, depth: str = "auto", **options: Any) -> Any:
         if depth == "deep":
@@ -45,9 +46,17 @@ def folder(tmp_path: Path, make: Callable[..., Path]) -> ModelFolder:
     return folder
 
 
-def loading(*models: FakeDetector) -> Loader:
+def loading(*models: FakeDetector | BundleError) -> Loader:
+    """Return a function that loads one model after the other, or fails."""
     left = list(models)
-    return lambda path: left.pop(0)
+
+    def load(path: Path | None) -> FakeDetector:
+        model = left.pop(0)
+        if isinstance(model, BundleError):
+            raise model
+        return model
+
+    return load
 
 
 def test_a_promotion_and_a_rollback_are_noticed(folder: ModelFolder, make: Callable[..., Path]) -> None:
@@ -62,6 +71,11 @@ def test_a_promotion_and_a_rollback_are_noticed(folder: ModelFolder, make: Calla
     assert names == ["b", "a"]
 
 
+def test_an_unchanged_bundle_is_not_loaded_again(folder: ModelFolder) -> None:
+    models = ModelInUse(loading(FakeDetector()), folder.path / "current")
+    models.refresh()
+
+
 def test_a_model_that_cannot_score_is_refused(folder: ModelFolder, make: Callable[..., Path]) -> None:
     old = FakeDetector()
     models = ModelInUse(loading(old, Broken()), folder.path / "current")
@@ -70,15 +84,25 @@ def test_a_model_that_cannot_score_is_refused(folder: ModelFolder, make: Callabl
     assert models.model is old
 
 
-def test_a_missing_bundle_is_reported_once(folder: ModelFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
-    monkeypatch.setattr("unspun.service.http.engine.event", lambda name, level, *, reason, model: told.append(reason))
+def test_an_unusable_bundle_leaves_the_model_in_use(folder: ModelFolder, make: Callable[..., Path]) -> None:
+    old = FakeDetector()
+    models = ModelInUse(loading(old, BundleError("tampered with")), folder.path / "current")
+    folder.promote(make("b"))
+    models.refresh()
+    assert models.model is old
+
+
+def test_a_missing_bundle_leaves_the_model_in_use_and_is_reported_once(
+    folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reasons: list[str] = []
+    monkeypatch.setattr("unspun.service.http.engine.event", lambda *_, reason, model: reasons.append(reason))
     old = FakeDetector()
     models = ModelInUse(loading(old), folder.path / "current")
     (folder.path / "current").unlink()
     for _ in range(3):
         models.refresh()
-    assert (models.model is old, told) == (True, [f"{folder.path}/current: the bundle is gone"])
+    assert (models.model is old, reasons) == (True, [f"{folder.path}/current: the bundle is gone"])
 
 
 def test_a_model_without_a_deep_tier_is_accepted(folder: ModelFolder, make: Callable[..., Path]) -> None:
@@ -90,9 +114,9 @@ def test_a_model_without_a_deep_tier_is_accepted(folder: ModelFolder, make: Call
 
 
 def test_texts_of_different_base_rates_are_not_mixed(folder: ModelFolder) -> None:
-    engine = Engine(ModelInUse(loading(FakeDetector()), folder.path / "current"))
+    scorer = Engine(ModelInUse(loading(FakeDetector()), folder.path / "current"))
     rates = [0.05, None, 0.5, 0.05]
-    answers = engine.score_many([Submission(text=SPUN, base_rate=rate) for rate in rates])
+    answers = scorer.score_many([Submission(text=SPUN, base_rate=rate) for rate in rates])
     assert answers == [FakeDetector().score(SPUN, base_rate=rate) for rate in rates]
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 
-import service.cli
-from tests.service.support import Run
+from tests.service.support import Run, run_unspun
 from tests.training.judge import FakeJudge, text
 from unspun.training.corpora.corpus import LabelledText
 
@@ -40,12 +38,7 @@ def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
     monkeypatch.chdir(tmp_path)
     write(Path("labelled.jsonl"), HUMAN + SPUN)
 
-    def run(*arguments: str | Path, load: Any = load) -> Run:
-        command = ["evaluate", *(str(argument) for argument in arguments)]
-        result = CliRunner().invoke(service.cli.cli, command, obj=load, prog_name="unspun")
-        return Run(result.exit_code, result.stdout, result.stderr.splitlines())
-
-    return run
+    return partial(run_unspun, "evaluate", load=load)
 
 
 def write(path: Path, texts: list[LabelledText]) -> None:
@@ -64,7 +57,7 @@ def test_a_pipe_gets_plain_columns(evaluate: Evaluate) -> None:
     assert any(line.split()[:4] == ["80-149", "4", "0", "1"] for line in lines)
 
 
-def test_json_holds_the_same_figures(evaluate: Evaluate) -> None:
+def test_json_contains_the_same_figures(evaluate: Evaluate) -> None:
     run = evaluate("default", "labelled.jsonl", "--format", "json")
     found = json.loads(run.out)
     assert found["texts"]["human"] == 4
@@ -72,7 +65,7 @@ def test_json_holds_the_same_figures(evaluate: Evaluate) -> None:
     assert found["false_positives"]["rows"][0]["paraphrased_rate"] == 0.25
 
 
-def test_the_name_default_is_the_model_that_ships(evaluate: Evaluate) -> None:
+def test_the_name_default_means_the_model_that_ships(evaluate: Evaluate) -> None:
     asked: list[Path | None] = []
 
     def remember(bundle: Path | None) -> FakeJudge:
@@ -84,7 +77,7 @@ def test_the_name_default_is_the_model_that_ships(evaluate: Evaluate) -> None:
     assert asked == [None, Path("default")]
 
 
-def test_output_holds_figures_and_plots(evaluate: Evaluate) -> None:
+def test_output_contains_figures_and_plots(evaluate: Evaluate) -> None:
     pytest.importorskip("matplotlib")
     run = evaluate("default", "labelled.jsonl", "--output", "deep/figures", "--format", "json")
     assert run.status == 0
@@ -96,13 +89,13 @@ def test_output_holds_figures_and_plots(evaluate: Evaluate) -> None:
     assert json.loads(Path("deep/figures/evaluation.json").read_text()) == json.loads(run.out)
 
 
-def test_texts_that_the_model_learnt_from_are_told_of(evaluate: Evaluate) -> None:
+def test_left_out_training_texts_are_reported(evaluate: Evaluate) -> None:
     run = evaluate("default", "labelled.jsonl", load=lambda bundle: FakeJudge(learnt=HUMAN[:3]))
     assert len(run.errors) == 1
-    assert run.errors[0].startswith("unspun: 3 of 8 texts are left out")
+    assert run.errors[0].startswith("unspun: left out 3 of 8 texts that the model was trained on")
 
 
-def test_texts_that_the_model_learnt_from_count_when_asked_for(evaluate: Evaluate) -> None:
+def test_training_texts_can_be_included(evaluate: Evaluate) -> None:
     def learnt(bundle: Path | None) -> FakeJudge:
         return FakeJudge(learnt=HUMAN[:3])
 
@@ -110,11 +103,11 @@ def test_texts_that_the_model_learnt_from_count_when_asked_for(evaluate: Evaluat
     assert (run.errors, json.loads(run.out)["texts"]["human"]) == ([], 4)
 
 
-def test_a_label_for_plain_text(evaluate: Evaluate) -> None:
+def test_plain_text_can_be_labelled_by_an_option(evaluate: Evaluate) -> None:
     Path("a.txt").write_text(HUMAN[3].text)
     run = evaluate("default", "a.txt", "--label", "human", "--format", "json")
     assert json.loads(run.out)["false_positives"]["rows"][0]["paraphrased"] == 1
-    assert run.errors == ["unspun: no machine-paraphrased text got a verdict: there is nothing to tell apart"]
+    assert run.errors == ["unspun: no machine-paraphrased text got a verdict, so recall and AUROC cannot be measured"]
 
 
 @pytest.mark.parametrize(
@@ -125,14 +118,14 @@ def test_a_label_for_plain_text(evaluate: Evaluate) -> None:
         (b"", "broken.jsonl: no documents in this file"),
     ],
 )
-def test_bad_input_is_a_line_and_status_1(content: bytes, message: str, evaluate: Evaluate) -> None:
+def test_bad_input_is_one_line_with_status_1(content: bytes, message: str, evaluate: Evaluate) -> None:
     Path("broken.jsonl").write_bytes(content)
     run = evaluate("default", "broken.jsonl")
     assert (run.status, run.out, len(run.errors)) == (1, "", 1)
     assert run.errors[0].startswith(f"unspun: {message}")
 
 
-def test_a_bundle_that_is_none_is_a_line_and_status_1(evaluate: Evaluate) -> None:
+def test_a_missing_bundle_is_one_line_with_status_1(evaluate: Evaluate) -> None:
     run = evaluate("nowhere", "labelled.jsonl", load=None)
     assert (run.status, run.out, len(run.errors)) == (1, "", 1)
     assert "nowhere: no model bundle here" in run.errors[0]
@@ -145,13 +138,13 @@ def test_a_bundle_that_is_none_is_a_line_and_status_1(evaluate: Evaluate) -> Non
         (["--label", "poem"], "Invalid value for '--label'"),
     ],
 )
-def test_wrong_usage(arguments: list[str], message: str, evaluate: Evaluate) -> None:
+def test_wrong_usage_is_refused(arguments: list[str], message: str, evaluate: Evaluate) -> None:
     run = evaluate("default", "labelled.jsonl", *arguments)
     assert run.status == 2
     assert message in " ".join(run.errors)
 
 
-def test_missing_matplotlib_is_told_before_the_work(evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_matplotlib_is_reported_before_the_work(evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
 
     def never(bundle: Path | None) -> FakeJudge:
@@ -162,12 +155,12 @@ def test_missing_matplotlib_is_told_before_the_work(evaluate: Evaluate, monkeypa
     assert "pip install 'unspun[evaluate]'" in run.errors[0]
 
 
-def test_texts_that_are_too_unfamiliar_are_told_of(evaluate: Evaluate) -> None:
+def test_unfamiliar_texts_are_reported(evaluate: Evaluate) -> None:
     write(Path("odd.jsonl"), [*HUMAN, *SPUN, text("human", "unfamiliar"), text("spun", "unfamiliar")])
     run = evaluate("default", "odd.jsonl", "--format", "json")
     assert run.errors == [
-        "unspun: too unfamiliar for a verdict, and without a score: 2 of 10 texts; "
-        "they count against the model where a column says `unfamiliar`"
+        "unspun: 2 of 10 texts are too unfamiliar for a verdict and have no score; they count as errors of the model "
+        "in the columns called `unfamiliar`"
     ]
     assert json.loads(run.out)["false_positives"]["rows"][0]["unfamiliar"] == 1
 
@@ -175,22 +168,20 @@ def test_texts_that_are_too_unfamiliar_are_told_of(evaluate: Evaluate) -> None:
 def test_human_text_alone_has_false_positives(evaluate: Evaluate) -> None:
     write(Path("human.jsonl"), HUMAN)
     run = evaluate("default", "human.jsonl")
-    assert run.errors == ["unspun: no machine-paraphrased text got a verdict: there is nothing to tell apart"]
+    assert run.errors == ["unspun: no machine-paraphrased text got a verdict, so recall and AUROC cannot be measured"]
     assert any(line.split()[:4] == ["bbc", "4", "0", "1"] for line in run.out.splitlines())
 
 
 def test_machine_text_alone_is_shown_by_kind(evaluate: Evaluate) -> None:
     write(Path("spun.jsonl"), SPUN)
     run = evaluate("default", "spun.jsonl", "--format", "json")
-    assert run.errors == [
-        "unspun: no human text got a verdict: there are no false-positive rates, and nothing to tell apart"
-    ]
+    assert run.errors == ["unspun: no human text got a verdict, so false-positive rates and AUROC cannot be measured"]
     found = json.loads(run.out)
     assert found["kinds"]["rows"][0]["paraphrased_share"] == 0.5
     assert found["by_tool"]["rows"][0]["auroc"] is None
 
 
-def test_a_model_without_a_deep_tier_says_so(evaluate: Evaluate) -> None:
+def test_a_missing_deep_tier_is_reported(evaluate: Evaluate) -> None:
     def shallow(bundle: Path | None) -> Any:
         judge = FakeJudge()
         return SimpleNamespace(bundle=SimpleNamespace(deep=None, seen=judge.bundle.seen), model=judge.model)
@@ -198,16 +189,3 @@ def test_a_model_without_a_deep_tier_says_so(evaluate: Evaluate) -> None:
     run = evaluate("default", "labelled.jsonl", "--depth", "deep", load=shallow)
     assert run.status == 2
     assert "no deep tier" in " ".join(run.errors)
-
-
-def test_help_does_not_wait_for_the_engine() -> None:
-    code = (
-        "import sys; from service.commands.evaluate import evaluate\n"
-        "try: evaluate(['--help'])\n"
-        "except SystemExit as ended: assert not ended.code\n"
-        "slow = {'numpy', 'rich', 'sklearn', 'matplotlib'} & set(sys.modules)\n"
-        "assert not slow, slow"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "Examples:" in done.stdout

@@ -33,12 +33,12 @@ def show(excerpt: Excerpt) -> str:
 
 
 @pytest.mark.parametrize("case", cases("excerpts.toml"), ids=why)
-def test_excerpts(case: dict[str, Any]) -> None:
+def test_excerpts_are_the_heaviest_sentences(case: dict[str, Any]) -> None:
     text, found = parse(case["text"])
     assert [show(excerpt) for excerpt in excerpts(text, found, case["count"])] == case["excerpts"]
 
 
-def test_a_sentence_without_end_is_cut_at_words() -> None:
+def test_a_sentence_without_an_end_is_cut_between_words() -> None:
     text = "word " * 500 + "vitality " + "word " * 500
     (excerpt,) = excerpts(text, [evidence(2500, 2508)], 1)
     assert excerpt.cut_start
@@ -48,32 +48,32 @@ def test_a_sentence_without_end_is_cut_at_words() -> None:
     assert len(shown) <= 2 * REACH + 8
 
 
-def test_dense_evidence_without_sentences_does_not_make_one_endless_excerpt() -> None:
+def test_dense_evidence_without_sentences_is_split() -> None:
     text = "word " * 2000
     found = excerpts(text, [evidence(at, at + 4) for at in range(0, len(text), 50)], 100)
     assert all(excerpt.end - excerpt.start < 3 * REACH for excerpt in found)
 
 
-def test_the_heavier_of_two_that_overlap_stays() -> None:
+def test_the_heavier_of_two_overlapping_pieces_is_kept() -> None:
     light, heavy = evidence(0, 10, 1.0), evidence(5, 8, 2.0)
     assert select([light, heavy], 20) == [heavy]
 
 
-def test_the_longer_stays_at_the_same_weight() -> None:
+def test_at_the_same_weight_the_longer_piece_is_kept() -> None:
     long, short = evidence(0, 10), evidence(5, 8)
     assert select([short, long], 20) == [long]
 
 
-def test_two_that_touch_both_stay() -> None:
+def test_pieces_that_touch_are_both_kept() -> None:
     left, right = evidence(0, 5), evidence(5, 8)
     assert select([right, left], 20) == [left, right]
 
 
-def test_what_lies_outside_the_text_is_left_out() -> None:
+def test_evidence_outside_the_text_is_left_out() -> None:
     assert select([evidence(-1, 2), evidence(3, 3), evidence(5, 4), evidence(8, 21)], 20) == []
 
 
-def test_weight_tells_how_strongly_evidence_is_shown() -> None:
+def test_weight_sets_the_emphasis() -> None:
     assert [level(weight) for weight in (-1.0, 0.0, 3.4, 3.5, 4.4, 4.5, 9.0)] == [1, 1, 1, 2, 2, 3, 3]
 
 
@@ -81,7 +81,7 @@ spans = st.lists(st.tuples(st.integers(-2, 60), st.integers(-2, 60), st.floats(0
 
 
 @given(st.text(alphabet="ab. \nA!“é😀", max_size=60), spans)
-def test_segments_give_the_text_back(text: str, found: list[tuple[int, int, float]]) -> None:
+def test_joined_segments_are_the_text(text: str, found: list[tuple[int, int, float]]) -> None:
     cut = segments(text, [evidence(*span) for span in found])
     assert "".join(segment.text for segment in cut) == text
     assert all(segment.text for segment in cut)
@@ -100,6 +100,6 @@ def test_excerpts_are_passages_of_the_text(text: str, found: list[tuple[int, int
 
 
 @given(spans)
-def test_what_is_chosen_does_not_hang_on_the_order_given(found: list[tuple[int, int, float]]) -> None:
+def test_the_selection_does_not_depend_on_the_order(found: list[tuple[int, int, float]]) -> None:
     marked = [evidence(*span) for span in found]
     assert select(marked, 60) == select(marked[::-1], 60)

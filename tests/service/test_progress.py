@@ -45,15 +45,15 @@ def lines(reader: Reader, capsys: pytest.CaptureFixture[str], *, enabled: bool =
     return capsys.readouterr().err.splitlines()
 
 
-def test_without_a_terminal_there_is_a_line_a_minute(reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_progress_is_a_line_per_minute(reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
     told = lines(reader, capsys)
     assert [line.partition(",")[0] for line in told] == [f"unspun: {n} documents" for n in (60, 120, 180)]
 
 
-def test_a_line_tells_the_pace_and_what_is_left(reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_line_shows_the_speed_and_the_remaining_time(reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
     # A quarter of the bytes is read after a minute, so three more are to come.
-    assert lines(reader, capsys)[0] == "unspun: 60 documents, 2,000 words/s, 25% read, about 0:03:00 left"
+    assert lines(reader, capsys)[0] == "unspun: 60 documents, 2,000 words/s, 25 % read, about 0:03:00 left"
 
 
-def test_quiet_is_quiet(reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
+def test_disabled_progress_shows_nothing(reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
     assert lines(reader, capsys, enabled=False) == []

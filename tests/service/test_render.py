@@ -17,12 +17,13 @@ from rich.console import Console
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, SUSPECT
 from unspun.model.verdict import Evidence, Repair, SpunPassage, Verdict
+from unspun.model.wording import THRESHOLDS
 from unspun.service.render import TextWriter
 from unspun.service.render.columns import summarise
 from unspun.service.render.csv import Csv
 from unspun.service.render.highlight import LEVELS
 from unspun.service.render.jsonl import JsonLines, parse
-from unspun.service.render.table import Table, percent
+from unspun.service.render.table import VerdictTable, percent
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -38,12 +39,12 @@ def verdict_on(text: str, id: str | None = "a.txt", **changes: Any) -> Verdict:
     return replace(FakeDetector().score(text, id=id), **changes)
 
 
-def table(width: int = 100, show: int = 5, **options: Any) -> Table:
+def table(width: int = 100, show: int = 5, **options: Any) -> VerdictTable:
     options = {"force_terminal": False, "color_system": None, **options}
-    return Table(Console(file=io.StringIO(), width=width, **options), show=show)
+    return VerdictTable(Console(file=io.StringIO(), width=width, **options), show=show)
 
 
-def test_json_lines_are_the_verdict_as_everywhere() -> None:
+def test_json_lines_are_the_canonical_json() -> None:
     verdict = verdict_on(SPUN)
     assert JsonLines().document(SPUN, verdict) == verdict.to_json() + "\n"
 
@@ -62,18 +63,18 @@ def test_json_lines_are_the_verdict_as_everywhere() -> None:
         ABSTAINED,
     ],
 )
-def test_a_line_of_json_comes_back_as_the_verdict(changes: dict[str, Any]) -> None:
+def test_a_line_of_json_can_be_parsed_back(changes: dict[str, Any]) -> None:
     verdict = verdict_on(SPUN, **changes)
     assert parse(JsonLines().document(SPUN, verdict)) == verdict
 
 
 @pytest.mark.parametrize("line", ["", "{}", "[]", "3", '{"id": "a"}', "not JSON"])
-def test_what_is_no_verdict_is_told(line: str) -> None:
+def test_a_line_that_is_not_a_verdict_is_refused(line: str) -> None:
     with pytest.raises(ValueError):
         parse(line)
 
 
-def test_lines_go_to_a_stream_as_they_come() -> None:
+def test_lines_are_written_at_once() -> None:
     stream = io.BytesIO()
     writer = TextWriter(Csv(), stream)
     assert stream.getvalue().decode() == Csv().header()
@@ -81,7 +82,7 @@ def test_lines_go_to_a_stream_as_they_come() -> None:
     assert stream.getvalue().decode() == Csv().header() + Csv().document(CLEAR, verdict_on(CLEAR, id="é.txt"))
 
 
-def test_a_stream_in_utf_8_has_no_lone_surrogates() -> None:
+def test_lone_surrogates_are_not_written_to_utf_8() -> None:
     stream = io.BytesIO()
     TextWriter(Csv(), stream).write(CLEAR, verdict_on(CLEAR, id="a\ud800b"))
     assert b"\na?b,clear," in stream.getvalue()
@@ -105,7 +106,7 @@ def cells_of(verdict: Verdict) -> dict[str, str]:
     return row
 
 
-def test_a_csv_row_comes_back_as_the_verdict() -> None:
+def test_a_csv_row_contains_the_verdict() -> None:
     verdict = verdict_on(SPUN, id='odd, "id"\nof two lines')
     row = cells_of(verdict)
     assert row["id"] == verdict.id
@@ -129,35 +130,35 @@ def test_csv_leaves_the_numbers_of_an_abstained_document_empty() -> None:
     assert [row[name] for name in numbers] == [""] * len(numbers)
 
 
-def test_csv_sums_up_repairs_and_passages() -> None:
+def test_csv_summarises_repairs_and_passages() -> None:
     repairs = (Repair("mojibake", 3), Repair("zero_width", 1))
     row = cells_of(verdict_on(SPUN, repairs=repairs, passages=(SpunPassage(0, 20, 4), SpunPassage(30, 70, 8))))
     assert (row["repairs"], row["passages"]) == ("mojibake:3 zero_width:1", "0-20 30-70")
 
 
-def test_csv_has_the_probability_where_a_base_rate_was_given() -> None:
+def test_csv_contains_the_probability() -> None:
     verdict = FakeDetector().score(SPUN, base_rate=0.05)
     assert float(cells_of(verdict)["probability"]) == verdict.probability
 
 
-def test_evidence_in_a_cell_is_the_heaviest_each_once() -> None:
+def test_a_cell_lists_the_heaviest_evidence_without_repeats() -> None:
     found = [Evidence(n, n + 1, f"w{n % 20}", None, "test", float(n % 20)) for n in range(40)]
     assert summarise(found) == "; ".join(f"w{n}" for n in range(19, 9, -1))
 
 
 @given(st.text(), st.text())
-def test_csv_carries_any_text(id: str, found: str) -> None:
+def test_csv_accepts_any_text(id: str, found: str) -> None:
     verdict = verdict_on(CLEAR, id=id, evidence=(Evidence(0, 1, found, found, "test", 1.0),))
     (row,) = csv.reader(io.StringIO(Csv().document(CLEAR, verdict), newline=""))
     assert row[0] == id
 
 
-def test_a_row_tells_verdict_score_kind_words_and_document() -> None:
+def test_a_row_shows_verdict_score_kind_words_and_document() -> None:
     row = table().document(SPUN, verdict_on(SPUN)).splitlines()[0]
     assert row.split() == ["paraphrased", "97", "%", "███████▊", "spun", "13", "a.txt"]
 
 
-def test_odd_words_stand_beside_what_was_likely_there() -> None:
+def test_odd_words_are_shown_with_their_likely_originals() -> None:
     shown = table(width=200).document(SPUN, verdict_on(SPUN))
     assert "shared his [imaginative and prescient → vision] and the [vitality → energy] of" in shown
 
@@ -167,7 +168,7 @@ def test_evidence_without_a_suggestion_is_only_marked() -> None:
 
 
 @pytest.mark.parametrize(("show", "lines"), [(0, 0), (1, 2), (3, 4), (9, 7)])
-def test_so_many_sentences_are_shown_as_asked_for(show: int, lines: int) -> None:
+def test_show_limits_the_sentences(show: int, lines: int) -> None:
     text = "\n\n".join([SPUN] * 6)
     assert len(table(width=200, show=show).document(text, verdict_on(text)).splitlines()) == 1 + lines
 
@@ -178,31 +179,29 @@ def test_a_paraphrased_document_without_evidence_says_so() -> None:
 
 
 @pytest.mark.parametrize(("changes", "lines"), [({"verdict": "clear", "kind": None}, 1), ({"evidence": None}, 2)])
-def test_no_sentences_under_a_clear_document_or_without_evidence(changes: dict[str, Any], lines: int) -> None:
+def test_clear_documents_and_missing_evidence_show_no_sentences(changes: dict[str, Any], lines: int) -> None:
     assert len(table().document(SPUN, verdict_on(SPUN, **changes)).splitlines()) == lines
 
 
-def test_under_a_doubtful_document_stands_how_rare_that_is_in_human_text() -> None:
+def test_a_suspicious_document_shows_its_false_positive_rate_in_words() -> None:
     told = table().document(SPUN, verdict_on(SPUN, evidence=None)).splitlines()[1]
     assert told == "    about 1 in 480 human texts of this length looks like this; 93 % of the words"
 
 
-def test_no_rarer_rate_is_told_than_the_model_supports() -> None:
+def test_no_smaller_rate_is_shown_than_the_calibration_supports() -> None:
     verdict = verdict_on(SPUN, false_positive_rate=0.002)
     console = Console(file=io.StringIO(), width=100, force_terminal=False)
-    told = Table(console, supported=0.002).document(SPUN, verdict).splitlines()[1]
+    told = VerdictTable(console, supported=0.002).document(SPUN, verdict).splitlines()[1]
     assert told.startswith("    fewer than 1 in 500 human texts of this length look like this;")
 
 
-def test_a_probability_is_told_where_a_base_rate_was_given() -> None:
+def test_the_probability_is_shown_if_there_is_one() -> None:
     told = table(width=120).document(SPUN, verdict_on(SPUN, probability=0.624)).splitlines()[1]
     assert told.endswith("; probability 62 %")
 
 
-def test_the_head_says_once_what_a_score_is() -> None:
-    assert table(width=80).header().splitlines()[0] == (
-        "score: 50 % is the line of suspect, 90 % that of paraphrased; not a probability"
-    )
+def test_the_header_says_what_a_score_is() -> None:
+    assert table(width=100).header().splitlines()[0] == f"score: {THRESHOLDS}; not a probability"
 
 
 def test_an_abstained_document_shows_its_reason_and_no_score() -> None:
@@ -217,7 +216,7 @@ def test_without_a_terminal_the_table_is_plain_text() -> None:
     assert "\x1b" not in shown
 
 
-def test_heavier_evidence_is_shown_stronger() -> None:
+def test_heavier_evidence_has_more_emphasis() -> None:
     middle, high = LEVELS
     found = tuple(
         Evidence(SPUN.index(word), SPUN.index(word) + len(word), word, None, "test", weight)
@@ -230,7 +229,7 @@ def test_heavier_evidence_is_shown_stronger() -> None:
     assert "\x1b[33mvitality" in shown
 
 
-def test_a_suggestion_has_a_colour_of_its_own() -> None:
+def test_suggestions_have_their_own_colour() -> None:
     shown = table(width=200, force_terminal=True, color_system="standard").document(SPUN, verdict_on(SPUN))
     assert "\x1b[32mvision" in shown
 
@@ -242,10 +241,10 @@ def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "→ vision]" in ESCAPE.sub("", shown)
 
 
-def test_a_terminal_without_unicode_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_without_unicode_gets_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     file = io.TextIOWrapper(io.BytesIO(), "ascii")
     text = "word " * 200 + SPUN + " word" * 200
-    shown = Table(Console(file=file, width=80)).document(text, verdict_on(text))
+    shown = VerdictTable(Console(file=file, width=80)).document(text, verdict_on(text))
     assert shown.isascii()
     assert "-> vision]" in shown
 
@@ -263,14 +262,14 @@ NUMBERS: dict[str, Any] = {"score": 0.6, "false_positive_rate": 0.02, "share": 0
 HOSTILE = "\x1b[31mred\x1b]0;title\x07 [bold]vitality[/bold] [/] \u202eevil\u2066 \x9b2J \ud800 a\rb\x08\x00"
 
 
-def test_text_cannot_act_on_the_terminal() -> None:
+def test_text_cannot_control_the_terminal() -> None:
     verdict = verdict_on(HOSTILE, id=HOSTILE, verdict="suspect", kind="spun", reason=None, **NUMBERS)
     shown = table(width=200).document(HOSTILE, verdict)
     assert not set(shown) & set("\x1b\x07\x9b\u202e\u2066\ud800\r\x08\x00")
     assert "[bold][vitality → energy][/bold] [/]" in shown
 
 
-def test_a_suggestion_cannot_act_on_the_terminal() -> None:
+def test_suggestions_cannot_control_the_terminal() -> None:
     found = (Evidence(4, 9, "mayor", "\x1b[2J[red]", "test", 1.0),)
     shown = table().document(SPUN, verdict_on(SPUN, evidence=found))
     assert "\x1b" not in shown
@@ -309,5 +308,5 @@ def test_a_score_is_never_rounded_to_certainty(score: float, shown: str) -> None
     assert percent(score) == shown
 
 
-def test_a_suspect_is_suspect() -> None:
+def test_a_suspect_document_is_shown_as_suspect() -> None:
     assert table().document(SUSPECT, verdict_on(SUSPECT)).startswith("suspect       50 %  ████")

@@ -27,10 +27,10 @@ from unspun.model.comparing.comparison import (
     Span,
     WordSubstitution,
 )
-from unspun.service.render.comparison import Answer, Json, JsonLines, Pair, rows
-from unspun.service.render.comparison_html import MOST_SHOWN, MOST_SUBSTITUTIONS, Html
+from unspun.service.render.comparison import ComparedPair, ComparedSuspect, ComparisonJson, ComparisonJsonLines, rows
+from unspun.service.render.comparison_html import MOST_SHOWN, MOST_SUBSTITUTIONS, ComparisonPage
 from unspun.service.render.comparison_table import MOST_SUBSTITUTIONS as MOST_IN_TABLE
-from unspun.service.render.comparison_table import Table
+from unspun.service.render.comparison_table import ComparisonTable
 
 WHEN = datetime(2026, 11, 23, 6, 5, tzinfo=UTC)
 SUSPECT = "Bathers waited. The council balloted to unlatch the port steps at once. It rained."
@@ -100,38 +100,38 @@ UNRELATED = comparison(derived=False, kind=None, probability=0.02, share=0.1)
 UNKNOWN = comparison(derived=False, kind=None, probability=0.0, reason="too_short", substitutions=(), alignments=())
 
 
-def pair(of: Comparison | None = None, suspect: str = SUSPECT, source: str = SOURCE) -> Pair:
-    return Pair(of or comparison(), suspect, source)
+def pair(of: Comparison | None = None, suspect: str = SUSPECT, source: str = SOURCE) -> ComparedPair:
+    return ComparedPair(of or comparison(), suspect, source)
 
 
-def told(*answers: Answer, width: int = 100, **options: Any) -> str:
+def told(*answers: ComparedSuspect, width: int = 100, **options: Any) -> str:
     sink = io.StringIO()
     console = Console(width=width, file=io.StringIO(), **({"color_system": None} | options))
-    table = Table(console, sink)
+    table = ComparisonTable(console, sink)
     for answer in answers:
         table.write(answer)
     table.close()
     return sink.getvalue()
 
 
-def one(of: Comparison | None = None) -> Answer:
-    return Answer("a.txt", (pair(of),))
+def one(of: Comparison | None = None) -> ComparedSuspect:
+    return ComparedSuspect("a.txt", (pair(of),))
 
 
-def found(*comparisons: Comparison, among: int = 7, suspect: str = "a.txt") -> Answer:
-    return Answer(suspect, tuple(pair(of) for of in comparisons), among)
+def found(*comparisons: Comparison, among: int = 7, suspect: str = "a.txt") -> ComparedSuspect:
+    return ComparedSuspect(suspect, tuple(pair(of) for of in comparisons), among)
 
 
-def source_of(*answers: Answer) -> str:
+def source_of(*answers: ComparedSuspect) -> str:
     sink = io.StringIO()
-    page = Html(sink, WHEN)
+    page = ComparisonPage(sink, WHEN)
     for answer in answers:
         page.write(answer)
     page.close()
     return sink.getvalue()
 
 
-def page_of(*answers: Answer) -> Any:
+def page_of(*answers: ComparedSuspect) -> Any:
     return lxml.html.document_fromstring(source_of(*answers))
 
 
@@ -156,7 +156,7 @@ EDITS = st.lists(st.builds(Edit, st.sampled_from(["equal", "replaced", "inserted
 
 @given(st.text(min_size=1, max_size=30), EDITS)
 @settings(max_examples=150)
-def test_pieces_give_the_passage_back_whatever_the_edits(text: str, edits: list[Edit]) -> None:
+def test_joined_pieces_are_the_passage(text: str, edits: list[Edit]) -> None:
     whole = Span(0, len(text))
     [row] = rows(pair(comparison(alignments=(Alignment(whole, whole, 0.5, False, tuple(edits)),)), text, text))
     for pieces in (row.suspect, row.source):
@@ -169,22 +169,22 @@ def test_pieces_give_the_passage_back_whatever_the_edits(text: str, edits: list[
 
 def test_json_lines_are_the_canonical_bytes() -> None:
     sink = io.StringIO()
-    writer = JsonLines(sink)
+    writer = ComparisonJsonLines(sink)
     writer.write(found(comparison(), UNRELATED))
     writer.close()
     assert sink.getvalue() == f"{comparison().to_json()}\n{UNRELATED.to_json()}\n"
 
 
-def test_a_list_of_nothing_is_a_list() -> None:
+def test_an_empty_list_is_valid_json() -> None:
     sink = io.StringIO()
-    Json(sink, is_list=True).close()
+    ComparisonJson(sink, is_list=True).close()
     assert sink.getvalue() == "[]\n"
 
 
 # --- the table
 
 
-def test_the_head_says_what_how_sure_and_how_much() -> None:
+def test_the_heading_shows_result_probability_and_share() -> None:
     lines = told(one()).splitlines()
     assert lines[:4] == [
         "Spun from the source  >99 %  words and phrases replaced by others",
@@ -194,15 +194,15 @@ def test_the_head_says_what_how_sure_and_how_much() -> None:
     ]
 
 
-def test_passages_stand_side_by_side_with_their_replaced_words_marked() -> None:
+def test_passages_are_side_by_side_with_replaced_words_marked() -> None:
     lines = [" ".join(line.split()) for line in told(one(), width=140).splitlines()]
     assert "↕ [Bathers] waited. [Swimmers] waited." in lines
     assert "It rained. (not in the source)" in lines
     assert lines.index("(not in the suspect)") + 2 == lines.index("Nobody minded.")
-    assert "↕ stands elsewhere in the source's order" in lines
+    assert "↕ in another place in the source" in lines
 
 
-def test_colour_marks_words_where_there_is_colour() -> None:
+def test_colours_mark_words_on_a_terminal() -> None:
     out = told(one(), force_terminal=True, color_system="standard")
     assert "\x1b[1;31mBathers\x1b[0m" in out
     assert "\x1b[32mSwimmers\x1b[0m" in out
@@ -210,7 +210,7 @@ def test_colour_marks_words_where_there_is_colour() -> None:
     assert "[Bathers]" not in out
 
 
-def test_on_a_narrow_terminal_they_stand_one_under_the_other() -> None:
+def test_a_narrow_terminal_shows_passages_one_below_the_other() -> None:
     lines = told(one(), width=60).splitlines()
     at = lines.index("suspect ↕ [Bathers] waited.")
     assert lines[at + 1] == "source    [Swimmers] waited."
@@ -231,10 +231,10 @@ def test_substitutions_are_listed_with_their_counts() -> None:
 def test_only_the_most_frequent_substitutions_are_listed() -> None:
     many = tuple(WordSubstitution(f"word{i}", f"term{i}", 1) for i in range(MOST_IN_TABLE + 3))
     lines = told(one(comparison(substitutions=many))).splitlines()
-    assert lines[-1].strip() == "and 3 more; --format json lists all"
+    assert lines[-1].strip() == "3 more; --format json lists all of them"
 
 
-def test_unrelated_texts_show_only_what_is_alike() -> None:
+def test_unrelated_texts_show_only_similar_passages() -> None:
     out = told(one(UNRELATED))
     assert out.startswith("Not made from the source  2 %")
     assert "[Bathers]" in out
@@ -242,14 +242,14 @@ def test_unrelated_texts_show_only_what_is_alike() -> None:
     assert "substitution" not in out
 
 
-def test_where_nothing_can_be_said_the_reason_and_what_to_do_are() -> None:
+def test_a_failed_comparison_shows_the_reason_and_advice() -> None:
     lines = told(one(UNKNOWN)).splitlines()
-    assert lines[0].startswith("Nothing can be said  one of the two has too few words")
+    assert lines[0].startswith("Cannot be compared  one of the texts has too few words")
     assert lines[0].endswith("give longer texts")
     assert len(lines) == 3  # no probability, no share, no passages
 
 
-def test_the_likeliest_sources_have_a_line_each() -> None:
+def test_each_likely_source_has_a_line() -> None:
     second = comparison(source=ComparedText("c.txt", 13), kind="copied", probability=0.7, share=0.2)
     lines = told(found(comparison(), second, UNRELATED), found(UNRELATED, suspect="z.txt")).splitlines()
     assert [line.split() for line in lines] == [
@@ -257,29 +257,29 @@ def test_the_likeliest_sources_have_a_line_each() -> None:
         [">99", "%", "spun", "83", "%", "of", "it", "b.txt"],
         ["70", "%", "copied", "20", "%", "of", "it", "c.txt"],
         ["z.txt"],
-        ["none", "of", "7", "documents", "fits;", "nearest:", "b.txt,", "2", "%"],
+        ["no", "source", "found", "in", "7", "documents;", "nearest:", "b.txt,", "2", "%"],
     ]
 
 
 @pytest.mark.parametrize(
     ("of", "among", "said"),
     [
-        (UNKNOWN, 1, "the only document does not fit: one of the two has too few words"),
-        (replace(UNKNOWN, source=ComparedText(None, 0)), 12_000, "none of 12,000 documents fits: no word in common"),
+        (UNKNOWN, 1, "1 document: one of the texts has too few words"),
+        (replace(UNKNOWN, source=ComparedText(None, 0)), 12_000, "12,000 documents: no word in common"),
         (
             replace(UNKNOWN, suspect=ComparedText("a.txt", 0), source=ComparedText(None, 13)),
             3,
-            "none of 3 documents fits: one of the two has too few",
+            "3 documents: one of the texts has too few words",
         ),
     ],
 )
-def test_why_none_fits_is_told(of: Comparison, among: int, said: str) -> None:
-    assert told(found(of, among=among)).splitlines()[1].strip().startswith(said)
+def test_the_reason_is_shown_if_no_source_was_found(of: Comparison, among: int, said: str) -> None:
+    assert told(found(of, among=among)).splitlines()[1].strip().startswith(f"no source found in {said}")
 
 
 @given(st.text(st.characters(codec=None), max_size=40), st.text(st.characters(codec=None), max_size=20))
 @settings(max_examples=80, deadline=None)
-def test_nothing_in_a_text_reaches_the_terminal_but_glyphs(text: str, name: str) -> None:
+def test_only_printable_characters_reach_the_terminal(text: str, name: str) -> None:
     whole = Span(0, len(text))
     alignment = Alignment(whole, whole, 1.0, False, (Edit("replaced", whole, whole),))
     of = comparison(
@@ -288,14 +288,17 @@ def test_nothing_in_a_text_reaches_the_terminal_but_glyphs(text: str, name: str)
         alignments=(alignment,),
         substitutions=(WordSubstitution(name, text, 1),),
     )
-    out = told(Answer(name, (Pair(of, text, text),)), Answer(name, (Pair(of, text, text),), 3))
+    out = told(
+        ComparedSuspect(name, (ComparedPair(of, text, text),)),
+        ComparedSuspect(name, (ComparedPair(of, text, text),), 3),
+    )
     assert all(character.isprintable() for character in out.replace("\n", ""))
 
 
 # --- the page
 
 
-def test_the_page_says_what_is_said() -> None:
+def test_the_page_shows_the_result() -> None:
     page = page_of(one())
     assert words(page.cssselect("h1")[0]) == "Spun from the source"
     facts = {words(fact[0]): words(fact[1]) for fact in page.cssselect(".facts div")}
@@ -304,11 +307,11 @@ def test_the_page_says_what_is_said() -> None:
         "Source": "b.txt, 13 words",
         "Probability that one was made from the other": ">99 %",
         "Words of the source that reappear": "83 %",
-        "How": "spun 95 %, translated 3 %, copied 1 %, rewritten 1 %",
+        "Kind": "spun 95 %, translated 3 %, copied 1 %, rewritten 1 %",
     }
 
 
-def test_passages_stand_side_by_side_on_the_page() -> None:
+def test_the_page_shows_passages_side_by_side() -> None:
     lines = [[words(cell) for cell in row] for row in page_of(one()).cssselect(".beside tbody tr")]
     assert lines == [
         ["1 moved", "Bathers waited.", "Swimmers waited."],
@@ -322,7 +325,7 @@ def test_passages_stand_side_by_side_on_the_page() -> None:
     ]
 
 
-def test_a_replaced_word_leads_to_its_counterpart_and_back() -> None:
+def test_a_replaced_word_links_to_its_counterpart_and_back() -> None:
     page = page_of(one(), one())
     links = page.cssselect("a.replaced")
     assert len(links) == 2 * 2 * 4
@@ -334,40 +337,40 @@ def test_a_replaced_word_leads_to_its_counterpart_and_back() -> None:
         assert (twin.get("title"), link.get("title")) == (words(link), words(twin))
 
 
-def test_substitutions_are_a_table_of_the_most_frequent() -> None:
+def test_the_page_lists_the_most_frequent_substitutions() -> None:
     many = tuple(WordSubstitution(f"word{i}", f"term{i}", 1) for i in range(MOST_SUBSTITUTIONS + 3))
     page = page_of(one(comparison(substitutions=many)))
     assert len(page.cssselect(".substitutions tbody tr")) == MOST_SUBSTITUTIONS
-    assert "And 3 more" in words(page.cssselect("details .hint")[0])
+    assert "3 more;" in words(page.cssselect("details .hint")[0])
 
 
-def test_the_page_says_why_nothing_can_be_said() -> None:
+def test_the_page_says_why_texts_cannot_be_compared() -> None:
     page = page_of(one(UNKNOWN))
-    assert words(page.cssselect("h1")[0]) == "Nothing can be said"
+    assert words(page.cssselect("h1")[0]) == "Cannot be compared"
     assert "give longer texts" in words(page.cssselect(".intro")[0])
     assert page.cssselect("table") == []
 
 
-def test_a_search_lists_every_suspect_and_shows_what_was_found() -> None:
+def test_a_search_lists_every_suspect_and_shows_the_sources() -> None:
     page = page_of(found(comparison(), comparison(source=ComparedText("c.txt", 13))), found(UNRELATED, suspect="z.txt"))
     assert words(page.cssselect("h1")[0]) == "1 of 2 suspects with a source"
     lines = [[words(cell) for cell in row] for row in page.cssselect(".searches tbody tr")]
     assert lines == [
         ["a.txt", "b.txt", ">99 %", "spun", "83 %"],
         ["a.txt", "c.txt", ">99 %", "spun", "83 %"],
-        ["z.txt", "No document fits; nearest: b.txt, 2 %"],
+        ["z.txt", "No source found; the nearest document is b.txt, 2 %"],
     ]
     assert [link.get("href") for link in page.cssselect(".searches a")] == ["#pair-1"]
     assert len(page.cssselect("section.pair")) == 1
 
 
-def test_of_a_long_search_only_the_first_are_shown() -> None:
+def test_a_long_search_shows_only_the_first_pairs() -> None:
     page = page_of(*(found(comparison(), suspect=f"{place}.txt") for place in range(MOST_SHOWN + 2)))
     assert len(page.cssselect("section.pair")) == MOST_SHOWN
     assert len(page.cssselect(".searches tbody tr")) == MOST_SHOWN + 2
 
 
-def test_a_search_that_could_read_no_suspect_is_a_page_too() -> None:
+def test_a_search_without_suspects_is_a_valid_page() -> None:
     page = page_of()
     assert words(page.cssselect("h1")[0]) == "0 of 0 suspects with a source"
     assert page.cssselect("table, section") == []
@@ -382,7 +385,8 @@ def test_texts_and_names_are_escaped_and_harmless() -> None:
         alignments=(alignment,),
         substitutions=(WordSubstitution(HOSTILE, HOSTILE, 1),),
     )
-    for answer in (Answer(HOSTILE, (Pair(of, HOSTILE, HOSTILE),)), Answer(HOSTILE, (Pair(of, HOSTILE, HOSTILE),), 3)):
+    pair_of = ComparedPair(of, HOSTILE, HOSTILE)
+    for answer in (ComparedSuspect(HOSTILE, (pair_of,)), ComparedSuspect(HOSTILE, (pair_of,), 3)):
         html = source_of(answer)
         page = lxml.html.document_fromstring(html)
         assert len(page.cssselect("script")) == 1
@@ -391,7 +395,7 @@ def test_texts_and_names_are_escaped_and_harmless() -> None:
         assert "<script>alert(1)</script>" in words(page.cssselect("td")[0])
 
 
-def test_the_page_asks_for_nothing_and_allows_nothing_but_its_own() -> None:
+def test_the_page_is_self_contained_and_its_policy_allows_only_its_own_code() -> None:
     html = source_of(one())
     page = lxml.html.document_fromstring(html)
     policy = page.cssselect('meta[http-equiv="Content-Security-Policy"]')[0].get("content")
@@ -405,6 +409,6 @@ def test_the_page_asks_for_nothing_and_allows_nothing_but_its_own() -> None:
     assert not re.search(r"url\(|@import|style=", html)
 
 
-def test_all_relations_have_words_of_their_own() -> None:
+def test_every_relation_has_its_own_headline() -> None:
     heads = {kind: words(page_of(one(comparison(kind=kind))).cssselect("h1")[0]) for kind in RELATIONS}
     assert len(set(heads.values())) == len(RELATIONS)

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, SUSPECT
 from unspun.model.verdict import Evidence, ModelInfo, Verdict
-from unspun.service.render.charts import BANDS, WIDTH, Chart, Counts, compact
+from unspun.model.wording import SCALE
+from unspun.service.render.charts import BANDS, WIDTH, Chart, VerdictCounts, compact
 from unspun.service.render.html import EXCERPTS, HtmlWriter, Report
 from unspun.service.render.jsonl import parse
 
@@ -72,7 +73,7 @@ def row_of(page: Any, id: str) -> list[str]:
 # --- what it says
 
 
-def test_the_head_counts_verdicts_words_and_failures() -> None:
+def test_the_heading_counts_verdicts_words_and_failures() -> None:
     report = Report()
     for text in (SPUN, SPUN, SUSPECT, CLEAR, CLEAR, CLEAR, ABSTAINED):
         report.add(text, verdict_on(text))
@@ -92,7 +93,7 @@ def test_the_head_counts_verdicts_words_and_failures() -> None:
     }
 
 
-def test_why_documents_were_not_judged_is_told() -> None:
+def test_reasons_for_abstentions_are_counted() -> None:
     page = report_of(
         verdict_on(ABSTAINED),
         verdict_on(ABSTAINED, reason="not_english"),
@@ -101,7 +102,7 @@ def test_why_documents_were_not_judged_is_told() -> None:
     assert "Not judged: 2 not english, 1 too short." in told(page.cssselect(".counts .abstained")[0])
 
 
-def test_the_time_is_told_in_utc() -> None:
+def test_the_time_is_shown_in_utc() -> None:
     report = Report().render(WHEN.astimezone(timezone(timedelta(hours=5, minutes=30))))
     assert 'datetime="2026-11-23T06:05:00Z"' in report
 
@@ -114,13 +115,13 @@ def test_all_models_that_gave_verdicts_are_named() -> None:
     ]
 
 
-def test_a_report_on_nothing_says_so() -> None:
+def test_a_report_without_documents_says_so() -> None:
     page = report_on()
     assert told(page.cssselect("h1")[0]) == "No documents"
     assert page.cssselect("table, figure, article") == []
 
 
-def test_a_row_tells_id_verdict_score_kind_words_depth_and_strongest_words() -> None:
+def test_a_row_shows_id_verdict_score_kind_words_depth_and_strongest_words() -> None:
     page = report_on(SPUN, CLEAR, ABSTAINED)
     assert row_of(page, "0.txt") == [
         *("0.txt", "Paraphrased", "97 %", "about 1 in 480", "spun 93 %", "13", "fast"),
@@ -140,7 +141,7 @@ def test_a_reason_is_explained() -> None:
     assert "too unlike the text that unspun was calibrated on" in reason.get("title")
 
 
-def test_rows_stand_by_score_and_those_without_a_verdict_last() -> None:
+def test_rows_are_sorted_by_score_with_abstentions_last() -> None:
     page = report_of(
         scored(0.2, "low"),
         verdict_on(ABSTAINED, "abstained"),
@@ -156,7 +157,7 @@ def test_of_equal_scores_the_longer_document_comes_first_then_the_earlier() -> N
 
 
 def test_a_document_without_an_id_is_shown() -> None:
-    assert ids(report_of(verdict_on(CLEAR, None))) == ["without an id"]
+    assert ids(report_of(verdict_on(CLEAR, None))) == ["no id"]
 
 
 # --- its numbers in words
@@ -166,13 +167,13 @@ def facts_of(page: Any) -> str:
     return told(page.cssselect(".offender .facts-line")[1])
 
 
-def test_an_offender_is_told_how_rare_it_is_in_human_text_and_how_much_of_it_is_suspicious() -> None:
+def test_an_offender_shows_its_false_positive_rate_and_suspicious_share() -> None:
     assert facts_of(report_on(SPUN)) == (
-        "About 1 in 480 human texts of this length looks like this. 93 % of the words stand in suspicious parts."
+        "About 1 in 480 human texts of this length looks like this. 93 % of the words are in suspicious parts."
     )
 
 
-def test_no_rarer_rate_is_told_than_the_model_supports() -> None:
+def test_no_smaller_rate_is_shown_than_the_calibration_supports() -> None:
     report = Report(supported=0.002)
     report.add(SPUN, verdict_on(SPUN, "a", false_positive_rate=0.002))
     assert facts_of(page_of(report)).startswith("Fewer than 1 in 500 human texts of this length look like this.")
@@ -181,14 +182,13 @@ def test_no_rarer_rate_is_told_than_the_model_supports() -> None:
 
 def test_a_probability_is_shown_where_a_base_rate_was_given() -> None:
     page = report_of(verdict_on(SPUN, "a", probability=0.624), verdict_on(ABSTAINED, "b"))
-    assert "it is paraphrased with 62 %" in facts_of(page)
+    assert "the probability that it is paraphrased is 62 %" in facts_of(page)
     assert [told(head) for head in page.cssselect("thead .c-probability")] == ["Probability"]
     assert [row_of(page, id)[3] for id in ("a", "b")] == ["62 %", ""]
 
 
-def test_the_report_says_once_what_a_score_is() -> None:
-    page = told(report_on(SPUN, SUSPECT))
-    assert page.count("a scale, not a probability: 50 % is the line of suspect, 90 % that of paraphrased") == 1
+def test_the_report_explains_the_score_once() -> None:
+    assert told(report_on(SPUN, SUSPECT)).count(SCALE) == 1
 
 
 def test_the_report_says_what_rewritten_does_not_prove() -> None:
@@ -207,7 +207,7 @@ def test_the_highest_scores_are_shown_with_the_sentences_that_give_them_away() -
     assert told(offender.cssselect(".sentence")[0]) == SPUN
 
 
-def test_each_marked_word_leads_to_what_probably_stood_there() -> None:
+def test_each_marked_word_links_to_its_likely_original() -> None:
     page = report_on(SPUN, SUSPECT)
     marks = page.cssselect(".sentence .odd")
     for mark in marks:
@@ -221,7 +221,7 @@ def test_each_marked_word_leads_to_what_probably_stood_there() -> None:
     ]
 
 
-def test_heavier_words_are_marked_stronger() -> None:
+def test_heavier_words_have_more_emphasis() -> None:
     found = tuple(
         Evidence(SPUN.index(word), SPUN.index(word) + len(word), word, None, "misfit", weight)
         for word, weight in (("mayor", 9.0), ("shared", 4.0), ("town", 0.1))
@@ -230,7 +230,7 @@ def test_heavier_words_are_marked_stronger() -> None:
     assert [mark.get("class") for mark in marks] == ["odd l3", "odd l2", "odd l1"]
 
 
-def test_a_word_found_twice_is_told_once_with_its_greater_weight() -> None:
+def test_a_repeated_word_is_listed_once_with_its_greatest_weight() -> None:
     text = "The vitality of the vitality of the Vitality"
     found = tuple(
         Evidence(start, start + 8, text[start : start + 8], "energy", "substitution", weight)
@@ -245,12 +245,12 @@ def test_a_word_found_twice_is_told_once_with_its_greater_weight() -> None:
     assert len(page.cssselect(".sentence .odd")) == 3
 
 
-def test_only_what_is_paraphrased_or_suspect_is_shown_as_an_offender() -> None:
+def test_only_paraphrased_or_suspect_documents_are_offenders() -> None:
     page = report_of(scored(0.95, "a"), scored(0.6, "b"), scored(0.3, "c"), verdict_on(ABSTAINED, "d"))
     assert [told(title) for title in page.cssselect(".offender h3")] == ["1 a", "2 b"]
 
 
-def test_so_many_offenders_are_shown_as_asked_for() -> None:
+def test_the_number_of_offenders_is_limited() -> None:
     report = Report(offenders=3)
     for place in range(30):
         report.add(SPUN, scored(0.9 + (place * 7 % 30) / 1000, f"{place}"))
@@ -269,14 +269,14 @@ def test_rows_and_offenders_can_be_left_out(options: dict[str, int], rows: int, 
 
 @pytest.mark.parametrize(
     ("evidence", "says"),
-    [((), "No single word stands out"), (None, "The words that give it away were not asked for")],
+    [((), "No single word stands out"), (None, "No evidence was requested")],
 )
 def test_an_offender_without_words_says_why(evidence: Any, says: str) -> None:
     (offender,) = report_of(verdict_on(SPUN, evidence=evidence)).cssselect(".offender")
     assert says in told(offender)
 
 
-def test_a_long_text_gives_only_its_worst_sentences() -> None:
+def test_a_long_text_shows_only_its_worst_sentences() -> None:
     text = "\n\n".join([SPUN] * 40)
     page = report_on(text)
     assert len(page.cssselect(".sentence")) == EXCERPTS
@@ -289,7 +289,7 @@ def test_a_text_without_full_stops_does_not_fill_the_report() -> None:
     assert len(report.render(WHEN)) < 100_000
 
 
-def test_a_report_can_be_made_of_lines_of_json_and_texts() -> None:
+def test_a_report_can_be_made_from_json_lines_and_texts() -> None:
     texts = [SPUN, SUSPECT, CLEAR, ABSTAINED]
     direct, again = Report(), Report()
     for place, text in enumerate(texts):
@@ -330,7 +330,7 @@ def test_long_names_and_words_are_shortened() -> None:
     assert not re.search(r"(vitality|yyyyyyyy|zzzzzzzz){20}|(folder/){40}", page)
 
 
-def test_what_is_kept_does_not_grow_with_what_is_told() -> None:
+def test_memory_does_not_grow_with_the_number_of_documents() -> None:
     report = Report(limit=5, offenders=2)
     sizes = []
     for count in (100, 1000):
@@ -340,7 +340,7 @@ def test_what_is_kept_does_not_grow_with_what_is_told() -> None:
     assert abs(sizes[1] - sizes[0]) < 100
 
 
-def test_the_same_verdicts_and_time_are_the_same_bytes() -> None:
+def test_the_same_verdicts_and_time_give_the_same_bytes() -> None:
     def made() -> str:
         report = Report()
         for place, text in enumerate([SPUN, SUSPECT, CLEAR, ABSTAINED] * 3):
@@ -382,7 +382,7 @@ def test_texts_and_ids_are_never_markup() -> None:
     assert [name for name in names if name.startswith("on")] == []
 
 
-def test_texts_and_ids_cannot_act_on_the_screen() -> None:
+def test_texts_and_ids_cannot_control_the_screen() -> None:
     report = hostile_report()
     assert not set(report) & set("\x1b\u202e\u2066\x00\ud800\r")
     assert "\ufffdgpj.exe" in report
@@ -390,7 +390,7 @@ def test_texts_and_ids_cannot_act_on_the_screen() -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(st.text(), st.text(), st.text())
-def test_any_text_makes_a_report(text: str, id: str, suggestion: str) -> None:
+def test_any_text_gives_a_valid_report(text: str, id: str, suggestion: str) -> None:
     whole = text + " vitality. " + text
     at = len(text) + 1
     found = (Evidence(at, at + 8, "vitality", suggestion, "misfit", 1.0, (suggestion,)),)
@@ -405,7 +405,7 @@ def test_any_text_makes_a_report(text: str, id: str, suggestion: str) -> None:
 # --- one file
 
 
-def test_it_needs_nothing_but_itself() -> None:
+def test_the_report_is_self_contained() -> None:
     page = report_on(SPUN, SUSPECT, CLEAR)
     asked = [
         element.get(name)
@@ -420,7 +420,7 @@ def test_it_needs_nothing_but_itself() -> None:
     assert "@import" not in style
 
 
-def test_its_policy_allows_its_own_script_and_style_and_nothing_else() -> None:
+def test_the_policy_allows_only_its_own_script_and_style() -> None:
     page = report_on(SPUN)
     policy = page.cssselect("meta[http-equiv='Content-Security-Policy']")[0].get("content")
 
@@ -440,8 +440,7 @@ def test_the_writer_writes_the_report_when_it_is_closed() -> None:
     writer = HtmlWriter(stream, Report(), WHEN, source="in")
     writer.write(SPUN, verdict_on(SPUN))
     assert stream.getvalue() == b""
-    writer.failures = 2
-    writer.close()
+    writer.close(failures=2)
     report = Report()
     report.add(SPUN, verdict_on(SPUN))
     assert stream.getvalue().decode() == report.render(WHEN, source="in", failures=2)
@@ -451,7 +450,7 @@ def test_the_writer_writes_the_report_when_it_is_closed() -> None:
 # --- for every reader
 
 
-def test_headings_follow_one_another() -> None:
+def test_heading_levels_are_not_skipped() -> None:
     page = report_on(SPUN, SUSPECT, CLEAR)
     levels = [int(heading.tag[1]) for heading in page.cssselect("h1, h2, h3, h4")]
     assert levels[0] == 1
@@ -459,7 +458,7 @@ def test_headings_follow_one_another() -> None:
     assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-def test_ids_are_given_once_and_all_that_refers_to_one_finds_it() -> None:
+def test_ids_are_unique_and_all_references_resolve() -> None:
     page = report_on(SPUN, SPUN, SUSPECT, CLEAR, ABSTAINED)
     given = [element.get("id") for element in page.cssselect("[id]")]
     assert len(given) == len(set(given))
@@ -474,7 +473,7 @@ def test_ids_are_given_once_and_all_that_refers_to_one_finds_it() -> None:
     assert set(named) <= set(given)
 
 
-def test_the_table_has_headers_and_says_how_it_is_sorted() -> None:
+def test_the_table_has_headers_and_a_sort_order() -> None:
     page = report_on(SPUN, CLEAR)
     (table,) = page.cssselect("#documents")
     heads = table.cssselect("thead th")
@@ -511,7 +510,7 @@ def test_each_chart_has_a_name_and_its_numbers_as_a_table() -> None:
 
 
 def chart(name: str, *verdicts: Verdict) -> Chart:
-    counts = Counts()
+    counts = VerdictCounts()
     for verdict in verdicts:
         counts.add(verdict)
     return next(chart for chart in counts.charts() if chart.name == name)
@@ -524,7 +523,7 @@ def numbers(chart: Chart) -> dict[str, tuple[int, ...]]:
 @pytest.mark.parametrize(
     ("score", "row"), [(0.0, "0–10 %"), (0.0999, "0–10 %"), (0.1, "10–20 %"), (0.9, "90–100 %"), (1.0, "90–100 %")]
 )
-def test_a_score_falls_into_its_tenth(score: float, row: str) -> None:
+def test_scores_are_counted_in_tenths(score: float, row: str) -> None:
     assert list(numbers(chart("scores", scored(score)))) == [row]
 
 
@@ -555,11 +554,11 @@ def test_kinds_are_counted_by_verdict() -> None:
         (10**7, "10,000 or more"),
     ],
 )
-def test_a_document_falls_into_its_band_of_length(words: int, row: str) -> None:
+def test_documents_are_counted_by_length(words: int, row: str) -> None:
     assert list(numbers(chart("lengths", scored(0.5, words=words)))) == [row]
 
 
-def test_one_document_among_many_is_seen() -> None:
+def test_one_document_among_many_is_visible() -> None:
     few = [scored(0.95), scored(0.55)]
     for name in ("scores", "lengths"):
         drawn = chart(name, *[scored(0.01)] * 20_000, *few)
@@ -568,8 +567,8 @@ def test_one_document_among_many_is_seen() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from(BANDS), st.integers(1, 500)), max_size=20))
-def test_nothing_is_drawn_outside_of_a_chart(documents: list[tuple[float, int, int]]) -> None:
-    counts = Counts()
+def test_nothing_is_drawn_outside_a_chart(documents: list[tuple[float, int, int]]) -> None:
+    counts = VerdictCounts()
     for score, words, times in documents:
         verdict = scored(score, words=words)
         for _ in range(times):
@@ -596,5 +595,5 @@ def test_nothing_is_drawn_outside_of_a_chart(documents: list[tuple[float, int, i
         (2_500_000_000, "2.5G"),
     ],
 )
-def test_counts_are_told_in_few_characters(number: int, shown: str) -> None:
+def test_counts_are_shortened(number: int, shown: str) -> None:
     assert compact(number) == shown

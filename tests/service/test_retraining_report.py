@@ -57,17 +57,17 @@ class Page(HTMLParser):
         return [attributes for found, attributes in self.tags if found == tag]
 
 
-def test_the_page_needs_nothing_else(manifest: dict[str, Any]) -> None:
+def test_the_page_is_self_contained(manifest: dict[str, Any]) -> None:
     page, _ = render(retrained(manifest))
     found = Page(page)
-    assert all(link.startswith("data:") for link in found.links)
+    assert all(link.startswith(("data:", "#")) for link in found.links)
     assert "url(" not in page
     assert "@import" not in page
     assert not found.named("script")
     assert not found.named("iframe")
 
 
-def test_the_policy_allows_its_own_style_and_images_alone(manifest: dict[str, Any]) -> None:
+def test_the_policy_allows_only_its_own_style_and_images(manifest: dict[str, Any]) -> None:
     page, _ = render(retrained(manifest))
     [policy] = [tag["content"] for tag in Page(page).named("meta") if tag.get("http-equiv")]
     assert policy is not None
@@ -83,7 +83,7 @@ def test_the_policy_allows_its_own_style_and_images_alone(manifest: dict[str, An
     assert not re.findall(r'\sstyle="', page)  # which the policy would not allow
 
 
-def test_plots_are_in_the_page_with_what_they_show(manifest: dict[str, Any]) -> None:
+def test_plots_are_in_the_page_with_descriptions(manifest: dict[str, Any]) -> None:
     pytest.importorskip("matplotlib")
     page, missing = render(retrained(manifest))
     assert missing == ""
@@ -107,7 +107,7 @@ def test_without_matplotlib_the_page_says_what_is_missing(
     assert not Page(page).named("img")
 
 
-def test_texts_of_one_side_have_no_plots(manifest: dict[str, Any]) -> None:
+def test_texts_of_one_class_have_no_plots(manifest: dict[str, Any]) -> None:
     page, missing = render(retrained(manifest, {"human": 5}))
     assert missing == ""
     assert not Page(page).named("img")
@@ -118,27 +118,27 @@ def lead(manifest: dict[str, Any]) -> str:
     return " ".join(re.sub(r"<[^>]+>", "", re.findall(r'<p class="lead">(.*?)</p>', page, re.S)[0]).split())
 
 
-def test_the_page_begins_with_what_the_model_is_worth(manifest: dict[str, Any]) -> None:
-    assert lead(manifest) == "On your texts its AUROC is 0.940; that of tiny 2.1.0, which it started from, is 0.871."
+def test_the_page_starts_with_the_accuracy(manifest: dict[str, Any]) -> None:
+    assert lead(manifest) == "On your texts, the AUROC is 0.940; it was 0.871 with tiny 2.1.0, the model before."
 
 
-def test_a_worse_model_is_called_so_first(manifest: dict[str, Any]) -> None:
+def test_the_page_of_a_worse_model_starts_with_a_warning(manifest: dict[str, Any]) -> None:
     manifest["comparison"]["worse"] = True
-    assert lead(manifest).startswith("Worse. On your texts its AUROC is 0.940")
-    assert lead(manifest).endswith("Do not use it.")
+    assert lead(manifest).startswith("Worse. On your texts, the AUROC is 0.940")
+    assert lead(manifest).endswith("Do not use the new model.")
 
 
-def test_a_model_that_learnt_nothing_says_so(manifest: dict[str, Any]) -> None:
+def test_a_model_that_learned_nothing_is_reported(manifest: dict[str, Any]) -> None:
     manifest["comparison"]["strength"] = 0.0
-    assert lead(manifest).startswith("Nothing learnt.")
+    assert lead(manifest).startswith("Nothing learned.")
     assert "tiny 2.1.0" in lead(manifest)
 
 
-def test_too_few_texts_to_tell_are_told(manifest: dict[str, Any]) -> None:
+def test_too_few_texts_are_reported(manifest: dict[str, Any]) -> None:
     compared = manifest["comparison"]
     compared["texts"] = {}
     compared["tiers"] = {tier: {"kinds": [], "all": None, "called": []} for tier in compared["tiers"]}
-    assert lead(manifest) == "There were too few texts to tell what it is worth."
+    assert lead(manifest) == "There were too few texts to measure the new model."
 
 
 def test_names_cannot_break_out_of_the_page(manifest: dict[str, Any]) -> None:
@@ -157,7 +157,7 @@ def shown(manifest: dict[str, Any]) -> dict[str, list[tuple[str, ...]]]:
     return {table.titles[0]: list(table.rows) for table in tables(figures(manifest["comparison"]))}
 
 
-def test_tables_tell_both_tiers_apart(manifest: dict[str, Any]) -> None:
+def test_tables_name_the_tier(manifest: dict[str, Any]) -> None:
     assert shown(manifest)["told apart, on your texts"] == [
         ("fast tier", "spun", "31", "0.802", "0.913"),
         ("deep tier", "spun", "31", "0.871", "0.940"),
@@ -166,32 +166,32 @@ def test_tables_tell_both_tiers_apart(manifest: dict[str, Any]) -> None:
     assert called[0] == ("fast tier", "human", "suspect", "400", "30", "20", "5.00 % (3.26-7.59)")
 
 
-def test_several_kinds_have_a_row_for_all(manifest: dict[str, Any]) -> None:
+def test_several_kinds_have_a_row_for_all_of_them(manifest: dict[str, Any]) -> None:
     fast = manifest["comparison"]["tiers"]["fast"]
     fast["kinds"].append({"kind": "rewritten", "texts": 12, "auroc_before": 0.7, "auroc_after": 0.8})
     rows = [row for row in shown(manifest)["told apart, on your texts"] if row[0] == "fast tier"]
     assert rows[-1] == ("fast tier", "all", "43", "0.802", "0.913")
 
 
-def test_what_was_left_out_is_told(manifest: dict[str, Any]) -> None:
+def test_left_out_texts_are_listed(manifest: dict[str, Any]) -> None:
     assert ("duplicates", "2") in shown(manifest)["left out"]
 
 
-@pytest.mark.parametrize(("unit", "said"), [("source", "seen nothing of its origin"), ("text", "may promise too much")])
-def test_notes_say_how_the_texts_were_parted(manifest: dict[str, Any], unit: str, said: str) -> None:
+@pytest.mark.parametrize(("unit", "said"), [("source", "trained on other sources only"), ("text", "may be too good")])
+def test_notes_say_how_the_texts_were_split(manifest: dict[str, Any], unit: str, said: str) -> None:
     manifest["comparison"]["parted_by"] = unit
     note = figures(manifest["comparison"])["told apart, on your texts"]["note"]
     assert said in note
     assert "Against 400 human texts." in note
 
 
-def test_few_texts_are_warned_of(manifest: dict[str, Any]) -> None:
+def test_few_texts_cause_a_warning(manifest: dict[str, Any]) -> None:
     def note() -> str:
         return str(figures(manifest["comparison"])["told apart, on your texts"]["note"])
 
-    assert "Fewer than" not in note()
+    assert "fewer than" not in note()
     manifest["comparison"]["texts"]["spun"] = 29
-    assert "Fewer than 30 texts of a kind: the figures may be off by several hundredths." in note()
+    assert "There are fewer than 30 texts of a kind, so the figures may be off by several hundredths." in note()
 
 
 @pytest.mark.parametrize("changed", [{"strength": 0.0}, {"worse": True}, {"left_out": {}}])

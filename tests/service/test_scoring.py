@@ -40,7 +40,7 @@ def test_documents_are_scored_together() -> None:
     assert detector.calls == [64, 64, 22]
 
 
-def test_a_document_that_fails_costs_only_itself() -> None:
+def test_a_failing_document_does_not_affect_others() -> None:
     first, failure, last = score_records(FakeDetector(), records(SPUN, "raise-error", CLEAR))
     assert isinstance(first, Scored)
     assert isinstance(last, Scored)
@@ -50,7 +50,7 @@ def test_a_document_that_fails_costs_only_itself() -> None:
     assert failure.message.endswith("please report this")
 
 
-def test_too_few_verdicts_are_not_given_to_the_wrong_documents() -> None:
+def test_missing_verdicts_are_not_assigned_to_the_wrong_documents() -> None:
     class Short(FakeDetector):
         def score_many(self, texts: Sequence[str], **asked: Any) -> list[Verdict]:
             return super().score_many(texts, **asked)[:1]
@@ -59,7 +59,7 @@ def test_too_few_verdicts_are_not_given_to_the_wrong_documents() -> None:
     assert words(outcomes) == [("id0", "paraphrased"), ("id1", "clear")]
 
 
-def test_a_document_too_large_for_memory_is_told() -> None:
+def test_running_out_of_memory_is_a_failure() -> None:
     class Full(FakeDetector):
         def score_many(self, texts: Sequence[str], **asked: Any) -> list[Verdict]:
             raise MemoryError
@@ -68,13 +68,13 @@ def test_a_document_too_large_for_memory_is_told() -> None:
     assert failure == Failure("f:0", "needs more memory than there is")
 
 
-def test_failures_pass_through() -> None:
+def test_failures_are_passed_on() -> None:
     broken = Failure("f:9", "broken")
     assert broken in list(score_records(FakeDetector(), [broken, *records(CLEAR)]))
 
 
 @given(st.lists(st.integers(0, 40), max_size=200))
-def test_batches_are_bounded_and_lose_nothing(lengths: list[int]) -> None:
+def test_batches_are_bounded_and_complete(lengths: list[int]) -> None:
     given_records = records(*("x" * length for length in lengths))
     found = [batch for batch in batches(given_records, characters=100) if not isinstance(batch, Failure)]
     assert [record for batch in found for record in batch] == given_records

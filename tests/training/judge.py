@@ -1,4 +1,4 @@
-"""A judge that needs no model: what it answers is written in the text."""
+"""A judge that needs no model: each text contains the verdict it gets."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Seen:
 
 
 class FakeJudge:
-    """Says `paraphrased` from 0.9, `suspect` from 0.5; the kind is the label where that is one, else spun."""
+    """Answers `paraphrased` from 0.9 and `suspect` from 0.5; the kind is the label if it is a kind, else spun."""
 
     def __init__(self, learnt: Sequence[LabelledText] = ()) -> None:
         self.bundle = Seen(np.sort(text_keys([text.text for text in learnt])))
         self.model = MODEL
 
     def score_many(self, texts: Sequence[str], *, depth: str = "auto", evidence: bool = True) -> list[Verdict]:
-        """Return what the texts ask for; evidence must not be asked for, since it is slow."""
+        """Return the verdicts that the texts contain; refuses to collect evidence, which is slow."""
         assert not evidence
         return [_verdict(*text.split()) for text in texts]
 

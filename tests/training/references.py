@@ -1,4 +1,4 @@
-"""Small references, and a small model to retrain that carries one."""
+"""Small sets of reference texts, and a small model that contains one."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ COUNTS = {"human": 240, "spun": 80, "translated": 80, "rewritten": 80}
 def reference(
     counts: dict[str, int] = COUNTS, *, seed: int = 0, foreign: float = 0.0, own: bool = False, told: bool = True
 ) -> ReferenceTexts:
-    """Return texts of two domains, of which each kind is told by a column of its own.
+    """Return texts of two domains, in which a column of its own tells each kind.
 
-    `foreign` moves the texts away in one column, as those of a house are; there, the kinds are told by the column
-    "house" alone, on which the model does not look. Without `told` nothing tells them.
+    `foreign` moves the texts away in one column, like a house's; only the column "house", which the model
+    ignores, tells the kinds there. Without `told` no column tells them.
     """
     rng = np.random.default_rng(seed)
     labels = np.repeat(list(counts), list(counts.values()))
@@ -67,7 +67,7 @@ def reference(
 
 
 def model() -> Any:
-    """Return what a Fitter looks at of a bundle, without a deep tier: a decision by a straight line."""
+    """Return the parts of a bundle that a Fitter needs: no deep tier, and a decision that is a straight line."""
     tier = tiny.tier(centre=CENTRE, paraphrased=PARAPHRASED, suspect=SUSPECT)
     line = {"deviations": [-1.0, 1.0], "log_odds": [SLOPE, -SLOPE], "between": BETWEEN}
     tier["tails"] = {kind: {**tail, **line} for kind, tail in tier["tails"].items()}
@@ -78,7 +78,7 @@ def model() -> Any:
 
 
 def scores(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the scores (N,) that `model` gives by log odds (N, 3), reckoned anew."""
+    """Return the scores (N,) that `model` gives by log odds (N, 3), computed independently."""
     above = log_odds.max(axis=1) - CENTRE - 1.2816 * BETWEEN
     rate = 3.0 / (1.0 + np.exp(SLOPE * above))  # a third of the budget for each kind
     position = np.log(SUSPECT / rate) / np.log(SUSPECT / PARAPHRASED)
@@ -108,6 +108,6 @@ def tiny_base(folder: Path, *, with_deep: bool = False, **manifest: Any) -> bund
 
 
 def measured(loaded: bundle.Bundle, texts: Sequence[LabelledText]) -> ReferenceTexts:
-    """Return the numbers of texts as those of a reference."""
+    """Return the numbers of texts as reference texts."""
     rows = measure_house(loaded, texts, jobs=1)
     return replace(rows, house=np.zeros(len(rows), bool), keys=np.zeros(len(rows), np.uint64))

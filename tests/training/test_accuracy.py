@@ -1,4 +1,4 @@
-"""The record (training.accuracy), on verdicts made up for it."""
+"""training/record/accuracy.py: the accuracy page, from invented verdicts."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ MIXED = record(
 AUTO = MIXED.programs["auto"]
 
 
-def test_verdicts_are_counted_over_the_texts_that_were_to_be_judged() -> None:
+def test_verdicts_are_counted_over_the_texts_that_could_be_judged() -> None:
     assert share(AUTO, MIXED.human(), PARAPHRASED) == (1, 101)
     assert share(AUTO, MIXED.human(), SUSPECT) == (2, 101)
 
@@ -77,12 +77,12 @@ def test_texts_without_a_verdict_are_left_out_of_separation() -> None:
     assert found["auroc"] == pytest.approx(1.0, abs=0.02)
 
 
-def test_separation_of_nothing_is_not_a_number() -> None:
+def test_separation_without_texts_is_nan() -> None:
     nobody = np.zeros(len(AUTO.score), dtype=bool)
     assert np.isnan(separation(AUTO.score, nobody, MIXED.human())["auroc"])
 
 
-def test_the_kinds_of_older_versions_are_taken_against_human() -> None:
+def test_the_kinds_of_older_versions_are_relative_to_human() -> None:
     kinds = {"human": 0.6, "spun": 0.3, "translated": 0.1, "rewritten": 0.0}
     old = ProgramVerdicts.of([verdict("clear", 0.4) | {"kinds": kinds}])
     assert old.kinds[0].tolist() == pytest.approx([1 / 3, 1 / 7, 0.0])
@@ -108,7 +108,7 @@ def test_the_page_has_every_table() -> None:
     assert any(name == "human texts called `paraphrased`" for name, _ in summary(MIXED, AUTO, default_roles()))
 
 
-def test_a_text_that_another_role_has_as_well_is_left_out() -> None:
+def test_a_text_that_also_has_another_role_is_left_out() -> None:
     roles = default_roles()
     texts = [
         LabelledText("1", "human", "scitldr_abstracts", "The same words."),

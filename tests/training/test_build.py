@@ -1,4 +1,4 @@
-"""training/build.py: what the decision is fitted on, and what the bundle says of it."""
+"""training/build.py: what the decision is fitted on, and what the bundle says about it."""
 
 from __future__ import annotations
 
@@ -69,26 +69,26 @@ def evidence(detector: Detector) -> LabelledEvidence:
 
 
 class TestProvisionalDetector:
-    """Measures before there is a decision."""
+    """A detector that gathers evidence before there is a decision."""
 
-    def test_it_abstains_from_no_text_for_being_unfamiliar(self, evidence: LabelledEvidence) -> None:
+    def test_no_text_is_too_unfamiliar(self, evidence: LabelledEvidence) -> None:
         assert set(evidence.reasons.tolist()) == {""}
 
     def test_both_tiers_read_every_text(self, evidence: LabelledEvidence) -> None:
         assert np.isfinite(evidence.fast()).all()
         assert np.isfinite(evidence.deep()).all()
 
-    def test_there_may_be_no_deep_tier(self, fast: FastTier) -> None:
+    def test_the_deep_tier_is_optional(self, fast: FastTier) -> None:
         assert gather_evidence(provisional_detector(fast, None), TEXTS[:3]).windows.values.shape == (0, 3)
 
 
 class TestCalibrationTexts:
-    """A sample of each source and maker, and passages that stand for short texts."""
+    """A sample of each source and maker, and passages that serve as short texts."""
 
     def test_a_language_models_own_text_is_left_out(self) -> None:
         assert calibration_texts([LabelledText("a", "llm", "chat", tiny.ARTICLE)], seed=0) == []
 
-    def test_passages_are_of_human_text(self) -> None:
+    def test_passages_come_from_human_text(self) -> None:
         found = calibration_texts(TEXTS, seed=0)
         passages = [text for text in found if text.id.endswith("#short")]
         assert {text.label for text in passages} == {"human"}
@@ -99,7 +99,7 @@ class TestCalibrationTexts:
         assert calibration_texts(TEXTS, seed=3) == calibration_texts(TEXTS, seed=3)
 
 
-def test_answers_are_kept_for_the_same_model_and_texts_alone() -> None:
+def test_evidence_is_kept_only_for_the_same_model_and_texts() -> None:
     first = evidence_name(7, "abc", TEXTS)
     assert first == evidence_name(7, "abc", TEXTS[::-1])
     others = [evidence_name(8, "abc", TEXTS), evidence_name(7, "abd", TEXTS), evidence_name(7, "abc", TEXTS[1:])]
@@ -127,26 +127,26 @@ class TestWithLongTexts:
         total = int(evidence.words[evidence.sources == "handbook"].sum())
         assert with_long_texts(evidence, (total * 2,)).words.max() <= evidence.words.max()
 
-    def test_joined_text_of_people_is_not_more_suspicious(self, evidence: LabelledEvidence) -> None:
+    def test_joined_human_text_is_not_more_suspicious(self, evidence: LabelledEvidence) -> None:
         found = with_long_texts(evidence, (1000, 3000))
         pages = evidence.deep()[evidence.sources == "handbook"]
         assert (found.deep()[len(evidence) :] <= pages.max(axis=0) + 1e-6).all()
 
-    def test_nothing_to_join_is_no_mistake(self, evidence: LabelledEvidence) -> None:
+    def test_nothing_to_join_changes_nothing(self, evidence: LabelledEvidence) -> None:
         essays = evidence.take(evidence.sources == "essays")
         assert len(with_long_texts(essays)) == len(essays)
 
 
-def test_the_blend_weighs_the_encoder_by_what_it_finds(detector: Detector) -> None:
+def test_the_blend_weighs_the_encoder_by_its_success(detector: Detector) -> None:
     blend = fit_blend(detector, TEXTS)
     assert blend.deep > 0
     assert -6 < blend.prior_log_odds < 0
 
 
 class TestLeastFamiliar:
-    """The unfamiliarity from which no verdict is given."""
+    """The unfamiliarity above which a text gets no verdict."""
 
-    def test_hardly_any_human_text_exceeds_it(self, evidence: LabelledEvidence) -> None:
+    def test_hardly_any_human_text_exceeds_the_limit(self, evidence: LabelledEvidence) -> None:
         unfamiliar = np.random.default_rng(0).permutation(len(evidence)).astype(float)
         changed = replace(evidence, unfamiliar=unfamiliar)
         exceeding = human_weights(changed)[unfamiliar > least_familiar(changed)].sum()
@@ -154,11 +154,11 @@ class TestLeastFamiliar:
 
 
 class TestChooseFastWeights:
-    """How much the fast tier's evidence counts beside the encoder's."""
+    """The weight of the fast tier's evidence relative to the encoder's."""
 
     @staticmethod
     def weights(evidence: LabelledEvidence, deep: float, fast: float) -> np.ndarray:
-        """Return the weights where machine text stands out by so many deviations in each tier's evidence."""
+        """Return the weights when machine text stands out by these deviations in each tier's evidence."""
         rng = np.random.default_rng(6)
         columns = []
         for runs, shift in ((evidence.windows, deep), (evidence.sections, fast)):
@@ -166,20 +166,20 @@ class TestChooseFastWeights:
             columns.append(replace(runs, values=np.repeat(of_text[runs.owner][:, None], 3, axis=1).astype(np.float32)))
         return choose_fast_weights(replace(evidence, windows=columns[0], sections=columns[1]))
 
-    def test_it_counts_where_it_finds_what_the_encoder_does_not(self, evidence: LabelledEvidence) -> None:
+    def test_the_fast_tier_counts_if_it_finds_more_than_the_encoder(self, evidence: LabelledEvidence) -> None:
         assert self.weights(evidence, deep=0.5, fast=2.0)[0] > 0
 
-    def test_it_does_not_where_the_encoder_finds_all(self, evidence: LabelledEvidence) -> None:
+    def test_the_fast_tier_does_not_count_if_the_encoder_finds_everything(self, evidence: LabelledEvidence) -> None:
         assert self.weights(evidence, deep=30.0, fast=0.0)[0] == 0.0
 
-    def test_of_a_kind_without_texts_it_does_not(self, evidence: LabelledEvidence) -> None:
+    def test_the_fast_tier_does_not_count_for_a_kind_without_texts(self, evidence: LabelledEvidence) -> None:
         assert self.weights(evidence, deep=0.5, fast=2.0)[1:].tolist() == [0.0, 0.0]
 
 
 class TestChooseDoubt:
-    """The rates of the kinds above which the fast tier's answer stands."""
+    """The rates above which the fast tier's answer is final."""
 
-    def test_auto_sends_so_much_human_text(self, evidence: LabelledEvidence) -> None:
+    def test_auto_sends_the_stated_share_of_human_text(self, evidence: LabelledEvidence) -> None:
         sample = Sample(evidence, evidence.fast())
         tier = fit_tier(sample)
         doubt = choose_doubt(sample, tier)
@@ -190,7 +190,7 @@ class TestChooseDoubt:
 
 
 class TestBundle:
-    """What is written."""
+    """The bundle that is written."""
 
     @pytest.fixture
     def manifest(
@@ -202,16 +202,16 @@ class TestBundle:
         found: dict[str, object] = json.loads((tmp_path / "bundle" / bundle.MANIFEST).read_text("utf-8"))
         return found
 
-    def test_it_loads_and_scores(self, manifest: dict[str, object], tmp_path: Path) -> None:
+    def test_the_bundle_loads_and_scores(self, manifest: dict[str, object], tmp_path: Path) -> None:
         detector = Detector.load(tmp_path / "bundle")
         assert (detector.model.name, detector.model.version) == ("built", "9.9")
         verdict = detector.score(human(999, "handbook").text, depth="deep")
         assert (verdict.verdict, verdict.depth) == ("clear", "deep")
 
-    def test_the_manifest_says_for_each_artefact_what_it_was_fitted_on(self, manifest: dict[str, object]) -> None:
+    def test_the_manifest_states_what_each_part_was_fitted_on(self, manifest: dict[str, object]) -> None:
         assert set(manifest["fitted_on"]) == {"tables", "tagger", "classifier", "decision", "encoder"}  # type: ignore[call-overload]
 
-    def test_the_same_answers_give_the_same_bytes(
+    def test_the_same_evidence_gives_the_same_bytes(
         self, fast: FastTier, evidence: LabelledEvidence, detector: Detector, tmp_path: Path
     ) -> None:
         blend = fit_blend(detector, TEXTS)
@@ -223,7 +223,7 @@ class TestBundle:
 
 
 def allowed(entry: dict[str, object], roles: Roles) -> list[str]:
-    """Return the sources and makers of an artefact whose role does not allow that it was fitted on them."""
+    """Return the sources and makers of a part that its role does not allow."""
     role = entry["role"]
     sources: list[str] = entry["sources"]  # type: ignore[assignment]
     makers: list[str] = entry["makers"]  # type: ignore[assignment]
@@ -237,19 +237,19 @@ def allowed(entry: dict[str, object], roles: Roles) -> list[str]:
 
 
 class TestFittedOn:
-    """A role allows what every artefact was fitted on."""
+    """Every part was fitted only on texts that its role allows."""
 
-    def test_an_artefact_names_role_sources_and_makers(self, evidence: LabelledEvidence) -> None:
+    def test_each_part_states_role_sources_and_makers(self, evidence: LabelledEvidence) -> None:
         found = fitted_on(TEXTS, evidence, deep=True)
         assert found["classifier"] == {"role": "train", "sources": ["essays", "handbook"], "makers": ["pwws"]}
         assert found["tables"]["makers"] == []
         assert found["decision"]["role"] == "calibrate"
 
-    def test_what_a_role_does_not_allow_is_seen(self, evidence: LabelledEvidence) -> None:
+    def test_a_violation_of_the_roles_is_detected(self, evidence: LabelledEvidence) -> None:
         roles = replace(default_roles(), origins={"handbook": "test"}, makers={"pwws": "calibrate"})
         assert allowed(fitted_on(TEXTS, evidence, deep=True)["classifier"], roles) == ["handbook", "pwws"]
 
-    def test_the_model_that_ships_was_fitted_on_nothing_that_its_roles_do_not_allow(self) -> None:
+    def test_the_shipped_model_respects_the_roles(self) -> None:
         manifest = json.loads((bundle.DEFAULT / bundle.MANIFEST).read_text("utf-8"))
         for artefact, entry in manifest["fitted_on"].items():
             assert allowed(entry, default_roles()) == [], artefact

@@ -1,8 +1,9 @@
-"""training/calibration/fit.py: what a small sample can carry, and that the thresholds keep what they promise."""
+"""training/calibration/fit.py: small samples give a usable decision, and the thresholds keep their promises."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from unspun.training.calibration.fit import (
 from unspun.training.rows import Runs
 
 
-def answers(
+def evidence_of(
     labels: list[str],
     evidence: np.ndarray,
     *,
@@ -36,7 +37,7 @@ def answers(
     sources_named: Sequence[str] | None = None,
     **columns: Any,
 ) -> LabelledEvidence:
-    """Return answers to texts of one section each, with this evidence (N, 3) of the fast tier."""
+    """Return texts of one section each, with this evidence (N, 3) of the fast tier."""
     count = len(labels)
     if sources_named is not None:
         columns["sources"] = np.array(sources_named)
@@ -60,20 +61,20 @@ def answers(
 
 
 def drawn(human: int, machine: int, *, seed: int = 0) -> LabelledEvidence:
-    """Return answers to human texts and to texts of each kind, of which that kind's evidence is higher by three."""
+    """Return human texts, and texts of each kind, whose evidence of that kind is higher by three."""
     rng = np.random.default_rng(seed)
     labels = ["human"] * human + [kind for kind in KINDS for _ in range(machine)]
     evidence = rng.normal(size=(len(labels), 3))
     for number, kind in enumerate(KINDS):
         evidence[np.array(labels) == kind, number] += 3.0
-    return answers(labels, evidence, sources=5)
+    return evidence_of(labels, evidence, sources=5)
 
 
 def fitted(some: LabelledEvidence) -> Decision:
     return fit_decision({"fast": Sample(some, some.fast())}, minimum_words=50, least_familiar=5.0)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=12)
 @given(st.integers(1, 60), st.integers(0, 6), st.integers(0, 1000))
 def test_few_texts_make_a_decision_that_can_be_written_and_read(human: int, machine: int, seed: int) -> None:
     decision = fitted(drawn(human, machine, seed=seed))
@@ -83,21 +84,21 @@ def test_few_texts_make_a_decision_that_can_be_written_and_read(human: int, mach
 
 
 @pytest.mark.parametrize("evidence", [-12.0, 0.0])
-def test_texts_that_nothing_tells_apart_are_not_found(evidence: float) -> None:
-    """A head that was fitted on a handful of texts says the same of all."""
-    some = answers(["human"] * 30 + ["spun"] * 30, np.full((60, 3), evidence))
+def test_texts_with_equal_evidence_are_clear(evidence: float) -> None:
+    """A head that was fitted on a handful of texts gives the same evidence for all."""
+    some = evidence_of(["human"] * 30 + ["spun"] * 30, np.full((60, 3), evidence))
     tier = Decision.from_manifest(fitted(some).to_manifest()).tiers["fast"]
     rates = tier.log_rates(some.fast(), some.words, some.unfamiliar).min(axis=1)
     assert {tier.word(float(rate)) for rate in rates} == {"clear"}
 
 
 def even(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return log rates of so many human texts that are as common as they say."""
+    """Return the log rates of `count` human texts, evenly spread over all probabilities."""
     return np.log((np.arange(count) + 0.5) / count), np.full(count, 1.0 / count)
 
 
 @pytest.mark.parametrize("count", [10, 50, 200, 5000])
-def test_thresholds_are_where_so_many_human_texts_lie_however_many_there_are(count: int) -> None:
+def test_thresholds_do_not_depend_on_the_number_of_human_texts(count: int) -> None:
     paraphrased, suspect = thresholds(*even(count))
     assert paraphrased == pytest.approx(PARAPHRASED, rel=0.35)
     assert suspect == pytest.approx(SUSPECT, rel=0.35)
@@ -113,17 +114,17 @@ def test_one_odd_text_of_a_small_sample_does_not_set_a_threshold() -> None:
 
 def test_shares_go_where_machine_text_is_found() -> None:
     some = drawn(2000, 0)
-    spun = answers(["spun"] * 400, np.random.default_rng(2).normal(size=(400, 3)) + np.array([3.0, 0.0, 0.0]))
+    spun = evidence_of(["spun"] * 400, np.random.default_rng(2).normal(size=(400, 3)) + np.array([3.0, 0.0, 0.0]))
     labels = [*some.labels.tolist(), *spun.labels.tolist()]
-    both = answers(labels, np.concatenate([some.sections.values, spun.sections.values]), sources=5)
+    both = evidence_of(labels, np.concatenate([some.sections.values, spun.sections.values]), sources=5)
     shares = fitted(both).tiers["fast"].shares
     assert shares[0] > max(shares[1:])
     assert shares.sum() == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("machine", [0, 3])
-def test_shares_of_a_small_collection(machine: int) -> None:
-    """Without machine text they are equal; makers with few texts count where there are no others."""
+def test_a_small_collection_has_shares(machine: int) -> None:
+    """Without machine text the shares are equal; makers with few texts count if there are no others."""
     some = drawn(40, machine)
     shares = choose_shares(some, np.log(np.random.default_rng(0).random((len(some), 3))), human_weights(some))
     assert shares.sum() == pytest.approx(1.0)
@@ -131,10 +132,11 @@ def test_shares_of_a_small_collection(machine: int) -> None:
         assert shares == pytest.approx(np.full(3, 1 / 3))
 
 
+@cache
 def many(
     sources: int = 40, per_source: int = 150, *, between: float = 0.3, machine: int = 0, seed: int = 1
 ) -> tuple[LabelledEvidence, np.ndarray]:
-    """Return answers to human texts of all lengths and of sources that differ, with a known distribution of evidence.
+    """Return human texts of all lengths and of different sources, with a known distribution of evidence.
 
     Centre and spread fall with length; the evidence of machine text is higher by four spreads.
     """
@@ -150,8 +152,14 @@ def many(
     evidence = centre[:, None] + spread[:, None] * (rng.normal(size=(count, 3)) + effect)
     for number, kind in enumerate(KINDS):
         evidence[np.array(labels) == kind, number] += 4.0 * spread[np.array(labels) == kind]
-    some = answers(labels, evidence, words=words, sources_named=[f"source{i}" for i in source])
+    some = evidence_of(labels, evidence, words=words, sources_named=[f"source{i}" for i in source])
     return some, evidence
+
+
+@cache
+def fitted_many(**options: Any) -> Decision:
+    """Return the decision that is fitted to `many`, once for all tests."""
+    return fitted(many(**options)[0])
 
 
 class TestOverSources:
@@ -180,73 +188,73 @@ class TestOverSources:
 
 
 class TestHumanWeights:
-    """Every human source counts once."""
+    """Every human source counts the same."""
 
-    def test_a_source_counts_as_much_as_another_however_large(self) -> None:
-        some = answers(["human"] * 10, np.zeros((10, 3)), sources_named=["large"] * 9 + ["small"])
+    def test_large_and_small_sources_count_the_same(self) -> None:
+        some = evidence_of(["human"] * 10, np.zeros((10, 3)), sources_named=["large"] * 9 + ["small"])
         weights = human_weights(some)
         assert weights[:9].sum() == pytest.approx(weights[9]) == pytest.approx(0.5)
 
     def test_machine_text_and_abstentions_do_not_count(self) -> None:
         reasons = np.array(["", "", "too_short", "unfamiliar"])
-        some = answers(["human", "spun", "human", "human"], np.zeros((4, 3)), reasons=reasons)
+        some = evidence_of(["human", "spun", "human", "human"], np.zeros((4, 3)), reasons=reasons)
         assert human_weights(some).tolist() == [1.0, 0.0, 0.0, 0.0]
 
-    def test_no_human_text_weighs_nothing(self) -> None:
-        assert human_weights(answers(["spun"], np.zeros((1, 3)))).tolist() == [0.0]
+    def test_without_human_text_all_weights_are_zero(self) -> None:
+        assert human_weights(evidence_of(["spun"], np.zeros((1, 3)))).tolist() == [0.0]
 
 
 class TestKnownTails:
-    """Evidence of which it is known how often human text exceeds it."""
+    """Evidence with a known distribution in human text."""
 
-    def test_the_stated_share_of_human_texts_is_let_through(self) -> None:
+    def test_the_stated_share_of_human_texts_crosses_the_thresholds(self) -> None:
         some, _ = many()
-        tier = fitted(some).tiers["fast"]
+        tier = fitted_many().tiers["fast"]
         rates = tier.log_rates(some.fast(), some.words, some.unfamiliar).min(axis=1)
         words = np.array([tier.word(float(rate)) for rate in rates])
         assert np.mean(words == "paraphrased") == pytest.approx(PARAPHRASED, abs=0.002)
         assert np.mean(words != "clear") == pytest.approx(SUSPECT, abs=0.003)
 
-    def test_so_it_is_of_texts_that_it_was_not_fitted_on(self) -> None:
-        tier = fitted(many()[0]).tiers["fast"]
+    def test_the_thresholds_hold_on_new_texts(self) -> None:
+        tier = fitted_many().tiers["fast"]
         fresh, _ = many(seed=7)
         rates = tier.log_rates(fresh.fast(), fresh.words, fresh.unfamiliar).min(axis=1)
         assert np.mean([tier.word(float(rate)) != "clear" for rate in rates]) == pytest.approx(SUSPECT, abs=0.015)
         assert np.mean([tier.word(float(rate)) == "paraphrased" for rate in rates]) < 3 * PARAPHRASED
 
     @pytest.mark.parametrize("words", [60, 200, 1000, 5000, 15_000])
-    def test_at_every_length(self, words: int) -> None:
+    def test_the_thresholds_hold_at_every_length(self, words: int) -> None:
         some, _ = many()
-        tier = fitted(some).tiers["fast"]
+        tier = fitted_many().tiers["fast"]
         rates = tier.log_rates(some.fast(), some.words, some.unfamiliar).min(axis=1)
         near = np.abs(np.log(some.words / words)) < 0.5
         flagged = np.mean([tier.word(float(rate)) != "clear" for rate in rates[near]])
         assert flagged < 2.5 * SUSPECT
 
-    def test_a_rate_is_about_the_share_of_human_text(self) -> None:
+    def test_a_rate_is_close_to_the_share_of_human_texts(self) -> None:
         some, evidence = many(between=0.0)
-        tail = fitted(some).tiers["fast"].tails[0]
+        tail = fitted_many(between=0.0).tiers["fast"].tails[0]
         rates = np.exp(tail.log_rate(evidence[:, 0], some.words, some.unfamiliar))
         for share in (0.5, 0.1, 0.02):
             assert np.mean(rates <= share) == pytest.approx(share, rel=0.25)
 
-    def test_the_more_sources_differ_the_rarer_text_must_be(self) -> None:
-        alike, unlike = (fitted(many(between=between)[0]).tiers["fast"].tails[0] for between in (0.0, 0.8))
+    def test_differences_between_sources_are_measured(self) -> None:
+        alike, unlike = (fitted_many(between=between).tiers["fast"].tails[0] for between in (0.0, 0.8))
         assert alike.between < 0.15 < 0.35 < unlike.between
 
     def test_stronger_evidence_than_any_in_the_sample_never_ties(self) -> None:
-        tier = fitted(many()[0]).tiers["fast"]
+        tier = fitted_many().tiers["fast"]
         strong = np.repeat(np.linspace(8, 60, 30)[:, None], 3, axis=1)
         rates = tier.log_rates(strong, np.full(30, 300), np.zeros(30)).min(axis=1)
         assert (np.diff(rates) < 0).all()
         assert (np.diff(tier.scores(rates).round(6)) > 0).all()
 
-    def test_text_as_unfamiliar_is_compared_with_its_like(self) -> None:
+    def test_unfamiliar_text_is_compared_with_equally_unfamiliar_text(self) -> None:
         some, evidence = many(between=0.0)
         rng = np.random.default_rng(3)
         unfamiliar = np.abs(rng.normal(size=len(some)))
         shifted = evidence + 1.2 * unfamiliar[:, None]
-        changed = answers(["human"] * len(some), shifted, words=some.words, unfamiliar=unfamiliar)
+        changed = evidence_of(["human"] * len(some), shifted, words=some.words, unfamiliar=unfamiliar)
         tier = fitted(changed).tiers["fast"]
         assert all(tail.unfamiliar[0] > 0.5 for tail in tier.tails)
         rates = tier.log_rates(changed.fast(), changed.words, unfamiliar).min(axis=1)
@@ -254,26 +262,26 @@ class TestKnownTails:
         assert np.mean([tier.word(float(rate)) != "clear" for rate in rates[odd]]) < 3 * SUSPECT
 
     def test_shares_sum_to_one(self) -> None:
-        assert fitted(many(machine=100)[0]).tiers["fast"].shares.sum() == pytest.approx(1.0)
+        assert fitted_many(machine=300).tiers["fast"].shares.sum() == pytest.approx(1.0)
 
     def test_no_rate_is_stated_below_what_the_sample_supports(self) -> None:
-        assert fitted(many()[0]).supported == pytest.approx(3 / 6000, rel=0.5)
-        assert fitted(many(sources=4, per_source=10)[0]).supported > 0.05
+        assert fitted_many().supported == pytest.approx(3 / 6000, rel=0.5)
+        assert fitted_many(sources=4, per_source=10).supported > 0.05
 
 
 class TestLikelihoods:
     """How much more often paraphrased text has a score than human text."""
 
-    def test_they_rise_with_the_score(self) -> None:
-        decision = fitted(many(machine=300)[0])
+    def test_likelihood_ratios_rise_with_the_score(self) -> None:
+        decision = fitted_many(machine=300)
         scores, ratios = decision.likelihoods["fast"]
         assert (np.diff(scores) > 0).all()
         assert (np.diff(ratios) >= 0).all()
         assert ratios[0] < 0 < 2 < ratios[-1]
 
     def test_probabilities_are_about_right(self) -> None:
-        some, _ = many(machine=2000)
-        decision = fitted(some)
+        some, _ = many(machine=300)
+        decision = fitted_many(machine=300)
         tier = decision.tiers["fast"]
         scores = tier.scores(tier.log_rates(some.fast(), some.words, some.unfamiliar)).max(axis=1)
         base = float(np.mean(some.labels != "human"))
@@ -281,23 +289,23 @@ class TestLikelihoods:
         assert found.mean() == pytest.approx(base, abs=0.05)
 
     def test_without_machine_text_a_decision_can_still_be_written(self) -> None:
-        decision = fitted(many()[0])
+        decision = fitted_many()
         assert Decision.from_manifest(decision.to_manifest()).probability("fast", 0.9, 0.5) > 0.5
 
 
 class TestMakers:
-    """Machine text by maker, of which each counts once."""
+    """Machine text by maker; each maker counts once."""
 
-    def test_systems_of_the_contests_are_one(self) -> None:
+    def test_all_systems_of_the_contests_are_one_maker(self) -> None:
         makers = np.array(["wmt:promt"] * 10 + ["wmt:online-g"] * 10 + ["deepl"] * 20)
-        some = answers(["translated"] * 40, np.zeros((40, 3)), makers=makers)
+        some = evidence_of(["translated"] * 40, np.zeros((40, 3)), makers=makers)
         assert {name: int(rows.sum()) for name, rows in makers_of(some, "translated")} == {"wmt": 20, "deepl": 20}
 
-    def test_one_with_few_texts_does_not_count(self) -> None:
-        some = answers(["spun"] * 5, np.zeros((5, 3)))
+    def test_a_maker_with_few_texts_does_not_count(self) -> None:
+        some = evidence_of(["spun"] * 5, np.zeros((5, 3)))
         assert list(makers_of(some, "spun")) == []
         assert len(list(makers_of(some, "spun", least=1))) == 1
 
-    def test_texts_that_are_abstained_from_do_not_count(self) -> None:
-        some = answers(["spun"] * 30, np.zeros((30, 3)), reasons=np.array(["too_short"] * 20 + [""] * 10))
+    def test_texts_without_a_verdict_do_not_count(self) -> None:
+        some = evidence_of(["spun"] * 30, np.zeros((30, 3)), reasons=np.array(["too_short"] * 20 + [""] * 10))
         assert [int(rows.sum()) for _, rows in makers_of(some, "spun", least=1)] == [10]

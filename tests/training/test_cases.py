@@ -1,4 +1,4 @@
-"""The texts of the record (training.cases)."""
+"""training/record/cases.py: the texts that accuracy is measured on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def of_shape(found: list[Case], shape: str) -> list[Case]:
     return [case for case in found if case.shape == shape]
 
 
-def test_no_more_than_the_limit_of_each_source_is_whole() -> None:
+def test_the_whole_texts_of_each_source_are_limited() -> None:
     found = cases([page(i) for i in range(9)] + [page(i, "essays") for i in range(3)], limit=4)
     sources = [case.text.source for case in of_shape(found, "whole")]
     assert (sources.count("manual"), sources.count("essays")) == (4, 3)
@@ -30,7 +30,7 @@ def test_pages_of_documents_are_joined_to_long_texts() -> None:
         assert case.length <= len(case.text.text.split()) < case.length + 400
 
 
-def test_texts_of_many_writers_are_an_anthology() -> None:
+def test_texts_by_many_writers_make_an_anthology() -> None:
     found = cases([page(i, group=None) for i in range(20)], limit=1)
     assert of_shape(found, "anthology")
     assert not of_shape(found, "long")
@@ -40,7 +40,7 @@ def test_a_source_that_is_too_small_has_no_long_texts() -> None:
     assert not of_shape(cases([page(i) for i in range(3)], limit=9), "long")
 
 
-def test_a_spun_passage_is_put_into_an_article() -> None:
+def test_a_spun_passage_is_inserted_into_an_article() -> None:
     spun = [page(i, "pages", label="spun", words=200) for i in range(3)]
     found = cases([page(i) for i in range(12)] + spun, limit=1)
     inside, without = of_shape(found, "passage"), of_shape(found, "no passage")

@@ -1,4 +1,4 @@
-"""What may train, what counts how much, and what the heads and unfamiliarity are fitted on."""
+"""Which texts train the fast tier, their weights, and the heads and unfamiliarity that are fitted to them."""
 
 from __future__ import annotations
 
@@ -25,37 +25,37 @@ from unspun.training.classifier.classify import (
 from unspun.training.classifier.matrix import LabelledMatrix
 
 
-def test_a_text_that_is_too_short_trains_nothing() -> None:
+def test_short_texts_are_left_out() -> None:
     part = matrix(rows("human", sources="s"), rows("spun", "pwws", words=29))
     assert usable(part).tolist() == [True] * 12 + [False] * 12
 
 
-def test_text_of_language_models_trains_nothing() -> None:
+def test_text_by_language_models_is_left_out() -> None:
     part = matrix(rows("human", sources="s"), rows("llm", "llm"))
     assert usable(part).tolist() == [True] * 12 + [False] * 12
 
 
-def test_of_one_tool_in_one_source_so_many_texts_train(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_texts_of_one_tool_in_one_source_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("unspun.training.classifier.classify.CELL_LIMIT", 5)
     part = matrix(rows("human", sources="s", groups=np.arange(12)), rows("spun", "pwws", groups=np.arange(12, 24)))
     assert usable(part).reshape(2, 12).sum(axis=1).tolist() == [5, 5]
 
 
-def test_by_default_every_kind_weighs_the_same() -> None:
+def test_every_label_has_the_same_total_weight() -> None:
     part = matrix(*BASE)
     weights = sample_weights(part)
     human = part.labels == "human"
     assert weights[human].sum() == pytest.approx(len(part) / 4)
 
 
-def test_the_kinds_weigh_the_same() -> None:
+def test_every_kind_has_the_same_total_weight() -> None:
     part = matrix(*BASE)
     weights = sample_weights(part)
     sums = [weights[part.labels == kind].sum() for kind in KINDS]
     assert sums == pytest.approx([sums[0]] * 3)
 
 
-def test_a_text_that_is_hardly_spun_weighs_little() -> None:
+def test_a_barely_spun_text_has_little_weight() -> None:
     part = matrix(rows("human"), rows("spun", "pwws", changed=np.array([0.05] + [0.5] * 11)))
     weights = sample_weights(part)[12:]
     assert weights[0] / weights[1] == pytest.approx(BARELY_WEIGHT)
@@ -86,7 +86,7 @@ def test_a_kind_without_texts_has_a_head_that_never_finds_it() -> None:
     assert set(translated.log_odds(part.features, part.style).tolist()) == {NEVER}
 
 
-def test_style_is_read_for_the_kinds_that_it_carries_over_for() -> None:
+def test_style_is_read_only_for_some_kinds() -> None:
     part = matrix(*(rows(row["labels"][0], row["tools"][0], 80) for row in BASE))
     heads = dict(zip(KINDS, fit_heads(part, seed=0), strict=True))
     assert {kind for kind, head in heads.items() if head.style_weights is not None} == set(STYLED)
@@ -99,11 +99,11 @@ def test_the_same_seed_fits_the_same_heads() -> None:
 
 
 class TestUnfamiliarity:
-    """What is common in human text, each source counted once."""
+    """What is usual in human text, with every source counted once."""
 
     @staticmethod
     def measured(values: np.ndarray, labels: list[str], sources: list[str]) -> LabelledMatrix:
-        """Return texts with these numbers (N,) in every column that counts."""
+        """Return texts with these numbers (N,) in every relevant column."""
         part = matrix(rows("human", count=len(labels)))
         features = np.repeat(values[:, None], len(UNFAMILIAR), axis=1).astype(np.float32)
         return dataclasses.replace(
@@ -114,7 +114,7 @@ class TestUnfamiliarity:
             sources=np.array(sources),
         )
 
-    def test_common_human_text_is_at_about_zero(self) -> None:
+    def test_usual_human_text_is_near_zero(self) -> None:
         values = np.random.default_rng(0).normal(5.0, 2.0, 400)
         part = self.measured(values, ["human"] * 400, ["a", "b"] * 200)
         found = fit_unfamiliarity(part)
@@ -132,7 +132,7 @@ class TestUnfamiliarity:
         found = fit_unfamiliarity(self.measured(values, ["human"] * 10 + ["spun"] * 10, ["a"] * 20))
         assert found.centre == pytest.approx(np.ones(5))
 
-    def test_numbers_that_never_vary_are_no_division_by_zero(self) -> None:
+    def test_constant_numbers_do_not_divide_by_zero(self) -> None:
         found = fit_unfamiliarity(self.measured(np.ones(10), ["human"] * 10, ["a"] * 10))
         assert np.isfinite(found.of(np.ones((1, 5), np.float32))).all()
 

@@ -1,4 +1,4 @@
-"""training/comparing.py: cases of related and unrelated texts, and what is fitted on them."""
+"""training/comparing.py: pairs of related and unrelated texts, and the weights that are fitted on them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 
 
 def records(count: int) -> list[dict[str, str]]:
-    """Return human records of a source, each of words of its own, and a spun version of every second one."""
+    """Return human records of a source, each with words of its own, and a spun version of every second one."""
     rng = random.Random(3)
     found = []
     for number in range(count):
@@ -50,13 +50,13 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def test_cases_are_of_every_sort_that_the_corpus_gives(corpus: Path) -> None:
+def test_pairs_of_every_relation_are_gathered(corpus: Path) -> None:
     cases = compare.gather([corpus])
     assert {case.relation for case in cases} >= {"spun", "copied", UNRELATED}
     assert {case.relation for case in cases} <= {*RELATIONS, UNRELATED, NEIGHBOUR}
 
 
-def test_only_what_may_be_learned_from_is_gathered(corpus: Path, tmp_path: Path) -> None:
+def test_only_texts_with_the_role_train_are_gathered(corpus: Path, tmp_path: Path) -> None:
     held_back = [{**record, "source": "rust_book"} for record in records(60)]
     (tmp_path / "held_back.jsonl").write_text("".join(f"{json.dumps(record)}\n" for record in held_back), "utf-8")
     assert compare.gather([corpus, tmp_path]) == compare.gather([corpus])
@@ -75,7 +75,7 @@ def test_no_text_is_unrelated_to_itself_or_its_original(corpus: Path) -> None:
             assert (case.suspect, case.source) not in related
 
 
-def test_written_weights_judge_as_they_were_fitted(tmp_path: Path) -> None:
+def test_written_weights_give_the_fitted_results(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     count = 400
     relation = np.array([*RELATIONS, UNRELATED, NEIGHBOUR] * 67)[:count]
@@ -98,7 +98,7 @@ def test_written_weights_judge_as_they_were_fitted(tmp_path: Path) -> None:
     assert np.mean(right) > 0.8
 
 
-def test_the_weights_that_ship_are_for_the_numbers_of_the_engine() -> None:
+def test_the_shipped_weights_match_the_numbers_of_the_engine() -> None:
     weights = json.loads(WEIGHTS.read_text("utf-8"))
     assert weights["names"] == [*NAMES, *STYLE]
     assert weights["decisive"] == list(DECISIVE)

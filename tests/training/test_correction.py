@@ -1,4 +1,4 @@
-"""training/retraining/correction.py: a house's texts are learnt, and nothing is lost for it elsewhere."""
+"""training/retraining/correction.py: a house's texts are learnt, at no cost to other texts."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_the_same_texts_give_the_same_correction() -> None:
 
 
 def falls(known: ReferenceTexts, after: np.ndarray) -> list[float]:
-    """Return by how much the AUROC of each part falls, by score and by the kind's own, reckoned anew."""
+    """Recompute how far the AUROC of each part falls, by the score and by the kind's own score."""
     answer = []
     for number, kind in enumerate(KINDS):
         for column in ("sources", "domains"):
@@ -118,9 +118,7 @@ big = reference({"human": 240, "spun": 160, "translated": 160, "rewritten": 160}
 
 @settings(deadline=None, max_examples=6)
 @given(st.integers(0, 1000), st.sampled_from((0.0, 1.0, 2.0, AWAY)), st.sampled_from(("right", "swapped", "random")))
-def test_no_part_loses_more_and_no_more_human_texts_are_called_than_allowed(
-    seed: int, foreign: float, labelled: str
-) -> None:
+def test_losses_and_false_positives_stay_within_the_limits(seed: int, foreign: float, labelled: str) -> None:
     own = house(seed=seed, foreign=foreign)
     if labelled == "swapped":
         own = replace(own, labels=np.array([SWAPPED[label] for label in own.labels]))
@@ -141,15 +139,15 @@ def test_no_part_loses_more_and_no_more_human_texts_are_called_than_allowed(
         assert fitted.held.rise[word] == pytest.approx(rise, abs=1e-6)
 
 
-def test_what_would_do_harm_is_held_back() -> None:
-    """Labels the wrong way round, of texts that are like the others."""
+def test_a_harmful_correction_is_held_back() -> None:
+    """Swapped labels on texts that resemble the reference."""
     known = big
     swapped = house(foreign=0.0, human=60, spun=60)
     swapped = replace(swapped, labels=np.array([SWAPPED[label] for label in swapped.labels]))
     assert Fitter(model(), known).fit(swapped).strength < min(1.0, Fitter(model(), known).fit(house()).strength)
 
 
-def test_parts_are_kinds_of_a_source_and_of_a_domain() -> None:
+def test_parts_are_kinds_within_a_source_or_a_domain() -> None:
     known = reference({"human": 240, "spun": 2 * LEAST_CELL})
     names = {part.name: (len(part.machine), len(part.human)) for part in parts(known)}
     human = int(((known.labels == "human") & (known.domains == "review")).sum())
@@ -161,7 +159,7 @@ def test_parts_are_kinds_of_a_source_and_of_a_domain() -> None:
     }
 
 
-def test_texts_that_are_hardly_changed_are_in_no_part() -> None:
+def test_barely_changed_texts_are_in_no_part() -> None:
     known = reference({"human": 240, "spun": 200})
     barely = replace(known, changed=np.where(known.labels == "spun", 0.001, np.nan).astype(np.float32))
     assert parts(known)
@@ -173,7 +171,7 @@ def test_texts_that_are_hardly_changed_are_in_no_part() -> None:
 
 @settings(deadline=None, max_examples=12)
 @given(st.integers(0, 10_000), st.sampled_from((0.01, 0.1, 1.0)), st.booleans())
-def test_the_logistic_regression_is_scikit_learns(seed: int, penalty: float, even: bool) -> None:
+def test_the_logistic_regression_agrees_with_scikit_learn(seed: int, penalty: float, even: bool) -> None:
     rng = np.random.default_rng(seed)
     inputs = rng.normal(size=(120, 4))
     truth = inputs @ rng.normal(size=4) + rng.logistic(size=120) > rng.normal()
@@ -186,7 +184,7 @@ def test_the_logistic_regression_is_scikit_learns(seed: int, penalty: float, eve
     assert bias == pytest.approx(theirs.intercept_[0], abs=1e-3)  # ours is pulled a little, too
 
 
-def test_an_offset_is_what_is_known_already() -> None:
+def test_an_offset_is_subtracted_from_the_fit() -> None:
     rng = np.random.default_rng(4)
     inputs, shares = rng.normal(size=(400, 3)), np.full(400, 1 / 400)
     offset = inputs @ np.array([1.0, -2.0, 0.5])
@@ -196,7 +194,7 @@ def test_an_offset_is_what_is_known_already() -> None:
     assert weights == pytest.approx(whole - np.array([1.0, -2.0, 0.5]), abs=1e-3)
 
 
-def test_parted_classes_and_huge_offsets_come_to_an_end() -> None:
+def test_separable_classes_and_huge_offsets_converge() -> None:
     inputs = np.linspace(-3, 3, 40)[:, None]
     truth = inputs[:, 0] > 0
     weights, bias = logistic(inputs, truth, np.full(40, 1 / 40), 1e-4 * np.eye(1), offset=np.where(truth, -40.0, 40.0))
@@ -204,7 +202,7 @@ def test_parted_classes_and_huge_offsets_come_to_an_end() -> None:
     assert weights[0] > 0
 
 
-def test_what_is_called_so_is_what_the_verdict_says() -> None:
+def test_called_agrees_with_the_verdict() -> None:
     tier = model().decision.tiers["fast"]
     rates = np.log([0.5, 0.021, 0.019, 0.0021, 0.0019, 1e-9])
     words = [tier.word(float(rate)) for rate in rates]
@@ -234,26 +232,26 @@ def test_a_correction_is_added_to_both_tiers() -> None:
     assert found["deep"] == pytest.approx(scores(rows.log_odds))
 
 
-def test_the_fast_tiers_evidence_counts_beside_the_encoders_and_the_correction_once() -> None:
+def test_the_deep_tier_adds_the_fast_tiers_evidence_and_the_correction_once() -> None:
     rows = with_deep(house(), 0.3 * house().log_odds)
     found = Fitter(two_tiers(0.7), with_deep(big, big.log_odds)).scores(rows, np.ones((len(rows), 3)))
     assert found["deep"] == pytest.approx(scores(rows.log_odds + 1.0))
 
 
-def test_what_harms_the_deep_tier_alone_is_held_back_as_well() -> None:
-    """Its evidence on the reference is so close to the line that little moves much."""
+def test_a_correction_that_harms_only_the_deep_tier_is_held_back() -> None:
+    """Its evidence on the reference is so close to the threshold that small changes matter."""
     spread = np.where(big.labels == "human", -0.001, 0.001)[:, None] * np.ones(3)
     alone = Fitter(model(), big).fit(house(foreign=2.0))
     both = Fitter(two_tiers(), with_deep(big, CENTRE + spread)).fit(house(foreign=2.0))
     assert both.strength < alone.strength
 
 
-def test_texts_that_the_deep_tier_has_not_read_have_no_deep_score() -> None:
+def test_texts_that_the_deep_tier_did_not_read_have_no_deep_score() -> None:
     assert list(Fitter(two_tiers(), with_deep(big, big.log_odds)).scores(house())) == ["fast"]
 
 
-def test_a_column_without_any_spread_is_no_ground_for_anything() -> None:
-    """A number that is the same in all of the reference, and another in the house."""
+def test_a_constant_column_has_no_effect() -> None:
+    """One column has one value throughout the reference and another in the house's texts."""
     known, own = reference(), house()
     column = COLUMNS.index("noise")
     for rows, value in ((known, 0.0), (own, 5.0)):

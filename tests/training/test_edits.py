@@ -1,4 +1,4 @@
-"""Edits after which a text is still what it was."""
+"""Edits that do not change the label of a text."""
 
 from __future__ import annotations
 

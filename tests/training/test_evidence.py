@@ -82,16 +82,16 @@ SIZES = st.lists(st.integers(0, 4), min_size=1, max_size=6)
 class TestAnswer:
     """What the tiers say of texts."""
 
-    def test_a_row_says_what_the_text_is(self, evidence: LabelledEvidence) -> None:
+    def test_a_row_describes_its_text(self, evidence: LabelledEvidence) -> None:
         assert evidence.ids.tolist() == [text.id for text in TEXTS]
         assert evidence.labels.tolist() == [text.label for text in TEXTS]
         assert evidence.makers.tolist() == ["human", "human", "acme", "human", "google"]
         assert evidence.groups.tolist() == ["page 1", "", "", "", ""]
 
-    def test_why_no_verdict_is_given_is_kept(self, evidence: LabelledEvidence) -> None:
+    def test_the_reason_for_no_verdict_is_kept(self, evidence: LabelledEvidence) -> None:
         assert evidence.reasons.tolist() == ["", "too_short", "", "", "too_short"]
 
-    def test_the_evidence_is_the_detectors(self, detector: Detector, evidence: LabelledEvidence) -> None:
+    def test_the_evidence_is_that_of_the_detector(self, detector: Detector, evidence: LabelledEvidence) -> None:
         found = detector.measure([text.text for text in TEXTS], depth="deep")
         assert found.deep is not None
         assert evidence.deep() == pytest.approx(found.deep, abs=1e-5, nan_ok=True)
@@ -134,7 +134,7 @@ class TestTake:
         taken = numbered(1, 2, 0, 3).take(np.array([True, False, True, True]))
         assert of_windows(taken) == [[0.0], [], [3.0] * 3]
 
-    def test_none_may_be_taken(self) -> None:
+    def test_no_rows_can_be_taken(self) -> None:
         assert len(numbered(1, 2).take(np.zeros(2, dtype=bool))) == 0
 
 
@@ -151,18 +151,18 @@ class TestJoined:
         assert found.words.tolist() == [400]
         assert found.unfamiliar.tolist() == [(100 * 0 + 300 * 2) / 400]
 
-    def test_it_is_described_as_the_first_is(self) -> None:
+    def test_a_joined_text_is_described_as_its_first_part(self) -> None:
         found = numbered(1, 2, 3).joined([[2, 0, 1]])
         assert (found.ids.tolist(), found.sources.tolist(), found.groups.tolist()) == (["2"], ["sources2"], ["g2"])
 
     @given(SIZES)
-    def test_a_text_alone_is_itself(self, sizes: list[int]) -> None:
+    def test_a_text_joined_with_nothing_is_unchanged(self, sizes: list[int]) -> None:
         evidence = numbered(*sizes)
         again = evidence.joined([[i] for i in range(len(sizes))])
         assert of_windows(again) == of_windows(evidence)
         np.testing.assert_array_equal(again.deep(), evidence.deep())
 
-    def test_copies_of_one_text_say_what_it_says(self, evidence: LabelledEvidence) -> None:
+    def test_copies_of_a_text_have_its_evidence(self, evidence: LabelledEvidence) -> None:
         assert evidence.joined([[0, 0, 0]]).deep()[0] == pytest.approx(evidence.deep()[0])
 
 
@@ -177,7 +177,7 @@ class TestJoin:
         assert len(joined) == sum(len(sizes) for sizes in parts)
 
 
-def test_what_is_saved_is_read_again(evidence: LabelledEvidence, tmp_path: Path) -> None:
+def test_saved_evidence_is_loaded_again(evidence: LabelledEvidence, tmp_path: Path) -> None:
     evidence.save(tmp_path / "new" / "evidence.npz")
     again = LabelledEvidence.load(tmp_path / "new" / "evidence.npz")
     assert_same(again, evidence)
@@ -192,12 +192,12 @@ class TestSample:
         *(LabelledText(f"e{i}", "human", "essays", f"essay {i}") for i in range(2)),
     )
 
-    def test_each_source_and_maker_gives_as_many(self) -> None:
+    def test_each_source_and_maker_gives_the_same_number(self) -> None:
         found = [text.id[0] for text in sample(self.TEXTS, 3)]
         assert found == ["n"] * 3 + ["a"] * 3 + ["e"] * 2
 
-    def test_which_does_not_depend_on_the_order(self) -> None:
+    def test_the_sample_does_not_depend_on_the_order(self) -> None:
         assert {text.id for text in sample(self.TEXTS, 3)} == {text.id for text in sample(self.TEXTS[::-1], 3)}
 
-    def test_all_are_taken_where_there_are_few(self) -> None:
+    def test_small_sources_are_taken_whole(self) -> None:
         assert sample(self.TEXTS, 100) == list(self.TEXTS)

@@ -31,7 +31,7 @@ from unspun.training.encoder.lessons import (
     prepare,
 )
 from unspun.training.encoder.network import pretrained_folder
-from unspun.training.machines.base import Substitution
+from unspun.training.machines.base import Machine, Substitution
 from unspun.training.machines.edits import EDITS
 from unspun.training.machines.spinning import PARAPHRASERS, SpunText
 
@@ -95,9 +95,8 @@ class TestLabels:
         assert (found.replaced == 1).any()
 
     def test_a_corrected_article_is_ignored(self) -> None:
-        text = f"An ear of {HUMAN}"
-        rows = words(prepare([lesson(text, "spun", changes=[Substitution(0, 2, "a")])]), 0)
-        assert [label for _, label, _ in rows[:2]] == [IGNORED, 0]
+        found = prepare([lesson(f"An ear of {HUMAN}", "spun", changes=[Substitution(0, 2, "a")])])
+        assert found.replaced[:2].tolist() == [IGNORED, 0]
 
     def test_text_is_repaired_as_in_the_engine(self) -> None:
         curly = HUMAN.replace("talk", "“talk”…")
@@ -143,22 +142,17 @@ class TestShards:
     def test_shards_are_joined_and_keep_partners(self, tmp_path: Path) -> None:
         first = prepare([lesson(OTHER), lesson(SPUN, "spun", changes=CHANGES, original=HUMAN)])
         second = prepare([lesson(SPUN, "spun", changes=None, original=OTHER), lesson()])
-        first.save(tmp_path / "a.npz")
-        second.save(tmp_path / "b.npz")
-        both = Lessons.load([tmp_path / "a.npz", tmp_path / "b.npz"])
+        first.save(tmp_path / "new" / "a.npz")
+        second.save(tmp_path / "new" / "b.npz")
+        both = Lessons.load(tmp_path / "new" / name for name in ("a.npz", "b.npz"))
         assert len(both) == len(first) + len(second) == 6
         assert both.partner.tolist() == [-1, -1, 1, -1, 3, -1]
-        expected = [words(first, i) for i in range(3)] + [words(second, i) for i in range(3)]
+        expected = [words(part, i) for part in (first, second) for i in range(3)]
         assert [words(both, i) for i in range(6)] == expected
-        assert both.kind.tolist() == [0, 0, 1, 0, 1, 0]
-
-    def test_a_shard_is_read_back_unchanged(self, tmp_path: Path) -> None:
-        lessons = prepare([lesson(SPUN, "spun", changes=CHANGES, original=HUMAN)])
-        lessons.save(tmp_path / "new" / "a.npz")
-        again = Lessons.load([tmp_path / "new" / "a.npz"])
-        for name, column in vars(lessons).items():
-            assert getattr(again, name).dtype == column.dtype
-            assert getattr(again, name).tolist() == column.tolist()
+        for name, column in vars(first).items():
+            assert getattr(both, name).dtype.kind == column.dtype.kind
+            if name not in ("ptr", "partner"):
+                assert getattr(both, name).tolist() == column.tolist() + getattr(second, name).tolist()
 
     def test_an_incomplete_shard_is_not_found(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         found: list[str] = []
@@ -220,28 +214,26 @@ class TestMachineLessons:
     def of(self, *texts: LabelledText) -> list[Lesson]:
         return list(machine_lessons(texts, 1))
 
-    def test_words_replaced_by_a_real_spinner_are_found_by_alignment(self) -> None:
-        (found,) = self.of(labelled("spun", SPUN, original=HUMAN, tool="Acme"))
-        assert [(change.start, change.end, change.original) for change in found.changes or ()] == [
-            (change.start, change.end, change.original) for change in CHANGES
-        ]
-        assert (found.original, found.maker) == (HUMAN, "acme")
-
-    def test_the_changes_of_a_translation_are_unknown(self) -> None:
-        (found,) = self.of(labelled("translated", SPUN, original=HUMAN, tool="DeepL"))
-        assert (found.changes, found.original, found.kind) == (None, HUMAN, "translated")
-
-    def test_an_original_by_a_language_model_is_not_a_partner(self) -> None:
-        (found,) = self.of(labelled("spun", SPUN, original=HUMAN, original_is_human=False, tool="Acme"))
-        assert found.original is None
-        assert found.changes  # it is still known which words were replaced
+    @pytest.mark.parametrize(
+        ("label", "fields", "expected"),
+        [
+            # Words replaced by a real spinner are found by alignment, even if its input was a language model's.
+            ("spun", {}, Lesson(SPUN, "spun", "news", "acme", list(CHANGES), HUMAN)),
+            ("spun", {"original_is_human": False}, Lesson(SPUN, "spun", "news", "acme", list(CHANGES), None)),
+            ("translated", {}, Lesson(SPUN, "translated", "news", "acme", None, HUMAN)),
+            # The source of a round trip is that of the human text.
+            (
+                "translated",
+                {"source": "roundtrip_own", "domain": "essays"},
+                Lesson(SPUN, "translated", "essays", "acme", None, HUMAN),
+            ),
+        ],
+    )
+    def test_a_text_becomes_a_lesson(self, label: str, fields: dict[str, Any], expected: Lesson) -> None:
+        assert self.of(labelled(label, SPUN, original=HUMAN, tool="Acme", **fields)) == [expected]
 
     def test_human_text_and_text_by_language_models_are_skipped(self) -> None:
         assert self.of(labelled("human"), labelled("llm", tool="ChatGPT")) == []
-
-    def test_the_source_of_a_round_trip_is_that_of_the_human_text(self) -> None:
-        (found,) = self.of(labelled("translated", source="roundtrip_own", domain="essays", tool="bergamot-en-pt-en"))
-        assert found.source == "essays"
 
     def test_the_lessons_of_a_maker_and_source_are_limited(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "MACHINE_LIMIT", 2)
@@ -255,14 +247,11 @@ class TestEditedLessons:
     def of(self, *texts: LabelledText) -> list[Lesson]:
         return list(edited_lessons(texts, 10, 0))
 
-    def test_edited_human_text_is_human(self) -> None:
+    @pytest.mark.parametrize(("text", "edits"), [("The neighbours realise that i was there. ", EDITS), ("", ())])
+    def test_edited_human_text_is_human(self, text: str, edits: tuple[Machine, ...]) -> None:
         pytest.importorskip("harper", reason="no grammar checker: pip install harper-py")
-        found = self.of(labelled("human", f"The neighbours realise that i was there. {OTHER}"))
-        assert [(one.kind, one.maker, one.changes) for one in found] == [("human", edit.name, ()) for edit in EDITS]
-
-    def test_text_that_no_edit_changes_is_skipped(self) -> None:
-        pytest.importorskip("harper", reason="no grammar checker: pip install harper-py")
-        assert self.of(labelled("human", OTHER)) == []
+        found = self.of(labelled("human", text + OTHER))
+        assert [(one.kind, one.maker, one.changes) for one in found] == [("human", edit.name, ()) for edit in edits]
 
     def test_a_partly_reverted_machine_text_keeps_its_kind(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "partly_reverted", lambda text, original, rng: original)

@@ -37,7 +37,7 @@ def test_words_are_counted(matrix: LabelledMatrix) -> None:
     assert matrix.words.tolist() == [len(tiny.ARTICLE.split()), 5, 0]
 
 
-def test_an_unknown_share_of_changes_is_not_a_number(matrix: LabelledMatrix) -> None:
+def test_an_unknown_share_of_changes_is_nan(matrix: LabelledMatrix) -> None:
     assert np.isnan(matrix.changed).tolist() == [True, False, True]
 
 
@@ -51,12 +51,12 @@ def test_a_saved_matrix_is_read_back(matrix: LabelledMatrix, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("rows", [np.array([True, False, True]), np.array([0, 2])])
-def test_rows_are_taken_by_mask_and_place(matrix: LabelledMatrix, rows: np.ndarray) -> None:
+def test_rows_are_taken_by_mask_or_by_number(matrix: LabelledMatrix, rows: np.ndarray) -> None:
     assert matrix.take(rows).ids.tolist() == ["a", "c"]
     assert matrix.take(rows).style.shape[0] == 2
 
 
-def test_no_texts_are_an_empty_matrix() -> None:
+def test_no_texts_give_an_empty_matrix() -> None:
     empty = measure([], tiny.extractor())
     assert len(empty) == 0
     assert empty.features.shape == (0, len(empty.names))
@@ -77,7 +77,7 @@ def test_a_group_stays_together() -> None:
     assert (share == share[:, :1]).all()
 
 
-def test_a_text_keeps_its_share_whatever_else_is_read() -> None:
+def test_a_share_does_not_depend_on_other_texts() -> None:
     texts = numbered(200)
     everything = group_share(texts, np.arange(200, dtype=np.int32), salt=1)
     some = group_share(texts[150:], np.arange(50, dtype=np.int32), salt=1)
@@ -85,7 +85,7 @@ def test_a_text_keeps_its_share_whatever_else_is_read() -> None:
 
 
 @pytest.mark.parametrize(("label", "name"), [("human", "human"), ("llm", "llm"), ("spun", "acme")])
-def test_text_that_no_machine_paraphrased_goes_by_its_label(label: str, name: str) -> None:
+def test_text_without_a_maker_goes_by_its_label(label: str, name: str) -> None:
     assert maker_name(LabelledText("a", label, "web", "x", tool="Acme")) == name  # type: ignore[arg-type]
 
 

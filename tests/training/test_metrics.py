@@ -70,7 +70,7 @@ def test_threshold_flags_at_most_the_rate(rate: float, flagged: int) -> None:
     assert int(np.sum(negatives >= threshold_at_fpr(negatives, rate))) == flagged
 
 
-def test_threshold_is_not_a_text_short_for_rounding() -> None:
+def test_threshold_is_not_one_text_short_because_of_rounding() -> None:
     negatives = np.arange(300) / 300
     assert int(np.sum(negatives >= threshold_at_fpr(negatives, 0.01))) == 3
 
@@ -115,7 +115,7 @@ def test_wilson_interval_holds_the_share(counts: tuple[int, int]) -> None:
     assert 0.0 <= low <= successes / total <= high <= 1.0
 
 
-def test_wilson_interval_refuses_what_is_no_share() -> None:
+def test_wilson_interval_refuses_counts_that_are_not_a_share() -> None:
     with pytest.raises(ValueError, match="3 of 2"):
         wilson_interval(3, 2)
 
@@ -123,9 +123,9 @@ def test_wilson_interval_refuses_what_is_no_share() -> None:
 @pytest.mark.parametrize(
     ("truth", "score", "message"),
     [
-        ([1], [0.1, 0.2], "one length"),
+        ([1], [0.1, 0.2], "same length"),
         ([1, 2], [0.1, 0.2], "0 or 1"),
-        ([1, 0], [0.1, math.nan], "not a number"),
+        ([1, 0], [0.1, math.nan], "NaN"),
     ],
 )
 def test_bad_input_is_named(truth: list[int], score: list[float], message: str) -> None:

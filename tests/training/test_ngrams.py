@@ -16,7 +16,7 @@ from unspun.model.language.vocabulary import BOUNDARY, SPECIALS, UNKNOWN
 from unspun.training.language.ngrams import (
     CORPUS_WEIGHT,
     POCKETSPHINX_WEIGHT,
-    Counts,
+    NgramCounts,
     TrieModel,
     _unpack,
     build_language_model,
@@ -31,7 +31,7 @@ A, B, C = 3, 4, 5
 SIZE = 6
 
 
-def counted(*stream: int) -> Counts:
+def counted(*stream: int) -> NgramCounts:
     return count_ngrams(np.array(stream, dtype=np.int32), SIZE)
 
 

@@ -49,7 +49,7 @@ def test_the_same_data_give_the_same_bytes(
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_pyplot_is_left_alone() -> None:
+def test_pyplot_is_not_touched() -> None:
     pytest.importorskip("matplotlib")
     code = (
         "import sys, io; from training.plots import plot_roc; "

@@ -40,7 +40,7 @@ def test_the_gradient_is_that_of_the_loss() -> None:
         assert gradient[place] == pytest.approx(rise / (2 * step), abs=1e-3)
 
 
-def test_the_loss_by_hand() -> None:
+def test_the_loss_of_a_worked_example() -> None:
     # One word with one alternative that scores log 3, and the word itself was written: -log(1 / (1 + 3)).
     inputs = np.zeros((1, 1, len(INPUTS)), np.float32)
     parameters = np.append(np.zeros(len(INPUTS)), np.log(3))
@@ -48,7 +48,7 @@ def test_the_loss_by_hand() -> None:
     assert value == pytest.approx(np.log(4), rel=1e-5)
 
 
-def test_the_original_is_looked_up_where_it_stood() -> None:
+def test_the_original_is_looked_up_at_its_position() -> None:
     text, changes = SPUN[0]
     ids = _original_ids(tiny.signals(), Documents.parse(["We went.", text]), [(), changes])
     assert [tiny.words()[i] for i in ids if i] == ["ferry"]

@@ -34,22 +34,22 @@ def _arrays(pair: tuple[Any, Any]) -> tuple[Any, Any]:
 
 
 @pytest.mark.parametrize("name", EXACT)
-def test_what_texts_are_is_kept_as_it_is(name: str) -> None:
+def test_descriptions_are_kept_exactly(name: str) -> None:
     rows = reference(own=True)
     assert getattr(again(rows), name).tolist() == getattr(rows, name).tolist()
 
 
-def test_what_the_tiers_say_is_kept_closely() -> None:
+def test_evidence_is_kept_closely() -> None:
     rows = reference()
     assert again(rows).log_odds == pytest.approx(rows.log_odds, rel=1e-6)
 
 
-def test_how_unfamiliar_texts_are_is_kept_closely() -> None:
+def test_unfamiliarity_is_kept_closely() -> None:
     rows = replace(reference(), unfamiliar=np.linspace(-1.0, 4.0, len(reference())))
     assert again(rows).unfamiliar == pytest.approx(rows.unfamiliar, rel=1e-6)
 
 
-def test_what_was_not_asked_and_is_not_known_stays_so() -> None:
+def test_missing_values_stay_missing() -> None:
     rows = reference()
     found = again(rows)
     assert np.isnan(found.deep).all()
@@ -65,7 +65,7 @@ numbers = hnp.arrays(
 
 @settings(deadline=None)
 @given(numbers)
-def test_a_number_is_kept_as_the_nearest_of_its_columns_levels(features: np.ndarray) -> None:
+def test_a_number_is_kept_as_the_nearest_level(features: np.ndarray) -> None:
     arrays, _ = with_features(features).pack()
     found = again(with_features(features)).features
     for column, values in enumerate(features.T):
@@ -85,7 +85,7 @@ def test_numbers_keep_their_order(features: np.ndarray) -> None:
 
 @settings(deadline=None)
 @given(hnp.arrays(np.float32, (LEVELS, 2), elements=st.integers(0, LEVELS - 1).map(float)))
-def test_as_few_numbers_as_there_are_levels_are_kept_as_they_are(features: np.ndarray) -> None:
+def test_few_numbers_are_kept_exactly(features: np.ndarray) -> None:
     assert np.array_equal(again(with_features(features)).features, features)
 
 
@@ -103,7 +103,7 @@ def test_the_same_rows_are_packed_to_the_same_bytes() -> None:
     }
 
 
-def test_rows_of_a_mask_and_of_places_are_the_same() -> None:
+def test_a_mask_and_row_numbers_take_the_same_rows() -> None:
     rows = reference()
     mask = rows.labels == "spun"
     assert same(rows.take(mask), rows.take(np.flatnonzero(mask)))
@@ -118,14 +118,14 @@ def test_joined_rows_share_no_group() -> None:
     assert np.array_equal(np.diff(first), np.diff(second))
 
 
-def test_joining_none_changes_nothing() -> None:
+def test_joining_no_rows_changes_nothing() -> None:
     rows = reference()
     none = rows.take(np.zeros(len(rows), bool))
     assert same(rows.followed_by(none), rows)
     assert same(none.followed_by(rows), rows)
 
 
-def test_rows_of_other_columns_are_not_joined() -> None:
+def test_rows_with_other_columns_are_not_joined() -> None:
     rows = reference()
     with pytest.raises(ValueError, match="columns have different names"):
         rows.followed_by(replace(rows, names=COLUMNS[::-1]))
@@ -142,7 +142,7 @@ def test_rows_of_other_columns_are_not_joined() -> None:
     ],
     ids=["no levels", "no names of tools", "names of sources missing", "columns missing", "codes missing"],
 )
-def test_what_does_not_fit_together_is_refused(spoil: Any) -> None:
+def test_parts_that_do_not_match_are_refused(spoil: Any) -> None:
     arrays, entry = reference().pack()
     spoil(arrays, entry)
     with pytest.raises((KeyError, IndexError, ValueError)):
@@ -184,7 +184,7 @@ def evidence(count: int = 6, *, windows: Sequence[int] | None = None, **columns:
 NAMES = ("frequency.mean", "length")
 
 
-def test_long_texts_are_one_row_of_what_both_tiers_said() -> None:
+def test_a_text_of_several_sections_is_one_row() -> None:
     rows = ReferenceTexts.of(evidence(), NAMES)
     assert len(rows) == 6
     assert rows.features[0].tolist() == [1.0, 2.0]  # the mean of both sections
@@ -194,13 +194,13 @@ def test_long_texts_are_one_row_of_what_both_tiers_said() -> None:
     assert not rows.house.any()
 
 
-def test_texts_that_state_one_group_are_one_group_and_others_stand_alone() -> None:
+def test_texts_without_a_group_are_groups_of_their_own() -> None:
     groups = ReferenceTexts.of(evidence(groups=["a", "a", "", "", "b", ""]), NAMES).groups
     assert groups[0] == groups[1]
     assert len(set(groups.tolist())) == 5
 
 
-def test_with_keys_they_are_a_houses_own() -> None:
+def test_rows_with_keys_are_a_houses_own() -> None:
     rows = ReferenceTexts.of(evidence(), NAMES, keys=np.arange(6, dtype=np.uint64))
     assert rows.house.all()
     assert rows.keys.tolist() == list(range(6))
@@ -217,11 +217,11 @@ def test_with_keys_they_are_a_houses_own() -> None:
     ],
     ids=["all", "those that get a verdict", "whole texts", "known kinds", "those that the deep tier read"],
 )
-def test_a_bundle_carries(columns: dict[str, Any], kept: list[int]) -> None:
+def test_a_bundle_keeps(columns: dict[str, Any], kept: list[int]) -> None:
     assert carried(evidence(**columns)).tolist() == kept
 
 
-def test_a_bundle_carries_at_most_so_many_of_each_source_and_maker_from_first_to_last() -> None:
+def test_a_bundle_keeps_a_limited_number_of_each_source_and_maker() -> None:
     sources = ["big"] * 4 + ["small"] * 2
     assert carried(evidence(sources=sources), limit=2).tolist() == [0, 2, 4, 5]
     assert carried(evidence(makers=["a", "a", "a", "b", "b", "b"]), limit=1).tolist() == [0, 3]

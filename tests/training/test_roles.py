@@ -1,4 +1,4 @@
-"""training/corpora/roles.py and roles.toml: what may be learned from, what sets thresholds, and what is only scored."""
+"""Roles: which texts are for training, which for calibration, and which for the accuracy record only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from unspun.model.verdict import KINDS
 from unspun.training.corpora.corpus import LabelledText, read_labelled
-from unspun.training.corpora.roles import FILE, ROLES, Roles, RolesError, default_roles
+from unspun.training.corpora.roles import ROLES, Roles, RolesError, default_roles
 
 DATA = Path(__file__).parents[1] / "data" / "training"
 MAKERS: list[dict[str, Any]] = tomllib.loads((DATA / "makers.toml").read_text(encoding="utf-8"))["case"]
@@ -58,25 +58,28 @@ def text(source: str = "news", label: str = "human", **fields: Any) -> LabelledT
 class TestOrigin:
     """Where the words were first written."""
 
-    def test_human_text_is_its_own(self, roles: Roles) -> None:
-        assert roles.origin(text("news")) == "news"
+    @pytest.mark.parametrize(
+        ("source", "fields", "origin"),
+        [
+            ("news", {}, "news"),
+            ("calm_news_rewritten", {"tool": "x"}, "calm_news"),  # a machine source made from another source
+            *(
+                (f"roundtrip_{name}", {"domain": "calm_news"}, "calm_news")
+                for name in ("portuguese", "registers", "own")
+            ),
+            ("roundtrip_own", {"domain": "calm_news_rewritten"}, "calm_news"),  # a round trip of machine text
+        ],
+    )
+    def test_it_is_the_source_of_the_original(
+        self, roles: Roles, source: str, fields: dict[str, Any], origin: str
+    ) -> None:
+        if "domain" in fields:
+            fields = {"label": "translated", "method": "back-translation", **fields}
+        assert roles.origin(text(source, **fields)) == origin
 
-    def test_a_machine_source_may_be_made_from_another(self, roles: Roles) -> None:
-        assert roles.origin(text("calm_news_rewritten", "rewritten", tool="x")) == "calm_news"
-
-    @pytest.mark.parametrize("source", ["roundtrip_portuguese", "roundtrip_registers", "roundtrip_own"])
-    def test_a_round_trip_has_that_of_its_human_source(self, roles: Roles, source: str) -> None:
-        trip = text(source, "translated", method="back-translation", tool="bergamot-en-pt-en", domain="calm_news")
-        assert roles.origin(trip) == "calm_news"
-
-    def test_a_round_trip_of_a_machine_source_has_that_of_its_original(self, roles: Roles) -> None:
-        trip = text("roundtrip_own", "translated", method="back-translation", domain="calm_news_rewritten")
-        assert roles.origin(trip) == "calm_news"
-
-    def test_a_page_found_in_the_wild_has_that_of_its_site(self, roles: Roles) -> None:
-        first, second, other = (
-            roles.origin(text("wild_spun_train", "spun", site=site)) for site in ("a.example", "a.example", "b.example")
-        )
+    def test_that_of_a_web_page_is_a_hash_of_its_site(self, roles: Roles) -> None:
+        sites = ("a.example", "a.example", "b.example")
+        first, second, other = (roles.origin(text("wild_spun_train", "spun", site=site)) for site in sites)
         assert first == second != other
         assert "example" not in first
 
@@ -87,19 +90,21 @@ class TestMaker:
     @pytest.mark.parametrize(
         ("case", "tool"), [(case, tool) for case in MAKERS for tool in case["tools"]], ids=lambda value: str(value)[:40]
     )
-    def test_tools_of_one_family_are_one(self, case: dict[str, Any], tool: str) -> None:
+    def test_tools_of_one_family_are_one_maker(self, case: dict[str, Any], tool: str) -> None:
         made = text(case.get("source", "essays"), case["label"], tool=tool)
         assert default_roles().maker(made) == case["maker"]
 
-    @pytest.mark.parametrize("label", ["human", "llm"])
-    def test_people_and_language_models_paraphrase_nothing(self, label: str) -> None:
-        assert default_roles().maker(text("essays", label, tool="ChatGPT")) is None
-
-    def test_spinners_in_the_wild_go_by_family(self) -> None:
-        assert default_roles().maker(text("wild_spun_train", "spun", family="B")) == "wild-B"
-
-    def test_a_text_without_a_tool_goes_by_its_source(self, roles: Roles) -> None:
-        assert roles.maker(text("Mystery", "spun")) == "mystery"
+    @pytest.mark.parametrize(
+        ("source", "label", "fields", "maker"),
+        [
+            ("essays", "human", {"tool": "ChatGPT"}, None),
+            ("essays", "llm", {"tool": "ChatGPT"}, None),
+            ("wild_spun_train", "spun", {"family": "B"}, "wild-B"),
+            ("Mystery", "spun", {}, "mystery"),  # no tool is given, so it is identified by its source
+        ],
+    )
+    def test_other_texts(self, source: str, label: str, fields: dict[str, str], maker: str | None) -> None:
+        assert default_roles().maker(text(source, label, **fields)) == maker
 
 
 class TestRole:
@@ -108,6 +113,9 @@ class TestRole:
     @pytest.mark.parametrize(
         ("source", "tool", "role"),
         [
+            ("news", None, "train"),
+            ("calm_news", None, "calibrate"),
+            ("tested_news", None, "test"),
             ("news", "other", "train"),
             ("calm_news", "calm 1.0", "calibrate"),
             ("tested_news", "tested 1.0", "test"),
@@ -116,23 +124,17 @@ class TestRole:
             ("calm_news", "tested 1.0", None),
         ],
     )
-    def test_of_machine_text(self, roles: Roles, source: str, tool: str, role: str | None) -> None:
-        assert roles.role(text(source, "translated", tool=tool)) == role
+    def test_it_is_that_of_the_source_and_of_the_tool_if_there_is_one(
+        self, roles: Roles, source: str, tool: str | None, role: str | None
+    ) -> None:
+        assert roles.role(text(source, "translated" if tool else "human", tool=tool)) == role
 
-    @pytest.mark.parametrize(
-        ("source", "role"), [("news", "train"), ("calm_news", "calibrate"), ("tested_news", "test")]
-    )
-    def test_of_human_text_it_is_that_of_its_source(self, roles: Roles, source: str, role: str) -> None:
-        assert roles.role(text(source)) == role
+    def test_a_web_page_has_the_role_of_its_site(self, roles: Roles) -> None:
+        changed = Roles({roles.origin(text(site="a.example")): "test"}, {}, {}, {}, {}, {}, {})
+        assert changed.role(text(site="a.example")) == "test"
+        assert changed.role(text(site="other.a.example")) == "train"
 
-    def test_a_page_has_that_of_its_site(self, roles: Roles) -> None:
-        named = next(name for name in (f"{n}.example" for n in range(9)) if roles.origin(text(site=name)))
-        site = roles.origin(text(site=named))
-        changed = Roles({site: "test"}, {}, {}, {}, {}, {}, {})
-        assert changed.role(text(site=named)) == "test"
-        assert changed.role(text(site=f"other.{named}")) == "train"
-
-    def test_texts_are_shared_out_in_order(self, roles: Roles) -> None:
+    def test_texts_of_each_role_keep_their_order(self, roles: Roles) -> None:
         texts = [text("news"), text("calm_news"), text("news", "spun", tool="calm"), text("news", id="2")]
         found = roles.share_out(texts)
         assert list(found) == [*ROLES, None]
@@ -141,33 +143,33 @@ class TestRole:
 
 
 class TestSplitByGroup:
-    """An origin with machine versions by makers of different roles is shared out, group by group."""
+    """Origins with machine versions by makers of different roles are split by group."""
 
-    def test_about_the_stated_share_is_calibrate_and_as_much_test(self, roles: Roles) -> None:
+    def test_calibrate_and_test_have_about_the_configured_share(self, roles: Roles) -> None:
         found = Counter(roles.role(text("talks", group=f"talk {n}")) for n in range(3000))
         assert found["calibrate"] / 3000 == pytest.approx(0.2, abs=0.03)
         assert found["test"] / 3000 == pytest.approx(0.2, abs=0.03)
 
     @given(st.text(min_size=1))
-    def test_a_group_has_one_role_whatever_is_made_of_it(self, group: str) -> None:
+    def test_all_versions_of_a_group_have_the_same_role(self, group: str) -> None:
         roles = default_roles()
         human = roles.role(text("human_l2r", group=group))
         for tool in ("GPT-4 rewrite", "Gemini", "DeepSeek"):
             made = roles.role(text("rw_l2r", "rewritten", tool=tool, group=group))
             assert made in (human, None)
 
-    def test_it_is_the_same_on_every_machine(self) -> None:
+    def test_the_roles_of_groups_never_change(self) -> None:
         expected = {"talk 1": "train", "talk 2": "train", "talk 3": "test", "talk 4": "train", "talk 10": "test"}
         roles = default_roles()
         found = {group: roles.role(text("human_l2r", group=group)) for group in expected}
         assert found == expected
 
-    def test_a_text_without_a_group_is_one(self, roles: Roles) -> None:
+    def test_a_text_without_a_group_is_a_group_of_its_own(self, roles: Roles) -> None:
         assert {roles.role(text("talks", id=str(n))) for n in range(60)} == set(ROLES)
 
 
-class TestRefused:
-    """A file of roles with a mistake in it is refused, and the message says where."""
+class TestErrors:
+    """An invalid roles file is rejected, and the message says where the error is."""
 
     @pytest.mark.parametrize(
         ("content", "said"),
@@ -194,29 +196,25 @@ class TestRefused:
 class TestOwnFile:
     """The project's own roles.toml."""
 
-    CONTENT: dict[str, Any] = tomllib.loads(FILE.read_text("utf-8"))
-
     def test_it_can_be_read(self) -> None:
         assert default_roles().origins
         assert default_roles().makers
 
-    def test_what_is_held_back_is_not_shared_out_as_well(self) -> None:
+    def test_no_origin_is_both_listed_and_split_by_group(self) -> None:
         assert not set(default_roles().split) & set(default_roles().origins)
 
-    def test_what_is_made_from_another_source_has_no_role_of_its_own(self) -> None:
+    def test_a_source_made_from_another_one_has_no_role_of_its_own(self) -> None:
         roles = default_roles()
-        held_back = set(roles.origins) | set(roles.split)
-        assert {
-            source for source in roles.origin_of if source in held_back and roles.origin_of[source] != source
-        } == set()
+        held_out = set(roles.origins) | set(roles.split)
+        assert not [source for source, origin in roles.origin_of.items() if source in held_out and origin != source]
 
-    def test_rows_of_a_lexicon_are_read_in_pages_of_the_same_role(self) -> None:
+    def test_rows_of_a_lexicon_have_the_role_of_the_pages_they_were_found_in(self) -> None:
         roles = default_roles()
         for row, role in roles.lexicon_rows.items():
             family = row.removeprefix("reading-")
             assert roles.makers[f"wild-{family}"] == role
 
-    def test_the_machines_that_training_runs_are_for_training(self) -> None:
+    def test_our_own_machines_have_the_role_train(self) -> None:
         makers = default_roles().makers
         assert not [name for name in makers if "bergamot" in name or "apertium" in name or name.startswith("unspun:")]
 
@@ -229,7 +227,7 @@ def corpora() -> list[LabelledText]:
 
 
 @pytest.mark.shared
-def test_every_name_of_the_roles_is_in_the_corpora(corpora: list[LabelledText]) -> None:
+def test_every_name_in_the_roles_file_is_in_the_corpora(corpora: list[LabelledText]) -> None:
     roles = default_roles()
     origins = {roles.origin(text) for text in corpora}
     makers = {roles.maker(text) for text in corpora}
@@ -238,20 +236,20 @@ def test_every_name_of_the_roles_is_in_the_corpora(corpora: list[LabelledText]) 
 
 
 @pytest.mark.shared
-def test_a_source_that_is_held_back_is_not_among_those_learned_from(corpora: list[LabelledText]) -> None:
+def test_held_out_sources_and_makers_have_only_their_own_role(corpora: list[LabelledText]) -> None:
     roles = default_roles()
     shared_out = roles.share_out(corpora)
     for role in ("calibrate", "test"):
-        held_back = {name for name, of in roles.origins.items() if of == role}
+        held_out = {name for name, of in roles.origins.items() if of == role}
         makers = {name for name, of in roles.makers.items() if of == role}
         for other in ROLES:
             if other != role:
-                assert not held_back & {roles.origin(text) for text in shared_out[other]}
+                assert not held_out & {roles.origin(text) for text in shared_out[other]}
                 assert not makers & {roles.maker(text) for text in shared_out[other]}
 
 
 @pytest.mark.shared
-def test_no_group_is_in_two_roles(corpora: list[LabelledText]) -> None:
+def test_no_group_has_two_roles(corpora: list[LabelledText]) -> None:
     roles = default_roles()
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
     for one in corpora:
@@ -264,7 +262,7 @@ def test_no_group_is_in_two_roles(corpora: list[LabelledText]) -> None:
 @pytest.mark.shared
 @pytest.mark.parametrize("role", ["calibrate", "test"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_two_makers_of_every_kind_are_held_back(corpora: list[LabelledText], role: str, kind: str) -> None:
+def test_at_least_two_makers_of_every_kind_are_held_out(corpora: list[LabelledText], role: str, kind: str) -> None:
     roles = default_roles()
     found = {roles.maker(text) for text in corpora if text.label == kind and roles.role(text) == role}
     assert len(found) >= 2
@@ -272,8 +270,8 @@ def test_two_makers_of_every_kind_are_held_back(corpora: list[LabelledText], rol
 
 @pytest.mark.shared
 @pytest.mark.parametrize("role", ["calibrate", "test"])
-def test_about_a_fifth_of_the_human_sources_is_held_back(corpora: list[LabelledText], role: str) -> None:
+def test_about_a_fifth_of_the_human_sources_are_held_out(corpora: list[LabelledText], role: str) -> None:
     roles = default_roles()
     sources = {text.source for text in corpora if text.label == "human"}
-    held_back = {text.source for text in corpora if text.label == "human" and roles.role(text) == role}
-    assert 0.15 < len(held_back) / len(sources) < 0.3
+    held_out = {text.source for text in corpora if text.label == "human" and roles.role(text) == role}
+    assert 0.15 < len(held_out) / len(sources) < 0.3

@@ -1,4 +1,4 @@
-"""A user's texts to a model of their own, judged on texts that it did not learn from."""
+"""Training from scratch on a user's own texts: roles, the model, and figures on held-out texts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +15,14 @@ import pytest
 
 from tests import tables as tiny
 from tests.training.passages import passages
-from tests.training.test_train import MISSING, REASON, ROWS
-from tests.training.thesaurus import TableThesaurus
+from tests.training.small import RECIPE, require_resources, small_resources
 from unspun.model import bundle
 from unspun.model.detector import Detector
 from unspun.training.calibration.reference import ARRAY, ReferenceTexts
-from unspun.training.classifier.fast_tier import Recipe, TrainingError
+from unspun.training.classifier.fast_tier import TrainingError
 from unspun.training.corpora.corpus import LabelledText, text_keys
-from unspun.training.language import ngrams, resources
-from unspun.training.machines import spinning
-from unspun.training.machines.phrase_table import PhraseTable
-from unspun.training.machines.spinner import Knobs, Spinner
-from unspun.training.machines.spinning import PARAPHRASERS
-from unspun.training.machines.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, word_vectors
 from unspun.training.reporting.card import CARD, render_card
 from unspun.training.retraining.scratch import LEAST_ROLE, UNNAMED, SharedTexts, share_out, train_from_scratch
-
-RECIPE = Recipe(
-    name="small", version="0.1", vocabulary=2000, bigrams=5000, trigrams=2000, slot_bits=14, copies=1, epochs=1, jobs=1
-)
 
 
 def text(number: int, label: str = "human", source: str = "web", **fields: Any) -> LabelledText:
@@ -66,7 +54,7 @@ def test_with_five_sources_or_more_whole_ones_are_held_out() -> None:
     }
 
 
-def test_with_fewer_sources_their_texts_are_shared_out() -> None:
+def test_with_fewer_sources_single_texts_are_held_out() -> None:
     shared = share_out(human(4, each=100))
     assert (shared.unit, shared.origins) == ("text", 4)
     assert {one.source for one in shared.by_role["test"]} == {f"site{n}" for n in range(4)}
@@ -74,8 +62,8 @@ def test_with_fewer_sources_their_texts_are_shared_out() -> None:
     assert counts == pytest.approx({"train": 240, "calibrate": 80, "test": 80}, abs=30)
 
 
-def test_files_that_lie_side_by_side_are_one_source() -> None:
-    """Each is a source of its own name, of which nothing is known."""
+def test_files_in_one_folder_are_one_source() -> None:
+    """Each names a source of its own, which says nothing about where it is from."""
     shared = share_out([text(i, source=f"{i}.txt") for i in range(100)])
     assert (shared.unit, shared.origins) == ("text", 1)
 
@@ -85,7 +73,7 @@ def test_sources_with_few_texts_are_not_held_out_as_a_whole() -> None:
     assert shared.unit == "text"
 
 
-def test_versions_of_one_original_have_one_role() -> None:
+def test_versions_of_one_original_have_the_same_role() -> None:
     people = human(2, each=60)
     machine = [
         dataclasses.replace(one, id=f"m{i}", label="spun", source="spinner", group=None, text=f"Now {one.text} then.")
@@ -108,7 +96,7 @@ def test_machine_text_goes_with_the_source_of_its_original() -> None:
     assert all(found[one.id] == found[f"m{i}"] for i, one in enumerate(people))
 
 
-def test_what_is_chosen_does_not_depend_on_the_order() -> None:
+def test_roles_do_not_depend_on_the_order_of_texts() -> None:
     texts = [*human(7), *machine("spun", 4)]
     assert roles(share_out(texts)) == roles(share_out(texts[::-1]))
 
@@ -152,7 +140,7 @@ def test_makers_with_few_texts_are_not_held_out() -> None:
     assert share_out([*human(10), *machine("spun", 3, each=LEAST_ROLE - 1)]).held_out == ()
 
 
-def test_texts_that_do_not_say_what_made_them_have_one_maker() -> None:
+def test_texts_that_do_not_name_a_tool_have_one_maker() -> None:
     unnamed = [text(i, "spun", source="spinner") for i in range(100)]
     assert share_out([*human(10), *unnamed]).held_out == ()
 
@@ -161,22 +149,15 @@ def test_texts_that_do_not_say_what_made_them_have_one_maker() -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def cheap_resources() -> Iterator[None]:
-    """Spin with a thesaurus of ten words, and look for neighbours among few: the real ones take a minute to read."""
-    thesaurus = TableThesaurus("ten words", ROWS)
-    tools = {name: Spinner(name, (thesaurus,), Knobs(rate=(0.5, 1.0)), PhraseTable([])) for name in PARAPHRASERS}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spinning, "_paraphrasers", lambda lexicons: tools)
-        patch.setattr(resources, "word_vectors", lambda: word_vectors(3000))
-        for reader in ("WordNet", "MyThes", "Moby"):  # read once for all runs
-            patch.setattr(resources, reader, cache(getattr(resources, reader)))
-        patch.setattr(ngrams, "read_pocketsphinx", cache(ngrams.read_pocketsphinx))
+def resources() -> Iterator[None]:
+    require_resources()
+    with small_resources():
         yield
 
 
 @pytest.fixture(scope="module")
 def texts() -> list[LabelledText]:
-    """Return texts of six human sources, and of two kinds of machine, each with a manner of its own."""
+    """Texts of six human sources and of two kinds of machine, each with a style of its own."""
     made = passages(260, sentences=8)
     people = [LabelledText(f"h{i}", "human", f"site{i % 6}", one) for i, one in enumerate(made[:180])]
     spun = [
@@ -191,16 +172,8 @@ def texts() -> list[LabelledText]:
 
 
 @pytest.fixture(scope="module")
-def resources_there() -> None:
-    if MISSING or not WORDNET_DIRECTORY.is_dir() or not MYTHES_FILE.is_file():
-        pytest.skip(REASON)
-
-
-@pytest.fixture(scope="module")
-def trained(
-    texts: list[LabelledText], resources_there: None, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, list[str]]:
-    """Return a bundle trained from nothing, and what was reported."""
+def trained(texts: list[LabelledText], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A bundle trained from scratch, and the lines that were reported."""
     folder = tmp_path_factory.mktemp("trained")
     lines: list[str] = []
     train_from_scratch(texts, folder / "bundle", RECIPE, report=lines.append)
@@ -217,7 +190,7 @@ def test_the_bundle_loads_and_scores(trained: tuple[Path, list[str]]) -> None:
     assert found.depth == "fast"
 
 
-def test_the_card_is_the_manifests(trained: tuple[Path, list[str]]) -> None:
+def test_the_card_is_that_of_the_manifest(trained: tuple[Path, list[str]]) -> None:
     card = (trained[0] / CARD).read_text("utf-8")
     assert card == render_card(bundle.load(trained[0]).manifest)
     assert "Measured on human sources that no part of the model was fitted on." in card
@@ -241,7 +214,7 @@ def test_the_manifest_says_what_each_part_was_fitted_on(
     assert not {*fitted["classifier"]["sources"]} & {one.source for one in by_role["test"] if one.label == "human"}
 
 
-def test_the_figures_are_from_test_texts(trained: tuple[Path, list[str]], texts: list[LabelledText]) -> None:
+def test_the_figures_are_measured_on_test_texts(trained: tuple[Path, list[str]], texts: list[LabelledText]) -> None:
     test = share_out(texts).by_role["test"]
     accuracy = bundle.load(trained[0]).manifest["accuracy"]
     assert accuracy["found"]["note"].startswith("Measured on human sources that no part of the model was fitted on.")
@@ -276,7 +249,7 @@ def test_the_manifest_is_strict_json(trained: tuple[Path, list[str]]) -> None:
     json.loads((trained[0] / bundle.MANIFEST).read_text("utf-8"), parse_constant=refuse)
 
 
-def test_what_the_texts_of_test_sources_say_changes_the_figures_alone(
+def test_other_test_texts_change_only_the_figures(
     trained: tuple[Path, list[str]], texts: list[LabelledText], tmp_path: Path
 ) -> None:
     test = {one.id for one in share_out(texts).by_role["test"] if one.label == "human"}
@@ -290,8 +263,8 @@ def test_what_the_texts_of_test_sources_say_changes_the_figures_alone(
     assert manifests[0] == manifests[1]
 
 
-def test_of_human_text_alone_our_paraphrasers_make_what_is_judged(
-    texts: list[LabelledText], resources_there: None, tmp_path: Path
+def test_our_own_paraphrasers_make_the_machine_texts_if_all_are_human(
+    texts: list[LabelledText], tmp_path: Path
 ) -> None:
     people = [dataclasses.replace(one, source=f"{one.id}.txt") for one in texts if one.label == "human"]
     train_from_scratch(people, tmp_path / "bundle", RECIPE)
@@ -303,7 +276,7 @@ def test_of_human_text_alone_our_paraphrasers_make_what_is_judged(
     assert "The spun texts are by our own paraphrasers" in note
 
 
-def test_what_is_not_learned_from_is_told(texts: list[LabelledText], tmp_path: Path) -> None:
+def test_texts_that_are_left_out_are_reported(texts: list[LabelledText], tmp_path: Path) -> None:
     lines: list[str] = []
     few = [text(i, "translated", source="pages") for i in range(4)]
     essays = [text(i, "llm", source="essays") for i in range(3)]
@@ -318,13 +291,13 @@ def test_what_is_not_learned_from_is_told(texts: list[LabelledText], tmp_path: P
     [
         (
             lambda one: one.label != "human",
-            "only 0 human texts are left to set the thresholds, but at least 10 are needed",
+            "only 0 human texts are left to set the thresholds",
         ),
         (lambda one: one.id in {f"h{i}" for i in range(25)}, "are needed"),
     ],
     ids=["no human text", "a few"],
 )
-def test_too_little_is_a_line_and_nothing_is_written(
+def test_too_few_texts_are_reported_in_one_line_and_nothing_is_written(
     texts: list[LabelledText], chosen: Any, said: str, tmp_path: Path
 ) -> None:
     with pytest.raises(TrainingError, match=said) as refused:

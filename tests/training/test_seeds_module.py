@@ -1,4 +1,4 @@
-"""training/corpora/seeds.py: finding the seed documents, refusing others, and a file that is always the same."""
+"""The seed documents: finding and checking them, and the file of substitutions."""
 
 from __future__ import annotations
 
@@ -10,42 +10,40 @@ import pytest
 from unspun.training.corpora import seeds
 
 
-def test_the_environment_says_where_the_seeds_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_variable_sets_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / seeds.manifest()[0].file).write_text("any", encoding="utf-8")
     monkeypatch.setenv("UNSPUN_SEEDS", str(tmp_path))
     assert seeds.find_folder() == tmp_path
 
 
-def test_a_stated_folder_without_seeds_is_not_replaced_by_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_other_folder_is_tried_if_the_variable_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNSPUN_SEEDS", str(tmp_path))
     assert seeds.find_folder() is None
 
 
-def test_another_documents_bytes_are_refused(tmp_path: Path) -> None:
+def test_a_document_with_other_content_is_rejected(tmp_path: Path) -> None:
     document = seeds.manifest()[0]
     (tmp_path / document.file).write_text("not this one", encoding="utf-8")
-    with pytest.raises(seeds.SeedError, match="sha256 differs"):
+    with pytest.raises(seeds.SeedError, match="SHA-256 differs"):
         seeds.read(document, tmp_path)
 
 
-def test_substitutions_survive_writing_and_reading(tmp_path: Path) -> None:
+def test_substitutions_are_read_back_unchanged(tmp_path: Path) -> None:
     count = Counter({("vitality", "energy"): 2, ("in line with", "according to"): 4, ("yr", "year"): 2})
     seeds.write_substitutions(count, tmp_path / "a.tsv")
     assert seeds.read_substitutions(tmp_path / "a.tsv") == count
 
 
-def test_substitutions_are_written_in_one_order(tmp_path: Path) -> None:
+def test_the_file_does_not_depend_on_the_order_of_the_pairs(tmp_path: Path) -> None:
     pairs = [("vitality", "energy"), ("yr", "year"), ("nicely", "well")]
     for name, order in (("a.tsv", pairs), ("b.tsv", pairs[::-1])):
         seeds.write_substitutions(Counter(order), tmp_path / name)
     assert (tmp_path / "a.tsv").read_bytes() == (tmp_path / "b.tsv").read_bytes()
 
 
-def test_without_seeds_the_command_says_what_to_set(
+def test_without_seeds_the_command_names_the_variable_to_set(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("UNSPUN_SEEDS", str(tmp_path))
-    assert seeds.main() == 1
+    assert seeds.main([]) == 1
     assert "UNSPUN_SEEDS" in capsys.readouterr().err

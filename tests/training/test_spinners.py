@@ -15,7 +15,7 @@ pytest.importorskip("wordfreq", reason="word frequencies: pip install wordfreq")
 from tests.training.thesaurus import TableThesaurus
 from unspun.training.machines.base import Paraphrase, Substitution
 from unspun.training.machines.inflection import POS_TAGS
-from unspun.training.machines.phrase_table import PhraseTable, read_phrases, read_reversed_lexicons
+from unspun.training.machines.phrase_table import SpinnerPhrases, read_phrases, read_reversed_lexicons
 from unspun.training.machines.spinner import Knobs, Manner, Spinner
 from unspun.training.machines.spinners import SPINNERS, THESAURI, build_spinners
 from unspun.training.machines.synonyms import MYTHES_FILE, WORDNET_DIRECTORY
@@ -31,7 +31,7 @@ def rows(name):
 
 
 THESAURUS = TableThesaurus("tiny", [(a, b, float(weight), tag) for a, b, weight, tag in rows("tiny_thesaurus.tsv")])
-PHRASES = PhraseTable(
+PHRASES = SpinnerPhrases(
     [
         ("according to", "in line with", 1.0),
         ("at the end", "at last", 1.0),

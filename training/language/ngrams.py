@@ -1,10 +1,10 @@
-"""Language statistics: n-grams counted from human text, pooled with two published sources, packed for the engine.
+"""N-gram statistics: counted in human text, combined with two published sources, and packed for the engine.
 
-Sources besides the human corpora, read from their Python packages at training time only:
+The published sources are read from their Python packages, at training time only:
 
-- `pocketsphinx`: a pruned trigram model of US English (72,547 words, 2.05 M bigrams, 1.67 M trigrams; BSD licence), in
-  the bit-packed trie format of its `ngram_model_trie.c`, which is read here directly;
-- `symspellpy`: 242,342 bigram counts of the Google Books n-grams met with its dictionary (MIT licence).
+- `pocketsphinx`: a pruned trigram model of US English (72,547 words, 2.05 M bigrams, 1.67 M trigrams; BSD licence). Its
+  bit-packed trie, written by `ngram_model_trie.c`, is read directly.
+- `symspellpy`: 242,342 bigram counts, from the Google Books n-grams of the words in its dictionary (MIT licence).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from unspun.model.language.ngrams import BACKOFF, LanguageModel, NgramTable, ngr
 from unspun.model.language.vocabulary import BOUNDARY, SPECIALS, UNKNOWN
 
 POCKETSPHINX_WEIGHT = 4.0e7
-"""Running words that the pocketsphinx model counts for when pooled."""
+"""Words of running text that the pocketsphinx model counts as."""
 SYMSPELL_WEIGHT = 1.0e7
 SYMSPELL_TOTAL = 1_024_908_267_229
-"""Size of the corpus behind symspellpy's counts, as its documentation gives it."""
+"""Size of the corpus behind symspellpy's counts, according to its documentation."""
 CORPUS_WEIGHT = 2.0
-"""How often each n-gram of the human corpora is counted: they are fewer words, but of more registers."""
+"""Weight of the human corpora: they have fewer words than the published sources, but from more registers."""
 DISCOUNT = 0.6
-"""Taken from each pooled count and given to unseen followers (absolute discounting, Ney et al. 1994)."""
+"""Subtracted from each pooled count, in favour of unseen followers (absolute discounting, Ney et al. 1994)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +41,8 @@ class Ngrams:
 
 
 @dataclass(frozen=True, eq=False)
-class Counts:
-    """Expected counts of one source over one vocabulary: unigrams (V,), bigrams and trigrams."""
+class NgramCounts:
+    """Expected counts from one source: unigrams (V,) over the vocabulary, bigrams and trigrams."""
 
     unigrams: NDArray[np.float64]
     bigrams: Ngrams
@@ -51,7 +51,7 @@ class Counts:
 
 @dataclass(frozen=True, eq=False)
 class TrieModel:
-    """The pocketsphinx model: words and natural log probabilities, n-grams as columns of word numbers."""
+    """The pocketsphinx model: words, n-grams as word indices (N, order), and natural log probabilities."""
 
     words: tuple[str, ...]
     unigram: NDArray[np.float64]
@@ -69,15 +69,15 @@ _TABLE = 1 << 16
 def read_pocketsphinx() -> TrieModel:
     """Read the US English trigram model of the `pocketsphinx` wheel.
 
-    Raises ModuleNotFoundError when the package is missing and ValueError when its model has another format.
+    Raises ModuleNotFoundError if the package is missing, and ValueError if its model has another format.
     """
     path = importlib.resources.files("pocketsphinx") / "model" / "en-us" / "en-us.lm.bin"
     data = path.read_bytes()
     if not data.startswith(_TRIE_MAGIC) or data[len(_TRIE_MAGIC)] != 3:
-        raise ValueError(f"{path} is not a trigram trie; this version of pocketsphinx is not supported")
+        raise ValueError(f"{path}: not a trigram trie; install pocketsphinx 5.1")
     at = len(_TRIE_MAGIC) + 1
     sizes = struct.unpack_from("<3I", data, at)
-    at += 12 + 4  # the counts, and the quantiser's kind
+    at += 12 + 4  # the sizes, and the type of quantiser
     tables = np.frombuffer(data, "<f4", 3 * _TABLE, at).reshape(3, _TABLE)
     at += tables.nbytes
     node = np.dtype([("log_probability", "<f4"), ("backoff", "<f4"), ("next", "<u4")])
@@ -92,38 +92,37 @@ def read_pocketsphinx() -> TrieModel:
     (length,) = struct.unpack_from("<I", data, at)
     words = tuple(data[at + 4 : at + 4 + length].decode("utf-8").split("\0")[: sizes[0]])
 
-    # The trie is kept last word first: a bigram's node hangs under its second word and names the first.
+    # The trie is stored last word first: a bigram's node is below its second word and names the first.
     second = np.repeat(np.arange(sizes[0]), _lengths(unigrams["next"]))
-    pairs = len(second)  # a few fewer than the header says: the writer dropped n-grams of unknown words
+    pairs = len(second)  # slightly fewer than in the header, because the writer dropped n-grams of unknown words
     first = _unpack(middle, pairs, middle_bits, 0, word_bits)
     next_node = _unpack(middle, pairs + 1, middle_bits, word_bits + 32, next_bits)
     parent = np.repeat(np.arange(pairs), _lengths(next_node))
     triples = len(parent)
     earliest = _unpack(longest, triples, longest_bits, 0, word_bits)
-    scale = _LOG_UNIT
     return TrieModel(
         words=words,
-        unigram=unigrams["log_probability"][:-1].astype(np.float64) * scale,
+        unigram=unigrams["log_probability"][:-1].astype(np.float64) * _LOG_UNIT,
         bigrams=np.stack([first, second], axis=1),
-        bigram_log_probability=tables[0][_unpack(middle, pairs, middle_bits, word_bits + 16, 16)] * scale,
+        bigram_log_probability=tables[0][_unpack(middle, pairs, middle_bits, word_bits + 16, 16)] * _LOG_UNIT,
         trigrams=np.stack([earliest, first[parent], second[parent]], axis=1),
-        trigram_log_probability=tables[2][_unpack(longest, triples, longest_bits, word_bits, 16)] * scale,
+        trigram_log_probability=tables[2][_unpack(longest, triples, longest_bits, word_bits, 16)] * _LOG_UNIT,
     )
 
 
 def _lengths(starts: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return how many children each node has, from where each node's begin (the last entry is the end)."""
-    ends = starts.astype(np.int64)
-    return ends[1:] - ends[:-1]
+    """Return the number of children of each node, given where they start (the last entry is the end)."""
+    bounds = starts.astype(np.int64)
+    return bounds[1:] - bounds[:-1]
 
 
 def _packed_size(entries: int, bits: int) -> int:
-    """Return the bytes of a packed trie level: one entry more than it holds, and eight to read past the end."""
+    """Return the size of a packed trie level in bytes: with one extra entry, and eight bytes to read past the end."""
     return ((1 + entries) * bits + 7) // 8 + 8
 
 
 def _unpack(packed: NDArray[np.uint8], entries: int, bits: int, offset: int, width: int) -> NDArray[np.int64]:
-    """Return a field of `width` bits at `offset` in each of the first `entries` records of `bits` bits."""
+    """Return the field of `width` bits at bit `offset` in each of the first `entries` records of `bits` bits."""
     position = np.arange(entries, dtype=np.int64) * bits + offset
     byte, shift = position >> 3, (position & 7).astype(np.uint64)
     value = np.zeros(entries, dtype=np.uint64)
@@ -132,8 +131,8 @@ def _unpack(packed: NDArray[np.uint8], entries: int, bits: int, offset: int, wid
     return ((value >> shift) & np.uint64((1 << width) - 1)).astype(np.int64)
 
 
-def pocketsphinx_counts(model: TrieModel, words: Sequence[str]) -> Counts:
-    """Return the expected counts of a text of POCKETSPHINX_WEIGHT words by that model, over `words`."""
+def pocketsphinx_counts(model: TrieModel, words: Sequence[str]) -> NgramCounts:
+    """Return the model's expected counts in a text of POCKETSPHINX_WEIGHT words, for a vocabulary."""
     ids = {word: i for i, word in enumerate(words)}
     ids |= {"<s>": BOUNDARY, "</s>": BOUNDARY}
     to_id = np.array([ids.get(word, UNKNOWN) for word in model.words], dtype=np.int32)
@@ -141,23 +140,21 @@ def pocketsphinx_counts(model: TrieModel, words: Sequence[str]) -> Counts:
     share[model.words.index("<s>")] = share[model.words.index("</s>")]
     unigrams = np.bincount(to_id, weights=share, minlength=len(words)) * POCKETSPHINX_WEIGHT
     pairs = share[model.bigrams[:, 0]] * np.exp(model.bigram_log_probability)
-    # Trigram counts need P(second | first), which the model holds for every trigram's first two words.
+    # A trigram's expected count needs that of its first two words, which the model contains as a bigram.
     size = np.int64(len(model.words))
     pair_key = model.bigrams[:, 0] * size + model.bigrams[:, 1]
     order = np.argsort(pair_key)
-    wanted = model.trigrams[:, 0] * size + model.trigrams[:, 1]
-    at = np.minimum(np.searchsorted(pair_key, wanted, sorter=order), len(order) - 1)
-    head = np.where(pair_key[order[at]] == wanted, pairs[order[at]], 0.0)
-    triples = head * np.exp(model.trigram_log_probability)
-    return Counts(
+    head = _look_up(pair_key[order], model.trigrams[:, 0] * size + model.trigrams[:, 1], pairs[order])
+    triples = np.nan_to_num(head) * np.exp(model.trigram_log_probability)
+    return NgramCounts(
         unigrams=unigrams.astype(np.float64),
         bigrams=_known(to_id[model.bigrams], pairs * POCKETSPHINX_WEIGHT),
         trigrams=_known(to_id[model.trigrams], triples * POCKETSPHINX_WEIGHT),
     )
 
 
-def symspell_counts(words: Sequence[str]) -> Counts:
-    """Return the bigram counts that ship with symspellpy, scaled to SYMSPELL_WEIGHT running words, over `words`."""
+def symspell_counts(words: Sequence[str]) -> NgramCounts:
+    """Return symspellpy's bigram counts, scaled to SYMSPELL_WEIGHT words of running text, for a vocabulary."""
     path = importlib.resources.files("symspellpy") / "frequency_bigramdictionary_en_243_342.txt"
     ids = {word: i for i, word in enumerate(words)}
     rows = [line.split() for line in path.read_text("utf-8-sig").splitlines()]
@@ -166,19 +163,18 @@ def symspell_counts(words: Sequence[str]) -> Counts:
     none = Ngrams(np.zeros((0, 3), np.int32), np.zeros(0))
     bigrams = _known(pairs, counts)
     heads = np.bincount(bigrams.ids[:, 0], weights=bigrams.counts, minlength=len(words))
-    return Counts(unigrams=heads.astype(np.float64), bigrams=bigrams, trigrams=none)
+    return NgramCounts(unigrams=heads.astype(np.float64), bigrams=bigrams, trigrams=none)
 
 
-def count_ngrams(stream: NDArray[np.int32], size: int) -> Counts:
-    """Count a stream of word ids, texts parted by BOUNDARY, over a vocabulary of `size` words.
+def count_ngrams(stream: NDArray[np.int32], size: int) -> NgramCounts:
+    """Count the n-grams in a stream of word ids with BOUNDARY between texts, for a vocabulary of `size` words.
 
-    N-grams with an unknown word are left out, trigrams met once too: they are most of the table and tell least.
+    N-grams with an unknown word are dropped. So are trigrams that occur once, which would fill most of the table.
     """
     unigrams = np.bincount(stream, minlength=size).astype(np.float64)
     bigrams = _count_windows(stream, 2, size, minimum=1)
     trigrams = _count_windows(stream, 3, size, minimum=2)
-    scaled = [Ngrams(part.ids, part.counts * CORPUS_WEIGHT) for part in (bigrams, trigrams)]
-    return Counts(unigrams * CORPUS_WEIGHT, scaled[0], scaled[1])
+    return NgramCounts(unigrams * CORPUS_WEIGHT, bigrams, trigrams)
 
 
 def _count_windows(stream: NDArray[np.int32], order: int, size: int, minimum: int) -> Ngrams:
@@ -192,7 +188,7 @@ def _count_windows(stream: NDArray[np.int32], order: int, size: int, minimum: in
         key = key * size + column
     unique, counts = np.unique(key[known], return_counts=True)
     unique, counts = unique[counts >= minimum], counts[counts >= minimum]
-    return Ngrams(_split_key(unique, order, size), counts.astype(np.float64))
+    return Ngrams(_split_key(unique, order, size), counts.astype(np.float64) * CORPUS_WEIGHT)
 
 
 def _split_key(key: NDArray[np.int64], order: int, size: int) -> NDArray[np.int32]:
@@ -204,13 +200,13 @@ def _split_key(key: NDArray[np.int64], order: int, size: int) -> NDArray[np.int3
 
 
 def _known(ids: NDArray[np.int32], counts: NDArray[np.float64]) -> Ngrams:
-    """Drop n-grams with an unknown word or no count."""
+    """Drop n-grams with an unknown word or without a count."""
     keep = (ids != UNKNOWN).all(axis=1) & (counts > 0)
     return Ngrams(ids[keep], counts[keep])
 
 
 def _pool(parts: Sequence[Ngrams], order: int, size: int) -> Ngrams:
-    """Add up the same n-grams of several sources."""
+    """Add up the counts of the same n-grams from several sources."""
     key = np.zeros(sum(len(part.ids) for part in parts), dtype=np.int64)
     ids = np.concatenate([part.ids for part in parts])
     for k in range(order):
@@ -220,11 +216,13 @@ def _pool(parts: Sequence[Ngrams], order: int, size: int) -> Ngrams:
     return Ngrams(_split_key(unique, order, size), counts.astype(np.float64))
 
 
-def build_language_model(sources: Sequence[Counts], *, bigrams: int, trigrams: int, slot_bits: int) -> LanguageModel:
-    """Pool the sources and pack the n-grams that tell most beyond their backed-off estimate.
+def build_language_model(
+    sources: Sequence[NgramCounts], *, bigrams: int, trigrams: int, slot_bits: int
+) -> LanguageModel:
+    """Combine the sources, and pack the n-grams that add most to their backed-off estimate.
 
-    What is dropped is chosen by relative entropy: an n-gram's count times the change in its log probability
-    (Stolcke 1998, "Entropy-based pruning of backoff language models").
+    N-grams are chosen by relative entropy: their count times the change in their log probability (Stolcke 1998,
+    "Entropy-based pruning of backoff language models").
     """
     unigram_counts = np.sum([source.unigrams for source in sources], axis=0)
     size = len(unigram_counts)
@@ -241,14 +239,13 @@ def build_language_model(sources: Sequence[Counts], *, bigrams: int, trigrams: i
 
     triples = _pool([source.trigrams for source in sources], 3, size)
     pair_key = first.astype(np.int64) * size + second
-    head, head_log = _look_up(pair_key, triples.ids[:, 0].astype(np.int64) * size + triples.ids[:, 1], pairs.counts)
-    _, tail = _look_up(pair_key, triples.ids[:, 1].astype(np.int64) * size + triples.ids[:, 2], pair_log)
+    head = _look_up(pair_key, triples.ids[:, 0].astype(np.int64) * size + triples.ids[:, 1], pairs.counts)
+    tail = _look_up(pair_key, triples.ids[:, 1].astype(np.int64) * size + triples.ids[:, 2], pair_log)
     tail = np.where(np.isnan(tail), np.log(mass[triples.ids[:, 1]]) + unigram[triples.ids[:, 2]], tail)
-    share = np.maximum(triples.counts - DISCOUNT, 0.0) / (np.maximum(np.nan_to_num(head_log), triples.counts) + 2.0)
+    share = np.maximum(triples.counts - DISCOUNT, 0.0) / (np.maximum(np.nan_to_num(head), triples.counts) + 2.0)
     triple_log = np.log(share + 0.4 * np.exp(tail))
     gain = triples.counts * np.abs(triple_log - (tail + BACKOFF))
     top = _strongest(np.where(triples.counts > DISCOUNT, gain, 0.0), trigrams)
-    del head
 
     keys = np.concatenate([ngram_keys(*pairs.ids[best].T), ngram_keys(*triples.ids[top].T)])
     values = np.concatenate([pair_log[best], triple_log[top]])
@@ -260,21 +257,18 @@ def build_language_model(sources: Sequence[Counts], *, bigrams: int, trigrams: i
 
 
 def _strongest(strength: NDArray[np.float64], number: int) -> NDArray[np.int64]:
-    """Return the places of the `number` largest positive strengths, in order of place."""
+    """Return the indices of the `number` largest positive strengths, in increasing order."""
     number = min(number, int((strength > 0).sum()))
     return np.sort(np.argpartition(-strength, max(number - 1, 0))[:number])
 
 
-def _look_up(
-    keys: NDArray[np.int64], wanted: NDArray[np.int64], values: NDArray[np.float64]
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Return which of `wanted` stand in the sorted `keys`, and their values (NaN where they do not)."""
+def _look_up(keys: NDArray[np.int64], wanted: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the values of the `wanted` keys; `keys` is sorted. Missing keys have the value NaN."""
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    found = keys[at] == wanted
-    return found, np.where(found, values[at], np.nan)
+    return np.where(keys[at] == wanted, values[at], np.nan)
 
 
 def choose_vocabulary(counts: dict[str, float], size: int) -> tuple[str, ...]:
-    """Return the specials and the `size` commonest words, commonest first, ties by spelling."""
+    """Return the special words and the `size` commonest others, commonest first and ties by spelling."""
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return (*SPECIALS, *(word for word, _ in ranked[:size]))

@@ -1,4 +1,4 @@
-"""Edits after which a text is still what it was.
+"""Edits that do not change the label of a text.
 
 `EDITS` lists edits of human text: a grammar checker (Harper, Apache-2.0, in the wheel `harper-py`) and American
 spelling. `partly_reverted` is what a light editor does to a machine's text.

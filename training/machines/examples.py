@@ -9,13 +9,13 @@ Example:
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from unspun.training.command import stage_parser
 from unspun.training.machines.base import Machine, Paraphrase
 from unspun.training.machines.spinners import build_spinners
 
@@ -66,7 +66,7 @@ def write_examples(machines: Mapping[str, Machine], folder: Path = EXAMPLES) -> 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = stage_parser(__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=EXAMPLES, help="default: seeds/examples")
     options = parser.parse_args(arguments)
     try:

@@ -25,7 +25,7 @@ class TablePhrase(NamedTuple):
     bounds: tuple[float, ...]
 
 
-class PhraseTable:
+class SpinnerPhrases:
     """Phrases (or single words) with replacements, found by their first word, longest first."""
 
     def __init__(self, rows: Iterable[tuple[str, str, float]]) -> None:

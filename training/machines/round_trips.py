@@ -10,7 +10,6 @@ Example:
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from unspun.training.command import stage_parser
 from unspun.training.corpora.corpus import LabelledText, text_keys
 from unspun.training.corpora.roles import read_training_texts
 from unspun.training.machines.base import Machine
@@ -29,7 +29,7 @@ LONGEST, SHORTEST = 230, 60
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = stage_parser(__doc__)
     parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
     parser.add_argument("--output", type=Path, required=True, help="JSON lines file to append to")
     parser.add_argument("--engine", choices=ENGINES, default="bergamot", help="translation engine (default: bergamot)")

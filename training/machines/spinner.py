@@ -17,7 +17,7 @@ import numpy as np
 
 from unspun.training.machines.base import Machine, Paraphrase, Substitution
 from unspun.training.machines.inflection import TAG_POS, Inflection, Pos, Tag, frequency
-from unspun.training.machines.phrase_table import PhraseTable
+from unspun.training.machines.phrase_table import SpinnerPhrases
 from unspun.training.machines.synonyms import LemmaThesaurus, Thesaurus
 from unspun.training.machines.words import TAG_FIT, Capitals, SpinnableWords, indefinite_article, read_words, recase
 
@@ -117,7 +117,7 @@ class WordOptions(NamedTuple):
     rare: tuple[float, ...]
 
 
-class TextEdit(NamedTuple):
+class SpinnerEdit(NamedTuple):
     """Characters [start, end) of the source text become `replacement`."""
 
     start: int
@@ -135,7 +135,7 @@ class Spinner(Machine):
         name: str,
         thesauri: Sequence[Thesaurus],
         knobs: Knobs | None = None,
-        phrases: PhraseTable | None = None,
+        phrases: SpinnerPhrases | None = None,
     ) -> None:
         """Take one or more thesauri, the ranges of the manner, and a phrase table."""
         self.name = name
@@ -153,7 +153,7 @@ class Spinner(Machine):
         words = read_words(text, names=manner.names, quotes=manner.quotes)
         # Selection, reading, replacement, thesaurus, markup: always five numbers a word, used or not.
         chances: list[list[float]] = rng.random((len(words), 5)).tolist()
-        edits: list[TextEdit] = []
+        edits: list[SpinnerEdit] = []
         first_seen: dict[str, list[float]] = {}
         i = 0
         while i < len(words):
@@ -224,7 +224,7 @@ def _prepare(thesaurus: Thesaurus, word: str, multiword: bool) -> Iterator[WordO
 
 def _edits(
     words: SpinnableWords, i: int, length: int, replacement: str, manner: Manner, chance: float, last_end: int
-) -> Iterator[TextEdit]:
+) -> Iterator[SpinnerEdit]:
     """Yield the edit of `length` words from word `i` on, after that of the article before them if it has to change.
 
     An article before `last_end`, the end of the last edit, was replaced already.
@@ -237,13 +237,13 @@ def _edits(
     if manner.articles and i and words.folded[i - 1] in ("a", "an"):
         article, article_start = indefinite_article(replacement), words.starts[i - 1]
         if article != words.folded[i - 1] and words.gap_before(i) == " " and article_start >= last_end:
-            yield TextEdit(article_start, words.ends[i - 1], recase(article, words.text[article_start], "kept"))
+            yield SpinnerEdit(article_start, words.ends[i - 1], recase(article, words.text[article_start], "kept"))
     if chance < manner.spintax:
         replacement = f"{{{source}|{replacement}}}"
-    yield TextEdit(start, end, replacement)
+    yield SpinnerEdit(start, end, replacement)
 
 
-def _apply(text: str, edits: Sequence[TextEdit]) -> Paraphrase:
+def _apply(text: str, edits: Sequence[SpinnerEdit]) -> Paraphrase:
     """Apply edits, which are in order and do not overlap."""
     pieces: list[str] = []
     substitutions: list[Substitution] = []

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from unspun.training.machines.phrase_table import PhraseTable, read_phrases, read_reversed_lexicons
+from unspun.training.machines.phrase_table import SpinnerPhrases, read_phrases, read_reversed_lexicons
 from unspun.training.machines.spinner import Knobs, Spinner
 from unspun.training.machines.synonyms import Moby, MyThes, Neighbours, Thesaurus, WordNet, word_vectors
 
@@ -120,8 +120,8 @@ def build_spinners(lexicons: Path | None = None) -> dict[str, Spinner]:
     common = read_phrases()
     phrases = {
         None: None,
-        "common": PhraseTable(common),
-        "all": PhraseTable([*common, *(read_reversed_lexicons(lexicons) if lexicons else ())]),
+        "common": SpinnerPhrases(common),
+        "all": SpinnerPhrases([*common, *(read_reversed_lexicons(lexicons) if lexicons else ())]),
     }
     thesauri = {name: read() for name, read in THESAURI.items()}
     return {

@@ -51,7 +51,7 @@ class SpinnableWords:
 
 
 def read_words(text: str, *, names: bool, quotes: bool) -> SpinnableWords:
-    """Find the words of a text. Links are never free; names and quotations only if asked for."""
+    """Find the words of a text. Links are never free; names and quotations are if `names` and `quotes` are true."""
     words = SpinnableWords(text, [], [], [], [])
     quoted = [] if quotes else [match.span() for match in _QUOTATION.finditer(text)]
     found_names: set[str] = set()

@@ -1,15 +1,14 @@
-"""Measures a model on texts that no part of it has seen, and writes the record.
+"""Measures a model on texts that no part of it was fitted on, and writes the accuracy page.
 
     python -m unspun.training.record.accuracy ../shared/corpora --model model/default --output docs/accuracy.md
 
-`--role calibrate` measures on the texts that thresholds and choices come from: for development, never for the record.
-`--baseline NAME=COMMAND` measures another program on the same texts: the command reads JSON lines with `id` and `text`
-from its standard input and writes one verdict for each.
+`--role calibrate` measures on the texts that thresholds and choices come from; use it for development, never for the
+page. `--baseline NAME=COMMAND` measures another program on the same texts: the command reads JSON lines with `id` and
+`text` from standard input and writes a verdict for each.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 import subprocess
@@ -23,9 +22,10 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from unspun.model.detector import Detector
+from unspun.model.detector import DEPTHS, Detector
 from unspun.model.verdict import KINDS
 from unspun.training.calibration.fit import contests_joined
+from unspun.training.command import stage_parser
 from unspun.training.corpora.corpus import LabelledText, read_labelled, text_keys
 from unspun.training.corpora.roles import ROLES, Role, Roles, default_roles
 from unspun.training.record.cases import Case, cases
@@ -34,9 +34,9 @@ from unspun.training.reporting.templates import load_template
 
 CHUNK = 40
 LIMIT = 150
-"""Texts of each source and maker that are scored."""
+"""Texts of each source and maker to score."""
 LEAST_SOURCE, LEAST_MAKER = 60, 15
-"""Texts from which a source counts as the worst one, and a maker has a row of its own."""
+"""Texts that a source needs to be listed as the worst, and a maker to have a row."""
 LENGTHS = ((50, 80), (80, 150), (150, 300), (300, 600), (600, 2000))
 
 VERDICTS = ("clear", "suspect", "paraphrased", "abstained")
@@ -48,7 +48,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class ProgramVerdicts:
-    """What one program says about N texts: `score` and `kinds` (N, 3) are NaN where it abstains."""
+    """One program's verdicts on N texts; `score` and `kinds` (N, 3) are NaN for texts that it abstains from."""
 
     verdict: NDArray[np.str_]
     reason: NDArray[np.str_]
@@ -59,7 +59,7 @@ class ProgramVerdicts:
 
     @classmethod
     def of(cls, verdicts: Sequence[Mapping[str, Any]]) -> ProgramVerdicts:
-        """Read verdicts. Those of unspun 1.x have probabilities, of which each kind is taken against human."""
+        """Read verdicts. Those of unspun 1.x are probabilities; each kind is taken relative to human."""
         kinds = np.full((len(verdicts), len(KINDS)), np.nan)
         score = np.full(len(verdicts), np.nan)
         for row, one in enumerate(verdicts):
@@ -97,7 +97,7 @@ def _score(model: Path | None, texts: Sequence[str], depth: str) -> list[dict[st
 
 
 def score_by(command: str, some: Sequence[Case]) -> ProgramVerdicts:
-    """Score cases with another program. Raises RuntimeError where it fails."""
+    """Score cases with another program. Raises RuntimeError if it fails."""
     lines = "".join(f"{json.dumps({'id': str(i), 'text': case.text.text})}\n" for i, case in enumerate(some))
     done = subprocess.run(command, shell=True, input=lines, capture_output=True, text=True, check=False)
     found = {one["id"]: one for one in map(json.loads, done.stdout.splitlines())}
@@ -108,7 +108,7 @@ def score_by(command: str, some: Sequence[Case]) -> ProgramVerdicts:
 
 @dataclass(frozen=True, eq=False)
 class AccuracyRecord:
-    """Cases as arrays, with what each program says about them."""
+    """Cases as arrays (N,), with the verdicts of each program."""
 
     labels: NDArray[np.str_]
     sources: NDArray[np.str_]
@@ -131,12 +131,12 @@ class AccuracyRecord:
         return cls(labels, sources, makers, np.full(size, "whole"), np.zeros(size, int), np.full(size, ""), programs)
 
     def human(self) -> Mask:
-        """Return the whole texts by people."""
+        """Return which rows are whole human texts."""
         answer: Mask = (self.labels == "human") & (self.shapes == "whole")
         return answer
 
     def made_by(self, kind: str) -> dict[str, Mask]:
-        """Return the whole texts of each maker of a kind; the systems of the WMT contests are one maker."""
+        """Return the rows of each maker of a kind, whole texts only; all systems of the WMT contests are one maker."""
         names = contests_joined(self.makers)
         rows = (self.labels == kind) & (self.shapes == "whole")
         return {
@@ -147,7 +147,7 @@ class AccuracyRecord:
 
 
 def separation(values: NDArray[np.float64], machine: Mask, human: Mask) -> dict[str, float]:
-    """Return AUROC and recall at 1 % and 0.5 % false positives; texts without a verdict are left out."""
+    """Return AUROC, and recall at 1 % and 0.5 % false positives; texts without a verdict are left out."""
     judged = ~np.isnan(values)
     rows = (machine | human) & judged
     if not (machine & judged).any() or not (human & judged).any():
@@ -161,10 +161,10 @@ def separation(values: NDArray[np.float64], machine: Mask, human: Mask) -> dict[
 
 
 def share(one: ProgramVerdicts, rows: Mask, words: Sequence[str], *, unfamiliar: bool = False) -> tuple[int, int]:
-    """Return how many of the rows have one of the verdicts, and how many rows were to be judged.
+    """Return how many of the rows have one of the verdicts, and how many rows count.
 
-    Texts that are too short, not English or not prose are left out; with `unfamiliar` those that are too unfamiliar
-    count against the program.
+    Texts that are too short, not English or not prose do not count. With `unfamiliar`, texts that are too unfamiliar
+    for a verdict count as having it.
     """
     judged = rows & ((one.verdict != "abstained") | (one.reason == "unfamiliar"))
     hit = np.isin(one.verdict, words) | (unfamiliar & (one.reason == "unfamiliar"))
@@ -172,7 +172,7 @@ def share(one: ProgramVerdicts, rows: Mask, words: Sequence[str], *, unfamiliar:
 
 
 def worst_source(record: AccuracyRecord, one: ProgramVerdicts, words: Sequence[str]) -> tuple[str, int, int]:
-    """Return the human source with the largest share of the verdicts, of LEAST_SOURCE texts or more; "" for none."""
+    """Return the human source with the largest share of the verdicts, among those with LEAST_SOURCE texts or more."""
     found = [("", 0, 1)]
     for source in np.unique(record.sources[record.human()]):
         hit, total = share(one, record.human() & (record.sources == source), words)
@@ -182,7 +182,7 @@ def worst_source(record: AccuracyRecord, one: ProgramVerdicts, words: Sequence[s
 
 
 def summary(record: AccuracyRecord, one: ProgramVerdicts, roles: Roles) -> list[tuple[str, str]]:
-    """Return the rows of the first table: what is measured, and the figure."""
+    """Return the rows of the first table: a description and a figure."""
     human = record.human()
     rows: list[tuple[str, str]] = []
 
@@ -237,7 +237,7 @@ def _percent(hit: int, total: int) -> str:
 
 
 def by_group(names: NDArray[np.str_], rows: Mask) -> list[tuple[str, Mask]]:
-    """Return the groups of the rows by name."""
+    """Group the rows by name."""
     return [(str(name), rows & (names == name)) for name in np.unique(names[rows])]
 
 
@@ -328,8 +328,9 @@ def markdown(record: AccuracyRecord, roles: Roles, role: str, command: str, limi
 
 
 def held_out(texts: Iterable[LabelledText], roles: Roles, role: Role) -> list[LabelledText]:
-    """Return the texts of a role, and those by language models. A text that a source of another role has as well, which
-    happens a few times in a thousand, is left out.
+    """Return the texts of a role, and those by language models.
+
+    Texts that also occur in a source with another role, a few in a thousand, are left out.
     """
     everything = list(texts)
     keys = text_keys([text.text for text in everything])
@@ -340,15 +341,17 @@ def held_out(texts: Iterable[LabelledText], roles: Roles, role: Role) -> list[La
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = stage_parser(__doc__)
     parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
-    parser.add_argument("--model", type=Path, help="bundle (default: the one that ships)")
-    parser.add_argument("--role", choices=ROLES, default="test")
-    parser.add_argument("--depth", action="append", choices=("auto", "fast", "deep"), help="repeatable (default: auto)")
-    parser.add_argument("--baseline", action="append", default=[], metavar="NAME=COMMAND")
+    parser.add_argument("--model", type=Path, help="folder of the bundle (default: the shipped model)")
+    parser.add_argument("--role", choices=ROLES, default="test", help="role of the texts to score (default: test)")
+    parser.add_argument("--depth", action="append", choices=DEPTHS, help="can be repeated (default: auto)")
+    parser.add_argument(
+        "--baseline", action="append", default=[], metavar="NAME=COMMAND", help="another program to measure"
+    )
     parser.add_argument("--limit", type=int, default=LIMIT, help=f"texts of each source and maker (default: {LIMIT})")
     parser.add_argument("--output", type=Path, help="page to write (default: standard output)")
-    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="number of processes (default: 1)")
     options = parser.parse_args(arguments)
     roles = default_roles()
     texts = held_out(read_labelled(options.labelled), roles, options.role)

@@ -1,4 +1,4 @@
-"""The texts of the record: whole texts of one role, long texts, anthologies, and articles with a spun passage."""
+"""The texts that accuracy is measured on: whole texts, long texts, anthologies, and articles with a spun passage."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Shape = Literal["whole", "long", "anthology", "passage", "no passage"]
 LONG = (3000, 8000, 20_000)
 """Words of the long texts."""
 LONG_TEXTS = 2
-"""Long texts of each source and length."""
+"""Long texts for each source and length."""
 PASSAGE, ARTICLE = 150, 1000
-"""Words of a spun passage, and of the human article that it is put into."""
+"""Words of a spun passage, and of the human article around it."""
 ARTICLES = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A text to score. `shape` says how it was put together; of whole texts nothing was changed."""
+    """A text to score. `shape` says how it was put together; a whole text is unchanged."""
 
     text: LabelledText
     shape: Shape = "whole"
@@ -32,8 +32,9 @@ class Case:
 
 
 def cases(texts: Sequence[LabelledText], limit: int, seed: int = 0) -> list[Case]:
-    """Return the cases of texts of one role: at most `limit` whole texts of each source and maker, and those made of
-    them. The same seed gives the same cases.
+    """Return at most `limit` whole texts of each source and maker, and the texts that are put together from them.
+
+    The same seed gives the same cases.
     """
     rng = np.random.default_rng(seed)
     answer = [Case(text) for text in sample(texts, limit)]
@@ -44,8 +45,9 @@ def cases(texts: Sequence[LabelledText], limit: int, seed: int = 0) -> list[Case
 
 
 def _long(human: Sequence[LabelledText], rng: np.random.Generator) -> Iterator[Case]:
-    """Yield the pages of one source in order, up to each length. Where pages have no document they are by many writers,
-    and what is joined of them is an anthology.
+    """Yield the pages of each source, joined in order up to each length.
+
+    Pages that belong to no document are by many writers, so that the joined text is an anthology.
     """
     for _, pages in _by_source(human):
         shape: Shape = "long" if all(page.group for page in pages) else "anthology"
@@ -59,7 +61,7 @@ def _long(human: Sequence[LabelledText], rng: np.random.Generator) -> Iterator[C
 def _with_passages(
     human: Sequence[LabelledText], spun: Sequence[LabelledText], rng: np.random.Generator
 ) -> Iterator[Case]:
-    """Yield articles of about ARTICLE words with a spun passage of about PASSAGE words inside, and without it."""
+    """Yield articles of about ARTICLE words, with and without a spun passage of about PASSAGE words."""
     passages = [p for p in (shortened(text.text, PASSAGE) for text in spun) if len(p.split()) >= PASSAGE * 2 // 3]
     articles = [
         run
@@ -87,7 +89,7 @@ def _by_source(texts: Sequence[LabelledText]) -> list[tuple[str, list[LabelledTe
 
 
 def _run(pages: Sequence[LabelledText], length: int) -> LabelledText | None:
-    """Return the first pages joined to a text of `length` words; None where there are not enough."""
+    """Join the first pages to a text of `length` words; None if there are too few."""
     taken: list[str] = []
     words = 0
     for page in pages:

@@ -12,7 +12,6 @@ Rebuild the set only when the features themselves change, and lower a floor only
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from unspun.model.signals.style import BUCKETS
 from unspun.model.tiers.deep import pool
 from unspun.model.verdict import KINDS
 from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
+from unspun.training.command import stage_parser
 from unspun.training.corpora.corpus import LabelledText, read_labelled
 from unspun.training.corpora.roles import default_roles, sample
 from unspun.training.record.accuracy import (
@@ -66,7 +66,8 @@ class GateTexts(LabelledEvidence):
             columns = {name: getattr(evidence, name) for name in evidence.columns()}
             parts.append(cls(**columns, style=Runs(style, evidence.sections.starts)))
         measured = cls.concatenated(parts)
-        return replace(measured, **dict.fromkeys(("ids", "groups"), np.full(len(measured), "")))
+        blank = np.full(len(measured), "")
+        return replace(measured, ids=blank, groups=blank)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays to save, with the style as whole counts and steps between buckets: a third of the size."""
@@ -105,11 +106,12 @@ def decide(detector: Detector, texts: GateTexts, depth: str = "auto") -> Program
     unfamiliar = sums / np.maximum(texts.words, 1)
     rates = decision.tiers["fast"].log_rates(fast, texts.words, unfamiliar)
     scores = decision.tiers["fast"].scores(rates)
-    read = np.zeros(size, dtype=np.bool_)
+    read: NDArray[np.bool_] = np.zeros(size, dtype=np.bool_)
     if bundle.deep is not None and depth != "fast":
         deep = texts.deep() + bundle.deep.fast_weights * fast
-        read = (depth == "deep") | (rates <= np.log(bundle.doubt)).any(axis=1)
-        read &= ~np.isnan(deep).any(axis=1)
+        read = ~np.isnan(deep).any(axis=1)
+        if depth != "deep":
+            read &= (rates <= np.log(bundle.doubt)).any(axis=1)
         rates[read] = decision.tiers["deep"].log_rates(deep[read], texts.words[read], unfamiliar[read])
         scores[read] = decision.tiers["deep"].scores(rates[read])
     tiers = np.where(read, "deep", "fast")
@@ -148,7 +150,7 @@ def figures(texts: LabelledEvidence, programs: Mapping[str, ProgramVerdicts]) ->
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Rebuild the committed set; returns the exit status."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = stage_parser(__doc__)
     parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
     parser.add_argument("--output", type=Path, default=FILE, help=f"file to write (default: {FILE})")
     parser.add_argument("--limit", type=int, default=LIMIT, help=f"texts of each source and maker (default: {LIMIT})")

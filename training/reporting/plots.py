@@ -1,7 +1,7 @@
 """ROC curves and scores as PNG files.
 
-Matplotlib is imported only here and only when a plot is made. Its state is not touched: every figure has a
-canvas of its own, so that plots can be made in any thread and without a display.
+Matplotlib is imported only when a plot is made, and its global state is never used: every figure has its own canvas, so
+that plots can be made in any thread and without a display.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from unspun.training.reporting.metrics import auroc
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, told apart by colour-blind readers too.
+# Okabe and Ito's colours, which colour-blind readers can tell apart.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _GREY = "#6b7280"
 
 
 class PlotError(RuntimeError):
-    """A plot cannot be made; the message says what to do."""
+    """A plot cannot be made; the message says how to fix it."""
 
 
 def plot_roc(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], path: Path, *, title: str = "ROC") -> None:
-    """Write the ROC curves of `{name: (truth, score)}` to a PNG, with a second panel for few false alarms.
+    """Write the ROC curves of `{name: (truth, score)}` to a PNG, with a second panel for few false positives.
 
-    Below 10 % false positives is where a detector is used, and where the full curve shows nothing: the right
-    panel has it on a logarithmic axis. Truth and score as in `training.metrics`, each with both classes.
+    Detectors are used below 10 % false positives, which the full curve hardly shows; the right panel shows that part on
+    a logarithmic axis. Truth and score are as in `training.reporting.metrics`, each with both classes.
     """
     figure = _figure((9.6, 4.8))
     whole, few = figure.subplots(1, 2)
@@ -56,11 +56,11 @@ def plot_roc(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], path: Path, *, t
 
 
 def plot_scores(truth: ArrayLike, score: ArrayLike, path: Path, *, title: str = "Scores") -> None:
-    """Write to a PNG how many texts by people and by machines have which score, and where the thresholds are."""
+    """Write a histogram of the scores of human and machine texts to a PNG, with the thresholds."""
     values, positive = np.asarray(score, dtype=float), np.asarray(truth).astype(bool)
     figure = _figure((9.6, 3.6))
     axes = figure.subplots()
-    # Side by side, not stacked: on a logarithmic axis the upper part of a stack looks smaller than it is.
+    # Side by side rather than stacked: on a logarithmic axis the upper part of a stack looks too small.
     axes.hist(
         [values[~positive], values[positive]],
         bins=20,
@@ -78,7 +78,7 @@ def plot_scores(truth: ArrayLike, score: ArrayLike, path: Path, *, title: str = 
 
 
 def _figure(size: tuple[float, float]) -> Figure:
-    """Return an empty figure of so many inches with a canvas that needs no display."""
+    """Return an empty figure of a size in inches, with a canvas that needs no display."""
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -110,5 +110,5 @@ def _frame(axes: Any, title: str, x: str, y: str, *, square: bool = False, limit
 
 
 def _save(figure: Figure, path: Path) -> None:
-    # Without the software's name and version in it, the same data give the same bytes.
+    # Leave out the software's name and version, so that the same data give the same bytes.
     figure.savefig(path, format="png", metadata={"Software": None})

@@ -1,13 +1,13 @@
-"""Measured figures as tables of text: what the model card writes as Markdown and the command line draws.
+"""Measured figures as tables of text, which the model card writes as Markdown and the command line draws.
 
-Results are nested dictionaries of plain JSON types. What becomes a table of its own:
+Results are nested dictionaries of plain JSON types. These become tables:
 
-- a list of dictionaries: a row each;
-- a dictionary of `rows`, such a list, with a `note` that says what the rows are;
-- a dictionary of dictionaries that have keys in common: a row each, under its key;
-- the numbers and strings of any other dictionary: a row each.
+- a list of dictionaries, one row each;
+- a dictionary with such a list as `rows`, and a `note` that explains the rows;
+- a dictionary of dictionaries that have keys in common, one row each, headed by its key;
+- the numbers and strings of any other dictionary, one row each.
 
-A figure `auroc` with `auroc_low` and `auroc_high` beside it is one column, with its confidence interval.
+`auroc`, `auroc_low` and `auroc_high` share a column: a figure with its confidence interval.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 NOTHING = "-"
-"""What stands for a figure that there is none of."""
+"""Shown in place of a missing figure."""
 
 _NAMES = {
     "auroc": "AUROC",
@@ -31,15 +31,15 @@ _NAMES = {
 }
 _ACRONYMS = {"auroc": "AUROC", "tpr": "TPR", "fpr": "FPR", "f1": "F1", "ece": "ECE", "ci": "CI"}
 _SHARES = ("rate", "share", "tpr", "fpr", "recall", "precision", "paraphrased", "suspect", "wilson")
-_UNGROUPED = ("seed", "year")  # numbers that are names, and take no thousands separator
+_UNGROUPED = ("seed", "year")  # numbers without a thousands separator
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of text cells. `titles` are those of the sections it stands in, the outermost first.
+    """A table of text cells. `titles` are those of the sections around it, the outermost first.
 
-    `columns` has a name for each cell of a row; `numbers` says which columns to align to the right. A table
-    without columns is a note alone.
+    `columns` names the cells of a row; `numbers` marks the columns to align to the right. A table without columns is
+    only a note.
     """
 
     titles: tuple[str, ...]
@@ -63,7 +63,7 @@ def _of_mapping(results: Mapping[str, Any], titles: tuple[str, ...]) -> Iterator
     note = results["note"] if isinstance(results.get("note"), str) else ""
     rest = {key: value for key, value in results.items() if not (key == "note" and note)}
     if rest.get("rows") == [] and len(rest) == 1:
-        return  # there is nothing that the note could be about
+        return  # the note would explain nothing
     if _is_rows(rest.get("rows")):
         yield _of_rows(rest.pop("rows"), titles, note)
         note = ""
@@ -95,7 +95,7 @@ def _of_rows(rows: Sequence[Mapping[str, Any]], titles: tuple[str, ...], note: s
 
 
 def _cells(row: Mapping[str, Any]) -> dict[str, str]:
-    """Return a row's cells by the names of their columns, intervals with what they belong to."""
+    """Return a row's cells by column name, each interval in the cell of its figure."""
     cells: dict[str, str] = {}
     for key, value in row.items():
         base, _, end = key.rpartition("_")
@@ -118,7 +118,7 @@ def _bare(key: str, value: Any) -> str:
 
 
 def cell(key: str, value: Any) -> str:
-    """Return a figure as text; its key tells shares, which are shown in per cent, from other numbers."""
+    """Return a figure as text; its key tells whether it is a share, which is shown as a percentage."""
     if _is_empty(value):
         return NOTHING
     if isinstance(value, bool):
@@ -145,7 +145,7 @@ def _number(key: str, value: float) -> str:
 
 
 def title(key: str) -> str:
-    """Return a key as a heading: `false_positives` is "false positives"."""
+    """Return a key as a heading: `false_positives` becomes "false positives"."""
     if key in _NAMES:
         return _NAMES[key]
     return " ".join(_ACRONYMS.get(word, word) for word in key.replace("_", " ").split())
@@ -175,7 +175,7 @@ def _is_rows(value: Any) -> bool:
 
 
 def _are_alike(results: Mapping[str, Any]) -> bool:
-    """Return whether a dictionary is a table: of two rows or more that are flat and have keys in common."""
+    """Return whether a dictionary is a table: two or more flat rows with keys in common."""
     rows = list(results.values())
     if len(rows) < 2 or not all(isinstance(row, Mapping) and row for row in rows):
         return False

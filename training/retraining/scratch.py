@@ -168,7 +168,7 @@ def train_from_scratch(
     shared = share_out(given)
     learned = _without_rare_kinds(shared.by_role["train"], report)
     _report_roles(shared, report)
-    held = {role: shared.by_role[role] for role in ("calibrate", "test")}
+    held = {role: [*shared.by_role[role]] for role in ("calibrate", "test")}
     human = sum(text.label == "human" for text in held["calibrate"])
     if human < LEAST_HUMAN:
         raise TrainingError(
@@ -179,8 +179,8 @@ def train_from_scratch(
     fast = train_fast_tier(learned, recipe, stages, progress=progress)
     ours = all(text.label == "human" for text in given)
     if ours:
-        options = {"seed": recipe.seed, "lexicons": recipe.lexicons, "jobs": recipe.jobs, "report": report}
-        held = {role: [*some, *paraphrased(some, **options)] for role, some in held.items()}
+        for some in held.values():
+            some += paraphrased(some, seed=recipe.seed, lexicons=recipe.lexicons, jobs=recipe.jobs, report=report)
     detector = provisional_detector(fast, None)
     report(f"reading {sum(map(len, held.values())):,} held-out texts ...")
     calibrate = gather_evidence(

@@ -59,7 +59,7 @@ def compare() -> Response:
 
 
 def _ask(pair: PairSubmission) -> Comparison:
-    """Compare in the threads of the model, and note the outcome for the log and the metrics. Raises ProblemError."""
+    """Compare in the threads of the model, and note the outcome for the log and the metrics. Raises RequestError."""
     comparers: Comparers = current_app.extensions.setdefault(COMPARERS, Comparers(comparer_of))
     model = engine().model
     started = time.perf_counter()

@@ -12,7 +12,7 @@ from unspun.model.verdict import Verdict
 from unspun.service.feedback.labels import Label, make_label
 from unspun.service.feedback.submission import LabelSubmission, parse_label
 from unspun.service.http import metrics
-from unspun.service.http.problems import ProblemError
+from unspun.service.http.problems import RequestError
 from unspun.service.http.protection import gate
 from unspun.service.http.routes.score import authenticate, judge, media_type, settings
 from unspun.service.http.schemas import Submission, parse_json, read_body
@@ -36,10 +36,10 @@ def is_kept() -> bool:
 
 
 def keeper() -> Keeper:
-    """Return the keeper of labels of the current application. Raises ProblemError if labels are not stored."""
+    """Return the keeper of labels of the current application. Raises RequestError if labels are not stored."""
     found: Keeper | None = current_app.extensions["unspun.feedback"]
     if found is None:
-        raise ProblemError("feedback-off", OFF)
+        raise RequestError("feedback-off", OFF)
     return found
 
 
@@ -72,7 +72,7 @@ def delete(id: str) -> Response:
 
 
 def store(asked: LabelSubmission, submission: Submission) -> tuple[Label, bool, Verdict]:
-    """Judge a text and store its label; return that, whether it is new, and the verdict. Raises ProblemError."""
+    """Judge a text and store its label; return that, whether it is new, and the verdict. Raises RequestError."""
     verdict = judge(submission)
     label = make_label(
         submission.text,

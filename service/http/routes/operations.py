@@ -13,7 +13,7 @@ from unspun.model.detector import Detector
 from unspun.service.http import metrics
 from unspun.service.http.engine import Model
 from unspun.service.http.openapi import document
-from unspun.service.http.problems import ProblemError
+from unspun.service.http.problems import RequestError
 from unspun.service.http.protection import gate, key_of
 from unspun.service.http.routes.score import engine, settings
 
@@ -30,7 +30,7 @@ def healthz() -> dict[str, str]:
 def readyz() -> dict[str, Any]:
     """Say whether the service accepts requests."""
     if engine().draining():
-        raise ProblemError(
+        raise RequestError(
             "unavailable", "The service is shutting down. It finishes the requests that it has accepted.", retry_after=5
         )
     return {"status": "ready", "model": engine().model.model.to_dict()}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import mimetypes
 import re
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, g, make_response, render_template, request
@@ -21,7 +22,7 @@ from unspun.service.batch.scoring import supported_by
 from unspun.service.feedback.submission import parse_label
 from unspun.service.http.metrics import PROBLEMS
 from unspun.service.http.openapi import document
-from unspun.service.http.problems import ProblemError
+from unspun.service.http.problems import RequestError
 from unspun.service.http.protection import gate, key_of
 from unspun.service.http.routes.feedback import is_kept, keeper, store
 from unspun.service.http.routes.score import engine, judge, settings
@@ -68,6 +69,12 @@ def kind(text: str) -> Markup:
     return Markup(NAME.sub(r'<a href="#\1">\1</a>', str(code(text))))
 
 
+@blueprint.app_template_filter("pretty")
+def pretty(value: Any) -> str:
+    """Return an example as indented JSON."""
+    return json.dumps(value, indent=2)
+
+
 @blueprint.app_context_processor
 def known() -> dict[str, bool | str]:
     """Give every page whether labels are stored, and what scores and kinds do and do not mean."""
@@ -92,7 +99,7 @@ def answer() -> Response:
         submission = parse_submission({"text": text}, settings())
         gate().spend()
         verdict = judge(submission)
-    except ProblemError as problem:
+    except RequestError as problem:
         return _refuse(problem, text)
     return _page(text=text, result=_result(text, verdict, form.source))
 
@@ -108,13 +115,13 @@ def label() -> Response:
         text = form.packed()
         gate().authenticate(form.key or key_of(request))
         if not form.ticked("consent"):
-            raise ProblemError("invalid-fields", "Tick the box to agree. Without your consent nothing is stored.")
+            raise RequestError("invalid-fields", "Tick the box to agree. Without your consent nothing is stored.")
         said = {"text": text, "label": form.fields.get("label"), "source": form.fields.get("source") or None}
         value = {**said, "consent": True, "keep_text": form.ticked("keep_text")}
         asked, submission = parse_label(value, settings())
         gate().spend()
         stored, _, verdict = store(asked, submission)
-    except ProblemError as problem:
+    except RequestError as problem:
         return _refuse(problem, text, NOT_STORED)
     return _page(text=text, result=_result(text, verdict), stored=stored)
 
@@ -129,7 +136,7 @@ def unlabel() -> Response:
         gate().authenticate(form.key or key_of(request))
         gate().spend()
         kept.delete(form.fields.get("id", ""))
-    except ProblemError as problem:
+    except RequestError as problem:
         return _refuse(problem, "", NOT_DELETED)
     return _page(text="", notice="The label was deleted.")
 
@@ -157,11 +164,11 @@ def static(name: str) -> Response:
 
 
 class _Form:
-    """The submitted form. Raises ProblemError if it cannot be read."""
+    """The submitted form. Raises RequestError if it cannot be read."""
 
     def __init__(self) -> None:
         if request.mimetype not in FORMS:
-            raise ProblemError(
+            raise RequestError(
                 "unsupported-media-type",
                 "This path accepts only the form of the page. Programs should use POST /v1/score.",
             )
@@ -171,7 +178,7 @@ class _Form:
         try:
             _, fields, files = parser.parse(BytesIO(body), request.mimetype, len(body), request.mimetype_params)
         except (ValueError, HTTPException):
-            raise ProblemError("invalid-request", "The form cannot be read. Reload the page and try again.") from None
+            raise RequestError("invalid-request", "The form cannot be read. Reload the page and try again.") from None
         # Browsers send line ends as CR LF.
         self.text = fields.get("text", "").replace("\r\n", "\n").replace("\r", "\n")
         self.fields = fields
@@ -190,7 +197,7 @@ class _Form:
             return base64.b64decode(self.fields.get("packed", ""), validate=True).decode("utf-8")
         except ValueError:
             detail = "The form cannot be read. Judge the text again, then add the label."
-            raise ProblemError("invalid-request", detail) from None
+            raise RequestError("invalid-request", detail) from None
 
     def content(self) -> str:
         """Return the text to judge: that of the file, if one was chosen."""
@@ -202,12 +209,12 @@ class _Form:
             data = self._file.read()
             text = engine().apart(lambda: text_of(data, html=html, what="The file"))
         if not text.strip():
-            raise ProblemError("invalid-fields", "There is no text to judge. Paste a text or choose a file.")
+            raise RequestError("invalid-fields", "There is no text to judge. Paste a text or choose a file.")
         return text
 
 
 def _check_site() -> None:
-    """Refuse a form that another site submits for a reader (cross-site request forgery). Raises ProblemError.
+    """Refuse a form that another site submits for a reader (cross-site request forgery). Raises RequestError.
 
     There are no sessions to abuse, but the service may be reachable only from the reader's network. Browsers send
     Sec-Fetch-Site (over https) and Origin; other clients send neither, and are accepted.
@@ -220,7 +227,7 @@ def _check_site() -> None:
         # A proxy may remove the port from Host.
         same = origin is None or request.host in (sender.netloc, sender.hostname)
     if not same:
-        raise ProblemError(
+        raise RequestError(
             "cross-site", "Labels are accepted only from this service's own page. Open it and label the text there."
         )
 
@@ -229,7 +236,7 @@ def _result(text: str, verdict: Verdict, source: str | None = None) -> Result:
     return Result(text, verdict, source, supported_by(engine().model))
 
 
-def _refuse(problem: ProblemError, text: str, title: str | None = None) -> Response:
+def _refuse(problem: RequestError, text: str, title: str | None = None) -> Response:
     """Show the page with a problem."""
     PROBLEMS.labels(problem.name).inc()
     if problem.retry_after is not None:
@@ -240,7 +247,7 @@ def _refuse(problem: ProblemError, text: str, title: str | None = None) -> Respo
 def _page(
     *,
     text: str,
-    problem: ProblemError | None = None,
+    problem: RequestError | None = None,
     title: str | None = None,
     result: Result | None = None,
     stored: Label | None = None,
@@ -273,7 +280,7 @@ def _page(
     return response
 
 
-def _for_people(problem: ProblemError) -> str:
+def _for_people(problem: RequestError) -> str:
     """Return a problem's detail without JSON pointers and other terms for programs."""
     if problem.name == "unauthorized":
         return "This service requires an API key. Enter a valid one."

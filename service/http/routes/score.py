@@ -13,7 +13,7 @@ from unspun.model.verdict import Verdict
 from unspun.service.http.config import Settings
 from unspun.service.http.engine import Engine
 from unspun.service.http.metrics import PROBLEMS
-from unspun.service.http.problems import ProblemError, unexpected
+from unspun.service.http.problems import RequestError, unexpected
 from unspun.service.http.protection import gate, key_of
 from unspun.service.http.schemas import (
     PIECE,
@@ -51,14 +51,14 @@ def settings() -> Settings:
 
 
 def judge(submission: Submission) -> Verdict:
-    """Judge one text for the current request. Raises ProblemError."""
+    """Judge one text for the current request. Raises RequestError."""
     [answer] = judge_many([submission])
-    if isinstance(answer, ProblemError):
+    if isinstance(answer, RequestError):
         raise answer
     return answer
 
 
-def judge_many(submissions: Sequence[Submission]) -> list[Verdict | ProblemError]:
+def judge_many(submissions: Sequence[Submission]) -> list[Verdict | RequestError]:
     """Judge texts for the current request, and note the time and the verdicts for the log."""
     started = time.perf_counter()
     answers = engine().score_many(submissions)
@@ -99,7 +99,7 @@ def batch() -> Response:
     if good:
         gate().spend(len(good))
     answers = iter(judge_many(good))
-    full = [item if isinstance(item, ProblemError) else next(answers) for item in items]
+    full = [item if isinstance(item, RequestError) else next(answers) for item in items]
     lines = (answer.to_json() if isinstance(answer, Verdict) else _problem_line(answer) for answer in full)
     return Response("[" + ",\n".join(lines) + "]\n", mimetype="application/json")
 
@@ -113,7 +113,7 @@ def stream() -> Response:
     return Response(stream_with_context(_answers(lines)), mimetype=NDJSON)
 
 
-def _answers(lines: Iterator[bytes | ProblemError]) -> Iterator[str]:
+def _answers(lines: Iterator[bytes | RequestError]) -> Iterator[str]:
     number = 0
     while True:
         number += 1
@@ -121,32 +121,32 @@ def _answers(lines: Iterator[bytes | ProblemError]) -> Iterator[str]:
             line = next(lines)
         except StopIteration:
             return
-        except ProblemError as problem:  # the rest cannot be read
+        except RequestError as problem:  # the rest cannot be read
             yield _problem_line(problem, number) + "\n"
             return
-        if isinstance(line, ProblemError) or not line.isspace():
+        if isinstance(line, RequestError) or not line.isspace():
             yield _answer(line, number) + "\n"
 
 
-def _answer(line: bytes | ProblemError, number: int) -> str:
+def _answer(line: bytes | RequestError, number: int) -> str:
     try:
-        if isinstance(line, ProblemError):
+        if isinstance(line, RequestError):
             raise line
         authenticate()  # the key may be revoked during a stream
         submission = parse_submission(parse_json(line), settings())
         gate().spend()
         verdict = judge(submission)
-    except ProblemError as problem:
+    except RequestError as problem:
         return _problem_line(problem, number)
     except Exception as error:
         return _problem_line(unexpected(error), number)
     return verdict.to_json()
 
 
-def _lines(source: Any, limit: int, unpack: Unpacker | None) -> Iterator[bytes | ProblemError]:
+def _lines(source: Any, limit: int, unpack: Unpacker | None) -> Iterator[bytes | RequestError]:
     """Yield the lines of a stream as soon as they are complete, without holding more than one line and one piece.
 
-    A line longer than `limit` bytes is skipped and yields a problem. Raises ProblemError if the rest cannot be read.
+    A line longer than `limit` bytes is skipped and yields a problem. Raises RequestError if the rest cannot be read.
     """
     held = bytearray()
     skipping = False
@@ -174,7 +174,7 @@ def _lines(source: Any, limit: int, unpack: Unpacker | None) -> Iterator[bytes |
 
 
 def _piece(source: Any, limit: int, unpack: Unpacker | None) -> bytes:
-    """Return the next piece of a stream, unpacked; empty at its end. Raises ProblemError."""
+    """Return the next piece of a stream, unpacked; empty at its end. Raises RequestError."""
     read: Callable[[int], bytes] = getattr(source, "read1", source.read)
     while piece := read(PIECE):
         if unpack is None:
@@ -189,19 +189,19 @@ def _piece(source: Any, limit: int, unpack: Unpacker | None) -> bytes:
     return b""
 
 
-def _problem_line(problem: ProblemError, line: int | None = None) -> str:
+def _problem_line(problem: RequestError, line: int | None = None) -> str:
     PROBLEMS.labels(problem.name).inc()
     return json.dumps(problem.to_dict(g.get("request_id"), line), ensure_ascii=False)
 
 
 def media_type(*supported: str) -> str:
-    """Return the media type of the current request's body. Raises ProblemError if it is not supported."""
+    """Return the media type of the current request's body. Raises RequestError if it is not supported."""
     kind = request.mimetype
     if kind.endswith("+json") and JSON_TYPES[0] in supported:
         return JSON_TYPES[0]
     if kind not in supported:
         what = "This path does not support that Content-Type" if kind else "The request has no Content-Type"
-        raise ProblemError(
+        raise RequestError(
             "unsupported-media-type",
             f"{what}. Send {' or '.join(supported)}.",
             headers={"Accept": ", ".join(supported)},

@@ -1,13 +1,13 @@
 """Makes tiny_deep.onnx, the layers of the tiny deep tier of tests/deep.py: `python tests/data/model/make_tiny_deep.py`.
 
-Needs `onnx` (pip install -e '.[deep]'); the tests only need the file. Of the 8 numbers of a word piece the first three
-mark what machines write, by kind, and the others say which word it stands for:
+Needs `onnx` (pip install -e '.[deep]'); the tests need only the file. A word piece has 8 numbers. The first three mark
+the words of machines, by kind; the others identify the original:
 
     replaced = embedded @ MARK + USUALLY
     window   = mean(embedded) @ SHARES + USUAL     one answer for each kind, by the share of its words in the window
     before   = embedded @ ORIGINAL          the same word without the spinner's mark, and the word itself a poor second
 
-So a replaced word is recognised by itself alone, exactly.
+So a replaced word is recognised without its context, and exactly.
 """
 
 from __future__ import annotations

@@ -1,0 +1,248 @@
+"""What the commands share: options, standard input, output, failures and exit status."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar, cast
+
+import click
+
+from unspun.service.console import CommandError, complain, printable
+
+# Everything else is imported where it is needed, so that help and usage errors are quick.
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from unspun.model.detector import Detector
+    from unspun.reading.reader import Format, Reader
+    from unspun.reading.records import Failure
+    from unspun.service.batch.output import Output
+    from unspun.service.batch.progress import Progress
+    from unspun.training.reporting.tables import Table
+
+T = TypeVar("T")
+
+INCOMPLETE = 3
+"""Exit status if some documents could not be read or processed; the others were."""
+STDIO = "-"
+"""The path that means standard input or standard output."""
+MOST_FAILURES = 5
+"""Failures that are reported one by one before a model is trained or calibrated."""
+DEFAULT_DATABASE = "sqlite:///feedback.db"
+
+database_option = click.option(
+    "--database",
+    metavar="URL",
+    envvar="UNSPUN_DATABASE_URL",
+    default=DEFAULT_DATABASE,
+    help=f"Database of labels: an SQLite file or a URL. Default: $UNSPUN_DATABASE_URL, else {DEFAULT_DATABASE}.",
+)
+depth_option = click.option(
+    "--depth",
+    type=click.Choice(["auto", "fast", "deep"]),
+    default="auto",
+    show_default=True,
+    help="Tier that decides. With auto, the deep tier reads only what the fast one cannot settle.",
+)
+input_format_option = click.option(
+    "--input-format",
+    type=click.Choice(["txt", "html", "jsonl", "csv", "parquet", "warc"]),
+    help="Format of standard input. Default: jsonl if it looks like JSON lines, else one plain text.",
+)
+model_option = click.option(
+    "--model",
+    "bundle",
+    metavar="BUNDLE",
+    envvar="UNSPUN_MODEL",
+    type=click.Path(path_type=Path, readable=False),
+    help="Folder of the model. Default: $UNSPUN_MODEL, else the model that ships with unspun.",
+)
+
+
+def quiet_option(text: str = "Show no progress and no summary, only errors.") -> Callable[[T], T]:
+    """Return the option --quiet; `text` is its help."""
+    return click.option("--quiet", "-q", is_flag=True, help=text)
+
+
+# --- input
+
+
+def load_detector(bundle: Path | None) -> Detector:
+    """Load a model, None for the one that ships. Raises model.bundle.BundleError."""
+    from unspun.model.detector import Detector
+
+    return Detector.load(bundle)
+
+
+def require_depth(model: Any, depth: str, name: str = "") -> None:
+    """Raise CommandError if a model does not have a tier: once, instead of for every document."""
+    from unspun.model.detector import NoDeepTierError
+
+    try:
+        model.score_many([], depth=depth)
+    except NoDeepTierError as error:
+        raise CommandError(f"{name}: {error}" if name else str(error)) from error
+
+
+def open_reader(
+    paths: Iterable[str],
+    input_format: Format | None = None,
+    *,
+    exclude: Path | None = None,
+    article: Callable[[str], str] | None = None,
+) -> Reader:
+    """Return a reader of paths, "-" for standard input; `exclude` is the output, and `article` extracts pages."""
+    from unspun.reading.html import extract_article
+    from unspun.reading.reader import Reader
+
+    stdin = None if sys.stdin is None else cast("io.BufferedIOBase", sys.stdin.buffer)
+    return Reader(
+        tuple(paths), stdin=stdin, stdin_format=input_format, exclude=exclude, article=article or extract_article
+    )
+
+
+class FailureCount:
+    """Counts failures: the first few are reported one by one, the others at the end."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, failure: Failure) -> None:
+        """Count a failure."""
+        self.count += 1
+        if self.count <= MOST_FAILURES:
+            complain(str(failure))
+
+    def report_rest(self) -> None:
+        """Report the number of failures that were not reported yet."""
+        if self.count > MOST_FAILURES:
+            complain(f"{self.count - MOST_FAILURES:,} more files or records cannot be read")
+
+
+def progress_of(reader: Reader, *, quiet: bool, hidden: bool = False) -> Progress:
+    """Return the progress display of a reader; it is `hidden` if results scroll by on a terminal."""
+    from unspun.service.batch.progress import Progress
+
+    return Progress(reader, enabled=not quiet and not hidden, terminal=is_terminal(sys.stderr))
+
+
+# --- output
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Return whether a stream, None if it is closed, is a terminal."""
+    return stream is not None and stream.isatty()
+
+
+def choose_format(form: str | None, file: Path | None, endings: Mapping[str, str], files_only: Iterable[str]) -> str:
+    """Return the format to write: as requested, else by the name of `file`, else a table on a terminal and jsonl in a
+    pipe.
+
+    Raises UsageError if a format in `files_only` would go to a terminal, BadParameter if the name gives no format.
+    """
+    if file is None:
+        chosen = form or ("table" if is_terminal(sys.stdout) else "jsonl")
+        if chosen in files_only and is_terminal(sys.stdout):
+            raise click.UsageError(f"{chosen} cannot be shown on a terminal; add --output FILE.{chosen}.")
+        return chosen
+    suffix = Path(file.name.lower().removesuffix(".gz")).suffix
+    if form is None and suffix not in endings:
+        known = ", ".join(dict.fromkeys(ending for ending in endings if ending))
+        bad_output(file, f"unknown format {suffix}; use a name that ends in one of {known}, or add --format.")
+    return form or endings[suffix]
+
+
+def open_output(file: Path | None, form: str, paths: Iterable[str], *, overwrites: bool) -> Output:
+    """Open FILE, or standard output if it is None.
+
+    Raises BadParameter if it is one of the input `paths` or cannot be written, CommandError if it is there already.
+    """
+    from unspun.service.batch.output import FileOutput, StandardOutput
+
+    if file is None:
+        return StandardOutput((sys.stdout.encoding if form == "table" and sys.stdout else None) or "utf-8")
+    refuse_input_as_output(file, paths)
+    if not overwrites and file.is_file() and file.stat().st_size:
+        raise CommandError(f"{file}: already exists; choose another --output, or pass --force to overwrite it")
+    try:
+        return FileOutput(file)
+    except OSError as error:
+        bad_output(file, f"{error.strerror or error}.", error)
+
+
+def refuse_input_as_output(file: Path, paths: Iterable[str]) -> None:
+    """Raise BadParameter if FILE is one of the input paths."""
+    if any(path != STDIO and os.path.realpath(path) == os.path.realpath(file) for path in paths):
+        raise click.BadParameter(f"{printable(str(file))} is one of the inputs.", param_hint="--output")
+
+
+def bad_output(file: Path, problem: str, cause: BaseException | None = None) -> NoReturn:
+    """Raise BadParameter for --output."""
+    raise click.BadParameter(f"{printable(str(file))}: {problem}", param_hint="--output") from cause
+
+
+def table_console(file: Path | None) -> Console:
+    """Return the console that lays out a table: the terminal's, or a plain one for a file."""
+    from rich.console import Console
+
+    return Console() if file is None else Console(file=io.StringIO(), force_terminal=False, color_system=None)
+
+
+def figures_console() -> Console:
+    """Return the console that lays out figures on standard output."""
+    from rich.console import Console
+
+    from unspun.service.render.evaluation import plain_console
+
+    return Console() if is_terminal(sys.stdout) else plain_console()
+
+
+def write(text: str) -> None:
+    """Write text to standard output."""
+    from unspun.service.batch.output import StandardOutput
+
+    with StandardOutput((sys.stdout.encoding if sys.stdout else None) or "utf-8") as output:
+        output.write(text)
+
+
+def write_tables(tables: Iterable[Table]) -> None:
+    """Draw tables on standard output."""
+    from unspun.service.render.evaluation import draw
+
+    write(draw(tables, figures_console()))
+
+
+def write_figures(results: Any) -> None:
+    """Draw nested results, as `training.reporting.tables` reads them, on standard output."""
+    from unspun.training.reporting.tables import tables
+
+    write_tables(tables(results))
+
+
+# --- errors
+
+
+@contextmanager
+def needs(what: str, extra: str) -> Iterator[None]:
+    """Report a missing package as CommandError: `what` needs it, and the `extra` of unspun installs it."""
+    try:
+        yield
+    except ImportError as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # Ctrl-C during the import of a compiled module
+            raise KeyboardInterrupt from error
+        package = (error.name or "").partition(".")[0]
+        raise CommandError(f"{what} needs the package {package}: pip install 'unspun[{extra}]'") from error
+
+
+@contextmanager
+def reported(*errors: type[Exception], then: str = "") -> Iterator[None]:
+    """Turn errors whose messages are meant for people into CommandError; `then` is added to the message."""
+    try:
+        yield
+    except errors as error:
+        raise CommandError(f"{error}{then}") from error
