@@ -263,7 +263,7 @@ def _read_lines(files: Iterable[str]) -> tuple[list[LabelLine], int]:
 def _texts_to_keep(lines: Iterable[LabelLine], paths: tuple[str, ...]) -> dict[str, str]:
     """Return the texts under paths that lines ask to keep, by digest."""
     from unspun.reading.reader import Failure
-    from unspun.service.feedback.summary import digest_of
+    from unspun.service.render.summary import digest_of
 
     wanted = {line.digest for line in lines if line.keep_text and line.text is None}
     found: dict[str, str] = {}
@@ -281,7 +281,7 @@ def _complete(
     """Return the labels of lines, after scoring texts without a verdict, and the ids that had to be made up."""
     from unspun.reading.reader import Record
     from unspun.service.batch.scoring import Scored, Scorer, score_records
-    from unspun.service.feedback.summary import digest_of
+    from unspun.service.render.summary import digest_of
 
     unscored = dict.fromkeys(line.text for line in lines if line.verdict is None and line.text is not None)
     verdicts: dict[str, Verdict] = {}

@@ -178,10 +178,10 @@ def diff(
 ) -> None:
     """Score documents with the models A and B, and list those whose verdict differs, with the reason.
 
-    A and B are models of the folder, as above, or the folders of other models. PATH is anything that `unspun score` reads. For each
-    document, this shows both verdicts and scores, whether the evidence or the decision changed the verdict, and which
-    evidence was gained and lost. Totals and the models' thresholds follow at the end (in jsonl, the last line has the
-    key "totals").
+    A and B are models of the folder, as above, or the folders of other models. PATH is anything that `unspun score`
+    reads. For each document, this shows both verdicts and scores, whether the evidence or the decision changed the
+    verdict, and which evidence was gained and lost. Totals and the models' thresholds follow at the end (in jsonl, the
+    last line has the key "totals").
 
     \b
     Exit status:
@@ -197,7 +197,7 @@ def diff(
     from unspun.reading.reader import Failure
     from unspun.service.batch.scoring import Scored, Tally
     from unspun.service.models.difference import Totals, differences
-    from unspun.service.render.difference import DifferenceLines, DifferenceTable
+    from unspun.service.models.difference_report import DifferenceLines, DifferenceTable
 
     before, after = (_load(folder, name, depth) for name in (a, b))
     if before.model.sha256 == after.model.sha256:

@@ -108,7 +108,7 @@ def _prepare(settings: Any) -> Any:
         except KeysError as error:
             raise CommandError(f"UNSPUN_KEYS_FILE: {error}") from error
     if settings.database_url is not None:
-        from unspun.service.feedback.keeper import Keeper
+        from unspun.service.http.keeper import Keeper
 
         Keeper(settings.database_url.get_secret_value()).start()
     return ModelInUse(Detector.load, settings.model)

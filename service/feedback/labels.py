@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from unspun.model.verdict import Depth, Judgement, Kind, Reason, Verdict, VerdictWord
-from unspun.service.feedback.summary import digest_of, summary
+from unspun.service.render.summary import digest_of, summary
 from unspun.service.validation import storable
 
 MAX_SOURCE = 200

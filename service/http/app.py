@@ -23,7 +23,7 @@ from unspun.service.http.protection import Gate
 from unspun.service.http.routes import compare, feedback, operations, page, score
 
 if TYPE_CHECKING:
-    from unspun.service.feedback.keeper import Keeper
+    from unspun.service.http.keeper import Keeper
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
@@ -88,7 +88,7 @@ def _keeper(settings: Settings, run: Runner) -> Keeper | None:
     """Return the keeper of labels, None if labels are not stored. Its libraries are needed only if they are."""
     if settings.database_url is None:
         return None
-    from unspun.service.feedback.keeper import Keeper
+    from unspun.service.http.keeper import Keeper
 
     return Keeper(settings.database_url.get_secret_value(), run)
 

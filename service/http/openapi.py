@@ -18,11 +18,11 @@ from unspun.model.comparing.comparison import Comparison
 from unspun.model.fields import Described, JsonRecord, described, example_of
 from unspun.model.verdict import ModelInfo, Verdict
 from unspun.service.feedback.labels import Label
-from unspun.service.feedback.submission import LabelSubmission
-from unspun.service.feedback.summary import summary
 from unspun.service.http.config import Settings
 from unspun.service.http.problems import MEDIA_TYPE, TITLES, ProblemDocument
 from unspun.service.http.schemas import PairSubmission, Submission
+from unspun.service.http.submission import LabelSubmission
+from unspun.service.render.summary import summary
 
 SUBMISSION = {"id": "a", "text": "The imaginative and prescient of the mayor was shared by all of the town."}
 PAIR = {

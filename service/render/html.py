@@ -28,11 +28,11 @@ from unspun.model.wording import (
     share_of_words,
     times,
 )
-from unspun.service.feedback.summary import digest_of, summary
 from unspun.service.render import ByteStream
 from unspun.service.render.charts import VerdictCounts
 from unspun.service.render.highlight import excerpts, level
 from unspun.service.render.page import STATIC, TEMPLATES, page_template
+from unspun.service.render.summary import digest_of, summary
 
 EXCERPTS = 4
 """Sentences that are shown of an offender, those with the heaviest evidence."""

@@ -22,7 +22,7 @@ if find_spec("sqlalchemy") is None:
     pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
 
 from unspun.service.feedback.store import Store
-from unspun.service.feedback.summary import digest_of
+from unspun.service.render.summary import digest_of
 
 
 @pytest.fixture

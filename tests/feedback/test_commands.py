@@ -28,8 +28,8 @@ from tests.service.support import CLEAR, SPUN, SUSPECT, Run, cases, why
 from unspun.model.verdict import ModelInfo
 from unspun.service.cli import cli
 from unspun.service.feedback.store import Store
-from unspun.service.feedback.summary import digest_of
 from unspun.service.render.html import Report
+from unspun.service.render.summary import digest_of
 
 Unspun = Callable[..., Run]
 

