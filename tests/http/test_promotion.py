@@ -18,13 +18,13 @@ from tests.http.test_lifecycle import TEXT, Load, version_of, wait_until
 from unspun.model import bundle
 from unspun.service.models.folder import ModelFolder
 
-RATE = 20.0
+RATE = 10.0
 CHANGES = 5
 
 
 @pytest.fixture(scope="module")
 def run() -> Run:
-    """Two workers, 20 requests a second, five commands that change the model, one of them killed.
+    """Two workers, 10 requests per second, five commands that change the model, one of them killed.
 
     The machine may be busy with other things: a request that waits for it is not lost.
     """
