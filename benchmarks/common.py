@@ -224,11 +224,11 @@ def is_spun(text: LabelledText, least: int = SHORTEST) -> bool:
 
 def sample(texts: Iterable[LabelledText], each: int, rng: np.random.Generator) -> dict[str, list[LabelledText]]:
     """Return up to `each` texts of each source, sources in alphabetical order."""
-    by_source: dict[str, list[LabelledText]] = {}
-    for text in texts:
-        by_source.setdefault(text.source, []).append(text)
+    from unspun.training.corpora.corpus import by_source
+
     return {
-        source: [of[i] for i in rng.permutation(len(of))[:each].tolist()] for source, of in sorted(by_source.items())
+        source: [found[i] for i in rng.permutation(len(found))[:each].tolist()]
+        for source, found in by_source(texts).items()
     }
 
 

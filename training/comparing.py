@@ -41,8 +41,8 @@ from unspun.model.comparing.judge import DECISIVE, STYLE, WEIGHTS, scale
 from unspun.model.comparing.measures import NAMES
 from unspun.training.classifier.classify import BARELY_SPUN
 from unspun.training.command import stage_parser
-from unspun.training.corpora.corpus import LabelledText, read_labelled, shingles
-from unspun.training.corpora.roles import default_roles
+from unspun.training.corpora.corpus import LabelledText, by_source, shingles
+from unspun.training.corpora.roles import default_roles, read_training_texts
 from unspun.training.reporting.metrics import auroc
 
 Floats = NDArray[np.float64]
@@ -75,14 +75,9 @@ class RelatedPair:
 def gather(paths: Sequence[Path], seed: int = 0) -> list[RelatedPair]:
     """Return the pairs that the corpora give."""
     rng = random.Random(seed)
-    by_source: dict[str, list[LabelledText]] = defaultdict(list)
-    for text in read_labelled(paths):
-        if default_roles().role(text) != "train":
-            continue
-        by_source[text.source].append(text)
     paraphrased: list[RelatedPair] = []
     human: dict[str, list[str]] = {}
-    for source, texts in sorted(by_source.items()):
+    for source, texts in by_source(read_training_texts(paths)).items():
         rng.shuffle(texts)
         pairs = list(_joined_sentences(texts)) if source.endswith("_sent") else texts
         paraphrased += [

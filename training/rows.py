@@ -117,6 +117,12 @@ class MadeTexts(Rows):
     changed: NDArray[np.float32]
 
 
+def rows_by_name(names: NDArray[np.str_], rows: NDArray[np.bool_]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield every name (N,) among the selected `rows` (N,), in alphabetical order, and the rows that have it."""
+    for name in np.unique(names[rows]).tolist():
+        yield name, rows & (names == name)
+
+
 _SPARSE = ("data", "indices", "indptr", "shape")
 
 

@@ -223,6 +223,21 @@ def assign_groups(texts: Sequence[LabelledText]) -> NDArray[np.int32]:
     return cast(NDArray[np.int32], rank[inverse].astype(np.int32))
 
 
+def group_keys(texts: Sequence[LabelledText], groups: NDArray[np.int32]) -> NDArray[np.uint64]:
+    """Return the lowest of the `text_keys` in each text's group (N,), which names the group in any order of texts."""
+    lowest = np.full(int(groups.max(initial=-1)) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(lowest, groups, text_keys([text.text for text in texts]))
+    return lowest[groups]
+
+
+def by_source(texts: Iterable[LabelledText]) -> dict[str, list[LabelledText]]:
+    """Return the texts of each source, sources in alphabetical order."""
+    found: dict[str, list[LabelledText]] = {}
+    for text in texts:
+        found.setdefault(text.source, []).append(text)
+    return dict(sorted(found.items()))
+
+
 def _same_statement(texts: Sequence[LabelledText]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return index pairs that link the texts that state the same group."""
     last: dict[str, int] = {}

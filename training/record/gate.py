@@ -130,7 +130,9 @@ def decide(detector: Detector, texts: GateTexts, depth: str = "auto") -> Program
 
 def figures(texts: LabelledEvidence, programs: Mapping[str, ProgramVerdicts]) -> dict[str, float]:
     """Return the gated figures of each program by name; means over makers count each maker once."""
-    record = AccuracyRecord.of_whole_texts(texts.labels, texts.sources, texts.makers, programs)
+    size = len(texts)
+    whole, nothing = np.full(size, "whole"), np.full(size, "")
+    record = AccuracyRecord(texts.labels, texts.sources, texts.makers, whole, np.zeros(size, int), nothing, programs)
     human = record.human()
     answer: dict[str, float] = {}
     for name, one in programs.items():
