@@ -78,7 +78,7 @@ def make_parser(module: str, doc: str | None, *options: str) -> argparse.Argumen
 def run_main(
     options: argparse.Namespace, measure: Callable[[argparse.Namespace], Any], show: Callable[[Any], str]
 ) -> int:
-    """Measure, write the figures to `--json`, and print what `show` makes of them; return the exit status.
+    """Measure, write the figures to `--json`, and print them as formatted by `show`; return the exit status.
 
     The status is 1 if the benchmark cannot run, or if the figures list `broken` promises.
     """
@@ -182,7 +182,7 @@ def from_corpus(corpus: Path | Sequence[Path], count: int, every: int = 2) -> li
     """Draw texts of at least SHORTEST words from labelled files and folders.
 
     One in `every` is machine-made, as long as there are enough of them. If all texts have the same label, one in
-    `every` is given the other one: the speed of a classifier does not depend on what it learnt.
+    `every` is given the other label: the speed of a classifier does not depend on what it learnt.
     """
     from unspun.training.corpora.corpus import read_labelled
 

@@ -1,4 +1,4 @@
-"""Fits the comparison of two texts: is one made from the other or merely on the same subject, and how was it made?
+"""Fits the comparison of two texts: was one made from the other, and how, or are they merely on the same subject?
 
     python -m unspun.training.comparing ../shared/corpora [--output model/comparing/comparison.json] [--jobs 2]
 
@@ -49,8 +49,8 @@ Floats = NDArray[np.float64]
 
 FEWEST_WORDS = 40
 PER_SOURCE = 240
-"""Most paraphrases of a source. COPIES of human text are made; PAIRS nearest neighbours and as many random pairs are
-taken from at most ARTICLES articles of a source."""
+"""Maximum paraphrases of each source. At most ARTICLES articles of a source give PAIRS pairs of nearest neighbours and
+as many random pairs. COPIES is the number of copies in all."""
 COPIES, ARTICLES, PAIRS = 600, 1500, 60
 SENTENCES = 6
 FOLDS = 9
@@ -92,7 +92,7 @@ def gather(paths: Sequence[Path], seed: int = 0) -> list[RelatedPair]:
         RelatedPair(_copied(text, rng.choice(everything)[1], rng), text, "copied", source, "copied")
         for source, text in rng.sample(everything, min(COPIES, len(everything)))
     ]
-    return [*paraphrased, *copies, *_negatives(human, rng), *_strangers(paraphrased, rng)]
+    return [*paraphrased, *copies, *_negatives(human, rng), *_mismatched(paraphrased, rng)]
 
 
 def _tool(text: LabelledText) -> str:
@@ -191,7 +191,7 @@ def _negatives(human: dict[str, list[str]], rng: random.Random) -> Iterator[Rela
                 yield RelatedPair(texts[i], texts[j], UNRELATED, source, "")
 
 
-def _strangers(paraphrased: Sequence[RelatedPair], rng: random.Random) -> Iterator[RelatedPair]:
+def _mismatched(paraphrased: Sequence[RelatedPair], rng: random.Random) -> Iterator[RelatedPair]:
     by_corpus: dict[str, list[RelatedPair]] = defaultdict(list)
     for case in paraphrased:
         by_corpus[case.corpus].append(case)
@@ -222,7 +222,7 @@ def _measure(pairs: list[tuple[str, str]]) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """What N pairs are, arrays of shape (N,); for unrelated pairs `tool` is "" and `positive` is False."""
+    """The labels of N pairs, arrays of shape (N,); for unrelated pairs `tool` is "" and `positive` is False."""
 
     relation: NDArray[np.str_]
     corpus: NDArray[np.str_]
@@ -242,7 +242,7 @@ class Labels:
 
 
 def fit_derived(numbers: Floats, labels: Labels, rows: NDArray[np.bool_]) -> LogisticRegression:
-    """Fit the regression that tells derived from unrelated pairs, on scaled numbers; both sides weigh the same."""
+    """Fit the regression that separates derived from unrelated pairs, on scaled numbers. Both weigh the same."""
     weights = np.where(labels.positive, 1 / labels.positive.sum(), 1 / (~labels.positive).sum())
     model = LogisticRegression(C=DERIVED_STRENGTH, max_iter=1000)
     columns = [NAMES.index(name) for name in DECISIVE]
@@ -251,7 +251,7 @@ def fit_derived(numbers: Floats, labels: Labels, rows: NDArray[np.bool_]) -> Log
 
 
 def fit_kinds(numbers: Floats, labels: Labels, rows: NDArray[np.bool_]) -> LogisticRegression:
-    """Fit the regression that names the kind of derived texts; kinds, and the tools of each, weigh the same."""
+    """Fit the regression that names the kind of derived texts. Kinds, and the tools of each, have equal weights."""
     chosen = rows & labels.positive
     weights = np.zeros(len(numbers))
     for relation in RELATIONS:
@@ -264,19 +264,19 @@ def fit_kinds(numbers: Floats, labels: Labels, rows: NDArray[np.bool_]) -> Logis
 
 
 def report(numbers: Floats, labels: Labels) -> None:
-    """Print how regressions that were fitted without a tool do on it, for each tool."""
+    """Print for each tool how well regressions that were fitted without it do on it."""
     odds = np.full(len(numbers), np.nan)
     named = np.full(len(numbers), "", dtype=labels.relation.dtype)
     corpora = np.unique(labels.corpus[~labels.positive])
     for number, tool in enumerate(np.unique(labels.tool[labels.positive])):
         tested = labels.positive & (labels.tool == tool)
-        if tool == "copied":  # these are all by one "tool", so half of them is left out
+        if tool == "copied":  # all copies are by one "tool", so only half of them are left out
             tested &= np.arange(len(numbers)) % 2 == 0
-        strangers = ~labels.positive & np.isin(labels.corpus, corpora[number % FOLDS :: FOLDS])
-        rows = ~tested & ~strangers
+        negatives = ~labels.positive & np.isin(labels.corpus, corpora[number % FOLDS :: FOLDS])
+        rows = ~tested & ~negatives
         derived = fit_derived(numbers, labels, rows)
         columns = [NAMES.index(name) for name in DECISIVE]
-        judged = tested | strangers
+        judged = tested | negatives
         odds[judged] = derived.decision_function(numbers[judged][:, columns])
         named[tested] = fit_kinds(numbers, labels, rows).predict(numbers[tested])
     known = np.isfinite(odds)
@@ -325,7 +325,7 @@ def write(numbers: Floats, labels: Labels, centre: Floats, spread: Floats, outpu
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
+    """Run the command; return the exit status."""
     parser = stage_parser(__doc__)
     parser.add_argument("paths", nargs="+", type=Path, help="labelled files or folders")
     parser.add_argument("--output", type=Path, default=WEIGHTS, help="file to write (default: the shipped weights)")

@@ -1,4 +1,4 @@
-"""Labelled text for training and evaluation: reading it, and knowing what must stay together.
+"""Labelled text for training and evaluation: reads it, and groups texts that must stay together.
 
 Versions of one original must be on one side of every split (`assign_groups`), and a model that is measured on a tool
 must not have been trained on the same tool under another name (`training.corpora.roles`).
@@ -44,8 +44,8 @@ class LabelledText:
     """One text and what is known about its origin.
 
     `text` and `original` are without anonymisation marks (see `clean`). `original` is the aligned text before
-    paraphrasing. `changed_frac` is the share of words replaced, 0-1. `group` is what the record itself says it belongs
-    with (site, source document); None if only its content can tell, which `assign_groups` also compares. `family` is a
+    paraphrasing. `changed_frac` is the share of words replaced, 0-1. `group` is the site or document that
+    the record says it belongs to, if any; `assign_groups` also compares the content. `family` is a
     spinner found in the wild whose name is not known. `year` is when the text was written, according to the record.
     """
 
@@ -79,7 +79,7 @@ def read_labelled(
     none. Texts that are empty after cleaning are skipped, and so are hidden files. Without `label`, Markdown files in
     folders are skipped as well, because they describe the corpus.
 
-    What cannot be read as labelled text is passed to `report` and skipped. Without `report` it raises CorpusError.
+    Records that are not labelled text are passed to `report` and skipped. Without `report`, they raise CorpusError.
     """
     if label is not None and label not in LABELS:
         raise CorpusError(f"label {label!r} is not one of {', '.join(LABELS)}")
@@ -172,7 +172,7 @@ def _fraction(fields: Mapping[str, Any], key: str) -> float | None:
 
 
 def _stated_group(id: str, fields: Mapping[str, Any], source: str) -> str | None:
-    """Return what the record's own fields say it belongs with, or None."""
+    """Return the group that the record's own fields state, or None."""
     for key in ("group", "site"):
         if fields.get(key) is not None:
             return f"{key}:{fields[key]}"
@@ -206,9 +206,9 @@ def assign_groups(texts: Sequence[LabelledText]) -> NDArray[np.int32]:
     """Return one group number per text, shape (len(texts),), numbered from 0 in order of first appearance.
 
     Texts are in one group if they state the same `group`, or if one contains at least a tenth of the other's runs of
-    eight words, in the text or its original. All versions of one original are thus together, whatever their source.
-    Runs found in more than 64 texts (footers, quoted questions) are ignored. A paraphrase without its original that
-    shares no run of eight words with it is not recognised.
+    eight words, in the text or its original. So all versions of one original are in one group, even if they are from
+    different sources. Runs found in more than 64 texts (footers, quoted questions) are ignored. A paraphrase without
+    its original that shares no run of eight words with it is not recognised.
     """
     if not texts:
         return np.zeros(0, np.int32)

@@ -105,7 +105,7 @@ class LemmaThesaurus:
 
     inflection: Inflection = "correct"
     keep = 40
-    """WeightedWords kept per reading: the tails of broad entries are noise."""
+    """Words kept per reading: the tails of broad entries are noise."""
 
     def __init__(self) -> None:
         self._listed: dict[tuple[str, Pos], WeightedWords] = {}
@@ -235,7 +235,7 @@ class WordNetData:
                     continue
                 fields = line.partition("|")[0].split()
                 words = int(fields[3], 16)
-                # An adjective may carry its position in brackets: "galore(ip)".
+                # An adjective may be followed by its position in brackets: "galore(ip)".
                 lemmas = tuple(field.partition("(")[0].replace("_", " ") for field in fields[4 : 4 + 2 * words : 2])
                 at = 4 + 2 * words
                 pointers = tuple(

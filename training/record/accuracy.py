@@ -320,7 +320,7 @@ def held_out(texts: Iterable[LabelledText], roles: Roles, role: Role) -> list[La
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
+    """Run the command; return the exit status."""
     parser = stage_parser(__doc__)
     parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
     parser.add_argument("--model", type=Path, help="folder of the bundle (default: the shipped model)")

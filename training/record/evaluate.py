@@ -132,7 +132,7 @@ class LabelledVerdicts:
 
     @property
     def barely_changed(self) -> Mask:
-        """Which paraphrases have too few words replaced to count."""
+        """Which paraphrases do not count because too few of their words were replaced."""
         return np.asarray(np.isin(self.labels, KINDS) & (self.changed < BARELY_SPUN))
 
     @property
@@ -148,7 +148,7 @@ class LabelledVerdicts:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a model is worth on some labelled texts.
+    """How accurate a model is on some labelled texts.
 
     `texts` were given, `learnt_from` of them left out. `sections` are the figures in the order and layout that
     `training.reporting.tables` shows: {name: {"note": ..., "rows": [...]}}. `answers` are the verdicts they come from.
@@ -179,7 +179,7 @@ class Evaluation:
         return json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
 
     def write(self, folder: Path) -> list[Path]:
-        """Write `evaluation.json`, and plots if there are texts of both classes; returns the paths.
+        """Write `evaluation.json`, and plots if there are texts of both classes; return the paths.
 
         The folder is created as needed. Raises OSError, and training.reporting.plots.PlotError without matplotlib.
         """
@@ -329,7 +329,7 @@ _SEPARATION = (
 
 
 def _separation(answers: LabelledVerdicts, rows: Mask) -> dict[str, Any]:
-    """Measure how well the paraphrases among the rows are told from the human texts; None if either is missing."""
+    """Measure how well the scores separate paraphrases from human texts; None if either is missing."""
     unfamiliar = int((rows & answers.unfamiliar).sum())
     rows = rows & answers.judged
     truth, scores = answers.machine[rows], answers.scores[rows]

@@ -1,10 +1,10 @@
-"""The accuracy gate: what the shipped bundle makes of a small set of held-out texts that is committed as numbers.
+"""The accuracy gate: checks the shipped bundle on a small set of held-out texts, which is committed as numbers.
 
     python -m unspun.training.record.gate ../shared/corpora
 
 rebuilds the set with the current bundle. It holds no text: the document numbers and style counts of each section, the
-deep tier's evidence in each window, and what each text is. `tests/accuracy` runs the bundle's classifier and decision
-on it and fails when a figure crosses its floor in `floors.toml`.
+deep tier's evidence in each window, and the label, source and maker of each text. `tests/accuracy` runs the bundle's
+classifier and decision on it and fails when a figure crosses its floor in `floors.toml`.
 
 The texts have the role `test`, so the gate may only guard against regressions: never choose or tune anything by it.
 Rebuild the set only when the features themselves change, and lower a floor only for a reason that the commit states.
@@ -151,7 +151,7 @@ def figures(texts: LabelledEvidence, programs: Mapping[str, ProgramVerdicts]) ->
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Rebuild the committed set; returns the exit status."""
+    """Rebuild the committed set; return the exit status."""
     parser = stage_parser(__doc__)
     parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
     parser.add_argument("--output", type=Path, default=FILE, help=f"file to write (default: {FILE})")

@@ -114,7 +114,7 @@ def _has_interval(row: Mapping[str, Any], key: str) -> bool:
 
 
 def cell(key: str, value: Any) -> str:
-    """Return a figure as text; its key tells whether it is a share, which is shown as a percentage."""
+    """Return a figure as text; shares, which are recognised by their key, become percentages."""
     if _is_empty(value):
         return NOTHING
     if isinstance(value, bool):

@@ -1,6 +1,6 @@
 """Trains a model on a user's own texts alone: `unspun train --from-scratch`.
 
-The user's sources and tools get roles, as those of the shipped model have (training.corpora.roles): the texts that the
+The user's sources and tools get roles, like those of the shipped model (training.corpora.roles): the texts that the
 model learns from never set its thresholds, and neither are used to measure it. The model has no deep tier.
 """
 
@@ -58,7 +58,7 @@ class SharedTexts:
 
 
 def share_out(texts: Sequence[LabelledText]) -> SharedTexts:
-    """Give every text of a user a role.
+    """Assign a role to each of a user's texts.
 
     If there are five or more human sources, a fifth of them is `calibrate` and a fifth `test`; the same goes for the
     makers of a kind if there are three or more. Otherwise single texts are held out, versions of one original together.
@@ -122,7 +122,7 @@ def _maker(text: LabelledText) -> str:
 
 
 def _ranked(names: Sequence[str]) -> dict[str, Role]:
-    """Give names roles by a hash: a fifth, but at least one, is `calibrate`, and as many are `test`."""
+    """Assign roles to names by a hash: a fifth, but at least one, is `calibrate`, and as many are `test`."""
     ordered = sorted(names, key=lambda name: (hashed(name), name))
     count = max(1, round(SHARE * len(ordered)))
     return {
@@ -140,7 +140,7 @@ def train_from_scratch(
     report: Report = lambda line: None,
     progress: bool = False,
 ) -> dict[str, Any]:
-    """Train a model on a user's labelled texts and write the bundle; returns the manifest.
+    """Train a model on a user's labelled texts and write the bundle; return the manifest.
 
     If all texts are human, our own paraphrasers make the machine texts that the model is measured on. Results of stages
     are kept in `work`, if given. Raises TrainingError, and writes nothing, if the texts cannot be used.
