@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import random
 import re
 import resource
@@ -132,17 +131,7 @@ def progress() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def machine() -> dict[str, Any]:
-    """Return the system, the Python and the number of cores that figures were measured on."""
-    return {"platform": platform.platform(), "python": platform.python_version(), "cores": os.cpu_count()}
-
-
 # --- texts ------------------------------------------------------------------------------------------------------------
-
-
-def articles(corpus: Sequence[Path] | None, count: int, every: int) -> list[Article]:
-    """Return up to `count` articles, one in `every` of them paraphrased, from a corpus or else from the examples."""
-    return from_examples(count, every) if corpus is None else from_corpus(corpus, count, every)
 
 
 def from_examples(count: int, every: int = 2) -> list[Article]:

@@ -173,12 +173,10 @@ def _child(options: argparse.Namespace) -> Row:
     alone = seconds_per_word(score, ([text] for text in cycle(texts)))
     row: Row = {"alone": alone, "memory": peak_megabytes(), "read": len(texts[0][:MAX_CHARACTERS].split())}
     if together > 1:
-        row["together"] = seconds_per_word(score, (texts[i : i + together] for i in cycle(_starts(texts, together))))
+        row["together"] = seconds_per_word(
+            score, (texts[i : i + together] for i in cycle(range(0, len(texts) - together + 1, together)))
+        )
     return row
-
-
-def _starts(texts: Sequence[str], size: int) -> range:
-    return range(0, len(texts) - size + 1, size)
 
 
 def seconds_per_word(

@@ -100,9 +100,9 @@ def calibration_texts(texts: Sequence[LabelledText], seed: int) -> list[Labelled
     return [*chosen, *passages]
 
 
-def with_long_texts(labelled: LabelledEvidence, lengths: Sequence[int] = LONG_WORDS, seed: int = 0) -> LabelledEvidence:
+def with_long_texts(labelled: LabelledEvidence, lengths: Sequence[int] = LONG_WORDS) -> LabelledEvidence:
     """Add long human texts: the pages of one source joined, in order, up to each length."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     parts: list[list[int]] = []
     whole = ~np.char.endswith(labelled.ids, "#short")
     for source in np.unique(labelled.sources[labelled.labels == "human"]):

@@ -40,10 +40,12 @@ from unspun.model.comparing.comparison import RELATIONS
 from unspun.model.comparing.judge import DECISIVE, STYLE, WEIGHTS, scale
 from unspun.model.comparing.measures import NAMES
 from unspun.training.classifier.classify import BARELY_SPUN
+from unspun.training.classifier.matrix import maker_name
 from unspun.training.command import stage_parser
 from unspun.training.corpora.corpus import LabelledText, by_source, shingles
-from unspun.training.corpora.roles import default_roles, read_training_texts
+from unspun.training.corpora.roles import read_training_texts
 from unspun.training.reporting.metrics import auroc
+from unspun.training.rows import rows_by_name
 
 Floats = NDArray[np.float64]
 
@@ -58,6 +60,7 @@ DERIVED_STRENGTH, KIND_STRENGTH = 0.03, 0.3
 """Inverse strengths of regularisation."""
 UNRELATED, NEIGHBOUR = "unrelated", "neighbour"
 _CHUNK = 50
+_COLUMNS = [NAMES.index(name) for name in DECISIVE]
 _LOOKALIKES = str.maketrans("aeocp", "\u0430\u0435\u043e\u0441\u0440")
 
 
@@ -81,7 +84,7 @@ def gather(paths: Sequence[Path], seed: int = 0) -> list[RelatedPair]:
         rng.shuffle(texts)
         pairs = list(_joined_sentences(texts)) if source.endswith("_sent") else texts
         paraphrased += [
-            RelatedPair(text.text, text.original or "", text.label, source, _tool(text))
+            RelatedPair(text.text, text.original or "", text.label, source, maker_name(text))
             for text in [text for text in pairs if _is_pair(text)][:PER_SOURCE]
         ]
         articles = [text.text for text in texts if text.label == "human" and len(text.text.split()) >= 2 * FEWEST_WORDS]
@@ -95,17 +98,12 @@ def gather(paths: Sequence[Path], seed: int = 0) -> list[RelatedPair]:
     return [*paraphrased, *copies, *_negatives(human, rng), *_mismatched(paraphrased, rng)]
 
 
-def _tool(text: LabelledText) -> str:
-    """Return the tool that a text counts for when one tool is left out."""
-    return default_roles().maker(text) or text.label
-
-
 def _joined_sentences(texts: Sequence[LabelledText]) -> Iterator[LabelledText]:
     """Yield texts of SENTENCES sentences by one tool each, since some tools are known from single sentences only."""
     by_tool: dict[str, list[LabelledText]] = defaultdict(list)
     for text in texts:
         if text.original:
-            own = by_tool[_tool(text)]
+            own = by_tool[maker_name(text)]
             own.append(text)
             if len(own) == SENTENCES:
                 joined, original = (" ".join(getattr(one, name) for one in own) for name in ("text", "original"))
@@ -245,9 +243,8 @@ def fit_derived(numbers: Floats, labels: Labels, rows: NDArray[np.bool_]) -> Log
     """Fit the regression that separates derived from unrelated pairs, on scaled numbers. Both weigh the same."""
     weights = np.where(labels.positive, 1 / labels.positive.sum(), 1 / (~labels.positive).sum())
     model = LogisticRegression(C=DERIVED_STRENGTH, max_iter=1000)
-    columns = [NAMES.index(name) for name in DECISIVE]
     share = weights[rows] * labels.positive.sum()
-    return model.fit(numbers[rows][:, columns], labels.positive[rows], sample_weight=share)
+    return model.fit(numbers[rows][:, _COLUMNS], labels.positive[rows], sample_weight=share)
 
 
 def fit_kinds(numbers: Floats, labels: Labels, rows: NDArray[np.bool_]) -> LogisticRegression:
@@ -275,29 +272,25 @@ def report(numbers: Floats, labels: Labels) -> None:
         negatives = ~labels.positive & np.isin(labels.corpus, corpora[number % FOLDS :: FOLDS])
         rows = ~tested & ~negatives
         derived = fit_derived(numbers, labels, rows)
-        columns = [NAMES.index(name) for name in DECISIVE]
         judged = tested | negatives
-        odds[judged] = derived.decision_function(numbers[judged][:, columns])
+        odds[judged] = derived.decision_function(numbers[judged][:, _COLUMNS])
         named[tested] = fit_kinds(numbers, labels, rows).predict(numbers[tested])
     known = np.isfinite(odds)
     unrelated = known & (labels.relation == UNRELATED)
     neighbour = known & (labels.relation == NEIGHBOUR)
     print(f"{'tool left out':<34}{'pairs':>7}{'AUROC':>8}{'nearest':>9}{'found':>8}{'kind right':>12}")
     every = known & labels.positive
-    for tool in (*np.unique(labels.tool[every]), "all but copies"):
-        own = every & ((labels.tool == tool) if tool != "all but copies" else (labels.tool != "copied"))
-        right = float((named[own] == labels.relation[own]).mean())
+    right = named == labels.relation
+    for tool, own in (*rows_by_name(labels.tool, every), ("all but copies", every & (labels.tool != "copied"))):
         areas = [
             auroc(np.r_[np.ones(own.sum(), bool), np.zeros(other.sum(), bool)], np.r_[odds[own], odds[other]])
             for other in (unrelated, neighbour)
         ]
-        print(f"{tool:<34}{own.sum():>7}{areas[0]:>8.4f}{areas[1]:>9.4f}{(odds[own] > 0).mean():>8.1%}{right:>12.1%}")
+        found, named_right = (odds[own] > 0).mean(), right[own].mean()
+        print(f"{tool:<34}{own.sum():>7}{areas[0]:>8.4f}{areas[1]:>9.4f}{found:>8.1%}{named_right:>12.1%}")
     for name, other in (("unrelated", unrelated), ("nearest neighbours", neighbour)):
         print(f"called derived, of {other.sum()} {name}: {(odds[other] > 0).mean():.2%}")
-    tools = [tool for tool in np.unique(labels.tool[every]) if tool != "copied"]
-    means = [
-        float((named[every & (labels.tool == t)] == labels.relation[every & (labels.tool == t)]).mean()) for t in tools
-    ]
+    means = [float(right[own].mean()) for tool, own in rows_by_name(labels.tool, every) if tool != "copied"]
     print(f"kind right, mean over tools: {np.mean(means):.1%}")
 
 

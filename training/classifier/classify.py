@@ -29,7 +29,6 @@ HEAD_SIGNALS = {
 STYLED = ("translated", "rewritten")
 """Kinds whose heads read style as well."""
 
-
 CELL_LIMIT = 3000
 """Texts of one tool in one source that train a head; more would teach nothing about other tools and sources."""
 
@@ -55,7 +54,6 @@ def capped(matrix: LabelledMatrix, rows: NDArray[np.bool_], limit: int) -> NDArr
 
 
 def _cells(matrix: MadeTexts) -> NDArray[np.str_]:
-    """Return the tool and source of each row as one name."""
     return np.char.add(np.char.add(matrix.tools, "|"), matrix.sources)
 
 
@@ -98,10 +96,10 @@ def make_boosted(seed: int) -> HistGradientBoostingClassifier:
     )
 
 
-def fit_heads(matrix: LabelledMatrix, *, seed: int, kinds: tuple[str, ...] = KINDS) -> tuple[Head, ...]:
+def fit_heads(matrix: LabelledMatrix, *, seed: int) -> tuple[Head, ...]:
     """Fit one head for each kind, against human text."""
     heads = []
-    for kind in kinds:
+    for kind in KINDS:
         part = matrix.take(np.isin(matrix.labels, ("human", kind)))
         columns = head_columns(matrix.names, kind)
         labels = part.labels == kind

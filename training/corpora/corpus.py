@@ -131,7 +131,6 @@ def _labelled_text(record: Record, given: str, label: str | None) -> LabelledTex
 
 
 def _source(record: Record, given: str) -> str:
-    """Return the source of a record that states none."""
     file = PurePosixPath(record.file)
     if record.fields is not None:
         return PurePosixPath(packing.split(file.name)[0]).stem
@@ -213,11 +212,14 @@ def assign_groups(texts: Sequence[LabelledText]) -> NDArray[np.int32]:
     if not texts:
         return np.zeros(0, np.int32)
     first, second = _overlapping(texts)
-    stated_first, stated_second = _same_statement(texts)
-    row = np.concatenate([first, stated_first])
-    column = np.concatenate([second, stated_second])
-    links = coo_array((np.ones(len(row), np.int8), (row, column)), shape=(len(texts), len(texts)))
-    _, component = connected_components(links, directed=False)
+    stated = [(place, text.group) for place, text in enumerate(texts) if text.group is not None]
+    names, group = np.unique([name for _, name in stated], return_inverse=True)
+    # A node for each text, then one for each stated group.
+    row = np.concatenate([first, np.array([place for place, _ in stated], np.int64)])
+    column = np.concatenate([second, len(texts) + group])
+    size = len(texts) + len(names)
+    links = coo_array((np.ones(len(row), np.int8), (row, column)), shape=(size, size))
+    component = connected_components(links, directed=False)[1][: len(texts)]
     _, first_index, inverse = np.unique(component, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first_index))
     return cast(NDArray[np.int32], rank[inverse].astype(np.int32))
@@ -236,19 +238,6 @@ def by_source(texts: Iterable[LabelledText]) -> dict[str, list[LabelledText]]:
     for text in texts:
         found.setdefault(text.source, []).append(text)
     return dict(sorted(found.items()))
-
-
-def _same_statement(texts: Sequence[LabelledText]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return index pairs that link the texts that state the same group."""
-    last: dict[str, int] = {}
-    pairs: list[tuple[int, int]] = []
-    for index, text in enumerate(texts):
-        if text.group is not None:
-            if text.group in last:
-                pairs.append((last[text.group], index))
-            last[text.group] = index
-    array = np.array(pairs, np.int64).reshape(-1, 2)
-    return array[:, 0], array[:, 1]
 
 
 def _overlapping(texts: Sequence[LabelledText]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -200,7 +200,6 @@ class Spinner(Machine):
         return _weighted(option.words, option.rare if manner.choice == "rare" else option.plausible, chance[2])
 
     def _options_of(self, word: str, source: int, manner: Manner) -> tuple[WordOptions, ...]:
-        """Return the replacements of a word, from a cache after the first time."""
         table = self._options.setdefault((source, manner.inflection, manner.multiword), {})
         options = table.get(word)
         if options is None:
@@ -244,7 +243,6 @@ def _edits(
 
 
 def _apply(text: str, edits: Sequence[SpinnerEdit]) -> Paraphrase:
-    """Apply edits, which are in order and do not overlap."""
     pieces: list[str] = []
     substitutions: list[Substitution] = []
     at = length = 0

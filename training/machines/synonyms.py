@@ -83,7 +83,6 @@ class Thesaurus(Protocol):
 
     def readings(self, word: str) -> Sequence[WordReading]:
         """Return the word's readings, likeliest first; empty if the word is unknown."""
-        ...
 
 
 def _ranked(weights: Mapping[str, float], limit: int | None = None) -> WeightedWords:
@@ -264,32 +263,25 @@ class WordNetData:
         return counts
 
 
-@lru_cache(maxsize=2)
-def wordnet_data(directory: Path = WORDNET_DIRECTORY) -> WordNetData:
+@cache
+def wordnet_data() -> WordNetData:
     """Return the parsed database, read once per process (about two seconds)."""
-    return WordNetData(directory)
+    return WordNetData()
 
 
 class WordNet(LemmaThesaurus):
     """WordNet without disambiguation: every sense counts in proportion to its use."""
 
-    def __init__(
-        self,
-        relation_weights: Mapping[str, float] | None = None,
-        *,
-        first_sense: bool = False,
-        directory: Path = WORDNET_DIRECTORY,
-    ) -> None:
+    def __init__(self, relation_weights: Mapping[str, float] | None = None, *, first_sense: bool = False) -> None:
         """Read WordNet.
 
         Args:
             relation_weights: weight of a lemma reached through "hypernym", "hyponym", "similar" or "cohyponym",
                 relative to a synonym from the same synset. Other relations are not followed.
             first_sense: use only the most frequent sense, as simple tools do.
-            directory: folder of the database files.
         """
         super().__init__()
-        self.data = wordnet_data(directory)
+        self.data = wordnet_data()
         self.relation_weights = dict(relation_weights or {})
         self.first_sense = first_sense
 

@@ -49,7 +49,6 @@ class SeenTexts(Protocol):
     @property
     def seen(self) -> NDArray[np.uint64]:
         """The keys, as `training.corpora.corpus.text_keys` returns them."""
-        ...
 
 
 class VerdictSource(Protocol):
@@ -58,16 +57,13 @@ class VerdictSource(Protocol):
     @property
     def bundle(self) -> SeenTexts:
         """The model's bundle."""
-        ...
 
     @property
     def model(self) -> ModelInfo:
         """The name, version and sha256 of the model."""
-        ...
 
     def score_many(self, texts: Sequence[str], *, depth: str = "auto", evidence: bool = True) -> list[Verdict]:
         """Return a verdict for each text, in order."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -400,7 +396,6 @@ def _counts(texts: Sequence[LabelledText], learnt: Mask, answers: LabelledVerdic
 
 
 def _abstentions(answers: LabelledVerdicts) -> list[dict[str, Any]]:
-    """Count by label how often the model abstains, and why."""
     rows: list[dict[str, Any]] = []
     for label, of_label in rows_by_name(answers.labels, np.ones(len(answers.labels), dtype=np.bool_)):
         reasons = {reason: int((of_label & (answers.reasons == reason)).sum()) for reason in _REASONS}

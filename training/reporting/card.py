@@ -47,7 +47,6 @@ def write_card(folder: Path) -> dict[str, Any]:
 
 
 def _tables(results: Any, *titles: str) -> str:
-    """Return results as Markdown tables under headings."""
     blocks: list[str] = []
     above: tuple[str, ...] = ()
     for table in tables(results, titles):

@@ -21,8 +21,9 @@ from unspun.model.verdict import KINDS
 from unspun.training.build import build, calibration_texts, provisional_detector
 from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
 from unspun.training.classifier.fast_tier import Recipe, Report, Stages, TrainingError, train_fast_tier
+from unspun.training.classifier.matrix import maker_name
 from unspun.training.corpora.corpus import LabelledText, assign_groups, group_keys
-from unspun.training.corpora.roles import ROLES, Role, default_roles, hashed, role_by_hash
+from unspun.training.corpora.roles import ROLES, Role, hashed, role_by_hash
 from unspun.training.reporting import metrics
 from unspun.training.retraining.adapt import paraphrased
 from unspun.training.retraining.correction import called
@@ -118,7 +119,7 @@ def _makers(texts: Sequence[LabelledText], of_origin: Sequence[Role | None]) -> 
 
 
 def _maker(text: LabelledText) -> str:
-    return (default_roles().maker(text) or text.label) if text.tool or text.method else UNNAMED
+    return maker_name(text) if text.tool or text.method else UNNAMED
 
 
 def _ranked(names: Sequence[str]) -> dict[str, Role]:
