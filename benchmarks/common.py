@@ -205,10 +205,9 @@ def read_unseen(paths: Sequence[Path], detector: Detector) -> list[LabelledText]
 
 def is_spun(text: LabelledText, least: int = SHORTEST) -> bool:
     """Return whether a text is spun, noticeably changed, and of at least `least` words."""
-    from unspun.training.classifier.classify import BARELY_SPUN
+    from unspun.training.classifier.classify import is_barely_spun
 
-    barely = text.changed_frac is not None and text.changed_frac < BARELY_SPUN
-    return text.label == "spun" and not barely and len(text.text.split()) >= least
+    return text.label == "spun" and not is_barely_spun(text) and len(text.text.split()) >= least
 
 
 def sample(texts: Iterable[LabelledText], each: int, rng: np.random.Generator) -> dict[str, list[LabelledText]]:

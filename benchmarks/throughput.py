@@ -123,7 +123,6 @@ def _options() -> argparse.Namespace:
 
 
 def _measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Run all tools, and return what they measured."""
     every = MIXES[options.mix]
     count = options.articles
     chosen = from_corpus(options.corpus, count, every) if options.corpus else from_examples(count, every)

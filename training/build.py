@@ -39,7 +39,7 @@ from unspun.training.calibration.fit import Sample, fit_decision, human_weights,
 from unspun.training.calibration.reference import ReferenceTexts, kept_texts
 from unspun.training.classifier.fast_tier import SOURCES, FastTier, Recipe, Stages, train_fast_tier
 from unspun.training.classifier.matrix import crop
-from unspun.training.command import stage_parser
+from unspun.training.command import labelled_parser
 from unspun.training.corpora.corpus import LabelledText, fingerprint, read_labelled, text_keys
 from unspun.training.corpora.roles import default_roles, sample
 from unspun.training.reporting import metrics
@@ -214,8 +214,7 @@ def _ranks(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
-    parser = stage_parser(__doc__)
-    parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
+    parser = labelled_parser(__doc__)
     parser.add_argument("--lexicons", type=Path, help="folder of phrase lists")
     parser.add_argument(
         "--work", type=Path, default=Path("work"), help="folder for intermediate results (default: work)"

@@ -39,9 +39,9 @@ from unspun.model.comparing.comparer import Comparer
 from unspun.model.comparing.comparison import RELATIONS
 from unspun.model.comparing.judge import DECISIVE, STYLE, WEIGHTS, scale
 from unspun.model.comparing.measures import NAMES
-from unspun.training.classifier.classify import BARELY_SPUN
+from unspun.training.classifier.classify import is_barely_spun
 from unspun.training.classifier.matrix import maker_name
-from unspun.training.command import stage_parser
+from unspun.training.command import labelled_parser
 from unspun.training.corpora.corpus import LabelledText, by_source, shingles
 from unspun.training.corpora.roles import read_training_texts
 from unspun.training.reporting.metrics import auroc
@@ -112,9 +112,8 @@ def _joined_sentences(texts: Sequence[LabelledText]) -> Iterator[LabelledText]:
 
 
 def _is_pair(text: LabelledText) -> bool:
-    barely = text.changed_frac is not None and text.changed_frac < BARELY_SPUN
     long = min(len(text.text.split()), len((text.original or "").split())) >= FEWEST_WORDS
-    return text.label in RELATIONS and long and not barely
+    return text.label in RELATIONS and long and not is_barely_spun(text)
 
 
 def _copied(text: str, other: str, rng: random.Random) -> str:
@@ -319,12 +318,11 @@ def write(numbers: Floats, labels: Labels, centre: Floats, spread: Floats, outpu
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
-    parser = stage_parser(__doc__)
-    parser.add_argument("paths", nargs="+", type=Path, help="labelled files or folders")
+    parser = labelled_parser(__doc__)
     parser.add_argument("--output", type=Path, default=WEIGHTS, help="file to write (default: the shipped weights)")
     parser.add_argument("--jobs", type=int, default=2, help="number of processes (default: 2)")
     options = parser.parse_args(arguments)
-    cases = gather(options.paths)
+    cases = gather(options.labelled)
     raw = measure(cases, options.jobs)
     labels = Labels.of(cases)
     centre, spread = raw.mean(axis=0), np.maximum(raw.std(axis=0), 1e-6)

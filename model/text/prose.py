@@ -290,6 +290,6 @@ def _boilerplate_sentences(folded: str, lines: _LineCounts, sentences: NDArray[n
     size = last - first + 1
     found = boilerplate.sentence.find(folded, lines.tokens, first, last, size <= LONGEST_BOILERPLATE_SENTENCE)
     places = [place for phrase in boilerplate.anywhere for place in _find_all(folded, phrase)]
-    told = np.searchsorted(lines.tokens.start[first], places, side="right") - 1
-    found[told] |= size[told] <= LONGEST_BOILERPLATE
+    sentence = np.searchsorted(lines.tokens.start[first], places, side="right") - 1
+    found[sentence] |= size[sentence] <= LONGEST_BOILERPLATE
     return found[sentences]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from unspun.training.calibration.evidence import LabelledEvidence
 from unspun.training.classifier.classify import LABELS
-from unspun.training.rows import MadeTexts
+from unspun.training.rows import MadeTexts, spread_evenly
 
 LEVELS = 64
 ARRAY = "reference"
@@ -135,9 +135,7 @@ def kept_texts(evidence: LabelledEvidence, limit: int = LIMIT) -> NDArray[np.int
     cells = np.char.add(np.char.add(evidence.sources, "|"), evidence.makers)
     places: list[int] = []
     for cell in np.unique(cells[whole]):
-        own = np.flatnonzero(whole & (cells == cell))
-        count = min(limit, len(own))
-        places += own[np.arange(count) * len(own) // count].tolist()
+        places += spread_evenly(np.flatnonzero(whole & (cells == cell)), limit).tolist()
     return np.array(sorted(places), dtype=np.int64)
 
 

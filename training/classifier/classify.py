@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from unspun.model.tiers.fast import Head, Unfamiliarity
 from unspun.model.verdict import KINDS
 from unspun.training.classifier.matrix import LabelledMatrix
+from unspun.training.corpora.corpus import LabelledText
 from unspun.training.rows import MadeTexts
 
 BARELY_SPUN = 0.10
@@ -31,6 +32,11 @@ STYLED = ("translated", "rewritten")
 
 CELL_LIMIT = 3000
 """Texts of one tool in one source that train a head; more would teach nothing about other tools and sources."""
+
+
+def is_barely_spun(text: LabelledText) -> bool:
+    """Return whether hardly any words of a text are known to have been changed."""
+    return text.changed_frac is not None and text.changed_frac < BARELY_SPUN
 
 
 def usable(matrix: LabelledMatrix) -> NDArray[np.bool_]:

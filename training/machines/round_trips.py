@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from unspun.training.command import stage_parser
+from unspun.training.command import labelled_parser
 from unspun.training.corpora.corpus import LabelledText, by_source, text_keys
 from unspun.training.corpora.roles import read_training_texts
 from unspun.training.machines.base import Machine
@@ -30,8 +30,7 @@ LONGEST, SHORTEST = 230, 60
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
-    parser = stage_parser(__doc__)
-    parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
+    parser = labelled_parser(__doc__)
     parser.add_argument("--output", type=Path, required=True, help="JSON lines file to append to")
     parser.add_argument("--engine", choices=ENGINES, default="bergamot", help="translation engine (default: bergamot)")
     parser.add_argument("--per-source", type=int, default=120, help="maximum texts per source (default: 120)")

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from unspun.model.detector import DEPTHS, Detector
 from unspun.model.verdict import KINDS
 from unspun.training.calibration.fit import contests_joined
-from unspun.training.command import stage_parser
+from unspun.training.command import labelled_parser
 from unspun.training.corpora.corpus import LabelledText, read_labelled, text_keys
 from unspun.training.corpora.roles import ROLES, Role, Roles, default_roles
 from unspun.training.record.cases import Case, cases
@@ -321,8 +321,7 @@ def held_out(texts: Iterable[LabelledText], roles: Roles, role: Role) -> list[La
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
-    parser = stage_parser(__doc__)
-    parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
+    parser = labelled_parser(__doc__)
     parser.add_argument("--model", type=Path, help="folder of the bundle (default: the shipped model)")
     parser.add_argument("--role", choices=ROLES, default="test", help="role of the texts to score (default: test)")
     parser.add_argument("--depth", action="append", choices=DEPTHS, help="can be repeated (default: auto)")

@@ -27,7 +27,7 @@ from unspun.model.signals.style import BUCKETS
 from unspun.model.tiers.deep import pool
 from unspun.model.verdict import KINDS
 from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
-from unspun.training.command import stage_parser
+from unspun.training.command import labelled_parser
 from unspun.training.corpora.corpus import LabelledText, read_labelled
 from unspun.training.corpora.roles import default_roles, sample
 from unspun.training.record.accuracy import (
@@ -152,8 +152,7 @@ def figures(texts: LabelledEvidence, programs: Mapping[str, ProgramVerdicts]) ->
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Rebuild the committed set; return the exit status."""
-    parser = stage_parser(__doc__)
-    parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
+    parser = labelled_parser(__doc__)
     parser.add_argument("--output", type=Path, default=FILE, help=f"file to write (default: {FILE})")
     parser.add_argument("--limit", type=int, default=LIMIT, help=f"texts of each source and maker (default: {LIMIT})")
     options = parser.parse_args(arguments)

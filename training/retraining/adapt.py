@@ -30,12 +30,13 @@ from unspun.model.text.repair import repair
 from unspun.model.verdict import KINDS
 from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
 from unspun.training.calibration.reference import ARRAY, ReferenceTexts
-from unspun.training.classifier.classify import BARELY_SPUN, LABELS
+from unspun.training.classifier.classify import BARELY_SPUN, LABELS, is_barely_spun
 from unspun.training.classifier.fast_tier import Report, TrainingError
 from unspun.training.corpora.corpus import LabelledText, assign_groups, fingerprint, text_keys
 from unspun.training.reporting.card import write_card
 from unspun.training.reporting.metrics import rank_auroc, share_with_interval
 from unspun.training.retraining.correction import LARGEST_FALL, LEAST_TEXTS, FittedCorrection, Fitter, called
+from unspun.training.rows import spread_evenly
 
 FEWEST = 10
 """Human texts, and texts of one kind of machine, that are needed to learn anything."""
@@ -192,7 +193,7 @@ def choose(texts: Sequence[LabelledText]) -> Chosen:
             dropped.setdefault("duplicates", []).append(text.id)
         elif reason is not None:
             dropped.setdefault(_REASONS[reason], []).append(text.id)
-        elif text.changed_frac is not None and text.changed_frac < BARELY_SPUN:
+        elif is_barely_spun(text):
             dropped.setdefault(f"changed_frac below {BARELY_SPUN:g}", []).append(text.id)
         else:
             taken.add(key)
@@ -294,10 +295,7 @@ def _spread_evenly(given: Sequence[str], most: int) -> list[int]:
     names = np.unique(labels)
     chosen: list[int] = []
     for name in names:
-        places = np.flatnonzero(labels == name)
-        # From first to last, so that every folder is represented.
-        count = min(most // len(names), len(places))
-        chosen += places[np.arange(count) * len(places) // count].tolist()
+        chosen += spread_evenly(np.flatnonzero(labels == name), most // len(names)).tolist()
     return sorted(chosen)
 
 

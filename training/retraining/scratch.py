@@ -208,7 +208,6 @@ def _report_roles(shared: SharedTexts, report: Report) -> None:
 
 
 def _note(shared: SharedTexts, ours: bool) -> str:
-    """Return a note on how far the figures can be trusted."""
     if shared.unit == "source":
         note = "Measured on human sources that no part of the model was fitted on."
     elif shared.origins == 1:
