@@ -36,13 +36,12 @@ from unspun.service.console import CommandError, complain, plural, printable
 
 # Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
-    from unspun.model.verdict import Verdict
     from unspun.reading.reader import Failure, Format, Reader, Record
     from unspun.service.batch.dedupe import Deduplicator
     from unspun.service.batch.output import Output
     from unspun.service.batch.parallel import Task, Workers
     from unspun.service.batch.scoring import Scorer, ScorerLoader, Tally
-    from unspun.service.render import Renderer, VerdictWriter
+    from unspun.service.render import VerdictWriter
 
 ENDINGS = {
     **dict.fromkeys((".jsonl", ".ndjson", ".json", ".txt", ""), "jsonl"),
@@ -307,6 +306,7 @@ class _ScoreRun:
     def _writer(self, output: Output, scorer: Scorer) -> VerdictWriter:
         """Return the writer of the format; text goes through the output, which knows its encoding."""
         from unspun.service.batch.scoring import supported_by
+        from unspun.service.render import TextWriter
         from unspun.service.render.factory import renderer_for, writer_for
         from unspun.service.render.table import VerdictTable
 
@@ -315,23 +315,8 @@ class _ScoreRun:
             return writer_for(form, output.stream, source=" ".join(self.reader.paths), supported=supported)
         if form == "table":
             console = table_console(self.target.file)
-            return _TextToOutput(VerdictTable(console, show=self.show, supported=supported), output)
-        return _TextToOutput(renderer_for(form), output)
-
-
-class _TextToOutput:
-    """Writes rendered text to the output."""
-
-    def __init__(self, renderer: Renderer, output: Output) -> None:
-        self._renderer = renderer
-        self._output = output
-        output.write(renderer.header())
-
-    def write(self, text: str, verdict: Verdict) -> None:
-        self._output.write(self._renderer.document(text, verdict))
-
-    def close(self, failures: int = 0) -> None:
-        pass
+            return TextWriter(VerdictTable(console, show=self.show, supported=supported), output.write)
+        return TextWriter(renderer_for(form), output.write)
 
 
 class _FirstLines:

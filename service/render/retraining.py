@@ -34,7 +34,7 @@ def figures(comparison: Mapping[str, Any]) -> dict[str, Any]:
             kinds.append({"tier": TIERS[tier], "kind": "all", "texts": machine, **measured["all"]})
         for row in measured["called"]:
             shares = {"share": row["after"] / row["of"]} if row["of"] else {}
-            called.append({"tier": TIERS[tier], **row, **shares} if shares else {"tier": TIERS[tier], **row})
+            called.append({"tier": TIERS[tier], **row, **shares})
     used = comparison["with"]
     elsewhere = comparison["elsewhere"]
     human = comparison["texts"].get("human", 0)
