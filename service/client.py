@@ -32,7 +32,7 @@ PATIENT = (429, 503)
 DIVISIBLE = (400, 413)
 """Statuses of a whole batch that may be caused by a single item, or by the number of items."""
 MAX_WAIT = 60.0
-"""Longest pause between two tries in seconds, even if the service asks for more."""
+"""Longest pause between two attempts in seconds, even if the service asks for a longer one."""
 BATCH_ITEMS, BATCH_BYTES = 100, 2_000_000
 """A batch is sent when it reaches either limit."""
 
@@ -250,7 +250,7 @@ class Client:
         """Store a person's label for a text: human, spun, translated or rewritten. Return the label with its `id`.
 
         Nothing is stored unless `consent` is true. A retry after a broken connection does not store a second label.
-        Raises ProblemError, and ServiceUnreachableError; after that one the label may or may not be stored.
+        Raises ProblemError and ServiceUnreachableError; after the latter, the label may or may not have been stored.
         """
         fields = {"text": text, "label": label, "consent": consent, "keep_text": keep_text}
         body = _dump({**fields, "source": source, "comment": comment})
@@ -422,7 +422,7 @@ def _parse(data: bytes) -> Any:
 
 def _foreign() -> UnspunError:
     return UnspunError(
-        "The answer is not from unspun; check the address, and that the service has the client's version"
+        "The answer is not from unspun; check the address, and that service and client have the same version"
     )
 
 

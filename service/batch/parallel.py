@@ -94,7 +94,7 @@ def score_in_parallel(
 
 
 def _score_in_worker(task: Task, batch: list[Record | Failure]) -> list[Returned]:
-    model = _model(task.load, task.bundle, task.sha256)  # type: ignore[arg-type]  # a function is hashable
+    model = _model(task.load, task.bundle, task.sha256)
     return [
         outcome if isinstance(outcome, Failure) else (outcome.verdict, outcome.record.text if _is_page(item) else None)
         for item, outcome in zip(batch, task.score(model, batch), strict=True)

@@ -1,6 +1,6 @@
 """A run over an archive: verdicts are written in parts, each complete or absent, so that a command can be resumed.
 
-A run's folder holds `run.json` (the settings and the model), `part-00000.jsonl` and so on with the verdicts, and beside
+A run's folder contains `run.json` (the settings and the model), `part-00000.jsonl` and so on with the verdicts, and for
 each part a marker, `part-00000.done`, which is written last: the number of documents, their verdicts, the failures, and
 a digest of the input. A part without its marker is written again. At the end `failures.jsonl` and `summary.json`
 describe the whole run.
@@ -39,7 +39,7 @@ NEW_OUTPUT = "choose another --output, or pass --force to start over"
 
 @dataclass
 class RunPart:
-    """What became of some consecutive documents; its JSON is the part's marker."""
+    """The counts, failures and input digest of one part. Its JSON is the part's marker."""
 
     items: int = 0
     digest: str = ""
@@ -130,7 +130,7 @@ class RunFolder:
     def sum_up(self, tally: Tally, seconds: float, *, complete: bool) -> dict[str, Any]:
         """Write the failures and the summary of all parts, and return the summary.
 
-        `tally` and `seconds` belong to the current command; the time that earlier ones took is not known.
+        `tally` and `seconds` belong to the current command; the time that earlier commands took is unknown.
         """
         total = RunPart()
         lines = []
@@ -159,7 +159,7 @@ class RunFolder:
         return summary
 
     def write_duplicates(self, left_out: list[tuple[str, str]]) -> None:
-        """Write which documents were skipped as near-duplicates, and of which document."""
+        """Write the ids of skipped near-duplicates, each with the id of the document that it resembles."""
         lines = (json.dumps({"id": id, "like": first}, ensure_ascii=False) + "\n" for id, first in left_out)
         self._write(DUPLICATES, "".join(lines))
 
@@ -186,7 +186,7 @@ class RunFolder:
         parts = {}
         for marker in self.path.glob(f"part-*{DONE}"):
             number = int(marker.name.removeprefix("part-").removesuffix(DONE))
-            with suppress(ValueError, LookupError, TypeError):  # half-written on a full disk: the part is made again
+            with suppress(ValueError, LookupError, TypeError):  # half-written on a full disk: the part is written again
                 part = RunPart.from_json(marker.read_text("utf-8"))
                 if self.file(number).exists():
                     parts[number] = part

@@ -180,7 +180,6 @@ class _CompareRun:
     failures: int = 0
 
     def compare(self) -> None:
-        """Compare two documents."""
         from unspun.service.batch.scoring import unexpected_failure
         from unspun.service.render.comparison import ComparedPair, ComparedSuspect
 
@@ -202,6 +201,7 @@ class _CompareRun:
         """Compare each suspect with the documents that share most with it."""
         from unspun.model.comparing.sources import Sources
         from unspun.reading.reader import Failure
+        from unspun.service.batch.scoring import Tally
 
         places: dict[str, int] = {}
         with Sources(self._documents(places)) as sources:
@@ -218,7 +218,7 @@ class _CompareRun:
             scrolls = self.file is None and is_terminal(sys.stdout)
             with self._open() as output, progress_of(reader, quiet=self.quiet, hidden=scrolls) as progress:
                 writer = self._writer(output)
-                tally = _new_tally()
+                tally = Tally()
                 for record in suspects:
                     if isinstance(record, Failure):
                         self._fail(record)
@@ -261,9 +261,10 @@ class _CompareRun:
     def _documents(self, places: dict[str, int]) -> Iterator[tuple[str, str]]:
         """Yield ids and texts of the documents to search, and note in `places` where each came from."""
         from unspun.reading.reader import Failure
+        from unspun.service.batch.scoring import Tally
 
         reader = self._reader(*self.against)
-        tally = _new_tally()
+        tally = Tally()
         with progress_of(reader, quiet=self.quiet) as progress:
             for record in reader:
                 if isinstance(record, Failure):
@@ -348,12 +349,6 @@ def _split(path: str) -> tuple[str, str | None]:
 def _place_of(record: Record) -> str:
     """Return what identifies the place of a document, however its path is written."""
     return os.path.realpath(record.where)
-
-
-def _new_tally() -> Tally:
-    from unspun.service.batch.scoring import Tally
-
-    return Tally()
 
 
 def _count(tally: Tally, record: Record) -> None:

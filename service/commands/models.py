@@ -232,7 +232,6 @@ def _report_change(folder: ModelFolder, change: Change) -> None:
 
 
 def _row(version: Version) -> dict[str, Any]:
-    """Return a model's row of the list."""
     from unspun.model.verdict import KINDS
     from unspun.service.models.folder import comparison, measured
 
@@ -262,7 +261,6 @@ def _gain(compared: dict[str, Any]) -> str:
 
 
 def _entry(version: Version) -> dict[str, Any]:
-    """Return a model's line of the list."""
     from unspun.service.models.folder import comparison, measured
 
     info = version.info.to_dict() if version.info else dict.fromkeys(("name", "version", "sha256"))

@@ -170,8 +170,8 @@ def _feedback(database: str) -> list[LabelledText]:
             "with a label)"
         )
     return [
-        LabelledText(one.id, one.label, one.source or "feedback", clean(one.text, one.source or "feedback"))
-        for one in found.texts
+        LabelledText(one.id, one.label, one.source or "feedback", clean(one.text or "", one.source or "feedback"))
+        for one in found.labels
     ]
 
 

@@ -113,7 +113,7 @@ class Label(_Part):
     signals: Signals = ()
 
     @model_validator(mode="after")
-    def _text_is_the_digests(self) -> Label:
+    def _digest_matches_the_text(self) -> Label:
         if self.text is not None and digest_of(self.text) != self.digest:
             raise ValueError("the digest does not match the text")
         return self

@@ -51,8 +51,9 @@ class Basis:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A text whose verdict differs. `came` is the evidence of the later model only, `went` of the earlier; heaviest
-    first.
+    """A text whose verdict differs.
+
+    `came` is the evidence that only the later model found, and `went` that of the earlier model, the heaviest first.
     """
 
     before: Verdict

@@ -30,12 +30,16 @@ class VerdictColumn:
     optional: bool
 
 
-@cache
 def columns(record: type = Verdict) -> tuple[VerdictColumn, ...]:
     """Return the columns of a dataclass in the order of its fields.
 
     A dictionary has a column for each key, such as a verdict's kinds, and a structure one for each of its parts.
     """
+    return _columns(record)
+
+
+@cache
+def _columns(record: type) -> tuple[VerdictColumn, ...]:
     return tuple(column for one in described(record) for column in _columns_of(one))
 
 

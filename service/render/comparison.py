@@ -140,9 +140,9 @@ class PassageRow:
 
 
 def rows(pair: ComparedPair) -> list[PassageRow]:
-    """Return the two texts side by side, in the order of the suspect; passages that it lacks come last.
+    """Return the two texts side by side, in the order of the suspect; passages that only the source has come last.
 
-    Of texts that are not derived, only the passages that have a counterpart.
+    If the suspect was not made from the source, only passages with a counterpart are returned.
     """
     found = []
     for alignment in pair.comparison.alignments:

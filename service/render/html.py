@@ -200,7 +200,6 @@ class _Highest(Generic[T]):
             heapq.heappop(self._heap)
 
     def highest_first(self) -> list[T]:
-        """Return the items."""
         return [item for _, item in sorted(self._heap, key=lambda entry: entry[0], reverse=True)]
 
 

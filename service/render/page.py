@@ -1,5 +1,5 @@
-"""Self-contained HTML pages: one file, with the style of the service's page and a content security policy that lets
-nothing run or load but what is in the file.
+"""Self-contained HTML pages: one file, in the style of the service's page. A content security policy allows
+nothing from outside the file.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ TITLES = {
     "too-large": "The text is too large",
     "rate-limited": "Too many texts in a short time",
 }
-"""Titles for the page, where those of the API speak of requests."""
+"""Titles that the page shows instead of those of the API, which mention requests."""
 NOT_STORED = "The label was not stored"
 NOT_DELETED = "The label was not deleted"
 MOST_PARTS = 16
@@ -77,7 +77,7 @@ def pretty(value: Any) -> str:
 
 @blueprint.app_context_processor
 def known() -> dict[str, bool | str]:
-    """Give every page whether labels are stored, and what scores and kinds do and do not mean."""
+    """Tell every template whether labels are stored, and what scores and kinds do and do not mean."""
     return {"feedback": is_kept(), "scale": SCALE, "no_source": NO_SOURCE}
 
 
@@ -188,7 +188,6 @@ class _Form:
         self._file = files.get("file")
 
     def ticked(self, name: str) -> bool:
-        """Return whether a checkbox is ticked."""
         return self.fields.get(name) == "true"
 
     def packed(self) -> str:
