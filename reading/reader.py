@@ -29,7 +29,7 @@ Format = Literal["txt", "html", "jsonl", "csv", "parquet", "warc"]
 
 SUFFIXES: dict[str, Format] = {
     ".txt": "txt",
-    # Markdown is read as it is: the engine leaves out what is not prose, and offsets stay valid.
+    # Markdown is read unchanged: the model skips everything that is not prose, and offsets stay valid.
     ".md": "txt",
     ".html": "html",
     ".htm": "html",

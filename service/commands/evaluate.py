@@ -63,7 +63,7 @@ def evaluate(
     include_training: bool,
     quiet: bool,
 ) -> None:
-    """Measure how well a model tells machine-paraphrased text from human text.
+    """Measure how well a model distinguishes machine-paraphrased text from human text.
 
     BUNDLE is the folder of a model, or the word "default" for the model that ships with unspun. PATH is labelled text
     in any format that `unspun score` reads. Records of JSON lines, CSV and Parquet have "text", "label" (human, llm,

@@ -49,7 +49,7 @@ LONGEST_TABLE = 12
 )
 @click.pass_context
 def models(context: click.Context, path: Path) -> None:
-    """Keep versions of models in a folder, one of them in use: DIR/current, a symbolic link.
+    """Keep versions of models in a folder. DIR/current, a symbolic link, is the one in use.
 
     Commands and services that get DIR/current as their model (--model, UNSPUN_MODEL) use that version. A running
     service switches to a new one within a second, without losing a request. MODEL is the name of a folder in DIR or the

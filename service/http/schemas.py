@@ -52,7 +52,7 @@ class RequestFields(BaseModel):
 
 
 class Submission(RequestFields):
-    """One text, and what is requested about it."""
+    """One text, with the options for scoring it."""
 
     details: ClassVar[dict[str, str]] = {"base_rate": "must be a number between 0 and 1, such as 0.05 for 5 %"}
 

@@ -141,8 +141,8 @@ def _line(entry: dict[str, object]) -> str:
     return f"{line}\n"
 
 
-def _words(said: Called) -> str:
-    word, kind = said
+def _words(called: Called) -> str:
+    word, kind = called
     return word if kind is None else f"{word} ({kind.replace('_', ' ')})"
 
 

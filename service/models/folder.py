@@ -1,4 +1,4 @@
-"""Versions of models: a folder of them, a link to the one in use, and the history of which was in use when.
+"""Versions of models: a folder that contains them, a link to the one in use, and a history of changes.
 
     models/
       house-1.2.0-3f9c1a2b/     a model bundle, named by the model's name, its version and the start of its sha256
@@ -37,11 +37,11 @@ UNCHANGED = "the model in use was not changed"
 CURRENT = "current"
 HISTORY = "history.jsonl"
 SHIPPED = "default"
-"""Names the model that ships, in place of a folder."""
+"""Name of the model that ships, used instead of a folder."""
 DOCUMENTS = (".md", ".html", ".json")
 """Other files that are copied with a bundle: its card and its reports."""
 WAIT_SECONDS = 120.0
-"""How long a command waits for another one that is changing the same folder."""
+"""How long a command waits while another command is changing the same folder."""
 
 _LOCK = ".lock"
 _PART = ".part-"
@@ -218,7 +218,7 @@ class ModelFolder:
             return self._put_in_use(change)
 
     def rollback(self, name: str | None = None) -> Change:
-        """Put the model in use that was in use before, or another one of the folder by its name. Return the change.
+        """Put the model in use that was in use before, or another model of the folder, by name. Return the change.
 
         Each call goes one step further back. Raises ModelsError and BundleError; then the model in use does not change.
         """
@@ -344,7 +344,7 @@ class ModelFolder:
         with file.open("ab+") as history:
             history.seek(0, os.SEEK_END)
             torn = False
-            if history.tell():  # a line that a full disk cut off stays on its own
+            if history.tell():  # do not append to a line that a full disk cut off
                 history.seek(-1, os.SEEK_END)
                 torn = history.read(1) != b"\n"
             history.write(("\n" if torn else "").encode() + change.to_json().encode() + b"\n")

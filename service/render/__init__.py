@@ -36,7 +36,7 @@ class VerdictWriter(Protocol):
         ...
 
     def close(self, failures: int = 0) -> None:
-        """Write what is left, and leave the stream open. `failures` is how many documents could not be scored.
+        """Write the rest, and leave the stream open. `failures` is how many documents could not be scored.
 
         Raises OSError.
         """

@@ -62,7 +62,7 @@ class ComparisonWriter(Protocol):
         ...
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the rest."""
         ...
 
 
@@ -116,7 +116,7 @@ class ComparisonJson:
 
 @dataclass(frozen=True, slots=True)
 class PassagePiece:
-    """The words of a passage that an edit covers, or what is between two edits.
+    """The words of a passage that an edit covers, or the words between two edits.
 
     `edit` is the number of the edit. `counterpart` is the text on the other side if both were `replaced`.
     """

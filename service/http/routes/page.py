@@ -116,8 +116,13 @@ def label() -> Response:
         gate().authenticate(form.key or key_of(request))
         if not form.ticked("consent"):
             raise RequestError("invalid-fields", "Tick the box to agree. Without your consent nothing is stored.")
-        said = {"text": text, "label": form.fields.get("label"), "source": form.fields.get("source") or None}
-        value = {**said, "consent": True, "keep_text": form.ticked("keep_text")}
+        value = {
+            "text": text,
+            "label": form.fields.get("label"),
+            "source": form.fields.get("source") or None,
+            "consent": True,
+            "keep_text": form.ticked("keep_text"),
+        }
         asked, submission = parse_label(value, settings())
         gate().spend()
         stored, _, verdict = store(asked, submission)

@@ -1,6 +1,6 @@
 """Verdicts of unspun 2: no score for abstentions, a false-positive rate, and the share of suspicious words.
 
-Scores of unspun 1, which were probabilities, stay; the model of the label tells the two apart.
+Scores of unspun 1, which were probabilities, are kept; the version of the label's model identifies them.
 """
 
 from __future__ import annotations
