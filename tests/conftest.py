@@ -1,4 +1,6 @@
-"""The `integration` marker, for tests that need another program: a browser, a cluster, a server or an installation."""
+"""The `integration` marker, for tests that need another program: a browser, a cluster, a server or an installation; and
+an empty current folder.
+"""
 
 from __future__ import annotations
 
@@ -24,3 +26,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             or any(isinstance(value, str) and value == "postgresql" for value in parameters)
         ):
             item.add_marker(pytest.mark.integration)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty folder that is the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

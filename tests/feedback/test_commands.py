@@ -264,8 +264,10 @@ def test_without_the_libraries_the_command_says_what_to_install(command: list[st
     code = f"import sys; sys.modules['sqlalchemy'] = None; from unspun.service.cli import cli; cli({command})"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     run = subprocess.run([sys.executable, "-c", code], cwd=here, env=environment, capture_output=True, text=True)
-    message = "unspun: storing labels needs the package sqlalchemy: pip install 'unspun[feedback]'\n"
-    assert (run.returncode, run.stderr) == (1, message)
+    assert (run.returncode, run.stderr) == (
+        1,
+        "unspun: storing labels needs the package sqlalchemy: pip install 'unspun[feedback]'\n",
+    )
 
 
 # --- audit
