@@ -1,4 +1,4 @@
-"""A tiny model made from two dozen sentences of our own. It has every part of the real one, in a few kilobytes."""
+"""A tiny model made from two dozen sentences of our own, with every part of the real one in a few kilobytes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,6 @@ HIDDEN = 6
 
 
 def encode(signals: Signals, *texts: str) -> Any:
-    """Return the encoding of texts."""
     return signals.encode(Documents.parse(texts))
 
 
@@ -73,14 +72,13 @@ def words() -> tuple[str, ...]:
 
 @cache
 def language() -> LanguageModel:
-    """Return a language model of the sentences."""
     counts = count_ngrams(stream(SENTENCES, words()), len(words()))
     return build_language_model([counts], bigrams=2000, trigrams=2000, slot_bits=10)
 
 
 @cache
 def tables() -> Tables:
-    """Return the tables. Vectors are random but fixed."""
+    """Return the tables; the vectors are random but fixed."""
     vocabulary = Vocabulary(words(), language().unigram)
     ids = vocabulary.ids_of_words
     table = np.zeros((len(vocabulary), 3), dtype=np.uint16)
@@ -104,13 +102,12 @@ def tables() -> Tables:
 
 @cache
 def signals() -> Signals:
-    """Return the signals over the tables."""
     return Signals(tables())
 
 
 @cache
 def tagger() -> Tagger:
-    """Return a tagger with random weights, whose output differs widely from word to word."""
+    """Return a tagger with random weights, so that its output differs widely from word to word."""
     rng = np.random.default_rng(11)
     inputs = TaggerInputs(signals().topics)
     numbers = len(signals().token_names)
@@ -127,7 +124,6 @@ def tagger() -> Tagger:
 
 @cache
 def extractor() -> FeatureExtractor:
-    """Return the feature extractor."""
     return FeatureExtractor(tables(), tagger())
 
 

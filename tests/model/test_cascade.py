@@ -70,13 +70,6 @@ def scores(verdicts: Sequence[Verdict]) -> list[float | None]:
     return [verdict.score for verdict in verdicts]
 
 
-def fast_rates(detector: Detector, texts: Sequence[str] = JUDGED) -> list[float]:
-    """Return the fast tier's smallest rate of a kind for each text."""
-    found = detector.measure(texts, depth="fast")
-    rates = detector.decision.tiers["fast"].log_rates(found.fast, found.words, found.unfamiliar)
-    return [float(rate) for rate in np.exp(rates.min(axis=1))]
-
-
 class TestDepth:
     """Which tier reads a text."""
 
@@ -126,22 +119,21 @@ class TestDepth:
 class TestAuto:
     """Depth `auto` uses the deep tier only if the fast one is in doubt."""
 
-    def test_the_fast_tier_decides_when_it_is_sure(self, deep_detector: Detector, asked: list[list[int]]) -> None:
+    def test_the_fast_tier_decides_if_it_is_sure(self, deep_detector: Detector, asked: list[list[int]]) -> None:
         found = doubting(deep_detector).score_many(JUDGED)
         assert {verdict.depth for verdict in found} == {"fast"}
         assert asked == []
 
-    def test_the_deep_tier_decides_up_to_a_rate(self, deep_detector: Detector) -> None:
-        by_fast = fast_rates(deep_detector)
+    def test_the_deep_tier_reads_and_decides_texts_up_to_a_rate(
+        self, deep_detector: Detector, asked: list[list[int]]
+    ) -> None:
+        found = deep_detector.measure(JUDGED, depth="fast")
+        by_kind = np.exp(deep_detector.decision.tiers["fast"].log_rates(found.fast, found.words, found.unfamiliar))
+        by_fast = by_kind.min(axis=1).tolist()
         limit = median(by_fast) * 1.0001
-        found = doubting(deep_detector, limit).score_many(JUDGED)
-        assert [verdict.depth for verdict in found] == ["fast" if rate > limit else "deep" for rate in by_fast]
-        assert {verdict.depth for verdict in found} == {"fast", "deep"}
-
-    def test_the_encoder_reads_only_texts_in_doubt(self, deep_detector: Detector, asked: list[list[int]]) -> None:
-        by_fast = fast_rates(deep_detector)
-        limit = median(by_fast) * 1.0001
-        doubting(deep_detector, limit).score_many(JUDGED)
+        depths = [verdict.depth for verdict in doubting(deep_detector, limit).score_many(JUDGED)]
+        assert depths == ["fast" if rate > limit else "deep" for rate in by_fast]
+        assert set(depths) == {"fast", "deep"}
         assert asked == [[number for number, rate in enumerate(by_fast) if rate <= limit]]
 
     def test_doubt_about_one_kind_is_enough(self, deep_detector: Detector) -> None:
@@ -257,7 +249,7 @@ class TestPassages:
         assert [len(verdict.passages) for verdict in found] == [1, 0, 1]
 
     @pytest.mark.parametrize("times", [3, 8, 40])
-    def test_a_wholly_spun_text_has_no_passages(self, deep_detector: Detector, times: int) -> None:
+    def test_an_entirely_spun_text_has_no_passages(self, deep_detector: Detector, times: int) -> None:
         found = deep_detector.score(f"{SPUN_PASSAGE} " * times, depth="deep")
         assert (found.kind, found.share, found.passages) == ("spun", 1.0, ())
 

@@ -80,7 +80,7 @@ def originals(text: str, count: int = 3) -> dict[str, list[str]]:
 class TestReading:
     """The log odds that a spinner put a word there."""
 
-    def test_a_replaced_word_stands_out(self) -> None:
+    def test_a_replaced_word_has_high_log_odds(self) -> None:
         assert by_word("The vessel was in the harbour.") == [
             *(("the", CLEAN), ("vessel", SPUN), ("was", CLEAN)),
             *(("in", CLEAN), ("the", CLEAN), ("harbour", CLEAN), (".", CLEAN)),

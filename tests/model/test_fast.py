@@ -26,7 +26,7 @@ FAMILIAR = Unfamiliarity(
 """High values of the first feature and low values of the second are unfamiliar."""
 
 
-class Says:
+class FirstColumn:
     """An estimator whose probability is the first column."""
 
     def predict_proba(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -35,11 +35,11 @@ class Says:
 
 
 def head(column: int = 0) -> Head:
-    return Head(np.array([column]), Says())
+    return Head(np.array([column]), FirstColumn())
 
 
 class TestHead:
-    """A head tells one kind of paraphrase from human text."""
+    """A head separates one kind of paraphrase from human text."""
 
     def test_it_gives_log_odds(self) -> None:
         assert head().log_odds(np.array([[0.9]], np.float32), NOTHING) == pytest.approx([np.log(9)], rel=1e-5)
@@ -53,7 +53,7 @@ class TestHead:
     def test_style_is_the_other_half(self) -> None:
         weights = np.zeros(BUCKETS, np.float32)
         weights[7] = 2.0
-        styled = Head(np.array([0]), Says(), weights, 0.5)
+        styled = Head(np.array([0]), FirstColumn(), weights, 0.5)
         style = csr_array(([1.0], ([0], [7])), shape=(1, BUCKETS), dtype=np.float32)
         assert styled.log_odds(np.array([[0.5]], np.float32), style) == pytest.approx([(0 + 2.5) / 2])
 

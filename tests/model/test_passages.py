@@ -50,7 +50,7 @@ def test_a_text_can_have_several_passages() -> None:
 
 
 @pytest.mark.parametrize("windows", [1, 2, 5, 20])
-def test_a_wholly_suspicious_text_has_no_parts(windows: int) -> None:
+def test_an_entirely_suspicious_text_has_no_parts(windows: int) -> None:
     assert parts([SPUN] * windows) == ((), 1.0)
 
 

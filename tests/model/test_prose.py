@@ -1,6 +1,5 @@
 import re
-import tomllib
-from pathlib import Path
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -8,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cases import cases
 from unspun.model.text.boilerplate import load_boilerplate
 from unspun.model.text.document import Documents, TokenClass
 
-DATA = Path(__file__).parents[1] / "data" / "model" / "prose.toml"
-PAGES = tomllib.loads(DATA.read_text(encoding="utf-8"))["page"]
+PAGES = cases("model/prose.toml", "page")
 
 
 class Page:
@@ -47,10 +46,7 @@ def test_lines_are_kept_or_left_out(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", PAGES, ids=lambda case: case["name"])
 def test_lines_left_out_are_counted_by_kind(case: dict[str, Any]) -> None:
     page = Page(case)
-    expected: dict[str, int] = {}
-    for _, _, kind in page.lines:
-        if kind not in ("prose", "mixed", "rule"):
-            expected[kind] = expected.get(kind, 0) + 1
+    expected = Counter(kind for _, _, kind in page.lines if kind not in ("prose", "mixed", "rule"))
     assert Documents.parse([page.text]).excluded == (expected,)
 
 

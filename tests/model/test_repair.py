@@ -1,6 +1,4 @@
 import time
-import tomllib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,45 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cases import cases
 from unspun.model.text.repair import repair
-
-CASES = tomllib.loads((Path(__file__).parents[1] / "data/model/repairs.toml").read_text(encoding="utf-8"))
 
 ANY_TEXT = st.text(st.characters(), max_size=200)
 DAMAGED = st.lists(
     st.sampled_from(
         [
-            *(
-                "word",
-                " ",
-                "\n",
-                "â€™",
-                "Ã©",
-                "&amp;",
-                "&#39;",
-                "&",
-                ";",
-                "\u200b",
-                "\u00ad",
-                "е",
-                "ﬁ",
-                "e\u0301",
-            ),
-            *(
-                "\u0301",
-                "\r\n",
-                "\r",
-                "\x00",
-                "\x85",
-                "\ufffd",
-                "s",
-                "Â ",
-                "â€",
-                "Ａ",
-                "𝐁",
-                "\ud83d",
-                "\U0001f600",
-            ),
+            *("word", " ", "\n", "â€™", "Ã©", "&amp;", "&#39;", "&", ";", "\u200b", "\u00ad", "е", "ﬁ", "e\u0301"),
+            *("\u0301", "\r\n", "\r", "\x00", "\x85", "\ufffd", "s", "Â ", "â€", "Ａ", "𝐁", "\ud83d", "\U0001f600"),
             *("\u00a0", "α"),
         ]
     ),
@@ -54,18 +22,13 @@ DAMAGED = st.lists(
 ).map("".join)
 
 
-@pytest.mark.parametrize("case", CASES["case"], ids=lambda case: ascii(case["text"]))
-def test_damage_is_repaired(case: dict[str, str]) -> None:
+@pytest.mark.parametrize("case", cases("model/repairs.toml"), ids=lambda case: ascii(case["text"]))
+def test_damage_is_repaired_and_counted_by_kind(case: dict[str, Any]) -> None:
     repaired = repair(case["text"])
-    assert repaired.text == case["repaired"]
+    assert (repaired.text, repaired.counts) == (case["repaired"], case["counts"])
 
 
-@pytest.mark.parametrize("case", CASES["case"], ids=lambda case: ascii(case["text"]))
-def test_repairs_are_counted_by_kind(case: dict[str, Any]) -> None:
-    assert repair(case["text"]).counts == case["counts"]
-
-
-@pytest.mark.parametrize("case", CASES["untouched"], ids=lambda case: ascii(case["text"]))
+@pytest.mark.parametrize("case", cases("model/repairs.toml", "untouched"), ids=lambda case: ascii(case["text"]))
 def test_legitimate_text_is_left_alone(case: dict[str, str]) -> None:
     repaired = repair(case["text"])
     assert (repaired.text, repaired.counts, repaired.offsets) == (case["text"], {}, None)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.cases import cases
 from tests.tables import encode
 from unspun.model.signals.debris import DEBRIS, _sounds_like_vowel
 from unspun.model.signals.features import Signals
-
-DATA = Path(__file__).parents[1] / "data" / "model"
-CASES = tomllib.loads((DATA / "debris.toml").read_text("utf-8"))["case"]
-ARTICLES = tomllib.loads((DATA / "articles.toml").read_text("utf-8"))
 
 
 def marked(signals: Signals, text: str) -> dict[str, list[str]]:
@@ -28,18 +23,18 @@ def marked(signals: Signals, text: str) -> dict[str, list[str]]:
     return {kind: words for kind, words in found.items() if words}
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["text"])
+@pytest.mark.parametrize("case", cases("model/debris.toml"), ids=lambda case: case["text"])
 def test_debris_is_marked(signals: Signals, case: dict[str, Any]) -> None:
     expected = {kind: case[kind] for kind in DEBRIS if kind in case}
     assert marked(signals, case["text"]) == expected
 
 
-@pytest.mark.parametrize("word", ARTICLES["an"])
+@pytest.mark.parametrize("word", cases("model/articles.toml", "an"))
 def test_an_goes_before_a_vowel_sound(word: str) -> None:
     assert _sounds_like_vowel(word)
 
 
-@pytest.mark.parametrize("word", ARTICLES["a"])
+@pytest.mark.parametrize("word", cases("model/articles.toml", "a"))
 def test_a_goes_before_a_consonant_sound(word: str) -> None:
     assert not _sounds_like_vowel(word)
 

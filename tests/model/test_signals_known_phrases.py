@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,17 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cases import cases
 from tests.tables import encode
 from tests.tables import language as tiny_language
 from tests.tables import signals as tiny_signals
 from unspun.model.signals.features import Signals
 from unspun.model.signals.known_phrases import KnownPhrases, PhraseTable, phrase_keys
 
-DATA = Path(__file__).parents[1] / "data" / "model"
-CASES = tomllib.loads((DATA / "known_phrases.toml").read_text("utf-8"))["case"]
 
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["text"])
+@pytest.mark.parametrize("case", cases("model/known_phrases.toml"), ids=lambda case: case["text"])
 def test_phrases_are_found(signals: Signals, case: dict[str, Any]) -> None:
     encoding = encode(signals, case["text"])
     hits = signals.known_phrases.find(encoding)

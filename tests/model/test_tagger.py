@@ -16,7 +16,6 @@ from unspun.model.signals.tagger import BLOCK, WINDOW, Tagger, TaggerInputs, sca
 
 
 def log_odds(tagger: Tagger, *texts: str) -> list[float]:
-    """Return the log odds of all tokens of a batch."""
     signals = tiny_signals()
     encoding = encode(signals, *texts)
     numbers, _ = signals.read_tokens(encoding)

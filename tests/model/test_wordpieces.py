@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import tomllib
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import deep as tiny
+from tests.cases import cases
 from unspun.model.tiers.wordpieces import TYPOGRAPHY, UNKNOWN_PIECE, Pieces, WordPieces, windows
 
-CASES = tomllib.loads((tiny.GRAPH.parent / "wordpieces.toml").read_text("utf-8"))["case"]
 WORDPIECES = WordPieces(tiny.PIECES)
 SIGN_PIECES = (*tiny.PIECES, *(sign for sign in TYPOGRAPHY if sign not in tiny.PIECES), *"".join(TYPOGRAPHY.values()))
 SIGNS = WordPieces(SIGN_PIECES)
@@ -38,7 +37,7 @@ def as_read(text: str) -> str:
     return "".join(c for c in seen if unicodedata.category(c)[0] not in "MC" and c != "\ufffd").lower()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: ascii(case["text"]))
+@pytest.mark.parametrize("case", cases("model/wordpieces.toml"), ids=lambda case: ascii(case["text"]))
 def test_a_text_is_split_into_pieces(case: dict[str, Any]) -> None:
     text = case["text"]
     assert [[piece, text[start:end]] for piece, start, end in cut(text)] == case["pieces"]

@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow.parquet import write_table
 
+from tests.cases import cases, why
 from tests.reading.support import (
     PACKED,
     RECORDS,
     ROWS,
     Items,
-    cases,
     failures,
     http_answer,
     ids,
@@ -34,7 +34,6 @@ from tests.reading.support import (
     warc,
     warc_record,
     wet,
-    why,
 )
 from unspun.reading import records
 from unspun.reading.reader import Format, Reader, Record, read_stream
@@ -233,7 +232,7 @@ def test_a_large_row_group_takes_bounded_memory(tmp_path: Path) -> None:
 # WARC and WET
 
 
-@pytest.mark.parametrize("case", cases("archives.toml"), ids=why)
+@pytest.mark.parametrize("case", cases("reading/archives.toml"), ids=why)
 def test_archives(case: dict[str, Any]) -> None:
     skipped: list[None] = []
     found = list(read_stream(io.BytesIO(archive(case["records"])), "F", "warc", skip=lambda: skipped.append(None)))

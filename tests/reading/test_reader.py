@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.reading.support import cases, failures, ids, read, read_bytes, rows_of, texts, why, write
+from tests.cases import cases, why
+from tests.reading.support import failures, ids, read, read_bytes, rows_of, texts, write
 from unspun.reading import records
 from unspun.reading.reader import Failure, Format, Reader, Record, format_of, read_stream
 
@@ -24,7 +25,7 @@ from unspun.reading.reader import Failure, Format, Reader, Record, format_of, re
     ("kind", "case"),
     [
         pytest.param(kind, case, id=f"{kind}: {why(case)}")
-        for kind, file in (("jsonl", "json_lines.toml"), ("csv", "csv_files.toml"))
+        for kind, file in (("jsonl", "reading/json_lines.toml"), ("csv", "reading/csv_files.toml"))
         for case in cases(file)
     ],
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow.parquet import write_table
 
+from tests.cases import cases, why
 from tests.reading.support import FORMATS, PACKED, write
 from unspun.reading.records import Failure
 from unspun.training.corpora.corpus import (
@@ -26,9 +26,6 @@ from unspun.training.corpora.corpus import (
     fingerprint,
     read_labelled,
 )
-
-DATA = Path(__file__).parents[1] / "data" / "training"
-BROKEN: list[dict[str, Any]] = tomllib.loads((DATA / "broken_corpora.toml").read_text(encoding="utf-8"))["case"]
 
 STORY = (
     "The ferry to the island leaves at nine, and on most mornings nobody is on it but the postman, two dogs "
@@ -166,7 +163,7 @@ def test_empty_texts_are_skipped(tmp_path: Path) -> None:
 # What cannot be read
 
 
-@pytest.fixture(params=BROKEN, ids=[case["why"] for case in BROKEN])
+@pytest.fixture(params=cases("training/broken_corpora.toml"), ids=why)
 def broken(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
     """Return the path of a file that cannot be read and the expected message, which names it."""
     case: dict[str, Any] = request.param

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cases import cases
 from unspun.model.verdict import KINDS
 from unspun.training.corpora.corpus import LabelledText, read_labelled
 from unspun.training.corpora.roles import ROLES, Roles, RolesError, default_roles
 
-DATA = Path(__file__).parents[1] / "data" / "training"
-MAKERS: list[dict[str, Any]] = tomllib.loads((DATA / "makers.toml").read_text(encoding="utf-8"))["case"]
 CORPORA = Path(os.environ.get("UNSPUN_CORPORA", Path(__file__).parents[3] / "shared" / "corpora"))
 SHORT = """
 [origins]
@@ -88,7 +86,9 @@ class TestMaker:
     """The tool that paraphrased."""
 
     @pytest.mark.parametrize(
-        ("case", "tool"), [(case, tool) for case in MAKERS for tool in case["tools"]], ids=lambda value: str(value)[:40]
+        ("case", "tool"),
+        [(case, tool) for case in cases("training/makers.toml") for tool in case["tools"]],
+        ids=lambda value: str(value)[:40],
     )
     def test_tools_of_one_family_are_one_maker(self, case: dict[str, Any], tool: str) -> None:
         made = text(case.get("source", "essays"), case["label"], tool=tool)
