@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from functools import cache
 from pathlib import Path
@@ -192,6 +193,11 @@ def manifest() -> dict[str, Any]:
         "doubt": dict.fromkeys(KINDS, 0.5),
         "tagger_prior_log_odds": -2.0,
     }
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file of a folder."""
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
 
 
 def save_bundle(folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""model/comparing: what a suspect text shares with its source, and whether it was made from it."""
+"""model/comparing: what a suspect text shares with a source, and whether it was made from that source."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def comparer() -> Comparer:
 
 
 def text_of(name: str) -> str:
-    """Return a case's text by its name, with the change that the name asks for."""
+    """Return a case's text by its name, changed as the part of the name after the colon says."""
     name, _, change = name.partition(":")
     text: str = DATA["texts"][name] if name in DATA["texts"] else (EXAMPLES / name).read_text("utf-8")
     if change == "shouted":

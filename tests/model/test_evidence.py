@@ -75,12 +75,9 @@ def test_evidence_of_any_text_is_valid(parts: list[list[str]]) -> None:
         check(text, rows)
 
 
-def test_an_empty_text_has_no_evidence() -> None:
-    assert find("") == [[]]
-
-
-def test_no_texts_have_no_evidence() -> None:
-    assert find() == []
+@pytest.mark.parametrize("texts", [(), ("",)])
+def test_nothing_has_no_evidence(texts: tuple[str, ...]) -> None:
+    assert find(*texts) == [[] for _ in texts]
 
 
 def test_only_the_heaviest_pieces_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:

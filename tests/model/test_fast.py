@@ -27,7 +27,7 @@ FAMILIAR = Unfamiliarity(
 
 
 class FirstColumn:
-    """An estimator whose probability is the first column."""
+    """An estimator that returns the first column as the probability."""
 
     def predict_proba(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         score = features[:, 0].astype(np.float64)
@@ -75,17 +75,17 @@ class TestUnfamiliarity:
     def of(self, *numbers: float) -> float:
         return float(FAMILIAR.of(np.array([numbers], np.float32))[0])
 
-    def test_text_at_the_centre_has_unfamiliarity_zero(self) -> None:
-        assert self.of(1.0, 2.0) == 0.0
-
-    def test_it_is_the_mean_of_the_standard_deviations(self) -> None:
-        assert self.of(2.0, 1.0) == pytest.approx((2.0 + 1.0) / 2)
-
-    def test_it_can_be_negative(self) -> None:
-        assert self.of(0.5, 3.0) < 0
-
-    def test_no_single_feature_makes_a_text_unfamiliar(self) -> None:
-        assert self.of(1e9, 2.0) == MOST_UNFAMILIAR / 2
+    @pytest.mark.parametrize(
+        ("numbers", "expected"),
+        [
+            ((1.0, 2.0), 0.0),  # the centre
+            ((2.0, 1.0), (2.0 + 1.0) / 2),  # the mean of the standard deviations
+            ((0.5, 3.0), -1.0),  # more familiar than usual
+            ((1e9, 2.0), MOST_UNFAMILIAR / 2),  # no single feature makes a text unfamiliar
+        ],
+    )
+    def test_it_is_the_mean_of_the_limited_deviations(self, numbers: tuple[float, float], expected: float) -> None:
+        assert self.of(*numbers) == pytest.approx(expected)
 
     @given(st.floats(-1e6, 1e6, width=32), st.floats(-1e6, 1e6, width=32))
     def test_it_is_bounded(self, first: float, second: float) -> None:

@@ -1,4 +1,4 @@
-"""model/signals/features.py: a scikit-learn transformer whose rows depend on their text alone."""
+"""model/signals/features.py: a scikit-learn transformer, each row of which depends only on its text."""
 
 from __future__ import annotations
 

@@ -34,31 +34,21 @@ def test_legitimate_text_is_left_alone(case: dict[str, str]) -> None:
     assert (repaired.text, repaired.counts, repaired.offsets) == (case["text"], {}, None)
 
 
-def source(text: str) -> list[str]:
-    """Return the passage of the submitted text that each repaired character came from."""
+@pytest.mark.parametrize(
+    ("text", "sources"),
+    [
+        ("â€œÃ©", ["â€œ", "Ã©"]),  # decoded characters
+        ("a &amp; b", ["a", " ", "&amp;", " ", "b"]),  # all characters of an entity
+        ("a\u200bb", ["a", "b"]),  # a removed character belongs to neither neighbour
+        ("ﬁn", ["ﬁ", "ﬁ", "n"]),  # the letters of a ligature share its offset
+        ("&acirc;&euro;&trade;s", ["&acirc;&euro;&trade;", "s"]),  # repaired twice
+    ],
+    ids=ascii,
+)
+def test_repaired_characters_map_to_the_submitted_text(text: str, sources: list[str]) -> None:
     offsets = repair(text).offsets
     assert offsets is not None
-    return [text[a:b] for a, b in zip(offsets.start.tolist(), offsets.end.tolist(), strict=True)]
-
-
-def test_decoded_characters_map_to_their_own_bytes() -> None:
-    assert source("â€œÃ©") == ["â€œ", "Ã©"]
-
-
-def test_an_entity_maps_to_all_of_its_characters() -> None:
-    assert source("a &amp; b") == ["a", " ", "&amp;", " ", "b"]
-
-
-def test_a_removed_character_is_not_part_of_its_neighbours() -> None:
-    assert source("a\u200bb") == ["a", "b"]
-
-
-def test_the_letters_of_a_ligature_share_its_offset() -> None:
-    assert source("ﬁn") == ["ﬁ", "ﬁ", "n"]
-
-
-def test_repairs_of_repairs_map_to_the_submitted_text() -> None:
-    assert source("&acirc;&euro;&trade;s") == ["&acirc;&euro;&trade;", "s"]
+    assert [text[a:b] for a, b in zip(offsets.start.tolist(), offsets.end.tolist(), strict=True)] == sources
 
 
 @given(ANY_TEXT | DAMAGED)

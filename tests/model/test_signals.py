@@ -1,4 +1,4 @@
-"""model/signals: what is true of every signal."""
+"""model/signals: properties of every signal."""
 
 from __future__ import annotations
 

@@ -162,17 +162,17 @@ class TestTypography:
 class TestWindows:
     """The starts of windows of `size` pieces that overlap by at least `overlap`."""
 
-    def test_a_short_text_is_one_window(self) -> None:
-        assert windows(126, 126, 30).tolist() == [0]
-
-    def test_no_pieces_are_one_empty_window(self) -> None:
-        assert windows(0, 126, 30).tolist() == [0]
-
-    def test_one_more_piece_needs_a_second_window(self) -> None:
-        assert windows(127, 126, 30).tolist() == [0, 1]
-
-    def test_the_last_window_overlaps_more(self) -> None:
-        assert windows(250, 100, 20).tolist() == [0, 80, 150]
+    @pytest.mark.parametrize(
+        ("pieces", "size", "overlap", "starts"),
+        [
+            (126, 126, 30, [0]),
+            (0, 126, 30, [0]),  # one empty window
+            (127, 126, 30, [0, 1]),
+            (250, 100, 20, [0, 80, 150]),  # the last window overlaps more
+        ],
+    )
+    def test_examples(self, pieces: int, size: int, overlap: int, starts: list[int]) -> None:
+        assert windows(pieces, size, overlap).tolist() == starts
 
     @given(st.integers(0, 1000), st.integers(1, 150), st.data())
     def test_windows_cover_the_text_and_end_with_it(self, pieces: int, size: int, data: st.DataObject) -> None:

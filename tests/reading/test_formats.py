@@ -40,7 +40,7 @@ from unspun.reading.reader import Format, Reader, Record, read_stream
 
 
 def assert_explained(items: Items) -> None:
-    """Check that no failure is one that we did not foresee."""
+    """Check that no failure is reported as a bug."""
     assert not [line for line in failures(items) if "please report" in line]
 
 
@@ -142,7 +142,7 @@ def test_column_names_are_matched_in_any_case() -> None:
     assert read_bytes(parquet_of(ID=["a"], Text=["words"]), "parquet") == [Record("a", "words", "F", 1)]
 
 
-def test_the_columns_asked_for_are_kept() -> None:
+def test_requested_columns_are_kept() -> None:
     data = parquet_of(text=["words"], Source=["s"], n=[7], other=[1])
     (record,) = read_stream(io.BytesIO(data), "F", "parquet", fields=("source", "n", "missing"))
     assert record == Record("F#1", "words", "F", 1, {"source": "s", "n": 7, "missing": None})
@@ -304,7 +304,9 @@ def test_a_truncated_file_is_reported_after_its_intact_records(
 
 @pytest.mark.parametrize("packing", [".gz", ".zst"])
 @pytest.mark.parametrize("suffix", [".txt", ".jsonl", ".parquet", ".warc"])
-def test_a_file_that_is_not_compressed_as_its_name_says_is_reported(suffix: str, packing: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_compressed_although_its_name_says_so_is_reported(
+    suffix: str, packing: str, tmp_path: Path
+) -> None:
     (tmp_path / f"a{suffix}{packing}").write_text("words")
     (line,) = failures(read(tmp_path))
     assert ": broken " in line

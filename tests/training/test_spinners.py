@@ -1,4 +1,4 @@
-"""Spinners: what they replace, what they leave alone, and that they report exactly which."""
+"""Spinners: the words that they replace or leave alone, and the substitutions that they report."""
 
 from importlib.util import find_spec
 
@@ -85,7 +85,7 @@ def undo(paraphrase):
 
 
 @pytest.mark.parametrize("case", cases("training/spinners.json"), ids=lambda case: case["comment"])
-def test_manner_decides_what_is_replaced(case):
+def test_the_manner_decides_which_words_are_replaced(case):
     manner = dict(case.get("manner", {}))
     if "pos" in manner:
         manner["pos"] = frozenset(manner["pos"])
