@@ -70,7 +70,6 @@ def manifest_of(folder: Path) -> dict[str, Any]:
 
 
 def edit(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
-    """Change a bundle's manifest."""
     manifest = manifest_of(folder)
     change(manifest)
     (folder / bundle.MANIFEST).write_text(json.dumps(manifest), "utf-8")
@@ -110,9 +109,14 @@ def test_saving_a_loaded_bundle_gives_the_same_files(tiny_bundle: Path, tmp_path
     assert first == second
 
 
-def test_arrays_are_memory_mapped(tiny_bundle: Path) -> None:
-    tables = bundle.load(tiny_bundle).tables
-    large = (tables.language.table.slots, tables.alternatives.ids, tables.vectors.values, tables.phrases.keys)
+def test_large_arrays_are_memory_mapped(deep_bundle: Path) -> None:
+    loaded = bundle.load(deep_bundle)
+    tables, deep = loaded.tables, loaded.deep
+    assert deep is not None
+    large = (
+        *(tables.language.table.slots, tables.alternatives.ids, tables.vectors.values, tables.phrases.keys),
+        deep.encoder.weights.embeddings,
+    )
     assert all(isinstance(values, np.memmap) or isinstance(values.base, np.memmap) for values in large)
 
 
@@ -276,12 +280,6 @@ class TestDeepTier:
         left = {file.name for file in folder.iterdir()}
         assert not left & set(DEEP_FILES)
         assert "notes.txt" in left
-
-    def test_embeddings_are_memory_mapped(self, deep_bundle: Path) -> None:
-        deep = bundle.load(deep_bundle).deep
-        assert deep is not None
-        values = deep.encoder.weights.embeddings
-        assert isinstance(values, np.memmap) or isinstance(values.base, np.memmap)
 
     def test_a_loaded_tier_can_be_pickled(self, deep_bundle: Path) -> None:
         loaded = bundle.load(deep_bundle)

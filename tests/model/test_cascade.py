@@ -71,8 +71,6 @@ def scores(verdicts: Sequence[Verdict]) -> list[float | None]:
 
 
 class TestDepth:
-    """Which tier reads a text."""
-
     def test_depth_deep_uses_the_deep_tier(self, deep_detector: Detector) -> None:
         assert deep_detector.score(tables.ARTICLE, depth="deep").depth == "deep"
 
@@ -161,8 +159,6 @@ class TestAuto:
 
 
 class TestVerdict:
-    """The verdict of the deep tier."""
-
     def test_replaced_words_raise_the_score(self, deep_detector: Detector) -> None:
         clean, spun = deep_detector.score_many([tables.ARTICLE, tiny.SPUN_ARTICLE], depth="deep")
         assert (clean.verdict, spun.verdict) == ("clear", "paraphrased")

@@ -57,12 +57,10 @@ def tiers(draw: st.DrawFn) -> TierDecision:
 
 
 def log_rate(tail: Tail, evidence: float, words: int = 300, unfamiliar: float = 0.0) -> float:
-    """Return the log rate of one text."""
     return float(tail.log_rate(np.array([evidence]), np.array([words]), np.array([unfamiliar]))[0])
 
 
 def score(tier: TierDecision, log_rate: float) -> float:
-    """Return the score of one log rate."""
     return float(tier.scores(np.array([log_rate]))[0])
 
 
@@ -207,8 +205,6 @@ TAIL = ("tiers", "fast", "tails", "spun")
 
 
 class TestManifest:
-    """A decision in the form in which a bundle stores it."""
-
     @given(tiers())
     def test_a_tier_survives_a_round_trip(self, tier: TierDecision) -> None:
         again = TierDecision.from_manifest(json.loads(json.dumps(tier.to_manifest())))

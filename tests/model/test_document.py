@@ -51,20 +51,20 @@ def test_token_classes() -> None:
     assert names == ["WORD", "NUMBER", "WORD", "PUNCTUATION", "WORD", "PUNCTUATION"]
 
 
-def test_shape_has_capitals() -> None:
+def test_the_shape_marks_capitals() -> None:
     documents = Documents.parse(["So NATO met iPhone I O'BRIEN."])
     shape = documents.token_shape
     assert (shape & Shape.CAPITAL > 0).tolist() == [True, True, False, False, True, True, False]
     assert (shape & Shape.ALL_CAPITALS > 0).tolist() == [False, True, False, False, False, True, False]
 
 
-def test_shape_has_the_first_word_of_a_sentence() -> None:
+def test_the_shape_marks_the_first_word_of_a_sentence() -> None:
     documents = Documents.parse(['It fell. "Then it rose," he said.\n\n3 men came.'])
     first = documents.token_shape & Shape.SENTENCE_START > 0
     assert [word for word, flag in zip(documents.words(), first, strict=True) if flag] == ["it", "then", "men"]
 
 
-def test_shape_has_the_space_before() -> None:
+def test_the_shape_marks_a_space_before() -> None:
     documents = Documents.parse(["a-b (c)\nd"])
     spaced = documents.token_shape & Shape.SPACE_BEFORE > 0
     assert spaced.tolist() == [True, False, False, True, False, False, True]
@@ -78,13 +78,13 @@ def test_token_text_keeps_capitals() -> None:
 # --- hashes
 
 
-def test_hash_is_of_the_folded_token() -> None:
+def test_the_hash_is_that_of_the_folded_token() -> None:
     documents = Documents.parse(["Don’t DON'T don't"])
     assert documents.token_hash.tolist() == [hash_token("don't")] * 3
 
 
-def test_hash_never_changes() -> None:
-    # Bundles contain hashes, so a change here would make all of them useless.
+def test_hashes_never_change() -> None:
+    # A change would make all existing bundles useless, because they contain hashes.
     assert hash_token("imagination") == 0x221D8B4759A4F8D8
     assert hash_token("naïve") == 0x0915BAAA1A39193B
     assert hash_token("😀") == 0xD02C53BD59E075C4
@@ -131,7 +131,7 @@ def test_long_tokens_are_hashed_like_short_ones() -> None:
     assert documents.token_hash.tolist() == [hash_token(word)] * 2 + [hash_token("x")]
 
 
-def test_folding_changes_no_folded_word() -> None:
+def test_folding_twice_is_the_same_as_folding_once() -> None:
     words = "Straße ΣΊΣΥΦΟΣ İI ǅ ’ “x” ÉÈ"
     folded = "".join(chr(fold_code(ord(letter))) for letter in words)
     assert "".join(chr(fold_code(ord(letter))) for letter in folded) == folded
@@ -270,7 +270,6 @@ LONG_TEXTS = st.lists(st.lists(LINES, max_size=120).map(" ".join), max_size=3)
 
 
 def prose_words(documents: Documents, first: int, last: int) -> int:
-    """Return the number of words of prose in a range of tokens."""
     inside = slice(first, last)
     return int(((documents.token_class[inside] == TokenClass.WORD) & documents.token_prose[inside]).sum())
 
@@ -392,6 +391,9 @@ def test_a_line_of_100_megabytes_is_read_in_seconds() -> None:
     [
         *("a", "a ", ".", ". A", "\n", "a\n", "A b.\n\n", "www.", "a@", "http://a ", "{", "click here ", "1,", "'"),
         *("中", "😀", "\u0301", "x = y;\n", "| a ", "a\t", "by ", "posted ", "- ", "photo by "),
+        # Text that is repaired.
+        *("é", "Ã©", "é\u0301", "&amp;", "&", "\u200b", "е", "aе", "ⓐ", "\x00", "\r\n", "Â ", "ﬁ"),
+        *("&amp;amp;", "\ud83d", "\ufffds "),
     ],
     ids=ascii,
 )

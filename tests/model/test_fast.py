@@ -96,8 +96,6 @@ class TestUnfamiliarity:
 
 
 class TestClassifier:
-    """The heads in the order of the kinds."""
-
     CLASSIFIER = FastClassifier((head(0), head(1), head(2)), FAMILIAR)
 
     def test_the_heads_are_in_order(self) -> None:

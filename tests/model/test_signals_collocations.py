@@ -1,4 +1,4 @@
-"""model/signals/collocations.py: words that people combine fit each other better than others."""
+"""model/signals/collocations.py: words that people often combine fit together better than other words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""model/signals/debris.py: marks what tools leave behind, but not what people write on purpose."""
+"""model/signals/debris.py: marks traces of tools, but not what people write on purpose."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def test_the_share_of_unknown_words_is_counted(frequency: Frequency, signals: Si
 
 
 def test_rarer_words_have_a_lower_mean(frequency: Frequency, signals: Signals) -> None:
-    # Only words rarer than FUNCTION_WORD count; in this small model, those are words that its sentences do not have.
+    # Only words rarer than FUNCTION_WORD count. In this small model these are words that are not in its sentences.
     mean = number(frequency, signals, "mean", "vitality hour", "the town")
     assert mean[0] < -7
     assert mean[1] == 0

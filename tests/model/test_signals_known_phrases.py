@@ -1,4 +1,4 @@
-"""model/signals/known_phrases.py: finds the phrases of the list and nothing else."""
+"""model/signals/known_phrases.py: finds only phrases from the list."""
 
 from __future__ import annotations
 

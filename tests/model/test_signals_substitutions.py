@@ -1,4 +1,4 @@
-"""model/signals/substitutions.py: finds synonyms that fit far better."""
+"""model/signals/substitutions.py: finds synonyms that fit much better than the word itself."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_a_document_has_similarity_1_to_itself(index: SourceIndex) -> None:
     assert (first.place, round(first.similarity, 5)) == (2, 1.0)
 
 
-def test_documents_that_share_nothing_are_no_candidates(index: SourceIndex) -> None:
+def test_documents_that_share_nothing_are_not_candidates(index: SourceIndex) -> None:
     assert names(index.candidates("Coldwell")) == ["harbour"]
 
 
@@ -95,7 +95,7 @@ def test_rare_words_weigh_more_than_frequent_ones() -> None:
     assert index.candidates("to the sea we went from Kiruna", 6)[0].place == 0
 
 
-def test_an_index_of_nothing_has_no_candidates() -> None:
+def test_an_empty_index_has_no_candidates() -> None:
     index = SourceIndex.build([])
     assert (len(index), index.candidates("anything")) == (0, [])
 

@@ -1,4 +1,4 @@
-"""model/signals/style.py: n-grams of word classes, which ignore the topic of a text."""
+"""model/signals/style.py: n-grams of word classes, which do not depend on the topic of a text."""
 
 from __future__ import annotations
 

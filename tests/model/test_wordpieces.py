@@ -80,7 +80,6 @@ def test_pieces_do_not_depend_on_the_batch(texts: list[str]) -> None:
 
 
 def part(pieces: Pieces, number: int) -> list[list[int]]:
-    """Return the pieces of one text with their offsets."""
     chosen = slice(pieces.ptr[number], pieces.ptr[number + 1])
     return [pieces.ids[chosen].tolist(), pieces.starts[chosen].tolist(), pieces.ends[chosen].tolist()]
 

@@ -48,7 +48,7 @@ def failures(items: Items) -> list[str]:
 
 
 def write(*names: str | Path) -> None:
-    """Write a few words to each file, in folders that are made as needed."""
+    """Write a few words to each file, and make its folder if needed."""
     for path in map(Path, names):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("words")

@@ -242,7 +242,6 @@ def test_archives(case: dict[str, Any]) -> None:
 
 
 def archive(descriptions: list[dict[str, Any]]) -> bytes:
-    """Return the archive that a case describes."""
     out = b""
     for record in descriptions:
         if "garbage" in record:

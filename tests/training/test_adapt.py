@@ -430,18 +430,17 @@ def test_too_few_texts_are_reported_in_one_line_and_nothing_is_written(
     assert digests(base.folder) == before
 
 
-def test_a_base_without_reference_texts_is_refused(base: Bundle, texts: list[LabelledText], tmp_path: Path) -> None:
-    bare = dataclasses.replace(base, manifest={k: v for k, v in base.manifest.items() if k != "reference"})
-    with pytest.raises(TrainingError, match="does not contain the data that retraining needs"):
-        retrain(bare, texts, tmp_path / "house", HOUSE)
-
-
-def test_a_base_with_damaged_reference_texts_is_refused(
-    base: Bundle, texts: list[LabelledText], tmp_path: Path
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [({}, "does not contain the data that retraining needs"), ({"reference": {"features": []}}, "restore the model")],
+    ids=["missing", "damaged"],
+)
+def test_a_base_without_intact_reference_texts_is_refused(
+    base: Bundle, texts: list[LabelledText], tmp_path: Path, reference: dict[str, Any], message: str
 ) -> None:
-    broken = dataclasses.replace(base, manifest={**base.manifest, "reference": {"features": []}})
-    with pytest.raises(TrainingError, match="restore the model"):
-        retrain(broken, texts, tmp_path / "house", HOUSE)
+    manifest = {name: value for name, value in base.manifest.items() if name != "reference"} | reference
+    with pytest.raises(TrainingError, match=message):
+        retrain(dataclasses.replace(base, manifest=manifest), texts, tmp_path / "house", HOUSE)
 
 
 @pytest.mark.parametrize("output", ["new", "old"])
@@ -481,14 +480,6 @@ def test_the_deep_tier_reads_the_labels_evenly() -> None:
     assert adapt._spread_evenly(labels.tolist(), 60) == list(range(60))
 
 
-def test_the_fitters_fast_scores_are_those_of_the_detector(base: Bundle, texts: list[LabelledText]) -> None:
-    rows = measured(base, texts[:3])
-    found = adapt.Fitter(base, reference_of(base)).scores(rows)["fast"]
-    assert [Detector(base).score(text.text, depth="fast").score for text in texts[:3]] == pytest.approx(
-        found.tolist(), abs=2e-6
-    )
-
-
 @pytest.fixture(scope="module")
 def deep_base(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return tiny_base(tmp_path_factory.mktemp("deep") / "base", with_deep=True)
@@ -508,10 +499,10 @@ def test_both_tiers_are_compared_and_corrected(deep_base: Bundle, texts: list[La
         assert second - first == pytest.approx(added)
 
 
-def test_the_fitters_deep_scores_are_those_of_the_detector(deep_base: Bundle, texts: list[LabelledText]) -> None:
-    rows = measured(deep_base, texts[:3])
-    found = adapt.Fitter(deep_base, reference_of(deep_base)).scores(rows)["deep"]
-    scored = [Detector(deep_base).score(text.text, depth="deep").score for text in texts[:3]]
+@pytest.mark.parametrize("depth", ["fast", "deep"])
+def test_the_fitters_scores_are_those_of_the_detector(deep_base: Bundle, texts: list[LabelledText], depth: str) -> None:
+    found = adapt.Fitter(deep_base, reference_of(deep_base)).scores(measured(deep_base, texts[:3]))[depth]
+    scored = [Detector(deep_base).score(text.text, depth=depth).score for text in texts[:3]]
     assert scored == pytest.approx(found.tolist(), abs=2e-6)
 
 

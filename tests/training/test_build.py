@@ -143,14 +143,11 @@ def test_the_blend_weighs_the_encoder_by_its_success(detector: Detector) -> None
     assert -6 < blend.prior_log_odds < 0
 
 
-class TestLeastFamiliar:
-    """The unfamiliarity above which a text gets no verdict."""
-
-    def test_hardly_any_human_text_exceeds_the_limit(self, evidence: LabelledEvidence) -> None:
-        unfamiliar = np.random.default_rng(0).permutation(len(evidence)).astype(float)
-        changed = replace(evidence, unfamiliar=unfamiliar)
-        exceeding = human_weights(changed)[unfamiliar > least_familiar(changed)].sum()
-        assert exceeding <= LEAST_FAMILIAR + 1 / 40
+def test_hardly_any_human_text_is_too_unfamiliar(evidence: LabelledEvidence) -> None:
+    unfamiliar = np.random.default_rng(0).permutation(len(evidence)).astype(float)
+    changed = replace(evidence, unfamiliar=unfamiliar)
+    exceeding = human_weights(changed)[unfamiliar > least_familiar(changed)].sum()
+    assert exceeding <= LEAST_FAMILIAR + 1 / 40
 
 
 class TestChooseFastWeights:
@@ -175,22 +172,17 @@ class TestChooseFastWeights:
         assert self.weights(evidence, deep=30.0, fast=0.0)[0] == 0.0
 
 
-class TestChooseDoubt:
-    """The rates above which the fast tier's answer is final."""
-
-    def test_auto_sends_the_stated_share_of_human_text(self, evidence: LabelledEvidence) -> None:
-        sample = Sample(evidence, evidence.fast())
-        tier = fit_tier(sample)
-        doubt = choose_doubt(sample, tier)
-        rates = tier.log_rates(sample.evidence, evidence.words, evidence.unfamiliar)
-        sent = (rates <= np.log(doubt)).any(axis=1)
-        assert human_weights(evidence)[sent].sum() == pytest.approx(SENT, abs=0.05)
-        assert doubt.shape == (len(KINDS),)
+def test_depth_auto_sends_the_stated_share_of_human_text_to_the_deep_tier(evidence: LabelledEvidence) -> None:
+    sample = Sample(evidence, evidence.fast())
+    tier = fit_tier(sample)
+    doubt = choose_doubt(sample, tier)
+    rates = tier.log_rates(sample.evidence, evidence.words, evidence.unfamiliar)
+    sent = (rates <= np.log(doubt)).any(axis=1)
+    assert human_weights(evidence)[sent].sum() == pytest.approx(SENT, abs=0.05)
+    assert doubt.shape == (len(KINDS),)
 
 
 class TestBundle:
-    """The bundle that is written."""
-
     @pytest.fixture
     def manifest(
         self, fast: FastTier, detector: Detector, evidence: LabelledEvidence, tmp_path: Path

@@ -88,12 +88,6 @@ def test_style_is_read_only_for_some_kinds() -> None:
     assert {kind for kind, head in heads.items() if head.style_weights is not None} == set(STYLED)
 
 
-def test_the_same_seed_fits_the_same_heads() -> None:
-    part = matrix(*(rows(row["labels"][0], row["tools"][0], 80) for row in BASE))
-    first, second = ([head.log_odds(part.features, part.style) for head in fit_heads(part, seed=2)] for _ in range(2))
-    assert np.array_equal(first, second)
-
-
 class TestUnfamiliarity:
     """The usual values in human text, with every source counted once."""
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyarrow.parquet import write_table
 
 from tests.cases import cases, why
-from tests.reading.support import FORMATS, PACKED, write
+from tests.reading.support import FORMATS, write
 from unspun.reading.records import Failure
 from unspun.training.corpora.corpus import (
     CorpusError,
@@ -63,35 +60,6 @@ def test_a_record_keeps_every_field(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps(record) + "\n", encoding="utf-8")
     assert list(read_labelled([path])) == [LabelledText(**record, group="site:example.org")]
-
-
-@pytest.mark.parametrize("suffix", [".jsonl.gz", ".jsonl.zst", ".ndjson", ".csv", ".csv.zst", ".parquet"])
-def test_every_format_with_fields_keeps_them(suffix: str, tmp_path: Path) -> None:
-    records = [
-        {"id": "1", "label": "human", "text": "one"},
-        {"id": "2", "label": "spun", "text": "two", "site": "b.org"},
-    ]
-    path = tmp_path / f"a{suffix}"
-    path.write_bytes(file_with_fields(suffix, records))
-    assert list(read_labelled([path])) == [
-        LabelledText("1", "human", "a", "one"),
-        LabelledText("2", "spun", "a", "two", site="b.org", group="site:b.org"),
-    ]
-
-
-def file_with_fields(suffix: str, records: list[dict[str, str]]) -> bytes:
-    """Return a file that holds these records."""
-    format, _, packing = suffix[1:].partition(".")
-    if format == "parquet":
-        out = io.BytesIO()
-        write_table(pa.Table.from_pylist(records, pa.schema([(name, pa.string()) for name in records[-1]])), out)
-        data = out.getvalue()
-    elif format == "csv":
-        rows = [",".join(record.get(name, "") for name in records[-1]) for record in records]
-        data = "\n".join([",".join(records[-1]), *rows]).encode()
-    else:
-        data = "\n".join(map(json.dumps, records)).encode()
-    return PACKED[packing and f".{packing}"](data)
 
 
 @pytest.mark.parametrize("name", FORMATS)

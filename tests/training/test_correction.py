@@ -77,14 +77,6 @@ def test_texts_of_other_domains_are_hardly_corrected(fitter: Fitter) -> None:
     assert np.median(elsewhere.max(axis=1)) < np.median(own.max(axis=1)) / 20
 
 
-def test_the_same_texts_give_the_same_correction() -> None:
-    first, second = (Fitter(model(), reference()).fit(house()).correction for _ in range(2))
-    assert first is not None
-    assert second is not None
-    assert first.weights.tobytes() == second.weights.tobytes()
-    assert first.domain_weights.tobytes() == second.domain_weights.tobytes()
-
-
 # --- limits
 
 

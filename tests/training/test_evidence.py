@@ -80,8 +80,6 @@ SIZES = st.lists(st.integers(0, 4), min_size=1, max_size=6)
 
 
 class TestGather:
-    """The evidence that both tiers find."""
-
     def test_a_row_describes_its_text(self, evidence: LabelledEvidence) -> None:
         assert evidence.ids.tolist() == [text.id for text in TEXTS]
         assert evidence.labels.tolist() == [text.label for text in TEXTS]
@@ -119,8 +117,6 @@ class TestGather:
 
 
 class TestTake:
-    """Selecting texts with their windows and sections."""
-
     @given(SIZES, st.data())
     def test_texts_keep_their_windows(self, sizes: list[int], data: st.DataObject) -> None:
         places = data.draw(st.lists(st.integers(0, len(sizes) - 1), min_size=1, max_size=8))
@@ -167,8 +163,6 @@ class TestJoined:
 
 
 class TestJoin:
-    """The evidence of several chunks."""
-
     @given(st.lists(SIZES, min_size=1, max_size=3))
     def test_texts_keep_their_windows(self, parts: list[list[int]]) -> None:
         joined = LabelledEvidence.concatenated([numbered(*sizes) for sizes in parts])

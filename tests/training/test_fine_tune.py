@@ -103,7 +103,6 @@ def started(seed: int = 1) -> Training:
 
 
 def learn(training: Training, lessons: Lessons, until: int) -> None:
-    """Train up to a step."""
     stream = batches(lessons, training.rng, ENDS)
     while training.step < until:
         training.learn(next(stream), FLUENT)
@@ -372,8 +371,6 @@ class TestFluentSubstitution:
 
 
 class TestLearning:
-    """The loss and the weights."""
-
     def test_training_changes_the_encoder_and_its_average(self, uninterrupted: Training) -> None:
         assert not torch.equal(small().layers[0].wide.weight, uninterrupted.encoder.layers[0].wide.weight)
         assert not torch.equal(small().judged, uninterrupted.average.judged)
@@ -397,8 +394,6 @@ def packed() -> EncoderWeights:
 
 
 class TestExport:
-    """The encoder in 8 bits."""
-
     def test_the_packed_encoder_gives_the_same_answers(self, packed: EncoderWeights) -> None:
         reading = DeepEncoder(packed).read(Documents.parse([HUMAN[0]]), [0])
         ids = torch.tensor([[PIECES.start, *PIECES.cut([HUMAN[0]]).ids.tolist(), PIECES.end]])

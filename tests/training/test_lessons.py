@@ -208,8 +208,6 @@ class TestHumanLessons:
 
 
 class TestMachineLessons:
-    """Texts by real machines."""
-
     def of(self, *texts: LabelledText) -> list[Lesson]:
         return list(machine_lessons(texts, 1))
 

@@ -40,8 +40,6 @@ class Reader:
 
 
 class TestHardest:
-    """Selecting the texts with the strongest evidence."""
-
     @pytest.mark.parametrize("rows", [[3, 5, 7], [3, 3, 3]], ids=["one of each kind", "one text for all kinds"])
     def test_each_kind_selects_its_share(self, rows: list[int]) -> None:
         scores = np.zeros((40, 3))

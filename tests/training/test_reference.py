@@ -24,12 +24,11 @@ def again(rows: ReferenceTexts) -> ReferenceTexts:
 
 
 def same(first: ReferenceTexts, second: ReferenceTexts) -> bool:
-    values = [(getattr(first, name), getattr(second, name)) for name in ReferenceTexts.__dataclass_fields__]
-    return all(np.array_equal(*pair, equal_nan=pair[0].dtype.kind == "f") for pair in map(_arrays, values))
-
-
-def _arrays(pair: tuple[Any, Any]) -> tuple[Any, Any]:
-    return np.asarray(pair[0]), np.asarray(pair[1])
+    pairs = [
+        (np.asarray(getattr(first, name)), np.asarray(getattr(second, name)))
+        for name in ReferenceTexts.__dataclass_fields__
+    ]
+    return all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs)
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -89,7 +88,6 @@ def test_few_numbers_are_kept_exactly(features: np.ndarray) -> None:
 
 
 def with_features(features: np.ndarray) -> ReferenceTexts:
-    """Return rows with these numbers."""
     count, columns = features.shape
     rows = reference({"human": count})
     return replace(rows, names=tuple(f"number.{i}" for i in range(columns)), features=features)

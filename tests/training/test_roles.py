@@ -1,4 +1,4 @@
-"""Roles: which texts are for training, which for calibration, and which for the accuracy record only."""
+"""Roles: which texts are for training, for calibration, or only for the accuracy record."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class TestOrigin:
             fields = {"label": "translated", "method": "back-translation", **fields}
         assert roles.origin(text(source, **fields)) == origin
 
-    def test_that_of_a_web_page_is_a_hash_of_its_site(self, roles: Roles) -> None:
+    def test_the_origin_of_a_web_page_is_a_hash_of_its_site(self, roles: Roles) -> None:
         sites = ("a.example", "a.example", "b.example")
         first, second, other = (roles.origin(text("wild_spun_train", "spun", site=site)) for site in sites)
         assert first == second != other
@@ -124,7 +124,7 @@ class TestRole:
             ("calm_news", "tested 1.0", None),
         ],
     )
-    def test_it_is_that_of_the_source_and_of_the_tool_if_there_is_one(
+    def test_source_and_tool_must_have_the_same_role(
         self, roles: Roles, source: str, tool: str | None, role: str | None
     ) -> None:
         assert roles.role(text(source, "translated" if tool else "human", tool=tool)) == role
@@ -172,7 +172,7 @@ class TestErrors:
     """An invalid roles file is rejected, and the message says where the error is."""
 
     @pytest.mark.parametrize(
-        ("content", "said"),
+        ("content", "message"),
         [
             ('[origins]\nlearn = ["news"]', "origins.learn: unknown role; use one of train, calibrate, test"),
             ('[origins]\ntest = ["news"]\ncalibrate = ["news"]', "origins: 'news' has two roles"),
@@ -183,10 +183,10 @@ class TestErrors:
             ("[origins\n", ""),
         ],
     )
-    def test_the_file_and_the_entry_are_named(self, tmp_path: Path, content: str, said: str) -> None:
+    def test_the_file_and_the_entry_are_named(self, tmp_path: Path, content: str, message: str) -> None:
         with pytest.raises(RolesError) as refused:
             read(tmp_path, content)
-        assert str(refused.value).startswith(f"{tmp_path / 'roles.toml'}: {said}")
+        assert str(refused.value).startswith(f"{tmp_path / 'roles.toml'}: {message}")
 
     def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(RolesError, match=r"none\.toml"):

@@ -44,8 +44,6 @@ def texts(**sources: int) -> list[LabelledText]:
 
 
 class TestSentences:
-    """Splitting a line into sentences."""
-
     @pytest.mark.parametrize(
         ("line", "found"),
         [

@@ -23,25 +23,6 @@ from unspun.training.classifier.fast_tier import FastTier, Stages, TrainingError
 from unspun.training.corpora.corpus import LabelledText
 
 
-def labelled(count: int = 120) -> list[LabelledText]:
-    """Return texts of two human sources and of two tools of each kind, each with its own style."""
-    manners = {
-        ("spun", "thesaurus"): lambda text: text.replace("the ", "that "),
-        ("spun", "synonymiser"): lambda text: text.replace(" and ", " as well as "),
-        ("translated", "deepl"): lambda text: text.replace("a ", ""),
-        ("translated", "wmt"): lambda text: text.replace(",", ""),
-        ("rewritten", "dipper"): lambda text: "Moreover, " + text.replace(". ", ", and moreover "),
-        ("rewritten", "quillbot"): lambda text: text.replace(" it ", " this "),
-    }
-    texts = passages(count)
-    half = count // 2
-    answer = [LabelledText(f"h{i}", "human", f"site{i % 2}", text) for i, text in enumerate(texts[:half])]
-    for i, text in enumerate(texts[half:]):
-        label, tool = list(manners)[i % len(manners)]
-        answer.append(LabelledText(f"m{i}", label, "web", manners[label, tool](text), tool=tool))  # type: ignore[arg-type]
-    return answer
-
-
 @pytest.fixture(scope="module", autouse=True)
 def resources() -> Iterator[None]:
     require_resources()
@@ -51,7 +32,21 @@ def resources() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def texts() -> list[LabelledText]:
-    return labelled()
+    """Return texts of two human sources and of two tools of each kind, each with its own style."""
+    manners = {
+        ("spun", "thesaurus"): lambda text: text.replace("the ", "that "),
+        ("spun", "synonymiser"): lambda text: text.replace(" and ", " as well as "),
+        ("translated", "deepl"): lambda text: text.replace("a ", ""),
+        ("translated", "wmt"): lambda text: text.replace(",", ""),
+        ("rewritten", "dipper"): lambda text: "Moreover, " + text.replace(". ", ", and moreover "),
+        ("rewritten", "quillbot"): lambda text: text.replace(" it ", " this "),
+    }
+    made = passages(120)
+    answer = [LabelledText(f"h{i}", "human", f"site{i % 2}", text) for i, text in enumerate(made[:60])]
+    for i, text in enumerate(made[60:]):
+        label, tool = list(manners)[i % len(manners)]
+        answer.append(LabelledText(f"m{i}", label, "web", manners[label, tool](text), tool=tool))  # type: ignore[arg-type]
+    return answer
 
 
 def report(line: str) -> None:
