@@ -14,6 +14,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from unspun.model import bundle
+from unspun.model.language.encoding import Encoding
 from unspun.model.language.ngrams import LanguageModel
 from unspun.model.language.topics import PackedVectors
 from unspun.model.language.vocabulary import BOUNDARY, Vocabulary
@@ -48,10 +49,6 @@ PHRASES = (
 )
 VECTOR_SIZE = 8
 HIDDEN = 6
-
-
-def encode(signals: Signals, *texts: str) -> Any:
-    return signals.encode(Documents.parse(texts))
 
 
 def stream(texts: tuple[str, ...], words: tuple[str, ...]) -> NDArray[np.int32]:
@@ -104,6 +101,10 @@ def tables() -> Tables:
 @cache
 def signals() -> Signals:
     return Signals(tables())
+
+
+def encode(*texts: str) -> Encoding:
+    return signals().encode(Documents.parse(texts))
 
 
 @cache

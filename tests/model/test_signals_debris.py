@@ -14,7 +14,7 @@ from unspun.model.signals.features import Signals
 
 
 def marked(signals: Signals, text: str) -> dict[str, list[str]]:
-    encoding = encode(signals, text)
+    encoding = encode(text)
     tokens = signals.debris.read(encoding).tokens
     found = {
         kind: [encoding.documents.token_text(place) for place in np.flatnonzero(column)]
@@ -41,6 +41,6 @@ def test_a_goes_before_a_consonant_sound(word: str) -> None:
 
 def test_the_rate_is_per_hundred_words(signals: Signals) -> None:
     text = "The boats went back to the the harbour again. " + "We went to the market in the morning. " * 4
-    reading = signals.debris.read(encode(signals, text))
+    reading = signals.debris.read(encode(text))
     words = 9 + 4 * 8
     assert reading.documents[0, list(DEBRIS).index("doubled_word")] == pytest.approx(100 / words)

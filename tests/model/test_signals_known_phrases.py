@@ -19,7 +19,7 @@ from unspun.model.signals.known_phrases import KnownPhrases, PhraseTable, phrase
 
 @pytest.mark.parametrize("case", cases("model/known_phrases.toml"), ids=lambda case: case["text"])
 def test_phrases_are_found(signals: Signals, case: dict[str, Any]) -> None:
-    encoding = encode(signals, case["text"])
+    encoding = encode(case["text"])
     hits = signals.known_phrases.find(encoding)
     spans = [
         encoding.documents.source_span(first, first + length - 1)
@@ -29,11 +29,11 @@ def test_phrases_are_found(signals: Signals, case: dict[str, Any]) -> None:
 
 
 def test_a_phrase_does_not_span_two_documents(signals: Signals) -> None:
-    assert not len(signals.known_phrases.find(encode(signals, "It is counterfeit", "consciousness")).first)
+    assert not len(signals.known_phrases.find(encode("It is counterfeit", "consciousness")).first)
 
 
-def test_the_longest_phrase_wins(signals: Signals) -> None:
-    encoding = encode(signals, "a b c d")
+def test_the_longest_phrase_wins() -> None:
+    encoding = encode("a b c d")
     hashes = encoding.documents.token_hash
     keys = np.array([phrase_keys(hashes[:2], 2)[0], phrase_keys(hashes[1:], 3)[0]])
     phrases = PhraseTable(
@@ -48,7 +48,7 @@ def test_the_longest_phrase_wins(signals: Signals) -> None:
     assert (hits.first.tolist(), hits.length.tolist()) == ([1], [3])
 
 
-def test_an_empty_list_finds_nothing(signals: Signals) -> None:
+def test_an_empty_list_finds_nothing() -> None:
     nothing = PhraseTable(
         keys=np.zeros(0, np.uint64),
         lengths=np.zeros(0, np.int8),
@@ -57,25 +57,25 @@ def test_an_empty_list_finds_nothing(signals: Signals) -> None:
         ends=np.zeros((0, 4), np.int32),
         originals=(),
     )
-    reading = KnownPhrases(tiny_language(), nothing).read(encode(signals, "The ferry was late."))
+    reading = KnownPhrases(tiny_language(), nothing).read(encode("The ferry was late."))
     assert not reading.tokens.any()
     assert not reading.documents.any()
 
 
 def test_every_token_of_a_phrase_has_its_weight(signals: Signals) -> None:
-    tokens = signals.known_phrases.read(encode(signals, "An imaginative and prescient man.")).tokens[:, 0]
+    tokens = signals.known_phrases.read(encode("An imaginative and prescient man.")).tokens[:, 0]
     assert (tokens > 0).tolist() == [False, True, True, True, False, False]
 
 
 def test_weights_are_counted_per_hundred_words(signals: Signals) -> None:
     text = "Counterfeit consciousness " + "went to the market in the morning " * 3
-    documents = signals.known_phrases.read(encode(signals, text)).documents
+    documents = signals.known_phrases.read(encode(text)).documents
     assert documents[0, 0] == pytest.approx(100 / 23)
 
 
 @given(st.lists(st.sampled_from(["counterfeit", "consciousness", "imaginative", "and", "prescient", "ship", "."])))
 def test_hits_do_not_overlap_and_are_in_order(words: list[str]) -> None:
     signals = tiny_signals()
-    hits = signals.known_phrases.find(encode(signals, " ".join(words)))
+    hits = signals.known_phrases.find(encode(" ".join(words)))
     ends = hits.first + hits.length
     assert (ends[:-1] <= hits.first[1:]).all()

@@ -15,8 +15,8 @@ def signal(signals: Signals) -> Translationese:
     return next(signal for signal in signals.for_documents if isinstance(signal, Translationese))
 
 
-def number(signal: Translationese, signals: Signals, name: str, *texts: str) -> list[float]:
-    return signal.read(encode(signals, *texts)).documents[:, signal.document_names.index(name)].tolist()
+def number(signal: Translationese, name: str, *texts: str) -> list[float]:
+    return signal.read(encode(*texts)).documents[:, signal.document_names.index(name)].tolist()
 
 
 @pytest.mark.parametrize(
@@ -28,10 +28,8 @@ def number(signal: Translationese, signals: Signals, name: str, *texts: str) -> 
         ("word_the", "Boats went home.", 0.0),  # none
     ],
 )
-def test_rates_are_square_roots_of_shares(
-    signal: Translationese, signals: Signals, name: str, text: str, expected: float
-) -> None:
-    assert number(signal, signals, name, text)[0] == pytest.approx(np.sqrt(expected), rel=1e-5)
+def test_rates_are_square_roots_of_shares(signal: Translationese, name: str, text: str, expected: float) -> None:
+    assert number(signal, name, text)[0] == pytest.approx(np.sqrt(expected), rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -44,22 +42,21 @@ def test_rates_are_square_roots_of_shares(
         ("capitals", "The ferry left London at night.", 1 / 6),  # not at the start of a sentence
     ],
 )
-def test_numbers(signal: Translationese, signals: Signals, name: str, text: str, expected: float) -> None:
-    assert number(signal, signals, name, text) == [pytest.approx(expected, rel=1e-5)]
+def test_numbers(signal: Translationese, name: str, text: str, expected: float) -> None:
+    assert number(signal, name, text) == [pytest.approx(expected, rel=1e-5)]
 
 
-def test_even_sentences_have_no_deviation(signal: Translationese, signals: Signals) -> None:
+def test_even_sentences_have_no_deviation(signal: Translationese) -> None:
     even, uneven = number(
-        signal, signals, "sentence_length_deviation", "The ferry was late. The town was cold.", "We went. " + ARTICLE
+        signal, "sentence_length_deviation", "The ferry was late. The town was cold.", "We went. " + ARTICLE
     )
     assert even == pytest.approx(0, abs=1e-6)
     assert uneven > 0.1
 
 
-def test_a_word_that_occurs_again_nearby_is_a_repetition(signal: Translationese, signals: Signals) -> None:
+def test_a_word_that_occurs_again_nearby_is_a_repetition(signal: Translationese) -> None:
     near, far = number(
         signal,
-        signals,
         "repeated_content",
         "vitality and vitality",
         "vitality " + "and " * NEAR + "vitality",
@@ -67,5 +64,5 @@ def test_a_word_that_occurs_again_nearby_is_a_repetition(signal: Translationese,
     assert (near, far) == (0.5, 0)
 
 
-def test_repetitions_do_not_span_documents(signal: Translationese, signals: Signals) -> None:
-    assert number(signal, signals, "repeated_content", "vitality", "vitality") == [0, 0]
+def test_repetitions_do_not_span_documents(signal: Translationese) -> None:
+    assert number(signal, "repeated_content", "vitality", "vitality") == [0, 0]

@@ -15,8 +15,6 @@ from unspun.model.comparing.measures import NAMES
 from unspun.training import comparing as compare
 from unspun.training.comparing import NEIGHBOUR, UNRELATED, Labels
 
-HERE = Path(__file__).parent
-
 
 def records(count: int) -> list[dict[str, str]]:
     """Return human records of one source with different words, and a spun version of every second one."""
