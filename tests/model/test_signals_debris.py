@@ -29,14 +29,11 @@ def test_debris_is_marked(signals: Signals, case: dict[str, Any]) -> None:
     assert marked(signals, case["text"]) == expected
 
 
-@pytest.mark.parametrize("word", cases("model/articles.toml", "an"))
-def test_an_goes_before_a_vowel_sound(word: str) -> None:
-    assert _sounds_like_vowel(word)
-
-
-@pytest.mark.parametrize("word", cases("model/articles.toml", "a"))
-def test_a_goes_before_a_consonant_sound(word: str) -> None:
-    assert not _sounds_like_vowel(word)
+@pytest.mark.parametrize(
+    ("article", "word"), [(article, word) for article in ("a", "an") for word in cases("model/articles.toml", article)]
+)
+def test_the_article_follows_the_sound_of_the_word(article: str, word: str) -> None:
+    assert _sounds_like_vowel(word) == (article == "an")
 
 
 def test_the_rate_is_per_hundred_words(signals: Signals) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from tests.cases import cases
 from tests.tables import encode
@@ -28,6 +29,20 @@ def test_phrases_are_found(signals: Signals, case: dict[str, Any]) -> None:
     assert [case["text"][start:end] for start, end in spans] == case["found"]
 
 
+def known_phrases(keys: NDArray[np.uint64], lengths: list[int]) -> KnownPhrases:
+    """Return the signal for phrases with these keys and these numbers of words."""
+    count = len(keys)
+    phrases = PhraseTable(
+        keys=keys,
+        lengths=np.array(lengths, np.int8),
+        weights=np.ones(count, np.float32),
+        in_context=np.zeros(count, bool),
+        ends=np.zeros((count, 4), np.int32),
+        originals=("",) * count,
+    )
+    return KnownPhrases(tiny_language(), phrases)
+
+
 def test_a_phrase_does_not_span_two_documents(signals: Signals) -> None:
     assert not len(signals.known_phrases.find(encode("It is counterfeit", "consciousness")).first)
 
@@ -36,28 +51,12 @@ def test_the_longest_phrase_wins() -> None:
     encoding = encode("a b c d")
     hashes = encoding.documents.token_hash
     keys = np.array([phrase_keys(hashes[:2], 2)[0], phrase_keys(hashes[1:], 3)[0]])
-    phrases = PhraseTable(
-        keys=keys,
-        lengths=np.array([2, 3], np.int8),
-        weights=np.ones(2, np.float32),
-        in_context=np.zeros(2, bool),
-        ends=np.zeros((2, 4), np.int32),
-        originals=("x", "y"),
-    )
-    hits = KnownPhrases(tiny_language(), phrases).find(encoding)
+    hits = known_phrases(keys, lengths=[2, 3]).find(encoding)
     assert (hits.first.tolist(), hits.length.tolist()) == ([1], [3])
 
 
 def test_an_empty_list_finds_nothing() -> None:
-    nothing = PhraseTable(
-        keys=np.zeros(0, np.uint64),
-        lengths=np.zeros(0, np.int8),
-        weights=np.zeros(0, np.float32),
-        in_context=np.zeros(0, bool),
-        ends=np.zeros((0, 4), np.int32),
-        originals=(),
-    )
-    reading = KnownPhrases(tiny_language(), nothing).read(encode("The ferry was late."))
+    reading = known_phrases(np.zeros(0, np.uint64), lengths=[]).read(encode("The ferry was late."))
     assert not reading.tokens.any()
     assert not reading.documents.any()
 

@@ -52,25 +52,19 @@ def test_the_output_equals_a_calculation_by_hand(signals: Signals, tagger: Tagge
     assert tagger.log_odds(encoding, numbers, places) == pytest.approx(expected, abs=1e-3)
 
 
-def test_integers_represent_the_values_of_the_signals(signals: Signals, tagger: Tagger) -> None:
-    encoding = encode("the old ferry was late")
-    numbers = tagger.scaled(signals.read_tokens(encoding)[0])
-    block = tagger.inputs.block(tagger.inputs.prepare(encoding, numbers), np.arange(5))
-    own, before, after = np.split(block[:, -3 * numbers.shape[1] :], 3, axis=1)
-    assert own == pytest.approx(numbers, abs=1e-3)
-    assert before[1:] == pytest.approx(numbers[:-1], abs=1e-3)
-    assert after[:-1] == pytest.approx(numbers[1:], abs=1e-3)
-    assert (before[0] == 0).all()
-    assert (after[-1] == 0).all()
-
-
-def test_vectors_of_surrounding_words_are_exact(signals: Signals, tagger: Tagger) -> None:
+def test_inputs_are_the_vectors_around_a_word_and_the_numbers_of_three_words(signals: Signals, tagger: Tagger) -> None:
     encoding = encode("the old ferry was late")
     numbers = tagger.scaled(signals.read_tokens(encoding)[0])
     block = tagger.inputs.block(tagger.inputs.prepare(encoding, numbers), np.arange(5))
     width = tagger.inputs.width
     middle = block[:, WINDOW * width : (WINDOW + 1) * width]
     assert middle == pytest.approx(signals.topics.vectors[encoding.ids], abs=1e-6)
+    own, before, after = np.split(block[:, -3 * numbers.shape[1] :], 3, axis=1)
+    assert own == pytest.approx(numbers, abs=1e-3)
+    assert before[1:] == pytest.approx(numbers[:-1], abs=1e-3)
+    assert after[:-1] == pytest.approx(numbers[1:], abs=1e-3)
+    assert (before[0] == 0).all()
+    assert (after[-1] == 0).all()
 
 
 def test_outliers_are_clipped_at_four_spreads() -> None:
