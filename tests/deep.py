@@ -1,4 +1,4 @@
-"""A tiny deep tier with known answers: it believes a few marked words to be replaced, and knows their originals.
+"""A tiny deep tier with known answers: it takes a few words for replacements and knows their originals.
 
 The layers come from tests/data/model/make_tiny_deep.py.
 """
@@ -61,7 +61,6 @@ def weights() -> EncoderWeights:
 
 
 def encoder() -> DeepEncoder:
-    """Return the encoder."""
     return DeepEncoder(weights())
 
 

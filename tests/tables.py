@@ -1,7 +1,8 @@
-"""A tiny model made from two dozen sentences of our own. It has every part of the real one, in a few kilobytes."""
+"""A tiny model made from two dozen sentences of our own, with every part of the real one in a few kilobytes."""
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from unspun.model import bundle
+from unspun.model.language.encoding import Encoding
 from unspun.model.language.ngrams import LanguageModel
 from unspun.model.language.topics import PackedVectors
 from unspun.model.language.vocabulary import BOUNDARY, Vocabulary
@@ -49,11 +51,6 @@ VECTOR_SIZE = 8
 HIDDEN = 6
 
 
-def encode(signals: Signals, *texts: str) -> Any:
-    """Return the encoding of texts."""
-    return signals.encode(Documents.parse(texts))
-
-
 def stream(texts: tuple[str, ...], words: tuple[str, ...]) -> NDArray[np.int32]:
     """Return the word ids of all texts, separated by BOUNDARY."""
     vocabulary = Vocabulary(words, np.zeros(len(words), np.float32))
@@ -73,14 +70,13 @@ def words() -> tuple[str, ...]:
 
 @cache
 def language() -> LanguageModel:
-    """Return a language model of the sentences."""
     counts = count_ngrams(stream(SENTENCES, words()), len(words()))
     return build_language_model([counts], bigrams=2000, trigrams=2000, slot_bits=10)
 
 
 @cache
 def tables() -> Tables:
-    """Return the tables. Vectors are random but fixed."""
+    """Return the tables; the vectors are random but fixed."""
     vocabulary = Vocabulary(words(), language().unigram)
     ids = vocabulary.ids_of_words
     table = np.zeros((len(vocabulary), 3), dtype=np.uint16)
@@ -104,13 +100,16 @@ def tables() -> Tables:
 
 @cache
 def signals() -> Signals:
-    """Return the signals over the tables."""
     return Signals(tables())
+
+
+def encode(*texts: str) -> Encoding:
+    return signals().encode(Documents.parse(texts))
 
 
 @cache
 def tagger() -> Tagger:
-    """Return a tagger with random weights, whose output differs widely from word to word."""
+    """Return a tagger with random weights, so that its output differs widely from word to word."""
     rng = np.random.default_rng(11)
     inputs = TaggerInputs(signals().topics)
     numbers = len(signals().token_names)
@@ -127,7 +126,6 @@ def tagger() -> Tagger:
 
 @cache
 def extractor() -> FeatureExtractor:
-    """Return the feature extractor."""
     return FeatureExtractor(tables(), tagger())
 
 
@@ -196,6 +194,11 @@ def manifest() -> dict[str, Any]:
         "doubt": dict.fromkeys(KINDS, 0.5),
         "tagger_prior_log_odds": -2.0,
     }
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file of a folder."""
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.iterdir()}
 
 
 def save_bundle(folder: Path) -> Path:

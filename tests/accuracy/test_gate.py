@@ -29,7 +29,7 @@ SEEDS = Path(__file__).parents[2] / "seeds"
 FLOORS: dict[str, dict[str, dict[str, float]]] = tomllib.loads((DATA / "floors.toml").read_text("utf-8"))
 DEPTHS = ("auto", "fast")
 NOTICES = (3, 5)
-"""The tutorial's notices are too short to judge one by one, so that many are put together."""
+"""Numbers of notices from the tutorial that are joined, because a single notice is too short to judge."""
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def texts() -> GateTexts:
 
 @pytest.fixture(scope="module")
 def articles() -> list[tuple[str, str]]:
-    """Articles of our own, each with the same article through one of our paraphrasers."""
+    """Return articles of our own, each with a version by one of our paraphrasers."""
     pairs = list(_pairs(SEEDS / "examples"))
     notices = list(_pairs(SEEDS / "tutorial"))
     for size in NOTICES:
@@ -61,7 +61,7 @@ def _pairs(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def broken(measured: dict[str, float], limits: dict[str, dict[str, float]]) -> str:
-    """Return a table of all figures if one of them is beyond its limit, else ""."""
+    """Return a table of all figures if any of them is beyond its limit, otherwise an empty string."""
     lines, failed = [f"{'figure':<36}{'measured':>10}{'limit':>18}"], False
     for name, limit in limits.items():
         value = measured.get(name, float("nan"))
@@ -73,7 +73,7 @@ def broken(measured: dict[str, float], limits: dict[str, dict[str, float]]) -> s
 
 
 def of_articles(detector: Detector, articles: list[tuple[str, str]], depth: str) -> dict[str, float]:
-    """Return the gated figures of our own articles: shares of verdicts, and how much of the evidence is true."""
+    """Return the gated figures of our own articles: shares of verdicts, and the precision and recall of evidence."""
     human, spun = ([detector.score(text, depth=depth) for text in side] for side in zip(*articles, strict=True))
     shown = true = found = replaced = 0
     for (original, text), verdict in zip(articles, spun, strict=True):
@@ -143,7 +143,7 @@ def test_other_thresholds_break_the_gate(detector: Detector, texts: GateTexts, f
     assert any(line.startswith(crossed) and "BROKEN" in line for line in table.splitlines())
 
 
-def test_the_set_holds_numbers_and_names_of_sources_only(texts: GateTexts) -> None:
+def test_the_set_contains_only_numbers_and_names_of_sources(texts: GateTexts) -> None:
     arrays = texts.arrays()
     strings = {name for name, values in arrays.items() if values.dtype.kind == "U" and (values != "").any()}
     assert strings <= {"reasons", "labels", "sources", "makers", "domains"}

@@ -12,7 +12,7 @@ from tests import deep as tiny_deep
 from tests import tables as tiny
 from unspun.model import bundle
 from unspun.model.detector import Detector
-from unspun.model.signals.features import FeatureExtractor, Signals, Tables
+from unspun.model.signals.features import FeatureExtractor, Signals
 
 CORPORA = Path(os.environ.get("UNSPUN_CORPORA", Path(__file__).parents[3] / "shared" / "corpora"))
 TEXTS_PER_FILE = 60
@@ -32,20 +32,12 @@ def corpora() -> dict[str, dict[str, list[str]]]:
 
 
 @pytest.fixture(scope="session")
-def tables() -> Tables:
-    """Return the tiny model's tables."""
-    return tiny.tables()
-
-
-@pytest.fixture(scope="session")
 def signals() -> Signals:
-    """Return the signals over the tiny tables."""
     return tiny.signals()
 
 
 @pytest.fixture(scope="session")
 def extractor() -> FeatureExtractor:
-    """Return the tiny model's feature extractor."""
     return tiny.extractor()
 
 
@@ -57,7 +49,6 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def detector(tiny_bundle: Path) -> Detector:
-    """Return the tiny model's detector."""
     return Detector.load(tiny_bundle)
 
 
@@ -75,7 +66,6 @@ def deep_detector(deep_bundle: Path) -> Detector:
 
 @pytest.fixture(scope="session")
 def shipped() -> Detector:
-    """Return the detector with the shipped model."""
     if not (bundle.DEFAULT / bundle.MANIFEST).exists():
         pytest.skip(f"no model in {bundle.DEFAULT}: train one with `unspun train`")
     return Detector.load()

@@ -1,16 +1,14 @@
-import tomllib
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cases import cases
 from unspun.model.decision.abstention import reasons
 from unspun.model.text.document import Documents
 
-DATA = Path(__file__).parents[1] / "data" / "model" / "languages.toml"
-CASES = tomllib.loads(DATA.read_text(encoding="utf-8"))["case"]
+CASES = cases("model/languages.toml")
 MINIMUM_WORDS = 40
 
 

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import tomllib
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cases import cases, why
 from unspun.model.comparing.align import AlignedPair, align, substitutions
-
-CASES: list[dict[str, Any]] = tomllib.loads(
-    (Path(__file__).parents[1] / "data" / "model" / "alignments.toml").read_text(encoding="utf-8")
-)["case"]
 
 # Short words from a small set, so that random texts have words in common; then anything Unicode has.
 words = st.sampled_from(["the", "cat", "sat", "on", "a", "mat,", "isn't", "U.S.", "1,000.5", "—", "it’s"])
@@ -23,7 +18,7 @@ sentences = st.lists(words).map(" ".join)
 texts = st.one_of(sentences, st.text())
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case["why"] for case in CASES])
+@pytest.mark.parametrize("case", cases("model/alignments.toml"), ids=why)
 def test_substitutions(case: dict[str, Any]) -> None:
     found = substitutions(case["original"], case["paraphrase"])
     assert [f"{pair.text.lower()} <- {pair.original_text.lower()}" for pair in found] == case["substitutions"]

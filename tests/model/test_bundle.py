@@ -30,6 +30,16 @@ from unspun.model.verdict import KINDS
 DECISIONS = (None, {}, [], {**tiny.decision("fast"), "tiers": {}}, tiny.decision("deep"))
 """Entries of a manifest that are not a decision."""
 BLEND = asdict(tiny_deep.BLEND)
+DEEP_FILES = (
+    *("deep_embeddings.npy", "deep_embeddings_scale.npy", "deep_bias.npy"),
+    *(bundle.DEEP_GRAPH, bundle.DEEP_PIECES),
+)
+
+
+@pytest.fixture(params=["tiny_bundle", "deep_bundle"], ids=["fast", "deep"])
+def folder(request: pytest.FixtureRequest) -> Path:
+    """Return the tiny model's bundle, without and with a deep tier."""
+    return Path(request.getfixturevalue(request.param))
 
 
 @pytest.fixture
@@ -54,12 +64,15 @@ def nothing_deserialised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(NumpyUnpickler, "load", refuse)
 
 
+def manifest_of(folder: Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads((folder / bundle.MANIFEST).read_text("utf-8"))
+    return manifest
+
+
 def edit(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
-    """Change a bundle's manifest."""
-    file = folder / bundle.MANIFEST
-    manifest = json.loads(file.read_text("utf-8"))
+    manifest = manifest_of(folder)
     change(manifest)
-    file.write_text(json.dumps(manifest), "utf-8")
+    (folder / bundle.MANIFEST).write_text(json.dumps(manifest), "utf-8")
 
 
 def message(folder: Path) -> str:
@@ -80,27 +93,30 @@ def test_a_loaded_bundle_scores_like_the_saved_one(tiny_bundle: Path) -> None:
     assert loaded.measure([tiny.ARTICLE], depth="fast").fast == pytest.approx(expected, abs=1e-9)
 
 
-def test_saving_again_gives_the_same_files(tiny_bundle: Path, tmp_path: Path) -> None:
-    again = tiny.save_bundle(tmp_path / "again")
-    names = sorted(file.name for file in tiny_bundle.iterdir())
-    assert names == sorted(file.name for file in again.iterdir())
-    assert all((tiny_bundle / name).read_bytes() == (again / name).read_bytes() for name in names)
+@pytest.mark.parametrize(("model", "saved"), [(tiny, "tiny_bundle"), (tiny_deep, "deep_bundle")], ids=["fast", "deep"])
+def test_saving_again_gives_the_same_files(
+    model: Any, saved: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    again = model.save_bundle(tmp_path / "again")
+    assert tiny.digests(again) == tiny.digests(request.getfixturevalue(saved))
 
 
 def test_saving_a_loaded_bundle_gives_the_same_files(tiny_bundle: Path, tmp_path: Path) -> None:
     loaded = bundle.load(tiny_bundle)
     bundle.save(tmp_path / "again", loaded.manifest, loaded.tables, loaded.tagger, loaded.classifier, loaded.seen)
-    first, second = (
-        json.loads((folder / bundle.MANIFEST).read_text("utf-8"))["files"]
-        for folder in (tiny_bundle, tmp_path / "again")
-    )
+    first, second = (manifest_of(folder)["files"] for folder in (tiny_bundle, tmp_path / "again"))
     del first[bundle.CLASSIFIER], second[bundle.CLASSIFIER]  # a loaded classifier shares other parts than a new one
     assert first == second
 
 
-def test_arrays_are_memory_mapped(tiny_bundle: Path) -> None:
-    tables = bundle.load(tiny_bundle).tables
-    large = (tables.language.table.slots, tables.alternatives.ids, tables.vectors.values, tables.phrases.keys)
+def test_large_arrays_are_memory_mapped(deep_bundle: Path) -> None:
+    loaded = bundle.load(deep_bundle)
+    tables, deep = loaded.tables, loaded.deep
+    assert deep is not None
+    large = (
+        *(tables.language.table.slots, tables.alternatives.ids, tables.vectors.values, tables.phrases.keys),
+        deep.encoder.weights.embeddings,
+    )
     assert all(isinstance(values, np.memmap) or isinstance(values.base, np.memmap) for values in large)
 
 
@@ -108,9 +124,8 @@ def test_arrays_cannot_be_written_to(tiny_bundle: Path) -> None:
     assert not bundle.load(tiny_bundle).tables.language.table.slots.flags.writeable
 
 
-def test_the_manifest_lists_every_file(tiny_bundle: Path) -> None:
-    listed = json.loads((tiny_bundle / bundle.MANIFEST).read_text("utf-8"))["files"]
-    assert sorted([*listed, bundle.MANIFEST]) == sorted(file.name for file in tiny_bundle.iterdir())
+def test_the_manifest_lists_every_file(folder: Path) -> None:
+    assert {*manifest_of(folder)["files"], bundle.MANIFEST} == {file.name for file in folder.iterdir()}
 
 
 def test_a_failed_save_leaves_the_old_bundle_intact(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,16 +148,9 @@ def test_the_error_for_a_full_disk_names_the_folder(copy: Path, monkeypatch: pyt
     assert raised.value.filename == str(copy)
 
 
-def flip_last_bit(file: Path) -> None:
-    """Damage a file."""
-    data = bytearray(file.read_bytes())
-    data[-1] ^= 1
-    file.write_bytes(bytes(data))
-
-
 @pytest.mark.usefixtures("nothing_deserialised")
 class TestRefused:
-    """Bundles that cause a BundleError, which says what to do, before anything is deserialised."""
+    """Bundles that raise a BundleError with advice, before anything is deserialised."""
 
     def test_a_missing_folder(self, tmp_path: Path) -> None:
         assert "no model bundle here" in message(tmp_path / "none")
@@ -197,17 +205,19 @@ class TestRefused:
         edit(copy, lambda manifest: manifest["decision"]["tiers"]["fast"].update(suspect=0.001))
         message(copy)
 
-    @pytest.mark.parametrize("name", ["unigram.npy", bundle.CLASSIFIER, bundle.WORDS])
-    def test_a_changed_file(self, copy: Path, name: str) -> None:
-        flip_last_bit(copy / name)
-        text = message(copy)
+    @pytest.mark.parametrize("name", ["unigram.npy", bundle.CLASSIFIER, bundle.WORDS, *DEEP_FILES])
+    def test_a_changed_file(self, deep_copy: Path, name: str) -> None:
+        data = bytearray((deep_copy / name).read_bytes())
+        data[-1] ^= 1
+        (deep_copy / name).write_bytes(data)
+        text = message(deep_copy)
         assert name in text
         assert "restore the bundle" in text
 
-    @pytest.mark.parametrize("name", ["vectors.npy", bundle.CLASSIFIER, bundle.ORIGINALS])
-    def test_a_missing_file(self, copy: Path, name: str) -> None:
-        (copy / name).unlink()
-        text = message(copy)
+    @pytest.mark.parametrize("name", ["vectors.npy", bundle.CLASSIFIER, bundle.ORIGINALS, *DEEP_FILES])
+    def test_a_missing_file(self, deep_copy: Path, name: str) -> None:
+        (deep_copy / name).unlink()
+        text = message(deep_copy)
         assert name in text
         assert "incomplete" in text
 
@@ -250,11 +260,6 @@ def test_a_classifier_that_cannot_be_read(copy: Path, content: bytes, expected: 
 class TestDeepTier:
     """A bundle with a deep tier has five more files, an entry in the manifest, and thresholds."""
 
-    FILES = (
-        *("deep_embeddings.npy", "deep_embeddings_scale.npy", "deep_bias.npy"),
-        *(bundle.DEEP_GRAPH, bundle.DEEP_PIECES),
-    )
-
     def test_a_loaded_bundle_scores_like_the_saved_one(self, deep_bundle: Path) -> None:
         loaded = bundle.load(deep_bundle)
         texts = [tiny.ARTICLE, tiny_deep.SPUN_ARTICLE, "The vessel was late."]
@@ -266,30 +271,15 @@ class TestDeepTier:
 
     def test_five_files_are_added(self, tiny_bundle: Path, deep_bundle: Path) -> None:
         names = [{file.name for file in folder.iterdir()} for folder in (tiny_bundle, deep_bundle)]
-        assert names[1] - names[0] == set(self.FILES)
-
-    def test_the_manifest_lists_every_file(self, deep_bundle: Path) -> None:
-        listed = json.loads((deep_bundle / bundle.MANIFEST).read_text("utf-8"))["files"]
-        assert sorted([*listed, bundle.MANIFEST]) == sorted(file.name for file in deep_bundle.iterdir())
+        assert names[1] - names[0] == set(DEEP_FILES)
 
     def test_saving_a_model_without_a_deep_tier_deletes_the_old_files(self, tmp_path: Path) -> None:
         folder = tiny_deep.save_bundle(tmp_path / "model")
         (folder / "notes.txt").write_text("the user's own", "utf-8")
-        seen = np.array([1, 2, 3], dtype=np.uint64)
-        bundle.save(folder, tiny.manifest(), tiny.tables(), tiny.tagger(), tiny.classifier(), seen)
+        tiny.save_bundle(folder)
         left = {file.name for file in folder.iterdir()}
-        assert not left & set(self.FILES)
+        assert not left & set(DEEP_FILES)
         assert "notes.txt" in left
-
-    def test_saving_again_gives_the_same_files(self, deep_bundle: Path, tmp_path: Path) -> None:
-        again = tiny_deep.save_bundle(tmp_path / "again")
-        assert all((file.read_bytes() == (again / file.name).read_bytes()) for file in deep_bundle.iterdir())
-
-    def test_embeddings_are_memory_mapped(self, deep_bundle: Path) -> None:
-        deep = bundle.load(deep_bundle).deep
-        assert deep is not None
-        values = deep.encoder.weights.embeddings
-        assert isinstance(values, np.memmap) or isinstance(values.base, np.memmap)
 
     def test_a_loaded_tier_can_be_pickled(self, deep_bundle: Path) -> None:
         loaded = bundle.load(deep_bundle)
@@ -297,23 +287,7 @@ class TestDeepTier:
         first, second = (Detector(one).score(tiny_deep.SPUN_ARTICLE, depth="deep") for one in (loaded, sent))
         assert first == second
 
-    @pytest.mark.parametrize("name", FILES)
-    @pytest.mark.usefixtures("nothing_deserialised")
-    def test_a_changed_file_is_refused(self, deep_copy: Path, name: str) -> None:
-        flip_last_bit(deep_copy / name)
-        text = message(deep_copy)
-        assert name in text
-        assert "restore the bundle" in text
-
-    @pytest.mark.parametrize("name", FILES)
-    @pytest.mark.usefixtures("nothing_deserialised")
-    def test_a_missing_file_is_refused(self, deep_copy: Path, name: str) -> None:
-        (deep_copy / name).unlink()
-        text = message(deep_copy)
-        assert name in text
-        assert "incomplete" in text
-
-    @pytest.mark.parametrize("name", sorted({*FILES} - {bundle.DEEP_GRAPH}))
+    @pytest.mark.parametrize("name", sorted({*DEEP_FILES} - {bundle.DEEP_GRAPH}))
     @pytest.mark.usefixtures("nothing_deserialised")
     def test_a_file_that_the_manifest_does_not_list_is_refused(self, deep_copy: Path, name: str) -> None:
         edit(deep_copy, lambda manifest: manifest["files"].pop(name))
@@ -349,6 +323,6 @@ def test_the_shipped_manifest_names_the_features(shipped: Detector) -> None:
     assert shipped.bundle.manifest["features"] == extractor.get_feature_names_out().tolist()
 
 
-def test_the_shipped_bundle_holds_no_text(shipped: Detector) -> None:
+def test_the_shipped_bundle_contains_no_text(shipped: Detector) -> None:
     # Only words, originals of known phrases and numbers; the fingerprint of the data counts texts.
     assert set(shipped.bundle.manifest["data"]) == {"texts", "sources", "sha256"}

@@ -48,8 +48,8 @@ SNIPPETS = (
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
-    """Return the documents that the encoder was asked to read, one list per call."""
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """Return the documents that the encoder reads, one list per call."""
     calls: list[list[int]] = []
     read = DeepEncoder.read
 
@@ -70,27 +70,18 @@ def scores(verdicts: Sequence[Verdict]) -> list[float | None]:
     return [verdict.score for verdict in verdicts]
 
 
-def fast_rates(detector: Detector, texts: Sequence[str] = JUDGED) -> list[float]:
-    """Return the fast tier's smallest rate of a kind for each text."""
-    found = detector.measure(texts, depth="fast")
-    rates = detector.decision.tiers["fast"].log_rates(found.fast, found.words, found.unfamiliar)
-    return [float(rate) for rate in np.exp(rates.min(axis=1))]
-
-
 class TestDepth:
-    """Which tier reads a text."""
-
     def test_depth_deep_uses_the_deep_tier(self, deep_detector: Detector) -> None:
         assert deep_detector.score(tables.ARTICLE, depth="deep").depth == "deep"
 
-    def test_depth_fast_never_runs_the_encoder(self, deep_detector: Detector, asked: list[list[int]]) -> None:
+    def test_depth_fast_never_runs_the_encoder(self, deep_detector: Detector, reads: list[list[int]]) -> None:
         found = deep_detector.score_many(TEXTS, depth="fast")
         assert {verdict.depth for verdict in found} == {"fast"}
-        assert asked == []
+        assert reads == []
 
-    def test_the_encoder_reads_a_batch_once(self, deep_detector: Detector, asked: list[list[int]]) -> None:
+    def test_the_encoder_reads_a_batch_once(self, deep_detector: Detector, reads: list[list[int]]) -> None:
         deep_detector.score_many(JUDGED, depth="deep")
-        assert asked == [list(range(len(JUDGED)))]
+        assert reads == [list(range(len(JUDGED)))]
 
     def test_depth_deep_also_reads_texts_without_a_verdict(
         self, deep_detector: Detector, monkeypatch: pytest.MonkeyPatch
@@ -126,23 +117,22 @@ class TestDepth:
 class TestAuto:
     """Depth `auto` uses the deep tier only if the fast one is in doubt."""
 
-    def test_the_fast_tier_decides_when_it_is_sure(self, deep_detector: Detector, asked: list[list[int]]) -> None:
+    def test_the_fast_tier_decides_if_it_is_sure(self, deep_detector: Detector, reads: list[list[int]]) -> None:
         found = doubting(deep_detector).score_many(JUDGED)
         assert {verdict.depth for verdict in found} == {"fast"}
-        assert asked == []
+        assert reads == []
 
-    def test_the_deep_tier_decides_up_to_a_rate(self, deep_detector: Detector) -> None:
-        by_fast = fast_rates(deep_detector)
+    def test_the_deep_tier_reads_and_decides_texts_up_to_a_rate(
+        self, deep_detector: Detector, reads: list[list[int]]
+    ) -> None:
+        found = deep_detector.measure(JUDGED, depth="fast")
+        by_kind = np.exp(deep_detector.decision.tiers["fast"].log_rates(found.fast, found.words, found.unfamiliar))
+        by_fast = by_kind.min(axis=1).tolist()
         limit = median(by_fast) * 1.0001
-        found = doubting(deep_detector, limit).score_many(JUDGED)
-        assert [verdict.depth for verdict in found] == ["fast" if rate > limit else "deep" for rate in by_fast]
-        assert {verdict.depth for verdict in found} == {"fast", "deep"}
-
-    def test_the_encoder_reads_only_texts_in_doubt(self, deep_detector: Detector, asked: list[list[int]]) -> None:
-        by_fast = fast_rates(deep_detector)
-        limit = median(by_fast) * 1.0001
-        doubting(deep_detector, limit).score_many(JUDGED)
-        assert asked == [[number for number, rate in enumerate(by_fast) if rate <= limit]]
+        depths = [verdict.depth for verdict in doubting(deep_detector, limit).score_many(JUDGED)]
+        assert depths == ["fast" if rate > limit else "deep" for rate in by_fast]
+        assert set(depths) == {"fast", "deep"}
+        assert reads == [[number for number, rate in enumerate(by_fast) if rate <= limit]]
 
     def test_doubt_about_one_kind_is_enough(self, deep_detector: Detector) -> None:
         for kind in range(3):
@@ -151,10 +141,10 @@ class TestAuto:
             found = Detector(replace(deep_detector.bundle, doubt=doubt)).score(tables.ARTICLE)
             assert found.depth == "deep"
 
-    def test_the_encoder_does_not_read_abstentions(self, deep_detector: Detector, asked: list[list[int]]) -> None:
+    def test_the_encoder_does_not_read_abstentions(self, deep_detector: Detector, reads: list[list[int]]) -> None:
         found = deep_detector.score_many([*ABSTAINED, tables.ARTICLE, *ABSTAINED])
         assert [verdict.depth for verdict in found] == ["fast"] * 3 + ["deep"] + ["fast"] * 3
-        assert asked == [[3]]
+        assert reads == [[3]]
 
     @pytest.mark.parametrize("limit", [NEVER, 0.3, 0.8, 1.5, 1e9])
     def test_the_verdict_is_from_the_tier_that_decided(self, deep_detector: Detector, limit: float) -> None:
@@ -169,8 +159,6 @@ class TestAuto:
 
 
 class TestVerdict:
-    """The verdict of the deep tier."""
-
     def test_replaced_words_raise_the_score(self, deep_detector: Detector) -> None:
         clean, spun = deep_detector.score_many([tables.ARTICLE, tiny.SPUN_ARTICLE], depth="deep")
         assert (clean.verdict, spun.verdict) == ("clear", "paraphrased")
@@ -257,7 +245,7 @@ class TestPassages:
         assert [len(verdict.passages) for verdict in found] == [1, 0, 1]
 
     @pytest.mark.parametrize("times", [3, 8, 40])
-    def test_a_wholly_spun_text_has_no_passages(self, deep_detector: Detector, times: int) -> None:
+    def test_an_entirely_spun_text_has_no_passages(self, deep_detector: Detector, times: int) -> None:
         found = deep_detector.score(f"{SPUN_PASSAGE} " * times, depth="deep")
         assert (found.kind, found.share, found.passages) == ("spun", 1.0, ())
 

@@ -1,11 +1,10 @@
-"""model/comparing: what a suspect text shares with its source, and whether it was made from it."""
+"""model/comparing: what a suspect text shares with a source, and whether it was made from that source."""
 
 from __future__ import annotations
 
 import itertools
 import json
 import tomllib
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +21,13 @@ EXAMPLES = Path(__file__).parents[2] / "seeds" / "examples"
 EXAMPLE = (EXAMPLES / "spun" / "05-cup-final.relations.txt").read_text("utf-8")
 
 
-@cache
-def shipped() -> Comparer:
+@pytest.fixture(scope="module")
+def comparer() -> Comparer:
     return Comparer.load()
 
 
-@pytest.fixture
-def comparer() -> Comparer:
-    return shipped()
-
-
 def text_of(name: str) -> str:
-    """Return a case's text by its name, with the change that the name asks for."""
+    """Return a case's text by its name, changed as the part of the name after the colon says."""
     name, _, change = name.partition(":")
     text: str = DATA["texts"][name] if name in DATA["texts"] else (EXAMPLES / name).read_text("utf-8")
     if change == "shouted":
@@ -47,7 +41,7 @@ def text_of(name: str) -> str:
     return text
 
 
-@pytest.mark.parametrize("case", DATA["case"], ids=[case["what"] for case in DATA["case"]])
+@pytest.mark.parametrize("case", DATA["case"], ids=lambda case: case["what"])
 def test_comparison_of_two_texts(comparer: Comparer, case: dict[str, Any]) -> None:
     answer = comparer.compare(text_of(case["suspect"]), text_of(case["source"]))
     assert answer.reason == case.get("reason")
@@ -67,9 +61,7 @@ def test_identical_texts_are_copies_even_if_short(comparer: Comparer, text: str)
 
 
 def test_substitutions_are_listed_with_their_counts(comparer: Comparer) -> None:
-    source = (
-        text_of("note") + " " + "The captain told nobody about the ship, and the mate told nobody about the captain."
-    )
+    source = f"{text_of('note')} The captain told nobody about the ship, and the mate told nobody about the captain."
     suspect = source.replace("told", "instructed").replace("ship", "watercraft")
     found = {(one.source, one.suspect): one.count for one in comparer.compare(suspect, source).substitutions}
     assert found == {("told", "instructed"): 3, ("ship", "watercraft"): 2}
@@ -157,7 +149,7 @@ def spans(alignments: tuple[Alignment, ...], side: str) -> list[Span]:
 
 
 def check(answer: Comparison, suspect: str, source: str) -> None:
-    """Assert what is true of every comparison."""
+    """Assert the properties of every comparison."""
     assert 0.0 <= answer.probability <= 1.0
     assert 0.0 <= answer.share <= 1.0
     assert tuple(answer.kinds) == RELATIONS
@@ -183,14 +175,14 @@ texts = st.one_of(
 
 @settings(max_examples=60, deadline=None)
 @given(suspect=texts, source=texts)
-def test_spans_refer_to_the_texts_as_submitted_and_never_overlap(suspect: str, source: str) -> None:
-    check(shipped().compare(suspect, source), suspect, source)
+def test_spans_refer_to_the_texts_as_submitted_and_never_overlap(comparer: Comparer, suspect: str, source: str) -> None:
+    check(comparer.compare(suspect, source), suspect, source)
 
 
 @settings(max_examples=20, deadline=None)
 @given(suspect=texts, source=texts)
-def test_the_same_two_texts_give_the_same_bytes(suspect: str, source: str) -> None:
-    first, second = (shipped().compare(suspect, source).to_json() for _ in range(2))
+def test_the_same_two_texts_give_the_same_bytes(comparer: Comparer, suspect: str, source: str) -> None:
+    first, second = (comparer.compare(suspect, source).to_json() for _ in range(2))
     assert first == second
 
 

@@ -20,6 +20,7 @@ from unspun.model.tiers.deep import (
     OVERLAP,
     WINDOW,
     Blend,
+    DeepEncoder,
     EncoderOutput,
     EncoderWeights,
     judged_words,
@@ -47,7 +48,6 @@ TEXTS = st.lists(st.lists(SNIPPETS | st.text(max_size=6), max_size=6).map(" ".jo
 
 
 def read(*texts: str, keep: bool = False) -> tuple[Documents, EncoderOutput]:
-    """Parse a batch and read all of it."""
     documents = Documents.parse(texts)
     return documents, ENCODER.read(documents, range(len(texts)), keep=keep)
 
@@ -65,7 +65,6 @@ def windows(*texts: str) -> list[list[list[float]]]:
 
 
 def by_word(*texts: str) -> list[tuple[str, float]]:
-    """Return the tokens of a batch with the log odds that a spinner put them there."""
     documents, reading = read(*texts)
     return list(zip(documents.words(), reading.replaced.tolist(), strict=True))
 
@@ -78,9 +77,7 @@ def originals(text: str, count: int = 3) -> dict[str, list[str]]:
 
 
 class TestReading:
-    """The log odds that a spinner put a word there."""
-
-    def test_a_replaced_word_stands_out(self) -> None:
+    def test_a_replaced_word_has_high_log_odds(self) -> None:
         assert by_word("The vessel was in the harbour.") == [
             *(("the", CLEAN), ("vessel", SPUN), ("was", CLEAN)),
             *(("in", CLEAN), ("the", CLEAN), ("harbour", CLEAN), (".", CLEAN)),
@@ -96,11 +93,6 @@ class TestReading:
     @given(TEXTS)
     def test_the_output_does_not_depend_on_the_batch(self, texts: list[str]) -> None:
         assert answers(*texts) == [answers(text)[0] for text in texts]
-
-    @settings(deadline=None, max_examples=25)
-    @given(TEXTS)
-    def test_the_order_of_the_texts_does_not_matter(self, texts: list[str]) -> None:
-        assert answers(*texts) == answers(*reversed(texts))[::-1]
 
     @settings(deadline=None, max_examples=25)
     @given(TEXTS, st.data())
@@ -243,8 +235,6 @@ class TestProsePieces:
 
 
 class TestOriginals:
-    """The originals of replaced words."""
-
     @pytest.mark.parametrize(("word", "original"), tiny.SPUN.items())
     def test_the_original_comes_first(self, word: str, original: str) -> None:
         assert originals(f"The {word} was in the harbour.")[word][0] == original
@@ -295,13 +285,10 @@ class TestOriginals:
 
 
 class TestEncoder:
-    """The encoder as an object."""
-
     def test_embeddings_are_scaled(self) -> None:
-        weights = EncoderWeights(
-            b"", np.array([[1, -2], [127, 0]], np.int8), np.float32([0.5, 2.0]), np.zeros(2), ("a", "b")
-        )
-        assert type(ENCODER)(weights).embed(np.array([[1, 0]])).tolist() == [[[254.0, 0.0], [0.5, -1.0]]]
+        embeddings = np.array([[1, -2], [127, 0]], np.int8)
+        weights = EncoderWeights(b"", embeddings, np.float32([0.5, 2.0]), np.zeros(2), ("a", "b"))
+        assert DeepEncoder(weights).embed(np.array([[1, 0]])).tolist() == [[[254.0, 0.0], [0.5, -1.0]]]
 
     @pytest.mark.parametrize("used", [True, False])
     def test_it_can_be_pickled(self, used: bool) -> None:
@@ -348,7 +335,6 @@ WINDOWS = st.lists(st.floats(-12, 12), min_size=1, max_size=40)
 
 
 def pooled(*evidence: float) -> float:
-    """Return the pooled evidence of one document."""
     columns = np.repeat(np.array(evidence)[:, None], 3, axis=1)
     return float(pool(columns, np.zeros(len(evidence), np.int64), 1)[0, 0])
 
@@ -387,8 +373,6 @@ class TestPool:
 
 
 class TestTier:
-    """The evidence of a document."""
-
     @staticmethod
     def evidence(*texts: str) -> list[list[float]]:
         documents, reading = read(*texts)

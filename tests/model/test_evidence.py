@@ -1,11 +1,9 @@
-"""model/decision/evidence.py: what gives a machine away, and exactly where it is in the text as submitted."""
+"""model/decision/evidence.py: signs of a machine, and their exact place in the text as submitted."""
 
 from __future__ import annotations
 
 import itertools
-import tomllib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,15 +13,13 @@ from hypothesis import strategies as st
 
 from tests import deep
 from tests import tables as tiny
+from tests.cases import cases
 from unspun.model.decision import evidence as module
 from unspun.model.decision.evidence import find_evidence
 from unspun.model.detector import Detector
 from unspun.model.text.document import Documents
 from unspun.model.verdict import Evidence
 
-DATA = Path(__file__).parents[1] / "data" / "model"
-CASES = tomllib.loads((DATA / "evidence.toml").read_text("utf-8"))["case"]
-DEEP_CASES = tomllib.loads((DATA / "deep_evidence.toml").read_text("utf-8"))["case"]
 SIGNALS = {"known_phrase", "substitution", "misfit", "debris"}
 WORDS = ("misfit", "substitution")
 PIECES = (
@@ -56,41 +52,32 @@ def find(*texts: str, prior: float = -2.0, spun: float = 1.0) -> list[list[Evide
     return find_evidence(tiny.signals(), documents, measured, prior, np.full(len(measured.misfit), spun))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["text"])
+@pytest.mark.parametrize("case", cases("model/evidence.toml"), ids=lambda case: case["text"])
 def test_evidence_is_found(case: dict[str, Any]) -> None:
     passage, suggestion, signal = case["evidence"]
     found = [(e.text, e.suggestion or "", e.signal) for e in find(case["text"])[0]]
     assert (passage, suggestion, signal) in found
 
 
+def check(text: str, rows: list[Evidence]) -> None:
+    """Assert that evidence is in order without overlaps, at the offsets of the text as submitted, and has a weight."""
+    assert all(text[row.start : row.end] == row.text != "" for row in rows)
+    assert all(first.end <= second.start for first, second in itertools.pairwise(rows))
+    assert all(row.signal in SIGNALS and row.weight > 0 for row in rows)
+    assert all((row.suggestion is None) == (row.signal == "misfit") for row in rows if row.signal in WORDS)
+
+
 @settings(deadline=None)
-@given(st.lists(st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=6), max_size=3))
-def test_offsets_are_those_of_the_text_as_submitted(parts: list[list[str]]) -> None:
+@given(st.lists(st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=9), max_size=3))
+def test_evidence_of_any_text_is_valid(parts: list[list[str]]) -> None:
     texts = [" ".join(part) for part in parts]
     for text, rows in zip(texts, find(*texts), strict=True):
-        assert all(text[row.start : row.end] == row.text != "" for row in rows)
+        check(text, rows)
 
 
-@settings(deadline=None)
-@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=9))
-def test_evidence_is_in_order_without_overlaps(parts: list[str]) -> None:
-    (rows,) = find(" ".join(parts))
-    assert all(first.end <= second.start for first, second in itertools.pairwise(rows))
-
-
-@settings(deadline=None)
-@given(st.lists(st.sampled_from(PIECES), max_size=9))
-def test_evidence_has_a_known_signal_and_a_positive_weight(parts: list[str]) -> None:
-    (rows,) = find(" ".join(parts))
-    assert all(row.signal in SIGNALS and row.weight > 0 for row in rows)
-
-
-def test_an_empty_text_has_no_evidence() -> None:
-    assert find("") == [[]]
-
-
-def test_no_texts_have_no_evidence() -> None:
-    assert find() == []
+@pytest.mark.parametrize("texts", [(), ("",)])
+def test_nothing_has_no_evidence(texts: tuple[str, ...]) -> None:
+    assert find(*texts) == [[] for _ in texts]
 
 
 def test_only_the_heaviest_pieces_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +94,7 @@ def test_offsets_are_right_in_a_text_of_many_sections() -> None:
     )
     assert len(Documents.parse([text]).in_sections()[1]) > 3
     (rows,) = find("Too short.", text)[1:]
-    assert all(text[row.start : row.end] == row.text for row in rows)
+    check(text, rows)
     assert "counterfeit consciousness" in {row.text for row in rows}
 
 
@@ -131,7 +118,7 @@ def test_a_text_that_is_surely_not_spun_shows_fewer_words() -> None:
 def test_a_word_with_a_suggestion_is_a_substitution() -> None:
     (rows,) = find("The old ship was late. He instructed the council.", prior=-9)
     assert ("ship", "substitution") in {(row.text, row.signal) for row in rows}
-    assert all((row.suggestion is None) == (row.signal == "misfit") for row in rows if row.signal in WORDS)
+    check("The old ship was late. He instructed the council.", rows)
 
 
 def test_a_suggestion_is_never_the_word_itself(detector: Detector) -> None:
@@ -140,14 +127,14 @@ def test_a_suggestion_is_never_the_word_itself(detector: Detector) -> None:
 
 
 @pytest.fixture(scope="class")
-def tagger_without_a_say() -> Iterator[None]:
+def ignored_tagger() -> Iterator[None]:
     """Ignore the tagger for the deep tier's evidence, because the tiny tagger's weights are random."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "AGREED_WEIGHT", -np.inf)
         yield
 
 
-@pytest.mark.usefixtures("tagger_without_a_say")
+@pytest.mark.usefixtures("ignored_tagger")
 class TestDeep:
     """Evidence from the deep tier: replaced words, and the encoder's guesses of their originals."""
 
@@ -172,25 +159,17 @@ class TestDeep:
     def find(detector: Detector, *texts: str) -> list[list[Evidence]]:
         return [list(found.evidence or ()) for found in detector.score_many(texts, depth="deep")]
 
-    @pytest.mark.parametrize("case", DEEP_CASES, ids=lambda case: case["text"])
+    @pytest.mark.parametrize("case", cases("model/deep_evidence.toml"), ids=lambda case: case["text"])
     def test_replaced_words_are_found_with_their_originals(self, deep_detector: Detector, case: dict[str, Any]) -> None:
         (rows,) = self.find(deep_detector, case["text"])
         assert [[row.text, row.suggestion or "", row.signal] for row in rows] == case["evidence"]
 
-    @settings(deadline=None, max_examples=50)
-    @given(st.lists(st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=6), max_size=3))
-    def test_offsets_are_those_of_the_text_as_submitted(self, deep_detector: Detector, parts: list[list[str]]) -> None:
+    @settings(deadline=None, max_examples=100)
+    @given(st.lists(st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=9), max_size=3))
+    def test_evidence_of_any_text_is_valid(self, deep_detector: Detector, parts: list[list[str]]) -> None:
         texts = [" ".join(part) for part in parts]
         for text, rows in zip(texts, self.find(deep_detector, *texts), strict=True):
-            assert all(text[row.start : row.end] == row.text != "" for row in rows)
-            assert all(first.end <= second.start for first, second in itertools.pairwise(rows))
-
-    @settings(deadline=None, max_examples=50)
-    @given(st.lists(st.sampled_from(PIECES), max_size=9))
-    def test_evidence_has_a_known_signal_and_a_positive_weight(self, deep_detector: Detector, parts: list[str]) -> None:
-        (rows,) = self.find(deep_detector, " ".join(parts))
-        assert all(row.signal in SIGNALS and row.weight > 0 for row in rows)
-        assert all((row.suggestion is None) == (row.signal == "misfit") for row in rows if row.signal in WORDS)
+            check(text, rows)
 
     def test_words_of_two_texts_are_never_joined(self, deep_detector: Detector) -> None:
         texts = ("The boats left the harbour in the morning, and one was floating", "Vessel was in the harbour.")

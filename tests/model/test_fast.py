@@ -26,8 +26,8 @@ FAMILIAR = Unfamiliarity(
 """High values of the first feature and low values of the second are unfamiliar."""
 
 
-class Says:
-    """An estimator whose probability is the first column."""
+class FirstColumn:
+    """An estimator that returns the first column as the probability."""
 
     def predict_proba(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         score = features[:, 0].astype(np.float64)
@@ -35,11 +35,11 @@ class Says:
 
 
 def head(column: int = 0) -> Head:
-    return Head(np.array([column]), Says())
+    return Head(np.array([column]), FirstColumn())
 
 
 class TestHead:
-    """A head tells one kind of paraphrase from human text."""
+    """A head separates one kind of paraphrase from human text."""
 
     def test_it_gives_log_odds(self) -> None:
         assert head().log_odds(np.array([[0.9]], np.float32), NOTHING) == pytest.approx([np.log(9)], rel=1e-5)
@@ -53,7 +53,7 @@ class TestHead:
     def test_style_is_the_other_half(self) -> None:
         weights = np.zeros(BUCKETS, np.float32)
         weights[7] = 2.0
-        styled = Head(np.array([0]), Says(), weights, 0.5)
+        styled = Head(np.array([0]), FirstColumn(), weights, 0.5)
         style = csr_array(([1.0], ([0], [7])), shape=(1, BUCKETS), dtype=np.float32)
         assert styled.log_odds(np.array([[0.5]], np.float32), style) == pytest.approx([(0 + 2.5) / 2])
 
@@ -75,17 +75,17 @@ class TestUnfamiliarity:
     def of(self, *numbers: float) -> float:
         return float(FAMILIAR.of(np.array([numbers], np.float32))[0])
 
-    def test_text_at_the_centre_has_unfamiliarity_zero(self) -> None:
-        assert self.of(1.0, 2.0) == 0.0
-
-    def test_it_is_the_mean_of_the_standard_deviations(self) -> None:
-        assert self.of(2.0, 1.0) == pytest.approx((2.0 + 1.0) / 2)
-
-    def test_it_can_be_negative(self) -> None:
-        assert self.of(0.5, 3.0) < 0
-
-    def test_no_single_feature_makes_a_text_unfamiliar(self) -> None:
-        assert self.of(1e9, 2.0) == MOST_UNFAMILIAR / 2
+    @pytest.mark.parametrize(
+        ("numbers", "expected"),
+        [
+            ((1.0, 2.0), 0.0),  # the centre
+            ((2.0, 1.0), (2.0 + 1.0) / 2),  # the mean of the standard deviations
+            ((0.5, 3.0), -1.0),  # more familiar than usual
+            ((1e9, 2.0), MOST_UNFAMILIAR / 2),  # no single feature makes a text unfamiliar
+        ],
+    )
+    def test_it_is_the_mean_of_the_limited_deviations(self, numbers: tuple[float, float], expected: float) -> None:
+        assert self.of(*numbers) == pytest.approx(expected)
 
     @given(st.floats(-1e6, 1e6, width=32), st.floats(-1e6, 1e6, width=32))
     def test_it_is_bounded(self, first: float, second: float) -> None:
@@ -96,8 +96,6 @@ class TestUnfamiliarity:
 
 
 class TestClassifier:
-    """The heads in the order of the kinds."""
-
     CLASSIFIER = FastClassifier((head(0), head(1), head(2)), FAMILIAR)
 
     def test_the_heads_are_in_order(self) -> None:

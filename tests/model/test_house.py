@@ -22,7 +22,6 @@ COLUMNS = 57
 
 
 def correction(columns: int = COLUMNS, *, domain_bias: float = -1.0) -> Correction:
-    """Return a correction with random but fixed numbers."""
     rng = np.random.default_rng(2)
     return Correction(
         centre=rng.normal(size=columns).astype(np.float32),
@@ -47,16 +46,16 @@ def test_the_correction_does_not_depend_on_the_batch(places: list[int], order: s
 
 
 def test_text_far_from_the_domain_is_not_corrected() -> None:
-    one = correction()
-    away = -np.sign(one.domain_weights) * FURTHEST * one.spread + one.centre
-    assert np.abs(one.log_odds(away[None].astype(np.float32))).max() < 1e-9
+    found = correction()
+    away = -np.sign(found.domain_weights) * FURTHEST * found.spread + found.centre
+    assert np.abs(found.log_odds(away[None].astype(np.float32))).max() < 1e-9
 
 
 def test_text_inside_the_domain_is_fully_corrected() -> None:
-    one = correction()
-    amid = (np.sign(one.domain_weights) * FURTHEST * one.spread + one.centre)[None].astype(np.float32)
-    linear = scale(amid, one.centre, one.spread) @ one.weights + one.bias
-    assert one.log_odds(amid) == pytest.approx(linear)
+    found = correction()
+    inside = (np.sign(found.domain_weights) * FURTHEST * found.spread + found.centre)[None].astype(np.float32)
+    linear = scale(inside, found.centre, found.spread) @ found.weights + found.bias
+    assert found.log_odds(inside) == pytest.approx(linear)
 
 
 def test_a_kind_without_user_texts_is_not_corrected() -> None:
@@ -70,9 +69,9 @@ def test_a_kind_without_user_texts_is_not_corrected() -> None:
 @settings(deadline=None)
 @given(hnp.arrays(np.float32, (2, COLUMNS), elements=st.floats(-(2.0**96), 2.0**96, width=32)))
 def test_the_correction_is_bounded(features: np.ndarray) -> None:
-    one = correction()
-    most = FURTHEST * np.abs(one.weights).sum(axis=0) + np.abs(one.bias)
-    assert (np.abs(one.log_odds(features)) <= most).all()
+    found = correction()
+    most = FURTHEST * np.abs(found.weights).sum(axis=0) + np.abs(found.bias)
+    assert (np.abs(found.log_odds(features)) <= most).all()
 
 
 def test_no_texts_have_no_correction() -> None:

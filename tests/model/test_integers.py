@@ -1,4 +1,4 @@
-"""model/signals/integers.py: a layer in integers equals the layer in floats and does not depend on the batch."""
+"""model/signals/integers.py: a layer in integers is close to one in floats and does not depend on the batch."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from unspun.model.signals.integers import GRAPH, MOST_INPUTS, ZERO, IntegerLayer
 from unspun.training.encoder.integer_layer import graph
 
 SEEDS = st.integers(0, 2**32 - 1)
+INPUTS = 40
 
 
-def layer(seed: int, inputs: int = 40, units: int = 8) -> tuple[IntegerLayer, np.ndarray, np.ndarray, np.ndarray]:
+def layer(seed: int) -> tuple[IntegerLayer, np.ndarray, np.ndarray, np.ndarray]:
     """Return a layer, and the weights, biases and steps that it was made from."""
     rng = np.random.default_rng(seed)
-    weights = rng.standard_normal((inputs, units)).astype(np.float32)
-    biases = rng.standard_normal(units).astype(np.float32)
-    steps = rng.choice([0.03, 0.0001], inputs).astype(np.float32)
+    weights = rng.standard_normal((INPUTS, 8)).astype(np.float32)
+    biases = rng.standard_normal(8).astype(np.float32)
+    steps = rng.choice([0.03, 0.0001], INPUTS).astype(np.float32)
     return IntegerLayer.of(weights, biases, steps), weights, biases, steps
 
 
-def rows(seed: int, count: int = 5, inputs: int = 40) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (count, inputs)).astype(np.uint8)
+def rows(seed: int, count: int = 5) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, INPUTS)).astype(np.uint8)
 
 
 @given(SEEDS)
-def test_the_result_is_near_that_in_floats(seed: int) -> None:
+def test_the_result_is_close_to_that_in_floats(seed: int) -> None:
     made, weights, biases, steps = layer(seed)
     inputs = rows(seed)
     expected = (inputs.astype(np.float64) - ZERO) * steps @ weights + biases
@@ -73,7 +74,7 @@ def test_too_many_inputs_are_refused() -> None:
 
 
 def test_units_without_weights_return_their_bias() -> None:
-    made = IntegerLayer.of(np.zeros((40, 2), np.float32), np.array([1, 2], np.float32), np.ones(40, np.float32))
+    made = IntegerLayer.of(np.zeros((INPUTS, 2), np.float32), np.array([1, 2], np.float32), np.ones(INPUTS, np.float32))
     assert made.apply(rows(0, 1)).tolist() == [[1, 2]]
 
 

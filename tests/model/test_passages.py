@@ -1,4 +1,4 @@
-"""model/decision/passages.py: the paraphrased parts of a longer text, from the evidence of its windows."""
+"""model/decision/passages.py: the paraphrased parts of a longer text, found from the evidence in its windows."""
 
 from __future__ import annotations
 
@@ -31,37 +31,22 @@ def parts(
     return suspicious_parts(np.array(evidence), tokens, words, TAIL)
 
 
-def test_a_passage_is_found_with_its_words_and_its_share() -> None:
-    assert parts([HUMAN, HUMAN, SPUN, HUMAN, HUMAN]) == ((SuspiciousPart(200, 299, 100),), 0.2)
-
-
-def test_adjacent_windows_are_one_passage() -> None:
-    assert parts([HUMAN, SPUN, SPUN, HUMAN]) == ((SuspiciousPart(100, 299, 200),), 0.5)
-
-
-def test_a_single_window_between_two_suspicious_ones_belongs_to_them() -> None:
-    assert parts([HUMAN, SPUN, HUMAN, SPUN, HUMAN, HUMAN])[0] == (SuspiciousPart(100, 399, 300),)
-
-
-def test_a_text_can_have_several_passages() -> None:
-    found, share = parts([SPUN, HUMAN, HUMAN, HUMAN, SPUN])
-    assert [(part.first, part.last) for part in found] == [(0, 99), (400, 499)]
-    assert share == 0.4
-
-
-@pytest.mark.parametrize("windows", [1, 2, 5, 20])
-def test_a_wholly_suspicious_text_has_no_parts(windows: int) -> None:
-    assert parts([SPUN] * windows) == ((), 1.0)
-
-
-def test_nearly_all_of_a_text_counts_as_the_whole() -> None:
-    found, share = parts([SPUN] * 9 + [HUMAN])
-    assert (found, share) == ((), 0.9)
-    assert share > WHOLE
-
-
-def test_without_suspicious_windows_the_share_is_1() -> None:
-    assert parts([HUMAN] * 5) == ((), 1.0)
+@pytest.mark.parametrize(
+    ("evidence", "found", "share"),
+    [
+        ([HUMAN, HUMAN, SPUN, HUMAN, HUMAN], [(200, 299)], 0.2),
+        ([HUMAN, SPUN, SPUN, HUMAN], [(100, 299)], 0.5),  # adjacent windows are one passage
+        ([HUMAN, SPUN, HUMAN, SPUN, HUMAN, HUMAN], [(100, 399)], 0.5),  # so is a single window between two of them
+        ([SPUN, HUMAN, HUMAN, HUMAN, SPUN], [(0, 99), (400, 499)], 0.4),
+        *(([SPUN] * windows, [], 1.0) for windows in (1, 2, 5, 20)),  # the whole text has no parts
+        ([SPUN] * 9 + [HUMAN], [], 0.9),  # nearly all of a text counts as the whole
+        ([HUMAN] * 5, [], 1.0),  # no window is suspicious by itself
+    ],
+)
+def test_suspicious_windows_are_joined_to_passages(
+    evidence: list[float], found: list[tuple[int, int]], share: float
+) -> None:
+    assert parts(evidence) == (tuple(SuspiciousPart(first, last, last + 1 - first) for first, last in found), share)
 
 
 def test_only_words_of_prose_count() -> None:

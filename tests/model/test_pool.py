@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from unspun.model.signals.base import Pool
 
 TOKENS = st.lists(st.tuples(st.integers(0, 4), st.floats(-9, 9, width=32)), max_size=60).map(sorted)
-"""Document and value of the tokens of five documents, some of which may have none."""
+"""The document and value of each token; any of the five documents may have none."""
 LIMITS = (-2.0, 0.0, 1.5)
 
 

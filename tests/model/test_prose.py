@@ -1,6 +1,5 @@
 import re
-import tomllib
-from pathlib import Path
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -8,50 +7,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cases import cases
 from unspun.model.text.boilerplate import load_boilerplate
 from unspun.model.text.document import Documents, TokenClass
 
-DATA = Path(__file__).parents[1] / "data" / "model" / "prose.toml"
-PAGES = tomllib.loads(DATA.read_text(encoding="utf-8"))["page"]
+PAGES = cases("model/prose.toml", "page")
 
 
-class Page:
-    """A page of the case file: its text, and the offsets and the expected kind of each line."""
-
-    def __init__(self, case: dict[str, Any]) -> None:
-        self.lines: list[tuple[int, int, str]] = []
-        texts = []
-        offset = 0
-        for line in case["lines"].strip("\n").splitlines():
-            kind, _, text = line.partition("|")
-            text = text[1:]
-            if text:
-                self.lines.append((offset, offset + len(text), kind.strip()))
-            texts.append(text)
-            offset += len(text) + 1
-        self.text = "\n".join(texts)
+def read_page(case: dict[str, Any]) -> tuple[str, list[tuple[int, int, str]]]:
+    """Return the text of a page, and the offsets and the expected kind of each line that is not blank."""
+    text = ""
+    lines = []
+    for line in case["lines"].strip("\n").splitlines():
+        kind, _, content = line.partition("|")
+        content = content[1:]
+        if content:
+            lines.append((len(text), len(text) + len(content), kind.strip()))
+        text += content + "\n"
+    return text.removesuffix("\n"), lines
 
 
 @pytest.mark.parametrize("case", PAGES, ids=lambda case: case["name"])
 def test_lines_are_kept_or_left_out(case: dict[str, Any]) -> None:
-    page = Page(case)
-    documents = Documents.parse([page.text])
+    text, lines = read_page(case)
+    documents = Documents.parse([text])
     words = documents.token_class == TokenClass.WORD
-    for start, end, kind in page.lines:
+    for start, end, kind in lines:
         in_line = (documents.token_start >= start) & (documents.token_start < end)
         kept = documents.token_prose[in_line if kind in ("table", "code") else in_line & words]
         expected = {"prose": {True}, "mixed": {True, False}, "rule": set()}.get(kind, {False})
-        assert set(kept.tolist()) == expected, page.text[start:end]
+        assert set(kept.tolist()) == expected, text[start:end]
 
 
 @pytest.mark.parametrize("case", PAGES, ids=lambda case: case["name"])
 def test_lines_left_out_are_counted_by_kind(case: dict[str, Any]) -> None:
-    page = Page(case)
-    expected: dict[str, int] = {}
-    for _, _, kind in page.lines:
-        if kind not in ("prose", "mixed", "rule"):
-            expected[kind] = expected.get(kind, 0) + 1
-    assert Documents.parse([page.text]).excluded == (expected,)
+    text, lines = read_page(case)
+    expected = Counter(kind for _, _, kind in lines if kind not in ("prose", "mixed", "rule"))
+    assert Documents.parse([text]).excluded == (expected,)
 
 
 @pytest.mark.parametrize("phrase", load_boilerplate().anywhere)

@@ -1,4 +1,4 @@
-"""model/signals: what is true of every signal."""
+"""model/signals: properties of every signal."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import pytest
 
 from tests import tables as tiny
 from unspun.model.signals.base import Signal
-from unspun.model.signals.features import Signals
 
 SIGNALS = (*tiny.signals().for_tagger, *tiny.signals().for_documents)
 
 
 @pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.name)
-def test_every_value_has_a_name(signal: Signal, signals: Signals) -> None:
-    values = signal.read(tiny.encode(signals, "the old ship", "the harbour"))
+def test_every_value_has_a_name(signal: Signal) -> None:
+    values = signal.read(tiny.encode("the old ship", "the harbour"))
     assert values.tokens.shape == (5, len(signal.token_names))
     assert values.documents.shape == (2, len(signal.document_names))
     assert values.tokens.dtype == values.documents.dtype == np.float32
@@ -22,5 +21,5 @@ def test_every_value_has_a_name(signal: Signal, signals: Signals) -> None:
 
 
 @pytest.mark.parametrize("signal", SIGNALS, ids=lambda signal: signal.name)
-def test_texts_without_words_have_zeros(signal: Signal, signals: Signals) -> None:
-    assert not signal.read(tiny.encode(signals, "", "7", "...", "1 2 3 !")).documents.any()
+def test_texts_without_words_have_zeros(signal: Signal) -> None:
+    assert not signal.read(tiny.encode("", "7", "...", "1 2 3 !")).documents.any()

@@ -15,8 +15,8 @@ def signal(signals: Signals) -> Translationese:
     return next(signal for signal in signals.for_documents if isinstance(signal, Translationese))
 
 
-def number(signal: Translationese, signals: Signals, name: str, *texts: str) -> list[float]:
-    return signal.read(encode(signals, *texts)).documents[:, signal.document_names.index(name)].tolist()
+def number(signal: Translationese, name: str, *texts: str) -> list[float]:
+    return signal.read(encode(*texts)).documents[:, signal.document_names.index(name)].tolist()
 
 
 @pytest.mark.parametrize(
@@ -28,35 +28,35 @@ def number(signal: Translationese, signals: Signals, name: str, *texts: str) -> 
         ("word_the", "Boats went home.", 0.0),  # none
     ],
 )
-def test_rates_are_square_roots_of_shares(
-    signal: Translationese, signals: Signals, name: str, text: str, expected: float
-) -> None:
-    assert number(signal, signals, name, text)[0] == pytest.approx(np.sqrt(expected), rel=1e-5)
+def test_rates_are_square_roots_of_shares(signal: Translationese, name: str, text: str, expected: float) -> None:
+    assert number(signal, name, text)[0] == pytest.approx(np.sqrt(expected), rel=1e-5)
 
 
-def test_sentence_length_is_a_logarithm(signal: Translationese, signals: Signals) -> None:
-    text = "The old ferry was late. The mayor gave a speech again in the town."
-    expected = (np.log(5) + np.log(9)) / 2
-    assert number(signal, signals, "sentence_length", text)[0] == pytest.approx(expected, rel=1e-5)
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("sentence_length", "The old ferry was late. The mayor gave a speech again.", (np.log(5) + np.log(6)) / 2),
+        ("short_sentences", "The ferry was late. The boats went back to the harbour in the morning.", 0.5),
+        ("repeated_function", "zither xylophone balalaika", 0),  # unknown words do not repeat each other
+        ("word_length", "a ferry was", 3),  # in characters
+        ("capitals", "The ferry left London at night.", 1 / 6),  # not at the start of a sentence
+    ],
+)
+def test_numbers(signal: Translationese, name: str, text: str, expected: float) -> None:
+    assert number(signal, name, text) == [pytest.approx(expected, rel=1e-5)]
 
 
-def test_even_sentences_have_no_deviation(signal: Translationese, signals: Signals) -> None:
+def test_even_sentences_have_no_deviation(signal: Translationese) -> None:
     even, uneven = number(
-        signal, signals, "sentence_length_deviation", "The ferry was late. The town was cold.", "We went. " + ARTICLE
+        signal, "sentence_length_deviation", "The ferry was late. The town was cold.", "We went. " + ARTICLE
     )
     assert even == pytest.approx(0, abs=1e-6)
     assert uneven > 0.1
 
 
-def test_short_sentences_are_counted(signal: Translationese, signals: Signals) -> None:
-    text = "The ferry was late. The boats went back to the harbour in the morning."
-    assert number(signal, signals, "short_sentences", text) == [0.5]
-
-
-def test_a_word_that_occurs_again_nearby_is_a_repetition(signal: Translationese, signals: Signals) -> None:
+def test_a_word_that_occurs_again_nearby_is_a_repetition(signal: Translationese) -> None:
     near, far = number(
         signal,
-        signals,
         "repeated_content",
         "vitality and vitality",
         "vitality " + "and " * NEAR + "vitality",
@@ -64,17 +64,5 @@ def test_a_word_that_occurs_again_nearby_is_a_repetition(signal: Translationese,
     assert (near, far) == (0.5, 0)
 
 
-def test_repetitions_do_not_span_documents(signal: Translationese, signals: Signals) -> None:
-    assert number(signal, signals, "repeated_content", "vitality", "vitality") == [0, 0]
-
-
-def test_unknown_words_are_not_repetitions_of_each_other(signal: Translationese, signals: Signals) -> None:
-    assert number(signal, signals, "repeated_function", "zither xylophone balalaika") == [0]
-
-
-def test_word_length_is_in_characters(signal: Translationese, signals: Signals) -> None:
-    assert number(signal, signals, "word_length", "a ferry was") == [3]
-
-
-def test_a_capital_at_the_start_of_a_sentence_is_not_counted(signal: Translationese, signals: Signals) -> None:
-    assert number(signal, signals, "capitals", "The ferry left London at night.") == [pytest.approx(1 / 6)]
+def test_repetitions_do_not_span_documents(signal: Translationese) -> None:
+    assert number(signal, "repeated_content", "vitality", "vitality") == [0, 0]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.cases import cases, why
 from unspun.model.comparing import sources
 from unspun.model.comparing.comparison import RELATIONS, ComparedText, Comparison
 from unspun.model.comparing.sources import Candidate, SourceIndex, Sources
@@ -23,7 +22,6 @@ DOCUMENTS = {
     "empty": "",
 }
 MODEL = ModelInfo("fake", "0.0.1", "0" * 64)
-CASES = tomllib.loads((Path(__file__).parents[1] / "data" / "model" / "sources.toml").read_text("utf-8"))["case"]
 ANY_TEXT = st.text(st.characters(codec=None), max_size=60)
 
 
@@ -67,7 +65,7 @@ class Fake:
 # --- the index
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["why"])
+@pytest.mark.parametrize("case", cases("model/sources.toml"), ids=why)
 def test_the_source_is_the_first_candidate(case: dict[str, Any], index: SourceIndex) -> None:
     assert names(index.candidates(case["suspect"]))[:1] == ([case["source"]] if "source" in case else [])
 
@@ -77,7 +75,7 @@ def test_a_document_has_similarity_1_to_itself(index: SourceIndex) -> None:
     assert (first.place, round(first.similarity, 5)) == (2, 1.0)
 
 
-def test_documents_that_share_nothing_are_no_candidates(index: SourceIndex) -> None:
+def test_documents_that_share_nothing_are_not_candidates(index: SourceIndex) -> None:
     assert names(index.candidates("Coldwell")) == ["harbour"]
 
 
@@ -97,7 +95,7 @@ def test_rare_words_weigh_more_than_frequent_ones() -> None:
     assert index.candidates("to the sea we went from Kiruna", 6)[0].place == 0
 
 
-def test_an_index_of_nothing_has_no_candidates() -> None:
+def test_an_empty_index_has_no_candidates() -> None:
     index = SourceIndex.build([])
     assert (len(index), index.candidates("anything")) == (0, [])
 

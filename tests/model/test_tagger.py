@@ -16,9 +16,8 @@ from unspun.model.signals.tagger import BLOCK, WINDOW, Tagger, TaggerInputs, sca
 
 
 def log_odds(tagger: Tagger, *texts: str) -> list[float]:
-    """Return the log odds of all tokens of a batch."""
     signals = tiny_signals()
-    encoding = encode(signals, *texts)
+    encoding = encode(*texts)
     numbers, _ = signals.read_tokens(encoding)
     return tagger.log_odds(encoding, numbers, np.arange(len(encoding.ids))).tolist()
 
@@ -29,7 +28,7 @@ def tagger() -> Tagger:
 
 
 def test_the_number_of_inputs_matches_the_weights(signals: Signals, tagger: Tagger) -> None:
-    encoding = encode(signals, ARTICLE)
+    encoding = encode(ARTICLE)
     numbers, _ = signals.read_tokens(encoding)
     block = tagger.inputs.block(tagger.inputs.prepare(encoding, numbers), np.arange(5))
     assert block.shape == (5, tagger.inputs.size(numbers.shape[1])) == (5, len(tagger.weights[0]))
@@ -37,14 +36,14 @@ def test_the_number_of_inputs_matches_the_weights(signals: Signals, tagger: Tagg
 
 
 def test_the_window_has_the_surrounding_words(signals: Signals) -> None:
-    encoding = encode(signals, "the old ferry was late")
+    encoding = encode("the old ferry was late")
     windows = TaggerInputs(signals.topics).prepare(encoding, np.zeros((5, 1), np.float32)).windows(np.arange(5))
     assert windows[2].tolist() == [BOUNDARY] * 2 + encoding.ids.tolist() + [BOUNDARY] * 2
     assert windows.shape == (5, 2 * WINDOW + 1)
 
 
 def test_the_output_equals_a_calculation_by_hand(signals: Signals, tagger: Tagger) -> None:
-    encoding = encode(signals, "the old ferry was late")
+    encoding = encode("the old ferry was late")
     numbers, _ = signals.read_tokens(encoding)
     places = np.arange(5)
     values = tagger.inputs.block(tagger.inputs.prepare(encoding, tagger.scaled(numbers)), places).astype(np.float64)
@@ -53,10 +52,13 @@ def test_the_output_equals_a_calculation_by_hand(signals: Signals, tagger: Tagge
     assert tagger.log_odds(encoding, numbers, places) == pytest.approx(expected, abs=1e-3)
 
 
-def test_integers_represent_the_values_of_the_signals(signals: Signals, tagger: Tagger) -> None:
-    encoding = encode(signals, "the old ferry was late")
+def test_inputs_are_the_vectors_around_a_word_and_the_numbers_of_three_words(signals: Signals, tagger: Tagger) -> None:
+    encoding = encode("the old ferry was late")
     numbers = tagger.scaled(signals.read_tokens(encoding)[0])
     block = tagger.inputs.block(tagger.inputs.prepare(encoding, numbers), np.arange(5))
+    width = tagger.inputs.width
+    middle = block[:, WINDOW * width : (WINDOW + 1) * width]
+    assert middle == pytest.approx(signals.topics.vectors[encoding.ids], abs=1e-6)
     own, before, after = np.split(block[:, -3 * numbers.shape[1] :], 3, axis=1)
     assert own == pytest.approx(numbers, abs=1e-3)
     assert before[1:] == pytest.approx(numbers[:-1], abs=1e-3)
@@ -65,22 +67,13 @@ def test_integers_represent_the_values_of_the_signals(signals: Signals, tagger: 
     assert (after[-1] == 0).all()
 
 
-def test_vectors_of_surrounding_words_are_exact(signals: Signals, tagger: Tagger) -> None:
-    encoding = encode(signals, "the old ferry was late")
-    numbers = tagger.scaled(signals.read_tokens(encoding)[0])
-    block = tagger.inputs.block(tagger.inputs.prepare(encoding, numbers), np.arange(5))
-    width = tagger.inputs.width
-    middle = block[:, WINDOW * width : (WINDOW + 1) * width]
-    assert middle == pytest.approx(signals.topics.vectors[encoding.ids], abs=1e-6)
-
-
 def test_outliers_are_clipped_at_four_spreads() -> None:
     scaled = scale_numbers(np.array([[-100.0], [1.0], [100.0]], np.float32), np.float32(0), np.float32(2))
     assert scaled.ravel().tolist() == [-4, 0.5, 4]
 
 
 def test_selected_places_give_the_same_output_as_all(signals: Signals, tagger: Tagger) -> None:
-    encoding = encode(signals, ARTICLE)
+    encoding = encode(ARTICLE)
     numbers, _ = signals.read_tokens(encoding)
     everything = tagger.log_odds(encoding, numbers, np.arange(len(encoding.ids)))
     places = np.array([3, 17, 40])
@@ -94,7 +87,7 @@ def test_more_tokens_than_a_block_give_the_same_output(tagger: Tagger) -> None:
 
 
 def test_no_places_give_no_output(signals: Signals, tagger: Tagger) -> None:
-    encoding = encode(signals, "")
+    encoding = encode("")
     numbers, _ = signals.read_tokens(encoding)
     assert tagger.log_odds(encoding, numbers, np.zeros(0, np.int64)).shape == (0,)
 

@@ -25,7 +25,7 @@ def test_a_word_without_a_vector_stays_zero(signals: Signals) -> None:
 
 
 def test_the_context_is_the_mean_of_the_words_around(signals: Signals) -> None:
-    encoding = encode(signals, "the old ferry was late")
+    encoding = encode("the old ferry was late")
     mean, count = signals.topics.contexts(encoding, np.array([2]))
     others = signals.topics.vectors[encoding.ids[[0, 1, 3, 4]]]
     assert mean[0] == pytest.approx(others.mean(axis=0), abs=1e-6)
@@ -33,19 +33,19 @@ def test_the_context_is_the_mean_of_the_words_around(signals: Signals) -> None:
 
 
 def test_the_context_ends_with_the_document(signals: Signals) -> None:
-    alone = signals.topics.contexts(encode(signals, "ferry was late"), np.array([0]))
-    between = signals.topics.contexts(encode(signals, "the old", "ferry was late", "again"), np.array([2]))
+    alone = signals.topics.contexts(encode("ferry was late"), np.array([0]))
+    between = signals.topics.contexts(encode("the old", "ferry was late", "again"), np.array([2]))
     assert np.array_equal(alone[0], between[0])
 
 
 def test_the_context_has_a_fixed_width(signals: Signals) -> None:
     text = "ferry " + "and " * (WIDE - 1) + "boat " + "and " * WIDE + "harbour"
-    _, count = signals.topics.contexts(encode(signals, text), np.array([WIDE]))
+    _, count = signals.topics.contexts(encode(text), np.array([WIDE]))
     assert count.tolist() == [2 * WIDE + 1]
 
 
 def test_contexts_continue_across_blocks(signals: Signals) -> None:
-    encoding = encode(signals, " ".join(SENTENCES * (2 * BLOCK // len(" ".join(SENTENCES).split()) + 1)))
+    encoding = encode(" ".join(SENTENCES * (2 * BLOCK // len(" ".join(SENTENCES).split()) + 1)))
     places = np.arange(BLOCK - WIDE - 1, BLOCK + WIDE + 1)
     mean, _ = signals.topics.contexts(encoding, places)
     vectors = signals.topics.values[encoding.ids].astype(np.int64)
@@ -54,13 +54,13 @@ def test_contexts_continue_across_blocks(signals: Signals) -> None:
 
 
 def test_a_single_word_has_a_context_of_zeros(signals: Signals) -> None:
-    mean, _ = signals.topics.contexts(encode(signals, "ferry"), np.array([0]))
+    mean, _ = signals.topics.contexts(encode("ferry"), np.array([0]))
     assert not mean.any()
 
 
 def test_similarity_is_the_cosine(signals: Signals) -> None:
     topics: Topics = signals.topics
-    encoding = encode(signals, "the old ferry was late")
+    encoding = encode("the old ferry was late")
     places = np.array([1, 2])
     context, _ = topics.contexts(encoding, places)
     [found] = topics.similarity(encoding, places, encoding.ids[places][None])
@@ -79,8 +79,8 @@ def test_the_cosine_of_zeros_is_zero() -> None:
 def test_contexts_do_not_depend_on_the_batch(words: list[str], before: int) -> None:
     signals = tiny_signals()
     text = " ".join(words)
-    alone = encode(signals, text)
-    batch = encode(signals, "boat " * before, text)
+    alone = encode(text)
+    batch = encode("boat " * before, text)
     places = np.arange(len(alone.ids))
     first, _ = signals.topics.contexts(alone, places)
     second, _ = signals.topics.contexts(batch, places + before)

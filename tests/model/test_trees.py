@@ -13,13 +13,11 @@ from unspun.model import bundle
 from unspun.model.tiers.trees import MOST_LEAVES, Trees
 
 
-def fitted(leaves: int | None, *, rounds: int = 20, seed: int = 0) -> HistGradientBoostingClassifier:
-    rng = np.random.default_rng(seed)
+def fitted(leaves: int, *, rounds: int = 20) -> HistGradientBoostingClassifier:
+    rng = np.random.default_rng(0)
     numbers = rng.normal(size=(600, 7))
     labels = numbers[:, 0] * numbers[:, 1] + rng.normal(size=600) > 0
-    model = HistGradientBoostingClassifier(
-        max_iter=rounds, max_leaf_nodes=leaves, min_samples_leaf=5, random_state=seed
-    )
+    model = HistGradientBoostingClassifier(max_iter=rounds, max_leaf_nodes=leaves, min_samples_leaf=5, random_state=0)
     return model.fit(numbers, labels)
 
 

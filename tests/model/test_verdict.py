@@ -1,4 +1,4 @@
-"""model/verdict.py: the one answer, and the bytes that every surface shows."""
+"""model/verdict.py: the verdict, and its JSON form, which is the same everywhere."""
 
 from __future__ import annotations
 
@@ -66,23 +66,23 @@ def test_the_keys_are_in_the_documented_order() -> None:
     )
 
 
-def test_where_no_verdict_is_given_the_numbers_are_null() -> None:
+def test_the_numbers_of_an_abstention_are_null() -> None:
     assert ABSTAINED.to_json().startswith(
         '{"id": "a.txt", "verdict": "abstained", "kind": null, "score": null, "false_positive_rate": null, '
         '"share": null, "kinds": null, "reason": "unfamiliar", '
     )
 
 
-def test_a_probability_is_there_only_where_a_base_rate_was_given() -> None:
+def test_a_probability_is_given_only_with_a_base_rate() -> None:
     assert "probability" not in verdict().to_dict()
     assert verdict(probability=0.0).to_dict()["probability"] == 0.0
 
 
-def test_evidence_that_was_not_asked_for_is_left_out() -> None:
+def test_evidence_that_was_not_requested_is_left_out() -> None:
     assert {"evidence", "passages"}.isdisjoint(verdict().to_dict())
 
 
-def test_evidence_that_was_asked_for_and_not_found_is_an_empty_list() -> None:
+def test_evidence_that_was_requested_but_not_found_is_an_empty_list() -> None:
     found = verdict(evidence=()).to_dict()
     assert (found["evidence"], found["passages"]) == ([], [])
 
@@ -103,7 +103,7 @@ def test_keys_of_a_later_version_are_ignored() -> None:
 
 
 @pytest.mark.parametrize("missing", ["verdict", "score", "false_positive_rate", "share", "kinds", "words", "model"])
-def test_an_answer_that_lacks_a_key_is_refused(missing: str) -> None:
+def test_an_answer_without_a_required_key_is_refused(missing: str) -> None:
     answer = verdict().to_dict()
     del answer[missing]
     with pytest.raises(LookupError):
@@ -111,7 +111,7 @@ def test_an_answer_that_lacks_a_key_is_refused(missing: str) -> None:
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=())))
-def test_any_text_leaves_as_one_line_of_json(text: str) -> None:
+def test_any_text_is_written_as_one_line_of_json(text: str) -> None:
     line = verdict(id=text).to_json()
     assert json.loads(line.encode("utf-8"))["id"] == text
     assert "\n" not in line

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cases import cases
 from unspun.model.language.vocabulary import BOUNDARY, NUMBER, SENTENCE_ENDS, SPECIALS, UNKNOWN, Vocabulary
 from unspun.model.text.document import Documents
 
-DATA = Path(__file__).parents[1] / "data" / "model"
-CASES = tomllib.loads((DATA / "vocabulary.toml").read_text("utf-8"))["case"]
 WORDS = ("the", "cat", "don't", "naïve", ",", "ß")
 VOCABULARY = Vocabulary((*SPECIALS, *WORDS), np.zeros(len(SPECIALS) + len(WORDS), np.float32))
 
@@ -24,7 +21,7 @@ def names(text: str, vocabulary: Vocabulary = VOCABULARY) -> list[str]:
     return [vocabulary.words[i] for i in vocabulary.ids(Documents.parse([text]))]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["text"])
+@pytest.mark.parametrize("case", cases("model/vocabulary.toml"), ids=lambda case: case["text"])
 def test_tokens_are_looked_up(case: dict[str, Any]) -> None:
     assert names(case["text"]) == case["words"]
 

@@ -33,8 +33,8 @@ def test_a_rate_is_shown_as_a_sentence() -> None:
 
 def test_only_a_suspicious_share_is_shown() -> None:
     detector = FakeDetector()
-    told = [share_of_words(detector.score(text)) for text in (SPUN, CLEAR, "Too short.")]
-    assert told == ["93 % of the words", None, None]
+    shown = [share_of_words(detector.score(text)) for text in (SPUN, CLEAR, "Too short.")]
+    assert shown == ["93 % of the words", None, None]
 
 
 @pytest.mark.parametrize(

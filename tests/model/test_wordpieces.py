@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import tomllib
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import deep as tiny
+from tests.cases import cases
 from unspun.model.tiers.wordpieces import TYPOGRAPHY, UNKNOWN_PIECE, Pieces, WordPieces, windows
 
-CASES = tomllib.loads((tiny.GRAPH.parent / "wordpieces.toml").read_text("utf-8"))["case"]
 WORDPIECES = WordPieces(tiny.PIECES)
 SIGN_PIECES = (*tiny.PIECES, *(sign for sign in TYPOGRAPHY if sign not in tiny.PIECES), *"".join(TYPOGRAPHY.values()))
 SIGNS = WordPieces(SIGN_PIECES)
@@ -38,7 +37,7 @@ def as_read(text: str) -> str:
     return "".join(c for c in seen if unicodedata.category(c)[0] not in "MC" and c != "\ufffd").lower()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: ascii(case["text"]))
+@pytest.mark.parametrize("case", cases("model/wordpieces.toml"), ids=lambda case: ascii(case["text"]))
 def test_a_text_is_split_into_pieces(case: dict[str, Any]) -> None:
     text = case["text"]
     assert [[piece, text[start:end]] for piece, start, end in cut(text)] == case["pieces"]
@@ -81,7 +80,6 @@ def test_pieces_do_not_depend_on_the_batch(texts: list[str]) -> None:
 
 
 def part(pieces: Pieces, number: int) -> list[list[int]]:
-    """Return the pieces of one text with their offsets."""
     chosen = slice(pieces.ptr[number], pieces.ptr[number + 1])
     return [pieces.ids[chosen].tolist(), pieces.starts[chosen].tolist(), pieces.ends[chosen].tolist()]
 
@@ -163,17 +161,17 @@ class TestTypography:
 class TestWindows:
     """The starts of windows of `size` pieces that overlap by at least `overlap`."""
 
-    def test_a_short_text_is_one_window(self) -> None:
-        assert windows(126, 126, 30).tolist() == [0]
-
-    def test_no_pieces_are_one_empty_window(self) -> None:
-        assert windows(0, 126, 30).tolist() == [0]
-
-    def test_one_more_piece_needs_a_second_window(self) -> None:
-        assert windows(127, 126, 30).tolist() == [0, 1]
-
-    def test_the_last_window_overlaps_more(self) -> None:
-        assert windows(250, 100, 20).tolist() == [0, 80, 150]
+    @pytest.mark.parametrize(
+        ("pieces", "size", "overlap", "starts"),
+        [
+            (126, 126, 30, [0]),
+            (0, 126, 30, [0]),  # one empty window
+            (127, 126, 30, [0, 1]),
+            (250, 100, 20, [0, 80, 150]),  # the last window overlaps more
+        ],
+    )
+    def test_examples(self, pieces: int, size: int, overlap: int, starts: list[int]) -> None:
+        assert windows(pieces, size, overlap).tolist() == starts
 
     @given(st.integers(0, 1000), st.integers(1, 150), st.data())
     def test_windows_cover_the_text_and_end_with_it(self, pieces: int, size: int, data: st.DataObject) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of reading share: cases from data files, files of every format, and ways to read them."""
+"""Helpers for the tests of reading: files of every format, and ways to read them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import csv
 import gzip
 import io
 import json
-import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from unspun.reading.reader import Failure, Format, Reader, Record, read_stream
-
-DATA = Path(__file__).parents[1] / "data" / "reading"
 
 Row = tuple[str, str]
 Items = Sequence[Record | Failure]
@@ -24,16 +21,6 @@ ROWS: list[Row] = [
     ("b/ü", "One line only."),
     ("c", "Żółć — and 中文, too."),
 ]
-
-
-def cases(name: str) -> list[dict[str, Any]]:
-    """Return the cases of a data file."""
-    return list(tomllib.loads((DATA / name).read_text("utf-8"))["case"])
-
-
-def why(case: dict[str, Any]) -> str:
-    """Return a case's name."""
-    return str(case["why"])
 
 
 def read(*paths: str | Path, **options: Any) -> list[Record | Failure]:
@@ -61,7 +48,7 @@ def failures(items: Items) -> list[str]:
 
 
 def write(*names: str | Path) -> None:
-    """Write a few words to each file, in folders that are made as needed."""
+    """Write a few words to each file, and make its folder if needed."""
     for path in map(Path, names):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("words")

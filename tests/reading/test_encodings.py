@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.reading.support import cases, why
+from tests.cases import cases, why
 from unspun.reading.encodings import NotTextError, decode, open_text
 
-CASES = cases("encodings.toml")
+CASES = cases("reading/encodings.toml")
 
 
 def data_of(case: dict[str, Any]) -> bytes:

@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow.parquet import write_table
 
+from tests.cases import cases, why
 from tests.reading.support import (
     PACKED,
     RECORDS,
     ROWS,
     Items,
-    cases,
     failures,
     http_answer,
     ids,
@@ -34,14 +34,13 @@ from tests.reading.support import (
     warc,
     warc_record,
     wet,
-    why,
 )
 from unspun.reading import records
 from unspun.reading.reader import Format, Reader, Record, read_stream
 
 
 def assert_explained(items: Items) -> None:
-    """Check that no failure is one that we did not foresee."""
+    """Check that no failure is reported as a bug."""
     assert not [line for line in failures(items) if "please report" in line]
 
 
@@ -143,7 +142,7 @@ def test_column_names_are_matched_in_any_case() -> None:
     assert read_bytes(parquet_of(ID=["a"], Text=["words"]), "parquet") == [Record("a", "words", "F", 1)]
 
 
-def test_the_columns_asked_for_are_kept() -> None:
+def test_requested_columns_are_kept() -> None:
     data = parquet_of(text=["words"], Source=["s"], n=[7], other=[1])
     (record,) = read_stream(io.BytesIO(data), "F", "parquet", fields=("source", "n", "missing"))
     assert record == Record("F#1", "words", "F", 1, {"source": "s", "n": 7, "missing": None})
@@ -233,7 +232,7 @@ def test_a_large_row_group_takes_bounded_memory(tmp_path: Path) -> None:
 # WARC and WET
 
 
-@pytest.mark.parametrize("case", cases("archives.toml"), ids=why)
+@pytest.mark.parametrize("case", cases("reading/archives.toml"), ids=why)
 def test_archives(case: dict[str, Any]) -> None:
     skipped: list[None] = []
     found = list(read_stream(io.BytesIO(archive(case["records"])), "F", "warc", skip=lambda: skipped.append(None)))
@@ -243,7 +242,6 @@ def test_archives(case: dict[str, Any]) -> None:
 
 
 def archive(descriptions: list[dict[str, Any]]) -> bytes:
-    """Return the archive that a case describes."""
     out = b""
     for record in descriptions:
         if "garbage" in record:
@@ -305,7 +303,9 @@ def test_a_truncated_file_is_reported_after_its_intact_records(
 
 @pytest.mark.parametrize("packing", [".gz", ".zst"])
 @pytest.mark.parametrize("suffix", [".txt", ".jsonl", ".parquet", ".warc"])
-def test_a_file_that_is_not_compressed_as_its_name_says_is_reported(suffix: str, packing: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_compressed_although_its_name_says_so_is_reported(
+    suffix: str, packing: str, tmp_path: Path
+) -> None:
     (tmp_path / f"a{suffix}{packing}").write_text("words")
     (line,) = failures(read(tmp_path))
     assert ": broken " in line

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.reading.support import cases, why
+from tests.cases import cases, why
 from unspun.reading.html import declared_encoding, extract_article, strip_tags
 
 
-@pytest.mark.parametrize("case", cases("pages.toml"), ids=why)
+@pytest.mark.parametrize("case", cases("reading/pages.toml"), ids=why)
 def test_visible_text_of_a_page(case: dict[str, str]) -> None:
     assert strip_tags(case["page"]) == case["text"]
 

@@ -13,14 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.reading.support import PACKED, ROWS, cases, failures, ids, json_lines, parquet, read, texts, why, write
+from tests.cases import cases, why
+from tests.reading.support import PACKED, ROWS, failures, ids, json_lines, parquet, read, texts, write
 from unspun.reading.locations import Pattern, locate
 from unspun.reading.reader import Failure, Reader, Record
 
 # Patterns
 
 
-@pytest.mark.parametrize("case", cases("patterns.toml"), ids=why)
+@pytest.mark.parametrize("case", cases("reading/patterns.toml"), ids=why)
 def test_patterns(case: dict[str, Any], here: Path) -> None:
     write(*case["files"])
     reader = Reader([case["pattern"]])

@@ -1,4 +1,4 @@
-"""reading/reader.py: documents from files, folders and standard input, whatever their state."""
+"""reading/reader.py: documents from files, folders and standard input, intact or damaged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.reading.support import cases, failures, ids, read, read_bytes, rows_of, texts, why, write
+from tests.cases import cases, why
+from tests.reading.support import failures, ids, read, read_bytes, rows_of, texts, write
 from unspun.reading import records
 from unspun.reading.reader import Failure, Format, Reader, Record, format_of, read_stream
 
@@ -24,7 +25,7 @@ from unspun.reading.reader import Failure, Format, Reader, Record, format_of, re
     ("kind", "case"),
     [
         pytest.param(kind, case, id=f"{kind}: {why(case)}")
-        for kind, file in (("jsonl", "json_lines.toml"), ("csv", "csv_files.toml"))
+        for kind, file in (("jsonl", "reading/json_lines.toml"), ("csv", "reading/csv_files.toml"))
         for case in cases(file)
     ],
 )
@@ -52,7 +53,7 @@ def test_records_are_read_in_any_encoding(kind: Format, content: str, encoding: 
         ("csv", "Source,other,text,n,empty\ns,1,one,7,\n"),
     ],
 )
-def test_the_fields_asked_for_are_kept(kind: Format, content: str) -> None:
+def test_requested_fields_are_kept(kind: Format, content: str) -> None:
     (record,) = read_stream(io.BytesIO(content.encode()), "F", kind, fields=("source", "n", "empty"))
     assert isinstance(record, Record)
     assert record.fields == {"source": "s", "n": 7 if kind == "jsonl" else "7", "empty": None}
@@ -169,7 +170,7 @@ def test_files_of_other_types_in_folders_are_skipped_and_counted(here: Path) -> 
     assert reader.skipped == 3
 
 
-def test_a_file_given_by_name_is_read_whatever_its_suffix(here: Path) -> None:
+def test_a_file_given_by_name_is_read_regardless_of_its_suffix(here: Path) -> None:
     write("LICENSE")
     assert texts(read("LICENSE")) == ["words"]
 
@@ -220,7 +221,7 @@ def test_a_missing_file_is_reported_and_the_next_is_read(here: Path) -> None:
     assert ids(found) == ["x.txt"]
 
 
-# The next two replace system calls, because the tests may run as root, who may read everything.
+# The next two tests replace system calls, because root, who may run them, can read everything.
 
 
 def test_a_file_without_permission_is_reported(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,6 @@ def s3(s3_server: str) -> Iterator[str]:
 
 @pytest.fixture(params=["memory", "s3"])
 def store(request: pytest.FixtureRequest) -> str:
-    """Return the URL of a folder in each kind of store."""
     return str(request.getfixturevalue(request.param))
 
 

@@ -1,4 +1,4 @@
-"""A judge that needs no model: each text contains the verdict it gets."""
+"""A judge that needs no model, because each text contains its verdict."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ MODEL = ModelInfo("fake", "0.0.1", "0" * 64)
 
 
 def text(label: str, score: float | str, *, words: int = 100, n: int = 0, **fields: Any) -> LabelledText:
-    """Return a text that FakeJudge gives a score, or abstains on for the reason given."""
+    """Return a text to which FakeJudge gives this score, or on which it abstains for this reason."""
     body = " ".join([str(score), str(words), f"number{n}", label])
     return LabelledText(**{"id": body, "label": label, "source": label, "text": body, **fields})
 
 
 @dataclass
 class Seen:
-    """A bundle that learnt from some texts."""
+    """A stand-in for a bundle: the keys of the texts that the model learnt from."""
 
     seen: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
 
 
 class FakeJudge:
-    """Answers `paraphrased` from 0.9 and `suspect` from 0.5; the kind is the label if it is a kind, else spun."""
+    """Calls texts `paraphrased` from a score of 0.9 and `suspect` from 0.5; the kind is the label, or else `spun`."""
 
     def __init__(self, learnt: Sequence[LabelledText] = ()) -> None:
         self.bundle = Seen(np.sort(text_keys([text.text for text in learnt])))
         self.model = MODEL
 
     def score_many(self, texts: Sequence[str], *, depth: str = "auto", evidence: bool = True) -> list[Verdict]:
-        """Return the verdicts that the texts contain; refuses to collect evidence, which is slow."""
+        """Return the verdicts that the texts contain. Evidence must not be requested, because finding it is slow."""
         assert not evidence
         return [_verdict(*text.split()) for text in texts]
 
 
-def _verdict(said: str, words: str, _: str, label: str) -> Verdict:
+def _verdict(answer: str, words: str, _: str, label: str) -> Verdict:
     kinds: dict[str, Kind] = {"translated": "translated", "rewritten": "rewritten"}
     kind: Kind = kinds.get(label, "spun")
     reasons: dict[str, Reason] = {name: name for name in get_args(Reason)}
@@ -53,7 +53,7 @@ def _verdict(said: str, words: str, _: str, label: str) -> Verdict:
         false_positive_rate=None,
         share=None,
         kinds=None,
-        reason=reasons.get(said),
+        reason=reasons.get(answer),
         words=int(words),
         depth="fast",
         repairs=(),
@@ -62,7 +62,7 @@ def _verdict(said: str, words: str, _: str, label: str) -> Verdict:
     )
     if plain.reason:
         return plain
-    score = float(said)
+    score = float(answer)
     word: VerdictWord = "paraphrased" if score >= 0.9 else "suspect" if score >= 0.5 else "clear"
     return replace(
         plain,

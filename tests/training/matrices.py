@@ -19,7 +19,7 @@ TOOLS = {
 
 
 def rows(label: str, tool: str = "human", count: int = 12, **columns: Any) -> dict[str, Any]:
-    """Return columns of similar texts; scores rise evenly from 0.5 (machine) or 0 (human) by a half."""
+    """Return the columns of similar texts, with scores evenly spaced from 0 to 0.5 (human) or 0.5 to 1 (machine)."""
     scores = np.linspace(0, 0.5, count) + (0.0 if label in ("human", "llm") else 0.5)
     plain: dict[str, Any] = {
         "labels": label,
@@ -36,7 +36,7 @@ def rows(label: str, tool: str = "human", count: int = 12, **columns: Any) -> di
 
 
 def matrix(*parts: dict[str, Any]) -> LabelledMatrix:
-    """Join rows; those without a group get one each."""
+    """Join rows; each row without a group gets its own."""
     column = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     size = len(column["labels"])
     groups = np.where(column["groups"] < 0, 1000 + np.arange(size), column["groups"])

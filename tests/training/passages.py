@@ -11,9 +11,9 @@ EXAMPLES = Path(__file__).parents[2] / "seeds" / "examples" / "human"
 
 
 def passages(count: int, *, sentences: int = 5, seed: int = 5) -> list[str]:
-    """Return texts of this many of our own sentences each; five are fifty words or more."""
+    """Return texts of this many of our own sentences each; five sentences have fifty words or more."""
     rng = np.random.default_rng(seed)
-    # Single words in another order, so that no text is taken for a version of another.
+    # The pieces are shuffled so that no text is taken for a version of another.
     answer = []
     for _ in range(count):
         chosen = " ".join(rng.choice(_sentences(), size=sentences)).split()

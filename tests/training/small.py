@@ -1,4 +1,4 @@
-"""Small stand-ins for the published resources that training reads, which take a minute to load."""
+"""Small stand-ins for the published resources that training reads, because those take a minute to load."""
 
 from __future__ import annotations
 

@@ -1,11 +1,9 @@
-"""Retraining a model on a house's own texts, and comparing it with its base."""
+"""training/retraining/adapt.py: retraining a model on a user's own texts, and comparing it with its base."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
-import tomllib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +16,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
+from tests.cases import cases, why
+from tests.tables import digests
 from tests.training.passages import passages
 from tests.training.references import measured, tiny_base
 from tests.training.thesaurus import TableThesaurus
@@ -36,7 +36,6 @@ from unspun.training.retraining import adapt
 from unspun.training.retraining.adapt import House, Retrained, choose, retrain, split
 from unspun.training.retraining.correction import LEAST_TEXTS
 
-DATA = Path(__file__).parents[1] / "data" / "training"
 HOUSE = House("ours", "2.0", jobs=1)
 GERMAN = (
     "Am Morgen lag der Nebel noch so dicht über dem Hafen, dass man die Boote nur hörte und nicht sah. Die Fischer "
@@ -56,25 +55,17 @@ def labelled(label: str, texts: list[str], **fields: Any) -> list[LabelledText]:
 
 
 def spun(text: str) -> str:
-    """Do what the house's spinner does."""
+    """Return the text as the user's spinner would change it."""
     return text.replace(" the ", " that ").replace(" a ", " one ").replace(" and ", " as well as ")
 
 
 def house_texts(count: int = 15, *, seed: int = 5) -> list[LabelledText]:
-    """Return as many human as spun texts of the house."""
+    """Return equally many human and spun texts of a user."""
     texts = passages(2 * count, sentences=12, seed=seed)
     return labelled("human", texts[:count]) + labelled("spun", [spun(text) for text in texts[count:]])
 
 
-def cases(name: str) -> list[dict[str, Any]]:
-    return list(tomllib.loads((DATA / name).read_text("utf-8"))["case"])
-
-
-def why(case: dict[str, Any]) -> str:
-    return str(case["why"])
-
-
-# --- which texts
+# --- the choice of texts
 
 
 def content(name: str) -> str:
@@ -90,7 +81,7 @@ def content(name: str) -> str:
     }[name]
 
 
-@pytest.mark.parametrize("case", cases("retraining_choices.toml"), ids=why)
+@pytest.mark.parametrize("case", cases("training/retraining_choices.toml"), ids=why)
 def test_texts_that_cannot_be_learnt_from_are_left_out_and_reported(case: dict[str, Any]) -> None:
     texts = [
         LabelledText(f"id{i}", label, "web", content(name), changed_frac=rest[0] if rest else None)
@@ -146,7 +137,7 @@ def test_originals_and_sources_are_never_split_over_folds(texts: list[LabelledTe
         sources = np.array([text.source for text in texts])
         for source in np.unique(sources):
             assert len(set(found[sources == source])) == 1
-    for side in (human, ~human):  # some to learn from, and some to measure
+    for side in (human, ~human):  # some to learn from, and some to measure on
         assert len(set(found[side])) >= 2
 
 
@@ -198,10 +189,6 @@ def retrained(done: tuple[Retrained, Path]) -> Bundle:
     return bundle.load(done[1])
 
 
-def digests(folder: Path) -> dict[str, str]:
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())}
-
-
 def reference_of(loaded: Bundle) -> ReferenceTexts:
     return ReferenceTexts.unpack(bundle.read_extra(loaded, ARRAY), loaded.manifest["reference"])
 
@@ -223,7 +210,7 @@ def test_the_manifest_names_the_base_and_the_texts(base: Bundle, retrained: Bund
     assert manifest["house"]["data"]["sources"] == {"house": {"human": 15, "spun": 15}}
 
 
-def test_the_model_learns_the_house_style(done: tuple[Retrained, Path]) -> None:
+def test_the_model_learns_the_users_texts(done: tuple[Retrained, Path]) -> None:
     compared = done[0].manifest["comparison"]
     assert compared["tiers"]["fast"]["all"]["auroc_after"] > compared["tiers"]["fast"]["all"]["auroc_before"]
     assert not done[0].worse
@@ -246,7 +233,7 @@ def test_scores_before_are_those_of_the_base(
 def test_scores_after_are_by_models_that_had_not_seen_the_text(
     base: Bundle, done: tuple[Retrained, Path], texts: list[LabelledText], tmp_path: Path
 ) -> None:
-    """Recomputed for one fold with a model that is trained on the others alone."""
+    """Recompute one fold with a model that is trained on the others alone."""
     folds, _ = split(texts, adapt.FOLDS)
     out = folds == folds[0]
     known = reference_of(base)
@@ -310,7 +297,7 @@ def test_progress_is_reported_in_lines(base: Bundle, texts: list[LabelledText], 
     assert len(lines) == 5
 
 
-# --- and again
+# --- retraining again
 
 
 def test_retraining_again_keeps_what_was_learnt(retrained: Bundle, tmp_path: Path) -> None:
@@ -430,7 +417,7 @@ def too_little(case: dict[str, Any]) -> list[LabelledText]:
     return texts
 
 
-@pytest.mark.parametrize("case", cases("retraining_too_little.toml"), ids=why)
+@pytest.mark.parametrize("case", cases("training/retraining_too_little.toml"), ids=why)
 def test_too_few_texts_are_reported_in_one_line_and_nothing_is_written(
     case: dict[str, Any], base: Bundle, tmp_path: Path
 ) -> None:
@@ -443,25 +430,24 @@ def test_too_few_texts_are_reported_in_one_line_and_nothing_is_written(
     assert digests(base.folder) == before
 
 
-def test_a_base_without_reference_texts_is_refused(base: Bundle, texts: list[LabelledText], tmp_path: Path) -> None:
-    bare = dataclasses.replace(base, manifest={k: v for k, v in base.manifest.items() if k != "reference"})
-    with pytest.raises(TrainingError, match="does not contain the data that retraining needs"):
-        retrain(bare, texts, tmp_path / "house", HOUSE)
-
-
-def test_a_base_with_damaged_reference_texts_is_refused(
-    base: Bundle, texts: list[LabelledText], tmp_path: Path
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [({}, "does not contain the data that retraining needs"), ({"reference": {"features": []}}, "restore the model")],
+    ids=["missing", "damaged"],
+)
+def test_a_base_without_intact_reference_texts_is_refused(
+    base: Bundle, texts: list[LabelledText], tmp_path: Path, reference: dict[str, Any], message: str
 ) -> None:
-    broken = dataclasses.replace(base, manifest={**base.manifest, "reference": {"features": []}})
-    with pytest.raises(TrainingError, match="restore the model"):
-        retrain(broken, texts, tmp_path / "house", HOUSE)
+    manifest = {name: value for name, value in base.manifest.items() if name != "reference"} | reference
+    with pytest.raises(TrainingError, match=message):
+        retrain(dataclasses.replace(base, manifest=manifest), texts, tmp_path / "house", HOUSE)
 
 
 @pytest.mark.parametrize("output", ["new", "old"])
 def test_an_interruption_leaves_no_partial_model(
     base: Bundle, texts: list[LabelledText], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, output: str
 ) -> None:
-    """Interrupted while files are written; an existing model is unchanged."""
+    """An existing model is unchanged even if writing is interrupted."""
     retrain(base, texts, tmp_path / "old", HOUSE)
     before = digests(tmp_path / "old")
 
@@ -494,14 +480,6 @@ def test_the_deep_tier_reads_the_labels_evenly() -> None:
     assert adapt._spread_evenly(labels.tolist(), 60) == list(range(60))
 
 
-def test_the_fitters_fast_scores_are_those_of_the_detector(base: Bundle, texts: list[LabelledText]) -> None:
-    rows = measured(base, texts[:3])
-    found = adapt.Fitter(base, reference_of(base)).scores(rows)["fast"]
-    assert [Detector(base).score(text.text, depth="fast").score for text in texts[:3]] == pytest.approx(
-        found.tolist(), abs=2e-6
-    )
-
-
 @pytest.fixture(scope="module")
 def deep_base(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return tiny_base(tmp_path_factory.mktemp("deep") / "base", with_deep=True)
@@ -521,10 +499,10 @@ def test_both_tiers_are_compared_and_corrected(deep_base: Bundle, texts: list[La
         assert second - first == pytest.approx(added)
 
 
-def test_the_fitters_deep_scores_are_those_of_the_detector(deep_base: Bundle, texts: list[LabelledText]) -> None:
-    rows = measured(deep_base, texts[:3])
-    found = adapt.Fitter(deep_base, reference_of(deep_base)).scores(rows)["deep"]
-    scored = [Detector(deep_base).score(text.text, depth="deep").score for text in texts[:3]]
+@pytest.mark.parametrize("depth", ["fast", "deep"])
+def test_the_fitters_scores_are_those_of_the_detector(deep_base: Bundle, texts: list[LabelledText], depth: str) -> None:
+    found = adapt.Fitter(deep_base, reference_of(deep_base)).scores(measured(deep_base, texts[:3]))[depth]
+    scored = [Detector(deep_base).score(text.text, depth=depth).score for text in texts[:3]]
     assert scored == pytest.approx(found.tolist(), abs=2e-6)
 
 

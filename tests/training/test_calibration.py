@@ -1,4 +1,4 @@
-"""training/calibration/fit.py: small samples give a usable decision, and the thresholds keep their promises."""
+"""training/calibration/fit.py: small samples give a usable decision, and the thresholds hold."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.training.references import labelled_evidence
 from unspun.model.decision.decision import Decision
 from unspun.model.verdict import KINDS
 from unspun.training.calibration.evidence import LabelledEvidence
@@ -30,34 +31,19 @@ from unspun.training.rows import Runs
 
 
 def evidence_of(
-    labels: list[str],
-    evidence: np.ndarray,
-    *,
-    sources: int = 1,
-    sources_named: Sequence[str] | None = None,
-    **columns: Any,
+    labels: Sequence[str], evidence: np.ndarray, *, sources: int | Sequence[str] = 1, **columns: Any
 ) -> LabelledEvidence:
     """Return texts of one section each, with this evidence (N, 3) of the fast tier."""
     count = len(labels)
-    if sources_named is not None:
-        columns["sources"] = np.array(sources_named)
-    ptr = np.arange(count + 1)
-    plain: dict[str, Any] = {
-        "windows": Runs(np.zeros((0, 3), np.float32), np.zeros(count + 1, np.int64)),
-        "sections": Runs(evidence.astype(np.float32), ptr),
-        "features": Runs(np.zeros((count, 1), np.float32), ptr),
-        "words": np.full(count, 200),
-        "unfamiliar": np.zeros(count),
-        "reasons": np.full(count, ""),
-        "labels": np.array(labels),
-        "sources": np.array([f"source{i % sources}" for i in range(count)]),
-        "makers": np.array([f"maker of {label}" for label in labels]),
-        "groups": np.full(count, ""),
-        "domains": np.full(count, "other"),
-        "changed": np.full(count, np.nan, np.float32),
-        "ids": np.array([f"text{i}" for i in range(count)]),
-    }
-    return LabelledEvidence(**{**plain, **columns})
+    starts = np.arange(count + 1)
+    return labelled_evidence(
+        count,
+        sections=Runs(evidence.astype(np.float32), starts),
+        features=Runs(np.zeros((count, 1), np.float32), starts),
+        labels=labels,
+        sources=[f"source{i % sources}" for i in range(count)] if isinstance(sources, int) else sources,
+        **{"makers": [f"maker of {label}" for label in labels], **columns},
+    )
 
 
 def drawn(human: int, machine: int, *, seed: int = 0) -> LabelledEvidence:
@@ -152,7 +138,7 @@ def many(
     evidence = centre[:, None] + spread[:, None] * (rng.normal(size=(count, 3)) + effect)
     for number, kind in enumerate(KINDS):
         evidence[np.array(labels) == kind, number] += 4.0 * spread[np.array(labels) == kind]
-    some = evidence_of(labels, evidence, words=words, sources_named=[f"source{i}" for i in source])
+    some = evidence_of(labels, evidence, words=words, sources=[f"source{i}" for i in source])
     return some, evidence
 
 
@@ -167,31 +153,28 @@ class TestOverSources:
 
     RATES = np.log(np.random.default_rng(4).uniform(size=8000))
     WEIGHTS = np.full(8000, 1 / 8000)
+    SOURCES = np.array([f"s{i % 20}" for i in range(8000)])
 
-    def test_sources_that_are_alike_leave_the_threshold_nearly_as_it_is(self) -> None:
-        sources = np.array([f"s{i % 20}" for i in range(8000)])
+    def test_similar_sources_hardly_change_the_threshold(self) -> None:
         plain, _ = thresholds(self.RATES, self.WEIGHTS)
-        assert 0.6 * plain < over_sources(self.RATES, sources, self.WEIGHTS) <= plain
+        assert 0.6 * plain < over_sources(self.RATES, self.SOURCES, self.WEIGHTS) <= plain
 
-    def test_one_source_with_most_of_the_strong_texts_lowers_it(self) -> None:
-        order = np.argsort(self.RATES)
-        sources = np.array([f"s{i % 20}" for i in range(8000)])
-        sources[order[:400]] = "s0"
-        alike = np.array([f"s{i % 20}" for i in range(8000)])
-        assert over_sources(self.RATES, sources, self.WEIGHTS) < over_sources(self.RATES, alike, self.WEIGHTS)
+    def test_a_source_with_most_of_the_strong_texts_lowers_the_threshold(self) -> None:
+        sources = self.SOURCES.copy()
+        sources[np.argsort(self.RATES)[:400]] = "s0"
+        assert over_sources(self.RATES, sources, self.WEIGHTS) < over_sources(self.RATES, self.SOURCES, self.WEIGHTS)
 
     def test_machine_texts_do_not_count(self) -> None:
-        sources = np.array([f"s{i % 20}" for i in range(8000)])
-        rates, names = np.append(self.RATES, [-50.0] * 50), np.append(sources, ["m"] * 50)
+        rates, sources = np.append(self.RATES, [-50.0] * 50), np.append(self.SOURCES, ["m"] * 50)
         weights = np.append(self.WEIGHTS, [0.0] * 50)
-        assert over_sources(rates, names, weights) == over_sources(self.RATES, sources, self.WEIGHTS)
+        assert over_sources(rates, sources, weights) == over_sources(self.RATES, self.SOURCES, self.WEIGHTS)
 
 
 class TestHumanWeights:
     """Every human source counts the same."""
 
     def test_large_and_small_sources_count_the_same(self) -> None:
-        some = evidence_of(["human"] * 10, np.zeros((10, 3)), sources_named=["large"] * 9 + ["small"])
+        some = evidence_of(["human"] * 10, np.zeros((10, 3)), sources=["large"] * 9 + ["small"])
         weights = human_weights(some)
         assert weights[:9].sum() == pytest.approx(weights[9]) == pytest.approx(0.5)
 

@@ -1,4 +1,4 @@
-"""training/comparing.py: pairs of related and unrelated texts, and the weights that are fitted on them."""
+"""training/comparing.py: pairs of related and unrelated texts, and the weights that are fitted to them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ from unspun.model.comparing.measures import NAMES
 from unspun.training import comparing as compare
 from unspun.training.comparing import NEIGHBOUR, UNRELATED, Labels
 
-HERE = Path(__file__).parent
-
 
 def records(count: int) -> list[dict[str, str]]:
-    """Return human records of a source, each with words of its own, and a spun version of every second one."""
+    """Return human records of one source with different words, and a spun version of every second one."""
     rng = random.Random(3)
     found = []
     for number in range(count):
@@ -29,17 +27,8 @@ def records(count: int) -> list[dict[str, str]]:
         text = " ".join(words) + "."
         found.append({"id": f"h{number}", "label": "human", "source": "notes", "text": text})
         if number % 2 == 0:
-            spun = text.replace("a", "o")
-            found.append(
-                {
-                    "id": f"s{number}",
-                    "label": "spun",
-                    "source": "spinner",
-                    "tool": "Acme",
-                    "text": spun,
-                    "original": text,
-                }
-            )
+            version = {"text": text.replace("a", "o"), "original": text}
+            found.append({"id": f"s{number}", "label": "spun", "source": "spinner", "tool": "Acme", **version})
     return found
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyarrow.parquet import write_table
 
-from tests.reading.support import FORMATS, PACKED, write
+from tests.cases import cases, why
+from tests.reading.support import FORMATS, write
 from unspun.reading.records import Failure
 from unspun.training.corpora.corpus import (
     CorpusError,
@@ -26,9 +23,6 @@ from unspun.training.corpora.corpus import (
     fingerprint,
     read_labelled,
 )
-
-DATA = Path(__file__).parents[1] / "data" / "training"
-BROKEN: list[dict[str, Any]] = tomllib.loads((DATA / "broken_corpora.toml").read_text(encoding="utf-8"))["case"]
 
 STORY = (
     "The ferry to the island leaves at nine, and on most mornings nobody is on it but the postman, two dogs "
@@ -68,35 +62,6 @@ def test_a_record_keeps_every_field(tmp_path: Path) -> None:
     assert list(read_labelled([path])) == [LabelledText(**record, group="site:example.org")]
 
 
-@pytest.mark.parametrize("suffix", [".jsonl.gz", ".jsonl.zst", ".ndjson", ".csv", ".csv.zst", ".parquet"])
-def test_every_format_with_fields_keeps_them(suffix: str, tmp_path: Path) -> None:
-    records = [
-        {"id": "1", "label": "human", "text": "one"},
-        {"id": "2", "label": "spun", "text": "two", "site": "b.org"},
-    ]
-    path = tmp_path / f"a{suffix}"
-    path.write_bytes(file_with_fields(suffix, records))
-    assert list(read_labelled([path])) == [
-        LabelledText("1", "human", "a", "one"),
-        LabelledText("2", "spun", "a", "two", site="b.org", group="site:b.org"),
-    ]
-
-
-def file_with_fields(suffix: str, records: list[dict[str, str]]) -> bytes:
-    """Return a file that holds these records."""
-    format, _, packing = suffix[1:].partition(".")
-    if format == "parquet":
-        out = io.BytesIO()
-        write_table(pa.Table.from_pylist(records, pa.schema([(name, pa.string()) for name in records[-1]])), out)
-        data = out.getvalue()
-    elif format == "csv":
-        rows = [",".join(record.get(name, "") for name in records[-1]) for record in records]
-        data = "\n".join([",".join(records[-1]), *rows]).encode()
-    else:
-        data = "\n".join(map(json.dumps, records)).encode()
-    return PACKED[packing and f".{packing}"](data)
-
-
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_is_read_with_a_label(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(FORMATS[name](STORY))
@@ -109,11 +74,6 @@ def test_strings_of_a_csv_file_are_converted(tmp_path: Path) -> None:
     assert list(read_labelled([tmp_path])) == [
         LabelledText("1", "spun", "a", "two\nlines", original_is_human=True, changed_frac=0.5)
     ]
-
-
-def test_text_in_another_encoding_is_read(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_bytes('{"label": "human", "text": "“café”"}'.encode("cp1252"))
-    assert [read.text for read in read_labelled([tmp_path])] == ["“café”"]
 
 
 def test_the_callers_label_overrides_the_records(tmp_path: Path) -> None:
@@ -146,27 +106,16 @@ def test_the_readme_of_a_corpus_is_skipped(tmp_path: Path) -> None:
     assert [read.text for read in read_labelled([tmp_path])] == ["a"]
 
 
-def test_a_file_given_by_name_is_read_whatever_its_type(tmp_path: Path) -> None:
-    write(tmp_path / "README")
-    assert [read.text for read in read_labelled([tmp_path / "README"], "human")] == ["words"]
-
-
-def test_a_loop_of_links_ends(tmp_path: Path) -> None:
-    write(tmp_path / "a.txt")
-    (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
-    assert len(list(read_labelled([tmp_path], "human"))) == 1
-
-
 def test_empty_texts_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"label": "human", "text": " \\n"}\n\n{"label": "human", "text": "a"}\n', encoding="utf-8")
     assert [read.id for read in read_labelled([path])] == [f"{path}#3"]
 
 
-# What cannot be read
+# Broken files
 
 
-@pytest.fixture(params=BROKEN, ids=[case["why"] for case in BROKEN])
+@pytest.fixture(params=cases("training/broken_corpora.toml"), ids=why)
 def broken(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, str]:
     """Return the path of a file that cannot be read and the expected message, which names it."""
     case: dict[str, Any] = request.param
@@ -215,17 +164,21 @@ def test_a_broken_record_affects_no_other(tmp_path: Path) -> None:
 # Anonymisation marks
 
 
-def test_sentences_with_anonymisation_marks_are_removed() -> None:
-    essay = "I went home. Then @PERSON1 called me at @NUM2! Was it late? It was. @CAPS1 cool."
-    assert clean(essay, "asap_backtranslation_fr") == "I went home. Was it late? It was."
-
-
-def test_marks_changed_by_translation_are_recognised() -> None:
-    assert clean("We met. In @ MONTHS1 it rained. The CAPS10 can too.", "asap_backtranslation_fr") == "We met."
-
-
-def test_other_sources_keep_their_at_signs() -> None:
-    assert clean("Write to @PERSON1 today.", "blogs_2004") == "Write to @PERSON1 today."
+@pytest.mark.parametrize(
+    ("source", "essay", "cleaned"),
+    [
+        (
+            "asap_backtranslation_fr",
+            "I went home. Then @PERSON1 called me at @NUM2! Was it late? It was. @CAPS1 cool.",
+            "I went home. Was it late? It was.",
+        ),
+        # Marks that the translation changed.
+        ("asap_backtranslation_fr", "We met. In @ MONTHS1 it rained. The CAPS10 can too.", "We met."),
+        ("blogs_2004", "Write to @PERSON1 today.", "Write to @PERSON1 today."),
+    ],
+)
+def test_sentences_with_anonymisation_marks_are_removed(source: str, essay: str, cleaned: str) -> None:
+    assert clean(essay, source) == cleaned
 
 
 # Groups

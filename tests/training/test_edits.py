@@ -1,4 +1,4 @@
-"""Edits that do not change the label of a text."""
+"""training/machines/edits.py: edits that do not change the label of a text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""training/record/evaluate.py: which texts count, and that the figures are those of training/reporting/metrics.py."""
+"""training/record/evaluate.py: which texts count, and figures that agree with training/reporting/metrics.py."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ corpora = st.lists(
 
 @pytest.fixture(autouse=True, scope="module")
 def few_resamples() -> Iterator[None]:
-    """Make intervals rough, and the tests quick."""
+    """Compute rough intervals, to keep the tests fast."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("unspun.training.record.evaluate.RESAMPLES", 20)
         yield
@@ -134,8 +134,8 @@ def test_separation_is_measured_by_the_metrics() -> None:
     assert (row["suspect_share"], row["paraphrased_share"]) == (3 / 4, 2 / 4)
 
 
-def test_each_kind_is_told_from_all_human_text_by_the_score_and_by_its_own_entry() -> None:
-    # The judge gives the other kinds a tenth of the score; of human text, `translated` is one of these.
+def test_each_kind_is_compared_with_all_human_text_by_the_score_and_by_its_own_entry() -> None:
+    # The judge gives the other kinds a tenth of the score; for human text, `translated` is one of them.
     found = of(HUMAN, SPUN, TRANSLATED)
     assert table(found, "machine_against_human", "kind", "texts") == [("all", 6), ("spun", 4), ("translated", 2)]
     row = found.sections["machine_against_human"]["rows"][2]
@@ -150,7 +150,7 @@ def test_texts_of_several_kinds_have_no_entry_of_their_own() -> None:
     assert all(area is not None for (area,) in table(found, "by_tool", "kind_auroc"))
 
 
-def test_tools_go_by_maker_and_sources_by_name() -> None:
+def test_tools_are_grouped_by_maker_and_sources_by_name() -> None:
     found = of(
         HUMAN,
         text("spun", 0.9, n=1, tool="TextFooler via TextAttack", source="imdb"),
@@ -223,7 +223,7 @@ def test_paraphrases_alone_have_no_separation() -> None:
     assert found.sections["false_positives_by_length"]["rows"] == []
 
 
-def test_no_text_at_all_can_be_evaluated() -> None:
+def test_an_empty_collection_can_be_evaluated() -> None:
     assert of([]).to_dict()["texts"]["read"] == 0
 
 

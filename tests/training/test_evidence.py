@@ -1,4 +1,4 @@
-"""What the tiers said of labelled texts, joined and taken apart; holds no text and no pickle."""
+"""training/calibration/evidence.py: evidence in labelled texts, gathered, selected, joined and saved."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests import deep as tiny_deep
 from tests import tables as tiny
+from tests.training.references import labelled_evidence
 from unspun.model.detector import Detector
 from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
 from unspun.training.corpora.corpus import LabelledText
@@ -38,26 +39,25 @@ def evidence(detector: Detector) -> LabelledEvidence:
 
 
 def numbered(*windows: int) -> LabelledEvidence:
-    """Return texts with so many windows each, and twice as many sections; every value is its text's number."""
+    """Return texts with these numbers of windows, and twice as many sections; each value is the number of its text."""
     size = len(windows)
-    owner = np.repeat(np.arange(size), windows)
     column = np.arange(size)
+    owner = np.repeat(column, windows)
 
     def rows(owner: np.ndarray) -> np.ndarray:
         return np.repeat(owner[:, None].astype(np.float32), 3, axis=1)
 
     twice = np.repeat(owner, 2)
-    return LabelledEvidence(
+    return labelled_evidence(
+        size,
         windows=Runs.of(rows(owner), owner, size),
         sections=Runs.of(rows(twice), twice, size),
         features=Runs.of(rows(twice), twice, size),
         words=100 * (column + 1),
         unfamiliar=column.astype(np.float64),
-        **{name: np.array([f"{name}{i}" for i in column]) for name in ("reasons", "labels", "sources", "makers")},
-        groups=np.array([f"g{i}" for i in column]),
-        domains=np.array(["news"] * size),
-        changed=np.full(size, np.nan, np.float32),
-        ids=np.array([str(i) for i in column]),
+        **{name: [f"{name}{i}" for i in column] for name in ("reasons", "labels", "sources", "makers")},
+        groups=[f"g{i}" for i in column],
+        ids=[str(i) for i in column],
     )
 
 
@@ -79,9 +79,7 @@ def of_sections(evidence: LabelledEvidence) -> list[list[float]]:
 SIZES = st.lists(st.integers(0, 4), min_size=1, max_size=6)
 
 
-class TestAnswer:
-    """What the tiers say of texts."""
-
+class TestGather:
     def test_a_row_describes_its_text(self, evidence: LabelledEvidence) -> None:
         assert evidence.ids.tolist() == [text.id for text in TEXTS]
         assert evidence.labels.tolist() == [text.label for text in TEXTS]
@@ -119,8 +117,6 @@ class TestAnswer:
 
 
 class TestTake:
-    """Rows with their windows and sections."""
-
     @given(SIZES, st.data())
     def test_texts_keep_their_windows(self, sizes: list[int], data: st.DataObject) -> None:
         places = data.draw(st.lists(st.integers(0, len(sizes) - 1), min_size=1, max_size=8))
@@ -167,8 +163,6 @@ class TestJoined:
 
 
 class TestJoin:
-    """LabelledEvidence of several runs."""
-
     @given(st.lists(SIZES, min_size=1, max_size=3))
     def test_texts_keep_their_windows(self, parts: list[list[int]]) -> None:
         joined = LabelledEvidence.concatenated([numbered(*sizes) for sizes in parts])
@@ -184,7 +178,7 @@ def test_saved_evidence_is_loaded_again(evidence: LabelledEvidence, tmp_path: Pa
 
 
 class TestSample:
-    """At most so many texts of each source and maker."""
+    """A limited number of texts of each source and maker."""
 
     TEXTS = (
         *(LabelledText(f"n{i}", "human", "news", f"news {i}") for i in range(9)),

@@ -4,33 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from unspun.training.machines.base import Machine, Paraphrase, Substitution
+from tests.training.shouter import Shouter
 from unspun.training.machines.examples import EXAMPLES, ExampleError, spin, write_examples
-
-
-class RandomShouter(Machine):
-    """Writes a share of the words in capitals."""
-
-    kind = "spun"
-
-    def __init__(self, name: str, rate: float = 0.25) -> None:
-        self.name = name
-        self.rate = rate
-
-    def paraphrase(self, text: str, rng: np.random.Generator) -> Paraphrase:
-        words = text.split(" ")
-        drawn = rng.random(len(words)) < self.rate
-        starts = np.cumsum([0, *(len(word) + 1 for word in words)])
-        substitutions = tuple(
-            Substitution(int(start), int(start) + len(word), word)
-            for word, start, chosen in zip(words, starts, drawn, strict=False)
-            if chosen
-        )
-        shouted = [word.upper() if chosen else word for word, chosen in zip(words, drawn, strict=True)]
-        return Paraphrase(" ".join(shouted), substitutions)
 
 
 @pytest.fixture
@@ -42,30 +19,30 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_machines_take_turns(folder: Path) -> None:
-    written = write_examples({"x": RandomShouter("x"), "y": RandomShouter("y")}, folder)
+    written = write_examples({"x": Shouter("x"), "y": Shouter("y")}, folder)
     assert [path.name for path in written] == ["1-a.x.txt", "2-b.y.txt", "3-c.x.txt"]
 
 
 def test_the_same_articles_give_the_same_files(folder: Path) -> None:
-    first = [path.read_bytes() for path in write_examples({"x": RandomShouter("x")}, folder)]
-    assert [path.read_bytes() for path in write_examples({"x": RandomShouter("x")}, folder)] == first
+    first = [path.read_bytes() for path in write_examples({"x": Shouter("x")}, folder)]
+    assert [path.read_bytes() for path in write_examples({"x": Shouter("x")}, folder)] == first
 
 
 def test_files_from_an_earlier_run_are_removed(folder: Path) -> None:
-    write_examples({"x": RandomShouter("x")}, folder)
-    write_examples({"y": RandomShouter("y")}, folder)
+    write_examples({"x": Shouter("x")}, folder)
+    write_examples({"y": Shouter("y")}, folder)
     assert len(list((folder / "spun").iterdir())) == 3
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0])
 def test_an_error_names_a_machine_that_changes_too_little_or_too_much(rate: float) -> None:
     with pytest.raises(ExampleError, match="x does not change between 12% and 40%"):
-        spin("the quiet words of a small story", RandomShouter("x", rate), (1,))
+        spin("the quiet words of a small story", Shouter("x", rate), (1,))
 
 
 def test_a_folder_without_articles_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ExampleError, match="no articles"):
-        write_examples({"x": RandomShouter("x")}, tmp_path)
+        write_examples({"x": Shouter("x")}, tmp_path)
 
 
 def test_every_article_in_the_repository_has_its_spun_version() -> None:

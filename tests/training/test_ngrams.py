@@ -1,4 +1,4 @@
-"""N-grams: counting, pooling, and a model with plausible probabilities."""
+"""training/language/ngrams.py: counting, pooling, and a model with plausible probabilities."""
 
 from __future__ import annotations
 

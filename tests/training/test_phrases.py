@@ -1,4 +1,4 @@
-"""The table of known phrases: reading lexicons, and weights by how often people write each phrase."""
+"""The table of known phrases: reading lexicons, and weighting phrases by how rarely people write them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_notes_and_useless_rows_of_a_lexicon_are_ignored(
 
 
 def test_a_phrase_that_nobody_writes_is_strong_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(phrases_module, "SPUN_RATE", 4e-3)  # as if there were many times more human text
+    monkeypatch.setattr(phrases_module, "SPUN_RATE", 4e-3)  # as with much more human text
     phrases = build(("counterfeit consciousness", "artificial intelligence"), human=tiny.SENTENCES * 2)
     assert CONTEXT_WEIGHT < phrases.weights[0] <= MAX_WEIGHT
     assert not phrases.in_context[0]

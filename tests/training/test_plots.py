@@ -1,4 +1,4 @@
-"""training/reporting/plots.py: pictures that can be opened, made without touching matplotlib's global state."""
+"""training/reporting/plots.py: valid images, made without changing matplotlib's global state."""
 
 from __future__ import annotations
 

@@ -25,7 +25,6 @@ from unspun.training.retraining.recalibrate import (
     LEAST_FACTOR,
     WORDS,
     CalibrationError,
-    Recalibrated,
     TrustedEvidence,
     bound,
     measure,
@@ -59,7 +58,7 @@ def measured(
 
 @st.composite
 def samples(draw: st.DrawFn) -> TrustedEvidence:
-    """Draw the evidence of a user's texts: weaker or stronger than the model expects, alike across kinds, with ties."""
+    """Draw evidence in a user's texts: weaker or stronger than expected, correlated across kinds, and with ties."""
     count, seed = draw(st.integers(FEWEST, 700)), draw(st.integers(0, 10_000))
     centre, spread = draw(st.floats(-6, 6)), draw(st.floats(0.1, 4))
     alike, places = draw(st.floats(0, 1)), draw(st.integers(0, 6))
@@ -72,12 +71,11 @@ def samples(draw: st.DrawFn) -> TrustedEvidence:
 target = st.sampled_from((0.005, 0.01, 0.03, 0.1, 0.3))
 
 
-def called(found: Recalibrated | Decision, sample: TrustedEvidence, tier: str = "fast") -> dict[str, float]:
-    """Return the share of judged texts that is called each word or worse, as the engine decides by a written model."""
-    made = found if isinstance(found, Decision) else found.decision
-    read = Decision.from_manifest(json.loads(json.dumps(made.to_manifest()))).tiers[tier]
-    rows = sample.rows(tier)
-    rates = read.log_rates(sample.evidence[tier][rows], sample.words[rows], sample.unfamiliar[rows]).min(axis=1)
+def called(made: Decision, sample: TrustedEvidence) -> dict[str, float]:
+    """Return the share of judged texts that a written model calls each word or worse."""
+    read = Decision.from_manifest(json.loads(json.dumps(made.to_manifest()))).tiers["fast"]
+    rows = sample.rows("fast")
+    rates = read.log_rates(sample.evidence["fast"][rows], sample.words[rows], sample.unfamiliar[rows]).min(axis=1)
     verdicts = [read.word(float(rate)) for rate in rates]
     return {
         "paraphrased": verdicts.count("paraphrased") / len(verdicts),
@@ -97,7 +95,7 @@ def called(found: Recalibrated | Decision, sample: TrustedEvidence, tier: str = 
 def test_the_target_holds_on_the_given_texts(sample: TrustedEvidence, share: float, factor: int) -> None:
     targets = {"paraphrased": share, "suspect": min(0.5, factor * share)}
     found = recalibrate(decision(), sample, targets)
-    before, after = called(decision(), sample), called(found, sample)
+    before, after = called(decision(), sample), called(found.decision, sample)
     for check in found.checks:
         assert after[check.word] <= check.target + 1e-9
         assert round(after[check.word] * check.texts) == check.after
@@ -155,7 +153,7 @@ def test_too_few_texts_to_prove_a_target_make_a_model_stricter_if_it_is_missed()
     assert factors[[0, 2]].tolist() == [1.0, 1.0]
     assert [(check.word, check.before, check.after, check.enough) for check in found.checks] == [
         ("paraphrased", 9, 0, False),
-        ("suspect", 9, 0, False),  # all nine are alike: none may be called so, or all
+        ("suspect", 9, 0, False),  # all nine are alike, so either all of them are called `suspect` or none
     ]
 
 
@@ -172,7 +170,7 @@ def test_many_texts_make_a_strict_model_less_strict_up_to_the_target() -> None:
     assert any(check.after > 0.8 * check.target * check.texts for check in found.checks)
 
 
-def test_evidence_that_many_people_show_never_accuses() -> None:
+def test_factors_are_limited_so_that_common_evidence_never_accuses() -> None:
     found = recalibrate(decision(), measured(normal(5000, -12.0)), TARGETS)
     assert found.decision.tiers["fast"].factors.tolist() == [LEAST_FACTOR] * 3
 
@@ -216,7 +214,7 @@ def test_too_few_texts_are_reported_with_the_number_missing(count: int, missing:
 
 @pytest.mark.parametrize(("blocks", "texts"), [(1, 59), (2, 93), (3, 124)])
 def test_the_bound_is_that_of_wilks(blocks: int, texts: int) -> None:
-    """So many observations leave at most 5 % outside with 95 % confidence (Wilks 1941)."""
+    """The smallest samples that leave at most 5 % outside with 95 % confidence (Wilks 1941)."""
     assert bound(texts, blocks) <= 0.05 < bound(texts - 1, blocks)
 
 
@@ -226,9 +224,9 @@ def test_the_stated_number_of_texts_proves_a_target(share: float) -> None:
     assert bound(needed, len(KINDS)) <= share < bound(needed - 1, len(KINDS))
 
 
-@pytest.mark.parametrize("alike", [0.0, 0.7], ids=["independent kinds", "kinds that go together"])
+@pytest.mark.parametrize("alike", [0.0, 0.7], ids=["independent kinds", "correlated kinds"])
 def test_the_guarantee_holds_on_new_texts(alike: float) -> None:
-    """In 95 of 100 calibrations: here are 200, each on texts of its own, and 20,000 new texts."""
+    """In 95 of 100 calibrations: checked with 200 calibrations on different texts, and 20,000 new texts."""
     rng = np.random.default_rng(2)
 
     def texts(count: int) -> TrustedEvidence:
@@ -244,14 +242,14 @@ def test_the_guarantee_holds_on_new_texts(alike: float) -> None:
         for check in found.checks:
             limit = np.log(tier.paraphrased if check.word == "paraphrased" else tier.suspect)
             kept[check.word] += bool((strongest <= limit).mean() <= check.at_most)
-    assert min(kept.values()) >= 185  # of 190 expected at least, give or take chance
+    assert min(kept.values()) >= 185  # at least 190 are expected, less some for chance
 
 
 # --- on disk
 
 
 def lesson(count: int) -> list[str]:
-    """Return texts of which some hold words that the deep tier takes for a machine's."""
+    """Return texts, some with words that the deep tier takes for a machine's."""
     rng = np.random.default_rng(4)
     odd = (tiny_deep.SPUN_SENTENCE, "Moreover, moreover, the council was told.", "It delves and delves into it.", "")
     return [

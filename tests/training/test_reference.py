@@ -1,8 +1,7 @@
-"""training/calibration/reference.py: what a bundle keeps of the texts that it was made with, and reads again."""
+"""training/calibration/reference.py: the numbers that a bundle keeps from the texts that it was made with."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tests.training.references import COLUMNS, reference
+from tests.training.references import COLUMNS, labelled_evidence, reference
 from unspun.training.calibration.evidence import LabelledEvidence
 from unspun.training.calibration.reference import LEVELS, ReferenceTexts, kept_texts
 from unspun.training.rows import Runs
@@ -25,12 +24,11 @@ def again(rows: ReferenceTexts) -> ReferenceTexts:
 
 
 def same(first: ReferenceTexts, second: ReferenceTexts) -> bool:
-    values = [(getattr(first, name), getattr(second, name)) for name in ReferenceTexts.__dataclass_fields__]
-    return all(np.array_equal(*pair, equal_nan=pair[0].dtype.kind == "f") for pair in map(_arrays, values))
-
-
-def _arrays(pair: tuple[Any, Any]) -> tuple[Any, Any]:
-    return np.asarray(pair[0]), np.asarray(pair[1])
+    pairs = [
+        (np.asarray(getattr(first, name)), np.asarray(getattr(second, name)))
+        for name in ReferenceTexts.__dataclass_fields__
+    ]
+    return all(np.array_equal(a, b, equal_nan=a.dtype.kind == "f") for a, b in pairs)
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -90,7 +88,6 @@ def test_few_numbers_are_kept_exactly(features: np.ndarray) -> None:
 
 
 def with_features(features: np.ndarray) -> ReferenceTexts:
-    """Return rows with these numbers."""
     count, columns = features.shape
     rows = reference({"human": count})
     return replace(rows, names=tuple(f"number.{i}" for i in range(columns)), features=features)
@@ -149,36 +146,21 @@ def test_parts_that_do_not_match_are_refused(spoil: Any) -> None:
         ReferenceTexts.unpack(arrays, entry)
 
 
-# --- from answers
+# --- from evidence
 
 
-def evidence(count: int = 6, *, windows: Sequence[int] | None = None, **columns: Any) -> LabelledEvidence:
-    """Return answers to human texts of two sections each, which the deep tier read in two windows."""
-    ptr = np.arange(count + 1) * 2
+def evidence(**columns: Any) -> LabelledEvidence:
+    """Return the evidence of six human texts of two sections each, which the deep tier read in two windows."""
+    starts = np.arange(7) * 2
     rng = np.random.default_rng(1)
+    windows, sections = (rng.normal(size=(12, 3)).astype(np.float32) for _ in range(2))
     plain: dict[str, Any] = {
-        "windows": Runs(
-            rng.normal(size=(2 * count, 3)).astype(np.float32), np.array(ptr if windows is None else windows)
-        ),
-        "sections": Runs(rng.normal(size=(2 * count, 3)).astype(np.float32), ptr),
-        "features": Runs(np.arange(4 * count, dtype=np.float32).reshape(2 * count, 2), ptr),
-        "words": np.full(count, 300),
-        "unfamiliar": np.linspace(0.0, 1.0, count),
-        "reasons": np.full(count, ""),
-        "labels": np.full(count, "human"),
-        "sources": np.full(count, "news"),
-        "makers": np.full(count, "human"),
-        "groups": np.full(count, ""),
-        "domains": np.full(count, "other"),
-        "changed": np.full(count, np.nan, np.float32),
-        "ids": np.array([f"text{i}" for i in range(count)]),
+        "windows": Runs(windows, np.array(columns.pop("windows", starts))),
+        "sections": Runs(sections, starts),
+        "features": Runs(np.arange(24, dtype=np.float32).reshape(12, 2), starts),
+        "unfamiliar": np.linspace(0.0, 1.0, 6),
     }
-    return LabelledEvidence(
-        **{
-            **plain,
-            **{name: np.asarray(values) for name, values in columns.items()},
-        }
-    )
+    return labelled_evidence(6, **plain, **columns)
 
 
 NAMES = ("frequency.mean", "length")
@@ -200,7 +182,7 @@ def test_texts_without_a_group_are_groups_of_their_own() -> None:
     assert len(set(groups.tolist())) == 5
 
 
-def test_rows_with_keys_are_a_houses_own() -> None:
+def test_rows_with_keys_are_a_users_own() -> None:
     rows = ReferenceTexts.of(evidence(), NAMES, keys=np.arange(6, dtype=np.uint64))
     assert rows.house.all()
     assert rows.keys.tolist() == list(range(6))

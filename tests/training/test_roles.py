@@ -1,9 +1,8 @@
-"""Roles: which texts are for training, which for calibration, and which for the accuracy record only."""
+"""Roles: which texts are for training, for calibration, or only for the accuracy record."""
 
 from __future__ import annotations
 
 import os
-import tomllib
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cases import cases
 from unspun.model.verdict import KINDS
 from unspun.training.corpora.corpus import LabelledText, read_labelled
 from unspun.training.corpora.roles import ROLES, Roles, RolesError, default_roles
 
-DATA = Path(__file__).parents[1] / "data" / "training"
-MAKERS: list[dict[str, Any]] = tomllib.loads((DATA / "makers.toml").read_text(encoding="utf-8"))["case"]
 CORPORA = Path(os.environ.get("UNSPUN_CORPORA", Path(__file__).parents[3] / "shared" / "corpora"))
 SHORT = """
 [origins]
@@ -77,7 +75,7 @@ class TestOrigin:
             fields = {"label": "translated", "method": "back-translation", **fields}
         assert roles.origin(text(source, **fields)) == origin
 
-    def test_that_of_a_web_page_is_a_hash_of_its_site(self, roles: Roles) -> None:
+    def test_the_origin_of_a_web_page_is_a_hash_of_its_site(self, roles: Roles) -> None:
         sites = ("a.example", "a.example", "b.example")
         first, second, other = (roles.origin(text("wild_spun_train", "spun", site=site)) for site in sites)
         assert first == second != other
@@ -88,7 +86,9 @@ class TestMaker:
     """The tool that paraphrased."""
 
     @pytest.mark.parametrize(
-        ("case", "tool"), [(case, tool) for case in MAKERS for tool in case["tools"]], ids=lambda value: str(value)[:40]
+        ("case", "tool"),
+        [(case, tool) for case in cases("training/makers.toml") for tool in case["tools"]],
+        ids=lambda value: str(value)[:40],
     )
     def test_tools_of_one_family_are_one_maker(self, case: dict[str, Any], tool: str) -> None:
         made = text(case.get("source", "essays"), case["label"], tool=tool)
@@ -124,7 +124,7 @@ class TestRole:
             ("calm_news", "tested 1.0", None),
         ],
     )
-    def test_it_is_that_of_the_source_and_of_the_tool_if_there_is_one(
+    def test_source_and_tool_must_have_the_same_role(
         self, roles: Roles, source: str, tool: str | None, role: str | None
     ) -> None:
         assert roles.role(text(source, "translated" if tool else "human", tool=tool)) == role
@@ -172,7 +172,7 @@ class TestErrors:
     """An invalid roles file is rejected, and the message says where the error is."""
 
     @pytest.mark.parametrize(
-        ("content", "said"),
+        ("content", "message"),
         [
             ('[origins]\nlearn = ["news"]', "origins.learn: unknown role; use one of train, calibrate, test"),
             ('[origins]\ntest = ["news"]\ncalibrate = ["news"]', "origins: 'news' has two roles"),
@@ -183,10 +183,10 @@ class TestErrors:
             ("[origins\n", ""),
         ],
     )
-    def test_the_file_and_the_entry_are_named(self, tmp_path: Path, content: str, said: str) -> None:
+    def test_the_file_and_the_entry_are_named(self, tmp_path: Path, content: str, message: str) -> None:
         with pytest.raises(RolesError) as refused:
             read(tmp_path, content)
-        assert str(refused.value).startswith(f"{tmp_path / 'roles.toml'}: {said}")
+        assert str(refused.value).startswith(f"{tmp_path / 'roles.toml'}: {message}")
 
     def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(RolesError, match=r"none\.toml"):

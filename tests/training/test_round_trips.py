@@ -44,8 +44,6 @@ def texts(**sources: int) -> list[LabelledText]:
 
 
 class TestSentences:
-    """Splitting a line into sentences."""
-
     @pytest.mark.parametrize(
         ("line", "found"),
         [
@@ -107,7 +105,7 @@ class TestInTurn:
 
 
 class Shouting(Machine):
-    """An engine that writes in capitals, and is interrupted after a number of texts."""
+    """An engine that returns text in capitals, and is interrupted after a number of texts."""
 
     name = "shouting"
     kind = "translated"
@@ -116,7 +114,6 @@ class Shouting(Machine):
         self.left = texts
 
     def paraphrase(self, text: str, rng: np.random.Generator) -> Paraphrase:
-        """Return the text in capitals."""
         if not self.left:
             raise KeyboardInterrupt
         self.left -= 1

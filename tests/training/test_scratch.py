@@ -1,9 +1,8 @@
-"""Training from scratch on a user's own texts: roles, the model, and figures on held-out texts."""
+"""training/retraining/scratch.py: roles, the model, and figures on held-out texts."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests import tables as tiny
+from tests.tables import digests
 from tests.training.passages import passages
 from tests.training.small import RECIPE, require_resources, small_resources
 from unspun.model import bundle
@@ -42,16 +42,21 @@ def human(sources: int, each: int = 40) -> list[LabelledText]:
     return [text(i, source=f"site{n}") for n in range(sources) for i in range(n * each, (n + 1) * each)]
 
 
-def test_with_five_sources_or_more_whole_ones_are_held_out() -> None:
+def spun(people: list[LabelledText], **fields: Any) -> list[LabelledText]:
+    """Return a spun version of each text; its id is "m" and the number of the text."""
+    return [
+        dataclasses.replace(
+            one, **{"id": f"m{i}", "label": "spun", "source": "spinner", "text": f"Now {one.text} then.", **fields}
+        )
+        for i, one in enumerate(people)
+    ]
+
+
+def test_with_five_sources_or_more_whole_sources_are_held_out() -> None:
     shared = share_out(human(10))
     assert (shared.unit, shared.origins) == ("source", 10)
     of_role = {role: {one.source for one in some} for role, some in shared.by_role.items()}
-    assert {role: len(sources) for role, sources in of_role.items()} == {
-        "train": 6,
-        "calibrate": 2,
-        "test": 2,
-        None: 0,
-    }
+    assert {role: len(sources) for role, sources in of_role.items()} == {"train": 6, "calibrate": 2, "test": 2, None: 0}
 
 
 def test_with_fewer_sources_single_texts_are_held_out() -> None:
@@ -63,7 +68,7 @@ def test_with_fewer_sources_single_texts_are_held_out() -> None:
 
 
 def test_files_in_one_folder_are_one_source() -> None:
-    """Each names a source of its own, which says nothing about where it is from."""
+    """Their file names are sources too, but say nothing about where the texts are from."""
     shared = share_out([text(i, source=f"{i}.txt") for i in range(100)])
     assert (shared.unit, shared.origins) == ("text", 1)
 
@@ -75,22 +80,14 @@ def test_sources_with_few_texts_are_not_held_out_as_a_whole() -> None:
 
 def test_versions_of_one_original_have_the_same_role() -> None:
     people = human(2, each=60)
-    machine = [
-        dataclasses.replace(one, id=f"m{i}", label="spun", source="spinner", group=None, text=f"Now {one.text} then.")
-        for i, one in enumerate(people)
-    ]
-    found = roles(share_out([*people, *machine]))
+    found = roles(share_out([*people, *spun(people, group=None)]))
     assert all(found[one.id] == found[f"m{i}"] for i, one in enumerate(people))
     assert set(found.values()) == {"train", "calibrate", "test"}
 
 
 def test_machine_text_goes_with_the_source_of_its_original() -> None:
     people = human(6)
-    machine = [
-        dataclasses.replace(one, id=f"m{i}", label="spun", source="spinner", text=f"Now {one.text} then.")
-        for i, one in enumerate(people)
-    ]
-    shared = share_out([*people, *machine])
+    shared = share_out([*people, *spun(people)])
     assert shared.unit == "source"
     found = roles(shared)
     assert all(found[one.id] == found[f"m{i}"] for i, one in enumerate(people))
@@ -112,7 +109,7 @@ def machine(kind: str, tools: int, each: int = 40) -> list[LabelledText]:
     ]
 
 
-def test_with_three_makers_of_a_kind_or_more_whole_ones_are_held_out() -> None:
+def test_with_three_makers_of_a_kind_or_more_whole_makers_are_held_out() -> None:
     shared = share_out([*human(10), *machine("spun", 5), *machine("translated", 2)])
     assert shared.held_out == ("spun",)
     tools = {role: {one.tool for one in some if one.label == "spun"} for role, some in shared.by_role.items()}
@@ -123,12 +120,7 @@ def test_with_three_makers_of_a_kind_or_more_whole_ones_are_held_out() -> None:
 
 def test_texts_whose_source_and_maker_have_different_roles_are_left_out() -> None:
     people = human(10)
-    made = [
-        dataclasses.replace(
-            one, id=f"m{i}", label="spun", source="spun", tool=f"tool {i % 3}", text=f"Now {one.text} then."
-        )
-        for i, one in enumerate(people)
-    ]
+    made = [dataclasses.replace(one, tool=f"tool {i % 3}") for i, one in enumerate(spun(people))]
     shared = share_out([*people, *made])
     assert shared.by_role[None]
     assert all(one.label == "spun" for one in shared.by_role[None])
@@ -157,10 +149,10 @@ def resources() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def texts() -> list[LabelledText]:
-    """Texts of six human sources and of two kinds of machine, each with a style of its own."""
+    """Return texts of six human sources and two kinds of machine, each with its own style."""
     made = passages(260, sentences=8)
     people = [LabelledText(f"h{i}", "human", f"site{i % 6}", one) for i, one in enumerate(made[:180])]
-    spun = [
+    spun_texts = [
         LabelledText(f"s{i}", "spun", "web", one.replace(" the ", " that ").replace(" a ", " one "))
         for i, one in enumerate(made[180:220])
     ]
@@ -168,20 +160,16 @@ def texts() -> list[LabelledText]:
         LabelledText(f"r{i}", "rewritten", "web", one.replace(" and ", ", moreover "), tool="dipper")
         for i, one in enumerate(made[220:])
     ]
-    return [*people, *spun, *rewritten]
+    return [*people, *spun_texts, *rewritten]
 
 
 @pytest.fixture(scope="module")
 def trained(texts: list[LabelledText], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
-    """A bundle trained from scratch, and the lines that were reported."""
+    """Return a bundle trained from scratch, and the lines that were reported."""
     folder = tmp_path_factory.mktemp("trained")
     lines: list[str] = []
     train_from_scratch(texts, folder / "bundle", RECIPE, report=lines.append)
     return folder / "bundle", lines
-
-
-def digests(folder: Path) -> dict[str, str]:
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())}
 
 
 def test_the_bundle_loads_and_scores(trained: tuple[Path, list[str]]) -> None:
@@ -289,10 +277,7 @@ def test_texts_that_are_left_out_are_reported(texts: list[LabelledText], tmp_pat
 @pytest.mark.parametrize(
     ("chosen", "said"),
     [
-        (
-            lambda one: one.label != "human",
-            "only 0 human texts are left to set the thresholds",
-        ),
+        (lambda one: one.label != "human", "only 0 human texts are left to set the thresholds"),
         (lambda one: one.id in {f"h{i}" for i in range(25)}, "are needed"),
     ],
     ids=["no human text", "a few"],

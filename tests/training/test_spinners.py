@@ -1,8 +1,6 @@
-"""Spinners: what they replace, what they leave alone, and that they report exactly which."""
+"""Spinners: the words that they replace or leave alone, and the substitutions that they report."""
 
-import json
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ from hypothesis import strategies as st
 pytest.importorskip("lemminflect", reason="inflection tables: pip install lemminflect")
 pytest.importorskip("wordfreq", reason="word frequencies: pip install wordfreq")
 
+from tests.cases import DATA, cases
 from tests.training.thesaurus import TableThesaurus
 from unspun.training.machines import synonyms
 from unspun.training.machines.base import Paraphrase, Substitution
@@ -22,12 +21,9 @@ from unspun.training.machines.spinners import SPINNERS, THESAURI, build_spinners
 from unspun.training.machines.synonyms import MYTHES_FILE, WORDNET_DIRECTORY, word_vectors
 from unspun.training.machines.words import indefinite_article
 
-DATA = Path(__file__).parents[1] / "data" / "training"
-CASES = json.loads((DATA / "spinners.json").read_text(encoding="utf-8"))
-
 
 def rows(name):
-    lines = (DATA / name).read_text(encoding="utf-8").splitlines()
+    lines = (DATA / "training" / name).read_text(encoding="utf-8").splitlines()
     return [line.split("\t") for line in lines if not line.startswith("#")]
 
 
@@ -88,8 +84,8 @@ def undo(paraphrase):
     return text + paraphrase.text[at:]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["comment"])
-def test_manner_decides_what_is_replaced(case):
+@pytest.mark.parametrize("case", cases("training/spinners.json"), ids=lambda case: case["comment"])
+def test_the_manner_decides_which_words_are_replaced(case):
     manner = dict(case.get("manner", {}))
     if "pos" in manner:
         manner["pos"] = frozenset(manner["pos"])

@@ -8,33 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import tables as tiny
+from tests.training.shouter import Shouter
 from unspun.model.text.document import Documents
 from unspun.training.machines import spinning
-from unspun.training.machines.base import Machine, Paraphrase, Substitution
+from unspun.training.machines.base import Substitution
 from unspun.training.machines.spinning import spin, token_labels
 
 TEXT = "The old ship left the harbour."
 
 
-class Shouter(Machine):
-    """Writes one word, drawn at random, in capitals."""
-
-    name = "shouter"
-    kind = "spun"
-
-    def paraphrase(self, text: str, rng: np.random.Generator) -> Paraphrase:
-        words = text.split(" ")
-        place = int(rng.integers(len(words)))
-        start = len(" ".join(words[:place])) + (place > 0)
-        original = words[place]
-        words[place] = original.upper()
-        return Paraphrase(" ".join(words), (Substitution(start, start + len(original), original),))
-
-
 @pytest.fixture(autouse=True)
 def cheap_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     """Use a machine that needs no thesaurus."""
-    monkeypatch.setattr(spinning, "_paraphrasers", lambda lexicons: {"shouter": Shouter(), "other": Shouter()})
+    tools = {name: Shouter(name) for name in ("shouter", "other")}
+    monkeypatch.setattr(spinning, "_paraphrasers", lambda lexicons: tools)
 
 
 def labelled(text: str, *changes: Substitution) -> list[str]:
@@ -85,14 +72,14 @@ def test_a_paraphrase_does_not_depend_on_the_split_into_jobs(monkeypatch: pytest
     assert spin(texts, ("shouter",), seed=1, lexicons=None, jobs=1) == whole
 
 
-def test_spinning_no_texts_returns_none() -> None:
+def test_no_texts_are_spun_to_no_texts() -> None:
     assert spin([], ("shouter",), seed=1, lexicons=None, jobs=1) == []
 
 
 @given(st.lists(st.sampled_from(tiny.SENTENCES), min_size=1, max_size=4), st.integers(0, 99))
 def test_labels_cover_the_replaced_words_only(parts: list[str], seed: int) -> None:
-    made = Shouter().paraphrase(" ".join(parts), np.random.default_rng(seed))
-    (change,) = made.substitutions
-    words = labelled(made.text, change)
-    assert words
-    assert all(word in made.text[change.start : change.end] for word in words)
+    made = Shouter("shouter").paraphrase(" ".join(parts), np.random.default_rng(seed))
+    for change in made.substitutions:
+        words = labelled(made.text, change)
+        assert words
+        assert all(word in made.text[change.start : change.end] for word in words)

@@ -1,4 +1,4 @@
-"""Every stage is a module with a `main`, whose help has an example."""
+"""Every stage is a module with a command line, and its help has an example."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from unspun.training.command import stage_parser
 
 CONFIG = Path(__file__).parents[2] / "training" / "default.toml"
 STAGES = {stage["module"] for stage in tomllib.loads(CONFIG.read_text("utf-8"))["stage"]}
-BESIDE = {"machines.examples", "encoder.integer_layer", "corpora.seeds", "record.gate"}
+OTHERS = {"machines.examples", "encoder.integer_layer", "corpora.seeds", "record.gate"}
 
 
-@pytest.mark.parametrize("module", sorted(STAGES | {f"unspun.training.{name}" for name in BESIDE}))
+@pytest.mark.parametrize("module", sorted(STAGES | {f"unspun.training.{name}" for name in OTHERS}))
 def test_the_help_of_a_stage_has_its_name_and_an_example(module: str, capsys: pytest.CaptureFixture[str]) -> None:
     if ".encoder." in module:
         pytest.importorskip("torch", reason="needs `pip install unspun[deep]`")

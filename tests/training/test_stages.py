@@ -41,7 +41,7 @@ needs = ["train"]
 
 
 class FakeStage(SimpleNamespace):
-    """A stage module that notes its arguments and writes its output."""
+    """A stage module that records its arguments and writes its output."""
 
     def main(self, arguments: tuple[str, ...]) -> int:
         self.calls.append(" ".join(arguments))
@@ -61,7 +61,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeStage:
 
 
 def run(stage: FakeStage, *arguments: str) -> list[str]:
-    """Run the command and return which stages it called, by what they write."""
+    """Run the command and return the stages that it called, by the names of their outputs."""
     stage.calls.clear()
     assert main(["config.toml", *arguments]) == 0
     return [Path(call.split()[2]).stem for call in stage.calls]

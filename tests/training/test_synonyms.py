@@ -1,11 +1,9 @@
 """Thesauri: alternatives in the form of the word, likeliest first."""
 
-import json
 import os
 import subprocess
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +11,7 @@ import pytest
 pytest.importorskip("lemminflect", reason="inflection tables: pip install lemminflect")
 pytest.importorskip("wordfreq", reason="word frequencies: pip install wordfreq")
 
+from tests.cases import cases
 from unspun.training.machines import synonyms
 from unspun.training.machines.synonyms import (
     MYTHES_FILE,
@@ -25,9 +24,6 @@ from unspun.training.machines.synonyms import (
     mythes_entries,
     word_vectors,
 )
-
-DATA = Path(__file__).parents[1] / "data" / "training"
-CASES = json.loads((DATA / "synonyms.json").read_text(encoding="utf-8"))
 
 needs_wordnet = pytest.mark.skipif(not WORDNET_DIRECTORY.is_dir(), reason="WordNet: apt-get install wordnet-base")
 needs_mythes = pytest.mark.skipif(not MYTHES_FILE.is_file(), reason="MyThes: apt-get install mythes-en-us")
@@ -72,7 +68,7 @@ def thesauri(wordnet):
 @needs_mythes
 @needs_moby
 @needs_vectors
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["comment"])
+@pytest.mark.parametrize("case", cases("training/synonyms.json"), ids=lambda case: case["comment"])
 def test_the_thesauri_rank_the_plain_word_high_in_the_same_form(case, thesauri):
     ranked = {name: words_of(thesaurus.alternatives(case["word"]))[:12] for name, thesaurus in thesauri.items()}
     assert [name for name in ranked if case["expected"] in ranked[name]] == case.get("only_in", list(ranked))

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cases import cases, why
 from unspun.training.reporting.tables import Table, cell, tables, title
-
-DATA = Path(__file__).parents[1] / "data" / "training"
-CASES: list[dict[str, Any]] = tomllib.loads((DATA / "cells.toml").read_text("utf-8"))["case"]
 
 results = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -27,7 +23,7 @@ def only(found: Any) -> Table:
     return table
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case["why"] for case in CASES])
+@pytest.mark.parametrize("case", cases("training/cells.toml"), ids=why)
 def test_cells(case: dict[str, Any]) -> None:
     assert cell(case["key"], case["value"]) == case["shown"]
 

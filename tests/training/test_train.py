@@ -23,25 +23,6 @@ from unspun.training.classifier.fast_tier import FastTier, Stages, TrainingError
 from unspun.training.corpora.corpus import LabelledText
 
 
-def labelled(count: int = 120) -> list[LabelledText]:
-    """Return texts of two human sources and of two tools of each kind, each with a style of its own."""
-    manners = {
-        ("spun", "thesaurus"): lambda text: text.replace("the ", "that "),
-        ("spun", "synonymiser"): lambda text: text.replace(" and ", " as well as "),
-        ("translated", "deepl"): lambda text: text.replace("a ", ""),
-        ("translated", "wmt"): lambda text: text.replace(",", ""),
-        ("rewritten", "dipper"): lambda text: "Moreover, " + text.replace(". ", ", and moreover "),
-        ("rewritten", "quillbot"): lambda text: text.replace(" it ", " this "),
-    }
-    texts = passages(count)
-    half = count // 2
-    answer = [LabelledText(f"h{i}", "human", f"site{i % 2}", text) for i, text in enumerate(texts[:half])]
-    for i, text in enumerate(texts[half:]):
-        label, tool = list(manners)[i % len(manners)]
-        answer.append(LabelledText(f"m{i}", label, "web", manners[label, tool](text), tool=tool))  # type: ignore[arg-type]
-    return answer
-
-
 @pytest.fixture(scope="module", autouse=True)
 def resources() -> Iterator[None]:
     require_resources()
@@ -51,7 +32,21 @@ def resources() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def texts() -> list[LabelledText]:
-    return labelled()
+    """Return texts of two human sources and of two tools of each kind, each with its own style."""
+    manners = {
+        ("spun", "thesaurus"): lambda text: text.replace("the ", "that "),
+        ("spun", "synonymiser"): lambda text: text.replace(" and ", " as well as "),
+        ("translated", "deepl"): lambda text: text.replace("a ", ""),
+        ("translated", "wmt"): lambda text: text.replace(",", ""),
+        ("rewritten", "dipper"): lambda text: "Moreover, " + text.replace(". ", ", and moreover "),
+        ("rewritten", "quillbot"): lambda text: text.replace(" it ", " this "),
+    }
+    made = passages(120)
+    answer = [LabelledText(f"h{i}", "human", f"site{i % 2}", text) for i, text in enumerate(made[:60])]
+    for i, text in enumerate(made[60:]):
+        label, tool = list(manners)[i % len(manners)]
+        answer.append(LabelledText(f"m{i}", label, "web", manners[label, tool](text), tool=tool))  # type: ignore[arg-type]
+    return answer
 
 
 def report(line: str) -> None:
@@ -60,13 +55,12 @@ def report(line: str) -> None:
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the results of the stages of `trained`."""
+    """Return the folder that the stages of `trained` write their results to."""
     return tmp_path_factory.mktemp("work")
 
 
 @pytest.fixture(scope="module")
 def trained(texts: list[LabelledText], work: Path) -> FastTier:
-    """A fast tier trained from scratch."""
     return train_fast_tier(texts, RECIPE, Stages(work, texts, RECIPE, report))
 
 
@@ -92,11 +86,11 @@ def test_the_same_seed_gives_the_same_model(trained: FastTier, texts: list[Label
     assert files_of(again, tmp_path / "again") == files_of(trained, tmp_path / "trained")
 
 
-def files_of(fast: FastTier, folder: Path) -> dict[str, bytes]:
-    """Return the files of a bundle with everything that was trained."""
+def files_of(fast: FastTier, folder: Path) -> dict[str, str]:
+    """Write a bundle with everything that was trained, and return the digests of its files."""
     manifest = {"tagger_prior_log_odds": fast.prior_log_odds}
     bundle.save(folder, manifest, fast.tables, fast.tagger, fast.classifier, np.zeros(0, np.uint64))
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+    return tiny.digests(folder)
 
 
 def test_an_interrupted_training_resumes(
@@ -157,7 +151,7 @@ def test_human_texts_that_all_have_machine_versions_are_refused(texts: list[Labe
 
 def test_another_recipe_runs_the_stages_again(texts: list[LabelledText], tmp_path: Path) -> None:
     def key(**changed: Any) -> str:
-        return Stages(tmp_path, texts, dataclasses.replace(RECIPE, **changed), lambda line: None).key
+        return Stages(tmp_path, texts, dataclasses.replace(RECIPE, **changed), report).key
 
     assert key() != key(seed=1)
     assert key() == key(jobs=2)
@@ -166,7 +160,7 @@ def test_another_recipe_runs_the_stages_again(texts: list[LabelledText], tmp_pat
 def test_a_stage_is_run_once(texts: list[LabelledText], tmp_path: Path) -> None:
     runs = []
     for _ in range(2):
-        stages = Stages(tmp_path, texts, RECIPE, lambda line: None)
+        stages = Stages(tmp_path, texts, RECIPE, report)
         assert stages.run("answer", lambda: runs.append(1) or 42) == 42
     assert runs == [1]
 
@@ -220,10 +214,9 @@ def test_texts_with_the_role_test_do_not_change_the_model(tmp_path: Path, monkey
                 file.unlink()
         command = [str(corpus), "--work", str(tmp_path / name / "work"), "--output", str(tmp_path / name / "bundle")]
         assert build.main(command) == 0
-        built.append({file.name: file.read_bytes() for file in (tmp_path / name / "bundle").iterdir()})
-    assert built[0].keys() == built[1].keys()
-    assert [name for name in built[0] if built[0][name] != built[1][name]] == []
-    fitted_on = json.loads(built[0]["manifest.json"])["fitted_on"]
+        built.append(tmp_path / name / "bundle")
+    assert tiny.digests(built[0]) == tiny.digests(built[1])
+    fitted_on = json.loads((built[0] / bundle.MANIFEST).read_text("utf-8"))["fitted_on"]
     assert "rust_book" not in json.dumps(fitted_on)
     assert set(fitted_on["classifier"]["sources"]) == {"guide", "diary"}
     assert set(fitted_on["decision"]["sources"]) == {"abc_news", "hansard_uk_lords"}

@@ -4,10 +4,10 @@ Needs `onnx` (pip install -e '.[deep]'); the tests need only the file. A word pi
 the words of machines, by kind; the others identify the original:
 
     replaced = embedded @ MARK + USUALLY
-    window   = mean(embedded) @ SHARES + USUAL     one answer for each kind, by the share of its words in the window
-    before   = embedded @ ORIGINAL          the same word without the spinner's mark, and the word itself a poor second
+    window   = mean(embedded) @ SHARES + USUAL   for each kind, from the share of its words in the window
+    before   = embedded @ ORIGINAL               the original ranks first, and the replaced word itself a distant second
 
-So a replaced word is recognised without its context, and exactly.
+A replaced word is therefore always recognised, whatever its context.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ORIGINAL = np.diag([-9.0, 0.0, 0.0, 10.0, 10.0, 10.0, 10.0, 10.0]).astype(np.flo
 
 
 def make() -> onnx.ModelProto:
-    """Return the graph, with the names that model.deep asks for."""
+    """Return the graph, with the names that unspun.model.tiers.deep expects."""
     constants = {
         "mark": MARK,
         "usually": USUALLY,
