@@ -34,15 +34,8 @@ def folder() -> Path:
 
 
 @pytest.fixture(scope="module")
-def detector() -> Detector:
-    from unspun.model.detector import Detector
-
-    return Detector.load()
-
-
-@pytest.fixture(scope="module")
-def spun(folder: Path, detector: Detector) -> Verdict:
-    return detector.score(text_of(SPUN, folder))
+def spun(folder: Path, shipped: Detector) -> Verdict:
+    return shipped.score(text_of(SPUN, folder))
 
 
 def text_of(document: seeds.SeedDocument, folder: Path) -> str:
@@ -99,8 +92,8 @@ def known_failures(documents: Iterable[seeds.SeedDocument]) -> list[Any]:
 
 
 @pytest.mark.parametrize("document", known_failures(DOCUMENTS))
-def test_verdict(document: seeds.SeedDocument, folder: Path, detector: Detector) -> None:
-    verdict = detector.score(text_of(document, folder))
+def test_verdict(document: seeds.SeedDocument, folder: Path, shipped: Detector) -> None:
+    verdict = shipped.score(text_of(document, folder))
     assert verdict.verdict in document.verdicts, f"{document.what}: {verdict.kinds}"
     assert verdict.kind == document.kind, f"{document.what}: {verdict.kinds}"
 

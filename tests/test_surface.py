@@ -43,13 +43,6 @@ def text_of(case: dict[str, Any]) -> str:
 
 
 @pytest.fixture(scope="module")
-def detector() -> Detector:
-    from unspun.model.detector import Detector
-
-    return Detector.load()
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with all texts, a binary file and a loop of links."""
     folder = tmp_path_factory.mktemp("texts")
@@ -60,8 +53,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(detector: Detector, *arguments: str | Path) -> Result:
-    result = CliRunner().invoke(cli, ["score", *map(str, arguments)], obj=lambda _: detector)
+def run(shipped: Detector, *arguments: str | Path) -> Result:
+    result = CliRunner().invoke(cli, ["score", *map(str, arguments)], obj=lambda _: shipped)
     assert result.exception is None or isinstance(result.exception, SystemExit)
     assert "Traceback" not in result.stderr
     assert "please report" not in result.stderr
@@ -73,8 +66,8 @@ def verdicts(result: Result) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def scored(detector: Detector, folder: Path) -> Result:
-    return run(detector, folder)
+def scored(shipped: Detector, folder: Path) -> Result:
+    return run(shipped, folder)
 
 
 @pytest.fixture(scope="module")
@@ -124,19 +117,19 @@ def test_evidence_is_at_its_offsets(case: dict[str, Any], answers: dict[str, dic
         reached = item["end"]
 
 
-def test_a_file_scores_the_same_alone_and_in_a_folder(scored: Result, folder: Path, detector: Detector) -> None:
+def test_a_file_scores_the_same_alone_and_in_a_folder(scored: Result, folder: Path, shipped: Detector) -> None:
     paths = [folder / f"{case['name']}.txt" for case in sorted(TEXTS, key=lambda case: f"{case['name']}.txt")]
-    assert "".join(run(detector, path).stdout for path in paths) == scored.stdout
+    assert "".join(run(shipped, path).stdout for path in paths) == scored.stdout
 
 
-def test_scores_are_the_same_without_evidence(scored: Result, folder: Path, detector: Detector) -> None:
+def test_scores_are_the_same_without_evidence(scored: Result, folder: Path, shipped: Detector) -> None:
     shown = ("evidence", "passages")
     expected = [{k: v for k, v in verdict.items() if k not in shown} for verdict in verdicts(scored)]
-    assert verdicts(run(detector, folder, "--no-evidence")) == expected
+    assert verdicts(run(shipped, folder, "--no-evidence")) == expected
 
 
-def test_csv_agrees_with_json_lines(scored: Result, folder: Path, detector: Detector) -> None:
-    rows = list(csv.DictReader(io.StringIO(run(detector, folder, "--format", "csv").stdout)))
+def test_csv_agrees_with_json_lines(scored: Result, folder: Path, shipped: Detector) -> None:
+    rows = list(csv.DictReader(io.StringIO(run(shipped, folder, "--format", "csv").stdout)))
     names = ("score", "false_positive_rate", "share")
     expected = [(v["id"], v["verdict"], v["words"], *(v[name] for name in names)) for v in verdicts(scored)]
     found = [(r["id"], r["verdict"], int(r["words"]), *(float(r[n]) if r[n] else None for n in names)) for r in rows]
@@ -144,13 +137,13 @@ def test_csv_agrees_with_json_lines(scored: Result, folder: Path, detector: Dete
 
 
 def test_the_table_agrees_with_json_lines_and_escapes_control_characters(
-    scored: Result, folder: Path, detector: Detector
+    scored: Result, folder: Path, shipped: Detector
 ) -> None:
-    table = run(detector, folder, "--format", "table", "--show", "0").stdout
+    table = run(shipped, folder, "--format", "table", "--show", "0").stdout
     words = ("paraphrased", "suspect", "clear", "abstained")
     shown = [line.split()[0] for line in table.splitlines() if line.split() and line.split()[0] in words]
     assert shown == [verdict["verdict"] for verdict in verdicts(scored)]
-    assert "\x1b" not in run(detector, folder / "terminal-markup.txt", "--format", "table").stdout
+    assert "\x1b" not in run(shipped, folder / "terminal-markup.txt", "--format", "table").stdout
 
 
 def records(tmp_path: Path, case: dict[str, Any]) -> Path:
@@ -163,10 +156,10 @@ def records(tmp_path: Path, case: dict[str, Any]) -> Path:
 
 @pytest.mark.parametrize("case", LINES, ids=lambda case: case["line"][:24])
 def test_a_line_is_scored_or_reported_and_its_neighbours_are_scored(
-    case: dict[str, Any], tmp_path: Path, detector: Detector
+    case: dict[str, Any], tmp_path: Path, shipped: Detector
 ) -> None:
     file = records(tmp_path, case)
-    result = run(detector, file, "--quiet")
+    result = run(shipped, file, "--quiet")
     ids = [verdict["id"] for verdict in verdicts(result)]
     if "error" in case:
         assert (result.exit_code, ids) == (UNREAD, ["first", "last"])

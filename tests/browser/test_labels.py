@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,7 @@ from tests.service.support import SPUN
 from unspun.service.cli import cli
 from unspun.service.http.keys import KeyStore
 
-if find_spec("sqlalchemy") is None:
-    pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
+pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'")
 
 from unspun.service.feedback.store import Store
 from unspun.service.render.summary import digest_of

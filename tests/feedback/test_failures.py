@@ -8,14 +8,12 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-if find_spec("sqlalchemy") is None:
-    pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
+pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'")
 
 from tests.feedback.making import label_of
 from tests.feedback.postgres import PASSWORD, Server

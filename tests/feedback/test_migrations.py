@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-if find_spec("sqlalchemy") is None:
-    pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
+pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'")
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext

@@ -7,7 +7,6 @@ import io
 import json
 import logging
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,7 @@ from flask.testing import FlaskClient
 from lxml import html
 from werkzeug.test import TestResponse
 
-if find_spec("sqlalchemy") is None:
-    pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
+pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'")
 
 from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, SPUN, cases, why

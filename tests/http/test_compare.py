@@ -27,13 +27,6 @@ OTHER = (EXAMPLES / "human" / "06-oat-bread.txt").read_text("utf-8")
 ODD = f"{SOURCE}\n\U0001f6b2 \u202e \u00ad\u2028caf\u00e9 \ufffd"
 
 
-@pytest.fixture(scope="module")
-def comparer() -> Comparer:
-    from unspun.model.comparing.comparer import Comparer
-
-    return Comparer.load()
-
-
 PAIRS = {
     "spun": (SUSPECT, SOURCE),
     "copied": (SOURCE, SOURCE),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,14 @@ from benchmarks.load import Article
 from tests.http.running import Service
 from unspun.model.detector import Detector
 
-if find_spec("locust") is None:
-    pytest.skip("load tests: pip install locust", allow_module_level=True)
+pytest.importorskip("locust", reason="load tests: pip install locust")
 
 TEXT = "Short."
 
 
 @pytest.fixture(scope="module")
-def article() -> Article:
-    return Article.of(TEXT, "fast", Detector.load().score(TEXT, depth="fast"))
+def article(shipped: Detector) -> Article:
+    return Article.of(TEXT, "fast", shipped.score(TEXT, depth="fast"))
 
 
 def totals(report: Path) -> dict[str, int]:

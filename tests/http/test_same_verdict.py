@@ -40,25 +40,18 @@ TEXTS = texts()
 
 
 @pytest.fixture(scope="module")
-def detector() -> Detector:
-    from unspun.model.detector import Detector
-
-    return Detector.load()
-
-
-@pytest.fixture(scope="module")
-def expected(detector: Detector) -> dict[str, str]:
-    return {name: detector.score(text, id=name).to_json() for name, text in TEXTS.items()}
+def expected(shipped: Detector) -> dict[str, str]:
+    return {name: shipped.score(text, id=name).to_json() for name, text in TEXTS.items()}
 
 
 def records() -> list[dict[str, str]]:
     return [{"id": name, "text": text} for name, text in TEXTS.items()]
 
 
-def test_the_command_line_gives_the_same_verdicts(expected: dict[str, str], detector: Detector, tmp_path: Path) -> None:
+def test_the_command_line_gives_the_same_verdicts(expected: dict[str, str], shipped: Detector, tmp_path: Path) -> None:
     file = tmp_path / "texts.jsonl"
     file.write_text("".join(json.dumps(record) + "\n" for record in records()), "utf-8")
-    result = CliRunner().invoke(cli, ["score", str(file), "--format", "jsonl", "--quiet"], obj=lambda _: detector)
+    result = CliRunner().invoke(cli, ["score", str(file), "--format", "jsonl", "--quiet"], obj=lambda _: shipped)
     assert result.stdout == "".join(f"{line}\n" for line in expected.values())
 
 
@@ -82,15 +75,15 @@ def test_a_stream_gives_the_same_verdicts(expected: dict[str, str], service: Ser
 
 
 @pytest.mark.parametrize("depth", ["fast", "deep"])
-def test_a_requested_depth_gives_the_same_verdict(depth: str, service: Service, detector: Detector) -> None:
+def test_a_requested_depth_gives_the_same_verdict(depth: str, service: Service, shipped: Detector) -> None:
     text = TEXTS["03-squeaking-snow"]
     answer = service.post(f"/v1/score?depth={depth}&evidence=false", text.encode(), "text/plain")
-    assert answer.body.decode() == detector.score(text, depth=depth, evidence=False).to_json() + "\n"
+    assert answer.body.decode() == shipped.score(text, depth=depth, evidence=False).to_json() + "\n"
 
 
-def test_a_base_rate_gives_the_same_verdict(service: Service, detector: Detector) -> None:
+def test_a_base_rate_gives_the_same_verdict(service: Service, shipped: Detector) -> None:
     text = TEXTS["03-squeaking-snow"]
-    expected = detector.score(text, base_rate=0.05).to_json() + "\n"
+    expected = shipped.score(text, base_rate=0.05).to_json() + "\n"
     assert service.post("/v1/score?base_rate=0.05", text.encode(), "text/plain").body.decode() == expected
     assert service.post("/v1/score", {"text": text, "base_rate": 0.05}).body.decode() == expected
 

@@ -17,22 +17,13 @@ from tests.service.support import Run, run_unspun
 
 @pytest.fixture
 def unspun() -> Callable[..., Run]:
-    """Run `unspun` on some arguments, in this process, standard output not a terminal."""
-
+    """Run `unspun` in this process, with a detector that needs no model."""
     return partial(run_unspun, load=load_fake)
-
-
-@pytest.fixture(scope="session")
-def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the bundle of a tiny model; tests that change it work on a copy."""
-    from tests import tables as tiny
-
-    return tiny.save_bundle(tmp_path_factory.mktemp("tiny") / "bundle")
 
 
 @pytest.fixture
 def make(tiny_bundle: Path, tmp_path: Path) -> Callable[..., Path]:
-    """Make a tiny model's bundle of a name, with changes to its manifest."""
+    """Return a function that writes a tiny model's bundle with a name and changes to its manifest."""
     from tests.service.model_variants import variant
 
     def made(name: str, /, **changes: Any) -> Path:
@@ -43,7 +34,7 @@ def make(tiny_bundle: Path, tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A small file system, of 128 kB unless a test sets another size, if this machine allows one."""
+    """Mount a file system of 128 kB, unless a test sets another size, and return its folder."""
     place = tmp_path / "small"
     place.mkdir()
     size = f"size={getattr(request, 'param', 128)}k"
