@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -19,6 +20,16 @@ from tests.service.support import Run, run_unspun
 def unspun() -> Callable[..., Run]:
     """Run `unspun` in this process, with a detector that needs no model."""
     return partial(run_unspun, load=load_fake)
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    """Return the log of the service, at all levels."""
+    from unspun.service.http.logs import LOGGER
+
+    monkeypatch.setattr(LOGGER, "propagate", True)
+    caplog.set_level(logging.DEBUG, "unspun")
+    return caplog
 
 
 @pytest.fixture

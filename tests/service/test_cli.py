@@ -1,4 +1,4 @@
-"""`unspun` as a person meets it, with a detector that needs no model."""
+"""`unspun score` and the help of all commands, with a detector that needs no model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import gzip
 import io
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -22,7 +21,7 @@ import click
 import pytest
 
 from tests.service.fake_detector import FakeDetector
-from tests.service.support import CLEAR, ENVIRONMENT, SPUN, SUSPECT, Run
+from tests.service.support import CLEAR, ENVIRONMENT, SPUN, SUSPECT, Run, run_on_terminal
 from unspun.model.detector import NoDeepTierError
 from unspun.service.cli import COMMANDS, cli
 from unspun.service.render.jsonl import JsonLines
@@ -34,7 +33,7 @@ COMMAND = [sys.executable, "-m", "tests.service.fake_detector"]
 
 
 def process(*arguments: str, stdout: Any = subprocess.PIPE) -> subprocess.Popen[bytes]:
-    # A child of a background job, which CI may be, would not hear SIGINT.
+    # A child of a background job, which CI may be, would ignore SIGINT.
     return subprocess.Popen(
         [*COMMAND, *arguments],
         env=ENVIRONMENT,
@@ -393,26 +392,10 @@ def test_closed_standard_output_is_reported_on_one_line(articles: Path) -> None:
 
 
 def test_a_terminal_gets_a_coloured_table(articles: Path) -> None:
-    master, slave = pty.openpty()
-    environment = {name: value for name, value in ENVIRONMENT.items() if name not in ("NO_COLOR", "COLUMNS")}
-    done = subprocess.run(
-        [*COMMAND, "score", "in"],
-        env={**environment, "TERM": "xterm"},
-        stdin=slave,
-        stdout=slave,
-        stderr=subprocess.PIPE,
-    )
-    os.close(slave)
-    shown = b""
-    try:
-        while part := os.read(master, 65536):
-            shown += part
-    except OSError:  # how a terminal whose other end is closed ends
-        pass
-    os.close(master)
-    assert done.returncode == 0
-    assert "\x1b[1;31mparaphrased\x1b[0m" in shown.decode()
-    assert "vision" in shown.decode()
+    status, shown = run_on_terminal([*COMMAND, "score", "in"])
+    assert status == 0
+    assert "\x1b[1;31mparaphrased\x1b[0m" in shown
+    assert "vision" in shown
 
 
 def test_help_does_not_import_the_engine() -> None:

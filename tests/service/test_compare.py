@@ -1,14 +1,12 @@
-"""`unspun compare`, with what compares by difflib in place of the model."""
+"""`unspun compare`, with a comparer that needs no model."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import os
-import pty
-import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ import lxml.html
 import pytest
 
 from tests.service.fake_comparer import FakeComparer, load_fake
-from tests.service.support import ENVIRONMENT, ROOT, Run, cases, why
+from tests.service.support import Run, cases, run_on_terminal, why
 from unspun.model.bundle import BundleError
 
 SOURCE = (
@@ -35,17 +33,13 @@ Compare = Callable[..., Run]
 
 @pytest.fixture
 def compare(unspun: Callable[..., Run]) -> Compare:
-    """Run `unspun compare` on some arguments."""
-
-    def run(*arguments: str | Path, stdin: bytes = b"", load: Any = load_fake) -> Run:
-        return unspun("compare", *arguments, stdin=stdin, load=load)
-
-    return run
+    """Run `unspun compare` in this process."""
+    return partial(unspun, "compare", load=load_fake)
 
 
 @pytest.fixture
 def files(here: Path) -> Path:
-    """Return the current folder, with a suspect, its source, and others that may be it."""
+    """Return the current folder, with a suspect, its source, and other documents."""
     (here / "docs").mkdir()
     (here / "empty").mkdir()
     for name, text in {"a.txt": SPUN, "b.txt": SOURCE, "docs/a.txt": OTHER, "docs/b.txt": SOURCE}.items():
@@ -146,7 +140,7 @@ def test_the_requested_model_is_loaded(compare: Compare, files: Path) -> None:
     assert asked == [Path("house"), None]
 
 
-# --- where it is written
+# --- output
 
 
 @pytest.mark.parametrize(
@@ -165,25 +159,10 @@ def test_output_can_be_compressed(compare: Compare, files: Path) -> None:
 
 
 def test_a_terminal_gets_a_table(files: Path) -> None:
-    command = [sys.executable, "-m", "tests.service.fake_comparer", "compare", f"{files}/a.txt", f"{files}/b.txt"]
-    leader, follower = pty.openpty()
-    environment = {**ENVIRONMENT, "TERM": "xterm-256color", "COLUMNS": "100"}
-    environment.pop("NO_COLOR", None)
-    with subprocess.Popen(command, stdout=follower, stderr=follower, cwd=ROOT, env=environment) as process:
-        os.close(follower)
-        shown = b""
-        while True:
-            try:
-                part = os.read(leader, 1 << 16)
-            except OSError:  # the other end is closed
-                break
-            shown += part
-            if not part:
-                break
-    os.close(leader)
-    assert process.returncode == 0
-    assert b"Spun from the source" in shown
-    assert b"\x1b[1;31mballoted\x1b[0m" in shown  # a replaced word, highlighted
+    status, shown = run_on_terminal([sys.executable, "-m", "tests.service.fake_comparer", "compare", "a.txt", "b.txt"])
+    assert status == 0
+    assert "Spun from the source" in shown
+    assert "\x1b[1;31mballoted\x1b[0m" in shown  # a replaced word, highlighted
 
 
 # --- a folder

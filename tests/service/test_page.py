@@ -20,14 +20,13 @@ from hypothesis import strategies as st
 from lxml import html
 from werkzeug.test import TestResponse
 
-from tests.service.fake_detector import FakeDetector, load_fake
+from tests.service.app import client_for
+from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, DATA, SPUN, SUSPECT, why
 from unspun.model import wording as words
 from unspun.model.verdict import KINDS, Depth, Evidence, Kind, ModelInfo, Reason, SpunPassage, Verdict, VerdictWord
 from unspun.model.wording import times
-from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings
-from unspun.service.http.engine import Engine, ModelInUse
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.openapi import document
 from unspun.service.page.result import Result
@@ -35,11 +34,6 @@ from unspun.service.page.result import Result
 ROOT = Path(__file__).parents[2]
 CASES = tomllib.loads((DATA / "page.toml").read_text("utf-8"))
 MODEL = ModelInfo("test", "1.0", "0" * 64)
-
-
-def client_for(time_limit: float = 30.0, **settings: Any) -> FlaskClient:
-    chosen = Settings(**({"max_words": 200, "max_bytes": 20_000} | settings))
-    return create_app(chosen, Engine(ModelInUse(load_fake), time_limit=time_limit)).test_client()
 
 
 @pytest.fixture
@@ -385,7 +379,7 @@ def test_an_upload_never_touches_the_disk(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert answer.status_code == 200
 
 
-# --- what goes wrong
+# --- errors
 
 
 @pytest.mark.parametrize("case", CASES["problem"], ids=why)
@@ -448,7 +442,7 @@ def test_the_rate_limit_applies_to_the_page(client: FlaskClient) -> None:
 
 
 def test_an_exceeded_time_limit_is_shown_on_the_page() -> None:
-    answer = judge(client_for(time_limit=0.0), SPUN)
+    answer = judge(client_for(timeout=1e-9), SPUN)
     assert (answer.status_code, "exceeded the time limit" in answer.text) == (503, True)
 
 
@@ -464,7 +458,7 @@ def test_browsers_do_not_cache_verdicts(client: FlaskClient) -> None:
     assert judge(client, SPUN).headers["Cache-Control"] == "no-store"
 
 
-# --- everything that is sent
+# --- all pages and files
 
 
 def pages(client: FlaskClient) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from tests.service.fake_detector import FakeDetector
+from tests.service.fake_detector import FakeDetector, verdict_on
 from tests.service.support import CLEAR, SPUN, SUSPECT
 from unspun.model.verdict import Evidence, Repair, SpunPassage, Verdict
 from unspun.model.wording import THRESHOLDS
@@ -33,10 +32,6 @@ ABSTAINED = {
     "verdict": "abstained",
     "reason": "unfamiliar",
 }
-
-
-def verdict_on(text: str, id: str | None = "a.txt", **changes: Any) -> Verdict:
-    return replace(FakeDetector().score(text, id=id), **changes)
 
 
 def table(width: int = 100, show: int = 5, **options: Any) -> VerdictTable:
