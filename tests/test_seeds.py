@@ -1,6 +1,6 @@
 """The five seed documents get the verdicts in `seeds/manifest.toml`, and 001 gets its verdict for the right reasons.
 
-They are other people's news articles and not in this repository. Without them these tests are skipped.
+They are other people's news articles, so they are not in this repository. Without them, these tests are skipped.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def suggestions(evidence: Iterable[Evidence]) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.file[:3])
-def test_the_document_is_the_listed_one(document: seeds.SeedDocument, folder: Path) -> None:
+def test_the_document_has_the_hash_in_the_manifest(document: seeds.SeedDocument, folder: Path) -> None:
     assert text_of(document, folder)  # raises SeedError if the sha256 differs
 
 

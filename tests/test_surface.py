@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import subprocess
 import sys
 import tomllib
@@ -20,11 +19,12 @@ from unspun.service.cli import cli
 if TYPE_CHECKING:
     from unspun.model.detector import Detector
 
-DATA = Path(__file__).parent / "data" / "surface"
-EXAMPLES = Path(__file__).parents[1] / "seeds" / "examples"
+ROOT = Path(__file__).parents[1]
+DATA = ROOT / "tests" / "data" / "surface"
+EXAMPLES = ROOT / "seeds" / "examples"
 HUMAN = (EXAMPLES / "human" / "01-harbour-swimmers.txt").read_text("utf-8")
 SPUN = (EXAMPLES / "spun" / "01-harbour-swimmers.wordnet.txt").read_text("utf-8")
-MODEL = Path(__file__).parents[1] / "model" / "default"
+MODEL = ROOT / "model" / "default"
 UNREAD = 3
 
 pytestmark = pytest.mark.skipif(not (MODEL / "manifest.json").exists(), reason="model/default is not built")
@@ -146,19 +146,14 @@ def test_the_table_agrees_with_json_lines_and_escapes_control_characters(
     assert "\x1b" not in run(shipped, folder / "terminal-markup.txt", "--format", "table").stdout
 
 
-def records(tmp_path: Path, case: dict[str, Any]) -> Path:
-    line = str(case["line"]).replace("BIGNUMBER", "1" * 5000).replace("DEEP", "[" * 100_000)
-    file = tmp_path / "records.jsonl"
-    last = json.dumps({"id": "last", "text": HUMAN})
-    file.write_text(f"{json.dumps({'id': 'first', 'text': SPUN})}\n{line}\n{last}\n", "utf-8")
-    return file
-
-
 @pytest.mark.parametrize("case", LINES, ids=lambda case: case["line"][:24])
 def test_a_line_is_scored_or_reported_and_its_neighbours_are_scored(
     case: dict[str, Any], tmp_path: Path, shipped: Detector
 ) -> None:
-    file = records(tmp_path, case)
+    file = tmp_path / "records.jsonl"
+    line = str(case["line"]).replace("BIGNUMBER", "1" * 5000).replace("DEEP", "[" * 100_000)
+    first, last = json.dumps({"id": "first", "text": SPUN}), json.dumps({"id": "last", "text": HUMAN})
+    file.write_text(f"{first}\n{line}\n{last}\n", "utf-8")
     result = run(shipped, file, "--quiet")
     ids = [verdict["id"] for verdict in verdicts(result)]
     if "error" in case:
@@ -171,33 +166,12 @@ def test_a_line_is_scored_or_reported_and_its_neighbours_are_scored(
         assert (result.exit_code, ids) == (0, ["first", name, "last"])
 
 
-def shell(command: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "UNSPUN": f"{sys.executable} -m unspun"}
-    return subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command],
-        capture_output=True, text=True, env=environment, cwd=Path(__file__).parents[1], timeout=60, check=False, **more
-    )  # fmt: skip
-
-
-def test_a_closed_pipe_ends_the_run_quietly(tmp_path: Path) -> None:
-    file = tmp_path / "many.jsonl"
-    file.write_text((json.dumps({"text": "Too short to judge."}) + "\n") * 1000, "utf-8")
-    done = shell(f"$UNSPUN score -q {file} | head -1")
-    assert (len(done.stdout.splitlines()), done.stderr) == (1, "")
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-def test_a_full_disk_is_reported_in_one_line() -> None:
-    done = shell("$UNSPUN score -q - > /dev/full", input=HUMAN)
-    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
-    assert "No space left" in done.stderr
-
-
-def test_a_changed_model_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_changed_model_is_refused_on_one_line(tmp_path: Path) -> None:
     for file in MODEL.iterdir():
         (tmp_path / file.name).symlink_to(file)
     (tmp_path / "words.txt").unlink()
     (tmp_path / "words.txt").write_text("the\n", "utf-8")
-    done = shell(f"$UNSPUN score -q - --model {tmp_path}", input=HUMAN)
+    command = [sys.executable, "-m", "unspun", "score", "--quiet", "-", "--model", tmp_path]
+    done = subprocess.run(command, input=HUMAN, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
     assert "words.txt" in done.stderr

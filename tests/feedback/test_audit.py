@@ -87,7 +87,7 @@ def test_an_interval_is_a_wilson_interval() -> None:
     assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
 
 
-def test_a_share_of_nothing_is_none() -> None:
+def test_a_share_of_no_texts_has_no_value() -> None:
     assert Share(0, 0).to_dict() == {"value": None, "low": None, "high": None, "part": 0, "whole": 0}
 
 

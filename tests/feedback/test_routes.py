@@ -421,7 +421,7 @@ def test_the_page_requires_a_key_if_the_api_does(file: Path, tmp_path: Path) -> 
     assert shown.xpath("//section[contains(@class, 'feedback')]//input[@name='key']")
 
 
-def test_the_reference_tells_of_labels_where_they_are_kept(file: Path) -> None:
+def test_the_reference_describes_labels_only_if_they_are_stored(file: Path) -> None:
     shown = client_for(file).get("/v1/docs").text
     assert "curl -X DELETE http://localhost/v1/feedback/ID" in shown
     assert "feedback" not in client_for().get("/v1/docs").text.replace("feedback-off", "")

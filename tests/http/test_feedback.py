@@ -117,8 +117,8 @@ def test_without_the_database_only_labels_fail(postgres: Server) -> None:
         finally:
             postgres.start()
         assert label(service, f"Later. {TEXT}").status == 201
-        [told] = [line["reason"] for line in events(service, "database of labels failed")]
-        assert PASSWORD not in told
+        [reason] = [line["reason"] for line in events(service, "database of labels failed")]
+        assert PASSWORD not in reason
 
 
 def test_an_unresponsive_database_delays_only_labels() -> None:

@@ -1,4 +1,4 @@
-"""One text, one model, one verdict: whichever way it is asked."""
+"""The same text and model give the same verdict in Python, on the command line, over HTTP and in the client."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HOSTILE = ROOT / "tests" / "data" / "surface" / "texts.toml"
 
 
 def texts() -> dict[str, str]:
-    """Return the demo texts, and what people hand in besides texts."""
+    """Return the demo texts, and unusual texts that people submit."""
     found = {path.stem: path.read_text("utf-8") for path in sorted(EXAMPLES.glob("*/*.txt"))}
     human, spun = found["01-harbour-swimmers"], found["01-harbour-swimmers.wordnet"]
     for case in tomllib.loads(HOSTILE.read_text("utf-8"))["case"]:
@@ -63,7 +63,7 @@ def test_the_service_gives_the_same_verdict(name: str, expected: dict[str, str],
 
 def test_a_batch_gives_the_same_verdicts(expected: dict[str, str], service: Service) -> None:
     some, answers = records(), list(expected.values())
-    for part in (slice(0, 18), slice(18, None)):  # all at once would take longer than the service allows
+    for part in (slice(0, 18), slice(18, None)):  # all of them would exceed the time limit
         answer = service.post("/v1/score/batch", some[part])
         assert answer.body.decode() == "[" + ",\n".join(answers[part]) + "]\n"
 
@@ -99,7 +99,7 @@ def test_the_client_gives_the_same_verdicts(way: str, expected: dict[str, str], 
 
 
 def test_the_client_may_read_a_source_slower_than_the_time_limit(expected: dict[str, str], service: Service) -> None:
-    """The service's time limit is 3 seconds; each request starts when its text is there."""
+    """The service's time limit is 3 seconds; each request starts when its text is available."""
 
     def slowly() -> Iterator[dict[str, str]]:
         for record in records()[:2]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from tests.service.fake_detector import load_fake
-from tests.service.support import Run, run_unspun
+from tests.service.support import Make, Unspun, run_unspun
 
 
 @pytest.fixture
-def unspun() -> Callable[..., Run]:
+def unspun() -> Unspun:
     """Run `unspun` in this process, with a detector that needs no model."""
     return partial(run_unspun, load=load_fake)
 
@@ -33,7 +33,7 @@ def logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def make(tiny_bundle: Path, tmp_path: Path) -> Callable[..., Path]:
+def make(tiny_bundle: Path, tmp_path: Path) -> Make:
     """Return a function that writes a tiny model's bundle with a name and changes to its manifest."""
     from tests.service.model_variants import variant
 

@@ -126,7 +126,7 @@ def load_fake(bundle: Path | None) -> FakeComparer:
     return FakeComparer()
 
 
-if __name__ == "__main__":  # the command line in a process of its own, for terminals
+if __name__ == "__main__":  # the command line in a separate process, for terminals
     from unspun.service.cli import cli
 
     cli(prog_name="unspun", obj=load_fake)

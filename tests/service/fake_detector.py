@@ -129,7 +129,7 @@ def load_fake(bundle: Path | None) -> FakeDetector:
     return FakeDetector()
 
 
-if __name__ == "__main__":  # the command line in a process of its own, for signals and pipes
+if __name__ == "__main__":  # the command line in a separate process, for signals and pipes
     from unspun.service.cli import cli
 
     cli(prog_name="unspun", obj=load_fake)

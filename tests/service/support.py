@@ -9,7 +9,7 @@ import pty
 import socket
 import subprocess
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from click.testing import CliRunner
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data" / "service"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
-"""For commands in a process of their own."""
+"""The environment of commands in separate processes."""
 
 SPUN = "The mayor shared his imaginative and prescient and the vitality of the town."
 SUSPECT = "The mayor talked of the vitality of the town for an hour."
@@ -52,6 +52,12 @@ class Run:
     @property
     def ids(self) -> list[str]:
         return [verdict["id"] for verdict in self.verdicts]
+
+
+Unspun = Callable[..., Run]
+"""Runs `unspun` with some arguments."""
+Make = Callable[..., Path]
+"""Writes a tiny model's bundle with a name, and changes to its manifest."""
 
 
 def run_unspun(*arguments: str | Path, stdin: bytes | str = b"", load: Any = None) -> Run:

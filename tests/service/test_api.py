@@ -64,7 +64,7 @@ def test_options_for_plain_text_are_in_the_query(client: FlaskClient) -> None:
     assert answer.text == FakeDetector().score(SPUN, id="a", evidence=False).to_json() + "\n"
 
 
-def test_plain_text_may_be_in_another_encoding(client: FlaskClient) -> None:
+def test_plain_text_can_be_in_another_encoding(client: FlaskClient) -> None:
     text = f"The café's owner said: {SPUN}"
     answer = client.post("/v1/score", data=text.encode("cp1252"), content_type="text/plain")
     assert answer.text == FakeDetector().score(text).to_json() + "\n"
@@ -84,7 +84,7 @@ def test_unknown_fields_are_ignored(client: FlaskClient) -> None:
     assert client.post("/v1/score", json={"text": SPUN, "label": "human"}).status_code == 200
 
 
-def test_an_empty_text_gets_abstained(client: FlaskClient) -> None:
+def test_an_empty_text_gets_an_abstention(client: FlaskClient) -> None:
     assert client.post("/v1/score", json={"text": ""}).get_json()["reason"] == "too_short"
 
 
@@ -189,10 +189,10 @@ def test_an_unexpected_error_is_a_500_without_a_traceback(
 ) -> None:
     answer = client.post("/v1/score", json={"text": f"{SECRET} raise-error"})
     assert (answer.status_code, "Traceback" in answer.text, "ZeroDivision" in answer.text) == (500, False, False)
-    [told] = [vars(record) for record in logged.records if record.getMessage() == "unexpected error"]
-    assert told["error"] == "ZeroDivisionError"
-    assert told["request_id"] == answer.headers["X-Request-ID"]
-    assert "second line" not in str(told)  # its message
+    [entry] = [vars(record) for record in logged.records if record.getMessage() == "unexpected error"]
+    assert entry["error"] == "ZeroDivisionError"
+    assert entry["request_id"] == answer.headers["X-Request-ID"]
+    assert "second line" not in str(entry)  # part of its message
 
 
 def test_an_unsupported_method_gets_the_allowed_ones(client: FlaskClient) -> None:
@@ -224,14 +224,14 @@ def test_items_of_a_batch_may_have_different_base_rates(client: FlaskClient) -> 
     assert [answer.get("probability") for answer in answers] == expected
 
 
-def test_an_invalid_base_rate_costs_no_other_item_its_verdict(client: FlaskClient) -> None:
+def test_an_invalid_base_rate_does_not_affect_other_items(client: FlaskClient) -> None:
     items = [{"text": SPUN, "base_rate": rate} for rate in (0, 0.5, 1, "5 %", True)]
     answers = client.post("/v1/score/batch", json=items).get_json()
     assert [answer.get("status") for answer in answers] == [422, None, 422, 422, 422]
     assert answers[3]["errors"][0]["pointer"] == "#/3/base_rate"
 
 
-def test_a_bad_item_is_its_own_problem(client: FlaskClient) -> None:
+def test_a_bad_item_gets_its_own_problem(client: FlaskClient) -> None:
     items = [{"text": SPUN}, {"text": 7}, "no object", {"text": CLEAR, "depth": "x"}, {"text": CLEAR}]
     answers = client.post("/v1/score/batch", json=items).get_json()
     assert [answer.get("verdict", answer.get("status")) for answer in answers] == [
@@ -240,7 +240,7 @@ def test_a_bad_item_is_its_own_problem(client: FlaskClient) -> None:
     assert answers[1]["errors"][0]["pointer"] == "#/1/text"
 
 
-def test_an_item_that_breaks_the_model_breaks_nothing_else(client: FlaskClient) -> None:
+def test_an_item_that_breaks_the_model_does_not_affect_others(client: FlaskClient) -> None:
     answers = client.post("/v1/score/batch", json=[{"text": SPUN}, {"text": "raise-error"}, {"text": CLEAR}]).get_json()
     assert [answer.get("verdict", answer.get("status")) for answer in answers] == ["paraphrased", 500, "clear"]
 
@@ -410,7 +410,7 @@ def test_each_address_that_a_trusted_proxy_forwards_has_its_own_rate_limit(proxi
     assert statuses == expected
 
 
-def test_without_redis_each_worker_counts_on_its_own() -> None:
+def test_without_redis_each_worker_counts_separately() -> None:
     client = client_for(rate_limit="1 per minute", redis_url="redis://127.0.0.1:1/0")
     assert [client.post("/v1/score", json={"text": SPUN}).status_code for _ in range(2)] == [200, 429]
 
@@ -471,13 +471,13 @@ def test_metrics_count_verdicts(client: FlaskClient) -> None:
 
 def test_the_model_is_described_with_its_thresholds(tiny_bundle: Path) -> None:
     client = create_app(Settings(), Engine(ModelInUse(Detector.load, tiny_bundle))).test_client()
-    told = client.get("/v1/model").get_json()
-    assert told["depths"] == ["auto", "fast"]
-    assert told["thresholds"] == {
+    described = client.get("/v1/model").get_json()
+    assert described["depths"] == ["auto", "fast"]
+    assert described["thresholds"] == {
         "score": {"paraphrased": 0.9, "suspect": 0.5},
         "false_positive_rate": {"fast": {"paraphrased": 0.1, "suspect": 0.3}},
     }
-    assert told["manifest"]["decision"]["supported"] == 0.002
+    assert described["manifest"]["decision"]["supported"] == 0.002
 
 
 def test_a_service_that_is_shutting_down_is_not_ready() -> None:

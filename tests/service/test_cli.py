@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,15 +20,13 @@ import click
 import pytest
 
 from tests.service.fake_detector import FakeDetector
-from tests.service.support import CLEAR, ENVIRONMENT, SPUN, SUSPECT, Run, run_on_terminal
+from tests.service.support import CLEAR, ENVIRONMENT, SPUN, SUSPECT, Unspun, run_on_terminal
 from unspun.model.detector import NoDeepTierError
 from unspun.service.cli import COMMANDS, cli
 from unspun.service.render.jsonl import JsonLines
 
-Unspun = Callable[..., Run]
-
 COMMAND = [sys.executable, "-m", "tests.service.fake_detector"]
-"""The command in a process of its own."""
+"""The command in a separate process."""
 
 
 def process(*arguments: str, stdout: Any = subprocess.PIPE) -> subprocess.Popen[bytes]:
@@ -52,7 +49,7 @@ def articles(here: Path) -> Path:
     return here
 
 
-def test_verdicts_are_the_bytes_that_python_gives(unspun: Unspun, articles: Path) -> None:
+def test_verdicts_have_the_same_bytes_as_in_python(unspun: Unspun, articles: Path) -> None:
     run = unspun("score", "in")
     assert run.status == 0
     assert run.out.splitlines() == [
@@ -185,8 +182,8 @@ def test_output_through_a_link_keeps_the_link(unspun: Unspun, articles: Path) ->
 def test_existing_output_is_only_overwritten_with_force(name: str, unspun: Unspun, articles: Path) -> None:
     Path(name).write_text("of another model")
     run = unspun("score", "in", "--output", name)
-    told = f"unspun: {name}: already exists; choose another --output, or pass --force to overwrite it"
-    assert (run.status, run.errors, Path(name).read_text()) == (1, [told], "of another model")
+    message = f"unspun: {name}: already exists; choose another --output, or pass --force to overwrite it"
+    assert (run.status, run.errors, Path(name).read_text()) == (1, [message], "of another model")
     assert unspun("score", "in", "--output", name, "--force").status == 0
     assert Path(name).read_bytes() != b"of another model"
 
@@ -257,7 +254,7 @@ def test_an_empty_file_gets_an_abstention(unspun: Unspun, here: Path) -> None:
     )
 
 
-def test_an_engine_error_is_one_line_and_the_rest_is_scored(unspun: Unspun, articles: Path) -> None:
+def test_an_engine_error_is_reported_on_one_line_and_the_rest_is_scored(unspun: Unspun, articles: Path) -> None:
     Path("in/aa.txt").write_text("raise-error")
     run = unspun("score", "in")
     assert run.status == 3
@@ -280,7 +277,7 @@ def test_an_unexpected_error_is_reported_on_one_line(
 
 
 @pytest.mark.parametrize("when", ["loading", "scoring"])
-def test_a_bundle_that_does_not_load_is_one_line_with_status_1(when: str, unspun: Unspun, articles: Path) -> None:
+def test_an_unusable_bundle_is_reported_on_one_line_with_status_1(when: str, unspun: Unspun, articles: Path) -> None:
     from unspun.model.bundle import BundleError
 
     class Broken(FakeDetector):
@@ -346,7 +343,7 @@ def test_the_format_of_standard_input_can_be_given(unspun: Unspun) -> None:
     assert run.ids == ["x"]
 
 
-def test_an_interrupt_is_one_line_with_status_130(here: Path) -> None:
+def test_an_interrupt_is_reported_on_one_line_with_status_130(here: Path) -> None:
     Path("a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in [*[CLEAR] * 64, "sleep-long"]))
     running = process("score", "a.jsonl", "--output", "out.jsonl")
     part = Path("out.jsonl.part")

@@ -6,7 +6,6 @@ import http.server
 import itertools
 import json
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests.service.fake_detector import FakeDetector
-from tests.service.support import CLEAR, SPUN
+from tests.service.support import CLEAR, SPUN, free_port
 from unspun.model.verdict import Verdict
 from unspun.service.client import Client, Problem, ProblemError, ServiceUnreachableError, UnspunError, verdict_from_dict
 
@@ -368,10 +367,11 @@ def test_one_text_that_is_too_large_does_not_affect_the_others(client: Client, s
     )
 
 
-def test_a_refusal_of_every_request_is_raised(client: Client, script: Script) -> None:
+@pytest.mark.parametrize("method", ["score_many", "score_stream"])
+def test_a_refused_request_raises_the_problem(method: str, client: Client, script: Script) -> None:
     script.answers = [problem({**TOO_LONG, "status": 401, "title": "An API key is needed"})]
     with pytest.raises(ProblemError, match="401 An API key is needed"):
-        list(client.score_many([SPUN, SPUN]))
+        list(getattr(client, method)([SPUN, SPUN]))
     assert len(script.asked) == 1
 
 
@@ -466,8 +466,7 @@ def test_a_stream_whose_service_fails_says_how_many_answers_came(
 
 
 def test_a_stream_waits_for_a_service_that_is_about_to_start(script: Script) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     servers: list[Server] = []
 
     def start_it(wait: float) -> None:
@@ -478,12 +477,6 @@ def test_a_stream_waits_for_a_service_that_is_about_to_start(script: Script) -> 
         assert len(list(client.score_stream([CLEAR]))) == 1
     servers[0].shutdown()
     servers[0].server_close()
-
-
-def test_a_stream_that_is_refused_raises_the_problem(client: Client, script: Script) -> None:
-    script.answers = [problem({**BUSY, "status": 401, "title": "An API key is needed"})]
-    with pytest.raises(ProblemError, match="401 An API key is needed"):
-        list(client.score_stream([SPUN]))
 
 
 @pytest.mark.parametrize("error", [ConnectionError("mine"), ZeroDivisionError("mine"), ServiceUnreachableError("mine")])

@@ -35,8 +35,8 @@ def lines(reader: Reader, capsys: pytest.CaptureFixture[str], *, enabled: bool =
 
 
 def test_without_a_terminal_progress_is_a_line_per_minute(reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
-    told = lines(reader, capsys)
-    assert [line.partition(",")[0] for line in told] == [f"unspun: {n} documents" for n in (60, 120, 180)]
+    shown = lines(reader, capsys)
+    assert [line.partition(",")[0] for line in shown] == [f"unspun: {n} documents" for n in (60, 120, 180)]
 
 
 def test_a_line_shows_the_speed_and_the_remaining_time(reader: Reader, capsys: pytest.CaptureFixture[str]) -> None:
