@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,7 +20,7 @@ pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'
 from tests.feedback.making import label_of
 from tests.feedback.postgres import Server
 from tests.service.fake_detector import FakeDetector, load_fake
-from tests.service.support import CLEAR, SPUN, SUSPECT, Unspun, cases, run_unspun, why
+from tests.service.support import CLEAR, ENVIRONMENT, SPUN, SUSPECT, Unspun, cases, run_unspun, why
 from unspun.model.verdict import ModelInfo
 from unspun.service.feedback.store import Store
 from unspun.service.render.html import Report
@@ -246,9 +245,11 @@ def test_an_import_that_fails_stores_nothing_and_can_be_repeated(
 @pytest.mark.parametrize("command", [["audit"], ["feedback", "stats"], ["feedback", "list"], ["feedback", "migrate"]])
 def test_without_the_libraries_the_command_says_what_to_install(command: list[str], here: Path) -> None:
     code = f"import sys; sys.modules['sqlalchemy'] = None; from unspun.service.cli import cli; cli({command})"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    run = subprocess.run([sys.executable, "-c", code], cwd=here, env=environment, capture_output=True, text=True)
-    assert (run.returncode, run.stderr) == (1, "unspun: labels need sqlalchemy: pip install 'unspun[feedback]'\n")
+    run = subprocess.run([sys.executable, "-c", code], cwd=here, env=ENVIRONMENT, capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (
+        1,
+        "unspun: storing labels needs the package sqlalchemy: pip install 'unspun[feedback]'\n",
+    )
 
 
 # --- audit
