@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import random
 import re
 import resource
@@ -78,7 +77,7 @@ def make_parser(module: str, doc: str | None, *options: str) -> argparse.Argumen
 def run_main(
     options: argparse.Namespace, measure: Callable[[argparse.Namespace], Any], show: Callable[[Any], str]
 ) -> int:
-    """Measure, write the figures to `--json`, and print what `show` makes of them; return the exit status.
+    """Measure, write the figures to `--json`, and print them as formatted by `show`; return the exit status.
 
     The status is 1 if the benchmark cannot run, or if the figures list `broken` promises.
     """
@@ -132,17 +131,7 @@ def progress() -> Progress:
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
-def machine() -> dict[str, Any]:
-    """Return the system, the Python and the number of cores that figures were measured on."""
-    return {"platform": platform.platform(), "python": platform.python_version(), "cores": os.cpu_count()}
-
-
 # --- texts ------------------------------------------------------------------------------------------------------------
-
-
-def articles(corpus: Sequence[Path] | None, count: int, every: int) -> list[Article]:
-    """Return up to `count` articles, one in `every` of them paraphrased, from a corpus or else from the examples."""
-    return from_examples(count, every) if corpus is None else from_corpus(corpus, count, every)
 
 
 def from_examples(count: int, every: int = 2) -> list[Article]:
@@ -182,7 +171,7 @@ def from_corpus(corpus: Path | Sequence[Path], count: int, every: int = 2) -> li
     """Draw texts of at least SHORTEST words from labelled files and folders.
 
     One in `every` is machine-made, as long as there are enough of them. If all texts have the same label, one in
-    `every` is given the other one: the speed of a classifier does not depend on what it learnt.
+    `every` is given the other label: the speed of a classifier does not depend on what it learnt.
     """
     from unspun.training.corpora.corpus import read_labelled
 
@@ -216,19 +205,18 @@ def read_unseen(paths: Sequence[Path], detector: Detector) -> list[LabelledText]
 
 def is_spun(text: LabelledText, least: int = SHORTEST) -> bool:
     """Return whether a text is spun, noticeably changed, and of at least `least` words."""
-    from unspun.training.classifier.classify import BARELY_SPUN
+    from unspun.training.classifier.classify import is_barely_spun
 
-    barely = text.changed_frac is not None and text.changed_frac < BARELY_SPUN
-    return text.label == "spun" and not barely and len(text.text.split()) >= least
+    return text.label == "spun" and not is_barely_spun(text) and len(text.text.split()) >= least
 
 
 def sample(texts: Iterable[LabelledText], each: int, rng: np.random.Generator) -> dict[str, list[LabelledText]]:
     """Return up to `each` texts of each source, sources in alphabetical order."""
-    by_source: dict[str, list[LabelledText]] = {}
-    for text in texts:
-        by_source.setdefault(text.source, []).append(text)
+    from unspun.training.corpora.corpus import by_source
+
     return {
-        source: [of[i] for i in rng.permutation(len(of))[:each].tolist()] for source, of in sorted(by_source.items())
+        source: [found[i] for i in rng.permutation(len(found))[:each].tolist()]
+        for source, found in by_source(texts).items()
     }
 
 

@@ -49,7 +49,7 @@ from unspun.model.verdict import Verdict
 WORDS = 1_000
 """Words of an article that is made of the examples."""
 ARTICLES_FILE = "UNSPUN_LOAD_ARTICLES"
-"""Environment variable that tells Locust's process where the articles are."""
+"""Environment variable with the path of the articles, for Locust's process."""
 NO_ID = '{"id": null, '
 
 
@@ -105,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run_locust(url: str, articles: Sequence[Article], users: int, seconds: float, more: Sequence[str] = ()) -> int:
     """Run Locust in a process of its own, because it replaces parts of the standard library; return its exit status.
 
-    Raises BenchmarkError if the service has another model than the one that ships.
+    Raises BenchmarkError if the service does not use the shipped model.
     """
     _check_model(url)
     with tempfile.TemporaryDirectory() as folder:
@@ -126,7 +126,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     made = make_parser("benchmarks.load", __doc__, "--corpus", "--depth", "--workers")
     made.add_argument("--seconds", type=float, default=60.0, metavar="S", help="duration (default: %(default)s)")
     made.add_argument("--users", type=int, default=50, metavar="N", help="users at a time (default: %(default)s)")
-    made.add_argument("--articles", type=int, default=60, metavar="N", help="different ones (default: %(default)s)")
+    made.add_argument("--articles", type=int, default=60, metavar="N", help="different articles (default: %(default)s)")
     made.add_argument("--url", help="test a running service that has the model that ships, instead of starting one")
     made.add_argument("locust", nargs="*", metavar="-- OPTION", help="options for Locust")
     options = made.parse_args(arguments)
@@ -158,7 +158,7 @@ def _check_model(url: str) -> None:
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise BenchmarkError(f"{url}: no unspun service answers there: {error}") from error
     if found != expected.sha256:
-        raise BenchmarkError(f"{url}: that service has another model than the one that ships, with other verdicts")
+        raise BenchmarkError(f"{url}: that service does not use the shipped model, so its verdicts cannot be compared")
 
 
 if __name__ == "__main__":

@@ -101,8 +101,8 @@ def other_model(folder: Path, **manifest: Any) -> Path:
     decision = shipped.decision
     for tier, one in decision.tiers.items():
         decision = decision.with_thresholds(tier, one.paraphrased * RAISED, one.suspect * RAISED)
-    told = {**shipped.manifest, "name": "raised", "decision": decision.to_manifest(), **manifest}
-    bundle.save(folder, told, shipped.tables, shipped.tagger, shipped.classifier, shipped.seen, shipped.deep)
+    entries = {**shipped.manifest, "name": "raised", "decision": decision.to_manifest(), **manifest}
+    bundle.save(folder, entries, shipped.tables, shipped.tagger, shipped.classifier, shipped.seen, shipped.deep)
     return folder
 
 
@@ -181,7 +181,7 @@ class Clients:
     def _judge(
         self, models: Sequence[str], which: Sequence[int], items: Sequence[Mapping[str, str]], answers: Sequence[Any]
     ) -> str | None:
-        """Return what is wrong with the answers, None if nothing is."""
+        """Return what is wrong with the answers, or None."""
         if len(models) != 1:
             return f"a batch answered by {len(models)} models"
         expected = self._expected.get((models[0], items[0]["depth"]))
@@ -264,7 +264,7 @@ def _command(models: Path, *arguments: str, life: float | None = None) -> bool:
     command = [sys.executable, "-m", "unspun.service.cli", "models", "--models", str(models), *arguments]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         try:
-            _, told = process.communicate(timeout=PATIENCE if life is None else life)
+            _, errors = process.communicate(timeout=PATIENCE if life is None else life)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
@@ -272,7 +272,7 @@ def _command(models: Path, *arguments: str, life: float | None = None) -> bool:
                 return True
             raise BenchmarkError(f"`unspun models {arguments[0]}` took more than {PATIENCE:g} seconds") from None
     if process.returncode:
-        raise BenchmarkError(f"`unspun models {arguments[0]}` failed: {told.strip()}")
+        raise BenchmarkError(f"`unspun models {arguments[0]}` failed: {errors.strip()}")
     return False
 
 

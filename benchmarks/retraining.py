@@ -1,11 +1,11 @@
-"""Measure what retraining on a house's own texts gains, and what it costs elsewhere.
+"""Measure how much retraining on a house's own texts gains there and loses elsewhere.
 
     python -m benchmarks.retraining [--base BUNDLE] [--texts 30] [--seeds 3] [--json FILE]
 
-Needs only a bundle that carries the numbers of its reference texts. Each source of machine text in one domain plays the
-house in turn. Its tool, its human source and all versions of its originals are removed from the reference, so that
-neither the model's answers (the tiers did not learn from the reference) nor the fit know them. A correction is fitted
-to a few of the house's texts, the same number of human texts of its domain, and a random half of the remaining
+Needs only a bundle that contains the numbers of its reference texts. Each source of machine text in one domain serves
+as the house in turn. Its tool, its human source and all versions of its originals are removed from the reference, so
+that neither the model's answers (the tiers did not learn from the reference) nor the fit know them. A correction is
+fitted to a few of the house's texts, the same number of human texts of its domain, and a random half of the remaining
 reference. The other texts of the house show the gain; the other half of the reference shows the loss elsewhere.
 """
 
@@ -115,7 +115,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _measure(options: argparse.Namespace) -> list[dict[str, Any]]:
     loaded = bundle.load(options.base)
     if "reference" not in loaded.manifest:
-        raise BenchmarkError(f"{options.base}: the model carries no reference texts")
+        raise BenchmarkError(
+            f"{options.base}: the model has no reference texts; use one that does, such as the shipped model"
+        )
     whole = ReferenceTexts.unpack(bundle.read_extra(loaded, ARRAY), loaded.manifest["reference"])
     reference = whole.take(~whole.house)
     found: dict[tuple[str, str, str], list[dict[str, float]]] = {}

@@ -90,36 +90,35 @@ def _options() -> argparse.Namespace:
 
 
 def _measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Measure all collections and all lengths of articles."""
-    asked = ["--depth", options.depth, *(["--no-evidence"] if options.no_evidence else [])]
-    asked += [] if options.model is None else ["--model", str(options.model)]
+    arguments = ["--depth", options.depth, *(["--no-evidence"] if options.no_evidence else [])]
+    arguments += [] if options.model is None else ["--model", str(options.model)]
     sizes = [] if options.only == "articles" else options.megabytes
     lengths = [] if options.only == "collections" else options.words
     results: dict[str, Any] = {"depth": options.depth, "evidence": not options.no_evidence}
     with tempfile.TemporaryDirectory() as folder, progress() as bar:
         task = bar.add_task("", total=len(sizes) + len(lengths))
         if sizes:
-            results["start"] = _score(Path(folder), 1, asked)
+            results["start"] = _score(Path(folder), 1, arguments)
             results["collections"] = []
         for size in sizes:
             bar.update(task, description=f"{size:,g} MB of articles")
-            results["collections"].append({"megabytes": size, **_score(Path(folder), int(size * MEGABYTE), asked)})
+            results["collections"].append({"megabytes": size, **_score(Path(folder), int(size * MEGABYTE), arguments)})
             bar.advance(task)
         for length in lengths:
             bar.update(task, description=f"articles of {length:,} words")
-            command = [sys.executable, "-m", "benchmarks.scaling", "--child", str(length), *asked]
+            command = [sys.executable, "-m", "benchmarks.scaling", "--child", str(length), *arguments]
             results.setdefault("articles", []).append({"length": length, **run_child(command)})
             bar.advance(task)
     return summarise(results)
 
 
-def _score(folder: Path, size: int, asked: Sequence[str]) -> Row:
+def _score(folder: Path, size: int, arguments: Sequence[str]) -> Row:
     """Score a collection of about `size` bytes on the command line; return time and memory."""
     file = folder / "collection.jsonl"
     with file.open("w", encoding="utf-8") as stream:
         documents, words = write_collection(stream.write, (text for text, _ in example_articles(CRAWL)), size)
     command = [sys.executable, "-m", "unspun.service.cli", "score", str(file), "--format", "jsonl", "--quiet"]
-    command += ["--workers", "1", *asked]
+    command += ["--workers", "1", *arguments]
     started = time.perf_counter()
     with (folder / "errors.txt").open("w+b") as errors:
         process = subprocess.Popen(command, env={**os.environ, **ONE_THREAD}, stdout=subprocess.DEVNULL, stderr=errors)
@@ -127,9 +126,9 @@ def _score(folder: Path, size: int, asked: Sequence[str]) -> Row:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         errors.seek(0)
-        said = last_line(errors.read().decode(errors="replace"))
+        error = last_line(errors.read().decode(errors="replace"))
     if process.returncode:
-        raise BenchmarkError(said or f"unspun score: exit status {process.returncode}")
+        raise BenchmarkError(error or f"unspun score: exit status {process.returncode}")
     return {
         "documents": documents,
         "words": words,
@@ -173,12 +172,10 @@ def _child(options: argparse.Namespace) -> Row:
     alone = seconds_per_word(score, ([text] for text in cycle(texts)))
     row: Row = {"alone": alone, "memory": peak_megabytes(), "read": len(texts[0][:MAX_CHARACTERS].split())}
     if together > 1:
-        row["together"] = seconds_per_word(score, (texts[i : i + together] for i in cycle(_starts(texts, together))))
+        row["together"] = seconds_per_word(
+            score, (texts[i : i + together] for i in cycle(range(0, len(texts) - together + 1, together)))
+        )
     return row
-
-
-def _starts(texts: Sequence[str], size: int) -> range:
-    return range(0, len(texts) - size + 1, size)
 
 
 def seconds_per_word(
@@ -217,13 +214,13 @@ def is_constant(ratio: float) -> bool:
 def _tables(results: dict[str, Any]) -> str:
     from unspun.model.text.document import MAX_CHARACTERS
 
-    asked = f"--depth {results['depth']}, {'with' if results['evidence'] else 'without'} evidence, one thread, CPU time"
+    setup = f"--depth {results['depth']}, {'with' if results['evidence'] else 'without'} evidence, one thread, CPU time"
     constant = f"constant: within {MARGIN:.0%} of the median over all rows"
     shown: dict[str, Any] = {}
     if "collections" in results:
         start = results["start"]
         shown["collections"] = {
-            "note": f"unspun score, {asked}; its start, {start['cpu']:.1f} s and {start['memory']:.0f} MB, is "
+            "note": f"unspun score, {setup}; its start, {start['cpu']:.1f} s and {start['memory']:.0f} MB, is "
             f"subtracted from the time. {constant}.",
             "rows": [
                 {
@@ -240,7 +237,7 @@ def _tables(results: dict[str, Any]) -> str:
         }
     if "articles" in results:
         shown["single articles"] = {
-            "note": f"A Detector, {asked}. read: words among the first {MAX_CHARACTERS:,} characters. {constant}.",
+            "note": f"A Detector, {setup}. read: words among the first {MAX_CHARACTERS:,} characters. {constant}.",
             "rows": [
                 {
                     "words": row["length"],

@@ -25,6 +25,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import re
 import statistics
 import sys
@@ -35,6 +36,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from platform import platform, python_version
 from typing import Any
 
 from benchmarks.common import (
@@ -43,10 +45,10 @@ from benchmarks.common import (
     SHORTEST,
     Article,
     BenchmarkError,
-    articles,
     drawn,
+    from_corpus,
+    from_examples,
     load_detector,
-    machine,
     make_parser,
     peak_megabytes,
     progress,
@@ -121,9 +123,9 @@ def _options() -> argparse.Namespace:
 
 
 def _measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Run all tools, and return what they measured."""
     every = MIXES[options.mix]
-    chosen = articles(options.corpus, options.articles, every)
+    count = options.articles
+    chosen = from_corpus(options.corpus, count, every) if options.corpus else from_examples(count, every)
     if len(chosen) < every:
         raise BenchmarkError(f"{options.corpus[0]}: fewer than {every} texts of {SHORTEST} words or more")
     names = options.only or list(CONTENDERS)
@@ -157,7 +159,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         "corpus": None if options.corpus is None else [str(path) for path in options.corpus],
         "rounds": options.rounds,
         "passes": options.passes,
-        "machine": machine(),
+        "machine": {"platform": platform(), "python": python_version(), "cores": os.cpu_count()},
         "trained": trained,
         "contenders": summarise({name: of for name, of in runs.items() if of}),
         "skipped": skipped,

@@ -1,4 +1,4 @@
-"""Atomic writes: whoever reads a file finds the old content or the new, never half of it."""
+"""Atomic writes: a reader of a file finds either the old content or the new, never a mixture."""
 
 from __future__ import annotations
 

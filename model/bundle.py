@@ -180,7 +180,6 @@ def _check_entries(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
-    """Compare every file with its sha256 in the manifest."""
     files = manifest.get("files")
     if not isinstance(files, dict) or CLASSIFIER not in files:
         raise BundleError(f"{folder}: the manifest lists no files; restore the bundle or train it again")

@@ -84,8 +84,8 @@ def _described(record: type) -> tuple[Described, ...]:
     found = []
     for one in fields(record):
         kind, optional = _without_none(hints[one.name])
-        told = {name: value for name, value in one.metadata.items() if name in Described.__dataclass_fields__}
-        found.append(Described(one.name, kind, optional, one.default, **told))
+        metadata = {name: value for name, value in one.metadata.items() if name in Described.__dataclass_fields__}
+        found.append(Described(one.name, kind, optional, one.default, **metadata))
     return tuple(found)
 
 

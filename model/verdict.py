@@ -20,10 +20,10 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 Reason = Literal["too_short", "not_english", "not_prose", "unfamiliar"]
 Depth = Literal["fast", "deep"]
 Judgement = Literal["human", Kind]
-"""What a person may say that a text is."""
+"""The labels that a person may give a text."""
 JUDGEMENTS: tuple[Judgement, ...] = ("human", *KINDS)
 Label = Literal["human", "llm", Kind]
-"""What a labelled text is. `llm`: written by a language model, not paraphrased."""
+"""The labels of texts for training and evaluation. `llm`: written by a language model, not paraphrased."""
 LABELS: tuple[Label, ...] = ("human", "llm", *KINDS)
 
 

@@ -146,7 +146,6 @@ def decimal_percent(part: float, decimals: int) -> str:
 
 
 def _figures(number: float, to_whole: Callable[[float], int]) -> int:
-    """Return a number rounded to FIGURES significant figures."""
     unit = 10 ** max(0, int(math.log10(number)) + 1 - FIGURES)
     return int(to_whole(number / unit) * unit)
 

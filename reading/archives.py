@@ -25,7 +25,7 @@ def read_warc(
     skip: Callable[[], None],
     article: Callable[[str], str] = extract_article,
 ) -> Iterator[Record | Failure]:
-    """Yield the document of each record that is a page or a text, or what is wrong with it, and keep `place` current.
+    """Yield the document of each record that is a page or a text, or a failure, and keep `place` current.
 
     Documents are `response` records with status 200 in HTML or plain text, and `conversion` records. `article` extracts
     the text of an HTML page; `skip` is called for every other record. Raises UnreadableError if the stream is not WARC,

@@ -19,7 +19,7 @@ BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
-# The first bytes of formats that users mistake for text or that have no NUL near the start.
+# The first bytes of formats that users mistake for text, or that have no NUL byte near the start.
 MAGIC = {
     b"%PDF-": "PDF",
     b"{\\rtf": "RTF",
@@ -61,8 +61,8 @@ def detect_encoding(sample: bytes) -> str:
     """Return the name of the codec for a file that starts with `sample`.
 
     Raises NotTextError if the file is binary. English text that is not UTF-8 is nearly always Windows-1252: the error
-    handler of `decode` reads it byte by byte, and so also files that mix the two. A detector is used only if many bytes
-    are not ASCII, which does not happen in English text.
+    handler of `decode` reads such bytes one by one, which also works for files that mix the two. A detector is used
+    only if many bytes are not ASCII, which does not happen in English text.
     """
     for mark, name in BYTE_ORDER_MARKS:
         if sample.startswith(mark):

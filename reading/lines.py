@@ -49,7 +49,7 @@ class _BoundedLines:
 
 
 def read_json_lines(stream: TextIO, place: Place) -> Iterator[Record | Failure]:
-    """Yield the document of each line, or what is wrong with it, and keep `place` current."""
+    """Yield the document of each line, or a failure, and keep `place` current."""
     lines = _BoundedLines(stream)
     while True:
         place.line = lines.number + 1
@@ -82,7 +82,7 @@ def _json_record(line: str, place: Place) -> Record | Failure:
 
 
 def read_csv(stream: TextIO, place: Place) -> Iterator[Record | Failure]:
-    """Yield the document of each row, or what is wrong with it, and keep `place` current."""
+    """Yield the document of each row, or a failure, and keep `place` current."""
     csv.field_size_limit(records.LONGEST)  # the default is 128 KB
     lines = _BoundedLines(stream)
     header = next(lines, "")

@@ -1,6 +1,6 @@
 """Finds files in folders and by patterns: on this machine, and through fsspec in remote stores.
 
-All stores are searched by the same walk, so that folders and patterns mean the same everywhere.
+The same code searches all stores, so folders and patterns mean the same everywhere.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Disk:
     """The files of this machine. Methods raise OSError."""
 
     def is_folder(self, path: str) -> bool:
-        """Return whether this is a folder. False if nothing is there: opening it will say so."""
+        """Return whether this is a folder. False if it does not exist: opening it reports that."""
         try:
             return stat.S_ISDIR(Path(path).stat().st_mode)
         except (OSError, ValueError):
@@ -153,7 +153,8 @@ class Remote:
         def opened(block: int) -> Any:
             return _call(self._files.open, self._inner(path), "rb", block_size=block)
 
-        # Blocks, because scoring is slower than servers wait; one long response only if a web server has no ranges.
+        # Read in blocks: scoring is so slow that a server would close one long response. Only servers without ranges
+        # are read in one response.
         return _RemoteFile(opened(BLOCK), (lambda: opened(0)) if self._is_web else None)
 
     def size(self, path: str) -> int | None:
@@ -200,7 +201,7 @@ class _RemoteFile(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         try:
             part = self._file.read(len(buffer))
-        except ValueError as error:  # fsspec's answer to a server that ignores ranges
+        except ValueError as error:  # what fsspec raises if a server ignores ranges
             if self._reopen is None:
                 raise StreamError(_explain_any(error)) from error
             self._continue_in_one_response(self._reopen())
@@ -327,7 +328,7 @@ class Location:
             except OSError as error:
                 yield Failure(entry.path or ".", explain(error))
                 continue
-            # With its slash a folder sorts like the paths inside it, so that the result is sorted by whole path.
+            # With a slash at the end, a folder sorts like the paths inside it, so the result is sorted by whole path.
             entries.sort(key=lambda item: item.name + "/" * item.is_folder, reverse=True)
             for item in entries:
                 inner = (*names, item.name)
@@ -337,7 +338,7 @@ class Location:
 
 
 def locate(path: str) -> Location:
-    """Return what a path refers to. Raises OSError and UnreadableError, of which MissingLibraryError is one."""
+    """Return what a path refers to. Raises OSError, UnreadableError and MissingLibraryError."""
     if path.lower().startswith("file://"):
         path = path[len("file://") :]
     store: Store = Remote(path) if URL.match(path) else Disk()

@@ -31,8 +31,7 @@ def split(name: str) -> tuple[str, Packing | None]:
 def unpack(stream: io.BufferedIOBase, packing: Packing) -> io.BufferedIOBase:
     """Return a stream of the decompressed bytes.
 
-    Reading it raises StreamError where the compressed data is damaged, after all bytes before that. Raises
-    MissingLibraryError.
+    Reading damaged data raises StreamError after all bytes that precede the damage. Raises MissingLibraryError.
     """
     return io.BufferedReader(_Unpacked(stream, packing), SAMPLE)
 

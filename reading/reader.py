@@ -1,6 +1,6 @@
-"""Reads documents from files, folders, addresses and standard input, whatever their format and state.
+"""Reads documents in any supported format from files, folders, URLs and standard input.
 
-Nothing here raises for bad input: what cannot be read is yielded as a Failure in its place, and reading continues.
+Bad input never raises: a document that cannot be read is yielded as a Failure in its place, and reading continues.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Format = Literal["txt", "html", "jsonl", "csv", "parquet", "warc"]
 
 SUFFIXES: dict[str, Format] = {
     ".txt": "txt",
-    # Markdown is read as it is: the engine leaves out what is not prose, and offsets stay valid.
+    # Markdown is read unchanged: the model skips everything that is not prose, and offsets stay valid.
     ".md": "txt",
     ".html": "html",
     ".htm": "html",
@@ -52,9 +52,9 @@ class Reader:
 
     `paths` are files, folders (searched recursively, sorted by path), patterns such as `crawl/**/*.txt`, URLs of all
     these in any store that fsspec supports (`s3://bucket/crawl/`), and "-" for standard input. If `stdin_format` is
-    None, standard input that looks like JSON lines is read as such, any other as one plain text. `article` extracts
-    the text of an HTML page. `exclude`, a file or folder, is left out of folders: the output of this run. `ignore` is
-    called with the path of each file found in a folder; those for which it returns true are left out as well. `fields`
+    None, standard input is read as JSON lines if it looks like them, else as one plain text. `article` extracts
+    the text of an HTML page. `exclude` is a file or folder to skip: the output of this run. `ignore` is called
+    with the path of each file found in a folder, and files for which it returns true are skipped. `fields`
     are the names of the fields, besides `id` and `text`, to keep from JSON lines, CSV and Parquet.
     """
 
@@ -155,7 +155,7 @@ class Reader:
                 self.skipped += count
 
     def _read_file(self, store: Store, path: str, kind: Format = "txt") -> Iterator[Record | Failure]:
-        """Yield the documents of a file, which is of this kind unless its name tells another."""
+        """Yield the documents of a file, which is of this kind unless its name shows another format."""
         try:
             with store.open(path) as file:
                 before = _state(file)
@@ -193,7 +193,7 @@ class Reader:
 
     def _is_excluded(self, path: str) -> bool:
         exclude = self._exclude
-        # Names are compared first, because resolving links takes a system call per folder of each path.
+        # Compare names first, because resolving links takes a system call per folder of each path.
         return exclude is not None and exclude.endswith(Path(path).name) and os.path.realpath(path) == exclude
 
     def _size(self, location: Location, found: Entry) -> int | None:
@@ -207,7 +207,7 @@ class Reader:
 
 
 def format_of(path: str) -> Format | None:
-    """Return the format of a file by its name, None if the name does not tell."""
+    """Return the format of a file by its name, None if the name does not show it."""
     return SUFFIXES.get(Path(packing.split(_name(path).lower())[0]).suffix)
 
 
@@ -220,7 +220,7 @@ def read_stream(
     article: Callable[[str], str] = extract_article,
     fields: Sequence[str] = (),
 ) -> Iterator[Record | Failure]:
-    """Yield the documents of a stream of bytes. `name` stands for it in ids and messages.
+    """Yield the documents of a stream of bytes. `name` identifies it in ids and messages.
 
     `article` and `fields` are as for Reader; `skip` is called for each archive record that is not a document.
     """
@@ -247,7 +247,7 @@ def read_stream(
 def _documents(
     stream: io.BufferedIOBase, place: Place, kind: Format, skip: Callable[[], None], article: Callable[[str], str]
 ) -> Iterator[Record | Failure]:
-    """Yield the documents of a stream. Raises for everything that ends its reading."""
+    """Yield the documents of a stream. Raises if the rest cannot be read."""
     match kind:
         case "jsonl":
             return read_json_lines(open_text(stream), place)
@@ -265,7 +265,7 @@ def _documents(
 
 
 class _CountedFile(io.RawIOBase):
-    """A file that counts the bytes read from it. Its position would not do, because Parquet is read out of order."""
+    """A file that counts the bytes read from it. Its position is no measure, because Parquet is read out of order."""
 
     def __init__(self, file: io.RawIOBase, size: int | None) -> None:
         self.count = 0

@@ -75,7 +75,7 @@ class UnreadableError(Exception):
 
 
 class StreamError(OSError):
-    """Reading a file broke off, for example because its compression is damaged. The message says why."""
+    """A file cannot be read to its end, for example because its compression is damaged. The message says why."""
 
 
 class MissingLibraryError(UnreadableError):

@@ -21,7 +21,7 @@ IN_MEMORY = 1 << 26
 
 
 def read_parquet(stream: io.BufferedIOBase, place: Place) -> Iterator[Record | Failure]:
-    """Yield the document of each row, or what is wrong with it, and keep `place` current.
+    """Yield the document of each row, or a failure, and keep `place` current.
 
     Raises UnreadableError if the file is not Parquet or has no texts, MissingLibraryError, and what reading raises.
     """

@@ -18,7 +18,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -33,7 +32,7 @@ PATIENT = (429, 503)
 DIVISIBLE = (400, 413)
 """Statuses of a whole batch that may be caused by a single item, or by the number of items."""
 MAX_WAIT = 60.0
-"""Longest pause between two tries in seconds, even if the service asks for more."""
+"""Longest pause between two attempts in seconds, even if the service asks for a longer one."""
 BATCH_ITEMS, BATCH_BYTES = 100, 2_000_000
 """A batch is sent when it reaches either limit."""
 
@@ -128,9 +127,7 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -253,7 +250,7 @@ class Client:
         """Store a person's label for a text: human, spun, translated or rewritten. Return the label with its `id`.
 
         Nothing is stored unless `consent` is true. A retry after a broken connection does not store a second label.
-        Raises ProblemError, and ServiceUnreachableError; after that one the label may or may not be stored.
+        Raises ProblemError and ServiceUnreachableError; after the latter, the label may or may not have been stored.
         """
         fields = {"text": text, "label": label, "consent": consent, "keep_text": keep_text}
         body = _dump({**fields, "source": source, "comment": comment})
@@ -425,7 +422,7 @@ def _parse(data: bytes) -> Any:
 
 def _foreign() -> UnspunError:
     return UnspunError(
-        "The answer is not from unspun; check the address, and that the service has the client's version"
+        "The answer is not from unspun; check the address, and that service and client have the same version"
     )
 
 

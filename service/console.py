@@ -1,4 +1,4 @@
-"""What the command line writes to standard error: one line per message, with nothing that a terminal would obey."""
+"""Messages on standard error: one line each, without characters that control a terminal."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def plural(number: int, noun: str, nouns: str | None = None) -> str:
 def is_bundle_error(error: Exception) -> bool:
     """Return whether the model is at fault; the message then says what to do.
 
-    This is called for errors of any kind, also failed imports, so it imports nothing itself: a bundle's error can only
-    come from a module that is loaded already.
+    This is called for any error, including failed imports, so it imports nothing: only a module that is already loaded
+    can have raised a BundleError.
     """
     module = sys.modules.get("unspun.model.bundle")
     return module is not None and isinstance(error, module.BundleError)
 
 
 class CommandError(click.ClickException):
-    """A command cannot continue, and its usage is not to blame: the message is shown on one line, exit status 1."""
+    """A command with correct usage cannot continue. Its message is shown on one line, and the exit status is 1."""
 
     exit_code = 1
 

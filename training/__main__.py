@@ -3,7 +3,7 @@
     python -m unspun.training training/default.toml [STAGE ...] [--list] [--dry-run]
 
 A finished stage is skipped unless its arguments, its inputs or a stage that it needs have changed since. Rerun the
-command to resume after an interruption. Stages that you name run in any case, and alone.
+command to resume after an interruption. If you name stages, only those run, even if they are up to date.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Stage:
         return shlex.join(["python", "-m", self.module, *self.arguments])
 
     def reason_to_run(self, stages: Mapping[str, Stage]) -> str:
-        """Return why the stage has to run, "" if it is up to date."""
+        """Return why the stage must run, or "" if it is up to date."""
         if not self.marker.exists():
             return "has not finished yet"
         if json.loads(self.marker.read_text("utf-8")) != self.command:
@@ -65,7 +65,7 @@ class Stage:
         return ""
 
     def run(self) -> None:
-        """Run the stage and mark it finished. Raises RuntimeError if it fails or leaves an output out."""
+        """Run the stage and mark it finished. Raises RuntimeError if it fails or an output is missing."""
         status = importlib.import_module(self.module).main(self.arguments)
         if status:
             raise RuntimeError(f"{self.name}: failed with exit status {status}")
@@ -127,7 +127,7 @@ def _stage(entry: Mapping[str, Any], paths: Mapping[str, str], where: str) -> St
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
+    """Run the command; return the exit status."""
     parser = argparse.ArgumentParser("python -m unspun.training", description="Train a model, stage by stage.")
     parser.add_argument("config", type=Path, help="configuration file, such as training/default.toml")
     parser.add_argument("stages", nargs="*", metavar="STAGE", help="run only these stages, even if they are up to date")

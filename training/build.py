@@ -26,7 +26,7 @@ from unspun.model.decision.decision import Decision, Tail, TierDecision
 from unspun.model.detector import Detector
 from unspun.model.tiers.deep import (
     LEAST_MISFIT,
-    SAID_OF_NOTHING,
+    NOT_READ,
     Blend,
     DeepEncoder,
     DeepTier,
@@ -36,10 +36,10 @@ from unspun.model.tiers.deep import (
 from unspun.model.verdict import KINDS, ModelInfo
 from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
 from unspun.training.calibration.fit import Sample, fit_decision, human_weights, makers_of, quantiles, simplex
-from unspun.training.calibration.reference import ReferenceTexts, carried
+from unspun.training.calibration.reference import ReferenceTexts, kept_texts
 from unspun.training.classifier.fast_tier import SOURCES, FastTier, Recipe, Stages, train_fast_tier
 from unspun.training.classifier.matrix import crop
-from unspun.training.command import stage_parser
+from unspun.training.command import labelled_parser
 from unspun.training.corpora.corpus import LabelledText, fingerprint, read_labelled, text_keys
 from unspun.training.corpora.roles import default_roles, sample
 from unspun.training.reporting import metrics
@@ -54,7 +54,7 @@ LONG_WORDS = (1000, 3000, 8000, 20_000)
 BLEND_TEXTS = 25
 """Texts of each real spinner, and of each human source, that the blend of the two taggers is fitted on."""
 LEAST_FAMILIAR = 0.005
-"""Share of the calibration texts, with every source counted once, that is too unfamiliar for a verdict."""
+"""Share of the human calibration texts, with every source counted once, that is too unfamiliar for a verdict."""
 FAST_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 """Weights of the fast tier's evidence to try, in standard deviations of the encoder's evidence."""
 SENT = 0.2
@@ -100,9 +100,9 @@ def calibration_texts(texts: Sequence[LabelledText], seed: int) -> list[Labelled
     return [*chosen, *passages]
 
 
-def with_long_texts(labelled: LabelledEvidence, lengths: Sequence[int] = LONG_WORDS, seed: int = 0) -> LabelledEvidence:
+def with_long_texts(labelled: LabelledEvidence, lengths: Sequence[int] = LONG_WORDS) -> LabelledEvidence:
     """Add long human texts: the pages of one source joined, in order, up to each length."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     parts: list[list[int]] = []
     whole = ~np.char.endswith(labelled.ids, "#short")
     for source in np.unique(labelled.sources[labelled.labels == "human"]):
@@ -120,7 +120,7 @@ def with_long_texts(labelled: LabelledEvidence, lengths: Sequence[int] = LONG_WO
 
 
 def fit_blend(detector: Detector, texts: Sequence[LabelledText]) -> Blend:
-    """Fit the blend of the two taggers on words of real spinners and of people."""
+    """Fit the blend of the two taggers on words written by real spinners and by people."""
     some = [text for text in texts if text.label == "human" or (text.label == "spun" and text.original)]
     values, labels = [], []
     for text in sample(some, BLEND_TEXTS):
@@ -128,7 +128,7 @@ def fit_blend(detector: Detector, texts: Sequence[LabelledText]) -> Blend:
         if found.reading is None:
             continue
         words = judged_words(found.documents, 0)
-        words = words[found.reading.replaced[words] > SAID_OF_NOTHING]
+        words = words[found.reading.replaced[words] > NOT_READ]
         changed = np.zeros(len(words), dtype=bool)
         if text.label == "spun":
             pairs = substitutions(text.original or "", text.text, inflections=True)
@@ -176,11 +176,11 @@ def choose_fast_weights(labelled: LabelledEvidence) -> NDArray[np.float64]:
 
 
 def choose_doubt(fast: Sample, tier: TierDecision, found: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-    """Return the rate of each kind (3,) above which the fast tier's answer is final; the deep tier is asked below any.
+    """Return the rate of each kind (3,) above which the fast tier's answer is final.
 
-    A share SENT of the human texts, with every source counted once, is sent to the deep tier. How much of it each kind
-    gets is chosen so that the most machine texts that the deep tier finds, `found` (N,), are sent: the mean over kinds
-    and makers.
+    Texts with a lower rate of any kind go to the deep tier. The rates send a share SENT of the human texts, with every
+    source counted once, and among such rates they send the most of the machine texts that the deep tier finds, `found`
+    (N,), on average over kinds and makers.
     """
     labelled = fast.labelled
     rates = tier.log_rates(fast.evidence, labelled.words, labelled.unfamiliar)
@@ -213,9 +213,8 @@ def _ranks(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    parser = stage_parser(__doc__)
-    parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
+    """Run the command; return the exit status."""
+    parser = labelled_parser(__doc__)
     parser.add_argument("--lexicons", type=Path, help="folder of phrase lists")
     parser.add_argument(
         "--work", type=Path, default=Path("work"), help="folder for intermediate results (default: work)"
@@ -268,7 +267,7 @@ def build(
     *,
     accuracy: Callable[[Decision], dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """Fit the decision to evidence in `calibrate` texts and write the bundle with its card; returns the manifest.
+    """Fit the decision to evidence in `calibrate` texts and write the bundle with its card; return the manifest.
 
     `accuracy` measures a decision; its figures become part of the manifest.
     """
@@ -305,7 +304,7 @@ def build(
         }
     if accuracy is not None:
         manifest["accuracy"] = accuracy(decision)
-    kept = labelled.take(carried(labelled))
+    kept = labelled.take(kept_texts(labelled))
     arrays, manifest["reference"] = ReferenceTexts.of(kept, names).pack()
     seen = np.unique(text_keys([text.text for text in learned]))
     bundle.save(output, manifest, fast.tables, fast.tagger, fast.classifier, seen, deep, extra=arrays)

@@ -1,4 +1,4 @@
-"""Fits the comparison of two texts: is one made from the other or merely on the same subject, and how was it made?
+"""Fits the comparison of two texts: was one made from the other, and how, or are they merely on the same subject?
 
     python -m unspun.training.comparing ../shared/corpora [--output model/comparing/comparison.json] [--jobs 2]
 
@@ -39,18 +39,20 @@ from unspun.model.comparing.comparer import Comparer
 from unspun.model.comparing.comparison import RELATIONS
 from unspun.model.comparing.judge import DECISIVE, STYLE, WEIGHTS, scale
 from unspun.model.comparing.measures import NAMES
-from unspun.training.classifier.classify import BARELY_SPUN
-from unspun.training.command import stage_parser
-from unspun.training.corpora.corpus import LabelledText, read_labelled, shingles
-from unspun.training.corpora.roles import default_roles
+from unspun.training.classifier.classify import is_barely_spun
+from unspun.training.classifier.matrix import maker_name
+from unspun.training.command import labelled_parser
+from unspun.training.corpora.corpus import LabelledText, by_source, shingles
+from unspun.training.corpora.roles import read_training_texts
 from unspun.training.reporting.metrics import auroc
+from unspun.training.rows import rows_by_name
 
 Floats = NDArray[np.float64]
 
 FEWEST_WORDS = 40
 PER_SOURCE = 240
-"""Most paraphrases of a source. COPIES of human text are made; PAIRS nearest neighbours and as many random pairs are
-taken from at most ARTICLES articles of a source."""
+"""Maximum paraphrases of each source. At most ARTICLES articles of a source give PAIRS pairs of nearest neighbours and
+as many random pairs. COPIES is the number of copies in all."""
 COPIES, ARTICLES, PAIRS = 600, 1500, 60
 SENTENCES = 6
 FOLDS = 9
@@ -58,6 +60,7 @@ DERIVED_STRENGTH, KIND_STRENGTH = 0.03, 0.3
 """Inverse strengths of regularisation."""
 UNRELATED, NEIGHBOUR = "unrelated", "neighbour"
 _CHUNK = 50
+_COLUMNS = [NAMES.index(name) for name in DECISIVE]
 _LOOKALIKES = str.maketrans("aeocp", "\u0430\u0435\u043e\u0441\u0440")
 
 
@@ -75,18 +78,13 @@ class RelatedPair:
 def gather(paths: Sequence[Path], seed: int = 0) -> list[RelatedPair]:
     """Return the pairs that the corpora give."""
     rng = random.Random(seed)
-    by_source: dict[str, list[LabelledText]] = defaultdict(list)
-    for text in read_labelled(paths):
-        if default_roles().role(text) != "train":
-            continue
-        by_source[text.source].append(text)
     paraphrased: list[RelatedPair] = []
     human: dict[str, list[str]] = {}
-    for source, texts in sorted(by_source.items()):
+    for source, texts in by_source(read_training_texts(paths)).items():
         rng.shuffle(texts)
         pairs = list(_joined_sentences(texts)) if source.endswith("_sent") else texts
         paraphrased += [
-            RelatedPair(text.text, text.original or "", text.label, source, _tool(text))
+            RelatedPair(text.text, text.original or "", text.label, source, maker_name(text))
             for text in [text for text in pairs if _is_pair(text)][:PER_SOURCE]
         ]
         articles = [text.text for text in texts if text.label == "human" and len(text.text.split()) >= 2 * FEWEST_WORDS]
@@ -97,12 +95,7 @@ def gather(paths: Sequence[Path], seed: int = 0) -> list[RelatedPair]:
         RelatedPair(_copied(text, rng.choice(everything)[1], rng), text, "copied", source, "copied")
         for source, text in rng.sample(everything, min(COPIES, len(everything)))
     ]
-    return [*paraphrased, *copies, *_negatives(human, rng), *_strangers(paraphrased, rng)]
-
-
-def _tool(text: LabelledText) -> str:
-    """Return the tool that a text counts for when one tool is left out."""
-    return default_roles().maker(text) or text.label
+    return [*paraphrased, *copies, *_negatives(human, rng), *_mismatched(paraphrased, rng)]
 
 
 def _joined_sentences(texts: Sequence[LabelledText]) -> Iterator[LabelledText]:
@@ -110,7 +103,7 @@ def _joined_sentences(texts: Sequence[LabelledText]) -> Iterator[LabelledText]:
     by_tool: dict[str, list[LabelledText]] = defaultdict(list)
     for text in texts:
         if text.original:
-            own = by_tool[_tool(text)]
+            own = by_tool[maker_name(text)]
             own.append(text)
             if len(own) == SENTENCES:
                 joined, original = (" ".join(getattr(one, name) for one in own) for name in ("text", "original"))
@@ -119,9 +112,8 @@ def _joined_sentences(texts: Sequence[LabelledText]) -> Iterator[LabelledText]:
 
 
 def _is_pair(text: LabelledText) -> bool:
-    barely = text.changed_frac is not None and text.changed_frac < BARELY_SPUN
     long = min(len(text.text.split()), len((text.original or "").split())) >= FEWEST_WORDS
-    return text.label in RELATIONS and long and not barely
+    return text.label in RELATIONS and long and not is_barely_spun(text)
 
 
 def _copied(text: str, other: str, rng: random.Random) -> str:
@@ -196,7 +188,7 @@ def _negatives(human: dict[str, list[str]], rng: random.Random) -> Iterator[Rela
                 yield RelatedPair(texts[i], texts[j], UNRELATED, source, "")
 
 
-def _strangers(paraphrased: Sequence[RelatedPair], rng: random.Random) -> Iterator[RelatedPair]:
+def _mismatched(paraphrased: Sequence[RelatedPair], rng: random.Random) -> Iterator[RelatedPair]:
     by_corpus: dict[str, list[RelatedPair]] = defaultdict(list)
     for case in paraphrased:
         by_corpus[case.corpus].append(case)
@@ -227,7 +219,7 @@ def _measure(pairs: list[tuple[str, str]]) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """What N pairs are, arrays of shape (N,); for unrelated pairs `tool` is "" and `positive` is False."""
+    """The labels of N pairs, arrays of shape (N,); for unrelated pairs `tool` is "" and `positive` is False."""
 
     relation: NDArray[np.str_]
     corpus: NDArray[np.str_]
@@ -247,16 +239,15 @@ class Labels:
 
 
 def fit_derived(numbers: Floats, labels: Labels, rows: NDArray[np.bool_]) -> LogisticRegression:
-    """Fit the regression that tells derived from unrelated pairs, on scaled numbers; both sides weigh the same."""
+    """Fit the regression that separates derived from unrelated pairs, on scaled numbers. Both weigh the same."""
     weights = np.where(labels.positive, 1 / labels.positive.sum(), 1 / (~labels.positive).sum())
     model = LogisticRegression(C=DERIVED_STRENGTH, max_iter=1000)
-    columns = [NAMES.index(name) for name in DECISIVE]
     share = weights[rows] * labels.positive.sum()
-    return model.fit(numbers[rows][:, columns], labels.positive[rows], sample_weight=share)
+    return model.fit(numbers[rows][:, _COLUMNS], labels.positive[rows], sample_weight=share)
 
 
 def fit_kinds(numbers: Floats, labels: Labels, rows: NDArray[np.bool_]) -> LogisticRegression:
-    """Fit the regression that names the kind of derived texts; kinds, and the tools of each, weigh the same."""
+    """Fit the regression that names the kind of derived texts. Kinds, and the tools of each, have equal weights."""
     chosen = rows & labels.positive
     weights = np.zeros(len(numbers))
     for relation in RELATIONS:
@@ -269,40 +260,36 @@ def fit_kinds(numbers: Floats, labels: Labels, rows: NDArray[np.bool_]) -> Logis
 
 
 def report(numbers: Floats, labels: Labels) -> None:
-    """Print how regressions that were fitted without a tool do on it, for each tool."""
+    """Print for each tool how well regressions that were fitted without it do on it."""
     odds = np.full(len(numbers), np.nan)
     named = np.full(len(numbers), "", dtype=labels.relation.dtype)
     corpora = np.unique(labels.corpus[~labels.positive])
     for number, tool in enumerate(np.unique(labels.tool[labels.positive])):
         tested = labels.positive & (labels.tool == tool)
-        if tool == "copied":  # these are all by one "tool", so half of them is left out
+        if tool == "copied":  # all copies are by one "tool", so only half of them are left out
             tested &= np.arange(len(numbers)) % 2 == 0
-        strangers = ~labels.positive & np.isin(labels.corpus, corpora[number % FOLDS :: FOLDS])
-        rows = ~tested & ~strangers
+        negatives = ~labels.positive & np.isin(labels.corpus, corpora[number % FOLDS :: FOLDS])
+        rows = ~tested & ~negatives
         derived = fit_derived(numbers, labels, rows)
-        columns = [NAMES.index(name) for name in DECISIVE]
-        judged = tested | strangers
-        odds[judged] = derived.decision_function(numbers[judged][:, columns])
+        judged = tested | negatives
+        odds[judged] = derived.decision_function(numbers[judged][:, _COLUMNS])
         named[tested] = fit_kinds(numbers, labels, rows).predict(numbers[tested])
     known = np.isfinite(odds)
     unrelated = known & (labels.relation == UNRELATED)
     neighbour = known & (labels.relation == NEIGHBOUR)
     print(f"{'tool left out':<34}{'pairs':>7}{'AUROC':>8}{'nearest':>9}{'found':>8}{'kind right':>12}")
     every = known & labels.positive
-    for tool in (*np.unique(labels.tool[every]), "all but copies"):
-        own = every & ((labels.tool == tool) if tool != "all but copies" else (labels.tool != "copied"))
-        right = float((named[own] == labels.relation[own]).mean())
+    right = named == labels.relation
+    for tool, own in (*rows_by_name(labels.tool, every), ("all but copies", every & (labels.tool != "copied"))):
         areas = [
             auroc(np.r_[np.ones(own.sum(), bool), np.zeros(other.sum(), bool)], np.r_[odds[own], odds[other]])
             for other in (unrelated, neighbour)
         ]
-        print(f"{tool:<34}{own.sum():>7}{areas[0]:>8.4f}{areas[1]:>9.4f}{(odds[own] > 0).mean():>8.1%}{right:>12.1%}")
+        found, named_right = (odds[own] > 0).mean(), right[own].mean()
+        print(f"{tool:<34}{own.sum():>7}{areas[0]:>8.4f}{areas[1]:>9.4f}{found:>8.1%}{named_right:>12.1%}")
     for name, other in (("unrelated", unrelated), ("nearest neighbours", neighbour)):
         print(f"called derived, of {other.sum()} {name}: {(odds[other] > 0).mean():.2%}")
-    tools = [tool for tool in np.unique(labels.tool[every]) if tool != "copied"]
-    means = [
-        float((named[every & (labels.tool == t)] == labels.relation[every & (labels.tool == t)]).mean()) for t in tools
-    ]
+    means = [float(right[own].mean()) for tool, own in rows_by_name(labels.tool, every) if tool != "copied"]
     print(f"kind right, mean over tools: {np.mean(means):.1%}")
 
 
@@ -330,13 +317,12 @@ def write(numbers: Floats, labels: Labels, centre: Floats, spread: Floats, outpu
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    parser = stage_parser(__doc__)
-    parser.add_argument("paths", nargs="+", type=Path, help="labelled files or folders")
+    """Run the command; return the exit status."""
+    parser = labelled_parser(__doc__)
     parser.add_argument("--output", type=Path, default=WEIGHTS, help="file to write (default: the shipped weights)")
     parser.add_argument("--jobs", type=int, default=2, help="number of processes (default: 2)")
     options = parser.parse_args(arguments)
-    cases = gather(options.paths)
+    cases = gather(options.labelled)
     raw = measure(cases, options.jobs)
     labels = Labels.of(cases)
     centre, spread = raw.mean(axis=0), np.maximum(raw.std(axis=0), 1e-6)

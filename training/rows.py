@@ -117,6 +117,18 @@ class MadeTexts(Rows):
     changed: NDArray[np.float32]
 
 
+def rows_by_name(names: NDArray[np.str_], rows: NDArray[np.bool_]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield every name (N,) among the selected `rows` (N,), in alphabetical order, and the rows that have it."""
+    for name in np.unique(names[rows]).tolist():
+        yield name, rows & (names == name)
+
+
+def spread_evenly(places: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Return at most `most` of some places, spread evenly from first to last, so that every part is represented."""
+    count = min(most, len(places))
+    return places[np.arange(count) * len(places) // max(count, 1)]
+
+
 _SPARSE = ("data", "indices", "indptr", "shape")
 
 

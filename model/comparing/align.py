@@ -24,7 +24,7 @@ Change = Literal["equal", "replaced", "inflected", "inserted", "deleted", "rewri
 _MAX_BLOCK_WORDS = 30
 """Words in a row without one in common, above which the passage was rewritten rather than its words replaced."""
 _MAX_UNEVEN_WORDS = 12
-"""The same if one side is more than half as long again as the other."""
+"""The same limit if one side is more than one and a half times as long as the other."""
 
 
 @dataclass(frozen=True, slots=True)

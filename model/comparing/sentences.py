@@ -95,7 +95,6 @@ def match_sentences(suspect: PreparedText, source: PreparedText) -> list[Sentenc
 
 
 def _finished(draft: _Draft, similarity: float, suspect: PreparedText, source: PreparedText) -> SentenceMatch:
-    """Return a match with its words aligned."""
     first, last = suspect.characters(draft.suspect)
     start, end = source.characters(draft.source)
     pairs = tuple(

@@ -61,7 +61,7 @@ def reasons(documents: Documents, minimum_words: int) -> list[Reason | None]:
     """
     counts = _Counts(documents)
     not_english = _is_other_language(counts)
-    not_prose = _is_no_prose(counts, minimum_words)
+    not_prose = _is_not_prose(counts, minimum_words)
     too_short = counts.prose < minimum_words
     answers: list[Reason | None] = []
     for other, none, short in zip(not_english.tolist(), not_prose.tolist(), too_short.tolist(), strict=True):
@@ -130,7 +130,6 @@ def _glued(documents: Documents, word: NDArray[np.bool_], number: NDArray[np.boo
 
 
 def _is_other_language(counts: _Counts) -> NDArray[np.bool_]:
-    """Return which documents are mostly not in English."""
     script = (counts.other_letters > MOST_OTHER_LETTERS * counts.letters) & (counts.other_letters > 1)
     foreign = (counts.foreign >= FEWEST_FOREIGN) & (counts.foreign > counts.english)
     foreign &= counts.foreign >= LEAST_FOREIGN * counts.words
@@ -140,8 +139,7 @@ def _is_other_language(counts: _Counts) -> NDArray[np.bool_]:
     return script | foreign | unlisted
 
 
-def _is_no_prose(counts: _Counts, minimum_words: int) -> NDArray[np.bool_]:
-    """Return which documents are not running text."""
+def _is_not_prose(counts: _Counts, minimum_words: int) -> NDArray[np.bool_]:
     items = counts.words + counts.numbers
     figures = (counts.words < LEAST_WORDS * items) & (items >= FEWEST_TOKENS)
     left_out = counts.words - counts.prose

@@ -115,7 +115,6 @@ def find_evidence(
 
 
 def _phrases(signals: Signals, measured: BatchFeatures) -> list[Finding]:
-    """Return known phrases."""
     phrases = signals.tables.phrases
     hits = signals.known_phrases.find(measured.encoding)
     words = measured.encoding.ids

@@ -62,7 +62,6 @@ def suspicious_parts(
 def _runs(
     suspicious: NDArray[np.bool_], tokens: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> Sequence[SuspiciousPart]:
-    """Return a part for each run of suspicious windows."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], suspicious, [False]])))
     return [
         SuspiciousPart(int(tokens[start, 0]), int(tokens[stop - 1, 1]), int(counts[start:stop].sum()))

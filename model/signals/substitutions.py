@@ -34,7 +34,7 @@ INPUTS = ("left", "right", "second_right", "commoner", "rank", "topic")
 next word, of the one after that, and of the word by itself; its rank among the alternatives; and how much closer its
 vector is to the vectors of the surrounding words."""
 NO_ALTERNATIVE = np.float32(-12.0)
-"""The gain for words without alternatives, and the lowest gain (and, negated, the highest) that is told apart."""
+"""The gain for words without alternatives, and the lowest gain (and, negated, the highest) that is distinguished."""
 
 
 @dataclass(frozen=True, eq=False)

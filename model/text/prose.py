@@ -123,7 +123,6 @@ def find_prose(
 
 
 def _count_kinds(assigned: NDArray[np.int8], layout: Layout, documents: int) -> tuple[dict[str, int], ...]:
-    """Return the number of lines of each kind, by document."""
     left_out = assigned >= 0
     cells = layout.line_document[left_out] * len(KINDS) + assigned[left_out]
     table = np.bincount(cells, minlength=documents * len(KINDS)).reshape(documents, len(KINDS))
@@ -269,7 +268,6 @@ def _in_addresses(folded: str, tokens: Tokens) -> NDArray[np.bool_]:
 
 
 def _find_all(text: str, phrase: str) -> Iterator[int]:
-    """Yield the offsets of a phrase."""
     place = text.find(phrase)
     while place >= 0:
         yield place
@@ -277,7 +275,6 @@ def _find_all(text: str, phrase: str) -> Iterator[int]:
 
 
 def _boilerplate_lines(folded: str, lines: _LineCounts) -> NDArray[np.bool_]:
-    """Return which lines are wholly boilerplate."""
     first, last = lines.layout.first, lines.layout.last
     boilerplate = load_boilerplate()
     short = (lines.words <= LONGEST_BOILERPLATE) & (lines.words > 0)
@@ -293,6 +290,6 @@ def _boilerplate_sentences(folded: str, lines: _LineCounts, sentences: NDArray[n
     size = last - first + 1
     found = boilerplate.sentence.find(folded, lines.tokens, first, last, size <= LONGEST_BOILERPLATE_SENTENCE)
     places = [place for phrase in boilerplate.anywhere for place in _find_all(folded, phrase)]
-    told = np.searchsorted(lines.tokens.start[first], places, side="right") - 1
-    found[told] |= size[told] <= LONGEST_BOILERPLATE
+    sentence = np.searchsorted(lines.tokens.start[first], places, side="right") - 1
+    found[sentence] |= size[sentence] <= LONGEST_BOILERPLATE
     return found[sentences]

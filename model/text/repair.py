@@ -367,14 +367,12 @@ def _composed(text: str) -> Iterator[TextEdit]:
 
 
 def _replace_homoglyphs(work: _Work) -> None:
-    """Replace look-alike letters with Latin ones."""
     if not work.text.isascii() and _OTHER_LETTERS_RE.search(work.text):
         work.text, words = replace_lookalikes(work.text)
         work.count("homoglyph", words)
 
 
 def _expand_ligatures(work: _Work) -> None:
-    """Replace ligatures with their letters."""
     if not work.text.isascii():
         found = (
             TextEdit(match.start(), match.end(), unicodedata.normalize("NFKC", match.group()))

@@ -82,7 +82,6 @@ class Tokens:
 def _boundaries(
     characters: NDArray[np.uint32], classes: NDArray[np.uint8]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the start and the end of every token, in order."""
     kind = _KIND[classes]
     kind[characters == ord(".")] = _REPEATED
     _join_inner(kind, classes == CharacterClass.APOSTROPHE, _WORD)
@@ -119,7 +118,6 @@ def _shapes(classes: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[n
 
 
 def _count_in_spans(flags: NDArray[np.bool_], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Return how many flags are set in each span."""
     running = np.zeros(flags.size + 1, dtype=np.int32)
     np.cumsum(flags, dtype=np.int32, out=running[1:])
     counts: NDArray[np.int32] = running[end] - running[start]

@@ -30,7 +30,7 @@ TILE = 64
 """Words that are compared with the vocabulary at a time."""
 LEAST_KEPT = -3.0
 """Log odds of replacement from which the guess of the original is kept. This bounds memory for very long texts."""
-SAID_OF_NOTHING = np.float32(-12.0)
+NOT_READ = np.float32(-12.0)
 """Log odds of words that the encoder did not read."""
 LEAST_MISFIT = np.float32(-8.0)
 """Lower limit of the tagger's log odds in the blend, also used for words that the tagger does not judge."""
@@ -64,7 +64,7 @@ class EncoderOutput:
     """What the encoder returned for some documents of a batch with T tokens: M windows, R words likely replaced.
 
     Attributes:
-        replaced: (T,) log odds that a spinner put the token there; SAID_OF_NOTHING for tokens that were not read.
+        replaced: (T,) log odds that a spinner put the token there; NOT_READ for tokens that were not read.
         windows: (M, 3) log odds of each kind in each window.
         window_document: (M,) the document of each window.
         window_tokens: (M, 2) the first and the last token that are nearer to this window's centre than to others'.
@@ -109,7 +109,7 @@ class DeepEncoder:
         With `keep`, also return guesses of the originals (`before`) of words that may have been replaced.
         """
         size = len(documents.token_start)
-        replaced = np.full(size, SAID_OF_NOTHING, dtype=np.float32)
+        replaced = np.full(size, NOT_READ, dtype=np.float32)
         before_row = np.full(size, -1, dtype=np.int32)
         windows: list[Floats] = [np.zeros((0, len(KINDS)), np.float32)]
         owners: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
@@ -122,8 +122,8 @@ class DeepEncoder:
                 continue
             pieces, found, edges, likely, guesses = self._run(ids, token, keep)
             first = np.flatnonzero(np.diff(token, prepend=-1))
-            # A word is replaced if any of its pieces is. Words that were read stay above SAID_OF_NOTHING.
-            replaced[token[first]] = np.maximum(np.maximum.reduceat(pieces, first), SAID_OF_NOTHING + 1)
+            # A word is replaced if any of its pieces is. Words that were read stay above NOT_READ.
+            replaced[token[first]] = np.maximum(np.maximum.reduceat(pieces, first), NOT_READ + 1)
             windows.append(found)
             owners.append(np.full(len(found), number, dtype=np.int64))
             tokens.append(np.column_stack([token[edges[:-1]], token[edges[1:] - 1]]))
@@ -239,9 +239,9 @@ class Blend:
     def log_odds(self, reading: EncoderOutput, misfit: Floats) -> Floats:
         """Return the encoder's log odds (T,) blended with the tagger's, `misfit` (T,)."""
         answer = reading.replaced.copy()
-        read = answer > SAID_OF_NOTHING
+        read = answer > NOT_READ
         blended = self.deep * answer[read] + self.fast * np.maximum(misfit[read], LEAST_MISFIT) + self.bias
-        answer[read] = np.maximum(blended, SAID_OF_NOTHING / 2)
+        answer[read] = np.maximum(blended, NOT_READ / 2)
         return answer
 
 

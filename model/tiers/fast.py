@@ -1,6 +1,6 @@
 """The fast tier: turns document features into evidence for each kind of paraphrase, and measures unfamiliarity.
 
-Each kind has its own classifier, a head, that tells it from human text. A head uses only the features that work on
+Each kind has its own classifier, a head, that separates it from human text. A head uses only the features that work on
 paraphrasing tools it was not trained on.
 """
 
@@ -28,7 +28,7 @@ NEVER = -12.0
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """Tells one kind of paraphrase from human text.
+    """Separates one kind of paraphrase from human text.
 
     Attributes:
         columns: the document features that the classifier uses.

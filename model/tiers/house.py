@@ -24,8 +24,8 @@ class Correction:
 
     Attributes:
         centre, spread: (F,) scale the document features.
-        weights, bias: (F, 3) and (3,) the correction; zero for a kind of which the user gave no texts.
-        domain_weights, domain_bias: (F,) and a number: a logistic regression that tells the user's texts from those
+        weights, bias: (F, 3) and (3,) the correction; zero for kinds without texts by the user.
+        domain_weights, domain_bias: (F,) and a number: a logistic regression that separates the user's texts from those
             that the model was trained on.
     """
 

@@ -36,7 +36,7 @@ class Trees:
     @classmethod
     def of(cls, estimator: Any) -> Trees | None:
         """Return the trees of a fitted HistGradientBoostingClassifier; None for other estimators and kinds of trees."""
-        # Imported here because it is slow. Whoever has such an estimator has already loaded it.
+        # Imported here because it is slow. A caller with such an estimator has already imported it.
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         if not isinstance(estimator, HistGradientBoostingClassifier) or estimator.is_categorical_ is not None:

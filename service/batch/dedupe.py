@@ -1,4 +1,4 @@
-"""Leaves out texts that are nearly the same as an earlier one: a crawl holds each article many times.
+"""Leaves out texts that are nearly the same as an earlier one: a crawl often contains an article many times.
 
 Texts are compared by MinHash (Broder 1997) over runs of five words, with locality-sensitive hashing, by datasketch.
 """
@@ -23,7 +23,7 @@ WORD = re.compile(r"\w+")
 
 @dataclass
 class Deduplicator:
-    """Passes on the first of each group of near-duplicates. `left_out` pairs the other ids with the first."""
+    """Yields the first of each group of near-duplicates. `left_out` pairs each other id with that of the first."""
 
     left_out: list[tuple[str, str]] = field(default_factory=list)
 

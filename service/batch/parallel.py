@@ -1,4 +1,4 @@
-"""Scores batches in this process, in several processes, or on a Dask cluster: joblib knows all three."""
+"""Scores batches in this process or, through joblib, in several processes or on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -25,25 +25,11 @@ AHEAD = 3
 """Batches per worker that are read ahead of the oldest one that is not finished."""
 
 
-class SchedulerError(CommandError):
-    """A cluster cannot be used; the message says why and what to do."""
-
-
-class WorkerKilledError(CommandError):
-    """A worker process was killed, so its batch was lost."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "a worker was killed, perhaps because it ran out of memory; try fewer --workers (with --output FOLDER/, "
-            "rerun the command to resume)"
-        )
-
-
 @dataclass(frozen=True)
 class Task:
-    """How a worker scores: the model, how to load it, and what to ask of it.
+    """How a worker scores: the model, how to load it, and the options for scoring.
 
-    `sha256` identifies the model that the run began with: a worker that has another one refuses to score.
+    `sha256` identifies the model that the run began with. A worker with another model refuses to score.
     """
 
     load: ScorerLoader
@@ -82,7 +68,7 @@ def score_in_parallel(
     """Yield the verdict of every record, in order, and failures in their places.
 
     `scorer` is the model as this process has loaded it; it is used if no other process works. Raises
-    model.bundle.BundleError, SchedulerError and WorkerKilledError.
+    BundleError, and CommandError if the cluster cannot be used or a worker is killed.
     """
     if workers.is_local:
         for batch in batches(records):
@@ -101,14 +87,14 @@ def score_in_parallel(
                 sent.append(batch)
                 yield delayed(_score_in_worker)(task, batch)
 
-        # Texts go to the workers and do not come back; verdicts come in the order of the texts.
+        # Workers do not send texts back; verdicts arrive in the order of the texts.
         for returned in parallel(work()):
             for record, answer in zip(sent.popleft(), returned, strict=True):
                 yield _joined(record, answer)
 
 
 def _score_in_worker(task: Task, batch: list[Record | Failure]) -> list[Returned]:
-    model = _model(task.load, task.bundle, task.sha256)  # type: ignore[arg-type]  # a function is hashable
+    model = _model(task.load, task.bundle, task.sha256)
     return [
         outcome if isinstance(outcome, Failure) else (outcome.verdict, outcome.record.text if _is_page(item) else None)
         for item, outcome in zip(batch, task.score(model, batch), strict=True)
@@ -134,8 +120,8 @@ def _model(load: ScorerLoader, bundle: Path | None, sha256: str | None) -> Score
     found = getattr(getattr(scorer, "model", None), "sha256", None)
     if found != sha256:
         raise BundleError(
-            f"{bundle or 'the model that ships'}: this worker has another model than the run began with; give all "
-            "workers the same version of unspun and the same bundle"
+            f"{bundle or 'the model that ships'}: this worker does not have the model that the run began with; "
+            "give all workers the same version of unspun and the same bundle"
         )
     return scorer
 
@@ -156,19 +142,19 @@ def _backend(workers: Workers) -> Iterator[int]:
         try:
             from distributed import Client, KilledWorker
         except ModuleNotFoundError as error:
-            raise SchedulerError("a cluster needs Dask: pip install 'unspun[cluster]'") from error
+            raise CommandError("a cluster needs Dask: pip install 'unspun[cluster]'") from error
         address = workers.scheduler
         try:
             client = stack.enter_context(
                 Client(address, timeout="15s", set_as_default=False)  # type: ignore[no-untyped-call]
             )
         except (OSError, TimeoutError, ValueError) as error:
-            raise SchedulerError(
+            raise CommandError(
                 f"{address}: no Dask scheduler answers at this address ({type(error).__name__}); is it running?"
             ) from error
         cores = sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
         if not cores:
-            raise SchedulerError(f"{address}: this scheduler has no workers yet; start some with `dask worker`")
+            raise CommandError(f"{address}: this scheduler has no workers yet; start some with `dask worker`")
         stack.enter_context(joblib.parallel_config(backend="dask", client=client))
         with _killed_workers_reported(KilledWorker):
             yield cores
@@ -179,7 +165,10 @@ def _killed_workers_reported(error: type[Exception]) -> Iterator[None]:
     try:
         yield
     except error as killed:
-        raise WorkerKilledError from killed
+        raise CommandError(
+            "a worker was killed, perhaps because it ran out of memory; try fewer --workers (with --output FOLDER/, "
+            "rerun the command to resume)"
+        ) from killed
 
 
 @contextmanager

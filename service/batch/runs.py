@@ -1,6 +1,6 @@
 """A run over an archive: verdicts are written in parts, each complete or absent, so that a command can be resumed.
 
-A run's folder holds `run.json` (the settings and the model), `part-00000.jsonl` and so on with the verdicts, and beside
+A run's folder contains `run.json` (the settings and the model), `part-00000.jsonl` and so on with the verdicts, and for
 each part a marker, `part-00000.done`, which is written last: the number of documents, their verdicts, the failures, and
 a digest of the input. A part without its marker is written again. At the end `failures.jsonl` and `summary.json`
 describe the whole run.
@@ -37,13 +37,9 @@ PART_ITEMS = 1_000
 NEW_OUTPUT = "choose another --output, or pass --force to start over"
 
 
-class RunError(CommandError):
-    """A run cannot start or resume; the message says why and what to do."""
-
-
 @dataclass
 class RunPart:
-    """What became of some consecutive documents; its JSON is the part's marker."""
+    """The counts, failures and input digest of one part. Its JSON is the part's marker."""
 
     items: int = 0
     digest: str = ""
@@ -84,7 +80,7 @@ class RunPart:
 class RunFolder:
     """The folder of a run. Only one process may use it at a time.
 
-    `settings` must be the same for all commands of a run. Raises RunError if the folder holds another run or other
+    `settings` must be the same for all commands of a run. Raises CommandError if the folder holds another run or other
     files. With `force`, the files of another run are deleted.
     """
 
@@ -97,7 +93,7 @@ class RunFolder:
         try:
             self._lock.acquire(blocking=False)
         except Timeout:
-            raise RunError(
+            raise CommandError(
                 f"{path}: another run is using this folder; wait until it ends, or choose another folder"
             ) from None
         try:
@@ -134,7 +130,7 @@ class RunFolder:
     def sum_up(self, tally: Tally, seconds: float, *, complete: bool) -> dict[str, Any]:
         """Write the failures and the summary of all parts, and return the summary.
 
-        `tally` and `seconds` belong to the current command; the time that earlier ones took is not known.
+        `tally` and `seconds` belong to the current command; the time that earlier commands took is unknown.
         """
         total = RunPart()
         lines = []
@@ -163,7 +159,7 @@ class RunFolder:
         return summary
 
     def write_duplicates(self, left_out: list[tuple[str, str]]) -> None:
-        """Write which documents were skipped as near-duplicates, and of which document."""
+        """Write the ids of skipped near-duplicates, each with the id of the document that it resembles."""
         lines = (json.dumps({"id": id, "like": first}, ensure_ascii=False) + "\n" for id, first in left_out)
         self._write(DUPLICATES, "".join(lines))
 
@@ -171,17 +167,17 @@ class RunFolder:
         file = self.path / RUN
         if not file.exists():
             if others := sorted(found.name for found in self.path.iterdir() if found.name != LOCK):
-                raise RunError(
+                raise CommandError(
                     f"{self.path}: the folder contains other files, such as {others[0]}; choose another --output"
                 )
             return
         try:
             before = json.loads(file.read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise RunError(f"{file}: cannot be read; {NEW_OUTPUT}") from error
+            raise CommandError(f"{file}: cannot be read; {NEW_OUTPUT}") from error
         for name, value in self._settings.items():
             if before.get(name) != value:
-                raise RunError(
+                raise CommandError(
                     f"{self.path}: contains a run with another {name} ({_short(before.get(name))}, now "
                     f"{_short(value)}); {NEW_OUTPUT}"
                 )
@@ -190,7 +186,7 @@ class RunFolder:
         parts = {}
         for marker in self.path.glob(f"part-*{DONE}"):
             number = int(marker.name.removeprefix("part-").removesuffix(DONE))
-            with suppress(ValueError, LookupError, TypeError):  # half-written on a full disk: the part is made again
+            with suppress(ValueError, LookupError, TypeError):  # half-written on a full disk: the part is written again
                 part = RunPart.from_json(marker.read_text("utf-8"))
                 if self.file(number).exists():
                     parts[number] = part
@@ -221,13 +217,13 @@ def run(
 ) -> None:
     """Score everything that the folder does not have yet, and count it in the tally.
 
-    `writer` makes the writer of a part's file; `tell` is called with a line for each failure. Raises RunError if the
-    input is not that of the parts that are done.
+    `writer` makes the writer of a part's file; `tell` is called with a line for each failure. Raises CommandError if
+    the input has changed since the finished parts were written.
     """
     ahead: deque[tuple[int, str]] = deque()
     """For each item that is being scored: its number, and the digest of its part up to it."""
     fresh = _not_done(items, folder, part_items, ahead)
-    outcomes = zip(score_in_parallel(fresh, task, workers, scorer), _popped(ahead), strict=False)
+    outcomes = zip(score_in_parallel(fresh, task, workers, scorer), iter(ahead.popleft, None), strict=False)
     for number, group in groupby(outcomes, lambda entry: entry[1][0] // part_items):
         part = RunPart()
         with folder.open(number) as stream:
@@ -243,11 +239,6 @@ def run(
                 progress(tally)
             out.close()
             folder.complete(number, part, stream)
-
-
-def _popped(ahead: deque[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    while True:
-        yield ahead.popleft()
 
 
 def _not_done(
@@ -277,8 +268,8 @@ def _compare(folder: RunFolder, number: int, done: RunPart | None, digest: str, 
         raise _changed(folder, number)
 
 
-def _changed(folder: RunFolder, number: int) -> RunError:
-    return RunError(
+def _changed(folder: RunFolder, number: int) -> CommandError:
+    return CommandError(
         f"{folder.path}: the input has changed since part {number} was written (documents were added, removed or "
         f"edited); {NEW_OUTPUT}"
     )

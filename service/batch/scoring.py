@@ -1,4 +1,4 @@
-"""Scores documents in batches: the one place that groups texts and handles a batch that fails."""
+"""Scores documents in batches. Only this module groups texts and handles batches that fail."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from unspun.service.console import is_bundle_error
 BATCH_DOCUMENTS = 64
 BATCH_CHARACTERS = 1_000_000
 BATCH_ITEMS = 1_000
-"""A batch ends at any of these: large enough to keep the arrays busy, small enough to bound memory. Items are documents
-and failures."""
+"""A batch ends when it reaches any of these limits, which balance speed and memory.
+Items are documents and failures.
+"""
 WARM_UP = (
     "The mayor of the town told reporters that the new bridge would be open to all before the end of the year. " * 4
 )
-"""A text that every tier judges: it makes a model load everything, and shows whether it can score at all."""
+"""A text that is long enough for every tier. Scoring it loads the whole model and shows whether the model works."""
 
 
 class HasText(Protocol):
@@ -39,7 +40,7 @@ Outcome = TypeVar("Outcome")
 
 
 class Scorer(Protocol):
-    """What the surfaces need of a `model.detector.Detector`."""
+    """The method of a `model.detector.Detector` that commands and service use."""
 
     def score_many(
         self,
@@ -54,12 +55,8 @@ class Scorer(Protocol):
         ...
 
 
-class ScorerLoader(Protocol):
-    """Loads a model; None is the one that ships. Raises model.bundle.BundleError."""
-
-    def __call__(self, bundle: Path | None) -> Scorer:
-        """Return the model."""
-        ...
+ScorerLoader = Callable[[Path | None], Scorer]
+"""Loads a model, None for the one that ships. Raises model.bundle.BundleError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +139,8 @@ def score_or_split(
 ) -> Iterator[Outcome]:
     """Yield the outcomes of a batch, in order.
 
-    If the batch fails as a whole, its items are scored one by one, so that one bad document costs no other its verdict.
-    `failed` returns the outcome of an item that fails alone; it may raise instead.
+    If scoring the batch fails, its items are scored one by one, so that a bad document does not affect the others.
+    `failed` returns the outcome of an item that fails on its own, or raises.
     """
     try:
         outcomes = list(score(batch))
@@ -174,7 +171,7 @@ def score_batch(
         return [Scored(record, verdict) for record, verdict in zip(read, verdicts, strict=True)]
 
     records = [item for item in batch if isinstance(item, Record)]
-    outcomes = score_or_split(score, records, _failure) if records else iter(())
+    outcomes = score_or_split(score, records, unexpected_failure) if records else iter(())
     for item in batch:
         yield item if isinstance(item, Failure) else next(outcomes)
 
@@ -184,10 +181,11 @@ def _with_article(record: Record) -> Record:
     return replace(record, text=record.text.article()) if isinstance(record.text, Page) else record
 
 
-def _failure(record: Record, error: Exception) -> Failure:
+def unexpected_failure(record: Record, error: Exception, done: str = "scored") -> Failure:
+    """Return the failure of a document, which could not be `done`. Raises `error` if it is the model's."""
     if is_bundle_error(error):  # the model is broken for every document
         raise error
     if isinstance(error, MemoryError):
-        return Failure(record.where, "needs more memory than there is")
+        return Failure(record.where, "needs more memory than is available")
     name = "" if record.id == record.where else f" (id {record.id})"
-    return Failure(record.where, f"could not be scored{name}: {type(error).__name__}: {error}; please report this")
+    return Failure(record.where, f"could not be {done}{name}: {type(error).__name__}: {error}; please report this")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
-from unspun.service.commands.common import database_option, is_terminal, write_tables
+from unspun.service.commands.common import database_option, json_option, wants_json, write_tables
 from unspun.service.commands.feedback import open_store
 from unspun.service.console import plural
 
@@ -32,12 +31,7 @@ MOST_CONTRADICTING = 20
     show_default=True,
     help="Weakest verdict that counts as found, by kind, source and model.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    help="Output format. Default: a table on a terminal and json in a pipe.",
-)
+@json_option("json")
 def audit(database: str, level: str, form: str | None) -> None:
     """Measure unspun's accuracy against people's labels: overall, and by signal, kind, source and model.
 
@@ -56,7 +50,7 @@ def audit(database: str, level: str, form: str | None) -> None:
         from unspun.service.feedback.audit import audit as measure
 
         found = measure(store.labels(), "paraphrased" if level == "paraphrased" else "suspect")
-    if form == "json" or (form is None and not is_terminal(sys.stdout)):
+    if wants_json(form):
         click.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1))
     else:
         write_tables(_tables(found))

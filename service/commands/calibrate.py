@@ -12,6 +12,7 @@ import click
 from unspun.service.commands.common import (
     INCOMPLETE,
     FailureCount,
+    check_model_output,
     is_terminal,
     open_reader,
     quiet_option,
@@ -19,7 +20,6 @@ from unspun.service.commands.common import (
     write_figures,
 )
 from unspun.service.console import complain
-from unspun.service.models.output import check_output
 
 if TYPE_CHECKING:
     from unspun.model.detector import Detector
@@ -99,7 +99,7 @@ def calibrate(
     from unspun.training.retraining.recalibrate import SUSPECT_FACTOR, CalibrationError, measure, recalibrate, write
 
     target = output or bundle
-    check_output(target)
+    check_model_output(target)
     detector = Detector.load(bundle)
     texts, failures = _read(paths, detector)
     targets = {"paraphrased": target_fpr, "suspect": target_suspect or min(SUSPECT_FACTOR * target_fpr, 0.5)}

@@ -69,6 +69,16 @@ def quiet_option(text: str = "Show no progress and no summary, only errors.") ->
     return click.option("--quiet", "-q", is_flag=True, help=text)
 
 
+def json_option(name: str) -> Callable[[Decorated], Decorated]:
+    """Return the option --format of commands that write a table or JSON; `name` is json or jsonl."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(["table", name]),
+        help=f"Output format. Default: a table on a terminal and {name} in a pipe.",
+    )
+
+
 # --- input
 
 
@@ -139,6 +149,11 @@ def is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
+def wants_json(form: str | None) -> bool:
+    """Return whether to write JSON: if `form`, the value of json_option, says so, else if no terminal shows it."""
+    return not is_terminal(sys.stdout) if form is None else form != "table"
+
+
 def choose_format(form: str | None, file: Path | None, endings: Mapping[str, str], files_only: Iterable[str]) -> str:
     """Return the format to write: as requested, else by the name of `file`, else a table on a terminal and jsonl in a
     pipe.
@@ -184,6 +199,37 @@ def refuse_input_as_output(file: Path, paths: Iterable[str]) -> None:
 def bad_output(file: Path, problem: str, cause: BaseException | None = None) -> NoReturn:
     """Raise BadParameter for --output."""
     raise click.BadParameter(f"{printable(str(file))}: {problem}", param_hint="--output") from cause
+
+
+def check_model_output(output: Path) -> None:
+    """Raise BadParameter if no model can be written to a folder: before the work, so that no work is lost."""
+    import tempfile
+
+    from unspun.model.bundle import DEFAULT, MANIFEST
+    from unspun.service.models.folder import CURRENT, HISTORY
+
+    folder = output.resolve()
+    if folder == DEFAULT.resolve():
+        bad_output(output, "this is the model that ships with unspun, which is never changed; give another folder.")
+    if (folder.parent / CURRENT).is_symlink() and (folder.parent / HISTORY).exists():
+        bad_output(
+            output,
+            "is in a folder of models, whose versions are never changed; give a folder elsewhere, and put the model in "
+            "use with `unspun models promote`.",
+        )
+    try:
+        if folder.is_dir() and any(folder.iterdir()) and not (folder / MANIFEST).exists():
+            bad_output(output, "contains other files; give a new folder, or the folder of a model.")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # A bundle is written next to its folder, then moved there.
+        for place in (folder.parent, folder):
+            if place.is_dir():
+                with tempfile.TemporaryDirectory(dir=place, prefix=f".{folder.name}."):
+                    pass
+    except OSError as error:
+        named = error.filename and not Path(error.filename).name.startswith(".")
+        place = Path(error.filename) if named else output
+        bad_output(place, f"{error.strerror}; give a folder that you may write to.", error)
 
 
 def table_console(file: Path | None) -> Console:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -43,14 +43,6 @@ ENDINGS = {
 """Formats by the ending of the output's name."""
 
 
-class ComparerLoader(Protocol):
-    """Loads a comparer; None is the model that ships. Raises model.bundle.BundleError."""
-
-    def __call__(self, bundle: Path | None) -> Compares:
-        """Return the comparer."""
-        ...
-
-
 @click.command(short_help="Compare a text with its source, or find the source.")
 @click.argument("suspect")
 @click.argument("source", required=False)
@@ -80,7 +72,7 @@ class ComparerLoader(Protocol):
 @quiet_option()
 @click.pass_obj
 def compare(
-    load: ComparerLoader | None,
+    load: Callable[[Path | None], Compares] | None,
     suspect: str,
     source: str | None,
     against: tuple[str, ...],
@@ -188,7 +180,7 @@ class _CompareRun:
     failures: int = 0
 
     def compare(self) -> None:
-        """Compare two documents."""
+        from unspun.service.batch.scoring import unexpected_failure
         from unspun.service.render.comparison import ComparedPair, ComparedSuspect
 
         try:
@@ -198,7 +190,7 @@ class _CompareRun:
         try:
             comparison = self.comparer.compare(suspect.text, source.text, suspect_id=suspect.id, source_id=source.id)
         except Exception as error:
-            self._fail(_failure(suspect, error))
+            self._fail(unexpected_failure(suspect, error, "compared"))
             return
         with self._open() as output:
             writer = self._writer(output)
@@ -209,6 +201,7 @@ class _CompareRun:
         """Compare each suspect with the documents that share most with it."""
         from unspun.model.comparing.sources import Sources
         from unspun.reading.reader import Failure
+        from unspun.service.batch.scoring import Tally
 
         places: dict[str, int] = {}
         with Sources(self._documents(places)) as sources:
@@ -225,7 +218,7 @@ class _CompareRun:
             scrolls = self.file is None and is_terminal(sys.stdout)
             with self._open() as output, progress_of(reader, quiet=self.quiet, hidden=scrolls) as progress:
                 writer = self._writer(output)
-                tally = _new_tally()
+                tally = Tally()
                 for record in suspects:
                     if isinstance(record, Failure):
                         self._fail(record)
@@ -242,6 +235,7 @@ class _CompareRun:
     def _find(self, suspect: Record, sources: Sources, own: int | None) -> ComparedSuspect | None:
         """Return the answer on a suspect; `own` is its place if it is among the documents itself."""
         from unspun.model.comparing.sources import CANDIDATES
+        from unspun.service.batch.scoring import unexpected_failure
         from unspun.service.render.comparison import ComparedPair, ComparedSuspect
 
         try:
@@ -258,7 +252,7 @@ class _CompareRun:
                 comparison = self.comparer.compare(suspect.text, "", suspect_id=suspect.id)
                 pairs = (ComparedPair(comparison, suspect.text, ""),)
         except Exception as error:
-            self._fail(_failure(suspect, error))
+            self._fail(unexpected_failure(suspect, error, "compared"))
             return None
         self.answered += 1
         self.found += pairs[0].comparison.derived
@@ -267,9 +261,10 @@ class _CompareRun:
     def _documents(self, places: dict[str, int]) -> Iterator[tuple[str, str]]:
         """Yield ids and texts of the documents to search, and note in `places` where each came from."""
         from unspun.reading.reader import Failure
+        from unspun.service.batch.scoring import Tally
 
         reader = self._reader(*self.against)
-        tally = _new_tally()
+        tally = Tally()
         with progress_of(reader, quiet=self.quiet) as progress:
             for record in reader:
                 if isinstance(record, Failure):
@@ -354,23 +349,6 @@ def _split(path: str) -> tuple[str, str | None]:
 def _place_of(record: Record) -> str:
     """Return what identifies the place of a document, however its path is written."""
     return os.path.realpath(record.where)
-
-
-def _failure(suspect: Record, error: Exception) -> Failure:
-    from unspun.reading.reader import Failure
-    from unspun.service.console import is_bundle_error
-
-    if is_bundle_error(error):
-        raise error
-    if isinstance(error, MemoryError):
-        return Failure(suspect.where, "needs more memory than there is")
-    return Failure(suspect.where, f"could not be compared: {type(error).__name__}: {error}; please report this")
-
-
-def _new_tally() -> Tally:
-    from unspun.service.batch.scoring import Tally
-
-    return Tally()
 
 
 def _count(tally: Tally, record: Record) -> None:

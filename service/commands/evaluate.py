@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from unspun.model.detector import Detector
     from unspun.training.record.evaluate import Evaluation
 
-SHIPPED = "default"
-"""Names the model that ships, in place of a folder."""
-
 
 @click.command(short_help="Measure a model's accuracy on labelled text.")
 @click.argument("bundle")
@@ -66,7 +63,7 @@ def evaluate(
     include_training: bool,
     quiet: bool,
 ) -> None:
-    """Measure how well a model tells machine-paraphrased text from human text.
+    """Measure how well a model distinguishes machine-paraphrased text from human text.
 
     BUNDLE is the folder of a model, or the word "default" for the model that ships with unspun. PATH is labelled text
     in any format that `unspun score` reads. Records of JSON lines, CSV and Parquet have "text", "label" (human, llm,
@@ -87,6 +84,8 @@ def evaluate(
       unspun evaluate default articles/ --label human
     """
     _prepare(output)
+    from unspun.service.models.folder import SHIPPED
+
     detector = (load or load_detector)(None if bundle == SHIPPED else Path(bundle))
     from unspun.training.corpora.corpus import CorpusError, read_labelled
     from unspun.training.record.evaluate import evaluate as measure
@@ -121,7 +120,7 @@ def _prepare(output: Path | None) -> None:
 
 
 def _warn(evaluation: Evaluation) -> None:
-    """Explain why figures are missing or rest on fewer texts than were given."""
+    """Explain why figures are missing or are based on fewer texts than were given."""
     answers = evaluation.answers
     if evaluation.learnt_from:
         complain(

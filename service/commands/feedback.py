@@ -278,7 +278,7 @@ def _texts_to_keep(lines: Iterable[LabelLine], paths: tuple[str, ...]) -> dict[s
 def _complete(
     lines: list[LabelLine], found: dict[str, str], load: Callable[[], object]
 ) -> tuple[list[Label], set[str]]:
-    """Return the labels of lines, after scoring texts without a verdict, and the ids that had to be made up."""
+    """Return the labels of lines, after scoring texts without a verdict, and the ids that had to be generated."""
     from unspun.reading.reader import Record
     from unspun.service.batch.scoring import Scored, Scorer, score_records
     from unspun.service.render.summary import digest_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +14,13 @@ from unspun.service.commands.common import (
     depth_option,
     figures_console,
     input_format_option,
-    is_terminal,
+    json_option,
     load_detector,
     open_reader,
     progress_of,
     quiet_option,
     require_depth,
+    wants_json,
     write,
     write_figures,
 )
@@ -34,13 +34,6 @@ if TYPE_CHECKING:
 
 LONGEST_TABLE = 12
 """Rows of a table of figures that `show` draws; of longer tables it shows only the number of rows."""
-
-_format = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "jsonl"]),
-    help="Output format. Default: a table on a terminal and jsonl in a pipe.",
-)
 
 
 @click.group(short_help="Keep versions of models: promote, roll back, compare.")
@@ -56,7 +49,7 @@ _format = click.option(
 )
 @click.pass_context
 def models(context: click.Context, path: Path) -> None:
-    """Keep versions of models in a folder, one of them in use: DIR/current, a symbolic link.
+    """Keep versions of models in a folder. DIR/current, a symbolic link, is the one in use.
 
     Commands and services that get DIR/current as their model (--model, UNSPUN_MODEL) use that version. A running
     service switches to a new one within a second, without losing a request. MODEL is the name of a folder in DIR or the
@@ -76,7 +69,7 @@ def models(context: click.Context, path: Path) -> None:
 
 
 @models.command("list", short_help="List all models.")
-@_format
+@json_option("jsonl")
 @click.pass_obj
 def list_models(folder: ModelFolder, form: str | None) -> None:
     """List all models: name, date, measured accuracy, and which one is in use.
@@ -92,7 +85,7 @@ def list_models(folder: ModelFolder, form: str | None) -> None:
         complain(f"{folder.path}/current links to {in_use}, which does not exist; `unspun models rollback` repairs it")
     if not versions:
         complain(f"{folder.path}: no models yet; `unspun models promote BUNDLE` adds one")
-    if _is_jsonl(form):
+    if wants_json(form):
         write("".join(_line(_entry(version)) for version in versions))
     elif versions:
         write_figures([_row(version) for version in versions])
@@ -100,7 +93,7 @@ def list_models(folder: ModelFolder, form: str | None) -> None:
 
 @models.command(short_help="Show a model's manifest and history.")
 @click.argument("model", default="", metavar="[MODEL]")
-@_format
+@json_option("jsonl")
 @click.pass_obj
 def show(folder: ModelFolder, model: str, form: str | None) -> None:
     """Show a model's manifest: thresholds, accuracy, training data, and how it compares with the model before it.
@@ -118,7 +111,7 @@ def show(folder: ModelFolder, model: str, form: str | None) -> None:
     info, manifest = bundle.check(found)
     history = [change for change in folder.history() if change.model == found.name]
     entry: dict[str, Any] = {"folder": str(found), **info.to_dict(), "in_use": folder.in_use == found.name}
-    if _is_jsonl(form):
+    if wants_json(form):
         changes = [json.loads(change.to_json()) for change in history]
         write(_line({**entry, "history": changes, "manifest": manifest}))
     else:
@@ -161,7 +154,7 @@ def rollback(folder: ModelFolder, model: str) -> None:
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@_format
+@json_option("jsonl")
 @depth_option
 @input_format_option
 @quiet_option("Show no progress, only differences and errors.")
@@ -204,7 +197,7 @@ def diff(
         complain(f"warning: {a} and {b} are the same model ({before.model.sha256[:12]})")
     reader = open_reader(paths, input_format)
     totals, tally = Totals(before.model, after.model, (before.decision, after.decision)), Tally()
-    renderer = DifferenceLines() if _is_jsonl(form) else DifferenceTable(figures_console())
+    renderer = DifferenceLines() if wants_json(form) else DifferenceTable(figures_console())
     with progress_of(reader, quiet=quiet) as progress:
         for outcome in differences(before, after, reader, totals, depth=depth):
             if isinstance(outcome, Failure):
@@ -239,7 +232,6 @@ def _report_change(folder: ModelFolder, change: Change) -> None:
 
 
 def _row(version: Version) -> dict[str, Any]:
-    """Return a model's row of the list."""
     from unspun.model.verdict import KINDS
     from unspun.service.models.folder import comparison, measured
 
@@ -269,7 +261,6 @@ def _gain(compared: dict[str, Any]) -> str:
 
 
 def _entry(version: Version) -> dict[str, Any]:
-    """Return a model's line of the list."""
     from unspun.service.models.folder import comparison, measured
 
     info = version.info.to_dict() if version.info else dict.fromkeys(("name", "version", "sha256"))
@@ -353,10 +344,6 @@ def _shortened(value: Any) -> Any:
     if isinstance(value, list) and len(value) > LONGEST_TABLE:
         return {"note": f"{len(value)} rows: see CARD.md, or --format jsonl"}
     return {key: _shortened(part) for key, part in value.items()} if isinstance(value, dict) else value
-
-
-def _is_jsonl(form: str | None) -> bool:
-    return form == "jsonl" or (form is None and not is_terminal(sys.stdout))
 
 
 def _line(entry: dict[str, Any]) -> str:

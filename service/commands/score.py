@@ -36,13 +36,12 @@ from unspun.service.console import CommandError, complain, plural, printable
 
 # Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
-    from unspun.model.verdict import Verdict
     from unspun.reading.reader import Failure, Format, Reader, Record
     from unspun.service.batch.dedupe import Deduplicator
     from unspun.service.batch.output import Output
     from unspun.service.batch.parallel import Task, Workers
     from unspun.service.batch.scoring import Scorer, ScorerLoader, Tally
-    from unspun.service.render import Renderer, VerdictWriter
+    from unspun.service.render import VerdictWriter
 
 ENDINGS = {
     **dict.fromkeys((".jsonl", ".ndjson", ".json", ".txt", ""), "jsonl"),
@@ -169,7 +168,12 @@ def score(
         target, reader, chosen, load or load_detector, bundle, depth, not no_evidence, base_rate, show, force, quiet
     )
     started = time.monotonic()
-    records, deduplicator = _records(reader, dedupe)
+    records, deduplicator = _warn_of_repeated_ids(reader), None
+    if dedupe:
+        from unspun.service.batch.dedupe import Deduplicator
+
+        deduplicator = Deduplicator()
+        records = deduplicator(records)
     tally = run.into_folder(records, deduplicator, part_size) if target.folder else run.to_one_place(records)
     if not quiet:
         near_duplicates = 0 if deduplicator is None else len(deduplicator.left_out)
@@ -217,7 +221,7 @@ class _ScoreRun:
         with open_output(target.file, target.form, self.reader.paths, overwrites=self.force) as output:
             scorer = self._scorer()
             writer = self._writer(output, scorer)
-            # Verdicts that scroll by show progress enough, and a bar would run through them.
+            # Verdicts that scroll by already show progress, and a bar would interrupt them.
             scrolls = target.file is None and is_terminal(sys.stdout)
             with progress_of(self.reader, quiet=self.quiet, hidden=scrolls) as progress:
                 try:
@@ -307,6 +311,7 @@ class _ScoreRun:
     def _writer(self, output: Output, scorer: Scorer) -> VerdictWriter:
         """Return the writer of the format; text goes through the output, which knows its encoding."""
         from unspun.service.batch.scoring import supported_by
+        from unspun.service.render import TextWriter
         from unspun.service.render.factory import renderer_for, writer_for
         from unspun.service.render.table import VerdictTable
 
@@ -315,23 +320,8 @@ class _ScoreRun:
             return writer_for(form, output.stream, source=" ".join(self.reader.paths), supported=supported)
         if form == "table":
             console = table_console(self.target.file)
-            return _TextToOutput(VerdictTable(console, show=self.show, supported=supported), output)
-        return _TextToOutput(renderer_for(form), output)
-
-
-class _TextToOutput:
-    """Writes rendered text to the output."""
-
-    def __init__(self, renderer: Renderer, output: Output) -> None:
-        self._renderer = renderer
-        self._output = output
-        output.write(renderer.header())
-
-    def write(self, text: str, verdict: Verdict) -> None:
-        self._output.write(self._renderer.document(text, verdict))
-
-    def close(self, failures: int = 0) -> None:
-        pass
+            return TextWriter(VerdictTable(console, show=self.show, supported=supported), output.write)
+        return TextWriter(renderer_for(form), output.write)
 
 
 class _FirstLines:
@@ -351,7 +341,7 @@ class _FirstLines:
 
 @contextmanager
 def _disk_faults_explained(folder: Path) -> Iterator[None]:
-    """Add the folder to the errors of a disk that is full or fails, which do not name it."""
+    """Add the folder to the errors of a disk that is full or fails: they do not name it."""
     from unspun.service.batch.output import DISK_FAULTS
 
     try:
@@ -363,18 +353,8 @@ def _disk_faults_explained(folder: Path) -> Iterator[None]:
         raise CommandError(message) from error
 
 
-def _records(reader: Reader, dedupe: bool) -> tuple[Iterator[Record | Failure], Deduplicator | None]:
-    records = _warn_of_repeated_ids(reader)
-    if not dedupe:
-        return records, None
-    from unspun.service.batch.dedupe import Deduplicator
-
-    deduplicator = Deduplicator()
-    return deduplicator(records), deduplicator
-
-
 def _warn_of_repeated_ids(records: Reader) -> Iterator[Record | Failure]:
-    """Pass records on, and warn of the first id that occurs twice: it does not tell two verdicts apart."""
+    """Pass records on, and warn of the first id that occurs twice, because it does not identify a verdict."""
     from unspun.reading.reader import Failure
 
     seen: set[int] | None = set()  # hashes, since ids may be long
@@ -423,7 +403,6 @@ def _workers(workers: int | None, scheduler: str | None, target: _ScoreTarget, r
 
 
 def _base_rate(value: str | None) -> float | None:
-    """Return the base rate. Raises click.BadParameter."""
     if value is None:
         return None
     from unspun.model.decision.decision import check_base_rate

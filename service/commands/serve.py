@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import socket
 import sys
+import tempfile
 from typing import Any
 
 import click
@@ -66,10 +69,11 @@ def _run(settings: Any) -> None:
         os.environ.setdefault(name, "1")
     with needs("the service", "service"):
         import gunicorn  # noqa: F401
-
-        from unspun.service.http.metrics_folder import metrics_folder
     _check_port(settings.host, settings.port)
-    folder = metrics_folder()
+    # The folder in which workers share their metrics must be known before the metrics are imported.
+    folder = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="unspun-")
+    owner = os.getpid()
+    atexit.register(lambda: shutil.rmtree(folder, ignore_errors=True) if os.getpid() == owner else None)
     from unspun.service.http.server import Service
 
     Service(settings, _prepare(settings), folder).run()

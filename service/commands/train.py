@@ -13,89 +13,76 @@ import click
 
 from unspun.model.verdict import JUDGEMENTS, Judgement
 from unspun.service.commands.common import (
-    DEFAULT_DATABASE,
     INCOMPLETE,
     FailureCount,
+    check_model_output,
+    database_option,
     is_terminal,
     needs,
+    quiet_option,
     reported,
     write_figures,
 )
 from unspun.service.console import CommandError, complain
-from unspun.service.models.output import check_output
 
 if TYPE_CHECKING:
     from unspun.training.corpora.corpus import LabelledText
     from unspun.training.retraining.adapt import Retrained
 
 
-def _paths(name: str, text: str) -> click.Option:
-    return click.Option(
-        [f"--{name}", name],
-        metavar="PATH",
-        multiple=True,
-        type=click.Path(exists=True, path_type=Path),
-        help=text,
+def _texts(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(
+        f"--{name}", metavar="PATH", multiple=True, type=click.Path(exists=True, path_type=Path), help=text
     )
 
 
-@click.command(
-    short_help="Train a model on labelled text.",
-    params=[
-        _paths("human", "File or folder of text written by people. This and the next four options can be repeated."),
-        _paths("spun", "Text in which a machine replaced words and phrases."),
-        _paths("translated", "Machine translation, also there and back."),
-        _paths("rewritten", "Text paraphrased by a neural model or a language model."),
-        _paths("labelled", "Records that name their own label (JSON lines, CSV)."),
-        click.Option(["--with-feedback"], is_flag=True, help="Also train on people's labels whose texts were kept."),
-        click.Option(
-            ["--database"],
-            metavar="URL",
-            envvar="UNSPUN_DATABASE_URL",
-            default=DEFAULT_DATABASE,
-            help=f"Database of labels. Default: $UNSPUN_DATABASE_URL, else {DEFAULT_DATABASE}.",
-        ),
-        click.Option(
-            ["--output"],
-            metavar="BUNDLE",
-            required=True,
-            type=click.Path(file_okay=False, path_type=Path),
-            help="Folder to write the model to.",
-        ),
-        click.Option(
-            ["--base"],
-            metavar="BUNDLE",
-            envvar="UNSPUN_MODEL",
-            type=click.Path(exists=True, file_okay=False, path_type=Path),
-            help="Model to start from and compare with. Default: $UNSPUN_MODEL, else the model that ships with unspun.",
-        ),
-        click.Option(["--from-scratch"], is_flag=True, help="Build everything anew from a large corpus."),
-        click.Option(
-            ["--lexicons"],
-            metavar="DIR",
-            type=click.Path(exists=True, file_okay=False, path_type=Path),
-            help="Folder of phrase lists: .tsv files of a phrase and its original.",
-        ),
-        click.Option(
-            ["--work"],
-            metavar="DIR",
-            type=click.Path(file_okay=False, path_type=Path),
-            help="With --from-scratch, keep the result of each stage in DIR; rerun the command to resume.",
-        ),
-        click.Option(["--name"], default="custom", show_default=True, help="Name of the model, shown in each verdict."),
-        click.Option(["--version", "version"], default="1.0.0", show_default=True, help="Version of the model."),
-        click.Option(["--seed"], type=int, default=0, show_default=True, help="The same seed gives the same model."),
-        click.Option(["--jobs"], type=click.IntRange(min=1), default=2, show_default=True, help="Number of processes."),
-        click.Option(
-            ["--words"],
-            type=click.IntRange(min=1000),
-            default=50_000,
-            show_default=True,
-            help="With --from-scratch, size of the vocabulary.",
-        ),
-        click.Option(["--quiet", "-q"], is_flag=True, help="Show no progress and no table of figures."),
-    ],
+@click.command(short_help="Train a model on labelled text.")
+@_texts("human", "File or folder of text written by people. This and the next four options can be repeated.")
+@_texts("spun", "Text in which a machine replaced words and phrases.")
+@_texts("translated", "Machine translation, including translation into another language and back.")
+@_texts("rewritten", "Text paraphrased by a neural model or a language model.")
+@_texts("labelled", "Records that name their own label (JSON lines, CSV).")
+@click.option("--with-feedback", is_flag=True, help="Also train on people's labels whose texts were kept.")
+@database_option
+@click.option(
+    "--output",
+    metavar="BUNDLE",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write the model to.",
 )
+@click.option(
+    "--base",
+    metavar="BUNDLE",
+    envvar="UNSPUN_MODEL",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Model to start from and compare with. Default: $UNSPUN_MODEL, else the model that ships with unspun.",
+)
+@click.option("--from-scratch", is_flag=True, help="Build a new model from a large corpus, without a base.")
+@click.option(
+    "--lexicons",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of phrase lists: .tsv files of a phrase and its original.",
+)
+@click.option(
+    "--work",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="With --from-scratch, keep the result of each stage in DIR; rerun the command to resume.",
+)
+@click.option("--name", default="custom", show_default=True, help="Name of the model, shown in each verdict.")
+@click.option("--version", default="1.0.0", show_default=True, help="Version of the model.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same model.")
+@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Number of processes.")
+@click.option(
+    "--words",
+    type=click.IntRange(min=1000),
+    default=50_000,
+    show_default=True,
+    help="With --from-scratch, size of the vocabulary.",
+)
+@quiet_option("Show no progress and no table of figures.")
 @click.pass_context
 def train(context: click.Context, /, **options: Any) -> None:
     """Train a model on labelled text and write it to BUNDLE.
@@ -106,7 +93,7 @@ def train(context: click.Context, /, **options: Any) -> None:
     a report (report.html, report.json). If you give only human text, unspun's own paraphrasers make the rest from it.
     All formats that `unspun score` reads are read.
 
-    With --from-scratch, everything is built anew from your texts. This takes thousands of texts from many sources and
+    With --from-scratch, the whole model is built from your texts. This takes thousands of texts from many sources and
     tools: a fifth of them is held out to set the thresholds, and another fifth to measure accuracy. The model has no
     deep tier. Training takes half an hour for 14 million words on two cores. Paraphrasing and --from-scratch need the
     extra `train` (pip install 'unspun[train]') and Debian's packages wordnet-base and mythes-en-us.
@@ -130,7 +117,7 @@ def train(context: click.Context, /, **options: Any) -> None:
         raise click.UsageError(
             "no labelled text; add --human, --spun, --translated, --rewritten, --labelled or --with-feedback"
         )
-    check_output(options["output"])
+    check_model_output(options["output"])
     output: Path = options["output"] if options["output"].name else options["output"].absolute()
     started = time.monotonic()
 
@@ -183,8 +170,8 @@ def _feedback(database: str) -> list[LabelledText]:
             "with a label)"
         )
     return [
-        LabelledText(one.id, one.label, one.source or "feedback", clean(one.text, one.source or "feedback"))
-        for one in found.texts
+        LabelledText(one.id, one.label, one.source or "feedback", clean(one.text or "", one.source or "feedback"))
+        for one in found.labels
     ]
 
 

@@ -1,4 +1,4 @@
-"""The model's accuracy by people's labels: precision, recall and false-positive rate, each with its interval."""
+"""Accuracy, measured with people's labels: precision, recall and false-positive rate, each with its interval."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ Level = Literal["suspect", "paraphrased"]
 """The lowest verdict that counts as found."""
 FOUND: dict[Level, tuple[str, ...]] = {"suspect": ("suspect", "paraphrased"), "paraphrased": ("paraphrased",)}
 NO_SOURCE = "(no source)"
-SHORT_HASH = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +33,12 @@ class Share:
     @property
     def interval(self) -> tuple[float, float] | None:
         """The lower and upper end of the interval."""
-        if not self.whole:
-            return None
-        low, high = wilson_interval(self.part, self.whole)
-        return low, high
+        return wilson_interval(self.part, self.whole) if self.whole else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the share as plain JSON types."""
-        low, high = (None, None) if (ends := self.interval) is None else (round(ends[0], 6), round(ends[1], 6))
-        value = None if self.value is None else round(self.value, 6)
+        numbers = (self.value, *(self.interval or (None, None)))
+        value, low, high = (None if number is None else round(number, 6) for number in numbers)
         return {"value": value, "low": low, "high": high, "part": self.part, "whole": self.whole}
 
 
@@ -71,7 +67,7 @@ class AuditRow:
 
 @dataclass(frozen=True)
 class Audit:
-    """The accuracy by all labels in a database.
+    """The accuracy, measured with all labels in a database.
 
     A text counts once, with its latest label, and once per model in `models`. Texts with contradicting labels are left
     out. Texts that the model abstained from are not errors; they count only as `abstained`.
@@ -117,9 +113,7 @@ def audit(labels: Iterable[Label], level: Level = "suspect") -> Audit:
     agreed = [label for label in every if label.digest not in left_out]
     latest = list({label.digest: label for label in agreed}.values())
     judged = [label for label in latest if label.verdict.verdict != "abstained"]
-    of_model = _grouped(
-        {(label.digest, label.verdict.model.sha256): label for label in agreed}.values(), lambda label: _model(label)
-    )
+    of_model = _grouped({(label.digest, label.verdict.model.sha256): label for label in agreed}.values(), _model)
     return Audit(
         level=level,
         labels=len(every),
@@ -165,7 +159,7 @@ def _row(
 
 
 def _kind(kind: str, labels: Sequence[Label], level: Level) -> AuditRow:
-    """Return how well a kind is told apart from the other kinds and from human text."""
+    """Return how well a kind is distinguished from the other kinds and from human text."""
     return _row(
         kind,
         labels,
@@ -195,4 +189,4 @@ def _fired(label: Label, name: str) -> bool:
 
 def _model(label: Label) -> str:
     model = label.verdict.model
-    return f"{model.name} {model.version} ({model.sha256[:SHORT_HASH]})"
+    return f"{model.name} {model.version} ({model.sha256[:12]})"

@@ -84,16 +84,11 @@ class Database:
 
     def __init__(self, url: str | URL, *, migrates: bool | None = None) -> None:
         self.url = parse_url(url) if isinstance(url, str) else url
-        self._sqlite = self.url.get_backend_name() == "sqlite"
-        self.migrates = self._sqlite if migrates is None else migrates
-        self.where = str(self.url.database) if self._sqlite else _without_secrets(self.url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.migrates = self.is_sqlite if migrates is None else migrates
+        self.where = str(self.url.database) if self.is_sqlite else _without_secrets(self.url)
         with self._explained():
-            self._engine = _sqlite_engine(self.url) if self._sqlite else _postgresql_engine(self.url)
-
-    @property
-    def is_sqlite(self) -> bool:
-        """Whether this is a SQLite file."""
-        return self._sqlite
+            self._engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
 
     def close(self) -> None:
         """Close all connections."""
@@ -120,7 +115,7 @@ class Database:
         """
         self._create_file()
         with self._transaction(write=True) as connection:
-            if not self._sqlite:
+            if not self.is_sqlite:
                 connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
             before = self._revision(connection)
             head = _head()
@@ -134,7 +129,7 @@ class Database:
 
     def _prepare(self, *, create: bool = False) -> None:
         """Make sure that the schema is up to date. Raises StoreError."""
-        if self._sqlite and not Path(str(self.url.database)).exists():
+        if self.is_sqlite and not Path(str(self.url.database)).exists():
             if not create:
                 raise StoreError(self.where, "does not exist", "add or import labels to create it")
             self._create_file()
@@ -167,7 +162,7 @@ class Database:
 
     def _create_file(self) -> None:
         """Create an empty file that only its owner can read, because it may store texts. Raises StoreError."""
-        if not self._sqlite:
+        if not self.is_sqlite:
             return
         try:
             os.close(os.open(str(self.url.database), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))

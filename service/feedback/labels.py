@@ -98,8 +98,8 @@ Signals = Annotated[tuple[SignalSum, ...], Field(max_length=MAX_SIGNALS)]
 class Label(_Part):
     """A person's label of one text.
 
-    `id` is 128 random bits in hexadecimal; whoever knows it may read and delete the label. `digest` is the SHA-256 of
-    the text in UTF-8. `text` is present only if the person asked to keep it.
+    `id` is 128 random bits in hexadecimal; anyone who knows it may read and delete the label. `digest` is the SHA-256
+    of the text in UTF-8. `text` is present only if the person asked to keep it.
     """
 
     id: Id
@@ -113,7 +113,7 @@ class Label(_Part):
     signals: Signals = ()
 
     @model_validator(mode="after")
-    def _text_is_the_digests(self) -> Label:
+    def _digest_matches_the_text(self) -> Label:
         if self.text is not None and digest_of(self.text) != self.digest:
             raise ValueError("the digest does not match the text")
         return self

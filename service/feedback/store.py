@@ -11,7 +11,6 @@ from sqlalchemy import URL, Connection, Select, func, select, tuple_
 from sqlalchemy import delete as delete_from
 from sqlalchemy.orm import Session
 
-from unspun.model.verdict import Judgement
 from unspun.service.feedback.database import Database
 from unspun.service.feedback.labels import Label
 from unspun.service.feedback.tables import LabelRow
@@ -31,20 +30,11 @@ class Contradiction:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptText:
-    """A stored text with its label and the label's id."""
-
-    id: str
-    text: str
-    label: Judgement
-    source: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class KeptTexts:
     """All stored texts, each once, in the order of their labels, without texts whose labels contradict each other."""
 
-    texts: list[KeptText]
+    labels: list[Label]
+    """The first label of each text."""
     contradicting: list[Contradiction]
     without_text: int
     """Number of labelled texts without contradictions whose text was not stored."""
@@ -152,10 +142,10 @@ def labelled_texts(url: str) -> KeptTexts:
         store.database.close()
     disputed = contradictions(labels)
     left_out = {one.digest for one in disputed}
-    first: dict[str, KeptText] = {}
+    first: dict[str, Label] = {}
     for label in labels:
         if label.text is not None and label.digest not in left_out:
-            first.setdefault(label.digest, KeptText(label.id, label.text, label.label, label.source))
+            first.setdefault(label.digest, label)
     known = {label.digest for label in labels} - left_out
     return KeptTexts(list(first.values()), disputed, len(known) - len(first))
 

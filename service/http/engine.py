@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 BATCH_TEXTS = 16
 BATCH_CHARACTERS = 100_000
-"""A request is scored in such batches: between two, other requests have their turn and the time limit is checked."""
+"""Limits of a batch. Between two batches of a request, other requests get a turn and the time limit is checked."""
 RETRY_SECONDS = 15.0
 """Seconds until a bundle that could not be loaded is tried again, if its manifest does not change."""
 LOAD_SECONDS = 600.0
@@ -58,7 +58,7 @@ def run_here(function: Callable[[], Result], seconds: float) -> Result:
 
 
 class ModelInUse:
-    """The model that answers, replaced when its bundle changes. Workers inherit it from the process that forks them.
+    """The model in use, which is replaced when its bundle changes. Workers inherit it from the process that forks them.
 
     `load` loads the model at `path`, or the one that ships if that is None. Raises model.bundle.BundleError.
     """
@@ -90,7 +90,7 @@ class ModelInUse:
             return
         self._seen = signature
         if signature is None:
-            self._refuse(f"{self._folder}: the bundle is gone")
+            self._refuse(f"{self._folder}: the bundle no longer exists")
             return
         old = self._model.model
         if _manifest_digest(self._folder) == old.sha256:
@@ -126,7 +126,7 @@ class Engine:
         models: The model in use.
         time_limit: Seconds that a request may take.
         run: Runs the model for requests.
-        run_aside: Loads another model, so that requests do not wait for that.
+        run_aside: Loads a new model, so that requests do not wait for it.
         depths: The tiers that a new model must be able to use.
         draining: Whether the service is shutting down.
     """

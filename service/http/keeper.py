@@ -24,7 +24,7 @@ RETRY_SECONDS, RETRY_LATER_SECONDS = 5, 300
 class Keeper:
     """Adds, reads and deletes labels for requests. Threads and greenlets may share it. All methods raise RequestError.
 
-    The database has threads of its own (`run`), so that texts are scored even if it does not answer.
+    `run` gives the database its own threads, so that texts are scored even if it does not answer.
     """
 
     def __init__(self, url: str, run: Runner = run_here) -> None:
@@ -32,7 +32,7 @@ class Keeper:
         self._run = run
 
     def start(self) -> None:
-        """Migrate the database; log a failure, after which the first label tries again."""
+        """Migrate the database. A failure is logged, and the first label tries again."""
         try:
             before, now = self._store.database.migrate()
         except StoreError as error:

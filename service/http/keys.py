@@ -1,4 +1,4 @@
-"""API keys. `unspun keys add` makes them; a running service reads the file of their hashes again when it changes."""
+"""API keys. `unspun keys add` creates them, and a running service rereads the file of their hashes when it changes."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class KeyStore:
         return name
 
     def add(self, name: str) -> str:
-        """Make a key and return it; it cannot be retrieved later. Raises KeysError."""
+        """Create a key and return it; it cannot be retrieved later. Raises KeysError."""
         if not NAME.fullmatch(name):
             raise KeysError(f"{name!r} is not a valid name for a key; use 1 to 64 letters, digits and any of . _ - @")
         with self._locked():

@@ -42,21 +42,21 @@ LABEL: dict[str, Any] = {
     "text": None,
     **summary(Verdict.from_dict(example_of(Verdict))),
 }
-FEEDBACK = "What people say that a text is. Nothing is stored without consent."
+FEEDBACK = "People's labels of texts. Nothing is stored without consent."
 READING = ("400", "408", "413", "415", "422", "429", "503")
-"""Statuses of the problems that any request with a body may meet."""
+"""Statuses of the problems that any request with a body may cause."""
 
 
 class _Schemas(GenerateJsonSchema):
     """Pydantic's schemas, with what a JsonRecord says about its fields."""
 
     def dataclass_schema(self, schema: core_schema.DataclassSchema) -> JsonSchemaValue:
-        """Return the schema of a dataclass as it is sent: every field is there unless it was not requested."""
+        """Return the schema of a dataclass as it is sent: every field is present unless it was not requested."""
         answer = super().dataclass_schema(schema)
         if issubclass(schema["cls"], JsonRecord):
-            told = described(schema["cls"])
-            answer["properties"] = {one.name: _sent(answer["properties"][one.name], one) for one in told}
-            answer["required"] = [one.name for one in told if one.left_out_with is None]
+            fields = described(schema["cls"])
+            answer["properties"] = {one.name: _sent(answer["properties"][one.name], one) for one in fields}
+            answer["required"] = [one.name for one in fields if one.left_out_with is None]
         return answer
 
     def field_title_should_be_set(self, schema: Any) -> bool:
@@ -136,7 +136,7 @@ def _components(verdict: type, *, labels: bool) -> dict[str, Any]:
     for kind, _, example in wanted:
         schemas[kind.__name__]["examples"] = [example]
     if labels:
-        # The pattern of the model, and no NUL: the two together are more than Pydantic can tell.
+        # Pydantic cannot express both the pattern of the field and the ban on NUL characters.
         schemas["LabelSubmission"]["properties"]["text"]["pattern"] = r"^[^\x00]*[^\x00\s][^\x00]*$"
     return schemas
 
@@ -183,7 +183,7 @@ def _paths(settings: Settings, verdict: type, asked: dict[str, Any]) -> dict[str
                     f"At most {settings.max_items:,} texts. The response has the same number of items in the same "
                     "order: each is a verdict, or the problem of that text, which has a `status`."
                 ),
-                # An item may be anything: one that is not a submission gets a problem in its place.
+                # An item may be anything: if it is not a submission, a problem takes its place.
                 requestBody=_body(
                     {
                         "application/json": {
@@ -274,7 +274,6 @@ def _paths(settings: Settings, verdict: type, asked: dict[str, Any]) -> dict[str
 
 
 def _feedback(security: list[dict[str, list[str]]]) -> dict[str, Any]:
-    """Return the operations on people's labels."""
     id = {
         "name": "id",
         "in": "path",
@@ -287,7 +286,7 @@ def _feedback(security: list[dict[str, list[str]]]) -> dict[str, Any]:
             "post": _operation(
                 "addLabel",
                 "feedback",
-                "Say what a text is",
+                "Label a text",
                 {
                     "200": _json("The label, which was already stored.", _ref(Label), LABEL),
                     "201": _json("The new label.", _ref(Label), LABEL),
@@ -346,9 +345,9 @@ def _operation(
     }
 
 
-def _probe(name: str, summary: str, told: str, *statuses: str) -> dict[str, Any]:
+def _probe(name: str, summary: str, description: str, *statuses: str) -> dict[str, Any]:
     """Return a path that anybody may GET."""
-    responses = {"200": _json(told, {"type": "object"})} | _problems(*statuses, keys=False)
+    responses = {"200": _json(description, {"type": "object"})} | _problems(*statuses, keys=False)
     return {"get": {"operationId": name, "tags": ["operations"], "summary": summary, "responses": responses}}
 
 

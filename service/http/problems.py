@@ -1,4 +1,4 @@
-"""Errors over HTTP, as problem documents (RFC 9457). No other module makes them."""
+"""Errors as problem documents (RFC 9457). No other module creates them."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ INTERNAL = "The error is in the service, not in your request."
 class RequestError(Exception):
     """A request that cannot be answered. `detail` says what happened and what to do; it never quotes the text.
 
-    `status` is for a status of HTTP that has no name of its own in TITLES.
+    `status` is given only for an HTTP status that has no name in TITLES.
     """
 
     def __init__(

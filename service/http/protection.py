@@ -100,9 +100,8 @@ def _caller() -> str:
 
 def gate() -> Gate:
     """Return the gate of the current application."""
-    found = current_app.extensions["unspun.gate"]
-    assert isinstance(found, Gate)
-    return found
+    gate: Gate = current_app.extensions["unspun.gate"]
+    return gate
 
 
 def key_of(asked: Request) -> str | None:

@@ -44,7 +44,7 @@ Text = Annotated[str, AfterValidator(storable), WithJsonSchema({"type": "string"
 class RequestFields(BaseModel):
     """The JSON object of a request: unknown fields are ignored, and no value is converted.
 
-    `details` says what is wrong with a field, whatever the error; for other fields, DETAILS does.
+    `details` has one message per field, for all its errors. The messages for other fields are in DETAILS.
     """
 
     model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
@@ -52,7 +52,7 @@ class RequestFields(BaseModel):
 
 
 class Submission(RequestFields):
-    """One text, and what is requested about it."""
+    """One text, with the options for scoring it."""
 
     details: ClassVar[dict[str, str]] = {"base_rate": "must be a number between 0 and 1, such as 0.05 for 5 %"}
 
@@ -276,8 +276,8 @@ def check_words(text: str, settings: Settings, pointer: str = "#/text") -> None:
 
 
 def _invalid(errors: tuple[FieldError, ...]) -> RequestError:
-    told = "; ".join(f"{error.pointer} {error.detail}" for error in errors[:3])
-    return RequestError("invalid-fields", f"{told}.", errors=errors)
+    listed = "; ".join(f"{error.pointer} {error.detail}" for error in errors[:3])
+    return RequestError("invalid-fields", f"{listed}.", errors=errors)
 
 
 DETAILS = {

@@ -49,7 +49,7 @@ GLANCE_SECONDS = 0.5
 """How often an idle connection checks whether the worker is shutting down."""
 CONNECTIONS = 1000
 LIMIT = 8190
-"""Bytes of a request line and of a header."""
+"""Most bytes of a request line, and of a header."""
 DRAINING, RELOADS = 0, 1
 """Bytes that all processes share: whether the service is shutting down (1: soon, 2: now), and the number of reloads."""
 
@@ -185,7 +185,7 @@ class Worker(GeventWorker):
     """gunicorn's gevent worker, with time limits for clients, and problem documents for requests that are not HTTP."""
 
     def patch(self) -> None:
-        """Make only the listening sockets gevent's."""
+        """Convert the listening sockets to gevent's, and nothing else."""
         sockets = []
         for listener in self.sockets:  # type: ignore[has-type]
             family, handle = listener.FAMILY, listener.sock.detach()
@@ -195,7 +195,7 @@ class Worker(GeventWorker):
     leaving = False
 
     def load_wsgi(self) -> None:
-        """Make the application, in the new process."""
+        """Create the application in the new process."""
         service: Service = self.app
         self.engine = service.start_engine(lambda: bool(self.alive and not self.leaving))
         self.wsgi = create_app(service.settings, self.engine, NativeThreads(LABEL_THREADS, LABEL_QUEUE))
@@ -301,7 +301,7 @@ class Manager(Arbiter):
         event("draining", seconds=seconds)
 
     def handle_hup(self) -> None:
-        """Check for another model now."""
+        """Check now whether the model has changed."""
         self.app.shared[RELOADS] = (self.app.shared[RELOADS] + 1) % 256
         self.app.models.refresh(force=True)
         self.app.reloads = self.app.shared[RELOADS]
@@ -312,7 +312,7 @@ class Manager(Arbiter):
         super().stop(graceful)
 
     def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
-        """Return the signals that arrived; meanwhile, shut down in time and watch for another model."""
+        """Return the signals that arrived; meanwhile, shut down in time and check whether the model has changed."""
         if self._ends_at is not None:
             left = self._ends_at - time.monotonic()
             if left <= 0:
@@ -369,7 +369,7 @@ class Service(BaseApplication):
             self.cfg.set(name, value)
 
     def start_engine(self, alive: Callable[[], bool]) -> Engine:
-        """Return the engine of a new worker, which warms up and watches its bundle from now on."""
+        """Return the engine of a new worker. It starts to warm up, and to check whether its bundle changes."""
         if self.settings.watch_seconds:
             self.models.refresh()  # the manager may not have noticed a change that other workers have
         engine = Engine(

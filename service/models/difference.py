@@ -15,6 +15,7 @@ from unspun.model.detector import Detector
 from unspun.model.verdict import KINDS, Evidence, ModelInfo, Verdict
 from unspun.reading.reader import Failure, Record
 from unspun.service.batch.scoring import Scored, batches, score_batch
+from unspun.service.render.summary import summary as summary_of_verdict
 
 Cause = Literal["evidence", "decision", "evidence or decision", "evidence and decision", "tier", "kind", "abstention"]
 """What changed a verdict: the evidence alone, the decision alone, either of them, or only both together; `tier` if
@@ -50,8 +51,9 @@ class Basis:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A text whose verdict differs. `came` is the evidence of the later model only, `went` of the earlier; heaviest
-    first.
+    """A text whose verdict differs.
+
+    `came` is the evidence that only the later model found, and `went` that of the earlier model, the heaviest first.
     """
 
     before: Verdict
@@ -65,8 +67,8 @@ class Difference:
         return {
             "id": self.before.id,
             "cause": self.cause,
-            "before": _said(self.before),
-            "after": _said(self.after),
+            "before": summary_of_verdict(self.before)["verdict"],
+            "after": summary_of_verdict(self.after)["verdict"],
             "came": [evidence.to_dict() for evidence in self.came],
             "went": [evidence.to_dict() for evidence in self.went],
         }
@@ -196,7 +198,7 @@ def _cause(before: Verdict, after: Verdict, bases: Callable[[], tuple[Basis, Bas
 
 
 def summary(decision: Decision) -> dict[str, Any]:
-    """Return what can be compared of a decision, as plain JSON types.
+    """Return the numbers of a decision that can be compared, as plain JSON types.
 
     For each tier: the rates at its thresholds, and for each kind its share of the budget, its factor, and, by number of
     words, the evidence at which a familiar text becomes suspect and paraphrased.
@@ -235,20 +237,6 @@ def evidence_needed(tier: TierDecision, rate: float) -> Floats:
         weaker = tier.log_rates(middle, words, familiar) > np.log(rate)
         low, high = np.where(weaker, middle, low), np.where(weaker, high, middle)
     return high
-
-
-def _said(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "score": verdict.score,
-        "false_positive_rate": verdict.false_positive_rate,
-        "share": verdict.share,
-        "verdict": verdict.verdict,
-        "kind": verdict.kind,
-        "reason": verdict.reason,
-        "words": verdict.words,
-        "depth": verdict.depth,
-        "model": verdict.model.to_dict(),
-    }
 
 
 def _place(evidence: Evidence) -> tuple[int, int]:

@@ -27,11 +27,9 @@ SHOWN_WORDS = 300
 class DifferenceTable:
     """Some lines for each text whose verdict differs, and the totals at the end."""
 
-    def __init__(self, console: Console, *, show: int = SHOWN) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._show = show
-        self._ascii = console.options.ascii_only
-        self._arrow = "->" if self._ascii else "→"
+        self._arrow = "->" if console.options.ascii_only else "→"
 
     def document(self, difference: Difference) -> str:
         """Return the lines of a text."""
@@ -101,16 +99,16 @@ class DifferenceTable:
         return f"{name} {self._change(before, after)}"
 
     def _evidence(self, title: str, found: Sequence[Evidence]) -> list[Text]:
-        if not found or not self._show:
+        if not found:
             return []
         line = Text(f"    {title}")
-        for evidence in found[: self._show]:
+        for evidence in found[:SHOWN]:
             line.append(" [").append(printable(evidence.text)[:LONGEST_PHRASE])
             if evidence.suggestion is not None:
                 line.append(f" {self._arrow} ", "dim").append(printable(evidence.suggestion), SUGGESTION_STYLE)
             line.append("]")
-        if len(found) > self._show:
-            line.append(f" and {len(found) - self._show:,} more", "dim")
+        if len(found) > SHOWN:
+            line.append(f" and {len(found) - SHOWN:,} more", "dim")
         return [line]
 
     def _print(self, lines: list[Text]) -> str:
@@ -143,8 +141,8 @@ def _line(entry: dict[str, object]) -> str:
     return f"{line}\n"
 
 
-def _words(said: Called) -> str:
-    word, kind = said
+def _words(called: Called) -> str:
+    word, kind = called
     return word if kind is None else f"{word} ({kind.replace('_', ' ')})"
 
 

@@ -1,4 +1,4 @@
-"""Versions of models: a folder of them, a link to the one in use, and the history of which was in use when.
+"""Versions of models: a folder that contains them, a link to the one in use, and a history of changes.
 
     models/
       house-1.2.0-3f9c1a2b/     a model bundle, named by the model's name, its version and the start of its sha256
@@ -6,7 +6,7 @@
       current -> house-1.3.0-77d01e5c
       history.jsonl             a line per change: when, what, from which model, forced or not
 
-Whoever reads `current` finds a complete model at any moment: a bundle is copied under a temporary name, tested and
+`current` always links to a complete model: a bundle is copied under a temporary name, tested and
 flushed to the disk before it gets its final name, and the link is replaced atomically. No model is ever deleted.
 """
 
@@ -37,11 +37,11 @@ UNCHANGED = "the model in use was not changed"
 CURRENT = "current"
 HISTORY = "history.jsonl"
 SHIPPED = "default"
-"""Names the model that ships, in place of a folder."""
+"""Name of the model that ships, used instead of a folder."""
 DOCUMENTS = (".md", ".html", ".json")
 """Other files that are copied with a bundle: its card and its reports."""
 WAIT_SECONDS = 120.0
-"""How long a command waits for another one that is changing the same folder."""
+"""How long a command waits while another command is changing the same folder."""
 
 _LOCK = ".lock"
 _PART = ".part-"
@@ -61,9 +61,9 @@ class ModelsError(CommandError):
 class Change:
     """A line of the history: since `when` (UTC, ISO 8601), `model`, a name in the folder, has been in use.
 
-    `action` is `found` if another program changed the link, or if unspun was killed right after it had. `source` is
-    where a promoted model came from, and `forced` says whether it is known to be worse. `previous` is None if no model
-    of the folder had been in use.
+    `action` is `found` if another program changed the link, or if unspun was killed right after changing it. `source`
+    is where a promoted model came from, and `forced` says whether it is known to be worse. `previous` is None if no
+    model of the folder had been in use.
     """
 
     when: str
@@ -111,7 +111,7 @@ class Version:
 
 
 class ModelFolder:
-    """The models of a folder. Several commands can use it: changes are made under a lock, and readers need none.
+    """The models of a folder. Several commands can use it at once: writers take a lock, and readers need none.
 
     `tell` is called with each message that is not an error.
     """
@@ -218,7 +218,7 @@ class ModelFolder:
             return self._put_in_use(change)
 
     def rollback(self, name: str | None = None) -> Change:
-        """Put the model in use that was in use before, or another one of the folder by its name. Return the change.
+        """Put the model in use that was in use before, or another model of the folder, by name. Return the change.
 
         Each call goes one step further back. Raises ModelsError and BundleError; then the model in use does not change.
         """
@@ -344,7 +344,7 @@ class ModelFolder:
         with file.open("ab+") as history:
             history.seek(0, os.SEEK_END)
             torn = False
-            if history.tell():  # a line that a full disk cut off stays on its own
+            if history.tell():  # do not append to a line that a full disk cut off
                 history.seek(-1, os.SEEK_END)
                 torn = history.read(1) != b"\n"
             history.write(("\n" if torn else "").encode() + change.to_json().encode() + b"\n")
@@ -365,7 +365,7 @@ class ModelFolder:
                 for entry in self.path.iterdir():
                     if entry.name.startswith(_PART):
                         entry.unlink() if entry.is_symlink() or not entry.is_dir() else shutil.rmtree(entry)
-                self._note_what_is_found()
+                self._note_foreign_change()
                 yield
             finally:
                 lock.release()
@@ -374,16 +374,16 @@ class ModelFolder:
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            self._tell(f"{self.path}: another command is changing it; waiting for its end")
+            self._tell(f"{self.path}: another command is changing it; waiting for it to finish")
             try:
                 lock.acquire(timeout=WAIT_SECONDS)
             except Timeout:
                 raise ModelsError(
                     f"{self.path}: another command has been changing it for {WAIT_SECONDS:g} seconds; "
-                    "see what it waits for, and try again"
+                    "find out what it is waiting for, and try again"
                 ) from None
 
-    def _note_what_is_found(self) -> None:
+    def _note_foreign_change(self) -> None:
         """Add a change of the link to the history if another program made it."""
         in_use, history = self.in_use, self.history()
         known = history[-1].model if history else None
@@ -404,7 +404,7 @@ class ModelFolder:
         entries = list(self.path.iterdir())
         ours = any(entry.name in (CURRENT, HISTORY, _LOCK) or _is_model(entry) for entry in entries)
         if entries and not ours:
-            raise ModelsError(f"{self.path}: contains other files than models; choose a new folder with --models")
+            raise ModelsError(f"{self.path}: contains files other than models; choose a new folder with --models")
 
     def _check_readable(self) -> None:
         with self._explained():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from unspun.model.verdict import Verdict
@@ -20,7 +21,7 @@ class Renderer(Protocol):
 
 
 class ByteStream(Protocol):
-    """Takes bytes: a file, a compressed file, a buffer in memory."""
+    """Takes bytes: a file, a compressed file or a buffer in memory."""
 
     def write(self, data: bytes, /) -> int:
         """Write bytes; raises OSError."""
@@ -28,14 +29,14 @@ class ByteStream(Protocol):
 
 
 class VerdictWriter(Protocol):
-    """Writes verdicts to a stream of bytes, in any format, also one that needs all verdicts or ends with an index."""
+    """Writes verdicts in any format, including formats that need all verdicts or end with an index."""
 
     def write(self, text: str, verdict: Verdict) -> None:
         """Write or keep one document; `text` is its text as submitted. Raises OSError."""
         ...
 
     def close(self, failures: int = 0) -> None:
-        """Write what is left, and leave the stream open. `failures` is how many documents could not be scored.
+        """Write the rest, and leave the stream open. `failures` is how many documents could not be scored.
 
         Raises OSError.
         """
@@ -43,12 +44,12 @@ class VerdictWriter(Protocol):
 
 
 class TextWriter:
-    """Writes the output of a renderer in UTF-8; lone surrogates, which UTF-8 does not have, become question marks."""
+    """Passes the output of a renderer to `put`."""
 
-    def __init__(self, renderer: Renderer, stream: ByteStream) -> None:
+    def __init__(self, renderer: Renderer, put: Callable[[str], object]) -> None:
         self._renderer = renderer
-        self._stream = stream
-        self._put(renderer.header())
+        self._put = put
+        put(renderer.header())
 
     def write(self, text: str, verdict: Verdict) -> None:
         """Write one document."""
@@ -56,6 +57,3 @@ class TextWriter:
 
     def close(self, failures: int = 0) -> None:
         """Do nothing: text is complete after every document."""
-
-    def _put(self, text: str) -> None:
-        self._stream.write(text.encode("utf-8", "replace"))

@@ -62,7 +62,7 @@ class ComparisonWriter(Protocol):
         ...
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the rest."""
         ...
 
 
@@ -116,7 +116,7 @@ class ComparisonJson:
 
 @dataclass(frozen=True, slots=True)
 class PassagePiece:
-    """The words of a passage that an edit covers, or what is between two edits.
+    """The words of a passage that an edit covers, or the words between two edits.
 
     `edit` is the number of the edit. `counterpart` is the text on the other side if both were `replaced`.
     """
@@ -140,9 +140,9 @@ class PassageRow:
 
 
 def rows(pair: ComparedPair) -> list[PassageRow]:
-    """Return the two texts side by side, in the order of the suspect; passages that it lacks come last.
+    """Return the two texts side by side, in the order of the suspect; passages that only the source has come last.
 
-    Of texts that are not derived, only the passages that have a counterpart.
+    If the suspect was not made from the source, only passages with a counterpart are returned.
     """
     found = []
     for alignment in pair.comparison.alignments:

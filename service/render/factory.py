@@ -1,4 +1,4 @@
-"""Creates the writer or renderer of a format."""
+"""Chooses the writer or renderer of a format."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def writer_for(form: str, stream: ByteStream, *, source: str = "", supported: fl
         from unspun.service.render.html import HtmlWriter, Report
 
         return HtmlWriter(stream, Report(supported=supported), datetime.now(UTC), source=source)
-    return TextWriter(renderer_for(form), stream)
+    # Lone surrogates, which UTF-8 cannot encode, become question marks.
+    return TextWriter(renderer_for(form), lambda text: stream.write(text.encode("utf-8", "replace")))
 
 
 def renderer_for(form: str) -> Renderer:

@@ -35,7 +35,7 @@ from unspun.service.render.page import STATIC, TEMPLATES, page_template
 from unspun.service.render.summary import digest_of, summary
 
 EXCERPTS = 4
-"""Sentences that are shown of an offender, those with the heaviest evidence."""
+"""Sentences that are shown for an offender: those with the heaviest evidence."""
 MOST_SWAPS = 24
 """Pieces of evidence that are listed for an offender whose text is not given."""
 PHRASES = 3
@@ -43,7 +43,7 @@ PHRASES = 3
 LONGEST_ID = 200
 LONGEST_PHRASE = 100
 LONGEST_IN_ROW = 40
-"""Most characters that are shown of an id, of a piece of evidence, and of one in a row of the table."""
+"""Most characters shown of an id, of a piece of evidence, and of a piece of evidence in a row of the table."""
 MOST_MODELS = 5
 
 
@@ -56,7 +56,7 @@ class ReportRow:
     """A document in the table.
 
     `verdict` has its id shortened and its evidence left out. `like_it` is its false-positive rate in words. `said` is
-    what a label of it contains, as JSON: the hash of the text, the verdict and a summary of each signal; it is empty if
+    the JSON that a label of it contains: the hash of the text, the verdict and a summary of each signal. It is empty if
     there is no text.
     """
 
@@ -200,7 +200,6 @@ class _Highest(Generic[T]):
             heapq.heappop(self._heap)
 
     def highest_first(self) -> list[T]:
-        """Return the items."""
         return [item for _, item in sorted(self._heap, key=lambda entry: entry[0], reverse=True)]
 
 
@@ -214,17 +213,14 @@ def _row(verdict: Verdict, text: str, supported: float) -> ReportRow:
         for item in heaviest
     )
     rate = verdict.false_positive_rate
+    # The template puts this into an attribute in single quotes.
+    label = {"digest": digest_of(text)} | summary(verdict)
     return ReportRow(
         replace(verdict, id=_shortened(verdict.id or "", LONGEST_ID), evidence=None, passages=()),
         "" if rate is None else human_texts(rate, supported),
         tuple(islice(phrases, PHRASES)),
-        _said(text, verdict) if text else Markup(),
+        htmlsafe_json_dumps(label, separators=(",", ":")) if text else Markup(),
     )
-
-
-def _said(text: str, verdict: Verdict) -> Markup:
-    """Return what a label of a document contains, as JSON for an attribute in single quotes."""
-    return htmlsafe_json_dumps({"digest": digest_of(text)} | summary(verdict), separators=(",", ":"))
 
 
 def _offender(row: ReportRow, text: str, verdict: Verdict, supported: float) -> Offender:

@@ -1,5 +1,5 @@
-"""Self-contained HTML pages: one file, with the style of the service's page and a content security policy that lets
-nothing run or load but what is in the file.
+"""Self-contained HTML pages: one file, in the style of the service's page. A content security policy allows
+nothing from outside the file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def page_template(
     """Return the template NAME.html, with NAME.css after the service's style, and with `scripts`.
 
     The template knows `style`, `script`, their digests for the policy, `icon`, and the names in `known`; it has the
-    filters `percent` and `count` besides `filters`. No text that it shows can act on the reader's screen: control
+    filters `percent` and `count` besides `filters`. No text can affect the reader's screen: control
     characters are replaced, and the rest is escaped.
     """
     environment = Environment(

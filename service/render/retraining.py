@@ -34,7 +34,7 @@ def figures(comparison: Mapping[str, Any]) -> dict[str, Any]:
             kinds.append({"tier": TIERS[tier], "kind": "all", "texts": machine, **measured["all"]})
         for row in measured["called"]:
             shares = {"share": row["after"] / row["of"]} if row["of"] else {}
-            called.append({"tier": TIERS[tier], **row, **shares} if shares else {"tier": TIERS[tier], **row})
+            called.append({"tier": TIERS[tier], **row, **shares})
     used = comparison["with"]
     elsewhere = comparison["elsewhere"]
     human = comparison["texts"].get("human", 0)
@@ -47,8 +47,8 @@ def figures(comparison: Mapping[str, Any]) -> dict[str, Any]:
     if min(comparison["texts"].values(), default=0) < FEW:
         note += f" There are fewer than {FEW} texts of a kind, so the figures may be off by several hundredths."
     return {
-        "told apart, on your texts": {"note": note, "rows": kinds},
-        "called so, on your texts": {
+        "separation of the kinds, on your texts": {"note": note, "rows": kinds},
+        "verdicts, on your texts": {
             "note": "At the thresholds of the model before: scores of 0.5 and 0.9.",
             "rows": called,
         },
@@ -58,7 +58,7 @@ def figures(comparison: Mapping[str, Any]) -> dict[str, Any]:
             "largest fall of AUROC": elsewhere["largest_fall_of_auroc"],
             "where": elsewhere["where"],
             "allowed": elsewhere["allowed"],
-            "human texts called besides": elsewhere["more_human_texts_called"],
+            "additional false positives": elsewhere["more_human_texts_called"],
         },
         "left out": comparison["left_out"],
     }

@@ -175,7 +175,7 @@ def test_only_kept_texts_are_returned_each_once(url: str, store: Store) -> None:
     store.add_many([kept, label_of("Kept.", "spun", after=3600, keep_text=True), label_of("Hash only.")])
     found = labelled_texts(url)
     assert found.without_text == 1
-    assert [(one.id, one.text, one.label, one.source) for one in found.texts] == [(kept.id, "Kept.", "spun", "desk")]
+    assert [(one.id, one.text, one.label, one.source) for one in found.labels] == [(kept.id, "Kept.", "spun", "desk")]
     assert found.contradicting == []
 
 
@@ -183,5 +183,5 @@ def test_contradicting_labels_are_reported_and_left_out(url: str, store: Store) 
     said, denied = label_of("Disputed.", "human", keep_text=True), label_of("Disputed.", "spun", after=1)
     store.add_many([said, denied, label_of("Agreed.", keep_text=True)])
     found = labelled_texts(url)
-    assert [one.text for one in found.texts] == ["Agreed."]
+    assert [one.text for one in found.labels] == ["Agreed."]
     assert [one.labels for one in found.contradicting] == [(said, denied)]

@@ -24,7 +24,12 @@ def schemathesis(service: Service, *options: str) -> None:
         "--seed", "1", "--phases", "examples,coverage,fuzzing", "--no-color", "--request-timeout", "20", *options,
     ]  # fmt: skip
     run = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "PYTHONWARNINGS": "ignore"}, capture_output=True, text=True, check=False
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONWARNINGS": "ignore", "SCHEMATHESIS_HOOKS": "tests.http.schemathesis_hooks"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 0, run.stdout[-8000:] + run.stderr[-2000:]
 

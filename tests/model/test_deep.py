@@ -16,8 +16,8 @@ from unspun.model.text.document import Documents, Shape, TokenClass
 from unspun.model.tiers.deep import (
     LEAST_KEPT,
     LEAST_MISFIT,
+    NOT_READ,
     OVERLAP,
-    SAID_OF_NOTHING,
     WINDOW,
     Blend,
     EncoderOutput,
@@ -109,14 +109,14 @@ class TestReading:
         which = sorted(data.draw(st.sets(st.integers(0, len(texts) - 1))))
         chosen = np.isin(documents.token_document, which)
         found = ENCODER.read(documents, which)
-        np.testing.assert_array_equal(found.replaced, np.where(chosen, everything.replaced, SAID_OF_NOTHING))
+        np.testing.assert_array_equal(found.replaced, np.where(chosen, everything.replaced, NOT_READ))
         rows = np.isin(everything.window_document, which)
         np.testing.assert_array_equal(found.windows, everything.windows[rows])
         np.testing.assert_array_equal(found.window_tokens, everything.window_tokens[rows])
 
     def test_only_prose_is_read(self) -> None:
         documents, reading = read(LIST)
-        unread = reading.replaced == SAID_OF_NOTHING
+        unread = reading.replaced == NOT_READ
         assert 0 < unread.sum() < len(unread)
         assert unread.tolist() == (~documents.token_prose).tolist()
 
@@ -130,7 +130,7 @@ class TestReading:
     @pytest.mark.parametrize("text", ["", " \n ", "\u200b", ITEMS])
     def test_a_text_without_prose_is_not_read(self, text: str) -> None:
         _, reading = read(text)
-        assert np.all(reading.replaced == SAID_OF_NOTHING)
+        assert np.all(reading.replaced == NOT_READ)
         assert reading.windows.shape == (0, 3)
 
     @settings(deadline=None)
@@ -333,10 +333,10 @@ class TestBlend:
         assert self.found(4.0, -12.0) == self.found(4.0, float(LEAST_MISFIT))
 
     def test_a_word_that_was_not_read_is_unchanged(self) -> None:
-        assert self.found(float(SAID_OF_NOTHING), 5.0) == SAID_OF_NOTHING
+        assert self.found(float(NOT_READ), 5.0) == NOT_READ
 
     def test_a_word_that_was_read_never_looks_unread(self) -> None:
-        assert self.found(-11.0, -12.0) > SAID_OF_NOTHING
+        assert self.found(-11.0, -12.0) > NOT_READ
 
     def test_the_encoder_output_is_not_modified(self) -> None:
         reading = self.reading(4.0)

@@ -102,7 +102,7 @@ def test_a_missing_bundle_leaves_the_model_in_use_and_is_reported_once(
     (folder.path / "current").unlink()
     for _ in range(3):
         models.refresh()
-    assert (models.model is old, reasons) == (True, [f"{folder.path}/current: the bundle is gone"])
+    assert (models.model is old, reasons) == (True, [f"{folder.path}/current: the bundle no longer exists"])
 
 
 def test_a_model_without_a_deep_tier_is_accepted(folder: ModelFolder, make: Make) -> None:

@@ -287,7 +287,7 @@ def test_a_folder_with_other_files_is_not_touched(unspun: Unspun, here: Path, ma
     source = make("house")
     Path("articles").mkdir()
     Path("articles/a.txt").write_text("x")
-    assert "contains other files than models" in line(unspun("models", "--models", "articles", "promote", source))
+    assert "contains files other than models" in line(unspun("models", "--models", "articles", "promote", source))
     assert list(Path("articles").iterdir()) == [Path("articles/a.txt")]
 
 
@@ -395,7 +395,7 @@ def test_waiting_for_another_command_is_reported(folder: ModelFolder, make: Make
         before = in_use(folder)
         fcntl.flock(lock, fcntl.LOCK_UN)
         thread.join(10)
-    assert lines == ["models: another command is changing it; waiting for its end"]
+    assert lines == ["models: another command is changing it; waiting for it to finish"]
     assert (before, in_use(folder)) == ("a", "b")
 
 

@@ -17,9 +17,9 @@ from tests.service.fake_detector import FakeDetector, verdict_on
 from tests.service.support import CLEAR, SPUN, SUSPECT
 from unspun.model.verdict import Evidence, Repair, SpunPassage, Verdict
 from unspun.model.wording import THRESHOLDS
-from unspun.service.render import TextWriter
 from unspun.service.render.columns import summarise
 from unspun.service.render.csv import Csv
+from unspun.service.render.factory import writer_for
 from unspun.service.render.highlight import LEVELS
 from unspun.service.render.jsonl import JsonLines, parse
 from unspun.service.render.table import VerdictTable, percent
@@ -71,7 +71,7 @@ def test_a_line_that_is_not_a_verdict_is_refused(line: str) -> None:
 
 def test_lines_are_written_at_once() -> None:
     stream = io.BytesIO()
-    writer = TextWriter(Csv(), stream)
+    writer = writer_for("csv", stream)
     assert stream.getvalue().decode() == Csv().header()
     writer.write(CLEAR, verdict_on(CLEAR, id="é.txt"))
     assert stream.getvalue().decode() == Csv().header() + Csv().document(CLEAR, verdict_on(CLEAR, id="é.txt"))
@@ -79,13 +79,13 @@ def test_lines_are_written_at_once() -> None:
 
 def test_lone_surrogates_are_not_written_to_utf_8() -> None:
     stream = io.BytesIO()
-    TextWriter(Csv(), stream).write(CLEAR, verdict_on(CLEAR, id="a\ud800b"))
+    writer_for("csv", stream).write(CLEAR, verdict_on(CLEAR, id="a\ud800b"))
     assert b"\na?b,clear," in stream.getvalue()
 
 
 def test_a_closed_writer_leaves_the_stream_open() -> None:
     stream = io.BytesIO()
-    TextWriter(JsonLines(), stream).close()
+    writer_for("jsonl", stream).close()
     assert not stream.closed
 
 

@@ -119,18 +119,18 @@ def shown(manifest: dict[str, Any]) -> dict[str, list[tuple[str, ...]]]:
 
 
 def test_tables_name_the_tier(manifest: dict[str, Any]) -> None:
-    assert shown(manifest)["told apart, on your texts"] == [
+    assert shown(manifest)["separation of the kinds, on your texts"] == [
         ("fast tier", "spun", "31", "0.802", "0.913"),
         ("deep tier", "spun", "31", "0.871", "0.940"),
     ]
-    called = shown(manifest)["called so, on your texts"]
+    called = shown(manifest)["verdicts, on your texts"]
     assert called[0] == ("fast tier", "human", "suspect", "400", "30", "20", "5.00 % (3.26-7.59)")
 
 
 def test_several_kinds_have_a_row_for_all_of_them(manifest: dict[str, Any]) -> None:
     fast = manifest["comparison"]["tiers"]["fast"]
     fast["kinds"].append({"kind": "rewritten", "texts": 12, "auroc_before": 0.7, "auroc_after": 0.8})
-    rows = [row for row in shown(manifest)["told apart, on your texts"] if row[0] == "fast tier"]
+    rows = [row for row in shown(manifest)["separation of the kinds, on your texts"] if row[0] == "fast tier"]
     assert rows[-1] == ("fast tier", "all", "43", "0.802", "0.913")
 
 
@@ -141,14 +141,14 @@ def test_left_out_texts_are_listed(manifest: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("unit", "said"), [("source", "trained on other sources only"), ("text", "may be too good")])
 def test_notes_say_how_the_texts_were_split(manifest: dict[str, Any], unit: str, said: str) -> None:
     manifest["comparison"]["parted_by"] = unit
-    note = figures(manifest["comparison"])["told apart, on your texts"]["note"]
+    note = figures(manifest["comparison"])["separation of the kinds, on your texts"]["note"]
     assert said in note
     assert "Against 400 human texts." in note
 
 
 def test_few_texts_cause_a_warning(manifest: dict[str, Any]) -> None:
     def note() -> str:
-        return str(figures(manifest["comparison"])["told apart, on your texts"]["note"])
+        return str(figures(manifest["comparison"])["separation of the kinds, on your texts"]["note"])
 
     assert "fewer than" not in note()
     manifest["comparison"]["texts"]["spun"] = 29

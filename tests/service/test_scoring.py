@@ -59,7 +59,7 @@ def test_running_out_of_memory_is_a_failure() -> None:
             raise MemoryError
 
     (failure,) = score_records(Full(), records(SPUN))
-    assert failure == Failure("f:0", "needs more memory than there is")
+    assert failure == Failure("f:0", "needs more memory than is available")
 
 
 def test_failures_are_passed_on() -> None:

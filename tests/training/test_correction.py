@@ -132,11 +132,11 @@ def test_losses_and_false_positives_stay_within_the_limits(seed: int, foreign: f
     after = big.log_odds + fitted.correction.log_odds(big.features)
     worst = max(falls(big, after))
     assert worst <= LARGEST_FALL + 1e-9
-    assert fitted.held.fall == pytest.approx(worst, abs=1e-6)
+    assert fitted.effect.fall == pytest.approx(worst, abs=1e-6)
     for word, most in LARGEST_RISE.items():
         rise = share_called(big, after, word) - share_called(big, big.log_odds, word)
         assert rise <= most + 1e-6
-        assert fitted.held.rise[word] == pytest.approx(rise, abs=1e-6)
+        assert fitted.effect.rise[word] == pytest.approx(rise, abs=1e-6)
 
 
 def test_a_harmful_correction_is_held_back() -> None:

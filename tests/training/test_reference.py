@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from tests.training.references import COLUMNS, reference
 from unspun.training.calibration.evidence import LabelledEvidence
-from unspun.training.calibration.reference import LEVELS, ReferenceTexts, carried
+from unspun.training.calibration.reference import LEVELS, ReferenceTexts, kept_texts
 from unspun.training.rows import Runs
 
 EXACT = ("labels", "tools", "sources", "domains", "groups", "words", "house", "keys")
@@ -218,10 +218,10 @@ def test_rows_with_keys_are_a_houses_own() -> None:
     ids=["all", "those that get a verdict", "whole texts", "known kinds", "those that the deep tier read"],
 )
 def test_a_bundle_keeps(columns: dict[str, Any], kept: list[int]) -> None:
-    assert carried(evidence(**columns)).tolist() == kept
+    assert kept_texts(evidence(**columns)).tolist() == kept
 
 
 def test_a_bundle_keeps_a_limited_number_of_each_source_and_maker() -> None:
     sources = ["big"] * 4 + ["small"] * 2
-    assert carried(evidence(sources=sources), limit=2).tolist() == [0, 2, 4, 5]
-    assert carried(evidence(makers=["a", "a", "a", "b", "b", "b"]), limit=1).tolist() == [0, 3]
+    assert kept_texts(evidence(sources=sources), limit=2).tolist() == [0, 2, 4, 5]
+    assert kept_texts(evidence(makers=["a", "a", "a", "b", "b", "b"]), limit=1).tolist() == [0, 3]

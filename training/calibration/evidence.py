@@ -106,6 +106,6 @@ def _gather(detector: Detector, texts: Sequence[LabelledText], depth: str) -> La
         makers=words([maker_name(text) for text in texts]),
         groups=words([text.group or "" for text in texts]),
         domains=words([domain_group(text) for text in texts]),
-        changed=np.array([np.nan if text.changed_frac is None else text.changed_frac for text in texts], np.float32),
+        changed=np.array([text.changed_frac for text in texts], np.float32),  # None becomes NaN
         ids=words([text.id for text in texts]),
     )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from unspun.model.decision.decision import LONGEST, SHORTEST, Decision, Tail, TierDecision
 from unspun.model.verdict import KINDS
 from unspun.training.calibration.evidence import LabelledEvidence
+from unspun.training.rows import rows_by_name
 
 Floats = NDArray[np.float64]
 
@@ -26,8 +27,7 @@ LENGTHS = (50, 80, 130, 220, 400, 1000, 3000, 8000, 20_000)
 BANDWIDTH = 0.45
 """Bandwidth of the kernel over the logarithm of length."""
 QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
-TAIL_FROM = 0.975
-"""Quantile beyond which the tail is assumed to be exponential."""
+"""Quantiles of human evidence that a tail stores. Beyond the last, the tail is assumed to be exponential."""
 PARAPHRASED, SUSPECT = 0.005, 0.03
 """Shares of the human calibration texts at or above the two thresholds."""
 DRAWS, CONFIDENCE = 300, 0.9
@@ -275,10 +275,7 @@ def makers_of(labelled: LabelledEvidence, kind: str, least: int = 15) -> Iterato
     """Yield the makers of a kind and the rows (N,) of each; all systems of the WMT contests are one maker."""
     rows = (labelled.labels == kind) & (labelled.reasons == "")
     names = contests_joined(labelled.makers)
-    for name in np.unique(names[rows]):
-        own = rows & (names == name)
-        if own.sum() >= least:
-            yield str(name), own
+    yield from ((name, own) for name, own in rows_by_name(names, rows) if own.sum() >= least)
 
 
 def fit_decision(samples: Mapping[str, Sample], *, minimum_words: int, least_familiar: float) -> Decision:

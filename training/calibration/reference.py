@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from unspun.training.calibration.evidence import LabelledEvidence
 from unspun.training.classifier.classify import LABELS
-from unspun.training.rows import MadeTexts
+from unspun.training.rows import MadeTexts, spread_evenly
 
 LEVELS = 64
 ARRAY = "reference"
@@ -29,12 +29,12 @@ _NUMBERED = ("groups", "words")
 
 @dataclass(frozen=True, eq=False)
 class ReferenceTexts(MadeTexts):
-    """N labelled texts as numbers; the tiers that read them had learnt nothing from them.
+    """N labelled texts as numbers; the tiers were not trained on them.
 
     `features` (N, F) float32 has the columns `names`, for long texts the mean over their sections. `log_odds` (N, 3) is
     the fast tier's evidence before any correction. `deep` (N, 3) is the encoder's evidence without the share of the
-    fast tier's, NaN if it was not asked. `unfamiliar` is (N,). `house` (N,) marks a house's own texts, which the
-    correction was fitted on; `keys` (N,) are their `training.corpora.corpus.text_keys`, 0 for the others.
+    fast tier's, NaN if it did not read the text. `unfamiliar` is (N,). `house` (N,) marks a house's own texts, which
+    the correction was fitted on; `keys` (N,) are their `training.corpora.corpus.text_keys`, 0 for the others.
     """
 
     names: tuple[str, ...]
@@ -125,7 +125,7 @@ class ReferenceTexts(MadeTexts):
         )
 
 
-def carried(evidence: LabelledEvidence, limit: int = LIMIT) -> NDArray[np.int64]:
+def kept_texts(evidence: LabelledEvidence, limit: int = LIMIT) -> NDArray[np.int64]:
     """Return the row numbers of the texts that a bundle keeps: whole texts that get a verdict, at most `limit` of each
     source and maker, spread evenly from first to last.
     """
@@ -135,9 +135,7 @@ def carried(evidence: LabelledEvidence, limit: int = LIMIT) -> NDArray[np.int64]
     cells = np.char.add(np.char.add(evidence.sources, "|"), evidence.makers)
     places: list[int] = []
     for cell in np.unique(cells[whole]):
-        own = np.flatnonzero(whole & (cells == cell))
-        count = min(limit, len(own))
-        places += own[np.arange(count) * len(own) // count].tolist()
+        places += spread_evenly(np.flatnonzero(whole & (cells == cell)), limit).tolist()
     return np.array(sorted(places), dtype=np.int64)
 
 

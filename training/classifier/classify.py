@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from unspun.model.tiers.fast import Head, Unfamiliarity
 from unspun.model.verdict import KINDS
 from unspun.training.classifier.matrix import LabelledMatrix
+from unspun.training.corpora.corpus import LabelledText
 from unspun.training.rows import MadeTexts
 
 BARELY_SPUN = 0.10
@@ -29,9 +30,13 @@ HEAD_SIGNALS = {
 STYLED = ("translated", "rewritten")
 """Kinds whose heads read style as well."""
 
-
 CELL_LIMIT = 3000
 """Texts of one tool in one source that train a head; more would teach nothing about other tools and sources."""
+
+
+def is_barely_spun(text: LabelledText) -> bool:
+    """Return whether hardly any words of a text are known to have been changed."""
+    return text.changed_frac is not None and text.changed_frac < BARELY_SPUN
 
 
 def usable(matrix: LabelledMatrix) -> NDArray[np.bool_]:
@@ -55,7 +60,6 @@ def capped(matrix: LabelledMatrix, rows: NDArray[np.bool_], limit: int) -> NDArr
 
 
 def _cells(matrix: MadeTexts) -> NDArray[np.str_]:
-    """Return the tool and source of each row as one name."""
     return np.char.add(np.char.add(matrix.tools, "|"), matrix.sources)
 
 
@@ -98,10 +102,10 @@ def make_boosted(seed: int) -> HistGradientBoostingClassifier:
     )
 
 
-def fit_heads(matrix: LabelledMatrix, *, seed: int, kinds: tuple[str, ...] = KINDS) -> tuple[Head, ...]:
+def fit_heads(matrix: LabelledMatrix, *, seed: int) -> tuple[Head, ...]:
     """Fit one head for each kind, against human text."""
     heads = []
-    for kind in kinds:
+    for kind in KINDS:
         part = matrix.take(np.isin(matrix.labels, ("human", kind)))
         columns = head_columns(matrix.names, kind)
         labels = part.labels == kind

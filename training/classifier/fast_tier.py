@@ -48,8 +48,8 @@ STATISTICS, TAGGER = 0.5, 0.25
 SHORTEST = 30
 """Words below which a text is left out of the matrix, since the engine would abstain from it."""
 CROPPED, LONGEST = 0.4, 350
-"""Share of the texts of which the classifier sees only a passage, so that it knows all lengths; and the words above
-which it always does, because the engine cuts long texts into sections.
+"""Share of the texts of which the classifier sees only a passage, so that it learns all lengths; and the words above
+which it always sees only a passage, because the engine cuts long texts into sections.
 """
 TAGGER_LIMIT = 350
 """Texts of one source that the tagger learns from, so that no source dominates."""
@@ -108,7 +108,7 @@ class FastTier:
 def train_fast_tier(
     texts: Sequence[LabelledText], recipe: Recipe, stages: Stages, *, progress: bool = False
 ) -> FastTier:
-    """Train on labelled texts, all of which have the role `train`. The same texts and recipe give the same result.
+    """Train on labelled texts, which must all have the role `train`. The same texts and recipe give the same result.
 
     Raises TrainingError if too few texts of a class are given.
     """
@@ -256,7 +256,7 @@ def _spun_for_tagger(texts: Sequence[LabelledText], parts: Parts, recipe: Recipe
 
 
 def _changes(spun: Sequence[SpunText]) -> list[Sequence[Substitution]]:
-    """Return the substitutions that a reader would call so: not an article that was adapted to the next word."""
+    """Return each text's substitutions, without articles that were merely adapted to the next word."""
     return [[s for s in one.substitutions if s.original.lower() not in ("a", "an")] for one in spun]
 
 

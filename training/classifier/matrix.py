@@ -15,7 +15,7 @@ from scipy.sparse import csr_array, vstack
 
 from unspun.model.signals.features import BATCH_DOCUMENTS, FeatureExtractor
 from unspun.model.signals.style import BUCKETS
-from unspun.training.corpora.corpus import LabelledText, assign_groups, domain_group, text_keys
+from unspun.training.corpora.corpus import LabelledText, assign_groups, domain_group, group_keys
 from unspun.training.corpora.roles import default_roles
 from unspun.training.rows import MadeTexts
 
@@ -66,7 +66,7 @@ def measure(
         domains=np.array([domain_group(text) for text in texts], dtype=np.str_),
         groups=belongs,
         words=np.rint(np.expm1(features[:, names.index("length")])).astype(np.int32),
-        changed=np.array([_changed(text) for text in texts], dtype=np.float32),
+        changed=np.array([text.changed_frac for text in texts], dtype=np.float32),  # None becomes NaN
         style=csr_array(style),
     )
 
@@ -76,16 +76,9 @@ def maker_name(text: LabelledText) -> str:
     return default_roles().maker(text) or text.label
 
 
-def _changed(text: LabelledText) -> float:
-    return float("nan") if text.changed_frac is None else text.changed_frac
-
-
 def group_share(texts: Sequence[LabelledText], groups: NDArray[np.int32], *, salt: int) -> NDArray[np.float64]:
     """Return a pseudo-random number in [0, 1) for each text (N,), the same within a group; `salt` varies it."""
-    keys = text_keys([text.text for text in texts])
-    lowest = np.full(int(groups.max(initial=-1)) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
-    np.minimum.at(lowest, groups, keys)
-    mixed = lowest[groups] * np.uint64(0x9E3779B97F4A7C15) + np.uint64(salt * 0xD1B54A32D192ED03 % 2**64)
+    mixed = group_keys(texts, groups) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(salt * 0xD1B54A32D192ED03 % 2**64)
     mixed ^= mixed >> np.uint64(31)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     mixed ^= mixed >> np.uint64(29)

@@ -66,7 +66,6 @@ class TaggerTrainer:
         return Tagger(self.inputs, tuple(means[:count]), tuple(means[count:]), centre, spread)
 
     def _scales(self, texts: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return centre and spread of the token numbers over a sample of documents."""
         some = self.rng.choice(len(texts), size=min(400, len(texts)), replace=False)
         encoding = self.signals.encode(Documents.parse([texts[i] for i in some]))
         numbers = self.signals.read_tokens(encoding)[0][encoding.judged]

@@ -1,4 +1,4 @@
-"""Labelled text for training and evaluation: reading it, and knowing what must stay together.
+"""Labelled text for training and evaluation: reads it, and groups texts that must stay together.
 
 Versions of one original must be on one side of every split (`assign_groups`), and a model that is measured on a tool
 must not have been trained on the same tool under another name (`training.corpora.roles`).
@@ -44,8 +44,8 @@ class LabelledText:
     """One text and what is known about its origin.
 
     `text` and `original` are without anonymisation marks (see `clean`). `original` is the aligned text before
-    paraphrasing. `changed_frac` is the share of words replaced, 0-1. `group` is what the record itself says it belongs
-    with (site, source document); None if only its content can tell, which `assign_groups` also compares. `family` is a
+    paraphrasing. `changed_frac` is the share of words replaced, 0-1. `group` is the site or document that
+    the record says it belongs to, if any; `assign_groups` also compares the content. `family` is a
     spinner found in the wild whose name is not known. `year` is when the text was written, according to the record.
     """
 
@@ -79,7 +79,7 @@ def read_labelled(
     none. Texts that are empty after cleaning are skipped, and so are hidden files. Without `label`, Markdown files in
     folders are skipped as well, because they describe the corpus.
 
-    What cannot be read as labelled text is passed to `report` and skipped. Without `report` it raises CorpusError.
+    Records that are not labelled text are passed to `report` and skipped. Without `report`, they raise CorpusError.
     """
     if label is not None and label not in LABELS:
         raise CorpusError(f"label {label!r} is not one of {', '.join(LABELS)}")
@@ -131,7 +131,6 @@ def _labelled_text(record: Record, given: str, label: str | None) -> LabelledTex
 
 
 def _source(record: Record, given: str) -> str:
-    """Return the source of a record that states none."""
     file = PurePosixPath(record.file)
     if record.fields is not None:
         return PurePosixPath(packing.split(file.name)[0]).stem
@@ -172,7 +171,7 @@ def _fraction(fields: Mapping[str, Any], key: str) -> float | None:
 
 
 def _stated_group(id: str, fields: Mapping[str, Any], source: str) -> str | None:
-    """Return what the record's own fields say it belongs with, or None."""
+    """Return the group that the record's own fields state, or None."""
     for key in ("group", "site"):
         if fields.get(key) is not None:
             return f"{key}:{fields[key]}"
@@ -206,34 +205,39 @@ def assign_groups(texts: Sequence[LabelledText]) -> NDArray[np.int32]:
     """Return one group number per text, shape (len(texts),), numbered from 0 in order of first appearance.
 
     Texts are in one group if they state the same `group`, or if one contains at least a tenth of the other's runs of
-    eight words, in the text or its original. All versions of one original are thus together, whatever their source.
-    Runs found in more than 64 texts (footers, quoted questions) are ignored. A paraphrase without its original that
-    shares no run of eight words with it is not recognised.
+    eight words, in the text or its original. So all versions of one original are in one group, even if they are from
+    different sources. Runs found in more than 64 texts (footers, quoted questions) are ignored. A paraphrase without
+    its original that shares no run of eight words with it is not recognised.
     """
     if not texts:
         return np.zeros(0, np.int32)
     first, second = _overlapping(texts)
-    stated_first, stated_second = _same_statement(texts)
-    row = np.concatenate([first, stated_first])
-    column = np.concatenate([second, stated_second])
-    links = coo_array((np.ones(len(row), np.int8), (row, column)), shape=(len(texts), len(texts)))
-    _, component = connected_components(links, directed=False)
+    stated = [(place, text.group) for place, text in enumerate(texts) if text.group is not None]
+    names, group = np.unique([name for _, name in stated], return_inverse=True)
+    # A node for each text, then one for each stated group.
+    row = np.concatenate([first, np.array([place for place, _ in stated], np.int64)])
+    column = np.concatenate([second, len(texts) + group])
+    size = len(texts) + len(names)
+    links = coo_array((np.ones(len(row), np.int8), (row, column)), shape=(size, size))
+    component = connected_components(links, directed=False)[1][: len(texts)]
     _, first_index, inverse = np.unique(component, return_index=True, return_inverse=True)
     rank = np.argsort(np.argsort(first_index))
     return cast(NDArray[np.int32], rank[inverse].astype(np.int32))
 
 
-def _same_statement(texts: Sequence[LabelledText]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return index pairs that link the texts that state the same group."""
-    last: dict[str, int] = {}
-    pairs: list[tuple[int, int]] = []
-    for index, text in enumerate(texts):
-        if text.group is not None:
-            if text.group in last:
-                pairs.append((last[text.group], index))
-            last[text.group] = index
-    array = np.array(pairs, np.int64).reshape(-1, 2)
-    return array[:, 0], array[:, 1]
+def group_keys(texts: Sequence[LabelledText], groups: NDArray[np.int32]) -> NDArray[np.uint64]:
+    """Return the lowest of the `text_keys` in each text's group (N,), which names the group in any order of texts."""
+    lowest = np.full(int(groups.max(initial=-1)) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(lowest, groups, text_keys([text.text for text in texts]))
+    return lowest[groups]
+
+
+def by_source(texts: Iterable[LabelledText]) -> dict[str, list[LabelledText]]:
+    """Return the texts of each source, sources in alphabetical order."""
+    found: dict[str, list[LabelledText]] = {}
+    for text in texts:
+        found.setdefault(text.source, []).append(text)
+    return dict(sorted(found.items()))
 
 
 def _overlapping(texts: Sequence[LabelledText]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -90,7 +90,7 @@ class Roles:
         """Return the role of a text, or None if its origin and its maker have different roles."""
         origin = self.origin(text)
         if origin in self.split:
-            of_origin = _role_of_group(text.group or text.id, self.split[origin])
+            of_origin = role_by_hash(text.group or text.id, self.split[origin])
         else:
             of_origin = self.origins.get(origin, "train")
         maker = self.maker(text)
@@ -149,8 +149,13 @@ def _by_name(lists: Mapping[str, list[str]], file: Path, table: str) -> dict[str
     return answer
 
 
-def _role_of_group(group: str, share: float) -> Role:
-    """Return the role of a group. It depends on the name of the group alone."""
-    digest = hashlib.blake2b(group.encode("utf-8", "replace"), digest_size=8).digest()
-    place = int.from_bytes(digest, "little") / 2**64
+def hashed(name: str) -> float:
+    """Return a number in [0, 1) that depends on a name alone."""
+    digest = hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=8).digest()
+    return int.from_bytes(digest, "little") / 2**64
+
+
+def role_by_hash(name: str, share: float) -> Role:
+    """Return a role that depends on a name alone: `calibrate` and `test` for a share of the names each."""
+    place = hashed(name)
     return "calibrate" if place < share else "test" if place < 2 * share else "train"

@@ -46,9 +46,9 @@ class SeedDocument:
     original: str | None = None
 
 
-def manifest(path: Path = MANIFEST) -> list[SeedDocument]:
+def manifest() -> list[SeedDocument]:
     """Return the seed documents in `seeds/manifest.toml`, in its order."""
-    documents = tomllib.loads(path.read_text(encoding="utf-8"))["document"]
+    documents = tomllib.loads(MANIFEST.read_text(encoding="utf-8"))["document"]
     return [SeedDocument(**{**document, "verdicts": tuple(document["verdicts"])}) for document in documents]
 
 

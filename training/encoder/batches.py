@@ -1,7 +1,7 @@
 """Training batches for the encoder: windows of lessons, each machine window beside its human original.
 
-Two machines work here, on word pieces instead of text. `mix` makes windows of which a machine wrote only one part.
-`FluentSubstitution` replaces words by others that the encoder itself finds likely.
+Two machines work here, on word pieces instead of text. `mix` makes windows that are partly human and partly machine
+text. `FluentSubstitution` replaces words by others that the encoder itself finds likely.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def losses(encoder: Encoder, batch: Batch) -> dict[str, Tensor]:
     before = torch.from_numpy(batch.before)
     places = (before != NO_PIECE).nonzero()
     if len(places):
-        # Always the same number, because PyTorch prepares and caches its routines anew for every new shape.
+        # Always the same number, because PyTorch compiles and caches its routines for every new shape.
         spread = torch.linspace(0, len(places) - 1, GUESSES).long()
         row, column = places[spread].unbind(1)
         guesses = encoder.before(state[row, column]) @ encoder.embeddings.weight.T + encoder.before_bias

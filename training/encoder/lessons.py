@@ -31,7 +31,7 @@ from unspun.model.text.repair import repair
 from unspun.model.tiers.deep import prose_pieces
 from unspun.model.tiers.wordpieces import WordPieces
 from unspun.model.verdict import JUDGEMENTS
-from unspun.training.command import stage_parser
+from unspun.training.command import labelled_parser
 from unspun.training.corpora.corpus import LabelledText
 from unspun.training.corpora.roles import default_roles, read_training_texts, sample, source_of
 from unspun.training.encoder.network import pretrained_folder
@@ -256,8 +256,7 @@ def edited_lessons(texts: Sequence[LabelledText], limit: int, seed: int) -> Iter
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
-    parser = stage_parser(__doc__)
-    parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
+    parser = labelled_parser(__doc__)
     parser.add_argument("--output", type=Path, required=True, help="folder of shards")
     parser.add_argument(
         "--part",

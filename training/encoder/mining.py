@@ -21,7 +21,7 @@ from unspun.model.text.document import Documents
 from unspun.model.text.repair import repair
 from unspun.model.tiers.deep import DeepEncoder
 from unspun.model.verdict import KINDS
-from unspun.training.command import stage_parser
+from unspun.training.command import labelled_parser
 from unspun.training.corpora.corpus import LabelledText
 from unspun.training.corpora.roles import read_training_texts, sample
 from unspun.training.encoder.export import quantised
@@ -42,8 +42,7 @@ BATCH = 32
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
-    parser = stage_parser(__doc__)
-    parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
+    parser = labelled_parser(__doc__)
     parser.add_argument("--checkpoint", type=Path, required=True, help="encoder to score the texts with")
     parser.add_argument("--lexicons", type=Path, help="folder of phrase lists for our own spinners")
     parser.add_argument("--output", type=Path, required=True, help="shard to write (.npz)")

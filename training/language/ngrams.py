@@ -178,25 +178,18 @@ def count_ngrams(stream: NDArray[np.int32], size: int) -> NgramCounts:
 
 
 def _count_windows(stream: NDArray[np.int32], order: int, size: int, minimum: int) -> Ngrams:
-    key = np.zeros(max(len(stream) - order + 1, 0), dtype=np.int64)
-    known = np.ones(len(key), dtype=bool)
-    for k in range(order):
-        column = stream[k : k + len(key)]
-        known &= column != UNKNOWN
-        if 0 < k < order - 1:
-            known &= column != BOUNDARY
-        key = key * size + column
-    unique, counts = np.unique(key[known], return_counts=True)
+    length = max(len(stream) - order + 1, 0)
+    columns = [stream[k : k + length] for k in range(order)]
+    inner = [column != BOUNDARY for column in columns[1:-1]]
+    known = np.logical_and.reduce([column != UNKNOWN for column in columns] + inner)
+    key = np.ravel_multi_index(tuple(column[known] for column in columns), (size,) * order)
+    unique, counts = np.unique(key, return_counts=True)
     unique, counts = unique[counts >= minimum], counts[counts >= minimum]
     return Ngrams(_split_key(unique, order, size), counts.astype(np.float64) * CORPUS_WEIGHT)
 
 
 def _split_key(key: NDArray[np.int64], order: int, size: int) -> NDArray[np.int32]:
-    columns = []
-    for _ in range(order):
-        columns.append((key % size).astype(np.int32))
-        key = key // size
-    return np.stack(columns[::-1], axis=1)
+    return np.stack(np.unravel_index(key, (size,) * order), axis=1).astype(np.int32)
 
 
 def _known(ids: NDArray[np.int32], counts: NDArray[np.float64]) -> Ngrams:
@@ -207,10 +200,7 @@ def _known(ids: NDArray[np.int32], counts: NDArray[np.float64]) -> Ngrams:
 
 def _pool(parts: Sequence[Ngrams], order: int, size: int) -> Ngrams:
     """Add up the counts of the same n-grams from several sources."""
-    key = np.zeros(sum(len(part.ids) for part in parts), dtype=np.int64)
-    ids = np.concatenate([part.ids for part in parts])
-    for k in range(order):
-        key = key * size + ids[:, k]
+    key = np.ravel_multi_index(tuple(np.concatenate([part.ids for part in parts]).T), (size,) * order)
     unique, inverse = np.unique(key, return_inverse=True)
     counts = np.bincount(inverse, weights=np.concatenate([part.counts for part in parts]))
     return Ngrams(_split_key(unique, order, size), counts.astype(np.float64))

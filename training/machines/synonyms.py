@@ -83,7 +83,6 @@ class Thesaurus(Protocol):
 
     def readings(self, word: str) -> Sequence[WordReading]:
         """Return the word's readings, likeliest first; empty if the word is unknown."""
-        ...
 
 
 def _ranked(weights: Mapping[str, float], limit: int | None = None) -> WeightedWords:
@@ -105,7 +104,7 @@ class LemmaThesaurus:
 
     inflection: Inflection = "correct"
     keep = 40
-    """WeightedWords kept per reading: the tails of broad entries are noise."""
+    """Words kept per reading: the tails of broad entries are noise."""
 
     def __init__(self) -> None:
         self._listed: dict[tuple[str, Pos], WeightedWords] = {}
@@ -235,7 +234,7 @@ class WordNetData:
                     continue
                 fields = line.partition("|")[0].split()
                 words = int(fields[3], 16)
-                # An adjective may carry its position in brackets: "galore(ip)".
+                # An adjective may be followed by its position in brackets: "galore(ip)".
                 lemmas = tuple(field.partition("(")[0].replace("_", " ") for field in fields[4 : 4 + 2 * words : 2])
                 at = 4 + 2 * words
                 pointers = tuple(
@@ -264,32 +263,25 @@ class WordNetData:
         return counts
 
 
-@lru_cache(maxsize=2)
-def wordnet_data(directory: Path = WORDNET_DIRECTORY) -> WordNetData:
+@cache
+def wordnet_data() -> WordNetData:
     """Return the parsed database, read once per process (about two seconds)."""
-    return WordNetData(directory)
+    return WordNetData()
 
 
 class WordNet(LemmaThesaurus):
     """WordNet without disambiguation: every sense counts in proportion to its use."""
 
-    def __init__(
-        self,
-        relation_weights: Mapping[str, float] | None = None,
-        *,
-        first_sense: bool = False,
-        directory: Path = WORDNET_DIRECTORY,
-    ) -> None:
+    def __init__(self, relation_weights: Mapping[str, float] | None = None, *, first_sense: bool = False) -> None:
         """Read WordNet.
 
         Args:
             relation_weights: weight of a lemma reached through "hypernym", "hyponym", "similar" or "cohyponym",
                 relative to a synonym from the same synset. Other relations are not followed.
             first_sense: use only the most frequent sense, as simple tools do.
-            directory: folder of the database files.
         """
         super().__init__()
-        self.data = wordnet_data(directory)
+        self.data = wordnet_data()
         self.relation_weights = dict(relation_weights or {})
         self.first_sense = first_sense
 

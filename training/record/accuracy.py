@@ -25,12 +25,13 @@ from numpy.typing import NDArray
 from unspun.model.detector import DEPTHS, Detector
 from unspun.model.verdict import KINDS
 from unspun.training.calibration.fit import contests_joined
-from unspun.training.command import stage_parser
+from unspun.training.command import labelled_parser
 from unspun.training.corpora.corpus import LabelledText, read_labelled, text_keys
 from unspun.training.corpora.roles import ROLES, Role, Roles, default_roles
 from unspun.training.record.cases import Case, cases
 from unspun.training.reporting import metrics
 from unspun.training.reporting.templates import load_template
+from unspun.training.rows import rows_by_name
 
 CHUNK = 40
 LIMIT = 150
@@ -118,18 +119,6 @@ class AccuracyRecord:
     years: NDArray[np.str_]
     programs: Mapping[str, ProgramVerdicts]
 
-    @classmethod
-    def of_whole_texts(
-        cls,
-        labels: NDArray[np.str_],
-        sources: NDArray[np.str_],
-        makers: NDArray[np.str_],
-        programs: Mapping[str, ProgramVerdicts],
-    ) -> AccuracyRecord:
-        """Return the record of texts of which only label, source and maker are known, (N,) each."""
-        size = len(labels)
-        return cls(labels, sources, makers, np.full(size, "whole"), np.zeros(size, int), np.full(size, ""), programs)
-
     def human(self) -> Mask:
         """Return which rows are whole human texts."""
         answer: Mask = (self.labels == "human") & (self.shapes == "whole")
@@ -139,11 +128,7 @@ class AccuracyRecord:
         """Return the rows of each maker of a kind, whole texts only; all systems of the WMT contests are one maker."""
         names = contests_joined(self.makers)
         rows = (self.labels == kind) & (self.shapes == "whole")
-        return {
-            str(name): rows & (names == name)
-            for name in np.unique(names[rows])
-            if (rows & (names == name)).sum() >= LEAST_MAKER
-        }
+        return {name: own for name, own in rows_by_name(names, rows) if own.sum() >= LEAST_MAKER}
 
 
 def separation(values: NDArray[np.float64], machine: Mask, human: Mask) -> dict[str, float]:
@@ -174,10 +159,10 @@ def share(one: ProgramVerdicts, rows: Mask, words: Sequence[str], *, unfamiliar:
 def worst_source(record: AccuracyRecord, one: ProgramVerdicts, words: Sequence[str]) -> tuple[str, int, int]:
     """Return the human source with the largest share of the verdicts, among those with LEAST_SOURCE texts or more."""
     found = [("", 0, 1)]
-    for source in np.unique(record.sources[record.human()]):
-        hit, total = share(one, record.human() & (record.sources == source), words)
+    for source, rows in rows_by_name(record.sources, record.human()):
+        hit, total = share(one, rows, words)
         if total >= LEAST_SOURCE:
-            found.append((str(source), hit, total))
+            found.append((source, hit, total))
     return max(found, key=lambda row: row[1] / row[2])
 
 
@@ -236,12 +221,7 @@ def _percent(hit: int, total: int) -> str:
     return f"{100 * hit / max(total, 1):.2f} %"
 
 
-def by_group(names: NDArray[np.str_], rows: Mask) -> list[tuple[str, Mask]]:
-    """Group the rows by name."""
-    return [(str(name), rows & (names == name)) for name in np.unique(names[rows])]
-
-
-def false_positive_table(record: AccuracyRecord, groups: Sequence[tuple[str, Mask]]) -> list[list[str]]:
+def false_positive_table(record: AccuracyRecord, groups: Iterable[tuple[str, Mask]]) -> list[list[str]]:
     """Return a row for each group, worst first: texts, `paraphrased`, `suspect` or worse, by program."""
     found = []
     for name, rows in groups:
@@ -303,9 +283,9 @@ def markdown(record: AccuracyRecord, roles: Roles, role: str, command: str, limi
     ]
     decades = np.array([f"{year[:3]}0s" if year[:4].isdigit() else "unknown" for year in record.years])
     groups = (
-        ("source, worst first", "source", by_group(record.sources, human)),
+        ("source, worst first", "source", rows_by_name(record.sources, human)),
         ("length in words", "words", [group for group in lengths if group[1].any()]),
-        ("year", "decade", by_group(decades, human)),
+        ("year", "decade", rows_by_name(decades, human)),
     )
     page = load_template(TEMPLATE).render(
         command=command,
@@ -340,9 +320,8 @@ def held_out(texts: Iterable[LabelledText], roles: Roles, role: Role) -> list[La
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
-    parser = stage_parser(__doc__)
-    parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
+    """Run the command; return the exit status."""
+    parser = labelled_parser(__doc__)
     parser.add_argument("--model", type=Path, help="folder of the bundle (default: the shipped model)")
     parser.add_argument("--role", choices=ROLES, default="test", help="role of the texts to score (default: test)")
     parser.add_argument("--depth", action="append", choices=DEPTHS, help="can be repeated (default: auto)")

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from unspun.training.corpora.corpus import LabelledText
+from unspun.training.corpora.corpus import LabelledText, by_source
 from unspun.training.corpora.roles import sample
 from unspun.training.machines.round_trips import shortened
 
@@ -49,7 +49,7 @@ def _long(human: Sequence[LabelledText], rng: np.random.Generator) -> Iterator[C
 
     Pages that belong to no document are by many writers, so that the joined text is an anthology.
     """
-    for _, pages in _by_source(human):
+    for pages in by_source(human).values():
         shape: Shape = "long" if all(page.group for page in pages) else "anthology"
         for length in LONG:
             for start in rng.permutation(len(pages))[:LONG_TEXTS].tolist():
@@ -65,7 +65,7 @@ def _with_passages(
     passages = [p for p in (shortened(text.text, PASSAGE) for text in spun) if len(p.split()) >= PASSAGE * 2 // 3]
     articles = [
         run
-        for _, pages in _by_source(human)
+        for pages in by_source(human).values()
         if (run := _run([pages[i] for i in rng.permutation(len(pages)).tolist()], ARTICLE)) is not None
     ]
     if not passages or not articles:
@@ -79,13 +79,6 @@ def _with_passages(
         yield Case(replace(article, id=f"{article.id}#{number}", label="spun", text=mixed, tool="passage"), "passage")
         if number < len(articles):
             yield Case(article, "no passage")
-
-
-def _by_source(texts: Sequence[LabelledText]) -> list[tuple[str, list[LabelledText]]]:
-    found: dict[str, list[LabelledText]] = {}
-    for text in texts:
-        found.setdefault(text.source, []).append(text)
-    return sorted(found.items())
 
 
 def _run(pages: Sequence[LabelledText], length: int) -> LabelledText | None:

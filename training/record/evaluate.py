@@ -25,6 +25,7 @@ from unspun.training.classifier.matrix import maker_name
 from unspun.training.corpora.corpus import LabelledText, domain_group, text_keys
 from unspun.training.reporting.metrics import auroc, auroc_interval, share_with_interval, tpr_at_fpr
 from unspun.training.reporting.plots import plot_roc, plot_scores
+from unspun.training.rows import rows_by_name
 
 LENGTH_BANDS = (0, 60, 80, 150, 300, 600)
 """Words of prose at which each band of lengths starts."""
@@ -48,7 +49,6 @@ class SeenTexts(Protocol):
     @property
     def seen(self) -> NDArray[np.uint64]:
         """The keys, as `training.corpora.corpus.text_keys` returns them."""
-        ...
 
 
 class VerdictSource(Protocol):
@@ -57,16 +57,13 @@ class VerdictSource(Protocol):
     @property
     def bundle(self) -> SeenTexts:
         """The model's bundle."""
-        ...
 
     @property
     def model(self) -> ModelInfo:
         """The name, version and sha256 of the model."""
-        ...
 
     def score_many(self, texts: Sequence[str], *, depth: str = "auto", evidence: bool = True) -> list[Verdict]:
         """Return a verdict for each text, in order."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,16 +89,16 @@ class LabelledVerdicts:
     @classmethod
     def of(cls, texts: Sequence[LabelledText], verdicts: Sequence[Verdict]) -> LabelledVerdicts:
         """Put texts and their verdicts side by side."""
-        changed = [np.nan if text.changed_frac is None else text.changed_frac for text in texts]
         return cls(
             labels=_strings([text.label for text in texts]),
             sources=_strings([text.source for text in texts]),
             tools=_strings([maker_name(text) for text in texts]),
             domains=_strings([domain_group(text) for text in texts]),
-            changed=np.array(changed, dtype=np.float64),
-            scores=np.array([_number(verdict.score) for verdict in verdicts], dtype=np.float64),
+            # numpy reads None as NaN.
+            changed=np.array([text.changed_frac for text in texts], dtype=np.float64),
+            scores=np.array([verdict.score for verdict in verdicts], dtype=np.float64),
             kind_scores=np.array(
-                [[_number((verdict.kinds or {}).get(kind)) for kind in KINDS] for verdict in verdicts], dtype=np.float64
+                [[(verdict.kinds or {}).get(kind) for kind in KINDS] for verdict in verdicts], dtype=np.float64
             ).reshape(-1, len(KINDS)),
             words=np.array([verdict.words for verdict in verdicts], dtype=np.int64),
             verdicts=_strings([verdict.verdict for verdict in verdicts]),
@@ -131,7 +128,7 @@ class LabelledVerdicts:
 
     @property
     def barely_changed(self) -> Mask:
-        """Which paraphrases have too few words replaced to count."""
+        """Which paraphrases do not count because too few of their words were replaced."""
         return np.asarray(np.isin(self.labels, KINDS) & (self.changed < BARELY_SPUN))
 
     @property
@@ -147,7 +144,7 @@ class LabelledVerdicts:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """What a model is worth on some labelled texts.
+    """How accurate a model is on some labelled texts.
 
     `texts` were given, `learnt_from` of them left out. `sections` are the figures in the order and layout that
     `training.reporting.tables` shows: {name: {"note": ..., "rows": [...]}}. `answers` are the verdicts they come from.
@@ -178,7 +175,7 @@ class Evaluation:
         return json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n"
 
     def write(self, folder: Path) -> list[Path]:
-        """Write `evaluation.json`, and plots if there are texts of both classes; returns the paths.
+        """Write `evaluation.json`, and plots if there are texts of both classes; return the paths.
 
         The folder is created as needed. Raises OSError, and training.reporting.plots.PlotError without matplotlib.
         """
@@ -243,7 +240,7 @@ def evaluate(
     def false_positives(key: str, groups: Iterable[tuple[str, Mask]], note: str = "") -> dict[str, Any]:
         return _section(key, groups, partial(_false_positives, answers), note)
 
-    by_tool, by_source = _each(answers.tools, paraphrased), _each(answers.sources, paraphrased)
+    by_tool, by_source = rows_by_name(answers.tools, paraphrased), rows_by_name(answers.sources, paraphrased)
     sections = {
         "abstentions": {"rows": _abstentions(answers)},
         "machine_against_human": separations("kind", _by_kind(answers), _SEPARATION_NOTE),
@@ -252,12 +249,14 @@ def evaluate(
         "false_positives": false_positives(
             "human texts", ((_ALL, human), (f"{TARGET_WORDS} words and more", long)), _FALSE_POSITIVE_NOTE
         ),
-        "false_positives_by_source": false_positives("source", _each(answers.sources, human)),
-        f"false_positives_by_source_from_{TARGET_WORDS}_words": false_positives("source", _each(answers.sources, long)),
-        "false_positives_by_domain": false_positives("domain", _each(answers.domains, human)),
+        "false_positives_by_source": false_positives("source", rows_by_name(answers.sources, human)),
+        f"false_positives_by_source_from_{TARGET_WORDS}_words": false_positives(
+            "source", rows_by_name(answers.sources, long)
+        ),
+        "false_positives_by_domain": false_positives("domain", rows_by_name(answers.domains, human)),
         "false_positives_by_length": false_positives("words", _by_length(answers)),
         "kinds": _section("truth", _by_label(answers), partial(_shares, answers), _KINDS_NOTE),
-        "llm": _section("source", _each(answers.sources, llm), partial(_shares, answers), _LLM_NOTE),
+        "llm": _section("source", rows_by_name(answers.sources, llm), partial(_shares, answers), _LLM_NOTE),
         "counts": {"rows": _counts(texts, learnt, answers)},
     }
     return Evaluation(judge.model, answers, len(texts), int(learnt.sum()), sections)
@@ -282,12 +281,6 @@ def _score(judge: VerdictSource, texts: Sequence[LabelledText], depth: str, prog
         chunk = [text.text for text in texts[start : start + _CHUNK]]
         verdicts += judge.score_many(chunk, depth=depth, evidence=False)
     return verdicts
-
-
-def _each(names: Strings, rows: Mask) -> Iterator[tuple[str, Mask]]:
-    """Yield every name among the chosen rows, in order, and its rows."""
-    for name in np.unique(names[rows]).tolist():
-        yield name, rows & (names == name)
 
 
 def _by_kind(answers: LabelledVerdicts) -> Iterator[tuple[str, Mask]]:
@@ -332,7 +325,7 @@ _SEPARATION = (
 
 
 def _separation(answers: LabelledVerdicts, rows: Mask) -> dict[str, Any]:
-    """Measure how well the paraphrases among the rows are told from the human texts; None if either is missing."""
+    """Measure how well the scores separate paraphrases from human texts; None if either is missing."""
     unfamiliar = int((rows & answers.unfamiliar).sum())
     rows = rows & answers.judged
     truth, scores = answers.machine[rows], answers.scores[rows]
@@ -386,8 +379,8 @@ def _counts(texts: Sequence[LabelledText], learnt: Mask, answers: LabelledVerdic
     sources = _strings([text.source for text in texts])
     labels = _strings([text.label for text in texts])
     counts = []
-    for source, of_source in _each(sources, np.ones(len(texts), dtype=np.bool_)):
-        for label, rows in _each(labels, of_source):
+    for source, of_source in rows_by_name(sources, np.ones(len(texts), dtype=np.bool_)):
+        for label, rows in rows_by_name(labels, of_source):
             answered = (answers.sources == source) & (answers.labels == label)
             counts.append(
                 {
@@ -403,9 +396,8 @@ def _counts(texts: Sequence[LabelledText], learnt: Mask, answers: LabelledVerdic
 
 
 def _abstentions(answers: LabelledVerdicts) -> list[dict[str, Any]]:
-    """Count by label how often the model abstains, and why."""
     rows: list[dict[str, Any]] = []
-    for label, of_label in _each(answers.labels, np.ones(len(answers.labels), dtype=np.bool_)):
+    for label, of_label in rows_by_name(answers.labels, np.ones(len(answers.labels), dtype=np.bool_)):
         reasons = {reason: int((of_label & (answers.reasons == reason)).sum()) for reason in _REASONS}
         rows.append({"label": label, "texts": int(of_label.sum()), **reasons})
     return rows
@@ -413,7 +405,3 @@ def _abstentions(answers: LabelledVerdicts) -> list[dict[str, Any]]:
 
 def _strings(values: Sequence[str]) -> Strings:
     return np.array(values, dtype=np.str_)
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value

@@ -1,10 +1,10 @@
-"""The accuracy gate: what the shipped bundle makes of a small set of held-out texts that is committed as numbers.
+"""The accuracy gate: checks the shipped bundle on a small set of held-out texts, which is committed as numbers.
 
     python -m unspun.training.record.gate ../shared/corpora
 
 rebuilds the set with the current bundle. It holds no text: the document numbers and style counts of each section, the
-deep tier's evidence in each window, and what each text is. `tests/accuracy` runs the bundle's classifier and decision
-on it and fails when a figure crosses its floor in `floors.toml`.
+deep tier's evidence in each window, and the label, source and maker of each text. `tests/accuracy` runs the bundle's
+classifier and decision on it and fails when a figure crosses its floor in `floors.toml`.
 
 The texts have the role `test`, so the gate may only guard against regressions: never choose or tune anything by it.
 Rebuild the set only when the features themselves change, and lower a floor only for a reason that the commit states.
@@ -27,7 +27,7 @@ from unspun.model.signals.style import BUCKETS
 from unspun.model.tiers.deep import pool
 from unspun.model.verdict import KINDS
 from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
-from unspun.training.command import stage_parser
+from unspun.training.command import labelled_parser
 from unspun.training.corpora.corpus import LabelledText, read_labelled
 from unspun.training.corpora.roles import default_roles, sample
 from unspun.training.record.accuracy import (
@@ -130,7 +130,9 @@ def decide(detector: Detector, texts: GateTexts, depth: str = "auto") -> Program
 
 def figures(texts: LabelledEvidence, programs: Mapping[str, ProgramVerdicts]) -> dict[str, float]:
     """Return the gated figures of each program by name; means over makers count each maker once."""
-    record = AccuracyRecord.of_whole_texts(texts.labels, texts.sources, texts.makers, programs)
+    size = len(texts)
+    whole, nothing = np.full(size, "whole"), np.full(size, "")
+    record = AccuracyRecord(texts.labels, texts.sources, texts.makers, whole, np.zeros(size, int), nothing, programs)
     human = record.human()
     answer: dict[str, float] = {}
     for name, one in programs.items():
@@ -149,9 +151,8 @@ def figures(texts: LabelledEvidence, programs: Mapping[str, ProgramVerdicts]) ->
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Rebuild the committed set; returns the exit status."""
-    parser = stage_parser(__doc__)
-    parser.add_argument("labelled", type=Path, nargs="+", help="labelled files or folders")
+    """Rebuild the committed set; return the exit status."""
+    parser = labelled_parser(__doc__)
     parser.add_argument("--output", type=Path, default=FILE, help=f"file to write (default: {FILE})")
     parser.add_argument("--limit", type=int, default=LIMIT, help=f"texts of each source and maker (default: {LIMIT})")
     options = parser.parse_args(arguments)

@@ -1,7 +1,7 @@
 """The model card: what a bundle's manifest says, as Markdown for people to read.
 
 `python -m unspun.training.reporting.card BUNDLE` prints the card of a bundle. The card depends only on the manifest, so
-it can be made anywhere and is the same everywhere; what the manifest leaves out, the card leaves out too. The sentences
+it can be made anywhere and is the same everywhere; parts that the manifest lacks are left out. The sentences
 are in `card.md.jinja`; this module turns parts of the manifest into tables.
 """
 
@@ -40,14 +40,13 @@ def render_card(manifest: Mapping[str, Any]) -> str:
 
 
 def write_card(folder: Path) -> dict[str, Any]:
-    """Write the card of the bundle in a folder; returns its manifest."""
+    """Write the card of the bundle in a folder; return its manifest."""
     manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
     (folder / CARD).write_text(render_card(manifest), "utf-8")
     return manifest
 
 
 def _tables(results: Any, *titles: str) -> str:
-    """Return results as Markdown tables under headings."""
     blocks: list[str] = []
     above: tuple[str, ...] = ()
     for table in tables(results, titles):
@@ -101,7 +100,7 @@ def checks(calibration: Sequence[Mapping[str, Any]]) -> list[Row]:
 
 
 def signals(features: Sequence[str]) -> list[Row]:
-    """Return how many document numbers each signal gives, and what it asks."""
+    """Return how many document numbers each signal gives, and the question that it answers."""
     counts = Counter(name.split(".")[0] for name in features)
     return [{"signal": name, "numbers": count, "asks": QUESTIONS.get(name)} for name, count in counts.items()]
 
@@ -177,12 +176,12 @@ def present(values: Mapping[str, Any]) -> Row:
 
 
 def rest(values: Mapping[str, Any], *left_out: str) -> Row:
-    """Return all entries but some."""
+    """Return the entries that are not `left_out`."""
     return {name: value for name, value in values.items() if name not in left_out}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the card of a bundle; returns the exit status."""
+    """Print the card of a bundle; return the exit status."""
     parser = argparse.ArgumentParser(
         "python -m unspun.training.reporting.card", description="Print a bundle's model card."
     )

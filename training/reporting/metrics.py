@@ -7,12 +7,11 @@ this is likelier. A text is flagged if its score is at or above the threshold.
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
+from scipy.stats import binomtest, rankdata
 from sklearn.metrics import roc_auc_score
 
 FloatArray = NDArray[np.float64]
@@ -30,27 +29,24 @@ def auroc(truth: ArrayLike, score: ArrayLike) -> float:
 
     Raises ValueError if one of the classes is missing.
     """
-    positive, value = _checked(truth, score, both=True)
+    positive, value = _checked(truth, score)
     return float(roc_auc_score(positive, value))
 
 
-def auroc_interval(
-    truth: ArrayLike, score: ArrayLike, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
-) -> Interval:
-    """Return the bootstrap percentile interval of the AUROC, resampling each class separately.
+def auroc_interval(truth: ArrayLike, score: ArrayLike, *, resamples: int = 1000) -> Interval:
+    """Return the 95 % bootstrap percentile interval of the AUROC, resampling each class separately.
 
-    The same seed gives the same interval. Raises ValueError if one of the classes is missing.
+    The same scores give the same interval. Raises ValueError if one of the classes is missing.
     """
-    positive, value = _checked(truth, score, both=True)
-    generator = np.random.default_rng(seed)
+    positive, value = _checked(truth, score)
+    generator = np.random.default_rng(0)
     above, below = value[positive], value[~positive]
     areas = np.empty(resamples)
     for i in range(resamples):
         drawn_above = above[generator.integers(len(above), size=len(above))]
         drawn_below = below[generator.integers(len(below), size=len(below))]
         areas[i] = rank_auroc(drawn_above, drawn_below)
-    tail = (1.0 - confidence) / 2.0
-    low, high = np.quantile(areas, [tail, 1.0 - tail])
+    low, high = np.quantile(areas, [0.025, 0.975])
     return Interval(float(low), float(high))
 
 
@@ -85,12 +81,12 @@ def tpr_at_fpr(truth: ArrayLike, score: ArrayLike, rate: float) -> float:
     The threshold is set on these negatives, without interpolation: 1 % of 50 negatives is none of them.
     Raises ValueError if one of the classes is missing.
     """
-    positive, value = _checked(truth, score, both=True)
+    positive, value = _checked(truth, score)
     return float(np.mean(value[positive] >= threshold_at_fpr(value[~positive], rate)))
 
 
-def wilson_interval(successes: int, total: int, *, confidence: float = 0.95) -> Interval:
-    """Return Wilson's score interval of a share; (0, 1) if `total` is 0.
+def wilson_interval(successes: int, total: int) -> Interval:
+    """Return Wilson's 95 % score interval of a share; (0, 1) if `total` is 0.
 
     It is accurate for small samples and for shares near 0, such as false-positive rates (Wilson 1927; Brown, Cai,
     DasGupta 2001).
@@ -99,15 +95,8 @@ def wilson_interval(successes: int, total: int, *, confidence: float = 0.95) -> 
         raise ValueError(f"{successes} of {total} is not a share")
     if total == 0:
         return Interval(0.0, 1.0)
-    z = NormalDist().inv_cdf(0.5 + confidence / 2.0)
-    share = successes / total
-    scale = 1.0 + z * z / total
-    middle = (share + z * z / (2 * total)) / scale
-    half = z * math.sqrt(share * (1.0 - share) / total + z * z / (4 * total * total)) / scale
-    # The formula gives exactly 0 and 1 at the ends, except for rounding.
-    low = 0.0 if successes == 0 else max(0.0, middle - half)
-    high = 1.0 if successes == total else min(1.0, middle + half)
-    return Interval(low, high)
+    found = binomtest(successes, total).proportion_ci(method="wilson")
+    return Interval(float(found.low), float(found.high))
 
 
 def share_with_interval(name: str, successes: int, total: int, *, digits: int | None = None) -> dict[str, float]:
@@ -119,7 +108,7 @@ def share_with_interval(name: str, successes: int, total: int, *, digits: int | 
     }
 
 
-def _checked(truth: ArrayLike, score: ArrayLike, *, both: bool = False) -> tuple[NDArray[np.bool_], FloatArray]:
+def _checked(truth: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.bool_], FloatArray]:
     """Return truth as booleans and score as floats. Raises ValueError for invalid input."""
     value = np.asarray(score, dtype=np.float64)
     classes = np.asarray(truth)
@@ -130,6 +119,6 @@ def _checked(truth: ArrayLike, score: ArrayLike, *, both: bool = False) -> tuple
     if np.isnan(value).any():
         raise ValueError("a score is NaN")
     positive = classes.astype(np.bool_)
-    if both and (positive.all() or not positive.any()):
+    if positive.all() or not positive.any():
         raise ValueError("needs texts of both classes")
     return positive, value

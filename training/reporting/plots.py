@@ -7,6 +7,7 @@ that plots can be made in any thread and without a display.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from unspun.training.reporting.metrics import auroc
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart.
+# Okabe and Ito's palette for colour-blind readers.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _GREY = "#6b7280"
 
@@ -37,7 +38,7 @@ def plot_roc(curves: Mapping[str, tuple[ArrayLike, ArrayLike]], path: Path, *, t
     """
     figure = _figure((9.6, 4.8))
     whole, few = figure.subplots(1, 2)
-    for (name, (truth, score)), colour in zip(curves.items(), _cycled(len(curves)), strict=True):
+    for (name, (truth, score)), colour in zip(curves.items(), cycle(_COLOURS), strict=False):
         false_rate, true_rate, _ = roc_curve(np.asarray(truth), np.asarray(score), drop_intermediate=True)
         label = f"{name}  {auroc(truth, score):.3f}"
         whole.plot(false_rate, true_rate, color=colour, linewidth=1.8, label=label)
@@ -87,10 +88,6 @@ def _figure(size: tuple[float, float]) -> Figure:
     figure = Figure(figsize=size, dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
-
-
-def _cycled(count: int) -> list[str]:
-    return [_COLOURS[i % len(_COLOURS)] for i in range(count)]
 
 
 def _frame(axes: Any, title: str, x: str, y: str, *, square: bool = False, limits: bool = True) -> None:

@@ -103,7 +103,7 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
             continue
         text = cell(key, value)
         if _has_interval(row, key) and text != NOTHING:
-            low, high = (_bare(key, row[f"{key}_{end}"]) for end in ("low", "high"))
+            low, high = (cell(key, row[f"{key}_{end}"]).removesuffix(" %") for end in ("low", "high"))
             text += f" ({low}-{high})"
         cells[title(key)] = text
     return cells
@@ -113,12 +113,8 @@ def _has_interval(row: Mapping[str, Any], key: str) -> bool:
     return {key, f"{key}_low", f"{key}_high"} <= row.keys()
 
 
-def _bare(key: str, value: Any) -> str:
-    return cell(key, value).removesuffix(" %")
-
-
 def cell(key: str, value: Any) -> str:
-    """Return a figure as text; its key tells whether it is a share, which is shown as a percentage."""
+    """Return a figure as text; shares, which are recognised by their key, become percentages."""
     if _is_empty(value):
         return NOTHING
     if isinstance(value, bool):
@@ -152,8 +148,7 @@ def title(key: str) -> str:
 
 
 def _is_figure(text: str) -> bool:
-    digits = text.lstrip("-")[:1].isdigit() and not any(c.isalpha() for c in text)
-    return text == NOTHING or digits
+    return text == NOTHING or (text.lstrip("-")[:1].isdigit() and not any(c.isalpha() for c in text))
 
 
 def _is_empty(value: Any) -> bool:

@@ -13,7 +13,7 @@ from unspun.training.reporting.tables import NOTHING
 
 @cache
 def load_template(file: Path) -> Template:
-    """Return a template. `grid` writes a Markdown table, and `escaped` guards a cell; nothing is escaped as HTML."""
+    """Return a template. `grid` writes a Markdown table, and `escaped` escapes a cell; nothing is escaped as HTML."""
     environment = Environment(
         loader=FileSystemLoader(file.parent),
         undefined=StrictUndefined,
@@ -27,7 +27,7 @@ def load_template(file: Path) -> Template:
 
 
 def escaped(text: str) -> str:
-    """Return a cell's text without what Markdown would take for a column or a tag; "" for a missing figure."""
+    """Escape what Markdown would read as a column separator or a tag; "" for a missing figure."""
     return (text if text != NOTHING else "").replace("|", "\\|").replace("<", "&lt;")
 
 

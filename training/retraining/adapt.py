@@ -30,12 +30,13 @@ from unspun.model.text.repair import repair
 from unspun.model.verdict import KINDS
 from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
 from unspun.training.calibration.reference import ARRAY, ReferenceTexts
-from unspun.training.classifier.classify import BARELY_SPUN, LABELS
+from unspun.training.classifier.classify import BARELY_SPUN, LABELS, is_barely_spun
 from unspun.training.classifier.fast_tier import Report, TrainingError
 from unspun.training.corpora.corpus import LabelledText, assign_groups, fingerprint, text_keys
 from unspun.training.reporting.card import write_card
 from unspun.training.reporting.metrics import rank_auroc, share_with_interval
 from unspun.training.retraining.correction import LARGEST_FALL, LEAST_TEXTS, FittedCorrection, Fitter, called
+from unspun.training.rows import spread_evenly
 
 FEWEST = 10
 """Human texts, and texts of one kind of machine, that are needed to learn anything."""
@@ -47,8 +48,7 @@ DEEP_TEXTS = 600
 NOISE = 0.002
 """Fall of AUROC that is too small to call a model worse: a single pair of texts in another order can cause it."""
 SWAPPED, SURELY_SWAPPED = 0.2, 0.1
-"""AUROC of both models below which the labels must be the wrong way round; and AUROC of the base below which they are,
-whatever the new model learnt from them."""
+"""AUROC of both models below which the labels must be swapped; and AUROC of the base alone below which they are."""
 LEAST_CHANGES = 2
 """Words that our own paraphrasers must replace for the result to count as machine text."""
 _HOUSE = "house"
@@ -96,7 +96,7 @@ class Retrained:
 
     @property
     def worse(self) -> bool:
-        """Whether the model tells the house's texts apart less well than the base."""
+        """Whether the model is less accurate than the base on the house's texts."""
         return bool(self.manifest["comparison"]["worse"])
 
     @property
@@ -193,7 +193,7 @@ def choose(texts: Sequence[LabelledText]) -> Chosen:
             dropped.setdefault("duplicates", []).append(text.id)
         elif reason is not None:
             dropped.setdefault(_REASONS[reason], []).append(text.id)
-        elif text.changed_frac is not None and text.changed_frac < BARELY_SPUN:
+        elif is_barely_spun(text):
             dropped.setdefault(f"changed_frac below {BARELY_SPUN:g}", []).append(text.id)
         else:
             taken.add(key)
@@ -295,10 +295,7 @@ def _spread_evenly(given: Sequence[str], most: int) -> list[int]:
     names = np.unique(labels)
     chosen: list[int] = []
     for name in names:
-        places = np.flatnonzero(labels == name)
-        # From first to last, so that every folder is represented.
-        count = min(most // len(names), len(places))
-        chosen += places[np.arange(count) * len(places) // count].tolist()
+        chosen += spread_evenly(np.flatnonzero(labels == name), most // len(names)).tolist()
     return sorted(chosen)
 
 
@@ -428,10 +425,10 @@ def compare(
         "tiers": tiers,
         "strength": fitted.strength,
         "elsewhere": {
-            "largest_fall_of_auroc": fitted.held.fall,
-            "where": fitted.held.part,
+            "largest_fall_of_auroc": fitted.effect.fall,
+            "where": fitted.effect.part,
             "allowed": LARGEST_FALL,
-            "more_human_texts_called": fitted.held.rise,
+            "more_human_texts_called": fitted.effect.rise,
         },
     }
 
@@ -456,14 +453,14 @@ def _called(answers: CrossValidated, tier: str) -> list[dict[str, Any]]:
     return rows
 
 
-_WRITTEN_ANEW = (*bundle.WRITTEN, "reference", "calibration", "calibrated_from")
-"""Entries of the base's manifest that are not true of the new model, such as that a target is proven."""
+_NOT_INHERITED = (*bundle.WRITTEN, "reference", "calibration", "calibrated_from")
+"""Entries of the base's manifest that do not apply to the new model, such as a proven target."""
 
 
 def _manifest(base: Bundle, texts: Sequence[LabelledText], house: House, comparison: dict[str, Any]) -> dict[str, Any]:
     nameless = [dataclasses.replace(text, id="", source=_HOUSE) for text in texts]
     return {
-        **{name: value for name, value in base.manifest.items() if name not in _WRITTEN_ANEW},
+        **{name: value for name, value in base.manifest.items() if name not in _NOT_INHERITED},
         "name": house.name,
         "version": house.version,
         "retrained_from": base.info.to_dict(),

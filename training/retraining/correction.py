@@ -30,11 +30,11 @@ ANCHOR, RIDGE, DOMAIN_RIDGE = 0.6, 6.0, 0.01
 """Strength of the pull towards the reference texts and towards zero, in texts of the house; and of the pull towards
 zero on the domain's weights."""
 DOMAIN_PRIOR = -2.0
-"""Added to the log odds of the house's domain: a text counts as foreign unless its numbers say otherwise."""
+"""Added to the log odds of the house's domain: a text counts as outside it unless its numbers say otherwise."""
 STRENGTHS = (1.5, 1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.12, 0.08, 0.05, 0.03)
 """Factors on the fitted correction, tried from the largest."""
 LARGEST_FALL = 0.003
-"""Most AUROC that any part of the reference may lose."""
+"""Largest AUROC loss that is allowed in any part of the reference."""
 LARGEST_RISE = {"paraphrased": 0.0005, "suspect": 0.005}
 """Largest increase in the share of the reference's human texts that get each verdict."""
 LEAST_SCORE = {"paraphrased": SCORE_PARAPHRASED, "suspect": SCORE_SUSPECT}
@@ -45,7 +45,7 @@ _STEPS = 30
 
 @dataclass(frozen=True, slots=True)
 class ReferencePart:
-    """A part of the reference, texts of one `kind` of one source or domain, and the human texts to tell it from."""
+    """A part of the reference, texts of one `kind` of one source or domain, and the human texts to separate it from."""
 
     name: str
     kind: str
@@ -54,9 +54,9 @@ class ReferencePart:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """What a correction does to the reference: the worst `fall` of AUROC and its `part`, and the `rise` in the share of
-    human texts with each verdict.
+class Effect:
+    """The effect of a correction on the reference: the worst `fall` of AUROC and its `part`, and the `rise` in the
+    share of human texts with each verdict.
     """
 
     fall: float
@@ -74,7 +74,7 @@ class FittedCorrection:
 
     correction: Correction | None
     strength: float
-    held: Held
+    effect: Effect
 
 
 class Fitter:
@@ -103,10 +103,10 @@ class Fitter:
         whole = self._whole(house)
         for strength in STRENGTHS if whole.weights.any() else ():
             tried = replace(whole, weights=whole.weights * strength, bias=whole.bias * strength)
-            held = self._held(tried)
-            if held.within():
-                return FittedCorrection(tried, strength, held)
-        return FittedCorrection(None, 0.0, Held(0.0, "", dict.fromkeys(LARGEST_RISE, 0.0)))
+            effect = self._effect(tried)
+            if effect.within():
+                return FittedCorrection(tried, strength, effect)
+        return FittedCorrection(None, 0.0, Effect(0.0, "", dict.fromkeys(LARGEST_RISE, 0.0)))
 
     def log_rates(self, rows: ReferenceTexts, added: Floats | float = 0.0) -> dict[str, Floats]:
         """Return each kind's log rate (N, 3) by tier when a correction adds `added` (N, 3) to the evidence.
@@ -151,19 +151,19 @@ class Fitter:
     def _false_alarm(self, house: ReferenceTexts, number: int) -> float:
         """Return how much more of a kind's evidence the house's human texts show than other human texts do.
 
-        Used for kinds that the house gave no texts of: a head that is wrong about the house's style would otherwise
+        Used for kinds of which the house gave no texts: a head that is wrong about the house's style would otherwise
         drown what the other heads learn.
         """
         human = self.reference.log_odds[self.reference.labels == "human", number]
         own = house.log_odds[house.labels == "human", number]
         return max(0.0, float(own.mean() - human.mean())) if len(human) and len(own) else 0.0
 
-    def _held(self, correction: Correction) -> Held:
+    def _effect(self, correction: Correction) -> Effect:
         after = dict(self._rated(correction.log_odds(self.reference.features)))
         falls = [(float(self._before[name] - value), name) for name, value in after.items() if name not in LARGEST_RISE]
         fall, part = max(falls, default=(0.0, ""))
         rise = {word: round(after[word] - self._before[word], 6) for word in LARGEST_RISE}
-        return Held(round(fall, 6), part, rise)
+        return Effect(round(fall, 6), part, rise)
 
     def _rated(self, added: Floats | float) -> list[tuple[str, float]]:
         """Return the AUROC of each part by each tier's score and by its kind's own score, and the share of human texts

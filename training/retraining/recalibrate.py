@@ -11,6 +11,7 @@ share is Beta(m, n + 1 - m) for m blocks. This is the split-conformal bound, for
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -41,6 +42,7 @@ STEP = 1e-5
 """Distance, as a logarithm, between a threshold and the text that sets it; larger than the rounding of a factor."""
 
 WORDS = ("paraphrased", "suspect")
+"""The verdicts with a threshold, which are also the names of the thresholds in a TierDecision."""
 
 
 class CalibrationError(ValueError):
@@ -184,13 +186,8 @@ def bound(texts: int, blocks: int) -> float:
 
 def texts_needed(target: float) -> int:
     """Return how many texts prove a target if none of them crosses the threshold."""
-    low, high = len(KINDS), len(KINDS)
-    while bound(high, len(KINDS)) > target:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if bound(middle, len(KINDS)) > target else (low, middle)
-    return high
+    counts = range(len(KINDS), 10**9)
+    return counts[bisect_left(counts, True, key=lambda texts: bound(texts, len(KINDS)) <= target)]
 
 
 def _factors(log_rates: Floats, tier: TierDecision, budgets: Mapping[str, Budget]) -> Floats:
@@ -198,7 +195,7 @@ def _factors(log_rates: Floats, tier: TierDecision, budgets: Mapping[str, Budget
     ascending = np.sort(log_rates, axis=0)
     needed = np.full(len(KINDS), np.log(LEAST_FACTOR))
     for word, budget in budgets.items():
-        limit = np.log(_threshold(tier, word))
+        limit = np.log(getattr(tier, word))
         first = ascending[budget.allowed, np.arange(len(KINDS))]  # the strongest text that must not cross
         least = limit - first + STEP
         if not budget.proven:
@@ -208,13 +205,9 @@ def _factors(log_rates: Floats, tier: TierDecision, budgets: Mapping[str, Budget
     return factors
 
 
-def _threshold(tier: TierDecision, word: str) -> float:
-    return tier.paraphrased if word == "paraphrased" else tier.suspect
-
-
 def _called(log_rates: Floats, tier: TierDecision, word: str) -> int:
     """Return how many texts get the verdict `word` or a worse one, from their log rates (N, 3) without factors."""
-    limit = np.log(_threshold(tier, word))
+    limit = np.log(getattr(tier, word))
     return int(((log_rates + np.log(tier.factors)).min(axis=1) <= limit).sum())
 
 

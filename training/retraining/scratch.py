@@ -1,13 +1,13 @@
 """Trains a model on a user's own texts alone: `unspun train --from-scratch`.
 
-The user's sources and tools get roles, as those of the shipped model have (training.corpora.roles): the texts that the
+The user's sources and tools get roles, like those of the shipped model (training.corpora.roles): the texts that the
 model learns from never set its thresholds, and neither are used to measure it. The model has no deep tier.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +21,9 @@ from unspun.model.verdict import KINDS
 from unspun.training.build import build, calibration_texts, provisional_detector
 from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
 from unspun.training.classifier.fast_tier import Recipe, Report, Stages, TrainingError, train_fast_tier
-from unspun.training.corpora.corpus import LabelledText, assign_groups, text_keys
-from unspun.training.corpora.roles import ROLES, Role, default_roles
+from unspun.training.classifier.matrix import maker_name
+from unspun.training.corpora.corpus import LabelledText, assign_groups, group_keys
+from unspun.training.corpora.roles import ROLES, Role, hashed, role_by_hash
 from unspun.training.reporting import metrics
 from unspun.training.retraining.adapt import paraphrased
 from unspun.training.retraining.correction import called
@@ -58,13 +59,13 @@ class SharedTexts:
 
 
 def share_out(texts: Sequence[LabelledText]) -> SharedTexts:
-    """Give every text of a user a role.
+    """Assign a role to each of a user's texts.
 
     If there are five or more human sources, a fifth of them is `calibrate` and a fifth `test`; the same goes for the
     makers of a kind if there are three or more. Otherwise single texts are held out, versions of one original together.
     A source with a single text does not count as a source. The choice depends on names and texts, not on their order.
     """
-    names = _group_names(texts)
+    names = [f"{key:016x}" for key in group_keys(texts, assign_groups(texts)).tolist()]
     origins = _origins(texts, names)
     human = sorted({origins[name] for name, text in zip(names, texts, strict=True) if text.label == "human"})
     unit: Unit = "source"
@@ -88,24 +89,12 @@ def _role(of_origin: Role | None, of_maker: Role | None, group: str) -> Role | N
         return of_origin if of_origin == of_maker else None
     if of_origin is not None or of_maker is not None:
         return of_origin or of_maker
-    place = _place(group)
-    return "calibrate" if place < SHARE else "test" if place < 2 * SHARE else "train"
-
-
-def _group_names(texts: Sequence[LabelledText]) -> list[str]:
-    """Return a name for each text's group that depends only on the texts in it."""
-    groups = assign_groups(texts)
-    keys = text_keys([text.text for text in texts])
-    lowest = np.full(int(groups.max(initial=-1)) + 1, np.iinfo(np.uint64).max, dtype=np.uint64)
-    np.minimum.at(lowest, groups, keys)
-    return [f"{key:016x}" for key in lowest[groups].tolist()]
+    return role_by_hash(group, SHARE)
 
 
 def _origins(texts: Sequence[LabelledText], names: Sequence[str]) -> dict[str, str]:
     """Return the source of each group: that of its human text, if it has one."""
-    sizes: dict[str, int] = {}
-    for text in texts:
-        sizes[text.source] = sizes.get(text.source, 0) + 1
+    sizes = Counter(text.source for text in texts)
     found: dict[str, tuple[bool, str]] = {}
     for name, text in zip(names, texts, strict=True):
         source = text.source if sizes[text.source] > 1 else ""
@@ -130,22 +119,17 @@ def _makers(texts: Sequence[LabelledText], of_origin: Sequence[Role | None]) -> 
 
 
 def _maker(text: LabelledText) -> str:
-    return (default_roles().maker(text) or text.label) if text.tool or text.method else UNNAMED
+    return maker_name(text) if text.tool or text.method else UNNAMED
 
 
 def _ranked(names: Sequence[str]) -> dict[str, Role]:
-    """Give names roles by a hash: a fifth, but at least one, is `calibrate`, and as many are `test`."""
-    ordered = sorted(names, key=lambda name: (_place(name), name))
+    """Assign roles to names by a hash: a fifth, but at least one, is `calibrate`, and as many are `test`."""
+    ordered = sorted(names, key=lambda name: (hashed(name), name))
     count = max(1, round(SHARE * len(ordered)))
     return {
         name: "calibrate" if place < count else "test" if place < 2 * count else "train"
         for place, name in enumerate(ordered)
     }
-
-
-def _place(name: str) -> float:
-    digest = hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=8).digest()
-    return int.from_bytes(digest, "little") / 2**64
 
 
 def train_from_scratch(
@@ -157,7 +141,7 @@ def train_from_scratch(
     report: Report = lambda line: None,
     progress: bool = False,
 ) -> dict[str, Any]:
-    """Train a model on a user's labelled texts and write the bundle; returns the manifest.
+    """Train a model on a user's labelled texts and write the bundle; return the manifest.
 
     If all texts are human, our own paraphrasers make the machine texts that the model is measured on. Results of stages
     are kept in `work`, if given. Raises TrainingError, and writes nothing, if the texts cannot be used.
@@ -209,8 +193,8 @@ def _named(text: LabelledText) -> LabelledText:
 
 
 def _without_rare_kinds(texts: Sequence[LabelledText], report: Report) -> list[LabelledText]:
-    counts = {kind: sum(text.label == kind for text in texts) for kind in KINDS}
-    rare = [kind for kind, count in counts.items() if 0 < count < FEWEST_OF_KIND]
+    counts = Counter(text.label for text in texts)
+    rare = [kind for kind in KINDS if 0 < counts[kind] < FEWEST_OF_KIND]
     for kind in rare:
         report(f"{counts[kind]} {kind} texts are too few to learn from; the model will not find that kind")
     return [text for text in texts if text.label not in rare]
@@ -224,7 +208,6 @@ def _report_roles(shared: SharedTexts, report: Report) -> None:
 
 
 def _note(shared: SharedTexts, ours: bool) -> str:
-    """Return a note on how far the figures can be trusted."""
     if shared.unit == "source":
         note = "Measured on human sources that no part of the model was fitted on."
     elif shared.origins == 1:

@@ -25,7 +25,7 @@ blueprint = Blueprint("feedback", __name__, url_prefix="/v1")
 blueprint.before_request(authenticate)
 
 OFF = (
-    "This service does not store labels. To turn that on, whoever runs it can set UNSPUN_DATABASE_URL, for example to "
+    "This service does not store labels. Its operator can turn them on by setting UNSPUN_DATABASE_URL, for example to "
     "sqlite:////var/lib/unspun/feedback.db."
 )
 
@@ -56,7 +56,7 @@ def add() -> Response:
 
 @blueprint.get("/feedback/<id>")
 def get(id: str) -> Response:
-    """Return the label of an id."""
+    """Return the label with an id."""
     kept = keeper()
     gate().spend()
     return _answer(kept.get(id), 200)
@@ -64,7 +64,7 @@ def get(id: str) -> Response:
 
 @blueprint.delete("/feedback/<id>")
 def delete(id: str) -> Response:
-    """Delete the label of an id."""
+    """Delete the label with an id."""
     kept = keeper()
     gate().spend()
     kept.delete(id)

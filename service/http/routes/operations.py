@@ -1,4 +1,4 @@
-"""For whoever runs the service: health, readiness, metrics, the model in use, and the OpenAPI document."""
+"""For operators: health, readiness, metrics, the model in use, and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ blueprint = Blueprint("operations", __name__)
 
 @blueprint.get("/healthz")
 def healthz() -> dict[str, str]:
-    """Say that the worker is alive."""
+    """Report that the worker is alive."""
     return {"status": "ok"}
 
 
 @blueprint.get("/readyz")
 def readyz() -> dict[str, Any]:
-    """Say whether the service accepts requests."""
+    """Report whether the service accepts requests."""
     if engine().draining():
         raise RequestError(
             "unavailable", "The service is shutting down. It finishes the requests that it has accepted.", retry_after=5

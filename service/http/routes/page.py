@@ -48,7 +48,7 @@ TITLES = {
     "too-large": "The text is too large",
     "rate-limited": "Too many texts in a short time",
 }
-"""Titles for the page, where those of the API speak of requests."""
+"""Titles that the page shows instead of those of the API, which mention requests."""
 NOT_STORED = "The label was not stored"
 NOT_DELETED = "The label was not deleted"
 MOST_PARTS = 16
@@ -77,7 +77,7 @@ def pretty(value: Any) -> str:
 
 @blueprint.app_context_processor
 def known() -> dict[str, bool | str]:
-    """Give every page whether labels are stored, and what scores and kinds do and do not mean."""
+    """Tell every template whether labels are stored, and what scores and kinds do and do not mean."""
     return {"feedback": is_kept(), "scale": SCALE, "no_source": NO_SOURCE}
 
 
@@ -116,8 +116,13 @@ def label() -> Response:
         gate().authenticate(form.key or key_of(request))
         if not form.ticked("consent"):
             raise RequestError("invalid-fields", "Tick the box to agree. Without your consent nothing is stored.")
-        said = {"text": text, "label": form.fields.get("label"), "source": form.fields.get("source") or None}
-        value = {**said, "consent": True, "keep_text": form.ticked("keep_text")}
+        value = {
+            "text": text,
+            "label": form.fields.get("label"),
+            "source": form.fields.get("source") or None,
+            "consent": True,
+            "keep_text": form.ticked("keep_text"),
+        }
         asked, submission = parse_label(value, settings())
         gate().spend()
         stored, _, verdict = store(asked, submission)
@@ -188,7 +193,6 @@ class _Form:
         self._file = files.get("file")
 
     def ticked(self, name: str) -> bool:
-        """Return whether a checkbox is ticked."""
         return self.fields.get(name) == "true"
 
     def packed(self) -> str:

@@ -38,16 +38,14 @@ LINE_TYPES = (NDJSON, "application/ndjson", "application/jsonl", "application/x-
 
 def engine() -> Engine:
     """Return the engine of the current application."""
-    found = current_app.extensions["unspun.engine"]
-    assert isinstance(found, Engine)
-    return found
+    engine: Engine = current_app.extensions["unspun.engine"]
+    return engine
 
 
 def settings() -> Settings:
     """Return the settings of the current application."""
-    found = current_app.extensions["unspun.settings"]
-    assert isinstance(found, Settings)
-    return found
+    settings: Settings = current_app.extensions["unspun.settings"]
+    return settings
 
 
 def judge(submission: Submission) -> Verdict:

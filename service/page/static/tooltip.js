@@ -4,7 +4,7 @@
 const LEAVE_DELAY = 200; // milliseconds for the pointer to move from the word to the tooltip
 
 // Adds the tooltip to the words of `section` that match `selector`, and returns a function that hides it. Each word is a
-// link to its entry in a list, which holds what the tooltip shows; `follow` is called when a key opens such a link.
+// link to its entry in a list, which contains what the tooltip shows; `follow` is called when a key opens such a link.
 function addTooltip(section, selector, follow = () => {}) {
   const tip = document.createElement("div");
   tip.className = "tip";

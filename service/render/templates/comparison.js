@@ -1,4 +1,4 @@
-// What the page does beyond plain HTML: a word and its counterpart light up together. Without it, links lead there.
+// What the page does beyond plain HTML: a word and its counterpart light up together. Without this script, links lead there.
 "use strict";
 
 document.documentElement.classList.add("js");

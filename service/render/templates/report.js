@@ -10,13 +10,13 @@ const controls = new Map(); // from a text's hash to functions that show its lab
 const labelling = document.getElementById("labelling");
 let unsaved = false;
 
-function say(said, word) {
+function setLabel(said, word) {
   const before = labels.get(said.digest);
   if (!word) labels.delete(said.digest);
   else if (before?.label !== word) labels.set(said.digest, { id: random(), created: new Date().toISOString(), label: word, ...said });
   for (const show of controls.get(said.digest)) show(word);
   unsaved = labels.size > 0;
-  tell(labels.size ? `${count(labels.size)} so far.` : "There are no labels.");
+  announce(labels.size ? `${count(labels.size)} so far.` : "There are no labels.");
 }
 
 function random() {
@@ -27,11 +27,11 @@ function count(number) {
   return `${number.toLocaleString("en")} ${number === 1 ? "label" : "labels"}`;
 }
 
-function tell(words) {
+function announce(words) {
   document.getElementById("labelled").textContent = words;
 }
 
-function shows(said, show) {
+function onLabel(said, show) {
   if (!controls.has(said.digest)) controls.set(said.digest, []);
   controls.get(said.digest).push(show);
   show(labels.get(said.digest)?.label ?? "");
@@ -47,15 +47,15 @@ function choice(row) {
   select.setAttribute("aria-label", `Your label for ${row.cells[0].textContent.trim()}`);
   select.append(new Option("no label", ""));
   for (const word of labelling.dataset.words.split(" ")) select.append(new Option(word, word));
-  select.addEventListener("change", () => say(said, select.value));
-  shows(said, (word) => { select.value = word; });
+  select.addEventListener("change", () => setLabel(said, select.value));
+  onLabel(said, (word) => { select.value = word; });
   cell.append(select);
 }
 
 function download() {
   const consent = document.getElementById("consent");
   if (!labels.size || !consent.checked) {
-    tell(labels.size ? "Tick the box to agree. Without your consent nothing may be stored." : "There are no labels yet. Label a text first.");
+    announce(labels.size ? "Tick the box to agree. Without your consent nothing may be stored." : "There are no labels yet. Label a text first.");
     if (labels.size) consent.focus();
     return;
   }
@@ -67,7 +67,7 @@ function download() {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
   unsaved = false;
-  tell(`${count(labels.size)} saved in labels.jsonl.`);
+  announce(`${count(labels.size)} saved in labels.jsonl.`);
 }
 
 if (labelling) {
@@ -75,8 +75,8 @@ if (labelling) {
     const said = JSON.parse(article.dataset.said);
     for (const button of article.querySelectorAll("[data-label]")) {
       const pressed = () => button.getAttribute("aria-pressed") === "true";
-      button.addEventListener("click", () => say(said, pressed() ? "" : button.dataset.label));
-      shows(said, (word) => button.setAttribute("aria-pressed", String(word === button.dataset.label)));
+      button.addEventListener("click", () => setLabel(said, pressed() ? "" : button.dataset.label));
+      onLabel(said, (word) => button.setAttribute("aria-pressed", String(word === button.dataset.label)));
     }
   }
   document.getElementById("download").addEventListener("click", download);

@@ -36,8 +36,3 @@ def upgrade() -> None:
     )
     op.create_index("unspun_labels_digest", "unspun_labels", ["digest"])
     op.create_index("unspun_labels_created", "unspun_labels", ["created", "id"])
-
-
-def downgrade() -> None:
-    """Drop the table with all labels."""
-    op.drop_table("unspun_labels")

@@ -1,6 +1,6 @@
 """Verdicts of unspun 2: no score for abstentions, a false-positive rate, and the share of suspicious words.
 
-Scores of unspun 1, which were probabilities, stay; the model of the label tells the two apart.
+Scores of unspun 1, which were probabilities, are kept; the version of the label's model identifies them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,3 @@ def upgrade() -> None:
         table.add_column(sa.Column("false_positive_rate", sa.Float(53), nullable=True))
         table.add_column(sa.Column("share", sa.Float(53), nullable=True))
     op.execute("UPDATE unspun_labels SET score = NULL WHERE verdict = 'abstained'")
-
-
-def downgrade() -> None:
-    """Drop the columns; abstentions get a score of 0."""
-    op.execute("UPDATE unspun_labels SET score = 0 WHERE score IS NULL")
-    with op.batch_alter_table("unspun_labels") as table:
-        table.drop_column("share")
-        table.drop_column("false_positive_rate")
-        table.alter_column("score", existing_type=sa.Float(53), nullable=False)
