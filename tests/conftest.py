@@ -1,18 +1,23 @@
-"""The `integration` marker, for tests that need another program: a browser, a cluster, a server or an installation; and
-an empty current folder.
-"""
+"""The `integration` marker, for tests that need another program, and the fixtures that several folders use."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.feedback.postgres import Server
+    from unspun.model.comparing.comparer import Comparer
+    from unspun.model.detector import Detector
 
 HERE = Path(__file__).parent
 FOLDERS = (HERE / "browser", HERE / "deployment", HERE / "packaging")
 """Folders in which every test is an integration test."""
 FIXTURES = {"postgres", "cluster"}
-"""Fixtures that start such a program: a test that uses one is an integration test."""
+"""Fixtures that start another program: a test that uses one is an integration test."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -33,3 +38,48 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return an empty folder that is the current one."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the tiny model's bundle on disk; tests that change it work on a copy."""
+    from tests import tables as tiny
+
+    return tiny.save_bundle(tmp_path_factory.mktemp("tiny") / "bundle")
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Detector:
+    """Return the detector with the shipped model; skip the test if there is no model."""
+    from unspun.model import bundle
+    from unspun.model.detector import Detector
+
+    if not (bundle.DEFAULT / bundle.MANIFEST).exists():
+        pytest.skip(f"no model in {bundle.DEFAULT}: train one with `unspun train`")
+    return Detector.load()
+
+
+@pytest.fixture(scope="session")
+def comparer(shipped: Detector) -> Comparer:
+    """Return the comparer with the shipped model."""
+    from unspun.model.comparing.comparer import Comparer
+
+    return Comparer(shipped.bundle)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """Start PostgreSQL."""
+    from tests.feedback.postgres import running
+
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the address of an empty database: once in SQLite, once in PostgreSQL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/labels.db"
+    server: Server = request.getfixturevalue("postgres")
+    return server.database()

@@ -1,4 +1,4 @@
-"""A tiny deep tier with known answers: it takes a few words for replacements and knows their originals.
+"""A tiny deep tier with known answers: it detects a few marked words as replaced, and knows their originals.
 
 The layers come from tests/data/model/make_tiny_deep.py.
 """

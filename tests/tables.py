@@ -1,4 +1,4 @@
-"""A tiny model made from two dozen sentences of our own, with every part of the real one in a few kilobytes."""
+"""A tiny model made from two dozen of our own sentences. It has every part of the real one, in a few kilobytes."""
 
 from __future__ import annotations
 

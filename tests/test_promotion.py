@@ -1,4 +1,4 @@
-"""benchmarks/promotion.py: which answers are wrong, and which promises are broken."""
+"""benchmarks/promotion.py finds wrong answers and broken promises."""
 
 from __future__ import annotations
 
@@ -66,6 +66,6 @@ def test_broken_promises_are_reported(outcomes: list[Outcome], problem: str) -> 
     assert _broken(Run(outcomes, CHANGES)) == [problem]
 
 
-def test_how_long_a_change_took_to_reach_all_answers() -> None:
+def test_a_change_is_timed_until_it_has_reached_all_answers() -> None:
     run = Run([outcome(12.5, OLD), outcome(13.0, NEW), outcome(13.5, OLD), outcome(14.0, NEW)], CHANGES)
     assert reached(run, CHANGES[0]) == 1.5

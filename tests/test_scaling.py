@@ -1,4 +1,4 @@
-"""benchmarks/scaling.py: what is measured and how it is compared; the figures themselves depend on the machine."""
+"""benchmarks/scaling.py: the measurements and their comparison; the figures depend on the machine."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_collections_are_scored_by_the_command_line(tmp_path: Path) -> None:
     assert results["collections"][0]["documents"] > 20
 
 
-def test_a_model_that_cannot_be_loaded_is_reported_in_one_line(tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_loaded_is_reported_on_one_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.scaling", "--megabytes", "1", "--model", tmp_path]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1

@@ -1,6 +1,6 @@
 """The five seed documents get the verdicts in `seeds/manifest.toml`, and 001 gets its verdict for the right reasons.
 
-They are other people's news articles and not in this repository. Without them these tests are skipped.
+They are other people's news articles, so they are not in this repository. Without them, these tests are skipped.
 """
 
 from __future__ import annotations
@@ -34,15 +34,8 @@ def folder() -> Path:
 
 
 @pytest.fixture(scope="module")
-def detector() -> Detector:
-    from unspun.model.detector import Detector
-
-    return Detector.load()
-
-
-@pytest.fixture(scope="module")
-def spun(folder: Path, detector: Detector) -> Verdict:
-    return detector.score(text_of(SPUN, folder))
+def spun(folder: Path, shipped: Detector) -> Verdict:
+    return shipped.score(text_of(SPUN, folder))
 
 
 def text_of(document: seeds.SeedDocument, folder: Path) -> str:
@@ -75,7 +68,7 @@ def suggestions(evidence: Iterable[Evidence]) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.file[:3])
-def test_the_document_is_the_listed_one(document: seeds.SeedDocument, folder: Path) -> None:
+def test_the_document_has_the_hash_in_the_manifest(document: seeds.SeedDocument, folder: Path) -> None:
     assert text_of(document, folder)  # raises SeedError if the sha256 differs
 
 
@@ -99,8 +92,8 @@ def known_failures(documents: Iterable[seeds.SeedDocument]) -> list[Any]:
 
 
 @pytest.mark.parametrize("document", known_failures(DOCUMENTS))
-def test_verdict(document: seeds.SeedDocument, folder: Path, detector: Detector) -> None:
-    verdict = detector.score(text_of(document, folder))
+def test_verdict(document: seeds.SeedDocument, folder: Path, shipped: Detector) -> None:
+    verdict = shipped.score(text_of(document, folder))
     assert verdict.verdict in document.verdicts, f"{document.what}: {verdict.kinds}"
     assert verdict.kind == document.kind, f"{document.what}: {verdict.kinds}"
 

@@ -28,13 +28,6 @@ def folder() -> Path:
     return found
 
 
-@pytest.fixture(scope="module")
-def comparer() -> Comparer:
-    from unspun.model.comparing.comparer import Comparer
-
-    return Comparer.load()
-
-
 def answers(comparer: Comparer, *arguments: str) -> list[dict[str, Any]]:
     result = CliRunner().invoke(cli, ["compare", *arguments, "--format", "jsonl", "--quiet"], obj=lambda _: comparer)
     assert (result.exit_code, result.stderr) == (0, "")

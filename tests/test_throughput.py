@@ -1,4 +1,4 @@
-"""benchmarks/throughput.py and the texts in benchmarks/common.py; the speeds themselves depend on the machine."""
+"""benchmarks/throughput.py and the texts in benchmarks/common.py; the speeds depend on the machine."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_example_articles_are_the_same_every_time() -> None:
 
 
 @pytest.mark.parametrize(("every", "spun"), [(2, [1, 3, 5]), (5, [4])])
-def test_one_example_article_in_so_many_is_spun_and_all_are_long(every: int, spun: list[int]) -> None:
+def test_every_nth_example_article_is_spun_and_all_are_long(every: int, spun: list[int]) -> None:
     articles = from_examples(6, every)
     assert [i for i, (_, is_spun) in enumerate(articles) if is_spun] == spun
     assert all(len(text.split()) >= ARTICLE_WORDS for text, _ in articles)
@@ -153,7 +153,7 @@ def test_the_deep_tier_reads_only_the_first_articles(tmp_path: Path) -> None:
     assert (results["articles"], results["contenders"]["deep_verdict"]["articles"]) == (2, 1)
 
 
-def test_a_model_that_cannot_be_loaded_is_reported_in_one_line(tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_loaded_is_reported_on_one_line(tmp_path: Path) -> None:
     done = benchmark("--only", "fast", "--articles", 20, "--model", tmp_path)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
@@ -165,7 +165,7 @@ def test_too_few_articles_or_processes_are_a_usage_error(option: str, value: str
     assert benchmark(option, value).returncode == 2
 
 
-def test_a_corpus_that_is_too_small_is_reported_in_one_line(tmp_path: Path) -> None:
+def test_a_corpus_that_is_too_small_is_reported_on_one_line(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", ["human"] * 5)
     done = benchmark("--corpus", tmp_path)
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)

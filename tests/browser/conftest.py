@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +12,7 @@ from typing import Any
 import pytest
 from werkzeug.serving import make_server
 
+from tests.http.running import Service
 from tests.service.fake_detector import load_fake
 from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings
@@ -45,7 +43,7 @@ def output() -> Path:
     return folder
 
 
-# By module, not by session: while Playwright runs, no other test could have an event loop of its own.
+# Per module, not per session: while Playwright runs, no other test can start an event loop.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Start Chromium once."""
@@ -60,24 +58,14 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def service(browser: Any) -> Iterator[str]:
-    """Start `unspun serve`, and return its address."""
-    command = [sys.executable, "-m", "unspun.service.cli", "serve", "--port", "0", "--workers", "1"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("UNSPUN_")}
-    environment["UNSPUN_DRAIN_SECONDS"] = "0"
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        lines = (json.loads(line) for line in process.stderr if line.startswith("{"))
-        port = next((line["port"] for line in lines if line["event"] == "listening"), None)
-        assert port is not None, "the service did not start"
-        threading.Thread(target=process.stderr.read, daemon=True).start()  # else it would wait for a reader
-        yield f"http://127.0.0.1:{port}"
-        process.terminate()
-        process.wait(20)
+    """Start a service with the shipped model, and return its address."""
+    with Service(WORKERS=1) as running:
+        yield running.url
 
 
 @pytest.fixture
 def serve_fake() -> Iterator[Callable[..., str]]:
-    """Serve the application in a thread, with a detector that needs no model; return its address."""
+    """Return a function that serves the application in a thread, without a model, and returns its address."""
     servers = []
 
     def serve(**settings: Any) -> str:
@@ -94,33 +82,65 @@ def serve_fake() -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture
-def open_page(browser: Any, service: str) -> Iterator[Open]:
-    """Open the page as a reader with some settings; what the browser complains of fails the test."""
+def visit(browser: Any) -> Iterator[Open]:
+    """Return a function that opens an address. Messages on the console and requests to other places fail the test."""
     contexts = []
     complaints: list[str] = []
 
     def complain(message: Any) -> None:
-        # That a document came with an error's status is no complaint.
-        if message.type in ("error", "warning") and "the server responded with a status of" not in message.text:
+        # The browser also reports documents with the status of an error.
+        if "the server responded with a status of" not in message.text:
             complaints.append(message.text)
 
-    def open_at(path: str = "/", *, address: str = service, **options: Any) -> Any:
-        context = browser.new_context(viewport=options.pop("viewport", DESKTOP), base_url=address, **options)
+    def check(request: Any, place: str) -> None:
+        if not request.url.startswith((place, "data:")):
+            complaints.append(f"requested {request.url}")
+
+    def open_address(place: str, path: str = "", **options: Any) -> Any:
+        context = browser.new_context(**{"viewport": DESKTOP, **options})
         context.set_default_timeout(10_000)
         contexts.append(context)
         page = context.new_page()
         page.on("console", complain)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "request",
-            lambda request: (
-                None if request.url.startswith((f"{address}/", "data:")) else complaints.append(f"asked {request.url}")
-            ),
-        )
-        page.goto(path)
+        page.on("request", lambda request: check(request, place))
+        page.goto(place + path)
         return page
 
-    yield open_at
+    yield open_address
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def open_page(visit: Open, service: str) -> Open:
+    """Return a function that opens a page of a service, with options of the browser."""
+
+    def open_at(path: str = "/", *, address: str = service, **options: Any) -> Any:
+        return visit(f"{address}/", path.removeprefix("/"), base_url=address, **options)
+
+    return open_at
+
+
+@pytest.fixture
+def open_file(visit: Open, tmp_path: Path) -> Open:
+    """Return a function that opens a page from a file, without a network."""
+
+    def open_content(content: str, **options: Any) -> Any:
+        path = tmp_path / "page.html"
+        path.write_text(content, "utf-8")
+        return visit(path.as_uri(), offline=True, **options)
+
+    return open_content
+
+
+def scrolls_sideways(page: Any) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+def violations(page: Any) -> list[tuple[str, str]]:
+    """Return the serious problems of accessibility that axe finds, and the HTML of each."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    found = axe.Axe().run(page).response["violations"]
+    return [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]

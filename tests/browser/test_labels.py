@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.browser.conftest import DESKTOP, PHONE, Open
-from tests.browser.test_page import judge, scrolls_sideways
-from tests.browser.test_report import SERIOUS, report_on
+from tests.browser.conftest import DESKTOP, PHONE, Open, scrolls_sideways, violations
+from tests.browser.test_page import judge
+from tests.browser.test_report import report_on
 from tests.service.fake_detector import load_fake
 from tests.service.support import SPUN
 from unspun.service.cli import cli
 from unspun.service.http.keys import KeyStore
 
-if find_spec("sqlalchemy") is None:
-    pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
+pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'")
 
 from unspun.service.feedback.store import Store
 from unspun.service.render.summary import digest_of
@@ -32,18 +30,12 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def address(serve_fake: Callable[..., str], file: Path) -> str:
-    """Serve a page that keeps labels."""
+    """Start a service that stores labels, and return its address."""
     return serve_fake(database_url=str(file))
 
 
 def stored(file: Path) -> list[Any]:
     return list(Store(str(file)).labels())
-
-
-def violations(page: Any) -> list[tuple[str, str]]:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
-    found = axe.Axe().run(page).response["violations"]
-    return [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in SERIOUS]
 
 
 # --- the page
@@ -90,7 +82,7 @@ def test_a_text_is_labelled_by_the_keyboard_alone(address: str, file: Path, open
         page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Stored: this text is spun").wait_for()
-    assert page.evaluate("document.activeElement.id") == "feedback"  # where a screen reader goes on reading
+    assert page.evaluate("document.activeElement.id") == "feedback"  # where a screen reader continues
     assert [label.label for label in stored(file)] == ["spun"]
 
 
@@ -129,26 +121,9 @@ def test_axe_finds_nothing_serious_on_the_page(colours: str, address: str, open_
 
 
 @pytest.fixture
-def show(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Open a report on eight documents, of four texts; what the browser complains of fails the test."""
-    contexts, complaints = [], []
-
-    def open_file(**options: Any) -> Any:
-        path = tmp_path / "report.html"
-        path.write_text(report_on(8), "utf-8")
-        context = browser.new_context(viewport=options.pop("viewport", DESKTOP), offline=True, **options)
-        context.set_default_timeout(10_000)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(path.as_uri())
-        return page
-
-    yield open_file
-    for context in contexts:
-        context.close()
-    assert complaints == []
+def show(open_file: Open) -> Open:
+    """Return a function that opens a report on eight documents with four different texts."""
+    return lambda **options: open_file(report_on(8), **options)
 
 
 def labels_of(page: Any) -> list[str]:
@@ -163,7 +138,7 @@ def download(page: Any, to: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in to.read_text("utf-8").splitlines()]
 
 
-def test_the_same_text_has_the_same_label_everywhere(show: Callable[..., Any]) -> None:
+def test_the_same_text_has_the_same_label_everywhere(show: Open) -> None:
     page = show()
     page.get_by_role("group", name="Label text 1").get_by_role("button", name="spun").click()
     assert labels_of(page)[:2] == ["spun", "spun"]  # folder/0.txt and folder/4.txt
@@ -174,7 +149,7 @@ def test_the_same_text_has_the_same_label_everywhere(show: Callable[..., Any]) -
     assert set(labels_of(page)) == {""}
 
 
-def test_labels_are_downloaded_with_consent_and_imported(show: Callable[..., Any], tmp_path: Path, file: Path) -> None:
+def test_labels_are_downloaded_with_consent_and_imported(show: Open, tmp_path: Path, file: Path) -> None:
     from click.testing import CliRunner
 
     page = show()
@@ -201,14 +176,14 @@ def test_labels_are_downloaded_with_consent_and_imported(show: Callable[..., Any
     assert (bare.label, bare.text, bare.verdict.verdict) == ("rewritten", None, "clear")
 
 
-def test_without_labels_there_is_nothing_to_download(show: Callable[..., Any]) -> None:
+def test_without_labels_there_is_nothing_to_download(show: Open) -> None:
     page = show()
     page.get_by_label("I agree that these labels are stored").check()
     page.get_by_role("button", name="Download the labels").click()
     assert page.locator("#labelled").inner_text() == "There are no labels yet. Label a text first."
 
 
-def test_leaving_with_unsaved_labels_asks_first(show: Callable[..., Any], tmp_path: Path) -> None:
+def test_leaving_with_unsaved_labels_asks_first(show: Open, tmp_path: Path) -> None:
     asks = "() => !dispatchEvent(new Event('beforeunload', {cancelable: true}))"
     page = show()
     assert not page.evaluate(asks)
@@ -219,13 +194,13 @@ def test_leaving_with_unsaved_labels_asks_first(show: Callable[..., Any], tmp_pa
     assert not page.evaluate(asks)
 
 
-def test_a_filter_does_not_search_the_labels(show: Callable[..., Any]) -> None:
+def test_a_filter_does_not_search_the_labels(show: Open) -> None:
     page = show()
     page.get_by_label("Search").fill("rewritten")
     assert page.locator("#documents tbody tr").count() == 0
 
 
-def test_without_script_the_report_has_no_buttons(show: Callable[..., Any]) -> None:
+def test_without_script_the_report_has_no_buttons(show: Open) -> None:
     page = show(java_script_enabled=False)
     assert page.get_by_role("button").count() == 0
     assert not page.get_by_text("Your labels").is_visible()
@@ -234,7 +209,7 @@ def test_without_script_the_report_has_no_buttons(show: Callable[..., Any]) -> N
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("colours", ["light", "dark"])
 def test_axe_finds_nothing_serious_in_the_report(
-    colours: str, viewport: dict[str, int], show: Callable[..., Any], output: Path
+    colours: str, viewport: dict[str, int], show: Open, output: Path
 ) -> None:
     page = show(color_scheme=colours, viewport=viewport, bypass_csp=True)
     page.get_by_role("group", name="Label text 1").get_by_role("button", name="spun").click()

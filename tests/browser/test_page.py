@@ -1,4 +1,4 @@
-"""The page as people use it: in headless Chromium, with the model that ships."""
+"""The page in headless Chromium, with the shipped model."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import PHONE, Open
+from tests.browser.conftest import PHONE, ROOT, Open, scrolls_sideways, violations
 from unspun.model.wording import times
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.routes.page import EXAMPLE
 
-ROOT = Path(__file__).parents[2]
 SPUN = ROOT / "seeds/examples/spun/01-harbour-swimmers.wordnet.txt"
 HUMAN = ROOT / "seeds/examples/human/01-harbour-swimmers.txt"
-SERIOUS = ("serious", "critical")
 
 
 def judge(page: Any, text: str = EXAMPLE) -> Any:
@@ -34,7 +32,7 @@ def headline(page: Any) -> str:
 
 @pytest.fixture(scope="module")
 def answer(service: str) -> bytes:
-    """Return what the API answers about the example."""
+    """Return the API's answer for the example."""
     headers = {"Content-Type": "application/json"}
     asked = urllib.request.Request(f"{service}/v1/score", json.dumps({"text": EXAMPLE}).encode(), headers)
     with urllib.request.urlopen(asked) as found:
@@ -54,22 +52,18 @@ def word(page: Any, evidence: dict[str, Any]) -> Any:
 
 
 def original(evidence: dict[str, Any]) -> str:
-    """Return what is told of an odd word."""
+    """Return the sentence about the original of an odd word."""
     return f"probably {evidence['suggestion']}, or {', '.join(evidence['alternatives'])}"
 
 
-def scrolls_sideways(page: Any) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
-
-
 def data_transfer(page: Any, **content: str) -> Any:
-    """Return what is dragged: a text, or a file of that content."""
+    """Return the data of a drag: a text, or a file with some content."""
     return page.evaluate_handle(
         """({text, file}) => {
-            const carried = new DataTransfer();
-            if (text) carried.setData("text/plain", text);
-            if (file) carried.items.add(new File([file], "dropped.txt", {type: "text/plain"}));
-            return carried;
+            const dragged = new DataTransfer();
+            if (text) dragged.setData("text/plain", text);
+            if (file) dragged.items.add(new File([file], "dropped.txt", {type: "text/plain"}));
+            return dragged;
         }""",
         {"text": content.get("text"), "file": content.get("file")},
     )
@@ -80,7 +74,7 @@ def drop(page: Any, where: str, **content: str) -> None:
         page.dispatch_event(where, event, {"dataTransfer": data_transfer(page, **content)})
 
 
-# --- the way through
+# --- from the text to the verdict
 
 
 def test_a_pasted_text_is_judged_and_its_odd_words_are_marked(open_page: Open, odd: list[dict[str, Any]]) -> None:
@@ -174,7 +168,7 @@ def test_while_judging_the_page_says_so_and_sends_nothing_twice(open_page: Open)
     page.wait_for_selector(".verdict")
 
 
-# --- what probably stood there
+# --- the probable originals
 
 
 def test_pointing_at_a_word_shows_its_original(open_page: Open, odd: list[dict[str, Any]]) -> None:
@@ -246,12 +240,12 @@ def test_the_tooltip_stays_on_the_screen(open_page: Open) -> None:
 def test_a_screen_reader_hears_the_original_with_the_word(open_page: Open, odd: list[dict[str, Any]]) -> None:
     page = judge(open_page())
     nodes = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
-    told = {
+    descriptions = {
         node["name"]["value"]: node["description"]["value"]
         for node in nodes
         if node["role"]["value"] == "link" and "description" in node
     }
-    assert told[odd[0]["text"]] == original(odd[0])
+    assert descriptions[odd[0]["text"]] == original(odd[0])
 
 
 def test_the_text_can_be_copied_unchanged(open_page: Open) -> None:
@@ -273,7 +267,7 @@ def test_a_text_is_judged_by_the_keyboard_alone(open_page: Open) -> None:
     page.get_by_role("textbox", name="The text").fill(EXAMPLE)
     page.keyboard.press("Control+Enter")
     page.wait_for_selector(".verdict")
-    assert page.evaluate("document.activeElement.id") == "headline"  # where a screen reader goes on reading
+    assert page.evaluate("document.activeElement.id") == "headline"  # where a screen reader continues
 
 
 def test_the_header_can_be_skipped(open_page: Open) -> None:
@@ -287,18 +281,16 @@ def test_the_header_can_be_skipped(open_page: Open) -> None:
 @pytest.mark.parametrize("colours", ["light", "dark"])
 @pytest.mark.parametrize("name", ["empty", "result", "problem", "reference"])
 def test_axe_finds_nothing_serious(name: str, colours: str, open_page: Open) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     page = open_page("/v1/docs" if name == "reference" else "/", color_scheme=colours)
     if name == "result":
         judge(page).locator("summary").click()
         page.locator(".article .odd").first.focus()
     if name == "problem":
         judge(page, "")
-    found = axe.Axe().run(page).response["violations"]
-    assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in SERIOUS] == []
+    assert violations(page) == []
 
 
-# --- what goes wrong
+# --- errors
 
 
 @pytest.mark.parametrize(
@@ -326,7 +318,7 @@ def test_a_key_is_entered_once_per_tab(open_page: Open, serve_fake: Callable[...
     assert page.get_by_label("API key").input_value() == key
 
 
-# --- any screen, and without a script
+# --- other screens, and no script
 
 
 @pytest.mark.parametrize("name", ["empty", "result", "problem", "reference"])

@@ -1,4 +1,4 @@
-"""Fixtures for the image and its parts, which are made once per test session."""
+"""The image and its parts, made once per test session."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from tests.deployment import support
-from tests.deployment.container import free_port, make_root, why_not
+from tests.deployment.container import make_root, why_not
+from tests.service.support import free_port
 
 
 @pytest.fixture(scope="session")

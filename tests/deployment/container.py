@@ -11,7 +11,6 @@ import os
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from tests.deployment.support import Image
+from tests.service.support import free_port
 
 VENV = "/opt/unspun"
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64")
@@ -33,7 +33,7 @@ ISOLATE = ("unshare", "--mount", "--pid", "--fork")
 
 
 def why_not() -> str | None:
-    """Return why this machine cannot run containers, or None if it can."""
+    """Return the reason why this machine cannot run containers, or None if it can."""
     if sys.platform != "linux" or os.geteuid() != 0:
         return "namespaces and changing the user need root on Linux"
     missing = [name for name in ("unshare", "nsenter", "setpriv", "chroot") if shutil.which(name) is None]
@@ -169,7 +169,7 @@ class Container:
         os.kill(self.first, signal.SIGTERM)
         return self.process.wait(seconds)
 
-    def remove(self) -> None:
+    def close(self) -> None:
         """Kill it if it is still running; all processes of the namespace end with process 1."""
         # Not with --kill-child, which stops working when process 1 changes its user.
         if self.process.poll() is None:
@@ -192,10 +192,3 @@ def _mounts(root: Path, temporary: Path) -> str:
     lines += [f"mount --bind {temporary} {root}/tmp", f"mount -o remount,bind,nosuid,nodev,noexec {root}/tmp"]
     lines += [f"mount -o remount,bind,ro {root}"]
     return "\n".join(lines)
-
-
-def free_port() -> int:
-    """Return a free port of this machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -66,14 +66,13 @@ def test_ports_are_open_only_to_this_machine(name: str) -> None:
     assert [port for port in SERVICES[name].get("ports", []) if not port.startswith("127.0.0.1:")] == []
 
 
-def test_only_the_service_can_reach_redis() -> None:
-    assert "ports" not in SERVICES["redis"]
-    assert [name for name, service in SERVICES.items() if "limits" in service.get("networks", [])] == [
-        "unspun",
-        "redis",
-    ]
-    assert compose()["networks"]["limits"] == {"internal": True}
-    assert SERVICES["redis"]["networks"] == ["limits"]
+@pytest.mark.parametrize(("name", "network"), [("redis", "limits"), ("postgres", "labels")])
+def test_only_the_service_can_reach_a_database(name: str, network: str) -> None:
+    assert "ports" not in SERVICES[name]
+    members = [other for other, service in SERVICES.items() if network in service.get("networks", [])]
+    assert members == ["unspun", name]
+    assert compose()["networks"][network] == {"internal": True}
+    assert SERVICES[name]["networks"] == [network]
 
 
 @EVERY
@@ -162,15 +161,6 @@ class TestRedis:
 
 
 class TestPostgres:
-    def test_only_the_service_can_reach_it(self) -> None:
-        assert "ports" not in SERVICES["postgres"]
-        assert [name for name, service in SERVICES.items() if "labels" in service.get("networks", [])] == [
-            "unspun",
-            "postgres",
-        ]
-        assert compose()["networks"]["labels"] == {"internal": True}
-        assert SERVICES["postgres"]["networks"] == ["labels"]
-
     def test_the_address_in_the_guide_is_correct(self) -> None:
         guide = (ROOT / "docs/deployment.md").read_text("utf-8")
         [line] = [line for line in guide.splitlines() if "UNSPUN_DATABASE_URL=postgresql://" in line and "echo" in line]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +37,12 @@ print(json.dumps(refused))
 
 @pytest.fixture(scope="module")
 def container(root: Path, workplace: Path, image: Image, redis: Redis) -> Iterator[Container]:
-    """A running container with the environment from the Compose file."""
+    """Start a container with the environment from the Compose file."""
     address = f"redis://127.0.0.1:{redis.connection_pool.connection_kwargs['port']}/0"
     variables = {**environment("unspun"), "UNSPUN_REDIS_URL": address}
-    running = Container(image, root, workplace / "tmp", variables)
-    try:
+    with closing(Container(image, root, workplace / "tmp", variables)) as running:
         running.wait_until_ready()
         yield running
-    finally:
-        running.remove()
 
 
 def status(process: int) -> dict[str, list[str]]:
@@ -119,25 +117,18 @@ def test_its_temporary_files_are_small(container: Container) -> None:
 
 
 def test_sigterm_shuts_it_down_gracefully(root: Path, workplace: Path, image: Image) -> None:
-    variables = {"UNSPUN_WORKERS": "1"}
-    container = Container(image, root, workplace / "tmp-stopped", variables)
-    try:
+    with closing(Container(image, root, workplace / "tmp-stopped", {"UNSPUN_WORKERS": "1"})) as container:
         container.wait_until_ready()
         started = time.monotonic()
         assert container.stop(45) == 0
         assert time.monotonic() - started >= Settings().drain_seconds
         assert list(container.temporary.iterdir()) == []
-    finally:
-        container.remove()
 
 
 def test_an_invalid_setting_stops_it_at_once_with_a_message(root: Path, workplace: Path, image: Image) -> None:
-    container = Container(image, root, workplace / "tmp-wrong", {"UNSPUN_WORKERS": "many"})
-    try:
+    with closing(Container(image, root, workplace / "tmp-wrong", {"UNSPUN_WORKERS": "many"})) as container:
         assert container.process.wait(30) == 2
         assert container.log.read_text().startswith("unspun: UNSPUN_WORKERS=many")
-    finally:
-        container.remove()
 
 
 def test_its_log_is_json_without_texts(container: Container) -> None:

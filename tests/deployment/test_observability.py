@@ -132,7 +132,7 @@ def ask(root: Path, workplace: Path, image: Image) -> Iterator[Callable[[str], A
             time.sleep(1.1)
         yield lambda query: _query(port, query)
     finally:
-        container.remove()
+        container.close()
         if process is not None:
             process.terminate()
             process.wait(20)
@@ -147,7 +147,7 @@ def test_every_query_of_the_dashboard_has_a_result(ask: Callable[[str], Any], ta
         assert all(series["metric"].get(label) for series in answer)
 
 
-def test_metrics_add_up_all_workers(ask: Callable[[str], Any]) -> None:
+def test_metrics_are_summed_over_all_workers(ask: Callable[[str], Any]) -> None:
     [model] = ask("sum(unspun_model_info)")
     assert model["value"][1] == environment("unspun")["UNSPUN_WORKERS"]
 

@@ -22,7 +22,7 @@ INSTALLS = ("make ", "pip install ", "apt-get install ")
 
 @dataclass(frozen=True)
 class Step:
-    """Something that a page tells its readers to run: a shell command or a Python snippet.
+    """Something that readers of a page run: a shell command or a Python snippet.
 
     `shown` is what it prints according to the page, None if the page does not say.
     """

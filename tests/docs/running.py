@@ -1,11 +1,10 @@
-"""Runs the steps of a page in one shell, in a temporary folder that holds the texts which the page uses."""
+"""Runs the steps of a page in one shell, in a temporary folder with the texts that the page uses."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,15 +12,16 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import ROOT, Step, matches, steps
+from tests.service.support import free_port
 
 MARK = "@@@"
 TUTORIAL = "docs/tutorial.md"
 TEXT = "seeds/examples/spun/01-harbour-swimmers.wordnet.txt"
-"""What the Python snippets call `text`."""
+"""The variable `text` in Python snippets."""
 
 
 def needs_service(page: str) -> bool:
-    """Return whether a step of a page sends requests to a service, which then has to be started."""
+    """Return whether a step of a page sends requests to a service."""
     return any(":8000" in step.code for step in steps(page) if step.is_run)
 
 
@@ -42,9 +42,7 @@ def run_page(page: str, folder: Path) -> list[str]:
     else:
         shutil.copytree(ROOT / "seeds", folder / "seeds")
         (folder / "training").symlink_to(ROOT / "training")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     todo = [step for step in steps(page) if step.is_run]
     script = ["exec 2>&1", "trap 'kill $(jobs -p) 2>/dev/null || :' EXIT"]
     if needs_service(page):

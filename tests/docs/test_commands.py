@@ -1,4 +1,4 @@
-"""Every command and every Python snippet in the documentation is run as printed, or else checked against its parser."""
+"""Every command and Python snippet in the documentation is run as printed, or checked against its parser."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ MODULES = sorted(
     }
 )
 OTHER_PROGRAMS = ("curl", "echo", "export", "jq", "pdftotext", "python")
-"""Programs whose options are not checked here; those of `python -m` are checked by themselves."""
+"""Programs whose options are not checked here; commands with `python -m` are checked separately."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
-# Parses the command lines on standard input with each module's own parser, in one process, and runs none of them.
+# Parses the command lines on standard input with the parser of each module, in one process, without running them.
 PARSE = """
 import argparse, json, runpy, sys
 
@@ -109,7 +109,7 @@ def check_compose(words: list[str]) -> None:
 
 
 def check(words: list[str]) -> None:
-    """Check a simple command that is not run: what it names is there, and its options exist."""
+    """Check that a command that is not run names things and options that exist."""
     match words:
         case ["unspun", *rest]:
             check_unspun(rest)
@@ -157,7 +157,7 @@ def test_a_command_within_a_sentence_fits_its_parser(page: str, code: str) -> No
 
 
 @pytest.mark.parametrize("module", sorted({module for module, *_ in MODULES}))
-def test_a_module_that_is_named_as_a_command_is_there(module: str) -> None:
+def test_a_module_that_is_used_as_a_command_exists(module: str) -> None:
     assert importlib.util.find_spec(module) is not None
 
 
@@ -174,14 +174,14 @@ def test_commands_of_modules_fit_their_parsers() -> None:
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda step: step.name)
-def test_a_snippet_that_is_not_run_imports_what_is_there(snippet: Step) -> None:
+def test_a_snippet_that_is_not_run_imports_names_that_exist(snippet: Step) -> None:
     for node in ast.walk(ast.parse(snippet.code)):
         if isinstance(node, ast.ImportFrom):
             module = importlib.import_module(str(node.module))
             assert all(hasattr(module, name.name) for name in node.names)
 
 
-def test_the_demo_of_the_readme_is_that_of_the_makefile() -> None:
+def test_the_readme_and_the_makefile_have_the_same_demo() -> None:
     [command] = [
         step.code.split(" #")[0].strip() for step in steps("README.md") if "seeds/examples --format" in step.code
     ]
@@ -191,12 +191,12 @@ def test_the_demo_of_the_readme_is_that_of_the_makefile() -> None:
 @pytest.mark.parametrize(
     "bad", ["unspun score --nope x", "unspun score x --format pdf", "make nothing", "pip install '.[x]'"]
 )
-def test_a_command_that_does_not_fit_is_noticed(bad: str) -> None:
+def test_a_wrong_command_is_detected(bad: str) -> None:
     with pytest.raises((click.UsageError, AssertionError)):
         check(shlex.split(bad))
 
 
-def test_output_that_differs_from_what_is_shown_is_noticed() -> None:
+def test_output_that_differs_from_the_page_is_detected() -> None:
     assert matches(("a 1.5", "...", "b"), "a 2.25\nx\ny\nb\n")
     assert not matches(("a 1.5", "b"), "a 2.25\nx\nb\n")
     assert not matches(("a", "...", "c"), "a\nb\n")

@@ -1,4 +1,4 @@
-"""docs/recipes.md: the files and names that it sends its reader to are there."""
+"""docs/recipes.md: all files and names that it mentions exist."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CODE = "\n".join(
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_is_there(name: str) -> None:
+def test_a_file_exists(name: str) -> None:
     assert (ROOT / name).exists()
 
 

@@ -52,7 +52,7 @@ def commands() -> Iterator[tuple[str, set[str]]]:
 
 
 @pytest.mark.parametrize(("command", "options"), list(commands()))
-def test_every_option_of_a_command_is_documented_and_no_other(command: str, options: set[str]) -> None:
+def test_exactly_the_options_of_a_command_are_documented(command: str, options: set[str]) -> None:
     [section] = re.findall(rf"^##+ `unspun {command}`[^\n]*\n(.*?)(?=^##|\Z)", PROSE, re.MULTILINE | re.DOTALL)
     rows = [line.rpartition(" | ")[0] for line in section.splitlines() if line.startswith("|")]
     assert {name for row in rows for name in re.findall(r"`(--?[a-z-]+)`", row)} == options
@@ -70,7 +70,7 @@ def test_every_setting_of_the_service_is_documented_with_its_default() -> None:
             assert documented[variable(name)] == f"`{default}`"
 
 
-def test_all_variables_of_unspun_are_documented_and_no_other() -> None:
+def test_exactly_the_variables_of_unspun_are_documented() -> None:
     known = {*OTHERS, "UNSPUN_CORPORA", *(variable(name) for name in Settings.model_fields)}
     assert set(re.findall(r"UNSPUN_[A-Z_]*[A-Z]", PROSE)) == known
 

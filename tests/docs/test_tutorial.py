@@ -1,4 +1,4 @@
-"""The tutorial, run as printed: in a file of its own, so that it can run beside the other pages."""
+"""The tutorial is run as printed, in its own file so that it can run in parallel with the other pages."""
 
 from __future__ import annotations
 

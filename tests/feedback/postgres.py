@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -16,6 +15,8 @@ from typing import Any
 
 import psycopg
 import pytest
+
+from tests.service.support import free_port
 
 PASSWORD = "not-a-secret"
 
@@ -82,9 +83,6 @@ def running() -> Iterator[Server]:
     user = unprivileged()
     # Not pytest's temporary folder, which only root may enter.
     folder = Path(tempfile.mkdtemp(prefix="unspun-postgres-"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     data, password = folder / "data", folder / "password"
     password.write_text(PASSWORD)
     if user is not None:
@@ -93,7 +91,7 @@ def running() -> Iterator[Server]:
 
     def run(program: str, *arguments: str) -> None:
         command = [str(folder_of / program), "-D", str(data), *arguments]
-        # Output goes to a file: the server would hold a pipe open.
+        # Output goes to a file, because the server would keep a pipe open.
         with (folder.parent / f"{folder.name}.log").open("a+") as log:
             done = subprocess.run(command, user=user, cwd="/", stdout=log, stderr=log, timeout=120)
             log.seek(0)
@@ -102,7 +100,7 @@ def running() -> Iterator[Server]:
     def control(action: str, *options: str) -> None:
         run("pg_ctl", "-w", *options, action)
 
-    server = Server(port, control)
+    server = Server(free_port(), control)
     try:
         run("initdb", "-U", "unspun", "--auth=scram-sha-256", f"--pwfile={password}", "--no-sync", "-E", "UTF8")
         server.start()

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-if find_spec("sqlalchemy") is None:
-    pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
+pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'")
 
 from tests.feedback.making import label_of
 from tests.service.support import cases, why
@@ -89,7 +87,7 @@ def test_an_interval_is_a_wilson_interval() -> None:
     assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
 
 
-def test_a_share_of_nothing_is_none() -> None:
+def test_a_share_of_no_texts_has_no_value() -> None:
     assert Share(0, 0).to_dict() == {"value": None, "low": None, "high": None, "part": 0, "whole": 0}
 
 

@@ -4,51 +4,34 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib.util import find_spec
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
 from lxml import html
 
-if find_spec("sqlalchemy") is None:
-    pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
+pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'")
 
 from tests.feedback.making import label_of
 from tests.feedback.postgres import Server
 from tests.service.fake_detector import FakeDetector, load_fake
-from tests.service.support import CLEAR, SPUN, SUSPECT, Run, cases, why
+from tests.service.support import CLEAR, ENVIRONMENT, SPUN, SUSPECT, Unspun, cases, run_unspun, why
 from unspun.model.verdict import ModelInfo
-from unspun.service.cli import cli
 from unspun.service.feedback.store import Store
 from unspun.service.render.html import Report
 from unspun.service.render.summary import digest_of
 
-Unspun = Callable[..., Run]
-
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an empty folder that is the current one."""
-    monkeypatch.chdir(tmp_path)
+def unspun(here: Path, monkeypatch: pytest.MonkeyPatch) -> Unspun:
+    """Run `unspun` in an empty folder, with a detector that needs no model."""
     monkeypatch.delenv("UNSPUN_DATABASE_URL", raising=False)
-    return tmp_path
-
-
-@pytest.fixture
-def unspun(here: Path) -> Unspun:
-    def run(*arguments: str | Path, stdin: str = "") -> Run:
-        result = CliRunner().invoke(cli, [str(one) for one in arguments], input=stdin, obj=load_fake)
-        return Run(result.exit_code, result.stdout, result.stderr.splitlines())
-
-    return run
+    return partial(run_unspun, load=load_fake)
 
 
 def lines(*labels: dict[str, Any]) -> str:
@@ -59,7 +42,7 @@ def exported(unspun: Unspun, *options: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in unspun("feedback", "export", *options).out.split("\n") if line]
 
 
-# --- import, export, delete
+# --- import, add, export, delete
 
 
 def test_a_text_without_a_verdict_is_scored_at_the_import(unspun: Unspun) -> None:
@@ -262,8 +245,7 @@ def test_an_import_that_fails_stores_nothing_and_can_be_repeated(
 @pytest.mark.parametrize("command", [["audit"], ["feedback", "stats"], ["feedback", "list"], ["feedback", "migrate"]])
 def test_without_the_libraries_the_command_says_what_to_install(command: list[str], here: Path) -> None:
     code = f"import sys; sys.modules['sqlalchemy'] = None; from unspun.service.cli import cli; cli({command})"
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    run = subprocess.run([sys.executable, "-c", code], cwd=here, env=environment, capture_output=True, text=True)
+    run = subprocess.run([sys.executable, "-c", code], cwd=here, env=ENVIRONMENT, capture_output=True, text=True)
     assert (run.returncode, run.stderr) == (
         1,
         "unspun: storing labels needs the package sqlalchemy: pip install 'unspun[feedback]'\n",

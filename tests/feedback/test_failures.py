@@ -8,18 +8,16 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-if find_spec("sqlalchemy") is None:
-    pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
+pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'")
 
 from tests.feedback.making import label_of
 from tests.feedback.postgres import PASSWORD, Server
-from tests.service.support import cases, why
+from tests.service.support import cases, free_port, why
 from unspun.service.feedback import database
 from unspun.service.feedback.database import StoreError, parse_url
 from unspun.service.feedback.store import Store
@@ -141,9 +139,7 @@ def store(postgres: Server) -> Iterator[Store]:
 
 
 def test_a_server_that_is_not_running() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     message = error_of(lambda: Store(f"postgresql://u:{PASSWORD}@127.0.0.1:{port}/x").add(label_of()))
     assert message.startswith(f"postgresql://u:***@127.0.0.1:{port}/x cannot be used (")
     assert message.endswith("check that it is running, and its address")
@@ -159,23 +155,17 @@ def test_a_server_that_does_not_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        ({"password": "wrong"}, "refuses this user"),
-        ({"user": "nobody"}, "refuses this user"),
-        ({"database": "nowhere"}, "refuses this user"),
-    ],
-    ids=["password", "user", "database"],
+    "change", [{"password": "wrong"}, {"user": "nobody"}, {"database": "nowhere"}], ids=["password", "user", "database"]
 )
-def test_a_server_that_refuses_us(change: dict[str, str], says: str, postgres: Server) -> None:
+def test_a_server_that_refuses_the_user(change: dict[str, str], postgres: Server) -> None:
     url = postgres.url(**{"database": "postgres", **change})
     message = error_of(lambda: Store(url).add(label_of()))
-    assert says in message
+    assert "refuses this user" in message
     assert "wrong" not in message.replace(url, "")
 
 
 def test_a_server_that_restarts_is_used_again(store: Store, postgres: Server) -> None:
-    """The connections in the pool are dead then."""
+    """The connections in the pool no longer work."""
     postgres.stop()
     try:
         assert "cannot be used" in error_of(lambda: store.add(label_of("Lost.")))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-if find_spec("sqlalchemy") is None:
-    pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
+pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'")
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
 from tests.feedback.making import label_of
+from tests.feedback.postgres import Server
 from unspun.service.feedback import database
 from unspun.service.feedback.database import VERSION_TABLE, Database, NewerSchemaError, StoreError
 from unspun.service.feedback.store import Store, labelled_texts
@@ -70,14 +70,17 @@ def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def differences(made: Database) -> Any:
+    """Return what Alembic would change to make the tables of a database equal to those in the code."""
+    options = {"version_table": VERSION_TABLE, "compare_type": True, "target_metadata": Base.metadata}
+    with made.reading() as connection:
+        return compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)
+
+
 def test_the_migrations_create_the_tables_in_the_code(url: str) -> None:
     made = Database(url, migrates=True)
     assert made.migrate() == (None, "0002")
-    with made.reading() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"version_table": VERSION_TABLE, "compare_type": True, "target_metadata": Base.metadata}
-        )
-        assert compare_metadata(context, Base.metadata) == []
+    assert differences(made) == []
     made.close()
 
 
@@ -85,9 +88,7 @@ def test_the_comparison_finds_a_difference(url: str, later: Path, monkeypatch: p
     monkeypatch.setattr(database, "MIGRATIONS", later)
     made = Database(url, migrates=True)
     made.migrate()
-    with made.reading() as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-        [(what, *_, column)] = compare_metadata(context, Base.metadata)
+    [(what, *_, column)] = differences(made)
     assert (what, column.name) == ("remove_column", "later")
     made.close()
 
@@ -108,11 +109,7 @@ def test_labels_of_unspun_1_keep_their_scores_except_abstentions(earlier: Databa
 def test_a_migrated_table_equals_a_new_one(earlier: Database) -> None:
     """Including constraints and indices, which SQLite has to recreate."""
     earlier.migrate()
-    with earlier.reading() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"version_table": VERSION_TABLE, "compare_type": True, "target_metadata": Base.metadata}
-        )
-        assert compare_metadata(context, Base.metadata) == []
+    assert differences(earlier) == []
     with pytest.raises(StoreError), earlier.writing() as connection:
         connection.exec_driver_sql("UPDATE unspun_labels SET label = 'robot'")
     earlier.close()
@@ -144,7 +141,7 @@ def test_a_service_migrates_an_older_database(
     assert len(list(store.labels())) == 2
 
 
-def test_of_simultaneous_migrations_one_runs(url: str) -> None:
+def test_only_one_of_several_simultaneous_migrations_runs(url: str) -> None:
     made = [Database(url) for _ in range(6)]
     with ThreadPoolExecutor(6) as pool:
         before = list(pool.map(lambda one: one.migrate()[0], made))
@@ -202,9 +199,8 @@ def test_other_tables_of_a_shared_database_are_left_alone(url: str, store: Store
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "ours"
 
 
-def test_postgresql_is_migrated_only_explicitly(postgres: object) -> None:
-    url = postgres.database()  # type: ignore[attr-defined]
-    store = Store(url)
+def test_postgresql_is_migrated_only_explicitly(postgres: Server) -> None:
+    store = Store(postgres.database())
     with pytest.raises(StoreError, match=r"is empty; run `unspun feedback migrate`$"):
         store.add(label_of())
     store.database.migrate()

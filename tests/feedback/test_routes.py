@@ -7,7 +7,6 @@ import io
 import json
 import logging
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,7 @@ from flask.testing import FlaskClient
 from lxml import html
 from werkzeug.test import TestResponse
 
-if find_spec("sqlalchemy") is None:
-    pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
+pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'")
 
 from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, SPUN, cases, why
@@ -423,7 +421,7 @@ def test_the_page_requires_a_key_if_the_api_does(file: Path, tmp_path: Path) -> 
     assert shown.xpath("//section[contains(@class, 'feedback')]//input[@name='key']")
 
 
-def test_the_reference_tells_of_labels_where_they_are_kept(file: Path) -> None:
+def test_the_reference_describes_labels_only_if_they_are_stored(file: Path) -> None:
     shown = client_for(file).get("/v1/docs").text
     assert "curl -X DELETE http://localhost/v1/feedback/ID" in shown
     assert "feedback" not in client_for().get("/v1/docs").text.replace("feedback-off", "")

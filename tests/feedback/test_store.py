@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-if find_spec("sqlalchemy") is None:
-    pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
+pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'")
 
 from tests.feedback.making import label_of
 from unspun.service.feedback.labels import Label
@@ -99,7 +97,7 @@ def test_a_label_that_differs_is_stored(other: dict[str, object], store: Store) 
     assert len(list(store.labels())) == 2
 
 
-def test_of_the_same_click_in_many_threads_one_is_stored(url: str) -> None:
+def test_the_same_click_in_many_threads_is_stored_once(url: str) -> None:
     stores = [Store(url, migrates=True) for _ in range(4)]
     stores[0].database.migrate()
     with ThreadPoolExecutor(8) as pool:

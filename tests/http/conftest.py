@@ -1,4 +1,4 @@
-"""A service with the shipped model, one for all tests that leave it as they find it."""
+"""One service with the shipped model for all tests that do not change it."""
 
 from __future__ import annotations
 

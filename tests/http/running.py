@@ -1,4 +1,4 @@
-"""A real gunicorn on a loopback port, for the tests that ask it."""
+"""A real gunicorn on a loopback port."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ START_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """A response."""
 
     status: int
     headers: dict[str, str]
@@ -39,7 +39,7 @@ class Answer:
 
 
 class Service:
-    """`unspun serve` in a process of its own; `settings` are UNSPUN_ variables without their prefix."""
+    """`unspun serve` in a separate process; `settings` are UNSPUN_ variables without their prefix."""
 
     def __init__(self, *arguments: str, wrapper: tuple[str, ...] = (), **settings: Any) -> None:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("UNSPUN_")}
@@ -49,7 +49,7 @@ class Service:
         self._command = [*wrapper, sys.executable, "-m", "unspun.service.cli", "serve", *arguments]
         self.log: list[dict[str, Any]] = []
         self.errors: list[str] = []
-        """Lines of standard error that are no JSON."""
+        """Lines on standard error that are not JSON."""
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
@@ -124,7 +124,7 @@ class Service:
         return self.ask("GET", path, None, headers)
 
     def post(self, path: str, body: Any, kind: str = "application/json", **headers: str) -> Answer:
-        """Send a body: bytes as they are, all else as JSON."""
+        """Send a body: bytes unchanged, anything else as JSON."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.ask("POST", path, data, {"Content-Type": kind, **headers})
 
@@ -139,7 +139,7 @@ class Service:
             connection.close()
 
     def raw(self, sent: bytes, *, finish: bool = True) -> bytes:
-        """Send bytes on a connection of their own, and return all that comes back until it is closed."""
+        """Send bytes on a new connection, and return all that is received until it is closed."""
         with self.connect() as connection:
             connection.sendall(sent)
             if finish:
@@ -148,14 +148,14 @@ class Service:
 
 
 def failed_start(**settings: Any) -> subprocess.CompletedProcess[str]:
-    """Run `unspun serve` with settings that it cannot start with, and return how it ended."""
+    """Run `unspun serve` with settings that prevent it from starting, and return the finished process."""
     environment = os.environ | {f"UNSPUN_{name}": str(value) for name, value in settings.items()}
     command = [sys.executable, "-m", "unspun.service.cli", "serve"]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
 def receive_all(connection: socket.socket) -> bytes:
-    """Return what comes until the other side closes."""
+    """Return all that is received until the other side closes."""
     parts = []
     try:
         while part := connection.recv(1 << 16):

@@ -1,4 +1,4 @@
-"""Whatever a client does, it gets a problem document or a closed connection, and everybody else is served."""
+"""A client that misbehaves gets a problem document or a closed connection, and all others are served."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LINE = json.dumps({"id": "a", "text": TEXT}).encode() + b"\n"
 
 @pytest.fixture(autouse=True)
 def unharmed(service: Service) -> Iterator[None]:
-    """After every test: the same workers, still answering, and nothing of a text in the log."""
+    """After every test, the same workers still answer, and the log contains no text."""
     before = service.workers()
     yield
     assert service.post("/v1/score", {"text": TEXT}).status == 200
@@ -48,7 +48,7 @@ def is_too_large(answer: Answer) -> bool:
 
 
 def memory(service: Service) -> int:
-    """Return the bytes of memory that the workers have of their own."""
+    """Return the private memory of the workers in bytes."""
     total = 0
     for worker in service.workers():
         for line in Path(f"/proc/{worker}/smaps_rollup").read_text().splitlines():
@@ -206,21 +206,19 @@ def test_a_malformed_request_gets_a_4xx_problem(sent: bytes, service: Service) -
 
 
 def test_broken_chunks_are_a_bad_request(service: Service) -> None:
-    sent = head(Content_Type="application/json", Transfer_Encoding="chunked") + b"zz\r\n{}\r\n0\r\n\r\n"
-    assert problem_in(service.raw(sent)) == (400, "invalid-request")
+    assert problem_in(service.raw(CHUNKED + b"zz\r\n{}\r\n0\r\n\r\n")) == (400, "invalid-request")
 
 
 def test_clients_may_disconnect_before_the_response(service: Service) -> None:
     for _ in range(20):
         connection = service.connect()
-        connection.sendall(head(Content_Type="application/json", Content_Length=str(len(LINE))) + LINE)
+        connection.sendall(json_body(LINE))
         connection.close()
 
 
 def test_pipelined_requests_are_answered_in_order(service: Service) -> None:
     bodies = [json.dumps({"id": str(i), "text": TEXT}).encode() for i in range(5)]
-    sent = b"".join(head(Content_Type="application/json", Content_Length=str(len(b))) + b for b in bodies)
-    received = service.raw(sent)
+    received = service.raw(b"".join(map(json_body, bodies)))
     assert [part[:1] for part in received.split(b'{"id": "')[1:]] == [b"0", b"1", b"2", b"3", b"4"]
 
 
@@ -235,7 +233,7 @@ def test_a_connection_stays_open_after_a_problem(service: Service) -> None:
 
 
 class Chunks:
-    """A stream that is sent and read a piece at a time."""
+    """A stream that is sent and read piece by piece."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -250,7 +248,7 @@ class Chunks:
         self._connection.sendall(b"0\r\n\r\n")
 
     def line(self) -> dict[str, object]:
-        """Return the next line of the answer; each comes in a chunk of its own."""
+        """Return the next line of the answer; each is one chunk."""
         while not self._headers_read:
             self._headers_read = self._file.readline() == b"\r\n"
         size = int(self._file.readline(), 16)
@@ -304,7 +302,7 @@ def test_a_stream_may_outlast_the_time_limit_while_lines_arrive(service: Service
 
 
 def test_the_service_stops_reading_from_a_client_that_does_not_read(service: Service) -> None:
-    """Back-pressure: once the answers fill the buffers between both, the service stops taking more."""
+    """Back-pressure: once the answers fill the buffers, the service stops reading."""
     line = json.dumps({"text": "word " * 2_000}).encode() + b"\n"
     with service.connect() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -1,4 +1,4 @@
-"""`/v1/compare` of a running service with the model that ships: the same bytes as every other surface."""
+"""`/v1/compare` of a running service with the shipped model gives the same bytes as Python and the command line."""
 
 from __future__ import annotations
 
@@ -25,13 +25,6 @@ SUSPECT = (EXAMPLES / "spun" / "01-harbour-swimmers.wordnet.txt").read_text("utf
 SOURCE = (EXAMPLES / "human" / "01-harbour-swimmers.txt").read_text("utf-8")
 OTHER = (EXAMPLES / "human" / "06-oat-bread.txt").read_text("utf-8")
 ODD = f"{SOURCE}\n\U0001f6b2 \u202e \u00ad\u2028caf\u00e9 \ufffd"
-
-
-@pytest.fixture(scope="module")
-def comparer() -> Comparer:
-    from unspun.model.comparing.comparer import Comparer
-
-    return Comparer.load()
 
 
 PAIRS = {
@@ -64,11 +57,11 @@ def test_http_command_line_and_client_give_the_bytes_of_the_python_api(
 
 
 def test_the_kinds_of_the_examples_are_recognised(service: Service) -> None:
-    told = {}
+    results = {}
     for name in ("spun", "copied", "unrelated", "too short", "another language"):
         answer = service.post("/v1/compare", dict(zip(("suspect", "source"), PAIRS[name], strict=True))).json
-        told[name] = (answer["derived"], answer["kind"], answer["reason"])
-    assert told == {
+        results[name] = (answer["derived"], answer["kind"], answer["reason"])
+    assert results == {
         "spun": (True, "spun", None),
         "copied": (True, "copied", None),
         "unrelated": (False, None, None),
@@ -100,8 +93,8 @@ def test_a_long_comparison_delays_no_other_request(service: Service) -> None:
         waited.append(time.monotonic() - started)
         time.sleep(0.02)
     thread.join()
-    assert answers[0].status in (200, 503)  # or out of its time, which is told
-    assert max(waited) < max(1.0, (time.monotonic() - begun) / 2)  # nobody waits until it is done
+    assert answers[0].status in (200, 503)  # or it exceeded the time limit
+    assert max(waited) < max(1.0, (time.monotonic() - begun) / 2)  # nobody waits for it
 
 
 def test_comparisons_continue_when_the_model_is_swapped(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import signal
 import socket
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,36 +18,22 @@ from typing import Any
 import pytest
 
 from tests.http.running import ROOT, Service
+from tests.http.test_lifecycle import wait_until
 from tests.http.test_schema import schemathesis
 from unspun.service.client import Client, ProblemError
 
-if find_spec("sqlalchemy") is None:
-    pytest.skip("labels: pip install 'unspun[feedback]'", allow_module_level=True)
+pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'")
 
 from tests.feedback.making import label_of
-from tests.feedback.postgres import PASSWORD, Server, running
+from tests.feedback.postgres import PASSWORD, Server
 from unspun.service.feedback.store import Store
 
 TEXT = (ROOT / "seeds/examples/human/01-harbour-swimmers.txt").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
-def postgres() -> Iterator[Server]:
-    with running() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/labels.db"
-    server: Server = request.getfixturevalue("postgres")
-    return server.database()
-
-
-@pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service that keeps labels in a file."""
+    """Start a service that stores labels in a file."""
     file = tmp_path_factory.mktemp("labels") / "labels.db"
     with Service(DATABASE_URL=file, MAX_BYTES=1_000_000, TIMEOUT=3) as service:
         yield service
@@ -131,8 +117,8 @@ def test_without_the_database_only_labels_fail(postgres: Server) -> None:
         finally:
             postgres.start()
         assert label(service, f"Later. {TEXT}").status == 201
-        [told] = [line["reason"] for line in events(service, "database of labels failed")]
-        assert PASSWORD not in told
+        [reason] = [line["reason"] for line in events(service, "database of labels failed")]
+        assert PASSWORD not in reason
 
 
 def test_an_unresponsive_database_delays_only_labels() -> None:
@@ -199,12 +185,5 @@ def test_a_killed_worker_loses_no_confirmed_label(tmp_path: Path) -> None:
             for future in sent:
                 with contextlib.suppress(Exception):
                     future.result()
-        wait_for(lambda: len(service.workers()) == 2)
+        wait_until(lambda: len(service.workers()) == 2)
         assert {service.get(f"/v1/feedback/{id}").status for id in confirmed} == {200}
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends
-        time.sleep(0.05)

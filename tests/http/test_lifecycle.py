@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.http.running import ROOT, Service, failed_start
+from tests.service.support import free_port
 from unspun.service.http.keys import KeyStore
 
 MODEL = ROOT / "model" / "default"
@@ -24,7 +25,7 @@ TEXT = (ROOT / "seeds" / "examples" / "human" / "05-cup-final.txt").read_text("u
 
 
 class Load:
-    """Sends requests from a few threads without pause, and counts the responses."""
+    """Sends requests from several threads without a pause, and counts the responses."""
 
     def __init__(self, service: Service, threads: int = 4) -> None:
         self.statuses: Counter[int | str] = Counter()
@@ -70,7 +71,7 @@ def wait_until(true: Callable[[], bool], seconds: float = 30.0) -> None:
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    """A copy of the shipped model that a test may change."""
+    """Return a copy of the shipped model that a test may change."""
     return Path(shutil.copytree(MODEL, tmp_path / "bundle"))
 
 
@@ -86,7 +87,7 @@ def version_of(service: Service) -> str:
     return str(service.get("/v1/model").json["model"]["version"])
 
 
-# --- another model
+# --- the model is replaced
 
 
 def test_a_changed_bundle_is_loaded_and_no_request_fails(bundle: Path) -> None:
@@ -121,10 +122,10 @@ def test_a_tampered_bundle_is_refused_and_the_old_model_stays(bundle: Path) -> N
         (bundle / "words.txt").unlink()
         (bundle / "words.txt").write_text("the\n", "utf-8")
         release(bundle, "3.0.0")
-        told = service.wait_for("the new model is refused, the old one stays")
+        refusal = service.wait_for("the new model is refused, the old one stays")
         answer = service.post("/v1/score", {"text": TEXT})
     assert (answer.status, answer.json["model"]["version"]) == (200, "2.0.0")
-    assert "words.txt" in told["reason"]
+    assert "words.txt" in refusal["reason"]
 
 
 def test_a_new_worker_has_the_model_of_the_others(bundle: Path) -> None:
@@ -137,7 +138,7 @@ def test_a_new_worker_has_the_model_of_the_others(bundle: Path) -> None:
         assert version_of(service) == "3.0.0"
 
 
-# --- the end
+# --- shutdown
 
 
 def test_sigterm_lets_requests_in_progress_finish() -> None:
@@ -170,11 +171,11 @@ def test_an_idle_connection_does_not_delay_shutdown() -> None:
         connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         connection.recv(1 << 16)
         service.process.send_signal(signal.SIGTERM)
-        assert service.process.wait(10) == 0  # it may rest for 15 seconds
+        assert service.process.wait(10) == 0  # connections may be idle for 15 seconds
 
 
 def test_sigterm_to_all_processes_keeps_the_drain_time() -> None:
-    """As systemd sends it."""
+    """systemd sends it like this."""
     with Service(DRAIN_SECONDS=1) as service:
         workers = service.workers()
         for process in (service.process.pid, *workers):
@@ -247,20 +248,14 @@ def redis(tmp_path: Path) -> Iterator[str]:
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("redis-server: apt-get install redis-server")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [program, "--port", str(port), "--save", "", "--dir", str(tmp_path), "--bind", "127.0.0.1"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    wait_until(lambda: _answers(port))
+    with socket.socket() as probe:
+        wait_until(lambda: probe.connect_ex(("127.0.0.1", port)) == 0)
     yield f"redis://127.0.0.1:{port}/0"
     server.kill()
     server.wait()
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as asked:
-        return asked.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_with_redis_workers_share_the_rate_limit(redis: str) -> None:
@@ -269,10 +264,10 @@ def test_with_redis_workers_share_the_rate_limit(redis: str) -> None:
     assert statuses == {200: 12, 429: 28}
 
 
-# --- the start
+# --- startup
 
 
-def test_an_unusable_model_is_reported_in_one_line(tmp_path: Path) -> None:
+def test_an_unusable_model_is_reported_on_one_line(tmp_path: Path) -> None:
     run = failed_start(MODEL=tmp_path)
     assert (run.returncode, len(run.stderr.splitlines())) == (1, 1)
     assert "no model bundle here" in run.stderr

@@ -16,15 +16,15 @@ from benchmarks.load import Article
 from tests.http.running import Service
 from unspun.model.detector import Detector
 
-if find_spec("locust") is None:
+if find_spec("locust") is None:  # importing it would patch this process
     pytest.skip("load tests: pip install locust", allow_module_level=True)
 
 TEXT = "Short."
 
 
 @pytest.fixture(scope="module")
-def article() -> Article:
-    return Article.of(TEXT, "fast", Detector.load().score(TEXT, depth="fast"))
+def article(shipped: Detector) -> Article:
+    return Article.of(TEXT, "fast", shipped.score(TEXT, depth="fast"))
 
 
 def totals(report: Path) -> dict[str, int]:

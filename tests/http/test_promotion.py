@@ -1,6 +1,6 @@
-"""A model is promoted and rolled back while a real service answers: no request is lost, and no answer is of two models.
+"""A model is promoted and rolled back while a service answers: no request fails, and no answer mixes two models.
 
-`python -m benchmarks.promotion` is the same for longer, with articles that all tiers are asked about.
+`python -m benchmarks.promotion` does the same for longer, with articles for all tiers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CHANGES = 5
 def run() -> Run:
     """Two workers, 10 requests per second, five commands that change the model, one of them killed.
 
-    The machine may be busy with other things: a request that waits for it is not lost.
+    The limits are generous because the machine may be busy.
     """
     depths = ("fast", "fast", "fast", "fast", "auto")
     return measure(rate=RATE, changes=CHANGES, rest=1.5, depths=depths, TIMEOUT=100, QUEUE=1000)
@@ -59,13 +59,13 @@ def test_all_workers_soon_have_the_new_model(run: Run) -> None:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Another model than the one that ships."""
+    """Return a model other than the shipped one."""
     return other_model(tmp_path_factory.mktemp("trained") / "raised", version="3.0.0")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> ModelFolder:
-    """A folder in which the model that ships is in use."""
+    """Return a folder of models in which the shipped model is in use."""
     folder = ModelFolder(tmp_path / "models")
     folder.promote(bundle.DEFAULT)
     return folder
@@ -76,13 +76,13 @@ def shipped_version() -> str:
 
 
 def lead(folder: ModelFolder, name: str) -> None:
-    """Have `current` lead to another model, as somebody who asks nobody would."""
+    """Link `current` to another model, without `unspun models`."""
     (folder.path / "next").symlink_to(name)
     (folder.path / "next").replace(folder.path / "current")
 
 
 def test_a_service_answers_while_it_loads(folder: ModelFolder, trained: Path) -> None:
-    """The new model has a file that has no end, until the test makes one."""
+    """Loading the new model takes until the test closes one of its files, a pipe."""
     used = folder.in_use
     slow = folder.path / folder.promote(trained).model
     folder.rollback()
@@ -94,13 +94,13 @@ def test_a_service_answers_while_it_loads(folder: ModelFolder, trained: Path) ->
         with endless.open("wb"):  # opens when the first process of the service reads it
             statuses = {service.post("/v1/score", {"text": TEXT}).status for _ in range(20)}
             version = version_of(service)
-            time.sleep(1)  # for all of them to have begun
+            time.sleep(1)  # until all processes have started to load it
             lead(folder, str(used))
-        told = [service.wait_for("the new model is refused, the old one stays") for _ in range(3)]
+        refusals = [service.wait_for("the new model is refused, the old one stays") for _ in range(3)]
         after = service.post("/v1/score", {"text": TEXT})
     assert statuses == {200}
     assert version == after.json["model"]["version"] == shipped_version()
-    assert all("words.txt" in event["reason"] for event in told)
+    assert all("words.txt" in event["reason"] for event in refusals)
 
 
 def test_a_broken_link_keeps_the_old_model_until_a_promotion_repairs_it(folder: ModelFolder, trained: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_broken_link_keeps_the_old_model_until_a_promotion_repairs_it(folder: 
 
 
 def test_a_model_deleted_from_disk_still_answers(folder: ModelFolder, trained: Path) -> None:
-    """Its files are mapped: they are there for as long as somebody uses them."""
+    """Its files are mapped into memory, so they exist until the last process unmaps them."""
     with Service(MODEL=folder.path / "current", WATCH_SECONDS=0) as service:
         before = service.post("/v1/score", {"text": TEXT}).json
         old = folder.path / str(folder.in_use)
@@ -125,7 +125,7 @@ def test_a_model_deleted_from_disk_still_answers(folder: ModelFolder, trained: P
     assert after == [before] * 6
 
 
-def test_starting_on_a_broken_link_is_reported_in_one_line(folder: ModelFolder) -> None:
+def test_starting_on_a_broken_link_is_reported_on_one_line(folder: ModelFolder) -> None:
     lead(folder, "nowhere")
     run = failed_start(MODEL=folder.path / "current", PORT=0)
     assert (run.returncode, len(run.stderr.splitlines())) == (2, 1)

@@ -1,4 +1,4 @@
-"""One text, one model, one verdict: whichever way it is asked."""
+"""The same text and model give the same verdict in Python, on the command line, over HTTP and in the client."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HOSTILE = ROOT / "tests" / "data" / "surface" / "texts.toml"
 
 
 def texts() -> dict[str, str]:
-    """Return the demo texts, and what people hand in besides texts."""
+    """Return the demo texts, and unusual texts that people submit."""
     found = {path.stem: path.read_text("utf-8") for path in sorted(EXAMPLES.glob("*/*.txt"))}
     human, spun = found["01-harbour-swimmers"], found["01-harbour-swimmers.wordnet"]
     for case in tomllib.loads(HOSTILE.read_text("utf-8"))["case"]:
@@ -40,25 +40,18 @@ TEXTS = texts()
 
 
 @pytest.fixture(scope="module")
-def detector() -> Detector:
-    from unspun.model.detector import Detector
-
-    return Detector.load()
-
-
-@pytest.fixture(scope="module")
-def expected(detector: Detector) -> dict[str, str]:
-    return {name: detector.score(text, id=name).to_json() for name, text in TEXTS.items()}
+def expected(shipped: Detector) -> dict[str, str]:
+    return {name: shipped.score(text, id=name).to_json() for name, text in TEXTS.items()}
 
 
 def records() -> list[dict[str, str]]:
     return [{"id": name, "text": text} for name, text in TEXTS.items()]
 
 
-def test_the_command_line_gives_the_same_verdicts(expected: dict[str, str], detector: Detector, tmp_path: Path) -> None:
+def test_the_command_line_gives_the_same_verdicts(expected: dict[str, str], shipped: Detector, tmp_path: Path) -> None:
     file = tmp_path / "texts.jsonl"
     file.write_text("".join(json.dumps(record) + "\n" for record in records()), "utf-8")
-    result = CliRunner().invoke(cli, ["score", str(file), "--format", "jsonl", "--quiet"], obj=lambda _: detector)
+    result = CliRunner().invoke(cli, ["score", str(file), "--format", "jsonl", "--quiet"], obj=lambda _: shipped)
     assert result.stdout == "".join(f"{line}\n" for line in expected.values())
 
 
@@ -70,7 +63,7 @@ def test_the_service_gives_the_same_verdict(name: str, expected: dict[str, str],
 
 def test_a_batch_gives_the_same_verdicts(expected: dict[str, str], service: Service) -> None:
     some, answers = records(), list(expected.values())
-    for part in (slice(0, 18), slice(18, None)):  # all at once would take longer than the service allows
+    for part in (slice(0, 18), slice(18, None)):  # all of them would exceed the time limit
         answer = service.post("/v1/score/batch", some[part])
         assert answer.body.decode() == "[" + ",\n".join(answers[part]) + "]\n"
 
@@ -82,15 +75,15 @@ def test_a_stream_gives_the_same_verdicts(expected: dict[str, str], service: Ser
 
 
 @pytest.mark.parametrize("depth", ["fast", "deep"])
-def test_a_requested_depth_gives_the_same_verdict(depth: str, service: Service, detector: Detector) -> None:
+def test_a_requested_depth_gives_the_same_verdict(depth: str, service: Service, shipped: Detector) -> None:
     text = TEXTS["03-squeaking-snow"]
     answer = service.post(f"/v1/score?depth={depth}&evidence=false", text.encode(), "text/plain")
-    assert answer.body.decode() == detector.score(text, depth=depth, evidence=False).to_json() + "\n"
+    assert answer.body.decode() == shipped.score(text, depth=depth, evidence=False).to_json() + "\n"
 
 
-def test_a_base_rate_gives_the_same_verdict(service: Service, detector: Detector) -> None:
+def test_a_base_rate_gives_the_same_verdict(service: Service, shipped: Detector) -> None:
     text = TEXTS["03-squeaking-snow"]
-    expected = detector.score(text, base_rate=0.05).to_json() + "\n"
+    expected = shipped.score(text, base_rate=0.05).to_json() + "\n"
     assert service.post("/v1/score?base_rate=0.05", text.encode(), "text/plain").body.decode() == expected
     assert service.post("/v1/score", {"text": text, "base_rate": 0.05}).body.decode() == expected
 
@@ -106,7 +99,7 @@ def test_the_client_gives_the_same_verdicts(way: str, expected: dict[str, str], 
 
 
 def test_the_client_may_read_a_source_slower_than_the_time_limit(expected: dict[str, str], service: Service) -> None:
-    """The service's time limit is 3 seconds; each request starts when its text is there."""
+    """The service's time limit is 3 seconds; each request starts when its text is available."""
 
     def slowly() -> Iterator[dict[str, str]]:
         for record in records()[:2]:

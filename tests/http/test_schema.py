@@ -1,4 +1,4 @@
-"""schemathesis reads the API's own description, and asks the running service what it describes and what it does not."""
+"""schemathesis sends valid and invalid requests to a service, and checks the answers against its description."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ from unspun.service.http.keys import KeyStore
 
 pytestmark = pytest.mark.skipif(find_spec("schemathesis") is None, reason="pip install schemathesis")
 
-EXAMPLES = "15"
-
 
 def schemathesis(service: Service, *options: str) -> None:
-    """Run all of schemathesis' checks in a process of its own; fail with its report."""
+    """Run all checks of schemathesis in a separate process; fail with its report."""
     schema = f"http://127.0.0.1:{service.port}/v1/openapi.json"
     command = [
-        sys.executable, "-m", "schemathesis.cli", "run", schema, "--checks", "all", "--max-examples", EXAMPLES,
+        sys.executable, "-m", "schemathesis.cli", "run", schema, "--checks", "all", "--max-examples", "15",
         "--seed", "1", "--phases", "examples,coverage,fuzzing", "--no-color", "--request-timeout", "20", *options,
     ]  # fmt: skip
     run = subprocess.run(

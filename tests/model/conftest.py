@@ -1,4 +1,4 @@
-"""Fixtures of the engine's tests: the development corpora, a tiny model, and the shipped model."""
+"""Fixtures of the engine's tests: the development corpora, and the tiny model."""
 
 import gzip
 import itertools
@@ -10,7 +10,6 @@ import pytest
 
 from tests import deep as tiny_deep
 from tests import tables as tiny
-from unspun.model import bundle
 from unspun.model.detector import Detector
 from unspun.model.signals.features import FeatureExtractor, Signals
 
@@ -42,12 +41,6 @@ def extractor() -> FeatureExtractor:
 
 
 @pytest.fixture(scope="session")
-def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the tiny model's bundle on disk; tests that change it work on a copy."""
-    return tiny.save_bundle(tmp_path_factory.mktemp("tiny") / "bundle")
-
-
-@pytest.fixture(scope="session")
 def detector(tiny_bundle: Path) -> Detector:
     return Detector.load(tiny_bundle)
 
@@ -62,10 +55,3 @@ def deep_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def deep_detector(deep_bundle: Path) -> Detector:
     """Return the detector of the tiny model with a deep tier. Depth `auto` uses the deep tier for every text."""
     return Detector.load(deep_bundle)
-
-
-@pytest.fixture(scope="session")
-def shipped() -> Detector:
-    if not (bundle.DEFAULT / bundle.MANIFEST).exists():
-        pytest.skip(f"no model in {bundle.DEFAULT}: train one with `unspun train`")
-    return Detector.load()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,27 +13,28 @@ from typing import Any
 import pytest
 
 from tests.service.fake_detector import load_fake
-from tests.service.support import Run, run_unspun
+from tests.service.support import Make, Unspun, run_unspun
 
 
 @pytest.fixture
-def unspun() -> Callable[..., Run]:
-    """Run `unspun` on some arguments, in this process, standard output not a terminal."""
-
+def unspun() -> Unspun:
+    """Run `unspun` in this process, with a detector that needs no model."""
     return partial(run_unspun, load=load_fake)
 
 
-@pytest.fixture(scope="session")
-def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the bundle of a tiny model; tests that change it work on a copy."""
-    from tests import tables as tiny
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
+    """Return the log of the service, at all levels."""
+    from unspun.service.http.logs import LOGGER
 
-    return tiny.save_bundle(tmp_path_factory.mktemp("tiny") / "bundle")
+    monkeypatch.setattr(LOGGER, "propagate", True)
+    caplog.set_level(logging.DEBUG, "unspun")
+    return caplog
 
 
 @pytest.fixture
-def make(tiny_bundle: Path, tmp_path: Path) -> Callable[..., Path]:
-    """Make a tiny model's bundle of a name, with changes to its manifest."""
+def make(tiny_bundle: Path, tmp_path: Path) -> Make:
+    """Return a function that writes a tiny model's bundle with a name and changes to its manifest."""
     from tests.service.model_variants import variant
 
     def made(name: str, /, **changes: Any) -> Path:
@@ -43,7 +45,7 @@ def make(tiny_bundle: Path, tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A small file system, of 128 kB unless a test sets another size, if this machine allows one."""
+    """Mount a file system of 128 kB, unless a test sets another size, and return its folder."""
     place = tmp_path / "small"
     place.mkdir()
     size = f"size={getattr(request, 'param', 128)}k"

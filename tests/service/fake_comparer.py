@@ -1,4 +1,4 @@
-"""What compares two texts quickly, deterministically and with the interface of model.compare.Comparer: by difflib."""
+"""A quick, deterministic comparer with the interface of model.comparing.comparer.Comparer, made with difflib."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ MODEL = ModelInfo("fake", "0.0.1", "0" * 64)
 
 
 class FakeComparer:
-    """Pairs the sentences that share most words; `derived` where two fifths of the source's words reappear.
+    """Pairs the sentences that share most words; a text is derived if it has two fifths of the source's words.
 
-    A suspect with "raise-error" in it fails, as a bug would.
+    "raise-error" in the suspect makes the comparison fail, as a bug would.
     """
 
     def compare(
@@ -126,7 +126,7 @@ def load_fake(bundle: Path | None) -> FakeComparer:
     return FakeComparer()
 
 
-if __name__ == "__main__":  # the command line in a process of its own, for terminals
+if __name__ == "__main__":  # the command line in a separate process, for terminals
     from unspun.service.cli import cli
 
     cli(prog_name="unspun", obj=load_fake)

@@ -1,4 +1,4 @@
-"""A detector that is quick, deterministic and keeps to the interface of model.detector.Detector."""
+"""A quick, deterministic detector with the interface of model.detector.Detector."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ ANSWERS: tuple[tuple[VerdictWord, float, float, float], ...] = (
 )
 """By the number of known phrases: verdict, score, false-positive rate, share."""
 OTHER_KINDS = 0.01
-"""Score of each kind but `spun`."""
+"""Score of each kind except `spun`."""
 DECISION = Decision(
     minimum_words=WORDS_NEEDED,
     supported=0.002,
@@ -41,10 +42,10 @@ DECISION = Decision(
 
 
 class FakeDetector:
-    """Says `paraphrased` of two known phrases or more, `suspect` of one; fails on the words told to it.
+    """A text with one known phrase is `suspect`, and with two or more `paraphrased`.
 
-    "raise-error" fails its whole batch, as a bug would; "sleep-long" takes half a minute; "Unfamiliar" at the beginning
-    makes a text unfamiliar. Zero-width spaces are repaired.
+    "raise-error" in a text makes the whole batch fail, as a bug would; "sleep-long" takes half a minute; a text that
+    begins with "Unfamiliar" is unfamiliar. Zero-width spaces are repaired.
     """
 
     def __init__(self) -> None:
@@ -54,19 +55,11 @@ class FakeDetector:
 
     @property
     def bundle(self) -> Bundle:
-        """The one that ships: what compares has its words from there."""
+        """The shipped bundle, from which comparers take their vocabulary."""
         return load()
 
-    def score(
-        self,
-        text: str,
-        *,
-        id: str | None = None,
-        depth: str = "auto",
-        evidence: bool = True,
-        base_rate: float | None = None,
-    ) -> Verdict:
-        return self.score_many([text], ids=[id], depth=depth, evidence=evidence, base_rate=base_rate)[0]
+    def score(self, text: str, *, id: str | None = None, **options: Any) -> Verdict:
+        return self.score_many([text], ids=[id], **options)[0]
 
     def score_many(
         self,
@@ -126,12 +119,17 @@ def _proposal(phrase: str) -> tuple[str | None, str, float]:
     return suggestion, "known_phrase" if suggestion else "debris", weight
 
 
+def verdict_on(text: str, id: str | None = "a.txt", **changes: Any) -> Verdict:
+    """Return the verdict on a text, with changes."""
+    return replace(FakeDetector().score(text, id=id), **changes)
+
+
 def load_fake(bundle: Path | None) -> FakeDetector:
     """Stand in for service.commands.score.load_detector."""
     return FakeDetector()
 
 
-if __name__ == "__main__":  # the command line in a process of its own, for signals and pipes
+if __name__ == "__main__":  # the command line in a separate process, for signals and pipes
     from unspun.service.cli import cli
 
     cli(prog_name="unspun", obj=load_fake)

@@ -1,10 +1,10 @@
-"""Promotes a model in processes that are killed, each a step later than the one before, and prints what each has left.
+"""Promotes a model in processes that are killed, each a step later than the last, and prints what each leaves behind.
 
 python -m tests.service.killed_promotion MODELS USED NEXT
 
-MODELS is where folders of models are made, one for each kill, in which USED is in use; NEXT is promoted in it. A step
-is an operation on the folder's files, as reported by Python's audit events. Prints a line of JSON for each kill. The
-test of the model, which touches none of these files, is left out to save time.
+For each kill, a folder of models is made in MODELS. USED is in use there, and NEXT is promoted. A step is an operation
+on the folder's files, as reported by Python's audit events. Prints a line of JSON for each kill. Testing the model,
+which does not touch these files, is skipped to save time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST = 1000
 
 
 def die_at(step: int, folder: Path) -> None:
-    """Make this process kill itself when it begins its n-th operation; `step` is n."""
+    """Make this process kill itself when it starts its operation number `step`."""
     left = step
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -54,7 +54,7 @@ def main() -> None:
             ModelFolder(folder).promote(following)
             os._exit(0)
         _, status = os.waitpid(child, 0)
-        if status == 0:  # it ended before this step
+        if status == 0:  # the promotion finished before this step
             return
         left = ModelFolder(folder)
         info, _ = bundle.check(folder / "current")  # raises if it is not complete

@@ -1,4 +1,4 @@
-"""Bundles that differ a little, and what commands on them tell."""
+"""Variants of a bundle, and the errors of commands that read them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def variant(source: Path, target: Path, **changes: Any) -> Path:
 
 
 def decision(*, minimum_words: int = 40, **tier: float) -> dict[str, Any]:
-    """Return a manifest's decision of a fast tier: where human evidence lies, and the rates at the thresholds."""
+    """Return a manifest's decision for the fast tier; `tier` is the centre of human evidence and the thresholds."""
     return {**tiny.decision("fast"), "minimum_words": minimum_words, "tiers": {"fast": tiny.tier(**tier)}}
 
 
 def line(run: Run) -> str:
-    """Return the one line that a command that failed has told."""
+    """Return the only line of output of a command that failed with status 1."""
     assert (run.status, run.out, len(run.errors)) == (1, "", 1), run
     return run.errors[0]

@@ -1,12 +1,15 @@
-"""What the tests of the surfaces share: cases from data files, texts, commands and their results."""
+"""Shared by the tests of commands and pages: cases from data files, texts, and commands with their results."""
 
 from __future__ import annotations
 
 import ctypes
 import json
 import os
+import pty
+import socket
+import subprocess
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +20,7 @@ from click.testing import CliRunner
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data" / "service"
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
-"""For commands in a process of their own."""
+"""The environment of commands in separate processes."""
 
 SPUN = "The mayor shared his imaginative and prescient and the vitality of the town."
 SUSPECT = "The mayor talked of the vitality of the town for an hour."
@@ -51,13 +54,43 @@ class Run:
         return [verdict["id"] for verdict in self.verdicts]
 
 
-def run_unspun(*arguments: str | Path, stdin: bytes = b"", load: Any = None) -> Run:
+Unspun = Callable[..., Run]
+"""Runs `unspun` with some arguments."""
+Make = Callable[..., Path]
+"""Writes a tiny model's bundle with a name, and changes to its manifest."""
+
+
+def run_unspun(*arguments: str | Path, stdin: bytes | str = b"", load: Any = None) -> Run:
     """Run `unspun` in this process, with standard output not a terminal; `load` loads the model."""
     from unspun.service.cli import cli
 
     command = [str(argument) for argument in arguments]
     result = CliRunner().invoke(cli, command, input=stdin, obj=load, prog_name="unspun")
     return Run(result.exit_code, result.stdout, result.stderr.splitlines())
+
+
+def run_on_terminal(command: list[str]) -> tuple[int, str]:
+    """Run a command on a terminal; return its exit status and what the terminal shows."""
+    leader, follower = pty.openpty()
+    kept = {name: value for name, value in ENVIRONMENT.items() if name != "NO_COLOR"}
+    environment = {**kept, "TERM": "xterm-256color", "COLUMNS": "100"}
+    shown = b""
+    with subprocess.Popen(command, env=environment, stdin=follower, stdout=follower, stderr=follower) as process:
+        os.close(follower)
+        try:
+            while part := os.read(leader, 1 << 16):
+                shown += part
+        except OSError:  # the other end is closed
+            pass
+    os.close(leader)
+    return process.returncode, shown.decode()
+
+
+def free_port() -> int:
+    """Return a free port of this machine."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 CAPABILITIES_OF_THIS_THREAD = (0x20080522, 0)
@@ -86,7 +119,7 @@ def without_override() -> Iterator[None]:
 
 @contextmanager
 def read_only(*folders: Path, mode: int = 0o755) -> Iterator[None]:
-    """Make folders belong to somebody else while a command runs; `mode` is what they then allow."""
+    """Give folders to another user while a command runs; `mode` is their mode during that time."""
     for folder in folders:
         if os.geteuid() == 0:
             os.chown(folder, 65534, 65534)

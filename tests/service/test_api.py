@@ -1,11 +1,10 @@
-"""The HTTP API, asked through Flask's test client, with a detector that needs no model."""
+"""The HTTP API through Flask's test client, with a detector that needs no model."""
 
 from __future__ import annotations
 
 import gzip
 import io
 import json
-import logging
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.service.app import client_for
 from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, SPUN, SUSPECT, cases, why
 from unspun.model.detector import Detector
@@ -23,13 +23,12 @@ from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings
 from unspun.service.http.engine import Engine, ModelInUse
 from unspun.service.http.keys import KeyStore
-from unspun.service.http.logs import LOGGER
 from unspun.service.http.problems import MEDIA_TYPE
 
 NDJSON = "application/x-ndjson"
-BAD = cases("bad_requests.toml")
+BAD = [*cases("bad_requests.toml"), *({"path": "/v1/compare", **case} for case in cases("compare_requests.toml"))]
 SECRET = "Confidential-Manuscript"
-STANDS_FOR = {
+PLACEHOLDERS = {
     "BOMB": "[" * 15_000,
     "DIGITS": "1" * 5_000,
     "LONG": "x" * 1_025,
@@ -37,11 +36,6 @@ STANDS_FOR = {
     "BYTES": SECRET * 1_000,
     "SECRET": SECRET,
 }
-
-
-def client_for(**settings: Any) -> FlaskClient:
-    chosen = Settings(**({"max_words": 200, "max_bytes": 20_000, "max_items": 10} | settings))
-    return create_app(chosen, Engine(ModelInUse(load_fake), time_limit=chosen.timeout)).test_client()
 
 
 @pytest.fixture
@@ -70,7 +64,7 @@ def test_options_for_plain_text_are_in_the_query(client: FlaskClient) -> None:
     assert answer.text == FakeDetector().score(SPUN, id="a", evidence=False).to_json() + "\n"
 
 
-def test_plain_text_may_be_in_another_encoding(client: FlaskClient) -> None:
+def test_plain_text_can_be_in_another_encoding(client: FlaskClient) -> None:
     text = f"The café's owner said: {SPUN}"
     answer = client.post("/v1/score", data=text.encode("cp1252"), content_type="text/plain")
     assert answer.text == FakeDetector().score(text).to_json() + "\n"
@@ -90,7 +84,7 @@ def test_unknown_fields_are_ignored(client: FlaskClient) -> None:
     assert client.post("/v1/score", json={"text": SPUN, "label": "human"}).status_code == 200
 
 
-def test_an_empty_text_gets_abstained(client: FlaskClient) -> None:
+def test_an_empty_text_gets_an_abstention(client: FlaskClient) -> None:
     assert client.post("/v1/score", json={"text": ""}).get_json()["reason"] == "too_short"
 
 
@@ -132,43 +126,18 @@ def test_a_gzipped_body_is_unpacked(client: FlaskClient) -> None:
     assert answer.get_json()["verdict"] == "paraphrased"
 
 
-# --- what goes wrong
+# --- errors
 
 
 def body_of(case: dict[str, Any]) -> bytes:
     body = str(case["body"])
-    for name, value in STANDS_FOR.items():
+    for name, value in PLACEHOLDERS.items():
         body = body.replace(name, value)
     return body.encode().replace(b"NUL", b"\0").replace(b"LATIN1", b"\xe9")
 
 
-@pytest.fixture
-def logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
-    monkeypatch.setattr(LOGGER, "propagate", True)
-    caplog.set_level(logging.DEBUG, "unspun")
-    return caplog
-
-
 @pytest.mark.parametrize("case", BAD, ids=why)
-def test_a_bad_request_gets_a_problem_document(case: dict[str, Any], client: FlaskClient) -> None:
-    answer = client.open(
-        case.get("path", "/v1/score"),
-        method=case.get("method", "POST"),
-        data=body_of(case),
-        content_type=case.get("kind", "application/json"),
-    )
-    problem = json.loads(answer.data)
-    assert (answer.status_code, answer.mimetype) == (case["status"], MEDIA_TYPE)
-    assert (problem["status"], problem["type"]) == (case["status"], f"urn:unspun:problem:{case['problem']}")
-    assert problem["instance"] == f"urn:unspun:request:{answer.headers['X-Request-ID']}"
-    assert problem["title"]
-    assert problem["detail"]
-    if "pointer" in case:
-        assert case["pointer"] in [error["pointer"] for error in problem["errors"]]
-
-
-@pytest.mark.parametrize("case", BAD, ids=why)
-def test_neither_response_nor_log_quotes_a_bad_request(
+def test_a_bad_request_gets_a_problem_document_and_is_not_quoted(
     case: dict[str, Any], client: FlaskClient, logged: pytest.LogCaptureFixture
 ) -> None:
     answer = client.open(
@@ -177,6 +146,19 @@ def test_neither_response_nor_log_quotes_a_bad_request(
         data=body_of(case),
         content_type=case.get("kind", "application/json"),
     )
+    problem = json.loads(answer.data)
+    status = case.get("status", 422)
+    assert (answer.status_code, answer.mimetype) == (status, MEDIA_TYPE)
+    assert (problem["status"], problem["type"]) == (
+        status,
+        f"urn:unspun:problem:{case.get('problem', 'invalid-fields')}",
+    )
+    assert problem["instance"] == f"urn:unspun:request:{answer.headers['X-Request-ID']}"
+    assert problem["title"]
+    assert problem["detail"]
+    assert case.get("detail", "") in problem["detail"]
+    if "pointer" in case:
+        assert case["pointer"] in [error["pointer"] for error in problem["errors"]]
     assert SECRET not in answer.text + str([vars(record) for record in logged.records])
 
 
@@ -207,10 +189,10 @@ def test_an_unexpected_error_is_a_500_without_a_traceback(
 ) -> None:
     answer = client.post("/v1/score", json={"text": f"{SECRET} raise-error"})
     assert (answer.status_code, "Traceback" in answer.text, "ZeroDivision" in answer.text) == (500, False, False)
-    [told] = [vars(record) for record in logged.records if record.getMessage() == "unexpected error"]
-    assert told["error"] == "ZeroDivisionError"
-    assert told["request_id"] == answer.headers["X-Request-ID"]
-    assert "second line" not in str(told)  # its message
+    [entry] = [vars(record) for record in logged.records if record.getMessage() == "unexpected error"]
+    assert entry["error"] == "ZeroDivisionError"
+    assert entry["request_id"] == answer.headers["X-Request-ID"]
+    assert "second line" not in str(entry)  # part of its message
 
 
 def test_an_unsupported_method_gets_the_allowed_ones(client: FlaskClient) -> None:
@@ -242,14 +224,14 @@ def test_items_of_a_batch_may_have_different_base_rates(client: FlaskClient) -> 
     assert [answer.get("probability") for answer in answers] == expected
 
 
-def test_an_invalid_base_rate_costs_no_other_item_its_verdict(client: FlaskClient) -> None:
+def test_an_invalid_base_rate_does_not_affect_other_items(client: FlaskClient) -> None:
     items = [{"text": SPUN, "base_rate": rate} for rate in (0, 0.5, 1, "5 %", True)]
     answers = client.post("/v1/score/batch", json=items).get_json()
     assert [answer.get("status") for answer in answers] == [422, None, 422, 422, 422]
     assert answers[3]["errors"][0]["pointer"] == "#/3/base_rate"
 
 
-def test_a_bad_item_is_its_own_problem(client: FlaskClient) -> None:
+def test_a_bad_item_gets_its_own_problem(client: FlaskClient) -> None:
     items = [{"text": SPUN}, {"text": 7}, "no object", {"text": CLEAR, "depth": "x"}, {"text": CLEAR}]
     answers = client.post("/v1/score/batch", json=items).get_json()
     assert [answer.get("verdict", answer.get("status")) for answer in answers] == [
@@ -258,7 +240,7 @@ def test_a_bad_item_is_its_own_problem(client: FlaskClient) -> None:
     assert answers[1]["errors"][0]["pointer"] == "#/1/text"
 
 
-def test_an_item_that_breaks_the_model_breaks_nothing_else(client: FlaskClient) -> None:
+def test_an_item_that_breaks_the_model_does_not_affect_others(client: FlaskClient) -> None:
     answers = client.post("/v1/score/batch", json=[{"text": SPUN}, {"text": "raise-error"}, {"text": CLEAR}]).get_json()
     assert [answer.get("verdict", answer.get("status")) for answer in answers] == ["paraphrased", 500, "clear"]
 
@@ -316,7 +298,7 @@ def test_a_gzipped_stream_is_unpacked(client: FlaskClient) -> None:
     assert len(lines_of(answer)) == 3
 
 
-# --- who may ask, and how much
+# --- API keys and rate limits
 
 
 @pytest.fixture
@@ -366,7 +348,7 @@ def test_a_key_revoked_during_a_stream_is_refused_from_then_on(store: KeyStore) 
 
 
 class BytesInSteps(io.BytesIO):
-    """A body that is made while it is read."""
+    """A request body that is generated while it is read."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         super().__init__()
@@ -416,30 +398,24 @@ def test_each_key_has_its_own_rate_limit(store: KeyStore) -> None:
     assert statuses == [200, 200, 429, 429]
 
 
-def test_each_address_has_its_own_rate_limit() -> None:
-    client = client_for(rate_limit="1 per minute", trusted_proxies=1)
+@pytest.mark.parametrize(
+    ("proxies", "expected"), [(1, [200, 200, 429]), (0, [200, 429, 429])], ids=["trusted proxy", "untrusted client"]
+)
+def test_each_address_that_a_trusted_proxy_forwards_has_its_own_rate_limit(proxies: int, expected: list[int]) -> None:
+    client = client_for(rate_limit="1 per minute", trusted_proxies=proxies)
     statuses = [
         client.post("/v1/score", json={"text": SPUN}, headers={"X-Forwarded-For": address}).status_code
         for address in ("192.0.2.1", "192.0.2.2", "192.0.2.1")
     ]
-    assert statuses == [200, 200, 429]
+    assert statuses == expected
 
 
-def test_a_forwarded_address_from_an_untrusted_client_is_ignored() -> None:
-    client = client_for(rate_limit="1 per minute")
-    statuses = [
-        client.post("/v1/score", json={"text": SPUN}, headers={"X-Forwarded-For": address}).status_code
-        for address in ("192.0.2.1", "192.0.2.2")
-    ]
-    assert statuses == [200, 429]
-
-
-def test_without_redis_each_worker_counts_on_its_own() -> None:
+def test_without_redis_each_worker_counts_separately() -> None:
     client = client_for(rate_limit="1 per minute", redis_url="redis://127.0.0.1:1/0")
     assert [client.post("/v1/score", json={"text": SPUN}).status_code for _ in range(2)] == [200, 429]
 
 
-# --- what every answer has
+# --- headers and the log
 
 
 def test_the_response_repeats_the_request_id(client: FlaskClient) -> None:
@@ -495,13 +471,13 @@ def test_metrics_count_verdicts(client: FlaskClient) -> None:
 
 def test_the_model_is_described_with_its_thresholds(tiny_bundle: Path) -> None:
     client = create_app(Settings(), Engine(ModelInUse(Detector.load, tiny_bundle))).test_client()
-    told = client.get("/v1/model").get_json()
-    assert told["depths"] == ["auto", "fast"]
-    assert told["thresholds"] == {
+    described = client.get("/v1/model").get_json()
+    assert described["depths"] == ["auto", "fast"]
+    assert described["thresholds"] == {
         "score": {"paraphrased": 0.9, "suspect": 0.5},
         "false_positive_rate": {"fast": {"paraphrased": 0.1, "suspect": 0.3}},
     }
-    assert told["manifest"]["decision"]["supported"] == 0.002
+    assert described["manifest"]["decision"]["supported"] == 0.002
 
 
 def test_a_service_that_is_shutting_down_is_not_ready() -> None:

@@ -1,4 +1,4 @@
-"""`unspun score --output FOLDER/`: in parts, in parallel, and again after whatever ended it."""
+"""`unspun score --output FOLDER/`: in parts, in parallel, and resumed after any interruption."""
 
 from __future__ import annotations
 
@@ -11,24 +11,21 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.service.fake_detector import FakeDetector, load_fake
-from tests.service.support import CLEAR, ENVIRONMENT, ROOT, SPUN, SUSPECT, Run
+from tests.service.support import CLEAR, ENVIRONMENT, ROOT, SPUN, SUSPECT, Unspun
 from unspun.reading.reader import Failure, Record
 from unspun.service.batch.parallel import Task, Workers, score_in_parallel
 from unspun.service.batch.runs import RunFolder
 from unspun.service.batch.scoring import batches
 
-Unspun = Callable[..., Run]
-
 
 def write(file: Path, count: int) -> None:
-    """Write records, one in seven of which is none."""
+    """Write records; one in seven is invalid."""
     texts = (SPUN, CLEAR, SUSPECT)
     lines = [json.dumps({"id": f"d{i}", "text": texts[i % 3]}) if i % 7 else "{broken" for i in range(count)]
     file.write_text("".join(f"{line}\n" for line in lines))
@@ -41,8 +38,12 @@ def archive(here: Path) -> Path:
 
 
 def verdicts_in(folder: Path) -> list[dict[str, Any]]:
-    files = sorted(folder.glob("part-*.jsonl"))
-    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    return [json.loads(line) for line in output_in(folder).splitlines()]
+
+
+def output_in(folder: Path) -> str:
+    """Return the joined parts of a run."""
+    return "".join(part.read_text() for part in sorted(folder.glob("part-*.jsonl")))
 
 
 def failures_in(folder: Path) -> list[dict[str, str]]:
@@ -56,9 +57,8 @@ def summary_in(folder: Path) -> dict[str, Any]:
 def test_joined_parts_equal_a_single_file(unspun: Unspun, archive: Path, here: Path) -> None:
     whole = unspun("score", archive, "--quiet").out
     unspun("score", archive, "--output", "out/", "--part-size", "8", "--workers", "1")
-    parts = sorted((here / "out").glob("part-*.jsonl"))
-    assert len(parts) == 7
-    assert "".join(part.read_text() for part in parts) == whole
+    assert len(list((here / "out").glob("part-*.jsonl"))) == 7
+    assert output_in(here / "out") == whole
 
 
 def test_failures_are_listed_and_counted(unspun: Unspun, archive: Path, here: Path) -> None:
@@ -112,7 +112,7 @@ def test_only_missing_parts_are_written(unspun: Unspun, archive: Path, here: Pat
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         (["--depth", "fast"], "another depth (auto, now fast)"),
         (["--no-evidence"], "another evidence (true, now false)"),
@@ -122,12 +122,12 @@ def test_only_missing_parts_are_written(unspun: Unspun, archive: Path, here: Pat
     ],
 )
 def test_a_run_with_different_settings_is_refused(
-    more: list[str], told: str, unspun: Unspun, archive: Path, here: Path
+    more: list[str], message: str, unspun: Unspun, archive: Path, here: Path
 ) -> None:
     unspun("score", archive, "--output", "out/", "--workers", "1")
     run = unspun("score", archive, "--output", "out/", "--workers", "1", *more)
     assert (run.status, len(run.errors)) == (1, 1)
-    assert told in run.errors[0]
+    assert message in run.errors[0]
 
 
 def test_a_run_of_another_model_is_refused(unspun: Unspun, archive: Path, here: Path) -> None:
@@ -187,8 +187,8 @@ def test_a_run_resumes_after_a_full_disk(unspun: Unspun, here: Path, small_disk:
     out = small_disk / "out"
     command = ("score", "in.jsonl", "--output", f"{out}/", "--part-size", "50", "--workers", "1")
     full = unspun(*command)
-    told = f"unspun: {out}: No space left on device; once this is fixed, rerun the command to resume"
-    assert (full.status, [line for line in full.errors if "No space left" in line]) == (1, [told])
+    message = f"unspun: {out}: No space left on device; once this is fixed, rerun the command to resume"
+    assert (full.status, [line for line in full.errors if "No space left" in line]) == (1, [message])
     subprocess.run(["mount", "-o", "remount,size=2m", str(small_disk)], check=True)
     assert unspun(*command).status == 3
     assert [verdict["id"] for verdict in verdicts_in(out)] == [f"d{i}" for i in range(700) if i % 7]
@@ -198,8 +198,8 @@ def test_a_full_disk_keeps_the_partial_file(unspun: Unspun, here: Path, small_di
     write(here / "in.jsonl", 700)
     (small_disk / "filler").write_bytes(bytes(60_000))
     full = unspun("score", "in.jsonl", "--output", f"{small_disk}/out.jsonl")
-    told = f"unspun: {small_disk}/out.jsonl.part: No space left on device"
-    assert (full.status, full.errors[-1]) == (1, told)
+    message = f"unspun: {small_disk}/out.jsonl.part: No space left on device"
+    assert (full.status, full.errors[-1]) == (1, message)
     assert sorted(path.name for path in small_disk.iterdir()) == ["filler", "out.jsonl.part"]
 
 
@@ -232,8 +232,7 @@ def test_failures_keep_their_places_in_a_batch() -> None:
 def test_two_workers_write_the_same_output_as_one(output: str, unspun: Unspun, archive: Path, here: Path) -> None:
     whole = unspun("score", archive, "--quiet").out
     unspun("score", archive, "--output", output, "--part-size", "8", "--workers", "2", load=load_fake)
-    files = sorted((here / "out").glob("part-*.jsonl")) if output == "out/" else [here / output]
-    assert "".join(file.read_text() for file in files) == whole
+    assert (output_in(here / "out") if output == "out/" else (here / output).read_text()) == whole
 
 
 @pytest.mark.parametrize(
@@ -265,7 +264,7 @@ def test_large_files_are_scored_on_several_cores(
 
 @pytest.fixture
 def pages(here: Path) -> Path:
-    """A folder of web pages, whose articles are looked for where they are scored."""
+    """Return a folder of web pages, whose articles are extracted by the workers."""
     (here / "pages").mkdir()
     for i in range(30):
         text = (SPUN, CLEAR, SUSPECT)[i % 3]
@@ -279,7 +278,7 @@ def test_pages_are_reduced_to_articles_by_the_workers(workers: str, unspun: Unsp
     whole = unspun("score", pages, "--quiet").out
     assert '"verdict": "paraphrased"' in whole
     unspun("score", pages, "--output", "out/", "--part-size", "8", "--workers", workers)
-    assert "".join(file.read_text() for file in sorted((here / "out").glob("part-*.jsonl"))) == whole
+    assert output_in(here / "out") == whole
 
 
 def test_a_run_over_pages_resumes_with_another_number_of_workers(unspun: Unspun, pages: Path, here: Path) -> None:
@@ -291,7 +290,7 @@ def test_a_run_over_pages_resumes_with_another_number_of_workers(unspun: Unspun,
 
 
 def start(archive: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
-    """Start a run in a process group of its own."""
+    """Start a run in its own process group."""
     command = [
         sys.executable, "-m", "tests.service.fake_detector", "score", str(archive), "--output", f"{out}/",
         "--part-size", "20", *more,
@@ -337,7 +336,7 @@ def test_a_killed_run_resumes_without_losing_or_repeating_documents(workers: str
 
 @pytest.fixture(scope="module")
 def cluster() -> Any:
-    """A real Dask scheduler with two workers, on loopback."""
+    """Start a Dask scheduler with two workers, on loopback."""
     distributed = pytest.importorskip("distributed", reason="pip install 'unspun[cluster]'")
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
@@ -353,8 +352,7 @@ def test_a_cluster_writes_the_same_output_as_one_process(
     address = cluster.scheduler_address
     run = unspun("score", archive, "--output", "out/", "--part-size", "8", "--scheduler", address, load=load_fake)
     assert run.status == 3
-    parts = sorted((here / "out").glob("part-*.jsonl"))
-    assert "".join(part.read_text() for part in parts) == whole
+    assert output_in(here / "out") == whole
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -1,4 +1,4 @@
-"""`unspun calibrate` as a person meets it: the target is kept on the texts given, and nothing else changes."""
+"""`unspun calibrate` reaches the target on the given texts, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from unspun.training.reporting.card import CARD, render_card
 from unspun.training.retraining.recalibrate import FEWEST
 
 TARGETS = {"paraphrased": 0.02, "suspect": 0.2}
-"""Of which 220 texts can prove the second alone."""
+"""220 texts can only prove the second of them."""
 COUNT = 220
 
 
 def trusted_texts(count: int, seed: int = 4) -> list[str]:
-    """Return texts of the tiny model's own sentences, all different."""
+    """Return different texts made of the tiny model's sentences."""
     rng = np.random.default_rng(seed)
     return [
         f"{' '.join(sentences)} It was the day {i}."
@@ -38,7 +38,7 @@ def trusted_texts(count: int, seed: int = 4) -> list[str]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a tiny model with a deep tier, broken ones, and trusted texts."""
+    """Return a folder with a tiny model that has a deep tier, broken models, and trusted texts."""
     folder = tmp_path_factory.mktemp("calibrate")
     decision = {
         **tiny.decision("fast", "deep"),
@@ -57,7 +57,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def model(made: Path, here: Path) -> Path:
-    """Return a model of one's own, to change."""
+    """Return a copy of the model that a test may change."""
     return Path(shutil.copytree(made / "model", here / "model"))
 
 
@@ -74,7 +74,7 @@ def manifest_of(folder: Path) -> dict[str, Any]:
 
 
 def called(folder: Path, depth: str) -> dict[str, float]:
-    """Return the shares of the trusted texts that are called so."""
+    """Return the share of trusted texts with each verdict; paraphrased texts are suspect, too."""
     verdicts = [v.verdict for v in Detector.load(folder).score_many(trusted_texts(COUNT), depth=depth, evidence=False)]
     return {
         "paraphrased": verdicts.count("paraphrased") / len(verdicts),
@@ -84,7 +84,7 @@ def called(folder: Path, depth: str) -> dict[str, float]:
 
 @pytest.mark.parametrize("depth", ["fast", "deep", "auto"])
 def test_no_more_trusted_texts_are_flagged_than_the_target(model: Path, made: Path, depth: str) -> None:
-    assert called(model, depth)["suspect"] > TARGETS["suspect"]  # there is something to mend
+    assert called(model, depth)["suspect"] > TARGETS["suspect"]  # otherwise the test would prove nothing
     run = calibrate(model, "--on", made / "trusted", *targets())
     assert run.status == 0
     after = called(model, depth)
@@ -175,7 +175,7 @@ def test_few_texts_never_make_a_model_less_strict(model: Path, made: Path) -> No
     assert all((tier.factors >= 1.0).all() for tier in tiers.values())
 
 
-# --- which texts
+# --- the texts
 
 
 def test_duplicate_texts_count_once(model: Path, made: Path) -> None:
@@ -185,18 +185,18 @@ def test_duplicate_texts_count_once(model: Path, made: Path) -> None:
 
 
 def test_training_texts_of_the_model_are_left_out(made: Path, here: Path) -> None:
-    """It was retrained, and still tells so afterwards."""
+    """The model was retrained, and its manifest still says so afterwards."""
     learnt = trusted_texts(40, seed=5)
     loaded = bundle.load(made / "model")
     parts = (loaded.tables, loaded.tagger, loaded.classifier, np.unique(text_keys(learnt)), loaded.deep)
-    told = {name: {"told": name} for name in ("house", "reference", "retrained_from")}
-    bundle.save(here / "house", {**tiny_deep.manifest(), **told}, *parts, extra={"reference_numbers": np.arange(5)})
+    entries = {name: {"entry": name} for name in ("house", "reference", "retrained_from")}
+    bundle.save(here / "house", {**tiny_deep.manifest(), **entries}, *parts, extra={"reference_numbers": np.arange(5)})
     run = calibrate(here / "house", "--on", made / "trusted", "--on", write(here / "learnt", learnt))
     assert run.status == 0
     assert f"unspun: left out 40 of {COUNT + 40} texts: duplicates, or the model was trained on them" in run.errors
     manifest = manifest_of(here / "house")
     assert manifest["calibration"][0]["texts"] == COUNT
-    assert {name: manifest[name] for name in told} == told
+    assert {name: manifest[name] for name in entries} == entries
     assert "reference_numbers.npy" in manifest["files"]
 
 
@@ -214,7 +214,7 @@ def test_every_format_is_read_and_failures_are_reported(model: Path, made: Path,
     assert manifest_of(model)["calibration"][0]["texts"] == FEWEST
 
 
-# --- what changes no model
+# --- refused and interrupted runs
 
 
 @pytest.mark.parametrize("case", cases("calibrate_refused.toml"), ids=why)

@@ -1,4 +1,4 @@
-"""`unspun` as a person meets it, with a detector that needs no model."""
+"""`unspun score` and the help of all commands, with a detector that needs no model."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import gzip
 import io
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,19 +20,17 @@ import click
 import pytest
 
 from tests.service.fake_detector import FakeDetector
-from tests.service.support import CLEAR, ENVIRONMENT, SPUN, SUSPECT, Run
+from tests.service.support import CLEAR, ENVIRONMENT, SPUN, SUSPECT, Unspun, run_on_terminal
 from unspun.model.detector import NoDeepTierError
 from unspun.service.cli import COMMANDS, cli
 from unspun.service.render.jsonl import JsonLines
 
-Unspun = Callable[..., Run]
-
 COMMAND = [sys.executable, "-m", "tests.service.fake_detector"]
-"""The command in a process of its own."""
+"""The command in a separate process."""
 
 
 def process(*arguments: str, stdout: Any = subprocess.PIPE) -> subprocess.Popen[bytes]:
-    # A child of a background job, which CI may be, would not hear SIGINT.
+    # A child of a background job, which CI may be, would ignore SIGINT.
     return subprocess.Popen(
         [*COMMAND, *arguments],
         env=ENVIRONMENT,
@@ -53,7 +49,7 @@ def articles(here: Path) -> Path:
     return here
 
 
-def test_verdicts_are_the_bytes_that_python_gives(unspun: Unspun, articles: Path) -> None:
+def test_verdicts_have_the_same_bytes_as_in_python(unspun: Unspun, articles: Path) -> None:
     run = unspun("score", "in")
     assert run.status == 0
     assert run.out.splitlines() == [
@@ -186,8 +182,8 @@ def test_output_through_a_link_keeps_the_link(unspun: Unspun, articles: Path) ->
 def test_existing_output_is_only_overwritten_with_force(name: str, unspun: Unspun, articles: Path) -> None:
     Path(name).write_text("of another model")
     run = unspun("score", "in", "--output", name)
-    told = f"unspun: {name}: already exists; choose another --output, or pass --force to overwrite it"
-    assert (run.status, run.errors, Path(name).read_text()) == (1, [told], "of another model")
+    message = f"unspun: {name}: already exists; choose another --output, or pass --force to overwrite it"
+    assert (run.status, run.errors, Path(name).read_text()) == (1, [message], "of another model")
     assert unspun("score", "in", "--output", name, "--force").status == 0
     assert Path(name).read_bytes() != b"of another model"
 
@@ -258,7 +254,7 @@ def test_an_empty_file_gets_an_abstention(unspun: Unspun, here: Path) -> None:
     )
 
 
-def test_an_engine_error_is_one_line_and_the_rest_is_scored(unspun: Unspun, articles: Path) -> None:
+def test_an_engine_error_is_reported_on_one_line_and_the_rest_is_scored(unspun: Unspun, articles: Path) -> None:
     Path("in/aa.txt").write_text("raise-error")
     run = unspun("score", "in")
     assert run.status == 3
@@ -281,7 +277,7 @@ def test_an_unexpected_error_is_reported_on_one_line(
 
 
 @pytest.mark.parametrize("when", ["loading", "scoring"])
-def test_a_bundle_that_does_not_load_is_one_line_with_status_1(when: str, unspun: Unspun, articles: Path) -> None:
+def test_an_unusable_bundle_is_reported_on_one_line_with_status_1(when: str, unspun: Unspun, articles: Path) -> None:
     from unspun.model.bundle import BundleError
 
     class Broken(FakeDetector):
@@ -347,7 +343,7 @@ def test_the_format_of_standard_input_can_be_given(unspun: Unspun) -> None:
     assert run.ids == ["x"]
 
 
-def test_an_interrupt_is_one_line_with_status_130(here: Path) -> None:
+def test_an_interrupt_is_reported_on_one_line_with_status_130(here: Path) -> None:
     Path("a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in [*[CLEAR] * 64, "sleep-long"]))
     running = process("score", "a.jsonl", "--output", "out.jsonl")
     part = Path("out.jsonl.part")
@@ -393,26 +389,10 @@ def test_closed_standard_output_is_reported_on_one_line(articles: Path) -> None:
 
 
 def test_a_terminal_gets_a_coloured_table(articles: Path) -> None:
-    master, slave = pty.openpty()
-    environment = {name: value for name, value in ENVIRONMENT.items() if name not in ("NO_COLOR", "COLUMNS")}
-    done = subprocess.run(
-        [*COMMAND, "score", "in"],
-        env={**environment, "TERM": "xterm"},
-        stdin=slave,
-        stdout=slave,
-        stderr=subprocess.PIPE,
-    )
-    os.close(slave)
-    shown = b""
-    try:
-        while part := os.read(master, 65536):
-            shown += part
-    except OSError:  # how a terminal whose other end is closed ends
-        pass
-    os.close(master)
-    assert done.returncode == 0
-    assert "\x1b[1;31mparaphrased\x1b[0m" in shown.decode()
-    assert "vision" in shown.decode()
+    status, shown = run_on_terminal([*COMMAND, "score", "in"])
+    assert status == 0
+    assert "\x1b[1;31mparaphrased\x1b[0m" in shown
+    assert "vision" in shown
 
 
 def test_help_does_not_import_the_engine() -> None:

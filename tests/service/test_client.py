@@ -6,7 +6,6 @@ import http.server
 import itertools
 import json
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from typing import Any
 import pytest
 
 from tests.service.fake_detector import FakeDetector
-from tests.service.support import CLEAR, SPUN
+from tests.service.support import CLEAR, SPUN, free_port
 from unspun.model.verdict import Verdict
 from unspun.service.client import Client, Problem, ProblemError, ServiceUnreachableError, UnspunError, verdict_from_dict
 
@@ -142,12 +141,11 @@ def test_a_rebuilt_verdict_has_the_same_bytes() -> None:
     assert verdict_from_dict(json.loads(line)).to_json() == line
 
 
-@pytest.mark.parametrize(("way", "texts"), [("score_many", [SPUN, CLEAR]), ("score_stream", [SPUN, CLEAR])])
-def test_a_base_rate_applies_to_every_text_without_its_own(way: str, texts: list[str], client: Client) -> None:
-    asked = [*texts, {"text": SPUN, "base_rate": 0.5}]
-    assert list(getattr(client, way)(asked, base_rate=0.05)) == [
-        *(FakeDetector().score(text, base_rate=0.05) for text in texts),
-        FakeDetector().score(SPUN, base_rate=0.5),
+@pytest.mark.parametrize("method", ["score_many", "score_stream"])
+def test_a_base_rate_applies_to_every_text_without_its_own(method: str, client: Client) -> None:
+    texts = [SPUN, CLEAR, {"text": SPUN, "base_rate": 0.5}]
+    assert list(getattr(client, method)(texts, base_rate=0.05)) == [
+        FakeDetector().score(text, base_rate=rate) for text, rate in ((SPUN, 0.05), (CLEAR, 0.05), (SPUN, 0.5))
     ]
 
 
@@ -241,28 +239,22 @@ def test_a_busy_service_is_asked_again(status: int, client: Client, script: Scri
     assert waits == [2.0, 2.0]
 
 
-def test_a_proxys_retry_after_is_obeyed(client: Client, script: Script, waits: list[float]) -> None:
-    script.answers = [(503, b"<html>", {"Retry-After": "7"})]
+@pytest.mark.parametrize(
+    ("answer", "pause"),
+    [
+        ((503, b"<html>", {"Retry-After": "7"}), 7.0),
+        (problem({**TOO_LONG, "status": 503}, **{"Retry-After": "4"}), 4.0),
+        ((503, b"", {"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}), 60.0),
+        (problem({**BUSY, "retry_after": 86_400}), 60.0),
+    ],
+    ids=["header of a proxy", "header beside a document without a time", "a date", "more than a minute"],
+)
+def test_the_pause_is_as_long_as_requested_but_at_most_a_minute(
+    answer: tuple[int, bytes, dict[str, str]], pause: float, client: Client, script: Script, waits: list[float]
+) -> None:
+    script.answers = [answer]
     client.score(SPUN)
-    assert waits == [7.0]
-
-
-def test_the_header_is_obeyed_if_the_document_has_no_time(client: Client, script: Script, waits: list[float]) -> None:
-    script.answers = [problem({**TOO_LONG, "status": 503}, **{"Retry-After": "4"})]
-    client.score(SPUN)
-    assert waits == [4.0]
-
-
-def test_a_retry_after_may_be_a_date(client: Client, script: Script, waits: list[float]) -> None:
-    script.answers = [(503, b"", {"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"})]
-    client.score(SPUN)
-    assert waits == [60.0]
-
-
-def test_no_pause_is_longer_than_a_minute(client: Client, script: Script, waits: list[float]) -> None:
-    script.answers = [problem({**BUSY, "retry_after": 86_400})]
-    client.score(SPUN)
-    assert waits == [60.0]
+    assert waits == [pause]
 
 
 def test_pauses_grow_if_the_service_asks_for_none(client: Client, script: Script, waits: list[float]) -> None:
@@ -375,10 +367,11 @@ def test_one_text_that_is_too_large_does_not_affect_the_others(client: Client, s
     )
 
 
-def test_a_refusal_of_every_request_is_raised(client: Client, script: Script) -> None:
+@pytest.mark.parametrize("method", ["score_many", "score_stream"])
+def test_a_refused_request_raises_the_problem(method: str, client: Client, script: Script) -> None:
     script.answers = [problem({**TOO_LONG, "status": 401, "title": "An API key is needed"})]
     with pytest.raises(ProblemError, match="401 An API key is needed"):
-        list(client.score_many([SPUN, SPUN]))
+        list(getattr(client, method)([SPUN, SPUN]))
     assert len(script.asked) == 1
 
 
@@ -473,8 +466,7 @@ def test_a_stream_whose_service_fails_says_how_many_answers_came(
 
 
 def test_a_stream_waits_for_a_service_that_is_about_to_start(script: Script) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     servers: list[Server] = []
 
     def start_it(wait: float) -> None:
@@ -485,12 +477,6 @@ def test_a_stream_waits_for_a_service_that_is_about_to_start(script: Script) -> 
         assert len(list(client.score_stream([CLEAR]))) == 1
     servers[0].shutdown()
     servers[0].server_close()
-
-
-def test_a_stream_that_is_refused_raises_the_problem(client: Client, script: Script) -> None:
-    script.answers = [problem({**BUSY, "status": 401, "title": "An API key is needed"})]
-    with pytest.raises(ProblemError, match="401 An API key is needed"):
-        list(client.score_stream([SPUN]))
 
 
 @pytest.mark.parametrize("error", [ConnectionError("mine"), ZeroDivisionError("mine"), ServiceUnreachableError("mine")])

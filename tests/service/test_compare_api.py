@@ -1,10 +1,9 @@
-"""`/v1/compare`, asked through Flask's test client, with what compares by difflib in place of the model."""
+"""`/v1/compare` through Flask's test client, with a comparer that needs no model."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,27 +12,22 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from tests.service import app
 from tests.service.fake_comparer import FakeComparer
 from tests.service.fake_detector import FakeDetector
-from tests.service.support import cases, why
 from unspun.model.verdict import ModelInfo
 from unspun.service.client import UnspunError, comparison_from_dict
-from unspun.service.http.app import create_app
-from unspun.service.http.config import Settings
-from unspun.service.http.engine import Engine, Model, ModelInUse
+from unspun.service.http.engine import Model
 from unspun.service.http.keys import KeyStore
-from unspun.service.http.logs import LOGGER
-from unspun.service.http.problems import MEDIA_TYPE
 from unspun.service.http.routes.compare import COMPARERS, Comparers
 
 SOURCE = "The council voted nine to two on Monday to open the harbour steps. Nobody spoke against it."
 SUSPECT = "The council balloted nine to two on Monday to unlatch the port steps. Nobody talked against it."
 SECRET = "Confidential-Manuscript"
-BAD = cases("compare_requests.toml")
 
 
 class Detector(FakeDetector):
-    """Another model whenever it is told to be."""
+    """A detector whose model can be replaced."""
 
     def become(self, sha256: str) -> None:
         self.model = ModelInfo("fake", "0.0.2", sha256)
@@ -42,23 +36,15 @@ class Detector(FakeDetector):
 def client_for(
     make: Callable[[Model], Any] = lambda model: FakeComparer(), detector: FakeDetector | None = None, **settings: Any
 ) -> FlaskClient:
-    chosen = Settings(**({"max_words": 200, "max_bytes": 20_000} | settings))
-    held = detector or FakeDetector()
-    app = create_app(chosen, Engine(ModelInUse(lambda path: held), time_limit=chosen.timeout))
-    app.extensions[COMPARERS] = Comparers(make)
-    return app.test_client()
+    loaded = detector or FakeDetector()
+    client = app.client_for(lambda path: loaded, **settings)
+    client.application.extensions[COMPARERS] = Comparers(make)
+    return client
 
 
 @pytest.fixture
 def client() -> FlaskClient:
     return client_for()
-
-
-@pytest.fixture
-def logged(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> pytest.LogCaptureFixture:
-    monkeypatch.setattr(LOGGER, "propagate", True)
-    caplog.set_level(logging.DEBUG, "unspun")
-    return caplog
 
 
 def asked(**changes: Any) -> dict[str, Any]:
@@ -86,32 +72,6 @@ def test_a_gzipped_body_is_unpacked(client: FlaskClient) -> None:
     headers = {"Content-Encoding": "gzip"}
     answer = client.post("/v1/compare", data=body, headers=headers, content_type="application/json")
     assert answer.get_json()["kind"] == "spun"
-
-
-def body_of(case: dict[str, Any]) -> bytes:
-    stands_for = {"SECRET": SECRET, "WORDS": f"{SECRET} " * 201, "LONG": "x" * 1_025}
-    body = str(case["body"])
-    for name, value in stands_for.items():
-        body = body.replace(name, value)
-    return body.encode()
-
-
-@pytest.mark.parametrize("case", BAD, ids=why)
-def test_a_bad_request_gets_a_problem_that_quotes_nothing(
-    case: dict[str, Any], client: FlaskClient, logged: pytest.LogCaptureFixture
-) -> None:
-    kind = case.get("kind", "application/json")
-    answer = client.open(
-        "/v1/compare", method=case.get("method", "POST"), data=body_of(case), content_type=kind or None
-    )
-    problem = json.loads(answer.data)
-    assert (answer.status_code, answer.mimetype) == (case["status"], MEDIA_TYPE)
-    assert problem["type"] == f"urn:unspun:problem:{case['problem']}"
-    pointers = [error["pointer"] for error in problem.get("errors", ())]
-    assert case.get("pointer") in [*pointers, None]
-    assert case.get("told", "") in problem["detail"]
-    assert SECRET not in answer.text
-    assert SECRET not in str([vars(record) for record in logged.records])
 
 
 def test_a_failed_comparison_is_a_500_without_a_traceback(
@@ -182,7 +142,7 @@ def test_a_comparer_is_made_once_per_model() -> None:
 
 
 class Other(FakeComparer):
-    """Says of all that they are copied."""
+    """A comparer for which every text is copied."""
 
     def compare(self, *texts: str, **ids: str | None) -> Any:
         return replace(super().compare(*texts, **ids), kind="copied")

@@ -1,10 +1,9 @@
-"""`unspun models diff`: which verdicts change from one model to another, and whether by evidence or decision."""
+"""`unspun models diff`: the verdicts that differ between two models, and why."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -18,7 +17,7 @@ from tests import deep as tiny_deep
 from tests import tables as tiny
 from tests.service.fake_detector import FakeDetector
 from tests.service.model_variants import decision, line
-from tests.service.support import Run, cases, why
+from tests.service.support import Make, Unspun, cases, why
 from unspun.model import bundle
 from unspun.model.decision.decision import Decision, TierDecision
 from unspun.model.detector import Detector
@@ -27,8 +26,6 @@ from unspun.model.wording import SCALE
 from unspun.service.models.difference import LENGTHS, Basis, Totals, difference, evidence_needed, summary
 from unspun.service.models.difference_report import DifferenceTable
 from unspun.service.models.folder import ModelFolder
-
-Unspun = Callable[..., Run]
 
 
 @pytest.fixture
@@ -41,7 +38,7 @@ def articles(tmp_path: Path) -> Path:
 
 
 def moved(target: Path) -> Path:
-    """Write the tiny model with a fast tier that finds much more in every text."""
+    """Write the tiny model with a fast tier that finds more evidence in every text."""
     classifier = tiny.classifier()
     heads = tuple(replace(head, style_bias=80.0) for head in classifier.heads)
     manifest = {**tiny.manifest(), "name": "moved"}
@@ -51,10 +48,10 @@ def moved(target: Path) -> Path:
 
 
 STRICT, LAX = decision(centre=-3.0), decision(centre=3.0)
-"""Decisions by which the article is paraphrased, and clear."""
+"""With these decisions, the article is paraphrased, and clear."""
 
 
-def test_diff_lists_verdicts_changed_by_the_decision(unspun: Unspun, make: Callable[..., Path], articles: Path) -> None:
+def test_diff_lists_verdicts_changed_by_the_decision(unspun: Unspun, make: Make, articles: Path) -> None:
     before, after = make("a", decision=LAX), make("b", decision=STRICT)
     changed, totals = map(json.loads, unspun("models", "diff", before, after, articles).out.splitlines())
     assert changed["id"].endswith("article.txt")
@@ -74,7 +71,7 @@ def test_diff_lists_verdicts_changed_by_the_decision(unspun: Unspun, make: Calla
     assert (totals["totals"]["documents"], totals["totals"]["changed"]) == (2, 1)
 
 
-def test_diff_compares_the_decisions(unspun: Unspun, make: Callable[..., Path], articles: Path) -> None:
+def test_diff_compares_the_decisions(unspun: Unspun, make: Make, articles: Path) -> None:
     before, after = make("a", decision=LAX), make("b", decision=STRICT)
     *_, totals = map(json.loads, unspun("models", "diff", before, after, articles).out.splitlines())
     expected = {
@@ -94,7 +91,7 @@ def test_diff_lists_verdicts_changed_by_the_evidence(
     assert changed["after"]["score"] == Detector.load(after).score(tiny.ARTICLE).score
 
 
-def test_diff_lists_texts_that_only_one_model_judges(unspun: Unspun, make: Callable[..., Path], articles: Path) -> None:
+def test_diff_lists_texts_that_only_one_model_judges(unspun: Unspun, make: Make, articles: Path) -> None:
     before, after = make("a"), make("b", decision=decision(minimum_words=1000))
     changed, _ = map(json.loads, unspun("models", "diff", before, after, articles).out.splitlines())
     assert (changed["cause"], changed["after"]["verdict"], changed["after"]["reason"]) == (
@@ -105,9 +102,7 @@ def test_diff_lists_texts_that_only_one_model_judges(unspun: Unspun, make: Calla
     assert [changed["after"][name] for name in ("score", "false_positive_rate", "share")] == [None] * 3
 
 
-def test_diff_of_the_same_model_warns_and_lists_nothing(
-    unspun: Unspun, here: Path, make: Callable[..., Path], articles: Path
-) -> None:
+def test_diff_of_the_same_model_warns_and_lists_nothing(unspun: Unspun, here: Path, make: Make, articles: Path) -> None:
     source = make("a")
     ModelFolder(Path("models")).promote(source)
     run = unspun("models", "diff", source, "current", articles)
@@ -116,7 +111,7 @@ def test_diff_of_the_same_model_warns_and_lists_nothing(
     assert "are the same model" in run.errors[0]
 
 
-def test_diff_reports_unreadable_files_and_continues(unspun: Unspun, make: Callable[..., Path], articles: Path) -> None:
+def test_diff_reports_unreadable_files_and_continues(unspun: Unspun, make: Make, articles: Path) -> None:
     (articles / "binary.txt").write_bytes(bytes(range(256)) * 9)
     run = unspun("models", "diff", make("a"), make("b", decision=STRICT), articles)
     *changed, totals = map(json.loads, run.out.splitlines())
@@ -124,7 +119,7 @@ def test_diff_reports_unreadable_files_and_continues(unspun: Unspun, make: Calla
     assert any("binary.txt" in error for error in run.errors)
 
 
-def test_diff_reads_standard_input(unspun: Unspun, make: Callable[..., Path]) -> None:
+def test_diff_reads_standard_input(unspun: Unspun, make: Make) -> None:
     before, after = make("a"), make("b", decision=STRICT)
     records = "".join(json.dumps({"id": id, "text": tiny.ARTICLE}) + "\n" for id in "xy").encode()
     run = unspun("models", "diff", before, after, "-", stdin=records)
@@ -138,7 +133,7 @@ def test_diff_reports_a_missing_tier_on_one_line(
     assert "no deep tier" in line(unspun("models", "diff", "--depth", "deep", deep, tiny_bundle, articles))
 
 
-def test_diff_shows_a_change_of_tier(unspun: Unspun, make: Callable[..., Path], tmp_path: Path) -> None:
+def test_diff_shows_a_change_of_tier(unspun: Unspun, make: Make, tmp_path: Path) -> None:
     (tmp_path / "spun.txt").write_text(tiny_deep.SPUN_ARTICLE)
     deep = tiny_deep.save_bundle(tmp_path / "deep")
     before = make("a", decision=LAX)
@@ -156,9 +151,7 @@ def test_diff_reports_a_missing_model_on_one_line(
     assert "unspun models" in line(unspun("models", "diff", *names, articles))
 
 
-def test_the_table_of_a_diff_shows_reasons_and_counts(
-    unspun: Unspun, make: Callable[..., Path], articles: Path
-) -> None:
+def test_the_table_of_a_diff_shows_reasons_and_counts(unspun: Unspun, make: Make, articles: Path) -> None:
     before, after = make("a", decision=LAX), make("b", decision=STRICT)
     shown = unspun("models", "diff", before, after, articles, "--format", "table").out
     assert re.search(r"clear → paraphrased \(\w+\), by decision", shown)
@@ -168,7 +161,7 @@ def test_the_table_of_a_diff_shows_reasons_and_counts(
 
 
 def test_the_table_of_a_diff_shows_the_evidence_that_each_model_needs(
-    unspun: Unspun, make: Callable[..., Path], articles: Path
+    unspun: Unspun, make: Make, articles: Path
 ) -> None:
     before, after = make("a", decision=LAX), make("b", decision=STRICT)
     shown = unspun("models", "diff", before, after, articles, "--format", "table").out
@@ -199,7 +192,7 @@ WHEN = ("before", "after")
 
 
 def basis(evidence: float, centre: float, depth: str) -> Basis:
-    """Return what a verdict rests on: evidence of one kind, by a tier that is the same for all lengths."""
+    """Return the basis of a verdict: evidence for one kind, and a tier that is the same for all lengths."""
     tier = TierDecision.from_manifest(tiny.tier(centre=centre))
     return Basis(tier, np.array([[evidence, -9.0, -9.0]]), np.array([200]), np.zeros(1))
 
@@ -222,7 +215,7 @@ def test_the_evidence_needed_is_where_the_verdict_changes(word: str, factor: flo
 
 
 def said(word: str, **other: Any) -> Verdict:
-    """Return a verdict of that word."""
+    """Return a verdict with a given word."""
     kind = "spun" if word in ("suspect", "paraphrased") else None
     known = {"id": "a", "score": 0.5, "false_positive_rate": 0.02, "share": 1.0, "reason": None, "words": 200}
     rest = {"kinds": {"spun": 0.5, "translated": 0.0, "rewritten": 0.0}, "depth": "fast", "repairs": (), "evidence": ()}

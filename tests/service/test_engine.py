@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("prometheus_client", reason="the service: pip install 'unspun[service]'")
 
 from tests.service.fake_detector import FakeDetector
-from tests.service.support import CLEAR, SPUN
+from tests.service.support import CLEAR, SPUN, Make
 from unspun.model.bundle import BundleError
 from unspun.model.detector import NoDeepTierError
 from unspun.service.http.engine import Engine, ModelInUse
@@ -40,7 +40,7 @@ class WithoutDeep(FakeDetector):
 
 
 @pytest.fixture
-def folder(tmp_path: Path, make: Callable[..., Path]) -> ModelFolder:
+def folder(tmp_path: Path, make: Make) -> ModelFolder:
     folder = ModelFolder(tmp_path / "models")
     folder.promote(make("a"))
     return folder
@@ -59,7 +59,7 @@ def loading(*models: FakeDetector | BundleError) -> Loader:
     return load
 
 
-def test_a_promotion_and_a_rollback_are_noticed(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_a_promotion_and_a_rollback_are_noticed(folder: ModelFolder, make: Make) -> None:
     from unspun.model.detector import Detector
 
     models = ModelInUse(Detector.load, folder.path / "current")
@@ -76,7 +76,7 @@ def test_an_unchanged_bundle_is_not_loaded_again(folder: ModelFolder) -> None:
     models.refresh()
 
 
-def test_a_model_that_cannot_score_is_refused(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_a_model_that_cannot_score_is_refused(folder: ModelFolder, make: Make) -> None:
     old = FakeDetector()
     models = ModelInUse(loading(old, Broken()), folder.path / "current")
     folder.promote(make("b"))
@@ -84,7 +84,7 @@ def test_a_model_that_cannot_score_is_refused(folder: ModelFolder, make: Callabl
     assert models.model is old
 
 
-def test_an_unusable_bundle_leaves_the_model_in_use(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_an_unusable_bundle_leaves_the_model_in_use(folder: ModelFolder, make: Make) -> None:
     old = FakeDetector()
     models = ModelInUse(loading(old, BundleError("tampered with")), folder.path / "current")
     folder.promote(make("b"))
@@ -105,19 +105,12 @@ def test_a_missing_bundle_leaves_the_model_in_use_and_is_reported_once(
     assert (models.model is old, reasons) == (True, [f"{folder.path}/current: the bundle no longer exists"])
 
 
-def test_a_model_without_a_deep_tier_is_accepted(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_a_model_without_a_deep_tier_is_accepted(folder: ModelFolder, make: Make) -> None:
     new = WithoutDeep()
     models = ModelInUse(loading(FakeDetector(), new), folder.path / "current")
     folder.promote(make("b"))
     models.refresh(depths=("fast", "deep"))
     assert models.model is new
-
-
-def test_texts_of_different_base_rates_are_not_mixed(folder: ModelFolder) -> None:
-    scorer = Engine(ModelInUse(loading(FakeDetector()), folder.path / "current"))
-    rates = [0.05, None, 0.5, 0.05]
-    answers = scorer.score_many([Submission(text=SPUN, base_rate=rate) for rate in rates])
-    assert answers == [FakeDetector().score(SPUN, base_rate=rate) for rate in rates]
 
 
 def test_answers_keep_the_order_of_many_texts(folder: ModelFolder) -> None:
@@ -127,7 +120,7 @@ def test_answers_keep_the_order_of_many_texts(folder: ModelFolder) -> None:
     assert [getattr(answer, "id", answer) for answer in answers] == [str(i) for i in range(100)]
 
 
-def test_a_new_model_scores_at_each_depth_before_it_is_used(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_a_new_model_scores_at_each_depth_before_it_is_used(folder: ModelFolder, make: Make) -> None:
     new = FakeDetector()
     models = ModelInUse(loading(FakeDetector(), new), folder.path / "current")
     folder.promote(make("b"))
@@ -135,7 +128,7 @@ def test_a_new_model_scores_at_each_depth_before_it_is_used(folder: ModelFolder,
     assert new.calls == [1, 1]
 
 
-def test_the_old_model_answers_while_a_new_one_loads(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_the_old_model_answers_while_a_new_one_loads(folder: ModelFolder, make: Make) -> None:
     old, new = FakeDetector(), FakeDetector()
     left, begun, go_on = [old, new], threading.Event(), threading.Event()
 

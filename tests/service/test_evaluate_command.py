@@ -1,10 +1,9 @@
-"""`unspun evaluate` as a person meets it, with a judge that needs no model."""
+"""`unspun evaluate`, with a detector that needs no model."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,14 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.service.support import Run, run_unspun
+from tests.service.support import Unspun, run_unspun
 from tests.training.judge import FakeJudge, text
 from unspun.training.corpora.corpus import LabelledText
 
 HUMAN = [text("human", score, n=n, source="bbc") for n, score in enumerate([0.0, 0.1, 0.2, 0.95])]
 SPUN = [text("spun", score, n=n, tool="PWWS", source="imdb") for n, score in enumerate([0.3, 0.6, 0.92, 0.99])]
-
-Evaluate = Callable[..., Run]
 
 
 def load(bundle: Path | None) -> FakeJudge:
@@ -33,8 +30,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluate:
-    """Run `unspun evaluate` in a folder that holds `labelled.jsonl`."""
+def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Unspun:
+    """Run `unspun evaluate` in a folder with `labelled.jsonl`."""
     monkeypatch.chdir(tmp_path)
     write(Path("labelled.jsonl"), HUMAN + SPUN)
 
@@ -46,7 +43,7 @@ def write(path: Path, texts: list[LabelledText]) -> None:
     path.write_text("".join(json.dumps({f: getattr(t, f) for f in fields}) + "\n" for t in texts))
 
 
-def test_a_pipe_gets_plain_columns(evaluate: Evaluate) -> None:
+def test_a_pipe_gets_plain_columns(evaluate: Unspun) -> None:
     run = evaluate("default", "labelled.jsonl")
     assert (run.status, run.errors) == (0, [])
     assert "\x1b" not in run.out
@@ -57,7 +54,7 @@ def test_a_pipe_gets_plain_columns(evaluate: Evaluate) -> None:
     assert any(line.split()[:4] == ["80-149", "4", "0", "1"] for line in lines)
 
 
-def test_json_contains_the_same_figures(evaluate: Evaluate) -> None:
+def test_json_contains_the_same_figures(evaluate: Unspun) -> None:
     run = evaluate("default", "labelled.jsonl", "--format", "json")
     found = json.loads(run.out)
     assert found["texts"]["human"] == 4
@@ -65,7 +62,7 @@ def test_json_contains_the_same_figures(evaluate: Evaluate) -> None:
     assert found["false_positives"]["rows"][0]["paraphrased_rate"] == 0.25
 
 
-def test_the_name_default_means_the_model_that_ships(evaluate: Evaluate) -> None:
+def test_the_name_default_means_the_model_that_ships(evaluate: Unspun) -> None:
     asked: list[Path | None] = []
 
     def remember(bundle: Path | None) -> FakeJudge:
@@ -77,7 +74,7 @@ def test_the_name_default_means_the_model_that_ships(evaluate: Evaluate) -> None
     assert asked == [None, Path("default")]
 
 
-def test_output_contains_figures_and_plots(evaluate: Evaluate) -> None:
+def test_output_contains_figures_and_plots(evaluate: Unspun) -> None:
     pytest.importorskip("matplotlib")
     run = evaluate("default", "labelled.jsonl", "--output", "deep/figures", "--format", "json")
     assert run.status == 0
@@ -89,13 +86,13 @@ def test_output_contains_figures_and_plots(evaluate: Evaluate) -> None:
     assert json.loads(Path("deep/figures/evaluation.json").read_text()) == json.loads(run.out)
 
 
-def test_left_out_training_texts_are_reported(evaluate: Evaluate) -> None:
+def test_left_out_training_texts_are_reported(evaluate: Unspun) -> None:
     run = evaluate("default", "labelled.jsonl", load=lambda bundle: FakeJudge(learnt=HUMAN[:3]))
     assert len(run.errors) == 1
     assert run.errors[0].startswith("unspun: left out 3 of 8 texts that the model was trained on")
 
 
-def test_training_texts_can_be_included(evaluate: Evaluate) -> None:
+def test_training_texts_can_be_included(evaluate: Unspun) -> None:
     def learnt(bundle: Path | None) -> FakeJudge:
         return FakeJudge(learnt=HUMAN[:3])
 
@@ -103,7 +100,7 @@ def test_training_texts_can_be_included(evaluate: Evaluate) -> None:
     assert (run.errors, json.loads(run.out)["texts"]["human"]) == ([], 4)
 
 
-def test_plain_text_can_be_labelled_by_an_option(evaluate: Evaluate) -> None:
+def test_plain_text_can_be_labelled_by_an_option(evaluate: Unspun) -> None:
     Path("a.txt").write_text(HUMAN[3].text)
     run = evaluate("default", "a.txt", "--label", "human", "--format", "json")
     assert json.loads(run.out)["false_positives"]["rows"][0]["paraphrased"] == 1
@@ -118,14 +115,14 @@ def test_plain_text_can_be_labelled_by_an_option(evaluate: Evaluate) -> None:
         (b"", "broken.jsonl: no documents in this file"),
     ],
 )
-def test_bad_input_is_one_line_with_status_1(content: bytes, message: str, evaluate: Evaluate) -> None:
+def test_bad_input_is_reported_on_one_line_with_status_1(content: bytes, message: str, evaluate: Unspun) -> None:
     Path("broken.jsonl").write_bytes(content)
     run = evaluate("default", "broken.jsonl")
     assert (run.status, run.out, len(run.errors)) == (1, "", 1)
     assert run.errors[0].startswith(f"unspun: {message}")
 
 
-def test_a_missing_bundle_is_one_line_with_status_1(evaluate: Evaluate) -> None:
+def test_a_missing_bundle_is_reported_on_one_line_with_status_1(evaluate: Unspun) -> None:
     run = evaluate("nowhere", "labelled.jsonl", load=None)
     assert (run.status, run.out, len(run.errors)) == (1, "", 1)
     assert "nowhere: no model bundle here" in run.errors[0]
@@ -138,13 +135,13 @@ def test_a_missing_bundle_is_one_line_with_status_1(evaluate: Evaluate) -> None:
         (["--label", "poem"], "Invalid value for '--label'"),
     ],
 )
-def test_wrong_usage_is_refused(arguments: list[str], message: str, evaluate: Evaluate) -> None:
+def test_wrong_usage_is_refused(arguments: list[str], message: str, evaluate: Unspun) -> None:
     run = evaluate("default", "labelled.jsonl", *arguments)
     assert run.status == 2
     assert message in " ".join(run.errors)
 
 
-def test_missing_matplotlib_is_reported_before_the_work(evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_matplotlib_is_reported_before_the_work(evaluate: Unspun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
 
     def never(bundle: Path | None) -> FakeJudge:
@@ -155,7 +152,7 @@ def test_missing_matplotlib_is_reported_before_the_work(evaluate: Evaluate, monk
     assert "pip install 'unspun[evaluate]'" in run.errors[0]
 
 
-def test_unfamiliar_texts_are_reported(evaluate: Evaluate) -> None:
+def test_unfamiliar_texts_are_reported(evaluate: Unspun) -> None:
     write(Path("odd.jsonl"), [*HUMAN, *SPUN, text("human", "unfamiliar"), text("spun", "unfamiliar")])
     run = evaluate("default", "odd.jsonl", "--format", "json")
     assert run.errors == [
@@ -165,14 +162,14 @@ def test_unfamiliar_texts_are_reported(evaluate: Evaluate) -> None:
     assert json.loads(run.out)["false_positives"]["rows"][0]["unfamiliar"] == 1
 
 
-def test_human_text_alone_has_false_positives(evaluate: Evaluate) -> None:
+def test_human_text_alone_has_false_positives(evaluate: Unspun) -> None:
     write(Path("human.jsonl"), HUMAN)
     run = evaluate("default", "human.jsonl")
     assert run.errors == ["unspun: no machine-paraphrased text got a verdict, so recall and AUROC cannot be measured"]
     assert any(line.split()[:4] == ["bbc", "4", "0", "1"] for line in run.out.splitlines())
 
 
-def test_machine_text_alone_is_shown_by_kind(evaluate: Evaluate) -> None:
+def test_machine_text_alone_is_shown_by_kind(evaluate: Unspun) -> None:
     write(Path("spun.jsonl"), SPUN)
     run = evaluate("default", "spun.jsonl", "--format", "json")
     assert run.errors == ["unspun: no human text got a verdict, so false-positive rates and AUROC cannot be measured"]
@@ -181,7 +178,7 @@ def test_machine_text_alone_is_shown_by_kind(evaluate: Evaluate) -> None:
     assert found["by_tool"]["rows"][0]["auroc"] is None
 
 
-def test_a_missing_deep_tier_is_reported(evaluate: Evaluate) -> None:
+def test_a_missing_deep_tier_is_reported(evaluate: Unspun) -> None:
     def shallow(bundle: Path | None) -> Any:
         judge = FakeJudge()
         return SimpleNamespace(bundle=SimpleNamespace(deep=None, seen=judge.bundle.seen), model=judge.model)

@@ -1,4 +1,4 @@
-"""service/frames.py: verdicts on data frames, as Spark and Ray hand them over."""
+"""service/frames.py: verdicts on data frames, as Spark and Ray pass them."""
 
 from __future__ import annotations
 

@@ -1,19 +1,16 @@
-"""API keys: made, listed and revoked from the command line, kept as hashes."""
+"""API keys: added, listed and revoked on the command line, and stored as hashes."""
 
 from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.service.support import Run
+from tests.service.support import Unspun
 from unspun.service.http.keys import KeysError, KeyStore
-
-Unspun = Callable[..., Run]
 
 
 @pytest.fixture
@@ -68,20 +65,20 @@ def test_keys_added_concurrently_are_all_kept(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [("{", "not a key file"), ("[]", "not a key file"), ('{"format": 2, "keys": []}', "update unspun")],
 )
-def test_a_file_that_is_not_a_key_file_is_reported_in_one_line(
-    content: str, told: str, unspun: Unspun, file: Path
+def test_a_file_that_is_not_a_key_file_is_reported_on_one_line(
+    content: str, message: str, unspun: Unspun, file: Path
 ) -> None:
     file.write_text(content)
     run = unspun("keys", "--file", file, "list")
     assert (run.status, len(run.errors)) == (1, 1)
-    assert told in run.errors[0]
+    assert message in run.errors[0]
 
 
 @pytest.mark.parametrize("arguments", [("add", "cms"), ("revoke", "other"), ("add", "no spaces")])
-def test_an_impossible_change_is_reported_in_one_line(arguments: tuple[str, str], unspun: Unspun, file: Path) -> None:
+def test_an_impossible_change_is_reported_on_one_line(arguments: tuple[str, str], unspun: Unspun, file: Path) -> None:
     KeyStore(file).add("cms")
     before = json.loads(file.read_text())
     run = unspun("keys", "--file", file, *arguments)

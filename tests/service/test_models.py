@@ -1,4 +1,4 @@
-"""`unspun models`: what is in use is whole at any moment, whatever is promoted, and there is a way back."""
+"""`unspun models`: the model in use is complete at any moment, and every change can be rolled back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,22 +23,20 @@ from hypothesis import strategies as st
 
 from tests import tables as tiny
 from tests.service.model_variants import decision, line, variant
-from tests.service.support import ENVIRONMENT, ROOT, Run, cases, read_only, why
+from tests.service.support import ENVIRONMENT, ROOT, Make, Unspun, cases, read_only, why
 from unspun.model import bundle
 from unspun.model.detector import Detector
 from unspun.service.models.folder import ModelFolder, ModelsError
 
-Unspun = Callable[..., Run]
-
 
 @pytest.fixture
 def folder(here: Path) -> ModelFolder:
-    """The default folder, in the current one."""
+    """Return the default folder of models, in the current folder."""
     return ModelFolder(Path("models"))
 
 
 def in_use(folder: ModelFolder) -> str:
-    """Return the name of the model that a whole bundle is in use of."""
+    """Return the name of the model in use, after checking its bundle."""
     return bundle.check(folder.path / "current")[0].name
 
 
@@ -50,23 +47,21 @@ def names(folder: ModelFolder) -> list[str]:
 # --- promotion
 
 
-def test_a_promoted_bundle_is_in_use(unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_a_promoted_bundle_is_in_use(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     source = make("house")
     run = unspun("models", "promote", source)
     assert run.status == 0
     assert Detector.load("models/current").model == Detector.load(source).model
 
 
-def test_a_models_folder_is_named_by_name_version_and_digest(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_a_models_folder_is_named_by_name_version_and_digest(folder: ModelFolder, make: Make) -> None:
     source = make("house", version="1.2.0")
     change = folder.promote(source)
     assert change.model == f"house-1.2.0-{bundle.check(source)[0].sha256[:8]}"
 
 
 @pytest.mark.parametrize("name", ["Our House", "../../etc", ".hidden", "", "a\nb", "-rf", "haus-größe", "x" * 300])
-def test_a_name_with_any_characters_stays_inside_the_folder(
-    name: str, folder: ModelFolder, make: Callable[..., Path]
-) -> None:
+def test_a_name_with_any_characters_stays_inside_the_folder(name: str, folder: ModelFolder, make: Make) -> None:
     source = make("house", name=name)
     folder.promote(source)
     assert bundle.check("models/current")[0].name == name
@@ -74,19 +69,19 @@ def test_a_name_with_any_characters_stays_inside_the_folder(
     assert len(names(folder)) == 1
 
 
-def test_the_link_is_relative_so_the_folder_can_move(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_the_link_is_relative_so_the_folder_can_move(folder: ModelFolder, make: Make) -> None:
     folder.promote(make("house"))
     folder.path.rename("elsewhere")
     assert in_use(ModelFolder(Path("elsewhere"))) == "house"
 
 
-def test_older_models_are_kept(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_older_models_are_kept(folder: ModelFolder, make: Make) -> None:
     for name in "abc":
         folder.promote(make(name))
     assert [version.problem for version in folder.versions()] == [None] * 3
 
 
-def test_only_the_card_and_reports_are_copied_with_a_model(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_only_the_card_and_reports_are_copied_with_a_model(folder: ModelFolder, make: Make) -> None:
     source = make("house")
     for name in ("CARD.md", "report.html", "report.json", "articles.txt"):
         (source / name).write_text("x")
@@ -100,14 +95,14 @@ def test_only_the_card_and_reports_are_copied_with_a_model(folder: ModelFolder, 
     }
 
 
-def test_the_same_name_with_other_contents_gets_its_own_folder(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_the_same_name_with_other_contents_gets_its_own_folder(folder: ModelFolder, make: Make) -> None:
     one, other = make("a", name="house"), make("b", name="house", decision=decision(centre=1.0))
     before, after = folder.promote(one), folder.promote(other)
     assert after.model != before.model
     assert {version.folder.name for version in folder.versions()} == {before.model, after.model}
 
 
-def test_an_existing_bundle_is_not_copied_again(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_an_existing_bundle_is_not_copied_again(folder: ModelFolder, make: Make) -> None:
     first, second = make("a"), make("b")
     kept = folder.promote(first).model
     inode = (folder.path / kept / "words.txt").stat().st_ino
@@ -116,9 +111,7 @@ def test_an_existing_bundle_is_not_copied_again(folder: ModelFolder, make: Calla
     assert (in_use(folder), (folder.path / kept / "words.txt").stat().st_ino) == ("a", inode)
 
 
-def test_a_broken_copy_is_kept_and_the_bundle_gets_another_folder(
-    folder: ModelFolder, make: Callable[..., Path]
-) -> None:
+def test_a_broken_copy_is_kept_and_the_bundle_gets_another_folder(folder: ModelFolder, make: Make) -> None:
     source = make("house")
     broken = folder.promote(source).model
     (folder.path / broken / "words.txt").write_text("the")
@@ -128,9 +121,7 @@ def test_a_broken_copy_is_kept_and_the_bundle_gets_another_folder(
     assert in_use(folder) == "house"
 
 
-def test_a_model_of_the_folder_can_be_promoted_by_name(
-    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
-) -> None:
+def test_a_model_of_the_folder_can_be_promoted_by_name(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     folder.promote(make("a"))
     folder.promote(make("b"))
     assert unspun("models", "promote", "a-1.0.0").status == 0
@@ -138,7 +129,7 @@ def test_a_model_of_the_folder_can_be_promoted_by_name(
 
 
 def test_the_folder_can_be_set_in_the_environment(
-    unspun: Unspun, here: Path, make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    unspun: Unspun, here: Path, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UNSPUN_MODELS", str(here / "elsewhere"))
     unspun("models", "promote", make("house"))
@@ -149,24 +140,22 @@ def worse(than: str = "") -> dict[str, Any]:
     return {"comparison": {"with": {"name": "default", "version": "1.1.0", "sha256": than}, "worse": True}}
 
 
-def test_a_worse_model_is_refused(unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_a_worse_model_is_refused(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     folder.promote(make("a"))
-    told = line(unspun("models", "promote", make("b", **worse())))
-    assert "b 1.0.0 was measured to be worse than default 1.1.0" in told
-    assert "--force" in told
+    message = line(unspun("models", "promote", make("b", **worse())))
+    assert "b 1.0.0 was measured to be worse than default 1.1.0" in message
+    assert "--force" in message
     assert (in_use(folder), len(names(folder))) == ("a", 1)
 
 
-def test_a_worse_model_can_be_forced_and_the_history_says_so(
-    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
-) -> None:
+def test_a_worse_model_can_be_forced_and_the_history_says_so(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     folder.promote(make("a"), force=True)
     assert unspun("models", "promote", "--force", make("b", **worse())).status == 0
     assert in_use(folder) == "b"
     assert [change.forced for change in folder.history()] == [False, True]
 
 
-def test_a_worse_model_of_the_folder_is_also_refused(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_a_worse_model_of_the_folder_is_also_refused(folder: ModelFolder, make: Make) -> None:
     forced = folder.promote(make("b", **worse()), force=True)
     folder.promote(make("a"))
     with pytest.raises(ModelsError, match="measured to be worse"):
@@ -174,25 +163,23 @@ def test_a_worse_model_of_the_folder_is_also_refused(folder: ModelFolder, make: 
 
 
 @pytest.mark.parametrize("found", ["better", [], {"worse": False}, {"with": None}, None])
-def test_a_comparison_without_a_loss_does_not_prevent_promotion(
-    found: Any, folder: ModelFolder, make: Callable[..., Path]
-) -> None:
+def test_a_comparison_without_a_loss_does_not_prevent_promotion(found: Any, folder: ModelFolder, make: Make) -> None:
     folder.promote(make("house", comparison=found))
     assert in_use(folder) == "house"
 
 
 def test_a_model_that_was_not_compared_with_the_one_in_use_is_reported(
-    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+    unspun: Unspun, folder: ModelFolder, make: Make
 ) -> None:
     used = folder.promote(make("a"))
     compared = {"with": {"name": "z", "version": "1", "sha256": used.sha256}, "worse": False}
     same = unspun("models", "promote", make("b", comparison=compared))
     other = unspun("models", "promote", make("c", comparison=compared))
-    assert not any("not compared" in told for told in same.errors)
-    assert any("was not compared with b-1.0.0" in told and "models diff" in told for told in other.errors)
+    assert not any("not compared" in message for message in same.errors)
+    assert any("was not compared with b-1.0.0" in message and "models diff" in message for message in other.errors)
 
 
-# --- what cannot be promoted
+# --- refused promotions
 
 
 def spoil(folder: Path, case: dict[str, Any]) -> None:
@@ -216,20 +203,20 @@ def spoil(folder: Path, case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", cases("models_bad_bundles.toml"), ids=why)
 def test_an_unusable_bundle_is_refused_on_one_line(
-    case: dict[str, Any], unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+    case: dict[str, Any], unspun: Unspun, folder: ModelFolder, make: Make
 ) -> None:
     folder.promote(make("a"))
     before = sorted(folder.path.rglob("*"))
     source = make("b")
     spoil(source, case)
-    told = line(unspun("models", "promote", source))
-    assert all(part in told for part in (str(source), *case["told"])), told
+    message = line(unspun("models", "promote", source))
+    assert all(part in message for part in (str(source), *case["messages"])), message
     assert (in_use(folder), sorted(folder.path.rglob("*"))) == ("a", before)
 
 
 @pytest.mark.parametrize("case", [case for case in cases("models_bad_bundles.toml") if not case.get("whole")], ids=why)
 def test_a_broken_model_is_listed_with_the_reason(
-    case: dict[str, Any], unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+    case: dict[str, Any], unspun: Unspun, folder: ModelFolder, make: Make
 ) -> None:
     broken = folder.path / folder.promote(make("a")).model
     folder.promote(make("b"))
@@ -238,25 +225,23 @@ def test_a_broken_model_is_listed_with_the_reason(
     listed = {row["model"]: row["problem"] for row in map(json.loads, run.out.splitlines())}
     assert run.status == 0
     assert [name for name, problem in listed.items() if problem] == [broken.name]
-    assert case["told"][0].removeprefix("manifest.json: ") in listed[broken.name]
+    assert case["messages"][0].removeprefix("manifest.json: ") in listed[broken.name]
 
 
 @pytest.mark.parametrize("case", cases("models_bad_bundles.toml"), ids=why)
 def test_rollback_to_a_broken_model_is_refused_on_one_line(
-    case: dict[str, Any], unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+    case: dict[str, Any], unspun: Unspun, folder: ModelFolder, make: Make
 ) -> None:
     broken = folder.path / folder.promote(make("a")).model
     folder.promote(make("b"))
     spoil(broken, case)
-    told = line(unspun("models", "rollback"))
-    assert "unspun models rollback MODEL" in told
+    message = line(unspun("models", "rollback"))
+    assert "unspun models rollback MODEL" in message
     assert in_use(folder) == "b"
 
 
-def test_a_model_whose_manifest_changed_is_refused(
-    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
-) -> None:
-    """Its hashes are right: somebody has written a new manifest, or trained into the folder."""
+def test_a_model_whose_manifest_changed_is_refused(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
+    """The hashes are right, because somebody wrote a new manifest or trained into the folder."""
     changed = folder.path / folder.promote(make("a")).model
     folder.promote(make("b"))
     spoil(changed, {"manifest": {"decision": decision(centre=1.0)}})
@@ -265,7 +250,7 @@ def test_a_model_whose_manifest_changed_is_refused(
 
 
 def test_a_bundle_that_changes_during_the_copy_is_refused(
-    folder: ModelFolder, make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    folder: ModelFolder, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder.promote(make("a"))
     source = make("b")
@@ -285,22 +270,20 @@ def test_a_bundle_that_changes_during_the_copy_is_refused(
 
 @pytest.mark.parametrize("command", [("list",), ("show", "current"), ("rollback",)])
 def test_a_missing_folder_is_reported_on_one_line(command: tuple[str, ...], unspun: Unspun, here: Path) -> None:
-    told = line(unspun("models", *command))
-    assert "unspun models promote" in told
+    message = line(unspun("models", *command))
+    assert "unspun models promote" in message
     assert not Path("models").exists()
 
 
 @pytest.mark.parametrize("command", [("list",), ("rollback",), ("promote", "default")])
-def test_a_model_instead_of_a_folder_of_models_is_refused(
-    command: tuple[str, ...], unspun: Unspun, make: Callable[..., Path]
-) -> None:
+def test_a_model_instead_of_a_folder_of_models_is_refused(command: tuple[str, ...], unspun: Unspun, make: Make) -> None:
     source = make("house")
     before = sorted(source.iterdir())
     assert "this is a model, not a folder of models" in line(unspun("models", "--models", source, *command))
     assert sorted(source.iterdir()) == before
 
 
-def test_a_folder_with_other_files_is_not_touched(unspun: Unspun, here: Path, make: Callable[..., Path]) -> None:
+def test_a_folder_with_other_files_is_not_touched(unspun: Unspun, here: Path, make: Make) -> None:
     source = make("house")
     Path("articles").mkdir()
     Path("articles/a.txt").write_text("x")
@@ -308,25 +291,19 @@ def test_a_folder_with_other_files_is_not_touched(unspun: Unspun, here: Path, ma
     assert list(Path("articles").iterdir()) == [Path("articles/a.txt")]
 
 
-def test_an_unknown_model_is_reported_on_one_line(
-    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
-) -> None:
+def test_an_unknown_model_is_reported_on_one_line(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     folder.promote(make("a"))
     assert "'huose': neither a model in models nor a folder" in line(unspun("models", "promote", "huose"))
 
 
-def test_an_ambiguous_name_is_reported_with_all_matches(
-    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
-) -> None:
+def test_an_ambiguous_name_is_reported_with_all_matches(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     for number in "12":
         folder.promote(make(f"m{number}", name="house", version=f"1.{number}"))
-    told = line(unspun("models", "rollback", "house"))
-    assert all(name in told for name in names(folder))
+    message = line(unspun("models", "rollback", "house"))
+    assert all(name in message for name in names(folder))
 
 
-def test_a_real_folder_called_current_is_refused(
-    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
-) -> None:
+def test_a_real_folder_called_current_is_refused(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     source = make("a")
     Path("models/current").mkdir(parents=True)
     assert "current: not a link to a model; move it elsewhere" in line(unspun("models", "promote", source))
@@ -335,35 +312,35 @@ def test_a_real_folder_called_current_is_refused(
 
 @pytest.mark.parametrize(("command", "mode"), [("promote", 0o755), ("rollback", 0o755), ("list", 0o700)])
 def test_a_folder_without_permission_is_reported_on_one_line(
-    command: str, mode: int, unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+    command: str, mode: int, unspun: Unspun, folder: ModelFolder, make: Make
 ) -> None:
     folder.promote(make("former"))
     folder.promote(make("a"))
     arguments = [make("b")] if command == "promote" else []
     with read_only(folder.path, mode=mode):
-        told = line(unspun("models", command, *arguments))
-    assert "Permission denied; use an account that may read and change the folder" in told
-    assert "the model in use was not changed" in told
+        message = line(unspun("models", command, *arguments))
+    assert "Permission denied; use an account that may read and change the folder" in message
+    assert "the model in use was not changed" in message
     assert in_use(folder) == "a"
 
 
 @pytest.mark.parametrize("small_disk", [200], indirect=True)  # kB: room for one tiny model, not for two
-def test_a_full_disk_leaves_the_model_in_use(unspun: Unspun, make: Callable[..., Path], small_disk: Path) -> None:
+def test_a_full_disk_leaves_the_model_in_use(unspun: Unspun, make: Make, small_disk: Path) -> None:
     used, following, models = make("a"), make("b"), small_disk / "models"
     assert unspun("models", "--models", models, "promote", used).status == 0
-    told = line(unspun("models", "--models", models, "promote", following))
-    assert "No space left on device" in told
-    assert "free some space, and try again; the model in use was not changed" in told
+    message = line(unspun("models", "--models", models, "promote", following))
+    assert "No space left on device" in message
+    assert "free some space, and try again; the model in use was not changed" in message
     left = " ".join(sorted(entry.name for entry in models.iterdir()))
     assert re.fullmatch(r"\.lock a-1\.0\.0-[0-9a-f]{8} current history\.jsonl", left)
     [listed] = map(json.loads, unspun("models", "--models", models, "list").out.splitlines())
     assert (listed["name"], listed["in_use"], listed["problem"]) == ("a", True, None)
 
 
-# --- killed, and two at once
+# --- killed and concurrent commands
 
 
-def test_the_model_in_use_is_complete_after_a_kill_at_any_step(tmp_path: Path, make: Callable[..., Path]) -> None:
+def test_the_model_in_use_is_complete_after_a_kill_at_any_step(tmp_path: Path, make: Make) -> None:
     used, following = make("a"), make("b")
     run = subprocess.run(
         [sys.executable, "-m", "tests.service.killed_promotion", str(tmp_path / "kills"), str(used), str(following)],
@@ -380,7 +357,7 @@ def test_the_model_in_use_is_complete_after_a_kill_at_any_step(tmp_path: Path, m
     assert all(kill["killed"] and kill["broken"] == [] for kill in kills)
     assert {kill["in_use"] for kill in kills} == {"a", "b"}  # before the link was changed, and after
     assert any(kill["debris"] for kill in kills)
-    # The next one clears up, and knows what was in use, whether or not the killed one came to write it down.
+    # The next promotion cleans up, and knows which model was in use even if the killed one did not record it.
     models = {kill["later"] for kill in kills}
     assert len(models) == 1
     assert {tuple(kill["afterwards"]) for kill in kills} == {
@@ -389,7 +366,7 @@ def test_the_model_in_use_is_complete_after_a_kill_at_any_step(tmp_path: Path, m
     assert {tuple(kill["history"]) for kill in kills} == {(kills[0]["history"][0], *models)}
 
 
-def test_concurrent_promotions_run_one_after_another(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_concurrent_promotions_run_one_after_another(folder: ModelFolder, make: Make) -> None:
     sources = [make(f"m{i}") for i in range(8)]
     with ThreadPoolExecutor(8) as pool:
         changes = list(pool.map(lambda source: ModelFolder(folder.path).promote(source), sources))
@@ -400,14 +377,14 @@ def test_concurrent_promotions_run_one_after_another(folder: ModelFolder, make: 
     assert all(version.problem is None for version in folder.versions())
 
 
-def test_waiting_for_another_command_is_reported(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_waiting_for_another_command_is_reported(folder: ModelFolder, make: Make) -> None:
     folder.promote(make("a"))
     source = make("b")
-    told: list[str] = []
+    lines: list[str] = []
     waits = threading.Event()
 
     def tell(line: str) -> None:
-        told.append(line)
+        lines.append(line)
         waits.set()
 
     with (folder.path / ".lock").open() as lock:
@@ -418,12 +395,12 @@ def test_waiting_for_another_command_is_reported(folder: ModelFolder, make: Call
         before = in_use(folder)
         fcntl.flock(lock, fcntl.LOCK_UN)
         thread.join(10)
-    assert told == ["models: another command is changing it; waiting for it to finish"]
+    assert lines == ["models: another command is changing it; waiting for it to finish"]
     assert (before, in_use(folder)) == ("a", "b")
 
 
 def test_a_lock_that_is_never_released_is_reported(
-    folder: ModelFolder, make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    folder: ModelFolder, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder.promote(make("a"))
     source = make("b")
@@ -434,13 +411,13 @@ def test_a_lock_that_is_never_released_is_reported(
             folder.promote(source)
 
 
-# --- back
+# --- rollback
 
 
 @pytest.mark.parametrize("case", cases("models_rollbacks.toml"), ids=why)
-def test_rollback_follows_the_history(case: dict[str, Any], folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_rollback_follows_the_history(case: dict[str, Any], folder: ModelFolder, make: Make) -> None:
     sources = {name: make(name) for name in "abcd"}
-    for name in "dcba":  # all are there before
+    for name in "dcba":  # all are in the folder from the start
         folder.promote(sources[name])
     (folder.path / "history.jsonl").unlink()
     (folder.path / "current").unlink()
@@ -460,7 +437,7 @@ def test_rollback_follows_the_history(case: dict[str, Any], folder: ModelFolder,
 
 @pytest.mark.parametrize("done", [["a"], ["a", "b", "back"]])
 def test_rollback_without_an_earlier_model_is_reported_on_one_line(
-    done: list[str], unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
+    done: list[str], unspun: Unspun, folder: ModelFolder, make: Make
 ) -> None:
     for step in done:
         folder.rollback() if step == "back" else folder.promote(make(step))
@@ -468,15 +445,13 @@ def test_rollback_without_an_earlier_model_is_reported_on_one_line(
     assert in_use(folder) == "a"
 
 
-def test_rollback_to_a_model_elsewhere_is_refused(
-    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
-) -> None:
+def test_rollback_to_a_model_elsewhere_is_refused(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     folder.promote(make("a"))
-    told = line(unspun("models", "rollback", make("b")))
-    assert "run `unspun models promote` to add it" in told
+    message = line(unspun("models", "rollback", make("b")))
+    assert "run `unspun models promote` to add it" in message
 
 
-def test_a_broken_link_is_reported_and_repaired(unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_a_broken_link_is_reported_and_repaired(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     folder.promote(make("a"))
     gone = folder.promote(make("b")).model
     shutil.rmtree(folder.path / gone)
@@ -489,7 +464,7 @@ def test_a_broken_link_is_reported_and_repaired(unspun: Unspun, folder: ModelFol
     assert in_use(folder) == "a"
 
 
-def test_a_truncated_line_of_history_is_skipped(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_a_truncated_line_of_history_is_skipped(folder: ModelFolder, make: Make) -> None:
     folder.promote(make("a"))
     folder.promote(make("b"))
     with (folder.path / "history.jsonl").open("a") as history:
@@ -524,10 +499,10 @@ def test_rollback_always_restores_the_model_used_before(steps: list[str], tiny_b
                 assert in_use(folder) == stack[-1]
 
 
-# --- what is shown
+# --- list and show
 
 
-def test_list_describes_the_models(unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_list_describes_the_models(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     accuracy = {"unseen tools, mean": [{"kind": "spun", "auroc": 0.91}, {"kind": "rewritten", "auroc": 0.71}]}
     source = make("house", version="2.0.0", accuracy=accuracy, created="2026-01-02T03:04:05+00:00")
     folder.promote(make("a"))
@@ -546,7 +521,7 @@ def test_list_describes_the_models(unspun: Unspun, folder: ModelFolder, make: Ca
     }
 
 
-def test_the_table_marks_the_model_in_use(unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_the_table_marks_the_model_in_use(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     folder.promote(make("a", **worse()), force=True)
     folder.promote(make("b"))
     rows = unspun("models", "list", "--format", "table").out.splitlines()
@@ -561,16 +536,14 @@ def test_an_empty_folder_is_reported_with_advice(unspun: Unspun, here: Path) -> 
     assert run.errors == ["unspun: models: no models yet; `unspun models promote BUNDLE` adds one"]
 
 
-def test_a_copy_keeps_its_creation_time(folder: ModelFolder, make: Callable[..., Path]) -> None:
+def test_a_copy_keeps_its_creation_time(folder: ModelFolder, make: Make) -> None:
     source = make("house")
     os.utime(source / "manifest.json", (1_000_000_000, 1_000_000_000))
     folder.promote(source)
     assert [version.created for version in folder.versions()] == ["2001-09-09T01:46:40+00:00"]
 
 
-def test_show_contains_the_manifest_and_the_history(
-    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
-) -> None:
+def test_show_contains_the_manifest_and_the_history(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     source = make("house", **worse())
     folder.promote(source, force=True)
     shown = json.loads(unspun("models", "show").out)
@@ -578,9 +551,7 @@ def test_show_contains_the_manifest_and_the_history(
     assert [(change["action"], change["forced"]) for change in shown["history"]] == [("promote", True)]
 
 
-def test_show_draws_the_decision_accuracy_and_the_comparison(
-    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
-) -> None:
+def test_show_draws_the_decision_accuracy_and_the_comparison(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     accuracy = {"unseen tools, mean": [{"kind": "spun", "auroc": 0.912}]}
     decides = decision(paraphrased=0.0075, suspect=0.25)
     folder.promote(make("house", accuracy=accuracy, decision=decides, **worse()), force=True)
@@ -590,14 +561,14 @@ def test_show_draws_the_decision_accuracy_and_the_comparison(
     assert row.split()[2:5] == ["33.3", "%", "1.000"]
 
 
-def test_show_leaves_out_an_unreadable_decision(unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]) -> None:
-    """Nothing but the manifest tells it: `show` loads no model."""
+def test_show_leaves_out_an_unreadable_decision(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
+    """`show` reads only the manifest."""
     shown = unspun("models", "show", make("house", decision={"tiers": {}}), "--format", "table")
     assert (shown.status, "house" in shown.out, "minimum words" in shown.out) == (0, True, False)
 
 
-def test_a_model_that_abstains_on_the_test_text_can_be_promoted(folder: ModelFolder, make: Callable[..., Path]) -> None:
-    """All text is unfamiliar to it but that of its own house."""
+def test_a_model_that_abstains_on_the_test_text_can_be_promoted(folder: ModelFolder, make: Make) -> None:
+    """Every text is unfamiliar to it except those that it was trained on."""
     folder.promote(make("house", decision={**decision(), "least_familiar": -9.0}))
     assert in_use(folder) == "house"
 
@@ -609,7 +580,7 @@ def test_show_without_a_folder_describes_the_model_that_ships(unspun: Unspun, he
 
 
 def test_score_uses_the_model_from_the_environment(
-    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    unspun: Unspun, folder: ModelFolder, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder.promote(make("house"))
     monkeypatch.setenv("UNSPUN_MODEL", "models/current")
@@ -617,9 +588,7 @@ def test_score_uses_the_model_from_the_environment(
     assert verdict["model"]["name"] == "house"
 
 
-def test_scoring_with_the_folder_itself_suggests_the_link(
-    unspun: Unspun, folder: ModelFolder, make: Callable[..., Path]
-) -> None:
+def test_scoring_with_the_folder_itself_suggests_the_link(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     folder.promote(make("house"))
     run = unspun("score", "--model", "models", "-", stdin=b"x", load=None)
     assert run.errors[-1].endswith("this is a folder of models; the one in use is models/current")

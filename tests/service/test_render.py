@@ -1,11 +1,10 @@
-"""service/render/: verdicts as a table, JSON lines, CSV. Parquet and the report have files of their own."""
+"""service/render/: verdicts as a table, JSON lines and CSV. Parquet and the report have their own test files."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from tests.service.fake_detector import FakeDetector
+from tests.service.fake_detector import FakeDetector, verdict_on
 from tests.service.support import CLEAR, SPUN, SUSPECT
 from unspun.model.verdict import Evidence, Repair, SpunPassage, Verdict
 from unspun.model.wording import THRESHOLDS
@@ -33,10 +32,6 @@ ABSTAINED = {
     "verdict": "abstained",
     "reason": "unfamiliar",
 }
-
-
-def verdict_on(text: str, id: str | None = "a.txt", **changes: Any) -> Verdict:
-    return replace(FakeDetector().score(text, id=id), **changes)
 
 
 def table(width: int = 100, show: int = 5, **options: Any) -> VerdictTable:
@@ -184,20 +179,20 @@ def test_clear_documents_and_missing_evidence_show_no_sentences(changes: dict[st
 
 
 def test_a_suspicious_document_shows_its_false_positive_rate_in_words() -> None:
-    told = table().document(SPUN, verdict_on(SPUN, evidence=None)).splitlines()[1]
-    assert told == "    about 1 in 480 human texts of this length looks like this; 93 % of the words"
+    line = table().document(SPUN, verdict_on(SPUN, evidence=None)).splitlines()[1]
+    assert line == "    about 1 in 480 human texts of this length looks like this; 93 % of the words"
 
 
 def test_no_smaller_rate_is_shown_than_the_calibration_supports() -> None:
     verdict = verdict_on(SPUN, false_positive_rate=0.002)
     console = Console(file=io.StringIO(), width=100, force_terminal=False)
-    told = VerdictTable(console, supported=0.002).document(SPUN, verdict).splitlines()[1]
-    assert told.startswith("    fewer than 1 in 500 human texts of this length look like this;")
+    line = VerdictTable(console, supported=0.002).document(SPUN, verdict).splitlines()[1]
+    assert line.startswith("    fewer than 1 in 500 human texts of this length look like this;")
 
 
 def test_the_probability_is_shown_if_there_is_one() -> None:
-    told = table(width=120).document(SPUN, verdict_on(SPUN, probability=0.624)).splitlines()[1]
-    assert told.endswith("; probability 62 %")
+    line = table(width=120).document(SPUN, verdict_on(SPUN, probability=0.624)).splitlines()[1]
+    assert line.endswith("; probability 62 %")
 
 
 def test_the_header_says_what_a_score_is() -> None:

@@ -1,19 +1,16 @@
-"""`unspun serve`, as far as it goes without a server: its settings."""
+"""The settings of `unspun serve`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.service.support import Run, cases, why
+from tests.service.support import Unspun, cases, why
 
-# Before the command sets a folder for figures: what counts in this process goes on counting here.
+# Imported before the command sets a folder for metrics, so that those of this process stay in memory.
 from unspun.service.http import metrics
 from unspun.service.http.config import Settings
-
-Unspun = Callable[..., Run]
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +19,7 @@ def no_folder_stays_behind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("case", cases("settings.toml"), ids=why)
-def test_an_invalid_setting_is_reported_in_one_line(
+def test_an_invalid_setting_is_reported_on_one_line(
     case: dict[str, Any], unspun: Unspun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in case["environment"].items():
@@ -30,7 +27,7 @@ def test_an_invalid_setting_is_reported_in_one_line(
     run = unspun("serve")
     [line] = run.errors
     assert (run.status, run.out) == (case.get("status", 2), "")
-    assert line.startswith(f"unspun: {case['told']}")
+    assert line.startswith(f"unspun: {case['message']}")
 
 
 def test_all_invalid_settings_are_reported_at_once(unspun: Unspun, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""`unspun train` on a house's own texts, as a person meets it: with the model that ships, and with a tiny one."""
+"""`unspun train`, from the shipped model and from a tiny one."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ COUNT = 24
 
 
 def train(*arguments: str | Path) -> Run:
-    """Run `unspun train`, in one process that needs no workers."""
+    """Run `unspun train` without worker processes."""
     return run_unspun("train", "--jobs", "1", *arguments)
 
 
 def write(folder: Path, texts: list[str]) -> Path:
-    """Write texts into a folder, each of a source of its own."""
+    """Write texts into a folder, each with its own source."""
     folder.mkdir(parents=True)
     for number, text in enumerate(texts):
         (folder / f"{number:02}.txt").write_text(text, "utf-8")
@@ -57,7 +57,7 @@ def digests(folder: Path) -> dict[str, str]:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())}
 
 
-# --- with the model that ships: text of every format, and a few files that cannot be read
+# --- from the shipped model, with texts in every format and some unreadable files
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_the_model_improves_on_new_texts_as_measured(made: tuple[Run, Path], man
     assert after > before + 0.03
     measured = manifest["comparison"]["tiers"]["fast"]["all"]
     assert measured["auroc_after"] > measured["auroc_before"]
-    # So few texts tell it to a tenth.
+    # With so few texts, it is accurate to a tenth.
     assert measured["auroc_after"] == pytest.approx(after, abs=0.1)
 
 
@@ -172,7 +172,7 @@ def test_the_output_contains_no_text(made: tuple[Run, Path]) -> None:
 
 
 def test_the_shipped_model_is_unchanged_and_the_new_one_has_its_own_name(made: tuple[Run, Path]) -> None:
-    bundle.check()  # hashes of all files
+    bundle.check()  # the hashes of all files
     verdict = Detector.load(made[1]).score(passages(1, sentences=10)[0])
     assert (verdict.model.name, verdict.model.version) == ("ours", "3.1")
     assert set(verdict.kinds or ()) == set(KINDS)
@@ -180,13 +180,13 @@ def test_the_shipped_model_is_unchanged_and_the_new_one_has_its_own_name(made: t
 
 def test_processes_and_threads_do_not_change_the_output(made: tuple[Run, Path]) -> None:
     folder = made[1].parent
-    with threadpool_limits(limits=1):  # the first run had as many as there are cores
+    with threadpool_limits(limits=1):  # the first run used all cores
         run = train(*arguments(folder), "--jobs", "2", "--output", folder / "again", "--quiet")
     assert run.status == 3
     assert digests(folder / "again") == digests(made[1])
 
 
-# --- with a tiny model
+# --- from a tiny model
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +208,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def house(base: Path, given: Path) -> list[str | Path]:
-    """Return arguments that make a model."""
+    """Return the arguments for training a model."""
     return ["--base", base, "--human", given / "human", "--spun", given / "spun", "--output", "house"]
 
 
@@ -233,14 +233,13 @@ def test_the_same_seed_gives_the_same_files(house: list[str | Path], here: Path)
 def test_a_worse_model_is_written_with_a_warning(
     house: list[str | Path], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adapt, "NOISE", -1.0)  # whatever is less than better by one
+    monkeypatch.setattr(adapt, "NOISE", -1.0)  # anything that is not better by 1
     run = train(*house, "--quiet")
     assert run.status == 0
-    [told] = run.errors
-    assert told == (
+    assert run.errors == [
         "unspun: the new model is worse on these texts than tiny 0.0.1; it was written, but do not use house "
         "(`unspun models promote` refuses it without --force)"
-    )
+    ]
     assert bundle.load("house").manifest["comparison"]["worse"] is True
     assert "<strong>Worse.</strong>" in Path("house/report.html").read_text("utf-8")
 
@@ -257,8 +256,9 @@ def test_known_texts_cannot_show_whether_the_new_model_is_better(house: list[str
     train(*house, "--quiet")
     run = train(*house[2:-1], "again", "--base", "house", "--quiet")
     assert run.status == 0
-    [told] = run.errors
-    assert told == "unspun: custom 1.0.0 was trained on all of these texts, so they cannot show whether again is better"
+    assert run.errors == [
+        "unspun: custom 1.0.0 was trained on all of these texts, so they cannot show whether again is better"
+    ]
 
 
 def test_the_current_folder_can_be_the_output(house: list[str | Path], here: Path) -> None:
@@ -273,7 +273,7 @@ def test_an_existing_model_can_be_overwritten(house: list[str | Path], here: Pat
 
 
 def test_odd_names_and_odd_characters_are_harmless(house: list[str | Path], here: Path) -> None:
-    """A file's name that is no UTF-8, and half a character in a record, both of which cannot be written as UTF-8."""
+    """A file name that is not UTF-8, and unpaired surrogates in a record."""
     odd = here / "odd"
     odd.mkdir()
     one, two, three = passages(3, sentences=12, seed=8)
@@ -315,13 +315,13 @@ def test_missing_debian_packages_are_named(
     base: Path, given: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("unspun.training.machines.spinners.WordNet", partial(WordNet, directory=here / "nowhere"))
-    monkeypatch.setattr(spinning, "_paraphrasers", spinning._paraphrasers.__wrapped__)  # not what was read before
+    monkeypatch.setattr(spinning, "_paraphrasers", spinning._paraphrasers.__wrapped__)  # not the cached ones
     run = train("--base", base, "--human", given / "human", "--output", "house", "--quiet")
     assert run.status == 1
-    [told] = run.errors
-    assert "unspun's paraphrasers cannot start" in told
-    assert "wordnet-base" in told
-    assert "or add --spun with texts of your own" in told
+    [message] = run.errors
+    assert "unspun's paraphrasers cannot start" in message
+    assert "wordnet-base" in message
+    assert "or add --spun with texts of your own" in message
     assert not Path("house").exists()
 
 
@@ -361,7 +361,7 @@ def test_a_model_can_be_trained_on_peoples_labels(base: Path, here: Path) -> Non
     labels = [label_of(text, "human", keep_text=True) for text in texts[:12]]
     labels += [label_of(spun(text), "spun", keep_text=True, source="a tool") for text in texts[12:24]]
     labels += [label_of(texts[24], word, keep_text=True, after=n) for n, word in enumerate(("human", "spun"))]
-    labels += [label_of(texts[25], "human")]  # whose text was not kept
+    labels += [label_of(texts[25], "human")]  # its text was not stored
     store.Store("labels.db").add_many(labels)
     run = train("--base", base, "--with-feedback", "--database", "labels.db", "--output", "house", "--quiet")
     assert run.status == 0
@@ -377,7 +377,7 @@ def test_labels_and_files_can_be_combined(house: list[str | Path], here: Path) -
     assert bundle.load("house").manifest["comparison"]["texts"] == {"human": 13, "spun": 12}
 
 
-def test_an_unreadable_database_is_one_line_and_nothing_is_written(house: list[str | Path], here: Path) -> None:
+def test_an_unreadable_database_is_reported_and_nothing_is_written(house: list[str | Path], here: Path) -> None:
     pytest.importorskip("unspun.service.feedback.store")
     Path("labels.db").write_bytes(b"no database at all, but a file of that name" * 40)
     run = train(*house, "--quiet", "--with-feedback", "--database", "labels.db")
@@ -386,11 +386,11 @@ def test_an_unreadable_database_is_one_line_and_nothing_is_written(house: list[s
     assert not Path("house").exists()
 
 
-# --- what makes no model
+# --- refused and interrupted runs
 
 
 def spoilt(base: Path, kind: str, target: Path) -> Path:
-    """Return a copy of a model at which something is wrong."""
+    """Return a copy of a model with something wrong."""
     if kind == "empty":
         target.mkdir()
         return target
@@ -406,7 +406,7 @@ def spoilt(base: Path, kind: str, target: Path) -> Path:
 
 
 def given_by(case: dict[str, Any], folder: Path) -> list[str | Path]:
-    """Write a case's texts; return the arguments that give them."""
+    """Write a case's texts, and return the arguments for them."""
     counts: dict[str, int] = case.get("texts", {})
     texts = passages(sum(counts.values()), sentences=12)
     if "alike" in case:
@@ -435,10 +435,10 @@ def test_a_refused_training_writes_nothing(case: dict[str, Any], base: Path, her
     output = {"shipped": bundle.DEFAULT}.get(case.get("output", ""), here / case.get("output", "house"))
     before = [digests(folder) for folder in (bundle.DEFAULT, model, here / "filled")]
     run = train(*arguments, "--base", model, "--output", output)
-    assert (run.status, run.out) == (case["status"], "")
+    assert (run.status, run.out) == (case.get("status", 1), "")
     assert case["message"] in run.errors[-1]
-    if "told" in case:
-        assert any(case["told"] in line for line in run.errors[:-1])
+    if "earlier" in case:
+        assert any(case["earlier"] in line for line in run.errors[:-1])
     assert [digests(folder) for folder in (bundle.DEFAULT, model, here / "filled")] == before
     left = {path.name for path in here.iterdir()} - {"filled", "file", "models", "texts", "base"}
     assert left == set()
@@ -452,9 +452,9 @@ def test_contradicting_labels_are_named_and_left_out(house: list[str | Path], gi
         shutil.copy(given / "human" / f"{number:02}.txt", here / "spun" / f"wrong{number}.txt")
     run = train(*house[:4], "--spun", here / "spun", "--output", "house", "--quiet")
     assert run.status == 0
-    [told] = [line for line in run.errors if "left out" in line]
-    assert "left out 4: the same text is labelled human and spun; correct the labels" in told
-    assert "human/00.txt" in told
+    [message] = [line for line in run.errors if "left out" in line]
+    assert "left out 4: the same text is labelled human and spun; correct the labels" in message
+    assert "human/00.txt" in message
     assert json.loads(Path("house/report.json").read_text("utf-8"))["texts"] == {"human": 10, "spun": 12}
 
 
@@ -498,7 +498,7 @@ def test_a_folder_without_write_permission_is_refused_before_the_work(
 def test_ctrl_c_during_an_import_is_an_interruption(
     house: list[str | Path], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A compiled module that is interrupted as it begins cannot be imported, it says."""
+    """Interrupting the import of a compiled module raises ImportError."""
 
     def interrupted(*arguments: Any, **options: Any) -> None:
         raise ImportError("initialization failed") from KeyboardInterrupt()
@@ -508,7 +508,7 @@ def test_ctrl_c_during_an_import_is_an_interruption(
 
 
 def test_an_interrupted_training_leaves_nothing_behind(given: Path, here: Path) -> None:
-    """Ctrl-C amid the work, on the model that ships."""
+    """Ctrl-C during training from the shipped model."""
     command = ["train", "--jobs", "1", "--human", given / "human", "--spun", given / "spun", "--output", here / "house"]
     run = subprocess.Popen(
         [sys.executable, "-m", "unspun.service.cli", *command],
@@ -516,17 +516,17 @@ def test_an_interrupted_training_leaves_nothing_behind(given: Path, here: Path) 
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        # What a shell starts in the background ignores it, and so would this.
+        # Shells let background jobs ignore SIGINT, and their children would, too.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert run.stderr is not None
-    told: list[str] = []
+    lines: list[str] = []
     for line in run.stderr:
-        told.append(line)
+        lines.append(line)
         if "measuring" in line:
             time.sleep(0.2)
             run.send_signal(signal.SIGINT)
     out = run.communicate(timeout=60)[0]
     assert (run.returncode, out) == (130, "")
-    assert told[-1] == "unspun: interrupted\n"
+    assert lines[-1] == "unspun: interrupted\n"
     assert list(here.iterdir()) == []
