@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from unspun.model.detector import Detector
 
 HERE = Path(__file__).parent
-FOLDERS = (HERE / "browser", HERE / "deployment", HERE / "packaging")
+FOLDERS = tuple(HERE / name for name in ("browser", "deployment", "http", "packaging"))
 """Folders in which every test is an integration test."""
 FIXTURES = {"postgres", "cluster"}
 """Fixtures that start another program: a test that uses one is an integration test."""

@@ -19,14 +19,10 @@ import pytest
 import yaml
 
 from tests.docs.pages import PAGES, ROOT, Step, matches, steps
-from tests.docs.running import TUTORIAL, check_page, needs_service
+from tests.docs.running import TUTORIAL, check_page
 from unspun.service.cli import cli
 
-RUN = [
-    pytest.param(page, marks=[pytest.mark.integration] if needs_service(page) else [])
-    for page in PAGES
-    if page != TUTORIAL and any(step.is_run for step in steps(page))
-]
+RUN = [page for page in PAGES if page != TUTORIAL and any(step.is_run for step in steps(page))]
 CHECKED = [(page, step) for page in PAGES for step in steps(page) if not step.is_run and step.language == "console"]
 INLINE = sorted({(page, code) for page, text in PAGES.items() for code in re.findall(r"`(unspun [a-z][^`]*)`", text)})
 SNIPPETS = [step for page in PAGES for step in steps(page) if not step.is_run and step.language == "python"]
@@ -69,6 +65,7 @@ json.dump(answers, output)
 """
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("page", RUN)
 def test_every_step_of_a_page_prints_what_the_page_shows(page: str, tmp_path: Path) -> None:
     check_page(page, tmp_path)
