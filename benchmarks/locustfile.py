@@ -17,7 +17,7 @@ NUMBERS = count()
 gevent.get_hub().loop.update_now()  # or Locust's time limit would count from before the imports
 
 
-class Reader(FastHttpUser):
+class ReadingUser(FastHttpUser):
     """A user who waits for nothing but the answers."""
 
     @task

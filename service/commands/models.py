@@ -30,7 +30,7 @@ from unspun.service.console import complain
 if TYPE_CHECKING:
     from unspun.model.detector import Detector
     from unspun.reading.reader import Format
-    from unspun.service.models.folder import Change, ModelFolder, Version
+    from unspun.service.models.folder import ModelChange, ModelFolder, Version
 
 LONGEST_TABLE = 12
 """Rows of a table of figures that `show` draws; of longer tables it shows only the number of rows."""
@@ -220,7 +220,7 @@ def _load(folder: ModelFolder, name: str, depth: str) -> Detector:
     return detector
 
 
-def _report_change(folder: ModelFolder, change: Change) -> None:
+def _report_change(folder: ModelFolder, change: ModelChange) -> None:
     if change.model == change.previous:
         return
     before = f", before {change.previous}" if change.previous is not None else ""
@@ -275,7 +275,7 @@ def _entry(version: Version) -> dict[str, Any]:
     }
 
 
-def _shown(entry: dict[str, Any], manifest: dict[str, Any], history: Sequence[Change]) -> dict[str, Any]:
+def _shown(entry: dict[str, Any], manifest: dict[str, Any], history: Sequence[ModelChange]) -> dict[str, Any]:
     """Return what `show` draws, as nested results for `training.reporting.tables`."""
     data = manifest.get("data")
     trained_on = dict(data) if isinstance(data, dict) else {}

@@ -58,7 +58,7 @@ class ModelsError(CommandError):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ModelChange:
     """A line of the history: since `when` (UTC, ISO 8601), `model`, a name in the folder, has been in use.
 
     `action` is `found` if another program changed the link, or if unspun was killed right after changing it. `source`
@@ -80,7 +80,7 @@ class Change:
         return json.dumps(entry, ensure_ascii=True)  # paths may hold bytes that are not UTF-8
 
     @classmethod
-    def from_json(cls, line: str) -> Change:
+    def from_json(cls, line: str) -> ModelChange:
         """Read a line. Raises ValueError, LookupError or TypeError if it is not a change."""
         entry = json.loads(line)
         return cls(
@@ -169,7 +169,7 @@ class ModelFolder:
             f"{name!r}: neither a model in {self.path} nor a folder; run `unspun models list` to see the models"
         )
 
-    def history(self) -> list[Change]:
+    def history(self) -> list[ModelChange]:
         """Return the changes, the oldest first, without lines that cannot be read. Raises ModelsError."""
         file = self.path / HISTORY
         try:
@@ -181,12 +181,12 @@ class ModelFolder:
         changes = []
         for line in lines:
             with contextlib.suppress(ValueError, LookupError, TypeError):
-                changes.append(Change.from_json(line))
+                changes.append(ModelChange.from_json(line))
         return changes
 
     # --- changing
 
-    def promote(self, source: Path, *, force: bool = False) -> Change:
+    def promote(self, source: Path, *, force: bool = False) -> ModelChange:
         """Put a model in use: one of the folder, or a bundle, which is copied into it. Return the change.
 
         The model must be complete and able to score a text. If its manifest says that it is worse than the model that
@@ -214,10 +214,10 @@ class ModelFolder:
                     f"{folder.name} was not compared with {previous}, which was in use; to compare them, run "
                     f"`unspun models diff {previous} {folder.name} PATH...`"
                 )
-            change = Change(_now(), "promote", folder.name, previous, info.sha256, str(source), forced)
+            change = ModelChange(_now(), "promote", folder.name, previous, info.sha256, str(source), forced)
             return self._put_in_use(change)
 
-    def rollback(self, name: str | None = None) -> Change:
+    def rollback(self, name: str | None = None) -> ModelChange:
         """Put the model in use that was in use before, or another model of the folder, by name. Return the change.
 
         Each call goes one step further back. Raises ModelsError and BundleError; then the model in use does not change.
@@ -235,7 +235,7 @@ class ModelFolder:
                 if name is not None:
                     raise
                 raise ModelsError(f"{error}; or choose another model: `unspun models rollback MODEL`") from error
-            return self._put_in_use(Change(_now(), "rollback", folder.name, previous, info.sha256))
+            return self._put_in_use(ModelChange(_now(), "rollback", folder.name, previous, info.sha256))
 
     # --- details
 
@@ -327,7 +327,7 @@ class ModelFolder:
                 self._tell(f"{error}; this copy is left unchanged")
         raise ModelsError(f"{self.path}: broken models use all possible names of {name}; move them elsewhere")
 
-    def _put_in_use(self, change: Change) -> Change:
+    def _put_in_use(self, change: ModelChange) -> ModelChange:
         link = self.path / f"{_PART}{CURRENT}"
         link.symlink_to(change.model)
         link.replace(self.path / CURRENT)
@@ -339,7 +339,7 @@ class ModelFolder:
             self._tell(f"warning: {change.model} is in use, but {self.path / HISTORY}: {error.strerror}")
         return change
 
-    def _note(self, change: Change) -> None:
+    def _note(self, change: ModelChange) -> None:
         file = self.path / HISTORY
         with file.open("ab+") as history:
             history.seek(0, os.SEEK_END)
@@ -392,7 +392,7 @@ class ModelFolder:
         digest = None
         with contextlib.suppress(BundleError):
             digest = bundle.check(self.path / in_use)[0].sha256
-        self._note(Change(_now(), "found", in_use, known, digest))
+        self._note(ModelChange(_now(), "found", in_use, known, digest))
 
     def _make(self) -> None:
         """Create the folder if it does not exist. Raises ModelsError if it contains other files."""

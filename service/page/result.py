@@ -42,7 +42,7 @@ class TextPiece:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class PassageRun:
     """Consecutive pieces inside one passage, or outside all; `number` is that of the passage, from 1."""
 
     passage: SpunPassage | None
@@ -114,7 +114,7 @@ def _pieces(cut: Sequence[Segment]) -> list[TextPiece]:
     return pieces
 
 
-def _runs(pieces: Sequence[TextPiece], passages: Sequence[SpunPassage]) -> list[Run]:
+def _runs(pieces: Sequence[TextPiece], passages: Sequence[SpunPassage]) -> list[PassageRun]:
     """Group pieces by passage. A word that crosses the bound of a passage belongs where it starts."""
     bounds = [(passage.start, passage.end, passage) for passage in sorted(passages, key=lambda one: one.start)]
     runs: list[tuple[int, list[TextPiece]]] = []
@@ -131,7 +131,7 @@ def _runs(pieces: Sequence[TextPiece], passages: Sequence[SpunPassage]) -> list[
             part = piece if piece.word is not None else TextPiece(piece.text[at - end : stop - end or None], None)
             runs[-1][1].append(part)
             at = stop
-    return [Run(bounds[i - 1][2] if i else None, i, tuple(parts)) for i, parts in runs]
+    return [PassageRun(bounds[i - 1][2] if i else None, i, tuple(parts)) for i, parts in runs]
 
 
 def _levels() -> list[tuple[int, str]]:
