@@ -30,8 +30,7 @@ from tests.training.test_adapt import ROWS, spun, tools
 from unspun.model import bundle
 from unspun.model.detector import Detector
 from unspun.model.verdict import KINDS
-from unspun.training.machines import spinning
-from unspun.training.machines.synonyms import WordNet
+from unspun.training.machines import spinning, synonyms
 from unspun.training.reporting.card import CARD, render_card
 from unspun.training.reporting.metrics import auroc
 from unspun.training.retraining import adapt
@@ -314,7 +313,7 @@ def test_a_model_can_be_trained_on_human_text_alone(base: Path, here: Path, monk
 def test_missing_debian_packages_are_named(
     base: Path, given: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("unspun.training.machines.spinners.WordNet", partial(WordNet, directory=here / "nowhere"))
+    monkeypatch.setattr(synonyms, "wordnet_data", partial(synonyms.WordNetData, directory=here / "nowhere"))
     monkeypatch.setattr(spinning, "_paraphrasers", spinning._paraphrasers.__wrapped__)  # not the cached ones
     run = train("--base", base, "--human", given / "human", "--output", "house", "--quiet")
     assert run.status == 1
