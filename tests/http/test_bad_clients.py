@@ -210,7 +210,7 @@ def test_broken_chunks_are_a_bad_request(service: Service) -> None:
 
 
 def test_clients_may_disconnect_before_the_response(service: Service) -> None:
-    for _ in range(20):
+    for _ in range(10):
         connection = service.connect()
         connection.sendall(json_body(LINE))
         connection.close()

@@ -63,7 +63,8 @@ def test_the_service_gives_the_same_verdict(name: str, expected: dict[str, str],
 
 def test_a_batch_gives_the_same_verdicts(expected: dict[str, str], service: Service) -> None:
     some, answers = records(), list(expected.values())
-    for part in (slice(0, 18), slice(18, None)):  # all of them would exceed the time limit
+    for first in range(0, len(some), 8):  # all of them would exceed the time limit
+        part = slice(first, first + 8)
         answer = service.post("/v1/score/batch", some[part])
         assert answer.body.decode() == "[" + ",\n".join(answers[part]) + "]\n"
 
