@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'")
 
+from tests.cases import why
 from tests.feedback.making import label_of
-from tests.service.support import cases, why
+from tests.service.support import cases
 from unspun.model.verdict import JUDGEMENTS, VERDICTS
 from unspun.service.feedback.audit import FOUND, Share, audit
 from unspun.service.feedback.labels import Label, ModelName, SignalSum

@@ -17,10 +17,11 @@ from lxml import html
 
 pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'")
 
+from tests.cases import why
 from tests.feedback.making import label_of
 from tests.feedback.postgres import Server
 from tests.service.fake_detector import FakeDetector, load_fake
-from tests.service.support import CLEAR, ENVIRONMENT, SPUN, SUSPECT, Unspun, cases, run_unspun, why
+from tests.service.support import CLEAR, ENVIRONMENT, SPUN, SUSPECT, Unspun, cases, run_unspun
 from unspun.model.verdict import ModelInfo
 from unspun.service.feedback.store import Store
 from unspun.service.render.html import Report

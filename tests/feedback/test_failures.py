@@ -15,9 +15,10 @@ import pytest
 
 pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'")
 
+from tests.cases import why
 from tests.feedback.making import label_of
 from tests.feedback.postgres import PASSWORD, Server
-from tests.service.support import cases, free_port, why
+from tests.service.support import cases, free_port
 from unspun.service.feedback import database
 from unspun.service.feedback.database import StoreError, parse_url
 from unspun.service.feedback.store import Store

@@ -17,8 +17,9 @@ from werkzeug.test import TestResponse
 
 pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'")
 
+from tests.cases import why
 from tests.service.fake_detector import FakeDetector, load_fake
-from tests.service.support import CLEAR, SPUN, cases, why
+from tests.service.support import CLEAR, SPUN, cases
 from unspun.service.feedback.store import Store
 from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings, SettingsError

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cases import why
 from tests.service.fake_detector import FakeDetector
-from tests.service.support import CLEAR, SPUN, cases, why
+from tests.service.support import CLEAR, SPUN, cases
 from unspun.model.wording import human_texts, looks_like_this, percent, share_of_words
 from unspun.service.batch.scoring import supported_by
 

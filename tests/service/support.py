@@ -8,7 +8,6 @@ import os
 import pty
 import socket
 import subprocess
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
+
+from tests.cases import cases as read_cases
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data" / "service"
@@ -28,13 +29,8 @@ CLEAR = "The mayor talked of the energy of the town for an hour."
 
 
 def cases(name: str) -> list[dict[str, Any]]:
-    """Return the cases of a data file."""
-    return list(tomllib.loads((DATA / name).read_text("utf-8"))["case"])
-
-
-def why(case: dict[str, Any]) -> str:
-    """Return a case's name."""
-    return str(case["why"])
+    """Return the cases of a data file of these tests."""
+    return read_cases(f"service/{name}")
 
 
 @dataclass(frozen=True)

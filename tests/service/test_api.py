@@ -14,9 +14,10 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.cases import why
 from tests.service.app import client_for
 from tests.service.fake_detector import FakeDetector, load_fake
-from tests.service.support import CLEAR, SPUN, SUSPECT, cases, why
+from tests.service.support import CLEAR, SPUN, SUSPECT, cases
 from unspun.model.detector import Detector
 from unspun.reading.html import extract_article
 from unspun.service.http.app import create_app

@@ -12,8 +12,9 @@ import pytest
 
 from tests import deep as tiny_deep
 from tests import tables as tiny
+from tests.cases import why
 from tests.reading.support import FORMATS
-from tests.service.support import Run, cases, read_only, run_unspun, why
+from tests.service.support import Run, cases, read_only, run_unspun
 from tests.service.test_train_command import digests, spoilt, write
 from unspun.model import bundle
 from unspun.model.detector import Detector

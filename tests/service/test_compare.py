@@ -12,8 +12,9 @@ from typing import Any
 import lxml.html
 import pytest
 
+from tests.cases import why
 from tests.service.fake_comparer import FakeComparer, load_fake
-from tests.service.support import Unspun, cases, run_on_terminal, why
+from tests.service.support import Unspun, cases, run_on_terminal
 from unspun.model.bundle import BundleError
 
 SOURCE = (

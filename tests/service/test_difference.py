@@ -15,9 +15,10 @@ from rich.console import Console
 
 from tests import deep as tiny_deep
 from tests import tables as tiny
+from tests.cases import why
 from tests.service.fake_detector import FakeDetector
 from tests.service.model_variants import decision, line
-from tests.service.support import Make, Unspun, cases, why
+from tests.service.support import Make, Unspun, cases
 from unspun.model import bundle
 from unspun.model.decision.decision import Decision, TierDecision
 from unspun.model.detector import Detector

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.service.support import cases, why
+from tests.cases import why
+from tests.service.support import cases
 from unspun.model.verdict import Evidence
 from unspun.service.render.highlight import REACH, Excerpt, excerpts, level, segments, select
 

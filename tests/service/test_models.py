@@ -22,8 +22,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests import tables as tiny
+from tests.cases import why
 from tests.service.model_variants import decision, line, variant
-from tests.service.support import ENVIRONMENT, ROOT, Make, Unspun, cases, read_only, why
+from tests.service.support import ENVIRONMENT, ROOT, Make, Unspun, cases, read_only
 from unspun.model import bundle
 from unspun.model.detector import Detector
 from unspun.service.models.folder import ModelFolder, ModelsError

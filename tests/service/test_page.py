@@ -20,9 +20,10 @@ from hypothesis import strategies as st
 from lxml import html
 from werkzeug.test import TestResponse
 
+from tests.cases import why
 from tests.service.app import client_for
 from tests.service.fake_detector import FakeDetector
-from tests.service.support import CLEAR, DATA, SPUN, SUSPECT, why
+from tests.service.support import CLEAR, DATA, SPUN, SUSPECT
 from unspun.model import wording as words
 from unspun.model.verdict import KINDS, Depth, Evidence, Kind, ModelInfo, Reason, SpunPassage, Verdict, VerdictWord
 from unspun.model.wording import times

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from tests.cases import why
 from tests.service.fake_comparer import MODEL
 from tests.service.pages import assert_self_contained
-from tests.service.support import cases, why
+from tests.service.support import cases
 from unspun.model.comparing.comparison import (
     RELATIONS,
     Alignment,

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.service.support import Unspun, cases, why
+from tests.cases import why
+from tests.service.support import Unspun, cases
 
 # Imported before the command sets a folder for metrics, so that those of this process stay in memory.
 from unspun.service.http import metrics

@@ -21,9 +21,10 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from tests import tables as tiny
+from tests.cases import why
 from tests.feedback.making import label_of
 from tests.reading.support import FORMATS
-from tests.service.support import ENVIRONMENT, ROOT, Run, cases, read_only, run_unspun, why
+from tests.service.support import ENVIRONMENT, ROOT, Run, cases, read_only, run_unspun
 from tests.training.passages import passages
 from tests.training.references import tiny_base
 from tests.training.test_adapt import ROWS, spun, tools
