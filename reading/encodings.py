@@ -186,7 +186,7 @@ def _is_text_with_nuls(data: bytes) -> bool:
     others = _count(inner, CONTROLS) - nuls
     high = _count(inner, HIGH)
     return (
-        0 < len(inner)
+        len(inner) > 0
         and nuls <= NULS * len(inner)
         and others <= 0.005 * len(inner)
         and RUN not in inner

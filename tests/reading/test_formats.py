@@ -375,6 +375,9 @@ RECORD = {
 }
 """For each format, the start of a file and each of its records."""
 
+UNCLOSED = ('text\none\n"two\n', "%s\n")
+"""A quote that is not closed before a large part of a file."""
+
 READ_LARGE_FILE = """
 import io, re, sys
 from unspun.reading.reader import Record, read_stream
@@ -407,4 +410,12 @@ def test_half_a_gigabyte_takes_the_memory_of_a_few_records(kind: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     number, megabytes = map(int, done.stdout.split())
     assert number == 50
+    assert megabytes < 300
+
+
+def test_an_unclosed_quote_before_half_a_gigabyte_takes_bounded_memory() -> None:
+    command = [sys.executable, "-c", READ_LARGE_FILE, "csv", *UNCLOSED]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    number, megabytes = map(int, done.stdout.split())
+    assert number == 0  # no document of the rest
     assert megabytes < 300

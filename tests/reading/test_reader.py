@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
@@ -9,7 +10,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -328,11 +329,17 @@ def test_bytes_read_reach_the_total(tmp_path: Path) -> None:
         (b'{"text": "' + b"x" * 100_000 + b'"}\n{"text": "two"}', ["-#1", "-#2"]),
         (b"{Hello|Hi} there, said {he|she}.", ["-"]),
         (b'{"text": "one"}\nand words', ["-"]),
+        (b'[{"text": "one"}, {"id": "b", "text": "two"}]', ["-#1", "b"]),
+        (b'[\n  {\n    "text": "one"\n  }\n]\n', ["-#1"]),
+        (b'{\n  "articles": [{"id": "a", "text": "one"}]\n}\n', ["a"]),
+        (b'["one", "two"]', ["-#1", "-#2"]),
+        (b'["Yes," he said, "and no."]', ["-"]),
+        (b"[1] A note, and [two](https://example.org).", ["-"]),
         (b"", ["-"]),
         ('{"text": "one"}\n'.encode("utf-16"), ["-#1"]),
     ],
 )
-def test_json_lines_on_standard_input_are_recognised(data: bytes, expected: list[str]) -> None:
+def test_json_on_standard_input_is_recognised(data: bytes, expected: list[str]) -> None:
     assert ids(read("-", stdin=io.BytesIO(data))) == expected
 
 
@@ -347,10 +354,30 @@ def test_closed_standard_input_is_reported() -> None:
 # Any input
 
 
-@given(st.text(alphabet='ab,;"\n\r\t{}:[]\\u0 text', max_size=60), st.sampled_from(["jsonl", "csv"]))
+@given(st.text(alphabet='ab,;"\n\r\t{}:[]\\u0 text', max_size=60), st.sampled_from(["jsonl", "json", "csv", "tsv"]))
 def test_anything_like_records_is_read_or_explained(content: str, kind: Format) -> None:
-    header = "id,text\n" if kind == "csv" else ""
+    header = {"csv": "id,text\n", "tsv": "id\ttext\n"}.get(kind, "")
     assert not [line for line in failures(read_bytes((header + content).encode(), kind)) if "please report" in line]
+
+
+@given(
+    st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1),
+    st.sampled_from(",;\t|"),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_csv_is_read_as_written(lines: list[str], delimiter: str, end: str, quoting: Literal[0, 1]) -> None:
+    out = io.StringIO(newline="")
+    rows = [(f"id {number}", text) for number, text in enumerate(lines)]
+    csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=quoting).writerows([("id", "text"), *rows])
+    assert rows_of(read_bytes(out.getvalue().encode(), "csv")) == rows
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1))
+def test_json_is_read_as_written(indent: int | None, lines: list[str]) -> None:
+    data = json.dumps([{"id": f"id {number}", "text": text} for number, text in enumerate(lines)], indent=indent)
+    assert rows_of(read_bytes(data.encode(), "json")) == [(f"id {number}", text) for number, text in enumerate(lines)]
 
 
 @given(
