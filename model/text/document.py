@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unspun.model.text.characters import code_points, fold, to_text
+from unspun.model.text.edits import OffsetMap
 from unspun.model.text.prose import find_prose
-from unspun.model.text.repair import OffsetMap, repair
+from unspun.model.text.repair import repair
 from unspun.model.text.sentences import Layout, find_sentences
 from unspun.model.text.tokens import Shape, TokenClass, Tokens, hash_token, hash_tokens
 
@@ -151,12 +152,12 @@ class Documents:
         offsets = self._offsets[document]
         if offsets is None:
             return start, end
-        return int(offsets.start[start]), int(offsets.end[end - 1])
+        return offsets.span(start, end)
 
     def source_characters(self, document: int, start: int, end: int) -> tuple[int, int]:
         """Return the span in the text as submitted of a non-empty span [start, end) of the repaired text."""
         offsets = self._offsets[document]
-        return (start, end) if offsets is None else (int(offsets.start[start]), int(offsets.end[end - 1]))
+        return (start, end) if offsets is None else offsets.span(start, end)
 
     def token_text(self, token: int) -> str:
         """Return a token as it is in the repaired text, not folded."""
