@@ -238,7 +238,8 @@ def test_bad_input_does_not_affect_other_documents(unspun: Unspun, articles: Pat
     ]
     assert run.errors[:-1] == [
         "unspun: in/bad.jsonl:2: not valid JSON (Expecting value, column 11)",
-        'unspun: in/bad.jsonl:3: no "text"',
+        'unspun: in/bad.jsonl:3: no field "text", "content", "body", "article" or "full_text"; the fields are: id; '
+        "choose one with --text-field",
         "unspun: in/bad.png.txt: binary (PNG), not text",
         "unspun: missing.txt: no such file or directory",
     ]
