@@ -20,11 +20,15 @@ from unspun.model.text.wordlists import usual_cases
 FEWEST_CAPITALS, MOST_CAPITALS = 0.005, 0.09
 """Share of capitals among a text's letters outside of which its sentences are examined."""
 FEWEST_WORDS = 40
-"""Words that a text without capitals must have; a shorter text may just not need any."""
+"""Words that a text must have. A title is short, and a few words may just not need a capital."""
+LOWER_WORDS = 0.97
+"""Share of words in lower case from which a text is in lower case: few of its words would be names."""
+LONGER = 6
+"""Words of a line that may not just be a heading or a link."""
 ODD_WORDS = 0.4
-"""Share of a sentence's words in an unusual case from which the sentence is oddly cased: headlines have about half."""
-ODD_SENTENCES = 0.3
-"""Share of a text's words in oddly cased sentences from which the case is restored."""
+"""Share of a line's words in an unusual case from which the line is oddly cased: headlines have about half."""
+ODD_LINES = 0.3
+"""Share of the words in longer lines that must be in oddly cased ones for the case to be restored."""
 
 
 class _Case:
@@ -86,22 +90,21 @@ def _restore_document(
     start, stop = tokens.start[begin:end], tokens.end[begin:end]
     word = tokens.token_class[begin:end] == TokenClass.WORD
     words = np.flatnonzero(word)
-    if not words.size:
+    if words.size < FEWEST_WORDS:
         return 0
     usual = _usual_case(tokens.hash[begin:end][words])
     written = _written_case(classes, start[words], stop[words])
-    sentence, opens = _sentences(characters, start, stop, words)
-    inside = ~opens & (usual != _Case.OTHER)
-    odd = inside & (written != usual)
-    # Few words of a text in lower case are names, so that it shows only as a whole.
-    if (written == _Case.LOWER).all() and words.size >= FEWEST_WORDS:
+    line, sentence = _lines_and_sentences(characters, start, stop, words)
+    opens = np.diff(sentence, prepend=-1) > 0
+    if np.count_nonzero(written == _Case.LOWER) >= LOWER_WORDS * words.size:
         chosen = np.ones(words.size, dtype=np.bool_)
     else:
-        counted = np.bincount(sentence, weights=inside)
-        strange = np.bincount(sentence, weights=odd)
-        odd_sentence = strange >= np.maximum(ODD_WORDS * counted, 1)
-        chosen = odd_sentence[sentence]
-        if np.count_nonzero(chosen) < ODD_SENTENCES * words.size:
+        inside = (np.diff(line, prepend=-1) == 0) & (usual != _Case.OTHER)
+        odd = np.bincount(line, weights=inside & (written != usual))
+        odd_line = odd >= np.maximum(ODD_WORDS * np.bincount(line, weights=inside), 1)
+        long = (np.bincount(line) >= LONGER)[line]
+        chosen = odd_line[line]
+        if np.count_nonzero(chosen & long) < max(ODD_LINES * np.count_nonzero(long), 1):
             return 0
     wanted = _wanted_case(usual, written, opens)
     changed = np.flatnonzero(chosen & (wanted != written))
@@ -137,19 +140,18 @@ def _written_case(classes: NDArray[np.uint8], start: NDArray[np.int64], end: NDA
     return case
 
 
-def _sentences(
+def _lines_and_sentences(
     characters: NDArray[np.uint32], start: NDArray[np.int64], end: NDArray[np.int64], words: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the sentence of each word (W,), and whether it opens one. Sentences end at terminators and empty lines."""
-    breaks = is_among(characters[start], TERMINATORS)
-    # An empty line has two line breaks between the tokens around it.
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the line and the sentence of each word (W,), numbered.
+
+    A line is a sentence, or the part of it that is on one line; a sentence ends at a terminator or an empty line.
+    """
     newlines = np.zeros(int(end[-1] - start[0]) + 1, dtype=np.int64)
     np.cumsum(characters[start[0] : end[-1]] == ord("\n"), out=newlines[1:])
-    gaps = newlines[start[1:] - start[0]] - newlines[end[:-1] - start[0]]
-    breaks[:-1] |= gaps > 1
-    sentence = np.cumsum(breaks)[words]
-    opens = np.diff(sentence, prepend=-1) > 0
-    return sentence, opens
+    breaks = np.append(newlines[start[1:] - start[0]] - newlines[end[:-1] - start[0]], 0)
+    ended = is_among(characters[start], TERMINATORS)
+    return np.cumsum(ended | (breaks > 0))[words], np.cumsum(ended | (breaks > 1))[words]
 
 
 def _wanted_case(usual: NDArray[np.uint8], written: NDArray[np.uint8], opens: NDArray[np.bool_]) -> NDArray[np.uint8]:
