@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 LONGEST = 1 << 27
@@ -17,7 +17,9 @@ class Record:
 
     `line` is its line, row or record number in a file of many documents, counted from 1; 0 if the file is one document.
     `fields` holds the fields that the reader was asked to keep, with None for those that the record lacks. It is None
-    itself if no fields were asked for or the format has none, such as plain text.
+    itself if no fields were asked for or the format has none, such as plain text. `repairs` says what was repaired or
+    left out to read the text, and how often, such as {"hidden": 40}: 40 words of a page that no reader sees. The
+    verdict lists it, too.
     """
 
     id: str
@@ -25,6 +27,7 @@ class Record:
     file: str
     line: int = 0
     fields: Mapping[str, Any] | None = None
+    repairs: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def where(self) -> str:
@@ -54,8 +57,11 @@ class Place:
         self.fields = fields
         self.line = 0
 
-    def record(self, text: str, values: Mapping[str, Any]) -> Record:
-        """Return the document at this position; `values` are all fields of its record."""
+    def record(self, text: str, values: Mapping[str, Any], repairs: Mapping[str, int] | None = None) -> Record:
+        """Return the document at this position.
+
+        `values` are all fields of its record; `repairs` is as in Record.
+        """
         id = values.get("id")
         return Record(
             f"{self.name}#{self.line}" if id is None or id == "" else str(id),
@@ -63,6 +69,7 @@ class Place:
             self.name,
             self.line,
             {name: values.get(name) for name in self.fields} if self.fields else None,
+            repairs or {},
         )
 
     def failure(self, message: str) -> Failure:

@@ -168,7 +168,9 @@ def score_batch(
             evidence=evidence,
             base_rate=base_rate,
         )
-        return [Scored(record, verdict) for record, verdict in zip(read, verdicts, strict=True)]
+        return [
+            Scored(record, verdict.with_repairs(record.repairs)) for record, verdict in zip(read, verdicts, strict=True)
+        ]
 
     records = [item for item in batch if isinstance(item, Record)]
     outcomes = score_or_split(score, records, unexpected_failure) if records else iter(())
