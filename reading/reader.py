@@ -18,6 +18,7 @@ from typing import Any, Literal
 from unspun.reading import packing, records
 from unspun.reading.archives import read_warc
 from unspun.reading.csvs import line_end, read_csv
+from unspun.reading.documents.isolation import DOCUMENT_FORMATS, DocumentFormat, Limits, read_document
 from unspun.reading.encodings import SAMPLE, NotTextError, decode, open_text, peek
 from unspun.reading.fields import USUAL, Fields
 from unspun.reading.html import declared_encoding, extract_article
@@ -29,7 +30,7 @@ from unspun.reading.tables import read_parquet
 
 __all__ = ["STDIN", "SUFFIXES", "Failure", "Format", "Reader", "Record", "format_of", "read_stream"]
 
-Format = Literal["txt", "html", "jsonl", "json", "csv", "tsv", "parquet", "warc"]
+Format = Literal["txt", "html", "jsonl", "json", "csv", "tsv", "parquet", "warc"] | DocumentFormat
 
 SUFFIXES: dict[str, Format] = {
     ".txt": "txt",
@@ -49,10 +50,19 @@ SUFFIXES: dict[str, Format] = {
     ".parquet": "parquet",
     ".warc": "warc",
     ".wet": "warc",
+    ".pdf": "pdf",
+    ".docx": "docx",
+    ".docm": "docx",
+    ".odt": "odt",
+    ".rtf": "rtf",
+    ".epub": "epub",
 }
 
 OF_RECORDS: tuple[Format, ...] = ("jsonl", "json", "csv", "tsv", "parquet")
 """Formats whose documents have fields."""
+
+STARTS: dict[bytes, DocumentFormat] = {b"%PDF-": "pdf", b"{\\rtf": "rtf"}
+"""The first bytes of documents that are recognised without an ending."""
 
 STDIN = "-"
 
@@ -238,16 +248,17 @@ def read_stream(
     skip: Callable[[], None] = lambda: None,
     article: Callable[[str], str] = extract_article,
     fields: Fields = USUAL,
+    limits: Limits | None = None,
 ) -> Iterator[Record | Failure]:
     """Yield the documents of a stream of bytes. `name` identifies it in ids and messages.
 
     `article` is as for Reader, and `fields` are those of its records; `skip` is called for each archive record that is
-    not a document.
+    not a document. `limits` are those of reading a PDF, DOCX, ODT, RTF or EPUB; they default to the environment's.
     """
     place = Place(name, fields.kept if kind in OF_RECORDS else ())
     empty = True
     try:
-        for item in _documents(stream, place, kind, skip, article, fields):
+        for item in _documents(stream, place, kind, skip, article, fields, limits):
             empty = False
             yield item
         if empty and not (kind == "warc" and place.line):  # an archive may hold only records that are not documents
@@ -271,6 +282,7 @@ def _documents(
     skip: Callable[[], None],
     article: Callable[[str], str],
     fields: Fields,
+    limits: Limits | None,
 ) -> Iterator[Record | Failure]:
     """Yield the documents of a stream. Raises if the rest cannot be read."""
     match kind:
@@ -289,6 +301,11 @@ def _documents(
     data = stream.read(records.LONGEST + 1)
     if len(data) > records.LONGEST:
         return iter([place.failure(too_long("bytes"))])
+    if kind in ("txt", "html"):  # addresses, and files without an ending
+        kind = next((found for start, found in STARTS.items() if data.startswith(start)), kind)
+    if kind in DOCUMENT_FORMATS:
+        text, repairs = read_document(data, kind, limits)
+        return iter([Record(place.name, text, place.name, repairs=repairs)])
     text = article(decode(data, declared_encoding(data))) if kind == "html" else decode(data)
     return iter([Record(place.name, text, place.name)])
 

@@ -2,7 +2,7 @@
 
 Text comes in the order of the file, as a reader sees it: deleted revisions and hidden text are left out, and inserted
 revisions are kept. Footnotes, endnotes, comments, headers and footers are in files of their own, which are not read.
-python-docx, the best-known reader, has no access to revisions, text boxes and hidden text, so this walks the XML itself.
+python-docx, the best-known reader, knows nothing of revisions, text boxes and hidden text, so this walks the XML.
 """
 
 from __future__ import annotations

@@ -36,9 +36,9 @@ class Limits:
 
         Raises UnreadableError if one of them is not a whole number above zero.
         """
+        usual = cls()
         return cls(
-            _setting("UNSPUN_DOCUMENT_SECONDS", cls.__dataclass_fields__["seconds"].default),
-            _setting("UNSPUN_DOCUMENT_MEMORY", cls.__dataclass_fields__["megabytes"].default),
+            _setting("UNSPUN_DOCUMENT_SECONDS", usual.seconds), _setting("UNSPUN_DOCUMENT_MEMORY", usual.megabytes)
         )
 
 
@@ -51,9 +51,7 @@ def _setting(name: str, default: int) -> int:
     return int(value)
 
 
-def read_document(
-    data: bytes, kind: DocumentFormat, limits: Limits | None = None
-) -> tuple[str, Mapping[str, int]]:
+def read_document(data: bytes, kind: DocumentFormat, limits: Limits | None = None) -> tuple[str, Mapping[str, int]]:
     """Return the text of a document, with a blank line between paragraphs, and what was left out of it, by kind.
 
     `limits` default to those of the environment. Raises UnreadableError if the document cannot be read.

@@ -1,6 +1,6 @@
 """Makes text of words that are placed on pages: columns, lines and paragraphs in reading order.
 
-What a reader skips is left out: running heads, page numbers, line numbers in the margin, and footnotes with their marks.
+What a reader skips is left out: running heads, page numbers, line numbers in the margin, footnotes and their marks.
 Coordinates are in points, to the right and downwards.
 """
 
@@ -25,8 +25,11 @@ HYPHENS = ("-", "\u2010", "\xad")
 DASHES = ("\u2013", "\u2014")
 # Words before a hyphen that stays: hyphenation does not cut a word behind them.
 BEFORE_HYPHEN = frozenset(
-    ["self", "well", "half", "full", "long", "high", "front", "two", "three", "four", "five", "six", "seven", "eight"]
-    + ["nine", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+    [
+        *("self", "well", "half", "full", "long", "high", "front"),
+        *("two", "three", "four", "five", "six", "seven", "eight", "nine"),
+        *("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"),
+    ]
 )
 ENDING = re.compile(r"(?:teen|t?y|ties|ish|er|ers|est|ing|ly|ness|ment|some|ward|ways?|land|ity|evity|itude)\b")
 """Ends of words, which follow without a hyphen even those."""
@@ -94,10 +97,12 @@ class Line:
 
     @property
     def x0(self) -> float:
+        """Where it starts."""
         return self.words[0].x0
 
     @property
     def x1(self) -> float:
+        """Where it ends."""
         return self.words[-1].x1
 
     @property
@@ -106,6 +111,7 @@ class Line:
         return "\t" in self.text
 
     def fonts(self) -> set[int]:
+        """Return the fonts of its words."""
         return {word.font for word in self.words}
 
 
@@ -127,7 +133,7 @@ def paragraphs(pages: Sequence[Page]) -> list[str]:
 
 
 def join_parts(parts: Iterable[Word]) -> list[Word]:
-    """Return whole words. Marks that refer to notes are left out; other raised and lowered characters join their word."""
+    """Return whole words, without the marks that refer to notes. Other raised and lowered characters stay."""
     words: list[Word] = []
     for part in parts:
         before = words[-1] if words else None
@@ -392,6 +398,7 @@ class _Text:
             self._words.update(word.text.strip(".,;:!?\"'()“”‘’").lower() for word in line.words[:-1])
 
     def paragraphs(self) -> list[str]:
+        """Return the paragraphs."""
         found: list[_Paragraph] = []
         for index, line in enumerate(self._lines):
             before = self._lines[index - 1] if index else None
@@ -469,7 +476,7 @@ class _Text:
                     skipped.append(candidate)
                 elif candidate.text[:1].islower() and skipped:
                     paragraph.text = self._join(paragraph.text, candidate.text, " ")
-                    found[index : following] = [paragraph, *skipped]
+                    found[index:following] = [paragraph, *skipped]
                     following, skipped = index + 1 + len(skipped), skipped
                     break
                 else:

@@ -13,10 +13,11 @@ from unspun.reading.documents.packages import ENCRYPTED, Package, attribute, loc
 from unspun.reading.records import UnreadableError
 
 NOT_READ = frozenset(
-    ["note", "annotation", "annotation-end", "tracked-changes", "page-number", "hidden-paragraph", "hidden-text"]
-    + ["ruby-text", "forms", "sequence-decls", "object", "title", "desc", "event-listeners"]
+    [
+        *("note", "annotation", "annotation-end", "tracked-changes", "page-number", "hidden-paragraph", "hidden-text"),
+        *("ruby-text", "forms", "sequence-decls", "object", "title", "desc", "event-listeners"),
+    ]
 )
-BLOCKS = frozenset(["p", "h", "list", "table", "section", "index-body", "text-box"])
 
 
 def read(data: bytes) -> Draft:

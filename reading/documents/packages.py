@@ -23,8 +23,9 @@ class Package:
         self.kind = kind
         if data.startswith(OLE):
             # The names of an archive's streams are in UTF-16.
-            encrypted = "EncryptedPackage".encode("utf-16-le") in data
-            raise UnreadableError(ENCRYPTED if encrypted else f"not a {kind} file but an old Office file; save it as {kind}")
+            if "EncryptedPackage".encode("utf-16-le") in data:
+                raise UnreadableError(ENCRYPTED)
+            raise UnreadableError(f"not {_a(kind)} file but an old Office file; save it as {kind}")
         for start, other in OTHERS.items():
             if data.lstrip()[: len(start)] == start:
                 raise UnreadableError(f"not {_a(kind)} file but {other} file; rename it")
@@ -51,9 +52,7 @@ class Package:
         if info.flag_bits & 1:
             raise UnreadableError(ENCRYPTED)
         if info.file_size > self._left:
-            raise UnreadableError(
-                f"unpacks to more than {records.LONGEST:,} bytes, the limit for one document ({name}: {info.file_size:,})"
-            )
+            raise UnreadableError(f"unpacks to more than {records.LONGEST:,} bytes, the limit for one document")
         try:
             with self._zip.open(info) as file:
                 content = file.read(info.file_size)
@@ -71,7 +70,12 @@ class Package:
         from lxml import etree  # type: ignore[import-untyped]
 
         parser = etree.XMLParser(
-            resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True, remove_comments=True, remove_pis=True
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            huge_tree=True,
+            remove_comments=True,
+            remove_pis=True,
         )
         try:
             root = etree.fromstring(content, parser)

@@ -231,7 +231,7 @@ class _PageReader:
         if style.mode in (self._pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, self._pdfium.FPDF_TEXTRENDERMODE_CLIP):
             # Text recognition lays invisible text over the picture of the page.
             return self._image_of_page()
-        return not style.white or self._is_filled(x, y)
+        return bool(not style.white or self._is_filled(x, y))
 
     def _is_filled(self, x: float, y: float) -> bool:
         """Return whether something that is not white is drawn here, against which white text can be seen."""
@@ -285,7 +285,7 @@ class _PageReader:
                     width = min(bounds[2], right) - max(bounds[0], left)
                     height = min(bounds[3], top) - max(bounds[1], bottom)
                     covered += max(width, 0) * max(height, 0)
-        return covered > 0.5 * (right - left) * (top - bottom)
+        return bool(covered > 0.5 * (right - left) * (top - bottom))
 
 
 def _turn(x: float, y: float, turned: int) -> tuple[float, float]:

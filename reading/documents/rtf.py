@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from unspun.reading.documents.draft import Draft
 from unspun.reading.records import UnreadableError, optional
@@ -17,7 +18,7 @@ CODE_PAGE = re.compile(rb"\\ansicpg(\d{1,5})")
 def read(data: bytes) -> Draft:
     """Return the text of an RTF file. Footnotes, headers and comments are left out. Raises UnreadableError."""
     with optional("striprtf", "documents"):
-        from striprtf.striprtf import rtf_to_text
+        from striprtf import striprtf
 
     data = data.lstrip(b"\xef\xbb\xbf \r\n\t\0")
     if not data.startswith(b"{\\rtf"):
@@ -28,12 +29,13 @@ def read(data: bytes) -> Draft:
     # Otherwise striprtf writes the address of a link into the text.
     source = LINK.sub(r"\\xe", source)
     shown = HIDDEN_GROUP.sub(r"\\xe ", HIDDEN_PART.sub(r"{\\xe \1}", source))
+    to_text: Callable[..., str] = striprtf.rtf_to_text
     draft = Draft()
-    text = _whole(rtf_to_text(shown, errors="replace"))
+    text = _whole(to_text(shown, errors="replace"))
     for paragraph in text.split("\n\n"):
         draft.add(paragraph)
     if shown != source:
-        hidden = len(rtf_to_text(source, errors="replace").split()) - len(text.split())
+        hidden = len(to_text(source, errors="replace").split()) - len(text.split())
         draft.hide("word " * max(hidden, 0))
     return draft
 

@@ -4,8 +4,8 @@ It needs LibreOffice and LaTeX. On Debian:
 
     apt install libreoffice-writer-nogui hyphen-en-gb texlive-latex-recommended texlive-fonts-recommended lmodern
 
-Each document has a running head, page numbers, a footnote in the middle of a sentence, and words that are cut at the end of
-lines. The files are committed, because few people have both programs; nothing depends on their bytes.
+Each document has a running head, page numbers, a footnote in the middle of a sentence, and words that are cut at the
+end of lines. The files are committed, because few people have both programs; nothing depends on their bytes.
 """
 
 from __future__ import annotations
@@ -23,66 +23,8 @@ HERE = Path(__file__).parent
 HEAD = "The Coldwell Reader, November 2026"
 NOTE = "First printed in the autumn number, in another form."
 
-LATEX = r"""\documentclass[10pt,a5paper,%(options)s]{article}
-\usepackage[T1]{fontenc}
-\usepackage[british]{babel}
-\usepackage{fancyhdr%(packages)s}
-\usepackage[margin=18mm]{geometry}
-\pagestyle{fancy}
-\fancyhf{}
-\fancyhead[C]{\small %(head)s}
-\fancyfoot[C]{\thepage}
-\begin{document}
-%(start)s
-\section*{%(title)s}
-%(body)s
-\end{document}
-"""
-
-OFFICE = """<?xml version="1.0" encoding="UTF-8"?>
-<office:document office:version="1.3" office:mimetype="application/vnd.oasis.opendocument.text"
-  xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"
-  xmlns:style="urn:oasis:names:tc:opendocument:xmlns:style:1.0" xmlns:fo="urn:oasis:names:tc:opendocument:xmlns:xsl-fo-compatible:1.0">
-<office:font-face-decls><style:font-face style:name="Serif" xmlns:svg="urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0"
-  svg:font-family="'Liberation Serif'"/></office:font-face-decls>
-<office:styles>
-  <style:style style:name="Standard" style:family="paragraph">
-    <style:paragraph-properties fo:margin-bottom="0.2cm" fo:text-align="justify" fo:hyphenation-ladder-count="no-limit"/>
-    <style:text-properties style:font-name="Serif" fo:font-size="10.5pt" fo:language="en" fo:country="GB" fo:hyphenate="true"
-      fo:hyphenation-remain-char-count="2" fo:hyphenation-push-char-count="2"/>
-  </style:style>
-  <style:style style:name="Heading_20_1" style:family="paragraph" style:parent-style-name="Standard">
-    <style:text-properties fo:font-size="15pt" fo:font-weight="bold" fo:hyphenate="false"/>
-  </style:style>
-  <style:style style:name="Footnote" style:family="paragraph" style:parent-style-name="Standard">
-    <style:text-properties fo:font-size="8.5pt"/>
-  </style:style>
-  <style:style style:name="Head" style:family="paragraph" style:parent-style-name="Standard">
-    <style:paragraph-properties fo:text-align="center"/>
-    <style:text-properties fo:font-size="9pt"/>
-  </style:style>
-</office:styles>
-<office:automatic-styles>
-  <style:style style:name="Columns" style:family="section">
-    <style:section-properties><style:columns fo:column-count="%(columns)s" fo:column-gap="0.6cm"/></style:section-properties>
-  </style:style>
-  <style:page-layout style:name="Page">
-    <style:page-layout-properties fo:page-width="14.8cm" fo:page-height="21cm" fo:margin="1.8cm"/>
-    <style:header-style/><style:footer-style/>
-  </style:page-layout>
-</office:automatic-styles>
-<office:master-styles><style:master-page style:name="Standard" style:page-layout-name="Page">
-  <style:header><text:p text:style-name="Head">%(head)s</text:p></style:header>
-  <style:footer><text:p text:style-name="Head"><text:page-number/></text:p></style:footer>
-</style:master-page></office:master-styles>
-<office:body><office:text>
-<text:h text:style-name="Heading_20_1" text:outline-level="1">%(title)s</text:h>
-<text:section text:name="Article" text:style-name="Columns">
-%(body)s
-</text:section>
-</office:text></office:body>
-</office:document>
-"""
+LATEX = (HERE / "article.tex").read_text("utf-8")
+OFFICE = (HERE / "article.fodt").read_text("utf-8")
 
 
 def main(folder: Path) -> None:
@@ -98,7 +40,9 @@ def main(folder: Path) -> None:
             if source.name.startswith("02"):  # the letters of TeX itself
                 write_latex(work / f"{name}-modern.tex", title, article, packages=",lmodern")
             if source.name.startswith("01"):
-                write_latex(work / f"{name}-numbered.tex", title, article, packages=",mathptmx,lineno", start=r"\linenumbers")
+                write_latex(
+                    work / f"{name}-numbered.tex", title, article, packages=",mathptmx,lineno", start=r"\linenumbers"
+                )
             for columns in (1, 2):
                 values = {"columns": columns, "head": HEAD, "title": escape(title), "body": office_body(article)}
                 (work / f"{name}-office{columns}.fodt").write_text(OFFICE % values, "utf-8")
@@ -111,14 +55,27 @@ def main(folder: Path) -> None:
         for target in ("pdf", "docx"):
             run("soffice", "--headless", "--convert-to", target, *office, cwd=work)
         for target in ("odt", "rtf", "epub"):
-            run("soffice", "--headless", "--convert-to", target, *[name for name in office if "office1" in name], cwd=work)
+            run(
+                "soffice",
+                "--headless",
+                "--convert-to",
+                target,
+                *[name for name in office if "office1" in name],
+                cwd=work,
+            )
         for file in work.iterdir():
             if file.suffix in (".pdf", ".docx", ".odt", ".rtf", ".epub"):
                 shutil.copy(file, folder)
 
 
 def write_latex(
-    file: Path, title: str, article: list[str], *, options: str = "onecolumn", packages: str = ",mathptmx", start: str = ""
+    file: Path,
+    title: str,
+    article: list[str],
+    *,
+    options: str = "onecolumn",
+    packages: str = ",mathptmx",
+    start: str = "",
 ) -> None:
     """Write an article as LaTeX."""
     body = []
@@ -135,8 +92,8 @@ def write_latex(
 def office_body(article: list[str]) -> str:
     """Return the paragraphs of an article for LibreOffice."""
     note = (
-        '<text:note text:id="ftn1" text:note-class="footnote"><text:note-citation>1</text:note-citation><text:note-body>'
-        f'<text:p text:style-name="Footnote">{NOTE}</text:p></text:note-body></text:note>'
+        '<text:note text:id="ftn1" text:note-class="footnote"><text:note-citation>1</text:note-citation>'
+        f'<text:note-body><text:p text:style-name="Footnote">{NOTE}</text:p></text:note-body></text:note>'
     )
     body = []
     for number, paragraph in enumerate(article):
