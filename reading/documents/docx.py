@@ -25,12 +25,13 @@ def read(data: bytes) -> Draft:
     if "_rels/.rels" not in package:
         raise package.mistaken("word/document.xml")
     main = _target(package, "_rels/.rels", "officeDocument")
-    if main is None or not _is_word(package, main):
+    root = package.xml(main) if main is not None and main in package else None
+    if main is None or root is None or local(root) != "document":  # in a spreadsheet it is a workbook
         raise package.mistaken("word/document.xml")
     folder, name = posixpath.split(main)
     styles = _target(package, posixpath.join(folder, "_rels", f"{name}.rels"), "styles", folder)
     walk = _Walk(_styles(package.xml(styles)) if styles is not None and styles in package else {})
-    walk.blocks(package.xml(main), PLAIN)
+    walk.blocks(root, PLAIN)
     walk.end()
     return walk.draft
 
@@ -44,11 +45,6 @@ def _target(package: Package, relations: str, kind: str, folder: str = "") -> st
             target = attribute(relation, "Target") or ""
             return posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
     return None
-
-
-def _is_word(package: Package, main: str) -> bool:
-    """Return whether the main file is of a text document; in a spreadsheet it is xl/workbook.xml."""
-    return main in package and local(package.xml(main)) == "document"
 
 
 def _styles(root: Any) -> dict[str, Look]:
