@@ -1,0 +1,189 @@
+"""Undoes what printing does to text: running heads, page breaks, hyphens at row ends, double spacing, justification."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
+
+from unspun.model.text.edits import Editor, TextEdit
+from unspun.model.text.rows import BROKEN_SHARE, RowEdits, broken_share, function_words, is_broken
+
+LONGEST_HEAD = 100
+NEAREST_HEADS = 8
+"""Rows between two copies of a running head, at least."""
+WIDEST = 132
+"""Characters in a row of text that was wrapped, at most."""
+
+_PAGE_NUMBER = re.compile(
+    r"[ \t\f\u2013\u2014\[(|-]*(?:[Pp](?:age|AGE|g\.|\.)?[ \t]*)?(?:\d{1,4}|[ivxlc]{1,7})"
+    r"(?:[ \t]*(?:of|/)[ \t]*\d{1,4})?[ \t\u2013\u2014\])|-]*$"
+)
+_NOT_NAMES = re.compile(r"[\W\d_]+")
+
+
+def remove_running_heads(editor: Editor, rows: Sequence[str]) -> bool:
+    """Remove page numbers and running heads that stand inside sentences, and close the gap."""
+    heads = _running_heads(rows)
+    numbers = {i for i, row in enumerate(rows) if len(row) < 30 and row.strip() and _PAGE_NUMBER.match(row)}
+    drop: set[int] = set()
+    lone = 0
+    number = 0
+    filled = [i for i, row in enumerate(rows) if row.strip()]
+    places: list[tuple[int, int, bool]] = []
+    position = 0
+    while position < len(filled):
+        number = filled[position]
+        start = position
+        while position < len(filled) and (filled[position] in heads or filled[position] in numbers):
+            position += 1
+        if position == start:
+            position += 1
+            continue
+        before, after = (rows[filled[start - 1]] if start else ""), (rows[filled[position]] if position < len(filled) else "")
+        gap = start > 0 and position < len(filled) and filled[position] - filled[start - 1] > position - start + 1
+        inside = is_broken(before, after) and (gap or "\f" in "".join(rows[number : filled[min(position, len(filled) - 1)] + 1]))
+        places.append((start, position, inside))
+        lone += inside
+    if not lone:
+        return _close_page_breaks(editor, rows)
+    for start, end, inside in places:
+        group = filled[start:end]
+        if all(i in numbers for i in group) and not inside and lone < 2:
+            continue
+        drop.update(group)
+        if inside:
+            drop.update(range(filled[start - 1] + 1, filled[end]))
+    edits = RowEdits(editor, rows)
+    for row in drop:
+        edits.drop(row)
+    editor.count("running_head", sum(bool(rows[row].strip()) for row in drop))
+    return edits.apply()
+
+
+def _running_heads(rows: Sequence[str]) -> set[int]:
+    """Return the rows that repeat, apart from numbers, at a distance, and break sentences more than once."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for number, row in enumerate(rows):
+        if 0 < len(row) <= LONGEST_HEAD and (name := _NOT_NAMES.sub("", row).lower()):
+            groups[name].append(number)
+    heads: set[int] = set()
+    for places in groups.values():
+        if len(places) >= 2 and min(b - a for a, b in pairwise(places)) >= NEAREST_HEADS:
+            heads.update(places)
+    if not heads:
+        return heads
+    return {number for number in heads if number == 0 or not rows[number - 1].strip() or number + 1 == len(rows)
+            or not rows[number + 1].strip() or "\f" in rows[number]}
+
+
+def _close_page_breaks(editor: Editor, rows: Sequence[str]) -> bool:
+    """Remove blank rows at page breaks (form feeds) inside sentences."""
+    if "\f" not in editor.text:
+        return False
+    filled = [i for i, row in enumerate(rows) if row.strip()]
+    edits = RowEdits(editor, rows)
+    for before, after in pairwise(filled):
+        if "\f" in "".join(rows[before + 1 : after + 1]) and is_broken(rows[before], rows[after]):
+            for row in range(before + 1, after):
+                edits.drop(row)
+            edits.cut(after, 0, len(rows[after]) - len(rows[after].lstrip()))
+    return edits.apply()
+
+
+def close_double_spacing(editor: Editor, rows: Sequence[str]) -> bool:
+    """Remove the blank rows between the rows of wrapped text."""
+    filled = [i for i, row in enumerate(rows) if row.strip()]
+    single = [(a, b) for a, b in pairwise(filled) if b == a + 2]
+    texts = [rows[i] for i in filled]
+    if len(filled) < 6 or len(single) < 0.7 * (len(filled) - 1) or max(map(len, texts)) > WIDEST:
+        return False
+    broken = sum(is_broken(rows[a], rows[b]) for a, b in single)
+    if broken < BROKEN_SHARE * len(single):
+        return False
+    edits = RowEdits(editor, rows)
+    for a, _ in single:
+        edits.drop(a + 1)
+    editor.count("layout", len(single))
+    return edits.apply()
+
+
+_SPACES = re.compile(r"(?<=[^\s])[ \t]{2,}(?=[^\s])")
+
+
+def close_justified_gaps(editor: Editor, rows: Sequence[str]) -> bool:
+    """Reduce the wide spaces of justified text, whose rows all end at the same margin, to single ones."""
+    filled = [row.rstrip() for row in rows if row.strip()]
+    gaps = [row for row in filled if _SPACES.search(row.lstrip())]
+    if len(filled) < 4 or len(gaps) < 0.3 * len(filled):
+        return False
+    lengths = sorted(map(len, filled))
+    margin = lengths[-len(lengths) // 4]
+    full = sum(abs(length - margin) <= 1 for length in lengths)
+    if full < 0.5 * len(filled) or broken_share(filled) < BROKEN_SHARE:
+        return False
+    edits = RowEdits(editor, rows)
+    for number, row in enumerate(rows):
+        for match in _SPACES.finditer(row):
+            edits.cut(number, match.start() + 1, match.end())
+    editor.count("layout", len(gaps))
+    return edits.apply()
+
+
+_HYPHENATED = re.compile(r"([^\W\d_]+)[-\u2010\u00ac][ \t]*\n[ \t]*(?=([^\W\d_]+))")
+_SOFT_HYPHEN = re.compile("(?<=[^\\W\\d_])\u00ad[ \t]*\r?\n[ \t]*(?=[^\\W\\d_])")
+_WORD_END = re.compile(r"\s")
+_COMPOUND = re.compile(r"[^\W\d_]+-[^\W\d_]+")
+_WORD = re.compile(r"[^\W\d_]+")
+_FIRST_PARTS = frozenset(
+    "self well ex half all cross ill non one two three four five six seven eight nine ten twenty thirty forty fifty sixty"
+    " seventy eighty ninety first second third high low long short full part old new open so e co vice north south east"
+    " west mid post pre anti multi semi user".split()
+)
+_LAST_PARTS = frozenset(
+    "old year like based known term time made level up out off in long wide free scale style type year-old class rate"
+    " speed range size day week month hour minute mile person page law".split()
+)
+SYSTEMATIC, FEWEST_HYPHENS = 0.04, 3
+"""Share and number of rows that end in a hyphen from which words were hyphenated, and not only broken at a hyphen."""
+
+
+def join_hyphenated(editor: Editor, rows: Sequence[str]) -> bool:
+    """Join words that were hyphenated at row ends, except compounds that have their hyphen elsewhere, too."""
+    text = editor.text
+    found = [match for match in _HYPHENATED.finditer(text) if match[2][0].islower()]
+    if not found:
+        return False
+    compounds = {word.lower() for word in _COMPOUND.findall(text)}
+    words = {word.lower() for word in _WORD.findall(text)}
+    systematic = len(found) >= max(FEWEST_HYPHENS, SYSTEMATIC * sum(bool(row.strip()) for row in rows))
+    joined = []
+    for match in found:
+        first, last = match[1].lower(), match[2].lower()
+        compound = f"{first}-{last}" in compounds or text[match.start() - 1 : match.start()] == "-"
+        compound |= first in _FIRST_PARTS or last in _LAST_PARTS or last in function_words() or first in function_words()
+        if first + last in words or (systematic and not compound):
+            joined.append((match.end(1), match.end()))
+    editor.count("hyphen", _move_newlines(editor, joined))
+    return bool(joined)
+
+
+def join_soft_hyphens(editor: Editor) -> None:
+    """Join words that were divided at row ends with a soft hyphen."""
+    if "\u00ad" in editor.text:
+        spans = [match.span() for match in _SOFT_HYPHEN.finditer(editor.text)]
+        editor.count("hyphen", _move_newlines(editor, spans))
+
+
+def _move_newlines(editor: Editor, spans: list[tuple[int, int]]) -> int:
+    """Remove hyphens with the newlines after them, and break each row after the joined word, so that rows keep their
+    lengths."""
+    edits: list[TextEdit] = []
+    for start, end in spans:
+        edits.append(TextEdit(start, end, ""))
+        after = _WORD_END.search(editor.text, end)
+        if after is not None and after[0] == " ":
+            edits.append(TextEdit(*after.span(), "\n"))
+    editor.replace(edits)
+    return len(spans)
