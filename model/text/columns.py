@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unspun.model.text.edits import Editor, TextEdit
 from unspun.model.text.rows import BROKEN_SHARE, RowEdits, broken_share, function_share, is_broken
@@ -75,24 +76,21 @@ def _column_starts(rows: Sequence[str]) -> list[int]:
 
 
 def _cells(row: str, edges: Sequence[int]) -> list[tuple[int, int]] | None:
-    """Return the spans of a row's cells; None if the row runs across a gutter."""
-    cells = []
-    start = 0
-    for edge in [*edges, len(row) + DRIFT + 1]:
-        end = len(row)
-        if edge <= len(row) + DRIFT:
-            gaps = [match for match in _GAP.finditer(row) if abs(match.end() - edge) <= DRIFT]
-            if gaps:
-                end = gaps[0].start()
-                following = gaps[0].end()
-            elif len(row) <= edge - DRIFT:
-                following = len(row)
-            else:
-                return None
-        else:
-            following = len(row)
-        cells.append((min(start, end), end))
-        start = following
+    """Return the span of a row's cell in each column; None if the row runs across a gutter."""
+    cells = [(len(row), len(row))] * (len(edges) + 1)
+    column = 0
+    start = len(row) - len(row.lstrip())
+    for end, after in [*(match.span() for match in _GAP.finditer(row, start)), (len(row.rstrip()), len(row))]:
+        here = next((k for k, edge in enumerate(edges, 1) if abs(start - edge) <= DRIFT and k > column), None)
+        if here is None and column == 0 and cells[0][0] == len(row):
+            here = 0
+        # A wide space that does not lead to a column is inside a cell.
+        first = cells[column][0] if here is None else start
+        column = column if here is None else here
+        if any(first < edge - DRIFT and end > edge + DRIFT for edge in edges[column:]):
+            return None
+        cells[column] = (first, end)
+        start = after
     return cells
 
 
@@ -115,15 +113,21 @@ def _are_prose(text: str, columns: Sequence[Sequence[tuple[int, int]]]) -> bool:
 def _rearrange(editor: Editor, pieces: Sequence[tuple[int, int]]) -> None:
     """Make each piece a row, in this order."""
     text = editor.text
-    # Every piece needs a newline of its own: the row's, or a space of the gutter after it.
-    cuts = sorted({end for start, end in pieces if end < len(text) and text[end] != "\n"})
-    editor.replace([TextEdit(cut, cut + 1, "\n") for cut in cuts])
-    order = [np.arange(start, min(end + 1, len(text))) for start, end in pieces]
-    last = [one for one in order if one.size]
-    editor.arrange(np.concatenate(last))
+    # The space after a cell becomes its newline; the last cell of a row, and an empty one, has the row's.
+    row_end = {start: newline for start, end in pieces if (newline := text.find("\n", end)) >= 0}
+    last = text.rfind("\n")
+    order: list[NDArray[np.int64]] = []
+    spaces = []
+    for start, end in pieces:
+        newline = row_end.get(start, last)
+        if end < newline and start < end:
+            spaces.append(TextEdit(end, end + 1, "\n"))
+            newline = end
+        order.append(np.append(np.arange(start, end), newline))
+    editor.replace(sorted(spaces))
+    editor.arrange(np.concatenate(order))
 
 
-_BAR = re.compile("[ \t]*[|\u2502\u2503\u2551\u00a6][ \t]*")
 _RULE = re.compile("[ \t]*[-+=_|:\u2500-\u257f\u00a6 \t]*$")
 _ROW = re.compile("[|\u2502\u2503\u2551\u00a6\t]")
 

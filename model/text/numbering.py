@@ -41,6 +41,8 @@ def _remove_numbers(editor: Editor, rows: Sequence[str], pattern: re.Pattern[str
     step = Counter(b - a for (_, a, _), (_, b, _) in pairwise(numbers) if b > a).most_common(1)
     if not step or len(numbers) < FEWEST_NUMBERS - (step[0][0] > 1):
         return False
+    if step[0][0] > 1 and step[0][1] < CONSISTENT * (len(numbers) - 1 - _restarts(numbers)):
+        return False
     if len(numbers) * step[0][0] < 0.5 * (filled + 1) or len(numbers) < 0.8 * len(found):
         return False
     spans = {number: match.span() for number, _, match in numbers}
@@ -80,6 +82,10 @@ def _counting(
     kept = [found[0]] if fits[0] else []
     kept += [one for one, before, after in zip(found[1:], fits, [*fits[1:], fits[-1]], strict=True) if before or after]
     return kept
+
+
+def _restarts(numbers: list[tuple[int, int, re.Match[str]]]) -> int:
+    return sum(b <= a for (_, a, _), (_, b, _) in pairwise(numbers))
 
 
 def _is_running(rows: Sequence[str]) -> bool:
