@@ -132,11 +132,16 @@ _RULE = re.compile("[ \t]*[-+=_|:\u2500-\u257f\u00a6 \t]*$")
 _ROW = re.compile("[|\u2502\u2503\u2551\u00a6\t]")
 
 
+def _is_row(row: str) -> bool:
+    content = row.strip()
+    return "\t" in content or len(_ROW.findall(content)) >= 2
+
+
 def take_sentences_from_cells(editor: Editor, rows: Sequence[str]) -> bool:
     """Remove the borders of tables and boxes whose cells hold sentences, or parts of them, and no figures."""
     filled = [row for row in rows if row.strip()]
     rules = [i for i, row in enumerate(rows) if row.strip() and _RULE.match(row)]
-    cells = {i: row for i, row in enumerate(rows) if _ROW.search(row.strip()) and i not in rules}
+    cells = {i: row for i, row in enumerate(rows) if _is_row(row) and i not in rules}
     if len(cells) < 3 or len(cells) < 0.5 * (len(filled) - len(rules)):
         return False
     texts = [" ".join(re.split(_ROW, row)) for row in cells.values()]

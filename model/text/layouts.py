@@ -63,9 +63,9 @@ class _Look:
 
 _STEPS: tuple[tuple[Callable[[_Look], bool], Callable[[Editor, Sequence[str]], bool]], ...] = (
     (lambda look: look.has("-->", "Dialogue:") or look.firsts.startswith(("{", "0")), join_cues),
+    (lambda look: look.often("|", 0.5) or look.often("\t", 0.5) or look.has("\u2502", "\u2551"), take_sentences_from_cells),
     (lambda look: look.has(">") or look.starts("|#*;%:!/-\u2502") >= 0.6 * look.filled, remove_quote_marks),
     (lambda look: look.has("From:", "Subject:", "wrote:", "writes:", "Message"), remove_mail_headers),
-    (lambda look: look.often("|", 0.5) or look.often("\t", 0.5) or look.has("\u2502", "\u2551"), take_sentences_from_cells),
     (lambda look: look.numbered + look.starts("<[") >= 0.4 * look.filled, remove_timestamps),
     (lambda look: max(look.numbered, look.numbered_at_end) >= 0.1 * look.filled, remove_line_numbers),
     (lambda look: look.has("\f") or look.numbered > 0 or look.numbered_at_end > 0 or len(set(look.rows)) <= look.filled, remove_running_heads),

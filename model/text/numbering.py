@@ -15,7 +15,7 @@ FEWEST_NUMBERS = 5
 CONSISTENT = 0.8
 """Share of line numbers that must count the rows."""
 
-_LEFT = re.compile(r"[ \t\f]*(?:\d{1,4}[:.-])?(\d{1,5})(?:[ \t]*[|:\]][ \t]?|[ \t]+|$)[ \t]*")
+_LEFT = re.compile(r"[ \t\f]*(?:\d{1,4}:)?(\d{1,5})(?:[ \t]*[|:\]][ \t]?|[ \t]+|$)[ \t]*")
 _RIGHT = re.compile(r"[ \t]+(\d{1,5})[ \t]*$")
 
 

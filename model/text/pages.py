@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -11,11 +11,14 @@ from unspun.model.text.edits import Editor, TextEdit
 from unspun.model.text.rows import BROKEN_SHARE, RowEdits, broken_share, function_words, is_broken
 
 LONGEST_HEAD = 100
-NEAREST_HEADS = 8
+NEAREST_HEADS = 15
 """Rows between two copies of a running head, at least."""
+SHORTEST_ROWS = 30
+"""Mean length of the rows of a page, in characters, at least."""
 WIDEST = 132
 """Characters in a row of text that was wrapped, at most."""
 
+_ENDS = (".", ":", ",", ";", "!", "?", "{", "}")
 _PAGE_NUMBER = re.compile(
     r"[ \t\f\u2013\u2014\[(|-]*(?:[Pp](?:age|AGE|g\.|\.)?[ \t]*)?(?:\d{1,4}|[ivxlc]{1,7})"
     r"(?:[ \t]*(?:of|/)[ \t]*\d{1,4})?[ \t\u2013\u2014\])|-]*$"
@@ -29,8 +32,9 @@ def remove_running_heads(editor: Editor, rows: Sequence[str]) -> bool:
     numbers = {i for i, row in enumerate(rows) if len(row) < 30 and row.strip() and _PAGE_NUMBER.match(row)}
     drop: set[int] = set()
     lone = 0
-    number = 0
     filled = [i for i, row in enumerate(rows) if row.strip()]
+    if sum(len(rows[i]) for i in filled) < SHORTEST_ROWS * len(filled):
+        return False
     places: list[tuple[int, int, bool]] = []
     position = 0
     while position < len(filled):
@@ -48,7 +52,11 @@ def remove_running_heads(editor: Editor, rows: Sequence[str]) -> bool:
         lone += inside
     if not lone:
         return _close_page_breaks(editor, rows)
+    broken = Counter(heads[filled[i]] for a, b, inside in places if inside for i in range(a, b) if filled[i] in heads)
+    heads = {row: name for row, name in heads.items() if 2 * broken[name] >= sum(map(name.__eq__, heads.values())) - 1}
     for start, end, inside in places:
+        if not all(i in heads or i in numbers for i in filled[start:end]):
+            continue
         group = filled[start:end]
         if all(i in numbers for i in group) and not inside and lone < 2:
             continue
@@ -62,20 +70,17 @@ def remove_running_heads(editor: Editor, rows: Sequence[str]) -> bool:
     return edits.apply()
 
 
-def _running_heads(rows: Sequence[str]) -> set[int]:
-    """Return the rows that repeat, apart from numbers, at a distance, and break sentences more than once."""
+def _running_heads(rows: Sequence[str]) -> dict[int, str]:
+    """Return the rows that repeat at a distance, apart from numbers, each with what repeats."""
     groups: dict[str, list[int]] = defaultdict(list)
     for number, row in enumerate(rows):
-        if 0 < len(row) <= LONGEST_HEAD and (name := _NOT_NAMES.sub("", row).lower()):
+        if 0 < len(row) <= LONGEST_HEAD and row.rstrip()[-1:] not in _ENDS and (name := _NOT_NAMES.sub("", row).lower()):
             groups[name].append(number)
-    heads: set[int] = set()
-    for places in groups.values():
+    heads: dict[int, str] = {}
+    for name, places in groups.items():
         if len(places) >= 2 and min(b - a for a, b in pairwise(places)) >= NEAREST_HEADS:
-            heads.update(places)
-    if not heads:
-        return heads
-    return {number for number in heads if number == 0 or not rows[number - 1].strip() or number + 1 == len(rows)
-            or not rows[number + 1].strip() or "\f" in rows[number]}
+            heads |= dict.fromkeys(places, name)
+    return heads
 
 
 def _close_page_breaks(editor: Editor, rows: Sequence[str]) -> bool:

@@ -19,7 +19,7 @@ _HEADER = re.compile(
 )
 _FIRST_HEADER = re.compile(r"[ \t]*\*{0,2}(?:From|To|Subject|Date|Sent|Return-Path|Received|Message-ID|Newsgroups):")
 _ATTRIBUTION = re.compile(
-    r"[ \t]*(?:On\b.{6,160}\bwrote:|In (?:article|message) .{3,160}(?:writes|wrote|says):|.{2,60} (?:writes|wrote):"
+    r"[ \t]*(?:On\b(?=.*\d).{6,160}\bwrote:|In (?:article|message) .{3,160}(?:writes|wrote|says):|(?=.*[@<]).{2,80} (?:writes|wrote):"
     r"|-{2,} ?(?:Original Message|Forwarded [Mm]essage|Begin forwarded message).{0,30}-{2,}|Begin forwarded message:)"
     r"[ \t]*$"
 )

@@ -32,7 +32,7 @@ _DATE = r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{2,4}|[A-Z][a-z]{2,8}\.? \d{1,2}(?:, \d{4
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d{1,3})?(?:[ \u202f]?[AaPp]\.?[Mm]\.?)?"
 _STAMP = re.compile(
     rf"[ \t\f]*[\[(]?(?:{_DATE}[,T]?[ \t]+(?:at[ \t]+)?)?({_CLOCK})(?:[ \t]*(?:-->|[-\u2013])[ \t]*{_CLOCK})?[\])]?"
-    r"(?:[ \t]*[-\u2013:|](?=[ \t]))?(?:[ \t]+|$)"
+    r"(?:[ \t]*[-\u2013:|](?=[ \t]|$))?(?:[ \t]+|$)"
 )
 _NICK = re.compile(r"[ \t]*<[ @+~&%]?[\w\[\]\\^{}|`-]{1,30}>[ \t]+")
 _SENDER = re.compile(r"(?:[+~]?[\w.'\u2019()-]+[ \t]?){1,4}:[ \t]+")
@@ -85,7 +85,8 @@ def remove_speakers(editor: Editor, rows: Sequence[str]) -> bool:
     names = Counter(match[1] for match in labels.values())
     said = {i: match for i, match in labels.items() if names[match[1]] >= 2 and match[1].lower() not in _NOT_NAMES}
     repeated = {match[1] for match in said.values()}
-    if len(repeated) < 2 or len(said) < FEWEST_SPEECHES or ("A" in repeated and "Q" not in repeated):
+    plain = all(name.isupper() for name in repeated)
+    if len(repeated) < 2 or len(said) < FEWEST_SPEECHES + 2 * (not plain) or ("A" in repeated and "Q" not in repeated):
         return False
     # A person may speak once in a play whose other speakers return.
     speakers = {i: match for i, match in labels.items() if match[1].lower() not in _NOT_NAMES}
