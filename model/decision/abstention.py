@@ -156,8 +156,8 @@ def _is_not_prose(counts: _Counts, minimum_words: int) -> NDArray[np.bool_]:
 
 def _is_verse(documents: Documents, counts: _Counts, minimum_words: int) -> list[bool]:
     """Return which documents are verse. Only those with short lines are looked at."""
-    newlines = np.flatnonzero(documents.characters == ord("\n"))
-    lines = np.diff(np.searchsorted(newlines, documents.document_start))
+    breaks = np.flatnonzero((documents.characters == ord("\n")) | (documents.characters == ord("/")))
+    lines = np.diff(np.searchsorted(breaks, documents.document_start))
     may_be = (counts.words >= minimum_words) & (lines >= FEWEST_ROWS) & (counts.words <= MOST_WORDS * lines)
     may_be &= ~counts.is_code
     return [
