@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from unspun.model.text.edits import Editor, TextEdit
-from unspun.model.text.rows import BROKEN_SHARE, RowEdits, broken_share, function_words, is_broken
+from unspun.model.text.rows import BROKEN_SHARE, RowEdits, broken_share, common_words, is_broken
 
 LONGEST_HEAD = 100
 NEAREST_HEADS = 15
@@ -137,38 +137,27 @@ def close_justified_gaps(editor: Editor, rows: Sequence[str]) -> bool:
 
 
 _HYPHENATED = re.compile(r"([^\W\d_]+)[-\u2010\u00ac][ \t]*\n[ \t]*(?=([^\W\d_]+))")
+_PREFIXES = frozenset("anti co counter cyber e ex inter micro mid mini multi non post pre pro pseudo re semi sub ultra".split())
 _SOFT_HYPHEN = re.compile("(?<=[^\\W\\d_])\u00ad[ \t]*\r?\n[ \t]*(?=[^\\W\\d_])")
 _WORD_END = re.compile(r"\s")
 _COMPOUND = re.compile(r"[^\W\d_]+-[^\W\d_]+")
 _WORD = re.compile(r"[^\W\d_]+")
-_FIRST_PARTS = frozenset(
-    "self well ex half all cross ill non one two three four five six seven eight nine ten twenty thirty forty fifty sixty"
-    " seventy eighty ninety first second third high low long short full part old new open so e co vice north south east"
-    " west mid post pre anti multi semi user".split()
-)
-_LAST_PARTS = frozenset(
-    "old year like based known term time made level up out off in long wide free scale style type year-old class rate"
-    " speed range size day week month hour minute mile person page law".split()
-)
-SYSTEMATIC, FEWEST_HYPHENS = 0.04, 3
-"""Share and number of rows that end in a hyphen from which words were hyphenated, and not only broken at a hyphen."""
-
-
 def join_hyphenated(editor: Editor, rows: Sequence[str]) -> bool:
-    """Join words that were hyphenated at row ends, except compounds that have their hyphen elsewhere, too."""
+    """Join words that were hyphenated at row ends. Compounds, such as well-known, keep their hyphen."""
     text = editor.text
     found = [match for match in _HYPHENATED.finditer(text) if match[2][0].islower()]
     if not found:
         return False
     compounds = {word.lower() for word in _COMPOUND.findall(text)}
-    words = {word.lower() for word in _WORD.findall(text)}
-    systematic = len(found) >= max(FEWEST_HYPHENS, SYSTEMATIC * sum(bool(row.strip()) for row in rows))
+    here = {word.lower() for word in _WORD.findall(text)}
+    known = common_words()
     joined = []
     for match in found:
         first, last = match[1].lower(), match[2].lower()
-        compound = f"{first}-{last}" in compounds or text[match.start() - 1 : match.start()] == "-"
-        compound |= first in _FIRST_PARTS or last in _LAST_PARTS or last in function_words() or first in function_words()
-        if first + last in words or (systematic and not compound):
+        if f"{first}-{last}" in compounds or text[match.start() - 1 : match.start()] == "-":
+            continue
+        are_words = (first in known or first in _PREFIXES) and last in known
+        if first + last in here or first + last in known or not are_words:
             joined.append((match.end(1), match.end()))
     editor.count("hyphen", _move_newlines(editor, joined))
     return bool(joined)

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import accumulate, pairwise
 
 from unspun.model.text.edits import Editor, TextEdit
-from unspun.model.text.wordlists import read_sections
+from unspun.model.text.wordlists import COMMON_WORDS, read_sections
 
 BROKEN_SHARE = 0.25
 """Share of row ends inside sentences from which rows are running text that was broken up.
@@ -24,6 +24,12 @@ _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 def function_words() -> frozenset[str]:
     """Return the function words of English."""
     return frozenset(" ".join(read_sections("function_words.txt")["en"]).split())
+
+
+@cache
+def common_words() -> frozenset[str]:
+    """Return the common words of English, folded."""
+    return frozenset(word.lower() for words in read_sections(COMMON_WORDS.name).values() for word in words)
 
 
 def is_broken(before: str, after: str) -> bool:
