@@ -12,12 +12,14 @@ from unspun.model.text.pages import (
     close_double_spacing,
     close_justified_gaps,
     join_hyphenated,
+    join_ragged_rows,
     remove_running_heads,
 )
 from unspun.model.text.quoting import remove_mail_headers, remove_quote_marks
 from unspun.model.text.speakers import remove_speakers, remove_timestamps
 from unspun.model.text.subtitles import join_cues
 
+FEWEST_ROWS_OF_PAGES = 15
 _DIGITS = "0123456789"
 _FORM_FEED = re.compile("\f")
 _LONG_S = re.compile("\u017f")
@@ -45,11 +47,17 @@ class _Look:
         self.text = text
         self.rows = text.split("\n")
         self.firsts = "".join([row.lstrip()[:1] for row in self.rows])
+        self.lasts = "".join([row[-1:] for row in self.rows])
         self.filled = len(self.firsts)
+        self.blank = len(self.rows) - self.filled
         self.numbered = sum(map(self.firsts.count, _DIGITS))
-        self.numbered_at_end = sum([row[-1:].isdigit() for row in self.rows])
+        self.numbered_at_end = sum(map(self.lasts.count, _DIGITS))
+        self.starts_lower = sum(map(str.islower, self.firsts)) / max(self.filled, 1)
+        self.colons = text.count(":")
+        self.gaps = text.count("  ") / max(self.filled, 1)
 
     def has(self, *marks: str) -> bool:
+        """Return whether a text has one of these marks."""
         return any(mark in self.text for mark in marks)
 
     def starts(self, signs: str) -> int:
@@ -60,20 +68,44 @@ class _Look:
         """Return whether a mark is as frequent as this share of the rows."""
         return self.text.count(mark) >= share * self.filled
 
+    def has_cues(self) -> bool:
+        """Return whether there may be the times of subtitles."""
+        return self.colons >= 6 and self.has("-->", "Dialogue:") or self.firsts[:1] in ("{", "0")
+
+    def has_mail(self) -> bool:
+        """Return whether there may be headers of mail."""
+        return self.colons > 0 and self.has("From:", "Subject:", "wrote:", "writes:", "Message")
+
+    def has_cells(self) -> bool:
+        """Return whether there may be cells of a table."""
+        borders = not self.text.isascii() and self.has("\u2502", "\u2551", "\u2503")
+        return borders or self.often("|", 0.5) or self.often("\t", 0.5)
+
+    def has_heads(self) -> bool:
+        """Return whether there may be running heads or page numbers: rows that repeat, or have a number."""
+        if self.filled < FEWEST_ROWS_OF_PAGES and "\f" not in self.text:
+            return False
+        return self.numbered + self.numbered_at_end > 0 or self.has("\f") or len(set(self.rows)) <= self.filled
+
+    def has_hyphens(self) -> bool:
+        """Return whether there are hyphens at row ends."""
+        return "-" in self.lasts or "\u2010" in self.lasts or (" " in self.lasts and "- \n" in self.text)
+
 
 _STEPS: tuple[tuple[Callable[[_Look], bool], Callable[[Editor, Sequence[str]], bool]], ...] = (
-    (lambda look: look.has("-->", "Dialogue:") or look.firsts.startswith(("{", "0")), join_cues),
-    (lambda look: look.often("|", 0.5) or look.often("\t", 0.5) or look.has("\u2502", "\u2551"), take_sentences_from_cells),
-    (lambda look: look.has(">") or look.starts("|#*;%:!/-\u2502") >= 0.6 * look.filled, remove_quote_marks),
-    (lambda look: look.has("From:", "Subject:", "wrote:", "writes:", "Message"), remove_mail_headers),
-    (lambda look: look.numbered + look.starts("<[") >= 0.4 * look.filled, remove_timestamps),
+    (_Look.has_cues, join_cues),
+    (_Look.has_cells, take_sentences_from_cells),
+    (lambda look: look.starts(">") > 0 or look.starts("|#*;%:!/-\u2502") >= 0.6 * look.filled, remove_quote_marks),
+    (_Look.has_mail, remove_mail_headers),
+    (lambda look: look.numbered + look.starts("<[(") >= 0.4 * look.filled, remove_timestamps),
     (lambda look: max(look.numbered, look.numbered_at_end) >= 0.1 * look.filled, remove_line_numbers),
-    (lambda look: look.has("\f") or look.numbered > 0 or look.numbered_at_end > 0 or len(set(look.rows)) <= look.filled, remove_running_heads),
-    (lambda look: look.often("   ", 0.4), separate_columns),
-    (lambda look: look.often("  ", 0.3), close_justified_gaps),
-    (lambda look: look.often("\n\n", 0.3) and sum(map(str.islower, look.firsts)) >= 0.15 * look.filled, close_double_spacing),
-    (lambda look: look.text.count(":") >= 4 or look.starts("Q") >= 2, remove_speakers),
-    (lambda look: look.has("-\n", "- \n", "\u2010\n"), join_hyphenated),
+    (_Look.has_heads, remove_running_heads),
+    (lambda look: look.gaps >= 0.4, separate_columns),
+    (lambda look: look.gaps >= 0.3, close_justified_gaps),
+    (lambda look: look.blank >= 0.3 * look.filled and look.starts_lower >= 0.15, close_double_spacing),
+    (lambda look: look.starts_lower >= 0.3 or len(look.text) <= 12 * look.filled, join_ragged_rows),
+    (lambda look: look.colons >= 4 or look.starts("Q") >= 2, remove_speakers),
+    (_Look.has_hyphens, join_hyphenated),
 )
 """The layouts in the order in which they are undone, each with a sign without which a text does not have it."""
 

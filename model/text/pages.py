@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from unspun.model.text.edits import Editor, TextEdit
-from unspun.model.text.rows import BROKEN_SHARE, RowEdits, broken_share, common_words, is_broken
+from unspun.model.text.rows import BROKEN_SHARE, RowEdits, broken_share, common_words, dangling_share, is_broken
 
 LONGEST_HEAD = 100
 NEAREST_HEADS = 15
@@ -17,6 +17,11 @@ SHORTEST_ROWS = 30
 """Mean length of the rows of a page, in characters, at least."""
 WIDEST = 132
 """Characters in a row of text that was wrapped, at most."""
+
+FEWEST_RAGGED = 8
+LEAST_DANGLING, LEAST_RAGGED = 0.15, 0.35
+"""Shares of rows that end with a word such as "the", and of those with room for the next word, from which rows were broken
+up anywhere."""
 
 _ENDS = (".", ":", ",", ";", "!", "?", "{", "}")
 _PAGE_NUMBER = re.compile(
@@ -47,7 +52,8 @@ def remove_running_heads(editor: Editor, rows: Sequence[str]) -> bool:
             continue
         before, after = (rows[filled[start - 1]] if start else ""), (rows[filled[position]] if position < len(filled) else "")
         gap = start > 0 and position < len(filled) and filled[position] - filled[start - 1] > position - start + 1
-        inside = is_broken(before, after) and (gap or "\f" in "".join(rows[number : filled[min(position, len(filled) - 1)] + 1]))
+        numbered = all(any(map(str.isdigit, rows[i])) for i in filled[start:position] if i in heads)
+        inside = is_broken(before, after) and (gap or numbered or "\f" in "".join(rows[number : filled[min(position, len(filled) - 1)] + 1]))
         places.append((start, position, inside))
         lone += inside
     if not lone:
@@ -111,6 +117,29 @@ def close_double_spacing(editor: Editor, rows: Sequence[str]) -> bool:
     for a, _ in single:
         edits.drop(a + 1)
     editor.count("layout", len(single))
+    return edits.apply()
+
+
+def join_ragged_rows(editor: Editor, rows: Sequence[str]) -> bool:
+    """Join rows that were broken up anywhere, for example after each word, and not at a margin."""
+    filled = [row.strip() for row in rows if row.strip()]
+    if len(filled) < FEWEST_RAGGED or dangling_share(filled) < LEAST_DANGLING:
+        return False
+    single = sum(row.count(" ") < 2 for row in filled) >= 0.8 * len(filled)
+    if broken_share(filled) < BROKEN_SHARE * (1 if single else 2):
+        return False
+    widest = max(map(len, filled))
+    ragged = sum(len(a) + 1 + len(b.split(" ", 1)[0]) <= widest for a, b in pairwise(filled))
+    if ragged < LEAST_RAGGED * len(filled) and not single:
+        return False
+    edits = RowEdits(editor, rows)
+    joined = 0
+    for number, (before, after) in enumerate(pairwise(rows)):
+        before, after = before.rstrip(), after.lstrip()
+        if before and after and (single or (before[-1] not in ".!?:" and after[0].isalnum())):
+            edits.join(number)
+            joined += 1
+    editor.count("layout", joined)
     return edits.apply()
 
 

@@ -16,6 +16,12 @@ BROKEN_SHARE = 0.25
 Prose that was wrapped at random has 0.6 or more. Lists, verse and one sentence to a row have less than 0.15.
 """
 
+DANGLING = frozenset(
+    """a an the my your his our their its of to for with at from into and or but if than as which who whose are was were
+    be been has have had would could should may might must can very""".split()
+)
+"""Words with which hardly any phrase ends. Three in ten rows of prose that was broken up anywhere end with one."""
+
 _ENDS = ".!?:\u2026\"\u201d"
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 
@@ -48,6 +54,11 @@ def broken_share(rows: Iterable[str]) -> float:
     filled = [row for row in rows if row and not row.isspace()]
     pairs = [is_broken(before, after) for before, after in pairwise(filled)]
     return sum(pairs) / len(pairs) if pairs else 0.0
+
+
+def dangling_share(rows: Sequence[str]) -> float:
+    """Return the share of rows that end with a word such as "the" or "of"."""
+    return sum(row.rstrip().rpartition(" ")[2].lower() in DANGLING for row in rows) / max(len(rows), 1)
 
 
 def function_share(rows: Iterable[str]) -> float:

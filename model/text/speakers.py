@@ -42,7 +42,9 @@ def remove_timestamps(editor: Editor, rows: Sequence[str]) -> bool:
     """Remove the times, and the names after them, at the starts of rows in chats and transcripts."""
     stamps = {i: match for i, row in enumerate(rows) if (match := _STAMP.match(row) or _NICK.match(row))}
     filled = sum(bool(row.strip()) for row in rows)
-    if len(stamps) < FEWEST_SPEECHES or len(stamps) < 0.4 * filled:
+    # With hours, minutes and seconds in brackets, two are enough if every paragraph has one.
+    sure = len(stamps) >= 2 and all(match[0].lstrip()[0] in "[(" and match[1].count(":") == 2 for match in stamps.values() if match.re is _STAMP)
+    if len(stamps) < (2 if sure and len(stamps) >= 0.9 * filled else FEWEST_SPEECHES) or len(stamps) < 0.4 * filled:
         return False
     ends = {}
     for i, match in stamps.items():

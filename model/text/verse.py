@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from unspun.model.text.rows import function_share
+from unspun.model.text.rows import DANGLING, function_share
 
 FEWEST_ROWS = 6
 MOST_ROWS = 2_000
@@ -33,10 +33,6 @@ _CLOSERS = "\"'\u201d\u2019)]*_ "
 _LIST_MARKS = "-*+\u2022\u00b7|<>#=@/\\{}0123456789"
 _NOT_VERSE = ("cue", "speaker", "timestamp", "mail_header")
 """Repairs after which short rows are speech."""
-_DANGLING = frozenset(
-    """a an the my your his our their its of to for with at from into and or but if than as which who whose are was were
-    be been has have had would could should may might must can very""".split()
-)
 _SIGN = re.compile(r"\W+$")
 
 
@@ -107,7 +103,7 @@ def _ends_at_will(rows: Sequence[str]) -> bool:
     """Return whether rows end neither at a margin nor always with a sentence."""
     margin = sorted(map(len, rows))[int(0.95 * (len(rows) - 1))]
     unended = [row for row in rows[:-1] if not _is_ended(row)]
-    dangling = sum(row[row.rfind(" ") + 1 :].lower() in _DANGLING for row in unended)
+    dangling = sum(row[row.rfind(" ") + 1 :].lower() in DANGLING for row in unended)
     unfilled = sum(len(row) + 1 + len(after.split(" ", 1)[0]) <= margin for row, after in pairwise(rows))
     size = len(rows)
     short = sum(row.count(" ") + 1 for row in rows) <= 5 * size
