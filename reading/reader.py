@@ -13,7 +13,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from unspun.reading import packing, records
 from unspun.reading.archives import read_warc
@@ -28,7 +28,7 @@ from unspun.reading.locations import Disk, Entry, Location, Store, locate
 from unspun.reading.records import Failure, Place, Record, UnreadableError, explain, too_long
 from unspun.reading.tables import read_parquet
 
-__all__ = ["STDIN", "SUFFIXES", "Failure", "Format", "Reader", "Record", "format_of", "read_stream"]
+__all__ = ["STDIN", "SUFFIXES", "Failure", "Format", "Reader", "ReadingOptions", "Record", "format_of", "read_stream"]
 
 Format = Literal["txt", "html", "jsonl", "json", "csv", "tsv", "parquet", "warc"] | DocumentFormat
 
@@ -70,6 +70,15 @@ LOOKED_FOR = f"looked for {' '.join(SUFFIXES)}, also with {' '.join(packing.SUFF
 JSON_OBJECT = re.compile(r"""\s*\{\s*["}]""")
 JSON_DOCUMENT = re.compile(r"""\s*(?:\[\s*)?\{\s*"[^"\n]*"\s*:|\s*\[\s*"(?:[^"\\\n]|\\.)*"\s*,\s*["\[{]""")
 """The start of an array of objects or of texts, or of an object. Texts that start like one do not go on like one."""
+
+
+class ReadingOptions(TypedDict, total=False):
+    """Options of a Reader that say where records and their texts are, rather than what is done with them."""
+
+    stdin: io.BufferedIOBase | None
+    stdin_format: Format | None
+    text_field: str | None
+    id_field: str | None
 
 
 class Reader:
