@@ -17,10 +17,10 @@ from typing import Any, Literal
 from unspun.reading import packing, records
 from unspun.reading.archives import read_warc
 from unspun.reading.encodings import SAMPLE, NotTextError, decode, open_text, peek
-from unspun.reading.html import declared_encoding, extract_article
+from unspun.reading.html import Article, declared_encoding, extract_article
 from unspun.reading.lines import LineTooLongError, read_csv, read_json_lines
 from unspun.reading.locations import Disk, Entry, Location, Store, locate
-from unspun.reading.records import Failure, Place, Record, UnreadableError, explain, too_long
+from unspun.reading.records import Failure, Omissions, Place, Record, UnreadableError, explain, too_long
 from unspun.reading.tables import read_parquet
 
 __all__ = ["STDIN", "SUFFIXES", "Failure", "Format", "Reader", "Record", "format_of", "read_stream"]
@@ -44,6 +44,7 @@ SUFFIXES: dict[str, Format] = {
 STDIN = "-"
 
 LOOKED_FOR = f"looked for {' '.join(SUFFIXES)}, also with {' '.join(packing.SUFFIXES)}"
+LONGEST_SUFFIX = 12
 JSON_OBJECT = re.compile(r"""\s*\{\s*["}]""")
 
 
@@ -66,11 +67,11 @@ class Reader:
         stdin_format: Format | None = None,
         exclude: Path | None = None,
         ignore: Callable[[str], bool] = lambda path: False,
-        article: Callable[[str], str] = extract_article,
+        article: Callable[[str], Article] = extract_article,
         fields: Sequence[str] = (),
     ) -> None:
         self.paths = tuple(paths)
-        self.skipped = 0
+        self.skipped = Omissions()
         """Files of other types found in folders so far, and archive records that are neither pages nor texts."""
         self._stdin = stdin
         self._stdin_format = stdin_format
@@ -148,11 +149,13 @@ class Reader:
         any_type = location.pattern is not None and location.pattern.suffix is not None
         for found in location.files(self._is_excluded if isinstance(location.store, Disk) else lambda path: False):
             if isinstance(found, Entry) and self._ignore(found.path):
+                if count:
+                    self.skipped.add("to be ignored", found.path)
                 continue
             if isinstance(found, Failure) or (not found.is_special and (any_type or format_of(found.path))):
                 yield found
-            else:
-                self.skipped += count
+            elif count:
+                self.skipped.add(_why_skipped(found), found.path)
 
     def _read_file(self, store: Store, path: str, kind: Format = "txt") -> Iterator[Record | Failure]:
         """Yield the documents of a file, which is of this kind unless its name shows another format."""
@@ -188,8 +191,8 @@ class Reader:
     def _read_stream(self, stream: io.BufferedIOBase, name: str, kind: Format) -> Iterator[Record | Failure]:
         return read_stream(stream, name, kind, skip=self._skip, article=self._article, fields=self._fields)
 
-    def _skip(self) -> None:
-        self.skipped += 1
+    def _skip(self, reason: str) -> None:
+        self.skipped.add(reason)
 
     def _is_excluded(self, path: str) -> bool:
         exclude = self._exclude
@@ -216,13 +219,14 @@ def read_stream(
     name: str,
     kind: Format,
     *,
-    skip: Callable[[], None] = lambda: None,
-    article: Callable[[str], str] = extract_article,
+    skip: Callable[[str], None] = lambda reason: None,
+    article: Callable[[str], Article] = extract_article,
     fields: Sequence[str] = (),
 ) -> Iterator[Record | Failure]:
     """Yield the documents of a stream of bytes. `name` identifies it in ids and messages.
 
-    `article` and `fields` are as for Reader; `skip` is called for each archive record that is not a document.
+    `article` and `fields` are as for Reader; `skip` is called for each archive record that is no document, and is told
+    why.
     """
     place = Place(name, fields if kind in ("jsonl", "csv", "parquet") else ())
     empty = True
@@ -245,7 +249,11 @@ def read_stream(
 
 
 def _documents(
-    stream: io.BufferedIOBase, place: Place, kind: Format, skip: Callable[[], None], article: Callable[[str], str]
+    stream: io.BufferedIOBase,
+    place: Place,
+    kind: Format,
+    skip: Callable[[str], None],
+    article: Callable[[str], Article],
 ) -> Iterator[Record | Failure]:
     """Yield the documents of a stream. Raises if the rest cannot be read."""
     match kind:
@@ -260,8 +268,8 @@ def _documents(
     data = stream.read(records.LONGEST + 1)
     if len(data) > records.LONGEST:
         return iter([place.failure(too_long("bytes"))])
-    text = article(decode(data, declared_encoding(data))) if kind == "html" else decode(data)
-    return iter([Record(place.name, text, place.name)])
+    found = article(decode(data, declared_encoding(data))) if kind == "html" else Article(decode(data), {})
+    return iter([Record(place.name, found.text, place.name, repairs=found.repairs)])
 
 
 class _CountedFile(io.RawIOBase):
@@ -302,6 +310,16 @@ def _looks_like_json_lines(sample: bytes) -> bool:
         lines.pop()  # it may be incomplete
     seen = [line for line in lines if line and not line.isspace()]
     return bool(seen) and all(JSON_OBJECT.match(line) for line in seen)
+
+
+def _why_skipped(found: Entry) -> str:
+    """Return why a file in a folder is not read."""
+    if found.is_special:
+        return "not a file"
+    suffix = Path(packing.split(_name(found.path))[0]).suffix.lower()
+    if not suffix or len(suffix) > LONGEST_SUFFIX:
+        return "no ending shows the type"
+    return f"type {suffix} is not read in folders"
 
 
 def _name(path: str) -> str:
