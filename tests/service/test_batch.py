@@ -268,7 +268,8 @@ def pages(here: Path) -> Path:
     (here / "pages").mkdir()
     for i in range(30):
         text = (SPUN, CLEAR, SUSPECT)[i % 3]
-        page = f"<html><body><nav>Home</nav><article><p>{text}</p><p>Page {i}.</p><p hidden>Nobody sees it.</p></article></body></html>"
+        article = f"<p>{text}</p><p>Page {i}.</p><p hidden>Nobody sees it.</p>"
+        page = f"<html><body><nav>Home</nav><article>{article}</article></body></html>"
         (here / "pages" / f"{i:02}.html").write_text(page)
     return here / "pages"
 
