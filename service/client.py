@@ -249,7 +249,8 @@ class Client:
         """
         options = _options(evidence, depth, base_rate) | {"text_field": text_field, "id_field": id_field}
         given = [(name, _form_value(value)) for name, value in options.items() if value is not None]
-        for path in map(os.fspath, paths):
+        for one in paths:
+            path = os.fspath(one)
             with open(path, "rb") as file:
                 content = file.read()
             body, kind = urllib3.encode_multipart_formdata([*given, ("file", (path, content))])

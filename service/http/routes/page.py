@@ -17,6 +17,7 @@ from flask import Blueprint, Response, abort, g, make_response, render_template,
 from markupsafe import Markup, escape
 
 from unspun.model.wording import HEADLINES, JUDGEMENT_NAMES, MEANINGS, NO_SOURCE, SCALE
+from unspun.reading.reader import SUFFIXES
 from unspun.reading.records import Failure, Record
 from unspun.service.batch.scoring import supported_by
 from unspun.service.http.metrics import PROBLEMS
@@ -52,6 +53,8 @@ TITLES = {
     "rate-limited": "Too many texts in a short time",
 }
 """Titles that the page shows instead of those of the API, which mention requests."""
+ACCEPT = ",".join((*SUFFIXES, ".text", ".xhtml", "text/*"))
+"""The files that a browser offers to choose."""
 NOT_STORED = "The label was not stored"
 NOT_DELETED = "The label was not deleted"
 MOST_PARTS = 16
@@ -284,6 +287,7 @@ def _page(
             headlines=HEADLINES,
             meanings=MEANINGS,
             needs_key=gate().needs_key,
+            accept=ACCEPT,
             settings=settings(),
             version=VERSION,
         )
