@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from werkzeug.datastructures import FileStorage
 
 from unspun.model.verdict import Verdict
-from unspun.reading.fields import Fields
+from unspun.reading.fields import Fields, for_programs
 from unspun.reading.records import Failure, Record
 from unspun.service.http.config import Settings
 from unspun.service.http.problems import FieldError, RequestError
@@ -23,7 +23,7 @@ from unspun.service.http.routes.score import (
     problem_line,
     settings,
 )
-from unspun.service.http.schemas import Submission, for_api, parse_submission, read_options
+from unspun.service.http.schemas import Submission, parse_submission, read_options
 from unspun.service.http.uploads import read_form, read_upload
 
 blueprint = Blueprint("upload", __name__, url_prefix="/v1")
@@ -91,7 +91,7 @@ def _read(files: Sequence[FileStorage], chosen: Fields, settings: Settings) -> l
 
 def unreadable(failure: Failure) -> RequestError:
     """Return the problem of a file or a record that cannot be read."""
-    return RequestError("unreadable", f"{for_api(failure)}.")
+    return RequestError("unreadable", f"{for_programs(failure)}.")
 
 
 def _line_of(failure: Failure, name: str) -> int | None:
