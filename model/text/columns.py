@@ -163,7 +163,9 @@ def take_sentences_from_cells(editor: Editor, rows: Sequence[str]) -> bool:
                 edits.cut(i, *match.span(), between)
         following = order[place + 1] if place + 1 < len(order) else None
         if following is not None and not any(rows[k].strip() for k in range(i + 1, following) if k not in rules):
-            if is_broken(row.rstrip(" \t|\u2502\u2503\u2551\u00a6"), rows[following].lstrip(" \t|\u2502\u2503\u2551\u00a6")):
+            if is_broken(
+                row.rstrip(" \t|\u2502\u2503\u2551\u00a6"), rows[following].lstrip(" \t|\u2502\u2503\u2551\u00a6")
+            ):
                 edits.join(i)
     editor.count("table_border", len(cells))
     return edits.apply()

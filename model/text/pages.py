@@ -50,10 +50,15 @@ def remove_running_heads(editor: Editor, rows: Sequence[str]) -> bool:
         if position == start:
             position += 1
             continue
-        before, after = (rows[filled[start - 1]] if start else ""), (rows[filled[position]] if position < len(filled) else "")
+        before, after = (
+            (rows[filled[start - 1]] if start else ""),
+            (rows[filled[position]] if position < len(filled) else ""),
+        )
         gap = start > 0 and position < len(filled) and filled[position] - filled[start - 1] > position - start + 1
         numbered = all(any(map(str.isdigit, rows[i])) for i in filled[start:position] if i in heads)
-        inside = is_broken(before, after) and (gap or numbered or "\f" in "".join(rows[number : filled[min(position, len(filled) - 1)] + 1]))
+        inside = is_broken(before, after) and (
+            gap or numbered or "\f" in "".join(rows[number : filled[min(position, len(filled) - 1)] + 1])
+        )
         places.append((start, position, inside))
         lone += inside
     if not lone:
@@ -80,7 +85,11 @@ def _running_heads(rows: Sequence[str]) -> dict[int, str]:
     """Return the rows that repeat at a distance, apart from numbers, each with what repeats."""
     groups: dict[str, list[int]] = defaultdict(list)
     for number, row in enumerate(rows):
-        if 0 < len(row) <= LONGEST_HEAD and row.rstrip()[-1:] not in _ENDS and (name := _NOT_NAMES.sub("", row).lower()):
+        if (
+            0 < len(row) <= LONGEST_HEAD
+            and row.rstrip()[-1:] not in _ENDS
+            and (name := _NOT_NAMES.sub("", row).lower())
+        ):
             groups[name].append(number)
     heads: dict[int, str] = {}
     for name, places in groups.items():
@@ -166,11 +175,15 @@ def close_justified_gaps(editor: Editor, rows: Sequence[str]) -> bool:
 
 
 _HYPHENATED = re.compile(r"([^\W\d_]+)[-\u2010\u00ac][ \t]*\n[ \t]*(?=([^\W\d_]+))")
-_PREFIXES = frozenset("anti co counter cyber e ex inter micro mid mini multi non post pre pro pseudo re semi sub ultra".split())
+_PREFIXES = frozenset(
+    "anti co counter cyber e ex inter micro mid mini multi non post pre pro pseudo re semi sub ultra".split()
+)
 _SOFT_HYPHEN = re.compile("(?<=[^\\W\\d_])\u00ad[ \t]*\r?\n[ \t]*(?=[^\\W\\d_])")
 _WORD_END = re.compile(r"\s")
 _COMPOUND = re.compile(r"[^\W\d_]+-[^\W\d_]+")
 _WORD = re.compile(r"[^\W\d_]+")
+
+
 def join_hyphenated(editor: Editor, rows: Sequence[str]) -> bool:
     """Join words that were hyphenated at row ends. Compounds, such as well-known, keep their hyphen."""
     text = editor.text

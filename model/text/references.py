@@ -35,7 +35,10 @@ _PUBLISHED = re.compile(
     r"|[A-Z][a-z]+(?:, [A-Z]{2})?: [A-Z][a-z]+|\(\d{4}[a-z]?(?:, [A-Z][a-z]+(?: \d+)?)?\)[.,:]",
     re.IGNORECASE,
 )
-_CITED_AGAIN = re.compile(r"\b(?:ibid|op\. ?cit|loc\. ?cit|cf\.|pp?\.\s*\d|supra|infra)|^[A-Z][\w'\u2019-]+,.{2,60},\s*\d+(?:[-\u2013]\d+)?\.?$", re.IGNORECASE)
+_CITED_AGAIN = re.compile(
+    r"\b(?:ibid|op\. ?cit|loc\. ?cit|cf\.|pp?\.\s*\d|supra|infra)|^[A-Z][\w'\u2019-]+,.{2,60},\s*\d+(?:[-\u2013]\d+)?\.?$",
+    re.IGNORECASE,
+)
 _HEADING = re.compile(
     r"\W*(?:\d+\.?\s*)?(?:references?(?: list)?|bibliography|works cited|literature(?: cited)?|sources|citations|notes"
     r"|endnotes|footnotes|further reading|select(?:ed)? bibliography|notes and references|references and notes)\W*$",

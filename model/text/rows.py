@@ -22,7 +22,7 @@ DANGLING = frozenset(
 )
 """Words with which hardly any phrase ends. Three in ten rows of prose that was broken up anywhere end with one."""
 
-_ENDS = ".!?:\u2026\"\u201d"
+_ENDS = '.!?:\u2026"\u201d'
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 
 

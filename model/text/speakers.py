@@ -43,7 +43,9 @@ def remove_timestamps(editor: Editor, rows: Sequence[str]) -> bool:
     stamps = {i: match for i, row in enumerate(rows) if (match := _STAMP.match(row) or _NICK.match(row))}
     filled = sum(bool(row.strip()) for row in rows)
     # With hours, minutes and seconds in brackets, two are enough if every paragraph has one.
-    sure = len(stamps) >= 2 and all(match[0].lstrip()[0] in "[(" and match[1].count(":") == 2 for match in stamps.values() if match.re is _STAMP)
+    sure = len(stamps) >= 2 and all(
+        match[0].lstrip()[0] in "[(" and match[1].count(":") == 2 for match in stamps.values() if match.re is _STAMP
+    )
     if len(stamps) < (2 if sure and len(stamps) >= 0.9 * filled else FEWEST_SPEECHES) or len(stamps) < 0.4 * filled:
         return False
     ends = {}
@@ -74,7 +76,9 @@ def remove_timestamps(editor: Editor, rows: Sequence[str]) -> bool:
 
 def _rise(stamps: dict[int, re.Match[str]]) -> bool:
     """Return whether most times are not before the time above them. Times of day may start again."""
-    times = [[int(part) for part in re.findall(r"\d+", match[1])[:3]] for match in stamps.values() if match.re is _STAMP]
+    times = [
+        [int(part) for part in re.findall(r"\d+", match[1])[:3]] for match in stamps.values() if match.re is _STAMP
+    ]
     keys = [(len(one), one) for one in times]
     pairs = list(zip(keys, keys[1:], strict=False))
     return sum(a <= b for a, b in pairs) >= 0.8 * len(pairs)
