@@ -13,6 +13,7 @@ from unspun.service.commands.common import (
     INCOMPLETE,
     FailureCount,
     check_model_output,
+    in_words,
     is_terminal,
     open_reader,
     quiet_option,
@@ -129,12 +130,15 @@ def _read(paths: Sequence[str], detector: Detector) -> tuple[list[str], int]:
 
     records: list[Record] = []
     failures = FailureCount()
-    for item in open_reader(paths):
+    reader = open_reader(paths)
+    for item in reader:
         if isinstance(item, Failure):
             failures(item)
         else:
             records.append(item)
     failures.report_rest()
+    if reader.skipped:
+        complain(in_words(reader.skipped))
     keys = text_keys([record.text for record in records])
     _, first = np.unique(keys, return_index=True)
     kept = np.sort(first[~np.isin(keys[first], detector.bundle.seen)]).tolist()

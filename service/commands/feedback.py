@@ -16,6 +16,7 @@ from unspun.model.verdict import JUDGEMENTS, Judgement
 from unspun.service.commands.common import (
     INCOMPLETE,
     database_option,
+    in_words,
     load_detector,
     model_option,
     needs,
@@ -93,7 +94,8 @@ def add(
 
         now = datetime.now(UTC)
         labels, failures = [], 0
-        for outcome in score_records((load or load_detector)(bundle), open_reader(paths)):
+        reader = open_reader(paths)
+        for outcome in score_records((load or load_detector)(bundle), reader):
             if isinstance(outcome, Failure):
                 complain(str(outcome))
                 failures += 1
@@ -104,6 +106,8 @@ def add(
             except LabelError as error:
                 complain(f"{outcome.record.where}: {error}")
                 failures += 1
+        if reader.skipped:
+            complain(in_words(reader.skipped))
         _store(store, labels, {label.id for label in labels}, failures)
 
 

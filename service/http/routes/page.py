@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from werkzeug.exceptions import HTTPException
 from werkzeug.formparser import FormDataParser
 
-from unspun.model.wording import HEADLINES, JUDGEMENT_NAMES, MEANINGS, NO_SOURCE, SCALE
+from unspun.model.wording import DISGUISED, HEADLINES, JUDGEMENT_NAMES, MEANINGS, NO_SOURCE, SCALE
 from unspun.service.batch.scoring import supported_by
 from unspun.service.http.metrics import PROBLEMS
 from unspun.service.http.openapi import document
@@ -271,6 +271,7 @@ def _page(
             stored=stored,
             notice=notice,
             labels=JUDGEMENT_NAMES,
+            disguise=DISGUISED,
             headlines=HEADLINES,
             meanings=MEANINGS,
             needs_key=gate().needs_key,
