@@ -19,7 +19,7 @@ VERDICTS: tuple[VerdictWord, ...] = get_args(VerdictWord)
 Kind = Literal["spun", "translated", "rewritten"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """The kinds of paraphrase, in the order of every array."""
-Reason = Literal["too_short", "not_english", "not_prose", "unfamiliar"]
+Reason = Literal["too_short", "not_english", "verse", "not_prose", "unfamiliar"]
 Depth = Literal["fast", "deep"]
 Judgement = Literal["human", Kind]
 """The labels that a person may give a text."""

@@ -47,6 +47,18 @@ def extract_article(page: str) -> Article:
     return Article(text, {"hidden": hidden} if hidden else {})
 
 
+def visible_text(page: str) -> Article:
+    """Return all text of an HTML page that a reader sees; empty if it has none."""
+    from unspun.reading.pages.tree import parse
+    from unspun.reading.pages.visibility import leave_out_hidden_text
+
+    root = parse(page)
+    if root is None:
+        return Article("", {})
+    hidden = leave_out_hidden_text(root)
+    return Article(_all_text(root), {"hidden": hidden} if hidden else {})
+
+
 class Page(str):
     """The HTML of a page whose article has not been extracted yet, because that is the slowest part of reading.
 

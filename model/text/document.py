@@ -164,6 +164,11 @@ class Documents:
         offsets = self._offsets[document]
         return (start, end) if offsets is None else offsets.span(start, end)
 
+    def text(self, document: int) -> str:
+        """Return a document's repaired text."""
+        start, end = self.document_start[document : document + 2].tolist()
+        return to_text(self.characters[start : end - 1])
+
     def token_text(self, token: int) -> str:
         """Return a token as it is in the repaired text, not folded."""
         return to_text(self.characters[self.token_start[token] : self.token_end[token]])

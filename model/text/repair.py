@@ -24,6 +24,7 @@ from unspun.model.text.edits import Editor, TextEdit
 from unspun.model.text.layouts import undo_layouts
 from unspun.model.text.lookalikes import LOOKALIKES, replace_lookalikes
 from unspun.model.text.markup import strip_markup
+from unspun.model.text.pages import join_soft_hyphens
 from unspun.model.text.respelling import restore_ligatures, undisguise
 from unspun.model.text.spacing import BLANKS, join_spaced_letters, restore_blanks, restore_spaces
 
@@ -103,7 +104,7 @@ _LOST_APOSTROPHE = re.compile("(?<=[A-Za-z])\ufffd(?=(?:s|t|m|d|re|ve|ll)(?![A-Z
 _C1 = re.compile("[\x80-\x9f]")
 _CARRIAGE_RETURN = re.compile("\r\n")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
-_TO_NEWLINE = re.compile("[\r\x0b\x0c\u2028\u2029]")
+_TO_NEWLINE = re.compile("[\r\x0b\u2028\u2029]")
 _OTHER_LETTERS_RE = re.compile(f"[{_OTHER_LETTERS}]")
 _SPACE = re.compile(f"[{_SPACES}]")
 _LIGATURE = re.compile(f"[{_LIGATURES}]")
@@ -225,12 +226,15 @@ def _decoded_lengths(run: str, fixed: str, steps: list[Any] | None) -> list[int]
 
 
 def _normalise_controls(work: Editor) -> None:
-    """Replace every kind of line end with a newline, and other control characters with spaces."""
+    """Replace every kind of line end with a newline, and other control characters with spaces.
+
+    Form feeds stay, because `layouts` needs to know where pages end.
+    """
     if "\r\n" in work.text:
         kept = np.ones(len(work.text), dtype=np.bool_)
         kept[[match.start() for match in _CARRIAGE_RETURN.finditer(work.text)]] = False
         work.keep(kept)
-    work.substitute(_TO_NEWLINE, dict.fromkeys(map(ord, "\r\x0b\x0c\u2028\u2029"), "\n"), None)
+    work.substitute(_TO_NEWLINE, dict.fromkeys(map(ord, "\r\x0b\u2028\u2029"), "\n"), None)
     controls = [*range(0x09), *range(0x0E, 0x20), 0x7F]
     work.substitute(_CONTROL, dict.fromkeys(controls, " "), "control")
 
@@ -271,6 +275,7 @@ def _normalise_spaces(work: Editor) -> None:
 
 _STEPS: tuple[Callable[[Editor], None], ...] = (
     restore_blanks,
+    join_soft_hyphens,
     _remove_early_zero_width,
     _decode_entities,
     restore_ligatures,

@@ -18,8 +18,12 @@ MOST_SPELLINGS = 16
 
 LIGATURES = ("fi", "fl", "ff", "ffi", "ffl")
 """What extractors lose: ligatures whose font has no table of characters."""
-_LOST = re.compile("[A-Za-z]*(?:[\x00-\x08\x0e-\x1f\ufffd]+[A-Za-z]+)+|[A-Za-z]+[\x00-\x08\x0e-\x1f\ufffd]+")
-_LOST_SIGN = re.compile("[\x00-\x08\x0e-\x1f\ufffd]+")
+_SIGN = "[\x00-\x08\x0e-\x1f\ufffd]{1,3}"
+_LOST_SIGN = re.compile(_SIGN)
+# Words are short; without limits, matching would take quadratic time.
+_LOST = re.compile(
+    rf"(?<![A-Za-z])[A-Za-z]{{0,30}}(?:{_SIGN}[A-Za-z]{{1,30}}){{1,2}}|(?<![A-Za-z])[A-Za-z]{{1,30}}{_SIGN}"
+)
 
 
 def restore_ligatures(editor: Editor) -> None:
@@ -45,7 +49,7 @@ def _ligatures(text: str) -> Iterator[TextEdit]:
 
 _LETTERS = dict(zip("0134578@$!|I", ("o", "li", "e", "a", "s", "t", "b", "a", "s", "i", "li", "l"), strict=True))
 _MAY_BE_DISGUISED = re.compile(r"[0134578@$!|I](?<=[a-z].)[a-z]")
-_DISGUISED = re.compile(r"(?<!\w)[A-Za-z@$!|013457]*[a-z][0134578@$!|I][a-z][A-Za-z@$!|0134578]*(?!\w)")
+_DISGUISED = re.compile(r"(?<![\w@$!|])[A-Za-z@$!|013457]{0,20}[a-z][0134578@$!|I][a-z][A-Za-z@$!|0134578]{0,20}(?!\w)")
 
 
 def undisguise(editor: Editor) -> None:
@@ -73,16 +77,30 @@ def _spellings(text: str) -> Iterator[TextEdit]:
                     break
 
 
-_ACCENTED = re.compile("(?<!\\w)(?:[A-Za-z]*[\u00c0-\u024f\u1e00-\u1eff\u0300-\u036f]+[A-Za-z]*)+(?!\\w)")
+_ACCENTED = re.compile("[\u00c0-\u024f\u1e00-\u1eff\u0300-\u036f]")
+_LETTER_RUN = re.compile("[A-Za-z\u00c0-\u024f\u1e00-\u1eff\u0300-\u036f]+")
+
+
+def _accented_words(text: str) -> Iterator[tuple[int, int]]:
+    end = 0
+    for accent in _ACCENTED.finditer(text):
+        if accent.start() >= end:
+            start = accent.start()
+            while start > end and text[start - 1].isalpha():
+                start -= 1
+            run = _LETTER_RUN.match(text, start)
+            end = run.end() if run else accent.end()
+            yield start, end
 
 
 def _strip_accents(editor: Editor) -> None:
     text = editor.text
-    plain = [(match, unicodedata.normalize("NFD", match.group())) for match in _ACCENTED.finditer(text)]
+    words = list(_accented_words(text))
     edits: list[TextEdit] = []
-    for match, decomposed in plain:
+    for start, end in words:
+        decomposed = unicodedata.normalize("NFD", text[start:end])
         letters = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
         if letters.isascii() and letters.lower() in common_words():
-            edits.append(TextEdit(*match.span(), letters))
-    if len(edits) >= max(FEWEST_ACCENTED, ACCENTED * text.count(" "), len(plain) / 2):
+            edits.append(TextEdit(start, end, letters))
+    if len(edits) >= max(FEWEST_ACCENTED, ACCENTED * text.count(" "), len(words) / 2):
         editor.count("homoglyph", editor.replace(edits))

@@ -13,12 +13,14 @@ import click
 
 from unspun.model.verdict import LABELS
 from unspun.service.commands.common import (
+    Reading,
     bad_output,
     depth_option,
     in_words,
     is_terminal,
     load_detector,
     quiet_option,
+    reading_options,
     reported,
     write,
     write_figures,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 )
 @depth_option
 @click.option("--include-training", is_flag=True, help="Do not leave out texts that the model was trained on.")
+@reading_options
 @quiet_option("Show no progress, only the figures and errors.")
 @click.pass_obj
 def evaluate(
@@ -62,12 +65,13 @@ def evaluate(
     output: Path | None,
     depth: str,
     include_training: bool,
+    reading: Reading,
     quiet: bool,
 ) -> None:
     """Measure how well a model distinguishes machine-paraphrased text from human text.
 
     BUNDLE is the folder of a model, or the word "default" for the model that ships with unspun. PATH is labelled text
-    in any format that `unspun score` reads. Records of JSON lines, CSV and Parquet have "text", "label" (human, llm,
+    in any format that `unspun score` reads, or - for standard input. Records of JSON lines, CSV and Parquet have "text", "label" (human, llm,
     spun, translated or rewritten) and, if known, "id", "source", "tool", "domain" and "changed_frac"; other formats
     need --label. Texts that the model was trained on are left out and counted.
 
@@ -94,7 +98,7 @@ def evaluate(
 
     skipped = Omissions()
     with reported(CorpusError):
-        texts = list(read_labelled(paths, label, skipped=skipped))
+        texts = list(read_labelled(paths, label, skipped=skipped, **reading.options()))
     if skipped:
         complain(in_words(skipped))
     if not texts:

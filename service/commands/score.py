@@ -18,11 +18,11 @@ from unspun.model.verdict import VERDICTS
 from unspun.service.commands.common import (
     INCOMPLETE,
     STDIO,
+    Reading,
     bad_output,
     choose_format,
     depth_option,
     in_words,
-    input_format_option,
     is_terminal,
     load_detector,
     model_option,
@@ -30,6 +30,7 @@ from unspun.service.commands.common import (
     open_reader,
     progress_of,
     quiet_option,
+    reading_options,
     require_depth,
     table_console,
 )
@@ -37,7 +38,7 @@ from unspun.service.console import CommandError, complain, plural, printable
 
 # Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
-    from unspun.reading.reader import Failure, Format, Reader, Record
+    from unspun.reading.reader import Failure, Reader, Record
     from unspun.reading.records import Omissions
     from unspun.service.batch.dedupe import Deduplicator
     from unspun.service.batch.output import Output
@@ -80,7 +81,7 @@ WORTH_A_WORKER = 4_000_000
     help="Share of paraphrased texts among your documents, such as 0.05. Adds a probability to each verdict.",
 )
 @model_option
-@input_format_option
+@reading_options
 @click.option(
     "--show",
     type=click.IntRange(min=0),
@@ -110,7 +111,7 @@ def score(
     depth: str,
     base_rate: float | None,
     bundle: Path | None,
-    input_format: Format | None,
+    reading: Reading,
     show: int,
     workers: int | None,
     scheduler: str | None,
@@ -162,7 +163,7 @@ def score(
     target = _target(output, form)
     if force and target.place is None:
         raise click.BadParameter("can only be used with --output.", param_hint="--force")
-    read = partial(open_reader, paths, input_format, exclude=target.place)
+    read = partial(open_reader, paths, reading, exclude=target.place)
     chosen = _workers(workers, scheduler, target, read)
     # With an output folder, pages are always left to the workers: their number must not change what a run reads.
     reader = read(article=extract_article if chosen.is_local and target.folder is None else Page.later)

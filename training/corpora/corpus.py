@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from scipy.sparse.csgraph import connected_components
 
 from unspun.model.verdict import LABELS, Label
 from unspun.reading import packing
-from unspun.reading.reader import Reader
+from unspun.reading.reader import Reader, ReadingOptions
 from unspun.reading.records import Failure, Omissions, Record
 
 SHINGLE_WORDS = 8
@@ -75,6 +75,7 @@ def read_labelled(
     *,
     report: Callable[[Failure], None] | None = None,
     skipped: Omissions | None = None,
+    **reading: Unpack[ReadingOptions],
 ) -> Iterator[LabelledText]:
     """Yield the texts of files, folders, patterns and addresses, in every format that `unspun score` reads.
 
@@ -84,7 +85,7 @@ def read_labelled(
     folders are skipped as well, because they describe the corpus.
 
     Records that are not labelled text are passed to `report` and skipped. Without `report`, they raise CorpusError.
-    What is skipped for other reasons is added to `skipped`.
+    What is skipped for other reasons is added to `skipped`. `reading` are options of the Reader.
     """
     if label is not None and label not in LABELS:
         raise CorpusError(f"label {label!r} is not one of {', '.join(LABELS)}")
@@ -94,7 +95,7 @@ def read_labelled(
         return name.startswith(".") or (label is None and packing.split(name)[0].endswith(".md"))
 
     for path in map(str, paths):
-        reader = Reader([path], ignore=ignore, fields=FIELDS)
+        reader = Reader([path], ignore=ignore, fields=FIELDS, **reading)
         for item in reader:
             try:
                 if isinstance(item, Failure):
