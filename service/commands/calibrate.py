@@ -26,6 +26,7 @@ from unspun.service.console import complain
 
 if TYPE_CHECKING:
     from unspun.model.detector import Detector
+    from unspun.reading.reader import Reader
     from unspun.reading.records import Record
     from unspun.training.retraining.recalibrate import Check, Recalibrated
 
