@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,8 @@ from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, cases
 from unspun.model.verdict import Repair
 from unspun.model.wording import (
+    DISGUISES,
+    REPAIRS,
     human_texts,
     is_disguised,
     looks_like_this,
@@ -22,6 +26,8 @@ from unspun.model.wording import (
     share_of_words,
 )
 from unspun.service.batch.scoring import supported_by
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("case", cases("rates.toml"), ids=why)
@@ -51,6 +57,20 @@ def test_repairs_are_listed_in_words() -> None:
     repairs = (Repair("entity", 1), Repair("hidden", 1400), Repair("new_kind", 2))
     assert repairs_in_words(repairs) == "1 HTML entity, hidden text (1,400 words), new kind (2 places)"
     assert repairs_in_words(()) is None
+
+
+def test_every_kind_of_repair_has_a_wording() -> None:
+    counted = re.compile(r'\bcount\("(\w+)"|repairs\["(\w+)"\]')
+    code = "".join(file.read_text("utf-8") for room in ("model", "reading") for file in (ROOT / room).rglob("*.py"))
+    found = {one or other for one, other in counted.findall(code)}
+    assert "homoglyph" in found
+    assert found - set(REPAIRS) == set()
+
+
+def test_every_kind_of_repair_is_documented() -> None:
+    page = (ROOT / "docs" / "verdict.md").read_text("utf-8")
+    assert [what for what in REPAIRS if f"`{what}`" not in page] == []
+    assert set(REPAIRS) >= DISGUISES
 
 
 @pytest.mark.parametrize(
