@@ -188,7 +188,7 @@ class Reader:
         for found in location.files(self._is_excluded if isinstance(location.store, Disk) else lambda path: False):
             if isinstance(found, Entry) and self._ignore(found.path):
                 if count:
-                    self.skipped.add("to be ignored", found.path)
+                    self.skipped.add("ignored", found.path)
                 continue
             if isinstance(found, Failure) or (not found.is_special and (any_type or format_of(found.path))):
                 yield found

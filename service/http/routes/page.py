@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, abort, g, make_response, render_template, request
 from markupsafe import Markup, escape
 
-from unspun.model.wording import HEADLINES, JUDGEMENT_NAMES, MEANINGS, NO_SOURCE, SCALE
+from unspun.model.wording import DISGUISED, HEADLINES, JUDGEMENT_NAMES, MEANINGS, NO_SOURCE, SCALE
 from unspun.reading.reader import SUFFIXES
 from unspun.reading.records import Failure, Record
 from unspun.service.batch.scoring import supported_by
@@ -284,6 +284,7 @@ def _page(
             stored=stored,
             notice=notice,
             labels=JUDGEMENT_NAMES,
+            disguise=DISGUISED,
             headlines=HEADLINES,
             meanings=MEANINGS,
             needs_key=gate().needs_key,
