@@ -34,12 +34,19 @@ if TYPE_CHECKING:
 
 def _texts(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return click.option(
-        f"--{name}", metavar="PATH", multiple=True, type=click.Path(exists=True, allow_dash=True, path_type=Path), help=text
+        f"--{name}",
+        metavar="PATH",
+        multiple=True,
+        type=click.Path(exists=True, allow_dash=True, path_type=Path),
+        help=text,
     )
 
 
 @click.command(short_help="Train a model on labelled text.")
-@_texts("human", "File or folder of text written by people, or - for standard input. This and the next four options can be repeated.")
+@_texts(
+    "human",
+    "File or folder of text written by people, or - for standard input. This and the next four options can be repeated.",
+)
 @_texts("spun", "Text in which a machine replaced words and phrases.")
 @_texts("translated", "Machine translation, including translation into another language and back.")
 @_texts("rewritten", "Text paraphrased by a neural model or a language model.")
@@ -149,7 +156,9 @@ def _read(
 
     failures = FailureCount()
     given = ((None, labelled), *by_label.items())
-    texts = [text for label, paths in given for text in read_labelled(paths, label, report=failures, **reading.options())]
+    texts = [
+        text for label, paths in given for text in read_labelled(paths, label, report=failures, **reading.options())
+    ]
     failures.report_rest()
     return texts, failures.count
 

@@ -36,7 +36,9 @@ def bomb(name: str, size: int) -> bytes:
     extra = struct.pack("<HHQQ", 1, 16, size, len(data))
     header = struct.pack("<HHHHHIIIHH", 45, 0, 8, 0, 0, 0, 0xFFFFFFFF, 0xFFFFFFFF, len(name), len(extra))
     local = b"PK\x03\x04" + header + name.encode() + extra
-    central = b"PK\x01\x02" + struct.pack("<H", 45) + header + struct.pack("<HHHII", 0, 0, 0, 0, 0) + name.encode() + extra
+    central = (
+        b"PK\x01\x02" + struct.pack("<H", 45) + header + struct.pack("<HHHII", 0, 0, 0, 0, 0) + name.encode() + extra
+    )
     end = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(central), len(local) + len(data), 0)
     return local + data + central + end
 
@@ -88,7 +90,9 @@ def epub(chapters: Sequence[str], more: dict[str, str] | None = None, items: str
             '<rootfile full-path="OEBPS/book.opf"/></rootfiles></container>',
             "OEBPS/book.opf": '<package xmlns="http://www.idpf.org/2007/opf"><manifest>'
             f"{listed}{items}</manifest><spine>{spine}</spine></package>",
-            **{f"OEBPS/{name}": f"{head}<body>{body}</body></html>" for name, body in zip(names, chapters, strict=True)},
+            **{
+                f"OEBPS/{name}": f"{head}<body>{body}</body></html>" for name, body in zip(names, chapters, strict=True)
+            },
             **(more or {}),
         }
     )
