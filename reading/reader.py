@@ -28,11 +28,11 @@ from unspun.reading.documents.isolation import (
 )
 from unspun.reading.encodings import SAMPLE, NotTextError, decode, open_text, peek
 from unspun.reading.fields import USUAL, Fields
-from unspun.reading.html import declared_encoding, extract_article
+from unspun.reading.html import Article, declared_encoding, extract_article
 from unspun.reading.jsons import read_json, read_json_lines
 from unspun.reading.lines import LineTooLongError
 from unspun.reading.locations import Disk, Entry, Location, Store, locate
-from unspun.reading.records import Failure, Place, Record, UnreadableError, explain, too_long
+from unspun.reading.records import Failure, Omissions, Place, Record, UnreadableError, explain, too_long
 from unspun.reading.tables import read_parquet
 
 __all__ = ["STDIN", "SUFFIXES", "Failure", "Format", "Reader", "ReadingOptions", "Record", "format_of", "read_stream"]
@@ -71,6 +71,7 @@ OF_RECORDS: tuple[Format, ...] = ("jsonl", "json", "csv", "tsv", "parquet")
 STDIN = "-"
 
 LOOKED_FOR = f"looked for {' '.join(SUFFIXES)}, also with {' '.join(packing.SUFFIXES)}"
+LONGEST_SUFFIX = 12
 JSON_OBJECT = re.compile(r"""\s*\{\s*["}]""")
 JSON_DOCUMENT = re.compile(r"""\s*(?:\[\s*)?\{\s*"[^"\n]*"\s*:|\s*\[\s*"(?:[^"\\\n]|\\.)*"\s*,\s*["\[{]""")
 """The start of an array of objects or of texts, or of an object. Texts that start like one do not go on like one."""
@@ -108,14 +109,14 @@ class Reader:
         stdin_format: Format | None = None,
         exclude: Path | None = None,
         ignore: Callable[[str], bool] = lambda path: False,
-        article: Callable[[str], str] = extract_article,
+        article: Callable[[str], Article] = extract_article,
         fields: Sequence[str] = (),
         text_field: str | None = None,
         id_field: str | None = None,
         limits: Limits = LIMITS,
     ) -> None:
         self.paths = tuple(paths)
-        self.skipped = 0
+        self.skipped = Omissions()
         """Files of other types found in folders so far, and archive records that are neither pages nor texts."""
         self._stdin = stdin
         self._stdin_format = stdin_format
@@ -194,11 +195,13 @@ class Reader:
         any_type = location.pattern is not None and location.pattern.suffix is not None
         for found in location.files(self._is_excluded if isinstance(location.store, Disk) else lambda path: False):
             if isinstance(found, Entry) and self._ignore(found.path):
+                if count:
+                    self.skipped.add("to be ignored", found.path)
                 continue
             if isinstance(found, Failure) or (not found.is_special and (any_type or format_of(found.path))):
                 yield found
-            else:
-                self.skipped += count
+            elif count:
+                self.skipped.add(_why_skipped(found), found.path)
 
     def _read_file(self, store: Store, path: str, kind: Format = "txt") -> Iterator[Record | Failure]:
         """Yield the documents of a file, which is of this kind unless its name shows another format."""
@@ -236,8 +239,8 @@ class Reader:
             stream, name, kind, skip=self._skip, article=self._article, fields=self._fields, limits=self._limits
         )
 
-    def _skip(self) -> None:
-        self.skipped += 1
+    def _skip(self, reason: str) -> None:
+        self.skipped.add(reason)
 
     def _is_excluded(self, path: str) -> bool:
         exclude = self._exclude
@@ -264,15 +267,15 @@ def read_stream(
     name: str,
     kind: Format,
     *,
-    skip: Callable[[], None] = lambda: None,
-    article: Callable[[str], str] = extract_article,
+    skip: Callable[[str], None] = lambda reason: None,
+    article: Callable[[str], Article] = extract_article,
     fields: Fields = USUAL,
     limits: Limits = LIMITS,
 ) -> Iterator[Record | Failure]:
     """Yield the documents of a stream of bytes. `name` identifies it in ids and messages.
 
-    `article` is as for Reader, and `fields` are those of its records; `skip` is called for each archive record that is
-    not a document. `limits` are those of reading a PDF, DOCX, ODT, RTF or EPUB.
+    `article` is as for Reader, and `fields` are those of its records; `skip` is called with the reason for each archive
+    record that is not a document. `limits` are those of reading a PDF, DOCX, ODT, RTF or EPUB.
     """
     place = Place(name, fields.kept if kind in OF_RECORDS else ())
     empty = True
@@ -298,8 +301,8 @@ def _documents(
     stream: io.BufferedIOBase,
     place: Place,
     kind: Format,
-    skip: Callable[[], None],
-    article: Callable[[str], str],
+    skip: Callable[[str], None],
+    article: Callable[[str], Article],
     fields: Fields,
     limits: Limits,
 ) -> Iterator[Record | Failure]:
@@ -325,8 +328,8 @@ def _documents(
     if kind in DOCUMENT_FORMATS:
         text, repairs = read_document(data, kind, limits)
         return iter([Record(place.name, text, place.name, repairs=repairs)])
-    text = article(decode(data, declared_encoding(data))) if kind == "html" else decode(data)
-    return iter([Record(place.name, text, place.name)])
+    found = article(decode(data, declared_encoding(data))) if kind == "html" else Article(decode(data), {})
+    return iter([Record(place.name, found.text, place.name, repairs=found.repairs)])
 
 
 class _CountedFile(io.RawIOBase):
@@ -392,6 +395,16 @@ def _lines(sample: bytes) -> list[str]:
     if len(sample) == SAMPLE and len(lines) > 1:
         lines.pop()
     return [line for line in lines if line.strip()]
+
+
+def _why_skipped(found: Entry) -> str:
+    """Return why a file in a folder is not read."""
+    if found.is_special:
+        return "not a file"
+    suffix = Path(packing.split(_name(found.path))[0]).suffix.lower()
+    if not suffix or len(suffix) > LONGEST_SUFFIX:
+        return "no ending shows the type"
+    return f"type {suffix} is not read in folders"
 
 
 def _name(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,10 @@ from typing import Any
 
 LONGEST = 1 << 27
 """The longest document, line or field that is read, in bytes or characters. It limits memory use."""
+
+
+MOST_LISTED = 10_000
+"""Skipped files that are remembered by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,28 @@ class Failure:
         return f"{self.where}: {self.message}"
 
 
+@dataclass(frozen=True, slots=True)
+class Omission(Failure):
+    """Something that was skipped because it is no document, and why. Nothing is lost, so it is no failure."""
+
+
+class Omissions:
+    """What was skipped: how often for each reason, and the first of them by name, as many as fit in little memory."""
+
+    def __init__(self) -> None:
+        self.reasons: Counter[str] = Counter()
+        self.first: list[Omission] = []
+
+    def __len__(self) -> int:
+        return self.reasons.total()
+
+    def add(self, reason: str, where: str | None = None) -> None:
+        """Count something; `where` is its name, None if it needs no mention of its own."""
+        self.reasons[reason] += 1
+        if where is not None and len(self.first) < MOST_LISTED:
+            self.first.append(Omission(where, reason))
+
+
 class Place:
     """The current position in a file: its name, and the number of the current line, row or record, from 1.
 
@@ -79,6 +106,10 @@ class Place:
 
 class UnreadableError(Exception):
     """A file, or the rest of it, cannot be read. The message says why, worded for the user."""
+
+
+class NoTextError(UnreadableError):
+    """A page has no text at all. The message says so."""
 
 
 class StreamError(OSError):

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from unspun.reading.documents.draft import Draft
 from unspun.reading.documents.packages import Package, attribute, local
 from unspun.reading.encodings import decode
-from unspun.reading.html import declared_encoding, strip_tags
+from unspun.reading.html import declared_encoding, visible_text
 from unspun.reading.records import UnreadableError
 
 CONTAINER = "META-INF/container.xml"
@@ -35,8 +35,10 @@ def read(data: bytes) -> Draft:
         if name in encrypted:
             raise UnreadableError("encrypted (digital rights management)")
         page = package.read(name)
-        for line in strip_tags(_prepared(decode(page, declared_encoding(page)))).split("\n"):
+        article = visible_text(_prepared(decode(page, declared_encoding(page))))
+        for line in article.text.split("\n"):
             draft.add(line)
+        draft.repairs.update(article.repairs)
     return draft
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from unspun.model.detector import Detector
+    from unspun.reading.html import Article
     from unspun.reading.reader import Format, Reader, ReadingOptions
     from unspun.reading.records import Failure
     from unspun.service.batch.output import Output
@@ -184,7 +185,7 @@ def open_reader(
     reading: Reading | None = None,
     *,
     exclude: Path | None = None,
-    article: Callable[[str], str] | None = None,
+    article: Callable[[str], Article] | None = None,
 ) -> Reader:
     """Return a reader of paths, "-" for standard input; `exclude` is the output, and `article` extracts pages."""
     from unspun.reading.html import extract_article

@@ -164,7 +164,7 @@ def score(
     read = partial(open_reader, paths, reading, exclude=target.place)
     chosen = _workers(workers, scheduler, target, read)
     # With an output folder, pages are always left to the workers: their number must not change what a run reads.
-    reader = read(article=extract_article if chosen.is_local and target.folder is None else Page)
+    reader = read(article=extract_article if chosen.is_local and target.folder is None else Page.later)
     run = _ScoreRun(
         target, reader, chosen, load or load_detector, bundle, depth, not no_evidence, base_rate, show, force, quiet
     )
@@ -178,7 +178,7 @@ def score(
     tally = run.into_folder(records, deduplicator, part_size) if target.folder else run.to_one_place(records)
     if not quiet:
         near_duplicates = 0 if deduplicator is None else len(deduplicator.left_out)
-        _summarise(tally, reader.skipped, near_duplicates, time.monotonic() - started)
+        _summarise(tally, len(reader.skipped), near_duplicates, time.monotonic() - started)
     if tally.failures:
         raise click.exceptions.Exit(INCOMPLETE)
 

@@ -212,11 +212,24 @@ def test_the_id_is_the_path_as_given(here: Path) -> None:
     assert ids(read("sub", "sub/", "./sub/a.txt")) == ["sub/a.txt", "sub/a.txt", "./sub/a.txt"]
 
 
-def test_files_of_other_types_in_folders_are_skipped_and_counted(here: Path) -> None:
-    write("a.txt", "b.png", "c", "d.xyz")
+def test_files_of_other_types_in_folders_are_skipped_with_their_reasons(here: Path) -> None:
+    write("a.txt", "b.png", "c", "d.PNG.gz")
     reader = Reader(["."])
     assert len(list(reader)) == 1
-    assert reader.skipped == 3
+    assert reader.skipped.reasons == {"type .png is not read in folders": 2, "no ending shows the type": 1}
+    assert list(map(str, reader.skipped.first)) == [
+        "./b.png: type .png is not read in folders",
+        "./c: no ending shows the type",
+        "./d.PNG.gz: type .png is not read in folders",
+    ]
+
+
+def test_few_skipped_files_are_remembered_by_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unspun.reading.records.MOST_LISTED", 2)
+    write("a.png", "b.png", "c.png")
+    reader = Reader(["."])
+    list(reader)
+    assert (len(reader.skipped), len(reader.skipped.first)) == (3, 2)
 
 
 def test_a_file_given_by_name_is_read_regardless_of_its_suffix(here: Path) -> None:
@@ -303,10 +316,20 @@ def test_a_folder_without_permission_is_reported(here: Path, monkeypatch: pytest
     assert ids(found) == ["./x.txt"]
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.md", "a.html"])
+@pytest.mark.parametrize("name", ["a.txt", "a.md"])
 def test_an_empty_file_is_an_empty_document(name: str, here: Path) -> None:
     Path(name).touch()
     assert read(".") == [Record(f"./{name}", "", f"./{name}")]
+
+
+def test_a_page_without_text_is_a_failure(here: Path) -> None:
+    Path("a.html").write_text("<html><body><script>draw()</script></body></html>")
+    assert read(".") == [Failure("./a.html", "no text in this page")]
+
+
+def test_hidden_text_of_a_page_is_listed_among_the_repairs(here: Path) -> None:
+    Path("a.html").write_text("<html><body><p>A page.</p><p hidden>Nobody sees this.</p></body></html>")
+    assert read(".") == [Record("./a.html", "A page.", "./a.html", repairs={"hidden": 3})]
 
 
 def test_bytes_read_reach_the_total(tmp_path: Path) -> None:
