@@ -12,7 +12,7 @@ USUAL_TEXTS = ("text", "content", "body", "article", "full_text")
 """Names of the field of the text, in any case. A record may have several of them; the first one here is taken."""
 USUAL_IDS = ("id",)
 
-CHOOSE = "choose one with --text-field (text_field in Python and in the API)"
+CHOOSE = "choose one with --text-field"
 MISSING = object()
 TYPES: dict[type, str] = {
     str: "a string",

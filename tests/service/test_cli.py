@@ -222,6 +222,11 @@ def test_an_unknown_command_exits_with_status_2(unspun: Unspun) -> None:
     assert unspun("scare").status == 2
 
 
+def test_every_format_can_be_named_for_standard_input() -> None:
+    formats = {name for part in get_args(Format) for name in get_args(part)}
+    assert set(INPUT_FORMATS) == formats
+
+
 def test_bad_input_does_not_affect_other_documents(unspun: Unspun, articles: Path) -> None:
     Path("in/bad.jsonl").write_text(f'{{"text": "{CLEAR}"}}\n{{"text": \n{{"id": "x"}}\n{{"text": "{SPUN}"}}\n')
     Path("in/bad.png.txt").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
@@ -238,7 +243,8 @@ def test_bad_input_does_not_affect_other_documents(unspun: Unspun, articles: Pat
     ]
     assert run.errors[:-1] == [
         "unspun: in/bad.jsonl:2: not valid JSON (Expecting value, column 11)",
-        'unspun: in/bad.jsonl:3: no "text"',
+        'unspun: in/bad.jsonl:3: no field "text", "content", "body", "article" or "full_text"; the fields are: id; '
+        "choose one with --text-field",
         "unspun: in/bad.png.txt: binary (PNG), not text",
         "unspun: missing.txt: no such file or directory",
     ]
