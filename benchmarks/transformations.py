@@ -1,8 +1,7 @@
 """Shapes that a text arrives in: functions of a line or two that change how a text looks, for `benchmarks.shapes`.
 
-Each takes paragraphs of running text, separated by empty lines, and returns the text in another shape, always the same. Those of the group `pages`
-return what is read from a page with this text.
-What it does to the words decides whether it counts:
+Each takes paragraphs of running text, separated by empty lines, and returns the text in another shape, always the same.
+Those of the group `pages` return what is read from a page. What a shape does to the words decides whether it counts:
 
 - `kept`: the words and their order stay as they are. It counts.
 - `boilerplate`: text that is nobody's English prose is added, such as a cookie notice or a list of references. It
