@@ -1160,7 +1160,7 @@ def accented_vowels(text: str) -> str:
 
 
 def _typeset(text: str) -> str:
-    return em_dashes(curly_quotes(text))
+    return re.sub(r" --? |--", "—", curly_quotes(text))
 
 
 @shape("encodings")
