@@ -42,6 +42,7 @@ REASONS: dict[Reason, str] = {
         "Add more of the text."
     ),
     "not_english": "The text does not seem to be in English, and unspun judges only English. Submit an English text.",
+    "verse": "The text is a poem or a song, and unspun judges only prose.",
     "not_prose": (
         "Most of the text is lists, tables, figures or code rather than sentences. Submit the running text alone."
     ),

@@ -1,4 +1,4 @@
-"""When to give no verdict: too little text, another language, or no prose. Decided before any signal is computed."""
+"""When to give no verdict: too little text, another language, verse, or no prose. Decided before any signal is computed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from unspun.model.text.document import Documents, Shape, TokenClass
 from unspun.model.text.sentences import TERMINATORS, is_among
+from unspun.model.text.verse import FEWEST_ROWS, MOST_WORDS, is_verse
 from unspun.model.text.wordlists import english_function_words, foreign_function_words
 from unspun.model.verdict import Reason
 
@@ -56,17 +57,21 @@ def reasons(documents: Documents, minimum_words: int) -> list[Reason | None]:
         minimum_words: words of prose that a verdict needs.
 
     Returns:
-        D reasons: "not_english" if the text is clearly in another language, even if it is short; "not_prose" for code,
-        tables, lists, numbers and gibberish; "too_short" if there are too few words of prose.
+        D reasons: "not_english" if the text is clearly in another language, even if it is short; "verse" for poems and
+        songs; "not_prose" for code, tables, lists, numbers and gibberish; "too_short" if there are too few words of
+        prose.
     """
     counts = _Counts(documents)
     not_english = _is_other_language(counts)
     not_prose = _is_not_prose(counts, minimum_words)
     too_short = counts.prose < minimum_words
-    answers: list[Reason | None] = []
-    for other, none, short in zip(not_english.tolist(), not_prose.tolist(), too_short.tolist(), strict=True):
-        answers.append("not_english" if other else "not_prose" if none else "too_short" if short else None)
-    return answers
+    verse = _is_verse(documents, counts, minimum_words)
+    return [
+        "not_english" if other else "verse" if poem else "not_prose" if none else "too_short" if short else None
+        for other, poem, none, short in zip(
+            not_english.tolist(), verse, not_prose.tolist(), too_short.tolist(), strict=True
+        )
+    ]
 
 
 class _Counts:
@@ -147,6 +152,18 @@ def _is_not_prose(counts: _Counts, minimum_words: int) -> NDArray[np.bool_]:
     mostly_left_out |= counts.prose < LEAST_PROSE * counts.words
     mostly_left_out |= (left_out > MOST_CODE * counts.words) & counts.is_code
     return figures | mostly_left_out | _is_encoded(counts) | _lacks_english(counts)
+
+
+def _is_verse(documents: Documents, counts: _Counts, minimum_words: int) -> list[bool]:
+    """Return which documents are verse. Only those with short lines are looked at."""
+    breaks = np.flatnonzero((documents.characters == ord("\n")) | (documents.characters == ord("/")))
+    lines = np.diff(np.searchsorted(breaks, documents.document_start))
+    may_be = (counts.words >= minimum_words) & (lines >= FEWEST_ROWS) & (counts.words <= MOST_WORDS * lines)
+    may_be &= ~counts.is_code
+    return [
+        bool(flag) and is_verse(documents.text(number), documents.repairs[number])
+        for number, flag in enumerate(may_be.tolist())
+    ]
 
 
 def _lacks_english(counts: _Counts) -> NDArray[np.bool_]:

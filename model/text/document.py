@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from unspun.model.text.casing import restore_case
 from unspun.model.text.characters import code_points, fold, to_text
+from unspun.model.text.edits import OffsetMap
 from unspun.model.text.prose import find_prose
-from unspun.model.text.repair import OffsetMap, repair
+from unspun.model.text.repair import repair
 from unspun.model.text.sentences import Layout, find_sentences
 from unspun.model.text.tokens import Shape, TokenClass, Tokens, hash_token, hash_tokens
 
@@ -75,6 +77,7 @@ class Documents:
         document_start = np.zeros(len(repaired) + 1, dtype=np.int64)
         np.cumsum([len(one.text) + 1 for one in repaired], out=document_start[1:])
         tokens = Tokens(characters)
+        characters, recased = restore_case(characters, tokens, document_start)
         token_ptr = np.searchsorted(tokens.start, document_start)
         layout = Layout(characters, tokens, document_start, token_ptr)
         sentences, first_words = find_sentences(characters, tokens, layout, token_ptr)
@@ -96,7 +99,10 @@ class Documents:
             token_prose=token_prose,
             token_ptr=token_ptr,
             excluded=excluded,
-            repairs=tuple(one.counts for one in repaired),
+            repairs=tuple(
+                {**one.counts, **({"case": number} if number else {})}
+                for one, number in zip(repaired, recased.tolist(), strict=True)
+            ),
             truncated=tuple(len(text) > max_characters for text in texts),
             _offsets=tuple(one.offsets for one in repaired),
         )
@@ -151,12 +157,17 @@ class Documents:
         offsets = self._offsets[document]
         if offsets is None:
             return start, end
-        return int(offsets.start[start]), int(offsets.end[end - 1])
+        return offsets.span(start, end)
 
     def source_characters(self, document: int, start: int, end: int) -> tuple[int, int]:
         """Return the span in the text as submitted of a non-empty span [start, end) of the repaired text."""
         offsets = self._offsets[document]
-        return (start, end) if offsets is None else (int(offsets.start[start]), int(offsets.end[end - 1]))
+        return (start, end) if offsets is None else offsets.span(start, end)
+
+    def text(self, document: int) -> str:
+        """Return a document's repaired text."""
+        start, end = self.document_start[document : document + 2].tolist()
+        return to_text(self.characters[start : end - 1])
 
     def token_text(self, token: int) -> str:
         """Return a token as it is in the repaired text, not folded."""

@@ -1,7 +1,8 @@
 """Finds the prose of a text. Everything else on a page is counted, but does not affect the score.
 
 Lines are classified by general marks: a list by its bullets and fragments, a table by its columns and numbers, code by
-its brackets and joined names, a heading by being alone and without an end. Only phrases of web pages ("Leave a
+its brackets and joined names, a heading by being alone and without an end, a list of references by its authors, years
+and publishers. Only phrases of web pages ("Leave a
 Comment") are listed, in boilerplate.txt. A line that is in doubt counts as prose.
 """
 
@@ -17,11 +18,12 @@ from numpy.typing import NDArray
 
 from unspun.model.text.boilerplate import load_boilerplate
 from unspun.model.text.characters import fold, to_text
+from unspun.model.text.references import FEWEST_ENTRIES, MOST_FUNCTION_WORDS, find_references
 from unspun.model.text.sentences import CLOSERS, TERMINATORS, Layout, codes, is_among
 from unspun.model.text.tokens import Shape, TokenClass, Tokens
 from unspun.model.text.wordlists import english_function_words
 
-KINDS = ("boilerplate", "table", "code", "list", "heading")
+KINDS = ("boilerplate", "reference", "table", "code", "list", "heading")
 """The kinds of lines that are not prose, the most certain first. `Documents.excluded` counts them."""
 
 LONGEST_BOILERPLATE, LONGEST_BOILERPLATE_SENTENCE = 45, 14
@@ -43,6 +45,7 @@ _ENDS_CODE = codes(";{}")
 _MAY_END_CODE = codes(";{}()[]:,=\\")
 _COMMENT_SIGNS = codes("#/*;%\"'")
 _JOINING = codes(",;-\u2013\u2014")
+_MARKS_ENTRY = codes("[(")
 _COLUMNS = codes("|\u2502\u2503\u00a6")
 
 
@@ -109,6 +112,7 @@ def find_prose(
     bare = lines.count(~beside) == 0
     kinds = {
         "boilerplate": bare | _boilerplate_lines(folded, lines),
+        "reference": _is_reference(characters, lines, documents),
         "table": _is_table(lines),
         "code": _is_code(lines, addresses),
         "list": _is_list(lines),
@@ -190,6 +194,23 @@ def _run_starts(flags: NDArray[np.bool_], group: NDArray[np.int32]) -> NDArray[n
     """Return the starts of runs of equal flags in the same group."""
     changes = np.flatnonzero((np.diff(flags) != 0) | (np.diff(group) != 0)) + 1
     return np.concatenate([[0], changes])
+
+
+def _is_reference(characters: NDArray[np.uint32], lines: _LineCounts, documents: int) -> NDArray[np.bool_]:
+    """Return which lines are in a list of references."""
+    tokens, layout = lines.tokens, lines.layout
+    year = (tokens.token_class == TokenClass.NUMBER) & (tokens.end - tokens.start == 4)
+    marked = is_among(lines.code_first[layout.first], _MARKS_ENTRY)
+    marked |= lines.code_first[layout.first] - np.uint32(ord("0")) < 10
+    may_be = (marked | (lines.count(year) > 0)) & (lines.functions <= MOST_FUNCTION_WORDS * lines.words + 2)
+    found = np.zeros(layout.first.size, dtype=np.bool_)
+    candidates = np.bincount(layout.line_document[may_be], minlength=documents)
+    for document in np.flatnonzero(candidates >= FEWEST_ENTRIES).tolist():
+        first, last = np.searchsorted(layout.line_document, [document, document + 1]).tolist()
+        start, end = tokens.start[layout.first[first:last]].tolist(), tokens.end[layout.last[first:last]].tolist()
+        texts = [to_text(characters[a:b]) for a, b in zip(start, end, strict=True)]
+        found[first:last] = find_references(texts, layout.after_blank[first:last].tolist())
+    return found
 
 
 def _is_table(lines: _LineCounts) -> NDArray[np.bool_]:

@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 
 from unspun.model.text.characters import TABLE_SIZE
 from unspun.model.text.tokens import Shape, TokenClass, Tokens
-from unspun.model.text.wordlists import WordTable, load_word_lists
+from unspun.model.text.wordlists import WordTable, english_function_words, load_word_lists
 
 NARROWEST_WRAP, WIDEST_WRAP = 45, 132
 """Range of the length of the longest line in a hard-wrapped block, in characters."""
+FEWEST_NARROW = 8
+LEAST_FULL, LEAST_OPEN = 0.85, 0.2
+"""Lines of a text in narrow columns, the share of them in which the next word had no room, and the share of those that
+end with a function word ("the", "of"), which the lines of verse and lists hardly ever do."""
 SHORTEST_RUN_ON = 25
 """Least length of a line without an end that can continue in the next line, if that starts in lower case."""
 
@@ -107,12 +111,43 @@ def _continues(characters: NDArray[np.uint32], tokens: Tokens, layout: Layout) -
     run_on = lower & ~ended & (length[before] >= SHORTEST_RUN_ON)
     lines = np.add.reduceat(follows.astype(np.int32), block_start)
     kept = np.add.reduceat((full | run_on).astype(np.int32), block_start)
-    wrapped = (kept >= 0.6 * lines)[block] & (width >= NARROWEST_WRAP) & (width <= WIDEST_WRAP)
+    wide = width >= NARROWEST_WRAP
+    if not wide.all():
+        wide |= _in_narrow_columns(tokens, layout, follows & ~wide, full | run_on, before)
+    wrapped = (kept >= 0.6 * lines)[block] & wide & (width <= WIDEST_WRAP)
     # Two lines are too few to know the margin, so if the first one ends a sentence, it is a paragraph.
     wrapped &= ~(ended & (lines[block] < 2))
     new_paragraph = follows & ended & (layout.indentation > layout.indentation[before])
     continues: NDArray[np.bool_] = (run_on | (wrapped & full)) & ~new_paragraph
     return continues
+
+
+def _in_narrow_columns(
+    tokens: Tokens,
+    layout: Layout,
+    narrow: NDArray[np.bool_],
+    kept: NDArray[np.bool_],
+    before: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Return which lines are in documents that are wrapped into narrow columns.
+
+    Args:
+        tokens, layout: the batch.
+        narrow: the lines that follow another one in a block that is too narrow to be sure.
+        kept: the lines whose first word had no room in the line before.
+        before: the line before each line.
+    """
+    documents = int(layout.line_document[-1]) + 1
+    document = layout.line_document
+
+    def count(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return np.bincount(document[flags], minlength=documents)
+
+    ends = english_function_words().contains(tokens.hash[layout.last[before]])
+    size, full = count(narrow), count(narrow & kept)
+    wrapped = (size >= FEWEST_NARROW) & (full >= LEAST_FULL * size) & (count(narrow & ends) >= LEAST_OPEN * size)
+    result: NDArray[np.bool_] = wrapped[document]
+    return result
 
 
 def _first_chunk_length(tokens: Tokens, layout: Layout) -> NDArray[np.int64]:

@@ -75,7 +75,7 @@ class Tokens:
         classes = classify(characters)
         self.start, self.end = _boundaries(characters, classes)
         self.token_class = _TOKEN_CLASS[classes[self.start]]
-        self.shape = _shapes(classes, self.start, self.end)
+        self.shape = shapes(classes, self.start, self.end)
         self.hash = hash_spans(characters, self.start, self.end)
 
 
@@ -104,7 +104,7 @@ def _join_inner(kind: NDArray[np.uint8], candidates: NDArray[np.bool_], joined: 
     kind[inner] = joined
 
 
-def _shapes(classes: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.uint8]:
+def shapes(classes: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Return the bits of Shape that depend only on a token's characters and the one before it."""
     upper = classes == CharacterClass.UPPER
     uppers = _count_in_spans(upper, start, end)

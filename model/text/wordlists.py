@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unspun.model.text.tokens import hash_tokens
+
+COMMON_WORDS = Path(__file__).with_name("common_words.txt")
+CASES = ("lower", "capital", "capitals", "either")
+"""How people write a word in the middle of a sentence: "vision", "London", "NATO", "house" or "House". The sections of
+COMMON_WORDS."""
 
 _SLOTS = 1 << 15
 
@@ -92,3 +98,19 @@ def foreign_function_words() -> WordTable:
     english = np.union1d(lists["en"], lists["also_english"])
     foreign = {name: np.setdiff1d(words, english) for name, words in lists.items()}
     return WordTable({name: words for name, words in foreign.items() if words.size})
+
+
+@cache
+def common_words() -> frozenset[str]:
+    """Return the common words of English, folded."""
+    return frozenset(word for name in CASES for word in read_sections(COMMON_WORDS.name)[name])
+
+
+@cache
+def usual_cases() -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+    """Return the hashes of the common words, sorted, and the number in CASES of each."""
+    lists = load_word_lists(COMMON_WORDS.name)
+    hashes = np.concatenate([lists[name] for name in CASES])
+    cases = np.repeat(np.arange(len(CASES), dtype=np.uint8), [lists[name].size for name in CASES])
+    order = np.argsort(hashes, kind="stable")
+    return hashes[order], cases[order]

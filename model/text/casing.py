@@ -1,0 +1,176 @@
+"""Restores the case of texts in capitals, in Title Case or in lower case, as far as the words tell.
+
+Names, sentences and headings are recognised by capitals. Where a writer or an evader changed the case of most words,
+each word gets the case that people usually give it in the middle of a sentence (truecasing: Lita et al. 2003).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unspun.model.text.characters import TABLE_SIZE, CharacterClass, classify
+from unspun.model.text.sentences import TERMINATORS, is_among
+from unspun.model.text.tokens import TokenClass, Tokens, shapes
+from unspun.model.text.wordlists import usual_cases
+
+FEWEST_CAPITALS, MOST_CAPITALS = 0.005, 0.09
+"""Share of capitals among a text's letters outside of which its sentences are examined."""
+FEWEST_WORDS = 40
+"""Words that a text must have. A title is short, and a few words may just not need a capital."""
+LOWER_WORDS = 0.97
+"""Share of words in lower case from which a text is in lower case: few of its words would be names."""
+LONGER = 6
+"""Words of a line that may not just be a heading or a link."""
+ODD_WORDS = 0.4
+"""Share of a line's words in an unusual case from which the line is oddly cased: headlines have about half."""
+ODD_LINES = 0.3
+"""Share of the words in longer lines that must be in oddly cased ones for the case to be restored."""
+
+
+class _Case:
+    """How a word is written, or usually written. The first four are the numbers in CASES."""
+
+    LOWER: Final = 0
+    CAPITAL: Final = 1
+    CAPITALS: Final = 2
+    MIXED: Final = 3
+    UNKNOWN: Final = 4
+
+
+def restore_case(
+    characters: NDArray[np.uint32], tokens: Tokens, document_start: NDArray[np.int64]
+) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """Return the characters with the case of oddly cased sentences restored, and the number of words that changed.
+
+    Args:
+        characters: (C,) the code points of D documents. Lengths stay the same.
+        tokens: their T tokens, whose shapes are updated in place.
+        document_start: (D + 1,) the first character of each document.
+
+    Returns:
+        The characters (C,), and the number of changed words of each document (D,).
+    """
+    size = document_start.size - 1
+    changes = np.zeros(size, dtype=np.int64)
+    classes = classify(characters)
+    suspects = np.flatnonzero(_may_be_odd(classes, document_start))
+    if not suspects.size:
+        return characters, changes
+    first = np.searchsorted(tokens.start, document_start[suspects])
+    last = np.searchsorted(tokens.start, document_start[suspects + 1])
+    restored = characters.copy()
+    for number, begin, end in zip(suspects.tolist(), first.tolist(), last.tolist(), strict=True):
+        changes[number] = _restore_document(restored, classes, tokens, begin, end)
+    if changes.any():
+        tokens.shape = shapes(classify(restored), tokens.start, tokens.end)
+    return restored, changes
+
+
+def _may_be_odd(classes: NDArray[np.uint8], document_start: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which documents (D,) have unusually many or few capitals."""
+
+    def count(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
+        running = np.zeros(flags.size + 1, dtype=np.int64)
+        np.cumsum(flags, out=running[1:])
+        return np.diff(running[document_start])
+
+    capitals = count(classes == CharacterClass.UPPER)
+    letters = capitals + count(classes == CharacterClass.LOWER)
+    odd: NDArray[np.bool_] = (capitals > MOST_CAPITALS * letters) | (capitals < FEWEST_CAPITALS * letters)
+    return odd
+
+
+def _restore_document(
+    characters: NDArray[np.uint32], classes: NDArray[np.uint8], tokens: Tokens, begin: int, end: int
+) -> int:
+    """Restore the case of the tokens `begin` to `end` (not included), in place; return the number of changed words."""
+    start, stop = tokens.start[begin:end], tokens.end[begin:end]
+    word = tokens.token_class[begin:end] == TokenClass.WORD
+    words = np.flatnonzero(word)
+    if words.size < FEWEST_WORDS:
+        return 0
+    usual = _usual_case(tokens.hash[begin:end][words])
+    written = _written_case(classes, start[words], stop[words])
+    line, sentence = _lines_and_sentences(characters, start, stop, words)
+    opens = np.diff(sentence, prepend=-1) > 0
+    if np.count_nonzero(written == _Case.LOWER) >= LOWER_WORDS * words.size:
+        chosen = np.ones(words.size, dtype=np.bool_)
+    else:
+        inside = (np.diff(line, prepend=-1) == 0) & (usual < _Case.MIXED)
+        odd = np.bincount(line, weights=inside & (written != usual))
+        odd_line = odd >= np.maximum(ODD_WORDS * np.bincount(line, weights=inside), 1)
+        long = (np.bincount(line) >= LONGER)[line]
+        chosen = odd_line[line]
+        if np.count_nonzero(chosen & long) < max(ODD_LINES * np.count_nonzero(long), 1):
+            return 0
+    wanted = _wanted_case(usual, written, opens)
+    changed = np.flatnonzero(chosen & (wanted != written))
+    lower, upper = _case_tables()
+    for place in changed.tolist():
+        a, b = int(start[words[place]]), int(stop[words[place]])
+        capitals = {_Case.LOWER: 0, _Case.CAPITAL: 1, _Case.CAPITALS: b - a}[wanted[place]]
+        for table, part in ((lower, slice(a + capitals, b)), (upper, slice(a, a + capitals))):
+            piece = characters[part]
+            characters[part] = np.where(piece < TABLE_SIZE, table.take(piece, mode="clip"), piece)
+    return changed.size
+
+
+def _usual_case(hashes: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Return the usual _Case of words (W,)."""
+    known, cases = usual_cases()
+    place = np.minimum(np.searchsorted(known, hashes), known.size - 1)
+    usual: NDArray[np.uint8] = np.where(known[place] == hashes, cases[place], np.uint8(_Case.UNKNOWN))
+    return usual
+
+
+def _written_case(classes: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Return the _Case of each word (W,)."""
+    running = np.zeros((2, classes.size + 1), dtype=np.int64)
+    np.cumsum(classes == CharacterClass.UPPER, out=running[0, 1:])
+    np.cumsum(classes == CharacterClass.LOWER, out=running[1, 1:])
+    uppers, lowers = running[:, end] - running[:, start]
+    capital = classes[start] == CharacterClass.UPPER
+    case = np.full(start.size, _Case.MIXED, dtype=np.uint8)
+    case[uppers == 0] = _Case.LOWER
+    case[capital & (uppers == 1)] = _Case.CAPITAL
+    case[(lowers == 0) & (uppers > 1)] = _Case.CAPITALS
+    return case
+
+
+def _lines_and_sentences(
+    characters: NDArray[np.uint32], start: NDArray[np.int64], end: NDArray[np.int64], words: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the line and the sentence of each word (W,), numbered.
+
+    A line is a sentence, or the part of it that is on one line; a sentence ends at a terminator or an empty line.
+    """
+    newlines = np.zeros(int(end[-1] - start[0]) + 1, dtype=np.int64)
+    np.cumsum(characters[start[0] : end[-1]] == ord("\n"), out=newlines[1:])
+    breaks = np.append(newlines[start[1:] - start[0]] - newlines[end[:-1] - start[0]], 0)
+    ended = is_among(characters[start], TERMINATORS)
+    return np.cumsum(ended | (breaks > 0))[words], np.cumsum(ended | (breaks > 1))[words]
+
+
+def _wanted_case(usual: NDArray[np.uint8], written: NDArray[np.uint8], opens: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return the _Case that each word (W,) should have."""
+    wanted = np.where(usual == _Case.MIXED, np.uint8(_Case.LOWER), usual)
+    # Most words that are not known are names, if the writer did not put them in lower case.
+    wanted[usual == _Case.UNKNOWN] = _Case.CAPITAL
+    wanted[(usual == _Case.UNKNOWN) & (written == _Case.LOWER)] = _Case.LOWER
+    wanted[opens & (wanted == _Case.LOWER)] = _Case.CAPITAL
+    return wanted
+
+
+@cache
+def _case_tables() -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """Return the lower and the upper case of each code point of the Basic Multilingual Plane, shapes (65536,)."""
+
+    def table(changed: list[str]) -> NDArray[np.uint32]:
+        return np.array([ord(new) if len(new) == 1 else code for code, new in enumerate(changed)], dtype=np.uint32)
+
+    plane = [chr(code) for code in range(TABLE_SIZE)]
+    return table([one.lower() for one in plane]), table([one.upper() for one in plane])

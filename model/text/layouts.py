@@ -1,0 +1,117 @@
+"""Undoes layouts that break up the sentences of a text: line numbers, columns, subtitles, quoted e-mail, hyphens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from unspun.model.text.columns import separate_columns, take_sentences_from_cells
+from unspun.model.text.edits import Editor
+from unspun.model.text.numbering import remove_line_numbers
+from unspun.model.text.pages import (
+    close_double_spacing,
+    close_justified_gaps,
+    join_hyphenated,
+    join_ragged_rows,
+    remove_running_heads,
+)
+from unspun.model.text.quoting import remove_mail_headers, remove_quote_marks
+from unspun.model.text.speakers import remove_speakers, remove_timestamps
+from unspun.model.text.subtitles import join_cues
+
+FEWEST_ROWS_OF_PAGES = 15
+_DIGITS = "0123456789"
+_FORM_FEED = re.compile("\f")
+_LONG_S = re.compile("\u017f")
+
+
+def undo_layouts(editor: Editor) -> None:
+    """Undo the layouts of a text, in time linear in its length, and count them. Other text is left unchanged.
+
+    A layout must be plain from the whole text, for example from a number at the start of most rows. The counts are the
+    rows changed: "line_number", "cue" (subtitles), "timestamp", "speaker", "quote_mark", "mail_header", "column",
+    "table_border", "running_head", "hyphen" and "layout" (double spacing, justified text), and "long_s".
+    """
+    if not editor.text.isascii():
+        editor.substitute(_LONG_S, {0x17F: "s"}, "long_s")
+    if editor.text.count("\n") >= 3:
+        _undo_rows(editor)
+    if "\f" in editor.text:
+        editor.substitute(_FORM_FEED, {0x0C: "\n"}, None)
+
+
+class _Look:
+    """What can be seen of a text at little cost, so that hardly any text is searched for layouts that it lacks."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.rows = text.split("\n")
+        self.firsts = "".join([row.lstrip()[:1] for row in self.rows])
+        self.lasts = "".join([row[-1:] for row in self.rows])
+        self.filled = len(self.firsts)
+        self.blank = len(self.rows) - self.filled
+        self.numbered = sum(map(self.firsts.count, _DIGITS))
+        self.numbered_at_end = sum(map(self.lasts.count, _DIGITS))
+        self.starts_lower = sum(map(str.islower, self.firsts)) / max(self.filled, 1)
+        self.colons = text.count(":")
+        self.gaps = text.count("  ") / max(self.filled, 1)
+
+    def has(self, *marks: str) -> bool:
+        """Return whether a text has one of these marks."""
+        return any(mark in self.text for mark in marks)
+
+    def starts(self, signs: str) -> int:
+        """Return the number of rows that start with one of these characters."""
+        return sum(map(self.firsts.count, signs))
+
+    def often(self, mark: str, share: float) -> bool:
+        """Return whether a mark is as frequent as this share of the rows."""
+        return self.text.count(mark) >= share * self.filled
+
+    def has_cues(self) -> bool:
+        """Return whether there may be the times of subtitles."""
+        return self.colons >= 6 and self.has("-->", "Dialogue:") or self.firsts[:1] in ("{", "0")
+
+    def has_mail(self) -> bool:
+        """Return whether there may be headers of mail."""
+        return self.colons > 0 and self.has("From:", "Subject:", "wrote:", "writes:", "Message")
+
+    def has_cells(self) -> bool:
+        """Return whether there may be cells of a table."""
+        borders = not self.text.isascii() and self.has("\u2502", "\u2551", "\u2503")
+        return borders or self.often("|", 0.5) or self.often("\t", 0.5)
+
+    def has_heads(self) -> bool:
+        """Return whether there may be running heads or page numbers: rows that repeat, or have a number."""
+        if self.filled < FEWEST_ROWS_OF_PAGES and "\f" not in self.text:
+            return False
+        return self.numbered + self.numbered_at_end > 0 or self.has("\f") or len(set(self.rows)) <= self.filled
+
+    def has_hyphens(self) -> bool:
+        """Return whether there are hyphens at row ends."""
+        return "-" in self.lasts or "\u2010" in self.lasts or (" " in self.lasts and "- \n" in self.text)
+
+
+_STEPS: tuple[tuple[Callable[[_Look], bool], Callable[[Editor, Sequence[str]], bool]], ...] = (
+    (_Look.has_cues, join_cues),
+    (_Look.has_cells, take_sentences_from_cells),
+    (lambda look: look.starts(">") > 0 or look.starts("|#*;%:!/-\u2502") >= 0.6 * look.filled, remove_quote_marks),
+    (_Look.has_mail, remove_mail_headers),
+    (lambda look: look.numbered + look.starts("<[(") >= 0.4 * look.filled, remove_timestamps),
+    (lambda look: max(look.numbered, look.numbered_at_end) >= 0.1 * look.filled, remove_line_numbers),
+    (_Look.has_heads, remove_running_heads),
+    (lambda look: look.gaps >= 0.4, separate_columns),
+    (lambda look: look.gaps >= 0.3, close_justified_gaps),
+    (lambda look: look.blank >= 0.3 * look.filled and look.starts_lower >= 0.15, close_double_spacing),
+    (lambda look: look.starts_lower >= 0.3 or len(look.text) <= 12 * look.filled, join_ragged_rows),
+    (lambda look: look.colons >= 4 or look.starts("Q") >= 2, remove_speakers),
+    (_Look.has_hyphens, join_hyphenated),
+)
+"""The layouts in the order in which they are undone, each with a sign without which a text does not have it."""
+
+
+def _undo_rows(editor: Editor) -> None:
+    look = _Look(editor.text)
+    for may_be, undo in _STEPS:
+        if may_be(look) and undo(editor, look.rows):
+            look = _Look(editor.text)

@@ -1,0 +1,198 @@
+"""Removes marks that carry no words: links, bold and other markup, hashtags, and signs around or between single words.
+
+Reads Markdown, HTML tags, BBCode, wiki markup, reStructuredText and LaTeX's commands for emphasis, as far as they occur
+inside plain text. Ordinary punctuation stays.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unspun.model.text.characters import TABLE_SIZE, code_points, to_text
+from unspun.model.text.edits import Editor, TextEdit
+
+FEWEST_MARKS, MARKED_WORDS = 5, 0.03
+"""Least number and share of single words with signs around or between them for the signs to be noise.
+
+People put a few words in quotes; more than one word in thirty is a disguise, or an unusual way to emphasise.
+"""
+LONGEST_LINK = 300
+"""Most characters of a link's words, and of its target."""
+
+
+class _Markup(NamedTuple):
+    """A kind of markup: what is left of a match of `pattern` is its last group, or a line break if it has no group."""
+
+    signs: tuple[str, ...]
+    """Every match contains one of these. They rule out most text without a search."""
+    pattern: re.Pattern[str]
+    kind: str = "markup"
+
+
+_INLINE_TAGS = (
+    "a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd label mark q s samp small span strike strong sub "
+    "sup time tt u var wbr"
+)
+_BLOCK_TAGS = (
+    "address article aside blockquote body br button caption center dd div dl dt fieldset figcaption figure footer form "
+    "h1 h2 h3 h4 h5 h6 head header hr html img input li link main meta nav ol option p pre section select source summary "
+    "table tbody td tfoot th thead title tr ul video"
+)
+_BB_CODES = "b|i|u|s|url|quote|color|colour|size|font|center|left|right|list|code|img|email|spoiler|highlight"
+
+
+def _tags(names: str) -> str:
+    return rf"</?(?:{'|'.join(names.split())})(?:\s[^<>=]{{0,40}}=[^<>]{{0,{LONGEST_LINK}}})?\s?/?>"
+
+
+_WORDS = rf"[^\[\]\n]{{1,{LONGEST_LINK}}}?"
+_TARGET = rf"[^()\s]{{0,{LONGEST_LINK}}}(?:\([^()\s]{{0,99}}\)[^()\s]{{0,99}})?(?:\s+\"[^\"\n]{{0,99}}\")?"
+
+_NO_CODE = r"(?!(?:include|define|undef|ifdef|ifndef|if|else|elif|endif|pragma|import|media|charset)\b)"
+_WORD_END = r"(?=[\s.,;:!?)\"'”’]|$)"
+
+_MARKUP = (
+    _Markup(("<",), re.compile(rf"(?i){_tags(_INLINE_TAGS)}()")),
+    _Markup(("<",), re.compile(rf"(?i){_tags(_BLOCK_TAGS)}")),
+    _Markup(("[",), re.compile(rf"!?\[({_WORDS})\]\({_TARGET}\)")),
+    _Markup(("[",), re.compile(rf"\[({_WORDS})\]\[[^\[\]\n]{{0,99}}\]")),
+    _Markup(("[",), re.compile(rf"\[\[(?:[^\[\]|\n]{{1,{LONGEST_LINK}}}\|)?([^\[\]|\n]{{1,{LONGEST_LINK}}})\]\]")),
+    _Markup(("[",), re.compile(rf"\[(?:https?:)?//[^\s\[\]]{{1,{LONGEST_LINK}}} ({_WORDS})\]")),
+    _Markup(("[",), re.compile(rf"(?i)\[/?(?:{_BB_CODES})(?:=[^\]\n]{{0,{LONGEST_LINK}}})?\]()")),
+    _Markup(
+        ("`",),
+        re.compile(rf"(?::[a-z:+-]{{1,30}}:`|`(?=[^`\n]{{1,{LONGEST_LINK}}}`_))([^`<>\n]{{1,{LONGEST_LINK}}}?)(?:\s*<[^<>`\n]{{1,{LONGEST_LINK}}}>)?`_{{0,2}}"),
+    ),
+    _Markup(("\\",), re.compile(r"\\(?:textbf|textit|textsc|texttt|emph|underline)\{([^{}]{1,300})\}")),
+    # Bold and italics. A sign inside a word ("2**3", "snake_case") is not markup.
+    _Markup(("*",), re.compile(r"(?<![\w*])(?P<signs>\*{1,3})(?=[^\s*])((?:[^*\n]|\n(?!\n)){1,600}?)(?<=[^\s*])(?P=signs)(?![\w*])")),
+    _Markup(("_",), re.compile(r"(?<!\w)(?P<signs>_{1,3})(?=[^\s_])((?:[^_\n]|\n(?!\n)){1,600}?)(?<=[^\s_])(?P=signs)(?!\w)")),
+    _Markup(("~",), re.compile(r"~~(?=\S)([^~\n]{1,300}?)(?<=\S)~~")),
+    _Markup(("'''",), re.compile(r"'''(?=\S)([^'\n]{1,300}?)(?<=\S)'''")),
+    # Marks of notes, such as [3] and superscript numbers, which follow a word or a sentence without a space. In code,
+    # "a[3]" is followed by an operator.
+    _Markup(
+        ("[",),
+        re.compile(
+            r"(?:(?<=\w)|(?<=[.,;:!?\"'”’)]))(?:\[(?:\^?\d{1,3}(?:[,–-] ?\d{1,3}){0,5}|note \d{1,3}|citation needed)\]){1,9}"
+            r"(?! ?[=;+*/<>(\[{-]|\.\w)()"
+        ),
+    ),
+    _Markup(tuple("¹²³⁰⁴⁵⁶⁷⁸⁹†‡"), re.compile(r"(?:(?<=[A-Za-z]{4})|(?<=[.,;:!?\"”’)]))[¹²³⁰⁴⁵⁶⁷⁸⁹†‡]{1,3}()")),
+    # Hashtags and mentions. Lines of code start with these signs, too.
+    _Markup(("#", "@"), re.compile(rf"(?<=[ \t(\"'“‘])[#@]{_NO_CODE}([A-Za-z]\w*){_WORD_END}"), "hashtag"),
+    _Markup(("#", "@"), re.compile(rf"(?m)^[#@]{_NO_CODE}([A-Za-z]\w*)(?=[ \t]+[A-Za-z]|[,.:!?])"), "hashtag"),
+)  # fmt: skip
+_INVISIBLE = (("<!--", "-->"), ("<script", "</script>"), ("<style", "</style>"))
+"""Elements of HTML whose content is not text: their first and last characters."""
+
+
+def strip_markup(editor: Editor) -> None:
+    """Remove the marks of a text, in time linear in its length, and count them. Other text is left unchanged."""
+    if "<" in editor.text:
+        for first, last in _INVISIBLE:
+            editor.count("markup", editor.remove(_between(editor.text, first, last)))
+    for signs, pattern, kind in _MARKUP:
+        if any(sign in editor.text for sign in signs):
+            matches = list(pattern.finditer(editor.text))
+            editor.replace(edit for match in matches for edit in _edits(match))
+            editor.count(kind, len(matches))
+    _strip_wrappers(editor)
+    _strip_separators(editor)
+
+
+def _between(text: str, first: str, last: str) -> Iterator[tuple[int, int]]:
+    folded = text.lower() if first.isalpha() else text
+    start = folded.find(first)
+    while start >= 0:
+        end = folded.find(last, start)
+        if end < 0:
+            return
+        yield start, end + len(last)
+        start = folded.find(first, end)
+
+
+def _edits(match: re.Match[str]) -> Iterator[TextEdit]:
+    """Yield the edits that leave of a match what _Markup says."""
+    groups = match.re.groups
+    if not groups:
+        yield TextEdit(*match.span(), "\n")
+        return
+    start, end = match.span(groups)
+    for a, b in ((match.start(), start), (end, match.end())):
+        if a < b:
+            yield TextEdit(a, b, "")
+
+
+_QUOTES = dict(zip("\"'“‘„«‹「", "\"'”’“»›」", strict=True))
+_BRACKETS = dict(zip("([{*_~`【", ")]}*_~`】", strict=True))
+"""Signs that open, with the signs that close them."""
+_WRAPPED = re.compile(
+    rf"[{re.escape(''.join(_QUOTES | _BRACKETS))}][^\W_][\w'’-]*[{re.escape(''.join(set((_QUOTES | _BRACKETS).values())))}]"
+)
+_MOST_LAYERS = 3
+
+
+def _strip_wrappers(editor: Editor) -> None:
+    """Remove the signs around single words ("word", (word), ~word~) if many words of a text have them."""
+    for _ in range(_MOST_LAYERS):
+        text = editor.text
+        found = [match.span() for match in _WRAPPED.finditer(text)]
+        if not _are_noise(len(found), text):
+            return
+        in_quotes = [(start, end) for start, end in found if _QUOTES.get(text[start]) == text[end - 1]]
+        in_brackets = [
+            (start, end)
+            for start, end in found
+            # In code, a bracket follows a name.
+            if _BRACKETS.get(text[start]) == text[end - 1] and not text[start - 1 : start].isalnum()
+        ]
+        if not _are_noise(len(in_quotes) + len(in_brackets), text):
+            return
+        editor.count("quotes", len(in_quotes))
+        editor.count("markup", len(in_brackets))
+        pairs = sorted(in_quotes + in_brackets)
+        editor.remove(sign for start, end in pairs for sign in ((start, start + 1), (end - 1, end)))
+
+
+def _are_noise(number: int, text: str) -> bool:
+    return number >= FEWEST_MARKS and number > MARKED_WORDS * (text.count(" ") + text.count("\n"))
+
+
+_ORDINARY = "|!\"#$%&'()*+,-./:;<=>?@[\\]^_`{}£€§°©®™–—…│┃¦‘’‚“”„«»‹›¡¿´"
+"""Signs that people put between words, and those of program code."""
+
+
+@cache
+def _rare_signs() -> NDArray[np.bool_]:
+    """Return which code points of the Basic Multilingual Plane are signs that are rare between words (65536,)."""
+    plane = [chr(code) for code in range(TABLE_SIZE)]
+    return np.array(
+        [not (one.isalnum() or one.isspace() or one in _ORDINARY or unicodedata.combining(one)) for one in plane]
+    )
+
+
+def _strip_separators(editor: Editor) -> None:
+    """Remove signs between words ("word • word", emoji) if a text has many of them."""
+    text = editor.text
+    if text.isascii() and "~" not in text:
+        return
+    characters = code_points(text)
+    rare = _rare_signs().take(characters, mode="clip") | (characters >= TABLE_SIZE)
+    if not _are_noise(int(np.count_nonzero(rare)), text):
+        return
+    edits: list[TextEdit] = []
+    for sign, number in Counter(to_text(characters[rare])).items():
+        if _are_noise(number, text):
+            between = re.compile(rf"(?<=[\w.,;:!?'\"”’)])([ \t]*)(?:{re.escape(sign)})+(?=([ \t]*)[\w'\"“‘(])")
+            for match in between.finditer(text):
+                edits.append(TextEdit(match.end(1), match.end(), "" if match[1] or match[2] else " "))
+    editor.count("markup", editor.replace(sorted(edits)))

@@ -1,0 +1,104 @@
+"""Removes the names and times in front of what people say: plays, interviews, hearings, chats, transcripts of videos."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from unspun.model.text.edits import Editor
+from unspun.model.text.rows import RowEdits, function_share, is_broken
+
+FEWEST_SPEECHES = 4
+LEAST_LABELLED = 0.3
+"""Share of the paragraphs, or of the rows, that must start with a name."""
+LEAST_SPOKEN = 0.25
+"""Share of function words in what follows the names."""
+
+_NAME = r"(?:[A-Z][\w.'\u2019-]*|[A-Z]+)"
+_LABEL = re.compile(
+    rf"[ \t]*(?:\*\*|__)?((?:{_NAME})(?:[ \t]+(?:{_NAME}|\d{{1,3}}|of|the|de|van|von)){{0,4}})"
+    r"(?:[ \t]*[(\[][^()\[\]\n]{1,40}[)\]])?(?:\*\*|__)?:(?:\*\*|__)?(?:[ \t]+|$)"
+)
+_QUESTION = re.compile(r"[ \t]*(?:\*\*)?([QA])(?:\d{0,3}[.:)](?:\*\*)?[ \t]+|[ \t]{2,}|\t)(?=\S)")
+_NOT_NAMES = frozenset(
+    """note warning caution tip important example examples default type returns return parameters parameter usage see
+    fixed added changed removed deprecated security bug feature fix todo step figure table chapter section part item
+    options description name title author date version status summary result results conclusion background methods
+    objective purpose ingredients source sources input output update edit pros cons""".split()
+)
+
+_DATE = r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{2,4}|[A-Z][a-z]{2,8}\.? \d{1,2}(?:, \d{4})?|\d{1,2} [A-Z][a-z]{2,8}(?: \d{4})?)"
+_CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d{1,3})?(?:[ \u202f]?[AaPp]\.?[Mm]\.?)?"
+_STAMP = re.compile(
+    rf"[ \t\f]*[\[(]?(?:{_DATE}[,T]?[ \t]+(?:at[ \t]+)?)?({_CLOCK})(?:[ \t]*(?:-->|[-\u2013])[ \t]*{_CLOCK})?[\])]?"
+    r"(?:[ \t]*[-\u2013:|](?=[ \t]|$))?(?:[ \t]+|$)"
+)
+_NICK = re.compile(r"[ \t]*<[ @+~&%]?[\w\[\]\\^{}|`-]{1,30}>[ \t]+")
+_SENDER = re.compile(r"(?:[+~]?[\w.'\u2019()-]+[ \t]?){1,4}:[ \t]+")
+
+
+def remove_timestamps(editor: Editor, rows: Sequence[str]) -> bool:
+    """Remove the times, and the names after them, at the starts of rows in chats and transcripts."""
+    stamps = {i: match for i, row in enumerate(rows) if (match := _STAMP.match(row) or _NICK.match(row))}
+    filled = sum(bool(row.strip()) for row in rows)
+    # With hours, minutes and seconds in brackets, two are enough if every paragraph has one.
+    sure = len(stamps) >= 2 and all(match[0].lstrip()[0] in "[(" and match[1].count(":") == 2 for match in stamps.values() if match.re is _STAMP)
+    if len(stamps) < (2 if sure and len(stamps) >= 0.9 * filled else FEWEST_SPEECHES) or len(stamps) < 0.4 * filled:
+        return False
+    ends = {}
+    for i, match in stamps.items():
+        end = match.end()
+        if match.re is _STAMP:
+            sender = _NICK.match(rows[i], end) or _SENDER.match(rows[i], end)
+            end = sender.end() if sender is not None else end
+        ends[i] = end
+    texts = [rows[i][ends[i] :] if i in ends else row for i, row in enumerate(rows)]
+    if function_share(texts) < LEAST_SPOKEN or len(" ".join(texts).split()) < 3 * len(stamps) or not _rise(stamps):
+        return False
+    edits = RowEdits(editor, rows)
+    for i, end in ends.items():
+        edits.cut(i, 0, end)
+    spoken = [i for i, text in enumerate(texts) if text.strip()]
+    for before, after in zip(spoken, spoken[1:], strict=False):
+        # A speech that goes on after a time is one sentence.
+        if after in ends or before + 1 in ends:
+            if is_broken(texts[before], texts[after]):
+                for row in range(before, after):
+                    edits.join(row)
+            elif not texts[after - 1].strip() and after - 1 in ends:
+                edits.cut(after - 1, len(rows[after - 1]), len(rows[after - 1]))
+    editor.count("timestamp", len(stamps))
+    return edits.apply()
+
+
+def _rise(stamps: dict[int, re.Match[str]]) -> bool:
+    """Return whether most times are not before the time above them. Times of day may start again."""
+    times = [[int(part) for part in re.findall(r"\d+", match[1])[:3]] for match in stamps.values() if match.re is _STAMP]
+    keys = [(len(one), one) for one in times]
+    pairs = list(zip(keys, keys[1:], strict=False))
+    return sum(a <= b for a, b in pairs) >= 0.8 * len(pairs)
+
+
+def remove_speakers(editor: Editor, rows: Sequence[str]) -> bool:
+    """Remove the names in front of speeches, if several names repeat and most paragraphs or rows start with one."""
+    labels = {i: match for i, row in enumerate(rows) if ":" in row and (match := _LABEL.match(row))}
+    labels |= {i: match for i, row in enumerate(rows) if (match := _QUESTION.match(row))}
+    names = Counter(match[1] for match in labels.values())
+    said = {i: match for i, match in labels.items() if names[match[1]] >= 2 and match[1].lower() not in _NOT_NAMES}
+    repeated = {match[1] for match in said.values()}
+    plain = all(name.isupper() for name in repeated)
+    if len(repeated) < 2 or len(said) < FEWEST_SPEECHES + 2 * (not plain) or ("A" in repeated and "Q" not in repeated):
+        return False
+    # A person may speak once in a play whose other speakers return.
+    speakers = {i: match for i, match in labels.items() if match[1].lower() not in _NOT_NAMES}
+    paragraphs = sum(bool(row.strip()) and (i == 0 or not rows[i - 1].strip()) for i, row in enumerate(rows))
+    if len(said) < LEAST_LABELLED * max(paragraphs, 1) or len(said) < 0.6 * len(labels):
+        return False
+    if function_share(rows[i][match.end() :] for i, match in said.items()) < LEAST_SPOKEN:
+        return False
+    edits = RowEdits(editor, rows)
+    for i, match in speakers.items():
+        edits.cut(i, 0, match.end())
+    editor.count("speaker", len(speakers))
+    return edits.apply()
