@@ -24,7 +24,7 @@ from unspun.model.text.edits import Editor, TextEdit
 from unspun.model.text.layouts import undo_layouts
 from unspun.model.text.lookalikes import replace_lookalikes
 from unspun.model.text.markup import strip_markup
-from unspun.model.text.pages import join_soft_hyphens
+from unspun.model.text.pages import mark_soft_hyphens
 
 
 def repair(text: str) -> Editor:
@@ -270,7 +270,7 @@ def _normalise_spaces(work: Editor) -> None:
 
 
 _STEPS: tuple[Callable[[Editor], None], ...] = (
-    join_soft_hyphens,
+    mark_soft_hyphens,
     _remove_early_zero_width,
     _decode_entities,
     _remove_early_zero_width,
