@@ -6,7 +6,9 @@ Each field says here what it means and which values it takes; every other form i
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from unspun.model.fields import JsonRecord, about
@@ -167,6 +169,16 @@ class Verdict(JsonRecord):
         ),
     )
     model: ModelInfo = field(metadata=about("The model that gave the verdict."))
+
+    def with_repairs(self, found: Mapping[str, int]) -> Verdict:
+        """Return the verdict with more repairs, such as those of the format that the text was read from.
+
+        `found` says what was repaired, and how often. Repairs of the same kind are added up.
+        """
+        if not found:
+            return self
+        counts = Counter({repair.what: repair.count for repair in self.repairs}) + Counter(found)
+        return replace(self, repairs=tuple(Repair(what, count) for what, count in sorted(counts.items())))
 
     def to_json(self) -> str:
         """Return the verdict as one line of JSON: the same bytes on every surface.

@@ -9,11 +9,12 @@ from typing import Any
 
 from unspun.reading import records
 from unspun.reading.encodings import NotTextError, decode
-from unspun.reading.html import declared_encoding, extract_article
-from unspun.reading.records import Failure, Place, Record, UnreadableError, optional, too_long
+from unspun.reading.html import Article, declared_encoding, extract_article
+from unspun.reading.records import Failure, NoTextError, Omission, Place, Record, UnreadableError, optional, too_long
 
 PAGES = ("text/html", "application/xhtml+xml")
 TEXTS = ("text/plain",)
+NO_DOCUMENT = "neither a page nor a text"
 SLACK = 64
 """Bytes that a writer may leave between two records without damage."""
 BETWEEN = len(b"\r\n\r\n")
@@ -22,14 +23,14 @@ BETWEEN = len(b"\r\n\r\n")
 def read_warc(
     stream: io.BufferedIOBase,
     place: Place,
-    skip: Callable[[], None],
-    article: Callable[[str], str] = extract_article,
+    skip: Callable[[str], None],
+    article: Callable[[str], Article] = extract_article,
 ) -> Iterator[Record | Failure]:
     """Yield the document of each record that is a page or a text, or a failure, and keep `place` current.
 
     Documents are `response` records with status 200 in HTML or plain text, and `conversion` records. `article` extracts
-    the text of an HTML page; `skip` is called for every other record. Raises UnreadableError if the stream is not WARC,
-    MissingLibraryError, and what reading raises.
+    the text of an HTML page; `skip` is called with the reason for every other record, and for pages without text.
+    Raises UnreadableError if the stream is not WARC, MissingLibraryError, and what reading raises.
     """
     with optional("fastwarc", "warc"):
         from fastwarc.warc import ArchiveIterator, WarcRecordType
@@ -47,9 +48,9 @@ def read_warc(
         elif record.record_type == WarcRecordType.response:
             found = _document(record, place, lambda record, block: _response(record, block, article))
         elif record.record_type == WarcRecordType.conversion:
-            found = _document(record, place, lambda record, block: decode(block))
-        if found is None:
-            skip()
+            found = _document(record, place, lambda record, block: Article(decode(block), {}))
+        if found is None or isinstance(found, Omission):
+            skip(NO_DOCUMENT if found is None else found.message)
         else:
             yield found
     if source.tell() and not place.line:
@@ -85,22 +86,24 @@ class _ForwardStream:
         pass
 
 
-def _document(record: Any, place: Place, text_of: Callable[[Any, bytes], str | None]) -> Record | Failure | None:
+def _document(record: Any, place: Place, read: Callable[[Any, bytes], Article | None]) -> Record | Failure | None:
     if record.content_length > records.LONGEST:
         return place.failure(too_long("bytes"))
     block = record.reader.read(record.content_length) if record.content_length else b""
     if len(block) < record.content_length:
         return place.failure(f"broken WARC record: {len(block):,} of {record.content_length:,} bytes")
     try:
-        text = text_of(record, block)
-    except NotTextError as error:
+        found = read(record, block)
+    except NoTextError as error:  # many pages of a crawl consist of scripts
+        return Omission(place.name, str(error))
+    except (NotTextError, UnreadableError) as error:
         return place.failure(str(error))
     # Some writers put the address in angle brackets.
     address = (record.headers.get("WARC-Target-URI") or "").strip().removeprefix("<").removesuffix(">")
-    return None if text is None else place.record(text, {"id": address})
+    return None if found is None else place.record(found.text, {"id": address}, found.repairs)
 
 
-def _response(record: Any, block: bytes, article: Callable[[str], str]) -> str | None:
+def _response(record: Any, block: bytes, article: Callable[[str], Article]) -> Article | None:
     """Return the text of an HTTP response, None if it is not a document."""
     if not block.startswith(b"HTTP/"):
         return None
@@ -117,7 +120,7 @@ def _response(record: Any, block: bytes, article: Callable[[str], str]) -> str |
     charset = (response.http_charset or "").strip(" \"'") or None
     if kind in PAGES:
         return article(decode(body, charset or declared_encoding(body)))
-    return decode(body, charset)
+    return Article(decode(body, charset), {})
 
 
 def _http(block: bytes) -> Any:

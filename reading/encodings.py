@@ -36,6 +36,13 @@ MAGIC = {
     b"SQLite format 3": "SQLite",
     b"\x7fELF": "program",
 }
+TAR = b"ustar"
+"""Stands at byte 257 of a tar file, which may hold little else than text."""
+
+NULS = 0.2
+"""Share of NULs above which a file is binary. Some programs write them for ligatures or spaces that they cannot map."""
+RUN = b"\0" * 8
+"""NULs in a row that only a binary has, other than at its ends, where some programs fill a block."""
 
 # Control characters that do not occur in text: all but tab, line breaks, form feed, backspace and escape.
 CONTROLS = bytes({*range(0x20), 0x7F} - set(b"\b\t\n\v\f\r\x1b"))
@@ -70,9 +77,15 @@ def detect_encoding(sample: bytes) -> str:
     for magic, kind in MAGIC.items():
         if sample.startswith(magic):
             raise NotTextError(f"binary ({kind}), not text")
+    if sample[257:262] == TAR:
+        raise NotTextError("binary (tar), not text")
     if b"\0" in sample:
-        return _utf16_without_mark(sample)
-    if _count(sample, CONTROLS) > 0.1 * len(sample):
+        wide = _utf16_without_mark(sample)
+        if wide is not None:
+            return wide
+        if not _is_text_with_nuls(sample):
+            raise NotTextError("binary, not text")
+    elif _count(sample, CONTROLS) > 0.1 * len(sample):
         raise NotTextError("binary, not text")
     high = _count(sample, HIGH)
     if high >= ENOUGH and high > 0.15 * len(sample) and _broken_utf8(sample) > 0.05 * high:
@@ -88,7 +101,7 @@ def decode(data: bytes, declared: str | None = None) -> str:
     """
     encoding = detect_encoding(data[:SAMPLE])
     wide = encoding.startswith(("utf-16", "utf-32"))
-    if b"\0" in data and not wide:
+    if b"\0" in data and not wide and not _is_text_with_nuls(data):
         raise NotTextError("binary, not text")
     if declared is not None and not wide and _is_legacy(declared):
         try:
@@ -156,14 +169,29 @@ def _broken_utf8(sample: bytes) -> int:
     return codecs.getincrementaldecoder("utf-8")("replace").decode(sample).count("\N{REPLACEMENT CHARACTER}")
 
 
-def _utf16_without_mark(sample: bytes) -> str:
+def _utf16_without_mark(sample: bytes) -> str | None:
     half = max(1, len(sample) // 2)
     even, odd = sample[0::2].count(0) / half, sample[1::2].count(0) / half
     if odd >= 0.5 and even <= 0.05:
         return "utf-16-le"
     if even >= 0.5 and odd <= 0.05:
         return "utf-16-be"
-    raise NotTextError("binary, not text")
+    return None
+
+
+def _is_text_with_nuls(data: bytes) -> bool:
+    """Return whether bytes with NULs are text otherwise."""
+    inner = data.strip(b"\0")
+    nuls = inner.count(0)
+    others = _count(inner, CONTROLS) - nuls
+    high = _count(inner, HIGH)
+    return (
+        len(inner) > 0
+        and nuls <= NULS * len(inner)
+        and others <= 0.005 * len(inner)
+        and RUN not in inner
+        and (high < ENOUGH or _broken_utf8(inner[:SAMPLE]) <= 0.15 * len(inner[:SAMPLE]))
+    )
 
 
 def _guess(sample: bytes) -> str:

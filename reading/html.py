@@ -1,20 +1,23 @@
-"""Extracts the article of a web page."""
+"""Reads web pages: the text of the article, as a reader sees it."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
-HIDDEN = ("iframe", "noscript", "script", "select", "style", "svg", "template", "textarea", "title")
-INLINE = frozenset(
-    [
-        *("a", "abbr", "b", "bdi", "bdo", "cite", "code", "data", "dfn", "em", "font", "i", "kbd", "label", "mark"),
-        *("q", "s", "samp", "small", "span", "strong", "sub", "sup", "time", "u", "var", "wbr"),
-    ]
-)
+from unspun.reading.records import NoTextError
+
 DECLARED = re.compile(rb"""(?i)<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}["']?\s{0,9}([\w.:-]{2,40})""")
+NO_TEXT = "no text in this page"
+
+
+class Article(NamedTuple):
+    """The text of a page, one paragraph per line, and what was left out or repaired, as in `Record.repairs`."""
+
+    text: str
+    repairs: Mapping[str, int]
 
 
 def declared_encoding(page: bytes) -> str | None:
@@ -23,64 +26,84 @@ def declared_encoding(page: bytes) -> str | None:
     return found[1].decode("ascii", "replace") if found else None
 
 
-def extract_article(page: str) -> str:
-    """Return the article of an HTML page as plain text, one paragraph per line.
+def extract_article(page: str) -> Article:
+    """Return the article of an HTML page, without what no reader sees.
 
-    If there is no article, return all text of the page, which may be empty. Never raises for malformed HTML.
+    If there is no article, return all text of the page. Raises NoTextError if it has none,
+    UnreadableError if its text cannot be read.
     """
-    return _trafilatura(page) or strip_tags(page)
+    from unspun.reading.pages.clutter import leave_out_clutter
+    from unspun.reading.pages.tree import parse
+    from unspun.reading.pages.visibility import leave_out_hidden_text
+
+    root = parse(page)
+    if root is None:
+        raise NoTextError(NO_TEXT)
+    hidden = leave_out_hidden_text(root)
+    leave_out_clutter(root)
+    text = _trafilatura(root) or _all_text(root)
+    if not text:
+        raise NoTextError(NO_TEXT)
+    return Article(text, {"hidden": hidden} if hidden else {})
+
+
+def visible_text(page: str) -> Article:
+    """Return all text of an HTML page that a reader sees; empty if it has none."""
+    from unspun.reading.pages.tree import parse
+    from unspun.reading.pages.visibility import leave_out_hidden_text
+
+    root = parse(page)
+    if root is None:
+        return Article("", {})
+    hidden = leave_out_hidden_text(root)
+    return Article(_all_text(root), {"hidden": hidden} if hidden else {})
 
 
 class Page(str):
     """The HTML of a page whose article has not been extracted yet, because that is the slowest part of reading.
 
-    `Reader(..., article=Page)` leaves the extraction to the processes that score.
+    `Reader(..., article=Page.later)` leaves the extraction to the processes that score.
     """
 
     __slots__ = ()
 
-    def article(self) -> str:
-        """Return the article of the page."""
+    @classmethod
+    def later(cls, page: str) -> Article:
+        """Return the page itself instead of its article."""
+        return Article(cls(page), {})
+
+    def article(self) -> Article:
+        """Return the article of the page. Raises what extract_article raises."""
         return extract_article(str(self))
 
 
-def strip_tags(page: str) -> str:
-    """Return all visible text of a page, one block per line; empty if it has none."""
-    # lxml, because html.parser takes minutes for 60 KB of "<a <a <a" and raises on "<![<![".
-    from lxml import etree  # type: ignore[import-untyped]
-
-    if not page.strip():
-        return ""
-    parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
-    root = etree.fromstring(page.encode("utf-8", "replace"), parser)
-    if root is None:
-        return ""
-    lines = (" ".join(line.split()) for line in "".join(_visible(root)).split("\n"))
+def _all_text(root: Any) -> str:
+    """Return all text of a page, one block per line; empty if it has none."""
+    lines = (" ".join(line.split()) for line in "".join(_pieces(root)).split("\n"))
     return "\n".join(line for line in lines if line)
 
 
-def _visible(root: Any) -> Iterator[str]:
-    from lxml import etree
+def _pieces(root: Any) -> Iterator[str]:
+    from lxml import etree  # type: ignore[import-untyped]
 
-    hidden = 0
+    from unspun.reading.pages.visibility import INLINE, NEVER_SHOWN
+
     for event, element in etree.iterwalk(root, events=("start", "end")):
-        if element.tag in HIDDEN:
-            hidden += 1 if event == "start" else -1
         if element.tag not in INLINE:
             yield "\n"
         text = element.text if event == "start" else element.tail
-        if text and not hidden:
+        if text and not (event == "start" and element.tag in NEVER_SHOWN):
             # In HTML a line break in the source is a space; only blocks start new lines.
             yield text.replace("\n", " ")
 
 
-def _trafilatura(page: str) -> str | None:
+def _trafilatura(root: Any) -> str | None:
     import trafilatura  # slow to import, and most runs read no HTML
 
     for name in ("trafilatura", "htmldate", "courlan"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
-        text = trafilatura.extract(page, include_comments=False)
-    except Exception:  # it may fail anywhere in three parsers; `strip_tags` is the fallback
+        text = trafilatura.extract(root, include_comments=False)
+    except Exception:  # it may fail anywhere in three parsers; `_all_text` is the fallback
         return None
     return text if text and not text.isspace() else None

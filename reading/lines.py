@@ -1,122 +1,74 @@
-"""Reads JSON lines and CSV: one document per line or row."""
+"""Reads the lines of a stream within the limit for one document."""
 
 from __future__ import annotations
 
-import csv
-import json
+from collections import deque
 from collections.abc import Iterator
 from typing import TextIO
 
 from unspun.reading import records
-from unspun.reading.records import Failure, Place, Record, too_long
+from unspun.reading.records import too_long
 
-JSON_TYPES: dict[type, str] = {
-    str: "a string",
-    int: "a number",
-    float: "a number",
-    bool: "a boolean",
-    list: "a list",
-    dict: "an object",
-    type(None): "null",
-}
+PART = 1 << 20
+AHEAD = 1 << 16
+"""Characters that can be read ahead."""
 
 
 class LineTooLongError(ValueError):
-    """A line is longer than the limit for one document."""
+    """A line is longer than the limit for one document. `quotes` is the number of quotation marks in it."""
+
+    def __init__(self, quotes: int) -> None:
+        super().__init__(too_long("characters"))
+        self.quotes = quotes
 
 
-class _BoundedLines:
-    """The lines of a text. A line above the limit raises LineTooLongError; the next call continues after it."""
+class BoundedLines:
+    """The lines of a text. A line above the limit raises LineTooLongError; the next call continues after it.
+
+    `number` is the number of the current line, from 1.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._ahead: deque[str | LineTooLongError] = deque()
         self.number = 0
 
-    def __iter__(self) -> _BoundedLines:
+    def __iter__(self) -> BoundedLines:
         return self
 
     def __next__(self) -> str:
-        line = self._stream.readline(records.LONGEST)
+        line = self._ahead.popleft() if self._ahead else self._read()
         if not line:
             raise StopIteration
         self.number += 1
-        if len(line) == records.LONGEST and not line.endswith("\n"):
-            del line
-            while (rest := self._stream.readline(1 << 20)) and not rest.endswith("\n"):
-                pass
-            raise LineTooLongError(too_long("characters"))
+        if isinstance(line, LineTooLongError):
+            raise line
         return line
 
+    def ahead(self) -> Iterator[str]:
+        """Yield the next lines without moving on; not those above the limit, and no more than AHEAD characters."""
+        seen = place = 0
+        while seen < AHEAD:
+            if place == len(self._ahead):
+                line = self._read()
+                if not line:
+                    return
+                self._ahead.append(line)
+            found = self._ahead[place]
+            place += 1
+            if isinstance(found, LineTooLongError):
+                return
+            seen += len(found)
+            yield found
 
-def read_json_lines(stream: TextIO, place: Place) -> Iterator[Record | Failure]:
-    """Yield the document of each line, or a failure, and keep `place` current."""
-    lines = _BoundedLines(stream)
-    while True:
-        place.line = lines.number + 1
-        try:
-            line = next(lines)
-        except StopIteration:
-            return
-        except LineTooLongError as error:
-            yield place.failure(str(error))
-            continue
-        if not line.isspace():
-            yield _json_record(line, place)
-
-
-def _json_record(line: str, place: Place) -> Record | Failure:
-    try:
-        value = json.loads(line)
-    except json.JSONDecodeError as error:
-        return place.failure(f"not valid JSON ({error.msg}, column {error.pos + 1})")
-    except (RecursionError, ValueError) as error:  # nesting too deep, or a number with too many digits
-        return place.failure(f"not valid JSON ({error})")
-    if not isinstance(value, dict):
-        return place.failure(f"{JSON_TYPES[type(value)]} where a JSON object was expected")
-    if "text" not in value:
-        return place.failure('no "text"')
-    text = value["text"]
-    if not isinstance(text, str):
-        return place.failure(f'"text" is {JSON_TYPES[type(text)]}, not a string')
-    return place.record(text, value)
-
-
-def read_csv(stream: TextIO, place: Place) -> Iterator[Record | Failure]:
-    """Yield the document of each row, or a failure, and keep `place` current."""
-    csv.field_size_limit(records.LONGEST)  # the default is 128 KB
-    lines = _BoundedLines(stream)
-    header = next(lines, "")
-    delimiter = next((mark for mark in ",;\t" if "text" in _column_names(header, mark)), ",")
-    columns = _column_names(header, delimiter)
-    if "text" not in columns:
-        if header:
-            place.line = 1
-            yield place.failure('no column "text" in the header')
-        return
-    rows = csv.reader(lines, delimiter=delimiter, strict=True)
-    while True:
-        place.line = lines.number + 1
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except (csv.Error, LineTooLongError) as error:
-            yield place.failure(f"not valid CSV ({error})")
-            continue
-        if row:
-            yield _csv_record(row, columns, place)
-
-
-def _column_names(header: str, delimiter: str) -> list[str]:
-    try:
-        cells = next(csv.reader([header], delimiter=delimiter), [])
-    except csv.Error:
-        return []
-    return [cell.strip().casefold() for cell in cells]
-
-
-def _csv_record(row: list[str], columns: list[str], place: Place) -> Record | Failure:
-    if len(row) != len(columns):
-        return place.failure(f"{len(row)} fields where the header has {len(columns)}")
-    values = dict(zip(columns, row, strict=True))
-    return place.record(values["text"], {name: value or None for name, value in values.items()})
+    def _read(self) -> str | LineTooLongError:
+        line = self._stream.readline(records.LONGEST)
+        if len(line) < records.LONGEST or line.endswith("\n"):
+            return line
+        quotes = line.count('"')
+        del line
+        while rest := self._stream.readline(PART):
+            quotes += rest.count('"')
+            if rest.endswith("\n"):
+                break
+        return LineTooLongError(quotes)

@@ -6,45 +6,80 @@ Bad input never raises: a document that cannot be read is yielded as a Failure i
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from unspun.reading import packing, records
 from unspun.reading.archives import read_warc
+from unspun.reading.csvs import line_end, read_csv
+from unspun.reading.documents.isolation import DOCUMENT_FORMATS, DocumentFormat, Limits, read_document
 from unspun.reading.encodings import SAMPLE, NotTextError, decode, open_text, peek
-from unspun.reading.html import declared_encoding, extract_article
-from unspun.reading.lines import LineTooLongError, read_csv, read_json_lines
+from unspun.reading.fields import USUAL, Fields
+from unspun.reading.html import Article, declared_encoding, extract_article
+from unspun.reading.jsons import read_json, read_json_lines
+from unspun.reading.lines import LineTooLongError
 from unspun.reading.locations import Disk, Entry, Location, Store, locate
-from unspun.reading.records import Failure, Place, Record, UnreadableError, explain, too_long
+from unspun.reading.records import Failure, Omissions, Place, Record, UnreadableError, explain, too_long
 from unspun.reading.tables import read_parquet
 
-__all__ = ["STDIN", "SUFFIXES", "Failure", "Format", "Reader", "Record", "format_of", "read_stream"]
+__all__ = ["STDIN", "SUFFIXES", "Failure", "Format", "Reader", "ReadingOptions", "Record", "format_of", "read_stream"]
 
-Format = Literal["txt", "html", "jsonl", "csv", "parquet", "warc"]
+Format = Literal["txt", "html", "jsonl", "json", "csv", "tsv", "parquet", "warc"] | DocumentFormat
 
 SUFFIXES: dict[str, Format] = {
     ".txt": "txt",
     # Markdown is read unchanged: the model skips everything that is not prose, and offsets stay valid.
     ".md": "txt",
+    ".markdown": "txt",
+    ".rst": "txt",
+    ".srt": "txt",
+    ".vtt": "txt",
     ".html": "html",
     ".htm": "html",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "json",
     ".csv": "csv",
+    ".tsv": "tsv",
     ".parquet": "parquet",
     ".warc": "warc",
     ".wet": "warc",
+    ".pdf": "pdf",
+    ".docx": "docx",
+    ".docm": "docx",
+    ".odt": "odt",
+    ".rtf": "rtf",
+    ".epub": "epub",
 }
+
+OF_RECORDS: tuple[Format, ...] = ("jsonl", "json", "csv", "tsv", "parquet")
+"""Formats whose documents have fields."""
+
+STARTS: dict[bytes, DocumentFormat] = {b"%PDF-": "pdf", b"{\\rtf": "rtf"}
+"""The first bytes of documents that are recognised without an ending."""
 
 STDIN = "-"
 
 LOOKED_FOR = f"looked for {' '.join(SUFFIXES)}, also with {' '.join(packing.SUFFIXES)}"
+LONGEST_SUFFIX = 12
 JSON_OBJECT = re.compile(r"""\s*\{\s*["}]""")
+JSON_DOCUMENT = re.compile(r"""\s*(?:\[\s*)?\{\s*"[^"\n]*"\s*:|\s*\[\s*"(?:[^"\\\n]|\\.)*"\s*,\s*["\[{]""")
+"""The start of an array of objects or of texts, or of an object. Texts that start like one do not go on like one."""
+
+
+class ReadingOptions(TypedDict, total=False):
+    """Options of a Reader that say where records and their texts are, rather than what is done with them."""
+
+    stdin: io.BufferedIOBase | None
+    stdin_format: Format | None
+    text_field: str | None
+    id_field: str | None
 
 
 class Reader:
@@ -52,10 +87,12 @@ class Reader:
 
     `paths` are files, folders (searched recursively, sorted by path), patterns such as `crawl/**/*.txt`, URLs of all
     these in any store that fsspec supports (`s3://bucket/crawl/`), and "-" for standard input. If `stdin_format` is
-    None, standard input is read as JSON lines if it looks like them, else as one plain text. `article` extracts
+    None, standard input is read as JSON or JSON lines if it looks like them, else as one plain text. `article` extracts
     the text of an HTML page. `exclude` is a file or folder to skip: the output of this run. `ignore` is called
     with the path of each file found in a folder, and files for which it returns true are skipped. `fields`
-    are the names of the fields, besides `id` and `text`, to keep from JSON lines, CSV and Parquet.
+    are the names of the fields, besides `id` and `text`, to keep from JSON, CSV and Parquet. `text_field` and
+    `id_field` are the fields of the text and the id: a name, the number of a column, or a path to a nested field of
+    JSON. By default, they are `text`, `content`, `body`, `article` or `full_text`, and `id`, in any case.
     """
 
     def __init__(
@@ -66,18 +103,20 @@ class Reader:
         stdin_format: Format | None = None,
         exclude: Path | None = None,
         ignore: Callable[[str], bool] = lambda path: False,
-        article: Callable[[str], str] = extract_article,
+        article: Callable[[str], Article] = extract_article,
         fields: Sequence[str] = (),
+        text_field: str | None = None,
+        id_field: str | None = None,
     ) -> None:
         self.paths = tuple(paths)
-        self.skipped = 0
+        self.skipped = Omissions()
         """Files of other types found in folders so far, and archive records that are neither pages nor texts."""
         self._stdin = stdin
         self._stdin_format = stdin_format
         self._exclude = None if exclude is None else os.path.realpath(exclude)
         self._ignore = ignore
         self._article = article
-        self._fields = fields
+        self._fields = Fields(text_field, id_field, fields)
         self._finished = 0
         self._current: _CountedFile | None = None
 
@@ -148,11 +187,13 @@ class Reader:
         any_type = location.pattern is not None and location.pattern.suffix is not None
         for found in location.files(self._is_excluded if isinstance(location.store, Disk) else lambda path: False):
             if isinstance(found, Entry) and self._ignore(found.path):
+                if count:
+                    self.skipped.add("to be ignored", found.path)
                 continue
             if isinstance(found, Failure) or (not found.is_special and (any_type or format_of(found.path))):
                 yield found
-            else:
-                self.skipped += count
+            elif count:
+                self.skipped.add(_why_skipped(found), found.path)
 
     def _read_file(self, store: Store, path: str, kind: Format = "txt") -> Iterator[Record | Failure]:
         """Yield the documents of a file, which is of this kind unless its name shows another format."""
@@ -182,14 +223,14 @@ class Reader:
             yield Failure(STDIN, "standard input is closed")
             return
         sample, stream = peek(self._stdin)
-        kind = self._stdin_format or ("jsonl" if _looks_like_json_lines(sample) else "txt")
+        kind = self._stdin_format or _guess(sample)
         yield from self._read_stream(stream, STDIN, kind)
 
     def _read_stream(self, stream: io.BufferedIOBase, name: str, kind: Format) -> Iterator[Record | Failure]:
         return read_stream(stream, name, kind, skip=self._skip, article=self._article, fields=self._fields)
 
-    def _skip(self) -> None:
-        self.skipped += 1
+    def _skip(self, reason: str) -> None:
+        self.skipped.add(reason)
 
     def _is_excluded(self, path: str) -> bool:
         exclude = self._exclude
@@ -216,18 +257,21 @@ def read_stream(
     name: str,
     kind: Format,
     *,
-    skip: Callable[[], None] = lambda: None,
-    article: Callable[[str], str] = extract_article,
-    fields: Sequence[str] = (),
+    skip: Callable[[str], None] = lambda reason: None,
+    article: Callable[[str], Article] = extract_article,
+    fields: Fields = USUAL,
+    limits: Limits | None = None,
 ) -> Iterator[Record | Failure]:
     """Yield the documents of a stream of bytes. `name` identifies it in ids and messages.
 
-    `article` and `fields` are as for Reader; `skip` is called for each archive record that is not a document.
+    `article` is as for Reader, and `fields` are those of its records; `skip` is called with the reason for each archive
+    record that is not a document. `limits` are those of reading a PDF, DOCX, ODT, RTF or EPUB; they default to the
+    environment's.
     """
-    place = Place(name, fields if kind in ("jsonl", "csv", "parquet") else ())
+    place = Place(name, fields.kept if kind in OF_RECORDS else ())
     empty = True
     try:
-        for item in _documents(stream, place, kind, skip, article):
+        for item in _documents(stream, place, kind, skip, article, fields, limits):
             empty = False
             yield item
         if empty and not (kind == "warc" and place.line):  # an archive may hold only records that are not documents
@@ -245,23 +289,38 @@ def read_stream(
 
 
 def _documents(
-    stream: io.BufferedIOBase, place: Place, kind: Format, skip: Callable[[], None], article: Callable[[str], str]
+    stream: io.BufferedIOBase,
+    place: Place,
+    kind: Format,
+    skip: Callable[[str], None],
+    article: Callable[[str], Article],
+    fields: Fields,
+    limits: Limits | None,
 ) -> Iterator[Record | Failure]:
     """Yield the documents of a stream. Raises if the rest cannot be read."""
     match kind:
-        case "jsonl":
-            return read_json_lines(open_text(stream), place)
-        case "csv":
-            return read_csv(open_text(stream, newline=""), place)
+        case "json" | "jsonl":
+            sample, stream = peek(stream)
+            read = read_json_lines if _are_json_lines(sample, kind) else read_json
+            return read(open_text(stream), place, fields)
+        case "csv" | "tsv":
+            sample, stream = peek(stream)
+            rows = open_text(stream, newline=line_end(decode(sample)))
+            return read_csv(rows, place, fields, tabs=kind == "tsv")
         case "parquet":
-            return read_parquet(stream, place)
+            return read_parquet(stream, place, fields)
         case "warc":
             return read_warc(stream, place, skip, article)
     data = stream.read(records.LONGEST + 1)
     if len(data) > records.LONGEST:
         return iter([place.failure(too_long("bytes"))])
-    text = article(decode(data, declared_encoding(data))) if kind == "html" else decode(data)
-    return iter([Record(place.name, text, place.name)])
+    if kind in ("txt", "html"):  # addresses, and files without an ending
+        kind = next((found for start, found in STARTS.items() if data.startswith(start)), kind)
+    if kind in DOCUMENT_FORMATS:
+        text, repairs = read_document(data, kind, limits)
+        return iter([Record(place.name, text, place.name, repairs=repairs)])
+    found = article(decode(data, declared_encoding(data))) if kind == "html" else Article(decode(data), {})
+    return iter([Record(place.name, found.text, place.name, repairs=found.repairs)])
 
 
 class _CountedFile(io.RawIOBase):
@@ -292,16 +351,51 @@ class _CountedFile(io.RawIOBase):
         return self._file.tell()
 
 
-def _looks_like_json_lines(sample: bytes) -> bool:
-    """Return whether every line starts like a JSON object: with `{"`, unlike spintax."""
+def _are_json_lines(sample: bytes, kind: Format) -> bool:
+    """Return whether a file of JSON has a value per line; the endings .json and .jsonl are often mistaken."""
+    lines = _lines(sample)
+    if kind == "json":
+        return len(lines) > 1 and all(JSON_OBJECT.match(line) for line in lines)
+    return not lines or lines[0].strip() not in ("[", "{", "[{")
+
+
+def _guess(sample: bytes) -> Format:
+    """Return the format of standard input: JSON lines, JSON, or plain text."""
     try:
-        lines = decode(sample).split("\n")
+        lines = _lines(sample)
     except NotTextError:
+        return "txt"
+    if lines and all(JSON_OBJECT.match(line) for line in lines):  # spintax starts with a brace, too
+        return "jsonl"
+    if len(lines) > 1 and _is_json(lines[0]):  # words follow
+        return "txt"
+    return "json" if JSON_DOCUMENT.match("\n".join(lines)) else "txt"
+
+
+def _is_json(line: str) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
         return False
+    return True
+
+
+def _lines(sample: bytes) -> list[str]:
+    """Return the lines at the start of a file, without blank ones and one that may be incomplete."""
+    lines = re.split("[\r\n]+", decode(sample))
     if len(sample) == SAMPLE and len(lines) > 1:
-        lines.pop()  # it may be incomplete
-    seen = [line for line in lines if line and not line.isspace()]
-    return bool(seen) and all(JSON_OBJECT.match(line) for line in seen)
+        lines.pop()
+    return [line for line in lines if line.strip()]
+
+
+def _why_skipped(found: Entry) -> str:
+    """Return why a file in a folder is not read."""
+    if found.is_special:
+        return "not a file"
+    suffix = Path(packing.split(_name(found.path))[0]).suffix.lower()
+    if not suffix or len(suffix) > LONGEST_SUFFIX:
+        return "no ending shows the type"
+    return f"type {suffix} is not read in folders"
 
 
 def _name(path: str) -> str:

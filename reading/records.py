@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 LONGEST = 1 << 27
 """The longest document, line or field that is read, in bytes or characters. It limits memory use."""
+
+
+MOST_LISTED = 10_000
+"""Skipped files that are remembered by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +22,9 @@ class Record:
 
     `line` is its line, row or record number in a file of many documents, counted from 1; 0 if the file is one document.
     `fields` holds the fields that the reader was asked to keep, with None for those that the record lacks. It is None
-    itself if no fields were asked for or the format has none, such as plain text.
+    itself if no fields were asked for or the format has none, such as plain text. `repairs` says what was repaired or
+    left out to read the text, and how often, such as {"hidden": 40}: 40 words of a page that no reader sees. The
+    verdict lists it, too.
     """
 
     id: str
@@ -25,6 +32,7 @@ class Record:
     file: str
     line: int = 0
     fields: Mapping[str, Any] | None = None
+    repairs: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def where(self) -> str:
@@ -43,6 +51,28 @@ class Failure:
         return f"{self.where}: {self.message}"
 
 
+@dataclass(frozen=True, slots=True)
+class Omission(Failure):
+    """Something that was skipped because it is no document, and why. Nothing is lost, so it is no failure."""
+
+
+class Omissions:
+    """What was skipped: how often for each reason, and the first of them by name, as many as fit in little memory."""
+
+    def __init__(self) -> None:
+        self.reasons: Counter[str] = Counter()
+        self.first: list[Omission] = []
+
+    def __len__(self) -> int:
+        return self.reasons.total()
+
+    def add(self, reason: str, where: str | None = None) -> None:
+        """Count something; `where` is its name, None if it needs no mention of its own."""
+        self.reasons[reason] += 1
+        if where is not None and len(self.first) < MOST_LISTED:
+            self.first.append(Omission(where, reason))
+
+
 class Place:
     """The current position in a file: its name, and the number of the current line, row or record, from 1.
 
@@ -54,8 +84,11 @@ class Place:
         self.fields = fields
         self.line = 0
 
-    def record(self, text: str, values: Mapping[str, Any]) -> Record:
-        """Return the document at this position; `values` are all fields of its record."""
+    def record(self, text: str, values: Mapping[str, Any], repairs: Mapping[str, int] | None = None) -> Record:
+        """Return the document at this position.
+
+        `values` are all fields of its record; `repairs` is as in Record.
+        """
         id = values.get("id")
         return Record(
             f"{self.name}#{self.line}" if id is None or id == "" else str(id),
@@ -63,6 +96,7 @@ class Place:
             self.name,
             self.line,
             {name: values.get(name) for name in self.fields} if self.fields else None,
+            repairs or {},
         )
 
     def failure(self, message: str) -> Failure:
@@ -72,6 +106,10 @@ class Place:
 
 class UnreadableError(Exception):
     """A file, or the rest of it, cannot be read. The message says why, worded for the user."""
+
+
+class NoTextError(UnreadableError):
+    """A page has no text at all. The message says so."""
 
 
 class StreamError(OSError):

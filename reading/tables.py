@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from unspun.reading.encodings import NotTextError, decode
+from unspun.reading.fields import Fields
 from unspun.reading.records import Failure, Place, Record, StreamError, UnreadableError, optional
 
 ROWS = 256
@@ -20,7 +21,7 @@ IN_MEMORY = 1 << 26
 """Bytes of a stream that are copied to memory; a longer one is copied to disk. Parquet is read from its end."""
 
 
-def read_parquet(stream: io.BufferedIOBase, place: Place) -> Iterator[Record | Failure]:
+def read_parquet(stream: io.BufferedIOBase, place: Place, fields: Fields) -> Iterator[Record | Failure]:
     """Yield the document of each row, or a failure, and keep `place` current.
 
     Raises UnreadableError if the file is not Parquet or has no texts, MissingLibraryError, and what reading raises.
@@ -32,9 +33,14 @@ def read_parquet(stream: io.BufferedIOBase, place: Place) -> Iterator[Record | F
     with _seekable(stream) as file:
         try:
             table = parquet.ParquetFile(file, pre_buffer=False, buffer_size=PIECE)
-            columns = _columns(table.schema_arrow, place)
-            for batch in table.iter_batches(ROWS, columns=list(columns.values()), use_threads=False):
-                yield from _rows(batch, columns, place)
+            columns = _columns(table.schema_arrow, fields)
+            names = table.schema_arrow.names
+            wanted = list(dict.fromkeys(names[column] for column in columns.values()))
+            # Reading by name reads every column of that name.
+            read = [column for name in wanted for column in range(len(names)) if names[column] == name]
+            places = {name: read.index(column) for name, column in columns.items()}
+            for batch in table.iter_batches(ROWS, columns=wanted, use_threads=False):
+                yield from _rows(batch, places, place)
         except StreamError:
             raise
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last from damaged column names
@@ -43,24 +49,21 @@ def read_parquet(stream: io.BufferedIOBase, place: Place) -> Iterator[Record | F
             raise UnreadableError(f"broken Parquet: {str(error).splitlines()[0]}") from error
 
 
-def _columns(schema: Any, place: Place) -> dict[str, str]:
-    """Return the columns to read: for each field, the name of its column in this file."""
+def _columns(schema: Any, fields: Fields) -> dict[str, int]:
+    """Return the places of the columns to read, by field."""
     import pyarrow.types as types
 
-    # Reversed, so that the first of two columns called Text and text is taken.
-    by_name = {name.strip().casefold(): name for name in reversed(schema.names)}
-    if "text" not in by_name:
-        raise UnreadableError(f'no column "text" (the columns are: {", ".join(schema.names) or "none"})')
-    kind = schema.field(by_name["text"]).type
+    columns = fields.columns(schema.names)
+    kind = schema.field(columns["text"]).type
     if types.is_dictionary(kind):
         kind = kind.value_type
     is_bytes = types.is_binary(kind) or types.is_large_binary(kind)
     if not (types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind) or is_bytes):
-        raise UnreadableError(f'the column "{by_name["text"]}" is of type {kind}, not of strings')
-    return {name: by_name[name] for name in dict.fromkeys(("text", "id", *place.fields)) if name in by_name}
+        raise UnreadableError(f'the column "{schema.names[columns["text"]]}" is of type {kind}, not of strings')
+    return columns
 
 
-def _rows(batch: Any, columns: dict[str, str], place: Place) -> Iterator[Record | Failure]:
+def _rows(batch: Any, columns: dict[str, int], place: Place) -> Iterator[Record | Failure]:
     for row in zip(*(_values(batch, column) for column in columns.values()), strict=True):
         place.line += 1
         try:
@@ -72,13 +75,16 @@ def _rows(batch: Any, columns: dict[str, str], place: Place) -> Iterator[Record 
             yield place.failure(str(error))
             continue
         text = values["text"]
-        yield place.failure('"text" is null, not a string') if text is None else place.record(text, values)
+        if text is None:
+            yield place.failure(f'"{batch.schema.names[columns["text"]]}" is null, not a string')
+        else:
+            yield place.record(text, values)
 
 
-def _values(batch: Any, column: str) -> list[Any]:
+def _values(batch: Any, column: int) -> list[Any]:
     import pyarrow as pa
 
-    values = batch.column(batch.schema.get_field_index(column))
+    values = batch.column(column)
     try:
         return list(values.to_pylist())
     except UnicodeDecodeError:  # writers do not always check that strings are UTF-8

@@ -32,12 +32,13 @@ ODD_LINES = 0.3
 
 
 class _Case:
-    """How a word is written. The first three are the numbers in CASES."""
+    """How a word is written, or usually written. The first four are the numbers in CASES."""
 
     LOWER: Final = 0
     CAPITAL: Final = 1
     CAPITALS: Final = 2
-    OTHER: Final = 3
+    MIXED: Final = 3
+    UNKNOWN: Final = 4
 
 
 def restore_case(
@@ -99,7 +100,7 @@ def _restore_document(
     if np.count_nonzero(written == _Case.LOWER) >= LOWER_WORDS * words.size:
         chosen = np.ones(words.size, dtype=np.bool_)
     else:
-        inside = (np.diff(line, prepend=-1) == 0) & (usual != _Case.OTHER)
+        inside = (np.diff(line, prepend=-1) == 0) & (usual < _Case.MIXED)
         odd = np.bincount(line, weights=inside & (written != usual))
         odd_line = odd >= np.maximum(ODD_WORDS * np.bincount(line, weights=inside), 1)
         long = (np.bincount(line) >= LONGER)[line]
@@ -119,10 +120,10 @@ def _restore_document(
 
 
 def _usual_case(hashes: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """Return the usual _Case of words (W,), _Case.OTHER if it is not known."""
+    """Return the usual _Case of words (W,)."""
     known, cases = usual_cases()
     place = np.minimum(np.searchsorted(known, hashes), known.size - 1)
-    usual: NDArray[np.uint8] = np.where(known[place] == hashes, cases[place], np.uint8(_Case.OTHER))
+    usual: NDArray[np.uint8] = np.where(known[place] == hashes, cases[place], np.uint8(_Case.UNKNOWN))
     return usual
 
 
@@ -133,7 +134,7 @@ def _written_case(classes: NDArray[np.uint8], start: NDArray[np.int64], end: NDA
     np.cumsum(classes == CharacterClass.LOWER, out=running[1, 1:])
     uppers, lowers = running[:, end] - running[:, start]
     capital = classes[start] == CharacterClass.UPPER
-    case = np.full(start.size, _Case.OTHER, dtype=np.uint8)
+    case = np.full(start.size, _Case.MIXED, dtype=np.uint8)
     case[uppers == 0] = _Case.LOWER
     case[capital & (uppers == 1)] = _Case.CAPITAL
     case[(lowers == 0) & (uppers > 1)] = _Case.CAPITALS
@@ -156,10 +157,10 @@ def _lines_and_sentences(
 
 def _wanted_case(usual: NDArray[np.uint8], written: NDArray[np.uint8], opens: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Return the _Case that each word (W,) should have."""
-    wanted = usual.copy()
+    wanted = np.where(usual == _Case.MIXED, np.uint8(_Case.LOWER), usual)
     # Most words that are not known are names, if the writer did not put them in lower case.
-    wanted[usual == _Case.OTHER] = _Case.CAPITAL
-    wanted[(usual == _Case.OTHER) & (written == _Case.LOWER)] = _Case.LOWER
+    wanted[usual == _Case.UNKNOWN] = _Case.CAPITAL
+    wanted[(usual == _Case.UNKNOWN) & (written == _Case.LOWER)] = _Case.LOWER
     wanted[opens & (wanted == _Case.LOWER)] = _Case.CAPITAL
     return wanted
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from importlib import resources
 
 _CYRILLIC = str.maketrans(
     "абеорсухіјѕһԁԛԝӏвкмнтгАВЕЅІЈКМНОРСТУХҮԌԚԜӀҺ",
@@ -20,7 +21,15 @@ for _letter in "бвкмнтг":
 
 _GREEK_CAPITALS = str.maketrans("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧϹϳ\u037f", "ABEZHIKMNOPTYXCjJ")
 _GREEK_SMALL = str.maketrans("αικνορυϲϱ", "aikvopucp")
-_OTHER = str.maketrans("ɑɡոսօցհԼՕՏ", "agnuoqhLOS")
+
+
+def _of_other_alphabets() -> dict[int, int]:
+    """Return Latin letters by their look-alikes in lookalikes.txt: Cherokee, Armenian, Lisu and others."""
+    lines = resources.files("unspun.model.text").joinpath("lookalikes.txt").read_text(encoding="utf-8").splitlines()
+    return {ord(other): ord(line[0]) for line in lines if not line.startswith("#") for other in line[2:]}
+
+
+_OTHER = _of_other_alphabets()
 
 _MIXED = _CYRILLIC | _GREEK_CAPITALS | _GREEK_SMALL | _OTHER
 """Latin letters by their look-alikes, which are replaced only in words that also have Latin letters."""
@@ -34,20 +43,31 @@ def _dressed() -> dict[int, int]:
         range(0xFF10, 0xFF5B),  # fullwidth
         range(0x1D400, 0x1D800),  # mathematical
         range(0x24B6, 0x24EA),  # circled
+        range(0x249C, 0x24B6),  # in brackets
         range(0x2100, 0x2150),  # letterlike symbols, including those missing from the mathematical alphabets
+        range(0x02B0, 0x02B9),  # raised
+        range(0x02E0, 0x02E5),
+        range(0x1D2C, 0x1D6B),
+        range(0x2071, 0x209D),  # raised and lowered
+        range(0x1F130, 0x1F14A),  # in squares
     ]
     table = dict(zip(map(ord, "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ"), map(ord, "abcdefghijklmnoprstuvwyz"), strict=True))
     for codes in ranges:
         for code in codes:
-            plain = unicodedata.normalize("NFKC", chr(code))
+            plain = unicodedata.normalize("NFKC", chr(code)).strip("()")
             if len(plain) == 1 and plain.isascii() and plain.isalnum():
                 table[code] = ord(plain)
+    for start in (0x1F150, 0x1F170):  # white on black circles and squares
+        table.update({start + number: ord("A") + number for number in range(26)})
     return table
 
 
 _DRESSED = _dressed()
 
-_WORD = re.compile("[\\w\u24b6-\u24e9]+")
+LOOKALIKES = "".join(map(chr, sorted({*_MIXED, *_DRESSED})))
+"""All letters that may be replaced."""
+
+_WORD = re.compile("[\\w\u249c-\u24e9\U0001f130-\U0001f189]+")
 _LATIN_LETTER = re.compile("[A-Za-z]")
 _SMALL_GREEK_INSIDE = re.compile(f"[a-z](?:[{''.join(map(chr, _GREEK_SMALL))}]+[a-z]+)+")
 
@@ -98,7 +118,7 @@ def replace_lookalikes(text: str) -> tuple[str, int]:
     def wholly(match: re.Match[str]) -> str:
         nonlocal whole
         word = match.group()
-        latin = word if word.isascii() else word.translate(_CYRILLIC)
+        latin = word if word.isascii() else word.translate(_WITHOUT_GREEK_SMALL)
         if latin == word or not latin.isascii():
             return word
         whole += 1

@@ -7,10 +7,16 @@ inside plain text. Ordinary punctuation stays.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from unspun.model.text.characters import TABLE_SIZE, code_points, to_text
 from unspun.model.text.edits import Editor, TextEdit
 
 FEWEST_MARKS, MARKED_WORDS = 5, 0.03
@@ -56,20 +62,20 @@ _WORD_END = r"(?=[\s.,;:!?)\"'”’]|$)"
 _MARKUP = (
     _Markup(("<",), re.compile(rf"(?i){_tags(_INLINE_TAGS)}()")),
     _Markup(("<",), re.compile(rf"(?i){_tags(_BLOCK_TAGS)}")),
-    _Markup(("](",), re.compile(rf"!?\[({_WORDS})\]\({_TARGET}\)")),
-    _Markup(("][",), re.compile(rf"\[({_WORDS})\]\[[^\[\]\n]{{0,99}}\]")),
-    _Markup(("[[",), re.compile(rf"\[\[(?:[^\[\]|\n]{{1,{LONGEST_LINK}}}\|)?([^\[\]|\n]{{1,{LONGEST_LINK}}})\]\]")),
-    _Markup(("[http", "[//"), re.compile(rf"\[(?:https?:)?//[^\s\[\]]{{1,{LONGEST_LINK}}} ({_WORDS})\]")),
-    _Markup(("[/",), re.compile(rf"(?i)\[/?(?:{_BB_CODES})(?:=[^\]\n]{{0,{LONGEST_LINK}}})?\]()")),
+    _Markup(("[",), re.compile(rf"!?\[({_WORDS})\]\({_TARGET}\)")),
+    _Markup(("[",), re.compile(rf"\[({_WORDS})\]\[[^\[\]\n]{{0,99}}\]")),
+    _Markup(("[",), re.compile(rf"\[\[(?:[^\[\]|\n]{{1,{LONGEST_LINK}}}\|)?([^\[\]|\n]{{1,{LONGEST_LINK}}})\]\]")),
+    _Markup(("[",), re.compile(rf"\[(?:https?:)?//[^\s\[\]]{{1,{LONGEST_LINK}}} ({_WORDS})\]")),
+    _Markup(("[",), re.compile(rf"(?i)\[/?(?:{_BB_CODES})(?:=[^\]\n]{{0,{LONGEST_LINK}}})?\]()")),
     _Markup(
-        (":`", "`_"),
+        ("`",),
         re.compile(rf"(?::[a-z:+-]{{1,30}}:`|`(?=[^`\n]{{1,{LONGEST_LINK}}}`_))([^`<>\n]{{1,{LONGEST_LINK}}}?)(?:\s*<[^<>`\n]{{1,{LONGEST_LINK}}}>)?`_{{0,2}}"),
     ),
     _Markup(("\\",), re.compile(r"\\(?:textbf|textit|textsc|texttt|emph|underline)\{([^{}]{1,300})\}")),
     # Bold and italics. A sign inside a word ("2**3", "snake_case") is not markup.
     _Markup(("*",), re.compile(r"(?<![\w*])(?P<signs>\*{1,3})(?=[^\s*])((?:[^*\n]|\n(?!\n)){1,600}?)(?<=[^\s*])(?P=signs)(?![\w*])")),
     _Markup(("_",), re.compile(r"(?<!\w)(?P<signs>_{1,3})(?=[^\s_])((?:[^_\n]|\n(?!\n)){1,600}?)(?<=[^\s_])(?P=signs)(?!\w)")),
-    _Markup(("~~",), re.compile(r"~~(?=\S)([^~\n]{1,300}?)(?<=\S)~~")),
+    _Markup(("~",), re.compile(r"~~(?=\S)([^~\n]{1,300}?)(?<=\S)~~")),
     _Markup(("'''",), re.compile(r"'''(?=\S)([^'\n]{1,300}?)(?<=\S)'''")),
     # Marks of notes, such as [3] and superscript numbers, which follow a word or a sentence without a space. In code,
     # "a[3]" is followed by an operator.
@@ -81,8 +87,8 @@ _MARKUP = (
         ),
     ),
     _Markup(tuple("¹²³⁰⁴⁵⁶⁷⁸⁹†‡"), re.compile(r"(?:(?<=[A-Za-z]{4})|(?<=[.,;:!?\"”’)]))[¹²³⁰⁴⁵⁶⁷⁸⁹†‡]{1,3}()")),
-    # Hashtags and mentions. Lines of code start with these signs, too, and three tags in a row are no sentence.
-    _Markup(("#", "@"), re.compile(rf"(?<=[ \t(\"'“‘])[#@]{_NO_CODE}(?!\w+ [#@]\w+ [#@])([A-Za-z]\w*){_WORD_END}"), "hashtag"),
+    # Hashtags and mentions. Lines of code start with these signs, too.
+    _Markup(("#", "@"), re.compile(rf"(?<=[ \t(\"'“‘])[#@]{_NO_CODE}([A-Za-z]\w*){_WORD_END}"), "hashtag"),
     _Markup(("#", "@"), re.compile(rf"(?m)^[#@]{_NO_CODE}([A-Za-z]\w*)(?=[ \t]+[A-Za-z]|[,.:!?])"), "hashtag"),
 )  # fmt: skip
 _INVISIBLE = (("<!--", "-->"), ("<script", "</script>"), ("<style", "</style>"))
@@ -129,24 +135,32 @@ def _edits(match: re.Match[str]) -> Iterator[TextEdit]:
 _QUOTES = dict(zip("\"'“‘„«‹「", "\"'”’“»›」", strict=True))
 _BRACKETS = dict(zip("([{*_~`【", ")]}*_~`】", strict=True))
 """Signs that open, with the signs that close them."""
-_WORD = r"[^\W_](?:[\w'’-]*[^\W_])?"
 _WRAPPED = re.compile(
-    "|".join(rf"{re.escape(a)}{_WORD}{re.escape(b)}" for a, b in _QUOTES.items())
-    + "|"
-    + "|".join(rf"(?<!\w){re.escape(a)}{_WORD}{re.escape(b)}(?!\w)" for a, b in _BRACKETS.items())
+    rf"[{re.escape(''.join(_QUOTES | _BRACKETS))}][^\W_][\w'’-]*[{re.escape(''.join(set((_QUOTES | _BRACKETS).values())))}]"
 )
 _MOST_LAYERS = 3
 
 
 def _strip_wrappers(editor: Editor) -> None:
-    """Remove the signs around single words ("word", (word), |word|) if many words of a text have them."""
+    """Remove the signs around single words ("word", (word), ~word~) if many words of a text have them."""
     for _ in range(_MOST_LAYERS):
-        found = [match.span() for match in _WRAPPED.finditer(editor.text)]
-        if not _are_noise(len(found), editor.text):
+        text = editor.text
+        found = [match.span() for match in _WRAPPED.finditer(text)]
+        if not _are_noise(len(found), text):
             return
-        in_quotes = sum(editor.text[start] in _QUOTES for start, _ in found)
-        editor.count("quotes" if in_quotes > len(found) / 2 else "markup", len(found))
-        editor.remove(sign for start, end in found for sign in ((start, start + 1), (end - 1, end)))
+        in_quotes = [(start, end) for start, end in found if _QUOTES.get(text[start]) == text[end - 1]]
+        in_brackets = [
+            (start, end)
+            for start, end in found
+            # In code, a bracket follows a name.
+            if _BRACKETS.get(text[start]) == text[end - 1] and not text[start - 1 : start].isalnum()
+        ]
+        if not _are_noise(len(in_quotes) + len(in_brackets), text):
+            return
+        editor.count("quotes", len(in_quotes))
+        editor.count("markup", len(in_brackets))
+        pairs = sorted(in_quotes + in_brackets)
+        editor.remove(sign for start, end in pairs for sign in ((start, start + 1), (end - 1, end)))
 
 
 def _are_noise(number: int, text: str) -> bool:
@@ -155,17 +169,28 @@ def _are_noise(number: int, text: str) -> bool:
 
 _ORDINARY = "|!\"#$%&'()*+,-./:;<=>?@[\\]^_`{}£€§°©®™–—…│┃¦‘’‚“”„«»‹›¡¿´"
 """Signs that people put between words, and those of program code."""
-_RARE = re.compile(rf"[^\w\s{re.escape(_ORDINARY)}]")
+
+
+@cache
+def _rare_signs() -> NDArray[np.bool_]:
+    """Return which code points of the Basic Multilingual Plane are signs that are rare between words (65536,)."""
+    plane = [chr(code) for code in range(TABLE_SIZE)]
+    return np.array(
+        [not (one.isalnum() or one.isspace() or one in _ORDINARY or unicodedata.combining(one)) for one in plane]
+    )
 
 
 def _strip_separators(editor: Editor) -> None:
     """Remove signs between words ("word • word", emoji) if a text has many of them."""
     text = editor.text
-    signs = _RARE.findall(text) if not text.isascii() or "~" in text else []
-    if not _are_noise(len(signs), text):
+    if text.isascii() and "~" not in text:
+        return
+    characters = code_points(text)
+    rare = _rare_signs().take(characters, mode="clip") | (characters >= TABLE_SIZE)
+    if not _are_noise(int(np.count_nonzero(rare)), text):
         return
     edits: list[TextEdit] = []
-    for sign, number in Counter(signs).items():
+    for sign, number in Counter(to_text(characters[rare])).items():
         if _are_noise(number, text):
             between = re.compile(rf"(?<=[\w.,;:!?'\"”’)])([ \t]*)(?:{re.escape(sign)})+(?=([ \t]*)[\w'\"“‘(])")
             for match in between.finditer(text):

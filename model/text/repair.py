@@ -22,9 +22,11 @@ from numpy.typing import NDArray
 from unspun.model.text.characters import TABLE_SIZE, code_points
 from unspun.model.text.edits import Editor, TextEdit
 from unspun.model.text.layouts import undo_layouts
-from unspun.model.text.lookalikes import replace_lookalikes
+from unspun.model.text.lookalikes import LOOKALIKES, replace_lookalikes
 from unspun.model.text.markup import strip_markup
 from unspun.model.text.pages import mark_soft_hyphens
+from unspun.model.text.respelling import restore_ligatures, undisguise
+from unspun.model.text.spacing import BLANKS, join_spaced_letters, restore_blanks, restore_spaces
 
 
 def repair(text: str) -> Editor:
@@ -37,8 +39,11 @@ def repair(text: str) -> Editor:
     if not _is_clean(text):
         for step in _STEPS:
             step(editor)
+    restore_spaces(editor)
     undo_layouts(editor)
     strip_markup(editor)
+    join_spaced_letters(editor)
+    undisguise(editor)
     return editor
 
 
@@ -74,10 +79,7 @@ _SPACES = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _NEWLINES = "\x0b\x0c\u2028\u2029"
 _LIGATURES = "\ufb00-\ufb06"
 _ACCENTS = "\u0300-\u036f\u3099\u309a"
-_OTHER_LETTERS = (
-    "\u0251\u0261\u0370-\u03ff\u0400-\u058f\u13a0-\u13ff\u1d00-\u1d2f\u2100-\u214f\u24b6-\u24e9\ua730\ua731"
-    "\uff10-\uff5a\U0001d400-\U0001d7ff"
-)
+_OTHER_LETTERS = re.escape(LOOKALIKES)
 # UTF-8 that was read as a single-byte encoding becomes pairs of characters outside ASCII. Quotes, dashes and the like
 # are also neighbours in undamaged text. "Ã " and "Â " remain where a non-breaking space became a plain one.
 _MET_IN_PRINT = "\u2018\u2019\u201c\u201d\u2013\u2014\u2026\u2022\u00a0"
@@ -87,9 +89,11 @@ _CLEAN_ASCII = bytes({*b"\t\n", *range(0x20, 0x7F)} - {*b"&"})
 _TROUBLE, _MANGLED_SECOND, _MANGLED_FIRST = np.uint8(1), np.uint8(2), np.uint8(4)
 _TROUBLE_RE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f&\u00ad\u00c2\u00c3\ufffd"
-    f"{_ZERO_WIDTH_EARLY}{_SPACES}{_NEWLINES}{_LIGATURES}{_ACCENTS}{_OTHER_LETTERS}]"
+    f"{BLANKS}{_ZERO_WIDTH_EARLY}{_SPACES}{_NEWLINES}{_LIGATURES}{_ACCENTS}{_OTHER_LETTERS}]"
 )
-_ASTRAL_TROUBLE = re.compile("[\U0001d400-\U0001d7ff\U000e0000-\U000e01ef]")
+_ASTRAL_TROUBLE = re.compile(
+    f"[{re.escape(''.join(one for one in LOOKALIKES if one > chr(0xFFFF)))}\U000e0000-\U000e01ef]"
+)
 _ZERO_WIDTH_EARLY_RE = re.compile(f"[{_ZERO_WIDTH_EARLY}{_OVERLAYS}]|(?<=[A-Za-z])\u00ad")
 _ZERO_WIDTH_RE = re.compile(f"[\u00ad{_ZERO_WIDTH_EARLY}{_OVERLAYS}]")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -270,9 +274,11 @@ def _normalise_spaces(work: Editor) -> None:
 
 
 _STEPS: tuple[Callable[[Editor], None], ...] = (
+    restore_blanks,
     mark_soft_hyphens,
     _remove_early_zero_width,
     _decode_entities,
+    restore_ligatures,
     _remove_early_zero_width,
     _decode_mojibake,
     _remove_late_zero_width,

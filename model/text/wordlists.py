@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from unspun.model.text.tokens import hash_tokens
 
 COMMON_WORDS = Path(__file__).with_name("common_words.txt")
-CASES = ("lower", "capital", "capitals")
-"""How people write a word in the middle of a sentence: "vision", "London", "NATO". The sections of COMMON_WORDS."""
+CASES = ("lower", "capital", "capitals", "either")
+"""How people write a word in the middle of a sentence: "vision", "London", "NATO", "house" or "House". The sections of
+COMMON_WORDS."""
 
 _SLOTS = 1 << 15
 

@@ -12,6 +12,7 @@ from unspun.model.text.document import MAX_CHARACTERS
 from unspun.model.verdict import Verdict
 from unspun.reading.html import Page
 from unspun.reading.reader import Failure, Record
+from unspun.reading.records import NoTextError, Omission, UnreadableError
 from unspun.service.console import is_bundle_error
 
 BATCH_DOCUMENTS = 64
@@ -160,25 +161,38 @@ def score_batch(
     """Yield the verdicts of a batch, and failures in their places. Pages are reduced to their articles."""
 
     def score(records: list[Record]) -> list[Scored | Failure]:
-        read = [_with_article(record) for record in records]
         verdicts = scorer.score_many(
-            [record.text for record in read],
-            ids=[record.id for record in read],
+            [record.text for record in records],
+            ids=[record.id for record in records],
             depth=depth,
             evidence=evidence,
             base_rate=base_rate,
         )
-        return [Scored(record, verdict) for record, verdict in zip(read, verdicts, strict=True)]
+        return [
+            Scored(record, verdict.with_repairs(record.repairs))
+            for record, verdict in zip(records, verdicts, strict=True)
+        ]
 
-    records = [item for item in batch if isinstance(item, Record)]
+    items = [_with_article(item) for item in batch]
+    records = [item for item in items if isinstance(item, Record)]
     outcomes = score_or_split(score, records, unexpected_failure) if records else iter(())
-    for item in batch:
+    for item in items:
         yield item if isinstance(item, Failure) else next(outcomes)
 
 
-def _with_article(record: Record) -> Record:
+def _with_article(item: Record | Failure) -> Record | Failure:
     """Return a record whose text is the article of its page, if it was a page."""
-    return replace(record, text=record.text.article()) if isinstance(record.text, Page) else record
+    if isinstance(item, Failure) or not isinstance(item.text, Page):
+        return item
+    try:
+        article = item.text.article()
+    except NoTextError as error:  # in archives of crawls, where many pages consist of scripts, this is no failure
+        return (Omission if item.line else Failure)(item.where, str(error))
+    except UnreadableError as error:
+        return Failure(item.where, str(error))
+    except Exception as error:
+        return unexpected_failure(item, error, "read")
+    return replace(item, text=article.text, repairs=article.repairs)
 
 
 def unexpected_failure(record: Record, error: Exception, done: str = "scored") -> Failure:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,12 @@ import click
 from unspun.service.commands.common import (
     INCOMPLETE,
     FailureCount,
+    Reading,
     check_model_output,
     is_terminal,
     open_reader,
     quiet_option,
+    reading_options,
     reported,
     write_figures,
 )
@@ -23,7 +25,7 @@ from unspun.service.console import complain
 
 if TYPE_CHECKING:
     from unspun.model.detector import Detector
-    from unspun.reading.records import Record
+    from unspun.reading.records import Failure, Record
     from unspun.training.retraining.recalibrate import Check, Recalibrated
 
 _SHARE = click.FloatRange(min=0.0, max=0.5, min_open=True)
@@ -37,7 +39,7 @@ _SHARE = click.FloatRange(min=0.0, max=0.5, min_open=True)
     metavar="PATH",
     multiple=True,
     required=True,
-    help="File or folder of text that you know is human. Can be repeated.",
+    help="File or folder of text that you know is human, or - for standard input. Can be repeated.",
 )
 @click.option(
     "--target-fpr",
@@ -58,6 +60,7 @@ _SHARE = click.FloatRange(min=0.0, max=0.5, min_open=True)
     help="Write the model here. Default: change BUNDLE in place. The model that ships with unspun is never changed.",
 )
 @click.option("--version", help="Version of the new model. Default: the old version with +calibrated at the end.")
+@reading_options
 @quiet_option("Show no progress and no table of figures.")
 @click.pass_context
 def calibrate(
@@ -69,6 +72,7 @@ def calibrate(
     target_suspect: float | None,
     output: Path | None,
     version: str | None,
+    reading: Reading,
     quiet: bool,
 ) -> None:
     """Set how strict the model in BUNDLE is, with at least 200 human texts of your own.
@@ -101,7 +105,7 @@ def calibrate(
     target = output or bundle
     check_model_output(target)
     detector = Detector.load(bundle)
-    texts, failures = _read(paths, detector)
+    texts, failures = _read(open_reader(paths, reading), detector)
     targets = {"paraphrased": target_fpr, "suspect": target_suspect or min(SUSPECT_FACTOR * target_fpr, 0.5)}
     if targets["suspect"] < target_fpr:
         raise click.UsageError("--target-suspect is below --target-fpr, but it also counts paraphrased texts.")
@@ -120,7 +124,7 @@ def calibrate(
         context.exit(INCOMPLETE)
 
 
-def _read(paths: Sequence[str], detector: Detector) -> tuple[list[str], int]:
+def _read(reader: Iterable[Record | Failure], detector: Detector) -> tuple[list[str], int]:
     """Return the texts, without duplicates and those that the model was trained on, and the number of failures."""
     import numpy as np
 
@@ -129,7 +133,7 @@ def _read(paths: Sequence[str], detector: Detector) -> tuple[list[str], int]:
 
     records: list[Record] = []
     failures = FailureCount()
-    for item in open_reader(paths):
+    for item in reader:
         if isinstance(item, Failure):
             failures(item)
         else:

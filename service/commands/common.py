@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar, cast
 
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from unspun.model.detector import Detector
-    from unspun.reading.reader import Format, Reader
+    from unspun.reading.html import Article
+    from unspun.reading.reader import Format, Reader, ReadingOptions
     from unspun.reading.records import Failure
     from unspun.service.batch.output import Output
     from unspun.service.batch.progress import Progress
@@ -42,17 +45,14 @@ database_option = click.option(
     default=DEFAULT_DATABASE,
     help=f"Database of labels: an SQLite file or a URL. Default: $UNSPUN_DATABASE_URL, else {DEFAULT_DATABASE}.",
 )
+INPUT_FORMATS = ("txt", "html", "jsonl", "json", "csv", "tsv", "parquet", "warc")
+
 depth_option = click.option(
     "--depth",
     type=click.Choice(["auto", "fast", "deep"]),
     default="auto",
     show_default=True,
     help="Tier that decides. With auto, the deep tier reads only what the fast one cannot settle.",
-)
-input_format_option = click.option(
-    "--input-format",
-    type=click.Choice(["txt", "html", "jsonl", "csv", "parquet", "warc"]),
-    help="Format of standard input. Default: jsonl if it looks like JSON lines, else one plain text.",
 )
 model_option = click.option(
     "--model",
@@ -62,6 +62,56 @@ model_option = click.option(
     type=click.Path(path_type=Path, readable=False),
     help="Folder of the model. Default: $UNSPUN_MODEL, else the model that ships with unspun.",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a command reads documents: the values of reading_options."""
+
+    stdin_format: Format | None = None
+    text_field: str | None = None
+    id_field: str | None = None
+
+    def options(self) -> ReadingOptions:
+        """Return the options of a Reader, with standard input."""
+        stdin = None if sys.stdin is None else cast("io.BufferedIOBase", sys.stdin.buffer)
+        return {
+            "stdin": stdin,
+            "stdin_format": self.stdin_format,
+            "text_field": self.text_field,
+            "id_field": self.id_field,
+        }
+
+
+def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of reading documents. They are passed as one argument: `reading`, a Reading."""
+
+    @wraps(function)
+    def with_reading(
+        *args: Any, input_format: Format | None, text_field: str | None, id_field: str | None, **options: Any
+    ) -> Any:
+        return function(*args, reading=Reading(input_format, text_field, id_field), **options)
+
+    for option in (
+        click.option(
+            "--input-format",
+            type=click.Choice(INPUT_FORMATS),
+            help="Format of standard input. Default: jsonl or json if it looks like that, else one plain text.",
+        ),
+        click.option(
+            "--id-field",
+            metavar="NAME",
+            help="Field or column of the id in JSON, CSV, TSV and Parquet. Default: id, in any case.",
+        ),
+        click.option(
+            "--text-field",
+            metavar="NAME",
+            help="Field or column of the text in JSON, CSV, TSV and Parquet: its name, the number of its column, or a "
+            "path (article.body). Default: text, content, body, article or full_text, in any case.",
+        ),
+    ):
+        with_reading = option(with_reading)
+    return with_reading
 
 
 def quiet_option(text: str = "Show no progress and no summary, only errors.") -> Callable[[Decorated], Decorated]:
@@ -101,19 +151,17 @@ def require_depth(model: Any, depth: str, name: str = "") -> None:
 
 def open_reader(
     paths: Iterable[str],
-    input_format: Format | None = None,
+    reading: Reading | None = None,
     *,
     exclude: Path | None = None,
-    article: Callable[[str], str] | None = None,
+    article: Callable[[str], Article] | None = None,
 ) -> Reader:
     """Return a reader of paths, "-" for standard input; `exclude` is the output, and `article` extracts pages."""
     from unspun.reading.html import extract_article
     from unspun.reading.reader import Reader
 
-    stdin = None if sys.stdin is None else cast("io.BufferedIOBase", sys.stdin.buffer)
-    return Reader(
-        tuple(paths), stdin=stdin, stdin_format=input_format, exclude=exclude, article=article or extract_article
-    )
+    options = (reading or Reading()).options()
+    return Reader(tuple(paths), exclude=exclude, article=article or extract_article, **options)
 
 
 class FailureCount:

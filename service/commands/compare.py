@@ -15,14 +15,15 @@ import click
 from unspun.service.commands.common import (
     INCOMPLETE,
     STDIO,
+    Reading,
     choose_format,
-    input_format_option,
     is_terminal,
     model_option,
     open_output,
     open_reader,
     progress_of,
     quiet_option,
+    reading_options,
     refuse_input_as_output,
     table_console,
 )
@@ -31,7 +32,7 @@ from unspun.service.console import complain, plural, printable
 # Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
     from unspun.model.comparing.sources import Compares, Sources
-    from unspun.reading.reader import Failure, Format, Reader, Record
+    from unspun.reading.reader import Failure, Reader, Record
     from unspun.service.batch.output import Output
     from unspun.service.batch.scoring import Tally
     from unspun.service.render.comparison import ComparedSuspect, ComparisonWriter
@@ -68,7 +69,7 @@ ENDINGS = {
 )
 @click.option("--output", metavar="FILE", help="Write to FILE (.json .jsonl .html .txt, also .gz).")
 @model_option
-@input_format_option
+@reading_options
 @quiet_option()
 @click.pass_obj
 def compare(
@@ -80,7 +81,7 @@ def compare(
     form: str | None,
     output: str | None,
     bundle: Path | None,
-    input_format: Format | None,
+    reading: Reading,
     quiet: bool,
 ) -> None:
     """Find out whether SUSPECT was made from SOURCE, in what way, how much of it reappears, and which words changed.
@@ -115,7 +116,7 @@ def compare(
         source,
         against,
         top,
-        input_format,
+        reading,
         quiet,
         file,
         choose_format(form, file, ENDINGS, ("html",)),
@@ -170,7 +171,7 @@ class _CompareRun:
     source: str | None
     against: tuple[str, ...]
     top: int
-    input_format: Format | None
+    reading: Reading
     quiet: bool
     file: Path | None
     form: str
@@ -307,7 +308,7 @@ class _CompareRun:
         self.failures += 1
 
     def _reader(self, *paths: str) -> Reader:
-        return open_reader(paths, self.input_format, exclude=self.file)
+        return open_reader(paths, self.reading, exclude=self.file)
 
     def _open(self) -> Output:
         return open_output(self.file, self.form, (), overwrites=True)

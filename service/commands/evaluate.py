@@ -13,11 +13,13 @@ import click
 
 from unspun.model.verdict import LABELS
 from unspun.service.commands.common import (
+    Reading,
     bad_output,
     depth_option,
     is_terminal,
     load_detector,
     quiet_option,
+    reading_options,
     reported,
     write,
     write_figures,
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 )
 @depth_option
 @click.option("--include-training", is_flag=True, help="Do not leave out texts that the model was trained on.")
+@reading_options
 @quiet_option("Show no progress, only the figures and errors.")
 @click.pass_obj
 def evaluate(
@@ -61,12 +64,13 @@ def evaluate(
     output: Path | None,
     depth: str,
     include_training: bool,
+    reading: Reading,
     quiet: bool,
 ) -> None:
     """Measure how well a model distinguishes machine-paraphrased text from human text.
 
     BUNDLE is the folder of a model, or the word "default" for the model that ships with unspun. PATH is labelled text
-    in any format that `unspun score` reads. Records of JSON lines, CSV and Parquet have "text", "label" (human, llm,
+    in any format that `unspun score` reads, or - for standard input. Records of JSON lines, CSV and Parquet have "text", "label" (human, llm,
     spun, translated or rewritten) and, if known, "id", "source", "tool", "domain" and "changed_frac"; other formats
     need --label. Texts that the model was trained on are left out and counted.
 
@@ -91,7 +95,7 @@ def evaluate(
     from unspun.training.record.evaluate import evaluate as measure
 
     with reported(CorpusError):
-        texts = list(read_labelled(paths, label))
+        texts = list(read_labelled(paths, label, **reading.options()))
     if not texts:
         raise CommandError(f"no texts in {', '.join(paths)}")
     if depth == "deep" and detector.bundle.deep is None:

@@ -15,11 +15,13 @@ import click
 from unspun.model.verdict import JUDGEMENTS, Judgement
 from unspun.service.commands.common import (
     INCOMPLETE,
+    Reading,
     database_option,
     load_detector,
     model_option,
     needs,
     open_reader,
+    reading_options,
     reported,
 )
 from unspun.service.console import CommandError, complain, plural, printable
@@ -69,6 +71,7 @@ def feedback() -> None:
 @click.option("--source", metavar="NAME", help="Where they come from: a site, a project, a group of authors.")
 @click.option("--keep-text", is_flag=True, help="Store the texts too, not only their hashes.")
 @model_option
+@reading_options
 @database_option
 @click.pass_obj
 def add(
@@ -78,6 +81,7 @@ def add(
     source: str | None,
     keep_text: bool,
     bundle: Path | None,
+    reading: Reading,
     database: str,
 ) -> None:
     """Score the documents under PATH, as `unspun score` does, and store the same label for all of them.
@@ -93,7 +97,7 @@ def add(
 
         now = datetime.now(UTC)
         labels, failures = [], 0
-        for outcome in score_records((load or load_detector)(bundle), open_reader(paths)):
+        for outcome in score_records((load or load_detector)(bundle), open_reader(paths, reading)):
             if isinstance(outcome, Failure):
                 complain(str(outcome))
                 failures += 1
@@ -116,6 +120,7 @@ def add(
     help="Where to find the texts of labels that ask to keep them; they are matched by hash. Can be repeated.",
 )
 @model_option
+@reading_options
 @database_option
 @click.pass_obj
 def import_(
@@ -123,6 +128,7 @@ def import_(
     files: tuple[str, ...],
     texts: tuple[str, ...],
     bundle: Path | None,
+    reading: Reading,
     database: str,
 ) -> None:
     """Store the labels in FILE: JSON lines as the HTML report and `export` write them, or - for standard input.
@@ -137,7 +143,7 @@ def import_(
     """
     with open_store(database) as store:
         lines, failures = _read_lines(files)
-        found = _texts_to_keep(lines, texts)
+        found = _texts_to_keep(lines, texts, reading)
         labels, unnamed = _complete(lines, found, lambda: (load or load_detector)(bundle))
         missing = sum(line.keep_text and line.text is None and line.digest not in found for line in lines)
         if missing:
@@ -260,14 +266,14 @@ def _read_lines(files: Iterable[str]) -> tuple[list[LabelLine], int]:
     return lines, failures
 
 
-def _texts_to_keep(lines: Iterable[LabelLine], paths: tuple[str, ...]) -> dict[str, str]:
+def _texts_to_keep(lines: Iterable[LabelLine], paths: tuple[str, ...], reading: Reading) -> dict[str, str]:
     """Return the texts under paths that lines ask to keep, by digest."""
     from unspun.reading.reader import Failure
     from unspun.service.render.summary import digest_of
 
     wanted = {line.digest for line in lines if line.keep_text and line.text is None}
     found: dict[str, str] = {}
-    for record in open_reader(paths) if wanted and paths else ():
+    for record in open_reader(paths, reading) if wanted and paths else ():
         if isinstance(record, Failure):
             complain(str(record))
         elif (digest := digest_of(record.text)) in wanted:

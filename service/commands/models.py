@@ -11,14 +11,15 @@ import click
 
 from unspun.service.commands.common import (
     INCOMPLETE,
+    Reading,
     depth_option,
     figures_console,
-    input_format_option,
     json_option,
     load_detector,
     open_reader,
     progress_of,
     quiet_option,
+    reading_options,
     require_depth,
     wants_json,
     write,
@@ -29,7 +30,6 @@ from unspun.service.console import complain
 # Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
     from unspun.model.detector import Detector
-    from unspun.reading.reader import Format
     from unspun.service.models.folder import ModelChange, ModelFolder, Version
 
 LONGEST_TABLE = 12
@@ -156,7 +156,7 @@ def rollback(folder: ModelFolder, model: str) -> None:
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @json_option("jsonl")
 @depth_option
-@input_format_option
+@reading_options
 @quiet_option("Show no progress, only differences and errors.")
 @click.pass_obj
 def diff(
@@ -166,7 +166,7 @@ def diff(
     paths: tuple[str, ...],
     form: str | None,
     depth: str,
-    input_format: Format | None,
+    reading: Reading,
     quiet: bool,
 ) -> None:
     """Score documents with the models A and B, and list those whose verdict differs, with the reason.
@@ -195,7 +195,7 @@ def diff(
     before, after = (_load(folder, name, depth) for name in (a, b))
     if before.model.sha256 == after.model.sha256:
         complain(f"warning: {a} and {b} are the same model ({before.model.sha256[:12]})")
-    reader = open_reader(paths, input_format)
+    reader = open_reader(paths, reading)
     totals, tally = Totals(before.model, after.model, (before.decision, after.decision)), Tally()
     renderer = DifferenceLines() if wants_json(form) else DifferenceTable(figures_console())
     with progress_of(reader, quiet=quiet) as progress:

@@ -18,10 +18,10 @@ from unspun.model.verdict import VERDICTS
 from unspun.service.commands.common import (
     INCOMPLETE,
     STDIO,
+    Reading,
     bad_output,
     choose_format,
     depth_option,
-    input_format_option,
     is_terminal,
     load_detector,
     model_option,
@@ -29,6 +29,7 @@ from unspun.service.commands.common import (
     open_reader,
     progress_of,
     quiet_option,
+    reading_options,
     require_depth,
     table_console,
 )
@@ -36,7 +37,7 @@ from unspun.service.console import CommandError, complain, plural, printable
 
 # Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
-    from unspun.reading.reader import Failure, Format, Reader, Record
+    from unspun.reading.reader import Failure, Reader, Record
     from unspun.service.batch.dedupe import Deduplicator
     from unspun.service.batch.output import Output
     from unspun.service.batch.parallel import Task, Workers
@@ -78,7 +79,7 @@ WORTH_A_WORKER = 4_000_000
     help="Share of paraphrased texts among your documents, such as 0.05. Adds a probability to each verdict.",
 )
 @model_option
-@input_format_option
+@reading_options
 @click.option(
     "--show",
     type=click.IntRange(min=0),
@@ -108,7 +109,7 @@ def score(
     depth: str,
     base_rate: float | None,
     bundle: Path | None,
-    input_format: Format | None,
+    reading: Reading,
     show: int,
     workers: int | None,
     scheduler: str | None,
@@ -160,10 +161,10 @@ def score(
     target = _target(output, form)
     if force and target.place is None:
         raise click.BadParameter("can only be used with --output.", param_hint="--force")
-    read = partial(open_reader, paths, input_format, exclude=target.place)
+    read = partial(open_reader, paths, reading, exclude=target.place)
     chosen = _workers(workers, scheduler, target, read)
     # With an output folder, pages are always left to the workers: their number must not change what a run reads.
-    reader = read(article=extract_article if chosen.is_local and target.folder is None else Page)
+    reader = read(article=extract_article if chosen.is_local and target.folder is None else Page.later)
     run = _ScoreRun(
         target, reader, chosen, load or load_detector, bundle, depth, not no_evidence, base_rate, show, force, quiet
     )
@@ -177,7 +178,7 @@ def score(
     tally = run.into_folder(records, deduplicator, part_size) if target.folder else run.to_one_place(records)
     if not quiet:
         near_duplicates = 0 if deduplicator is None else len(deduplicator.left_out)
-        _summarise(tally, reader.skipped, near_duplicates, time.monotonic() - started)
+        _summarise(tally, len(reader.skipped), near_duplicates, time.monotonic() - started)
     if tally.failures:
         raise click.exceptions.Exit(INCOMPLETE)
 

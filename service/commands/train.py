@@ -15,11 +15,13 @@ from unspun.model.verdict import JUDGEMENTS, Judgement
 from unspun.service.commands.common import (
     INCOMPLETE,
     FailureCount,
+    Reading,
     check_model_output,
     database_option,
     is_terminal,
     needs,
     quiet_option,
+    reading_options,
     reported,
     write_figures,
 )
@@ -32,16 +34,23 @@ if TYPE_CHECKING:
 
 def _texts(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return click.option(
-        f"--{name}", metavar="PATH", multiple=True, type=click.Path(exists=True, path_type=Path), help=text
+        f"--{name}",
+        metavar="PATH",
+        multiple=True,
+        type=click.Path(exists=True, allow_dash=True, path_type=Path),
+        help=text,
     )
 
 
 @click.command(short_help="Train a model on labelled text.")
-@_texts("human", "File or folder of text written by people. This and the next four options can be repeated.")
+@_texts(
+    "human",
+    "File or folder of text written by people, or - for standard input. This and the next four options can be repeated.",
+)
 @_texts("spun", "Text in which a machine replaced words and phrases.")
 @_texts("translated", "Machine translation, including translation into another language and back.")
 @_texts("rewritten", "Text paraphrased by a neural model or a language model.")
-@_texts("labelled", "Records that name their own label (JSON lines, CSV).")
+@_texts("labelled", "Records that name their own label (JSON, CSV, TSV, Parquet).")
 @click.option("--with-feedback", is_flag=True, help="Also train on people's labels whose texts were kept.")
 @database_option
 @click.option(
@@ -82,6 +91,7 @@ def _texts(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
     show_default=True,
     help="With --from-scratch, size of the vocabulary.",
 )
+@reading_options
 @quiet_option("Show no progress and no table of figures.")
 @click.pass_context
 def train(context: click.Context, /, **options: Any) -> None:
@@ -125,7 +135,7 @@ def train(context: click.Context, /, **options: Any) -> None:
         if not options["quiet"]:
             complain(f"{time.monotonic() - started:6.0f} s  {line}")
 
-    texts, failures = _read(by_label, options["labelled"])
+    texts, failures = _read(by_label, options["labelled"], options["reading"])
     if options["with_feedback"]:
         texts += _feedback(options["database"])
     report(f"read {len(texts):,} texts")
@@ -138,13 +148,17 @@ def train(context: click.Context, /, **options: Any) -> None:
         context.exit(INCOMPLETE)
 
 
-def _read(by_label: Mapping[Judgement, tuple[Path, ...]], labelled: tuple[Path, ...]) -> tuple[list[LabelledText], int]:
+def _read(
+    by_label: Mapping[Judgement, tuple[Path, ...]], labelled: tuple[Path, ...], reading: Reading
+) -> tuple[list[LabelledText], int]:
     """Return the texts, and how many files or records could not be read."""
     from unspun.training.corpora.corpus import read_labelled
 
     failures = FailureCount()
     given = ((None, labelled), *by_label.items())
-    texts = [text for label, paths in given for text in read_labelled(paths, label, report=failures)]
+    texts = [
+        text for label, paths in given for text in read_labelled(paths, label, report=failures, **reading.options())
+    ]
     failures.report_rest()
     return texts, failures.count
 

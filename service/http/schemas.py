@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import ErrorDetails
 
 from unspun.reading.encodings import NotTextError, decode
-from unspun.reading.html import declared_encoding, extract_article
+from unspun.reading.html import Article, declared_encoding, extract_article
+from unspun.reading.records import UnreadableError
 from unspun.service.http.config import Settings
 from unspun.service.http.problems import FieldError, RequestError
 from unspun.service.validation import encodable, storable
@@ -229,14 +230,19 @@ def parse_batch(value: Any, settings: Settings) -> list[Submission | RequestErro
     return items
 
 
-def text_of(data: bytes, *, html: bool, charset: str | None = None, what: str = "The body") -> str:
-    """Return the text of a text file or a web page in any encoding. Raises RequestError for a binary file."""
+def text_of(data: bytes, *, html: bool, charset: str | None = None, what: str = "The body") -> Article:
+    """Return the text of a text file or a web page in any encoding.
+
+    Raises RequestError for a binary file, and for a page without text.
+    """
     try:
         if html:
             return extract_article(decode(data, charset or declared_encoding(data)))
-        return decode(data, charset)
+        return Article(decode(data, charset), {})
     except NotTextError as error:
         raise RequestError("invalid-fields", f"{what} is {error}. Send plain text or a web page.") from None
+    except UnreadableError as error:
+        raise RequestError("invalid-fields", f"{what} cannot be judged: {error}.") from None
 
 
 def read_query(request: Request, settings: Settings) -> dict[str, Any]:

@@ -119,3 +119,12 @@ def test_any_text_is_written_as_one_line_of_json(text: str) -> None:
 
 def test_letters_beyond_ascii_are_written_as_they_are() -> None:
     assert '"Ω.txt"' in verdict(id="Ω.txt").to_json()
+
+
+def test_repairs_of_the_format_are_added_to_those_of_the_text() -> None:
+    found = verdict(repairs=(Repair("entity", 2), Repair("zero_width", 1))).with_repairs({"hidden": 40, "entity": 3})
+    assert found.repairs == (Repair("entity", 5), Repair("hidden", 40), Repair("zero_width", 1))
+
+
+def test_without_more_repairs_a_verdict_stays_as_it_is() -> None:
+    assert verdict().with_repairs({}) == verdict()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import tarfile
 from typing import Any
 
 import pytest
@@ -36,9 +37,24 @@ def test_a_binary_is_refused(case: dict[str, Any]) -> None:
         decode(data_of(case))
 
 
-def test_a_file_with_a_late_nul_is_binary() -> None:
+def test_a_late_nul_is_part_of_the_text() -> None:
+    assert decode(b"words " * 20_000 + b"\0" + b"words") == "words " * 20_000 + "\0words"
+
+
+def test_a_late_block_of_nuls_is_binary() -> None:
     with pytest.raises(NotTextError):
-        decode(b"words " * 20_000 + b"\0")
+        decode(b"words " * 20_000 + b"\0" * 100 + b"words")
+
+
+def test_a_tar_file_of_text_is_binary() -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        text = b"words " * 20_000
+        entry = tarfile.TarInfo("a.txt")
+        entry.size = len(text)
+        archive.addfile(entry, io.BytesIO(text))
+    with pytest.raises(NotTextError, match="tar"):
+        decode(out.getvalue())
 
 
 def test_a_declared_encoding_is_used_if_the_bytes_are_not_utf_8() -> None:

@@ -36,6 +36,7 @@ from tests.reading.support import (
     wet,
 )
 from unspun.reading import records
+from unspun.reading.fields import Fields
 from unspun.reading.reader import Format, Reader, Record, read_stream
 
 
@@ -142,9 +143,21 @@ def test_column_names_are_matched_in_any_case() -> None:
     assert read_bytes(parquet_of(ID=["a"], Text=["words"]), "parquet") == [Record("a", "words", "F", 1)]
 
 
+def test_columns_of_the_same_name_are_chosen_by_number() -> None:
+    out = io.BytesIO()
+    arrays = [pa.array([value]) for value in ("one", "x", "two", "a")]
+    write_table(pa.Table.from_arrays(arrays, names=["text", "other", "text", "id"]), out)
+    (line,) = failures(read_bytes(out.getvalue(), "parquet"))
+    assert line == 'F: 2 columns are called "text" (1 and 3); choose one by its number: --text-field 1'
+    for number, text in (("1", "one"), ("3", "two")):
+        assert rows_of(list(read_stream(io.BytesIO(out.getvalue()), "F", "parquet", fields=Fields(number)))) == [
+            ("a", text)
+        ]
+
+
 def test_requested_columns_are_kept() -> None:
     data = parquet_of(text=["words"], Source=["s"], n=[7], other=[1])
-    (record,) = read_stream(io.BytesIO(data), "F", "parquet", fields=("source", "n", "missing"))
+    (record,) = read_stream(io.BytesIO(data), "F", "parquet", fields=Fields(kept=("source", "n", "missing")))
     assert record == Record("F#1", "words", "F", 1, {"source": "s", "n": 7, "missing": None})
 
 
@@ -175,7 +188,11 @@ def test_a_null_affects_no_other_row() -> None:
 @pytest.mark.parametrize(
     ("columns", "line"),
     [
-        ({"url": ["a"], "body": ["b"]}, 'F: no column "text" (the columns are: url, body)'),
+        (
+            {"url": ["a"], "title": ["b"]},
+            'F: no column "text", "content", "body", "article" or "full_text"; the columns are: url, title; choose one '
+            "with --text-field (text_field in Python and in the API)",
+        ),
         ({"text": [1, 2]}, 'F: the column "text" is of type int64, not of strings'),
         ({"text": [["a"]]}, 'F: the column "text" is of type list<element: string>, not of strings'),
         ({"text": pa.array([], pa.string())}, "F: no documents in this file"),
@@ -234,8 +251,8 @@ def test_a_large_row_group_takes_bounded_memory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("case", cases("reading/archives.toml"), ids=why)
 def test_archives(case: dict[str, Any]) -> None:
-    skipped: list[None] = []
-    found = list(read_stream(io.BytesIO(archive(case["records"])), "F", "warc", skip=lambda: skipped.append(None)))
+    skipped: list[str] = []
+    found = list(read_stream(io.BytesIO(archive(case["records"])), "F", "warc", skip=skipped.append))
     assert [list(row) for row in rows_of(found)] == case["expected"]
     assert failures(found) == case.get("failures", [])
     assert len(skipped) == case.get("skipped", 0)
@@ -261,7 +278,7 @@ def test_skipped_records_are_counted(tmp_path: Path) -> None:
     (tmp_path / "a.warc").write_bytes(warc(ROWS))
     reader = Reader([str(tmp_path)])
     assert len(list(reader)) == len(ROWS)
-    assert reader.skipped == len(ROWS)  # the requests
+    assert len(reader.skipped) == len(ROWS)  # the requests
 
 
 def test_a_page_above_the_limit_affects_no_other_record(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,10 +369,14 @@ def test_a_missing_library_is_reported_with_the_command_that_installs_it(
 
 RECORD = {
     "jsonl": ("", '{"text": "%s"}\n'),
+    "json": ("[", '{"text": "%s"},\n'),
     "csv": ("text\n", "%s\n"),
     "warc": ("", f"WARC/1.0\r\nWARC-Type: conversion\r\nContent-Length: {10_000_000}\r\n\r\n%s\r\n\r\n"),
 }
 """For each format, the start of a file and each of its records."""
+
+UNCLOSED = ('text\none\n"two\n', "%s\n")
+"""A quote that is not closed before a large part of a file."""
 
 READ_LARGE_FILE = """
 import io, re, sys
@@ -389,4 +410,12 @@ def test_half_a_gigabyte_takes_the_memory_of_a_few_records(kind: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     number, megabytes = map(int, done.stdout.split())
     assert number == 50
+    assert megabytes < 300
+
+
+def test_an_unclosed_quote_before_half_a_gigabyte_takes_bounded_memory() -> None:
+    command = [sys.executable, "-c", READ_LARGE_FILE, "csv", *UNCLOSED]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    number, megabytes = map(int, done.stdout.split())
+    assert number == 0  # no document of the rest
     assert megabytes < 300

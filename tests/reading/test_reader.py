@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
@@ -9,7 +10,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from tests.cases import cases, why
 from tests.reading.support import failures, ids, read, read_bytes, rows_of, texts, write
 from unspun.reading import records
+from unspun.reading.fields import Fields
 from unspun.reading.reader import Failure, Format, Reader, Record, format_of, read_stream
 
 
@@ -25,11 +27,16 @@ from unspun.reading.reader import Failure, Format, Reader, Record, format_of, re
     ("kind", "case"),
     [
         pytest.param(kind, case, id=f"{kind}: {why(case)}")
-        for kind, file in (("jsonl", "reading/json_lines.toml"), ("csv", "reading/csv_files.toml"))
+        for kind, file in (
+            ("jsonl", "reading/json_lines.toml"),
+            ("json", "reading/json_files.toml"),
+            ("csv", "reading/csv_files.toml"),
+            ("tsv", "reading/tsv_files.toml"),
+        )
         for case in cases(file)
     ],
 )
-def test_json_lines_and_csv(kind: Format, case: dict[str, Any]) -> None:
+def test_files_of_records(kind: Format, case: dict[str, Any]) -> None:
     found = read_bytes(case["content"].encode(), kind)
     assert [list(row) for row in rows_of(found)] == case["records"]
     unread = [item for item in found if isinstance(item, Failure)]
@@ -54,13 +61,52 @@ def test_records_are_read_in_any_encoding(kind: Format, content: str, encoding: 
     ],
 )
 def test_requested_fields_are_kept(kind: Format, content: str) -> None:
-    (record,) = read_stream(io.BytesIO(content.encode()), "F", kind, fields=("source", "n", "empty"))
+    (record,) = read_stream(io.BytesIO(content.encode()), "F", kind, fields=Fields(kept=("source", "n", "empty")))
     assert isinstance(record, Record)
     assert record.fields == {"source": "s", "n": 7 if kind == "jsonl" else "7", "empty": None}
 
 
+@pytest.mark.parametrize(
+    ("kind", "content", "text_field", "id_field", "expected"),
+    [
+        # A name, in any case.
+        ("csv", "Url,Story,text\nu,one,x\n", "story", "url", ("u", "one")),
+        ("json", '[{"Url": "u", "Story": "one", "text": "x"}]', "story", "url", ("u", "one")),
+        # A column by its number, if no column has that name.
+        ("csv", "id,text,text\na,one,two\n", "3", None, ("a", "two")),
+        ("tsv", "1\t2\t3\na\tb\tc\n", "1", "3", ("c", "a")),
+        ("csv", "id,3,x\na,one,two\n", "3", None, ("a", "one")),
+        # A nested field, or a field whose name has a point.
+        ("jsonl", '{"meta": {"id": 7}, "article": {"body": "one"}}', "article.body", "meta.id", ("7", "one")),
+        ("csv", "article.id,article.body\na,one\n", "article.body", "article.id", ("a", "one")),
+        ("json", '{"hits": {"hits": [{"_id": "a", "_source": {"t": "one"}}]}}', "_source.t", "_id", ("a", "one")),
+        # The delimiter is the one with which the column is found.
+        ("csv", "nr;the text, in full\n1;one\n", "the text, in full", "nr", ("1", "one")),
+    ],
+)
+def test_the_fields_of_the_text_and_the_id_can_be_chosen(
+    kind: Format, content: str, text_field: str, id_field: str | None, expected: tuple[str, str]
+) -> None:
+    found = list(read_stream(io.BytesIO(content.encode()), "F", kind, fields=Fields(text_field, id_field)))
+    assert rows_of(found) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "line"),
+    [
+        ("csv", "url,body\na,b\n", 'F:1: no column "story"; the columns are: url, body'),
+        ("json", '[{"url": 1, "body": "b"}]', 'F:1: no field "story"; the fields are: url, body'),
+        ("json", '[{"story": {"a": "b"}}]', 'F:1: "story" is an object, not a string'),
+    ],
+)
+def test_a_chosen_field_that_is_missing_is_reported_with_those_present(kind: Format, content: str, line: str) -> None:
+    assert failures(list(read_stream(io.BytesIO(content.encode()), "F", kind, fields=Fields("story")))) == [line]
+
+
 def test_plain_text_has_no_fields() -> None:
-    assert list(read_stream(io.BytesIO(b"one"), "F", "txt", fields=("source",))) == [Record("F", "one", "F")]
+    assert list(read_stream(io.BytesIO(b"one"), "F", "txt", fields=Fields(kept=("source",)))) == [
+        Record("F", "one", "F")
+    ]
 
 
 def test_json_that_is_nested_too_deeply_is_reported() -> None:
@@ -132,7 +178,10 @@ def test_a_document_of_100_megabytes_takes_bounded_memory(name: str, tmp_path: P
         ("CC-MAIN-20260101000000-00000.warc.wet.gz", "warc"),
         # Metadata only.
         ("CC-MAIN-20260101000000-00000.warc.wat.gz", None),
-        ("a.json", None),
+        ("a.json", "json"),
+        ("a.tsv", "tsv"),
+        ("a.markdown", "txt"),
+        ("a.srt", "txt"),
         ("a.gz", None),
         ("a.zst", None),
         ("txt", None),
@@ -163,11 +212,24 @@ def test_the_id_is_the_path_as_given(here: Path) -> None:
     assert ids(read("sub", "sub/", "./sub/a.txt")) == ["sub/a.txt", "sub/a.txt", "./sub/a.txt"]
 
 
-def test_files_of_other_types_in_folders_are_skipped_and_counted(here: Path) -> None:
-    write("a.txt", "b.png", "c", "d.json")
+def test_files_of_other_types_in_folders_are_skipped_with_their_reasons(here: Path) -> None:
+    write("a.txt", "b.png", "c", "d.PNG.gz")
     reader = Reader(["."])
     assert len(list(reader)) == 1
-    assert reader.skipped == 3
+    assert reader.skipped.reasons == {"type .png is not read in folders": 2, "no ending shows the type": 1}
+    assert list(map(str, reader.skipped.first)) == [
+        "./b.png: type .png is not read in folders",
+        "./c: no ending shows the type",
+        "./d.PNG.gz: type .png is not read in folders",
+    ]
+
+
+def test_few_skipped_files_are_remembered_by_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unspun.reading.records.MOST_LISTED", 2)
+    write("a.png", "b.png", "c.png")
+    reader = Reader(["."])
+    list(reader)
+    assert (len(reader.skipped), len(reader.skipped.first)) == (3, 2)
 
 
 def test_a_file_given_by_name_is_read_regardless_of_its_suffix(here: Path) -> None:
@@ -254,10 +316,20 @@ def test_a_folder_without_permission_is_reported(here: Path, monkeypatch: pytest
     assert ids(found) == ["./x.txt"]
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.md", "a.html"])
+@pytest.mark.parametrize("name", ["a.txt", "a.md"])
 def test_an_empty_file_is_an_empty_document(name: str, here: Path) -> None:
     Path(name).touch()
     assert read(".") == [Record(f"./{name}", "", f"./{name}")]
+
+
+def test_a_page_without_text_is_a_failure(here: Path) -> None:
+    Path("a.html").write_text("<html><body><script>draw()</script></body></html>")
+    assert read(".") == [Failure("./a.html", "no text in this page")]
+
+
+def test_hidden_text_of_a_page_is_listed_among_the_repairs(here: Path) -> None:
+    Path("a.html").write_text("<html><body><p>A page.</p><p hidden>Nobody sees this.</p></body></html>")
+    assert read(".") == [Record("./a.html", "A page.", "./a.html", repairs={"hidden": 3})]
 
 
 def test_bytes_read_reach_the_total(tmp_path: Path) -> None:
@@ -280,11 +352,17 @@ def test_bytes_read_reach_the_total(tmp_path: Path) -> None:
         (b'{"text": "' + b"x" * 100_000 + b'"}\n{"text": "two"}', ["-#1", "-#2"]),
         (b"{Hello|Hi} there, said {he|she}.", ["-"]),
         (b'{"text": "one"}\nand words', ["-"]),
+        (b'[{"text": "one"}, {"id": "b", "text": "two"}]', ["-#1", "b"]),
+        (b'[\n  {\n    "text": "one"\n  }\n]\n', ["-#1"]),
+        (b'{\n  "articles": [{"id": "a", "text": "one"}]\n}\n', ["a"]),
+        (b'["one", "two"]', ["-#1", "-#2"]),
+        (b'["Yes," he said, "and no."]', ["-"]),
+        (b"[1] A note, and [two](https://example.org).", ["-"]),
         (b"", ["-"]),
         ('{"text": "one"}\n'.encode("utf-16"), ["-#1"]),
     ],
 )
-def test_json_lines_on_standard_input_are_recognised(data: bytes, expected: list[str]) -> None:
+def test_json_on_standard_input_is_recognised(data: bytes, expected: list[str]) -> None:
     assert ids(read("-", stdin=io.BytesIO(data))) == expected
 
 
@@ -299,10 +377,30 @@ def test_closed_standard_input_is_reported() -> None:
 # Any input
 
 
-@given(st.text(alphabet='ab,;"\n\r\t{}:[]\\u0 text', max_size=60), st.sampled_from(["jsonl", "csv"]))
+@given(st.text(alphabet='ab,;"\n\r\t{}:[]\\u0 text', max_size=60), st.sampled_from(["jsonl", "json", "csv", "tsv"]))
 def test_anything_like_records_is_read_or_explained(content: str, kind: Format) -> None:
-    header = "id,text\n" if kind == "csv" else ""
+    header = {"csv": "id,text\n", "tsv": "id\ttext\n"}.get(kind, "")
     assert not [line for line in failures(read_bytes((header + content).encode(), kind)) if "please report" in line]
+
+
+@given(
+    st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1),
+    st.sampled_from(",;\t|"),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+)
+def test_csv_is_read_as_written(lines: list[str], delimiter: str, end: str, quoting: Literal[0, 1]) -> None:
+    out = io.StringIO(newline="")
+    rows = [(f"id {number}", text) for number, text in enumerate(lines)]
+    csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=quoting).writerows([("id", "text"), *rows])
+    assert rows_of(read_bytes(out.getvalue().encode(), "csv")) == rows
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1))
+def test_json_is_read_as_written(indent: int | None, lines: list[str]) -> None:
+    data = json.dumps([{"id": f"id {number}", "text": text} for number, text in enumerate(lines)], indent=indent)
+    assert rows_of(read_bytes(data.encode(), "json")) == [(f"id {number}", text) for number, text in enumerate(lines)]
 
 
 @given(

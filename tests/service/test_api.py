@@ -74,7 +74,18 @@ def test_plain_text_can_be_in_another_encoding(client: FlaskClient) -> None:
 def test_a_page_is_reduced_to_its_article(client: FlaskClient) -> None:
     page = f"<html><body><nav>Home</nav><article><p>{SPUN}</p></article></body></html>"
     answer = client.post("/v1/score", data=page, content_type="text/html")
-    assert answer.text == FakeDetector().score(extract_article(page)).to_json() + "\n"
+    assert answer.text == FakeDetector().score(extract_article(page).text).to_json() + "\n"
+
+
+def test_hidden_text_of_a_page_is_left_out_and_counted(client: FlaskClient) -> None:
+    page = f"<html><body><article><p>{SPUN}</p><p hidden>Nobody sees this.</p></article></body></html>"
+    answer = client.post("/v1/score", data=page, content_type="text/html")
+    assert answer.json["repairs"] == [{"what": "hidden", "count": 3}]
+
+
+def test_a_page_without_text_is_refused(client: FlaskClient) -> None:
+    answer = client.post("/v1/score", data="<html><script>draw()</script></html>", content_type="text/html")
+    assert (answer.status_code, answer.json["detail"]) == (422, "The body cannot be judged: no text in this page.")
 
 
 def test_a_number_for_an_id_comes_back_as_a_string(client: FlaskClient) -> None:

@@ -268,7 +268,8 @@ def pages(here: Path) -> Path:
     (here / "pages").mkdir()
     for i in range(30):
         text = (SPUN, CLEAR, SUSPECT)[i % 3]
-        page = f"<html><body><nav>Home</nav><article><p>{text}</p><p>Page {i}.</p></article></body></html>"
+        article = f"<p>{text}</p><p>Page {i}.</p><p hidden>Nobody sees it.</p>"
+        page = f"<html><body><nav>Home</nav><article>{article}</article></body></html>"
         (here / "pages" / f"{i:02}.html").write_text(page)
     return here / "pages"
 
@@ -277,6 +278,7 @@ def pages(here: Path) -> Path:
 def test_pages_are_reduced_to_articles_by_the_workers(workers: str, unspun: Unspun, pages: Path, here: Path) -> None:
     whole = unspun("score", pages, "--quiet").out
     assert '"verdict": "paraphrased"' in whole
+    assert whole.count('"repairs": [{"what": "hidden", "count": 3}]') == 30
     unspun("score", pages, "--output", "out/", "--part-size", "8", "--workers", workers)
     assert output_in(here / "out") == whole
 

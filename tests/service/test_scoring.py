@@ -28,6 +28,13 @@ def test_verdicts_come_in_order_with_their_ids() -> None:
     assert words(outcomes) == [("id0", "paraphrased"), ("id1", "suspect"), ("id2", "clear")]
 
 
+def test_verdicts_list_the_repairs_of_reading() -> None:
+    read = Record("a", f"{SPUN}\u200b", "a.html", repairs={"hidden": 40})
+    [scored] = score_records(FakeDetector(), [read])
+    assert isinstance(scored, Scored)
+    assert [str(repair) for repair in scored.verdict.repairs] == ["hidden:40", "zero_width:1"]
+
+
 def test_documents_are_scored_together() -> None:
     detector = FakeDetector()
     list(score_records(detector, records(*[CLEAR] * 150)))

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from typing import Any, Unpack, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from scipy.sparse.csgraph import connected_components
 
 from unspun.model.verdict import LABELS, Label
 from unspun.reading import packing
-from unspun.reading.reader import Reader
+from unspun.reading.reader import Reader, ReadingOptions
 from unspun.reading.records import Failure, Record
 
 SHINGLE_WORDS = 8
@@ -70,7 +70,11 @@ FIELDS = tuple(field.name for field in dataclasses.fields(LabelledText) if field
 
 
 def read_labelled(
-    paths: Iterable[str | Path], label: str | None = None, *, report: Callable[[Failure], None] | None = None
+    paths: Iterable[str | Path],
+    label: str | None = None,
+    *,
+    report: Callable[[Failure], None] | None = None,
+    **reading: Unpack[ReadingOptions],
 ) -> Iterator[LabelledText]:
     """Yield the texts of files, folders, patterns and addresses, in every format that `unspun score` reads.
 
@@ -79,7 +83,7 @@ def read_labelled(
     none. Texts that are empty after cleaning are skipped, and so are hidden files. Without `label`, Markdown files in
     folders are skipped as well, because they describe the corpus.
 
-    Records that are not labelled text are passed to `report` and skipped. Without `report`, they raise CorpusError.
+    `reading` are options of the Reader. Records that are not labelled text are passed to `report` and skipped. Without `report`, they raise CorpusError.
     """
     if label is not None and label not in LABELS:
         raise CorpusError(f"label {label!r} is not one of {', '.join(LABELS)}")
@@ -89,7 +93,7 @@ def read_labelled(
         return name.startswith(".") or (label is None and packing.split(name)[0].endswith(".md"))
 
     for path in map(str, paths):
-        for item in Reader([path], ignore=ignore, fields=FIELDS):
+        for item in Reader([path], ignore=ignore, fields=FIELDS, **reading):
             try:
                 if isinstance(item, Failure):
                     raise CorpusError(item.message)

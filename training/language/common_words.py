@@ -22,8 +22,8 @@ from unspun.training.corpora.roles import default_roles
 
 FEWEST_SOURCES = 3
 """Sources that must use a word, so that the names of one source are not learned."""
-MOST_LOWER, MOST_CAPITAL = 20_000, 20_000
-"""Words to keep that are written in lower case, and with capitals."""
+MOST_WORDS = 20_000
+"""Words to keep of each case."""
 USUAL = 0.8
 """Share of a word's occurrences in the middle of a sentence that must have the same case."""
 BATCH = 200
@@ -33,7 +33,7 @@ Counts = dict[str, Counter[str]]
 
 def count(texts: Iterable[LabelledText]) -> tuple[Counts, dict[str, set[str]]]:
     """Return the number of times that each word has each case, and the sources that use it."""
-    counts: Counts = {name: Counter() for name in CASES}
+    counts: Counts = {name: Counter() for name in CASES[:3]}
     sources: dict[str, set[str]] = {}
     batch: list[LabelledText] = []
     for text in texts:
@@ -64,14 +64,13 @@ def _count_batch(batch: list[LabelledText], counts: Counts, sources: dict[str, s
 
 def choose(counts: Counts, sources: dict[str, set[str]]) -> dict[str, list[str]]:
     """Return the words to keep for each case, the commonest first."""
-    total = sum((counts[name] for name in CASES), Counter[str]())
-    most = {"lower": MOST_LOWER, "capital": MOST_CAPITAL, "capitals": MOST_CAPITAL}
+    total = sum(counts.values(), Counter[str]())
     chosen: dict[str, list[str]] = {name: [] for name in CASES}
     for word, number in total.most_common():
         if len(sources[word]) >= FEWEST_SOURCES and (len(word) > 1 or word in "ai") and word.replace("'", "").isalpha():
-            for name, words in chosen.items():
-                if counts[name][word] >= USUAL * number and len(words) < most[name]:
-                    words.append(word)
+            usual = next((name for name in counts if counts[name][word] >= USUAL * number), "either")
+            if len(chosen[usual]) < MOST_WORDS:
+                chosen[usual].append(word)
     return chosen
 
 

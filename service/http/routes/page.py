@@ -7,6 +7,7 @@ import hashlib
 import json
 import mimetypes
 import re
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,7 +99,7 @@ def answer() -> Response:
         text = form.content()
         submission = parse_submission({"text": text}, settings())
         gate().spend()
-        verdict = judge(submission)
+        verdict = judge(submission).with_repairs(form.repairs)
     except RequestError as problem:
         return _refuse(problem, text)
     return _page(text=text, result=_result(text, verdict, form.source))
@@ -190,6 +191,8 @@ class _Form:
         self.key = fields.get("key", "").strip()
         self.source: str | None = None
         """The name of the chosen file, if any."""
+        self.repairs: Mapping[str, int] = {}
+        """What was repaired or left out to read the file."""
         self._file = files.get("file")
 
     def ticked(self, name: str) -> bool:
@@ -211,7 +214,7 @@ class _Form:
             html = self._file.mimetype in ("text/html", "application/xhtml+xml")
             html = html or Path(self._file.filename.lower()).suffix in (".html", ".htm", ".xhtml")
             data = self._file.read()
-            text = engine().apart(lambda: text_of(data, html=html, what="The file"))
+            text, self.repairs = engine().apart(lambda: text_of(data, html=html, what="The file"))
         if not text.strip():
             raise RequestError("invalid-fields", "There is no text to judge. Paste a text or choose a file.")
         return text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, current_app, g, request, stream_with_context
@@ -76,15 +76,17 @@ def score() -> Response:
     kind = media_type(*JSON_TYPES, "text/plain", "text/html")
     query = read_query(request, settings())
     body = read_body(request, settings())
+    repairs: Mapping[str, int] = {}
     if kind in JSON_TYPES:
         value = parse_json(body)
         asked = {**query, **value} if isinstance(value, dict) else value
     else:
         charset = request.mimetype_params.get("charset")
-        asked = {**query, "text": engine().apart(lambda: text_of(body, html=kind == "text/html", charset=charset))}
+        text, repairs = engine().apart(lambda: text_of(body, html=kind == "text/html", charset=charset))
+        asked = {**query, "text": text}
     submission = parse_submission(asked, settings())
     gate().spend()
-    verdict = judge(submission)
+    verdict = judge(submission).with_repairs(repairs)
     return Response(f"{verdict.to_json()}\n", mimetype="application/json")
 
 

@@ -1,0 +1,76 @@
+"""The child process that reads one document: `python -m unspun.reading.documents.child KIND SECONDS MEGABYTES`.
+
+It reads the file from standard input and writes one line of JSON to standard output: `text` and `repairs`, or `error`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
+
+from unspun.reading import records
+from unspun.reading.documents.draft import Draft
+from unspun.reading.records import UnreadableError, too_long
+
+
+def main(kind: str, seconds: int, megabytes: int) -> None:
+    """Read the document and write the result."""
+    # The parent ends this process on Ctrl-C, and when the time is over. The alarm is for a parent that was killed.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.alarm(seconds + 10)
+    _limit_memory(megabytes)
+    # Nothing but the result may reach the parent, whatever the libraries print.
+    answer = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with answer:
+        answer.write(json.dumps(_result(kind, megabytes)).encode("ascii"))
+
+
+def _limit_memory(megabytes: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    size = megabytes << 20
+    with suppress(ValueError, OSError):  # macOS refuses, or accepts and ignores it
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+
+def _result(kind: str, megabytes: int) -> dict[str, Any]:
+    try:
+        data = sys.stdin.buffer.read()
+        # Only the reader of this format is imported: starting the child is half of the time that a small file takes.
+        read: Callable[[bytes], Draft] = import_module(f"unspun.reading.documents.{kind}").read
+        draft = read(data)
+        text = draft.text()
+        if not text:
+            raise UnreadableError("contains no text")
+        if len(text) > records.LONGEST:
+            raise UnreadableError(too_long("characters"))
+        return {"text": text, "repairs": dict(draft.repairs)}
+    except UnreadableError as error:
+        return {"error": str(error)}
+    except MemoryError:
+        return {"error": memory_message(megabytes)}
+    except RecursionError:
+        return {"error": "its elements are nested too deeply to be read"}
+    except Exception as error:  # no file may look like a fault of the run
+        return {"error": f"could not be read ({type(error).__name__}: {error}); please report this"}
+
+
+def memory_message(megabytes: int) -> str:
+    """Return the message about a document that needs more memory than is allowed."""
+    return (
+        f"needs more than {megabytes:,} MB of memory to be read; if you trust the file, raise the limit with "
+        "--document-memory or UNSPUN_DOCUMENT_MEMORY"
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -1,0 +1,492 @@
+"""Makes text of words that are placed on pages: columns, lines and paragraphs in reading order.
+
+What a reader skips is left out: running heads, page numbers, line numbers in the margin, footnotes and their marks.
+Coordinates are in points, to the right and downwards.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
+
+NOTE_MARK = re.compile(r"[(\[]?(?:\d{1,3}|[*†‡§¶a-z])(?:[,–-]\s?\d{1,3})*[)\]]?[,.]?|[*†‡§¶]{1,4}")
+PAGE_NUMBER = re.compile(
+    r"[\W_]*(?:page|p\.?|pg\.?)?\s*(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:of|/|\|)\s*\d{1,4})?[\W_]*", re.IGNORECASE
+)
+NOTE_START = re.compile(r"[(\[]?(?:\d{1,3}|[*†‡§¶]{1,3})[)\].]?(?:\s|$|(?=[A-Z\"“‘]))")
+LIST_ITEM = re.compile(r"(?:[•●▪◦‣·–—*-]|[(\[]?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,4})[.)\]])\s")
+CAPTION = re.compile(r"(?:fig(?:ure|\.)?|table|photo(?:graph)?|image|source|picture|plate|chart|box)\b", re.IGNORECASE)
+SENTENCE_END = re.compile(r"""[.!?:…]["'”’)\]»]*$""")
+HYPHENS = ("-", "\u2010", "\xad")
+DASHES = ("\u2013", "\u2014")
+# Words before a hyphen that stays: hyphenation does not cut a word behind them.
+BEFORE_HYPHEN = frozenset(
+    [
+        *("self", "well", "half", "full", "long", "high", "front"),
+        *("two", "three", "four", "five", "six", "seven", "eight", "nine"),
+        *("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"),
+    ]
+)
+ENDING = re.compile(r"(?:teen|t?y|ties|ish|er|ers|est|ing|ly|ness|ment|some|ward|ways?|land|ity|evity|itude)\b")
+"""Ends of words, which follow without a hyphen even those."""
+FEWEST_ROWS = 4
+"""Rows on both sides of a gap that make columns of them."""
+NARROWEST = 0.18
+"""The part of the width that is a column; less is a column of numbers, labels or bullets."""
+TOP = 0.1
+"""The part of a page in which its head stands."""
+EDGE = 3
+"""Rows at the top and at the bottom of a page that may be running heads or feet."""
+
+
+@dataclass(slots=True)
+class Word:
+    """A word, or a part of one in another font, between `x0` and `x1` on the line `y`.
+
+    `spaced` is whether space precedes it in the file; `mark` whether it is a small number raised above the next word.
+    """
+
+    text: str
+    x0: float
+    x1: float
+    y: float
+    size: float
+    font: int = 0
+    spaced: bool = True
+    mark: bool = False
+
+
+@dataclass(slots=True)
+class Page:
+    """The words of a page in the order of the file, and where the page starts and ends."""
+
+    words: list[Word]
+    top: float
+    bottom: float
+
+
+@dataclass(slots=True)
+class Line:
+    """A line of a column, whose margins are `left` and `right` and whose lines are `leading` apart."""
+
+    words: list[Word]
+    left: float = 0.0
+    right: float = 0.0
+    leading: float = 0.0
+    first: bool = False
+    """Whether it is the first line of a column."""
+    text: str = field(init=False)
+    size: float = field(init=False)
+    y: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.words.sort(key=lambda word: word.x0)
+        sizes = Counter[float]()
+        for word in self.words:
+            sizes[round(word.size, 1)] += len(word.text)
+        self.size = sizes.most_common(1)[0][0]
+        self.y = max(self.words, key=lambda word: len(word.text)).y
+        parts = [self.words[0].text]
+        for before, word in pairwise(self.words):
+            parts += ["\t" if word.x0 - before.x1 > 2.5 * self.size else " ", word.text]
+        self.text = "".join(parts)
+
+    @property
+    def x0(self) -> float:
+        """Where it starts."""
+        return self.words[0].x0
+
+    @property
+    def x1(self) -> float:
+        """Where it ends."""
+        return self.words[-1].x1
+
+    @property
+    def is_row(self) -> bool:
+        """Whether it looks like a row of a table."""
+        return "\t" in self.text
+
+    def fonts(self) -> set[int]:
+        """Return the fonts of its words."""
+        return {word.font for word in self.words}
+
+
+def paragraphs(pages: Sequence[Page]) -> list[str]:
+    """Return the paragraphs of a document in reading order."""
+    for page in pages:
+        page.words = join_parts(page.words)
+    remove_running_heads(pages)
+    remove_line_numbers(pages)
+    body = body_size(pages)
+    lines: list[Line] = []
+    gutters = [x for page in pages for _, x in columns(page.words) if x is not None]
+    for page in pages:
+        above = False
+        for column, _ in columns(page.words, gutters):
+            lines += without_footnotes(column_lines(column), body, above=above)
+            above = True
+    return _Text(lines, body).paragraphs()
+
+
+def join_parts(parts: Iterable[Word]) -> list[Word]:
+    """Return whole words, without the marks that refer to notes. Other raised and lowered characters stay."""
+    words: list[Word] = []
+    for part in parts:
+        before = words[-1] if words else None
+        if before is not None and -0.5 * before.size < part.x0 - before.x1 < 0.6 * before.size:
+            raised = before.y - part.y
+            if part.size <= 0.85 * before.size and -0.5 * before.size < raised < 0.9 * before.size:
+                if raised > 0.15 * before.size and NOTE_MARK.fullmatch(part.text):
+                    before.x1 = max(before.x1, part.x1)
+                    continue
+                part.y = before.y
+            elif before.size <= 0.85 * part.size and 0.1 * part.size < -raised < 0.9 * part.size:
+                before.mark = bool(NOTE_MARK.fullmatch(before.text))
+                before.y = part.y
+            elif abs(raised) < 0.2 * part.size:
+                part.y = before.y
+            if not part.spaced and part.y == before.y and part.x0 - before.x1 < 0.3 * before.size and not before.mark:
+                before.text += part.text
+                before.x1 = max(before.x1, part.x1)
+                before.size = max(before.size, part.size) if len(before.text) < 3 else before.size
+                continue
+        words.append(part)
+    return words
+
+
+def rows(words: Iterable[Word]) -> list[list[Word]]:
+    """Return words by the line that they are on, downwards and from left to right."""
+    found: list[list[Word]] = []
+    y = 0.0
+    for word in sorted(words, key=lambda word: word.y):
+        if found and word.y - y < 0.35 * min(word.size, found[-1][0].size):
+            found[-1].append(word)
+        else:
+            found.append([word])
+            y = word.y
+    for row in found:
+        row.sort(key=lambda word: word.x0)
+    return found
+
+
+def body_size(pages: Iterable[Page]) -> float:
+    """Return the size of most letters."""
+    sizes = Counter[float]()
+    for page in pages:
+        for word in page.words:
+            sizes[round(word.size * 2) / 2] += len(word.text)
+    return sizes.most_common(1)[0][0] if sizes else 0.0
+
+
+# --- what is not part of the text
+
+
+def remove_running_heads(pages: Sequence[Page]) -> None:
+    """Remove rows that stand at the same height of several pages, apart from numbers, and page numbers."""
+    edges: list[tuple[Page, list[list[list[Word]]]]] = []
+    heights: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
+    for page in pages:
+        found = rows(page.words)
+        sides = [found[:EDGE], found[::-1][:EDGE]]
+        edges.append((page, sides))
+        for side, candidates in enumerate(sides):
+            for row in candidates:
+                heights[_without_numbers(row), side].append(row[0].y)
+    if len(pages) == 1:
+        _remove_only_head(pages[0])
+    for page, sides in edges:
+        removed: set[int] = set()
+        for side, candidates in enumerate(sides):
+            for row in candidates:
+                text = " ".join(word.text for word in row)
+                same = sum(abs(y - row[0].y) < 6 for y in heights[_without_numbers(row), side])
+                if not (same > 1 or PAGE_NUMBER.fullmatch(text)):
+                    break
+                removed.update(map(id, row))
+        page.words = [word for word in page.words if id(word) not in removed]
+
+
+def _remove_only_head(page: Page) -> None:
+    """Remove the first row of a page if it stands in the margin, apart from the text: no other page repeats it."""
+    found = rows(page.words)
+    steps = [below[0].y - above[0].y for above, below in pairwise(found)]
+    if (
+        len(steps) > 1
+        and found[0][0].y < page.top + TOP * (page.bottom - page.top)
+        and steps[0] > 1.5 * median(steps)
+        and found[0][0].size <= 1.02 * body_size([page])
+    ):
+        page.words = [word for word in page.words if all(word is not head for head in found[0])]
+
+
+def _without_numbers(row: Iterable[Word]) -> str:
+    return re.sub(r"\d+|\b[ivxlc]+\b", "#", " ".join(word.text for word in row).lower())
+
+
+def remove_line_numbers(pages: Sequence[Page]) -> None:
+    """Remove numbers that count the lines in the left or right margin of a document, as in preprints and pleadings."""
+    for side in (0, -1):
+        found = [_margin_numbers(page, side) for page in pages]
+        if not any(_counts(numbers) for numbers in found):
+            continue
+        bands = [_edge(word, side) for numbers in found if _counts(numbers) for word in numbers]
+        low, high = min(bands) - 3, max(bands) + 3
+        for page, numbers in zip(pages, found, strict=True):
+            removed = {id(word) for word in numbers if low <= _edge(word, side) <= high}
+            page.words = [word for word in page.words if id(word) not in removed]
+
+
+def _edge(word: Word, side: int) -> float:
+    """Return where a number ends in the left margin, or starts in the right one."""
+    return word.x0 if side else word.x1
+
+
+def _margin_numbers(page: Page, side: int) -> list[Word]:
+    """Return the numbers that stand outside the text on one side, downwards."""
+    outermost = [row[side] for row in rows(page.words)]
+    numbers = [word for word in outermost if word.text.isdecimal() and len(word.text) < 5]
+    others = [word for row in rows(page.words) for word in row if not word.text.isdecimal()]
+    if not others or len(numbers) < 2:
+        return numbers if not others else []
+    # Text that is indented or centred does not say where the margin is: most rows do.
+    if side:
+        limit = sorted(word.x1 for word in others)[int(0.98 * len(others))]
+        return [word for word in numbers if word.x0 >= limit]
+    limit = sorted(word.x0 for word in others)[int(0.02 * len(others))]
+    return [word for word in numbers if word.x1 <= limit]
+
+
+def _counts(numbers: Sequence[Word]) -> bool:
+    """Return whether numbers count lines: one by one, or every second, fifth or tenth."""
+    steps = [int(below.text) - int(above.text) for above, below in pairwise(numbers)]
+    if len(steps) < FEWEST_ROWS - 1:
+        return False
+    step, often = Counter(steps).most_common(1)[0]
+    return step in (1, 2, 5, 10) and often >= 0.8 * len(steps)
+
+
+def without_footnotes(lines: list[Line], body: float, *, above: bool) -> list[Line]:
+    """Return the lines of a column without the footnotes below them, which are in smaller print.
+
+    `above` says whether other columns precede this one, which may then consist of footnotes only.
+    """
+    start = len(lines)
+    for index in range(len(lines) - 1, -1, -1):
+        if lines[index].size > 0.93 * body:
+            break
+        if lines[index].words[0].mark or NOTE_START.match(lines[index].text):
+            start = index
+    return lines[:start] if start or above else lines
+
+
+# --- columns
+
+
+def columns(words: list[Word], gutters: Sequence[float] = ()) -> Iterator[tuple[list[list[Word]], float | None]]:
+    """Yield the columns of a page in reading order, each as rows, with the position of the gap to its right, if any.
+
+    `gutters` are the positions of gaps between columns elsewhere in the document.
+    """
+    found = rows(words)
+    if not found:
+        return
+    gap = _gutter(found, gutters)
+    if gap is None:
+        yield found, None
+        return
+    start, end, x = gap
+    middle = [word for row in found[start:end] for word in row]
+    yield from columns(_words(found[:start]), gutters)
+    left = list(columns([word for word in middle if word.x0 < x], gutters))
+    yield from left[:-1]
+    yield left[-1][0], x
+    yield from columns([word for word in middle if word.x0 >= x], gutters)
+    yield from columns(_words(found[end:]), gutters)
+
+
+def _words(found: Iterable[list[Word]]) -> list[Word]:
+    return [word for row in found for word in row]
+
+
+def _gutter(found: list[list[Word]], gutters: Sequence[float]) -> tuple[int, int, float] | None:
+    """Return the first row, the row after the last, and the position of the tallest gap between two columns."""
+    left = min(row[0].x0 for row in found)
+    right = max(max(word.x1 for word in row) for row in found)
+    least = 0.7 * median(word.size for row in found for word in row)
+    inner = (left + NARROWEST * (right - left), right - NARROWEST * (right - left))
+    for x in gutters:
+        if left < x < right:
+            inner = (min(inner[0], x - least), max(inner[1], x + least))
+    best: tuple[tuple[int, int], int, int, float] | None = None
+    gaps: dict[tuple[float, float], int] = {}
+    for index in range(len(found) + 1):
+        free = _free(found[index], least, inner) if index < len(found) else []
+        following: dict[tuple[float, float], int] = {}
+        for (low, high), start in gaps.items():
+            whole = False
+            for other_low, other_high in free:
+                part = (max(low, other_low), min(high, other_high))
+                if part[1] - part[0] >= least:
+                    following[part] = min(start, following.get(part, start))
+                    whole = whole or part == (low, high)
+            if not whole:
+                known = next((x for x in gutters if low <= x <= high), None)
+                x = (low + high) / 2 if known is None else known
+                support = _support(found[start:index], x)
+                height = (support, index - start)
+                # The last page may have a line or two in each column.
+                least_support = FEWEST_ROWS if known is None else 1 if len(found) < 3 else 2
+                if support >= least_support and (best is None or height > best[0]):
+                    best = (height, start, index, x)
+        for part in free:
+            following[part] = min(index, following.get(part, index))
+        gaps = following
+    return None if best is None else best[1:]
+
+
+def _free(row: list[Word], least: float, inner: tuple[float, float]) -> list[tuple[float, float]]:
+    """Return the gaps of a row between `inner`, also those beside it, that are at least as wide as `least`."""
+    free, end = [], float("-inf")
+    for start, after in [*((word.x0, word.x1) for word in row), (float("inf"), 0.0)]:
+        low, high = max(end, inner[0]), min(start, inner[1])
+        if high - low >= least:
+            free.append((low, high))
+        end = max(end, after)
+    return free
+
+
+def _support(found: list[list[Word]], x: float) -> int:
+    """Return the number of rows with text on the side of `x` that has fewer."""
+    return min(sum(row[0].x0 < x for row in found), sum(row[-1].x0 >= x for row in found))
+
+
+def column_lines(found: list[list[Word]]) -> list[Line]:
+    """Return the lines of a column."""
+    lines = [Line(row) for row in found]
+    left = min(line.x0 for line in lines)
+    right = max(line.x1 for line in lines)
+    steps = [below.y - above.y for above, below in pairwise(lines) if below.y - above.y < 3 * above.size]
+    leading = median(steps) if steps else 1.3 * lines[0].size
+    for index, line in enumerate(lines):
+        line.left, line.right, line.leading, line.first = left, right, leading, index == 0
+    return lines
+
+
+# --- paragraphs
+
+
+@dataclass(slots=True)
+class _Paragraph:
+    text: str
+    size: float
+    last: Line
+
+
+class _Text:
+    """Joins lines to paragraphs."""
+
+    def __init__(self, lines: list[Line], body: float) -> None:
+        self._lines = lines
+        self._body = body
+        self._words: set[str] = set()
+        """The words of the document, which say how a word is written that was cut at the end of a line."""
+        for line in lines:
+            self._words.update(word.text.strip(".,;:!?\"'()“”‘’").lower() for word in line.words[:-1])
+
+    def paragraphs(self) -> list[str]:
+        """Return the paragraphs."""
+        found: list[_Paragraph] = []
+        for index, line in enumerate(self._lines):
+            before = self._lines[index - 1] if index else None
+            joint = "\n\n" if before is None else self._joint(before, line)
+            if joint == "\n\n":
+                found.append(_Paragraph(line.text, line.size, line))
+            else:
+                last = found[-1]
+                last.text = self._join(last.text, line.text, joint)
+                last.last = line
+        return [paragraph.text for paragraph in self._continued(found)]
+
+    def _joint(self, above: Line, below: Line) -> str:
+        """Return what separates two lines: a blank line, a line break or a space."""
+        if abs(below.size - above.size) > 0.08 * above.size or LIST_ITEM.match(below.text):
+            return "\n\n"
+        if above.text.endswith(HYPHENS) and below.text[0].islower():
+            return " "
+        if above.is_row or below.is_row:
+            return "\n" if above.is_row and below.is_row and not below.first else "\n\n"
+        ends = bool(SENTENCE_END.search(above.text))
+        # The first word of the next line would have fitted, so the line was ended on purpose.
+        short = above.x1 + 0.35 * above.size + _width(below.words[0]) < above.right - 0.3 * above.size
+        indented = below.x0 - below.left > 0.7 * below.size
+        if below.first:
+            lower = below.text[:1].islower()
+            return "\n\n" if not lower and ends and (short or indented) else " "
+        heading = above.size > 1.08 * self._body
+        if below.y - above.y > (1.5 * above.size if heading else 1.2 * above.leading + 0.5):
+            return "\n\n"
+        if heading:
+            return " "
+        if indented and above.x0 - above.left < 0.5 * above.size and (ends or short):
+            return "\n\n"
+        if short:
+            return "\n\n" if ends or above.fonts().isdisjoint(below.fonts()) else "\n"
+        return " "
+
+    def _join(self, above: str, below: str, joint: str) -> str:
+        if joint != " ":
+            return above + joint + below
+        if above.endswith(DASHES) and not above[-2:-1].isspace():
+            return above + below
+        if not above.endswith(HYPHENS) or not below[:1].isalpha() or not above[-2:-1].isalnum():
+            return f"{above} {below}"
+        first, second = above.split()[-1][:-1].lstrip("\"'(“‘"), below.split()[0].rstrip(".,;:!?\"')”’")
+        if below[0].isupper() or self._keeps_hyphen(first.lower(), second.lower()):
+            return above[:-1] + "-" + below
+        return above[:-1] + below
+
+    def _keeps_hyphen(self, first: str, second: str) -> bool:
+        if first + second in self._words:
+            return False
+        if f"{first}-{second}" in self._words:
+            return True
+        return "-" in first or not first.isalpha() or (first in BEFORE_HYPHEN and not ENDING.match(second))
+
+    def _continued(self, found: list[_Paragraph]) -> Iterator[_Paragraph]:
+        """Join paragraphs that a figure, a caption or a heading of a column interrupts."""
+        index = 0
+        while index < len(found):
+            paragraph = found[index]
+            skipped: list[_Paragraph] = []
+            following = index + 1
+            while (
+                following < len(found)
+                and len(skipped) < 4
+                and self._is_body(paragraph)
+                and not SENTENCE_END.search(paragraph.text)
+                and paragraph.text[-1:] not in ("", ";")
+            ):
+                candidate = found[following]
+                following += 1
+                if not self._is_body(candidate):
+                    skipped.append(candidate)
+                elif candidate.text[:1].islower() and skipped:
+                    paragraph.text = self._join(paragraph.text, candidate.text, " ")
+                    found[index:following] = [paragraph, *skipped]
+                    following, skipped = index + 1 + len(skipped), skipped
+                    break
+                else:
+                    break
+            yield paragraph
+            index += 1
+
+    def _is_body(self, paragraph: _Paragraph) -> bool:
+        return abs(paragraph.size - self._body) < 0.06 * self._body and not CAPTION.match(paragraph.text)
+
+
+def _width(word: Word) -> float:
+    return word.x1 - word.x0

@@ -1,0 +1,162 @@
+"""Chooses the fields of a record that hold its text and its id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from unspun.reading.records import UnreadableError
+
+USUAL_TEXTS = ("text", "content", "body", "article", "full_text")
+"""Names of the field of the text, in any case. A record may have several of them; the first one here is taken."""
+USUAL_IDS = ("id",)
+
+CHOOSE = "choose one with --text-field (text_field in Python and in the API)"
+MISSING = object()
+TYPES: dict[type, str] = {
+    str: "a string",
+    int: "a number",
+    float: "a number",
+    bool: "a boolean",
+    list: "a list",
+    type(None): "null",
+}
+MOST_LISTED = 20
+LONGEST_NAME = 40
+
+
+class FieldError(UnreadableError):
+    """A record or a table has no field of this name, or several. The message lists the fields that it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The fields to read: those of the text and the id, None for the usual names, and others to keep.
+
+    In a table, a text or id may also be given by the number of its column, from 1, if no column has that name. In
+    JSON, it may be a path to a nested field: `article.body`.
+    """
+
+    text: str | None = None
+    id: str | None = None
+    kept: Sequence[str] = ()
+
+    def columns(self, names: Sequence[str]) -> dict[str, int]:
+        """Return the place of each column to read: of "text", of "id" if there is one, and of those to keep.
+
+        Raises FieldError if there is no text, or if several columns have the name of the text or the id.
+        """
+        text = _column(names, self.text, USUAL_TEXTS, "--text-field")
+        if text is None:
+            raise FieldError(_no_text(self.text, names, "column"))
+        found = {"text": text}
+        id = _column(names, self.id, USUAL_IDS, "--id-field")
+        if id is not None:
+            found["id"] = id
+        elif self.id is not None:
+            raise FieldError(f'no column "{self.id}" (--id-field); the columns are: {listed(names)}')
+        folded = [fold(name) for name in names]
+        return found | {name: folded.index(name) for name in self.kept if name in folded and name not in found}
+
+    def values(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of "text", "id" and the fields to keep of a JSON object.
+
+        Raises FieldError if it has no text, if that is not a string, or if several fields have the name of the text or
+        the id.
+        """
+        found: dict[str, Any] = {}
+        for name, wanted, usual in (("text", self.text, USUAL_TEXTS), ("id", self.id, USUAL_IDS)):
+            key = _key(record, wanted, usual, f"--{name}-field")
+            if key in getattr(record, "repeated", ()):
+                raise FieldError(f'several fields are called "{shortened(str(key))}"')
+            value = record[key] if key is not None else MISSING if wanted is None else _descend(record, wanted)
+            if name == "text" and value is not MISSING and not isinstance(value, str):
+                raise FieldError(f'"{wanted if key is None else key}" is {type_of(value)}, not a string')
+            if value is not MISSING:
+                found[name] = value
+        if "text" not in found:
+            raise FieldError(_no_text(self.text, tuple(record), "field"))
+        if self.kept:
+            folded = {fold(name): name for name in record}
+            for name in self.kept:
+                if name in folded and name not in found:
+                    found[name] = record[name if name in record else folded[name]]
+        return found
+
+
+USUAL = Fields()
+"""The fields with the usual names."""
+
+
+def type_of(value: Any) -> str:
+    """Return what kind of JSON value this is, for a message."""
+    return TYPES.get(type(value), "an object")
+
+
+def fold(name: str) -> str:
+    """Return a name as it is compared: without spaces around it, a byte order mark, and capitals."""
+    return name.strip("\ufeff \t\r\n\xa0").casefold()
+
+
+def shortened(name: str) -> str:
+    """Return a name for a message; in a file without names, a whole text stands in its place."""
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the names of fields for a message."""
+    more = len(names) - MOST_LISTED
+    shown = ", ".join(shortened(" ".join(name.split())) for name in names[:MOST_LISTED])
+    return (shown or "none") + (f" and {more:,} more" if more > 0 else "")
+
+
+def _matches(names: Sequence[str], wanted: str) -> list[int]:
+    """Return the places of a name: those where it is written exactly so, else those that differ in case and spaces."""
+    exact = [place for place, name in enumerate(names) if name == wanted]
+    return exact or [place for place, name in enumerate(names) if fold(name) == fold(wanted)]
+
+
+def _column(names: Sequence[str], wanted: str | None, usual: Sequence[str], option: str) -> int | None:
+    """Return the place of the first of these names. Raises FieldError if several columns have it."""
+    for name in usual if wanted is None else (wanted,):
+        if places := _matches(names, name):
+            break
+    if len(places) > 1:
+        numbers = " and ".join(str(place + 1) for place in places)
+        raise FieldError(
+            f'{len(places)} columns are called "{name}" ({numbers}); choose one by its number: {option} {places[0] + 1}'
+        )
+    if places:
+        return places[0]
+    if wanted is not None and wanted.isascii() and wanted.isdigit() and 0 < int(wanted) <= len(names):
+        return int(wanted) - 1
+    return None
+
+
+def _key(record: Mapping[str, Any], wanted: str | None, usual: Sequence[str], option: str) -> str | None:
+    """Return the first of these names that a record has. Raises FieldError if it has several that differ in case."""
+    for name in usual if wanted is None else (wanted,):
+        if name in record:
+            return name
+        if keys := [key for key in record if fold(key) == fold(name)]:
+            if len(keys) > 1:
+                raise FieldError(f"the fields {listed(keys)} differ only in case; choose one with {option}")
+            return keys[0]
+    return None
+
+
+def _descend(record: Any, path: str) -> Any:
+    """Return the value at a dotted path, MISSING if there is none."""
+    for part in path.split("."):
+        if not isinstance(record, Mapping) or part not in record:
+            return MISSING
+        record = record[part]
+    return record
+
+
+def _no_text(wanted: str | None, names: Sequence[str], kind: str) -> str:
+    if wanted is not None:
+        return f'no {kind} "{wanted}"; the {kind}s are: {listed(names)}'
+    usual = ", ".join(f'"{name}"' for name in USUAL_TEXTS[:-1])
+    return f'no {kind} {usual} or "{USUAL_TEXTS[-1]}"; the {kind}s are: {listed(names)}; {CHOOSE}'
