@@ -1,4 +1,4 @@
-"""When to give no verdict: too little text, another language, verse, or no prose. Decided before any signal is computed."""
+"""When to give no verdict: too short, another language, verse or no prose. Decided before any signal is computed."""
 
 from __future__ import annotations
 

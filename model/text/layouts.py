@@ -77,7 +77,7 @@ class _Look:
 
     def has_cues(self) -> bool:
         """Return whether there may be the times of subtitles."""
-        return self.colons >= 6 and self.has("-->", "Dialogue:") or self.firsts[:1] in ("{", "0")
+        return (self.colons >= 6 and self.has("-->", "Dialogue:")) or self.firsts[:1] in ("{", "0")
 
     def has_mail(self) -> bool:
         """Return whether there may be headers of mail."""

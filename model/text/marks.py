@@ -1,4 +1,4 @@
-"""Removes marks in front of sentences where all sentences of a text have one: bullets, numbers, fences of code blocks."""
+"""Removes marks in front of sentences if all sentences of a text have one: bullets, numbers, fences of code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ _NUMBER = re.compile(r"[ \t]*[\[(]?(\d{1,4})[.):\]]*[ \t]+(?=\S)")
 _PADDED = re.compile(r"[ \t]*\[0\d+\]")
 """The number of a paragraph in a patent."""
 _ENDS = (".", "!", "?", "\u2026", '"', "\u201d", "'", "\u2019", ")")
-_INSIDE = re.compile(r"(?:^|(?<=[.!?:;,\"\u201d')])[ \t]+)[\[(]?(\d{1,3})[\])]?[ \t]+(?=[\"\u201c'A-Za-z])", re.MULTILINE)
+_INSIDE = re.compile(
+    r"(?:^|(?<=[.!?:;,\"\u201d')])[ \t]+)[\[(]?(\d{1,3})[\])]?[ \t]+(?=[\"\u201c'A-Za-z])", re.MULTILINE
+)
 _SENTENCE_END = re.compile(r"[.!?][\"\u201d')]*(?=\s|$)")
 _FENCE = re.compile(r"[ \t]*(?:```|~~~)[\w-]*[ \t]*$")
 
@@ -48,7 +50,7 @@ def remove_list_marks(editor: Editor, rows: Sequence[str]) -> bool:
     return False
 
 
-def remove_verse_numbers(editor: Editor, rows: Sequence[str]) -> bool:  # noqa: ARG001
+def remove_verse_numbers(editor: Editor, rows: Sequence[str]) -> bool:
     """Remove numbers in front of the sentences inside paragraphs, as in scripture, if they count on without a gap."""
     matches = list(_INSIDE.finditer(editor.text))
     numbers = [int(match[1]) for match in matches]

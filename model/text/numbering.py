@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from unspun.model.text.edits import Editor
-from unspun.model.text.rows import BROKEN_SHARE, RowEdits, broken_share, function_share, is_broken
+from unspun.model.text.rows import BROKEN_SHARE, RowEdits, broken_share, function_share
 
 FEWEST_NUMBERS = 5
 """Line numbers from which a layout is sure; numbers at every fifth row need one less."""
@@ -47,12 +47,20 @@ def _remove_numbers(editor: Editor, rows: Sequence[str], pattern: re.Pattern[str
         return False
     spans = {number: match.span() for number, _, match in numbers}
     if not left:
-        spans = {number: (len(rows[number]) - len(rows[number][-12:]) + a, len(rows[number])) for number, (a, _) in spans.items()}
-    texts = [row[spans[i][1] :] if left and i in spans else row[: spans[i][0]] if i in spans else row for i, row in enumerate(rows)]
+        spans = {
+            number: (len(rows[number]) - len(rows[number][-12:]) + a, len(rows[number]))
+            for number, (a, _) in spans.items()
+        }
+    texts = [
+        row[spans[i][1] :] if left and i in spans else row[: spans[i][0]] if i in spans else row
+        for i, row in enumerate(rows)
+    ]
     if step[0][0] == 1 and not _is_running(texts):
         return False
     edits = RowEdits(editor, rows)
-    indent = min((len(row) - len(row.lstrip()) for i, row in enumerate(rows) if i not in spans and row.strip()), default=0)
+    indent = min(
+        (len(row) - len(row.lstrip()) for i, row in enumerate(rows) if i not in spans and row.strip()), default=0
+    )
     for number, row in enumerate(rows):
         if number in spans:
             edits.cut(number, *spans[number])

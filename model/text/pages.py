@@ -29,8 +29,8 @@ WIDEST = 132
 
 FEWEST_RAGGED = 8
 LEAST_DANGLING, LEAST_DANGLING_VARIED, LEAST_RAGGED = 0.15, 0.1, 0.35
-"""Shares of rows that end with a word such as "the", and of those with room for the next word, from which rows were broken
-up anywhere."""
+"""Shares of rows that end with a word such as "the" (less is needed if rows vary a lot), and of those with room for the
+next word, from which rows were broken up anywhere."""
 
 _ENDS = (".", ":", ",", ";", "!", "?", "{", "}")
 _PAGE_NUMBER = re.compile(
@@ -59,10 +59,15 @@ def remove_running_heads(editor: Editor, rows: Sequence[str]) -> bool:
         if position == start:
             position += 1
             continue
-        before, after = (rows[filled[start - 1]] if start else ""), (rows[filled[position]] if position < len(filled) else "")
+        before, after = (
+            (rows[filled[start - 1]] if start else ""),
+            (rows[filled[position]] if position < len(filled) else ""),
+        )
         gap = start > 0 and position < len(filled) and filled[position] - filled[start - 1] > position - start + 1
         numbered = all(any(map(str.isdigit, rows[i])) for i in filled[start:position] if i in heads)
-        inside = is_broken(before, after) and (gap or numbered or "\f" in "".join(rows[number : filled[min(position, len(filled) - 1)] + 1]))
+        inside = is_broken(before, after) and (
+            gap or numbered or "\f" in "".join(rows[number : filled[min(position, len(filled) - 1)] + 1])
+        )
         places.append((start, position, inside))
         lone += inside
     if not lone:
@@ -89,7 +94,11 @@ def _running_heads(rows: Sequence[str]) -> dict[int, str]:
     """Return the rows that repeat at a distance, apart from numbers, each with what repeats."""
     groups: dict[str, list[int]] = defaultdict(list)
     for number, row in enumerate(rows):
-        if 0 < len(row) <= LONGEST_HEAD and row.rstrip()[-1:] not in _ENDS and (name := _NOT_NAMES.sub("", row).lower()):
+        if (
+            0 < len(row) <= LONGEST_HEAD
+            and row.rstrip()[-1:] not in _ENDS
+            and (name := _NOT_NAMES.sub("", row).lower())
+        ):
             groups[name].append(number)
     heads: dict[int, str] = {}
     for name, places in groups.items():
@@ -181,10 +190,35 @@ SOFT = "\u00ac"
 """The sign that stands for a soft hyphen at the end of a row."""
 _HYPHEN = re.compile(r"([^\W\d_]+)([-\u2010\u00ac])[ \t]*$")
 _LOWER = re.compile(r"[ \t]*((?=[^A-Z])[^\W\d_]+)")
-_PREFIXES = frozenset("anti co counter cyber e ex inter micro mid mini multi non post pre pro pseudo re semi sub ultra".split())
+_PREFIXES = frozenset(
+    [
+        "anti",
+        "co",
+        "counter",
+        "cyber",
+        "e",
+        "ex",
+        "inter",
+        "micro",
+        "mid",
+        "mini",
+        "multi",
+        "non",
+        "post",
+        "pre",
+        "pro",
+        "pseudo",
+        "re",
+        "semi",
+        "sub",
+        "ultra",
+    ]
+)
 _SOFT_HYPHEN = re.compile("(?<=[^\\W\\d_])\u00ad(?=[ \t]*\r?\n[ \t]*[^\\W\\d_])")
 _COMPOUND = re.compile(r"[^\W\d_]+-[^\W\d_]+")
 _WORD = re.compile(r"[^\W\d_]+")
+
+
 def join_hyphenated(editor: Editor, rows: Sequence[str]) -> bool:
     """Join words that were hyphenated at row ends, and the rows around them. Compounds, such as well-known, stay."""
     cuts = {}
@@ -199,10 +233,10 @@ def join_hyphenated(editor: Editor, rows: Sequence[str]) -> bool:
     here = {word.lower() for word in _WORD.findall(editor.text)}
     known = common_words()
     for number, (head, tail) in found.items():
-        first, last = head[1].lower(), tail[1].lower()
-        are_words = (first in known or first in _PREFIXES) and last in known
-        kept = f"{first}-{last}" in compounds or rows[number][head.start() - 1 : head.start()] == "-"
-        if head[2] == SOFT or not kept and (first + last in here or first + last in known or not are_words):
+        start, end = head[1].lower(), tail[1].lower()
+        are_words = (start in known or start in _PREFIXES) and end in known
+        kept = f"{start}-{end}" in compounds or rows[number][head.start() - 1 : head.start()] == "-"
+        if head[2] == SOFT or (not kept and (start + end in here or start + end in known or not are_words)):
             cuts[number] = head.start(2)
     if not cuts:
         return False

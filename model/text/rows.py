@@ -18,15 +18,56 @@ Prose that was wrapped at random has 0.6 or more. Lists, verse and one sentence 
 """
 
 DANGLING = frozenset(
-    """a an the my your his our their its of to for with at from into and or but if than as which who whose are was were
-    be been has have had would could should may might must can very""".split()
+    [
+        "a",
+        "an",
+        "the",
+        "my",
+        "your",
+        "his",
+        "our",
+        "their",
+        "its",
+        "of",
+        "to",
+        "for",
+        "with",
+        "at",
+        "from",
+        "into",
+        "and",
+        "or",
+        "but",
+        "if",
+        "than",
+        "as",
+        "which",
+        "who",
+        "whose",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "has",
+        "have",
+        "had",
+        "would",
+        "could",
+        "should",
+        "may",
+        "might",
+        "must",
+        "can",
+        "very",
+    ]
 )
 """Words with which hardly any phrase ends. Three in ten rows of prose that was broken up anywhere end with one."""
 
 MOST_VARIED = 0.65
 """Variation of the words in a row of verse, at most. Prose that was broken up anywhere has about 1."""
 
-_ENDS = ".!?:\u2026\"\u201d"
+_ENDS = '.!?:\u2026"\u201d'
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 
 
