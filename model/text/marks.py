@@ -57,6 +57,8 @@ def remove_verse_numbers(editor: Editor, rows: Sequence[str]) -> bool:
     ends = len(_SENTENCE_END.findall(editor.text))
     if len(matches) < max(FEWEST_INSIDE, LEAST_INSIDE * ends) or not _counts_up(numbers):
         return False
+    if sum(editor.text[match.start() - 1 : match.start()] not in ("", "\n") for match in matches) < 0.5 * len(matches):
+        return False
     # The space before a number stays, and that after it goes.
     editor.remove((match.start(1) - (match[0].lstrip()[0] in "[("), match.end()) for match in matches)
     editor.count("verse_number", len(matches))

@@ -20,7 +20,7 @@ from unspun.model.text.rows import (
 )
 
 LONGEST_HEAD = 100
-NEAREST_HEADS = 15
+NEAREST_HEADS = 12
 """Rows between two copies of a running head, at least."""
 SHORTEST_ROWS = 30
 """Mean length of the rows of a page, in characters, at least."""

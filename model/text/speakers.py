@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from unspun.model.text.edits import Editor
 from unspun.model.text.rows import RowEdits, function_share, is_broken
@@ -118,14 +118,12 @@ def remove_timestamps(editor: Editor, rows: Sequence[str]) -> bool:
     for i, end in ends.items():
         edits.cut(i, 0, end)
     spoken = [i for i, text in enumerate(texts) if text.strip()]
-    for before, after in itertools.pairwise(spoken):
-        # A speech that goes on after a time is one sentence.
-        if after in ends or before + 1 in ends:
-            if is_broken(texts[before], texts[after]):
-                for row in range(before, after):
-                    edits.join(row)
-            elif not texts[after - 1].strip() and after - 1 in ends:
-                edits.cut(after - 1, len(rows[after - 1]), len(rows[after - 1]))
+    for before, after in pairwise(spoken):
+        # A sentence may go on after a time.
+        if (after in ends or before + 1 in ends) and is_broken(texts[before], texts[after]):
+            edits.join(before)
+            for row in range(before + 1, after):
+                edits.join(row, "")
     editor.count("timestamp", len(stamps))
     return edits.apply()
 
@@ -136,7 +134,7 @@ def _rise(stamps: dict[int, re.Match[str]]) -> bool:
         [int(part) for part in re.findall(r"\d+", match[1])[:3]] for match in stamps.values() if match.re is _STAMP
     ]
     keys = [(len(one), one) for one in times]
-    pairs = list(itertools.pairwise(keys))
+    pairs = list(pairwise(keys))
     return sum(a <= b for a, b in pairs) >= 0.8 * len(pairs)
 
 
