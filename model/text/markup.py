@@ -72,22 +72,22 @@ _TAG = rf"[#@]{_NO_CODE}([A-Za-z]\w*)"
 _MARKUP = (
     _Markup("<", re.compile(rf"(?i){_tags(_INLINE_TAGS)}()")),
     _Markup("<", re.compile(rf"(?i){_tags(_BLOCK_TAGS)}")),
+    # Marks of notes follow a word or a sentence without a space. In code, "a[3]" is followed by an operator.
+    _Markup("[", re.compile(rf"(?:(?<=\w)|(?<=[.,;:!?\"'”’)]))(?:{_NOTE}){{1,9}}(?! ?[=;+*/<>(\[{{-]|\.\w)()")),
+    *(_Markup(sign, re.compile(rf"(?:(?<=[A-Za-z]{{4}})|(?<=[.,;:!?\"”’)]))[{_RAISED}]{{1,3}}()")) for sign in _RAISED),
+    # Hashtags and mentions. Lines of code start with these signs, too.
     # Links: [words](target), [words][target], [[target|words]], [https://target words].
     _Markup("[", re.compile(rf"!?\[({_WORDS})\]\({_TARGET}\)")),
     _Markup("[", re.compile(rf"\[({_WORDS})\]\[[^\[\]\n]{{0,99}}\]")),
     _Markup("[", re.compile(rf"\[\[(?:[^\[\]|\n]{{1,{LONGEST_LINK}}}\|)?([^\[\]|\n]{{1,{LONGEST_LINK}}})\]\]")),
     _Markup("[", re.compile(rf"\[(?:https?:)?//[^\s\[\]]{{1,{LONGEST_LINK}}} ({_WORDS})\]")),
-    _Markup("[", re.compile(rf"(?i)\[/?(?:{_BB_CODES})(?:=[^\]\n]{{0,{LONGEST_LINK}}})?\]()")),
+    _Markup("[/", re.compile(rf"(?i)\[/?(?:{_BB_CODES})(?:=[^\]\n]{{0,{LONGEST_LINK}}})?\]()")),
     _Markup("`", re.compile(_ROLE + _ROLE_END)),
     _Markup("\\", re.compile(r"\\(?:textbf|textit|textsc|texttt|emph|underline)\{([^{}]{1,300})\}")),
     _Markup("*", re.compile(_emphasis(r"\*"))),
     _Markup("_", re.compile(_emphasis("_"))),
     _Markup("~", re.compile(r"~~(?=\S)([^~\n]{1,300}?)(?<=\S)~~")),
     _Markup("'''", re.compile(r"'''(?=\S)([^'\n]{1,300}?)(?<=\S)'''")),
-    # Marks of notes follow a word or a sentence without a space. In code, "a[3]" is followed by an operator.
-    _Markup("[", re.compile(rf"(?:(?<=\w)|(?<=[.,;:!?\"'”’)]))(?:{_NOTE}){{1,9}}(?! ?[=;+*/<>(\[{{-]|\.\w)()")),
-    *(_Markup(sign, re.compile(rf"(?:(?<=[A-Za-z]{{4}})|(?<=[.,;:!?\"”’)]))[{_RAISED}]{{1,3}}()")) for sign in _RAISED),
-    # Hashtags and mentions. Lines of code start with these signs, too.
     *(
         _Markup(sign, re.compile(pattern), "hashtag")
         for sign in "#@"
