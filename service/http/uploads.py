@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from flask import Request
@@ -49,12 +48,11 @@ def read_upload(file: FileStorage, settings: Settings, fields: Fields = USUAL) -
         _, packed = packing.split(name)
         if packed is not None:
             stream = io.BufferedReader(_Limited(packing.unpack(stream, packed), settings.max_bytes))
-        limits = Limits.from_environment()
-        limits = replace(limits, seconds=max(1, min(limits.seconds, int(settings.timeout))))
     except UnreadableError as error:
         yield Failure(name, str(error))
         return
     kind = format_of(name) or ("html" if file.mimetype in PAGES else "txt")
+    limits = Limits(max(1, min(settings.document_seconds, int(settings.timeout))), settings.document_memory)
     size = 0
     for item in read_stream(stream, name, kind, fields=fields, limits=limits):
         size += len(item.text) if isinstance(item, Record) else 0
