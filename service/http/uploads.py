@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -38,11 +39,16 @@ def read_form(
     return fields, files
 
 
-def read_upload(file: FileStorage, settings: Settings, fields: Fields = USUAL) -> Iterator[Record | Failure]:
-    """Yield the documents of a file, in the format that its name shows, else plain text. Raises RequestError.
+def read_upload(
+    file: FileStorage, settings: Settings, deadline: float, fields: Fields = USUAL
+) -> Iterator[Record | Failure]:
+    """Yield the documents of a file, in the format that its name shows, else plain text.
 
-    All texts together may have as many bytes as a request.
+    All texts together may have as many bytes as a request. Raises RequestError, and TimeoutError after `deadline`.
     """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
     name = file.filename or "file"
     stream: Any = file.stream
     try:
@@ -50,7 +56,7 @@ def read_upload(file: FileStorage, settings: Settings, fields: Fields = USUAL) -
         if packed is not None:
             stream = io.BufferedReader(_Limited(packing.unpack(stream, packed), settings.max_bytes))
         limits = Limits.from_environment()
-        limits = replace(limits, seconds=max(1, min(limits.seconds, int(settings.timeout))))
+        limits = replace(limits, seconds=min(limits.seconds, max(1, int(left))))
     except UnreadableError as error:
         yield Failure(name, str(error))
         return
