@@ -60,7 +60,7 @@ def _emphasis(sign: str) -> str:
     return rf"(?<![\w{sign}])(?P<s>{sign}{{1,3}})(?=[^\s{sign}])({words})(?<=[^\s{sign}])(?P=s)(?![\w{sign}])"
 
 
-_WORDS = rf"[^\[\]\n]{{1,{LONGEST_LINK}}}?"
+_WORDS = rf"(?!\^?\d{{1,3}}\])[^\[\]\n]{{1,{LONGEST_LINK}}}?"
 _TARGET = rf"[^()\s]{{0,{LONGEST_LINK}}}(?:\([^()\s]{{0,99}}\)[^()\s]{{0,99}})?(?:\s+\"[^\"\n]{{0,99}}\")?"
 _ROLE = rf"(?::[a-z:+-]{{1,30}}:`|`(?=[^`\n]{{1,{LONGEST_LINK}}}`_))([^`<>\n]{{1,{LONGEST_LINK}}}?)"
 _ROLE_END = rf"(?:\s*<[^<>`\n]{{1,{LONGEST_LINK}}}>)?`_{{0,2}}"
@@ -73,7 +73,7 @@ _MARKUP = (
     _Markup("<", re.compile(rf"(?i){_tags(_INLINE_TAGS)}()")),
     _Markup("<", re.compile(rf"(?i){_tags(_BLOCK_TAGS)}")),
     # Marks of notes follow a word or a sentence without a space. In code, "a[3]" is followed by an operator.
-    _Markup("[", re.compile(rf"(?:(?<=\w)|(?<=[.,;:!?\"'”’)]))(?:{_NOTE}){{1,9}}(?! ?[=;+*/<>(\[{{-]|\.\w)()")),
+    _Markup("[", re.compile(rf"(?:(?<=\w)|(?<=[.,;:!?\"'”’)\]]))(?:{_NOTE}){{1,9}}(?! ?[=;+*/<>(\[{{-]|\.\w)()")),
     *(_Markup(sign, re.compile(rf"(?:(?<=[A-Za-z]{{4}})|(?<=[.,;:!?\"”’)]))[{_RAISED}]{{1,3}}()")) for sign in _RAISED),
     # Hashtags and mentions. Lines of code start with these signs, too.
     # Links: [words](target), [words][target], [[target|words]], [https://target words].
