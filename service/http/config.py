@@ -12,7 +12,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from unspun.service.machine import cores
 
 PREFIX = "UNSPUN_"
-OTHERS = ("UNSPUN_DEBUG", "UNSPUN_SEEDS", "UNSPUN_URL", "UNSPUN_API_KEY", "UNSPUN_MODELS")
+OTHERS = (
+    *("UNSPUN_DEBUG", "UNSPUN_SEEDS", "UNSPUN_URL", "UNSPUN_API_KEY", "UNSPUN_MODELS"),
+    *("UNSPUN_DOCUMENT_SECONDS", "UNSPUN_DOCUMENT_MEMORY"),
+)
 """Variables of other parts of unspun."""
 ORCHESTRATED = ("UNSPUN_PORT_", "UNSPUN_SERVICE_")
 """Variables that Kubernetes sets for a service that is named unspun."""

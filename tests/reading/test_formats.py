@@ -191,7 +191,7 @@ def test_a_null_affects_no_other_row() -> None:
         (
             {"url": ["a"], "title": ["b"]},
             'F: no column "text", "content", "body", "article" or "full_text"; the columns are: url, title; choose one '
-            "with --text-field (text_field in Python and in the API)",
+            "with --text-field",
         ),
         ({"text": [1, 2]}, 'F: the column "text" is of type int64, not of strings'),
         ({"text": [["a"]]}, 'F: the column "text" is of type list<element: string>, not of strings'),

@@ -10,6 +10,7 @@ import shlex
 import tempfile
 import time
 import tomllib
+from io import BytesIO
 from pathlib import Path
 from typing import Any, get_args
 
@@ -26,7 +27,7 @@ from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, DATA, SPUN, SUSPECT
 from unspun.model import wording as words
 from unspun.model.verdict import KINDS, Depth, Evidence, Kind, ModelInfo, Reason, SpunPassage, Verdict, VerdictWord
-from unspun.model.wording import times
+from unspun.model.wording import DISGUISED, times
 from unspun.service.http.config import Settings
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.openapi import document
@@ -215,6 +216,13 @@ def test_each_kind_has_a_bar(client: FlaskClient) -> None:
     assert shown.of_class("share") == ["97 %", "1 %", "1 %"]
     bars = shown.all("//*[@class='kinds']//*[name()='rect'][@class='fill']")
     assert [bar.get("width") for bar in bars] == ["97.0", "1.0", "1.0"]
+
+
+def test_the_page_says_what_was_repaired(client: FlaskClient) -> None:
+    page = f"<html><body><p>{SPUN}</p><p hidden>{CLEAR}</p></body></html>".encode()
+    [line] = Shown(judge(client, file=(page, "a.html"))).all("//*[@class='disguise']")
+    assert line.text_content() == f"Repaired before it was judged: hidden text (12 words). {DISGUISED}"
+    assert not Shown(judge(client, SPUN)).all("//*[@class='disguise']")
 
 
 def test_small_print_names_tier_and_model(client: FlaskClient) -> None:
@@ -542,10 +550,14 @@ def test_the_commands_of_the_reference_work(client: FlaskClient) -> None:
     assert len(commands) == len(document(Settings())["paths"])
     for command in commands:
         _, address, *options = shlex.split(command.replace("\\\n", " "))
-        given = dict(zip(options[::2], options[1::2], strict=True))
+        pairs = list(zip(options[::2], options[1::2], strict=True))
+        given = dict(pairs)
         headers = dict(line.split(": ") for line in [given["-H"]]) if "-H" in given else {}
-        method = "POST" if "--data-binary" in given else "GET"
-        answer = client.open(address, method=method, data=given.get("--data-binary"), headers=headers)
+        method = "POST" if {"--data-binary", "-F"} & set(given) else "GET"
+        form: dict[str, Any] = dict(value.split("=", 1) for name, value in pairs if name == "-F")
+        if form:
+            form["file"] = (BytesIO(f'{form["text_field"]}\n"{SPUN}"\n'.encode()), form["file"].removeprefix("@"))
+        answer = client.open(address, method=method, data=form or given.get("--data-binary"), headers=headers)
         assert answer.status_code == 200, command
         if method == "POST":
             said = "derived" if address.endswith("/compare") else "verdict"
