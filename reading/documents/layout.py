@@ -38,7 +38,7 @@ FEWEST_ROWS = 4
 """Rows on both sides of a gap that make columns of them."""
 NARROWEST = (0.18, 7.0)
 """The width of a column, in parts of the page and in letters; less is a column of numbers, labels or bullets."""
-TOP = 0.1
+TOP = 0.15
 """The part of a page in which its head stands."""
 EDGE = 3
 """Rows at the top and at the bottom of a page that may be running heads or feet."""
@@ -128,12 +128,14 @@ def paragraphs(pages: Sequence[Page]) -> list[str]:
     remove_line_numbers(pages)
     body = body_size(pages)
     lines: list[Line] = []
+    note: Line | None = None
     gutters = [x for page in pages for _, x in columns(page.words) if x is not None]
     for page in pages:
-        above = False
-        for column, _ in columns(page.words, gutters):
-            lines += without_footnotes(column_lines(column), body, above=above)
-            above = True
+        for number, (column, _) in enumerate(columns(page.words, gutters)):
+            found = column_lines(column)
+            end = footnotes(found, body, note, follows=number > 0)
+            note = found[-1] if end < len(found) else None
+            lines += found[:end]
     return _Text(lines, body).paragraphs()
 
 
@@ -223,8 +225,9 @@ def remove_running_heads(pages: Sequence[Page]) -> None:
         for side, candidates in enumerate(sides):
             for row in candidates:
                 heights[_without_numbers(row), side].append(row[0].y)
-    if len(pages) == 1:
-        _remove_only_head(pages[0])
+    for number, page in enumerate(pages):
+        if len(pages) == 1 or number:
+            _remove_only_head(page, numbered=number > 0)
     for page, sides in edges:
         removed: set[int] = set()
         for side, candidates in enumerate(sides):
@@ -237,8 +240,11 @@ def remove_running_heads(pages: Sequence[Page]) -> None:
         page.words = [word for word in page.words if id(word) not in removed]
 
 
-def _remove_only_head(page: Page) -> None:
-    """Remove the first row of a page if it stands in the margin, apart from the text: no other page repeats it."""
+def _remove_only_head(page: Page, *, numbered: bool) -> None:
+    """Remove the first row of a page if it stands apart from the text, although no other page repeats it.
+
+    If `numbered`, it must have a number at one end.
+    """
     found = rows(page.words)
     steps = [below[0].y - above[0].y for above, below in pairwise(found)]
     if (
@@ -246,6 +252,7 @@ def _remove_only_head(page: Page) -> None:
         and found[0][0].y < page.top + TOP * (page.bottom - page.top)
         and steps[0] > 1.5 * median(steps)
         and found[0][0].size <= 1.02 * body_size([page])
+        and (not numbered or found[0][0].text[0].isdecimal() or found[0][-1].text[-1].isdecimal())
     ):
         page.words = [word for word in page.words if all(word is not head for head in found[0])]
 
@@ -296,18 +303,20 @@ def _counts(numbers: Sequence[Word]) -> bool:
     return step in (1, 2, 5, 10) and often >= 0.8 * len(steps)
 
 
-def without_footnotes(lines: list[Line], body: float, *, above: bool) -> list[Line]:
-    """Return the lines of a column without the footnotes below them, which are in smaller print.
+def footnotes(lines: list[Line], body: float, before: Line | None, *, follows: bool) -> int:
+    """Return the number of the line at which the footnotes of a column start; they are in smaller print.
 
-    `above` says whether other columns precede this one, which may then consist of footnotes only.
+    `before` is the last line of the footnotes in the column before, if it had any, which may go on in this one.
+    `follows` says whether other columns of the page precede this one, which may then consist of footnotes only.
     """
-    start = len(lines)
-    for index in range(len(lines) - 1, -1, -1):
-        if lines[index].size > 0.93 * body:
-            break
-        if lines[index].words[0].mark or NOTE_START.match(lines[index].text):
-            start = index
-    return lines[:start] if start or above else lines
+    small = start = len(lines)
+    while small and lines[small - 1].size < 0.93 * body:
+        small -= 1
+        if lines[small].words[0].mark or NOTE_START.match(lines[small].text):
+            start = small
+    if before is not None and not SENTENCE_END.search(before.text):
+        start = small
+    return start if start or follows else len(lines)
 
 
 # --- columns
@@ -473,7 +482,7 @@ class _Text:
             return above + below
         if not above.endswith(HYPHENS) or not below[:1].isalpha() or not above[-2:-1].isalnum():
             return f"{above} {below}"
-        first, second = above.split()[-1][:-1].lstrip("\"'(“‘"), below.split()[0].rstrip(".,;:!?\"')”’")
+        first, second = (_letters(part) for part in (above.split()[-1][:-1], below.split()[0]))
         if below[0].isupper() or self._keeps_hyphen(first.lower(), second.lower()):
             return above[:-1] + "-" + below
         return above[:-1] + below
@@ -515,6 +524,11 @@ class _Text:
 
     def _is_body(self, paragraph: _Paragraph) -> bool:
         return abs(paragraph.size - self._body) < 0.06 * self._body and not CAPTION.match(paragraph.text)
+
+
+def _letters(word: str) -> str:
+    """Return a word without the punctuation around it."""
+    return re.sub(r"^\W+|\W+$", "", word)
 
 
 def _width(word: Word) -> float:
