@@ -15,7 +15,9 @@ from statistics import median
 
 NOTE_MARK = re.compile(r"[(\[]?(?:\d{1,3}|[*†‡§¶a-z])(?:[,–-]\s?\d{1,3})*[)\]]?[,.]?|[*†‡§¶]{1,4}")
 PAGE_NUMBER = re.compile(
-    r"[\W_]*(?:page|p\.?|pg\.?)?\s*(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:of|/|\|)\s*\d{1,4})?[\W_]*", re.IGNORECASE
+    r"(?:(?:https?|file)://\S+\s+)?"  # a browser prints the address beside it
+    r"[\W_]*(?:page|p\.?|pg\.?)?\s*(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:of|/|\|)\s*\d{1,4})?[\W_]*",
+    re.IGNORECASE,
 )
 NOTE_START = re.compile(r"[(\[]?(?:\d{1,3}|[*†‡§¶]{1,3})[)\].]?(?:\s|$|(?=[A-Z\"“‘]))")
 LIST_ITEM = re.compile(r"(?:[•●▪◦‣·–—*-]|[(\[]?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,4})[.)\]])\s")

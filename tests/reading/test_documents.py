@@ -448,7 +448,17 @@ def test_an_interrupted_run_leaves_no_process_behind() -> None:
     run.send_signal(signal.SIGINT)
     assert run.wait(20) != 0
     run.stdout.close()
-    assert not Path(f"/proc/{child}").exists()
+    deadline = time.monotonic() + 20
+    while is_running(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_running(process: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()  # a zombie has ended
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def started_by(parent: int) -> int:
