@@ -89,6 +89,11 @@ USUAL = Fields()
 """The fields with the usual names."""
 
 
+def for_programs(message: object) -> str:
+    """Return a message about fields, which names the options of the command line, with those of Python and the API."""
+    return str(message).replace("--text-field", "text_field").replace("--id-field", "id_field")
+
+
 def type_of(value: Any) -> str:
     """Return what kind of JSON value this is, for a message."""
     return TYPES.get(type(value), "an object")

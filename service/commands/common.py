@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar, cast
 
 import click
 
-from unspun.service.console import CommandError, complain, printable
+from unspun.service.console import CommandError, complain, plural, printable
 
 # Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from unspun.model.detector import Detector
     from unspun.reading.html import Article
     from unspun.reading.reader import Format, Reader, ReadingOptions
-    from unspun.reading.records import Failure
+    from unspun.reading.records import Failure, Omissions
     from unspun.service.batch.output import Output
     from unspun.service.batch.progress import Progress
     from unspun.training.reporting.tables import Table
@@ -45,7 +45,22 @@ database_option = click.option(
     default=DEFAULT_DATABASE,
     help=f"Database of labels: an SQLite file or a URL. Default: $UNSPUN_DATABASE_URL, else {DEFAULT_DATABASE}.",
 )
-INPUT_FORMATS = ("txt", "html", "jsonl", "json", "csv", "tsv", "parquet", "warc", "pdf", "docx", "odt", "rtf", "epub")
+INPUT_FORMATS = (
+    "txt",
+    "html",
+    "jsonl",
+    "json",
+    "csv",
+    "tsv",
+    "parquet",
+    "warc",
+    "eml",
+    "pdf",
+    "docx",
+    "odt",
+    "rtf",
+    "epub",
+)
 
 depth_option = click.option(
     "--depth",
@@ -208,6 +223,11 @@ class FailureCount:
         """Report the number of failures that were not reported yet."""
         if self.count > MOST_FAILURES:
             complain(f"{self.count - MOST_FAILURES:,} more files or records cannot be read")
+
+
+def in_words(skipped: Omissions) -> str:
+    """Return how much was skipped, and why: "2 files or records skipped (type .png is not read in folders: 2)"."""
+    return f"{plural(len(skipped), 'file or record', 'files or records')} skipped ({skipped})"
 
 
 def progress_of(reader: Reader, *, quiet: bool, hidden: bool = False) -> Progress:

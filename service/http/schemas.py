@@ -263,11 +263,6 @@ def read_options(query: Mapping[str, str], settings: Settings, pointer: str = "?
     return asked
 
 
-def for_api(message: object) -> str:
-    """Return a message of the reader, which names the options of the command line, for a program that asks."""
-    return str(message).replace("--text-field", "text_field").replace("--id-field", "id_field")
-
-
 def _join(pointer: str, name: str) -> str:
     """Return the pointer to a field in the body or, if `pointer` is "?", in the query."""
     if pointer == "?":

@@ -14,7 +14,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pytest
@@ -22,7 +22,9 @@ import pytest
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, ENVIRONMENT, SPUN, SUSPECT, Unspun, run_on_terminal
 from unspun.model.detector import NoDeepTierError
+from unspun.reading.reader import Format
 from unspun.service.cli import COMMANDS, cli
+from unspun.service.commands.common import INPUT_FORMATS
 from unspun.service.render.jsonl import JsonLines
 
 COMMAND = [sys.executable, "-m", "tests.service.fake_detector"]
@@ -222,11 +224,6 @@ def test_an_unknown_command_exits_with_status_2(unspun: Unspun) -> None:
     assert unspun("scare").status == 2
 
 
-def test_every_format_can_be_named_for_standard_input() -> None:
-    formats = {name for part in get_args(Format) for name in get_args(part)}
-    assert set(INPUT_FORMATS) == formats
-
-
 def test_bad_input_does_not_affect_other_documents(unspun: Unspun, articles: Path) -> None:
     Path("in/bad.jsonl").write_text(f'{{"text": "{CLEAR}"}}\n{{"text": \n{{"id": "x"}}\n{{"text": "{SPUN}"}}\n')
     Path("in/bad.png.txt").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
@@ -314,9 +311,20 @@ def test_a_run_ends_with_a_summary(unspun: Unspun, articles: Path) -> None:
     run = unspun("score", "in", "missing")
     assert re.fullmatch(
         r"unspun: 3 documents scored \(1 paraphrased, 1 suspect, 1 clear\); 1 failure;"
-        r" 1 file or record of other types skipped; [\d,]+ words/s",
+        r" 1 file or record skipped \(type \.png is not read in folders: 1\); [\d,]+ words/s",
         run.errors[-1],
     )
+
+
+def test_a_table_lists_what_failed_and_what_was_skipped(unspun: Unspun, articles: Path) -> None:
+    Path("in/pic.png").touch()
+    run = unspun("score", "in", "missing", "--format", "table")
+    assert "failed" in run.out
+    assert "no such file or directory" in run.out
+    assert run.out.splitlines()[-2:] == [
+        "skipped: 1 file or record",
+        "    in/pic.png: type .png is not read in folders",
+    ]
 
 
 def test_quiet_reports_only_errors(unspun: Unspun, articles: Path) -> None:
@@ -435,3 +443,8 @@ def test_every_command_has_help_with_examples(name: str, unspun: Unspun) -> None
 
 def test_version(unspun: Unspun) -> None:
     assert re.fullmatch(r"unspun \d+\.\d+\S*\n", unspun("--version").out)
+
+
+def test_every_format_can_be_named_for_standard_input() -> None:
+    formats = {name for part in get_args(Format) for name in get_args(part)}
+    assert set(INPUT_FORMATS) == formats

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, g, request, stream_with_context
 
 from unspun.model.verdict import Verdict
-from unspun.reading.fields import USUAL, FieldError, Fields
+from unspun.reading.fields import USUAL, FieldError, Fields, for_programs
 from unspun.service.http.config import Settings
 from unspun.service.http.engine import Engine
 from unspun.service.http.metrics import PROBLEMS
@@ -20,7 +20,6 @@ from unspun.service.http.schemas import (
     PIECE,
     Submission,
     Unpacker,
-    for_api,
     parse_batch,
     parse_json,
     parse_submission,
@@ -158,7 +157,7 @@ def _choose(value: dict[str, Any], chosen: Fields) -> dict[str, Any]:
     try:
         found = chosen.values(value)
     except FieldError as error:
-        raise RequestError("invalid-fields", f"{for_api(error)}.") from None
+        raise RequestError("invalid-fields", f"{for_programs(error)}.") from None
     return {**value, "text": found["text"], "id": found.get("id")}
 
 

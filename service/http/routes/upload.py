@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from flask import Blueprint, Response, request
 from werkzeug.datastructures import FileStorage
 
 from unspun.model.verdict import Verdict
-from unspun.reading.fields import Fields
+from unspun.reading.fields import Fields, for_programs
 from unspun.reading.records import Failure, Record
 from unspun.service.http.config import Settings
 from unspun.service.http.problems import FieldError, RequestError
@@ -23,7 +24,7 @@ from unspun.service.http.routes.score import (
     problem_line,
     settings,
 )
-from unspun.service.http.schemas import Submission, for_api, parse_submission, read_options
+from unspun.service.http.schemas import Submission, parse_submission, read_options
 from unspun.service.http.uploads import read_form, read_upload
 
 blueprint = Blueprint("upload", __name__, url_prefix="/v1")
@@ -71,10 +72,11 @@ def upload() -> Response:
 def _read(files: Sequence[FileStorage], chosen: Fields, settings: Settings) -> list[_Item]:
     """Return the documents and failures of files. Raises RequestError if there are too many."""
     items: list[_Item] = []
+    deadline = time.monotonic() + settings.timeout
     most = settings.max_items
     for file in files:
         name = file.filename or ""
-        for item in read_upload(file, settings, chosen):
+        for item in read_upload(file, settings, deadline, chosen):
             if isinstance(item, Failure):
                 items.append(_Item(name, _line_of(item, name), unreadable(item)))
             else:
@@ -91,7 +93,7 @@ def _read(files: Sequence[FileStorage], chosen: Fields, settings: Settings) -> l
 
 def unreadable(failure: Failure) -> RequestError:
     """Return the problem of a file or a record that cannot be read."""
-    return RequestError("unreadable", f"{for_api(failure)}.")
+    return RequestError("unreadable", f"{for_programs(failure)}.")
 
 
 def _line_of(failure: Failure, name: str) -> int | None:
