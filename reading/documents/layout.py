@@ -7,7 +7,7 @@ Coordinates are in points, to the right and downwards.
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -42,6 +42,8 @@ NARROWEST = (0.18, 7.0)
 """The width of a column, in parts of the page and in letters; less is a column of numbers, labels or bullets."""
 TOP = 0.15
 """The part of a page in which its head stands."""
+NEAR = 4
+"""Points by which the height of running heads may differ."""
 EDGE = 3
 """Rows at the top and at the bottom of a page that may be running heads or feet."""
 
@@ -148,12 +150,12 @@ def join_parts(parts: Iterable[Word]) -> list[Word]:
         before = words[-1] if words else None
         if before is not None and -0.5 * before.size < part.x0 - before.x1 < 0.6 * before.size:
             raised = before.y - part.y
-            if part.size <= 0.85 * before.size and -0.5 * before.size < raised < 0.9 * before.size:
+            if 0.45 * before.size < part.size <= 0.85 * before.size and -0.5 * before.size < raised < 0.9 * before.size:
                 if raised > 0.15 * before.size and NOTE_MARK.fullmatch(part.text):
                     before.x1 = max(before.x1, part.x1)
                     continue
                 part.y = before.y
-            elif before.size <= 0.85 * part.size and 0.1 * part.size < -raised < 0.9 * part.size:
+            elif 0.45 * part.size < before.size <= 0.85 * part.size and 0.1 * part.size < -raised < 0.9 * part.size:
                 before.mark = bool(NOTE_MARK.fullmatch(before.text))
                 before.y = part.y
             elif abs(raised) < (0.2 if part.spaced else 0.35) * part.size:
@@ -219,14 +221,14 @@ def body_size(pages: Iterable[Page]) -> float:
 def remove_running_heads(pages: Sequence[Page]) -> None:
     """Remove rows that stand at the same height of several pages, apart from numbers, and page numbers."""
     edges: list[tuple[Page, list[list[list[Word]]]]] = []
-    heights: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
+    places = Counter[tuple[str, int, int]]()
     for page in pages:
         found = rows(page.words)
         sides = [found[:EDGE], found[::-1][:EDGE]]
         edges.append((page, sides))
         for side, candidates in enumerate(sides):
             for row in candidates:
-                heights[_without_numbers(row), side].append(row[0].y)
+                places[_without_numbers(row), side, round(row[0].y / NEAR)] += 1
     for number, page in enumerate(pages):
         if len(pages) == 1 or number:
             _remove_only_head(page, numbered=number > 0)
@@ -235,7 +237,8 @@ def remove_running_heads(pages: Sequence[Page]) -> None:
         for side, candidates in enumerate(sides):
             for row in candidates:
                 text = " ".join(word.text for word in row)
-                same = sum(abs(y - row[0].y) < 6 for y in heights[_without_numbers(row), side])
+                head, near = _without_numbers(row), round(row[0].y / NEAR)
+                same = sum(places[head, side, place] for place in (near - 1, near, near + 1))
                 if not (same > 1 or PAGE_NUMBER.fullmatch(text)):
                     break
                 removed.update(map(id, row))
@@ -369,6 +372,8 @@ def _gutter(found: list[list[Word]], gutters: Sequence[float]) -> tuple[int, int
         for (low, high), start in gaps.items():
             whole = False
             for other_low, other_high in free:
+                if other_low >= high:
+                    break
                 part = (max(low, other_low), min(high, other_high))
                 if part[1] - part[0] >= least:
                     following[part] = min(start, following.get(part, start))

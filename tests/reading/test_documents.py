@@ -213,6 +213,32 @@ def test_a_footnote_does_not_interrupt_a_sentence() -> None:
     assert pages(first, documents.lines(TEXT[2:])).paragraphs == [JOINED]
 
 
+def test_a_footnote_goes_on_in_the_next_column() -> None:
+    column = [
+        "The iron steps at Coldwell",
+        "Harbour will reopen on",
+        "Saturday, some months",
+        "after the council chained",
+    ]
+    other = ["them shut, and nobody is", "happier about it than Dot", "Pascoe, who swam there", "when she was six."]
+    notes = documents.lines(["1 The minutes of the council, which"], y=480, size=7)
+    notes += documents.lines(["are kept in the town hall."], x=220, y=480, size=7)
+    draft = pages(documents.lines(column) + documents.lines(other, x=220) + notes)
+    assert draft.paragraphs == [" ".join(column + other)]
+
+
+def test_a_large_first_letter_belongs_to_its_word() -> None:
+    initial = documents.lines(["T"], x=40, y=525, size=36)
+    body = documents.lines(["he steps at Coldwell Harbour", "will reopen on Saturday,"], x=64, leading=14)
+    page = initial + body + documents.lines(["eleven months after they were shut by the council,"], y=511)
+    assert pages(page).paragraphs[0].startswith("The steps at Coldwell Harbour will reopen on Saturday, eleven")
+
+
+def test_a_table_of_contents_is_kept_by_line() -> None:
+    contents = ["Preamble . . . . . . . . . . . 1", "Analysis . . . . . . . . . . . 2"]
+    assert pages(documents.lines(contents) + documents.lines(TEXT, y=400)).paragraphs == ["\n".join(contents), JOINED]
+
+
 HIDDEN = {
     "drawn with no colour": "3 Tr ",
     "white on white": "1 1 1 rg ",
