@@ -229,9 +229,12 @@ def test_a_footnote_goes_on_in_the_next_column() -> None:
 
 def test_a_large_first_letter_belongs_to_its_word() -> None:
     initial = documents.lines(["T"], x=40, y=525, size=36)
-    body = documents.lines(["he steps at Coldwell Harbour", "will reopen on Saturday,"], x=64, leading=14)
-    page = initial + body + documents.lines(["eleven months after they were shut by the council,"], y=511)
-    assert pages(page).paragraphs[0].startswith("The steps at Coldwell Harbour will reopen on Saturday, eleven")
+    body = documents.lines(["he steps at Coldwell Harbour reopen on", "Saturday, or so the council has told us,"], x=64)
+    page = initial + body + documents.lines(["eleven months after they were shut in a hurry."], y=522)
+    assert pages(page).paragraphs == [
+        "The steps at Coldwell Harbour reopen on Saturday, or so the council has told us, eleven months after they were "
+        "shut in a hurry."
+    ]
 
 
 def test_a_table_of_contents_is_kept_by_line() -> None:
