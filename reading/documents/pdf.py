@@ -62,7 +62,7 @@ def read(data: bytes) -> Draft:
     if scanned:
         draft.repairs["scanned_page"] = scanned
     for paragraph in layout.paragraphs(pages):
-        draft.add(paragraph)
+        draft.add(paragraph.replace("\xad", ""))
     return draft
 
 

@@ -232,8 +232,8 @@ def test_a_large_first_letter_belongs_to_its_word() -> None:
     body = documents.lines(["he steps at Coldwell Harbour reopen on", "Saturday, or so the council has told us,"], x=64)
     page = initial + body + documents.lines(["eleven months after they were shut in a hurry."], y=522)
     assert pages(page).paragraphs == [
-        "The steps at Coldwell Harbour reopen on Saturday, or so the council has told us, eleven months after they were "
-        "shut in a hurry."
+        "The steps at Coldwell Harbour reopen on Saturday, or so the council has told us, eleven months after they "
+        "were shut in a hurry."
     ]
 
 
