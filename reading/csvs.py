@@ -169,11 +169,12 @@ class _Rows:
         """Return whether the last field may go on in the next line: it is not quoted, and no row starts there."""
         if self._quoted_end:
             return False
-        following = next((line for line in self._lines.ahead() if line.strip(BLANK)), "")
+        blank, following = next(((n, line) for n, line in enumerate(self._lines.ahead()) if line.strip(BLANK)), (0, ""))
         if not following or '"' in following:
             return False
-        mark, most = self._delimiter, following.rstrip(self._blank)
-        return following.count(mark) < width - 1 or most.count(mark) > width - 1
+        few = following.count(self._delimiter) < width - 1
+        many = following.rstrip(self._blank).count(self._delimiter) > width - 1
+        return few or (many and blank > 0)
 
     def parse(self, line: str) -> list[str]:
         """Return the fields of a row from its first line; quoted fields may go on in the next ones.
