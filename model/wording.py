@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from unspun.model.decision.decision import SCORE_PARAPHRASED, SCORE_SUSPECT
 from unspun.model.signals.collocations import Collocations
@@ -13,7 +13,7 @@ from unspun.model.signals.known_phrases import KnownPhrases
 from unspun.model.signals.substitutions import Substitutions
 from unspun.model.signals.tagger import Tagger
 from unspun.model.signals.translationese import Translationese
-from unspun.model.verdict import Judgement, Kind, Reason, Verdict, VerdictWord
+from unspun.model.verdict import Judgement, Kind, Reason, Repair, Verdict, VerdictWord
 
 HEADLINES: dict[VerdictWord, str] = {
     "paraphrased": "Paraphrased",
@@ -71,6 +71,53 @@ SIGNALS: dict[str, str] = {
     **Debris.evidence,
 }
 """What each signal that gives evidence found, by `Evidence.signal`."""
+REPAIRS: dict[str, tuple[str, str]] = {
+    "accent": ("{} letter with a separate accent", "{} letters with separate accents"),
+    "blank": ("{} blank character instead of a space", "{} blank characters instead of spaces"),
+    "boilerplate_phrase": ("{} boilerplate phrase", "{} boilerplate phrases"),
+    "case": ("unusual capitals ({} word)", "unusual capitals ({} words)"),
+    "code_fence": ("{} code fence", "{} code fences"),
+    "column": ("columns ({} line)", "columns ({} lines)"),
+    "control": ("{} control character", "{} control characters"),
+    "cue": ("{} subtitle", "{} subtitles"),
+    "entity": ("{} HTML entity", "{} HTML entities"),
+    "hashtag": ("{} hashtag or mention", "{} hashtags or mentions"),
+    "hidden": ("hidden text ({} word)", "hidden text ({} words)"),
+    "homoglyph": ("{} word with look-alike letters", "{} words with look-alike letters"),
+    "hyphen": ("{} hyphenated line end", "{} hyphenated line ends"),
+    "layout": ("layout ({} place)", "layout ({} places)"),
+    "ligature": ("{} ligature", "{} ligatures"),
+    "line_number": ("{} line number", "{} line numbers"),
+    "list_mark": ("{} list mark", "{} list marks"),
+    "long_s": ("long s ({} word)", "long s ({} words)"),
+    "mail_header": ("{} line of mail headers", "{} lines of mail headers"),
+    "markup": ("{} link or other markup", "{} links or other markup"),
+    "mojibake": ("{} wrongly decoded character", "{} wrongly decoded characters"),
+    "quote_mark": ("{} quoted line of mail", "{} quoted lines of mail"),
+    "quotes": ("{} single word in quotation marks", "{} single words in quotation marks"),
+    "running_head": ("{} running head", "{} running heads"),
+    "scanned_page": ("{} scanned page left out", "{} scanned pages left out"),
+    "space": ("{} unusual space", "{} unusual spaces"),
+    "spaced_letters": ("{} word with spaces between its letters", "{} words with spaces between their letters"),
+    "speaker": ("{} speaker’s name", "{} speakers’ names"),
+    "table_border": ("{} border of a table", "{} borders of tables"),
+    "timestamp": ("{} time stamp", "{} time stamps"),
+    "verse_number": ("{} verse number", "{} verse numbers"),
+    "zero_width": ("{} invisible character", "{} invisible characters"),
+}
+"""What was repaired, once and several times, by `Repair.what`."""
+DISGUISES = frozenset(
+    [
+        *("blank", "boilerplate_phrase", "case", "hashtag", "hidden", "homoglyph", "markup", "quotes"),
+        *("spaced_letters", "zero_width"),
+    ]
+)
+"""Repairs of what people do to hide a text from programs. The others undo what programs do to texts."""
+FEWEST_DISGUISES = 10
+DISGUISES_PER_WORD = 0.05
+"""Below either limit they are usual: pages hide menus, and notes contain links."""
+DISGUISED = "This is unusual; it may hide the text from programs like this one."
+"""What repairs mean that are many."""
 QUESTIONS: dict[str, str] = {
     Substitutions.name: Substitutions.question,
     Collocations.name: Collocations.question,
@@ -124,6 +171,23 @@ def looks_like_this(verdict: Verdict, supported: float = 0.0) -> str | None:
     texts = human_texts(verdict.false_positive_rate, supported)
     verb = "looks" if texts.startswith("about 1 ") else "look"
     return f"{texts} human texts of this length {verb} like this"
+
+
+def repairs_in_words(repairs: Iterable[Repair]) -> str | None:
+    """Return what was repaired, such as "3 ligatures, hidden text (140 words)"; None if nothing was."""
+    return ", ".join(_repair_in_words(repair) for repair in repairs) or None
+
+
+def _repair_in_words(repair: Repair) -> str:
+    name = repair.what.replace("_", " ")
+    once, often = REPAIRS.get(repair.what, (f"{name} ({{}} place)", f"{name} ({{}} places)"))
+    return (once if repair.count == 1 else often).replace("{}", f"{repair.count:,}")
+
+
+def is_disguised(verdict: Verdict) -> bool:
+    """Return whether a text needed so many repairs of what hides texts from programs that this is a sign itself."""
+    count = sum(repair.count for repair in verdict.repairs if repair.what in DISGUISES)
+    return count >= max(FEWEST_DISGUISES, DISGUISES_PER_WORD * verdict.words)
 
 
 def share_of_words(verdict: Verdict) -> str | None:

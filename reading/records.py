@@ -72,6 +72,19 @@ class Omissions:
         if where is not None and len(self.first) < MOST_LISTED:
             self.first.append(Omission(where, reason))
 
+    def update(self, others: Omissions) -> None:
+        """Add all of others."""
+        self.reasons.update(others.reasons)
+        self.first += others.first[: max(0, MOST_LISTED - len(self.first))]
+
+    def beyond(self, number: int) -> Counter[str]:
+        """Return how many there are for each reason besides the first `number` by name."""
+        return self.reasons - Counter(one.message for one in self.first[:number])
+
+    def __str__(self) -> str:
+        """Return the reasons, each with its number, the most frequent first."""
+        return ", ".join(f"{reason}: {count:,}" for reason, count in self.reasons.most_common())
+
 
 class Place:
     """The current position in a file: its name, and the number of the current line, row or record, from 1.

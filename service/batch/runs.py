@@ -2,8 +2,8 @@
 
 A run's folder contains `run.json` (the settings and the model), `part-00000.jsonl` and so on with the verdicts, and for
 each part a marker, `part-00000.done`, which is written last: the number of documents, their verdicts, the failures, and
-a digest of the input. A part without its marker is written again. At the end `failures.jsonl` and `summary.json`
-describe the whole run.
+a digest of the input. A part without its marker is written again. At the end `failures.jsonl`, `skipped.jsonl` and
+`summary.json` describe the whole run.
 """
 
 from __future__ import annotations
@@ -23,13 +23,15 @@ from filelock import FileLock, Timeout
 
 from unspun.model.atomic import atomic_write, part_of, put_in_place
 from unspun.reading.reader import Failure, Record
+from unspun.reading.records import Omission, Omissions
 from unspun.service.batch.parallel import Outcome, Task, Workers, score_in_parallel
 from unspun.service.batch.scoring import Scored, Scorer, Tally, notice
 from unspun.service.console import CommandError
 from unspun.service.render import VerdictWriter
 
 FORMAT = 1
-RUN, SUMMARY, FAILURES, DUPLICATES, LOCK = "run.json", "summary.json", "failures.jsonl", "duplicates.jsonl", ".lock"
+RUN, SUMMARY, FAILURES, SKIPPED = "run.json", "summary.json", "failures.jsonl", "skipped.jsonl"
+DUPLICATES, LOCK = "duplicates.jsonl", ".lock"
 DONE = ".done"
 PART = re.compile(r"part-\d{5,}\.(done|jsonl|csv|parquet)(\.part)?")
 PART_ITEMS = 1_000
@@ -47,11 +49,14 @@ class RunPart:
     verdicts: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     failures: list[dict[str, str]] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
 
     def add(self, outcome: Outcome) -> None:
         """Count a document."""
         self.items += 1
-        if isinstance(outcome, Failure):
+        if isinstance(outcome, Omission):
+            self.skipped[outcome.message] += 1
+        elif isinstance(outcome, Failure):
             self.failures.append({"where": outcome.where, "reason": outcome.message})
         else:
             self.verdicts[outcome.verdict.verdict] += 1
@@ -70,6 +75,7 @@ class RunPart:
             Counter(found["verdicts"]),
             Counter(found["reasons"]),
             list(found["failures"]),
+            Counter(found.get("skipped", {})),
         )
 
     def to_json(self) -> str:
@@ -127,10 +133,11 @@ class RunFolder:
         self._write(f"part-{number:05d}{DONE}", part.to_json() + "\n")
         self.parts[number] = part
 
-    def sum_up(self, tally: Tally, seconds: float, *, complete: bool) -> dict[str, Any]:
+    def sum_up(self, tally: Tally, seconds: float, skipped: Omissions, *, complete: bool) -> dict[str, Any]:
         """Write the failures and the summary of all parts, and return the summary.
 
-        `tally` and `seconds` belong to the current command; the time that earlier commands took is unknown.
+        `tally` and `seconds` belong to the current command; the time that earlier commands took is unknown. `skipped`
+        is what was skipped in reading; what was skipped in the parts is added to it.
         """
         total = RunPart()
         lines = []
@@ -139,12 +146,15 @@ class RunFolder:
             total.words += part.words
             total.verdicts += part.verdicts
             total.reasons += part.reasons
+            skipped.reasons += part.skipped
             lines += [json.dumps(failure, ensure_ascii=False) + "\n" for failure in part.failures]
         self._write(FAILURES, "".join(lines))
+        self._write(SKIPPED, "".join(_skipped_lines(skipped)))
         summary = {
             "complete": complete,
             "documents": total.verdicts.total(),
             "failures": len(lines),
+            "skipped": dict(skipped.reasons.most_common()),
             "verdicts": dict(total.verdicts),
             "reasons": dict(total.reasons),
             "words": total.words,
@@ -194,7 +204,7 @@ class RunFolder:
 
     def _clear(self) -> None:
         for file in self.path.iterdir():
-            if PART.fullmatch(file.name) or file.name in (RUN, SUMMARY, FAILURES, DUPLICATES):
+            if PART.fullmatch(file.name) or file.name in (RUN, SUMMARY, FAILURES, SKIPPED, DUPLICATES):
                 file.unlink()
 
     def _write(self, name: str, text: str) -> None:
@@ -281,6 +291,14 @@ def _feed(digest: Any, item: Record | Failure) -> None:
         data = part.encode("utf-8", "surrogatepass")
         digest.update(len(data).to_bytes(8, "little"))
         digest.update(data)
+
+
+def _skipped_lines(skipped: Omissions) -> Iterator[str]:
+    """Yield a line of JSON for each skipped file, and one for each reason with the number of the others."""
+    for one in skipped.first:
+        yield json.dumps({"where": one.where, "reason": one.message}, ensure_ascii=False) + "\n"
+    for reason, count in skipped.beyond(len(skipped.first)).most_common():
+        yield json.dumps({"more": count, "reason": reason}, ensure_ascii=False) + "\n"
 
 
 def _short(value: Any) -> str:

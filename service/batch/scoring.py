@@ -77,7 +77,9 @@ class Tally:
     failures: int = 0
 
     def add(self, outcome: Scored | Failure) -> None:
-        """Count one document."""
+        """Count one document; what was skipped is not counted here."""
+        if isinstance(outcome, Omission):
+            return
         if isinstance(outcome, Failure):
             self.failures += 1
         else:
@@ -92,6 +94,8 @@ class Tally:
 
 def notice(outcome: Scored | Failure) -> str | None:
     """Return what to report about an outcome: a failure, or that a text was too long to be judged as a whole."""
+    if isinstance(outcome, Omission):
+        return None
     if isinstance(outcome, Failure):
         return str(outcome)
     if len(outcome.record.text) > MAX_CHARACTERS:

@@ -14,6 +14,7 @@ from unspun.service.commands.common import (
     FailureCount,
     Reading,
     check_model_output,
+    in_words,
     is_terminal,
     open_reader,
     quiet_option,
@@ -25,7 +26,8 @@ from unspun.service.console import complain
 
 if TYPE_CHECKING:
     from unspun.model.detector import Detector
-    from unspun.reading.records import Failure, Record
+    from unspun.reading.reader import Reader
+    from unspun.reading.records import Record
     from unspun.training.retraining.recalibrate import Check, Recalibrated
 
 _SHARE = click.FloatRange(min=0.0, max=0.5, min_open=True)
@@ -124,7 +126,7 @@ def calibrate(
         context.exit(INCOMPLETE)
 
 
-def _read(reader: Iterable[Record | Failure], detector: Detector) -> tuple[list[str], int]:
+def _read(reader: Reader, detector: Detector) -> tuple[list[str], int]:
     """Return the texts, without duplicates and those that the model was trained on, and the number of failures."""
     import numpy as np
 
@@ -139,6 +141,8 @@ def _read(reader: Iterable[Record | Failure], detector: Detector) -> tuple[list[
         else:
             records.append(item)
     failures.report_rest()
+    if reader.skipped:
+        complain(in_words(reader.skipped))
     keys = text_keys([record.text for record in records])
     _, first = np.unique(keys, return_index=True)
     kept = np.sort(first[~np.isin(keys[first], detector.bundle.seen)]).tolist()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar, cast
 
 import click
 
-from unspun.service.console import CommandError, complain, printable
+from unspun.service.console import CommandError, complain, plural, printable
 
 # Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from unspun.model.detector import Detector
     from unspun.reading.html import Article
     from unspun.reading.reader import Format, Reader, ReadingOptions
-    from unspun.reading.records import Failure
+    from unspun.reading.records import Failure, Omissions
     from unspun.service.batch.output import Output
     from unspun.service.batch.progress import Progress
     from unspun.training.reporting.tables import Table
@@ -45,7 +45,22 @@ database_option = click.option(
     default=DEFAULT_DATABASE,
     help=f"Database of labels: an SQLite file or a URL. Default: $UNSPUN_DATABASE_URL, else {DEFAULT_DATABASE}.",
 )
-INPUT_FORMATS = ("txt", "html", "jsonl", "json", "csv", "tsv", "parquet", "warc", "eml", "pdf", "docx", "odt", "rtf", "epub")
+INPUT_FORMATS = (
+    "txt",
+    "html",
+    "jsonl",
+    "json",
+    "csv",
+    "tsv",
+    "parquet",
+    "warc",
+    "eml",
+    "pdf",
+    "docx",
+    "odt",
+    "rtf",
+    "epub",
+)
 
 depth_option = click.option(
     "--depth",
@@ -71,15 +86,20 @@ class Reading:
     stdin_format: Format | None = None
     text_field: str | None = None
     id_field: str | None = None
+    document_seconds: int = 60
+    document_memory: int = 512
 
     def options(self) -> ReadingOptions:
         """Return the options of a Reader, with standard input."""
+        from unspun.reading.documents.isolation import Limits
+
         stdin = None if sys.stdin is None else cast("io.BufferedIOBase", sys.stdin.buffer)
         return {
             "stdin": stdin,
             "stdin_format": self.stdin_format,
             "text_field": self.text_field,
             "id_field": self.id_field,
+            "limits": Limits(self.document_seconds, self.document_memory),
         }
 
 
@@ -88,11 +108,34 @@ def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def with_reading(
-        *args: Any, input_format: Format | None, text_field: str | None, id_field: str | None, **options: Any
+        *args: Any,
+        input_format: Format | None,
+        text_field: str | None,
+        id_field: str | None,
+        document_seconds: int,
+        document_memory: int,
+        **options: Any,
     ) -> Any:
-        return function(*args, reading=Reading(input_format, text_field, id_field), **options)
+        reading = Reading(input_format, text_field, id_field, document_seconds, document_memory)
+        return function(*args, reading=reading, **options)
 
     for option in (
+        click.option(
+            "--document-memory",
+            type=click.IntRange(min=32),
+            metavar="MB",
+            envvar="UNSPUN_DOCUMENT_MEMORY",
+            default=512,
+            help="Most memory for reading one of these. Default: $UNSPUN_DOCUMENT_MEMORY, else 512.",
+        ),
+        click.option(
+            "--document-seconds",
+            type=click.IntRange(min=1),
+            metavar="N",
+            envvar="UNSPUN_DOCUMENT_SECONDS",
+            default=60,
+            help="Most seconds for reading one PDF, DOCX, ODT, RTF or EPUB. Default: $UNSPUN_DOCUMENT_SECONDS, else 60.",
+        ),
         click.option(
             "--input-format",
             type=click.Choice(INPUT_FORMATS),
@@ -180,6 +223,11 @@ class FailureCount:
         """Report the number of failures that were not reported yet."""
         if self.count > MOST_FAILURES:
             complain(f"{self.count - MOST_FAILURES:,} more files or records cannot be read")
+
+
+def in_words(skipped: Omissions) -> str:
+    """Return how much was skipped, and why: "2 files or records skipped (type .png is not read in folders: 2)"."""
+    return f"{plural(len(skipped), 'file or record', 'files or records')} skipped ({skipped})"
 
 
 def progress_of(reader: Reader, *, quiet: bool, hidden: bool = False) -> Progress:

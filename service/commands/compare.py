@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -17,6 +17,7 @@ from unspun.service.commands.common import (
     STDIO,
     Reading,
     choose_format,
+    in_words,
     is_terminal,
     model_option,
     open_output,
@@ -179,6 +180,7 @@ class _CompareRun:
     answered: int = 0
     found: int = 0
     failures: int = 0
+    readers: list[Reader] = field(default_factory=list)
 
     def compare(self) -> None:
         from unspun.service.batch.scoring import unexpected_failure
@@ -212,6 +214,7 @@ class _CompareRun:
             started = time.monotonic()
             file, wanted = _split(self.suspect)
             reader = self._reader(file)
+            self.readers.append(reader)
             try:
                 suspects = reader if wanted is None else [self._one(self.suspect)]
             except _NotReadError:
@@ -265,6 +268,7 @@ class _CompareRun:
         from unspun.service.batch.scoring import Tally
 
         reader = self._reader(*self.against)
+        self.readers.append(reader)
         tally = Tally()
         with progress_of(reader, quiet=self.quiet) as progress:
             for record in reader:
@@ -334,6 +338,7 @@ class _CompareRun:
         parts = [f"{plural(self.answered, 'suspect')}: found the source of {self.found:,}"]
         if self.failures:
             parts.append(plural(self.failures, "failure"))
+        parts += [in_words(reader.skipped) for reader in self.readers if reader.skipped]
         parts.append(f"{plural(documents, 'document')} searched")
         parts.append(f"{seconds / max(self.answered, 1):.2f} seconds per suspect")
         complain("; ".join(parts))

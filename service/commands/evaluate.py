@@ -16,6 +16,7 @@ from unspun.service.commands.common import (
     Reading,
     bad_output,
     depth_option,
+    in_words,
     is_terminal,
     load_detector,
     quiet_option,
@@ -91,11 +92,15 @@ def evaluate(
     from unspun.service.models.folder import SHIPPED
 
     detector = (load or load_detector)(None if bundle == SHIPPED else Path(bundle))
+    from unspun.reading.records import Omissions
     from unspun.training.corpora.corpus import CorpusError, read_labelled
     from unspun.training.record.evaluate import evaluate as measure
 
+    skipped = Omissions()
     with reported(CorpusError):
-        texts = list(read_labelled(paths, label, **reading.options()))
+        texts = list(read_labelled(paths, label, skipped=skipped, **reading.options()))
+    if skipped:
+        complain(in_words(skipped))
     if not texts:
         raise CommandError(f"no texts in {', '.join(paths)}")
     if depth == "deep" and detector.bundle.deep is None:

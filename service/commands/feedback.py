@@ -17,6 +17,7 @@ from unspun.service.commands.common import (
     INCOMPLETE,
     Reading,
     database_option,
+    in_words,
     load_detector,
     model_option,
     needs,
@@ -97,7 +98,8 @@ def add(
 
         now = datetime.now(UTC)
         labels, failures = [], 0
-        for outcome in score_records((load or load_detector)(bundle), open_reader(paths, reading)):
+        reader = open_reader(paths, reading)
+        for outcome in score_records((load or load_detector)(bundle), reader):
             if isinstance(outcome, Failure):
                 complain(str(outcome))
                 failures += 1
@@ -108,6 +110,8 @@ def add(
             except LabelError as error:
                 complain(f"{outcome.record.where}: {error}")
                 failures += 1
+        if reader.skipped:
+            complain(in_words(reader.skipped))
         _store(store, labels, {label.id for label in labels}, failures)
 
 

@@ -14,6 +14,7 @@ from unspun.service.commands.common import (
     Reading,
     depth_option,
     figures_console,
+    in_words,
     json_option,
     load_detector,
     open_reader,
@@ -210,6 +211,8 @@ def diff(
                     write(renderer.document(found))
             progress.update(tally)
     write(renderer.totals(totals))
+    if reader.skipped and not quiet:
+        complain(in_words(reader.skipped))
     if totals.failures:
         raise click.exceptions.Exit(INCOMPLETE)
 

@@ -22,6 +22,7 @@ from unspun.service.commands.common import (
     bad_output,
     choose_format,
     depth_option,
+    in_words,
     is_terminal,
     load_detector,
     model_option,
@@ -38,6 +39,7 @@ from unspun.service.console import CommandError, complain, plural, printable
 # Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
     from unspun.reading.reader import Failure, Reader, Record
+    from unspun.reading.records import Omissions
     from unspun.service.batch.dedupe import Deduplicator
     from unspun.service.batch.output import Output
     from unspun.service.batch.parallel import Task, Workers
@@ -129,6 +131,7 @@ def score(
     \b
       .txt .md .rst     one document; also .markdown, and subtitles: .srt .vtt
       .html .htm        one document, the article of the page (offsets refer to its text)
+      .pdf .docx .odt   one document; also .rtf and .epub
       .eml              one document, the text of an e-mail
       .jsonl .ndjson    a document per line, with "text" and optionally "id"
       .json             an array of such objects or of texts, or an object that holds one
@@ -159,7 +162,7 @@ def score(
       unspun score s3://bucket/crawl/ --output verdicts/ --dedupe
       unspun score crawl/ --output verdicts/ --scheduler tcp://scheduler:8786
       unspun score crawl.jsonl.gz --no-evidence | jq -r 'select(.verdict == "paraphrased").id'
-      pdftotext paper.pdf - | unspun score - --format table
+      curl -s https://example.org/paper.pdf | unspun score - --format table
     """
     from unspun.reading.html import Page, extract_article
 
@@ -183,7 +186,7 @@ def score(
     tally = run.into_folder(records, deduplicator, part_size) if target.folder else run.to_one_place(records)
     if not quiet:
         near_duplicates = 0 if deduplicator is None else len(deduplicator.left_out)
-        _summarise(tally, len(reader.skipped), near_duplicates, time.monotonic() - started)
+        _summarise(tally, reader.skipped, near_duplicates, time.monotonic() - started)
     if tally.failures:
         raise click.exceptions.Exit(INCOMPLETE)
 
@@ -220,6 +223,7 @@ class _ScoreRun:
 
     def to_one_place(self, records: Iterator[Record | Failure]) -> Tally:
         """Score to standard output or a file; return the counts."""
+        from unspun.reading.records import Omission
         from unspun.service.batch.parallel import score_in_parallel
         from unspun.service.batch.scoring import Scored, Tally, notice
 
@@ -234,11 +238,17 @@ class _ScoreRun:
                     for outcome in score_in_parallel(records, self._task(scorer), self.workers, scorer):
                         if isinstance(outcome, Scored):
                             writer.write(outcome.record.text, outcome.verdict)
-                        if (line := notice(outcome)) is not None:
+                        elif isinstance(outcome, Omission):
+                            self.reader.skipped.add(outcome.message)
+                        else:
+                            writer.fail(outcome)
+                        # A table shows failures in their places, where messages would interrupt it.
+                        is_shown = scrolls and target.form == "table" and not isinstance(outcome, Scored)
+                        if not (is_shown and is_terminal(sys.stderr)) and (line := notice(outcome)) is not None:
                             complain(line)
                         tally.add(outcome)
                         progress.update(tally)
-                    writer.close(tally.failures)
+                    writer.close(self.reader.skipped)
                 except KeyboardInterrupt:
                     kept = f"; {target.file}.part contains {tally.documents:,} verdicts" if target.file else ""
                     raise KeyboardInterrupt(f"interrupted{kept}") from None
@@ -290,7 +300,7 @@ class _ScoreRun:
                 try:
                     if deduplicator is not None and complete:
                         folder.write_duplicates(deduplicator.left_out)
-                    summary = folder.sum_up(tally, time.monotonic() - started, complete=complete)
+                    summary = folder.sum_up(tally, time.monotonic() - started, self.reader.skipped, complete=complete)
                 except OSError:
                     if complete:  # otherwise the error that ended the run is raised, most likely the same one
                         raise
@@ -422,7 +432,7 @@ def _base_rate(value: str | None) -> float | None:
         raise click.BadParameter(f"{printable(str(error))}.", param_hint="--base-rate") from error
 
 
-def _summarise(tally: Tally, skipped: int, near_duplicates: int, seconds: float) -> None:
+def _summarise(tally: Tally, skipped: Omissions, near_duplicates: int, seconds: float) -> None:
     counts = ", ".join(f"{tally.verdicts[word]:,} {word}" for word in VERDICTS if tally.verdicts[word])
     parts = [f"{plural(tally.documents, 'document')} scored" + (f" ({counts})" if counts else "")]
     if tally.failures:
@@ -430,6 +440,6 @@ def _summarise(tally: Tally, skipped: int, near_duplicates: int, seconds: float)
     if near_duplicates:
         parts.append(f"{plural(near_duplicates, 'near-duplicate')} skipped")
     if skipped:
-        parts.append(f"{plural(skipped, 'file or record', 'files or records')} of other types skipped")
+        parts.append(in_words(skipped))
     parts.append(f"{tally.words / max(seconds, 1e-9):,.0f} words/s")
     complain("; ".join(parts))

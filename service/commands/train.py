@@ -18,6 +18,7 @@ from unspun.service.commands.common import (
     Reading,
     check_model_output,
     database_option,
+    in_words,
     is_terminal,
     needs,
     quiet_option,
@@ -135,7 +136,7 @@ def train(context: click.Context, /, **options: Any) -> None:
         if not options["quiet"]:
             complain(f"{time.monotonic() - started:6.0f} s  {line}")
 
-    texts, failures = _read(by_label, options["labelled"], options["reading"])
+    texts, failures = _read(by_label, options["labelled"], options["reading"], quiet=options["quiet"])
     if options["with_feedback"]:
         texts += _feedback(options["database"])
     report(f"read {len(texts):,} texts")
@@ -149,17 +150,22 @@ def train(context: click.Context, /, **options: Any) -> None:
 
 
 def _read(
-    by_label: Mapping[Judgement, tuple[Path, ...]], labelled: tuple[Path, ...], reading: Reading
+    by_label: Mapping[Judgement, tuple[Path, ...]], labelled: tuple[Path, ...], reading: Reading, *, quiet: bool
 ) -> tuple[list[LabelledText], int]:
-    """Return the texts, and how many files or records could not be read."""
+    """Return the texts, and how many files or records could not be read; report what was skipped."""
+    from unspun.reading.records import Omissions
     from unspun.training.corpora.corpus import read_labelled
 
-    failures = FailureCount()
+    failures, skipped = FailureCount(), Omissions()
     given = ((None, labelled), *by_label.items())
     texts = [
-        text for label, paths in given for text in read_labelled(paths, label, report=failures, **reading.options())
+        text
+        for label, paths in given
+        for text in read_labelled(paths, label, report=failures, skipped=skipped, **reading.options())
     ]
     failures.report_rest()
+    if skipped and not quiet:
+        complain(in_words(skipped))
     return texts, failures.count
 
 

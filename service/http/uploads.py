@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from flask import Request
@@ -55,12 +54,11 @@ def read_upload(
         _, packed = packing.split(name)
         if packed is not None:
             stream = io.BufferedReader(_Limited(packing.unpack(stream, packed), settings.max_bytes))
-        limits = Limits.from_environment()
-        limits = replace(limits, seconds=min(limits.seconds, max(1, int(left))))
     except UnreadableError as error:
         yield Failure(name, str(error))
         return
     kind = format_of(name) or ("html" if file.mimetype in PAGES else "txt")
+    limits = Limits(max(1, min(settings.document_seconds, int(left))), settings.document_memory)
     size = 0
     for item in read_stream(stream, name, kind, fields=fields, limits=limits):
         size += len(item.text) if isinstance(item, Record) else 0

@@ -14,8 +14,10 @@ from unspun.model.wording import (
     MEANINGS,
     REASONS,
     SIGNALS,
+    is_disguised,
     looks_like_this,
     percent,
+    repairs_in_words,
     share_of_words,
     times,
 )
@@ -76,6 +78,8 @@ class Result:
         self.percent = None if verdict.score is None else percent(verdict.score)
         self.like_it = looks_like_this(verdict, supported)
         self.share = share_of_words(verdict)
+        self.repairs = repairs_in_words(verdict.repairs)
+        self.disguised = is_disguised(verdict)
         self.kind = None if verdict.kind is None else (KIND_NAMES[verdict.kind].lower(), KIND_MEANINGS[verdict.kind])
         scores = verdict.kinds or {}
         self.kinds = [

@@ -6,18 +6,27 @@ from collections.abc import Callable
 from typing import Protocol
 
 from unspun.model.verdict import Verdict
+from unspun.reading.records import Failure, Omissions
 
 
-class Renderer(Protocol):
+class Renderer:
     """Writes verdicts in a text format, document by document. All text includes its line ends."""
 
     def header(self) -> str:
-        """Return what comes before the first document, or an empty string."""
-        ...
+        """Return what comes before the first document: nothing, unless a format has it."""
+        return ""
 
     def document(self, text: str, verdict: Verdict) -> str:
         """Return the output for one document; `text` is its text as submitted."""
-        ...
+        raise NotImplementedError
+
+    def failure(self, failure: Failure) -> str:
+        """Return the output for a document that could not be read or scored: nothing, unless people read it."""
+        return ""
+
+    def footer(self, skipped: Omissions) -> str:
+        """Return what comes after the last document; `skipped` is what was skipped. Nothing, unless people read it."""
+        return ""
 
 
 class ByteStream(Protocol):
@@ -35,11 +44,12 @@ class VerdictWriter(Protocol):
         """Write or keep one document; `text` is its text as submitted. Raises OSError."""
         ...
 
-    def close(self, failures: int = 0) -> None:
-        """Write the rest, and leave the stream open. `failures` is how many documents could not be scored.
+    def fail(self, failure: Failure) -> None:
+        """Note a document that could not be read or scored. Raises OSError."""
+        ...
 
-        Raises OSError.
-        """
+    def close(self, skipped: Omissions | None = None) -> None:
+        """Write the rest, and leave the stream open; `skipped` is what was skipped. Raises OSError."""
         ...
 
 
@@ -55,5 +65,10 @@ class TextWriter:
         """Write one document."""
         self._put(self._renderer.document(text, verdict))
 
-    def close(self, failures: int = 0) -> None:
-        """Do nothing: text is complete after every document."""
+    def fail(self, failure: Failure) -> None:
+        """Write one document that could not be read or scored."""
+        self._put(self._renderer.failure(failure))
+
+    def close(self, skipped: Omissions | None = None) -> None:
+        """Write the end."""
+        self._put(self._renderer.footer(Omissions() if skipped is None else skipped))

@@ -7,10 +7,11 @@ import io
 from collections.abc import Iterable
 
 from unspun.model.verdict import Verdict
+from unspun.service.render import Renderer
 from unspun.service.render.columns import cells, columns
 
 
-class Csv:
+class Csv(Renderer):
     """One row per document, quoted if needed; null is an empty cell.
 
     The columns are those of Parquet. Lists are summarised: `repairs` as "mojibake:3 zero_width:1", `evidence` as

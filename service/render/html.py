@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from unspun.model.verdict import VERDICTS, Evidence, ModelInfo, Verdict
 from unspun.model.wording import (
+    DISGUISED,
     HEADLINES,
     JUDGEMENT_NAMES,
     KIND_MEANINGS,
@@ -23,11 +24,14 @@ from unspun.model.wording import (
     REASONS,
     SIGNALS,
     human_texts,
+    is_disguised,
     looks_like_this,
     percent,
+    repairs_in_words,
     share_of_words,
     times,
 )
+from unspun.reading.records import MOST_LISTED, Failure, Omissions
 from unspun.service.render import ByteStream
 from unspun.service.render.charts import VerdictCounts
 from unspun.service.render.highlight import excerpts, level
@@ -57,11 +61,13 @@ class ReportRow:
 
     `verdict` has its id shortened and its evidence left out. `like_it` is its false-positive rate in words. `said` is
     the JSON that a label of it contains: the hash of the text, the verdict and a summary of each signal. It is empty if
-    there is no text.
+    there is no text. `repairs` says what was repaired, and `disguised` whether that is a sign in itself.
     """
 
     verdict: Verdict
     like_it: str
+    repairs: str | None
+    disguised: bool
     strongest: tuple[tuple[str, str | None], ...]
     said: Markup
 
@@ -115,6 +121,7 @@ class Report:
 
     It keeps a bounded amount: counts, rows for the `limit` documents with the highest scores, and sentences of the
     `offenders` paraphrased or suspect documents with the highest scores. Of other texts it keeps only a hash per row.
+    Of the documents that could not be scored it names the first 10,000.
     `supported` is the smallest false-positive rate that the model's calibration supports.
     """
 
@@ -124,6 +131,8 @@ class Report:
         self._rows: _Highest[ReportRow] = _Highest(limit)
         self._offenders: _Highest[Offender] = _Highest(offenders)
         self._models: dict[ModelInfo, None] = {}
+        self._failures: list[Failure] = []
+        self._failed = 0
 
     def add(self, text: str, verdict: Verdict) -> None:
         """Add one document; with an empty `text`, an offender is shown without its sentences."""
@@ -140,18 +149,26 @@ class Report:
             if offends:
                 self._offenders.add(rank, _offender(row, text, verdict, self._supported))
 
-    def render(self, when: datetime, *, source: str = "", failures: int = 0) -> str:
+    def fail(self, failure: Failure) -> None:
+        """Add a document that could not be read or scored."""
+        self._failed += 1
+        if len(self._failures) < MOST_LISTED:
+            self._failures.append(failure)
+
+    def render(self, when: datetime, *, source: str = "", skipped: Omissions | None = None) -> str:
         """Return the report.
 
-        `when` is the time that it shows, `source` names the input, and `failures` is how many documents could not be
-        scored.
+        `when` is the time that it shows, `source` names the input, and `skipped` is what was skipped.
         """
+        skipped = Omissions() if skipped is None else skipped
         counts = self._counts
         rows = self._rows.highest_first()
         return _template().render(
             when=when.astimezone(UTC),
             source=_shortened(source, LONGEST_ID),
-            failures=failures,
+            failed=self._failed,
+            failures=self._failures,
+            skipped=skipped,
             models=list(self._models),
             counts=counts,
             verdicts=[(word, HEADLINES[word], MEANINGS.get(word, ""), counts.verdicts[word]) for word in VERDICTS],
@@ -176,9 +193,13 @@ class HtmlWriter:
         """Take one document."""
         self._report.add(text, verdict)
 
-    def close(self, failures: int = 0) -> None:
-        """Write the report, with the number of documents that could not be scored."""
-        report = self._report.render(self._when, source=self._source, failures=failures)
+    def fail(self, failure: Failure) -> None:
+        """Note a document that could not be read or scored."""
+        self._report.fail(failure)
+
+    def close(self, skipped: Omissions | None = None) -> None:
+        """Write the report."""
+        report = self._report.render(self._when, source=self._source, skipped=skipped)
         self._stream.write(report.encode("utf-8"))
 
 
@@ -218,6 +239,8 @@ def _row(verdict: Verdict, text: str, supported: float) -> ReportRow:
     return ReportRow(
         replace(verdict, id=_shortened(verdict.id or "", LONGEST_ID), evidence=None, passages=()),
         "" if rate is None else human_texts(rate, supported),
+        repairs_in_words(verdict.repairs),
+        is_disguised(verdict),
         tuple(islice(phrases, PHRASES)),
         htmlsafe_json_dumps(label, separators=(",", ":")) if text else Markup(),
     )
@@ -301,6 +324,7 @@ def _template() -> Template:
         "report",
         scripts=[STATIC / "tooltip.js", TEMPLATES / "report.js"],
         filters={"of": _of, "units": _units},
+        disguise=DISGUISED,
         headlines=HEADLINES,
         kind_meanings=KIND_MEANINGS,
         labels=JUDGEMENT_NAMES,

@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 
 from unspun.model.verdict import Verdict
+from unspun.service.render import Renderer
 
 
-class JsonLines:
+class JsonLines(Renderer):
     """One line of JSON per document."""
-
-    def header(self) -> str:
-        """Return an empty string: JSON lines have no header."""
-        return ""
 
     def document(self, text: str, verdict: Verdict) -> str:
         """Return the verdict's canonical JSON and a line end."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from unspun.model.verdict import Verdict
+from unspun.reading.records import Failure, Omissions
 from unspun.service.console import REPLACEMENT, CommandError
 from unspun.service.render import ByteStream
 from unspun.service.render.columns import VerdictColumn, columns, from_row, row
@@ -43,7 +44,10 @@ class ParquetWriter:
         if len(self._rows) >= self._most_rows or self._evidence >= self._most_evidence:
             self._flush()
 
-    def close(self, failures: int = 0) -> None:
+    def fail(self, failure: Failure) -> None:
+        """Do nothing: the file contains verdicts only."""
+
+    def close(self, skipped: Omissions | None = None) -> None:
         """Write the last rows, and the index that readers need."""
         if self._rows:
             self._flush()

@@ -10,8 +10,10 @@ from rich.padding import Padding
 from rich.text import Text
 
 from unspun.model.verdict import Verdict
-from unspun.model.wording import THRESHOLDS, looks_like_this, percent, share_of_words
-from unspun.service.console import printable
+from unspun.model.wording import THRESHOLDS, is_disguised, looks_like_this, percent, repairs_in_words, share_of_words
+from unspun.reading.records import Failure, Omissions
+from unspun.service.console import plural, printable
+from unspun.service.render import Renderer
 from unspun.service.render.highlight import Excerpt, Segment, excerpts, level
 
 VERDICT_STYLES = {"paraphrased": "bold red", "suspect": "yellow", "clear": "green", "abstained": "dim"}
@@ -22,6 +24,11 @@ BAR = 8
 """Width of the score's bar, in cells."""
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 NARROWEST_ID = 36
+FAILED = "failed"
+FAILURE_STYLE = "magenta"
+REPAIRS_STYLE = "yellow"
+MOST_SKIPPED = 20
+"""Skipped files that are listed."""
 LONGEST_PHRASE = 120
 """Most characters of one piece of evidence that are shown."""
 
@@ -50,12 +57,14 @@ LAYOUTS = (
 )
 
 
-class VerdictTable:
+class VerdictTable(Renderer):
     """A row per document, written at once: columns have a fixed width, so no row waits for the others.
 
     A paraphrased or suspect document is followed by a line that says how rare this is in human text, and by up to
-    `show` sentences with evidence; with 0, by neither. `supported` is the smallest false-positive rate that the model's
-    calibration supports. Control characters in texts and ids are replaced, so that they cannot act on the terminal.
+    `show` sentences with evidence; with 0, by neither. A line below any document says what was repaired in its text.
+    Documents that could not be scored have a row, too, and skipped files are listed at the end. `supported` is the
+    smallest false-positive rate that the model's calibration supports. Control characters in texts and ids are
+    replaced, so that they cannot act on the terminal.
     """
 
     def __init__(self, console: Console, *, show: int = 5, supported: float = 0.0) -> None:
@@ -87,6 +96,9 @@ class VerdictTable:
         }
         lines = self._row([found[column] for column in self._columns], printable(verdict.id or ""), "bold")
         row = self._print(*lines)
+        if (repairs := repairs_in_words(verdict.repairs)) is not None:
+            style = REPAIRS_STYLE if is_disguised(verdict) else "dim"
+            row += self._print(_below(Text(f"repaired: {printable(repairs)}", style)))
         if verdict.verdict not in ("paraphrased", "suspect") or not self._show:
             return row
         row += self._print(_below(Text("; ".join(self._facts(verdict)), "dim")))
@@ -95,6 +107,25 @@ class VerdictTable:
         elif verdict.evidence == () and verdict.verdict == "paraphrased":
             row += self._print(_below(Text("no single words stand out", "dim")))
         return row
+
+    def failure(self, failure: Failure) -> str:
+        """Return the row of a document that could not be read or scored, and the reason."""
+        cells = [Text(_pad(FAILED if column is VERDICT else "", column), FAILURE_STYLE) for column in self._columns]
+        row = self._print(*self._row(cells, printable(failure.where), "bold"))
+        return row + self._print(_below(Text(printable(failure.message), FAILURE_STYLE)))
+
+    def footer(self, skipped: Omissions) -> str:
+        """Return the first of the skipped files with their reasons, and the number of the others."""
+        if not skipped:
+            return ""
+        lines = [Text(f"skipped: {plural(len(skipped), 'file or record', 'files or records')}", "dim")]
+        lines += [Text(printable(str(one)), "dim") for one in skipped.first[:MOST_SKIPPED]]
+        rest = "and {:,} more: {}" if lines[1:] else "{:,}: {}"
+        for reason, count in skipped.beyond(MOST_SKIPPED).most_common():
+            lines.append(Text(rest.format(count, printable(reason)), "dim"))
+        if len(skipped.first) > MOST_SKIPPED:
+            lines.append(Text("--output report.html lists them all", "dim"))
+        return self._print(lines[0], *map(_below, lines[1:]))
 
     def _facts(self, verdict: Verdict) -> list[str]:
         """Return how rare this is in human text, how much of the text is suspicious, and the probability if there is

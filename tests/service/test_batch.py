@@ -70,6 +70,30 @@ def test_failures_are_listed_and_counted(unspun: Unspun, archive: Path, here: Pa
     assert "not valid JSON" in failures_in(here / "out")[0]["reason"]
 
 
+def test_skipped_files_are_listed_and_counted(unspun: Unspun, here: Path) -> None:
+    (here / "in").mkdir()
+    (here / "in" / "pic.png").touch()
+    write(here / "in" / "in.jsonl", 3)
+    unspun("score", "in", "--output", "out/", "--workers", "1")
+    lines = [json.loads(line) for line in (here / "out" / "skipped.jsonl").read_text().splitlines()]
+    assert lines == [{"where": "in/pic.png", "reason": "type .png is not read in folders"}]
+    assert summary_in(here / "out")["skipped"] == {"type .png is not read in folders": 1}
+
+
+@pytest.mark.parametrize("output", ["out/", "out.jsonl"])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_pages_without_text_in_archives_are_skipped(workers: str, output: str, unspun: Unspun, here: Path) -> None:
+    pytest.importorskip("fastwarc")
+    with (here / "in.warc").open("w", newline="\r\n") as file:
+        for page in (f"<html><body><p>{SPUN}</p></body></html>", "<script>draw()</script>"):
+            block = f"HTTP/1.1 200 OK\nContent-Type: text/html\n\n{page}"
+            length = len(block.replace("\n", "\r\n"))
+            file.write(f"WARC/1.0\nWARC-Type: response\nContent-Length: {length}\n\n{block}\n\n")
+    run = unspun("score", "in.warc", "--output", output, "--workers", workers, load=load_fake)
+    assert run.status == 0
+    assert "1 document scored (1 paraphrased); 1 file or record skipped (no text in this page: 1)" in run.errors[-1]
+
+
 def test_the_first_failures_are_reported_and_all_are_listed(unspun: Unspun, here: Path) -> None:
     write(here / "in.jsonl", 700)
     errors = unspun("score", "in.jsonl", "--output", "out/", "--workers", "1").errors

@@ -311,9 +311,20 @@ def test_a_run_ends_with_a_summary(unspun: Unspun, articles: Path) -> None:
     run = unspun("score", "in", "missing")
     assert re.fullmatch(
         r"unspun: 3 documents scored \(1 paraphrased, 1 suspect, 1 clear\); 1 failure;"
-        r" 1 file or record of other types skipped; [\d,]+ words/s",
+        r" 1 file or record skipped \(type \.png is not read in folders: 1\); [\d,]+ words/s",
         run.errors[-1],
     )
+
+
+def test_a_table_lists_what_failed_and_what_was_skipped(unspun: Unspun, articles: Path) -> None:
+    Path("in/pic.png").touch()
+    run = unspun("score", "in", "missing", "--format", "table")
+    assert "failed" in run.out
+    assert "no such file or directory" in run.out
+    assert run.out.splitlines()[-2:] == [
+        "skipped: 1 file or record",
+        "    in/pic.png: type .png is not read in folders",
+    ]
 
 
 def test_quiet_reports_only_errors(unspun: Unspun, articles: Path) -> None:

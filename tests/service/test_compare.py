@@ -172,6 +172,12 @@ def test_the_source_is_found_in_a_folder(compare: Unspun, files: Path) -> None:
     assert run.errors[-1].startswith("unspun: 1 suspect: found the source of 1; 2 documents searched; ")
 
 
+def test_skipped_files_are_counted_with_their_reasons(compare: Unspun, files: Path) -> None:
+    Path("docs/pic.png").touch()
+    run = compare("a.txt", "--against", "docs")
+    assert "; 1 file or record skipped (type .png is not read in folders: 1); 2 documents searched" in run.errors[-1]
+
+
 def test_several_places_are_searched_together(compare: Unspun, files: Path) -> None:
     run = compare("a.txt", "--against", "two.jsonl", "--against", "docs/a.txt", "--against", "b.txt", "--top", "9")
     assert [answer["source"]["id"] for answer in run.verdicts][:2] == ["two", "b.txt"]

@@ -100,6 +100,16 @@ def test_training_texts_can_be_included(evaluate: Unspun) -> None:
     assert (run.errors, json.loads(run.out)["texts"]["human"]) == ([], 4)
 
 
+def test_skipped_files_are_counted_with_their_reasons(evaluate: Unspun) -> None:
+    Path("texts").mkdir()
+    write(Path("texts/labelled.jsonl"), HUMAN + SPUN)
+    Path("texts/pic.png").touch()
+    Path("texts/README.md").write_text("About these texts.")
+    run = evaluate("default", "texts", "--format", "json")
+    assert json.loads(run.out)["texts"]["human"] == 4
+    assert run.errors == ["unspun: 2 files or records skipped (ignored: 1, type .png is not read in folders: 1)"]
+
+
 def test_plain_text_can_be_labelled_by_an_option(evaluate: Unspun) -> None:
     Path("a.txt").write_text(HUMAN[3].text)
     run = evaluate("default", "a.txt", "--label", "human", "--format", "json")

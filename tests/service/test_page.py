@@ -27,7 +27,7 @@ from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, DATA, SPUN, SUSPECT
 from unspun.model import wording as words
 from unspun.model.verdict import KINDS, Depth, Evidence, Kind, ModelInfo, Reason, SpunPassage, Verdict, VerdictWord
-from unspun.model.wording import times
+from unspun.model.wording import DISGUISED, times
 from unspun.service.http.config import Settings
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.openapi import document
@@ -216,6 +216,13 @@ def test_each_kind_has_a_bar(client: FlaskClient) -> None:
     assert shown.of_class("share") == ["97 %", "1 %", "1 %"]
     bars = shown.all("//*[@class='kinds']//*[name()='rect'][@class='fill']")
     assert [bar.get("width") for bar in bars] == ["97.0", "1.0", "1.0"]
+
+
+def test_the_page_says_what_was_repaired(client: FlaskClient) -> None:
+    page = f"<html><body><p>{SPUN}</p><p hidden>{CLEAR}</p></body></html>".encode()
+    [line] = Shown(judge(client, file=(page, "a.html"))).all("//*[@class='disguise']")
+    assert line.text_content() == f"Repaired before it was judged: hidden text (12 words). {DISGUISED}"
+    assert not Shown(judge(client, SPUN)).all("//*[@class='disguise']")
 
 
 def test_small_print_names_tier_and_model(client: FlaskClient) -> None:

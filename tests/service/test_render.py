@@ -17,6 +17,7 @@ from tests.service.fake_detector import FakeDetector, verdict_on
 from tests.service.support import CLEAR, SPUN, SUSPECT
 from unspun.model.verdict import Evidence, Repair, SpunPassage, Verdict
 from unspun.model.wording import THRESHOLDS
+from unspun.reading.records import Failure, Omissions
 from unspun.service.render.columns import summarise
 from unspun.service.render.csv import Csv
 from unspun.service.render.factory import writer_for
@@ -193,6 +194,43 @@ def test_no_smaller_rate_is_shown_than_the_calibration_supports() -> None:
 def test_the_probability_is_shown_if_there_is_one() -> None:
     line = table(width=120).document(SPUN, verdict_on(SPUN, probability=0.624)).splitlines()[1]
     assert line.endswith("; probability 62 %")
+
+
+def test_a_line_says_what_was_repaired() -> None:
+    repairs = (Repair("hidden", 140), Repair("homoglyph", 1))
+    lines = table().document(CLEAR, verdict_on(CLEAR, repairs=repairs)).splitlines()
+    assert lines[1:] == ["    repaired: hidden text (140 words), 1 word with look-alike letters"]
+
+
+def test_a_disguise_stands_out() -> None:
+    shown = [
+        table(force_terminal=True, color_system="standard").document(CLEAR, verdict_on(CLEAR, repairs=(repair,)))
+        for repair in (Repair("hidden", 140), Repair("hidden", 2), Repair("ligature", 140))
+    ]
+    assert ["\x1b[33mrepaired" in one for one in shown] == [True, False, False]
+
+
+def test_a_document_that_failed_has_a_row_with_the_reason() -> None:
+    lines = table().failure(Failure("a\x1b.pdf", "binary (PDF),\nnot text")).splitlines()
+    assert [line.split() for line in lines] == [["failed", "a�.pdf"], ["binary", "(PDF),", "not", "text"]]
+
+
+def test_the_first_skipped_files_are_listed_and_the_rest_are_counted() -> None:
+    skipped = Omissions()
+    for place in range(25):
+        skipped.add("type .png is not read in folders", f"{place:02}.png")
+    skipped.add("neither a page nor a text")
+    lines = table().footer(skipped).splitlines()
+    assert (lines[0], lines[1]) == ("skipped: 26 files or records", "    00.png: type .png is not read in folders")
+    assert lines[21:] == [
+        "    and 5 more: type .png is not read in folders",
+        "    and 1 more: neither a page nor a text",
+        "    --output report.html lists them all",
+    ]
+
+
+def test_nothing_skipped_is_not_mentioned() -> None:
+    assert table().footer(Omissions()) == ""
 
 
 def test_the_header_says_what_a_score_is() -> None:

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from tests.service.fake_detector import verdict_on
 from tests.service.pages import assert_self_contained
 from tests.service.support import CLEAR, SPUN, SUSPECT
-from unspun.model.verdict import Evidence, ModelInfo, Verdict
-from unspun.model.wording import SCALE
+from unspun.model.verdict import Evidence, ModelInfo, Repair, Verdict
+from unspun.model.wording import DISGUISED, SCALE
+from unspun.reading.records import Failure, Omissions
 from unspun.service.render.charts import BANDS, WIDTH, Chart, VerdictCounts, compact
 from unspun.service.render.html import EXCERPTS, HtmlWriter, Report
 from unspun.service.render.jsonl import parse
@@ -66,6 +67,13 @@ def row_of(page: Any, id: str) -> list[str]:
     return [text_of(cell) for cell in row]
 
 
+def skipped(*names: str) -> Omissions:
+    found = Omissions()
+    for name in names:
+        found.add("type .png is not read in folders", name)
+    return found
+
+
 # --- heading and rows
 
 
@@ -73,7 +81,9 @@ def test_the_heading_counts_verdicts_words_and_failures() -> None:
     report = Report()
     for text in (SPUN, SPUN, SUSPECT, CLEAR, CLEAR, CLEAR, ABSTAINED):
         report.add(text, verdict_on(text))
-    page = page_of(report, source="submissions/", failures=3)
+    for name in ("a.pdf", "b.pdf", "c.pdf"):
+        report.fail(Failure(name, "binary (PDF), not text"))
+    page = page_of(report, source="submissions/", skipped=skipped("x.png"))
     assert text_of(page.cssselect("h1")[0]) == "2 of 7 documents look paraphrased"
     figures = [
         (text_of(card.cssselect("dt")[0]), text_of(card.cssselect(".figure")[0]))
@@ -86,8 +96,55 @@ def test_the_heading_counts_verdicts_words_and_failures() -> None:
         "Documents": "7",
         "Words of prose": str(2 * 13 + 4 * 12 + 3),
         "Could not be scored": "3",
+        "Skipped": "1",
         "Model": f"fake 0.0.1 ({hashlib.sha256(b'fake').hexdigest()[:12]})",
     }
+
+
+def test_what_was_not_scored_is_listed_with_its_reason() -> None:
+    report = Report()
+    report.add(CLEAR, verdict_on(CLEAR))
+    report.fail(Failure("<b>.pdf", "binary (PDF), not text"))
+    left_out = skipped("x.png", "y.png")
+    left_out.add("neither a page nor a text")
+    page = page_of(report, skipped=left_out)
+    failures, others = page.cssselect("details.unscored")
+    assert [text_of(one) for one in failures.cssselect("summary, li")] == [
+        "1 document could not be read or scored",
+        "<b>.pdf binary (PDF), not text",
+    ]
+    assert [text_of(one) for one in others.cssselect("summary, li")] == [
+        "3 files or records were skipped",
+        "x.png type .png is not read in folders",
+        "y.png type .png is not read in folders",
+        "1 more: neither a page nor a text",
+    ]
+
+
+def test_the_report_names_a_bounded_number_of_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unspun.service.render.html.MOST_LISTED", 2)
+    report = Report()
+    for place in range(5):
+        report.fail(Failure(f"{place}.pdf", "binary (PDF), not text"))
+    assert [text_of(one) for one in page_of(report).cssselect("details.unscored li")][2:] == ["3 more"]
+
+
+def test_a_report_in_which_everything_was_scored_has_no_such_list() -> None:
+    assert report_on(SPUN).cssselect(".rest, #failed, #skipped") == []
+
+
+def test_repairs_are_shown_with_each_document() -> None:
+    page = report_of(
+        verdict_on(SPUN, "a.txt", repairs=(Repair("homoglyph", 12),)),
+        verdict_on(CLEAR, repairs=(Repair("ligature", 1),)),
+    )
+    assert text_of(page.cssselect(".offender .repaired.disguised")[0]) == (
+        f"Repaired: 12 words with look-alike letters. {DISGUISED}"
+    )
+    assert [text_of(one) for one in page.cssselect("#documents .repaired")] == [
+        "Repaired: 12 words with look-alike letters",
+        "Repaired: 1 ligature",
+    ]
 
 
 def test_reasons_for_abstentions_are_counted() -> None:
@@ -414,10 +471,12 @@ def test_the_writer_writes_the_report_when_it_is_closed() -> None:
     writer = HtmlWriter(stream, Report(), WHEN, source="in")
     writer.write(SPUN, verdict_on(SPUN))
     assert stream.getvalue() == b""
-    writer.close(failures=2)
+    writer.fail(Failure("a.pdf", "binary (PDF), not text"))
+    writer.close(skipped("x.png"))
     report = Report()
     report.add(SPUN, verdict_on(SPUN))
-    assert stream.getvalue().decode() == report.render(WHEN, source="in", failures=2)
+    report.fail(Failure("a.pdf", "binary (PDF), not text"))
+    assert stream.getvalue().decode() == report.render(WHEN, source="in", skipped=skipped("x.png"))
     assert not stream.closed
 
 

@@ -281,9 +281,11 @@ def test_odd_names_and_odd_characters_are_harmless(house: list[str | Path], here
     (odd / os.fsdecode(b"n\xe9ant.txt")).write_text("Nothing.", "utf-8")
     records = [{"id": "a\ud800", "source": "\udfff", "text": f"{two} \ud83d"}, {"text": f"{three} \x00 \u202e"}]
     (odd / "records.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+    (odd / "pic.png").touch()
     run = train(*house, "--human", odd)
     assert run.status == 0
     assert bundle.load("house").manifest["comparison"]["texts"] == {"human": 15, "spun": 12}
+    assert "unspun: 1 file or record skipped (type .png is not read in folders: 1)" in run.errors
     assert any("left out 1: fewer than 50 words" in line and line.isprintable() for line in run.errors)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.cases import cases, why
 from tests.reading.support import FORMATS, write
-from unspun.reading.records import Failure
+from unspun.reading.records import Failure, Omissions
 from unspun.training.corpora.corpus import (
     CorpusError,
     LabelledText,
@@ -109,7 +109,9 @@ def test_the_readme_of_a_corpus_is_skipped(tmp_path: Path) -> None:
 def test_empty_texts_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"label": "human", "text": " \\n"}\n\n{"label": "human", "text": "a"}\n', encoding="utf-8")
-    assert [read.id for read in read_labelled([path])] == [f"{path}#3"]
+    skipped = Omissions()
+    assert [read.id for read in read_labelled([path], skipped=skipped)] == [f"{path}#3"]
+    assert list(map(str, skipped.first)) == [f"{path}:1: no text"]
 
 
 # Broken files

@@ -25,7 +25,7 @@ from scipy.sparse.csgraph import connected_components
 from unspun.model.verdict import LABELS, Label
 from unspun.reading import packing
 from unspun.reading.reader import Reader, ReadingOptions
-from unspun.reading.records import Failure, Record
+from unspun.reading.records import Failure, Omissions, Record
 
 SHINGLE_WORDS = 8
 """Consecutive words that two texts must share to overlap: long enough to ignore common idioms."""
@@ -74,6 +74,7 @@ def read_labelled(
     label: str | None = None,
     *,
     report: Callable[[Failure], None] | None = None,
+    skipped: Omissions | None = None,
     **reading: Unpack[ReadingOptions],
 ) -> Iterator[LabelledText]:
     """Yield the texts of files, folders, patterns and addresses, in every format that `unspun score` reads.
@@ -83,7 +84,8 @@ def read_labelled(
     none. Texts that are empty after cleaning are skipped, and so are hidden files. Without `label`, Markdown files in
     folders are skipped as well, because they describe the corpus.
 
-    `reading` are options of the Reader. Records that are not labelled text are passed to `report` and skipped. Without `report`, they raise CorpusError.
+    Records that are not labelled text are passed to `report` and skipped. Without `report`, they raise CorpusError.
+    What is skipped for other reasons is added to `skipped`. `reading` are options of the Reader.
     """
     if label is not None and label not in LABELS:
         raise CorpusError(f"label {label!r} is not one of {', '.join(LABELS)}")
@@ -93,7 +95,8 @@ def read_labelled(
         return name.startswith(".") or (label is None and packing.split(name)[0].endswith(".md"))
 
     for path in map(str, paths):
-        for item in Reader([path], ignore=ignore, fields=FIELDS, **reading):
+        reader = Reader([path], ignore=ignore, fields=FIELDS, **reading)
+        for item in reader:
             try:
                 if isinstance(item, Failure):
                     raise CorpusError(item.message)
@@ -106,6 +109,10 @@ def read_labelled(
             else:
                 if text.text.strip():
                     yield text
+                else:
+                    reader.skipped.add("no text", item.where)
+        if skipped is not None:
+            skipped.update(reader.skipped)
 
 
 def _labelled_text(record: Record, given: str, label: str | None) -> LabelledText:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, abort, g, make_response, render_template, request
 from markupsafe import Markup, escape
 
-from unspun.model.wording import HEADLINES, JUDGEMENT_NAMES, MEANINGS, NO_SOURCE, SCALE
+from unspun.model.wording import DISGUISED, HEADLINES, JUDGEMENT_NAMES, MEANINGS, NO_SOURCE, SCALE
 from unspun.reading.reader import SUFFIXES
 from unspun.reading.records import Failure, Record
 from unspun.service.batch.scoring import supported_by
@@ -184,9 +184,7 @@ class _Form:
                 "unsupported-media-type",
                 "This path accepts only the form of the page. Programs should use POST /v1/score.",
             )
-        fields, files = read_form(
-            request, settings(), most_parts=MOST_PARTS, advice="Reload the page and try again."
-        )
+        fields, files = read_form(request, settings(), most_parts=MOST_PARTS, advice="Reload the page and try again.")
         # Browsers send line ends as CR LF.
         self.text = fields.get("text", "").replace("\r\n", "\n").replace("\r", "\n")
         self.fields = fields
@@ -286,6 +284,7 @@ def _page(
             stored=stored,
             notice=notice,
             labels=JUDGEMENT_NAMES,
+            disguise=DISGUISED,
             headlines=HEADLINES,
             meanings=MEANINGS,
             needs_key=gate().needs_key,
