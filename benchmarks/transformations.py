@@ -1,7 +1,7 @@
 """Shapes that a text arrives in: functions of a line or two that change how a text looks, for `benchmarks.shapes`.
 
 Each takes paragraphs of running text, separated by empty lines, and returns the text in another shape, always the same.
-What it does to the words decides whether it counts:
+Those of the group `pages` return what is read from a page. What a shape does to the words decides whether it counts:
 
 - `kept`: the words and their order stay as they are. It counts.
 - `boilerplate`: text that is nobody's English prose is added, such as a cookie notice or a list of references. It
@@ -20,10 +20,11 @@ import textwrap
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import count, zip_longest
+from itertools import count, cycle, zip_longest
 from typing import Literal
 
 from benchmarks.common import EXAMPLES
+from unspun.reading.html import extract_article
 
 Words = Literal["kept", "boilerplate", "diluted", "changed"]
 Change = Callable[[str], str]
@@ -1159,7 +1160,7 @@ def accented_vowels(text: str) -> str:
 
 
 def _typeset(text: str) -> str:
-    return em_dashes(curly_quotes(text))
+    return re.sub(r" --? |--", "—", curly_quotes(text))
 
 
 @shape("encodings")
@@ -1465,6 +1466,122 @@ def sentences_between(text: str) -> str:
     """A sentence by a person after each paragraph."""
     added = iter(sentences((EXAMPLES / "human" / "05-cup-final.txt").read_text("utf-8")) * 50)
     return by_paragraph(lambda part: f"{part} {next(added)}", text)
+
+
+# --- web pages --------------------------------------------------------------------------------------------------------
+
+CLEAN = paragraphs((EXAMPLES / "human" / "04-night-train.txt").read_text("utf-8"))[1:]
+"""Paragraphs by a person, which pages hide."""
+
+
+def _article(body: str, style: str = "") -> str:
+    """Return what is read from a page with this body."""
+    head = f'<meta charset="utf-8"><title>News</title><style>{style}</style>'
+    page = f"<html lang='en'><head>{head}</head><body><main><article><h1>News</h1>{body}</article></main></body></html>"
+    return extract_article(f"<!DOCTYPE html>{page}").text
+
+
+def _elements(text: str) -> str:
+    return by_paragraph(lambda part: f"<p>{html.escape(part)}</p>", text, "\n")
+
+
+def _with_hidden(attributes: str, text: str, style: str = "") -> str:
+    """Return what is read from a page that has a hidden paragraph by a person after each visible one."""
+    hidden = cycle(CLEAN)
+    body = by_paragraph(lambda part: f"<p>{html.escape(part)}</p><p {attributes}>{next(hidden)}</p>", text, "\n")
+    return _article(body, style)
+
+
+@shape("pages")
+def page(text: str) -> str:
+    """A web page."""
+    return _article(_elements(text))
+
+
+@shape("pages")
+def hidden_by_display(text: str) -> str:
+    """A page with text in elements with `display: none`."""
+    return _with_hidden('style="display: none"', text)
+
+
+@shape("pages")
+def hidden_by_attribute(text: str) -> str:
+    """A page with text in `hidden` elements."""
+    return _with_hidden("hidden", text)
+
+
+@shape("pages")
+def hidden_by_aria(text: str) -> str:
+    """A page with text in elements with `aria-hidden`."""
+    return _with_hidden('aria-hidden="true"', text)
+
+
+@shape("pages")
+def hidden_by_visibility(text: str) -> str:
+    """A page with text in invisible elements."""
+    return _with_hidden('style="visibility:hidden"', text)
+
+
+@shape("pages")
+def hidden_by_opacity(text: str) -> str:
+    """A page with transparent text."""
+    return _with_hidden('style="opacity:0"', text)
+
+
+@shape("pages")
+def hidden_off_screen(text: str) -> str:
+    """A page with text left of the screen."""
+    return _with_hidden('style="position:absolute; left:-9999px"', text)
+
+
+@shape("pages")
+def hidden_by_colour(text: str) -> str:
+    """A page with white text on white."""
+    return _with_hidden('style="color:#fff;background:#ffffff"', text)
+
+
+@shape("pages")
+def hidden_by_size(text: str) -> str:
+    """A page with text of no size."""
+    return _with_hidden('style="font-size:0"', text)
+
+
+@shape("pages")
+def hidden_for_screen_readers(text: str) -> str:
+    """A page with text for screen readers only."""
+    return _with_hidden('class="sr-only"', text)
+
+
+@shape("pages")
+def hidden_by_style_sheet(text: str) -> str:
+    """A page whose style sheet hides a class of elements."""
+    return _with_hidden('class="x7"', text, ".x7 { display: none }")
+
+
+@shape("pages")
+def hidden_words(text: str) -> str:
+    """A page with a hidden word after one word in three."""
+    return _article(around("", '<span style="display:none"> of the</span>', _elements(text), 3))
+
+
+@shape("pages")
+def words_as_blocks(text: str) -> str:
+    """A page that makes each word an inline block, with margins for spaces."""
+    block = '<span style="display:inline-block;margin-right:.3em">{}</span>'
+    return _article(by_paragraph(lambda p: f"<p>{''.join(map(block.format, html.escape(p).split()))}</p>", text, "\n"))
+
+
+@shape("pages")
+def linked_words(text: str) -> str:
+    """A page whose long words are links."""
+    return _article(around('<a href="/w/{}">', "</a>", _elements(text)))
+
+
+@shape("pages")
+def readers_replies(text: str) -> str:
+    """A page with replies by readers below the article."""
+    replies = "".join(f'<li class="comment"><b>reader{i}</b><p>{reply}</p></li>' for i, reply in enumerate(CLEAN))
+    return _article(f'{_elements(text)}<section id="comments"><h2>Replies</h2><ol>{replies}</ol></section>')
 
 
 # --- changes of the words ---------------------------------------------------------------------------------------------

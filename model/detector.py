@@ -207,6 +207,7 @@ class Detector:
             kinds=None,
             reason=reason,
             words=int(answers.words[number]),
+            english=round(float(answers.documents.english[number]), DECIMALS),
             depth=depth,
             repairs=tuple(Repair(what, count) for what, count in sorted(answers.documents.repairs[number].items())),
             evidence=None,

@@ -152,6 +152,16 @@ class Verdict(JsonRecord):
         )
     )
     words: int = field(metadata=about("Words of prose.", ge=0, example=812))
+    english: float = field(
+        default=1.0,
+        kw_only=True,
+        metadata=about(
+            "The share of the words that are not in sentences of another language. Only English is judged.",
+            ge=0,
+            le=1,
+            example=1.0,
+        ),
+    )
     depth: Depth = field(metadata=about("The tier that decided.", example="deep"))
     repairs: tuple[Repair, ...] = field(metadata=about("What was repaired before the text was read."))
     evidence: tuple[Evidence, ...] | None = field(

@@ -12,7 +12,7 @@ USUAL_TEXTS = ("text", "content", "body", "article", "full_text")
 """Names of the field of the text, in any case. A record may have several of them; the first one here is taken."""
 USUAL_IDS = ("id",)
 
-CHOOSE = "choose one with --text-field (text_field in Python and in the API)"
+CHOOSE = "choose one with --text-field"
 MISSING = object()
 TYPES: dict[type, str] = {
     str: "a string",
@@ -87,6 +87,11 @@ class Fields:
 
 USUAL = Fields()
 """The fields with the usual names."""
+
+
+def for_programs(message: object) -> str:
+    """Return a message about fields, which names the options of the command line, with those of Python and the API."""
+    return str(message).replace("--text-field", "text_field").replace("--id-field", "id_field")
 
 
 def type_of(value: Any) -> str:

@@ -18,19 +18,27 @@ from typing import Any, Literal, TypedDict
 from unspun.reading import packing, records
 from unspun.reading.archives import read_warc
 from unspun.reading.csvs import line_end, read_csv
-from unspun.reading.documents.isolation import DOCUMENT_FORMATS, DocumentFormat, Limits, read_document
+from unspun.reading.documents.isolation import (
+    DOCUMENT_FORMATS,
+    LIMITS,
+    DocumentFormat,
+    Limits,
+    read_document,
+    recognise,
+)
 from unspun.reading.encodings import SAMPLE, NotTextError, decode, open_text, peek
 from unspun.reading.fields import USUAL, Fields
 from unspun.reading.html import Article, declared_encoding, extract_article
 from unspun.reading.jsons import read_json, read_json_lines
 from unspun.reading.lines import LineTooLongError
 from unspun.reading.locations import Disk, Entry, Location, Store, locate
+from unspun.reading.mail import read_mail
 from unspun.reading.records import Failure, Omissions, Place, Record, UnreadableError, explain, too_long
 from unspun.reading.tables import read_parquet
 
 __all__ = ["STDIN", "SUFFIXES", "Failure", "Format", "Reader", "ReadingOptions", "Record", "format_of", "read_stream"]
 
-Format = Literal["txt", "html", "jsonl", "json", "csv", "tsv", "parquet", "warc"] | DocumentFormat
+Format = Literal["txt", "html", "jsonl", "json", "csv", "tsv", "parquet", "warc", "eml"] | DocumentFormat
 
 SUFFIXES: dict[str, Format] = {
     ".txt": "txt",
@@ -48,6 +56,7 @@ SUFFIXES: dict[str, Format] = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".parquet": "parquet",
+    ".eml": "eml",
     ".warc": "warc",
     ".wet": "warc",
     ".pdf": "pdf",
@@ -60,9 +69,6 @@ SUFFIXES: dict[str, Format] = {
 
 OF_RECORDS: tuple[Format, ...] = ("jsonl", "json", "csv", "tsv", "parquet")
 """Formats whose documents have fields."""
-
-STARTS: dict[bytes, DocumentFormat] = {b"%PDF-": "pdf", b"{\\rtf": "rtf"}
-"""The first bytes of documents that are recognised without an ending."""
 
 STDIN = "-"
 
@@ -80,6 +86,7 @@ class ReadingOptions(TypedDict, total=False):
     stdin_format: Format | None
     text_field: str | None
     id_field: str | None
+    limits: Limits
 
 
 class Reader:
@@ -93,6 +100,7 @@ class Reader:
     are the names of the fields, besides `id` and `text`, to keep from JSON, CSV and Parquet. `text_field` and
     `id_field` are the fields of the text and the id: a name, the number of a column, or a path to a nested field of
     JSON. By default, they are `text`, `content`, `body`, `article` or `full_text`, and `id`, in any case.
+    `limits` are those of reading one PDF, DOCX, ODT, RTF or EPUB.
     """
 
     def __init__(
@@ -107,6 +115,7 @@ class Reader:
         fields: Sequence[str] = (),
         text_field: str | None = None,
         id_field: str | None = None,
+        limits: Limits = LIMITS,
     ) -> None:
         self.paths = tuple(paths)
         self.skipped = Omissions()
@@ -117,6 +126,7 @@ class Reader:
         self._ignore = ignore
         self._article = article
         self._fields = Fields(text_field, id_field, fields)
+        self._limits = limits
         self._finished = 0
         self._current: _CountedFile | None = None
 
@@ -227,7 +237,9 @@ class Reader:
         yield from self._read_stream(stream, STDIN, kind)
 
     def _read_stream(self, stream: io.BufferedIOBase, name: str, kind: Format) -> Iterator[Record | Failure]:
-        return read_stream(stream, name, kind, skip=self._skip, article=self._article, fields=self._fields)
+        return read_stream(
+            stream, name, kind, skip=self._skip, article=self._article, fields=self._fields, limits=self._limits
+        )
 
     def _skip(self, reason: str) -> None:
         self.skipped.add(reason)
@@ -260,13 +272,12 @@ def read_stream(
     skip: Callable[[str], None] = lambda reason: None,
     article: Callable[[str], Article] = extract_article,
     fields: Fields = USUAL,
-    limits: Limits | None = None,
+    limits: Limits = LIMITS,
 ) -> Iterator[Record | Failure]:
     """Yield the documents of a stream of bytes. `name` identifies it in ids and messages.
 
     `article` is as for Reader, and `fields` are those of its records; `skip` is called with the reason for each archive
-    record that is not a document. `limits` are those of reading a PDF, DOCX, ODT, RTF or EPUB; they default to the
-    environment's.
+    record that is not a document. `limits` are those of reading a PDF, DOCX, ODT, RTF or EPUB.
     """
     place = Place(name, fields.kept if kind in OF_RECORDS else ())
     empty = True
@@ -295,7 +306,7 @@ def _documents(
     skip: Callable[[str], None],
     article: Callable[[str], Article],
     fields: Fields,
-    limits: Limits | None,
+    limits: Limits,
 ) -> Iterator[Record | Failure]:
     """Yield the documents of a stream. Raises if the rest cannot be read."""
     match kind:
@@ -315,10 +326,13 @@ def _documents(
     if len(data) > records.LONGEST:
         return iter([place.failure(too_long("bytes"))])
     if kind in ("txt", "html"):  # addresses, and files without an ending
-        kind = next((found for start, found in STARTS.items() if data.startswith(start)), kind)
+        kind = recognise(data) or kind
     if kind in DOCUMENT_FORMATS:
         text, repairs = read_document(data, kind, limits)
         return iter([Record(place.name, text, place.name, repairs=repairs)])
+    if kind == "eml":
+        found = read_mail(data, article)
+        return iter([Record(place.name, found.text, place.name, repairs=found.repairs)])
     found = article(decode(data, declared_encoding(data))) if kind == "html" else Article(decode(data), {})
     return iter([Record(place.name, found.text, place.name, repairs=found.repairs)])
 

@@ -13,7 +13,7 @@ from unspun.reading.encodings import NotTextError, decode
 from unspun.reading.fields import Fields
 from unspun.reading.records import Failure, Place, Record, StreamError, UnreadableError, optional
 
-ROWS = 256
+ROWS = 32
 """Rows held in memory at a time."""
 PIECE = 1 << 20
 """Bytes of a column read at a time. Without it, pyarrow reads a whole row group, which may be the whole file."""

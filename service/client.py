@@ -230,6 +230,41 @@ class Client:
         finally:
             ahead.close()
 
+    def score_files(
+        self,
+        paths: Iterable[str | os.PathLike[str]],
+        *,
+        text_field: str | None = None,
+        id_field: str | None = None,
+        evidence: bool = True,
+        depth: str = "auto",
+        base_rate: float | None = None,
+    ) -> Iterator[Verdict | Problem]:
+        """Upload files, one at a time; yield the verdict of each document in them, in order.
+
+        The service reads every format that `unspun score` reads. A file or a record that it cannot read is a Problem,
+        with `file` and `line` in its document. `text_field` and `id_field` are the fields of the text and the id in
+        JSON, CSV, TSV and Parquet. Raises ProblemError if the service refuses every request, ServiceUnreachableError,
+        and OSError if a file cannot be opened.
+        """
+        options = _options(evidence, depth, base_rate) | {"text_field": text_field, "id_field": id_field}
+        given = [(name, _form_value(value)) for name, value in options.items() if value is not None]
+        for one in paths:
+            path = os.fspath(one)
+            with open(path, "rb") as file:
+                content = file.read()
+            body, kind = urllib3.encode_multipart_formdata([*given, ("file", (path, content))])
+            try:
+                found = self._request("POST", "/v1/score/upload", body, kind)
+            except ProblemError as error:
+                if error.status not in DIVISIBLE:
+                    raise
+                yield _to_problem({**error.problem.document, "file": path})
+                continue
+            if not isinstance(found, list):
+                raise _foreign()
+            yield from map(_answer, found)
+
     def compare(
         self, suspect: str, source: str, *, suspect_id: str | int | None = None, source_id: str | int | None = None
     ) -> Comparison:
@@ -275,8 +310,8 @@ class Client:
         except urllib3.exceptions.HTTPError:
             return False
 
-    def _request(self, method: str, path: str, body: bytes | None) -> Any:
-        headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
+    def _request(self, method: str, path: str, body: bytes | None, kind: str = "application/json") -> Any:
+        headers = self._headers if body is None else {**self._headers, "Content-Type": kind}
         attempt = 0
         while True:
             last = attempt == self._retries
@@ -373,6 +408,10 @@ def comparison_from_dict(answer: Mapping[str, Any]) -> Comparison:
         return Comparison.from_dict(answer)
     except (AttributeError, LookupError, TypeError, ValueError):
         raise _foreign() from None  # the original message may quote the answer
+
+
+def _form_value(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
 def _object(answer: Any) -> dict[str, Any]:

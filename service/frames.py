@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unspun.model.verdict import Verdict
+from unspun.reading.fields import FieldError, Fields, for_programs
 from unspun.service.render.columns import cells, columns
 
 if TYPE_CHECKING:
@@ -42,15 +43,26 @@ def score_frames(
     evidence: bool = True,
     bundle: str | None = None,
     base_rate: float | None = None,
+    text_field: str | None = None,
+    id_field: str | None = None,
 ) -> Iterator[Any]:
-    """Yield a pandas frame of verdicts for each pandas frame with a column `text`, and `id` if it has one.
+    """Yield a pandas frame of verdicts for each pandas frame of texts.
 
-    `base_rate` is the share of paraphrased texts among those that are scored; with it, each verdict has a
-    `probability`. A row without text keeps its id and gets no other values. Raises KeyError if a frame has no `text`,
-    and ValueError if the base rate is not between 0 and 1.
+    `text_field` and `id_field` are their columns: names, or numbers from 1. By default the text is `text`, `content`,
+    `body`, `article` or `full_text`, and the id is `id` if there is one, in any case. `base_rate` is the share of paraphrased texts among those that are scored; with it, each verdict has a
+    `probability`. A row without text keeps its id and gets no other values. Raises KeyError if a frame has no such
+    column, and ValueError if the base rate is not between 0 and 1.
     """
     for frame in frames:
-        yield score_frame(frame, depth=depth, evidence=evidence, bundle=bundle, base_rate=base_rate)
+        yield score_frame(
+            frame,
+            depth=depth,
+            evidence=evidence,
+            bundle=bundle,
+            base_rate=base_rate,
+            text_field=text_field,
+            id_field=id_field,
+        )
 
 
 def score_frame(
@@ -60,12 +72,18 @@ def score_frame(
     evidence: bool = True,
     bundle: str | None = None,
     base_rate: float | None = None,
+    text_field: str | None = None,
+    id_field: str | None = None,
 ) -> Any:
     """Return the verdicts on one pandas frame, in the same order; see score_frames."""
     import pandas as pd
 
-    ids = [str(value) for value in frame["id"]] if "id" in frame.columns else [None] * len(frame)
-    texts = [text if isinstance(text, str) else None for text in frame["text"]]
+    try:
+        columns = Fields(text_field, id_field).columns([str(name) for name in frame.columns])
+    except FieldError as error:
+        raise KeyError(for_programs(error)) from None
+    ids = [str(value) for value in frame.iloc[:, columns["id"]]] if "id" in columns else [None] * len(frame)
+    texts = [text if isinstance(text, str) else None for text in frame.iloc[:, columns["text"]]]
     asked = [i for i, text in enumerate(texts) if text is not None]
     verdicts = _model(bundle).score_many(
         [texts[i] or "" for i in asked],

@@ -1,4 +1,4 @@
-"""When to give no verdict: too little text, another language, verse, or no prose. Decided before any signal is computed."""
+"""When to give no verdict: too little text, another language, verse, or no prose. Decided before any signal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unspun.model.text.document import Documents, Shape, TokenClass
+from unspun.model.text.foreign import FEWEST_FOREIGN, LEAST_FOREIGN, MOST_OTHER_LETTERS
 from unspun.model.text.sentences import TERMINATORS, is_among
 from unspun.model.text.verse import FEWEST_ROWS, MOST_WORDS, is_verse
 from unspun.model.text.wordlists import english_function_words, foreign_function_words
@@ -19,13 +20,6 @@ English texts of 60 words or more have at least 0.19 in every corpus examined, i
 
 FEWEST_FOR_SHARE = 40
 """Words from which a share that low is reliable."""
-
-FEWEST_FOREIGN = 2
-LEAST_FOREIGN = 0.1
-"""Least number and share of another language's function words for a text to be in that language."""
-
-MOST_OTHER_LETTERS = 0.5
-"""Share of letters outside the Latin alphabet above which a text is not English."""
 
 LEAST_PROSE = 0.2
 """Share of words in prose below which a text is a table, a list, or code with a caption."""
@@ -62,7 +56,7 @@ def reasons(documents: Documents, minimum_words: int) -> list[Reason | None]:
         prose.
     """
     counts = _Counts(documents)
-    not_english = _is_other_language(counts)
+    not_english = _is_other_language(counts, minimum_words)
     not_prose = _is_not_prose(counts, minimum_words)
     too_short = counts.prose < minimum_words
     verse = _is_verse(documents, counts, minimum_words)
@@ -75,14 +69,19 @@ def reasons(documents: Documents, minimum_words: int) -> list[Reason | None]:
 
 
 class _Counts:
-    """Counts for the rules below, one for each document: arrays of shape (D,)."""
+    """Counts for the rules below, one for each document: arrays of shape (D,).
+
+    Sentences that are known to be in another language are counted apart, as `foreign_part`.
+    """
 
     def __init__(self, documents: Documents) -> None:
         self._size = len(documents)
         self._document = documents.token_document
-        word = documents.token_class == TokenClass.WORD
-        number = documents.token_class == TokenClass.NUMBER
-        self.tokens = self._count(np.ones(word.size, dtype=np.bool_))
+        ours = ~documents.token_foreign
+        word = (documents.token_class == TokenClass.WORD) & ours
+        number = (documents.token_class == TokenClass.NUMBER) & ours
+        self.foreign_part = self._count((documents.token_class == TokenClass.WORD) & documents.token_foreign)
+        self.tokens = self._count(ours)
         self.words = self._count(word)
         self.numbers = self._count(number)
         self.prose = self._count(word & documents.token_prose)
@@ -90,7 +89,7 @@ class _Counts:
         self.english = self._count(word & english_function_words().contains(documents.token_hash))
         self.foreign = self._most_foreign(documents, word)
         self.glued = self._count(_glued(documents, word, number))
-        self.ends = self._count(is_among(documents.characters[documents.token_start], TERMINATORS))
+        self.ends = self._count(ours & is_among(documents.characters[documents.token_start], TERMINATORS))
         length = (documents.token_end - documents.token_start) * word
         self.letters = np.bincount(self._document, weights=length, minlength=self._size)
         self.other_letters = self._other_letters(documents)
@@ -120,7 +119,7 @@ class _Counts:
         token = np.searchsorted(documents.token_start, other, side="right") - 1
         inside = (token >= 0) & (other < documents.token_end[np.maximum(token, 0)])
         token = token[inside]
-        token = token[documents.token_class[token] == TokenClass.WORD]
+        token = token[(documents.token_class[token] == TokenClass.WORD) & ~documents.token_foreign[token]]
         counts: NDArray[np.int64] = np.bincount(self._document[token], minlength=self._size)
         return counts
 
@@ -134,14 +133,15 @@ def _glued(documents: Documents, word: NDArray[np.bool_], number: NDArray[np.boo
     return glued
 
 
-def _is_other_language(counts: _Counts) -> NDArray[np.bool_]:
+def _is_other_language(counts: _Counts, minimum_words: int) -> NDArray[np.bool_]:
     script = (counts.other_letters > MOST_OTHER_LETTERS * counts.letters) & (counts.other_letters > 1)
     foreign = (counts.foreign >= FEWEST_FOREIGN) & (counts.foreign > counts.english)
     foreign &= counts.foreign >= LEAST_FOREIGN * counts.words
     # Languages without a word list here still have sentences of mostly lower-case words.
     running = (counts.ends * 60 >= counts.words) & (counts.lower >= 0.6 * counts.words)
     unlisted = _lacks_english(counts) & running & ~_is_encoded(counts) & (counts.prose >= 0.5 * counts.words)
-    return script | foreign | unlisted
+    little_english = (counts.prose < minimum_words) & (counts.foreign_part > counts.words)
+    return script | foreign | unlisted | little_english
 
 
 def _is_not_prose(counts: _Counts, minimum_words: int) -> NDArray[np.bool_]:

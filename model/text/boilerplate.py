@@ -77,6 +77,14 @@ def load_boilerplate() -> Boilerplate:
     return Boilerplate(tuple(sections["anywhere"]), _compile(sections["sentence"]), _compile(sections["line"]))
 
 
+@cache
+def notice_words() -> WordTable:
+    """Return the words of notices about cookies and consent; every notice has one of "notice_subjects"."""
+    sections = read_sections("boilerplate.txt")
+    names = ("notice_subjects", "notice")
+    return WordTable({name: hash_tokens(" ".join(sections[name]).split()) for name in names})
+
+
 def _compile(phrases: list[str]) -> LinePhrases:
     """Compile phrases, each in the form `first words | rest`, into one pattern."""
     first_words: set[str] = set()

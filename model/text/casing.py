@@ -152,7 +152,9 @@ def _lines_and_sentences(
     np.cumsum(characters[start[0] : end[-1]] == ord("\n"), out=newlines[1:])
     breaks = np.append(newlines[start[1:] - start[0]] - newlines[end[:-1] - start[0]], 0)
     ended = is_among(characters[start], TERMINATORS)
-    return np.cumsum(ended | (breaks > 0))[words], np.cumsum(ended | (breaks > 1))[words]
+    line: NDArray[np.int64] = np.cumsum(ended | (breaks > 0))
+    sentence: NDArray[np.int64] = np.cumsum(ended | (breaks > 1))
+    return line[words], sentence[words]
 
 
 def _wanted_case(usual: NDArray[np.uint8], written: NDArray[np.uint8], opens: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ NARROWEST = 12
 DRIFT = 2
 """How far the start of a column may vary, in characters."""
 
-_GAP = re.compile(r"(?<=\S)[ \t]{2,}(?=\S)|^[ \t]{%d,}(?=\S)" % NARROWEST)
+_GAP = re.compile(rf"(?<=\S)[ \t]{{2,}}(?=\S)|^[ \t]{{{NARROWEST},}}(?=\S)")
 
 
 def separate_columns(editor: Editor, rows: Sequence[str]) -> bool:
@@ -128,6 +129,9 @@ def _rearrange(editor: Editor, pieces: Sequence[tuple[int, int]]) -> None:
     editor.arrange(np.concatenate(order))
 
 
+_BARS = " \t|\u2502\u2503\u2551\u00a6"
+_BORDERS = re.compile("[ \t]*[|\u2502\u2503\u2551\u00a6\t]+[ \t]*")
+_ENDS = (".", "!", "?")
 _RULE = re.compile("[ \t]*[-+=_|:\u2500-\u257f\u00a6 \t]*$")
 _ROW = re.compile("[|\u2502\u2503\u2551\u00a6\t]")
 
@@ -142,28 +146,24 @@ def take_sentences_from_cells(editor: Editor, rows: Sequence[str]) -> bool:
     filled = [row for row in rows if row.strip()]
     rules = [i for i, row in enumerate(rows) if row.strip() and _RULE.match(row)]
     cells = {i: row for i, row in enumerate(rows) if _is_row(row) and i not in rules}
-    if len(cells) < 3 or len(cells) < 0.5 * (len(filled) - len(rules)):
+    if len(cells) < 2 or len(cells) < 0.5 * (len(filled) - len(rules)):
         return False
     texts = [" ".join(re.split(_ROW, row)) for row in cells.values()]
     digits = sum(word[0].isdigit() for text in texts for word in text.split())
     words = sum(len(text.split()) for text in texts)
-    if words < 20 or digits > 0.1 * words or function_share(texts) < 0.3:
+    if words < 20 or digits > 0.1 * words or function_share(texts) < BROKEN_SHARE:
         return False
     edits = RowEdits(editor, rows)
     for i in rules:
-        if not (rows[i].strip().isspace()):
-            edits.drop(i)
-    order = list(cells)
-    for place, i in enumerate(order):
-        row = rows[i]
-        for match in re.finditer(r"[ \t]*[|\u2502\u2503\u2551\u00a6\t]+[ \t]*", row):
-            before, after = row[: match.start()].rstrip(), row[match.end() :].strip()
-            between = "" if not before or not after else "\n" if before[-1] in ".!?" else " "
-            if between or match.start() != match.end():
-                edits.cut(i, *match.span(), between)
-        following = order[place + 1] if place + 1 < len(order) else None
-        if following is not None and not any(rows[k].strip() for k in range(i + 1, following) if k not in rules):
-            if is_broken(row.rstrip(" \t|\u2502\u2503\u2551\u00a6"), rows[following].lstrip(" \t|\u2502\u2503\u2551\u00a6")):
-                edits.join(i)
+        edits.drop(i)
+    for i, row in cells.items():
+        for match in _BORDERS.finditer(row):
+            left, right = row[: match.start()].rstrip(), row[match.end() :].strip()
+            ended = left[-1:] in _ENDS and left.count(" ") >= 2
+            edits.cut(i, *match.span(), "" if not left or not right else "\n" if ended else " ")
+    for before, after in pairwise(cells):
+        between = range(before + 1, after)
+        if all(i in rules for i in between) and is_broken(cells[before].rstrip(_BARS), cells[after].lstrip(_BARS)):
+            edits.join(before)
     editor.count("table_border", len(cells))
     return edits.apply()

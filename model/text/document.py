@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from unspun.model.text.casing import restore_case
 from unspun.model.text.characters import code_points, fold, to_text
 from unspun.model.text.edits import OffsetMap
+from unspun.model.text.foreign import find_foreign
 from unspun.model.text.prose import find_prose
 from unspun.model.text.repair import repair
 from unspun.model.text.sentences import Layout, find_sentences
@@ -40,8 +42,9 @@ class Documents:
         token_shape: (T,) uint8, bits of Shape.
         token_document, token_sentence, token_paragraph: (T,) int32, never decreasing. Sentences and paragraphs are
             numbered from 0 over the whole batch, and none spans two documents.
-        token_prose: (T,) bool, False in web and mail addresses and in lines that are not prose (boilerplate, headings,
-            lists, tables, code).
+        token_prose: (T,) bool, False in web and mail addresses, in lines that are not prose (boilerplate, headings,
+            lists, tables, code), and in other languages.
+        token_foreign: (T,) bool, which tokens are in sentences of another language.
         token_ptr: (D + 1,) int64; the tokens of document d are token_ptr[d]:token_ptr[d + 1].
         excluded: for each document, how many lines are not prose, by kind.
         repairs: for each document, how many places were repaired, by kind.
@@ -60,6 +63,7 @@ class Documents:
     token_sentence: NDArray[np.int32]
     token_paragraph: NDArray[np.int32]
     token_prose: NDArray[np.bool_]
+    token_foreign: NDArray[np.bool_]
     token_ptr: NDArray[np.int64]
     excluded: tuple[dict[str, int], ...]
     repairs: tuple[dict[str, int], ...]
@@ -83,7 +87,12 @@ class Documents:
         sentences, first_words = find_sentences(characters, tokens, layout, token_ptr)
         token_shape = tokens.shape.copy()
         token_shape[first_words] |= Shape.SENTENCE_START
-        token_prose, excluded = find_prose(characters, tokens, layout, sentences, document_start)
+        token_foreign = find_foreign(characters, tokens, sentences, layout.token_paragraph, token_ptr)
+        prose = find_prose(characters, tokens, layout, sentences, document_start)
+        repairs = [one.counts for one in repaired]
+        for kind, counts in (("case", recased), ("boilerplate_phrase", prose.phrases)):
+            for number in np.flatnonzero(counts).tolist():
+                repairs[number][kind] = int(counts[number])
         return cls(
             texts=tuple(texts),
             characters=characters,
@@ -96,13 +105,11 @@ class Documents:
             token_document=np.repeat(np.arange(len(repaired), dtype=np.int32), np.diff(token_ptr)),
             token_sentence=sentences,
             token_paragraph=layout.token_paragraph,
-            token_prose=token_prose,
+            token_prose=prose.tokens & ~token_foreign,
+            token_foreign=token_foreign,
             token_ptr=token_ptr,
-            excluded=excluded,
-            repairs=tuple(
-                {**one.counts, **({"case": number} if number else {})}
-                for one, number in zip(repaired, recased.tolist(), strict=True)
-            ),
+            excluded=prose.excluded,
+            repairs=tuple(repairs),
             truncated=tuple(len(text) > max_characters for text in texts),
             _offsets=tuple(one.offsets for one in repaired),
         )
@@ -110,6 +117,15 @@ class Documents:
     def __len__(self) -> int:
         """Return the number of documents."""
         return len(self.texts)
+
+    @cached_property
+    def english(self) -> NDArray[np.float64]:
+        """The share of each document's words (D,) that are not in sentences of another language."""
+        word = self.token_class == TokenClass.WORD
+        words = np.bincount(self.token_document[word], minlength=len(self))
+        foreign = np.bincount(self.token_document[word & self.token_foreign], minlength=len(self))
+        share: NDArray[np.float64] = 1.0 - foreign / np.maximum(words, 1)
+        return share
 
     def in_sections(self) -> tuple[Documents, NDArray[np.int64]]:
         """Return the same tokens with long documents divided into sections, and the document of each section (S,).

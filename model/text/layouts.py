@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from unspun.model.text.columns import separate_columns, take_sentences_from_cells
 from unspun.model.text.edits import Editor
+from unspun.model.text.marks import remove_fences, remove_list_marks, remove_verse_numbers
 from unspun.model.text.numbering import remove_line_numbers
 from unspun.model.text.pages import (
     close_double_spacing,
@@ -20,8 +21,10 @@ from unspun.model.text.speakers import remove_speakers, remove_timestamps
 from unspun.model.text.subtitles import join_cues
 
 FEWEST_ROWS_OF_PAGES = 15
+FEWEST_NEWLINES = 2
 _DIGITS = "0123456789"
 _FORM_FEED = re.compile("\f")
+_NUMBER = re.compile(r"\W{0,3}\d{1,3}\W")
 _LONG_S = re.compile("\u017f")
 
 
@@ -34,8 +37,10 @@ def undo_layouts(editor: Editor) -> None:
     """
     if not editor.text.isascii():
         editor.substitute(_LONG_S, {0x17F: "s"}, "long_s")
-    if editor.text.count("\n") >= 3:
+    if editor.text.count("\n") >= FEWEST_NEWLINES:
         _undo_rows(editor)
+    elif _NUMBER.match(editor.text):
+        remove_verse_numbers(editor, [])
     if "\f" in editor.text:
         editor.substitute(_FORM_FEED, {0x0C: "\n"}, None)
 
@@ -53,6 +58,8 @@ class _Look:
         self.numbered = sum(map(self.firsts.count, _DIGITS))
         self.numbered_at_end = sum(map(self.lasts.count, _DIGITS))
         self.starts_lower = sum(map(str.islower, self.firsts)) / max(self.filled, 1)
+        self.marked = max(self.numbered + self.starts("[("), self.starts("\u2022-*+\u2013\u2014\u25aa\u25cf\u25e6"))
+        self.has_fence = self.starts("`~") >= 2
         self.colons = text.count(":")
         self.gaps = text.count("  ") / max(self.filled, 1)
 
@@ -70,7 +77,7 @@ class _Look:
 
     def has_cues(self) -> bool:
         """Return whether there may be the times of subtitles."""
-        return self.colons >= 6 and self.has("-->", "Dialogue:") or self.firsts[:1] in ("{", "0")
+        return (self.colons >= 6 and self.has("-->", "Dialogue:")) or self.firsts[:1] in ("{", "0")
 
     def has_mail(self) -> bool:
         """Return whether there may be headers of mail."""
@@ -89,7 +96,7 @@ class _Look:
 
     def has_hyphens(self) -> bool:
         """Return whether there are hyphens at row ends."""
-        return "-" in self.lasts or "\u2010" in self.lasts or (" " in self.lasts and "- \n" in self.text)
+        return any(mark in self.lasts for mark in "-\u2010\u00ac") or (" " in self.lasts and "- \n" in self.text)
 
 
 _STEPS: tuple[tuple[Callable[[_Look], bool], Callable[[Editor, Sequence[str]], bool]], ...] = (
@@ -98,6 +105,9 @@ _STEPS: tuple[tuple[Callable[[_Look], bool], Callable[[Editor, Sequence[str]], b
     (lambda look: look.starts(">") > 0 or look.starts("|#*;%:!/-\u2502") >= 0.6 * look.filled, remove_quote_marks),
     (_Look.has_mail, remove_mail_headers),
     (lambda look: look.numbered + look.starts("<[(") >= 0.4 * look.filled, remove_timestamps),
+    (lambda look: look.has_fence, remove_fences),
+    (lambda look: look.marked >= 0.8 * look.filled, remove_list_marks),
+    (lambda look: look.numbered > 0, remove_verse_numbers),
     (lambda look: max(look.numbered, look.numbered_at_end) >= 0.1 * look.filled, remove_line_numbers),
     (_Look.has_heads, remove_running_heads),
     (lambda look: look.gaps >= 0.4, separate_columns),

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from itertools import pairwise
 
 from unspun.model.text.edits import Editor, TextEdit
-from unspun.model.text.rows import BROKEN_SHARE, RowEdits, broken_share, common_words, dangling_share, is_broken
+from unspun.model.text.rows import (
+    BROKEN_SHARE,
+    MOST_VARIED,
+    RowEdits,
+    broken_share,
+    common_words,
+    dangling_share,
+    is_broken,
+    variation,
+)
 
 LONGEST_HEAD = 100
-NEAREST_HEADS = 15
+NEAREST_HEADS = 12
 """Rows between two copies of a running head, at least."""
 SHORTEST_ROWS = 30
 """Mean length of the rows of a page, in characters, at least."""
@@ -19,9 +28,9 @@ WIDEST = 132
 """Characters in a row of text that was wrapped, at most."""
 
 FEWEST_RAGGED = 8
-LEAST_DANGLING, LEAST_RAGGED = 0.15, 0.35
-"""Shares of rows that end with a word such as "the", and of those with room for the next word, from which rows were broken
-up anywhere."""
+LEAST_DANGLING, LEAST_DANGLING_VARIED, LEAST_RAGGED = 0.15, 0.1, 0.35
+"""Shares of rows that end with a word such as "the" (less is needed if rows vary a lot), and of those with room for the
+next word, from which rows were broken up anywhere."""
 
 _ENDS = (".", ":", ",", ";", "!", "?", "{", "}")
 _PAGE_NUMBER = re.compile(
@@ -50,10 +59,15 @@ def remove_running_heads(editor: Editor, rows: Sequence[str]) -> bool:
         if position == start:
             position += 1
             continue
-        before, after = (rows[filled[start - 1]] if start else ""), (rows[filled[position]] if position < len(filled) else "")
+        before, after = (
+            (rows[filled[start - 1]] if start else ""),
+            (rows[filled[position]] if position < len(filled) else ""),
+        )
         gap = start > 0 and position < len(filled) and filled[position] - filled[start - 1] > position - start + 1
         numbered = all(any(map(str.isdigit, rows[i])) for i in filled[start:position] if i in heads)
-        inside = is_broken(before, after) and (gap or numbered or "\f" in "".join(rows[number : filled[min(position, len(filled) - 1)] + 1]))
+        inside = is_broken(before, after) and (
+            gap or numbered or "\f" in "".join(rows[number : filled[min(position, len(filled) - 1)] + 1])
+        )
         places.append((start, position, inside))
         lone += inside
     if not lone:
@@ -80,7 +94,11 @@ def _running_heads(rows: Sequence[str]) -> dict[int, str]:
     """Return the rows that repeat at a distance, apart from numbers, each with what repeats."""
     groups: dict[str, list[int]] = defaultdict(list)
     for number, row in enumerate(rows):
-        if 0 < len(row) <= LONGEST_HEAD and row.rstrip()[-1:] not in _ENDS and (name := _NOT_NAMES.sub("", row).lower()):
+        if (
+            0 < len(row) <= LONGEST_HEAD
+            and row.rstrip()[-1:] not in _ENDS
+            and (name := _NOT_NAMES.sub("", row).lower())
+        ):
             groups[name].append(number)
     heads: dict[int, str] = {}
     for name, places in groups.items():
@@ -123,7 +141,10 @@ def close_double_spacing(editor: Editor, rows: Sequence[str]) -> bool:
 def join_ragged_rows(editor: Editor, rows: Sequence[str]) -> bool:
     """Join rows that were broken up anywhere, for example after each word, and not at a margin."""
     filled = [row.strip() for row in rows if row.strip()]
-    if len(filled) < FEWEST_RAGGED or dangling_share(filled) < LEAST_DANGLING:
+    if len(filled) < FEWEST_RAGGED:
+        return False
+    varied = variation(filled) > MOST_VARIED
+    if dangling_share(filled) < (LEAST_DANGLING_VARIED if varied else LEAST_DANGLING):
         return False
     single = sum(row.count(" ") < 2 for row in filled) >= 0.8 * len(filled)
     if broken_share(filled) < BROKEN_SHARE * (1 if single else 2):
@@ -165,48 +186,88 @@ def close_justified_gaps(editor: Editor, rows: Sequence[str]) -> bool:
     return edits.apply()
 
 
-_HYPHENATED = re.compile(r"([^\W\d_]+)[-\u2010\u00ac][ \t]*\n[ \t]*(?=([^\W\d_]+))")
-_PREFIXES = frozenset("anti co counter cyber e ex inter micro mid mini multi non post pre pro pseudo re semi sub ultra".split())
-_SOFT_HYPHEN = re.compile("(?<=[^\\W\\d_])\u00ad[ \t]*\r?\n[ \t]*(?=[^\\W\\d_])")
-_WORD_END = re.compile(r"\s")
+SOFT = "\u00ac"
+"""The sign that stands for a soft hyphen at the end of a row."""
+_HYPHEN = re.compile(r"([^\W\d_]+)([-\u2010\u00ac])[ \t]*$")
+_LOWER = re.compile(r"[ \t]*((?=[^A-Z])[^\W\d_]+)")
+_PREFIXES = frozenset(
+    [
+        "anti",
+        "co",
+        "counter",
+        "cyber",
+        "e",
+        "ex",
+        "inter",
+        "micro",
+        "mid",
+        "mini",
+        "multi",
+        "non",
+        "post",
+        "pre",
+        "pro",
+        "pseudo",
+        "re",
+        "semi",
+        "sub",
+        "ultra",
+    ]
+)
+_SOFT_HYPHEN = re.compile("(?<=[^\\W\\d_])\u00ad(?=[ \t]*\r?\n[ \t]*[^\\W\\d_])")
 _COMPOUND = re.compile(r"[^\W\d_]+-[^\W\d_]+")
 _WORD = re.compile(r"[^\W\d_]+")
+
+
 def join_hyphenated(editor: Editor, rows: Sequence[str]) -> bool:
-    """Join words that were hyphenated at row ends. Compounds, such as well-known, keep their hyphen."""
-    text = editor.text
-    found = [match for match in _HYPHENATED.finditer(text) if match[2][0].islower()]
+    """Join words that were hyphenated at row ends, and the rows around them. Compounds, such as well-known, stay."""
+    cuts = {}
+    found = {
+        number: (first, last)
+        for number, (row, after) in enumerate(pairwise(rows))
+        if (first := _HYPHEN.search(row)) and (last := _LOWER.match(after))
+    }
     if not found:
         return False
-    compounds = {word.lower() for word in _COMPOUND.findall(text)}
-    here = {word.lower() for word in _WORD.findall(text)}
+    compounds = {word.lower() for word in _COMPOUND.findall(editor.text)}
+    here = {word.lower() for word in _WORD.findall(editor.text)}
     known = common_words()
-    joined = []
-    for match in found:
-        first, last = match[1].lower(), match[2].lower()
-        if f"{first}-{last}" in compounds or text[match.start() - 1 : match.start()] == "-":
-            continue
-        are_words = (first in known or first in _PREFIXES) and last in known
-        if first + last in here or first + last in known or not are_words:
-            joined.append((match.end(1), match.end()))
-    editor.count("hyphen", _move_newlines(editor, joined))
-    return bool(joined)
+    for number, (head, tail) in found.items():
+        start, end = head[1].lower(), tail[1].lower()
+        are_words = (start in known or start in _PREFIXES) and end in known
+        kept = f"{start}-{end}" in compounds or rows[number][head.start() - 1 : head.start()] == "-"
+        if head[2] == SOFT or (not kept and (start + end in here or start + end in known or not are_words)):
+            cuts[number] = head.start(2)
+    if not cuts:
+        return False
+    edits = RowEdits(editor, rows)
+    margin = max(len(rows[number]) for number in found)
+    for number in _rows_of_blocks(rows, cuts):
+        after = rows[number + 1]
+        if number in cuts:
+            edits.cut(number, cuts[number], len(rows[number]))
+            edits.cut(number + 1, 0, len(after) - len(after.lstrip()))
+            edits.join(number, "")
+        elif len(rows[number]) + 1 + len(after.split(" ", 1)[0]) > margin or is_broken(rows[number], after):
+            edits.join(number)
+    editor.count("hyphen", len(cuts))
+    return edits.apply()
 
 
-def join_soft_hyphens(editor: Editor) -> None:
-    """Join words that were divided at row ends with a soft hyphen."""
+def _rows_of_blocks(rows: Sequence[str], wanted: Container[int]) -> list[int]:
+    """Return the rows of the blocks that contain a wanted row, except the last row of each block."""
+    found: list[int] = []
+    start = 0
+    for number, row in enumerate([*rows, ""]):
+        if not row.strip():
+            block = range(start, number)
+            if any(one in wanted for one in block):
+                found += block[:-1]
+            start = number + 1
+    return found
+
+
+def mark_soft_hyphens(editor: Editor) -> None:
+    """Keep soft hyphens at row ends for `join_hyphenated`; others are only hints and are removed."""
     if "\u00ad" in editor.text:
-        spans = [match.span() for match in _SOFT_HYPHEN.finditer(editor.text)]
-        editor.count("hyphen", _move_newlines(editor, spans))
-
-
-def _move_newlines(editor: Editor, spans: list[tuple[int, int]]) -> int:
-    """Remove hyphens with the newlines after them, and break each row after the joined word, so that rows keep their
-    lengths."""
-    edits: list[TextEdit] = []
-    for start, end in spans:
-        edits.append(TextEdit(start, end, ""))
-        after = _WORD_END.search(editor.text, end)
-        if after is not None and after[0] == " ":
-            edits.append(TextEdit(*after.span(), "\n"))
-    editor.replace(edits)
-    return len(spans)
+        editor.replace(TextEdit(*match.span(), SOFT) for match in _SOFT_HYPHEN.finditer(editor.text))

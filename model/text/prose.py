@@ -12,11 +12,12 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unspun.model.text.boilerplate import load_boilerplate
+from unspun.model.text.boilerplate import load_boilerplate, notice_words
 from unspun.model.text.characters import fold, to_text
 from unspun.model.text.references import FEWEST_ENTRIES, MOST_FUNCTION_WORDS, find_references
 from unspun.model.text.sentences import CLOSERS, TERMINATORS, Layout, codes, is_among
@@ -34,6 +35,11 @@ LONGEST_FRAGMENT = 12
 """Most words of a list item that is not a sentence."""
 LONGEST_ROW = 4
 """Most words of an item in a list without bullets, and of a heading that ends in a colon."""
+
+FEWEST_WITH_PHRASE, MOST_WITH_PHRASE = 4, 0.25
+"""Sentences with a boilerplate phrase, and their share of a text, from which the phrases were added to hide them."""
+NOTICE_WORDS, FEWEST_NOTICE_WORDS, MOST_NOTICE = 0.1, 6, 0.35
+"""Share and number of the words of cookie notices in a notice, and the largest share of notices in a text."""
 
 SENTENCE_SHARE = 0.25
 """Share of function words from which a line reads as a sentence."""
@@ -60,6 +66,7 @@ class _LineCounts:
     ended: NDArray[np.bool_]
     joins: NDArray[np.bool_]
     alone: NDArray[np.bool_]
+    starts_paragraph: NDArray[np.bool_]
     is_paragraph: NDArray[np.bool_]
 
     def __init__(self, characters: NDArray[np.uint32], tokens: Tokens, layout: Layout) -> None:
@@ -78,6 +85,7 @@ class _LineCounts:
         self.ended = is_among(self.end, TERMINATORS)
         self.joins = is_among(self.end, _JOINING)
         self.alone = layout.after_blank & np.append(layout.after_blank[1:], True)
+        self.starts_paragraph = np.diff(layout.line_paragraph, prepend=-1) > 0
         self.is_paragraph = np.bincount(layout.line_paragraph)[layout.line_paragraph] == 1
 
     def count(self, flags: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -94,24 +102,39 @@ class _LineCounts:
         return end
 
 
+class Prose(NamedTuple):
+    """The prose of a batch of D documents with T tokens.
+
+    Attributes:
+        tokens: (T,) which tokens are prose.
+        excluded: for each document, how many lines are of each other kind.
+        phrases: (D,) boilerplate phrases that were left out of sentences of prose.
+    """
+
+    tokens: NDArray[np.bool_]
+    excluded: tuple[dict[str, int], ...]
+    phrases: NDArray[np.int64]
+
+
 def find_prose(
     characters: NDArray[np.uint32],
     tokens: Tokens,
     layout: Layout,
     sentences: NDArray[np.int32],
     document_start: NDArray[np.int64],
-) -> tuple[NDArray[np.bool_], tuple[dict[str, int], ...]]:
-    """Return which tokens (T,) are prose, and for each document the number of lines of each other kind."""
+) -> Prose:
+    """Find the prose of a batch of D documents."""
     documents = document_start.size - 1
     if tokens.start.size == 0:
-        return np.zeros(0, dtype=np.bool_), tuple({} for _ in range(documents))
+        return Prose(np.zeros(0, dtype=np.bool_), tuple({} for _ in range(documents)), np.zeros(documents, np.int64))
     lines = _LineCounts(characters, tokens, layout)
     folded = to_text(fold(characters))
     addresses = _in_addresses(folded, tokens)
-    beside = addresses | _boilerplate_sentences(folded, lines, sentences)
+    boilerplate, phrases = _boilerplate_sentences(folded, lines, sentences, documents)
+    beside = addresses | boilerplate
     bare = lines.count(~beside) == 0
     kinds = {
-        "boilerplate": bare | _boilerplate_lines(folded, lines),
+        "boilerplate": bare | _boilerplate_lines(folded, lines) | _is_notice(lines, documents),
         "reference": _is_reference(characters, lines, documents),
         "table": _is_table(lines),
         "code": _is_code(lines, addresses),
@@ -123,7 +146,7 @@ def find_prose(
         assigned[kinds[KINDS[number]]] = number
     _keep_whole_texts(assigned, lines, documents)
     token_prose = (assigned < 0)[layout.token_line] & ~beside
-    return token_prose, _count_kinds(assigned, layout, documents)
+    return Prose(token_prose, _count_kinds(assigned, layout, documents), phrases)
 
 
 def _count_kinds(assigned: NDArray[np.int8], layout: Layout, documents: int) -> tuple[dict[str, int], ...]:
@@ -179,7 +202,10 @@ def _is_list(lines: _LineCounts) -> NDArray[np.bool_]:
     row = lines.is_paragraph & (lines.words <= LONGEST_ROW) & ~lines.ended & ~lines.sentence_like
     row &= ~lines.joins & (lines.end != ord(":"))
     fragment &= lines.words > 0
-    item: NDArray[np.bool_] = (bullet | counter) & fragment
+    marked = bullet | counter
+    # A row of wrapped prose may happen to start with a dash or a number.
+    marked &= lines.starts_paragraph | np.append(False, marked[:-1])
+    item: NDArray[np.bool_] = marked & fragment
     return item | _runs(row, layout.line_document, at_least=3)
 
 
@@ -298,19 +324,71 @@ def _find_all(text: str, phrase: str) -> Iterator[int]:
 def _boilerplate_lines(folded: str, lines: _LineCounts) -> NDArray[np.bool_]:
     first, last = lines.layout.first, lines.layout.last
     boilerplate = load_boilerplate()
-    short = (lines.words <= LONGEST_BOILERPLATE) & (lines.words > 0)
+    short = (lines.words <= LONGEST_BOILERPLATE) & (lines.words > 0) & lines.starts_paragraph
     found = boilerplate.sentence.find(folded, lines.tokens, first, last, short)
     return found | boilerplate.line.find(folded, lines.tokens, first, last, short & ~lines.ended)
 
 
-def _boilerplate_sentences(folded: str, lines: _LineCounts, sentences: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Return which tokens are in short sentences that are boilerplate or contain a phrase that always is."""
-    boilerplate = load_boilerplate()
+def _boilerplate_sentences(
+    folded: str, lines: _LineCounts, sentences: NDArray[np.int32], documents: int
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Return which tokens (T,) are in sentences that are boilerplate, and the phrases left out of others (D,).
+
+    A phrase that is always boilerplate makes its sentence boilerplate. But where many sentences have one, the phrases
+    were added to hide them, and only the phrases and the brackets around them are left out.
+    """
+    boilerplate, tokens = load_boilerplate(), lines.tokens
     first = np.flatnonzero(np.diff(sentences, prepend=-1))
     last = np.append(first[1:], sentences.size) - 1
     size = last - first + 1
-    found = boilerplate.sentence.find(folded, lines.tokens, first, last, size <= LONGEST_BOILERPLATE_SENTENCE)
-    places = [place for phrase in boilerplate.anywhere for place in _find_all(folded, phrase)]
-    sentence = np.searchsorted(lines.tokens.start[first], places, side="right") - 1
-    found[sentence] |= size[sentence] <= LONGEST_BOILERPLATE
-    return found[sentences]
+    found = boilerplate.sentence.find(folded, tokens, first, last, size <= LONGEST_BOILERPLATE_SENTENCE)
+    beside = found[sentences]
+    counts = np.zeros(documents, dtype=np.int64)
+    spans = [(place, place + len(phrase)) for phrase in boilerplate.anywhere for place in _find_all(folded, phrase)]
+    if not spans:
+        return beside, counts
+    start, end = np.searchsorted(tokens.start, np.array(spans)).T
+    holder = np.searchsorted(first, start, side="right") - 1
+    short = size[holder] <= LONGEST_BOILERPLATE
+    with_phrase = np.zeros(first.size, dtype=np.bool_)
+    with_phrase[holder[short]] = True
+    document = lines.layout.line_document[lines.layout.token_line[first]]
+    words = np.bincount(document, weights=size, minlength=documents)
+    hidden = np.bincount(document, weights=size * with_phrase, minlength=documents)
+    many = np.bincount(document[with_phrase], minlength=documents) >= FEWEST_WITH_PHRASE
+    sown = many & (hidden > MOST_WITH_PHRASE * words)
+    beside |= (with_phrase & ~sown[document])[sentences]
+    for a, b in zip(start[sown[document[holder]]].tolist(), end[sown[document[holder]]].tolist(), strict=True):
+        bracketed = (
+            a > 0 and b < sentences.size and lines.code_first[a - 1] == ord("(") and lines.code_first[b] == ord(")")
+        )
+        beside[a - bracketed : b + bracketed] = True
+    np.add.at(counts, document[holder[sown[document[holder]]]], 1)
+    return beside, counts
+
+
+def _is_notice(lines: _LineCounts, documents: int) -> NDArray[np.bool_]:
+    """Return which lines are in a paragraph that has the words of notices about cookies and consent.
+
+    A text that is largely about these things is an article about them.
+    """
+    layout, tokens = lines.layout, lines.tokens
+    listed = lines.token_is_word & notice_words().contains(tokens.hash)
+    if not listed.any():
+        return np.zeros(layout.first.size, dtype=np.bool_)
+    table = notice_words()
+    size = int(layout.line_paragraph[-1]) + 1
+    paragraph = layout.token_paragraph[listed]
+    subject = np.bincount(
+        paragraph[table.lookup(tokens.hash[listed]) & table.bit("notice_subjects") > 0], minlength=size
+    )
+    pairs = np.unique(np.column_stack([paragraph.astype(np.uint64), tokens.hash[listed]]), axis=0)
+    different = np.bincount(pairs[:, 0].astype(np.int64), minlength=size)
+    words = np.bincount(layout.line_paragraph, weights=lines.words, minlength=size)
+    often = np.bincount(paragraph, minlength=size) >= NOTICE_WORDS * words
+    notice = (subject > 0) & (different >= FEWEST_NOTICE_WORDS) & often
+    document = layout.line_document[np.flatnonzero(np.diff(layout.line_paragraph, prepend=-1))]
+    in_notices = np.bincount(document, weights=words * notice, minlength=documents)
+    of_text = np.bincount(document, weights=words, minlength=documents)
+    notice &= (in_notices < MOST_NOTICE * of_text)[document]
+    return notice[layout.line_paragraph]

@@ -9,7 +9,7 @@ from unspun.model.text.edits import Editor
 from unspun.model.text.rows import BROKEN_SHARE, RowEdits, broken_share, function_share
 
 FEWEST_MARKED = 3
-LONGEST_SIGNATURE = 8
+LONGEST_SIGNATURE, LONGEST_ATTRIBUTION = 8, 80
 
 _QUOTE = re.compile(r"[ \t]*(?:[A-Z]{0,3}>[ \t]?)+")
 _PREFIX = re.compile(r"[ \t]*(?:[|#*;%:!\u2502]+|//+!?|--)(?:[ \t]+|$)")
@@ -19,7 +19,8 @@ _HEADER = re.compile(
 )
 _FIRST_HEADER = re.compile(r"[ \t]*\*{0,2}(?:From|To|Subject|Date|Sent|Return-Path|Received|Message-ID|Newsgroups):")
 _ATTRIBUTION = re.compile(
-    r"[ \t]*(?:On\b(?=.*\d).{6,160}\bwrote:|In (?:article|message) .{3,160}(?:writes|wrote|says):|(?=.*[@<]).{2,80} (?:writes|wrote):"
+    r"[ \t]*(?:On\b(?=.*\d).{6,160}\bwrote:|In (?:article|message) .{3,160}(?:writes|wrote|says):"
+    r"|(?=.*[@<]).{2,80} (?:writes|wrote):"
     r"|-{2,} ?(?:Original Message|Forwarded [Mm]essage|Begin forwarded message).{0,30}-{2,}|Begin forwarded message:)"
     r"[ \t]*$"
 )
@@ -56,9 +57,13 @@ def remove_mail_headers(editor: Editor, rows: Sequence[str]) -> bool:
             continue
         if rows[number].rstrip().endswith((":", "-")) and _ATTRIBUTION.match(rows[number]):
             removed.add(number)
-        elif _ATTRIBUTION_START.match(rows[number]) and number + 1 < len(rows):
-            if rows[number + 1].rstrip().endswith("wrote:") and len(rows[number + 1]) < 80:
-                removed.update((number, number + 1))
+        elif (
+            _ATTRIBUTION_START.match(rows[number])
+            and number + 1 < len(rows)
+            and rows[number + 1].rstrip().endswith("wrote:")
+            and len(rows[number + 1]) < LONGEST_ATTRIBUTION
+        ):
+            removed.update((number, number + 1))
         number += 1
     if not removed:
         return False

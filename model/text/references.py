@@ -9,9 +9,9 @@ from unspun.model.text.rows import function_share
 
 FEWEST_ENTRIES = 3
 """Entries in a row from which they are a list; one is enough below a heading such as "References"."""
-LONGEST_ENTRY = 6
-"""Lines of a wrapped entry, at most."""
-MOST_FUNCTION_WORDS = 0.3
+LONGEST_ENTRY, LONGEST_ENTRY_TEXT = 6, 600
+"""Lines and characters of an entry, at most."""
+MOST_FUNCTION_WORDS = 0.38
 """Share of function words in an entry, at most; sentences usually have more."""
 
 _SURNAME = r"(?:(?:[Vv]an|[Vv]on|[Dd]e|[Dd]er|[Dd]en|[Ll]a|[Ll]e|[Dd]i)\s+)*[A-Z][\w'\u2019-]+"
@@ -19,23 +19,28 @@ _INITIALS = r"(?:[A-Z]\.[\s-]?){1,4}"
 _FIRST = r"[A-Z][\w'\u2019-]+(?:\s+[A-Z]\.?)?"
 _YEAR = r"(?:1[5-9]|20)\d\d"
 _MARK = re.compile(
-    r"\s*(?:[\u2022*-]\s+)?(?:\[(?:\d{1,4}|[A-Za-z+]{1,8}\d{2,4}[a-z]?)\]:?|\(\d{1,3}\)|\d{1,3}[.)]|\d{1,3}(?=\s+[A-Z])|\^)?\s*"
+    r"\s*(?:[\u2022*-]\s+)?"
+    r"(?:\[(?:\d{1,4}|[A-Za-z+]{1,8}\d{2,4}[a-z]?)\]:?|\(\d{1,3}\)|\d{1,3}[.)]|\d{1,3}(?=\s+[A-Z])|\^)?"
+    r"\s*"
 )
 _AUTHOR = re.compile(
     rf"{_SURNAME},\s+(?:{_INITIALS}|{_FIRST}[.,])|{_INITIALS}\s*{_SURNAME}(?:[,.:]|\s+(?:and|&|et)\s)"
-    rf"|{_SURNAME}\s+[A-Z]{{1,3}}[,.:]|{_FIRST}\s+{_SURNAME}[,.]|{_SURNAME}(?:,| et al\.?| and {_SURNAME}| & {_SURNAME})?"
+    rf"|{_SURNAME}\s+[A-Z]{{1,3}}[,.:]|{_FIRST}\s+{_SURNAME}[,.]"
+    rf"|{_SURNAME}(?:,| et al\.?| and {_SURNAME}| & {_SURNAME})?"
     rf",?\s*\({_YEAR}|(?:[A-Z][\w&'\u2019-]*[ ,.]+(?:of |and |the |for |on |& )*){{1,8}}\(?{_YEAR}|[\u2014_-]{{3,}}"
 )
 _DATED = re.compile(rf"(?<!\d){_YEAR}[a-z]?(?!\d)|\bn\.d\.|\bforthcoming\b|\bin press\b")
 _PUBLISHED = re.compile(
-    r"\bdoi\b|https?:|www\.|\bvol\.|\bno\.|\bpp?\.\s*\d|\d\s?\(\d+(?:[-\u2013]\d+)?\)|\d[:,]\s*e?\d+\s?[-\u2013]\s?\d|\d{4};\d"
-    r"|\b(?:press|journal|proceedings|proc\.|transactions|trans\.|quarterly|review|letters|lett\.|magazine|conference"
-    r"|symposium|workshop|university|univ\.|publish\w+|publications?|verlag|springer|elsevier|wiley|routledge|arxiv"
-    r"|isbn|issn|thesis|dissertation|eds?\.|edn|edition|retrieved|accessed|available (?:at|from|online)|in:|report)"
-    r"|[A-Z][a-z]+(?:, [A-Z]{2})?: [A-Z][a-z]+|\(\d{4}[a-z]?(?:, [A-Z][a-z]+(?: \d+)?)?\)[.,:]",
-    re.IGNORECASE,
+    r"\b(?i:doi|vol\.|no\.|pp?\.\s*\d|press|journal|proceedings|proc\.|transactions|trans\.|quarterly|review|letters|lett\."
+    r"|magazine|conference|symposium|workshop|university|univ\.|publish\w+|publications?|verlag|springer|elsevier|wiley"
+    r"|routledge|arxiv|isbn|issn|thesis|dissertation|eds?\.|edn|edition|retrieved|accessed|available (?:at|from|online)"
+    r"|in:|report)|https?:|www\.|\d\s?\(\d+(?:[-\u2013]\d+)?\)|\d[:,]\s*e?\d+\s?[-\u2013]\s?\d|\d{4};\d"
+    r"|[A-Z][a-z]+(?:, [A-Z]{2})?: [A-Z][a-z]+|\(\d{4}[a-z]?(?:, [A-Z][a-z]+(?: \d+)?)?\)[.,:]"
 )
-_CITED_AGAIN = re.compile(r"\b(?:ibid|op\. ?cit|loc\. ?cit|cf\.|pp?\.\s*\d|supra|infra)|^[A-Z][\w'\u2019-]+,.{2,60},\s*\d+(?:[-\u2013]\d+)?\.?$", re.IGNORECASE)
+_CITED_AGAIN = re.compile(
+    r"\b(?i:ibid|op\. ?cit|loc\. ?cit|pp?\.\s*\d|supra|infra)|^[A-Z][\w'\u2019-]+,.{2,60},\s*\d+(?:[-\u2013]\d+)?\.?$"
+)
+_INITIAL = re.compile(r"\b[A-Z]\b\.?")
 _HEADING = re.compile(
     r"\W*(?:\d+\.?\s*)?(?:references?(?: list)?|bibliography|works cited|literature(?: cited)?|sources|citations|notes"
     r"|endnotes|footnotes|further reading|select(?:ed)? bibliography|notes and references|references and notes)\W*$",
@@ -91,7 +96,7 @@ def _starts_entry(line: str) -> bool:
 
 def _is_entry(text: str) -> bool:
     """Return whether a text is a source: it has an author or a number, a year, and where it was published."""
-    if len(text) > 600 or function_share([text]) > MOST_FUNCTION_WORDS:
+    if len(text) > LONGEST_ENTRY_TEXT or function_share([_INITIAL.sub("", text)]) > MOST_FUNCTION_WORDS:
         return False
     mark = _MARK.match(text)
     end = mark.end() if mark is not None else 0

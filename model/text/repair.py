@@ -24,7 +24,7 @@ from unspun.model.text.edits import Editor, TextEdit
 from unspun.model.text.layouts import undo_layouts
 from unspun.model.text.lookalikes import LOOKALIKES, replace_lookalikes
 from unspun.model.text.markup import strip_markup
-from unspun.model.text.pages import join_soft_hyphens
+from unspun.model.text.pages import mark_soft_hyphens
 from unspun.model.text.respelling import restore_ligatures, undisguise
 from unspun.model.text.spacing import BLANKS, join_spaced_letters, restore_blanks, restore_spaces
 
@@ -275,7 +275,7 @@ def _normalise_spaces(work: Editor) -> None:
 
 _STEPS: tuple[Callable[[Editor], None], ...] = (
     restore_blanks,
-    join_soft_hyphens,
+    mark_soft_hyphens,
     _remove_early_zero_width,
     _decode_entities,
     restore_ligatures,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import accumulate, pairwise
+from statistics import fmean, pstdev
 
 from unspun.model.text.edits import Editor, TextEdit
 from unspun.model.text.wordlists import COMMON_WORDS, read_sections
@@ -17,12 +18,56 @@ Prose that was wrapped at random has 0.6 or more. Lists, verse and one sentence 
 """
 
 DANGLING = frozenset(
-    """a an the my your his our their its of to for with at from into and or but if than as which who whose are was were
-    be been has have had would could should may might must can very""".split()
+    [
+        "a",
+        "an",
+        "the",
+        "my",
+        "your",
+        "his",
+        "our",
+        "their",
+        "its",
+        "of",
+        "to",
+        "for",
+        "with",
+        "at",
+        "from",
+        "into",
+        "and",
+        "or",
+        "but",
+        "if",
+        "than",
+        "as",
+        "which",
+        "who",
+        "whose",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "has",
+        "have",
+        "had",
+        "would",
+        "could",
+        "should",
+        "may",
+        "might",
+        "must",
+        "can",
+        "very",
+    ]
 )
 """Words with which hardly any phrase ends. Three in ten rows of prose that was broken up anywhere end with one."""
 
-_ENDS = ".!?:\u2026\"\u201d"
+MOST_VARIED = 0.65
+"""Variation of the words in a row of verse, at most. Prose that was broken up anywhere has about 1."""
+
+_ENDS = '.!?:\u2026"\u201d'
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 
 
@@ -59,6 +104,12 @@ def broken_share(rows: Iterable[str]) -> float:
 def dangling_share(rows: Sequence[str]) -> float:
     """Return the share of rows that end with a word such as "the" or "of"."""
     return sum(row.rstrip().rpartition(" ")[2].lower() in DANGLING for row in rows) / max(len(rows), 1)
+
+
+def variation(rows: Iterable[str]) -> float:
+    """Return the standard deviation of the number of words in a row, divided by its mean."""
+    words = [len(row.split()) for row in rows]
+    return pstdev(words) / fmean(words)
 
 
 def function_share(rows: Iterable[str]) -> float:

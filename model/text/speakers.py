@@ -1,13 +1,14 @@
-"""Removes the names and times in front of what people say: plays, interviews, hearings, chats, transcripts of videos."""
+"""Removes names and times in front of what people say: plays, interviews, hearings, chats, captions of videos."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from unspun.model.text.edits import Editor
-from unspun.model.text.rows import RowEdits, function_share, is_broken
+from unspun.model.text.rows import BROKEN_SHARE, RowEdits, broken_share, function_share, is_broken
 
 FEWEST_SPEECHES = 4
 LEAST_LABELLED = 0.3
@@ -22,10 +23,65 @@ _LABEL = re.compile(
 )
 _QUESTION = re.compile(r"[ \t]*(?:\*\*)?([QA])(?:\d{0,3}[.:)](?:\*\*)?[ \t]+|[ \t]{2,}|\t)(?=\S)")
 _NOT_NAMES = frozenset(
-    """note warning caution tip important example examples default type returns return parameters parameter usage see
-    fixed added changed removed deprecated security bug feature fix todo step figure table chapter section part item
-    options description name title author date version status summary result results conclusion background methods
-    objective purpose ingredients source sources input output update edit pros cons""".split()
+    [
+        "note",
+        "warning",
+        "caution",
+        "tip",
+        "important",
+        "example",
+        "examples",
+        "default",
+        "type",
+        "returns",
+        "return",
+        "parameters",
+        "parameter",
+        "usage",
+        "see",
+        "fixed",
+        "added",
+        "changed",
+        "removed",
+        "deprecated",
+        "security",
+        "bug",
+        "feature",
+        "fix",
+        "todo",
+        "step",
+        "figure",
+        "table",
+        "chapter",
+        "section",
+        "part",
+        "item",
+        "options",
+        "description",
+        "name",
+        "title",
+        "author",
+        "date",
+        "version",
+        "status",
+        "summary",
+        "result",
+        "results",
+        "conclusion",
+        "background",
+        "methods",
+        "objective",
+        "purpose",
+        "ingredients",
+        "source",
+        "sources",
+        "input",
+        "output",
+        "update",
+        "edit",
+        "pros",
+        "cons",
+    ]
 )
 
 _DATE = r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{2,4}|[A-Z][a-z]{2,8}\.? \d{1,2}(?:, \d{4})?|\d{1,2} [A-Z][a-z]{2,8}(?: \d{4})?)"
@@ -43,7 +99,9 @@ def remove_timestamps(editor: Editor, rows: Sequence[str]) -> bool:
     stamps = {i: match for i, row in enumerate(rows) if (match := _STAMP.match(row) or _NICK.match(row))}
     filled = sum(bool(row.strip()) for row in rows)
     # With hours, minutes and seconds in brackets, two are enough if every paragraph has one.
-    sure = len(stamps) >= 2 and all(match[0].lstrip()[0] in "[(" and match[1].count(":") == 2 for match in stamps.values() if match.re is _STAMP)
+    sure = len(stamps) >= 2 and all(
+        match[0].lstrip()[0] in "[(" and match[1].count(":") == 2 for match in stamps.values() if match.re is _STAMP
+    )
     if len(stamps) < (2 if sure and len(stamps) >= 0.9 * filled else FEWEST_SPEECHES) or len(stamps) < 0.4 * filled:
         return False
     ends = {}
@@ -60,23 +118,24 @@ def remove_timestamps(editor: Editor, rows: Sequence[str]) -> bool:
     for i, end in ends.items():
         edits.cut(i, 0, end)
     spoken = [i for i, text in enumerate(texts) if text.strip()]
-    for before, after in zip(spoken, spoken[1:], strict=False):
-        # A speech that goes on after a time is one sentence.
-        if after in ends or before + 1 in ends:
-            if is_broken(texts[before], texts[after]):
-                for row in range(before, after):
-                    edits.join(row)
-            elif not texts[after - 1].strip() and after - 1 in ends:
-                edits.cut(after - 1, len(rows[after - 1]), len(rows[after - 1]))
+    # Captions are cut anywhere, but paragraphs with times are not.
+    captions = broken_share(texts[i] for i in spoken) >= BROKEN_SHARE
+    for before, after in pairwise(spoken):
+        if (after in ends or before + 1 in ends) and (captions or is_broken(texts[before], texts[after])):
+            edits.join(before)
+            for row in range(before + 1, after):
+                edits.join(row, "")
     editor.count("timestamp", len(stamps))
     return edits.apply()
 
 
 def _rise(stamps: dict[int, re.Match[str]]) -> bool:
     """Return whether most times are not before the time above them. Times of day may start again."""
-    times = [[int(part) for part in re.findall(r"\d+", match[1])[:3]] for match in stamps.values() if match.re is _STAMP]
+    times = [
+        [int(part) for part in re.findall(r"\d+", match[1])[:3]] for match in stamps.values() if match.re is _STAMP
+    ]
     keys = [(len(one), one) for one in times]
-    pairs = list(zip(keys, keys[1:], strict=False))
+    pairs = list(pairwise(keys))
     return sum(a <= b for a, b in pairs) >= 0.8 * len(pairs)
 
 

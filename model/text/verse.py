@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
+from itertools import groupby, pairwise
 
-from unspun.model.text.rows import DANGLING, function_share
+from unspun.model.text.rows import DANGLING, MOST_VARIED, function_share, variation
 
 FEWEST_ROWS = 6
 MOST_ROWS = 2_000
@@ -16,10 +16,11 @@ LONGEST_ROW, MOST_WORDS = 90, 15
 """Characters and words of a row of verse, at most; one row in ten may be longer."""
 LONGEST_PROSE_ROW, MOST_PROSE = 110, 0.3
 """Characters from which a row is a paragraph of prose, and the share of words in such rows, at most."""
-LEAST_OPEN, LEAST_UNFILLED, MOST_DANGLING, MOST_DANGLING_SHORT = 0.25, 0.3, 0.12, 0.16
+LEAST_OPEN, LEAST_UNFILLED = 0.25, 0.3
+MOST_DANGLING, MOST_DANGLING_LOWER, MOST_DANGLING_SHORT = 0.12, 0.1, 0.16
 """Shares of rows. Open: without the end of a sentence; one sentence to a row is not verse. Unfilled: with room for the
-next word, which wrapped prose would have used. Dangling: with a word like "the" or "of" at the end, as three in ten have
-in prose that was broken up anywhere; free verse in short rows has more of them."""
+next word, which wrapped prose would have used. Dangling: with a word like "the" or "of" at the end, as three in ten
+have in prose that was broken up anywhere; verse whose rows start in lower case has fewer, in short rows more."""
 LEAST_FUNCTION_WORDS = 0.28
 """Share of function words, below which rows are a list."""
 LEAST_SIGNS, MANY_SIGNS, LEAST_RHYMED = 0.2, 0.8, 0.3
@@ -50,15 +51,15 @@ def is_verse(text: str, repairs: dict[str, int]) -> bool:
         lines = re.split(r"\n| //? ", text)[:MOST_ROWS]
     rows = [line.strip() for line in lines]
     prose = sum(len(row.split()) for row in rows if len(row) > LONGEST_PROSE_ROW)
-    stanzas = _stanzas(rows)
-    rows = [row for row in rows if 0 < len(row) <= LONGEST_PROSE_ROW]
+    blocks = _blocks(row for row in rows if len(row) <= LONGEST_PROSE_ROW)
+    rows = [row for block in blocks for row in block]
     words = [len(row.split()) for row in rows]
     if len(rows) < FEWEST_ROWS or prose > MOST_PROSE * sum(words):
         return False
     return (
         _has_short_rows(rows, words)
-        and _ends_at_will(rows)
-        and _is_composed(rows, sum(words) / len(words), stanzas)
+        and _ends_at_will(rows, blocks)
+        and _is_composed(rows, sum(words) / len(words), _in_stanzas(blocks))
         and function_share(rows) >= LEAST_FUNCTION_WORDS
     )
 
@@ -72,6 +73,7 @@ def _has_short_rows(rows: Sequence[str], words: Sequence[int]) -> bool:
         long_rows <= 0.1 * len(rows)
         and marked <= 0.3 * len(rows)
         and usual <= 0.75 * len(rows)
+        and variation(rows) <= MOST_VARIED
         and sum(words) >= 2.5 * len(rows)
     )
 
@@ -99,16 +101,24 @@ def _is_ended(row: str) -> bool:
     return row.rstrip(_CLOSERS)[-1:] in _ENDS
 
 
-def _ends_at_will(rows: Sequence[str]) -> bool:
-    """Return whether rows end neither at a margin nor always with a sentence."""
-    margin = sorted(map(len, rows))[int(0.95 * (len(rows) - 1))]
-    unended = [row for row in rows[:-1] if not _is_ended(row)]
-    dangling = sum(row[row.rfind(" ") + 1 :].lower() in DANGLING for row in unended)
-    unfilled = sum(len(row) + 1 + len(after.split(" ", 1)[0]) <= margin for row, after in pairwise(rows))
+def _ends_at_will(rows: Sequence[str], blocks: Sequence[Sequence[str]]) -> bool:
+    """Return whether rows end neither at a margin nor always with a sentence.
+
+    Args:
+        rows: the rows.
+        blocks: the same, divided at blank rows.
+    """
     size = len(rows)
+    unended = [(row, after) for row, after in pairwise(rows) if not _is_ended(row)]
+    capital = sum(after[0].isupper() for _, after in unended) >= 0.6 * len(unended)
     short = sum(row.count(" ") + 1 for row in rows) <= 5 * size
-    most = MOST_DANGLING_SHORT if short else MOST_DANGLING
-    return len(unended) >= LEAST_OPEN * size and unfilled >= LEAST_UNFILLED * size and dangling <= most * size
+    most = MOST_DANGLING_SHORT if short else MOST_DANGLING if capital else MOST_DANGLING_LOWER
+    dangling = sum(row.rpartition(" ")[2].lower() in DANGLING for row, _ in unended)
+    # In verse that is printed with blank rows between, there are no others.
+    pairs = [pair for block in blocks for pair in pairwise(block)] or list(pairwise(rows))
+    margin = sorted(map(len, rows))[int(0.95 * (size - 1))]
+    unfilled = sum(len(row) + 1 + len(after.split(" ", 1)[0]) <= margin for row, after in pairs)
+    return len(unended) >= LEAST_OPEN * size and unfilled >= LEAST_UNFILLED * len(pairs) and dangling <= most * size
 
 
 def _rhymed(rows: Sequence[str]) -> float:
@@ -120,18 +130,12 @@ def _rhymed(rows: Sequence[str]) -> float:
     ) / len(rows)
 
 
-def _stanzas(rows: Sequence[str]) -> bool:
-    """Return whether a text is in at least three blocks of two to eight rows, most of them equally long."""
-    sizes = [len(block) for block in _blocks(rows)]
-    usual = Counter(sizes).most_common(1)[0] if sizes else (0, 0)
-    return len(sizes) >= 3 and 2 <= usual[0] <= 8 and usual[1] >= 0.6 * len(sizes)
+def _blocks(rows: Iterable[str]) -> list[list[str]]:
+    """Return the rows in groups that were divided by blank rows."""
+    return [list(block) for filled, block in groupby(rows, bool) if filled]
 
 
-def _blocks(rows: Sequence[str]) -> list[list[str]]:
-    blocks: list[list[str]] = [[]]
-    for row in rows:
-        if row:
-            blocks[-1].append(row)
-        elif blocks[-1]:
-            blocks.append([])
-    return [block for block in blocks if block]
+def _in_stanzas(blocks: Sequence[Sequence[str]]) -> bool:
+    """Return whether there are at least three blocks of two to eight rows, most of them equally long."""
+    size, number = Counter(map(len, blocks)).most_common(1)[0]
+    return len(blocks) >= 3 and 2 <= size <= 8 and number >= 0.6 * len(blocks)

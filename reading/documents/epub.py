@@ -35,8 +35,10 @@ def read(data: bytes) -> Draft:
         if name in encrypted:
             raise UnreadableError("encrypted (digital rights management)")
         page = package.read(name)
-        for line in visible_text(_prepared(decode(page, declared_encoding(page)))).text.split("\n"):
+        article = visible_text(_prepared(decode(page, declared_encoding(page))))
+        for line in article.text.split("\n"):
             draft.add(line)
+        draft.repairs.update(article.repairs)
     return draft
 
 

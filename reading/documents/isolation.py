@@ -30,33 +30,31 @@ class Limits:
     seconds: int = 60
     megabytes: int = 512
 
-    @classmethod
-    def from_environment(cls) -> Limits:
-        """Return the limits that UNSPUN_DOCUMENT_SECONDS and UNSPUN_DOCUMENT_MEMORY set.
 
-        Raises UnreadableError if one of them is not a whole number above zero.
-        """
-        usual = cls()
-        return cls(
-            _setting("UNSPUN_DOCUMENT_SECONDS", usual.seconds), _setting("UNSPUN_DOCUMENT_MEMORY", usual.megabytes)
-        )
+LIMITS = Limits()
 
 
-def _setting(name: str, default: int) -> int:
-    value = os.environ.get(name, "").strip()
-    if not value:
-        return default
-    if not value.isdecimal() or not int(value):
-        raise UnreadableError(f"{name} must be a whole number above 0, not {value!r}")
-    return int(value)
+def recognise(data: bytes) -> DocumentFormat | None:
+    """Return the format of a document by its content, None if it is something else."""
+    if data.startswith(b"%PDF-"):
+        return "pdf"
+    if data.startswith(b"{\\rtf"):
+        return "rtf"
+    if not data.startswith(b"PK\x03\x04"):
+        return None
+    start = data[:200]
+    if b"mimetypeapplication/epub+zip" in start:
+        return "epub"
+    if b"mimetypeapplication/vnd.oasis.opendocument.text" in start:
+        return "odt"
+    return "docx" if b"word/document" in data[-(1 << 16) :] else None
 
 
-def read_document(data: bytes, kind: DocumentFormat, limits: Limits | None = None) -> tuple[str, Mapping[str, int]]:
+def read_document(data: bytes, kind: DocumentFormat, limits: Limits = LIMITS) -> tuple[str, Mapping[str, int]]:
     """Return the text of a document, with a blank line between paragraphs, and what was left out of it, by kind.
 
-    `limits` default to those of the environment. Raises UnreadableError if the document cannot be read.
+    Raises UnreadableError if the document cannot be read.
     """
-    limits = limits or Limits.from_environment()
     module = "unspun.reading.documents.child"
     # -P: no module is imported from the working directory, which may hold anything.
     command = [sys.executable, "-P", "-m", module, kind, str(limits.seconds), str(limits.megabytes)]
@@ -95,4 +93,4 @@ def _end(status: int, kind: str, limits: Limits) -> str:
     reason = f"exit status {status}"
     if status < 0:
         reason = signal.strsignal(-status) or f"signal {-status}"
-    return f"broken {kind.upper()}: its reader crashed ({reason}), or it {memory_message(limits.megabytes)}"
+    return f"broken {kind.upper()}, or {memory_message(limits.megabytes)} (its reader crashed: {reason})"

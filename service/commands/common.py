@@ -45,7 +45,22 @@ database_option = click.option(
     default=DEFAULT_DATABASE,
     help=f"Database of labels: an SQLite file or a URL. Default: $UNSPUN_DATABASE_URL, else {DEFAULT_DATABASE}.",
 )
-INPUT_FORMATS = ("txt", "html", "jsonl", "json", "csv", "tsv", "parquet", "warc")
+INPUT_FORMATS = (
+    "txt",
+    "html",
+    "jsonl",
+    "json",
+    "csv",
+    "tsv",
+    "parquet",
+    "warc",
+    "eml",
+    "pdf",
+    "docx",
+    "odt",
+    "rtf",
+    "epub",
+)
 
 depth_option = click.option(
     "--depth",
@@ -71,15 +86,20 @@ class Reading:
     stdin_format: Format | None = None
     text_field: str | None = None
     id_field: str | None = None
+    document_seconds: int = 60
+    document_memory: int = 512
 
     def options(self) -> ReadingOptions:
         """Return the options of a Reader, with standard input."""
+        from unspun.reading.documents.isolation import Limits
+
         stdin = None if sys.stdin is None else cast("io.BufferedIOBase", sys.stdin.buffer)
         return {
             "stdin": stdin,
             "stdin_format": self.stdin_format,
             "text_field": self.text_field,
             "id_field": self.id_field,
+            "limits": Limits(self.document_seconds, self.document_memory),
         }
 
 
@@ -88,11 +108,34 @@ def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def with_reading(
-        *args: Any, input_format: Format | None, text_field: str | None, id_field: str | None, **options: Any
+        *args: Any,
+        input_format: Format | None,
+        text_field: str | None,
+        id_field: str | None,
+        document_seconds: int,
+        document_memory: int,
+        **options: Any,
     ) -> Any:
-        return function(*args, reading=Reading(input_format, text_field, id_field), **options)
+        reading = Reading(input_format, text_field, id_field, document_seconds, document_memory)
+        return function(*args, reading=reading, **options)
 
     for option in (
+        click.option(
+            "--document-memory",
+            type=click.IntRange(min=32),
+            metavar="MB",
+            envvar="UNSPUN_DOCUMENT_MEMORY",
+            default=512,
+            help="Most memory for reading one of these. Default: $UNSPUN_DOCUMENT_MEMORY, else 512.",
+        ),
+        click.option(
+            "--document-seconds",
+            type=click.IntRange(min=1),
+            metavar="N",
+            envvar="UNSPUN_DOCUMENT_SECONDS",
+            default=60,
+            help="Most seconds for reading one PDF, DOCX, ODT, RTF or EPUB. Default: $UNSPUN_DOCUMENT_SECONDS, else 60.",
+        ),
         click.option(
             "--input-format",
             type=click.Choice(INPUT_FORMATS),

@@ -129,11 +129,17 @@ def score(
     (s3://, gs://, https://), or - for standard input. These formats are read, each also compressed (.gz, .zst):
 
     \b
-      .txt .md          one document
+      .txt .md .rst     one document; also .markdown, and subtitles: .srt .vtt
       .html .htm        one document, the article of the page (offsets refer to its text)
+      .pdf .docx .odt   one document; also .rtf and .epub
+      .eml              one document, the text of an e-mail
       .jsonl .ndjson    a document per line, with "text" and optionally "id"
-      .csv .parquet     a document per row, with the column "text" and optionally "id"
+      .json             an array of such objects or of texts, or an object that holds one
+      .csv .tsv         a document per row, with the column "text" and optionally "id"
+      .parquet          the same
       .warc .wet        the articles of all pages with status 200, with their addresses as ids
+
+    The text may also be called content, body, article or full_text; --text-field names any other field.
 
     A file with another ending is read as plain text if you name it, and skipped in folders.
 
@@ -156,7 +162,7 @@ def score(
       unspun score s3://bucket/crawl/ --output verdicts/ --dedupe
       unspun score crawl/ --output verdicts/ --scheduler tcp://scheduler:8786
       unspun score crawl.jsonl.gz --no-evidence | jq -r 'select(.verdict == "paraphrased").id'
-      pdftotext paper.pdf - | unspun score - --format table
+      curl -s https://example.org/paper.pdf | unspun score - --format table
     """
     from unspun.reading.html import Page, extract_article
 

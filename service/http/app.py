@@ -20,7 +20,7 @@ from unspun.service.http.config import Settings
 from unspun.service.http.engine import Engine, Runner, run_here
 from unspun.service.http.logs import event, milliseconds
 from unspun.service.http.protection import Gate
-from unspun.service.http.routes import compare, feedback, operations, page, score
+from unspun.service.http.routes import compare, feedback, operations, page, score, upload
 
 if TYPE_CHECKING:
     from unspun.service.http.keeper import Keeper
@@ -76,7 +76,7 @@ def create_app(settings: Settings, engine: Engine, run_labels: Runner = run_here
     # Flask runs _finish after the functions that are registered later, so it sees the headers that the gate adds.
     app.extensions["unspun.gate"] = Gate(app, settings)
     problem_documents.register(app)
-    for routes in (score, compare, feedback, operations, page):
+    for routes in (score, upload, compare, feedback, operations, page):
         app.register_blueprint(routes.blueprint)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

@@ -43,6 +43,13 @@ LABEL: dict[str, Any] = {
     **summary(Verdict.from_dict(example_of(Verdict))),
 }
 FEEDBACK = "People's labels of texts. Nothing is stored without consent."
+FIELDS = {
+    "text_field": {
+        "type": "string",
+        "description": "The field or column of the text: its name, the number of its column, or a path (`article.body`).",
+    },
+    "id_field": {"type": "string", "description": "The field or column of the id."},
+}
 READING = ("400", "408", "413", "415", "422", "429", "503")
 """Statuses of the problems that any request with a body may cause."""
 
@@ -212,6 +219,7 @@ def _paths(settings: Settings, verdict: type, asked: dict[str, Any]) -> dict[str
                     "before the next is read. An invalid line is answered with its problem, which has the number of "
                     f"the `line`, and the stream continues. Each line must arrive within {settings.timeout:g} seconds."
                 ),
+                parameters=[_parameter(name, schema) for name, schema in FIELDS.items()],
                 requestBody=_body(
                     {
                         "application/x-ndjson": {
@@ -220,6 +228,29 @@ def _paths(settings: Settings, verdict: type, asked: dict[str, Any]) -> dict[str
                         "application/json": {"schema": {"anyOf": [_ref(Submission), {}]}, "example": SUBMISSION},
                     }
                 ),
+            )
+        },
+        "/v1/score/upload": {
+            "post": _operation(
+                "scoreUpload",
+                "scoring",
+                "Judge the documents in files",
+                {
+                    "200": _json(
+                        "Verdicts and problems.",
+                        {"type": "array", "items": {"anyOf": [_ref(verdict), _ref(ProblemDocument)]}},
+                        [example_of(verdict)],
+                    )
+                },
+                READING,
+                security,
+                description=(
+                    "Send one or more files in any format that `unspun score` reads, recognised by their names. The "
+                    "response lists a verdict for each document, in order, with the name of its file, or its own id, as "
+                    "`id`; a file or a record that cannot be read is a problem with `file` and `line`. At most "
+                    f"{settings.max_items:,} documents and {settings.max_bytes:,} bytes."
+                ),
+                requestBody=_body({"multipart/form-data": {"schema": _form(asked)}}),
             )
         },
         "/v1/compare": {
@@ -382,6 +413,15 @@ def _json(description: str, schema: dict[str, Any], example: Any = None) -> dict
 
 def _body(content: dict[str, Any]) -> dict[str, Any]:
     return {"required": True, "content": content}
+
+
+def _form(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an upload, given the fields of a Submission."""
+    options = {name: asked[name] for name in ("evidence", "depth", "base_rate")}
+    options["base_rate"] = _parameter("base_rate", options["base_rate"])["schema"]
+    file = {"type": "string", "contentMediaType": "application/octet-stream"}
+    files = {"type": "array", "items": file, "minItems": 1, "description": "Files, each a part called `file`."}
+    return {"type": "object", "required": ["file"], "properties": {"file": files, **FIELDS, **options}}
 
 
 def _parameter(name: str, asked: dict[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ TITLES = {
     "too-many-items": (413, "The batch has too many items"),
     "unsupported-media-type": (415, "Unsupported content type"),
     "invalid-fields": (422, "A field of the request is invalid"),
+    "unreadable": (422, "A file or a record cannot be read"),
     "rate-limited": (429, "Too many requests"),
     "internal-error": (500, "Internal error"),
     "feedback-off": (501, "This service does not store labels"),
@@ -85,7 +86,13 @@ class ProblemDocument(JsonRecord):
         default=None, metadata=about("Seconds to wait.", ge=1, left_out_with="retry_after", example=30)
     )
     line: int | None = field(
-        default=None, metadata=about("The line of a stream, from 1.", ge=1, left_out_with="line", example=1)
+        default=None,
+        metadata=about(
+            "The line of a stream, or the line or record of a file, from 1.", ge=1, left_out_with="line", example=1
+        ),
+    )
+    file: str | None = field(
+        default=None, metadata=about("The name of the uploaded file.", left_out_with="file", example="essays.csv")
     )
 
 
@@ -120,8 +127,10 @@ class RequestError(Exception):
         self.retry_after = None if retry_after is None else max(1, math.ceil(retry_after))
         self.headers = headers or {}
 
-    def to_dict(self, request_id: str | None = None, line: int | None = None) -> dict[str, Any]:
-        """Return the problem document, with the number of the `line` in a stream."""
+    def to_dict(
+        self, request_id: str | None = None, line: int | None = None, file: str | None = None
+    ) -> dict[str, Any]:
+        """Return the problem document, with the number of the `line` in a stream or in an uploaded `file`."""
         return ProblemDocument(
             type=f"{URN}{self.name}",
             title=self.title,
@@ -132,6 +141,7 @@ class RequestError(Exception):
             limit=self.limit,
             retry_after=self.retry_after,
             line=line,
+            file=file,
         ).to_dict()
 
 

@@ -67,6 +67,8 @@ class ApiReference:
             lines.append("-H 'Authorization: Bearer KEY'")
         if method == "POST":
             media_type = next(iter(operation["requestBody"]["content"]))
+            if media_type == "multipart/form-data":
+                return " \\\n  ".join([*lines, "-F file=@essays.csv", "-F text_field=essay"])
             example = self._example(operation["requestBody"])
             lines.append(f"-H {shlex.quote(f'Content-Type: {media_type}')}")
             lines.append(f"--data-binary {shlex.quote(json.dumps(example))}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from flask import Request
@@ -38,8 +39,9 @@ Id = Annotated[
     str | None,
     BeforeValidator(_id, json_schema_input_type=Annotated[str, Field(max_length=MAX_ID)] | int | None),
 ]
-Text = Annotated[str, AfterValidator(storable), WithJsonSchema({"type": "string", "pattern": r"^[^\x00]*$"})]
-"""Any text without a NUL character."""
+Text = Annotated[str, AfterValidator(encodable)]
+Storable = Annotated[str, AfterValidator(storable), WithJsonSchema({"type": "string", "pattern": r"^[^\x00]*$"})]
+"""Any text without a NUL character, which databases cannot store."""
 
 
 class RequestFields(BaseModel):
@@ -245,20 +247,19 @@ def text_of(data: bytes, *, html: bool, charset: str | None = None, what: str = 
         raise RequestError("invalid-fields", f"{what} cannot be judged: {error}.") from None
 
 
-def read_query(request: Request, settings: Settings) -> dict[str, Any]:
-    """Return the id, evidence, depth and base rate given in the query. Raises RequestError."""
-    query = request.args
+def read_options(query: Mapping[str, str], settings: Settings, pointer: str = "?") -> dict[str, Any]:
+    """Return the id, evidence, depth and base rate given in a query or a form. Raises RequestError."""
     asked: dict[str, Any] = {name: query[name] for name in ("id", "depth") if name in query}
     if "evidence" in query:
         if query["evidence"].lower() not in TRUE + FALSE:
-            raise _invalid((FieldError("?evidence", "must be true or false"),))
+            raise _invalid((FieldError(_join(pointer, "evidence"), "must be true or false"),))
         asked["evidence"] = query["evidence"].lower() in TRUE
     if "base_rate" in query:
         try:
             asked["base_rate"] = float(query["base_rate"])
         except ValueError:  # parse_submission refuses it
             asked["base_rate"] = query["base_rate"]
-    parse_submission({**asked, "text": ""}, settings, "?")
+    parse_submission({**asked, "text": ""}, settings, pointer)
     return asked
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from unspun.model.verdict import Judgement
 from unspun.service.feedback.labels import Comment, Source
 from unspun.service.http.config import Settings
-from unspun.service.http.schemas import RequestFields, Submission, Text, parse_fields, parse_submission
+from unspun.service.http.schemas import RequestFields, Storable, Submission, parse_fields, parse_submission
 
 
 class LabelSubmission(RequestFields):
@@ -20,7 +20,7 @@ class LabelSubmission(RequestFields):
     }
 
     consent: Literal[True] = Field(description="Consent to storing the label; must be true.")
-    text: Text = Field(pattern=r"\S", description="The text.")
+    text: Storable = Field(pattern=r"\S", description="The text.")
     label: Judgement = Field(description="The person's judgement.")
     keep_text: bool = Field(False, description="Whether to store the text as well as its hash.")
     source: Source = Field(None, description="Short name of the text's origin, such as a site or a project.")

@@ -21,7 +21,8 @@ def package(files: dict[str, str | bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            # The type of ODT and EPUB comes first and is not packed, so that other programs see it.
+            archive.writestr(name, content, zipfile.ZIP_STORED if name == "mimetype" else None)
     return out.getvalue()
 
 
@@ -36,7 +37,9 @@ def bomb(name: str, size: int) -> bytes:
     extra = struct.pack("<HHQQ", 1, 16, size, len(data))
     header = struct.pack("<HHHHHIIIHH", 45, 0, 8, 0, 0, 0, 0xFFFFFFFF, 0xFFFFFFFF, len(name), len(extra))
     local = b"PK\x03\x04" + header + name.encode() + extra
-    central = b"PK\x01\x02" + struct.pack("<H", 45) + header + struct.pack("<HHHII", 0, 0, 0, 0, 0) + name.encode() + extra
+    central = (
+        b"PK\x01\x02" + struct.pack("<H", 45) + header + struct.pack("<HHHII", 0, 0, 0, 0, 0) + name.encode() + extra
+    )
     end = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(central), len(local) + len(data), 0)
     return local + data + central + end
 
@@ -88,7 +91,9 @@ def epub(chapters: Sequence[str], more: dict[str, str] | None = None, items: str
             '<rootfile full-path="OEBPS/book.opf"/></rootfiles></container>',
             "OEBPS/book.opf": '<package xmlns="http://www.idpf.org/2007/opf"><manifest>'
             f"{listed}{items}</manifest><spine>{spine}</spine></package>",
-            **{f"OEBPS/{name}": f"{head}<body>{body}</body></html>" for name, body in zip(names, chapters, strict=True)},
+            **{
+                f"OEBPS/{name}": f"{head}<body>{body}</body></html>" for name, body in zip(names, chapters, strict=True)
+            },
             **(more or {}),
         }
     )
@@ -105,8 +110,8 @@ def pdf(pages: Iterable[str | bytes], *, images: bool = False, trailer: str = ""
         b"<</Type/Catalog/Pages 2 0 R>>",
         f"<</Type/Pages/Count {len(contents)}/Kids[{kids}]>>".encode(),
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>",
-        b"<</Type/XObject/Subtype/Image/Width 1/Height 1/BitsPerComponent 8/ColorSpace/DeviceGray/Length 1>>stream\n\x80\n"
-        b"endstream",
+        b"<</Type/XObject/Subtype/Image/Width 1/Height 1/BitsPerComponent 8/ColorSpace/DeviceGray/Length 1>>"
+        b"stream\n\x80\nendstream",
     ]
     picture = "/XObject<</Im 4 0 R>>" if images else ""
     for number, content in enumerate(contents):
@@ -120,11 +125,9 @@ def pdf(pages: Iterable[str | bytes], *, images: bool = False, trailer: str = ""
         places.append(len(out))
         out += f"{number} 0 obj\n".encode() + content + b"\nendobj\n"
     table = "".join(f"{place:010} 00000 n \n" for place in places)
-    return (
-        bytes(out)
-        + f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{table}trailer\n<</Size {len(objects) + 1}/Root 1 0 R{trailer}>>\n"
-        f"startxref\n{len(out)}\n%%EOF\n".encode()
-    )
+    size = len(objects) + 1
+    end = f"xref\n0 {size}\n0000000000 65535 f \n{table}trailer\n<</Size {size}/Root 1 0 R{trailer}>>\n"
+    return bytes(out) + f"{end}startxref\n{len(out)}\n%%EOF\n".encode()
 
 
 def lines(text: Iterable[str], *, x: float = 40, y: float = 550, size: float = 10, leading: float = 14) -> str:

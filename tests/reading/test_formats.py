@@ -191,7 +191,7 @@ def test_a_null_affects_no_other_row() -> None:
         (
             {"url": ["a"], "title": ["b"]},
             'F: no column "text", "content", "body", "article" or "full_text"; the columns are: url, title; choose one '
-            "with --text-field (text_field in Python and in the API)",
+            "with --text-field",
         ),
         ({"text": [1, 2]}, 'F: the column "text" is of type int64, not of strings'),
         ({"text": [["a"]]}, 'F: the column "text" is of type list<element: string>, not of strings'),
@@ -244,6 +244,19 @@ def test_a_large_row_group_takes_bounded_memory(tmp_path: Path) -> None:
     for _ in Reader([str(file)]):
         highest = max(highest, pool.bytes_allocated() - before)
     assert 0 < highest < file.stat().st_size / 3
+
+
+# E-mails
+
+
+@pytest.mark.parametrize("case", cases("reading/mails.toml"), ids=why)
+def test_emails(case: dict[str, Any]) -> None:
+    [found] = read_bytes(case["mail"].lstrip("\n").replace("\n", "\r\n").encode(), "eml")
+    if "error" in case:
+        assert str(found) == f"F: {case['error']}"
+    else:
+        assert isinstance(found, Record)
+        assert found.text.replace("\r\n", "\n") == case["text"]
 
 
 # WARC and WET

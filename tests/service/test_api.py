@@ -55,6 +55,14 @@ def bare(verdict: Any) -> str:
 # --- one text
 
 
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [(b'{"text": "the \\u0000nal week"}', "application/json"), (b"the \0nal week", "text/plain")],
+)
+def test_a_text_with_a_nul_is_judged(body: bytes, kind: str, client: FlaskClient) -> None:
+    assert client.post("/v1/score", data=body, content_type=kind).get_json()["verdict"] == "abstained"
+
+
 def test_a_text_gets_the_verdict_of_the_python_api(client: FlaskClient) -> None:
     expected = FakeDetector().score(SPUN, id="a").to_json()
     assert client.post("/v1/score", json={"text": SPUN, "id": "a"}).text == f"{expected}\n"

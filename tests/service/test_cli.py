@@ -14,7 +14,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pytest
@@ -22,7 +22,9 @@ import pytest
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, ENVIRONMENT, SPUN, SUSPECT, Unspun, run_on_terminal
 from unspun.model.detector import NoDeepTierError
+from unspun.reading.reader import Format
 from unspun.service.cli import COMMANDS, cli
+from unspun.service.commands.common import INPUT_FORMATS
 from unspun.service.render.jsonl import JsonLines
 
 COMMAND = [sys.executable, "-m", "tests.service.fake_detector"]
@@ -238,7 +240,8 @@ def test_bad_input_does_not_affect_other_documents(unspun: Unspun, articles: Pat
     ]
     assert run.errors[:-1] == [
         "unspun: in/bad.jsonl:2: not valid JSON (Expecting value, column 11)",
-        'unspun: in/bad.jsonl:3: no "text"',
+        'unspun: in/bad.jsonl:3: no field "text", "content", "body", "article" or "full_text"; the fields are: id; '
+        "choose one with --text-field",
         "unspun: in/bad.png.txt: binary (PNG), not text",
         "unspun: missing.txt: no such file or directory",
     ]
@@ -440,3 +443,8 @@ def test_every_command_has_help_with_examples(name: str, unspun: Unspun) -> None
 
 def test_version(unspun: Unspun) -> None:
     assert re.fullmatch(r"unspun \d+\.\d+\S*\n", unspun("--version").out)
+
+
+def test_every_format_can_be_named_for_standard_input() -> None:
+    formats = {name for part in get_args(Format) for name in get_args(part)}
+    assert set(INPUT_FORMATS) == formats

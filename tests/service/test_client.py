@@ -537,3 +537,33 @@ def test_the_client_imports_no_heavy_library() -> None:
     heavy = "{'numpy', 'sklearn', 'flask', 'gevent', 'onnxruntime', 'trafilatura'}"
     code = f"import sys, unspun.service.client; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+# --- files
+
+
+def test_a_file_is_uploaded_with_the_options_and_each_document_is_answered(
+    client: Client, script: Script, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("story\none\n")
+    unread = {"type": "urn:unspun:problem:unreadable", "title": "x", "status": 422, "detail": "x", "line": 3}
+    script.answers = [(200, json.dumps([FakeDetector().score(SPUN).to_dict(), unread]).encode(), {})]
+    first, second = client.score_files([file], text_field="story", evidence=False)
+    assert isinstance(first, Verdict)
+    assert isinstance(second, Problem)
+    [(path, body, headers)] = script.asked
+    assert (path, headers["Content-Type"].partition(";")[0]) == ("/v1/score/upload", "multipart/form-data")
+    for part in (f'filename="{file}"', 'name="text_field"\r\n\r\nstory', 'name="evidence"\r\n\r\nfalse', "one"):
+        assert part.encode() in body
+
+
+def test_a_file_that_is_too_large_does_not_affect_the_others(client: Client, script: Script, tmp_path: Path) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("words")
+    answer = json.dumps([FakeDetector().score(SPUN).to_dict()]).encode()
+    script.answers = [problem(TOO_LARGE), (200, answer, {})]
+    first, second = client.score_files([tmp_path / "a.txt", tmp_path / "b.txt"])
+    assert isinstance(first, Problem)
+    assert (first.status, first.document["file"]) == (413, str(tmp_path / "a.txt"))
+    assert isinstance(second, Verdict)

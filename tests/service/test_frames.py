@@ -53,6 +53,22 @@ def test_an_invalid_base_rate_is_refused() -> None:
         list(score_frames([pd.DataFrame({"text": [SPUN]})], base_rate=1.0))
 
 
+def test_the_columns_of_the_text_and_the_id_can_be_chosen() -> None:
+    frame = pd.DataFrame([["u", SPUN, CLEAR]], columns=["url", "story", "text"])
+    [answer] = score_frames([frame], text_field="story", id_field="url")
+    assert list(answer["json"]) == [FakeDetector().score(SPUN, id="u").to_json()]
+
+
+def test_a_usual_name_of_the_text_is_recognised() -> None:
+    [answer] = score_frames([pd.DataFrame({"Content": [SPUN]})])
+    assert list(answer["verdict"]) == ["paraphrased"]
+
+
+def test_a_frame_without_a_text_is_refused_with_its_columns() -> None:
+    with pytest.raises(KeyError, match="the columns are: url, title; choose one with text_field"):
+        list(score_frames([pd.DataFrame({"url": ["u"], "title": ["t"]})]))
+
+
 def test_a_row_without_a_text_keeps_its_place() -> None:
     [answer] = score_frames([pd.DataFrame({"id": ["a", "b", "c"], "text": [SPUN, None, CLEAR]})])
     assert list(answer["id"]) == ["a", "b", "c"]

@@ -10,6 +10,7 @@ import shlex
 import tempfile
 import time
 import tomllib
+from io import BytesIO
 from pathlib import Path
 from typing import Any, get_args
 
@@ -549,10 +550,14 @@ def test_the_commands_of_the_reference_work(client: FlaskClient) -> None:
     assert len(commands) == len(document(Settings())["paths"])
     for command in commands:
         _, address, *options = shlex.split(command.replace("\\\n", " "))
-        given = dict(zip(options[::2], options[1::2], strict=True))
+        pairs = list(zip(options[::2], options[1::2], strict=True))
+        given = dict(pairs)
         headers = dict(line.split(": ") for line in [given["-H"]]) if "-H" in given else {}
-        method = "POST" if "--data-binary" in given else "GET"
-        answer = client.open(address, method=method, data=given.get("--data-binary"), headers=headers)
+        method = "POST" if {"--data-binary", "-F"} & set(given) else "GET"
+        form: dict[str, Any] = dict(value.split("=", 1) for name, value in pairs if name == "-F")
+        if form:
+            form["file"] = (BytesIO(f'{form["text_field"]}\n"{SPUN}"\n'.encode()), form["file"].removeprefix("@"))
+        answer = client.open(address, method=method, data=form or given.get("--data-binary"), headers=headers)
         assert answer.status_code == 200, command
         if method == "POST":
             said = "derived" if address.endswith("/compare") else "verdict"

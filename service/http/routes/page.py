@@ -7,18 +7,19 @@ import hashlib
 import json
 import mimetypes
 import re
+import time
 from collections.abc import Mapping
-from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, g, make_response, render_template, request
 from markupsafe import Markup, escape
-from werkzeug.exceptions import HTTPException
-from werkzeug.formparser import FormDataParser
 
 from unspun.model.wording import DISGUISED, HEADLINES, JUDGEMENT_NAMES, MEANINGS, NO_SOURCE, SCALE
+from unspun.reading.reader import SUFFIXES
+from unspun.reading.records import Failure, Record
 from unspun.service.batch.scoring import supported_by
 from unspun.service.http.metrics import PROBLEMS
 from unspun.service.http.openapi import document
@@ -27,7 +28,9 @@ from unspun.service.http.protection import gate, key_of
 from unspun.service.http.reference import ApiReference
 from unspun.service.http.routes.feedback import is_kept, keeper, store
 from unspun.service.http.routes.score import engine, judge, settings
-from unspun.service.http.schemas import parse_submission, read_body, text_of
+from unspun.service.http.routes.upload import unreadable
+from unspun.service.http.schemas import parse_submission
+from unspun.service.http.uploads import read_form, read_upload
 from unspun.service.http.submission import parse_label
 from unspun.service.page.result import Result
 
@@ -46,10 +49,13 @@ FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 TITLES = {
     "invalid-fields": "This text cannot be judged",
     "invalid-request": "The form could not be read",
+    "unreadable": "The file could not be read",
     "too-large": "The text is too large",
     "rate-limited": "Too many texts in a short time",
 }
 """Titles that the page shows instead of those of the API, which mention requests."""
+ACCEPT = ",".join((*SUFFIXES, ".text", ".xhtml", "text/*"))
+"""The files that a browser offers to choose."""
 NOT_STORED = "The label was not stored"
 NOT_DELETED = "The label was not deleted"
 MOST_PARTS = 16
@@ -178,13 +184,7 @@ class _Form:
                 "unsupported-media-type",
                 "This path accepts only the form of the page. Programs should use POST /v1/score.",
             )
-        # Flask would write large uploads to temporary files; submitted text must stay in memory.
-        body = read_body(request, settings())
-        parser = FormDataParser(lambda *_, **__: BytesIO(), max_form_parts=MOST_PARTS, silent=False)
-        try:
-            _, fields, files = parser.parse(BytesIO(body), request.mimetype, len(body), request.mimetype_params)
-        except (ValueError, HTTPException):
-            raise RequestError("invalid-request", "The form cannot be read. Reload the page and try again.") from None
+        fields, files = read_form(request, settings(), most_parts=MOST_PARTS, advice="Reload the page and try again.")
         # Browsers send line ends as CR LF.
         self.text = fields.get("text", "").replace("\r\n", "\n").replace("\r", "\n")
         self.fields = fields
@@ -211,13 +211,26 @@ class _Form:
         text = self.text
         if self._file is not None and self._file.filename:
             self.source = self._file.filename
-            html = self._file.mimetype in ("text/html", "application/xhtml+xml")
-            html = html or Path(self._file.filename.lower()).suffix in (".html", ".htm", ".xhtml")
-            data = self._file.read()
-            text, self.repairs = engine().apart(lambda: text_of(data, html=html, what="The file"))
+            file, limits = self._file, settings()
+            deadline = time.monotonic() + limits.timeout
+            found = engine().apart(lambda: list(islice(read_upload(file, limits, deadline), 2)))
+            text, self.repairs = _only_document(found)
         if not text.strip():
             raise RequestError("invalid-fields", "There is no text to judge. Paste a text or choose a file.")
         return text
+
+
+def _only_document(found: list[Record | Failure]) -> tuple[str, Mapping[str, int]]:
+    """Return the text of a file of one document, and what was repaired in it. Raises RequestError."""
+    if isinstance(found[0], Failure):
+        raise unreadable(found[0])
+    if len(found) > 1:
+        raise RequestError(
+            "invalid-fields",
+            "This file contains many documents, and the page judges one at a time. Score the file with `unspun score` or "
+            "POST /v1/score/upload.",
+        )
+    return found[0].text, found[0].repairs
 
 
 def _check_site() -> None:
@@ -275,6 +288,7 @@ def _page(
             headlines=HEADLINES,
             meanings=MEANINGS,
             needs_key=gate().needs_key,
+            accept=ACCEPT,
             settings=settings(),
             version=VERSION,
         )

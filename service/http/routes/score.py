@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, current_app, g, request, stream_with_context
 
 from unspun.model.verdict import Verdict
+from unspun.reading.fields import USUAL, FieldError, Fields, for_programs
 from unspun.service.http.config import Settings
 from unspun.service.http.engine import Engine
 from unspun.service.http.metrics import PROBLEMS
@@ -23,7 +24,7 @@ from unspun.service.http.schemas import (
     parse_json,
     parse_submission,
     read_body,
-    read_query,
+    read_options,
     text_of,
     too_large,
     unpacker,
@@ -74,7 +75,7 @@ def authenticate() -> None:
 def score() -> Response:
     """Judge one text."""
     kind = media_type(*JSON_TYPES, "text/plain", "text/html")
-    query = read_query(request, settings())
+    query = read_options(request.args, settings())
     body = read_body(request, settings())
     repairs: Mapping[str, int] = {}
     if kind in JSON_TYPES:
@@ -100,7 +101,11 @@ def batch() -> Response:
         gate().spend(len(good))
     answers = iter(judge_many(good))
     full = [item if isinstance(item, RequestError) else next(answers) for item in items]
-    lines = (answer.to_json() if isinstance(answer, Verdict) else _problem_line(answer) for answer in full)
+    return list_of(answer.to_json() if isinstance(answer, Verdict) else problem_line(answer) for answer in full)
+
+
+def list_of(lines: Iterable[str]) -> Response:
+    """Return a list of verdicts and problems as the response."""
     return Response("[" + ",\n".join(lines) + "]\n", mimetype="application/json")
 
 
@@ -110,10 +115,11 @@ def stream() -> Response:
     media_type(*LINE_TYPES, *JSON_TYPES)
     unpack = unpacker(request, settings())
     lines = _lines(request.environ["wsgi.input"], settings().max_bytes, unpack)
-    return Response(stream_with_context(_answers(lines)), mimetype=NDJSON)
+    chosen = Fields(request.args.get("text_field") or None, request.args.get("id_field") or None)
+    return Response(stream_with_context(_answers(lines, chosen)), mimetype=NDJSON)
 
 
-def _answers(lines: Iterator[bytes | RequestError]) -> Iterator[str]:
+def _answers(lines: Iterator[bytes | RequestError], chosen: Fields) -> Iterator[str]:
     number = 0
     while True:
         number += 1
@@ -122,25 +128,37 @@ def _answers(lines: Iterator[bytes | RequestError]) -> Iterator[str]:
         except StopIteration:
             return
         except RequestError as problem:  # the rest cannot be read
-            yield _problem_line(problem, number) + "\n"
+            yield problem_line(problem, number) + "\n"
             return
         if isinstance(line, RequestError) or not line.isspace():
-            yield _answer(line, number) + "\n"
+            yield _answer(line, number, chosen) + "\n"
 
 
-def _answer(line: bytes | RequestError, number: int) -> str:
+def _answer(line: bytes | RequestError, number: int, chosen: Fields) -> str:
     try:
         if isinstance(line, RequestError):
             raise line
         authenticate()  # the key may be revoked during a stream
-        submission = parse_submission(parse_json(line), settings())
+        value = parse_json(line)
+        if chosen != USUAL and isinstance(value, dict):
+            value = _choose(value, chosen)
+        submission = parse_submission(value, settings())
         gate().spend()
         verdict = judge(submission)
     except RequestError as problem:
-        return _problem_line(problem, number)
+        return problem_line(problem, number)
     except Exception as error:
-        return _problem_line(unexpected(error), number)
+        return problem_line(unexpected(error), number)
     return verdict.to_json()
+
+
+def _choose(value: dict[str, Any], chosen: Fields) -> dict[str, Any]:
+    """Return an object with the text and the id of the chosen fields. Raises RequestError."""
+    try:
+        found = chosen.values(value)
+    except FieldError as error:
+        raise RequestError("invalid-fields", f"{for_programs(error)}.") from None
+    return {**value, "text": found["text"], "id": found.get("id")}
 
 
 def _lines(source: Any, limit: int, unpack: Unpacker | None) -> Iterator[bytes | RequestError]:
@@ -189,9 +207,10 @@ def _piece(source: Any, limit: int, unpack: Unpacker | None) -> bytes:
     return b""
 
 
-def _problem_line(problem: RequestError, line: int | None = None) -> str:
+def problem_line(problem: RequestError, line: int | None = None, file: str | None = None) -> str:
+    """Return a problem as JSON, with its place."""
     PROBLEMS.labels(problem.name).inc()
-    return json.dumps(problem.to_dict(g.get("request_id"), line), ensure_ascii=False)
+    return json.dumps(problem.to_dict(g.get("request_id"), line, file), ensure_ascii=False)
 
 
 def media_type(*supported: str) -> str:

@@ -1,0 +1,75 @@
+"""Finds the sentences of a text that are in another language, so that only the English ones are judged."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unspun.model.text.tokens import TokenClass, Tokens
+from unspun.model.text.wordlists import english_function_words, foreign_function_words
+
+FEWEST_FOREIGN, LEAST_FOREIGN = 2, 0.1
+"""Least number and share of another language's function words for a passage or a text to be in that language."""
+MOST_OTHER_LETTERS = 0.5
+"""Share of words or letters outside the Latin alphabet above which a passage or a text is not English."""
+LONG_PASSAGE, LEAST_ENGLISH = 25, 0.04
+"""Words from which a passage with fewer English function words than this share is in a language without a list here."""
+FEWEST_IN_TEXT = 6
+"""Foreign words that a text must have for its sentences to be looked at; an English text may have a foreign name."""
+
+
+def find_foreign(
+    characters: NDArray[np.uint32],
+    tokens: Tokens,
+    sentences: NDArray[np.int32],
+    paragraphs: NDArray[np.int32],
+    token_ptr: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Return which tokens (T,) are in sentences of another language. `token_ptr` (D + 1,) are the documents' bounds.
+
+    A sentence is foreign if it has more function words of another language than of English, or is mostly in another
+    alphabet; and so is a sentence without English function words in a paragraph that is foreign as a whole.
+    """
+    word = tokens.token_class == TokenClass.WORD
+    lists = np.where(word, foreign_function_words().lookup(tokens.hash), 0)
+    first = characters[tokens.start]
+    other_letters = word & (first >= 0x0250) & ((first < 0x1E00) | (first >= 0x1F00))
+    counts = np.zeros(word.size + 1, dtype=np.int64)
+    np.cumsum((lists > 0) | other_letters, out=counts[1:])
+    many = np.diff(counts[token_ptr]) >= FEWEST_IN_TEXT
+    if not many.any():
+        return np.zeros(word.size, dtype=np.bool_)
+    english = word & english_function_words().contains(tokens.hash)
+    sentence = _Passages(sentences, word, english, other_letters, lists)
+    paragraph = _Passages(paragraphs, word, english, other_letters, lists)
+    unlisted = (paragraph.words >= LONG_PASSAGE) & (paragraph.english < LEAST_ENGLISH * paragraph.words)
+    of_paragraph = (paragraph.is_foreign | unlisted)[paragraphs]
+    plain = (sentence.english < np.maximum(sentence.foreign, 1))[sentences]
+    foreign: NDArray[np.bool_] = sentence.is_foreign[sentences] | (of_paragraph & plain)
+    return foreign & np.repeat(many, np.diff(token_ptr))
+
+
+class _Passages:
+    """Counts for the N sentences or paragraphs of a batch: arrays (N,)."""
+
+    def __init__(
+        self,
+        passage: NDArray[np.int32],
+        word: NDArray[np.bool_],
+        english: NDArray[np.bool_],
+        other_letters: NDArray[np.bool_],
+        lists: NDArray[np.uint32],
+    ) -> None:
+        size = int(passage[-1]) + 1
+        self.words = np.bincount(passage[word], minlength=size)
+        self.english = np.bincount(passage[english], minlength=size)
+        self.foreign = np.zeros(size, dtype=np.int64)
+        listed = np.flatnonzero(lists)
+        table = foreign_function_words()
+        for name in table.names:
+            of_language = passage[listed[lists[listed] & table.bit(name) > 0]]
+            np.maximum(self.foreign, np.bincount(of_language, minlength=size), out=self.foreign)
+        in_script = np.bincount(passage[other_letters], minlength=size)
+        self.is_foreign = (in_script > MOST_OTHER_LETTERS * self.words) & (in_script > 1)
+        listed_more = (self.foreign >= FEWEST_FOREIGN) & (self.foreign > self.english)
+        self.is_foreign |= listed_more & (self.foreign >= LEAST_FOREIGN * self.words)
