@@ -26,6 +26,8 @@ INLINE = frozenset(
 UNWRAPPED = INLINE - {"a", "abbr", "cite", "code", "data", "label", "q", "span", "time"}
 """Elements that say nothing about where the article is. The extractor may break a line at each of them."""
 UNNAMED = "unnamed-span"
+IN_SENTENCES = frozenset(["abbr", "cite", "data", "label", "output", "time"])
+"""Elements that the extractor leaves out or cuts off, even inside sentences."""
 FRAMES = frozenset(["div", "section", "article", "main", "body", "td", "figure", "header"])
 """Elements in which the extractor ignores text that is not in another element."""
 BLOCKS = frozenset(["div", "p", "li", "section", "dd", "dt"])
@@ -330,11 +332,28 @@ def _tidy(root: Any) -> None:
         for name in ("aria-hidden", "style"):
             if name in element.attrib:
                 del element.attrib[name]
-        if element.tag == "span" and not (element.get("class") or element.get("id")):
-            parent = element.getparent()
-            if parent is not None and parent.tag not in FRAMES:
-                element.tag = UNNAMED
+        parent = element.getparent()
+        if parent is None or parent.tag in FRAMES:
+            continue
+        if element.tag in IN_SENTENCES or (element.tag == "span" and not (element.get("class") or element.get("id"))):
+            element.tag = UNNAMED
+        elif element.tag == "q":
+            _quote(element)
+    for deleted in list(root.iter("del")):
+        inserted = deleted.getnext()
+        if inserted is not None and inserted.tag == "ins" and not (deleted.tail or "").strip():
+            _drop(deleted)
     etree.strip_tags(root, *UNWRAPPED, UNNAMED)
+
+
+def _quote(element: Any) -> None:
+    """Write the quotation marks that a browser shows around a `<q>`."""
+    element.text = f"“{element.text or ''}"
+    if len(element):
+        element[-1].tail = f"{element[-1].tail or ''}”"
+    else:
+        element.text += "”"
+    element.tag = UNNAMED
 
 
 def _blank(piece: HiddenPiece) -> None:
