@@ -131,6 +131,7 @@ def _rearrange(editor: Editor, pieces: Sequence[tuple[int, int]]) -> None:
 
 _BARS = " \t|\u2502\u2503\u2551\u00a6"
 _BORDERS = re.compile("[ \t]*[|\u2502\u2503\u2551\u00a6\t]+[ \t]*")
+_ENDS = (".", "!", "?")
 _RULE = re.compile("[ \t]*[-+=_|:\u2500-\u257f\u00a6 \t]*$")
 _ROW = re.compile("[|\u2502\u2503\u2551\u00a6\t]")
 
@@ -145,12 +146,12 @@ def take_sentences_from_cells(editor: Editor, rows: Sequence[str]) -> bool:
     filled = [row for row in rows if row.strip()]
     rules = [i for i, row in enumerate(rows) if row.strip() and _RULE.match(row)]
     cells = {i: row for i, row in enumerate(rows) if _is_row(row) and i not in rules}
-    if len(cells) < 3 or len(cells) < 0.5 * (len(filled) - len(rules)):
+    if len(cells) < 2 or len(cells) < 0.5 * (len(filled) - len(rules)):
         return False
     texts = [" ".join(re.split(_ROW, row)) for row in cells.values()]
     digits = sum(word[0].isdigit() for text in texts for word in text.split())
     words = sum(len(text.split()) for text in texts)
-    if words < 20 or digits > 0.1 * words or function_share(texts) < 0.3:
+    if words < 20 or digits > 0.1 * words or function_share(texts) < BROKEN_SHARE:
         return False
     edits = RowEdits(editor, rows)
     for i in rules:
@@ -158,7 +159,8 @@ def take_sentences_from_cells(editor: Editor, rows: Sequence[str]) -> bool:
     for i, row in cells.items():
         for match in _BORDERS.finditer(row):
             left, right = row[: match.start()].rstrip(), row[match.end() :].strip()
-            edits.cut(i, *match.span(), "" if not left or not right else "\n" if left[-1] in ".!?" else " ")
+            ended = left[-1:] in _ENDS and left.count(" ") >= 2
+            edits.cut(i, *match.span(), "" if not left or not right else "\n" if ended else " ")
     for before, after in pairwise(cells):
         between = range(before + 1, after)
         if all(i in rules for i in between) and is_broken(cells[before].rstrip(_BARS), cells[after].lstrip(_BARS)):

@@ -11,7 +11,7 @@ from unspun.model.text.rows import RowEdits, function_share
 
 FEWEST_MARKED, LEAST_MARKED = 3, 0.8
 """Least number and share of rows that must have a mark."""
-LEAST_WORDS, LEAST_ENDED = 8, 0.7
+LEAST_WORDS, LEAST_ENDED = 6, 0.7
 """Mean words of a row, and the share of rows with a full stop, from which rows are sentences and not a list."""
 LEAST_FUNCTION_WORDS = 0.25
 FEWEST_INSIDE, LEAST_INSIDE = 5, 0.7

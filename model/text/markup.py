@@ -42,8 +42,8 @@ _INLINE_TAGS = (
     "strong sub sup time tt u var wbr"
 )
 _BLOCK_TAGS = (
-    "address article aside blockquote body br button caption center dd div dl dt fieldset figcaption figure footer form "
-    "h1 h2 h3 h4 h5 h6 head header hr html img input li link main meta nav ol option p pre section select source "
+    "address article aside blockquote body br button caption center dd div dl dt fieldset figcaption figure footer "
+    "form h1 h2 h3 h4 h5 h6 head header hr html img input li link main meta nav ol option p pre section select source "
     "summary table tbody td tfoot th thead title tr ul video"
 )
 _BB_CODES = "b|i|u|s|url|quote|color|colour|size|font|center|left|right|list|code|img|email|spoiler|highlight"
@@ -60,7 +60,7 @@ def _emphasis(sign: str) -> str:
     return rf"(?<![\w{sign}])(?P<s>{sign}{{1,3}})(?=[^\s{sign}])({words})(?<=[^\s{sign}])(?P=s)(?![\w{sign}])"
 
 
-_WORDS = rf"[^\[\]\n]{{1,{LONGEST_LINK}}}?"
+_WORDS = rf"(?!\^?\d{{1,3}}\])[^\[\]\n]{{1,{LONGEST_LINK}}}?"
 _TARGET = rf"[^()\s]{{0,{LONGEST_LINK}}}(?:\([^()\s]{{0,99}}\)[^()\s]{{0,99}})?(?:\s+\"[^\"\n]{{0,99}}\")?"
 _ROLE = rf"(?::[a-z:+-]{{1,30}}:`|`(?=[^`\n]{{1,{LONGEST_LINK}}}`_))([^`<>\n]{{1,{LONGEST_LINK}}}?)"
 _ROLE_END = rf"(?:\s*<[^<>`\n]{{1,{LONGEST_LINK}}}>)?`_{{0,2}}"
@@ -72,10 +72,6 @@ _TAG = rf"[#@]{_NO_CODE}([A-Za-z]\w*)"
 _MARKUP = (
     _Markup("<", re.compile(rf"(?i){_tags(_INLINE_TAGS)}()")),
     _Markup("<", re.compile(rf"(?i){_tags(_BLOCK_TAGS)}")),
-    # Marks of notes follow a word or a sentence without a space. In code, "a[3]" is followed by an operator.
-    _Markup("[", re.compile(rf"(?:(?<=\w)|(?<=[.,;:!?\"'”’)]))(?:{_NOTE}){{1,9}}(?! ?[=;+*/<>(\[{{-]|\.\w)()")),
-    *(_Markup(sign, re.compile(rf"(?:(?<=[A-Za-z]{{4}})|(?<=[.,;:!?\"”’)]))[{_RAISED}]{{1,3}}()")) for sign in _RAISED),
-    # Hashtags and mentions. Lines of code start with these signs, too.
     # Links: [words](target), [words][target], [[target|words]], [https://target words].
     _Markup("[", re.compile(rf"!?\[({_WORDS})\]\({_TARGET}\)")),
     _Markup("[", re.compile(rf"\[({_WORDS})\]\[[^\[\]\n]{{0,99}}\]")),
@@ -88,6 +84,10 @@ _MARKUP = (
     _Markup("_", re.compile(_emphasis("_"))),
     _Markup("~", re.compile(r"~~(?=\S)([^~\n]{1,300}?)(?<=\S)~~")),
     _Markup("'''", re.compile(r"'''(?=\S)([^'\n]{1,300}?)(?<=\S)'''")),
+    # Marks of notes follow a word or a sentence without a space. In code, "a[3]" is followed by an operator.
+    _Markup("[", re.compile(rf"(?:(?<=\w)|(?<=[.,;:!?\"'”’)\]]))(?:{_NOTE}){{1,9}}(?! ?[=;+*/<>(\[{{-]|\.\w)()")),
+    *(_Markup(sign, re.compile(rf"(?:(?<=[A-Za-z]{{4}})|(?<=[.,;:!?\"”’)]))[{_RAISED}]{{1,3}}()")) for sign in _RAISED),
+    # Hashtags and mentions. Lines of code start with these signs, too.
     *(
         _Markup(sign, re.compile(pattern), "hashtag")
         for sign in "#@"

@@ -39,7 +39,7 @@ def remove_line_numbers(editor: Editor, rows: Sequence[str]) -> bool:
     """Remove line numbers at the starts or ends of rows, if they count the rows and the rows break sentences."""
     for find in (_number_before, _number_after):
         found = [_Number(i, *place) for i, row in enumerate(rows) if (place := find(row)) is not None]
-        if len(found) >= FEWEST_NUMBERS - 1:
+        if len(found) >= 2:
             numbers, step = _counting(found, rows)
             if numbers and (step > 1 or _is_running(rows, numbers)):
                 return _remove(editor, rows, numbers, step)
@@ -91,12 +91,20 @@ def _counting(found: Sequence[_Number], rows: Sequence[str]) -> tuple[list[_Numb
     even = sum(after.value - before.value == usual or after.value <= usual for before, after in pairwise(numbers))
     if (
         sum(fits) < CONSISTENT * len(fits)
-        or len(numbers) < FEWEST_NUMBERS - (usual > 1)
+        or len(numbers) < FEWEST_NUMBERS - (usual > 1) - 2 * _in_margin(numbers, rows)
         or len(numbers) * usual < LEAST_NUMBERED * filled[-1]
         or (usual > 1 and even < CONSISTENT * (len(numbers) - 1))
     ):
         return [], 0
     return numbers, usual
+
+
+def _in_margin(numbers: Sequence[_Number], rows: Sequence[str]) -> bool:
+    """Return whether numbers at every fifth row are in a margin of their own, left of where all rows start."""
+    ends = {number.row: number.end for number in numbers}
+    indents = {ends.get(i, len(row) - len(row.lstrip())) for i, row in enumerate(rows) if row.strip()}
+    values = [number.value for number in numbers]
+    return len(indents) == 1 and values == list(range(5, 5 * len(values) + 1, 5))
 
 
 def _is_running(rows: Sequence[str], numbers: Sequence[_Number]) -> bool:

@@ -66,6 +66,7 @@ class _LineCounts:
     ended: NDArray[np.bool_]
     joins: NDArray[np.bool_]
     alone: NDArray[np.bool_]
+    starts_paragraph: NDArray[np.bool_]
     is_paragraph: NDArray[np.bool_]
 
     def __init__(self, characters: NDArray[np.uint32], tokens: Tokens, layout: Layout) -> None:
@@ -84,6 +85,7 @@ class _LineCounts:
         self.ended = is_among(self.end, TERMINATORS)
         self.joins = is_among(self.end, _JOINING)
         self.alone = layout.after_blank & np.append(layout.after_blank[1:], True)
+        self.starts_paragraph = np.diff(layout.line_paragraph, prepend=-1) > 0
         self.is_paragraph = np.bincount(layout.line_paragraph)[layout.line_paragraph] == 1
 
     def count(self, flags: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -200,7 +202,10 @@ def _is_list(lines: _LineCounts) -> NDArray[np.bool_]:
     row = lines.is_paragraph & (lines.words <= LONGEST_ROW) & ~lines.ended & ~lines.sentence_like
     row &= ~lines.joins & (lines.end != ord(":"))
     fragment &= lines.words > 0
-    item: NDArray[np.bool_] = (bullet | counter) & fragment
+    marked = bullet | counter
+    # A row of wrapped prose may happen to start with a dash or a number.
+    marked &= lines.starts_paragraph | np.append(False, marked[:-1])
+    item: NDArray[np.bool_] = marked & fragment
     return item | _runs(row, layout.line_document, at_least=3)
 
 
@@ -319,7 +324,7 @@ def _find_all(text: str, phrase: str) -> Iterator[int]:
 def _boilerplate_lines(folded: str, lines: _LineCounts) -> NDArray[np.bool_]:
     first, last = lines.layout.first, lines.layout.last
     boilerplate = load_boilerplate()
-    short = (lines.words <= LONGEST_BOILERPLATE) & (lines.words > 0)
+    short = (lines.words <= LONGEST_BOILERPLATE) & (lines.words > 0) & lines.starts_paragraph
     found = boilerplate.sentence.find(folded, lines.tokens, first, last, short)
     return found | boilerplate.line.find(folded, lines.tokens, first, last, short & ~lines.ended)
 

@@ -25,7 +25,8 @@ _MARK = re.compile(
 )
 _AUTHOR = re.compile(
     rf"{_SURNAME},\s+(?:{_INITIALS}|{_FIRST}[.,])|{_INITIALS}\s*{_SURNAME}(?:[,.:]|\s+(?:and|&|et)\s)"
-    rf"|{_SURNAME}\s+[A-Z]{{1,3}}[,.:]|{_FIRST}\s+{_SURNAME}[,.]|{_SURNAME}(?:,| et al\.?| and {_SURNAME}| & {_SURNAME})?"
+    rf"|{_SURNAME}\s+[A-Z]{{1,3}}[,.:]|{_FIRST}\s+{_SURNAME}[,.]"
+    rf"|{_SURNAME}(?:,| et al\.?| and {_SURNAME}| & {_SURNAME})?"
     rf",?\s*\({_YEAR}|(?:[A-Z][\w&'\u2019-]*[ ,.]+(?:of |and |the |for |on |& )*){{1,8}}\(?{_YEAR}|[\u2014_-]{{3,}}"
 )
 _DATED = re.compile(rf"(?<!\d){_YEAR}[a-z]?(?!\d)|\bn\.d\.|\bforthcoming\b|\bin press\b")

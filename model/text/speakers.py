@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from unspun.model.text.edits import Editor
-from unspun.model.text.rows import RowEdits, function_share, is_broken
+from unspun.model.text.rows import BROKEN_SHARE, RowEdits, broken_share, function_share, is_broken
 
 FEWEST_SPEECHES = 4
 LEAST_LABELLED = 0.3
@@ -118,9 +118,10 @@ def remove_timestamps(editor: Editor, rows: Sequence[str]) -> bool:
     for i, end in ends.items():
         edits.cut(i, 0, end)
     spoken = [i for i, text in enumerate(texts) if text.strip()]
+    # Captions are cut anywhere, but paragraphs with times are not.
+    captions = broken_share(texts[i] for i in spoken) >= BROKEN_SHARE
     for before, after in pairwise(spoken):
-        # A sentence may go on after a time.
-        if (after in ends or before + 1 in ends) and is_broken(texts[before], texts[after]):
+        if (after in ends or before + 1 in ends) and (captions or is_broken(texts[before], texts[after])):
             edits.join(before)
             for row in range(before + 1, after):
                 edits.join(row, "")

@@ -132,6 +132,7 @@ def score(
       .txt .md .rst     one document; also .markdown, and subtitles: .srt .vtt
       .html .htm        one document, the article of the page (offsets refer to its text)
       .pdf .docx .odt   one document; also .rtf and .epub
+      .eml              one document, the text of an e-mail
       .jsonl .ndjson    a document per line, with "text" and optionally "id"
       .json             an array of such objects or of texts, or an object that holds one
       .csv .tsv         a document per row, with the column "text" and optionally "id"

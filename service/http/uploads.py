@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,11 +38,16 @@ def read_form(
     return fields, files
 
 
-def read_upload(file: FileStorage, settings: Settings, fields: Fields = USUAL) -> Iterator[Record | Failure]:
-    """Yield the documents of a file, in the format that its name shows, else plain text. Raises RequestError.
+def read_upload(
+    file: FileStorage, settings: Settings, deadline: float, fields: Fields = USUAL
+) -> Iterator[Record | Failure]:
+    """Yield the documents of a file, in the format that its name shows, else plain text.
 
-    All texts together may have as many bytes as a request.
+    All texts together may have as many bytes as a request. Raises RequestError, and TimeoutError after `deadline`.
     """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
     name = file.filename or "file"
     stream: Any = file.stream
     try:
@@ -52,7 +58,7 @@ def read_upload(file: FileStorage, settings: Settings, fields: Fields = USUAL) -
         yield Failure(name, str(error))
         return
     kind = format_of(name) or ("html" if file.mimetype in PAGES else "txt")
-    limits = Limits(max(1, min(settings.document_seconds, int(settings.timeout))), settings.document_memory)
+    limits = Limits(max(1, min(settings.document_seconds, int(left))), settings.document_memory)
     size = 0
     for item in read_stream(stream, name, kind, fields=fields, limits=limits):
         size += len(item.text) if isinstance(item, Record) else 0
