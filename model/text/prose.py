@@ -2,8 +2,8 @@
 
 Lines are classified by general marks: a list by its bullets and fragments, a table by its columns and numbers, code by
 its brackets and joined names, a heading by being alone and without an end, a list of references by its authors, years
-and publishers. Only phrases of web pages ("Leave a
-Comment") are listed, in boilerplate.txt. A line that is in doubt counts as prose.
+and publishers. Only phrases of web pages ("Leave a Comment") are listed, in boilerplate.txt. A line that is in
+doubt counts as prose.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LONGEST_ROW = 4
 FEWEST_WITH_PHRASE, MOST_WITH_PHRASE = 4, 0.25
 """Sentences with a boilerplate phrase, and their share of a text, from which the phrases were added to hide them."""
 NOTICE_WORDS, FEWEST_NOTICE_WORDS, MOST_NOTICE = 0.1, 6, 0.35
-"""Share and number of different words of cookie notices that a notice has, and the largest share of a text in notices."""
+"""Share and number of different words of cookie notices in a notice, and the largest share of a text in notices."""
 
 SENTENCE_SHARE = 0.25
 """Share of function words from which a line reads as a sentence."""

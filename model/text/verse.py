@@ -19,8 +19,9 @@ LONGEST_PROSE_ROW, MOST_PROSE = 110, 0.3
 LEAST_OPEN, LEAST_UNFILLED, LEAST_UNFILLED_CAPITAL = 0.25, 0.3, 0.1
 MOST_DANGLING, MOST_DANGLING_LOWER, MOST_DANGLING_SHORT = 0.12, 0.1, 0.16
 """Shares of rows. Open: without the end of a sentence; one sentence to a row is not verse. Unfilled: with room for the
-next word, which wrapped prose would have used; fewer are needed if rows start with capitals. Dangling: with a word like "the" or "of" at the end, as three in ten
-have in prose that was broken up anywhere; verse whose rows start in lower case has fewer, in short rows more."""
+next word, which wrapped prose would have used; fewer are needed if rows start with capitals. Dangling: with a
+word like "the" or "of" at the end, as three in ten have in prose that was broken up anywhere; verse whose rows start in
+lower case has fewer, in short rows more."""
 LEAST_FUNCTION_WORDS = 0.28
 """Share of function words, below which rows are a list."""
 LEAST_SIGNS, MANY_SIGNS, LEAST_RHYMED = 0.2, 0.8, 0.3

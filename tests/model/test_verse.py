@@ -28,10 +28,3 @@ def test_a_short_poem_is_too_short() -> None:
 @given(st.text(max_size=300), st.dictionaries(st.sampled_from(["cue", "speaker", "layout"]), st.integers(1, 9)))
 def test_any_text_is_judged(text: str, repairs: dict[str, int]) -> None:
     assert is_verse(text, repairs) in (True, False)
-
-
-@pytest.mark.shared
-def test_hardly_any_human_text_is_taken_for_verse(corpora: dict[str, dict[str, list[str]]]) -> None:
-    texts = [text for first in corpora["human"].values() for text in first]
-    verse = [reason for reason in reasons(Documents.parse(texts), 40) if reason == "verse"]
-    assert len(verse) < 0.001 * len(texts)
