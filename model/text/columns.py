@@ -170,7 +170,9 @@ def take_sentences_from_cells(editor: Editor, rows: Sequence[str]) -> bool:
             left, right = row[: match.start()].rstrip(), row[match.end() :].strip()
             ended = left[-1:] in _ENDS and left.count(" ") >= 2
             edits.cut(i, *match.span(), "" if not left or not right else "\n" if ended else " ")
-    for before, after in pairwise(cells):
+    # The rows of a box were wrapped, so they end at a margin.
+    box = all(len(_BORDERS.split(row.strip(_BARS))) == 1 for row in cells.values())
+    for before, after in () if box else pairwise(cells):
         between = range(before + 1, after)
         if all(i in rules for i in between) and is_broken(cells[before].rstrip(_BARS), cells[after].lstrip(_BARS)):
             edits.join(before)
