@@ -1478,7 +1478,7 @@ def _article(body: str, style: str = "") -> str:
     """Return what is read from a page with this body."""
     head = f'<meta charset="utf-8"><title>News</title><style>{style}</style>'
     page = f"<html lang='en'><head>{head}</head><body><main><article><h1>News</h1>{body}</article></main></body></html>"
-    return extract_article(f"<!DOCTYPE html>{page}")
+    return extract_article(f"<!DOCTYPE html>{page}").text
 
 
 def _elements(text: str) -> str:

@@ -160,7 +160,7 @@ class Verdict(JsonRecord):
             ge=0,
             le=1,
             example=1.0,
-        )
+        ),
     )
     depth: Depth = field(metadata=about("The tier that decided.", example="deep"))
     repairs: tuple[Repair, ...] = field(metadata=about("What was repaired before the text was read."))

@@ -32,12 +32,13 @@ from unspun.reading.html import Article, declared_encoding, extract_article
 from unspun.reading.jsons import read_json, read_json_lines
 from unspun.reading.lines import LineTooLongError
 from unspun.reading.locations import Disk, Entry, Location, Store, locate
+from unspun.reading.mail import read_mail
 from unspun.reading.records import Failure, Omissions, Place, Record, UnreadableError, explain, too_long
 from unspun.reading.tables import read_parquet
 
 __all__ = ["STDIN", "SUFFIXES", "Failure", "Format", "Reader", "ReadingOptions", "Record", "format_of", "read_stream"]
 
-Format = Literal["txt", "html", "jsonl", "json", "csv", "tsv", "parquet", "warc"] | DocumentFormat
+Format = Literal["txt", "html", "jsonl", "json", "csv", "tsv", "parquet", "warc", "eml"] | DocumentFormat
 
 SUFFIXES: dict[str, Format] = {
     ".txt": "txt",
@@ -55,6 +56,7 @@ SUFFIXES: dict[str, Format] = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".parquet": "parquet",
+    ".eml": "eml",
     ".warc": "warc",
     ".wet": "warc",
     ".pdf": "pdf",
@@ -328,6 +330,9 @@ def _documents(
     if kind in DOCUMENT_FORMATS:
         text, repairs = read_document(data, kind, limits)
         return iter([Record(place.name, text, place.name, repairs=repairs)])
+    if kind == "eml":
+        found = read_mail(data, article)
+        return iter([Record(place.name, found.text, place.name, repairs=found.repairs)])
     found = article(decode(data, declared_encoding(data))) if kind == "html" else Article(decode(data), {})
     return iter([Record(place.name, found.text, place.name, repairs=found.repairs)])
 

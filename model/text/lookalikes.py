@@ -48,6 +48,7 @@ def _dressed() -> dict[int, int]:
         range(0x02B0, 0x02B9),  # raised
         range(0x02E0, 0x02E5),
         range(0x1D2C, 0x1D6B),
+        range(0x1D9B, 0x1DC0),
         range(0x2071, 0x209D),  # raised and lowered
         range(0x1F130, 0x1F14A),  # in squares
     ]

@@ -31,66 +31,72 @@ LONGEST_LINK = 300
 class _Markup(NamedTuple):
     """A kind of markup: what is left of a match of `pattern` is its last group, or a line break if it has no group."""
 
-    signs: tuple[str, ...]
-    """Every match contains one of these. They rule out most text without a search."""
+    sign: str
+    """Every match contains this, which rules out most text without a search."""
     pattern: re.Pattern[str]
     kind: str = "markup"
 
 
 _INLINE_TAGS = (
-    "a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd label mark q s samp small span strike strong sub "
-    "sup time tt u var wbr"
+    "a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd label mark q s samp small span strike "
+    "strong sub sup time tt u var wbr"
 )
 _BLOCK_TAGS = (
-    "address article aside blockquote body br button caption center dd div dl dt fieldset figcaption figure footer form "
-    "h1 h2 h3 h4 h5 h6 head header hr html img input li link main meta nav ol option p pre section select source summary "
-    "table tbody td tfoot th thead title tr ul video"
+    "address article aside blockquote body br button caption center dd div dl dt fieldset figcaption figure footer "
+    "form h1 h2 h3 h4 h5 h6 head header hr html img input li link main meta nav ol option p pre section select source "
+    "summary table tbody td tfoot th thead title tr ul video"
 )
 _BB_CODES = "b|i|u|s|url|quote|color|colour|size|font|center|left|right|list|code|img|email|spoiler|highlight"
 
 
 def _tags(names: str) -> str:
+    """Return the pattern of HTML tags with these names. "a<b and b>c" is not a tag: attributes have a value."""
     return rf"</?(?:{'|'.join(names.split())})(?:\s[^<>=]{{0,40}}=[^<>]{{0,{LONGEST_LINK}}})?\s?/?>"
 
 
-_WORDS = rf"[^\[\]\n]{{1,{LONGEST_LINK}}}?"
-_TARGET = rf"[^()\s]{{0,{LONGEST_LINK}}}(?:\([^()\s]{{0,99}}\)[^()\s]{{0,99}})?(?:\s+\"[^\"\n]{{0,99}}\")?"
+def _emphasis(sign: str) -> str:
+    """Return the pattern of words between signs. Inside a word ("2**3", "snake_case") the sign is not markup."""
+    words = rf"(?:[^{sign}\n]|\n(?!\n)){{1,600}}?"
+    return rf"(?<![\w{sign}])(?P<s>{sign}{{1,3}})(?=[^\s{sign}])({words})(?<=[^\s{sign}])(?P=s)(?![\w{sign}])"
 
+
+_WORDS = rf"(?!\^?\d{{1,3}}\])[^\[\]\n]{{1,{LONGEST_LINK}}}?"
+_TARGET = rf"[^()\s]{{0,{LONGEST_LINK}}}(?:\([^()\s]{{0,99}}\)[^()\s]{{0,99}})?(?:\s+\"[^\"\n]{{0,99}}\")?"
+_ROLE = rf"(?::[a-z:+-]{{1,30}}:`|`(?=[^`\n]{{1,{LONGEST_LINK}}}`_))([^`<>\n]{{1,{LONGEST_LINK}}}?)"
+_ROLE_END = rf"(?:\s*<[^<>`\n]{{1,{LONGEST_LINK}}}>)?`_{{0,2}}"
+_NOTE = r"\[(?:\^?\d{1,3}(?:[,–-] ?\d{1,3}){0,5}|note \d{1,3}|citation needed)\]"
+_RAISED = "¹²³⁰⁴⁵⁶⁷⁸⁹†‡"
 _NO_CODE = r"(?!(?:include|define|undef|ifdef|ifndef|if|else|elif|endif|pragma|import|media|charset)\b)"
-_WORD_END = r"(?=[\s.,;:!?)\"'”’]|$)"
+_TAG = rf"[#@]{_NO_CODE}([A-Za-z]\w*)"
 
 _MARKUP = (
-    _Markup(("<",), re.compile(rf"(?i){_tags(_INLINE_TAGS)}()")),
-    _Markup(("<",), re.compile(rf"(?i){_tags(_BLOCK_TAGS)}")),
-    _Markup(("[",), re.compile(rf"!?\[({_WORDS})\]\({_TARGET}\)")),
-    _Markup(("[",), re.compile(rf"\[({_WORDS})\]\[[^\[\]\n]{{0,99}}\]")),
-    _Markup(("[",), re.compile(rf"\[\[(?:[^\[\]|\n]{{1,{LONGEST_LINK}}}\|)?([^\[\]|\n]{{1,{LONGEST_LINK}}})\]\]")),
-    _Markup(("[",), re.compile(rf"\[(?:https?:)?//[^\s\[\]]{{1,{LONGEST_LINK}}} ({_WORDS})\]")),
-    _Markup(("[",), re.compile(rf"(?i)\[/?(?:{_BB_CODES})(?:=[^\]\n]{{0,{LONGEST_LINK}}})?\]()")),
-    _Markup(
-        ("`",),
-        re.compile(rf"(?::[a-z:+-]{{1,30}}:`|`(?=[^`\n]{{1,{LONGEST_LINK}}}`_))([^`<>\n]{{1,{LONGEST_LINK}}}?)(?:\s*<[^<>`\n]{{1,{LONGEST_LINK}}}>)?`_{{0,2}}"),
-    ),
-    _Markup(("\\",), re.compile(r"\\(?:textbf|textit|textsc|texttt|emph|underline)\{([^{}]{1,300})\}")),
-    # Bold and italics. A sign inside a word ("2**3", "snake_case") is not markup.
-    _Markup(("*",), re.compile(r"(?<![\w*])(?P<signs>\*{1,3})(?=[^\s*])((?:[^*\n]|\n(?!\n)){1,600}?)(?<=[^\s*])(?P=signs)(?![\w*])")),
-    _Markup(("_",), re.compile(r"(?<!\w)(?P<signs>_{1,3})(?=[^\s_])((?:[^_\n]|\n(?!\n)){1,600}?)(?<=[^\s_])(?P=signs)(?!\w)")),
-    _Markup(("~",), re.compile(r"~~(?=\S)([^~\n]{1,300}?)(?<=\S)~~")),
-    _Markup(("'''",), re.compile(r"'''(?=\S)([^'\n]{1,300}?)(?<=\S)'''")),
-    # Marks of notes, such as [3] and superscript numbers, which follow a word or a sentence without a space. In code,
-    # "a[3]" is followed by an operator.
-    _Markup(
-        ("[",),
-        re.compile(
-            r"(?:(?<=\w)|(?<=[.,;:!?\"'”’)]))(?:\[(?:\^?\d{1,3}(?:[,–-] ?\d{1,3}){0,5}|note \d{1,3}|citation needed)\]){1,9}"
-            r"(?! ?[=;+*/<>(\[{-]|\.\w)()"
-        ),
-    ),
-    _Markup(tuple("¹²³⁰⁴⁵⁶⁷⁸⁹†‡"), re.compile(r"(?:(?<=[A-Za-z]{4})|(?<=[.,;:!?\"”’)]))[¹²³⁰⁴⁵⁶⁷⁸⁹†‡]{1,3}()")),
+    _Markup("<", re.compile(rf"(?i){_tags(_INLINE_TAGS)}()")),
+    _Markup("<", re.compile(rf"(?i){_tags(_BLOCK_TAGS)}")),
+    # Links: [words](target), [words][target], [[target|words]], [https://target words].
+    _Markup("[", re.compile(rf"!?\[({_WORDS})\]\({_TARGET}\)")),
+    _Markup("[", re.compile(rf"\[({_WORDS})\]\[[^\[\]\n]{{0,99}}\]")),
+    _Markup("[", re.compile(rf"\[\[(?:[^\[\]|\n]{{1,{LONGEST_LINK}}}\|)?([^\[\]|\n]{{1,{LONGEST_LINK}}})\]\]")),
+    _Markup("[", re.compile(rf"\[(?:https?:)?//[^\s\[\]]{{1,{LONGEST_LINK}}} ({_WORDS})\]")),
+    _Markup("[/", re.compile(rf"(?i)\[/?(?:{_BB_CODES})(?:=[^\]\n]{{0,{LONGEST_LINK}}})?\]()")),
+    _Markup("`", re.compile(_ROLE + _ROLE_END)),
+    _Markup("\\", re.compile(r"\\(?:textbf|textit|textsc|texttt|emph|underline)\{([^{}]{1,300})\}")),
+    _Markup("*", re.compile(_emphasis(r"\*"))),
+    _Markup("_", re.compile(_emphasis("_"))),
+    _Markup("~", re.compile(r"~~(?=\S)([^~\n]{1,300}?)(?<=\S)~~")),
+    _Markup("'''", re.compile(r"'''(?=\S)([^'\n]{1,300}?)(?<=\S)'''")),
+    # Marks of notes follow a word or a sentence without a space. In code, "a[3]" is followed by an operator.
+    _Markup("[", re.compile(rf"(?:(?<=\w)|(?<=[.,;:!?\"'”’)\]]))(?:{_NOTE}){{1,9}}(?! ?[=;+*/<>(\[{{-]|\.\w)()")),
+    *(_Markup(sign, re.compile(rf"(?:(?<=[A-Za-z]{{4}})|(?<=[.,;:!?\"”’)]))[{_RAISED}]{{1,3}}()")) for sign in _RAISED),
     # Hashtags and mentions. Lines of code start with these signs, too.
-    _Markup(("#", "@"), re.compile(rf"(?<=[ \t(\"'“‘])[#@]{_NO_CODE}([A-Za-z]\w*){_WORD_END}"), "hashtag"),
-    _Markup(("#", "@"), re.compile(rf"(?m)^[#@]{_NO_CODE}([A-Za-z]\w*)(?=[ \t]+[A-Za-z]|[,.:!?])"), "hashtag"),
-)  # fmt: skip
+    *(
+        _Markup(sign, re.compile(pattern), "hashtag")
+        for sign in "#@"
+        for pattern in (
+            rf"(?<=[ \t(\"'“‘]){_TAG}(?=[\s.,;:!?)\"'”’]|$)",
+            rf"(?m)^{_TAG}(?=[ \t]+[A-Za-z]|[,.:!?])",
+        )
+    ),
+)
 _INVISIBLE = (("<!--", "-->"), ("<script", "</script>"), ("<style", "</style>"))
 """Elements of HTML whose content is not text: their first and last characters."""
 
@@ -100,8 +106,8 @@ def strip_markup(editor: Editor) -> None:
     if "<" in editor.text:
         for first, last in _INVISIBLE:
             editor.count("markup", editor.remove(_between(editor.text, first, last)))
-    for signs, pattern, kind in _MARKUP:
-        if any(sign in editor.text for sign in signs):
+    for sign, pattern, kind in _MARKUP:
+        if sign in editor.text:
             matches = list(pattern.finditer(editor.text))
             editor.replace(edit for match in matches for edit in _edits(match))
             editor.count(kind, len(matches))
@@ -135,9 +141,9 @@ def _edits(match: re.Match[str]) -> Iterator[TextEdit]:
 _QUOTES = dict(zip("\"'“‘„«‹「", "\"'”’“»›」", strict=True))
 _BRACKETS = dict(zip("([{*_~`【", ")]}*_~`】", strict=True))
 """Signs that open, with the signs that close them."""
-_WRAPPED = re.compile(
-    rf"[{re.escape(''.join(_QUOTES | _BRACKETS))}][^\W_][\w'’-]*[{re.escape(''.join(set((_QUOTES | _BRACKETS).values())))}]"
-)
+_OPENING = re.escape("".join(_QUOTES | _BRACKETS))
+_CLOSING = re.escape("".join(sorted({*_QUOTES.values(), *_BRACKETS.values()})))
+_WRAPPED = re.compile(rf"[{_OPENING}][^\W_][\w'’-]*[{_CLOSING}]")
 _MOST_LAYERS = 3
 
 

@@ -39,7 +39,7 @@ LONGEST_ROW = 4
 FEWEST_WITH_PHRASE, MOST_WITH_PHRASE = 4, 0.25
 """Sentences with a boilerplate phrase, and their share of a text, from which the phrases were added to hide them."""
 NOTICE_WORDS, FEWEST_NOTICE_WORDS, MOST_NOTICE = 0.1, 6, 0.35
-"""Share and number of different words of cookie notices in a notice, and the largest share of a text in notices."""
+"""Share and number of the words of cookie notices in a notice, and the largest share of notices in a text."""
 
 SENTENCE_SHARE = 0.25
 """Share of function words from which a line reads as a sentence."""

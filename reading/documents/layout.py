@@ -20,6 +20,7 @@ PAGE_NUMBER = re.compile(
 NOTE_START = re.compile(r"[(\[]?(?:\d{1,3}|[*†‡§¶]{1,3})[)\].]?(?:\s|$|(?=[A-Z\"“‘]))")
 LIST_ITEM = re.compile(r"(?:[•●▪◦‣·–—*-]|[(\[]?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,4})[.)\]])\s")
 CAPTION = re.compile(r"(?:fig(?:ure|\.)?|table|photo(?:graph)?|image|source|picture|plate|chart|box)\b", re.IGNORECASE)
+LEADER = re.compile(r"(?:\.\s?){5}")
 SENTENCE_END = re.compile(r"""[.!?:…]["'”’)\]»]*$""")
 HYPHENS = ("-", "\u2010", "\xad")
 DASHES = ("\u2013", "\u2014")
@@ -35,8 +36,8 @@ ENDING = re.compile(r"(?:teen|t?y|ties|ish|er|ers|est|ing|ly|ness|ment|some|ward
 """Ends of words, which follow without a hyphen even those."""
 FEWEST_ROWS = 4
 """Rows on both sides of a gap that make columns of them."""
-NARROWEST = 0.18
-"""The part of the width that is a column; less is a column of numbers, labels or bullets."""
+NARROWEST = (0.18, 7.0)
+"""The width of a column, in parts of the page and in letters; less is a column of numbers, labels or bullets."""
 TOP = 0.1
 """The part of a page in which its head stands."""
 EDGE = 3
@@ -90,9 +91,12 @@ class Line:
             sizes[round(word.size, 1)] += len(word.text)
         self.size = sizes.most_common(1)[0][0]
         self.y = max(self.words, key=lambda word: len(word.text)).y
+        gaps = [after.x0 - before.x1 for before, after in pairwise(self.words)]
+        # In a justified line all spaces are wide.
+        wide = max(2.5 * self.size, 2.5 * min(gaps, default=0.0)) if len(gaps) > 1 else 4 * self.size
         parts = [self.words[0].text]
-        for before, word in pairwise(self.words):
-            parts += ["\t" if word.x0 - before.x1 > 2.5 * self.size else " ", word.text]
+        for gap, word in zip(gaps, self.words[1:], strict=True):
+            parts += ["\t" if gap > wide else " ", word.text]
         self.text = "".join(parts)
 
     @property
@@ -107,8 +111,8 @@ class Line:
 
     @property
     def is_row(self) -> bool:
-        """Whether it looks like a row of a table."""
-        return "\t" in self.text
+        """Whether it looks like a row of a table, or of contents."""
+        return "\t" in self.text or bool(LEADER.search(self.text))
 
     def fonts(self) -> set[int]:
         """Return the fonts of its words."""
@@ -119,6 +123,7 @@ def paragraphs(pages: Sequence[Page]) -> list[str]:
     """Return the paragraphs of a document in reading order."""
     for page in pages:
         page.words = join_parts(page.words)
+    join_initials(pages)
     remove_running_heads(pages)
     remove_line_numbers(pages)
     body = body_size(pages)
@@ -147,7 +152,7 @@ def join_parts(parts: Iterable[Word]) -> list[Word]:
             elif before.size <= 0.85 * part.size and 0.1 * part.size < -raised < 0.9 * part.size:
                 before.mark = bool(NOTE_MARK.fullmatch(before.text))
                 before.y = part.y
-            elif abs(raised) < 0.2 * part.size:
+            elif abs(raised) < (0.2 if part.spaced else 0.35) * part.size:
                 part.y = before.y
             if not part.spaced and part.y == before.y and part.x0 - before.x1 < 0.3 * before.size and not before.mark:
                 before.text += part.text
@@ -156,6 +161,28 @@ def join_parts(parts: Iterable[Word]) -> list[Word]:
                 continue
         words.append(part)
     return words
+
+
+def join_initials(pages: Sequence[Page]) -> None:
+    """Join large first letters, which stand beside several lines, to the word that they begin."""
+    body = body_size(pages)
+    known = {word.text.lower() for page in pages for word in page.words}
+    for page in pages:
+        for initial in [word for word in page.words if word.size > 1.8 * body and len(word.text) < 3]:
+            beside = [
+                word
+                for word in page.words
+                if word.size < 1.3 * body
+                and -1 < word.x0 - initial.x1 < body
+                and initial.y - initial.size < word.y < initial.y - 0.5 * body
+            ]
+            if beside and initial.text[-1].isalpha():
+                first = min(beside, key=lambda word: word.y)
+                # "A" and "I" may be words, if what follows is one.
+                apart = initial.text[-1] in "AI" and first.text.lower().strip(".,;:!?") in known - {first.text}
+                first.text = initial.text + (" " if apart else "") + first.text
+                first.x0 = initial.x0
+                page.words = [word for word in page.words if word is not initial]
 
 
 def rows(words: Iterable[Word]) -> list[list[Word]]:
@@ -316,11 +343,13 @@ def _gutter(found: list[list[Word]], gutters: Sequence[float]) -> tuple[int, int
     """Return the first row, the row after the last, and the position of the tallest gap between two columns."""
     left = min(row[0].x0 for row in found)
     right = max(max(word.x1 for word in row) for row in found)
-    least = 0.7 * median(word.size for row in found for word in row)
-    inner = (left + NARROWEST * (right - left), right - NARROWEST * (right - left))
-    for x in gutters:
-        if left < x < right:
-            inner = (min(inner[0], x - least), max(inner[1], x + least))
+    size = median(word.size for row in found for word in row)
+    least = 0.7 * size
+    narrowest = max(NARROWEST[0] * (right - left), NARROWEST[1] * size)
+    inner = (left + narrowest, right - narrowest)
+    for x in gutters:  # the last line of a right column may be a single word
+        if inner[0] < x < right:
+            inner = (inner[0], max(inner[1], x + least))
     best: tuple[tuple[int, int], int, int, float] | None = None
     gaps: dict[tuple[float, float], int] = {}
     for index in range(len(found) + 1):

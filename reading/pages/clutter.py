@@ -25,9 +25,10 @@ WHERE = _set(
 )
 """Words that may come first in a name."""
 COMMENTS = _set(
-    "comment comments commentlist commentary reply replies respond responses disqus dsq livefyre intensedebate coral "
-    "giscus utterances webmention webmentions trackback trackbacks pingback pingbacks guestbook"
-) - {"commentary"}
+    "comment comments commentlist reply replies respond responses thread threads talkback talkbacks disqus dsq "
+    "livefyre intensedebate coral giscus utterances webmention webmentions trackback trackbacks pingback pingbacks "
+    "guestbook"
+)
 PARTS = _set(
     "list lists section area wrap wrapper container content contents body text item items inner outer box block form "
     "holder feed tree thread threads panel pane region root main entry group card bubble node meta author message "
@@ -43,6 +44,7 @@ NOTICES = _set(
     "banner bar notice notification popup pop modal message msg overlay warning alert dialog dialogue wall disclaimer "
     "prompt sdk sheet layer window host preferences settings consent cmp root box"
 )
+CONSENT_BOXES = _set("cc-window cc-banner cc_banner cc-revoke")
 CONSENT_ALONE = _set(
     "gdpr ccpa consent onetrust didomi cookiebot cybotcookiebot usercentrics cmp cookielaw cookieconsent"
 )
@@ -80,6 +82,7 @@ RELATED_TITLE = re.compile(
     r"read (?:more|next|also):?|"
     r"more (?:from|in|on|like) .{1,60}|what to read next|up next"
 )
+NO_PROSE = _set("a aside button footer form header label nav option script select style title")
 HEADINGS = ("h2", "h3", "h4", "h5", "h6")
 LONGEST_HEADING = 250
 FEWEST = 40
@@ -99,7 +102,7 @@ def leave_out_clutter(root: Any) -> None:
             found += _section(heading, kept)
     every = set(found)
     outermost = [one for one in dict.fromkeys(found) if not any(above in every for above in one.iterancestors())]
-    if found and _words(body) - sum(map(_words, outermost)) < FEWEST:
+    if outermost and _prose(body, set(outermost)) < FEWEST:
         outermost = []
     for element in outermost:
         element.drop_tree()
@@ -131,7 +134,12 @@ def _is_clutter(element: Any) -> bool:
         return True
     if (kind := get("itemtype")) and kind.lower().endswith(COMMENT_TYPES):
         return True
-    return any(_names_clutter(name) for name in f"{get('class', '')} {get('id', '')}".split())
+    if (label := get("aria-label")) and COMMENT_TITLE.fullmatch(label.strip()):
+        return True
+    names = f"{get('class', '')} {get('id', '')} {get('data-testid', '')} {get('data-component', '')}".split()
+    if "-" in element.tag:  # an element of the site's own
+        names.append(element.tag)
+    return any(map(_names_clutter, names))
 
 
 @lru_cache(maxsize=10_000)
@@ -140,6 +148,8 @@ def _names_clutter(name: str) -> bool:
     words = [word.lower() for word in WORD.findall(name[:100])]
     if not words:
         return False
+    if name in CONSENT_BOXES:
+        return True
     core = words
     while len(core) > 1 and core[0] in WHERE:
         core = core[1:]
@@ -172,5 +182,15 @@ def _section(heading: Any, kept: set[Any]) -> list[Any]:
     return section
 
 
-def _words(element: Any) -> int:
-    return sum(len(text.split()) for text in element.itertext())
+def _prose(body: Any, without: set[Any]) -> int:
+    """Return the words of a page that may be an article: those outside links, menus and some other elements."""
+    count = 0
+    waiting = [body]
+    while waiting:
+        element = waiting.pop()
+        count += len((element.text or "").split())
+        for child in element:
+            count += len((child.tail or "").split())
+            if isinstance(child.tag, str) and child.tag not in NO_PROSE and child not in without:
+                waiting.append(child)
+    return count

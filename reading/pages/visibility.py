@@ -30,8 +30,8 @@ FRAMES = frozenset(["div", "section", "article", "main", "body", "td", "figure",
 BLOCKS = frozenset(["div", "p", "li", "section", "dd", "dt"])
 """Elements that start a line, unless their style puts them in a row."""
 FOR_SCREEN_READERS = re.compile(
-    r"(?i)(?:^|\s)(?:sr[-_]?only|sr-text|screen-?reader(?:s|-text|-only|-response)?|"
-    r"(?:u-|is-)?visually-?hidden|u-hidden-?visually|hidden-visually|assistive-text|a11y-(?:hidden|text|only)|"
+    r"(?i)(?:^|\s)(?:sr[-_]?only(?:-focusable)?|sr-text|screen-?reader(?:s|-text|-only|-response)?|"
+    r"(?:u-|is-)?visually-?hidden(?:-focusable)?|u-hidden-?visually|hidden-visually|assistive-text|a11y-(?:hidden|text|only)|"
     r"element-invisible|(?:ui-helper-)?hidden-accessible|show-for-sr|off-?screen|aria-hidden)(?:$|\s)"
 )
 HIDING_CLASSES = frozenset(["d-none", "hidden", "invisible", "is-hidden", "hide", "uk-hidden", "opacity-0"])
@@ -40,6 +40,8 @@ FEWEST = 20
 """Words of a page that shows something. A page with fewer is revealed by its scripts."""
 ALIKE = 12
 """Difference of two colours, in each of red, green and blue (0 to 255), that no reader sees."""
+LEAST = 0.05
+"""Opacity or scale at which nobody sees anything."""
 FAR = 999.0
 """Pixels that move text off the screen."""
 ROW = 8
@@ -118,6 +120,9 @@ class _Eye:
     """Looks at a page: finds its hidden text and the gaps between its words."""
 
     def __init__(self, root: Any) -> None:
+        for template in root.iter("template"):
+            if "shadowrootmode" in template.attrib:  # a browser shows these at once
+                template.tag = "div"
         self.sheet: StyleSheet = style_sheet(root)
         self.is_styled_elsewhere = any("stylesheet" in (link.get("rel") or "").lower() for link in root.iter("link"))
         self.hidden: list[HiddenPiece] = []
@@ -463,7 +468,9 @@ def _is_out_of_sight(declared: Declarations) -> bool:
     if get("content-visibility") == "hidden":
         return True
     for name in ("left", "right", "top", "bottom", "margin-left", "margin-top", "margin"):
-        moved = _pixels(get(name)) or 0.0
+        value = get(name, "")
+        # A share of the width is how columns are laid side by side.
+        moved = 0.0 if name.startswith("margin") and value.endswith("%") else _pixels(value) or 0.0
         if moved <= -FAR or (name in ("left", "top") and moved >= 4 * FAR):
             return True
     clips = "hidden" in (overflow := get("overflow", "") + get("overflow-x", "") + get("overflow-y", ""))
@@ -497,11 +504,13 @@ def _is_cut_off(path: str) -> bool:
 
 
 def _is_moved_away(transform: str) -> bool:
-    """Return whether a `transform` shrinks an element to nothing or moves it off the screen."""
+    """Return whether a `transform` shrinks or turns an element to nothing or moves it off the screen."""
+    if re.search(r"rotate[xy]\(-?90deg", transform):
+        return True
     for name, arguments in re.findall(r"(scale[xy3d]*|translate[xyz3d]*)\(([^)]*)\)", transform):
         values = [_pixels(value.strip()) for value in arguments.split(",")]
         if name.startswith("scale"):
-            if any(value == 0 for value in values):
+            if any(value is not None and abs(value) < LEAST for value in values):
                 return True
         elif any(
             value is not None and abs(value) >= FAR and not text.strip().endswith("%")
@@ -515,10 +524,10 @@ def _is_transparent(declared: Declarations) -> bool:
     opacity = declared.get("opacity")
     if opacity is not None and (found := NUMBERS.match(opacity)) is not None:
         value = float(found[0].rstrip("%")) / (100 if found[0].endswith("%") else 1)
-        if value < 0.03:
+        if value < LEAST:
             return True
     shown = re.search(r"opacity\(\s*(\d*\.?\d+)", declared.get("filter", ""))
-    return shown is not None and float(shown[1]) < 0.03
+    return shown is not None and float(shown[1]) < LEAST
 
 
 def _font_size(declared: Declarations) -> float | None:
@@ -573,7 +582,7 @@ def _is_clear(value: str) -> bool:
     if value.startswith(("rgb", "hsl")):
         numbers = NUMBERS.findall(value.partition("(")[2])
         if len(numbers) == 4:
-            return float(numbers[3].rstrip("%")) / (100 if numbers[3].endswith("%") else 1) < 0.05
+            return float(numbers[3].rstrip("%")) / (100 if numbers[3].endswith("%") else 1) < LEAST
     return value.startswith("#") and ((len(value) == 9 and value[7] == "0") or (len(value) == 5 and value[4] == "0"))
 
 

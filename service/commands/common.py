@@ -45,7 +45,22 @@ database_option = click.option(
     default=DEFAULT_DATABASE,
     help=f"Database of labels: an SQLite file or a URL. Default: $UNSPUN_DATABASE_URL, else {DEFAULT_DATABASE}.",
 )
-INPUT_FORMATS = ("txt", "html", "jsonl", "json", "csv", "tsv", "parquet", "warc", "pdf", "docx", "odt", "rtf", "epub")
+INPUT_FORMATS = (
+    "txt",
+    "html",
+    "jsonl",
+    "json",
+    "csv",
+    "tsv",
+    "parquet",
+    "warc",
+    "eml",
+    "pdf",
+    "docx",
+    "odt",
+    "rtf",
+    "epub",
+)
 
 depth_option = click.option(
     "--depth",

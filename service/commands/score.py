@@ -131,6 +131,8 @@ def score(
     \b
       .txt .md .rst     one document; also .markdown, and subtitles: .srt .vtt
       .html .htm        one document, the article of the page (offsets refer to its text)
+      .pdf .docx .odt   one document; also .rtf and .epub
+      .eml              one document, the text of an e-mail
       .jsonl .ndjson    a document per line, with "text" and optionally "id"
       .json             an array of such objects or of texts, or an object that holds one
       .csv .tsv         a document per row, with the column "text" and optionally "id"
@@ -160,7 +162,7 @@ def score(
       unspun score s3://bucket/crawl/ --output verdicts/ --dedupe
       unspun score crawl/ --output verdicts/ --scheduler tcp://scheduler:8786
       unspun score crawl.jsonl.gz --no-evidence | jq -r 'select(.verdict == "paraphrased").id'
-      pdftotext paper.pdf - | unspun score - --format table
+      curl -s https://example.org/paper.pdf | unspun score - --format table
     """
     from unspun.reading.html import Page, extract_article
 

@@ -12,10 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from unspun.service.machine import cores
 
 PREFIX = "UNSPUN_"
-OTHERS = (
-    *("UNSPUN_DEBUG", "UNSPUN_SEEDS", "UNSPUN_URL", "UNSPUN_API_KEY", "UNSPUN_MODELS"),
-    *("UNSPUN_DOCUMENT_SECONDS", "UNSPUN_DOCUMENT_MEMORY"),
-)
+OTHERS = ("UNSPUN_DEBUG", "UNSPUN_SEEDS", "UNSPUN_URL", "UNSPUN_API_KEY", "UNSPUN_MODELS")
 """Variables of other parts of unspun."""
 ORCHESTRATED = ("UNSPUN_PORT_", "UNSPUN_SERVICE_")
 """Variables that Kubernetes sets for a service that is named unspun."""
@@ -100,6 +97,10 @@ class Settings(BaseModel):
     )
     max_words: int = Field(50_000, ge=50, description="Most words of a text.")
     max_items: int = Field(1_000, ge=1, description="Most texts in a batch.")
+    document_seconds: int = Field(
+        60, ge=1, description="Most seconds for reading one PDF, DOCX, ODT, RTF or EPUB; never more than the timeout."
+    )
+    document_memory: int = Field(512, ge=32, description="Most megabytes of memory for reading one of these.")
     timeout: float = Field(30.0, gt=0, le=3600, description="Most seconds to receive a request, and to answer it.")
     queue: int = Field(128, ge=1, description="Requests per worker that may wait for the model; others get 503.")
     drain_seconds: float = Field(

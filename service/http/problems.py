@@ -87,7 +87,9 @@ class ProblemDocument(JsonRecord):
     )
     line: int | None = field(
         default=None,
-        metadata=about("The line of a stream, or the line or record of a file, from 1.", ge=1, left_out_with="line", example=1),
+        metadata=about(
+            "The line of a stream, or the line or record of a file, from 1.", ge=1, left_out_with="line", example=1
+        ),
     )
     file: str | None = field(
         default=None, metadata=about("The name of the uploaded file.", left_out_with="file", example="essays.csv")

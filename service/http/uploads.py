@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 from flask import Request
@@ -38,23 +38,27 @@ def read_form(
     return fields, files
 
 
-def read_upload(file: FileStorage, settings: Settings, fields: Fields = USUAL) -> Iterator[Record | Failure]:
-    """Yield the documents of a file, in the format that its name shows, else plain text. Raises RequestError.
+def read_upload(
+    file: FileStorage, settings: Settings, deadline: float, fields: Fields = USUAL
+) -> Iterator[Record | Failure]:
+    """Yield the documents of a file, in the format that its name shows, else plain text.
 
-    All texts together may have as many bytes as a request.
+    All texts together may have as many bytes as a request. Raises RequestError, and TimeoutError after `deadline`.
     """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
     name = file.filename or "file"
     stream: Any = file.stream
     try:
         _, packed = packing.split(name)
         if packed is not None:
             stream = io.BufferedReader(_Limited(packing.unpack(stream, packed), settings.max_bytes))
-        limits = Limits.from_environment()
-        limits = replace(limits, seconds=max(1, min(limits.seconds, int(settings.timeout))))
     except UnreadableError as error:
         yield Failure(name, str(error))
         return
     kind = format_of(name) or ("html" if file.mimetype in PAGES else "txt")
+    limits = Limits(max(1, min(settings.document_seconds, int(left))), settings.document_memory)
     size = 0
     for item in read_stream(stream, name, kind, fields=fields, limits=limits):
         size += len(item.text) if isinstance(item, Record) else 0

@@ -17,7 +17,7 @@ from packaging.version import Version
 
 from tests.deployment.support import ROOT, Image, instructions
 
-EXTRAS = ("service", "feedback", "cluster")
+EXTRAS = ("service", "feedback", "documents", "cluster")
 """The extras in the image."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 

@@ -14,7 +14,25 @@ DAMAGED = st.lists(
         [
             *("word", " ", "\n", "â€™", "Ã©", "&amp;", "&#39;", "&", ";", "\u200b", "\u00ad", "е", "ﬁ", "e\u0301"),
             *("\u0301", "\r\n", "\r", "\x00", "\x85", "\ufffd", "s", "Â ", "â€", "Ａ", "𝐁", "\ud83d", "\U0001f600"),
-            *("\u00a0", "α"),
+            *(
+                "\u00a0",
+                "α",
+                "*",
+                "[",
+                "](",
+                ")",
+                "_",
+                '"',
+                "<b>",
+                "#",
+                " | ",
+                "> ",
+                "-\n",
+                "1 ",
+                "\u3164",
+                "v1s",
+                "a b c d ",
+            ),
         ]
     ),
     max_size=40,
@@ -31,6 +49,17 @@ def test_damage_is_repaired_and_counted_by_kind(case: dict[str, Any]) -> None:
 def test_legitimate_text_is_left_alone(case: dict[str, str]) -> None:
     repaired = repair(case["text"])
     assert (repaired.text, repaired.counts, repaired.offsets) == (case["text"], {}, None)
+
+
+@pytest.mark.parametrize("case", cases("model/disguises.toml"), ids=lambda case: ascii(case["text"]))
+def test_disguises_are_removed_and_counted_by_kind(case: dict[str, Any]) -> None:
+    repaired = repair(case["text"])
+    assert (repaired.text, repaired.counts) == (case["plain"], case["counts"])
+
+
+@pytest.mark.parametrize("case", cases("model/disguises.toml", "untouched"), ids=lambda case: ascii(case["text"]))
+def test_what_people_write_on_purpose_is_not_a_disguise(case: dict[str, str]) -> None:
+    assert repair(case["text"]).text == case["text"]
 
 
 @pytest.mark.parametrize(

@@ -246,6 +246,19 @@ def test_a_large_row_group_takes_bounded_memory(tmp_path: Path) -> None:
     assert 0 < highest < file.stat().st_size / 3
 
 
+# E-mails
+
+
+@pytest.mark.parametrize("case", cases("reading/mails.toml"), ids=why)
+def test_emails(case: dict[str, Any]) -> None:
+    [found] = read_bytes(case["mail"].lstrip("\n").replace("\n", "\r\n").encode(), "eml")
+    if "error" in case:
+        assert str(found) == f"F: {case['error']}"
+    else:
+        assert isinstance(found, Record)
+        assert found.text.replace("\r\n", "\n") == case["text"]
+
+
 # WARC and WET
 
 

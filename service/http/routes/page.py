@@ -7,6 +7,7 @@ import hashlib
 import json
 import mimetypes
 import re
+import time
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
@@ -183,9 +184,7 @@ class _Form:
                 "unsupported-media-type",
                 "This path accepts only the form of the page. Programs should use POST /v1/score.",
             )
-        fields, files = read_form(
-            request, settings(), most_parts=MOST_PARTS, advice="Reload the page and try again."
-        )
+        fields, files = read_form(request, settings(), most_parts=MOST_PARTS, advice="Reload the page and try again.")
         # Browsers send line ends as CR LF.
         self.text = fields.get("text", "").replace("\r\n", "\n").replace("\r", "\n")
         self.fields = fields
@@ -213,7 +212,8 @@ class _Form:
         if self._file is not None and self._file.filename:
             self.source = self._file.filename
             file, limits = self._file, settings()
-            found = engine().apart(lambda: list(islice(read_upload(file, limits), 2)))
+            deadline = time.monotonic() + limits.timeout
+            found = engine().apart(lambda: list(islice(read_upload(file, limits, deadline), 2)))
             text, self.repairs = _only_document(found)
         if not text.strip():
             raise RequestError("invalid-fields", "There is no text to judge. Paste a text or choose a file.")

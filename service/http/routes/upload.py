@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -71,10 +72,11 @@ def upload() -> Response:
 def _read(files: Sequence[FileStorage], chosen: Fields, settings: Settings) -> list[_Item]:
     """Return the documents and failures of files. Raises RequestError if there are too many."""
     items: list[_Item] = []
+    deadline = time.monotonic() + settings.timeout
     most = settings.max_items
     for file in files:
         name = file.filename or ""
-        for item in read_upload(file, settings, chosen):
+        for item in read_upload(file, settings, deadline, chosen):
             if isinstance(item, Failure):
                 items.append(_Item(name, _line_of(item, name), unreadable(item)))
             else:
