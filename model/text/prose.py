@@ -2,8 +2,8 @@
 
 Lines are classified by general marks: a list by its bullets and fragments, a table by its columns and numbers, code by
 its brackets and joined names, a heading by being alone and without an end, a list of references by its authors, years
-and publishers. Only phrases of web pages ("Leave a
-Comment") are listed, in boilerplate.txt. A line that is in doubt counts as prose.
+and publishers. Only phrases of web pages ("Leave a Comment") are listed, in boilerplate.txt. A line that is in
+doubt counts as prose.
 """
 
 from __future__ import annotations
