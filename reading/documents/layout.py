@@ -208,11 +208,16 @@ def rows(words: Iterable[Word]) -> list[list[Word]]:
 
 def body_size(pages: Iterable[Page]) -> float:
     """Return the size of most letters."""
-    sizes = Counter[float]()
-    for page in pages:
-        for word in page.words:
-            sizes[round(word.size * 2) / 2] += len(word.text)
+    sizes = _sizes(word for page in pages for word in page.words)
     return sizes.most_common(1)[0][0] if sizes else 0.0
+
+
+def _sizes(words: Iterable[Word]) -> Counter[float]:
+    """Count letters by their size, to half a point."""
+    sizes = Counter[float]()
+    for word in words:
+        sizes[round(word.size * 2) / 2] += len(word.text)
+    return sizes
 
 
 # --- what is not part of the text
@@ -437,6 +442,9 @@ class _Text:
     def __init__(self, lines: list[Line], body: float) -> None:
         self._lines = lines
         self._body = body
+        sizes = _sizes(word for line in lines for word in line.words)
+        self._largest = max((size for size, count in sizes.items() if count > 0.15 * sizes.total()), default=body)
+        """The largest size of more than headings."""
         self._words: set[str] = set()
         """The words of the document, which say how a word is written that was cut at the end of a line."""
         for line in lines:
@@ -471,7 +479,7 @@ class _Text:
         if below.first:
             lower = below.text[:1].islower()
             return "\n\n" if not lower and ends and (short or indented) else " "
-        heading = above.size > 1.08 * self._body
+        heading = above.size > 1.08 * self._largest
         if below.y - above.y > (1.5 * above.size if heading else 1.2 * above.leading + 0.5):
             return "\n\n"
         if heading:

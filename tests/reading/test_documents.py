@@ -409,6 +409,12 @@ def test_every_other_file_of_a_run_is_read(tmp_path: Path) -> None:
     assert [line.partition(": ")[0] for line in failures(found)] == [f"{tmp_path}/2.pdf", f"{tmp_path}/4.odt"]
 
 
+def test_a_document_at_an_address_is_read() -> None:
+    fsspec = pytest.importorskip("fsspec")
+    fsspec.filesystem("memory").pipe("/documents/a.docx", documents.docx(PARAGRAPH))
+    assert texts(read("memory://documents/a.docx")) == [QUIET]
+
+
 def test_the_id_is_the_path_and_the_repairs_are_counted(tmp_path: Path) -> None:
     file = tmp_path / "a.rtf"
     file.write_bytes(rb"{\rtf1 Seen. {\v Not seen.}}")
