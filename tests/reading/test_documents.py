@@ -227,6 +227,24 @@ def test_a_footnote_goes_on_in_the_next_column() -> None:
     assert draft.paragraphs == [" ".join(column + other)]
 
 
+def test_a_caption_does_not_interrupt_a_sentence() -> None:
+    caption = documents.lines(["Figure 1: the steps at low water."], y=560, size=8)
+    second = caption + documents.lines(TEXT[2:], y=500) + documents.lines(NEXT, y=470)
+    assert pages(documents.lines(TEXT[:2]), second).paragraphs == [
+        JOINED,
+        "Figure 1: the steps at low water.",
+        NEXT_JOINED,
+    ]
+
+
+def test_items_of_a_list_are_paragraphs() -> None:
+    items = ["• The iron steps at Coldwell Harbour, which were shut", "for eleven months", "• The boatyard"]
+    assert pages(documents.lines(items)).paragraphs == [
+        "• The iron steps at Coldwell Harbour, which were shut for eleven months",
+        "• The boatyard",
+    ]
+
+
 def test_a_large_first_letter_belongs_to_its_word() -> None:
     initial = documents.lines(["T"], x=40, y=525, size=36)
     body = documents.lines(["he steps at Coldwell Harbour reopen on", "Saturday, or so the council has told us,"], x=64)
