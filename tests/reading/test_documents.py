@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import gzip
 import re
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.cases import DATA, cases, why
 from tests.reading import documents
@@ -411,6 +414,18 @@ def test_a_document_longer_than_the_limit_is_reported(monkeypatch: pytest.Monkey
     monkeypatch.setattr(records, "LONGEST", 100)
     (tmp_path / "a.docx").write_bytes(documents.docx(PARAGRAPH))
     assert failures(read(tmp_path)) == [f"{tmp_path}/a.docx: longer than 100 bytes, the limit for one document"]
+
+
+GOOD = {path.suffix[1:]: path.read_bytes() for path in FILES if path.name.startswith("human-01-office1")}
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.sampled_from(["docx", "epub", "odt", "rtf"]), st.integers(0), st.binary(max_size=4), st.integers(0, 4))
+def test_damage_is_always_reported_as_such(kind: str, place: int, inserted: bytes, removed: int) -> None:
+    place %= len(GOOD[kind])
+    damaged = GOOD[kind][:place] + inserted + GOOD[kind][place + removed :]
+    with contextlib.suppress(UnreadableError):
+        parse(damaged, kind)
 
 
 # In a run
