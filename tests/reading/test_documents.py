@@ -192,6 +192,16 @@ def test_columns_are_read_one_after_the_other(order: str) -> None:
     assert pages(page).paragraphs == [" ".join(left + right)]
 
 
+@pytest.mark.parametrize("matrix", ["0 1 -1 0 100 40", "0 -1 1 0 300 560", "-1 0 0 -1 360 100"])
+def test_a_turned_page_is_read(matrix: str) -> None:
+    assert pages(documents.lines(TEXT).replace("1 0 0 1 40 550", matrix)).paragraphs == [JOINED]
+
+
+def test_text_across_a_page_is_left_out() -> None:
+    watermark = documents.lines(["DRAFT"]).replace("1 0 0 1 40 550", "0.7 0.7 -0.7 0.7 100 100")
+    assert pages(documents.lines(TEXT) + watermark).paragraphs == [JOINED]
+
+
 def test_running_heads_and_page_numbers_are_left_out() -> None:
     contents = [
         documents.lines(["The Coldwell Reader"], y=580) + documents.lines(body) + documents.lines([number], x=200, y=20)
