@@ -34,7 +34,7 @@ class Package:
                 raise UnreadableError(ENCRYPTED)
             raise UnreadableError(f"not {_a(kind)} file but an old Office file; save it as {kind}")
         for start, other in OTHERS.items():
-            if data.lstrip()[: len(start)] == start:
+            if data[:100].lstrip().startswith(start):
                 raise UnreadableError(f"not {_a(kind)} file but {other} file; rename it")
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
@@ -46,10 +46,6 @@ class Package:
 
     def __contains__(self, name: str) -> bool:
         return name in self._zip.NameToInfo
-
-    def names(self) -> list[str]:
-        """Return the names of all files."""
-        return self._zip.namelist()
 
     def read(self, name: str) -> bytes:
         """Return the content of a file. All that is read of a package may not be longer than one document."""

@@ -63,6 +63,8 @@ def read(data: bytes) -> Draft:
         draft.hide(" ".join(reader.hidden))
         scanned += reader.is_scanned
         pdfium.FPDF_ClosePage(handle)
+    if draft.repairs and not any(page.words for page in pages):
+        raise UnreadableError("contains no text that can be seen")
     _check(pages, number, scanned, broken)
     if scanned:
         draft.repairs["scanned_page"] = scanned

@@ -352,6 +352,7 @@ BAD = {
     ),
     "docx: no text": (documents.docx(""), "contains no text"),
     "pdf: no text": (documents.pdf(["", ""]), "contains no text on 2 pages"),
+    "pdf: no visible text": (documents.pdf(["3 Tr " + documents.lines(TEXT)]), "contains no text that can be seen"),
     "pdf: scanned": (documents.pdf([SCAN], images=True), SCANNED),
 }
 
