@@ -24,6 +24,8 @@ TYPES: dict[type, str] = {
 }
 MOST_LISTED = 20
 LONGEST_NAME = 40
+LONGEST_HEADING = 100
+"""Characters above which the name of a column is in fact a text."""
 
 
 class FieldError(UnreadableError):
@@ -138,6 +140,8 @@ def _column(names: Sequence[str], wanted: str | None, usual: Sequence[str], opti
     if places:
         return places[0]
     if wanted is not None and wanted.isascii() and wanted.isdigit() and 0 < int(wanted) <= len(names):
+        if len(names[int(wanted) - 1]) > LONGEST_HEADING:
+            raise FieldError("the first line is a record; add a line above it that names the columns")
         return int(wanted) - 1
     return None
 
