@@ -18,6 +18,8 @@ LEAST_ALIGNED = 0.5
 """Share of rows in which a second column must start at the same place."""
 NARROWEST = 12
 """Least distance between the starts of two columns, in characters."""
+LONGEST_HEADER = 3
+"""Words of a cell in the header of a table, at most."""
 DRIFT = 2
 """How far the start of a column may vary, in characters."""
 
@@ -154,14 +156,23 @@ def take_sentences_from_cells(editor: Editor, rows: Sequence[str]) -> bool:
     if words < 20 or digits > 0.1 * words or function_share(texts) < BROKEN_SHARE:
         return False
     edits = RowEdits(editor, rows)
+    header = next(iter(cells))
+    if header + 1 in rules and all(len(cell.split()) <= LONGEST_HEADER for cell in _BORDERS.split(cells[header])):
+        rules.append(header)
+        del cells[header]
     for i in rules:
-        edits.drop(i)
+        if rows[i].strip(_BARS):
+            edits.drop(i)
+        else:  # a blank row between borders
+            edits.cut(i, 0, len(rows[i]))
     for i, row in cells.items():
         for match in _BORDERS.finditer(row):
             left, right = row[: match.start()].rstrip(), row[match.end() :].strip()
             ended = left[-1:] in _ENDS and left.count(" ") >= 2
             edits.cut(i, *match.span(), "" if not left or not right else "\n" if ended else " ")
-    for before, after in pairwise(cells):
+    # The rows of a box were wrapped, so they end at a margin.
+    box = all(len(_BORDERS.split(row.strip(_BARS))) == 1 for row in cells.values())
+    for before, after in () if box else pairwise(cells):
         between = range(before + 1, after)
         if all(i in rules for i in between) and is_broken(cells[before].rstrip(_BARS), cells[after].lstrip(_BARS)):
             edits.join(before)

@@ -16,11 +16,12 @@ LONGEST_ROW, MOST_WORDS = 90, 15
 """Characters and words of a row of verse, at most; one row in ten may be longer."""
 LONGEST_PROSE_ROW, MOST_PROSE = 110, 0.3
 """Characters from which a row is a paragraph of prose, and the share of words in such rows, at most."""
-LEAST_OPEN, LEAST_UNFILLED = 0.25, 0.3
+LEAST_OPEN, LEAST_UNFILLED, LEAST_UNFILLED_CAPITAL = 0.25, 0.3, 0.1
 MOST_DANGLING, MOST_DANGLING_LOWER, MOST_DANGLING_SHORT = 0.12, 0.1, 0.16
 """Shares of rows. Open: without the end of a sentence; one sentence to a row is not verse. Unfilled: with room for the
-next word, which wrapped prose would have used. Dangling: with a word like "the" or "of" at the end, as three in ten
-have in prose that was broken up anywhere; verse whose rows start in lower case has fewer, in short rows more."""
+next word, which wrapped prose would have used; fewer are needed if rows start with capitals. Dangling: with a
+word like "the" or "of" at the end, as three in ten have in prose that was broken up anywhere; verse whose rows start in
+lower case has fewer, in short rows more."""
 LEAST_FUNCTION_WORDS = 0.28
 """Share of function words, below which rows are a list."""
 LEAST_SIGNS, MANY_SIGNS, LEAST_RHYMED = 0.2, 0.8, 0.3
@@ -118,7 +119,8 @@ def _ends_at_will(rows: Sequence[str], blocks: Sequence[Sequence[str]]) -> bool:
     pairs = [pair for block in blocks for pair in pairwise(block)] or list(pairwise(rows))
     margin = sorted(map(len, rows))[int(0.95 * (size - 1))]
     unfilled = sum(len(row) + 1 + len(after.split(" ", 1)[0]) <= margin for row, after in pairs)
-    return len(unended) >= LEAST_OPEN * size and unfilled >= LEAST_UNFILLED * len(pairs) and dangling <= most * size
+    least = LEAST_UNFILLED_CAPITAL if capital else LEAST_UNFILLED
+    return len(unended) >= LEAST_OPEN * size and unfilled >= least * len(pairs) and dangling <= most * size
 
 
 def _rhymed(rows: Sequence[str]) -> float:
