@@ -110,8 +110,9 @@ def test_a_chosen_field_that_is_missing_is_reported_with_those_present(kind: For
 
 def test_a_table_without_names_of_columns_does_not_lose_its_first_record() -> None:
     content = f"a,{'word ' * 30}\nb,{'word ' * 30}\n"
-    (line,) = failures(list(read_stream(io.BytesIO(content.encode()), "F", "csv", fields=Fields("2"))))
-    assert line == "F:1: the first line is a record; add a line above it that names the columns"
+    for fields in (Fields(), Fields("2")):
+        (line,) = failures(list(read_stream(io.BytesIO(content.encode()), "F", "csv", fields=fields)))
+        assert line.endswith("the first line seems to be a record: add a line above it that names the columns")
 
 
 def test_plain_text_has_no_fields() -> None:
