@@ -174,7 +174,7 @@ def score(
     # With an output folder, pages are always left to the workers: their number must not change what a run reads.
     reader = read(article=extract_article if chosen.is_local and target.folder is None else Page.later)
     run = _ScoreRun(
-        target, reader, chosen, load or load_detector, bundle, depth, not no_evidence, base_rate, show, force, quiet
+        target, reader, chosen, load or load_detector, bundle, depth, not no_evidence, base_rate, reading, show, force, quiet
     )
     started = time.monotonic()
     records, deduplicator = _warn_of_repeated_ids(reader), None
@@ -217,6 +217,7 @@ class _ScoreRun:
     depth: str
     evidence: bool
     base_rate: float | None
+    reading: Reading
     show: int
     force: bool
     quiet: bool
@@ -275,6 +276,8 @@ class _ScoreRun:
                 "format": form,
                 "dedupe": deduplicator is not None,
                 "part_size": part_size,
+                "text_field": self.reading.text_field,
+                "id_field": self.reading.id_field,
             }
             folder = RunFolder(path, settings, suffix=f".{form}", force=self.force)
             started = time.monotonic()

@@ -448,3 +448,12 @@ def test_version(unspun: Unspun) -> None:
 def test_every_format_can_be_named_for_standard_input() -> None:
     formats = {name for part in get_args(Format) for name in get_args(part)}
     assert set(INPUT_FORMATS) == formats
+
+
+READERS = ["score", "compare", "train", "evaluate", "calibrate", "feedback add", "feedback import", "models diff"]
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_every_command_that_reads_documents_has_the_options_of_reading(name: str, unspun: Unspun) -> None:
+    shown = unspun(*name.split(), "--help").out
+    assert [option for option in ("--text-field", "--id-field", "--input-format") if option not in shown] == []
