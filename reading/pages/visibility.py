@@ -71,6 +71,9 @@ LENGTH = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+))(px|pt|em|rem|ex|ch|%|vw|vh|vmin
 PIXELS = {"px": 1.0, "": 1.0, "pt": 4 / 3, "em": 16.0, "rem": 16.0, "ex": 8.0, "ch": 8.0, "pc": 16.0, "%": 12.0}
 PIXELS |= {"vw": 12.8, "vh": 8.0, "vmin": 8.0, "vmax": 12.8, "cm": 37.8, "mm": 3.78, "in": 96.0}
 """Pixels of a unit; for per cent and the units of the window, in a window of usual size."""
+NOTE = re.compile(r"[\[(]?(?:\d{1,3}(?:\s?[,–-]\s?\d{1,3}){0,9}|[a-z*†‡§¶]{1,2}|citation needed)[\])]?")
+"""The mark of a note, or of several."""
+ORDINALS = frozenset(["st", "nd", "rd", "th"])
 NUMBERS = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)%?")
 
 
@@ -339,6 +342,11 @@ def _tidy(root: Any) -> None:
             element.tag = UNNAMED
         elif element.tag == "q":
             _quote(element)
+    for note in list(root.iter("sup")):
+        # Without its place above the line, the number of a note would be the end of a word.
+        mark = "".join(note.itertext()).strip()
+        if NOTE.fullmatch(mark) and mark not in ORDINALS and not _text_before(note)[-1:].isdigit():
+            _drop(note)
     for deleted in list(root.iter("del")):
         inserted = deleted.getnext()
         if inserted is not None and inserted.tag == "ins" and not (deleted.tail or "").strip():

@@ -145,6 +145,27 @@ def test_hostile_styles_are_read_in_bounded_time() -> None:
     assert time.process_time() - started < 10
 
 
+@pytest.mark.parametrize(
+    "style",
+    [
+        "color:a" + " " * 100_000 + "b",
+        "background:" + "a(" * 50_000,
+        "transform:" + "scale(" * 20_000,
+        "opacity:" * 20_000,
+    ],
+)
+def test_hostile_declarations_are_read_in_bounded_time(style: str) -> None:
+    started = time.process_time()
+    text_of(f"<style>p{{{style}}}</style><p style='{style}'>{FIRST}</p>")
+    assert time.process_time() - started < 5
+
+
+def test_hostile_tags_of_a_deep_page_are_read_in_bounded_time() -> None:
+    started = time.process_time()
+    text_of("<div>" * 3_000 + "<" + "a" * 200_000 + "<b " * 20_000)
+    assert time.process_time() - started < 10
+
+
 @settings(deadline=None)  # the first page pays for loading the parser
 @given(st.text(alphabet=st.characters() | st.sampled_from("<>/&;!-'\"= pab")))
 def test_any_page_can_be_read(page: str) -> None:
