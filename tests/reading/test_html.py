@@ -14,6 +14,7 @@ from unspun.reading.records import UnreadableError
 
 FIRST = "The harbour reopens on Saturday, eleven months after the council closed its steps to swimmers and walkers."
 SECOND = "The repair took three weeks and cost far less than the council had expected, said the man who did most of it."
+THIRD = "Nobody was happier about it than an old swimmer who had learned there with a rope round her middle."
 ARTICLE = [f"Paragraph {n} of the article says a good deal about the harbour and its steps." for n in range(8)]
 NOISE = "My neighbour bought a parrot last year, and it has learned to imitate the kettle rather convincingly. " * 12
 
@@ -44,7 +45,8 @@ def test_navigation_and_footer_are_not_part_of_the_article() -> None:
 
 
 def page_with(markup: str) -> str:
-    return f"<!DOCTYPE html><html><body><p>{FIRST}</p><p>{SECOND}</p>{markup}</body></html>"
+    """Return a page with some visible text, enough for a verdict, and some markup."""
+    return f"<!DOCTYPE html><html><body><p>{FIRST}</p><p>{SECOND}</p><p>{THIRD}</p>{markup}</body></html>"
 
 
 @pytest.mark.parametrize("case", cases("reading/hidden_text.toml", "hidden"), ids=why)
@@ -61,12 +63,14 @@ def test_text_that_a_reader_sees_stays(case: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("tag", ["script", "style", "template", "noscript", "svg", "textarea"])
 def test_elements_that_are_never_text_are_no_disguise(tag: str) -> None:
-    assert extract_article(page_with(f"<{tag}>not a text</{tag}>")) == (f"{FIRST}\n{SECOND}", {})
+    assert extract_article(page_with(f"<{tag}>not a text</{tag}>")) == (f"{FIRST}\n{SECOND}\n{THIRD}", {})
 
 
 @pytest.mark.parametrize("style", ["opacity:0", "visibility:hidden"])
 def test_a_page_that_scripts_reveal_is_read(style: str) -> None:
-    assert FIRST in text_of(f"<html><body><div style='{style}'><p>{FIRST}</p><p>{SECOND}</p></div></body></html>")
+    menu = "<nav>" + "<a href=/>A word of the menu</a>" * 20 + "</nav>"
+    page = f"<html><body>{menu}<h1>Tides</h1><div style='{style}'><p>{FIRST}</p><p>{SECOND}</p></div></body></html>"
+    assert FIRST in text_of(page)
 
 
 def test_a_page_that_hides_itself_from_frames_is_read() -> None:
