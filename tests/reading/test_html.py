@@ -110,6 +110,14 @@ def test_the_article_is_never_left_out(case: dict[str, str]) -> None:
     assert [paragraph for paragraph in ARTICLE if paragraph not in text] == []
 
 
+def test_a_large_page_is_read_in_bounded_time() -> None:
+    article = "".join(f"<p>{paragraph} <a href=/{n}>{n}</a></p>" for n in range(4_000) for paragraph in ARTICLE[:3])
+    started = time.process_time()
+    text = text_of(f"<html><body><nav>Home</nav><article>{article}</article><p>Legal notice</p></body></html>")
+    assert time.process_time() - started < 10
+    assert (text.count("\n"), text.startswith(ARTICLE[0]), "Legal" in text) == (11_999, True, False)
+
+
 # --- pages that cannot be read
 
 
