@@ -183,7 +183,9 @@ def score(
 
         deduplicator = Deduplicator()
         records = deduplicator(records)
-    tally = run.into_folder(records, deduplicator, part_size) if target.folder else run.to_one_place(records)
+    tally = (
+        run.into_folder(records, deduplicator, part_size) if target.folder else run.to_one_place(records, deduplicator)
+    )
     if not quiet:
         near_duplicates = 0 if deduplicator is None else len(deduplicator.left_out)
         _summarise(tally, reader.skipped, near_duplicates, time.monotonic() - started)
@@ -222,9 +224,9 @@ class _ScoreRun:
     force: bool
     quiet: bool
 
-    def to_one_place(self, records: Iterator[Record | Failure]) -> Tally:
+    def to_one_place(self, records: Iterator[Record | Failure], deduplicator: Deduplicator | None) -> Tally:
         """Score to standard output or a file; return the counts."""
-        from unspun.reading.records import Omission
+        from unspun.reading.records import Omission, Omissions
         from unspun.service.batch.parallel import score_in_parallel
         from unspun.service.batch.scoring import Scored, Tally, notice
 
@@ -249,7 +251,11 @@ class _ScoreRun:
                             complain(line)
                         tally.add(outcome)
                         progress.update(tally)
-                    writer.close(self.reader.skipped)
+                    skipped = Omissions()
+                    skipped.update(self.reader.skipped)
+                    for id, _ in deduplicator.left_out if deduplicator is not None else ():
+                        skipped.add("nearly the same as an earlier text", id)
+                    writer.close(skipped)
                 except KeyboardInterrupt:
                     kept = f"; {target.file}.part contains {tally.documents:,} verdicts" if target.file else ""
                     raise KeyboardInterrupt(f"interrupted{kept}") from None

@@ -236,6 +236,16 @@ def test_files_of_other_types_in_folders_are_skipped_with_their_reasons(here: Pa
     ]
 
 
+def test_the_most_frequent_reasons_are_shown(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unspun.reading.records.MOST_SHOWN", 1)
+    monkeypatch.setattr("unspun.reading.records.MOST_REASONS", 2)
+    write("a.png", "b.png", "c.a1", "d.b2", "e.c3")
+    reader = Reader(["."])
+    list(reader)
+    assert str(reader.skipped) == "type .png is not read in folders: 2, other reasons: 3"
+    assert len(reader.skipped.reasons) == 3
+
+
 def test_few_skipped_files_are_remembered_by_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("unspun.reading.records.MOST_LISTED", 2)
     write("a.png", "b.png", "c.png")

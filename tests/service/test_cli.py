@@ -327,6 +327,13 @@ def test_a_table_lists_what_failed_and_what_was_skipped(unspun: Unspun, articles
     ]
 
 
+def test_a_table_lists_near_duplicates(unspun: Unspun, here: Path) -> None:
+    pytest.importorskip("datasketch")
+    Path("in.jsonl").write_text("".join(json.dumps({"id": id, "text": SPUN}) + "\n" for id in ("a", "b")))
+    run = unspun("score", "in.jsonl", "--format", "table", "--dedupe")
+    assert run.out.splitlines()[-2:] == ["skipped: 1 file or record", "    b: nearly the same as an earlier text"]
+
+
 def test_quiet_reports_only_errors(unspun: Unspun, articles: Path) -> None:
     assert unspun("score", "in", "missing", "--quiet").errors == ["unspun: missing: no such file or directory"]
 
