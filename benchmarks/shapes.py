@@ -113,8 +113,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     rows = []
     for number, (name, one) in enumerate(chosen.items(), 1):
         start = time.monotonic()
-        rows.append(measure_one(detector, name, one, spun, human, options.depth))
-        print(f"{number}/{len(chosen)} {name}: {time.monotonic() - start:.1f} s", file=sys.stderr, flush=True)
+        row = measure_one(detector, name, one, spun, human, options.depth)
+        rows.append(row)
+        done = f"{row['lost']} of {row['found before']} lost, {row['added']} of {row['clear before']} added"
+        took = f"{time.monotonic() - start:.1f} s"
+        print(f"{number}/{len(chosen)} {name}: {done}, {took}", file=sys.stderr, flush=True)
     return {
         "depth": options.depth,
         "role": " and ".join(options.role) if options.corpus.exists() else "examples",

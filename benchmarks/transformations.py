@@ -1458,7 +1458,7 @@ def comments_below(text: str) -> str:
 @shape("dilution", "diluted")
 def article_below(text: str) -> str:
     """An article by a person below the text."""
-    return f"{text}\n\n{(EXAMPLES / 'human' / '04-night-train.txt').read_text('utf-8')}"
+    return f"{text}\n\n{(EXAMPLES / 'human' / '02-website-rebuild.txt').read_text('utf-8')}"
 
 
 @shape("dilution", "diluted")
@@ -1470,7 +1470,7 @@ def sentences_between(text: str) -> str:
 
 # --- web pages --------------------------------------------------------------------------------------------------------
 
-CLEAN = paragraphs((EXAMPLES / "human" / "04-night-train.txt").read_text("utf-8"))[1:]
+CLEAN = paragraphs((EXAMPLES / "human" / "02-website-rebuild.txt").read_text("utf-8"))[1:]
 """Paragraphs by a person, which pages hide."""
 
 

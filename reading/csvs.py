@@ -26,6 +26,8 @@ ESCAPE = re.compile(r'\\(["\\,;\t|\r\n])|"(")')
 NOT_CLOSED = (
     "the quote that opens in this line is not closed, or a quote inside it is not doubled; nothing after it was read"
 )
+NOT_QUOTED = "the text seems to go on in the next line; put texts with line breaks in quotes"
+REST = "seems to be part of the text above; put texts with line breaks in quotes"
 NOT_DOUBLED = "a quote inside a quoted field is not doubled"
 
 
@@ -65,12 +67,20 @@ def read_csv(stream: TextIO, place: Place, fields: Fields, *, tabs: bool = False
         names.pop()
     place.line = 1 if lines.number == 1 else place.line
     columns = fields.columns(names)
+    text_is_last = columns["text"] == len(names) - 1
+    broken = spaced = False
     for row in rows.read(len(names)):
         if isinstance(row, Failure):
             yield row
         elif len(row) != len(names):
+            broken = True
             yield place.failure(f"{len(row)} fields where the header has {len(names)}")
+        elif text_is_last and rows.may_go_on(len(names)):
+            yield place.failure(NOT_QUOTED)
+        elif broken and not spaced and row[columns["text"]].startswith(" "):  # a comma in prose has a space after it
+            yield place.failure(REST)
         else:
+            broken, spaced = False, spaced or row[columns["text"]].startswith(" ")
             yield place.record(row[columns["text"]], {name: row[column] or None for name, column in columns.items()})
 
 
@@ -124,6 +134,8 @@ class _Rows:
         """Whether backslashes escape quotes, as MySQL and others write them."""
         self._literal = False
         """Whether quotes have no meaning, as in most TSV."""
+        self._quoted_end = False
+        """Whether the last field of the current row is quoted."""
 
     def read(self, width: int) -> Iterator[list[str] | Failure]:
         """Yield the rows below the header, which has `width` names, without empty fields beyond it.
@@ -136,6 +148,7 @@ class _Rows:
                 line = next(self._lines)
                 if not line.strip(self._blank):
                     continue
+                self._quoted_end = False
                 row = self._split(line) if self._is_literal(line, width) else self.parse(line)
             except StopIteration:
                 return
@@ -151,6 +164,17 @@ class _Rows:
                 while len(row) > width and not row[-1].strip():
                     row.pop()
                 yield row
+
+    def may_go_on(self, width: int) -> bool:
+        """Return whether the last field may go on in the next line: it is not quoted, and no row starts there."""
+        if self._quoted_end:
+            return False
+        blank, following = next(((n, line) for n, line in enumerate(self._lines.ahead()) if line.strip(BLANK)), (0, ""))
+        if not following or '"' in following:
+            return False
+        few = following.count(self._delimiter) < width - 1
+        many = following.rstrip(self._blank).count(self._delimiter) > width - 1
+        return few or (many and blank > 0)
 
     def parse(self, line: str) -> list[str]:
         """Return the fields of a row from its first line; quoted fields may go on in the next ones.
@@ -172,6 +196,7 @@ class _Rows:
                 if self._escapes:
                     value = "" if value == "\\N" else ESCAPE.sub(r"\1\2", value)
             row.append(value)
+        self._quoted_end = opening is not None
         return row
 
     def _quoted(self, line: str, at: int) -> tuple[str, str, int, bool]:

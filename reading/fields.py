@@ -72,7 +72,10 @@ class Fields:
                 raise FieldError(f'several fields are called "{shortened(str(key))}"')
             value = record[key] if key is not None else MISSING if wanted is None else _descend(record, wanted)
             if name == "text" and value is not MISSING and not isinstance(value, str):
-                raise FieldError(f'"{wanted if key is None else key}" is {type_of(value)}, not a string')
+                chosen = wanted if key is None else key
+                inside = _key(value, None, USUAL_TEXTS, "--text-field") if isinstance(value, Mapping) else None
+                advice = "" if inside is None else f"; choose the text in it with --text-field {chosen}.{inside}"
+                raise FieldError(f'"{chosen}" is {type_of(value)}, not a string{advice}')
             if value is not MISSING:
                 found[name] = value
         if "text" not in found:

@@ -79,9 +79,9 @@ def load_boilerplate() -> Boilerplate:
 
 @cache
 def notice_words() -> WordTable:
-    """Return the words of notices about cookies and consent; every notice has one of "notice_subjects"."""
+    """Return the words of notices about cookies and consent: what they are about, whom they address, and others."""
     sections = read_sections("boilerplate.txt")
-    names = ("notice_subjects", "notice")
+    names = ("notice_subjects", "notice_address", "notice")
     return WordTable({name: hash_tokens(" ".join(sections[name]).split()) for name in names})
 
 

@@ -24,6 +24,8 @@ FEWEST_MARKS, MARKED_WORDS = 5, 0.03
 
 People put a few words in quotes; more than one word in thirty is a disguise, or an unusual way to emphasise.
 """
+FEWEST_BESIDE_TAGS = 5
+"""Different words beside HTML tags from which they are markup of a text, and not a program."""
 LONGEST_LINK = 300
 """Most characters of a link's words, and of its target."""
 
@@ -97,22 +99,29 @@ _MARKUP = (
         )
     ),
 )
+_ANY_TAG = re.compile(r"<[^<>]{0,300}>")
 _INVISIBLE = (("<!--", "-->"), ("<script", "</script>"), ("<style", "</style>"))
 """Elements of HTML whose content is not text: their first and last characters."""
 
 
 def strip_markup(editor: Editor) -> None:
     """Remove the marks of a text, in time linear in its length, and count them. Other text is left unchanged."""
-    if "<" in editor.text:
+    tagged = "<" in editor.text and _has_words_beside_tags(editor.text)
+    if tagged:
         for first, last in _INVISIBLE:
             editor.count("markup", editor.remove(_between(editor.text, first, last)))
     for sign, pattern, kind in _MARKUP:
-        if sign in editor.text:
+        if tagged if sign == "<" else sign in editor.text:
             matches = list(pattern.finditer(editor.text))
             editor.replace(edit for match in matches for edit in _edits(match))
             editor.count(kind, len(matches))
     _strip_wrappers(editor)
     _strip_separators(editor)
+
+
+def _has_words_beside_tags(text: str) -> bool:
+    """Return whether a text with tags is more than a piece of code."""
+    return len(set(_ANY_TAG.sub(" ", text).split())) >= FEWEST_BESIDE_TAGS
 
 
 def _between(text: str, first: str, last: str) -> Iterator[tuple[int, int]]:

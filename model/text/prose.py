@@ -36,10 +36,13 @@ LONGEST_FRAGMENT = 12
 LONGEST_ROW = 4
 """Most words of an item in a list without bullets, and of a heading that ends in a colon."""
 
+LEAST_BESIDE_PHRASE = 5
+"""Tokens beside a boilerplate phrase from which its sentence may not be boilerplate."""
 FEWEST_WITH_PHRASE, MOST_WITH_PHRASE = 4, 0.25
-"""Sentences with a boilerplate phrase, and their share of a text, from which the phrases were added to hide them."""
-NOTICE_WORDS, FEWEST_NOTICE_WORDS, MOST_NOTICE = 0.1, 6, 0.35
-"""Share and number of the words of cookie notices in a notice, and the largest share of notices in a text."""
+"""Such sentences, and their share of a text, from which the phrases were added to hide them."""
+NOTICE_WORDS, FEWEST_NOTICE_WORDS, FEWEST_ADDRESSES, MOST_NOTICE = 0.15, 8, 2, 0.35
+"""Share and number of the words of cookie notices in a notice, times that it says "we" or "you", and the largest
+share of notices in a text."""
 
 SENTENCE_SHARE = 0.25
 """Share of function words from which a line reads as a sentence."""
@@ -349,13 +352,14 @@ def _boilerplate_sentences(
         return beside, counts
     start, end = np.searchsorted(tokens.start, np.array(spans)).T
     holder = np.searchsorted(first, start, side="right") - 1
-    short = size[holder] <= LONGEST_BOILERPLATE
     with_phrase = np.zeros(first.size, dtype=np.bool_)
-    with_phrase[holder[short]] = True
+    with_phrase[holder] = size[holder] <= LONGEST_BOILERPLATE
+    rest = size - np.bincount(holder, weights=end - start, minlength=first.size)
     document = lines.layout.line_document[lines.layout.token_line[first]]
     words = np.bincount(document, weights=size, minlength=documents)
-    hidden = np.bincount(document, weights=size * with_phrase, minlength=documents)
-    many = np.bincount(document[with_phrase], minlength=documents) >= FEWEST_WITH_PHRASE
+    suspicious = with_phrase & (rest >= LEAST_BESIDE_PHRASE)
+    hidden = np.bincount(document, weights=size * suspicious, minlength=documents)
+    many = np.bincount(document[suspicious], minlength=documents) >= FEWEST_WITH_PHRASE
     sown = many & (hidden > MOST_WITH_PHRASE * words)
     beside |= (with_phrase & ~sown[document])[sentences]
     for a, b in zip(start[sown[document[holder]]].tolist(), end[sown[document[holder]]].tolist(), strict=True):
@@ -386,7 +390,11 @@ def _is_notice(lines: _LineCounts, documents: int) -> NDArray[np.bool_]:
     different = np.bincount(pairs[:, 0].astype(np.int64), minlength=size)
     words = np.bincount(layout.line_paragraph, weights=lines.words, minlength=size)
     often = np.bincount(paragraph, minlength=size) >= NOTICE_WORDS * words
-    notice = (subject > 0) & (different >= FEWEST_NOTICE_WORDS) & often
+    # Notices address the reader, which distinguishes them from articles.
+    address = np.bincount(
+        paragraph[table.lookup(tokens.hash[listed]) & table.bit("notice_address") > 0], minlength=size
+    )
+    notice = (subject > 0) & (address >= FEWEST_ADDRESSES) & (different >= FEWEST_NOTICE_WORDS) & often
     document = layout.line_document[np.flatnonzero(np.diff(layout.line_paragraph, prepend=-1))]
     in_notices = np.bincount(document, weights=words * notice, minlength=documents)
     of_text = np.bincount(document, weights=words, minlength=documents)

@@ -24,7 +24,7 @@ def main(kind: str, seconds: int, megabytes: int) -> None:
     # The parent ends this process on Ctrl-C, and when the time is over. The alarm is for a parent that was killed.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.alarm(seconds + 10)
-    _limit_memory(megabytes)
+    _limit(megabytes)
     # Nothing but the result may reach the parent, whatever the libraries print.
     answer = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -32,14 +32,19 @@ def main(kind: str, seconds: int, megabytes: int) -> None:
         answer.write(json.dumps(_result(kind, megabytes)).encode("ascii"))
 
 
-def _limit_memory(megabytes: int) -> None:
+def _limit(megabytes: int) -> None:
+    """Limit the memory, and write nothing to disk: no files, and no image of the memory after a crash."""
     try:
         import resource
     except ImportError:  # Windows
         return
-    size = megabytes << 20
-    with suppress(ValueError, OSError):  # macOS refuses, or accepts and ignores it
-        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+    for kind, most in (
+        (resource.RLIMIT_AS, megabytes << 20),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with suppress(ValueError, OSError):  # macOS refuses the limit of memory, or accepts and ignores it
+            resource.setrlimit(kind, (most, most))
 
 
 def _result(kind: str, megabytes: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ Coordinates are in points, to the right and downwards.
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -15,7 +15,9 @@ from statistics import median
 
 NOTE_MARK = re.compile(r"[(\[]?(?:\d{1,3}|[*†‡§¶a-z])(?:[,–-]\s?\d{1,3})*[)\]]?[,.]?|[*†‡§¶]{1,4}")
 PAGE_NUMBER = re.compile(
-    r"[\W_]*(?:page|p\.?|pg\.?)?\s*(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:of|/|\|)\s*\d{1,4})?[\W_]*", re.IGNORECASE
+    r"(?:(?:https?|file)://\S+\s+)?"  # a browser prints the address beside it
+    r"[\W_]*(?:page|p\.?|pg\.?)?\s*(?:\d{1,4}|[ivxlc]{1,7})(?:\s*(?:of|/|\|)\s*\d{1,4})?[\W_]*",
+    re.IGNORECASE,
 )
 NOTE_START = re.compile(r"[(\[]?(?:\d{1,3}|[*†‡§¶]{1,3})[)\].]?(?:\s|$|(?=[A-Z\"“‘]))")
 LIST_ITEM = re.compile(r"(?:[•●▪◦‣·–—*-]|[(\[]?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,4})[.)\]])\s")
@@ -38,8 +40,10 @@ FEWEST_ROWS = 4
 """Rows on both sides of a gap that make columns of them."""
 NARROWEST = (0.18, 7.0)
 """The width of a column, in parts of the page and in letters; less is a column of numbers, labels or bullets."""
-TOP = 0.1
+TOP = 0.15
 """The part of a page in which its head stands."""
+NEAR = 4
+"""Points by which the height of running heads may differ."""
 EDGE = 3
 """Rows at the top and at the bottom of a page that may be running heads or feet."""
 
@@ -128,12 +132,14 @@ def paragraphs(pages: Sequence[Page]) -> list[str]:
     remove_line_numbers(pages)
     body = body_size(pages)
     lines: list[Line] = []
+    note: Line | None = None
     gutters = [x for page in pages for _, x in columns(page.words) if x is not None]
     for page in pages:
-        above = False
-        for column, _ in columns(page.words, gutters):
-            lines += without_footnotes(column_lines(column), body, above=above)
-            above = True
+        for number, (column, _) in enumerate(columns(page.words, gutters)):
+            found = column_lines(column)
+            end = footnotes(found, body, note, follows=number > 0)
+            note = found[-1] if end < len(found) else None
+            lines += found[:end]
     return _Text(lines, body).paragraphs()
 
 
@@ -144,12 +150,12 @@ def join_parts(parts: Iterable[Word]) -> list[Word]:
         before = words[-1] if words else None
         if before is not None and -0.5 * before.size < part.x0 - before.x1 < 0.6 * before.size:
             raised = before.y - part.y
-            if part.size <= 0.85 * before.size and -0.5 * before.size < raised < 0.9 * before.size:
+            if 0.45 * before.size < part.size <= 0.85 * before.size and -0.5 * before.size < raised < 0.9 * before.size:
                 if raised > 0.15 * before.size and NOTE_MARK.fullmatch(part.text):
                     before.x1 = max(before.x1, part.x1)
                     continue
                 part.y = before.y
-            elif before.size <= 0.85 * part.size and 0.1 * part.size < -raised < 0.9 * part.size:
+            elif 0.45 * part.size < before.size <= 0.85 * part.size and 0.1 * part.size < -raised < 0.9 * part.size:
                 before.mark = bool(NOTE_MARK.fullmatch(before.text))
                 before.y = part.y
             elif abs(raised) < (0.2 if part.spaced else 0.35) * part.size:
@@ -215,30 +221,35 @@ def body_size(pages: Iterable[Page]) -> float:
 def remove_running_heads(pages: Sequence[Page]) -> None:
     """Remove rows that stand at the same height of several pages, apart from numbers, and page numbers."""
     edges: list[tuple[Page, list[list[list[Word]]]]] = []
-    heights: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
+    places = Counter[tuple[str, int, int]]()
     for page in pages:
         found = rows(page.words)
         sides = [found[:EDGE], found[::-1][:EDGE]]
         edges.append((page, sides))
         for side, candidates in enumerate(sides):
             for row in candidates:
-                heights[_without_numbers(row), side].append(row[0].y)
-    if len(pages) == 1:
-        _remove_only_head(pages[0])
+                places[_without_numbers(row), side, round(row[0].y / NEAR)] += 1
+    for number, page in enumerate(pages):
+        if len(pages) == 1 or number:
+            _remove_only_head(page, numbered=number > 0)
     for page, sides in edges:
         removed: set[int] = set()
         for side, candidates in enumerate(sides):
             for row in candidates:
                 text = " ".join(word.text for word in row)
-                same = sum(abs(y - row[0].y) < 6 for y in heights[_without_numbers(row), side])
+                head, near = _without_numbers(row), round(row[0].y / NEAR)
+                same = sum(places[head, side, place] for place in (near - 1, near, near + 1))
                 if not (same > 1 or PAGE_NUMBER.fullmatch(text)):
                     break
                 removed.update(map(id, row))
         page.words = [word for word in page.words if id(word) not in removed]
 
 
-def _remove_only_head(page: Page) -> None:
-    """Remove the first row of a page if it stands in the margin, apart from the text: no other page repeats it."""
+def _remove_only_head(page: Page, *, numbered: bool) -> None:
+    """Remove the first row of a page if it stands apart from the text, although no other page repeats it.
+
+    If `numbered`, it must have a number at one end.
+    """
     found = rows(page.words)
     steps = [below[0].y - above[0].y for above, below in pairwise(found)]
     if (
@@ -246,6 +257,7 @@ def _remove_only_head(page: Page) -> None:
         and found[0][0].y < page.top + TOP * (page.bottom - page.top)
         and steps[0] > 1.5 * median(steps)
         and found[0][0].size <= 1.02 * body_size([page])
+        and (not numbered or found[0][0].text[0].isdecimal() or found[0][-1].text[-1].isdecimal())
     ):
         page.words = [word for word in page.words if all(word is not head for head in found[0])]
 
@@ -296,18 +308,20 @@ def _counts(numbers: Sequence[Word]) -> bool:
     return step in (1, 2, 5, 10) and often >= 0.8 * len(steps)
 
 
-def without_footnotes(lines: list[Line], body: float, *, above: bool) -> list[Line]:
-    """Return the lines of a column without the footnotes below them, which are in smaller print.
+def footnotes(lines: list[Line], body: float, before: Line | None, *, follows: bool) -> int:
+    """Return the number of the line at which the footnotes of a column start; they are in smaller print.
 
-    `above` says whether other columns precede this one, which may then consist of footnotes only.
+    `before` is the last line of the footnotes in the column before, if it had any, which may go on in this one.
+    `follows` says whether other columns of the page precede this one, which may then consist of footnotes only.
     """
-    start = len(lines)
-    for index in range(len(lines) - 1, -1, -1):
-        if lines[index].size > 0.93 * body:
-            break
-        if lines[index].words[0].mark or NOTE_START.match(lines[index].text):
-            start = index
-    return lines[:start] if start or above else lines
+    small = start = len(lines)
+    while small and lines[small - 1].size < 0.93 * body:
+        small -= 1
+        if lines[small].words[0].mark or NOTE_START.match(lines[small].text):
+            start = small
+    if before is not None and not SENTENCE_END.search(before.text):
+        start = small
+    return start if start or follows else len(lines)
 
 
 # --- columns
@@ -358,6 +372,8 @@ def _gutter(found: list[list[Word]], gutters: Sequence[float]) -> tuple[int, int
         for (low, high), start in gaps.items():
             whole = False
             for other_low, other_high in free:
+                if other_low >= high:
+                    break
                 part = (max(low, other_low), min(high, other_high))
                 if part[1] - part[0] >= least:
                     following[part] = min(start, following.get(part, start))
@@ -473,7 +489,7 @@ class _Text:
             return above + below
         if not above.endswith(HYPHENS) or not below[:1].isalpha() or not above[-2:-1].isalnum():
             return f"{above} {below}"
-        first, second = above.split()[-1][:-1].lstrip("\"'(“‘"), below.split()[0].rstrip(".,;:!?\"')”’")
+        first, second = (_letters(part) for part in (above.split()[-1][:-1], below.split()[0]))
         if below[0].isupper() or self._keeps_hyphen(first.lower(), second.lower()):
             return above[:-1] + "-" + below
         return above[:-1] + below
@@ -515,6 +531,11 @@ class _Text:
 
     def _is_body(self, paragraph: _Paragraph) -> bool:
         return abs(paragraph.size - self._body) < 0.06 * self._body and not CAPTION.match(paragraph.text)
+
+
+def _letters(word: str) -> str:
+    """Return a word without the punctuation around it."""
+    return re.sub(r"^\W+|\W+$", "", word)
 
 
 def _width(word: Word) -> float:

@@ -10,6 +10,7 @@ import math
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from unspun.reading.documents import layout
@@ -62,7 +63,7 @@ def read(data: bytes) -> Draft:
     if scanned:
         draft.repairs["scanned_page"] = scanned
     for paragraph in layout.paragraphs(pages):
-        draft.add(paragraph)
+        draft.add(paragraph.replace("\xad", ""))
     return draft
 
 
@@ -140,7 +141,7 @@ class _PageReader:
         upright = {turned: found for turned, found in directions.items() if turned >= 0}
         turned = max(upright, key=lambda turned: upright[turned].characters, default=0)
         found = upright.get(turned, _Turned())
-        if found.characters < FEW and self._image_of_page():
+        if found.characters < FEW and self._is_picture:
             self.is_scanned = True
         corners = [_turn(x, y, turned) for x in self._box[::2] for y in self._box[1::2]]
         top, bottom = min(y for _, y in corners), max(y for _, y in corners)
@@ -230,7 +231,7 @@ class _PageReader:
             return False
         if style.mode in (self._pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, self._pdfium.FPDF_TEXTRENDERMODE_CLIP):
             # Text recognition lays invisible text over the picture of the page.
-            return self._image_of_page()
+            return self._is_picture
         return bool(not style.white or self._is_filled(x, y))
 
     def _is_filled(self, x: float, y: float) -> bool:
@@ -272,8 +273,9 @@ class _PageReader:
             return None
         return (left.value, bottom.value, right.value, top.value)
 
-    def _image_of_page(self) -> bool:
-        """Return whether images cover most of the page."""
+    @cached_property
+    def _is_picture(self) -> bool:
+        """Whether images cover most of the page."""
         pdfium = self._pdfium
         left, bottom, right, top = self._box
         covered = 0.0

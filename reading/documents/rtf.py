@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from unspun.reading.documents.draft import Draft
 from unspun.reading.records import UnreadableError, optional
 
 PARAGRAPH = re.compile(r"\\(?:par|cell|nestcell|row|nestrow)(?![a-z])")
 LINK = re.compile(r"\\fldinst(?![a-z])")
-HIDDEN_PART = re.compile(r"\\(?:v|deleted)(?![a-z0-9-])([^{}]*?)\\(?:v|deleted)0 ?")
-HIDDEN_GROUP = re.compile(r"\\(?:v|deleted)(?![a-z0-9-])")
+COLORS = re.compile(r"\\colortbl([^{}]*)")
+BEHIND = re.compile(r"\\(?:highlight|cbpat|chcbpat|clcbpat|chshdng|shading)(?![a-z])")
+"""Words for what is behind text, against which white letters may be seen."""
 CODE_PAGE = re.compile(rb"\\ansicpg(\d{1,5})")
 
 
@@ -28,7 +29,13 @@ def read(data: bytes) -> Draft:
     source = PARAGRAPH.sub(r"\\sect", source)
     # Otherwise striprtf writes the address of a link into the text.
     source = LINK.sub(r"\\xe", source)
-    shown = HIDDEN_GROUP.sub(r"\\xe ", HIDDEN_PART.sub(r"{\\xe \1}", source))
+    shown = source
+    for start, end in _hidden(source):
+        # Until the text is seen again, or to the end of the group.
+        shown = re.sub(
+            rf"\\(?:{start})(?![a-z0-9-])([^{{}}]*?)(?=\\(?:{end}|plain|pard)(?![a-z]))", r"{\\xe \1}", shown
+        )
+        shown = re.sub(rf"\\(?:{start})(?![a-z0-9-])", r"\\xe ", shown)
     to_text: Callable[..., str] = striprtf.rtf_to_text
     draft = Draft()
     text = _whole(to_text(shown, errors="replace"))
@@ -38,6 +45,17 @@ def read(data: bytes) -> Draft:
         hidden = len(to_text(source, errors="replace").split()) - len(text.split())
         draft.hide("word " * max(hidden, 0))
     return draft
+
+
+def _hidden(source: str) -> Iterator[tuple[str, str]]:
+    """Yield patterns of the words of RTF that hide text, and of those that show it again."""
+    yield "v|deleted", "(?:v|deleted)0"
+    yield "fs[0-3]", r"fs\d+"
+    colors = COLORS.search(source)
+    if colors and not BEHIND.search(source):
+        white = [index for index, color in enumerate(colors[1].split(";")) if color.count("255") == 3]
+        if white:
+            yield f"cf(?:{'|'.join(map(str, white))})", r"cf\d+"
 
 
 def _decode(data: bytes) -> str:

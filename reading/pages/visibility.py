@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from unspun.reading.pages.styles import Declarations, StyleSheet, style_sheet
@@ -25,6 +26,8 @@ INLINE = frozenset(
 UNWRAPPED = INLINE - {"a", "abbr", "cite", "code", "data", "label", "q", "span", "time"}
 """Elements that say nothing about where the article is. The extractor may break a line at each of them."""
 UNNAMED = "unnamed-span"
+IN_SENTENCES = frozenset(["abbr", "cite", "data", "label", "output", "time"])
+"""Elements that the extractor leaves out or cuts off, even inside sentences."""
 FRAMES = frozenset(["div", "section", "article", "main", "body", "td", "figure", "header"])
 """Elements in which the extractor ignores text that is not in another element."""
 BLOCKS = frozenset(["div", "p", "li", "section", "dd", "dt"])
@@ -125,6 +128,8 @@ class _Eye:
                 template.tag = "div"
         self.sheet: StyleSheet = style_sheet(root)
         self.is_styled_elsewhere = any("stylesheet" in (link.get("rel") or "").lower() for link in root.iter("link"))
+        self.shows_article = any(not _is_ignored(one) for one in islice(root.iter("main", "article", "h1"), 50))
+        self.has_dialog = any("dialog" in one.get("role", "") for one in root.iter("div", "section", "aside", "dialog"))
         self.hidden: list[HiddenPiece] = []
         self.gaps: list[tuple[Any, bool, bool]] = []
         self.lines: list[Any] = []
@@ -196,7 +201,7 @@ class _Eye:
             if not gone and self.is_styled_elsewhere and display is None:
                 gone = _has_hiding_class(names.split())
         if not gone and attributes.get("aria-hidden", "").strip().lower() == "true" and not is_frame:
-            gone = not _holds_the_article(element)
+            gone = not self._is_behind_a_dialog(element)
         if not gone and declared and not is_frame:
             gone = _is_out_of_sight(declared)
         soft = takes_room = False
@@ -254,6 +259,15 @@ class _Eye:
         if look.is_camouflaged and get("position") not in ("absolute", "fixed"):
             return replace(look, takes_room=True)
         return look
+
+    def _is_behind_a_dialog(self, element: Any) -> bool:
+        """Return whether an element that assistive programs ignore is the page itself, behind an open dialog."""
+        if self.shows_article or not any(True for _ in element.iter("main", "article", "h1", "p")):
+            return False
+        if any(True for _ in element.iter("main", "article", "h1")):
+            return True
+        parent = element.getparent()
+        return parent is not None and parent.tag == "body" and self.has_dialog
 
     def _note_gaps(self, element: Any, declared: Declarations, *, in_row: bool) -> None:
         """Note where a browser shows a gap before or after an element, although no space is written there."""
@@ -318,11 +332,28 @@ def _tidy(root: Any) -> None:
         for name in ("aria-hidden", "style"):
             if name in element.attrib:
                 del element.attrib[name]
-        if element.tag == "span" and not (element.get("class") or element.get("id")):
-            parent = element.getparent()
-            if parent is not None and parent.tag not in FRAMES:
-                element.tag = UNNAMED
+        parent = element.getparent()
+        if parent is None or parent.tag in FRAMES:
+            continue
+        if element.tag in IN_SENTENCES or (element.tag == "span" and not (element.get("class") or element.get("id"))):
+            element.tag = UNNAMED
+        elif element.tag == "q":
+            _quote(element)
+    for deleted in list(root.iter("del")):
+        inserted = deleted.getnext()
+        if inserted is not None and inserted.tag == "ins" and not (deleted.tail or "").strip():
+            _drop(deleted)
     etree.strip_tags(root, *UNWRAPPED, UNNAMED)
+
+
+def _quote(element: Any) -> None:
+    """Write the quotation marks that a browser shows around a `<q>`."""
+    element.text = f"“{element.text or ''}"
+    if len(element):
+        element[-1].tail = f"{element[-1].tail or ''}”"
+    else:
+        element.text += "”"
+    element.tag = UNNAMED
 
 
 def _blank(piece: HiddenPiece) -> None:
@@ -451,15 +482,15 @@ def _room(declared: Declarations, side: str) -> bool:
     return total >= 2.0
 
 
+def _is_ignored(element: Any) -> bool:
+    """Return whether assistive programs ignore an element."""
+    return any(one.get("aria-hidden", "").lower() == "true" for one in (element, *element.iterancestors()))
+
+
 def _has_hiding_class(names: list[str]) -> bool:
     """Return whether a class hides an element, and no other shows it again on a larger screen."""
     hiding = HIDING_CLASSES.intersection(names)
     return bool(hiding) and not any(":" in name or re.match(r"d-(?:sm|md|lg|xl)-", name) for name in names)
-
-
-def _holds_the_article(element: Any) -> bool:
-    """Return whether an element that assistive programs ignore is the page itself, behind a dialog."""
-    return any(True for _ in element.iter("main", "article", "h1"))
 
 
 def _is_out_of_sight(declared: Declarations) -> bool:

@@ -190,6 +190,8 @@ class _CompareRun:
             suspect, source = self._one(self.suspect), self._one(str(self.source))
         except _NotReadError:
             return
+        for record in (suspect, source):
+            self._note_repairs(record)
         try:
             comparison = self.comparer.compare(suspect.text, source.text, suspect_id=suspect.id, source_id=source.id)
         except Exception as error:
@@ -227,6 +229,7 @@ class _CompareRun:
                     if isinstance(record, Failure):
                         self._fail(record)
                         continue
+                    self._note_repairs(record)
                     answer = self._find(record, sources, places.get(_place_of(record)))
                     if answer is not None:
                         writer.write(answer)
@@ -302,6 +305,15 @@ class _CompareRun:
                 f"{file}: " + ("contains no documents" if wanted is None else f"no document has the id {wanted}")
             )
         return chosen
+
+    def _note_repairs(self, record: Record) -> None:
+        """Report what reading repaired or left out, such as hidden text: it is not compared."""
+        from unspun.model.verdict import Repair
+        from unspun.model.wording import repairs_in_words
+
+        found = repairs_in_words(Repair(what, count) for what, count in sorted(record.repairs.items()))
+        if found is not None and not self.quiet:
+            complain(f"{record.where}: repaired or left out: {found}")
 
     def _refuse(self, line: str) -> NoReturn:
         self._fail(line)

@@ -20,7 +20,7 @@ from unspun.model.verdict import ModelInfo, Verdict
 from unspun.service.feedback.labels import Label
 from unspun.service.http.config import Settings
 from unspun.service.http.problems import MEDIA_TYPE, TITLES, ProblemDocument
-from unspun.service.http.schemas import PairSubmission, Submission
+from unspun.service.http.schemas import FALSE, TRUE, PairSubmission, Submission
 from unspun.service.http.submission import LabelSubmission
 from unspun.service.render.summary import summary
 
@@ -419,6 +419,9 @@ def _form(asked: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of an upload, given the fields of a Submission."""
     options = {name: asked[name] for name in ("evidence", "depth", "base_rate")}
     options["base_rate"] = _parameter("base_rate", options["base_rate"])["schema"]
+    # A form has only strings.
+    words = {"type": "string", "enum": [*TRUE, *FALSE], "default": TRUE[0]}
+    options["evidence"] = {**words, "description": options["evidence"]["description"]}
     file = {"type": "string", "contentMediaType": "application/octet-stream"}
     files = {"type": "array", "items": file, "minItems": 1, "description": "Files, each a part called `file`."}
     return {"type": "object", "required": ["file"], "properties": {"file": files, **FIELDS, **options}}

@@ -213,6 +213,35 @@ def test_a_footnote_does_not_interrupt_a_sentence() -> None:
     assert pages(first, documents.lines(TEXT[2:])).paragraphs == [JOINED]
 
 
+def test_a_footnote_goes_on_in_the_next_column() -> None:
+    column = [
+        "The iron steps at Coldwell",
+        "Harbour will reopen on",
+        "Saturday, some months",
+        "after the council chained",
+    ]
+    other = ["them shut, and nobody is", "happier about it than Dot", "Pascoe, who swam there", "when she was six."]
+    notes = documents.lines(["1 The minutes of the council, which"], y=480, size=7)
+    notes += documents.lines(["are kept in the town hall."], x=220, y=480, size=7)
+    draft = pages(documents.lines(column) + documents.lines(other, x=220) + notes)
+    assert draft.paragraphs == [" ".join(column + other)]
+
+
+def test_a_large_first_letter_belongs_to_its_word() -> None:
+    initial = documents.lines(["T"], x=40, y=525, size=36)
+    body = documents.lines(["he steps at Coldwell Harbour reopen on", "Saturday, or so the council has told us,"], x=64)
+    page = initial + body + documents.lines(["eleven months after they were shut in a hurry."], y=522)
+    assert pages(page).paragraphs == [
+        "The steps at Coldwell Harbour reopen on Saturday, or so the council has told us, eleven months after they "
+        "were shut in a hurry."
+    ]
+
+
+def test_a_table_of_contents_is_kept_by_line() -> None:
+    contents = ["Preamble . . . . . . . . . . . 1", "Analysis . . . . . . . . . . . 2"]
+    assert pages(documents.lines(contents) + documents.lines(TEXT, y=400)).paragraphs == ["\n".join(contents), JOINED]
+
+
 HIDDEN = {
     "drawn with no colour": "3 Tr ",
     "white on white": "1 1 1 rg ",
@@ -448,7 +477,17 @@ def test_an_interrupted_run_leaves_no_process_behind() -> None:
     run.send_signal(signal.SIGINT)
     assert run.wait(20) != 0
     run.stdout.close()
-    assert not Path(f"/proc/{child}").exists()
+    deadline = time.monotonic() + 20
+    while is_running(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_running(process: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{process}/status").read_text()  # a zombie has ended
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def started_by(parent: int) -> int:

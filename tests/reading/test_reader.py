@@ -97,6 +97,11 @@ def test_the_fields_of_the_text_and_the_id_can_be_chosen(
         ("csv", "url,body\na,b\n", 'F:1: no column "story"; the columns are: url, body'),
         ("json", '[{"url": 1, "body": "b"}]', 'F:1: no field "story"; the fields are: url, body'),
         ("json", '[{"story": {"a": "b"}}]', 'F:1: "story" is an object, not a string'),
+        (
+            "json",
+            '[{"story": {"body": "b"}}]',
+            'F:1: "story" is an object, not a string; choose the text in it with --text-field story.body',
+        ),
     ],
 )
 def test_a_chosen_field_that_is_missing_is_reported_with_those_present(kind: Format, content: str, line: str) -> None:

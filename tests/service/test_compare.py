@@ -172,6 +172,13 @@ def test_the_source_is_found_in_a_folder(compare: Unspun, files: Path) -> None:
     assert run.errors[-1].startswith("unspun: 1 suspect: found the source of 1; 2 documents searched; ")
 
 
+def test_hidden_text_is_not_compared_and_is_reported(compare: Unspun, files: Path) -> None:
+    Path("a.html").write_text(f"<html><body><p>{Path('a.txt').read_text()}</p><p hidden>Not seen.</p></body></html>")
+    run = compare("a.html", "b.txt")
+    assert (run.status, run.verdicts[0]["kind"]) == (0, "spun")
+    assert run.errors == ["unspun: a.html: repaired or left out: hidden text (2 words)"]
+
+
 def test_skipped_files_are_counted_with_their_reasons(compare: Unspun, files: Path) -> None:
     Path("docs/pic.png").touch()
     run = compare("a.txt", "--against", "docs")

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 FILES = DATA / "shapes" / "files"
 CASES = cases("shapes/cases.toml")
-EXAMPLES = Path(__file__).parents[2] / "seeds" / "examples"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "seeds" / "examples"
+PAGES = (ROOT / "README.md", ROOT / "seeds" / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 MEANS = {"found": {"suspect", "paraphrased"}, "not flagged": {"clear", "abstained"}}
 SCORED, UNREAD = 0, 3
 
@@ -64,3 +66,9 @@ def test_articles_by_people_are_clear_in_any_order(shipped: Detector, tmp_path: 
             turned = [*articles[first:], *articles[:first]][::order]
             (tmp_path / f"{first}{order}.txt").write_text("\n\n".join(turned))
     assert {verdict["verdict"] for verdict in verdicts(score(shipped, tmp_path))} == {"clear"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_a_page_that_quotes_spun_phrases_is_not_found(page: Path, shipped: Detector) -> None:
+    [verdict] = verdicts(score(shipped, page))
+    assert verdict["verdict"] in MEANS["not flagged"]
