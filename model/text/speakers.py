@@ -30,7 +30,7 @@ _STAMP = re.compile(
     r"(?:[ \t]*[-\u2013:|](?=[ \t]|$))?(?:[ \t]+|$)"
 )
 _NICK = re.compile(r"[ \t]*<[ @+~&%]?[\w\[\]\\^{}|`-]{1,30}>[ \t]+")
-_SENDER = re.compile(r"(?:[+~]?[\w.'\u2019()-]+[ \t]?){1,4}:[ \t]+")
+_SENDER = re.compile(r"(?:[+~]?[\w.'\u2019()-]{1,20}[ \t]?){1,4}:[ \t]+")
 
 
 def remove_timestamps(editor: Editor, rows: Sequence[str]) -> bool:
