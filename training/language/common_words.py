@@ -22,7 +22,7 @@ from unspun.training.corpora.roles import default_roles
 
 FEWEST_SOURCES = 3
 """Sources that must use a word, so that the names of one source are not learned."""
-MOST_WORDS = 20_000
+MOST_WORDS = 100_000
 """Words to keep of each case."""
 USUAL = 0.8
 """Share of a word's occurrences in the middle of a sentence that must have the same case."""
