@@ -33,7 +33,8 @@ def undo_layouts(editor: Editor) -> None:
 
     A layout must be plain from the whole text, for example from a number at the start of most rows. The counts are the
     rows changed: "line_number", "cue" (subtitles), "timestamp", "speaker", "quote_mark", "mail_header", "column",
-    "table_border", "running_head", "hyphen" and "layout" (double spacing, justified text), and "long_s".
+    "table_border", "list_mark", "verse_number", "code_fence", "running_head", "hyphen" and "layout" (double spacing,
+    justified text, rows that end anywhere), and "long_s".
     """
     if not editor.text.isascii():
         editor.substitute(_LONG_S, {0x17F: "s"}, "long_s")
