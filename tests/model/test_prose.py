@@ -53,7 +53,12 @@ def test_phrases_are_folded(phrase: str) -> None:
 
 
 def test_phrases_that_are_sown_into_every_sentence_are_left_out_alone() -> None:
-    sentences = ["The council shut the steps", "Nobody was surprised by that", "The people asked who was to pay", "They left"]
+    sentences = [
+        "The council shut the steps",
+        "Nobody was surprised by that",
+        "The people asked who was to pay",
+        "They left",
+    ]
     plain = Documents.parse([". ".join(sentences) + "."])
     sown = Documents.parse([" (all rights reserved). ".join(sentences) + " (all rights reserved)."])
     kept = [word for word, prose in zip(sown.words(), sown.token_prose, strict=True) if prose]
