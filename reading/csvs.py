@@ -129,7 +129,7 @@ class _Rows:
         self._plain = re.compile(rf"([^{mark}]*)({mark})?")
         quoted = r' *"[^"]*(?:""[^"]*)*" *'
         field = rf'(?:{quoted}|(?! *")[^{mark}\r\n]*)'
-        self._line = re.compile(rf"{field}(?:{mark}{field})*[\r\n]*")
+        self._row = re.compile(rf"{field}(?:{mark}{field})*(?:[\r\n]+|\Z)")
         self._escapes = ESCAPED_QUOTE.search("".join(lines.ahead())) is not None
         """Whether backslashes escape quotes, as MySQL and others write them."""
         self._literal = False
@@ -236,9 +236,10 @@ class _Rows:
         return line.rstrip("\r\n").split(self._delimiter)
 
     def _is_literal(self, line: str, width: int) -> bool:
-        """Return whether quotes are literal from this line on: with tabs, if it and the next are rows only then."""
-        if not self._literal and self._delimiter == "\t" and '"' in line and not self._escapes:
+        """Return whether quotes are literal from this line on: with tabs, if this line and the next one are rows only
+        then, and if no quote closes later on where one should."""
+        if not self._literal and self._delimiter == "\t" and '"' in line and not self._escapes and width > 1:
             following = next((later for later in self._lines.ahead() if later.strip(self._blank)), None)
             tabs = {one.count("\t") for one in (line, following) if one is not None}
-            self._literal = width > 1 and tabs == {width - 1} and not self._line.fullmatch(line)
+            self._literal = tabs == {width - 1} and not self._row.match(line + "".join(self._lines.ahead()))
         return self._literal

@@ -24,6 +24,9 @@ TYPES: dict[type, str] = {
 }
 MOST_LISTED = 20
 LONGEST_NAME = 40
+NO_NAMES = "the first line seems to be a record: add a line above it that names the columns"
+LONGEST_HEADING = 100
+"""Characters above which the name of a column is in fact a text."""
 
 
 class FieldError(UnreadableError):
@@ -49,7 +52,10 @@ class Fields:
         """
         text = _column(names, self.text, USUAL_TEXTS, "--text-field")
         if text is None:
-            raise FieldError(_no_text(self.text, names, "column"))
+            message = _no_text(self.text, names, "column")
+            raise FieldError(
+                f"{message}; {NO_NAMES}" if any(len(name) > LONGEST_HEADING for name in names) else message
+            )
         found = {"text": text}
         id = _column(names, self.id, USUAL_IDS, "--id-field")
         if id is not None:
@@ -138,6 +144,8 @@ def _column(names: Sequence[str], wanted: str | None, usual: Sequence[str], opti
     if places:
         return places[0]
     if wanted is not None and wanted.isascii() and wanted.isdigit() and 0 < int(wanted) <= len(names):
+        if len(names[int(wanted) - 1]) > LONGEST_HEADING:
+            raise FieldError(NO_NAMES)
         return int(wanted) - 1
     return None
 

@@ -14,6 +14,10 @@ LONGEST = 1 << 27
 
 MOST_LISTED = 10_000
 """Skipped files that are remembered by name."""
+MOST_REASONS = 100
+MOST_SHOWN = 5
+"""Reasons that are counted, and that are shown in a line. A folder may hold files of a million types."""
+OTHER = "other reasons"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +72,16 @@ class Omissions:
 
     def add(self, reason: str, where: str | None = None) -> None:
         """Count something; `where` is its name, None if it needs no mention of its own."""
+        if reason not in self.reasons and len(self.reasons) >= MOST_REASONS:
+            reason = OTHER
         self.reasons[reason] += 1
         if where is not None and len(self.first) < MOST_LISTED:
             self.first.append(Omission(where, reason))
 
     def update(self, others: Omissions) -> None:
         """Add all of others."""
-        self.reasons.update(others.reasons)
+        for reason, count in others.reasons.items():
+            self.reasons[reason if reason in self.reasons or len(self.reasons) < MOST_REASONS else OTHER] += count
         self.first += others.first[: max(0, MOST_LISTED - len(self.first))]
 
     def beyond(self, number: int) -> Counter[str]:
@@ -82,8 +89,12 @@ class Omissions:
         return self.reasons - Counter(one.message for one in self.first[:number])
 
     def __str__(self) -> str:
-        """Return the reasons, each with its number, the most frequent first."""
-        return ", ".join(f"{reason}: {count:,}" for reason, count in self.reasons.most_common())
+        """Return the most frequent reasons, each with its number."""
+        ordered = self.reasons.most_common()
+        shown = [f"{reason}: {count:,}" for reason, count in ordered[:MOST_SHOWN]]
+        if rest := sum(count for _, count in ordered[MOST_SHOWN:]):
+            shown.append(f"{OTHER}: {rest:,}")
+        return ", ".join(shown)
 
 
 class Place:

@@ -121,7 +121,7 @@ def _oddly_cased(usual: NDArray[np.uint8], written: NDArray[np.uint8], line: NDA
     odd = np.bincount(line, weights=inside & (written != usual))
     odd_line = odd >= np.maximum(ODD_WORDS * np.bincount(line, weights=inside), 1)
     long = (np.bincount(line) >= LONGER)[line]
-    chosen = odd_line[line]
+    chosen: NDArray[np.bool_] = odd_line[line]
     if np.count_nonzero(chosen & long) >= max(ODD_LINES * np.count_nonzero(long), 1):
         return chosen
     # Single words that people write in lower case, and unknown ones in capitals.

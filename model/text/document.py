@@ -88,11 +88,10 @@ class Documents:
         token_shape = tokens.shape.copy()
         token_shape[first_words] |= Shape.SENTENCE_START
         token_foreign = find_foreign(characters, tokens, sentences, layout.token_paragraph, token_ptr)
-        prose = find_prose(characters, tokens, layout, sentences, document_start)
+        token_prose, excluded = find_prose(characters, tokens, layout, sentences, document_start)
         repairs = [one.counts for one in repaired]
-        for kind, counts in (("case", recased), ("boilerplate_phrase", prose.phrases)):
-            for number in np.flatnonzero(counts).tolist():
-                repairs[number][kind] = int(counts[number])
+        for number in np.flatnonzero(recased).tolist():
+            repairs[number]["case"] = int(recased[number])
         return cls(
             texts=tuple(texts),
             characters=characters,
@@ -105,10 +104,10 @@ class Documents:
             token_document=np.repeat(np.arange(len(repaired), dtype=np.int32), np.diff(token_ptr)),
             token_sentence=sentences,
             token_paragraph=layout.token_paragraph,
-            token_prose=prose.tokens & ~token_foreign,
+            token_prose=token_prose & ~token_foreign,
             token_foreign=token_foreign,
             token_ptr=token_ptr,
-            excluded=prose.excluded,
+            excluded=excluded,
             repairs=tuple(repairs),
             truncated=tuple(len(text) > max_characters for text in texts),
             _offsets=tuple(one.offsets for one in repaired),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from unspun.model.text.columns import separate_columns, take_sentences_from_cells
 from unspun.model.text.edits import Editor
+from unspun.model.text.heads import remove_running_heads
 from unspun.model.text.marks import remove_fences, remove_list_marks, remove_verse_numbers
 from unspun.model.text.numbering import remove_line_numbers
 from unspun.model.text.pages import (
@@ -14,7 +15,6 @@ from unspun.model.text.pages import (
     close_justified_gaps,
     join_hyphenated,
     join_ragged_rows,
-    remove_running_heads,
 )
 from unspun.model.text.quoting import remove_mail_headers, remove_quote_marks
 from unspun.model.text.speakers import remove_speakers, remove_timestamps

@@ -26,7 +26,14 @@ _GREEK_SMALL = str.maketrans("αικνορυϲϱ", "aikvopucp")
 def _of_other_alphabets() -> dict[int, int]:
     """Return Latin letters by their look-alikes in lookalikes.txt: Cherokee, Armenian, Lisu and others."""
     lines = resources.files("unspun.model.text").joinpath("lookalikes.txt").read_text(encoding="utf-8").splitlines()
-    return {ord(other): ord(line[0]) for line in lines if not line.startswith("#") for other in line[2:]}
+    table = {ord(other): ord(line[0]) for line in lines if not line.startswith("#") for other in line[2:]}
+    for small in (
+        *range(0x13F8, 0x13FE),
+        *range(0xAB70, 0xABC0),
+    ):  # small Cherokee letters look like small forms of the capitals
+        if letter := table.get(ord(chr(small).upper())):
+            table.setdefault(small, ord(chr(letter).lower()))
+    return table
 
 
 _OTHER = _of_other_alphabets()
@@ -44,6 +51,7 @@ def _dressed() -> dict[int, int]:
         range(0x1D400, 0x1D800),  # mathematical
         range(0x24B6, 0x24EA),  # circled
         range(0x249C, 0x24B6),  # in brackets
+        range(0x2160, 0x2180),  # Roman numerals
         range(0x2100, 0x2150),  # letterlike symbols, including those missing from the mathematical alphabets
         range(0x02B0, 0x02B9),  # raised
         range(0x02E0, 0x02E5),
@@ -65,6 +73,8 @@ def _dressed() -> dict[int, int]:
 
 _DRESSED = _dressed()
 
+FEWEST_MIXED = 5
+"""Words with look-alikes and Latin letters from which every letter that looks Latin is taken for a Latin one."""
 LOOKALIKES = "".join(map(chr, sorted({*_MIXED, *_DRESSED})))
 """All letters that may be replaced."""
 
@@ -96,8 +106,8 @@ def _is_latin(code: int) -> bool:
 def replace_lookalikes(text: str) -> tuple[str, int]:
     """Return the text with look-alikes replaced one for one, and the number of words that had any.
 
-    Words that consist of look-alikes only ("а" for "a") are replaced if mixed words show that letters were swapped and
-    hardly anything is in another alphabet.
+    Words that consist of look-alikes only ("а" for "a"), and single letters, are replaced if mixed words show that
+    letters were swapped and hardly anything is in another alphabet.
     """
     mixed = foreign = 0
 
@@ -108,7 +118,7 @@ def replace_lookalikes(text: str) -> tuple[str, int]:
             return word
         latin = latinise(undress(word))
         mixed += latin != word
-        foreign += not all(_is_latin(ord(letter)) for letter in latin.translate(_MIXED))
+        foreign += not all(_is_latin(ord(letter)) for letter in _plainest(latin))
         return latin
 
     replaced = _WORD.sub(plain, text)
@@ -119,7 +129,7 @@ def replace_lookalikes(text: str) -> tuple[str, int]:
     def wholly(match: re.Match[str]) -> str:
         nonlocal whole
         word = match.group()
-        latin = word if word.isascii() else word.translate(_WITHOUT_GREEK_SMALL)
+        latin = _plainest(word) if mixed >= FEWEST_MIXED else word.translate(_CYRILLIC)
         if latin == word or not latin.isascii():
             return word
         whole += 1
@@ -127,3 +137,7 @@ def replace_lookalikes(text: str) -> tuple[str, int]:
 
     replaced = _WORD.sub(wholly, replaced)
     return replaced, mixed + whole
+
+
+def _plainest(word: str) -> str:
+    return word.translate(_DRESSED).translate(_MIXED)

@@ -24,6 +24,10 @@ FEWEST_MARKS, MARKED_WORDS = 5, 0.03
 
 People put a few words in quotes; more than one word in thirty is a disguise, or an unusual way to emphasise.
 """
+FEWEST_EMOJI = 2
+"""Times that an emoji must occur to be removed."""
+QUOTED = 0.8
+"""Share of a text inside quotation marks above which nobody is quoted."""
 FEWEST_BESIDE_TAGS = 5
 """Different words beside HTML tags from which they are markup of a text, and not a program."""
 LONGEST_LINK = 300
@@ -115,8 +119,13 @@ def strip_markup(editor: Editor) -> None:
             matches = list(pattern.finditer(editor.text))
             editor.replace(edit for match in matches for edit in _edits(match))
             editor.count(kind, len(matches))
+
+
+def strip_noise(editor: Editor) -> None:
+    """Remove signs around and between single words, around all sentences, and emoji, and count them."""
     _strip_wrappers(editor)
     _strip_separators(editor)
+    _strip_outer_quotes(editor)
 
 
 def _has_words_beside_tags(text: str) -> bool:
@@ -147,13 +156,13 @@ def _edits(match: re.Match[str]) -> Iterator[TextEdit]:
             yield TextEdit(a, b, "")
 
 
-_QUOTES = dict(zip("\"'“‘„«‹「", "\"'”’“»›」", strict=True))
-_BRACKETS = dict(zip("([{*_~`【", ")]}*_~`】", strict=True))
-"""Signs that open, with the signs that close them."""
-_OPENING = re.escape("".join(_QUOTES | _BRACKETS))
-_CLOSING = re.escape("".join(sorted({*_QUOTES.values(), *_BRACKETS.values()})))
-_WRAPPED = re.compile(rf"[{_OPENING}][^\W_][\w'’-]*[{_CLOSING}]")
+_QUOTES = {*zip("\"'“‘„«‹「`´", "\"'”’“»›」'´", strict=True)}
+_BRACKETS = {*zip("([{<*_~`【=+^", ")]}>*_~`】=+^", strict=True)}
+"""Signs around words: what opens and what closes."""
+_OPENING, _CLOSING = ("".join(sorted(set(signs))) for signs in zip(*_QUOTES, *_BRACKETS, strict=True))
+_WRAPPED = re.compile(rf"[{re.escape(_OPENING)}][^\W_][\w'’-]*[{re.escape(_CLOSING)}]")
 _MOST_LAYERS = 3
+_QUOTED = tuple(re.compile(f"{a}[^{b}\\n]{{1,2000}}{b}") for a, b in ("“”", '""', "«»", "‘’"))
 
 
 def _strip_wrappers(editor: Editor) -> None:
@@ -163,12 +172,12 @@ def _strip_wrappers(editor: Editor) -> None:
         found = [match.span() for match in _WRAPPED.finditer(text)]
         if not _are_noise(len(found), text):
             return
-        in_quotes = [(start, end) for start, end in found if _QUOTES.get(text[start]) == text[end - 1]]
+        in_quotes = [(start, end) for start, end in found if (text[start], text[end - 1]) in _QUOTES]
         in_brackets = [
             (start, end)
             for start, end in found
             # In code, a bracket follows a name.
-            if _BRACKETS.get(text[start]) == text[end - 1] and not text[start - 1 : start].isalnum()
+            if (text[start], text[end - 1]) in _BRACKETS and not text[start - 1 : start].isalnum()
         ]
         if not _are_noise(len(in_quotes) + len(in_brackets), text):
             return
@@ -196,18 +205,29 @@ def _rare_signs() -> NDArray[np.bool_]:
 
 
 def _strip_separators(editor: Editor) -> None:
-    """Remove signs between words ("word • word", emoji) if a text has many of them."""
+    """Remove emoji, and signs between words ("word • word") if a text has many of them."""
     text = editor.text
     if text.isascii() and "~" not in text:
         return
     characters = code_points(text)
     rare = _rare_signs().take(characters, mode="clip") | (characters >= TABLE_SIZE)
-    if not _are_noise(int(np.count_nonzero(rare)), text):
+    if not rare.any():
         return
     edits: list[TextEdit] = []
     for sign, number in Counter(to_text(characters[rare])).items():
-        if _are_noise(number, text):
-            between = re.compile(rf"(?<=[\w.,;:!?'\"”’)])([ \t]*)(?:{re.escape(sign)})+(?=([ \t]*)[\w'\"“‘(])")
+        emoji = unicodedata.category(sign) in ("So", "Sk")
+        if not sign.isalnum() and (_are_noise(number, text) or (emoji and number >= FEWEST_EMOJI)):
+            # A sign at the start of a line is a bullet.
+            between = re.compile(rf"(?<=[\w.,;:!?…'\"”’)])([ \t]*){re.escape(sign)}+(?=([ \t]*)(?:[\w'\"“‘(]|$))", re.M)
             for match in between.finditer(text):
                 edits.append(TextEdit(match.end(1), match.end(), "" if match[1] or match[2] else " "))
     editor.count("markup", editor.replace(sorted(edits)))
+
+
+def _strip_outer_quotes(editor: Editor) -> None:
+    """Remove quotation marks if nearly all of a text is inside them, sentence by sentence."""
+    for pattern in _QUOTED:
+        found = [match.span() for match in pattern.finditer(editor.text)]
+        if len(found) >= FEWEST_MARKS and sum(end - start for start, end in found) > QUOTED * len(editor.text):
+            editor.count("quotes", len(found))
+            editor.remove(sign for start, end in found for sign in ((start, start + 1), (end - 1, end)))

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator
 from functools import partial
 from itertools import chain
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,11 +35,7 @@ LONGEST_FRAGMENT = 12
 LONGEST_ROW = 4
 """Most words of an item in a list without bullets, and of a heading that ends in a colon."""
 
-LEAST_BESIDE_PHRASE = 5
-"""Tokens beside a boilerplate phrase from which its sentence may not be boilerplate."""
-FEWEST_WITH_PHRASE, MOST_WITH_PHRASE = 4, 0.25
-"""Such sentences, and their share of a text, from which the phrases were added to hide them."""
-NOTICE_WORDS, FEWEST_NOTICE_WORDS, FEWEST_ADDRESSES, MOST_NOTICE = 0.15, 8, 2, 0.35
+NOTICE_WORDS, FEWEST_NOTICE_WORDS, FEWEST_ADDRESSES, MOST_NOTICE = 0.15, 8, 2, 0.6
 """Share and number of the words of cookie notices in a notice, times that it says "we" or "you", and the largest
 share of notices in a text."""
 
@@ -105,37 +100,24 @@ class _LineCounts:
         return end
 
 
-class Prose(NamedTuple):
-    """The prose of a batch of D documents with T tokens.
-
-    Attributes:
-        tokens: (T,) which tokens are prose.
-        excluded: for each document, how many lines are of each other kind.
-        phrases: (D,) boilerplate phrases that were left out of sentences of prose.
-    """
-
-    tokens: NDArray[np.bool_]
-    excluded: tuple[dict[str, int], ...]
-    phrases: NDArray[np.int64]
-
-
 def find_prose(
     characters: NDArray[np.uint32],
     tokens: Tokens,
     layout: Layout,
     sentences: NDArray[np.int32],
     document_start: NDArray[np.int64],
-) -> Prose:
-    """Find the prose of a batch of D documents."""
+) -> tuple[NDArray[np.bool_], tuple[dict[str, int], ...]]:
+    """Return which tokens (T,) are prose, and for each document the number of lines of each other kind."""
     documents = document_start.size - 1
     if tokens.start.size == 0:
-        return Prose(np.zeros(0, dtype=np.bool_), tuple({} for _ in range(documents)), np.zeros(documents, np.int64))
+        return np.zeros(0, dtype=np.bool_), tuple({} for _ in range(documents))
     lines = _LineCounts(characters, tokens, layout)
     folded = to_text(fold(characters))
     addresses = _in_addresses(folded, tokens)
-    boilerplate, phrases = _boilerplate_sentences(folded, lines, sentences, documents)
+    boilerplate = _boilerplate_sentences(folded, lines, sentences)
     beside = addresses | boilerplate
-    bare = lines.count(~beside) == 0
+    # What is beside boilerplate in a line is boilerplate as well: "All rights reserved. Terms of use".
+    bare = (lines.count(~beside) == 0) | (2 * lines.count(boilerplate) > lines.size)
     kinds = {
         "boilerplate": bare | _boilerplate_lines(folded, lines) | _is_notice(lines, documents),
         "reference": _is_reference(characters, lines, documents),
@@ -149,7 +131,7 @@ def find_prose(
         assigned[kinds[KINDS[number]]] = number
     _keep_whole_texts(assigned, lines, documents)
     token_prose = (assigned < 0)[layout.token_line] & ~beside
-    return Prose(token_prose, _count_kinds(assigned, layout, documents), phrases)
+    return token_prose, _count_kinds(assigned, layout, documents)
 
 
 def _count_kinds(assigned: NDArray[np.int8], layout: Layout, documents: int) -> tuple[dict[str, int], ...]:
@@ -332,43 +314,17 @@ def _boilerplate_lines(folded: str, lines: _LineCounts) -> NDArray[np.bool_]:
     return found | boilerplate.line.find(folded, lines.tokens, first, last, short & ~lines.ended)
 
 
-def _boilerplate_sentences(
-    folded: str, lines: _LineCounts, sentences: NDArray[np.int32], documents: int
-) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Return which tokens (T,) are in sentences that are boilerplate, and the phrases left out of others (D,).
-
-    A phrase that is always boilerplate makes its sentence boilerplate. But where many sentences have one, the phrases
-    were added to hide them, and only the phrases and the brackets around them are left out.
-    """
-    boilerplate, tokens = load_boilerplate(), lines.tokens
+def _boilerplate_sentences(folded: str, lines: _LineCounts, sentences: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Return which tokens are in short sentences that are boilerplate or contain a phrase that always is."""
+    boilerplate = load_boilerplate()
     first = np.flatnonzero(np.diff(sentences, prepend=-1))
     last = np.append(first[1:], sentences.size) - 1
     size = last - first + 1
-    found = boilerplate.sentence.find(folded, tokens, first, last, size <= LONGEST_BOILERPLATE_SENTENCE)
-    beside = found[sentences]
-    counts = np.zeros(documents, dtype=np.int64)
-    spans = [(place, place + len(phrase)) for phrase in boilerplate.anywhere for place in _find_all(folded, phrase)]
-    if not spans:
-        return beside, counts
-    start, end = np.searchsorted(tokens.start, np.array(spans)).T
-    holder = np.searchsorted(first, start, side="right") - 1
-    with_phrase = np.zeros(first.size, dtype=np.bool_)
-    with_phrase[holder] = size[holder] <= LONGEST_BOILERPLATE
-    rest = size - np.bincount(holder, weights=end - start, minlength=first.size)
-    document = lines.layout.line_document[lines.layout.token_line[first]]
-    words = np.bincount(document, weights=size, minlength=documents)
-    suspicious = with_phrase & (rest >= LEAST_BESIDE_PHRASE)
-    hidden = np.bincount(document, weights=size * suspicious, minlength=documents)
-    many = np.bincount(document[suspicious], minlength=documents) >= FEWEST_WITH_PHRASE
-    sown = many & (hidden > MOST_WITH_PHRASE * words)
-    beside |= (with_phrase & ~sown[document])[sentences]
-    for a, b in zip(start[sown[document[holder]]].tolist(), end[sown[document[holder]]].tolist(), strict=True):
-        bracketed = (
-            a > 0 and b < sentences.size and lines.code_first[a - 1] == ord("(") and lines.code_first[b] == ord(")")
-        )
-        beside[a - bracketed : b + bracketed] = True
-    np.add.at(counts, document[holder[sown[document[holder]]]], 1)
-    return beside, counts
+    found = boilerplate.sentence.find(folded, lines.tokens, first, last, size <= LONGEST_BOILERPLATE_SENTENCE)
+    places = [place for phrase in boilerplate.anywhere for place in _find_all(folded, phrase)]
+    sentence = np.searchsorted(lines.tokens.start[first], places, side="right") - 1
+    found[sentence] |= size[sentence] <= LONGEST_BOILERPLATE
+    return found[sentences]
 
 
 def _is_notice(lines: _LineCounts, documents: int) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ purpose: curly quotes, dashes, accents, emoji, "AT&T", "a<b", and words wholly i
 from __future__ import annotations
 
 import html
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -19,11 +20,12 @@ import numpy as np
 from ftfy.badness import is_bad
 from numpy.typing import NDArray
 
+from unspun.model.text.additions import remove_additions, remove_tags
 from unspun.model.text.characters import TABLE_SIZE, code_points
 from unspun.model.text.edits import Editor, TextEdit
 from unspun.model.text.layouts import undo_layouts
 from unspun.model.text.lookalikes import LOOKALIKES, replace_lookalikes
-from unspun.model.text.markup import strip_markup
+from unspun.model.text.markup import strip_markup, strip_noise
 from unspun.model.text.pages import mark_soft_hyphens
 from unspun.model.text.respelling import restore_ligatures, undisguise
 from unspun.model.text.spacing import BLANKS, join_spaced_letters, restore_blanks, restore_spaces
@@ -39,9 +41,13 @@ def repair(text: str) -> Editor:
     if not _is_clean(text):
         for step in _STEPS:
             step(editor)
+    decode_escapes(editor)
     restore_spaces(editor)
-    undo_layouts(editor)
+    remove_tags(editor)
     strip_markup(editor)
+    undo_layouts(editor)
+    remove_additions(editor)
+    strip_noise(editor)
     join_spaced_letters(editor)
     undisguise(editor)
     return editor
@@ -89,7 +95,7 @@ _CLEAN_ASCII = bytes({*b"\t\n", *range(0x20, 0x7F)} - {*b"&"})
 _TROUBLE, _MANGLED_SECOND, _MANGLED_FIRST = np.uint8(1), np.uint8(2), np.uint8(4)
 _TROUBLE_RE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f&\u00ad\u00c2\u00c3\ufffd"
-    f"{BLANKS}{_ZERO_WIDTH_EARLY}{_SPACES}{_NEWLINES}{_LIGATURES}{_ACCENTS}{_OTHER_LETTERS}]"
+    f"{BLANKS}{_ZERO_WIDTH_EARLY}{_SPACES}{_NEWLINES}{_LIGATURES}{_ACCENTS}{_OTHER_LETTERS}\uff01-\uff5e\u3001\u3002]"
 )
 _ASTRAL_TROUBLE = re.compile(
     f"[{re.escape(''.join(one for one in LOOKALIKES if one > chr(0xFFFF)))}\U000e0000-\U000e01ef]"
@@ -110,6 +116,15 @@ _SPACE = re.compile(f"[{_SPACES}]")
 _LIGATURE = re.compile(f"[{_LIGATURES}]")
 # No alphabet stacks more than eight marks. Without a limit, sorting them takes quadratic time.
 _ACCENTED = re.compile(f"[^{_ACCENTS}\n][{_ACCENTS}]{{1,8}}")
+
+_WIDE_SIGNS = {chr(0xFEE0 + code): chr(code) for code in range(0x21, 0x7F) if not chr(code).isalnum()}
+_WIDE_SIGNS |= {"\u3002": ".", "\u3001": ",", "\uff61": ".", "\uff64": ","}
+_WIDE_SIGN = re.compile(f"[{re.escape(''.join(_WIDE_SIGNS))}]")
+_QUOTED_PRINTABLE = re.compile(r"(?:=[0-9A-F]{2})+|(?<!=)=\n")
+_EXCEL = re.compile("_x([0-9A-F]{4})_")
+_JSON = re.compile(r"(?:\\u[0-9a-fA-F]{4}){1,2}|\\[nrt\"'/\\]")
+FEWEST_ESCAPES = 3
+"""Escapes of JSON from which a text is a string that was not decoded."""
 
 _C1_AS_WINDOWS_1252 = {
     code: bytes([code]).decode("windows-1252", "replace").replace("\ufffd", " ") for code in range(0x80, 0xA0)
@@ -273,6 +288,52 @@ def _normalise_spaces(work: Editor) -> None:
         work.substitute(_SPACE, _TO_SPACE, "space")
 
 
+def _normalise_punctuation(work: Editor) -> None:
+    """Replace full-width and ideographic punctuation in Latin text."""
+    if not work.text.isascii() and _WIDE_SIGN.search(work.text):
+        plain = sum(letter.isascii() for letter in work.text if letter.isalpha())
+        if 2 * plain > sum(map(str.isalpha, work.text)):
+            edits = (TextEdit(*match.span(), _wide_sign(match)) for match in _WIDE_SIGN.finditer(work.text))
+            work.count("homoglyph", work.replace(edits))
+
+
+def _wide_sign(match: re.Match[str]) -> str:
+    """Return the ASCII sign, with a space after it where the wide one is a letter's width from the next word."""
+    sign = _WIDE_SIGNS[match[0]]
+    return f"{sign} " if sign in ",.;:!?)" and match.string[match.end() : match.end() + 1].isalnum() else sign
+
+
+def decode_escapes(editor: Editor) -> None:
+    """Decode the escapes of mail (quoted-printable), of Excel ("_x000D_") and of JSON strings that were not decoded."""
+    if "=\n" in editor.text or "=E2=80" in editor.text:
+        editor.count("entity", editor.replace(_quoted_printable(editor.text)))
+    if "_x000" in editor.text:
+        signs = (TextEdit(*match.span(), chr(int(match[1], 16))) for match in _EXCEL.finditer(editor.text))
+        editor.count("entity", editor.replace(signs))
+        editor.substitute(_TO_NEWLINE, dict.fromkeys(map(ord, "\r\x0b\x0c\u2028\u2029"), "\n"), None)
+    if "\\" in editor.text:
+        found = [TextEdit(*match.span(), _json(match)) for match in _JSON.finditer(editor.text)]
+        # Programs have such escapes as well, but they have more lines.
+        if len(found) >= FEWEST_ESCAPES and len(found) > editor.text.count("\n"):
+            editor.count("entity", editor.replace(found))
+
+
+def _quoted_printable(text: str) -> Iterator[TextEdit]:
+    for match in _QUOTED_PRINTABLE.finditer(text):
+        code = match.group().replace("=\n", "").replace("=", "")
+        try:
+            yield TextEdit(*match.span(), bytes.fromhex(code).decode("utf-8"))
+        except UnicodeDecodeError:
+            continue
+
+
+def _json(match: re.Match[str]) -> str:
+    try:
+        return str(json.loads(f'"{match.group()}"'))
+    except ValueError:
+        return match.group()
+
+
 _STEPS: tuple[Callable[[Editor], None], ...] = (
     restore_blanks,
     mark_soft_hyphens,
@@ -287,4 +348,5 @@ _STEPS: tuple[Callable[[Editor], None], ...] = (
     _replace_homoglyphs,
     _expand_ligatures,
     _normalise_spaces,
+    _normalise_punctuation,
 )

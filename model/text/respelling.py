@@ -15,6 +15,8 @@ FEWEST_DISGUISED = 3
 FEWEST_ACCENTED, ACCENTED = 5, 0.08
 """Least number and share of common words with accents that they do not have for the accents to be a disguise."""
 MOST_SPELLINGS = 16
+MOST_NULS = 0.2
+"""Share of NULs above which they are not lost letters."""
 
 LIGATURES = ("fi", "fl", "ff", "ffi", "ffl")
 """What extractors lose: ligatures whose font has no table of characters."""
@@ -28,6 +30,10 @@ _LOST = re.compile(
 
 def restore_ligatures(editor: Editor) -> None:
     """Replace control characters inside words with the ligature that makes a known word, or with nothing."""
+    if editor.text.count("\x00") > MOST_NULS * len(editor.text):
+        # Text of two bytes a letter that was read as one byte a letter.
+        nuls = [(place, place + 1) for place, letter in enumerate(editor.text) if letter == "\x00"]
+        editor.count("control", editor.remove(nuls))
     if _LOST_SIGN.search(editor.text):
         editor.count("ligature", editor.replace(_ligatures(editor.text)))
 
@@ -97,10 +103,12 @@ def _strip_accents(editor: Editor) -> None:
     text = editor.text
     words = list(_accented_words(text))
     edits: list[TextEdit] = []
+    known = 0
     for start, end in words:
         decomposed = unicodedata.normalize("NFD", text[start:end])
         letters = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-        if letters.isascii() and letters.lower() in common_words():
+        if letters.isascii():
             edits.append(TextEdit(start, end, letters))
-    if len(edits) >= max(FEWEST_ACCENTED, ACCENTED * text.count(" "), len(words) / 2):
+            known += letters.lower() in common_words()
+    if known >= max(FEWEST_ACCENTED, ACCENTED * text.count(" "), len(words) / 2):
         editor.count("homoglyph", editor.replace(edits))

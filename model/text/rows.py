@@ -17,53 +17,6 @@ BROKEN_SHARE = 0.25
 Prose that was wrapped at random has 0.6 or more. Lists, verse and one sentence to a row have less than 0.15.
 """
 
-DANGLING = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "my",
-        "your",
-        "his",
-        "our",
-        "their",
-        "its",
-        "of",
-        "to",
-        "for",
-        "with",
-        "at",
-        "from",
-        "into",
-        "and",
-        "or",
-        "but",
-        "if",
-        "than",
-        "as",
-        "which",
-        "who",
-        "whose",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "has",
-        "have",
-        "had",
-        "would",
-        "could",
-        "should",
-        "may",
-        "might",
-        "must",
-        "can",
-        "very",
-    ]
-)
-"""Words with which hardly any phrase ends. Three in ten rows of prose that was broken up anywhere end with one."""
-
 MOST_VARIED = 0.65
 """Variation of the words in a row of verse, at most. Prose that was broken up anywhere has about 1."""
 
@@ -75,6 +28,12 @@ _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 def function_words() -> frozenset[str]:
     """Return the function words of English."""
     return frozenset(" ".join(read_sections("function_words.txt")["en"]).split())
+
+
+@cache
+def layout_words(section: str) -> frozenset[str]:
+    """Return the words of a section of layout_words.txt."""
+    return frozenset(" ".join(read_sections("layout_words.txt")[section]).split())
 
 
 @cache
@@ -101,9 +60,14 @@ def broken_share(rows: Iterable[str]) -> float:
     return sum(pairs) / len(pairs) if pairs else 0.0
 
 
+def is_dangling(row: str) -> bool:
+    """Return whether a row ends with a word such as "the" or "of"."""
+    return row.rstrip().rpartition(" ")[2].lower() in layout_words("dangling")
+
+
 def dangling_share(rows: Sequence[str]) -> float:
     """Return the share of rows that end with a word such as "the" or "of"."""
-    return sum(row.rstrip().rpartition(" ")[2].lower() in DANGLING for row in rows) / max(len(rows), 1)
+    return sum(is_dangling(row) for row in rows) / max(len(rows), 1)
 
 
 def variation(rows: Iterable[str]) -> float:

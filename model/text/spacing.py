@@ -15,6 +15,8 @@ KNOWN_PIECES = 0.6
 """Share of known words among the pieces around a blank character from which it stands for a space."""
 FEWEST_SPACES = 0.08
 """Share of spaces in running text below which a sign may stand for them: English has about 0.17."""
+THINLY_SPACED = 0.1
+"""Share of a text in words with a thin space between all letters from which thin spaces are not spaces."""
 FEWEST_SIGNS = 20
 """Times that a sign must occur to stand for spaces."""
 UNKNOWN_COST = 6.0
@@ -23,6 +25,9 @@ LONGEST_RUN = 400
 """Most letters of a run of spaced-out letters that are divided into words."""
 
 _BLANK = re.compile(f"[{BLANKS}]")
+_THIN = "[\u2000-\u200a\u202f\u205f]"
+_THINLY_SPACED = re.compile(f"(?<!\\w)\\w(?:{_THIN}\\w){{2,}}(?!\\w)")
+_THIN_BETWEEN = re.compile(f"\\S{_THIN}(?=(\\S))")
 _WORD = "[A-Za-z'\u2019]+"
 
 
@@ -30,9 +35,18 @@ def restore_blanks(editor: Editor) -> None:
     """Replace blank characters that separate words with spaces. Others are left, as characters without width."""
     if editor.text.isascii():
         return
+    _close_thin_spaces(editor)
     separate = [blank for blank in sorted(set(_BLANK.findall(editor.text))) if _separates_words(blank, editor.text)]
     if separate:
         editor.substitute(re.compile(f"[{''.join(separate)}]"), dict.fromkeys(map(ord, separate), " "), "blank")
+
+
+def _close_thin_spaces(editor: Editor) -> None:
+    """Remove thin spaces between the letters of words."""
+    runs = [match.group() for match in _THINLY_SPACED.finditer(editor.text)]
+    if sum(map(len, runs)) > THINLY_SPACED * len(editor.text):
+        thin = (TextEdit(match.start() + 1, match.end(), "") for match in _THIN_BETWEEN.finditer(editor.text))
+        editor.count("spaced_letters", editor.replace(thin))
 
 
 def _separates_words(blank: str, text: str) -> bool:

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from unspun.model.text.edits import Editor
-from unspun.model.text.rows import BROKEN_SHARE, RowEdits, broken_share, function_share, is_broken
+from unspun.model.text.rows import BROKEN_SHARE, RowEdits, broken_share, function_share, is_broken, layout_words
 
 FEWEST_SPEECHES = 4
 LEAST_LABELLED = 0.3
 """Share of the paragraphs, or of the rows, that must start with a name."""
-LEAST_SPOKEN = 0.25
-"""Share of function words in what follows the names."""
+LEAST_SPOKEN, LEAST_WORDS = 0.25, 3
+"""Share of function words in what follows the names, and mean words, at least."""
 
 _NAME = r"(?:[A-Z][\w.'\u2019-]*|[A-Z]+)"
 _LABEL = re.compile(
@@ -22,67 +22,6 @@ _LABEL = re.compile(
     r"(?:[ \t]*[(\[][^()\[\]\n]{1,40}[)\]])?(?:\*\*|__)?:(?:\*\*|__)?(?:[ \t]+|$)"
 )
 _QUESTION = re.compile(r"[ \t]*(?:\*\*)?([QA])(?:\d{0,3}[.:)](?:\*\*)?[ \t]+|[ \t]{2,}|\t)(?=\S)")
-_NOT_NAMES = frozenset(
-    [
-        "note",
-        "warning",
-        "caution",
-        "tip",
-        "important",
-        "example",
-        "examples",
-        "default",
-        "type",
-        "returns",
-        "return",
-        "parameters",
-        "parameter",
-        "usage",
-        "see",
-        "fixed",
-        "added",
-        "changed",
-        "removed",
-        "deprecated",
-        "security",
-        "bug",
-        "feature",
-        "fix",
-        "todo",
-        "step",
-        "figure",
-        "table",
-        "chapter",
-        "section",
-        "part",
-        "item",
-        "options",
-        "description",
-        "name",
-        "title",
-        "author",
-        "date",
-        "version",
-        "status",
-        "summary",
-        "result",
-        "results",
-        "conclusion",
-        "background",
-        "methods",
-        "objective",
-        "purpose",
-        "ingredients",
-        "source",
-        "sources",
-        "input",
-        "output",
-        "update",
-        "edit",
-        "pros",
-        "cons",
-    ]
-)
 
 _DATE = r"(?:\d{1,4}[./-]\d{1,2}[./-]\d{2,4}|[A-Z][a-z]{2,8}\.? \d{1,2}(?:, \d{4})?|\d{1,2} [A-Z][a-z]{2,8}(?: \d{4})?)"
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d{1,3})?(?:[ \u202f]?[AaPp]\.?[Mm]\.?)?"
@@ -144,17 +83,22 @@ def remove_speakers(editor: Editor, rows: Sequence[str]) -> bool:
     labels = {i: match for i, row in enumerate(rows) if ":" in row and (match := _LABEL.match(row))}
     labels |= {i: match for i, row in enumerate(rows) if (match := _QUESTION.match(row))}
     names = Counter(match[1] for match in labels.values())
-    said = {i: match for i, match in labels.items() if names[match[1]] >= 2 and match[1].lower() not in _NOT_NAMES}
+    said = {
+        i: match
+        for i, match in labels.items()
+        if names[match[1]] >= 2 and match[1].lower() not in layout_words("not_speakers")
+    }
     repeated = {match[1] for match in said.values()}
     plain = all(name.isupper() for name in repeated)
     if len(repeated) < 2 or len(said) < FEWEST_SPEECHES + 2 * (not plain) or ("A" in repeated and "Q" not in repeated):
         return False
     # A person may speak once in a play whose other speakers return.
-    speakers = {i: match for i, match in labels.items() if match[1].lower() not in _NOT_NAMES}
+    speakers = {i: match for i, match in labels.items() if match[1].lower() not in layout_words("not_speakers")}
     paragraphs = sum(bool(row.strip()) and (i == 0 or not rows[i - 1].strip()) for i, row in enumerate(rows))
     if len(said) < LEAST_LABELLED * max(paragraphs, 1) or len(said) < 0.6 * len(labels):
         return False
-    if function_share(rows[i][match.end() :] for i, match in said.items()) < LEAST_SPOKEN:
+    spoken = [rows[i][match.end() :].strip() for i, match in said.items()]
+    if function_share(spoken) < LEAST_SPOKEN or sum(text.count(" ") for text in spoken) < LEAST_WORDS * len(spoken):
         return False
     edits = RowEdits(editor, rows)
     for i, match in speakers.items():

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 
-from unspun.model.text.rows import DANGLING, MOST_VARIED, function_share, variation
+from unspun.model.text.rows import MOST_VARIED, function_share, is_dangling, variation
 
 FEWEST_ROWS = 6
 MOST_ROWS = 2_000
@@ -16,7 +16,7 @@ LONGEST_ROW, MOST_WORDS = 90, 15
 """Characters and words of a row of verse, at most; one row in ten may be longer."""
 LONGEST_PROSE_ROW, MOST_PROSE = 110, 0.3
 """Characters from which a row is a paragraph of prose, and the share of words in such rows, at most."""
-LEAST_OPEN, LEAST_UNFILLED, LEAST_UNFILLED_CAPITAL = 0.25, 0.3, 0.1
+LEAST_OPEN, LEAST_UNFILLED, LEAST_UNFILLED_CAPITAL = 0.25, 0.2, 0.1
 MOST_DANGLING, MOST_DANGLING_LOWER, MOST_DANGLING_SHORT = 0.12, 0.1, 0.16
 """Shares of rows. Open: without the end of a sentence; one sentence to a row is not verse. Unfilled: with room for the
 next word, which wrapped prose would have used; fewer are needed if rows start with capitals. Dangling: with a
@@ -114,7 +114,7 @@ def _ends_at_will(rows: Sequence[str], blocks: Sequence[Sequence[str]]) -> bool:
     capital = sum(after[0].isupper() for _, after in unended) >= 0.6 * len(unended)
     short = sum(row.count(" ") + 1 for row in rows) <= 5 * size
     most = MOST_DANGLING_SHORT if short else MOST_DANGLING if capital else MOST_DANGLING_LOWER
-    dangling = sum(row.rpartition(" ")[2].lower() in DANGLING for row, _ in unended)
+    dangling = sum(is_dangling(row) for row, _ in unended)
     # In verse that is printed with blank rows between, there are no others.
     pairs = [pair for block in blocks for pair in pairwise(block)] or list(pairwise(rows))
     margin = sorted(map(len, rows))[int(0.95 * (size - 1))]

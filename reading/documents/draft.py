@@ -17,6 +17,8 @@ class Draft:
 
     def add(self, text: str) -> None:
         """Add a paragraph, unless it is blank. Its line breaks are kept."""
+        # Some formats write a character as two surrogates.
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         lines = (" ".join(line.split()) for line in text.split("\n"))
         paragraph = "\n".join(line for line in lines if line)
         if paragraph:

@@ -20,7 +20,8 @@ PAGE_NUMBER = re.compile(
     re.IGNORECASE,
 )
 NOTE_START = re.compile(r"[(\[]?(?:\d{1,3}|[*†‡§¶]{1,3})[)\].]?(?:\s|$|(?=[A-Z\"“‘]))")
-LIST_ITEM = re.compile(r"(?:[•●▪◦‣·–—*-]|[(\[]?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,4})[.)\]])\s")
+BULLET = re.compile(r"[•●▪◦‣·*]\s")
+LIST_ITEM = re.compile(r"(?:[–—-]|[(\[]?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,4})[.)\]])\s")
 CAPTION = re.compile(r"(?:fig(?:ure|\.)?|table|photo(?:graph)?|image|source|picture|plate|chart|box)\b", re.IGNORECASE)
 LEADER = re.compile(r"(?:\.\s?){5}")
 SENTENCE_END = re.compile(r"""[.!?:…]["'”’)\]»]*$""")
@@ -44,6 +45,8 @@ TOP = 0.15
 """The part of a page in which its head stands."""
 NEAR = 4
 """Points by which the height of running heads may differ."""
+MOST_BETWEEN = 4
+"""Paragraphs that may interrupt another one."""
 EDGE = 3
 """Rows at the top and at the bottom of a page that may be running heads or feet."""
 
@@ -208,11 +211,16 @@ def rows(words: Iterable[Word]) -> list[list[Word]]:
 
 def body_size(pages: Iterable[Page]) -> float:
     """Return the size of most letters."""
-    sizes = Counter[float]()
-    for page in pages:
-        for word in page.words:
-            sizes[round(word.size * 2) / 2] += len(word.text)
+    sizes = _sizes(word for page in pages for word in page.words)
     return sizes.most_common(1)[0][0] if sizes else 0.0
+
+
+def _sizes(words: Iterable[Word]) -> Counter[float]:
+    """Count letters by their size, to half a point."""
+    sizes = Counter[float]()
+    for word in words:
+        sizes[round(word.size * 2) / 2] += len(word.text)
+    return sizes
 
 
 # --- what is not part of the text
@@ -426,9 +434,10 @@ def column_lines(found: list[list[Word]]) -> list[Line]:
 
 @dataclass(slots=True)
 class _Paragraph:
-    text: str
+    """A paragraph in parts: its lines, each with what follows it."""
+
+    parts: list[str]
     size: float
-    last: Line
 
 
 class _Text:
@@ -437,6 +446,9 @@ class _Text:
     def __init__(self, lines: list[Line], body: float) -> None:
         self._lines = lines
         self._body = body
+        sizes = _sizes(word for line in lines for word in line.words)
+        self._largest = max((size for size, count in sizes.items() if count > 0.15 * sizes.total()), default=body)
+        """The largest size of more than headings."""
         self._words: set[str] = set()
         """The words of the document, which say how a word is written that was cut at the end of a line."""
         for line in lines:
@@ -446,19 +458,16 @@ class _Text:
         """Return the paragraphs."""
         found: list[_Paragraph] = []
         for index, line in enumerate(self._lines):
-            before = self._lines[index - 1] if index else None
-            joint = "\n\n" if before is None else self._joint(before, line)
+            joint = self._joint(self._lines[index - 1], line) if index else "\n\n"
             if joint == "\n\n":
-                found.append(_Paragraph(line.text, line.size, line))
+                found.append(_Paragraph([line.text], line.size))
             else:
-                last = found[-1]
-                last.text = self._join(last.text, line.text, joint)
-                last.last = line
-        return [paragraph.text for paragraph in self._continued(found)]
+                self._append(found[-1].parts, [line.text], joint)
+        return ["".join(paragraph.parts) for paragraph in self._continued(found)]
 
     def _joint(self, above: Line, below: Line) -> str:
         """Return what separates two lines: a blank line, a line break or a space."""
-        if abs(below.size - above.size) > 0.08 * above.size or LIST_ITEM.match(below.text):
+        if abs(below.size - above.size) > 0.08 * above.size or BULLET.match(below.text):
             return "\n\n"
         if above.text.endswith(HYPHENS) and below.text[0].islower():
             return " "
@@ -467,11 +476,13 @@ class _Text:
         ends = bool(SENTENCE_END.search(above.text))
         # The first word of the next line would have fitted, so the line was ended on purpose.
         short = above.x1 + 0.35 * above.size + _width(below.words[0]) < above.right - 0.3 * above.size
+        if (ends or short) and LIST_ITEM.match(below.text):
+            return "\n\n"
         indented = below.x0 - below.left > 0.7 * below.size
         if below.first:
             lower = below.text[:1].islower()
             return "\n\n" if not lower and ends and (short or indented) else " "
-        heading = above.size > 1.08 * self._body
+        heading = above.size > 1.08 * self._largest
         if below.y - above.y > (1.5 * above.size if heading else 1.2 * above.leading + 0.5):
             return "\n\n"
         if heading:
@@ -482,17 +493,17 @@ class _Text:
             return "\n\n" if ends or above.fonts().isdisjoint(below.fonts()) else "\n"
         return " "
 
-    def _join(self, above: str, below: str, joint: str) -> str:
-        if joint != " ":
-            return above + joint + below
-        if above.endswith(DASHES) and not above[-2:-1].isspace():
-            return above + below
-        if not above.endswith(HYPHENS) or not below[:1].isalpha() or not above[-2:-1].isalnum():
-            return f"{above} {below}"
-        first, second = (_letters(part) for part in (above.split()[-1][:-1], below.split()[0]))
-        if below[0].isupper() or self._keeps_hyphen(first.lower(), second.lower()):
-            return above[:-1] + "-" + below
-        return above[:-1] + below
+    def _append(self, parts: list[str], more: list[str], joint: str = " ") -> None:
+        """Append lines to a paragraph. A word that is cut between them is made whole."""
+        above, below = parts[-1], more[0]
+        if joint == " " and above.endswith(DASHES) and not above[-2:-1].isspace():
+            joint = ""
+        elif joint == " " and above.endswith(HYPHENS) and below[:1].isalpha() and above[-2:-1].isalnum():
+            first, second = _letters(above.split()[-1][:-1]), _letters(below.split()[0])
+            kept = below[0].isupper() or self._keeps_hyphen(first.lower(), second.lower())
+            above, joint = above[:-1], "-" if kept else ""
+        parts[-1] = above + joint
+        parts += more
 
     def _keeps_hyphen(self, first: str, second: str) -> bool:
         if first + second in self._words:
@@ -501,36 +512,26 @@ class _Text:
             return True
         return "-" in first or not first.isalpha() or (first in BEFORE_HYPHEN and not ENDING.match(second))
 
-    def _continued(self, found: list[_Paragraph]) -> Iterator[_Paragraph]:
-        """Join paragraphs that a figure, a caption or a heading of a column interrupts."""
-        index = 0
-        while index < len(found):
-            paragraph = found[index]
-            skipped: list[_Paragraph] = []
-            following = index + 1
-            while (
-                following < len(found)
-                and len(skipped) < 4
-                and self._is_body(paragraph)
-                and not SENTENCE_END.search(paragraph.text)
-                and paragraph.text[-1:] not in ("", ";")
-            ):
-                candidate = found[following]
-                following += 1
-                if not self._is_body(candidate):
-                    skipped.append(candidate)
-                elif candidate.text[:1].islower() and skipped:
-                    paragraph.text = self._join(paragraph.text, candidate.text, " ")
-                    found[index:following] = [paragraph, *skipped]
-                    following, skipped = index + 1 + len(skipped), skipped
-                    break
-                else:
-                    break
-            yield paragraph
-            index += 1
+    def _continued(self, found: list[_Paragraph]) -> list[_Paragraph]:
+        """Join paragraphs that a figure, a caption or a heading interrupts: the interruption follows them."""
+        waiting = list(reversed(found))
+        done: list[_Paragraph] = []
+        while waiting:
+            paragraph = waiting.pop()
+            between: list[_Paragraph] = []
+            if self._is_body(paragraph) and not SENTENCE_END.search(paragraph.parts[-1]):
+                while waiting and len(between) < MOST_BETWEEN and not self._is_body(waiting[-1]):
+                    between.append(waiting.pop())
+            if between and waiting and self._is_body(waiting[-1]) and waiting[-1].parts[0][:1].islower():
+                self._append(paragraph.parts, waiting.pop().parts)
+                waiting += [*reversed(between), paragraph]
+            else:
+                waiting += reversed(between)
+                done.append(paragraph)
+        return done
 
     def _is_body(self, paragraph: _Paragraph) -> bool:
-        return abs(paragraph.size - self._body) < 0.06 * self._body and not CAPTION.match(paragraph.text)
+        return abs(paragraph.size - self._body) < 0.06 * self._body and not CAPTION.match(paragraph.parts[0])
 
 
 def _letters(word: str) -> str:

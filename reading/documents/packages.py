@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 from typing import Any
@@ -12,6 +14,11 @@ from unspun.reading.records import UnreadableError
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """The first bytes of the older format of Microsoft Office, which also wraps encrypted DOCX files."""
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(NotImplementedError, RuntimeError, ValueError, OverflowError, OSError, EOFError),
+)
+"""What zipfile raises for damaged archives."""
 ENCRYPTED = "encrypted; save it without a password"
 OTHERS = {b"%PDF-": "a PDF", b"{\\rtf": "an RTF", b"<!DOCTYPE html": "an HTML", b"<html": "an HTML", b"<?xml": "an XML"}
 
@@ -27,11 +34,11 @@ class Package:
                 raise UnreadableError(ENCRYPTED)
             raise UnreadableError(f"not {_a(kind)} file but an old Office file; save it as {kind}")
         for start, other in OTHERS.items():
-            if data.lstrip()[: len(start)] == start:
+            if data[:100].lstrip().startswith(start):
                 raise UnreadableError(f"not {_a(kind)} file but {other} file; rename it")
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError) as error:
+        except DAMAGE as error:
             if data.startswith(b"PK"):
                 raise self.broken(str(error)) from error
             raise UnreadableError(f"not {_a(kind)} file") from error
@@ -39,10 +46,6 @@ class Package:
 
     def __contains__(self, name: str) -> bool:
         return name in self._zip.NameToInfo
-
-    def names(self) -> list[str]:
-        """Return the names of all files."""
-        return self._zip.namelist()
 
     def read(self, name: str) -> bytes:
         """Return the content of a file. All that is read of a package may not be longer than one document."""
@@ -56,7 +59,7 @@ class Package:
         try:
             with self._zip.open(info) as file:
                 content = file.read(info.file_size)
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+        except DAMAGE as error:
             raise self.broken(str(error)) from error
         self._left -= len(content)
         return content
@@ -82,7 +85,7 @@ class Package:
         except etree.XMLSyntaxError as error:
             if error.code in (0, etree.ErrorTypes.ERR_NO_MEMORY):
                 raise MemoryError from error
-            raise self.broken(f"{name}: {error}") from error
+            raise self.broken(f"{name}: {error.msg}") from error
         definition = root.getroottree().docinfo.internalDTD
         if definition is not None and any(True for _ in definition.iterentities()):
             raise UnreadableError(f"{name} declares XML entities, which are not read because they are used for attacks")

@@ -23,6 +23,10 @@ SPACES = frozenset(map(ord, " \t\r\n\xa0\u2002\u2003\u2009\u200b"))
 HYPHEN = 2
 """What PDFium gives for a hyphen at the end of a line."""
 LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB05: "st", 0xFB06: "st"}
+# The letters of TeX before there was Unicode, in fonts that do not say what they show.
+OLD_TEX = {11: "ff", 12: "fi", 13: "fl", 14: "ffi", 15: "ffl"}
+OLD_TEX_SIGNS = str.maketrans({"\\": "“", "{": "–", "|": "—"})
+NEW_TEX = {27: "ff", 28: "fi", 29: "fl", 30: "ffi", 31: "ffl", 16: "“", 17: "”", 21: "–", 22: "—"}
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 # TeX draws an accent and then the letter below it.
 ACCENTS = {"´": "\u0301", "¨": "\u0308", "ˆ": "\u0302", "˜": "\u0303", "˘": "\u0306", "˙": "\u0307", "˚": "\u030a"}
@@ -59,6 +63,8 @@ def read(data: bytes) -> Draft:
         draft.hide(" ".join(reader.hidden))
         scanned += reader.is_scanned
         pdfium.FPDF_ClosePage(handle)
+    if draft.repairs and not any(page.words for page in pages):
+        raise UnreadableError("contains no text that can be seen")
     _check(pages, number, scanned, broken)
     if scanned:
         draft.repairs["scanned_page"] = scanned
@@ -153,10 +159,14 @@ class _PageReader:
         origin_of, box_of = pdfium.FPDFText_GetCharOrigin, pdfium.FPDFText_GetLooseCharBox
         x, y, box = ctypes.c_double(), ctypes.c_double(), pdfium.FS_RECTF()
         word: Word | None = None
+        tex_fonts: set[int] = set()
         previous_turned, spaced, seen, was_seen = 0, True, True, True
         for index in range(pdfium.FPDFText_CountChars(text_page)):
             code = unicode_of(text_page, index)
-            if code in SPACES:
+            ligature = LIGATURES.get(code) or NEW_TEX.get(code)
+            if code in OLD_TEX and not pdfium.FPDFText_IsGenerated(text_page, index):
+                ligature = OLD_TEX[code]
+            elif code in SPACES:
                 spaced = True
                 continue
             text_object = object_of(text_page, index)
@@ -168,8 +178,10 @@ class _PageReader:
                 style = self._styles[address] = self._style(text_page, index, text_object)
             origin_of(text_page, index, x, y)
             box_of(text_page, index, box)
+            if ligature and code in OLD_TEX:
+                tex_fonts.add(style.font)
             seen = self._is_seen(style, x.value, y.value)
-            character = LIGATURES.get(code) or ("-" if code == HYPHEN else chr(code) if code >= 0x20 else UNKNOWN)
+            character = ligature or ("-" if code == HYPHEN else chr(code) if code >= 0x20 else UNKNOWN)
             if not seen:
                 if spaced or was_seen or not self.hidden:
                     self.hidden.append(character)
@@ -200,6 +212,10 @@ class _PageReader:
                 directions.setdefault(turned, _Turned()).words.append(word)
             directions[turned].characters += 1
             previous_turned, spaced, was_seen = turned, False, True
+        for found in directions.values() if tex_fonts else ():
+            for word in found.words:
+                if word.font in tex_fonts:
+                    word.text = word.text.translate(OLD_TEX_SIGNS)
 
     def _style(self, text_page: Any, index: int, text_object: Any) -> _Style:
         pdfium = self._pdfium

@@ -38,7 +38,7 @@ def read(data: bytes) -> Draft:
         shown = re.sub(rf"\\(?:{start})(?![a-z0-9-])", r"\\xe ", shown)
     to_text: Callable[..., str] = striprtf.rtf_to_text
     draft = Draft()
-    text = _whole(to_text(shown, errors="replace"))
+    text = to_text(shown, errors="replace")
     for paragraph in text.split("\n\n"):
         draft.add(paragraph)
     if shown != source:
@@ -65,8 +65,3 @@ def _decode(data: bytes) -> str:
         return data.decode(f"cp{int(found[1])}" if found else "cp1252", "replace")
     except LookupError:
         return data.decode("cp1252", "replace")
-
-
-def _whole(text: str) -> str:
-    """Return the text with characters that RTF writes as two surrogates put together."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

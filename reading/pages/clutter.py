@@ -85,6 +85,7 @@ RELATED_TITLE = re.compile(
 NO_PROSE = _set("a aside button footer form header label nav option script select style title")
 HEADINGS = ("h2", "h3", "h4", "h5", "h6")
 LONGEST_HEADING = 250
+LONGEST_NAME = 100
 FEWEST = 40
 """Words that must be left of a page. If there are fewer, the comments are what the page is about."""
 
@@ -134,18 +135,18 @@ def _is_clutter(element: Any) -> bool:
         return True
     if (kind := get("itemtype")) and kind.lower().endswith(COMMENT_TYPES):
         return True
-    if (label := get("aria-label")) and COMMENT_TITLE.fullmatch(label.strip()):
+    if (label := get("aria-label")) and len(label) <= LONGEST_HEADING and COMMENT_TITLE.fullmatch(label.strip()):
         return True
     names = f"{get('class', '')} {get('id', '')} {get('data-testid', '')} {get('data-component', '')}".split()
     if "-" in element.tag:  # an element of the site's own
         names.append(element.tag)
-    return any(map(_names_clutter, names))
+    return any(_names_clutter(name[:LONGEST_NAME]) for name in names)
 
 
 @lru_cache(maxsize=10_000)
 def _names_clutter(name: str) -> bool:
     """Return whether a class or id is a usual name of comments, consent notices or lists of other articles."""
-    words = [word.lower() for word in WORD.findall(name[:100])]
+    words = [word.lower() for word in WORD.findall(name)]
     if not words:
         return False
     if name in CONSENT_BOXES:

@@ -17,9 +17,12 @@ from typing import Any
 
 LONGEST_SHEET = 1_000_000
 """Most characters of a `<style>` block that are read."""
+LONGEST_VALUE = 500
+LONGEST_REMEMBERED = 500
+"""Most characters of a value, and of a `style` attribute whose reading is remembered. This bounds time and memory."""
 FARTHEST = 50
 """Ancestors and siblings of an element that a selector is compared with."""
-MOST_COMPARED = 1_000_000
+MOST_COMPARED = 500_000
 """Comparisons of an element with a rule in one page; then its style sheets are ignored. This bounds the time."""
 
 PROPERTIES = (
@@ -46,6 +49,8 @@ SCREEN = 1280
 """Width of the reader's window in pixels, for media queries."""
 
 Declarations = dict[str, str]
+Declaration = tuple[str, str, bool]
+"""A property, its value, and whether it is important."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ class Rule:
     steps: tuple[tuple[str, Compound], ...]
     specificity: tuple[int, int, int]
     order: int
-    declarations: tuple[tuple[str, str, bool], ...]
+    declarations: tuple[Declaration, ...]
 
     def matches(self, element: Any) -> bool:
         """Return whether the rule applies to an element. Of several ancestors that fit, only the nearest is tried."""
@@ -150,7 +155,7 @@ def style_sheet(root: Any) -> StyleSheet:
     return sheet
 
 
-@lru_cache(maxsize=64)  # the pages of a site share their styles
+@lru_cache(maxsize=16)  # the pages of a site share their styles
 def _rules(css: str) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     for selectors, body in _blocks(COMMENT.sub(" ", css)):
@@ -194,18 +199,24 @@ def _applies(query: str) -> bool:
     return all(width <= SCREEN for width in widths)
 
 
-@lru_cache(maxsize=4096)
-def _declarations(text: str) -> tuple[tuple[str, str, bool], ...]:
-    """Return the declarations (name, value, whether important) that matter here."""
-    found = []
+def _declarations(text: str) -> tuple[Declaration, ...]:
+    """Return the declarations that matter here."""
+    return _few_declarations(text) if len(text) <= LONGEST_REMEMBERED else tuple(_read_declarations(text))
+
+
+@lru_cache(maxsize=4096)  # the elements of a page share their styles
+def _few_declarations(text: str) -> tuple[Declaration, ...]:
+    return tuple(_read_declarations(text))
+
+
+def _read_declarations(text: str) -> Iterator[Declaration]:
     for name, value in DECLARATION.findall(text):
-        value = value.strip().lower()
-        bare = re.sub(r"\s*!\s*important$", "", value)
-        found.append((name.lower(), bare, bare != value))
-    return tuple(found)
+        value = value.strip().lower()[:LONGEST_VALUE]
+        important = value.endswith("important") and "!" in value
+        yield name.lower(), value.rpartition("!")[0].rstrip() if important else value, important
 
 
-def _rule(selector: str, declared: tuple[tuple[str, str, bool], ...]) -> Rule | None:
+def _rule(selector: str, declared: tuple[Declaration, ...]) -> Rule | None:
     """Return the rule of one selector; None if the selector is not supported or declares nothing here."""
     pseudo = PSEUDO_ELEMENT.search(selector)
     if pseudo is not None:

@@ -12,7 +12,7 @@ DEEPEST = 150
 """In a page that is nested too deeply, plain elements below this depth are left out, and their text stays."""
 DEEPEST_STYLED = 400
 """The same for elements with attributes, which may hide their text."""
-TAG = re.compile(r"<(/?)([a-zA-Z][^\s/<>]*)([^<>]*)>")
+TAG = re.compile(r"<(/?)([a-zA-Z][^\s/<>]*+)([^<>]*+)>")
 LINE_BREAKS = re.compile(r"<br>(?:\s*<br>)+")
 VOID = frozenset(
     [

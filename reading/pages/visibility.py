@@ -39,8 +39,9 @@ FOR_SCREEN_READERS = re.compile(
 )
 HIDING_CLASSES = frozenset(["d-none", "hidden", "invisible", "is-hidden", "hide", "uk-hidden", "opacity-0"])
 """Classes by which the usual style sheets in other files hide text on every screen."""
-FEWEST = 20
-"""Words of a page that shows something. A page with fewer is revealed by its scripts."""
+MENUS = frozenset(["a", "aside", "button", "footer", "form", "header", "nav"])
+FEWEST = 50
+"""Words, besides menus, of a page that shows a text. The text of a page with fewer is revealed by its scripts."""
 ALIKE = 12
 """Difference of two colours, in each of red, green and blue (0 to 255), that no reader sees."""
 LEAST = 0.05
@@ -71,6 +72,9 @@ LENGTH = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+))(px|pt|em|rem|ex|ch|%|vw|vh|vmin
 PIXELS = {"px": 1.0, "": 1.0, "pt": 4 / 3, "em": 16.0, "rem": 16.0, "ex": 8.0, "ch": 8.0, "pc": 16.0, "%": 12.0}
 PIXELS |= {"vw": 12.8, "vh": 8.0, "vmin": 8.0, "vmax": 12.8, "cm": 37.8, "mm": 3.78, "in": 96.0}
 """Pixels of a unit; for per cent and the units of the window, in a window of usual size."""
+NOTE = re.compile(r"[\[(]?(?:\d{1,3}(?:\s?[,–-]\s?\d{1,3}){0,9}|[a-z*†‡§¶]{1,2}|citation needed)[\])]?")
+"""The mark of a note, or of several."""
+ORDINALS = frozenset(["st", "nd", "rd", "th"])
 NUMBERS = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)%?")
 
 
@@ -135,6 +139,9 @@ class _Eye:
         self.lines: list[Any] = []
         self.in_rows: list[Any] = []
         self.words = 0
+        self.prose = 0
+        """Words that are shown, and those that are not in menus and the like."""
+        self._menus = 0
         self._look(root)
 
     def _look(self, root: Any) -> None:
@@ -154,6 +161,7 @@ class _Eye:
             if event == "end":
                 looks.pop()
                 rows.pop()
+                self._menus -= element.tag in MENUS
                 if element is not root:
                     self._read(element, looks[-1], tail=True)
                 continue
@@ -163,6 +171,7 @@ class _Eye:
             declared = self.sheet.declared(element)
             look = self._of(element, declared, looks[-1])
             looks.append(look)
+            self._menus += element.tag in MENUS
             rows.append(_is_row(element, declared))
             if not look.gone and element is not root:
                 self._note_gaps(element, declared, in_row=rows[-2])
@@ -177,6 +186,7 @@ class _Eye:
             self.hidden.append(HiddenPiece(element, tail, words, look.soft, look.takes_room))
         else:
             self.words += words
+            self.prose += 0 if self._menus else words
 
     def _of(self, element: Any, declared: Declarations, around: Look) -> Look:
         """Return how the text of an element looks; `around` is the look of its parent."""
@@ -306,9 +316,9 @@ def leave_out_hidden_text(root: Any) -> int:
     """
     eye = _Eye(root)
     hidden = eye.hidden
-    if eye.words < FEWEST and any(piece.soft for piece in hidden):
+    if eye.prose < FEWEST and any(piece.soft for piece in hidden):
+        eye.words += sum(piece.words for piece in hidden if piece.soft)
         hidden = [piece for piece in hidden if not piece.soft]
-        eye.words = FEWEST
     count = sum(piece.words for piece in hidden)
     if not eye.words and count:
         raise UnreadableError(
@@ -339,6 +349,11 @@ def _tidy(root: Any) -> None:
             element.tag = UNNAMED
         elif element.tag == "q":
             _quote(element)
+    for note in list(root.iter("sup")):
+        # Without its place above the line, the number of a note would be the end of a word.
+        mark = "".join(note.itertext()).strip()
+        if NOTE.fullmatch(mark) and mark not in ORDINALS and not _text_before(note)[-1:].isdigit():
+            _drop(note)
     for deleted in list(root.iter("del")):
         inserted = deleted.getnext()
         if inserted is not None and inserted.tag == "ins" and not (deleted.tail or "").strip():

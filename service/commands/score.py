@@ -174,7 +174,7 @@ def score(
     # With an output folder, pages are always left to the workers: their number must not change what a run reads.
     reader = read(article=extract_article if chosen.is_local and target.folder is None else Page.later)
     run = _ScoreRun(
-        target, reader, chosen, load or load_detector, bundle, depth, not no_evidence, base_rate, show, force, quiet
+        target, reader, chosen, load or load_detector, bundle, depth, not no_evidence, base_rate, reading, show, force, quiet
     )
     started = time.monotonic()
     records, deduplicator = _warn_of_repeated_ids(reader), None
@@ -183,7 +183,9 @@ def score(
 
         deduplicator = Deduplicator()
         records = deduplicator(records)
-    tally = run.into_folder(records, deduplicator, part_size) if target.folder else run.to_one_place(records)
+    tally = (
+        run.into_folder(records, deduplicator, part_size) if target.folder else run.to_one_place(records, deduplicator)
+    )
     if not quiet:
         near_duplicates = 0 if deduplicator is None else len(deduplicator.left_out)
         _summarise(tally, reader.skipped, near_duplicates, time.monotonic() - started)
@@ -217,13 +219,14 @@ class _ScoreRun:
     depth: str
     evidence: bool
     base_rate: float | None
+    reading: Reading
     show: int
     force: bool
     quiet: bool
 
-    def to_one_place(self, records: Iterator[Record | Failure]) -> Tally:
+    def to_one_place(self, records: Iterator[Record | Failure], deduplicator: Deduplicator | None) -> Tally:
         """Score to standard output or a file; return the counts."""
-        from unspun.reading.records import Omission
+        from unspun.reading.records import Omission, Omissions
         from unspun.service.batch.parallel import score_in_parallel
         from unspun.service.batch.scoring import Scored, Tally, notice
 
@@ -248,7 +251,11 @@ class _ScoreRun:
                             complain(line)
                         tally.add(outcome)
                         progress.update(tally)
-                    writer.close(self.reader.skipped)
+                    skipped = Omissions()
+                    skipped.update(self.reader.skipped)
+                    for id, _ in deduplicator.left_out if deduplicator is not None else ():
+                        skipped.add("nearly the same as an earlier text", id)
+                    writer.close(skipped)
                 except KeyboardInterrupt:
                     kept = f"; {target.file}.part contains {tally.documents:,} verdicts" if target.file else ""
                     raise KeyboardInterrupt(f"interrupted{kept}") from None
@@ -275,6 +282,8 @@ class _ScoreRun:
                 "format": form,
                 "dedupe": deduplicator is not None,
                 "part_size": part_size,
+                "text_field": self.reading.text_field,
+                "id_field": self.reading.id_field,
             }
             folder = RunFolder(path, settings, suffix=f".{form}", force=self.force)
             started = time.monotonic()

@@ -14,6 +14,7 @@ import click
 from unspun.model.verdict import JUDGEMENTS, Judgement
 from unspun.service.commands.common import (
     INCOMPLETE,
+    STDIO,
     FailureCount,
     Reading,
     check_model_output,
@@ -129,6 +130,8 @@ def train(context: click.Context, /, **options: Any) -> None:
         raise click.UsageError(
             "no labelled text; add --human, --spun, --translated, --rewritten, --labelled or --with-feedback"
         )
+    if [path for paths in (*by_label.values(), options["labelled"]) for path in paths].count(Path(STDIO)) > 1:
+        raise click.UsageError("only one of the options can read standard input (-)")
     check_model_output(options["output"])
     output: Path = options["output"] if options["output"].name else options["output"].absolute()
     started = time.monotonic()

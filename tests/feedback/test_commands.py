@@ -131,6 +131,12 @@ def test_documents_are_labelled_by_folder(unspun: Unspun, here: Path) -> None:
     assert {one["text"] for one in exported(unspun, "--with-text")} == {None}
 
 
+def test_records_on_standard_input_are_labelled(unspun: Unspun) -> None:
+    records = json.dumps([{"story": CLEAR}, {"story": SUSPECT}])
+    run = unspun("feedback", "add", "--label", "human", "-", "--text-field", "story", stdin=records)
+    assert (run.status, len(exported(unspun))) == (0, 2)
+
+
 def test_a_label_is_deleted_by_its_id(unspun: Unspun) -> None:
     unspun("feedback", "import", "-", stdin=lines({"label": "spun", "text": SPUN}, {"label": "human", "text": CLEAR}))
     gone, stays = exported(unspun)

@@ -41,7 +41,7 @@ def test_the_minimum_counts_words_of_prose() -> None:
 def test_every_text_gets_a_known_reason_or_none(texts: list[str]) -> None:
     answers = reasons(Documents.parse(texts), MINIMUM_WORDS)
     assert len(answers) == len(texts)
-    assert set(answers) <= {None, "too_short", "not_english", "not_prose"}
+    assert set(answers) <= {None, "too_short", "not_english", "verse", "not_prose"}
 
 
 @pytest.mark.shared

@@ -64,6 +64,16 @@ def csv_file(rows: Iterable[Row]) -> bytes:
     return out.getvalue().encode()
 
 
+def tsv_file(rows: Iterable[Row]) -> bytes:
+    out = io.StringIO()
+    csv.writer(out, delimiter="\t").writerows([("id", "text"), *rows])
+    return out.getvalue().encode()
+
+
+def json_file(rows: Iterable[Row]) -> bytes:
+    return json.dumps([{"id": id, "text": text} for id, text in rows], indent=1).encode()
+
+
 def parquet(rows: Iterable[Row], *, row_group_size: int | None = None) -> bytes:
     import pyarrow as pa
     from pyarrow.parquet import write_table
@@ -115,7 +125,9 @@ def zstd(data: bytes) -> bytes:
 RECORDS: dict[str, Callable[[Iterable[Row]], bytes]] = {
     ".jsonl": json_lines,
     ".ndjson": json_lines,
+    ".json": json_file,
     ".csv": csv_file,
+    ".tsv": tsv_file,
     ".parquet": parquet,
     ".warc": warc,
     ".wet": wet,
@@ -135,7 +147,7 @@ def _single(suffix: str, packing: str, text: str) -> bytes:
 
 FORMATS: dict[str, Callable[[str], bytes]] = {
     f"a{suffix}{packing}": partial(_single, suffix, packing)
-    for suffix in (".txt", ".md", ".html", ".jsonl", ".csv", ".parquet")
+    for suffix in (".txt", ".md", ".html", ".jsonl", ".json", ".csv", ".tsv", ".parquet")
     for packing in ("", ".gz", ".zst")
 }
 """For a file name of each format, a function that makes a file with one text."""

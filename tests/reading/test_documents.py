@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import gzip
 import re
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.cases import DATA, cases, why
 from tests.reading import documents
@@ -189,6 +192,16 @@ def test_columns_are_read_one_after_the_other(order: str) -> None:
     assert pages(page).paragraphs == [" ".join(left + right)]
 
 
+@pytest.mark.parametrize("matrix", ["0 1 -1 0 100 40", "0 -1 1 0 300 560", "-1 0 0 -1 360 100"])
+def test_a_turned_page_is_read(matrix: str) -> None:
+    assert pages(documents.lines(TEXT).replace("1 0 0 1 40 550", matrix)).paragraphs == [JOINED]
+
+
+def test_text_across_a_page_is_left_out() -> None:
+    watermark = documents.lines(["DRAFT"]).replace("1 0 0 1 40 550", "0.7 0.7 -0.7 0.7 100 100")
+    assert pages(documents.lines(TEXT) + watermark).paragraphs == [JOINED]
+
+
 def test_running_heads_and_page_numbers_are_left_out() -> None:
     contents = [
         documents.lines(["The Coldwell Reader"], y=580) + documents.lines(body) + documents.lines([number], x=200, y=20)
@@ -225,6 +238,24 @@ def test_a_footnote_goes_on_in_the_next_column() -> None:
     notes += documents.lines(["are kept in the town hall."], x=220, y=480, size=7)
     draft = pages(documents.lines(column) + documents.lines(other, x=220) + notes)
     assert draft.paragraphs == [" ".join(column + other)]
+
+
+def test_a_caption_does_not_interrupt_a_sentence() -> None:
+    caption = documents.lines(["Figure 1: the steps at low water."], y=560, size=8)
+    second = caption + documents.lines(TEXT[2:], y=500) + documents.lines(NEXT, y=470)
+    assert pages(documents.lines(TEXT[:2]), second).paragraphs == [
+        JOINED,
+        "Figure 1: the steps at low water.",
+        NEXT_JOINED,
+    ]
+
+
+def test_items_of_a_list_are_paragraphs() -> None:
+    items = ["• The iron steps at Coldwell Harbour, which were shut", "for eleven months", "• The boatyard"]
+    assert pages(documents.lines(items)).paragraphs == [
+        "• The iron steps at Coldwell Harbour, which were shut for eleven months",
+        "• The boatyard",
+    ]
 
 
 def test_a_large_first_letter_belongs_to_its_word() -> None:
@@ -321,6 +352,7 @@ BAD = {
     ),
     "docx: no text": (documents.docx(""), "contains no text"),
     "pdf: no text": (documents.pdf(["", ""]), "contains no text on 2 pages"),
+    "pdf: no visible text": (documents.pdf(["3 Tr " + documents.lines(TEXT)]), "contains no text that can be seen"),
     "pdf: scanned": (documents.pdf([SCAN], images=True), SCANNED),
 }
 
@@ -395,6 +427,18 @@ def test_a_document_longer_than_the_limit_is_reported(monkeypatch: pytest.Monkey
     assert failures(read(tmp_path)) == [f"{tmp_path}/a.docx: longer than 100 bytes, the limit for one document"]
 
 
+GOOD = {path.suffix[1:]: path.read_bytes() for path in FILES if path.name.startswith("human-01-office1")}
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.sampled_from(["docx", "epub", "odt", "rtf"]), st.integers(0), st.binary(max_size=4), st.integers(0, 4))
+def test_damage_is_always_reported_as_such(kind: str, place: int, inserted: bytes, removed: int) -> None:
+    place %= len(GOOD[kind])
+    damaged = GOOD[kind][:place] + inserted + GOOD[kind][place + removed :]
+    with contextlib.suppress(UnreadableError):
+        parse(damaged, kind)
+
+
 # In a run
 
 
@@ -407,6 +451,12 @@ def test_every_other_file_of_a_run_is_read(tmp_path: Path) -> None:
     found = read(tmp_path)
     assert texts(found) == [QUIET, JOINED, "Words."]
     assert [line.partition(": ")[0] for line in failures(found)] == [f"{tmp_path}/2.pdf", f"{tmp_path}/4.odt"]
+
+
+def test_a_document_at_an_address_is_read() -> None:
+    fsspec = pytest.importorskip("fsspec")
+    fsspec.filesystem("memory").pipe("/documents/a.docx", documents.docx(PARAGRAPH))
+    assert texts(read("memory://documents/a.docx")) == [QUIET]
 
 
 def test_the_id_is_the_path_and_the_repairs_are_counted(tmp_path: Path) -> None:

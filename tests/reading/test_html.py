@@ -14,6 +14,7 @@ from unspun.reading.records import UnreadableError
 
 FIRST = "The harbour reopens on Saturday, eleven months after the council closed its steps to swimmers and walkers."
 SECOND = "The repair took three weeks and cost far less than the council had expected, said the man who did most of it."
+THIRD = "Nobody was happier about it than an old swimmer who had learned there with a rope round her middle."
 ARTICLE = [f"Paragraph {n} of the article says a good deal about the harbour and its steps." for n in range(8)]
 NOISE = "My neighbour bought a parrot last year, and it has learned to imitate the kettle rather convincingly. " * 12
 
@@ -44,7 +45,8 @@ def test_navigation_and_footer_are_not_part_of_the_article() -> None:
 
 
 def page_with(markup: str) -> str:
-    return f"<!DOCTYPE html><html><body><p>{FIRST}</p><p>{SECOND}</p>{markup}</body></html>"
+    """Return a page with some visible text, enough for a verdict, and some markup."""
+    return f"<!DOCTYPE html><html><body><p>{FIRST}</p><p>{SECOND}</p><p>{THIRD}</p>{markup}</body></html>"
 
 
 @pytest.mark.parametrize("case", cases("reading/hidden_text.toml", "hidden"), ids=why)
@@ -61,12 +63,14 @@ def test_text_that_a_reader_sees_stays(case: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("tag", ["script", "style", "template", "noscript", "svg", "textarea"])
 def test_elements_that_are_never_text_are_no_disguise(tag: str) -> None:
-    assert extract_article(page_with(f"<{tag}>not a text</{tag}>")) == (f"{FIRST}\n{SECOND}", {})
+    assert extract_article(page_with(f"<{tag}>not a text</{tag}>")) == (f"{FIRST}\n{SECOND}\n{THIRD}", {})
 
 
 @pytest.mark.parametrize("style", ["opacity:0", "visibility:hidden"])
 def test_a_page_that_scripts_reveal_is_read(style: str) -> None:
-    assert FIRST in text_of(f"<html><body><div style='{style}'><p>{FIRST}</p><p>{SECOND}</p></div></body></html>")
+    menu = "<nav>" + "<a href=/>A word of the menu</a>" * 20 + "</nav>"
+    page = f"<html><body>{menu}<h1>Tides</h1><div style='{style}'><p>{FIRST}</p><p>{SECOND}</p></div></body></html>"
+    assert FIRST in text_of(page)
 
 
 def test_a_page_that_hides_itself_from_frames_is_read() -> None:
@@ -106,6 +110,14 @@ def test_the_article_is_never_left_out(case: dict[str, str]) -> None:
     assert [paragraph for paragraph in ARTICLE if paragraph not in text] == []
 
 
+def test_a_large_page_is_read_in_bounded_time() -> None:
+    article = "".join(f"<p>{paragraph} <a href=/{n}>{n}</a></p>" for n in range(4_000) for paragraph in ARTICLE[:3])
+    started = time.process_time()
+    text = text_of(f"<html><body><nav>Home</nav><article>{article}</article><p>Legal notice</p></body></html>")
+    assert time.process_time() - started < 10
+    assert (text.count("\n"), text.startswith(ARTICLE[0]), "Legal" in text) == (11_999, True, False)
+
+
 # --- pages that cannot be read
 
 
@@ -142,6 +154,27 @@ def test_hostile_styles_are_read_in_bounded_time() -> None:
     rules = "".join(f"div div div.a{i % 7} b > i + u{{display:none}}" for i in range(5_000))
     started = time.process_time()
     text_of(f"<style>{rules}{'{' * 50_000}</style>{'<div class=a1><b><i></i><u>x</u></b>' * 1_000}")
+    assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize(
+    "style",
+    [
+        "color:a" + " " * 100_000 + "b",
+        "background:" + "a(" * 50_000,
+        "transform:" + "scale(" * 20_000,
+        "opacity:" * 20_000,
+    ],
+)
+def test_hostile_declarations_are_read_in_bounded_time(style: str) -> None:
+    started = time.process_time()
+    text_of(f"<style>p{{{style}}}</style><p style='{style}'>{FIRST}</p>")
+    assert time.process_time() - started < 5
+
+
+def test_hostile_tags_of_a_deep_page_are_read_in_bounded_time() -> None:
+    started = time.process_time()
+    text_of("<div>" * 3_000 + "<" + "a" * 200_000 + "<b " * 20_000)
     assert time.process_time() - started < 10
 
 

@@ -108,6 +108,13 @@ def test_a_chosen_field_that_is_missing_is_reported_with_those_present(kind: For
     assert failures(list(read_stream(io.BytesIO(content.encode()), "F", kind, fields=Fields("story")))) == [line]
 
 
+def test_a_table_without_names_of_columns_does_not_lose_its_first_record() -> None:
+    content = f"a,{'word ' * 30}\nb,{'word ' * 30}\n"
+    for fields in (Fields(), Fields("2")):
+        (line,) = failures(list(read_stream(io.BytesIO(content.encode()), "F", "csv", fields=fields)))
+        assert line.endswith("the first line seems to be a record: add a line above it that names the columns")
+
+
 def test_plain_text_has_no_fields() -> None:
     assert list(read_stream(io.BytesIO(b"one"), "F", "txt", fields=Fields(kept=("source",)))) == [
         Record("F", "one", "F")
@@ -227,6 +234,16 @@ def test_files_of_other_types_in_folders_are_skipped_with_their_reasons(here: Pa
         "./c: no ending shows the type",
         "./d.PNG.gz: type .png is not read in folders",
     ]
+
+
+def test_the_most_frequent_reasons_are_shown(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unspun.reading.records.MOST_SHOWN", 1)
+    monkeypatch.setattr("unspun.reading.records.MOST_REASONS", 2)
+    write("a.png", "b.png", "c.a1", "d.b2", "e.c3")
+    reader = Reader(["."])
+    list(reader)
+    assert str(reader.skipped) == "type .png is not read in folders: 2, other reasons: 3"
+    assert len(reader.skipped.reasons) == 3
 
 
 def test_few_skipped_files_are_remembered_by_name(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -390,7 +407,7 @@ def test_anything_like_records_is_read_or_explained(content: str, kind: Format) 
 
 @given(
     st.lists(
-        st.text(st.characters(codec="utf-8", exclude_categories=["Cc"], include_characters="\n"), min_size=1),
+        st.text(st.characters(codec="utf-8", exclude_categories=["Cc"], include_characters="\t\n"), min_size=1),
         min_size=1,
     ),
     st.sampled_from(",;\t|"),

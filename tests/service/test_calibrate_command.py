@@ -208,10 +208,10 @@ def test_every_format_is_read_and_failures_are_reported(model: Path, made: Path,
     for number, text in enumerate(texts):
         name = list(FORMATS)[number % len(FORMATS)]
         (folder / f"{number:03}{name[1:]}").write_bytes(FORMATS[name](text))
-    (folder / "bad.txt").write_bytes(b"%PDF-1.7 " + bytes(range(256)))
+    (folder / "bad.txt").write_bytes(b"\x89PNG " + bytes(range(256)))
     run = calibrate(model, "--on", folder)
     assert run.status == 3
-    assert any("bad.txt: binary (PDF), not text" in line for line in run.errors)
+    assert any("bad.txt: binary (PNG), not text" in line for line in run.errors)
     assert manifest_of(model)["calibration"][0]["texts"] == FEWEST
 
 

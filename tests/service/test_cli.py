@@ -327,6 +327,13 @@ def test_a_table_lists_what_failed_and_what_was_skipped(unspun: Unspun, articles
     ]
 
 
+def test_a_table_lists_near_duplicates(unspun: Unspun, here: Path) -> None:
+    pytest.importorskip("datasketch")
+    Path("in.jsonl").write_text("".join(json.dumps({"id": id, "text": SPUN}) + "\n" for id in ("a", "b")))
+    run = unspun("score", "in.jsonl", "--format", "table", "--dedupe")
+    assert run.out.splitlines()[-2:] == ["skipped: 1 file or record", "    b: nearly the same as an earlier text"]
+
+
 def test_quiet_reports_only_errors(unspun: Unspun, articles: Path) -> None:
     assert unspun("score", "in", "missing", "--quiet").errors == ["unspun: missing: no such file or directory"]
 
@@ -448,3 +455,12 @@ def test_version(unspun: Unspun) -> None:
 def test_every_format_can_be_named_for_standard_input() -> None:
     formats = {name for part in get_args(Format) for name in get_args(part)}
     assert set(INPUT_FORMATS) == formats
+
+
+READERS = ["score", "compare", "train", "evaluate", "calibrate", "feedback add", "feedback import", "models diff"]
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_every_command_that_reads_documents_has_the_options_of_reading(name: str, unspun: Unspun) -> None:
+    shown = unspun(*name.split(), "--help").out
+    assert [option for option in ("--text-field", "--id-field", "--input-format") if option not in shown] == []

@@ -45,7 +45,7 @@ def files(here: Path) -> Path:
     records = [{"id": "one", "text": OTHER}, {"id": "two", "text": SPUN}]
     Path("two.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     Path("lines.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in (OTHER, SPUN)))
-    Path("binary.txt").write_bytes(b"%PDF-1.7\n\0")
+    Path("binary.txt").write_bytes(b"\x89PNG\r\n")
     return here
 
 
@@ -244,12 +244,12 @@ def test_json_of_a_search_is_a_list(compare: Unspun, files: Path) -> None:
 
 
 def test_unreadable_documents_are_reported_and_the_rest_is_searched(compare: Unspun, files: Path) -> None:
-    Path("docs/broken.txt").write_bytes(b"%PDF-1.7\n")
+    Path("docs/broken.txt").write_bytes(b"\x89PNG\r\n")
     Path("docs/gone.txt").symlink_to("nowhere")
     run = compare("a.txt", "--against", "docs")
     assert (run.status, run.out) == (3, f"{expected('a.txt', 'docs/b.txt')}\n")
     assert run.errors[:2] == [
-        "unspun: docs/broken.txt: binary (PDF), not text",
+        "unspun: docs/broken.txt: binary (PNG), not text",
         "unspun: docs/gone.txt: no such file or directory",
     ]
     assert "2 failures" in run.errors[2]

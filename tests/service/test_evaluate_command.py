@@ -54,6 +54,13 @@ def test_a_pipe_gets_plain_columns(evaluate: Unspun) -> None:
     assert any(line.split()[:4] == ["80-149", "4", "0", "1"] for line in lines)
 
 
+def test_records_of_any_names_and_formats_are_read_from_standard_input(evaluate: Unspun) -> None:
+    lines = [f"{one.label}|{one.text}" for one in HUMAN + SPUN]
+    table = "\n".join(["label|story", *lines])
+    run = evaluate("default", "-", "--input-format", "csv", "--text-field", "story", "--format", "json", stdin=table)
+    assert (run.status, json.loads(run.out)["texts"]["human"]) == (0, 4)
+
+
 def test_json_contains_the_same_figures(evaluate: Unspun) -> None:
     run = evaluate("default", "labelled.jsonl", "--format", "json")
     found = json.loads(run.out)

@@ -44,7 +44,7 @@ function choice(row) {
   if (!row.dataset.said) return;
   const said = JSON.parse(row.dataset.said);
   const select = document.createElement("select");
-  select.setAttribute("aria-label", `Your label for ${row.cells[0].textContent.trim()}`);
+  select.setAttribute("aria-label", `Your label for ${(row.querySelector("bdi") ?? row.cells[0]).textContent.trim()}`);
   select.append(new Option("no label", ""));
   for (const word of labelling.dataset.words.split(" ")) select.append(new Option(word, word));
   select.addEventListener("change", () => setLabel(said, select.value));

@@ -39,6 +39,8 @@ def main(folder: Path) -> None:
             write_latex(work / f"{name}-latex2.tex", title, article, options="twocolumn")
             if source.name.startswith("02"):  # the letters of TeX itself
                 write_latex(work / f"{name}-modern.tex", title, article, packages=",lmodern")
+            if source.name.startswith("03"):  # letters as pictures, which do not say what they show
+                write_latex(work / f"{name}-pictures.tex", title, article, packages="", start=r"\pdfmapfile{}")
             if source.name.startswith("01"):
                 write_latex(
                     work / f"{name}-numbered.tex", title, article, packages=",mathptmx,lineno", start=r"\linenumbers"

@@ -1,0 +1,81 @@
+"""Removes what was added to many sentences of a text: boilerplate phrases, asides, citations, addresses and tags.
+
+Once or twice, such an addition is left to `prose`, which leaves out its sentence. But additions in many sentences would
+hide a whole text, or break it up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from unspun.model.text.boilerplate import load_boilerplate
+from unspun.model.text.edits import Editor
+
+FEWEST, SENTENCES = 4, 0.25
+"""Additions, and their share of the number of sentences, from which they are removed."""
+
+_ENDS = re.compile(r"[.!?][\"'”’)]*(?:\s|$)")
+_ASIDE = re.compile(r" ?(?:\(([^()\n]{3,80})\)|\[([^\[\]\n]{3,80})\])")
+_AUTHOR = r"[A-Z][\w'’-]{1,30}"
+_CITATION = re.compile(
+    rf" ?\((?:(?:see|cf\.|e\.g\.,?) )?{_AUTHOR}(?:(?:,| and| &) {_AUTHOR}){{0,4}}(?: et al\.?)?,? (?:19|20)\d\d[a-z]?"
+    rf"(?:[,;:] ?[^()\n]{{1,80}})?\)"
+)
+_ADDRESS = re.compile(r" ?[(\[<]?(?:https?://|www\.)[^\s()<>\[\]]{1,300}[)\]>]?")
+# Tags at the end of a paragraph, and names of readers before a sentence, are not part of a sentence.
+_TAGS = re.compile(r"(?m)(?:(?<=[.!?…\"”')]) |^)(?:#\w{1,50}[ \t]*){2,40}$")
+_NAMES = re.compile(r"(?m)(?:(?<=[.!?…\"”')] )|^)(?:@\w{1,50}[ ,:]{1,2}){1,10}(?=[A-Z\"“'‘])")
+
+
+_SENTENCE_EDGES = ("", *".!?|\n")
+
+
+def remove_tags(editor: Editor) -> None:
+    """Remove hashtags below a text or a paragraph and the names of readers before a sentence."""
+    if "#" in editor.text or "@" in editor.text:
+        for pattern in (_TAGS, _NAMES):
+            editor.count("hashtag", editor.remove(match.span() for match in pattern.finditer(editor.text)))
+
+
+def remove_additions(editor: Editor) -> None:
+    """Remove additions to sentences, in time linear in their length, and count them. Other text is left unchanged."""
+    text = editor.text
+    if "(" in text or "[" in text:
+        _remove(editor, "aside", _repeated_asides(editor.text))
+        _remove(editor, "aside", (match.span() for match in _CITATION.finditer(editor.text)))
+    if "://" in text or "www." in text:
+        _remove(editor, "address", (match.span() for match in _ADDRESS.finditer(editor.text)))
+    _remove(editor, "boilerplate_phrase", _phrases(editor.text))
+
+
+def _remove(editor: Editor, kind: str, spans: Iterable[tuple[int, int]]) -> None:
+    """Remove spans if many sentences have one."""
+    found = sorted(spans)
+    if len(found) >= FEWEST and len(found) >= SENTENCES * sum(1 for _ in _ENDS.finditer(editor.text)):
+        editor.count(kind, editor.remove(found))
+
+
+def _repeated_asides(text: str) -> Iterator[tuple[int, int]]:
+    asides = list(_ASIDE.finditer(text))
+    if len(asides) >= FEWEST:
+        counts = Counter(match.group().strip().casefold() for match in asides)
+        yield from (match.span() for match in asides if counts[match.group().strip().casefold()] >= FEWEST)
+
+
+def _phrases(text: str) -> Iterator[tuple[int, int]]:
+    folded = text.lower()
+    if len(folded) != len(text):
+        return
+    for phrase in load_boilerplate().anywhere:
+        place = folded.find(phrase)
+        while place >= 0:
+            start, end = place, place + len(phrase)
+            place = folded.find(phrase, end)
+            before, after = text[max(start - 9, 0) : start].rstrip(" ")[-1:], text[end : end + 9].lstrip(" ")[:1]
+            if not phrase[0].isalpha() or (before in _SENTENCE_EDGES and after in _SENTENCE_EDGES):
+                continue  # a sentence of its own, or a sign at its start
+            if text[start - 1 : start] == "(" and text[end : end + 1] == ")":
+                start, end = start - 1, end + 1
+            yield start - (text[start - 1 : start] == " "), end
