@@ -16,9 +16,12 @@ from unspun.model.text.edits import Editor
 FEWEST, SENTENCES = 4, 0.25
 """Additions, and their share of the number of sentences, from which they are removed."""
 
+LONG_LINE = 200
+"""Characters of a line in which a phrase that is a sentence is not part of the page around an article."""
+
 _ENDS = re.compile(r"[.!?][\"'”’)]*(?:\s|$)")
-# Years and figures in brackets repeat in lists of references.
-_ASIDE = re.compile(r" ?(?:\((?=[^()\n]{0,80}[a-z]{4})[^()\n]{4,80}\)|\[(?=[^\[\]\n]{0,80}[a-z]{4})[^\[\]\n]{4,80}\])")
+# Of several words: a single one may be a word of the sentence, or the year of a reference.
+_ASIDE = re.compile(r"(?<=\S) (?:\((?=[^()\n]{0,80} )[^()\n]{4,80}\)|\[(?=[^\[\]\n]{0,80} )[^\[\]\n]{4,80}\])")
 _AUTHOR = r"[A-Z][\w'’-]{1,30}"
 _CITATION = re.compile(
     rf" ?\((?:(?:see|cf\.|e\.g\.,?) )?{_AUTHOR}(?:(?:,| and| &) {_AUTHOR}){{0,4}}(?: et al\.?)?,? (?:19|20)\d\d[a-z]?"
@@ -65,6 +68,11 @@ def _repeated_asides(text: str) -> Iterator[tuple[int, int]]:
         yield from (match.span() for match in asides if counts[match.group().strip().casefold()] >= FEWEST)
 
 
+def _is_in_long_line(text: str, place: int) -> bool:
+    end = text.find("\n", place)
+    return (len(text) if end < 0 else end) - text.rfind("\n", 0, place) > LONG_LINE
+
+
 def _phrases(text: str) -> Iterator[tuple[int, int]]:
     folded = text.lower()
     if len(folded) != len(text):
@@ -75,8 +83,10 @@ def _phrases(text: str) -> Iterator[tuple[int, int]]:
             start, end = place, place + len(phrase)
             place = folded.find(phrase, end)
             before, after = text[max(start - 9, 0) : start].rstrip(" ")[-1:], text[end : end + 9].lstrip(" ")[:1]
-            if not phrase[0].isalpha() or (before in _SENTENCE_EDGES and after in _SENTENCE_EDGES):
-                continue  # a sentence of its own, or a sign at its start
+            alone = before in _SENTENCE_EDGES and after in _SENTENCE_EDGES
+            if not phrase[0].isalpha() or (alone and not _is_in_long_line(text, start)):
+                continue
+            end += alone and after == "."
             if text[start - 1 : start] == "(" and text[end : end + 1] == ")":
                 start, end = start - 1, end + 1
             yield start - (text[start - 1 : start] == " "), end

@@ -24,6 +24,8 @@ FEWEST_MARKS, MARKED_WORDS = 5, 0.03
 
 People put a few words in quotes; more than one word in thirty is a disguise, or an unusual way to emphasise.
 """
+TICKED_WORDS = 0.15
+"""Share of words in ticks above which the ticks do not mark the names of a program."""
 FEWEST_EMOJI = 2
 """Times that an emoji must occur to be removed."""
 QUOTED = 0.8
@@ -156,10 +158,10 @@ def _edits(match: re.Match[str]) -> Iterator[TextEdit]:
             yield TextEdit(a, b, "")
 
 
-_QUOTES = {*zip("\"'“‘„«‹「`´", "\"'”’“»›」'´", strict=True)}
-_BRACKETS = {*zip("([{<*_~`【=+^", ")]}>*_~`】=+^", strict=True)}
+_QUOTES = {*zip("\"'“‘„«‹「´`", "\"'”’“»›」´'", strict=True)}
+_BRACKETS = {*zip("([{<*_~【=+^", ")]}>*_~】=+^", strict=True)}
 """Signs around words: what opens and what closes."""
-_OPENING, _CLOSING = ("".join(sorted(set(signs))) for signs in zip(*_QUOTES, *_BRACKETS, strict=True))
+_OPENING, _CLOSING = ("".join(sorted({*signs, "`"})) for signs in zip(*_QUOTES, *_BRACKETS, strict=True))
 _WRAPPED = re.compile(rf"[{re.escape(_OPENING)}][^\W\d_][\w'’-]*[{re.escape(_CLOSING)}]")
 _MOST_LAYERS = 3
 _QUOTED = tuple(re.compile(f"{a}[^{b}\\n]{{1,2000}}{b}") for a, b in ("“”", '""', "«»", "‘’"))
@@ -172,7 +174,14 @@ def _strip_wrappers(editor: Editor) -> None:
         found = [match.span() for match in _WRAPPED.finditer(text)]
         if not _are_noise(len(found), text):
             return
-        in_quotes = [(start, end) for start, end in found if (text[start], text[end - 1]) in _QUOTES]
+        in_quotes = [
+            (start, end)
+            for start, end in found
+            if (text[start], text[end - 1]) in _QUOTES and not _in_json(text, start, end)
+        ]
+        in_ticks = [(start, end) for start, end in found if text[start] == text[end - 1] == "`"]
+        if len(in_ticks) > TICKED_WORDS * _spaces(text):
+            in_quotes = sorted(in_quotes + in_ticks)
         in_brackets = [
             (start, end)
             for start, end in found
@@ -187,8 +196,17 @@ def _strip_wrappers(editor: Editor) -> None:
         editor.remove(sign for start, end in pairs for sign in ((start, start + 1), (end - 1, end)))
 
 
+def _in_json(text: str, start: int, end: int) -> bool:
+    """Return whether a quoted word is a key or a value of JSON."""
+    return text[end : end + 1] == ":" or text[max(start - 2, 0) : start].rstrip().endswith((":", "{", "["))
+
+
 def _are_noise(number: int, text: str) -> bool:
-    return number >= FEWEST_MARKS and number > MARKED_WORDS * (text.count(" ") + text.count("\n"))
+    return number >= FEWEST_MARKS and number > MARKED_WORDS * _spaces(text)
+
+
+def _spaces(text: str) -> int:
+    return text.count(" ") + text.count("\n")
 
 
 _ORDINARY = "|!\"#$%&'()*+,-./:;<=>?@[\\]^_`{}£€§°©®™–—…│┃¦‘’‚“”„«»‹›¡¿´"

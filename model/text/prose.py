@@ -35,6 +35,8 @@ LONGEST_FRAGMENT = 12
 LONGEST_ROW = 4
 """Most words of an item in a list without bullets, and of a heading that ends in a colon."""
 
+MOST_FENCED = 0.5
+"""Share of a text between fences from which the fences are around prose."""
 NOTICE_WORDS, FEWEST_NOTICE_WORDS, FEWEST_ADDRESSES, MOST_NOTICE = 0.2, 8, 2, 0.6
 """Share and number of the words of cookie notices in a notice, times that it says "we" or "you", and the largest
 share of notices in a text."""
@@ -122,7 +124,7 @@ def find_prose(
         "boilerplate": bare | _boilerplate_lines(folded, lines) | _is_notice(lines, documents),
         "reference": _is_reference(characters, lines, documents),
         "table": _is_table(lines),
-        "code": _is_code(lines, addresses),
+        "code": _is_code(lines, addresses) | _is_fenced(lines, documents),
         "list": _is_list(lines),
         "heading": _is_heading(lines, np.diff(sentences, prepend=-1) > 0),
     }
@@ -262,6 +264,24 @@ def _is_code(lines: _LineCounts, addresses: NDArray[np.bool_]) -> NDArray[np.boo
     block = np.repeat((in_run >= 2) & (in_run >= 0.2 * lengths), lengths)
     code |= plausible & block
     return code
+
+
+def _is_fenced(lines: _LineCounts, documents: int) -> NDArray[np.bool_]:
+    """Return which lines are between fences of Markdown (```), in documents that are mostly outside of them."""
+    layout = lines.layout
+    ticks = lines.code_first == ord("`")
+    first = layout.first
+    fence = ticks[first] & ticks[np.minimum(first + 1, ticks.size - 1)] & ticks[np.minimum(first + 2, ticks.size - 1)]
+    if not fence.any():
+        return fence
+    count = np.cumsum(fence)
+    of_document = layout.line_document
+    starts = np.searchsorted(of_document, np.arange(documents))
+    before = np.append(0, count)[starts][of_document]
+    inside: NDArray[np.bool_] = fence | ((count - before) % 2 == 1)
+    words = np.bincount(of_document, weights=lines.words, minlength=documents)
+    fenced = np.bincount(of_document, weights=lines.words * inside, minlength=documents)
+    return inside & (fenced < MOST_FENCED * words)[of_document]
 
 
 def _code_signs(lines: _LineCounts, addresses: NDArray[np.bool_]) -> NDArray[np.int32]:
