@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -251,8 +252,7 @@ class Client:
         given = [(name, _form_value(value)) for name, value in options.items() if value is not None]
         for one in paths:
             path = os.fspath(one)
-            with open(path, "rb") as file:
-                content = file.read()
+            content = Path(one).read_bytes()
             body, kind = urllib3.encode_multipart_formdata([*given, ("file", (path, content))])
             try:
                 found = self._request("POST", "/v1/score/upload", body, kind)

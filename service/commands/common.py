@@ -134,7 +134,7 @@ def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="N",
             envvar="UNSPUN_DOCUMENT_SECONDS",
             default=60,
-            help="Most seconds for reading one PDF, DOCX, ODT, RTF or EPUB. Default: $UNSPUN_DOCUMENT_SECONDS, else 60.",
+            help="Most seconds per PDF, DOCX, ODT, RTF or EPUB. Default: $UNSPUN_DOCUMENT_SECONDS, else 60.",
         ),
         click.option(
             "--input-format",

@@ -71,9 +71,9 @@ def evaluate(
     """Measure how well a model distinguishes machine-paraphrased text from human text.
 
     BUNDLE is the folder of a model, or the word "default" for the model that ships with unspun. PATH is labelled text
-    in any format that `unspun score` reads, or - for standard input. Records of JSON lines, CSV and Parquet have "text", "label" (human, llm,
-    spun, translated or rewritten) and, if known, "id", "source", "tool", "domain" and "changed_frac"; other formats
-    need --label. Texts that the model was trained on are left out and counted.
+    in any format that `unspun score` reads, or - for standard input. Records of JSON lines, CSV and Parquet have
+    "text", "label" (human, llm, spun, translated or rewritten) and, if known, "id", "source", "tool", "domain" and
+    "changed_frac"; other formats need --label. Texts that the model was trained on are left out and counted.
 
     \b
     Exit status:

@@ -47,7 +47,8 @@ def _texts(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
 @click.command(short_help="Train a model on labelled text.")
 @_texts(
     "human",
-    "File or folder of text written by people, or - for standard input. This and the next four options can be repeated.",
+    "File or folder of text written by people, or - for standard input. "
+    "This and the next four options can be repeated.",
 )
 @_texts("spun", "Text in which a machine replaced words and phrases.")
 @_texts("translated", "Machine translation, including translation into another language and back.")

@@ -46,7 +46,7 @@ FEEDBACK = "People's labels of texts. Nothing is stored without consent."
 FIELDS = {
     "text_field": {
         "type": "string",
-        "description": "The field or column of the text: its name, the number of its column, or a path (`article.body`).",
+        "description": "The field or column of the text: a name, the number of a column, or a path (`article.body`).",
     },
     "id_field": {"type": "string", "description": "The field or column of the id."},
 }
@@ -246,8 +246,8 @@ def _paths(settings: Settings, verdict: type, asked: dict[str, Any]) -> dict[str
                 security,
                 description=(
                     "Send one or more files in any format that `unspun score` reads, recognised by their names. The "
-                    "response lists a verdict for each document, in order, with the name of its file, or its own id, as "
-                    "`id`; a file or a record that cannot be read is a problem with `file` and `line`. At most "
+                    "response lists a verdict for each document, in order, with the name of its file, or its own id, "
+                    "as `id`; a file or a record that cannot be read is a problem with `file` and `line`. At most "
                     f"{settings.max_items:,} documents and {settings.max_bytes:,} bytes."
                 ),
                 requestBody=_body({"multipart/form-data": {"schema": _form(asked)}}),

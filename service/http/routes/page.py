@@ -30,8 +30,8 @@ from unspun.service.http.routes.feedback import is_kept, keeper, store
 from unspun.service.http.routes.score import engine, judge, settings
 from unspun.service.http.routes.upload import unreadable
 from unspun.service.http.schemas import parse_submission
-from unspun.service.http.uploads import read_form, read_upload
 from unspun.service.http.submission import parse_label
+from unspun.service.http.uploads import read_form, read_upload
 from unspun.service.page.result import Result
 
 if TYPE_CHECKING:
@@ -227,8 +227,8 @@ def _only_document(found: list[Record | Failure]) -> tuple[str, Mapping[str, int
     if len(found) > 1:
         raise RequestError(
             "invalid-fields",
-            "This file contains many documents, and the page judges one at a time. Score the file with `unspun score` or "
-            "POST /v1/score/upload.",
+            "This file contains many documents, and the page judges one at a time. Score the file with `unspun score` "
+            "or POST /v1/score/upload.",
         )
     return found[0].text, found[0].repairs
 
