@@ -82,7 +82,13 @@ class _Look:
 
     def has_mail(self) -> bool:
         """Return whether there may be headers of mail."""
-        return self.colons > 0 and self.has("From:", "Subject:", "wrote:", "writes:", "Message")
+        introduced = ":" in self.lasts and self.has("wrote:", "writes:", "essage")
+        return introduced or (self.colons > 1 and self.starts("FTSDRM*") >= 2 and self.has("From:", "Subject:"))
+
+    def has_marks(self) -> bool:
+        """Return whether there may be marks of quoted mail, or comment signs in front of all rows."""
+        quoted = ">" in self.text and (self.starts(">") > 0 or self.often("> ", 0.5))
+        return quoted or self.starts("|#*;%:!/-\u2502") >= 0.6 * self.filled
 
     def has_cells(self) -> bool:
         """Return whether there may be cells of a table."""
@@ -104,12 +110,7 @@ _STEPS: tuple[tuple[Callable[[_Look], bool], Callable[[Editor, Sequence[str]], b
     (_Look.has_cues, join_cues),
     (lambda look: max(look.numbered, look.numbered_at_end) >= 0.1 * look.filled, remove_line_numbers),
     (_Look.has_cells, take_sentences_from_cells),
-    (
-        lambda look: (
-            look.starts(">") > 0 or look.often("> ", 0.5) or look.starts("|#*;%:!/-\u2502") >= 0.6 * look.filled
-        ),
-        remove_quote_marks,
-    ),
+    (_Look.has_marks, remove_quote_marks),
     (_Look.has_mail, remove_mail_headers),
     (lambda look: look.numbered + look.starts("<[(") >= 0.4 * look.filled, remove_timestamps),
     (lambda look: look.has_fence, remove_fences),

@@ -106,6 +106,8 @@ def close_justified_gaps(editor: Editor, rows: Sequence[str]) -> bool:
     return edits.apply()
 
 
+FREQUENT, RARE = 8_000, 1 << 30
+"""Rank of a word below which two words with a hyphen at a row end are that word, and the rank of unknown words."""
 SOFT = "\u00ac"
 """The sign that stands for a soft hyphen at the end of a row."""
 _HYPHEN = re.compile(r"(?<![^\W\d_])([^\W\d_]+)([-\u2010\u00ac])[ \t]*$")
@@ -135,7 +137,9 @@ def join_hyphenated(editor: Editor, rows: Sequence[str]) -> bool:
         start, end = head[1].lower(), tail[1].lower()
         are_words = (start in known or start in layout_words("prefixes")) and end in known
         kept = f"{start}-{end}" in compounds or rows[number][head.start() - 1 : head.start()] == "-"
-        if head[2] == SOFT or (not kept and (start + end in here or start + end in known or not are_words)):
+        # "Long-term" is a compound although some write "longterm", which is rare; "some-thing" is not.
+        is_word = known.get(start + end, RARE) < (FREQUENT if are_words else RARE) or start + end in here
+        if head[2] == SOFT or (not kept and (is_word or not are_words)):
             cuts[number] = head.start(2)
     if not cuts:
         return False

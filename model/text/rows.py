@@ -37,9 +37,13 @@ def layout_words(section: str) -> frozenset[str]:
 
 
 @cache
-def common_words() -> frozenset[str]:
-    """Return the common words of English, folded."""
-    return frozenset(word.lower() for words in read_sections(COMMON_WORDS.name).values() for word in words)
+def common_words() -> dict[str, int]:
+    """Return the common words of English, folded, with their ranks by frequency."""
+    ranks: dict[str, int] = {}
+    for words in read_sections(COMMON_WORDS.name).values():
+        for rank, word in enumerate(words):
+            ranks.setdefault(word.lower(), rank)
+    return ranks
 
 
 def is_broken(before: str, after: str) -> bool:
