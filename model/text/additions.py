@@ -17,7 +17,8 @@ FEWEST, SENTENCES = 4, 0.25
 """Additions, and their share of the number of sentences, from which they are removed."""
 
 _ENDS = re.compile(r"[.!?][\"'”’)]*(?:\s|$)")
-_ASIDE = re.compile(r" ?(?:\(([^()\n]{3,80})\)|\[([^\[\]\n]{3,80})\])")
+# Years and figures in brackets repeat in lists of references.
+_ASIDE = re.compile(r" ?(?:\((?=[^()\n]{0,80}[a-z]{4})[^()\n]{4,80}\)|\[(?=[^\[\]\n]{0,80}[a-z]{4})[^\[\]\n]{4,80}\])")
 _AUTHOR = r"[A-Z][\w'’-]{1,30}"
 _CITATION = re.compile(
     rf" ?\((?:(?:see|cf\.|e\.g\.,?) )?{_AUTHOR}(?:(?:,| and| &) {_AUTHOR}){{0,4}}(?: et al\.?)?,? (?:19|20)\d\d[a-z]?"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from unspun.model.text.characters import TABLE_SIZE, CharacterClass, classify
 from unspun.model.text.sentences import TERMINATORS, is_among
 from unspun.model.text.tokens import TokenClass, Tokens, shapes
-from unspun.model.text.wordlists import usual_cases
+from unspun.model.text.wordlists import english_function_words, usual_cases
 
 FEWEST_CAPITALS, MOST_CAPITALS = 0.005, 0.055
 """Share of capitals among a text's letters outside of which its sentences are examined."""
@@ -25,6 +25,8 @@ LOWER_WORDS = 0.97
 """Share of words in lower case from which a text is in lower case: few of its words would be names."""
 LONGER = 6
 """Words of a line that may not just be a heading or a link."""
+SENTENCE_SHARE = 0.2
+"""Share of function words from which a line is part of a sentence, and not of a list of names or references."""
 ODD_WORDS = 0.4
 """Share of a line's words in an unusual case from which the line is oddly cased: headlines have about half."""
 ODD_LINES = 0.3
@@ -100,7 +102,8 @@ def _restore_document(
     written = _written_case(classes, start[words], stop[words])
     line, sentence = _lines_and_sentences(characters, start, stop, words)
     opens = np.diff(sentence, prepend=-1) > 0
-    chosen = _oddly_cased(usual, written, line)
+    functions = english_function_words().contains(tokens.hash[begin:end][words])
+    chosen = _oddly_cased(usual, written, functions, line)
     wanted = _wanted_case(usual, written, opens)
     changed = np.flatnonzero(chosen & (wanted != written))
     lower, upper = _case_tables()
@@ -113,18 +116,21 @@ def _restore_document(
     return changed.size
 
 
-def _oddly_cased(usual: NDArray[np.uint8], written: NDArray[np.uint8], line: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _oddly_cased(
+    usual: NDArray[np.uint8], written: NDArray[np.uint8], functions: NDArray[np.bool_], line: NDArray[np.int64]
+) -> NDArray[np.bool_]:
     """Return which words (W,) of a document are to be restored: all, those of some lines, some words, or none."""
     if np.count_nonzero(written == _Case.LOWER) >= LOWER_WORDS * written.size:
         return np.ones(written.size, dtype=np.bool_)
     inside = (np.diff(line, prepend=-1) == 0) & (usual < _Case.MIXED)
     odd = np.bincount(line, weights=inside & (written != usual))
     odd_line = odd >= np.maximum(ODD_WORDS * np.bincount(line, weights=inside), 1)
-    long = (np.bincount(line) >= LONGER)[line]
+    size = np.bincount(line)
+    long = ((size >= LONGER) & (np.bincount(line, weights=functions) >= SENTENCE_SHARE * size))[line]
     chosen: NDArray[np.bool_] = odd_line[line]
     if np.count_nonzero(chosen & long) >= max(ODD_LINES * np.count_nonzero(long), 1):
         return chosen
-    # Single words that people write in lower case, and unknown ones in capitals.
+    # Single words of sentences that people write in lower case, and unknown ones in capitals.
     lower = long & (usual == _Case.LOWER) & (written != _Case.LOWER)
     in_capitals = long & ((written == _Case.CAPITALS) | (written == _Case.MIXED))
     plain = np.count_nonzero(inside & (usual == _Case.LOWER))

@@ -18,6 +18,8 @@ LEAST_ALIGNED = 0.5
 """Share of rows in which a second column must start at the same place."""
 NARROWEST = 12
 """Least distance between the starts of two columns, in characters."""
+WIDEST_PAGE = 400
+"""Characters of a row in which columns are looked for."""
 LONGEST_HEADER = 3
 """Words of a cell in the header of a table, at most."""
 DRIFT = 2
@@ -66,7 +68,7 @@ def _pages(rows: Sequence[str]) -> list[tuple[int, int]]:
 def _column_starts(rows: Sequence[str]) -> list[int]:
     """Return where the second and further columns start; nothing if there are none."""
     filled = [row for row in rows if row.strip()]
-    places = Counter(match.end() for row in filled for match in _GAP.finditer(row))
+    places = Counter(match.end() for row in filled for match in _GAP.finditer(row[:WIDEST_PAGE]))
     edges: list[int] = []
     while len(filled) >= FEWEST_ROWS and places:
         near = {place: sum(places[place + d] for d in range(-DRIFT, DRIFT + 1)) for place in places}
@@ -132,7 +134,7 @@ def _rearrange(editor: Editor, pieces: Sequence[tuple[int, int]]) -> None:
 
 
 _BARS = " \t|\u2502\u2503\u2551\u00a6"
-_BORDERS = re.compile("[ \t]*[|\u2502\u2503\u2551\u00a6\t]+[ \t]*")
+_BORDERS = re.compile("(?<![ \t])[ \t]*(?:[|\u2502\u2503\u2551\u00a6\t]+[ \t]*)+")
 _ENDS = (".", "!", "?")
 _RULE = re.compile("[ \t]*[-+=_|:\u2500-\u257f\u00a6 \t]*$")
 _ROW = re.compile("[|\u2502\u2503\u2551\u00a6\t]")

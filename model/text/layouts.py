@@ -33,7 +33,8 @@ def undo_layouts(editor: Editor) -> None:
 
     A layout must be plain from the whole text, for example from a number at the start of most rows. The counts are the
     rows changed: "line_number", "cue" (subtitles), "timestamp", "speaker", "quote_mark", "mail_header", "column",
-    "table_border", "running_head", "hyphen" and "layout" (double spacing, justified text), and "long_s".
+    "table_border", "list_mark", "verse_number", "code_fence", "running_head", "hyphen" and "layout" (double spacing,
+    justified text, rows that end anywhere), and "long_s".
     """
     if not editor.text.isascii():
         editor.substitute(_LONG_S, {0x17F: "s"}, "long_s")
@@ -101,14 +102,19 @@ class _Look:
 
 _STEPS: tuple[tuple[Callable[[_Look], bool], Callable[[Editor, Sequence[str]], bool]], ...] = (
     (_Look.has_cues, join_cues),
+    (lambda look: max(look.numbered, look.numbered_at_end) >= 0.1 * look.filled, remove_line_numbers),
     (_Look.has_cells, take_sentences_from_cells),
-    (lambda look: look.starts(">") > 0 or look.starts("|#*;%:!/-\u2502") >= 0.6 * look.filled, remove_quote_marks),
+    (
+        lambda look: (
+            look.starts(">") > 0 or look.often("> ", 0.5) or look.starts("|#*;%:!/-\u2502") >= 0.6 * look.filled
+        ),
+        remove_quote_marks,
+    ),
     (_Look.has_mail, remove_mail_headers),
     (lambda look: look.numbered + look.starts("<[(") >= 0.4 * look.filled, remove_timestamps),
     (lambda look: look.has_fence, remove_fences),
     (lambda look: look.marked >= 0.8 * look.filled, remove_list_marks),
     (lambda look: look.numbered > 0, remove_verse_numbers),
-    (lambda look: max(look.numbered, look.numbered_at_end) >= 0.1 * look.filled, remove_line_numbers),
     (_Look.has_heads, remove_running_heads),
     (lambda look: look.gaps >= 0.4, separate_columns),
     (lambda look: look.gaps >= 0.3, close_justified_gaps),

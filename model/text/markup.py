@@ -160,7 +160,7 @@ _QUOTES = {*zip("\"'“‘„«‹「`´", "\"'”’“»›」'´", strict=Tru
 _BRACKETS = {*zip("([{<*_~`【=+^", ")]}>*_~`】=+^", strict=True)}
 """Signs around words: what opens and what closes."""
 _OPENING, _CLOSING = ("".join(sorted(set(signs))) for signs in zip(*_QUOTES, *_BRACKETS, strict=True))
-_WRAPPED = re.compile(rf"[{re.escape(_OPENING)}][^\W_][\w'’-]*[{re.escape(_CLOSING)}]")
+_WRAPPED = re.compile(rf"[{re.escape(_OPENING)}][^\W\d_][\w'’-]*[{re.escape(_CLOSING)}]")
 _MOST_LAYERS = 3
 _QUOTED = tuple(re.compile(f"{a}[^{b}\\n]{{1,2000}}{b}") for a, b in ("“”", '""', "«»", "‘’"))
 

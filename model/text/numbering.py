@@ -20,7 +20,7 @@ LEAST_NUMBERED = 0.5
 LEAST_COMMAS = 0.2
 """Share of rows with a comma or semicolon at the end from which rows may be verse."""
 
-_LEFT = re.compile(r"[ \t\f]*(?:\d{1,4}:)?(\d{1,5})(?:[ \t]*[|:\]][ \t]?|[ \t]+|$)[ \t]*")
+_LEFT = re.compile(r"[ \t\f]*(?:\d{1,4}:)?(\d{1,5})(?:[ \t]*[|:\]]{1,2}[ \t]?|[ \t]+|$)[ \t]*")
 _RIGHT = re.compile(r"(?<![^ \t])(\d{1,5})[ \t]*$")
 _LONGEST_END = 12
 """Characters at the end of a row in which its number is looked for."""
@@ -41,7 +41,8 @@ def remove_line_numbers(editor: Editor, rows: Sequence[str]) -> bool:
         found = [_Number(i, *place) for i, row in enumerate(rows) if (place := find(row)) is not None]
         if len(found) >= 2:
             numbers, step = _counting(found, rows)
-            if numbers and (step > 1 or _is_running(rows, numbers)):
+            times = step > 1 and any(":" in rows[number.row][: number.end] for number in numbers)
+            if numbers and not times and (step > 1 or _is_running(rows, numbers)):
                 return _remove(editor, rows, numbers, step)
     return False
 

@@ -108,11 +108,11 @@ def close_justified_gaps(editor: Editor, rows: Sequence[str]) -> bool:
 
 SOFT = "\u00ac"
 """The sign that stands for a soft hyphen at the end of a row."""
-_HYPHEN = re.compile(r"([^\W\d_]+)([-\u2010\u00ac])[ \t]*$")
+_HYPHEN = re.compile(r"(?<![^\W\d_])([^\W\d_]+)([-\u2010\u00ac])[ \t]*$")
 _BEFORE_WORDS = ("", " ", "\t", "-", "(", '"', "\u201c", "'", "\u2018", "\u2013", "\u2014", "/")
 _LOWER = re.compile(r"[ \t]*((?=[^A-Z])[^\W\d_]+)")
 _SOFT_HYPHEN = re.compile("(?<=[^\\W\\d_])\u00ad(?=[ \t]*\r?\n[ \t]*[^\\W\\d_])")
-_COMPOUND = re.compile(r"[^\W\d_]+-[^\W\d_]+")
+_COMPOUND = re.compile(r"(?<![^\W\d_])[^\W\d_]+-[^\W\d_]+")
 _WORD = re.compile(r"[^\W\d_]+")
 
 

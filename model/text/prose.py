@@ -35,7 +35,7 @@ LONGEST_FRAGMENT = 12
 LONGEST_ROW = 4
 """Most words of an item in a list without bullets, and of a heading that ends in a colon."""
 
-NOTICE_WORDS, FEWEST_NOTICE_WORDS, FEWEST_ADDRESSES, MOST_NOTICE = 0.15, 8, 2, 0.6
+NOTICE_WORDS, FEWEST_NOTICE_WORDS, FEWEST_ADDRESSES, MOST_NOTICE = 0.2, 8, 2, 0.6
 """Share and number of the words of cookie notices in a notice, times that it says "we" or "you", and the largest
 share of notices in a text."""
 

@@ -9,6 +9,7 @@ from unspun.model.text.rows import function_share
 
 FEWEST_ENTRIES = 3
 """Entries in a row from which they are a list; one is enough below a heading such as "References"."""
+LONGEST_HEADING = 60
 LONGEST_ENTRY, LONGEST_ENTRY_TEXT = 6, 600
 """Lines and characters of an entry, at most."""
 MOST_FUNCTION_WORDS = 0.38
@@ -72,7 +73,7 @@ def find_references(lines: Sequence[str], after_blank: Sequence[bool]) -> list[b
     found = [False] * len(lines)
     for run in _runs(entries):
         first = run[0][0]
-        if len(run) >= FEWEST_ENTRIES or (first > 0 and _HEADING.match(lines[first - 1])):
+        if len(run) >= FEWEST_ENTRIES or (first > 0 and _HEADING.match(lines[first - 1][:LONGEST_HEADING])):
             found[first : run[-1][1]] = [True] * (run[-1][1] - first)
     return found
 
@@ -89,6 +90,7 @@ def _runs(entries: Sequence[tuple[int, int]]) -> list[list[tuple[int, int]]]:
 
 
 def _starts_entry(line: str) -> bool:
+    line = line[:LONGEST_ENTRY_TEXT]
     mark = _MARK.match(line)
     end = mark.end() if mark is not None else 0
     return bool(line[:end].strip()) or _AUTHOR.match(line, end) is not None

@@ -24,6 +24,7 @@ BULLET = re.compile(r"[•●▪◦‣·*]\s")
 LIST_ITEM = re.compile(r"(?:[–—-]|[(\[]?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,4})[.)\]])\s")
 CAPTION = re.compile(r"(?:fig(?:ure|\.)?|table|photo(?:graph)?|image|source|picture|plate|chart|box)\b", re.IGNORECASE)
 LEADER = re.compile(r"(?:\.\s?){5}")
+NUMBERED_CAPTION = re.compile(rf"{CAPTION.pattern}\s*\d+\s*[.:]", re.IGNORECASE)
 SENTENCE_END = re.compile(r"""[.!?:…]["'”’)\]»]*$""")
 HYPHENS = ("-", "\u2010", "\xad")
 DASHES = ("\u2013", "\u2014")
@@ -47,6 +48,8 @@ NEAR = 4
 """Points by which the height of running heads may differ."""
 MOST_BETWEEN = 4
 """Paragraphs that may interrupt another one."""
+MOST_ROWS_BESIDE = (10, 0.2)
+"""The least number of rows of a page with notes in its margin, and the part of them that the notes may be."""
 EDGE = 3
 """Rows at the top and at the bottom of a page that may be running heads or feet."""
 
@@ -136,6 +139,8 @@ def paragraphs(pages: Sequence[Page]) -> list[str]:
     body = body_size(pages)
     lines: list[Line] = []
     note: Line | None = None
+    # Notes in the margin come last.
+    beside = [line for page in pages for column, _ in columns(take_margin_notes(page)) for line in column_lines(column)]
     gutters = [x for page in pages for _, x in columns(page.words) if x is not None]
     for page in pages:
         for number, (column, _) in enumerate(columns(page.words, gutters)):
@@ -143,7 +148,7 @@ def paragraphs(pages: Sequence[Page]) -> list[str]:
             end = footnotes(found, body, note, follows=number > 0)
             note = found[-1] if end < len(found) else None
             lines += found[:end]
-    return _Text(lines, body).paragraphs()
+    return _Text(lines, body).paragraphs() + _Text(beside, body).paragraphs()
 
 
 def join_parts(parts: Iterable[Word]) -> list[Word]:
@@ -417,6 +422,30 @@ def _support(found: list[list[Word]], x: float) -> int:
     return min(sum(row[0].x0 < x for row in found), sum(row[-1].x0 >= x for row in found))
 
 
+def take_margin_notes(page: Page) -> list[Word]:
+    """Remove notes to the right of the text of a page, which few rows reach, and return their words."""
+    found = rows(page.words)
+    if len(found) < MOST_ROWS_BESIDE[0]:
+        return []
+    left = min(row[0].x0 for row in found)
+    edge = sorted(row[-1].x1 for row in found)[int((1 - MOST_ROWS_BESIDE[1]) * len(found)) - 1]
+    beside: list[list[Word]] = []
+    for row in found:
+        first = next((number for number, word in enumerate(row) if word.x0 > edge + 0.5 * word.size), len(row))
+        inside = row[first - 1].x1 if first else float("-inf")
+        if first < len(row) and row[first].x0 - inside > 0.6 * row[first].size and inside < edge + 1:
+            beside.append(row[first:])
+    if not beside or len(beside) > MOST_ROWS_BESIDE[1] * len(found):
+        return []
+    # A column of which only a few lines are used is as wide as the other one.
+    if max(row[-1].x1 for row in beside) - min(row[0].x0 for row in beside) > 0.5 * (edge - left):
+        return []
+    notes = _words(beside)
+    taken = set(map(id, notes))
+    page.words = [word for word in page.words if id(word) not in taken]
+    return notes
+
+
 def column_lines(found: list[list[Word]]) -> list[Line]:
     """Return the lines of a column."""
     lines = [Line(row) for row in found]
@@ -458,15 +487,15 @@ class _Text:
         """Return the paragraphs."""
         found: list[_Paragraph] = []
         for index, line in enumerate(self._lines):
-            joint = self._joint(self._lines[index - 1], line) if index else "\n\n"
+            joint = self._joint(self._lines[index - 1], line, found[-1]) if index else "\n\n"
             if joint == "\n\n":
                 found.append(_Paragraph([line.text], line.size))
             else:
                 self._append(found[-1].parts, [line.text], joint)
         return ["".join(paragraph.parts) for paragraph in self._continued(found)]
 
-    def _joint(self, above: Line, below: Line) -> str:
-        """Return what separates two lines: a blank line, a line break or a space."""
+    def _joint(self, above: Line, below: Line, paragraph: _Paragraph) -> str:
+        """Return what separates two lines: a blank line, a line break or a space. The upper ends this paragraph."""
         if abs(below.size - above.size) > 0.08 * above.size or BULLET.match(below.text):
             return "\n\n"
         if above.text.endswith(HYPHENS) and below.text[0].islower():
@@ -480,8 +509,11 @@ class _Text:
             return "\n\n"
         indented = below.x0 - below.left > 0.7 * below.size
         if below.first:
-            lower = below.text[:1].islower()
-            return "\n\n" if not lower and ends and (short or indented) else " "
+            if NUMBERED_CAPTION.match(below.text) or (ends and CAPTION.match(paragraph.parts[0])):
+                return "\n\n"
+            if short or (ends and indented):
+                return " " if below.text[:1].islower() else "\n\n"
+            return " "
         heading = above.size > 1.08 * self._largest
         if below.y - above.y > (1.5 * above.size if heading else 1.2 * above.leading + 0.5):
             return "\n\n"

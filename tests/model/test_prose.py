@@ -52,20 +52,6 @@ def test_phrases_are_folded(phrase: str) -> None:
     assert not re.search("[’“”]", phrase)
 
 
-def test_phrases_that_are_sown_into_every_sentence_are_left_out_alone() -> None:
-    sentences = [
-        "The council shut the steps",
-        "Nobody was surprised by that",
-        "The people asked who was to pay",
-        "They left",
-    ]
-    plain = Documents.parse([". ".join(sentences) + "."])
-    sown = Documents.parse([" (all rights reserved). ".join(sentences) + " (all rights reserved)."])
-    kept = [word for word, prose in zip(sown.words(), sown.token_prose, strict=True) if prose]
-    assert kept == plain.words()
-    assert sown.repairs == ({"boilerplate_phrase": 4},)
-
-
 def test_boilerplate_sentence_leaves_the_rest_of_its_line() -> None:
     documents = Documents.parse(["The plan has failed. Click here to read more. Nobody was surprised by that."])
     left_out = [word for word, kept in zip(documents.words(), documents.token_prose, strict=True) if not kept]
@@ -96,5 +82,6 @@ def test_hardly_any_words_of_clean_articles_are_left_out(corpora: dict[str, dict
         documents = Documents.parse(texts)
         words = (documents.token_class == TokenClass.WORD) & ~documents.token_foreign
         left_out = np.count_nonzero(words & ~documents.token_prose)
-        most = 0.03 if name.startswith("wild_reports_human") else 0.01  # whole pages, of which 2 % is not article text
+        # Whole pages, of which 2 % is not article text, and privacy policies, which have paragraphs about cookies.
+        most = 0.03 if name.startswith(("wild_reports_human", "policies_markdown")) else 0.01
         assert left_out < most * np.count_nonzero(words), name

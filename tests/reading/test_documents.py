@@ -250,6 +250,19 @@ def test_a_caption_does_not_interrupt_a_sentence() -> None:
     ]
 
 
+def test_notes_in_the_margin_come_last() -> None:
+    body = [f"and line {word} of the paragraph goes on to here" for word in ("one", "two", "three") * 5]
+    note = documents.lines(["A note", "at the side"], x=280, y=480)
+    assert pages(documents.lines(body) + note).paragraphs == [" ".join(body), "A note\nat the side"]
+
+
+def test_a_short_right_column_is_no_note() -> None:
+    body = [f"and line {word} of the column is here" for word in ("one", "two", "three") * 8]
+    rest = ["and the right column has", "no more than four lines", "on the page, which are", "as wide as the others"]
+    found = pages(documents.lines(body) + documents.lines(rest, x=220), documents.lines(["It ends."]))
+    assert found.text().endswith(f"{body[-1]} {' '.join(rest)}\n\nIt ends.")
+
+
 def test_items_of_a_list_are_paragraphs() -> None:
     items = ["• The iron steps at Coldwell Harbour, which were shut", "for eleven months", "• The boatyard"]
     assert pages(documents.lines(items)).paragraphs == [
