@@ -174,7 +174,18 @@ def score(
     # With an output folder, pages are always left to the workers: their number must not change what a run reads.
     reader = read(article=extract_article if chosen.is_local and target.folder is None else Page.later)
     run = _ScoreRun(
-        target, reader, chosen, load or load_detector, bundle, depth, not no_evidence, base_rate, reading, show, force, quiet
+        target,
+        reader,
+        chosen,
+        load or load_detector,
+        bundle,
+        depth,
+        not no_evidence,
+        base_rate,
+        reading,
+        show,
+        force,
+        quiet,
     )
     started = time.monotonic()
     records, deduplicator = _warn_of_repeated_ids(reader), None

@@ -11,6 +11,7 @@ import pytest
 
 from tests.docs.pages import PAGES, ROOT
 from unspun.model.verdict import Verdict
+from unspun.model.wording import DISGUISES, REPAIRS
 from unspun.service.cli import cli
 from unspun.service.http.config import OTHERS, Settings, variable
 
@@ -78,6 +79,16 @@ def test_exactly_the_variables_of_unspun_are_documented() -> None:
 def test_every_field_of_a_verdict_is_documented() -> None:
     section = PAGES["docs/verdict.md"].partition("## The fields")[2].partition("\n## ")[0]
     assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(Verdict.__dataclass_fields__) - {"id"}
+
+
+def test_exactly_the_kinds_of_repairs_are_documented() -> None:
+    section = PAGES["docs/verdict.md"].partition("## Repairs")[2].partition("\n## ")[0]
+    disguises, defects = (
+        {name for cell in re.findall(r"^\| (`.*?`) \|", part, re.MULTILINE) for name in re.findall(r"`(\w+)`", cell)}
+        for part in section.split("**Defects.**")
+    )
+    assert disguises - {"what"} == DISGUISES
+    assert defects - {"what"} == set(REPAIRS) - DISGUISES
 
 
 def test_the_readme_fits_a_page() -> None:

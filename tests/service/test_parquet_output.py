@@ -96,7 +96,7 @@ def test_columns_have_types_that_a_data_frame_can_use() -> None:
 
 def test_only_optional_columns_may_be_null() -> None:
     assert [field.name for field in schema() if not field.nullable] == [
-        *("verdict", "words", "depth", "repairs", "model_name", "model_version", "model_sha256")
+        *("verdict", "words", "english", "depth", "repairs", "model_name", "model_version", "model_sha256")
     ]
 
 
