@@ -82,4 +82,5 @@ def test_labels_cover_the_replaced_words_only(parts: list[str], seed: int) -> No
     for change in made.substitutions:
         words = labelled(made.text, change)
         assert words
-        assert all(word in made.text[change.start : change.end] for word in words)
+        replaced = made.text[change.start : change.end].lower()  # parsing restores the case of a shouted text
+        assert all(word.lower() in replaced for word in words)
