@@ -46,11 +46,14 @@ import argparse, json, runpy, sys
 class Parsed(Exception):
     pass
 
-def parse_only(parser, *arguments, parse=argparse.ArgumentParser.parse_intermixed_args):
-    parse(parser, *arguments)
-    raise Parsed
+def parse_only(parse):
+    def parse_and_stop(parser, *arguments):
+        parse(parser, *arguments)
+        raise Parsed
+    return parse_and_stop
 
-argparse.ArgumentParser.parse_args = argparse.ArgumentParser.parse_intermixed_args = parse_only
+for name in ("parse_args", "parse_intermixed_args"):
+    setattr(argparse.ArgumentParser, name, parse_only(getattr(argparse.ArgumentParser, name)))
 answers, output, sys.stdout = [], sys.stdout, sys.stderr
 for module, *arguments in json.load(sys.stdin):
     sys.argv = [module, *arguments]

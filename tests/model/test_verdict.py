@@ -57,7 +57,7 @@ def test_the_keys_are_in_the_documented_order() -> None:
     assert found.to_json() == (
         '{"id": "a.txt", "verdict": "paraphrased", "kind": "spun", "score": 0.97, "false_positive_rate": 0.0021, '
         '"share": 0.93, "kinds": {"spun": 0.97, "translated": 0.12, "rewritten": 0.08}, "probability": 0.61, '
-        '"reason": null, "words": 812, "depth": "deep", "repairs": [{"what": "entity", "count": 2}], '
+        '"reason": null, "words": 812, "english": 1.0, "depth": "deep", "repairs": [{"what": "entity", "count": 2}], '
         '"evidence": [{"start": 0, "end": 3, "text": "abc", "suggestion": null, "signal": "misfit", "weight": 1.5, '
         '"alternatives": []}, {"start": 4, "end": 6, "text": "de", "suggestion": "x", "signal": "substitution", '
         '"weight": 2.5, "alternatives": ["y", "z"]}], '

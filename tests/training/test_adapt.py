@@ -77,6 +77,7 @@ def content(name: str) -> str:
         "1 short": " ".join(one.split()[:20]),
         "german": GERMAN,
         "table": TABLE,
+        "poem": cases("model/verse.toml", "verse")[0]["text"],
         "": "",
     }[name]
 

@@ -1,22 +1,23 @@
 """Lists the common words of English with the case that they have in the middle of a sentence.
 
-    python -m unspun.training.language.common_words ../shared/corpora
-
 Counts the human texts of role `train` and writes `model/text/common_words.txt`.
+
+Example:
+    python -m unspun.training.language.common_words ../shared/corpora
 """
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
-import click
 import numpy as np
 
 from unspun.model.atomic import atomic_write
 from unspun.model.text.document import Documents, Shape, TokenClass
 from unspun.model.text.wordlists import CASES, COMMON_WORDS
+from unspun.training.command import labelled_parser
 from unspun.training.corpora.corpus import LabelledText, read_labelled
 from unspun.training.corpora.roles import default_roles
 
@@ -74,20 +75,20 @@ def choose(counts: Counts, sources: dict[str, set[str]]) -> dict[str, list[str]]
     return chosen
 
 
-@click.command()
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-def main(paths: tuple[Path, ...]) -> None:
-    """Learn the usual case of words from the human texts of PATHS."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return the exit status."""
+    options = labelled_parser(__doc__).parse_args(arguments)
     roles = default_roles()
-    texts = (text for text in read_labelled(paths) if text.label == "human" and roles.role(text) == "train")
+    texts = (text for text in read_labelled(options.labelled) if text.label == "human" and roles.role(text) == "train")
     chosen = choose(*count(texts))
     lines = [f"# Written by python -m {__spec__.name}, from the human texts of role `train` in ../shared/corpora."]
     for name, words in chosen.items():
         lines += ["", f"[{name}]", *words]
     with atomic_write(COMMON_WORDS) as file:
         file.write(("\n".join(lines) + "\n").encode())
-    click.echo(", ".join(f"{len(words):,} words in {name}" for name, words in chosen.items()))
+    print(", ".join(f"{len(words):,} words in {name}" for name, words in chosen.items()), file=sys.stderr)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -73,10 +73,10 @@ def _spin_chunk(
 def token_labels(documents: Documents, substitutions: Sequence[Sequence[Substitution]]) -> NDArray[np.bool_]:
     """Return which tokens (T,) of a parsed batch are in a replaced passage.
 
-    `substitutions` has one ordered sequence per document. Raises ValueError if a text needed repair, because offsets
-    would then be wrong.
+    `substitutions` has one ordered sequence per document. Raises ValueError if a text needed a repair that moves
+    characters, because offsets would then be wrong.
     """
-    if any(documents.repairs):
+    if any(set(repairs) - {"case"} for repairs in documents.repairs):
         raise ValueError("token labels need repaired texts: apply unspun.model.text.repair.repair first")
     labels = np.zeros(len(documents.token_hash), dtype=bool)
     for number, changes in enumerate(substitutions):

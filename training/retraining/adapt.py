@@ -205,6 +205,7 @@ def choose(texts: Sequence[LabelledText]) -> Chosen:
 _REASONS = {
     "too_short": "fewer than 50 words of prose",
     "not_english": "not in English",
+    "verse": "poems and songs",
     "not_prose": "not running prose",
 }
 _READ_AT_ONCE = 64
