@@ -9,7 +9,7 @@ from unspun.model.text.document import Documents, Shape, TokenClass
 from unspun.model.text.foreign import FEWEST_FOREIGN, LEAST_FOREIGN, MOST_OTHER_LETTERS
 from unspun.model.text.sentences import TERMINATORS, is_among
 from unspun.model.text.verse import FEWEST_ROWS, MOST_WORDS, is_verse
-from unspun.model.text.wordlists import english_function_words, foreign_function_words
+from unspun.model.text.wordlists import foreign_function_words
 from unspun.model.verdict import Reason
 
 LEAST_ENGLISH = 0.12
@@ -86,7 +86,7 @@ class _Counts:
         self.numbers = self._count(number)
         self.prose = self._count(word & documents.token_prose)
         self.lower = self._count(word & (documents.token_shape & Shape.CAPITAL == 0))
-        self.english = self._count(word & english_function_words().contains(documents.token_hash))
+        self.english = self._count(word & documents.token_function)
         self.foreign = self._most_foreign(documents, word)
         self.glued = self._count(_glued(documents, word, number))
         self.ends = self._count(ours & is_among(documents.characters[documents.token_start], TERMINATORS))

@@ -16,15 +16,17 @@ from unspun.model.text.edits import Editor
 FEWEST, SENTENCES = 4, 0.25
 """Additions, and their share of the number of sentences, from which they are removed."""
 
+HEAD = 1000
+"""Characters at the start of a text that are searched for phrases."""
 LONG_LINE = 200
 """Characters of a line in which a phrase that is a sentence is not part of the page around an article."""
 
 _ENDS = re.compile(r"[.!?][\"'”’)]*(?:\s|$)")
 # Of several words: a single one may be a word of the sentence, or the year of a reference.
-_ASIDE = re.compile(r"(?<=\S) (?:\((?=[^()\n]{0,80} )[^()\n]{4,80}\)|\[(?=[^\[\]\n]{0,80} )[^\[\]\n]{4,80}\])")
+_ASIDE = re.compile(r"\((?=[^()\n]{0,80} )[^()\n]{4,80}\)|\[(?=[^\[\]\n]{0,80} )[^\[\]\n]{4,80}\]")
 _AUTHOR = r"[A-Z][\w'’-]{1,30}"
 _CITATION = re.compile(
-    rf" ?\((?:(?:see|cf\.|e\.g\.,?) )?{_AUTHOR}(?:(?:,| and| &) {_AUTHOR}){{0,4}}(?: et al\.?)?,? (?:19|20)\d\d[a-z]?"
+    rf"\((?:(?:see|cf\.|e\.g\.,?) )?{_AUTHOR}(?:(?:,| and| &) {_AUTHOR}){{0,4}}(?: et al\.?)?,? (?:19|20)\d\d[a-z]?"
     rf"(?:[,;:] ?[^()\n]{{1,80}})?\)"
 )
 _ADDRESS = re.compile(r" ?[(\[<]?(?:https?://|www\.)[^\s()<>\[\]]{1,300}[)\]>]?")
@@ -46,10 +48,10 @@ def remove_tags(editor: Editor) -> None:
 def remove_additions(editor: Editor) -> None:
     """Remove additions to sentences, in time linear in their length, and count them. Other text is left unchanged."""
     text = editor.text
-    if "(" in text or "[" in text:
+    if text.count("(") >= FEWEST or text.count("[") >= FEWEST:
         _remove(editor, "aside", _repeated_asides(editor.text))
-        _remove(editor, "aside", (match.span() for match in _CITATION.finditer(editor.text)))
-    if "://" in text or "www." in text:
+        _remove(editor, "aside", map(_with_space, _CITATION.finditer(editor.text)))
+    if text.count("://") + text.count("www.") >= FEWEST:
         _remove(editor, "address", (match.span() for match in _ADDRESS.finditer(editor.text)))
     _remove(editor, "boilerplate_phrase", _phrases(editor.text))
 
@@ -62,10 +64,16 @@ def _remove(editor: Editor, kind: str, spans: Iterable[tuple[int, int]]) -> None
 
 
 def _repeated_asides(text: str) -> Iterator[tuple[int, int]]:
-    asides = list(_ASIDE.finditer(text))
-    if len(asides) >= FEWEST:
-        counts = Counter(match.group().strip().casefold() for match in asides)
-        yield from (match.span() for match in asides if counts[match.group().strip().casefold()] >= FEWEST)
+    # In a program, a bracket follows a name without a space.
+    asides = [match for match in _ASIDE.finditer(text) if text[match.start() - 1 : match.start()] == " "]
+    counts = Counter(match.group() for match in asides)
+    yield from (_with_space(match) for match in asides if counts[match.group()] >= FEWEST)
+
+
+def _with_space(match: re.Match[str]) -> tuple[int, int]:
+    """Return the span of a match and of the space before it."""
+    start, end = match.span()
+    return start - (match.string[start - 1 : start] == " "), end
 
 
 def _is_in_long_line(text: str, place: int) -> bool:
@@ -74,10 +82,13 @@ def _is_in_long_line(text: str, place: int) -> bool:
 
 
 def _phrases(text: str) -> Iterator[tuple[int, int]]:
-    folded = text.lower()
+    # What is in many sentences is in the first ones, too.
+    head = text[:HEAD].lower()
+    phrases = [phrase for phrase in load_boilerplate().anywhere if phrase in head]
+    folded = text.lower() if phrases else ""
     if len(folded) != len(text):
         return
-    for phrase in load_boilerplate().anywhere:
+    for phrase in phrases:
         place = folded.find(phrase)
         while place >= 0:
             start, end = place, place + len(phrase)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from unspun.model.text.characters import TABLE_SIZE, CharacterClass, classify
 from unspun.model.text.sentences import TERMINATORS, is_among
-from unspun.model.text.tokens import TokenClass, Tokens, shapes
+from unspun.model.text.tokens import Shape, TokenClass, Tokens, shapes
 from unspun.model.text.wordlists import english_function_words, usual_cases
 
 FEWEST_CAPITALS, MOST_CAPITALS = 0.005, 0.055
@@ -61,7 +61,7 @@ def restore_case(
     """
     size = document_start.size - 1
     changes = np.zeros(size, dtype=np.int64)
-    classes = classify(characters)
+    classes = tokens.classes
     suspects = np.flatnonzero(_may_be_odd(classes, document_start))
     if not suspects.size:
         return characters, changes
@@ -70,8 +70,6 @@ def restore_case(
     restored = characters.copy()
     for number, begin, end in zip(suspects.tolist(), first.tolist(), last.tolist(), strict=True):
         changes[number] = _restore_document(restored, classes, tokens, begin, end)
-    if changes.any():
-        tokens.shape = shapes(classify(restored), tokens.start, tokens.end)
     return restored, changes
 
 
@@ -99,7 +97,8 @@ def _restore_document(
     if words.size < FEWEST_WORDS:
         return 0
     usual = _usual_case(tokens.hash[begin:end][words])
-    written = _written_case(classes, start[words], stop[words])
+    origin = start[0]
+    written = _written_case(classes[origin : stop[-1]], start[words] - origin, stop[words] - origin)
     line, sentence = _lines_and_sentences(characters, start, stop, words)
     opens = np.diff(sentence, prepend=-1) > 0
     functions = english_function_words().contains(tokens.hash[begin:end][words])
@@ -113,6 +112,11 @@ def _restore_document(
         for table, part in ((lower, slice(a + capitals, b)), (upper, slice(a, a + capitals))):
             piece = characters[part]
             characters[part] = np.where(piece < TABLE_SIZE, table.take(piece, mode="clip"), piece)
+    if changed.size:
+        # Nothing outside the document's tokens matters to their shapes, except the space before the first one.
+        first_shape = tokens.shape[begin] & Shape.SPACE_BEFORE
+        tokens.shape[begin:end] = shapes(classify(characters[origin : stop[-1]]), start - origin, stop - origin)
+        tokens.shape[begin] = (tokens.shape[begin] & ~Shape.SPACE_BEFORE) | first_shape
     return changed.size
 
 

@@ -17,6 +17,7 @@ from unspun.model.text.prose import find_prose
 from unspun.model.text.repair import repair
 from unspun.model.text.sentences import Layout, find_sentences
 from unspun.model.text.tokens import Shape, TokenClass, Tokens, hash_token, hash_tokens
+from unspun.model.text.wordlists import english_function_words
 
 __all__ = ["Documents", "Shape", "TokenClass", "hash_phrase", "hash_token", "hash_tokens", "tokenise"]
 
@@ -42,6 +43,7 @@ class Documents:
         token_shape: (T,) uint8, bits of Shape.
         token_document, token_sentence, token_paragraph: (T,) int32, never decreasing. Sentences and paragraphs are
             numbered from 0 over the whole batch, and none spans two documents.
+        token_function: (T,) bool, which tokens are function words of English.
         token_prose: (T,) bool, False in web and mail addresses, in lines that are not prose (boilerplate, headings,
             lists, tables, code), and in other languages.
         token_foreign: (T,) bool, which tokens are in sentences of another language.
@@ -62,6 +64,7 @@ class Documents:
     token_document: NDArray[np.int32]
     token_sentence: NDArray[np.int32]
     token_paragraph: NDArray[np.int32]
+    token_function: NDArray[np.bool_]
     token_prose: NDArray[np.bool_]
     token_foreign: NDArray[np.bool_]
     token_ptr: NDArray[np.int64]
@@ -87,8 +90,9 @@ class Documents:
         sentences, first_words = find_sentences(characters, tokens, layout, token_ptr)
         token_shape = tokens.shape.copy()
         token_shape[first_words] |= Shape.SENTENCE_START
-        token_foreign = find_foreign(characters, tokens, sentences, layout.token_paragraph, token_ptr)
-        token_prose, excluded = find_prose(characters, tokens, layout, sentences, document_start)
+        functions = english_function_words().contains(tokens.hash)
+        token_foreign = find_foreign(characters, tokens, functions, sentences, layout.token_paragraph, token_ptr)
+        token_prose, excluded = find_prose(characters, tokens, functions, layout, sentences, document_start)
         repairs = [one.counts for one in repaired]
         for number in np.flatnonzero(recased).tolist():
             repairs[number]["case"] = int(recased[number])
@@ -104,6 +108,7 @@ class Documents:
             token_document=np.repeat(np.arange(len(repaired), dtype=np.int32), np.diff(token_ptr)),
             token_sentence=sentences,
             token_paragraph=layout.token_paragraph,
+            token_function=functions,
             token_prose=token_prose & ~token_foreign,
             token_foreign=token_foreign,
             token_ptr=token_ptr,

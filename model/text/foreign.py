@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unspun.model.text.tokens import TokenClass, Tokens
-from unspun.model.text.wordlists import english_function_words, foreign_function_words
+from unspun.model.text.wordlists import foreign_function_words
 
 FEWEST_FOREIGN, LEAST_FOREIGN = 2, 0.1
 """Least number and share of another language's function words for a passage or a text to be in that language."""
@@ -21,6 +21,7 @@ FEWEST_IN_TEXT = 6
 def find_foreign(
     characters: NDArray[np.uint32],
     tokens: Tokens,
+    functions: NDArray[np.bool_],
     sentences: NDArray[np.int32],
     paragraphs: NDArray[np.int32],
     token_ptr: NDArray[np.int64],
@@ -39,7 +40,7 @@ def find_foreign(
     many = np.diff(counts[token_ptr]) >= FEWEST_IN_TEXT
     if not many.any():
         return np.zeros(word.size, dtype=np.bool_)
-    english = word & english_function_words().contains(tokens.hash)
+    english = word & functions
     sentence = _Passages(sentences, word, english, other_letters, lists)
     paragraph = _Passages(paragraphs, word, english, other_letters, lists)
     unlisted = (paragraph.words >= LONG_PASSAGE) & (paragraph.english < LEAST_ENGLISH * paragraph.words)

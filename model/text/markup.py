@@ -105,6 +105,7 @@ _MARKUP = (
         )
     ),
 )
+_SIGNS = {one.sign for one in _MARKUP}
 _ANY_TAG = re.compile(r"<[^<>]{0,300}>")
 _INVISIBLE = (("<!--", "-->"), ("<script", "</script>"), ("<style", "</style>"))
 """Elements of HTML whose content is not text: their first and last characters."""
@@ -116,8 +117,11 @@ def strip_markup(editor: Editor) -> None:
     if tagged:
         for first, last in _INVISIBLE:
             editor.count("markup", editor.remove(_between(editor.text, first, last)))
+    signs = {sign for sign in _SIGNS if sign in editor.text} - ({"<"} if not tagged else set())
+    if not signs:
+        return
     for sign, pattern, kind in _MARKUP:
-        if tagged if sign == "<" else sign in editor.text:
+        if sign in signs:
             matches = list(pattern.finditer(editor.text))
             editor.replace(edit for match in matches for edit in _edits(match))
             editor.count(kind, len(matches))

@@ -21,7 +21,6 @@ from unspun.model.text.characters import fold, to_text
 from unspun.model.text.references import FEWEST_ENTRIES, MOST_FUNCTION_WORDS, find_references
 from unspun.model.text.sentences import CLOSERS, TERMINATORS, Layout, codes, is_among
 from unspun.model.text.tokens import Shape, TokenClass, Tokens
-from unspun.model.text.wordlists import english_function_words
 
 KINDS = ("boilerplate", "reference", "table", "code", "list", "heading")
 """The kinds of lines that are not prose, the most certain first. `Documents.excluded` counts them."""
@@ -69,7 +68,9 @@ class _LineCounts:
     starts_paragraph: NDArray[np.bool_]
     is_paragraph: NDArray[np.bool_]
 
-    def __init__(self, characters: NDArray[np.uint32], tokens: Tokens, layout: Layout) -> None:
+    def __init__(
+        self, characters: NDArray[np.uint32], tokens: Tokens, functions: NDArray[np.bool_], layout: Layout
+    ) -> None:
         self.tokens, self.layout = tokens, layout
         self.code_first = characters[tokens.start]
         self.code_last = characters[tokens.end - 1]
@@ -78,7 +79,7 @@ class _LineCounts:
         self.size = self.count(np.ones(word.size, dtype=np.bool_))
         self.words = self.count(word)
         self.numbers = self.count(tokens.token_class == TokenClass.NUMBER)
-        self.token_is_function = word & english_function_words().contains(tokens.hash)
+        self.token_is_function = word & functions
         self.functions = self.count(self.token_is_function)
         self.sentence_like = self.functions >= np.maximum(SENTENCE_SHARE * self.words, 1)
         self.end = self._end()
@@ -105,6 +106,7 @@ class _LineCounts:
 def find_prose(
     characters: NDArray[np.uint32],
     tokens: Tokens,
+    functions: NDArray[np.bool_],
     layout: Layout,
     sentences: NDArray[np.int32],
     document_start: NDArray[np.int64],
@@ -113,7 +115,7 @@ def find_prose(
     documents = document_start.size - 1
     if tokens.start.size == 0:
         return np.zeros(0, dtype=np.bool_), tuple({} for _ in range(documents))
-    lines = _LineCounts(characters, tokens, layout)
+    lines = _LineCounts(characters, tokens, functions, layout)
     folded = to_text(fold(characters))
     addresses = _in_addresses(folded, tokens)
     boilerplate = _boilerplate_sentences(folded, lines, sentences)
@@ -271,7 +273,9 @@ def _is_fenced(lines: _LineCounts, documents: int) -> NDArray[np.bool_]:
     layout = lines.layout
     ticks = lines.code_first == ord("`")
     first = layout.first
-    fence = ticks[first] & ticks[np.minimum(first + 1, ticks.size - 1)] & ticks[np.minimum(first + 2, ticks.size - 1)]
+    fence: NDArray[np.bool_] = (
+        ticks[first] & ticks[np.minimum(first + 1, ticks.size - 1)] & ticks[np.minimum(first + 2, ticks.size - 1)]
+    )
     if not fence.any():
         return fence
     count = np.cumsum(fence)
@@ -281,7 +285,8 @@ def _is_fenced(lines: _LineCounts, documents: int) -> NDArray[np.bool_]:
     inside: NDArray[np.bool_] = fence | ((count - before) % 2 == 1)
     words = np.bincount(of_document, weights=lines.words, minlength=documents)
     fenced = np.bincount(of_document, weights=lines.words * inside, minlength=documents)
-    return inside & (fenced < MOST_FENCED * words)[of_document]
+    answer: NDArray[np.bool_] = inside & (fenced < MOST_FENCED * words)[of_document]
+    return answer
 
 
 def _code_signs(lines: _LineCounts, addresses: NDArray[np.bool_]) -> NDArray[np.int32]:

@@ -61,7 +61,7 @@ def _is_clean(text: str) -> bool:
     trouble = _trouble_table().take(characters, mode="clip")
     if (trouble & _TROUBLE).any() or (trouble[:-1] & _MANGLED_FIRST & (trouble[1:] << 1)).any():
         return False
-    return not (characters > 0xFFFF).any() or not _ASTRAL_TROUBLE.search(text)
+    return not (characters > 0xFFFF).any() or _ASTRAL_TROUBLE.isdisjoint(text)
 
 
 @cache
@@ -97,9 +97,7 @@ _TROUBLE_RE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f&\u00ad\u00c2\u00c3\ufffd"
     f"{BLANKS}{_ZERO_WIDTH_EARLY}{_SPACES}{_NEWLINES}{_LIGATURES}{_ACCENTS}{_OTHER_LETTERS}\uff01-\uff5e\u3001\u3002]"
 )
-_ASTRAL_TROUBLE = re.compile(
-    f"[{re.escape(''.join(one for one in LOOKALIKES if one > chr(0xFFFF)))}\U000e0000-\U000e01ef]"
-)
+_ASTRAL_TROUBLE = {*(one for one in LOOKALIKES if one > "\uffff"), *map(chr, range(0xE0000, 0xE01F0))}
 _ZERO_WIDTH_EARLY_RE = re.compile(f"[{_ZERO_WIDTH_EARLY}{_OVERLAYS}]|(?<=[A-Za-z])\u00ad")
 _ZERO_WIDTH_RE = re.compile(f"[\u00ad{_ZERO_WIDTH_EARLY}{_OVERLAYS}]")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -111,7 +109,7 @@ _C1 = re.compile("[\x80-\x9f]")
 _CARRIAGE_RETURN = re.compile("\r\n")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
 _TO_NEWLINE = re.compile("[\r\x0b\u2028\u2029]")
-_OTHER_LETTERS_RE = re.compile(f"[{_OTHER_LETTERS}]")
+_LOOKALIKES = frozenset(LOOKALIKES)  # far faster than a character class of a thousand letters
 _SPACE = re.compile(f"[{_SPACES}]")
 _LIGATURE = re.compile(f"[{_LIGATURES}]")
 # No alphabet stacks more than eight marks. Without a limit, sorting them takes quadratic time.
@@ -268,7 +266,7 @@ def _composed(text: str) -> Iterator[TextEdit]:
 
 
 def _replace_homoglyphs(work: Editor) -> None:
-    if not work.text.isascii() and _OTHER_LETTERS_RE.search(work.text):
+    if not work.text.isascii() and not _LOOKALIKES.isdisjoint(work.text):
         work.text, words = replace_lookalikes(work.text)
         work.count("homoglyph", words)
 

@@ -59,12 +59,14 @@ class Tokens:
     """The tokens of a run of characters.
 
     Attributes:
+        classes: (C,) uint8, the CharacterClass of each character.
         start, end: (T,) int64, offsets into the characters.
         token_class: (T,) uint8, TokenClass.
         shape: (T,) uint8, bits of Shape, except SENTENCE_START.
         hash: (T,) uint64.
     """
 
+    classes: NDArray[np.uint8]
     start: NDArray[np.int64]
     end: NDArray[np.int64]
     token_class: NDArray[np.uint8]
@@ -72,7 +74,7 @@ class Tokens:
     hash: NDArray[np.uint64]
 
     def __init__(self, characters: NDArray[np.uint32]) -> None:
-        classes = classify(characters)
+        classes = self.classes = classify(characters)
         self.start, self.end = _boundaries(characters, classes)
         self.token_class = _TOKEN_CLASS[classes[self.start]]
         self.shape = shapes(classes, self.start, self.end)
