@@ -16,6 +16,8 @@ from unspun.model.text.edits import Editor
 FEWEST, SENTENCES = 4, 0.25
 """Additions, and their share of the number of sentences, from which they are removed."""
 
+CITED_SENTENCES = 0.5
+"""The same for citations, which scholars add to many sentences."""
 HEAD = 1000
 """Characters at the start of a text that are searched for phrases."""
 LONG_LINE = 200
@@ -50,16 +52,16 @@ def remove_additions(editor: Editor) -> None:
     text = editor.text
     if text.count("(") >= FEWEST or text.count("[") >= FEWEST:
         _remove(editor, "aside", _repeated_asides(editor.text))
-        _remove(editor, "aside", map(_with_space, _CITATION.finditer(editor.text)))
+        _remove(editor, "aside", map(_with_space, _CITATION.finditer(editor.text)), CITED_SENTENCES)
     if text.count("://") + text.count("www.") >= FEWEST:
         _remove(editor, "address", (match.span() for match in _ADDRESS.finditer(editor.text)))
     _remove(editor, "boilerplate_phrase", _phrases(editor.text))
 
 
-def _remove(editor: Editor, kind: str, spans: Iterable[tuple[int, int]]) -> None:
-    """Remove spans if many sentences have one."""
+def _remove(editor: Editor, kind: str, spans: Iterable[tuple[int, int]], share: float = SENTENCES) -> None:
+    """Remove spans if a share of the sentences have one."""
     found = sorted(spans)
-    if len(found) >= FEWEST and len(found) >= SENTENCES * sum(1 for _ in _ENDS.finditer(editor.text)):
+    if len(found) >= FEWEST and len(found) >= share * sum(1 for _ in _ENDS.finditer(editor.text)):
         editor.count(kind, editor.remove(found))
 
 

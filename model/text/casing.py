@@ -31,9 +31,10 @@ ODD_WORDS = 0.4
 """Share of a line's words in an unusual case from which the line is oddly cased: headlines have about half."""
 ODD_LINES = 0.3
 """Share of the words in longer lines that must be in oddly cased ones for these lines to be restored."""
+FEWEST_DIFFERENT = 4
 LONE_WORDS, LONE_CAPITALS = 0.15, 0.05
-"""Share of the words usually written in lower case that must have a capital, or be in capitals, to be restored one by
-one. In 99 of 100 human texts of ../shared/corpora at most 0.14 and 0.04 do, as parts of names."""
+"""Number and share of the words usually in lower case that must have a capital, or be in capitals, to be restored one
+by one. In 99 of 100 human texts of ../shared/corpora at most 0.14 and 0.04 do, as parts of names."""
 
 
 class _Case:
@@ -96,13 +97,13 @@ def _restore_document(
     words = np.flatnonzero(word)
     if words.size < FEWEST_WORDS:
         return 0
-    usual = _usual_case(tokens.hash[begin:end][words])
+    hashes = tokens.hash[begin:end][words]
+    usual = _usual_case(hashes)
     origin = start[0]
     written = _written_case(classes[origin : stop[-1]], start[words] - origin, stop[words] - origin)
     line, sentence = _lines_and_sentences(characters, start, stop, words)
     opens = np.diff(sentence, prepend=-1) > 0
-    functions = english_function_words().contains(tokens.hash[begin:end][words])
-    chosen = _oddly_cased(usual, written, functions, line)
+    chosen = _oddly_cased(hashes, usual, written, line)
     wanted = _wanted_case(usual, written, opens)
     changed = np.flatnonzero(chosen & (wanted != written))
     lower, upper = _case_tables()
@@ -121,7 +122,7 @@ def _restore_document(
 
 
 def _oddly_cased(
-    usual: NDArray[np.uint8], written: NDArray[np.uint8], functions: NDArray[np.bool_], line: NDArray[np.int64]
+    hashes: NDArray[np.uint64], usual: NDArray[np.uint8], written: NDArray[np.uint8], line: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
     """Return which words (W,) of a document are to be restored: all, those of some lines, some words, or none."""
     if np.count_nonzero(written == _Case.LOWER) >= LOWER_WORDS * written.size:
@@ -130,6 +131,7 @@ def _oddly_cased(
     odd = np.bincount(line, weights=inside & (written != usual))
     odd_line = odd >= np.maximum(ODD_WORDS * np.bincount(line, weights=inside), 1)
     size = np.bincount(line)
+    functions = english_function_words().contains(hashes)
     long = ((size >= LONGER) & (np.bincount(line, weights=functions) >= SENTENCE_SHARE * size))[line]
     chosen: NDArray[np.bool_] = odd_line[line]
     if np.count_nonzero(chosen & long) >= max(ODD_LINES * np.count_nonzero(long), 1):
@@ -139,10 +141,14 @@ def _oddly_cased(
     in_capitals = long & ((written == _Case.CAPITALS) | (written == _Case.MIXED))
     plain = np.count_nonzero(inside & (usual == _Case.LOWER))
     chosen = np.zeros(written.size, dtype=np.bool_)
-    if np.count_nonzero(lower & inside) > LONE_WORDS * plain:
-        chosen |= lower
-    if np.count_nonzero(lower & inside & in_capitals) > LONE_CAPITALS * plain:
-        chosen |= in_capitals & ((usual == _Case.LOWER) | (usual == _Case.UNKNOWN))
+    # The same word again and again is an abbreviation, such as "GOT" and "WHO".
+    for least, odd_words, restored in (
+        (LONE_WORDS, lower, lower | (long & (usual == _Case.UNKNOWN))),
+        (LONE_CAPITALS, lower & in_capitals, in_capitals & (usual != _Case.CAPITAL) & (usual != _Case.CAPITALS)),
+    ):
+        found = odd_words & inside
+        if np.count_nonzero(found) > least * plain and np.unique(hashes[found]).size >= FEWEST_DIFFERENT:
+            chosen |= restored
     return chosen
 
 

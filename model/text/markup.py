@@ -28,7 +28,7 @@ TICKED_WORDS = 0.15
 """Share of words in ticks above which the ticks do not mark the names of a program."""
 FEWEST_EMOJI = 2
 """Times that an emoji must occur to be removed."""
-QUOTED = 0.8
+QUOTED = 0.9
 """Share of a text inside quotation marks above which nobody is quoted."""
 FEWEST_BESIDE_TAGS = 5
 """Different words beside HTML tags from which they are markup of a text, and not a program."""
@@ -189,8 +189,10 @@ def _strip_wrappers(editor: Editor) -> None:
         in_brackets = [
             (start, end)
             for start, end in found
-            # In code, a bracket follows a name.
-            if (text[start], text[end - 1]) in _BRACKETS and not text[start - 1 : start].isalnum()
+            # In code, a bracket follows a name, and people put abbreviations in brackets.
+            if (text[start], text[end - 1]) in _BRACKETS
+            and not text[start - 1 : start].isalnum()
+            and not text[start + 1 : end - 1].isupper()
         ]
         if not _are_noise(len(in_quotes) + len(in_brackets), text):
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from unspun.model.text.rows import function_share
+from unspun.model.text.layouts.rows import function_share
 
 FEWEST_ENTRIES = 3
 """Entries in a row from which they are a list; one is enough below a heading such as "References"."""

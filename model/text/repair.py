@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from unspun.model.text.additions import remove_additions, remove_tags
 from unspun.model.text.characters import TABLE_SIZE, code_points
 from unspun.model.text.edits import Editor, TextEdit
-from unspun.model.text.layouts import undo_layouts
+from unspun.model.text.layouts.pages import mark_soft_hyphens
+from unspun.model.text.layouts.undo import undo_layouts
 from unspun.model.text.lookalikes import LOOKALIKES, replace_lookalikes
 from unspun.model.text.markup import strip_markup, strip_noise
-from unspun.model.text.pages import mark_soft_hyphens
 from unspun.model.text.respelling import restore_ligatures, undisguise
 from unspun.model.text.spacing import BLANKS, join_spaced_letters, restore_blanks, restore_spaces
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 
-from unspun.model.text.rows import MOST_VARIED, function_share, is_dangling, variation
+from unspun.model.text.layouts.rows import MOST_VARIED, function_share, is_dangling, variation
 
 FEWEST_ROWS = 6
 MOST_ROWS = 2_000

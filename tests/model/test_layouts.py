@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.cases import cases
 from unspun.model.text.document import Documents, TokenClass
 from unspun.model.text.edits import Editor
-from unspun.model.text.layouts import undo_layouts
+from unspun.model.text.layouts.undo import undo_layouts
 from unspun.model.text.repair import repair
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from unspun.model.text.edits import Editor
-from unspun.model.text.rows import RowEdits, function_share
+from unspun.model.text.layouts.rows import RowEdits, function_share
 
 FEWEST_MARKED, LEAST_MARKED = 3, 0.8
 """Least number and share of rows that must have a mark."""

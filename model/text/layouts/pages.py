@@ -7,7 +7,7 @@ from collections.abc import Container, Sequence
 from itertools import groupby, pairwise
 
 from unspun.model.text.edits import Editor, TextEdit
-from unspun.model.text.rows import (
+from unspun.model.text.layouts.rows import (
     BROKEN_SHARE,
     MOST_VARIED,
     RowEdits,

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from unspun.model.text.edits import Editor
-from unspun.model.text.rows import RowEdits, is_broken
+from unspun.model.text.layouts.rows import RowEdits, is_broken
 
 LONGEST_HEAD, LONGEST_NUMBER = 100, 30
 """Characters of a running head, and of a row with a page number."""

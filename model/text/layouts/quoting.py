@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from unspun.model.text.edits import Editor
-from unspun.model.text.rows import BROKEN_SHARE, RowEdits, broken_share, function_share
+from unspun.model.text.layouts.rows import BROKEN_SHARE, RowEdits, broken_share, function_share
 
 FEWEST_MARKED = 3
 LONGEST_SIGNATURE, LONGEST_ATTRIBUTION = 8, 80

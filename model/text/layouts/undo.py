@@ -5,20 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from unspun.model.text.columns import separate_columns, take_sentences_from_cells
 from unspun.model.text.edits import Editor
-from unspun.model.text.heads import remove_running_heads
-from unspun.model.text.marks import remove_fences, remove_list_marks, remove_verse_numbers
-from unspun.model.text.numbering import remove_line_numbers
-from unspun.model.text.pages import (
+from unspun.model.text.layouts.columns import separate_columns, take_sentences_from_cells
+from unspun.model.text.layouts.heads import remove_running_heads
+from unspun.model.text.layouts.marks import remove_fences, remove_list_marks, remove_verse_numbers
+from unspun.model.text.layouts.numbering import remove_line_numbers
+from unspun.model.text.layouts.pages import (
     close_double_spacing,
     close_justified_gaps,
     join_hyphenated,
     join_ragged_rows,
 )
-from unspun.model.text.quoting import remove_mail_headers, remove_quote_marks
-from unspun.model.text.speakers import remove_speakers, remove_timestamps
-from unspun.model.text.subtitles import join_cues
+from unspun.model.text.layouts.quoting import remove_mail_headers, remove_quote_marks
+from unspun.model.text.layouts.speakers import remove_speakers, remove_timestamps
+from unspun.model.text.layouts.subtitles import join_cues
 
 FEWEST_ROWS_OF_PAGES = 15
 FEWEST_NEWLINES = 2

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unspun.model.text.edits import Editor, TextEdit
-from unspun.model.text.rows import BROKEN_SHARE, RowEdits, broken_share, function_share, is_broken
+from unspun.model.text.layouts.rows import BROKEN_SHARE, RowEdits, broken_share, function_share, is_broken
 
 FEWEST_ROWS = 5
 LEAST_ALIGNED = 0.5

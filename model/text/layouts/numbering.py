@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from unspun.model.text.edits import Editor
-from unspun.model.text.rows import BROKEN_SHARE, RowEdits, broken_share, function_share
+from unspun.model.text.layouts.rows import BROKEN_SHARE, RowEdits, broken_share, function_share
 
 FEWEST_NUMBERS = 5
 """Line numbers from which a layout is sure; numbers at every fifth row need one less."""

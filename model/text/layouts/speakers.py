@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from unspun.model.text.edits import Editor
-from unspun.model.text.rows import BROKEN_SHARE, RowEdits, broken_share, function_share, is_broken, layout_words
+from unspun.model.text.layouts.rows import BROKEN_SHARE, RowEdits, broken_share, function_share, is_broken, layout_words
 
 FEWEST_SPEECHES = 4
 LEAST_LABELLED = 0.3

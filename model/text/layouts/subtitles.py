@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from unspun.model.text.edits import Editor
-from unspun.model.text.rows import RowEdits
+from unspun.model.text.layouts.rows import RowEdits
 
 FEWEST_CUES = 3
 

@@ -1,0 +1,1 @@
+"""Undoes layouts that break up the sentences of a text."""
