@@ -134,16 +134,15 @@ def _oddly_cased(
     functions = english_function_words().contains(hashes)
     long = ((size >= LONGER) & (np.bincount(line, weights=functions) >= SENTENCE_SHARE * size))[line]
     chosen: NDArray[np.bool_] = odd_line[line]
-    if np.count_nonzero(chosen & long) >= max(ODD_LINES * np.count_nonzero(long), 1):
-        return chosen
+    if np.count_nonzero(chosen & long) < max(ODD_LINES * np.count_nonzero(long), 1):
+        chosen[:] = False
     # Single words of sentences that people write in lower case, and unknown ones in capitals.
     lower = long & (usual == _Case.LOWER) & (written != _Case.LOWER)
     in_capitals = long & ((written == _Case.CAPITALS) | (written == _Case.MIXED))
     plain = np.count_nonzero(inside & (usual == _Case.LOWER))
-    chosen = np.zeros(written.size, dtype=np.bool_)
     # The same word again and again is an abbreviation, such as "GOT" and "WHO".
     for least, odd_words, restored in (
-        (LONE_WORDS, lower, lower | (long & (usual == _Case.UNKNOWN))),
+        (LONE_WORDS, lower, lower | (long & (usual >= _Case.MIXED))),
         (LONE_CAPITALS, lower & in_capitals, in_capitals & (usual != _Case.CAPITAL) & (usual != _Case.CAPITALS)),
     ):
         found = odd_words & inside
