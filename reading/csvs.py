@@ -26,7 +26,7 @@ ESCAPE = re.compile(r'\\(["\\,;\t|\r\n])|"(")')
 NOT_CLOSED = (
     "the quote that opens in this line is not closed, or a quote inside it is not doubled; nothing after it was read"
 )
-NOT_QUOTED = "the text seems to go on in the next line; put texts with line breaks in quotes"
+NOT_QUOTED = "the text seems to go on in the next line, so the rest of this file was not read; put texts with line breaks in quotes"
 REST = "seems to be part of the text above; put texts with line breaks in quotes"
 NOT_DOUBLED = "a quote inside a quoted field is not doubled"
 
@@ -72,11 +72,14 @@ def read_csv(stream: TextIO, place: Place, fields: Fields, *, tabs: bool = False
     for row in rows.read(len(names)):
         if isinstance(row, Failure):
             yield row
+        elif [cell.strip(BLANK) for cell in row] == names:
+            continue  # files that were joined have several headers
         elif len(row) != len(names):
             broken = True
             yield place.failure(f"{len(row)} fields where the header has {len(names)}")
         elif text_is_last and rows.may_go_on(len(names)):
             yield place.failure(NOT_QUOTED)
+            return  # what follows may be the lines of a text, which would pass for records
         elif broken and not spaced and row[columns["text"]].startswith(" "):  # a comma in prose has a space after it
             yield place.failure(REST)
         else:
@@ -90,7 +93,7 @@ def _skip_to_header(lines: BoundedLines) -> str | None:
     while (line := next(lines.ahead(), None)) is not None:
         if found := SEPARATOR.fullmatch(line.lstrip("\ufeff")):
             delimiter = found[1]
-        elif line.strip(BLANK):
+        elif line.strip(BLANK + ",;\t|"):  # spreadsheets write a blank row as delimiters alone
             break
         next(lines)
     return delimiter

@@ -72,7 +72,11 @@ class Fields:
         the id.
         """
         found: dict[str, Any] = {}
+        usual: tuple[str, ...]
         for name, wanted, usual in (("text", self.text, USUAL_TEXTS), ("id", self.id, USUAL_IDS)):
+            if wanted is None and name == "text":
+                # An empty text gives way to the next usual name.
+                usual = tuple(one for one in usual if record.get(one) not in ("", None)) or usual
             key = _key(record, wanted, usual, f"--{name}-field")
             if key in getattr(record, "repeated", ()):
                 raise FieldError(f'several fields are called "{shortened(str(key))}"')
@@ -125,16 +129,11 @@ def listed(names: Sequence[str]) -> str:
     return (shown or "none") + (f" and {more:,} more" if more > 0 else "")
 
 
-def _matches(names: Sequence[str], wanted: str) -> list[int]:
-    """Return the places of a name: those where it is written exactly so, else those that differ in case and spaces."""
-    exact = [place for place, name in enumerate(names) if name == wanted]
-    return exact or [place for place, name in enumerate(names) if fold(name) == fold(wanted)]
-
-
 def _column(names: Sequence[str], wanted: str | None, usual: Sequence[str], option: str) -> int | None:
     """Return the place of the first of these names. Raises FieldError if several columns have it."""
     for name in usual if wanted is None else (wanted,):
-        if places := _matches(names, name):
+        exact = [] if wanted is None else [place for place, other in enumerate(names) if other == name]
+        if places := exact or [place for place, other in enumerate(names) if fold(other) == fold(name)]:
             break
     if len(places) > 1:
         numbers = " and ".join(str(place + 1) for place in places)

@@ -18,6 +18,8 @@ FEWEST, SENTENCES = 4, 0.25
 
 CITED_SENTENCES = 0.5
 """The same for citations, which scholars add to many sentences."""
+REPEATED_ENDS, MOST_MORE_WORDS = 0.4, 6
+"""The same for the last two words of sentences, and the most words before them that belong to the same phrase."""
 HEAD = 1000
 """Characters at the start of a text that are searched for phrases."""
 LONG_LINE = 200
@@ -37,6 +39,7 @@ _TAGS = re.compile(r"(?m)(?:(?<=[.!?…\"”')]) |^)(?:#\w{1,50}[ \t]*){2,40}$")
 _NAMES = re.compile(r"(?m)(?:(?<=[.!?…\"”')] )|^)(?:@\w{1,50}[ ,:]{1,2}){1,10}(?=[A-Z\"“'‘])")
 
 
+_LAST_WORDS = re.compile(r"(\w[\w'’-]{0,30}\s+\w[\w'’-]{0,30})[.!?](?=\s|$)")
 _SENTENCE_EDGES = ("", *".!?|\n")
 
 
@@ -56,6 +59,7 @@ def remove_additions(editor: Editor) -> None:
     if text.count("://") + text.count("www.") >= FEWEST:
         _remove(editor, "address", (match.span() for match in _ADDRESS.finditer(editor.text)))
     _remove(editor, "boilerplate_phrase", _phrases(editor.text))
+    _remove(editor, "boilerplate_phrase", _repeated_ends(editor.text), REPEATED_ENDS)
 
 
 def _remove(editor: Editor, kind: str, spans: Iterable[tuple[int, int]], share: float = SENTENCES) -> None:
@@ -70,6 +74,27 @@ def _repeated_asides(text: str) -> Iterator[tuple[int, int]]:
     asides = [match for match in _ASIDE.finditer(text) if text[match.start() - 1 : match.start()] == " "]
     counts = Counter(match.group() for match in asides)
     yield from (_with_space(match) for match in asides if counts[match.group()] >= FEWEST)
+
+
+def _repeated_ends(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the words with which many sentences end: a phrase of a web page that no list has."""
+    ends = Counter(tuple(part.lower().rsplit(None, 2)[-2:]) for part in text[:HEAD].split(". ")[:-1])
+    if not ends or ends.most_common(1)[0][1] < FEWEST - 1:
+        return
+    ends = Counter(tuple(match[1].lower().split()) for match in _LAST_WORDS.finditer(text))
+    common, number = ends.most_common(1)[0]
+    if number < FEWEST:
+        return
+    # The two words are the end of a longer phrase, if the words before them are the same as well.
+    phrase = " ".join(common)
+    for _ in range(MOST_MORE_WORDS):
+        longer = re.compile(rf"(?i)(\S+\s+{re.escape(phrase)})(?=[.!?])")
+        before = Counter(match[1].lower() for match in longer.finditer(text))
+        if not before or before.most_common(1)[0][1] < 0.9 * number:
+            break
+        phrase = before.most_common(1)[0][0]
+    end = rf"(?<=[.!?])\s+{re.escape(phrase)}[.!?]|[\s,;:\u2013\u2014-]{{0,9}}{re.escape(phrase)}(?=[.!?])"
+    yield from (match.span() for match in re.finditer(end, text, re.IGNORECASE))
 
 
 def _with_space(match: re.Match[str]) -> tuple[int, int]:

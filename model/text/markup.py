@@ -80,6 +80,10 @@ _TAG = rf"[#@]{_NO_CODE}([A-Za-z]\w*)"
 _MARKUP = (
     _Markup("<", re.compile(rf"(?i){_tags(_INLINE_TAGS)}()")),
     _Markup("<", re.compile(rf"(?i){_tags(_BLOCK_TAGS)}")),
+    # Links: "words":https://target, https://target[words], \\href{target}{words}.
+    _Markup("://", re.compile(rf'"([^"\n]{{1,{LONGEST_LINK}}})":https?://[^\s"]{{1,{LONGEST_LINK}}}')),
+    _Markup("://", re.compile(rf"(?:link:)?https?://[^\s\[\]]{{1,{LONGEST_LINK}}}\[({_WORDS})\]")),
+    _Markup("\\", re.compile(rf"\\href\{{[^{{}}\n]{{1,{LONGEST_LINK}}}\}}\{{([^{{}}\n]{{1,{LONGEST_LINK}}})\}}")),
     # Links: [words](target), [words][target], [[target|words]], [https://target words].
     _Markup("[", re.compile(rf"!?\[({_WORDS})\]\({_TARGET}\)")),
     _Markup("[", re.compile(rf"\[({_WORDS})\]\[[^\[\]\n]{{0,99}}\]")),

@@ -9,7 +9,10 @@ from math import log
 from unspun.model.text.edits import Editor, TextEdit
 from unspun.model.text.wordlists import CASES, COMMON_WORDS, common_words, read_sections
 
-BLANKS = "\u00ad\u115f\u1160\u180e\u200b-\u200f\u2060-\u2064\u2800\u3164\ufeff\uffa0"
+BLANKS = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0"
+)
 """Characters that look like a space or like nothing, but are no spaces to a program."""
 KNOWN_PIECES = 0.6
 """Share of known words among the pieces around a blank character from which it stands for a space."""
@@ -65,6 +68,8 @@ def _is_known(word: str) -> bool:
 def restore_spaces(editor: Editor) -> None:
     """Replace signs that stand between all words ("shared_vision_of", "shared%20vision") with spaces."""
     text = editor.text
+    if "-->" in text:  # subtitles, whose clocks have few spaces
+        return
     # The start of a text is enough to see that it has spaces.
     if len(text) < 200 or text.count(" ", 0, 1000) > FEWEST_SPACES * min(len(text), 1000):
         return

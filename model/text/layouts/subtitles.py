@@ -52,11 +52,12 @@ def _join_timed(editor: Editor, rows: Sequence[str]) -> bool:
             continue
         in_block = content.startswith(_BLOCKS) and number not in times
         counter = number + 1 in times and (number == 0 or not rows[number - 1].strip() or content.isdigit())
-        if in_block or not content or number in times or counter or content == previous:
+        plain = _MARKS.sub("", content)  # rolling captions repeat a row, the second time without the time of each word
+        if in_block or not content or number in times or counter or plain == previous:
             edits.drop(number)
             continue
         last = _clean(edits, rows, number, last)
-        previous = content
+        previous = plain
     editor.count("cue", len(times))
     return edits.apply()
 
