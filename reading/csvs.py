@@ -241,5 +241,8 @@ class _Rows:
         if not self._literal and self._delimiter == "\t" and '"' in line and not self._escapes and width > 1:
             following = next((later for later in self._lines.ahead() if later.strip(self._blank)), None)
             tabs = {one.count("\t") for one in (line, following) if one is not None}
-            self._literal = tabs == {width - 1} and not self._row.match(line + "".join(self._lines.ahead()))
+            # The line alone is usually a row, which saves joining what follows.
+            self._literal = tabs == {width - 1} and not (
+                self._row.match(line) or self._row.match(line + "".join(self._lines.ahead()))
+            )
         return self._literal

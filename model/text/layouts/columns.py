@@ -136,7 +136,7 @@ def _rearrange(editor: Editor, pieces: Sequence[tuple[int, int]]) -> None:
 _BARS = " \t|\u2502\u2503\u2551\u00a6"
 _BORDERS = re.compile("(?<![ \t])[ \t]*(?:[|\u2502\u2503\u2551\u00a6\t]+[ \t]*)+")
 _ENDS = (".", "!", "?")
-_RULE = re.compile("[ \t]*[-+=_|:\u2500-\u257f\u00a6 \t]*$")
+_RULE = re.compile("[-+=_|:\u2500-\u257f\u00a6 \t]*$")
 _ROW = re.compile("[|\u2502\u2503\u2551\u00a6\t]")
 
 
