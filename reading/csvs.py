@@ -44,7 +44,7 @@ def line_end(sample: str) -> str:
 
     Excel for the Macintosh ends rows with returns, and has line feeds inside its cells.
     """
-    found = re.search(r"\S[^\r\n]*(\r\n?|\n)", sample)
+    found = re.search(r"\S[^\r\n]*+(\r\n?|\n)?", sample)  # the end is optional, so that only one place is tried
     return "\r" if found and found[1] == "\r" else "\n"
 
 
