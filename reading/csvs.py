@@ -40,7 +40,7 @@ class _QuoteError(UnreadableError):
 
 
 def line_end(sample: str) -> str:
-    """Return how rows end in a file that starts with `sample`, for `open`: in line feeds, if not in returns only.
+    """Return the line end of a file that starts with `sample`, as the argument `newline` of `open`.
 
     Excel for the Macintosh ends rows with returns, and has line feeds inside its cells.
     """

@@ -1,7 +1,8 @@
-"""Undoes what encodings, web pages and evaders do to text, and keeps track of where each character came from.
+"""Undoes what encodings, web pages, printing and evaders do to text, and keeps track of where each character came from.
 
 It repairs mojibake ("donâ€™t"), HTML entities, look-alike letters of other alphabets inside Latin words, zero-width
-characters, control characters, ligatures, odd spaces and decomposed accents. It leaves alone what people write on
+characters, control characters, ligatures, odd spaces and decomposed accents, and it calls the modules that remove
+markup, additions and layouts. It leaves alone what people write on
 purpose: curly quotes, dashes, accents, emoji, "AT&T", "a<b", and words wholly in another script.
 """
 

@@ -14,6 +14,7 @@ from unspun.model.text.edits import Editor, TextEdit
 from unspun.model.text.layouts.rows import BROKEN_SHARE, RowEdits, broken_share, function_share, is_broken
 
 FEWEST_ROWS = 5
+"""Rows that stand side by side, at least."""
 LEAST_ALIGNED = 0.5
 """Share of rows in which a second column must start at the same place."""
 NARROWEST = 12

@@ -11,6 +11,7 @@ from unspun.model.text.edits import Editor
 from unspun.model.text.layouts.rows import BROKEN_SHARE, RowEdits, broken_share, function_share, is_broken, layout_words
 
 FEWEST_SPEECHES = 4
+"""Speeches from which a text is a transcript."""
 LEAST_LABELLED = 0.3
 """Share of the paragraphs, or of the rows, that must start with a name."""
 LEAST_SPOKEN, LEAST_WORDS = 0.25, 3

@@ -9,6 +9,7 @@ from unspun.model.text.edits import Editor
 from unspun.model.text.layouts.rows import RowEdits
 
 FEWEST_CUES = 3
+"""Cues from which a text is subtitles."""
 
 _CLOCK = r"(?:\d{1,3}:)?\d{1,2}:\d{2}(?:[.,]\d{1,3})?"
 _TIMES = re.compile(rf"[ \t\ufeff]*{_CLOCK}[ \t]*(?:-->|,)[ \t]*{_CLOCK}(?:[ \t]+[a-zA-Z]+:\S+)*[ \t]*$")
