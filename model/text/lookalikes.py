@@ -64,6 +64,9 @@ def _dressed() -> dict[int, int]:
             plain = unicodedata.normalize("NFKC", chr(code)).strip("()")
             if len(plain) == 1 and plain.isascii() and plain.isalnum():
                 table[code] = ord(plain)
+    # A raised digit is the mark of a note or a power.
+    table = {code: letter for code, letter in table.items() if not 0x2070 <= code < 0x2090}
+    table[0x2071], table[0x207F] = ord("i"), ord("n")
     for start in (0x1F150, 0x1F170):  # white on black circles and squares
         table.update({start + number: ord("A") + number for number in range(26)})
     return table

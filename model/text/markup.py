@@ -169,7 +169,8 @@ _QUOTES = {*zip("\"'“‘„«‹「´`", "\"'”’“»›」´'", strict=Tru
 _BRACKETS = {*zip("([{<*_~【=+^", ")]}>*_~】=+^", strict=True)}
 """Signs around words: what opens and what closes."""
 _OPENING, _CLOSING = ("".join(sorted({*signs, "`"})) for signs in zip(*_QUOTES, *_BRACKETS, strict=True))
-_WRAPPED = re.compile(rf"[{re.escape(_OPENING)}][^\W\d_][\w'’-]*[{re.escape(_CLOSING)}]")
+_WRAPPED = re.compile(rf"[{re.escape(_OPENING)}][^\W\d_](?:[\w'’-]*\w)?[{re.escape(_CLOSING)}]")
+_JSON_VALUE = re.compile(r":\s{0,9}(?:[\"{\[\d-]|true\b|false\b|null\b)")
 _MOST_LAYERS = 3
 _QUOTED = tuple(re.compile(f"{a}[^{a}{b}\\n]{{1,2000}}{b}") for a, b in ("“”", '""', "«»", "‘’"))
 
@@ -207,7 +208,7 @@ def _strip_wrappers(editor: Editor) -> None:
 
 def _in_json(text: str, start: int, end: int) -> bool:
     """Return whether a quoted word is a key or a value of JSON."""
-    return text[end : end + 1] == ":" or text[max(start - 2, 0) : start].rstrip().endswith((":", "{", "["))
+    return _JSON_VALUE.match(text, end) is not None or text[max(start - 3, 0) : start].rstrip().endswith('":')
 
 
 def _are_noise(number: int, text: str) -> bool:
