@@ -73,6 +73,8 @@ SIGNALS: dict[str, str] = {
 """What each signal that gives evidence found, by `Evidence.signal`."""
 REPAIRS: dict[str, tuple[str, str]] = {
     "accent": ("{} letter with a separate accent", "{} letters with separate accents"),
+    "address": ("{} web address", "{} web addresses"),
+    "aside": ("{} citation or repeated aside", "{} citations or repeated asides"),
     "blank": ("{} blank character instead of a space", "{} blank characters instead of spaces"),
     "boilerplate_phrase": ("{} boilerplate phrase", "{} boilerplate phrases"),
     "case": ("unusual capitals ({} word)", "unusual capitals ({} words)"),

@@ -26,7 +26,10 @@ ESCAPE = re.compile(r'\\(["\\,;\t|\r\n])|"(")')
 NOT_CLOSED = (
     "the quote that opens in this line is not closed, or a quote inside it is not doubled; nothing after it was read"
 )
-NOT_QUOTED = "the text seems to go on in the next line, so the rest of this file was not read; put texts with line breaks in quotes"
+NOT_QUOTED = (
+    "the text seems to go on in the next line, so the rest of this file was not read; put texts with line breaks in "
+    "quotes"
+)
 REST = "seems to be part of the text above; put texts with line breaks in quotes"
 NOT_DOUBLED = "a quote inside a quoted field is not doubled"
 
@@ -40,11 +43,11 @@ class _QuoteError(UnreadableError):
 
 
 def line_end(sample: str) -> str:
-    """Return how rows end in a file that starts with `sample`, for `open`: in line feeds, if not in returns only.
+    """Return the line end of a file that starts with `sample`, as the argument `newline` of `open`.
 
     Excel for the Macintosh ends rows with returns, and has line feeds inside its cells.
     """
-    found = re.search(r"\S[^\r\n]*(\r\n?|\n)", sample)
+    found = re.search(r"\S[^\r\n]*+(\r\n?|\n)?", sample)  # the end is optional, so that only one place is tried
     return "\r" if found and found[1] == "\r" else "\n"
 
 
@@ -244,5 +247,8 @@ class _Rows:
         if not self._literal and self._delimiter == "\t" and '"' in line and not self._escapes and width > 1:
             following = next((later for later in self._lines.ahead() if later.strip(self._blank)), None)
             tabs = {one.count("\t") for one in (line, following) if one is not None}
-            self._literal = tabs == {width - 1} and not self._row.match(line + "".join(self._lines.ahead()))
+            # The line alone is usually a row, which saves joining what follows.
+            self._literal = tabs == {width - 1} and not (
+                self._row.match(line) or self._row.match(line + "".join(self._lines.ahead()))
+            )
         return self._literal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NoReturn, TextIO
 
@@ -32,8 +33,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) == len(pairs):
         return found
-    twice, names = _Object(found), [name for name, _ in pairs]
-    twice.repeated = frozenset(name for name in names if names.count(name) > 1)
+    twice = _Object(found)
+    twice.repeated = frozenset(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
     return twice
 
 

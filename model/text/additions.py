@@ -15,7 +15,6 @@ from unspun.model.text.edits import Editor
 
 FEWEST, SENTENCES = 4, 0.25
 """Additions, and their share of the number of sentences, from which they are removed."""
-
 CITED_SENTENCES = 0.5
 """The same for citations, which scholars add to many sentences."""
 REPEATED_ENDS, MOST_MORE_WORDS = 0.4, 6
@@ -37,8 +36,6 @@ _ADDRESS = re.compile(r" ?[(\[<]?(?:https?://|www\.)[^\s()<>\[\]]{1,300}[)\]>]?"
 # Tags at the end of a paragraph, and names of readers before a sentence, are not part of a sentence.
 _TAGS = re.compile(r"(?m)(?:(?<=[.!?…\"”')]) |^)(?:#\w{1,50}[ \t]*){2,40}$")
 _NAMES = re.compile(r"(?m)(?:(?<=[.!?…\"”')] )|^)(?:@\w{1,50}[ ,:]{1,2}){1,10}(?=[A-Z\"“'‘])")
-
-
 _LAST_WORDS = re.compile(r"(\w[\w'’-]{0,30}\s+\w[\w'’-]{0,30})[.!?](?=\s|$)")
 _SENTENCE_EDGES = ("", *".!?|\n")
 

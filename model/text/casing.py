@@ -32,9 +32,10 @@ ODD_WORDS = 0.4
 ODD_LINES = 0.3
 """Share of the words in longer lines that must be in oddly cased ones for these lines to be restored."""
 FEWEST_DIFFERENT = 4
+"""Different words in an unusual case from which single words are restored."""
 LONE_WORDS, LONE_CAPITALS = 0.15, 0.05
-"""Number and share of the words usually in lower case that must have a capital, or be in capitals, to be restored one
-by one. In 99 of 100 human texts of ../shared/corpora at most 0.14 and 0.04 do, as parts of names."""
+"""Shares of the words usually in lower case that must have a capital, or be in capitals, for single words to be
+restored. In 99 of 100 human texts of ../shared/corpora at most 0.14 and 0.04 do, as parts of names."""
 
 
 class _Case:

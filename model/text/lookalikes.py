@@ -27,10 +27,8 @@ def _of_other_alphabets() -> dict[int, int]:
     """Return Latin letters by their look-alikes in lookalikes.txt: Cherokee, Armenian, Lisu and others."""
     lines = resources.files("unspun.model.text").joinpath("lookalikes.txt").read_text(encoding="utf-8").splitlines()
     table = {ord(other): ord(line[0]) for line in lines if not line.startswith("#") for other in line[2:]}
-    for small in (
-        *range(0x13F8, 0x13FE),
-        *range(0xAB70, 0xABC0),
-    ):  # small Cherokee letters look like small forms of the capitals
+    # Small Cherokee letters look like small forms of the capitals.
+    for small in (*range(0x13F8, 0x13FE), *range(0xAB70, 0xABC0)):
         if letter := table.get(ord(chr(small).upper())):
             table.setdefault(small, ord(chr(letter).lower()))
     return table

@@ -144,7 +144,10 @@ def _has_words_beside_tags(text: str) -> bool:
 
 
 def _between(text: str, first: str, last: str) -> Iterator[tuple[int, int]]:
-    folded = text.lower() if first.isalpha() else text
+    """Yield the spans from `first` to `last`, in any case."""
+    folded = text.lower()
+    if len(folded) != len(text):  # a letter such as "İ" becomes two
+        folded = text
     start = folded.find(first)
     while start >= 0:
         end = folded.find(last, start)
@@ -173,7 +176,7 @@ _OPENING, _CLOSING = ("".join(sorted({*signs, "`"})) for signs in zip(*_QUOTES, 
 _WRAPPED = re.compile(rf"[{re.escape(_OPENING)}][^\W\d_](?:[\w'’-]*\w)?[{re.escape(_CLOSING)}]")
 _JSON_VALUE = re.compile(r":\s{0,9}(?:[\"{\[\d-]|true\b|false\b|null\b)")
 _MOST_LAYERS = 3
-_QUOTED = tuple(re.compile(f"{a}[^{b}\\n]{{1,2000}}{b}") for a, b in ("“”", '""', "«»", "‘’"))
+_QUOTED = tuple(re.compile(f"{a}[^{a}{b}\\n]{{1,2000}}{b}") for a, b in ("“”", '""', "«»", "‘’"))
 
 
 def _strip_wrappers(editor: Editor) -> None:
@@ -242,15 +245,19 @@ def _strip_separators(editor: Editor) -> None:
     rare = _rare_signs().take(characters, mode="clip") | (characters >= TABLE_SIZE)
     if not rare.any():
         return
-    edits: list[TextEdit] = []
-    for sign, number in Counter(to_text(characters[rare])).items():
-        emoji = unicodedata.category(sign) in ("So", "Sk")
-        if not sign.isalnum() and (_are_noise(number, text) or (emoji and number >= FEWEST_EMOJI)):
-            # A sign at the start of a line is a bullet.
-            between = re.compile(rf"(?<=[\w.,;:!?…'\"”’)])([ \t]*){re.escape(sign)}+(?=([ \t]*)(?:[\w'\"“‘(]|$))", re.M)
-            for match in between.finditer(text):
-                edits.append(TextEdit(match.end(1), match.end(), "" if match[1] or match[2] else " "))
-    editor.count("markup", editor.replace(sorted(edits)))
+    signs = "".join(
+        re.escape(sign)
+        for sign, number in Counter(to_text(characters[rare])).items()
+        if not sign.isalnum()
+        and (_are_noise(number, text) or (number >= FEWEST_EMOJI and unicodedata.category(sign) in ("So", "Sk")))
+    )
+    if signs:
+        # A sign at the start of a line is a bullet.
+        between = re.compile(rf"(?<=[\w.,;:!?…'\"”’)])([ \t]*)([{signs}])\2*(?=([ \t]*)(?:[\w'\"“‘(]|$))", re.M)
+        edits = (
+            TextEdit(match.end(1), match.end(), "" if match[1] or match[3] else " ") for match in between.finditer(text)
+        )
+        editor.count("markup", editor.replace(edits))
 
 
 def _strip_outer_quotes(editor: Editor) -> None:

@@ -272,10 +272,8 @@ def _is_fenced(lines: _LineCounts, documents: int) -> NDArray[np.bool_]:
     """Return which lines are between fences of Markdown (```), in documents that are mostly outside of them."""
     layout = lines.layout
     ticks = lines.code_first == ord("`")
-    first = layout.first
-    fence: NDArray[np.bool_] = (
-        ticks[first] & ticks[np.minimum(first + 1, ticks.size - 1)] & ticks[np.minimum(first + 2, ticks.size - 1)]
-    )
+    first, third = layout.first, np.minimum(layout.first + 2, layout.last)
+    fence: NDArray[np.bool_] = (third == first + 2) & ticks[first] & ticks[third - 1] & ticks[third]
     if not fence.any():
         return fence
     count = np.cumsum(fence)

@@ -10,6 +10,7 @@ from unspun.model.text.layouts.rows import function_share
 FEWEST_ENTRIES = 3
 """Entries in a row from which they are a list; one is enough below a heading such as "References"."""
 LONGEST_HEADING = 60
+"""Characters of the heading of a list of references, at most."""
 LONGEST_ENTRY, LONGEST_ENTRY_TEXT = 6, 600
 """Lines and characters of an entry, at most."""
 MOST_FUNCTION_WORDS = 0.38

@@ -1,7 +1,8 @@
-"""Undoes what encodings, web pages and evaders do to text, and keeps track of where each character came from.
+"""Undoes what encodings, web pages, printing and evaders do to text, and keeps track of where each character came from.
 
 It repairs mojibake ("donâ€™t"), HTML entities, look-alike letters of other alphabets inside Latin words, zero-width
-characters, control characters, ligatures, odd spaces and decomposed accents. It leaves alone what people write on
+characters, control characters, ligatures, odd spaces and decomposed accents, and it calls the modules that remove
+markup, additions and layouts. It leaves alone what people write on
 purpose: curly quotes, dashes, accents, emoji, "AT&T", "a<b", and words wholly in another script.
 """
 
@@ -34,14 +35,13 @@ from unspun.model.text.spacing import BLANKS, join_spaced_letters, restore_blank
 def repair(text: str) -> Editor:
     """Repair a text, in time linear in its length. Text without damage is returned unchanged.
 
-    The result counts the repairs by kind: "mojibake", "entity", "homoglyph", "zero_width", "control", "ligature",
-    "space", "accent" and the kinds of `layouts` and `markup`.
+    The result counts the repairs by kind; `REPAIRS` in `unspun.model.wording` names the kinds.
     """
     editor = Editor(text)
     if not _is_clean(text):
         for step in _STEPS:
             step(editor)
-    decode_escapes(editor)
+    _decode_escapes(editor)
     restore_spaces(editor)
     remove_tags(editor)
     strip_markup(editor)
@@ -120,7 +120,8 @@ _WIDE_SIGNS |= {"\u3002": ".", "\u3001": ",", "\uff61": ".", "\uff64": ","}
 _WIDE_SIGN = re.compile(f"[{re.escape(''.join(_WIDE_SIGNS))}]")
 _QUOTED_PRINTABLE = re.compile(r"(?:=[0-9A-F]{2})+|(?<!=)=\n")
 _EXCEL = re.compile("_x([0-9A-F]{4})_")
-_JSON = re.compile(r"(?:\\u[0-9a-fA-F]{4}){1,2}|\\[nrt\"'/\\]")
+# Two escapes for one character, such as an emoji, are decoded together.
+_JSON = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[nrt\"'/\\]")
 FEWEST_ESCAPES = 3
 """Escapes of JSON from which a text is a string that was not decoded."""
 
@@ -301,7 +302,7 @@ def _wide_sign(match: re.Match[str]) -> str:
     return f"{sign} " if sign in ",.;:!?)" and match.string[match.end() : match.end() + 1].isalnum() else sign
 
 
-def decode_escapes(editor: Editor) -> None:
+def _decode_escapes(editor: Editor) -> None:
     """Decode the escapes of mail (quoted-printable), of Excel ("_x000D_") and of JSON strings that were not decoded."""
     if "=\n" in editor.text or "=E2=80" in editor.text:
         editor.count("entity", editor.replace(_quoted_printable(editor.text)))
@@ -326,10 +327,8 @@ def _quoted_printable(text: str) -> Iterator[TextEdit]:
 
 
 def _json(match: re.Match[str]) -> str:
-    try:
-        return str(json.loads(f'"{match.group()}"'))
-    except ValueError:
-        return match.group()
+    # JSON does not escape apostrophes, but other languages do.
+    return "'" if match.group() == "\\'" else str(json.loads(f'"{match.group()}"'))
 
 
 _STEPS: tuple[Callable[[Editor], None], ...] = (

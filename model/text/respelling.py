@@ -15,6 +15,7 @@ FEWEST_DISGUISED = 3
 FEWEST_ACCENTED, ACCENTED = 5, 0.08
 """Least number and share of common words with accents that they do not have for the accents to be a disguise."""
 MOST_SPELLINGS = 16
+"""Spellings that a disguised word may stand for; a word with more is not restored."""
 MOST_NULS = 0.2
 """Share of NULs above which they are not lost letters."""
 

@@ -55,7 +55,9 @@ def _close_thin_spaces(editor: Editor) -> None:
 def _separates_words(blank: str, text: str) -> bool:
     if blank == "\u2800":  # the empty braille cell is as wide as a letter
         return True
-    runs = [re.split(f"{blank}+", match.group()) for match in re.finditer(f"{_WORD}(?:{blank}+{_WORD})+", text)]
+    # Without the first condition, a long word would be read again from each of its letters.
+    joined = re.compile(rf"(?<![A-Za-z'\u2019]){_WORD}(?:{blank}+{_WORD})+")
+    runs = [re.split(f"{blank}+", match.group()) for match in joined.finditer(text)]
     pieces = [piece for run in runs for piece in run]
     known_pieces, known_runs = sum(map(_is_known, pieces)), sum(_is_known("".join(run)) for run in runs)
     return known_pieces >= KNOWN_PIECES * len(pieces) and known_runs < (1 - KNOWN_PIECES) * len(runs)
@@ -84,7 +86,6 @@ def restore_spaces(editor: Editor) -> None:
 
 # The share of each sign in ordinary text is lower, so that hardly any text is searched.
 _SPACING_SIGNS = {" ": 0.2, ".": 0.03, "-": 0.03, "_": 0.03, "*": 0.03, "\u00b7": 0.03}
-_SPACED = re.compile(r" [A-Za-z] [A-Za-z] [A-Za-z]\b|-[a-z]-[a-z]-|\.[a-z]\.[a-z]\.|_[a-z]_[a-z]_|\*[a-z]\*[a-z]\*")
 _SPACED = re.compile(r"(?<![\w'\u2019])[A-Za-z]([ .\-_*\u00b7])(?:[A-Za-z'\u2019]\1)+[A-Za-z](?![\w'\u2019])")
 
 

@@ -10,6 +10,7 @@ from itertools import groupby, pairwise
 from unspun.model.text.layouts.rows import MOST_VARIED, function_share, is_dangling, variation
 
 FEWEST_ROWS = 6
+"""Rows of a poem, at least."""
 MOST_ROWS = 2_000
 """Rows that are looked at."""
 LONGEST_ROW, MOST_WORDS = 90, 15

@@ -32,6 +32,8 @@ class Limits:
 
 
 LIMITS = Limits()
+KILLED = 9
+"""The number of SIGKILL, which the signal module lacks on Windows."""
 
 
 def recognise(data: bytes) -> DocumentFormat | None:
@@ -88,7 +90,7 @@ def read_document(data: bytes, kind: DocumentFormat, limits: Limits = LIMITS) ->
 
 def _end(status: int, kind: str, limits: Limits) -> str:
     """Return the message about a child that ended without an answer."""
-    if status == -signal.SIGKILL:
+    if status == -KILLED:
         return "the system ended the process that read it, probably because memory ran out"
     reason = f"exit status {status}"
     if status < 0:

@@ -34,7 +34,7 @@ PROPERTIES = (
 )
 DECLARATION = re.compile(rf"(?:^|[;{{\s])({'|'.join(map(re.escape, PROPERTIES))})\s*:\s*([^;{{}}]+)", re.IGNORECASE)
 COMMENT = re.compile(r"/\*.*?(?:\*/|$)", re.DOTALL)
-BLOCK = re.compile(r"([^{}]*)([{}])")
+BLOCK = re.compile(r"([^{}]*)([{}]|\Z)")  # with `\Z`, so that what follows the last brace is read once
 COMPOUND = re.compile(r"([\w-]+|\*)?((?:[#.][\w-]+|\[[^\]]*\])*)")
 PART = re.compile(r"([#.])([\w-]+)|\[\s*([\w-]+)\s*(?:([~|^$*]?=)\s*[\"']?([^\"'\]]*?)[\"']?\s*(?:[iIsS]\s*)?)?\]")
 PSEUDO_ELEMENT = re.compile(r"::?(before|after)$", re.IGNORECASE)
@@ -44,7 +44,7 @@ BLANK = re.compile(r"""^["'](?:\s|\\0*a0\b|\\0*20\b|\\200[0-9ab])+["']$""", re.I
 UNSEEN_MEDIA = re.compile(
     r"print|speech|max-(?:device-)?(?:width|height)|prefers|orientation|hover|pointer|not\b", re.I
 )
-MIN_WIDTH = re.compile(r"min-(?:device-)?width\s*:\s*([\d.]+)(px|em|rem)?")
+MIN_WIDTH = re.compile(r"min-(?:device-)?width\s*:\s*(\d+\.?\d*|\.\d+)(px|em|rem)?")
 SCREEN = 1280
 """Width of the reader's window in pixels, for media queries."""
 
@@ -177,7 +177,7 @@ def _blocks(css: str) -> Iterator[tuple[str, str]]:
         if brace == "{":
             prelude = before.rpartition(";")[2].strip()
             stack.append((prelude, (not stack or stack[-1][1]) and _is_read(prelude)))
-        elif stack:
+        elif brace and stack:
             prelude, applies = stack.pop()
             if applies and not prelude.startswith("@"):
                 yield prelude, before

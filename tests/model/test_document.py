@@ -404,6 +404,26 @@ def test_parsing_takes_linear_time(unit: str) -> None:
     assert time.process_time() - start < 20
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\tb\n" * 50 + " " * 60_000 + "x\n",  # blanks before a row of a table
+        "a\tb\n" * 50 + "\t" * 60_000 + "x\n",
+        "\u201c" * 200_000,  # quotes that are opened only
+        ("[1:00] " + "a" * 85 + "\n") * 2_000,  # long words after a time, which are no names
+        "".join(f"word {chr(code)} and {chr(code)} " for code in range(0x1F300, 0x1FA00)) * 10,  # many kinds of emoji
+        "\u200b " + "a" * 200_000,
+        "<script " * 40_000,
+    ],
+    ids=["blanks", "tabs", "quotes", "words", "emoji", "letters", "tags"],
+)
+def test_parsing_odd_texts_takes_linear_time(text: str) -> None:
+    """Linear time is at most 2 seconds; the time was minutes where a pattern tried all divisions of a row or word."""
+    start = time.process_time()
+    Documents.parse([text])
+    assert time.process_time() - start < 10
+
+
 @settings(max_examples=20)
 @given(st.binary(max_size=400))
 def test_bytes_read_as_text_are_accepted(data: bytes) -> None:

@@ -70,6 +70,11 @@ def test_counts_never_exceed_the_lines(lines: list[str]) -> None:
     assert sum(excluded.values()) <= len(lines)
 
 
+def test_a_tick_before_another_text_is_no_fence() -> None:
+    texts = ["The sun rose over the harbour.\n`", "``` and that was all."]
+    assert Documents.parse(texts).excluded == tuple(Documents.parse([text]).excluded[0] for text in texts) == ({}, {})
+
+
 @given(st.lists(st.sampled_from(["The sun rose.", "It was late, and we were tired.", '"No," she said.']), max_size=9))
 def test_sentences_are_always_prose(lines: list[str]) -> None:
     documents = Documents.parse(["\n".join(lines), "\n\n".join(lines), " ".join(lines)])

@@ -6,6 +6,7 @@ import io
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, get_args
 
@@ -37,7 +38,7 @@ from tests.reading.support import (
 )
 from unspun.reading import records
 from unspun.reading.fields import Fields
-from unspun.reading.reader import Format, Reader, Record, read_stream
+from unspun.reading.reader import Failure, Format, Reader, Record, read_stream
 
 
 def assert_explained(items: Items) -> None:
@@ -424,6 +425,19 @@ def test_half_a_gigabyte_takes_the_memory_of_a_few_records(kind: str) -> None:
     number, megabytes = map(int, done.stdout.split())
     assert number == 50
     assert megabytes < 300
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("csv", "a" * 200_000),  # a first line without an end
+        ("jsonl", "{" + ",".join(f'"field {number % 50_000}": 1' for number in range(50_001)) + "}"),
+    ],
+)
+def test_odd_records_are_refused_in_bounded_time(kind: Format, text: str) -> None:
+    started = time.process_time()
+    assert [type(found) for found in read_stream(io.BytesIO(text.encode()), "odd", kind)] == [Failure]
+    assert time.process_time() - started < 5
 
 
 def test_an_unclosed_quote_before_half_a_gigabyte_takes_bounded_memory() -> None:

@@ -172,6 +172,13 @@ def test_hostile_declarations_are_read_in_bounded_time(style: str) -> None:
     assert time.process_time() - started < 5
 
 
+@pytest.mark.parametrize("css", ["a" * 200_000, "@media (min-width: 1.2.3px){p{color:red}}", "@media (min-width: .){}"])
+def test_hostile_style_sheets_are_ignored_in_bounded_time(css: str) -> None:
+    started = time.process_time()
+    assert text_of(f"<style>{css}</style><p>{FIRST}</p>") == FIRST
+    assert time.process_time() - started < 5
+
+
 def test_hostile_tags_of_a_deep_page_are_read_in_bounded_time() -> None:
     started = time.process_time()
     text_of("<div>" * 3_000 + "<" + "a" * 200_000 + "<b " * 20_000)

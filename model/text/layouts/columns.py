@@ -14,6 +14,7 @@ from unspun.model.text.edits import Editor, TextEdit
 from unspun.model.text.layouts.rows import BROKEN_SHARE, RowEdits, broken_share, function_share, is_broken
 
 FEWEST_ROWS = 5
+"""Rows that stand side by side, at least."""
 LEAST_ALIGNED = 0.5
 """Share of rows in which a second column must start at the same place."""
 NARROWEST = 12
@@ -136,7 +137,7 @@ def _rearrange(editor: Editor, pieces: Sequence[tuple[int, int]]) -> None:
 _BARS = " \t|\u2502\u2503\u2551\u00a6"
 _BORDERS = re.compile("(?<![ \t])[ \t]*(?:[|\u2502\u2503\u2551\u00a6\t]+[ \t]*)+")
 _ENDS = (".", "!", "?")
-_RULE = re.compile("[ \t]*[-+=_|:\u2500-\u257f\u00a6 \t]*$")
+_RULE = re.compile("[-+=_|:\u2500-\u257f\u00a6 \t]*$")
 _ROW = re.compile("[|\u2502\u2503\u2551\u00a6\t]")
 
 

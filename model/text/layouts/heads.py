@@ -13,7 +13,7 @@ from unspun.model.text.layouts.rows import RowEdits, is_broken
 
 LONGEST_HEAD, LONGEST_NUMBER = 100, 30
 """Characters of a running head, and of a row with a page number."""
-NEAREST_HEADS, LEAST_REGULAR = 12, 3
+NEAREST_HEADS, MOST_IRREGULAR = 12, 3
 """Rows between two copies of a running head, at least, and how many times longer the longest page may be."""
 NARROWEST_PAGE = 30
 """Characters of a full row of a page, at least."""
@@ -79,7 +79,7 @@ def _repeated(rows: Sequence[str]) -> dict[int, str]:
     repeated: dict[int, str] = {}
     for letters, numbers in places.items():
         distances = [b - a for a, b in pairwise(numbers)]
-        if distances and min(distances) >= NEAREST_HEADS and max(distances) <= LEAST_REGULAR * min(distances):
+        if distances and min(distances) >= NEAREST_HEADS and max(distances) <= MOST_IRREGULAR * min(distances):
             repeated |= dict.fromkeys(numbers, letters)
     return repeated
 

@@ -14,6 +14,7 @@ FEWEST_MARKED, LEAST_MARKED = 3, 0.8
 LEAST_WORDS, LEAST_ENDED = 6, 0.7
 """Mean words of a row, and the share of rows with a full stop, from which rows are sentences and not a list."""
 LEAST_FUNCTION_WORDS = 0.25
+"""Share of function words from which rows read as sentences."""
 FEWEST_INSIDE, LEAST_INSIDE = 5, 0.7
 """Numbers inside paragraphs, and the share of sentences that must have one."""
 

@@ -25,6 +25,7 @@ WIDEST = 132
 """Characters in a row of text that was wrapped, at most."""
 
 FEWEST_RAGGED = 8
+"""Rows of a text that was broken up anywhere, at least."""
 LEAST_DANGLING, LEAST_DANGLING_VARIED, LEAST_RAGGED = 0.2, 0.1, 0.35
 """Shares of rows that end with a word such as "the" (less is needed if rows vary a lot), and of those with room for the
 next word, from which rows were broken up anywhere."""

@@ -9,7 +9,9 @@ from unspun.model.text.edits import Editor
 from unspun.model.text.layouts.rows import BROKEN_SHARE, RowEdits, broken_share, function_share
 
 FEWEST_MARKED = 3
+"""Rows with a mark from which a text quotes mail."""
 LONGEST_SIGNATURE, LONGEST_ATTRIBUTION = 8, 80
+"""Rows of a signature, and characters of the second row of an attribution ("... wrote:"), at most."""
 
 _QUOTE = re.compile(r"[ \t]*(?:[A-Z]{0,3}>[ \t]?)+")
 _PREFIX = re.compile(r"[ \t]*(?:[|#*;%:!\u2502]+|//+!?|--)(?:[ \t]+|$)")

@@ -109,7 +109,7 @@ class RowEdits:
             self._edits.append(TextEdit(self._starts[row], end, ""))
 
     def join(self, row: int, text: str = " ") -> None:
-        """Replace the newline at the end of a row with a space."""
+        """Replace the newline at the end of a row, by default with a space."""
         end = self._starts[row + 1]
         if end <= len(self._editor.text):
             self._edits.append(TextEdit(end - 1, end, text))

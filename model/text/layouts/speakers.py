@@ -11,14 +11,15 @@ from unspun.model.text.edits import Editor
 from unspun.model.text.layouts.rows import BROKEN_SHARE, RowEdits, broken_share, function_share, is_broken, layout_words
 
 FEWEST_SPEECHES = 4
+"""Speeches from which a text is a transcript."""
 LEAST_LABELLED = 0.3
 """Share of the paragraphs, or of the rows, that must start with a name."""
 LEAST_SPOKEN, LEAST_WORDS = 0.25, 3
 """Share of function words in what follows the names, and mean words, at least."""
 
-_NAME = r"(?:[A-Z][\w.'\u2019-]*|[A-Z]+)"
+_NAME = r"[A-Z][\w.'\u2019-]*"
 _LABEL = re.compile(
-    rf"[ \t]*(?:\*\*|__)?((?:{_NAME})(?:[ \t]+(?:{_NAME}|\d{{1,3}}|of|the|de|van|von)){{0,4}})"
+    rf"[ \t]*(?:\*\*|__)?({_NAME}(?:[ \t]+(?:{_NAME}|\d{{1,3}}|of|the|de|van|von)){{0,4}})"
     r"(?:[ \t]*[(\[][^()\[\]\n]{1,40}[)\]])?(?:\*\*|__)?:(?:\*\*|__)?(?:[ \t]+|$)"
 )
 _QUESTION = re.compile(r"[ \t]*(?:\*\*)?([QA])(?:\d{0,3}[.:)](?:\*\*)?[ \t]+|[ \t]{2,}|\t)(?=\S)")
@@ -32,7 +33,8 @@ _STAMP = re.compile(
     r"(?:[ \t]*[-\u2013:|](?=[ \t]|$))?(?:[ \t]+|$|(?<=\])(?=\S))"
 )
 _NICK = re.compile(r"[ \t]*<[ @+~&%]?[\w\[\]\\^{}|`-]{1,30}>[ \t]+")
-_SENDER = re.compile(r"(?:[+~]?[\w.'\u2019()-]{1,20}[ \t]?){1,4}:[ \t]+")
+# Without possessive quantifiers, a long word would be divided in every possible way.
+_SENDER = re.compile(r"(?:[+~]?[\w.'\u2019()-]{1,20}+[ \t]?+){1,4}+:[ \t]+")
 
 
 def remove_timestamps(editor: Editor, rows: Sequence[str]) -> bool:

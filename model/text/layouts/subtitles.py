@@ -9,6 +9,7 @@ from unspun.model.text.edits import Editor
 from unspun.model.text.layouts.rows import RowEdits
 
 FEWEST_CUES = 3
+"""Cues from which a text is subtitles."""
 
 _CLOCK = r"(?:\d{1,3}:)?\d{1,2}:\d{2}(?:[.,]\d{1,3})?"
 _TIMES = re.compile(rf"[ \t\ufeff]*{_CLOCK}[ \t]*(?:-->|,)[ \t]*{_CLOCK}(?:[ \t]+[a-zA-Z]+:\S+)*[ \t]*$")
@@ -21,6 +22,7 @@ _MARKS = re.compile(
     r"|(?:>>>?[ \t]*)(?:[A-Z][A-Z .'\u2019-]{1,30}:)?|^[ \t]*-[ \t]+(?=\w)"
     r"|\[[A-Za-z][^\[\]\n]{0,40}\]|\([A-Z][A-Z ,'-]{1,40}\)"
 )
+_MARKS_AND_BARS = re.compile(rf"{_MARKS.pattern}|\|")
 _SPEAKER = re.compile(r"[ \t]*[A-Z][A-Z .'\u2019-]{1,30}:(?=[ \t])")
 
 
@@ -89,11 +91,9 @@ def _clean(edits: RowEdits, rows: Sequence[str], number: int, last: int, start: 
     if speaker is not None:
         edits.cut(number, *speaker.span())
         start = speaker.end()
-    for mark in _MARKS.finditer(row, start):
-        edits.cut(number, *mark.span(), " " if mark[0][0] == "\\" else "")
-    if start:
-        for bar in re.finditer(r"\|", row[start:]):
-            edits.cut(number, start + bar.start(), start + bar.end(), " ")
+    # In formats with the times in front of the text, a bar is a line break.
+    for mark in (_MARKS_AND_BARS if start else _MARKS).finditer(row, start):
+        edits.cut(number, *mark.span(), " " if mark[0][0] in "\\|" else "")
     if last >= 0:
         edits.join(last)
     return number

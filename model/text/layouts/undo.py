@@ -21,7 +21,9 @@ from unspun.model.text.layouts.speakers import remove_speakers, remove_timestamp
 from unspun.model.text.layouts.subtitles import join_cues
 
 FEWEST_ROWS_OF_PAGES = 15
+"""Rows of a text without form feeds in which running heads are looked for, at least."""
 FEWEST_NEWLINES = 2
+"""Newlines from which a text has a layout of rows."""
 _DIGITS = "0123456789"
 _FORM_FEED = re.compile("\f")
 _NUMBER = re.compile(r"\W{0,3}\d{1,3}\W")
