@@ -15,7 +15,7 @@ from unspun.model.text.edits import Editor
 
 FEWEST, SENTENCES = 4, 0.25
 """Additions, and their share of the number of sentences, from which they are removed."""
-CITED_SENTENCES = 0.5
+CITED_SENTENCES = 0.7
 """The same for citations, which scholars add to many sentences."""
 REPEATED_ENDS, MOST_MORE_WORDS = 0.4, 6
 """The same for the last two words of sentences, and the most words before them that belong to the same phrase."""
@@ -79,7 +79,7 @@ def _repeated_ends(text: str) -> Iterator[tuple[int, int]]:
     if not ends or ends.most_common(1)[0][1] < FEWEST - 1:
         return
     ends = Counter(tuple(match[1].lower().split()) for match in _LAST_WORDS.finditer(text))
-    common, number = ends.most_common(1)[0]
+    common, number = next(iter(ends.most_common(1)), ((), 0))
     if number < FEWEST:
         return
     # The two words are the end of a longer phrase, if the words before them are the same as well.
@@ -90,6 +90,8 @@ def _repeated_ends(text: str) -> Iterator[tuple[int, int]]:
         if not before or before.most_common(1)[0][1] < 0.9 * number:
             break
         phrase = before.most_common(1)[0][0]
+    else:
+        return  # whole sentences are repeated
     end = rf"(?<=[.!?])\s+{re.escape(phrase)}[.!?]|[\s,;:\u2013\u2014-]{{0,9}}{re.escape(phrase)}(?=[.!?])"
     yield from (match.span() for match in re.finditer(end, text, re.IGNORECASE))
 

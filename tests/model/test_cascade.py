@@ -168,7 +168,7 @@ class TestVerdict:
         ("word", "kind"), [("vessel", "spun"), ("moreover", "translated"), ("delves", "rewritten")]
     )
     def test_the_kind_has_the_strongest_evidence(self, deep_detector: Detector, word: str, kind: str) -> None:
-        text = " ".join(f"{sentence[:-1]} and {word}." for sentence in tables.SENTENCES[:14])
+        text = " ".join(f"A {word} and {sentence[0].lower()}{sentence[1:]}" for sentence in tables.SENTENCES[:14])
         found = deep_detector.score(text, depth="deep")
         assert found.kind == kind
         assert found.kinds is not None
