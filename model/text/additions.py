@@ -15,8 +15,8 @@ from unspun.model.text.edits import Editor
 
 FEWEST, SENTENCES = 4, 0.25
 """Additions, and their share of the number of sentences, from which they are removed."""
-CITED_SENTENCES = 0.7
-"""The same for citations, which scholars add to many sentences."""
+ASIDES, CITED_SENTENCES = 0.5, 0.7
+"""The same share for asides, and for citations, which scholars add to many sentences."""
 REPEATED_ENDS, MOST_MORE_WORDS = 0.4, 6
 """The same for the last two words of sentences, and the most words before them that belong to the same phrase."""
 HEAD = 1000
@@ -51,7 +51,7 @@ def remove_additions(editor: Editor) -> None:
     """Remove additions to sentences, in time linear in their length, and count them. Other text is left unchanged."""
     text = editor.text
     if text.count("(") >= FEWEST or text.count("[") >= FEWEST:
-        _remove(editor, "aside", _repeated_asides(editor.text))
+        _remove(editor, "aside", _repeated_asides(editor.text), ASIDES)
         _remove(editor, "aside", map(_with_space, _CITATION.finditer(editor.text)), CITED_SENTENCES)
     if text.count("://") + text.count("www.") >= FEWEST:
         _remove(editor, "address", (match.span() for match in _ADDRESS.finditer(editor.text)))
