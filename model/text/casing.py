@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from unspun.model.text.characters import TABLE_SIZE, CharacterClass, classify
 from unspun.model.text.sentences import TERMINATORS, is_among
 from unspun.model.text.tokens import Shape, TokenClass, Tokens, shapes
-from unspun.model.text.wordlists import english_function_words, usual_cases
+from unspun.model.text.wordlists import usual_cases
 
 FEWEST_CAPITALS, MOST_CAPITALS = 0.005, 0.055
 """Share of capitals among a text's letters outside of which its sentences are examined."""
@@ -49,13 +49,14 @@ class _Case:
 
 
 def restore_case(
-    characters: NDArray[np.uint32], tokens: Tokens, document_start: NDArray[np.int64]
+    characters: NDArray[np.uint32], tokens: Tokens, functions: NDArray[np.bool_], document_start: NDArray[np.int64]
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """Return the characters with the case of oddly cased sentences restored, and the number of words that changed.
 
     Args:
         characters: (C,) the code points of D documents. Lengths stay the same.
         tokens: their T tokens, whose shapes are updated in place.
+        functions: (T,) which tokens are function words of English.
         document_start: (D + 1,) the first character of each document.
 
     Returns:
@@ -63,15 +64,14 @@ def restore_case(
     """
     size = document_start.size - 1
     changes = np.zeros(size, dtype=np.int64)
-    classes = tokens.classes
-    suspects = np.flatnonzero(_may_be_odd(classes, document_start))
+    suspects = np.flatnonzero(_may_be_odd(tokens.classes, document_start))
     if not suspects.size:
         return characters, changes
     first = np.searchsorted(tokens.start, document_start[suspects])
     last = np.searchsorted(tokens.start, document_start[suspects + 1])
     restored = characters.copy()
     for number, begin, end in zip(suspects.tolist(), first.tolist(), last.tolist(), strict=True):
-        changes[number] = _restore_document(restored, classes, tokens, begin, end)
+        changes[number] = _restore_document(restored, tokens, functions, begin, end)
     return restored, changes
 
 
@@ -90,7 +90,7 @@ def _may_be_odd(classes: NDArray[np.uint8], document_start: NDArray[np.int64]) -
 
 
 def _restore_document(
-    characters: NDArray[np.uint32], classes: NDArray[np.uint8], tokens: Tokens, begin: int, end: int
+    characters: NDArray[np.uint32], tokens: Tokens, functions: NDArray[np.bool_], begin: int, end: int
 ) -> int:
     """Restore the case of the tokens `begin` to `end` (not included), in place; return the number of changed words."""
     start, stop = tokens.start[begin:end], tokens.end[begin:end]
@@ -101,10 +101,10 @@ def _restore_document(
     hashes = tokens.hash[begin:end][words]
     usual = _usual_case(hashes)
     origin = start[0]
-    written = _written_case(classes[origin : stop[-1]], start[words] - origin, stop[words] - origin)
+    written = _written_case(tokens.classes[origin : stop[-1]], start[words] - origin, stop[words] - origin)
     line, sentence = _lines_and_sentences(characters, start, stop, words)
     opens = np.diff(sentence, prepend=-1) > 0
-    chosen = _oddly_cased(hashes, usual, written, line)
+    chosen = _oddly_cased(hashes, usual, written, functions[begin:end][words], line)
     wanted = _wanted_case(usual, written, opens)
     changed = np.flatnonzero(chosen & (wanted != written))
     lower, upper = _case_tables()
@@ -123,7 +123,11 @@ def _restore_document(
 
 
 def _oddly_cased(
-    hashes: NDArray[np.uint64], usual: NDArray[np.uint8], written: NDArray[np.uint8], line: NDArray[np.int64]
+    hashes: NDArray[np.uint64],
+    usual: NDArray[np.uint8],
+    written: NDArray[np.uint8],
+    functions: NDArray[np.bool_],
+    line: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
     """Return which words (W,) of a document are to be restored: all, those of some lines, some words, or none."""
     if np.count_nonzero(written == _Case.LOWER) >= LOWER_WORDS * written.size:
@@ -132,7 +136,6 @@ def _oddly_cased(
     odd = np.bincount(line, weights=inside & (written != usual))
     odd_line = odd >= np.maximum(ODD_WORDS * np.bincount(line, weights=inside), 1)
     size = np.bincount(line)
-    functions = english_function_words().contains(hashes)
     long = ((size >= LONGER) & (np.bincount(line, weights=functions) >= SENTENCE_SHARE * size))[line]
     chosen: NDArray[np.bool_] = odd_line[line]
     if np.count_nonzero(chosen & long) < max(ODD_LINES * np.count_nonzero(long), 1):

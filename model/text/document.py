@@ -84,13 +84,13 @@ class Documents:
         document_start = np.zeros(len(repaired) + 1, dtype=np.int64)
         np.cumsum([len(one.text) + 1 for one in repaired], out=document_start[1:])
         tokens = Tokens(characters)
-        characters, recased = restore_case(characters, tokens, document_start)
+        functions = english_function_words().contains(tokens.hash)
+        characters, recased = restore_case(characters, tokens, functions, document_start)
         token_ptr = np.searchsorted(tokens.start, document_start)
         layout = Layout(characters, tokens, document_start, token_ptr)
         sentences, first_words = find_sentences(characters, tokens, layout, token_ptr)
         token_shape = tokens.shape.copy()
         token_shape[first_words] |= Shape.SENTENCE_START
-        functions = english_function_words().contains(tokens.hash)
         token_foreign = find_foreign(characters, tokens, functions, sentences, layout.token_paragraph, token_ptr)
         token_prose, excluded = find_prose(characters, tokens, functions, layout, sentences, document_start)
         repairs = [one.counts for one in repaired]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -207,7 +207,7 @@ def _strip_wrappers(editor: Editor) -> None:
         editor.count("quotes", len(in_quotes))
         editor.count("markup", len(in_brackets))
         pairs = sorted(in_quotes + in_brackets)
-        editor.remove(sign for start, end in pairs for sign in ((start, start + 1), (end - 1, end)))
+        _peel(editor, pairs)
 
 
 def _in_json(text: str, start: int, end: int) -> bool:
@@ -260,10 +260,15 @@ def _strip_separators(editor: Editor) -> None:
         editor.count("markup", editor.replace(edits))
 
 
+def _peel(editor: Editor, spans: Iterable[tuple[int, int]]) -> None:
+    """Remove the first and the last character of each span."""
+    editor.remove(sign for start, end in spans for sign in ((start, start + 1), (end - 1, end)))
+
+
 def _strip_outer_quotes(editor: Editor) -> None:
     """Remove quotation marks if nearly all of a text is inside them, sentence by sentence."""
     for pattern in _QUOTED:
         found = [match.span() for match in pattern.finditer(editor.text)]
         if len(found) >= FEWEST_MARKS and sum(end - start for start, end in found) > QUOTED * len(editor.text):
             editor.count("quotes", len(found))
-            editor.remove(sign for start, end in found for sign in ((start, start + 1), (end - 1, end)))
+            _peel(editor, found)

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from itertools import product
+from math import prod
 
 from unspun.model.text.edits import Editor, TextEdit
 from unspun.model.text.wordlists import common_words
@@ -73,10 +74,7 @@ def _spellings(text: str) -> Iterator[TextEdit]:
     for match in _DISGUISED.finditer(text):
         word = match.group()
         options = [_LETTERS.get(letter, letter) if letter != "I" or i else "I" for i, letter in enumerate(word)]
-        count = 1
-        for option in options:
-            count *= len(option)
-        if count <= MOST_SPELLINGS:
+        if prod(map(len, options)) <= MOST_SPELLINGS:
             for letters in product(*options):
                 spelling = "".join(letters)
                 if spelling.lower() in common_words():
