@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unspun.model.text.document import Documents, Shape, TokenClass
-from unspun.model.text.foreign import FEWEST_FOREIGN, LEAST_FOREIGN, MOST_OTHER_LETTERS
+from unspun.model.text.foreign import FEWEST_FOREIGN, LEAST_FOREIGN, MOST_OTHER_LETTERS, most_foreign
 from unspun.model.text.sentences import TERMINATORS, is_among
 from unspun.model.text.verse import FEWEST_ROWS, MOST_WORDS, is_verse
 from unspun.model.text.wordlists import foreign_function_words
@@ -87,7 +87,8 @@ class _Counts:
         self.prose = self._count(word & documents.token_prose)
         self.lower = self._count(word & (documents.token_shape & Shape.CAPITAL == 0))
         self.english = self._count(word & documents.token_function)
-        self.foreign = self._most_foreign(documents, word)
+        lists = np.where(word, foreign_function_words().lookup(documents.token_hash), np.uint32(0))
+        self.foreign = most_foreign(lists, self._document, self._size)
         self.glued = self._count(_glued(documents, word, number))
         self.ends = self._count(ours & is_among(documents.characters[documents.token_start], TERMINATORS))
         length = (documents.token_end - documents.token_start) * word
@@ -99,18 +100,6 @@ class _Counts:
     def _count(self, flags: NDArray[np.bool_]) -> NDArray[np.int64]:
         counts: NDArray[np.int64] = np.bincount(self._document[flags], minlength=self._size)
         return counts
-
-    def _most_foreign(self, documents: Documents, word: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Return the number of function words of the foreign language that has most of them."""
-        table = foreign_function_words()
-        lists = table.lookup(documents.token_hash)
-        listed = np.flatnonzero(word & (lists > 0))
-        lists, document = lists[listed], self._document[listed]
-        most = np.zeros(self._size, dtype=np.int64)
-        for name in table.names:
-            in_list = document[lists & table.bit(name) > 0]
-            np.maximum(most, np.bincount(in_list, minlength=self._size), out=most)
-        return most
 
     def _other_letters(self, documents: Documents) -> NDArray[np.int64]:
         """Return the number of word characters outside the Latin alphabet."""

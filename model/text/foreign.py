@@ -50,6 +50,23 @@ def find_foreign(
     return foreign & np.repeat(many, np.diff(token_ptr))
 
 
+def most_foreign(lists: NDArray[np.uint32], group: NDArray[np.int32], size: int) -> NDArray[np.int64]:
+    """Return the number of function words of the language that has most of them in each group (size,).
+
+    Args:
+        lists: (T,) the languages that have each token as a function word, as `foreign_function_words` gives them.
+        group: (T,) the group of each token: a document, paragraph or sentence.
+        size: the number of groups.
+    """
+    table = foreign_function_words()
+    listed = np.flatnonzero(lists)
+    lists, group = lists[listed], group[listed]
+    most = np.zeros(size, dtype=np.int64)
+    for name in table.names:
+        np.maximum(most, np.bincount(group[lists & table.bit(name) > 0], minlength=size), out=most)
+    return most
+
+
 class _Passages:
     """Counts for the N sentences or paragraphs of a batch: arrays (N,)."""
 
@@ -64,12 +81,7 @@ class _Passages:
         size = int(passage[-1]) + 1
         self.words = np.bincount(passage[word], minlength=size)
         self.english = np.bincount(passage[english], minlength=size)
-        self.foreign = np.zeros(size, dtype=np.int64)
-        listed = np.flatnonzero(lists)
-        table = foreign_function_words()
-        for name in table.names:
-            of_language = passage[listed[lists[listed] & table.bit(name) > 0]]
-            np.maximum(self.foreign, np.bincount(of_language, minlength=size), out=self.foreign)
+        self.foreign = most_foreign(lists, passage, size)
         in_script = np.bincount(passage[other_letters], minlength=size)
         self.is_foreign = (in_script > MOST_OTHER_LETTERS * self.words) & (in_script > 1)
         listed_more = (self.foreign >= FEWEST_FOREIGN) & (self.foreign > self.english)

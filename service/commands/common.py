@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar, cast
 
 import click
 
+from unspun.reading.documents.isolation import LIMITS
 from unspun.service.console import CommandError, complain, plural, printable
 
 # Everything else is imported where it is needed, so that help and usage errors are quick.
@@ -125,16 +126,17 @@ def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
             type=click.IntRange(min=32),
             metavar="MB",
             envvar="UNSPUN_DOCUMENT_MEMORY",
-            default=512,
-            help="Most memory for reading one of these. Default: $UNSPUN_DOCUMENT_MEMORY, else 512.",
+            default=LIMITS.megabytes,
+            help=f"Most memory for reading one of these. Default: $UNSPUN_DOCUMENT_MEMORY, else {LIMITS.megabytes}.",
         ),
         click.option(
             "--document-seconds",
             type=click.IntRange(min=1),
             metavar="N",
             envvar="UNSPUN_DOCUMENT_SECONDS",
-            default=60,
-            help="Most seconds per PDF, DOCX, ODT, RTF or EPUB. Default: $UNSPUN_DOCUMENT_SECONDS, else 60.",
+            default=LIMITS.seconds,
+            help="Most seconds per PDF, DOCX, ODT, RTF or EPUB. Default: $UNSPUN_DOCUMENT_SECONDS, else "
+            f"{LIMITS.seconds}.",
         ),
         click.option(
             "--input-format",

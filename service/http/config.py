@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from unspun.reading.documents.isolation import LIMITS
 from unspun.service.machine import cores
 
 PREFIX = "UNSPUN_"
@@ -98,9 +99,13 @@ class Settings(BaseModel):
     max_words: int = Field(50_000, ge=50, description="Most words of a text.")
     max_items: int = Field(1_000, ge=1, description="Most texts in a batch.")
     document_seconds: int = Field(
-        60, ge=1, description="Most seconds for reading one PDF, DOCX, ODT, RTF or EPUB; never more than the timeout."
+        LIMITS.seconds,
+        ge=1,
+        description="Most seconds for reading one PDF, DOCX, ODT, RTF or EPUB; never more than the timeout.",
     )
-    document_memory: int = Field(512, ge=32, description="Most megabytes of memory for reading one of these.")
+    document_memory: int = Field(
+        LIMITS.megabytes, ge=32, description="Most megabytes of memory for reading one of these."
+    )
     timeout: float = Field(30.0, gt=0, le=3600, description="Most seconds to receive a request, and to answer it.")
     queue: int = Field(128, ge=1, description="Requests per worker that may wait for the model; others get 503.")
     drain_seconds: float = Field(
