@@ -20,22 +20,13 @@ from numpy.typing import NDArray
 from unspun.model.language.encoding import BatchMemory, Encoding
 from unspun.model.language.ngrams import LanguageModel
 from unspun.model.signals.base import Pool, SignalValues
+from unspun.model.text.tokens import hash_runs
 
 MAX_WORDS = 7
 KEY_END = np.uint64((1 << 20) - 1)
 """The bits of a key that are looked up first."""
 CONTEXT_GAIN = np.float32(1.0)
 """How much better the original must fit, in nats, if the phrase is also good English."""
-
-
-def phrase_keys(hashes: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
-    """Return the key of every run of `length` tokens, shape (T - length + 1,)."""
-    count = max(len(hashes) - length + 1, 0)
-    key = np.full(count, np.uint64(length), dtype=np.uint64)
-    for k in range(length):
-        key = (key ^ hashes[k : k + count]) * np.uint64(0x9E3779B97F4A7C15)
-        key ^= key >> np.uint64(31)
-    return key
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,13 +86,15 @@ class KnownPhrases:
 
     def _find(self, encoding: Encoding) -> PhraseHits:
         documents = encoding.documents
-        hashes, document = documents.token_hash, documents.token_document
+        document = documents.token_document
+        # Phrases of the list do not contain the hash 0.
+        hashes = np.where(documents.token_allowed, np.uint64(0), documents.token_hash)
         none = np.zeros(0, dtype=np.int64)
         found = [(none, none, none)]
         for length in sorted(self.by_length, reverse=True):
             rows = self.by_length[length]
             wanted = self.phrases.keys[rows]
-            key = phrase_keys(hashes, length)
+            key = hash_runs(hashes, length)
             first = np.flatnonzero(self._ends_of_keys[key & KEY_END])
             key = key[first]
             at = np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)

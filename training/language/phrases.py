@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unspun.model.language.vocabulary import Vocabulary
-from unspun.model.signals.known_phrases import MAX_WORDS, PhraseTable, phrase_keys
+from unspun.model.signals.known_phrases import MAX_WORDS, PhraseTable
 from unspun.model.text.document import Documents, hash_phrase
+from unspun.model.text.tokens import hash_runs
 from unspun.training.machines.phrase_table import lexicon_rows
 
 SPUN_RATE = 2e-6
@@ -54,7 +55,7 @@ def build_phrases(pairs: Iterable[tuple[str, str]], human: Sequence[str], vocabu
             and len(wanted := hash_phrase(original))
             and not np.array_equal(hashes, wanted)
         ):
-            key = (len(hashes), int(phrase_keys(hashes, len(hashes))[0]))
+            key = (len(hashes), int(hash_runs(hashes, len(hashes))[0]))
             rows.setdefault(key, (phrase, original, hashes))
     order = sorted(rows)
     keys = np.array([key for _, key in order], dtype=np.uint64)
@@ -90,7 +91,7 @@ def _count(keys: NDArray[np.uint64], lengths: NDArray[np.int8], human: Sequence[
         words += len(hashes)
         for length in np.unique(lengths):
             rows = np.flatnonzero(lengths == length)
-            found = phrase_keys(hashes, int(length))
+            found = hash_runs(hashes, int(length))
             at = np.minimum(np.searchsorted(keys[rows], found), len(rows) - 1)
             hit = keys[rows][at] == found
             counts[rows] += np.bincount(at[hit], minlength=len(rows))
