@@ -64,6 +64,12 @@ class Detector:
         """Pickle only the bundle and the terms, because the thread pool controller cannot be pickled."""
         return Detector, (self.bundle, self.allowed)
 
+    def allowing(self, allowed: Allowed | None) -> Detector:
+        """Return a detector of the same model that takes no notice of these terms. It shares the model's memory."""
+        twin = object.__new__(Detector)
+        twin.__dict__.update(self.__dict__, allowed=allowed)
+        return twin
+
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of the document features."""

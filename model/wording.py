@@ -47,8 +47,8 @@ REASONS: dict[Reason, str] = {
         "Most of the text is lists, tables, figures or code rather than sentences. Submit the running text alone."
     ),
     "allowed_terms": (
-        "More than a fifth of the words are allowed terms, which are not judged, and the others are too few to stand for "
-        "the text. Use a shorter list of allowed terms."
+        "More than a fifth of the words are allowed terms, which are not judged, so the rest does not stand for the text. "
+        "Use a shorter list of allowed terms."
     ),
     "unfamiliar": (
         "The text is too unlike the text that unspun was calibrated on, so a score would mean nothing. Judge it by "

@@ -14,8 +14,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unspun.model.text.allowed import Allowed
 from unspun.model.verdict import Verdict
 from unspun.reading.fields import FieldError, Fields, for_programs
+from unspun.service.batch.scoring import allowing
 from unspun.service.render.columns import cells, columns
 
 if TYPE_CHECKING:
@@ -45,12 +47,14 @@ def score_frames(
     base_rate: float | None = None,
     text_field: str | None = None,
     id_field: str | None = None,
+    allowed: Allowed | None = None,
 ) -> Iterator[Any]:
     """Yield a pandas frame of verdicts for each pandas frame of texts.
 
     `text_field` and `id_field` are their columns: names, or numbers from 1. By default the text is `text`, `content`,
     `body`, `article` or `full_text`, and the id is `id` if there is one, in any case. `base_rate` is the share of
-    paraphrased texts among those that are scored; with it, each verdict has a `probability`. A row without text keeps
+    paraphrased texts among those that are scored; with it, each verdict has a `probability`. Terms that are `allowed`
+    are never evidence. A row without text keeps
     its id and gets no other values. Raises KeyError if a frame has no such column, and ValueError if the base rate is
     not between 0 and 1.
     """
@@ -63,6 +67,7 @@ def score_frames(
             base_rate=base_rate,
             text_field=text_field,
             id_field=id_field,
+            allowed=allowed,
         )
 
 
@@ -75,6 +80,7 @@ def score_frame(
     base_rate: float | None = None,
     text_field: str | None = None,
     id_field: str | None = None,
+    allowed: Allowed | None = None,
 ) -> Any:
     """Return the verdicts on one pandas frame, in the same order; see score_frames."""
     import pandas as pd
@@ -86,7 +92,7 @@ def score_frame(
     ids = [str(value) for value in frame.iloc[:, columns["id"]]] if "id" in columns else [None] * len(frame)
     texts = [text if isinstance(text, str) else None for text in frame.iloc[:, columns["text"]]]
     asked = [i for i, text in enumerate(texts) if text is not None]
-    verdicts = _model(bundle).score_many(
+    verdicts = allowing(_model(bundle), allowed).score_many(
         [texts[i] or "" for i in asked],
         ids=[ids[i] for i in asked],
         depth=depth,

@@ -52,7 +52,10 @@ class Allowed:
 
     @classmethod
     def read(cls, path: str | Path) -> Allowed:
-        """Read a file with one term per line. Empty lines and lines that start with # are skipped. Raises AllowedError."""
+        """Read a file with one term per line. Empty lines, and lines that start with #, are skipped.
+
+        Raises AllowedError.
+        """
         made = cls(())
         made._keep(_checked(str(path), _lines(Path(path))))
         return made
@@ -80,7 +83,11 @@ class Allowed:
         return hash(self.sha256)
 
     def __repr__(self) -> str:
-        return f"<Allowed: {len(self):,} terms>"
+        return f"<Allowed: {len(self):,} terms, sha256 {self.sha256[:12]}>"
+
+    def to_manifest(self) -> dict[str, int | str]:
+        """Return what a model's manifest says of the list that it was made with: not the terms, which may be secret."""
+        return {"terms": len(self), "sha256": self.sha256}
 
     def find(self, hashes: NDArray[np.uint64], document: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Return which tokens (T,) are part of a term, given their hashes (T,) and documents (T,)."""
@@ -123,9 +130,11 @@ def _checked(name: str, entries: Iterable[tuple[str, str]]) -> dict[str, Tokens]
             raise AllowedError(
                 f"{name}: {named} is too long: a term may have {LONGEST_TERM} words; put each term on a line of its own"
             )
-        if term in commonest_words() or english_function_words().contains(words).all():
+        if term in commonest_words():
             common.append(named)
             continue
+        if english_function_words().contains(words).all():
+            raise AllowedError(f"{name}: {named} consists of function words, which every text has; remove it")
         terms[term] = tokens
         if len(terms) > MOST_TERMS:
             raise AllowedError(
@@ -135,8 +144,8 @@ def _checked(name: str, entries: Iterable[tuple[str, str]]) -> dict[str, Tokens]
         more = f" and {len(common) - MOST_NAMED:,} more" if len(common) > MOST_NAMED else ""
         what = "is one of" if len(common) == 1 else "are among"
         raise AllowedError(
-            f"{name}: {', '.join(common[:MOST_NAMED])}{more} {what} the thousand commonest words, which would hide much "
-            "of every text; remove the entry, or write out the term that it is part of"
+            f"{name}: {', '.join(common[:MOST_NAMED])}{more} {what} the thousand commonest words, without which "
+            "no text can be judged; remove the entry, or write out the term that it is part of"
         )
     return terms
 

@@ -15,8 +15,8 @@ typesetter, so an encoder that sees them learns to recognise the corpus instead 
 """
 UNKNOWN_PIECE, START, END = "[UNK]", "[CLS]", "[SEP]"
 STAND_IN = "5"
-"""The piece that the encoder sees in place of an allowed term. Of the pieces that were tried (a letter, a pronoun, a name,
-the mask, and no piece at all), a number changes the verdicts of other words least (benchmarks.allowed)."""
+"""The piece that the encoder sees in place of an allowed term: a number changes the verdict on the rest of a text less
+than letters, pronouns, names, the encoder's own mask, or no piece at all (benchmarks.allowed)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from unspun.model.detector import Detector
+    from unspun.model.text.allowed import Allowed
     from unspun.reading.html import Article
     from unspun.reading.reader import Format, Reader, ReadingOptions
     from unspun.reading.records import Failure, Omissions
@@ -77,6 +78,28 @@ model_option = click.option(
     envvar="UNSPUN_MODEL",
     type=click.Path(path_type=Path, readable=False),
     help="Folder of the model. Default: $UNSPUN_MODEL, else the model that ships with unspun.",
+)
+
+
+def _read_allowed(context: click.Context, option: click.Parameter, path: Path | None) -> Allowed | None:
+    if path is None:
+        return None
+    from unspun.model.text.allowed import Allowed, AllowedError
+
+    try:
+        return Allowed.read(path)
+    except AllowedError as error:
+        raise click.BadParameter(f"{printable(str(error))}.") from error
+
+
+allow_option = click.option(
+    "--allow",
+    "allowed",
+    metavar="FILE",
+    envvar="UNSPUN_ALLOW_FILE",
+    type=click.Path(path_type=Path),
+    callback=_read_allowed,
+    help="File of terms that are never evidence, one per line. Default: $UNSPUN_ALLOW_FILE, else none.",
 )
 
 

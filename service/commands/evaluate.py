@@ -14,6 +14,7 @@ import click
 from unspun.model.verdict import LABELS
 from unspun.service.commands.common import (
     Reading,
+    allow_option,
     bad_output,
     depth_option,
     in_words,
@@ -30,6 +31,7 @@ from unspun.service.console import CommandError, complain
 # Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
     from unspun.model.detector import Detector
+    from unspun.model.text.allowed import Allowed
     from unspun.training.record.evaluate import Evaluation
 
 
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     help="Also save evaluation.json, roc.png and scores.png to DIR.",
 )
 @depth_option
+@allow_option
 @click.option("--include-training", is_flag=True, help="Do not leave out texts that the model was trained on.")
 @reading_options
 @quiet_option("Show no progress, only the figures and errors.")
@@ -64,6 +67,7 @@ def evaluate(
     form: str,
     output: Path | None,
     depth: str,
+    allowed: Allowed | None,
     include_training: bool,
     reading: Reading,
     quiet: bool,
@@ -89,9 +93,10 @@ def evaluate(
       unspun evaluate default articles/ --label human
     """
     _prepare(output)
+    from unspun.service.batch.scoring import allowing
     from unspun.service.models.folder import SHIPPED
 
-    detector = (load or load_detector)(None if bundle == SHIPPED else Path(bundle))
+    detector = allowing((load or load_detector)(None if bundle == SHIPPED else Path(bundle)), allowed)
     from unspun.reading.records import Omissions
     from unspun.training.corpora.corpus import CorpusError, read_labelled
     from unspun.training.record.evaluate import evaluate as measure
