@@ -80,7 +80,7 @@ class Sentence(JsonRecord):
     kind: Kind = field(metadata=about("The kind with the strongest evidence in this sentence.", example="translated"))
 
     def __str__(self) -> str:
-        return f"{self.start}-{self.end} {self.kind} {self.score}"
+        return f"{self.start}-{self.end}:{self.kind}:{self.score}"
 
 
 @dataclass(frozen=True, slots=True)
