@@ -24,6 +24,7 @@ from unspun.model.verdict import (
     KINDS,
     Depth,
     Evidence,
+    EvidenceChoice,
     ModelInfo,
     Observation,
     Reason,
@@ -88,7 +89,7 @@ class Detector:
         *,
         id: str | None = None,
         depth: str = "auto",
-        evidence: bool = True,
+        evidence: EvidenceChoice = True,
         base_rate: float | None = None,
     ) -> Verdict:
         """Score one text; see `score_many`."""
@@ -100,7 +101,7 @@ class Detector:
         *,
         ids: Sequence[str | None] | None = None,
         depth: str = "auto",
-        evidence: bool = True,
+        evidence: EvidenceChoice = True,
         base_rate: float | None = None,
     ) -> list[Verdict]:
         """Score texts in batches. Any strings are accepted; a text that cannot be judged gets the verdict `abstained`.
@@ -109,7 +110,8 @@ class Detector:
             texts: the texts.
             ids: an id for each text, which its verdict repeats.
             depth: `fast`, `deep`, or `auto`: fast first, then deep for the documents that are in doubt.
-            evidence: whether to look for suspicious words and passages, which takes longer.
+            evidence: whether to look for suspicious words and passages, which takes longer. Texts that are `clear` get
+                none, unless this is "all".
             base_rate: the share (0 to 1) of paraphrased texts among the caller's; adds `probability` to each verdict.
 
         Returns:
@@ -117,8 +119,10 @@ class Detector:
 
         Raises:
             NoDeepTierError: if `depth` is "deep" and this model has no deep tier.
-            ValueError: if `depth` or `base_rate` is invalid, or the number of ids is wrong.
+            ValueError: if `depth`, `evidence` or `base_rate` is invalid, or the number of ids is wrong.
         """
+        if evidence not in (True, False, "all"):
+            raise ValueError(f"unknown evidence {evidence!r}; use True, False or 'all'")
         if depth not in DEPTHS:
             raise ValueError(f"unknown depth {depth!r}; use one of {', '.join(DEPTHS)}")
         if depth == "deep" and self._deep is None:
@@ -169,10 +173,15 @@ class Detector:
         return np.asarray((rates > np.log(self.bundle.doubt)).all(axis=1))
 
     def _score_batch(
-        self, texts: Sequence[str], names: Sequence[str | None], depth: str, evidence: bool, base_rate: float | None
+        self,
+        texts: Sequence[str],
+        names: Sequence[str | None],
+        depth: str,
+        evidence: EvidenceChoice,
+        base_rate: float | None,
     ) -> list[Verdict]:
         documents = Documents.parse(texts)
-        answers = self._measure(documents, depth, evidence)
+        answers = self._measure(documents, depth, bool(evidence))
         log_rates = np.zeros((len(texts), len(KINDS)))
         scores = np.zeros((len(texts), len(KINDS)))
         for tier, rows in (("fast", ~answers.decided), ("deep", answers.decided)):
@@ -184,7 +193,8 @@ class Detector:
         decided = [self._decide(answers, i, names[i], log_rates[i], scores[i], base_rate) for i in range(len(texts))]
         if not evidence:
             return [verdict for verdict, _ in decided]
-        found = self._evidence(answers, decided, scores)
+        shown = np.array([evidence == "all" or verdict.verdict != "clear" for verdict, _ in decided], dtype=bool)
+        found = self._evidence(answers, decided, scores, shown)
         return [
             replace(
                 verdict,
@@ -195,13 +205,17 @@ class Detector:
                 sentences=self._sentences(answers, number, verdict),
                 observations=self._observations(answers, number, verdict),
             )
-            for number, ((verdict, parts), evidence_of) in enumerate(zip(decided, found, strict=True))
+            if is_shown
+            else verdict
+            for number, ((verdict, parts), evidence_of, is_shown) in enumerate(
+                zip(decided, found, shown.tolist(), strict=True)
+            )
         ]
 
     def _sentences(self, answers: TierAnswers, number: int, verdict: Verdict) -> tuple[Sentence, ...]:
-        """Return how suspicious each sentence of a document is; none if it is not suspicious."""
+        """Return how suspicious each sentence of a document is; none if unspun abstains."""
         scale = self.bundle.sentences.get(verdict.depth)
-        if verdict.kind is None or scale is None:
+        if verdict.verdict == "abstained" or scale is None:
             return ()
         tier = (self._deep, answers.reading) if verdict.depth == "deep" else ()
         found = measure_sentences(self.extractor, self.bundle.classifier, answers.documents, number, *tier)
@@ -291,9 +305,15 @@ class Detector:
         answers: TierAnswers,
         decided: Sequence[tuple[Verdict, tuple[SuspiciousPart, ...]]],
         scores: NDArray[np.float64],
+        shown: NDArray[np.bool_],
     ) -> list[list[Evidence]]:
-        """Return the evidence of each document. Where only parts are spun, less is shown outside them."""
+        """Return the evidence of each document that is `shown` (D,), none of the others.
+
+        Where only parts are spun, less is shown outside them.
+        """
         documents = answers.documents
+        if not shown.any():
+            return [[] for _ in decided]
         inside = scores[:, 0][documents.token_document]
         for number, (verdict, parts) in enumerate(decided):
             if parts and verdict.kind == "spun":
@@ -308,7 +328,7 @@ class Detector:
             deep = DeepTagging(
                 self._deep.encoder, answers.reading, replaced, answers.decided, self._deep.blend.prior_log_odds
             )
-        return find_evidence(self.extractor.signals, documents, answers.measured, self._prior, inside, deep)
+        return find_evidence(self.extractor.signals, documents, answers.measured, self._prior, inside, shown, deep)
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,25 +27,11 @@ SECTION = 250
 """Words of prose in a section of a long text: the length of the texts that the fast tier was trained on."""
 
 
-_BY_TOKEN = frozenset(
-    f"token_{name}"
-    for name in (
-        *(
-            "start",
-            "end",
-            "hash",
-            "class",
-            "shape",
-            "document",
-            "sentence",
-            "paragraph",
-            "function",
-            "prose",
-            "foreign",
-        ),
-    )
+_TOKEN_COLUMNS = (
+    *("token_start", "token_end", "token_hash", "token_class", "token_shape", "token_sentence", "token_paragraph"),
+    *("token_function", "token_prose", "token_foreign"),
 )
-"""The attributes of Documents that have a value for each token."""
+"""The attributes of Documents that have a value for each token, but `token_document`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,12 +179,13 @@ class Documents:
         tokens = first + np.flatnonzero(self.token_prose[first:last])
         ids, start, owner = np.unique(self.token_sentence[tokens], return_index=True, return_inverse=True)
         stop = np.append(start[1:], len(tokens))
-        columns = {name: getattr(self, name)[tokens] for name in self.__dataclass_fields__ if name in _BY_TOKEN}
-        changed = {
-            "token_document": owner.astype(np.int32),
-            "token_ptr": np.append(start, len(tokens)).astype(np.int64),
-        }
-        sentences = replace(self, texts=("",) * len(ids), **(columns | changed))
+        sentences = replace(
+            self,
+            texts=("",) * len(ids),
+            token_document=owner.astype(np.int32),
+            token_ptr=np.append(start, len(tokens)).astype(np.int64),
+            **{name: getattr(self, name)[tokens] for name in _TOKEN_COLUMNS},
+        )
         return sentences, ids, tokens[start], tokens[stop - 1]
 
     def source_span(self, first_token: int, last_token: int) -> tuple[int, int]:
