@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unspun.model.text.characters import code_points
-from unspun.model.text.tokens import TokenClass, Tokens, hash_runs
+from unspun.model.text.tokens import TokenClass, Tokens, phrase_keys
 from unspun.model.text.wordlists import english_function_words, read_sections
 
 MOST_TERMS = 10_000
@@ -68,7 +68,7 @@ class Allowed:
             # With 's, the last word is another token.
             for form in (tokens, Tokens(code_points(f"{term}'s"))):
                 length = len(form.hash)
-                keys.setdefault(length, []).append(int(hash_runs(form.hash, length)[0]))
+                keys.setdefault(length, []).append(int(phrase_keys(form.hash, length)[0]))
         self._keys = {length: np.unique(np.array(found, dtype=np.uint64)) for length, found in sorted(keys.items())}
 
     def __len__(self) -> int:
@@ -93,7 +93,7 @@ class Allowed:
         """Return which tokens (T,) are part of a term, given their hashes (T,) and documents (T,)."""
         found = np.zeros(len(hashes), dtype=np.bool_)
         for length, keys in self._keys.items():
-            run = hash_runs(hashes, length)
+            run = phrase_keys(hashes, length)
             at = np.minimum(np.searchsorted(keys, run), len(keys) - 1)
             first = np.flatnonzero(keys[at] == run)
             first = first[document[first] == document[first + (length - 1)]]
@@ -134,7 +134,8 @@ def _checked(name: str, entries: Iterable[tuple[str, str]]) -> dict[str, Tokens]
             common.append(named)
             continue
         if english_function_words().contains(words).all():
-            raise AllowedError(f"{name}: {named} consists of function words, which every text has; remove it")
+            what = "is a function word" if len(words) == 1 else "consists of function words"
+            raise AllowedError(f"{name}: {named} {what}, which every text has; remove it")
         terms[term] = tokens
         if len(terms) > MOST_TERMS:
             raise AllowedError(

@@ -181,7 +181,7 @@ def hash_token(word: str) -> int:
     return int(hash_tokens([word])[0])
 
 
-def hash_runs(hashes: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
+def phrase_keys(hashes: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
     """Return the hash of every run of `length` tokens, shape (T - length + 1,), given the tokens' hashes (T,)."""
     count = max(len(hashes) - length + 1, 0)
     key = np.full(count, np.uint64(length), dtype=np.uint64)

@@ -15,7 +15,7 @@ from typing import Any
 
 from unspun.model.bundle import BundleError
 from unspun.model.text.allowed import Allowed
-from unspun.model.verdict import Verdict
+from unspun.model.verdict import EvidenceChoice, Verdict
 from unspun.reading.html import Page
 from unspun.reading.reader import Failure, Record
 from unspun.service.batch.scoring import Scored, Scorer, ScorerLoader, allowing, batches, score_batch
@@ -37,7 +37,7 @@ class Task:
     bundle: Path | None
     sha256: str | None
     depth: str
-    evidence: bool
+    evidence: EvidenceChoice
     base_rate: float | None = None
     allowed: Allowed | None = None
 

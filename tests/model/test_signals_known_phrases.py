@@ -15,8 +15,7 @@ from tests.tables import encode
 from tests.tables import language as tiny_language
 from tests.tables import signals as tiny_signals
 from unspun.model.signals.features import Signals
-from unspun.model.signals.known_phrases import KnownPhrases, PhraseTable
-from unspun.model.text.tokens import hash_runs
+from unspun.model.signals.known_phrases import KnownPhrases, PhraseTable, phrase_keys
 
 
 @pytest.mark.parametrize("case", cases("model/known_phrases.toml"), ids=lambda case: case["text"])
@@ -51,7 +50,7 @@ def test_a_phrase_does_not_span_two_documents(signals: Signals) -> None:
 def test_the_longest_phrase_wins() -> None:
     encoding = encode("a b c d")
     hashes = encoding.documents.token_hash
-    keys = np.array([hash_runs(hashes[:2], 2)[0], hash_runs(hashes[1:], 3)[0]])
+    keys = np.array([phrase_keys(hashes[:2], 2)[0], phrase_keys(hashes[1:], 3)[0]])
     hits = known_phrases(keys, lengths=[2, 3]).find(encoding)
     assert (hits.first.tolist(), hits.length.tolist()) == ([1], [3])
 

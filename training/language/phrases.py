@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unspun.model.language.vocabulary import Vocabulary
-from unspun.model.signals.known_phrases import MAX_WORDS, PhraseTable
+from unspun.model.signals.known_phrases import MAX_WORDS, PhraseTable, phrase_keys
 from unspun.model.text.document import Documents, hash_phrase
-from unspun.model.text.tokens import hash_runs
 from unspun.training.machines.phrase_table import lexicon_rows
 
 SPUN_RATE = 2e-6
@@ -55,12 +54,12 @@ def build_phrases(pairs: Iterable[tuple[str, str]], human: Sequence[str], vocabu
             and len(wanted := hash_phrase(original))
             and not np.array_equal(hashes, wanted)
         ):
-            key = (len(hashes), int(hash_runs(hashes, len(hashes))[0]))
+            key = (len(hashes), int(phrase_keys(hashes, len(hashes))[0]))
             rows.setdefault(key, (phrase, original, hashes))
     order = sorted(rows)
     keys = np.array([key for _, key in order], dtype=np.uint64)
     lengths = np.array([length for length, _ in order], dtype=np.int8)
-    counts, words = _count(keys, lengths, human)
+    counts, words = count_phrases(keys, lengths, human)
     weights = np.log(SPUN_RATE / ((counts + 0.5) / max(words, 1)))
     in_context = (counts > RARE) | (lengths == 1)
     weights = np.where(in_context, CONTEXT_WEIGHT, np.clip(weights, CONTEXT_WEIGHT, MAX_WEIGHT))
@@ -82,7 +81,9 @@ def _words(phrase: str) -> list[str]:
     return Documents.parse([phrase]).words()
 
 
-def _count(keys: NDArray[np.uint64], lengths: NDArray[np.int8], human: Sequence[str]) -> tuple[NDArray[np.int64], int]:
+def count_phrases(
+    keys: NDArray[np.uint64], lengths: NDArray[np.int8], human: Sequence[str]
+) -> tuple[NDArray[np.int64], int]:
     """Return how often each phrase occurs in human text, and the number of tokens in that text."""
     counts = np.zeros(len(keys), dtype=np.int64)
     words = 0
@@ -91,7 +92,7 @@ def _count(keys: NDArray[np.uint64], lengths: NDArray[np.int8], human: Sequence[
         words += len(hashes)
         for length in np.unique(lengths):
             rows = np.flatnonzero(lengths == length)
-            found = hash_runs(hashes, int(length))
+            found = phrase_keys(hashes, int(length))
             at = np.minimum(np.searchsorted(keys[rows], found), len(rows) - 1)
             hit = keys[rows][at] == found
             counts[rows] += np.bincount(at[hit], minlength=len(rows))

@@ -135,7 +135,8 @@ def label() -> Response:
         stored, _, verdict = store(asked, submission)
     except RequestError as problem:
         return _refuse(problem, text, NOT_STORED)
-    return _page(text=text, result=_result(text, verdict), stored=stored)
+    shown = verdict.without_evidence() if verdict.verdict == "clear" else verdict
+    return _page(text=text, result=_result(text, shown), stored=stored)
 
 
 @blueprint.post("/feedback/delete")
