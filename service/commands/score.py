@@ -20,8 +20,10 @@ from unspun.service.commands.common import (
     STDIO,
     Reading,
     bad_output,
+    check_force,
     choose_format,
     depth_option,
+    format_option,
     in_words,
     is_terminal,
     load_detector,
@@ -61,11 +63,11 @@ WORTH_A_WORKER = 4_000_000
 
 @click.command(short_help="Score files, folders or standard input.")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "jsonl", "csv", "parquet", "html"]),
-    help="Output format. Default: by the name of --output, else a table on a terminal and jsonl in a pipe.",
+@format_option(
+    "csv",
+    "parquet",
+    "html",
+    text="Output format. Default: by the name of --output, else a table on a terminal and jsonl in a pipe.",
 )
 @click.option(
     "--output",
@@ -171,8 +173,7 @@ def score(
     if no_evidence and all_evidence:
         raise click.UsageError("--no-evidence and --all-evidence exclude each other. Pass one of them.")
     target = _target(output, form)
-    if force and target.place is None:
-        raise click.BadParameter("can only be used with --output.", param_hint="--force")
+    check_force(target.place, force)
     read = partial(open_reader, paths, reading, exclude=target.place)
     chosen = _workers(workers, scheduler, target, read)
     # With an output folder, pages are always left to the workers: their number must not change what a run reads.
