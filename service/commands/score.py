@@ -484,7 +484,8 @@ def _report_failing(fail_on: str, verdicts: Counter[str], failures: int) -> bool
     if counts:
         also = ""
         if failures:
-            also = f"; {plural(failures, 'document')} could not be read, so the exit status is {INCOMPLETE}, not {FOUND}"
+            unread = f"{plural(failures, 'document')} could not be read"
+            also = f"; {unread}, so the exit status is {INCOMPLETE}, not {FOUND}"
         complain(f"--fail-on {fail_on}: {', '.join(counts)}{also}")
     return bool(counts)
 
