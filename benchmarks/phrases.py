@@ -2,10 +2,10 @@
 
     python -m benchmarks.phrases ../shared/corpora [--role test] [--list]
 
-Counts the listed phrases in the human texts of a role, which must not be `train`: no phrase of the list occurs in
-those. Prints the places per million words, with a 95 % interval, and the share of texts with one and with two different
-phrases. Then the same for the paraphrased texts of each maker of all roles that has any. `--list` also names the phrases
-found in human text.
+Counts the listed phrases in the human texts of a role; no phrase of the list occurs in those of the role `train`.
+Prints the places per million words, with a 95 % interval, and the number of texts with one and with two different
+phrases, then the same for each source of paraphrased text in which there are any. `--list` also names the phrases found
+in human text.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main() -> None:
     groups: dict[str, Found] = {}
     batch: list[LabelledText] = []
     for text in read_labelled(options.paths):
-        if text.label == "human" and roles.role(text) == options.role or text.label not in ("human", "llm"):
+        if (text.label == "human" and roles.role(text) == options.role) or text.label not in ("human", "llm"):
             batch.append(text)
             if len(batch) == BATCH:
                 count(batch, phrases, groups)
