@@ -35,6 +35,8 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any] | click.Command)
 
 INCOMPLETE = 3
 """Exit status if some documents could not be read or processed; the others were."""
+FOUND = 4
+"""Exit status if documents have a verdict that the user asked to fail on, and all could be read."""
 STDIO = "-"
 """The path that means standard input or standard output."""
 MOST_FAILURES = 5
