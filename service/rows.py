@@ -1,0 +1,97 @@
+"""Scores rows of texts for engines that bring their own workers: Spark, Ray, Hugging Face datasets and datatrove."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unspun.model.verdict import Verdict
+from unspun.reading.fields import FieldError, Fields, for_programs
+from unspun.service.render.columns import VerdictColumn, cells, columns
+
+if TYPE_CHECKING:
+    from unspun.service.batch.scoring import Scorer
+
+PREFIX = "unspun_"
+"""Where the columns of a verdict stand beside those of the text, their names begin with this."""
+MISSING: dict[type, str | int | float | bool] = {str: "", int: 0, float: math.nan, bool: False}
+"""What stands for null in engines that take the type of a column from its first values."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowScorer:
+    """How rows are scored: the arguments of `Detector.score_many`, and the model's bundle."""
+
+    depth: str = "auto"
+    evidence: bool = True
+    bundle: str | None = None
+    base_rate: float | None = None
+
+    def score(self, texts: Sequence[Any], ids: Sequence[Any]) -> list[Verdict | None]:
+        """Return the verdict on each row, in order; None for a row whose text is no string, such as null."""
+        asked = [row for row, text in enumerate(texts) if isinstance(text, str)]
+        found = loaded(self.bundle).score_many(
+            [texts[row] for row in asked],
+            ids=[name_of(ids[row]) for row in asked],
+            depth=self.depth,
+            evidence=self.evidence,
+            base_rate=self.base_rate,
+        )
+        verdicts: list[Verdict | None] = [None] * len(texts)
+        for row, verdict in zip(asked, found, strict=True):
+            verdicts[row] = verdict
+        return verdicts
+
+
+def loaded(bundle: str | None) -> Scorer:
+    """Return the model, which each process loads once."""
+    # A process that was forked loads its own: the sessions of onnxruntime do not survive a fork.
+    return _loaded(bundle, os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _loaded(bundle: str | None, process: int) -> Scorer:
+    from unspun.model.detector import Detector
+
+    return Detector.load(None if bundle is None else Path(bundle))
+
+
+def places(names: Iterable[Any], text_field: str | None, id_field: str | None) -> dict[str, int]:
+    """Return the places of the columns "text" and, if there is one, "id". Raises KeyError if there is no text."""
+    try:
+        return Fields(text_field, id_field).columns([str(name) for name in names])
+    except FieldError as error:
+        raise KeyError(for_programs(error)) from None
+
+
+def name_of(value: Any) -> str | None:
+    """Return an id as a string, None if it is null or empty."""
+    return None if value is None or value == "" else str(value)
+
+
+def row_columns(record: type[Verdict] = Verdict) -> dict[str, type]:
+    """Return the names and types of the columns of an answer: those of the CSV, and `json`, the whole verdict."""
+    return {column.name: _type(column) for column in columns(record)} | {"json": str}
+
+
+def row_values(verdict: Verdict) -> dict[str, Any]:
+    """Return the value of each column of an answer."""
+    return {**cells(verdict), "json": verdict.to_json()}
+
+
+def without_nulls(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the value of each column except the id, with MISSING for null, under names that begin with PREFIX."""
+    return {
+        f"{PREFIX}{name}": MISSING[kind] if values.get(name) is None else values[name]
+        for name, kind in row_columns().items()
+        if name != "id"
+    }
+
+
+def _type(column: VerdictColumn) -> type:
+    return str if column.many else column.of
