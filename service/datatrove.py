@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from datatrove.data import Document
     from datatrove.pipeline.writers.disk_base import DiskWriter
 
+DROPPED: tuple[VerdictWord, ...] = ("paraphrased",)
+"""The verdicts that are dropped unless others are named."""
+
 
 class UnspunFilter(BaseFilter):
     """Drops documents by their verdict, and notes the verdict in the metadata of all documents, kept and dropped.
@@ -26,9 +29,9 @@ class UnspunFilter(BaseFilter):
     verdict, if `keep_json` is set. There is no null among them, because datatrove's Parquet writer takes the types from
     the first document: a missing score is NaN, and a missing word is empty.
 
-    A dropped document has the reason `VERDICT_KIND`, such as `paraphrased_spun`, or for `abstained` `VERDICT_REASON`,
-    such as `abstained_too_short`. datatrove counts the reasons, and writes them to the metadata (`filter_reason`) of the
-    documents that it passes to the exclusion writer.
+    A dropped document has a reason: its verdict with its kind, such as `paraphrased_spun`, or for `abstained` with why,
+    such as `abstained_too_short`. datatrove counts the reasons in its statistics, and notes the reason as
+    `filter_reason` in the metadata of what it passes to the exclusion writer.
 
     Args:
         drop: the verdicts that are dropped; none to note verdicts only.
@@ -49,7 +52,7 @@ class UnspunFilter(BaseFilter):
 
     def __init__(
         self,
-        drop: Collection[VerdictWord] = ("paraphrased",),
+        drop: Collection[VerdictWord] = DROPPED,
         *,
         kinds: Collection[Kind] = KINDS,
         exclusion_writer: DiskWriter | None = None,

@@ -90,7 +90,10 @@ def _values(column: Any) -> list[Any]:
     """Return the values of a column, None for those that are missing."""
     missing = column.isna().tolist()
     if any(missing) and column.dtype.kind == "f":  # so pandas reads whole numbers, of which some are missing
-        return [None if gone else int(value) if value.is_integer() else value for value, gone in zip(column, missing, strict=True)]
+        return [
+            None if gone else int(value) if value.is_integer() else value
+            for value, gone in zip(column, missing, strict=True)
+        ]
     return [None if gone else value for value, gone in zip(column.tolist(), missing, strict=True)]
 
 
