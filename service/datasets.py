@@ -8,8 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from unspun.model import bundle as bundles
-from unspun.model.bundle import BundleError
-from unspun.service.rows import RowScorer, loaded, places, row_values, without_nulls
+from unspun.service.rows import RowScorer, places, row_values, without_nulls
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +60,6 @@ class ScoreRows:
         return {name: [answer[name] for answer in answers] for name in without_nulls({})}
 
     def _answers(self, texts: list[Any], ids: list[Any]) -> list[dict[str, Any]]:
-        if getattr(getattr(loaded(self.bundle), "model", None), "sha256", self.sha256) != self.sha256:
-            raise BundleError(
-                f"{self.bundle or 'the model that ships'}: this worker does not have the model that `map` began with; "
-                "give all workers the same version of unspun and the same bundle"
-            )
-        verdicts = RowScorer(self.depth, self.evidence, self.bundle, self.base_rate).score(texts, ids)
+        scorer = RowScorer(self.depth, self.evidence, self.bundle, self.base_rate, self.sha256)
+        verdicts = scorer.score(texts, ids)
         return [without_nulls({} if verdict is None else row_values(verdict)) for verdict in verdicts]

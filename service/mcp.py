@@ -32,7 +32,7 @@ INSTRUCTIONS = (
     "unspun judges whether a machine paraphrased an English text: replaced words by synonyms (spun), translated it "
     "there and back (translated), or rewrote it (rewritten). `score` judges one text and shows the odd words with what "
     "may have stood there; it needs 50 words of prose. `compare` says whether a text was made from another one. A "
-    "verdict is a reason to look closer, not proof: never accuse anybody because of a verdict alone, and say so when you "
+    "verdict is a reason to look closer, not proof: never accuse anybody because of it alone, and say so when you "
     "report one. `clear` does not prove that a person wrote the text. Texts are neither stored nor logged."
 )
 MOST_EVIDENCE = 50

@@ -7,15 +7,13 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from unspun.model.bundle import BundleError
+from unspun.model.detector import Detector
 from unspun.model.verdict import Verdict
 from unspun.reading.fields import FieldError, Fields, for_programs
 from unspun.service.render.columns import VerdictColumn, cells, columns
-
-if TYPE_CHECKING:
-    from unspun.service.batch.scoring import Scorer
 
 PREFIX = "unspun_"
 """Where the columns of a verdict stand beside those of the text, their names begin with this."""
@@ -25,17 +23,21 @@ MISSING: dict[type, str | int | float | bool] = {str: "", int: 0, float: math.na
 
 @dataclass(frozen=True, slots=True)
 class RowScorer:
-    """How rows are scored: the arguments of `Detector.score_many`, and the model's bundle."""
+    """How rows are scored: the arguments of `Detector.score_many`, and the model's bundle.
+
+    If `sha256` is given, a process with another model refuses to score.
+    """
 
     depth: str = "auto"
     evidence: bool = True
     bundle: str | None = None
     base_rate: float | None = None
+    sha256: str | None = None
 
     def score(self, texts: Sequence[Any], ids: Sequence[Any]) -> list[Verdict | None]:
         """Return the verdict on each row, in order; None for a row whose text is no string, such as null."""
         asked = [row for row, text in enumerate(texts) if isinstance(text, str)]
-        found = loaded(self.bundle).score_many(
+        found = loaded(self.bundle, self.sha256).score_many(
             [texts[row] for row in asked],
             ids=[name_of(ids[row]) for row in asked],
             depth=self.depth,
@@ -48,17 +50,21 @@ class RowScorer:
         return verdicts
 
 
-def loaded(bundle: str | None) -> Scorer:
-    """Return the model, which each process loads once."""
+def loaded(bundle: str | None, sha256: str | None = None) -> Detector:
+    """Return the model, which each process loads once. Raises BundleError, also if it is not the one with this hash."""
     # A process that was forked loads its own: the sessions of onnxruntime do not survive a fork.
-    return _loaded(bundle, os.getpid())
+    detector = _loaded(bundle, os.getpid())
+    if sha256 is not None and detector.model.sha256 != sha256:
+        raise BundleError(
+            f"{bundle or 'the model that ships'}: this worker does not have the model that the run began with; "
+            "give all workers the same version of unspun and the same bundle"
+        )
+    return detector
 
 
 @lru_cache(maxsize=1)
-def _loaded(bundle: str | None, process: int) -> Scorer:
-    from unspun.model.detector import Detector
-
-    return Detector.load(None if bundle is None else Path(bundle))
+def _loaded(bundle: str | None, process: int) -> Detector:
+    return Detector.load(bundle)
 
 
 def places(names: Iterable[Any], text_field: str | None, id_field: str | None) -> dict[str, int]:
