@@ -295,7 +295,7 @@ def test_axe_finds_nothing_serious(name: str, colours: str, open_page: Open) -> 
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("", "There is no text to judge"), ("word " * 50_001, "A text may have at most 50,000 words")],
+    [("", "There is no text to check"), ("word " * 50_001, "A text may have at most 50,000 words")],
     ids=["empty", "too long"],
 )
 def test_a_problem_gets_the_focus(text: str, says: str, open_page: Open) -> None:
