@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -22,15 +21,25 @@ class Texts:
 NO_TEXTS = Texts("", "")
 
 
+class _Sink:
+    """Keeps the text that a writer writes."""
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> None:
+        self.text += text
+
+
 def downloads_of(pair: ComparedPair) -> list[Download]:
     """Return a comparison as files: the page of `unspun compare`, and the response of the API."""
-    sink = io.StringIO()
+    sink = _Sink()
     page = ComparisonPage(sink, datetime.now(UTC))
     page.write(ComparedSuspect(pair.comparison.suspect.id or "", (pair,)))
     page.close()
     line = f"{pair.comparison.to_json()}\n"
     return [
-        Download("Save this comparison", "comparison.html", data_url(_encoded(sink.getvalue()), "text/html")),
+        Download("Save this comparison", "comparison.html", data_url(_encoded(sink.text), "text/html")),
         Download("Download it as JSON", "comparison.json", data_url(_encoded(line), "application/json")),
     ]
 

@@ -77,8 +77,8 @@ class Download:
 class Result:
     """What the page shows of a verdict on a text; `source` is the name of its file, if any.
 
-    `supported` is the smallest false-positive rate that the model can state. Ids on the page begin with `prefix`. If unspun abstains, `percent`, `like_it`
-    and `share` are None, and there are no `kinds`.
+    `supported` is the smallest false-positive rate that the model can state. The ids of its parts on the page begin
+    with `prefix`. If unspun abstains, `percent`, `like_it` and `share` are None, and there are no `kinds`.
     """
 
     def __init__(

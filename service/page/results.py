@@ -49,9 +49,9 @@ class Row:
 
 
 class Results:
-    """What the page shows of several documents; `supported` is the smallest false-positive rate that the model can state.
+    """What the page shows of several documents, the highest scores first, and those that could not be checked last.
 
-    Documents with the highest scores come first, and those that could not be checked last.
+    `supported` is the smallest false-positive rate that the model can state.
     """
 
     def __init__(self, documents: Iterable[Checked], supported: float = 0.0) -> None:

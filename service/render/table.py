@@ -10,7 +10,15 @@ from rich.padding import Padding
 from rich.text import Text
 
 from unspun.model.verdict import Verdict
-from unspun.model.wording import LIMITS, THRESHOLDS, is_disguised, looks_like_this, percent, repairs_in_words, share_of_words
+from unspun.model.wording import (
+    LIMITS,
+    THRESHOLDS,
+    is_disguised,
+    looks_like_this,
+    percent,
+    repairs_in_words,
+    share_of_words,
+)
 from unspun.reading.records import Failure, Omissions
 from unspun.service.console import plural, printable
 from unspun.service.render import Renderer

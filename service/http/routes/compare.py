@@ -59,7 +59,10 @@ def compare() -> Response:
 
 
 def compare_pair(pair: PairSubmission) -> Comparison:
-    """Compare two texts in the threads of the model, and note the outcome for the log and the metrics. Raises RequestError."""
+    """Compare two texts in the threads of the model, and note the outcome in the log and the metrics.
+
+    Raises RequestError.
+    """
     comparers: Comparers = current_app.extensions.setdefault(COMPARERS, Comparers(comparer_of))
     model = engine().model
     started = time.perf_counter()

@@ -72,14 +72,15 @@ class Form:
         limits = settings()
         deadline = time.monotonic() + limits.timeout
         found = engine().apart(lambda: list(islice(read_upload(files[0], limits, deadline), 2)))
-        if found and isinstance(found[0], Failure):
-            raise unreadable(found[0])
-        if len(found) != 1:
+        first = found[0] if found else None
+        if isinstance(first, Failure):
+            raise unreadable(first)
+        if first is None or len(found) > 1:
             which = "many documents" if found else "no document"
             raise RequestError(
                 "invalid-fields", f"{files[0].filename} contains {which}. Choose a file that contains one text."
             )
-        return found[0].text, files[0].filename, found[0].repairs
+        return first.text, files[0].filename, first.repairs
 
     def _chosen(self, name: str) -> Sequence[FileStorage]:
         return [_opened(file) for file in self._files.getlist(name) if file.filename]

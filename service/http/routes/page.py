@@ -1,4 +1,7 @@
-"""The page at `/`, the comparison at `/compare`, the API reference at `/v1/docs`, and their static files: plain HTML, rendered on the server."""
+"""The page at `/`, the comparison at `/compare`, the API reference at `/v1/docs`, and their static files.
+
+They are plain HTML, rendered on the server.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import hashlib
 import json
 import mimetypes
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -39,7 +43,6 @@ from unspun.service.render.page import TEMPLATES, count
 
 if TYPE_CHECKING:
     from unspun.model.verdict import Verdict
-    from unspun.service.feedback.labels import Label
 
 blueprint = Blueprint("page", __name__, template_folder=str(TEMPLATES))
 """Templates that are not in page/templates are those that the page shares with files, in render/templates."""
@@ -62,6 +65,8 @@ TITLES = {
 """Titles that the page shows instead of those of the API, which mention requests."""
 ACCEPT = ",".join((*SUFFIXES, ".text", ".xhtml", "text/*"))
 """The files that a browser offers to choose."""
+WHICH = {"#/text": "The text", "#/suspect": "The suspect", "#/source": "The source"}
+"""The fields of the forms, by their JSON pointers."""
 NOT_STORED = "The label was not stored"
 NOT_DELETED = "The label was not deleted"
 DAY = 86_400
@@ -99,7 +104,8 @@ def verbatim(text: str) -> str:
     return text
 
 
-for _name, _filter in {**FILTERS, "percent": percent, "count": count}.items():
+FILTERS_OF_PAGES: dict[str, Callable[..., Any]] = {**FILTERS, "percent": percent, "count": count}
+for _name, _filter in FILTERS_OF_PAGES.items():
     blueprint.add_app_template_filter(_filter, _name)
 
 
@@ -333,7 +339,8 @@ def _for_people(problem: RequestError) -> str:
     """Return a problem's detail without JSON pointers and other terms for programs."""
     if problem.name == "unauthorized":
         return "This service requires an API key. Enter a valid one."
-    wrong = [error for error in problem.errors if problem.detail.startswith(error.pointer)]
+    wrong = [error for error in problem.errors if error.pointer in WHICH]
     if not wrong:
         return problem.detail
-    return f"The {wrong[0].pointer.removeprefix('#/')} {'; it '.join(error.detail for error in wrong)}."
+    which = f"{WHICH[wrong[0].pointer]} {'; it '.join(error.detail for error in wrong)}."
+    return which if problem.detail.startswith("#") else f"{which} {problem.detail}"
