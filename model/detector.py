@@ -19,7 +19,17 @@ from unspun.model.signals.features import BatchFeatures, FeatureExtractor
 from unspun.model.text.document import Documents
 from unspun.model.tiers.deep import DeepTier, EncoderOutput, judged_words, pool
 from unspun.model.tiers.fast import FastClassifier
-from unspun.model.verdict import KINDS, Depth, Evidence, ModelInfo, Reason, Repair, SpunPassage, Verdict
+from unspun.model.verdict import (
+    KINDS,
+    Depth,
+    Evidence,
+    EvidenceChoice,
+    ModelInfo,
+    Reason,
+    Repair,
+    SpunPassage,
+    Verdict,
+)
 
 DEPTHS = ("auto", "fast", "deep")
 BATCH_DOCUMENTS, BATCH_CHARACTERS = 256, 200_000
@@ -76,7 +86,7 @@ class Detector:
         *,
         id: str | None = None,
         depth: str = "auto",
-        evidence: bool = True,
+        evidence: EvidenceChoice = True,
         base_rate: float | None = None,
     ) -> Verdict:
         """Score one text; see `score_many`."""
@@ -88,7 +98,7 @@ class Detector:
         *,
         ids: Sequence[str | None] | None = None,
         depth: str = "auto",
-        evidence: bool = True,
+        evidence: EvidenceChoice = True,
         base_rate: float | None = None,
     ) -> list[Verdict]:
         """Score texts in batches. Any strings are accepted; a text that cannot be judged gets the verdict `abstained`.
@@ -97,7 +107,8 @@ class Detector:
             texts: the texts.
             ids: an id for each text, which its verdict repeats.
             depth: `fast`, `deep`, or `auto`: fast first, then deep for the documents that are in doubt.
-            evidence: whether to look for suspicious words and passages, which takes longer.
+            evidence: whether to look for suspicious words and passages, which takes longer. Texts that are `clear` get
+                none, unless this is "all".
             base_rate: the share (0 to 1) of paraphrased texts among the caller's; adds `probability` to each verdict.
 
         Returns:
@@ -105,8 +116,10 @@ class Detector:
 
         Raises:
             NoDeepTierError: if `depth` is "deep" and this model has no deep tier.
-            ValueError: if `depth` or `base_rate` is invalid, or the number of ids is wrong.
+            ValueError: if `depth`, `evidence` or `base_rate` is invalid, or the number of ids is wrong.
         """
+        if evidence not in (True, False, "all"):
+            raise ValueError(f"unknown evidence {evidence!r}; use True, False or 'all'")
         if depth not in DEPTHS:
             raise ValueError(f"unknown depth {depth!r}; use one of {', '.join(DEPTHS)}")
         if depth == "deep" and self._deep is None:
@@ -157,10 +170,15 @@ class Detector:
         return np.asarray((rates > np.log(self.bundle.doubt)).all(axis=1))
 
     def _score_batch(
-        self, texts: Sequence[str], names: Sequence[str | None], depth: str, evidence: bool, base_rate: float | None
+        self,
+        texts: Sequence[str],
+        names: Sequence[str | None],
+        depth: str,
+        evidence: EvidenceChoice,
+        base_rate: float | None,
     ) -> list[Verdict]:
         documents = Documents.parse(texts)
-        answers = self._measure(documents, depth, evidence)
+        answers = self._measure(documents, depth, bool(evidence))
         log_rates = np.zeros((len(texts), len(KINDS)))
         scores = np.zeros((len(texts), len(KINDS)))
         for tier, rows in (("fast", ~answers.decided), ("deep", answers.decided)):
@@ -172,7 +190,8 @@ class Detector:
         decided = [self._decide(answers, i, names[i], log_rates[i], scores[i], base_rate) for i in range(len(texts))]
         if not evidence:
             return [verdict for verdict, _ in decided]
-        found = self._evidence(answers, decided, scores)
+        shown = np.array([evidence == "all" or verdict.verdict != "clear" for verdict, _ in decided], dtype=bool)
+        found = self._evidence(answers, decided, scores, shown)
         return [
             replace(
                 verdict,
@@ -181,7 +200,9 @@ class Detector:
                     SpunPassage(*documents.source_span(part.first, part.last), part.words) for part in parts
                 ),
             )
-            for (verdict, parts), evidence_of in zip(decided, found, strict=True)
+            if is_shown
+            else verdict
+            for (verdict, parts), evidence_of, is_shown in zip(decided, found, shown.tolist(), strict=True)
         ]
 
     def _decide(
@@ -260,9 +281,15 @@ class Detector:
         answers: TierAnswers,
         decided: Sequence[tuple[Verdict, tuple[SuspiciousPart, ...]]],
         scores: NDArray[np.float64],
+        shown: NDArray[np.bool_],
     ) -> list[list[Evidence]]:
-        """Return the evidence of each document. Where only parts are spun, less is shown outside them."""
+        """Return the evidence of each document that is `shown` (D,), none of the others.
+
+        Where only parts are spun, less is shown outside them.
+        """
         documents = answers.documents
+        if not shown.any():
+            return [[] for _ in decided]
         inside = scores[:, 0][documents.token_document]
         for number, (verdict, parts) in enumerate(decided):
             if parts and verdict.kind == "spun":
@@ -277,7 +304,7 @@ class Detector:
             deep = DeepTagging(
                 self._deep.encoder, answers.reading, replaced, answers.decided, self._deep.blend.prior_log_odds
             )
-        return find_evidence(self._extractor.signals, documents, answers.measured, self._prior, inside, deep)
+        return find_evidence(self._extractor.signals, documents, answers.measured, self._prior, inside, shown, deep)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from unspun.model.signals.known_phrases import KnownPhrases
 from unspun.model.signals.substitutions import Substitutions
 from unspun.model.signals.tagger import Tagger
 from unspun.model.signals.translationese import Translationese
-from unspun.model.verdict import Judgement, Kind, Reason, Repair, Verdict, VerdictWord
+from unspun.model.verdict import Evidence, Judgement, Kind, Reason, Repair, Verdict, VerdictWord
 
 HEADLINES: dict[VerdictWord, str] = {
     "paraphrased": "Paraphrased",
@@ -71,6 +71,8 @@ SIGNALS: dict[str, str] = {
     **Debris.evidence,
 }
 """What each signal that gives evidence found, by `Evidence.signal`."""
+PROBABLY, FOR_INSTANCE = "probably", "for instance"
+"""What introduces a suggestion that is `probable`, and any other."""
 REPAIRS: dict[str, tuple[str, str]] = {
     "accent": ("{} letter with a separate accent", "{} letters with separate accents"),
     "address": ("{} web address", "{} web addresses"),
@@ -217,6 +219,13 @@ def decimal_percent(part: float, decimals: int) -> str:
 def _figures(number: float, to_whole: Callable[[float], int]) -> int:
     unit = 10 ** max(0, int(math.log10(number)) + 1 - FIGURES)
     return int(to_whole(number / unit) * unit)
+
+
+def introduced(evidence: Evidence) -> str | None:
+    """Return the suggestion with what introduces it, such as "probably energy"; None if there is none."""
+    if evidence.suggestion is None:
+        return None
+    return f"{PROBABLY if evidence.probable else FOR_INSTANCE} {evidence.suggestion}"
 
 
 def times(weight: float) -> str:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unspun.model.verdict import Verdict
+from unspun.model.verdict import EvidenceChoice, Verdict
 from unspun.reading.fields import FieldError, Fields, for_programs
 from unspun.service.render.columns import cells, columns
 
@@ -40,7 +40,7 @@ def score_frames(
     frames: Iterable[Any],
     *,
     depth: str = "auto",
-    evidence: bool = True,
+    evidence: EvidenceChoice = True,
     bundle: str | None = None,
     base_rate: float | None = None,
     text_field: str | None = None,
@@ -70,7 +70,7 @@ def score_frame(
     frame: Any,
     *,
     depth: str = "auto",
-    evidence: bool = True,
+    evidence: EvidenceChoice = True,
     bundle: str | None = None,
     base_rate: float | None = None,
     text_field: str | None = None,

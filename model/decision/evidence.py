@@ -46,13 +46,17 @@ LEAST_DEBRIS_WEIGHT = 1.5
 
 
 class Finding(NamedTuple):
-    """Tokens `first` to `last` (included), the words they probably replaced, the signal and the weight."""
+    """Tokens `first` to `last` (included), the words they may have replaced, the signal and the weight.
+
+    `probable` says whether the first suggestion is probably right.
+    """
 
     first: int
     last: int
     suggestions: tuple[str, ...]
     signal: str
     weight: float
+    probable: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +79,12 @@ def find_evidence(
     measured: BatchFeatures,
     prior_log_odds: float,
     spun: NDArray[np.floating],
+    shown: NDArray[np.bool_],
     deep: DeepTagging | None = None,
 ) -> list[list[Evidence]]:
     """Return the evidence of each document of a batch, in the order of the text, without overlaps.
+
+    Documents that are not `shown` get none.
 
     Args:
         signals: the signals, for known phrases, synonyms and debris.
@@ -86,14 +93,16 @@ def find_evidence(
         prior_log_odds: log odds of a replaced word in the tagger's training text. They are subtracted from its answers,
             so that weights are log likelihood ratios.
         spun: (T,) score of the kind `spun` of each token's document, 0 outside the spun parts.
+        shown: (D,) which documents to look for evidence in.
         deep: what the deep tier says, if it read any document.
     """
     found: list[list[Finding]] = [[] for _ in documents.texts]
     document = documents.token_document
-    taken = np.zeros(len(document), dtype=bool)
+    taken = ~shown[document]
     for phrase in _phrases(signals, measured):
-        found[document[phrase.first]].append(phrase)
-        taken[phrase.first : phrase.last + 1] = True
+        if not taken[phrase.first]:
+            found[document[phrase.first]].append(phrase)
+            taken[phrase.first : phrase.last + 1] = True
     weights = measured.misfit - np.float32(prior_log_odds)
     answered = np.zeros(len(document), dtype=bool)
     if deep is not None:
@@ -126,7 +135,8 @@ def _phrases(signals: Signals, measured: BatchFeatures) -> list[Finding]:
             continue
         original = phrases.originals[phrase]
         weight = float(phrases.weights[phrase])
-        answer.append(Finding(first, first + length - 1, (original,) if original else (), "known_phrase", weight))
+        known = (original,) if original else ()
+        answer.append(Finding(first, first + length - 1, known, "known_phrase", weight, bool(original)))
     return answer
 
 
@@ -232,11 +242,11 @@ def _finish(documents: Documents, findings: list[Finding]) -> list[Evidence]:
     """Keep the heaviest findings and put them in the order of the text, with their offsets."""
     heaviest = sorted(findings, key=lambda finding: (-finding.weight, finding.first))[:MOST]
     answer = []
-    for first, last, suggestions, signal, weight in sorted(heaviest):
+    for first, last, suggestions, signal, weight, probable in sorted(heaviest):
         start, end = documents.source_span(first, last)
         text = documents.texts[int(documents.token_document[first])][start:end]
         if text[:1].isupper():
             suggestions = tuple(word[:1].upper() + word[1:] for word in suggestions)
         first_choice = suggestions[0] if suggestions else None
-        answer.append(Evidence(start, end, text, first_choice, signal, round(weight, 2), suggestions[1:]))
+        answer.append(Evidence(start, end, text, first_choice, signal, round(weight, 2), suggestions[1:], probable))
     return answer

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unspun.model.verdict import VERDICTS
+from unspun.model.verdict import VERDICTS, EvidenceChoice
 from unspun.service.commands.common import (
     INCOMPLETE,
     STDIO,
@@ -73,6 +73,7 @@ WORTH_A_WORKER = 4_000_000
     help="Write to FILE (.jsonl .csv .parquet .html, also .gz), or in parts to FOLDER/, where a run can be resumed.",
 )
 @click.option("--no-evidence", is_flag=True, help="Leave out the evidence, which is faster.")
+@click.option("--all-evidence", is_flag=True, help="Give evidence for documents with the verdict `clear`, too.")
 @depth_option
 @click.option(
     "--base-rate",
@@ -108,6 +109,7 @@ def score(
     form: str | None,
     output: str | None,
     no_evidence: bool,
+    all_evidence: bool,
     depth: str,
     base_rate: float | None,
     bundle: Path | None,
@@ -166,6 +168,8 @@ def score(
     """
     from unspun.reading.html import Page, extract_article
 
+    if no_evidence and all_evidence:
+        raise click.UsageError("--no-evidence and --all-evidence exclude each other. Pass one of them.")
     target = _target(output, form)
     if force and target.place is None:
         raise click.BadParameter("can only be used with --output.", param_hint="--force")
@@ -180,7 +184,7 @@ def score(
         load or load_detector,
         bundle,
         depth,
-        not no_evidence,
+        "all" if all_evidence else not no_evidence,
         base_rate,
         reading,
         show,
@@ -228,7 +232,7 @@ class _ScoreRun:
     load: ScorerLoader
     bundle: Path | None
     depth: str
-    evidence: bool
+    evidence: EvidenceChoice
     base_rate: float | None
     reading: Reading
     show: int
