@@ -13,7 +13,7 @@ from unspun.model.signals.known_phrases import KnownPhrases
 from unspun.model.signals.substitutions import Substitutions
 from unspun.model.signals.tagger import Tagger
 from unspun.model.signals.translationese import Translationese
-from unspun.model.verdict import Evidence, Judgement, Kind, Reason, Repair, Verdict, VerdictWord
+from unspun.model.verdict import Evidence, Judgement, Kind, Reason, Repair, Sentence, Verdict, VerdictWord
 
 HEADLINES: dict[VerdictWord, str] = {
     "paraphrased": "Paraphrased",
@@ -73,6 +73,8 @@ SIGNALS: dict[str, str] = {
 """What each signal that gives evidence found, by `Evidence.signal`."""
 PROBABLY, FOR_INSTANCE = "probably", "for instance"
 """What introduces a suggestion that is `probable`, and any other."""
+GUESSES = '"?" after a suggestion: for instance; fewer than half of such suggestions are right'
+"""What a question mark means where there is no room for words."""
 REPAIRS: dict[str, tuple[str, str]] = {
     "accent": ("{} letter with a separate accent", "{} letters with separate accents"),
     "address": ("{} web address", "{} web addresses"),
@@ -226,6 +228,11 @@ def introduced(evidence: Evidence) -> str | None:
     if evidence.suggestion is None:
         return None
     return f"{PROBABLY if evidence.probable else FOR_INSTANCE} {evidence.suggestion}"
+
+
+def sentence_in_words(sentence: Sentence) -> str:
+    """Return how suspicious a sentence is: "translated: more suspicious than 97 % of human sentences"."""
+    return f"{sentence.kind}: more suspicious than {percent(sentence.score)} of human sentences"
 
 
 def times(weight: float) -> str:
