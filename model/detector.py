@@ -15,6 +15,7 @@ from unspun.model.decision.abstention import reasons
 from unspun.model.decision.decision import check_base_rate
 from unspun.model.decision.evidence import DeepTagging, find_evidence
 from unspun.model.decision.passages import SuspiciousPart, suspicious_parts
+from unspun.model.decision.sentences import listed, measure_sentences
 from unspun.model.signals.features import BatchFeatures, FeatureExtractor
 from unspun.model.text.document import Documents
 from unspun.model.tiers.deep import DeepTier, EncoderOutput, judged_words, pool
@@ -25,8 +26,10 @@ from unspun.model.verdict import (
     Evidence,
     EvidenceChoice,
     ModelInfo,
+    Observation,
     Reason,
     Repair,
+    Sentence,
     SpunPassage,
     Verdict,
 )
@@ -53,7 +56,7 @@ class Detector:
 
     def __init__(self, loaded: bundle.Bundle) -> None:
         self.bundle = loaded
-        self._extractor = FeatureExtractor(loaded.tables, loaded.tagger)
+        self.extractor = FeatureExtractor(loaded.tables, loaded.tagger)
         self.decision = loaded.decision
         self._prior = float(loaded.manifest["tagger_prior_log_odds"])
         self._deep = loaded.deep
@@ -73,7 +76,7 @@ class Detector:
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of the document features."""
-        return tuple(self._extractor.get_feature_names_out().tolist())
+        return tuple(self.extractor.get_feature_names_out().tolist())
 
     @property
     def model(self) -> ModelInfo:
@@ -135,15 +138,15 @@ class Detector:
                 answers += self._score_batch(texts[start:stop], names[start:stop], depth, evidence, base_rate)
         return answers
 
-    def measure(self, texts: Sequence[str], *, depth: str = "deep") -> TierAnswers:
+    def measure(self, texts: Sequence[str], *, depth: str = "deep", evidence: bool = False) -> TierAnswers:
         """Return the tiers' evidence about texts, without deciding: for training and calibration."""
         with self._threads.limit(limits=1):
-            return self._measure(Documents.parse(texts), depth, evidence=False)
+            return self._measure(Documents.parse(texts), depth, evidence)
 
     def _measure(self, documents: Documents, depth: str, evidence: bool) -> TierAnswers:
         # Features are computed by section, because the classifier was trained on texts of that length.
         sections, owner = documents.in_sections()
-        measured = self._extractor.measure(sections)
+        measured = self.extractor.measure(sections)
         size = len(documents)
         classifier = self.bundle.classifier
         by_section = classifier.log_odds(measured.documents, measured.style)
@@ -199,11 +202,32 @@ class Detector:
                 passages=tuple(
                     SpunPassage(*documents.source_span(part.first, part.last), part.words) for part in parts
                 ),
+                sentences=self._sentences(answers, number, verdict),
+                observations=self._observations(answers, number, verdict),
             )
             if is_shown
             else verdict
-            for (verdict, parts), evidence_of, is_shown in zip(decided, found, shown.tolist(), strict=True)
+            for number, ((verdict, parts), evidence_of, is_shown) in enumerate(
+                zip(decided, found, shown.tolist(), strict=True)
+            )
         ]
+
+    def _sentences(self, answers: TierAnswers, number: int, verdict: Verdict) -> tuple[Sentence, ...]:
+        """Return how suspicious each sentence of a document is; none if unspun abstains."""
+        scale = self.bundle.sentences.get(verdict.depth)
+        if verdict.verdict == "abstained" or scale is None:
+            return ()
+        tier = (self._deep, answers.reading) if verdict.depth == "deep" else ()
+        found = measure_sentences(self.extractor, self.bundle.classifier, answers.documents, number, *tier)
+        return listed(answers.documents, found, scale)
+
+    def _observations(self, answers: TierAnswers, number: int, verdict: Verdict) -> tuple[Observation, ...]:
+        """Return what the signals saw in a document as a whole; nothing if it is not suspicious."""
+        if verdict.kind is None or self.bundle.usual is None:
+            return ()
+        kind = KINDS.index(verdict.kind)
+        used = self.bundle.classifier.heads[kind].columns
+        return self.bundle.usual.observe(answers.features(number), kind, used)
 
     def _decide(
         self,
@@ -304,7 +328,7 @@ class Detector:
             deep = DeepTagging(
                 self._deep.encoder, answers.reading, replaced, answers.decided, self._deep.blend.prior_log_odds
             )
-        return find_evidence(self._extractor.signals, documents, answers.measured, self._prior, inside, shown, deep)
+        return find_evidence(self.extractor.signals, documents, answers.measured, self._prior, inside, shown, deep)
 
 
 @dataclass(frozen=True, eq=False)
@@ -338,6 +362,14 @@ class TierAnswers:
     fast: NDArray[np.float64]
     deep: NDArray[np.float64] | None = None
     reading: EncoderOutput | None = None
+
+    def features(self, number: int) -> NDArray[np.float64]:
+        """Return the features (F,) of a document: the means of its sections, weighted by words."""
+        rows = self.owner == number
+        answer: NDArray[np.float64] = np.average(
+            self.measured.documents[rows], axis=0, weights=np.maximum(self.counts[rows], 1e-3)
+        )
+        return answer
 
     @property
     def decided(self) -> NDArray[np.bool_]:

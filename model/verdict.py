@@ -92,7 +92,7 @@ class Sentence(JsonRecord):
     kind: Kind = field(metadata=about("The kind with the strongest evidence in this sentence.", example="translated"))
 
     def __str__(self) -> str:
-        return f"{self.start}-{self.end} {self.kind} {self.score}"
+        return f"{self.start}-{self.end}:{self.kind}:{self.score}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +251,7 @@ class Verdict(JsonRecord):
 
     def without_evidence(self) -> Verdict:
         """Return the verdict as if no evidence had been requested."""
-        return replace(self, evidence=None, passages=())
+        return replace(self, evidence=None, passages=(), sentences=(), observations=())
 
     def with_repairs(self, found: Mapping[str, int]) -> Verdict:
         """Return the verdict with more repairs, such as those of the format that the text was read from.

@@ -35,6 +35,7 @@ from unspun.model.tiers.deep import (
 )
 from unspun.model.verdict import KINDS, ModelInfo
 from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
+from unspun.training.calibration.explaining import add_explanations
 from unspun.training.calibration.fit import Sample, fit_decision, human_weights, makers_of, quantiles, simplex
 from unspun.training.calibration.reference import ReferenceTexts, kept_texts
 from unspun.training.classifier.fast_tier import SOURCES, FastTier, Recipe, Stages, train_fast_tier
@@ -246,6 +247,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     labelled = LabelledEvidence.load(file)
     blend = fit_blend(detector, by_role["calibrate"])
     build(options.output, fast, weights, blend, labelled, learned, recipe)
+    print("reading the texts again, for the sentences ...", file=sys.stderr, flush=True)
+    add_explanations(options.output, options.output, by_role["calibrate"])
     return 0
 
 

@@ -20,6 +20,7 @@ from unspun.model.decision.decision import Decision
 from unspun.model.verdict import KINDS
 from unspun.training.build import build, calibration_texts, provisional_detector
 from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
+from unspun.training.calibration.explaining import add_explanations
 from unspun.training.classifier.fast_tier import Recipe, Report, Stages, TrainingError, train_fast_tier
 from unspun.training.classifier.matrix import maker_name
 from unspun.training.corpora.corpus import LabelledText, assign_groups, group_keys
@@ -173,7 +174,7 @@ def train_from_scratch(
     test = gather_evidence(detector, held["test"], depth="fast", jobs=recipe.jobs) if held["test"] else None
     note = _note(shared, ours)
     report("fitting the decision ...")
-    manifest = build(
+    build(
         output,
         fast,
         None,
@@ -183,6 +184,7 @@ def train_from_scratch(
         recipe,
         accuracy=lambda decision: {} if test is None else figures(test, decision, note),
     )
+    manifest = add_explanations(output, output, held["calibrate"])
     report(f"wrote {output}")
     return manifest
 
