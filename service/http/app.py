@@ -20,6 +20,7 @@ from unspun.service.http.config import Settings
 from unspun.service.http.engine import Engine, Runner, run_here
 from unspun.service.http.fetching import Fetcher
 from unspun.service.http.logs import event, milliseconds
+from unspun.service.http.origins import Origins
 from unspun.service.http.protection import Gate
 from unspun.service.http.routes import compare, feedback, operations, page, score, upload
 
@@ -80,7 +81,8 @@ def create_app(
     app.url_map.strict_slashes = False
     app.before_request(_begin)
     app.after_request(_finish)
-    # Flask runs _finish after the functions that are registered later, so it sees the headers that the gate adds.
+    # Flask runs _finish after the functions that are registered later, so it sees the headers that they add.
+    Origins(app, settings)
     app.extensions["unspun.gate"] = Gate(app, settings)
     problem_documents.register(app)
     for routes in (score, upload, compare, feedback, operations, page):

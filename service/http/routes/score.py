@@ -40,6 +40,7 @@ blueprint = Blueprint("score", __name__, url_prefix="/v1")
 
 NDJSON = "application/x-ndjson"
 JSON_TYPES = ("application/json",)
+FORM = "multipart/form-data"
 TEXT_TYPES = ("text/plain", "text/markdown")
 LINE_TYPES = (NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines", "application/json-lines")
 
@@ -249,7 +250,7 @@ def media_type(*supported: str) -> str:
         what = "This path does not support that Content-Type" if kind else "The request has no Content-Type"
         raise RequestError(
             "unsupported-media-type",
-            f"{what}. Send {' or '.join(supported)}.",
+            f"{what}. Send {' or '.join(supported)}.{' For files, use /v1/score/upload.' if kind == FORM else ''}",
             headers={"Accept": ", ".join(supported)},
         )
     return kind
