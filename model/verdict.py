@@ -63,6 +63,44 @@ class SpunPassage(JsonRecord):
 
 
 @dataclass(frozen=True, slots=True)
+class Sentence(JsonRecord):
+    """How suspicious one sentence is: `text[start:end]` of the submitted text."""
+
+    start: int = field(metadata=about("Offset of the first character in the submitted text.", ge=0, example=0))
+    end: int = field(metadata=about("Offset after the last character.", ge=0, example=74))
+    score: float = field(
+        metadata=about(
+            "The share of sentences in human text that show weaker evidence. This scale is not that of the text's "
+            "score: 1 in 10 human sentences has 0.9 or more.",
+            ge=0,
+            le=1,
+            example=0.96,
+        )
+    )
+    kind: Kind = field(metadata=about("The kind with the strongest evidence in this sentence.", example="translated"))
+
+    def __str__(self) -> str:
+        return f"{self.start}-{self.end} {self.kind} {self.score}"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation(JsonRecord):
+    """What a signal saw in the text as a whole, compared with human text."""
+
+    signal: str = field(metadata=about("The signal.", example="translationese"))
+    measure: str = field(metadata=about("What it measured.", example="mark_;"))
+    percentile: float = field(
+        metadata=about("The share of human texts in which this measure is lower.", ge=0, le=1, example=0.97)
+    )
+    text: str = field(
+        metadata=about("The same in words.", example="Semicolons are more frequent than in 97 % of human texts.")
+    )
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
 class Repair(JsonRecord):
     """A defect that was repaired before the text was read."""
 
@@ -176,6 +214,23 @@ class Verdict(JsonRecord):
             "The suspicious parts of a longer text; empty if they are the whole text. Left out with the evidence.",
             left_out_with="evidence",
             example=(),
+        ),
+    )
+    sentences: tuple[Sentence, ...] = field(
+        default=(),
+        kw_only=True,
+        metadata=about(
+            "How suspicious each sentence of prose is, in the order of the text: the 1,000 strongest of a longer text. "
+            "Left out with the evidence.",
+            left_out_with="evidence",
+        ),
+    )
+    observations: tuple[Observation, ...] = field(
+        default=(),
+        kw_only=True,
+        metadata=about(
+            "What the signals saw in the text as a whole, the strongest first. Left out with the evidence.",
+            left_out_with="evidence",
         ),
     )
     model: ModelInfo = field(metadata=about("The model that gave the verdict."))

@@ -134,6 +134,8 @@ QUESTIONS: dict[str, str] = {
 THRESHOLDS = (
     f"{100 * SCORE_SUSPECT:.0f} % is the threshold of suspect, {100 * SCORE_PARAPHRASED:.0f} % that of paraphrased"
 )
+LIMITS: tuple[tuple[float, VerdictWord], ...] = ((SCORE_SUSPECT, "suspect"), (SCORE_PARAPHRASED, "paraphrased"))
+"""The scores from which a text gets a verdict, lowest first. Draw them wherever scores are drawn."""
 SCALE = f"a scale, not a probability: {THRESHOLDS}"
 """What a score is. Show it once wherever scores are shown."""
 NO_SOURCE = (

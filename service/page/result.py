@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import PurePath
 
 from unspun.model.verdict import KINDS, Evidence, SpunPassage, Verdict
 from unspun.model.wording import (
@@ -21,6 +23,7 @@ from unspun.model.wording import (
     share_of_words,
     times,
 )
+from unspun.service.page import saved
 from unspun.service.render.highlight import LEVELS, Segment, level, segments
 
 
@@ -62,15 +65,27 @@ class KindBar:
     percent: str
 
 
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that the page offers, as a data: URL."""
+
+    label: str
+    filename: str
+    address: str
+
+
 class Result:
     """What the page shows of a verdict on a text; `source` is the name of its file, if any.
 
-    `supported` is the smallest false-positive rate that the model can state. If unspun abstains, `percent`, `like_it`
-    and `share` are None, and there are no `kinds`.
+    `supported` is the smallest false-positive rate that the model can state. The ids of its parts on the page begin
+    with `prefix`. If unspun abstains, `percent`, `like_it` and `share` are None, and there are no `kinds`.
     """
 
-    def __init__(self, text: str, verdict: Verdict, source: str | None = None, supported: float = 0.0) -> None:
+    def __init__(
+        self, text: str, verdict: Verdict, source: str | None = None, supported: float = 0.0, prefix: str = ""
+    ) -> None:
         self._text = text
+        self.prefix = prefix
         self.verdict = verdict
         self.source = source
         self.headline = HEADLINES[verdict.verdict]
@@ -89,6 +104,7 @@ class Result:
         ]
         pieces = _pieces(segments(text, verdict.evidence or ()))
         self.words = [piece.word for piece in pieces if piece.word is not None]
+        self.strongest = sorted(self.words, key=lambda word: -word.evidence.weight)
         self.runs = _runs(pieces, verdict.passages)
         self.levels = _levels()
 
@@ -100,8 +116,22 @@ class Result:
     @property
     def download(self) -> str:
         """Return the response of the API for the same text, as a data: URL."""
-        line = f"{self.verdict.to_json()}\n".encode()
-        return "data:application/json;base64," + base64.b64encode(line).decode("ascii")
+        return data_url(f"{self.verdict.to_json()}\n".encode(), "application/json")
+
+    @property
+    def saved(self) -> str:
+        """Return the result as a page of its own, as a data: URL."""
+        return data_url(saved.render(self, datetime.now(UTC)).encode("utf-8", "replace"), "text/html")
+
+    @property
+    def filename(self) -> str:
+        """Return the name of the saved result."""
+        return f"{PurePath(self.source or 'result').stem}.unspun.html"
+
+
+def data_url(content: bytes, media: str) -> str:
+    """Return a file as a data: URL, for a download that the server need not keep."""
+    return f"data:{media};base64," + base64.b64encode(content).decode("ascii")
 
 
 def _pieces(cut: Sequence[Segment]) -> list[TextPiece]:

@@ -73,7 +73,7 @@ def segments(text: str, evidence: Iterable[Evidence]) -> list[Segment]:
 
 
 def excerpts(text: str, evidence: Iterable[Evidence], count: int) -> list[Excerpt]:
-    """Return the `count` sentences with the heaviest evidence, in the order of the text."""
+    """Return the `count` sentences with the heaviest evidence, the heaviest first."""
     groups: list[_Group] = []
     for item in select(evidence, len(text)):
         last = groups[-1] if groups else None
@@ -90,7 +90,7 @@ def excerpts(text: str, evidence: Iterable[Evidence], count: int) -> list[Excerp
             group.cut_end,
             tuple(_cut(text, group.items, group.start, group.end)),
         )
-        for group in sorted(heaviest, key=lambda group: group.start)
+        for group in heaviest
     ]
 
 

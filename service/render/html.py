@@ -278,7 +278,7 @@ def _facts(verdict: Verdict, supported: float) -> tuple[str, ...]:
 
 
 def _swaps(evidence: Iterable[Evidence]) -> dict[tuple[str, str | None], Swap]:
-    """Return the evidence in words, each pair of words once, in the order of the text."""
+    """Return the evidence in words, each pair of words once, the heaviest first."""
     heaviest: dict[tuple[str, str | None], Evidence] = {}
     for item in evidence:
         key = _pair(item)
@@ -294,7 +294,7 @@ def _swaps(evidence: Iterable[Evidence]) -> dict[tuple[str, str | None], Swap]:
             times(item.weight),
             level(item.weight),
         )
-        for number, (key, item) in enumerate(heaviest.items(), 1)
+        for number, (key, item) in enumerate(sorted(heaviest.items(), key=lambda entry: -entry[1].weight), 1)
     }
 
 

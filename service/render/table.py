@@ -10,7 +10,15 @@ from rich.padding import Padding
 from rich.text import Text
 
 from unspun.model.verdict import Verdict
-from unspun.model.wording import THRESHOLDS, is_disguised, looks_like_this, percent, repairs_in_words, share_of_words
+from unspun.model.wording import (
+    LIMITS,
+    THRESHOLDS,
+    is_disguised,
+    looks_like_this,
+    percent,
+    repairs_in_words,
+    share_of_words,
+)
 from unspun.reading.records import Failure, Omissions
 from unspun.service.console import plural, printable
 from unspun.service.render import Renderer
@@ -20,8 +28,8 @@ VERDICT_STYLES = {"paraphrased": "bold red", "suspect": "yellow", "clear": "gree
 LEVEL_STYLES = {1: "yellow", 2: "bold yellow", 3: "bold red"}
 SUGGESTION_STYLE = "green"
 
-BAR = 8
-"""Width of the score's bar, in cells."""
+BAR = 10
+"""Width of the score's bar, in cells, without the lines of the thresholds."""
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 NARROWEST_ID = 36
 FAILED = "failed"
@@ -44,7 +52,7 @@ class TableColumn:
 
 VERDICT = TableColumn("verdict", 11)
 SCORE = TableColumn("score", 5, right=True)
-SCORE_BAR = TableColumn("", BAR)
+SCORE_BAR = TableColumn("", BAR + len(LIMITS))
 KIND = TableColumn("kind", 11)
 WORDS = TableColumn("words", 7, right=True)
 
@@ -90,7 +98,7 @@ class VerdictTable(Renderer):
         found = {
             VERDICT: Text(_pad(verdict.verdict, VERDICT), style),
             SCORE: Text(_pad("" if score is None else percent(score), SCORE)),
-            SCORE_BAR: Text(" " * BAR if score is None else self._bar(score), style),
+            SCORE_BAR: Text(" " * SCORE_BAR.width) if score is None else self._bar(score, style),
             KIND: Text(_pad((verdict.reason or verdict.kind or "").replace("_", " "), KIND)),
             WORDS: Text(_pad(f"{verdict.words:,}", WORDS)),
         }
@@ -145,11 +153,17 @@ class VerdictTable(Renderer):
         indent = Text(" " * line.cell_len)
         return [Text.assemble(line if place == 0 else indent, "  ", (part, style)) for place, part in enumerate(parts)]
 
-    def _bar(self, score: float) -> str:
+    def _bar(self, score: float, style: str) -> Text:
+        """Return a bar with a line at each threshold."""
         eighths = round(min(max(score, 0.0), 1.0) * BAR * 8)
-        if self._ascii:
-            return ("#" * round(eighths / 8)).ljust(BAR)
-        return ("█" * (eighths // 8) + EIGHTHS[eighths % 8]).ljust(BAR)[:BAR]
+        filled = "#" * round(eighths / 8) if self._ascii else "█" * (eighths // 8) + EIGHTHS[eighths % 8]
+        cells = filled.ljust(BAR)[:BAR]
+        bar, start = Text(), 0
+        for threshold, _ in LIMITS:
+            end = round(threshold * BAR)
+            bar.append(cells[start:end], style).append("|" if self._ascii else "│", "dim")
+            start = end
+        return bar.append(cells[start:], style)
 
     def _excerpt(self, excerpt: Excerpt) -> str:
         dots = "..." if self._ascii else "…"
