@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from unspun.model.detector import DEPTHS
-from unspun.model.verdict import KINDS, VERDICTS, Kind, Verdict, VerdictWord
+from unspun.model.verdict import KINDS, VERDICTS, EvidenceChoice, Kind, Verdict, VerdictWord
 from unspun.reading.records import optional
 from unspun.service.rows import PREFIX, RowScorer
 
