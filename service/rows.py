@@ -39,12 +39,16 @@ class RowScorer:
     def score(self, texts: Sequence[Any], ids: Sequence[Any]) -> list[Verdict | None]:
         """Return the verdict on each row, in order; None for a row whose text is no string, such as null."""
         asked = [row for row, text in enumerate(texts) if isinstance(text, str)]
-        found = loaded(self.bundle, self.sha256).allowing(self.allowed).score_many(
-            [texts[row] for row in asked],
-            ids=[name_of(ids[row]) for row in asked],
-            depth=self.depth,
-            evidence=self.evidence,
-            base_rate=self.base_rate,
+        found = (
+            loaded(self.bundle, self.sha256)
+            .allowing(self.allowed)
+            .score_many(
+                [texts[row] for row in asked],
+                ids=[name_of(ids[row]) for row in asked],
+                depth=self.depth,
+                evidence=self.evidence,
+                base_rate=self.base_rate,
+            )
         )
         verdicts: list[Verdict | None] = [None] * len(texts)
         for row, verdict in zip(asked, found, strict=True):
