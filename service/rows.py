@@ -25,7 +25,7 @@ MISSING: dict[type, str | int | float | bool] = {str: "", int: 0, float: math.na
 
 @dataclass(frozen=True, slots=True)
 class RowScorer:
-    """How rows are scored: the arguments of `Detector.score_many`, the model's bundle, and terms that are never evidence.
+    """How rows are scored: the arguments of `Detector.score_many`, the bundle, and terms that are never evidence.
 
     If `sha256` is given, a process with another model refuses to score.
     """

@@ -34,7 +34,6 @@ from unspun.service.console import CommandError, complain
 
 # Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
-    from unspun.model.detector import Detector
     from unspun.model.text.allowed import Allowed
     from unspun.training.record.evaluate import Evaluation
 
