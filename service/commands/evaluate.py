@@ -34,7 +34,6 @@ from unspun.service.console import CommandError, complain
 
 # Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
-    from unspun.model.detector import Detector
     from unspun.model.text.allowed import Allowed
     from unspun.training.record.evaluate import Evaluation
 
@@ -96,7 +95,7 @@ def evaluate(
     _prepare(output)
     from unspun.service.batch.scoring import allowing
 
-    detector: Detector = allowing((context.obj or load_detector)(bundle), allowed)
+    detector = allowing((context.obj or load_detector)(bundle), allowed)
     from unspun.reading.records import Omissions
     from unspun.training.corpora.corpus import read_labelled
     from unspun.training.record.evaluate import evaluate as measure

@@ -17,10 +17,10 @@ from unspun.service.machine import cores
 PREFIX = "UNSPUN_"
 OTHERS = ("UNSPUN_DEBUG", "UNSPUN_SEEDS", "UNSPUN_URL", "UNSPUN_API_KEY", "UNSPUN_MODELS")
 """Variables of other parts of unspun."""
-OPTIONS = {"allow_file": "--allow"}
-"""Options of `unspun serve` that are not named like their setting."""
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
 """The origin of a page, in small letters. Browser extensions have schemes of their own."""
+OPTIONS = {"allow_file": "--allow"}
+"""Options of `unspun serve` that are not named like their setting."""
 ORCHESTRATED = ("UNSPUN_PORT_", "UNSPUN_SERVICE_")
 """Variables that Kubernetes sets for a service that is named unspun."""
 
