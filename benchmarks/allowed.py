@@ -6,7 +6,7 @@ For each text, words that occur in it are allowed until they make up a share of 
 commonest), or middling ones (among these, but not among the 1,000 commonest). Prints the share of human and of
 paraphrased texts called `suspect` or `paraphrased`, without a list and with one, and how many texts are called so only
 with it, or only without. Human texts should not be called so more often. Paraphrased ones are found less often by
-as much as the allowed words were the evidence. `--stand-in` is the word piece that the deep tier sees in place of a term.
+as much as the allowed words were the evidence. `--stand-in` is the word piece that the deep tier sees for a term.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.common import SHORTEST, drawn, load_detector, make_parser, sample
 from unspun.model.detector import Detector
-from unspun.model.text.allowed import MOST_ALLOWED, Allowed, commonest_words
+from unspun.model.text.allowed import MOST_ALLOWED, Allowed, AllowedError
 from unspun.model.text.document import Documents, TokenClass
 from unspun.model.tiers import wordpieces
 from unspun.model.verdict import Verdict
@@ -101,7 +101,7 @@ def terms(detector: Detector, text: str, band: str, share: float) -> Allowed:
         word
         for word in sorted(counts)
         if low <= (ranks.get(word) or np.inf) and (ranks.get(word) or np.inf) <= high
-        if len(word) >= LEAST_LETTERS and word not in commonest_words() and word.isalpha()
+        if len(word) >= LEAST_LETTERS and word.isalpha() and _may_be_term(word)
     ]
     chosen, size = [], 0
     for i in np.random.default_rng(len(text)).permutation(len(usable)).tolist():
@@ -110,6 +110,13 @@ def terms(detector: Detector, text: str, band: str, share: float) -> Allowed:
             chosen.append(word)
             size += counts[word]
     return Allowed(chosen)
+
+
+def _may_be_term(word: str) -> bool:
+    try:
+        return len(Allowed([word])) > 0
+    except AllowedError:
+        return False
 
 
 def flags(verdicts: Sequence[Verdict]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
