@@ -59,6 +59,14 @@ def feedback() -> None:
     `unspun score`, and from files. Only the hash of a text is stored, unless you ask to keep the text.
 
     \b
+    Exit status:
+      0    done
+      1    the model or the database could not be used
+      2    wrong usage
+      3    some documents or labels could not be read; the rest were stored
+      130  interrupted
+
+    \b
     Examples:
       unspun feedback import labels.jsonl --texts articles/
       unspun feedback add --label human --source desk essays/
@@ -86,6 +94,14 @@ def add(
     database: str,
 ) -> None:
     """Score the documents under PATH, as `unspun score` does, and store the same label for all of them.
+
+    \b
+    Exit status:
+      0    all labels were stored
+      1    the model or the database could not be used
+      2    wrong usage
+      3    some documents could not be read; the labels of the rest were stored
+      130  interrupted
 
     \b
     Example:
@@ -142,6 +158,14 @@ def import_(
     stored.
 
     \b
+    Exit status:
+      0    all labels are stored
+      1    the model or the database could not be used; nothing was stored
+      2    wrong usage
+      3    some labels could not be read; the rest were stored
+      130  interrupted
+
+    \b
     Example:
       unspun feedback import labels.jsonl --texts articles/
     """
@@ -165,6 +189,12 @@ def export(with_text: bool, database: str) -> None:
     """Write all labels as JSON lines, the oldest first: as a backup, or for another database.
 
     \b
+    Exit status:
+      0    written
+      1    the database could not be used
+      2    wrong usage
+
+    \b
     Example:
       unspun feedback export --with-text > labels.jsonl
     """
@@ -178,6 +208,12 @@ def export(with_text: bool, database: str) -> None:
 @database_option
 def delete(ids: tuple[str, ...], database: str) -> None:
     """Delete labels, and their texts if they were kept.
+
+    \b
+    Exit status:
+      0    deleted
+      1    an ID is unknown, or the database could not be used
+      2    wrong usage
 
     \b
     Example:
@@ -197,6 +233,12 @@ def list_labels(database: str) -> None:
     """List all labels, the oldest first: time, id, label, unspun's verdict, "text" if the text was kept, and source.
 
     \b
+    Exit status:
+      0    listed
+      1    the database could not be used
+      2    wrong usage
+
+    \b
     Example:
       unspun feedback list
     """
@@ -211,6 +253,12 @@ def list_labels(database: str) -> None:
 @database_option
 def stats(database: str) -> None:
     """Count labels and texts, by label and by source.
+
+    \b
+    Exit status:
+      0    counted
+      1    the database could not be used
+      2    wrong usage
 
     \b
     Example:
@@ -240,6 +288,12 @@ def migrate(database: str) -> None:
     """Update the database to this version of unspun, in one transaction; create it if it does not exist.
 
     The service does this when it starts, and every command does it with an SQLite file. Make a backup first.
+
+    \b
+    Exit status:
+      0    the database is up to date
+      1    the database could not be used
+      2    wrong usage
 
     \b
     Example:
