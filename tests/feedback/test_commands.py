@@ -99,9 +99,8 @@ def write_rows(file: Path, rows: list[dict[str, str]]) -> None:
         file.write_bytes(gzip.compress(lines(*rows).encode()))
     else:
         mark = {".csv": ",", ".tsv": "\t"}[file.suffix]
-        file.write_text(
-            "\n".join(mark.join(row.get(name, "") for name in names) for row in [dict(zip(names, names)), *rows])
-        )
+        table = [names, *([row.get(name, "") for name in names] for row in rows)]
+        file.write_text("\n".join(mark.join(cells) for cells in table))
 
 
 def test_the_field_of_the_text_can_be_named(unspun: Unspun) -> None:
