@@ -41,7 +41,11 @@ def _rate(what: str, topic: str = "", verb: str = "are") -> Comparative:
     return Comparative(f"{what} {verb} more frequent", f"{what} {verb} rarer", topic or what)
 
 
-WORDS = ["a", "the", "of", "that", "which", "this", "these", "such", "and", "but", "or", "also", "however", "therefore", "although", "because", "since", "while", "so", "then", "there", "it", "very", "just", "even", "still", "only", "more", "most"]
+WORDS = (
+    *("a", "the", "of", "that", "which", "this", "these", "such", "and", "but", "or", "also", "however", "therefore"),
+    *("although", "because", "since", "while", "so", "then", "there", "it", "very", "just", "even", "still", "only"),
+    *("more", "most"),
+)
 """Function words that are put into words: articles and connectives. Rates of pronouns and verbs follow the topic."""
 
 MEASURES: dict[str, Comparative] = {

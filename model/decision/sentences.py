@@ -126,7 +126,8 @@ def _smoothed(evidence: Floats) -> Floats:
         return evidence
     wide = np.pad(evidence, ((1, 1), (0, 0)), mode="edge")
     before, own, after = NEIGHBOURS
-    return before * wide[:-2] + own * wide[1:-1] + after * wide[2:]
+    answer: Floats = before * wide[:-2] + own * wide[1:-1] + after * wide[2:]
+    return answer
 
 
 def listed(documents: Documents, found: SentenceEvidence, scale: SentenceScale) -> tuple[Sentence, ...]:
