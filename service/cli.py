@@ -24,6 +24,7 @@ COMMANDS = {
     "audit": "unspun.service.commands.audit:audit",
     "models": "unspun.service.commands.models:models",
     "serve": "unspun.service.commands.serve:serve",
+    "mcp": "unspun.service.commands.mcp:mcp",
     "keys": "unspun.service.commands.keys:keys",
 }
 """Names of the commands and where each is defined, in the order in which help lists them."""

@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unspun.model.verdict import VERDICTS
+from unspun.model.verdict import VERDICTS, EvidenceChoice
 from unspun.service.commands.common import (
     FOUND,
     INCOMPLETE,
     STDIO,
     Reading,
+    allow_option,
     bad_output,
+    check_force,
     choose_format,
     depth_option,
+    format_option,
     in_words,
     is_terminal,
     load_detector,
@@ -41,6 +44,7 @@ from unspun.service.console import CommandError, complain, plural, printable
 if TYPE_CHECKING:
     from collections import Counter
 
+    from unspun.model.text.allowed import Allowed
     from unspun.reading.reader import Failure, Reader, Record
     from unspun.reading.records import Omissions
     from unspun.service.batch.dedupe import Deduplicator
@@ -66,11 +70,11 @@ WORTH_A_WORKER = 4_000_000
 
 @click.command(short_help="Score files, folders or standard input.")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "jsonl", "csv", "parquet", "html"]),
-    help="Output format. Default: by the name of --output, else a table on a terminal and jsonl in a pipe.",
+@format_option(
+    "csv",
+    "parquet",
+    "html",
+    text="Output format. Default: by the name of --output, else a table on a terminal and jsonl in a pipe.",
 )
 @click.option(
     "--output",
@@ -78,6 +82,7 @@ WORTH_A_WORKER = 4_000_000
     help="Write to FILE (.jsonl .csv .parquet .html, also .gz), or in parts to FOLDER/, where a run can be resumed.",
 )
 @click.option("--no-evidence", is_flag=True, help="Leave out the evidence, which is faster.")
+@click.option("--all-evidence", is_flag=True, help="Give evidence for documents with the verdict `clear`, too.")
 @depth_option
 @click.option(
     "--base-rate",
@@ -86,6 +91,7 @@ WORTH_A_WORKER = 4_000_000
     help="Share of paraphrased texts among your documents, such as 0.05. Adds a probability to each verdict.",
 )
 @model_option
+@allow_option
 @reading_options
 @click.option(
     "--show",
@@ -118,9 +124,11 @@ def score(
     form: str | None,
     output: str | None,
     no_evidence: bool,
+    all_evidence: bool,
     depth: str,
     base_rate: float | None,
     bundle: Path | None,
+    allowed: Allowed | None,
     reading: Reading,
     show: int,
     workers: int | None,
@@ -179,9 +187,10 @@ def score(
     """
     from unspun.reading.html import Page, extract_article
 
+    if no_evidence and all_evidence:
+        raise click.UsageError("--no-evidence and --all-evidence exclude each other. Pass one of them.")
     target = _target(output, form)
-    if force and target.place is None:
-        raise click.BadParameter("can only be used with --output.", param_hint="--force")
+    check_force(target.place, force)
     read = partial(open_reader, paths, reading, exclude=target.place)
     chosen = _workers(workers, scheduler, target, read)
     # With an output folder, pages are always left to the workers: their number must not change what a run reads.
@@ -192,8 +201,9 @@ def score(
         chosen,
         load or load_detector,
         bundle,
+        allowed,
         depth,
-        not no_evidence,
+        "all" if all_evidence else not no_evidence,
         base_rate,
         reading,
         show,
@@ -247,8 +257,9 @@ class _ScoreRun:
     workers: Workers
     load: ScorerLoader
     bundle: Path | None
+    allowed: Allowed | None
     depth: str
-    evidence: bool
+    evidence: EvidenceChoice
     base_rate: float | None
     reading: Reading
     show: int
@@ -315,6 +326,7 @@ class _ScoreRun:
                 "depth": self.depth,
                 "evidence": self.evidence,
                 "base_rate": self.base_rate,
+                "allowed": None if self.allowed is None else self.allowed.sha256,
                 "format": form,
                 "dedupe": deduplicator is not None,
                 "part_size": part_size,
@@ -367,7 +379,7 @@ class _ScoreRun:
 
         sha256 = getattr(getattr(scorer, "model", None), "sha256", None)
         bundle = None if self.bundle is None else self.bundle.resolve()
-        return Task(self.load, bundle, sha256, self.depth, self.evidence, self.base_rate)
+        return Task(self.load, bundle, sha256, self.depth, self.evidence, self.base_rate, self.allowed)
 
     def _writer(self, output: Output, scorer: Scorer) -> VerdictWriter:
         """Return the writer of the format; text goes through the output, which knows its encoding."""
