@@ -19,6 +19,7 @@ COMMANDS = {
     "calibrate": "unspun.service.commands.calibrate:calibrate",
     "evaluate": "unspun.service.commands.evaluate:evaluate",
     "compare": "unspun.service.commands.compare:compare",
+    "phrases": "unspun.service.commands.phrases:phrases",
     "feedback": "unspun.service.commands.feedback:feedback",
     "audit": "unspun.service.commands.audit:audit",
     "models": "unspun.service.commands.models:models",

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from unspun.model import bundle as bundles
+from unspun.model.verdict import EvidenceChoice
 from unspun.service.rows import RowScorer, places, row_values, without_nulls
 
 
@@ -36,7 +37,7 @@ class ScoreRows:
     """
 
     depth: str = "auto"
-    evidence: bool = True
+    evidence: EvidenceChoice = True
     bundle: str | None = None
     base_rate: float | None = None
     text_field: str | None = None

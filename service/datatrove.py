@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from unspun.model.detector import DEPTHS
-from unspun.model.verdict import KINDS, VERDICTS, Kind, Verdict, VerdictWord
+from unspun.model.verdict import KINDS, VERDICTS, EvidenceChoice, Kind, Verdict, VerdictWord
 from unspun.reading.records import optional
 from unspun.service.rows import PREFIX, RowScorer
 
@@ -58,7 +58,7 @@ class UnspunFilter(BaseFilter):
         exclusion_writer: DiskWriter | None = None,
         batch_size: int = 256,
         depth: str = "auto",
-        evidence: bool = False,
+        evidence: EvidenceChoice = False,
         bundle: str | None = None,
         keep_json: bool = False,
     ) -> None:

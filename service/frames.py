@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
-from unspun.model.verdict import Verdict
+from unspun.model.verdict import EvidenceChoice, Verdict
 from unspun.reading.records import optional
 from unspun.service.rows import RowScorer, name_of, places, row_columns, row_values
 
@@ -34,7 +34,7 @@ def score_frames(
     frames: Iterable[Any],
     *,
     depth: str = "auto",
-    evidence: bool = True,
+    evidence: EvidenceChoice = True,
     bundle: str | None = None,
     base_rate: float | None = None,
     text_field: str | None = None,
@@ -64,7 +64,7 @@ def score_frame(
     frame: Any,
     *,
     depth: str = "auto",
-    evidence: bool = True,
+    evidence: EvidenceChoice = True,
     bundle: str | None = None,
     base_rate: float | None = None,
     text_field: str | None = None,

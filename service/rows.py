@@ -11,7 +11,7 @@ from typing import Any
 
 from unspun.model.bundle import BundleError
 from unspun.model.detector import Detector
-from unspun.model.verdict import Verdict
+from unspun.model.verdict import EvidenceChoice, Verdict
 from unspun.reading.fields import FieldError, Fields, for_programs
 from unspun.service.render.columns import VerdictColumn, cells, columns
 
@@ -29,7 +29,7 @@ class RowScorer:
     """
 
     depth: str = "auto"
-    evidence: bool = True
+    evidence: EvidenceChoice = True
     bundle: str | None = None
     base_rate: float | None = None
     sha256: str | None = None

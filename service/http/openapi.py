@@ -20,7 +20,7 @@ from unspun.service.answers import AnswerSchemas
 from unspun.service.feedback.labels import Label
 from unspun.service.http.config import Settings
 from unspun.service.http.problems import MEDIA_TYPE, TITLES, ProblemDocument
-from unspun.service.http.schemas import FALSE, TRUE, PairSubmission, Submission
+from unspun.service.http.schemas import ALL, FALSE, TRUE, PairSubmission, Submission
 from unspun.service.http.submission import LabelSubmission
 from unspun.service.render.summary import summary
 
@@ -391,7 +391,7 @@ def _form(asked: dict[str, Any]) -> dict[str, Any]:
     options = {name: asked[name] for name in ("evidence", "depth", "base_rate")}
     options["base_rate"] = _parameter("base_rate", options["base_rate"])["schema"]
     # A form has only strings.
-    words = {"type": "string", "enum": [*TRUE, *FALSE], "default": TRUE[0]}
+    words = {"type": "string", "enum": [*TRUE, *FALSE, ALL], "default": TRUE[0]}
     options["evidence"] = {**words, "description": options["evidence"]["description"]}
     file = {"type": "string", "contentMediaType": "application/octet-stream"}
     files = {"type": "array", "items": file, "minItems": 1, "description": "Files, each a part called `file`."}
@@ -399,10 +399,15 @@ def _form(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parameter(name: str, asked: dict[str, Any]) -> dict[str, Any]:
-    """Return the query parameter for a field of a Submission: its first type, since a query holds no null."""
+    """Return the query parameter for a field of a Submission, which cannot be null, because a query holds no null."""
     schema = {key: value for key, value in asked.items() if key not in ("anyOf", "description")}
-    if "anyOf" in asked:
-        schema = dict(asked["anyOf"][0])
+    kinds = [kind for kind in asked.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) == 1:
+        schema = dict(kinds[0])
+    elif kinds:
+        schema["anyOf"] = kinds
+    if schema.get("default", "") is None:
+        del schema["default"]
     return {
         "name": name,
         "in": "query",

@@ -11,6 +11,7 @@ from flask import Request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 
+from unspun.model.verdict import EvidenceChoice
 from unspun.reading.encodings import NotTextError, decode
 from unspun.reading.html import Article, declared_encoding, extract_article
 from unspun.reading.records import UnreadableError
@@ -20,7 +21,9 @@ from unspun.service.validation import encodable, storable
 
 PIECE = 1 << 16
 MAX_ID = 1024
-TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+MAX_URL = 2048
+TRUE, FALSE, ALL = ("true", "1", "yes", "on"), ("false", "0", "no", "off"), "all"
+WHICH_EVIDENCE = 'must be true, false or "all"'
 
 
 def _id(value: Any) -> str | None:
@@ -54,14 +57,32 @@ class RequestFields(BaseModel):
     details: ClassVar[dict[str, str]] = {}
 
 
-class Submission(RequestFields):
-    """One text, with the options for scoring it."""
-
-    details: ClassVar[dict[str, str]] = {"base_rate": "must be a number between 0 and 1, such as 0.05 for 5 %"}
-
+class _OfText(RequestFields):
     text: Text = Field(description="The text to judge.")
+
+
+class _OfAddress(RequestFields):
+    url: Text = Field(
+        min_length=1,
+        max_length=MAX_URL,
+        description="The address of a public web page, which the service fetches and judges.",
+    )
+
+
+class _Options(RequestFields):
+    details: ClassVar[dict[str, str]] = {
+        "evidence": WHICH_EVIDENCE,
+        "base_rate": "must be a number between 0 and 1, such as 0.05 for 5 %",
+    }
+
     id: Id = Field(None, description="An id for the verdict.")
-    evidence: bool = Field(True, description="Whether to look for the passages that point to a machine.")
+    evidence: EvidenceChoice = Field(
+        True,
+        description=(
+            "Whether to look for the words and passages that point to a machine. With `true`, the verdict on a `clear` "
+            "text comes without them; with `all`, every verdict has them."
+        ),
+    )
     depth: Literal["auto", "fast", "deep"] = Field(
         "auto", description="The tier that decides; `auto` runs the deep tier only if the fast tier is in doubt."
     )
@@ -74,6 +95,15 @@ class Submission(RequestFields):
             "`probability`."
         ),
     )
+
+
+# The last base comes first: pydantic lists the text, or the address, before the options.
+class Submission(_Options, _OfText):
+    """One text, with the options for scoring it."""
+
+
+class UrlSubmission(_Options, _OfAddress):
+    """One web address, with the options for scoring its text."""
 
 
 class PairSubmission(RequestFields):
@@ -190,9 +220,16 @@ def _no_constant(name: str) -> Any:
 
 def parse_submission(value: Any, settings: Settings, pointer: str = "#") -> Submission:
     """Check the JSON value of one text; `pointer` is its place in the body, "?" for the query. Raises RequestError."""
+    if is_address(value):
+        raise _invalid((FieldError(_join(pointer, "text"), "is missing; only POST /v1/score fetches a `url`"),))
     submission = parse_fields(Submission, value, pointer)
     check_words(submission.text, settings, _join(pointer, "text"))
     return submission
+
+
+def is_address(value: Any) -> bool:
+    """Return whether the JSON value of a submission has an address instead of a text."""
+    return isinstance(value, dict) and "url" in value and "text" not in value
 
 
 def parse_pair(value: Any, settings: Settings) -> PairSubmission:
@@ -209,7 +246,8 @@ def parse_fields(model: type[Requested], value: Any, pointer: str = "#") -> Requ
         return model.model_validate(value)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
-        raise _invalid(tuple(_field_error(item, pointer, model) for item in found)) from None
+        # A field that may have several types has an error for each.
+        raise _invalid(tuple(dict.fromkeys(_field_error(item, pointer, model) for item in found))) from None
 
 
 def parse_batch(value: Any, settings: Settings) -> list[Submission | RequestError]:
@@ -251,9 +289,10 @@ def read_options(query: Mapping[str, str], settings: Settings, pointer: str = "?
     """Return the id, evidence, depth and base rate given in a query or a form. Raises RequestError."""
     asked: dict[str, Any] = {name: query[name] for name in ("id", "depth") if name in query}
     if "evidence" in query:
-        if query["evidence"].lower() not in TRUE + FALSE:
-            raise _invalid((FieldError(_join(pointer, "evidence"), "must be true or false"),))
-        asked["evidence"] = query["evidence"].lower() in TRUE
+        word = query["evidence"].lower()
+        if word not in (*TRUE, *FALSE, ALL):
+            raise _invalid((FieldError(_join(pointer, "evidence"), WHICH_EVIDENCE),))
+        asked["evidence"] = ALL if word == ALL else word in TRUE
     if "base_rate" in query:
         try:
             asked["base_rate"] = float(query["base_rate"])
@@ -291,6 +330,7 @@ DETAILS = {
     "missing": "is missing",
     "string_type": "must be a string",
     "string_pattern_mismatch": "must not be blank",
+    "string_too_short": "must not be empty",
     "string_too_long": "is too long; it may have at most {max_length} characters",
     "bool_type": "must be true or false",
     "literal_error": "must be one of {expected}",
