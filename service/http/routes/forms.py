@@ -53,11 +53,14 @@ class Form:
         try:
             return base64.b64decode(self.fields.get("packed", ""), validate=True).decode("utf-8")
         except ValueError:
-            detail = "The form cannot be read. Check the text again, then add the label."
+            detail = "The form cannot be read. Check the text again."
             raise RequestError("invalid-request", detail) from None
 
     def documents(self) -> list[Item]:
-        """Return the documents of the chosen files; without files, the text of the box."""
+        """Return the documents of the chosen files; without files, the text of the box or of the last answer."""
+        if "packed" in self.fields:
+            name = self.fields.get("name", "")
+            return [Item(name, None, Record(name, self.packed(), name))]
         files = self._chosen("file")
         if not files:
             return [Item("", None, Record("", self.text(), ""))]
