@@ -14,7 +14,7 @@ import tempfile
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from joblib.numpy_pickle import NumpyUnpickler
 from numpy.typing import NDArray
 
 from unspun.model.decision.decision import Decision
+from unspun.model.decision.observations import Usual, read_usual
+from unspun.model.decision.sentences import SentenceScale, read_scales
 from unspun.model.language.ngrams import LanguageModel, NgramTable
 from unspun.model.language.topics import PackedVectors, Topics
 from unspun.model.language.vocabulary import Vocabulary
@@ -32,7 +34,7 @@ from unspun.model.signals.features import Tables
 from unspun.model.signals.known_phrases import PhraseTable
 from unspun.model.signals.substitutions import Alternatives
 from unspun.model.signals.tagger import Tagger, TaggerInputs
-from unspun.model.tiers.deep import Blend, DeepEncoder, DeepTier, EncoderWeights
+from unspun.model.tiers.deep import Blend, DeepEncoder, DeepTier, EncoderWeights, WindowHead
 from unspun.model.tiers.fast import FastClassifier
 from unspun.model.verdict import KINDS, ModelInfo
 
@@ -48,9 +50,13 @@ WORDS = "words.txt"
 ORIGINALS = "originals.txt"
 DEEP_GRAPH = "deep.onnx"
 DEEP_PIECES = "deep_pieces.txt"
+DEEP_HEAD = ("deep_judge", "deep_judge_bias", "deep_judged", "deep_judged_bias")
 WRITTEN = ("format", "libraries", "ngram_probes", "ranking_bias", "tagger_layers", "files")
 """The manifest's entries that `save` adds."""
 DEFAULT = Path(__file__).with_name("default")
+"""The folder of the model that ships."""
+SHIPPED = "default"
+"""The word that names the model that ships, wherever a model is named."""
 UNREADABLE = (
     *(OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, EOFError),
     *(zlib.error, pickle.UnpicklingError),
@@ -75,6 +81,8 @@ class Bundle:
         decision: how evidence becomes a verdict.
         doubt: (3,) rate of each kind above which the fast tier's verdict is final at depth `auto`.
         deep: the deep tier, or None if the bundle has none.
+        sentences: how the evidence of single sentences is judged, by tier; bundles before version 2.1.0 have none.
+        usual: what observations about a text compare it with; bundles before version 2.1.0 have none.
     """
 
     folder: Path
@@ -87,10 +95,23 @@ class Bundle:
     decision: Decision
     doubt: NDArray[np.float64]
     deep: DeepTier | None = None
+    sentences: Mapping[str, SentenceScale] = field(default_factory=dict)
+    usual: Usual | None = None
+
+
+def find(model: str | Path | None) -> Path:
+    """Return the folder of a model: the one that ships for None and for the word `default`, else the path itself.
+
+    A folder that is called `default` itself is named by another path to it, such as `./default`.
+    """
+    if model is None or str(model) == SHIPPED:
+        return DEFAULT
+    path = Path(model)
+    return path.absolute() if str(path) == SHIPPED else path
 
 
 def load(path: str | Path | None = None) -> Bundle:
-    """Load a bundle, by default the one that ships. Raises BundleError if it cannot be used."""
+    """Load a bundle, by default or as `default` the one that ships. Raises BundleError if it cannot be used."""
     folder, manifest, digest = _checked(path)
     try:
         return _assemble(folder, manifest, digest)
@@ -113,7 +134,7 @@ def check(path: str | Path | None = None) -> tuple[ModelInfo, dict[str, Any]]:
 
 
 def _checked(path: str | Path | None) -> tuple[Path, dict[str, Any], str]:
-    folder = _followed(Path(path)) if path is not None else DEFAULT
+    folder = _followed(find(path))
     manifest, digest = _read_manifest(folder)
     _check_versions(folder, manifest)
     _check_entries(folder, manifest)
@@ -256,6 +277,9 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
             scale=array("deep_embeddings_scale"),
             bias=array("deep_bias"),
             pieces=tuple(listed(DEEP_PIECES).read_text("utf-8").split("\n")),
+            head=WindowHead(*(array(name) for name in DEEP_HEAD))
+            if f"{DEEP_HEAD[0]}.npy" in manifest["files"]
+            else None,
         )
         encoder = DeepEncoder(weights)
         blend = Blend(**{name: float(value) for name, value in manifest["deep"]["blend"].items()})
@@ -264,7 +288,8 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
         if "deep" not in decision.tiers:
             raise ValueError("the manifest has no thresholds for the deep tier")
     classifier = _load_classifier(folder / CLASSIFIER)
-    return Bundle(folder, info, manifest, tables, tagger, classifier, seen, decision, doubt, deep)
+    scales, usual = read_scales(manifest), read_usual(manifest)
+    return Bundle(folder, info, manifest, tables, tagger, classifier, seen, decision, doubt, deep, scales, usual)
 
 
 class _Unpickler(NumpyUnpickler):  # type: ignore[misc]
@@ -378,6 +403,9 @@ def _write(
             "deep_embeddings_scale": weights.scale,
             "deep_bias": weights.bias,
         }
+        if weights.head is not None:
+            head = weights.head
+            arrays |= dict(zip(DEEP_HEAD, (head.judge, head.judge_bias, head.judged, head.judged_bias), strict=True))
     for name, values in arrays.items():
         # Through memory: numpy's own writing of a file does not report errno, so a full disk could not be recognised.
         content = io.BytesIO()

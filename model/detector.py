@@ -15,11 +15,24 @@ from unspun.model.decision.abstention import reasons
 from unspun.model.decision.decision import check_base_rate
 from unspun.model.decision.evidence import DeepTagging, find_evidence
 from unspun.model.decision.passages import SuspiciousPart, suspicious_parts
+from unspun.model.decision.sentences import listed, measure_sentences
 from unspun.model.signals.features import BatchFeatures, FeatureExtractor
 from unspun.model.text.document import Documents
 from unspun.model.tiers.deep import DeepTier, EncoderOutput, judged_words, pool
 from unspun.model.tiers.fast import FastClassifier
-from unspun.model.verdict import KINDS, Depth, Evidence, ModelInfo, Reason, Repair, SpunPassage, Verdict
+from unspun.model.verdict import (
+    KINDS,
+    Depth,
+    Evidence,
+    EvidenceChoice,
+    ModelInfo,
+    Observation,
+    Reason,
+    Repair,
+    Sentence,
+    SpunPassage,
+    Verdict,
+)
 
 DEPTHS = ("auto", "fast", "deep")
 BATCH_DOCUMENTS, BATCH_CHARACTERS = 256, 200_000
@@ -43,7 +56,7 @@ class Detector:
 
     def __init__(self, loaded: bundle.Bundle) -> None:
         self.bundle = loaded
-        self._extractor = FeatureExtractor(loaded.tables, loaded.tagger)
+        self.extractor = FeatureExtractor(loaded.tables, loaded.tagger)
         self.decision = loaded.decision
         self._prior = float(loaded.manifest["tagger_prior_log_odds"])
         self._deep = loaded.deep
@@ -63,7 +76,7 @@ class Detector:
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Names of the document features."""
-        return tuple(self._extractor.get_feature_names_out().tolist())
+        return tuple(self.extractor.get_feature_names_out().tolist())
 
     @property
     def model(self) -> ModelInfo:
@@ -76,7 +89,7 @@ class Detector:
         *,
         id: str | None = None,
         depth: str = "auto",
-        evidence: bool = True,
+        evidence: EvidenceChoice = True,
         base_rate: float | None = None,
     ) -> Verdict:
         """Score one text; see `score_many`."""
@@ -88,7 +101,7 @@ class Detector:
         *,
         ids: Sequence[str | None] | None = None,
         depth: str = "auto",
-        evidence: bool = True,
+        evidence: EvidenceChoice = True,
         base_rate: float | None = None,
     ) -> list[Verdict]:
         """Score texts in batches. Any strings are accepted; a text that cannot be judged gets the verdict `abstained`.
@@ -97,7 +110,8 @@ class Detector:
             texts: the texts.
             ids: an id for each text, which its verdict repeats.
             depth: `fast`, `deep`, or `auto`: fast first, then deep for the documents that are in doubt.
-            evidence: whether to look for suspicious words and passages, which takes longer.
+            evidence: whether to look for suspicious words and passages, which takes longer. Texts that are `clear` get
+                none, unless this is "all".
             base_rate: the share (0 to 1) of paraphrased texts among the caller's; adds `probability` to each verdict.
 
         Returns:
@@ -105,8 +119,10 @@ class Detector:
 
         Raises:
             NoDeepTierError: if `depth` is "deep" and this model has no deep tier.
-            ValueError: if `depth` or `base_rate` is invalid, or the number of ids is wrong.
+            ValueError: if `depth`, `evidence` or `base_rate` is invalid, or the number of ids is wrong.
         """
+        if evidence not in (True, False, "all"):
+            raise ValueError(f"unknown evidence {evidence!r}; use True, False or 'all'")
         if depth not in DEPTHS:
             raise ValueError(f"unknown depth {depth!r}; use one of {', '.join(DEPTHS)}")
         if depth == "deep" and self._deep is None:
@@ -122,15 +138,15 @@ class Detector:
                 answers += self._score_batch(texts[start:stop], names[start:stop], depth, evidence, base_rate)
         return answers
 
-    def measure(self, texts: Sequence[str], *, depth: str = "deep") -> TierAnswers:
+    def measure(self, texts: Sequence[str], *, depth: str = "deep", evidence: bool = False) -> TierAnswers:
         """Return the tiers' evidence about texts, without deciding: for training and calibration."""
         with self._threads.limit(limits=1):
-            return self._measure(Documents.parse(texts), depth, evidence=False)
+            return self._measure(Documents.parse(texts), depth, evidence)
 
     def _measure(self, documents: Documents, depth: str, evidence: bool) -> TierAnswers:
         # Features are computed by section, because the classifier was trained on texts of that length.
         sections, owner = documents.in_sections()
-        measured = self._extractor.measure(sections)
+        measured = self.extractor.measure(sections)
         size = len(documents)
         classifier = self.bundle.classifier
         by_section = classifier.log_odds(measured.documents, measured.style)
@@ -157,10 +173,15 @@ class Detector:
         return np.asarray((rates > np.log(self.bundle.doubt)).all(axis=1))
 
     def _score_batch(
-        self, texts: Sequence[str], names: Sequence[str | None], depth: str, evidence: bool, base_rate: float | None
+        self,
+        texts: Sequence[str],
+        names: Sequence[str | None],
+        depth: str,
+        evidence: EvidenceChoice,
+        base_rate: float | None,
     ) -> list[Verdict]:
         documents = Documents.parse(texts)
-        answers = self._measure(documents, depth, evidence)
+        answers = self._measure(documents, depth, bool(evidence))
         log_rates = np.zeros((len(texts), len(KINDS)))
         scores = np.zeros((len(texts), len(KINDS)))
         for tier, rows in (("fast", ~answers.decided), ("deep", answers.decided)):
@@ -172,7 +193,8 @@ class Detector:
         decided = [self._decide(answers, i, names[i], log_rates[i], scores[i], base_rate) for i in range(len(texts))]
         if not evidence:
             return [verdict for verdict, _ in decided]
-        found = self._evidence(answers, decided, scores)
+        shown = np.array([evidence == "all" or verdict.verdict != "clear" for verdict, _ in decided], dtype=bool)
+        found = self._evidence(answers, decided, scores, shown)
         return [
             replace(
                 verdict,
@@ -180,9 +202,32 @@ class Detector:
                 passages=tuple(
                     SpunPassage(*documents.source_span(part.first, part.last), part.words) for part in parts
                 ),
+                sentences=self._sentences(answers, number, verdict),
+                observations=self._observations(answers, number, verdict),
             )
-            for (verdict, parts), evidence_of in zip(decided, found, strict=True)
+            if is_shown
+            else verdict
+            for number, ((verdict, parts), evidence_of, is_shown) in enumerate(
+                zip(decided, found, shown.tolist(), strict=True)
+            )
         ]
+
+    def _sentences(self, answers: TierAnswers, number: int, verdict: Verdict) -> tuple[Sentence, ...]:
+        """Return how suspicious each sentence of a document is; none if unspun abstains."""
+        scale = self.bundle.sentences.get(verdict.depth)
+        if verdict.verdict == "abstained" or scale is None:
+            return ()
+        tier = (self._deep, answers.reading) if verdict.depth == "deep" else ()
+        found = measure_sentences(self.extractor, self.bundle.classifier, answers.documents, number, *tier)
+        return listed(answers.documents, found, scale)
+
+    def _observations(self, answers: TierAnswers, number: int, verdict: Verdict) -> tuple[Observation, ...]:
+        """Return what the signals saw in a document as a whole; nothing if it is not suspicious."""
+        if verdict.kind is None or self.bundle.usual is None:
+            return ()
+        kind = KINDS.index(verdict.kind)
+        used = self.bundle.classifier.heads[kind].columns
+        return self.bundle.usual.observe(answers.features(number), kind, used)
 
     def _decide(
         self,
@@ -260,9 +305,15 @@ class Detector:
         answers: TierAnswers,
         decided: Sequence[tuple[Verdict, tuple[SuspiciousPart, ...]]],
         scores: NDArray[np.float64],
+        shown: NDArray[np.bool_],
     ) -> list[list[Evidence]]:
-        """Return the evidence of each document. Where only parts are spun, less is shown outside them."""
+        """Return the evidence of each document that is `shown` (D,), none of the others.
+
+        Where only parts are spun, less is shown outside them.
+        """
         documents = answers.documents
+        if not shown.any():
+            return [[] for _ in decided]
         inside = scores[:, 0][documents.token_document]
         for number, (verdict, parts) in enumerate(decided):
             if parts and verdict.kind == "spun":
@@ -277,7 +328,7 @@ class Detector:
             deep = DeepTagging(
                 self._deep.encoder, answers.reading, replaced, answers.decided, self._deep.blend.prior_log_odds
             )
-        return find_evidence(self._extractor.signals, documents, answers.measured, self._prior, inside, deep)
+        return find_evidence(self.extractor.signals, documents, answers.measured, self._prior, inside, shown, deep)
 
 
 @dataclass(frozen=True, eq=False)
@@ -311,6 +362,14 @@ class TierAnswers:
     fast: NDArray[np.float64]
     deep: NDArray[np.float64] | None = None
     reading: EncoderOutput | None = None
+
+    def features(self, number: int) -> NDArray[np.float64]:
+        """Return the features (F,) of a document: the means of its sections, weighted by words."""
+        rows = self.owner == number
+        answer: NDArray[np.float64] = np.average(
+            self.measured.documents[rows], axis=0, weights=np.maximum(self.counts[rows], 1e-3)
+        )
+        return answer
 
     @property
     def decided(self) -> NDArray[np.bool_]:

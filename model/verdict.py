@@ -21,6 +21,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 """The kinds of paraphrase, in the order of every array."""
 Reason = Literal["too_short", "not_english", "verse", "not_prose", "unfamiliar"]
 Depth = Literal["fast", "deep"]
+EvidenceChoice = bool | Literal["all"]
+"""Which texts get evidence: all but `clear` ones, none, or all."""
 Judgement = Literal["human", Kind]
 """The labels that a person may give a text."""
 JUDGEMENTS: tuple[Judgement, ...] = ("human", *KINDS)
@@ -37,7 +39,9 @@ class Evidence(JsonRecord):
     end: int = field(metadata=about("Offset after the last character.", ge=0, example=29))
     text: str = field(metadata=about("The words found there.", example="imaginative and prescient"))
     suggestion: str | None = field(
-        metadata=about("The probable original; null if the words are odd but no original is known.", example="vision")
+        metadata=about(
+            "What may have stood there before; null if the words are odd but no original is known.", example="vision"
+        )
     )
     signal: str = field(metadata=about("The signal that found it.", example="known_phrase"))
     weight: float = field(
@@ -47,6 +51,14 @@ class Evidence(JsonRecord):
     )
     alternatives: tuple[str, ...] = field(
         default=(), metadata=about("Other possible originals, the likeliest first.", example=())
+    )
+    probable: bool = field(
+        default=False,
+        metadata=about(
+            "Whether the suggestion is probably right: at least half of such suggestions are, in texts by tools that "
+            "the model was not trained on. If false, read it as an example.",
+            example=True,
+        ),
     )
 
 
@@ -80,7 +92,7 @@ class Sentence(JsonRecord):
     kind: Kind = field(metadata=about("The kind with the strongest evidence in this sentence.", example="translated"))
 
     def __str__(self) -> str:
-        return f"{self.start}-{self.end} {self.kind} {self.score}"
+        return f"{self.start}-{self.end}:{self.kind}:{self.score}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +216,9 @@ class Verdict(JsonRecord):
     repairs: tuple[Repair, ...] = field(metadata=about("What was repaired before the text was read."))
     evidence: tuple[Evidence, ...] | None = field(
         metadata=about(
-            "The passages that point to a machine. Left out if no evidence is requested.", left_out_with="evidence"
+            "The passages that point to a machine. Left out if no evidence is requested, and of a `clear` text unless "
+            "all evidence is.",
+            left_out_with="evidence",
         )
     )
     passages: tuple[SpunPassage, ...] = field(
@@ -234,6 +248,10 @@ class Verdict(JsonRecord):
         ),
     )
     model: ModelInfo = field(metadata=about("The model that gave the verdict."))
+
+    def without_evidence(self) -> Verdict:
+        """Return the verdict as if no evidence had been requested."""
+        return replace(self, evidence=None, passages=(), sentences=(), observations=())
 
     def with_repairs(self, found: Mapping[str, int]) -> Verdict:
         """Return the verdict with more repairs, such as those of the format that the text was read from.

@@ -13,7 +13,8 @@ from unspun.model.signals.known_phrases import KnownPhrases
 from unspun.model.signals.substitutions import Substitutions
 from unspun.model.signals.tagger import Tagger
 from unspun.model.signals.translationese import Translationese
-from unspun.model.verdict import Judgement, Kind, Reason, Repair, Verdict, VerdictWord
+from unspun.model.text.listed_phrases import PhraseKind
+from unspun.model.verdict import Evidence, Judgement, Kind, Reason, Repair, Sentence, Verdict, VerdictWord
 
 HEADLINES: dict[VerdictWord, str] = {
     "paraphrased": "Paraphrased",
@@ -57,6 +58,12 @@ KIND_MEANINGS: dict[Kind, str] = {
     "translated": "put through machine translation",
     "rewritten": "reads like a language model’s own words",
 }
+PHRASE_KINDS: dict[PhraseKind, str] = {
+    "tortured": "tortured phrase",
+    "spinner": "spinner idiom",
+    "own": "your list",
+}
+"""What `unspun phrases` calls the lists that a phrase may be on."""
 JUDGEMENT_NAMES: dict[Judgement, str] = {
     "human": "A person wrote it",
     "spun": "Words were swapped",
@@ -71,6 +78,10 @@ SIGNALS: dict[str, str] = {
     **Debris.evidence,
 }
 """What each signal that gives evidence found, by `Evidence.signal`."""
+PROBABLY, FOR_INSTANCE = "probably", "for instance"
+"""What introduces a suggestion that is `probable`, and any other."""
+GUESSES = '"?" after a suggestion: for instance; fewer than half of such suggestions are right'
+"""What a question mark means where there is no room for words."""
 REPAIRS: dict[str, tuple[str, str]] = {
     "accent": ("{} letter with a separate accent", "{} letters with separate accents"),
     "address": ("{} web address", "{} web addresses"),
@@ -217,6 +228,18 @@ def decimal_percent(part: float, decimals: int) -> str:
 def _figures(number: float, to_whole: Callable[[float], int]) -> int:
     unit = 10 ** max(0, int(math.log10(number)) + 1 - FIGURES)
     return int(to_whole(number / unit) * unit)
+
+
+def introduced(evidence: Evidence) -> str | None:
+    """Return the suggestion with what introduces it, such as "probably energy"; None if there is none."""
+    if evidence.suggestion is None:
+        return None
+    return f"{PROBABLY if evidence.probable else FOR_INSTANCE} {evidence.suggestion}"
+
+
+def sentence_in_words(sentence: Sentence) -> str:
+    """Return how suspicious a sentence is: "translated: more suspicious than 97 % of human sentences"."""
+    return f"{sentence.kind}: more suspicious than {percent(sentence.score)} of human sentences"
 
 
 def times(weight: float) -> str:

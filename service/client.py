@@ -26,7 +26,7 @@ import urllib3
 from urllib3.util import parse_url
 
 from unspun.model.comparing.comparison import Comparison
-from unspun.model.verdict import Verdict
+from unspun.model.verdict import EvidenceChoice, Verdict
 
 PATIENT = (429, 503)
 """Statuses that are worth a retry."""
@@ -140,7 +140,7 @@ class Client:
         text: str,
         *,
         id: str | int | None = None,
-        evidence: bool = True,
+        evidence: EvidenceChoice = True,
         depth: str = "auto",
         base_rate: float | None = None,
     ) -> Verdict:
@@ -156,7 +156,7 @@ class Client:
         self,
         submissions: Iterable[Submission],
         *,
-        evidence: bool = True,
+        evidence: EvidenceChoice = True,
         depth: str = "auto",
         base_rate: float | None = None,
     ) -> Iterator[Verdict | Problem]:
@@ -203,7 +203,7 @@ class Client:
         self,
         submissions: Iterable[Submission],
         *,
-        evidence: bool = True,
+        evidence: EvidenceChoice = True,
         depth: str = "auto",
         base_rate: float | None = None,
     ) -> Iterator[Verdict | Problem]:
@@ -237,7 +237,7 @@ class Client:
         *,
         text_field: str | None = None,
         id_field: str | None = None,
-        evidence: bool = True,
+        evidence: EvidenceChoice = True,
         depth: str = "auto",
         base_rate: float | None = None,
     ) -> Iterator[Verdict | Problem]:
@@ -486,7 +486,7 @@ def _authorization(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
-def _options(evidence: bool, depth: str, base_rate: float | None) -> dict[str, Any]:
+def _options(evidence: EvidenceChoice, depth: str, base_rate: float | None) -> dict[str, Any]:
     """Return the options for all texts that do not set their own."""
     return {"evidence": evidence, "depth": depth} | ({} if base_rate is None else {"base_rate": base_rate})
 

@@ -111,7 +111,7 @@ def test_numbers_are_consistent(case: dict[str, Any], answers: dict[str, dict[st
 @pytest.mark.parametrize("case", TEXTS, ids=lambda case: case["name"])
 def test_evidence_is_at_its_offsets(case: dict[str, Any], answers: dict[str, dict[str, Any]]) -> None:
     text, reached = text_of(case), 0
-    for item in answers[case["name"]]["evidence"]:
+    for item in answers[case["name"]].get("evidence", ()):
         assert text[item["start"] : item["end"]] == item["text"]
         assert item["start"] >= reached
         reached = item["end"]
@@ -126,6 +126,10 @@ def test_scores_are_the_same_without_evidence(scored: Result, folder: Path, ship
     shown = ("evidence", "passages")
     expected = [{k: v for k, v in verdict.items() if k not in shown} for verdict in verdicts(scored)]
     assert verdicts(run(shipped, folder, "--no-evidence")) == expected
+
+
+def test_only_texts_that_are_not_clear_have_evidence(answers: dict[str, dict[str, Any]]) -> None:
+    assert all(("evidence" in verdict) == (verdict["verdict"] != "clear") for verdict in answers.values())
 
 
 def test_csv_agrees_with_json_lines(scored: Result, folder: Path, shipped: Detector) -> None:

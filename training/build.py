@@ -35,11 +35,12 @@ from unspun.model.tiers.deep import (
 )
 from unspun.model.verdict import KINDS, ModelInfo
 from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
+from unspun.training.calibration.explaining import add_explanations
 from unspun.training.calibration.fit import Sample, fit_decision, human_weights, makers_of, quantiles, simplex
 from unspun.training.calibration.reference import ReferenceTexts, kept_texts
 from unspun.training.classifier.fast_tier import SOURCES, FastTier, Recipe, Stages, train_fast_tier
 from unspun.training.classifier.matrix import crop
-from unspun.training.command import labelled_parser
+from unspun.training.command import add_workers, labelled_parser
 from unspun.training.corpora.corpus import LabelledText, fingerprint, read_labelled, text_keys
 from unspun.training.corpora.roles import default_roles, sample
 from unspun.training.reporting import metrics
@@ -226,12 +227,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--version", default="2.0.0", dest="model_version", help="version of the bundle (default: 2.0.0)"
     )
-    parser.add_argument("--jobs", type=int, default=1, help="number of processes (default: 1)")
+    add_workers(parser, 1)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     roles = default_roles()
     by_role = roles.share_out(read_labelled(options.labelled))
-    recipe = Recipe(version=options.model_version, seed=options.seed, lexicons=options.lexicons, jobs=options.jobs)
+    recipe = Recipe(version=options.model_version, seed=options.seed, lexicons=options.lexicons, jobs=options.workers)
     learned = [text for text in by_role["train"] if text.label != "llm"]
     stages = Stages(options.work / "fast", learned, recipe, lambda line: print(line, file=sys.stderr, flush=True))
     fast = train_fast_tier(learned, recipe, stages)
@@ -242,10 +243,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     detector = provisional_detector(fast, weights)
     if not file.exists():
         print(f"reading {len(texts)} texts ...", file=sys.stderr, flush=True)
-        gather_evidence(detector, texts, jobs=options.jobs).save(file)
+        gather_evidence(detector, texts, jobs=options.workers).save(file)
     labelled = LabelledEvidence.load(file)
     blend = fit_blend(detector, by_role["calibrate"])
     build(options.output, fast, weights, blend, labelled, learned, recipe)
+    print("reading the texts again, for the sentences ...", file=sys.stderr, flush=True)
+    add_explanations(options.output, options.output, by_role["calibrate"])
     return 0
 
 

@@ -12,6 +12,8 @@ What it misses: every phrase that is not on the list, and so every tool whose ou
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +22,10 @@ from numpy.typing import NDArray
 from unspun.model.language.encoding import BatchMemory, Encoding
 from unspun.model.language.ngrams import LanguageModel
 from unspun.model.signals.base import Pool, SignalValues
+from unspun.model.text.document import hash_phrase
 
+ORDINARY = Path(__file__).parents[1] / "language" / "ordinary_phrases.txt"
+"""Known phrases that people also write, one a line. `training.language.ordinary` counts them."""
 MAX_WORDS = 7
 KEY_END = np.uint64((1 << 20) - 1)
 """The bits of a key that are looked up first."""
@@ -36,6 +41,14 @@ def phrase_keys(hashes: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
         key = (key ^ hashes[k : k + count]) * np.uint64(0x9E3779B97F4A7C15)
         key ^= key >> np.uint64(31)
     return key
+
+
+@cache
+def ordinary_keys() -> NDArray[np.uint64]:
+    """Return the keys of the phrases that people also write."""
+    phrases = (line for line in ORDINARY.read_text("utf-8").splitlines() if line and not line.startswith("#"))
+    hashes = map(hash_phrase, phrases)
+    return np.array([phrase_keys(words, len(words))[0] for words in hashes], dtype=np.uint64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +93,8 @@ class KnownPhrases:
     def __init__(self, language: LanguageModel, phrases: PhraseTable) -> None:
         self.language = language
         self.phrases = phrases
+        self.betraying = ~(phrases.in_context | np.isin(phrases.keys, ordinary_keys()))
+        """(P,) which phrases nobody writes but a spinner. The others count for the verdict, but are no evidence."""
         self._found: BatchMemory[PhraseHits] = BatchMemory()
         # This table rules out most runs of words without a search among the keys.
         self._ends_of_keys = np.zeros(int(KEY_END) + 1, dtype=bool)

@@ -27,6 +27,13 @@ SECTION = 250
 """Words of prose in a section of a long text: the length of the texts that the fast tier was trained on."""
 
 
+_TOKEN_COLUMNS = (
+    *("token_start", "token_end", "token_hash", "token_class", "token_shape", "token_sentence", "token_paragraph"),
+    *("token_function", "token_prose", "token_foreign"),
+)
+"""The attributes of Documents that have a value for each token, but `token_document`."""
+
+
 @dataclass(frozen=True, eq=False)
 class Documents:
     """A batch of D texts with T tokens in all.
@@ -161,6 +168,25 @@ class Documents:
         owner = np.concatenate([np.zeros(0, np.int64), *owners])
         section = np.repeat(np.arange(len(owner), dtype=np.int32), np.diff(ptr))
         return replace(self, texts=("",) * len(owner), token_document=section, token_ptr=ptr), owner
+
+    def in_sentences(self, number: int) -> tuple[Documents, NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
+        """Return one document's sentences of prose as documents of their own, S in all.
+
+        Tokens that are not prose are left out. Also returns each sentence's number in the batch, its first and its last
+        token, (S,) each. Offsets into the texts cannot be computed from the result, as in `in_sections`.
+        """
+        first, last = int(self.token_ptr[number]), int(self.token_ptr[number + 1])
+        tokens = first + np.flatnonzero(self.token_prose[first:last])
+        ids, start, owner = np.unique(self.token_sentence[tokens], return_index=True, return_inverse=True)
+        stop = np.append(start[1:], len(tokens))
+        sentences = replace(
+            self,
+            texts=("",) * len(ids),
+            token_document=owner.astype(np.int32),
+            token_ptr=np.append(start, len(tokens)).astype(np.int64),
+            **{name: getattr(self, name)[tokens] for name in _TOKEN_COLUMNS},
+        )
+        return sentences, ids, tokens[start], tokens[stop - 1]
 
     def source_span(self, first_token: int, last_token: int) -> tuple[int, int]:
         """Return the span of the tokens `first_token` to `last_token` (included) in the text as submitted.

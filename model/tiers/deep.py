@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import erf
 
 from unspun.model.onnx_session import session
 from unspun.model.signals.base import Floats
@@ -41,6 +42,42 @@ everywhere."""
 
 
 @dataclass(frozen=True, eq=False)
+class WindowHead:
+    """The layers that turn the pooled pieces of a window into log odds, to apply them to single sentences.
+
+    Attributes:
+        judge, judge_bias: (384, 3 * J) and (3 * J,) the first layer, J units for each kind.
+        judged, judged_bias: (3, J) and (3,) the second layer.
+    """
+
+    judge: Floats
+    judge_bias: Floats
+    judged: Floats
+    judged_bias: Floats
+
+    def log_odds(self, state: Floats, attention: Floats, parts: NDArray[np.int64]) -> Floats:
+        """Return the log odds (N, 3) of N parts of a window as if each were the whole window.
+
+        Args:
+            state: (L, 384) the last layer, for the pieces of the window.
+            attention: (L, 3) how much each piece counts for each kind, before the softmax.
+            parts: (N,) the first piece of each part in rising order, which is 0 for the first one; a part ends where
+                the next one begins.
+        """
+        sizes = np.diff(parts, append=len(state))
+        peaks = np.repeat(np.maximum.reduceat(attention, parts), sizes, axis=0)
+        weights = np.exp(attention - peaks)
+        weights /= np.repeat(np.add.reduceat(weights, parts), sizes, axis=0)
+        pooled = np.stack([np.add.reduceat(weights[:, k, None] * state, parts) for k in range(len(KINDS))], axis=1)
+        wide = pooled @ self.judge + self.judge_bias
+        wide *= 0.5 * (1.0 + erf(wide / np.float32(np.sqrt(2.0))))
+        kinds = np.arange(len(KINDS))
+        own = wide.reshape(len(parts), len(KINDS), len(KINDS), -1)[:, kinds, kinds]
+        answer: Floats = (own * self.judged).sum(axis=-1) + self.judged_bias
+        return answer
+
+
+@dataclass(frozen=True, eq=False)
 class EncoderWeights:
     """The encoder's parameters.
 
@@ -50,6 +87,8 @@ class EncoderWeights:
         scale: (V,) the scale of each embedding.
         bias: (V,) bias of each piece as a guess of the original.
         pieces: the V word pieces.
+        head: the last layers, if the graph also returns `state` and `attention`, what they are applied to. Bundles
+            before version 2.1.0 have none.
     """
 
     graph: bytes
@@ -57,6 +96,7 @@ class EncoderWeights:
     scale: Floats
     bias: Floats
     pieces: tuple[str, ...]
+    head: WindowHead | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +110,8 @@ class EncoderOutput:
         window_tokens: (M, 2) the first and the last token that are nearer to this window's centre than to others'.
         before: (R, 384) for each likely replaced word, a vector near the embedding of the original.
         before_row: (T,) each token's row in `before`, or -1.
+        sentences: (N, 3) log odds of each kind in each sentence that was read, if the encoder has a head for them.
+        sentence: (N,) the sentences, by their numbers in the batch, in rising order.
     """
 
     replaced: Floats
@@ -78,6 +120,8 @@ class EncoderOutput:
     window_tokens: NDArray[np.int64]
     before: Floats
     before_row: NDArray[np.int32]
+    sentences: Floats
+    sentence: NDArray[np.int32]
 
 
 class DeepEncoder:
@@ -106,7 +150,8 @@ class DeepEncoder:
     def read(self, documents: Documents, which: Sequence[int], *, keep: bool = False) -> EncoderOutput:
         """Read the prose of some documents of a batch.
 
-        With `keep`, also return guesses of the originals (`before`) of words that may have been replaced.
+        With `keep`, also return guesses of the originals (`before`) of words that may have been replaced, and the log
+        odds of sentences.
         """
         size = len(documents.token_start)
         replaced = np.full(size, NOT_READ, dtype=np.float32)
@@ -115,12 +160,17 @@ class DeepEncoder:
         owners: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
         tokens: list[NDArray[np.int64]] = [np.zeros((0, 2), np.int64)]
         kept: list[Floats] = [np.zeros((0, self.weights.embeddings.shape[1]), np.float32)]
+        sentences: list[Floats] = [np.zeros((0, len(KINDS)), np.float32)]
+        sentence: list[NDArray[np.int32]] = [np.zeros(0, np.int32)]
         rows = 0
         for number in which:
             ids, token = prose_pieces(self._wordpieces, documents, number)
             if not len(ids):
                 continue
-            pieces, found, edges, likely, guesses = self._run(ids, token, keep)
+            pieces, found, edges, likely, guesses, parts = self._run(ids, token, documents.token_sentence[token], keep)
+            if len(parts):
+                sentences.append(parts)
+                sentence.append(np.unique(documents.token_sentence[token]))
             first = np.flatnonzero(np.diff(token, prepend=-1))
             # A word is replaced if any of its pieces is. Words that were read stay above NOT_READ.
             replaced[token[first]] = np.maximum(np.maximum.reduceat(pieces, first), NOT_READ + 1)
@@ -137,16 +187,19 @@ class DeepEncoder:
             np.concatenate(tokens),
             np.concatenate(kept),
             before_row,
+            np.concatenate(sentences),
+            np.concatenate(sentence),
         )
 
     def _run(
-        self, ids: NDArray[np.int32], token: NDArray[np.int64], keep: bool
-    ) -> tuple[Floats, Floats, NDArray[np.int64], NDArray[np.int64], Floats]:
+        self, ids: NDArray[np.int32], token: NDArray[np.int64], sentence: NDArray[np.int32], keep: bool
+    ) -> tuple[Floats, Floats, NDArray[np.int64], NDArray[np.int64], Floats, Floats]:
         """Run the encoder over one document's P pieces, in M windows.
 
         Returns the log odds of the pieces (P,), each from the window in which it has most context; the log odds of the
         windows (M, 3); and the edges (M + 1,) between the pieces that are taken from each window. With `keep`, also the
-        tokens (R,) that may have been replaced and the guesses of their originals (R, 384); otherwise R is 0.
+        tokens (R,) that may have been replaced, the guesses of their originals (R, 384), and the log odds of the
+        document's sentences (N, 3), given the `sentence` of each piece (P,); otherwise R and N are 0.
         """
         starts = windows(len(ids), WINDOW, OVERLAP)
         stops = np.minimum(starts + WINDOW, len(ids))
@@ -155,6 +208,11 @@ class DeepEncoder:
         found: list[Floats] = []
         likely, guesses = [np.zeros(0, np.int64)], [np.zeros((0, self.weights.embeddings.shape[1]), np.float32)]
         outputs = ["replaced", "window", "before"] if keep else ["replaced", "window"]
+        head = self.weights.head if keep else None
+        if head is not None:
+            outputs += ["state", "attention"]
+        numbers = np.unique(sentence, return_inverse=True)[1]
+        sums = np.zeros((int(numbers[-1]) + 1 if head is not None else 0, len(KINDS)), dtype=np.float32)
         marks = self._wordpieces.start, self._wordpieces.end
         for start, stop, low, high in zip(starts, stops, edges[:-1], edges[1:], strict=True):
             row = np.concatenate([marks[:1], ids[start:stop], marks[1:]])
@@ -167,7 +225,15 @@ class DeepEncoder:
                 first = first[np.maximum.reduceat(pieces[-1], first) >= LEAST_KEPT]
                 likely.append(token[low:high][first])
                 guesses.append(answer[2][0, part][first])
-        return np.concatenate(pieces), np.concatenate(found), edges, np.concatenate(likely), np.concatenate(guesses)
+            if head is not None:
+                inside = numbers[low:high]
+                parts = np.flatnonzero(np.diff(inside, prepend=-1))
+                sizes = np.diff(parts, append=len(inside))[:, None]
+                sums[inside[parts]] += sizes * head.log_odds(answer[3][0, part], answer[4][0, part], parts)
+        # A sentence in two windows gets the mean, weighted by its pieces in each.
+        sums /= np.bincount(numbers)[:, None][: len(sums)]
+        kept = np.concatenate(likely), np.concatenate(guesses), sums
+        return np.concatenate(pieces), np.concatenate(found), edges, *kept
 
     def originals(
         self, reading: EncoderOutput, tokens: NDArray[np.integer], count: int

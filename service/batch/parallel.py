@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from unspun.model.bundle import BundleError
-from unspun.model.verdict import Verdict
+from unspun.model.verdict import EvidenceChoice, Verdict
 from unspun.reading.html import Page
 from unspun.reading.reader import Failure, Record
 from unspun.service.batch.scoring import Scored, Scorer, ScorerLoader, batches, score_batch
@@ -36,7 +36,7 @@ class Task:
     bundle: Path | None
     sha256: str | None
     depth: str
-    evidence: bool
+    evidence: EvidenceChoice
     base_rate: float | None = None
 
     def score(self, scorer: Scorer, batch: list[Record | Failure]) -> Iterator[Scored | Failure]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from unspun.model.text.document import MAX_CHARACTERS
-from unspun.model.verdict import Verdict
+from unspun.model.verdict import EvidenceChoice, Verdict
 from unspun.reading.html import Page
 from unspun.reading.reader import Failure, Record
 from unspun.reading.records import NoTextError, Omission, UnreadableError
@@ -49,7 +49,7 @@ class Scorer(Protocol):
         *,
         ids: Sequence[str | None] | None = None,
         depth: str = "auto",
-        evidence: bool = True,
+        evidence: EvidenceChoice = True,
         base_rate: float | None = None,
     ) -> list[Verdict]:
         """Return a verdict for each text, in order; with a base rate, each with its probability."""
@@ -113,7 +113,7 @@ def score_records(
     records: Iterable[Record | Failure],
     *,
     depth: str = "auto",
-    evidence: bool = True,
+    evidence: EvidenceChoice = True,
     base_rate: float | None = None,
 ) -> Iterator[Scored | Failure]:
     """Yield the verdict of every record, in order, and failures in their places."""
@@ -160,7 +160,11 @@ def score_or_split(
 
 
 def score_batch(
-    scorer: Scorer, batch: Sequence[Record | Failure], depth: str, evidence: bool, base_rate: float | None = None
+    scorer: Scorer,
+    batch: Sequence[Record | Failure],
+    depth: str,
+    evidence: EvidenceChoice,
+    base_rate: float | None = None,
 ) -> Iterator[Scored | Failure]:
     """Yield the verdicts of a batch, and failures in their places. Pages are reduced to their articles."""
 

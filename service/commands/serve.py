@@ -27,7 +27,7 @@ USAGE = 2
 @click.option(
     "--model",
     metavar="BUNDLE",
-    help="Folder of the model. Default: $UNSPUN_MODEL, else the model that ships with unspun.",
+    help="Folder of the model. Default: $UNSPUN_MODEL, else `default`, the model that ships with unspun.",
 )
 @click.option(
     "--debug", is_flag=True, help="Run Flask's development server: one process that restarts when the code changes."

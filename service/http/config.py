@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from unspun.reading.documents.isolation import LIMITS
 from unspun.service.machine import cores
@@ -78,6 +78,12 @@ def _is_database(value: SecretStr) -> SecretStr:
     return value
 
 
+def _named(value: Any) -> Path | None:
+    from unspun.model.bundle import SHIPPED, find
+
+    return None if value is None or str(value) == SHIPPED else find(value)
+
+
 def _is_folder(value: Path) -> Path:
     if value.is_symlink() and not value.exists():
         raise ValueError(f"{value} is a broken link; use `unspun models rollback` or `promote`")
@@ -99,8 +105,8 @@ class Settings(BaseModel):
         le=256,
         description="Processes that score texts. Default: one per core.",
     )
-    model: Annotated[Path, AfterValidator(_is_folder)] | None = Field(
-        None, description="Folder of the model. Default: the model that ships with unspun."
+    model: Annotated[Annotated[Path, AfterValidator(_is_folder)] | None, BeforeValidator(_named)] = Field(
+        None, description="Folder of the model. Default: `default`, the model that ships with unspun."
     )
     keys_file: Path | None = Field(
         None,

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 
 from unspun.model import bundle
 from unspun.model.detector import NoDeepTierError
-from unspun.model.verdict import ModelInfo, Verdict
+from unspun.model.verdict import EvidenceChoice, ModelInfo, Verdict
 from unspun.reading.reader import Failure
 from unspun.service.batch.scoring import WARM_UP, Scorer, batches, score_or_split
 from unspun.service.http import metrics
@@ -226,7 +226,7 @@ def _score(model: Model, submissions: list[Submission]) -> list[Verdict]:
 
 def _alike(submissions: Sequence[Submission]) -> Iterable[list[int]]:
     """Group the places of submissions by their options."""
-    groups: dict[tuple[str, bool, float | None], list[int]] = {}
+    groups: dict[tuple[str, EvidenceChoice, float | None], list[int]] = {}
     for i, submission in enumerate(submissions):
         groups.setdefault((submission.depth, submission.evidence, submission.base_rate), []).append(i)
     return groups.values()

@@ -94,6 +94,8 @@ def _kinds(schema: dict[str, Any]) -> list[str]:
         return [f"[{schema['$ref'].rpartition('/')[2]}]"]
     if "enum" in schema:
         return [f"`{value}`" for value in schema["enum"]]
+    if "const" in schema:
+        return [f"`{schema['const']}`"]
     if "anyOf" in schema:
         return [kind for one in schema["anyOf"] if one for kind in _kinds(one)]
     if schema.get("type") == "array":

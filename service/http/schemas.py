@@ -11,6 +11,7 @@ from flask import Request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 
+from unspun.model.verdict import EvidenceChoice
 from unspun.reading.encodings import NotTextError, decode
 from unspun.reading.html import Article, declared_encoding, extract_article
 from unspun.reading.records import UnreadableError
@@ -21,7 +22,8 @@ from unspun.service.validation import encodable, storable
 PIECE = 1 << 16
 MAX_ID = 1024
 MAX_URL = 2048
-TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+TRUE, FALSE, ALL = ("true", "1", "yes", "on"), ("false", "0", "no", "off"), "all"
+WHICH_EVIDENCE = 'must be true, false or "all"'
 
 
 def _id(value: Any) -> str | None:
@@ -68,10 +70,19 @@ class _OfAddress(RequestFields):
 
 
 class _Options(RequestFields):
-    details: ClassVar[dict[str, str]] = {"base_rate": "must be a number between 0 and 1, such as 0.05 for 5 %"}
+    details: ClassVar[dict[str, str]] = {
+        "evidence": WHICH_EVIDENCE,
+        "base_rate": "must be a number between 0 and 1, such as 0.05 for 5 %",
+    }
 
     id: Id = Field(None, description="An id for the verdict.")
-    evidence: bool = Field(True, description="Whether to look for the passages that point to a machine.")
+    evidence: EvidenceChoice = Field(
+        True,
+        description=(
+            "Whether to look for the words and passages that point to a machine. With `true`, the verdict on a `clear` "
+            "text comes without them; with `all`, every verdict has them."
+        ),
+    )
     depth: Literal["auto", "fast", "deep"] = Field(
         "auto", description="The tier that decides; `auto` runs the deep tier only if the fast tier is in doubt."
     )
@@ -235,7 +246,8 @@ def parse_fields(model: type[Requested], value: Any, pointer: str = "#") -> Requ
         return model.model_validate(value)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
-        raise _invalid(tuple(_field_error(item, pointer, model) for item in found)) from None
+        # A field that may have several types has an error for each.
+        raise _invalid(tuple(dict.fromkeys(_field_error(item, pointer, model) for item in found))) from None
 
 
 def parse_batch(value: Any, settings: Settings) -> list[Submission | RequestError]:
@@ -277,9 +289,10 @@ def read_options(query: Mapping[str, str], settings: Settings, pointer: str = "?
     """Return the id, evidence, depth and base rate given in a query or a form. Raises RequestError."""
     asked: dict[str, Any] = {name: query[name] for name in ("id", "depth") if name in query}
     if "evidence" in query:
-        if query["evidence"].lower() not in TRUE + FALSE:
-            raise _invalid((FieldError(_join(pointer, "evidence"), "must be true or false"),))
-        asked["evidence"] = query["evidence"].lower() in TRUE
+        word = query["evidence"].lower()
+        if word not in (*TRUE, *FALSE, ALL):
+            raise _invalid((FieldError(_join(pointer, "evidence"), WHICH_EVIDENCE),))
+        asked["evidence"] = ALL if word == ALL else word in TRUE
     if "base_rate" in query:
         try:
             asked["base_rate"] = float(query["base_rate"])

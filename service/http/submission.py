@@ -30,4 +30,4 @@ class LabelSubmission(RequestFields):
 def parse_label(value: Any, settings: Settings) -> tuple[LabelSubmission, Submission]:
     """Check the JSON value of a label; return it and the submission of its text for scoring. Raises RequestError."""
     label = parse_fields(LabelSubmission, value)
-    return label, parse_submission({"text": label.text}, settings)
+    return label, parse_submission({"text": label.text, "evidence": "all"}, settings)

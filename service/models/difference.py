@@ -137,7 +137,7 @@ def differences(
 ) -> Iterator[tuple[Record, Verdict, Difference | None] | Failure]:
     """Score every record with both models; yield the later verdict and the difference, if any, and failures."""
     for batch in batches(records):
-        pairs = zip(*(score_batch(model, batch, depth, True) for model in (before, after)), strict=True)
+        pairs = zip(*(score_batch(model, batch, depth, "all") for model in (before, after)), strict=True)
         for was, became in pairs:
             failed = was if isinstance(was, Failure) else became
             if isinstance(failed, Failure):

@@ -72,6 +72,8 @@ class Results:
         self.counts = [(word, counts[word]) for word in VERDICTS if counts[word]]
         self.failed = len(self.rows) - counts.total()
         self.hidden = counts.total() - len(self.shown)
+        strongest = [word.evidence for row in self.rows for word in row.strongest]
+        self.guessed = any(one.suggestion is not None and not one.probable for one in strongest)
         self.headline = _headline(counts["paraphrased"], counts["suspect"], len(self.rows), self.failed)
         self.downloads = [
             Download(label, filename, data_url(_written(form, ordered, supported), media))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from unspun.model.comparing.comparer import Comparer
     from unspun.model.comparing.comparison import Comparison
     from unspun.model.detector import Detector
-    from unspun.model.verdict import Evidence, Verdict
+    from unspun.model.verdict import Evidence, EvidenceChoice, Verdict
     from unspun.service.client import Client
 
     __version__: str
@@ -33,13 +33,19 @@ _OWNERS = {
 
 
 def score(
-    text: str, *, id: str | None = None, depth: str = "auto", evidence: bool = True, base_rate: float | None = None
+    text: str,
+    *,
+    id: str | None = None,
+    depth: str = "auto",
+    evidence: EvidenceChoice = True,
+    base_rate: float | None = None,
 ) -> Verdict:
     """Score one text with the model that ships; the model is loaded once per process.
 
-    `depth` is "auto", "fast" or "deep". `base_rate` is the share of paraphrased texts among those you score; with it
-    the verdict has a `probability`. Any string gets a verdict: a text that cannot be judged is `abstained`. Raises
-    ValueError for an unknown depth or a base rate outside (0, 1).
+    `depth` is "auto", "fast" or "deep". `evidence` says whether to look for suspicious words and passages; a `clear`
+    text gets them only with "all". `base_rate` is the share of paraphrased texts among those you score; with it the
+    verdict has a `probability`. Any string gets a verdict: a text that cannot be judged is `abstained`. Raises
+    ValueError for an unknown depth or choice of evidence, or a base rate outside (0, 1).
 
     For many texts use `Detector.load().score_many(texts)`, which works in batches.
     """

@@ -74,7 +74,9 @@ def broken(measured: dict[str, float], limits: dict[str, dict[str, float]]) -> s
 
 def of_articles(detector: Detector, articles: list[tuple[str, str]], depth: str) -> dict[str, float]:
     """Return the gated figures of our own articles: shares of verdicts, and the precision and recall of evidence."""
-    human, spun = ([detector.score(text, depth=depth) for text in side] for side in zip(*articles, strict=True))
+    human, spun = (
+        [detector.score(text, depth=depth, evidence="all") for text in side] for side in zip(*articles, strict=True)
+    )
     shown = true = found = replaced = 0
     for (original, text), verdict in zip(articles, spun, strict=True):
         evidence = [(item.start, item.end) for item in verdict.evidence or ()]

@@ -154,9 +154,7 @@ def test_axe_finds_nothing_serious_in_a_saved_result(
 
 
 @pytest.mark.parametrize(("look", "is_open"), [("light", True), ("phone", False)])
-def test_the_list_of_odd_words_is_closed_on_a_phone(
-    look: str, is_open: bool, show: Open, several: list[Path]
-) -> None:
+def test_the_list_of_odd_words_is_closed_on_a_phone(look: str, is_open: bool, show: Open, several: list[Path]) -> None:
     page = check(show(**LOOKS[look]), several[1:2])
     assert page.locator(".words").is_visible() == is_open
 

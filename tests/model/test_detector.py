@@ -199,6 +199,20 @@ def test_evidence_can_be_left_out(detector: Detector) -> None:
     assert without.score == detector.score(tiny.ARTICLE).score
 
 
+def test_a_clear_text_has_evidence_only_if_all_is_requested(detector: Detector) -> None:
+    texts = [tiny.ARTICLE, "A speech about counterfeit consciousness."]
+    some, everything = (detector.score_many(texts, evidence=which) for which in (True, "all"))
+    assert some[0].verdict == "clear"
+    assert [verdict.evidence is None for verdict in some] == [True, False]
+    assert everything == [replace(some[0], evidence=everything[0].evidence), some[1]]
+    assert everything[0].evidence
+
+
+def test_another_choice_of_evidence_is_refused(detector: Detector) -> None:
+    with pytest.raises(ValueError, match="use True, False or 'all'"):
+        detector.score("a", evidence="some")  # type: ignore[arg-type]
+
+
 def test_each_text_needs_an_id(detector: Detector) -> None:
     with pytest.raises(ValueError, match="1 ids for 2 texts"):
         detector.score_many(["a", "b"], ids=["a"])

@@ -49,7 +49,8 @@ PIECES = (
 def find(*texts: str, prior: float = -2.0, spun: float = 1.0) -> list[list[Evidence]]:
     documents = Documents.parse(texts)
     measured = tiny.extractor().measure(documents.in_sections()[0])
-    return find_evidence(tiny.signals(), documents, measured, prior, np.full(len(measured.misfit), spun))
+    everywhere = np.ones(len(texts), dtype=bool)
+    return find_evidence(tiny.signals(), documents, measured, prior, np.full(len(measured.misfit), spun), everywhere)
 
 
 @pytest.mark.parametrize("case", cases("model/evidence.toml"), ids=lambda case: case["text"])

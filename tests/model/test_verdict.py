@@ -13,7 +13,10 @@ from unspun.model.verdict import KINDS, Evidence, ModelInfo, Repair, SpunPassage
 
 MODEL = ModelInfo("tiny", "1", "00")
 SHARES = st.floats(0, 1)
-EVIDENCE = (Evidence(0, 3, "abc", None, "misfit", 1.5), Evidence(4, 6, "de", "x", "substitution", 2.5, ("y", "z")))
+EVIDENCE = (
+    Evidence(0, 3, "abc", None, "misfit", 1.5),
+    Evidence(4, 6, "de", "x", "substitution", 2.5, ("y", "z"), True),
+)
 
 
 def verdict(**changed: Any) -> Verdict:
@@ -59,9 +62,9 @@ def test_the_keys_are_in_the_documented_order() -> None:
         '"share": 0.93, "kinds": {"spun": 0.97, "translated": 0.12, "rewritten": 0.08}, "probability": 0.61, '
         '"reason": null, "words": 812, "english": 1.0, "depth": "deep", "repairs": [{"what": "entity", "count": 2}], '
         '"evidence": [{"start": 0, "end": 3, "text": "abc", "suggestion": null, "signal": "misfit", "weight": 1.5, '
-        '"alternatives": []}, {"start": 4, "end": 6, "text": "de", "suggestion": "x", "signal": "substitution", '
-        '"weight": 2.5, "alternatives": ["y", "z"]}], '
-        '"passages": [{"start": 0, "end": 6, "words": 2}], '
+        '"alternatives": [], "probable": false}, {"start": 4, "end": 6, "text": "de", "suggestion": "x", '
+        '"signal": "substitution", "weight": 2.5, "alternatives": ["y", "z"], "probable": true}], '
+        '"passages": [{"start": 0, "end": 6, "words": 2}], "sentences": [], "observations": [], '
         '"model": {"name": "tiny", "version": "1", "sha256": "00"}}'
     )
 
@@ -85,6 +88,11 @@ def test_evidence_that_was_not_requested_is_left_out() -> None:
 def test_evidence_that_was_requested_but_not_found_is_an_empty_list() -> None:
     found = verdict(evidence=()).to_dict()
     assert (found["evidence"], found["passages"]) == ([], [])
+
+
+def test_a_verdict_without_evidence_is_that_of_a_request_for_none() -> None:
+    found = verdict(evidence=EVIDENCE, passages=(SpunPassage(0, 6, 2),))
+    assert found.without_evidence() == verdict()
 
 
 def test_the_dictionary_is_a_copy() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from unspun.model.bundle import Bundle, load
 from unspun.model.decision.decision import Decision, check_base_rate
-from unspun.model.verdict import KINDS, Evidence, ModelInfo, Repair, Verdict, VerdictWord
+from unspun.model.verdict import KINDS, Evidence, EvidenceChoice, ModelInfo, Repair, Verdict, VerdictWord
 
 PHRASES = {
     "imaginative and prescient": ("vision", 3.1),
@@ -67,7 +67,7 @@ class FakeDetector:
         *,
         ids: Sequence[str | None] | None = None,
         depth: str = "auto",
-        evidence: bool = True,
+        evidence: EvidenceChoice = True,
         base_rate: float | None = None,
     ) -> list[Verdict]:
         self.calls.append(len(texts))
@@ -76,12 +76,15 @@ class FakeDetector:
         ids = [None] * len(texts) if ids is None else ids
         return [self._verdict(text, id, evidence, base_rate) for text, id in zip(texts, ids, strict=True)]
 
-    def _verdict(self, text: str, id: str | None, evidence: bool, base_rate: float | None) -> Verdict:
+    def _verdict(self, text: str, id: str | None, evidence: EvidenceChoice, base_rate: float | None) -> Verdict:
         if "raise-error" in text:
             raise ZeroDivisionError("division by zero\nsecond line")
         if "sleep-long" in text:
             time.sleep(30)
-        found = tuple(Evidence(hit.start(), hit.end(), hit[0], *_proposal(hit[0])) for hit in PATTERN.finditer(text))
+        found = tuple(
+            Evidence(hit.start(), hit.end(), hit[0], *_proposal(hit[0]), probable=PHRASES[hit[0]][0] is not None)
+            for hit in PATTERN.finditer(text)
+        )
         words = len(text.split())
         zero_width = text.count("\u200b")
         verdict = Verdict(
@@ -104,6 +107,7 @@ class FakeDetector:
         word, score, rate, share = ANSWERS[min(2, len(found))]
         return replace(
             verdict,
+            evidence=None if word == "clear" and evidence != "all" else verdict.evidence,
             verdict=word,
             kind=None if word == "clear" else "spun",
             score=score,

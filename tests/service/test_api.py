@@ -73,6 +73,22 @@ def test_options_for_plain_text_are_in_the_query(client: FlaskClient) -> None:
     assert answer.text == FakeDetector().score(SPUN, id="a", evidence=False).to_json() + "\n"
 
 
+@pytest.mark.parametrize(
+    ("evidence", "has_it"), [(None, False), (True, False), ("all", True), (False, False)], ids=repr
+)
+def test_a_clear_text_has_evidence_only_if_all_is_requested(
+    evidence: bool | str | None, has_it: bool, client: FlaskClient
+) -> None:
+    fields = {} if evidence is None else {"evidence": evidence}
+    answer = client.post("/v1/score", json={"text": CLEAR, **fields}).get_json()
+    assert {"evidence", "passages"} & answer.keys() == ({"evidence", "passages"} if has_it else set())
+
+
+def test_all_evidence_can_be_requested_in_the_query(client: FlaskClient) -> None:
+    answer = client.post("/v1/score?evidence=all", data=CLEAR, content_type="text/plain")
+    assert answer.text == FakeDetector().score(CLEAR, evidence="all").to_json() + "\n"
+
+
 def test_plain_text_can_be_in_another_encoding(client: FlaskClient) -> None:
     text = f"The café's owner said: {SPUN}"
     answer = client.post("/v1/score", data=text.encode("cp1252"), content_type="text/plain")

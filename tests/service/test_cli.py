@@ -69,6 +69,18 @@ def test_no_evidence_leaves_the_evidence_out(unspun: Unspun, articles: Path) -> 
     assert all("evidence" not in verdict for verdict in unspun("score", "in", "--no-evidence").verdicts)
 
 
+def test_a_clear_text_has_evidence_only_if_all_is_requested(unspun: Unspun, articles: Path) -> None:
+    some, everything = (unspun("score", "in", *options).verdicts for options in ([], ["--all-evidence"]))
+    assert ["evidence" in verdict for verdict in some] == [True, True, False]
+    assert ["evidence" in verdict for verdict in everything] == [True, True, True]
+
+
+def test_no_evidence_and_all_evidence_exclude_each_other(unspun: Unspun, articles: Path) -> None:
+    run = unspun("score", "in", "--no-evidence", "--all-evidence")
+    assert run.status == 2
+    assert any("--no-evidence and --all-evidence exclude each other" in line for line in run.errors)
+
+
 def test_depth_and_model_reach_the_detector(unspun: Unspun, articles: Path) -> None:
     asked: list[Any] = []
 

@@ -31,7 +31,7 @@ from unspun.training.classifier.classify import fit_heads, fit_unfamiliarity, us
 from unspun.training.classifier.matrix import LabelledMatrix, crop, group_share, measure
 from unspun.training.classifier.ranking import fit_ranking
 from unspun.training.classifier.tagging import TaggerTrainer
-from unspun.training.corpora.corpus import LabelledText, assign_groups, fingerprint
+from unspun.training.corpora.corpus import LabelledText, assign_groups, counts_by_path, fingerprint
 from unspun.training.language.phrases import build_phrases, read_lexicons
 from unspun.training.language.resources import (
     build_alternatives,
@@ -152,10 +152,16 @@ SOURCES = {
 def _check(texts: Sequence[LabelledText]) -> None:
     labels = Counter(text.label for text in texts)
     if labels["human"] < 20:
-        raise TrainingError(f"only {labels['human']} human texts; give at least 20, from several sources (--human)")
+        found = counts_by_path(texts, texts, ["human"])
+        raise TrainingError(
+            f"only {labels['human']} human texts to learn from{found}; give at least 20, from several sources (--human)"
+        )
     for kind in KINDS:
         if 0 < labels[kind] < 5:
-            raise TrainingError(f"only {labels[kind]} {kind} texts; give at least 5, or none (--{kind})")
+            found = counts_by_path(texts, texts, [kind])
+            raise TrainingError(
+                f"only {labels[kind]} {kind} texts to learn from{found}; give at least 5, or none (--{kind})"
+            )
 
 
 class Stages:

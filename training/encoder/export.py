@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from unspun.model.tiers.deep import WINDOW, EncoderWeights
+from unspun.model.tiers.deep import WINDOW, EncoderWeights, WindowHead
 from unspun.training.encoder.network import Encoder, pretrained_folder
 
 OPSET = 17
@@ -44,10 +44,48 @@ def quantised(encoder: Encoder) -> EncoderWeights:
         whole, small = Path(folder, "whole.onnx"), Path(folder, "small.onnx")
         _trace(encoder, whole)
         quantize_dynamic(whole, small, per_channel=True, weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul"])
-        graph = small.read_bytes()
+        graph = with_states(small.read_bytes())
     pieces = tuple((pretrained_folder() / "vocab.txt").read_text("utf-8").rstrip("\n").split("\n"))
     bias = encoder.before_bias.detach().numpy().astype(np.float32)
-    return EncoderWeights(graph, embeddings, scale, bias, pieces)
+    return EncoderWeights(graph, embeddings, scale, bias, pieces, window_head(graph))
+
+
+def with_states(graph: bytes) -> bytes:
+    """Return a quantised graph that also returns `state` (1, L, 384) and `attention` (1, L, 3), for single sentences.
+
+    They are what the pooling multiplies: the last layer, and the weights of its pieces before the softmax. The other
+    outputs stay the same to the bit.
+    """
+    import onnx
+
+    model = onnx.load_from_string(graph)
+    makers = {name: node for node in model.graph.node for name in node.output}
+    softmax = next(node for node in model.graph.node if node.name == "/encoder/Softmax")
+    pooling = next(node for node in model.graph.node if node.name == "/encoder/MatMul")
+    for name, old in (("state", pooling.input[1]), ("attention", softmax.input[0])):
+        outputs = makers[old].output
+        outputs[list(outputs).index(old)] = name
+        for node in model.graph.node:
+            for i, source in enumerate(node.input):
+                if source == old:
+                    node.input[i] = name
+        model.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, "pieces", None]))
+    changed: bytes = model.SerializeToString()
+    return changed
+
+
+def window_head(graph: bytes) -> WindowHead:
+    """Return the last layers of a quantised graph."""
+    import onnx
+    from onnx import numpy_helper
+
+    nodes = onnx.load_from_string(graph).graph
+    arrays = {one.name: numpy_helper.to_array(one) for one in nodes.initializer}
+    stem = next(node for node in nodes.node if node.name == "/encoder/judge/MatMul_quant").input[1]
+    stem = stem.removesuffix("_quantized")
+    judge = (arrays[f"{stem}_quantized"].astype(np.float32) - arrays[f"{stem}_zero_point"]) * arrays[f"{stem}_scale"]
+    last = (arrays[f"encoder.{name}"] for name in ("judge.bias", "judged", "judged_bias"))
+    return WindowHead(judge.astype(np.float32), *last)
 
 
 def restored(weights: EncoderWeights) -> Encoder:

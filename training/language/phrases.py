@@ -59,7 +59,7 @@ def build_phrases(pairs: Iterable[tuple[str, str]], human: Sequence[str], vocabu
     order = sorted(rows)
     keys = np.array([key for _, key in order], dtype=np.uint64)
     lengths = np.array([length for length, _ in order], dtype=np.int8)
-    counts, words = _count(keys, lengths, human)
+    counts, words = count_phrases(keys, lengths, human)
     weights = np.log(SPUN_RATE / ((counts + 0.5) / max(words, 1)))
     in_context = (counts > RARE) | (lengths == 1)
     weights = np.where(in_context, CONTEXT_WEIGHT, np.clip(weights, CONTEXT_WEIGHT, MAX_WEIGHT))
@@ -81,7 +81,9 @@ def _words(phrase: str) -> list[str]:
     return Documents.parse([phrase]).words()
 
 
-def _count(keys: NDArray[np.uint64], lengths: NDArray[np.int8], human: Sequence[str]) -> tuple[NDArray[np.int64], int]:
+def count_phrases(
+    keys: NDArray[np.uint64], lengths: NDArray[np.int8], human: Sequence[str]
+) -> tuple[NDArray[np.int64], int]:
     """Return how often each phrase occurs in human text, and the number of tokens in that text."""
     counts = np.zeros(len(keys), dtype=np.int64)
     words = 0

@@ -32,7 +32,7 @@ from unspun.training.calibration.evidence import LabelledEvidence, gather_eviden
 from unspun.training.calibration.reference import ARRAY, ReferenceTexts
 from unspun.training.classifier.classify import BARELY_SPUN, LABELS, is_barely_spun
 from unspun.training.classifier.fast_tier import Report, TrainingError
-from unspun.training.corpora.corpus import LabelledText, assign_groups, fingerprint, text_keys
+from unspun.training.corpora.corpus import LabelledText, assign_groups, counts_by_path, fingerprint, text_keys
 from unspun.training.reporting.card import write_card
 from unspun.training.reporting.metrics import rank_auroc, share_with_interval
 from unspun.training.retraining.correction import LARGEST_FALL, LEAST_TEXTS, FittedCorrection, Fitter, called
@@ -126,10 +126,11 @@ def retrain(
     # One thread, so that sums are added in the same order in this process and in its workers.
     with threadpool_limits(limits=1), parallel_config("loky", inner_max_num_threads=1):
         learnt = chosen.texts
+        _check_human(learnt, texts)
         if learnt and all(text.label == "human" for text in learnt):
             made = paraphrased(learnt, seed=house.seed, lexicons=house.lexicons, jobs=house.jobs, report=report)
             learnt = [*learnt, *made]
-        _check(learnt, texts, report)
+        _check_machine(learnt, texts, report)
         folds, unit = split(learnt, FOLDS)
         report(f"measuring {len(learnt):,} texts ...")
         rows = measure_house(base, learnt, jobs=house.jobs)
@@ -162,7 +163,7 @@ def _reference(base: Bundle) -> tuple[ReferenceTexts, ReferenceTexts]:
     if not isinstance(entry, dict):
         raise TrainingError(
             f"the model {base.info.name} {base.info.version} does not contain the data that retraining needs; "
-            "start from one that does, such as the shipped model (--base), or train with --from-scratch"
+            "start from one that does, such as the shipped model (--model default), or train with --from-scratch"
         )
     try:
         whole = ReferenceTexts.unpack(bundle.read_extra(base, ARRAY), entry)
@@ -246,21 +247,33 @@ def paraphrased(
     ]
 
 
-def _check(texts: Sequence[LabelledText], given: Sequence[LabelledText], report: Report) -> None:
+def _check_human(usable: Sequence[LabelledText], given: Sequence[LabelledText]) -> None:
+    count, before = (sum(text.label == "human" for text in texts) for texts in (usable, given))
+    if count < FEWEST:
+        raise TrainingError(
+            f"only {count} of {before} human texts can be used{counts_by_path(usable, given, ['human'])}; give at "
+            f"least {FEWEST}, better {FEW}, of the same kind of writing as the machine texts (--human)"
+            f"{_one_each(given, ['human'])}"
+        )
+
+
+def _one_each(given: Sequence[LabelledText], labels: Sequence[str]) -> str:
+    """Return advice if a single file was read as one text."""
+    single = [text for text in given if text.label in labels and text.path == text.id]
+    return f"; {single[0].path} counts as one text: separate its texts, one per file or per JSON line" if single else ""
+
+
+def _check_machine(texts: Sequence[LabelledText], given: Sequence[LabelledText], report: Report) -> None:
     counts: Counter[str] = Counter(text.label for text in texts)
     before: Counter[str] = Counter(text.label for text in given)
-    if counts["human"] < FEWEST:
-        raise TrainingError(
-            f"only {counts['human']} of {before['human']} human texts can be used; give at least {FEWEST}, better "
-            f"{FEW}, of the same kind of writing as the machine texts (--human)"
-        )
     most = max(KINDS, key=lambda kind: counts[kind])
     if counts[most] < FEWEST:
         usable = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind]) or "none"
         raise TrainingError(
-            f"too few of {sum(before[kind] for kind in KINDS)} machine texts can be used ({usable}); give at least "
-            f"{FEWEST} of one kind, better {FEW} (--spun, --translated, --rewritten), or none at all, and our own "
-            "paraphrasers will make them"
+            f"too few of {sum(before[kind] for kind in KINDS)} machine texts can be used: "
+            f"{usable}{counts_by_path(texts, given, KINDS)}; give at least {FEWEST} of one kind, better {FEW} (--spun, "
+            "--translated, --rewritten), or none at all, and our own paraphrasers will make them"
+            f"{_one_each(given, KINDS)}"
         )
     for kind in KINDS:
         if 0 < counts[kind] < LEAST_TEXTS:

@@ -20,9 +20,10 @@ from unspun.model.decision.decision import Decision
 from unspun.model.verdict import KINDS
 from unspun.training.build import build, calibration_texts, provisional_detector
 from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
+from unspun.training.calibration.explaining import add_explanations
 from unspun.training.classifier.fast_tier import Recipe, Report, Stages, TrainingError, train_fast_tier
 from unspun.training.classifier.matrix import maker_name
-from unspun.training.corpora.corpus import LabelledText, assign_groups, group_keys
+from unspun.training.corpora.corpus import LabelledText, assign_groups, counts_by_path, group_keys
 from unspun.training.corpora.roles import ROLES, Role, hashed, role_by_hash
 from unspun.training.reporting import metrics
 from unspun.training.retraining.adapt import paraphrased
@@ -156,8 +157,9 @@ def train_from_scratch(
     human = sum(text.label == "human" for text in held["calibrate"])
     if human < LEAST_HUMAN:
         raise TrainingError(
-            f"only {human} human texts are left to set the thresholds, but at least {LEAST_HUMAN} are needed; give "
-            f"about {round(LEAST_HUMAN / SHARE)} human texts or more (--human)"
+            f"only {human} human texts are left to set the thresholds, but at least {LEAST_HUMAN} are needed"
+            f"{counts_by_path(held['calibrate'], given, ['human'])}; give about "
+            f"{round(LEAST_HUMAN / SHARE)} human texts or more (--human)"
         )
     stages = Stages(work, given, recipe, report)
     fast = train_fast_tier(learned, recipe, stages, progress=progress)
@@ -173,7 +175,7 @@ def train_from_scratch(
     test = gather_evidence(detector, held["test"], depth="fast", jobs=recipe.jobs) if held["test"] else None
     note = _note(shared, ours)
     report("fitting the decision ...")
-    manifest = build(
+    build(
         output,
         fast,
         None,
@@ -183,6 +185,7 @@ def train_from_scratch(
         recipe,
         accuracy=lambda decision: {} if test is None else figures(test, decision, note),
     )
+    manifest = add_explanations(output, output, held["calibrate"])
     report(f"wrote {output}")
     return manifest
 

@@ -224,7 +224,8 @@ def label() -> Response:
         stored, _, verdict = store(asked, submission)
     except RequestError as problem:
         return _refuse(problem, title=NOT_STORED, text=text)
-    return _page(text=text, result=_result(text, verdict), stored=stored)
+    shown = verdict.without_evidence() if verdict.verdict == "clear" else verdict
+    return _page(text=text, result=_result(text, shown), stored=stored)
 
 
 @blueprint.post("/feedback/delete")
