@@ -19,7 +19,7 @@
     removeEventListener("message", receive);
     clearTimeout(waits);
     const { text } = event.data;
-    if (!/^https?:\/\//.test(event.origin)) return refuse("The text was not taken, because it comes from a page that is not on the web. Paste it into the box.");
+    if (!event.origin.startsWith("http")) return refuse("The text was not taken, because it comes from a page that is not on the web. Paste it into the box.");
     if (typeof text !== "string" || !text.trim()) return refuse(`No text came from ${event.origin}. Select some there first.`);
     const size = new Blob([text]).size;
     if (size > most) return refuse(`The text from ${event.origin} has ${size.toLocaleString("en")} bytes, and this service takes ${most.toLocaleString("en")} at most. Select less.`);
