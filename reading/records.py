@@ -29,7 +29,7 @@ class Record:
     `fields` holds the fields that the reader was asked to keep, with None for those that the record lacks. It is None
     itself if no fields were asked for or the format has none, such as plain text. `repairs` says what was repaired or
     left out to read the text, and how often, such as {"hidden": 40}: 40 words of a page that no reader sees. The
-    verdict lists it, too. `pages` says where the page changes in a PDF: the offset in `text`, and the number of the page.
+    verdict lists it, too. `pages` says where the page changes in a PDF: the offset in `text`, and the page's number.
     """
 
     id: str

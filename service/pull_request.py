@@ -156,7 +156,7 @@ class _Check:
         outcomes, supported = self._outcomes()
         failures = [one for one in outcomes if not isinstance(one, Scored)]
         scored = [one for one in outcomes if isinstance(one, Scored)]
-        counts = Counter(one.verdict.verdict for one in scored)
+        counts: Counter[str] = Counter(one.verdict.verdict for one in scored)
         failing = FAILING.get(self.fail_on, ())
         if "GITHUB_ACTIONS" in os.environ:
             for outcome in outcomes:

@@ -17,7 +17,7 @@ class Draft:
         self.paragraphs: list[str] = []
         self.repairs: Counter[str] = Counter()
         self._letters = 0
-        """Characters other than white space so far: how many there are does not depend on how paragraphs are written."""
+        """Characters other than white space so far. Their number does not depend on how paragraphs are written."""
         self._pages: list[tuple[int, int]] = []
         """For each change of the page: the letters before it, and the number of the page."""
 

@@ -70,7 +70,7 @@ def quoted(text: str, sentence: Sentence, longest: int = LONGEST_SENTENCE) -> st
 
 def apart(sentences: Iterable[Sentence], shown: Sequence[Excerpt], count: int) -> list[Sentence]:
     """Return the first `count` sentences, without those of which most is in an excerpt that is shown already."""
-    kept = []
+    kept: list[Sentence] = []
     for one in sentences:
         common = sum(max(0, min(one.end, part.end) - max(one.start, part.start)) for part in shown)
         if len(kept) < count and 2 * common < one.end - one.start:
