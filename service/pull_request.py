@@ -29,7 +29,7 @@ from unspun.service.commands.common import (
     require_depth,
     table_console,
 )
-from unspun.service.commands.score import FAILING
+from unspun.service.commands.score import FAILING, failing_line
 from unspun.service.console import CommandError, complain, one_line, plural
 
 # Everything else is imported where it is needed, so that errors of usage and pull requests without articles are quick.
@@ -184,16 +184,12 @@ class _Check:
             "GITHUB_OUTPUT",
             "".join(f"{word}={counts[word]}\n" for word in FAILING["suspect"]) + f"failures={len(failures)}\n",
         )
-        found = ", ".join(f"{counts[word]} {word}" for word in failing if counts[word])
-        lines = [f"{plural(len(scored), 'document')} checked"]
-        if found:
-            lines.append(f"--fail-on {self.fail_on}: {found}")
-        if failures:
-            lines.append(f"{plural(len(failures), 'document')} could not be read")
-        if found and failures:
-            lines.append(f"so the exit status is {INCOMPLETE}, not {FOUND}")
-        complain("; ".join(lines))
-        return INCOMPLETE if failures else FOUND if found else 0
+        failed = f"; {plural(len(failures), 'document')} could not be read" if failures else ""
+        complain(f"{plural(len(scored), 'document')} checked{failed}")
+        found = failing_line(self.fail_on, counts, len(failures))
+        if found is not None:
+            complain(found)
+        return INCOMPLETE if failures else 0 if found is None else FOUND
 
     def _outcomes(self) -> tuple[list[Scored | Failure], float]:
         """Score the files, and write the table and the report.
