@@ -103,6 +103,18 @@ def test_the_message_names_the_first_texts_that_are_left_out() -> None:
     assert found.messages == ["left out 6: fewer than 50 words of prose (human0, human1, human2 and 3 more)"]
 
 
+def test_texts_that_consist_of_allowed_terms_are_left_out() -> None:
+    found = choose(labelled("human", ["A spline meets a spline by the sea. " * 12]), Allowed(["spline"]))
+    assert found.messages == ["left out 1: more than a fifth of the words are allowed terms (human0)"]
+
+
+def test_allowed_terms_are_masked_in_what_is_learnt(base: Bundle, texts: list[LabelledText]) -> None:
+    plain, masked = (
+        adapt.measure_house(base, texts[:4], jobs=1, allowed=allowed) for allowed in (None, Allowed(["ferry"]))
+    )
+    assert not np.array_equal(plain.features, masked.features)
+
+
 # --- folds
 
 
