@@ -228,10 +228,12 @@ def score(
     if not quiet:
         near_duplicates = 0 if deduplicator is None else len(deduplicator.left_out)
         _summarise(tally, reader.skipped, near_duplicates, time.monotonic() - started)
-    failing = fail_on is not None and _report_failing(fail_on, verdicts, tally.failures)
+    failing = None if fail_on is None else failing_line(fail_on, verdicts, tally.failures)
+    if failing is not None:  # also with --quiet, because it explains the exit status
+        complain(failing)
     if tally.failures:
         raise click.exceptions.Exit(INCOMPLETE)
-    if failing:
+    if failing is not None:
         raise click.exceptions.Exit(FOUND)
 
 
@@ -490,19 +492,18 @@ def _base_rate(value: str | None) -> float | None:
         raise click.BadParameter(f"{printable(str(error))}.", param_hint="--base-rate") from error
 
 
-def _report_failing(fail_on: str, verdicts: Counter[str], failures: int) -> bool:
-    """Return whether documents have the verdicts that --fail-on is about, and report how many.
+def failing_line(fail_on: str, verdicts: Counter[str], failures: int) -> str | None:
+    """Return the line that says why --fail-on changes the exit status, None if no document has such a verdict.
 
-    Even with --quiet: it explains the exit status. If documents could not be read, that decides the status.
+    If documents could not be read, that decides the status, and the line says so.
     """
-    counts = [f"{verdicts[word]:,} {word}" for word in FAILING[fail_on] if verdicts[word]]
-    if counts:
-        also = ""
-        if failures:
-            unread = f"{plural(failures, 'document')} could not be read"
-            also = f"; {unread}, so the exit status is {INCOMPLETE}, not {FOUND}"
-        complain(f"--fail-on {fail_on}: {', '.join(counts)}{also}")
-    return bool(counts)
+    counts = [f"{verdicts[word]:,} {word}" for word in FAILING.get(fail_on, ()) if verdicts[word]]
+    if not counts:
+        return None
+    line = f"--fail-on {fail_on}: {', '.join(counts)}"
+    if failures:
+        line += f"; {plural(failures, 'document')} could not be read, so the exit status is {INCOMPLETE}, not {FOUND}"
+    return line
 
 
 def _summarise(tally: Tally, skipped: Omissions, near_duplicates: int, seconds: float) -> None:
