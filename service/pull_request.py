@@ -20,12 +20,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unspun.service.commands.common import FOUND, INCOMPLETE, STDIO, load_detector, require_depth, table_console
+from unspun.service.commands.common import (
+    FOUND,
+    INCOMPLETE,
+    STDIO,
+    allow_option,
+    depth_option,
+    load_detector,
+    model_option,
+    require_depth,
+    table_console,
+)
 from unspun.service.commands.score import FAILING, failing_line
 from unspun.service.console import CommandError, complain, one_line, plural
 
 # Everything else is imported where it is needed, so that errors of usage and pull requests without articles are quick.
 if TYPE_CHECKING:
+    from unspun.model.text.allowed import Allowed
     from unspun.model.verdict import Evidence, Verdict
     from unspun.reading.reader import Failure
     from unspun.service.batch.scoring import Scored
@@ -53,19 +64,18 @@ MOST_ROWS = 500
     show_default=True,
     help="Exit with status 4 if a document is paraphrased or, with suspect, suspect or paraphrased.",
 )
-@click.option(
-    "--depth", type=click.Choice(["auto", "fast", "deep"]), default="auto", show_default=True, help="Tier that decides."
-)
-@click.option(
-    "--model",
-    "bundle",
-    metavar="BUNDLE",
-    type=click.Path(path_type=Path),
-    help="Folder of the model. Default: the model that ships with unspun.",
-)
+@depth_option
+@model_option
+@allow_option
 @click.option("--report", metavar="FILE", type=click.Path(path_type=Path), help="Also write the HTML report to FILE.")
 def main(
-    patterns: tuple[str, ...], base: str, fail_on: str, depth: str, bundle: Path | None, report: Path | None
+    patterns: tuple[str, ...],
+    base: str,
+    fail_on: str,
+    depth: str,
+    bundle: Path | None,
+    allowed: Allowed | None,
+    report: Path | None,
 ) -> None:
     """Check the articles that were added or changed since a commit. Run it in the root of a git repository.
 
@@ -88,7 +98,7 @@ def main(
     if not files:
         complain("no articles were added or changed")
         raise click.exceptions.Exit(0)
-    check = _Check(files, fail_on, depth, bundle, report)
+    check = _Check(files, fail_on, depth, bundle, allowed, report)
     raise click.exceptions.Exit(check())
 
 
@@ -147,6 +157,7 @@ class _Check:
     fail_on: str
     depth: str
     bundle: Path | None
+    allowed: Allowed | None
     report: Path | None
 
     def __call__(self) -> int:
@@ -181,12 +192,12 @@ class _Check:
         """
         from unspun.reading.reader import Reader
         from unspun.service.batch.output import FileOutput
-        from unspun.service.batch.scoring import Scored, notice, score_records, supported_by
+        from unspun.service.batch.scoring import Scored, allowing, notice, score_records, supported_by
         from unspun.service.render import TextWriter
         from unspun.service.render.html import HtmlWriter, Report
         from unspun.service.render.table import VerdictTable
 
-        detector = load_detector(self.bundle)
+        detector = allowing(load_detector(self.bundle), self.allowed)
         require_depth(detector, self.depth)
         supported = supported_by(detector)
         writer = TextWriter(VerdictTable(table_console(None), show=3, supported=supported), _echo)
