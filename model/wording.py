@@ -47,6 +47,10 @@ REASONS: dict[Reason, str] = {
     "not_prose": (
         "Most of the text is lists, tables, figures or code rather than sentences. Submit the running text alone."
     ),
+    "allowed_terms": (
+        "More than a fifth of the words are allowed terms, which are not judged, so the rest does not stand for the "
+        "text. Use a shorter list of allowed terms."
+    ),
     "unfamiliar": (
         "The text is too unlike the text that unspun was calibrated on, so a score would mean nothing. Judge it by "
         "reading it."

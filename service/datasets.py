@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from unspun.model import bundle as bundles
+from unspun.model.text.allowed import Allowed
 from unspun.model.verdict import EvidenceChoice
 from unspun.service.rows import RowScorer, places, row_values, without_nulls
 
@@ -30,6 +31,7 @@ class ScoreRows:
         base_rate: the share of paraphrased texts among the rows; adds `unspun_probability`.
         text_field: the column of the text; by default `text`, `content`, `body`, `article` or `full_text`.
         id_field: the column of the id; by default `id` if there is one.
+        allowed: terms that are never evidence.
 
     Raises:
         BundleError: if the model cannot be used, or a worker has another one.
@@ -42,6 +44,7 @@ class ScoreRows:
     base_rate: float | None = None
     text_field: str | None = None
     id_field: str | None = None
+    allowed: Allowed | None = None
     sha256: str = field(init=False)
     version: str = field(init=False)
 
@@ -61,6 +64,6 @@ class ScoreRows:
         return {name: [answer[name] for answer in answers] for name in without_nulls({})}
 
     def _answers(self, texts: list[Any], ids: list[Any]) -> list[dict[str, Any]]:
-        scorer = RowScorer(self.depth, self.evidence, self.bundle, self.base_rate, self.sha256)
+        scorer = RowScorer(self.depth, self.evidence, self.bundle, self.base_rate, self.sha256, self.allowed)
         verdicts = scorer.score(texts, ids)
         return [without_nulls({} if verdict is None else row_values(verdict)) for verdict in verdicts]

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from unspun.model.detector import DEPTHS
+from unspun.model.text.allowed import Allowed
 from unspun.model.verdict import KINDS, VERDICTS, EvidenceChoice, Kind, Verdict, VerdictWord
 from unspun.reading.records import optional
 from unspun.service.rows import PREFIX, RowScorer
@@ -42,6 +43,7 @@ class UnspunFilter(BaseFilter):
         evidence: whether `unspun_json` has the suspicious words, which take longer to find.
         bundle: the folder of the model, by default the one that ships. Each process loads it once.
         keep_json: whether to note the whole verdict.
+        allowed: terms that are never evidence.
 
     Raises:
         ValueError: if a verdict, a kind or a depth is unknown.
@@ -61,12 +63,13 @@ class UnspunFilter(BaseFilter):
         evidence: EvidenceChoice = False,
         bundle: str | None = None,
         keep_json: bool = False,
+        allowed: Allowed | None = None,
     ) -> None:
         super().__init__(exclusion_writer, batch_size)
         self.drop = _known("verdict", drop, VERDICTS)
         self.kinds = _known("kind", kinds, KINDS)
         [depth] = _known("depth", [depth], DEPTHS)
-        self.scorer = RowScorer(depth, evidence, bundle)
+        self.scorer = RowScorer(depth, evidence, bundle, allowed=allowed)
         self.keep_json = keep_json
 
     def filter(self, doc: Document) -> bool | tuple[bool, str]:

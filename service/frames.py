@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
+from unspun.model.text.allowed import Allowed
 from unspun.model.verdict import EvidenceChoice, Verdict
 from unspun.reading.records import optional
 from unspun.service.rows import RowScorer, name_of, places, row_columns, row_values
@@ -39,12 +40,14 @@ def score_frames(
     base_rate: float | None = None,
     text_field: str | None = None,
     id_field: str | None = None,
+    allowed: Allowed | None = None,
 ) -> Iterator[Any]:
     """Yield a pandas frame of verdicts for each pandas frame of texts.
 
     `text_field` and `id_field` are their columns: names, or numbers from 1. By default the text is `text`, `content`,
     `body`, `article` or `full_text`, and the id is `id` if there is one, in any case. `base_rate` is the share of
-    paraphrased texts among those that are scored; with it, each verdict has a `probability`. A row without text keeps
+    paraphrased texts among those that are scored; with it, each verdict has a `probability`. Terms that are `allowed`
+    are never evidence. A row without text keeps
     its id and gets no other values. Raises KeyError if a frame has no such column, and ValueError if the base rate is
     not between 0 and 1.
     """
@@ -57,6 +60,7 @@ def score_frames(
             base_rate=base_rate,
             text_field=text_field,
             id_field=id_field,
+            allowed=allowed,
         )
 
 
@@ -69,6 +73,7 @@ def score_frame(
     base_rate: float | None = None,
     text_field: str | None = None,
     id_field: str | None = None,
+    allowed: Allowed | None = None,
 ) -> Any:
     """Return the verdicts on one pandas frame, in the same order; see score_frames."""
     import pandas as pd
@@ -76,7 +81,7 @@ def score_frame(
     found = places(frame.columns, text_field, id_field)
     texts = _values(frame.iloc[:, found["text"]])
     ids = _values(frame.iloc[:, found["id"]]) if "id" in found else [None] * len(frame)
-    verdicts = RowScorer(depth, evidence, bundle, base_rate).score(texts, ids)
+    verdicts = RowScorer(depth, evidence, bundle, base_rate, allowed=allowed).score(texts, ids)
     rows = [
         {"id": name_of(id)} if verdict is None else row_values(verdict)
         for id, verdict in zip(ids, verdicts, strict=True)

@@ -11,8 +11,10 @@ from typing import Any
 
 from unspun.model.bundle import BundleError
 from unspun.model.detector import Detector
+from unspun.model.text.allowed import Allowed
 from unspun.model.verdict import EvidenceChoice, Verdict
 from unspun.reading.fields import FieldError, Fields, for_programs
+from unspun.service.batch.scoring import allowing
 from unspun.service.render.columns import VerdictColumn, cells, columns
 
 PREFIX = "unspun_"
@@ -23,7 +25,7 @@ MISSING: dict[type, str | int | float | bool] = {str: "", int: 0, float: math.na
 
 @dataclass(frozen=True, slots=True)
 class RowScorer:
-    """How rows are scored: the arguments of `Detector.score_many`, and the model's bundle.
+    """How rows are scored: the arguments of `Detector.score_many`, the bundle, and terms that are never evidence.
 
     If `sha256` is given, a process with another model refuses to score.
     """
@@ -33,11 +35,12 @@ class RowScorer:
     bundle: str | None = None
     base_rate: float | None = None
     sha256: str | None = None
+    allowed: Allowed | None = None
 
     def score(self, texts: Sequence[Any], ids: Sequence[Any]) -> list[Verdict | None]:
         """Return the verdict on each row, in order; None for a row whose text is no string, such as null."""
         asked = [row for row, text in enumerate(texts) if isinstance(text, str)]
-        found = loaded(self.bundle, self.sha256).score_many(
+        found = allowing(loaded(self.bundle, self.sha256), self.allowed).score_many(
             [texts[row] for row in asked],
             ids=[name_of(ids[row]) for row in asked],
             depth=self.depth,

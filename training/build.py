@@ -24,6 +24,7 @@ from unspun.model import bundle
 from unspun.model.comparing.align import substitutions
 from unspun.model.decision.decision import Decision, Tail, TierDecision
 from unspun.model.detector import Detector
+from unspun.model.text.allowed import Allowed
 from unspun.model.tiers.deep import (
     LEAST_MISFIT,
     NOT_READ,
@@ -71,7 +72,7 @@ def provisional() -> Decision:
     return Decision(MINIMUM_WORDS, 0.001, np.inf, {"fast": tier, "deep": tier}, {"fast": none, "deep": none})
 
 
-def provisional_detector(fast: FastTier, weights: EncoderWeights | None) -> Detector:
+def provisional_detector(fast: FastTier, weights: EncoderWeights | None, allowed: Allowed | None = None) -> Detector:
     """Return a detector whose evidence is final but whose verdicts are not."""
     deep = None if weights is None else DeepTier(DeepEncoder(weights), Blend(1.0, 0.0, 0.0, 0.0), np.zeros(len(KINDS)))
     loaded = bundle.Bundle(
@@ -86,7 +87,7 @@ def provisional_detector(fast: FastTier, weights: EncoderWeights | None) -> Dete
         doubt=np.ones(len(KINDS)),
         deep=deep,
     )
-    return Detector(loaded)
+    return Detector(loaded, allowed)
 
 
 def calibration_texts(texts: Sequence[LabelledText], seed: int) -> list[LabelledText]:
@@ -298,6 +299,8 @@ def build(
         "fitted_on": fitted_on(learned, labelled, weights is not None),
         "sources": SOURCES,
     }
+    if recipe.allowed is not None:
+        manifest["allowed"] = recipe.allowed.to_manifest()
     deep = None
     if weights is not None and blend is not None:
         deep = DeepTier(DeepEncoder(weights), blend, fast_weights)

@@ -13,6 +13,7 @@ from unspun.service.commands.common import (
     INCOMPLETE,
     FailureCount,
     Reading,
+    allow_option,
     check_model_output,
     in_words,
     is_terminal,
@@ -28,6 +29,7 @@ from unspun.service.console import complain
 
 if TYPE_CHECKING:
     from unspun.model.detector import Detector
+    from unspun.model.text.allowed import Allowed
     from unspun.reading.reader import Reader
     from unspun.reading.records import Record
     from unspun.training.retraining.recalibrate import Check, Recalibrated
@@ -65,6 +67,7 @@ _SHARE = click.FloatRange(min=0.0, max=0.5, min_open=True)
     help="Write the model here. Default: change it in place. The model that ships with unspun is never changed.",
 )
 @click.option("--version", help="Version of the new model. Default: the old version with +calibrated at the end.")
+@allow_option
 @reading_options
 @quiet_option("Show no progress and no table of figures.")
 @click.pass_context
@@ -77,6 +80,7 @@ def calibrate(
     target_suspect: float | None,
     output: Path | None,
     version: str | None,
+    allowed: Allowed | None,
     reading: Reading,
     quiet: bool,
 ) -> None:
@@ -111,7 +115,7 @@ def calibrate(
     if target is None:
         raise click.UsageError("the model that ships with unspun is never changed; add --output BUNDLE.")
     check_model_output(target)
-    detector = Detector.load(bundle)
+    detector = Detector.load(bundle, allowed=allowed)
     texts, failures = _read(open_reader(paths, reading), detector)
     targets = {"paraphrased": target_fpr, "suspect": target_suspect or min(SUSPECT_FACTOR * target_fpr, 0.5)}
     if targets["suspect"] < target_fpr:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from unspun.model.detector import Detector
+    from unspun.model.text.allowed import Allowed
     from unspun.reading.html import Article
     from unspun.reading.reader import Format, Reader, ReadingOptions
     from unspun.reading.records import Failure, Omissions
@@ -101,6 +102,28 @@ def model_option_for(text: str) -> Callable[[Decorated], Decorated]:
 
 
 model_option = model_option_for("Folder of the model.")
+
+
+def _read_allowed(context: click.Context, option: click.Parameter, path: Path | None) -> Allowed | None:
+    if path is None:
+        return None
+    from unspun.model.text.allowed import Allowed, AllowedError
+
+    try:
+        return Allowed.read(path)
+    except AllowedError as error:
+        raise click.BadParameter(f"{printable(str(error))}.") from error
+
+
+allow_option = click.option(
+    "--allow",
+    "allowed",
+    metavar="FILE",
+    envvar="UNSPUN_ALLOW_FILE",
+    type=click.Path(path_type=Path),
+    callback=_read_allowed,
+    help="File of terms that are never evidence, one per line. Default: $UNSPUN_ALLOW_FILE, else none.",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from unspun.service.commands.common import (
     INCOMPLETE,
     FailureCount,
     Reading,
+    allow_option,
     bad_output,
     depth_option,
     format_option,
@@ -33,7 +34,7 @@ from unspun.service.console import CommandError, complain
 
 # Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
-    from unspun.model.detector import Detector
+    from unspun.model.text.allowed import Allowed
     from unspun.training.record.evaluate import Evaluation
 
 
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 )
 @model_option
 @depth_option
+@allow_option
 @click.option("--include-training", is_flag=True, help="Do not leave out texts that the model was trained on.")
 @reading_options
 @quiet_option("Show no progress, only the figures and errors.")
@@ -62,6 +64,7 @@ def evaluate(
     output: Path | None,
     bundle: Path | None,
     depth: str,
+    allowed: Allowed | None,
     include_training: bool,
     reading: Reading,
     quiet: bool,
@@ -90,7 +93,9 @@ def evaluate(
     """
     refuse_model_among(context, paths)
     _prepare(output)
-    detector: Detector = (context.obj or load_detector)(bundle)
+    from unspun.service.batch.scoring import allowing
+
+    detector = allowing((context.obj or load_detector)(bundle), allowed)
     from unspun.reading.records import Omissions
     from unspun.training.corpora.corpus import read_labelled
     from unspun.training.record.evaluate import evaluate as measure

@@ -20,6 +20,7 @@ from unspun.service.commands.common import (
     INCOMPLETE,
     STDIO,
     Reading,
+    allow_option,
     bad_output,
     check_force,
     choose_format,
@@ -43,6 +44,7 @@ from unspun.service.console import CommandError, complain, plural, printable
 if TYPE_CHECKING:
     from collections import Counter
 
+    from unspun.model.text.allowed import Allowed
     from unspun.reading.reader import Failure, Reader, Record
     from unspun.reading.records import Omissions
     from unspun.service.batch.dedupe import Deduplicator
@@ -89,6 +91,7 @@ WORTH_A_WORKER = 4_000_000
     help="Share of paraphrased texts among your documents, such as 0.05. Adds a probability to each verdict.",
 )
 @model_option
+@allow_option
 @reading_options
 @click.option(
     "--show",
@@ -125,6 +128,7 @@ def score(
     depth: str,
     base_rate: float | None,
     bundle: Path | None,
+    allowed: Allowed | None,
     reading: Reading,
     show: int,
     workers: int | None,
@@ -197,6 +201,7 @@ def score(
         chosen,
         load or load_detector,
         bundle,
+        allowed,
         depth,
         "all" if all_evidence else not no_evidence,
         base_rate,
@@ -250,6 +255,7 @@ class _ScoreRun:
     workers: Workers
     load: ScorerLoader
     bundle: Path | None
+    allowed: Allowed | None
     depth: str
     evidence: EvidenceChoice
     base_rate: float | None
@@ -318,6 +324,7 @@ class _ScoreRun:
                 "depth": self.depth,
                 "evidence": self.evidence,
                 "base_rate": self.base_rate,
+                "allowed": None if self.allowed is None else self.allowed.sha256,
                 "format": form,
                 "dedupe": deduplicator is not None,
                 "part_size": part_size,
@@ -370,7 +377,7 @@ class _ScoreRun:
 
         sha256 = getattr(getattr(scorer, "model", None), "sha256", None)
         bundle = None if self.bundle is None else self.bundle.resolve()
-        return Task(self.load, bundle, sha256, self.depth, self.evidence, self.base_rate)
+        return Task(self.load, bundle, sha256, self.depth, self.evidence, self.base_rate, self.allowed)
 
     def _writer(self, output: Output, scorer: Scorer) -> VerdictWriter:
         """Return the writer of the format; text goes through the output, which knows its encoding."""

@@ -17,6 +17,7 @@ from unspun.service.commands.common import (
     STDIO,
     FailureCount,
     Reading,
+    allow_option,
     check_model_output,
     database_option,
     in_words,
@@ -102,6 +103,7 @@ def _texts(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
     show_default=True,
     help="With --from-scratch, size of the vocabulary.",
 )
+@allow_option
 @reading_options
 @quiet_option("Show no progress and no table of figures.")
 @click.pass_context
@@ -230,6 +232,7 @@ def _from_scratch(
         lexicons=options["lexicons"],
         jobs=options["workers"],
         vocabulary=options["words"],
+        allowed=options["allowed"],
     )
     progress = not options["quiet"] and is_terminal(sys.stderr)
     try:
@@ -248,7 +251,14 @@ def _retrain(
     from unspun.training.classifier.fast_tier import TrainingError
     from unspun.training.retraining.adapt import House, retrain
 
-    house = House(options["name"], options["version"], options["seed"], options["workers"], options["lexicons"])
+    house = House(
+        options["name"],
+        options["version"],
+        options["seed"],
+        options["workers"],
+        options["lexicons"],
+        options["allowed"],
+    )
     try:
         with reported(TrainingError, then="; nothing was written, and the model in use was not changed"):
             done = retrain(base, texts, output, house, report=report, warn=complain)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from unspun.model.text.allowed import Allowed
 from unspun.reading.documents.isolation import LIMITS
 from unspun.service.machine import cores
 
@@ -18,6 +19,8 @@ OTHERS = ("UNSPUN_DEBUG", "UNSPUN_SEEDS", "UNSPUN_URL", "UNSPUN_API_KEY", "UNSPU
 """Variables of other parts of unspun."""
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
 """The origin of a page, in small letters. Browser extensions have schemes of their own."""
+OPTIONS = {"allow_file": "--allow"}
+"""Options of `unspun serve` that are not named like their setting."""
 ORCHESTRATED = ("UNSPUN_PORT_", "UNSPUN_SERVICE_")
 """Variables that Kubernetes sets for a service that is named unspun."""
 
@@ -92,6 +95,11 @@ def _is_folder(value: Path) -> Path:
     return value
 
 
+def _is_allow_list(value: Path) -> Path:
+    Allowed.read(value)
+    return value
+
+
 class Settings(BaseModel):
     """The settings of the service. Each is read from `UNSPUN_` and its name in capitals."""
 
@@ -107,6 +115,9 @@ class Settings(BaseModel):
     )
     model: Annotated[Annotated[Path, AfterValidator(_is_folder)] | None, BeforeValidator(_named)] = Field(
         None, description="Folder of the model. Default: `default`, the model that ships with unspun."
+    )
+    allow_file: Annotated[Path, AfterValidator(_is_allow_list)] | None = Field(
+        None, description="File of terms that are never evidence, one per line. Default: no terms."
     )
     keys_file: Path | None = Field(
         None,
@@ -198,7 +209,7 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
 
 def _explain(error: Any, options: Mapping[str, Any]) -> str:
     name = str(error["loc"][0])
-    where = f"--{name}" if options.get(name) is not None else variable(name)
+    where = OPTIONS.get(name, f"--{name}") if options.get(name) is not None else variable(name)
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "value_error":
         return f"{where}: {message}"

@@ -159,7 +159,7 @@ def compared(comparison: Mapping[str, Any]) -> list[Row]:
 
 def recipe(manifest: Mapping[str, Any]) -> Row:
     """Return what training depended on besides the texts."""
-    facts = present({name: manifest.get(name) for name in ("format", "libraries")})
+    facts = present({name: manifest.get(name) for name in ("format", "libraries", "allowed")})
     seed = {"seed": manifest["seed"]} if "seed" in manifest else {}
     rows = {**facts, **manifest.get("recipe", {}), **seed}
     return {name: cell("", value) if isinstance(value, Mapping) else value for name, value in rows.items()}

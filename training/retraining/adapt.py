@@ -25,6 +25,7 @@ from unspun.model import bundle
 from unspun.model.bundle import Bundle
 from unspun.model.decision.abstention import reasons
 from unspun.model.detector import Detector
+from unspun.model.text.allowed import Allowed
 from unspun.model.text.document import Documents
 from unspun.model.text.repair import repair
 from unspun.model.verdict import KINDS
@@ -57,13 +58,17 @@ _HOUSE = "house"
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Settings of the new model: its `name` and `version`; the same `seed` gives the same model."""
+    """Settings of the new model: its `name` and `version`; the same `seed` gives the same model.
+
+    Terms that are `allowed` are never evidence. Use the model with the same list.
+    """
 
     name: str = "custom"
     version: str = "1.0.0"
     seed: int = 0
     jobs: int = 2
     lexicons: Path | None = None
+    allowed: Allowed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ def retrain(
     left out, `report` all others. Raises TrainingError, and writes nothing, if the texts or the base cannot be used.
     """
     known, earlier = _reference(base)
-    chosen = choose(texts)
+    chosen = choose(texts, house.allowed)
     for line in chosen.messages:
         (warn or report)(line)
     # One thread, so that sums are added in the same order in this process and in its workers.
@@ -133,7 +138,7 @@ def retrain(
         _check_machine(learnt, texts, report)
         folds, unit = split(learnt, FOLDS)
         report(f"measuring {len(learnt):,} texts ...")
-        rows = measure_house(base, learnt, jobs=house.jobs)
+        rows = measure_house(base, learnt, jobs=house.jobs, allowed=house.allowed)
         new = ~np.isin(rows.keys, earlier.keys)
         earlier = earlier.take(~np.isin(earlier.keys, rows.keys))
         fitter = Fitter(base, known)
@@ -174,7 +179,7 @@ def _reference(base: Bundle) -> tuple[ReferenceTexts, ReferenceTexts]:
     return whole.take(~whole.house), whole.take(whole.house)
 
 
-def choose(texts: Sequence[LabelledText]) -> Chosen:
+def choose(texts: Sequence[LabelledText], allowed: Allowed | None = None) -> Chosen:
     """Leave out duplicates, contradictory labels, and texts that are too short, not English or not prose."""
     keys = text_keys([" ".join(text.text.lower().split()) for text in texts])
     labels: dict[int, set[str]] = {}
@@ -183,7 +188,7 @@ def choose(texts: Sequence[LabelledText]) -> Chosen:
     kept: list[LabelledText] = []
     dropped: dict[str, list[str]] = {}
     taken: set[int] = set()
-    why = reasons_of([text.text for text in texts])
+    why = reasons_of([text.text for text in texts], allowed)
     for key, text, reason in zip(keys.tolist(), texts, why, strict=True):
         if text.label not in LABELS:
             dropped.setdefault(f"labelled {text.label}, which models do not learn", []).append(text.id)
@@ -208,15 +213,16 @@ _REASONS = {
     "not_english": "not in English",
     "verse": "poems and songs",
     "not_prose": "not running prose",
+    "allowed_terms": "more than a fifth of the words are allowed terms",
 }
 _READ_AT_ONCE = 64
 
 
-def reasons_of(texts: Sequence[str]) -> list[str | None]:
+def reasons_of(texts: Sequence[str], allowed: Allowed | None = None) -> list[str | None]:
     """Return why each text gets no verdict, None if it gets one."""
     answer: list[str | None] = []
     for start in range(0, len(texts), _READ_AT_ONCE):
-        answer += reasons(Documents.parse(texts[start : start + _READ_AT_ONCE]), 50)
+        answer += reasons(Documents.parse(texts[start : start + _READ_AT_ONCE], allowed=allowed), 50)
     return answer
 
 
@@ -280,10 +286,12 @@ def _check_machine(texts: Sequence[LabelledText], given: Sequence[LabelledText],
             report(f"{counts[kind]} {kind} texts are too few to learn from; they are only used to measure the model")
 
 
-def measure_house(base: Bundle, texts: Sequence[LabelledText], *, jobs: int) -> ReferenceTexts:
+def measure_house(
+    base: Bundle, texts: Sequence[LabelledText], *, jobs: int, allowed: Allowed | None = None
+) -> ReferenceTexts:
     """Return the numbers of the house's texts, and the evidence that both tiers find without a correction."""
     plain = dataclasses.replace(base.classifier, correction=None)
-    detector = Detector(dataclasses.replace(base, classifier=plain))
+    detector = Detector(dataclasses.replace(base, classifier=plain), allowed)
     read = _spread_evenly([text.label for text in texts], DEEP_TEXTS if base.deep is not None else 0)
     rest = sorted(set(range(len(texts))).difference(read))
     parts = [
@@ -467,7 +475,7 @@ def _called(answers: CrossValidated, tier: str) -> list[dict[str, Any]]:
     return rows
 
 
-_NOT_INHERITED = (*bundle.WRITTEN, "reference", "calibration", "calibrated_from")
+_NOT_INHERITED = (*bundle.WRITTEN, "reference", "calibration", "calibrated_from", "allowed")
 """Entries of the base's manifest that do not apply to the new model, such as a proven target."""
 
 
@@ -480,4 +488,5 @@ def _manifest(base: Bundle, texts: Sequence[LabelledText], house: House, compari
         "retrained_from": base.info.to_dict(),
         "house": {"seed": house.seed, "data": fingerprint(nameless)},
         "comparison": comparison,
+        **({} if house.allowed is None else {"allowed": house.allowed.to_manifest()}),
     }

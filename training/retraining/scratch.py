@@ -167,7 +167,7 @@ def train_from_scratch(
     if ours:
         for some in held.values():
             some += paraphrased(some, seed=recipe.seed, lexicons=recipe.lexicons, jobs=recipe.jobs, report=report)
-    detector = provisional_detector(fast, None)
+    detector = provisional_detector(fast, None, recipe.allowed)
     report(f"reading {sum(map(len, held.values())):,} held-out texts ...")
     calibrate = gather_evidence(
         detector, calibration_texts(held["calibrate"], recipe.seed), depth="fast", jobs=recipe.jobs
