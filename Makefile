@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --durations 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-integrations check train-extra deep-extra editors-extra screenshots format clean
+.PHONY: help demo test test-integrations check train-extra deep-extra engines-extra editors-extra screenshots format clean
 
 help:
 	@echo "make demo               score the example articles and show the words that give a machine away"
@@ -20,6 +20,7 @@ help:
 	@echo "make train-extra        install what training needs, except the Debian packages that docs/train.md names"
 	@echo "make deep-extra         install PyTorch and the pretrained weights, to fine-tune the encoder"
 	@echo "make editors-extra      install the grammar checkers and other editors of benchmarks/innocent.py"
+	@echo "make engines-extra      install Spark and Ray (800 MB), to test with them; Spark also needs Java"
 	@echo "make clean              remove the virtual environment and everything that was built"
 
 demo: $(VENV)/installed
@@ -40,6 +41,8 @@ deep-extra: $(VENV)/installed-deep
 
 editors-extra: $(VENV)/installed-editors
 
+engines-extra: $(VENV)/installed-engines
+
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -57,7 +60,7 @@ clean:
 # The stamps are younger than pyproject.toml once what it asks for is installed, so the second run is quick.
 $(VENV)/installed-dev: $(VENV)/installed
 	@echo "Installing the development tools into $(VENV) ..."
-	@$(PIP) --editable '.[dev,service,feedback,evaluate,parquet,warc,documents,zstd,remote,cluster,dedupe]'
+	@$(PIP) --editable '.[dev,service,feedback,evaluate,parquet,warc,documents,zstd,remote,cluster,dedupe,datasets,datatrove,mcp]'
 	@touch $@
 
 $(VENV)/installed-train: $(VENV)/installed-dev
@@ -73,8 +76,14 @@ $(VENV)/installed-deep: $(VENV)/installed-dev
 $(VENV)/installed-editors: $(VENV)/installed-dev benchmarks/retext/package.json
 	@echo "Installing editors of text into $(VENV) ..."
 	@$(PIP) --editable '.[editors]'
-	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --no-package-lock --prefix benchmarks/retext; \
-	else echo "npm is not installed: three editors are missing"; fi
+	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --no-package-lock --prefix benchmarks/retext \
+	|| echo "npm failed: three editors are missing"; else echo "npm is not installed: three editors are missing"; fi
+	@touch $@
+
+# Without bytecode: compiling all of it takes four times as long as the rest.
+$(VENV)/installed-engines: $(VENV)/installed-dev
+	@echo "Installing Spark and Ray into $(VENV) ..."
+	@$(PIP) --no-compile --editable '.[spark,ray]'
 	@touch $@
 
 $(VENV)/installed: pyproject.toml | $(BIN)/python

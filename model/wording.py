@@ -13,7 +13,8 @@ from unspun.model.signals.known_phrases import KnownPhrases
 from unspun.model.signals.substitutions import Substitutions
 from unspun.model.signals.tagger import Tagger
 from unspun.model.signals.translationese import Translationese
-from unspun.model.verdict import Evidence, Judgement, Kind, Reason, Repair, Verdict, VerdictWord
+from unspun.model.text.listed_phrases import PhraseKind
+from unspun.model.verdict import Evidence, Judgement, Kind, Reason, Repair, Sentence, Verdict, VerdictWord
 
 HEADLINES: dict[VerdictWord, str] = {
     "paraphrased": "Paraphrased",
@@ -46,6 +47,10 @@ REASONS: dict[Reason, str] = {
     "not_prose": (
         "Most of the text is lists, tables, figures or code rather than sentences. Submit the running text alone."
     ),
+    "allowed_terms": (
+        "More than a fifth of the words are allowed terms, which are not judged, so the rest does not stand for the "
+        "text. Use a shorter list of allowed terms."
+    ),
     "unfamiliar": (
         "The text is too unlike the text that unspun was calibrated on, so a score would mean nothing. Judge it by "
         "reading it."
@@ -57,6 +62,12 @@ KIND_MEANINGS: dict[Kind, str] = {
     "translated": "put through machine translation",
     "rewritten": "reads like a language model’s own words",
 }
+PHRASE_KINDS: dict[PhraseKind, str] = {
+    "tortured": "tortured phrase",
+    "spinner": "spinner idiom",
+    "own": "your list",
+}
+"""What `unspun phrases` calls the lists that a phrase may be on."""
 JUDGEMENT_NAMES: dict[Judgement, str] = {
     "human": "A person wrote it",
     "spun": "Words were swapped",
@@ -73,6 +84,8 @@ SIGNALS: dict[str, str] = {
 """What each signal that gives evidence found, by `Evidence.signal`."""
 PROBABLY, FOR_INSTANCE = "probably", "for instance"
 """What introduces a suggestion that is `probable`, and any other."""
+GUESSES = '"?" after a suggestion: for instance; fewer than half of such suggestions are right'
+"""What a question mark means where there is no room for words."""
 REPAIRS: dict[str, tuple[str, str]] = {
     "accent": ("{} letter with a separate accent", "{} letters with separate accents"),
     "address": ("{} web address", "{} web addresses"),
@@ -136,6 +149,8 @@ QUESTIONS: dict[str, str] = {
 THRESHOLDS = (
     f"{100 * SCORE_SUSPECT:.0f} % is the threshold of suspect, {100 * SCORE_PARAPHRASED:.0f} % that of paraphrased"
 )
+LIMITS: tuple[tuple[float, VerdictWord], ...] = ((SCORE_SUSPECT, "suspect"), (SCORE_PARAPHRASED, "paraphrased"))
+"""The scores from which a text gets a verdict, lowest first. Draw them wherever scores are drawn."""
 SCALE = f"a scale, not a probability: {THRESHOLDS}"
 """What a score is. Show it once wherever scores are shown."""
 NO_SOURCE = (
@@ -224,6 +239,11 @@ def introduced(evidence: Evidence) -> str | None:
     if evidence.suggestion is None:
         return None
     return f"{PROBABLY if evidence.probable else FOR_INSTANCE} {evidence.suggestion}"
+
+
+def sentence_in_words(sentence: Sentence) -> str:
+    """Return how suspicious a sentence is: "translated: more suspicious than 97 % of human sentences"."""
+    return f"{sentence.kind}: more suspicious than {percent(sentence.score)} of human sentences"
 
 
 def times(weight: float) -> str:

@@ -18,7 +18,7 @@ from unspun.service.render.comparison import (
     meaning,
     rows,
 )
-from unspun.service.render.page import TEMPLATES, page_template
+from unspun.service.render.page import STATIC, page_template
 
 MOST_SHOWN = 50
 """Suspects of a search that are shown side by side with their source; the others are only listed."""
@@ -56,13 +56,13 @@ class ComparisonPage:
     def write(self, answer: ComparedSuspect) -> None:
         """Keep the comparisons of one suspect."""
         if answer.among is None:
-            self._shown += map(_shown, answer.pairs)
+            self._shown += map(shown, answer.pairs)
             return
         self._among = answer.among
         derived = [pair.comparison for pair in answer.pairs if pair.comparison.derived]
         number = None
         if derived and len(self._shown) < MOST_SHOWN:
-            self._shown.append(_shown(answer.pairs[0]))
+            self._shown.append(shown(answer.pairs[0]))
             number = len(self._shown)
         nearest = answer.pairs[0].comparison if answer.pairs and not derived else None
         self._searches.append(SourceSearch(answer.suspect_id, derived, nearest, number))
@@ -76,7 +76,8 @@ class ComparisonPage:
         )
 
 
-def _shown(pair: ComparedPair) -> ShownPair:
+def shown(pair: ComparedPair) -> ShownPair:
+    """Return what a page shows of a pair."""
     return ShownPair(pair.comparison, rows(pair))
 
 
@@ -84,9 +85,16 @@ def _kinds(comparison: Comparison) -> list[tuple[str, float]]:
     return sorted(((kind, comparison.kinds[kind]) for kind in RELATIONS), key=lambda item: -item[1])
 
 
+FILTERS = {"kinds": _kinds, "headline": headline, "meaning": meaning}
+"""Filters of templates that show comparisons."""
+
+
 @cache
 def _template() -> Template:
-    filters = {"kinds": _kinds, "headline": headline, "meaning": meaning}
     return page_template(
-        "comparison", scripts=[TEMPLATES / "comparison.js"], filters=filters, most_substitutions=MOST_SUBSTITUTIONS
+        "comparison",
+        styles=[STATIC / "comparison.css"],
+        scripts=[STATIC / "comparison.js"],
+        filters=FILTERS,
+        most_substitutions=MOST_SUBSTITUTIONS,
     )

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from unspun.model.verdict import Evidence
+from unspun.model.verdict import Evidence, Sentence
 
 REACH = 240
 """Characters before and after evidence in which an excerpt looks for the ends of its sentence."""
@@ -17,6 +17,11 @@ SENTENCE_END = re.compile(
 )
 LEVELS = (3.5, 4.5)
 """Weights, in nats, from which evidence is shown with more emphasis."""
+
+SENTENCE_LEVELS = (0.9, 0.98)
+"""Scores of sentences from which they are highlighted, and highlighted with more emphasis."""
+LONGEST_SENTENCE = 2 * REACH
+"""Most characters that are shown of a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,33 @@ def level(weight: float) -> int:
     return 1 + sum(weight >= limit for limit in LEVELS)
 
 
+def sentence_level(score: float) -> int:
+    """Return the emphasis, 0 to 2, of a sentence with a score; 0 is not highlighted."""
+    return sum(score >= limit for limit in SENTENCE_LEVELS)
+
+
+def suspicious(sentences: Iterable[Sentence], length: int) -> list[Sentence]:
+    """Return the sentences of a text of `length` characters that are highlighted, the most suspicious first."""
+    inside = (one for one in sentences if 0 <= one.start < one.end <= length and sentence_level(one.score))
+    return sorted(inside, key=lambda one: (-one.score, one.start))
+
+
+def quoted(text: str, sentence: Sentence, longest: int = LONGEST_SENTENCE) -> str:
+    """Return a sentence in a line, without its end if it is too long."""
+    line = " ".join(text[sentence.start : sentence.end].split())
+    return line if len(line) <= longest else line[:longest].rsplit(" ", 1)[0] + " …"
+
+
+def apart(sentences: Iterable[Sentence], shown: Sequence[Excerpt], count: int) -> list[Sentence]:
+    """Return the first `count` sentences, without those of which most is in an excerpt that is shown already."""
+    kept: list[Sentence] = []
+    for one in sentences:
+        common = sum(max(0, min(one.end, part.end) - max(one.start, part.start)) for part in shown)
+        if len(kept) < count and 2 * common < one.end - one.start:
+            kept.append(one)
+    return kept
+
+
 def select(evidence: Iterable[Evidence], length: int) -> list[Evidence]:
     """Return evidence that does not overlap, in the order of a text of `length` characters.
 
@@ -73,7 +105,7 @@ def segments(text: str, evidence: Iterable[Evidence]) -> list[Segment]:
 
 
 def excerpts(text: str, evidence: Iterable[Evidence], count: int) -> list[Excerpt]:
-    """Return the `count` sentences with the heaviest evidence, in the order of the text."""
+    """Return the `count` sentences with the heaviest evidence, the heaviest first."""
     groups: list[_Group] = []
     for item in select(evidence, len(text)):
         last = groups[-1] if groups else None
@@ -90,7 +122,7 @@ def excerpts(text: str, evidence: Iterable[Evidence], count: int) -> list[Excerp
             group.cut_end,
             tuple(_cut(text, group.items, group.start, group.end)),
         )
-        for group in sorted(heaviest, key=lambda group: group.start)
+        for group in heaviest
     ]
 
 

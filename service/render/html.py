@@ -17,10 +17,12 @@ from markupsafe import Markup
 from unspun.model.verdict import VERDICTS, Evidence, ModelInfo, Verdict
 from unspun.model.wording import (
     DISGUISED,
+    FOR_INSTANCE,
     HEADLINES,
     JUDGEMENT_NAMES,
     KIND_MEANINGS,
     MEANINGS,
+    PROBABLY,
     REASONS,
     SIGNALS,
     human_texts,
@@ -28,13 +30,14 @@ from unspun.model.wording import (
     looks_like_this,
     percent,
     repairs_in_words,
+    sentence_in_words,
     share_of_words,
     times,
 )
 from unspun.reading.records import MOST_LISTED, Failure, Omissions
 from unspun.service.render import ByteStream
 from unspun.service.render.charts import VerdictCounts
-from unspun.service.render.highlight import excerpts, level
+from unspun.service.render.highlight import apart, excerpts, level, quoted, sentence_level, suspicious
 from unspun.service.render.page import STATIC, TEMPLATES, page_template
 from unspun.service.render.summary import digest_of, summary
 
@@ -68,16 +71,20 @@ class ReportRow:
     like_it: str
     repairs: str | None
     disguised: bool
-    strongest: tuple[tuple[str, str | None], ...]
+    strongest: tuple[tuple[str, str | None, bool], ...]
     said: Markup
 
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """A piece of evidence in words: what was found, what it probably replaced, and why; `number` counts from 1."""
+    """A piece of evidence in words: what was found, what it may have replaced, and why; `number` counts from 1.
+
+    `lead` introduces the suggestion.
+    """
 
     number: int
     found: str
+    lead: str
     suggestion: str | None
     alternatives: tuple[str, ...]
     why: str
@@ -95,7 +102,7 @@ class SentencePart:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """An excerpt, and whether it was cut at its start and end."""
+    """An excerpt with odd words, and whether it was cut at its start and end."""
 
     parts: tuple[SentencePart, ...]
     cut_start: bool
@@ -103,15 +110,27 @@ class Sentence:
 
 
 @dataclass(frozen=True, slots=True)
-class Offender:
-    """A document that is shown with its sentences.
+class WholeSentence:
+    """A sentence that is suspicious as a whole, and how much."""
 
-    `facts` are sentences about its numbers, without full stops. `searched` says whether evidence was requested.
+    text: str
+    level: int
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offender:
+    """A document that is shown with its sentences: those with odd words, and those that are suspicious as a whole.
+
+    `facts` are sentences about its numbers, without full stops. `observations` are about the text as a whole.
+    `searched` says whether evidence was requested.
     """
 
     row: ReportRow
     facts: tuple[str, ...]
     sentences: tuple[Sentence, ...]
+    whole: tuple[WholeSentence, ...]
+    observations: tuple[str, ...]
     swaps: tuple[Swap, ...]
     searched: bool
 
@@ -230,6 +249,7 @@ def _row(verdict: Verdict, text: str, supported: float) -> ReportRow:
         (
             _shortened(item.text, LONGEST_IN_ROW),
             None if item.suggestion is None else _shortened(item.suggestion, LONGEST_IN_ROW),
+            item.probable,
         )
         for item in heaviest
     )
@@ -237,7 +257,14 @@ def _row(verdict: Verdict, text: str, supported: float) -> ReportRow:
     # The template puts this into an attribute in single quotes.
     label = {"digest": digest_of(text)} | summary(verdict)
     return ReportRow(
-        replace(verdict, id=_shortened(verdict.id or "", LONGEST_ID), evidence=None, passages=()),
+        replace(
+            verdict,
+            id=_shortened(verdict.id or "", LONGEST_ID),
+            evidence=None,
+            passages=(),
+            sentences=(),
+            observations=(),
+        ),
         "" if rate is None else human_texts(rate, supported),
         repairs_in_words(verdict.repairs),
         is_disguised(verdict),
@@ -265,7 +292,16 @@ def _offender(row: ReportRow, text: str, verdict: Verdict, supported: float) -> 
         )
         for excerpt in cut
     )
-    return Offender(row, _facts(verdict, supported), sentences, tuple(swaps.values()), verdict.evidence is not None)
+    whole = apart(suspicious(verdict.sentences, len(text)), cut, EXCERPTS - len(cut))
+    return Offender(
+        row,
+        _facts(verdict, supported),
+        sentences,
+        tuple(WholeSentence(quoted(text, one), sentence_level(one.score), sentence_in_words(one)) for one in whole),
+        tuple(one.text for one in verdict.observations),
+        tuple(swaps.values()),
+        verdict.evidence is not None,
+    )
 
 
 def _facts(verdict: Verdict, supported: float) -> tuple[str, ...]:
@@ -278,7 +314,7 @@ def _facts(verdict: Verdict, supported: float) -> tuple[str, ...]:
 
 
 def _swaps(evidence: Iterable[Evidence]) -> dict[tuple[str, str | None], Swap]:
-    """Return the evidence in words, each pair of words once, in the order of the text."""
+    """Return the evidence in words, each pair of words once, the heaviest first."""
     heaviest: dict[tuple[str, str | None], Evidence] = {}
     for item in evidence:
         key = _pair(item)
@@ -288,13 +324,14 @@ def _swaps(evidence: Iterable[Evidence]) -> dict[tuple[str, str | None], Swap]:
         key: Swap(
             number,
             _shortened(item.text, LONGEST_PHRASE),
+            PROBABLY if item.probable else FOR_INSTANCE,
             None if item.suggestion is None else _shortened(item.suggestion, LONGEST_PHRASE),
             tuple(_shortened(other, LONGEST_PHRASE) for other in item.alternatives),
             SIGNALS.get(item.signal, item.signal.replace("_", " ")),
             times(item.weight),
             level(item.weight),
         )
-        for number, (key, item) in enumerate(heaviest.items(), 1)
+        for number, (key, item) in enumerate(sorted(heaviest.items(), key=lambda entry: -entry[1].weight), 1)
     }
 
 

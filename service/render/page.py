@@ -6,27 +6,34 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from unspun.model.wording import percent
+from unspun.model.wording import LIMITS, percent
 from unspun.service.console import plural, printable
 
+CONTROLS = re.compile(r"[^\n\t]+")
 TEMPLATES = Path(__file__).with_name("templates")
 STATIC = Path(__file__).parents[1] / "page" / "static"
 
 
 def page_template(
-    name: str, *, scripts: Sequence[Path] = (), filters: Mapping[str, Callable[..., Any]] | None = None, **known: Any
+    name: str,
+    *,
+    styles: Sequence[Path] | None = None,
+    scripts: Sequence[Path] = (),
+    filters: Mapping[str, Callable[..., Any]] | None = None,
+    **known: Any,
 ) -> Template:
-    """Return the template NAME.html, with NAME.css after the service's style, and with `scripts`.
+    """Return the template NAME.html, with `styles` (default: NAME.css) after the service's style, and with `scripts`.
 
     The template knows `style`, `script`, their digests for the policy, `icon`, and the names in `known`; it has the
-    filters `percent` and `count` besides `filters`. No text can affect the reader's screen: control
+    filters `percent`, `count` and `verbatim` besides `filters`. No text can affect the reader's screen: control
     characters are replaced, and the rest is escaped.
     """
     environment = Environment(
@@ -39,7 +46,8 @@ def page_template(
         keep_trailing_newline=True,
     )
     # Browsers do not unescape the content of style and script elements.
-    style = Markup((STATIC / "page.css").read_text("utf-8") + (TEMPLATES / f"{name}.css").read_text("utf-8"))
+    sheets = [STATIC / "page.css", *([TEMPLATES / f"{name}.css"] if styles is None else styles)]
+    style = Markup("".join(path.read_text("utf-8") for path in sheets))
     script = Markup("".join(path.read_text("utf-8") for path in scripts))
     icon = base64.b64encode((STATIC / "favicon.svg").read_bytes()).decode("ascii")
     environment.globals.update(
@@ -47,10 +55,11 @@ def page_template(
         script=script,
         style_digest=_digest(style),
         script_digest=_digest(script),
+        thresholds=LIMITS,
         icon=f"data:image/svg+xml;base64,{icon}",
         **known,
     )
-    environment.filters.update(percent=percent, count=_count, **(filters or {}))
+    environment.filters.update(percent=percent, count=count, verbatim=verbatim, **(filters or {}))
     return environment.get_template(f"{name}.html")
 
 
@@ -59,7 +68,13 @@ def _without_controls(value: Any) -> Any:
     return printable(value) if type(value) is str else value
 
 
-def _count(number: int, noun: str = "") -> str:
+def verbatim(text: str) -> Markup:
+    """Return a text with its line ends and tabs, which are otherwise replaced like other control characters."""
+    return escape(CONTROLS.sub(lambda found: printable(found[0]), text))
+
+
+def count(number: int, noun: str = "") -> str:
+    """Return a number, perhaps with its noun."""
     return plural(number, noun) if noun else f"{number:,}"
 
 

@@ -9,24 +9,37 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from unspun.model.verdict import Verdict
-from unspun.model.wording import THRESHOLDS, is_disguised, looks_like_this, percent, repairs_in_words, share_of_words
+from unspun.model.verdict import Sentence, Verdict
+from unspun.model.wording import (
+    GUESSES,
+    LIMITS,
+    THRESHOLDS,
+    is_disguised,
+    looks_like_this,
+    percent,
+    repairs_in_words,
+    sentence_in_words,
+    share_of_words,
+)
 from unspun.reading.records import Failure, Omissions
 from unspun.service.console import plural, printable
 from unspun.service.render import Renderer
-from unspun.service.render.highlight import Excerpt, Segment, excerpts, level
+from unspun.service.render.highlight import Excerpt, Segment, apart, excerpts, level, quoted, suspicious
 
 VERDICT_STYLES = {"paraphrased": "bold red", "suspect": "yellow", "clear": "green", "abstained": "dim"}
 LEVEL_STYLES = {1: "yellow", 2: "bold yellow", 3: "bold red"}
 SUGGESTION_STYLE = "green"
 
-BAR = 8
-"""Width of the score's bar, in cells."""
+BAR = 10
+"""Width of the score's bar, in cells, without the lines of the thresholds."""
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 NARROWEST_ID = 36
 FAILED = "failed"
 FAILURE_STYLE = "magenta"
 REPAIRS_STYLE = "yellow"
+SENTENCE_STYLE = "yellow"
+MOST_OBSERVATIONS = 3
+"""Observations that are shown of a text."""
 MOST_SKIPPED = 20
 """Skipped files that are listed."""
 LONGEST_PHRASE = 120
@@ -44,7 +57,7 @@ class TableColumn:
 
 VERDICT = TableColumn("verdict", 11)
 SCORE = TableColumn("score", 5, right=True)
-SCORE_BAR = TableColumn("", BAR)
+SCORE_BAR = TableColumn("", BAR + len(LIMITS))
 KIND = TableColumn("kind", 11)
 WORDS = TableColumn("words", 7, right=True)
 
@@ -60,8 +73,9 @@ LAYOUTS = (
 class VerdictTable(Renderer):
     """A row per document, written at once: columns have a fixed width, so no row waits for the others.
 
-    A paraphrased or suspect document is followed by a line that says how rare this is in human text, and by up to
-    `show` sentences with evidence; with 0, by neither. A line below any document says what was repaired in its text.
+    A paraphrased or suspect document is followed by a line that says how rare this is in human text, by what stands out
+    in the whole text, and by up to `show` sentences: first those with odd words, then those that are suspicious as a
+    whole; with 0, by none of them. A line below any document says what was repaired in its text.
     Documents that could not be scored have a row, too, and skipped files are listed at the end. `supported` is the
     smallest false-positive rate that the model's calibration supports. Control characters in texts and ids are
     replaced, so that they cannot act on the terminal.
@@ -72,6 +86,8 @@ class VerdictTable(Renderer):
         self._show = show
         self._supported = supported
         self._ascii = console.options.ascii_only
+        self._dots = "..." if self._ascii else "…"
+        self._guessed = False
         self._columns = next(
             (layout for layout in LAYOUTS if console.width - _width(layout) >= NARROWEST_ID), LAYOUTS[-1]
         )
@@ -90,7 +106,7 @@ class VerdictTable(Renderer):
         found = {
             VERDICT: Text(_pad(verdict.verdict, VERDICT), style),
             SCORE: Text(_pad("" if score is None else percent(score), SCORE)),
-            SCORE_BAR: Text(" " * BAR if score is None else self._bar(score), style),
+            SCORE_BAR: Text(" " * SCORE_BAR.width) if score is None else self._bar(score, style),
             KIND: Text(_pad((verdict.reason or verdict.kind or "").replace("_", " "), KIND)),
             WORDS: Text(_pad(f"{verdict.words:,}", WORDS)),
         }
@@ -102,9 +118,13 @@ class VerdictTable(Renderer):
         if verdict.verdict not in ("paraphrased", "suspect") or not self._show:
             return row
         row += self._print(_below(Text("; ".join(self._facts(verdict)), "dim")))
-        if verdict.evidence:
-            row += "".join(self._excerpt(item) for item in excerpts(text, verdict.evidence, self._show))
-        elif verdict.evidence == () and verdict.verdict == "paraphrased":
+        for seen in verdict.observations[:MOST_OBSERVATIONS]:
+            row += self._print(_below(Text(printable(seen.text), "dim")))
+        cut = excerpts(text, verdict.evidence or (), self._show)
+        whole = apart(suspicious(verdict.sentences, len(text)), cut, self._show - len(cut))
+        row += "".join(map(self._excerpt, cut))
+        row += "".join(self._sentence(text, one) for one in whole)
+        if verdict.evidence == () and not whole and verdict.verdict == "paraphrased":
             row += self._print(_below(Text("no single words stand out", "dim")))
         return row
 
@@ -115,9 +135,11 @@ class VerdictTable(Renderer):
         return row + self._print(_below(Text(printable(failure.message), FAILURE_STYLE)))
 
     def footer(self, skipped: Omissions) -> str:
-        """Return the first of the skipped files with their reasons, and the number of the others."""
-        if not skipped:
-            return ""
+        """Return what a question mark means, and the first of the skipped files with their reasons."""
+        legend = self._print(Text(GUESSES, "dim")) if self._guessed else ""
+        return legend + (self._skipped(skipped) if skipped else "")
+
+    def _skipped(self, skipped: Omissions) -> str:
         lines = [Text(f"skipped: {plural(len(skipped), 'file or record', 'files or records')}", "dim")]
         lines += [Text(printable(str(one)), "dim") for one in skipped.first[:MOST_SKIPPED]]
         rest = "and {:,} more: {}" if lines[1:] else "{:,}: {}"
@@ -145,19 +167,28 @@ class VerdictTable(Renderer):
         indent = Text(" " * line.cell_len)
         return [Text.assemble(line if place == 0 else indent, "  ", (part, style)) for place, part in enumerate(parts)]
 
-    def _bar(self, score: float) -> str:
+    def _bar(self, score: float, style: str) -> Text:
+        """Return a bar with a line at each threshold."""
         eighths = round(min(max(score, 0.0), 1.0) * BAR * 8)
-        if self._ascii:
-            return ("#" * round(eighths / 8)).ljust(BAR)
-        return ("█" * (eighths // 8) + EIGHTHS[eighths % 8]).ljust(BAR)[:BAR]
+        filled = "#" * round(eighths / 8) if self._ascii else "█" * (eighths // 8) + EIGHTHS[eighths % 8]
+        cells = filled.ljust(BAR)[:BAR]
+        bar, start = Text(), 0
+        for threshold, _ in LIMITS:
+            end = round(threshold * BAR)
+            bar.append(cells[start:end], style).append("|" if self._ascii else "│", "dim")
+            start = end
+        return bar.append(cells[start:], style)
 
     def _excerpt(self, excerpt: Excerpt) -> str:
-        dots = "..." if self._ascii else "…"
-        line = Text(dots + " " if excerpt.cut_start else "")
+        line = Text(self._dots + " " if excerpt.cut_start else "")
         for segment in excerpt.segments:
-            line.append_text(self._segment(segment, dots))
-        line.append(" " + dots if excerpt.cut_end else "")
+            line.append_text(self._segment(segment, self._dots))
+        line.append(" " + self._dots if excerpt.cut_end else "")
         return self._print(_below(line))
+
+    def _sentence(self, text: str, sentence: Sentence) -> str:
+        line = Text(printable(quoted(text, sentence)).replace("…", self._dots), SENTENCE_STYLE)
+        return self._print(_below(line.append(f"  ({sentence_in_words(sentence)})", "dim")))
 
     def _segment(self, segment: Segment, dots: str) -> Text:
         shown = printable(segment.text)
@@ -170,6 +201,9 @@ class VerdictTable(Renderer):
         if evidence.suggestion is not None:
             arrow = " -> " if self._ascii else " → "
             marked.append(arrow, "dim").append(printable(evidence.suggestion), SUGGESTION_STYLE)
+            if not evidence.probable:
+                marked.append("?", "dim")
+                self._guessed = True
         return marked.append("]")
 
     def _print(self, *parts: Text | Padding) -> str:

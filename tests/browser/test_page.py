@@ -21,7 +21,7 @@ HUMAN = ROOT / "seeds/examples/human/01-harbour-swimmers.txt"
 
 def judge(page: Any, text: str = EXAMPLE) -> Any:
     page.locator("#text").evaluate("(box, text) => { box.value = text; }", text)  # typing takes long
-    page.get_by_role("button", name="Judge the text").click()
+    page.get_by_role("button", name="Check", exact=True).click()
     page.wait_for_load_state()
     return page
 
@@ -82,7 +82,7 @@ def test_a_pasted_text_is_judged_and_its_odd_words_are_marked(open_page: Open, o
     page.evaluate("text => navigator.clipboard.writeText(text)", EXAMPLE)
     page.get_by_role("textbox", name="The text").click()
     page.keyboard.press("Control+V")
-    page.get_by_role("button", name="Judge the text").click()
+    page.get_by_role("button", name="Check", exact=True).click()
     page.wait_for_selector(".verdict")
     assert headline(page) == "Paraphrased"
     assert "%" in page.locator(".figure").inner_text()
@@ -98,14 +98,14 @@ def test_a_human_text_is_clear(open_page: Open) -> None:
 def test_the_example_can_be_tried(open_page: Open) -> None:
     page = open_page()
     page.get_by_role("link", name="Try an example").click()
-    page.get_by_role("button", name="Judge the text").click()
+    page.get_by_role("button", name="Check", exact=True).click()
     assert headline(page) == "Paraphrased"
 
 
 def test_a_file_is_chosen_and_judged(open_page: Open) -> None:
     page = open_page()
-    page.get_by_label("Or a file").set_input_files(SPUN)
-    page.get_by_role("button", name="Judge the text").click()
+    page.get_by_label("Or files").set_input_files(SPUN)
+    page.get_by_role("button", name="Check", exact=True).click()
     assert headline(page) == "Paraphrased"
     assert "From the file 01-harbour-swimmers.wordnet.txt" in page.locator(".reading").inner_text()
 
@@ -137,7 +137,7 @@ def test_the_page_shows_where_a_file_can_be_dropped(open_page: Open) -> None:
 
 def test_the_text_can_be_changed_and_judged_again(open_page: Open) -> None:
     page = judge(open_page())
-    page.get_by_text("Change this text or judge another").click()
+    page.get_by_text("Change this text or check another").click()
     assert page.get_by_role("textbox", name="The text").input_value() == EXAMPLE
     assert headline(judge(page, HUMAN.read_text("utf-8"))) == "Clear"
 
@@ -164,7 +164,7 @@ def test_while_judging_the_page_says_so_and_sends_nothing_twice(open_page: Open)
         }""",
         EXAMPLE,
     )
-    assert (sent, button, status) == (1, "Judging …", "Judging the text.")
+    assert (sent, button, status) == (1, "Checking …", "Checking the text.")
     page.wait_for_selector(".verdict")
 
 
@@ -283,7 +283,7 @@ def test_the_header_can_be_skipped(open_page: Open) -> None:
 def test_axe_finds_nothing_serious(name: str, colours: str, open_page: Open) -> None:
     page = open_page("/v1/docs" if name == "reference" else "/", color_scheme=colours)
     if name == "result":
-        judge(page).locator("summary").click()
+        judge(page).locator(".again summary").click()
         page.locator(".article .odd").first.focus()
     if name == "problem":
         judge(page, "")
@@ -295,7 +295,7 @@ def test_axe_finds_nothing_serious(name: str, colours: str, open_page: Open) -> 
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("", "There is no text to judge"), ("word " * 50_001, "A text may have at most 50,000 words")],
+    [("", "There is no text to check"), ("word " * 50_001, "A text may have at most 50,000 words")],
     ids=["empty", "too long"],
 )
 def test_a_problem_gets_the_focus(text: str, says: str, open_page: Open) -> None:
@@ -314,7 +314,7 @@ def test_a_key_is_entered_once_per_tab(open_page: Open, serve_fake: Callable[...
     assert "requires an API key" in judge(page).get_by_role("alert").inner_text()
     page.get_by_label("API key").fill(key)
     judge(page)
-    page.locator("summary").click()
+    page.locator(".again summary").click()
     assert page.get_by_label("API key").input_value() == key
 
 
@@ -327,7 +327,7 @@ def test_a_phone_needs_no_horizontal_scrolling(name: str, open_page: Open) -> No
     if name != "reference" and name != "empty":
         judge(page, EXAMPLE + "w" * 500 if name == "result" else "")
     if name == "result":
-        page.locator("summary").tap()
+        page.locator(".again summary").tap()
     assert page.evaluate("innerWidth") == PHONE["width"]
     assert not scrolls_sideways(page)
 

@@ -82,4 +82,4 @@ def _pattern(line: str) -> str:
 
 def _plain(text: str) -> str:
     """Return a text with a # for every figure, no bars (they are as long as their figures), and single blanks."""
-    return re.sub(r"[ \t]+", " ", re.sub(r"[▏▎▍▌▋▊▉█]+", "", re.sub(r"\d+([.,]\d+)*", "#", text)))
+    return re.sub(r"[ \t]+", " ", re.sub(r"[▏▎▍▌▋▊▉█│]+", "", re.sub(r"\d+([.,]\d+)*", "#", text)))

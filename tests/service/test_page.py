@@ -81,8 +81,12 @@ class Shown:
 
     @property
     def download(self) -> bytes:
-        [link] = self.all("//a[@download]")
-        return base64.b64decode(link.get("href").removeprefix("data:application/json;base64,"))
+        """The verdict as JSON."""
+        return self.downloaded("verdict.json")
+
+    def downloaded(self, name: str) -> bytes:
+        [link] = self.all(f"//a[@download='{name}']")
+        return base64.b64decode(link.get("href").partition(";base64,")[2])
 
 
 def verdict_on(text: str, *evidence: Evidence, passages: tuple[SpunPassage, ...] = (), **fields: Any) -> Verdict:

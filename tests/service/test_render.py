@@ -151,7 +151,7 @@ def test_csv_accepts_any_text(id: str, found: str) -> None:
 
 def test_a_row_shows_verdict_score_kind_words_and_document() -> None:
     row = table().document(SPUN, verdict_on(SPUN)).splitlines()[0]
-    assert row.split() == ["paraphrased", "97", "%", "███████▊", "spun", "13", "a.txt"]
+    assert row.split() == ["paraphrased", "97", "%", "█████│████│▊", "spun", "13", "a.txt"]
 
 
 def test_odd_words_are_shown_with_their_likely_originals() -> None:

@@ -54,12 +54,15 @@ def compare() -> Response:
     media_type(JSON)
     pair = parse_pair(parse_json(read_body(request, settings())), settings())
     gate().spend(2)
-    comparison = _ask(pair)
+    comparison = compare_pair(pair)
     return Response(f"{comparison.to_json()}\n", mimetype=JSON)
 
 
-def _ask(pair: PairSubmission) -> Comparison:
-    """Compare in the threads of the model, and note the outcome for the log and the metrics. Raises RequestError."""
+def compare_pair(pair: PairSubmission) -> Comparison:
+    """Compare two texts in the threads of the model, and note the outcome in the log and the metrics.
+
+    Raises RequestError.
+    """
     comparers: Comparers = current_app.extensions.setdefault(COMPARERS, Comparers(comparer_of))
     model = engine().model
     started = time.perf_counter()

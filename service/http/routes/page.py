@@ -1,64 +1,74 @@
-"""The page at `/`, the API reference at `/v1/docs`, and their static files: plain HTML, rendered on the server."""
+"""The page at `/`, the comparison at `/compare`, the API reference at `/v1/docs`, and their static files.
+
+They are plain HTML, rendered on the server.
+"""
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import mimetypes
 import re
-import time
-from collections.abc import Mapping
-from itertools import islice
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, g, make_response, render_template, request
 from markupsafe import Markup, escape
 
-from unspun.model.wording import DISGUISED, HEADLINES, JUDGEMENT_NAMES, MEANINGS, NO_SOURCE, SCALE
+from unspun.model.comparing.comparer import FEWEST_WORDS
+from unspun.model.wording import DISGUISED, HEADLINES, JUDGEMENT_NAMES, LIMITS, MEANINGS, NO_SOURCE, SCALE, percent
 from unspun.reading.reader import SUFFIXES
-from unspun.reading.records import Failure, Record
+from unspun.reading.records import Record
 from unspun.service.batch.scoring import supported_by
 from unspun.service.http.metrics import PROBLEMS
 from unspun.service.http.openapi import document
+from unspun.service.http.origins import is_from_own_page
 from unspun.service.http.problems import RequestError
 from unspun.service.http.protection import gate, key_of
 from unspun.service.http.reference import ApiReference
+from unspun.service.http.routes.compare import compare_pair
 from unspun.service.http.routes.feedback import is_kept, keeper, store
-from unspun.service.http.routes.score import engine, judge, settings
-from unspun.service.http.routes.upload import unreadable
-from unspun.service.http.schemas import parse_submission
+from unspun.service.http.routes.forms import Form
+from unspun.service.http.routes.score import engine, judge, judge_many, settings
+from unspun.service.http.routes.upload import Item, check
+from unspun.service.http.schemas import Submission, parse_pair, parse_submission
 from unspun.service.http.submission import parse_label
-from unspun.service.http.uploads import read_form, read_upload
+from unspun.service.page.comparison import NO_TEXTS, Texts, downloads_of
 from unspun.service.page.result import Result
+from unspun.service.page.results import Checked, Results
+from unspun.service.render.comparison import ComparedPair
+from unspun.service.render.comparison_html import FILTERS, MOST_SUBSTITUTIONS, shown
+from unspun.service.render.page import TEMPLATES, count
 
 if TYPE_CHECKING:
     from unspun.model.verdict import Verdict
-    from unspun.service.feedback.labels import Label
 
-blueprint = Blueprint("page", __name__)
+blueprint = Blueprint("page", __name__, template_folder=str(TEMPLATES))
+"""Templates that are not in page/templates are those that the page shares with files, in render/templates."""
 
 PAGE = Path(__file__).parents[2] / "page"
 STATIC = {file.name: file.read_bytes() for file in sorted((PAGE / "static").iterdir())}
 VERSION = hashlib.sha256(b"".join(STATIC.values())).hexdigest()[:12]
 """Part of the URLs of the static files, so that browsers do not use outdated copies."""
 EXAMPLE = (PAGE / "example.txt").read_text("utf-8").strip()
-FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+EXAMPLES = Texts(EXAMPLE, (PAGE / "example-source.txt").read_text("utf-8").strip())
+"""Texts with which the forms can be tried; the second one is the source of the first."""
 TITLES = {
-    "invalid-fields": "This text cannot be judged",
+    "invalid-fields": "This text cannot be checked",
     "invalid-request": "The form could not be read",
     "unreadable": "The file could not be read",
     "too-large": "The text is too large",
+    "too-many-items": "There are too many documents",
     "rate-limited": "Too many texts in a short time",
 }
 """Titles that the page shows instead of those of the API, which mention requests."""
 ACCEPT = ",".join((*SUFFIXES, ".text", ".xhtml", "text/*"))
 """The files that a browser offers to choose."""
+WHICH = {"#/text": "The text", "#/suspect": "The suspect", "#/source": "The source"}
+"""The fields of the forms, by their JSON pointers."""
 NOT_STORED = "The label was not stored"
 NOT_DELETED = "The label was not deleted"
-MOST_PARTS = 16
 DAY = 86_400
 CODE = re.compile(r"`([^`]+)`")
 NAME = re.compile(r"\[(\w+)\]")
@@ -82,10 +92,33 @@ def pretty(value: Any) -> str:
     return json.dumps(value, indent=2)
 
 
+@blueprint.app_template_filter("megabytes")
+def megabytes(size: int) -> str:
+    """Return a number of bytes in megabytes."""
+    return f"{size / 1_000_000:g} MB"
+
+
+@blueprint.app_template_filter("verbatim")
+def verbatim(text: str) -> str:
+    """Return a text as it is: the page shows its control characters, too, unlike a file that is passed on."""
+    return text
+
+
+FILTERS_OF_PAGES: dict[str, Callable[..., Any]] = {**FILTERS, "percent": percent, "count": count}
+for _name, _filter in FILTERS_OF_PAGES.items():
+    blueprint.add_app_template_filter(_filter, _name)
+
+
 @blueprint.app_context_processor
-def known() -> dict[str, bool | str]:
-    """Tell every template whether labels are stored, and what scores and kinds do and do not mean."""
-    return {"feedback": is_kept(), "scale": SCALE, "no_source": NO_SOURCE}
+def known() -> dict[str, Any]:
+    """Tell every template whether labels are stored, and what scores, kinds and repairs do and do not mean."""
+    return {
+        "feedback": is_kept(),
+        "scale": SCALE,
+        "no_source": NO_SOURCE,
+        "disguise": DISGUISED,
+        "thresholds": LIMITS,
+    }
 
 
 @blueprint.get("/")
@@ -96,19 +129,59 @@ def page() -> Response:
 
 @blueprint.post("/")
 def answer() -> Response:
-    """Judge the form's text or file, and show the verdict or the problem."""
+    """Check the form's text or files, and show the verdict, the table of verdicts or the problem."""
     text = ""
     try:
-        form = _Form()
-        text = form.text
+        form = Form()
+        text = form.text()
         gate().authenticate(form.key or key_of(request))
-        text = form.content()
+        items = form.documents()
+        if len(items) > 1:
+            return _page("results.html", text=text, results=_results(items))
+        [item] = items or [Item("", None, Record("", "", ""))]
+        if isinstance(item.found, RequestError):
+            raise item.found
+        text = item.found.text
+        if not text.strip():
+            raise RequestError("invalid-fields", "There is no text to check. Paste a text or choose a file.")
         submission = parse_submission({"text": text}, settings())
         gate().spend()
-        verdict = judge(submission).with_repairs(form.repairs)
+        verdict = judge(submission).with_repairs(item.found.repairs)
     except RequestError as problem:
-        return _refuse(problem, text)
-    return _page(text=text, result=_result(text, verdict, form.source))
+        return _refuse(problem, text=text)
+    return _page(text=text, result=_result(text, verdict, item.file or None))
+
+
+@blueprint.get("/compare")
+def compare() -> Response:
+    """Show the form for two texts."""
+    return _page("compare.html", texts=EXAMPLES if "example" in request.args else NO_TEXTS)
+
+
+@blueprint.post("/compare")
+def comparison() -> Response:
+    """Compare the form's two texts, and show them side by side or the problem."""
+    texts = NO_TEXTS
+    try:
+        form = Form()
+        if "packed" in form.fields:  # the page of a verdict asks for the form with its text
+            return _page("compare.html", texts=Texts(form.packed(), ""))
+        texts = Texts(form.text("suspect"), form.text("source"))
+        gate().authenticate(form.key or key_of(request))
+        suspect, suspect_id, _ = form.one_text("suspect")
+        source, source_id, _ = form.one_text("source")
+        texts = Texts(suspect, source)
+        for name, text in (("suspect", suspect), ("source", source)):
+            if not text.strip():
+                raise RequestError("invalid-fields", f"The {name} is missing. Paste its text or choose a file.")
+        asked = parse_pair(
+            {"suspect": suspect, "source": source, "suspect_id": suspect_id, "source_id": source_id}, settings()
+        )
+        gate().spend(2)
+        found = ComparedPair(compare_pair(asked), suspect, source)
+    except RequestError as problem:
+        return _refuse(problem, "compare.html", "These texts cannot be compared", texts=texts)
+    return _page("compare.html", texts=texts, pair=shown(found), downloads=downloads_of(found))
 
 
 @blueprint.post("/feedback")
@@ -118,7 +191,7 @@ def label() -> Response:
     try:
         _check_site()
         keeper()
-        form = _Form()
+        form = Form()
         text = form.packed()
         gate().authenticate(form.key or key_of(request))
         if not form.ticked("consent"):
@@ -134,7 +207,7 @@ def label() -> Response:
         gate().spend()
         stored, _, verdict = store(asked, submission)
     except RequestError as problem:
-        return _refuse(problem, text, NOT_STORED)
+        return _refuse(problem, title=NOT_STORED, text=text)
     shown = verdict.without_evidence() if verdict.verdict == "clear" else verdict
     return _page(text=text, result=_result(text, shown), stored=stored)
 
@@ -145,12 +218,12 @@ def unlabel() -> Response:
     try:
         _check_site()
         kept = keeper()
-        form = _Form()
+        form = Form()
         gate().authenticate(form.key or key_of(request))
         gate().spend()
         kept.delete(form.fields.get("id", ""))
     except RequestError as problem:
-        return _refuse(problem, "", NOT_DELETED)
+        return _refuse(problem, title=NOT_DELETED, text="")
     return _page(text="", notice="The label was deleted.")
 
 
@@ -176,78 +249,12 @@ def static(name: str) -> Response:
     return response
 
 
-class _Form:
-    """The submitted form. Raises RequestError if it cannot be read."""
-
-    def __init__(self) -> None:
-        if request.mimetype not in FORMS:
-            raise RequestError(
-                "unsupported-media-type",
-                "This path accepts only the form of the page. Programs should use POST /v1/score.",
-            )
-        fields, files = read_form(request, settings(), most_parts=MOST_PARTS, advice="Reload the page and try again.")
-        # Browsers send line ends as CR LF.
-        self.text = fields.get("text", "").replace("\r\n", "\n").replace("\r", "\n")
-        self.fields = fields
-        self.key = fields.get("key", "").strip()
-        self.source: str | None = None
-        """The name of the chosen file, if any."""
-        self.repairs: Mapping[str, int] = {}
-        """What was repaired or left out to read the file."""
-        self._file = files.get("file")
-
-    def ticked(self, name: str) -> bool:
-        return self.fields.get(name) == "true"
-
-    def packed(self) -> str:
-        """Return the judged text exactly; a plain form field would change its line ends."""
-        try:
-            return base64.b64decode(self.fields.get("packed", ""), validate=True).decode("utf-8")
-        except ValueError:
-            detail = "The form cannot be read. Judge the text again, then add the label."
-            raise RequestError("invalid-request", detail) from None
-
-    def content(self) -> str:
-        """Return the text to judge: that of the file, if one was chosen."""
-        text = self.text
-        if self._file is not None and self._file.filename:
-            self.source = self._file.filename
-            file, limits = self._file, settings()
-            deadline = time.monotonic() + limits.timeout
-            found = engine().apart(lambda: list(islice(read_upload(file, limits, deadline), 2)))
-            text, self.repairs = _only_document(found)
-        if not text.strip():
-            raise RequestError("invalid-fields", "There is no text to judge. Paste a text or choose a file.")
-        return text
-
-
-def _only_document(found: list[Record | Failure]) -> tuple[str, Mapping[str, int]]:
-    """Return the text of a file of one document, and what was repaired in it. Raises RequestError."""
-    if isinstance(found[0], Failure):
-        raise unreadable(found[0])
-    if len(found) > 1:
-        raise RequestError(
-            "invalid-fields",
-            "This file contains many documents, and the page judges one at a time. Score the file with `unspun score` "
-            "or POST /v1/score/upload.",
-        )
-    return found[0].text, found[0].repairs
-
-
 def _check_site() -> None:
     """Refuse a form that another site submits for a reader (cross-site request forgery). Raises RequestError.
 
-    There are no sessions to abuse, but the service may be reachable only from the reader's network. Browsers send
-    Sec-Fetch-Site (over https) and Origin; other clients send neither, and are accepted.
+    There are no sessions to abuse, but the service may be reachable only from the reader's network.
     """
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    if site is not None:
-        same = site == "same-origin"
-    else:
-        sender = urlsplit(origin or "")
-        # A proxy may remove the port from Host.
-        same = origin is None or request.host in (sender.netloc, sender.hostname)
-    if not same:
+    if not is_from_own_page():
         raise RequestError(
             "cross-site", "Labels are accepted only from this service's own page. Open it and label the text there."
         )
@@ -257,39 +264,60 @@ def _result(text: str, verdict: Verdict, source: str | None = None) -> Result:
     return Result(text, verdict, source, supported_by(engine().model))
 
 
-def _refuse(problem: RequestError, text: str, title: str | None = None) -> Response:
-    """Show the page with a problem."""
+def _results(items: list[Item]) -> Results:
+    """Check the documents of several files, or of a file of many. Raises RequestError."""
+    checked = [check(item, {}) for item in items]
+    good = [one for one in checked if isinstance(one, Submission)]
+    if good:
+        gate().spend(len(good))
+    answers = iter(judge_many(good))
+    return Results(
+        (
+            _checked(item, next(answers) if isinstance(one, Submission) else one)
+            for item, one in zip(items, checked, strict=True)
+        ),
+        supported_by(engine().model),
+    )
+
+
+def _checked(item: Item, answer: Verdict | RequestError) -> Checked:
+    text = item.found.text if isinstance(item.found, Record) else ""
+    name = item.file if item.line is None else f"{item.file}:{item.line}"
+    if isinstance(answer, RequestError):
+        PROBLEMS.labels(answer.name).inc()
+        return Checked(name, text, _for_people(answer).removeprefix(f"{name}: "))
+    if isinstance(item.found, Record):
+        name = item.found.id or name
+        answer = answer.with_repairs(item.found.repairs)
+    return Checked(name, text, answer)
+
+
+def _refuse(problem: RequestError, template: str = "page.html", title: str | None = None, **shown: Any) -> Response:
+    """Show a page with a problem."""
     PROBLEMS.labels(problem.name).inc()
     if problem.retry_after is not None:
         g.retry_after = problem.retry_after
-    return _page(text=text, problem=problem, title=title)
+    usual = TITLES.get(problem.name, problem.title)
+    if problem.name != "invalid-fields":
+        title = title if title in (NOT_STORED, NOT_DELETED) else usual
+    response = _page(template, problem=problem, title=title or usual, detail=_for_people(problem), **shown)
+    response.status_code = problem.status
+    response.headers.update(problem.headers)
+    return response
 
 
-def _page(
-    *,
-    text: str,
-    problem: RequestError | None = None,
-    title: str | None = None,
-    result: Result | None = None,
-    stored: Label | None = None,
-    notice: str | None = None,
-) -> Response:
+def _page(template: str = "page.html", **shown: Any) -> Response:
     response = make_response(
         render_template(
-            "page.html",
-            text=text,
-            problem=problem,
-            title=title or (None if problem is None else TITLES.get(problem.name, problem.title)),
-            detail=None if problem is None else _for_people(problem),
-            result=result,
-            stored=stored,
-            notice=notice,
+            template,
+            **shown,
             labels=JUDGEMENT_NAMES,
-            disguise=DISGUISED,
             headlines=HEADLINES,
             meanings=MEANINGS,
             needs_key=gate().needs_key,
             accept=ACCEPT,
+            least=FEWEST_WORDS,
+            most_substitutions=MOST_SUBSTITUTIONS,
             settings=settings(),
             version=VERSION,
         )
@@ -297,9 +325,6 @@ def _page(
     if is_kept():
         # With "no-referrer", browsers would send "null" as the Origin of the page's own forms.
         response.headers["Referrer-Policy"] = "same-origin"
-    if problem is not None:
-        response.status_code = problem.status
-        response.headers.update(problem.headers)
     return response
 
 
@@ -307,5 +332,8 @@ def _for_people(problem: RequestError) -> str:
     """Return a problem's detail without JSON pointers and other terms for programs."""
     if problem.name == "unauthorized":
         return "This service requires an API key. Enter a valid one."
-    wrong = [error.detail for error in problem.errors if problem.detail.startswith(error.pointer)]
-    return f"The text {'; it '.join(wrong)}." if wrong else problem.detail
+    wrong = [error for error in problem.errors if error.pointer in WHICH]
+    if not wrong:
+        return problem.detail
+    which = f"{WHICH[wrong[0].pointer]} {'; it '.join(error.detail for error in wrong)}."
+    return which if problem.detail.startswith("#") else f"{which} {problem.detail}"

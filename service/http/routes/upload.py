@@ -16,6 +16,7 @@ from unspun.service.http.config import Settings
 from unspun.service.http.problems import FieldError, RequestError
 from unspun.service.http.protection import gate
 from unspun.service.http.routes.score import (
+    FORM,
     authenticate,
     engine,
     judge_many,
@@ -30,13 +31,12 @@ from unspun.service.http.uploads import read_form, read_upload
 blueprint = Blueprint("upload", __name__, url_prefix="/v1")
 blueprint.before_request(authenticate)
 
-FORM = "multipart/form-data"
 OPTIONS = 8
 """Parts of the form that are not files."""
 
 
 @dataclass(frozen=True)
-class _Item:
+class Item:
     """A document of a file, or why it cannot be read, or why it cannot be judged."""
 
     file: str
@@ -57,8 +57,8 @@ def upload() -> Response:
     asked = read_options(fields, settings(), "#")
     chosen = Fields(fields.get("text_field") or None, fields.get("id_field") or None)
     limits = settings()
-    items = engine().apart(lambda: _read(files, chosen, limits))
-    checked = [_check(item, asked) for item in items]
+    items = engine().apart(lambda: read_files(files, chosen, limits))
+    checked = [check(item, asked) for item in items]
     good = [one for one in checked if isinstance(one, Submission)]
     if good:
         gate().spend(len(good))
@@ -69,18 +69,18 @@ def upload() -> Response:
     )
 
 
-def _read(files: Sequence[FileStorage], chosen: Fields, settings: Settings) -> list[_Item]:
+def read_files(files: Sequence[FileStorage], chosen: Fields, settings: Settings) -> list[Item]:
     """Return the documents and failures of files. Raises RequestError if there are too many."""
-    items: list[_Item] = []
+    items: list[Item] = []
     deadline = time.monotonic() + settings.timeout
     most = settings.max_items
     for file in files:
         name = file.filename or ""
         for item in read_upload(file, settings, deadline, chosen):
             if isinstance(item, Failure):
-                items.append(_Item(name, _line_of(item, name), unreadable(item)))
+                items.append(Item(name, _line_of(item, name), unreadable(item)))
             else:
-                items.append(_Item(name, item.line or None, item))
+                items.append(Item(name, item.line or None, item))
             if len(items) > most:
                 raise RequestError(
                     "too-many-items",
@@ -101,7 +101,8 @@ def _line_of(failure: Failure, name: str) -> int | None:
     return int(line) if line.isdecimal() and failure.where != name else None
 
 
-def _check(item: _Item, asked: dict[str, object]) -> Submission | RequestError:
+def check(item: Item, asked: dict[str, object]) -> Submission | RequestError:
+    """Return the submission of a document, or why it cannot be judged."""
     if isinstance(item.found, RequestError):
         return item.found
     try:
@@ -110,7 +111,7 @@ def _check(item: _Item, asked: dict[str, object]) -> Submission | RequestError:
         return problem
 
 
-def _line(item: _Item, answer: Verdict | RequestError) -> str:
+def _line(item: Item, answer: Verdict | RequestError) -> str:
     if isinstance(answer, RequestError):
         return problem_line(answer, item.line, item.file)
     return answer.with_repairs(item.found.repairs if isinstance(item.found, Record) else {}).to_json()

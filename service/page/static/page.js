@@ -2,8 +2,7 @@
 "use strict";
 
 const form = document.getElementById("form");
-const box = document.getElementById("text");
-const file = document.getElementById("file");
+const sides = [...form.querySelectorAll(".side")]; // of each: a box for a text, and files instead
 const key = document.getElementById("key");
 const announce = document.getElementById("status");
 const button = form.querySelector("button[type=submit]");
@@ -12,7 +11,7 @@ const again = document.querySelector("details.again");
 
 document.documentElement.classList.add("js");
 
-// --- judging
+// --- sending
 
 const LONGEST = 40_000; // milliseconds after which the reader must have stopped the loading
 
@@ -24,7 +23,7 @@ function busy(is) {
   button.setAttribute("aria-disabled", String(is));
   button.textContent = is ? button.dataset.busy : label;
   form.setAttribute("aria-busy", String(is));
-  announce.textContent = is ? "Judging the text." : "";
+  announce.textContent = is ? form.dataset.status : "";
 }
 
 form.addEventListener("submit", (event) => {
@@ -44,6 +43,24 @@ form.addEventListener("keydown", (event) => {
     form.requestSubmit(button);
   }
 });
+
+// --- files
+
+const boxOf = (side) => side.querySelector("textarea");
+const filesOf = (side) => side.querySelector("input[type=file]");
+
+function checkSize() {
+  // All files are sent together.
+  const inputs = sides.map(filesOf);
+  const size = inputs.flatMap((one) => [...one.files]).reduce((sum, one) => sum + one.size, 0);
+  const most = Number(inputs[0].dataset.most);
+  for (const one of inputs) {
+    const many = one.files.length && size > most;
+    one.setCustomValidity(many ? `Together the files are larger than ${(most / 1e6).toLocaleString("en")} MB. Choose fewer or smaller ones.` : "");
+  }
+}
+
+for (const side of sides) filesOf(side).addEventListener("change", checkSize);
 
 for (const field of document.querySelectorAll("input[name=key]")) field.value = sessionStorage.getItem("key") ?? "";
 
@@ -71,7 +88,18 @@ addEventListener("dragend", () => { own = false; });
 function wanted(event) {
   const types = event.dataTransfer?.types ?? [];
   if (types.includes("Files")) return true;
-  return types.includes("text/plain") && !own && event.target !== box; // the box accepts text by itself
+  return types.includes("text/plain") && !own && event.target.localName !== "textarea"; // boxes accept text by themselves
+}
+
+function choose(side, files) {
+  const chosen = new DataTransfer();
+  for (const one of files) chosen.items.add(one);
+  filesOf(side).files = chosen.files;
+}
+
+// Returns where something is put that is dropped elsewhere: the first side that is empty.
+function emptySide() {
+  return sides.find((side) => !boxOf(side).value.trim() && !filesOf(side).files.length) ?? sides[0];
 }
 
 function dropping(is) {
@@ -96,20 +124,24 @@ addEventListener("drop", (event) => {
   if (!take) return;
   event.preventDefault();
   if (again) again.open = true;
-  if (event.dataTransfer.files.length) {
-    const one = new DataTransfer();
-    one.items.add(event.dataTransfer.files[0]);
-    file.files = one.files;
-    announce.textContent = `${file.files[0].name} was chosen.`;
-  } else {
-    box.value = event.dataTransfer.getData("text/plain");
+  const dropped = [...event.dataTransfer.files];
+  const side = event.target.closest?.(".side") ?? emptySide();
+  if (!dropped.length) {
+    boxOf(side).value = event.dataTransfer.getData("text/plain");
     announce.textContent = "The text is in the box.";
+  } else if (filesOf(side).multiple || dropped.length === 1) {
+    choose(side, dropped);
+    announce.textContent = dropped.length === 1 ? `${dropped[0].name} was chosen.` : `${dropped.length} files were chosen.`;
+  } else {
+    sides.forEach((one, place) => { if (dropped[place]) choose(one, [dropped[place]]); });
+    announce.textContent = `${dropped.slice(0, sides.length).map((one) => one.name).join(" and ")} were chosen.`;
   }
+  checkSize();
   button.focus();
   button.scrollIntoView({ block: "nearest" });
 });
 
-// --- probable originals
+// --- marked words and their lists
 
-const article = document.querySelector(".article");
-if (article) addTooltip(article, ".article .odd");
+openLists();
+if (document.querySelector(".article")) addTooltip(document.getElementById("main"), ".article .odd", reveal);

@@ -1,6 +1,22 @@
 // Shows the probable original beside a marked word, on the page and in the report.
 "use strict";
 
+// Opens every part of the page that hides an element.
+function reveal(element) {
+  for (let hiding = element?.closest("details"); hiding; hiding = hiding.parentElement.closest("details")) hiding.open = true;
+}
+
+// Opens the lists of marked words, except on a phone, where they would be long. Printed pages show everything.
+function openLists() {
+  const open = (selector) => { for (const one of document.querySelectorAll(selector)) one.open = true; };
+  if (matchMedia("(min-width: 56.01rem)").matches) open("details.list");
+  addEventListener("beforeprint", () => open("details.list, details.one"));
+  addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[href^='#']");
+    if (link && !event.defaultPrevented) reveal(document.getElementById(link.hash.slice(1)));
+  });
+}
+
 const LEAVE_DELAY = 200; // milliseconds for the pointer to move from the word to the tooltip
 
 // Adds the tooltip to the words of `section` that match `selector`, and returns a function that hides it. Each word is a

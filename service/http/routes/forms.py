@@ -1,0 +1,99 @@
+"""The forms of the page: their fields, and the texts of their files."""
+
+from __future__ import annotations
+
+import base64
+import io
+import time
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import PurePath
+
+from flask import request
+from werkzeug.datastructures import FileStorage
+
+from unspun.reading.fields import USUAL
+from unspun.reading.records import Failure, Record
+from unspun.service.http.problems import RequestError
+from unspun.service.http.routes.score import engine, settings
+from unspun.service.http.routes.upload import Item, read_files, unreadable
+from unspun.service.http.uploads import PAGES, read_form, read_upload
+from unspun.service.page import saved
+
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+FIELDS = 16
+"""Parts of a form that are not files."""
+
+
+class Form:
+    """The submitted form. Raises RequestError if it cannot be read."""
+
+    def __init__(self) -> None:
+        if request.mimetype not in FORMS:
+            raise RequestError(
+                "unsupported-media-type",
+                "This path accepts only the form of the page. Programs should use POST /v1/score.",
+            )
+        limits = settings()
+        self.fields, self._files = read_form(
+            request, limits, most_parts=limits.max_items + FIELDS, advice="Reload the page and try again."
+        )
+        self.key = self.fields.get("key", "").strip()
+
+    def ticked(self, name: str) -> bool:
+        """Return whether a box is ticked."""
+        return self.fields.get(name) == "true"
+
+    def text(self, name: str = "text") -> str:
+        """Return the text of a box, with the line ends that were typed: browsers send them as CR LF."""
+        return self.fields.get(name, "").replace("\r\n", "\n").replace("\r", "\n")
+
+    def packed(self) -> str:
+        """Return a text exactly; a plain form field would change its line ends."""
+        try:
+            return base64.b64decode(self.fields.get("packed", ""), validate=True).decode("utf-8")
+        except ValueError:
+            detail = "The form cannot be read. Check the text again, then add the label."
+            raise RequestError("invalid-request", detail) from None
+
+    def documents(self) -> list[Item]:
+        """Return the documents of the chosen files; without files, the text of the box."""
+        files = self._chosen("file")
+        if not files:
+            return [Item("", None, Record("", self.text(), ""))]
+        limits = settings()
+        return engine().apart(lambda: read_files(files, USUAL, limits))
+
+    def one_text(self, name: str) -> tuple[str, str | None, Mapping[str, int]]:
+        """Return the only text of a chosen file, its name and its repairs; without a file, the text of the box."""
+        files = self._chosen(f"{name}_file")
+        if not files:
+            return self.text(name), None, {}
+        limits = settings()
+        deadline = time.monotonic() + limits.timeout
+        found = engine().apart(lambda: list(islice(read_upload(files[0], limits, deadline), 2)))
+        first = found[0] if found else None
+        if isinstance(first, Failure):
+            raise unreadable(first)
+        if first is None or len(found) > 1:
+            which = "many documents" if found else "no document"
+            raise RequestError(
+                "invalid-fields", f"{files[0].filename} contains {which}. Choose a file that contains one text."
+            )
+        return first.text, files[0].filename, first.repairs
+
+    def _chosen(self, name: str) -> Sequence[FileStorage]:
+        return [_opened(file) for file in self._files.getlist(name) if file.filename]
+
+
+def _opened(file: FileStorage) -> FileStorage:
+    """Return the text of a saved result as a file, and any other file as it is."""
+    name = file.filename or ""
+    if file.mimetype not in PAGES and not name.lower().endswith((".html", ".htm")):
+        return file
+    text = saved.text_of(file.stream.read())
+    file.stream.seek(0)
+    if text is None:
+        return file
+    plain = f"{PurePath(name.removesuffix('.html').removesuffix('.unspun')).name}.txt"
+    return FileStorage(io.BytesIO(text.encode("utf-8")), filename=plain, content_type="text/plain")

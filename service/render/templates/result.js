@@ -1,0 +1,6 @@
+// What a saved result does beyond plain HTML: the same as the page of the service.
+"use strict";
+
+document.documentElement.classList.add("js");
+openLists(document);
+addTooltip(document.getElementById("main"), ".article .odd", reveal);
