@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from unspun.model.comparing.comparison import Comparison
 from unspun.model.detector import NoDeepTierError
 from unspun.model.text.document import MAX_CHARACTERS
-from unspun.model.verdict import Verdict
+from unspun.model.verdict import EvidenceChoice, Verdict
 from unspun.model.wording import HEADLINES, KIND_MEANINGS, MEANINGS, REASONS, looks_like_this, percent
 from unspun.service.answers import schema_of
 from unspun.service.batch.scoring import supported_by
@@ -49,7 +49,10 @@ class ScoreArguments(Arguments):
     """The arguments of `score`."""
 
     text: str = Field(description="The text to judge, in English, with at least 50 words of prose.")
-    evidence: bool = Field(True, description="Whether to return the odd words and suspicious passages.")
+    evidence: EvidenceChoice = Field(
+        True,
+        description="Whether to return the odd words and suspicious passages; `all`: those of a text that is clear, too.",
+    )
     most_evidence: int = Field(
         MOST_EVIDENCE, ge=1, description="The most pieces of evidence to return: the strongest, in the text's order."
     )
