@@ -51,7 +51,7 @@ class ScoreArguments(Arguments):
     text: str = Field(description="The text to judge, in English, with at least 50 words of prose.")
     evidence: EvidenceChoice = Field(
         True,
-        description="Whether to return the odd words and suspicious passages; `all`: those of a text that is clear, too.",
+        description="Whether to return the odd words and suspicious passages; `all`: those of a clear text, too.",
     )
     most_evidence: int = Field(
         MOST_EVIDENCE, ge=1, description="The most pieces of evidence to return: the strongest, in the text's order."
