@@ -19,8 +19,8 @@ help:
 	@echo "make screenshots        take the README's screenshot again (needs Chromium)"
 	@echo "make train-extra        install what training needs, except the Debian packages that docs/train.md names"
 	@echo "make deep-extra         install PyTorch and the pretrained weights, to fine-tune the encoder"
-	@echo "make editors-extra      install the grammar checkers and other editors of benchmarks/innocent.py"
 	@echo "make engines-extra      install Spark and Ray (800 MB), to test with them; Spark also needs Java"
+	@echo "make editors-extra      install the grammar checkers and other editors of benchmarks/innocent.py"
 	@echo "make clean              remove the virtual environment and everything that was built"
 
 demo: $(VENV)/installed
@@ -39,9 +39,9 @@ train-extra: $(VENV)/installed-train
 
 deep-extra: $(VENV)/installed-deep
 
-editors-extra: $(VENV)/installed-editors
-
 engines-extra: $(VENV)/installed-engines
+
+editors-extra: $(VENV)/installed-editors
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -73,17 +73,17 @@ $(VENV)/installed-deep: $(VENV)/installed-dev
 	@$(PIP) --editable '.[deep]'
 	@touch $@
 
+# Without bytecode: compiling all of it takes four times as long as the rest.
+$(VENV)/installed-engines: $(VENV)/installed-dev
+	@echo "Installing Spark and Ray into $(VENV) ..."
+	@$(PIP) --no-compile --editable '.[spark,ray]'
+	@touch $@
+
 $(VENV)/installed-editors: $(VENV)/installed-dev benchmarks/retext/package.json
 	@echo "Installing editors of text into $(VENV) ..."
 	@$(PIP) --editable '.[editors]'
 	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --no-package-lock --prefix benchmarks/retext \
 	|| echo "npm failed: three editors are missing"; else echo "npm is not installed: three editors are missing"; fi
-	@touch $@
-
-# Without bytecode: compiling all of it takes four times as long as the rest.
-$(VENV)/installed-engines: $(VENV)/installed-dev
-	@echo "Installing Spark and Ray into $(VENV) ..."
-	@$(PIP) --no-compile --editable '.[spark,ray]'
 	@touch $@
 
 $(VENV)/installed: pyproject.toml | $(BIN)/python

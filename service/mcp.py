@@ -51,7 +51,8 @@ class ScoreArguments(Arguments):
     text: str = Field(description="The text to judge, in English, with at least 50 words of prose.")
     evidence: EvidenceChoice = Field(
         True,
-        description="Whether to return the odd words and suspicious passages; `all`: those of a clear text, too.",
+        description="Whether to return the odd words and suspicious passages. Texts that are clear have some only with "
+        '"all".',
     )
     most_evidence: int = Field(
         MOST_EVIDENCE, ge=1, description="The most pieces of evidence to return: the strongest, in the text's order."
@@ -245,7 +246,7 @@ def _failed(message: str) -> types.CallToolResult:
 
 def _in_words(problem: Any, accepted: type[Arguments]) -> str:
     """Return what is wrong with an argument. Its value is left out, since it may be the text."""
-    name = ".".join(map(str, problem["loc"]))
+    name = problem["loc"][0]
     if problem["type"] == "missing":
         return f"the argument {name} is missing"
     if problem["type"] == "extra_forbidden":
