@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --durations 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-integrations check train-extra deep-extra screenshots format clean
+.PHONY: help demo test test-integrations check train-extra deep-extra engines-extra screenshots format clean
 
 help:
 	@echo "make demo               score the example articles and show the words that give a machine away"
@@ -19,6 +19,7 @@ help:
 	@echo "make screenshots        take the README's screenshot again (needs Chromium)"
 	@echo "make train-extra        install what training needs, except the Debian packages that docs/train.md names"
 	@echo "make deep-extra         install PyTorch and the pretrained weights, to fine-tune the encoder"
+	@echo "make engines-extra      install Spark and Ray (800 MB), to test with them; Spark also needs Java"
 	@echo "make clean              remove the virtual environment and everything that was built"
 
 demo: $(VENV)/installed
@@ -37,6 +38,8 @@ train-extra: $(VENV)/installed-train
 
 deep-extra: $(VENV)/installed-deep
 
+engines-extra: $(VENV)/installed-engines
+
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -54,7 +57,7 @@ clean:
 # The stamps are younger than pyproject.toml once what it asks for is installed, so the second run is quick.
 $(VENV)/installed-dev: $(VENV)/installed
 	@echo "Installing the development tools into $(VENV) ..."
-	@$(PIP) --editable '.[dev,service,feedback,evaluate,parquet,warc,documents,zstd,remote,cluster,dedupe]'
+	@$(PIP) --editable '.[dev,service,feedback,evaluate,parquet,warc,documents,zstd,remote,cluster,dedupe,datasets,datatrove,mcp]'
 	@touch $@
 
 $(VENV)/installed-train: $(VENV)/installed-dev
@@ -65,6 +68,12 @@ $(VENV)/installed-train: $(VENV)/installed-dev
 $(VENV)/installed-deep: $(VENV)/installed-dev
 	@echo "Installing what fine-tuning the encoder needs into $(VENV) ..."
 	@$(PIP) --editable '.[deep]'
+	@touch $@
+
+# Without bytecode: compiling all of it takes four times as long as the rest.
+$(VENV)/installed-engines: $(VENV)/installed-dev
+	@echo "Installing Spark and Ray into $(VENV) ..."
+	@$(PIP) --no-compile --editable '.[spark,ray]'
 	@touch $@
 
 $(VENV)/installed: pyproject.toml | $(BIN)/python

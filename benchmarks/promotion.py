@@ -225,7 +225,7 @@ def measure(
     texts = [text for text, _ in islice(example_articles(EVERY, WORDS), ARTICLES)]
     with tempfile.TemporaryDirectory() as scratch:
         models, trained = Path(scratch) / "models", other_model(Path(scratch) / "raised")
-        _command(models, "promote", "default")
+        _command(models, "promote", "--model", "default")
         expected = verdicts((bundle.DEFAULT, trained), texts, depths)
         digests = [bundle.check(folder)[0].sha256 for folder in (bundle.DEFAULT, trained)]
         with (
@@ -235,7 +235,7 @@ def measure(
             time.sleep(rest)
             for number in range(changes):
                 first = bundle.check(models / "current")[0].sha256 == digests[0]
-                arguments = ["promote", str(trained)] if first else ["rollback"]
+                arguments = ["promote", "--model", str(trained)] if first else ["rollback"]
                 life = chance.uniform(LEAST_LIFE, MOST_LIFE) if number % 3 == 2 else None
                 clients.run.changes.append(_change(models, arguments, life, clients.run.broken))
                 time.sleep(rest)

@@ -1,6 +1,6 @@
 """Measure how much retraining on a house's own texts gains there and loses elsewhere.
 
-    python -m benchmarks.retraining [--base BUNDLE] [--texts 30] [--seeds 3] [--json FILE]
+    python -m benchmarks.retraining [--model BUNDLE] [--texts 30] [--seeds 3] [--json FILE]
 
 Needs only a bundle that contains the numbers of its reference texts. Each source of machine text in one domain serves
 as the house in turn. Its tool, its human source and all versions of its originals are removed from the reference, so
@@ -15,7 +15,6 @@ import argparse
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -106,17 +105,17 @@ def _rated(fitter: Fitter, rows: ReferenceTexts, correction: Any) -> list[dict[s
 def main(arguments: list[str] | None = None) -> int:
     """Run the benchmark; return the exit status."""
     parser = make_parser("benchmarks.retraining", __doc__, "--json")
-    parser.add_argument("--base", type=Path, default=bundle.DEFAULT, help="bundle (default: the one that ships)")
+    parser.add_argument("--model", default=bundle.SHIPPED, help="bundle to start from (default: the one that ships)")
     parser.add_argument("--texts", type=int, default=30, help="texts of each side to learn from (default: 30)")
     parser.add_argument("--seeds", type=int, default=3, help="random draws of each house's texts (default: 3)")
     return run_main(parser.parse_args(arguments), _measure, _table)
 
 
 def _measure(options: argparse.Namespace) -> list[dict[str, Any]]:
-    loaded = bundle.load(options.base)
+    loaded = bundle.load(options.model)
     if "reference" not in loaded.manifest:
         raise BenchmarkError(
-            f"{options.base}: the model has no reference texts; use one that does, such as the shipped model"
+            f"{options.model}: the model has no reference texts; use one that does, such as the shipped model"
         )
     whole = ReferenceTexts.unpack(bundle.read_extra(loaded, ARRAY), loaded.manifest["reference"])
     reference = whole.take(~whole.house)

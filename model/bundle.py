@@ -54,6 +54,9 @@ DEEP_HEAD = ("deep_judge", "deep_judge_bias", "deep_judged", "deep_judged_bias")
 WRITTEN = ("format", "libraries", "ngram_probes", "ranking_bias", "tagger_layers", "files")
 """The manifest's entries that `save` adds."""
 DEFAULT = Path(__file__).with_name("default")
+"""The folder of the model that ships."""
+SHIPPED = "default"
+"""The word that names the model that ships, wherever a model is named."""
 UNREADABLE = (
     *(OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, EOFError),
     *(zlib.error, pickle.UnpicklingError),
@@ -96,8 +99,19 @@ class Bundle:
     usual: Usual | None = None
 
 
+def find(model: str | Path | None) -> Path:
+    """Return the folder of a model: the one that ships for None and for the word `default`, else the path itself.
+
+    A folder that is called `default` itself is named by another path to it, such as `./default`.
+    """
+    if model is None or str(model) == SHIPPED:
+        return DEFAULT
+    path = Path(model)
+    return path.absolute() if str(path) == SHIPPED else path
+
+
 def load(path: str | Path | None = None) -> Bundle:
-    """Load a bundle, by default the one that ships. Raises BundleError if it cannot be used."""
+    """Load a bundle, by default or as `default` the one that ships. Raises BundleError if it cannot be used."""
     folder, manifest, digest = _checked(path)
     try:
         return _assemble(folder, manifest, digest)
@@ -120,7 +134,7 @@ def check(path: str | Path | None = None) -> tuple[ModelInfo, dict[str, Any]]:
 
 
 def _checked(path: str | Path | None) -> tuple[Path, dict[str, Any], str]:
-    folder = _followed(Path(path)) if path is not None else DEFAULT
+    folder = _followed(find(path))
     manifest, digest = _read_manifest(folder)
     _check_versions(folder, manifest)
     _check_entries(folder, manifest)

@@ -17,7 +17,8 @@ from unspun.model.decision.evidence import DeepTagging, find_evidence
 from unspun.model.decision.passages import SuspiciousPart, suspicious_parts
 from unspun.model.decision.sentences import listed, measure_sentences
 from unspun.model.signals.features import BatchFeatures, FeatureExtractor
-from unspun.model.text.document import Documents
+from unspun.model.text.allowed import Allowed
+from unspun.model.text.document import Documents, TokenClass
 from unspun.model.tiers.deep import DeepTier, EncoderOutput, judged_words, pool
 from unspun.model.tiers.fast import FastClassifier
 from unspun.model.verdict import (
@@ -49,13 +50,16 @@ class NoDeepTierError(ValueError):
 class Detector:
     """Scores texts with one model. Create it with `Detector.load`. Scoring changes no state, so threads may share one.
 
+    Terms that are `allowed` are never evidence.
+
     A batch goes through these steps: parse the texts (model.text), compute their features (model.signals), turn the
     features into evidence for each kind of paraphrase (model.tiers), and decide (model.decision). At depth `auto` only
     the documents that the fast tier is unsure about go through the slower deep tier.
     """
 
-    def __init__(self, loaded: bundle.Bundle) -> None:
+    def __init__(self, loaded: bundle.Bundle, allowed: Allowed | None = None) -> None:
         self.bundle = loaded
+        self.allowed = allowed
         self.extractor = FeatureExtractor(loaded.tables, loaded.tagger)
         self.decision = loaded.decision
         self._prior = float(loaded.manifest["tagger_prior_log_odds"])
@@ -65,13 +69,19 @@ class Detector:
         self._threads = ThreadpoolController()
 
     @classmethod
-    def load(cls, path: str | Path | None = None) -> Detector:
+    def load(cls, path: str | Path | None = None, *, allowed: Allowed | None = None) -> Detector:
         """Load a bundle, by default the one that ships. Raises model.bundle.BundleError if it cannot be used."""
-        return cls(bundle.load(path))
+        return cls(bundle.load(path), allowed)
 
-    def __reduce__(self) -> tuple[type[Detector], tuple[bundle.Bundle]]:
-        """Pickle only the bundle, because the thread pool controller cannot be pickled."""
-        return Detector, (self.bundle,)
+    def __reduce__(self) -> tuple[type[Detector], tuple[bundle.Bundle, Allowed | None]]:
+        """Pickle only the bundle and the terms, because the thread pool controller cannot be pickled."""
+        return Detector, (self.bundle, self.allowed)
+
+    def allowing(self, allowed: Allowed | None) -> Detector:
+        """Return a detector of the same model that takes no notice of these terms. It shares the model's memory."""
+        twin = object.__new__(Detector)
+        twin.__dict__.update(self.__dict__, allowed=allowed)
+        return twin
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -141,7 +151,7 @@ class Detector:
     def measure(self, texts: Sequence[str], *, depth: str = "deep", evidence: bool = False) -> TierAnswers:
         """Return the tiers' evidence about texts, without deciding: for training and calibration."""
         with self._threads.limit(limits=1):
-            return self._measure(Documents.parse(texts), depth, evidence)
+            return self._measure(Documents.parse(texts, allowed=self.allowed), depth, evidence)
 
     def _measure(self, documents: Documents, depth: str, evidence: bool) -> TierAnswers:
         # Features are computed by section, because the classifier was trained on texts of that length.
@@ -180,7 +190,7 @@ class Detector:
         evidence: EvidenceChoice,
         base_rate: float | None,
     ) -> list[Verdict]:
-        documents = Documents.parse(texts)
+        documents = Documents.parse(texts, allowed=self.allowed)
         answers = self._measure(documents, depth, bool(evidence))
         log_rates = np.zeros((len(texts), len(KINDS)))
         scores = np.zeros((len(texts), len(KINDS)))
@@ -252,6 +262,7 @@ class Detector:
             kinds=None,
             reason=reason,
             words=int(answers.words[number]),
+            allowed=None if self.allowed is None else self._allowed_words(answers.documents, number),
             english=round(float(answers.documents.english[number]), DECIMALS),
             depth=depth,
             repairs=tuple(Repair(what, count) for what, count in sorted(answers.documents.repairs[number].items())),
@@ -279,6 +290,12 @@ class Detector:
             probability=probability,
         )
         return verdict, parts
+
+    @staticmethod
+    def _allowed_words(documents: Documents, number: int) -> int:
+        tokens = slice(*documents.token_ptr[number : number + 2].tolist())
+        words = documents.token_class[tokens] == TokenClass.WORD
+        return int(np.count_nonzero(words & documents.token_allowed[tokens]))
 
     def _parts(
         self, answers: TierAnswers, number: int, tier: Depth, kind: int

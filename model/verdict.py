@@ -19,7 +19,7 @@ VERDICTS: tuple[VerdictWord, ...] = get_args(VerdictWord)
 Kind = Literal["spun", "translated", "rewritten"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """The kinds of paraphrase, in the order of every array."""
-Reason = Literal["too_short", "not_english", "verse", "not_prose", "unfamiliar"]
+Reason = Literal["too_short", "not_english", "verse", "not_prose", "allowed_terms", "unfamiliar"]
 Depth = Literal["fast", "deep"]
 EvidenceChoice = bool | Literal["all"]
 """Which texts get evidence: all but `clear` ones, none, or all."""
@@ -198,10 +198,20 @@ class Verdict(JsonRecord):
     reason: Reason | None = field(
         metadata=about(
             "Why unspun abstains; null if it does not. `unfamiliar`: the text is too unlike the text that unspun was "
-            "calibrated on."
+            "calibrated on. `allowed_terms`: more than a fifth of its words are allowed terms."
         )
     )
-    words: int = field(metadata=about("Words of prose.", ge=0, example=812))
+    words: int = field(metadata=about("Words of prose, without allowed terms.", ge=0, example=812))
+    allowed: int | None = field(
+        default=None,
+        kw_only=True,
+        metadata=about(
+            "Words of prose in allowed terms, which are not judged. Left out if no terms are allowed.",
+            ge=0,
+            left_out_with="allowed",
+            example=7,
+        ),
+    )
     english: float = field(
         default=1.0,
         kw_only=True,

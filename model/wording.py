@@ -13,6 +13,7 @@ from unspun.model.signals.known_phrases import KnownPhrases
 from unspun.model.signals.substitutions import Substitutions
 from unspun.model.signals.tagger import Tagger
 from unspun.model.signals.translationese import Translationese
+from unspun.model.text.listed_phrases import PhraseKind
 from unspun.model.verdict import Evidence, Judgement, Kind, Reason, Repair, Sentence, Verdict, VerdictWord
 
 HEADLINES: dict[VerdictWord, str] = {
@@ -46,6 +47,10 @@ REASONS: dict[Reason, str] = {
     "not_prose": (
         "Most of the text is lists, tables, figures or code rather than sentences. Submit the running text alone."
     ),
+    "allowed_terms": (
+        "More than a fifth of the words are allowed terms, which are not judged, so the rest does not stand for the "
+        "text. Use a shorter list of allowed terms."
+    ),
     "unfamiliar": (
         "The text is too unlike the text that unspun was calibrated on, so a score would mean nothing. Judge it by "
         "reading it."
@@ -57,6 +62,12 @@ KIND_MEANINGS: dict[Kind, str] = {
     "translated": "put through machine translation",
     "rewritten": "reads like a language model’s own words",
 }
+PHRASE_KINDS: dict[PhraseKind, str] = {
+    "tortured": "tortured phrase",
+    "spinner": "spinner idiom",
+    "own": "your list",
+}
+"""What `unspun phrases` calls the lists that a phrase may be on."""
 JUDGEMENT_NAMES: dict[Judgement, str] = {
     "human": "A person wrote it",
     "spun": "Words were swapped",

@@ -328,8 +328,8 @@ def _documents(
     if kind in ("txt", "html"):  # addresses, and files without an ending
         kind = recognise(data) or kind
     if kind in DOCUMENT_FORMATS:
-        text, repairs = read_document(data, kind, limits)
-        return iter([Record(place.name, text, place.name, repairs=repairs)])
+        read_text = read_document(data, kind, limits)
+        return iter([Record(place.name, read_text.text, place.name, repairs=read_text.repairs, pages=read_text.pages)])
     if kind == "eml":
         found = read_mail(data, article)
         return iter([Record(place.name, found.text, place.name, repairs=found.repairs)])

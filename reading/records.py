@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ class Record:
     `fields` holds the fields that the reader was asked to keep, with None for those that the record lacks. It is None
     itself if no fields were asked for or the format has none, such as plain text. `repairs` says what was repaired or
     left out to read the text, and how often, such as {"hidden": 40}: 40 words of a page that no reader sees. The
-    verdict lists it, too.
+    verdict lists it, too. `pages` says where the page changes in a PDF: the offset in `text`, and the page's number.
     """
 
     id: str
@@ -37,11 +38,17 @@ class Record:
     line: int = 0
     fields: Mapping[str, Any] | None = None
     repairs: Mapping[str, int] = field(default_factory=dict)
+    pages: tuple[tuple[int, int], ...] = ()
 
     @property
     def where(self) -> str:
         """The file and, in a file of many documents, the line: `FILE:LINE`."""
         return f"{self.file}:{self.line}" if self.line else self.file
+
+    def page_at(self, offset: int) -> int | None:
+        """Return the page of a PDF on which a place of the text is, None without pages."""
+        number = bisect_right(self.pages, offset, key=lambda change: change[0])
+        return self.pages[max(number - 1, 0)][1] if self.pages else None
 
 
 @dataclass(frozen=True, slots=True)

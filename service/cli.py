@@ -19,10 +19,12 @@ COMMANDS = {
     "calibrate": "unspun.service.commands.calibrate:calibrate",
     "evaluate": "unspun.service.commands.evaluate:evaluate",
     "compare": "unspun.service.commands.compare:compare",
+    "phrases": "unspun.service.commands.phrases:phrases",
     "feedback": "unspun.service.commands.feedback:feedback",
     "audit": "unspun.service.commands.audit:audit",
     "models": "unspun.service.commands.models:models",
     "serve": "unspun.service.commands.serve:serve",
+    "mcp": "unspun.service.commands.mcp:mcp",
     "keys": "unspun.service.commands.keys:keys",
 }
 """Names of the commands and where each is defined, in the order in which help lists them."""

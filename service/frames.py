@@ -1,6 +1,6 @@
 """Scores data frames, for engines that bring their own workers: Spark's `mapInPandas`, Ray's `map_batches`.
 
-    from unspun.service.frames import SCHEMA, score_frames
+    from unspun.service.frames import SCHEMA, score_frame, score_frames
     verdicts = articles.select("id", "text").mapInPandas(score_frames, SCHEMA)        # Spark
     verdicts = articles.map_batches(score_frame, batch_format="pandas")               # Ray
 
@@ -10,25 +10,20 @@ Each process loads the model once, with its first frame.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import Any
 
+from unspun.model.text.allowed import Allowed
 from unspun.model.verdict import EvidenceChoice, Verdict
-from unspun.reading.fields import FieldError, Fields, for_programs
-from unspun.service.render.columns import cells, columns
-
-if TYPE_CHECKING:
-    from unspun.service.batch.scoring import Scorer
+from unspun.reading.records import optional
+from unspun.service.rows import RowScorer, name_of, places, row_columns, row_values
 
 SPARK = {str: "string", int: "long", float: "double", bool: "boolean"}
 
 
 def spark_types(record: type[Verdict] = Verdict) -> dict[str, str]:
     """Return the Spark type of each column of an answer: those of the CSV, and `json`, the whole verdict."""
-    return {column.name: "string" if column.many else SPARK[column.of] for column in columns(record)} | {
-        "json": "string"
-    }
+    return {name: SPARK[kind] for name, kind in row_columns(record).items()}
 
 
 COLUMNS = tuple(spark_types())
@@ -45,12 +40,14 @@ def score_frames(
     base_rate: float | None = None,
     text_field: str | None = None,
     id_field: str | None = None,
+    allowed: Allowed | None = None,
 ) -> Iterator[Any]:
     """Yield a pandas frame of verdicts for each pandas frame of texts.
 
     `text_field` and `id_field` are their columns: names, or numbers from 1. By default the text is `text`, `content`,
     `body`, `article` or `full_text`, and the id is `id` if there is one, in any case. `base_rate` is the share of
-    paraphrased texts among those that are scored; with it, each verdict has a `probability`. A row without text keeps
+    paraphrased texts among those that are scored; with it, each verdict has a `probability`. Terms that are `allowed`
+    are never evidence. A row without text keeps
     its id and gets no other values. Raises KeyError if a frame has no such column, and ValueError if the base rate is
     not between 0 and 1.
     """
@@ -63,6 +60,7 @@ def score_frames(
             base_rate=base_rate,
             text_field=text_field,
             id_field=id_field,
+            allowed=allowed,
         )
 
 
@@ -75,32 +73,41 @@ def score_frame(
     base_rate: float | None = None,
     text_field: str | None = None,
     id_field: str | None = None,
+    allowed: Allowed | None = None,
 ) -> Any:
     """Return the verdicts on one pandas frame, in the same order; see score_frames."""
     import pandas as pd
 
-    try:
-        columns = Fields(text_field, id_field).columns([str(name) for name in frame.columns])
-    except FieldError as error:
-        raise KeyError(for_programs(error)) from None
-    ids = [str(value) for value in frame.iloc[:, columns["id"]]] if "id" in columns else [None] * len(frame)
-    texts = [text if isinstance(text, str) else None for text in frame.iloc[:, columns["text"]]]
-    asked = [i for i, text in enumerate(texts) if text is not None]
-    verdicts = _model(bundle).score_many(
-        [texts[i] or "" for i in asked],
-        ids=[ids[i] for i in asked],
-        depth=depth,
-        evidence=evidence,
-        base_rate=base_rate,
+    found = places(frame.columns, text_field, id_field)
+    texts = _values(frame.iloc[:, found["text"]])
+    ids = _values(frame.iloc[:, found["id"]]) if "id" in found else [None] * len(frame)
+    verdicts = RowScorer(depth, evidence, bundle, base_rate, allowed=allowed).score(texts, ids)
+    rows = [
+        {"id": name_of(id)} if verdict is None else row_values(verdict)
+        for id, verdict in zip(ids, verdicts, strict=True)
+    ]
+    return pd.DataFrame(
+        {name: pd.Series([row.get(name) for row in rows], dtype=kind) for name, kind in _types().items()}
     )
-    rows: list[dict[str, Any]] = [{"id": name} for name in ids]
-    for i, verdict in zip(asked, verdicts, strict=True):
-        rows[i] = {**cells(verdict), "json": verdict.to_json()}
-    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-@lru_cache(maxsize=1)
-def _model(bundle: str | None) -> Scorer:
-    from unspun.model.detector import Detector
+def _values(column: Any) -> list[Any]:
+    """Return the values of a column, None for those that are missing."""
+    missing = column.isna().tolist()
+    if any(missing) and column.dtype.kind == "f":  # so pandas reads whole numbers, of which some are missing
+        return [
+            None if gone else int(value) if value.is_integer() else value
+            for value, gone in zip(column, missing, strict=True)
+        ]
+    return [None if gone else value for value, gone in zip(column.tolist(), missing, strict=True)]
 
-    return Detector.load(None if bundle is None else Path(bundle))
+
+@cache
+def _types() -> dict[str, Any]:
+    """Return the type of each column of an answer. Arrow's can all be null, so every frame has the same types."""
+    import pandas as pd
+
+    with optional("pyarrow", "parquet"):
+        import pyarrow as pa
+    types = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+    return {name: pd.ArrowDtype(types[kind]) for name, kind in row_columns().items()}

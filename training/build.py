@@ -24,6 +24,7 @@ from unspun.model import bundle
 from unspun.model.comparing.align import substitutions
 from unspun.model.decision.decision import Decision, Tail, TierDecision
 from unspun.model.detector import Detector
+from unspun.model.text.allowed import Allowed
 from unspun.model.tiers.deep import (
     LEAST_MISFIT,
     NOT_READ,
@@ -40,7 +41,7 @@ from unspun.training.calibration.fit import Sample, fit_decision, human_weights,
 from unspun.training.calibration.reference import ReferenceTexts, kept_texts
 from unspun.training.classifier.fast_tier import SOURCES, FastTier, Recipe, Stages, train_fast_tier
 from unspun.training.classifier.matrix import crop
-from unspun.training.command import labelled_parser
+from unspun.training.command import add_workers, labelled_parser
 from unspun.training.corpora.corpus import LabelledText, fingerprint, read_labelled, text_keys
 from unspun.training.corpora.roles import default_roles, sample
 from unspun.training.reporting import metrics
@@ -71,7 +72,7 @@ def provisional() -> Decision:
     return Decision(MINIMUM_WORDS, 0.001, np.inf, {"fast": tier, "deep": tier}, {"fast": none, "deep": none})
 
 
-def provisional_detector(fast: FastTier, weights: EncoderWeights | None) -> Detector:
+def provisional_detector(fast: FastTier, weights: EncoderWeights | None, allowed: Allowed | None = None) -> Detector:
     """Return a detector whose evidence is final but whose verdicts are not."""
     deep = None if weights is None else DeepTier(DeepEncoder(weights), Blend(1.0, 0.0, 0.0, 0.0), np.zeros(len(KINDS)))
     loaded = bundle.Bundle(
@@ -86,7 +87,7 @@ def provisional_detector(fast: FastTier, weights: EncoderWeights | None) -> Dete
         doubt=np.ones(len(KINDS)),
         deep=deep,
     )
-    return Detector(loaded)
+    return Detector(loaded, allowed)
 
 
 def calibration_texts(texts: Sequence[LabelledText], seed: int) -> list[LabelledText]:
@@ -227,12 +228,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--version", default="2.0.0", dest="model_version", help="version of the bundle (default: 2.0.0)"
     )
-    parser.add_argument("--jobs", type=int, default=1, help="number of processes (default: 1)")
+    add_workers(parser, 1)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     roles = default_roles()
     by_role = roles.share_out(read_labelled(options.labelled))
-    recipe = Recipe(version=options.model_version, seed=options.seed, lexicons=options.lexicons, jobs=options.jobs)
+    recipe = Recipe(version=options.model_version, seed=options.seed, lexicons=options.lexicons, jobs=options.workers)
     learned = [text for text in by_role["train"] if text.label != "llm"]
     stages = Stages(options.work / "fast", learned, recipe, lambda line: print(line, file=sys.stderr, flush=True))
     fast = train_fast_tier(learned, recipe, stages)
@@ -243,7 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     detector = provisional_detector(fast, weights)
     if not file.exists():
         print(f"reading {len(texts)} texts ...", file=sys.stderr, flush=True)
-        gather_evidence(detector, texts, jobs=options.jobs).save(file)
+        gather_evidence(detector, texts, jobs=options.workers).save(file)
     labelled = LabelledEvidence.load(file)
     blend = fit_blend(detector, by_role["calibrate"])
     build(options.output, fast, weights, blend, labelled, learned, recipe)
@@ -298,6 +299,8 @@ def build(
         "fitted_on": fitted_on(learned, labelled, weights is not None),
         "sources": SOURCES,
     }
+    if recipe.allowed is not None:
+        manifest["allowed"] = recipe.allowed.to_manifest()
     deep = None
     if weights is not None and blend is not None:
         deep = DeepTier(DeepEncoder(weights), blend, fast_weights)

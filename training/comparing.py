@@ -1,6 +1,6 @@
 """Fits the comparison of two texts: was one made from the other, and how, or are they merely on the same subject?
 
-    python -m unspun.training.comparing ../shared/corpora [--output model/comparing/comparison.json] [--jobs 2]
+    python -m unspun.training.comparing ../shared/corpora [--output model/comparing/comparison.json] [--workers 2]
 
 Positives are texts of the corpora with their `original`, and copies that we make of human text: whole, slightly
 changed, cut down to a part, put into another text, disguised, or reordered. Negatives are pairs of human articles from
@@ -41,7 +41,7 @@ from unspun.model.comparing.judge import DECISIVE, STYLE, WEIGHTS, scale
 from unspun.model.comparing.measures import NAMES
 from unspun.training.classifier.classify import is_barely_spun
 from unspun.training.classifier.matrix import maker_name
-from unspun.training.command import labelled_parser
+from unspun.training.command import add_workers, labelled_parser
 from unspun.training.corpora.corpus import LabelledText, by_source, shingles
 from unspun.training.corpora.roles import read_training_texts
 from unspun.training.reporting.metrics import auroc
@@ -320,10 +320,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
     parser = labelled_parser(__doc__)
     parser.add_argument("--output", type=Path, default=WEIGHTS, help="file to write (default: the shipped weights)")
-    parser.add_argument("--jobs", type=int, default=2, help="number of processes (default: 2)")
+    add_workers(parser, 2)
     options = parser.parse_args(arguments)
     cases = gather(options.labelled)
-    raw = measure(cases, options.jobs)
+    raw = measure(cases, options.workers)
     labels = Labels.of(cases)
     centre, spread = raw.mean(axis=0), np.maximum(raw.std(axis=0), 1e-6)
     numbers = scale(raw, centre, spread)

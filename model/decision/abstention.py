@@ -1,4 +1,7 @@
-"""When to give no verdict: too little text, another language, verse, or no prose. Decided before any signal."""
+"""When to give no verdict: too little text, another language, verse, no prose, or too many allowed terms.
+
+Decided before any signal.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,9 @@ LEAST_PROSE = 0.2
 MOST_CODE = 0.4
 """Share of words outside prose above which a text is a program, if most of the lines outside prose are code."""
 
+MOST_ALLOWED = 0.2
+"""Share of the words of prose in allowed terms above which the others are too few to stand for the text."""
+
 LEAST_WORDS = 0.5
 """Share of words among words and numbers below which a text consists of numbers."""
 
@@ -52,26 +58,33 @@ def reasons(documents: Documents, minimum_words: int) -> list[Reason | None]:
 
     Returns:
         D reasons: "not_english" if the text is clearly in another language, even if it is short; "verse" for poems and
-        songs; "not_prose" for code, tables, lists, numbers and gibberish; "too_short" if there are too few words of
-        prose.
+        songs; "not_prose" for code, tables, lists, numbers and gibberish; "allowed_terms" if too many words are allowed
+        terms; "too_short" if there are too few other words of prose.
     """
     counts = _Counts(documents)
     not_english = _is_other_language(counts, minimum_words)
     not_prose = _is_not_prose(counts, minimum_words)
-    too_short = counts.prose < minimum_words
+    mostly_allowed = counts.allowed > MOST_ALLOWED * counts.prose
+    too_short = counts.prose - counts.allowed < minimum_words
     verse = _is_verse(documents, counts, minimum_words)
-    return [
-        "not_english" if other else "verse" if poem else "not_prose" if none else "too_short" if short else None
-        for other, poem, none, short in zip(
-            not_english.tolist(), verse, not_prose.tolist(), too_short.tolist(), strict=True
-        )
-    ]
+    answer: list[Reason | None] = [None] * len(documents)
+    found: tuple[tuple[Reason, list[bool]], ...] = (
+        ("too_short", too_short.tolist()),
+        ("allowed_terms", mostly_allowed.tolist()),
+        ("not_prose", not_prose.tolist()),
+        ("verse", verse),
+        ("not_english", not_english.tolist()),
+    )
+    for reason, flags in found:
+        answer = [reason if flag else earlier for flag, earlier in zip(flags, answer, strict=True)]
+    return answer
 
 
 class _Counts:
     """Counts for the rules below, one for each document: arrays of shape (D,).
 
-    Sentences that are known to be in another language are counted apart, as `foreign_part`.
+    Sentences that are known to be in another language are counted apart, as `foreign_part`. Words of `prose` are also
+    those that are `allowed`.
     """
 
     def __init__(self, documents: Documents) -> None:
@@ -84,7 +97,8 @@ class _Counts:
         self.tokens = self._count(ours)
         self.words = self._count(word)
         self.numbers = self._count(number)
-        self.prose = self._count(word & documents.token_prose)
+        self.prose = self._count(word & (documents.token_prose | documents.token_allowed))
+        self.allowed = self._count(word & documents.token_allowed)
         self.lower = self._count(word & (documents.token_shape & Shape.CAPITAL == 0))
         self.english = self._count(word & documents.token_function)
         lists = np.where(word, foreign_function_words().lookup(documents.token_hash), np.uint32(0))

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from unspun.model.language.vocabulary import BOUNDARY, Vocabulary
+from unspun.model.language.vocabulary import BOUNDARY, UNKNOWN, Vocabulary
 from unspun.model.text.document import Documents, TokenClass
 
 Answer = TypeVar("Answer")
@@ -21,7 +21,7 @@ class Encoding:
 
     Attributes:
         documents: the batch.
-        ids: (T,) vocabulary ids.
+        ids: (T,) vocabulary ids; UNKNOWN in allowed terms, so that it does not matter to other words which term it is.
         judged: (T,) which tokens are judged: words in prose.
         neighbours: for k from -2 to 2, the ids (T,) of the tokens k places later; BOUNDARY outside the document.
     """
@@ -35,6 +35,7 @@ class Encoding:
     def of(cls, documents: Documents, vocabulary: Vocabulary) -> Encoding:
         """Encode a parsed batch with a model's vocabulary."""
         ids = vocabulary.ids(documents)
+        ids[documents.token_allowed] = UNKNOWN
         judged = (documents.token_class == TokenClass.WORD) & documents.token_prose
         shifted = {k: shift(ids, documents.token_document, k, BOUNDARY) for k in (-2, -1, 1, 2)}
         return cls(documents, ids, judged, {0: ids, **shifted})

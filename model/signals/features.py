@@ -24,6 +24,7 @@ from unspun.model.signals.style import BUCKETS, Style
 from unspun.model.signals.substitutions import Alternatives, Substitutions
 from unspun.model.signals.tagger import Tagger
 from unspun.model.signals.translationese import Translationese
+from unspun.model.text.allowed import Allowed
 from unspun.model.text.document import Documents, Shape
 
 BATCH_DOCUMENTS = 64
@@ -97,11 +98,15 @@ class Signals:
 
 
 class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Turns D texts into document features (D, F), float32. It has nothing to fit; the tables come from training."""
+    """Turns D texts into document features (D, F), float32. It has nothing to fit; the tables come from training.
 
-    def __init__(self, tables: Tables, tagger: Tagger) -> None:
+    Terms that are `allowed` are masked in texts.
+    """
+
+    def __init__(self, tables: Tables, tagger: Tagger, allowed: Allowed | None = None) -> None:
         self.tables = tables
         self.tagger = tagger
+        self.allowed = allowed
         self._signals = Signals(tables)
 
     @property
@@ -122,7 +127,7 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         numbers = [np.zeros((0, len(self.get_feature_names_out())), np.float32)]
         style: list[Any] = [csr_array((0, BUCKETS), dtype=np.float32)]
         for start in range(0, len(texts), BATCH_DOCUMENTS):
-            measured = self.measure(Documents.parse(texts[start : start + BATCH_DOCUMENTS]))
+            measured = self.measure(Documents.parse(texts[start : start + BATCH_DOCUMENTS], allowed=self.allowed))
             numbers.append(measured.documents)
             style.append(measured.style)
         return np.concatenate(numbers), csr_array(vstack(style, format="csr"))

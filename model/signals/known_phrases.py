@@ -23,6 +23,7 @@ from unspun.model.language.encoding import BatchMemory, Encoding
 from unspun.model.language.ngrams import LanguageModel
 from unspun.model.signals.base import Pool, SignalValues
 from unspun.model.text.document import hash_phrase
+from unspun.model.text.tokens import phrase_keys as phrase_keys
 
 ORDINARY = Path(__file__).parents[1] / "language" / "ordinary_phrases.txt"
 """Known phrases that people also write, one a line. `training.language.ordinary` counts them."""
@@ -31,16 +32,6 @@ KEY_END = np.uint64((1 << 20) - 1)
 """The bits of a key that are looked up first."""
 CONTEXT_GAIN = np.float32(1.0)
 """How much better the original must fit, in nats, if the phrase is also good English."""
-
-
-def phrase_keys(hashes: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
-    """Return the key of every run of `length` tokens, shape (T - length + 1,)."""
-    count = max(len(hashes) - length + 1, 0)
-    key = np.full(count, np.uint64(length), dtype=np.uint64)
-    for k in range(length):
-        key = (key ^ hashes[k : k + count]) * np.uint64(0x9E3779B97F4A7C15)
-        key ^= key >> np.uint64(31)
-    return key
 
 
 @cache
@@ -110,7 +101,9 @@ class KnownPhrases:
 
     def _find(self, encoding: Encoding) -> PhraseHits:
         documents = encoding.documents
-        hashes, document = documents.token_hash, documents.token_document
+        document = documents.token_document
+        # Phrases of the list do not contain the hash 0.
+        hashes = np.where(documents.token_allowed, np.uint64(0), documents.token_hash)
         none = np.zeros(0, dtype=np.int64)
         found = [(none, none, none)]
         for length in sorted(self.by_length, reverse=True):

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from unspun.model.text.allowed import Allowed
 from unspun.model.text.casing import restore_case
 from unspun.model.text.characters import code_points, fold, to_text
 from unspun.model.text.edits import OffsetMap
@@ -52,7 +53,8 @@ class Documents:
             numbered from 0 over the whole batch, and none spans two documents.
         token_function: (T,) bool, which tokens are function words of English.
         token_prose: (T,) bool, False in web and mail addresses, in lines that are not prose (boilerplate, headings,
-            lists, tables, code), and in other languages.
+            lists, tables, code), in other languages, and in allowed terms.
+        token_allowed: (T,) bool, which tokens would be prose but are part of an allowed term.
         token_foreign: (T,) bool, which tokens are in sentences of another language.
         token_ptr: (D + 1,) int64; the tokens of document d are token_ptr[d]:token_ptr[d + 1].
         excluded: for each document, how many lines are not prose, by kind.
@@ -73,6 +75,7 @@ class Documents:
     token_paragraph: NDArray[np.int32]
     token_function: NDArray[np.bool_]
     token_prose: NDArray[np.bool_]
+    token_allowed: NDArray[np.bool_]
     token_foreign: NDArray[np.bool_]
     token_ptr: NDArray[np.int64]
     excluded: tuple[dict[str, int], ...]
@@ -81,10 +84,13 @@ class Documents:
     _offsets: tuple[OffsetMap | None, ...] = field(repr=False)
 
     @classmethod
-    def parse(cls, texts: Sequence[str], *, max_characters: int = MAX_CHARACTERS) -> Documents:
+    def parse(
+        cls, texts: Sequence[str], *, allowed: Allowed | None = None, max_characters: int = MAX_CHARACTERS
+    ) -> Documents:
         """Parse a batch of texts. Any strings are accepted, including empty ones and lone surrogates.
 
-        The result for a text does not depend on the rest of the batch, except for running numbers.
+        The result for a text does not depend on the rest of the batch, except for running numbers. `allowed` terms are
+        not prose.
         """
         repaired = [repair(text[:max_characters]) for text in texts]
         characters = code_points("".join(f"{one.text}\n" for one in repaired))
@@ -100,6 +106,11 @@ class Documents:
         token_shape[first_words] |= Shape.SENTENCE_START
         token_foreign = find_foreign(characters, tokens, functions, sentences, layout.token_paragraph, token_ptr)
         token_prose, excluded = find_prose(characters, tokens, functions, layout, sentences, document_start)
+        token_prose &= ~token_foreign
+        token_document = np.repeat(np.arange(len(repaired), dtype=np.int32), np.diff(token_ptr))
+        token_allowed = np.zeros_like(token_prose)
+        if allowed is not None:
+            token_allowed = allowed.find(tokens.hash, token_document) & token_prose
         repairs = [one.counts for one in repaired]
         for number in np.flatnonzero(recased).tolist():
             repairs[number]["case"] = int(recased[number])
@@ -112,11 +123,12 @@ class Documents:
             token_hash=tokens.hash,
             token_class=tokens.token_class,
             token_shape=token_shape,
-            token_document=np.repeat(np.arange(len(repaired), dtype=np.int32), np.diff(token_ptr)),
+            token_document=token_document,
             token_sentence=sentences,
             token_paragraph=layout.token_paragraph,
             token_function=functions,
-            token_prose=token_prose & ~token_foreign,
+            token_prose=token_prose & ~token_allowed,
+            token_allowed=token_allowed,
             token_foreign=token_foreign,
             token_ptr=token_ptr,
             excluded=excluded,

@@ -179,3 +179,13 @@ def hash_tokens(words: Sequence[str]) -> NDArray[np.uint64]:
 def hash_token(word: str) -> int:
     """Return the hash of a single token; see `hash_tokens`."""
     return int(hash_tokens([word])[0])
+
+
+def phrase_keys(hashes: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
+    """Return the hash of every run of `length` tokens, shape (T - length + 1,), given the tokens' hashes (T,)."""
+    count = max(len(hashes) - length + 1, 0)
+    key = np.full(count, np.uint64(length), dtype=np.uint64)
+    for k in range(length):
+        key = (key ^ hashes[k : k + count]) * np.uint64(_BASE)
+        key ^= key >> np.uint64(31)
+    return key

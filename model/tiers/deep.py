@@ -274,7 +274,10 @@ class DeepEncoder:
 def prose_pieces(
     wordpieces: WordPieces, documents: Documents, number: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return the word pieces (P,) of a document's prose, and the batch's token (P,) that each belongs to."""
+    """Return the word pieces (P,) of a document's prose, and the batch's token (P,) that each belongs to.
+
+    Each run of allowed terms is one piece, STAND_IN, at its first token.
+    """
     first, last = int(documents.token_ptr[number]), int(documents.token_ptr[number + 1])
     origin = int(documents.document_start[number])
     text = to_text(documents.characters[origin : int(documents.document_start[number + 1]) - 1])
@@ -283,8 +286,13 @@ def prose_pieces(
         return np.zeros(0, np.int32), np.zeros(0, np.int64)
     token = first + np.searchsorted(documents.token_start[first:last] - origin, cut.starts, side="right") - 1
     inside = (token >= first) & (cut.starts + origin < documents.token_end[np.maximum(token, first)])
-    inside &= documents.token_prose[np.maximum(token, first)]
+    inside &= (documents.token_prose | documents.token_allowed)[np.maximum(token, first)]
     ids, token = cut.ids[inside], token[inside]
+    allowed = documents.token_allowed[token]
+    if allowed.any():
+        follows = np.append(False, allowed[1:] & allowed[:-1])
+        ids = np.where(allowed, wordpieces.stand_in, ids)[~follows]
+        token = token[~follows]
     kept = wordpieces.without_repeats(ids)
     return wordpieces.typography[ids[kept]], token[kept]
 

@@ -14,6 +14,9 @@ TYPOGRAPHY = {'"': "“”„‟«»″", "'": "‘’‚‛`´′", "-": "‐�
 typesetter, so an encoder that sees them learns to recognise the corpus instead of the machine.
 """
 UNKNOWN_PIECE, START, END = "[UNK]", "[CLS]", "[SEP]"
+STAND_IN = "5"
+"""The piece that the encoder sees in place of an allowed term: a number changes the verdict on the rest of a text less
+than letters, pronouns, names, the encoder's own mask, or no piece at all (benchmarks.allowed)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,7 @@ class WordPieces:
         if len(numbers) != len(self.pieces):
             raise ValueError("the vocabulary lists a word piece twice")
         self.start, self.end = numbers[START], numbers[END]
+        self.stand_in = numbers.get(STAND_IN, numbers[UNKNOWN_PIECE])
         self._tokenizer = Tokenizer(WordPiece(numbers, unk_token=UNKNOWN_PIECE, max_input_chars_per_word=100))
         self._tokenizer.normalizer = BertNormalizer(lowercase=True)
         self._tokenizer.pre_tokenizer = BertPreTokenizer()

@@ -1,6 +1,7 @@
 """The child process that reads one document: `python -m unspun.reading.documents.child KIND SECONDS MEGABYTES`.
 
-It reads the file from standard input and writes one line of JSON to standard output: `text` and `repairs`, or `error`.
+It reads the file from standard input and writes one line of JSON to standard output: `text`, `repairs` and
+`pages`, or `error`.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def _result(kind: str, megabytes: int) -> dict[str, Any]:
             raise UnreadableError("contains no text")
         if len(text) > records.LONGEST:
             raise UnreadableError(too_long("characters"))
-        return {"text": text, "repairs": dict(draft.repairs)}
+        return {"text": text, "repairs": dict(draft.repairs), "pages": draft.pages()}
     except UnreadableError as error:
         return {"error": str(error)}
     except MemoryError:

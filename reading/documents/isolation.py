@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from unspun.reading.documents.child import memory_message
 from unspun.reading.records import UnreadableError
@@ -52,8 +52,19 @@ def recognise(data: bytes) -> DocumentFormat | None:
     return "docx" if b"word/document" in data[-(1 << 16) :] else None
 
 
-def read_document(data: bytes, kind: DocumentFormat, limits: Limits = LIMITS) -> tuple[str, Mapping[str, int]]:
-    """Return the text of a document, with a blank line between paragraphs, and what was left out of it, by kind.
+class DocumentText(NamedTuple):
+    """The text of a document, with a blank line between paragraphs, and what was left out of it, by kind.
+
+    `pages` says where the page changes in a PDF: the offset, and the number of the page.
+    """
+
+    text: str
+    repairs: Mapping[str, int]
+    pages: tuple[tuple[int, int], ...]
+
+
+def read_document(data: bytes, kind: DocumentFormat, limits: Limits = LIMITS) -> DocumentText:
+    """Return the text of a document.
 
     Raises UnreadableError if the document cannot be read.
     """
@@ -85,7 +96,7 @@ def read_document(data: bytes, kind: DocumentFormat, limits: Limits = LIMITS) ->
         raise UnreadableError(_end(done.returncode, kind, limits)) from None
     if "error" in result:
         raise UnreadableError(result["error"])
-    return result["text"], result["repairs"]
+    return DocumentText(result["text"], result["repairs"], tuple((place, page) for place, page in result["pages"]))
 
 
 def _end(status: int, kind: str, limits: Limits) -> str:

@@ -90,6 +90,8 @@ class Line:
     leading: float = 0.0
     first: bool = False
     """Whether it is the first line of a column."""
+    page: int = 0
+    """The number of its page, from 1."""
     text: str = field(init=False)
     size: float = field(init=False)
     y: float = field(init=False)
@@ -129,8 +131,8 @@ class Line:
         return {word.font for word in self.words}
 
 
-def paragraphs(pages: Sequence[Page]) -> list[str]:
-    """Return the paragraphs of a document in reading order."""
+def paragraphs(pages: Sequence[Page]) -> list[list[tuple[int, str]]]:
+    """Return the paragraphs of a document in reading order: each in parts, with the numbers of their pages, from 1."""
     for page in pages:
         page.words = join_parts(page.words)
     join_initials(pages)
@@ -140,11 +142,16 @@ def paragraphs(pages: Sequence[Page]) -> list[str]:
     lines: list[Line] = []
     note: Line | None = None
     # Notes in the margin come last.
-    beside = [line for page in pages for column, _ in columns(take_margin_notes(page)) for line in column_lines(column)]
+    beside = [
+        line
+        for place, page in enumerate(pages, 1)
+        for column, _ in columns(take_margin_notes(page))
+        for line in column_lines(column, place)
+    ]
     gutters = [x for page in pages for _, x in columns(page.words) if x is not None]
-    for page in pages:
+    for place, page in enumerate(pages, 1):
         for number, (column, _) in enumerate(columns(page.words, gutters)):
-            found = column_lines(column)
+            found = column_lines(column, place)
             end = footnotes(found, body, note, follows=number > 0)
             note = found[-1] if end < len(found) else None
             lines += found[:end]
@@ -446,9 +453,9 @@ def take_margin_notes(page: Page) -> list[Word]:
     return notes
 
 
-def column_lines(found: list[list[Word]]) -> list[Line]:
+def column_lines(found: list[list[Word]], page: int = 0) -> list[Line]:
     """Return the lines of a column."""
-    lines = [Line(row) for row in found]
+    lines = [Line(row, page=page) for row in found]
     left = min(line.x0 for line in lines)
     right = max(line.x1 for line in lines)
     steps = [below.y - above.y for above, below in pairwise(lines) if below.y - above.y < 3 * above.size]
@@ -463,9 +470,10 @@ def column_lines(found: list[list[Word]]) -> list[Line]:
 
 @dataclass(slots=True)
 class _Paragraph:
-    """A paragraph in parts: its lines, each with what follows it."""
+    """A paragraph in parts: its lines, each with what follows it, and the page of each."""
 
     parts: list[str]
+    pages: list[int]
     size: float
 
 
@@ -483,16 +491,16 @@ class _Text:
         for line in lines:
             self._words.update(word.text.strip(".,;:!?\"'()“”‘’").lower() for word in line.words[:-1])
 
-    def paragraphs(self) -> list[str]:
-        """Return the paragraphs."""
+    def paragraphs(self) -> list[list[tuple[int, str]]]:
+        """Return the parts of each paragraph, each with its page."""
         found: list[_Paragraph] = []
         for index, line in enumerate(self._lines):
             joint = self._joint(self._lines[index - 1], line, found[-1]) if index else "\n\n"
             if joint == "\n\n":
-                found.append(_Paragraph([line.text], line.size))
+                found.append(_Paragraph([line.text], [line.page], line.size))
             else:
-                self._append(found[-1].parts, [line.text], joint)
-        return ["".join(paragraph.parts) for paragraph in self._continued(found)]
+                self._append(found[-1], _Paragraph([line.text], [line.page], line.size), joint)
+        return [list(zip(one.pages, one.parts, strict=True)) for one in self._continued(found)]
 
     def _joint(self, above: Line, below: Line, paragraph: _Paragraph) -> str:
         """Return what separates two lines: a blank line, a line break or a space. The upper ends this paragraph."""
@@ -525,17 +533,18 @@ class _Text:
             return "\n\n" if ends or above.fonts().isdisjoint(below.fonts()) else "\n"
         return " "
 
-    def _append(self, parts: list[str], more: list[str], joint: str = " ") -> None:
+    def _append(self, paragraph: _Paragraph, more: _Paragraph, joint: str = " ") -> None:
         """Append lines to a paragraph. A word that is cut between them is made whole."""
-        above, below = parts[-1], more[0]
+        above, below = paragraph.parts[-1], more.parts[0]
         if joint == " " and above.endswith(DASHES) and not above[-2:-1].isspace():
             joint = ""
         elif joint == " " and above.endswith(HYPHENS) and below[:1].isalpha() and above[-2:-1].isalnum():
             first, second = _letters(above.split()[-1][:-1]), _letters(below.split()[0])
             kept = below[0].isupper() or self._keeps_hyphen(first.lower(), second.lower())
             above, joint = above[:-1], "-" if kept else ""
-        parts[-1] = above + joint
-        parts += more
+        paragraph.parts[-1] = above + joint
+        paragraph.parts += more.parts
+        paragraph.pages += more.pages
 
     def _keeps_hyphen(self, first: str, second: str) -> bool:
         if first + second in self._words:
@@ -555,7 +564,7 @@ class _Text:
                 while waiting and len(between) < MOST_BETWEEN and not self._is_body(waiting[-1]):
                     between.append(waiting.pop())
             if between and waiting and self._is_body(waiting[-1]) and waiting[-1].parts[0][:1].islower():
-                self._append(paragraph.parts, waiting.pop().parts)
+                self._append(paragraph, waiting.pop())
                 waiting += [*reversed(between), paragraph]
             else:
                 waiting += reversed(between)

@@ -52,7 +52,7 @@ def read(data: bytes) -> Draft:
         raise UnreadableError("broken PDF: its structure cannot be read")
     number = pdfium.FPDF_GetPageCount(document)
     draft = Draft()
-    pages, scanned, broken = [], 0, 0
+    pages, numbers, scanned, broken = [], [], 0, 0
     for index in range(number):
         handle = pdfium.FPDF_LoadPage(document, index)
         if not handle:
@@ -60,6 +60,7 @@ def read(data: bytes) -> Draft:
             continue
         reader = _PageReader(pdfium, handle)
         pages.append(reader.page())
+        numbers.append(index + 1)
         draft.hide(" ".join(reader.hidden))
         scanned += reader.is_scanned
         pdfium.FPDF_ClosePage(handle)
@@ -68,8 +69,8 @@ def read(data: bytes) -> Draft:
     _check(pages, number, scanned, broken)
     if scanned:
         draft.repairs["scanned_page"] = scanned
-    for paragraph in layout.paragraphs(pages):
-        draft.add(paragraph.replace("\xad", ""))
+    for parts in layout.paragraphs(pages):
+        draft.add_from_pages((numbers[page - 1], part.replace("\xad", "")) for page, part in parts)
     return draft
 
 

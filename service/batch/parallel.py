@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from unspun.model.bundle import BundleError
+from unspun.model.text.allowed import Allowed
 from unspun.model.verdict import EvidenceChoice, Verdict
 from unspun.reading.html import Page
 from unspun.reading.reader import Failure, Record
-from unspun.service.batch.scoring import Scored, Scorer, ScorerLoader, batches, score_batch
+from unspun.service.batch.scoring import Scored, Scorer, ScorerLoader, allowing, batches, score_batch
 from unspun.service.console import CommandError
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -27,7 +28,7 @@ AHEAD = 3
 
 @dataclass(frozen=True)
 class Task:
-    """How a worker scores: the model, how to load it, and the options for scoring.
+    """How a worker scores: the model, how to load it, the allowed terms, and the options for scoring.
 
     `sha256` identifies the model that the run began with. A worker with another model refuses to score.
     """
@@ -38,10 +39,11 @@ class Task:
     depth: str
     evidence: EvidenceChoice
     base_rate: float | None = None
+    allowed: Allowed | None = None
 
     def score(self, scorer: Scorer, batch: list[Record | Failure]) -> Iterator[Scored | Failure]:
         """Yield the verdicts of a batch, and failures in their places."""
-        return score_batch(scorer, batch, self.depth, self.evidence, self.base_rate)
+        return score_batch(allowing(scorer, self.allowed), batch, self.depth, self.evidence, self.base_rate)
 
 
 @dataclass(frozen=True)

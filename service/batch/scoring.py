@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from unspun.model.text.allowed import Allowed
 from unspun.model.text.document import MAX_CHARACTERS
 from unspun.model.verdict import EvidenceChoice, Verdict
 from unspun.reading.html import Page
@@ -106,6 +107,11 @@ def notice(outcome: Scored | Failure) -> str | None:
 def supported_by(scorer: Any) -> float:
     """Return the smallest false-positive rate that a model's calibration supports; 0 if it does not say."""
     return float(getattr(getattr(scorer, "decision", None), "supported", 0.0))
+
+
+def allowing(scorer: Any, allowed: Allowed | None) -> Any:
+    """Return a scorer that takes no notice of these terms, None if there are none."""
+    return scorer if allowed is None else scorer.allowing(allowed)
 
 
 def score_records(

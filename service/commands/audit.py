@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unspun.service.commands.common import database_option, json_option, wants_json, write_tables
+from unspun.service.commands.common import database_option, format_option, wants_json, write_tables
 from unspun.service.commands.feedback import open_store
 from unspun.service.console import plural
 
@@ -31,7 +31,7 @@ MOST_CONTRADICTING = 20
     show_default=True,
     help="Weakest verdict that counts as found, by kind, source and model.",
 )
-@json_option("json")
+@format_option()
 def audit(database: str, level: str, form: str | None) -> None:
     """Measure unspun's accuracy against people's labels: overall, and by signal, kind, source and model.
 
@@ -44,14 +44,14 @@ def audit(database: str, level: str, form: str | None) -> None:
     Examples:
       unspun audit
       unspun audit --database postgresql://unspun@db/unspun --at paraphrased
-      unspun audit --format json | jq '.overall[0].precision'
+      unspun audit --format jsonl | jq '.overall[0].precision'
     """
     with open_store(database) as store:
         from unspun.service.feedback.audit import audit as measure
 
         found = measure(store.labels(), "paraphrased" if level == "paraphrased" else "suspect")
     if wants_json(form):
-        click.echo(json.dumps(found.to_dict(), ensure_ascii=False, indent=1))
+        click.echo(json.dumps(found.to_dict(), ensure_ascii=False))
     else:
         write_tables(_tables(found))
 

@@ -13,19 +13,23 @@ from unspun.service.commands.common import (
     INCOMPLETE,
     FailureCount,
     Reading,
+    allow_option,
     check_model_output,
     in_words,
     is_terminal,
+    model_option_for,
     open_reader,
     quiet_option,
     reading_options,
     reported,
     write_figures,
 )
+from unspun.service.commands.former import former_model_argument
 from unspun.service.console import complain
 
 if TYPE_CHECKING:
     from unspun.model.detector import Detector
+    from unspun.model.text.allowed import Allowed
     from unspun.reading.reader import Reader
     from unspun.reading.records import Record
     from unspun.training.retraining.recalibrate import Check, Recalibrated
@@ -34,7 +38,8 @@ _SHARE = click.FloatRange(min=0.0, max=0.5, min_open=True)
 
 
 @click.command(short_help="Set a model's thresholds with your own human text.")
-@click.argument("bundle", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@former_model_argument
+@model_option_for("Folder of the model to calibrate.")
 @click.option(
     "--on",
     "paths",
@@ -59,25 +64,27 @@ _SHARE = click.FloatRange(min=0.0, max=0.5, min_open=True)
     "--output",
     metavar="BUNDLE",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write the model here. Default: change BUNDLE in place. The model that ships with unspun is never changed.",
+    help="Write the model here. Default: change it in place. The model that ships with unspun is never changed.",
 )
 @click.option("--version", help="Version of the new model. Default: the old version with +calibrated at the end.")
+@allow_option
 @reading_options
 @quiet_option("Show no progress and no table of figures.")
 @click.pass_context
 def calibrate(
     context: click.Context,
     /,
-    bundle: Path,
+    bundle: Path | None,
     paths: tuple[str, ...],
     target_fpr: float,
     target_suspect: float | None,
     output: Path | None,
     version: str | None,
+    allowed: Allowed | None,
     reading: Reading,
     quiet: bool,
 ) -> None:
-    """Set how strict the model in BUNDLE is, with at least 200 human texts of your own.
+    """Set how strict a model is, with at least 200 human texts of your own.
 
     For each tier and kind (spun, translated, rewritten), calibration sets a factor on the false-positive rate, so that
     no more of your texts than the target are called paraphrased or suspect. The scores 0.9 and 0.5 stay the thresholds
@@ -98,15 +105,17 @@ def calibrate(
 
     \b
     Examples:
-      unspun calibrate house-model --on archive/2015/ --target-fpr 0.005
-      unspun calibrate house-model --on archive/ --target-fpr 0.001 --output stricter
+      unspun calibrate --model house-model --on archive/2015/ --target-fpr 0.005
+      unspun calibrate --model default --on archive/ --target-fpr 0.001 --output stricter
     """
     from unspun.model.detector import Detector
     from unspun.training.retraining.recalibrate import SUSPECT_FACTOR, CalibrationError, measure, recalibrate, write
 
     target = output or bundle
+    if target is None:
+        raise click.UsageError("the model that ships with unspun is never changed; add --output BUNDLE.")
     check_model_output(target)
-    detector = Detector.load(bundle)
+    detector = Detector.load(bundle, allowed=allowed)
     texts, failures = _read(open_reader(paths, reading), detector)
     targets = {"paraphrased": target_fpr, "suspect": target_suspect or min(SUSPECT_FACTOR * target_fpr, 0.5)}
     if targets["suspect"] < target_fpr:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar, cast
 import click
 
 from unspun.reading.documents.isolation import LIMITS
+from unspun.service.commands.former import FormatType
 from unspun.service.console import CommandError, complain, plural, printable
 
 # Everything else is imported where it is needed, so that help and usage errors are quick.
@@ -22,17 +23,21 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from unspun.model.detector import Detector
+    from unspun.model.text.allowed import Allowed
     from unspun.reading.html import Article
     from unspun.reading.reader import Format, Reader, ReadingOptions
     from unspun.reading.records import Failure, Omissions
     from unspun.service.batch.output import Output
     from unspun.service.batch.progress import Progress
+    from unspun.training.corpora.corpus import LabelledText
     from unspun.training.reporting.tables import Table
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any] | click.Command)
 
 INCOMPLETE = 3
 """Exit status if some documents could not be read or processed; the others were."""
+FOUND = 4
+"""Exit status if documents have a verdict that the user asked to fail on, and all could be read."""
 STDIO = "-"
 """The path that means standard input or standard output."""
 MOST_FAILURES = 5
@@ -70,13 +75,54 @@ depth_option = click.option(
     show_default=True,
     help="Tier that decides. With auto, the deep tier reads only what the fast one cannot settle.",
 )
-model_option = click.option(
-    "--model",
-    "bundle",
-    metavar="BUNDLE",
-    envvar="UNSPUN_MODEL",
-    type=click.Path(path_type=Path, readable=False),
-    help="Folder of the model. Default: $UNSPUN_MODEL, else the model that ships with unspun.",
+
+
+class ModelType(click.ParamType):  # type: ignore[type-arg]  # not generic in click 8.1
+    """The folder of a model. The word `default` names the model that ships, for which the value is None."""
+
+    name = "bundle"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | None:
+        """Return the folder. Whatever loads the model reports a folder that is not there."""
+        from unspun.model.bundle import SHIPPED, find
+
+        return None if str(value) == SHIPPED else find(value)
+
+
+def model_option_for(text: str) -> Callable[[Decorated], Decorated]:
+    """Return the option --model, passed as `bundle`, None for the model that ships; `text` begins its help."""
+    return click.option(
+        "--model",
+        "bundle",
+        metavar="BUNDLE",
+        envvar="UNSPUN_MODEL",
+        type=ModelType(),
+        help=f"{text} Default: $UNSPUN_MODEL, else `default`, the model that ships with unspun.",
+    )
+
+
+model_option = model_option_for("Folder of the model.")
+
+
+def _read_allowed(context: click.Context, option: click.Parameter, path: Path | None) -> Allowed | None:
+    if path is None:
+        return None
+    from unspun.model.text.allowed import Allowed, AllowedError
+
+    try:
+        return Allowed.read(path)
+    except AllowedError as error:
+        raise click.BadParameter(f"{printable(str(error))}.") from error
+
+
+allow_option = click.option(
+    "--allow",
+    "allowed",
+    metavar="FILE",
+    envvar="UNSPUN_ALLOW_FILE",
+    type=click.Path(path_type=Path),
+    callback=_read_allowed,
+    help="File of terms that are never evidence, one per line. Default: $UNSPUN_ALLOW_FILE, else none.",
 )
 
 
@@ -164,14 +210,11 @@ def quiet_option(text: str = "Show no progress and no summary, only errors.") ->
     return click.option("--quiet", "-q", is_flag=True, help=text)
 
 
-def json_option(name: str) -> Callable[[Decorated], Decorated]:
-    """Return the option --format of commands that write a table or JSON; `name` is json or jsonl."""
-    return click.option(
-        "--format",
-        "form",
-        type=click.Choice(["table", name]),
-        help=f"Output format. Default: a table on a terminal and {name} in a pipe.",
-    )
+def format_option(
+    *others: str, text: str = "Output format. Default: a table on a terminal and jsonl in a pipe."
+) -> Callable[[Decorated], Decorated]:
+    """Return the option --format, passed as `form`: table, jsonl or one of the others; `text` is its help."""
+    return click.option("--format", "form", type=FormatType(["table", "jsonl", *others]), help=text)
 
 
 # --- input
@@ -227,6 +270,16 @@ class FailureCount:
             complain(f"{self.count - MOST_FAILURES:,} more files or records cannot be read")
 
 
+def report_own_labels(texts: Iterable[LabelledText], label: str) -> None:
+    """Report how many texts keep the label that their file states although an option gives another one."""
+    own = [text for text in texts if text.label != label]
+    if own:
+        complain(
+            f"{plural(len(own), 'text')} {'has a label of its' if len(own) == 1 else 'have labels of their'} own "
+            f"({', '.join(sorted({text.label for text in own}))}), which {label} does not replace ({own[0].id})"
+        )
+
+
 def in_words(skipped: Omissions) -> str:
     """Return how much was skipped, and why: "2 files or records skipped (type .png is not read in folders: 2)"."""
     return f"{plural(len(skipped), 'file or record', 'files or records')} skipped ({skipped})"
@@ -248,7 +301,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 
 def wants_json(form: str | None) -> bool:
-    """Return whether to write JSON: if `form`, the value of json_option, says so, else if no terminal shows it."""
+    """Return whether to write JSON: if `form`, the value of format_option, says so, else if no terminal shows it."""
     return not is_terminal(sys.stdout) if form is None else form != "table"
 
 
@@ -280,12 +333,23 @@ def open_output(file: Path | None, form: str, paths: Iterable[str], *, overwrite
     if file is None:
         return StandardOutput((sys.stdout.encoding if form == "table" and sys.stdout else None) or "utf-8")
     refuse_input_as_output(file, paths)
-    if not overwrites and file.is_file() and file.stat().st_size:
-        raise CommandError(f"{file}: already exists; choose another --output, or pass --force to overwrite it")
+    check_overwrite(file, overwrites=overwrites)
     try:
         return FileOutput(file)
     except OSError as error:
         bad_output(file, f"{error.strerror or error}.", error)
+
+
+def check_force(output: Path | None, force: bool) -> None:
+    """Raise BadParameter if --force is given without an output that it could overwrite."""
+    if force and output is None:
+        raise click.BadParameter("can only be used with --output.", param_hint="--force")
+
+
+def check_overwrite(file: Path, *, overwrites: bool) -> None:
+    """Raise CommandError if FILE would be overwritten although it must not be."""
+    if not overwrites and file.is_file() and file.stat().st_size:
+        raise CommandError(f"{file}: already exists; choose another --output, or pass --force to overwrite it")
 
 
 def refuse_input_as_output(file: Path, paths: Iterable[str]) -> None:

@@ -16,7 +16,10 @@ from unspun.service.commands.common import (
     INCOMPLETE,
     STDIO,
     Reading,
+    check_force,
+    check_overwrite,
     choose_format,
+    format_option,
     in_words,
     is_terminal,
     model_option,
@@ -39,8 +42,8 @@ if TYPE_CHECKING:
     from unspun.service.render.comparison import ComparedSuspect, ComparisonWriter
 
 ENDINGS = {
-    **dict.fromkeys((".jsonl", ".ndjson", ""), "jsonl"),
-    **{".json": "json", ".html": "html", ".htm": "html", ".txt": "table"},
+    **dict.fromkeys((".jsonl", ".ndjson", ".json", ""), "jsonl"),
+    **{".html": "html", ".htm": "html", ".txt": "table"},
 }
 """Formats by the ending of the output's name."""
 
@@ -62,13 +65,11 @@ ENDINGS = {
     show_default=True,
     help="With --against, show the N likeliest documents for each suspect, the likeliest first.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "jsonl", "html"]),
-    help="Output format. Default: by the name of --output, else a table on a terminal and jsonl in a pipe.",
+@format_option(
+    "html", text="Output format. Default: by the name of --output, else a table on a terminal and jsonl in a pipe."
 )
-@click.option("--output", metavar="FILE", help="Write to FILE (.json .jsonl .html .txt, also .gz).")
+@click.option("--output", metavar="FILE", help="Write to FILE (.jsonl .html .txt, also .gz).")
+@click.option("--force", is_flag=True, help="Overwrite FILE.")
 @model_option
 @reading_options
 @quiet_option()
@@ -81,6 +82,7 @@ def compare(
     top: int,
     form: str | None,
     output: str | None,
+    force: bool,
     bundle: Path | None,
     reading: Reading,
     quiet: bool,
@@ -106,12 +108,13 @@ def compare(
     Examples:
       unspun compare suspect.txt original.txt
       unspun compare suspect.html https://example.org/original.html --output proof.html
-      unspun compare submissions.jsonl#17 original.txt --format json
+      unspun compare submissions.jsonl#17 original.txt --format jsonl
       unspun compare submissions/ --against archive/ --top 3 --output found.jsonl
     """
     file = None if output in (None, STDIO) else Path(str(output))
+    check_force(file, force)
     paths = (suspect, *(() if source is None else (source,)), *against)
-    _check_usage(suspect, source, against, paths, file)
+    _check_usage(suspect, source, against, paths, file, force)
     run = _CompareRun(
         suspect,
         source,
@@ -120,6 +123,7 @@ def compare(
         reading,
         quiet,
         file,
+        force,
         choose_format(form, file, ENDINGS, ("html",)),
         (load or load_comparer)(bundle),
     )
@@ -139,7 +143,7 @@ def load_comparer(bundle: Path | None) -> Compares:
 
 
 def _check_usage(
-    suspect: str, source: str | None, against: tuple[str, ...], paths: tuple[str, ...], file: Path | None
+    suspect: str, source: str | None, against: tuple[str, ...], paths: tuple[str, ...], file: Path | None, force: bool
 ) -> None:
     """Raise UsageError for arguments that contradict each other."""
     if source is not None and against:
@@ -150,6 +154,7 @@ def _check_usage(
         raise click.UsageError("only one document can come from standard input.")
     if file is not None:
         refuse_input_as_output(file, [_split(path)[0] for path in paths])
+        check_overwrite(file, overwrites=force)
     if source is None:
         return
     for name, path, advice in (
@@ -175,6 +180,7 @@ class _CompareRun:
     reading: Reading
     quiet: bool
     file: Path | None
+    force: bool
     form: str
     comparer: Compares
     answered: int = 0
@@ -327,15 +333,13 @@ class _CompareRun:
         return open_reader(paths, self.reading, exclude=self.file)
 
     def _open(self) -> Output:
-        return open_output(self.file, self.form, (), overwrites=True)
+        return open_output(self.file, self.form, (), overwrites=self.force)
 
     def _writer(self, output: Output) -> ComparisonWriter:
         from unspun.service.render import comparison
 
         if self.form == "jsonl":
             return comparison.ComparisonJsonLines(output)
-        if self.form == "json":
-            return comparison.ComparisonJson(output, is_list=bool(self.against))
         if self.form == "html":
             from datetime import UTC, datetime
 

@@ -2,118 +2,126 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from unspun.model.verdict import LABELS
+from unspun.model.verdict import LABELS, Label
 from unspun.service.commands.common import (
+    INCOMPLETE,
+    FailureCount,
     Reading,
+    allow_option,
     bad_output,
     depth_option,
+    format_option,
     in_words,
     is_terminal,
     load_detector,
+    model_option,
     quiet_option,
     reading_options,
-    reported,
+    report_own_labels,
+    wants_json,
     write,
     write_figures,
 )
+from unspun.service.commands.former import refuse_model_among
 from unspun.service.console import CommandError, complain
 
 # Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
-    from unspun.model.detector import Detector
+    from unspun.model.text.allowed import Allowed
     from unspun.training.record.evaluate import Evaluation
 
 
 @click.command(short_help="Measure a model's accuracy on labelled text.")
-@click.argument("bundle")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@click.option("--label", type=click.Choice(LABELS), help="Label of all texts, for files that do not name their labels.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="Output format.",
-)
+@click.option("--label", type=click.Choice(LABELS), help="Label of texts without one. Labels in the files stay.")
+@format_option()
 @click.option(
     "--output",
     metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Also save evaluation.json, roc.png and scores.png to DIR.",
+    help="Also save evaluation.json to DIR and, if matplotlib is installed, roc.png and scores.png.",
 )
+@model_option
 @depth_option
+@allow_option
 @click.option("--include-training", is_flag=True, help="Do not leave out texts that the model was trained on.")
 @reading_options
 @quiet_option("Show no progress, only the figures and errors.")
-@click.pass_obj
+@click.pass_context
 def evaluate(
-    load: Callable[[Path | None], Detector] | None,
-    bundle: str,
+    context: click.Context,
+    /,
     paths: tuple[str, ...],
-    label: str | None,
-    form: str,
+    label: Label | None,
+    form: str | None,
     output: Path | None,
+    bundle: Path | None,
     depth: str,
+    allowed: Allowed | None,
     include_training: bool,
     reading: Reading,
     quiet: bool,
 ) -> None:
     """Measure how well a model distinguishes machine-paraphrased text from human text.
 
-    BUNDLE is the folder of a model, or the word "default" for the model that ships with unspun. PATH is labelled text
-    in any format that `unspun score` reads, or - for standard input. Records of JSON lines, CSV and Parquet have
-    "text", "label" (human, llm, spun, translated or rewritten) and, if known, "id", "source", "tool", "domain" and
-    "changed_frac"; other formats need --label. Texts that the model was trained on are left out and counted.
+    PATH is labelled text in any format that `unspun score` reads, or - for standard input. Records of JSON, CSV, TSV
+    and Parquet have "text", "label" (human, llm, spun, translated or rewritten) and, if known, "id", "source", "tool",
+    "domain" and "changed_frac". --label is the label of all texts that do not state one, such as those of HTML and PDF
+    files. Human text alone gives false-positive rates, and machine text alone the share that is found. Texts that the
+    model was trained on are left out and counted.
 
     \b
     Exit status:
-      0    measured
-      1    the model or the texts could not be read, or the output could not be written
+      0    all texts were measured
+      1    the model could not be loaded, there were no texts, or the output could not be written
       2    wrong usage
+      3    some texts could not be read; they are reported, and the rest were measured
       130  interrupted
 
     \b
     Examples:
-      unspun evaluate default labelled.jsonl
-      unspun evaluate my-model corpora/ --output figures --format json > figures.json
-      unspun evaluate default articles/ --label human
+      unspun evaluate labelled.jsonl
+      unspun evaluate articles/ --label human
+      unspun evaluate --model house-model corpora/ --output figures --format jsonl > figures.jsonl
     """
+    refuse_model_among(context, paths)
     _prepare(output)
-    from unspun.service.models.folder import SHIPPED
+    from unspun.service.batch.scoring import allowing
 
-    detector = (load or load_detector)(None if bundle == SHIPPED else Path(bundle))
+    detector = allowing((context.obj or load_detector)(bundle), allowed)
     from unspun.reading.records import Omissions
-    from unspun.training.corpora.corpus import CorpusError, read_labelled
+    from unspun.training.corpora.corpus import read_labelled
     from unspun.training.record.evaluate import evaluate as measure
 
-    skipped = Omissions()
-    with reported(CorpusError):
-        texts = list(read_labelled(paths, label, skipped=skipped, **reading.options()))
+    failures, skipped = FailureCount(), Omissions()
+    texts = list(read_labelled(paths, label, report=failures, skipped=skipped, **reading.options()))
+    failures.report_rest()
     if skipped:
         complain(in_words(skipped))
     if not texts:
-        raise CommandError(f"no texts in {', '.join(paths)}")
+        raise CommandError(f"no labelled texts in {', '.join(paths)}")
+    if label is not None:
+        report_own_labels(texts, label)
     if depth == "deep" and detector.bundle.deep is None:
         raise click.UsageError("this model has no deep tier; use --depth auto or fast")
     bar = not quiet and is_terminal(sys.stderr)
     evaluation = measure(detector, texts, depth=depth, include_training=include_training, progress=bar)
     _warn(evaluation)
     if output is not None:
-        evaluation.write(output)
-    if form == "json":
-        write(json.dumps(evaluation.to_dict(), indent=1, ensure_ascii=False) + "\n")
+        _save(evaluation, output)
+    if wants_json(form):
+        write(json.dumps(evaluation.to_dict(), ensure_ascii=False) + "\n")
     else:
         write_figures(evaluation.to_dict())
+    if failures.count:
+        context.exit(INCOMPLETE)
 
 
 def _prepare(output: Path | None) -> None:
@@ -124,8 +132,15 @@ def _prepare(output: Path | None) -> None:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         bad_output(output, f"{error.strerror}.", error)
-    if importlib.util.find_spec("matplotlib") is None:
-        raise CommandError("--output draws plots, which need matplotlib: pip install 'unspun[evaluate]'")
+
+
+def _save(evaluation: Evaluation, output: Path) -> None:
+    from unspun.training.reporting.plots import PlotError
+
+    try:
+        evaluation.write(output)
+    except PlotError as error:
+        complain(f"{output}: evaluation.json was saved without plots: {error}")
 
 
 def _warn(evaluation: Evaluation) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,12 @@ import click
 
 from unspun.service.commands.common import (
     INCOMPLETE,
+    Decorated,
     Reading,
     depth_option,
     figures_console,
+    format_option,
     in_words,
-    json_option,
     load_detector,
     open_reader,
     progress_of,
@@ -26,12 +27,19 @@ from unspun.service.commands.common import (
     write,
     write_figures,
 )
-from unspun.service.console import complain
+from unspun.service.commands.former import former_model_argument
+from unspun.service.console import complain, printable
 
 # Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
     from unspun.model.detector import Detector
     from unspun.service.models.folder import ModelChange, ModelFolder, Version
+
+
+def version_option(text: str, *, required: bool = False) -> Callable[[Decorated], Decorated]:
+    """Return the option --model of a command on the folder's models; `text` is its help."""
+    return click.option("--model", metavar="BUNDLE", required=required, help=text)
+
 
 LONGEST_TABLE = 12
 """Rows of a table of figures that `show` draws; of longer tables it shows only the number of rows."""
@@ -53,13 +61,14 @@ def models(context: click.Context, path: Path) -> None:
     """Keep versions of models in a folder. DIR/current, a symbolic link, is the one in use.
 
     Commands and services that get DIR/current as their model (--model, UNSPUN_MODEL) use that version. A running
-    service switches to a new one within a second, without losing a request. MODEL is the name of a folder in DIR or the
-    start of one, the start of a sha256, `current`, or `default` for the model that ships with unspun.
+    service switches to a new one within a second, without losing a request. The commands below take a model by
+    --model: the name of a folder in DIR or the start of one, the start of a sha256, `current`, `default` for the model
+    that ships with unspun, or the path of a BUNDLE.
 
     \b
     Examples:
-      unspun models promote house-model
-      unspun models diff default current articles/
+      unspun models promote --model house-model
+      unspun models diff --model default --model current articles/
       unspun models list
       unspun models rollback
       UNSPUN_MODEL=models/current unspun serve
@@ -70,7 +79,7 @@ def models(context: click.Context, path: Path) -> None:
 
 
 @models.command("list", short_help="List all models.")
-@json_option("jsonl")
+@format_option()
 @click.pass_obj
 def list_models(folder: ModelFolder, form: str | None) -> None:
     """List all models: name, date, measured accuracy, and which one is in use.
@@ -85,7 +94,7 @@ def list_models(folder: ModelFolder, form: str | None) -> None:
     if in_use is not None and not (folder.path / in_use).is_dir():
         complain(f"{folder.path}/current links to {in_use}, which does not exist; `unspun models rollback` repairs it")
     if not versions:
-        complain(f"{folder.path}: no models yet; `unspun models promote BUNDLE` adds one")
+        complain(f"{folder.path}: no models yet; `unspun models promote --model BUNDLE` adds one")
     if wants_json(form):
         write("".join(_line(_entry(version)) for version in versions))
     elif versions:
@@ -93,22 +102,22 @@ def list_models(folder: ModelFolder, form: str | None) -> None:
 
 
 @models.command(short_help="Show a model's manifest and history.")
-@click.argument("model", default="", metavar="[MODEL]")
-@json_option("jsonl")
+@former_model_argument
+@version_option("Model to show. Default: the one in use, else `default`.")
+@format_option()
 @click.pass_obj
-def show(folder: ModelFolder, model: str, form: str | None) -> None:
+def show(folder: ModelFolder, model: str | None, form: str | None) -> None:
     """Show a model's manifest: thresholds, accuracy, training data, and how it compares with the model before it.
 
-    Without MODEL, this shows the model in use, or else the one that ships with unspun. jsonl contains the whole
-    manifest.
+    jsonl contains the whole manifest.
 
     \b
     Example:
-      unspun models show current
+      unspun models show --model default
     """
     from unspun.model import bundle
 
-    found = folder.find(model or ("current" if folder.in_use is not None else "default"))
+    found = folder.find(model or _model_in_use(folder))
     info, manifest = bundle.check(found)
     history = [change for change in folder.history() if change.model == found.name]
     entry: dict[str, Any] = {"folder": str(found), **info.to_dict(), "in_use": folder.in_use == found.name}
@@ -120,7 +129,8 @@ def show(folder: ModelFolder, model: str, form: str | None) -> None:
 
 
 @models.command(short_help="Put a model in use.")
-@click.argument("model", metavar="BUNDLE|MODEL")
+@former_model_argument
+@version_option("Model of the folder, or a BUNDLE, to put in use.", required=True)
 @click.option("--force", is_flag=True, help="Also promote a model that was measured to be worse than its base.")
 @click.pass_obj
 def promote(folder: ModelFolder, model: str, force: bool) -> None:
@@ -131,16 +141,17 @@ def promote(folder: ModelFolder, model: str, force: bool) -> None:
 
     \b
     Example:
-      unspun models promote house-model
+      unspun models promote --model house-model
     """
     _report_change(folder, folder.promote(folder.find(model), force=force))
 
 
 @models.command(short_help="Return to the model used before.")
-@click.argument("model", default="", metavar="[MODEL]")
+@former_model_argument
+@version_option("Model to return to. Default: the one that was in use before.")
 @click.pass_obj
-def rollback(folder: ModelFolder, model: str) -> None:
-    """Put the model in use that was in use before, or MODEL.
+def rollback(folder: ModelFolder, model: str | None) -> None:
+    """Put the model in use that was in use before, or another one of the folder.
 
     Repeat the command to go further back; `promote` goes forward again.
 
@@ -148,31 +159,37 @@ def rollback(folder: ModelFolder, model: str) -> None:
     Example:
       unspun models rollback
     """
-    _report_change(folder, folder.rollback(model or None))
+    _report_change(folder, folder.rollback(model))
 
 
 @models.command(short_help="Compare the verdicts of two models.")
-@click.argument("a", metavar="A")
-@click.argument("b", metavar="B")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@json_option("jsonl")
+@click.option(
+    "--model",
+    "models",
+    metavar="BUNDLE",
+    multiple=True,
+    help="Model to compare. Give it twice: the model before, then the model after. Given once, the model before is the "
+    "one in use, else `default`.",
+)
+@format_option()
 @depth_option
 @reading_options
 @quiet_option("Show no progress, only differences and errors.")
-@click.pass_obj
+@click.pass_context
 def diff(
-    folder: ModelFolder,
-    a: str,
-    b: str,
+    context: click.Context,
+    /,
     paths: tuple[str, ...],
+    models: tuple[str, ...],
     form: str | None,
     depth: str,
     reading: Reading,
     quiet: bool,
 ) -> None:
-    """Score documents with the models A and B, and list those whose verdict differs, with the reason.
+    """Score documents with two models, and list those whose verdict differs, with the reason.
 
-    A and B are models of the folder, as above, or the folders of other models. PATH is anything that `unspun score`
+    The models are those of the folder, by name, or the folders of other models. PATH is anything that `unspun score`
     reads. For each document, this shows both verdicts and scores, whether the evidence or the decision changed the
     verdict, and which evidence was gained and lost. Totals and the models' thresholds follow at the end (in jsonl, the
     last line has the key "totals").
@@ -186,13 +203,16 @@ def diff(
 
     \b
     Example:
-      unspun models diff default current articles/
+      unspun models diff --model default --model current articles/
     """
     from unspun.reading.reader import Failure
     from unspun.service.batch.scoring import Scored, Tally
     from unspun.service.models.difference import Totals, differences
     from unspun.service.models.difference_report import DifferenceLines, DifferenceTable
 
+    _check_models(context, models, paths)
+    folder: ModelFolder = context.obj
+    a, b = models if len(models) == 2 else (_model_in_use(folder), *models)
     before, after = (_load(folder, name, depth) for name in (a, b))
     if before.model.sha256 == after.model.sha256:
         complain(f"warning: {a} and {b} are the same model ({before.model.sha256[:12]})")
@@ -215,6 +235,19 @@ def diff(
         complain(in_words(reader.skipped))
     if totals.failures:
         raise click.exceptions.Exit(INCOMPLETE)
+
+
+def _model_in_use(folder: ModelFolder) -> str:
+    return "current" if folder.in_use is not None else "default"
+
+
+def _check_models(context: click.Context, names: tuple[str, ...], paths: tuple[str, ...]) -> None:
+    """Raise UsageError if there are not one or two models. They were once arguments before the paths."""
+    if not names and len(paths) > 2:
+        example = " ".join((context.command_path, "--model", paths[0], "--model", paths[1], *paths[2:]))
+        raise click.UsageError(f"models are given with --model; use {printable(example)}")
+    if not 1 <= len(names) <= 2:
+        raise click.UsageError("give --model twice: --model BEFORE --model AFTER.")
 
 
 def _load(folder: ModelFolder, name: str, depth: str) -> Detector:

@@ -16,12 +16,16 @@ import click
 
 from unspun.model.verdict import VERDICTS, EvidenceChoice
 from unspun.service.commands.common import (
+    FOUND,
     INCOMPLETE,
     STDIO,
     Reading,
+    allow_option,
     bad_output,
+    check_force,
     choose_format,
     depth_option,
+    format_option,
     in_words,
     is_terminal,
     load_detector,
@@ -38,6 +42,9 @@ from unspun.service.console import CommandError, complain, plural, printable
 
 # Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
+    from collections import Counter
+
+    from unspun.model.text.allowed import Allowed
     from unspun.reading.reader import Failure, Reader, Record
     from unspun.reading.records import Omissions
     from unspun.service.batch.dedupe import Deduplicator
@@ -55,17 +62,19 @@ IN_PARTS = ("jsonl", "csv", "parquet")
 """Formats that can be written in parts to a folder."""
 MOST_REPORTED = 20
 """Failures that are reported one by one when the output is a folder."""
+FAILING = {"suspect": ("paraphrased", "suspect"), "paraphrased": ("paraphrased",)}
+"""The verdicts that each value of --fail-on is about."""
 WORTH_A_WORKER = 4_000_000
 """Bytes of input for each process: it scores them in about ten seconds, and loads the model in two."""
 
 
 @click.command(short_help="Score files, folders or standard input.")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "jsonl", "csv", "parquet", "html"]),
-    help="Output format. Default: by the name of --output, else a table on a terminal and jsonl in a pipe.",
+@format_option(
+    "csv",
+    "parquet",
+    "html",
+    text="Output format. Default: by the name of --output, else a table on a terminal and jsonl in a pipe.",
 )
 @click.option(
     "--output",
@@ -82,6 +91,7 @@ WORTH_A_WORKER = 4_000_000
     help="Share of paraphrased texts among your documents, such as 0.05. Adds a probability to each verdict.",
 )
 @model_option
+@allow_option
 @reading_options
 @click.option(
     "--show",
@@ -99,6 +109,11 @@ WORTH_A_WORKER = 4_000_000
 )
 @click.option("--scheduler", metavar="URL", help="Score on the Dask cluster with this scheduler (tcp://...).")
 @click.option("--dedupe", is_flag=True, help="Skip texts that are nearly the same as an earlier one.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(list(FAILING)),
+    help="Exit with status 4 if a document is paraphrased or, with suspect, suspect or paraphrased.",
+)
 @click.option("--force", is_flag=True, help="Overwrite FILE, or start over in a FOLDER/ that contains another run.")
 @click.option("--part-size", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N", hidden=True)
 @quiet_option()
@@ -113,11 +128,13 @@ def score(
     depth: str,
     base_rate: float | None,
     bundle: Path | None,
+    allowed: Allowed | None,
     reading: Reading,
     show: int,
     workers: int | None,
     scheduler: str | None,
     dedupe: bool,
+    fail_on: str | None,
     force: bool,
     part_size: int,
     quiet: bool,
@@ -154,6 +171,7 @@ def score(
       1    the model could not be loaded, or the output could not be written
       2    wrong usage
       3    some documents could not be read; they are reported, one per line, and the rest were scored
+      4    with --fail-on: a document has that verdict, and all could be read
       130  interrupted
 
     \b
@@ -163,6 +181,7 @@ def score(
       unspun score submissions/ --output report.html
       unspun score s3://bucket/crawl/ --output verdicts/ --dedupe
       unspun score crawl/ --output verdicts/ --scheduler tcp://scheduler:8786
+      unspun score articles/*.md --fail-on suspect
       unspun score crawl.jsonl.gz --no-evidence | jq -r 'select(.verdict == "paraphrased").id'
       curl -s https://example.org/paper.pdf | unspun score - --format table
     """
@@ -171,8 +190,7 @@ def score(
     if no_evidence and all_evidence:
         raise click.UsageError("--no-evidence and --all-evidence exclude each other. Pass one of them.")
     target = _target(output, form)
-    if force and target.place is None:
-        raise click.BadParameter("can only be used with --output.", param_hint="--force")
+    check_force(target.place, force)
     read = partial(open_reader, paths, reading, exclude=target.place)
     chosen = _workers(workers, scheduler, target, read)
     # With an output folder, pages are always left to the workers: their number must not change what a run reads.
@@ -183,6 +201,7 @@ def score(
         chosen,
         load or load_detector,
         bundle,
+        allowed,
         depth,
         "all" if all_evidence else not no_evidence,
         base_rate,
@@ -198,14 +217,19 @@ def score(
 
         deduplicator = Deduplicator()
         records = deduplicator(records)
-    tally = (
-        run.into_folder(records, deduplicator, part_size) if target.folder else run.to_one_place(records, deduplicator)
-    )
+    if target.folder:
+        tally, verdicts = run.into_folder(records, deduplicator, part_size)
+    else:
+        tally = run.to_one_place(records, deduplicator)
+        verdicts = tally.verdicts
     if not quiet:
         near_duplicates = 0 if deduplicator is None else len(deduplicator.left_out)
         _summarise(tally, reader.skipped, near_duplicates, time.monotonic() - started)
+    failing = fail_on is not None and _report_failing(fail_on, verdicts, tally.failures)
     if tally.failures:
         raise click.exceptions.Exit(INCOMPLETE)
+    if failing:
+        raise click.exceptions.Exit(FOUND)
 
 
 @dataclass(frozen=True)
@@ -231,6 +255,7 @@ class _ScoreRun:
     workers: Workers
     load: ScorerLoader
     bundle: Path | None
+    allowed: Allowed | None
     depth: str
     evidence: EvidenceChoice
     base_rate: float | None
@@ -278,8 +303,13 @@ class _ScoreRun:
 
     def into_folder(
         self, records: Iterator[Record | Failure], deduplicator: Deduplicator | None, part_size: int
-    ) -> Tally:
-        """Start or resume a run in a folder; return the counts, with the failures of earlier commands."""
+    ) -> tuple[Tally, Counter[str]]:
+        """Start or resume a run in a folder.
+
+        Returns the counts of this command, with the failures of earlier ones, and the verdicts of the whole run.
+        """
+        from collections import Counter
+
         from unspun.service.batch.runs import RunFolder, run
         from unspun.service.batch.scoring import Tally
         from unspun.service.render.factory import writer_for
@@ -294,6 +324,7 @@ class _ScoreRun:
                 "depth": self.depth,
                 "evidence": self.evidence,
                 "base_rate": self.base_rate,
+                "allowed": None if self.allowed is None else self.allowed.sha256,
                 "format": form,
                 "dedupe": deduplicator is not None,
                 "part_size": part_size,
@@ -334,7 +365,7 @@ class _ScoreRun:
         if earlier > 0 and not self.quiet:
             complain(f"{plural(earlier, 'document')} had already been scored")
         tally.failures = summary["failures"]
-        return tally
+        return tally, Counter(summary["verdicts"])
 
     def _scorer(self) -> Scorer:
         scorer = self.load(self.bundle)
@@ -346,7 +377,7 @@ class _ScoreRun:
 
         sha256 = getattr(getattr(scorer, "model", None), "sha256", None)
         bundle = None if self.bundle is None else self.bundle.resolve()
-        return Task(self.load, bundle, sha256, self.depth, self.evidence, self.base_rate)
+        return Task(self.load, bundle, sha256, self.depth, self.evidence, self.base_rate, self.allowed)
 
     def _writer(self, output: Output, scorer: Scorer) -> VerdictWriter:
         """Return the writer of the format; text goes through the output, which knows its encoding."""
@@ -454,6 +485,21 @@ def _base_rate(value: str | None) -> float | None:
         return check_base_rate(given)  # type: ignore[arg-type]  # it refuses a string
     except ValueError as error:
         raise click.BadParameter(f"{printable(str(error))}.", param_hint="--base-rate") from error
+
+
+def _report_failing(fail_on: str, verdicts: Counter[str], failures: int) -> bool:
+    """Return whether documents have the verdicts that --fail-on is about, and report how many.
+
+    Even with --quiet: it explains the exit status. If documents could not be read, that decides the status.
+    """
+    counts = [f"{verdicts[word]:,} {word}" for word in FAILING[fail_on] if verdicts[word]]
+    if counts:
+        also = ""
+        if failures:
+            unread = f"{plural(failures, 'document')} could not be read"
+            also = f"; {unread}, so the exit status is {INCOMPLETE}, not {FOUND}"
+        complain(f"--fail-on {fail_on}: {', '.join(counts)}{also}")
+    return bool(counts)
 
 
 def _summarise(tally: Tally, skipped: Omissions, near_duplicates: int, seconds: float) -> None:

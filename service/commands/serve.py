@@ -27,7 +27,13 @@ USAGE = 2
 @click.option(
     "--model",
     metavar="BUNDLE",
-    help="Folder of the model. Default: $UNSPUN_MODEL, else the model that ships with unspun.",
+    help="Folder of the model. Default: $UNSPUN_MODEL, else `default`, the model that ships with unspun.",
+)
+@click.option(
+    "--allow",
+    "allow_file",
+    metavar="FILE",
+    help="File of terms that are never evidence, one per line. Default: $UNSPUN_ALLOW_FILE, else none.",
 )
 @click.option(
     "--debug", is_flag=True, help="Run Flask's development server: one process that restarts when the code changes."
@@ -37,7 +43,8 @@ def serve(debug: bool, show: bool, **options: Any) -> None:
     """Run the HTTP service: an API (POST /v1/score) and a web page at /.
 
     Settings are environment variables, listed by --settings. Options override them. On SIGTERM the service finishes the
-    requests that are in progress and exits; on SIGHUP it checks at once whether the model has changed.
+    requests that are in progress and exits; on SIGHUP it checks at once whether the model or the list of allowed terms
+    has changed.
 
     \b
     Examples:
@@ -115,7 +122,7 @@ def _prepare(settings: Any) -> Any:
         from unspun.service.http.keeper import Keeper
 
         Keeper(settings.database_url.get_secret_value()).start()
-    return ModelInUse(Detector.load, settings.model)
+    return ModelInUse(Detector.load, settings.model, settings.allow_file)
 
 
 def _show(settings: Any) -> None:

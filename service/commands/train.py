@@ -17,19 +17,24 @@ from unspun.service.commands.common import (
     STDIO,
     FailureCount,
     Reading,
+    allow_option,
     check_model_output,
     database_option,
     in_words,
     is_terminal,
+    model_option_for,
     needs,
     quiet_option,
     reading_options,
+    report_own_labels,
     reported,
     write_figures,
 )
+from unspun.service.commands.former import former_option
 from unspun.service.console import CommandError, complain
 
 if TYPE_CHECKING:
+    from unspun.model.bundle import Bundle
     from unspun.training.corpora.corpus import LabelledText
     from unspun.training.retraining.adapt import Retrained
 
@@ -63,14 +68,9 @@ def _texts(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder to write the model to.",
 )
-@click.option(
-    "--base",
-    metavar="BUNDLE",
-    envvar="UNSPUN_MODEL",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Model to start from and compare with. Default: $UNSPUN_MODEL, else the model that ships with unspun.",
-)
-@click.option("--from-scratch", is_flag=True, help="Build a new model from a large corpus, without a base.")
+@model_option_for("Folder of the model to start from and to compare with.")
+@former_option("--base", "--model")
+@click.option("--from-scratch", is_flag=True, help="Build a new model from a large corpus, not from another model.")
 @click.option(
     "--lexicons",
     metavar="DIR",
@@ -85,26 +85,36 @@ def _texts(name: str, text: str) -> Callable[[Callable[..., Any]], Callable[...,
 )
 @click.option("--name", default="custom", show_default=True, help="Name of the model, shown in each verdict.")
 @click.option("--version", default="1.0.0", show_default=True, help="Version of the model.")
-@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same model.")
-@click.option("--jobs", type=click.IntRange(min=1), default=2, show_default=True, help="Number of processes.")
+@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="The same seed gives the same model.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=2,
+    show_default=True,
+    help="Number of processes.",
+)
+@former_option("--jobs", "--workers")
 @click.option(
     "--words",
     type=click.IntRange(min=1000),
+    metavar="N",
     default=50_000,
     show_default=True,
     help="With --from-scratch, size of the vocabulary.",
 )
+@allow_option
 @reading_options
 @quiet_option("Show no progress and no table of figures.")
 @click.pass_context
 def train(context: click.Context, /, **options: Any) -> None:
-    """Train a model on labelled text and write it to BUNDLE.
+    """Train a model on labelled text and write it to the folder --output.
 
-    Training starts from the model in use (--base, else $UNSPUN_MODEL, else the model that ships with unspun) and adds a
-    correction fitted to your texts. It takes a minute or two, and 30 texts of a kind are enough to start with.
-    Cross-validation measures the new model against the old one. BUNDLE then contains the model, its card (CARD.md) and
-    a report (report.html, report.json). If you give only human text, unspun's own paraphrasers make the rest from it.
-    All formats that `unspun score` reads are read.
+    Training starts from the model in use (--model, else $UNSPUN_MODEL, else the model that ships with unspun) and adds
+    a correction fitted to your texts. It takes a minute or two, and 30 texts of a kind are enough to start with.
+    Cross-validation measures the new model against the old one. The folder then contains the model, its card (CARD.md)
+    and a report (report.html, report.json). If you give only human text, unspun's own paraphrasers make the rest from
+    it. All formats that `unspun score` reads are read. A record that states its label keeps it.
 
     With --from-scratch, the whole model is built from your texts. This takes thousands of texts from many sources and
     tools: a fifth of them is held out to set the thresholds, and another fifth to measure accuracy. The model has no
@@ -140,15 +150,18 @@ def train(context: click.Context, /, **options: Any) -> None:
         if not options["quiet"]:
             complain(f"{time.monotonic() - started:6.0f} s  {line}")
 
+    from unspun.model import bundle
+
+    base = None if options["from_scratch"] else bundle.load(options["bundle"])  # first, since reading may take long
     texts, failures = _read(by_label, options["labelled"], options["reading"], quiet=options["quiet"])
     if options["with_feedback"]:
         texts += _feedback(options["database"])
     report(f"read {len(texts):,} texts")
     with needs("training", "train"):
-        if options["from_scratch"]:
+        if base is None:
             _from_scratch(texts, output, options, report)
         else:
-            _retrain(texts, output, options, report)
+            _retrain(base, texts, output, options, report)
     if failures:
         context.exit(INCOMPLETE)
 
@@ -162,11 +175,12 @@ def _read(
 
     failures, skipped = FailureCount(), Omissions()
     given = ((None, labelled), *by_label.items())
-    texts = [
-        text
-        for label, paths in given
-        for text in read_labelled(paths, label, report=failures, skipped=skipped, **reading.options())
-    ]
+    texts: list[LabelledText] = []
+    for label, paths in given:
+        found = list(read_labelled(paths, label, report=failures, skipped=skipped, **reading.options()))
+        if label is not None:
+            report_own_labels(found, label)
+        texts += found
     failures.report_rest()
     if skipped and not quiet:
         complain(in_words(skipped))
@@ -194,7 +208,13 @@ def _feedback(database: str) -> list[LabelledText]:
             "with a label)"
         )
     return [
-        LabelledText(one.id, one.label, one.source or "feedback", clean(one.text or "", one.source or "feedback"))
+        LabelledText(
+            one.id,
+            one.label,
+            one.source or "feedback",
+            clean(one.text or "", one.source or "feedback"),
+            path="--with-feedback",
+        )
         for one in found.labels
     ]
 
@@ -210,8 +230,9 @@ def _from_scratch(
         version=options["version"],
         seed=options["seed"],
         lexicons=options["lexicons"],
-        jobs=options["jobs"],
+        jobs=options["workers"],
         vocabulary=options["words"],
+        allowed=options["allowed"],
     )
     progress = not options["quiet"] and is_terminal(sys.stderr)
     try:
@@ -223,16 +244,24 @@ def _from_scratch(
         write_figures(manifest["accuracy"])
 
 
-def _retrain(texts: list[LabelledText], output: Path, options: dict[str, Any], report: Callable[[str], None]) -> None:
-    from unspun.model import bundle
+def _retrain(
+    base: Bundle, texts: list[LabelledText], output: Path, options: dict[str, Any], report: Callable[[str], None]
+) -> None:
     from unspun.service.render.retraining import figures
     from unspun.training.classifier.fast_tier import TrainingError
     from unspun.training.retraining.adapt import House, retrain
 
-    house = House(options["name"], options["version"], options["seed"], options["jobs"], options["lexicons"])
+    house = House(
+        options["name"],
+        options["version"],
+        options["seed"],
+        options["workers"],
+        options["lexicons"],
+        options["allowed"],
+    )
     try:
         with reported(TrainingError, then="; nothing was written, and the model in use was not changed"):
-            done = retrain(bundle.load(options["base"]), texts, output, house, report=report, warn=complain)
+            done = retrain(base, texts, output, house, report=report, warn=complain)
     except (RuntimeError, FileNotFoundError) as error:
         raise CommandError(
             f"unspun's paraphrasers cannot start: {error}; or add --spun with texts of your own"

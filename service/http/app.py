@@ -18,7 +18,9 @@ from unspun.service.http import metrics
 from unspun.service.http import problems as problem_documents
 from unspun.service.http.config import Settings
 from unspun.service.http.engine import Engine, Runner, run_here
+from unspun.service.http.fetching import Fetcher
 from unspun.service.http.logs import event, milliseconds
+from unspun.service.http.origins import Origins
 from unspun.service.http.protection import Gate
 from unspun.service.http.routes import compare, feedback, operations, page, score, upload
 
@@ -63,17 +65,24 @@ class Work:
                 self.problems += 1
 
 
-def create_app(settings: Settings, engine: Engine, run_labels: Runner = run_here) -> Flask:
-    """Return the application that answers with an engine's model; `run_labels` is where the label database is used."""
+def create_app(
+    settings: Settings, engine: Engine, run_labels: Runner = run_here, fetcher: Fetcher | None = None
+) -> Flask:
+    """Return the application that answers with an engine's model.
+
+    `run_labels` is where the label database is used, and `fetcher` fetches web addresses if the settings allow that.
+    """
     app = Flask("unspun.service", template_folder="page/templates", static_folder=None)
     app.extensions["unspun.settings"] = settings
     app.extensions["unspun.engine"] = engine
     app.extensions["unspun.feedback"] = _keeper(settings, run_labels)
+    app.extensions["unspun.fetcher"] = (fetcher or Fetcher(settings)) if settings.fetch_urls else None
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
     app.before_request(_begin)
     app.after_request(_finish)
-    # Flask runs _finish after the functions that are registered later, so it sees the headers that the gate adds.
+    # Flask runs _finish after the functions that are registered later, so it sees the headers that they add.
+    Origins(app, settings)
     app.extensions["unspun.gate"] = Gate(app, settings)
     problem_documents.register(app)
     for routes in (score, upload, compare, feedback, operations, page):

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from unspun.model.text.allowed import Allowed
 from unspun.reading.documents.isolation import LIMITS
 from unspun.service.machine import cores
 
 PREFIX = "UNSPUN_"
 OTHERS = ("UNSPUN_DEBUG", "UNSPUN_SEEDS", "UNSPUN_URL", "UNSPUN_API_KEY", "UNSPUN_MODELS")
 """Variables of other parts of unspun."""
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
+"""The origin of a page, in small letters. Browser extensions have schemes of their own."""
+OPTIONS = {"allow_file": "--allow"}
+"""Options of `unspun serve` that are not named like their setting."""
 ORCHESTRATED = ("UNSPUN_PORT_", "UNSPUN_SERVICE_")
 """Variables that Kubernetes sets for a service that is named unspun."""
 
@@ -37,6 +43,28 @@ def _is_rate_limit(value: str) -> str:
     return value
 
 
+def _are_ports(value: str) -> str:
+    ports = [one.strip() for one in value.split(",")]
+    for port in ports:
+        if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65_536):
+            raise ValueError(f"{port!r} is not a port; write them like '80,443'")
+    return ",".join(ports)
+
+
+def _are_origins(value: str) -> str:
+    if value == "*":
+        return value
+    origins = [one.strip() for one in value.lower().split(",")]
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin):
+            raise ValueError(
+                f"{origin!r} is not an origin; write it like https://example.org, without a path or a slash "
+                "at the end, or use * alone for all origins"
+            )
+    # Browsers leave the standard port out.
+    return ",".join(re.sub(r"^(http://.*):80$|^(https://.*):443$", r"\1\2", origin) for origin in origins)
+
+
 def _is_redis(value: str) -> str:
     if not value.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("not the address of a Redis server; write it like redis://localhost:6379/0")
@@ -53,11 +81,22 @@ def _is_database(value: SecretStr) -> SecretStr:
     return value
 
 
+def _named(value: Any) -> Path | None:
+    from unspun.model.bundle import SHIPPED, find
+
+    return None if value is None or str(value) == SHIPPED else find(value)
+
+
 def _is_folder(value: Path) -> Path:
     if value.is_symlink() and not value.exists():
         raise ValueError(f"{value} is a broken link; use `unspun models rollback` or `promote`")
     if not value.is_dir():
         raise ValueError(f"{value} is not a folder; set it to one that `unspun train --output` wrote")
+    return value
+
+
+def _is_allow_list(value: Path) -> Path:
+    Allowed.read(value)
     return value
 
 
@@ -74,8 +113,11 @@ class Settings(BaseModel):
         le=256,
         description="Processes that score texts. Default: one per core.",
     )
-    model: Annotated[Path, AfterValidator(_is_folder)] | None = Field(
-        None, description="Folder of the model. Default: the model that ships with unspun."
+    model: Annotated[Annotated[Path, AfterValidator(_is_folder)] | None, BeforeValidator(_named)] = Field(
+        None, description="Folder of the model. Default: `default`, the model that ships with unspun."
+    )
+    allow_file: Annotated[Path, AfterValidator(_is_allow_list)] | None = Field(
+        None, description="File of terms that are never evidence, one per line. Default: no terms."
     )
     keys_file: Path | None = Field(
         None,
@@ -115,6 +157,20 @@ class Settings(BaseModel):
         description="Seconds from SIGTERM, when /readyz answers 503, to closing the port.",
     )
     watch_seconds: float = Field(1.0, ge=0, description="Seconds between checks for a changed model; 0 turns them off.")
+    fetch_urls: bool = Field(
+        False, description="Whether the service fetches web addresses that people ask about. Only public ones."
+    )
+    fetch_ports: Annotated[str, AfterValidator(_are_ports)] = Field(
+        "80,443", description="Ports from which web addresses are fetched, with commas."
+    )
+    fetch_seconds: float = Field(10.0, gt=0, le=3600, description="Most seconds to fetch one web address.")
+    cors_origins: Annotated[str, AfterValidator(_are_origins)] | None = Field(
+        None,
+        description=(
+            "Origins whose pages may use the API from a browser, with commas, such as `https://example.org`; `*` is "
+            "all. Default: none."
+        ),
+    )
     trusted_proxies: int = Field(0, ge=0, le=16, description="Proxies in front whose X-Forwarded-For is trusted.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
 
@@ -153,7 +209,7 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
 
 def _explain(error: Any, options: Mapping[str, Any]) -> str:
     name = str(error["loc"][0])
-    where = f"--{name}" if options.get(name) is not None else variable(name)
+    where = OPTIONS.get(name, f"--{name}") if options.get(name) is not None else variable(name)
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "value_error":
         return f"{where}: {message}"

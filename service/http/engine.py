@@ -12,9 +12,10 @@ from typing import Any, Protocol, TypeVar
 
 from unspun.model import bundle
 from unspun.model.detector import NoDeepTierError
+from unspun.model.text.allowed import Allowed, AllowedError
 from unspun.model.verdict import EvidenceChoice, ModelInfo, Verdict
 from unspun.reading.reader import Failure
-from unspun.service.batch.scoring import WARM_UP, Scorer, batches, score_or_split
+from unspun.service.batch.scoring import WARM_UP, Scorer, allowing, batches, score_or_split
 from unspun.service.http import metrics
 from unspun.service.http.logs import event
 from unspun.service.http.problems import FieldError, RequestError, unexpected
@@ -58,18 +59,24 @@ def run_here(function: Callable[[], Result], seconds: float) -> Result:
 
 
 class ModelInUse:
-    """The model in use, which is replaced when its bundle changes. Workers inherit it from the process that forks them.
+    """The model in use, which is replaced when its bundle or the list of allowed terms changes. Workers inherit it from
+    the process that forks them.
 
-    `load` loads the model at `path`, or the one that ships if that is None. Raises model.bundle.BundleError.
+    `load` loads the model at `path`, or the one that ships if that is None. `allow_file` is the list of allowed terms.
+    Raises model.bundle.BundleError and AllowedError.
     """
 
-    def __init__(self, load: Callable[[Path | None], Model], path: Path | None = None) -> None:
+    def __init__(
+        self, load: Callable[[Path | None], Model], path: Path | None = None, allow_file: Path | None = None
+    ) -> None:
         self._load = load
         self._path = path
         self._folder = bundle.DEFAULT if path is None else path
-        self._seen = _signature(self._folder)
+        self._allow_file = allow_file
+        self._seen = self._signature()
         self._refused_at = 0.0
-        self._model = load(path)
+        self._allowed = self._read_allowed()
+        self._model: Model = allowing(load(path), self._allowed)
 
     @property
     def model(self) -> Model:
@@ -83,25 +90,25 @@ class ModelInUse:
         cannot be tried in a process that still forks: its runtime does not survive that. `force` tries a bundle again
         that failed before; `run` is where it is loaded.
         """
-        signature = _signature(self._folder)
+        signature = self._signature()
         failed = self._refused_at > 0.0
         waited = failed and time.monotonic() - self._refused_at >= RETRY_SECONDS
         if signature == self._seen and not (force or waited):
             return
         self._seen = signature
-        if signature is None:
+        if signature[0] is None:
             self._refuse(f"{self._folder}: the bundle no longer exists")
             return
+        self._refused_at = 0.0
+        self._refresh_allowed()
         old = self._model.model
         if _manifest_digest(self._folder) == old.sha256:
-            self._refused_at = 0.0
             return
         try:
             model = run(lambda: self._load_warm(depths), LOAD_SECONDS)
         except Exception as error:  # whatever is wrong with the new model, the old one still works
             self._refuse(str(error))
             return
-        self._refused_at = 0.0
         self._model = model
         metrics.MODEL_SWAPS.labels("swapped").inc()
         metrics.model_in_use(model.model, old)
@@ -113,8 +120,29 @@ class ModelInUse:
         old = self._model.model.to_dict()
         event("the new model is refused, the old one stays", logging.ERROR, reason=reason, model=old)
 
+    def _refresh_allowed(self) -> None:
+        """Use the list of allowed terms as it is now; keep the old one if the new one cannot be used."""
+        try:
+            allowed = self._read_allowed()
+        except AllowedError as error:
+            self._refused_at = time.monotonic()
+            event("the new list of allowed terms is refused, the old one stays", logging.ERROR, reason=str(error))
+            return
+        if allowed != self._allowed:
+            self._allowed = allowed
+            self._model = allowing(self._model, allowed)
+            event("allowed terms changed", terms=0 if allowed is None else len(allowed))
+
+    def _read_allowed(self) -> Allowed | None:
+        return None if self._allow_file is None else Allowed.read(self._allow_file)
+
+    def _signature(self) -> tuple[Any, Any]:
+        """Return something that changes when the bundle, None if there is none, or the list of allowed terms does."""
+        listed = None if self._allow_file is None else _signature(self._allow_file)
+        return _signature(self._folder / bundle.MANIFEST), listed
+
     def _load_warm(self, depths: Sequence[str]) -> Model:
-        model = self._load(self._path)
+        model: Model = allowing(self._load(self._path), self._allowed)
         warm_up(model, depths)
         return model
 
@@ -248,10 +276,10 @@ def _problem(submission: Submission, error: Exception) -> RequestError:
     return unexpected(error)
 
 
-def _signature(folder: Path) -> tuple[Any, ...] | None:
-    """Return something that changes when a bundle is replaced; None if there is no bundle."""
+def _signature(path: Path) -> tuple[Any, ...] | None:
+    """Return something that changes when a file is replaced; None if there is no such file."""
     try:
-        file = (folder / bundle.MANIFEST).resolve()
+        file = path.resolve()
         found = file.stat()
     except OSError:
         return None

@@ -11,12 +11,12 @@ from importlib.metadata import version
 from typing import Any
 
 from pydantic import TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
-from pydantic_core import core_schema
+from pydantic.json_schema import JsonSchemaMode
 
 from unspun.model.comparing.comparison import Comparison
-from unspun.model.fields import Described, JsonRecord, described, example_of
+from unspun.model.fields import example_of
 from unspun.model.verdict import ModelInfo, Verdict
+from unspun.service.answers import AnswerSchemas
 from unspun.service.feedback.labels import Label
 from unspun.service.http.config import Settings
 from unspun.service.http.problems import MEDIA_TYPE, TITLES, ProblemDocument
@@ -52,37 +52,6 @@ FIELDS = {
 }
 READING = ("400", "408", "413", "415", "422", "429", "503")
 """Statuses of the problems that any request with a body may cause."""
-
-
-class _Schemas(GenerateJsonSchema):
-    """Pydantic's schemas, with what a JsonRecord says about its fields."""
-
-    def dataclass_schema(self, schema: core_schema.DataclassSchema) -> JsonSchemaValue:
-        """Return the schema of a dataclass as it is sent: every field is present unless it was not requested."""
-        answer = super().dataclass_schema(schema)
-        if issubclass(schema["cls"], JsonRecord):
-            fields = described(schema["cls"])
-            answer["properties"] = {one.name: _sent(answer["properties"][one.name], one) for one in fields}
-            answer["required"] = [one.name for one in fields if one.left_out_with is None]
-        return answer
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        """Return False: the name of a field is title enough."""
-        return False
-
-
-def _sent(schema: JsonSchemaValue, one: Described) -> JsonSchemaValue:
-    """Return the schema of a field, never null if it is left out instead, and with the keys of a dictionary."""
-    plain, null = schema.copy(), {"type": "null"}
-    plain.pop("default", None)
-    if one.keys:
-        share = {"type": "number", "minimum": 0, "maximum": 1}
-        keyed = {"type": "object", "properties": dict.fromkeys(one.keys, share), "required": list(one.keys)}
-        return {**({"anyOf": [keyed, null]} if one.optional else keyed), "description": one.description}
-    if one.left_out_with is not None and one.optional:
-        [inner] = [kind for kind in plain.pop("anyOf") if kind != null]
-        return {**inner, **plain}
-    return plain
 
 
 def document(settings: Settings, verdict: type = Verdict) -> dict[str, Any]:
@@ -138,7 +107,9 @@ def _components(verdict: type, *, labels: bool) -> dict[str, Any]:
     adapters: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
         (kind.__name__, mode, TypeAdapter(kind)) for kind, mode, _ in wanted
     ]
-    _, made = TypeAdapter.json_schemas(adapters, ref_template="#/components/schemas/{model}", schema_generator=_Schemas)
+    _, made = TypeAdapter.json_schemas(
+        adapters, ref_template="#/components/schemas/{model}", schema_generator=AnswerSchemas
+    )
     schemas: dict[str, Any] = made["$defs"]
     for kind, _, example in wanted:
         schemas[kind.__name__]["examples"] = [example]

@@ -21,6 +21,7 @@ from unspun.service.validation import encodable, storable
 
 PIECE = 1 << 16
 MAX_ID = 1024
+MAX_URL = 2048
 TRUE, FALSE, ALL = ("true", "1", "yes", "on"), ("false", "0", "no", "off"), "all"
 WHICH_EVIDENCE = 'must be true, false or "all"'
 
@@ -56,15 +57,24 @@ class RequestFields(BaseModel):
     details: ClassVar[dict[str, str]] = {}
 
 
-class Submission(RequestFields):
-    """One text, with the options for scoring it."""
+class _OfText(RequestFields):
+    text: Text = Field(description="The text to judge.")
 
+
+class _OfAddress(RequestFields):
+    url: Text = Field(
+        min_length=1,
+        max_length=MAX_URL,
+        description="The address of a public web page, which the service fetches and judges.",
+    )
+
+
+class _Options(RequestFields):
     details: ClassVar[dict[str, str]] = {
         "evidence": WHICH_EVIDENCE,
         "base_rate": "must be a number between 0 and 1, such as 0.05 for 5 %",
     }
 
-    text: Text = Field(description="The text to judge.")
     id: Id = Field(None, description="An id for the verdict.")
     evidence: EvidenceChoice = Field(
         True,
@@ -85,6 +95,15 @@ class Submission(RequestFields):
             "`probability`."
         ),
     )
+
+
+# The last base comes first: pydantic lists the text, or the address, before the options.
+class Submission(_Options, _OfText):
+    """One text, with the options for scoring it."""
+
+
+class UrlSubmission(_Options, _OfAddress):
+    """One web address, with the options for scoring its text."""
 
 
 class PairSubmission(RequestFields):
@@ -201,9 +220,16 @@ def _no_constant(name: str) -> Any:
 
 def parse_submission(value: Any, settings: Settings, pointer: str = "#") -> Submission:
     """Check the JSON value of one text; `pointer` is its place in the body, "?" for the query. Raises RequestError."""
+    if is_address(value):
+        raise _invalid((FieldError(_join(pointer, "text"), "is missing; only POST /v1/score fetches a `url`"),))
     submission = parse_fields(Submission, value, pointer)
     check_words(submission.text, settings, _join(pointer, "text"))
     return submission
+
+
+def is_address(value: Any) -> bool:
+    """Return whether the JSON value of a submission has an address instead of a text."""
+    return isinstance(value, dict) and "url" in value and "text" not in value
 
 
 def parse_pair(value: Any, settings: Settings) -> PairSubmission:
@@ -304,6 +330,7 @@ DETAILS = {
     "missing": "is missing",
     "string_type": "must be a string",
     "string_pattern_mismatch": "must not be blank",
+    "string_too_short": "must not be empty",
     "string_too_long": "is too long; it may have at most {max_length} characters",
     "bool_type": "must be true or false",
     "literal_error": "must be one of {expected}",

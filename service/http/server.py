@@ -30,6 +30,7 @@ from unspun.service.http import logs, metrics
 from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings
 from unspun.service.http.engine import Engine, ModelInUse, Result
+from unspun.service.http.fetching import Fetcher
 from unspun.service.http.logs import event
 from unspun.service.http.problems import INTERNAL, MEDIA_TYPE, RequestError
 
@@ -37,6 +38,8 @@ THREADS = 2
 """Threads of a worker that run the model. With two, a long text does not hold up the others."""
 LABEL_THREADS, LABEL_QUEUE = 4, 64
 """Threads of a worker that use the label database, and how many requests may wait for them."""
+FETCH_THREADS, FETCH_QUEUE = 8, 64
+"""Threads of a worker that fetch web addresses, and how many requests may wait for them."""
 KEEP_ALIVE = 15.0
 """Seconds that a connection may be idle between two requests."""
 HEADER_SECONDS = 10.0
@@ -57,8 +60,9 @@ DRAINING, RELOADS = 0, 1
 class NativeThreads:
     """Runs functions in native threads, so that other greenlets continue meanwhile."""
 
-    def __init__(self, threads: int, waiting: int) -> None:
+    def __init__(self, threads: int, waiting: int, what: str = "the model") -> None:
         self._pool = ThreadPool(threads)
+        self._what = what
         self._most = threads + waiting
         self._inside = 0
 
@@ -66,7 +70,7 @@ class NativeThreads:
         """Return what a function returns. Raises RequestError if too many requests wait, and TimeoutError."""
         if self._inside >= self._most:
             raise RequestError(
-                "overloaded", "Too many requests are waiting for the model. Try again in a moment.", retry_after=1
+                "overloaded", f"Too many requests are waiting for {self._what}. Try again in a moment.", retry_after=1
             )
         self._inside += 1
         job = _Job(function)
@@ -198,7 +202,11 @@ class Worker(GeventWorker):
         """Create the application in the new process."""
         service: Service = self.app
         self.engine = service.start_engine(lambda: bool(self.alive and not self.leaving))
-        self.wsgi = create_app(service.settings, self.engine, NativeThreads(LABEL_THREADS, LABEL_QUEUE))
+        settings = service.settings
+        fetcher = Fetcher(settings, NativeThreads(FETCH_THREADS, FETCH_QUEUE, "a web page"))
+        self.wsgi = create_app(
+            settings, self.engine, NativeThreads(LABEL_THREADS, LABEL_QUEUE, "the label database"), fetcher
+        )
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
         """Answer the requests of one connection."""

@@ -36,8 +36,6 @@ from unspun.service.console import CommandError
 UNCHANGED = "the model in use was not changed"
 CURRENT = "current"
 HISTORY = "history.jsonl"
-SHIPPED = "default"
-"""Name of the model that ships, used instead of a folder."""
 DOCUMENTS = (".md", ".html", ".json")
 """Other files that are copied with a bundle: its card and its reports."""
 WAIT_SECONDS = 120.0
@@ -149,12 +147,12 @@ class ModelFolder:
         """Return the folder of a model: `current`, `default` for the one that ships, a name in the folder or the start
         of one, the start of a sha256, or a path. Raises ModelsError.
         """
-        if name == SHIPPED:
+        if name == bundle.SHIPPED:
             return bundle.DEFAULT
         if name == CURRENT:
             in_use = self.in_use
             if in_use is None:
-                raise ModelsError(f"{self.path}: no model is in use; run `unspun models promote BUNDLE`")
+                raise ModelsError(f"{self.path}: no model is in use; run `unspun models promote --model BUNDLE`")
             return self.path / in_use
         with self._explained():
             names = [entry.name for entry in self.path.iterdir() if _is_model(entry)] if self.path.is_dir() else []
@@ -212,7 +210,7 @@ class ModelFolder:
             elif previous is not None and not _was_compared_with(manifest, self.path / previous):
                 self._tell(
                     f"{folder.name} was not compared with {previous}, which was in use; to compare them, run "
-                    f"`unspun models diff {previous} {folder.name} PATH...`"
+                    f"`unspun models diff --model {previous} --model {folder.name} PATH...`"
                 )
             change = ModelChange(_now(), "promote", folder.name, previous, info.sha256, str(source), forced)
             return self._put_in_use(change)
@@ -234,7 +232,9 @@ class ModelFolder:
             except (BundleError, ModelsError) as error:
                 if name is not None:
                     raise
-                raise ModelsError(f"{error}; or choose another model: `unspun models rollback MODEL`") from error
+                raise ModelsError(
+                    f"{error}; or choose another model: `unspun models rollback --model BUNDLE`"
+                ) from error
             return self._put_in_use(ModelChange(_now(), "rollback", folder.name, previous, info.sha256))
 
     # --- details
@@ -269,13 +269,13 @@ class ModelFolder:
             elif stack[-1:] != [change.model]:
                 stack.append(change.model)
         if not stack:
-            raise ModelsError(f"{self.path}: no model has been in use yet; run `unspun models promote BUNDLE`")
+            raise ModelsError(f"{self.path}: no model has been in use yet; run `unspun models promote --model BUNDLE`")
         if self.in_use is None:
             return self.path / stack[-1]
         if len(stack) == 1:
             raise ModelsError(
                 f"{self.path}: no model was in use before {stack[0]}; "
-                "run `unspun models promote default` to use the model that ships with unspun"
+                "run `unspun models promote --model default` to use the model that ships with unspun"
             )
         return self.path / stack[-2]
 
@@ -410,8 +410,8 @@ class ModelFolder:
         with self._explained():
             if not self.path.is_dir():
                 raise ModelsError(
-                    f"{self.path}: no folder of models; run `unspun models promote BUNDLE` to create one, or choose "
-                    "another folder with --models or UNSPUN_MODELS"
+                    f"{self.path}: no folder of models; run `unspun models promote --model BUNDLE` to create one, or "
+                    "choose another folder with --models or UNSPUN_MODELS"
                 )
             if (self.path / bundle.MANIFEST).exists():
                 raise ModelsError(

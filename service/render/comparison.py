@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
@@ -87,31 +86,6 @@ class ComparisonJsonLines:
 
     def close(self) -> None:
         """Do nothing: all lines are written."""
-
-
-class ComparisonJson:
-    """Indented JSON: one object if the source was named, else a list."""
-
-    def __init__(self, sink: TextSink, *, is_list: bool) -> None:
-        self._sink = sink
-        self._is_list = is_list
-        self._count = 0
-
-    def write(self, answer: ComparedSuspect) -> None:
-        """Write each comparison."""
-        for pair in answer.pairs:
-            text = json.dumps(pair.comparison.to_dict(), indent=2)
-            if self._is_list:
-                text = ("[\n" if self._count == 0 else ",\n") + text
-            else:
-                text += "\n"
-            self._count += 1
-            self._sink.write(text)
-
-    def close(self) -> None:
-        """End the list."""
-        if self._is_list:
-            self._sink.write("\n]\n" if self._count else "[]\n")
 
 
 @dataclass(frozen=True, slots=True)

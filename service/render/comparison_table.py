@@ -179,7 +179,7 @@ class ComparisonTable:
         yield _indented(grid)
         more = len(substitutions) - MOST_SUBSTITUTIONS
         if more > 0:
-            yield _indented(Text(f"{more:,} more; --format json lists all of them", "dim"))
+            yield _indented(Text(f"{more:,} more; --format jsonl lists all of them", "dim"))
 
     def _print(self, *parts: RenderableType) -> None:
         with self._console.capture() as capture:

@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from unspun.model.comparing.comparer import Comparer
     from unspun.model.comparing.comparison import Comparison
     from unspun.model.detector import Detector
+    from unspun.model.text.allowed import Allowed
     from unspun.model.verdict import Evidence, EvidenceChoice, Verdict
     from unspun.service.client import Client
 
     __version__: str
 
-__all__ = ["Client", "Comparison", "Detector", "Evidence", "Verdict", "__version__", "compare", "score"]
+__all__ = ["Allowed", "Client", "Comparison", "Detector", "Evidence", "Verdict", "__version__", "compare", "score"]
 
 _OWNERS = {
+    "Allowed": "unspun.model.text.allowed",
     "Client": "unspun.service.client",
     "Comparison": "unspun.model.comparing.comparison",
     "Detector": "unspun.model.detector",
@@ -39,17 +41,19 @@ def score(
     depth: str = "auto",
     evidence: EvidenceChoice = True,
     base_rate: float | None = None,
+    allowed: Allowed | None = None,
 ) -> Verdict:
     """Score one text with the model that ships; the model is loaded once per process.
 
     `depth` is "auto", "fast" or "deep". `evidence` says whether to look for suspicious words and passages; a `clear`
     text gets them only with "all". `base_rate` is the share of paraphrased texts among those you score; with it the
-    verdict has a `probability`. Any string gets a verdict: a text that cannot be judged is `abstained`. Raises
+    verdict has a `probability`. Terms that are `allowed` are never evidence: `Allowed(["gradient boosting"])`, or
+    `Allowed.read("terms.txt")`. Any string gets a verdict: a text that cannot be judged is `abstained`. Raises
     ValueError for an unknown depth or choice of evidence, or a base rate outside (0, 1).
 
     For many texts use `Detector.load().score_many(texts)`, which works in batches.
     """
-    return _detector().score(text, id=id, depth=depth, evidence=evidence, base_rate=base_rate)
+    return _detector().allowing(allowed).score(text, id=id, depth=depth, evidence=evidence, base_rate=base_rate)
 
 
 def compare(suspect: str, source: str) -> Comparison:

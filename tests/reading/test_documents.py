@@ -420,8 +420,25 @@ def test_a_document_that_takes_too_long_is_reported() -> None:
 
 
 def test_a_book_of_ten_thousand_files_is_read() -> None:
-    text, _ = read_document(documents.epub([f"<p>{QUIET}</p>"] * 10_000), "epub")
+    text = read_document(documents.epub([f"<p>{QUIET}</p>"] * 10_000), "epub").text
     assert text.count(QUIET) == 10_000
+
+
+def test_the_pages_of_a_pdf_are_known(tmp_path: Path) -> None:
+    # The sentence of the second page goes on with the last word of the first one, which is cut in two.
+    contents = [
+        documents.lines([QUIET, "A long way from the har-"]),
+        documents.lines(["bour and the sea.", "A second row."]),
+    ]
+    (tmp_path / "a.pdf").write_bytes(documents.pdf(contents))
+    (record,) = read(tmp_path)
+    assert isinstance(record, Record)
+    assert [record.page_at(record.text.index(words)) for words in (QUIET, "harbour", "and the sea", "second")] == [
+        1,
+        1,
+        2,
+        2,
+    ]
 
 
 @pytest.mark.integration  # takes ten seconds
@@ -430,7 +447,7 @@ def test_five_hundred_pages_are_read_within_the_limits() -> None:
         documents.lines([f"{QUIET} Row {row} of page {chr(97 + page % 26)}, said Dot." for row in range(36)])
         for page in range(500)
     ]
-    text, _ = read_document(documents.pdf(contents), "pdf")
+    text = read_document(documents.pdf(contents), "pdf").text
     assert text.count(QUIET) > 500 * 29
 
 

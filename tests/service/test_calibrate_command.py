@@ -62,8 +62,8 @@ def model(made: Path, here: Path) -> Path:
     return Path(shutil.copytree(made / "model", here / "model"))
 
 
-def calibrate(*arguments: str | Path) -> Run:
-    return run_unspun("calibrate", *arguments)
+def calibrate(model: Path, *arguments: str | Path) -> Run:
+    return run_unspun("calibrate", "--model", model, *arguments)
 
 
 def targets() -> list[str]:
@@ -224,7 +224,7 @@ def test_a_refused_calibration_changes_no_model(case: dict[str, Any], model: Pat
     places |= {"MODEL": model, "SHIPPED": bundle.DEFAULT}
     folders = [*places.values()]
     before = [digests(folder) for folder in folders]
-    run = calibrate(*(places.get(argument, argument) for argument in case["arguments"]))
+    run = run_unspun("calibrate", *(places.get(argument, argument) for argument in case["arguments"]))
     assert (run.status, run.out) == (case["status"], "")
     assert case["message"] in run.errors[-1]
     assert [digests(folder) for folder in folders] == before

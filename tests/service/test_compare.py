@@ -61,12 +61,6 @@ def test_a_pipe_gets_the_comparison_as_one_line(compare: Unspun, files: Path) ->
     assert (run.status, run.out, run.errors) == (0, f"{expected()}\n", [])
 
 
-def test_json_is_the_same_comparison_indented(compare: Unspun, files: Path) -> None:
-    out = compare("a.txt", "b.txt", "--format", "json").out
-    assert out.startswith("{\n  ")
-    assert json.loads(out) == json.loads(expected())
-
-
 @pytest.mark.parametrize("place", [0, 1])
 def test_either_text_can_be_standard_input(place: int, compare: Unspun, files: Path) -> None:
     paths = ["a.txt", "b.txt"]
@@ -143,12 +137,26 @@ def test_the_requested_model_is_loaded(compare: Unspun, files: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "begins"),
-    [("x.json", "{\n"), ("x.jsonl", '{"derived"'), ("x.html", "\n<!doctype html>"), ("x.txt", "Spun from the source")],
+    [
+        ("x.json", '{"derived"'),
+        ("x.jsonl", '{"derived"'),
+        ("x.html", "\n<!doctype html>"),
+        ("x.txt", "Spun from the source"),
+    ],
 )
 def test_the_output_name_selects_the_format(name: str, begins: str, compare: Unspun, files: Path) -> None:
     run = compare("a.txt", "b.txt", "--output", name)
     assert (run.status, run.out) == (0, "")
     assert Path(name).read_text("utf-8").lstrip("\n").startswith(begins.lstrip("\n"))
+
+
+def test_an_existing_file_is_kept_unless_force_is_given(compare: Unspun, files: Path) -> None:
+    Path("x.jsonl").write_text("precious")
+    run = compare("a.txt", "b.txt", "--output", "x.jsonl")
+    assert (run.status, Path("x.jsonl").read_text()) == (1, "precious")
+    assert run.errors == ["unspun: x.jsonl: already exists; choose another --output, or pass --force to overwrite it"]
+    assert compare("a.txt", "b.txt", "--output", "x.jsonl", "--force").status == 0
+    assert Path("x.jsonl").read_text() == f"{expected()}\n"
 
 
 def test_output_can_be_compressed(compare: Unspun, files: Path) -> None:
@@ -236,11 +244,6 @@ def test_top_limits_the_documents_and_sorts_them_by_likelihood(compare: Unspun, 
     answers = compare("a.txt", "--against", "docs", "--top", "5").verdicts
     assert [answer["source"]["id"] for answer in answers] == ["docs/b.txt", "docs/a.txt"]
     assert answers[0]["probability"] > answers[1]["probability"]
-
-
-def test_json_of_a_search_is_a_list(compare: Unspun, files: Path) -> None:
-    out = compare("two.jsonl", "--against", "docs", "--format", "json").out
-    assert [answer["suspect"]["id"] for answer in json.loads(out)] == ["one", "two"]
 
 
 def test_unreadable_documents_are_reported_and_the_rest_is_searched(compare: Unspun, files: Path) -> None:

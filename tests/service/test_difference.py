@@ -54,7 +54,9 @@ STRICT, LAX = decision(centre=-3.0), decision(centre=3.0)
 
 def test_diff_lists_verdicts_changed_by_the_decision(unspun: Unspun, make: Make, articles: Path) -> None:
     before, after = make("a", decision=LAX), make("b", decision=STRICT)
-    changed, totals = map(json.loads, unspun("models", "diff", before, after, articles).out.splitlines())
+    changed, totals = map(
+        json.loads, unspun("models", "diff", "--model", before, "--model", after, articles).out.splitlines()
+    )
     assert changed["id"].endswith("article.txt")
     assert changed["cause"] == "decision"
     assert [changed[when]["verdict"] for when in ("before", "after")] == ["clear", "paraphrased"]
@@ -74,7 +76,9 @@ def test_diff_lists_verdicts_changed_by_the_decision(unspun: Unspun, make: Make,
 
 def test_diff_compares_the_decisions(unspun: Unspun, make: Make, articles: Path) -> None:
     before, after = make("a", decision=LAX), make("b", decision=STRICT)
-    *_, totals = map(json.loads, unspun("models", "diff", before, after, articles).out.splitlines())
+    *_, totals = map(
+        json.loads, unspun("models", "diff", "--model", before, "--model", after, articles).out.splitlines()
+    )
     expected = {
         name: summary(Decision.from_manifest(of_model)) for name, of_model in (("before", LAX), ("after", STRICT))
     }
@@ -85,7 +89,9 @@ def test_diff_lists_verdicts_changed_by_the_evidence(
     unspun: Unspun, tiny_bundle: Path, tmp_path: Path, articles: Path
 ) -> None:
     after = moved(tmp_path / "moved")
-    changed, _ = map(json.loads, unspun("models", "diff", tiny_bundle, after, articles).out.splitlines())
+    changed, _ = map(
+        json.loads, unspun("models", "diff", "--model", tiny_bundle, "--model", after, articles).out.splitlines()
+    )
     assert changed["cause"] == "evidence"
     assert [changed[when]["verdict"] for when in ("before", "after")] == ["clear", "paraphrased"]
     assert changed["before"]["score"] == Detector.load(tiny_bundle).score(tiny.ARTICLE).score
@@ -94,7 +100,9 @@ def test_diff_lists_verdicts_changed_by_the_evidence(
 
 def test_diff_lists_texts_that_only_one_model_judges(unspun: Unspun, make: Make, articles: Path) -> None:
     before, after = make("a"), make("b", decision=decision(minimum_words=1000))
-    changed, _ = map(json.loads, unspun("models", "diff", before, after, articles).out.splitlines())
+    changed, _ = map(
+        json.loads, unspun("models", "diff", "--model", before, "--model", after, articles).out.splitlines()
+    )
     assert (changed["cause"], changed["after"]["verdict"], changed["after"]["reason"]) == (
         "abstention",
         "abstained",
@@ -106,7 +114,7 @@ def test_diff_lists_texts_that_only_one_model_judges(unspun: Unspun, make: Make,
 def test_diff_of_the_same_model_warns_and_lists_nothing(unspun: Unspun, here: Path, make: Make, articles: Path) -> None:
     source = make("a")
     ModelFolder(Path("models")).promote(source)
-    run = unspun("models", "diff", source, "current", articles)
+    run = unspun("models", "diff", "--model", source, "--model", "current", articles)
     [totals] = map(json.loads, run.out.splitlines())
     assert (run.status, totals["totals"]["changed"], totals["totals"]["documents"]) == (0, 0, 2)
     assert "are the same model" in run.errors[0]
@@ -114,7 +122,7 @@ def test_diff_of_the_same_model_warns_and_lists_nothing(unspun: Unspun, here: Pa
 
 def test_diff_reports_unreadable_files_and_continues(unspun: Unspun, make: Make, articles: Path) -> None:
     (articles / "binary.txt").write_bytes(bytes(range(256)) * 9)
-    run = unspun("models", "diff", make("a"), make("b", decision=STRICT), articles)
+    run = unspun("models", "diff", "--model", make("a"), "--model", make("b", decision=STRICT), articles)
     *changed, totals = map(json.loads, run.out.splitlines())
     assert (run.status, len(changed), totals["totals"]["failures"]) == (3, 1, 1)
     assert any("binary.txt" in error for error in run.errors)
@@ -123,7 +131,7 @@ def test_diff_reports_unreadable_files_and_continues(unspun: Unspun, make: Make,
 def test_diff_reads_standard_input(unspun: Unspun, make: Make) -> None:
     before, after = make("a"), make("b", decision=STRICT)
     records = "".join(json.dumps({"id": id, "text": tiny.ARTICLE}) + "\n" for id in "xy").encode()
-    run = unspun("models", "diff", before, after, "-", stdin=records)
+    run = unspun("models", "diff", "--model", before, "--model", after, "-", stdin=records)
     assert [row.get("id") for row in map(json.loads, run.out.splitlines())] == ["x", "y", None]
 
 
@@ -131,7 +139,9 @@ def test_diff_reports_a_missing_tier_on_one_line(
     unspun: Unspun, tiny_bundle: Path, tmp_path: Path, articles: Path
 ) -> None:
     deep = tiny_deep.save_bundle(tmp_path / "deep")
-    assert "no deep tier" in line(unspun("models", "diff", "--depth", "deep", deep, tiny_bundle, articles))
+    assert "no deep tier" in line(
+        unspun("models", "diff", "--depth", "deep", "--model", deep, "--model", tiny_bundle, articles)
+    )
 
 
 def test_diff_shows_a_change_of_tier(unspun: Unspun, make: Make, tmp_path: Path) -> None:
@@ -139,7 +149,10 @@ def test_diff_shows_a_change_of_tier(unspun: Unspun, make: Make, tmp_path: Path)
     deep = tiny_deep.save_bundle(tmp_path / "deep")
     before = make("a", decision=LAX)
     changed, _ = map(
-        json.loads, unspun("models", "diff", "--depth", "auto", before, deep, tmp_path / "spun.txt").out.splitlines()
+        json.loads,
+        unspun(
+            "models", "diff", "--depth", "auto", "--model", before, "--model", deep, tmp_path / "spun.txt"
+        ).out.splitlines(),
     )
     assert [changed[when]["depth"] for when in ("before", "after")] == ["fast", "deep"]
     assert changed["cause"] == "tier"
@@ -149,12 +162,19 @@ def test_diff_shows_a_change_of_tier(unspun: Unspun, make: Make, tmp_path: Path)
 def test_diff_reports_a_missing_model_on_one_line(
     names: tuple[str, str], unspun: Unspun, here: Path, articles: Path
 ) -> None:
-    assert "unspun models" in line(unspun("models", "diff", *names, articles))
+    before, after = names
+    assert "unspun models" in line(unspun("models", "diff", "--model", before, "--model", after, articles))
+
+
+def test_one_model_is_compared_with_the_one_in_use(unspun: Unspun, make: Make, articles: Path, here: Path) -> None:
+    ModelFolder(Path("models")).promote(make("a", decision=LAX))
+    *_, totals = map(json.loads, unspun("models", "diff", "--model", make("b"), articles).out.splitlines())
+    assert [totals["totals"][when]["name"] for when in ("before", "after")] == ["a", "b"]
 
 
 def test_the_table_of_a_diff_shows_reasons_and_counts(unspun: Unspun, make: Make, articles: Path) -> None:
     before, after = make("a", decision=LAX), make("b", decision=STRICT)
-    shown = unspun("models", "diff", before, after, articles, "--format", "table").out
+    shown = unspun("models", "diff", "--model", before, "--model", after, articles, "--format", "table").out
     assert re.search(r"clear → paraphrased \(\w+\), by decision", shown)
     assert re.search(r"score \d+\.\d\d % → 9\d\.\d\d %, false-positive rate 1 → 0\.00\d", shown)
     assert "1 of 2 documents got another verdict" in shown
@@ -165,7 +185,7 @@ def test_the_table_of_a_diff_shows_the_evidence_that_each_model_needs(
     unspun: Unspun, make: Make, articles: Path
 ) -> None:
     before, after = make("a", decision=LAX), make("b", decision=STRICT)
-    shown = unspun("models", "diff", before, after, articles, "--format", "table").out
+    shown = unspun("models", "diff", "--model", before, "--model", after, articles, "--format", "table").out
     [row] = [line for line in shown.splitlines() if line.split()[:2] == ["fast", "spun"]]
     assert row.split()[2:5] == ["4.23", "→", "-1.77"]
     assert row.endswith("33 %       1")
@@ -174,7 +194,9 @@ def test_the_table_of_a_diff_shows_the_evidence_that_each_model_needs(
 def test_the_table_of_a_diff_says_if_only_the_evidence_differs(
     unspun: Unspun, tiny_bundle: Path, tmp_path: Path, articles: Path
 ) -> None:
-    shown = unspun("models", "diff", tiny_bundle, moved(tmp_path / "moved"), articles, "--format", "table").out
+    shown = unspun(
+        "models", "diff", "--model", tiny_bundle, "--model", moved(tmp_path / "moved"), articles, "--format", "table"
+    ).out
     assert shown.splitlines()[-1] == "Both models reach the same verdict on the same evidence."
 
 

@@ -50,7 +50,7 @@ def names(folder: ModelFolder) -> list[str]:
 
 def test_a_promoted_bundle_is_in_use(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     source = make("house")
-    run = unspun("models", "promote", source)
+    run = unspun("models", "promote", "--model", source)
     assert run.status == 0
     assert Detector.load("models/current").model == Detector.load(source).model
 
@@ -125,7 +125,7 @@ def test_a_broken_copy_is_kept_and_the_bundle_gets_another_folder(folder: ModelF
 def test_a_model_of_the_folder_can_be_promoted_by_name(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     folder.promote(make("a"))
     folder.promote(make("b"))
-    assert unspun("models", "promote", "a-1.0.0").status == 0
+    assert unspun("models", "promote", "--model", "a-1.0.0").status == 0
     assert (in_use(folder), len(names(folder))) == ("a", 2)
 
 
@@ -133,7 +133,7 @@ def test_the_folder_can_be_set_in_the_environment(
     unspun: Unspun, here: Path, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UNSPUN_MODELS", str(here / "elsewhere"))
-    unspun("models", "promote", make("house"))
+    unspun("models", "promote", "--model", make("house"))
     assert in_use(ModelFolder(here / "elsewhere")) == "house"
 
 
@@ -143,7 +143,7 @@ def worse(than: str = "") -> dict[str, Any]:
 
 def test_a_worse_model_is_refused(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     folder.promote(make("a"))
-    message = line(unspun("models", "promote", make("b", **worse())))
+    message = line(unspun("models", "promote", "--model", make("b", **worse())))
     assert "b 1.0.0 was measured to be worse than default 1.1.0" in message
     assert "--force" in message
     assert (in_use(folder), len(names(folder))) == ("a", 1)
@@ -151,7 +151,7 @@ def test_a_worse_model_is_refused(unspun: Unspun, folder: ModelFolder, make: Mak
 
 def test_a_worse_model_can_be_forced_and_the_history_says_so(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     folder.promote(make("a"), force=True)
-    assert unspun("models", "promote", "--force", make("b", **worse())).status == 0
+    assert unspun("models", "promote", "--force", "--model", make("b", **worse())).status == 0
     assert in_use(folder) == "b"
     assert [change.forced for change in folder.history()] == [False, True]
 
@@ -174,8 +174,8 @@ def test_a_model_that_was_not_compared_with_the_one_in_use_is_reported(
 ) -> None:
     used = folder.promote(make("a"))
     compared = {"with": {"name": "z", "version": "1", "sha256": used.sha256}, "worse": False}
-    same = unspun("models", "promote", make("b", comparison=compared))
-    other = unspun("models", "promote", make("c", comparison=compared))
+    same = unspun("models", "promote", "--model", make("b", comparison=compared))
+    other = unspun("models", "promote", "--model", make("c", comparison=compared))
     assert not any("not compared" in message for message in same.errors)
     assert any("was not compared with b-1.0.0" in message and "models diff" in message for message in other.errors)
 
@@ -210,7 +210,7 @@ def test_an_unusable_bundle_is_refused_on_one_line(
     before = sorted(folder.path.rglob("*"))
     source = make("b")
     spoil(source, case)
-    message = line(unspun("models", "promote", source))
+    message = line(unspun("models", "promote", "--model", source))
     assert all(part in message for part in (str(source), *case["messages"])), message
     assert (in_use(folder), sorted(folder.path.rglob("*"))) == ("a", before)
 
@@ -237,7 +237,7 @@ def test_rollback_to_a_broken_model_is_refused_on_one_line(
     folder.promote(make("b"))
     spoil(broken, case)
     message = line(unspun("models", "rollback"))
-    assert "unspun models rollback MODEL" in message
+    assert "unspun models rollback --model BUNDLE" in message
     assert in_use(folder) == "b"
 
 
@@ -246,7 +246,7 @@ def test_a_model_whose_manifest_changed_is_refused(unspun: Unspun, folder: Model
     changed = folder.path / folder.promote(make("a")).model
     folder.promote(make("b"))
     spoil(changed, {"manifest": {"decision": decision(centre=1.0)}})
-    assert "has changed since the model was put in use" in line(unspun("models", "promote", changed.name))
+    assert "has changed since the model was put in use" in line(unspun("models", "promote", "--model", changed.name))
     assert in_use(folder) == "b"
 
 
@@ -269,14 +269,14 @@ def test_a_bundle_that_changes_during_the_copy_is_refused(
     assert not list(folder.path.glob(".part*"))
 
 
-@pytest.mark.parametrize("command", [("list",), ("show", "current"), ("rollback",)])
+@pytest.mark.parametrize("command", [("list",), ("show", "--model", "current"), ("rollback",)])
 def test_a_missing_folder_is_reported_on_one_line(command: tuple[str, ...], unspun: Unspun, here: Path) -> None:
     message = line(unspun("models", *command))
     assert "unspun models promote" in message
     assert not Path("models").exists()
 
 
-@pytest.mark.parametrize("command", [("list",), ("rollback",), ("promote", "default")])
+@pytest.mark.parametrize("command", [("list",), ("rollback",), ("promote", "--model", "default")])
 def test_a_model_instead_of_a_folder_of_models_is_refused(command: tuple[str, ...], unspun: Unspun, make: Make) -> None:
     source = make("house")
     before = sorted(source.iterdir())
@@ -288,26 +288,28 @@ def test_a_folder_with_other_files_is_not_touched(unspun: Unspun, here: Path, ma
     source = make("house")
     Path("articles").mkdir()
     Path("articles/a.txt").write_text("x")
-    assert "contains files other than models" in line(unspun("models", "--models", "articles", "promote", source))
+    assert "contains files other than models" in line(
+        unspun("models", "--models", "articles", "promote", "--model", source)
+    )
     assert list(Path("articles").iterdir()) == [Path("articles/a.txt")]
 
 
 def test_an_unknown_model_is_reported_on_one_line(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     folder.promote(make("a"))
-    assert "'huose': neither a model in models nor a folder" in line(unspun("models", "promote", "huose"))
+    assert "'huose': neither a model in models nor a folder" in line(unspun("models", "promote", "--model", "huose"))
 
 
 def test_an_ambiguous_name_is_reported_with_all_matches(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     for number in "12":
         folder.promote(make(f"m{number}", name="house", version=f"1.{number}"))
-    message = line(unspun("models", "rollback", "house"))
+    message = line(unspun("models", "rollback", "--model", "house"))
     assert all(name in message for name in names(folder))
 
 
 def test_a_real_folder_called_current_is_refused(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     source = make("a")
     Path("models/current").mkdir(parents=True)
-    assert "current: not a link to a model; move it elsewhere" in line(unspun("models", "promote", source))
+    assert "current: not a link to a model; move it elsewhere" in line(unspun("models", "promote", "--model", source))
     assert Path("models/current").is_dir()
 
 
@@ -317,7 +319,7 @@ def test_a_folder_without_permission_is_reported_on_one_line(
 ) -> None:
     folder.promote(make("former"))
     folder.promote(make("a"))
-    arguments = [make("b")] if command == "promote" else []
+    arguments = ["--model", make("b")] if command == "promote" else []
     with read_only(folder.path, mode=mode):
         message = line(unspun("models", command, *arguments))
     assert "Permission denied; use an account that may read and change the folder" in message
@@ -328,8 +330,8 @@ def test_a_folder_without_permission_is_reported_on_one_line(
 @pytest.mark.parametrize("small_disk", [200], indirect=True)  # kB: room for one tiny model, not for two
 def test_a_full_disk_leaves_the_model_in_use(unspun: Unspun, make: Make, small_disk: Path) -> None:
     used, following, models = make("a"), make("b"), small_disk / "models"
-    assert unspun("models", "--models", models, "promote", used).status == 0
-    message = line(unspun("models", "--models", models, "promote", following))
+    assert unspun("models", "--models", models, "promote", "--model", used).status == 0
+    message = line(unspun("models", "--models", models, "promote", "--model", following))
     assert "No space left on device" in message
     assert "free some space, and try again; the model in use was not changed" in message
     left = " ".join(sorted(entry.name for entry in models.iterdir()))
@@ -448,7 +450,7 @@ def test_rollback_without_an_earlier_model_is_reported_on_one_line(
 
 def test_rollback_to_a_model_elsewhere_is_refused(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     folder.promote(make("a"))
-    message = line(unspun("models", "rollback", make("b")))
+    message = line(unspun("models", "rollback", "--model", make("b")))
     assert "run `unspun models promote` to add it" in message
 
 
@@ -534,7 +536,7 @@ def test_an_empty_folder_is_reported_with_advice(unspun: Unspun, here: Path) -> 
     Path("models").mkdir()
     run = unspun("models", "list")
     assert (run.status, run.out) == (0, "")
-    assert run.errors == ["unspun: models: no models yet; `unspun models promote BUNDLE` adds one"]
+    assert run.errors == ["unspun: models: no models yet; `unspun models promote --model BUNDLE` adds one"]
 
 
 def test_a_copy_keeps_its_creation_time(folder: ModelFolder, make: Make) -> None:
@@ -556,7 +558,7 @@ def test_show_draws_the_decision_accuracy_and_the_comparison(unspun: Unspun, fol
     accuracy = {"unseen tools, mean": [{"kind": "spun", "auroc": 0.912}]}
     decides = decision(paraphrased=0.0075, suspect=0.25)
     folder.promote(make("house", accuracy=accuracy, decision=decides, **worse()), force=True)
-    shown = unspun("models", "show", "house", "--format", "table").out
+    shown = unspun("models", "show", "--model", "house", "--format", "table").out
     assert all(part in shown for part in ("0.912", "0.75 %", "25.0 %", "comparison", "yes"))
     [row] = [line for line in shown.splitlines() if line.split()[:2] == ["fast", "spun"]]
     assert row.split()[2:5] == ["33.3", "%", "1.000"]
@@ -564,7 +566,7 @@ def test_show_draws_the_decision_accuracy_and_the_comparison(unspun: Unspun, fol
 
 def test_show_leaves_out_an_unreadable_decision(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     """`show` reads only the manifest."""
-    shown = unspun("models", "show", make("house", decision={"tiers": {}}), "--format", "table")
+    shown = unspun("models", "show", "--model", make("house", decision={"tiers": {}}), "--format", "table")
     assert (shown.status, "house" in shown.out, "minimum words" in shown.out) == (0, True, False)
 
 

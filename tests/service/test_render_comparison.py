@@ -27,7 +27,7 @@ from unspun.model.comparing.comparison import (
     Span,
     WordSubstitution,
 )
-from unspun.service.render.comparison import ComparedPair, ComparedSuspect, ComparisonJson, ComparisonJsonLines, rows
+from unspun.service.render.comparison import ComparedPair, ComparedSuspect, ComparisonJsonLines, rows
 from unspun.service.render.comparison_html import MOST_SHOWN, MOST_SUBSTITUTIONS, ComparisonPage
 from unspun.service.render.comparison_table import MOST_SUBSTITUTIONS as MOST_IN_TABLE
 from unspun.service.render.comparison_table import ComparisonTable
@@ -175,12 +175,6 @@ def test_json_lines_are_the_canonical_bytes() -> None:
     assert sink.getvalue() == f"{comparison().to_json()}\n{UNRELATED.to_json()}\n"
 
 
-def test_an_empty_list_is_valid_json() -> None:
-    sink = io.StringIO()
-    ComparisonJson(sink, is_list=True).close()
-    assert sink.getvalue() == "[]\n"
-
-
 # --- the table
 
 
@@ -231,7 +225,7 @@ def test_substitutions_are_listed_with_their_counts() -> None:
 def test_only_the_most_frequent_substitutions_are_listed() -> None:
     many = tuple(WordSubstitution(f"word{i}", f"term{i}", 1) for i in range(MOST_IN_TABLE + 3))
     lines = table_of(one(comparison(substitutions=many))).splitlines()
-    assert lines[-1].strip() == "3 more; --format json lists all of them"
+    assert lines[-1].strip() == "3 more; --format jsonl lists all of them"
 
 
 def test_unrelated_texts_show_only_similar_passages() -> None:

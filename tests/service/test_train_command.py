@@ -42,7 +42,7 @@ COUNT = 24
 
 def train(*arguments: str | Path) -> Run:
     """Run `unspun train` without worker processes."""
-    return run_unspun("train", "--jobs", "1", *arguments)
+    return run_unspun("train", "--workers", "1", *arguments)
 
 
 def write(folder: Path, texts: list[str]) -> Path:
@@ -181,7 +181,7 @@ def test_the_shipped_model_is_unchanged_and_the_new_one_has_its_own_name(made: t
 def test_processes_and_threads_do_not_change_the_output(made: tuple[Run, Path]) -> None:
     folder = made[1].parent
     with threadpool_limits(limits=1):  # the first run used all cores
-        run = train(*arguments(folder), "--jobs", "2", "--output", folder / "again", "--quiet")
+        run = train(*arguments(folder), "--workers", "2", "--output", folder / "again", "--quiet")
     assert run.status == 3
     assert digests(folder / "again") == digests(made[1])
 
@@ -209,7 +209,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def house(base: Path, given: Path) -> list[str | Path]:
     """Return the arguments for training a model."""
-    return ["--base", base, "--human", given / "human", "--spun", given / "spun", "--output", "house"]
+    return ["--model", base, "--human", given / "human", "--spun", given / "spun", "--output", "house"]
 
 
 def test_a_quiet_run_shows_nothing(house: list[str | Path], here: Path) -> None:
@@ -254,7 +254,7 @@ def test_a_model_that_learned_nothing_is_reported(
 
 def test_known_texts_cannot_show_whether_the_new_model_is_better(house: list[str | Path], here: Path) -> None:
     train(*house, "--quiet")
-    run = train(*house[2:-1], "again", "--base", "house", "--quiet")
+    run = train(*house[2:-1], "again", "--model", "house", "--quiet")
     assert run.status == 0
     assert run.errors == [
         "unspun: custom 1.0.0 was trained on all of these texts, so they cannot show whether again is better"
@@ -307,7 +307,7 @@ def test_a_model_can_be_trained_on_human_text_alone(base: Path, here: Path, monk
     pytest.importorskip("wordfreq", reason="word frequencies: pip install wordfreq")
     monkeypatch.setattr(spinning, "_paraphrasers", tools(ROWS))
     human = write(here / "human", passages(24, sentences=12))
-    run = train("--base", base, "--human", human, "--output", "house")
+    run = train("--model", base, "--human", human, "--output", "house")
     assert run.status == 0
     assert any("our own paraphrasers will make them from the human texts" in line for line in run.errors)
     assert set(bundle.load("house").manifest["comparison"]["texts"]) == {"human", "spun"}
@@ -318,7 +318,7 @@ def test_missing_debian_packages_are_named(
 ) -> None:
     monkeypatch.setattr(synonyms, "wordnet_data", partial(synonyms.WordNetData, directory=here / "nowhere"))
     monkeypatch.setattr(spinning, "_paraphrasers", spinning._paraphrasers.__wrapped__)  # not the cached ones
-    run = train("--base", base, "--human", given / "human", "--output", "house", "--quiet")
+    run = train("--model", base, "--human", given / "human", "--output", "house", "--quiet")
     assert run.status == 1
     [message] = run.errors
     assert "unspun's paraphrasers cannot start" in message
@@ -365,7 +365,7 @@ def test_a_model_can_be_trained_on_peoples_labels(base: Path, here: Path) -> Non
     labels += [label_of(texts[24], word, keep_text=True, after=n) for n, word in enumerate(("human", "spun"))]
     labels += [label_of(texts[25], "human")]  # its text was not stored
     store.Store("labels.db").add_many(labels)
-    run = train("--base", base, "--with-feedback", "--database", "labels.db", "--output", "house", "--quiet")
+    run = train("--model", base, "--with-feedback", "--database", "labels.db", "--output", "house", "--quiet")
     assert run.status == 0
     assert any("left out 1 texts whose labels contradict each other" in line for line in run.errors)
     assert any("left out 1 labels whose texts are not in the database" in line for line in run.errors)
@@ -436,7 +436,7 @@ def test_a_refused_training_writes_nothing(case: dict[str, Any], base: Path, her
     model = spoilt(base, case["base"], here / "base") if "base" in case else base
     output = {"shipped": bundle.DEFAULT}.get(case.get("output", ""), here / case.get("output", "house"))
     before = [digests(folder) for folder in (bundle.DEFAULT, model, here / "filled")]
-    run = train(*arguments, "--base", model, "--output", output)
+    run = train(*arguments, "--model", model, "--output", output)
     assert (run.status, run.out) == (case.get("status", 1), "")
     assert case["message"] in run.errors[-1]
     if "earlier" in case:
@@ -488,7 +488,7 @@ def test_a_folder_without_write_permission_is_refused_before_the_work(
     locked = here / "locked"
     shutil.copytree(base, locked / "old")
     before = digests(locked / "old")
-    command = ["--base", base, "--human", given / "human", "--spun", given / "spun", "--output", locked / output]
+    command = ["--model", base, "--human", given / "human", "--spun", given / "spun", "--output", locked / output]
     with read_only(*((locked, locked / "old") if output == "new" else (locked / "old",))):
         run = train(*command)
     assert (run.status, run.out) == (2, "")
@@ -511,7 +511,17 @@ def test_ctrl_c_during_an_import_is_an_interruption(
 
 def test_an_interrupted_training_leaves_nothing_behind(given: Path, here: Path) -> None:
     """Ctrl-C during training from the shipped model."""
-    command = ["train", "--jobs", "1", "--human", given / "human", "--spun", given / "spun", "--output", here / "house"]
+    command = [
+        "train",
+        "--workers",
+        "1",
+        "--human",
+        given / "human",
+        "--spun",
+        given / "spun",
+        "--output",
+        here / "house",
+    ]
     run = subprocess.Popen(
         [sys.executable, "-m", "unspun.service.cli", *command],
         env=ENVIRONMENT,

@@ -12,13 +12,18 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.cases import why
 from tests.reading.support import FORMATS
 from tests.service.app import client_for
 from tests.service.fake_detector import FakeDetector
-from tests.service.support import CLEAR, SPUN
+from tests.service.support import CLEAR, SPUN, cases
 from unspun.service.http.keys import KeyStore
 
 CSV = f'id,story\na,"{SPUN}"\nb,"{CLEAR}"\n'.encode()
+
+FORM = "multipart/form-data; boundary=x"
+PART = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n'
+REPEATED = {b"PARTS": (PART + b"\r\nw\r\n") * 100, b"HEADERS": b"X-More: y\r\n" * 1_700, b"PART": PART, b"|": b"\r\n"}
 
 
 @pytest.fixture
@@ -97,16 +102,27 @@ def test_a_form_without_a_file_is_refused(client: FlaskClient) -> None:
     assert (answer.status_code, answer.get_json()["errors"][0]["pointer"]) == (422, "#/file")
 
 
-@pytest.mark.parametrize(
-    ("body", "kind", "status"),
-    [
-        (b"nothing of the kind", "multipart/form-data; boundary=x", 400),
-        (b"nothing of the kind", "multipart/form-data", 400),
-        (b"{}", "application/json", 415),
-    ],
-)
-def test_a_broken_form_is_refused(body: bytes, kind: str, status: int, client: FlaskClient) -> None:
-    assert client.post("/v1/score/upload", data=body, content_type=kind).status_code == status
+@pytest.mark.parametrize("case", cases("broken_forms.toml"), ids=why)
+def test_a_broken_form_is_refused_and_the_problem_says_what_is_wrong(case: dict[str, Any], client: FlaskClient) -> None:
+    body = case["body"].encode("latin-1")
+    for name, value in REPEATED.items():
+        body = body.replace(name, value)
+    answer = client.post("/v1/score/upload", data=body, content_type=case.get("kind", FORM)).get_json()
+    assert (answer["status"], case["detail"] in answer["detail"]) == (case.get("status", 400), True), answer["detail"]
+
+
+def test_whatever_comes_after_the_last_boundary_is_ignored(client: FlaskClient) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nwords\r\n--x--\r\nmore'
+    [answer] = client.post("/v1/score/upload", data=body, content_type=FORM).get_json()
+    assert (answer["id"], answer["words"]) == ("a.txt", 1)
+
+
+def test_a_boundary_may_stand_anywhere_in_a_large_form() -> None:
+    """The form is read in pieces; wherever one ends, nothing is lost."""
+    client = client_for(max_bytes=100_000)
+    for size in range(8_100, 8_200):
+        [answer] = upload(client, ("a.txt", b"w" * size + b" and more"), text_field="x").get_json()
+        assert answer["words"] == 3
 
 
 def test_the_limits_of_the_service_apply(client: FlaskClient) -> None:

@@ -368,7 +368,7 @@ def test_our_own_paraphrasers_make_the_machine_texts_if_all_are_human(
 
 def test_unchanged_text_does_not_count_as_spun(base: Bundle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(spinning, "_paraphrasers", tools([("zeppelin", "airship", 1.0, "NN")]))
-    with pytest.raises(TrainingError, match=r"too few of 0 machine texts can be used \(none\)"):
+    with pytest.raises(TrainingError, match=r"too few of 0 machine texts can be used: none"):
         retrain(base, labelled("human", passages(12, sentences=12)), tmp_path / "house", HOUSE)
 
 

@@ -174,7 +174,7 @@ def test_any_accuracy_is_rendered_the_same_every_time(accuracy: Any) -> None:
 
 def test_the_card_is_printed(manifest: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / MANIFEST).write_text(json.dumps(manifest), "utf-8")
-    assert main([str(tmp_path)]) == 0
+    assert main(["--model", str(tmp_path)]) == 0
     assert capsys.readouterr().out == render_card(manifest)
 
 
@@ -184,7 +184,7 @@ def test_a_folder_without_a_readable_manifest_is_reported_in_one_line(
 ) -> None:
     if content is not None:
         (tmp_path / MANIFEST).write_text(content)
-    assert main([str(tmp_path)]) == 1
+    assert main(["--model", str(tmp_path)]) == 1
     printed = capsys.readouterr()
     assert (printed.out, printed.err.count("\n")) == ("", 1)
     assert reason in printed.err

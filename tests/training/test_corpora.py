@@ -76,9 +76,9 @@ def test_strings_of_a_csv_file_are_converted(tmp_path: Path) -> None:
     ]
 
 
-def test_the_callers_label_overrides_the_records(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_text('{"label": "human", "text": "a"}\n', encoding="utf-8")
-    assert [read.label for read in read_labelled([tmp_path], "spun")] == ["spun"]
+def test_the_callers_label_is_that_of_records_without_one(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("label,text\nHuman,a\n,b\n", encoding="utf-8")
+    assert [read.label for read in read_labelled([tmp_path], "spun")] == ["human", "spun"]
 
 
 def test_the_callers_label_must_be_known(tmp_path: Path) -> None:

@@ -270,7 +270,7 @@ def test_the_command_ignores_texts_that_do_not_have_the_role_train(tmp_path: Pat
             ]
             lines = [json.dumps({"id": source, "text": SPUN, "original": HUMAN, **record}) for record in records]
             (folder / f"{source}.jsonl").write_text("\n".join(lines), "utf-8")
-        assert main([str(folder), "--output", str(folder / "lessons"), "--part", "machines", "--jobs", "1"]) == 0
+        assert main([str(folder), "--output", str(folder / "lessons"), "--part", "machines", "--workers", "1"]) == 0
         shards.append(Lessons.load([folder / "lessons" / "machines.npz"]))
     every, train = ({name: column.tolist() for name, column in vars(shard).items()} for shard in shards)
     assert every == train

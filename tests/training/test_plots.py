@@ -70,5 +70,5 @@ def test_without_matplotlib_the_message_says_what_to_install(
     tmp_path: Path,
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(PlotError, match=r"pip install unspun\[evaluate\]"):
+    with pytest.raises(PlotError, match=r"pip install 'unspun\[evaluate\]'"):
         plot_roc({"fast": scores}, tmp_path / "roc.png")

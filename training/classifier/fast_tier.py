@@ -23,6 +23,7 @@ from unspun.model.atomic import atomic_write
 from unspun.model.language.vocabulary import BOUNDARY, Vocabulary
 from unspun.model.signals.features import BATCH_DOCUMENTS, FeatureExtractor, Signals, Tables
 from unspun.model.signals.tagger import Tagger
+from unspun.model.text.allowed import Allowed
 from unspun.model.text.document import Documents
 from unspun.model.text.repair import repair
 from unspun.model.tiers.fast import FastClassifier
@@ -31,7 +32,7 @@ from unspun.training.classifier.classify import fit_heads, fit_unfamiliarity, us
 from unspun.training.classifier.matrix import LabelledMatrix, crop, group_share, measure
 from unspun.training.classifier.ranking import fit_ranking
 from unspun.training.classifier.tagging import TaggerTrainer
-from unspun.training.corpora.corpus import LabelledText, assign_groups, fingerprint
+from unspun.training.corpora.corpus import LabelledText, assign_groups, counts_by_path, fingerprint
 from unspun.training.language.phrases import build_phrases, read_lexicons
 from unspun.training.language.resources import (
     build_alternatives,
@@ -69,7 +70,7 @@ class Recipe:
 
     `lexicons` is a folder of phrase lists (training.language.phrases). `vocabulary` is the number of words; `bigrams`
     and `trigrams` n-grams are kept in 2**`slot_bits` slots. The tagger sees `copies` paraphrases of each human text,
-    `epochs` times.
+    `epochs` times. Terms that are `allowed` are masked in the texts that the classifier and the decision are fitted to.
     """
 
     name: str = "default"
@@ -83,6 +84,7 @@ class Recipe:
     slot_bits: int = 21
     copies: int = 2
     epochs: int = 2
+    allowed: Allowed | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +125,7 @@ def train_fast_tier(
     human, spun = stages.run("spun_for_tagger", lambda: _spun_for_tagger(texts, parts, recipe))
     tables = stages.run("ranking", lambda: _rank(tables, spun, recipe))
     tagger = stages.run("tagger", lambda: _tag(tables, human, spun, recipe, progress))
-    extractor = FeatureExtractor(tables, tagger)
+    extractor = FeatureExtractor(tables, tagger, recipe.allowed)
 
     def measured() -> LabelledMatrix:
         more = stages.run("spun_for_matrix", lambda: spun_for_matrix(texts, parts, recipe))
@@ -152,10 +154,16 @@ SOURCES = {
 def _check(texts: Sequence[LabelledText]) -> None:
     labels = Counter(text.label for text in texts)
     if labels["human"] < 20:
-        raise TrainingError(f"only {labels['human']} human texts; give at least 20, from several sources (--human)")
+        found = counts_by_path(texts, texts, ["human"])
+        raise TrainingError(
+            f"only {labels['human']} human texts to learn from{found}; give at least 20, from several sources (--human)"
+        )
     for kind in KINDS:
         if 0 < labels[kind] < 5:
-            raise TrainingError(f"only {labels[kind]} {kind} texts; give at least 5, or none (--{kind})")
+            found = counts_by_path(texts, texts, [kind])
+            raise TrainingError(
+                f"only {labels[kind]} {kind} texts to learn from{found}; give at least 5, or none (--{kind})"
+            )
 
 
 class Stages:

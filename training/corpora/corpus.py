@@ -12,7 +12,7 @@ import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Unpack, cast
@@ -47,6 +47,7 @@ class LabelledText:
     paraphrasing. `changed_frac` is the share of words replaced, 0-1. `group` is the site or document that
     the record says it belongs to, if any; `assign_groups` also compares the content. `family` is a
     spinner found in the wild whose name is not known. `year` is when the text was written, according to the record.
+    `path` is the file or folder that it was read from, as the user gave it.
     """
 
     id: str
@@ -63,9 +64,10 @@ class LabelledText:
     group: str | None = None
     family: str | None = None
     year: str | None = None
+    path: str = dataclasses.field(default="", compare=False)
 
 
-FIELDS = tuple(field.name for field in dataclasses.fields(LabelledText) if field.name not in ("id", "text"))
+FIELDS = tuple(field.name for field in dataclasses.fields(LabelledText) if field.name not in ("id", "text", "path"))
 """The fields of a record that are read, besides `id` and `text`."""
 
 
@@ -79,7 +81,7 @@ def read_labelled(
 ) -> Iterator[LabelledText]:
     """Yield the texts of files, folders, patterns and addresses, in every format that `unspun score` reads.
 
-    `label`, if given, overrides the label of each record. The source of a text is the one its record states; else, in a
+    `label` is that of texts which do not state one. The source of a text is the one its record states; else, in a
     file of records, the name of the file without suffixes; else the folder below the given path, or the id if there is
     none. Texts that are empty after cleaning are skipped, and so are hidden files. Without `label`, Markdown files in
     folders are skipped as well, because they describe the corpus.
@@ -118,7 +120,8 @@ def read_labelled(
 def _labelled_text(record: Record, given: str, label: str | None) -> LabelledText:
     """Check the fields of a record. Raises CorpusError, which says what is wrong with one of them."""
     fields = record.fields or {}
-    label = fields.get("label") if label is None else label
+    stated = _string(fields, "label")
+    label = stated.strip().lower() or label if stated is not None else label
     if label is None:
         raise CorpusError('no label; add "label" to the record, or use an option that sets the label of the file')
     if label not in LABELS:
@@ -132,11 +135,12 @@ def _labelled_text(record: Record, given: str, label: str | None) -> LabelledTex
     strings["original"] = None if original is None else clean(original, source)
     return LabelledText(
         id=record.id,
-        label=cast(Label, label),
+        label=label,
         text=clean(record.text, source),
         original_is_human=_boolean(fields, "original_is_human"),
         changed_frac=_fraction(fields, "changed_frac"),
         group=_stated_group(record.id, fields, source),
+        path=given,
         **cast(Any, strings),
     )
 
@@ -249,6 +253,16 @@ def by_source(texts: Iterable[LabelledText]) -> dict[str, list[LabelledText]]:
     for text in texts:
         found.setdefault(text.source, []).append(text)
     return dict(sorted(found.items()))
+
+
+def counts_by_path(usable: Iterable[LabelledText], given: Iterable[LabelledText], labels: Collection[str]) -> str:
+    """Return how many texts with these labels are usable, by the path that they were given by.
+
+    An example is " (a.jsonl: 2 of 4, more/: 1 of 9)"; it is empty if no such text was given.
+    """
+    used, every = (Counter(text.path for text in texts if text.label in labels) for texts in (usable, given))
+    parts = [f"{path}: {used[path]:,} of {count:,}" for path, count in every.items() if path]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _overlapping(texts: Sequence[LabelledText]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -31,7 +31,7 @@ from unspun.model.text.repair import repair
 from unspun.model.tiers.deep import prose_pieces
 from unspun.model.tiers.wordpieces import WordPieces
 from unspun.model.verdict import JUDGEMENTS
-from unspun.training.command import labelled_parser
+from unspun.training.command import add_workers, labelled_parser
 from unspun.training.corpora.corpus import LabelledText
 from unspun.training.corpora.roles import default_roles, read_training_texts, sample, source_of
 from unspun.training.encoder.network import pretrained_folder
@@ -268,16 +268,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--copies", type=int, default=1, help="paraphrases per human text (default: 1)")
     parser.add_argument("--lexicons", type=Path, help="folder of phrase lists for our own spinners")
     parser.add_argument("--seed", type=int, default=0, help="seed of the paraphrases and edits (default: 0)")
-    parser.add_argument("--jobs", type=int, default=2, help="processes (default: 2)")
+    add_workers(parser, 2)
     options = parser.parse_args(arguments)
     texts = read_training_texts(options.labelled)
     if options.part == "human":
-        lessons = list(human_lessons(texts, options.copies, options.lexicons, options.seed, options.jobs))
+        lessons = list(human_lessons(texts, options.copies, options.lexicons, options.seed, options.workers))
     elif options.part == "edits":
         lessons = list(edited_lessons(texts, EDITED_LIMIT, options.seed))
     else:
-        lessons = list(machine_lessons(texts, options.jobs))
-    prepared = prepare(lessons, options.jobs)
+        lessons = list(machine_lessons(texts, options.workers))
+    prepared = prepare(lessons, options.workers)
     prepared.save(options.output / f"{options.name or options.part}.npz")
     counts = Counter(JUDGEMENTS[kind] for kind in prepared.kind.tolist())
     print(f"{len(prepared)} lessons, {len(prepared.ids):,} pieces: {dict(counts)}", file=sys.stderr)

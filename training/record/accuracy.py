@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from unspun.model.detector import DEPTHS, Detector
 from unspun.model.verdict import KINDS
 from unspun.training.calibration.fit import contests_joined
-from unspun.training.command import labelled_parser
+from unspun.training.command import add_workers, labelled_parser
 from unspun.training.corpora.corpus import LabelledText, read_labelled, text_keys
 from unspun.training.corpora.roles import ROLES, Role, Roles, default_roles
 from unspun.training.record.cases import Case, cases
@@ -330,7 +330,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--limit", type=int, default=LIMIT, help=f"texts of each source and maker (default: {LIMIT})")
     parser.add_argument("--output", type=Path, help="page to write (default: standard output)")
-    parser.add_argument("--jobs", type=int, default=1, help="number of processes (default: 1)")
+    add_workers(parser, 1)
     options = parser.parse_args(arguments)
     roles = default_roles()
     texts = held_out(read_labelled(options.labelled), roles, options.role)
@@ -338,7 +338,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{len(some)} texts", file=sys.stderr, flush=True)
     programs: dict[str, ProgramVerdicts] = {}
     for depth in options.depth or ["auto"]:
-        programs[depth] = score_with(options.model, some, depth, options.jobs)
+        programs[depth] = score_with(options.model, some, depth, options.workers)
     for baseline in options.baseline:
         name, _, command = baseline.partition("=")
         programs[name] = score_by(command, some)

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from unspun.model.bundle import DEFAULT, MANIFEST
+from unspun.model.bundle import MANIFEST, SHIPPED, find
 from unspun.model.wording import QUESTIONS
 from unspun.training.reporting.tables import cell, tables
 from unspun.training.reporting.templates import grid, load_template
@@ -159,7 +159,7 @@ def compared(comparison: Mapping[str, Any]) -> list[Row]:
 
 def recipe(manifest: Mapping[str, Any]) -> Row:
     """Return what training depended on besides the texts."""
-    facts = present({name: manifest.get(name) for name in ("format", "libraries")})
+    facts = present({name: manifest.get(name) for name in ("format", "libraries", "allowed")})
     seed = {"seed": manifest["seed"]} if "seed" in manifest else {}
     rows = {**facts, **manifest.get("recipe", {}), **seed}
     return {name: cell("", value) if isinstance(value, Mapping) else value for name, value in rows.items()}
@@ -185,8 +185,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         "python -m unspun.training.reporting.card", description="Print a bundle's model card."
     )
-    parser.add_argument("bundle", nargs="?", type=Path, default=DEFAULT, help="folder of the bundle")
-    file = parser.parse_args(arguments).bundle / MANIFEST
+    parser.add_argument("--model", default=SHIPPED, metavar="BUNDLE", help="folder of the bundle (default: default)")
+    file = find(parser.parse_args(arguments).model) / MANIFEST
     try:
         manifest = json.loads(file.read_text("utf-8"))
     except OSError as error:

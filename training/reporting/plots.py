@@ -84,7 +84,7 @@ def _figure(size: tuple[float, float]) -> Figure:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise PlotError("plots need matplotlib: pip install unspun[evaluate]") from error
+        raise PlotError("plots need matplotlib: pip install 'unspun[evaluate]'") from error
     figure = Figure(figsize=size, dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     return figure

@@ -25,6 +25,7 @@ from unspun.model import bundle
 from unspun.model.bundle import Bundle
 from unspun.model.decision.abstention import reasons
 from unspun.model.detector import Detector
+from unspun.model.text.allowed import Allowed
 from unspun.model.text.document import Documents
 from unspun.model.text.repair import repair
 from unspun.model.verdict import KINDS
@@ -32,7 +33,7 @@ from unspun.training.calibration.evidence import LabelledEvidence, gather_eviden
 from unspun.training.calibration.reference import ARRAY, ReferenceTexts
 from unspun.training.classifier.classify import BARELY_SPUN, LABELS, is_barely_spun
 from unspun.training.classifier.fast_tier import Report, TrainingError
-from unspun.training.corpora.corpus import LabelledText, assign_groups, fingerprint, text_keys
+from unspun.training.corpora.corpus import LabelledText, assign_groups, counts_by_path, fingerprint, text_keys
 from unspun.training.reporting.card import write_card
 from unspun.training.reporting.metrics import rank_auroc, share_with_interval
 from unspun.training.retraining.correction import LARGEST_FALL, LEAST_TEXTS, FittedCorrection, Fitter, called
@@ -57,13 +58,17 @@ _HOUSE = "house"
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """Settings of the new model: its `name` and `version`; the same `seed` gives the same model."""
+    """Settings of the new model: its `name` and `version`; the same `seed` gives the same model.
+
+    Terms that are `allowed` are never evidence. Use the model with the same list.
+    """
 
     name: str = "custom"
     version: str = "1.0.0"
     seed: int = 0
     jobs: int = 2
     lexicons: Path | None = None
+    allowed: Allowed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +125,20 @@ def retrain(
     left out, `report` all others. Raises TrainingError, and writes nothing, if the texts or the base cannot be used.
     """
     known, earlier = _reference(base)
-    chosen = choose(texts)
+    chosen = choose(texts, house.allowed)
     for line in chosen.messages:
         (warn or report)(line)
     # One thread, so that sums are added in the same order in this process and in its workers.
     with threadpool_limits(limits=1), parallel_config("loky", inner_max_num_threads=1):
         learnt = chosen.texts
+        _check_human(learnt, texts)
         if learnt and all(text.label == "human" for text in learnt):
             made = paraphrased(learnt, seed=house.seed, lexicons=house.lexicons, jobs=house.jobs, report=report)
             learnt = [*learnt, *made]
-        _check(learnt, texts, report)
+        _check_machine(learnt, texts, report)
         folds, unit = split(learnt, FOLDS)
         report(f"measuring {len(learnt):,} texts ...")
-        rows = measure_house(base, learnt, jobs=house.jobs)
+        rows = measure_house(base, learnt, jobs=house.jobs, allowed=house.allowed)
         new = ~np.isin(rows.keys, earlier.keys)
         earlier = earlier.take(~np.isin(earlier.keys, rows.keys))
         fitter = Fitter(base, known)
@@ -162,7 +168,7 @@ def _reference(base: Bundle) -> tuple[ReferenceTexts, ReferenceTexts]:
     if not isinstance(entry, dict):
         raise TrainingError(
             f"the model {base.info.name} {base.info.version} does not contain the data that retraining needs; "
-            "start from one that does, such as the shipped model (--base), or train with --from-scratch"
+            "start from one that does, such as the shipped model (--model default), or train with --from-scratch"
         )
     try:
         whole = ReferenceTexts.unpack(bundle.read_extra(base, ARRAY), entry)
@@ -173,7 +179,7 @@ def _reference(base: Bundle) -> tuple[ReferenceTexts, ReferenceTexts]:
     return whole.take(~whole.house), whole.take(whole.house)
 
 
-def choose(texts: Sequence[LabelledText]) -> Chosen:
+def choose(texts: Sequence[LabelledText], allowed: Allowed | None = None) -> Chosen:
     """Leave out duplicates, contradictory labels, and texts that are too short, not English or not prose."""
     keys = text_keys([" ".join(text.text.lower().split()) for text in texts])
     labels: dict[int, set[str]] = {}
@@ -182,7 +188,7 @@ def choose(texts: Sequence[LabelledText]) -> Chosen:
     kept: list[LabelledText] = []
     dropped: dict[str, list[str]] = {}
     taken: set[int] = set()
-    why = reasons_of([text.text for text in texts])
+    why = reasons_of([text.text for text in texts], allowed)
     for key, text, reason in zip(keys.tolist(), texts, why, strict=True):
         if text.label not in LABELS:
             dropped.setdefault(f"labelled {text.label}, which models do not learn", []).append(text.id)
@@ -207,15 +213,16 @@ _REASONS = {
     "not_english": "not in English",
     "verse": "poems and songs",
     "not_prose": "not running prose",
+    "allowed_terms": "more than a fifth of the words are allowed terms",
 }
 _READ_AT_ONCE = 64
 
 
-def reasons_of(texts: Sequence[str]) -> list[str | None]:
+def reasons_of(texts: Sequence[str], allowed: Allowed | None = None) -> list[str | None]:
     """Return why each text gets no verdict, None if it gets one."""
     answer: list[str | None] = []
     for start in range(0, len(texts), _READ_AT_ONCE):
-        answer += reasons(Documents.parse(texts[start : start + _READ_AT_ONCE]), 50)
+        answer += reasons(Documents.parse(texts[start : start + _READ_AT_ONCE], allowed=allowed), 50)
     return answer
 
 
@@ -246,31 +253,45 @@ def paraphrased(
     ]
 
 
-def _check(texts: Sequence[LabelledText], given: Sequence[LabelledText], report: Report) -> None:
+def _check_human(usable: Sequence[LabelledText], given: Sequence[LabelledText]) -> None:
+    count, before = (sum(text.label == "human" for text in texts) for texts in (usable, given))
+    if count < FEWEST:
+        raise TrainingError(
+            f"only {count} of {before} human texts can be used{counts_by_path(usable, given, ['human'])}; give at "
+            f"least {FEWEST}, better {FEW}, of the same kind of writing as the machine texts (--human)"
+            f"{_one_each(given, ['human'])}"
+        )
+
+
+def _one_each(given: Sequence[LabelledText], labels: Sequence[str]) -> str:
+    """Return advice if a single file was read as one text."""
+    single = [text for text in given if text.label in labels and text.path == text.id]
+    return f"; {single[0].path} counts as one text: separate its texts, one per file or per JSON line" if single else ""
+
+
+def _check_machine(texts: Sequence[LabelledText], given: Sequence[LabelledText], report: Report) -> None:
     counts: Counter[str] = Counter(text.label for text in texts)
     before: Counter[str] = Counter(text.label for text in given)
-    if counts["human"] < FEWEST:
-        raise TrainingError(
-            f"only {counts['human']} of {before['human']} human texts can be used; give at least {FEWEST}, better "
-            f"{FEW}, of the same kind of writing as the machine texts (--human)"
-        )
     most = max(KINDS, key=lambda kind: counts[kind])
     if counts[most] < FEWEST:
         usable = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind]) or "none"
         raise TrainingError(
-            f"too few of {sum(before[kind] for kind in KINDS)} machine texts can be used ({usable}); give at least "
-            f"{FEWEST} of one kind, better {FEW} (--spun, --translated, --rewritten), or none at all, and our own "
-            "paraphrasers will make them"
+            f"too few of {sum(before[kind] for kind in KINDS)} machine texts can be used: "
+            f"{usable}{counts_by_path(texts, given, KINDS)}; give at least {FEWEST} of one kind, better {FEW} (--spun, "
+            "--translated, --rewritten), or none at all, and our own paraphrasers will make them"
+            f"{_one_each(given, KINDS)}"
         )
     for kind in KINDS:
         if 0 < counts[kind] < LEAST_TEXTS:
             report(f"{counts[kind]} {kind} texts are too few to learn from; they are only used to measure the model")
 
 
-def measure_house(base: Bundle, texts: Sequence[LabelledText], *, jobs: int) -> ReferenceTexts:
+def measure_house(
+    base: Bundle, texts: Sequence[LabelledText], *, jobs: int, allowed: Allowed | None = None
+) -> ReferenceTexts:
     """Return the numbers of the house's texts, and the evidence that both tiers find without a correction."""
     plain = dataclasses.replace(base.classifier, correction=None)
-    detector = Detector(dataclasses.replace(base, classifier=plain))
+    detector = Detector(dataclasses.replace(base, classifier=plain), allowed)
     read = _spread_evenly([text.label for text in texts], DEEP_TEXTS if base.deep is not None else 0)
     rest = sorted(set(range(len(texts))).difference(read))
     parts = [
@@ -454,7 +475,7 @@ def _called(answers: CrossValidated, tier: str) -> list[dict[str, Any]]:
     return rows
 
 
-_NOT_INHERITED = (*bundle.WRITTEN, "reference", "calibration", "calibrated_from")
+_NOT_INHERITED = (*bundle.WRITTEN, "reference", "calibration", "calibrated_from", "allowed")
 """Entries of the base's manifest that do not apply to the new model, such as a proven target."""
 
 
@@ -467,4 +488,5 @@ def _manifest(base: Bundle, texts: Sequence[LabelledText], house: House, compari
         "retrained_from": base.info.to_dict(),
         "house": {"seed": house.seed, "data": fingerprint(nameless)},
         "comparison": comparison,
+        **({} if house.allowed is None else {"allowed": house.allowed.to_manifest()}),
     }

@@ -222,6 +222,9 @@ def write(detector: Detector, recalibrated: Recalibrated, output: Path, *, versi
         manifest["doubt"] = {kind: max(float(rate), suspect) for kind, rate in manifest["doubt"].items()}
     manifest["version"] = version
     manifest["calibrated_from"] = base.info.to_dict()
+    manifest.pop("allowed", None)
+    if detector.allowed is not None:
+        manifest["allowed"] = detector.allowed.to_manifest()
     manifest["calibration"] = [asdict(check) for check in recalibrated.checks]
     extra = bundle.read_extra(base, "reference")
     bundle.save(output, manifest, base.tables, base.tagger, base.classifier, base.seen, base.deep, extra=extra)

@@ -23,7 +23,7 @@ from unspun.training.calibration.evidence import LabelledEvidence, gather_eviden
 from unspun.training.calibration.explaining import add_explanations
 from unspun.training.classifier.fast_tier import Recipe, Report, Stages, TrainingError, train_fast_tier
 from unspun.training.classifier.matrix import maker_name
-from unspun.training.corpora.corpus import LabelledText, assign_groups, group_keys
+from unspun.training.corpora.corpus import LabelledText, assign_groups, counts_by_path, group_keys
 from unspun.training.corpora.roles import ROLES, Role, hashed, role_by_hash
 from unspun.training.reporting import metrics
 from unspun.training.retraining.adapt import paraphrased
@@ -157,8 +157,9 @@ def train_from_scratch(
     human = sum(text.label == "human" for text in held["calibrate"])
     if human < LEAST_HUMAN:
         raise TrainingError(
-            f"only {human} human texts are left to set the thresholds, but at least {LEAST_HUMAN} are needed; give "
-            f"about {round(LEAST_HUMAN / SHARE)} human texts or more (--human)"
+            f"only {human} human texts are left to set the thresholds, but at least {LEAST_HUMAN} are needed"
+            f"{counts_by_path(held['calibrate'], given, ['human'])}; give about "
+            f"{round(LEAST_HUMAN / SHARE)} human texts or more (--human)"
         )
     stages = Stages(work, given, recipe, report)
     fast = train_fast_tier(learned, recipe, stages, progress=progress)
@@ -166,7 +167,7 @@ def train_from_scratch(
     if ours:
         for some in held.values():
             some += paraphrased(some, seed=recipe.seed, lexicons=recipe.lexicons, jobs=recipe.jobs, report=report)
-    detector = provisional_detector(fast, None)
+    detector = provisional_detector(fast, None, recipe.allowed)
     report(f"reading {sum(map(len, held.values())):,} held-out texts ...")
     calibrate = gather_evidence(
         detector, calibration_texts(held["calibrate"], recipe.seed), depth="fast", jobs=recipe.jobs

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, g, make_response, render_template, request
 from markupsafe import Markup, escape
@@ -35,6 +34,7 @@ from unspun.reading.records import Record
 from unspun.service.batch.scoring import supported_by
 from unspun.service.http.metrics import PROBLEMS
 from unspun.service.http.openapi import document
+from unspun.service.http.origins import is_from_own_page
 from unspun.service.http.problems import RequestError
 from unspun.service.http.protection import gate, key_of
 from unspun.service.http.reference import ApiReference
@@ -266,17 +266,9 @@ def static(name: str) -> Response:
 def _check_site() -> None:
     """Refuse a form that another site submits for a reader (cross-site request forgery). Raises RequestError.
 
-    There are no sessions to abuse, but the service may be reachable only from the reader's network. Browsers send
-    Sec-Fetch-Site (over https) and Origin; other clients send neither, and are accepted.
+    There are no sessions to abuse, but the service may be reachable only from the reader's network.
     """
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    if site is not None:
-        same = site == "same-origin"
-    else:
-        sender = urlsplit(origin or "")
-        # A proxy may remove the port from Host.
-        same = origin is None or request.host in (sender.netloc, sender.hostname)
-    if not same:
+    if not is_from_own_page():
         raise RequestError(
             "cross-site", "Labels are accepted only from this service's own page. Open it and label the text there."
         )

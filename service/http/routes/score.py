@@ -11,16 +11,22 @@ from flask import Blueprint, Response, current_app, g, request, stream_with_cont
 
 from unspun.model.verdict import Verdict
 from unspun.reading.fields import USUAL, FieldError, Fields, for_programs
+from unspun.reading.html import Article
 from unspun.service.http.config import Settings
 from unspun.service.http.engine import Engine
+from unspun.service.http.fetching import Fetcher, read_page
 from unspun.service.http.metrics import PROBLEMS
 from unspun.service.http.problems import RequestError, unexpected
 from unspun.service.http.protection import gate, key_of
 from unspun.service.http.schemas import (
+    MAX_ID,
     PIECE,
     Submission,
     Unpacker,
+    UrlSubmission,
+    is_address,
     parse_batch,
+    parse_fields,
     parse_json,
     parse_submission,
     read_body,
@@ -34,6 +40,8 @@ blueprint = Blueprint("score", __name__, url_prefix="/v1")
 
 NDJSON = "application/x-ndjson"
 JSON_TYPES = ("application/json",)
+FORM = "multipart/form-data"
+TEXT_TYPES = ("text/plain", "text/markdown")
 LINE_TYPES = (NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines", "application/json-lines")
 
 
@@ -74,21 +82,41 @@ def authenticate() -> None:
 @blueprint.post("/score")
 def score() -> Response:
     """Judge one text."""
-    kind = media_type(*JSON_TYPES, "text/plain", "text/html")
+    kind = media_type(*JSON_TYPES, *TEXT_TYPES, "text/html")
     query = read_options(request.args, settings())
     body = read_body(request, settings())
     repairs: Mapping[str, int] = {}
+    spent = False
     if kind in JSON_TYPES:
         value = parse_json(body)
         asked = {**query, **value} if isinstance(value, dict) else value
+        if is_address(asked):
+            wanted = parse_fields(UrlSubmission, asked)
+            gate().spend()  # before the fetch, so that the rate limit holds for fetches, too
+            spent = True
+            text, repairs = article_at(wanted.url)
+            asked = {**asked, "text": text, "id": wanted.id or wanted.url[:MAX_ID]}
     else:
         charset = request.mimetype_params.get("charset")
         text, repairs = engine().apart(lambda: text_of(body, html=kind == "text/html", charset=charset))
         asked = {**query, "text": text}
     submission = parse_submission(asked, settings())
-    gate().spend()
+    if not spent:
+        gate().spend()
     verdict = judge(submission).with_repairs(repairs)
     return Response(f"{verdict.to_json()}\n", mimetype="application/json")
+
+
+def article_at(url: str) -> Article:
+    """Fetch a web page for the current request, and return its text. Raises RequestError."""
+    fetcher: Fetcher | None = current_app.extensions["unspun.fetcher"]
+    if fetcher is None:
+        raise RequestError(
+            "fetching-off",
+            "This service does not fetch web addresses. Send the text, or ask the operator to set UNSPUN_FETCH_URLS.",
+        )
+    page, limits = fetcher.fetch(url), settings()
+    return engine().apart(lambda: read_page(page, limits))
 
 
 @blueprint.post("/score/batch")
@@ -222,7 +250,7 @@ def media_type(*supported: str) -> str:
         what = "This path does not support that Content-Type" if kind else "The request has no Content-Type"
         raise RequestError(
             "unsupported-media-type",
-            f"{what}. Send {' or '.join(supported)}.",
+            f"{what}. Send {' or '.join(supported)}.{' For files, use /v1/score/upload.' if kind == FORM else ''}",
             headers={"Accept": ", ".join(supported)},
         )
     return kind

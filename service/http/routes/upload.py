@@ -16,6 +16,7 @@ from unspun.service.http.config import Settings
 from unspun.service.http.problems import FieldError, RequestError
 from unspun.service.http.protection import gate
 from unspun.service.http.routes.score import (
+    FORM,
     authenticate,
     engine,
     judge_many,
@@ -30,7 +31,6 @@ from unspun.service.http.uploads import read_form, read_upload
 blueprint = Blueprint("upload", __name__, url_prefix="/v1")
 blueprint.before_request(authenticate)
 
-FORM = "multipart/form-data"
 OPTIONS = 8
 """Parts of the form that are not files."""
 
