@@ -54,7 +54,7 @@ class Form:
         try:
             return base64.b64decode(self.fields.get("packed", ""), validate=True).decode("utf-8")
         except ValueError:
-            detail = "The form cannot be read. Check the text again, then add the label."
+            detail = "The form cannot be read. Check the text again."
             raise RequestError("invalid-request", detail) from None
 
     @property
@@ -66,7 +66,12 @@ class Form:
         return given if "://" in given else f"https://{given}"
 
     def documents(self) -> list[Item]:
-        """Return the documents of the chosen files; without files, the page at the address or the text of the box."""
+        """Return the documents of the chosen files; without files, the text of the last answer, the page at
+        the address, or the text of the box.
+        """
+        if "packed" in self.fields:
+            name = self.fields.get("name", "")
+            return [Item(name, None, Record(name, self.packed(), name))]
         files = self._chosen("file")
         if address := self.address:
             parse_fields(UrlSubmission, {"url": address})

@@ -17,7 +17,17 @@ from flask import Blueprint, Response, abort, g, make_response, render_template,
 from markupsafe import Markup, escape
 
 from unspun.model.comparing.comparer import FEWEST_WORDS
-from unspun.model.wording import DISGUISED, HEADLINES, JUDGEMENT_NAMES, LIMITS, MEANINGS, NO_SOURCE, SCALE, percent
+from unspun.model.wording import (
+    DISGUISED,
+    GUESSES,
+    HEADLINES,
+    JUDGEMENT_NAMES,
+    LIMITS,
+    MEANINGS,
+    NO_SOURCE,
+    SCALE,
+    percent,
+)
 from unspun.reading.reader import SUFFIXES
 from unspun.reading.records import Record
 from unspun.service.batch.scoring import supported_by
@@ -118,6 +128,7 @@ def known() -> dict[str, Any]:
         "scale": SCALE,
         "no_source": NO_SOURCE,
         "disguise": DISGUISED,
+        "guesses": GUESSES,
         "thresholds": LIMITS,
     }
 
@@ -150,7 +161,8 @@ def answer() -> Response:
         text = item.found.text
         if not text.strip():
             raise RequestError("invalid-fields", "There is no text to check. Paste a text or choose a file.")
-        submission = parse_submission({"text": text}, settings())
+        evidence = "all" if form.fields.get("evidence") == "all" else True
+        submission = parse_submission({"text": text, "evidence": evidence}, settings())
         if not address:
             gate().spend()
         verdict = judge(submission).with_repairs(item.found.repairs)
