@@ -14,7 +14,7 @@ from unspun.model.signals.substitutions import Substitutions
 from unspun.model.signals.tagger import Tagger
 from unspun.model.signals.translationese import Translationese
 from unspun.model.text.listed_phrases import PhraseKind
-from unspun.model.verdict import Evidence, Judgement, Kind, Reason, Repair, Sentence, Verdict, VerdictWord
+from unspun.model.verdict import Judgement, Kind, Reason, Repair, Sentence, Verdict, VerdictWord
 
 HEADLINES: dict[VerdictWord, str] = {
     "paraphrased": "Paraphrased",
@@ -239,13 +239,6 @@ def decimal_percent(part: float, decimals: int) -> str:
 def _figures(number: float, to_whole: Callable[[float], int]) -> int:
     unit = 10 ** max(0, int(math.log10(number)) + 1 - FIGURES)
     return int(to_whole(number / unit) * unit)
-
-
-def introduced(evidence: Evidence) -> str | None:
-    """Return the suggestion with what introduces it, such as "probably energy"; None if there is none."""
-    if evidence.suggestion is None:
-        return None
-    return f"{PROBABLY if evidence.probable else FOR_INSTANCE} {evidence.suggestion}"
 
 
 def sentence_in_words(sentence: Sentence) -> str:
