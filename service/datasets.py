@@ -26,7 +26,7 @@ class ScoreRows:
 
     Args:
         depth: `auto`, `fast` or `deep`.
-        evidence: whether to look for suspicious words, which takes longer.
+        evidence: whether to look for suspicious words, which takes longer; `"all"` also in texts that are clear.
         bundle: the folder of the model, by default the one that ships.
         base_rate: the share of paraphrased texts among the rows; adds `unspun_probability`.
         text_field: the column of the text; by default `text`, `content`, `body`, `article` or `full_text`.

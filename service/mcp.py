@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from unspun.model.comparing.comparison import Comparison
 from unspun.model.detector import NoDeepTierError
 from unspun.model.text.document import MAX_CHARACTERS
-from unspun.model.verdict import Verdict
+from unspun.model.verdict import EvidenceChoice, Verdict
 from unspun.model.wording import HEADLINES, KIND_MEANINGS, MEANINGS, REASONS, looks_like_this, percent
 from unspun.service.answers import schema_of
 from unspun.service.batch.scoring import supported_by
@@ -49,7 +49,11 @@ class ScoreArguments(Arguments):
     """The arguments of `score`."""
 
     text: str = Field(description="The text to judge, in English, with at least 50 words of prose.")
-    evidence: bool = Field(True, description="Whether to return the odd words and suspicious passages.")
+    evidence: EvidenceChoice = Field(
+        True,
+        description="Whether to return the odd words and suspicious passages. Texts that are clear have some only with "
+        '"all".',
+    )
     most_evidence: int = Field(
         MOST_EVIDENCE, ge=1, description="The most pieces of evidence to return: the strongest, in the text's order."
     )
@@ -242,7 +246,7 @@ def _failed(message: str) -> types.CallToolResult:
 
 def _in_words(problem: Any, accepted: type[Arguments]) -> str:
     """Return what is wrong with an argument. Its value is left out, since it may be the text."""
-    name = ".".join(map(str, problem["loc"]))
+    name = problem["loc"][0]
     if problem["type"] == "missing":
         return f"the argument {name} is missing"
     if problem["type"] == "extra_forbidden":

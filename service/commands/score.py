@@ -38,6 +38,7 @@ from unspun.service.commands.common import (
     require_depth,
     table_console,
 )
+from unspun.service.commands.typed import paths_or_pipe
 from unspun.service.console import CommandError, complain, plural, printable
 
 # Everything else is imported where it is needed, so that help and usage errors are quick.
@@ -69,7 +70,7 @@ WORTH_A_WORKER = 4_000_000
 
 
 @click.command(short_help="Score files, folders or standard input.")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", metavar="PATH...", nargs=-1)
 @format_option(
     "csv",
     "parquet",
@@ -107,7 +108,7 @@ WORTH_A_WORKER = 4_000_000
     metavar="N",
     help="Number of processes. Default: all cores with --output FOLDER/, else one per 4 MB of input, up to all cores.",
 )
-@click.option("--scheduler", metavar="URL", help="Score on the Dask cluster with this scheduler (tcp://...).")
+@click.option("--scheduler", metavar="URL", help="Score on the Dask cluster with this scheduler (tcp://HOST:PORT).")
 @click.option("--dedupe", is_flag=True, help="Skip texts that are nearly the same as an earlier one.")
 @click.option(
     "--fail-on",
@@ -145,18 +146,19 @@ def score(
     false-positive rate says how often human text of the same length shows evidence as strong.
 
     PATH is a file, a folder (searched recursively), a quoted pattern ('crawl/**/*.txt'), the URL of any of these
-    (s3://, gs://, https://), or - for standard input. These formats are read, each also compressed (.gz, .zst):
+    (s3://, gs://, https://), or - for standard input. Without PATH, the text that is piped into the command is scored.
+    These formats are read, each also compressed (.gz, .zst):
 
     \b
       .txt .md .rst     one document; also .markdown, and subtitles: .srt .vtt
-      .html .htm        one document, the article of the page (offsets refer to its text)
+      .html .htm        one document: the article of the page
       .pdf .docx .odt   one document; also .rtf and .epub
-      .eml              one document, the text of an e-mail
-      .jsonl .ndjson    a document per line, with "text" and optionally "id"
-      .json             an array of such objects or of texts, or an object that holds one
-      .csv .tsv         a document per row, with the column "text" and optionally "id"
+      .eml              one document: the text of an e-mail
+      .jsonl .ndjson    a document per line, with "text" and maybe "id"
+      .json             such objects or texts in an array, or an object with one
+      .csv .tsv         a document per row, with columns "text" and maybe "id"
       .parquet          the same
-      .warc .wet        the articles of all pages with status 200, with their addresses as ids
+      .warc .wet        the articles of a web crawl; the ids are their addresses
 
     The text may also be called content, body, article or full_text; --text-field names any other field.
 
@@ -170,7 +172,7 @@ def score(
       0    all documents were scored
       1    the model could not be loaded, or the output could not be written
       2    wrong usage
-      3    some documents could not be read; they are reported, one per line, and the rest were scored
+      3    some documents could not be read; the rest were scored
       4    with --fail-on: a document has that verdict, and all could be read
       130  interrupted
 
@@ -182,7 +184,7 @@ def score(
       unspun score s3://bucket/crawl/ --output verdicts/ --dedupe
       unspun score crawl/ --output verdicts/ --scheduler tcp://scheduler:8786
       unspun score articles/*.md --fail-on suspect
-      unspun score crawl.jsonl.gz --no-evidence | jq -r 'select(.verdict == "paraphrased").id'
+      unspun score crawl/ --no-evidence | jq 'select(.verdict == "suspect").id'
       curl -s https://example.org/paper.pdf | unspun score - --format table
     """
     from unspun.reading.html import Page, extract_article
@@ -191,6 +193,7 @@ def score(
         raise click.UsageError("--no-evidence and --all-evidence exclude each other. Pass one of them.")
     target = _target(output, form)
     check_force(target.place, force)
+    paths = paths_or_pipe(paths, "score")
     read = partial(open_reader, paths, reading, exclude=target.place)
     chosen = _workers(workers, scheduler, target, read)
     # With an output folder, pages are always left to the workers: their number must not change what a run reads.

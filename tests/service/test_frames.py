@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN
-from unspun.service import frames
+from unspun.service import rows
 from unspun.service.frames import COLUMNS, SCHEMA, score_frames
 
 pd = pytest.importorskip("pandas", reason="pip install pandas")
@@ -14,7 +16,7 @@ pd = pytest.importorskip("pandas", reason="pip install pandas")
 
 @pytest.fixture(autouse=True)
 def fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frames, "_model", lambda bundle: FakeDetector())
+    monkeypatch.setattr(rows, "_loaded", lambda bundle, process: FakeDetector())
 
 
 def test_each_row_gets_the_verdict_of_its_text() -> None:
@@ -33,6 +35,7 @@ def test_a_row_has_the_fields_of_the_verdict() -> None:
     [row] = answer.to_dict("records")
     numbers = ("score", "false_positive_rate", "share", "spun", "translated", "rewritten")
     assert [row[name] for name in numbers] == [0.97, 0.0021, 0.93, 0.97, 0.01, 0.01]
+    assert row["words"] == 13
     assert row["evidence"] == "imaginative and prescient -> vision; vitality -> energy"
     assert pd.isna(row["probability"])
 
@@ -73,6 +76,27 @@ def test_a_row_without_a_text_keeps_its_place() -> None:
     [answer] = score_frames([pd.DataFrame({"id": ["a", "b", "c"], "text": [SPUN, None, CLEAR]})])
     assert list(answer["id"]) == ["a", "b", "c"]
     assert answer["verdict"].isna().tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        (["a", None], ["a", None]),
+        ([7, 8], ["7", "8"]),
+        # pandas reads whole numbers, of which one is missing, as 7.0 and NaN
+        ([7, None], ["7", None]),
+        ([7.5, 8.0], ["7.5", "8.0"]),
+    ],
+)
+def test_ids_are_as_submitted(ids: list[object], expected: list[str | None]) -> None:
+    [answer] = score_frames([pd.DataFrame({"id": ids, "text": [SPUN, CLEAR]})])
+    assert [json.loads(line)["id"] for line in answer["json"]] == expected
+
+
+def test_all_answers_have_the_same_types_whatever_is_in_them() -> None:
+    """Engines join the frames of all workers, and take types from those that they see first."""
+    frames = [pd.DataFrame({"text": texts}) for texts in ([SPUN], [CLEAR], ["Short."], [None], [])]
+    assert len({tuple(answer.dtypes) for answer in score_frames(frames)}) == 1
 
 
 def test_a_frame_without_rows_has_all_columns() -> None:
