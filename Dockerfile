@@ -5,7 +5,7 @@
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 # sha256 of model/default/manifest.json, which lists the sha256 of every other file of the model. Verdicts and /readyz
 # identify the model by it. The build fails with any other model; a test keeps this value up to date.
-ARG MODEL_SHA256=d44565883c44970b65073bbf539631b05307b5138fd35ff9c3b72adcbb8cbe5f
+ARG MODEL_SHA256=5e4702ea1cdbd93a144164ea09ce73272650cdb3874553127abece9269fa485a
 
 
 FROM ${PYTHON_IMAGE} AS build

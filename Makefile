@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --durations 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-integrations check train-extra deep-extra engines-extra screenshots format clean
+.PHONY: help demo test test-integrations check train-extra deep-extra engines-extra editors-extra screenshots format clean
 
 help:
 	@echo "make demo               score the example articles and show the words that give a machine away"
@@ -20,6 +20,7 @@ help:
 	@echo "make train-extra        install what training needs, except the Debian packages that docs/train.md names"
 	@echo "make deep-extra         install PyTorch and the pretrained weights, to fine-tune the encoder"
 	@echo "make engines-extra      install Spark and Ray (750 MB), to test with them; Spark also needs Java"
+	@echo "make editors-extra      install the grammar checkers and other editors of benchmarks/innocent.py"
 	@echo "make clean              remove the virtual environment and everything that was built"
 
 demo: $(VENV)/installed
@@ -39,6 +40,8 @@ train-extra: $(VENV)/installed-train
 deep-extra: $(VENV)/installed-deep
 
 engines-extra: $(VENV)/installed-engines
+
+editors-extra: $(VENV)/installed-editors
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -74,6 +77,13 @@ $(VENV)/installed-deep: $(VENV)/installed-dev
 $(VENV)/installed-engines: $(VENV)/installed-dev
 	@echo "Installing Spark and Ray into $(VENV) ..."
 	@$(PIP) --no-compile --editable '.[spark,ray]'
+	@touch $@
+
+$(VENV)/installed-editors: $(VENV)/installed-dev benchmarks/retext/package.json
+	@echo "Installing editors of text into $(VENV) ..."
+	@$(PIP) --editable '.[editors]'
+	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --no-package-lock --prefix benchmarks/retext; \
+	else echo "npm is not installed: three editors are missing"; fi
 	@touch $@
 
 $(VENV)/installed: pyproject.toml | $(BIN)/python

@@ -8,6 +8,8 @@ Those of the group `pages` return what is read from a page. What a shape does to
   counts.
 - `diluted`: prose by people is added. It is only reported, because how much of a text is spun has then changed.
 - `changed`: words are joined, cut or lose their sentence. It is only reported.
+- `edited`: a tool that people use on their own texts changed some words (`benchmarks.innocent`). It counts for texts by
+  people, which must stay clear.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from typing import Literal
 from benchmarks.common import EXAMPLES
 from unspun.reading.html import extract_article
 
-Words = Literal["kept", "boilerplate", "diluted", "changed"]
+Words = Literal["kept", "boilerplate", "diluted", "changed", "edited"]
 Change = Callable[[str], str]
 
 
@@ -40,8 +42,13 @@ class Transformation:
 
     @property
     def counts(self) -> bool:
-        """Whether it must leave the verdicts as they are."""
+        """Whether it must leave all verdicts as they are."""
         return self.words in ("kept", "boilerplate")
+
+    @property
+    def counts_for_people(self) -> bool:
+        """Whether it must leave the verdicts on texts by people as they are."""
+        return self.counts or self.words == "edited"
 
 
 TRANSFORMATIONS: dict[str, Transformation] = {}

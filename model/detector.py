@@ -339,13 +339,16 @@ class Detector:
                 for part in parts:
                     kept[part.first - first : part.last - first + 1] = True
                 inside[first:last][~kept] = 0.0
+        is_spun = np.array([verdict.kind == "spun" for verdict, *_ in decided], dtype=bool)
         deep = None
         if answers.reading is not None and self._deep is not None:
             replaced = self._deep.blend.log_odds(answers.reading, answers.measured.misfit)
             deep = DeepTagging(
                 self._deep.encoder, answers.reading, replaced, answers.decided, self._deep.blend.prior_log_odds
             )
-        return find_evidence(self.extractor.signals, documents, answers.measured, self._prior, inside, shown, deep)
+        return find_evidence(
+            self.extractor.signals, documents, answers.measured, self._prior, inside, shown, is_spun, deep
+        )
 
 
 @dataclass(frozen=True, eq=False)

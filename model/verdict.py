@@ -128,7 +128,7 @@ class ModelInfo(JsonRecord):
     """The model that gave an answer."""
 
     name: str = field(metadata=about("Name of the model.", example="default"))
-    version: str = field(metadata=about("Version of the model.", example="2.0.0"))
+    version: str = field(metadata=about("Version of the model.", example="2.1.0"))
     sha256: str = field(metadata=about("SHA-256 of the model's manifest.", example="0" * 64))
 
 

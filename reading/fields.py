@@ -38,12 +38,14 @@ class Fields:
     """The fields to read: those of the text and the id, None for the usual names, and others to keep.
 
     In a table, a text or id may also be given by the number of its column, from 1, if no column has that name. In
-    JSON, it may be a path to a nested field: `article.body`.
+    JSON, it may be a path to a nested field: `article.body`. If `text_optional`, a JSON object without a text has an
+    empty one.
     """
 
     text: str | None = None
     id: str | None = None
     kept: Sequence[str] = ()
+    text_optional: bool = False
 
     def columns(self, names: Sequence[str]) -> dict[str, int]:
         """Return the place of each column to read: of "text", of "id" if there is one, and of those to keep.
@@ -89,7 +91,9 @@ class Fields:
             if value is not MISSING:
                 found[name] = value
         if "text" not in found:
-            raise FieldError(_no_text(self.text, tuple(record), "field"))
+            if not self.text_optional:
+                raise FieldError(_no_text(self.text, tuple(record), "field"))
+            found["text"] = ""
         if self.kept:
             folded = {fold(name): name for name in record}
             for name in self.kept:

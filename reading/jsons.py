@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NoReturn, TextIO
 
 from unspun.reading import records
@@ -110,7 +111,7 @@ def _lists(value: dict[str, Any], fields: Fields, path: str = "") -> Iterator[tu
 
 def _has_text(value: Any, fields: Fields) -> bool:
     try:
-        return isinstance(value, dict) and "text" in fields.values(value)
+        return isinstance(value, dict) and "text" in replace(fields, text_optional=False).values(value)
     except FieldError:
         return False
 

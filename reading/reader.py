@@ -99,7 +99,8 @@ class Reader:
     with the path of each file found in a folder, and files for which it returns true are skipped. `fields`
     are the names of the fields, besides `id` and `text`, to keep from JSON, CSV and Parquet. `text_field` and
     `id_field` are the fields of the text and the id: a name, the number of a column, or a path to a nested field of
-    JSON. By default, they are `text`, `content`, `body`, `article` or `full_text`, and `id`, in any case.
+    JSON. By default, they are `text`, `content`, `body`, `article` or `full_text`, and `id`, in any case. If
+    `text_optional`, a JSON object without a text is a document with an empty one.
     `limits` are those of reading one PDF, DOCX, ODT, RTF or EPUB.
     """
 
@@ -115,6 +116,7 @@ class Reader:
         fields: Sequence[str] = (),
         text_field: str | None = None,
         id_field: str | None = None,
+        text_optional: bool = False,
         limits: Limits = LIMITS,
     ) -> None:
         self.paths = tuple(paths)
@@ -125,7 +127,7 @@ class Reader:
         self._exclude = None if exclude is None else os.path.realpath(exclude)
         self._ignore = ignore
         self._article = article
-        self._fields = Fields(text_field, id_field, fields)
+        self._fields = Fields(text_field, id_field, fields, text_optional)
         self._limits = limits
         self._finished = 0
         self._current: _CountedFile | None = None

@@ -87,10 +87,18 @@ def cli() -> None:
     """Find machine-paraphrased text, and show the words that give it away.
 
     \b
+    Exit status, of all commands:
+      0    done
+      1    failed; the message says what to do
+      2    wrong usage
+      3    done, but some documents could not be read
+      130  interrupted
+
+    \b
     Examples:
       unspun score article.txt
       unspun compare suspect.txt original.txt
-      unspun COMMAND --help
+      unspun score --help
     """
 
 

@@ -152,6 +152,22 @@ class Client:
         body = _full({"text": text, "id": id}, _options(evidence, depth, base_rate))
         return verdict_from_dict(self._request("POST", "/v1/score", body))
 
+    def score_url(
+        self,
+        url: str,
+        *,
+        id: str | int | None = None,
+        evidence: EvidenceChoice = True,
+        depth: str = "auto",
+        base_rate: float | None = None,
+    ) -> Verdict:
+        """Score the article of a public web page, which the service fetches if its operator allows that.
+
+        Without an `id`, the verdict has the address as its id. Raises ProblemError and ServiceUnreachableError.
+        """
+        body = _full({"url": url, "id": id}, _options(evidence, depth, base_rate))
+        return verdict_from_dict(self._request("POST", "/v1/score", body))
+
     def score_many(
         self,
         submissions: Iterable[Submission],

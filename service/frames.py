@@ -46,9 +46,9 @@ def score_frames(
 
     `text_field` and `id_field` are their columns: names, or numbers from 1. By default the text is `text`, `content`,
     `body`, `article` or `full_text`, and the id is `id` if there is one, in any case. `base_rate` is the share of
-    paraphrased texts among those that are scored; with it, each verdict has a `probability`. `allowed` terms are never
-    evidence. A row without text keeps its id and gets no other values. Raises KeyError if a frame has no such column,
-    and ValueError if the base rate is not between 0 and 1.
+    paraphrased texts among those that are scored; with it, each verdict has a `probability`. Terms that are `allowed`
+    are never evidence. A row without text keeps its id and gets no other values. Raises KeyError if a frame has no such
+    column, and ValueError if the base rate is not between 0 and 1.
     """
     for frame in frames:
         yield score_frame(

@@ -20,12 +20,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unspun.service.commands.common import FOUND, INCOMPLETE, STDIO, load_detector, require_depth, table_console
-from unspun.service.commands.score import FAILING
+from unspun.service.commands.common import (
+    FOUND,
+    INCOMPLETE,
+    STDIO,
+    allow_option,
+    load_detector,
+    require_depth,
+    table_console,
+)
+from unspun.service.commands.score import FAILING, failing_line
 from unspun.service.console import CommandError, complain, one_line, plural
 
 # Everything else is imported where it is needed, so that errors of usage and pull requests without articles are quick.
 if TYPE_CHECKING:
+    from unspun.model.text.allowed import Allowed
     from unspun.model.verdict import Evidence, Verdict
     from unspun.reading.reader import Failure
     from unspun.service.batch.scoring import Scored
@@ -63,9 +72,16 @@ MOST_ROWS = 500
     type=click.Path(path_type=Path),
     help="Folder of the model. Default: the model that ships with unspun.",
 )
+@allow_option
 @click.option("--report", metavar="FILE", type=click.Path(path_type=Path), help="Also write the HTML report to FILE.")
 def main(
-    patterns: tuple[str, ...], base: str, fail_on: str, depth: str, bundle: Path | None, report: Path | None
+    patterns: tuple[str, ...],
+    base: str,
+    fail_on: str,
+    depth: str,
+    bundle: Path | None,
+    allowed: Allowed | None,
+    report: Path | None,
 ) -> None:
     """Check the articles that were added or changed since a commit. Run it in the root of a git repository.
 
@@ -88,7 +104,7 @@ def main(
     if not files:
         complain("no articles were added or changed")
         raise click.exceptions.Exit(0)
-    check = _Check(files, fail_on, depth, bundle, report)
+    check = _Check(files, fail_on, depth, bundle, allowed, report)
     raise click.exceptions.Exit(check())
 
 
@@ -147,6 +163,7 @@ class _Check:
     fail_on: str
     depth: str
     bundle: Path | None
+    allowed: Allowed | None
     report: Path | None
 
     def __call__(self) -> int:
@@ -167,16 +184,12 @@ class _Check:
             "GITHUB_OUTPUT",
             "".join(f"{word}={counts[word]}\n" for word in FAILING["suspect"]) + f"failures={len(failures)}\n",
         )
-        found = ", ".join(f"{counts[word]} {word}" for word in failing if counts[word])
-        lines = [f"{plural(len(scored), 'document')} checked"]
-        if found:
-            lines.append(f"--fail-on {self.fail_on}: {found}")
-        if failures:
-            lines.append(f"{plural(len(failures), 'document')} could not be read")
-        if found and failures:
-            lines.append(f"so the exit status is {INCOMPLETE}, not {FOUND}")
-        complain("; ".join(lines))
-        return INCOMPLETE if failures else FOUND if found else 0
+        failed = f"; {plural(len(failures), 'document')} could not be read" if failures else ""
+        complain(f"{plural(len(scored), 'document')} checked{failed}")
+        found = failing_line(self.fail_on, counts, len(failures))
+        if found is not None:
+            complain(found)
+        return INCOMPLETE if failures else 0 if found is None else FOUND
 
     def _outcomes(self) -> tuple[list[Scored | Failure], float]:
         """Score the files, and write the table and the report.
@@ -185,12 +198,12 @@ class _Check:
         """
         from unspun.reading.reader import Reader
         from unspun.service.batch.output import FileOutput
-        from unspun.service.batch.scoring import Scored, notice, score_records, supported_by
+        from unspun.service.batch.scoring import Scored, allowing, notice, score_records, supported_by
         from unspun.service.render import TextWriter
         from unspun.service.render.html import HtmlWriter, Report
         from unspun.service.render.table import VerdictTable
 
-        detector = load_detector(self.bundle)
+        detector = allowing(load_detector(self.bundle), self.allowed)
         require_depth(detector, self.depth)
         supported = supported_by(detector)
         writer = TextWriter(VerdictTable(table_console(None), show=3, supported=supported), _echo)

@@ -123,9 +123,26 @@ def test_a_file_scores_the_same_alone_and_in_a_folder(scored: Result, folder: Pa
 
 
 def test_scores_are_the_same_without_evidence(scored: Result, folder: Path, shipped: Detector) -> None:
-    shown = ("evidence", "passages")
+    shown = ("evidence", "passages", "sentences", "observations")
     expected = [{k: v for k, v in verdict.items() if k not in shown} for verdict in verdicts(scored)]
     assert verdicts(run(shipped, folder, "--no-evidence")) == expected
+
+
+def test_ordinary_english_is_never_a_phrase_of_spinners(shipped: Detector) -> None:
+    text = (DATA / "ordinary_english.txt").read_text("utf-8")
+    assert [
+        one.text for one in shipped.score(text, evidence="all").evidence or () if one.signal == "known_phrase"
+    ] == []
+
+
+def test_a_phrase_of_spinners_has_its_probable_original(shipped: Detector) -> None:
+    found = shipped.score(f"{HUMAN} The town plans to use counterfeit consciousness.", evidence="all").evidence or ()
+    [phrase] = [one for one in found if one.signal == "known_phrase"]
+    assert (phrase.text, phrase.suggestion, phrase.probable) == (
+        "counterfeit consciousness",
+        "artificial intelligence",
+        True,
+    )
 
 
 def test_only_texts_that_are_not_clear_have_evidence(answers: dict[str, dict[str, Any]]) -> None:

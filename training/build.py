@@ -226,7 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of the bundle to write")
     parser.add_argument(
-        "--version", default="2.0.0", dest="model_version", help="version of the bundle (default: 2.0.0)"
+        "--version", default="2.1.0", dest="model_version", help="version of the bundle (default: 2.1.0)"
     )
     add_workers(parser, 1)
     parser.add_argument("--seed", type=int, default=0)

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from unspun.model.decision.decision import SCORE_SUSPECT
 from unspun.model.signals.base import Floats
 from unspun.model.signals.debris import DEBRIS
 from unspun.model.signals.features import BatchFeatures, Signals
@@ -92,6 +91,7 @@ def find_evidence(
     prior_log_odds: float,
     spun: NDArray[np.floating],
     shown: NDArray[np.bool_],
+    is_spun: NDArray[np.bool_],
     deep: DeepTagging | None = None,
 ) -> list[list[Evidence]]:
     """Return the evidence of each document of a batch, in the order of the text, without overlaps.
@@ -106,6 +106,7 @@ def find_evidence(
             so that weights are log likelihood ratios.
         spun: (T,) score of the kind `spun` of each token's document, 0 outside the spun parts.
         shown: (D,) which documents to look for evidence in.
+        is_spun: (D,) which documents have the kind `spun`.
         deep: what the deep tier says, if it read any document.
     """
     found: list[list[Finding]] = [[] for _ in documents.texts]
@@ -132,8 +133,9 @@ def find_evidence(
         taken[misfit.first : misfit.last + 1] = True
     for debris in _debris(signals, measured, taken):
         found[document[debris.first]].append(debris)
-    is_spun = spun >= SCORE_SUSPECT
-    return [_finish(documents, findings, is_spun) for findings in found]
+    return [
+        _finish(documents, findings, replacing) for findings, replacing in zip(found, is_spun.tolist(), strict=True)
+    ]
 
 
 def _phrases(signals: Signals, measured: BatchFeatures) -> list[Finding]:
@@ -253,10 +255,10 @@ def _debris(signals: Signals, measured: BatchFeatures, taken: NDArray[np.bool_])
     return answer
 
 
-def _finish(documents: Documents, findings: list[Finding], is_spun: NDArray[np.bool_]) -> list[Evidence]:
+def _finish(documents: Documents, findings: list[Finding], is_spun: bool) -> list[Evidence]:
     """Keep the heaviest findings and put them in the order of the text, with their offsets.
 
-    Where the text is not spun, whole sentences were written anew, so that guesses at single words are seldom right.
+    If the text is not spun, whole sentences were written anew, so that guesses at single words are seldom right.
     """
     heaviest = sorted(findings, key=lambda finding: (-finding.weight, finding.first))[:MOST]
     answer = []
@@ -266,6 +268,6 @@ def _finish(documents: Documents, findings: list[Finding], is_spun: NDArray[np.b
         if text[:1].isupper():
             suggestions = tuple(word[:1].upper() + word[1:] for word in suggestions)
         first_choice = suggestions[0] if suggestions else None
-        probable = probable and (signal == "known_phrase" or bool(is_spun[first]))
+        probable = probable and (is_spun or signal == "known_phrase")
         answer.append(Evidence(start, end, text, first_choice, signal, round(weight, 2), suggestions[1:], probable))
     return answer

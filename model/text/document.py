@@ -30,7 +30,7 @@ SECTION = 250
 
 _TOKEN_COLUMNS = (
     *("token_start", "token_end", "token_hash", "token_class", "token_shape", "token_sentence", "token_paragraph"),
-    *("token_function", "token_prose", "token_foreign"),
+    *("token_function", "token_prose", "token_allowed", "token_foreign"),
 )
 """The attributes of Documents that have a value for each token, but `token_document`."""
 

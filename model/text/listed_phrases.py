@@ -30,6 +30,7 @@ MOST = 100_000
 """Phrases in a list of your own, at most."""
 CLOSES_GROUP = codes(";:…")
 """Signs that a phrase does not go across, besides the end of a sentence."""
+HYPHENS = codes("-\u2010\u00ad")
 SPACE = re.compile(r"\s+")
 CONTEXT = 100
 """Characters of the sentence to quote on each side of a phrase, at most."""
@@ -76,6 +77,7 @@ class PhraseList:
         lengths: dict[str, set[int]] = {}
         for words in self._entries:
             lengths.setdefault(words[0], set()).add(len(words))
+        self._words = {word for words in self._entries for word in words}
         # By the first word of a phrase: the numbers of words of such phrases, the longest first.
         self._lengths = {word: tuple(sorted(found, reverse=True)) for word, found in lengths.items()}
 
@@ -91,17 +93,26 @@ class PhraseList:
         """
         documents = Documents.parse(texts)
         places = np.flatnonzero(_is_word(documents))
-        group, kept = _groups(documents, places).tolist(), places.tolist()
+        groups, cut = _groups(documents, places).tolist(), _cut(documents, places).tolist()
         folded = documents.words()
-        words = [folded[token] for token in kept]
+        words, group, firsts, lasts = list[str](), list[int](), list[int](), list[int]()
+        for number, token in enumerate(places.tolist()):
+            if number and cut[number - 1] and words[-1] + folded[token] in self._words:
+                words[-1] += folded[token]
+                lasts[-1] = token
+                continue
+            words.append(folded[token])
+            group.append(groups[number])
+            firsts.append(token)
+            lasts.append(token)
         found: list[list[PhraseFound]] = [[] for _ in documents.texts]
         place = 0
         while place < len(words):
             length = self._length_at(words, group, place)
             if length:
-                document = int(documents.token_document[kept[place]])
+                document = int(documents.token_document[firsts[place]])
                 entry = self._entries[tuple(words[place : place + length])]
-                found[document].append(_found(documents, kept[place], kept[place + length - 1], entry))
+                found[document].append(_found(documents, firsts[place], lasts[place + length - 1], entry))
             place += max(length, 1)
         return found
 
@@ -167,8 +178,18 @@ def _groups(documents: Documents, places: NDArray[np.int64]) -> NDArray[np.int64
     apart |= closed[before] != closed[after]
     # "e.g. the" has a full stop, but is one sentence. A heading ends without one, at a blank line.
     apart |= (ended[before] != ended[after]) & (documents.token_sentence[before] != documents.token_sentence[after])
-    apart |= newlines[documents.token_start[after]] - newlines[documents.token_end[before]] > 1
+    apart |= newlines[documents.token_start[after]] - newlines[documents.token_end[before] - 1] > 1
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(apart)])
+
+
+def _cut(documents: Documents, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return after which words, given by their tokens, there is only a hyphen at the end of a line."""
+    before, after = places[:-1], places[1:]
+    end = documents.token_end[before]
+    hyphen = is_among(documents.characters[np.minimum(end, len(documents.characters) - 1)], HYPHENS)
+    newline = documents.characters[np.minimum(end + 1, len(documents.characters) - 1)] == ord("\n")
+    answer: NDArray[np.bool_] = (after == before + 2) & hyphen & newline
+    return answer
 
 
 def _is_word(documents: Documents) -> NDArray[np.bool_]:

@@ -41,6 +41,12 @@ def audit(database: str, level: str, form: str | None) -> None:
     when the text was labelled, by the model that is named.
 
     \b
+    Exit status:
+      0    measured
+      1    the database could not be used
+      2    wrong usage
+
+    \b
     Examples:
       unspun audit
       unspun audit --database postgresql://unspun@db/unspun --at paraphrased

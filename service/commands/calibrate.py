@@ -106,7 +106,7 @@ def calibrate(
     \b
     Examples:
       unspun calibrate --model house-model --on archive/2015/ --target-fpr 0.005
-      unspun calibrate --model default --on archive/ --target-fpr 0.001 --output stricter
+      unspun calibrate --model default --on archive/ --output stricter
     """
     from unspun.model.detector import Detector
     from unspun.training.retraining.recalibrate import SUSPECT_FACTOR, CalibrationError, measure, recalibrate, write

@@ -186,8 +186,10 @@ def reading_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--input-format",
+            metavar="FORMAT",
             type=click.Choice(INPUT_FORMATS),
-            help="Format of standard input. Default: jsonl or json if it looks like that, else one plain text.",
+            help=f"Format of standard input: {', '.join(INPUT_FORMATS[:-1])} or {INPUT_FORMATS[-1]}. Default: a "
+            "document, jsonl or json if it looks like that, else one plain text.",
         ),
         click.option(
             "--id-field",

@@ -31,6 +31,7 @@ from unspun.service.commands.common import (
     refuse_input_as_output,
     table_console,
 )
+from unspun.service.commands.typed import announce_standard_input, refuse_text
 from unspun.service.console import complain, plural, printable
 
 # Everything else is imported where it is needed, so that help and usage errors are quick.
@@ -101,15 +102,15 @@ def compare(
       0    all suspects were compared, whatever the result
       1    the model could not be loaded, or the output could not be written
       2    wrong usage
-      3    some documents could not be read; they are reported, one per line, and the rest were compared
+      3    some documents could not be read; the rest were compared
       130  interrupted
 
     \b
     Examples:
       unspun compare suspect.txt original.txt
-      unspun compare suspect.html https://example.org/original.html --output proof.html
+      unspun compare suspect.html https://example.org/a.html --output proof.html
       unspun compare submissions.jsonl#17 original.txt --format jsonl
-      unspun compare submissions/ --against archive/ --top 3 --output found.jsonl
+      unspun compare submissions/ --against archive/ --output found.jsonl
     """
     file = None if output in (None, STDIO) else Path(str(output))
     check_force(file, force)
@@ -127,6 +128,7 @@ def compare(
         choose_format(form, file, ENDINGS, ("html",)),
         (load or load_comparer)(bundle),
     )
+    announce_standard_input(paths)
     if against:
         run.search()
     else:
@@ -150,6 +152,10 @@ def _check_usage(
         raise click.UsageError("give either SOURCE or --against; repeat --against before each folder.")
     if source is None and not against:
         raise click.UsageError("give SOURCE, or --against FOLDER to search for it.")
+    refuse_text(
+        [_split(path)[0] for path in paths],
+        "write it to a file; one of the two texts can also be piped: echo {} | unspun compare - original.txt",
+    )
     if paths.count(STDIO) > 1:
         raise click.UsageError("only one document can come from standard input.")
     if file is not None:

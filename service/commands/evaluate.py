@@ -80,16 +80,16 @@ def evaluate(
     \b
     Exit status:
       0    all texts were measured
-      1    the model could not be loaded, there were no texts, or the output could not be written
+      1    no model, no texts, or the output could not be written
       2    wrong usage
-      3    some texts could not be read; they are reported, and the rest were measured
+      3    some texts could not be read; the rest were measured
       130  interrupted
 
     \b
     Examples:
       unspun evaluate labelled.jsonl
       unspun evaluate articles/ --label human
-      unspun evaluate --model house-model corpora/ --output figures --format jsonl > figures.jsonl
+      unspun evaluate --model house-model corpora/ --output figures --format jsonl
     """
     refuse_model_among(context, paths)
     _prepare(output)

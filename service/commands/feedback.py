@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -56,7 +56,16 @@ def feedback() -> None:
     """Store people's labels of texts: human, spun, translated or rewritten. `unspun audit` reports what they show.
 
     Labels come from the service (POST /v1/feedback and its page), from the buttons in the HTML report of
-    `unspun score`, and from files. Only the hash of a text is stored, unless you ask to keep the text.
+    `unspun score`, and from files. Only the hash of a text is stored, unless you ask to keep the text, or import it
+    with its label.
+
+    \b
+    Exit status:
+      0    done
+      1    the model or the database could not be used
+      2    wrong usage
+      3    some documents or labels could not be read; the rest were stored
+      130  interrupted
 
     \b
     Examples:
@@ -88,6 +97,14 @@ def add(
     """Score the documents under PATH, as `unspun score` does, and store the same label for all of them.
 
     \b
+    Exit status:
+      0    all labels were stored
+      1    the model or the database could not be used
+      2    wrong usage
+      3    some documents could not be read; the labels of the rest were stored
+      130  interrupted
+
+    \b
     Example:
       unspun feedback add --label human --source desk essays/
     """
@@ -116,7 +133,7 @@ def add(
 
 
 @feedback.command("import", short_help="Store the labels in files.")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option(
     "--texts",
     metavar="PATH",
@@ -129,24 +146,36 @@ def add(
 @click.pass_obj
 def import_(
     load: ScorerLoader | None,
-    files: tuple[str, ...],
+    paths: tuple[str, ...],
     texts: tuple[str, ...],
     bundle: Path | None,
     reading: Reading,
     database: str,
 ) -> None:
-    """Store the labels in FILE: JSON lines as the HTML report and `export` write them, or - for standard input.
+    """Store the labels in PATH: the JSON lines of the HTML report and of `export`, or labelled text, or - for standard
+    input.
 
-    Each line needs "label", and either "text" or both "digest" and "verdict". A text without a verdict is scored now.
-    Labels that are already stored are skipped, so you can import a file twice. If the database fails, nothing is
-    stored.
+    Labelled text is read as `unspun evaluate` reads it: folders and files of JSON, CSV, TSV and Parquet, also
+    compressed, whose records have "label" (human, spun, translated or rewritten), a text, and maybe "source". Their
+    texts are scored and stored. Records without a text need "digest" and "verdict". Labels that are already stored are
+    skipped, so you can import a file twice. If the database fails, nothing is stored. To label other documents, use
+    `unspun feedback add`.
+
+    \b
+    Exit status:
+      0    all labels are stored
+      1    the model or the database could not be used; nothing was stored
+      2    wrong usage
+      3    some labels could not be read; the rest were stored
+      130  interrupted
 
     \b
     Example:
       unspun feedback import labels.jsonl --texts articles/
+      unspun feedback import labelled.csv
     """
     with open_store(database) as store:
-        lines, failures = _read_lines(files)
+        lines, failures = _read_lines(paths, reading)
         found = _texts_to_keep(lines, texts, reading)
         labels, unnamed = _complete(lines, found, lambda: (load or load_detector)(bundle))
         missing = sum(line.keep_text and line.text is None and line.digest not in found for line in lines)
@@ -165,6 +194,12 @@ def export(with_text: bool, database: str) -> None:
     """Write all labels as JSON lines, the oldest first: as a backup, or for another database.
 
     \b
+    Exit status:
+      0    written
+      1    the database could not be used
+      2    wrong usage
+
+    \b
     Example:
       unspun feedback export --with-text > labels.jsonl
     """
@@ -178,6 +213,12 @@ def export(with_text: bool, database: str) -> None:
 @database_option
 def delete(ids: tuple[str, ...], database: str) -> None:
     """Delete labels, and their texts if they were kept.
+
+    \b
+    Exit status:
+      0    deleted
+      1    an ID is unknown, or the database could not be used
+      2    wrong usage
 
     \b
     Example:
@@ -197,6 +238,12 @@ def list_labels(database: str) -> None:
     """List all labels, the oldest first: time, id, label, unspun's verdict, "text" if the text was kept, and source.
 
     \b
+    Exit status:
+      0    listed
+      1    the database could not be used
+      2    wrong usage
+
+    \b
     Example:
       unspun feedback list
     """
@@ -211,6 +258,12 @@ def list_labels(database: str) -> None:
 @database_option
 def stats(database: str) -> None:
     """Count labels and texts, by label and by source.
+
+    \b
+    Exit status:
+      0    counted
+      1    the database could not be used
+      2    wrong usage
 
     \b
     Example:
@@ -242,6 +295,12 @@ def migrate(database: str) -> None:
     The service does this when it starts, and every command does it with an SQLite file. Make a backup first.
 
     \b
+    Exit status:
+      0    the database is up to date
+      1    the database could not be used
+      2    wrong usage
+
+    \b
     Example:
       unspun feedback migrate --database postgresql://unspun@db/unspun
     """
@@ -251,22 +310,27 @@ def migrate(database: str) -> None:
         complain(f"{store.database.where}: {done}")
 
 
-def _read_lines(files: Iterable[str]) -> tuple[list[LabelLine], int]:
-    """Return the labels in files, and the number of lines that are not labels, which are reported."""
-    from unspun.service.feedback.labels import LabelError, parse_line
+def _read_lines(paths: Iterable[str], reading: Reading) -> tuple[list[LabelLine], int]:
+    """Return the labels under some paths, and the number of records that are not labels, which are reported."""
+    from unspun.reading.reader import Failure, Reader
+    from unspun.service.feedback.labels import RECORD_FIELDS, LabelError, parse_record
+    from unspun.training.corpora.corpus import describes_texts
 
     lines: list[LabelLine] = []
     failures = 0
-    for name in files:
-        with cast("IO[bytes]", click.open_file(name, "rb")) as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                try:
-                    lines.append(parse_line(line.removeprefix(b"\xef\xbb\xbf")))
-                except LabelError as error:
-                    complain(f"{name}#{number}: {error}")
-                    failures += 1
+    reader = Reader(tuple(paths), fields=RECORD_FIELDS, text_optional=True, ignore=describes_texts, **reading.options())
+    for record in reader:
+        try:
+            if isinstance(record, Failure):
+                raise LabelError(record.message)
+            if record.fields is None:
+                raise LabelError("has no label; label documents with `unspun feedback add --label`")
+            lines.append(parse_record(record.fields, record.text))
+        except LabelError as error:
+            complain(f"{record.where}: {error}")
+            failures += 1
+    if reader.skipped:
+        complain(in_words(reader.skipped))
     return lines, failures
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from unspun.service.commands.common import is_terminal, load_detector, model_option, needs
+from unspun.service.commands.common import allow_option, is_terminal, load_detector, model_option, needs
 from unspun.service.console import complain
+
+if TYPE_CHECKING:
+    from unspun.model.text.allowed import Allowed
 
 
 @click.command(short_help="Give an assistant the tools `score` and `compare`.")
 @model_option
+@allow_option
 @click.pass_obj
-def mcp(load: Any, bundle: Path | None) -> None:
+def mcp(load: Any, bundle: Path | None, allowed: Allowed | None) -> None:
     """Give an assistant that edits text the tools `score` and `compare`, over the Model Context Protocol (MCP).
 
     The assistant starts this command and speaks to it on standard input and output. Texts are judged on this machine,
@@ -42,8 +46,9 @@ def mcp(load: Any, bundle: Path | None) -> None:
     with needs("the server for assistants", "mcp"):
         from unspun.service.mcp import serve
     from unspun.model.comparing.comparer import Comparer
+    from unspun.service.batch.scoring import allowing
 
-    detector = (load or load_detector)(bundle)
+    detector = allowing((load or load_detector)(bundle), allowed)
     if is_terminal(sys.stdin):
         complain("waiting for an assistant, which speaks MCP (JSON) on standard input; press Ctrl-C to stop")
     # Ctrl-C ends the process at once: Python would wait for a thread that waits for the next line.

@@ -66,6 +66,14 @@ def models(context: click.Context, path: Path) -> None:
     that ships with unspun, or the path of a BUNDLE.
 
     \b
+    Exit status:
+      0    done
+      1    a model or the folder could not be used
+      2    wrong usage
+      3    some documents could not be read (diff)
+      130  interrupted
+
+    \b
     Examples:
       unspun models promote --model house-model
       unspun models diff --model default --model current articles/
@@ -85,6 +93,12 @@ def list_models(folder: ModelFolder, form: str | None) -> None:
     """List all models: name, date, measured accuracy, and which one is in use.
 
     A model that cannot be used is listed with the reason.
+
+    \b
+    Exit status:
+      0    listed
+      1    the folder could not be read
+      2    wrong usage
 
     \b
     Example:
@@ -110,6 +124,12 @@ def show(folder: ModelFolder, model: str | None, form: str | None) -> None:
     """Show a model's manifest: thresholds, accuracy, training data, and how it compares with the model before it.
 
     jsonl contains the whole manifest.
+
+    \b
+    Exit status:
+      0    shown
+      1    the model could not be read
+      2    wrong usage
 
     \b
     Example:
@@ -140,6 +160,13 @@ def promote(folder: ModelFolder, model: str, force: bool) -> None:
     fails, the model in use does not change.
 
     \b
+    Exit status:
+      0    the model is in use
+      1    the model cannot be used, or is worse; the one in use did not change
+      2    wrong usage
+      130  interrupted
+
+    \b
     Example:
       unspun models promote --model house-model
     """
@@ -154,6 +181,13 @@ def rollback(folder: ModelFolder, model: str | None) -> None:
     """Put the model in use that was in use before, or another one of the folder.
 
     Repeat the command to go further back; `promote` goes forward again.
+
+    \b
+    Exit status:
+      0    the model is in use
+      1    there is no such model; the model in use did not change
+      2    wrong usage
+      130  interrupted
 
     \b
     Example:
@@ -199,7 +233,8 @@ def diff(
       0    all documents were scored
       1    a model could not be loaded
       2    wrong usage
-      3    some documents could not be read; they are reported, one per line, and the rest were scored
+      3    some documents could not be read; the rest were scored
+      130  interrupted
 
     \b
     Example:

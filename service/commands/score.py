@@ -38,6 +38,7 @@ from unspun.service.commands.common import (
     require_depth,
     table_console,
 )
+from unspun.service.commands.typed import paths_or_pipe
 from unspun.service.console import CommandError, complain, plural, printable
 
 # Everything else is imported where it is needed, so that help and usage errors are quick.
@@ -69,7 +70,7 @@ WORTH_A_WORKER = 4_000_000
 
 
 @click.command(short_help="Score files, folders or standard input.")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.argument("paths", metavar="PATH...", nargs=-1)
 @format_option(
     "csv",
     "parquet",
@@ -107,7 +108,7 @@ WORTH_A_WORKER = 4_000_000
     metavar="N",
     help="Number of processes. Default: all cores with --output FOLDER/, else one per 4 MB of input, up to all cores.",
 )
-@click.option("--scheduler", metavar="URL", help="Score on the Dask cluster with this scheduler (tcp://...).")
+@click.option("--scheduler", metavar="URL", help="Score on the Dask cluster with this scheduler (tcp://HOST:PORT).")
 @click.option("--dedupe", is_flag=True, help="Skip texts that are nearly the same as an earlier one.")
 @click.option(
     "--fail-on",
@@ -145,18 +146,19 @@ def score(
     false-positive rate says how often human text of the same length shows evidence as strong.
 
     PATH is a file, a folder (searched recursively), a quoted pattern ('crawl/**/*.txt'), the URL of any of these
-    (s3://, gs://, https://), or - for standard input. These formats are read, each also compressed (.gz, .zst):
+    (s3://, gs://, https://), or - for standard input. Without PATH, the text that is piped into the command is scored.
+    These formats are read, each also compressed (.gz, .zst):
 
     \b
       .txt .md .rst     one document; also .markdown, and subtitles: .srt .vtt
-      .html .htm        one document, the article of the page (offsets refer to its text)
+      .html .htm        one document: the article of the page
       .pdf .docx .odt   one document; also .rtf and .epub
-      .eml              one document, the text of an e-mail
-      .jsonl .ndjson    a document per line, with "text" and optionally "id"
-      .json             an array of such objects or of texts, or an object that holds one
-      .csv .tsv         a document per row, with the column "text" and optionally "id"
+      .eml              one document: the text of an e-mail
+      .jsonl .ndjson    a document per line, with "text" and maybe "id"
+      .json             such objects or texts in an array, or an object with one
+      .csv .tsv         a document per row, with columns "text" and maybe "id"
       .parquet          the same
-      .warc .wet        the articles of all pages with status 200, with their addresses as ids
+      .warc .wet        the articles of a web crawl; the ids are their addresses
 
     The text may also be called content, body, article or full_text; --text-field names any other field.
 
@@ -170,7 +172,7 @@ def score(
       0    all documents were scored
       1    the model could not be loaded, or the output could not be written
       2    wrong usage
-      3    some documents could not be read; they are reported, one per line, and the rest were scored
+      3    some documents could not be read; the rest were scored
       4    with --fail-on: a document has that verdict, and all could be read
       130  interrupted
 
@@ -182,7 +184,7 @@ def score(
       unspun score s3://bucket/crawl/ --output verdicts/ --dedupe
       unspun score crawl/ --output verdicts/ --scheduler tcp://scheduler:8786
       unspun score articles/*.md --fail-on suspect
-      unspun score crawl.jsonl.gz --no-evidence | jq -r 'select(.verdict == "paraphrased").id'
+      unspun score crawl/ --no-evidence | jq 'select(.verdict == "suspect").id'
       curl -s https://example.org/paper.pdf | unspun score - --format table
     """
     from unspun.reading.html import Page, extract_article
@@ -191,6 +193,7 @@ def score(
         raise click.UsageError("--no-evidence and --all-evidence exclude each other. Pass one of them.")
     target = _target(output, form)
     check_force(target.place, force)
+    paths = paths_or_pipe(paths, "score")
     read = partial(open_reader, paths, reading, exclude=target.place)
     chosen = _workers(workers, scheduler, target, read)
     # With an output folder, pages are always left to the workers: their number must not change what a run reads.
@@ -225,10 +228,12 @@ def score(
     if not quiet:
         near_duplicates = 0 if deduplicator is None else len(deduplicator.left_out)
         _summarise(tally, reader.skipped, near_duplicates, time.monotonic() - started)
-    failing = fail_on is not None and _report_failing(fail_on, verdicts, tally.failures)
+    failing = None if fail_on is None else failing_line(fail_on, verdicts, tally.failures)
+    if failing is not None:  # also with --quiet, because it explains the exit status
+        complain(failing)
     if tally.failures:
         raise click.exceptions.Exit(INCOMPLETE)
-    if failing:
+    if failing is not None:
         raise click.exceptions.Exit(FOUND)
 
 
@@ -487,19 +492,18 @@ def _base_rate(value: str | None) -> float | None:
         raise click.BadParameter(f"{printable(str(error))}.", param_hint="--base-rate") from error
 
 
-def _report_failing(fail_on: str, verdicts: Counter[str], failures: int) -> bool:
-    """Return whether documents have the verdicts that --fail-on is about, and report how many.
+def failing_line(fail_on: str, verdicts: Counter[str], failures: int) -> str | None:
+    """Return the line that says why --fail-on changes the exit status, None if no document has such a verdict.
 
-    Even with --quiet: it explains the exit status. If documents could not be read, that decides the status.
+    If documents could not be read, that decides the status, and the line says so.
     """
-    counts = [f"{verdicts[word]:,} {word}" for word in FAILING[fail_on] if verdicts[word]]
-    if counts:
-        also = ""
-        if failures:
-            unread = f"{plural(failures, 'document')} could not be read"
-            also = f"; {unread}, so the exit status is {INCOMPLETE}, not {FOUND}"
-        complain(f"--fail-on {fail_on}: {', '.join(counts)}{also}")
-    return bool(counts)
+    counts = [f"{verdicts[word]:,} {word}" for word in FAILING.get(fail_on, ()) if verdicts[word]]
+    if not counts:
+        return None
+    line = f"--fail-on {fail_on}: {', '.join(counts)}"
+    if failures:
+        line += f"; {plural(failures, 'document')} could not be read, so the exit status is {INCOMPLETE}, not {FOUND}"
+    return line
 
 
 def _summarise(tally: Tally, skipped: Omissions, near_duplicates: int, seconds: float) -> None:

@@ -47,6 +47,12 @@ def serve(debug: bool, show: bool, **options: Any) -> None:
     has changed.
 
     \b
+    Exit status:
+      0    ended by SIGTERM or SIGINT, after the last request
+      1    the model, the database or the address could not be used
+      2    wrong usage, or an invalid setting
+
+    \b
     Examples:
       unspun serve
       unspun serve --host 0.0.0.0 --port 80 --workers 8

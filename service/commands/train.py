@@ -133,7 +133,7 @@ def train(context: click.Context, /, **options: Any) -> None:
     Examples:
       unspun train --human articles/ --spun found/ --output house-model
       unspun train --human articles/ --output house-model
-      unspun train --from-scratch --labelled corpus/ --lexicons lists/ --output new-model
+      unspun train --from-scratch --labelled corpus/ --output new-model
     """
     by_label = {name: cast("tuple[Path, ...]", options[name]) for name in JUDGEMENTS}
     if not any((*by_label.values(), options["labelled"], options["with_feedback"])):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -123,6 +125,10 @@ class Label(_Part):
         return self.model_dump(mode="json", exclude=None if with_text else {"text"})
 
 
+RECORD_FIELDS = ("label", "id", "created", "source", "comment", "digest", "keep_text", "verdict", "signals")
+"""The fields of a record that `parse_record` reads, besides the text."""
+
+
 class LabelLine(_Part):
     """A label in a file to import; `complete` fills in missing fields.
 
@@ -203,6 +209,24 @@ def parse_line(line: str | bytes) -> LabelLine:
         return LabelLine.model_validate_json(line)
     except ValidationError as error:
         raise LabelError(explain(error)) from None
+
+
+def parse_record(fields: Mapping[str, Any], text: str) -> LabelLine:
+    """Return the label in a record of any format, which has at least its fields "label" and a text. Raises LabelError.
+
+    Without "digest" it is no export, and its "id" is only the name of a text.
+    """
+    line = {name: value for name, value in fields.items() if value not in (None, "")}
+    if text:
+        line["text"] = text
+    if "digest" not in line:
+        line.pop("id", None)
+    for name in ("source", "comment"):
+        if isinstance(line.get(name), int | float):
+            line[name] = str(line[name])
+    if isinstance(line.get("label"), str):
+        line["label"] = line["label"].strip().lower()
+    return parse_line(json.dumps(line))
 
 
 def judged(verdict: Verdict) -> tuple[StoredVerdict, tuple[SignalSum, ...]]:

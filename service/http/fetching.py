@@ -344,7 +344,7 @@ def _kind(headers: Message, path: str) -> Format:
             return named  # type: ignore[return-value]
     what = f"The page has the Content-Type {declared[:100]}" if declared else "The page has no Content-Type"
     raise RequestError(
-        "unreadable", f"{what}. This service reads web pages, plain text, Markdown, PDF, DOCX, ODT, RTF and EPUB."
+        "unreadable-page", f"{what}. This service reads web pages, plain text, Markdown, PDF, DOCX, ODT, RTF and EPUB."
     )
 
 
@@ -368,4 +368,4 @@ def _failed(what: str) -> RequestError:
 
 
 def _unreadable(reason: str) -> RequestError:
-    return RequestError("unreadable", f"The page cannot be judged: {reason}.")
+    return RequestError("unreadable-page", f"The page cannot be judged: {reason}.")

@@ -20,11 +20,12 @@ from unspun.service.answers import AnswerSchemas
 from unspun.service.feedback.labels import Label
 from unspun.service.http.config import Settings
 from unspun.service.http.problems import MEDIA_TYPE, TITLES, ProblemDocument
-from unspun.service.http.schemas import ALL, FALSE, TRUE, PairSubmission, Submission
+from unspun.service.http.schemas import ALL, FALSE, TRUE, PairSubmission, Submission, UrlSubmission
 from unspun.service.http.submission import LabelSubmission
 from unspun.service.render.summary import summary
 
 SUBMISSION = {"id": "a", "text": "The imaginative and prescient of the mayor was shared by all of the town."}
+URL_SUBMISSION = {"url": "https://example.org/article", "evidence": False}
 PAIR = {
     "suspect": "The mayor's imaginative and prescient was shared by all of the town.",
     "source": "The mayor's vision was shared by everybody in town.",
@@ -43,6 +44,7 @@ LABEL: dict[str, Any] = {
     **summary(Verdict.from_dict(example_of(Verdict))),
 }
 FEEDBACK = "People's labels of texts. Nothing is stored without consent."
+FETCHES = " With `url` instead of `text`, the service fetches a public web page and judges its article."
 FIELDS = {
     "text_field": {
         "type": "string",
@@ -57,7 +59,7 @@ READING = ("400", "408", "413", "415", "422", "429", "503")
 def document(settings: Settings, verdict: type = Verdict) -> dict[str, Any]:
     """Return the document, with the limits of these settings; `verdict` is the Verdict, or a class derived from it."""
     labels = settings.database_url is not None
-    schemas = _components(verdict, labels=labels)
+    schemas = _components(verdict, labels=labels, addresses=settings.fetch_urls)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -93,7 +95,7 @@ def document(settings: Settings, verdict: type = Verdict) -> dict[str, Any]:
 
 
 @cache
-def _components(verdict: type, *, labels: bool) -> dict[str, Any]:
+def _components(verdict: type, *, labels: bool, addresses: bool) -> dict[str, Any]:
     """Return the schemas of everything that is received and sent, by name. Pydantic takes long to make them."""
     wanted: list[tuple[type, JsonSchemaMode, Any]] = [
         (Submission, "validation", SUBMISSION),
@@ -102,6 +104,8 @@ def _components(verdict: type, *, labels: bool) -> dict[str, Any]:
         (Comparison, "serialization", example_of(Comparison)),
         (ProblemDocument, "serialization", example_of(ProblemDocument)),
     ]
+    if addresses:
+        wanted.insert(1, (UrlSubmission, "validation", URL_SUBMISSION))
     if labels:
         wanted += [(LabelSubmission, "validation", LABEL_SUBMISSION), (Label, "serialization", LABEL)]
     adapters: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
@@ -130,16 +134,22 @@ def _paths(settings: Settings, verdict: type, asked: dict[str, Any]) -> dict[str
                 "scoring",
                 "Judge one text",
                 {"200": _json("The verdict.", _ref(verdict), example_of(verdict))},
-                READING,
+                (*READING, "403", "502") if settings.fetch_urls else READING,
                 security,
                 description=(
-                    "Send a JSON object, plain text, or a web page, which is reduced to its article: at most "
+                    "Send a JSON object, plain text, Markdown, or a web page, which is reduced to its article: at most "
                     f"{settings.max_bytes:,} bytes (uncompressed) and {settings.max_words:,} words. The body may be "
                     "gzipped. The fields of a JSON object override the parameters."
+                    + (FETCHES if settings.fetch_urls else "")
                 ),
                 parameters=[_parameter(name, schema) for name, schema in asked.items() if name != "text"],
                 requestBody=_body(
-                    {"application/json": {"schema": _ref(Submission)}, "text/plain": plain, "text/html": plain}
+                    {
+                        "application/json": {"schema": _ref(Submission)}
+                        if not settings.fetch_urls
+                        else {"schema": {"anyOf": [_ref(Submission), _ref(UrlSubmission)]}, "example": SUBMISSION},
+                        **dict.fromkeys(("text/plain", "text/markdown", "text/html"), plain),
+                    }
                 ),
             )
         },

@@ -33,6 +33,7 @@ TITLES = {
     "unsupported-media-type": (415, "Unsupported content type"),
     "invalid-fields": (422, "A field of the request is invalid"),
     "unreadable": (422, "A file or a record cannot be read"),
+    "unreadable-page": (422, "The web page cannot be read"),
     "rate-limited": (429, "Too many requests"),
     "internal-error": (500, "Internal error"),
     "feedback-off": (501, "This service does not store labels"),

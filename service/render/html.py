@@ -18,6 +18,7 @@ from unspun.model.verdict import VERDICTS, Evidence, ModelInfo, Verdict
 from unspun.model.wording import (
     DISGUISED,
     FOR_INSTANCE,
+    GUESSES,
     HEADLINES,
     JUDGEMENT_NAMES,
     KIND_MEANINGS,
@@ -73,6 +74,11 @@ class ReportRow:
     disguised: bool
     strongest: tuple[tuple[str, str | None, bool], ...]
     said: Markup
+
+    @property
+    def guessed(self) -> bool:
+        """Whether a suggestion in the row is only an example."""
+        return any(suggestion is not None and not probable for _, suggestion, probable in self.strongest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +368,7 @@ def _template() -> Template:
         scripts=[STATIC / "tooltip.js", TEMPLATES / "report.js"],
         filters={"of": _of, "units": _units},
         disguise=DISGUISED,
+        guesses=GUESSES,
         headlines=HEADLINES,
         kind_meanings=KIND_MEANINGS,
         labels=JUDGEMENT_NAMES,

@@ -17,6 +17,7 @@ from tests.service.fake_detector import load_fake
 from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings
 from unspun.service.http.engine import Engine, ModelInUse
+from unspun.service.http.fetching import Fetcher, is_public
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -68,8 +69,9 @@ def serve_fake() -> Iterator[Callable[..., str]]:
     """Return a function that serves the application in a thread, without a model, and returns its address."""
     servers = []
 
-    def serve(**settings: Any) -> str:
-        app = create_app(Settings(**settings), Engine(ModelInUse(load_fake)))
+    def serve(allow: Any = is_public, **settings: Any) -> str:
+        chosen = Settings(**settings)
+        app = create_app(chosen, Engine(ModelInUse(load_fake)), fetcher=Fetcher(chosen, allow=allow))
         server = make_server("127.0.0.1", 0, app, threaded=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)

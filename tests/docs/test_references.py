@@ -65,6 +65,8 @@ def test_every_setting_of_the_service_is_documented_with_its_default() -> None:
     assert list(documented) == [variable(name) for name in Settings.model_fields]
     for name, setting in Settings.model_fields.items():
         default = setting.default
+        if isinstance(default, bool):
+            default = str(default).lower()
         if isinstance(default, float):
             default = f"{default:g}"
         if setting.default_factory is None and setting.default is not None:

@@ -66,9 +66,54 @@ def test_an_invalid_line_is_reported_and_the_others_are_stored(
     (here / "labels.jsonl").write_text(f'{{"label": "human", "text": "{CLEAR}"}}\n{bad}\n\n')
     run = unspun("feedback", "import", "labels.jsonl")
     assert run.status == 3
-    assert run.errors[0].startswith("unspun: labels.jsonl#2: ")
+    assert run.errors[0].startswith("unspun: labels.jsonl:2: ")
     assert case["says"] in run.errors[0]
     assert run.errors[1:] == ["unspun: feedback.db: 1 label stored"]
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "labels.tsv", "labels.json", "labels.jsonl.gz", "labels.parquet"])
+def test_labelled_text_is_imported_as_evaluate_reads_it(name: str, unspun: Unspun, here: Path) -> None:
+    rows = [{"id": "1", "label": "Spun", "text": SPUN, "source": "desk"}, {"id": "2", "label": "human", "text": CLEAR}]
+    (here / "in").mkdir()
+    (here / "in/README.md").write_text("About these texts.")
+    write_rows(here / "in" / name, rows)
+    run = unspun("feedback", "import", "in")
+    assert (run.status, run.errors[-1]) == (0, "unspun: feedback.db: 2 labels stored")
+    labels = exported(unspun, "--with-text")
+    assert {(one["label"], one["text"], one["source"]) for one in labels} == {
+        ("spun", SPUN, "desk"),
+        ("human", CLEAR, None),
+    }
+
+
+def write_rows(file: Path, rows: list[dict[str, str]]) -> None:
+    """Write records in the format that the name of a file shows."""
+    names = ["id", "label", "text", "source"]
+    if file.suffix == ".parquet":
+        pyarrow = pytest.importorskip("pyarrow")
+        parquet = pytest.importorskip("pyarrow.parquet")
+        parquet.write_table(pyarrow.Table.from_pylist([{name: row.get(name) for name in names} for row in rows]), file)
+    elif file.suffix == ".json":
+        file.write_text(json.dumps(rows))
+    elif file.suffix == ".gz":
+        file.write_bytes(gzip.compress(lines(*rows).encode()))
+    else:
+        mark = {".csv": ",", ".tsv": "\t"}[file.suffix]
+        table = [names, *([row.get(name, "") for name in names] for row in rows)]
+        file.write_text("\n".join(mark.join(cells) for cells in table))
+
+
+def test_the_field_of_the_text_can_be_named(unspun: Unspun) -> None:
+    table = f"label|story\nspun|{SPUN}\n"
+    options = ("--input-format", "csv", "--text-field", "story")
+    assert unspun("feedback", "import", "-", *options, stdin=table).errors == ["unspun: feedback.db: 1 label stored"]
+
+
+def test_a_document_without_a_label_is_reported_with_advice(unspun: Unspun, here: Path) -> None:
+    (here / "a.html").write_text(f"<article><p>{CLEAR}</p></article>")
+    run = unspun("feedback", "import", "a.html")
+    assert run.status == 3
+    assert run.errors[0] == "unspun: a.html: has no label; label documents with `unspun feedback add --label`"
 
 
 def test_an_export_can_be_imported_elsewhere(unspun: Unspun, here: Path) -> None:

@@ -46,11 +46,12 @@ PIECES = (
 )
 
 
-def find(*texts: str, prior: float = -2.0, spun: float = 1.0) -> list[list[Evidence]]:
+def find(*texts: str, prior: float = -2.0, spun: float = 1.0, shown: bool = True) -> list[list[Evidence]]:
     documents = Documents.parse(texts)
     measured = tiny.extractor().measure(documents.in_sections()[0])
-    everywhere = np.ones(len(texts), dtype=bool)
-    return find_evidence(tiny.signals(), documents, measured, prior, np.full(len(measured.misfit), spun), everywhere)
+    shares = np.full(len(measured.misfit), spun)
+    which, is_spun = (np.full(len(texts), value) for value in (shown, spun > 0.5))
+    return find_evidence(tiny.signals(), documents, measured, prior, shares, which, is_spun)
 
 
 @pytest.mark.parametrize("case", cases("model/evidence.toml"), ids=lambda case: case["text"])
@@ -122,6 +123,40 @@ def test_a_word_with_a_suggestion_is_a_substitution() -> None:
     check("The old ship was late. He instructed the council.", rows)
 
 
+def test_documents_that_are_not_shown_have_no_evidence() -> None:
+    assert find(tiny.ARTICLE, "counterfeit consciousness", shown=False) == [[], []]
+
+
+def test_a_phrase_that_people_also_write_is_no_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = tiny.signals().known_phrases
+    monkeypatch.setattr(known, "betraying", np.zeros_like(known.betraying))
+    (rows,) = find("A speech about counterfeit consciousness.")
+    assert not [row for row in rows if row.signal == "known_phrase"]
+
+
+def test_the_original_of_a_known_phrase_is_probable() -> None:
+    (rows,) = find("A speech about counterfeit consciousness.", spun=0.0)
+    assert [row.probable for row in rows if row.signal == "known_phrase"] == [True]
+
+
+@pytest.mark.parametrize(("least", "probable"), [(0.0, True), (1.1, False)], ids=["likely", "unlikely"])
+def test_a_likely_original_is_probable(least: float, probable: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PROBABLE", least or 1e-9)
+    rows = [row for row in find(tiny.ARTICLE, prior=-9)[0] if row.signal == "substitution"]
+    assert rows
+    assert {row.probable for row in rows} == {probable}
+
+
+def test_in_a_text_that_is_not_spun_no_word_has_a_probable_original(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PROBABLE", 1e-9)
+    assert not any(row.probable for row in find(tiny.ARTICLE, prior=-9, spun=0.0)[0] if row.signal == "substitution")
+
+
+def test_an_odd_word_without_a_suggestion_has_nothing_probable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PROBABLE", 1e-9)
+    assert not any(row.probable for row in find(tiny.ARTICLE)[0] if row.suggestion is None)
+
+
 def test_a_suggestion_is_never_the_word_itself(detector: Detector) -> None:
     rows = detector.score(" ".join(tiny.SENTENCES)).evidence or ()
     assert all(row.suggestion is None or row.suggestion != row.text.lower() for row in rows)
@@ -187,6 +222,15 @@ class TestDeep:
     def test_a_less_certain_word_weighs_less(self, deep_detector: Detector) -> None:
         ((row,),) = self.find(deep_detector, "The vigour was in the harbour.")
         assert row.weight == deep.PERHAPS_LOG_ODDS - deep.BLEND.prior_log_odds
+
+    @pytest.mark.parametrize(("least", "probable"), [(-np.inf, True), (np.inf, False)], ids=["likely", "unlikely"])
+    def test_a_likely_original_is_probable_in_a_spun_text(
+        self, deep_detector: Detector, least: float, probable: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "DEEP_PROBABLE", least)
+        found = deep_detector.score(deep.SPUN_ARTICLE, depth="deep")
+        assert found.kind == "spun"
+        assert {row.probable for row in found.evidence or () if row.signal == "substitution"} == {probable}
 
     def test_a_few_alternatives_follow_the_suggestion(self, deep_detector: Detector) -> None:
         ((row,),) = self.find(deep_detector, "The ship was in the harbour.")

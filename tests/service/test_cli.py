@@ -16,14 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-import click
 import pytest
 
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, ENVIRONMENT, SPUN, SUSPECT, Unspun, run_on_terminal
 from unspun.model.detector import NoDeepTierError
 from unspun.reading.reader import Format
-from unspun.service.cli import COMMANDS, cli
 from unspun.service.commands.common import INPUT_FORMATS
 from unspun.service.render.jsonl import JsonLines
 
@@ -440,24 +438,6 @@ def test_help_does_not_import_the_engine() -> None:
     done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("Usage: ") == 3
-
-
-@pytest.mark.parametrize("group", [[], ["feedback"], ["models"], ["keys", "--file", "keys.json"]])
-def test_the_short_help_of_every_command_fits_one_line(group: list[str], unspun: Unspun) -> None:
-    listed = unspun(*group, "--help").out.split("Commands:\n")[1].splitlines()
-    assert len(listed) >= 3
-    assert not any(line.endswith("...") or line.startswith("    ") for line in listed)
-
-
-@pytest.mark.parametrize("name", list(COMMANDS))
-def test_every_command_has_help_with_examples(name: str, unspun: Unspun) -> None:
-    group = cli.get_command(click.Context(cli), name)
-    parts = list(group.commands) if isinstance(group, click.Group) else []
-    for arguments in ([name], *([name, part] for part in parts)):
-        required = ["--file", "keys.json"] if name == "keys" else []
-        run = unspun(arguments[0], *required, *arguments[1:], "--help")
-        assert run.status == 0
-        assert "Example" in run.out
 
 
 def test_version(unspun: Unspun) -> None:

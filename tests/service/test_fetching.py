@@ -6,6 +6,7 @@ import json
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +14,16 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.serving import make_server
 
 from tests.cases import cases, why
 from tests.service.app import client_for
-from tests.service.fake_detector import FakeDetector
+from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import SPUN, free_port
 from tests.service.web import Web, web_client, web_settings
+from unspun import Client
+from unspun.service.http.app import create_app
+from unspun.service.http.engine import Engine, ModelInUse
 from unspun.service.http.fetching import Fetcher
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.problems import RequestError
@@ -99,6 +104,25 @@ def test_the_address_is_not_logged(web: Web, client: FlaskClient, logged: pytest
     client.post("/v1/score", json={"url": web.url("/article?secret")})
     problem_of(client, web.url("/status/404?secret"))
     assert "secret" not in str([vars(record) for record in logged.records])
+
+
+def test_the_client_for_python_sends_addresses(web: Web) -> None:
+    settings = web_settings(web)
+    app = create_app(settings, Engine(ModelInUse(load_fake)), fetcher=Fetcher(settings, allow=lambda address: True))
+    server = make_server("127.0.0.1", 0, app)
+    threading.Thread(target=server.handle_request, daemon=True).start()
+    with Client(f"http://127.0.0.1:{server.port}", retries=0) as client:
+        assert client.score_url(web.url(), evidence=False) == FakeDetector().score(SPUN, id=web.url(), evidence=False)
+    server.server_close()
+
+
+def test_the_description_of_the_api_has_addresses_only_if_they_are_fetched(client: FlaskClient) -> None:
+    validator = pytest.importorskip("openapi_spec_validator", reason="pip install openapi-spec-validator")
+    described = client.get("/v1/openapi.json").get_json()
+    validator.validate(described)
+    assert "url" in described["components"]["schemas"]["UrlSubmission"]["required"]
+    assert "UrlSubmission" not in client_for().get("/v1/openapi.json").text
+    assert client.get("/v1/docs").status_code == 200
 
 
 # --- what is not fetched

@@ -47,6 +47,24 @@ def test_list_shows_the_names_of_all_keys(unspun: Unspun, file: Path) -> None:
     assert [line.split()[-1] for line in unspun("keys", "--file", file, "list").out.splitlines()] == ["cms", "crawler"]
 
 
+@pytest.mark.parametrize("command", [["add"], ["list"], ["revoke"]])
+def test_help_needs_no_file(command: list[str], unspun: Unspun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("UNSPUN_KEYS_FILE", raising=False)
+    assert unspun("keys", *command, "--help").status == 0
+
+
+def test_the_file_can_be_named_before_or_after_the_subcommand(unspun: Unspun, file: Path) -> None:
+    unspun("keys", "--file", file, "add", "cms")
+    assert unspun("keys", "list", "--file", file).out.endswith("cms\n")
+
+
+def test_without_a_file_the_error_says_how_to_name_one(unspun: Unspun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("UNSPUN_KEYS_FILE", raising=False)
+    run = unspun("keys", "add", "cms")
+    assert run.status == 2
+    assert run.errors[-1] == "Error: name the file of the keys with --file FILE, or set UNSPUN_KEYS_FILE."
+
+
 def test_a_revoked_key_is_unknown(unspun: Unspun, file: Path) -> None:
     key = unspun("keys", "--file", file, "add", "cms").out.strip()
     assert unspun("keys", "--file", file, "revoke", "cms").status == 0

@@ -11,6 +11,7 @@ import tempfile
 import time
 import tomllib
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
@@ -26,12 +27,23 @@ from tests.service.app import client_for
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, DATA, SPUN, SUSPECT
 from unspun.model import wording as words
-from unspun.model.verdict import KINDS, Depth, Evidence, Kind, ModelInfo, Reason, SpunPassage, Verdict, VerdictWord
+from unspun.model.verdict import (
+    KINDS,
+    Depth,
+    Evidence,
+    Kind,
+    ModelInfo,
+    Reason,
+    Sentence,
+    SpunPassage,
+    Verdict,
+    VerdictWord,
+)
 from unspun.model.wording import DISGUISED, times
 from unspun.service.http.config import Settings
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.openapi import document
-from unspun.service.page.result import Result
+from unspun.service.page.result import PassageRun, Result
 
 ROOT = Path(__file__).parents[2]
 CASES = tomllib.loads((DATA / "page.toml").read_text("utf-8"))
@@ -281,7 +293,7 @@ def rendered(client: FlaskClient, text: str, verdict: Verdict) -> Shown:
 
 
 def test_alternatives_are_shown(client: FlaskClient) -> None:
-    found = Evidence(2, 5, "odd", "one", "substitution", 3.0, ("two", "three"))
+    found = Evidence(2, 5, "odd", "one", "substitution", 3.0, ("two", "three"), probable=True)
     assert rendered(client, "a odd b", verdict_on("a odd b", found)).of_class("was") == ["probably one, or two, three"]
 
 
@@ -320,14 +332,17 @@ def judged(draw: st.DrawFn) -> tuple[str, Verdict]:
     ]
     bounds = sorted(draw(st.sets(st.integers(0, len(text)), max_size=6)))
     passages = tuple(SpunPassage(first, last, 1) for first, last in zip(bounds[::2], bounds[1::2], strict=False))
-    return text, verdict_on(text, *evidence, passages=passages)
+    ends = sorted(draw(st.sets(st.integers(0, len(text)), max_size=6)))
+    score = st.sampled_from((0.5, 0.9, 0.99))
+    sentences = tuple(Sentence(first, last, draw(score), "spun") for first, last in pairwise(ends))
+    return text, verdict_on(text, *evidence, passages=passages, sentences=sentences)
 
 
 @given(judged())
 def test_cutting_a_text_loses_nothing_and_no_word_is_cut(case: tuple[str, Verdict]) -> None:
     text, verdict = case
     result = Result(text, verdict)
-    pieces = [piece for run in result.runs for piece in run.pieces]
+    pieces = [piece for run in result.runs for part in run.parts for piece in part.pieces]
     assert "".join(piece.text for piece in pieces) == text
     assert all(pieces)
     assert [piece.word for piece in pieces if piece.word is not None] == result.words
@@ -343,10 +358,14 @@ def test_passages_are_highlighted_and_linked(client: FlaskClient) -> None:
     assert shown.article == text
 
 
+def text_of(run: PassageRun) -> str:
+    return "".join(piece.text for part in run.parts for piece in part.pieces)
+
+
 def test_a_word_at_the_bound_of_a_passage_is_not_cut() -> None:
     found = verdict_on("a wordy b", Evidence(2, 7, "wordy", None, "misfit", 3.0), passages=(SpunPassage(4, 9, 1),))
     runs = Result("a wordy b", found).runs
-    assert [("".join(piece.text for piece in run.pieces), run.number) for run in runs] == [("a wordy", 0), (" b", 1)]
+    assert [(text_of(run), run.number) for run in runs] == [("a wordy", 0), (" b", 1)]
 
 
 def test_line_ends_in_the_form_are_line_feeds(client: FlaskClient) -> None:

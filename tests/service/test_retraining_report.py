@@ -97,6 +97,42 @@ def test_a_model_that_learned_nothing_is_reported(manifest: dict[str, Any]) -> N
     assert "tiny 2.1.0" in lead(manifest)
 
 
+def next_steps(manifest: dict[str, Any]) -> str:
+    return " ".join(page_of(retrained(manifest, {"human": 1})).cssselect("section")[-1].text_content().split())
+
+
+def test_a_better_model_is_to_be_promoted(manifest: dict[str, Any]) -> None:
+    assert "unspun models promote --model BUNDLE" in next_steps(manifest)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"worse": True}, "Keep the model before, tiny 2.1.0. For a better one, check the labels"),
+        ({"worse": True, "swapped": True}, "Check which texts were given to --human"),
+        ({"strength": 0.0}, "the new one does not differ"),
+    ],
+)
+def test_a_model_that_should_not_be_used_is_never_to_be_promoted(
+    changed: dict[str, Any], said: str, manifest: dict[str, Any]
+) -> None:
+    manifest["comparison"].update(changed)
+    assert said in next_steps(manifest)
+    assert "promote" not in render(retrained(manifest))[0]
+
+
+def test_a_model_that_was_not_measured_is_to_be_measured(manifest: dict[str, Any]) -> None:
+    compared = manifest["comparison"]
+    compared["tiers"] = {tier: {"kinds": [], "all": None, "called": []} for tier in compared["tiers"]}
+    assert "unspun evaluate --model BUNDLE" in next_steps(manifest)
+
+
+def test_swapped_labels_are_reported(manifest: dict[str, Any]) -> None:
+    manifest["comparison"].update(worse=True, swapped=True)
+    assert lead(manifest).startswith("The labels seem to be swapped.")
+    assert lead(manifest).endswith("Do not use the new model.")
+
+
 def test_too_few_texts_are_reported(manifest: dict[str, Any]) -> None:
     compared = manifest["comparison"]
     compared["texts"] = {}

@@ -542,3 +542,28 @@ def test_an_interrupted_training_leaves_nothing_behind(given: Path, here: Path) 
     assert (run.returncode, out) == (130, "")
     assert lines[-1] == "unspun: interrupted\n"
     assert list(here.iterdir()) == []
+
+
+def test_too_little_text_is_reported_with_its_files(base: Path, here: Path) -> None:
+    texts = passages(16, sentences=12)
+    write(here / "many", texts[:12])
+    write(here / "few", texts[12:15])
+    (here / "one.txt").write_text(texts[15], "utf-8")
+    arguments = ["--model", base, "--human", "many", "--output", "house"]
+    run = train(*arguments, "--spun", "few", "--translated", "one.txt")
+    assert run.status == 1
+    assert "(few: 3 of 3, one.txt: 1 of 1); give at least 10 of one kind" in run.errors[-1]
+    assert "one.txt counts as one text: separate its texts, one per file or per JSON line" in run.errors[-1]
+    run = train("--model", base, "--human", "few", "--spun", "many", "--output", "house")
+    assert "only 3 of 3 human texts can be used (few: 3 of 3); give at least 10" in run.errors[-1]
+
+
+def test_labels_in_a_file_are_kept(base: Path, here: Path) -> None:
+    texts = passages(24, sentences=12)
+    rows = [{"text": text, "label": "human" if number % 2 else "spun"} for number, text in enumerate(texts)]
+    (here / "both.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = train("--model", base, "--human", "both.jsonl", "--output", "house", "--quiet")
+    assert run.status == 0
+    assert run.errors[0] == (
+        "unspun: 12 texts have labels of their own (spun), which human does not replace (both.jsonl#1)"
+    )

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchmarks import shapes, verdict_changes
-from benchmarks.common import EXAMPLES
+from benchmarks.common import EXAMPLES, BenchmarkError
 from benchmarks.transformations import TRANSFORMATIONS
+from tests.cases import cases
 
 if TYPE_CHECKING:
     from unspun.model.detector import Detector
@@ -22,6 +23,11 @@ SAME_LETTERS = [
 ]
 
 
+INNOCENT = [name for name, one in TRANSFORMATIONS.items() if one.group == "innocent"]
+RETEXT = {"simplified", "inclusive_language", "usage_corrected"}
+HUMAN = [path.read_text("utf-8") for path in sorted((EXAMPLES / "human").glob("*.txt"))]
+
+
 def letters(text: str) -> Counter[str]:
     return Counter(letter for letter in text.lower() if letter.isalpha())
 
@@ -30,11 +36,38 @@ def test_at_least_forty_shapes_count() -> None:
     assert sum(one.counts for one in TRANSFORMATIONS.values()) >= 40
 
 
-@pytest.mark.parametrize("name", TRANSFORMATIONS)
+@pytest.mark.parametrize("name", TRANSFORMATIONS.keys() - {*INNOCENT})
 def test_a_shape_is_described_and_has_text(name: str) -> None:
     one = TRANSFORMATIONS[name]
     assert one.change.__doc__
     assert len(one.change(TEXT)) > len(TEXT) / 2
+
+
+def edited(name: str, text: str) -> str:
+    """Return a text after an innocent edit; skip the test if the tool is missing."""
+    try:
+        return TRANSFORMATIONS[name].change(text)
+    except BenchmarkError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("name", INNOCENT)
+def test_a_text_by_a_person_stays_clear_after_an_innocent_edit(name: str, shipped: Detector) -> None:
+    verdicts = shipped.score_many([edited(name, text) for text in HUMAN], evidence=False)
+    assert {verdict.verdict for verdict in verdicts} == {"clear"}
+
+
+def test_at_least_three_of_six_innocent_edits_are_by_tools_that_training_never_used() -> None:
+    trained = {"grammar_checked", "american_spelling"}
+    assert len(INNOCENT) >= 6
+    assert len({*INNOCENT} - trained) >= 3
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("case", cases("innocent.toml"), ids=lambda case: case["name"])
+def test_an_innocent_edit_makes_the_changes_of_its_tool(case: dict[str, Any]) -> None:
+    assert edited(case["name"], case["text"]) == case["edited"]
 
 
 @pytest.mark.parametrize("name", SAME_LETTERS)
@@ -52,6 +85,8 @@ def row(**fields: Any) -> dict[str, Any]:
         ({"lost": 5, "added": 2}, 0),  # at the bounds
         ({"lost": 6, "added": 3}, 2),
         ({"lost": 6, "shape": "article_below"}, 0),  # clean prose was added: it does not count
+        ({"lost": 6, "shape": "simplified"}, 0),  # an innocent edit may hide a paraphrase ...
+        ({"added": 3, "shape": "simplified"}, 1),  # ... but must not make one of a text by a person
     ],
 )
 def test_bounds(fields: dict[str, Any], number: int) -> None:

@@ -92,12 +92,8 @@ def read_labelled(
     if label is not None and label not in LABELS:
         raise CorpusError(f"label {label!r} is not one of {', '.join(LABELS)}")
 
-    def ignore(path: str) -> bool:
-        name = path.rpartition("/")[2].lower()
-        return name.startswith(".") or (label is None and packing.split(name)[0].endswith(".md"))
-
     for path in map(str, paths):
-        reader = Reader([path], ignore=ignore, fields=FIELDS, **reading)
+        reader = Reader([path], ignore=describes_texts if label is None else is_hidden, fields=FIELDS, **reading)
         for item in reader:
             try:
                 if isinstance(item, Failure):
@@ -115,6 +111,16 @@ def read_labelled(
                     reader.skipped.add("no text", item.where)
         if skipped is not None:
             skipped.update(reader.skipped)
+
+
+def is_hidden(path: str) -> bool:
+    """Return whether a file is hidden."""
+    return path.rpartition("/")[2].startswith(".")
+
+
+def describes_texts(path: str) -> bool:
+    """Return whether a file in a folder of labelled texts is hidden, or Markdown, which describes the texts."""
+    return is_hidden(path) or packing.split(path.lower())[0].endswith(".md")
 
 
 def _labelled_text(record: Record, given: str, label: str | None) -> LabelledText:

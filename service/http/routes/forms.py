@@ -15,8 +15,9 @@ from werkzeug.datastructures import FileStorage
 from unspun.reading.fields import USUAL
 from unspun.reading.records import Failure, Record
 from unspun.service.http.problems import RequestError
-from unspun.service.http.routes.score import engine, settings
+from unspun.service.http.routes.score import article_at, engine, settings
 from unspun.service.http.routes.upload import Item, read_files, unreadable
+from unspun.service.http.schemas import UrlSubmission, parse_fields
 from unspun.service.http.uploads import PAGES, read_form, read_upload
 from unspun.service.page import saved
 
@@ -53,12 +54,29 @@ class Form:
         try:
             return base64.b64decode(self.fields.get("packed", ""), validate=True).decode("utf-8")
         except ValueError:
-            detail = "The form cannot be read. Check the text again, then add the label."
+            detail = "The form cannot be read. Check the text again."
             raise RequestError("invalid-request", detail) from None
 
+    @property
+    def address(self) -> str:
+        """The web address to check instead of the text of the box, empty if there is none."""
+        given = self.fields.get("url", "").strip()
+        if not given or self._chosen("file"):
+            return ""
+        return given if "://" in given else f"https://{given}"
+
     def documents(self) -> list[Item]:
-        """Return the documents of the chosen files; without files, the text of the box."""
+        """Return the documents of the chosen files; without files, the text of the last answer, the page at
+        the address, or the text of the box.
+        """
+        if "packed" in self.fields:
+            name = self.fields.get("name", "")
+            return [Item(name, None, Record(name, self.packed(), name))]
         files = self._chosen("file")
+        if address := self.address:
+            parse_fields(UrlSubmission, {"url": address})
+            text, repairs = article_at(address)
+            return [Item(address, None, Record(address, text, address, repairs=repairs))]
         if not files:
             return [Item("", None, Record("", self.text(), ""))]
         limits = settings()

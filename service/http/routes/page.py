@@ -17,7 +17,17 @@ from flask import Blueprint, Response, abort, g, make_response, render_template,
 from markupsafe import Markup, escape
 
 from unspun.model.comparing.comparer import FEWEST_WORDS
-from unspun.model.wording import DISGUISED, HEADLINES, JUDGEMENT_NAMES, LIMITS, MEANINGS, NO_SOURCE, SCALE, percent
+from unspun.model.wording import (
+    DISGUISED,
+    GUESSES,
+    HEADLINES,
+    JUDGEMENT_NAMES,
+    LIMITS,
+    MEANINGS,
+    NO_SOURCE,
+    SCALE,
+    percent,
+)
 from unspun.reading.reader import SUFFIXES
 from unspun.reading.records import Record
 from unspun.service.batch.scoring import supported_by
@@ -65,7 +75,8 @@ TITLES = {
 """Titles that the page shows instead of those of the API, which mention requests."""
 ACCEPT = ",".join((*SUFFIXES, ".text", ".xhtml", "text/*"))
 """The files that a browser offers to choose."""
-WHICH = {"#/text": "The text", "#/suspect": "The suspect", "#/source": "The source"}
+OWN_LABELS = "Labels are accepted only from this service's own page. Open it and label the text there."
+WHICH = {"#/url": "The web address", "#/text": "The text", "#/suspect": "The suspect", "#/source": "The source"}
 """The fields of the forms, by their JSON pointers."""
 NOT_STORED = "The label was not stored"
 NOT_DELETED = "The label was not deleted"
@@ -117,6 +128,7 @@ def known() -> dict[str, Any]:
         "scale": SCALE,
         "no_source": NO_SOURCE,
         "disguise": DISGUISED,
+        "guesses": GUESSES,
         "thresholds": LIMITS,
     }
 
@@ -130,11 +142,16 @@ def page() -> Response:
 @blueprint.post("/")
 def answer() -> Response:
     """Check the form's text or files, and show the verdict, the table of verdicts or the problem."""
-    text = ""
+    text = address = ""
     try:
         form = Form()
-        text = form.text()
+        text, address = form.text(), form.address
         gate().authenticate(form.key or key_of(request))
+        if address:
+            _check_site(
+                "Web addresses are fetched only for this service's own page. Open it and enter the address there."
+            )
+            gate().spend()  # before the fetch, so that the rate limit holds for fetches, too
         items = form.documents()
         if len(items) > 1:
             return _page("results.html", text=text, results=_results(items))
@@ -144,12 +161,23 @@ def answer() -> Response:
         text = item.found.text
         if not text.strip():
             raise RequestError("invalid-fields", "There is no text to check. Paste a text or choose a file.")
-        submission = parse_submission({"text": text}, settings())
-        gate().spend()
+        evidence = "all" if form.fields.get("evidence") == "all" else True
+        submission = parse_submission({"text": text, "evidence": evidence}, settings())
+        if not address:
+            gate().spend()
         verdict = judge(submission).with_repairs(item.found.repairs)
     except RequestError as problem:
-        return _refuse(problem, text=text)
+        return _refuse(problem, text=text, address=address)
     return _page(text=text, result=_result(text, verdict, item.file or None))
+
+
+@blueprint.get("/selection")
+def selection() -> Response:
+    """Show the form that receives the text selected on another page, from the bookmark that opened it there."""
+    response = _page(text="", selection=True)
+    # With "same-origin", the browser would keep the two windows apart.
+    response.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"
+    return response
 
 
 @blueprint.get("/compare")
@@ -189,7 +217,7 @@ def label() -> Response:
     """Store the reader's label of a text, and show the verdict again with the id of the label."""
     text = ""
     try:
-        _check_site()
+        _check_site(OWN_LABELS)
         keeper()
         form = Form()
         text = form.packed()
@@ -216,7 +244,7 @@ def label() -> Response:
 def unlabel() -> Response:
     """Delete a label by its id."""
     try:
-        _check_site()
+        _check_site(OWN_LABELS)
         kept = keeper()
         form = Form()
         gate().authenticate(form.key or key_of(request))
@@ -249,15 +277,13 @@ def static(name: str) -> Response:
     return response
 
 
-def _check_site() -> None:
+def _check_site(detail: str) -> None:
     """Refuse a form that another site submits for a reader (cross-site request forgery). Raises RequestError.
 
     There are no sessions to abuse, but the service may be reachable only from the reader's network.
     """
     if not is_from_own_page():
-        raise RequestError(
-            "cross-site", "Labels are accepted only from this service's own page. Open it and label the text there."
-        )
+        raise RequestError("cross-site", detail)
 
 
 def _result(text: str, verdict: Verdict, source: str | None = None) -> Result:
@@ -322,7 +348,7 @@ def _page(template: str = "page.html", **shown: Any) -> Response:
             version=VERSION,
         )
     )
-    if is_kept():
+    if is_kept() or settings().fetch_urls:
         # With "no-referrer", browsers would send "null" as the Origin of the page's own forms.
         response.headers["Referrer-Policy"] = "same-origin"
     return response
