@@ -18,6 +18,7 @@ from unspun.model.wording import (
     PROBABLY,
     REASONS,
     SIGNALS,
+    allowed_in_words,
     is_disguised,
     looks_like_this,
     percent,
@@ -132,6 +133,7 @@ class Result:
         self.percent = None if verdict.score is None else percent(verdict.score)
         self.like_it = looks_like_this(verdict, supported)
         self.share = share_of_words(verdict)
+        self.allowed = allowed_in_words(verdict)
         self.repairs = repairs_in_words(verdict.repairs)
         self.disguised = is_disguised(verdict)
         self.kind = None if verdict.kind is None else (KIND_NAMES[verdict.kind].lower(), KIND_MEANINGS[verdict.kind])

@@ -153,6 +153,12 @@ def test_nothing_is_fetched_without_the_key(web: Web, tmp_path: Path) -> None:
     assert web.asked == []
 
 
+def test_nothing_is_fetched_for_a_page_of_another_origin(web: Web) -> None:
+    client = web_client(web, cors_origins="https://a.example")
+    answer = client.post("/v1/score", json={"url": web.url()}, headers={"Origin": "https://evil.example"})
+    assert (answer.status_code, web.asked) == (403, [])
+
+
 @pytest.mark.parametrize("path", ["/v1/score/batch", "/v1/score/stream"])
 def test_a_batch_or_a_stream_fetches_nothing(path: str, web: Web, client: FlaskClient) -> None:
     item = {"url": web.url()}
