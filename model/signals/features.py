@@ -175,7 +175,8 @@ def _pool_misfit(encoding: Encoding, misfit: Floats, unigram: Floats) -> Floats:
     documents = encoding.documents
     log_odds = misfit[judged]
     # Not scipy's expit: it rounds float32 differently, and the bundles' trees were fitted with this rounding.
-    probability = 1 / (1 + np.exp(-log_odds))
+    with np.errstate(over="ignore"):
+        probability = 1 / (1 + np.exp(-log_odds))
     pool = Pool.of(encoding, judged)
     content = judged & (unigram[encoding.ids] < FUNCTION_WORD)
     of_content, of_function = Pool.of(encoding, content), Pool.of(encoding, judged & ~content)

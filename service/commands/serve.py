@@ -42,7 +42,8 @@ USAGE = 2
 def serve(debug: bool, show: bool, **options: Any) -> None:
     """Run the HTTP service: an API (POST /v1/score) and a web page at /.
 
-    Settings are environment variables, listed by --settings. Options override them. On SIGTERM the service finishes the
+    Settings are environment variables, listed by --settings. Options override them. The log is on standard error: lines
+    for people on a terminal, else JSON lines. On SIGTERM the service finishes the
     requests that are in progress and exits; on SIGHUP it checks at once whether the model or the list of allowed terms
     has changed.
 

@@ -14,6 +14,7 @@ from unspun.model.wording import (
     GUESSES,
     LIMITS,
     THRESHOLDS,
+    allowed_in_words,
     is_disguised,
     looks_like_this,
     percent,
@@ -115,6 +116,8 @@ class VerdictTable(Renderer):
         if (repairs := repairs_in_words(verdict.repairs)) is not None:
             style = REPAIRS_STYLE if is_disguised(verdict) else "dim"
             row += self._print(_below(Text(f"repaired: {printable(repairs)}", style)))
+        if (masked := allowed_in_words(verdict)) is not None:
+            row += self._print(_below(Text(f"not judged: {masked}", "dim")))
         if verdict.verdict not in ("paraphrased", "suspect") or not self._show:
             return row
         row += self._print(_below(Text("; ".join(self._facts(verdict)), "dim")))
