@@ -19,7 +19,7 @@ help:
 	@echo "make screenshots        take the README's screenshot again (needs Chromium)"
 	@echo "make train-extra        install what training needs, except the Debian packages that docs/train.md names"
 	@echo "make deep-extra         install PyTorch and the pretrained weights, to fine-tune the encoder"
-	@echo "make engines-extra      install Spark and Ray (800 MB), to test with them; Spark also needs Java"
+	@echo "make engines-extra      install Spark and Ray (750 MB), to test with them; Spark also needs Java"
 	@echo "make editors-extra      install the grammar checkers and other editors of benchmarks/innocent.py"
 	@echo "make clean              remove the virtual environment and everything that was built"
 
@@ -82,8 +82,8 @@ $(VENV)/installed-engines: $(VENV)/installed-dev
 $(VENV)/installed-editors: $(VENV)/installed-dev benchmarks/retext/package.json
 	@echo "Installing editors of text into $(VENV) ..."
 	@$(PIP) --editable '.[editors]'
-	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --no-package-lock --prefix benchmarks/retext; \
-	else echo "npm is not installed: three editors are missing"; fi
+	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --no-package-lock --prefix benchmarks/retext \
+	|| echo "npm failed: three editors are missing"; else echo "npm is not installed: three editors are missing"; fi
 	@touch $@
 
 $(VENV)/installed: pyproject.toml | $(BIN)/python
