@@ -51,7 +51,7 @@ class ScoreArguments(Arguments):
     text: str = Field(description="The text to judge, in English, with at least 50 words of prose.")
     evidence: EvidenceChoice = Field(
         True,
-        description="Whether to return the odd words and suspicious passages. Texts that are clear have some only with "
+        description="Whether to return the odd words, sentences and passages. Texts that are clear get them only with "
         '"all".',
     )
     most_evidence: int = Field(
