@@ -82,8 +82,8 @@ $(VENV)/installed-engines: $(VENV)/installed-dev
 $(VENV)/installed-editors: $(VENV)/installed-dev benchmarks/retext/package.json
 	@echo "Installing editors of text into $(VENV) ..."
 	@$(PIP) --editable '.[editors]'
-	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --no-package-lock --prefix benchmarks/retext; \
-	else echo "npm is not installed: three editors are missing"; fi
+	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --no-package-lock --prefix benchmarks/retext \
+	|| echo "npm failed: three editors are missing"; else echo "npm is not installed: three editors are missing"; fi
 	@touch $@
 
 $(VENV)/installed: pyproject.toml | $(BIN)/python

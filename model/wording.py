@@ -14,7 +14,7 @@ from unspun.model.signals.substitutions import Substitutions
 from unspun.model.signals.tagger import Tagger
 from unspun.model.signals.translationese import Translationese
 from unspun.model.text.listed_phrases import PhraseKind
-from unspun.model.verdict import Evidence, Judgement, Kind, Reason, Repair, Sentence, Verdict, VerdictWord
+from unspun.model.verdict import Judgement, Kind, Reason, Repair, Sentence, Verdict, VerdictWord
 
 HEADLINES: dict[VerdictWord, str] = {
     "paraphrased": "Paraphrased",
@@ -214,6 +214,13 @@ def share_of_words(verdict: Verdict) -> str | None:
     return f"{percent(verdict.share)} of the words" if verdict.share else None
 
 
+def allowed_in_words(verdict: Verdict) -> str | None:
+    """Return how much of a text was not judged, such as "7 words of allowed terms"; None if no terms are in it."""
+    if not verdict.allowed:
+        return None
+    return f"{verdict.allowed:,} {'word' if verdict.allowed == 1 else 'words'} of allowed terms"
+
+
 def percent(part: float) -> str:
     """Return a share between 0 and 1 as whole percent: "97 %", ">99 %". Only 0 gives "0 %", only 1 gives "100 %"."""
     whole = round(100 * part)
@@ -232,13 +239,6 @@ def decimal_percent(part: float, decimals: int) -> str:
 def _figures(number: float, to_whole: Callable[[float], int]) -> int:
     unit = 10 ** max(0, int(math.log10(number)) + 1 - FIGURES)
     return int(to_whole(number / unit) * unit)
-
-
-def introduced(evidence: Evidence) -> str | None:
-    """Return the suggestion with what introduces it, such as "probably energy"; None if there is none."""
-    if evidence.suggestion is None:
-        return None
-    return f"{PROBABLY if evidence.probable else FOR_INSTANCE} {evidence.suggestion}"
 
 
 def sentence_in_words(sentence: Sentence) -> str:

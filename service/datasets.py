@@ -60,7 +60,8 @@ class ScoreRows:
         ids = rows[names[found["id"]]] if "id" in found else None
         if isinstance(texts, str) or not isinstance(texts, Iterable):
             return self._answers([texts], [ids])[0]
-        answers = self._answers(list(texts), [None] * len(texts) if ids is None else list(ids))
+        texts = list(texts)
+        answers = self._answers(texts, [None] * len(texts) if ids is None else list(ids))
         return {name: [answer[name] for answer in answers] for name in without_nulls({})}
 
     def _answers(self, texts: list[Any], ids: list[Any]) -> list[dict[str, Any]]:

@@ -37,6 +37,7 @@ from unspun.service.commands.common import (
     reading_options,
     require_depth,
     table_console,
+    warn_of_other_terms,
 )
 from unspun.service.commands.typed import paths_or_pipe
 from unspun.service.console import CommandError, complain, plural, printable
@@ -375,6 +376,7 @@ class _ScoreRun:
     def _scorer(self) -> Scorer:
         scorer = self.load(self.bundle)
         require_depth(scorer, self.depth)
+        warn_of_other_terms(scorer, self.allowed)
         return scorer
 
     def _task(self, scorer: Scorer) -> Task:

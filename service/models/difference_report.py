@@ -106,6 +106,7 @@ class DifferenceTable:
             line.append(" [").append(printable(evidence.text)[:LONGEST_PHRASE])
             if evidence.suggestion is not None:
                 line.append(f" {self._arrow} ", "dim").append(printable(evidence.suggestion), SUGGESTION_STYLE)
+                line.append("" if evidence.probable else "?", "dim")
             line.append("]")
         if len(found) > SHOWN:
             line.append(f" and {len(found) - SHOWN:,} more", "dim")

@@ -90,10 +90,19 @@ def cells(verdict: Verdict) -> dict[str, Value]:
 
 
 def summarise(evidence: Sequence[Evidence]) -> str:
-    """Return the heaviest evidence as "found -> suggestion; ...", each pair once, heaviest first."""
+    """Return the heaviest evidence as "found -> suggestion; ...", each pair once, heaviest first.
+
+    A suggestion that is not probable has a question mark.
+    """
     ordered = sorted(evidence, key=lambda item: (-item.weight, item.start))
     phrases = dict.fromkeys(
-        " ".join((item.text if item.suggestion is None else f"{item.text} -> {item.suggestion}").split())
+        " ".join(
+            (
+                item.text
+                if item.suggestion is None
+                else f"{item.text} -> {item.suggestion}{'' if item.probable else '?'}"
+            ).split()
+        )
         for item in ordered
     )
     return "; ".join(list(phrases)[:MOST_PHRASES])

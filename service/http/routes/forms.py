@@ -19,7 +19,7 @@ from unspun.service.http.routes.score import article_at, engine, settings
 from unspun.service.http.routes.upload import Item, read_files, unreadable
 from unspun.service.http.schemas import UrlSubmission, parse_fields
 from unspun.service.http.uploads import PAGES, read_form, read_upload
-from unspun.service.page import saved
+from unspun.service.page.saved import text_of
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 FIELDS = 16
@@ -109,7 +109,7 @@ def _opened(file: FileStorage) -> FileStorage:
     name = file.filename or ""
     if file.mimetype not in PAGES and not name.lower().endswith((".html", ".htm")):
         return file
-    text = saved.text_of(file.stream.read())
+    text = text_of(file.stream.read())
     file.stream.seek(0)
     if text is None:
         return file
