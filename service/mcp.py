@@ -101,8 +101,8 @@ class Tools:
                     "Judge whether a machine paraphrased a text",
                     "Returns unspun's verdict on one English text: paraphrased, suspect, clear or abstained, with the "
                     "kind of paraphrase, how rare such evidence is in human text, and the odd words with what may have "
-                    "stood there. Only a suggestion that is marked `probable` is more often right than wrong. A verdict "
-                    "is a reason to look closer, not proof.",
+                    "stood there. Only suggestions that are marked `probable` are more often right than wrong. A "
+                    "verdict is a reason to look closer, not proof.",
                     ScoreArguments,
                     schema_of(Verdict),
                 ),
