@@ -19,7 +19,7 @@ help:
 	@echo "make screenshots        take the README's screenshot again (needs Chromium)"
 	@echo "make train-extra        install what training needs, except the Debian packages that docs/train.md names"
 	@echo "make deep-extra         install PyTorch and the pretrained weights, to fine-tune the encoder"
-	@echo "make engines-extra      install Spark and Ray (800 MB), to test with them; Spark also needs Java"
+	@echo "make engines-extra      install Spark and Ray (750 MB), to test with them; Spark also needs Java"
 	@echo "make editors-extra      install the grammar checkers and other editors of benchmarks/innocent.py"
 	@echo "make clean              remove the virtual environment and everything that was built"
 

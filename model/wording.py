@@ -214,6 +214,13 @@ def share_of_words(verdict: Verdict) -> str | None:
     return f"{percent(verdict.share)} of the words" if verdict.share else None
 
 
+def allowed_in_words(verdict: Verdict) -> str | None:
+    """Return how much of a text was not judged, such as "7 words of allowed terms"; None if no terms are in it."""
+    if not verdict.allowed:
+        return None
+    return f"{verdict.allowed:,} {'word' if verdict.allowed == 1 else 'words'} of allowed terms"
+
+
 def percent(part: float) -> str:
     """Return a share between 0 and 1 as whole percent: "97 %", ">99 %". Only 0 gives "0 %", only 1 gives "100 %"."""
     whole = round(100 * part)

@@ -92,6 +92,7 @@ def cli() -> None:
       1    failed; the message says what to do
       2    wrong usage
       3    done, but some documents could not be read
+      4    done, and `score --fail-on` found what it looks for
       130  interrupted
 
     \b

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
@@ -58,9 +58,10 @@ class ScoreRows:
         found = places(names, self.text_field, self.id_field)
         texts = rows[names[found["text"]]]
         ids = rows[names[found["id"]]] if "id" in found else None
-        if texts is None or isinstance(texts, str):
+        if isinstance(texts, str) or not isinstance(texts, Iterable):
             return self._answers([texts], [ids])[0]
-        answers = self._answers(list(texts), [None] * len(texts) if ids is None else list(ids))
+        texts = list(texts)
+        answers = self._answers(texts, [None] * len(texts) if ids is None else list(ids))
         return {name: [answer[name] for answer in answers] for name in without_nulls({})}
 
     def _answers(self, texts: list[Any], ids: list[Any]) -> list[dict[str, Any]]:

@@ -25,7 +25,9 @@ from unspun.service.commands.common import (
     INCOMPLETE,
     STDIO,
     allow_option,
+    depth_option,
     load_detector,
+    model_option,
     require_depth,
     table_console,
 )
@@ -62,16 +64,8 @@ MOST_ROWS = 500
     show_default=True,
     help="Exit with status 4 if a document is paraphrased or, with suspect, suspect or paraphrased.",
 )
-@click.option(
-    "--depth", type=click.Choice(["auto", "fast", "deep"]), default="auto", show_default=True, help="Tier that decides."
-)
-@click.option(
-    "--model",
-    "bundle",
-    metavar="BUNDLE",
-    type=click.Path(path_type=Path),
-    help="Folder of the model. Default: the model that ships with unspun.",
-)
+@depth_option
+@model_option
 @allow_option
 @click.option("--report", metavar="FILE", type=click.Path(path_type=Path), help="Also write the HTML report to FILE.")
 def main(

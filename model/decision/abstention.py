@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from unspun.model.text.allowed import MOST_ALLOWED
 from unspun.model.text.document import Documents, Shape, TokenClass
 from unspun.model.text.foreign import FEWEST_FOREIGN, LEAST_FOREIGN, MOST_OTHER_LETTERS, most_foreign
 from unspun.model.text.sentences import TERMINATORS, is_among
@@ -29,9 +30,6 @@ LEAST_PROSE = 0.2
 
 MOST_CODE = 0.4
 """Share of words outside prose above which a text is a program, if most of the lines outside prose are code."""
-
-MOST_ALLOWED = 0.2
-"""Share of the words of prose in allowed terms above which the others are too few to stand for the text."""
 
 LEAST_WORDS = 0.5
 """Share of words among words and numbers below which a text consists of numbers."""

@@ -23,6 +23,8 @@ MOST_TERMS = 10_000
 """Terms of a list. A longer list is a dictionary, with which every text would be judged by a few of its words."""
 LONGEST_TERM, LONGEST_LINE = 12, 200
 """Most words and marks of a term, and most characters of its line."""
+MOST_ALLOWED = 0.2
+"""Share of a text's words of prose in allowed terms above which the others are too few to stand for it."""
 MOST_NAMED = 3
 """Wrong entries that an error names."""
 _AROUND = " \t\"'“”‘’,;"

@@ -111,6 +111,8 @@ class Documents:
         token_allowed = np.zeros_like(token_prose)
         if allowed is not None:
             token_allowed = allowed.find(tokens.hash, token_document) & token_prose
+            # To the words around it, every term is a name.
+            token_shape[token_allowed] = token_shape[token_allowed] & ~Shape.ALL_CAPITALS | Shape.CAPITAL
         repairs = [one.counts for one in repaired]
         for number in np.flatnonzero(recased).tolist():
             repairs[number]["case"] = int(recased[number])

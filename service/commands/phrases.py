@@ -15,7 +15,9 @@ from unspun.service.commands.common import (
     INCOMPLETE,
     STDIO,
     Reading,
+    check_force,
     choose_format,
+    format_option,
     in_words,
     is_terminal,
     open_output,
@@ -25,6 +27,7 @@ from unspun.service.commands.common import (
     reading_options,
     table_console,
 )
+from unspun.service.commands.typed import paths_or_pipe
 from unspun.service.console import complain, plural, printable
 
 # Everything else is imported where it is needed, so that help and usage errors are quick.
@@ -36,19 +39,18 @@ if TYPE_CHECKING:
     from unspun.service.render.phrases import PhraseReport, PhraseWriter
 
 ENDINGS = {
-    **dict.fromkeys((".jsonl", ".ndjson", ""), "jsonl"),
+    **dict.fromkeys((".jsonl", ".ndjson", ".json", ""), "jsonl"),
     **{".csv": "csv", ".html": "html", ".htm": "html", ".txt": "table"},
 }
 """Formats by the ending of the output's name."""
 
 
 @click.command(short_help="Find tortured phrases and spinner idioms.")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "jsonl", "csv", "html"]),
-    help="Output format. Default: by the name of --output, else a table on a terminal and jsonl in a pipe.",
+@click.argument("paths", metavar="PATH...", nargs=-1)
+@format_option(
+    "csv",
+    "html",
+    text="Output format. Default: by the name of --output, else a table on a terminal and jsonl in a pipe.",
 )
 @click.option("--output", metavar="FILE", help="Write to FILE (.jsonl .csv .html .txt, also .gz).")
 @click.option("--force", is_flag=True, help="Overwrite FILE.")
@@ -94,7 +96,7 @@ def phrases(
       0    all documents were searched, whatever was found
       1    the output could not be written
       2    wrong usage
-      3    some documents could not be read; they are reported, one per line, and the rest were searched
+      3    some documents could not be read; the rest were searched
       130  interrupted
 
     \b
@@ -102,11 +104,11 @@ def phrases(
       unspun phrases paper.pdf
       unspun phrases submissions/ --output phrases.html
       unspun phrases submissions/ --output phrases.csv --list our-phrases.tsv
-      unspun phrases submissions/ --format jsonl | jq -r 'select(.distinct > 2).id'
+      unspun phrases submissions/ --format jsonl | jq 'select(.distinct > 2).id'
     """
     file = None if output in (None, STDIO) else Path(str(output))
-    if force and file is None:
-        raise click.BadParameter("can only be used with --output.", param_hint="--force")
+    check_force(file, force)
+    paths = paths_or_pipe(paths, "phrases")
     run = _PhraseRun(
         open_reader(paths, reading, exclude=file),
         _phrase_list(lists),

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from unspun.service.commands.common import needs
+from unspun.service.commands.common import needs, warn_of_other_terms
 from unspun.service.console import CommandError, complain
 
 USAGE = 2
@@ -42,7 +42,8 @@ USAGE = 2
 def serve(debug: bool, show: bool, **options: Any) -> None:
     """Run the HTTP service: an API (POST /v1/score) and a web page at /.
 
-    Settings are environment variables, listed by --settings. Options override them. On SIGTERM the service finishes the
+    Settings are environment variables, listed by --settings. Options override them. The log is on standard error: lines
+    for people on a terminal, else JSON lines. On SIGTERM the service finishes the
     requests that are in progress and exits; on SIGHUP it checks at once whether the model or the list of allowed terms
     has changed.
 
@@ -128,7 +129,9 @@ def _prepare(settings: Any) -> Any:
         from unspun.service.http.keeper import Keeper
 
         Keeper(settings.database_url.get_secret_value()).start()
-    return ModelInUse(Detector.load, settings.model, settings.allow_file)
+    models = ModelInUse(Detector.load, settings.model, settings.allow_file)
+    warn_of_other_terms(models.model, models.allowed)
+    return models
 
 
 def _show(settings: Any) -> None:

@@ -158,7 +158,7 @@ class Fetcher:
         except ssl.SSLError as error:
             reason = getattr(error, "verify_message", "") or "no encrypted connection could be made"
             raise _failed(f"The server cannot be trusted: {reason}") from None
-        except http.client.HTTPException:
+        except (http.client.HTTPException, ValueError):  # the latter from headers with odd characters
             raise _failed("The server's answer is not valid HTTP, or it is cut off") from None
         except OSError:
             raise _failed("The server cannot be reached, or it broke the connection off") from None
@@ -196,10 +196,10 @@ class Fetcher:
                 "network address."
             )
         error: OSError = ConnectionRefusedError()
-        for family, kind, protocol, _, place in found:
+        for number, (family, kind, protocol, _, place) in enumerate(found):
             tried = socket.socket(family, kind, protocol)
             try:
-                tried.settimeout(_left(deadline))
+                tried.settimeout(_left(deadline) / (len(found) - number))  # leaves time for the other addresses
                 tried.connect(place)
             except OSError as failure:
                 tried.close()

@@ -1,4 +1,4 @@
-"""The log: one JSON line per request or other event, without any submitted text."""
+"""The log: one line per request or other event, without any submitted text. It is JSON, except on a terminal."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import traceback
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from unspun.service.console import one_line
 
 LOGGER = logging.getLogger("unspun")
 STANDARD = frozenset(vars(logging.makeLogRecord({})))
@@ -36,10 +38,37 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str)
 
 
+class TerminalFormatter(logging.Formatter):
+    """Writes a record as one line for people: of a request, the most important fields; of other events, all."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        fields = {key: value for key, value in vars(record).items() if key not in STANDARD and value is not None}
+        if record.exc_info and record.exc_info[1] is not None:
+            fields |= _describe(record.exc_info[1])
+        message = record.getMessage()
+        if message == "listening":
+            host = f"[{fields['host']}]" if ":" in fields["host"] else fields["host"]
+            return f"unspun is listening on http://{host}:{fields['port']}"
+        if message == "request":
+            words = f", {fields['words']:,} words" if fields.get("words") else ""
+            took = f" in {fields['milliseconds']:.0f} ms" if "milliseconds" in fields else ""
+            message = f"{fields['method']} {fields['route']}: {fields['status']}{took}{words}"
+        elif fields:
+            message += f" ({', '.join(f'{key} {value}' for key, value in fields.items())})"
+        level = "" if record.levelno == logging.INFO else f"{record.levelname.lower()}: "
+        return one_line(f"{datetime.fromtimestamp(record.created):%H:%M:%S} {level}{message}")
+
+
+def for_people() -> bool:
+    """Return whether the log is shown on a terminal."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 def configure(level: str) -> None:
-    """Write unspun's log to standard error."""
+    """Write unspun's log to standard error: for people if that is a terminal, otherwise as JSON lines."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(TerminalFormatter() if for_people() else JsonFormatter())
     LOGGER.handlers[:] = [handler]
     LOGGER.setLevel(level.upper())
     LOGGER.propagate = False

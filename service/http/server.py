@@ -289,7 +289,8 @@ class JsonLogger(glogging.Logger):
         """Use the handlers of unspun's own log."""
         super().setup(cfg)
         self.error_log.handlers[:] = logs.LOGGER.handlers
-        self.error_log.setLevel(max(logs.LOGGER.level, logging.INFO))
+        # On a terminal, one line of ours replaces gunicorn's four about its start.
+        self.error_log.setLevel(max(logs.LOGGER.level, logging.WARNING if logs.for_people() else logging.INFO))
 
 
 class Manager(Arbiter):

@@ -7,8 +7,6 @@ import sys
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import PurePath
 
 from unspun.model.verdict import KINDS, Evidence, Sentence, SpunPassage, Verdict
 from unspun.model.wording import (
@@ -20,6 +18,7 @@ from unspun.model.wording import (
     PROBABLY,
     REASONS,
     SIGNALS,
+    allowed_in_words,
     is_disguised,
     looks_like_this,
     percent,
@@ -28,7 +27,6 @@ from unspun.model.wording import (
     share_of_words,
     times,
 )
-from unspun.service.page import saved
 from unspun.service.render.highlight import (
     LEVELS,
     SENTENCE_LEVELS,
@@ -39,6 +37,9 @@ from unspun.service.render.highlight import (
     sentence_level,
     suspicious,
 )
+
+MOST_SENTENCES = 100
+"""Sentences that are listed below a text; all are highlighted in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,7 @@ class Result:
         self.percent = None if verdict.score is None else percent(verdict.score)
         self.like_it = looks_like_this(verdict, supported)
         self.share = share_of_words(verdict)
+        self.allowed = allowed_in_words(verdict)
         self.repairs = repairs_in_words(verdict.repairs)
         self.disguised = is_disguised(verdict)
         self.kind = None if verdict.kind is None else (KIND_NAMES[verdict.kind].lower(), KIND_MEANINGS[verdict.kind])
@@ -150,6 +152,7 @@ class Result:
             for number, one in enumerate(found, 1)
         ]
         self.sentences = sorted(told, key=lambda one: -one.score)
+        self.listed = self.sentences[:MOST_SENTENCES]
         self.observations = [one.text for one in verdict.observations]
         self.runs = _runs(pieces, verdict.passages, list(zip(found, told, strict=True)))
         self.levels = _levels()
@@ -164,16 +167,6 @@ class Result:
     def download(self) -> str:
         """Return the response of the API for the same text, as a data: URL."""
         return data_url(f"{self.verdict.to_json()}\n".encode(), "application/json")
-
-    @property
-    def saved(self) -> str:
-        """Return the result as a page of its own, as a data: URL."""
-        return data_url(saved.render(self, datetime.now(UTC)).encode("utf-8", "replace"), "text/html")
-
-    @property
-    def filename(self) -> str:
-        """Return the name of the saved result."""
-        return f"{PurePath(self.source or 'result').stem}.unspun.html"
 
 
 def data_url(content: bytes, media: str) -> str:

@@ -6,11 +6,12 @@ import base64
 import re
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from pathlib import PurePath
 
 from jinja2 import Template
 
 from unspun.model.wording import DISGUISED, NO_SOURCE, SCALE
+from unspun.service.page.result import Download, Result, data_url
 from unspun.service.render.page import STATIC, TEMPLATES, page_template
 
 PACKED = re.compile(rb'<meta name="unspun-text" content="([A-Za-z0-9+/=]*)">')
@@ -18,9 +19,11 @@ HEAD = 2_000
 """The text is in a saved file before the style, followed by as many characters as it has; this much may come before."""
 
 
-def render(result: Any, when: datetime) -> str:
-    """Return a result, a `page.result.Result`, as a self-contained page."""
-    return _template().render(result=result, when=when.astimezone(UTC))
+def saved(result: Result, when: datetime) -> Download:
+    """Return a result as a self-contained page."""
+    page = _template().render(result=result, when=when.astimezone(UTC))
+    name = f"{PurePath(result.source or 'result').stem}.unspun.html"
+    return Download("Save this result", name, data_url(page.encode("utf-8", "replace"), "text/html"))
 
 
 def text_of(page: bytes) -> str | None:

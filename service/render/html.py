@@ -26,6 +26,7 @@ from unspun.model.wording import (
     PROBABLY,
     REASONS,
     SIGNALS,
+    allowed_in_words,
     human_texts,
     is_disguised,
     looks_like_this,
@@ -65,13 +66,15 @@ class ReportRow:
 
     `verdict` has its id shortened and its evidence left out. `like_it` is its false-positive rate in words. `said` is
     the JSON that a label of it contains: the hash of the text, the verdict and a summary of each signal. It is empty if
-    there is no text. `repairs` says what was repaired, and `disguised` whether that is a sign in itself.
+    there is no text. `repairs` says what was repaired, and `disguised` whether that is a sign in itself. `allowed` says
+    how much was not judged.
     """
 
     verdict: Verdict
     like_it: str
     repairs: str | None
     disguised: bool
+    allowed: str | None
     strongest: tuple[tuple[str, str | None, bool], ...]
     said: Markup
 
@@ -274,6 +277,7 @@ def _row(verdict: Verdict, text: str, supported: float) -> ReportRow:
         "" if rate is None else human_texts(rate, supported),
         repairs_in_words(verdict.repairs),
         is_disguised(verdict),
+        allowed_in_words(verdict),
         tuple(islice(phrases, PHRASES)),
         htmlsafe_json_dumps(label, separators=(",", ":")) if text else Markup(),
     )

@@ -235,6 +235,6 @@ def test_axe_finds_nothing_serious(what: str, look: str, show: Open, several: li
         check(page, several).locator(".one summary").first.click()
     if what == "compare":
         compare(page).locator("a.replaced").first.focus()
-    page.screenshot(path=output / f"page-{look}-{what}.png", full_page=True)
+    page.screenshot(path=output / f"{what}-page-{look}.png", full_page=True)
     assert not scrolls_sideways(page)
     assert violations(page) == []

@@ -551,7 +551,9 @@ def test_the_openapi_document_has_the_fields_of_a_verdict(client: FlaskClient) -
 def test_the_openapi_document_has_every_path(client: FlaskClient) -> None:
     rules = {rule.rule for rule in client.application.url_map.iter_rules()}
     pages = {
-        rule for rule in rules if rule in ("/", "/v1/docs") or rule.startswith(("/static", "/favicon", "/feedback"))
+        rule
+        for rule in rules
+        if rule in ("/", "/compare", "/selection", "/v1/docs") or rule.startswith(("/static", "/favicon", "/feedback"))
     }
     off = {rule for rule in rules if rule.startswith("/v1/feedback")}  # tests/feedback/test_routes.py has it on
     assert set(client.get("/v1/openapi.json").get_json()["paths"]) == rules - pages - off

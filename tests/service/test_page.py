@@ -10,6 +10,7 @@ import shlex
 import tempfile
 import time
 import tomllib
+from datetime import UTC, datetime
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -44,6 +45,7 @@ from unspun.service.http.config import Settings
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.openapi import document
 from unspun.service.page.result import PassageRun, Result
+from unspun.service.page.saved import saved
 
 ROOT = Path(__file__).parents[2]
 CASES = tomllib.loads((DATA / "page.toml").read_text("utf-8"))
@@ -289,7 +291,9 @@ def rendered(client: FlaskClient, text: str, verdict: Verdict) -> Shown:
     app = client.application
     with app.test_request_context():
         template = app.jinja_env.get_template("page.html")
-        return Shown(template.render(result=Result(text, verdict), settings=Settings(), text=text, version="x"))
+        result = Result(text, verdict)
+        file = saved(result, datetime(2026, 11, 30, tzinfo=UTC))
+        return Shown(template.render(result=result, saved=file, settings=Settings(), text=text, version="x"))
 
 
 def test_alternatives_are_shown(client: FlaskClient) -> None:
@@ -579,7 +583,7 @@ def test_the_commands_of_the_reference_work(client: FlaskClient) -> None:
         method = "POST" if {"--data-binary", "-F"} & set(given) else "GET"
         form: dict[str, Any] = dict(value.split("=", 1) for name, value in pairs if name == "-F")
         if form:
-            form["file"] = (BytesIO(f'{form["text_field"]}\n"{SPUN}"\n'.encode()), form["file"].removeprefix("@"))
+            form["file"] = (BytesIO(SPUN.encode()), form["file"].removeprefix("@"))
         answer = client.open(address, method=method, data=form or given.get("--data-binary"), headers=headers)
         assert answer.status_code == 200, command
         if method == "POST":

@@ -10,6 +10,7 @@ import json
 import mimetypes
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ from unspun.service.http.submission import parse_label
 from unspun.service.page.comparison import NO_TEXTS, Texts, downloads_of
 from unspun.service.page.result import Result
 from unspun.service.page.results import Checked, Results
+from unspun.service.page.saved import saved
 from unspun.service.render.comparison import ComparedPair
 from unspun.service.render.comparison_html import FILTERS, MOST_SUBSTITUTIONS, shown
 from unspun.service.render.page import TEMPLATES, count
@@ -168,7 +170,7 @@ def answer() -> Response:
         verdict = judge(submission).with_repairs(item.found.repairs)
     except RequestError as problem:
         return _refuse(problem, text=text, address=address)
-    return _page(text=text, result=_result(text, verdict, item.file or None))
+    return _page(text=text, **_result(text, verdict, item.file or None))
 
 
 @blueprint.get("/selection")
@@ -237,7 +239,7 @@ def label() -> Response:
     except RequestError as problem:
         return _refuse(problem, title=NOT_STORED, text=text)
     shown = verdict.without_evidence() if verdict.verdict == "clear" else verdict
-    return _page(text=text, result=_result(text, shown), stored=stored)
+    return _page(text=text, **_result(text, shown), stored=stored)
 
 
 @blueprint.post("/feedback/delete")
@@ -286,8 +288,10 @@ def _check_site(detail: str) -> None:
         raise RequestError("cross-site", detail)
 
 
-def _result(text: str, verdict: Verdict, source: str | None = None) -> Result:
-    return Result(text, verdict, source, supported_by(engine().model))
+def _result(text: str, verdict: Verdict, source: str | None = None) -> dict[str, Any]:
+    """Return what the page shows of a verdict: the result, and the same as a file."""
+    result = Result(text, verdict, source, supported_by(engine().model))
+    return {"result": result, "saved": saved(result, datetime.now(UTC))}
 
 
 def _results(items: list[Item]) -> Results:
