@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import PHONE, ROOT, Open, scrolls_sideways, violations
-from unspun.model.verdict import Evidence
-from unspun.model.wording import FOR_INSTANCE, PROBABLY, introduced, times
+from unspun.model.wording import FOR_INSTANCE, PROBABLY, times
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.routes.page import EXAMPLE
 
@@ -52,9 +51,14 @@ def word(page: Any, evidence: dict[str, Any]) -> Any:
     return page.locator(".article .odd", has=page.get_by_text(evidence["text"], exact=True)).first
 
 
+def introduced(evidence: dict[str, Any]) -> str:
+    """Return the suggestion for an odd word with its introduction."""
+    return f"{PROBABLY if evidence['probable'] else FOR_INSTANCE} {evidence['suggestion']}"
+
+
 def original(evidence: dict[str, Any]) -> str:
     """Return the sentence about the original of an odd word."""
-    return f"{introduced(Evidence.from_dict(evidence))}, or {', '.join(evidence['alternatives'])}"
+    return f"{introduced(evidence)}, or {', '.join(evidence['alternatives'])}"
 
 
 def data_transfer(page: Any, **content: str) -> Any:
@@ -342,7 +346,7 @@ def test_the_dark_page_is_dark(open_page: Open) -> None:
 def test_it_works_without_a_script(open_page: Open, odd: list[dict[str, Any]]) -> None:
     page = judge(open_page(java_script_enabled=False))
     assert headline(page) == "Paraphrased"
-    assert word(page, odd[0]).get_attribute("title").lower() == str(introduced(Evidence.from_dict(odd[0]))).lower()
+    assert word(page, odd[0]).get_attribute("title").lower() == introduced(odd[0]).lower()
     word(page, odd[0]).click()
     assert page.locator("li:target .was").inner_text() == original(odd[0])
     assert page.get_by_text("drop files anywhere").is_hidden()
