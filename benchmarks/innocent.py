@@ -108,7 +108,7 @@ def misspellings_corrected(text: str) -> str:
 
 @cache
 def _spelling_dictionary() -> Any:
-    return _tool("spellchecker").SpellChecker()
+    return _tool("spellchecker").SpellChecker(distance=1)  # words two letters away take a hundred times as long
 
 
 @cache

@@ -77,6 +77,12 @@ class Detector:
         """Pickle only the bundle and the terms, because the thread pool controller cannot be pickled."""
         return Detector, (self.bundle, self.allowed)
 
+    @property
+    def made_with(self) -> str | None:
+        """The sha256 of the allowed terms that the model was trained or calibrated with, None if there were none."""
+        entry = self.bundle.manifest.get("allowed")
+        return entry.get("sha256") if isinstance(entry, dict) else None
+
     def allowing(self, allowed: Allowed | None) -> Detector:
         """Return a detector of the same model that takes no notice of these terms. It shares the model's memory."""
         twin = object.__new__(Detector)

@@ -115,6 +115,16 @@ def _read_allowed(context: click.Context, option: click.Parameter, path: Path | 
         raise click.BadParameter(f"{printable(str(error))}.") from error
 
 
+def warn_of_other_terms(model: Any, allowed: Allowed | None) -> None:
+    """Report that a model was trained or calibrated with another list of allowed terms than it is used with."""
+    made_with = getattr(model, "made_with", None)
+    if made_with is not None and (allowed is None or allowed.sha256 != made_with):
+        complain(
+            "warning: the model was trained or calibrated with other allowed terms, so its false-positive rates do not "
+            "hold; add --allow with the same list"
+        )
+
+
 allow_option = click.option(
     "--allow",
     "allowed",

@@ -26,6 +26,7 @@ from unspun.service.commands.common import (
     reading_options,
     report_own_labels,
     wants_json,
+    warn_of_other_terms,
     write,
     write_figures,
 )
@@ -96,6 +97,7 @@ def evaluate(
     from unspun.service.batch.scoring import allowing
 
     detector = allowing((context.obj or load_detector)(bundle), allowed)
+    warn_of_other_terms(detector, allowed)
     from unspun.reading.records import Omissions
     from unspun.training.corpora.corpus import read_labelled
     from unspun.training.record.evaluate import evaluate as measure

@@ -37,6 +37,7 @@ from unspun.service.commands.common import (
     reading_options,
     require_depth,
     table_console,
+    warn_of_other_terms,
 )
 from unspun.service.commands.typed import paths_or_pipe
 from unspun.service.console import CommandError, complain, plural, printable
@@ -55,8 +56,8 @@ if TYPE_CHECKING:
     from unspun.service.render import VerdictWriter
 
 ENDINGS = {
-    **dict.fromkeys((".jsonl", ".ndjson", ".json", ".txt", ""), "jsonl"),
-    **{".csv": "csv", ".parquet": "parquet", ".html": "html", ".htm": "html"},
+    **dict.fromkeys((".jsonl", ".ndjson", ".json", ""), "jsonl"),
+    **{".csv": "csv", ".parquet": "parquet", ".html": "html", ".htm": "html", ".txt": "table"},
 }
 """Formats by the ending of the output's name."""
 IN_PARTS = ("jsonl", "csv", "parquet")
@@ -80,7 +81,7 @@ WORTH_A_WORKER = 4_000_000
 @click.option(
     "--output",
     metavar="FILE|FOLDER/",
-    help="Write to FILE (.jsonl .csv .parquet .html, also .gz), or in parts to FOLDER/, where a run can be resumed.",
+    help="Write to FILE (.jsonl .csv .parquet .html .txt, also .gz), or to FOLDER/ in parts, to resume an ended run.",
 )
 @click.option("--no-evidence", is_flag=True, help="Leave out the evidence, which is faster.")
 @click.option("--all-evidence", is_flag=True, help="Give evidence for documents with the verdict `clear`, too.")
@@ -375,6 +376,7 @@ class _ScoreRun:
     def _scorer(self) -> Scorer:
         scorer = self.load(self.bundle)
         require_depth(scorer, self.depth)
+        warn_of_other_terms(scorer, self.allowed)
         return scorer
 
     def _task(self, scorer: Scorer) -> Task:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from unspun.service.commands.common import needs
+from unspun.service.commands.common import needs, warn_of_other_terms
 from unspun.service.console import CommandError, complain
 
 USAGE = 2
@@ -129,7 +129,9 @@ def _prepare(settings: Any) -> Any:
         from unspun.service.http.keeper import Keeper
 
         Keeper(settings.database_url.get_secret_value()).start()
-    return ModelInUse(Detector.load, settings.model, settings.allow_file)
+    models = ModelInUse(Detector.load, settings.model, settings.allow_file)
+    warn_of_other_terms(models.model, models.allowed)
+    return models
 
 
 def _show(settings: Any) -> None:

@@ -83,6 +83,11 @@ class ModelInUse:
         """The model in use. Read it once if several results must come from the same model."""
         return self._model
 
+    @property
+    def allowed(self) -> Allowed | None:
+        """The allowed terms in use."""
+        return self._allowed
+
     def refresh(self, *, force: bool = False, run: Runner = run_here, depths: Sequence[str] = ("fast",)) -> None:
         """Load the bundle again if it has changed. Requests in progress keep the model that they started with.
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 import time
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 
 from unspun.model.bundle import Bundle, load
 from unspun.model.decision.decision import Decision, check_base_rate
+from unspun.model.text.allowed import Allowed
 from unspun.model.verdict import KINDS, Evidence, EvidenceChoice, ModelInfo, Repair, Verdict, VerdictWord
 
 PHRASES = {
@@ -52,6 +54,12 @@ class FakeDetector:
         self.model = ModelInfo("fake", "0.0.1", hashlib.sha256(b"fake").hexdigest())
         self.decision = DECISION
         self.calls: list[int] = []
+        self.allowed: Allowed | None = None
+
+    def allowing(self, allowed: Allowed | None) -> FakeDetector:
+        twin = copy(self)
+        twin.allowed = allowed
+        return twin
 
     @property
     def bundle(self) -> Bundle:
@@ -81,9 +89,12 @@ class FakeDetector:
             raise ZeroDivisionError("division by zero\nsecond line")
         if "sleep-long" in text:
             time.sleep(30)
+        terms = () if self.allowed is None else self.allowed.terms
+        hits = list(PATTERN.finditer(text))
         found = tuple(
             Evidence(hit.start(), hit.end(), hit[0], *_proposal(hit[0]), probable=PHRASES[hit[0]][0] is not None)
-            for hit in PATTERN.finditer(text)
+            for hit in hits
+            if hit[0] not in terms
         )
         words = len(text.split())
         zero_width = text.count("\u200b")
@@ -97,6 +108,7 @@ class FakeDetector:
             kinds=None,
             reason="too_short" if words < WORDS_NEEDED else "unfamiliar" if text.startswith("Unfamiliar") else None,
             words=words,
+            allowed=None if self.allowed is None else sum(len(hit[0].split()) for hit in hits if hit[0] in terms),
             depth="fast",
             repairs=(Repair("zero_width", zero_width),) if zero_width else (),
             evidence=found if evidence else None,

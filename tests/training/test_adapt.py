@@ -24,6 +24,7 @@ from tests.training.thesaurus import TableThesaurus
 from unspun.model import bundle
 from unspun.model.bundle import Bundle
 from unspun.model.detector import Detector
+from unspun.model.text.allowed import Allowed
 from unspun.training.calibration import evidence
 from unspun.training.calibration.reference import ARRAY, ReferenceTexts
 from unspun.training.classifier.fast_tier import TrainingError
@@ -101,6 +102,17 @@ def test_texts_that_cannot_be_learnt_from_are_left_out_and_reported(case: dict[s
 def test_the_message_names_the_first_texts_that_are_left_out() -> None:
     found = choose(labelled("human", passages(6, sentences=1)))
     assert found.messages == ["left out 6: fewer than 50 words of prose (human0, human1, human2 and 3 more)"]
+
+
+def test_texts_that_consist_of_allowed_terms_are_left_out() -> None:
+    found = choose(labelled("human", ["A spline meets a spline by the sea. " * 12]), Allowed(["spline"]))
+    assert found.messages == ["left out 1: more than a fifth of the words are allowed terms (human0)"]
+
+
+def test_allowed_terms_are_masked_in_what_is_learnt(base: Bundle, texts: list[LabelledText]) -> None:
+    terms = Allowed([max(texts[0].text.split(), key=len)])
+    plain, masked = (adapt.measure_house(base, texts[:4], jobs=1, allowed=allowed) for allowed in (None, terms))
+    assert not np.array_equal(plain.features, masked.features)
 
 
 # --- folds
