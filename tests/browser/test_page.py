@@ -16,6 +16,8 @@ from unspun.service.http.keys import KeyStore
 from unspun.service.http.routes.page import EXAMPLE
 
 SPUN = ROOT / "seeds/examples/spun/01-harbour-swimmers.wordnet.txt"
+TRANSLATED = ROOT / "seeds/examples/human/04-night-train.txt"
+"""A human text that is wrongly suspected: no word of it is odd, but sentences are."""
 HUMAN = ROOT / "seeds/examples/human/01-harbour-swimmers.txt"
 
 
@@ -264,6 +266,20 @@ def test_the_text_can_be_copied_unchanged(open_page: Open) -> None:
     assert copied == EXAMPLE
 
 
+# --- suspicious sentences
+
+
+def test_suspicious_sentences_are_highlighted_and_listed(open_page: Open) -> None:
+    page = judge(open_page(), TRANSLATED.read_text("utf-8"))
+    assert headline(page) == "Suspect"
+    assert page.locator(".article .odd").count() == 0
+    assert page.locator(".observations li").count() > 0
+    strongest = page.locator(".sentences a").first
+    said = strongest.inner_text()
+    strongest.click()
+    assert page.locator(".article .told:target").inner_text() == said
+
+
 # --- keyboard and screen reader
 
 
@@ -284,12 +300,14 @@ def test_the_header_can_be_skipped(open_page: Open) -> None:
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
-@pytest.mark.parametrize("name", ["empty", "result", "problem", "reference"])
+@pytest.mark.parametrize("name", ["empty", "result", "sentences", "problem", "reference"])
 def test_axe_finds_nothing_serious(name: str, colours: str, open_page: Open) -> None:
     page = open_page("/v1/docs" if name == "reference" else "/", color_scheme=colours)
     if name == "result":
         judge(page).locator(".again summary").click()
         page.locator(".article .odd").first.focus()
+    if name == "sentences":
+        judge(page, TRANSLATED.read_text("utf-8"))
     if name == "problem":
         judge(page, "")
     assert violations(page) == []
