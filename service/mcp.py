@@ -51,7 +51,7 @@ class ScoreArguments(Arguments):
     text: str = Field(description="The text to judge, in English, with at least 50 words of prose.")
     evidence: EvidenceChoice = Field(
         True,
-        description="Whether to return the odd words and suspicious passages. Texts that are clear have some only with "
+        description="Whether to return the odd words, sentences and passages. Texts that are clear get them only with "
         '"all".',
     )
     most_evidence: int = Field(
@@ -100,8 +100,9 @@ class Tools:
                     "score",
                     "Judge whether a machine paraphrased a text",
                     "Returns unspun's verdict on one English text: paraphrased, suspect, clear or abstained, with the "
-                    "kind of paraphrase, how rare such evidence is in human text, and the odd words with what probably "
-                    "stood there. A verdict is a reason to look closer, not proof.",
+                    "kind of paraphrase, how rare such evidence is in human text, and the odd words with what may have "
+                    "stood there. Only suggestions that are marked `probable` are more often right than wrong. A "
+                    "verdict is a reason to look closer, not proof.",
                     ScoreArguments,
                     schema_of(Verdict),
                 ),

@@ -121,7 +121,10 @@ def evaluate(
     if wants_json(form):
         write(json.dumps(evaluation.to_dict(), ensure_ascii=False) + "\n")
     else:
-        write_figures(evaluation.to_dict())
+        shown = evaluation.to_dict()
+        if not (evaluation.answers.counted & evaluation.answers.paraphrased).any():
+            del shown["machine_against_human"]  # a table without figures
+        write_figures(shown)
     if failures.count:
         context.exit(INCOMPLETE)
 

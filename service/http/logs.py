@@ -39,7 +39,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TerminalFormatter(logging.Formatter):
-    """Writes a record as one line for people: of a request, what was asked and answered; of other events, all of it."""
+    """Writes a record as one line for people: of a request, the most important fields; of other events, all."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""

@@ -19,30 +19,11 @@ from unspun.model.verdict import ModelInfo, Verdict
 from unspun.service.answers import AnswerSchemas
 from unspun.service.feedback.labels import Label
 from unspun.service.http.config import Settings
+from unspun.service.http.examples import FILE, LABEL_SUBMISSION, PAIR, SUBMISSION, TEXT, URL_SUBMISSION, answers
 from unspun.service.http.problems import MEDIA_TYPE, TITLES, ProblemDocument
 from unspun.service.http.schemas import ALL, FALSE, TRUE, PairSubmission, Submission, UrlSubmission
 from unspun.service.http.submission import LabelSubmission
-from unspun.service.render.summary import summary
 
-SUBMISSION = {"id": "a", "text": "The imaginative and prescient of the mayor was shared by all of the town."}
-URL_SUBMISSION = {"url": "https://example.org/article", "evidence": False}
-PAIR = {
-    "suspect": "The mayor's imaginative and prescient was shared by all of the town.",
-    "source": "The mayor's vision was shared by everybody in town.",
-    "suspect_id": "a",
-    "source_id": "b",
-}
-LABEL_SUBMISSION = {"text": SUBMISSION["text"], "label": "spun", "consent": True, "source": "example.org"}
-LABEL: dict[str, Any] = {
-    "id": "5f3d9c0b7a1e4c2d8b6f0a9e1d7c3b52",
-    "created": "2026-11-23T06:05:00.250000Z",
-    "label": "spun",
-    "source": "example.org",
-    "comment": None,
-    "digest": "0" * 64,
-    "text": None,
-    **summary(Verdict.from_dict(example_of(Verdict))),
-}
 FEEDBACK = "People's labels of texts. Nothing is stored without consent."
 FETCHES = " With `url` instead of `text`, the service fetches a public web page and judges its article."
 FIELDS = {
@@ -99,15 +80,15 @@ def _components(verdict: type, *, labels: bool, addresses: bool) -> dict[str, An
     """Return the schemas of everything that is received and sent, by name. Pydantic takes long to make them."""
     wanted: list[tuple[type, JsonSchemaMode, Any]] = [
         (Submission, "validation", SUBMISSION),
-        (verdict, "serialization", example_of(verdict)),
+        (verdict, "serialization", _example(verdict)),
         (PairSubmission, "validation", PAIR),
-        (Comparison, "serialization", example_of(Comparison)),
+        (Comparison, "serialization", answers()["comparison"]),
         (ProblemDocument, "serialization", example_of(ProblemDocument)),
     ]
     if addresses:
         wanted.insert(1, (UrlSubmission, "validation", URL_SUBMISSION))
     if labels:
-        wanted += [(LabelSubmission, "validation", LABEL_SUBMISSION), (Label, "serialization", LABEL)]
+        wanted += [(LabelSubmission, "validation", LABEL_SUBMISSION), (Label, "serialization", answers()["label"])]
     adapters: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
         (kind.__name__, mode, TypeAdapter(kind)) for kind, mode, _ in wanted
     ]
@@ -126,14 +107,14 @@ def _components(verdict: type, *, labels: bool, addresses: bool) -> dict[str, An
 def _paths(settings: Settings, verdict: type, asked: dict[str, Any]) -> dict[str, Any]:
     security: list[dict[str, list[str]]] = [{"bearer": []}, {"header": []}] if settings.keys_file else []
     # Without a schema: any bytes may be a text in some encoding.
-    plain = {"example": SUBMISSION["text"]}
+    plain = {"example": TEXT}
     return {
         "/v1/score": {
             "post": _operation(
                 "score",
                 "scoring",
                 "Judge one text",
-                {"200": _json("The verdict.", _ref(verdict), example_of(verdict))},
+                {"200": _json("The verdict.", _ref(verdict), _example(verdict))},
                 (*READING, "403", "502") if settings.fetch_urls else READING,
                 security,
                 description=(
@@ -162,7 +143,7 @@ def _paths(settings: Settings, verdict: type, asked: dict[str, Any]) -> dict[str
                     "200": _json(
                         "Verdicts and problems.",
                         {"type": "array", "items": {"anyOf": [_ref(verdict), _ref(ProblemDocument)]}},
-                        [example_of(verdict)],
+                        [_example(verdict)],
                     )
                 },
                 READING,
@@ -220,7 +201,7 @@ def _paths(settings: Settings, verdict: type, asked: dict[str, Any]) -> dict[str
                     "200": _json(
                         "Verdicts and problems.",
                         {"type": "array", "items": {"anyOf": [_ref(verdict), _ref(ProblemDocument)]}},
-                        [example_of(verdict)],
+                        [_example(verdict) | {"id": FILE}],
                     )
                 },
                 READING,
@@ -229,7 +210,8 @@ def _paths(settings: Settings, verdict: type, asked: dict[str, Any]) -> dict[str
                     "Send one or more files in any format that `unspun score` reads, recognised by their names. The "
                     "response lists a verdict for each document, in order, with the name of its file, or its own id, "
                     "as `id`; a file or a record that cannot be read is a problem with `file` and `line`. At most "
-                    f"{settings.max_items:,} documents and {settings.max_bytes:,} bytes."
+                    f"{settings.max_items:,} documents and {settings.max_bytes:,} bytes. In the example, `{FILE}` "
+                    "holds the text of the first example."
                 ),
                 requestBody=_body({"multipart/form-data": {"schema": _form(asked)}}),
             )
@@ -239,7 +221,7 @@ def _paths(settings: Settings, verdict: type, asked: dict[str, Any]) -> dict[str
                 "compare",
                 "comparing",
                 "Compare a suspect with its suspected source",
-                {"200": _json("The comparison.", _ref(Comparison), example_of(Comparison))},
+                {"200": _json("The comparison.", _ref(Comparison), answers()["comparison"])},
                 READING,
                 security,
                 description=(
@@ -300,8 +282,8 @@ def _feedback(security: list[dict[str, list[str]]]) -> dict[str, Any]:
                 "feedback",
                 "Label a text",
                 {
-                    "200": _json("The label, which was already stored.", _ref(Label), LABEL),
-                    "201": _json("The new label.", _ref(Label), LABEL),
+                    "200": _json("The label, which was already stored.", _ref(Label), answers()["label"]),
+                    "201": _json("The new label.", _ref(Label), answers()["label"]),
                 },
                 READING,
                 security,
@@ -318,7 +300,7 @@ def _feedback(security: list[dict[str, list[str]]]) -> dict[str, Any]:
                 "getLabel",
                 "feedback",
                 "Get a label",
-                {"200": _json("The label.", _ref(Label), LABEL)},
+                {"200": _json("The label.", _ref(Label), answers()["label"])},
                 ("404", "429", "503"),
                 security,
                 parameters=[id],
@@ -379,6 +361,13 @@ def _problems(*statuses: str, keys: bool) -> dict[str, Any]:
                 "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
             }
     return answer
+
+
+def _example(verdict: type) -> dict[str, Any]:
+    """Return the verdict on the example; if `verdict` is a class derived from the Verdict, with its further fields."""
+    usual: dict[str, Any] = answers()["verdict"]
+    known = example_of(Verdict)
+    return usual | {name: value for name, value in example_of(verdict).items() if name not in known}
 
 
 def _ref(kind: type) -> dict[str, str]:

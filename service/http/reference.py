@@ -8,6 +8,7 @@ import shlex
 from http import HTTPStatus
 from typing import Any
 
+from unspun.service.http.examples import FILE
 from unspun.service.http.problems import TITLES, ProblemDocument
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -68,7 +69,7 @@ class ApiReference:
         if method == "POST":
             media_type = next(iter(operation["requestBody"]["content"]))
             if media_type == "multipart/form-data":
-                return " \\\n  ".join([*lines, "-F file=@essays.csv", "-F text_field=essay"])
+                return " \\\n  ".join([*lines, f"-F file=@{FILE}"])
             example = self._example(operation["requestBody"])
             lines.append(f"-H {shlex.quote(f'Content-Type: {media_type}')}")
             lines.append(f"--data-binary {shlex.quote(json.dumps(example))}")

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from unspun.model.verdict import Sentence, Verdict
+from unspun.model.verdict import Kind, Sentence, Verdict
 from unspun.model.wording import (
     GUESSES,
     LIMITS,
@@ -19,7 +19,6 @@ from unspun.model.wording import (
     looks_like_this,
     percent,
     repairs_in_words,
-    sentence_in_words,
     share_of_words,
 )
 from unspun.reading.records import Failure, Omissions
@@ -126,7 +125,11 @@ class VerdictTable(Renderer):
         cut = excerpts(text, verdict.evidence or (), self._show)
         whole = apart(suspicious(verdict.sentences, len(text)), cut, self._show - len(cut))
         row += "".join(map(self._excerpt, cut))
-        row += "".join(self._sentence(text, one) for one in whole)
+        if whole:
+            row += self._print(
+                _below(Text("suspicious sentences, each more so than this share of human sentences:", "dim"))
+            )
+        row += "".join(self._sentence(text, one, verdict.kind) for one in whole)
         if verdict.evidence == () and not whole and verdict.verdict == "paraphrased":
             row += self._print(_below(Text("no single words stand out", "dim")))
         return row
@@ -189,9 +192,11 @@ class VerdictTable(Renderer):
         line.append(" " + self._dots if excerpt.cut_end else "")
         return self._print(_below(line))
 
-    def _sentence(self, text: str, sentence: Sentence) -> str:
-        line = Text(printable(quoted(text, sentence)).replace("…", self._dots), SENTENCE_STYLE)
-        return self._print(_below(line.append(f"  ({sentence_in_words(sentence)})", "dim")))
+    def _sentence(self, text: str, sentence: Sentence, kind: Kind | None) -> str:
+        """Return a sentence with its score, and with its kind if that is not the kind of the text."""
+        other = "" if sentence.kind == kind else f" {sentence.kind}"
+        quote = printable(quoted(text, sentence)).replace("…", self._dots)
+        return self._print(_below(Text.assemble(f"{percent(sentence.score)}{other}  ", (quote, SENTENCE_STYLE))))
 
     def _segment(self, segment: Segment, dots: str) -> Text:
         shown = printable(segment.text)

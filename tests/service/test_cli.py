@@ -149,7 +149,7 @@ def test_csv_can_be_written(unspun: Unspun, articles: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "begins"),
-    [("out.jsonl", '{"id"'), ("out.csv", "id,verdict"), ("out.txt", '{"id"'), ("out.CSV.gz", "id,verdict")],
+    [("out.jsonl", '{"id"'), ("out.csv", "id,verdict"), ("out.txt", "score: 50 %"), ("out.CSV.gz", "id,verdict")],
 )
 def test_the_output_name_selects_the_format(name: str, begins: str, unspun: Unspun, articles: Path) -> None:
     run = unspun("score", "in", "--output", name)
@@ -164,7 +164,7 @@ def test_an_output_name_with_an_unknown_ending_is_refused(unspun: Unspun, articl
     run = unspun("score", "in", "--output", "out.pdf")
     assert (run.status, Path("out.pdf").exists()) == (2, False)
     assert (
-        "out.pdf: unknown format .pdf; use a name that ends in one of .jsonl, .ndjson, .json, .txt, .csv, .parquet"
+        "out.pdf: unknown format .pdf; use a name that ends in one of .jsonl, .ndjson, .json, .csv, .parquet"
         in run.errors[-1]
     )
     assert unspun("score", "in", "--output", "out.pdf", "--format", "csv").status == 0

@@ -210,6 +210,7 @@ def test_human_text_alone_has_false_positives(evaluate: Unspun) -> None:
     run = evaluate("human.jsonl", "--format", "table")
     assert run.errors == ["unspun: no machine-paraphrased text got a verdict, so recall and AUROC cannot be measured"]
     assert any(line.split()[:4] == ["bbc", "4", "0", "1"] for line in run.out.splitlines())
+    assert "machine against human" not in run.out
 
 
 def test_machine_text_alone_is_shown_by_kind(evaluate: Unspun) -> None:

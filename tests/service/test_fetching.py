@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from tests.service.web import Web, web_client, web_settings
 from unspun import Client
 from unspun.service.http.app import create_app
 from unspun.service.http.engine import Engine, ModelInUse
-from unspun.service.http.fetching import Fetcher
+from unspun.service.http.fetching import Fetcher, is_public
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.problems import RequestError
 
@@ -186,6 +187,11 @@ def test_a_host_that_is_not_public_is_refused(case: dict[str, Any], web: Web) ->
     # A machine without IPv6, or a system that does not read odd numbers, knows no such host.
     assert caught.value.name == "address-refused" or caught.value.detail.startswith("There is no such host")
     assert web.asked == []
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "8.8.8.8", "172.32.0.1", "2606:2800:21f:cb07::1", "2a00:1450::1"])
+def test_an_address_of_the_public_internet_is_allowed(address: str) -> None:
+    assert is_public(ip_address(address))
 
 
 def test_a_redirect_to_an_address_that_is_not_public_is_refused(web: Web) -> None:

@@ -583,7 +583,7 @@ def test_the_commands_of_the_reference_work(client: FlaskClient) -> None:
         method = "POST" if {"--data-binary", "-F"} & set(given) else "GET"
         form: dict[str, Any] = dict(value.split("=", 1) for name, value in pairs if name == "-F")
         if form:
-            form["file"] = (BytesIO(f'{form["text_field"]}\n"{SPUN}"\n'.encode()), form["file"].removeprefix("@"))
+            form["file"] = (BytesIO(SPUN.encode()), form["file"].removeprefix("@"))
         answer = client.open(address, method=method, data=form or given.get("--data-binary"), headers=headers)
         assert answer.status_code == 200, command
         if method == "POST":

@@ -212,6 +212,12 @@ def test_the_action_runs_on_a_repository(base: str, here: Path) -> None:
     assert Path("report.html").exists()
 
 
+def test_the_action_is_as_github_wants_it() -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-actions", "action.yml"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_every_input_of_the_action_is_used_through_a_variable() -> None:
     # Written into a script, an input could add commands to it.
     assert "${{" not in "".join(step.get("run", "") for step in ACTION["runs"]["steps"])
