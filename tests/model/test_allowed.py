@@ -125,6 +125,12 @@ def test_allowed_words_do_not_make_a_text_long_enough(detector: Detector) -> Non
     assert (verdict.reason, verdict.words, verdict.allowed) == ("too_short", 35, 5)
 
 
+def test_a_list_of_strings_will_do(detector: Detector) -> None:
+    assert detector.allowing(["ferry"]).score(tiny.ARTICLE) == detector.allowing(Allowed(["ferry"])).score(tiny.ARTICLE)
+    with pytest.raises(TypeError, match=r"use Allowed\.read\(path\)"):
+        detector.allowing("terms.txt")
+
+
 def test_a_verdict_without_a_list_says_nothing_of_it(detector: Detector) -> None:
     assert "allowed" not in detector.score(tiny.ARTICLE).to_dict()
     assert detector.allowing(Allowed([])).score(tiny.ARTICLE).to_dict()["allowed"] == 0
