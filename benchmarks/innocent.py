@@ -181,8 +181,14 @@ def simplified(text: str) -> str:
 
 @shape("innocent", "edited")
 def inclusive_language(text: str) -> str:
-    """Chair instead of chairman: words that hurt nobody, by retext-equality."""
+    """Chair instead of chairman: words that hurt nobody, by retext-equality, without pronouns."""
     return _edited("equality", text)
+
+
+@shape("innocent", "changed")
+def neutral_pronouns(text: str) -> str:
+    """They instead of he or she as well, which leaves "they is" and "see their" for a person to correct."""
+    return _edited("pronouns", text)
 
 
 @shape("innocent", "edited")

@@ -100,8 +100,9 @@ class Tools:
                     "score",
                     "Judge whether a machine paraphrased a text",
                     "Returns unspun's verdict on one English text: paraphrased, suspect, clear or abstained, with the "
-                    "kind of paraphrase, how rare such evidence is in human text, and the odd words with what probably "
-                    "stood there. A verdict is a reason to look closer, not proof.",
+                    "kind of paraphrase, how rare such evidence is in human text, and the odd words with what may have "
+                    "stood there. Only suggestions that are marked `probable` are more often right than wrong. A "
+                    "verdict is a reason to look closer, not proof.",
                     ScoreArguments,
                     schema_of(Verdict),
                 ),

@@ -81,7 +81,7 @@ WORTH_A_WORKER = 4_000_000
 @click.option(
     "--output",
     metavar="FILE|FOLDER/",
-    help="Write to FILE (.jsonl .csv .parquet .html .txt, also .gz), or in parts to FOLDER/, where a run can be resumed.",
+    help="Write to FILE (.jsonl .csv .parquet .html .txt, also .gz), or to FOLDER/ in parts, to resume an ended run.",
 )
 @click.option("--no-evidence", is_flag=True, help="Leave out the evidence, which is faster.")
 @click.option("--all-evidence", is_flag=True, help="Give evidence for documents with the verdict `clear`, too.")

@@ -210,8 +210,8 @@ def _paths(settings: Settings, verdict: type, asked: dict[str, Any]) -> dict[str
                     "Send one or more files in any format that `unspun score` reads, recognised by their names. The "
                     "response lists a verdict for each document, in order, with the name of its file, or its own id, "
                     "as `id`; a file or a record that cannot be read is a problem with `file` and `line`. At most "
-                    f"{settings.max_items:,} documents and {settings.max_bytes:,} bytes. In the example, `{FILE}` holds the text "
-                    "of the first example."
+                    f"{settings.max_items:,} documents and {settings.max_bytes:,} bytes. In the example, `{FILE}` "
+                    "holds the text of the first example."
                 ),
                 requestBody=_body({"multipart/form-data": {"schema": _form(asked)}}),
             )

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import PHONE, ROOT, Open, scrolls_sideways, violations
-from unspun.model.verdict import Evidence
-from unspun.model.wording import FOR_INSTANCE, PROBABLY, introduced, times
+from unspun.model.wording import FOR_INSTANCE, PROBABLY, times
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.routes.page import EXAMPLE
 
 SPUN = ROOT / "seeds/examples/spun/01-harbour-swimmers.wordnet.txt"
+TRANSLATED = ROOT / "seeds/examples/human/04-night-train.txt"
+"""A human text that is wrongly suspected: no word of it is odd, but sentences are."""
 HUMAN = ROOT / "seeds/examples/human/01-harbour-swimmers.txt"
 
 
@@ -52,9 +53,14 @@ def word(page: Any, evidence: dict[str, Any]) -> Any:
     return page.locator(".article .odd", has=page.get_by_text(evidence["text"], exact=True)).first
 
 
+def introduced(evidence: dict[str, Any]) -> str:
+    """Return the suggestion with what introduces it."""
+    return f"{PROBABLY if evidence['probable'] else FOR_INSTANCE} {evidence['suggestion']}"
+
+
 def original(evidence: dict[str, Any]) -> str:
     """Return the sentence about the original of an odd word."""
-    return f"{introduced(Evidence.from_dict(evidence))}, or {', '.join(evidence['alternatives'])}"
+    return f"{introduced(evidence)}, or {', '.join(evidence['alternatives'])}"
 
 
 def data_transfer(page: Any, **content: str) -> Any:
@@ -260,6 +266,20 @@ def test_the_text_can_be_copied_unchanged(open_page: Open) -> None:
     assert copied == EXAMPLE
 
 
+# --- suspicious sentences
+
+
+def test_suspicious_sentences_are_highlighted_and_listed(open_page: Open) -> None:
+    page = judge(open_page(), TRANSLATED.read_text("utf-8"))
+    assert headline(page) == "Suspect"
+    assert page.locator(".article .odd").count() == 0
+    assert page.locator(".observations li").count() > 0
+    strongest = page.locator(".sentences a").first
+    said = strongest.inner_text()
+    strongest.click()
+    assert page.locator(".article .told:target").inner_text() == said
+
+
 # --- keyboard and screen reader
 
 
@@ -280,12 +300,14 @@ def test_the_header_can_be_skipped(open_page: Open) -> None:
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
-@pytest.mark.parametrize("name", ["empty", "result", "problem", "reference"])
+@pytest.mark.parametrize("name", ["empty", "result", "sentences", "problem", "reference"])
 def test_axe_finds_nothing_serious(name: str, colours: str, open_page: Open) -> None:
     page = open_page("/v1/docs" if name == "reference" else "/", color_scheme=colours)
     if name == "result":
         judge(page).locator(".again summary").click()
         page.locator(".article .odd").first.focus()
+    if name == "sentences":
+        judge(page, TRANSLATED.read_text("utf-8"))
     if name == "problem":
         judge(page, "")
     assert violations(page) == []
@@ -342,7 +364,7 @@ def test_the_dark_page_is_dark(open_page: Open) -> None:
 def test_it_works_without_a_script(open_page: Open, odd: list[dict[str, Any]]) -> None:
     page = judge(open_page(java_script_enabled=False))
     assert headline(page) == "Paraphrased"
-    assert word(page, odd[0]).get_attribute("title").lower() == str(introduced(Evidence.from_dict(odd[0]))).lower()
+    assert word(page, odd[0]).get_attribute("title").lower() == introduced(odd[0]).lower()
     word(page, odd[0]).click()
     assert page.locator("li:target .was").inner_text() == original(odd[0])
     assert page.get_by_text("drop files anywhere").is_hidden()

@@ -14,7 +14,7 @@ from unspun.reading.records import Failure, Omissions, Record
 from unspun.service.render.phrases import PhrasePage, PhraseReport
 
 TEXTS = {
-    "submissions/paper-17.txt": "Counterfeit consciousness grows.\nThey spoke of bosom peril, and of <b>bosom peril</b>.",
+    "submissions/paper-17.txt": "Counterfeit consciousness.\nThey spoke of bosom peril, and of <b>bosom peril</b>.",
     f"submissions/{'a-very-long-name-' * 12}.txt": "The mayor has an imaginative and prescient for the town.",
 }
 

@@ -43,6 +43,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 PARSE = """
 import argparse, json, runpy, sys
 
+import click
+
 class Parsed(Exception):
     pass
 
@@ -52,6 +54,10 @@ def parse_only(parse):
         raise Parsed
     return parse_and_stop
 
+def stop(command, context):
+    raise Parsed
+
+click.Command.invoke = stop
 for name in ("parse_args", "parse_intermixed_args"):
     setattr(argparse.ArgumentParser, name, parse_only(getattr(argparse.ArgumentParser, name)))
 answers, output, sys.stdout = [], sys.stdout, sys.stderr

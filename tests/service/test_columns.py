@@ -18,6 +18,7 @@ from unspun.service.render.csv import Csv
 
 COMPLETE = replace(
     FakeDetector().score(SPUN, id="a", base_rate=0.05),
+    allowed=4,
     repairs=(Repair("mojibake", 3),),
     evidence=(Evidence(0, 3, "The", None, "debris", 0.5, ("One", "This")),),
     passages=(SpunPassage(4, 80, 12),),

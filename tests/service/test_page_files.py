@@ -186,7 +186,7 @@ def test_control_characters_of_a_text_cannot_act_on_the_reader_of_a_saved_result
 
 def test_a_saved_result_can_be_opened_on_the_page_again() -> None:
     client = client_for(max_bytes=200_000)
-    again = Shown(judge(client, file=(saved(client, f"{SPUN}\n\nIt rained."), "essay.unspun.html")))
+    again = Shown(judge(client, file=(saved(client, f"{SPUN}\n\nIt rained."), "essay.unspun (1).html")))
     assert again.article == f"{SPUN}\n\nIt rained."
     assert again.text("//h1") == "Verdict: Paraphrased"
 
@@ -194,13 +194,19 @@ def test_a_saved_result_can_be_opened_on_the_page_again() -> None:
 def test_saved_results_can_be_among_several_files() -> None:
     client = client_for(max_bytes=200_000)
     shown = Shown(upload(client, ("essay.unspun.html", saved(client, SPUN)), ("a.txt", CLEAR)))
-    assert [row[:2] for row in table(shown)] == [["essay.txt", "Paraphrased"], ["a.txt", "Clear"]]
+    assert [row[:2] for row in table(shown)] == [["essay.unspun.html", "Paraphrased"], ["a.txt", "Clear"]]
+
+
+def test_a_page_of_another_name_cannot_pass_for_a_saved_result() -> None:
+    client = client_for(max_bytes=200_000)
+    page = saved(client, CLEAR).replace(b"<main", f"<main><p>{SPUN}</p><main".encode())
+    assert SPUN in Shown(judge(client, file=(page, "essay.html"))).article
 
 
 @pytest.mark.parametrize("head", ["", '<meta name="unspun-text" content="====">'], ids=["none", "broken"])
 def test_other_pages_are_read_as_pages(head: str, client: FlaskClient) -> None:
     page = f"<html><head>{head}</head><body><p>{SPUN}</p></body></html>"
-    assert SPUN in Shown(judge(client, file=(page.encode(), "a.html"))).article
+    assert SPUN in Shown(judge(client, file=(page.encode(), "a.unspun.html"))).article
 
 
 # --- the score

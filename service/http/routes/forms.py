@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import io
+import re
 import time
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from pathlib import PurePath
 
 from flask import request
 from werkzeug.datastructures import FileStorage
@@ -18,10 +17,12 @@ from unspun.service.http.problems import RequestError
 from unspun.service.http.routes.score import article_at, engine, settings
 from unspun.service.http.routes.upload import Item, read_files, unreadable
 from unspun.service.http.schemas import UrlSubmission, parse_fields
-from unspun.service.http.uploads import PAGES, read_form, read_upload
+from unspun.service.http.uploads import read_form, read_upload
 from unspun.service.page.saved import text_of
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+SAVED = re.compile(r"\.unspun ?(\(\d+\))?\.html$", re.IGNORECASE)
+"""How the names of saved results end; browsers number files of the same name."""
 FIELDS = 16
 """Parts of a form that are not files."""
 
@@ -79,14 +80,23 @@ class Form:
             return [Item(address, None, Record(address, text, address, repairs=repairs))]
         if not files:
             return [Item("", None, Record("", self.text(), ""))]
+        kept = [(file, _saved_text(file)) for file in files]
+        opened = [
+            Item(str(file.filename), None, Record(str(file.filename), text, ""))
+            for file, text in kept
+            if text is not None
+        ]
+        others = [file for file, text in kept if text is None]
         limits = settings()
-        return engine().apart(lambda: read_files(files, USUAL, limits))
+        return opened + engine().apart(lambda: read_files(others, USUAL, limits))
 
     def one_text(self, name: str) -> tuple[str, str | None, Mapping[str, int]]:
         """Return the only text of a chosen file, its name and its repairs; without a file, the text of the box."""
         files = self._chosen(f"{name}_file")
         if not files:
             return self.text(name), None, {}
+        if (text := _saved_text(files[0])) is not None:
+            return text, files[0].filename, {}
         limits = settings()
         deadline = time.monotonic() + limits.timeout
         found = engine().apart(lambda: list(islice(read_upload(files[0], limits, deadline), 2)))
@@ -101,17 +111,16 @@ class Form:
         return first.text, files[0].filename, first.repairs
 
     def _chosen(self, name: str) -> Sequence[FileStorage]:
-        return [_opened(file) for file in self._files.getlist(name) if file.filename]
+        return [file for file in self._files.getlist(name) if file.filename]
 
 
-def _opened(file: FileStorage) -> FileStorage:
-    """Return the text of a saved result as a file, and any other file as it is."""
-    name = file.filename or ""
-    if file.mimetype not in PAGES and not name.lower().endswith((".html", ".htm")):
-        return file
+def _saved_text(file: FileStorage) -> str | None:
+    """Return the text of a saved result, None if the file is none.
+
+    Only the name says that it is one: another page might hide a text in itself that no reader sees.
+    """
+    if not SAVED.search(file.filename or ""):
+        return None
     text = text_of(file.stream.read())
     file.stream.seek(0)
-    if text is None:
-        return file
-    plain = f"{PurePath(name.removesuffix('.html').removesuffix('.unspun')).name}.txt"
-    return FileStorage(io.BytesIO(text.encode("utf-8")), filename=plain, content_type="text/plain")
+    return text
