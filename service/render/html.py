@@ -86,19 +86,21 @@ class ReportRow:
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """A piece of evidence in words: what was found, what it may have replaced, and why; `number` counts from 1.
-
-    `lead` introduces the suggestion.
-    """
+    """A piece of evidence in words: what was found, what it may have replaced, and why; `number` counts from 1."""
 
     number: int
     found: str
-    lead: str
+    probable: bool
     suggestion: str | None
     alternatives: tuple[str, ...]
     why: str
     times: str
     level: int
+
+    @property
+    def lead(self) -> str:
+        """What introduces the suggestion."""
+        return PROBABLY if self.probable else FOR_INSTANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +336,7 @@ def _swaps(evidence: Iterable[Evidence]) -> dict[tuple[str, str | None], Swap]:
         key: Swap(
             number,
             _shortened(item.text, LONGEST_PHRASE),
-            PROBABLY if item.probable else FOR_INSTANCE,
+            item.probable,
             None if item.suggestion is None else _shortened(item.suggestion, LONGEST_PHRASE),
             tuple(_shortened(other, LONGEST_PHRASE) for other in item.alternatives),
             SIGNALS.get(item.signal, item.signal.replace("_", " ")),

@@ -175,7 +175,7 @@ def test_while_judging_the_page_says_so_and_sends_nothing_twice(open_page: Open)
     page.wait_for_selector(".verdict")
 
 
-# --- the probable originals
+# --- the marked words
 
 
 def test_pointing_at_a_word_shows_its_original(open_page: Open, odd: list[dict[str, Any]]) -> None:

@@ -162,7 +162,7 @@ def test_the_keyboard_follows_a_word_to_its_entry(show: Open) -> None:
 
 def test_originals_can_be_shown_in_the_text(show: Open) -> None:
     page = show()
-    button = page.get_by_role("button", name="Show originals in the text")
+    button = page.get_by_role("button", name="Show suggestions in the text")
     assert "[vision]" not in page.locator(".sentence").first.inner_text()
     button.click()
     assert "imaginative and prescient [vision] and" in page.locator(".sentence").first.inner_text()

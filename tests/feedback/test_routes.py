@@ -326,7 +326,7 @@ def test_the_page_says_whether_anything_is_stored(file: Path) -> None:
 def test_the_page_labels_exactly_the_submitted_text(text: str, file: Path) -> None:
     client = client_for(file)
     shown = judge(client, text)
-    [packed] = shown.xpath("//input[@name='packed']/@value")
+    [packed] = shown.xpath("//form[@action='/feedback']//input[@name='packed']/@value")
     judged = base64.b64decode(packed).decode()
     assert judged == text.replace("\r\n", "\n").replace("\r", "\n")  # as a text box sends it
     say(client, judged, keep_text="true")
@@ -361,7 +361,7 @@ def test_the_label_is_deleted_from_the_page(file: Path) -> None:
         ({"consent": "false"}, "Tick the box to agree"),
         ({"label": "GONE"}, "must be one of human, spun, translated, rewritten"),
         ({"source": "s" * 201}, "at most 200 characters"),
-        ({"packed": "no base64!"}, "Judge the text again"),
+        ({"packed": "no base64!"}, "Check the text again"),
         ({"packed": "GONE"}, "must not be blank"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",

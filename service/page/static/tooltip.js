@@ -1,4 +1,4 @@
-// Shows the probable original beside a marked word, on the page and in the report.
+// Shows what may have stood there beside a marked word, on the page and in the report.
 "use strict";
 
 // Opens every part of the page that hides an element.

@@ -182,7 +182,7 @@ function documents(table) {
 const table = document.getElementById("documents");
 if (table) documents(table);
 
-// --- probable originals
+// --- marked words
 
 const section = document.querySelector(".offenders");
 if (section) {
