@@ -111,6 +111,13 @@ def test_a_known_phrase_that_is_allowed_does_not_count(detector: Detector) -> No
     assert "known_phrase" not in {evidence.signal for evidence in allowing.score(text, evidence="all").evidence or ()}
 
 
+def test_slips_around_a_term_do_not_count(detector: Detector) -> None:
+    text = f"{tiny.ARTICLE} They spoke of {{spline}} and of a iguana."
+    allowing = detector.allowing(["spline", "iguana"])
+    assert "debris" in {evidence.signal for evidence in detector.score(text, evidence="all").evidence or ()}
+    assert "debris" not in {evidence.signal for evidence in allowing.score(text, evidence="all").evidence or ()}
+
+
 def test_more_than_a_fifth_of_the_words_gives_no_verdict(detector: Detector) -> None:
     words = tiny.ARTICLE.split()
     text = " ".join([*words, *["spline"] * (len(words) // 4)])
