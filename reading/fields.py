@@ -38,8 +38,8 @@ class Fields:
     """The fields to read: those of the text and the id, None for the usual names, and others to keep.
 
     In a table, a text or id may also be given by the number of its column, from 1, if no column has that name. In
-    JSON, it may be a path to a nested field: `article.body`. If `text_optional`, a JSON object without a text has an
-    empty one.
+    JSON, it may be a path to a nested field: `article.body`. If `text_optional`, a JSON object without a text, or
+    whose text is null, has an empty one.
     """
 
     text: str | None = None
@@ -83,6 +83,8 @@ class Fields:
             if key in getattr(record, "repeated", ()):
                 raise FieldError(f'several fields are called "{shortened(str(key))}"')
             value = record[key] if key is not None else MISSING if wanted is None else _descend(record, wanted)
+            if name == "text" and value is None and self.text_optional:
+                value = MISSING
             if name == "text" and value is not MISSING and not isinstance(value, str):
                 chosen = wanted if key is None else key
                 inside = _key(value, None, USUAL_TEXTS, "--text-field") if isinstance(value, Mapping) else None

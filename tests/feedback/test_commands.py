@@ -123,6 +123,15 @@ def test_an_export_can_be_imported_elsewhere(unspun: Unspun, here: Path) -> None
     assert exported(unspun, "--with-text", "--database", "copy.db") == exported(unspun, "--with-text")
 
 
+def test_labels_without_their_texts_can_be_imported_elsewhere(unspun: Unspun, here: Path) -> None:
+    (here / "a.txt").write_text(SPUN)
+    unspun("feedback", "add", "--label", "spun", "a.txt")
+    for name, options in (("one", ()), ("two", ("--with-text",))):  # the second has "text": null
+        (here / f"{name}.jsonl").write_text(unspun("feedback", "export", *options).out)
+        run = unspun("feedback", "import", "--database", f"{name}.db", f"{name}.jsonl")
+        assert run.errors == [f"unspun: {name}.db: 1 label stored"]
+
+
 def test_an_abstention_keeps_its_missing_score_in_export_and_import(unspun: Unspun, here: Path) -> None:
     unspun("feedback", "import", "-", stdin=lines({"label": "human", "text": "Too short."}))
     [label] = exported(unspun)
