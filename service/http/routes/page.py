@@ -242,8 +242,8 @@ def label() -> Response:
         stored, _, verdict = store(asked, submission)
     except RequestError as problem:
         return _refuse(problem, title=NOT_STORED, text=text)
-    shown = verdict.without_evidence() if verdict.verdict == "clear" else verdict
-    return _page(text=text, **_result(text, shown, None, supported_by(engine().model)), stored=stored)
+    visible = verdict.without_evidence() if verdict.verdict == "clear" else verdict
+    return _page(text=text, **_result(text, visible, None, supported_by(engine().model)), stored=stored)
 
 
 @blueprint.post("/feedback/delete")
