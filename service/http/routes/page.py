@@ -81,6 +81,8 @@ ACCEPT = ",".join((*SUFFIXES, ".text", ".xhtml", "text/*"))
 OWN_LABELS = "Labels are accepted only from this service's own page. Open it and label the text there."
 WHICH = {"#/url": "The web address", "#/text": "The text", "#/suspect": "The suspect", "#/source": "The source"}
 """The fields of the forms, by their JSON pointers."""
+CHOICE = "choose one with text_field", "give the one with the texts such a name"
+"""What programs can do about the names of fields, and what people can."""
 NOT_STORED = "The label was not stored"
 NOT_DELETED = "The label was not deleted"
 DAY = 86_400
@@ -163,7 +165,8 @@ def answer() -> Response:
             raise item.found
         text = item.found.text
         if not text.strip():
-            raise RequestError("invalid-fields", "There is no text to check. Paste a text or choose a file.")
+            missing = f"{item.file} contains no text" if item.file else "There is no text to check"
+            raise RequestError("invalid-fields", f"{missing}. Paste a text or choose a file.")
         evidence = "all" if form.fields.get("evidence") == "all" else True
         submission = parse_submission({"text": text, "evidence": evidence}, settings())
         if not address:
@@ -204,9 +207,10 @@ def comparison() -> Response:
         suspect, suspect_id, _ = form.one_text("suspect")
         source, source_id, _ = form.one_text("source")
         texts = Texts(suspect, source)
-        for name, text in (("suspect", suspect), ("source", source)):
+        for name, text, file in (("suspect", suspect, suspect_id), ("source", source, source_id)):
             if not text.strip():
-                raise RequestError("invalid-fields", f"The {name} is missing. Paste its text or choose a file.")
+                missing = f"The file with the {name}, {file}, contains no text" if file else f"The {name} is missing"
+                raise RequestError("invalid-fields", f"{missing}. Paste its text or choose a file.")
         asked = parse_pair(
             {"suspect": suspect, "source": source, "suspect_id": suspect_id, "source_id": source_id}, settings()
         )
@@ -367,6 +371,6 @@ def _for_people(problem: RequestError) -> str:
         return "This service requires an API key. Enter a valid one."
     wrong = [error for error in problem.errors if error.pointer in WHICH]
     if not wrong:
-        return problem.detail
+        return problem.detail.replace(*CHOICE)
     which = f"{WHICH[wrong[0].pointer]} {'; it '.join(error.detail for error in wrong)}."
     return which if problem.detail.startswith("#") else f"{which} {problem.detail}"
