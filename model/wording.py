@@ -243,7 +243,7 @@ def _figures(number: float, to_whole: Callable[[float], int]) -> int:
 
 def sentence_in_words(sentence: Sentence) -> str:
     """Return how suspicious a sentence is: "translated: more suspicious than 97 % of human sentences"."""
-    return f"{sentence.kind}: more suspicious than {percent(sentence.score)} of human sentences"
+    return f"{sentence.kind}: more suspicious than {percent(min(sentence.score, 0.99))} of human sentences"
 
 
 def times(weight: float) -> str:

@@ -24,6 +24,8 @@ NEIGHBOURS = np.array([0.3, 0.4, 0.3])
 """Weights of the sentence before, the sentence itself and the one after, in the fast tier's evidence: its features are
 rates, and a sentence has few words."""
 DECIMALS = 3
+HIGHEST = 1 - 10**-DECIMALS
+"""Highest score: a finite number of human sentences was measured, so no sentence exceeds all that people write."""
 
 
 class SentenceEvidence(NamedTuple):
@@ -133,7 +135,7 @@ def _smoothed(evidence: Floats) -> Floats:
 def listed(documents: Documents, found: SentenceEvidence, scale: SentenceScale) -> tuple[Sentence, ...]:
     """Return the sentences of a document in the order of the text, at most MOST, the strongest."""
     deviations = scale.deviations(found)
-    scores = np.round(scale.scores(deviations), DECIMALS)
+    scores = np.round(np.minimum(scale.scores(deviations), HIGHEST), DECIMALS)
     strongest = np.sort(np.argsort(-scores, kind="stable")[:MOST])
     kinds = deviations.argmax(axis=1)
     return tuple(

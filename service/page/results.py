@@ -74,7 +74,8 @@ class Results:
         self.hidden = counts.total() - len(self.shown)
         strongest = [word.evidence for row in self.rows for word in row.strongest]
         self.guessed = any(one.suggestion is not None and not one.probable for one in strongest)
-        self.headline = _headline(counts["paraphrased"], counts["suspect"], len(self.rows), self.failed)
+        judged = counts.total() - counts["abstained"]
+        self.headline = _headline(counts["paraphrased"], counts["suspect"], judged, len(self.rows), self.failed)
         self.downloads = [
             Download(label, filename, data_url(_written(form, ordered, supported), media))
             for form, label, filename, media in DOWNLOADS
@@ -87,9 +88,11 @@ def _rank(one: Checked) -> tuple[int, float]:
     return (1, 0.0) if one.answer.score is None else (0, -one.answer.score)
 
 
-def _headline(paraphrased: int, suspect: int, documents: int, failed: int) -> str:
+def _headline(paraphrased: int, suspect: int, judged: int, documents: int, failed: int) -> str:
     if failed == documents:
         return "No document could be checked"
+    if not judged:
+        return "No document could be judged"
     whole = plural(documents, "document")
     if paraphrased:
         return f"{paraphrased:,} of {whole} {'looks' if paraphrased == 1 else 'look'} paraphrased"

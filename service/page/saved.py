@@ -14,6 +14,8 @@ from unspun.model.wording import DISGUISED, NO_SOURCE, SCALE
 from unspun.service.page.result import Download, Result, data_url
 from unspun.service.render.page import STATIC, TEMPLATES, page_template
 
+NAME = re.compile(r"\.unspun[^./\\]{0,20}\.html$", re.IGNORECASE)
+"""How the names of saved results end; browsers and desktops number copies, as in "essay.unspun (1).html"."""
 PACKED = re.compile(rb'<meta name="unspun-text" content="([A-Za-z0-9+/=]*)">')
 HEAD = 2_000
 """The text is in a saved file before the style, followed by as many characters as it has; this much may come before."""
@@ -22,8 +24,9 @@ HEAD = 2_000
 def saved(result: Result, when: datetime) -> Download:
     """Return a result as a self-contained page."""
     page = _template().render(result=result, when=when.astimezone(UTC))
-    name = f"{PurePath(result.source or 'result').stem}.unspun.html"
-    return Download("Save this result", name, data_url(page.encode("utf-8", "replace"), "text/html"))
+    source = result.source or "result"
+    stem = NAME.sub("", source) if NAME.search(source) else PurePath(source).stem
+    return Download("Save this result", f"{stem}.unspun.html", data_url(page.encode("utf-8", "replace"), "text/html"))
 
 
 def text_of(page: bytes) -> str | None:

@@ -37,6 +37,10 @@ def test_a_suspicious_text_has_a_score_for_each_sentence(spun: list[tuple[str, V
         assert all(re.fullmatch(r"\W*\w.*", sentence, re.DOTALL) for sentence in sentences)
 
 
+def test_no_sentence_is_more_suspicious_than_all_that_people_write(spun: list[tuple[str, Verdict]]) -> None:
+    assert max(one.score for _, verdict in spun for one in verdict.sentences) == 0.999
+
+
 def test_sentences_are_in_the_order_of_the_text_and_do_not_overlap(spun: list[tuple[str, Verdict]]) -> None:
     for _, verdict in spun:
         edges = [edge for one in verdict.sentences for edge in (one.start, one.end)]

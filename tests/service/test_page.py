@@ -182,6 +182,10 @@ def test_an_abstention_has_no_score(client: FlaskClient) -> None:
     assert shown.all("//*[@id='kinds'] | //*[name()='rect'][@class='fill']") == []
 
 
+def test_an_abstention_says_nothing_about_words(client: FlaskClient) -> None:
+    assert "No single word stands out" not in Shown(judge(client, "Hi.")).text("//main")
+
+
 def test_a_score_comes_with_how_rare_it_is_in_human_text(client: FlaskClient) -> None:
     [score] = Shown(judge(client, SPUN)).of_class("score")
     assert "About 1 in 480 human texts of this length looks like this." in score

@@ -119,10 +119,11 @@ def test_a_checked_text_can_be_taken_over(client: FlaskClient) -> None:
         ("", SOURCE, "The suspect is missing."),
         (SPUN, " \n", "The source is missing."),
         (SPUN, "word " * 201, "The source is too long."),
+        (("a.txt", b""), SOURCE, "The file with the suspect, a.txt, contains no text."),
         (("a.pdf", b"%PDF"), SOURCE, "a.pdf: not a PDF file"),
         (("a.jsonl", b'{"text": "One."}\n{"text": "Two."}\n'), SOURCE, "a.jsonl contains many documents."),
     ],
-    ids=["no suspect", "no source", "too long", "broken file", "many documents"],
+    ids=["no suspect", "no source", "too long", "empty file", "broken file", "many documents"],
 )
 def test_a_problem_names_the_text(suspect: str | File, source: str, says: str, client: FlaskClient) -> None:
     answer = compare(client, suspect, source)

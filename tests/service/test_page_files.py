@@ -108,8 +108,9 @@ def test_files_that_cannot_be_read_are_explained_and_nothing_else_is_claimed(cli
         ([CLEAR, CLEAR], "None of 2 documents looks paraphrased"),
         ([CLEAR, SUSPECT], "1 of 2 documents is suspect"),
         ([SPUN, SPUN], "2 of 2 documents look paraphrased"),
+        (["Few words", "Fewer"], "No document could be judged"),
     ],
-    ids=["clear", "suspect", "paraphrased"],
+    ids=["clear", "suspect", "paraphrased", "abstained"],
 )
 def test_the_headline_says_what_matters_most(texts: list[str], headline: str, client: FlaskClient) -> None:
     files = [(f"{place}.txt", text) for place, text in enumerate(texts)]
@@ -186,9 +187,12 @@ def test_control_characters_of_a_text_cannot_act_on_the_reader_of_a_saved_result
 
 def test_a_saved_result_can_be_opened_on_the_page_again() -> None:
     client = client_for(max_bytes=200_000)
-    again = Shown(judge(client, file=(saved(client, f"{SPUN}\n\nIt rained."), "essay.unspun (1).html")))
-    assert again.article == f"{SPUN}\n\nIt rained."
-    assert again.text("//h1") == "Verdict: Paraphrased"
+    page = saved(client, f"{SPUN}\n\nIt rained.")
+    for name in ("essay.unspun.html", "essay.unspun (1).html", "essay.unspun - Copy.html"):
+        again = Shown(judge(client, file=(page, name)))
+        assert again.article == f"{SPUN}\n\nIt rained."
+        assert again.text("//h1") == "Verdict: Paraphrased"
+        assert again.downloaded("essay.unspun.html")
 
 
 def test_saved_results_can_be_among_several_files() -> None:

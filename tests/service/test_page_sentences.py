@@ -24,7 +24,7 @@ TEXT = "It rained all day. The council has made a big decision of opening. Nobod
 SENTENCES = (
     Sentence(0, 18, 0.4, "spun"),
     Sentence(19, 66, 0.97, "translated"),
-    Sentence(67, 91, 0.992, "rewritten"),
+    Sentence(67, 91, 0.999, "rewritten"),
 )
 SEEN = Observation("translationese", "mark_;", 0.97, "Semicolons are more frequent than in 97 % of human texts.")
 
@@ -109,7 +109,7 @@ def test_the_terminal_shows_suspicious_sentences_and_what_stands_out() -> None:
     assert lines[2:] == [
         SEEN.text,
         "suspicious sentences, each more so than this share of human sentences:",
-        f"99 % rewritten  {TEXT[67:91]}",
+        f">99 % rewritten  {TEXT[67:91]}",
         f"97 %  {TEXT[19:66]}",
     ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 import time
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -18,11 +17,9 @@ from unspun.service.http.routes.score import article_at, engine, settings
 from unspun.service.http.routes.upload import Item, read_files, unreadable
 from unspun.service.http.schemas import UrlSubmission, parse_fields
 from unspun.service.http.uploads import read_form, read_upload
-from unspun.service.page.saved import text_of
+from unspun.service.page.saved import NAME, text_of
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
-SAVED = re.compile(r"\.unspun ?(\(\d+\))?\.html$", re.IGNORECASE)
-"""How the names of saved results end; browsers number files of the same name."""
 FIELDS = 16
 """Parts of a form that are not files."""
 
@@ -119,7 +116,7 @@ def _saved_text(file: FileStorage) -> str | None:
 
     Only the name says that it is one: another page might hide a text in itself that no reader sees.
     """
-    if not SAVED.search(file.filename or ""):
+    if not NAME.search(file.filename or ""):
         return None
     text = text_of(file.stream.read())
     file.stream.seek(0)

@@ -11,6 +11,7 @@ import mimetypes
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,6 +81,8 @@ ACCEPT = ",".join((*SUFFIXES, ".text", ".xhtml", "text/*"))
 OWN_LABELS = "Labels are accepted only from this service's own page. Open it and label the text there."
 WHICH = {"#/url": "The web address", "#/text": "The text", "#/suspect": "The suspect", "#/source": "The source"}
 """The fields of the forms, by their JSON pointers."""
+CHOICE = "choose one with text_field", "give the one with the texts such a name"
+"""What programs can do about the names of fields, and what people can."""
 NOT_STORED = "The label was not stored"
 NOT_DELETED = "The label was not deleted"
 DAY = 86_400
@@ -162,15 +165,18 @@ def answer() -> Response:
             raise item.found
         text = item.found.text
         if not text.strip():
-            raise RequestError("invalid-fields", "There is no text to check. Paste a text or choose a file.")
+            missing = f"{item.file} contains no text" if item.file else "There is no text to check"
+            raise RequestError("invalid-fields", f"{missing}. Paste a text or choose a file.")
         evidence = "all" if form.fields.get("evidence") == "all" else True
         submission = parse_submission({"text": text, "evidence": evidence}, settings())
         if not address:
             gate().spend()
         verdict = judge(submission).with_repairs(item.found.repairs)
+        # Long texts with many marks take seconds, in which the service must answer others.
+        result = engine().apart(partial(_result, text, verdict, item.file or None, supported_by(engine().model)))
     except RequestError as problem:
         return _refuse(problem, text=text, address=address)
-    return _page(text=text, **_result(text, verdict, item.file or None))
+    return _page(text=text, **result)
 
 
 @blueprint.get("/selection")
@@ -201,17 +207,19 @@ def comparison() -> Response:
         suspect, suspect_id, _ = form.one_text("suspect")
         source, source_id, _ = form.one_text("source")
         texts = Texts(suspect, source)
-        for name, text in (("suspect", suspect), ("source", source)):
+        for name, text, file in (("suspect", suspect, suspect_id), ("source", source, source_id)):
             if not text.strip():
-                raise RequestError("invalid-fields", f"The {name} is missing. Paste its text or choose a file.")
+                missing = f"The file with the {name}, {file}, contains no text" if file else f"The {name} is missing"
+                raise RequestError("invalid-fields", f"{missing}. Paste its text or choose a file.")
         asked = parse_pair(
             {"suspect": suspect, "source": source, "suspect_id": suspect_id, "source_id": source_id}, settings()
         )
         gate().spend(2)
         found = ComparedPair(compare_pair(asked), suspect, source)
+        result = engine().apart(lambda: {"pair": shown(found), "downloads": downloads_of(found)})
     except RequestError as problem:
         return _refuse(problem, "compare.html", "These texts cannot be compared", texts=texts)
-    return _page("compare.html", texts=texts, pair=shown(found), downloads=downloads_of(found))
+    return _page("compare.html", texts=texts, **result)
 
 
 @blueprint.post("/feedback")
@@ -238,8 +246,8 @@ def label() -> Response:
         stored, _, verdict = store(asked, submission)
     except RequestError as problem:
         return _refuse(problem, title=NOT_STORED, text=text)
-    shown = verdict.without_evidence() if verdict.verdict == "clear" else verdict
-    return _page(text=text, **_result(text, shown), stored=stored)
+    visible = verdict.without_evidence() if verdict.verdict == "clear" else verdict
+    return _page(text=text, **_result(text, visible, None, supported_by(engine().model)), stored=stored)
 
 
 @blueprint.post("/feedback/delete")
@@ -288,9 +296,9 @@ def _check_site(detail: str) -> None:
         raise RequestError("cross-site", detail)
 
 
-def _result(text: str, verdict: Verdict, source: str | None = None) -> dict[str, Any]:
+def _result(text: str, verdict: Verdict, source: str | None, supported: float) -> dict[str, Any]:
     """Return what the page shows of a verdict: the result, and the same as a file."""
-    result = Result(text, verdict, source, supported_by(engine().model))
+    result = Result(text, verdict, source, supported)
     return {"result": result, "saved": saved(result, datetime.now(UTC))}
 
 
@@ -301,13 +309,12 @@ def _results(items: list[Item]) -> Results:
     if good:
         gate().spend(len(good))
     answers = iter(judge_many(good))
-    return Results(
-        (
-            _checked(item, next(answers) if isinstance(one, Submission) else one)
-            for item, one in zip(items, checked, strict=True)
-        ),
-        supported_by(engine().model),
-    )
+    found = [
+        _checked(item, next(answers) if isinstance(one, Submission) else one)
+        for item, one in zip(items, checked, strict=True)
+    ]
+    supported = supported_by(engine().model)
+    return engine().apart(lambda: Results(found, supported))
 
 
 def _checked(item: Item, answer: Verdict | RequestError) -> Checked:
@@ -364,6 +371,6 @@ def _for_people(problem: RequestError) -> str:
         return "This service requires an API key. Enter a valid one."
     wrong = [error for error in problem.errors if error.pointer in WHICH]
     if not wrong:
-        return problem.detail
+        return problem.detail.replace(*CHOICE)
     which = f"{WHICH[wrong[0].pointer]} {'; it '.join(error.detail for error in wrong)}."
     return which if problem.detail.startswith("#") else f"{which} {problem.detail}"

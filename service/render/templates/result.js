@@ -2,5 +2,5 @@
 "use strict";
 
 document.documentElement.classList.add("js");
-openLists(document);
+openLists();
 addTooltip(document.getElementById("main"), ".article .odd", reveal);
