@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -57,9 +57,9 @@ class Detector:
     the documents that the fast tier is unsure about go through the slower deep tier.
     """
 
-    def __init__(self, loaded: bundle.Bundle, allowed: Allowed | None = None) -> None:
+    def __init__(self, loaded: bundle.Bundle, allowed: Allowed | Iterable[str] | None = None) -> None:
         self.bundle = loaded
-        self.allowed = allowed
+        self.allowed = Allowed.of(allowed)
         self.extractor = FeatureExtractor(loaded.tables, loaded.tagger)
         self.decision = loaded.decision
         self._prior = float(loaded.manifest["tagger_prior_log_odds"])
@@ -69,7 +69,7 @@ class Detector:
         self._threads = ThreadpoolController()
 
     @classmethod
-    def load(cls, path: str | Path | None = None, *, allowed: Allowed | None = None) -> Detector:
+    def load(cls, path: str | Path | None = None, *, allowed: Allowed | Iterable[str] | None = None) -> Detector:
         """Load a bundle, by default the one that ships. Raises model.bundle.BundleError if it cannot be used."""
         return cls(bundle.load(path), allowed)
 
@@ -83,10 +83,10 @@ class Detector:
         entry = self.bundle.manifest.get("allowed")
         return entry.get("sha256") if isinstance(entry, dict) else None
 
-    def allowing(self, allowed: Allowed | None) -> Detector:
+    def allowing(self, allowed: Allowed | Iterable[str] | None) -> Detector:
         """Return a detector of the same model that takes no notice of these terms. It shares the model's memory."""
         twin = object.__new__(Detector)
-        twin.__dict__.update(self.__dict__, allowed=allowed)
+        twin.__dict__.update(self.__dict__, allowed=Allowed.of(allowed))
         return twin
 
     @property

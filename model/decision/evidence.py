@@ -111,7 +111,7 @@ def find_evidence(
     """
     found: list[list[Finding]] = [[] for _ in documents.texts]
     document = documents.token_document
-    taken = ~shown[document]
+    taken = ~shown[document] | documents.token_allowed
     for phrase in _phrases(signals, measured):
         if not taken[phrase.first]:
             found[document[phrase.first]].append(phrase)

@@ -96,7 +96,8 @@ class Debris:
         bars_before = np.concatenate([[0], np.cumsum(bars)])
         has_bar = bars_before[end] > bars_before[start]
         spintax[start[near & has_bar]] = True
-        braced[start[near & ~has_bar & (end - start == 2)]] = True
+        single = start[near & ~has_bar & (end - start == 2)]
+        braced[single[~encoding.documents.token_allowed[single + 1]]] = True
         return spintax, braced
 
     def _doubled(self, encoding: Encoding) -> NDArray[np.bool_]:

@@ -46,9 +46,12 @@ class Allowed:
 
     Raises:
         AllowedError: if there are too many terms, or one of them is a common word, too long, or no word at all.
+        TypeError: if the terms are a single string.
     """
 
     def __init__(self, terms: Iterable[str]) -> None:
+        if isinstance(terms, str):
+            raise TypeError("allowed terms are a list of strings; to read a file of them, use Allowed.read(path)")
         entries = ((f"term {number:,}", term) for number, term in enumerate(terms, 1))
         self._keep(_checked("the allowed terms", entries))
 
@@ -61,6 +64,11 @@ class Allowed:
         made = cls(())
         made._keep(_checked(str(path), _lines(Path(path))))
         return made
+
+    @classmethod
+    def of(cls, terms: Allowed | Iterable[str] | None) -> Allowed | None:
+        """Return the list of these terms, which may be one already; None if there is none."""
+        return terms if terms is None or isinstance(terms, Allowed) else cls(terms)
 
     def _keep(self, terms: dict[str, Tokens]) -> None:
         self.terms = tuple(terms)

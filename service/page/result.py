@@ -7,6 +7,7 @@ import sys
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from unspun.model.verdict import KINDS, Evidence, Sentence, SpunPassage, Verdict
 from unspun.model.wording import (
@@ -154,9 +155,15 @@ class Result:
         self.sentences = sorted(told, key=lambda one: -one.score)
         self.listed = self.sentences[:MOST_SENTENCES]
         self.observations = [one.text for one in verdict.observations]
-        self.runs = _runs(pieces, verdict.passages, list(zip(found, told, strict=True)))
+        self._parts = pieces, list(zip(found, told, strict=True))
         self.levels = _levels()
         self.sentence_levels = [(place, percent(limit)) for place, limit in enumerate(SENTENCE_LEVELS, 1)]
+
+    @cached_property
+    def runs(self) -> list[PassageRun]:
+        """The whole text, cut into passages, sentences and words."""
+        pieces, sentences = self._parts
+        return _runs(pieces, self.verdict.passages, sentences)
 
     @property
     def packed(self) -> str:

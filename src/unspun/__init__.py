@@ -13,6 +13,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from unspun.model.comparing.comparer import Comparer
     from unspun.model.comparing.comparison import Comparison
     from unspun.model.detector import Detector
@@ -41,13 +43,13 @@ def score(
     depth: str = "auto",
     evidence: EvidenceChoice = True,
     base_rate: float | None = None,
-    allowed: Allowed | None = None,
+    allowed: Allowed | Iterable[str] | None = None,
 ) -> Verdict:
     """Score one text with the model that ships; the model is loaded once per process.
 
     `depth` is "auto", "fast" or "deep". `evidence` says whether to look for suspicious words and passages; a `clear`
     text gets them only with "all". `base_rate` is the share of paraphrased texts among those you score; with it the
-    verdict has a `probability`. Terms that are `allowed` are never evidence: `Allowed(["gradient boosting"])`, or
+    verdict has a `probability`. Terms that are `allowed` are never evidence: a list of them, or
     `Allowed.read("terms.txt")`. Any string gets a verdict: a text that cannot be judged is `abstained`. Raises
     ValueError for an unknown depth or choice of evidence, or a base rate outside (0, 1).
 

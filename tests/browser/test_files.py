@@ -89,7 +89,7 @@ def test_several_files_are_chosen_and_the_highest_score_comes_first(show: Open, 
 def test_several_files_are_dropped(show: Open) -> None:
     page = show()
     drop(page, "footer", one=SPUN, two=CLEAR)
-    assert page.get_by_role("status").inner_text() == "2 files were chosen."
+    assert page.locator("#status").inner_text() == "2 files were chosen."
     page.keyboard.press("Enter")  # the button has the focus
     page.wait_for_selector(".results")
     assert page.locator(".results .c-verdict").all_inner_texts() == ["Paraphrased", "Clear"]

@@ -120,7 +120,7 @@ def test_a_file_is_chosen_and_judged(open_page: Open) -> None:
 def test_a_file_is_dropped_anywhere_and_judged(open_page: Open) -> None:
     page = open_page()
     drop(page, "footer", file=EXAMPLE)
-    assert page.get_by_role("status").inner_text() == "dropped.txt was chosen."
+    assert page.locator("#status").inner_text() == "dropped.txt was chosen."
     page.keyboard.press("Enter")  # the button has the focus
     page.wait_for_selector(".verdict")
     assert headline(page) == "Paraphrased"
@@ -202,7 +202,7 @@ def test_the_tooltip_stays_while_the_pointer_is_on_it(open_page: Open, odd: list
 def test_the_keyboard_reaches_each_word_and_its_original(open_page: Open) -> None:
     page = judge(open_page())
     words = page.locator(".article .odd").all_inner_texts()
-    page.get_by_role("link", name="below the text").focus()
+    page.get_by_role("link", name="below the text").last.focus()
     for expected in words:
         page.keyboard.press("Tab")
         assert page.locator(":focus").inner_text() == expected

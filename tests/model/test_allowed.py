@@ -111,6 +111,13 @@ def test_a_known_phrase_that_is_allowed_does_not_count(detector: Detector) -> No
     assert "known_phrase" not in {evidence.signal for evidence in allowing.score(text, evidence="all").evidence or ()}
 
 
+def test_slips_around_a_term_do_not_count(detector: Detector) -> None:
+    text = f"{tiny.ARTICLE} They spoke of {{spline}} and of a iguana."
+    allowing = detector.allowing(["spline", "iguana"])
+    assert "debris" in {evidence.signal for evidence in detector.score(text, evidence="all").evidence or ()}
+    assert "debris" not in {evidence.signal for evidence in allowing.score(text, evidence="all").evidence or ()}
+
+
 def test_more_than_a_fifth_of_the_words_gives_no_verdict(detector: Detector) -> None:
     words = tiny.ARTICLE.split()
     text = " ".join([*words, *["spline"] * (len(words) // 4)])
@@ -123,6 +130,12 @@ def test_more_than_a_fifth_of_the_words_gives_no_verdict(detector: Detector) -> 
 def test_allowed_words_do_not_make_a_text_long_enough(detector: Detector) -> None:
     verdict = detector.allowing(Allowed(["spline"])).score("The mayor of the town opened the spline. " * 5)
     assert (verdict.reason, verdict.words, verdict.allowed) == ("too_short", 35, 5)
+
+
+def test_a_list_of_strings_will_do(detector: Detector) -> None:
+    assert detector.allowing(["ferry"]).score(tiny.ARTICLE) == detector.allowing(Allowed(["ferry"])).score(tiny.ARTICLE)
+    with pytest.raises(TypeError, match=r"use Allowed\.read\(path\)"):
+        detector.allowing("terms.txt")
 
 
 def test_a_verdict_without_a_list_says_nothing_of_it(detector: Detector) -> None:

@@ -11,6 +11,7 @@ import mimetypes
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,9 +172,11 @@ def answer() -> Response:
         if not address:
             gate().spend()
         verdict = judge(submission).with_repairs(item.found.repairs)
+        # Long texts with many marks take seconds, in which the service must answer others.
+        result = engine().apart(partial(_result, text, verdict, item.file or None, supported_by(engine().model)))
     except RequestError as problem:
         return _refuse(problem, text=text, address=address)
-    return _page(text=text, **_result(text, verdict, item.file or None))
+    return _page(text=text, **result)
 
 
 @blueprint.get("/selection")
@@ -213,9 +216,10 @@ def comparison() -> Response:
         )
         gate().spend(2)
         found = ComparedPair(compare_pair(asked), suspect, source)
+        result = engine().apart(lambda: {"pair": shown(found), "downloads": downloads_of(found)})
     except RequestError as problem:
         return _refuse(problem, "compare.html", "These texts cannot be compared", texts=texts)
-    return _page("compare.html", texts=texts, pair=shown(found), downloads=downloads_of(found))
+    return _page("compare.html", texts=texts, **result)
 
 
 @blueprint.post("/feedback")
@@ -242,8 +246,8 @@ def label() -> Response:
         stored, _, verdict = store(asked, submission)
     except RequestError as problem:
         return _refuse(problem, title=NOT_STORED, text=text)
-    shown = verdict.without_evidence() if verdict.verdict == "clear" else verdict
-    return _page(text=text, **_result(text, shown), stored=stored)
+    visible = verdict.without_evidence() if verdict.verdict == "clear" else verdict
+    return _page(text=text, **_result(text, visible, None, supported_by(engine().model)), stored=stored)
 
 
 @blueprint.post("/feedback/delete")
@@ -292,9 +296,9 @@ def _check_site(detail: str) -> None:
         raise RequestError("cross-site", detail)
 
 
-def _result(text: str, verdict: Verdict, source: str | None = None) -> dict[str, Any]:
+def _result(text: str, verdict: Verdict, source: str | None, supported: float) -> dict[str, Any]:
     """Return what the page shows of a verdict: the result, and the same as a file."""
-    result = Result(text, verdict, source, supported_by(engine().model))
+    result = Result(text, verdict, source, supported)
     return {"result": result, "saved": saved(result, datetime.now(UTC))}
 
 
@@ -305,13 +309,12 @@ def _results(items: list[Item]) -> Results:
     if good:
         gate().spend(len(good))
     answers = iter(judge_many(good))
-    return Results(
-        (
-            _checked(item, next(answers) if isinstance(one, Submission) else one)
-            for item, one in zip(items, checked, strict=True)
-        ),
-        supported_by(engine().model),
-    )
+    found = [
+        _checked(item, next(answers) if isinstance(one, Submission) else one)
+        for item, one in zip(items, checked, strict=True)
+    ]
+    supported = supported_by(engine().model)
+    return engine().apart(lambda: Results(found, supported))
 
 
 def _checked(item: Item, answer: Verdict | RequestError) -> Checked:
