@@ -69,6 +69,7 @@ def test_a_problem_is_shown_with_the_address(path: str, status: int, says: str, 
     assert (answer.status_code, shown.text("//*[@id='problem']").startswith(says)) == (status, True)
     [field] = shown.all("//input[@name='url']")
     assert field.get("value") == web.url(path)
+    assert [one.get("name") for one in shown.all("//*[@aria-invalid]")] == ["url"]
 
 
 def test_a_private_address_is_refused(web: Web) -> None:
