@@ -249,7 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     blend = fit_blend(detector, by_role["calibrate"])
     build(options.output, fast, weights, blend, labelled, learned, recipe)
     print("reading the texts again, for the sentences ...", file=sys.stderr, flush=True)
-    add_explanations(options.output, options.output, by_role["calibrate"])
+    add_explanations(bundle.load(options.output), options.output, by_role["calibrate"])
     return 0
 
 

@@ -84,7 +84,7 @@ def test_human_text_is_never_barely_changed() -> None:
 def test_abstentions_are_in_no_rate_and_are_counted_by_label_and_reason() -> None:
     found = of(HUMAN, text("human", "too_short"), text("human", "not_prose"), text("spun", "unfamiliar"))
     assert first(found, "false_positives")["texts"] == 4
-    none = {"too_short": 0, "not_english": 0, "verse": 0, "not_prose": 0, "unfamiliar": 0}
+    none = {"too_short": 0, "not_english": 0, "verse": 0, "not_prose": 0, "allowed_terms": 0, "unfamiliar": 0}
     assert found.sections["abstentions"]["rows"] == [
         {"label": "human", "texts": 6, **none, "too_short": 1, "not_prose": 1},
         {"label": "spun", "texts": 1, **none, "unfamiliar": 1},

@@ -35,7 +35,14 @@ class Reader:
         windows = np.stack([owner, -owner, np.arange(len(owner))], axis=1).astype(np.float32)
         nothing = np.zeros(0, np.float32)
         return EncoderOutput(
-            nothing, windows, owner, np.zeros((len(owner), 2), np.int64), nothing, np.zeros(0, np.int32)
+            nothing,
+            windows,
+            owner,
+            np.zeros((len(owner), 2), np.int64),
+            nothing,
+            np.zeros(0, np.int32),
+            nothing,
+            np.zeros(0, np.int32),
         )
 
 

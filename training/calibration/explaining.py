@@ -29,23 +29,22 @@ from unspun.training.reporting.card import write_card
 
 
 def add_explanations(
-    source: Path, output: Path, texts: Sequence[LabelledText], version: str | None = None
+    model: bundle.Bundle, output: Path, texts: Sequence[LabelledText], version: str | None = None
 ) -> dict[str, Any]:
-    """Write the model in `source` to `output`, with the entries `sentences` and `observations`, and its card.
+    """Write a model to `output`, with the entries `sentences` and `observations`, and its card.
 
     They are fitted to `texts`, which the model must not have been trained on. Returns the new manifest. Raises
-    bundle.BundleError and OSError.
+    OSError.
     """
-    old = _with_head(bundle.load(source))
-    detector = Detector(old)
+    detector = Detector(model)
     added: dict[str, Any] = {
-        "version": version or old.info.version,
+        "version": version or model.info.version,
         "sentences": {tier: scale.to_manifest() for tier, scale in fit_scales(detector, texts).items()},
         "observations": fit_usual(detector, texts).to_manifest(),
     }
-    kept = {name: value for name, value in old.manifest.items() if name not in bundle.WRITTEN}
-    parts = old.tables, old.tagger, old.classifier, np.array(old.seen), old.deep
-    bundle.save(output, kept | added, *parts, extra=bundle.read_extra(old, ARRAY))
+    kept = {name: value for name, value in model.manifest.items() if name not in bundle.WRITTEN}
+    parts = model.tables, model.tagger, model.classifier, np.array(model.seen), model.deep
+    bundle.save(output, kept | added, *parts, extra=bundle.read_extra(model, ARRAY))
     return write_card(output)
 
 
@@ -59,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     texts = default_roles().share_out(read_labelled(options.labelled))["calibrate"]
-    add_explanations(options.model, options.output, texts, options.model_version)
+    add_explanations(_with_head(bundle.load(options.model)), options.output, texts, options.model_version)
     return 0
 
 

@@ -27,15 +27,13 @@ def fit_scales(detector: Detector, texts: Sequence[LabelledText]) -> dict[str, S
     Every source has the same weight, and every sentence of a source. A tier with too few sentences is left out.
     """
     human = sample([text for text in texts if text.label == "human"], TEXTS)
-    found: dict[str, list[SentenceEvidence]] = {tier: [] for tier in detector.decision.tiers}
-    sources: list[str] = []
+    found: dict[str, list[tuple[str, SentenceEvidence]]] = {"fast": [], "deep": []}
     for start in range(0, len(human), BATCH_DOCUMENTS):
         batch = human[start : start + BATCH_DOCUMENTS]
         for text, by_tier in zip(batch, evidence_of([text.text for text in batch], detector), strict=True):
-            sources.append(text.source)
             for tier, one in by_tier.items():
-                found[tier].append(one)
-    return {tier: _fit(some, sources) for tier, some in found.items() if sum(len(one.words) for one in some) >= FEWEST}
+                found[tier].append((text.source, one))
+    return {tier: _fit(some) for tier, some in found.items() if sum(len(one.words) for _, one in some) >= FEWEST}
 
 
 def evidence_of(texts: Sequence[str], detector: Detector) -> Iterator[dict[str, SentenceEvidence]]:
@@ -44,17 +42,19 @@ def evidence_of(texts: Sequence[str], detector: Detector) -> Iterator[dict[str, 
     extractor, classifier = detector.extractor, detector.bundle.classifier
     for number in range(len(texts)):
         by_tier = {"fast": measure_sentences(extractor, classifier, answers.documents, number)}
-        if "deep" in detector.decision.tiers:
+        if answers.reading is not None and len(answers.reading.sentences):
             by_tier["deep"] = measure_sentences(
                 extractor, classifier, answers.documents, number, detector.bundle.deep, answers.reading
             )
         yield by_tier
 
 
-def _fit(found: Sequence[SentenceEvidence], sources: Sequence[str]) -> SentenceScale:
-    words = np.concatenate([one.words for one in found])
-    evidence = np.concatenate([one.evidence for one in found])
-    source = np.unique(np.repeat(np.array(sources), [len(one.words) for one in found]), return_inverse=True)[1]
+def _fit(found: Sequence[tuple[str, SentenceEvidence]]) -> SentenceScale:
+    """Return the scale of one tier, given the sentences of each text with its source."""
+    words = np.concatenate([one.words for _, one in found])
+    evidence = np.concatenate([one.evidence for _, one in found])
+    sources = np.repeat([source for source, _ in found], [len(one.words) for _, one in found])
+    source = np.unique(sources, return_inverse=True)[1]
     weights = 1.0 / np.bincount(source)[source]
     knots = np.array(LENGTHS, dtype=np.float64)
     nearest = np.abs(np.log(words)[:, None] - np.log(knots)).argmin(axis=1)

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from unspun.model import bundle
 from unspun.model.decision.decision import Decision
 from unspun.model.verdict import KINDS
 from unspun.training.build import build, calibration_texts, provisional_detector
@@ -185,7 +186,7 @@ def train_from_scratch(
         recipe,
         accuracy=lambda decision: {} if test is None else figures(test, decision, note),
     )
-    manifest = add_explanations(output, output, held["calibrate"])
+    manifest = add_explanations(bundle.load(output), output, held["calibrate"])
     report(f"wrote {output}")
     return manifest
 
