@@ -61,7 +61,6 @@ MEASURES: dict[str, Comparative] = {
     ),
     "collocations.content_unknown_pairs": _rate("Pairs of words that people hardly ever write", "fit"),
     "substitutions.gain_above_3": _rate("Words in whose place another word would fit far better", "odd"),
-    "known_phrase.phrases_per_100_words": _rate("Phrases that spinners are known to produce"),
     "misfit.above_2": _rate("Words that seem to have been swapped", "odd"),
     "translationese.sentence_length": Comparative(
         "The sentences are longer", "The sentences are shorter", "sentence length"

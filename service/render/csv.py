@@ -15,7 +15,8 @@ class Csv(Renderer):
     """One row per document, quoted if needed; null is an empty cell.
 
     The columns are those of Parquet. Lists are summarised: `repairs` as "mojibake:3 zero_width:1", `evidence` as
-    "found -> suggestion; ...", the heaviest first, and `passages` by their offsets, as "0-80 200-340".
+    "found -> suggestion; ...", the heaviest first, `passages` by their offsets, as "0-80 200-340", `sentences` as
+    "0-74:translated:0.96 ...", and `observations` by their text.
     """
 
     def __init__(self, record: type[Verdict] = Verdict) -> None:

@@ -75,7 +75,8 @@ class VerdictTable(Renderer):
 
     A paraphrased or suspect document is followed by a line that says how rare this is in human text, by what stands out
     in the whole text, and by up to `show` sentences: first those with odd words, then those that are suspicious as a
-    whole; with 0, by none of them. A line below any document says what was repaired in its text.
+    whole; with 0, by none of them. A clear document with evidence, which somebody asked for, is followed by its
+    sentences, too. A line below any document says what was repaired in its text.
     Documents that could not be scored have a row, too, and skipped files are listed at the end. `supported` is the
     smallest false-positive rate that the model's calibration supports. Control characters in texts and ids are
     replaced, so that they cannot act on the terminal.
@@ -100,7 +101,7 @@ class VerdictTable(Renderer):
         )
 
     def document(self, text: str, verdict: Verdict) -> str:
-        """Return a document's row, and the sentences that give it away if it is paraphrased or suspect."""
+        """Return a document's row, and the sentences with evidence; those of a clear one only if it has evidence."""
         style = VERDICT_STYLES[verdict.verdict]
         score = verdict.score
         found = {
@@ -117,9 +118,11 @@ class VerdictTable(Renderer):
             row += self._print(_below(Text(f"repaired: {printable(repairs)}", style)))
         if (masked := allowed_in_words(verdict)) is not None:
             row += self._print(_below(Text(f"not judged: {masked}", "dim")))
-        if verdict.verdict not in ("paraphrased", "suspect") or not self._show:
+        doubtful = verdict.verdict in ("paraphrased", "suspect")
+        if not self._show or not (doubtful or (verdict.verdict == "clear" and verdict.evidence is not None)):
             return row
-        row += self._print(_below(Text("; ".join(self._facts(verdict)), "dim")))
+        if doubtful:
+            row += self._print(_below(Text("; ".join(self._facts(verdict)), "dim")))
         for seen in verdict.observations[:MOST_OBSERVATIONS]:
             row += self._print(_below(Text(printable(seen.text), "dim")))
         cut = excerpts(text, verdict.evidence or (), self._show)

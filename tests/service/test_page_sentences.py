@@ -140,6 +140,15 @@ def test_a_clear_text_shows_its_odd_words_only_if_asked(client: FlaskClient) -> 
     assert not shown.of_class("odd")
 
 
+def test_the_terminal_shows_the_evidence_of_a_clear_text_if_it_was_asked_for() -> None:
+    clear = told(Evidence(46, 54, "decision", "choice", "misfit", 3.0), verdict="clear", kind=None, observations=())
+    shown = table_of(clear)
+    assert "[decision → choice" in shown
+    assert f">99 % rewritten  {TEXT[67:91]}" in shown
+    assert "looks like this" not in shown
+    assert table_of(clear.without_evidence()).count("\n") == 1
+
+
 def test_the_odd_words_of_a_clear_text_can_be_asked_for(client: FlaskClient) -> None:
     text = CLEAR + "\r\n\tIt rained."
     [form] = Shown(judge(client, file=(text.encode(), "a.txt"))).all("//form[.//button[@name='evidence']]")
