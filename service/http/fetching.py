@@ -237,8 +237,9 @@ class Fetcher:
         if encoding not in ("identity", "", "gzip", "x-gzip"):
             raise _failed("The page is compressed in a way that this service did not ask for")
         unpack = Unpacker(most) if encoding in ("gzip", "x-gzip") else None
+        refusal = too_large(self._settings, "A web page", "Send a part of its text instead")
         if (response.length or 0) > most:
-            raise too_large(self._settings, "A web page")
+            raise refusal
         parts: list[bytes] = []
         size = 0
         try:
@@ -246,7 +247,7 @@ class Fetcher:
                 part = piece if unpack is None else unpack(piece)
                 size += len(part)
                 if size > most:
-                    raise too_large(self._settings, "A web page")
+                    raise refusal
                 parts.append(part)
             if response.length:
                 raise http.client.IncompleteRead(b"", response.length)

@@ -188,11 +188,11 @@ def _broken_gzip() -> RequestError:
     )
 
 
-def too_large(settings: Settings, what: str = "A request") -> RequestError:
+def too_large(settings: Settings, what: str = "A request", advice: str = "Send less at a time") -> RequestError:
     """Return the problem for a body that exceeds the limit of bytes."""
     return RequestError(
         "too-large",
-        f"{what} may have at most {settings.max_bytes:,} bytes, uncompressed. Send less at a time.",
+        f"{what} may have at most {settings.max_bytes:,} bytes, uncompressed. {advice}.",
         limit=settings.max_bytes,
     )
 

@@ -33,6 +33,7 @@ SUGGESTION_STYLE = "green"
 BAR = 10
 """Width of the score's bar, in cells, without the lines of the thresholds."""
 EIGHTHS = " ▏▎▍▌▋▊▉█"
+STRAIGHT = str.maketrans("“”‘’", "\"\"''")
 NARROWEST_ID = 36
 FAILED = "failed"
 FAILURE_STYLE = "magenta"
@@ -124,7 +125,7 @@ class VerdictTable(Renderer):
         if doubtful:
             row += self._print(_below(Text("; ".join(self._facts(verdict)), "dim")))
         for seen in verdict.observations[:MOST_OBSERVATIONS]:
-            row += self._print(_below(Text(printable(seen.text), "dim")))
+            row += self._print(_below(Text(self._plain(seen.text), "dim")))
         cut = excerpts(text, verdict.evidence or (), self._show)
         whole = apart(suspicious(verdict.sentences, len(text)), cut, self._show - len(cut))
         row += "".join(map(self._excerpt, cut))
@@ -200,6 +201,10 @@ class VerdictTable(Renderer):
         other = "" if sentence.kind == kind else f" {sentence.kind}"
         quote = printable(quoted(text, sentence)).replace("…", self._dots)
         return self._print(_below(Text.assemble(f"{percent(sentence.score)}{other}  ", (quote, SENTENCE_STYLE))))
+
+    def _plain(self, words: str) -> str:
+        """Return our own words without typographic quotes where the terminal cannot show them."""
+        return printable(words.translate(STRAIGHT) if self._ascii else words)
 
     def _segment(self, segment: Segment, dots: str) -> Text:
         shown = printable(segment.text)

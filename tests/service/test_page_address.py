@@ -60,7 +60,7 @@ def test_an_address_without_a_scheme_is_one_of_an_encrypted_page(web: Web, clien
     [
         ("/status/404", 502, "The web address could not be fetched The server answered with status 404 (Not Found)."),
         ("/file/a.png?image/png", 422, "The web page cannot be read The page has the Content-Type image/png."),
-        ("/endless", 413, "The text is too large A web page may have at most 20,000 bytes"),
+        ("/endless", 413, "The text is too large A web page may have at most 20,000 bytes, uncompressed. Send a part"),
     ],
 )
 def test_a_problem_is_shown_with_the_address(path: str, status: int, says: str, web: Web, client: FlaskClient) -> None:

@@ -127,8 +127,11 @@ def test_long_texts_are_only_in_the_table(monkeypatch: pytest.MonkeyPatch) -> No
 # --- limits
 
 
-def test_more_documents_than_the_limit_are_refused(client: FlaskClient) -> None:
-    answer = upload(client, *((f"{place}.txt", SPUN) for place in range(11)))
+@pytest.mark.parametrize("name", ["essay.txt", "essay.unspun.html"])
+def test_more_documents_than_the_limit_are_refused(name: str) -> None:
+    client = client_for(max_bytes=1_000_000, max_items=10)
+    content = saved(client, SPUN) if name.endswith("html") else SPUN
+    answer = upload(client, *((name, content) for _ in range(11)))
     alert = Shown(answer).text("//*[@role='alert']")
     assert (answer.status_code, "at most 10 documents" in alert) == (413, True)
 

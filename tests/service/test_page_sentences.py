@@ -114,6 +114,13 @@ def test_the_terminal_shows_suspicious_sentences_and_what_stands_out() -> None:
     ]
 
 
+def test_a_terminal_without_unicode_shows_what_stands_out_with_straight_quotes() -> None:
+    seen = Observation("translationese", "word_so", 0.97, "The word “so” is more frequent than in 97 % of human texts.")
+    file = io.TextIOWrapper(io.BytesIO(), "ascii")
+    shown = VerdictTable(Console(file=file, width=100)).document(TEXT, told(observations=(seen,)))
+    assert 'The word "so" is more frequent' in shown
+
+
 def test_the_terminal_shows_as_many_sentences_as_asked_for() -> None:
     assert TEXT[19:66] not in table_of(told(), show=1)
     assert SEEN.text not in table_of(told(), show=0)

@@ -14,7 +14,7 @@ from unspun.reading.fields import USUAL
 from unspun.reading.records import Failure, Record
 from unspun.service.http.problems import RequestError
 from unspun.service.http.routes.score import article_at, engine, settings
-from unspun.service.http.routes.upload import Item, read_files, unreadable
+from unspun.service.http.routes.upload import Item, read_files, too_many, unreadable
 from unspun.service.http.schemas import UrlSubmission, parse_fields
 from unspun.service.http.uploads import read_form, read_upload
 from unspun.service.page.saved import NAME, text_of
@@ -85,7 +85,10 @@ class Form:
         ]
         others = [file for file, text in kept if text is None]
         limits = settings()
-        return opened + engine().apart(lambda: read_files(others, USUAL, limits))
+        found = opened + engine().apart(lambda: read_files(others, USUAL, limits))
+        if len(found) > limits.max_items:
+            raise too_many(limits)
+        return found
 
     def one_text(self, name: str) -> tuple[str, str | None, Mapping[str, int]]:
         """Return the only text of a chosen file, its name and its repairs; without a file, the text of the box."""

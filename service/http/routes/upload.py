@@ -73,7 +73,6 @@ def read_files(files: Sequence[FileStorage], chosen: Fields, settings: Settings)
     """Return the documents and failures of files. Raises RequestError if there are too many."""
     items: list[Item] = []
     deadline = time.monotonic() + settings.timeout
-    most = settings.max_items
     for file in files:
         name = file.filename or ""
         for item in read_upload(file, settings, deadline, chosen):
@@ -81,14 +80,16 @@ def read_files(files: Sequence[FileStorage], chosen: Fields, settings: Settings)
                 items.append(Item(name, _line_of(item, name), unreadable(item)))
             else:
                 items.append(Item(name, item.line or None, item))
-            if len(items) > most:
-                raise RequestError(
-                    "too-many-items",
-                    f"The files may have at most {most:,} documents together. Send fewer at a time, or use "
-                    "/v1/score/stream.",
-                    limit=most,
-                )
+            if len(items) > settings.max_items:
+                raise too_many(settings)
     return items
+
+
+def too_many(settings: Settings) -> RequestError:
+    """Return the problem of files with more documents than the service takes."""
+    most = settings.max_items
+    detail = f"The files may have at most {most:,} documents together. Send fewer at a time, or use /v1/score/stream."
+    return RequestError("too-many-items", detail, limit=most)
 
 
 def unreadable(failure: Failure) -> RequestError:
