@@ -137,6 +137,9 @@ class Reader:
             if path == STDIN:
                 yield from self._read_stdin()
                 continue
+            if not path:  # as from an unset variable of a shell; it must not mean the current folder
+                yield Failure("''", "the path is empty; name a file or folder")
+                continue
             try:
                 location = locate(path)
             except UnreadableError as error:
@@ -159,7 +162,7 @@ class Reader:
         if STDIN in self.paths:
             return None
         total = 0
-        for path in self.paths:
+        for path in filter(None, self.paths):
             with suppress(OSError, UnreadableError):  # reading will report them
                 location = locate(path)
                 for found in self._documents(location):

@@ -77,7 +77,7 @@ def main(
     allowed: Allowed | None,
     report: Path | None,
 ) -> None:
-    """Check the articles that were added or changed since a commit. Run it in the root of a git repository.
+    """Check the articles that were added or changed since a commit, in the current folder of a git repository.
 
     PATTERN is a pathspec of git, such as '*.md' or 'articles/'; with an exclamation mark before it, it excludes files.
     By default, text, web pages and documents in all folders are checked.
@@ -109,10 +109,11 @@ def changed_files(base: str, patterns: Sequence[str]) -> list[str]:
     """
     wanted = [pattern for pattern in patterns if not pattern.startswith("!")] or DEFAULT
     paths = [*wanted, *(f":(exclude){pattern[1:]}" for pattern in patterns if pattern.startswith("!"))]
+    _git("rev-parse", "--git-dir")  # its error says what is wrong with the repository
     if base in ("", NO_COMMIT):
         listed = _git("ls-files", "-z", "--", *paths)
     else:
-        listed = _git("diff", "--name-only", "-z", "--diff-filter=d", _start(base), "--", *paths)
+        listed = _git("diff", "--relative", "--name-only", "-z", "--diff-filter=d", _start(base), "--", *paths)
     files = [os.fsdecode(name) for name in listed.split(b"\0") if name]
     return [name for name in files if Path(name).is_file() and not Path(name).is_symlink()]
 

@@ -7,6 +7,7 @@ encoder see a stand-in in their place, so that no verdict depends on them (`Docu
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -27,8 +28,10 @@ MOST_ALLOWED = 0.2
 """Share of a text's words of prose in allowed terms above which the others are too few to stand for it."""
 MOST_NAMED = 3
 """Wrong entries that an error names."""
-_AROUND = " \t\"'“”‘’,;"
+_AROUND = " \t\"'“”‘’,;:()[]"
 """What spreadsheets and programs leave around a term."""
+_BULLET = re.compile(r"^[-–*•] ")
+"""What begins an item of a list in plain text."""
 
 
 class AllowedError(ValueError):
@@ -130,7 +133,8 @@ def _checked(name: str, entries: Iterable[tuple[str, str]]) -> dict[str, Tokens]
     terms: dict[str, Tokens] = {}
     common: list[str] = []
     for place, entry in entries:
-        term = " ".join(unicodedata.normalize("NFC", entry).split()).strip(_AROUND).lstrip("@#").lower()
+        term = _BULLET.sub("", " ".join(unicodedata.normalize("NFC", entry).split()))
+        term = term.strip(_AROUND).lstrip("@#").lower()
         tokens = Tokens(code_points(term))
         words = tokens.hash[tokens.token_class == TokenClass.WORD]
         named = f"{place}: {_short(entry)!r}"
@@ -140,7 +144,7 @@ def _checked(name: str, entries: Iterable[tuple[str, str]]) -> dict[str, Tokens]
             raise AllowedError(
                 f"{name}: {named} is too long: a term may have {LONGEST_TERM} words; put each term on a line of its own"
             )
-        if term in commonest_words():
+        if term.rstrip(".!?…") in commonest_words():  # "time." would be found at the ends of sentences
             common.append(named)
             continue
         if english_function_words().contains(words).all():

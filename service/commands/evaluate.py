@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -124,7 +124,7 @@ def evaluate(
         shown = evaluation.to_dict()
         if not (evaluation.answers.counted & evaluation.answers.paraphrased).any():
             del shown["machine_against_human"]  # a table without figures
-        write_figures(shown)
+        write_figures({name: table for name, table in shown.items() if not _is_list_of_files(name, table)})
     if failures.count:
         context.exit(INCOMPLETE)
 
@@ -137,6 +137,15 @@ def _prepare(output: Path | None) -> None:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         bad_output(output, f"{error.strerror}.", error)
+
+
+def _is_list_of_files(name: str, table: Any) -> bool:
+    """Return whether a table by source has a row for each text: plain files are their own sources."""
+    return (
+        ("by_source" in name or name == "counts")
+        and len(table["rows"]) > 1
+        and all(row["texts"] == 1 for row in table["rows"])
+    )
 
 
 def _save(evaluation: Evaluation, output: Path) -> None:

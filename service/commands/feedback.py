@@ -170,7 +170,7 @@ def import_(
       130  interrupted
 
     \b
-    Example:
+    Examples:
       unspun feedback import labels.jsonl --texts articles/
       unspun feedback import labelled.csv
     """

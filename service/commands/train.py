@@ -177,9 +177,15 @@ def _read(
     given = ((None, labelled), *by_label.items())
     texts: list[LabelledText] = []
     for label, paths in given:
+        before = failures.count
         found = list(read_labelled(paths, label, report=failures, skipped=skipped, **reading.options()))
         if label is not None:
             report_own_labels(found, label)
+        if failures.count == before:  # otherwise an error has named the file
+            with_text = {text.path for text in found}
+            for path in paths:
+                if str(path) not in with_text:
+                    complain(f"{path}: contains no text")
         texts += found
     failures.report_rest()
     if skipped and not quiet:

@@ -305,6 +305,12 @@ def test_a_missing_file_is_reported_and_the_next_is_read(here: Path) -> None:
     assert ids(found) == ["x.txt"]
 
 
+def test_an_empty_path_is_not_the_current_folder(here: Path) -> None:
+    write("x.txt")
+    found = read("")
+    assert (failures(found), ids(found)) == (["'': the path is empty; name a file or folder"], [])
+
+
 # The next two tests replace system calls, because root, who may run them, can read everything.
 
 

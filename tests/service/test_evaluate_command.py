@@ -213,6 +213,15 @@ def test_human_text_alone_has_false_positives(evaluate: Unspun) -> None:
     assert "machine against human" not in run.out
 
 
+def test_plain_files_are_not_listed_one_by_one(evaluate: Unspun) -> None:
+    folder = Path("articles")
+    folder.mkdir()
+    for one in HUMAN:
+        (folder / f"{one.id}.txt").write_text(one.text)
+    assert "articles/" not in evaluate("articles", "--label", "human", "--format", "table").out
+    assert len(json.loads(evaluate("articles", "--label", "human", "--format", "jsonl").out)["counts"]["rows"]) == 4
+
+
 def test_machine_text_alone_is_shown_by_kind(evaluate: Unspun) -> None:
     write(Path("spun.jsonl"), SPUN)
     run = evaluate("spun.jsonl", "--format", "jsonl")

@@ -115,6 +115,19 @@ def test_a_base_that_nobody_has_is_reported(check: Any, base: str) -> None:
     assert "`fetch-depth: 0`" in run.stderr
 
 
+def test_in_a_folder_of_the_repository_its_articles_are_checked(check: Any, base: str) -> None:
+    commit({"a/one.md": CLEAR, "b/two.md": CLEAR})
+    os.chdir("a")  # the fixture `here` changes back
+    assert pull_request.changed_files(base, ()) == ["one.md"]
+
+
+def test_outside_of_a_repository_git_says_so(check: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    os.chdir(tmp_path_factory.mktemp("outside"))
+    run = check("--base", "main")
+    assert run.exit_code == 1
+    assert "unspun: git rev-parse: fatal: not a git repository" in run.stderr
+
+
 def test_a_link_is_not_followed(check: Any, base: str) -> None:
     Path("link.md").symlink_to("/etc/hostname")
     commit({"new.md": CLEAR})

@@ -555,7 +555,14 @@ def test_too_little_text_is_reported_with_its_files(base: Path, here: Path) -> N
     assert "(few: 3 of 3, one.txt: 1 of 1); give at least 10 of one kind" in run.errors[-1]
     assert "one.txt counts as one text: separate its texts, one per file or per JSON line" in run.errors[-1]
     run = train("--model", base, "--human", "few", "--spun", "many", "--output", "house")
-    assert "only 3 of 3 human texts can be used (few: 3 of 3); give at least 10" in run.errors[-1]
+    assert "too few human texts: 3 of 3 can be used (few: 3 of 3); give at least 10" in run.errors[-1]
+
+
+def test_a_file_without_text_is_named(base: Path, here: Path) -> None:
+    (here / "empty.txt").touch()
+    run = train("--model", base, "--human", "empty.txt", "--output", "house")
+    assert run.status == 1
+    assert "unspun: empty.txt: contains no text" in run.errors
 
 
 def test_labels_in_a_file_are_kept(base: Path, here: Path) -> None:

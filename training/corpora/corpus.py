@@ -129,7 +129,10 @@ def _labelled_text(record: Record, given: str, label: str | None) -> LabelledTex
     stated = _string(fields, "label")
     label = stated.strip().lower() or label if stated is not None else label
     if label is None:
-        raise CorpusError('no label; add "label" to the record, or use an option that sets the label of the file')
+        raise CorpusError(
+            'no label; add "label" to the record, or name it with an option: --label (evaluate), or --human, --spun, '
+            "--translated or --rewritten (train)"
+        )
     if label not in LABELS:
         raise CorpusError(f"label {label!r} is not one of {', '.join(LABELS)}")
     strings = {

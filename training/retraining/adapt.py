@@ -257,7 +257,7 @@ def _check_human(usable: Sequence[LabelledText], given: Sequence[LabelledText]) 
     count, before = (sum(text.label == "human" for text in texts) for texts in (usable, given))
     if count < FEWEST:
         raise TrainingError(
-            f"only {count} of {before} human texts can be used{counts_by_path(usable, given, ['human'])}; give at "
+            f"too few human texts: {count} of {before} can be used{counts_by_path(usable, given, ['human'])}; give at "
             f"least {FEWEST}, better {FEW}, of the same kind of writing as the machine texts (--human)"
             f"{_one_each(given, ['human'])}"
         )
