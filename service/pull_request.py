@@ -266,7 +266,10 @@ def _facts(verdict: Verdict, supported: float) -> str:
 
 def _odd_words(evidence: Iterable[Evidence]) -> str:
     heaviest = sorted(evidence, key=lambda item: (-item.weight, item.start))
-    shown = (f"{item.text} → {item.suggestion}" if item.suggestion else item.text for item in heaviest)
+    shown = (
+        f"{item.text} → {item.suggestion}{'' if item.probable else '?'}" if item.suggestion else item.text
+        for item in heaviest
+    )
     return ", ".join(list(dict.fromkeys(map(one_line, shown)))[:MOST_WORDS])
 
 
