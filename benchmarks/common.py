@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
     from unspun.model.detector import Detector
     from unspun.training.corpora.corpus import LabelledText
+    from unspun.training.corpora.roles import Roles
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "seeds" / "examples"
+CORPORA = ROOT.parent / "shared" / "corpora"
 SEED = 20221114
 ARTICLE_WORDS = 800
 SHORTEST = 60
@@ -72,6 +74,17 @@ def make_parser(module: str, doc: str | None, *options: str) -> argparse.Argumen
 
             argument.choices = DEPTHS
     return made
+
+
+def add_corpora(parser: argparse.ArgumentParser) -> None:
+    """Add the option for the folder of the corpora."""
+    parser.add_argument(
+        "--corpus",
+        type=Path,
+        default=CORPORA,
+        metavar="PATH",
+        help="folder of the corpora (default: ../shared/corpora)",
+    )
 
 
 def run_main(
@@ -194,13 +207,27 @@ def from_corpus(corpus: Path | Sequence[Path], count: int, every: int = 2) -> li
 
 def read_unseen(paths: Sequence[Path], detector: Detector) -> list[LabelledText]:
     """Read labelled texts, without those that the model learnt from."""
+    from unspun.training.corpora.corpus import read_labelled
+
+    return unseen(list(read_labelled(paths)), detector)
+
+
+def unseen(texts: Sequence[LabelledText], detector: Detector) -> list[LabelledText]:
+    """Return the texts that the model did not learn from."""
     import numpy as np
 
-    from unspun.training.corpora.corpus import read_labelled, text_keys
+    from unspun.training.corpora.corpus import text_keys
 
-    texts = list(read_labelled(paths))
     seen = np.isin(text_keys([text.text for text in texts]), detector.bundle.seen)
     return [text for text, known in zip(texts, seen.tolist(), strict=True) if not known]
+
+
+def by_maker(texts: Iterable[LabelledText], roles: Roles) -> dict[str, list[LabelledText]]:
+    """Return the texts of each maker, in alphabetical order. All systems of the WMT contests are one maker."""
+    answer: dict[str, list[LabelledText]] = {}
+    for text in texts:
+        answer.setdefault((roles.maker(text) or "").partition(":")[0], []).append(text)
+    return dict(sorted(answer.items()))
 
 
 def is_spun(text: LabelledText, least: int = SHORTEST) -> bool:

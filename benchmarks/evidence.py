@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import SHORTEST, drawn, load_detector, make_parser, sample
+from benchmarks.common import SHORTEST, drawn, load_detector, make_parser, sample, unseen
 from unspun.model.comparing.align import align
 from unspun.model.detector import Detector
 from unspun.model.verdict import Evidence, Verdict
 from unspun.training.classifier.classify import is_barely_spun
-from unspun.training.corpora.corpus import LabelledText, read_labelled, text_keys
+from unspun.training.corpora.corpus import LabelledText, read_labelled
 from unspun.training.corpora.roles import ROLES, Roles, default_roles
 from unspun.training.record.accuracy import held_out
 from unspun.training.reporting.metrics import wilson_interval
@@ -42,9 +42,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=200, help="texts by each tool (default: 200)")
     options = parser.parse_args()
     detector, roles = load_detector(options.model), default_roles()
-    texts = held_out(read_labelled(options.paths), roles, options.role)
-    seen = np.isin(text_keys([text.text for text in texts]), detector.bundle.seen)
-    texts = [text for text, known in zip(texts, seen.tolist(), strict=True) if not known]
+    texts = unseen(held_out(read_labelled(options.paths), roles, options.role), detector)
     rows, total = [], Counter[str]()
     for (label, maker), chosen in _by_tool(texts, roles, options.texts).items():
         counts = judge(detector, chosen, options.depth)

@@ -15,19 +15,27 @@ import argparse
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.common import ROOT, SEED, BenchmarkError, drawn, load_detector, make_parser, run_main
+from benchmarks.common import (
+    SEED,
+    BenchmarkError,
+    add_corpora,
+    by_maker,
+    drawn,
+    load_detector,
+    make_parser,
+    run_main,
+    unseen,
+)
 from unspun.model.verdict import KINDS
-from unspun.training.corpora.corpus import LabelledText, read_labelled, text_keys
+from unspun.training.corpora.corpus import LabelledText, read_labelled
 from unspun.training.corpora.roles import ROLES, default_roles
 from unspun.training.record.accuracy import held_out
 from unspun.training.reporting.metrics import auroc
 
-CORPORA = ROOT.parent / "shared" / "corpora"
 SHORTEST, LONGEST = 80, 600
 """Words of a paraphrase."""
 STRONG = 0.9
@@ -37,13 +45,7 @@ FEWEST_SENTENCES = 4
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark and return the exit status."""
     parser = make_parser("benchmarks.sentences", __doc__, "--depth", "--model", "--json")
-    parser.add_argument(
-        "--corpus",
-        type=Path,
-        default=CORPORA,
-        metavar="PATH",
-        help="folder of the corpora (default: ../shared/corpora)",
-    )
+    add_corpora(parser)
     parser.add_argument("--role", choices=ROLES[1:], default="calibrate", help="role of the texts (default: calibrate)")
     parser.add_argument("--texts", type=int, default=100, metavar="N", help="texts of each maker (default: 100)")
     return run_main(parser.parse_args(arguments), measure, drawn)
@@ -60,14 +62,9 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
         for text in held_out(list(read_labelled([options.corpus])), roles, options.role)
         if text.original and text.label in KINDS and SHORTEST <= len(text.text.split()) <= LONGEST
     ]
-    seen = np.isin(text_keys([text.text for text in texts]), detector.bundle.seen)
-    by_maker: dict[str, list[LabelledText]] = {}
-    for text, known in zip(texts, seen.tolist(), strict=True):
-        if not known:
-            by_maker.setdefault((roles.maker(text) or "").partition(":")[0], []).append(text)
     rng = np.random.default_rng(SEED)
     rows = []
-    for maker, some in sorted(by_maker.items()):
+    for maker, some in by_maker(unseen(texts, detector), roles).items():
         mixed = [made for i in rng.permutation(len(some))[: options.texts].tolist() if (made := mix(some[i], rng))]
         verdicts = detector.score_many([text for text, _, _ in mixed], depth=options.depth)
         found = [

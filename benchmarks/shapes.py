@@ -28,18 +28,29 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import EXAMPLES, ROOT, SEED, BenchmarkError, drawn, is_spun, load_detector, make_parser, run_main
+from benchmarks.common import (
+    EXAMPLES,
+    SEED,
+    BenchmarkError,
+    add_corpora,
+    by_maker,
+    drawn,
+    is_spun,
+    load_detector,
+    make_parser,
+    run_main,
+    unseen,
+)
 from benchmarks.innocent import TRANSFORMATIONS
 from benchmarks.transformations import Transformation, paragraphs
 from unspun.model.detector import Detector
 from unspun.model.verdict import Verdict
-from unspun.training.corpora.corpus import LabelledText, by_source, read_labelled, text_keys
-from unspun.training.corpora.roles import ROLES, Role, Roles, default_roles
+from unspun.training.corpora.corpus import LabelledText, by_source, read_labelled
+from unspun.training.corpora.roles import ROLES, Role, default_roles
 from unspun.training.machines.round_trips import shortened
 from unspun.training.record.accuracy import held_out
 from unspun.training.reporting.metrics import wilson_interval
 
-CORPORA = ROOT.parent / "shared" / "corpora"
 TEXTS = 200
 PREFERRED, LONGEST = 150, 400
 """Words that a text should have, and words at which it is cut."""
@@ -70,13 +81,7 @@ class Pair:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark and return the exit status."""
     parser = make_parser("benchmarks.shapes", __doc__, "--depth", "--model", "--json")
-    parser.add_argument(
-        "--corpus",
-        type=Path,
-        default=CORPORA,
-        metavar="PATH",
-        help="folder of the corpora (default: ../shared/corpora)",
-    )
+    add_corpora(parser)
     parser.add_argument(
         "--role",
         action="append",
@@ -255,20 +260,11 @@ def _from_corpora(folder: Path, wanted: Sequence[Role], detector: Detector) -> t
     roles = default_roles()
     everything = list(read_labelled([folder]))
     texts = [text for role in wanted for text in held_out(everything, roles, role)]
-    seen = np.isin(text_keys([text.text for text in texts]), detector.bundle.seen)
-    texts = [text for text, known in zip(texts, seen.tolist(), strict=True) if not known]
-    spun = _by_maker((text for text in texts if is_spun(text, LEAST)), roles)
-    others = _by_maker((text for text in texts if text.label in ("translated", "rewritten")), roles)
+    texts = unseen(texts, detector)
+    spun = by_maker((text for text in texts if is_spun(text, LEAST)), roles)
+    others = by_maker((text for text in texts if text.label in ("translated", "rewritten")), roles)
     human = by_source(text for text in texts if text.label == "human")
     return [*_in_turn(spun.values()), *_in_turn(others.values())], _in_turn(human.values())
-
-
-def _by_maker(texts: Iterable[LabelledText], roles: Roles) -> dict[str, list[LabelledText]]:
-    """Return the texts of each maker. All systems of the WMT contests are one maker."""
-    answer: dict[str, list[LabelledText]] = {}
-    for text in texts:
-        answer.setdefault((roles.maker(text) or "").partition(":")[0], []).append(text)
-    return dict(sorted(answer.items()))
 
 
 def _in_turn(groups: Iterable[Sequence[LabelledText]]) -> list[str]:

@@ -167,10 +167,12 @@ class DeepEncoder:
             ids, token = prose_pieces(self._wordpieces, documents, number)
             if not len(ids):
                 continue
-            pieces, found, edges, likely, guesses, parts = self._run(ids, token, documents.token_sentence[token], keep)
-            if len(parts):
-                sentences.append(parts)
-                sentence.append(np.unique(documents.token_sentence[token]))
+            numbers = None
+            if keep and self.weights.head is not None:
+                named, numbers = np.unique(documents.token_sentence[token], return_inverse=True)
+                sentence.append(named)
+            pieces, found, edges, likely, guesses, parts = self._run(ids, token, numbers, keep)
+            sentences.append(parts)
             first = np.flatnonzero(np.diff(token, prepend=-1))
             # A word is replaced if any of its pieces is. Words that were read stay above NOT_READ.
             replaced[token[first]] = np.maximum(np.maximum.reduceat(pieces, first), NOT_READ + 1)
@@ -192,14 +194,14 @@ class DeepEncoder:
         )
 
     def _run(
-        self, ids: NDArray[np.int32], token: NDArray[np.int64], sentence: NDArray[np.int32], keep: bool
+        self, ids: NDArray[np.int32], token: NDArray[np.int64], sentence: NDArray[np.int64] | None, keep: bool
     ) -> tuple[Floats, Floats, NDArray[np.int64], NDArray[np.int64], Floats, Floats]:
         """Run the encoder over one document's P pieces, in M windows.
 
         Returns the log odds of the pieces (P,), each from the window in which it has most context; the log odds of the
         windows (M, 3); and the edges (M + 1,) between the pieces that are taken from each window. With `keep`, also the
-        tokens (R,) that may have been replaced, the guesses of their originals (R, 384), and the log odds of the
-        document's sentences (N, 3), given the `sentence` of each piece (P,); otherwise R and N are 0.
+        tokens (R,) that may have been replaced and the guesses of their originals (R, 384); otherwise R is 0. With the
+        `sentence` of each piece (P,), numbered from 0, also the log odds of the N sentences (N, 3); otherwise N is 0.
         """
         starts = windows(len(ids), WINDOW, OVERLAP)
         stops = np.minimum(starts + WINDOW, len(ids))
@@ -208,11 +210,11 @@ class DeepEncoder:
         found: list[Floats] = []
         likely, guesses = [np.zeros(0, np.int64)], [np.zeros((0, self.weights.embeddings.shape[1]), np.float32)]
         outputs = ["replaced", "window", "before"] if keep else ["replaced", "window"]
-        head = self.weights.head if keep else None
-        if head is not None:
+        head = self.weights.head
+        sums = np.zeros((0, len(KINDS)), dtype=np.float32)
+        if sentence is not None:
             outputs += ["state", "attention"]
-        numbers = np.unique(sentence, return_inverse=True)[1]
-        sums = np.zeros((int(numbers[-1]) + 1 if head is not None else 0, len(KINDS)), dtype=np.float32)
+            sums = np.zeros((int(sentence[-1]) + 1, len(KINDS)), dtype=np.float32)
         marks = self._wordpieces.start, self._wordpieces.end
         for start, stop, low, high in zip(starts, stops, edges[:-1], edges[1:], strict=True):
             row = np.concatenate([marks[:1], ids[start:stop], marks[1:]])
@@ -225,13 +227,13 @@ class DeepEncoder:
                 first = first[np.maximum.reduceat(pieces[-1], first) >= LEAST_KEPT]
                 likely.append(token[low:high][first])
                 guesses.append(answer[2][0, part][first])
-            if head is not None:
-                inside = numbers[low:high]
+            if head is not None and sentence is not None:
+                inside = sentence[low:high]
                 parts = np.flatnonzero(np.diff(inside, prepend=-1))
                 sizes = np.diff(parts, append=len(inside))[:, None]
                 sums[inside[parts]] += sizes * head.log_odds(answer[3][0, part], answer[4][0, part], parts)
-        # A sentence in two windows gets the mean, weighted by its pieces in each.
-        sums /= np.bincount(numbers)[:, None][: len(sums)]
+        if sentence is not None:  # a sentence in two windows gets the mean, weighted by its pieces in each
+            sums /= np.bincount(sentence)[:, None]
         kept = np.concatenate(likely), np.concatenate(guesses), sums
         return np.concatenate(pieces), np.concatenate(found), edges, *kept
 

@@ -14,6 +14,21 @@ import pytest
 
 from tests.service.fake_detector import load_fake
 from tests.service.support import Make, Unspun, run_unspun
+from tests.service.web import Web
+
+
+@pytest.fixture(scope="module")
+def running_web() -> Iterator[Web]:
+    """Run the server of tests that fetch pages."""
+    with Web() as web:
+        yield web
+
+
+@pytest.fixture
+def web(running_web: Web) -> Web:
+    """Return the server, which has been asked for nothing yet."""
+    running_web.asked.clear()
+    return running_web
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -42,18 +41,6 @@ READ = [  # path and how the text reads
     ("/file/a.rtf", SPUN),
     ("/to?/article", SPUN),
 ]
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Web]:
-    with Web() as web:
-        yield web
-
-
-@pytest.fixture
-def web(running: Web) -> Web:
-    running.asked.clear()
-    return running
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,6 @@ from tests.service.support import CLEAR, SPUN
 from tests.service.test_page import Shown, judge
 from tests.service.web import Web, web_client
 from unspun.service.http.keys import KeyStore
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Web]:
-    with Web() as web:
-        yield web
-
-
-@pytest.fixture
-def web(running: Web) -> Web:
-    running.asked.clear()
-    return running
 
 
 @pytest.fixture
