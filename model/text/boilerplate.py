@@ -77,14 +77,6 @@ def load_boilerplate() -> Boilerplate:
     return Boilerplate(tuple(sections["anywhere"]), _compile(sections["sentence"]), _compile(sections["line"]))
 
 
-@cache
-def notice_words() -> WordTable:
-    """Return the words of notices about cookies and consent: what they are about, whom they address, and others."""
-    sections = read_sections("boilerplate.txt")
-    names = ("notice_subjects", "notice_address", "notice")
-    return WordTable({name: hash_tokens(" ".join(sections[name]).split()) for name in names})
-
-
 def _compile(phrases: list[str]) -> LinePhrases:
     """Compile phrases, each in the form `first words | rest`, into one pattern."""
     first_words: set[str] = set()

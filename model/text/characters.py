@@ -102,9 +102,16 @@ def hash_table() -> NDArray[np.uint64]:
     return splitmix64(fold_table().astype(np.uint64))
 
 
+def translate(values: NDArray[np.uint8], table: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the entry of a table (256,) for each byte. This is several times as fast as an index into the table."""
+    return np.frombuffer(bytearray(values).translate(table.tobytes()), dtype=np.uint8)
+
+
 def classify(characters: NDArray[np.uint32]) -> NDArray[np.uint8]:
     """Return the CharacterClass of each code point."""
-    classes = class_table().take(characters, mode="clip")
+    classes = translate(characters.astype(np.uint8), class_table()[:256])
+    wide = np.flatnonzero(characters > 0xFF)
+    classes[wide] = class_table().take(characters[wide], mode="clip")
     for code, where in _astral(characters):
         classes[where] = character_class(code)
     return classes
@@ -120,7 +127,7 @@ def fold(characters: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 def hash_values(characters: NDArray[np.uint32]) -> NDArray[np.uint64]:
     """Return the 64-bit hash of each code point's folded form; a token's hash is computed from their sum."""
-    values = hash_table().take(characters, mode="clip")
+    values = hash_table().take(characters.astype(np.intp), mode="clip")
     for code, where in _astral(characters):
         values[where] = splitmix64(np.array([fold_code(code)], dtype=np.uint64))[0]
     return values

@@ -18,7 +18,7 @@ from unspun.model.text.prose import find_prose
 from unspun.model.text.repair import repair
 from unspun.model.text.sentences import Layout, find_sentences
 from unspun.model.text.tokens import Shape, TokenClass, Tokens, hash_token, hash_tokens
-from unspun.model.text.wordlists import english_function_words
+from unspun.model.text.wordlists import listed_words
 
 __all__ = ["Documents", "Shape", "TokenClass", "hash_phrase", "hash_token", "hash_tokens", "tokenise"]
 
@@ -30,7 +30,7 @@ SECTION = 250
 
 _TOKEN_COLUMNS = (
     *("token_start", "token_end", "token_hash", "token_class", "token_shape", "token_sentence", "token_paragraph"),
-    *("token_function", "token_prose", "token_allowed", "token_foreign"),
+    *("token_lists", "token_function", "token_prose", "token_allowed", "token_foreign"),
 )
 """The attributes of Documents that have a value for each token, but `token_document`."""
 
@@ -51,6 +51,7 @@ class Documents:
         token_shape: (T,) uint8, bits of Shape.
         token_document, token_sentence, token_paragraph: (T,) int32, never decreasing. Sentences and paragraphs are
             numbered from 0 over the whole batch, and none spans two documents.
+        token_lists: (T,) uint32, the `listed_words` that each token is among, as bits.
         token_function: (T,) bool, which tokens are function words of English.
         token_prose: (T,) bool, False in web and mail addresses, in lines that are not prose (boilerplate, headings,
             lists, tables, code), in other languages, and in allowed terms.
@@ -73,6 +74,7 @@ class Documents:
     token_document: NDArray[np.int32]
     token_sentence: NDArray[np.int32]
     token_paragraph: NDArray[np.int32]
+    token_lists: NDArray[np.uint32]
     token_function: NDArray[np.bool_]
     token_prose: NDArray[np.bool_]
     token_allowed: NDArray[np.bool_]
@@ -97,15 +99,16 @@ class Documents:
         document_start = np.zeros(len(repaired) + 1, dtype=np.int64)
         np.cumsum([len(one.text) + 1 for one in repaired], out=document_start[1:])
         tokens = Tokens(characters)
-        functions = english_function_words().contains(tokens.hash)
+        lists = listed_words().lookup(tokens.hash)
+        functions = lists & listed_words().bit("en") > 0
         characters, recased = restore_case(characters, tokens, functions, document_start)
         token_ptr = np.searchsorted(tokens.start, document_start)
         layout = Layout(characters, tokens, document_start, token_ptr)
         sentences, first_words = find_sentences(characters, tokens, layout, token_ptr)
         token_shape = tokens.shape.copy()
         token_shape[first_words] |= Shape.SENTENCE_START
-        token_foreign = find_foreign(characters, tokens, functions, sentences, layout.token_paragraph, token_ptr)
-        token_prose, excluded = find_prose(characters, tokens, functions, layout, sentences, document_start)
+        token_foreign = find_foreign(characters, tokens, lists, sentences, layout.token_paragraph, token_ptr)
+        token_prose, excluded = find_prose(characters, tokens, lists, layout, sentences, document_start)
         token_prose &= ~token_foreign
         token_document = np.repeat(np.arange(len(repaired), dtype=np.int32), np.diff(token_ptr))
         token_allowed = np.zeros_like(token_prose)
@@ -128,6 +131,7 @@ class Documents:
             token_document=token_document,
             token_sentence=sentences,
             token_paragraph=layout.token_paragraph,
+            token_lists=lists,
             token_function=functions,
             token_prose=token_prose & ~token_allowed,
             token_allowed=token_allowed,

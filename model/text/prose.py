@@ -16,11 +16,12 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from unspun.model.text.boilerplate import load_boilerplate, notice_words
+from unspun.model.text.boilerplate import load_boilerplate
 from unspun.model.text.characters import fold, to_text
 from unspun.model.text.references import FEWEST_ENTRIES, MOST_FUNCTION_WORDS, find_references
 from unspun.model.text.sentences import CLOSERS, TERMINATORS, Layout, codes, is_among
 from unspun.model.text.tokens import Shape, TokenClass, Tokens
+from unspun.model.text.wordlists import NOTICE, listed_words
 
 KINDS = ("boilerplate", "reference", "table", "code", "list", "heading")
 """The kinds of lines that are not prose, the most certain first. `Documents.excluded` counts them."""
@@ -69,9 +70,9 @@ class _LineCounts:
     is_paragraph: NDArray[np.bool_]
 
     def __init__(
-        self, characters: NDArray[np.uint32], tokens: Tokens, functions: NDArray[np.bool_], layout: Layout
+        self, characters: NDArray[np.uint32], tokens: Tokens, lists: NDArray[np.uint32], layout: Layout
     ) -> None:
-        self.tokens, self.layout = tokens, layout
+        self.tokens, self.layout, self.lists = tokens, layout, lists
         self.code_first = characters[tokens.start]
         self.code_last = characters[tokens.end - 1]
         word = tokens.token_class == TokenClass.WORD
@@ -79,7 +80,7 @@ class _LineCounts:
         self.size = self.count(np.ones(word.size, dtype=np.bool_))
         self.words = self.count(word)
         self.numbers = self.count(tokens.token_class == TokenClass.NUMBER)
-        self.token_is_function = word & functions
+        self.token_is_function = word & (lists & listed_words().bit("en") > 0)
         self.functions = self.count(self.token_is_function)
         self.sentence_like = self.functions >= np.maximum(SENTENCE_SHARE * self.words, 1)
         self.end = self._end()
@@ -106,16 +107,19 @@ class _LineCounts:
 def find_prose(
     characters: NDArray[np.uint32],
     tokens: Tokens,
-    functions: NDArray[np.bool_],
+    lists: NDArray[np.uint32],
     layout: Layout,
     sentences: NDArray[np.int32],
     document_start: NDArray[np.int64],
 ) -> tuple[NDArray[np.bool_], tuple[dict[str, int], ...]]:
-    """Return which tokens (T,) are prose, and for each document the number of lines of each other kind."""
+    """Return which tokens (T,) are prose, and for each document the number of lines of each other kind.
+
+    `lists` (T,) are the `listed_words` that each token is among.
+    """
     documents = document_start.size - 1
     if tokens.start.size == 0:
         return np.zeros(0, dtype=np.bool_), tuple({} for _ in range(documents))
-    lines = _LineCounts(characters, tokens, functions, layout)
+    lines = _LineCounts(characters, tokens, lists, layout)
     folded = to_text(fold(characters))
     addresses = _in_addresses(folded, tokens)
     boilerplate = _boilerplate_sentences(folded, lines, sentences)
@@ -356,24 +360,20 @@ def _is_notice(lines: _LineCounts, documents: int) -> NDArray[np.bool_]:
     A text that is largely about these things is an article about them.
     """
     layout, tokens = lines.layout, lines.tokens
-    listed = lines.token_is_word & notice_words().contains(tokens.hash)
-    if not listed.any():
-        return np.zeros(layout.first.size, dtype=np.bool_)
-    table = notice_words()
+    table = listed_words()
+    listed = np.flatnonzero(lines.token_is_word & (lines.lists & table.bit(*NOTICE) > 0))
     size = int(layout.line_paragraph[-1]) + 1
-    paragraph = layout.token_paragraph[listed]
-    subject = np.bincount(
-        paragraph[table.lookup(tokens.hash[listed]) & table.bit("notice_subjects") > 0], minlength=size
-    )
-    pairs = np.unique(np.column_stack([paragraph.astype(np.uint64), tokens.hash[listed]]), axis=0)
-    different = np.bincount(pairs[:, 0].astype(np.int64), minlength=size)
+    paragraph, kinds = layout.token_paragraph[listed], lines.lists[listed]
+    subject = np.bincount(paragraph[kinds & table.bit("notice_subjects") > 0], minlength=size)
     words = np.bincount(layout.line_paragraph, weights=lines.words, minlength=size)
     often = np.bincount(paragraph, minlength=size) >= NOTICE_WORDS * words
     # Notices address the reader, which distinguishes them from articles.
-    address = np.bincount(
-        paragraph[table.lookup(tokens.hash[listed]) & table.bit("notice_address") > 0], minlength=size
-    )
-    notice = (subject > 0) & (address >= FEWEST_ADDRESSES) & (different >= FEWEST_NOTICE_WORDS) & often
+    address = np.bincount(paragraph[kinds & table.bit("notice_address") > 0], minlength=size)
+    notice = (subject > 0) & (address >= FEWEST_ADDRESSES) & often
+    if not notice.any():
+        return np.zeros(layout.first.size, dtype=np.bool_)
+    pairs = np.unique(np.column_stack([paragraph.astype(np.uint64), tokens.hash[listed]]), axis=0)
+    notice &= np.bincount(pairs[:, 0].astype(np.int64), minlength=size) >= FEWEST_NOTICE_WORDS
     document = layout.line_document[np.flatnonzero(np.diff(layout.line_paragraph, prepend=-1))]
     in_notices = np.bincount(document, weights=words * notice, minlength=documents)
     of_text = np.bincount(document, weights=words, minlength=documents)
