@@ -150,6 +150,20 @@ def code_points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(encoded, dtype=np.uint32)
 
 
+def all_bytes_but(kept: str) -> bytes:
+    """Return all bytes but those with which the UTF-8 of some characters begins, for `count_bytes`."""
+    return bytes({*range(256)} - {character.encode("utf-8")[0] for character in kept})
+
+
+def count_bytes(text: str, ignored: bytes) -> int:
+    """Return the number of bytes of a text's UTF-8 that are not `ignored`.
+
+    With `all_bytes_but(kept)`, it is the number of these characters, or more if others begin with the same byte. It
+    takes less time than `str.count` takes for a single character.
+    """
+    return len(text.encode("utf-8", "surrogatepass").translate(None, ignored))
+
+
 def to_text(characters: NDArray[np.uint32]) -> str:
     """Return the string of these code points: the inverse of `code_points`."""
     encoding = "utf-32-le" if sys.byteorder == "little" else "utf-32-be"
