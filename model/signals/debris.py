@@ -72,7 +72,7 @@ class Debris:
         )
         marks &= encoding.documents.token_prose[:, None]
         documents = encoding.documents
-        words = Pool.of(encoding, encoding.judged).weight
+        words = Pool.of(encoding).weight
         counts = np.stack(
             [np.bincount(documents.token_document[column], minlength=len(documents.texts)) for column in marks.T],
             axis=1,

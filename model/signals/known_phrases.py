@@ -110,8 +110,8 @@ class KnownPhrases:
             rows = self.by_length[length]
             wanted = self.phrases.keys[rows]
             key = phrase_keys(hashes, length)
-            first = np.flatnonzero(self._ends_of_keys[key & KEY_END])
-            key = key[first]
+            first = np.flatnonzero(self._ends_of_keys.take((key & KEY_END).view(np.int64)))
+            key = key.take(first)
             at = np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)
             known = (wanted[at] == key) & documents.token_prose[first]
             known &= document[first] == document[first + (length - 1)]
@@ -152,7 +152,7 @@ class KnownPhrases:
             inside = hits.length > k
             weight[hits.first[inside] + k, 0] = self.phrases.weights[hits.phrase[inside]]
         size = len(encoding.documents.texts)
-        words = Pool.of(encoding, encoding.judged).weight
+        words = Pool.of(encoding).weight
         document = encoding.documents.token_document[hits.first]
         number = np.bincount(document, minlength=size)
         total = np.bincount(document, weights=self.phrases.weights[hits.phrase], minlength=size)

@@ -79,7 +79,7 @@ class Style:
         """Return the square roots of each document's n-gram counts, scaled to length 1: shape (D, BUCKETS)."""
         documents = encoding.documents
         shape = documents.token_shape
-        classes = self.word_class[encoding.ids]
+        classes = self.word_class.take(encoding.ids)
         name = (shape & Shape.CAPITAL > 0) & (shape & Shape.SENTENCE_START == 0) & (classes < _CAPITALISED)
         classes = np.where(name, classes + _CAPITALISED, classes)
         prose = documents.token_prose
