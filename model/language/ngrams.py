@@ -95,23 +95,35 @@ class NgramTable:
         for start in range(0, keys.size, BLOCK):
             block = keys[start : start + BLOCK]
             may_be = self._may_find(block)
-            level = self._walk(block.take(may_be))
+            level = self._level(block.take(may_be))
             hit = np.flatnonzero(level != 0)
             places.append(may_be.take(hit) + start)
             levels.append(level.take(hit))
         return np.concatenate(places), self.levels.take(np.concatenate(levels))
 
-    def _walk(self, keys: NDArray[np.uint64]) -> NDArray[np.uint16]:
-        """Return the level of each key (N,), 0 if it is not stored. All steps of a walk are compared at once."""
-        met = self._walks[self._home(keys)].view(np.uint16).reshape(-1, MAX_PROBES)
+    def _level(self, keys: NDArray[np.uint64]) -> NDArray[np.uint16]:
+        """Return the level of each key (N,), 0 if it is not stored."""
+        at = self._home(keys)
         entry = _fingerprint(keys) << np.uint16(LEVEL_BITS)
+        # Most walks end at once, at the n-gram or at an empty slot.
+        level = self._slots.take(at)
+        todo = np.flatnonzero(((level ^ entry) > _LEVEL_MASK) & (level != 0))
+        level &= _LEVEL_MASK
+        level[todo] = self._walk(at.take(todo), entry.take(todo))
+        return level
+
+    def _walk(self, at: NDArray[np.int64], entry: NDArray[np.uint16]) -> NDArray[np.uint16]:
+        """Return the level of each entry (N,), given the slots at which its walks starts; 0 if it is not stored.
+
+        All steps of a walk are compared at once.
+        """
+        met = self._walks[at].view(np.uint16).reshape(-1, MAX_PROBES)
         ends = (met ^ entry[:, None]) <= _LEVEL_MASK
         ends |= met == 0
-        # As one integer for each key, in which the lowest bit that is set is where the walk ends.
+        # As one integer for each walk, in which the lowest bit that is set is where it ends.
         bits = np.packbits(ends.reshape(-1), bitorder="little").view("<u2")
         bits &= np.uint16((1 << self.probes) - 1)
-        step = np.bitwise_count((bits & -bits) - np.uint16(1))
-        step &= np.uint8(MAX_PROBES - 1)
+        step = np.bitwise_count((bits & -bits) - np.uint16(1)) & np.uint8(MAX_PROBES - 1)
         level = met.reshape(-1).take(np.arange(0, met.size, MAX_PROBES) + step)
         level &= _LEVEL_MASK  # 0 if the slot is empty
         level *= bits != 0
@@ -131,9 +143,13 @@ class NgramTable:
     @cached_property
     def _walks(self) -> NDArray[np.void]:
         """The MAX_PROBES slots from each slot on: overlapping items of one array, so that it takes no more memory."""
-        slots = self.slots.take(np.arange(self.slots.size + MAX_PROBES), mode="wrap")
-        item = np.dtype((np.void, MAX_PROBES * slots.itemsize))
-        return np.ndarray(self.slots.size, item, buffer=slots, strides=slots.strides)
+        item = np.dtype((np.void, MAX_PROBES * self._slots.itemsize))
+        return np.ndarray(self.slots.size, item, buffer=self._slots, strides=self._slots.strides)
+
+    @cached_property
+    def _slots(self) -> NDArray[np.uint16]:
+        """The slots, and the first MAX_PROBES of them again, in memory of our own, which is faster than that of a file."""
+        return np.asarray(self.slots).take(np.arange(self.slots.size + MAX_PROBES), mode="wrap")
 
     @cached_property
     def _met(self) -> NDArray[np.uint16]:
