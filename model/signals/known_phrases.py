@@ -111,6 +111,8 @@ class KnownPhrases:
             wanted = self.phrases.keys[rows]
             key = phrase_keys(hashes, length)
             first = np.flatnonzero(self._ends_of_keys.take((key & KEY_END).view(np.int64)))
+            if not len(first):
+                continue
             key = key.take(first)
             at = np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)
             known = (wanted[at] == key) & documents.token_prose[first]
@@ -137,6 +139,8 @@ class KnownPhrases:
         """Return which hits count. Phrases that are also good English count only if the original fits better."""
         answer: NDArray[np.bool_] = ~self.phrases.in_context[phrase]
         unsure = np.flatnonzero(~answer)
+        if not len(unsure):
+            return answer
         left, right = encoding.neighbours[-1][first[unsure]], encoding.neighbours[1][last[unsure]]
         ends = self.phrases.ends[phrase[unsure]].T
         firsts, seconds = np.stack([left, left, ends[3], ends[1]]), np.stack([ends[2], ends[0], right, right])

@@ -44,6 +44,8 @@ class LinePhrases:
         """Return which of the `wanted` spans of tokens, `first` to `last` (included), match a phrase."""
         found = np.zeros(first.size, dtype=np.bool_)
         candidates = np.flatnonzero(wanted)
+        if not candidates.size:
+            return found
         candidates = candidates[self._may_start(tokens, first[candidates], last[candidates])]
         start, end = tokens.start[first[candidates]].tolist(), tokens.end[last[candidates]].tolist()
         for number, a, b in zip(candidates.tolist(), start, end, strict=True):

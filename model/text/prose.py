@@ -165,7 +165,10 @@ def _is_heading(lines: _LineCounts, starts_sentence: NDArray[np.bool_]) -> NDArr
     """
     layout = lines.layout
     short = lines.is_paragraph & (lines.words <= LONGEST_HEADING) & (lines.words > 0)
-    short &= ~lines.ended & ~lines.joins & (lines.count(starts_sentence) <= 1)
+    short &= ~lines.ended & ~lines.joins
+    if not short.any():
+        return short
+    short &= lines.count(starts_sentence) <= 1
     ends_in_colon = lines.end == ord(":")
     content = lines.token_is_word & ~lines.token_is_function
     capital = content & (lines.tokens.shape & Shape.CAPITAL > 0)
@@ -183,6 +186,8 @@ def _is_list(lines: _LineCounts) -> NDArray[np.bool_]:
     """Return which lines are list items and not sentences: with a bullet or a number, or in a run of short lines."""
     layout, tokens = lines.layout, lines.tokens
     first = layout.first
+    if (lines.words > LONGEST_FRAGMENT).all():
+        return np.zeros(first.size, dtype=np.bool_)
     second = np.minimum(first + 1, layout.last)
     bullet = is_among(lines.code_first[first], _BULLETS) & (layout.last > first)
     bullet &= tokens.token_class[first] == TokenClass.PUNCTUATION
@@ -218,6 +223,8 @@ def _run_starts(flags: NDArray[np.bool_], group: NDArray[np.int32]) -> NDArray[n
 def _is_reference(characters: NDArray[np.uint32], lines: _LineCounts, documents: int) -> NDArray[np.bool_]:
     """Return which lines are in a list of references."""
     tokens, layout = lines.tokens, lines.layout
+    if layout.first.size < FEWEST_ENTRIES:
+        return np.zeros(layout.first.size, dtype=np.bool_)
     year = (tokens.token_class == TokenClass.NUMBER) & (tokens.end - tokens.start == 4)
     marked = is_among(lines.code_first[layout.first], _MARKS_ENTRY)
     marked |= lines.code_first[layout.first] - np.uint32(ord("0")) < 10
@@ -235,13 +242,15 @@ def _is_reference(characters: NDArray[np.uint32], lines: _LineCounts, documents:
 def _is_table(lines: _LineCounts) -> NDArray[np.bool_]:
     """Return which lines are rows of a table: cells separated by bars or wide gaps, or mostly numbers."""
     tokens, layout = lines.tokens, lines.layout
+    prose = lines.sentence_like & (lines.words >= 6)
+    if (prose & (lines.functions > 2)).all():
+        return np.zeros(layout.first.size, dtype=np.bool_)
     gap = np.zeros(tokens.start.size, dtype=np.int64)
     gap[1:] = tokens.start[1:] - tokens.end[:-1]
     gap[layout.first] = 0
     cells = lines.count(gap >= 3)
     # The bars of "{good|great}" do not separate columns.
     bars = lines.count(is_among(lines.code_first, _COLUMNS)) * (lines.count(lines.code_first == ord("{")) == 0)
-    prose = lines.sentence_like & (lines.words >= 6)
     figures = (lines.numbers >= 2) & (lines.numbers >= 0.4 * (lines.words + lines.numbers))
     figures &= ~lines.sentence_like | ~lines.ended
     row: NDArray[np.bool_] = ((cells >= 2) | (bars >= 2)) & ~prose
@@ -251,8 +260,10 @@ def _is_table(lines: _LineCounts) -> NDArray[np.bool_]:
 def _is_code(lines: _LineCounts, addresses: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which lines are program code: lines full of its signs, and plausible lines around them."""
     layout = lines.layout
-    signs = _code_signs(lines, addresses)
     reads = lines.sentence_like & (lines.words >= 6)
+    if (reads & lines.ended).all():
+        return np.zeros(layout.first.size, dtype=np.bool_)
+    signs = _code_signs(lines, addresses)
     code: NDArray[np.bool_] = (signs >= 2) & (signs >= 0.12 * lines.size)
     code |= (signs >= 1) & is_among(lines.code_last[layout.last], _ENDS_CODE)
     code &= ~((reads | (lines.ended & (lines.words >= 6))) & (signs < 0.25 * lines.size))
@@ -362,6 +373,8 @@ def _is_notice(lines: _LineCounts, documents: int) -> NDArray[np.bool_]:
     layout, tokens = lines.layout, lines.tokens
     table = listed_words()
     listed = np.flatnonzero(lines.token_is_word & (lines.lists & table.bit(*NOTICE) > 0))
+    if not (lines.lists[listed] & table.bit("notice_subjects")).any():
+        return np.zeros(layout.first.size, dtype=np.bool_)
     size = int(layout.line_paragraph[-1]) + 1
     paragraph, kinds = layout.token_paragraph[listed], lines.lists[listed]
     subject = np.bincount(paragraph[kinds & table.bit("notice_subjects") > 0], minlength=size)
