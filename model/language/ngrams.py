@@ -113,7 +113,7 @@ class NgramTable:
         return level
 
     def _walk(self, at: NDArray[np.int64], entry: NDArray[np.uint16]) -> NDArray[np.uint16]:
-        """Return the level of each entry (N,), given the slots at which its walks starts; 0 if it is not stored.
+        """Return the level of each entry (N,), given the slot at which its walk starts; 0 if it is not stored.
 
         All steps of a walk are compared at once.
         """
@@ -124,7 +124,7 @@ class NgramTable:
         bits = np.packbits(ends.reshape(-1), bitorder="little").view("<u2")
         bits &= np.uint16((1 << self.probes) - 1)
         step = np.bitwise_count((bits & -bits) - np.uint16(1)) & np.uint8(MAX_PROBES - 1)
-        level = met.reshape(-1).take(np.arange(0, met.size, MAX_PROBES) + step)
+        level: NDArray[np.uint16] = met.reshape(-1).take(np.arange(0, met.size, MAX_PROBES) + step)
         level &= _LEVEL_MASK  # 0 if the slot is empty
         level *= bits != 0
         return level
@@ -148,7 +148,7 @@ class NgramTable:
 
     @cached_property
     def _slots(self) -> NDArray[np.uint16]:
-        """The slots, and the first MAX_PROBES of them again, in memory of our own, which is faster than that of a file."""
+        """The slots, and the first of them again for walks across the end, in memory that is faster than a file's."""
         return np.asarray(self.slots).take(np.arange(self.slots.size + MAX_PROBES), mode="wrap")
 
     @cached_property

@@ -140,8 +140,8 @@ def _rhythm(encoding: Encoding) -> list[Floats]:
     size = len(documents.texts)
     if not len(sentence):
         return [np.zeros(size, np.float32)] * 4
-    number, first = np.unique(sentence, return_index=True)
-    length = np.log(np.bincount(sentence)[number])
+    first = np.flatnonzero(np.diff(sentence, prepend=-1) != 0)
+    length = np.log(np.diff(first, append=len(sentence)))
     pool = Pool(encoding.place_document[first], size)
     mean, deviation = pool.mean_and_deviation(length)
     return [mean, deviation, pool.mean(length < np.log(7.0)), pool.mean(length > np.log(30.0))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -165,25 +166,25 @@ class Documents:
         """
         words = (self.token_class == TokenClass.WORD) & self.token_prose
         counted = np.cumsum(np.concatenate([[0], words]))
-        bounds = [np.zeros(1, np.int64)]
-        owners: list[NDArray[np.int64]] = []
-        for number in range(len(self)):
-            first, last = int(self.token_ptr[number]), int(self.token_ptr[number + 1])
+        bounds = [0]
+        owners: list[int] = []
+        sizes = np.diff(counted[self.token_ptr]).tolist()
+        for number, (first, last) in enumerate(pairwise(self.token_ptr.tolist())):
             ends = [last]
-            if counted[last] - counted[first] > 1.5 * SECTION:
+            if sizes[number] > 1.5 * SECTION:
                 starts = first + 1 + np.flatnonzero(np.diff(self.token_sentence[first:last]))
                 ends, at = [], int(counted[first])
+                reached = counted[starts]
                 while counted[last] - at > 1.5 * SECTION:
-                    place = int(np.searchsorted(counted[starts], at + SECTION))
-                    if place == len(starts) or counted[last] - counted[starts[place]] < 0.5 * SECTION:
+                    place = int(np.searchsorted(reached, at + SECTION))
+                    if place == len(starts) or counted[last] - reached[place] < 0.5 * SECTION:
                         break
                     ends.append(int(starts[place]))
                     at = int(counted[ends[-1]])
                 ends.append(last)
-            bounds.append(np.array(ends, dtype=np.int64))
-            owners.append(np.full(len(ends), number, dtype=np.int64))
-        ptr = np.concatenate(bounds)
-        owner = np.concatenate([np.zeros(0, np.int64), *owners])
+            bounds += ends
+            owners += [number] * len(ends)
+        ptr, owner = np.array(bounds, dtype=np.int64), np.array(owners, dtype=np.int64)
         section = np.repeat(np.arange(len(owner), dtype=np.int32), np.diff(ptr))
         return replace(self, texts=("",) * len(owner), token_document=section, token_ptr=ptr), owner
 

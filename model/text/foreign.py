@@ -47,8 +47,7 @@ def find_foreign(
     if not many.any():
         return answer
     places = np.flatnonzero(np.repeat(many, np.diff(token_ptr)))
-    columns = word, lists, other_letters
-    word, lists, other_letters = (column[places] for column in columns)
+    word, lists, other_letters = word[places], lists[places], other_letters[places]
     sentences, paragraphs = sentences[places], paragraphs[places]
     sentence = _Passages(sentences, word, other_letters, lists)
     paragraph = _Passages(paragraphs, word, other_letters, lists)

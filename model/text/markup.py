@@ -102,9 +102,7 @@ _MARKUP = (
     _Markup("~", re.compile(r"~~(?=\S)([^~\n]{1,300}?)(?<=\S)~~")),
     _Markup("'''", re.compile(r"'''(?=\S)([^'\n]{1,300}?)(?<=\S)'''")),
     # Marks of notes follow a word or a sentence without a space. In code, "a[3]" is followed by an operator.
-    _Markup(
-        "[", re.compile(rf"\[(?<=[\w.,;:!?\"'”’)\]]\[){_NOTE}(?:\[{_NOTE}){{0,8}}(?! ?[=;+*/<>(\[{{-]|\.\w)()")
-    ),
+    _Markup("[", re.compile(rf"\[(?<=[\w.,;:!?\"'”’)\]]\[){_NOTE}(?:\[{_NOTE}){{0,8}}(?! ?[=;+*/<>(\[{{-]|\.\w)()")),
     *(_Markup(sign, re.compile(rf"(?:(?<=[A-Za-z]{{4}})|(?<=[.,;:!?\"”’)]))[{_RAISED}]{{1,3}}()")) for sign in _RAISED),
     # Hashtags and mentions. Lines of code start with these signs, too.
     *(

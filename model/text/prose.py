@@ -355,7 +355,7 @@ def _boilerplate_lines(folded: str, lines: _LineCounts) -> NDArray[np.bool_]:
 def _boilerplate_sentences(folded: str, lines: _LineCounts, sentences: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Return which tokens are in short sentences that are boilerplate or contain a phrase that always is."""
     boilerplate = load_boilerplate()
-    first = np.flatnonzero(np.diff(sentences, prepend=-1))
+    first = np.flatnonzero(np.diff(sentences, prepend=-1) != 0)
     last = np.append(first[1:], sentences.size) - 1
     size = last - first + 1
     found = boilerplate.sentence.find(folded, lines.tokens, first, last, size <= LONGEST_BOILERPLATE_SENTENCE)

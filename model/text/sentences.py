@@ -73,7 +73,7 @@ class Layout:
         newlines = np.flatnonzero(characters == ord("\n"))
         row = np.searchsorted(newlines, tokens.start)
         gap = np.diff(row, prepend=-2)
-        self.first = np.flatnonzero(gap)
+        self.first = np.flatnonzero(gap != 0)
         self.last = np.append(self.first[1:], count)[: self.first.size] - 1
         starts_document = np.zeros(count + 1, dtype=np.bool_)
         starts_document[token_ptr] = True

@@ -86,7 +86,7 @@ def restore_spaces(editor: Editor) -> None:
 
 
 MOST_SPACES, MOST_SIGNS = 0.2, 0.03
-"""Share of spaces, and of each other sign, in ordinary text, at most. Hardly any text is searched for spaced letters."""
+"""Share of spaces, and of each other sign, in ordinary text, at most, so that hardly any text is searched."""
 _SPACING_SIGNS = ".-_*\u00b7"
 _NO_SPACING_SIGNS = all_bytes_but(_SPACING_SIGNS)
 _SPACED = re.compile(r"(?<![\w'\u2019])[A-Za-z]([ .\-_*\u00b7])(?:[A-Za-z'\u2019]\1)+[A-Za-z](?![\w'\u2019])")

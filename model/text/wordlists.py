@@ -103,8 +103,8 @@ def english_function_words() -> WordTable:
 def listed_words() -> WordTable:
     """Return the lists that have to be known for each token, so that one look-up tells them all.
 
-    They are the function words of English ("en"); those of each language of `foreign_languages`; and the words of notices
-    about cookies and consent: what they are about, whom they address, and others (NOTICE).
+    They are the function words of English ("en"); those of each language of `foreign_languages`; and the words of
+    notices about cookies and consent: what they are about, whom they address, and others (NOTICE).
     """
     notices = load_word_lists("boilerplate.txt", NOTICE)
     return WordTable({"en": load_word_lists("function_words.txt")["en"], **_foreign_words(), **notices})
