@@ -186,11 +186,17 @@ def hash_token(word: str) -> int:
     return int(hash_tokens([word])[0])
 
 
-def phrase_keys(hashes: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
-    """Return the hash of every run of `length` tokens, shape (T - length + 1,), given the tokens' hashes (T,)."""
+def phrase_keys(
+    hashes: NDArray[np.uint64], length: int, first: NDArray[np.int64] | None = None
+) -> NDArray[np.uint64]:
+    """Return the hash of every run of `length` tokens, shape (T - length + 1,), given the tokens' hashes (T,).
+
+    Or, if `first` (N,) is given, of the runs that start with these tokens, shape (N,).
+    """
     count = max(len(hashes) - length + 1, 0)
-    key = np.full(count, np.uint64(length), dtype=np.uint64)
+    key = np.full(count if first is None else len(first), np.uint64(length), dtype=np.uint64)
     for k in range(length):
-        key = (key ^ hashes[k : k + count]) * np.uint64(_BASE)
+        key ^= hashes[k : k + count] if first is None else hashes.take(first + k)
+        key *= np.uint64(_BASE)
         key ^= key >> np.uint64(31)
     return key
