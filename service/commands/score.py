@@ -391,12 +391,13 @@ class _ScoreRun:
         from unspun.service.batch.scoring import supported_by
         from unspun.service.render import TextWriter
         from unspun.service.render.factory import renderer_for, writer_for
-        from unspun.service.render.table import VerdictTable
 
         form, supported = self.target.form, supported_by(scorer)
         if form in ("parquet", "html"):
             return writer_for(form, output.stream, source=" ".join(self.reader.paths), supported=supported)
         if form == "table":
+            from unspun.service.render.table import VerdictTable
+
             console = table_console(self.target.file)
             return TextWriter(VerdictTable(console, show=self.show, supported=supported), output.write)
         return TextWriter(renderer_for(form), output.write)
@@ -448,14 +449,14 @@ def _warn_of_repeated_ids(records: Reader) -> Iterator[Record | Failure]:
 
 
 def _target(output: str | None, form: str | None) -> _ScoreTarget:
-    from unspun.service.batch.runs import RUN
-
     if output is None or output == STDIO:
         return _ScoreTarget(choose_format(form, None, ENDINGS, ("parquet", "html")))
     path = Path(output)
     if output.endswith(("/", os.sep)) or path.is_dir():
         if form is not None and form not in IN_PARTS:
             raise click.BadParameter(f"{form} cannot be written in parts; give a file.", param_hint="--format")
+        from unspun.service.batch.runs import RUN
+
         if path.is_dir() and not (path / RUN).exists() and any(path.iterdir()):
             bad_output(path, "the folder contains other files; give a new folder, or a file.")
         return _ScoreTarget(form or "jsonl", folder=path)
