@@ -67,7 +67,7 @@ MOST_REPORTED = 20
 FAILING = {"suspect": ("paraphrased", "suspect"), "paraphrased": ("paraphrased",)}
 """The verdicts that each value of --fail-on is about."""
 WORTH_A_WORKER = 8_000_000
-"""Bytes of input for each process: it scores them in about ten seconds, and loads the model in two."""
+"""Bytes of input for each process: it scores them in one to ten seconds, and starts in one."""
 
 
 @click.command(short_help="Score files, folders or standard input.")
