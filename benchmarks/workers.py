@@ -105,7 +105,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
                     bar.advance(task)
             for name, of in times.items():
                 start, whole = (min(one) for one in zip(*of, strict=True))
-                rows.append({"form": form, "way": name, "start": start, "seconds": whole - start})
+                rows.append({"form": form, "way": name, "start": start, "seconds": max(whole - start, 0.01)})
     words = sum(len(text.split()) for text in texts)
     return {"articles": len(texts), "words": words, "depth": options.depth, "rounds": options.rounds, "rows": rows}
 
