@@ -261,7 +261,7 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
     )
     layers = range(int(manifest["tagger_layers"]))
     tagger = Tagger(
-        inputs=TaggerInputs(Topics(tables.vectors)),
+        inputs=TaggerInputs(Topics.of(tables.vectors)),
         weights=tuple(array(f"tagger_weights_{i}").astype(np.float32) for i in layers),
         biases=tuple(array(f"tagger_biases_{i}").astype(np.float32) for i in layers),
         centre=array("tagger_centre"),

@@ -70,7 +70,7 @@ class Signals:
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
         collocations = Collocations(tables.language)
-        self.topics = Topics(tables.vectors)
+        self.topics = Topics.of(tables.vectors)
         self.substitutions = Substitutions(collocations, tables.alternatives, self.topics)
         self.known_phrases = KnownPhrases(tables.language, tables.phrases)
         self.for_tagger: tuple[Signal, ...] = (Frequency(tables.language), collocations, self.substitutions)
