@@ -39,6 +39,9 @@ VOWEL_AFTER_ALL = ("unid", "unim", "unin", "oner", "urb", "urg", "urn", "urch", 
 """Beginnings of words that start with a vowel sound despite CONSONANT_VOWELS: unintended, onerous, urban, utter."""
 CONSONANT_VOWELS = ("uni", "use", "usu", "uti", "eu", "one", "once", "ufo", "ubi", "uk", "ut", "ur")
 """Beginnings of words that start with a vowel letter but a consonant sound: university, European, one."""
+VOWELS = frozenset("aeiou")
+UNCERTAIN = frozenset(beginning[0] for beginning in (*SOUNDED_H, *CONSONANT_VOWELS))
+"""First letters of words whose further letters matter."""
 
 
 class Debris:
@@ -167,8 +170,10 @@ class Debris:
 
 def _sounds_like_vowel(word: str) -> bool:
     """Return whether "an" goes before a word, judging by its spelling."""
+    if word[:1] not in UNCERTAIN:
+        return word[:1] in VOWELS
     if word.startswith(SOUNDED_H):
         return True
     if not word.startswith(CONSONANT_VOWELS):
-        return word[:1] in tuple("aeiou")
+        return word[:1] in VOWELS
     return word.startswith(VOWEL_AFTER_ALL)

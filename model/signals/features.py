@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from unspun.model.language.encoding import Encoding
 from unspun.model.language.ngrams import LanguageModel
@@ -71,7 +70,7 @@ class Signals:
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
         collocations = Collocations(tables.language)
-        self.topics = Topics(tables.vectors)
+        self.topics = Topics.of(tables.vectors)
         self.substitutions = Substitutions(collocations, tables.alternatives, self.topics)
         self.known_phrases = KnownPhrases(tables.language, tables.phrases)
         self.for_tagger: tuple[Signal, ...] = (Frequency(tables.language), collocations, self.substitutions)
@@ -97,7 +96,7 @@ class Signals:
         return np.concatenate([*(r.tokens for r in readings), flags], axis=1), [r.documents for r in readings]
 
 
-class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class FeatureExtractor:
     """Turns D texts into document features (D, F), float32. It has nothing to fit; the tables come from training.
 
     Terms that are `allowed` are masked in texts.

@@ -23,7 +23,7 @@ from unspun.model.language.encoding import BatchMemory, Encoding
 from unspun.model.language.ngrams import LanguageModel
 from unspun.model.language.vocabulary import SPECIALS
 from unspun.model.signals.base import Pool, SignalValues
-from unspun.model.text.document import hash_phrase
+from unspun.model.text.document import hash_phrases
 from unspun.model.text.tokens import phrase_keys as phrase_keys
 
 ORDINARY = Path(__file__).parents[1] / "language" / "ordinary_phrases.txt"
@@ -40,9 +40,8 @@ CONTEXT_GAIN = np.float32(1.0)
 @cache
 def ordinary_keys() -> NDArray[np.uint64]:
     """Return the keys of the phrases that people also write."""
-    phrases = (line for line in ORDINARY.read_text("utf-8").splitlines() if line and not line.startswith("#"))
-    hashes = map(hash_phrase, phrases)
-    return np.array([phrase_keys(words, len(words))[0] for words in hashes], dtype=np.uint64)
+    phrases = [line for line in ORDINARY.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+    return np.array([phrase_keys(words, len(words))[0] for words in hash_phrases(phrases)], dtype=np.uint64)
 
 
 @dataclass(frozen=True, eq=False)

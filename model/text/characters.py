@@ -87,13 +87,21 @@ def splitmix64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
 @cache
 def class_table() -> NDArray[np.uint8]:
     """Return the CharacterClass of every code point of the Basic Multilingual Plane, shape (65536,)."""
-    return np.array([character_class(code) for code in range(TABLE_SIZE)], dtype=np.uint8)
+    categories = map(unicodedata.category, map(chr, range(TABLE_SIZE)))
+    table = np.array([_CLASS_BY_CATEGORY.get(one, CharacterClass.PUNCTUATION) for one in categories], dtype=np.uint8)
+    for character, own in _CLASS_EXCEPTIONS.items():
+        table[ord(character)] = own
+    return table
 
 
 @cache
 def fold_table() -> NDArray[np.uint32]:
     """Return the folded form of every code point of the Basic Multilingual Plane, shape (65536,)."""
-    return np.array([fold_code(code) for code in range(TABLE_SIZE)], dtype=np.uint32)
+    lower = [chr(code).lower() for code in range(TABLE_SIZE)]
+    table = np.array([ord(one) if len(one) == 1 else code for code, one in enumerate(lower)], dtype=np.uint32)
+    for character, own in _FOLD_EXCEPTIONS.items():
+        table[ord(character)] = ord(own)
+    return table
 
 
 @cache

@@ -21,7 +21,16 @@ from unspun.model.text.sentences import Layout, find_sentences
 from unspun.model.text.tokens import Shape, TokenClass, Tokens, hash_token, hash_tokens
 from unspun.model.text.wordlists import listed_words
 
-__all__ = ["Documents", "Shape", "TokenClass", "hash_phrase", "hash_token", "hash_tokens", "tokenise"]
+__all__ = [
+    "Documents",
+    "Shape",
+    "TokenClass",
+    "hash_phrase",
+    "hash_phrases",
+    "hash_token",
+    "hash_tokens",
+    "tokenise",
+]
 
 MAX_CHARACTERS = 2_000_000
 """Characters of a text that are read. The rest is ignored."""
@@ -251,4 +260,10 @@ def tokenise(text: str) -> list[str]:
 
 def hash_phrase(phrase: str) -> NDArray[np.uint64]:
     """Return the hashes of a phrase's tokens, as in `Documents.token_hash`."""
-    return Documents.parse([phrase]).token_hash
+    return hash_phrases([phrase])[0]
+
+
+def hash_phrases(phrases: Sequence[str]) -> list[NDArray[np.uint64]]:
+    """Return `hash_phrase` of each phrase, much faster than one by one."""
+    documents = Documents.parse(phrases)
+    return np.split(documents.token_hash, documents.token_ptr[1:-1])

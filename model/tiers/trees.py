@@ -35,7 +35,12 @@ class Trees:
 
     @classmethod
     def of(cls, estimator: Any) -> Trees | None:
-        """Return the trees of a fitted HistGradientBoostingClassifier; None for other estimators and kinds of trees."""
+        """Return the trees of a fitted HistGradientBoostingClassifier; None for other estimators and kinds of trees.
+
+        Trees are returned as they are.
+        """
+        if isinstance(estimator, Trees):
+            return estimator
         # Imported here because it is slow. A caller with such an estimator has already imported it.
         from sklearn.ensemble import HistGradientBoostingClassifier
 

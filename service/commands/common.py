@@ -255,13 +255,17 @@ def open_reader(
     *,
     exclude: Path | None = None,
     article: Callable[[str], Article] | None = None,
+    in_blocks: bool = False,
 ) -> Reader:
-    """Return a reader of paths, "-" for standard input; `exclude` is the output, and `article` extracts pages."""
+    """Return a reader of paths, "-" for standard input; `exclude` is the output, and `article` extracts pages.
+
+    `in_blocks` is as for Reader.
+    """
     from unspun.reading.html import extract_article
     from unspun.reading.reader import Reader
 
     options = (reading or Reading()).options()
-    return Reader(tuple(paths), exclude=exclude, article=article or extract_article, **options)
+    return Reader(tuple(paths), exclude=exclude, article=article or extract_article, in_blocks=in_blocks, **options)
 
 
 class FailureCount:
