@@ -32,7 +32,7 @@ from unspun.training.corpora.roles import default_roles, read_training_texts, sa
 from unspun.training.encoder.batches import SHORT_WINDOWS, SHORTEST
 from unspun.training.encoder.export import restored
 from unspun.training.encoder.fine_tune import trained
-from unspun.training.encoder.network import HEAD_WIDTH, HEADS, WIDTH, Encoder, Layer, pretrained_folder
+from unspun.training.encoder.network import HEAD_WIDTH, Encoder, Layer, pretrained_folder
 
 HEADS_LEFT, NEURONS_LEFT = 8, 768
 LIMITS = {"human": 90, "machine": 130}
@@ -43,8 +43,9 @@ BATCH = 32
 RATE, LEAST_RATE, WARM_UP = 3e-4, 0.02, 50
 """The learning rate, the part of it that is left at the end, and the steps in which it rises."""
 AVERAGE = 0.99
-LAYERS_WEIGHT, STATE_WEIGHT, REPLACED_WEIGHT, WINDOW_WEIGHT = 0.5, 1.0, 0.1, 0.3
-"""Weights in the loss of the layers before the last, of the last, and of the log odds of pieces and of windows."""
+WEIGHTS = {"layers": (0.5, 0.0), "state": (1.0, 0.5), "replaced": (0.2, 0.5), "window": (0.5, 1.5)}
+"""Weights of the parts of the loss at the beginning and at the end: layers are easier to learn, and answers are what
+counts."""
 CLEAR = 8.0
 """Log odds beyond which differences do not count."""
 
@@ -101,11 +102,11 @@ def smaller(encoder: Encoder, heads: int, neurons: int, ids: Tensor) -> Encoder:
         assert isinstance(old, Layer)
         assert isinstance(new, Layer)
         mixed = old.mixed(state)
-        columns = old.outwards.weight.unflatten(1, (-1, HEAD_WIDTH))
-        added = torch.stack([mixed.unflatten(-1, (-1, HEAD_WIDTH))[..., i, :] @ columns[:, i].T for i in range(HEADS)])
+        by_head, columns = mixed.unflatten(-1, (-1, HEAD_WIDTH)), old.outwards.weight.unflatten(1, (-1, HEAD_WIDTH))
+        added = torch.stack([by_head[..., i, :] @ columns[:, i].T for i in range(columns.shape[1])])
         kept = added.var(dim=(1, 2)).sum(-1).topk(heads).indices.sort().values
         of_heads = (kept[:, None] * HEAD_WIDTH + torch.arange(HEAD_WIDTH)).flatten()
-        rows = torch.cat([of_heads + part * WIDTH for part in range(3)])
+        rows = torch.cat([of_heads + part * mixed.shape[-1] for part in range(3)])
         _keep(old.inwards, new.inwards, rows)
         _keep_inputs(old.outwards, new.outwards, of_heads, mixed)
         attended = old.attended(state + old.outwards(mixed))
@@ -149,26 +150,35 @@ def losses(pupil: Encoder, teacher: Encoder, ids: Tensor) -> dict[str, Tensor]:
         return nn.functional.smooth_l1_loss(mine.float().clamp(-CLEAR, CLEAR), theirs.clamp(-CLEAR, CLEAR))
 
     return {
-        "layers": LAYERS_WEIGHT * torch.stack([*map(distance, own_layers, layers)]).mean(),
-        "state": STATE_WEIGHT * distance(own, state),
-        "replaced": REPLACED_WEIGHT * apart(pupil.replaced(own)[..., 0], pieces),
-        "window": WINDOW_WEIGHT * apart(pupil.window(own, present), kinds),
+        "layers": torch.stack([*map(distance, own_layers, layers)]).mean() if layers else torch.zeros(()),
+        "state": distance(own, state),
+        "replaced": apart(pupil.replaced(own)[..., 0], pieces),
+        "window": apart(pupil.window(own, present), kinds),
     }
 
 
-def distil(teacher: Encoder, pupil: Encoder, batches: Iterator[Tensor], checkpoint: Path, minutes: float) -> None:
-    """Train the pupil for `minutes`, and write a checkpoint every ten minutes."""
+def distil(
+    teacher: Encoder, pupil: Encoder, batches: Iterator[Tensor], checkpoint: Path, *, minutes: float, rate: float = 1.0
+) -> None:
+    """Train the pupil for `minutes`, or until there are no more batches. Writes a checkpoint every ten minutes.
+
+    The learning rate is multiplied by `rate`.
+    """
     average = copy.deepcopy(pupil)
     working, teacher = copy.deepcopy(pupil).bfloat16().train(), copy.deepcopy(teacher).bfloat16().eval()
     working.embeddings.requires_grad_(False)
     weights, copies = list(pupil.parameters()), list(working.parameters())
     optimiser = torch.optim.AdamW(weights, lr=RATE, weight_decay=0.01, betas=(0.9, 0.98), fused=True)
     began = saved = time.monotonic()
-    step, recent = 0, dict[str, float]()
-    while (part := (time.monotonic() - began) / (60 * minutes)) < 1.0:
-        optimiser.param_groups[0]["lr"] = RATE * min((step + 1) / WARM_UP, max(1.0 - part, LEAST_RATE))
-        found = losses(working, teacher, next(batches))
-        torch.stack(list(found.values())).sum().backward()
+    recent = dict[str, float]()
+    for step, ids in enumerate(batches, start=1):
+        part = (time.monotonic() - began) / (60 * minutes)
+        if part >= 1.0:
+            break
+        optimiser.param_groups[0]["lr"] = rate * RATE * min(step / WARM_UP, max(1.0 - part, LEAST_RATE))
+        found = losses(working, teacher, ids)
+        parts = [value * np.interp(part, (0.0, 1.0), WEIGHTS[name]) for name, value in found.items()]
+        torch.stack(parts).sum().backward()
         for weight, half in zip(weights, copies, strict=True):
             weight.grad = None if half.grad is None else half.grad.float()
             half.grad = None
@@ -176,14 +186,13 @@ def distil(teacher: Encoder, pupil: Encoder, batches: Iterator[Tensor], checkpoi
         optimiser.step()
         with torch.no_grad():
             torch._foreach_copy_(copies, weights)
-            keep = min(AVERAGE, (1 + step) / (10 + step))
+            keep = min(AVERAGE, step / (9 + step))
             torch._foreach_lerp_(list(average.parameters()), weights, 1.0 - keep)
-        step += 1
         for name, value in found.items():
             recent[name] = 0.98 * recent.get(name, value.item()) + 0.02 * value.item()
         if step % 20 == 0:
-            parts = " ".join(f"{name} {value:.4f}" for name, value in recent.items())
-            print(f"step {step} ({time.monotonic() - began:.0f} s): {parts}", flush=True)
+            line = " ".join(f"{name} {value:.4f}" for name, value in recent.items())
+            print(f"step {step} ({time.monotonic() - began:.0f} s): {line}", flush=True)
         if time.monotonic() - saved > 600:
             save(average, checkpoint)
             saved = time.monotonic()
@@ -208,6 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--neurons", type=int, default=NEURONS_LEFT, help=f"neurons that are left (default: {NEURONS_LEFT})"
     )
+    parser.add_argument("--rate", type=float, default=1.0, help="factor on the learning rate (default: 1)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the batches (default: 0)")
     options = parser.parse_args(arguments)
     loaded = bundle.load(options.start)
@@ -224,7 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         pupil = trained(checkpoint)
     else:
         pupil = smaller(teacher, options.heads, options.neurons, next(batches))
-    distil(teacher, pupil, batches, checkpoint, options.minutes)
+    distil(teacher, pupil, batches, checkpoint, minutes=options.minutes, rate=options.rate)
     return 0
 
 

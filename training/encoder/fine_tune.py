@@ -167,7 +167,9 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
 def trained(file: Path) -> Encoder:
     """Return the encoder of a checkpoint, with the running average of its weights."""
     state = read_checkpoint(file)
-    return Encoder.of(state["average"]).eval()
+    encoder = Encoder.of(state["average"])
+    encoder.eval()
+    return encoder
 
 
 def run(
