@@ -31,10 +31,10 @@ from unspun.training.corpora.corpus import LabelledText
 from unspun.training.corpora.roles import default_roles, read_training_texts, sample, source_of
 from unspun.training.encoder.batches import SHORT_WINDOWS, SHORTEST
 from unspun.training.encoder.export import restored
-from unspun.training.encoder.fine_tune import trained
+from unspun.training.encoder.fine_tune import read_checkpoint, trained
 from unspun.training.encoder.network import HEAD_WIDTH, Encoder, Layer, pretrained_folder
 
-HEADS_LEFT, NEURONS_LEFT = 8, 768
+HEADS_LEFT, NEURONS_LEFT = 8, 1024
 LIMITS = {"human": 90, "machine": 130}
 """Most texts per source of human text, and per source and maker of machine text."""
 LONGEST = 4000
@@ -158,11 +158,18 @@ def losses(pupil: Encoder, teacher: Encoder, ids: Tensor) -> dict[str, Tensor]:
 
 
 def distil(
-    teacher: Encoder, pupil: Encoder, batches: Iterator[Tensor], checkpoint: Path, *, minutes: float, rate: float = 1.0
+    teacher: Encoder,
+    pupil: Encoder,
+    batches: Iterator[Tensor],
+    checkpoint: Path,
+    *,
+    minutes: float,
+    rate: float = 1.0,
+    first: int = 1,
 ) -> None:
     """Train the pupil for `minutes`, or until there are no more batches. Writes a checkpoint every ten minutes.
 
-    The learning rate is multiplied by `rate`.
+    The learning rate is multiplied by `rate`; `first` is the number of the first step.
     """
     average = copy.deepcopy(pupil)
     working, teacher = copy.deepcopy(pupil).bfloat16().train(), copy.deepcopy(teacher).bfloat16().eval()
@@ -171,11 +178,11 @@ def distil(
     optimiser = torch.optim.AdamW(weights, lr=RATE, weight_decay=0.01, betas=(0.9, 0.98), fused=True)
     began = saved = time.monotonic()
     recent = dict[str, float]()
-    for step, ids in enumerate(batches, start=1):
+    for step, ids in enumerate(batches, start=first):
         part = (time.monotonic() - began) / (60 * minutes)
         if part >= 1.0:
             break
-        optimiser.param_groups[0]["lr"] = rate * RATE * min(step / WARM_UP, max(1.0 - part, LEAST_RATE))
+        optimiser.param_groups[0]["lr"] = rate * RATE * min((step - first + 1) / WARM_UP, max(1.0 - part, LEAST_RATE))
         found = losses(working, teacher, ids)
         parts = [value * np.interp(part, (0.0, 1.0), WEIGHTS[name]) for name, value in found.items()]
         torch.stack(parts).sum().backward()
@@ -186,7 +193,7 @@ def distil(
         optimiser.step()
         with torch.no_grad():
             torch._foreach_copy_(copies, weights)
-            keep = min(AVERAGE, step / (9 + step))
+            keep = min(AVERAGE, (step - first + 1) / (step - first + 10))
             torch._foreach_lerp_(list(average.parameters()), weights, 1.0 - keep)
         for name, value in found.items():
             recent[name] = 0.98 * recent.get(name, value.item()) + 0.02 * value.item()
@@ -194,22 +201,37 @@ def distil(
             line = " ".join(f"{name} {value:.4f}" for name, value in recent.items())
             print(f"step {step} ({time.monotonic() - began:.0f} s): {line}", flush=True)
         if time.monotonic() - saved > 600:
-            save(average, checkpoint)
+            save(average, step, checkpoint)
             saved = time.monotonic()
-    save(average, checkpoint)
+    save(average, step, checkpoint)
 
 
-def save(encoder: Encoder, file: Path) -> None:
+def save(encoder: Encoder, step: int, file: Path) -> None:
     """Write a checkpoint that `fine_tune.trained` reads."""
     with atomic_write(file) as handle:
-        torch.save({"layers": len(encoder.layers), "average": encoder.state_dict()}, handle)
+        torch.save({"layers": len(encoder.layers), "average": encoder.state_dict(), "step": step}, handle)
+
+
+def _teacher(start: Path) -> Encoder:
+    """Return the encoder of a checkpoint or of a bundle. Raises ValueError or BundleError."""
+    if start.is_file():
+        return trained(start)
+    deep = bundle.load(start).deep
+    if deep is None:
+        raise ValueError(f"{start}: this model has no encoder")
+    return restored(deep.encoder.weights)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
     parser = labelled_parser(__doc__)
     parser.add_argument(
-        "--from", type=Path, dest="start", required=True, metavar="BUNDLE", help="model whose encoder is distilled"
+        "--from",
+        type=Path,
+        dest="start",
+        required=True,
+        metavar="CHECKPOINT",
+        help="the encoder: a checkpoint or a model",
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of the checkpoint")
     parser.add_argument("--minutes", type=float, default=60.0, help="how long to train (default: 60)")
@@ -220,21 +242,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=1.0, help="factor on the learning rate (default: 1)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the batches (default: 0)")
     options = parser.parse_args(arguments)
-    loaded = bundle.load(options.start)
-    if loaded.deep is None:
-        print(f"unspun.training.encoder.distil: {options.start}: this model has no deep tier", file=sys.stderr)
+    try:
+        teacher = _teacher(options.start)
+        checkpoint = options.output / "checkpoint.pt"
+        pupil = trained(checkpoint) if checkpoint.exists() else None
+        step = int(read_checkpoint(checkpoint).get("step", 0)) if pupil else 0
+    except (ValueError, bundle.BundleError) as error:
+        print(f"unspun.training.encoder.distil: {error}", file=sys.stderr)
         return 2
-    teacher = restored(loaded.deep.encoder.weights)
     texts, bounds = passages(read_training_texts(options.labelled))
     marks = WordPieces.read(pretrained_folder() / "vocab.txt")
     batches = windows_of(texts, bounds, (marks.start, marks.end), np.random.default_rng(options.seed))
     options.output.mkdir(parents=True, exist_ok=True)
-    checkpoint = options.output / "checkpoint.pt"
-    if checkpoint.exists():
-        pupil = trained(checkpoint)
-    else:
+    if pupil is None:
         pupil = smaller(teacher, options.heads, options.neurons, next(batches))
-    distil(teacher, pupil, batches, checkpoint, minutes=options.minutes, rate=options.rate)
+    distil(teacher, pupil, batches, checkpoint, minutes=options.minutes, rate=options.rate, first=step + 1)
     return 0
 
 
