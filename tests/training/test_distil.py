@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -20,13 +21,14 @@ from unspun.model.onnx_session import in_floats, session
 from unspun.model.text.document import Documents
 from unspun.model.tiers.deep import DeepEncoder, EncoderOutput, EncoderWeights
 from unspun.training.corpora.corpus import LabelledText
-from unspun.training.encoder.distil import distil, losses, passages, smaller, windows_of
+from unspun.training.encoder.distil import HIGHEST, distil, losses, passages, smaller, tamed, windows_of
 from unspun.training.encoder.export import quantised, restored
 from unspun.training.encoder.fine_tune import trained
 from unspun.training.encoder.network import Encoder
 
 HEADS, NEURONS = 3, 128
 IDS = torch.from_numpy(np.random.default_rng(0).integers(1000, 20000, (4, 40)))
+MARKED = torch.cat([torch.full((4, 1), 101), IDS], dim=1)
 TEXTS = [" ".join(itertools.islice(itertools.cycle(tiny.SENTENCES), i, i + 2 + 7 * (i % 7))) for i in range(16)]
 """From two sentences to more windows than are read at a time."""
 
@@ -61,6 +63,31 @@ class TestSmaller:
             total(smaller(teacher, heads, neurons, IDS), teacher) for heads, neurons in ((3, 96), (2, 64), (1, 16))
         ]
         assert 0.0 < found[0] < found[1] < found[2]
+
+
+def fired(encoder: Encoder) -> torch.Tensor:
+    """Return the most that each neuron of the first layer fires."""
+    layer = encoder.layers[0]
+    with torch.no_grad():
+        state = encoder.start(encoder.embeddings(MARKED) + encoder.positions.weight[: MARKED.shape[1]])
+        attended = layer.attended(state + layer.outwards(layer.mixed(state)))
+        return torch.nn.functional.gelu(layer.wide(attended)).amax((0, 1))
+
+
+class TestTaming:
+    def test_a_neuron_that_only_the_marker_excites_fires_less(self, teacher: Encoder) -> None:
+        loud = copy.deepcopy(teacher)
+        layer = loud.layers[0]
+        with torch.no_grad():
+            state = loud.start(loud.embeddings(MARKED) + loud.positions.weight[: MARKED.shape[1]])
+            marker = layer.attended(state + layer.outwards(layer.mixed(state)))[:, 0].mean(0)
+            layer.wide.weight[7] = 60.0 * marker / marker.square().sum()
+            layer.wide.bias[7] = -30.0
+        assert fired(loud)[7] > 4 * HIGHEST
+        assert fired(tamed(loud, MARKED)).max() < 1.5 * HIGHEST
+
+    def test_an_encoder_without_such_neurons_stays_the_same(self, teacher: Encoder) -> None:
+        assert quantised(tamed(teacher, MARKED)).graph == quantised(teacher).graph
 
 
 class TestDistilling:
