@@ -16,6 +16,7 @@ from unspun.model.decision.decision import check_base_rate
 from unspun.model.decision.evidence import DeepTagging, find_evidence
 from unspun.model.decision.passages import SuspiciousPart, suspicious_parts
 from unspun.model.decision.sentences import listed, measure_sentences
+from unspun.model.onnx_session import CPU, check_device
 from unspun.model.signals.features import BatchFeatures, FeatureExtractor
 from unspun.model.text.allowed import Allowed
 from unspun.model.text.document import Documents, TokenClass
@@ -69,9 +70,18 @@ class Detector:
         self._threads = ThreadpoolController()
 
     @classmethod
-    def load(cls, path: str | Path | None = None, *, allowed: Allowed | Iterable[str] | None = None) -> Detector:
-        """Load a bundle, by default the one that ships. Raises model.bundle.BundleError if it cannot be used."""
-        return cls(bundle.load(path), allowed)
+    def load(
+        cls, path: str | Path | None = None, *, allowed: Allowed | Iterable[str] | None = None, device: str = CPU
+    ) -> Detector:
+        """Load a bundle, by default the one that ships. The deep tier runs on the `device`: cpu, or cuda for a GPU.
+
+        Raises:
+            BundleError: if the bundle cannot be used (model.bundle).
+            DeviceError: if the device cannot be used (model.onnx_session).
+        """
+        checked, loaded = check_device(device), bundle.load(path)
+        deep = None if loaded.deep is None else loaded.deep.on(checked)
+        return cls(replace(loaded, deep=deep), allowed)
 
     def __reduce__(self) -> tuple[type[Detector], tuple[bundle.Bundle, Allowed | None]]:
         """Pickle only the bundle and the terms, because the thread pool controller cannot be pickled."""

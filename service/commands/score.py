@@ -25,6 +25,7 @@ from unspun.service.commands.common import (
     check_force,
     choose_format,
     depth_option,
+    device_option,
     format_option,
     in_words,
     is_terminal,
@@ -94,6 +95,7 @@ WORTH_A_WORKER = 8_000_000
 )
 @model_option
 @allow_option
+@device_option
 @reading_options
 @click.option(
     "--show",
@@ -131,6 +133,7 @@ def score(
     base_rate: float | None,
     bundle: Path | None,
     allowed: Allowed | None,
+    device: str,
     reading: Reading,
     show: int,
     workers: int | None,
@@ -207,7 +210,7 @@ def score(
         target,
         reader,
         chosen,
-        load or load_detector,
+        load or partial(load_detector, device=device),
         bundle,
         allowed,
         depth,
