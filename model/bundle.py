@@ -36,6 +36,7 @@ from unspun.model.signals.substitutions import Alternatives
 from unspun.model.signals.tagger import Tagger, TaggerInputs
 from unspun.model.tiers.deep import Blend, DeepEncoder, DeepTier, EncoderWeights, WindowHead
 from unspun.model.tiers.fast import FastClassifier
+from unspun.model.tiers.first import FirstTier, NgramWeights
 from unspun.model.tiers.stored import arrays_of, classifier_of
 from unspun.model.verdict import KINDS, ModelInfo
 
@@ -49,10 +50,11 @@ PICKLED = "classifier.joblib"
 """The classifier of bundles before version 2.2.0. It needs the same minor version of scikit-learn."""
 WORDS = "words.txt"
 ORIGINALS = "originals.txt"
+FIRST = "first_ngrams"
 DEEP_GRAPH = "deep.onnx"
 DEEP_PIECES = "deep_pieces.txt"
 DEEP_HEAD = ("deep_judge", "deep_judge_bias", "deep_judged", "deep_judged_bias")
-WRITTEN = ("format", "libraries", "ngram_probes", "ranking_bias", "tagger_layers", "files")
+WRITTEN = ("format", "libraries", "ngram_probes", "ranking_bias", "tagger_layers", "first", "files")
 """The manifest's entries that `save` adds."""
 DEFAULT = Path(__file__).with_name("default")
 """The folder of the model that ships."""
@@ -81,6 +83,7 @@ class Bundle:
         seen: (S,) sorted keys of the texts that the model was trained on, so that it is never evaluated on them.
         decision: how evidence becomes a verdict.
         doubt: (3,) rate of each kind above which the fast tier's verdict is final at depth `auto`.
+        first: the first tier; bundles before version 2.2.0, and those trained on a user's texts, have none.
         deep: the deep tier, or None if the bundle has none.
         sentences: how the evidence of single sentences is judged, by tier; bundles before version 2.1.0 have none.
         usual: what observations about a text compare it with; bundles before version 2.1.0 have none.
@@ -98,6 +101,7 @@ class Bundle:
     deep: DeepTier | None = None
     sentences: Mapping[str, SentenceScale] = field(default_factory=dict)
     usual: Usual | None = None
+    first: FirstTier | None = None
 
 
 def find(model: str | Path | None) -> Path:
@@ -292,7 +296,16 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
             raise ValueError("the manifest has no thresholds for the deep tier")
     classifier = _load_classifier(folder, manifest)
     scales, usual = read_scales(manifest), read_usual(manifest)
-    return Bundle(folder, info, manifest, tables, tagger, classifier, seen, decision, doubt, deep, scales, usual)
+    first = None
+    if f"{FIRST}.npy" in manifest["files"]:
+        entry = manifest["first"]
+        scale, per_root, bias, limits = (
+            np.array([float(entry[name][kind]) for kind in KINDS]) for name in ("scale", "per_root", "bias", "doubt")
+        )
+        first = FirstTier(NgramWeights(array(FIRST), scale, per_root, bias), limits)
+        if "first" not in decision.tiers:
+            raise ValueError("the manifest has no thresholds for the first tier")
+    return Bundle(folder, info, manifest, tables, tagger, classifier, seen, decision, doubt, deep, scales, usual, first)
 
 
 def _load_classifier(folder: Path, manifest: dict[str, Any]) -> FastClassifier:
@@ -319,6 +332,7 @@ def save(
     seen: NDArray[np.uint64],
     deep: DeepTier | None = None,
     *,
+    first: FirstTier | None = None,
     extra: Mapping[str, NDArray[Any]] | None = None,
 ) -> None:
     """Write a bundle, replacing one that is already there.
@@ -333,6 +347,7 @@ def save(
         tables, tagger, classifier: the fast tier.
         seen: (S,) sorted keys of the texts that the model was trained on (`training.corpora`).
         deep: the deep tier, if the model has one.
+        first: the first tier, if the model has one.
         extra: further arrays for training, by name (see `read_extra`); the engine ignores them.
 
     Raises:
@@ -342,7 +357,7 @@ def save(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.", suffix=".part") as made:
         part = Path(made)
         try:
-            names = _write(part, manifest, tables, tagger, classifier, seen, deep, extra or {})
+            names = _write(part, manifest, tables, tagger, classifier, seen, deep, first, extra or {})
         except OSError as error:
             if error.errno is None or error.filename is not None:
                 raise
@@ -365,6 +380,7 @@ def _write(
     classifier: FastClassifier,
     seen: NDArray[np.uint64],
     deep: DeepTier | None,
+    first: FirstTier | None,
     extra: Mapping[str, NDArray[Any]],
 ) -> list[str]:
     """Write a bundle's files. Return their names, with the manifest last."""
@@ -392,6 +408,11 @@ def _write(
     for i, (layer, biases) in enumerate(zip(tagger.weights, tagger.biases, strict=True)):
         arrays[f"tagger_weights_{i}"] = layer.astype(np.float16)
         arrays[f"tagger_biases_{i}"] = biases.astype(np.float32)
+    added: dict[str, Any] = {}
+    if first is not None:
+        arrays[FIRST] = first.ngrams.weights
+        columns = {name: getattr(first.ngrams, name) for name in ("scale", "per_root", "bias")} | {"doubt": first.doubt}
+        added["first"] = {name: dict(zip(KINDS, values.tolist(), strict=True)) for name, values in columns.items()}
     if deep is not None:
         weights = deep.encoder.weights
         arrays |= {
@@ -419,6 +440,7 @@ def _write(
         names += [DEEP_GRAPH, DEEP_PIECES]
     complete = {
         **manifest,
+        **added,
         "format": FORMAT,
         "libraries": {name: version(name) for name in LIBRARIES},
         "ngram_probes": language.table.probes,

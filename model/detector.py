@@ -36,7 +36,7 @@ from unspun.model.verdict import (
     Verdict,
 )
 
-DEPTHS = ("auto", "fast", "deep")
+DEPTHS = ("first", "auto", "fast", "deep")
 BATCH_DOCUMENTS, BATCH_CHARACTERS = 256, 200_000
 """Most documents and characters scored at a time. Many short documents share the cost of numpy's calls; the limit on
 characters keeps the arrays within the processor's caches and bounds memory."""
@@ -44,8 +44,8 @@ DECIMALS = 6
 """Decimal places of scores and probabilities."""
 
 
-class NoDeepTierError(ValueError):
-    """Depth "deep" was requested from a model that has no deep tier."""
+class MissingTierError(ValueError):
+    """Depth "first" or "deep" was requested from a model that lacks this tier."""
 
 
 class Detector:
@@ -54,8 +54,9 @@ class Detector:
     Terms that are `allowed` are never evidence.
 
     A batch goes through these steps: parse the texts (model.text), compute their features (model.signals), turn the
-    features into evidence for each kind of paraphrase (model.tiers), and decide (model.decision). At depth `auto` only
-    the documents that the fast tier is unsure about go through the slower deep tier.
+    features into evidence for each kind of paraphrase (model.tiers), and decide (model.decision). At depth `auto` the
+    first tier settles most human texts before that, and only the documents that the fast tier is unsure about go
+    through the slower deep tier.
     """
 
     def __init__(self, loaded: bundle.Bundle, allowed: Allowed | Iterable[str] | None = None) -> None:
@@ -65,6 +66,8 @@ class Detector:
         self.decision = loaded.decision
         self._prior = float(loaded.manifest["tagger_prior_log_odds"])
         self._deep = loaded.deep
+        # Its table holds other hashes than those by which allowed terms are found.
+        self._first = None if self.allowed else loaded.first
         # Batches are too small for a second thread to pay, and threads that wait for a busy core are ten times as slow.
         # To use more cores, score in more processes.
         self._threads = ThreadpoolController()
@@ -97,6 +100,7 @@ class Detector:
         """Return a detector of the same model that takes no notice of these terms. It shares the model's memory."""
         twin = object.__new__(Detector)
         twin.__dict__.update(self.__dict__, allowed=Allowed.of(allowed))
+        twin._first = None if twin.allowed else self.bundle.first
         return twin
 
     @property
@@ -135,16 +139,18 @@ class Detector:
         Args:
             texts: the texts.
             ids: an id for each text, which its verdict repeats.
-            depth: `fast`, `deep`, or `auto`: fast first, then deep for the documents that are in doubt.
+            depth: the tier that decides: `first`, `fast`, `deep`, or `auto`, which begins with the fastest tier and
+                asks the next one only about the documents that are in doubt. The first tier knows only `clear`; at the
+                depth `first`, texts that it does not settle get the verdict `abstained`.
             evidence: whether to look for suspicious words and passages, which takes longer. Texts that are `clear` get
-                none, unless this is "all".
+                none, unless this is "all". The first tier finds no evidence, so "all" leaves it out at depth `auto`.
             base_rate: the share (0 to 1) of paraphrased texts among the caller's; adds `probability` to each verdict.
 
         Returns:
             One verdict for each text, in order. It does not depend on the other texts.
 
         Raises:
-            NoDeepTierError: if `depth` is "deep" and this model has no deep tier.
+            MissingTierError: if `depth` is "first" or "deep" and this model has no such tier.
             ValueError: if `depth`, `evidence` or `base_rate` is invalid, or the number of ids is wrong.
         """
         if evidence not in (True, False, "all"):
@@ -152,16 +158,71 @@ class Detector:
         if depth not in DEPTHS:
             raise ValueError(f"unknown depth {depth!r}; use one of {', '.join(DEPTHS)}")
         if depth == "deep" and self._deep is None:
-            raise NoDeepTierError("this model has no deep tier; use depth 'auto' or 'fast'")
+            raise MissingTierError("this model has no deep tier; use depth 'auto' or 'fast'")
+        if depth == "first" and self._first is None:
+            why = "allowed terms need the fast tier" if self.allowed else "this model has no first tier"
+            raise MissingTierError(f"{why}; use depth 'auto' or 'fast'")
         if base_rate is not None:
             base_rate = check_base_rate(base_rate)
         names = list(ids) if ids is not None else [None] * len(texts)
         if len(names) != len(texts):
             raise ValueError(f"got {len(names)} ids for {len(texts)} texts; give one id for each text")
-        answers: list[Verdict] = []
-        with self._threads.limit(limits=1):
+        answers: list[Verdict | None] = [None] * len(texts)
+        if depth == "first" or (depth == "auto" and evidence != "all"):
             for start, stop in _batches(texts):
-                answers += self._score_batch(texts[start:stop], names[start:stop], depth, evidence, base_rate)
+                answers[start:stop] = self._look(texts[start:stop], names[start:stop], depth, base_rate)
+        left = [number for number, answer in enumerate(answers) if answer is None]
+        with self._threads.limit(limits=1):
+            for start, stop in _batches([texts[number] for number in left]):
+                batch = left[start:stop]
+                found = self._score_batch(
+                    [texts[number] for number in batch],
+                    [names[number] for number in batch],
+                    depth,
+                    evidence,
+                    base_rate,
+                )
+                for number, verdict in zip(batch, found, strict=True):
+                    answers[number] = verdict
+        return [answer for answer in answers if answer is not None]
+
+    def _look(
+        self, texts: Sequence[str], names: Sequence[str | None], depth: str, base_rate: float | None
+    ) -> list[Verdict | None]:
+        """Return the verdicts of the first tier, None for texts that it leaves to the next one."""
+        if self._first is None:
+            return [None] * len(texts)
+        look = self._first.look(texts, self.decision.minimum_words)
+        rates = self.decision.tiers["first"].log_rates(look.evidence, look.words, np.zeros(len(texts)))
+        settled = look.plain & (rates > np.log(self._first.doubt)).all(axis=1)
+        probability = None
+        if base_rate is not None:
+            probability = round(self.decision.probability("first", 0.0, base_rate), DECIMALS)
+        clear = Verdict(
+            id=None,
+            verdict="clear",
+            kind=None,
+            score=None,
+            false_positive_rate=None,
+            share=None,
+            kinds=None,
+            probability=probability,
+            reason=None,
+            words=0,
+            depth="first",
+            repairs=(),
+            evidence=None,
+            model=self.model,
+        )
+        answers: list[Verdict | None] = []
+        for name, words, is_settled in zip(names, look.words.tolist(), settled.tolist(), strict=True):
+            if is_settled:
+                answers.append(replace(clear, id=name, words=words))
+            elif depth == "first":
+                unsettled = replace(clear, id=name, words=words, verdict="abstained", reason="unsettled")
+                answers.append(replace(unsettled, probability=None))
+            else:
+                answers.append(None)
         return answers
 
     def measure(self, texts: Sequence[str], *, depth: str = "deep", evidence: bool = False) -> TierAnswers:

@@ -19,8 +19,8 @@ VERDICTS: tuple[VerdictWord, ...] = get_args(VerdictWord)
 Kind = Literal["spun", "translated", "rewritten"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """The kinds of paraphrase, in the order of every array."""
-Reason = Literal["too_short", "not_english", "verse", "not_prose", "allowed_terms", "unfamiliar"]
-Depth = Literal["fast", "deep"]
+Reason = Literal["too_short", "not_english", "verse", "not_prose", "allowed_terms", "unfamiliar", "unsettled"]
+Depth = Literal["first", "fast", "deep"]
 EvidenceChoice = bool | Literal["all"]
 """Which texts get evidence: all but `clear` ones, none, or all."""
 Judgement = Literal["human", Kind]
@@ -154,7 +154,8 @@ class Verdict(JsonRecord):
     score: float | None = field(
         metadata=about(
             "A scale, not a probability: 0.5 is the threshold of `suspect` and 0.9 that of `paraphrased`, at every "
-            "length and depth. A fixed function of the unrounded false-positive rate. Null if unspun abstains.",
+            "length and depth. A fixed function of the unrounded false-positive rate. Null if unspun "
+            "abstains or the first tier decided.",
             ge=0,
             le=1,
             example=0.97,
@@ -163,7 +164,8 @@ class Verdict(JsonRecord):
     false_positive_rate: float | None = field(
         metadata=about(
             "How often human text of this length shows evidence at least as strong, for a source at the 90th "
-            "percentile of the calibration sources. Never below what the sample supports. Null if unspun abstains.",
+            "percentile of the calibration sources. Never below what the sample supports. Null if unspun "
+            "abstains or the first tier decided.",
             ge=0,
             le=1,
             example=0.0021,
@@ -171,7 +173,8 @@ class Verdict(JsonRecord):
     )
     share: float | None = field(
         metadata=about(
-            "The share of the words that are in suspicious parts of the text; 0 for `clear`. Null if unspun abstains.",
+            "The share of the words that are in suspicious parts of the text; 0 for `clear`. Null if unspun "
+            "abstains or the first tier decided.",
             ge=0,
             le=1,
             example=0.93,
@@ -181,7 +184,7 @@ class Verdict(JsonRecord):
         metadata=about(
             "The score of each kind alone. These are not probabilities and do not add up to 1. `rewritten` does not "
             "prove that a source exists: text that a language model wrote from nothing often gets it. Null if unspun "
-            "abstains.",
+            "abstains or the first tier decided.",
             keys=KINDS,
             example={"spun": 0.97, "translated": 0.12, "rewritten": 0.08},
         )
@@ -200,10 +203,17 @@ class Verdict(JsonRecord):
     reason: Reason | None = field(
         metadata=about(
             "Why unspun abstains; null if it does not. `unfamiliar`: the text is too unlike the text that unspun was "
-            "calibrated on. `allowed_terms`: more than a fifth of its words are allowed terms."
+            "calibrated on. `allowed_terms`: more than a fifth of its words are allowed terms. `unsettled`: only the "
+            "first tier was asked, and it cannot tell."
         )
     )
-    words: int = field(metadata=about("Words of prose, without allowed terms.", ge=0, example=812))
+    words: int = field(
+        metadata=about(
+            "Words of prose, without allowed terms. The first tier counts all words.",
+            ge=0,
+            example=812,
+        )
+    )
     allowed: int | None = field(
         default=None,
         kw_only=True,
@@ -224,7 +234,13 @@ class Verdict(JsonRecord):
             example=1.0,
         ),
     )
-    depth: Depth = field(metadata=about("The tier that decided.", example="deep"))
+    depth: Depth = field(
+        metadata=about(
+            "The tier that decided. `first`: the first tier found nothing that a later one would find; it gives only "
+            "the verdict `clear`, without scores.",
+            example="deep",
+        )
+    )
     repairs: tuple[Repair, ...] = field(metadata=about("What was repaired before the text was read."))
     evidence: tuple[Evidence, ...] | None = field(
         metadata=about(

@@ -16,7 +16,7 @@ from mcp.server.stdio import stdio_server
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unspun.model.comparing.comparison import Comparison
-from unspun.model.detector import NoDeepTierError
+from unspun.model.detector import MissingTierError
 from unspun.model.text.document import MAX_CHARACTERS
 from unspun.model.verdict import EvidenceChoice, Verdict
 from unspun.model.wording import HEADLINES, KIND_MEANINGS, MEANINGS, REASONS, looks_like_this, percent
@@ -135,7 +135,7 @@ class Tools:
             answer = work(accepted.model_validate(arguments))
         except ValidationError as error:
             return _failed("; ".join(_in_words(problem, accepted) for problem in error.errors()))
-        except NoDeepTierError as error:
+        except MissingTierError as error:
             return _failed(str(error))
         except Exception as error:  # the message might quote the text
             return _failed(f"unspun failed with an unexpected {type(error).__name__}; please report this")

@@ -263,11 +263,11 @@ def load_detector(bundle: Path | None, *, device: str = "cpu") -> Detector:
 
 def require_depth(model: Any, depth: str, name: str = "") -> None:
     """Raise CommandError if a model does not have a tier: once, instead of for every document."""
-    from unspun.model.detector import NoDeepTierError
+    from unspun.model.detector import MissingTierError
 
     try:
         model.score_many([], depth=depth)
-    except NoDeepTierError as error:
+    except MissingTierError as error:
         raise CommandError(f"{name}: {error}" if name else str(error)) from error
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from unspun.model import bundle
-from unspun.model.detector import NoDeepTierError
+from unspun.model.detector import MissingTierError
 from unspun.model.text.allowed import Allowed, AllowedError
 from unspun.model.verdict import EvidenceChoice, ModelInfo, Verdict
 from unspun.reading.reader import Failure
@@ -237,7 +237,7 @@ class Engine:
 def warm_up(model: Model, depths: Iterable[str]) -> None:
     """Score one text at each depth that a model has. Raises what the model raises."""
     for depth in depths:
-        with suppress(NoDeepTierError):
+        with suppress(MissingTierError):
             model.score_many([WARM_UP], depth=depth)
 
 
@@ -275,7 +275,7 @@ def _out_of_time(seconds: float) -> RequestError:
 
 
 def _problem(submission: Submission, error: Exception) -> RequestError:
-    if isinstance(error, NoDeepTierError):
+    if isinstance(error, MissingTierError):
         detail = "This model has no deep tier. Use the depth auto or fast."
         return RequestError("invalid-fields", detail, errors=(FieldError("#/depth", detail),))
     return unexpected(error)

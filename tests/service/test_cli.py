@@ -20,7 +20,7 @@ import pytest
 
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, ENVIRONMENT, SPUN, SUSPECT, Unspun, run_on_terminal
-from unspun.model.detector import NoDeepTierError
+from unspun.model.detector import MissingTierError
 from unspun.reading.reader import Format
 from unspun.service.commands.common import INPUT_FORMATS
 from unspun.service.render.jsonl import JsonLines
@@ -128,7 +128,7 @@ def test_a_missing_tier_is_reported_on_one_line(unspun: Unspun, articles: Path) 
     class Shallow(FakeDetector):
         def score_many(self, texts: Any, **options: Any) -> Any:
             if options["depth"] == "deep":
-                raise NoDeepTierError("this model has no deep tier; use depth 'auto' or 'fast'")
+                raise MissingTierError("this model has no deep tier; use depth 'auto' or 'fast'")
             return super().score_many(texts, **options)
 
     run = unspun("score", "in", "--depth", "deep", load=lambda bundle: Shallow())

@@ -15,7 +15,7 @@ pytest.importorskip("prometheus_client", reason="the service: pip install 'unspu
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, Make
 from unspun.model.bundle import BundleError
-from unspun.model.detector import NoDeepTierError
+from unspun.model.detector import MissingTierError
 from unspun.service.http.engine import Engine, ModelInUse
 from unspun.service.http.schemas import Submission
 from unspun.service.models.folder import ModelFolder
@@ -35,7 +35,7 @@ class WithoutDeep(FakeDetector):
 
     def score_many(self, *arguments: Any, depth: str = "auto", **options: Any) -> Any:
         if depth == "deep":
-            raise NoDeepTierError("this model has no deep tier")
+            raise MissingTierError("this model has no deep tier")
         return super().score_many(*arguments, depth=depth, **options)
 
 
