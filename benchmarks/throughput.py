@@ -50,6 +50,7 @@ from benchmarks.common import (
     from_corpus,
     from_crawl,
     from_examples,
+    load_detector,
     make_parser,
     peak_megabytes,
     progress,
@@ -241,7 +242,7 @@ def _profile(options: argparse.Namespace) -> dict[str, Any]:
 
     texts = [text for text, _ in _articles(options, options.mix[0])]
     words = sum(len(text.split()) for text in texts)
-    found = stages(texts)
+    found = stages(texts, load_detector(options.model))
     total = sum(seconds for _, seconds in found)
     return {
         "note": f"{len(texts):,} articles, {words:,} words, depth fast, no evidence, in CPU time.",

@@ -93,10 +93,10 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         for form in options.formats:
             half = len(texts) // 2
             halves = [
-                _write(part, form, folder / f"{number}.{form}")
+                write_articles(part, form, folder / f"{number}.{form}")
                 for number, part in enumerate((texts[:half], texts[half:]))
             ]
-            small = [_write(texts[:1], form, folder / f"{name}.{form}") for name in ("first", "second")]
+            small = [write_articles(texts[:1], form, folder / f"{name}.{form}") for name in ("first", "second")]
             times: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
             for _ in range(options.rounds):
                 for name, run in ways.items():  # in turn, so that other programs slow all of them down alike
@@ -110,7 +110,8 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     return {"articles": len(texts), "words": words, "depth": options.depth, "rounds": options.rounds, "rows": rows}
 
 
-def _write(texts: Sequence[str], form: str, file: Path) -> Path:
+def write_articles(texts: Sequence[str], form: str, file: Path) -> Path:
+    """Write texts as JSON lines, or as pages in a WARC file, and return its path."""
     if form == "jsonl":
         with file.open("w", encoding="utf-8") as lines:
             lines.writelines(

@@ -431,7 +431,7 @@ def _write(
     (folder / WORDS).write_text("\n".join(tables.vocabulary.words), "utf-8")
     (folder / ORIGINALS).write_text("\n".join(phrases.originals), "utf-8")
     content = io.BytesIO()
-    np.savez_compressed(content, allow_pickle=False, **arrays_of(classifier))
+    np.savez_compressed(content, **arrays_of(classifier))  # type: ignore[arg-type]  # it takes arrays by any name
     (folder / CLASSIFIER).write_bytes(content.getbuffer())
     names = [*(f"{name}.npy" for name in arrays), WORDS, ORIGINALS, CLASSIFIER]
     if deep is not None:

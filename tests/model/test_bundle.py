@@ -252,7 +252,7 @@ def test_a_classifier_without_one_of_its_arrays(copy: Path, name: str) -> None:
     arrays = arrays_of(tiny.classifier())
     del arrays[name]
     content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays)
+    np.savez(content, **arrays)
     put_classifier(copy, bundle.CLASSIFIER, content.getvalue())
     assert name in message(copy)
 
