@@ -59,7 +59,7 @@ class Pool:
         self.document = document
         self.size = documents
         self.bounds = np.searchsorted(document, np.arange(documents + 1))
-        self.weight = np.maximum(np.diff(self.bounds), 1).astype(np.float32)
+        self.weight = np.maximum(self.bounds[1:] - self.bounds[:-1], 1).astype(np.float32)
 
     @classmethod
     def of(cls, encoding: Encoding, tokens: NDArray[np.int64] | None = None) -> Pool:
@@ -70,8 +70,8 @@ class Pool:
     def mean(self, values: NDArray[np.floating] | NDArray[np.integer] | NDArray[np.bool_]) -> Floats:
         """Return the mean of each document's `values`, shape (D,). There is one value for each selected token."""
         if values.dtype == np.bool_:
-            set_ = np.diff(np.searchsorted(np.flatnonzero(values), self.bounds))
-            shares: Floats = (set_ / self.weight).astype(np.float32)
+            before = np.searchsorted(np.flatnonzero(values), self.bounds)
+            shares: Floats = ((before[1:] - before[:-1]) / self.weight).astype(np.float32)
             return shares
         return (np.bincount(self.document, weights=values, minlength=self.size) / self.weight).astype(np.float32)
 
