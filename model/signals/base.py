@@ -71,8 +71,8 @@ class Pool:
         """Return the mean of each document's `values`, shape (D,). There is one value for each selected token."""
         if values.dtype == np.bool_:
             before = np.searchsorted(np.flatnonzero(values), self.bounds)
-            shares: Floats = ((before[1:] - before[:-1]) / self.weight).astype(np.float32)
-            return shares
+            counts: NDArray[np.int64] = before[1:] - before[:-1]
+            return (counts / self.weight).astype(np.float32)
         return (np.bincount(self.document, weights=values, minlength=self.size) / self.weight).astype(np.float32)
 
     def mean_and_deviation(self, values: NDArray[np.floating]) -> tuple[Floats, Floats]:
