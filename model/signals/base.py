@@ -58,8 +58,8 @@ class Pool:
     def __init__(self, document: NDArray[np.int32], documents: int) -> None:
         self.document = document
         self.size = documents
-        self.bounds = np.searchsorted(document, np.arange(documents + 1))
-        self.weight = np.maximum(self.bounds[1:] - self.bounds[:-1], 1).astype(np.float32)
+        self.bounds: NDArray[np.int64] = np.searchsorted(document, np.arange(documents + 1))
+        self.weight: Floats = np.maximum(self.bounds[1:] - self.bounds[:-1], 1).astype(np.float32)
 
     @classmethod
     def of(cls, encoding: Encoding, tokens: NDArray[np.int64] | None = None) -> Pool:
