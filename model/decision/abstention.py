@@ -109,7 +109,8 @@ class _Counts:
         self.is_code = np.array(is_code, dtype=np.bool_)
 
     def _count(self, flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-        counts: NDArray[np.int64] = np.diff(np.searchsorted(np.flatnonzero(flags), self._ptr))
+        before = np.searchsorted(np.flatnonzero(flags), self._ptr)
+        counts: NDArray[np.int64] = before[1:] - before[:-1]
         return counts
 
     def _other_letters(self, documents: Documents) -> NDArray[np.int64]:

@@ -58,8 +58,8 @@ class Pool:
     def __init__(self, document: NDArray[np.int32], documents: int) -> None:
         self.document = document
         self.size = documents
-        self.bounds = np.searchsorted(document, np.arange(documents + 1))
-        self.weight = np.maximum(np.diff(self.bounds), 1).astype(np.float32)
+        self.bounds: NDArray[np.int64] = np.searchsorted(document, np.arange(documents + 1))
+        self.weight: Floats = np.maximum(self.bounds[1:] - self.bounds[:-1], 1).astype(np.float32)
 
     @classmethod
     def of(cls, encoding: Encoding, tokens: NDArray[np.int64] | None = None) -> Pool:
@@ -70,9 +70,9 @@ class Pool:
     def mean(self, values: NDArray[np.floating] | NDArray[np.integer] | NDArray[np.bool_]) -> Floats:
         """Return the mean of each document's `values`, shape (D,). There is one value for each selected token."""
         if values.dtype == np.bool_:
-            set_ = np.diff(np.searchsorted(np.flatnonzero(values), self.bounds))
-            shares: Floats = (set_ / self.weight).astype(np.float32)
-            return shares
+            before = np.searchsorted(np.flatnonzero(values), self.bounds)
+            counts: NDArray[np.int64] = before[1:] - before[:-1]
+            return (counts / self.weight).astype(np.float32)
         return (np.bincount(self.document, weights=values, minlength=self.size) / self.weight).astype(np.float32)
 
     def mean_and_deviation(self, values: NDArray[np.floating]) -> tuple[Floats, Floats]:

@@ -59,6 +59,7 @@ class Debris:
         self.may_double = np.array([word in MAY_DOUBLE for word in words])
         self.function_word = vocabulary.log_probability > FUNCTION_WORD
         self.article = np.array([vocabulary.ids_of_words.get(word, -1) for word in ("a", "an")])
+        self.stop = np.uint64(hash_token("."))
         self.brace = tuple(np.uint64(hash_token(mark)) for mark in "{|}")
 
     def read(self, encoding: Encoding) -> SignalValues:
@@ -134,7 +135,7 @@ class Debris:
         size = int(sentence[-1]) + 1 if len(sentence) else 0
         words = np.bincount(sentence[documents.token_class == TokenClass.WORD], minlength=size)
         tokens = np.bincount(sentence, minlength=size)
-        stop = documents.token_hash == np.uint64(hash_token("."))
+        stop = documents.token_hash == self.stop
         stops = np.bincount(sentence[stop], minlength=size)
         lone = (words == 1) & (tokens == 2) & (stops == 1)
         long = documents.token_end - documents.token_start > 2

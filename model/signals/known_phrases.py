@@ -92,8 +92,8 @@ class KnownPhrases:
         # This table rules out most runs of words without a search among the keys.
         self._ends_of_keys = np.zeros(int(KEY_END) + 1, dtype=bool)
         self._ends_of_keys[phrases.keys & KEY_END] = True
-        # And this one rules out words that no phrase of a length starts (bits 1 to 7) or ends with (bits 9 to 15). Numbers
-        # and words outside the vocabulary may be in any phrase.
+        # And this one rules out words that no phrase of a length starts with (bits 1 to 7) or ends with (bits 9 to 15).
+        # Numbers and words outside the vocabulary may be in any phrase.
         self._may_end = np.zeros(len(language.unigram), dtype=np.uint16)
         for side, shift in ((0, 0), (1, LAST)):
             bits = np.uint16(1) << (phrases.lengths.astype(np.uint16) + np.uint16(shift))

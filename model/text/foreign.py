@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unspun.model.text.tokens import TokenClass, Tokens
-from unspun.model.text.wordlists import foreign_languages, listed_words
+from unspun.model.text.wordlists import foreign_bits, foreign_languages, listed_words
 
 FEWEST_FOREIGN, LEAST_FOREIGN = 2, 0.1
 """Least number and share of another language's function words for a passage or a text to be in that language."""
@@ -39,7 +39,7 @@ def find_foreign(
         token_ptr: (D + 1,) the first token of each document.
     """
     word = tokens.token_class == TokenClass.WORD
-    foreign = word & (lists & listed_words().bit(*foreign_languages()) > 0)
+    foreign = word & (lists & foreign_bits() > 0)
     first = characters[tokens.start]
     other_letters = word & (first >= 0x0250) & ((first < 0x1E00) | (first >= 0x1F00))
     answer = np.zeros(word.size, dtype=np.bool_)
@@ -66,12 +66,13 @@ def most_foreign(lists: NDArray[np.uint32], group: NDArray[np.int32], size: int)
         group: (T,) the group of each token: a document, paragraph or sentence.
         size: the number of groups.
     """
-    table = listed_words()
-    listed = np.flatnonzero(lists & table.bit(*foreign_languages()) > 0)
+    listed = np.flatnonzero(lists & foreign_bits() > 0)
     lists, group = lists[listed], group[listed]
     most = np.zeros(size, dtype=np.int64)
-    for name in foreign_languages():
-        np.maximum(most, np.bincount(group[lists & table.bit(name) > 0], minlength=size), out=most)
+    met = np.bitwise_or.reduce(lists)
+    for bit in foreign_languages().values():
+        if met & bit:
+            np.maximum(most, np.bincount(group[lists & bit > 0], minlength=size), out=most)
     return most
 
 

@@ -110,9 +110,16 @@ def listed_words() -> WordTable:
     return WordTable({"en": load_word_lists("function_words.txt")["en"], **_foreign_words(), **notices})
 
 
-def foreign_languages() -> tuple[str, ...]:
-    """Return the languages other than English whose function words are listed."""
-    return tuple(_foreign_words())
+@cache
+def foreign_languages() -> dict[str, np.uint32]:
+    """Return the bits in `listed_words` of the languages other than English."""
+    return {name: listed_words().bit(name) for name in _foreign_words()}
+
+
+@cache
+def foreign_bits() -> np.uint32:
+    """Return the bits in `listed_words` of all languages other than English."""
+    return listed_words().bit(*foreign_languages())
 
 
 @cache
