@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,29 +199,24 @@ class Detector:
         probability = None
         if base_rate is not None:
             probability = round(self.decision.probability("first", 0.0, base_rate), DECIMALS)
-        clear = Verdict(
-            id=None,
-            verdict="clear",
-            kind=None,
-            score=None,
-            false_positive_rate=None,
-            share=None,
-            kinds=None,
-            probability=probability,
-            reason=None,
-            words=0,
-            depth="first",
-            repairs=(),
-            evidence=None,
-            model=self.model,
-        )
+        common: dict[str, Any] = {
+            "kind": None,
+            "score": None,
+            "false_positive_rate": None,
+            "share": None,
+            "kinds": None,
+            "depth": "first",
+            "repairs": (),
+            "evidence": None,
+            "model": self.model,
+        }
         answers: list[Verdict | None] = []
         for name, words, is_settled in zip(names, look.words.tolist(), settled.tolist(), strict=True):
             if is_settled:
-                answers.append(replace(clear, id=name, words=words))
+                clear = Verdict(id=name, verdict="clear", reason=None, words=words, probability=probability, **common)
+                answers.append(clear)
             elif depth == "first":
-                unsettled = replace(clear, id=name, words=words, verdict="abstained", reason="unsettled")
-                answers.append(replace(unsettled, probability=None))
+                answers.append(Verdict(id=name, verdict="abstained", reason="unsettled", words=words, **common))
             else:
                 answers.append(None)
         return answers
