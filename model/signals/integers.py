@@ -67,7 +67,7 @@ class IntegerLayer:
     @cached_property
     def _session(self) -> Any:
         names = ("coarse", "fine", "scale", "biases")
-        return session(GRAPH.read_bytes(), {name: np.ascontiguousarray(getattr(self, name)) for name in names})
+        return session(GRAPH.read_bytes(), weights={name: np.ascontiguousarray(getattr(self, name)) for name in names})
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the session, which cannot be pickled."""
