@@ -207,7 +207,7 @@ def _figures(found: Recalibrated) -> dict[str, Any]:
     ]
     factors = [
         {"tier": name, "kind": kind, "share_of_the_budget": float(share), "factor": float(factor)}
-        for name, tier in found.decision.tiers.items()
+        for name, tier in found.decision.without("first").tiers.items()
         for kind, share, factor in zip(KINDS, tier.shares, tier.factors, strict=True)
     ]
     return {
