@@ -114,7 +114,7 @@ def has_depth(scorer: Scorer, depth: str) -> bool:
     from unspun.model.detector import MissingTierError
 
     try:
-        scorer.score_many([], depth=depth)
+        scorer.score_many([], depth=depth, evidence=False)
     except MissingTierError:
         return False
     return True

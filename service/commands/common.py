@@ -245,7 +245,7 @@ def require_depth(model: Any, depth: str, name: str = "") -> None:
     from unspun.model.detector import MissingTierError
 
     try:
-        model.score_many([], depth=depth)
+        model.score_many([], depth=depth, evidence=False)
     except MissingTierError as error:
         raise CommandError(f"{name}: {error}" if name else str(error)) from error
 

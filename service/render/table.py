@@ -148,7 +148,7 @@ class VerdictTable(Renderer):
         return row + self._print(_below(Text(printable(failure.message), FAILURE_STYLE)))
 
     def footer(self, skipped: Omissions) -> str:
-        """Return what a question mark and a missing score mean, and the first of the skipped files with their reasons."""
+        """Return what a question mark and a missing score mean, and the first of the skipped files with reasons."""
         legend = self._print(Text(GUESSES, "dim")) if self._guessed else ""
         if self._settled:
             legend += self._print(Padding(Text(f"clear without a score: {SETTLED}", "dim"), 0))

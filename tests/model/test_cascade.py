@@ -97,7 +97,7 @@ class TestDepth:
 
     @pytest.mark.parametrize("depth", ["shallow", "", "Deep"])
     def test_an_unknown_depth_is_refused(self, deep_detector: Detector, depth: str) -> None:
-        with pytest.raises(ValueError, match="use one of auto, fast, deep"):
+        with pytest.raises(ValueError, match="use one of first, auto, fast, deep"):
             deep_detector.score(tables.ARTICLE, depth=depth)
 
     def test_depth_deep_without_a_deep_tier_is_an_error(self, detector: Detector) -> None:

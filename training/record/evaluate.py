@@ -76,8 +76,8 @@ class LabelledVerdicts:
     """N labelled texts and the model's verdicts on them, each array of shape (N,).
 
     `verdicts`, `kinds` and `reasons` hold words, "" for none; `scores`, and `kind_scores` (N, 3) of each kind, are NaN
-    for texts without a verdict, and below all scores for those that the first tier settled without one; `changed` is the
-    share of words replaced, NaN if unknown.
+    for texts without a verdict, and below all scores for those that the first tier settled without one; `changed` is
+    the share of words replaced, NaN if unknown.
     """
 
     labels: Strings
