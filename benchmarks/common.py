@@ -10,8 +10,10 @@ import re
 import resource
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "seeds" / "examples"
-CORPORA = ROOT.parent / "shared" / "corpora"
+CORPORA = Path(os.environ.get("UNSPUN_CORPORA", ROOT.parent / "shared" / "corpora"))
 SEED = 20221114
 ARTICLE_WORDS = 800
 SHORTEST = 60
@@ -46,6 +48,10 @@ class BenchmarkError(Exception):
     """The benchmark cannot run; the message says why, in one line."""
 
 
+class UnavailableError(Exception):
+    """A tool cannot run here; the message says why, in one line."""
+
+
 # --- command line -----------------------------------------------------------------------------------------------------
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -54,7 +60,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "nargs": "+",
         "type": Path,
         "metavar": "PATH",
-        "help": "labelled files or folders to draw texts from (default: articles made of seeds/examples)",
+        "help": "labelled files or folders to draw texts from, instead of the default texts",
     },
     "--depth": {"default": "auto", "help": "tier that decides (default: %(default)s)"},
     "--model": {"type": Path, "metavar": "BUNDLE", "help": "folder of the model (default: the one that ships)"},
@@ -205,6 +211,36 @@ def from_corpus(corpus: Path | Sequence[Path], count: int, every: int = 2) -> li
     return chosen
 
 
+def from_crawl(count: int, every: int) -> list[Article]:
+    """Draw texts as a crawl has them from the corpora: pages of every register, one in `every` paraphrased.
+
+    Only texts with the roles `calibrate` and `test` are drawn, which no model has learnt from. Every source of human
+    text counts equally, and so does every paraphrasing tool, as far as they have enough texts.
+    """
+    from unspun.training.corpora.corpus import read_labelled
+    from unspun.training.corpora.roles import default_roles
+
+    roles = default_roles()
+    texts: dict[bool, dict[str, list[str]]] = {False: {}, True: {}}
+    for text in read_labelled([CORPORA]):
+        if text.label == "llm" or len(text.text.split()) < SHORTEST or roles.role(text) not in ("calibrate", "test"):
+            continue
+        maker = (roles.maker(text) or "").partition(":")[0]
+        texts[bool(maker)].setdefault(maker or text.source, []).append(text.text)
+    generator = random.Random(SEED)
+    human, spun = ([(text, side) for text in _in_turn(texts[side], generator)] for side in (False, True))
+    wanted = min(count // every, len(spun))
+    chosen = spun[:wanted] + human[: count - wanted]
+    generator.shuffle(chosen)
+    return chosen
+
+
+def _in_turn(groups: Mapping[str, list[str]], generator: random.Random) -> list[str]:
+    """Return the texts of all groups in turn: a random one of each, then another one of each, and so on."""
+    shuffled = [generator.sample(texts, len(texts)) for _, texts in sorted(groups.items())]
+    return [text for turn in zip_longest(*shuffled) for text in turn if text is not None]
+
+
 def read_unseen(paths: Sequence[Path], detector: Detector) -> list[LabelledText]:
     """Read labelled texts, without those that the model learnt from."""
     from unspun.training.corpora.corpus import read_labelled
@@ -250,14 +286,46 @@ def sample(texts: Iterable[LabelledText], each: int, rng: np.random.Generator) -
 # --- processes and memory ---------------------------------------------------------------------------------------------
 
 
-def run_child(command: Sequence[str], folder: Path | None = None) -> dict[str, Any]:
-    """Run a command in a folder with one thread, and return the JSON object that it prints. Raises BenchmarkError."""
-    done = subprocess.run(
-        command, cwd=folder, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True, check=False
-    )
+def run_child(command: Sequence[str], checkout: Path | None = None) -> dict[str, Any]:
+    """Run a command with one thread, and return the JSON object that it prints. Raises BenchmarkError.
+
+    `checkout` is the folder of another version of unspun, which the command then imports.
+    """
+    done = subprocess.run(command, env=environment(checkout), capture_output=True, text=True, check=False)
     if done.returncode:
         raise BenchmarkError(last_line(done.stderr) or f"{' '.join(command)}: exit status {done.returncode}")
     return dict(json.loads(done.stdout))
+
+
+def run_measured(command: Sequence[str], checkout: Path | None = None) -> dict[str, float]:
+    """Run a command with one thread, and return its CPU time, time by the clock and peak memory.
+
+    Processes that it starts are included in the CPU time. Raises BenchmarkError.
+    """
+    started = time.perf_counter()
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(command, env=environment(checkout), stdout=subprocess.DEVNULL, stderr=errors)
+        # wait4 measures this one child, but includes this process's own memory between fork and exec.
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        errors.seek(0)
+        error = last_line(errors.read().decode(errors="replace"))
+    if process.returncode:
+        raise BenchmarkError(error or f"{' '.join(command)}: exit status {process.returncode}")
+    return {
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "wall": time.perf_counter() - started,
+        "memory": megabytes(usage.ru_maxrss),
+    }
+
+
+def environment(checkout: Path | None = None) -> dict[str, str]:
+    """Return the environment of a child process with one thread, in which `unspun` is that of a checkout."""
+    found = {**os.environ, **ONE_THREAD}
+    if checkout is not None:
+        paths = [str(checkout.resolve() / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        found["PYTHONPATH"] = os.pathsep.join(paths)
+    return found
 
 
 def last_line(text: str) -> str:

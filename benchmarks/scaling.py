@@ -1,6 +1,6 @@
 """Does a word cost the same in small and large collections, and in short and long articles? And memory?
 
-    python -m benchmarks.scaling                                # 1, 10 and 100 MB, articles of 100 to 1,000,000 words
+    python -m benchmarks.scaling                                # 1, 10 and 100 MB, articles of 50 to 1,000,000 words
     python -m benchmarks.scaling --full --json scaling.json     # also 1,000 MB
     python -m benchmarks.scaling --megabytes 1 10               # a quick look, about two minutes
 
@@ -18,9 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,24 +29,21 @@ from typing import Any
 
 from benchmarks.common import (
     CRAWL,
-    ONE_THREAD,
-    BenchmarkError,
     drawn,
     example_articles,
-    last_line,
     load_detector,
     make_parser,
-    megabytes,
     peak_megabytes,
     progress,
     run_child,
     run_main,
+    run_measured,
 )
 
 MEGABYTE = 1_000_000
 MEGABYTES, LARGEST = (1, 10, 100), 1_000
 """Sizes of collections; the largest only with --full."""
-LENGTHS = (100, 1_000, 10_000, 100_000, 1_000_000)
+LENGTHS = (50, 100, 1_000, 10_000, 100_000, 1_000_000)
 """Lengths of single articles, in words."""
 TOGETHER, LONGEST_TOGETHER = 64, 10_000
 """Articles given at a time, and the length up to which they are."""
@@ -119,23 +114,7 @@ def _score(folder: Path, size: int, arguments: Sequence[str]) -> Row:
         documents, words = write_collection(stream.write, (text for text, _ in example_articles(CRAWL)), size)
     command = [sys.executable, "-m", "unspun.service.cli", "score", str(file), "--format", "jsonl", "--quiet"]
     command += ["--workers", "1", *arguments]
-    started = time.perf_counter()
-    with (folder / "errors.txt").open("w+b") as errors:
-        process = subprocess.Popen(command, env={**os.environ, **ONE_THREAD}, stdout=subprocess.DEVNULL, stderr=errors)
-        # wait4 measures this one child, but includes this process's own memory between fork and exec.
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        errors.seek(0)
-        error = last_line(errors.read().decode(errors="replace"))
-    if process.returncode:
-        raise BenchmarkError(error or f"unspun score: exit status {process.returncode}")
-    return {
-        "documents": documents,
-        "words": words,
-        "cpu": usage.ru_utime + usage.ru_stime,
-        "wall": time.perf_counter() - started,
-        "memory": megabytes(usage.ru_maxrss),
-    }
+    return {"documents": documents, "words": words, **run_measured(command)}
 
 
 def write_collection(write: Callable[[str], Any], texts: Iterable[str], size: int) -> tuple[int, int]:

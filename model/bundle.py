@@ -1,6 +1,7 @@
 """A model on disk: a folder with a manifest, memory-mapped arrays, word lists and the classifier.
 
-Nothing is deserialised until the format, the library versions and the sha256 of every file have been checked.
+Nothing is read until the format and the sha256 of every file have been checked. Bundles before version 2.2.0 hold a
+pickle with objects of scikit-learn, for which the version of that library is checked as well.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import pickle
 import tempfile
+import zipfile
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,9 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
-from joblib.numpy_pickle import NumpyUnpickler
 from numpy.typing import NDArray
 
 from unspun.model.decision.decision import Decision
@@ -37,16 +37,17 @@ from unspun.model.signals.tagger import Tagger, TaggerInputs
 from unspun.model.tiers.deep import Blend, DeepEncoder, DeepTier, EncoderWeights, WindowHead
 from unspun.model.tiers.fast import FastClassifier
 from unspun.model.tiers.first import FirstTier, NgramWeights
+from unspun.model.tiers.stored import arrays_of, classifier_of
 from unspun.model.verdict import KINDS, ModelInfo
 
 FORMAT = 2
 """Version of the bundle's layout. Bundles of other versions are refused."""
 LIBRARIES = ("scikit-learn", "numpy", "joblib")
-"""Libraries whose versions a bundle records. The classifier needs the same minor version of scikit-learn."""
+"""Libraries whose versions a bundle records."""
 MANIFEST = "manifest.json"
-CLASSIFIER = "classifier.joblib"
-MOVED = {"model.fast": "unspun.model.tiers.fast", "model.house": "unspun.model.tiers.house"}
-"""Modules that bundles of version 2.0.0 name in their pickle, and where their classes are now."""
+CLASSIFIER = "classifier.npz"
+PICKLED = "classifier.joblib"
+"""The classifier of bundles before version 2.2.0. It needs the same minor version of scikit-learn."""
 WORDS = "words.txt"
 ORIGINALS = "originals.txt"
 FIRST = "first_ngrams"
@@ -61,7 +62,7 @@ SHIPPED = "default"
 """The word that names the model that ships, wherever a model is named."""
 UNREADABLE = (
     *(OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, EOFError),
-    *(zlib.error, pickle.UnpicklingError),
+    *(zlib.error, zipfile.BadZipFile, pickle.UnpicklingError),
 )
 """Errors that a damaged or incompatible bundle causes while it is loaded."""
 
@@ -186,7 +187,9 @@ def _check_versions(folder: Path, manifest: dict[str, Any]) -> None:
         else:
             advice = "train the model again with `unspun train`"
         raise BundleError(f"{folder}: bundle format {found!r}, but this unspun reads format {FORMAT}; {advice}")
-    libraries = manifest.get("libraries")
+    files, libraries = manifest.get("files"), manifest.get("libraries")
+    if not isinstance(files, dict) or PICKLED not in files:
+        return
     trained = str(libraries.get("scikit-learn", "unknown") if isinstance(libraries, dict) else "unknown")
     installed = version("scikit-learn")
     if trained.split(".")[:2] != installed.split(".")[:2]:
@@ -206,7 +209,7 @@ def _check_entries(folder: Path, manifest: dict[str, Any]) -> None:
 
 def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
     files = manifest.get("files")
-    if not isinstance(files, dict) or CLASSIFIER not in files:
+    if not isinstance(files, dict) or not {CLASSIFIER, PICKLED} & files.keys():
         raise BundleError(f"{folder}: the manifest lists no files; restore the bundle or train it again")
     for name, expected in files.items():
         if Path(name).name != name:
@@ -262,7 +265,7 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
     )
     layers = range(int(manifest["tagger_layers"]))
     tagger = Tagger(
-        inputs=TaggerInputs(Topics(tables.vectors)),
+        inputs=TaggerInputs(Topics.of(tables.vectors)),
         weights=tuple(array(f"tagger_weights_{i}").astype(np.float32) for i in layers),
         biases=tuple(array(f"tagger_biases_{i}").astype(np.float32) for i in layers),
         centre=array("tagger_centre"),
@@ -291,7 +294,7 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
         deep = DeepTier(encoder, blend, weights_of_fast)
         if "deep" not in decision.tiers:
             raise ValueError("the manifest has no thresholds for the deep tier")
-    classifier = _load_classifier(folder / CLASSIFIER)
+    classifier = _load_classifier(folder, manifest)
     scales, usual = read_scales(manifest), read_usual(manifest)
     first = None
     if f"{FIRST}.npy" in manifest["files"]:
@@ -305,20 +308,13 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
     return Bundle(folder, info, manifest, tables, tagger, classifier, seen, decision, doubt, deep, scales, usual, first)
 
 
-class _Unpickler(NumpyUnpickler):  # type: ignore[misc]
-    """Finds classes that have moved to another module since the bundle was written."""
+def _load_classifier(folder: Path, manifest: dict[str, Any]) -> FastClassifier:
+    if CLASSIFIER in manifest["files"]:
+        with np.load(folder / CLASSIFIER, allow_pickle=False) as arrays:
+            return classifier_of(dict(arrays))
+    from unspun.model.pickled import load_classifier  # slow to import, as is the scikit-learn that it needs
 
-    def find_class(self, module: str, name: str) -> Any:
-        return super().find_class(MOVED.get(module, module), name)
-
-
-def _load_classifier(file: Path) -> FastClassifier:
-    """Load the classifier that `save` wrote with `joblib.dump`. The caller has checked the file's hash."""
-    data = io.BytesIO(zlib.decompress(file.read_bytes()))
-    classifier = _Unpickler(str(file), data, ensure_native_byte_order=True).load()
-    if not isinstance(classifier, FastClassifier):
-        raise TypeError(f"{file.name} holds a {type(classifier).__name__} instead of a FastClassifier")
-    return classifier
+    return load_classifier(folder / PICKLED)
 
 
 def read_extra(bundle: Bundle, prefix: str) -> dict[str, NDArray[Any]]:
@@ -434,8 +430,9 @@ def _write(
         (folder / f"{name}.npy").write_bytes(content.getbuffer())
     (folder / WORDS).write_text("\n".join(tables.vocabulary.words), "utf-8")
     (folder / ORIGINALS).write_text("\n".join(phrases.originals), "utf-8")
-    # A pickle depends on which objects share parts. After one round trip, equal classifiers give the same bytes.
-    joblib.dump(pickle.loads(pickle.dumps(classifier)), folder / CLASSIFIER, compress=("zlib", 9))
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays_of(classifier))  # type: ignore[arg-type]  # it takes arrays by any name
+    (folder / CLASSIFIER).write_bytes(content.getbuffer())
     names = [*(f"{name}.npy" for name in arrays), WORDS, ORIGINALS, CLASSIFIER]
     if deep is not None:
         (folder / DEEP_GRAPH).write_bytes(deep.encoder.weights.graph)

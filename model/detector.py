@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from unspun.model.decision.decision import check_base_rate
 from unspun.model.decision.evidence import DeepTagging, find_evidence
 from unspun.model.decision.passages import SuspiciousPart, suspicious_parts
 from unspun.model.decision.sentences import listed, measure_sentences
+from unspun.model.onnx_session import CPU, check_device
 from unspun.model.signals.features import BatchFeatures, FeatureExtractor
 from unspun.model.text.allowed import Allowed
 from unspun.model.text.document import Documents, TokenClass
@@ -72,9 +74,18 @@ class Detector:
         self._threads = ThreadpoolController()
 
     @classmethod
-    def load(cls, path: str | Path | None = None, *, allowed: Allowed | Iterable[str] | None = None) -> Detector:
-        """Load a bundle, by default the one that ships. Raises model.bundle.BundleError if it cannot be used."""
-        return cls(bundle.load(path), allowed)
+    def load(
+        cls, path: str | Path | None = None, *, allowed: Allowed | Iterable[str] | None = None, device: str = CPU
+    ) -> Detector:
+        """Load a bundle, by default the one that ships. The deep tier runs on the `device`: cpu, or cuda for a GPU.
+
+        Raises:
+            BundleError: if the bundle cannot be used (model.bundle).
+            DeviceError: if the device cannot be used (model.onnx_session).
+        """
+        checked, loaded = check_device(device), bundle.load(path)
+        deep = None if loaded.deep is None else loaded.deep.on(checked)
+        return cls(replace(loaded, deep=deep), allowed)
 
     def __reduce__(self) -> tuple[type[Detector], tuple[bundle.Bundle, Allowed | None]]:
         """Pickle only the bundle and the terms, because the thread pool controller cannot be pickled."""
@@ -188,29 +199,24 @@ class Detector:
         probability = None
         if base_rate is not None:
             probability = round(self.decision.probability("first", 0.0, base_rate), DECIMALS)
-        clear = Verdict(
-            id=None,
-            verdict="clear",
-            kind=None,
-            score=None,
-            false_positive_rate=None,
-            share=None,
-            kinds=None,
-            probability=probability,
-            reason=None,
-            words=0,
-            depth="first",
-            repairs=(),
-            evidence=None,
-            model=self.model,
-        )
+        common: dict[str, Any] = {
+            "kind": None,
+            "score": None,
+            "false_positive_rate": None,
+            "share": None,
+            "kinds": None,
+            "depth": "first",
+            "repairs": (),
+            "evidence": None,
+            "model": self.model,
+        }
         answers: list[Verdict | None] = []
         for name, words, is_settled in zip(names, look.words.tolist(), settled.tolist(), strict=True):
             if is_settled:
-                answers.append(replace(clear, id=name, words=words))
+                clear = Verdict(id=name, verdict="clear", reason=None, words=words, probability=probability, **common)
+                answers.append(clear)
             elif depth == "first":
-                unsettled = replace(clear, id=name, words=words, verdict="abstained", reason="unsettled")
-                answers.append(replace(unsettled, probability=None))
+                answers.append(Verdict(id=name, verdict="abstained", reason="unsettled", words=words, **common))
             else:
                 answers.append(None)
         return answers

@@ -7,10 +7,10 @@ read the fields from here, so that a new field is written once.
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
-from typing import Any, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 
 def about(
@@ -57,11 +57,13 @@ class JsonRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON types, without those that were not requested."""
-        return {
-            one.name: _plain(getattr(self, one.name))
-            for one in described(type(self))
-            if one.left_out_with is None or getattr(self, one.left_out_with) is not None
-        }
+        found = {}
+        record: type = type(self)
+        for name, left_out_with, plain in _plan(record):
+            if left_out_with is None or getattr(self, left_out_with) is not None:
+                value = getattr(self, name)
+                found[name] = value if plain is None or value is None else plain(value)
+        return found
 
     @classmethod
     def from_dict(cls, item: Mapping[str, Any]) -> Self:
@@ -87,6 +89,16 @@ def _described(record: type) -> tuple[Described, ...]:
         metadata = {name: value for name, value in one.metadata.items() if name in Described.__dataclass_fields__}
         found.append(Described(one.name, kind, optional, one.default, **metadata))
     return tuple(found)
+
+
+@cache
+def _plan(record: type) -> tuple[tuple[str, str | None, Callable[[Any], Any] | None], ...]:
+    """Return the name of each field, what it is left out with, and what makes its value plain, None if it is."""
+    plain_already = (str, int, float, bool)
+    return tuple(
+        (one.name, one.left_out_with, None if one.type in plain_already or get_origin(one.type) is Literal else _plain)
+        for one in described(record)
+    )
 
 
 def parts_of(hint: Any) -> type | None:

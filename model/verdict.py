@@ -34,6 +34,8 @@ Label = Literal["human", "llm", Kind]
 """The labels of texts for training and evaluation. `llm`: written by a language model, not paraphrased."""
 LABELS: tuple[Label, ...] = ("human", "llm", *KINDS)
 
+_JSON = json.JSONEncoder(ensure_ascii=False, check_circular=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence(JsonRecord):
@@ -298,9 +300,10 @@ class Verdict(JsonRecord):
 
         Lone surrogates, which UTF-8 cannot encode, are escaped.
         """
-        line = json.dumps(self.to_dict(), ensure_ascii=False, separators=(", ", ": "))
-        try:
-            line.encode("utf-8")
-        except UnicodeEncodeError:
-            return json.dumps(self.to_dict(), ensure_ascii=True, separators=(", ", ": "))
+        line = _JSON.encode(self.to_dict())
+        if not line.isascii():
+            try:
+                line.encode("utf-8")
+            except UnicodeEncodeError:
+                return json.dumps(self.to_dict())
         return line

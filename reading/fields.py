@@ -73,6 +73,10 @@ class Fields:
         Raises FieldError if it has no text, if that is not a string, or if several fields have the name of the text or
         the id.
         """
+        if self.text is self.id is None and not self.kept and type(record) is dict and "id" in record:
+            text = record.get("text")
+            if text and isinstance(text, str):  # most records are like this, so that the general way can be slow
+                return {"text": text, "id": record["id"]}
         found: dict[str, Any] = {}
         usual: tuple[str, ...]
         for name, wanted, usual in (("text", self.text, USUAL_TEXTS), ("id", self.id, USUAL_IDS)):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -43,8 +44,10 @@ def extract_article(page: str) -> Article:
     root = parse(page)
     if root is None:
         raise NoTextError(NO_TEXT)
+    alive = list(root.iter())  # otherwise lxml makes a new object each time an element is looked at
     hidden = leave_out_hidden_text(root)
     leave_out_clutter(root)
+    del alive
     is_large = any(True for _ in islice(root.iter(), MOST_ELEMENTS, None))
     text = _main_text(root) if is_large else _trafilatura(root) or _all_text(root)
     if not text:
@@ -113,12 +116,17 @@ def _pieces(root: Any) -> Iterator[str]:
 
 
 def _trafilatura(root: Any) -> str | None:
+    try:
+        text = _trafilatura_extract()(root, include_comments=False)
+    except Exception:  # it may fail anywhere in three parsers; `_all_text` is the fallback
+        return None
+    return text if text and not text.isspace() else None
+
+
+@cache
+def _trafilatura_extract() -> Callable[..., str | None]:
     import trafilatura  # slow to import, and most runs read no HTML
 
     for name in ("trafilatura", "htmldate", "courlan"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    try:
-        text = trafilatura.extract(root, include_comments=False)
-    except Exception:  # it may fail anywhere in three parsers; `_all_text` is the fallback
-        return None
-    return text if text and not text.isspace() else None
+    return trafilatura.extract

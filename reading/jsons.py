@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from unspun.reading.records import Failure, Place, Record, UnreadableError, too_
 
 PIECE = 1 << 16
 """Characters of a file that are read at a time."""
+BLOCK = 1 << 17
+"""Characters of lines that are left together to one process."""
 CUT = 16
 """Characters at the end of a piece in which an error may only mean that the rest has not been read yet."""
 BLANK = " \t\r\n\ufeff"
@@ -42,9 +45,52 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
-def read_json_lines(stream: TextIO, place: Place, fields: Fields) -> Iterator[Record | Failure]:
-    """Yield the document of each line, or a failure, and keep `place` current."""
+class Lines(str):
+    """Lines of JSON that have not been read yet, as the text of a Record whose `line` is that of the first.
+
+    `Reader(..., in_blocks=True)` leaves reading them to the processes that score.
+    """
+
+    __slots__ = ()
+
+    def records(self, at: Record, fields: Fields) -> Iterator[Record | Failure]:
+        """Yield what `read_json_lines` yields for these lines; `at` is their Record."""
+        return read_json_lines(io.StringIO(self), Place(at.file, fields.kept), fields, before=at.line - 1)
+
+
+def read_json_blocks(stream: TextIO, place: Place) -> Iterator[Record | Failure]:
+    """Yield the lines of a file as records of Lines, or failures, and keep `place` current."""
     lines = BoundedLines(stream)
+    ended = False
+    while not ended:
+        place.line = first = lines.number + 1
+        held: list[str] = []
+        size = 0
+        broken: Exception | None = None
+        try:
+            while size < BLOCK and not ended:
+                held.append(next(lines, ""))
+                size += len(held[-1])
+                ended = not held[-1]
+        except Exception as error:  # what was read before it is not lost
+            broken = error
+        text = "".join(held)
+        if text and not text.isspace():
+            yield Record("", Lines(text), place.name, first)
+        if broken is not None:
+            place.line = first + len(held)
+            if not isinstance(broken, LineTooLongError):
+                raise broken
+            yield place.failure(str(broken))
+
+
+def read_json_lines(stream: TextIO, place: Place, fields: Fields, *, before: int = 0) -> Iterator[Record | Failure]:
+    """Yield the document of each line, or a failure, and keep `place` current.
+
+    `before` is the number of lines before the stream.
+    """
+    lines = BoundedLines(stream)
+    lines.number = before
     while True:
         place.line = lines.number + 1
         try:

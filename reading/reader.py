@@ -29,7 +29,7 @@ from unspun.reading.documents.isolation import (
 from unspun.reading.encodings import SAMPLE, NotTextError, decode, open_text, peek
 from unspun.reading.fields import USUAL, Fields
 from unspun.reading.html import Article, declared_encoding, extract_article
-from unspun.reading.jsons import read_json, read_json_lines
+from unspun.reading.jsons import read_json, read_json_blocks, read_json_lines
 from unspun.reading.lines import LineTooLongError
 from unspun.reading.locations import Disk, Entry, Location, Store, locate
 from unspun.reading.mail import read_mail
@@ -101,7 +101,8 @@ class Reader:
     `id_field` are the fields of the text and the id: a name, the number of a column, or a path to a nested field of
     JSON. By default, they are `text`, `content`, `body`, `article` or `full_text`, and `id`, in any case. If
     `text_optional`, a JSON object without a text is a document with an empty one.
-    `limits` are those of reading one PDF, DOCX, ODT, RTF or EPUB.
+    `limits` are those of reading one PDF, DOCX, ODT, RTF or EPUB. If `in_blocks`, the lines of files of JSON lines are
+    yielded many at a time: the text of such a record are reading.jsons.Lines.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class Reader:
         id_field: str | None = None,
         text_optional: bool = False,
         limits: Limits = LIMITS,
+        in_blocks: bool = False,
     ) -> None:
         self.paths = tuple(paths)
         self.skipped = Omissions()
@@ -129,6 +131,7 @@ class Reader:
         self._article = article
         self._fields = Fields(text_field, id_field, fields, text_optional)
         self._limits = limits
+        self.in_blocks = in_blocks
         self._finished = 0
         self._current: _CountedFile | None = None
 
@@ -243,7 +246,14 @@ class Reader:
 
     def _read_stream(self, stream: io.BufferedIOBase, name: str, kind: Format) -> Iterator[Record | Failure]:
         return read_stream(
-            stream, name, kind, skip=self._skip, article=self._article, fields=self._fields, limits=self._limits
+            stream,
+            name,
+            kind,
+            skip=self._skip,
+            article=self._article,
+            fields=self._fields,
+            limits=self._limits,
+            in_blocks=self.in_blocks,
         )
 
     def _skip(self, reason: str) -> None:
@@ -278,16 +288,18 @@ def read_stream(
     article: Callable[[str], Article] = extract_article,
     fields: Fields = USUAL,
     limits: Limits = LIMITS,
+    in_blocks: bool = False,
 ) -> Iterator[Record | Failure]:
     """Yield the documents of a stream of bytes. `name` identifies it in ids and messages.
 
     `article` is as for Reader, and `fields` are those of its records; `skip` is called with the reason for each archive
-    record that is not a document. `limits` are those of reading a PDF, DOCX, ODT, RTF or EPUB.
+    record that is not a document. `limits` are those of reading a PDF, DOCX, ODT, RTF or EPUB. `in_blocks` is as for
+    Reader.
     """
     place = Place(name, fields.kept if kind in OF_RECORDS else ())
     empty = True
     try:
-        for item in _documents(stream, place, kind, skip, article, fields, limits):
+        for item in _documents(stream, place, kind, skip, article, fields, limits, in_blocks):
             empty = False
             yield item
         if empty and not (kind == "warc" and place.line):  # an archive may hold only records that are not documents
@@ -312,13 +324,17 @@ def _documents(
     article: Callable[[str], Article],
     fields: Fields,
     limits: Limits,
+    in_blocks: bool,
 ) -> Iterator[Record | Failure]:
     """Yield the documents of a stream. Raises if the rest cannot be read."""
     match kind:
         case "json" | "jsonl":
             sample, stream = peek(stream)
-            read = read_json_lines if _are_json_lines(sample, kind) else read_json
-            return read(open_text(stream), place, fields)
+            if not _are_json_lines(sample, kind):
+                return read_json(open_text(stream), place, fields)
+            if in_blocks:
+                return read_json_blocks(open_text(stream), place)
+            return read_json_lines(open_text(stream), place, fields)
         case "csv" | "tsv":
             sample, stream = peek(stream)
             rows = open_text(stream, newline=line_end(decode(sample)))

@@ -37,13 +37,14 @@ def plural(number: int, noun: str, nouns: str | None = None) -> str:
 
 
 def is_bundle_error(error: Exception) -> bool:
-    """Return whether the model is at fault; the message then says what to do.
+    """Return whether the model, or the device that it is to run on, is at fault; the message then says what to do.
 
     This is called for any error, including failed imports, so it imports nothing: only a module that is already loaded
-    can have raised a BundleError.
+    can have raised such an error.
     """
-    module = sys.modules.get("unspun.model.bundle")
-    return module is not None and isinstance(error, module.BundleError)
+    places = {"unspun.model.bundle": "BundleError", "unspun.model.onnx_session": "DeviceError"}
+    known = tuple(getattr(sys.modules[module], name) for module, name in places.items() if module in sys.modules)
+    return isinstance(error, known)
 
 
 class CommandError(click.ClickException):

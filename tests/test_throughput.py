@@ -5,16 +5,26 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmarks.common import ARTICLE_WORDS, example_articles, from_corpus, from_examples
-from benchmarks.throughput import PIECES, WINDOW, pieces, summarise, windows
+from benchmarks import common
+from benchmarks.common import ARTICLE_WORDS, example_articles, from_corpus, from_crawl, from_examples
+from benchmarks.encoders import PIECES, WINDOW, pieces, windows
+from benchmarks.throughput import summarise
 
 ROOT = Path(__file__).parents[1]
+CRAWLED = (
+    ("brown_nonfiction", "human", None, 20),
+    ("imdb_reviews", "human", None, 3),
+    ("bbc_news", "human", None, 20),
+    ("imdb_reviews", "spun", "PWWS", 5),
+)
+"""Sources of a crawl: label, tool and number of texts."""
 
 
 def write(path: Path, labels: list[str], words: int = 60) -> None:
@@ -22,14 +32,14 @@ def write(path: Path, labels: list[str], words: int = 60) -> None:
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
 
 
-def benchmark(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "benchmarks.throughput", *map(str, arguments)]
+def benchmark(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "benchmarks.throughput", "--examples", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def run(*cpu: float, words: int = 100, start: float = 1.0, memory: float = 50.0) -> dict[str, Any]:
     passes = [{"articles": 2, "words": words, "cpu": seconds, "wall": 2 * seconds} for seconds in cpu]
-    return {"start": start, "passes": passes, "memory": memory}
+    return {"start": start, "process": start + cpu[0], "passes": passes, "memory": memory}
 
 
 def test_example_articles_are_the_same_every_time() -> None:
@@ -68,6 +78,25 @@ def test_a_corpus_with_one_label_is_given_both(tmp_path: Path) -> None:
     assert [spun for _, spun in from_corpus(tmp_path, 4)] == [False, True, False, True]
 
 
+def test_a_crawl_is_drawn_from_every_source_in_turn_and_never_from_texts_that_models_learn_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = [
+        {"text": f"{source} {i} " * 60, "label": label, "source": source, "tool": tool}
+        # Roles are in training/corpora/roles.toml: two sources to calibrate with, a tool to test on, one to train on.
+        for source, label, tool, number in CRAWLED
+        for i in range(number)
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    monkeypatch.setattr(common, "CORPORA", tmp_path)
+    articles = from_crawl(8, every=4)
+    assert Counter((text.split()[0], spun) for text, spun in articles) == {
+        ("brown_nonfiction", False): 3,
+        ("imdb_reviews", False): 3,
+        ("imdb_reviews", True): 2,
+    }
+
+
 def test_short_texts_are_skipped(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", ["human", "spun"], words=59)
     assert from_corpus(tmp_path, 4) == []
@@ -84,6 +113,10 @@ def test_start_is_the_median_of_the_processes_and_memory_their_peak() -> None:
     runs = [run(1.0, start=start, memory=memory) for start, memory in ((1.0, 50.0), (9.0, 80.0), (2.0, 60.0))]
     own = summarise({"tokens": runs})["tokens"]
     assert (own["start_seconds"], own["peak_megabytes"]) == (2.0, 80.0)
+
+
+def test_the_speed_with_start_is_that_of_a_whole_process() -> None:
+    assert summarise({"tokens": [run(1.0, start=3.0)]})["tokens"]["words_per_second_with_start"] == 25.0
 
 
 def test_ratios_compare_words_per_second_even_if_the_tools_read_different_texts() -> None:
@@ -116,22 +149,30 @@ def test_a_text_has_about_as_many_pieces_as_with_a_real_vocabulary() -> None:
 
 def test_tools_run_in_turn_and_are_reported_in_a_table_and_a_file(tmp_path: Path) -> None:
     report = tmp_path / "speed.json"
-    done = benchmark("--articles", 2, "--mix", "half", "--rounds", 2, "--only", "tokens", "tfidf", "--json", report)
+    done = benchmark("--articles", 2, "--mix", 2, "--rounds", 2, "--only", "tokens", "tfidf", "--json", report)
     assert (done.returncode, done.stderr) == (0, "")
-    results = json.loads(report.read_text())
-    assert list(results["contenders"]) == ["tokens", "tfidf"]
+    [mix] = json.loads(report.read_text())["mixes"]
+    assert list(mix["contenders"]) == ["tokens", "tfidf"]
     words = sum(len(text.split()) for text, _ in from_examples(2))
-    assert {own["words"] for own in results["contenders"].values()} == {results["words"]} == {words}
+    assert {own["words"] for own in mix["contenders"].values()} == {mix["words"]} == {words}
     assert "tokens by a regular expression" in done.stdout
     assert "TF-IDF" in done.stdout
 
 
+def test_every_mix_has_a_table_of_its_own() -> None:
+    done = benchmark("--articles", 4, "--mix", 4, 2, "--rounds", 1, "--only", "tokens")
+    assert [line.split("; ")[1] for line in done.stdout.splitlines() if "articles, " in line] == [
+        "1 paraphrased, one in 4. Reading JSON lines, scoring and writing JSON",
+        "2 paraphrased, one in 2. Reading JSON lines, scoring and writing JSON",
+    ]
+
+
 def test_another_checkout_is_timed_on_the_same_articles(tmp_path: Path) -> None:
     file = tmp_path / "speed.json"
-    options = ("--articles", 20, "--only", "fast", "tokens", "--rounds", 1, "--json", file)
+    options = ("--articles", 2, "--mix", 2, "--only", "fast", "tokens", "--rounds", 1, "--json", file)
     done = benchmark(*options, "--baseline", ROOT)
     assert "unspun, fast tier, baseline" in done.stdout, done.stderr
-    figures = json.loads(file.read_text("utf-8"))["contenders"]
+    figures = json.loads(file.read_text("utf-8"))["mixes"][0]["contenders"]
     assert list(figures) == ["fast", "tokens", "fast@baseline"]
     assert figures["fast"]["words"] == figures["fast@baseline"]["words"]
 
@@ -146,21 +187,23 @@ def test_peak_memory_does_not_include_the_parent_process() -> None:
 
 def test_the_deep_tier_reads_only_the_first_articles(tmp_path: Path) -> None:
     report = tmp_path / "speed.json"
-    options = ("--articles", 2, "--mix", "half", "--rounds", 1, "--only", "deep_verdict", "--deep-articles", 1)
+    options = ("--articles", 2, "--mix", 2, "--rounds", 1, "--only", "deep_verdict", "--deep-articles", 1)
     done = benchmark(*options, "--json", report)
     assert done.returncode == 0, done.stderr
-    results = json.loads(report.read_text())
-    assert (results["articles"], results["contenders"]["deep_verdict"]["articles"]) == (2, 1)
+    [mix] = json.loads(report.read_text())["mixes"]
+    assert (mix["articles"], mix["contenders"]["deep_verdict"]["articles"]) == (2, 1)
 
 
 def test_a_model_that_cannot_be_loaded_is_reported_on_one_line(tmp_path: Path) -> None:
-    done = benchmark("--only", "fast", "--articles", 20, "--model", tmp_path)
+    done = benchmark("--only", "fast", "--articles", 2, "--mix", 2, "--model", tmp_path)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert str(tmp_path) in done.stderr
 
 
-@pytest.mark.parametrize(("option", "value"), [("--articles", "19"), ("--rounds", "0"), ("--encoder-articles", "0")])
+@pytest.mark.parametrize(
+    ("option", "value"), [("--articles", "199"), ("--rounds", "0"), ("--encoder-articles", "0"), ("--mix", "0")]
+)
 def test_too_few_articles_or_processes_are_a_usage_error(option: str, value: str) -> None:
     assert benchmark(option, value).returncode == 2
 

@@ -3,7 +3,7 @@
     python -m unspun.training.build ../shared/corpora --lexicons ../shared/lexicons --work work --output model/default
 
 Trains the fast tier on the texts with the role `train`, takes the encoder from the last checkpoint of
-`training.encoder.fine_tune`, gathers the evidence of both in texts with the role `calibrate`, and fits the decision to
+`training.encoder.distil`, gathers the evidence of both in texts with the role `calibrate`, and fits the decision to
 it. Texts with the role `test` are never used. Each result is kept in the work folder; rerun the command to resume.
 """
 
@@ -222,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--work", type=Path, default=Path("work"), help="folder for intermediate results (default: work)"
     )
     parser.add_argument(
-        "--checkpoint", type=Path, help="checkpoint of the encoder (default: WORK/encoder/checkpoint.pt)"
+        "--checkpoint", type=Path, help="checkpoint of the encoder (default: WORK/distilled/checkpoint.pt)"
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of the bundle to write")
     parser.add_argument(
@@ -237,8 +237,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     learned = [text for text in by_role["train"] if text.label != "llm"]
     stages = Stages(options.work / "fast", learned, recipe, lambda line: print(line, file=sys.stderr, flush=True))
     fast = train_fast_tier(learned, recipe, stages)
-    checkpoint = options.checkpoint or options.work / "encoder" / "checkpoint.pt"
-    weights, step = _encoder(checkpoint, options.work / "encoder")
+    checkpoint = options.checkpoint or options.work / "distilled" / "checkpoint.pt"
+    weights, step = _encoder(checkpoint, checkpoint.parent)
     texts = calibration_texts(by_role["calibrate"], options.seed)
     file = options.work / "evidence" / evidence_name(step, stages.key, texts)
     detector = provisional_detector(fast, weights)
@@ -275,17 +275,7 @@ def build(
 
     `accuracy` measures a decision; its figures become part of the manifest.
     """
-    extended = with_long_texts(labelled)
-    samples = {"fast": Sample(extended, extended.fast())}
-    if weights is not None:
-        fast_weights = choose_fast_weights(labelled)
-        samples["deep"] = Sample(extended, extended.deep() + fast_weights * extended.fast())
-    decision = fit_decision(samples, minimum_words=MINIMUM_WORDS, least_familiar=least_familiar(labelled))
-    found = None
-    if "deep" in samples:
-        rates = decision.tiers["deep"].log_rates(samples["deep"].evidence, extended.words, extended.unfamiliar)
-        found = rates.min(axis=1) <= np.log(decision.tiers["deep"].suspect)
-    doubt = choose_doubt(samples["fast"], decision.tiers["fast"], found)
+    decision, doubt, fast_weights = fit(labelled, deep=weights is not None)
     names = provisional_detector(fast, weights).feature_names
     manifest: dict[str, Any] = {
         "name": recipe.name,
@@ -304,10 +294,7 @@ def build(
     deep = None
     if weights is not None and blend is not None:
         deep = DeepTier(DeepEncoder(weights), blend, fast_weights)
-        manifest["deep"] = {
-            "blend": asdict(blend),
-            "fast_weights": dict(zip(KINDS, fast_weights.tolist(), strict=True)),
-        }
+        manifest["deep"] = deep_entry(deep)
     if accuracy is not None:
         manifest["accuracy"] = accuracy(decision)
     kept = labelled.take(kept_texts(labelled))
@@ -315,6 +302,30 @@ def build(
     seen = np.unique(text_keys([text.text for text in learned]))
     bundle.save(output, manifest, fast.tables, fast.tagger, fast.classifier, seen, deep, extra=arrays)
     return write_card(output)
+
+
+def deep_entry(tier: DeepTier) -> dict[str, Any]:
+    """Return the manifest's entry about how the encoder's answers are combined with the fast tier's."""
+    return {
+        "blend": asdict(tier.blend),
+        "fast_weights": dict(zip(KINDS, tier.fast_weights.tolist(), strict=True)),
+    }
+
+
+def fit(labelled: LabelledEvidence, *, deep: bool) -> tuple[Decision, NDArray[np.float64], NDArray[np.float64]]:
+    """Fit the decision to evidence in `calibrate` texts. Returns it, the `doubt`, and the weights of the fast tier."""
+    extended = with_long_texts(labelled)
+    samples = {"fast": Sample(extended, extended.fast())}
+    fast_weights = np.zeros(len(KINDS))
+    if deep:
+        fast_weights = choose_fast_weights(labelled)
+        samples["deep"] = Sample(extended, extended.deep() + fast_weights * extended.fast())
+    decision = fit_decision(samples, minimum_words=MINIMUM_WORDS, least_familiar=least_familiar(labelled))
+    found = None
+    if deep:
+        rates = decision.tiers["deep"].log_rates(samples["deep"].evidence, extended.words, extended.unfamiliar)
+        found = rates.min(axis=1) <= np.log(decision.tiers["deep"].suspect)
+    return decision, choose_doubt(samples["fast"], decision.tiers["fast"], found), fast_weights
 
 
 def fitted_on(learned: Sequence[LabelledText], labelled: LabelledEvidence, deep: bool) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from unspun.model.text.document import Documents, Shape, TokenClass
 from unspun.model.text.foreign import FEWEST_FOREIGN, LEAST_FOREIGN, MOST_OTHER_LETTERS, most_foreign
 from unspun.model.text.sentences import TERMINATORS, is_among
 from unspun.model.text.verse import FEWEST_ROWS, MOST_WORDS, is_verse
-from unspun.model.text.wordlists import foreign_function_words
 from unspun.model.verdict import Reason
 
 LEAST_ENGLISH = 0.12
@@ -87,7 +86,7 @@ class _Counts:
 
     def __init__(self, documents: Documents) -> None:
         self._size = len(documents)
-        self._document = documents.token_document
+        self._document, self._ptr = documents.token_document, documents.token_ptr
         ours = ~documents.token_foreign
         word = (documents.token_class == TokenClass.WORD) & ours
         number = (documents.token_class == TokenClass.NUMBER) & ours
@@ -99,7 +98,7 @@ class _Counts:
         self.allowed = self._count(word & documents.token_allowed)
         self.lower = self._count(word & (documents.token_shape & Shape.CAPITAL == 0))
         self.english = self._count(word & documents.token_function)
-        lists = np.where(word, foreign_function_words().lookup(documents.token_hash), np.uint32(0))
+        lists = np.where(word, documents.token_lists, np.uint32(0))
         self.foreign = most_foreign(lists, self._document, self._size)
         self.glued = self._count(_glued(documents, word, number))
         self.ends = self._count(ours & is_among(documents.characters[documents.token_start], TERMINATORS))
@@ -110,7 +109,8 @@ class _Counts:
         self.is_code = np.array(is_code, dtype=np.bool_)
 
     def _count(self, flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-        counts: NDArray[np.int64] = np.bincount(self._document[flags], minlength=self._size)
+        before = np.searchsorted(np.flatnonzero(flags), self._ptr)
+        counts: NDArray[np.int64] = before[1:] - before[:-1]
         return counts
 
     def _other_letters(self, documents: Documents) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
@@ -30,6 +31,16 @@ class Encoding:
     ids: NDArray[np.int32]
     judged: NDArray[np.bool_]
     neighbours: dict[int, NDArray[np.int32]]
+
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
+        """The tokens that are judged (P,)."""
+        return np.flatnonzero(self.judged)
+
+    @cached_property
+    def place_document(self) -> NDArray[np.int32]:
+        """The document of each token that is judged (P,)."""
+        return self.documents.token_document.take(self.places)
 
     @classmethod
     def of(cls, documents: Documents, vocabulary: Vocabulary) -> Encoding:

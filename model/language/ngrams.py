@@ -91,26 +91,43 @@ class NgramTable:
 
     def find(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the positions (F,) of the keys (N,) that are stored, and their log probabilities (F,)."""
-        blocks = [np.zeros(0, dtype=np.int64)]
+        places, levels = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.uint16)]
         for start in range(0, keys.size, BLOCK):
-            blocks.append(start + self._may_find(keys[start : start + BLOCK]))
-        places = np.concatenate(blocks)
-        wanted = keys.take(places)
-        at = self._home(wanted)
-        entry = _fingerprint(wanted) << np.uint16(LEVEL_BITS)
-        slot = self.slots.take(at)
-        todo = np.flatnonzero((slot ^ entry) > _LEVEL_MASK)  # an empty slot ends the search at once
-        at, sought = at.take(todo), entry.take(todo)
-        for _ in range(self.probes - 1):
-            if not len(todo):
-                break
-            at += 1
-            met = self.slots.take(at, mode="wrap")
-            slot[todo] = met
-            on = np.flatnonzero(((met ^ sought) > _LEVEL_MASK) & (met != 0))
-            todo, at, sought = todo.take(on), at.take(on), sought.take(on)
-        hit = np.flatnonzero(((slot ^ entry) <= _LEVEL_MASK) & (slot != 0))
-        return places.take(hit), self.levels.take(slot.take(hit) & _LEVEL_MASK)
+            block = keys[start : start + BLOCK]
+            may_be = self._may_find(block)
+            level = self._level(block.take(may_be))
+            hit = np.flatnonzero(level != 0)
+            places.append(may_be.take(hit) + start)
+            levels.append(level.take(hit))
+        return np.concatenate(places), self.levels.take(np.concatenate(levels))
+
+    def _level(self, keys: NDArray[np.uint64]) -> NDArray[np.uint16]:
+        """Return the level of each key (N,), 0 if it is not stored."""
+        at = self._home(keys)
+        entry = _fingerprint(keys) << np.uint16(LEVEL_BITS)
+        # Most walks end at once, at the n-gram or at an empty slot.
+        level = self._slots.take(at)
+        todo = np.flatnonzero(((level ^ entry) > _LEVEL_MASK) & (level != 0))
+        level &= _LEVEL_MASK
+        level[todo] = self._walk(at.take(todo), entry.take(todo))
+        return level
+
+    def _walk(self, at: NDArray[np.int64], entry: NDArray[np.uint16]) -> NDArray[np.uint16]:
+        """Return the level of each entry (N,), given the slot at which its walk starts; 0 if it is not stored.
+
+        All steps of a walk are compared at once.
+        """
+        met = self._walks[at].view(np.uint16).reshape(-1, MAX_PROBES)
+        ends = (met ^ entry[:, None]) <= _LEVEL_MASK
+        ends |= met == 0
+        # As one integer for each walk, in which the lowest bit that is set is where it ends.
+        bits = np.packbits(ends.reshape(-1), bitorder="little").view("<u2")
+        bits &= np.uint16((1 << self.probes) - 1)
+        step = np.bitwise_count((bits & -bits) - np.uint16(1)) & np.uint8(MAX_PROBES - 1)
+        level: NDArray[np.uint16] = met.reshape(-1).take(np.arange(0, met.size, MAX_PROBES) + step)
+        level &= _LEVEL_MASK  # 0 if the slot is empty
+        level *= bits != 0
+        return level
 
     def _may_find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return the positions of the keys that a walk may find."""
@@ -122,6 +139,17 @@ class NgramTable:
     def _home(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return the slot at which the walk to each key starts."""
         return (keys >> np.uint64(64 - self.slots.size.bit_length() + 1)).view(np.int64)
+
+    @cached_property
+    def _walks(self) -> NDArray[np.void]:
+        """The MAX_PROBES slots from each slot on: overlapping items of one array, so that it takes no more memory."""
+        item = np.dtype((np.void, MAX_PROBES * self._slots.itemsize))
+        return np.ndarray(self.slots.size, item, buffer=self._slots, strides=self._slots.strides)
+
+    @cached_property
+    def _slots(self) -> NDArray[np.uint16]:
+        """The slots, and the first of them again for walks across the end, in memory that is faster than a file's."""
+        return np.asarray(self.slots).take(np.arange(self.slots.size + MAX_PROBES), mode="wrap")
 
     @cached_property
     def _met(self) -> NDArray[np.uint16]:

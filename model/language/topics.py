@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -50,6 +51,12 @@ class Topics:
         self.vectors = vectors.unpacked()
         norms = np.sqrt(np.einsum("ij,ij->i", self.vectors, self.vectors))
         self.directions = self.vectors / np.maximum(norms, 1e-6)[:, None]
+
+    @staticmethod
+    @lru_cache(maxsize=1)
+    def of(vectors: PackedVectors) -> Topics:
+        """Return the topics of a model's vectors: the same object for the tagger and for the signals."""
+        return Topics(vectors)
 
     def contexts(self, encoding: Encoding, places: NDArray[np.int64]) -> tuple[Floats, Floats]:
         """Return the mean vectors (P, E) of the contexts of `places` (P,), and the contexts' numbers of tokens (P,).

@@ -17,6 +17,8 @@ BOUNDARY = 1
 NUMBER = 2
 """Any number."""
 SPECIALS = ("<unknown>", "<boundary>", "<number>")
+SLOT_BITS = 17
+"""Bits of a token's hash that tell where its word is looked for first."""
 SENTENCE_ENDS = (".", "!", "?", "…", "...")
 
 
@@ -45,12 +47,17 @@ class Vocabulary:
         return hashes[order], ids[order]
 
     @cached_property
-    def _buckets(self) -> NDArray[np.int32]:
-        """The start in the sorted index of each value of a hash's top 16 bits, so that searches are short."""
-        hashes, _ = self._index
-        tops = np.arange((1 << 16) + 1, dtype=np.uint64) << np.uint64(48)
-        starts = np.searchsorted(hashes, tops[:-1]).astype(np.int32)
-        return np.append(starts, np.int32(len(hashes)))
+    def _slots(self) -> tuple[NDArray[np.uint64], NDArray[np.int32]]:
+        """The hash and the id of the commonest word for each value of a hash's top bits; zeros if there is none.
+
+        Nearly all words of a text are the commonest of their slot. The others are searched for in the index.
+        """
+        hashes, ids = self._index
+        rare_first = np.argsort(ids, kind="stable")[::-1]
+        slot = (hashes[rare_first] >> np.uint64(64 - SLOT_BITS)).astype(np.int64)
+        hash_of, id_of = np.zeros(1 << SLOT_BITS, dtype=np.uint64), np.zeros(1 << SLOT_BITS, dtype=np.int32)
+        hash_of[slot], id_of[slot] = hashes[rare_first], ids[rare_first]
+        return hash_of, id_of
 
     @cached_property
     def ids_of_words(self) -> dict[str, int]:
@@ -59,18 +66,14 @@ class Vocabulary:
 
     def ids(self, documents: Documents) -> NDArray[np.int32]:
         """Return the vocabulary id of every token of a batch, shape (T,)."""
-        hashes, ids = self._index
+        hash_of, id_of = self._slots
         wanted = documents.token_hash
-        top = (wanted >> np.uint64(48)).astype(np.int64)
-        at = self._buckets[top].astype(np.int64)
-        stop = self._buckets[top + 1]
-        found = np.zeros(len(wanted), dtype=np.int32)
-        todo = np.flatnonzero(at < stop)
-        while len(todo):
-            hit = hashes[at[todo]] == wanted[todo]
-            found[todo[hit]] = ids[at[todo[hit]]]
-            todo = todo[~hit]
-            at[todo] += 1
-            todo = todo[at[todo] < stop[todo]]
+        slot = (wanted >> np.uint64(64 - SLOT_BITS)).view(np.int64)
+        found = id_of.take(slot)
+        same = hash_of.take(slot) == wanted
+        others = np.flatnonzero((found > 0) > same)
+        hashes, ids = self._index
+        at = np.minimum(np.searchsorted(hashes, wanted.take(others)), len(hashes) - 1)
+        found[others] = np.where(hashes.take(at) == wanted.take(others), ids.take(at), np.int32(UNKNOWN))
         found[documents.token_class == TokenClass.NUMBER] = NUMBER
         return found

@@ -58,20 +58,21 @@ class Pool:
     def __init__(self, document: NDArray[np.int32], documents: int) -> None:
         self.document = document
         self.size = documents
-        self.bounds = np.searchsorted(document, np.arange(documents + 1))
-        self.weight = np.maximum(np.diff(self.bounds), 1).astype(np.float32)
+        self.bounds: NDArray[np.int64] = np.searchsorted(document, np.arange(documents + 1))
+        self.weight: Floats = np.maximum(self.bounds[1:] - self.bounds[:-1], 1).astype(np.float32)
 
     @classmethod
-    def of(cls, encoding: Encoding, tokens: NDArray[np.bool_]) -> Pool:
-        """Pool over the tokens that a mask (T,) selects."""
-        return cls(encoding.documents.token_document[tokens], len(encoding.documents.texts))
+    def of(cls, encoding: Encoding, tokens: NDArray[np.int64] | None = None) -> Pool:
+        """Pool over some tokens, given by their places in rising order; by default over those that are judged."""
+        document = encoding.place_document if tokens is None else encoding.documents.token_document.take(tokens)
+        return cls(document, len(encoding.documents.texts))
 
     def mean(self, values: NDArray[np.floating] | NDArray[np.integer] | NDArray[np.bool_]) -> Floats:
         """Return the mean of each document's `values`, shape (D,). There is one value for each selected token."""
         if values.dtype == np.bool_:
-            set_ = np.diff(np.searchsorted(np.flatnonzero(values), self.bounds))
-            shares: Floats = (set_ / self.weight).astype(np.float32)
-            return shares
+            before = np.searchsorted(np.flatnonzero(values), self.bounds)
+            counts: NDArray[np.int64] = before[1:] - before[:-1]
+            return (counts / self.weight).astype(np.float32)
         return (np.bincount(self.document, weights=values, minlength=self.size) / self.weight).astype(np.float32)
 
     def mean_and_deviation(self, values: NDArray[np.floating]) -> tuple[Floats, Floats]:
@@ -84,9 +85,11 @@ class Pool:
         """Return for each of some rising limits the share of each document's values above it, shapes (D,)."""
         # One count of the values, by document and by the number of limits that they exceed.
         cells = len(limits) + 1
-        cell = self.document * np.int32(cells)
+        exceeded = np.zeros(len(values), dtype=np.uint8)
         for limit in np.array(limits, dtype=values.dtype):
-            cell += values > limit
+            exceeded += (values > limit).view(np.uint8)
+        cell = self.document * np.int32(cells)
+        cell += exceeded
         counts = np.bincount(cell, minlength=self.size * cells).reshape(self.size, cells)
         above = np.cumsum(counts[:, :0:-1], axis=1)[:, ::-1]
         return list((above.T / self.weight).astype(np.float32))

@@ -113,24 +113,26 @@ class Collocations:
         fit = self.fit(encoding)
         after_left, left_known, right_known = fit.after_left, fit.left_known, fit.right_known
         unigram = self.language.unigram
-        left = fit.left_pair - unigram[near[0]]
-        right = fit.pair - unigram[near[1]]
+        own = unigram.take(near[0])
+        left = fit.left_pair - own
+        right = fit.pair - unigram.take(near[1])
         numbers = [after_left, fit.right_after, fit.second_right_after, left, right, left_known, right_known]
         tokens = np.stack(numbers, axis=1, dtype=np.float32)
-        judged = encoding.judged & (near[0] != UNKNOWN)
-        content = judged & (unigram[near[0]] < FUNCTION_WORD)
+        judged = np.flatnonzero(encoding.judged & (near[0] != UNKNOWN))
+        content = judged[own.take(judged) < FUNCTION_WORD]
         pool, of_content = Pool.of(encoding, judged), Pool.of(encoding, content)
-        fit_mean, fit_deviation = pool.mean_and_deviation(after_left[judged])
-        mean, deviation = pool.mean_and_deviation(left[judged])
+        fits, associations = after_left.take(judged), left.take(judged)
+        fit_mean, fit_deviation = pool.mean_and_deviation(fits)
+        mean, deviation = pool.mean_and_deviation(associations)
         columns = [
             fit_mean,
             fit_deviation,
-            *pool.shares_above(after_left[judged], FIT),
+            *pool.shares_above(fits, FIT),
             mean,
             deviation,
-            *pool.shares_above(left[judged], ASSOCIATION),
-            pool.mean(~left_known[judged]),
-            of_content.mean(~(left_known | right_known)[content]),
-            of_content.mean((after_left + fit.right_after)[content]),
+            *pool.shares_above(associations, ASSOCIATION),
+            pool.mean(~left_known.take(judged)),
+            of_content.mean(~(left_known | right_known).take(content)),
+            of_content.mean((after_left + fit.right_after).take(content)),
         ]
         return SignalValues(tokens=tokens, documents=np.stack(columns, axis=1))

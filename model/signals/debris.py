@@ -39,6 +39,9 @@ VOWEL_AFTER_ALL = ("unid", "unim", "unin", "oner", "urb", "urg", "urn", "urch", 
 """Beginnings of words that start with a vowel sound despite CONSONANT_VOWELS: unintended, onerous, urban, utter."""
 CONSONANT_VOWELS = ("uni", "use", "usu", "uti", "eu", "one", "once", "ufo", "ubi", "uk", "ut", "ur")
 """Beginnings of words that start with a vowel letter but a consonant sound: university, European, one."""
+VOWELS = frozenset("aeiou")
+UNCERTAIN = frozenset(beginning[0] for beginning in (*SOUNDED_H, *CONSONANT_VOWELS))
+"""First letters of words whose further letters matter."""
 
 
 class Debris:
@@ -56,6 +59,7 @@ class Debris:
         self.may_double = np.array([word in MAY_DOUBLE for word in words])
         self.function_word = vocabulary.log_probability > FUNCTION_WORD
         self.article = np.array([vocabulary.ids_of_words.get(word, -1) for word in ("a", "an")])
+        self.stop = np.uint64(hash_token("."))
         self.brace = tuple(np.uint64(hash_token(mark)) for mark in "{|}")
 
     def read(self, encoding: Encoding) -> SignalValues:
@@ -72,7 +76,7 @@ class Debris:
         )
         marks &= encoding.documents.token_prose[:, None]
         documents = encoding.documents
-        words = Pool.of(encoding, encoding.judged).weight
+        words = Pool.of(encoding).weight
         counts = np.stack(
             [np.bincount(documents.token_document[column], minlength=len(documents.texts)) for column in marks.T],
             axis=1,
@@ -131,7 +135,7 @@ class Debris:
         size = int(sentence[-1]) + 1 if len(sentence) else 0
         words = np.bincount(sentence[documents.token_class == TokenClass.WORD], minlength=size)
         tokens = np.bincount(sentence, minlength=size)
-        stop = documents.token_hash == np.uint64(hash_token("."))
+        stop = documents.token_hash == self.stop
         stops = np.bincount(sentence[stop], minlength=size)
         lone = (words == 1) & (tokens == 2) & (stops == 1)
         long = documents.token_end - documents.token_start > 2
@@ -167,8 +171,10 @@ class Debris:
 
 def _sounds_like_vowel(word: str) -> bool:
     """Return whether "an" goes before a word, judging by its spelling."""
+    if word[:1] not in UNCERTAIN:
+        return word[:1] in VOWELS
     if word.startswith(SOUNDED_H):
         return True
     if not word.startswith(CONSONANT_VOWELS):
-        return word[:1] in tuple("aeiou")
+        return word[:1] in VOWELS
     return word.startswith(VOWEL_AFTER_ALL)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from unspun.model.language.encoding import Encoding
 from unspun.model.language.ngrams import LanguageModel
@@ -71,7 +70,7 @@ class Signals:
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
         collocations = Collocations(tables.language)
-        self.topics = Topics(tables.vectors)
+        self.topics = Topics.of(tables.vectors)
         self.substitutions = Substitutions(collocations, tables.alternatives, self.topics)
         self.known_phrases = KnownPhrases(tables.language, tables.phrases)
         self.for_tagger: tuple[Signal, ...] = (Frequency(tables.language), collocations, self.substitutions)
@@ -97,7 +96,7 @@ class Signals:
         return np.concatenate([*(r.tokens for r in readings), flags], axis=1), [r.documents for r in readings]
 
 
-class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class FeatureExtractor:
     """Turns D texts into document features (D, F), float32. It has nothing to fit; the tables come from training.
 
     Terms that are `allowed` are masked in texts.
@@ -142,12 +141,12 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Compute all signals of a parsed batch."""
         encoding = self._signals.encode(documents)
         tokens, columns = self._signals.read_tokens(encoding)
-        places = np.flatnonzero(encoding.judged)
+        places = encoding.places
         misfit = np.full(len(encoding.ids), NOT_JUDGED, dtype=np.float32)
         misfit[places] = self.tagger.log_odds(encoding, tokens, places)
         columns += [signal.read(encoding).documents for signal in self._signals.for_documents]
         columns.append(_pool_misfit(encoding, misfit, self.tables.language.unigram))
-        words = np.bincount(documents.token_document[places], minlength=len(documents.texts))
+        words = np.bincount(encoding.place_document, minlength=len(documents.texts))
         columns.append(np.log1p(words)[:, None])
         numbers = np.concatenate(columns, axis=1, dtype=np.float32)
         return BatchFeatures(encoding, tokens, misfit, numbers, self._signals.style.read(encoding))
@@ -171,23 +170,24 @@ MISFIT_NAMES = (
 
 def _pool_misfit(encoding: Encoding, misfit: Floats, unigram: Floats) -> Floats:
     """Summarise the tagger's log odds by document, (D, len(MISFIT_NAMES))."""
-    judged = encoding.judged
+    judged = encoding.places
     documents = encoding.documents
-    log_odds = misfit[judged]
+    log_odds = misfit.take(judged)
     # Not scipy's expit: it rounds float32 differently, and the bundles' trees were fitted with this rounding.
     with np.errstate(over="ignore"):
         probability = 1 / (1 + np.exp(-log_odds))
-    pool = Pool.of(encoding, judged)
-    content = judged & (unigram[encoding.ids] < FUNCTION_WORD)
-    of_content, of_function = Pool.of(encoding, content), Pool.of(encoding, judged & ~content)
+    pool = Pool.of(encoding)
+    is_content = unigram.take(encoding.ids.take(judged)) < FUNCTION_WORD
+    content, function = np.flatnonzero(is_content), np.flatnonzero(~is_content)
     size = len(documents.texts)
-    sentence = documents.token_sentence[judged]
+    of_content, of_function = (Pool(encoding.place_document.take(some), size) for some in (content, function))
+    sentence = documents.token_sentence.take(judged)
     sentences = int(sentence[-1]) + 1 if len(sentence) else 0
     length = np.bincount(sentence, minlength=sentences)
     full = np.flatnonzero(length >= 5)
     by_sentence = (np.bincount(sentence, weights=probability, minlength=sentences) / np.maximum(length, 1))[full]
     owner = np.zeros(sentences, dtype=np.int32)
-    owner[sentence] = documents.token_document[judged]
+    owner[sentence] = encoding.place_document
     of_sentences = Pool(owner[full], size)
     odd = np.zeros(len(misfit), dtype=bool)
     odd[1:] = (misfit[1:] > 0) & (misfit[:-1] > 0) & (np.diff(documents.token_document) == 0)
@@ -196,11 +196,11 @@ def _pool_misfit(encoding: Encoding, misfit: Floats, unigram: Floats) -> Floats:
             *pool.mean_and_deviation(probability),
             *pool.mean_and_deviation(log_odds),
             *pool.shares_above(log_odds, LIMITS),
-            *of_content.shares_above(misfit[content], LIMITS),
-            *of_function.shares_above(misfit[judged & ~content], LIMITS[:-2]),
+            *of_content.shares_above(log_odds.take(content), LIMITS),
+            *of_function.shares_above(log_odds.take(function), LIMITS[:-2]),
             *of_sentences.shares_above(by_sentence, (0.1, 0.2, 0.4)),
             of_sentences.mean_and_deviation(by_sentence)[1],
-            pool.mean(odd[judged]),
+            pool.mean(odd.take(judged)),
         ],
         axis=1,
     )

@@ -44,19 +44,20 @@ class Frequency:
     def read(self, encoding: Encoding) -> SignalValues:
         """Compute word frequencies."""
         unknown = encoding.ids == UNKNOWN
-        log_probability = self.unigram[encoding.ids]
-        judged = encoding.judged
-        everything = Pool.of(encoding, judged)
-        content = judged & ~unknown & (log_probability < FUNCTION_WORD)
+        log_probability = self.unigram.take(encoding.ids)
+        judged = encoding.places
+        everything = Pool.of(encoding)
+        of_judged, unknown_judged = log_probability.take(judged), unknown.take(judged)
+        content = judged[~unknown_judged & (of_judged < FUNCTION_WORD)]
         pool = Pool.of(encoding, content)
-        values = log_probability[content]
+        values = log_probability.take(content)
         mean, deviation = pool.mean_and_deviation(values)
         columns = [
             mean,
             deviation,
             *pool.shares_above(values, RARE),
-            everything.mean(unknown[judged]),
-            everything.mean(log_probability[judged] >= FUNCTION_WORD),
+            everything.mean(unknown_judged),
+            everything.mean(of_judged >= FUNCTION_WORD),
         ]
         return SignalValues(
             tokens=np.stack([log_probability, unknown.astype(np.float32)], axis=1),

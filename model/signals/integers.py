@@ -1,14 +1,14 @@
 """A layer of a neural network in integer arithmetic: exact, and several times as fast as in floating point.
 
-onnxruntime multiplies 8-bit integers with the processor's own instructions. The graph is in integer_layer.onnx; the
-weights are small enough to be passed with each call. Sums of integers do not depend on their order, so the output for a
-row is the same on every machine and in every batch.
+onnxruntime multiplies 8-bit integers with the processor's own instructions. The graph is in integer_layer.onnx, without
+the weights. Sums of integers do not depend on their order, so the output for a row is the same on every machine and in
+every batch.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ PLANE = 128
 """A weight is `coarse` * PLANE + `fine`. Both are within 64, so that sums of two products never overflow 16 bits, which
 some processors add in."""
 LARGEST = 63 * PLANE + 63
+ROWS = 512
+"""Rows that are multiplied at a time, so that their sums stay in the processor's cache."""
 MOST_INPUTS = 2**31 // (128 * (LARGEST + 1))
 """Inputs for which the sums cannot overflow 32 bits."""
 
@@ -57,14 +59,16 @@ class IntegerLayer:
 
     def apply(self, inputs: NDArray[np.uint8]) -> Floats:
         """Return the weighted sums (N, H) of inputs (N, S), in which ZERO represents 0."""
-        [answer] = _session().run(
-            None,
-            {"inputs": inputs, "coarse": self.coarse, "fine": self.fine, "scale": self.scale, "biases": self.biases},
-        )
-        sums: Floats = answer
-        return sums
+        answer = np.empty((len(inputs), len(self.scale)), dtype=np.float32)
+        for start in range(0, len(inputs), ROWS):
+            [answer[start : start + ROWS]] = self._session.run(None, {"inputs": inputs[start : start + ROWS]})
+        return answer
 
+    @cached_property
+    def _session(self) -> Any:
+        names = ("coarse", "fine", "scale", "biases")
+        return session(GRAPH.read_bytes(), weights={name: np.ascontiguousarray(getattr(self, name)) for name in names})
 
-@cache
-def _session() -> Any:
-    return session(GRAPH.read_bytes())
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the session, which cannot be pickled."""
+        return {name: value for name, value in self.__dict__.items() if name != "_session"}

@@ -21,13 +21,16 @@ from numpy.typing import NDArray
 
 from unspun.model.language.encoding import BatchMemory, Encoding
 from unspun.model.language.ngrams import LanguageModel
+from unspun.model.language.vocabulary import SPECIALS
 from unspun.model.signals.base import Pool, SignalValues
-from unspun.model.text.document import hash_phrase
+from unspun.model.text.document import hash_phrases
 from unspun.model.text.tokens import phrase_keys as phrase_keys
 
 ORDINARY = Path(__file__).parents[1] / "language" / "ordinary_phrases.txt"
 """Known phrases that people also write, one a line. `training.language.ordinary` counts them."""
 MAX_WORDS = 7
+LAST = 8
+"""Distance of the bit for the last word of a phrase from that for its first word."""
 KEY_END = np.uint64((1 << 20) - 1)
 """The bits of a key that are looked up first."""
 CONTEXT_GAIN = np.float32(1.0)
@@ -37,9 +40,8 @@ CONTEXT_GAIN = np.float32(1.0)
 @cache
 def ordinary_keys() -> NDArray[np.uint64]:
     """Return the keys of the phrases that people also write."""
-    phrases = (line for line in ORDINARY.read_text("utf-8").splitlines() if line and not line.startswith("#"))
-    hashes = map(hash_phrase, phrases)
-    return np.array([phrase_keys(words, len(words))[0] for words in hashes], dtype=np.uint64)
+    phrases = [line for line in ORDINARY.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+    return np.array([phrase_keys(words, len(words))[0] for words in hash_phrases(phrases)], dtype=np.uint64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +92,13 @@ class KnownPhrases:
         # This table rules out most runs of words without a search among the keys.
         self._ends_of_keys = np.zeros(int(KEY_END) + 1, dtype=bool)
         self._ends_of_keys[phrases.keys & KEY_END] = True
+        # And this one rules out words that no phrase of a length starts with (bits 1 to 7) or ends with (bits 9 to 15).
+        # Numbers and words outside the vocabulary may be in any phrase.
+        self._may_end = np.zeros(len(language.unigram), dtype=np.uint16)
+        for side, shift in ((0, 0), (1, LAST)):
+            bits = np.uint16(1) << (phrases.lengths.astype(np.uint16) + np.uint16(shift))
+            np.bitwise_or.at(self._may_end, phrases.ends[:, side], bits)
+        self._may_end[: len(SPECIALS)] = np.iinfo(np.uint16).max
         self.by_length = {int(n): np.flatnonzero(phrases.lengths == n) for n in np.unique(phrases.lengths)}
 
     def find(self, encoding: Encoding) -> PhraseHits:
@@ -104,14 +113,22 @@ class KnownPhrases:
         document = documents.token_document
         # Phrases of the list do not contain the hash 0.
         hashes = np.where(documents.token_allowed, np.uint64(0), documents.token_hash)
+        may_end = self._may_end.take(encoding.ids)
         none = np.zeros(0, dtype=np.int64)
         found = [(none, none, none)]
         for length in sorted(self.by_length, reverse=True):
+            if length > len(hashes):
+                continue
+            may_be = may_end[: len(hashes) - length + 1] >> np.uint16(length)
+            may_be &= may_end[length - 1 :] >> np.uint16(length + LAST)
+            first = np.flatnonzero(may_be & np.uint16(1) > 0)
+            key = phrase_keys(hashes, length, first)
+            may_be = self._ends_of_keys.take((key & KEY_END).view(np.int64))
+            first, key = first.compress(may_be), key.compress(may_be)
+            if not len(first):
+                continue
             rows = self.by_length[length]
             wanted = self.phrases.keys[rows]
-            key = phrase_keys(hashes, length)
-            first = np.flatnonzero(self._ends_of_keys[key & KEY_END])
-            key = key[first]
             at = np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)
             known = (wanted[at] == key) & documents.token_prose[first]
             known &= document[first] == document[first + (length - 1)]
@@ -137,6 +154,8 @@ class KnownPhrases:
         """Return which hits count. Phrases that are also good English count only if the original fits better."""
         answer: NDArray[np.bool_] = ~self.phrases.in_context[phrase]
         unsure = np.flatnonzero(~answer)
+        if not len(unsure):
+            return answer
         left, right = encoding.neighbours[-1][first[unsure]], encoding.neighbours[1][last[unsure]]
         ends = self.phrases.ends[phrase[unsure]].T
         firsts, seconds = np.stack([left, left, ends[3], ends[1]]), np.stack([ends[2], ends[0], right, right])
@@ -152,7 +171,7 @@ class KnownPhrases:
             inside = hits.length > k
             weight[hits.first[inside] + k, 0] = self.phrases.weights[hits.phrase[inside]]
         size = len(encoding.documents.texts)
-        words = Pool.of(encoding, encoding.judged).weight
+        words = Pool.of(encoding).weight
         document = encoding.documents.token_document[hits.first]
         number = np.bincount(document, minlength=size)
         total = np.bincount(document, weights=self.phrases.weights[hits.phrase], minlength=size)

@@ -79,13 +79,15 @@ class Style:
         """Return the square roots of each document's n-gram counts, scaled to length 1: shape (D, BUCKETS)."""
         documents = encoding.documents
         shape = documents.token_shape
-        classes = self.word_class[encoding.ids]
+        classes = self.word_class.take(encoding.ids)
         name = (shape & Shape.CAPITAL > 0) & (shape & Shape.SENTENCE_START == 0) & (classes < _CAPITALISED)
         classes = np.where(name, classes + _CAPITALISED, classes)
-        prose = documents.token_prose
-        document = documents.token_document[prose].astype(np.int64)
-        keys = np.concatenate([_windows(classes[prose], document, order) for order in ORDERS])
-        unique, counts = np.unique(keys, return_counts=True)
+        prose = np.flatnonzero(documents.token_prose)
+        document, of_prose = documents.token_document.take(prose), classes.take(prose).astype(np.uint64)
+        keys = np.concatenate([_windows(of_prose, document, order) for order in ORDERS])
+        keys.sort()
+        first = np.flatnonzero(np.diff(keys, prepend=np.int64(-1)) != 0)
+        unique, counts = keys.take(first), np.diff(first, append=len(keys))
         owner, value = unique >> BUCKET_BITS, np.sqrt(counts)
         size = len(documents.texts)
         norm = np.sqrt(np.bincount(owner, weights=counts, minlength=size))
@@ -94,13 +96,15 @@ class Style:
         return csr_array((data, (unique & (BUCKETS - 1)).astype(np.int32), pointer), shape=(size, BUCKETS))
 
 
-def _windows(classes: NDArray[np.int64], document: Ids, order: int) -> NDArray[np.int64]:
+def _windows(classes: NDArray[np.uint64], document: Ids, order: int) -> NDArray[np.int64]:
     """Return document << BUCKET_BITS | bucket for each run of `order` classes inside one document."""
     count = max(len(classes) - order + 1, 0)
     key = np.full(count, np.uint64(order))
     for k in range(order):
-        key = key * _MULTIPLIER + classes[k : k + count].astype(np.uint64)
-    bucket = ((key * _MIX) >> np.uint64(64 - BUCKET_BITS)).astype(np.int64)
+        key *= _MULTIPLIER
+        key += classes[k : k + count]
+    key *= _MIX
+    key >>= np.uint64(64 - BUCKET_BITS)
+    answer: NDArray[np.int64] = (document[:count].astype(np.int64) << BUCKET_BITS) | key.view(np.int64)
     inside = document[:count] == document[order - 1 : order - 1 + count]
-    answer: NDArray[np.int64] = ((document[:count].astype(np.int64) << BUCKET_BITS) | bucket)[inside]
-    return answer
+    return answer.compress(inside)

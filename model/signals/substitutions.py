@@ -76,23 +76,27 @@ class Substitutions:
         self.collocations = collocations
         self.alternatives = alternatives
         self.topics = topics
+        self._numbers = (alternatives.ids != UNKNOWN).sum(axis=1).astype(np.float32)
+        self._ones = np.ones(alternatives.ids.shape[1], dtype=np.float32)
 
     def read(self, encoding: Encoding) -> SignalValues:
         """Compute the gains. For the alternatives themselves, see `candidates`."""
         tokens, _ = self.read_with_best(encoding)
         some = tokens[:, 5] > 0
-        pool = Pool.of(encoding, some)
-        mean, deviation = pool.mean_and_deviation(tokens[some, 0])
-        odds, odds_deviation = pool.mean_and_deviation(tokens[some, 2])
+        places = np.flatnonzero(some)
+        pool = Pool.of(encoding, places)
+        gains, all_odds, rarer = (tokens[:, column].take(places) for column in (0, 2, 3))
+        mean, deviation = pool.mean_and_deviation(gains)
+        odds, odds_deviation = pool.mean_and_deviation(all_odds)
         columns = [
             mean,
             deviation,
-            *pool.shares_above(tokens[some, 0], GAINS),
-            *pool.shares_above(tokens[some, 2], ODDS),
+            *pool.shares_above(gains, GAINS),
+            *pool.shares_above(all_odds, ODDS),
             odds,
             odds_deviation,
-            pool.mean(tokens[some, 3]),
-            Pool.of(encoding, encoding.judged).mean(some[encoding.judged]),
+            pool.mean(rarer),
+            Pool.of(encoding).mean(some.take(encoding.places)),
         ]
         return SignalValues(tokens=tokens, documents=np.stack(columns, axis=1))
 
@@ -102,7 +106,7 @@ class Substitutions:
         tokens = np.zeros((total, len(self.token_names)), dtype=np.float32)
         tokens[:, :3] = NO_ALTERNATIVE
         best = np.zeros(total, dtype=np.int32)
-        places = np.flatnonzero(encoding.judged & (self.alternatives.ids[encoding.ids, 0] != UNKNOWN))
+        places = encoding.places[self._numbers.take(encoding.ids.take(encoding.places)) > 0]
         for start in range(0, len(places), BLOCK):
             self._read_block(encoding, places[start : start + BLOCK], tokens, best)
         np.clip(tokens[:, :3], NO_ALTERNATIVE, -NO_ALTERNATIVE, out=tokens[:, :3])
@@ -121,14 +125,13 @@ class Substitutions:
         top = score[here, first]
         with np.errstate(under="ignore"):
             odds = top + np.log(np.exp(score - top[:, None]).sum(axis=1))
-        gain = found.inputs[:, :, 0] + found.inputs[:, :, 1] + found.inputs[:, :, 2]
-        gain[found.ids == UNKNOWN] = NO_ALTERNATIVE
-        tokens[places, 0] = gain.max(axis=1)
-        tokens[places, 1] = gain[here, first]
+        own = encoding.ids.take(places)
+        tokens[places, 0] = found.gain.max(axis=0)
+        tokens[places, 1] = found.gain[first, here]
         tokens[places, 2] = odds
-        tokens[places, 3] = unigram[best[places]] - unigram[encoding.ids[places]]
-        tokens[places, 4] = (score > 0).sum(axis=1)
-        tokens[places, 5] = (found.ids != UNKNOWN).sum(axis=1)
+        tokens[places, 3] = unigram.take(best.take(places)) - unigram.take(own)
+        tokens[places, 4] = (score > 0).astype(np.float32) @ self._ones  # faster than np.sum along a short axis
+        tokens[places, 5] = self._numbers.take(own)
 
     def candidates(self, encoding: Encoding, places: NDArray[np.int64]) -> Candidates:
         """Compute how well each alternative fits in the place of the words at `places` (P,)."""
@@ -143,7 +146,11 @@ class Substitutions:
         by_input = gains.transpose(2, 1, 0)
         left2, left1, right1, right2 = (encoding.neighbours[k][places] for k in (-2, -1, 1, 2))
         others = self.collocations.language.fit(words, left2, left1, right1, right2, fit.right_pair[places])
-        np.subtract(others, np.stack(fits)[:, None], out=by_input[:3])
+        others -= np.stack(fits)[:, None]
+        by_input[:3] = others
+        gain = others[0] + others[1]
+        gain += others[2]
+        gain[words == UNKNOWN] = NO_ALTERNATIVE
         np.subtract(unigram.take(words), unigram.take(own), out=by_input[3])
         by_input[4] = self.alternatives.log_prior[:, None]
         np.subtract(topic[1:], topic[0], out=by_input[5])
@@ -152,7 +159,7 @@ class Substitutions:
         gains.reshape(-1, len(INPUTS))[none] = 0
         score = gains @ self.alternatives.weights + self.alternatives.bias
         score.reshape(-1)[none] = NO_ALTERNATIVE
-        return Candidates(chosen, gains, score)
+        return Candidates(chosen, gains, gain, score)
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,9 +169,12 @@ class Candidates:
     Attributes:
         ids: (P, K) word ids; UNKNOWN if there are fewer than K.
         inputs: (P, K, len(INPUTS)) what the score is computed from.
+        gain: (K, P) the sum of the first three inputs: how much better the alternative fits; NO_ALTERNATIVE if there
+            are fewer than K.
         score: (P, K) log odds that the alternative was written instead of the word in the text.
     """
 
     ids: NDArray[np.int32]
     inputs: NDArray[np.float32]
+    gain: NDArray[np.float32]
     score: NDArray[np.float32]

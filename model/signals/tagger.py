@@ -91,7 +91,9 @@ class TaggerInputs:
             part = slice(start, start + BLOCK)
             integers[rows[part]] = _in_steps(numbers[part])
         around = sliding_window_view(integers.reshape(-1), 3 * pair)[::pair]
-        return PreparedInputs(encoding, sliding_window_view(ids, SEATS), around)
+        vectors = self._from_zero.take(ids, axis=0).reshape(-1)
+        seats = sliding_window_view(vectors, SEATS * self.width)[:: self.width]
+        return PreparedInputs(encoding, seats, around)
 
     def block(self, prepared: PreparedInputs, places: NDArray[np.int64]) -> Floats:
         """Return the inputs (P, size) of the tokens at `places` (P,), in floating point."""
@@ -111,8 +113,9 @@ class TaggerInputs:
     def enter(self, prepared: PreparedInputs, places: NDArray[np.int64], integers: NDArray[np.uint8]) -> None:
         """Fill an array (P, S) with the integers of the tokens at `places` (P,)."""
         at = SEATS * self.width
-        integers[:, :at] = self._from_zero.take(prepared.windows(places), axis=0).reshape(len(places), at)
-        integers[:, at:] = prepared.around[places + prepared.encoding.documents.token_document[places]]
+        document = prepared.encoding.documents.token_document[places]
+        integers[:, :at] = prepared.seats[places + WINDOW * document]
+        integers[:, at:] = prepared.around[places + document]
 
     def topic(self, prepared: PreparedInputs, places: NDArray[np.int64]) -> Floats:
         """Return the inputs about the wider context of the tokens at `places` (P,), shape (P, topic_size)."""
@@ -146,20 +149,15 @@ class PreparedInputs:
 
     Attributes:
         encoding: the batch.
-        seats: (S, SEATS) vocabulary ids, with WINDOW boundaries around each document.
+        seats: (S, SEATS * E) the packed vectors of the words in a window, as integers, with WINDOW boundaries around
+            each document.
         around: (R, 6 n) integers of the token values of the word before, the word itself and the word after, with a
             row of zeros around each document.
     """
 
     encoding: Encoding
-    seats: NDArray[np.int32]
+    seats: NDArray[np.uint8]
     around: NDArray[np.uint8]
-
-    def windows(self, places: NDArray[np.int64]) -> NDArray[np.int32]:
-        """Return the ids (P, SEATS) of the words around the tokens at `places` (P,); BOUNDARY outside the document."""
-        first = places + WINDOW * self.encoding.documents.token_document[places]
-        windows: NDArray[np.int32] = self.seats[first]
-        return windows
 
 
 @dataclass(frozen=True, eq=False)

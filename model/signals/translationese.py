@@ -72,8 +72,7 @@ class Translationese:
         size = len(documents.texts)
         prose = documents.token_prose
         judged = encoding.judged
-        of_words = Pool.of(encoding, judged)
-        words = of_words.weight
+        words = Pool.of(encoding).weight
         ids = encoding.ids
         rates = _counts(self.column[ids], documents.token_document, prose, len(FUNCTION_WORDS) + len(PUNCTUATION), size)
         endings = _counts(self.ending[ids], documents.token_document, judged, len(SUFFIXES), size)
@@ -137,13 +136,13 @@ def _recurs(key: NDArray[np.int64], document: NDArray[np.int32], place: NDArray[
 def _rhythm(encoding: Encoding) -> list[Floats]:
     """Return mean and deviation of log sentence length, and the shares of short and of long sentences."""
     documents = encoding.documents
-    sentence = documents.token_sentence[encoding.judged]
+    sentence = documents.token_sentence.take(encoding.places)
     size = len(documents.texts)
     if not len(sentence):
         return [np.zeros(size, np.float32)] * 4
-    number, first = np.unique(sentence, return_index=True)
-    length = np.log(np.bincount(sentence)[number])
-    pool = Pool(documents.token_document[encoding.judged][first], size)
+    first = np.flatnonzero(np.diff(sentence, prepend=-1) != 0)
+    length = np.log(np.diff(first, append=len(sentence)))
+    pool = Pool(encoding.place_document[first], size)
     mean, deviation = pool.mean_and_deviation(length)
     return [mean, deviation, pool.mean(length < np.log(7.0)), pool.mean(length > np.log(30.0))]
 
@@ -151,10 +150,10 @@ def _rhythm(encoding: Encoding) -> list[Floats]:
 def _lengths(encoding: Encoding) -> list[Floats]:
     """Return mean word length in characters and the shares of long words and of capitals inside sentences."""
     documents = encoding.documents
-    judged = encoding.judged
-    pool = Pool.of(encoding, judged)
-    length = (documents.token_end - documents.token_start)[judged]
-    shape = documents.token_shape[judged]
+    judged = encoding.places
+    pool = Pool.of(encoding)
+    length = (documents.token_end - documents.token_start).take(judged)
+    shape = documents.token_shape.take(judged)
     return [
         pool.mean(length),
         pool.mean(length >= 9),

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from unspun.model.text.boilerplate import load_boilerplate
+from unspun.model.text.characters import all_bytes_but, count_bytes
 from unspun.model.text.edits import Editor
 
 FEWEST, SENTENCES = 4, 0.25
@@ -24,6 +25,7 @@ HEAD = 1000
 LONG_LINE = 200
 """Characters of a line in which a phrase that is a sentence is not part of the page around an article."""
 
+_NO_BRACKETS = all_bytes_but("([")
 _ENDS = re.compile(r"[.!?][\"'”’)]*(?:\s|$)")
 # Of several words: a single one may be a word of the sentence, or the year of a reference.
 _ASIDE = re.compile(r"\((?=[^()\n]{0,80} )[^()\n]{4,80}\)|\[(?=[^\[\]\n]{0,80} )[^\[\]\n]{4,80}\]")
@@ -42,15 +44,15 @@ _SENTENCE_EDGES = ("", *".!?|\n")
 
 def remove_tags(editor: Editor) -> None:
     """Remove hashtags below a text or a paragraph and the names of readers before a sentence."""
-    if "#" in editor.text or "@" in editor.text:
-        for pattern in (_TAGS, _NAMES):
+    for pattern, sign, least in ((_TAGS, "#", 2), (_NAMES, "@", 1)):
+        if sign in editor.text and editor.text.count(sign) >= least:
             editor.count("hashtag", editor.remove(match.span() for match in pattern.finditer(editor.text)))
 
 
 def remove_additions(editor: Editor) -> None:
     """Remove additions to sentences, in time linear in their length, and count them. Other text is left unchanged."""
     text = editor.text
-    if text.count("(") >= FEWEST or text.count("[") >= FEWEST:
+    if count_bytes(text, _NO_BRACKETS) >= FEWEST and (text.count("(") >= FEWEST or text.count("[") >= FEWEST):
         _remove(editor, "aside", _repeated_asides(editor.text), ASIDES)
         _remove(editor, "aside", map(_with_space, _CITATION.finditer(editor.text)), CITED_SENTENCES)
     if text.count("://") + text.count("www.") >= FEWEST:
@@ -75,8 +77,12 @@ def _repeated_asides(text: str) -> Iterator[tuple[int, int]]:
 
 def _repeated_ends(text: str) -> Iterator[tuple[int, int]]:
     """Yield the words with which many sentences end: a phrase of a web page that no list has."""
-    ends = Counter(tuple(part.lower().rsplit(None, 2)[-2:]) for part in text[:HEAD].split(". ")[:-1])
-    if not ends or ends.most_common(1)[0][1] < FEWEST - 1:
+    parts = text[:HEAD].lower().split(". ")[:-1]
+    # In most texts, the last words are so different that the pairs need not be counted.
+    if len({"".join(part.rsplit(None, 1)[-1:]) for part in parts}) > len(parts) - (FEWEST - 2):
+        return
+    ends = Counter(tuple(part.rsplit(None, 2)[-2:]) for part in parts)
+    if ends.most_common(1)[0][1] < FEWEST - 1:
         return
     ends = Counter(tuple(match[1].lower().split()) for match in _LAST_WORDS.finditer(text))
     common, number = next(iter(ends.most_common(1)), ((), 0))

@@ -44,6 +44,8 @@ class LinePhrases:
         """Return which of the `wanted` spans of tokens, `first` to `last` (included), match a phrase."""
         found = np.zeros(first.size, dtype=np.bool_)
         candidates = np.flatnonzero(wanted)
+        if not candidates.size:
+            return found
         candidates = candidates[self._may_start(tokens, first[candidates], last[candidates])]
         start, end = tokens.start[first[candidates]].tolist(), tokens.end[last[candidates]].tolist()
         for number, a, b in zip(candidates.tolist(), start, end, strict=True):
@@ -75,14 +77,6 @@ def load_boilerplate() -> Boilerplate:
     """Return the phrases that ship with the package."""
     sections = read_sections("boilerplate.txt")
     return Boilerplate(tuple(sections["anywhere"]), _compile(sections["sentence"]), _compile(sections["line"]))
-
-
-@cache
-def notice_words() -> WordTable:
-    """Return the words of notices about cookies and consent: what they are about, whom they address, and others."""
-    sections = read_sections("boilerplate.txt")
-    names = ("notice_subjects", "notice_address", "notice")
-    return WordTable({name: hash_tokens(" ".join(sections[name]).split()) for name in names})
 
 
 def _compile(phrases: list[str]) -> LinePhrases:

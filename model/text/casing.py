@@ -7,6 +7,7 @@ each word gets the case that people usually give it in the middle of a sentence 
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -78,10 +79,10 @@ def restore_case(
 def _may_be_odd(classes: NDArray[np.uint8], document_start: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which documents (D,) have unusually many or few capitals."""
 
+    bounds = document_start.tolist()
+
     def count(flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-        running = np.zeros(flags.size + 1, dtype=np.int64)
-        np.cumsum(flags, out=running[1:])
-        return np.diff(running[document_start])
+        return np.array([np.count_nonzero(flags[a:b]) for a, b in pairwise(bounds)], dtype=np.int64)
 
     capitals = count(classes == CharacterClass.UPPER)
     letters = capitals + count(classes == CharacterClass.LOWER)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from unspun.model.text.characters import TABLE_SIZE, code_points, to_text
+from unspun.model.text.characters import TABLE_SIZE, all_bytes_but, code_points, count_bytes, to_text
 from unspun.model.text.edits import Editor, TextEdit
 
 FEWEST_MARKS, MARKED_WORDS = 5, 0.03
@@ -37,7 +37,11 @@ LONGEST_LINK = 300
 
 
 class _Markup(NamedTuple):
-    """A kind of markup: what is left of a match of `pattern` is its last group, or a line break if it has no group."""
+    """A kind of markup: what is left of a match of `pattern` is its last group, or a line break if it has no group.
+
+    Patterns begin with a character, and look behind it afterwards. `re` is several times as slow if it has to look
+    behind first.
+    """
 
     sign: str
     """Every match contains this, which rules out most text without a search."""
@@ -65,17 +69,18 @@ def _tags(names: str) -> str:
 def _emphasis(sign: str) -> str:
     """Return the pattern of words between signs. Inside a word ("2**3", "snake_case") the sign is not markup."""
     words = rf"(?:[^{sign}\n]|\n(?!\n)){{1,600}}?"
-    return rf"(?<![\w{sign}])(?P<s>{sign}{{1,3}})(?=[^\s{sign}])({words})(?<=[^\s{sign}])(?P=s)(?![\w{sign}])"
+    opening = rf"(?P<s>{sign}(?<![\w{sign}]{sign}){sign}{{0,2}})"
+    return rf"{opening}(?=[^\s{sign}])({words})(?<=[^\s{sign}])(?P=s)(?![\w{sign}])"
 
 
 _WORDS = rf"(?!\^?\d{{1,3}}\])[^\[\]\n]{{1,{LONGEST_LINK}}}?"
 _TARGET = rf"[^()\s]{{0,{LONGEST_LINK}}}(?:\([^()\s]{{0,99}}\)[^()\s]{{0,99}})?(?:\s+\"[^\"\n]{{0,99}}\")?"
 _ROLE = rf"(?::[a-z:+-]{{1,30}}:`|`(?=[^`\n]{{1,{LONGEST_LINK}}}`_))([^`<>\n]{{1,{LONGEST_LINK}}}?)"
 _ROLE_END = rf"(?:\s*<[^<>`\n]{{1,{LONGEST_LINK}}}>)?`_{{0,2}}"
-_NOTE = r"\[(?:\^?\d{1,3}(?:[,–-] ?\d{1,3}){0,5}|note \d{1,3}|citation needed)\]"
+_NOTE = r"(?:\^?\d{1,3}(?:[,–-] ?\d{1,3}){0,5}|note \d{1,3}|citation needed)\]"
 _RAISED = "¹²³⁰⁴⁵⁶⁷⁸⁹†‡"
 _NO_CODE = r"(?!(?:include|define|undef|ifdef|ifndef|if|else|elif|endif|pragma|import|media|charset)\b)"
-_TAG = rf"[#@]{_NO_CODE}([A-Za-z]\w*)"
+_TAG = rf"{_NO_CODE}([A-Za-z]\w*)"
 
 _MARKUP = (
     _Markup("<", re.compile(rf"(?i){_tags(_INLINE_TAGS)}()")),
@@ -97,15 +102,15 @@ _MARKUP = (
     _Markup("~", re.compile(r"~~(?=\S)([^~\n]{1,300}?)(?<=\S)~~")),
     _Markup("'''", re.compile(r"'''(?=\S)([^'\n]{1,300}?)(?<=\S)'''")),
     # Marks of notes follow a word or a sentence without a space. In code, "a[3]" is followed by an operator.
-    _Markup("[", re.compile(rf"(?:(?<=\w)|(?<=[.,;:!?\"'”’)\]]))(?:{_NOTE}){{1,9}}(?! ?[=;+*/<>(\[{{-]|\.\w)()")),
+    _Markup("[", re.compile(rf"\[(?<=[\w.,;:!?\"'”’)\]]\[){_NOTE}(?:\[{_NOTE}){{0,8}}(?! ?[=;+*/<>(\[{{-]|\.\w)()")),
     *(_Markup(sign, re.compile(rf"(?:(?<=[A-Za-z]{{4}})|(?<=[.,;:!?\"”’)]))[{_RAISED}]{{1,3}}()")) for sign in _RAISED),
     # Hashtags and mentions. Lines of code start with these signs, too.
     *(
         _Markup(sign, re.compile(pattern), "hashtag")
         for sign in "#@"
         for pattern in (
-            rf"(?<=[ \t(\"'“‘]){_TAG}(?=[\s.,;:!?)\"'”’]|$)",
-            rf"(?m)^{_TAG}(?=[ \t]+[A-Za-z]|[,.:!?])",
+            rf"[#@](?<=[ \t(\"'“‘][#@]){_TAG}(?=[\s.,;:!?)\"'”’]|$)",
+            rf"(?m)^[#@]{_TAG}(?=[ \t]+[A-Za-z]|[,.:!?])",
         )
     ),
 )
@@ -121,7 +126,9 @@ def strip_markup(editor: Editor) -> None:
     if tagged:
         for first, last in _INVISIBLE:
             editor.count("markup", editor.remove(_between(editor.text, first, last)))
-    signs = {sign for sign in _SIGNS if sign in editor.text} - ({"<"} if not tagged else set())
+    text = editor.text
+    # A single character is found much faster than several, so it rules out most of the others.
+    signs = {sign for sign in _SIGNS if sign[-1] in text and sign in text} - ({"<"} if not tagged else set())
     if not signs:
         return
     for sign, pattern, kind in _MARKUP:
@@ -173,16 +180,19 @@ _QUOTES = {*zip("\"'“‘„«‹「´`", "\"'”’“»›」´'", strict=Tru
 _BRACKETS = {*zip("([{<*_~【=+^", ")]}>*_~】=+^", strict=True)}
 """Signs around words: what opens and what closes."""
 _OPENING, _CLOSING = ("".join(sorted({*signs, "`"})) for signs in zip(*_QUOTES, *_BRACKETS, strict=True))
+_NO_OPENING = all_bytes_but(_OPENING)
 _WRAPPED = re.compile(rf"[{re.escape(_OPENING)}][^\W\d_](?:[\w'’-]*\w)?[{re.escape(_CLOSING)}]")
 _JSON_VALUE = re.compile(r":\s{0,9}(?:[\"{\[\d-]|true\b|false\b|null\b)")
 _MOST_LAYERS = 3
-_QUOTED = tuple(re.compile(f"{a}[^{a}{b}\\n]{{1,2000}}{b}") for a, b in ("“”", '""', "«»", "‘’"))
+_QUOTED = {a: re.compile(f"{a}[^{a}{b}\\n]{{1,2000}}{b}") for a, b in ("“”", '""', "«»", "‘’")}
 
 
 def _strip_wrappers(editor: Editor) -> None:
     """Remove the signs around single words ("word", (word), ~word~) if many words of a text have them."""
     for _ in range(_MOST_LAYERS):
         text = editor.text
+        if not _are_noise(count_bytes(text, _NO_OPENING), text):
+            return
         found = [match.span() for match in _WRAPPED.finditer(text)]
         if not _are_noise(len(found), text):
             return
@@ -267,7 +277,9 @@ def _peel(editor: Editor, spans: Iterable[tuple[int, int]]) -> None:
 
 def _strip_outer_quotes(editor: Editor) -> None:
     """Remove quotation marks if nearly all of a text is inside them, sentence by sentence."""
-    for pattern in _QUOTED:
+    for opening, pattern in _QUOTED.items():
+        if editor.text.count(opening) < FEWEST_MARKS:
+            continue
         found = [match.span() for match in pattern.finditer(editor.text)]
         if len(found) >= FEWEST_MARKS and sum(end - start for start, end in found) > QUOTED * len(editor.text):
             editor.count("quotes", len(found))

@@ -16,11 +16,12 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from unspun.model.text.boilerplate import load_boilerplate, notice_words
+from unspun.model.text.boilerplate import load_boilerplate
 from unspun.model.text.characters import fold, to_text
 from unspun.model.text.references import FEWEST_ENTRIES, MOST_FUNCTION_WORDS, find_references
 from unspun.model.text.sentences import CLOSERS, TERMINATORS, Layout, codes, is_among
 from unspun.model.text.tokens import Shape, TokenClass, Tokens
+from unspun.model.text.wordlists import NOTICE, listed_words
 
 KINDS = ("boilerplate", "reference", "table", "code", "list", "heading")
 """The kinds of lines that are not prose, the most certain first. `Documents.excluded` counts them."""
@@ -69,9 +70,9 @@ class _LineCounts:
     is_paragraph: NDArray[np.bool_]
 
     def __init__(
-        self, characters: NDArray[np.uint32], tokens: Tokens, functions: NDArray[np.bool_], layout: Layout
+        self, characters: NDArray[np.uint32], tokens: Tokens, lists: NDArray[np.uint32], layout: Layout
     ) -> None:
-        self.tokens, self.layout = tokens, layout
+        self.tokens, self.layout, self.lists = tokens, layout, lists
         self.code_first = characters[tokens.start]
         self.code_last = characters[tokens.end - 1]
         word = tokens.token_class == TokenClass.WORD
@@ -79,7 +80,7 @@ class _LineCounts:
         self.size = self.count(np.ones(word.size, dtype=np.bool_))
         self.words = self.count(word)
         self.numbers = self.count(tokens.token_class == TokenClass.NUMBER)
-        self.token_is_function = word & functions
+        self.token_is_function = word & (lists & listed_words().bit("en") > 0)
         self.functions = self.count(self.token_is_function)
         self.sentence_like = self.functions >= np.maximum(SENTENCE_SHARE * self.words, 1)
         self.end = self._end()
@@ -106,16 +107,19 @@ class _LineCounts:
 def find_prose(
     characters: NDArray[np.uint32],
     tokens: Tokens,
-    functions: NDArray[np.bool_],
+    lists: NDArray[np.uint32],
     layout: Layout,
     sentences: NDArray[np.int32],
     document_start: NDArray[np.int64],
 ) -> tuple[NDArray[np.bool_], tuple[dict[str, int], ...]]:
-    """Return which tokens (T,) are prose, and for each document the number of lines of each other kind."""
+    """Return which tokens (T,) are prose, and for each document the number of lines of each other kind.
+
+    `lists` (T,) are the `listed_words` that each token is among.
+    """
     documents = document_start.size - 1
     if tokens.start.size == 0:
         return np.zeros(0, dtype=np.bool_), tuple({} for _ in range(documents))
-    lines = _LineCounts(characters, tokens, functions, layout)
+    lines = _LineCounts(characters, tokens, lists, layout)
     folded = to_text(fold(characters))
     addresses = _in_addresses(folded, tokens)
     boilerplate = _boilerplate_sentences(folded, lines, sentences)
@@ -161,7 +165,10 @@ def _is_heading(lines: _LineCounts, starts_sentence: NDArray[np.bool_]) -> NDArr
     """
     layout = lines.layout
     short = lines.is_paragraph & (lines.words <= LONGEST_HEADING) & (lines.words > 0)
-    short &= ~lines.ended & ~lines.joins & (lines.count(starts_sentence) <= 1)
+    short &= ~lines.ended & ~lines.joins
+    if not short.any():
+        return short
+    short &= lines.count(starts_sentence) <= 1
     ends_in_colon = lines.end == ord(":")
     content = lines.token_is_word & ~lines.token_is_function
     capital = content & (lines.tokens.shape & Shape.CAPITAL > 0)
@@ -179,6 +186,8 @@ def _is_list(lines: _LineCounts) -> NDArray[np.bool_]:
     """Return which lines are list items and not sentences: with a bullet or a number, or in a run of short lines."""
     layout, tokens = lines.layout, lines.tokens
     first = layout.first
+    if (lines.words > LONGEST_FRAGMENT).all():
+        return np.zeros(first.size, dtype=np.bool_)
     second = np.minimum(first + 1, layout.last)
     bullet = is_among(lines.code_first[first], _BULLETS) & (layout.last > first)
     bullet &= tokens.token_class[first] == TokenClass.PUNCTUATION
@@ -214,6 +223,8 @@ def _run_starts(flags: NDArray[np.bool_], group: NDArray[np.int32]) -> NDArray[n
 def _is_reference(characters: NDArray[np.uint32], lines: _LineCounts, documents: int) -> NDArray[np.bool_]:
     """Return which lines are in a list of references."""
     tokens, layout = lines.tokens, lines.layout
+    if layout.first.size < FEWEST_ENTRIES:
+        return np.zeros(layout.first.size, dtype=np.bool_)
     year = (tokens.token_class == TokenClass.NUMBER) & (tokens.end - tokens.start == 4)
     marked = is_among(lines.code_first[layout.first], _MARKS_ENTRY)
     marked |= lines.code_first[layout.first] - np.uint32(ord("0")) < 10
@@ -231,13 +242,15 @@ def _is_reference(characters: NDArray[np.uint32], lines: _LineCounts, documents:
 def _is_table(lines: _LineCounts) -> NDArray[np.bool_]:
     """Return which lines are rows of a table: cells separated by bars or wide gaps, or mostly numbers."""
     tokens, layout = lines.tokens, lines.layout
+    prose = lines.sentence_like & (lines.words >= 6)
+    if (prose & (lines.functions > 2)).all():
+        return np.zeros(layout.first.size, dtype=np.bool_)
     gap = np.zeros(tokens.start.size, dtype=np.int64)
     gap[1:] = tokens.start[1:] - tokens.end[:-1]
     gap[layout.first] = 0
     cells = lines.count(gap >= 3)
     # The bars of "{good|great}" do not separate columns.
     bars = lines.count(is_among(lines.code_first, _COLUMNS)) * (lines.count(lines.code_first == ord("{")) == 0)
-    prose = lines.sentence_like & (lines.words >= 6)
     figures = (lines.numbers >= 2) & (lines.numbers >= 0.4 * (lines.words + lines.numbers))
     figures &= ~lines.sentence_like | ~lines.ended
     row: NDArray[np.bool_] = ((cells >= 2) | (bars >= 2)) & ~prose
@@ -247,8 +260,10 @@ def _is_table(lines: _LineCounts) -> NDArray[np.bool_]:
 def _is_code(lines: _LineCounts, addresses: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which lines are program code: lines full of its signs, and plausible lines around them."""
     layout = lines.layout
-    signs = _code_signs(lines, addresses)
     reads = lines.sentence_like & (lines.words >= 6)
+    if (reads & lines.ended).all():
+        return np.zeros(layout.first.size, dtype=np.bool_)
+    signs = _code_signs(lines, addresses)
     code: NDArray[np.bool_] = (signs >= 2) & (signs >= 0.12 * lines.size)
     code |= (signs >= 1) & is_among(lines.code_last[layout.last], _ENDS_CODE)
     code &= ~((reads | (lines.ended & (lines.words >= 6))) & (signs < 0.25 * lines.size))
@@ -340,7 +355,7 @@ def _boilerplate_lines(folded: str, lines: _LineCounts) -> NDArray[np.bool_]:
 def _boilerplate_sentences(folded: str, lines: _LineCounts, sentences: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Return which tokens are in short sentences that are boilerplate or contain a phrase that always is."""
     boilerplate = load_boilerplate()
-    first = np.flatnonzero(np.diff(sentences, prepend=-1))
+    first = np.flatnonzero(np.diff(sentences, prepend=-1) != 0)
     last = np.append(first[1:], sentences.size) - 1
     size = last - first + 1
     found = boilerplate.sentence.find(folded, lines.tokens, first, last, size <= LONGEST_BOILERPLATE_SENTENCE)
@@ -356,24 +371,22 @@ def _is_notice(lines: _LineCounts, documents: int) -> NDArray[np.bool_]:
     A text that is largely about these things is an article about them.
     """
     layout, tokens = lines.layout, lines.tokens
-    listed = lines.token_is_word & notice_words().contains(tokens.hash)
-    if not listed.any():
+    table = listed_words()
+    listed = np.flatnonzero(lines.token_is_word & (lines.lists & table.bit(*NOTICE) > 0))
+    if not (lines.lists[listed] & table.bit("notice_subjects")).any():
         return np.zeros(layout.first.size, dtype=np.bool_)
-    table = notice_words()
     size = int(layout.line_paragraph[-1]) + 1
-    paragraph = layout.token_paragraph[listed]
-    subject = np.bincount(
-        paragraph[table.lookup(tokens.hash[listed]) & table.bit("notice_subjects") > 0], minlength=size
-    )
-    pairs = np.unique(np.column_stack([paragraph.astype(np.uint64), tokens.hash[listed]]), axis=0)
-    different = np.bincount(pairs[:, 0].astype(np.int64), minlength=size)
+    paragraph, kinds = layout.token_paragraph[listed], lines.lists[listed]
+    subject = np.bincount(paragraph[kinds & table.bit("notice_subjects") > 0], minlength=size)
     words = np.bincount(layout.line_paragraph, weights=lines.words, minlength=size)
     often = np.bincount(paragraph, minlength=size) >= NOTICE_WORDS * words
     # Notices address the reader, which distinguishes them from articles.
-    address = np.bincount(
-        paragraph[table.lookup(tokens.hash[listed]) & table.bit("notice_address") > 0], minlength=size
-    )
-    notice = (subject > 0) & (address >= FEWEST_ADDRESSES) & (different >= FEWEST_NOTICE_WORDS) & often
+    address = np.bincount(paragraph[kinds & table.bit("notice_address") > 0], minlength=size)
+    notice = (subject > 0) & (address >= FEWEST_ADDRESSES) & often
+    if not notice.any():
+        return np.zeros(layout.first.size, dtype=np.bool_)
+    pairs = np.unique(np.column_stack([paragraph.astype(np.uint64), tokens.hash[listed]]), axis=0)
+    notice &= np.bincount(pairs[:, 0].astype(np.int64), minlength=size) >= FEWEST_NOTICE_WORDS
     document = layout.line_document[np.flatnonzero(np.diff(layout.line_paragraph, prepend=-1))]
     in_notices = np.bincount(document, weights=words * notice, minlength=documents)
     of_text = np.bincount(document, weights=words, minlength=documents)

@@ -304,9 +304,9 @@ def _wide_sign(match: re.Match[str]) -> str:
 
 def _decode_escapes(editor: Editor) -> None:
     """Decode the escapes of mail (quoted-printable), of Excel ("_x000D_") and of JSON strings that were not decoded."""
-    if "=\n" in editor.text or "=E2=80" in editor.text:
+    if "=" in editor.text and ("=\n" in editor.text or "=E2=80" in editor.text):
         editor.count("entity", editor.replace(_quoted_printable(editor.text)))
-    if "_x000" in editor.text:
+    if "_" in editor.text and "_x000" in editor.text:
         signs = (TextEdit(*match.span(), chr(int(match[1], 16))) for match in _EXCEL.finditer(editor.text))
         editor.count("entity", editor.replace(signs))
         editor.substitute(_TO_NEWLINE, dict.fromkeys(map(ord, "\r\x0b\x0c\u2028\u2029"), "\n"), None)

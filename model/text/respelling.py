@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import product
 from math import prod
 
+from unspun.model.text.characters import all_bytes_but, count_bytes
 from unspun.model.text.edits import Editor, TextEdit
 from unspun.model.text.wordlists import common_words
 
@@ -56,13 +57,15 @@ def _ligatures(text: str) -> Iterator[TextEdit]:
 
 
 _LETTERS = dict(zip("0134578@$!|I", ("o", "li", "e", "a", "s", "t", "b", "a", "s", "i", "li", "l"), strict=True))
-_MAY_BE_DISGUISED = re.compile(r"[0134578@$!|I](?<=[a-z].)[a-z]")
+_MAY_BE_DISGUISED = re.compile(rb"0(?<=a0)a")
+_SIGNS_TO_ZERO = bytes.maketrans(b"bcdefghijklmnopqrstuvwxyz134578@$!|I", b"a" * 25 + b"0" * 11)
+"""Leaves of UTF-8 what matters to a disguise: small letters become "a", and what may stand for a letter becomes "0"."""
 _DISGUISED = re.compile(r"(?<![\w@$!|])[A-Za-z@$!|013457]{0,20}[a-z][0134578@$!|I][a-z][A-Za-z@$!|0134578]{0,20}(?!\w)")
 
 
 def undisguise(editor: Editor) -> None:
     """Replace digits and signs that look like letters ("v1s1on") and accents that a word does not have ("vísïon")."""
-    if _MAY_BE_DISGUISED.search(editor.text):
+    if _MAY_BE_DISGUISED.search(editor.text.encode("utf-8", "surrogatepass").translate(_SIGNS_TO_ZERO)):
         found = list(_spellings(editor.text))
         if len(found) >= FEWEST_DISGUISED:
             editor.count("homoglyph", editor.replace(found))
@@ -83,6 +86,7 @@ def _spellings(text: str) -> Iterator[TextEdit]:
 
 
 _ACCENTED = re.compile("[\u00c0-\u024f\u1e00-\u1eff\u0300-\u036f]")
+_NO_ACCENTS = all_bytes_but("".join(map(chr, (*range(0xC0, 0x250), *range(0x1E00, 0x1F00), *range(0x300, 0x370)))))
 _LETTER_RUN = re.compile("[A-Za-z\u00c0-\u024f\u1e00-\u1eff\u0300-\u036f]+")
 
 
@@ -100,6 +104,8 @@ def _accented_words(text: str) -> Iterator[tuple[int, int]]:
 
 def _strip_accents(editor: Editor) -> None:
     text = editor.text
+    if count_bytes(text, _NO_ACCENTS) < FEWEST_ACCENTED:
+        return
     words = list(_accented_words(text))
     edits: list[TextEdit] = []
     known = 0

@@ -73,7 +73,7 @@ class Layout:
         newlines = np.flatnonzero(characters == ord("\n"))
         row = np.searchsorted(newlines, tokens.start)
         gap = np.diff(row, prepend=-2)
-        self.first = np.flatnonzero(gap)
+        self.first = np.flatnonzero(gap != 0)
         self.last = np.append(self.first[1:], count)[: self.first.size] - 1
         starts_document = np.zeros(count + 1, dtype=np.bool_)
         starts_document[token_ptr] = True
@@ -96,8 +96,8 @@ def _continues(characters: NDArray[np.uint32], tokens: Tokens, layout: Layout) -
     stops in the middle of a sentence.
     """
     first, last = layout.first, layout.last
-    if first.size == 0:
-        return np.zeros(0, dtype=np.bool_)
+    if layout.after_blank.all():
+        return np.zeros(first.size, dtype=np.bool_)
     length = tokens.end[last] - tokens.start[first]
     block = np.cumsum(layout.after_blank) - 1
     block_start = np.flatnonzero(layout.after_blank)

@@ -6,6 +6,7 @@ import re
 from functools import cache
 from math import log
 
+from unspun.model.text.characters import all_bytes_but, count_bytes
 from unspun.model.text.edits import Editor, TextEdit
 from unspun.model.text.wordlists import CASES, COMMON_WORDS, common_words, read_sections
 
@@ -70,10 +71,10 @@ def _is_known(word: str) -> bool:
 def restore_spaces(editor: Editor) -> None:
     """Replace signs that stand between all words ("shared_vision_of", "shared%20vision") with spaces."""
     text = editor.text
-    if "-->" in text:  # subtitles, whose clocks have few spaces
-        return
     # The start of a text is enough to see that it has spaces.
     if len(text) < 200 or text.count(" ", 0, 1000) > FEWEST_SPACES * min(len(text), 1000):
+        return
+    if "-->" in text:  # subtitles, whose clocks have few spaces
         return
     for sign in ("%20", *"_+.-*|/~,:;=\u00b7\u2022"):
         if text.count(sign) > FEWEST_SIGNS:
@@ -84,8 +85,10 @@ def restore_spaces(editor: Editor) -> None:
                 return
 
 
-# The share of each sign in ordinary text is lower, so that hardly any text is searched.
-_SPACING_SIGNS = {" ": 0.2, ".": 0.03, "-": 0.03, "_": 0.03, "*": 0.03, "\u00b7": 0.03}
+MOST_SPACES, MOST_SIGNS = 0.2, 0.03
+"""Share of spaces, and of each other sign, in ordinary text, at most, so that hardly any text is searched."""
+_SPACING_SIGNS = ".-_*\u00b7"
+_NO_SPACING_SIGNS = all_bytes_but(_SPACING_SIGNS)
 _SPACED = re.compile(r"(?<![\w'\u2019])[A-Za-z]([ .\-_*\u00b7])(?:[A-Za-z'\u2019]\1)+[A-Za-z](?![\w'\u2019])")
 
 
@@ -97,7 +100,11 @@ FEWEST_SPACED, LONGEST_WORD = 5, 10
 
 def join_spaced_letters(editor: Editor) -> None:
     """Join letters that are spaced out ("v i s i o n")."""
-    if not any(editor.text.count(sign) > share * len(editor.text) for sign, share in _SPACING_SIGNS.items()):
+    most = MOST_SIGNS * len(editor.text)
+    signs = count_bytes(editor.text, _NO_SPACING_SIGNS) > most and any(
+        editor.text.count(sign) > most for sign in _SPACING_SIGNS
+    )
+    if not signs and editor.text.count(" ") <= MOST_SPACES * len(editor.text):
         return
     words = _IN_GAPS.findall(editor.text)
     if len(words) >= FEWEST_SPACED and sum(map(len, words)) > len(editor.text) / 2:

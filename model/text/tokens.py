@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from unspun.model.text.characters import CharacterClass, classify, code_points, hash_values, splitmix64
+from unspun.model.text.characters import CharacterClass, classify, code_points, hash_values, splitmix64, translate
 
 HASH_CHUNK = 1 << 18
 """Characters hashed at a time, so that the tables of powers stay in the processor's cache."""
@@ -39,7 +39,7 @@ class Shape:
 # What each CharacterClass contributes to a token. A word or a number continues as long as its kind does. A punctuation
 # mark is a token by itself, except that some marks form one token while they repeat ("...", "--").
 _SPACE, _PUNCTUATION, _WORD, _NUMBER, _REPEATED = range(5)
-_KIND = np.zeros(CharacterClass.COUNT, dtype=np.uint8)
+_KIND = np.zeros(256, dtype=np.uint8)
 _KIND[CharacterClass.PUNCTUATION] = _PUNCTUATION
 _KIND[CharacterClass.LOWER] = _WORD
 _KIND[CharacterClass.UPPER] = _WORD
@@ -84,7 +84,7 @@ class Tokens:
 def _boundaries(
     characters: NDArray[np.uint32], classes: NDArray[np.uint8]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    kind = _KIND[classes]
+    kind = translate(classes, _KIND)
     kind[characters == ord(".")] = _REPEATED
     _join_inner(kind, classes == CharacterClass.APOSTROPHE, _WORD)
     _join_inner(kind, classes == CharacterClass.POINT, _NUMBER)
@@ -109,20 +109,25 @@ def _join_inner(kind: NDArray[np.uint8], candidates: NDArray[np.bool_], joined: 
 def shapes(classes: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Return the bits of Shape that depend only on a token's characters and the one before it."""
     upper = classes == CharacterClass.UPPER
-    uppers = _count_in_spans(upper, start, end)
-    lowers = _count_in_spans(classes == CharacterClass.LOWER, start, end)
     shape: NDArray[np.uint8] = upper[start].astype(np.uint8) * Shape.CAPITAL
-    shape[(uppers >= 2) & (lowers == 0)] |= Shape.ALL_CAPITALS
+    # Capitals are rare, so only the words that have several are looked at.
+    owner = np.searchsorted(start, np.flatnonzero(upper), side="right") - 1
+    several = np.flatnonzero(np.bincount(owner, minlength=start.size) >= 2)
+    if several.size:
+        lowers = _count_in_spans(classes == CharacterClass.LOWER, start[several], end[several])
+        shape[several[lowers == 0]] |= Shape.ALL_CAPITALS
     after_space = start == 0
     after_space |= classes[start - 1] == CharacterClass.SPACE
     shape[after_space] |= Shape.SPACE_BEFORE
     return shape
 
 
-def _count_in_spans(flags: NDArray[np.bool_], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int32]:
-    running = np.zeros(flags.size + 1, dtype=np.int32)
-    np.cumsum(flags, dtype=np.int32, out=running[1:])
-    counts: NDArray[np.int32] = running[end] - running[start]
+def _count_in_spans(flags: NDArray[np.bool_], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the number of flags in each of some spans, none of which is empty."""
+    lengths = end - start
+    first = np.cumsum(lengths) - lengths
+    inside = np.arange(lengths.sum()) + np.repeat(start - first, lengths)
+    counts: NDArray[np.int64] = np.add.reduceat(flags[inside].astype(np.int64), first)
     return counts
 
 
@@ -181,11 +186,17 @@ def hash_token(word: str) -> int:
     return int(hash_tokens([word])[0])
 
 
-def phrase_keys(hashes: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
-    """Return the hash of every run of `length` tokens, shape (T - length + 1,), given the tokens' hashes (T,)."""
+def phrase_keys(
+    hashes: NDArray[np.uint64], length: int, first: NDArray[np.int64] | None = None
+) -> NDArray[np.uint64]:
+    """Return the hash of every run of `length` tokens, shape (T - length + 1,), given the tokens' hashes (T,).
+
+    Or, if `first` (N,) is given, of the runs that start with these tokens, shape (N,).
+    """
     count = max(len(hashes) - length + 1, 0)
-    key = np.full(count, np.uint64(length), dtype=np.uint64)
+    key = np.full(count if first is None else len(first), np.uint64(length), dtype=np.uint64)
     for k in range(length):
-        key = (key ^ hashes[k : k + count]) * np.uint64(_BASE)
+        key ^= hashes[k : k + count] if first is None else hashes.take(first + k)
+        key *= np.uint64(_BASE)
         key ^= key >> np.uint64(31)
     return key

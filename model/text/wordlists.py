@@ -16,6 +16,9 @@ CASES = ("lower", "capital", "capitals", "either")
 """How people write a word in the middle of a sentence: "vision", "London", "NATO", "house" or "House". The sections of
 COMMON_WORDS."""
 
+NOTICE = ("notice_subjects", "notice_address", "notice")
+"""The sections of boilerplate.txt with words of notices."""
+
 _SLOTS = 1 << 15
 
 
@@ -48,16 +51,21 @@ class WordTable:
             raise ValueError("two words share both slots; increase _SLOTS")
         self._second[slot], self._second_lists[slot] = value, bits
 
-    def bit(self, name: str) -> np.uint32:
-        """Return the bit of a list in the results of `lookup`."""
-        return np.uint32(1 << self.names.index(name))
+    def bit(self, *names: str) -> np.uint32:
+        """Return the bits of one or several lists in the results of `lookup`."""
+        return np.uint32(sum(1 << self.names.index(name) for name in names))
 
     def lookup(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint32]:
         """Return for each hash the lists that contain it, as bits."""
-        slot = hashes & np.uint64(_SLOTS - 1)
-        bits: NDArray[np.uint32] = self._first_lists[slot] * (self._first[slot] == hashes)
-        slot = (hashes >> np.uint64(32)) & np.uint64(_SLOTS - 1)
-        bits |= self._second_lists[slot] * (self._second[slot] == hashes)
+        slot = (hashes & np.uint64(_SLOTS - 1)).view(np.int64)
+        bits: NDArray[np.uint32] = self._first_lists.take(slot)
+        same = self._first.take(slot) == hashes
+        # Only words whose first slot has another word can be in the second table.
+        others = np.flatnonzero((bits > 0) > same)
+        bits *= same
+        wanted = hashes[others]
+        slot = ((wanted >> np.uint64(32)) & np.uint64(_SLOTS - 1)).view(np.int64)
+        bits[others] = self._second_lists.take(slot) * (self._second.take(slot) == wanted)
         return bits
 
     def contains(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:
@@ -79,10 +87,10 @@ def read_sections(file_name: str) -> dict[str, list[str]]:
 
 
 @cache
-def load_word_lists(file_name: str) -> dict[str, NDArray[np.uint64]]:
-    """Return the hashes of the words in each section of a file."""
+def load_word_lists(file_name: str, names: tuple[str, ...] | None = None) -> dict[str, NDArray[np.uint64]]:
+    """Return the hashes of the words in each section of a file, or in the sections of these names."""
     sections = read_sections(file_name)
-    return {name: np.unique(hash_tokens(" ".join(lines).split())) for name, lines in sections.items()}
+    return {name: np.unique(hash_tokens(" ".join(sections[name]).split())) for name in names or sections}
 
 
 @cache
@@ -92,12 +100,35 @@ def english_function_words() -> WordTable:
 
 
 @cache
-def foreign_function_words() -> WordTable:
+def listed_words() -> WordTable:
+    """Return the lists that have to be known for each token, so that one look-up tells them all.
+
+    They are the function words of English ("en"); those of each language of `foreign_languages`; and the words of
+    notices about cookies and consent: what they are about, whom they address, and others (NOTICE).
+    """
+    notices = load_word_lists("boilerplate.txt", NOTICE)
+    return WordTable({"en": load_word_lists("function_words.txt")["en"], **_foreign_words(), **notices})
+
+
+@cache
+def foreign_languages() -> dict[str, np.uint32]:
+    """Return the bits in `listed_words` of the languages other than English."""
+    return {name: listed_words().bit(name) for name in _foreign_words()}
+
+
+@cache
+def foreign_bits() -> np.uint32:
+    """Return the bits in `listed_words` of all languages other than English."""
+    return listed_words().bit(*foreign_languages())
+
+
+@cache
+def _foreign_words() -> dict[str, NDArray[np.uint64]]:
     """Return the function words of other languages, by language, without those that are also English words."""
     lists = load_word_lists("function_words.txt")
     english = np.union1d(lists["en"], lists["also_english"])
     foreign = {name: np.setdiff1d(words, english) for name, words in lists.items()}
-    return WordTable({name: words for name, words in foreign.items() if words.size})
+    return {name: words for name, words in foreign.items() if words.size}
 
 
 @cache

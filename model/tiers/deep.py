@@ -2,14 +2,15 @@
 
 The encoder is all-MiniLM-L6-v2 (Wang et al. 2020; Reimers and Gurevych 2019), fine-tuned (`training.encoder`) on words
 that our own paraphrasers replaced and on texts from machine translation and neural rewriters. Its layers are an ONNX
-graph with 8-bit weights. It reads a text in overlapping windows, one at a time: with 8-bit arithmetic the output for a
-window depends on the rest of the batch, and a text's score must not depend on other texts.
+graph with 8-bit weights. It reads a text in overlapping windows, a few at a time, but never windows of two texts at a
+time: with 8-bit arithmetic the output for a window depends on the rest of the batch, and a text's score must not depend
+on other texts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,16 +18,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf
 
-from unspun.model.onnx_session import session
+from unspun.model.onnx_session import CPU, Device, session
 from unspun.model.signals.base import Floats
 from unspun.model.text.characters import to_text
 from unspun.model.text.document import Documents, TokenClass
 from unspun.model.tiers.wordpieces import WordPieces, windows
 from unspun.model.verdict import KINDS
 
-WINDOW, OVERLAP = 126, 30
-"""Word pieces in a window, without the two markers at its ends, and how many of them the next window repeats, because
-words at the end of a window lack half of their context."""
+WINDOW, OVERLAP = 126, 12
+"""Word pieces in a window, without the two markers at its ends, and how many of them the next window repeats at least,
+because words at the end of a window lack half of their context. Shorter windows would cost accuracy."""
+BATCH = {"cpu": 4, "cuda": 64}
+"""Windows of a text that are read at a time. More would not fit into a processor's cache."""
+GUESS = "guess"
+"""The graph's input that asks for guesses of the originals. Graphs before version 2.2.0 always make them."""
 TILE = 64
 """Words that are compared with the vocabulary at a time."""
 LEAST_KEPT = -3.0
@@ -125,10 +130,11 @@ class EncoderOutput:
 
 
 class DeepEncoder:
-    """Runs the encoder. Each process creates the session when it first needs it."""
+    """Runs the encoder on a device. Each process creates the session when it first needs it."""
 
-    def __init__(self, weights: EncoderWeights) -> None:
+    def __init__(self, weights: EncoderWeights, device: Device = CPU) -> None:
         self.weights = weights
+        self.device: Device = device
 
     @cached_property
     def _wordpieces(self) -> WordPieces:
@@ -136,11 +142,11 @@ class DeepEncoder:
 
     @cached_property
     def _session(self) -> Any:
-        return session(self.weights.graph)
+        return session(self.weights.graph, self.device)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle only the weights, because a session cannot be pickled."""
-        return {"weights": self.weights}
+        """Pickle only the weights and the device, because a session cannot be pickled."""
+        return {"weights": self.weights, "device": self.device}
 
     def embed(self, ids: NDArray[np.integer]) -> Floats:
         """Return the embeddings (..., 384) of word pieces."""
@@ -215,27 +221,47 @@ class DeepEncoder:
         if sentence is not None:
             outputs += ["state", "attention"]
             sums = np.zeros((int(sentence[-1]) + 1, len(KINDS)), dtype=np.float32)
-        marks = self._wordpieces.start, self._wordpieces.end
-        for start, stop, low, high in zip(starts, stops, edges[:-1], edges[1:], strict=True):
-            row = np.concatenate([marks[:1], ids[start:stop], marks[1:]])
-            answer = self._session.run(outputs, {"embedded": self.embed(row)[None]})
+        answers = self._answers(ids, starts, outputs, guess=keep)
+        for answer, start, low, high in zip(answers, starts, edges[:-1], edges[1:], strict=True):
             part = slice(int(low - start) + 1, int(high - start) + 1)
-            pieces.append(answer[0][0, part])
+            pieces.append(answer[0][part])
             found.append(answer[1])
             if keep:
                 first = np.flatnonzero(np.diff(token[low:high], prepend=-1))
                 first = first[np.maximum.reduceat(pieces[-1], first) >= LEAST_KEPT]
                 likely.append(token[low:high][first])
-                guesses.append(answer[2][0, part][first])
+                guesses.append(answer[2][part][first])
             if head is not None and sentence is not None:
                 inside = sentence[low:high]
                 parts = np.flatnonzero(np.diff(inside, prepend=-1))
                 sizes = np.diff(parts, append=len(inside))[:, None]
-                sums[inside[parts]] += sizes * head.log_odds(answer[3][0, part], answer[4][0, part], parts)
+                sums[inside[parts]] += sizes * head.log_odds(answer[3][part], answer[4][part], parts)
         if sentence is not None:  # a sentence in two windows gets the mean, weighted by its pieces in each
             sums /= np.bincount(sentence)[:, None]
         kept = np.concatenate(likely), np.concatenate(guesses), sums
-        return np.concatenate(pieces), np.concatenate(found), edges, *kept
+        return np.concatenate(pieces), np.stack(found), edges, *kept
+
+    def _answers(
+        self, ids: NDArray[np.int32], starts: NDArray[np.int64], outputs: Sequence[str], *, guess: bool
+    ) -> Iterator[list[Floats]]:
+        """Yield the outputs of each window of a document: without those for its markers, they are in its pieces' order.
+
+        Args:
+            ids: (P,) the pieces of the document.
+            starts: (M,) the first piece of each window.
+            outputs: the outputs of the graph to return.
+            guess: whether `before` is one of them.
+        """
+        inputs = self._session.get_inputs()[0].shape
+        optional = {one.name for one in self._session.get_overridable_initializers()}
+        batch = BATCH[self.device] if isinstance(inputs[0], str) else 1  # graphs before version 2.2.0 take one window
+        places = np.arange(min(WINDOW, len(ids)))
+        for first in range(0, len(starts), batch):
+            inside = ids[starts[first : first + batch, None] + places]
+            rows = np.pad(inside, ((0, 0), (1, 1)))
+            rows[:, 0], rows[:, -1] = self._wordpieces.start, self._wordpieces.end
+            fed = {"embedded": self.embed(rows)} | ({GUESS: np.array(guess)} if GUESS in optional else {})
+            yield from map(list, zip(*self._session.run(outputs, fed), strict=True))
 
     def originals(
         self, reading: EncoderOutput, tokens: NDArray[np.integer], count: int
@@ -335,6 +361,10 @@ class DeepTier:
     encoder: DeepEncoder
     blend: Blend
     fast_weights: NDArray[np.float64]
+
+    def on(self, device: Device) -> DeepTier:
+        """Return this tier with its encoder on another device."""
+        return replace(self, encoder=DeepEncoder(self.encoder.weights, device))
 
     def evidence(self, reading: EncoderOutput, fast: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the evidence of each kind (D, 3), NaN for documents that the encoder did not read.

@@ -32,7 +32,7 @@ class Head:
 
     Attributes:
         columns: the document features that the classifier uses.
-        estimator: the classifier; None if the model was trained without this kind and so never finds it.
+        estimator: the classifier, or its Trees; None if the model was trained without this kind and so never finds it.
         style_weights, style_bias: weights (model.signals.style.BUCKETS,) and bias of a logistic regression over style
             n-grams; the weights are None if the head does not use style.
     """

@@ -35,7 +35,12 @@ class Trees:
 
     @classmethod
     def of(cls, estimator: Any) -> Trees | None:
-        """Return the trees of a fitted HistGradientBoostingClassifier; None for other estimators and kinds of trees."""
+        """Return the trees of a fitted HistGradientBoostingClassifier; None for other estimators and kinds of trees.
+
+        Trees are returned as they are.
+        """
+        if isinstance(estimator, Trees):
+            return estimator
         # Imported here because it is slow. A caller with such an estimator has already imported it.
         from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -79,7 +84,8 @@ class Trees:
     def log_odds(self, numbers: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the log odds (D,) of texts with these features (D, F), equal to scikit-learn's bit by bit."""
         goes_right = numbers.T[self.feature] > self.threshold[..., None]
-        left = np.where(goes_right, self.stays[..., None], np.uint64(2**64 - 1))
+        left = goes_right - np.uint64(1)  # no leaf is ruled out unless the text goes to the right
+        left |= self.stays[..., None]
         left = np.bitwise_and.reduce(left, axis=0)
         leaf = np.bitwise_count((left & (~left + np.uint64(1))) - np.uint64(1))
         added = self.values[np.arange(len(self.values))[:, None], leaf]

@@ -87,10 +87,12 @@ class WordPieces:
 
 
 def windows(pieces: int, size: int, overlap: int) -> NDArray[np.int64]:
-    """Return the starts of windows of `size` pieces that cover a text of `pieces` pieces.
+    """Return the starts of windows of `size` pieces that cover a text of `pieces` pieces, as few as possible.
 
-    Each window repeats at least `overlap` pieces of the one before it, and the last ends with the text.
+    They are spread evenly, from the first piece to the last. Each repeats at least `overlap` pieces of the one before.
     """
     if pieces <= size:
         return np.zeros(1, dtype=np.int64)
-    return np.append(np.arange(0, pieces - size, size - overlap), pieces - size).astype(np.int64)
+    others = -(-(pieces - size) // (size - overlap))
+    answer: NDArray[np.int64] = np.arange(others + 1) * (pieces - size) // others
+    return answer

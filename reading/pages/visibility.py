@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -78,7 +79,7 @@ ORDINALS = frozenset(["st", "nd", "rd", "th"])
 NUMBERS = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)%?")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Look:
     """How the text of an element looks, from its style and the styles around it.
 
@@ -97,12 +98,18 @@ class Look:
     colour: Colour | None = BLACK
     ground: Colour | None = WHITE
 
-    @property
+    @cached_property
     def is_hidden(self) -> bool:
         """Whether no reader sees the text."""
         return self.gone or self.invisible or self.tiny or self.indented or self.is_camouflaged
 
-    @property
+    @cached_property
+    def of_link(self) -> Look:
+        """The look of a link in such text, without a style of its own."""
+        look = replace(self, colour=LINK, clear=False)
+        return replace(look, takes_room=True) if look.is_camouflaged else look
+
+    @cached_property
     def is_camouflaged(self) -> bool:
         """Whether the text is transparent or has the colour of its background."""
         return self.clear or (
@@ -222,6 +229,8 @@ class _Eye:
             return Look(gone=True, soft=soft, takes_room=takes_room)
         if not declared and tag not in ("font", "body", "td", "th", "table", "tr", "a"):
             return around
+        if tag == "a" and not declared and "href" in attributes and "bgcolor" not in attributes:
+            return around.of_link
         return self._inherited(element, declared, around)
 
     def _inherited(self, element: Any, declared: Declarations, around: Look) -> Look:

@@ -16,10 +16,24 @@ from typing import Any
 from unspun.model.bundle import BundleError
 from unspun.model.text.allowed import Allowed
 from unspun.model.verdict import EvidenceChoice, Verdict
+from unspun.reading.fields import USUAL, Fields
 from unspun.reading.html import Page
+from unspun.reading.jsons import Lines
 from unspun.reading.reader import Failure, Record
-from unspun.service.batch.scoring import Scored, Scorer, ScorerLoader, allowing, batches, score_batch
+from unspun.service.batch.scoring import (
+    Outcome,
+    Scored,
+    Scorer,
+    ScorerLoader,
+    Written,
+    allowing,
+    batches,
+    notice,
+    score_batch,
+)
 from unspun.service.console import CommandError
+from unspun.service.render import Renderer, TextWriter, VerdictWriter
+from unspun.service.render.factory import renderer_for
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 AHEAD = 3
@@ -30,7 +44,9 @@ AHEAD = 3
 class Task:
     """How a worker scores: the model, how to load it, the allowed terms, and the options for scoring.
 
-    `sha256` identifies the model that the run began with. A worker with another model refuses to score.
+    `sha256` identifies the model that the run began with. A worker with another model refuses to score. `form` is the
+    text format in which other processes write the verdicts, so that this one need not; None if they return them.
+    `fields` are those of records that they read.
     """
 
     load: ScorerLoader
@@ -40,6 +56,8 @@ class Task:
     evidence: EvidenceChoice
     base_rate: float | None = None
     allowed: Allowed | None = None
+    form: str | None = None
+    fields: Fields = USUAL
 
     def score(self, scorer: Scorer, batch: list[Record | Failure]) -> Iterator[Scored | Failure]:
         """Yield the verdicts of a batch, and failures in their places."""
@@ -59,7 +77,6 @@ class Workers:
         return self.processes == 1 and self.scheduler is None
 
 
-Outcome = Scored | Failure
 Returned = tuple[Verdict, str | None] | Failure
 """What a worker returns for an item: the verdict, with the article if the text was a page, or a failure."""
 
@@ -91,16 +108,51 @@ def score_in_parallel(
 
         # Workers do not send texts back; verdicts arrive in the order of the texts.
         for returned in parallel(work()):
-            for record, answer in zip(sent.popleft(), returned, strict=True):
+            batch = sent.popleft()
+            if task.form is not None:
+                yield from returned  # complete, and more than were sent if these were lines
+                continue
+            for record, answer in zip(batch, returned, strict=True):
                 yield _joined(record, answer)
 
 
-def _score_in_worker(task: Task, batch: list[Record | Failure]) -> list[Returned]:
+def write(writer: VerdictWriter, outcome: Scored | Written) -> None:
+    """Write a document that was scored here or elsewhere. Raises OSError."""
+    if isinstance(outcome, Scored):
+        writer.write(outcome.record.text, outcome.verdict)
+    else:
+        assert isinstance(writer, TextWriter)
+        writer.put(outcome.line)
+
+
+def _score_in_worker(task: Task, batch: list[Record | Failure]) -> list[Returned] | list[Written | Failure]:
     model = _model(task.load, task.bundle, task.sha256)
-    return [
-        outcome if isinstance(outcome, Failure) else (outcome.verdict, outcome.record.text if _is_page(item) else None)
-        for item, outcome in zip(batch, task.score(model, batch), strict=True)
-    ]
+    outcomes = task.score(model, list(_read(batch, task.fields)))
+    if task.form is None:
+        return [
+            outcome
+            if isinstance(outcome, Failure)
+            else (outcome.verdict, outcome.record.text if _is_page(item) else None)
+            for item, outcome in zip(batch, outcomes, strict=True)
+        ]
+    renderer = renderer_for(task.form)
+    return [outcome if isinstance(outcome, Failure) else _written(renderer, outcome) for outcome in outcomes]
+
+
+def _written(renderer: Renderer, scored: Scored) -> Written:
+    verdict = scored.verdict
+    line = renderer.document(scored.record.text, verdict)
+    counted = (verdict.verdict, verdict.words, verdict.reason)
+    return Written(scored.record.id, scored.record.where, line, *counted, notice(scored))
+
+
+def _read(batch: list[Record | Failure], fields: Fields) -> Iterator[Record | Failure]:
+    """Yield the items of a batch, with the documents of lines in their place."""
+    for item in batch:
+        if isinstance(item, Record) and isinstance(item.text, Lines):
+            yield from item.text.records(item, fields)
+        else:
+            yield item
 
 
 def _is_page(item: Record | Failure) -> bool:

@@ -24,8 +24,8 @@ from filelock import FileLock, Timeout
 from unspun.model.atomic import atomic_write, part_of, put_in_place
 from unspun.reading.reader import Failure, Record
 from unspun.reading.records import Omission, Omissions
-from unspun.service.batch.parallel import Outcome, Task, Workers, score_in_parallel
-from unspun.service.batch.scoring import Scored, Scorer, Tally, notice
+from unspun.service.batch.parallel import Task, Workers, score_in_parallel, write
+from unspun.service.batch.scoring import Outcome, Scorer, Tally, Written, notice
 from unspun.service.console import CommandError
 from unspun.service.render import VerdictWriter
 
@@ -59,10 +59,11 @@ class RunPart:
         elif isinstance(outcome, Failure):
             self.failures.append({"where": outcome.where, "reason": outcome.message})
         else:
-            self.verdicts[outcome.verdict.verdict] += 1
-            self.words += outcome.verdict.words
-            if outcome.verdict.reason is not None:
-                self.reasons[outcome.verdict.reason] += 1
+            of = outcome if isinstance(outcome, Written) else outcome.verdict
+            self.verdicts[of.verdict] += 1
+            self.words += of.words
+            if of.reason is not None:
+                self.reasons[of.reason] += 1
 
     @classmethod
     def from_json(cls, text: str) -> RunPart:
@@ -241,8 +242,8 @@ def run(
             for outcome, (_, digest) in group:
                 part.add(outcome)
                 part.digest = digest
-                if isinstance(outcome, Scored):
-                    out.write(outcome.record.text, outcome.verdict)
+                if not isinstance(outcome, Failure):
+                    write(out, outcome)
                 if (line := notice(outcome)) is not None:
                     tell(line)
                 tally.add(outcome)

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from unspun.model.text.allowed import Allowed
 from unspun.model.text.document import MAX_CHARACTERS
 from unspun.model.verdict import EvidenceChoice, Verdict
 from unspun.reading.html import Page
+from unspun.reading.jsons import Lines
 from unspun.reading.reader import Failure, Record
 from unspun.reading.records import NoTextError, Omission, UnreadableError
 from unspun.service.console import is_bundle_error
@@ -38,7 +39,7 @@ class HasText(Protocol):
 
 
 Item = TypeVar("Item", bound=HasText)
-Outcome = TypeVar("Outcome")
+Answer = TypeVar("Answer")
 
 
 class Scorer(Protocol):
@@ -69,6 +70,25 @@ class Scored:
     verdict: Verdict
 
 
+class Written(NamedTuple):
+    """A scored document whose output a worker has already written: a line, and what is counted or reported of it.
+
+    `where` is as in Record, and `notice` as `notice` returns it for the document.
+    """
+
+    id: str
+    where: str
+    line: str
+    verdict: str
+    words: int
+    reason: str | None
+    notice: str | None
+
+
+Outcome = Scored | Written | Failure
+"""What a document comes to."""
+
+
 @dataclass
 class Tally:
     """Counts the documents that a run has processed so far."""
@@ -77,15 +97,14 @@ class Tally:
     words: int = 0
     failures: int = 0
 
-    def add(self, outcome: Scored | Failure) -> None:
+    def add(self, outcome: Outcome) -> None:
         """Count one document; what was skipped is not counted here."""
-        if isinstance(outcome, Omission):
-            return
         if isinstance(outcome, Failure):
-            self.failures += 1
-        else:
-            self.verdicts[outcome.verdict.verdict] += 1
-            self.words += outcome.verdict.words
+            self.failures += not isinstance(outcome, Omission)
+            return
+        of = outcome if isinstance(outcome, Written) else outcome.verdict
+        self.verdicts[of.verdict] += 1
+        self.words += of.words
 
     @property
     def documents(self) -> int:
@@ -93,12 +112,12 @@ class Tally:
         return self.verdicts.total()
 
 
-def notice(outcome: Scored | Failure) -> str | None:
+def notice(outcome: Outcome) -> str | None:
     """Return what to report about an outcome: a failure, or that a text was too long to be judged as a whole."""
-    if isinstance(outcome, Omission):
-        return None
     if isinstance(outcome, Failure):
-        return str(outcome)
+        return None if isinstance(outcome, Omission) else str(outcome)
+    if isinstance(outcome, Written):
+        return outcome.notice
     if len(outcome.record.text) > MAX_CHARACTERS:
         return f"{outcome.record.where}: only the first {MAX_CHARACTERS:,} characters were judged"
     return None
@@ -146,19 +165,20 @@ def batches(
     count = size = 0
     for item in items:
         length = 0 if isinstance(item, Failure) else len(item.text)
-        if batch and (count == documents or size + length > characters or len(batch) == BATCH_ITEMS):
+        if batch and (count >= documents or size + length > characters or len(batch) == BATCH_ITEMS):
             yield batch
             batch, count, size = [], 0, 0
         batch.append(item)
-        count += not isinstance(item, Failure)
+        # Lines are many documents, and so a batch of their own.
+        count += 0 if isinstance(item, Failure) else documents if isinstance(item.text, Lines) else 1
         size += length
     if batch:
         yield batch
 
 
 def score_or_split(
-    score: Callable[[list[Item]], Iterable[Outcome]], batch: list[Item], failed: Callable[[Item, Exception], Outcome]
-) -> Iterator[Outcome]:
+    score: Callable[[list[Item]], Iterable[Answer]], batch: list[Item], failed: Callable[[Item, Exception], Answer]
+) -> Iterator[Answer]:
     """Yield the outcomes of a batch, in order.
 
     If scoring the batch fails, its items are scored one by one, so that a bad document does not affect the others.

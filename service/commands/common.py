@@ -78,6 +78,28 @@ depth_option = click.option(
 )
 
 
+def _checked_device(_context: click.Context, _option: click.Parameter, name: str) -> str:
+    """Refuse a device that cannot be used, before anything is read."""
+    from unspun.model.onnx_session import CPU, DeviceError, check_device
+
+    if name != CPU:  # the only device that is always there, and onnxruntime is slow to import
+        try:
+            check_device(name)
+        except DeviceError as error:
+            raise CommandError(str(error)) from error
+    return name
+
+
+device_option = click.option(
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    envvar="UNSPUN_DEVICE",
+    default="cpu",
+    callback=_checked_device,
+    help="Where the deep tier runs: cpu, or cuda for an NVIDIA GPU. Default: $UNSPUN_DEVICE, else cpu.",
+)
+
+
 class ModelType(click.ParamType):  # type: ignore[type-arg]  # not generic in click 8.1
     """The folder of a model. The word `default` names the model that ships, for which the value is None."""
 
@@ -233,11 +255,11 @@ def format_option(
 # --- input
 
 
-def load_detector(bundle: Path | None) -> Detector:
+def load_detector(bundle: Path | None, *, device: str = "cpu") -> Detector:
     """Load a model, None for the one that ships. Raises model.bundle.BundleError."""
     from unspun.model.detector import Detector
 
-    return Detector.load(bundle)
+    return Detector.load(bundle, device=device)
 
 
 def require_depth(model: Any, depth: str, name: str = "") -> None:
@@ -256,13 +278,17 @@ def open_reader(
     *,
     exclude: Path | None = None,
     article: Callable[[str], Article] | None = None,
+    in_blocks: bool = False,
 ) -> Reader:
-    """Return a reader of paths, "-" for standard input; `exclude` is the output, and `article` extracts pages."""
+    """Return a reader of paths, "-" for standard input; `exclude` is the output, and `article` extracts pages.
+
+    `in_blocks` is as for Reader.
+    """
     from unspun.reading.html import extract_article
     from unspun.reading.reader import Reader
 
     options = (reading or Reading()).options()
-    return Reader(tuple(paths), exclude=exclude, article=article or extract_article, **options)
+    return Reader(tuple(paths), exclude=exclude, article=article or extract_article, in_blocks=in_blocks, **options)
 
 
 class FailureCount:

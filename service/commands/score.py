@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -25,6 +25,7 @@ from unspun.service.commands.common import (
     check_force,
     choose_format,
     depth_option,
+    device_option,
     format_option,
     in_words,
     is_terminal,
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     from unspun.service.batch.dedupe import Deduplicator
     from unspun.service.batch.output import Output
     from unspun.service.batch.parallel import Task, Workers
-    from unspun.service.batch.scoring import Scorer, ScorerLoader, Tally
+    from unspun.service.batch.scoring import Outcome, Scorer, ScorerLoader, Tally
     from unspun.service.render import VerdictWriter
 
 ENDINGS = {
@@ -66,8 +67,8 @@ MOST_REPORTED = 20
 """Failures that are reported one by one when the output is a folder."""
 FAILING = {"suspect": ("paraphrased", "suspect"), "paraphrased": ("paraphrased",)}
 """The verdicts that each value of --fail-on is about."""
-WORTH_A_WORKER = 4_000_000
-"""Bytes of input for each process: it scores them in about ten seconds, and loads the model in two."""
+WORTH_A_WORKER = 8_000_000
+"""Bytes of input for each process: it scores them in one to ten seconds, and starts in one."""
 
 
 @click.command(short_help="Score files, folders or standard input.")
@@ -94,6 +95,7 @@ WORTH_A_WORKER = 4_000_000
 )
 @model_option
 @allow_option
+@device_option
 @reading_options
 @click.option(
     "--show",
@@ -107,7 +109,7 @@ WORTH_A_WORKER = 4_000_000
     "--workers",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Number of processes. Default: all cores with --output FOLDER/, else one per 4 MB of input, up to all cores.",
+    help="Number of processes. Default: all cores with --output FOLDER/, else one per 8 MB of input, up to all cores.",
 )
 @click.option("--scheduler", metavar="URL", help="Score on the Dask cluster with this scheduler (tcp://HOST:PORT).")
 @click.option("--dedupe", is_flag=True, help="Skip texts that are nearly the same as an earlier one.")
@@ -131,6 +133,7 @@ def score(
     base_rate: float | None,
     bundle: Path | None,
     allowed: Allowed | None,
+    device: str,
     reading: Reading,
     show: int,
     workers: int | None,
@@ -198,12 +201,16 @@ def score(
     read = partial(open_reader, paths, reading, exclude=target.place)
     chosen = _workers(workers, scheduler, target, read)
     # With an output folder, pages are always left to the workers: their number must not change what a run reads.
-    reader = read(article=extract_article if chosen.is_local and target.folder is None else Page.later)
+    reader = read(
+        article=extract_article if chosen.is_local and target.folder is None else Page.later,
+        # Only workers that also write the verdicts can read them: a part of a folder is checked by what was read.
+        in_blocks=target.is_of_lines and target.folder is None and not (chosen.is_local or dedupe),
+    )
     run = _ScoreRun(
         target,
         reader,
         chosen,
-        load or load_detector,
+        load or partial(load_detector, device=device),
         bundle,
         allowed,
         depth,
@@ -215,7 +222,10 @@ def score(
         quiet,
     )
     started = time.monotonic()
-    records, deduplicator = _warn_of_repeated_ids(reader), None
+    records: Iterator[Record | Failure] = iter(reader)
+    if not reader.in_blocks:
+        records = _warn_of_repeated_ids(records)
+    deduplicator = None
     if dedupe:
         from unspun.service.batch.dedupe import Deduplicator
 
@@ -251,6 +261,13 @@ class _ScoreTarget:
         """The file or folder, None for standard output."""
         return self.file or self.folder
 
+    @property
+    def is_of_lines(self) -> bool:
+        """Whether each verdict is a text of its own, which workers can write."""
+        from unspun.service.render.factory import IN_LINES
+
+        return self.form in IN_LINES
+
 
 @dataclass(frozen=True)
 class _ScoreRun:
@@ -272,9 +289,9 @@ class _ScoreRun:
 
     def to_one_place(self, records: Iterator[Record | Failure], deduplicator: Deduplicator | None) -> Tally:
         """Score to standard output or a file; return the counts."""
-        from unspun.reading.records import Omission, Omissions
-        from unspun.service.batch.parallel import score_in_parallel
-        from unspun.service.batch.scoring import Scored, Tally, notice
+        from unspun.reading.records import Failure, Omission, Omissions
+        from unspun.service.batch.parallel import score_in_parallel, write
+        from unspun.service.batch.scoring import Tally, notice
 
         target, tally = self.target, Tally()
         with open_output(target.file, target.form, self.reader.paths, overwrites=self.force) as output:
@@ -284,15 +301,16 @@ class _ScoreRun:
             scrolls = target.file is None and is_terminal(sys.stdout)
             with progress_of(self.reader, quiet=self.quiet, hidden=scrolls) as progress:
                 try:
-                    for outcome in score_in_parallel(records, self._task(scorer), self.workers, scorer):
-                        if isinstance(outcome, Scored):
-                            writer.write(outcome.record.text, outcome.verdict)
+                    outcomes = score_in_parallel(records, self._task(scorer), self.workers, scorer)
+                    for outcome in _warn_of_repeated_ids(outcomes) if self.reader.in_blocks else outcomes:
+                        if not isinstance(outcome, Failure):
+                            write(writer, outcome)
                         elif isinstance(outcome, Omission):
                             self.reader.skipped.add(outcome.message)
                         else:
                             writer.fail(outcome)
                         # A table shows failures in their places, where messages would interrupt it.
-                        is_shown = scrolls and target.form == "table" and not isinstance(outcome, Scored)
+                        is_shown = scrolls and target.form == "table" and isinstance(outcome, Failure)
                         if not (is_shown and is_terminal(sys.stderr)) and (line := notice(outcome)) is not None:
                             complain(line)
                         tally.add(outcome)
@@ -380,23 +398,35 @@ class _ScoreRun:
         return scorer
 
     def _task(self, scorer: Scorer) -> Task:
+        from unspun.reading.fields import Fields
         from unspun.service.batch.parallel import Task
 
         sha256 = getattr(getattr(scorer, "model", None), "sha256", None)
         bundle = None if self.bundle is None else self.bundle.resolve()
-        return Task(self.load, bundle, sha256, self.depth, self.evidence, self.base_rate, self.allowed)
+        return Task(
+            self.load,
+            bundle,
+            sha256,
+            self.depth,
+            self.evidence,
+            self.base_rate,
+            self.allowed,
+            self.target.form if self.target.is_of_lines else None,
+            Fields(self.reading.text_field, self.reading.id_field),
+        )
 
     def _writer(self, output: Output, scorer: Scorer) -> VerdictWriter:
         """Return the writer of the format; text goes through the output, which knows its encoding."""
         from unspun.service.batch.scoring import supported_by
         from unspun.service.render import TextWriter
         from unspun.service.render.factory import renderer_for, writer_for
-        from unspun.service.render.table import VerdictTable
 
         form, supported = self.target.form, supported_by(scorer)
         if form in ("parquet", "html"):
             return writer_for(form, output.stream, source=" ".join(self.reader.paths), supported=supported)
         if form == "table":
+            from unspun.service.render.table import VerdictTable
+
             console = table_console(self.target.file)
             return TextWriter(VerdictTable(console, show=self.show, supported=supported), output.write)
         return TextWriter(renderer_for(form), output.write)
@@ -431,31 +461,38 @@ def _disk_faults_explained(folder: Path) -> Iterator[None]:
         raise CommandError(message) from error
 
 
-def _warn_of_repeated_ids(records: Reader) -> Iterator[Record | Failure]:
-    """Pass records on, and warn of the first id that occurs twice, because it does not identify a verdict."""
-    from unspun.reading.reader import Failure
+Named = TypeVar("Named", "Record | Failure", "Outcome")
+
+
+def _warn_of_repeated_ids(items: Iterator[Named]) -> Iterator[Named]:
+    """Pass documents on, and warn of the first id that occurs twice, because it does not identify a verdict.
+
+    They are records or, where workers read them, what these have written.
+    """
+    from unspun.reading.reader import Record
+    from unspun.service.batch.scoring import Written
 
     seen: set[int] | None = set()  # hashes, since ids may be long
-    for record in records:
-        if seen is not None and not isinstance(record, Failure):
-            key = hash(record.id)
+    for item in items:
+        if seen is not None and isinstance(item, Record | Written):
+            key = hash(item.id)
             if key in seen:
-                complain(f"{record.where}: warning: the id {record.id} occurs more than once; all documents are scored")
+                complain(f"{item.where}: warning: the id {item.id} occurs more than once; all documents are scored")
                 seen = None
             else:
                 seen.add(key)
-        yield record
+        yield item
 
 
 def _target(output: str | None, form: str | None) -> _ScoreTarget:
-    from unspun.service.batch.runs import RUN
-
     if output is None or output == STDIO:
         return _ScoreTarget(choose_format(form, None, ENDINGS, ("parquet", "html")))
     path = Path(output)
     if output.endswith(("/", os.sep)) or path.is_dir():
         if form is not None and form not in IN_PARTS:
             raise click.BadParameter(f"{form} cannot be written in parts; give a file.", param_hint="--format")
+        from unspun.service.batch.runs import RUN
+
         if path.is_dir() and not (path / RUN).exists() and any(path.iterdir()):
             bad_output(path, "the folder contains other files; give a new folder, or a file.")
         return _ScoreTarget(form or "jsonl", folder=path)

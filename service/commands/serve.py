@@ -8,6 +8,7 @@ import shutil
 import socket
 import sys
 import tempfile
+from functools import partial
 from typing import Any
 
 import click
@@ -129,7 +130,7 @@ def _prepare(settings: Any) -> Any:
         from unspun.service.http.keeper import Keeper
 
         Keeper(settings.database_url.get_secret_value()).start()
-    models = ModelInUse(Detector.load, settings.model, settings.allow_file)
+    models = ModelInUse(partial(Detector.load, device=settings.device), settings.model, settings.allow_file)
     warn_of_other_terms(models.model, models.allowed)
     return models
 

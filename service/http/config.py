@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from unspun.model.onnx_session import Device, check_device
 from unspun.model.text.allowed import Allowed
 from unspun.reading.documents.isolation import LIMITS
 from unspun.service.machine import cores
@@ -100,6 +101,10 @@ def _is_allow_list(value: Path) -> Path:
     return value
 
 
+def _is_usable(value: Device) -> Device:
+    return check_device(value)
+
+
 class Settings(BaseModel):
     """The settings of the service. Each is read from `UNSPUN_` and its name in capitals."""
 
@@ -118,6 +123,9 @@ class Settings(BaseModel):
     )
     allow_file: Annotated[Path, AfterValidator(_is_allow_list)] | None = Field(
         None, description="File of terms that are never evidence, one per line. Default: no terms."
+    )
+    device: Annotated[Literal["cpu", "cuda"], AfterValidator(_is_usable)] = Field(
+        "cpu", description="Where the deep tier runs: `cpu`, or `cuda` for an NVIDIA GPU."
     )
     keys_file: Path | None = Field(
         None,

@@ -58,17 +58,17 @@ class TextWriter:
 
     def __init__(self, renderer: Renderer, put: Callable[[str], object]) -> None:
         self._renderer = renderer
-        self._put = put
+        self.put = put
         put(renderer.header())
 
     def write(self, text: str, verdict: Verdict) -> None:
         """Write one document."""
-        self._put(self._renderer.document(text, verdict))
+        self.put(self._renderer.document(text, verdict))
 
     def fail(self, failure: Failure) -> None:
         """Write one document that could not be read or scored."""
-        self._put(self._renderer.failure(failure))
+        self.put(self._renderer.failure(failure))
 
     def close(self, skipped: Omissions | None = None) -> None:
         """Write the end."""
-        self._put(self._renderer.footer(Omissions() if skipped is None else skipped))
+        self.put(self._renderer.footer(Omissions() if skipped is None else skipped))

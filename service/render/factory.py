@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 
 from unspun.service.render import ByteStream, Renderer, TextWriter, VerdictWriter
 
+IN_LINES = ("jsonl", "csv")
+"""Formats in which each verdict is a text of its own."""
+
 
 def writer_for(form: str, stream: ByteStream, *, source: str = "", supported: float = 0.0) -> VerdictWriter:
     """Return a writer of jsonl, csv, parquet or html to a stream.

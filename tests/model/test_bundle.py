@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 import pickle
 import shutil
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -17,7 +20,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
-from joblib.numpy_pickle import NumpyUnpickler
+from sklearn.linear_model import LogisticRegression
 
 from tests import deep as tiny_deep
 from tests import tables as tiny
@@ -25,6 +28,7 @@ from unspun.model import bundle
 from unspun.model.bundle import BundleError
 from unspun.model.detector import Detector
 from unspun.model.signals.features import FeatureExtractor
+from unspun.model.tiers.stored import arrays_of
 from unspun.model.verdict import KINDS
 
 DECISIONS = (None, {}, [], {**tiny.decision("fast"), "tiers": {}}, tiny.decision("deep"))
@@ -56,12 +60,13 @@ def deep_copy(deep_bundle: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def nothing_deserialised(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fail the test if anything is unpickled."""
+    """Fail the test if a classifier is loaded."""
 
     def refuse(*args: Any, **options: Any) -> None:
-        pytest.fail("a pickle was loaded")
+        pytest.fail("a classifier was loaded")
 
-    monkeypatch.setattr(NumpyUnpickler, "load", refuse)
+    monkeypatch.setattr("unspun.model.pickled.load_classifier", refuse)
+    monkeypatch.setattr(bundle, "classifier_of", refuse)
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
@@ -73,6 +78,12 @@ def edit(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     manifest = manifest_of(folder)
     change(manifest)
     (folder / bundle.MANIFEST).write_text(json.dumps(manifest), "utf-8")
+
+
+def put_classifier(folder: Path, name: str, content: bytes) -> None:
+    """Write a file of a bundle, with its hash in the manifest."""
+    (folder / name).write_bytes(content)
+    edit(folder, lambda manifest: manifest["files"].update({name: hashlib.sha256(content).hexdigest()}))
 
 
 def message(folder: Path) -> str:
@@ -105,7 +116,6 @@ def test_saving_a_loaded_bundle_gives_the_same_files(tiny_bundle: Path, tmp_path
     loaded = bundle.load(tiny_bundle)
     bundle.save(tmp_path / "again", loaded.manifest, loaded.tables, loaded.tagger, loaded.classifier, loaded.seen)
     first, second = (manifest_of(folder)["files"] for folder in (tiny_bundle, tmp_path / "again"))
-    del first[bundle.CLASSIFIER], second[bundle.CLASSIFIER]  # a loaded classifier shares other parts than a new one
     assert first == second
 
 
@@ -132,7 +142,7 @@ def test_a_failed_save_leaves_the_old_bundle_intact(copy: Path, monkeypatch: pyt
     def fail(*args: Any, **options: Any) -> None:
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(joblib, "dump", fail)
+    monkeypatch.setattr(np, "savez_compressed", fail)
     with pytest.raises(OSError, match="no space"):
         tiny.save_bundle(copy)
     bundle.load(copy)
@@ -180,11 +190,6 @@ class TestRefused:
             ({"format": bundle.FORMAT + 1}, "update unspun"),
             *(({"format": found}, "train the model again") for found in (0, None, "1", [])),
             ({"format": 1}, "it is from unspun 1.x, whose scores have a different scale; train it again"),
-            *(
-                ({"libraries": {"scikit-learn": trained}}, "pip install scikit-learn")
-                for trained in ("0.24.1", "99.1.0", "", None)
-            ),
-            *(({"libraries": libraries}, "train") for libraries in (None, [], "1.9")),
             *(({"files": files}, "lists no files") for files in (None, [], {}, "all")),
             *(({"decision": decision}, "") for decision in DECISIONS),
             *(({"doubt": doubt}, "") for doubt in (None, {}, 0.5, {"spun": 0.1}, dict.fromkeys(KINDS, "often"))),
@@ -237,24 +242,86 @@ class TestRefused:
         message(copy)
 
 
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (b"not compressed", "decompressing"),
-        (zlib.compress(b"not a pickle"), "train it again"),
-        (zlib.compress(pickle.dumps(tiny.classifier())[:-200]), "train it again"),
-        (zlib.compress(pickle.dumps({"heads": ()})), "holds a dict instead of a FastClassifier"),
-        (zlib.compress(b"csklearn.old\nGone\n."), "No module named 'sklearn.old'"),
-        (zlib.compress(b"cunspun.model.tiers.fast\nGone\n."), "Gone"),
-    ],
-    ids=["not compressed", "not a pickle", "cut off", "another object", "a missing module", "a missing class"],
-)
-def test_a_classifier_that_cannot_be_read(copy: Path, content: bytes, expected: str) -> None:
-    (copy / bundle.CLASSIFIER).write_bytes(content)
-    edit(copy, lambda manifest: manifest["files"].update({bundle.CLASSIFIER: hashlib.sha256(content).hexdigest()}))
-    text = message(copy)
-    assert "train it again" in text
-    assert expected in text
+def test_a_classifier_that_cannot_be_read(copy: Path) -> None:
+    put_classifier(copy, bundle.CLASSIFIER, b"not an archive")
+    assert "train it again" in message(copy)
+
+
+@pytest.mark.parametrize("name", ["spun.columns", "unfamiliarity.centre", "translated.trees.baseline"])
+def test_a_classifier_without_one_of_its_arrays(copy: Path, name: str) -> None:
+    arrays = arrays_of(tiny.classifier())
+    del arrays[name]
+    content = io.BytesIO()
+    np.savez(content, **arrays)
+    put_classifier(copy, bundle.CLASSIFIER, content.getvalue())
+    assert name in message(copy)
+
+
+class TestPickled:
+    """A bundle before version 2.2.0 holds a pickle of scikit-learn's classifiers, written by joblib."""
+
+    @pytest.fixture
+    def old(self, copy: Path) -> Path:
+        joblib.dump(tiny.classifier(), copy / bundle.PICKLED, compress=("zlib", 9))
+        edit(copy, lambda manifest: manifest["files"].pop(bundle.CLASSIFIER))
+        put_classifier(copy, bundle.PICKLED, (copy / bundle.PICKLED).read_bytes())
+        return copy
+
+    def test_it_scores_like_one_that_is_saved_today(self, old: Path, tiny_bundle: Path) -> None:
+        first, second = (Detector.load(folder).measure([tiny.ARTICLE]).fast for folder in (old, tiny_bundle))
+        assert np.array_equal(first, second)
+
+    def test_saving_it_again_gives_the_files_of_today(self, old: Path, tiny_bundle: Path, tmp_path: Path) -> None:
+        loaded = bundle.load(old)
+        bundle.save(tmp_path / "again", loaded.manifest, loaded.tables, loaded.tagger, loaded.classifier, loaded.seen)
+        assert tiny.digests(tmp_path / "again") == tiny.digests(tiny_bundle)
+
+    @pytest.mark.parametrize(
+        ("libraries", "expected"),
+        [
+            *(({"scikit-learn": trained}, "pip install scikit-learn") for trained in ("0.24.1", "99.1.0", "", None)),
+            *((libraries, "train") for libraries in (None, [], "1.9")),
+        ],
+    )
+    @pytest.mark.usefixtures("nothing_deserialised")
+    def test_another_version_of_scikit_learn_is_refused(self, old: Path, libraries: Any, expected: str) -> None:
+        edit(old, lambda manifest: manifest.update(libraries=libraries))
+        assert expected in message(old)
+
+    @pytest.mark.parametrize(
+        ("content", "expected"),
+        [
+            (b"not compressed", "decompressing"),
+            (zlib.compress(b"not a pickle"), "train it again"),
+            (zlib.compress(pickle.dumps(tiny.classifier())[:-200]), "train it again"),
+            (zlib.compress(pickle.dumps({"heads": ()})), "holds a dict instead of a FastClassifier"),
+            (zlib.compress(b"csklearn.old\nGone\n."), "No module named 'sklearn.old'"),
+            (zlib.compress(b"cunspun.model.tiers.fast\nGone\n."), "Gone"),
+        ],
+        ids=["not compressed", "not a pickle", "cut off", "another object", "a missing module", "a missing class"],
+    )
+    def test_one_that_cannot_be_read_is_refused(self, old: Path, content: bytes, expected: str) -> None:
+        put_classifier(old, bundle.PICKLED, content)
+        text = message(old)
+        assert "train it again" in text
+        assert expected in text
+
+
+def test_a_classifier_that_is_not_made_of_trees_cannot_be_saved() -> None:
+    other = replace(tiny.classifier().heads[0], estimator=LogisticRegression())
+    with pytest.raises(ValueError, match="spun is a LogisticRegression, which cannot be saved"):
+        arrays_of(replace(tiny.classifier(), heads=(other, *tiny.classifier().heads[1:])))
+
+
+def test_a_model_is_loaded_and_used_without_the_libraries_of_training(tiny_bundle: Path) -> None:
+    """Their imports take longer than scoring some hundred texts."""
+    code = (
+        "import sys; from unspun.model.detector import Detector; "
+        f"Detector.load({str(tiny_bundle)!r}).score('The mayor told reporters about the bridge. ' * 20); "
+        "print([name for name in ('sklearn', 'joblib', 'pandas') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 class TestDeepTier:

@@ -12,6 +12,7 @@ from tests.tables import signals as tiny_signals
 from tests.tables import tagger as tiny_tagger
 from unspun.model.language.vocabulary import BOUNDARY
 from unspun.model.signals.features import Signals
+from unspun.model.signals.integers import ZERO
 from unspun.model.signals.tagger import BLOCK, WINDOW, Tagger, TaggerInputs, scale_numbers
 
 
@@ -37,9 +38,10 @@ def test_the_number_of_inputs_matches_the_weights(signals: Signals, tagger: Tagg
 
 def test_the_window_has_the_surrounding_words(signals: Signals) -> None:
     encoding = encode("the old ferry was late")
-    windows = TaggerInputs(signals.topics).prepare(encoding, np.zeros((5, 1), np.float32)).windows(np.arange(5))
-    assert windows[2].tolist() == [BOUNDARY] * 2 + encoding.ids.tolist() + [BOUNDARY] * 2
-    assert windows.shape == (5, 2 * WINDOW + 1)
+    prepared = TaggerInputs(signals.topics).prepare(encoding, np.zeros((5, 1), np.float32))
+    around = [BOUNDARY] * 2 + encoding.ids.tolist() + [BOUNDARY] * 2
+    packed = signals.topics.values[around].astype(np.int16) + ZERO
+    assert prepared.seats[2].tolist() == packed.reshape(-1).tolist()
 
 
 def test_the_output_equals_a_calculation_by_hand(signals: Signals, tagger: Tagger) -> None:

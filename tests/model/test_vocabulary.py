@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cases import cases
-from unspun.model.language.vocabulary import BOUNDARY, NUMBER, SENTENCE_ENDS, SPECIALS, UNKNOWN, Vocabulary
+from unspun.model.language.vocabulary import BOUNDARY, NUMBER, SENTENCE_ENDS, SLOT_BITS, SPECIALS, UNKNOWN, Vocabulary
 from unspun.model.text.document import Documents
 
 WORDS = ("the", "cat", "don't", "naïve", ",", "ß")
@@ -51,6 +52,15 @@ def test_ids_equal_those_of_a_dictionary(words: list[str]) -> None:
     documents = Documents.parse([" ".join([*words, "zz"])])
     expected = [vocabulary.ids_of_words.get(word, UNKNOWN) for word in documents.words()]
     assert vocabulary.ids(documents).tolist() == expected
+
+
+def test_words_whose_hashes_have_the_same_top_bits_are_told_apart() -> None:
+    words = ["".join(letters) for letters in product("abcdefghijklmnop", repeat=3)]
+    vocabulary = Vocabulary((*SPECIALS, *words), np.zeros(len(words) + 3, np.float32))
+    documents = Documents.parse([" ".join(words)])
+    tops = np.unique(documents.token_hash >> np.uint64(64 - SLOT_BITS))
+    assert len(tops) < len(words)
+    assert vocabulary.ids(documents).tolist() == list(range(3, len(words) + 3))
 
 
 @given(st.lists(st.text(), max_size=4))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import random
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -37,7 +39,8 @@ from tests.reading.support import (
     wet,
 )
 from unspun.reading import records
-from unspun.reading.fields import Fields
+from unspun.reading.fields import USUAL, Fields
+from unspun.reading.jsons import Lines
 from unspun.reading.reader import Failure, Format, Reader, Record, read_stream
 
 
@@ -446,3 +449,51 @@ def test_an_unclosed_quote_before_half_a_gigabyte_takes_bounded_memory() -> None
     number, megabytes = map(int, done.stdout.split())
     assert number == 0  # no document of the rest
     assert megabytes < 300
+
+
+# --- blocks of lines, which other processes read
+
+LINES: dict[str, bytes] = {
+    "plain": b'{"id": 1, "text": "One."}\n{"id": 2, "text": "Two."}\n{"id": 3, "text": "Three."}\n',
+    "without a last line end": b'{"text": "One."}\n{"text": "Two."}',
+    "blank lines and errors": b'\n{"text": "One."}\n\n{"text": 1}\n[]\n{broken\n{"other": 1}\n \n{"text": "Two."}\n',
+    "a byte order mark": b'\xef\xbb\xbf{"text": "One."}\n\xef\xbb\xbf{"text": "Two."}\n',
+    "line ends of DOS and of old Macs": b'{"text": "One."}\r\n{"text": "Two."}\r{"text": "Three."}\n{broken\r\n',
+    "UTF-16": '{"text": "One."}\n{"text": "Two \u00fc."}\n'.encode("utf-16"),
+    "bytes of Windows-1252": b'{"text": "One \x93quoted\x94."}\n{"text": "Two."}\n',
+    "a line that is too long": b'{"text": "One."}\n{"text": "' + b"x" * 300 + b'"}\n{"text": "Two."}\n{broken\n',
+    "the first line too long": b'{"text": "' + b"x" * 300 + b'"}\n{"text": "Two."}\n',
+    "nothing": b"",
+    "only blank lines": b" \n\n\r\n",
+}
+
+
+@pytest.mark.parametrize("size", [1, 50, 1 << 17])
+@pytest.mark.parametrize("data", LINES.values(), ids=LINES)
+def test_blocks_of_lines_hold_the_same_documents_as_the_file(
+    data: bytes, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unspun.reading.jsons.BLOCK", size)
+    monkeypatch.setattr("unspun.reading.records.LONGEST", 200)
+    whole = list(read_stream(io.BytesIO(data), "F", "jsonl"))
+    assert of_blocks(read_stream(io.BytesIO(data), "F", "jsonl", in_blocks=True)) == whole
+
+
+def test_the_blocks_before_a_break_are_kept(tmp_path: Path) -> None:
+    lines = b"".join(b'{"text": "Line %d of some."}\n' % number for number in range(50_000))
+    (tmp_path / "in.jsonl.gz").write_bytes(gzip.compress(lines)[:-5000])
+    whole = read(tmp_path / "in.jsonl.gz")
+    assert of_blocks(read(tmp_path / "in.jsonl.gz", in_blocks=True)) == whole
+    assert isinstance(whole[-1], Failure)
+
+
+def of_blocks(items: Iterable[Record | Failure]) -> list[Record | Failure]:
+    """Return the documents in blocks of lines, and failures in their places."""
+    found: list[Record | Failure] = []
+    for item in items:
+        if isinstance(item, Record):
+            assert isinstance(item.text, Lines)
+            found += item.text.records(item, USUAL)
+        else:
+            found.append(item)
+    return found

@@ -18,6 +18,7 @@ import pytest
 
 from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, ENVIRONMENT, ROOT, SPUN, SUSPECT, Unspun
+from unspun.model.text.document import MAX_CHARACTERS
 from unspun.reading.reader import Failure, Record
 from unspun.service.batch.parallel import Task, Workers, score_in_parallel
 from unspun.service.batch.runs import RunFolder
@@ -257,6 +258,34 @@ def test_two_workers_write_the_same_output_as_one(output: str, unspun: Unspun, a
     whole = unspun("score", archive, "--quiet").out
     unspun("score", archive, "--output", output, "--part-size", "8", "--workers", "2", load=load_fake)
     assert (output_in(here / "out") if output == "out/" else (here / output).read_text()) == whole
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "table", "parquet"])
+def test_workers_change_nothing_of_what_a_command_writes_and_reports(form: str, unspun: Unspun, here: Path) -> None:
+    """They read lines and write verdicts themselves, so that the first process need not."""
+    texts = [*(SPUN, CLEAR, SUSPECT) * 13, "x" * (MAX_CHARACTERS + 1)]
+    lines = [json.dumps({"name": f"d{i // 2}", "body": texts[i]}) if i % 7 else "{broken" for i in range(40)]
+    (here / "in.jsonl").write_text("\n\n".join(lines))
+    (here / "in.csv").write_text(f"name,body\nd3,{CLEAR}\nd99,{CLEAR}\n")
+    runs = []
+    for workers in ("1", "2"):
+        out = here / f"{workers}.{form}"
+        options = (
+            "--format",
+            form,
+            "--output",
+            out,
+            "--workers",
+            workers,
+            "--id-field",
+            "name",
+            "--text-field",
+            "body",
+        )
+        run = unspun("score", "in.jsonl", "in.csv", *options, load=load_fake)
+        runs.append((run.status, sorted(run.errors[:-1]), run.errors[-1].rpartition(";")[0], out.read_bytes()))
+    assert runs[0] == runs[1]
+    assert "in.jsonl:7: warning: the id d1 occurs more than once; all documents are scored" in "".join(runs[0][1])
 
 
 @pytest.mark.parametrize(

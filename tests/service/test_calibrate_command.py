@@ -262,7 +262,7 @@ def test_an_interrupted_calibration_changes_nothing(
         raise KeyboardInterrupt
 
     before = digests(model)
-    monkeypatch.setattr("joblib.dump", interrupt)
+    monkeypatch.setattr("numpy.savez_compressed", interrupt)
     run = calibrate(model, "--on", made / "trusted")
     assert (run.status, run.errors[-1]) == (130, "unspun: interrupted")
     assert digests(model) == before

@@ -456,3 +456,12 @@ READERS = ["score", "compare", "train", "evaluate", "calibrate", "feedback add",
 def test_every_command_that_reads_documents_has_the_options_of_reading(name: str, unspun: Unspun) -> None:
     shown = unspun(*name.split(), "--help").out
     assert [option for option in ("--text-field", "--id-field", "--input-format") if option not in shown] == []
+
+
+@pytest.mark.parametrize("as_setting", [False, True])
+def test_a_gpu_needs_another_package(unspun: Unspun, monkeypatch: pytest.MonkeyPatch, as_setting: bool) -> None:
+    if as_setting:
+        monkeypatch.setenv("UNSPUN_DEVICE", "cuda")
+    run = unspun("score", "spun.txt", *([] if as_setting else ["--device", "cuda"]))
+    assert (run.status, run.out) == (1, "")
+    assert "device 'cuda' needs the package onnxruntime-gpu; install it with: pip" in run.errors[-1]

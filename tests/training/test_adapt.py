@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -467,7 +466,7 @@ def test_an_interruption_leaves_no_partial_model(
     def interrupt(*arguments: Any, **options: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(joblib, "dump", interrupt)
+    monkeypatch.setattr("numpy.savez_compressed", interrupt)
     with pytest.raises(KeyboardInterrupt):
         retrain(base, house_texts(seed=6), tmp_path / output, HOUSE)
     assert [path.name for path in tmp_path.iterdir()] == ["old"]

@@ -18,7 +18,6 @@ import numpy as np
 
 from unspun.model import bundle
 from unspun.model.detector import Detector
-from unspun.model.tiers.deep import DeepEncoder
 from unspun.training.calibration.observations import fit_usual
 from unspun.training.calibration.reference import ARRAY
 from unspun.training.calibration.sentences import fit_scales
@@ -63,16 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _with_head(loaded: bundle.Bundle) -> bundle.Bundle:
-    """Return a bundle whose encoder also judges single sentences. Its other answers stay the same to the bit."""
+    """Return a bundle whose encoder also judges single sentences."""
     deep = loaded.deep
     if deep is None or deep.encoder.weights.head is not None:
         return loaded
-    from unspun.training.encoder.export import window_head, with_states
+    from unspun.training.encoder.export import repacked
 
-    weights = deep.encoder.weights
-    graph = with_states(weights.graph)
-    encoder = DeepEncoder(replace(weights, graph=graph, head=window_head(graph)))
-    return replace(loaded, deep=replace(deep, encoder=encoder))
+    return replace(loaded, deep=repacked(deep))
 
 
 if __name__ == "__main__":

