@@ -186,9 +186,7 @@ def hash_token(word: str) -> int:
     return int(hash_tokens([word])[0])
 
 
-def phrase_keys(
-    hashes: NDArray[np.uint64], length: int, first: NDArray[np.int64] | None = None
-) -> NDArray[np.uint64]:
+def phrase_keys(hashes: NDArray[np.uint64], length: int, first: NDArray[np.int64] | None = None) -> NDArray[np.uint64]:
     """Return the hash of every run of `length` tokens, shape (T - length + 1,), given the tokens' hashes (T,).
 
     Or, if `first` (N,) is given, of the runs that start with these tokens, shape (N,).

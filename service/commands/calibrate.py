@@ -109,7 +109,14 @@ def calibrate(
       unspun calibrate --model default --on archive/ --output stricter
     """
     from unspun.model.detector import Detector
-    from unspun.training.retraining.recalibrate import SUSPECT_FACTOR, CalibrationError, measure, recalibrate, write
+    from unspun.training.retraining.recalibrate import (
+        SUSPECT_FACTOR,
+        CalibrationError,
+        leaves_out_first,
+        measure,
+        recalibrate,
+        write,
+    )
 
     target = output or bundle
     if target is None:
@@ -129,6 +136,8 @@ def calibrate(
         write(detector, found, target, version=version)
     if not quiet:
         write_figures(_figures(found))
+        if leaves_out_first(detector, found):
+            complain("left out the first tier, which does not know what the new thresholds find; auto takes longer now")
         complain(f"wrote {target}")
     _warn_of_unproven_targets(found)
     if failures:

@@ -159,6 +159,8 @@ def retrain(
     seen = np.union1d(base.seen, rows.keys)
     bundle.save(output, manifest, base.tables, base.tagger, classifier, seen, base.deep, extra=arrays)
     written = write_card(output)
+    if base.first is not None:
+        report("left out the first tier, which does not know what the model has learnt; depth auto takes longer now")
     report(f"wrote {output}")
     return Retrained(written, answers)
 

@@ -211,9 +211,11 @@ def _called(log_rates: Floats, tier: TierDecision, word: str) -> int:
     return int(((log_rates + np.log(tier.factors)).min(axis=1) <= limit).sum())
 
 
-def finds_more(new: Decision, old: Decision) -> bool:
-    """Return whether a factor has fallen, so that the same evidence may get a stronger verdict than before."""
-    return any(bool((one.factors < old.tiers[name].factors).any()) for name, one in new.tiers.items())
+def leaves_out_first(detector: Detector, recalibrated: Recalibrated) -> bool:
+    """Return whether `write` leaves out the first tier: a factor has fallen, so that the later tiers find more."""
+    old, new = detector.decision.tiers, recalibrated.decision.tiers
+    fallen = any(bool((one.factors < old[name].factors).any()) for name, one in new.items())
+    return detector.bundle.first is not None and fallen
 
 
 def write(detector: Detector, recalibrated: Recalibrated, output: Path, *, version: str) -> None:
@@ -224,7 +226,7 @@ def write(detector: Detector, recalibrated: Recalibrated, output: Path, *, versi
     base = detector.bundle
     manifest: dict[str, Any] = {key: value for key, value in base.manifest.items() if key not in bundle.WRITTEN}
     decision, first = recalibrated.decision, base.first
-    if first is not None and finds_more(decision, base.decision):
+    if leaves_out_first(detector, recalibrated):
         decision, first = decision.without("first"), None
     manifest["decision"] = decision.to_manifest()
     if base.deep is not None:
