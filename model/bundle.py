@@ -32,11 +32,12 @@ from unspun.model.language.topics import PackedVectors, Topics
 from unspun.model.language.vocabulary import Vocabulary
 from unspun.model.signals.features import Tables
 from unspun.model.signals.known_phrases import PhraseTable
+from unspun.model.signals.phrasing import NgramWeights
 from unspun.model.signals.substitutions import Alternatives
 from unspun.model.signals.tagger import Tagger, TaggerInputs
 from unspun.model.tiers.deep import Blend, DeepEncoder, DeepTier, EncoderWeights, WindowHead
 from unspun.model.tiers.fast import FastClassifier
-from unspun.model.tiers.first import FirstTier, NgramWeights
+from unspun.model.tiers.first import FirstTier
 from unspun.model.tiers.stored import arrays_of, classifier_of
 from unspun.model.verdict import KINDS, ModelInfo
 
@@ -50,11 +51,12 @@ PICKLED = "classifier.joblib"
 """The classifier of bundles before version 2.2.0. It needs the same minor version of scikit-learn."""
 WORDS = "words.txt"
 ORIGINALS = "originals.txt"
-FIRST = "first_ngrams"
+PHRASING = ("scale", "per_root", "bias")
+"""Numbers of `NgramWeights` that are in the manifest, by kind."""
 DEEP_GRAPH = "deep.onnx"
 DEEP_PIECES = "deep_pieces.txt"
 DEEP_HEAD = ("deep_judge", "deep_judge_bias", "deep_judged", "deep_judged_bias")
-WRITTEN = ("format", "libraries", "ngram_probes", "ranking_bias", "tagger_layers", "first", "files")
+WRITTEN = ("format", "libraries", "ngram_probes", "ranking_bias", "tagger_layers", "phrasing", "first", "files")
 """The manifest's entries that `save` adds."""
 DEFAULT = Path(__file__).with_name("default")
 """The folder of the model that ships."""
@@ -262,6 +264,12 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
             ends=array("phrase_ends"),
             originals=tuple(listed(ORIGINALS).read_text("utf-8").split("\n")),
         ),
+        phrasing=None
+        if "phrasing" not in manifest
+        else NgramWeights(
+            array("phrasing"),
+            *(np.array([float(manifest["phrasing"][name][kind]) for kind in KINDS]) for name in PHRASING),
+        ),
     )
     layers = range(int(manifest["tagger_layers"]))
     tagger = Tagger(
@@ -297,14 +305,11 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
     classifier = _load_classifier(folder, manifest)
     scales, usual = read_scales(manifest), read_usual(manifest)
     first = None
-    if f"{FIRST}.npy" in manifest["files"]:
-        entry = manifest["first"]
-        scale, per_root, bias, limits = (
-            np.array([float(entry[name][kind]) for kind in KINDS]) for name in ("scale", "per_root", "bias", "doubt")
-        )
-        first = FirstTier(NgramWeights(array(FIRST), scale, per_root, bias), limits)
-        if "first" not in decision.tiers:
-            raise ValueError("the manifest has no thresholds for the first tier")
+    if "first" in manifest:
+        limits = np.array([float(manifest["first"]["doubt"][kind]) for kind in KINDS])
+        if tables.phrasing is None or "first" not in decision.tiers:
+            raise ValueError("the manifest has no weights or no thresholds for the first tier")
+        first = FirstTier(tables.phrasing, limits)
     return Bundle(folder, info, manifest, tables, tagger, classifier, seen, decision, doubt, deep, scales, usual, first)
 
 
@@ -409,10 +414,13 @@ def _write(
         arrays[f"tagger_weights_{i}"] = layer.astype(np.float16)
         arrays[f"tagger_biases_{i}"] = biases.astype(np.float32)
     added: dict[str, Any] = {}
+    if tables.phrasing is not None:
+        arrays["phrasing"] = tables.phrasing.weights
+        added["phrasing"] = {
+            name: dict(zip(KINDS, getattr(tables.phrasing, name).tolist(), strict=True)) for name in PHRASING
+        }
     if first is not None:
-        arrays[FIRST] = first.ngrams.weights
-        columns = {name: getattr(first.ngrams, name) for name in ("scale", "per_root", "bias")} | {"doubt": first.doubt}
-        added["first"] = {name: dict(zip(KINDS, values.tolist(), strict=True)) for name, values in columns.items()}
+        added["first"] = {"doubt": dict(zip(KINDS, first.doubt.tolist(), strict=True))}
     if deep is not None:
         weights = deep.encoder.weights
         arrays |= {

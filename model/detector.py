@@ -38,7 +38,7 @@ from unspun.model.verdict import (
 )
 
 DEPTHS = ("first", "auto", "fast", "deep")
-BATCH_DOCUMENTS, BATCH_CHARACTERS = 256, 200_000
+BATCH_DOCUMENTS, BATCH_CHARACTERS = 256, 400_000
 """Most documents and characters scored at a time. Many short documents share the cost of numpy's calls; the limit on
 characters keeps the arrays within the processor's caches and bounds memory."""
 DECIMALS = 6
@@ -234,8 +234,8 @@ class Detector:
         classifier = self.bundle.classifier
         by_section = classifier.log_odds(measured.documents, measured.style)
         fast = pool(by_section, owner, size)
-        words = np.bincount(documents.token_document[measured.encoding.judged], minlength=size)
-        counts = np.bincount(sections.token_document[measured.encoding.judged], minlength=len(owner))
+        words = np.bincount(documents.token_document.take(measured.encoding.places), minlength=size)
+        counts = np.bincount(measured.encoding.place_document, minlength=len(owner))
         sums = np.bincount(owner, weights=counts * classifier.unfamiliar(measured.documents), minlength=size)
         unfamiliar: NDArray[np.float64] = sums / np.maximum(words, 1)
         why = reasons(documents, self.decision.minimum_words)

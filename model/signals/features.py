@@ -19,6 +19,7 @@ from unspun.model.signals.collocations import Collocations
 from unspun.model.signals.debris import Debris
 from unspun.model.signals.frequency import FUNCTION_WORD, Frequency
 from unspun.model.signals.known_phrases import KnownPhrases, PhraseTable
+from unspun.model.signals.phrasing import NgramWeights, Phrasing
 from unspun.model.signals.style import BUCKETS, Style
 from unspun.model.signals.substitutions import Alternatives, Substitutions
 from unspun.model.signals.tagger import Tagger
@@ -43,6 +44,8 @@ class Tables:
     alternatives: Alternatives
     vectors: PackedVectors
     phrases: PhraseTable
+    phrasing: NgramWeights | None = None
+    """Bundles before version 2.2.0 have none, and so no features of the signal `phrasing`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +83,7 @@ class Signals:
             self.known_phrases,
             self.debris,
             Translationese(tables.vocabulary, tables.language.unigram),
+            *(() if tables.phrasing is None else (Phrasing(tables.phrasing),)),
         )
         names = [f"{signal.name}.{name}" for signal in self.for_tagger for name in signal.token_names]
         self.token_names: tuple[str, ...] = (*names, "capital", "first_of_sentence")

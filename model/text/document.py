@@ -243,6 +243,21 @@ class Documents:
         start, end = self.document_start[document : document + 2].tolist()
         return to_text(self.characters[start : end - 1])
 
+    def prose_texts(self) -> list[str]:
+        """Return the repaired text of each document, or section, with spaces in place of what is not prose."""
+        characters = self.characters
+        other = np.flatnonzero(~self.token_prose)
+        if len(other):
+            steps = np.zeros(len(characters) + 1, dtype=np.int8)
+            steps[self.token_start[other]] += 1
+            steps[self.token_end[other]] -= 1
+            characters = np.where(np.cumsum(steps[:-1], dtype=np.int8) > 0, np.uint32(ord(" ")), characters)
+        filled = np.diff(self.token_ptr) > 0
+        spans = np.zeros((len(self), 2), dtype=np.int64)
+        spans[filled, 0] = self.token_start[self.token_ptr[:-1][filled]]
+        spans[filled, 1] = self.token_end[self.token_ptr[1:][filled] - 1]
+        return [to_text(characters[start:end]) for start, end in spans.tolist()]
+
     def token_text(self, token: int) -> str:
         """Return a token as it is in the repaired text, not folded."""
         return to_text(self.characters[self.token_start[token] : self.token_end[token]])

@@ -1,8 +1,7 @@
 """The first tier: settles most human text in a few passes over its bytes, before anything else is computed.
 
-For each kind of paraphrase it adds up weights of words, pairs of words and runs of three, which are hashed into a table
-(Weinberger et al. 2009). The weights are those of a logistic regression against human text. This tier can only say
-`clear`: a text with evidence above the limits, or one that is not plain English prose, goes on to the fast tier.
+Its evidence is that of one signal, model.signals.phrasing. It can only say `clear`: a text with evidence above the
+limits, or one that is not plain English prose, goes on to the fast tier.
 """
 
 from __future__ import annotations
@@ -15,14 +14,11 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from unspun.model.text.quick import QuickWords, ngrams
+from unspun.model.signals.phrasing import NgramWeights
+from unspun.model.text.quick import QuickWords
 from unspun.model.text.wordlists import read_sections
 from unspun.model.tiers.deep import pool
-from unspun.model.verdict import KINDS
 
-BUCKET_BITS = 20
-BUCKETS = 1 << BUCKET_BITS
-"""Buckets of hashed n-grams."""
 SECTION = 290
 """Words of a section, punctuation marks included. Long texts are read in sections, like those of the fast tier."""
 MOST_CHARACTERS = 200_000
@@ -53,49 +49,6 @@ _UNUSUAL = re.compile(
     "[^\x00-\x7f\u00a1-\u00ac\u00ae-\u017f\u2010-\u2027\u2030-\u203a\u20ac\u2122]|[\u00c2\u00c3\u00e2][\u0080-\u00bf\u20ac]"
 )
 """Characters that are not usual in English text, or that come from a wrong encoding: the fast tier repairs them."""
-
-
-@dataclass(frozen=True, eq=False)
-class NgramWeights:
-    """A logistic regression over the counts of hashed n-grams, divided by the square root of the number of words.
-
-    Attributes:
-        weights: (3, BUCKETS) int8, the weights of each kind.
-        scale: (3,) what a weight of 1 is worth.
-        per_root, bias: (3,) weight of the square root of the number of words, and bias.
-    """
-
-    weights: NDArray[np.int8]
-    scale: NDArray[np.float64]
-    per_root: NDArray[np.float64]
-    bias: NDArray[np.float64]
-
-    def log_odds(self, words: QuickWords, ptr: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the log odds (S, 3) of each kind against human text in sections that begin and end at `ptr` (S + 1,).
-
-        Those of a section without words are the bias.
-        """
-        sums = np.zeros((len(ptr) - 1, len(KINDS)), dtype=np.int64)
-        filled = np.flatnonzero(np.diff(ptr))
-        if len(filled):
-            starts = ptr[filled]
-            rows = buckets(words)
-            for kind, weights in enumerate(self.weights):
-                total, *longer = (weights[row].astype(np.int32) for row in rows)
-                for size, added in enumerate(longer, 1):
-                    for k in range(size):  # n-grams that span two sections do not count
-                        spanning = starts[1:] - 1 - k
-                        added[spanning[(spanning >= 0) & (spanning < len(added))]] = 0
-                    total[size:] += added
-                sums[filled, kind] = np.add.reduceat(total, starts)
-        root = np.sqrt(np.maximum(np.diff(ptr), 1))[:, None]
-        answer: NDArray[np.float64] = sums * self.scale / root + self.per_root * root + self.bias
-        return answer
-
-
-def buckets(words: QuickWords) -> tuple[NDArray[np.int64], ...]:
-    """Return the bucket of each word, pair and run of three; also of those that span two texts."""
-    return tuple((of_size >> np.uint64(64 - BUCKET_BITS)).astype(np.int64) for of_size in ngrams(words.hashes))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Fits the first tier: a logistic regression over hashed n-grams for each kind of paraphrase, against human text."""
+"""Fits the weights of the signal `phrasing`: for each kind, a logistic regression of hashed n-grams."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.sparse import csr_array
 
+from unspun.model.signals.phrasing import BUCKETS, NgramWeights, buckets
 from unspun.model.text.quick import QuickWords
-from unspun.model.tiers.first import BUCKETS, SECTION, NgramWeights, buckets
+from unspun.model.tiers.first import SECTION
 from unspun.model.verdict import KINDS
 from unspun.training.classifier.classify import BARELY_WEIGHT, is_barely_spun
 from unspun.training.corpora.corpus import LabelledText
