@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from tests import deep as tiny
 from tests import tables
 from tests.service.app import client_for
 from tests.service.support import Unspun, run_unspun
+from unspun.model import bundle
 from unspun.model.wording import MEANINGS, REASONS, SETTLED
 
 if TYPE_CHECKING:
@@ -201,3 +203,57 @@ def test_an_assistant_is_told_what_it_means(first_detector: Detector, text: str,
     answer = mcp.Tools(first_detector, FakeComparer()).call("score", {"text": text, "depth": depth})
     assert answer.content[0].text == said
     assert answer.structured_content["score"] is None
+
+
+# --- models and labels
+
+
+def test_a_model_with_a_first_tier_can_be_promoted(run: Unspun, first_bundle: Path) -> None:
+    assert run("models", "promote", "--model", first_bundle).status == 0
+    done = run_unspun("score", "texts.jsonl", "--model", "models/current", "--format", "jsonl", "--quiet")
+    assert [json.loads(line)["depth"] for line in done.out.splitlines()] == ["first", "deep", "fast"]
+
+
+def test_a_model_whose_first_tier_cannot_read_is_not_promoted(run: Unspun, first_bundle: Path) -> None:
+    broken = Path("broken")
+    loaded = bundle.load(first_bundle)
+    assert loaded.first is not None
+    cut = replace(loaded.first, ngrams=replace(loaded.first.ngrams, weights=loaded.first.ngrams.weights[:, :100]))
+    parts = loaded.tables, loaded.tagger, loaded.classifier, loaded.seen, loaded.deep
+    kept = {name: value for name, value in loaded.manifest.items() if name not in bundle.WRITTEN}
+    bundle.save(broken, kept, *parts, first=cut)
+    done = run("models", "promote", "--model", broken)
+    assert done.status == 1
+    assert "cannot score a text" in done.errors[0]
+    assert not Path("models/current").exists()
+
+
+@pytest.mark.parametrize(("depth", "changed"), [("first", 1), ("auto", 0)])
+def test_diff_compares_the_first_tiers_at_depth_first(
+    run: Unspun, first_bundle: Path, depth: str, changed: int
+) -> None:
+    loaded = bundle.load(first_bundle)
+    assert loaded.first is not None
+    strict = replace(loaded.first, doubt=loaded.first.doubt * 1000)  # it settles nothing
+    parts = loaded.tables, loaded.tagger, loaded.classifier, loaded.seen, loaded.deep
+    kept = {name: value for name, value in loaded.manifest.items() if name not in bundle.WRITTEN}
+    bundle.save(Path("strict"), kept | {"version": "2"}, *parts, first=strict)
+    models = ("--model", first_bundle, "--model", "strict")
+    done = run("models", "diff", *models, "texts.jsonl", "--depth", depth, "--format", "jsonl")
+    *lines, totals = map(json.loads, done.out.splitlines())
+    assert totals["totals"]["changed"] == len(lines) == changed
+    assert [(one["id"], one["cause"], one["after"]["reason"]) for one in lines] == [
+        ("settled", "abstention", "unsettled")
+    ] * changed
+
+
+def test_a_label_of_a_settled_text_is_stored_and_counts_as_clear(run: Unspun, first_bundle: Path) -> None:
+    pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'")
+    Path("human.txt").write_text(tables.ARTICLE)
+    done = run("feedback", "add", "--label", "human", "--model", first_bundle, "human.txt")
+    assert done.status == 0, done
+    [stored] = [json.loads(line) for line in run("feedback", "export").out.splitlines()]
+    assert (stored["verdict"]["verdict"], stored["verdict"]["depth"]) == ("clear", "first")
+    assert (stored["verdict"]["score"], stored["verdict"]["share"]) == (None, None)
+    found = json.loads(run("audit", "--format", "jsonl").out)
+    assert (found["abstained"], found["overall"][0]["false_positive_rate"]["whole"]) == (0, 1)
