@@ -1,4 +1,4 @@
-"""model/tiers/first.py: evidence from hashed n-grams, and which texts the first tier may settle."""
+"""model/tiers/first.py, with model/signals/phrasing.py: evidence from n-grams, and which texts may be settled."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tests import deep as tiny_deep
 from tests import first as tiny
 from tests import tables
+from unspun.model.signals.phrasing import BUCKETS, NgramWeights, buckets
 from unspun.model.text.quick import QuickWords
-from unspun.model.tiers.first import BUCKETS, MOST_CHARACTERS, SECTION, NgramWeights, buckets
+from unspun.model.tiers.first import MOST_CHARACTERS, SECTION
 
 TIER = tiny.tier()
 PARTS = (tables.ARTICLE, tiny_deep.SPUN_SENTENCE, "moreover", "delves", "\n\n", "<b>", "😀", "\ud800", "\0")

@@ -16,7 +16,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests import deep as tiny
-from tests import tables
+from tests import first, tables
 from tests.service.app import client_for
 from tests.service.support import Unspun, run_unspun
 from unspun.model import bundle
@@ -217,11 +217,11 @@ def test_a_model_with_a_first_tier_can_be_promoted(run: Unspun, first_bundle: Pa
 def test_a_model_whose_first_tier_cannot_read_is_not_promoted(run: Unspun, first_bundle: Path) -> None:
     broken = Path("broken")
     loaded = bundle.load(first_bundle)
-    assert loaded.first is not None
-    cut = replace(loaded.first, ngrams=replace(loaded.first.ngrams, weights=loaded.first.ngrams.weights[:, :100]))
-    parts = loaded.tables, loaded.tagger, loaded.classifier, loaded.seen, loaded.deep
+    weights = first.ngrams()
+    tables = replace(loaded.tables, phrasing=replace(weights, weights=weights.weights[:, :100]))
+    parts = tables, loaded.tagger, loaded.classifier, loaded.seen, loaded.deep
     kept = {name: value for name, value in loaded.manifest.items() if name not in bundle.WRITTEN}
-    bundle.save(broken, kept, *parts, first=cut)
+    bundle.save(broken, kept, *parts, first=loaded.first)
     done = run("models", "promote", "--model", broken)
     assert done.status == 1
     assert "cannot score a text" in done.errors[0]
