@@ -101,7 +101,9 @@ def other_model(folder: Path, **manifest: Any) -> Path:
     decision = shipped.decision
     for tier, one in decision.tiers.items():
         decision = decision.with_thresholds(tier, one.paraphrased * RAISED, one.suspect * RAISED)
-    entries = {**shipped.manifest, "name": "raised", "decision": decision.to_manifest(), **manifest}
+    decision = decision.without("first")  # it settles what the old thresholds would not find
+    kept = {name: value for name, value in shipped.manifest.items() if name not in bundle.WRITTEN}
+    entries = {**kept, "name": "raised", "decision": decision.to_manifest(), **manifest}
     bundle.save(folder, entries, shipped.tables, shipped.tagger, shipped.classifier, shipped.seen, shipped.deep)
     return folder
 

@@ -24,9 +24,11 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
+
+from unspun.model.verdict import DepthChoice
 
 FOUND = ("suspect", "paraphrased")
 COMPARED = ("verdict", "reason", "kind")
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     dumping.add_argument("file", type=Path)
     dumping.add_argument("--corpus", type=Path, default=Path(__file__).parents[2] / "shared" / "corpora")
     dumping.add_argument("--role", choices=("train", "calibrate", "test"), default="calibrate")
-    dumping.add_argument("--depth", choices=("fast", "auto", "deep"), default="auto")
+    dumping.add_argument("--depth", choices=get_args(DepthChoice), default="auto")
     comparing = commands.add_parser("compare", help="list the verdicts that changed")
     comparing.add_argument("old", type=Path)
     comparing.add_argument("new", type=Path)

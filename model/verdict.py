@@ -21,6 +21,10 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 """The kinds of paraphrase, in the order of every array."""
 Reason = Literal["too_short", "not_english", "verse", "not_prose", "allowed_terms", "unfamiliar", "unsettled"]
 Depth = Literal["first", "fast", "deep"]
+TIERS: tuple[Depth, ...] = get_args(Depth)
+"""The tiers, the fastest first."""
+DepthChoice = Literal["first", "auto", "fast", "deep"]
+"""The depths that a caller can choose."""
 EvidenceChoice = bool | Literal["all"]
 """Which texts get evidence: all but `clear` ones, none, or all."""
 Judgement = Literal["human", Kind]

@@ -36,7 +36,7 @@ MEANINGS: dict[VerdictWord, str] = {
         "goes unnoticed."
     ),
 }
-"""What each verdict means; for `abstained`, REASONS says why."""
+"""What each verdict means; for `abstained`, REASONS says why. `meaning` returns what fits a verdict."""
 REASONS: dict[Reason, str] = {
     "too_short": (
         "There are too few words of running prose to judge; headings, lists, tables and code do not count. "
@@ -55,7 +55,10 @@ REASONS: dict[Reason, str] = {
         "The text is too unlike the text that unspun was calibrated on, so a score would mean nothing. Judge it by "
         "reading it."
     ),
+    "unsettled": "The first tier cannot settle this text. Use depth auto.",
 }
+SETTLED = "The first tier found nothing suspicious, so no score was computed. Choose depth fast or deep for a score."
+"""Why a text that the first tier settled is `clear` without a score."""
 KIND_NAMES: dict[Kind, str] = {"spun": "Spun", "translated": "Translated", "rewritten": "Rewritten"}
 KIND_MEANINGS: dict[Kind, str] = {
     "spun": "words and phrases replaced by others",
@@ -168,6 +171,27 @@ MOST_TIMES = 1000
 """Factors above this one are given as "over 1,000 times"."""
 
 
+def meaning(verdict: Verdict) -> str:
+    """Return what a verdict means, or why there is none, in sentences."""
+    if verdict.reason is not None:
+        return REASONS[verdict.reason]
+    return f"{MEANINGS[verdict.verdict]} {SETTLED}" if is_settled(verdict) else MEANINGS[verdict.verdict]
+
+
+def is_settled(verdict: Verdict) -> bool:
+    """Return whether the first tier settled a text: it is `clear`, and has no score."""
+    return verdict.depth == "first" and verdict.verdict == "clear"
+
+
+def suspicion(verdict: Verdict) -> float:
+    """Return a number to sort verdicts by: the score, below all scores if the first tier settled the text, and lowest
+    if there is no verdict.
+    """
+    if verdict.score is not None:
+        return verdict.score
+    return -1.0 if is_settled(verdict) else -2.0
+
+
 def human_texts(rate: float, supported: float = 0.0) -> str:
     """Return a false-positive rate as a count of human texts: "about 1 in 480".
 
@@ -184,7 +208,7 @@ def human_texts(rate: float, supported: float = 0.0) -> str:
 
 
 def looks_like_this(verdict: Verdict, supported: float = 0.0) -> str | None:
-    """Return the false-positive rate as a sentence without its full stop; None if the verdict is `abstained`."""
+    """Return the false-positive rate as a sentence without its full stop; None if the verdict has none."""
     if verdict.false_positive_rate is None:
         return None
     texts = human_texts(verdict.false_positive_rate, supported)

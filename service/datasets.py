@@ -25,7 +25,7 @@ class ScoreRows:
     the model, so that `map` does not reuse the cached answers of another model.
 
     Args:
-        depth: `auto`, `fast` or `deep`.
+        depth: `first`, `auto`, `fast` or `deep`.
         evidence: whether to look for suspicious words, which takes longer; `"all"` also in texts that are clear.
         bundle: the folder of the model, by default the one that ships.
         base_rate: the share of paraphrased texts among the rows; adds `unspun_probability`.

@@ -39,7 +39,7 @@ class UnspunFilter(BaseFilter):
         kinds: the kinds of paraphrase that are dropped.
         exclusion_writer: a writer of datatrove for the dropped documents.
         batch_size: documents that are scored at a time.
-        depth: `auto`, `fast` or `deep`.
+        depth: `first`, `auto`, `fast` or `deep`.
         evidence: whether `unspun_json` has the suspicious words, which take longer to find.
         bundle: the folder of the model, by default the one that ships. Each process loads it once.
         keep_json: whether to note the whole verdict.

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import mcp_types as types
 from mcp import MCPError
@@ -18,8 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from unspun.model.comparing.comparison import Comparison
 from unspun.model.detector import MissingTierError
 from unspun.model.text.document import MAX_CHARACTERS
-from unspun.model.verdict import EvidenceChoice, Verdict
-from unspun.model.wording import HEADLINES, KIND_MEANINGS, MEANINGS, REASONS, looks_like_this, percent
+from unspun.model.verdict import DepthChoice, EvidenceChoice, Verdict
+from unspun.model.wording import HEADLINES, KIND_MEANINGS, looks_like_this, percent
+from unspun.model.wording import meaning as meaning_of
 from unspun.service.answers import schema_of
 from unspun.service.batch.scoring import supported_by
 from unspun.service.render.comparison import headline, meaning
@@ -57,8 +58,10 @@ class ScoreArguments(Arguments):
     most_evidence: int = Field(
         MOST_EVIDENCE, ge=1, description="The most pieces of evidence to return: the strongest, in the text's order."
     )
-    depth: Literal["auto", "fast", "deep"] = Field(
-        "auto", description="The tier that decides; auto uses the slow one (deep) only for texts that are in doubt."
+    depth: DepthChoice = Field(
+        "auto",
+        description="The tier that decides; auto asks a slower one only about texts that are in doubt. first only says "
+        "which texts are surely clear, and gives no scores.",
     )
     base_rate: float | None = Field(
         None,
@@ -172,11 +175,10 @@ class Tools:
 
 def in_words(verdict: Verdict, supported: float = 0.0) -> str:
     """Return what a verdict means, in a few sentences. `supported` is the smallest rate that the model supports."""
-    if verdict.reason is not None:
-        return f"{HEADLINES[verdict.verdict]}. {REASONS[verdict.reason]}"
     kind = f" ({verdict.kind}: {KIND_MEANINGS[verdict.kind]})" if verdict.kind else ""
-    rare = looks_like_this(verdict, supported) or ""
-    return f"{HEADLINES[verdict.verdict]}{kind}. {MEANINGS[verdict.verdict]} {rare[:1].upper()}{rare[1:]}."
+    said = f"{HEADLINES[verdict.verdict]}{kind}. {meaning_of(verdict)}"
+    rare = looks_like_this(verdict, supported)
+    return said if rare is None else f"{said} {rare[:1].upper()}{rare[1:]}."
 
 
 def pair_in_words(comparison: Comparison) -> str:

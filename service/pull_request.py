@@ -288,9 +288,9 @@ def _escaped(text: str, more: str = "") -> str:
 
 def summary(scored: Sequence[Scored], failures: Sequence[Failure]) -> str:
     """Return the summary of the job in Markdown: a table, the highest scores first, and what could not be read."""
-    from unspun.model.wording import HEADLINES, percent
+    from unspun.model.wording import HEADLINES, percent, suspicion
 
-    ordered = sorted(scored, key=lambda one: -(-1.0 if one.verdict.score is None else one.verdict.score))
+    ordered = sorted(scored, key=lambda one: -suspicion(one.verdict))
     lines = [
         "### unspun: changed articles",
         "",

@@ -49,6 +49,24 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def first_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the bundle of the tiny model with all three tiers."""
+    from tests import first
+
+    return first.save_bundle(tmp_path_factory.mktemp("first") / "bundle")
+
+
+@pytest.fixture(scope="session")
+def first_detector(first_bundle: Path) -> Detector:
+    """Return the detector of the tiny model with all three tiers. Of texts that the first one leaves, the deep one
+    decides at depth `auto`.
+    """
+    from unspun.model.detector import Detector
+
+    return Detector.load(first_bundle)
+
+
+@pytest.fixture(scope="session")
 def shipped() -> Detector:
     """Return the detector with the shipped model; skip the test if there is no model."""
     from unspun.model import bundle

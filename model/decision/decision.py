@@ -223,6 +223,14 @@ class Decision:
         changed = replace(self.tiers[tier], paraphrased=paraphrased, suspect=suspect)
         return replace(self, tiers={**self.tiers, tier: changed})
 
+    def without(self, tier: str) -> Decision:
+        """Return a copy that lacks a tier."""
+        return replace(
+            self,
+            tiers={name: one for name, one in self.tiers.items() if name != tier},
+            likelihoods={name: one for name, one in self.likelihoods.items() if name != tier},
+        )
+
     def probability(self, tier: str, score: float, base_rate: float) -> float:
         """Return the probability that a text with this score is paraphrased, if `base_rate` of all texts are."""
         scores, ratios = self.likelihoods[tier]

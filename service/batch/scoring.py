@@ -128,6 +128,17 @@ def supported_by(scorer: Any) -> float:
     return float(getattr(getattr(scorer, "decision", None), "supported", 0.0))
 
 
+def has_depth(scorer: Scorer, depth: str) -> bool:
+    """Return whether a model can score at a depth, which it cannot if it lacks the tier."""
+    from unspun.model.detector import MissingTierError
+
+    try:
+        scorer.score_many([], depth=depth, evidence=False)
+    except MissingTierError:
+        return False
+    return True
+
+
 def allowing(scorer: Any, allowed: Allowed | None) -> Any:
     """Return a scorer that takes no notice of these terms, None if there are none."""
     return scorer if allowed is None else scorer.allowing(allowed)

@@ -109,7 +109,14 @@ def calibrate(
       unspun calibrate --model default --on archive/ --output stricter
     """
     from unspun.model.detector import Detector
-    from unspun.training.retraining.recalibrate import SUSPECT_FACTOR, CalibrationError, measure, recalibrate, write
+    from unspun.training.retraining.recalibrate import (
+        SUSPECT_FACTOR,
+        CalibrationError,
+        leaves_out_first,
+        measure,
+        recalibrate,
+        write,
+    )
 
     target = output or bundle
     if target is None:
@@ -129,6 +136,8 @@ def calibrate(
         write(detector, found, target, version=version)
     if not quiet:
         write_figures(_figures(found))
+        if leaves_out_first(detector, found):
+            complain("left out the first tier, which does not know what the new thresholds find; auto takes longer now")
         complain(f"wrote {target}")
     _warn_of_unproven_targets(found)
     if failures:
@@ -207,7 +216,7 @@ def _figures(found: Recalibrated) -> dict[str, Any]:
     ]
     factors = [
         {"tier": name, "kind": kind, "share_of_the_budget": float(share), "factor": float(factor)}
-        for name, tier in found.decision.tiers.items()
+        for name, tier in found.decision.without("first").tiers.items()
         for kind, share, factor in zip(KINDS, tier.shares, tier.factors, strict=True)
     ]
     return {

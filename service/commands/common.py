@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, TypeVar, cast, get_args
 
 import click
 
+from unspun.model.verdict import DepthChoice
 from unspun.reading.documents.isolation import LIMITS
 from unspun.service.commands.former import FormatType
 from unspun.service.console import CommandError, complain, plural, printable
@@ -70,10 +71,10 @@ INPUT_FORMATS = (
 
 depth_option = click.option(
     "--depth",
-    type=click.Choice(["auto", "fast", "deep"]),
+    type=click.Choice(get_args(DepthChoice)),
     default="auto",
     show_default=True,
-    help="Tier that decides. With auto, the deep tier reads only what the fast one cannot settle.",
+    help="Tier that decides. With auto, a tier reads only what the one before it cannot settle.",
 )
 
 
@@ -266,7 +267,7 @@ def require_depth(model: Any, depth: str, name: str = "") -> None:
     from unspun.model.detector import MissingTierError
 
     try:
-        model.score_many([], depth=depth)
+        model.score_many([], depth=depth, evidence=False)
     except MissingTierError as error:
         raise CommandError(f"{name}: {error}" if name else str(error)) from error
 

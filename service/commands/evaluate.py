@@ -25,6 +25,7 @@ from unspun.service.commands.common import (
     quiet_option,
     reading_options,
     report_own_labels,
+    require_depth,
     wants_json,
     warn_of_other_terms,
     write,
@@ -111,8 +112,7 @@ def evaluate(
         raise CommandError(f"no labelled texts in {', '.join(paths)}")
     if label is not None:
         report_own_labels(texts, label)
-    if depth == "deep" and detector.bundle.deep is None:
-        raise click.UsageError("this model has no deep tier; use --depth auto or fast")
+    require_depth(detector, depth)
     bar = not quiet and is_terminal(sys.stderr)
     evaluation = measure(detector, texts, depth=depth, include_training=include_training, progress=bar)
     _warn(evaluation)

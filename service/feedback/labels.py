@@ -71,8 +71,8 @@ class ModelName(_Part):
 class StoredVerdict(_Part):
     """A Verdict without the scores of the kinds and without evidence.
 
-    `score`, `false_positive_rate` and `share` are None if the model abstained. The last two are also None for verdicts
-    of unspun 1.x, whose score was a probability.
+    `score`, `false_positive_rate` and `share` are None if the model abstained or its first tier settled the text. The
+    last two are also None for verdicts of unspun 1.x, whose score was a probability.
     """
 
     score: Share

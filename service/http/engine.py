@@ -88,7 +88,9 @@ class ModelInUse:
         """The allowed terms in use."""
         return self._allowed
 
-    def refresh(self, *, force: bool = False, run: Runner = run_here, depths: Sequence[str] = ("fast",)) -> None:
+    def refresh(
+        self, *, force: bool = False, run: Runner = run_here, depths: Sequence[str] = ("first", "fast")
+    ) -> None:
         """Load the bundle again if it has changed. Requests in progress keep the model that they started with.
 
         The model in use stays if the new bundle cannot be loaded, or cannot score at each of `depths`. The deep tier
@@ -276,7 +278,8 @@ def _out_of_time(seconds: float) -> RequestError:
 
 def _problem(submission: Submission, error: Exception) -> RequestError:
     if isinstance(error, MissingTierError):
-        detail = "This model has no deep tier. Use the depth auto or fast."
+        said = str(error)
+        detail = f"{said[:1].upper()}{said[1:]}."
         return RequestError("invalid-fields", detail, errors=(FieldError("#/depth", detail),))
     return unexpected(error)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from flask import Request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 
-from unspun.model.verdict import EvidenceChoice
+from unspun.model.verdict import DepthChoice, EvidenceChoice
 from unspun.reading.encodings import NotTextError, decode
 from unspun.reading.html import Article, declared_encoding, extract_article
 from unspun.reading.records import UnreadableError
@@ -83,8 +83,12 @@ class _Options(RequestFields):
             "text comes without them; with `all`, every verdict has them."
         ),
     )
-    depth: Literal["auto", "fast", "deep"] = Field(
-        "auto", description="The tier that decides; `auto` runs the deep tier only if the fast tier is in doubt."
+    depth: DepthChoice = Field(
+        "auto",
+        description=(
+            "The tier that decides; `auto` begins with the fastest tier and asks the next one only if it is in doubt. "
+            "`first` only says which texts are surely `clear`, and abstains from all others."
+        ),
     )
     base_rate: float | None = Field(
         None,

@@ -26,6 +26,7 @@ from gunicorn.http.body import Body, ChunkedReader, LengthReader
 from gunicorn.workers.ggevent import GeventWorker
 from prometheus_client.multiprocess import mark_process_dead
 
+from unspun.model.verdict import TIERS
 from unspun.service.http import logs, metrics
 from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings
@@ -386,7 +387,7 @@ class Service(BaseApplication):
             time_limit=self.settings.timeout,
             run=NativeThreads(THREADS, self.settings.queue),
             run_aside=NativeThreads(1, 0),
-            depths=("fast", "deep"),
+            depths=TIERS,
             draining=lambda: bool(self.shared[DRAINING]) or not alive(),
         )
         metrics.model_in_use(engine.model.model)

@@ -200,14 +200,14 @@ def _cause(before: Verdict, after: Verdict, bases: Callable[[], tuple[Basis, Bas
 def summary(decision: Decision) -> dict[str, Any]:
     """Return the numbers of a decision that can be compared, as plain JSON types.
 
-    For each tier: the rates at its thresholds, and for each kind its share of the budget, its factor, and, by number of
-    words, the evidence at which a familiar text becomes suspect and paraphrased.
+    For each tier that gives scores: the rates at its thresholds, and for each kind its share of the budget, its factor,
+    and, by number of words, the evidence at which a familiar text becomes suspect and paraphrased.
     """
     return {
         "minimum_words": decision.minimum_words,
         "least_familiar": decision.least_familiar,
         "supported": decision.supported,
-        "tiers": {name: _summary(tier) for name, tier in decision.tiers.items()},
+        "tiers": {name: _summary(tier) for name, tier in decision.without("first").tiers.items()},
     }
 
 

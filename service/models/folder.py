@@ -22,6 +22,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,8 +30,8 @@ from filelock import FileLock, Timeout
 
 from unspun.model import bundle
 from unspun.model.bundle import BundleError
-from unspun.model.verdict import ModelInfo
-from unspun.service.batch.scoring import WARM_UP
+from unspun.model.verdict import TIERS, ModelInfo
+from unspun.service.batch.scoring import WARM_UP, has_depth
 from unspun.service.console import CommandError
 
 UNCHANGED = "the model in use was not changed"
@@ -438,7 +439,7 @@ def prove(folder: Path) -> None:
 
     try:
         detector = Detector.load(folder)
-        for depth in ("fast", "deep") if detector.bundle.deep is not None else ("fast",):
+        for depth in filter(partial(has_depth, detector), TIERS):
             [verdict] = detector.score_many([WARM_UP], depth=depth)
             # A model gives no score to a text that is unfamiliar to it.
             if verdict.score is not None and not (math.isfinite(verdict.score) and 0.0 <= verdict.score <= 1.0):

@@ -15,13 +15,13 @@ from unspun.model.wording import (
     HEADLINES,
     KIND_MEANINGS,
     KIND_NAMES,
-    MEANINGS,
     PROBABLY,
-    REASONS,
     SIGNALS,
     allowed_in_words,
     is_disguised,
+    is_settled,
     looks_like_this,
+    meaning,
     percent,
     repairs_in_words,
     sentence_in_words,
@@ -119,7 +119,8 @@ class Result:
     """What the page shows of a verdict on a text; `source` is the name of its file, if any.
 
     `supported` is the smallest false-positive rate that the model can state. The ids of its parts on the page begin
-    with `prefix`. If unspun abstains, `percent`, `like_it` and `share` are None, and there are no `kinds`.
+    with `prefix`. If unspun abstains or the first tier settled the text, `percent`, `like_it` and `share` are None, and
+    there are no `kinds`.
     """
 
     def __init__(
@@ -130,7 +131,8 @@ class Result:
         self.verdict = verdict
         self.source = source
         self.headline = HEADLINES[verdict.verdict]
-        self.meaning = MEANINGS[verdict.verdict] if verdict.reason is None else REASONS[verdict.reason]
+        self.meaning = meaning(verdict)
+        self.settled = is_settled(verdict)
         self.percent = None if verdict.score is None else percent(verdict.score)
         self.like_it = looks_like_this(verdict, supported)
         self.share = share_of_words(verdict)

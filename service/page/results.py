@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from unspun.model.verdict import VERDICTS, Verdict
+from unspun.model.wording import suspicion
 from unspun.reading.records import Failure
 from unspun.service.console import plural
 from unspun.service.page.result import Download, Result, Word, data_url
@@ -49,7 +50,7 @@ class Row:
 
 
 class Results:
-    """What the page shows of several documents, the highest scores first, and those that could not be checked last.
+    """What the page shows of several documents, the most suspicious first, and those that could not be checked last.
 
     `supported` is the smallest false-positive rate that the model can state.
     """
@@ -82,10 +83,8 @@ class Results:
         ]
 
 
-def _rank(one: Checked) -> tuple[int, float]:
-    if isinstance(one.answer, str):
-        return (2, 0.0)
-    return (1, 0.0) if one.answer.score is None else (0, -one.answer.score)
+def _rank(one: Checked) -> tuple[bool, float]:
+    return (True, 0.0) if isinstance(one.answer, str) else (False, -suspicion(one.answer))
 
 
 def _headline(paraphrased: int, suspect: int, judged: int, documents: int, failed: int) -> str:

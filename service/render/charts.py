@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unspun.model.verdict import KINDS, VERDICTS, Verdict
-from unspun.model.wording import HEADLINES, NO_SOURCE, SCALE
+from unspun.model.wording import HEADLINES, NO_SOURCE, SCALE, is_settled
 
 JUDGED = VERDICTS[:3]
 NAMES: dict[str, str] = {word: headline.lower() for word, headline in HEADLINES.items()}
@@ -70,12 +70,16 @@ class Chart:
 
 
 class VerdictCounts:
-    """Counts verdicts by score, kind and length, in a fixed amount of memory."""
+    """Counts verdicts by score, kind and length, in a fixed amount of memory.
+
+    `settled` texts, which the first tier found clear without computing a score, count as those with the lowest scores.
+    """
 
     def __init__(self) -> None:
         self.verdicts: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.words = 0
+        self.settled = 0
         self._scores = [Counter[str]() for _ in range(BINS)]
         self._kinds: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
         self._lengths = [Counter[str]() for _ in BANDS]
@@ -93,14 +97,20 @@ class VerdictCounts:
         self._lengths[bisect_right(BANDS, verdict.words) - 1][word] += 1
         if verdict.reason is not None:
             self.reasons[verdict.reason] += 1
-        if verdict.score is not None:
-            self._scores[min(int(verdict.score * BINS), BINS - 1)][word] += 1
+        self.settled += is_settled(verdict)
+        if word in JUDGED:
+            self._scores[min(int((verdict.score or 0.0) * BINS), BINS - 1)][word] += 1
         if verdict.kind is not None:
             self._kinds[verdict.kind][word] += 1
 
     def charts(self) -> list[Chart]:
         """Return the charts of the counts."""
         return [self._by_score(), self._by_kind(), self._by_length()]
+
+    def _settled_note(self) -> str:
+        if not self.settled:
+            return ""
+        return f" The lowest column includes {self.settled:,} that the first tier settled without a score."
 
     def _by_score(self) -> Chart:
         step = 100 // BINS
@@ -128,7 +138,7 @@ class VerdictCounts:
         return Chart(
             "scores",
             "Scores",
-            f"Documents by score, {SCALE}. Documents without a verdict are left out.",
+            f"Documents by score, {SCALE}. Documents without a verdict are left out.{self._settled_note()}",
             foot + 22,
             tuple(bars),
             tuple(labels),

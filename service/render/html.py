@@ -25,15 +25,18 @@ from unspun.model.wording import (
     MEANINGS,
     PROBABLY,
     REASONS,
+    SETTLED,
     SIGNALS,
     allowed_in_words,
     human_texts,
     is_disguised,
+    is_settled,
     looks_like_this,
     percent,
     repairs_in_words,
     sentence_in_words,
     share_of_words,
+    suspicion,
     times,
 )
 from unspun.reading.records import MOST_LISTED, Failure, Omissions
@@ -57,7 +60,7 @@ MOST_MODELS = 5
 
 
 T = TypeVar("T")
-Rank = tuple[bool, float, int, int]
+Rank = tuple[float, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,16 @@ class ReportRow:
     allowed: str | None
     strongest: tuple[tuple[str, str | None, bool], ...]
     said: Markup
+
+    @property
+    def settled(self) -> bool:
+        """Whether the first tier settled the text without computing a score."""
+        return is_settled(self.verdict)
+
+    @property
+    def suspicion(self) -> float:
+        """What the documents are sorted by."""
+        return suspicion(self.verdict)
 
     @property
     def guessed(self) -> bool:
@@ -149,7 +162,7 @@ class Offender:
 class Report:
     """Collects verdicts, and renders the report about them.
 
-    It keeps a bounded amount: counts, rows for the `limit` documents with the highest scores, and sentences of the
+    It keeps a bounded amount: counts, rows for the `limit` most suspicious documents, and sentences of the
     `offenders` paraphrased or suspect documents with the highest scores. Of other texts it keeps only a hash per row.
     Of the documents that could not be scored it names the first 10,000.
     `supported` is the smallest false-positive rate that the model's calibration supports.
@@ -169,9 +182,8 @@ class Report:
         self._counts.add(verdict)
         if verdict.model not in self._models and len(self._models) < MOST_MODELS:
             self._models[verdict.model] = None
-        # Documents without a verdict come last; of equal scores, longer texts come first, then earlier ones.
-        judged = verdict.score is not None
-        rank = (judged, verdict.score or 0.0, verdict.words, -self._counts.documents)
+        # Of equally suspicious documents, longer ones come first, then earlier ones.
+        rank = (suspicion(verdict), verdict.words, -self._counts.documents)
         offends = verdict.verdict in ("paraphrased", "suspect") and self._offenders.takes(rank)
         if offends or self._rows.takes(rank):
             row = _row(verdict, text, self._supported)
@@ -379,4 +391,5 @@ def _template() -> Template:
         kind_meanings=KIND_MEANINGS,
         labels=JUDGEMENT_NAMES,
         reasons=REASONS,
+        settled=SETTLED,
     )

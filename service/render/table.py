@@ -13,9 +13,11 @@ from unspun.model.verdict import Kind, Sentence, Verdict
 from unspun.model.wording import (
     GUESSES,
     LIMITS,
+    SETTLED,
     THRESHOLDS,
     allowed_in_words,
     is_disguised,
+    is_settled,
     looks_like_this,
     percent,
     repairs_in_words,
@@ -89,7 +91,7 @@ class VerdictTable(Renderer):
         self._supported = supported
         self._ascii = console.options.ascii_only
         self._dots = "..." if self._ascii else "…"
-        self._guessed = False
+        self._guessed = self._settled = False
         self._columns = next(
             (layout for layout in LAYOUTS if console.width - _width(layout) >= NARROWEST_ID), LAYOUTS[-1]
         )
@@ -119,6 +121,7 @@ class VerdictTable(Renderer):
             row += self._print(_below(Text(f"repaired: {printable(repairs)}", style)))
         if (masked := allowed_in_words(verdict)) is not None:
             row += self._print(_below(Text(f"not judged: {masked}", "dim")))
+        self._settled = self._settled or is_settled(verdict)
         doubtful = verdict.verdict in ("paraphrased", "suspect")
         if not self._show or not (doubtful or (verdict.verdict == "clear" and verdict.evidence is not None)):
             return row
@@ -145,8 +148,10 @@ class VerdictTable(Renderer):
         return row + self._print(_below(Text(printable(failure.message), FAILURE_STYLE)))
 
     def footer(self, skipped: Omissions) -> str:
-        """Return what a question mark means, and the first of the skipped files with their reasons."""
+        """Return what a question mark and a missing score mean, and the first of the skipped files with reasons."""
         legend = self._print(Text(GUESSES, "dim")) if self._guessed else ""
+        if self._settled:
+            legend += self._print(Padding(Text(f"clear without a score: {SETTLED}", "dim"), 0))
         return legend + (self._skipped(skipped) if skipped else "")
 
     def _skipped(self, skipped: Omissions) -> str:

@@ -1,4 +1,4 @@
-"""model/detector.py with a deep tier: which tier decides, and which part of the text was paraphrased."""
+"""model/detector.py with several tiers: which tier decides, and which part of the text was paraphrased."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests import deep as tiny
 from tests import tables
 from unspun.model.decision import evidence
 from unspun.model.decision.evidence import DEEP_LEAST_WEIGHT, UNSPUN_WEIGHT
-from unspun.model.detector import Detector
+from unspun.model.detector import Detector, MissingTierError
 from unspun.model.text.document import Documents
 from unspun.model.tiers.deep import DeepEncoder
 from unspun.model.verdict import Verdict
@@ -97,7 +97,7 @@ class TestDepth:
 
     @pytest.mark.parametrize("depth", ["shallow", "", "Deep"])
     def test_an_unknown_depth_is_refused(self, deep_detector: Detector, depth: str) -> None:
-        with pytest.raises(ValueError, match="use one of auto, fast, deep"):
+        with pytest.raises(ValueError, match="use one of first, auto, fast, deep"):
             deep_detector.score(tables.ARTICLE, depth=depth)
 
     def test_depth_deep_without_a_deep_tier_is_an_error(self, detector: Detector) -> None:
@@ -156,6 +156,88 @@ class TestAuto:
         with_evidence, without = (deep_detector.score_many(TEXTS, evidence=shown) for shown in (True, False))
         assert scores(with_evidence) == scores(without)
         assert {verdict.evidence for verdict in without} == {None}
+
+
+class TestFirst:
+    """At depth `auto`, the first tier settles plain human text unless all evidence is wanted or terms are allowed."""
+
+    def test_a_settled_text_is_clear_without_a_score(self, first_detector: Detector) -> None:
+        found = first_detector.score(tables.ARTICLE)
+        assert (found.verdict, found.depth, found.reason) == ("clear", "first", None)
+        assert (found.score, found.share, found.kinds, found.false_positive_rate) == (None, None, None, None)
+        assert (found.evidence, found.passages, found.sentences, found.repairs) == (None, (), (), ())
+
+    def test_a_later_tier_decides_about_the_others(self, first_detector: Detector, deep_detector: Detector) -> None:
+        for text in (tiny.SPUN_ARTICLE, *ABSTAINED):
+            found = first_detector.score(text)
+            assert found.depth != "first"
+            assert found == replace(deep_detector.score(text), model=first_detector.model)
+
+    def test_the_encoder_reads_only_what_is_left(self, first_detector: Detector, reads: list[list[int]]) -> None:
+        first_detector.score_many([tables.ARTICLE, tiny.SPUN_ARTICLE, tables.ARTICLE])
+        assert reads == [[0]]
+
+    def test_depth_first_abstains_from_the_others(self, first_detector: Detector) -> None:
+        settled, *others = first_detector.score_many([tables.ARTICLE, tiny.SPUN_ARTICLE, *ABSTAINED], depth="first")
+        assert settled == first_detector.score(tables.ARTICLE)
+        said = {(verdict.verdict, verdict.reason, verdict.depth, verdict.score) for verdict in others}
+        assert said == {("abstained", "unsettled", "first", None)}
+
+    @pytest.mark.parametrize("depth", ["fast", "deep"])
+    def test_later_tiers_answer_as_if_there_were_none(
+        self, first_detector: Detector, deep_detector: Detector, depth: str
+    ) -> None:
+        expected = [replace(one, model=first_detector.model) for one in deep_detector.score_many(TEXTS, depth=depth)]
+        assert first_detector.score_many(TEXTS, depth=depth) == expected
+
+    @pytest.mark.parametrize("evidence", [True, False])
+    def test_it_gives_no_evidence_and_runs_with_or_without(self, first_detector: Detector, evidence: bool) -> None:
+        found = first_detector.score(tables.ARTICLE, evidence=evidence)
+        assert (found.depth, found.evidence) == ("first", None)
+
+    def test_all_evidence_leaves_it_out(self, first_detector: Detector) -> None:
+        found = first_detector.score(tables.ARTICLE, evidence="all")
+        assert found.depth == "deep"
+        assert found.evidence is not None
+
+    @pytest.mark.parametrize("allow", ["before", "later"])
+    def test_allowed_terms_leave_it_out(self, first_detector: Detector, allow: str) -> None:
+        terms = ["spline"]  # none of them is in the text
+        bundle = first_detector.bundle
+        found = Detector(bundle, terms) if allow == "before" else first_detector.allowing(terms)
+        assert found.score(tables.ARTICLE).depth == "deep"
+        with pytest.raises(MissingTierError, match="allowed terms need the fast tier; use depth 'auto' or 'fast'"):
+            found.score(tables.ARTICLE, depth="first")
+
+    def test_without_the_list_of_terms_it_is_back(self, first_detector: Detector) -> None:
+        assert first_detector.allowing(["spline"]).allowing(None).score(tables.ARTICLE).depth == "first"
+
+    def test_depth_first_without_a_first_tier_is_an_error(self, deep_detector: Detector) -> None:
+        with pytest.raises(MissingTierError, match="no first tier; use depth 'auto' or 'fast'"):
+            deep_detector.score(tables.ARTICLE, depth="first")
+
+    def test_a_base_rate_adds_the_probability_at_the_lowest_score(self, first_detector: Detector) -> None:
+        found = first_detector.score(tables.ARTICLE, base_rate=0.05)
+        assert found.probability == pytest.approx(first_detector.decision.probability("first", 0.0, 0.05), abs=1e-6)
+        assert first_detector.score(tiny.SPUN_ARTICLE, depth="first", base_rate=0.05).probability is None
+
+    @settings(deadline=None, max_examples=15)
+    @given(
+        st.lists(st.sampled_from([*TEXTS, *SNIPPETS, CLEAN * 3]) | st.text(max_size=30), max_size=6),
+        st.sampled_from(["auto", "first"]),
+    )
+    def test_a_batch_gives_the_same_verdicts_as_single_texts(
+        self, first_detector: Detector, texts: list[str], depth: str
+    ) -> None:
+        together = [verdict.to_json() for verdict in first_detector.score_many(texts, depth=depth)]
+        assert together == [first_detector.score(text, depth=depth).to_json() for text in texts]
+
+    def test_a_batch_of_many_documents_keeps_their_order(self, first_detector: Detector) -> None:
+        texts = [tables.ARTICLE, tiny.SPUN_ARTICLE, "Too short."] * 100
+        names = [str(number) for number in range(len(texts))]
+        found = first_detector.score_many(texts, ids=names, evidence=False)
+        assert [verdict.id for verdict in found] == names
+        assert [verdict.depth for verdict in found] == ["first", "deep", "fast"] * 100
 
 
 class TestVerdict:

@@ -94,7 +94,7 @@ def test_documents_are_scored_in_batches(fake: FakeDetector) -> None:
     [
         ({"drop": ("spun",)}, "unknown verdict 'spun'; use paraphrased, suspect, clear, abstained"),
         ({"kinds": ("copied",)}, "unknown kind 'copied'; use spun, translated, rewritten"),
-        ({"depth": "quick"}, "unknown depth 'quick'; use auto, fast, deep"),
+        ({"depth": "quick"}, "unknown depth 'quick'; use first, auto, fast, deep"),
     ],
     ids=str,
 )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from tests.service.support import Unspun, run_unspun
 from tests.training.judge import FakeJudge, text
+from unspun.model.detector import MissingTierError
+from unspun.model.verdict import Verdict
 from unspun.training.corpora.corpus import LabelledText
 
 HUMAN = [text("human", score, n=n, source="bbc") for n, score in enumerate([0.0, 0.1, 0.2, 0.95])]
@@ -232,10 +233,9 @@ def test_machine_text_alone_is_shown_by_kind(evaluate: Unspun) -> None:
 
 
 def test_a_missing_deep_tier_is_reported(evaluate: Unspun) -> None:
-    def shallow(bundle: Path | None) -> Any:
-        judge = FakeJudge()
-        return SimpleNamespace(bundle=SimpleNamespace(deep=None, seen=judge.bundle.seen), model=judge.model)
+    class Shallow(FakeJudge):
+        def score_many(self, texts: Sequence[str], *, depth: str = "auto", evidence: bool = True) -> list[Verdict]:
+            raise MissingTierError("this model has no deep tier; use depth 'auto' or 'fast'")
 
-    run = evaluate("labelled.jsonl", "--depth", "deep", load=shallow)
-    assert run.status == 2
-    assert "no deep tier" in " ".join(run.errors)
+    run = evaluate("labelled.jsonl", "--depth", "deep", load=lambda _: Shallow())
+    assert (run.status, run.errors) == (1, ["unspun: this model has no deep tier; use depth 'auto' or 'fast'"])

@@ -100,7 +100,7 @@ def test_compare_returns_the_comparison_without_its_long_alignments() -> None:
         ({}, "the argument text is missing"),
         ({"text": 7}, "text: input should be a valid string"),
         ({"text": SPUN, "model": "x"}, "no argument model; the arguments are text, evidence,"),
-        ({"text": SPUN, "depth": "quick"}, "depth: input should be 'auto', 'fast' or 'deep'"),
+        ({"text": SPUN, "depth": "quick"}, "depth: input should be 'first', 'auto', 'fast' or 'deep'"),
         ({"text": SPUN, "base_rate": 1}, "base_rate: input should be less than 1"),
         ({"text": SPUN, "most_evidence": 0}, "most_evidence: input should be greater than or equal to 1"),
         # a bug in unspun: the message does not quote the text

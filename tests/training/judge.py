@@ -16,7 +16,7 @@ MODEL = ModelInfo("fake", "0.0.1", "0" * 64)
 
 
 def text(label: str, score: float | str, *, words: int = 100, n: int = 0, **fields: Any) -> LabelledText:
-    """Return a text to which FakeJudge gives this score, or on which it abstains for this reason."""
+    """Return a text to which FakeJudge gives this score, on which it abstains for this reason, or that is "settled"."""
     body = " ".join([str(score), str(words), f"number{n}", label])
     return LabelledText(**{"id": body, "label": label, "source": label, "text": body, **fields})
 
@@ -62,6 +62,8 @@ def _verdict(answer: str, words: str, _: str, label: str) -> Verdict:
     )
     if plain.reason:
         return plain
+    if answer == "settled":
+        return replace(plain, verdict="clear", depth="first")
     score = float(answer)
     word: VerdictWord = "paraphrased" if score >= 0.9 else "suspect" if score >= 0.5 else "clear"
     return replace(

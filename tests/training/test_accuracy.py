@@ -48,6 +48,7 @@ def record(rows: list[tuple[str, str, str, dict[str, Any]]]) -> AccuracyRecord:
 
 
 ABSTAINED = verdict("abstained", None, "unfamiliar") | {"kinds": None}
+SETTLED = verdict("clear", None) | {"kinds": None, "depth": "first"}
 SHORT = verdict("abstained", None, "too_short") | {"kinds": None}
 HUMAN = [("human", "essays", "", verdict("clear", i / 1000)) for i in range(98)]
 MIXED = record(
@@ -75,6 +76,13 @@ def test_unfamiliar_texts_can_be_counted_against_the_program() -> None:
 def test_texts_without_a_verdict_are_left_out_of_separation() -> None:
     found = separation(AUTO.kinds[:, 0], MIXED.made_by("spun")["spinner"], MIXED.human())
     assert found["auroc"] == pytest.approx(1.0, abs=0.02)
+
+
+def test_texts_that_the_first_tier_settled_rank_below_all_others() -> None:
+    found = ProgramVerdicts.of([SETTLED, verdict("clear", 0.0), ABSTAINED])
+    assert found.score[0] < found.score[1]
+    assert (found.kinds[0] < found.kinds[1]).all()
+    assert np.isnan(found.score[2])
 
 
 def test_separation_without_texts_is_nan() -> None:

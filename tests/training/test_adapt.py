@@ -15,6 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
+from tests import first as tiny_first
 from tests.cases import cases, why
 from tests.tables import digests
 from tests.training.passages import passages
@@ -22,6 +23,7 @@ from tests.training.references import measured, tiny_base
 from tests.training.thesaurus import TableThesaurus
 from unspun.model import bundle
 from unspun.model.bundle import Bundle
+from unspun.model.decision.decision import Decision
 from unspun.model.detector import Detector
 from unspun.model.text.allowed import Allowed
 from unspun.training.calibration import evidence
@@ -346,6 +348,16 @@ def test_the_calibration_of_the_base_is_dropped(texts: list[LabelledText], tmp_p
     base = tiny_base(tmp_path / "base", calibration=[{"word": "suspect"}], calibrated_from={"name": "tiny"})
     manifest = retrain(base, texts, tmp_path / "house", HOUSE).manifest
     assert not {"calibration", "calibrated_from"} & set(manifest)
+
+
+def test_the_first_tier_is_left_out(base: Bundle, texts: list[LabelledText], tmp_path: Path) -> None:
+    decision = tiny_first.manifest()["decision"]
+    with_first = dataclasses.replace(base, first=tiny_first.tier(), decision=Decision.from_manifest(decision))
+    said: list[str] = []
+    retrain(with_first, texts, tmp_path / "house", HOUSE, report=said.append)
+    retrained = bundle.load(tmp_path / "house")
+    assert (retrained.first, "first" in retrained.decision.tiers) == (None, False)
+    assert said[-2].startswith("left out the first tier")
 
 
 # --- human text alone

@@ -84,7 +84,9 @@ def test_human_text_is_never_barely_changed() -> None:
 def test_abstentions_are_in_no_rate_and_are_counted_by_label_and_reason() -> None:
     found = of(HUMAN, text("human", "too_short"), text("human", "not_prose"), text("spun", "unfamiliar"))
     assert first(found, "false_positives")["texts"] == 4
-    none = {"too_short": 0, "not_english": 0, "verse": 0, "not_prose": 0, "allowed_terms": 0, "unfamiliar": 0}
+    none = {"too_short": 0, "not_english": 0, "verse": 0, "not_prose": 0, "allowed_terms": 0, "unfamiliar": 0} | {
+        "unsettled": 0
+    }
     assert found.sections["abstentions"]["rows"] == [
         {"label": "human", "texts": 6, **none, "too_short": 1, "not_prose": 1},
         {"label": "spun", "texts": 1, **none, "unfamiliar": 1},
@@ -98,6 +100,33 @@ def test_texts_without_a_score_do_not_change_the_separation() -> None:
         table(of(HUMAN, SPUN, abstained), "machine_against_human", *columns)[0]
         == (table(of(HUMAN, SPUN), "machine_against_human", *columns)[0])
     )
+
+
+class TestFirstTier:
+    """Texts that the first tier settled have no score: they rank below all others, as the least suspicious ones."""
+
+    def test_settled_human_texts_rank_below_all_paraphrases(self) -> None:
+        lowest = [text("spun", 0.0, n=n) for n in range(4)]
+        row = first(of([text("human", "settled", n=n) for n in range(4)], lowest), "machine_against_human")
+        assert (row["auroc"], row["kind_auroc"], row["tpr_1"], row["suspect_share"]) == (1.0, 1.0, 1.0, 0.0)
+
+    def test_settled_paraphrases_are_missed(self) -> None:
+        missed = [text("spun", "settled", n=n) for n in range(4)]
+        row = first(of(HUMAN, missed), "machine_against_human")
+        assert (row["texts"], row["auroc"], row["kind_auroc"], row["tpr_1"]) == (4, 0.0, 0.0, 0.0)
+
+    def test_settled_human_texts_are_no_false_positives(self) -> None:
+        row = first(of(HUMAN, [text("human", "settled", n=20 + n) for n in range(6)]), "false_positives")
+        assert (row["texts"], row["paraphrased"]) == (10, 1)
+
+    def test_unsettled_texts_are_abstentions(self) -> None:
+        found = of(HUMAN, SPUN, text("human", "unsettled", n=9), text("spun", "unsettled", n=9))
+        assert [row["unsettled"] for row in found.sections["abstentions"]["rows"]] == [1, 1]
+        assert first(found, "machine_against_human")["texts"] == 4
+
+    def test_the_plots_show_them_at_the_lowest_score(self, tmp_path: Path) -> None:
+        found = of(HUMAN, SPUN, text("human", "settled", n=9))
+        assert [path.name for path in found.write(tmp_path)] == ["evaluation.json", "roc.png", "scores.png"]
 
 
 class TestUnfamiliar:

@@ -25,8 +25,10 @@ from unspun.training.retraining.recalibrate import (
     LEAST_FACTOR,
     WORDS,
     CalibrationError,
+    Recalibrated,
     TrustedEvidence,
     bound,
+    leaves_out_first,
     measure,
     recalibrate,
     texts_needed,
@@ -294,6 +296,21 @@ def test_only_the_decision_changes(base: Path, tmp_path: Path) -> None:
     assert after["calibrated_from"] == detector.model.to_dict()
     assert after["calibration"] == [dataclasses.asdict(check) for check in found.checks]
     assert (tmp_path / "new" / CARD).exists()
+
+
+@pytest.mark.parametrize(("factor", "kept"), [(1.0, True), (2.0, True), (0.9, False)])
+def test_the_first_tier_is_kept_unless_the_later_ones_find_more(
+    first_detector: Detector, tmp_path: Path, factor: float, kept: bool
+) -> None:
+    old = first_detector.decision
+    changed = dataclasses.replace(old.tiers["deep"], factors=np.array([1.0, factor, 1.0]))
+    found = Recalibrated(dataclasses.replace(old, tiers={**old.tiers, "deep": changed}), ())
+    assert leaves_out_first(first_detector, found) is not kept
+    write(first_detector, found, tmp_path / "new", version="2")
+    again = bundle.load(tmp_path / "new")
+    assert (again.first is not None, "first" in again.decision.tiers) == (kept, kept)
+    if kept:
+        assert Detector(again).score(tiny.ARTICLE).depth == "first"
 
 
 def test_the_deep_tier_decides_on_all_suspect_texts(base: Path, tmp_path: Path) -> None:

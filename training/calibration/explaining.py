@@ -43,7 +43,7 @@ def add_explanations(
     }
     kept = {name: value for name, value in model.manifest.items() if name not in bundle.WRITTEN}
     parts = model.tables, model.tagger, model.classifier, np.array(model.seen), model.deep
-    bundle.save(output, kept | added, *parts, extra=bundle.read_extra(model, ARRAY))
+    bundle.save(output, kept | added, *parts, first=model.first, extra=bundle.read_extra(model, ARRAY))
     return write_card(output)
 
 

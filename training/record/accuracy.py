@@ -29,6 +29,7 @@ from unspun.training.command import add_workers, labelled_parser
 from unspun.training.corpora.corpus import LabelledText, read_labelled, text_keys
 from unspun.training.corpora.roles import ROLES, Role, Roles, default_roles
 from unspun.training.record.cases import Case, cases
+from unspun.training.record.evaluate import SETTLED_SCORE
 from unspun.training.reporting import metrics
 from unspun.training.reporting.templates import load_template
 from unspun.training.rows import rows_by_name
@@ -49,7 +50,11 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class ProgramVerdicts:
-    """One program's verdicts on N texts; `score` and `kinds` (N, 3) are NaN for texts that it abstains from."""
+    """One program's verdicts on N texts.
+
+    `score` and `kinds` (N, 3) are NaN for texts that it abstains from, and below all scores for those that the first
+    tier settled.
+    """
 
     verdict: NDArray[np.str_]
     reason: NDArray[np.str_]
@@ -65,6 +70,9 @@ class ProgramVerdicts:
         score = np.full(len(verdicts), np.nan)
         for row, one in enumerate(verdicts):
             if one["verdict"] == "abstained":
+                continue
+            if one["score"] is None:  # the first tier settled it
+                kinds[row] = score[row] = SETTLED_SCORE
                 continue
             human = one["kinds"].get("human")
             for column, kind in enumerate(KINDS):

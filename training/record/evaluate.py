@@ -3,6 +3,7 @@
 Everything is measured on the verdicts of `Detector.score_many`, which are what a user gets. Three groups of texts are
 left out and counted: those that the model learnt from, those on which it abstains, and paraphrases in which fewer than
 a tenth of the words were replaced. `unfamiliar` texts have no score; figures that count them against the model say so.
+Texts that the first tier settled have no score, either; they rank below all others.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from rich.console import Console
 from rich.progress import track
 
 from unspun.model.verdict import KINDS, LABELS, ModelInfo, Reason, Verdict
+from unspun.model.wording import is_settled
 from unspun.training.classifier.classify import BARELY_SPUN
 from unspun.training.classifier.matrix import maker_name
 from unspun.training.corpora.corpus import LabelledText, domain_group, text_keys
@@ -35,6 +37,9 @@ TARGET_WORDS = 80
 
 RESAMPLES = 400
 """Bootstrap samples for an interval: enough for the decimals that are shown."""
+
+SETTLED_SCORE = -1.0
+"""Stands for the score of a text that the first tier settled: below every other score."""
 
 _CHUNK = 512
 _REASONS: tuple[str, ...] = get_args(Reason)
@@ -71,7 +76,8 @@ class LabelledVerdicts:
     """N labelled texts and the model's verdicts on them, each array of shape (N,).
 
     `verdicts`, `kinds` and `reasons` hold words, "" for none; `scores`, and `kind_scores` (N, 3) of each kind, are NaN
-    for texts without a verdict; `changed` is the share of words replaced, NaN if unknown.
+    for texts without a verdict, and below all scores for those that the first tier settled without one; `changed` is
+    the share of words replaced, NaN if unknown.
     """
 
     labels: Strings
@@ -96,10 +102,12 @@ class LabelledVerdicts:
             domains=_strings([domain_group(text) for text in texts]),
             # numpy reads None as NaN.
             changed=np.array([text.changed_frac for text in texts], dtype=np.float64),
-            scores=np.array([verdict.score for verdict in verdicts], dtype=np.float64),
-            kind_scores=np.array(
-                [[(verdict.kinds or {}).get(kind) for kind in KINDS] for verdict in verdicts], dtype=np.float64
-            ).reshape(-1, len(KINDS)),
+            scores=np.array(
+                [SETTLED_SCORE if is_settled(verdict) else verdict.score for verdict in verdicts], dtype=np.float64
+            ),
+            kind_scores=np.array([_kind_scores(verdict) for verdict in verdicts], dtype=np.float64).reshape(
+                -1, len(KINDS)
+            ),
             words=np.array([verdict.words for verdict in verdicts], dtype=np.int64),
             verdicts=_strings([verdict.verdict for verdict in verdicts]),
             kinds=_strings([verdict.kind or "" for verdict in verdicts]),
@@ -193,6 +201,12 @@ class Evaluation:
             plot_roc(curves, written[1], title="Machine-paraphrased against human")
             plot_scores(*curves[_ALL], written[2])
         return written
+
+
+def _kind_scores(verdict: Verdict) -> list[float | None]:
+    if is_settled(verdict):
+        return [SETTLED_SCORE] * len(KINDS)
+    return [(verdict.kinds or {}).get(kind) for kind in KINDS]
 
 
 _ALL = "all"

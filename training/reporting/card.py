@@ -70,7 +70,7 @@ def _capitalised(heading: str) -> str:
 
 
 def thresholds(decision: Mapping[str, Any]) -> list[Row]:
-    """Return the thresholds and shares of each tier."""
+    """Return the thresholds and shares of each tier that gives scores."""
     return [
         {
             "tier": tier,
@@ -78,6 +78,7 @@ def thresholds(decision: Mapping[str, Any]) -> list[Row]:
             **{f"share of {kind}": f"{share:g}" for kind, share in one["shares"].items()},
         }
         for tier, one in decision.get("tiers", {}).items()
+        if tier != "first"
     ]
 
 

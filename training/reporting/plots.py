@@ -63,7 +63,7 @@ def plot_scores(truth: ArrayLike, score: ArrayLike, path: Path, *, title: str = 
     axes = figure.subplots()
     # Side by side rather than stacked: on a logarithmic axis the upper part of a stack looks too small.
     axes.hist(
-        [values[~positive], values[positive]],
+        [values[~positive].clip(0.0), values[positive].clip(0.0)],  # texts settled without a score are below 0
         bins=20,
         range=(0.0, 1.0),
         color=["#9ca3af", _COLOURS[1]],

@@ -1,8 +1,9 @@
 """Retrains a model on a user's own texts ("the house's"): `unspun train`.
 
 The base is a bundle with the numbers of its reference texts (`calibration.reference`). Its tables, tagger, heads and
-deep tier stay as they are; a correction is fitted to the new texts (`retraining.correction`). Cross-validation that
-keeps each source in one fold measures the new model against the base, on the same texts.
+deep tier stay as they are; a correction is fitted to the new texts (`retraining.correction`). The first tier is left
+out, because it would settle texts by tools that only the correction knows. Cross-validation that keeps each source in
+one fold measures the new model against the base, on the same texts.
 """
 
 from __future__ import annotations
@@ -158,6 +159,8 @@ def retrain(
     seen = np.union1d(base.seen, rows.keys)
     bundle.save(output, manifest, base.tables, base.tagger, classifier, seen, base.deep, extra=arrays)
     written = write_card(output)
+    if base.first is not None:
+        report("left out the first tier, which does not know what the model has learnt; depth auto takes longer now")
     report(f"wrote {output}")
     return Retrained(written, answers)
 
@@ -485,6 +488,7 @@ def _manifest(base: Bundle, texts: Sequence[LabelledText], house: House, compari
         **{name: value for name, value in base.manifest.items() if name not in _NOT_INHERITED},
         "name": house.name,
         "version": house.version,
+        "decision": base.decision.without("first").to_manifest(),
         "retrained_from": base.info.to_dict(),
         "house": {"seed": house.seed, "data": fingerprint(nameless)},
         "comparison": comparison,

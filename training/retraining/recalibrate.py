@@ -211,11 +211,24 @@ def _called(log_rates: Floats, tier: TierDecision, word: str) -> int:
     return int(((log_rates + np.log(tier.factors)).min(axis=1) <= limit).sum())
 
 
+def leaves_out_first(detector: Detector, recalibrated: Recalibrated) -> bool:
+    """Return whether `write` leaves out the first tier: a factor has fallen, so that the later tiers find more."""
+    old, new = detector.decision.tiers, recalibrated.decision.tiers
+    fallen = any(bool((one.factors < old[name].factors).any()) for name, one in new.items())
+    return detector.bundle.first is not None and fallen
+
+
 def write(detector: Detector, recalibrated: Recalibrated, output: Path, *, version: str) -> None:
-    """Write the model with its new decision as a bundle."""
+    """Write the model with its new decision as a bundle.
+
+    The first tier settles what the old thresholds would not find. If the new ones find more, it is left out.
+    """
     base = detector.bundle
     manifest: dict[str, Any] = {key: value for key, value in base.manifest.items() if key not in bundle.WRITTEN}
-    manifest["decision"] = recalibrated.decision.to_manifest()
+    decision, first = recalibrated.decision, base.first
+    if leaves_out_first(detector, recalibrated):
+        decision, first = decision.without("first"), None
+    manifest["decision"] = decision.to_manifest()
     if base.deep is not None:
         # Ask the deep tier about every suspect text, so that the target holds for both tiers together.
         suspect = recalibrated.decision.tiers["fast"].suspect
@@ -227,5 +240,6 @@ def write(detector: Detector, recalibrated: Recalibrated, output: Path, *, versi
         manifest["allowed"] = detector.allowed.to_manifest()
     manifest["calibration"] = [asdict(check) for check in recalibrated.checks]
     extra = bundle.read_extra(base, "reference")
-    bundle.save(output, manifest, base.tables, base.tagger, base.classifier, base.seen, base.deep, extra=extra)
+    parts = base.tables, base.tagger, base.classifier, base.seen, base.deep
+    bundle.save(output, manifest, *parts, first=first, extra=extra)
     write_card(output)

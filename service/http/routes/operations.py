@@ -9,7 +9,8 @@ from flask import Blueprint, Response, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from unspun.model.decision.decision import SCORE_PARAPHRASED, SCORE_SUSPECT
-from unspun.model.detector import Detector
+from unspun.model.detector import DEPTHS, Detector
+from unspun.service.batch.scoring import has_depth
 from unspun.service.http import metrics
 from unspun.service.http.engine import Model
 from unspun.service.http.openapi import document
@@ -62,11 +63,12 @@ def describe(scorer: Model) -> dict[str, Any]:
     if not isinstance(scorer, Detector):
         return about
     manifest, decision = scorer.bundle.manifest, scorer.decision
-    about["depths"] = ["auto", *decision.tiers]
+    about["depths"] = [depth for depth in DEPTHS if has_depth(scorer, depth)]
     about["thresholds"] = {
         "score": {"paraphrased": SCORE_PARAPHRASED, "suspect": SCORE_SUSPECT},
         "false_positive_rate": {
-            tier: {"paraphrased": one.paraphrased, "suspect": one.suspect} for tier, one in decision.tiers.items()
+            tier: {"paraphrased": one.paraphrased, "suspect": one.suspect}
+            for tier, one in decision.without("first").tiers.items()
         },
     }
     about["accuracy"] = manifest.get("accuracy")
