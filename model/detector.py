@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from unspun.model.tiers.fast import FastClassifier
 from unspun.model.verdict import (
     KINDS,
     Depth,
+    DepthChoice,
     Evidence,
     EvidenceChoice,
     ModelInfo,
@@ -37,7 +38,7 @@ from unspun.model.verdict import (
     Verdict,
 )
 
-DEPTHS = ("first", "auto", "fast", "deep")
+DEPTHS = get_args(DepthChoice)
 BATCH_DOCUMENTS, BATCH_CHARACTERS = 256, 400_000
 """Most documents and characters scored at a time. Many short documents share the cost of numpy's calls; the limit on
 characters keeps the arrays within the processor's caches and bounds memory."""

