@@ -23,6 +23,7 @@ from unspun.model.text.allowed import Allowed
 from unspun.model.text.document import Documents, TokenClass
 from unspun.model.tiers.deep import DeepTier, EncoderOutput, judged_words, pool
 from unspun.model.tiers.fast import FastClassifier
+from unspun.model.tiers.first import FirstTier
 from unspun.model.verdict import (
     KINDS,
     Depth,
@@ -68,8 +69,6 @@ class Detector:
         self.decision = loaded.decision
         self._prior = float(loaded.manifest["tagger_prior_log_odds"])
         self._deep = loaded.deep
-        # Its table holds other hashes than those by which allowed terms are found.
-        self._first = None if self.allowed else loaded.first
         # Batches are too small for a second thread to pay, and threads that wait for a busy core are ten times as slow.
         # To use more cores, score in more processes.
         self._threads = ThreadpoolController()
@@ -102,8 +101,12 @@ class Detector:
         """Return a detector of the same model that takes no notice of these terms. It shares the model's memory."""
         twin = object.__new__(Detector)
         twin.__dict__.update(self.__dict__, allowed=Allowed.of(allowed))
-        twin._first = None if twin.allowed else self.bundle.first
         return twin
+
+    @property
+    def _first(self) -> FirstTier | None:
+        """The first tier, which cannot leave out allowed terms: its table holds other hashes than theirs."""
+        return None if self.allowed else self.bundle.first
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -175,16 +178,10 @@ class Detector:
                 answers[start:stop] = self._look(texts[start:stop], names[start:stop], depth, base_rate)
         left = [number for number, answer in enumerate(answers) if answer is None]
         with self._threads.limit(limits=1):
-            for start, stop in _batches([texts[number] for number in left]):
-                batch = left[start:stop]
-                found = self._score_batch(
-                    [texts[number] for number in batch],
-                    [names[number] for number in batch],
-                    depth,
-                    evidence,
-                    base_rate,
-                )
-                for number, verdict in zip(batch, found, strict=True):
+            rest, names = [texts[number] for number in left], [names[number] for number in left]
+            for start, stop in _batches(rest):
+                found = self._score_batch(rest[start:stop], names[start:stop], depth, evidence, base_rate)
+                for number, verdict in zip(left[start:stop], found, strict=True):
                     answers[number] = verdict
         return [answer for answer in answers if answer is not None]
 

@@ -87,11 +87,6 @@ class QuickWords:
         """Return the number of texts."""
         return len(self.ptr) - 1
 
-    @property
-    def owner(self) -> NDArray[np.int64]:
-        """The text of each word, (T,)."""
-        return np.repeat(np.arange(len(self)), np.diff(self.ptr))
-
     def in_sections(self, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return where sections of about `size` words begin and end (S + 1,), and the text of each (S,).
 

@@ -101,10 +101,6 @@ def _is_allow_list(value: Path) -> Path:
     return value
 
 
-def _is_usable(value: Device) -> Device:
-    return check_device(value)
-
-
 class Settings(BaseModel):
     """The settings of the service. Each is read from `UNSPUN_` and its name in capitals."""
 
@@ -124,7 +120,7 @@ class Settings(BaseModel):
     allow_file: Annotated[Path, AfterValidator(_is_allow_list)] | None = Field(
         None, description="File of terms that are never evidence, one per line. Default: no terms."
     )
-    device: Annotated[Literal["cpu", "cuda"], AfterValidator(_is_usable)] = Field(
+    device: Annotated[Device, AfterValidator(check_device)] = Field(
         "cpu", description="Where the deep tier runs: `cpu`, or `cuda` for an NVIDIA GPU."
     )
     keys_file: Path | None = Field(

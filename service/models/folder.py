@@ -22,7 +22,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -439,7 +438,7 @@ def prove(folder: Path) -> None:
 
     try:
         detector = Detector.load(folder)
-        for depth in filter(partial(has_depth, detector), TIERS):
+        for depth in [tier for tier in TIERS if has_depth(detector, tier)]:
             [verdict] = detector.score_many([WARM_UP], depth=depth)
             # A model gives no score to a text that is unfamiliar to it.
             if verdict.score is not None and not (math.isfinite(verdict.score) and 0.0 <= verdict.score <= 1.0):

@@ -34,6 +34,4 @@ def _asks_for_first(part: Any) -> bool:
     """Return whether a body or a query has the depth `first`, also in one of several texts."""
     if isinstance(part, list):
         return any(map(_asks_for_first, part))
-    if isinstance(part, bytes):
-        return b"first" in part
     return isinstance(part, dict) and (part.get("depth") == "first" or any(map(_asks_for_first, part.values())))

@@ -68,13 +68,20 @@ def sample_weights(matrix: MadeTexts) -> NDArray[np.float64]:
 
     The weights of every label have the same sum.
     """
-    _, inverse, counts = np.unique(_cells(matrix), return_inverse=True, return_counts=True)
+    return balanced(matrix.labels, _cells(matrix), matrix.changed)
+
+
+def balanced(labels: NDArray[np.str_], cells: NDArray[np.str_], changed: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return weights (N,) under which each of the `cells` (N,) counts by the square root of its size, and every label
+    the same. Texts of which hardly any words were `changed` (N,) count less.
+    """
+    _, inverse, counts = np.unique(cells, return_inverse=True, return_counts=True)
     weights = 1.0 / np.sqrt(counts[inverse])
-    weights *= np.where(matrix.changed < BARELY_SPUN, BARELY_WEIGHT, 1.0)
-    present = [label for label in LABELS if (matrix.labels == label).any()]
+    weights *= np.where(changed < BARELY_SPUN, BARELY_WEIGHT, 1.0)
+    present = [label for label in LABELS if (labels == label).any()]
     for label in present:
-        rows = matrix.labels == label
-        weights[rows] *= len(matrix) / len(present) / weights[rows].sum()
+        rows = labels == label
+        weights[rows] *= len(labels) / len(present) / weights[rows].sum()
     return weights
 
 

@@ -13,12 +13,10 @@ from unspun.model.signals.phrasing import BUCKETS, NgramWeights, buckets
 from unspun.model.text.quick import QuickWords
 from unspun.model.tiers.first import SECTION
 from unspun.model.verdict import KINDS
-from unspun.training.classifier.classify import BARELY_WEIGHT, is_barely_spun
+from unspun.training.classifier.classify import SHORTEST, balanced
+from unspun.training.classifier.matrix import maker_name
 from unspun.training.corpora.corpus import LabelledText
-from unspun.training.corpora.roles import default_roles
 
-SHORTEST = 30
-"""Words below which a section is left out."""
 PENALTY = 1e-5
 """Weight of the squared weights in the loss. A third or three times as much is about as good on unseen makers."""
 STEPS = 60
@@ -51,27 +49,14 @@ def ngram_counts(texts: Sequence[str]) -> tuple[csr_array, NDArray[np.int64], ND
     return table, np.concatenate(words_of), np.concatenate(owners)
 
 
-def text_weights(texts: Sequence[LabelledText]) -> Floats:
-    """Return weights (N,) under which each source and maker counts by the square root of its size.
-
-    Human text and the kinds all have the sum 1; barely spun texts count less.
-    """
-    roles = default_roles()
-    cells = [f"{text.source}|{roles.maker(text) or ''}" for text in texts]
-    _, inverse, counts = np.unique(cells, return_inverse=True, return_counts=True)
-    weights = 1.0 / np.sqrt(counts[inverse])
-    weights[np.array([is_barely_spun(text) for text in texts], dtype=bool)] *= BARELY_WEIGHT
-    labels = np.array([text.label for text in texts])
-    for label in np.unique(labels):
-        weights[labels == label] /= weights[labels == label].sum()
-    return weights
-
-
 def fit_ngrams(texts: Sequence[LabelledText]) -> NgramWeights:
     """Fit the weights to labelled texts. A kind without texts gets weights of 0."""
     table, words, owner = ngram_counts([text.text for text in texts])
-    labels = np.array([text.label for text in texts])[owner]
-    weights = text_weights(texts)[owner] / np.bincount(owner)[owner]
+    of_texts = np.array([text.label for text in texts])
+    cells = np.array([f"{maker_name(text)}|{text.source}" for text in texts])
+    changed = np.array([text.changed_frac for text in texts], dtype=np.float32)  # None becomes NaN
+    labels = of_texts[owner]
+    weights = balanced(of_texts, cells, changed)[owner] / np.bincount(owner)[owner]
     root = np.sqrt(np.maximum(words, 1))
     found: list[tuple[Floats, float, float]] = []
     for kind in KINDS:

@@ -30,8 +30,7 @@ from unspun.training.command import labelled_parser
 from unspun.training.corpora.corpus import LabelledText
 from unspun.training.corpora.roles import default_roles, read_training_texts, sample, source_of
 from unspun.training.encoder.batches import SHORT_WINDOWS, SHORTEST
-from unspun.training.encoder.export import restored
-from unspun.training.encoder.fine_tune import read_checkpoint, trained
+from unspun.training.encoder.fine_tune import read_checkpoint, shipped, trained
 from unspun.training.encoder.network import HEAD_WIDTH, Encoder, Layer, pretrained_folder
 
 HEADS_LEFT, NEURONS_LEFT = 8, 1024
@@ -241,16 +240,6 @@ def save(encoder: Encoder, step: int, file: Path) -> None:
         torch.save({"layers": len(encoder.layers), "average": encoder.state_dict(), "step": step}, handle)
 
 
-def _teacher(start: Path) -> Encoder:
-    """Return the encoder of a checkpoint or of a bundle. Raises ValueError or BundleError."""
-    if start.is_file():
-        return trained(start)
-    deep = bundle.load(start).deep
-    if deep is None:
-        raise ValueError(f"{start}: this model has no encoder")
-    return restored(deep.encoder.weights)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
     parser = labelled_parser(__doc__)
@@ -272,7 +261,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="seed of the batches (default: 0)")
     options = parser.parse_args(arguments)
     try:
-        teacher = _teacher(options.start)
+        teacher = trained(options.start) if options.start.is_file() else shipped(options.start)
         checkpoint = options.output / "checkpoint.pt"
         pupil = trained(checkpoint) if checkpoint.exists() else None
         step = int(read_checkpoint(checkpoint).get("step", 0)) if pupil else 0

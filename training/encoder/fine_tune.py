@@ -212,10 +212,15 @@ def _new_run(folder: Path | None, seed: int) -> Training:
     """Return a run at step 0 that starts from the pretrained weights, or from the encoder of a bundle."""
     if folder is None:
         return Training(pretrained(seed), seed)
+    return Training(shipped(folder), seed, fluent_from=0)
+
+
+def shipped(folder: Path) -> Encoder:
+    """Return the encoder of a bundle. Raises ValueError or BundleError."""
     loaded = bundle.load(folder)
     if loaded.deep is None:
         raise ValueError(f"{folder}: this model has no encoder to start from; give --from a model with a deep tier")
-    return Training(restored(loaded.deep.encoder.weights), seed, fluent_from=0)
+    return restored(loaded.deep.encoder.weights)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
