@@ -83,8 +83,8 @@ class Signals:
             self.known_phrases,
             self.debris,
             Translationese(tables.vocabulary, tables.language.unigram),
-            *(() if tables.phrasing is None else (Phrasing(tables.phrasing),)),
         )
+        self.phrasing = None if tables.phrasing is None else Phrasing(tables.phrasing)
         names = [f"{signal.name}.{name}" for signal in self.for_tagger for name in signal.token_names]
         self.token_names: tuple[str, ...] = (*names, "capital", "first_of_sentence")
 
@@ -139,7 +139,9 @@ class FeatureExtractor:
         """Return the names of the features: the signal's name, a dot, and the name of the value."""
         signals = (*self._signals.for_tagger, *self._signals.for_documents)
         names = [f"{signal.name}.{name}" for signal in signals for name in signal.document_names]
-        return np.array([*names, *(f"misfit.{name}" for name in MISFIT_NAMES), "length"])
+        last = [f"{Phrasing.name}.{name}" for name in Phrasing.document_names] if self._signals.phrasing else []
+        # Last, so that those of models without them keep their places.
+        return np.array([*names, *(f"misfit.{name}" for name in MISFIT_NAMES), "length", *last])
 
     def measure(self, documents: Documents) -> BatchFeatures:
         """Compute all signals of a parsed batch."""
@@ -152,6 +154,8 @@ class FeatureExtractor:
         columns.append(_pool_misfit(encoding, misfit, self.tables.language.unigram))
         words = np.bincount(encoding.place_document, minlength=len(documents.texts))
         columns.append(np.log1p(words)[:, None])
+        if self._signals.phrasing is not None:
+            columns.append(self._signals.phrasing.read(encoding).documents)
         numbers = np.concatenate(columns, axis=1, dtype=np.float32)
         return BatchFeatures(encoding, tokens, misfit, numbers, self._signals.style.read(encoding))
 

@@ -32,6 +32,8 @@ def arrays_of(classifier: FastClassifier) -> dict[str, NDArray[Any]]:
     for name, part in parts.items():
         if part is not None:
             found |= {f"{name}.{one.name}": np.asarray(getattr(part, one.name)) for one in fields(part)}
+    if classifier.phrasing is not None:
+        found["phrasing"] = classifier.phrasing
     return dict(sorted(found.items()))
 
 
@@ -49,7 +51,7 @@ def classifier_of(arrays: Arrays) -> FastClassifier:
     unfamiliarity = _part(Unfamiliarity, "unfamiliarity", arrays)
     if unfamiliarity is None:
         raise KeyError("unfamiliarity")
-    return FastClassifier(heads, unfamiliarity, _part(Correction, "correction", arrays))
+    return FastClassifier(heads, unfamiliarity, _part(Correction, "correction", arrays), arrays.get("phrasing"))
 
 
 def _part(kind: Any, name: str, arrays: Arrays) -> Any:
