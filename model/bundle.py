@@ -16,7 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,12 @@ from unspun.model.decision.sentences import SentenceScale, read_scales
 from unspun.model.language.ngrams import LanguageModel, NgramTable
 from unspun.model.language.topics import PackedVectors, Topics
 from unspun.model.language.vocabulary import Vocabulary
+from unspun.model.signals.context import ContextNetwork
 from unspun.model.signals.features import Tables
 from unspun.model.signals.known_phrases import PhraseTable
 from unspun.model.signals.phrasing import NgramWeights
+from unspun.model.signals.quick import SIGNALS as QUICK_SIGNALS
+from unspun.model.signals.quick import QuickSignals
 from unspun.model.signals.substitutions import Alternatives
 from unspun.model.signals.tagger import Tagger, TaggerInputs
 from unspun.model.tiers.deep import Blend, DeepEncoder, DeepTier, EncoderWeights, WindowHead
@@ -53,6 +56,9 @@ WORDS = "words.txt"
 ORIGINALS = "originals.txt"
 PHRASING = ("scale", "per_root", "bias")
 """Numbers of `NgramWeights` that are in the manifest, by kind."""
+CONTEXT_GRAPH = "context.onnx"
+CONTEXT = ("table", "capital", "scale", "bias")
+"""Arrays of `ContextNetwork`."""
 DEEP_GRAPH = "deep.onnx"
 DEEP_PIECES = "deep_pieces.txt"
 DEEP_HEAD = ("deep_judge", "deep_judge_bias", "deep_judged", "deep_judged_bias")
@@ -264,13 +270,14 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
             ends=array("phrase_ends"),
             originals=tuple(listed(ORIGINALS).read_text("utf-8").split("\n")),
         ),
-        phrasing=None
-        if "phrasing" not in manifest
-        else NgramWeights(
-            array("phrasing"),
-            *(np.array([float(manifest["phrasing"][name][kind]) for kind in KINDS]) for name in PHRASING),
-        ),
     )
+    if "phrasing" in manifest:
+        numbers = (np.array([float(manifest["phrasing"][name][kind]) for kind in KINDS]) for name in PHRASING)
+        context = None
+        if CONTEXT_GRAPH in manifest["files"]:
+            arrays = {name: array(f"context_{name}") for name in CONTEXT}
+            context = ContextNetwork(**arrays, graph=listed(CONTEXT_GRAPH).read_bytes())
+        tables = replace(tables, quick=QuickSignals(NgramWeights(array("phrasing"), *numbers), context))
     layers = range(int(manifest["tagger_layers"]))
     tagger = Tagger(
         inputs=TaggerInputs(Topics.of(tables.vectors)),
@@ -307,9 +314,12 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
     first = None
     if "first" in manifest:
         limits = np.array([float(manifest["first"]["doubt"][kind]) for kind in KINDS])
-        if tables.phrasing is None or "first" not in decision.tiers:
+        weights_of_quick = np.array(
+            [[float(manifest["first"][signal][kind]) for kind in KINDS] for signal in QUICK_SIGNALS]
+        )
+        if tables.quick is None or "first" not in decision.tiers:
             raise ValueError("the manifest has no weights or no thresholds for the first tier")
-        first = FirstTier(tables.phrasing, limits)
+        first = FirstTier(weights_of_quick, limits)
     return Bundle(folder, info, manifest, tables, tagger, classifier, seen, decision, doubt, deep, scales, usual, first)
 
 
@@ -414,13 +424,17 @@ def _write(
         arrays[f"tagger_weights_{i}"] = layer.astype(np.float16)
         arrays[f"tagger_biases_{i}"] = biases.astype(np.float32)
     added: dict[str, Any] = {}
-    if tables.phrasing is not None:
-        arrays["phrasing"] = tables.phrasing.weights
+    quick = tables.quick
+    if quick is not None:
+        arrays["phrasing"] = quick.phrasing.weights
         added["phrasing"] = {
-            name: dict(zip(KINDS, getattr(tables.phrasing, name).tolist(), strict=True)) for name in PHRASING
+            name: dict(zip(KINDS, getattr(quick.phrasing, name).tolist(), strict=True)) for name in PHRASING
         }
+        if quick.context is not None:
+            arrays |= {f"context_{name}": getattr(quick.context, name) for name in CONTEXT}
     if first is not None:
-        added["first"] = {"doubt": dict(zip(KINDS, first.doubt.tolist(), strict=True))}
+        entry = {"doubt": first.doubt, **dict(zip(QUICK_SIGNALS, first.weights, strict=True))}
+        added["first"] = {name: dict(zip(KINDS, values.tolist(), strict=True)) for name, values in entry.items()}
     if deep is not None:
         weights = deep.encoder.weights
         arrays |= {
@@ -442,6 +456,9 @@ def _write(
     np.savez_compressed(content, **arrays_of(classifier))  # type: ignore[arg-type]  # it takes arrays by any name
     (folder / CLASSIFIER).write_bytes(content.getbuffer())
     names = [*(f"{name}.npy" for name in arrays), WORDS, ORIGINALS, CLASSIFIER]
+    if quick is not None and quick.context is not None:
+        (folder / CONTEXT_GRAPH).write_bytes(quick.context.graph)
+        names.append(CONTEXT_GRAPH)
     if deep is not None:
         (folder / DEEP_GRAPH).write_bytes(deep.encoder.weights.graph)
         (folder / DEEP_PIECES).write_text("\n".join(deep.encoder.weights.pieces), "utf-8")

@@ -23,7 +23,7 @@ from unspun.model.text.allowed import Allowed
 from unspun.model.text.document import Documents, TokenClass
 from unspun.model.tiers.deep import DeepTier, EncoderOutput, judged_words, pool
 from unspun.model.tiers.fast import FastClassifier
-from unspun.model.tiers.first import FirstTier
+from unspun.model.tiers.first import FirstLook, FirstTier, look
 from unspun.model.verdict import (
     KINDS,
     Depth,
@@ -40,6 +40,8 @@ from unspun.model.verdict import (
 )
 
 DEPTHS = get_args(DepthChoice)
+BARELY = 1e-6
+"""How far above the threshold the log rate of a text is at least that the first tier settled."""
 BATCH_DOCUMENTS, BATCH_CHARACTERS = 256, 400_000
 """Most documents and characters scored at a time. Many short documents share the cost of numpy's calls; the limit on
 characters keeps the arrays within the processor's caches and bounds memory."""
@@ -148,7 +150,8 @@ class Detector:
                 asks the next one only about the documents that are in doubt. The first tier knows only `clear`; at the
                 depth `first`, texts that it does not settle get the verdict `abstained`.
             evidence: whether to look for suspicious words and passages, which takes longer. Texts that are `clear` get
-                none, unless this is "all". The first tier finds no evidence, so "all" leaves it out at depth `auto`.
+                none, unless this is "all". The verdict does not depend on it, except for its `depth` and numbers: with
+                "all", the fast tier also reads texts that the first tier settles, because that finds no evidence.
             base_rate: the share (0 to 1) of paraphrased texts among the caller's; adds `probability` to each verdict.
 
         Returns:
@@ -173,27 +176,43 @@ class Detector:
         if len(names) != len(texts):
             raise ValueError(f"got {len(names)} ids for {len(texts)} texts; give one id for each text")
         answers: list[Verdict | None] = [None] * len(texts)
-        if depth == "first" or (depth == "auto" and evidence != "all"):
-            for start, stop in _batches(texts):
-                answers[start:stop] = self._look(texts[start:stop], names[start:stop], depth, base_rate)
-        left = [number for number, answer in enumerate(answers) if answer is None]
+        settled = np.zeros(len(texts), dtype=bool)
         with self._threads.limit(limits=1):
+            if depth in ("first", "auto") and self._first is not None:
+                for start, stop in _batches(texts):
+                    found, settled[start:stop] = self._look(texts[start:stop])
+                    if depth == "first" or evidence != "all":
+                        some = names[start:stop], found.words, settled[start:stop]
+                        answers[start:stop] = self._after_look(*some, depth, base_rate)
+            left = [number for number, answer in enumerate(answers) if answer is None]
             rest, names = [texts[number] for number in left], [names[number] for number in left]
             for start, stop in _batches(rest):
-                found = self._score_batch(rest[start:stop], names[start:stop], depth, evidence, base_rate)
-                for number, verdict in zip(left[start:stop], found, strict=True):
+                some_left = left[start:stop]
+                given = rest[start:stop], names[start:stop], settled[some_left]
+                for number, verdict in zip(
+                    some_left, self._score_batch(*given, depth, evidence, base_rate), strict=True
+                ):
                     answers[number] = verdict
         return [answer for answer in answers if answer is not None]
 
-    def _look(
-        self, texts: Sequence[str], names: Sequence[str | None], depth: str, base_rate: float | None
+    def _look(self, texts: Sequence[str]) -> tuple[FirstLook, NDArray[np.bool_]]:
+        """Return what the first tier sees in texts, and which it settles (D,)."""
+        tier, quick = self.bundle.first, self.bundle.tables.quick
+        assert tier is not None
+        assert quick is not None
+        found = look(quick, texts, self.decision.minimum_words)
+        rates = self.decision.tiers["first"].log_rates(tier.evidence(found), found.words, np.zeros(len(texts)))
+        return found, found.plain & (rates > np.log(tier.doubt)).all(axis=1)
+
+    def _after_look(
+        self,
+        names: Sequence[str | None],
+        words: NDArray[np.int64],
+        settled: NDArray[np.bool_],
+        depth: str,
+        base_rate: float | None,
     ) -> list[Verdict | None]:
         """Return the verdicts of the first tier, None for texts that it leaves to the next one."""
-        if self._first is None:
-            return [None] * len(texts)
-        look = self._first.look(texts, self.decision.minimum_words)
-        rates = self.decision.tiers["first"].log_rates(look.evidence, look.words, np.zeros(len(texts)))
-        settled = look.plain & (rates > np.log(self._first.doubt)).all(axis=1)
         probability = None
         if base_rate is not None:
             probability = round(self.decision.probability("first", 0.0, base_rate), DECIMALS)
@@ -209,12 +228,12 @@ class Detector:
             "model": self.model,
         }
         answers: list[Verdict | None] = []
-        for name, words, is_settled in zip(names, look.words.tolist(), settled.tolist(), strict=True):
+        for name, count, is_settled in zip(names, words.tolist(), settled.tolist(), strict=True):
             if is_settled:
-                clear = Verdict(id=name, verdict="clear", reason=None, words=words, probability=probability, **common)
+                clear = Verdict(id=name, verdict="clear", reason=None, words=count, probability=probability, **common)
                 answers.append(clear)
             elif depth == "first":
-                answers.append(Verdict(id=name, verdict="abstained", reason="unsettled", words=words, **common))
+                answers.append(Verdict(id=name, verdict="abstained", reason="unsettled", words=count, **common))
             else:
                 answers.append(None)
         return answers
@@ -222,9 +241,11 @@ class Detector:
     def measure(self, texts: Sequence[str], *, depth: str = "deep", evidence: bool = False) -> TierAnswers:
         """Return the tiers' evidence about texts, without deciding: for training and calibration."""
         with self._threads.limit(limits=1):
-            return self._measure(Documents.parse(texts, allowed=self.allowed), depth, evidence)
+            return self._measure(
+                Documents.parse(texts, allowed=self.allowed), np.zeros(len(texts), bool), depth, evidence
+            )
 
-    def _measure(self, documents: Documents, depth: str, evidence: bool) -> TierAnswers:
+    def _measure(self, documents: Documents, settled: NDArray[np.bool_], depth: str, evidence: bool) -> TierAnswers:
         # Features are computed by section, because the classifier was trained on texts of that length.
         sections, owner = documents.in_sections()
         measured = self.extractor.measure(sections)
@@ -242,34 +263,53 @@ class Detector:
         answers = TierAnswers(documents, measured, owner, by_section, counts, words, unfamiliar, tuple(why), fast)
         if self._deep is None or depth == "fast":
             return answers
-        judged = np.array([reason is None for reason in why], dtype=bool)
-        wanted = words > 0 if depth == "deep" else judged & ~self._settled(answers)
-        if not wanted.any():
+        decided = words > 0
+        shown = np.zeros(size, dtype=bool)
+        if depth != "deep":
+            judged = np.array([reason is None for reason in why], dtype=bool) & ~settled
+            rates = self._log_rates("fast", fast, words, unfamiliar, depth)
+            decided = judged & ~self.decision.is_final(rates, self.bundle.doubt)
+            # The encoder sees best which words were replaced, so it reads these texts for the evidence alone.
+            paraphrased = rates.min(axis=1) <= np.log(self.decision.tiers["fast"].paraphrased)
+            shown = judged & paraphrased & ~decided & evidence
+        if not (decided | shown).any():
             return answers
-        return answers.with_deep(self._deep, np.flatnonzero(wanted).tolist(), classifier, evidence)
+        return answers.with_deep(self._deep, decided, shown, classifier, evidence)
 
-    def _settled(self, answers: TierAnswers) -> NDArray[np.bool_]:
-        """Return which documents (D,) need no second look: the rates of all kinds are high, as for human text."""
-        rates = self.decision.tiers["fast"].log_rates(answers.fast, answers.words, answers.unfamiliar)
-        return np.asarray((rates > np.log(self.bundle.doubt)).all(axis=1))
+    def _log_rates(
+        self,
+        tier: str,
+        evidence: NDArray[np.float64],
+        words: NDArray[np.int64],
+        unfamiliar: NDArray[np.float64],
+        depth: str,
+    ) -> NDArray[np.float64]:
+        """Return a tier's log rates (D, 3) at a depth."""
+        of_tier = self.decision.tiers[tier]
+        rates = of_tier.log_rates(evidence, words, unfamiliar)
+        return of_tier.after_first(rates) if depth == "auto" and self._first is not None else rates
 
     def _score_batch(
         self,
         texts: Sequence[str],
         names: Sequence[str | None],
+        settled: NDArray[np.bool_],
         depth: str,
         evidence: EvidenceChoice,
         base_rate: float | None,
     ) -> list[Verdict]:
+        """Return verdicts. Texts that the first tier `settled` (D,) are clear, whatever the others say."""
         documents = Documents.parse(texts, allowed=self.allowed)
-        answers = self._measure(documents, depth, bool(evidence))
+        answers = self._measure(documents, settled, depth, bool(evidence))
         log_rates = np.zeros((len(texts), len(KINDS)))
         scores = np.zeros((len(texts), len(KINDS)))
         for tier, rows in (("fast", ~answers.decided), ("deep", answers.decided)):
             if rows.any():
                 of_tier = self.decision.tiers[tier]
                 values = answers.deep if tier == "deep" and answers.deep is not None else answers.fast
-                log_rates[rows] = of_tier.log_rates(values[rows], answers.words[rows], answers.unfamiliar[rows])
+                some = values[rows], answers.words[rows], answers.unfamiliar[rows]
+                log_rates[rows] = self._log_rates(tier, *some, depth)
+                log_rates[settled & rows] = np.maximum(log_rates[settled & rows], np.log(of_tier.suspect) + BARELY)
                 scores[rows] = of_tier.scores(log_rates[rows])
         decided = [self._decide(answers, i, names[i], log_rates[i], scores[i], base_rate) for i in range(len(texts))]
         if not evidence:
@@ -412,10 +452,10 @@ class Detector:
                 inside[first:last][~kept] = 0.0
         is_spun = np.array([verdict.kind == "spun" for verdict, *_ in decided], dtype=bool)
         deep = None
-        if answers.reading is not None and self._deep is not None:
+        if answers.reading is not None and answers.read is not None and self._deep is not None:
             replaced = self._deep.blend.log_odds(answers.reading, answers.measured.misfit)
             deep = DeepTagging(
-                self._deep.encoder, answers.reading, replaced, answers.decided, self._deep.blend.prior_log_odds
+                self._deep.encoder, answers.reading, replaced, answers.read, self._deep.blend.prior_log_odds
             )
         return find_evidence(
             self.extractor.signals, documents, answers.measured, self._prior, inside, shown, is_spun, deep
@@ -438,7 +478,8 @@ class TierAnswers:
         unfamiliar: (D,) how far each document is from the text that the model was calibrated on.
         why: for each document, the reason to give no verdict, or None.
         fast: (D, 3) the fast tier's evidence, pooled by document.
-        deep: (D, 3) the deep tier's evidence, NaN for documents that it did not read; None if it read none.
+        deep: (D, 3) the deep tier's evidence, NaN for documents that it does not decide; None if it read none.
+        read: (D,) the documents that its encoder read.
         reading: what the deep tier's encoder returned.
     """
 
@@ -452,6 +493,7 @@ class TierAnswers:
     why: tuple[Reason | None, ...]
     fast: NDArray[np.float64]
     deep: NDArray[np.float64] | None = None
+    read: NDArray[np.bool_] | None = None
     reading: EncoderOutput | None = None
 
     def features(self, number: int) -> NDArray[np.float64]:
@@ -464,22 +506,32 @@ class TierAnswers:
 
     @property
     def decided(self) -> NDArray[np.bool_]:
-        """Which documents (D,) the deep tier decides: those that it read."""
+        """Which documents (D,) the deep tier decides."""
         if self.deep is None:
             return np.zeros(len(self.words), dtype=bool)
         known: NDArray[np.bool_] = ~np.isnan(self.deep[:, 0])
         return known
 
     def with_deep(
-        self, tier: DeepTier, which: Sequence[int], classifier: FastClassifier, evidence: bool
+        self,
+        tier: DeepTier,
+        decided: NDArray[np.bool_],
+        shown: NDArray[np.bool_],
+        classifier: FastClassifier,
+        evidence: bool,
     ) -> TierAnswers:
-        """Return these answers with the deep tier's evidence on some documents added."""
-        reading = tier.encoder.read(self.documents, which, keep=evidence)
+        """Return these answers with what the deep tier says about the documents that it decides (D,).
+
+        The encoder also reads those that are `shown` (D,), to find the words that were replaced.
+        """
+        reading = tier.encoder.read(self.documents, np.flatnonzero(decided | shown).tolist(), keep=evidence)
         deep = tier.evidence(reading, self.fast)
         if classifier.correction is not None:  # the fast tier's share of the evidence already contains it
             added = classifier.correction.log_odds(self.measured.documents)
             deep = deep + (1.0 - tier.fast_weights) * pool(added, self.owner, len(self.documents))
-        return replace(self, deep=deep, reading=reading)
+        deep = np.where(shown[:, None], np.nan, deep)
+        read: NDArray[np.bool_] = np.bincount(reading.window_document, minlength=len(decided)) > 0
+        return replace(self, deep=deep, read=read, reading=reading)
 
 
 def _batches(texts: Sequence[str]) -> list[tuple[int, int]]:

@@ -18,6 +18,7 @@ from tests import tables as tiny
 from unspun.model import bundle
 from unspun.model.signals.features import FeatureExtractor, Tables
 from unspun.model.signals.phrasing import BUCKETS, NgramWeights, buckets
+from unspun.model.signals.quick import QuickSignals
 from unspun.model.text.quick import QuickWords
 from unspun.model.tiers.fast import FastClassifier
 from unspun.model.tiers.first import FirstTier
@@ -39,18 +40,18 @@ def ngrams() -> NgramWeights:
 
 
 def tier() -> FirstTier:
-    return FirstTier(ngrams(), np.full(len(KINDS), DOUBT))
+    return FirstTier(np.array([np.ones(len(KINDS)), np.zeros(len(KINDS))]), np.full(len(KINDS), DOUBT))
 
 
 @cache
 def tables() -> Tables:
-    """Return the tables with the signal `phrasing`."""
-    return replace(tiny.tables(), phrasing=ngrams())
+    """Return the tables with the quick signals, but without a network."""
+    return replace(tiny.tables(), quick=QuickSignals(ngrams()))
 
 
 @cache
 def classifier() -> FastClassifier:
-    """Return the tiny model's classifier, which takes no notice of that signal."""
+    """Return the tiny model's classifier, which takes no notice of these signals."""
     plain = tiny.classifier()
     names = FeatureExtractor(tables(), tiny.tagger()).get_feature_names_out().tolist()
     places = np.array([names.index(name) for name in tiny.extractor().get_feature_names_out()])

@@ -3,8 +3,8 @@
     python -m unspun.training.build ../shared/corpora --lexicons ../shared/lexicons --work work --output model/default
 
 Trains the fast tier on the texts with the role `train`, takes the encoder from the last checkpoint of
-`training.encoder.distil`, gathers the evidence of both in texts with the role `calibrate`, and fits the decision to
-it. Texts with the role `test` are never used. Each result is kept in the work folder; rerun the command to resume.
+`training.encoder.distil`, gathers the evidence of all tiers in texts with the role `calibrate`, and fits the decision
+to it. Texts with the role `test` are never used. Each result is kept in the work folder; rerun the command to resume.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from unspun.model import bundle
 from unspun.model.comparing.align import substitutions
 from unspun.model.decision.decision import Decision, Tail, TierDecision
 from unspun.model.detector import Detector
+from unspun.model.signals.context import ContextNetwork
+from unspun.model.signals.quick import QuickSignals
 from unspun.model.text.allowed import Allowed
 from unspun.model.tiers.deep import (
     LEAST_MISFIT,
@@ -35,32 +37,26 @@ from unspun.model.tiers.deep import (
     judged_words,
 )
 from unspun.model.verdict import KINDS, ModelInfo
+from unspun.training.calibration.cascade import MINIMUM_WORDS, Cascade, fit_cascade
 from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
 from unspun.training.calibration.explaining import add_explanations
-from unspun.training.calibration.fit import Sample, fit_decision, human_weights, makers_of, quantiles, simplex
 from unspun.training.calibration.reference import ReferenceTexts, kept_texts
 from unspun.training.classifier.fast_tier import SOURCES, FastTier, Recipe, Stages, train_fast_tier
 from unspun.training.classifier.matrix import crop
+from unspun.training.classifier.phrasing import fit_ngrams
 from unspun.training.command import add_workers, labelled_parser
 from unspun.training.corpora.corpus import LabelledText, fingerprint, read_labelled, text_keys
 from unspun.training.corpora.roles import default_roles, sample
-from unspun.training.reporting import metrics
 from unspun.training.reporting.card import write_card
 
-MINIMUM_WORDS = 50
 CALIBRATION_TEXTS = 100
 """Texts of each calibration source and maker."""
 SHORT_TEXTS, SHORT_WORDS = 25, (50, 110)
 """Passages of each calibration source that serve as short texts, and their length in words."""
-LONG_WORDS = (1000, 3000, 8000, 20_000)
+RANGE_TEXTS = 5
+"""Texts of each source and maker that show the range of the context network's units."""
 BLEND_TEXTS = 25
 """Texts of each real spinner, and of each human source, that the blend of the two taggers is fitted on."""
-LEAST_FAMILIAR = 0.005
-"""Share of the human calibration texts, with every source counted once, that is too unfamiliar for a verdict."""
-FAST_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
-"""Weights of the fast tier's evidence to try, in standard deviations of the encoder's evidence."""
-SENT = 0.2
-"""Share of the human calibration texts that `auto` may send to the deep tier."""
 
 
 def provisional() -> Decision:
@@ -102,25 +98,6 @@ def calibration_texts(texts: Sequence[LabelledText], seed: int) -> list[Labelled
     return [*chosen, *passages]
 
 
-def with_long_texts(labelled: LabelledEvidence, lengths: Sequence[int] = LONG_WORDS) -> LabelledEvidence:
-    """Add long human texts: the pages of one source joined, in order, up to each length."""
-    rng = np.random.default_rng(0)
-    parts: list[list[int]] = []
-    whole = ~np.char.endswith(labelled.ids, "#short")
-    for source in np.unique(labelled.sources[labelled.labels == "human"]):
-        rows = np.flatnonzero((labelled.sources == source) & (labelled.labels == "human") & whole)
-        if (labelled.groups[rows] == "").all():  # texts by many writers
-            continue
-        for length in lengths:
-            starts = rng.permutation(len(rows))[: max(1, min(30, 2 * len(rows) * 300 // length))]
-            for start in starts.tolist():
-                run = np.roll(rows, -start)
-                stop = int(np.searchsorted(np.cumsum(labelled.words[run]), length)) + 1
-                if stop <= len(run):
-                    parts.append(run[:stop].tolist())
-    return LabelledEvidence.concatenated([labelled, labelled.joined(parts)]) if parts else labelled
-
-
 def fit_blend(detector: Detector, texts: Sequence[LabelledText]) -> Blend:
     """Fit the blend of the two taggers on words written by real spinners and by people."""
     some = [text for text in texts if text.label == "human" or (text.label == "spun" and text.original)]
@@ -146,74 +123,6 @@ def fit_blend(detector: Detector, texts: Sequence[LabelledText]) -> Blend:
     return Blend(*(round(number, 6) for number in numbers))
 
 
-def least_familiar(labelled: LabelledEvidence) -> float:
-    """Return the unfamiliarity that a share LEAST_FAMILIAR of the human texts exceeds."""
-    weights = human_weights(labelled)
-    order = np.argsort(-labelled.unfamiliar)
-    place = int(np.searchsorted(np.cumsum(weights[order]), LEAST_FAMILIAR))
-    return round(float(labelled.unfamiliar[order[min(place, len(order) - 1)]]), 4)
-
-
-def choose_fast_weights(labelled: LabelledEvidence) -> NDArray[np.float64]:
-    """Return the weight of the fast tier's evidence of each kind, relative to the encoder's (3,).
-
-    Chosen so that the mean over makers of AUROC and of recall at 1 % false positives is largest.
-    """
-    deep, fast = labelled.deep(), labelled.fast()
-    human = human_weights(labelled) > 0
-    best = np.zeros(len(KINDS))
-    for k, kind in enumerate(KINDS):
-        ratio = float(np.std(deep[human, k]) / max(np.std(fast[human, k]), 1e-6))
-        values = []
-        for weight in FAST_WEIGHTS:
-            mixed = deep[:, k] + weight * ratio * fast[:, k]
-            found = [
-                metrics.auroc(rows[rows | human], mixed[rows | human])
-                + 0.5 * metrics.tpr_at_fpr(rows[rows | human], mixed[rows | human], 0.01)
-                for _, rows in makers_of(labelled, kind)
-            ]
-            values.append(float(np.mean(found)) if found else 0.0)
-        best[k] = round(FAST_WEIGHTS[int(np.argmax(values))] * ratio, 4)
-    return best
-
-
-def choose_doubt(fast: Sample, tier: TierDecision, found: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-    """Return the rate of each kind (3,) above which the fast tier's answer is final.
-
-    Texts with a lower rate of any kind go to the deep tier. The rates send a share SENT of the human texts, with every
-    source counted once, and among such rates they send the most of the machine texts that the deep tier finds, `found`
-    (N,), on average over kinds and makers.
-    """
-    labelled = fast.labelled
-    rates = tier.log_rates(fast.evidence, labelled.words, labelled.unfamiliar)
-    weights = human_weights(labelled)
-    human = weights > 0
-    ranks = np.stack([_ranks(rates[:, k], rates[human, k], weights[human]) for k in range(len(KINDS))], axis=1)
-    makers = [[rows if found is None else rows & found for _, rows in makers_of(labelled, kind)] for kind in KINDS]
-    best, chosen = -1.0, np.zeros(len(KINDS))
-    for allotment in simplex():
-        scaled = (ranks / allotment).min(axis=1)
-        limit = float(quantiles(scaled[human], weights[human], (SENT,))[0])
-        reached = [np.mean([(scaled[rows] < limit).mean() for rows in kind if rows.any()] or [1.0]) for kind in makers]
-        if np.mean(reached) > best + 1e-9:
-            best, chosen = float(np.mean(reached)), limit * allotment
-    limits = [
-        quantiles(rates[human, k], weights[human], (min(share, 1.0),))[0] for k, share in enumerate(chosen.tolist())
-    ]
-    answer: NDArray[np.float64] = np.exp(limits)
-    return answer
-
-
-def _ranks(
-    values: NDArray[np.float64], human: NDArray[np.float64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the share of the human texts whose log rate is below each value (N,)."""
-    order = np.argsort(human, kind="stable")
-    cumulated = np.concatenate([[0.0], np.cumsum(weights[order])])
-    answer: NDArray[np.float64] = cumulated[np.searchsorted(human[order], values)]
-    return answer
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
     parser = labelled_parser(__doc__)
@@ -224,9 +133,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--checkpoint", type=Path, help="checkpoint of the encoder (default: WORK/distilled/checkpoint.pt)"
     )
+    parser.add_argument("--context", type=Path, help="checkpoint of training.encoder.context (default: none)")
     parser.add_argument("--output", type=Path, required=True, help="folder of the bundle to write")
     parser.add_argument(
-        "--version", default="2.1.0", dest="model_version", help="version of the bundle (default: 2.1.0)"
+        "--version", default="2.2.0", dest="model_version", help="version of the bundle (default: 2.2.0)"
     )
     add_workers(parser, 1)
     parser.add_argument("--seed", type=int, default=0)
@@ -237,6 +147,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     learned = [text for text in by_role["train"] if text.label != "llm"]
     stages = Stages(options.work / "fast", learned, recipe, lambda line: print(line, file=sys.stderr, flush=True))
     fast = train_fast_tier(learned, recipe, stages)
+    phrasing = stages.run("phrasing", lambda: fit_ngrams(learned))
+    network = context_network(options.context, learned) if options.context else None
+    fast = replace(fast, tables=replace(fast.tables, quick=QuickSignals(phrasing, network)))
     checkpoint = options.checkpoint or options.work / "distilled" / "checkpoint.pt"
     weights, step = _encoder(checkpoint, checkpoint.parent)
     texts = calibration_texts(by_role["calibrate"], options.seed)
@@ -275,15 +188,14 @@ def build(
 
     `accuracy` measures a decision; its figures become part of the manifest.
     """
-    decision, doubt, fast_weights = fit(labelled, deep=weights is not None)
+    cascade = fit_cascade(labelled, deep=weights is not None)
     names = provisional_detector(fast, weights).feature_names
     manifest: dict[str, Any] = {
         "name": recipe.name,
         "version": recipe.version,
         "seed": recipe.seed,
         "features": list(names),
-        "decision": decision.to_manifest(),
-        "doubt": dict(zip(KINDS, doubt.tolist(), strict=True)),
+        **decided(cascade),
         "tagger_prior_log_odds": fast.prior_log_odds,
         "data": fingerprint(learned),
         "fitted_on": fitted_on(learned, labelled, weights is not None),
@@ -293,15 +205,26 @@ def build(
         manifest["allowed"] = recipe.allowed.to_manifest()
     deep = None
     if weights is not None and blend is not None:
-        deep = DeepTier(DeepEncoder(weights), blend, fast_weights)
+        deep = DeepTier(DeepEncoder(weights), blend, cascade.fast_weights)
         manifest["deep"] = deep_entry(deep)
     if accuracy is not None:
-        manifest["accuracy"] = accuracy(decision)
-    kept = labelled.take(kept_texts(labelled))
-    arrays, manifest["reference"] = ReferenceTexts.of(kept, names).pack()
+        manifest["accuracy"] = accuracy(cascade.decision)
+    arrays, manifest["reference"] = reference_of(cascade, names)
     seen = np.unique(text_keys([text.text for text in learned]))
-    bundle.save(output, manifest, fast.tables, fast.tagger, fast.classifier, seen, deep, extra=arrays)
+    classifier = replace(fast.classifier, quick=cascade.quick)
+    bundle.save(output, manifest, fast.tables, fast.tagger, classifier, seen, deep, first=cascade.first, extra=arrays)
     return write_card(output)
+
+
+def decided(cascade: Cascade) -> dict[str, Any]:
+    """Return the manifest's entries about what each tier decides."""
+    doubt = dict(zip(KINDS, cascade.doubt.tolist(), strict=True))
+    return {"decision": cascade.decision.to_manifest(), "doubt": doubt}
+
+
+def reference_of(cascade: Cascade, names: tuple[str, ...]) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Return the reference texts as arrays, and the manifest's entry about them. `names` are the document features."""
+    return ReferenceTexts.of(cascade.labelled.take(kept_texts(cascade.labelled)), names).pack()
 
 
 def deep_entry(tier: DeepTier) -> dict[str, Any]:
@@ -310,22 +233,6 @@ def deep_entry(tier: DeepTier) -> dict[str, Any]:
         "blend": asdict(tier.blend),
         "fast_weights": dict(zip(KINDS, tier.fast_weights.tolist(), strict=True)),
     }
-
-
-def fit(labelled: LabelledEvidence, *, deep: bool) -> tuple[Decision, NDArray[np.float64], NDArray[np.float64]]:
-    """Fit the decision to evidence in `calibrate` texts. Returns it, the `doubt`, and the weights of the fast tier."""
-    extended = with_long_texts(labelled)
-    samples = {"fast": Sample(extended, extended.fast())}
-    fast_weights = np.zeros(len(KINDS))
-    if deep:
-        fast_weights = choose_fast_weights(labelled)
-        samples["deep"] = Sample(extended, extended.deep() + fast_weights * extended.fast())
-    decision = fit_decision(samples, minimum_words=MINIMUM_WORDS, least_familiar=least_familiar(labelled))
-    found = None
-    if deep:
-        rates = decision.tiers["deep"].log_rates(samples["deep"].evidence, extended.words, extended.unfamiliar)
-        found = rates.min(axis=1) <= np.log(decision.tiers["deep"].suspect)
-    return decision, choose_doubt(samples["fast"], decision.tiers["fast"], found), fast_weights
 
 
 def fitted_on(learned: Sequence[LabelledText], labelled: LabelledEvidence, deep: bool) -> dict[str, Any]:
@@ -345,7 +252,17 @@ def fitted_on(learned: Sequence[LabelledText], labelled: LabelledEvidence, deep:
         "makers": sorted(set(labelled.makers[labelled.labels != "human"].tolist())),
     }
     artefacts = {"tables": people, "tagger": people, "classifier": everything, "decision": calibrated}
+    if len(labelled.quick.values):
+        artefacts["quick"] = everything
     return {**artefacts, "encoder": everything} if deep else artefacts
+
+
+def context_network(checkpoint: Path, learned: Sequence[LabelledText]) -> ContextNetwork:
+    """Return the network of a checkpoint in 8 bits. Raises ValueError if there is none."""
+    from unspun.training.encoder.context import packed, trained
+
+    network: ContextNetwork = packed(trained(checkpoint), [text.text for text in sample(learned, RANGE_TEXTS)])
+    return network
 
 
 def _encoder(checkpoint: Path, work: Path) -> tuple[EncoderWeights, int]:

@@ -74,13 +74,13 @@ class Originals(NamedTuple):
 class DeepTagging:
     """What the deep tier says about the words of a batch.
 
-    For documents that it `decided` (D,), `replaced` (T,), its log odds, take the place of the tagger's.
+    For documents that it has `read` (D,), `replaced` (T,), its log odds, take the place of the tagger's.
     """
 
     encoder: DeepEncoder
     reading: EncoderOutput
     replaced: Floats
-    decided: NDArray[np.bool_]
+    read: NDArray[np.bool_]
     prior_log_odds: float
 
 
@@ -119,7 +119,7 @@ def find_evidence(
     weights = measured.misfit - np.float32(prior_log_odds)
     answered = np.zeros(len(document), dtype=bool)
     if deep is not None:
-        answered = deep.decided[document]
+        answered = deep.read[document]
         weights = np.where(answered, deep.replaced - np.float32(deep.prior_log_odds), weights)
     least = np.where(answered, DEEP_LEAST_WEIGHT, LEAST_WEIGHT) + UNSPUN_WEIGHT * (1.0 - spun)
     short = documents.token_end - documents.token_start <= LONGEST_WORD

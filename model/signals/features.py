@@ -19,13 +19,15 @@ from unspun.model.signals.collocations import Collocations
 from unspun.model.signals.debris import Debris
 from unspun.model.signals.frequency import FUNCTION_WORD, Frequency
 from unspun.model.signals.known_phrases import KnownPhrases, PhraseTable
-from unspun.model.signals.phrasing import NgramWeights, Phrasing
+from unspun.model.signals.quick import NAMES as QUICK_NAMES
+from unspun.model.signals.quick import QuickSignals
 from unspun.model.signals.style import BUCKETS, Style
 from unspun.model.signals.substitutions import Alternatives, Substitutions
 from unspun.model.signals.tagger import Tagger
 from unspun.model.signals.translationese import Translationese
 from unspun.model.text.allowed import Allowed
 from unspun.model.text.document import Documents, Shape
+from unspun.model.text.quick import QuickWords
 
 BATCH_DOCUMENTS = 64
 """Documents in a batch: enough to share the cost of numpy's calls, few enough for the processor's caches."""
@@ -44,8 +46,8 @@ class Tables:
     alternatives: Alternatives
     vectors: PackedVectors
     phrases: PhraseTable
-    phrasing: NgramWeights | None = None
-    """Bundles before version 2.2.0 have none, and so no features of the signal `phrasing`."""
+    quick: QuickSignals | None = None
+    """Bundles before version 2.2.0 have none, and so no features of these signals."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +86,6 @@ class Signals:
             self.debris,
             Translationese(tables.vocabulary, tables.language.unigram),
         )
-        self.phrasing = None if tables.phrasing is None else Phrasing(tables.phrasing)
         names = [f"{signal.name}.{name}" for signal in self.for_tagger for name in signal.token_names]
         self.token_names: tuple[str, ...] = (*names, "capital", "first_of_sentence")
 
@@ -139,8 +140,7 @@ class FeatureExtractor:
         """Return the names of the features: the signal's name, a dot, and the name of the value."""
         signals = (*self._signals.for_tagger, *self._signals.for_documents)
         names = [f"{signal.name}.{name}" for signal in signals for name in signal.document_names]
-        last = [f"{Phrasing.name}.{name}" for name in Phrasing.document_names] if self._signals.phrasing else []
-        # Last, so that those of models without them keep their places.
+        last = QUICK_NAMES if self.tables.quick else ()  # last, so that those of models without them keep their places
         return np.array([*names, *(f"misfit.{name}" for name in MISFIT_NAMES), "length", *last])
 
     def measure(self, documents: Documents) -> BatchFeatures:
@@ -154,8 +154,9 @@ class FeatureExtractor:
         columns.append(_pool_misfit(encoding, misfit, self.tables.language.unigram))
         words = np.bincount(encoding.place_document, minlength=len(documents.texts))
         columns.append(np.log1p(words)[:, None])
-        if self._signals.phrasing is not None:
-            columns.append(self._signals.phrasing.read(encoding).documents)
+        if self.tables.quick is not None:
+            quick = QuickWords.of(documents.prose_texts())
+            columns.append(self.tables.quick.log_odds(quick, quick.ptr).astype(np.float32))
         numbers = np.concatenate(columns, axis=1, dtype=np.float32)
         return BatchFeatures(encoding, tokens, misfit, numbers, self._signals.style.read(encoding))
 

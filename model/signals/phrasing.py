@@ -16,8 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unspun.model.language.encoding import Encoding
-from unspun.model.signals.base import SignalValues
 from unspun.model.text.quick import QuickWords, ngrams
 from unspun.model.verdict import KINDS
 
@@ -68,20 +66,3 @@ class NgramWeights:
 def buckets(words: QuickWords) -> tuple[NDArray[np.int64], ...]:
     """Return the bucket of each word, pair and run of three; also of those that span two texts."""
     return tuple((of_size >> np.uint64(64 - BUCKET_BITS)).astype(np.int64) for of_size in ngrams(words.hashes))
-
-
-class Phrasing:
-    """Adds up the weights of each document's n-grams."""
-
-    name = "phrasing"
-    token_names: tuple[str, ...] = ()
-    document_names: tuple[str, ...] = KINDS
-
-    def __init__(self, weights: NgramWeights) -> None:
-        self.weights = weights
-
-    def read(self, encoding: Encoding) -> SignalValues:
-        """Compute the document features. There are no token values."""
-        words = QuickWords.of(encoding.documents.prose_texts())
-        values = self.weights.log_odds(words, words.ptr).astype(np.float32)
-        return SignalValues(tokens=np.zeros((len(encoding.ids), 0), np.float32), documents=values)

@@ -45,12 +45,15 @@ class QuickWords:
     Attributes:
         hashes: (T,) a hash of each word, the same on every machine. It covers the first and the last 8 bytes.
         first: (T,) the first byte of each word as it is in the text.
+        start, length: (T,) where each word is: its first byte, counted from the first of its text, and its bytes.
         ptr: (D + 1,) the words of text d are ptr[d]:ptr[d + 1].
         size, lines: (D,) bytes and line ends in each text.
     """
 
     hashes: Hashes
     first: NDArray[np.uint8]
+    start: NDArray[np.int64]
+    length: NDArray[np.int64]
     ptr: NDArray[np.int64]
     size: NDArray[np.int64]
     lines: NDArray[np.int64]
@@ -81,7 +84,14 @@ class QuickWords:
         ptr = np.concatenate([np.zeros(1, np.int64), np.searchsorted(start, ends)])
         line_ends = np.flatnonzero(raw == ord("\n"))
         lines = np.searchsorted(line_ends, ends) - np.searchsorted(line_ends, ends - size)
-        return cls(hashes, raw[start], ptr, size, lines)
+        begins = np.repeat(ends - size, np.diff(ptr))
+        return cls(hashes, raw[start], start - begins, length, ptr, size, lines)
+
+    @property
+    def capital(self) -> NDArray[np.bool_]:
+        """Which words (T,) begin with a capital letter from A to Z."""
+        answer: NDArray[np.bool_] = (self.first >= ord("A")) & (self.first <= ord("Z"))
+        return answer
 
     def __len__(self) -> int:
         """Return the number of texts."""
@@ -101,10 +111,20 @@ class QuickWords:
 
 
 def _encoded(text: str) -> bytes:
+    return _plain(text).encode("utf-8", "replace")
+
+
+def _plain(text: str) -> str:
     if not text.isascii():
         for sign, plain in TYPOGRAPHY.items():
             text = text.replace(sign, plain)
-    return text.encode("utf-8", "replace")
+    return text
+
+
+def byte_places(text: str) -> NDArray[np.int64]:
+    """Return where each character of a text begins, and where the last ends, in the bytes that `start` counts."""
+    sizes = [len(sign.encode("utf-8", "replace")) for sign in _plain(text)]
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
 def _eight(raw: NDArray[np.uint8]) -> Hashes:

@@ -16,9 +16,9 @@ from scipy.sparse import csr_array
 from scipy.special import expit
 
 from unspun.model.signals.base import Floats
+from unspun.model.signals.quick import weighted
 from unspun.model.tiers.house import Correction
 from unspun.model.tiers.trees import Trees
-from unspun.model.verdict import KINDS
 
 _EDGE = 1e-6
 MOST_UNFAMILIAR = 6.0
@@ -89,23 +89,23 @@ class Unfamiliarity:
 class FastClassifier:
     """The heads, in the order of model.verdict.KINDS, and the measure of unfamiliarity.
 
-    `correction` is fitted to a user's own texts when a model is retrained on them; otherwise it is None. `phrasing`
-    (3,) are the weights of that signal's log odds, None in models before version 2.2.0.
+    `correction` is fitted to a user's own texts when a model is retrained on them; otherwise it is None. `quick` (2, 3)
+    are the weights of the quick signals (model.signals.quick), None in models without them.
     """
 
     heads: tuple[Head, ...]
     unfamiliarity: Unfamiliarity
     correction: Correction | None = None
-    phrasing: NDArray[np.float64] | None = None
+    quick: NDArray[np.float64] | None = None
 
     def log_odds(self, features: Floats, style: csr_array | None) -> NDArray[np.float64]:
-        """Return the evidence of each kind (D, 3): the heads' log odds, plus phrasing and correction if there are any.
+        """Return the evidence of each kind (D, 3): the heads' log odds, plus quick signals and correction if any.
 
-        The features of the signal `phrasing` are the last ones.
+        The features of the quick signals are the last ones.
         """
         answer = np.stack([head.log_odds(features, style) for head in self.heads], axis=1)
-        if self.phrasing is not None:
-            answer = answer + self.phrasing * features[:, -len(KINDS) :]
+        if self.quick is not None:
+            answer = answer + weighted(features[:, -self.quick.size :].astype(np.float64), self.quick)
         return answer if self.correction is None else answer + self.correction.log_odds(features)
 
     def unfamiliar(self, features: Floats) -> NDArray[np.float64]:

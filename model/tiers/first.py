@@ -1,7 +1,7 @@
 """The first tier: settles most human text in a few passes over its bytes, before anything else is computed.
 
-Its evidence is that of one signal, model.signals.phrasing. It can only say `clear`: a text with evidence above the
-limits, or one that is not plain English prose, goes on to the fast tier.
+Its evidence is that of the quick signals. It can only say `clear`: a text with evidence above the limits, or one that
+is not plain English prose, goes on to the fast tier.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from unspun.model.signals.phrasing import NgramWeights
+from unspun.model.signals.quick import QuickSignals, weighted
 from unspun.model.text.quick import QuickWords
 from unspun.model.text.wordlists import read_sections
 from unspun.model.tiers.deep import pool
@@ -56,37 +56,43 @@ class FirstLook:
     """What the first tier saw in D texts.
 
     Attributes:
-        evidence: (D, 3) evidence of each kind.
+        log_odds: (S, 6) log odds of the quick signals in each section.
+        owner: (S,) the text of each section.
         words: (D,) words, without numbers and punctuation marks.
         plain: (D,) whether the text is plain English prose of sufficient length, the only text that this tier settles.
     """
 
-    evidence: NDArray[np.float64]
+    log_odds: NDArray[np.float64]
+    owner: NDArray[np.int64]
     words: NDArray[np.int64]
     plain: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class FirstTier:
-    """The tier. `ngrams` are its weights; the texts that it settles have rates above `doubt` (3,) for all kinds."""
+    """The tier: the weights (2, 3) of the quick signals; it settles texts whose rates are above `doubt` (3,)."""
 
-    ngrams: NgramWeights
+    weights: NDArray[np.float64]
     doubt: NDArray[np.float64]
 
-    def look(self, texts: Sequence[str], minimum_words: int) -> FirstLook:
-        """Read texts. Those of fewer than `minimum_words` words are never plain."""
-        words = QuickWords.of([text[:MOST_CHARACTERS] for text in texts])
-        ptr, owner = words.in_sections(SECTION)
-        evidence = pool(self.ngrams.log_odds(words, ptr), owner, len(texts))
-        counts = _roles(words.first, ptr)
-        spelt = counts[:, _LOWER] + counts[:, _CAPITAL]
-        total = np.bincount(owner, weights=spelt, minlength=len(texts)).astype(np.int64)
-        strange = np.bincount(owner[~_is_plain(words, ptr, counts)], minlength=len(texts)) > 0
-        strange |= words.lines > MOST_LINES * total
-        strange |= (words.size < LETTERS[0] * total) | (words.size > LETTERS[1] * total)
-        strange |= total < MARGIN * minimum_words
-        usual = [len(text) <= MOST_CHARACTERS and (text.isascii() or not _UNUSUAL.search(text)) for text in texts]
-        return FirstLook(evidence, total, ~strange & np.array(usual, dtype=np.bool_))
+    def evidence(self, look: FirstLook) -> NDArray[np.float64]:
+        """Return the evidence of each kind (D, 3) in texts."""
+        return pool(weighted(look.log_odds, self.weights), look.owner, len(look.words))
+
+
+def look(signals: QuickSignals, texts: Sequence[str], minimum_words: int) -> FirstLook:
+    """Read texts. Those of fewer than `minimum_words` words are never plain."""
+    words = QuickWords.of([text[:MOST_CHARACTERS] for text in texts])
+    ptr, owner = words.in_sections(SECTION)
+    counts = _roles(words.first, ptr)
+    spelt = counts[:, _LOWER] + counts[:, _CAPITAL]
+    total = np.bincount(owner, weights=spelt, minlength=len(texts)).astype(np.int64)
+    strange = np.bincount(owner[~_is_plain(words, ptr, counts)], minlength=len(texts)) > 0
+    strange |= words.lines > MOST_LINES * total
+    strange |= (words.size < LETTERS[0] * total) | (words.size > LETTERS[1] * total)
+    strange |= total < MARGIN * minimum_words
+    usual = [len(text) <= MOST_CHARACTERS and (text.isascii() or not _UNUSUAL.search(text)) for text in texts]
+    return FirstLook(signals.log_odds(words, ptr), owner, total, ~strange & np.array(usual, dtype=np.bool_))
 
 
 def _roles(first: NDArray[np.uint8], ptr: NDArray[np.int64]) -> NDArray[np.int64]:

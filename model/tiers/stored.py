@@ -32,8 +32,8 @@ def arrays_of(classifier: FastClassifier) -> dict[str, NDArray[Any]]:
     for name, part in parts.items():
         if part is not None:
             found |= {f"{name}.{one.name}": np.asarray(getattr(part, one.name)) for one in fields(part)}
-    if classifier.phrasing is not None:
-        found["phrasing"] = classifier.phrasing
+    if classifier.quick is not None:
+        found["quick"] = classifier.quick
     return dict(sorted(found.items()))
 
 
@@ -51,7 +51,7 @@ def classifier_of(arrays: Arrays) -> FastClassifier:
     unfamiliarity = _part(Unfamiliarity, "unfamiliarity", arrays)
     if unfamiliarity is None:
         raise KeyError("unfamiliarity")
-    return FastClassifier(heads, unfamiliarity, _part(Correction, "correction", arrays), arrays.get("phrasing"))
+    return FastClassifier(heads, unfamiliarity, _part(Correction, "correction", arrays), arrays.get("quick"))
 
 
 def _part(kind: Any, name: str, arrays: Arrays) -> Any:

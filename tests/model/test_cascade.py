@@ -195,10 +195,41 @@ class TestFirst:
         found = first_detector.score(tables.ARTICLE, evidence=evidence)
         assert (found.depth, found.evidence) == ("first", None)
 
-    def test_all_evidence_leaves_it_out(self, first_detector: Detector) -> None:
+    def test_the_fast_tier_adds_the_evidence_if_all_is_asked_for(self, first_detector: Detector) -> None:
         found = first_detector.score(tables.ARTICLE, evidence="all")
-        assert found.depth == "deep"
+        assert found.depth == "fast"
         assert found.evidence is not None
+
+    @pytest.mark.parametrize("suspect", [0.001, 0.999])
+    def test_the_verdict_does_not_depend_on_the_evidence(self, first_detector: Detector, suspect: float) -> None:
+        decision = first_detector.decision.with_thresholds("fast", 1e-9, suspect)
+        detector = Detector(replace(first_detector.bundle, decision=decision))
+        with_all, without = (
+            [one.verdict for one in detector.score_many(TEXTS, evidence=asked)] for asked in ("all", False)
+        )
+        assert with_all == without
+
+    def test_the_rates_of_later_tiers_are_lower_if_it_settles_some_human_texts(self, first_detector: Detector) -> None:
+        tiers = first_detector.decision.tiers
+        halved = replace(first_detector.decision, tiers={**tiers, "deep": replace(tiers["deep"], passed=(0.5, 0.5))})
+        detector = Detector(replace(first_detector.bundle, decision=halved))
+        before, after = (one.score(tiny.SPUN_ARTICLE) for one in (first_detector, detector))
+        assert before.depth == after.depth == "deep"
+        assert (after.score or 0.0) > (before.score or 0.0)
+        same = (one.score(tiny.SPUN_ARTICLE, depth="deep") for one in (first_detector, detector))
+        assert len({one.score for one in same}) == 1
+
+    def test_a_text_that_the_fast_tier_finds_paraphrased_is_read_by_the_encoder_only_for_its_evidence(
+        self, first_detector: Detector, reads: list[list[int]]
+    ) -> None:
+        tiers = first_detector.decision.tiers
+        surely = replace(tiers["fast"], factors=np.full(3, 1e-9))
+        decision = replace(first_detector.decision, tiers={**tiers, "fast": surely})
+        detector = Detector(replace(first_detector.bundle, decision=decision))
+        plain = detector.score(tiny.SPUN_ARTICLE, evidence=False)
+        assert (plain.verdict, plain.depth, reads) == ("paraphrased", "fast", [])
+        shown = detector.score(tiny.SPUN_ARTICLE)
+        assert (shown.verdict, shown.score, shown.depth, reads) == ("paraphrased", plain.score, "fast", [[0]])
 
     @pytest.mark.parametrize("allow", ["before", "later"])
     def test_allowed_terms_leave_it_out(self, first_detector: Detector, allow: str) -> None:

@@ -11,8 +11,9 @@ from tests import deep as tiny_deep
 from tests import first as tiny
 from tests import tables
 from unspun.model.signals.phrasing import BUCKETS, NgramWeights, buckets
+from unspun.model.signals.quick import QuickSignals
 from unspun.model.text.quick import QuickWords
-from unspun.model.tiers.first import MOST_CHARACTERS, SECTION
+from unspun.model.tiers.first import MOST_CHARACTERS, SECTION, FirstLook, look
 
 TIER = tiny.tier()
 PARTS = (tables.ARTICLE, tiny_deep.SPUN_SENTENCE, "moreover", "delves", "\n\n", "<b>", "😀", "\ud800", "\0")
@@ -24,6 +25,10 @@ def weights_of(phrase: str, kind: int = 0) -> NgramWeights:
     size = len(phrase.split())
     weights[kind, buckets(QuickWords.of([phrase]))[size - 1]] = 1
     return NgramWeights(weights, np.ones(3), np.zeros(3), np.zeros(3))
+
+
+def seen(texts: list[str]) -> FirstLook:
+    return look(QuickSignals(tiny.ngrams()), texts, 40)
 
 
 def evidence(phrase: str, texts: list[str]) -> list[float]:
@@ -61,19 +66,21 @@ def test_no_ngram_spans_two_sections() -> None:
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.lists(st.sampled_from(PARTS) | st.text(max_size=9), max_size=5).map(" ".join), max_size=5))
 def test_a_text_looks_the_same_alone_and_in_a_batch(texts: list[str]) -> None:
-    together = TIER.look(texts, 40)
+    together = seen(texts)
+    evidence = TIER.evidence(together)
     for number, text in enumerate(texts):
-        alone = TIER.look([text], 40)
-        assert together.evidence[number].tolist() == alone.evidence[0].tolist()  # every bit
+        alone = seen([text])
+        assert evidence[number].tolist() == TIER.evidence(alone)[0].tolist()  # every bit
         assert (together.words[number], together.plain[number]) == (alone.words[0], alone.plain[0])
 
 
 def test_a_long_text_is_judged_by_all_of_its_sections() -> None:
     clean = f"{tables.ARTICLE} " * (10 * SECTION // 200)
-    found = TIER.look([clean, f"{clean}{tiny_deep.SPUN_ARTICLE}", f"{tiny_deep.SPUN_ARTICLE} {clean}"], 40)
+    found = seen([clean, f"{clean}{tiny_deep.SPUN_ARTICLE}", f"{tiny_deep.SPUN_ARTICLE} {clean}"])
     assert found.plain.all()
-    assert found.evidence[0, 0] == tiny.CLEAN_LOG_ODDS
-    assert (found.evidence[1:, 0] > tiny.CLEAN_LOG_ODDS).all()
+    evidence = TIER.evidence(found)[:, 0]
+    assert evidence[0] == tiny.CLEAN_LOG_ODDS
+    assert (evidence[1:] > tiny.CLEAN_LOG_ODDS).all()
 
 
 @pytest.mark.parametrize(
@@ -95,4 +102,4 @@ def test_a_long_text_is_judged_by_all_of_its_sections() -> None:
     ids=lambda value: value if len(value) < 60 else "",
 )
 def test_text_that_is_not_plain_is_left_to_the_fast_tier(text: str, why: str) -> None:
-    assert TIER.look([tables.ARTICLE, text], 40).plain.tolist() == [True, False]
+    assert seen([tables.ARTICLE, text]).plain.tolist() == [True, False]

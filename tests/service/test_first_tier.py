@@ -20,6 +20,7 @@ from tests import first, tables
 from tests.service.app import client_for
 from tests.service.support import Unspun, run_unspun
 from unspun.model import bundle
+from unspun.model.signals.quick import QuickSignals
 from unspun.model.wording import MEANINGS, REASONS, SETTLED
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ def test_a_model_whose_first_tier_cannot_read_is_not_promoted(run: Unspun, first
     broken = Path("broken")
     loaded = bundle.load(first_bundle)
     weights = first.ngrams()
-    tables = replace(loaded.tables, phrasing=replace(weights, weights=weights.weights[:, :100]))
+    tables = replace(loaded.tables, quick=QuickSignals(replace(weights, weights=weights.weights[:, :100])))
     parts = tables, loaded.tagger, loaded.classifier, loaded.seen, loaded.deep
     kept = {name: value for name, value in loaded.manifest.items() if name not in bundle.WRITTEN}
     bundle.save(broken, kept, *parts, first=loaded.first)

@@ -11,46 +11,21 @@ import pytest
 
 from tests import deep as tiny_deep
 from tests import tables as tiny
+from tests.training.labelled import TEXTS, human
 from unspun.model import bundle
 from unspun.model.detector import Detector
-from unspun.model.verdict import KINDS
 from unspun.training.build import (
-    LEAST_FAMILIAR,
-    SENT,
     build,
     calibration_texts,
-    choose_doubt,
-    choose_fast_weights,
     evidence_name,
     fit_blend,
     fitted_on,
-    least_familiar,
     provisional_detector,
-    with_long_texts,
 )
 from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
-from unspun.training.calibration.fit import Sample, fit_tier, human_weights
 from unspun.training.classifier.fast_tier import FastTier, Recipe
 from unspun.training.corpora.corpus import LabelledText
 from unspun.training.corpora.roles import Roles, default_roles
-
-
-def human(number: int, source: str, *, group: str | None = None, sentences: int = 14) -> LabelledText:
-    chosen = np.random.default_rng(number).choice(tiny.SENTENCES, size=sentences)
-    return LabelledText(f"{source}-{number}", "human", source, " ".join(chosen), group=group)
-
-
-def spun(number: int) -> LabelledText:
-    original = human(number, "essays").text
-    text = original.replace("ferry", "vessel").replace("council", "instructed")
-    return LabelledText(f"spun-{number}", "spun", "essays", text, tool="pwws", original=original)
-
-
-TEXTS = [
-    *(human(i, "handbook", group=f"page {i}") for i in range(40)),
-    *(human(100 + i, "essays") for i in range(40)),
-    *(spun(200 + i) for i in range(30)),
-]
 
 
 @pytest.fixture(scope="module")
@@ -106,80 +81,10 @@ def test_evidence_is_kept_only_for_the_same_model_and_texts() -> None:
     assert len({first, *others}) == 4
 
 
-class TestWithLongTexts:
-    """Long human texts, made by joining the pages of one document in order."""
-
-    def test_pages_of_one_source_are_joined_up_to_each_length(self, evidence: LabelledEvidence) -> None:
-        long = with_long_texts(evidence, (1000, 3000)).words[len(evidence) :]
-        assert ((long >= 1000) & (long < 1000 + evidence.words.max())).any()
-        assert (long >= 1000).all()
-
-    def test_texts_of_many_writers_are_not_joined(self, evidence: LabelledEvidence) -> None:
-        extended = with_long_texts(evidence, (1000,))
-        added = extended.take(np.arange(len(evidence), len(extended)))
-        assert set(added.sources.tolist()) == {"handbook"}
-
-    def test_machine_text_is_not_joined(self, evidence: LabelledEvidence) -> None:
-        found = with_long_texts(evidence, (1000,))
-        assert (found.labels[len(evidence) :] == "human").all()
-
-    def test_no_text_is_longer_than_its_source(self, evidence: LabelledEvidence) -> None:
-        total = int(evidence.words[evidence.sources == "handbook"].sum())
-        assert with_long_texts(evidence, (total * 2,)).words.max() <= evidence.words.max()
-
-    def test_joined_human_text_is_not_more_suspicious(self, evidence: LabelledEvidence) -> None:
-        found = with_long_texts(evidence, (1000, 3000))
-        pages = evidence.deep()[evidence.sources == "handbook"]
-        assert (found.deep()[len(evidence) :] <= pages.max(axis=0) + 1e-6).all()
-
-    def test_nothing_to_join_changes_nothing(self, evidence: LabelledEvidence) -> None:
-        essays = evidence.take(evidence.sources == "essays")
-        assert len(with_long_texts(essays)) == len(essays)
-
-
 def test_the_blend_weighs_the_encoder_by_its_success(detector: Detector) -> None:
     blend = fit_blend(detector, TEXTS)
     assert blend.deep > 0
     assert -6 < blend.prior_log_odds < 0
-
-
-def test_hardly_any_human_text_is_too_unfamiliar(evidence: LabelledEvidence) -> None:
-    unfamiliar = np.random.default_rng(0).permutation(len(evidence)).astype(float)
-    changed = replace(evidence, unfamiliar=unfamiliar)
-    exceeding = human_weights(changed)[unfamiliar > least_familiar(changed)].sum()
-    assert exceeding <= LEAST_FAMILIAR + 1 / 40
-
-
-class TestChooseFastWeights:
-    """The weight of the fast tier's evidence relative to the encoder's."""
-
-    @staticmethod
-    def weights(evidence: LabelledEvidence, deep: float, fast: float) -> np.ndarray:
-        """Return the weights if the evidence of machine text is higher by this many deviations in each tier."""
-        rng = np.random.default_rng(6)
-        columns = []
-        for runs, shift in ((evidence.windows, deep), (evidence.sections, fast)):
-            of_text = rng.normal(size=len(evidence)) + shift * (evidence.labels == "spun")
-            columns.append(replace(runs, values=np.repeat(of_text[runs.owner][:, None], 3, axis=1).astype(np.float32)))
-        return choose_fast_weights(replace(evidence, windows=columns[0], sections=columns[1]))
-
-    def test_the_fast_tier_counts_if_it_finds_more_than_the_encoder(self, evidence: LabelledEvidence) -> None:
-        spun, *kinds_without_texts = self.weights(evidence, deep=0.5, fast=2.0)
-        assert spun > 0
-        assert kinds_without_texts == [0.0, 0.0]
-
-    def test_the_fast_tier_does_not_count_if_the_encoder_finds_everything(self, evidence: LabelledEvidence) -> None:
-        assert self.weights(evidence, deep=30.0, fast=0.0)[0] == 0.0
-
-
-def test_depth_auto_sends_the_stated_share_of_human_text_to_the_deep_tier(evidence: LabelledEvidence) -> None:
-    sample = Sample(evidence, evidence.fast())
-    tier = fit_tier(sample)
-    doubt = choose_doubt(sample, tier)
-    rates = tier.log_rates(sample.evidence, evidence.words, evidence.unfamiliar)
-    sent = (rates <= np.log(doubt)).any(axis=1)
-    assert human_weights(evidence)[sent].sum() == pytest.approx(SENT, abs=0.05)
-    assert doubt.shape == (len(KINDS),)
 
 
 class TestBundle:

@@ -1,4 +1,4 @@
-"""The evidence that both tiers find in labelled texts, before anything is decided. Holds no text.
+"""The evidence that the tiers find in labelled texts, before anything is decided. Holds no text.
 
 Keeping the evidence of every window and section makes it possible to join short texts into long ones, and to try other
 ways of pooling, without reading any text again.
@@ -15,7 +15,9 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from unspun.model.detector import Detector
+from unspun.model.signals.quick import NAMES as QUICK_NAMES
 from unspun.model.tiers.deep import pool
+from unspun.model.tiers.first import look
 from unspun.training.classifier.matrix import maker_name
 from unspun.training.corpora.corpus import LabelledText, domain_group
 from unspun.training.rows import Rows, Runs
@@ -28,8 +30,10 @@ class LabelledEvidence(Rows):
     """The evidence in N labelled texts.
 
     `windows` holds the deep tier's evidence in each window (M, 3), `sections` the fast tier's in each section (S, 3),
-    and `features` (S, F) the document numbers that the fast tier read there. `words`, `unfamiliar` and `reasons` (N,)
-    are the words of prose, the unfamiliarity, and why the text gets no verdict ("" if it gets one). `labels`,
+    and `features` (S, F) the document numbers that the fast tier read there. `quick` holds the first tier's log odds in
+    each of its sections (Q, 6), `quick_words` (N,) the words that it counts, and `plain` (N,) whether it may settle the
+    text; they are empty, 0 and False for a model without quick signals. `words`, `unfamiliar` and `reasons` (N,) are
+    the words of prose, the unfamiliarity, and why the text gets no verdict ("" if it gets one). `labels`,
     `sources`, `makers`, `groups` and `domains` (N,) describe the text, and `changed` (N,) is the share of its words
     that were replaced, NaN if unknown.
     """
@@ -37,6 +41,9 @@ class LabelledEvidence(Rows):
     windows: Runs
     sections: Runs
     features: Runs
+    quick: Runs
+    quick_words: NDArray[np.int64]
+    plain: NDArray[np.bool_]
     words: NDArray[np.int64]
     unfamiliar: NDArray[np.float64]
     reasons: NDArray[np.str_]
@@ -70,7 +77,12 @@ class LabelledEvidence(Rows):
             name: values.joined(parts) if isinstance(values, Runs) else values[first]
             for name, values in columns.items()
         }
-        joined |= {"words": words, "unfamiliar": unfamiliar / np.maximum(words, 1)}
+        joined |= {
+            "words": words,
+            "unfamiliar": unfamiliar / np.maximum(words, 1),
+            "quick_words": np.bincount(owner, self.quick_words[texts], minlength=len(parts)).astype(np.int64),
+            "plain": np.bincount(owner, ~self.plain[texts], minlength=len(parts)) == 0,
+        }
         return LabelledEvidence(**joined)
 
 
@@ -91,6 +103,12 @@ def _gather(detector: Detector, texts: Sequence[LabelledText], depth: str) -> La
     if found.reading is not None:
         windows, owner = found.reading.windows, found.reading.window_document
 
+    quick, owner_of_quick = np.zeros((0, len(QUICK_NAMES)), np.float64), np.zeros(0, np.int64)
+    quick_words, plain = np.zeros(size, np.int64), np.zeros(size, np.bool_)
+    if detector.bundle.tables.quick is not None:
+        seen = look(detector.bundle.tables.quick, [text.text for text in texts], detector.decision.minimum_words)
+        quick, owner_of_quick, quick_words, plain = seen.log_odds, seen.owner, seen.words, seen.plain
+
     def words(values: Sequence[str]) -> NDArray[np.str_]:
         return np.array(values, dtype=np.str_)
 
@@ -98,6 +116,9 @@ def _gather(detector: Detector, texts: Sequence[LabelledText], depth: str) -> La
         windows=Runs.of(windows.astype(np.float32), owner, size),
         sections=Runs.of(found.by_section.astype(np.float32), found.owner, size),
         features=Runs.of(found.measured.documents, found.owner, size),
+        quick=Runs.of(quick.astype(np.float32), owner_of_quick, size),
+        quick_words=quick_words,
+        plain=plain,
         words=found.words,
         unfamiliar=found.unfamiliar,
         reasons=words([reason or "" for reason in found.why]),

@@ -22,16 +22,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from unspun.model.bundle import Bundle
 from unspun.model.detector import DECIMALS, Detector
+from unspun.model.signals.quick import weighted
 from unspun.model.signals.style import BUCKETS
 from unspun.model.tiers.deep import pool
 from unspun.model.verdict import KINDS
+from unspun.training.calibration.cascade import as_first_sees
 from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
 from unspun.training.command import labelled_parser
 from unspun.training.corpora.corpus import LabelledText, read_labelled
 from unspun.training.corpora.roles import default_roles, sample
 from unspun.training.record.accuracy import (
     PARAPHRASED,
+    SETTLED_SCORE,
     SUSPECT,
     AccuracyRecord,
     ProgramVerdicts,
@@ -104,19 +108,31 @@ def decide(detector: Detector, texts: GateTexts, depth: str = "auto") -> Program
     counts = np.rint(np.expm1(features[:, detector.feature_names.index("length")]))
     sums = np.bincount(owner, weights=counts * bundle.classifier.unfamiliar(features), minlength=size)
     unfamiliar = sums / np.maximum(texts.words, 1)
-    rates = decision.tiers["fast"].log_rates(fast, texts.words, unfamiliar)
+    with_first = depth == "auto" and bundle.first is not None
+
+    def log_rates(tier: str, evidence: NDArray[np.float64], rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+        found = decision.tiers[tier].log_rates(evidence[rows], texts.words[rows], unfamiliar[rows])
+        return decision.tiers[tier].after_first(found) if with_first else found
+
+    rates = log_rates("fast", fast, np.ones(size, dtype=np.bool_))
     scores = decision.tiers["fast"].scores(rates)
     read: NDArray[np.bool_] = np.zeros(size, dtype=np.bool_)
     if bundle.deep is not None and depth != "fast":
         deep = texts.deep() + bundle.deep.fast_weights * fast
         read = np.asarray(~np.isnan(deep).any(axis=1))
         if depth != "deep":
-            read &= (rates <= np.log(bundle.doubt)).any(axis=1)
-        rates[read] = decision.tiers["deep"].log_rates(deep[read], texts.words[read], unfamiliar[read])
+            read &= ~decision.is_final(rates, bundle.doubt)
+        rates[read] = log_rates("deep", deep, read)
         scores[read] = decision.tiers["deep"].scores(rates[read])
     tiers = np.where(read, "deep", "fast")
-    words = [decision.tiers[tier].word(rate) for tier, rate in zip(tiers, rates.min(axis=1).tolist(), strict=True)]
+    words = np.array(
+        [decision.tiers[tier].word(rate) for tier, rate in zip(tiers, rates.min(axis=1).tolist(), strict=True)]
+    )
     strange = unfamiliar > decision.least_familiar
+    if with_first:
+        settled = settled_by(bundle, texts)
+        tiers[settled], words[settled], scores[settled] = "first", "clear", SETTLED_SCORE
+        strange &= ~settled
     scores = np.where(strange[:, None], np.nan, np.round(scores, DECIMALS))
     return ProgramVerdicts(
         verdict=np.where(strange, "abstained", words),
@@ -126,6 +142,15 @@ def decide(detector: Detector, texts: GateTexts, depth: str = "auto") -> Program
         kinds=scores,
         words=texts.words,
     )
+
+
+def settled_by(bundle: Bundle, texts: LabelledEvidence) -> NDArray[np.bool_]:
+    """Return which texts (N,) the first tier of a bundle settles."""
+    assert bundle.first is not None
+    evidence = pool(weighted(texts.quick.values, bundle.first.weights), texts.quick.owner, len(texts))
+    seen = as_first_sees(texts)
+    rates = bundle.decision.tiers["first"].log_rates(evidence, seen.words, seen.unfamiliar)
+    return texts.plain & np.asarray((rates > np.log(bundle.first.doubt)).all(axis=1))
 
 
 def figures(texts: LabelledEvidence, programs: Mapping[str, ProgramVerdicts]) -> dict[str, float]:
