@@ -24,13 +24,13 @@ SECTION = 290
 MOST_CHARACTERS = 200_000
 """Longer texts are left to the fast tier."""
 
-LEAST_FUNCTION_WORDS = 0.36
+LEAST_FUNCTION_WORDS = 0.32
 """Share of function words in each section of plain English prose. Other languages and lists have fewer."""
 CAPITALS = (0.02, 0.3)
 """Shares of words with a capital. Text with fewer or more is left to the fast tier, which restores capitals."""
-MOST_DIGITS, MOST_SIGNS, MOST_MARKUP = 0.1, 0.45, 0.05
+MOST_DIGITS, MOST_SIGNS, MOST_MARKUP = 0.1, 0.5, 0.07
 """Numbers, punctuation marks, and signs that are typical of markup and code, per word."""
-MOST_LINES = 0.1
+MOST_LINES = 0.12
 """Line ends per word; more are typical of verse, lists and tables."""
 LETTERS = (4.6, 7.3)
 """Bytes per word, with the space and the punctuation after it. Others are typical of spaced-out or joined words."""
@@ -46,9 +46,13 @@ _ROLE[list(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")] = _CAPITAL
 _ROLE[list(b"0123456789")] = _DIGIT
 _ROLE[128:] = _LOWER
 _UNUSUAL = re.compile(
-    "[^\x00-\x7f\u00a1-\u00ac\u00ae-\u017f\u2010-\u2027\u2030-\u203a\u20ac\u2122]|[\u00c2\u00c3\u00e2][\u0080-\u00bf\u20ac]"
+    "[^\x00-\x7f\u00a1-\u00ac\u00ae-\u017f\u1e00-\u1eff"  # Latin
+    "\u2010-\u2027\u2030-\u203a\u20ac\u2122\u2190-\u2bff"  # punctuation, arrows, mathematics
+    "\u3001-\u303e\u3041-\u30ff\u3400-\u9fff\uac00-\ud7a3\U0001f300-\U0001faff]"  # East Asian scripts, emoji
+    "|[\u00c2\u00c3\u00e2][\u0080-\u00bf\u20ac]"
 )
-"""Characters that are not usual in English text, or that come from a wrong encoding: the fast tier repairs them."""
+"""Characters that may look like others in English text, or that come from a wrong encoding: the fast tier repairs them.
+"""
 
 
 @dataclass(frozen=True, eq=False)

@@ -76,7 +76,7 @@ class TestLessons:
 
     def test_the_deep_tier_teaches_the_words_that_it_judges(self, taught: Lessons) -> None:
         known = np.isfinite(taught.taught.values)
-        assert 0.5 < known.mean() < 1.0
+        assert known.mean() > 0.5
 
     def test_they_survive_a_round_trip(self, taught: Lessons, tmp_path: Path) -> None:
         taught.save(tmp_path / "lessons.npz")
