@@ -15,7 +15,7 @@ from unspun.model.decision.decision import Decision, TierDecision
 from unspun.model.signals.quick import NAMES as QUICK_NAMES
 from unspun.model.signals.quick import SIGNALS as QUICK_SIGNALS
 from unspun.model.signals.quick import weighted
-from unspun.model.tiers.deep import pool
+from unspun.model.tiers.deep import glanced, pool
 from unspun.model.tiers.first import FirstTier
 from unspun.model.verdict import KINDS
 from unspun.training.calibration.evidence import LabelledEvidence
@@ -41,7 +41,9 @@ FAST_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 QUICK_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 1.5)
 """Weights of each quick signal to try, in standard deviations of the fast tier's other evidence."""
 SETTLED = 0.9
-"""Share of the human texts that the first tier settles."""
+"""Share of the human texts in plain English prose that the first tier settles."""
+MISSED = 0.01
+"""Share of what the deep tier finds that may be missed at a glance."""
 NEVER = 50.0
 """Log rate of texts that are not to be sent, above that of all others."""
 SENT, SENT_WITHOUT_FIRST = 0.01, 0.2
@@ -61,6 +63,7 @@ class Cascade:
         fast_weights: (3,) weight of the fast tier's evidence in the deep tier's.
         quick: (2, 3) weights of the quick signals in the fast tier's evidence; None without quick signals.
         first: the first tier; None without quick signals.
+        glance: false-positive rate above which a text is clear after a glance; None without a first tier.
     """
 
     labelled: LabelledEvidence
@@ -69,6 +72,7 @@ class Cascade:
     fast_weights: Floats
     quick: Floats | None = None
     first: FirstTier | None = None
+    glance: float | None = None
 
 
 def fit_cascade(labelled: LabelledEvidence, *, deep: bool) -> Cascade:
@@ -110,8 +114,7 @@ def _fit_with_first(
     last = next(reversed(samples))
     rates_first = log_rates(decision.tiers["first"], first)
     human = human_weights(extended)
-    settled_share = SETTLED / max(float(human[extended.plain].sum()), SETTLED)
-    limits = choose_doubt(seen, rates_first, _found(decision.tiers[last], samples[last]), 1.0 - settled_share)
+    limits = choose_doubt(seen, rates_first, _found(decision.tiers[last], samples[last]), 1.0 - SETTLED)
     settled = extended.plain & (rates_first > np.log(limits)).all(axis=1)
     tiers = {"first": decision.tiers["first"]}
     for name, sample in samples.items():
@@ -122,7 +125,33 @@ def _fit_with_first(
     # Texts that never reach the deep tier: settled, or paraphrased beyond doubt.
     fast[settled | decision.is_final(fast, np.full(len(KINDS), np.inf))] = NEVER
     doubt = choose_doubt(extended, fast, _found(tiers[last], samples[last]), SENT)
-    return Cascade(labelled, decision, doubt, fast_weights, quick, FirstTier(weights, limits))
+    glance = choose_glance(extended, tiers[last], fast_weights) if last == "deep" else None
+    return Cascade(labelled, decision, doubt, fast_weights, quick, FirstTier(weights, limits), glance)
+
+
+def choose_glance(labelled: LabelledEvidence, tier: TierDecision, fast_weights: Floats) -> float | None:
+    """Return the rate above which a text is clear after a glance, so that a share MISSED of the machine texts is missed
+    of those that the deep tier finds; None if it finds none that are long enough.
+    """
+    rest = fast_weights * labelled.fast()
+    glanced_at, whole = (
+        tier.after_first(tier.log_rates(deep + rest, labelled.words, labelled.unfamiliar)).min(axis=1)
+        for deep in (glance_evidence(labelled), labelled.deep())
+    )
+    found = (labelled.labels != "human") & (whole <= np.log(tier.suspect)) & ~np.isnan(glanced_at)
+    if not found.any():
+        return None
+    return float(np.exp(max(np.quantile(glanced_at[found], 1.0 - MISSED), np.log(tier.suspect))))
+
+
+def glance_evidence(labelled: LabelledEvidence) -> Floats:
+    """Return the encoder's evidence (N, 3) after a glance, NaN for texts that are too short for one."""
+    starts = labelled.windows.starts
+    rows = [
+        start + glanced(stop - start) for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)
+    ]
+    owner = np.repeat(np.arange(len(rows)), [len(one) for one in rows])
+    return pool(labelled.windows.values[np.concatenate([*rows, np.zeros(0, np.int64)])], owner, len(rows))
 
 
 def log_rates(tier: TierDecision, sample: Sample) -> Floats:
