@@ -306,8 +306,7 @@ def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
         encoder = DeepEncoder(weights)
         blend = Blend(**{name: float(value) for name, value in manifest["deep"]["blend"].items()})
         weights_of_fast = np.array([float(manifest["deep"]["fast_weights"][kind]) for kind in KINDS])
-        glance = manifest["deep"].get("glance")
-        deep = DeepTier(encoder, blend, weights_of_fast, None if glance is None else float(glance))
+        deep = DeepTier(encoder, blend, weights_of_fast)
         if "deep" not in decision.tiers:
             raise ValueError("the manifest has no thresholds for the deep tier")
     classifier = _load_classifier(folder, manifest)

@@ -274,15 +274,6 @@ class Detector:
             shown = judged & paraphrased & ~decided & evidence
         if not (decided | shown).any():
             return answers
-        if depth == "auto" and self._deep.glance is not None:
-            windows, owners = self._deep.encoder.glance(documents, np.flatnonzero(decided).tolist())
-            seen = answers.deep_evidence(self._deep, windows, owners, classifier)
-            rates = self._log_rates("deep", seen, words, unfamiliar, depth)
-            clear = (rates > np.log(self._deep.glance)).all(axis=1)  # false for those without enough windows
-            answers = replace(answers, deep=np.where(clear[:, None], seen, np.nan))
-            decided &= ~clear
-            if not (decided | shown).any():
-                return answers
         return answers.with_deep(self._deep, decided, shown, classifier, evidence)
 
     def _log_rates(
@@ -534,24 +525,13 @@ class TierAnswers:
         The encoder also reads those that are `shown` (D,), to find the words that were replaced.
         """
         reading = tier.encoder.read(self.documents, np.flatnonzero(decided | shown).tolist(), keep=evidence)
-        deep = self.deep_evidence(tier, reading.windows, reading.window_document, classifier)
-        before = np.full_like(deep, np.nan) if self.deep is None else self.deep
-        read: NDArray[np.bool_] = np.bincount(reading.window_document, minlength=len(decided)) > 0
-        return replace(self, deep=np.where(decided[:, None], deep, before), read=read, reading=reading)
-
-    def deep_evidence(
-        self,
-        tier: DeepTier,
-        windows: NDArray[np.float32],
-        owner: NDArray[np.int64],
-        classifier: FastClassifier,
-    ) -> NDArray[np.float64]:
-        """Return the deep tier's evidence (D, 3) from the log odds of windows (M, 3) of the documents `owner` (M,)."""
-        deep = tier.evidence(windows, owner, self.fast)
+        deep = tier.evidence(reading, self.fast)
         if classifier.correction is not None:  # the fast tier's share of the evidence already contains it
             added = classifier.correction.log_odds(self.measured.documents)
             deep = deep + (1.0 - tier.fast_weights) * pool(added, self.owner, len(self.documents))
-        return deep
+        deep = np.where(shown[:, None], np.nan, deep)
+        read: NDArray[np.bool_] = np.bincount(reading.window_document, minlength=len(decided)) > 0
+        return replace(self, deep=deep, read=read, reading=reading)
 
 
 def _batches(texts: Sequence[str]) -> list[tuple[int, int]]:

@@ -205,7 +205,7 @@ def build(
         manifest["allowed"] = recipe.allowed.to_manifest()
     deep = None
     if weights is not None and blend is not None:
-        deep = DeepTier(DeepEncoder(weights), blend, cascade.fast_weights, cascade.glance)
+        deep = DeepTier(DeepEncoder(weights), blend, cascade.fast_weights)
         manifest["deep"] = deep_entry(deep)
     if accuracy is not None:
         manifest["accuracy"] = accuracy(cascade.decision)
@@ -229,11 +229,10 @@ def reference_of(cascade: Cascade, names: tuple[str, ...]) -> tuple[dict[str, ND
 
 def deep_entry(tier: DeepTier) -> dict[str, Any]:
     """Return the manifest's entry about how the encoder's answers are combined with the fast tier's."""
-    entry: dict[str, Any] = {
+    return {
         "blend": asdict(tier.blend),
         "fast_weights": dict(zip(KINDS, tier.fast_weights.tolist(), strict=True)),
     }
-    return entry if tier.glance is None else {**entry, "glance": tier.glance}
 
 
 def fitted_on(learned: Sequence[LabelledText], labelled: LabelledEvidence, deep: bool) -> dict[str, Any]:

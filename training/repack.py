@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     undecided = Detector(model)
     evidence = _evidence(undecided, calibration_texts(texts, options.seed), options.evidence, options.workers)
     cascade = fit_cascade(evidence, deep=True)
-    tier = replace(tier, blend=fit_blend(undecided, texts), fast_weights=cascade.fast_weights, glance=cascade.glance)
+    tier = replace(tier, blend=fit_blend(undecided, texts), fast_weights=cascade.fast_weights)
     names = undecided.feature_names
     arrays, manifest["reference"] = reference_of(cascade, names)
     manifest |= {**decided(cascade), "features": list(names), "deep": deep_entry(tier)}

@@ -30,8 +30,6 @@ WINDOW, OVERLAP = 126, 12
 because words at the end of a window lack half of their context. Shorter windows would cost accuracy."""
 BATCH = {"cpu": 4, "cuda": 64}
 """Windows of a text that are read at a time. More would not fit into a processor's cache."""
-GLANCE, LEAST_WINDOWS = 2, 5
-"""Windows of a text that are read first at depth `auto`, and the windows that a text needs for that."""
 GUESS = "guess"
 """The graph's input that asks for guesses of the originals. Graphs before version 2.2.0 always make them."""
 TILE = 64
@@ -201,22 +199,6 @@ class DeepEncoder:
             np.concatenate(sentence),
         )
 
-    def glance(self, documents: Documents, which: Sequence[int]) -> tuple[Floats, NDArray[np.int64]]:
-        """Read GLANCE windows of those of some documents that have LEAST_WINDOWS or more.
-
-        Returns the log odds of each kind in these windows (M, 3), and the document of each (M,).
-        """
-        found: list[Floats] = [np.zeros((0, len(KINDS)), np.float32)]
-        owners: list[int] = []
-        for number in which:
-            ids, _ = prose_pieces(self._wordpieces, documents, number)
-            starts = windows(len(ids), WINDOW, OVERLAP) if len(ids) else np.zeros(0, np.int64)
-            chosen = starts[glanced(len(starts))]
-            if len(chosen):
-                found.append(np.stack([one for [one] in self._answers(ids, chosen, ["window"], guess=False)]))
-                owners += [number] * len(chosen)
-        return np.concatenate(found), np.array(owners, dtype=np.int64)
-
     def _run(
         self, ids: NDArray[np.int32], token: NDArray[np.int64], sentence: NDArray[np.int64] | None, keep: bool
     ) -> tuple[Floats, Floats, NDArray[np.int64], NDArray[np.int64], Floats, Floats]:
@@ -318,13 +300,6 @@ class DeepEncoder:
         return self.embed(self._words)
 
 
-def glanced(count: int) -> NDArray[np.int64]:
-    """Return which of a document's windows are read at a glance: none of a few, otherwise GLANCE of them."""
-    if count < LEAST_WINDOWS:
-        return np.zeros(0, np.int64)
-    return (2 * np.arange(GLANCE) + 1) * count // (2 * GLANCE)
-
-
 def prose_pieces(
     wordpieces: WordPieces, documents: Documents, number: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
@@ -381,27 +356,26 @@ class DeepTier:
         encoder: the encoder.
         blend: combines the log odds of words with those of the fast tier's tagger.
         fast_weights: (3,) weight of the fast tier's evidence of each kind; the encoder's has weight 1.
-        glance: false-positive rate above which a text is clear after a glance; None if texts are always read whole.
     """
 
     encoder: DeepEncoder
     blend: Blend
     fast_weights: NDArray[np.float64]
-    glance: float | None = None
 
     def on(self, device: Device) -> DeepTier:
         """Return this tier with its encoder on another device."""
         return replace(self, encoder=DeepEncoder(self.encoder.weights, device))
 
-    def evidence(self, windows: Floats, owner: NDArray[np.int64], fast: NDArray[np.float64]) -> NDArray[np.float64]:
+    def evidence(self, reading: EncoderOutput, fast: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the evidence of each kind (D, 3), NaN for documents that the encoder did not read.
 
         Args:
-            windows: (M, 3) the encoder's log odds of windows.
-            owner: (M,) the document of each, in rising order.
+            reading: the encoder's output, whose windows are pooled by document.
             fast: (D, 3) the fast tier's evidence.
         """
-        answer: NDArray[np.float64] = pool(windows, owner, len(fast)) + self.fast_weights * fast
+        answer: NDArray[np.float64] = (
+            pool(reading.windows, reading.window_document, len(fast)) + self.fast_weights * fast
+        )
         return answer
 
 

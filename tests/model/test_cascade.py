@@ -271,32 +271,6 @@ class TestFirst:
         assert [verdict.depth for verdict in found] == ["first", "deep", "fast"] * 100
 
 
-class TestGlance:
-    """At depth `auto`, the encoder reads two windows of a long text first."""
-
-    LONG = " ".join(tables.SENTENCES) * 4
-
-    @staticmethod
-    def glancing(detector: Detector, limit: float) -> Detector:
-        assert detector.bundle.deep is not None
-        return Detector(replace(detector.bundle, deep=replace(detector.bundle.deep, glance=limit)))
-
-    def test_a_text_that_is_clear_is_not_read_whole(self, deep_detector: Detector, reads: list[list[int]]) -> None:
-        found = self.glancing(deep_detector, NEVER).score(self.LONG)
-        assert (found.verdict, found.depth, reads) == ("clear", "deep", [])
-
-    def test_any_other_text_is_read_whole(self, deep_detector: Detector) -> None:
-        found = self.glancing(deep_detector, 1e9).score(self.LONG)
-        assert found == deep_detector.score(self.LONG)
-
-    def test_a_short_text_is_read_whole(self, deep_detector: Detector) -> None:
-        assert self.glancing(deep_detector, NEVER).score(tables.ARTICLE) == deep_detector.score(tables.ARTICLE)
-
-    def test_depth_deep_reads_everything(self, deep_detector: Detector) -> None:
-        found = self.glancing(deep_detector, NEVER).score(self.LONG, depth="deep")
-        assert found == deep_detector.score(self.LONG, depth="deep")
-
-
 class TestVerdict:
     def test_replaced_words_raise_the_score(self, deep_detector: Detector) -> None:
         clean, spun = deep_detector.score_many([tables.ARTICLE, tiny.SPUN_ARTICLE], depth="deep")

@@ -23,7 +23,6 @@ from unspun.model.tiers.deep import (
     DeepEncoder,
     EncoderOutput,
     EncoderWeights,
-    glanced,
     judged_words,
     pool,
     prose_pieces,
@@ -377,8 +376,7 @@ class TestTier:
     @staticmethod
     def evidence(*texts: str) -> list[list[float]]:
         documents, reading = read(*texts)
-        windows = reading.windows, reading.window_document
-        found: list[list[float]] = tiny.tier().evidence(*windows, np.ones((len(documents), 3))).tolist()
+        found: list[list[float]] = tiny.tier().evidence(reading, np.ones((len(documents), 3))).tolist()
         return found
 
     def test_replaced_words_are_evidence_of_spinning(self) -> None:
@@ -395,25 +393,8 @@ class TestTier:
     def test_the_fast_tiers_evidence_counts_by_its_weights(self) -> None:
         _, reading = read(tables.ARTICLE)
         tier = replace(tiny.tier(), fast_weights=np.array([0.0, 0.5, 2.0]))
-        windows = reading.windows, reading.window_document
-        alone, mixed = (one.evidence(*windows, np.array([[1.0, 2.0, 3.0]])) for one in (tiny.tier(), tier))
+        alone, mixed = (one.evidence(reading, np.array([[1.0, 2.0, 3.0]])) for one in (tiny.tier(), tier))
         assert mixed[0] - alone[0] == pytest.approx([0.0, 1.0, 6.0])
 
     def test_a_text_without_prose_has_no_evidence(self) -> None:
         assert np.isnan(self.evidence(ITEMS)).all()
-
-
-class TestGlance:
-    """Two windows of a long text, which are often enough to see that it is clear."""
-
-    @pytest.mark.parametrize(("windows", "read"), [(0, []), (4, []), (5, [1, 3]), (8, [2, 6]), (100, [25, 75])])
-    def test_windows_of_both_halves_are_read(self, windows: int, read: list[int]) -> None:
-        assert glanced(windows).tolist() == read
-
-    def test_they_are_windows_of_the_whole_reading(self) -> None:
-        documents = Documents.parse(["The vessel was late.", f"{tables.ARTICLE} {tiny.SPUN_ARTICLE} " * 6])
-        whole = tiny.tier().encoder.read(documents, [0, 1])
-        windows, owner = tiny.tier().encoder.glance(documents, [0, 1])
-        of_long = whole.windows[whole.window_document == 1]
-        assert owner.tolist() == [1, 1]  # the first text has too few windows
-        np.testing.assert_array_equal(windows, of_long[glanced(len(of_long))])

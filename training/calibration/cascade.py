@@ -15,7 +15,7 @@ from unspun.model.decision.decision import Decision, TierDecision
 from unspun.model.signals.quick import NAMES as QUICK_NAMES
 from unspun.model.signals.quick import SIGNALS as QUICK_SIGNALS
 from unspun.model.signals.quick import weighted
-from unspun.model.tiers.deep import glanced, pool
+from unspun.model.tiers.deep import pool
 from unspun.model.tiers.first import FirstTier
 from unspun.model.verdict import KINDS
 from unspun.training.calibration.evidence import LabelledEvidence
@@ -24,12 +24,12 @@ from unspun.training.calibration.fit import (
     SUSPECT,
     Sample,
     fit_decision,
+    fit_tails,
     human_weights,
     makers_of,
     quantiles,
     simplex,
 )
-from unspun.training.reporting import metrics
 from unspun.training.rows import Runs
 
 MINIMUM_WORDS = 50
@@ -40,13 +40,11 @@ FAST_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 """Weights of the fast tier's evidence to try, in standard deviations of the encoder's evidence."""
 QUICK_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 1.5)
 """Weights of each quick signal to try, in standard deviations of the fast tier's other evidence."""
-SETTLED = 0.9
+SETTLED = 0.87
 """Share of the human texts in plain English prose that the first tier settles."""
-MISSED = 0.01
-"""Share of what the deep tier finds that may be missed at a glance."""
 NEVER = 50.0
 """Log rate of texts that are not to be sent, above that of all others."""
-SENT, SENT_WITHOUT_FIRST = 0.01, 0.2
+SENT, SENT_WITHOUT_FIRST = 0.05, 0.2
 """Share of the human texts that `auto` sends to the deep tier, and in models without a first tier."""
 
 Floats = NDArray[np.float64]
@@ -63,7 +61,6 @@ class Cascade:
         fast_weights: (3,) weight of the fast tier's evidence in the deep tier's.
         quick: (2, 3) weights of the quick signals in the fast tier's evidence; None without quick signals.
         first: the first tier; None without quick signals.
-        glance: false-positive rate above which a text is clear after a glance; None without a first tier.
     """
 
     labelled: LabelledEvidence
@@ -72,7 +69,6 @@ class Cascade:
     fast_weights: Floats
     quick: Floats | None = None
     first: FirstTier | None = None
-    glance: float | None = None
 
 
 def fit_cascade(labelled: LabelledEvidence, *, deep: bool) -> Cascade:
@@ -125,33 +121,7 @@ def _fit_with_first(
     # Texts that never reach the deep tier: settled, or paraphrased beyond doubt.
     fast[settled | decision.is_final(fast, np.full(len(KINDS), np.inf))] = NEVER
     doubt = choose_doubt(extended, fast, _found(tiers[last], samples[last]), SENT)
-    glance = choose_glance(extended, tiers[last], fast_weights) if last == "deep" else None
-    return Cascade(labelled, decision, doubt, fast_weights, quick, FirstTier(weights, limits), glance)
-
-
-def choose_glance(labelled: LabelledEvidence, tier: TierDecision, fast_weights: Floats) -> float | None:
-    """Return the rate above which a text is clear after a glance, so that a share MISSED of the machine texts is missed
-    of those that the deep tier finds; None if it finds none that are long enough.
-    """
-    rest = fast_weights * labelled.fast()
-    glanced_at, whole = (
-        tier.after_first(tier.log_rates(deep + rest, labelled.words, labelled.unfamiliar)).min(axis=1)
-        for deep in (glance_evidence(labelled), labelled.deep())
-    )
-    found = (labelled.labels != "human") & (whole <= np.log(tier.suspect)) & ~np.isnan(glanced_at)
-    if not found.any():
-        return None
-    return float(np.exp(max(np.quantile(glanced_at[found], 1.0 - MISSED), np.log(tier.suspect))))
-
-
-def glance_evidence(labelled: LabelledEvidence) -> Floats:
-    """Return the encoder's evidence (N, 3) after a glance, NaN for texts that are too short for one."""
-    starts = labelled.windows.starts
-    rows = [
-        start + glanced(stop - start) for start, stop in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)
-    ]
-    owner = np.repeat(np.arange(len(rows)), [len(one) for one in rows])
-    return pool(labelled.windows.values[np.concatenate([*rows, np.zeros(0, np.int64)])], owner, len(rows))
+    return Cascade(labelled, decision, doubt, fast_weights, quick, FirstTier(weights, limits))
 
 
 def log_rates(tier: TierDecision, sample: Sample) -> Floats:
@@ -210,7 +180,8 @@ def choose_first_weights(labelled: LabelledEvidence) -> Floats:
     scale = 1.0 / _deviations(labelled, labelled.quick).reshape(len(QUICK_SIGNALS), len(KINDS))
     pairs = [*((1.0, two) for two in QUICK_WEIGHTS), *((one, 1.0) for one in QUICK_WEIGHTS[:3])]
     candidates = [scale * np.array([[one], [two]]) for one, two in pairs]
-    return _best(labelled, candidates, lambda weights: _quick_evidence(labelled, weights))
+    seen = as_first_sees(labelled)
+    return _best(seen, candidates, lambda weights: _quick_evidence(labelled, weights), (0.05, 0.1))
 
 
 def choose_fast_weights(labelled: LabelledEvidence) -> Floats:
@@ -228,21 +199,27 @@ def _deviations(labelled: LabelledEvidence, runs: Runs) -> Floats:
     return answer
 
 
-def _best(labelled: LabelledEvidence, candidates: Sequence[Floats], evidence: Callable[[Floats], Floats]) -> Floats:
+def _best(
+    labelled: LabelledEvidence,
+    candidates: Sequence[Floats],
+    evidence: Callable[[Floats], Floats],
+    shares: Sequence[float] = (0.01, 0.03),
+) -> Floats:
     """Return the weights (..., 3) that are best for each kind, rounded; the first candidate for a kind without texts.
 
-    They are best if the mean over makers of AUROC and of half the recall at 1 % false positives is largest.
+    They are best if they find the most: the mean, over makers and over the `shares` of the human texts that may be
+    found as well, of the share of the maker's texts that is found. Evidence is compared with that of human texts of the
+    same length.
     """
-    human = human_weights(labelled) > 0
+    weights = human_weights(labelled)
+    human = weights > 0
     values = np.zeros((len(candidates), len(KINDS)))
-    for number, weights in enumerate(candidates):
-        mixed = evidence(weights)
+    for number, candidate in enumerate(candidates):
+        sample = Sample(labelled, evidence(candidate))
+        rates = sample.log_rates(fit_tails(sample, weights))
         for k, kind in enumerate(KINDS):
-            found = [
-                metrics.auroc(rows[rows | human], mixed[rows | human, k])
-                + 0.5 * metrics.tpr_at_fpr(rows[rows | human], mixed[rows | human, k], 0.01)
-                for _, rows in makers_of(labelled, kind)
-            ]
+            limits = quantiles(rates[human, k], weights[human], shares)
+            found = [(rates[rows, k] <= limit).mean() for _, rows in makers_of(labelled, kind) for limit in limits]
             values[number, k] = float(np.mean(found)) if found else 0.0
     best = np.argmax(values, axis=0)
     return np.round(np.stack([candidates[best[k]][..., k] for k in range(len(KINDS))], axis=-1), 4)

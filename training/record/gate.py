@@ -28,7 +28,7 @@ from unspun.model.signals.quick import weighted
 from unspun.model.signals.style import BUCKETS
 from unspun.model.tiers.deep import pool
 from unspun.model.verdict import KINDS
-from unspun.training.calibration.cascade import as_first_sees, glance_evidence
+from unspun.training.calibration.cascade import as_first_sees
 from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
 from unspun.training.command import labelled_parser
 from unspun.training.corpora.corpus import LabelledText, read_labelled
@@ -122,10 +122,6 @@ def decide(detector: Detector, texts: GateTexts, depth: str = "auto") -> Program
         read = np.asarray(~np.isnan(deep).any(axis=1))
         if depth != "deep":
             read &= ~decision.is_final(rates, bundle.doubt)
-        if depth == "auto" and bundle.deep.glance is not None:
-            seen = glance_evidence(texts) + bundle.deep.fast_weights * fast
-            clear = (log_rates("deep", seen, read) > np.log(bundle.deep.glance)).all(axis=1)
-            deep[np.flatnonzero(read)[clear]] = seen[np.flatnonzero(read)[clear]]
         rates[read] = log_rates("deep", deep, read)
         scores[read] = decision.tiers["deep"].scores(rates[read])
     tiers = np.where(read, "deep", "fast")
