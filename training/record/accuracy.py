@@ -52,8 +52,7 @@ Mask = NDArray[np.bool_]
 class ProgramVerdicts:
     """One program's verdicts on N texts.
 
-    `score` and `kinds` (N, 3) are NaN for texts that it abstains from, and below all scores for those that the first
-    tier settled.
+    `score` and `kinds` (N, 3) are NaN for texts that it abstains from, and below all scores for those without one.
     """
 
     verdict: NDArray[np.str_]
@@ -90,7 +89,10 @@ class ProgramVerdicts:
 
 
 def score_with(model: Path | None, some: Sequence[Case], depth: str, jobs: int) -> ProgramVerdicts:
-    """Score cases with a bundle."""
+    """Score cases with a bundle.
+
+    At depth `auto`, texts that the first tier settled get the score that they have with all evidence.
+    """
     chunks = [some[start : start + CHUNK] for start in range(0, len(some), CHUNK)]
     found = Parallel(n_jobs=jobs)(delayed(_score)(model, [c.text.text for c in chunk], depth) for chunk in chunks)
     return ProgramVerdicts.of([verdict for chunk in found for verdict in chunk])
@@ -102,7 +104,14 @@ _LOADED: dict[Path | None, Detector] = {}
 def _score(model: Path | None, texts: Sequence[str], depth: str) -> list[dict[str, Any]]:
     if model not in _LOADED:  # once for each process
         _LOADED[model] = Detector.load(model)
-    return [one.to_dict() for one in _LOADED[model].score_many(texts, depth=depth, evidence=False)]
+    detector = _LOADED[model]
+    found = [one.to_dict() for one in detector.score_many(texts, depth=depth, evidence=False)]
+    if depth == "auto":
+        settled = [row for row, one in enumerate(found) if one["depth"] == "first"]
+        scored = detector.score_many([texts[row] for row in settled], evidence="all")
+        for row, one in zip(settled, scored, strict=True):
+            found[row] |= {"score": one.score, "kinds": one.kinds}
+    return found
 
 
 def score_by(command: str, some: Sequence[Case]) -> ProgramVerdicts:
@@ -221,6 +230,8 @@ def summary(record: AccuracyRecord, one: ProgramVerdicts, roles: Roles) -> list[
     for title, mask in (("human", human), ("machine", machine)):
         add(f"{title} texts that are `unfamiliar`", *share(one, mask, (), unfamiliar=True))
     deep = human & (one.depth == "deep")
+    settled = human & (one.depth == "first")
+    rows.append(("human texts that the first tier settled", _percent(int(settled.sum()), int(human.sum()))))
     rows.append(("human texts that the deep tier read", _percent(int(deep.sum()), int(human.sum()))))
     return rows
 

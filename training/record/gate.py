@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from unspun.model.bundle import Bundle
-from unspun.model.detector import DECIMALS, Detector
+from unspun.model.detector import BARELY, DECIMALS, Detector
 from unspun.model.signals.quick import weighted
 from unspun.model.signals.style import BUCKETS
 from unspun.model.tiers.deep import pool
@@ -42,7 +42,6 @@ from unspun.training.record.accuracy import (
     separation,
     share,
 )
-from unspun.training.record.evaluate import SETTLED_SCORE
 from unspun.training.rows import Runs
 
 FILE = Path("tests/data/accuracy/matrices.npz")
@@ -101,7 +100,10 @@ class GateTexts(LabelledEvidence):
 
 
 def decide(detector: Detector, texts: GateTexts, depth: str = "auto") -> ProgramVerdicts:
-    """Run a bundle's classifier and decision on measured texts, as `Detector.score_many` does on text."""
+    """Run a bundle's classifier and decision on measured texts, as `Detector.score_many` does on text.
+
+    Texts that the first tier settled get the score that they have with all evidence.
+    """
     bundle, decision, size = detector.bundle, detector.decision, len(texts)
     features, owner = texts.features.values, texts.features.owner
     fast = pool(bundle.classifier.log_odds(features, texts.style.values), owner, size)
@@ -109,6 +111,7 @@ def decide(detector: Detector, texts: GateTexts, depth: str = "auto") -> Program
     sums = np.bincount(owner, weights=counts * bundle.classifier.unfamiliar(features), minlength=size)
     unfamiliar = sums / np.maximum(texts.words, 1)
     with_first = depth == "auto" and bundle.first is not None
+    settled = settled_by(bundle, texts) if with_first else np.zeros(size, dtype=np.bool_)
 
     def log_rates(tier: str, evidence: NDArray[np.float64], rows: NDArray[np.bool_]) -> NDArray[np.float64]:
         found = decision.tiers[tier].log_rates(evidence[rows], texts.words[rows], unfamiliar[rows])
@@ -121,18 +124,18 @@ def decide(detector: Detector, texts: GateTexts, depth: str = "auto") -> Program
         deep = texts.deep() + bundle.deep.fast_weights * fast
         read = np.asarray(~np.isnan(deep).any(axis=1))
         if depth != "deep":
-            read &= ~decision.is_final(rates, bundle.doubt)
+            read &= ~decision.is_final(rates, bundle.doubt) & ~settled
         rates[read] = log_rates("deep", deep, read)
         scores[read] = decision.tiers["deep"].scores(rates[read])
-    tiers = np.where(read, "deep", "fast")
+    tiers = np.where(read, "deep", "fast").astype("<U5")
     words = np.array(
         [decision.tiers[tier].word(rate) for tier, rate in zip(tiers, rates.min(axis=1).tolist(), strict=True)]
     )
     strange = unfamiliar > decision.least_familiar
-    if with_first:
-        settled = settled_by(bundle, texts)
-        tiers[settled], words[settled], scores[settled] = "first", "clear", SETTLED_SCORE
-        strange &= ~settled
+    tiers[settled], words[settled] = "first", "clear"
+    at_most = decision.tiers["fast"].scores(np.log(decision.tiers["fast"].suspect) + BARELY)
+    scores[settled] = np.minimum(scores[settled], at_most)
+    strange &= ~settled
     scores = np.where(strange[:, None], np.nan, np.round(scores, DECIMALS))
     return ProgramVerdicts(
         verdict=np.where(strange, "abstained", words),
