@@ -109,15 +109,15 @@ class _Counts:
         self.is_code = np.array(is_code, dtype=np.bool_)
 
     def _count(self, flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-        before = np.searchsorted(np.flatnonzero(flags), self._ptr)
+        before = flags.nonzero()[0].searchsorted(self._ptr)
         counts: NDArray[np.int64] = before[1:] - before[:-1]
         return counts
 
     def _other_letters(self, documents: Documents) -> NDArray[np.int64]:
         """Return the number of word characters outside the Latin alphabet."""
         codes = documents.characters
-        other = np.flatnonzero((codes >= 0x0250) & ((codes < 0x1E00) | (codes >= 0x1F00)))
-        token = np.searchsorted(documents.token_start, other, side="right") - 1
+        other = ((codes >= 0x0250) & ((codes < 0x1E00) | (codes >= 0x1F00))).nonzero()[0]
+        token = documents.token_start.searchsorted(other, side="right") - 1
         inside = (token >= 0) & (other < documents.token_end[np.maximum(token, 0)])
         token = token[inside]
         token = token[(documents.token_class[token] == TokenClass.WORD) & ~documents.token_foreign[token]]
@@ -157,8 +157,8 @@ def _is_not_prose(counts: _Counts, minimum_words: int) -> NDArray[np.bool_]:
 
 def _is_verse(documents: Documents, counts: _Counts, minimum_words: int) -> list[bool]:
     """Return which documents are verse. Only those with short lines are looked at."""
-    breaks = np.flatnonzero((documents.characters == ord("\n")) | (documents.characters == ord("/")))
-    lines = np.diff(np.searchsorted(breaks, documents.document_start))
+    breaks = ((documents.characters == ord("\n")) | (documents.characters == ord("/"))).nonzero()[0]
+    lines = np.diff(breaks.searchsorted(documents.document_start))
     may_be = (counts.words >= minimum_words) & (lines >= FEWEST_ROWS) & (counts.words <= MOST_WORDS * lines)
     may_be &= ~counts.is_code
     return [

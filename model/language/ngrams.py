@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ FINGERPRINT_BITS = 16 - LEVEL_BITS
 _LEVEL_MASK = np.uint16((1 << LEVEL_BITS) - 1)
 _MULTIPLIERS = tuple(np.uint64(value) for value in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
 _MIX = np.uint64(0xFF51AFD7ED558CCD)
+_ONE = np.uint64(1)
 
 MAX_PROBES = 16
 """Longer walks would slow down every look-up and save only one n-gram in several hundred."""
@@ -31,16 +33,17 @@ def ngram_keys(*columns: Ids) -> NDArray[np.uint64]:
 
     The columns are broadcast against each other.
     """
-    key: NDArray[np.uint64] = np.full((1,) * columns[0].ndim, np.uint64(len(columns)), dtype=np.uint64)
+    key: Any = np.uint64(len(columns))
     for multiplier, column in zip(_MULTIPLIERS, columns, strict=False):
         word = column.astype(np.uint64)
-        word += np.uint64(1)
+        word += _ONE
         word *= multiplier
-        key = key ^ word
+        key = word ^ key
         key ^= key >> np.uint64(29)
         key *= _MIX
     key ^= key >> np.uint64(32)
-    return key
+    answer: NDArray[np.uint64] = key
+    return answer
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +71,7 @@ class NgramTable:
             raise ValueError(f"{len(keys)} n-grams do not fit into 2**{slot_bits} slots")
         inner = np.quantile(values, np.linspace(0, 1, (1 << LEVEL_BITS) - 1 + 1))
         edges = inner[1:-1]
-        level = np.searchsorted(edges, values).astype(np.int64)
+        level = edges.searchsorted(values).astype(np.int64)
         count = (1 << LEVEL_BITS) - 1
         sums = np.bincount(level, weights=values, minlength=count)
         sizes = np.maximum(np.bincount(level, minlength=count), 1)
@@ -83,7 +86,7 @@ class NgramTable:
             at = (home[pending] + probes) & mask
             free = slots[at] == 0
             _, first = np.unique(at[free], return_index=True)
-            placed = np.flatnonzero(free)[first]
+            placed = free.nonzero()[0][first]
             slots[at[placed]] = entry[pending[placed]]
             pending = np.delete(pending, placed)
             probes += 1
@@ -91,15 +94,21 @@ class NgramTable:
 
     def find(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the positions (F,) of the keys (N,) that are stored, and their log probabilities (F,)."""
-        places, levels = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.uint16)]
-        for start in range(0, keys.size, BLOCK):
-            block = keys[start : start + BLOCK]
-            may_be = self._may_find(block)
-            level = self._level(block.take(may_be))
-            hit = np.flatnonzero(level != 0)
-            places.append(may_be.take(hit) + start)
-            levels.append(level.take(hit))
-        return np.concatenate(places), self.levels.take(np.concatenate(levels))
+        if keys.size <= BLOCK:
+            places, levels = self._find_block(keys)
+        else:
+            starts = range(0, keys.size, BLOCK)
+            found = [self._find_block(keys[start : start + BLOCK]) for start in starts]
+            places = np.concatenate([of_block + start for start, (of_block, _) in zip(starts, found, strict=True)])
+            levels = np.concatenate([of_block for _, of_block in found])
+        return places, self.levels.take(levels)
+
+    def _find_block(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+        """Return the positions (F,) of the keys (N,) that are stored, and their levels (F,)."""
+        may_be = self._may_find(keys)
+        level = self._level(keys.take(may_be))
+        hit = (level != 0).nonzero()[0]
+        return may_be.take(hit), level.take(hit)
 
     def _level(self, keys: NDArray[np.uint64]) -> NDArray[np.uint16]:
         """Return the level of each key (N,), 0 if it is not stored."""
@@ -107,7 +116,7 @@ class NgramTable:
         entry = _fingerprint(keys) << np.uint16(LEVEL_BITS)
         # Most walks end at once, at the n-gram or at an empty slot.
         level = self._slots.take(at)
-        todo = np.flatnonzero(((level ^ entry) > _LEVEL_MASK) & (level != 0))
+        todo = (((level ^ entry) > _LEVEL_MASK) & (level != 0)).nonzero()[0]
         level &= _LEVEL_MASK
         level[todo] = self._walk(at.take(todo), entry.take(todo))
         return level
@@ -134,7 +143,7 @@ class NgramTable:
         met = self._met.take(self._home(keys))
         met >>= keys.astype(np.uint16) & np.uint16(15)
         met &= np.uint16(1)
-        return np.flatnonzero(met.astype(bool))
+        return met.astype(bool).nonzero()[0]
 
     def _home(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Return the slot at which the walk to each key starts."""
@@ -199,21 +208,27 @@ class LanguageModel:
 
     def bigram(self, first: Ids, second: Ids) -> NDArray[np.float32]:
         """Return log P(second | first). The arguments are broadcast against each other."""
-        return self.bigram_and_known(first, second)[0]
-
-    def bigram_and_known(self, first: Ids, second: Ids) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return log P(second | first), and the positions in the flattened result of the pairs that are stored."""
         answer = self.backoff.take(first) + self.unigram.take(second)
         places, found = self.table.find(ngram_keys(first, second).reshape(-1))
         answer.reshape(-1)[places] = found
-        return answer, places
-
-    def trigram(self, first: Ids, second: Ids, third: Ids, second_third: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return log P(third | first, second), given log P(third | second). All arrays have the same shape."""
-        answer = second_third + BACKOFF
-        places, found = self.table.find(ngram_keys(first, second, third))
-        answer[places] = found
         return answer
+
+    def running(self, ids: Ids) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]:
+        """Return the log probabilities of running text (T,): of each word but the first, given the one before it
+        (T - 1,), whether that pair is stored (T - 1,), and of each word but two, given the two before it (T - 2,).
+        """
+        # One search for all, because the cost per n-gram falls with their number.
+        keys = np.concatenate([ngram_keys(ids[:-1], ids[1:]), ngram_keys(ids[:-2], ids[1:-1], ids[2:])])
+        places, found = self.table.find(keys)
+        size = len(ids) - 1
+        pairs = int(places.searchsorted(size))
+        pair = self.backoff.take(ids[:-1]) + self.unigram.take(ids[1:])
+        pair[places[:pairs]] = found[:pairs]
+        known = np.zeros(size, dtype=bool)
+        known[places[:pairs]] = True
+        triple = pair[1:] + BACKOFF
+        triple[places[pairs:] - size] = found[pairs:]
+        return pair, known, triple
 
     def fit(
         self, words: Ids, left2: Ids, left1: Ids, right1: Ids, right2: Ids, right_pair: NDArray[np.float32]
@@ -235,7 +250,7 @@ class LanguageModel:
         answer = np.empty(keys.shape, dtype=np.float32)
         np.add(self.backoff.take(left1), self.unigram.take(words), out=answer[0])
         np.add(self.backoff.take(words), self.unigram.take(right1), out=answer[1])
-        pairs = int(np.searchsorted(places, 2 * words.size))
+        pairs = int(places.searchsorted(2 * words.size))
         answer.reshape(-1)[places[:pairs]] = found[:pairs]
         np.add(answer[:2], BACKOFF, out=answer[2:4])
         np.add(right_pair, BACKOFF, out=answer[4])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unspun.model.language.encoding import Encoding
+from unspun.model.language.encoding import BatchMemory, Encoding
+from unspun.model.text.arrays import steps
 
 Floats = NDArray[np.float32]
 
@@ -58,21 +60,25 @@ class Pool:
     def __init__(self, document: NDArray[np.int32], documents: int) -> None:
         self.document = document
         self.size = documents
-        self.bounds: NDArray[np.int64] = np.searchsorted(document, np.arange(documents + 1))
-        self.weight: Floats = np.maximum(self.bounds[1:] - self.bounds[:-1], 1).astype(np.float32)
+        self.bounds: NDArray[np.int64] = document.searchsorted(np.arange(documents + 1))
+        self.weight: Floats = np.maximum(steps(self.bounds), 1).astype(np.float32)
 
     @classmethod
     def of(cls, encoding: Encoding, tokens: NDArray[np.int64] | None = None) -> Pool:
         """Pool over some tokens, given by their places in rising order; by default over those that are judged."""
-        document = encoding.place_document if tokens is None else encoding.documents.token_document.take(tokens)
-        return cls(document, len(encoding.documents.texts))
+        size = len(encoding.documents.texts)
+        if tokens is not None:
+            return cls(encoding.documents.token_document.take(tokens), size)
+        judged = _JUDGED.get(encoding)
+        if judged is None:
+            judged = _JUDGED[encoding] = cls(encoding.place_document, size)
+        return judged
 
     def mean(self, values: NDArray[np.floating] | NDArray[np.integer] | NDArray[np.bool_]) -> Floats:
         """Return the mean of each document's `values`, shape (D,). There is one value for each selected token."""
         if values.dtype == np.bool_:
-            before = np.searchsorted(np.flatnonzero(values), self.bounds)
-            counts: NDArray[np.int64] = before[1:] - before[:-1]
-            return (counts / self.weight).astype(np.float32)
+            before = values.nonzero()[0].searchsorted(self.bounds)
+            return (steps(before) / self.weight).astype(np.float32)
         return (np.bincount(self.document, weights=values, minlength=self.size) / self.weight).astype(np.float32)
 
     def mean_and_deviation(self, values: NDArray[np.floating]) -> tuple[Floats, Floats]:
@@ -85,11 +91,24 @@ class Pool:
         """Return for each of some rising limits the share of each document's values above it, shapes (D,)."""
         # One count of the values, by document and by the number of limits that they exceed.
         cells = len(limits) + 1
-        exceeded = np.zeros(len(values), dtype=np.uint8)
-        for limit in np.array(limits, dtype=values.dtype):
-            exceeded += (values > limit).view(np.uint8)
+        above_each = values > np.array(limits, dtype=values.dtype)[:, None]
         cell = self.document * np.int32(cells)
-        cell += exceeded
+        cell += np.add.reduce(above_each.view(np.uint8), axis=0, dtype=np.uint8)
         counts = np.bincount(cell, minlength=self.size * cells).reshape(self.size, cells)
-        above = np.cumsum(counts[:, :0:-1], axis=1)[:, ::-1]
+        above = counts[:, :0:-1].cumsum(axis=1)[:, ::-1]
         return list((above.T / self.weight).astype(np.float32))
+
+
+_JUDGED: BatchMemory[Pool] = BatchMemory()
+"""The pool of the tokens that are judged, because most signals need it."""
+
+
+def in_columns(values: Sequence[NDArray[Any]]) -> Floats:
+    """Return some values of each of N tokens or documents, (N,) each, as the columns of an array (N, k)."""
+    return np.array(values, dtype=np.float32).T
+
+
+def side_by_side(tables: Sequence[NDArray[Any]]) -> Floats:
+    """Return the columns of several arrays (N, ...) in one array, in row order."""
+    joined = np.empty((len(tables[0]), sum(table.shape[1] for table in tables)), dtype=np.float32)
+    return np.concatenate(tables, axis=1, out=joined, casting="same_kind")

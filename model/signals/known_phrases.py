@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from unspun.model.language.encoding import BatchMemory, Encoding
 from unspun.model.language.ngrams import LanguageModel
 from unspun.model.language.vocabulary import SPECIALS
-from unspun.model.signals.base import Pool, SignalValues
+from unspun.model.signals.base import Pool, SignalValues, in_columns
 from unspun.model.text.document import hash_phrases
 from unspun.model.text.tokens import phrase_keys as phrase_keys
 
@@ -99,7 +99,7 @@ class KnownPhrases:
             bits = np.uint16(1) << (phrases.lengths.astype(np.uint16) + np.uint16(shift))
             np.bitwise_or.at(self._may_end, phrases.ends[:, side], bits)
         self._may_end[: len(SPECIALS)] = np.iinfo(np.uint16).max
-        self.by_length = {int(n): np.flatnonzero(phrases.lengths == n) for n in np.unique(phrases.lengths)}
+        self.by_length = {int(n): (phrases.lengths == n).nonzero()[0] for n in np.unique(phrases.lengths)}
 
     def find(self, encoding: Encoding) -> PhraseHits:
         """Return the phrases of a batch; of overlapping ones, the longest. Cached, because evidence needs them too."""
@@ -121,7 +121,7 @@ class KnownPhrases:
                 continue
             may_be = may_end[: len(hashes) - length + 1] >> np.uint16(length)
             may_be &= may_end[length - 1 :] >> np.uint16(length + LAST)
-            first = np.flatnonzero(may_be & np.uint16(1) > 0)
+            first = (may_be & np.uint16(1) > 0).nonzero()[0]
             key = phrase_keys(hashes, length, first)
             may_be = self._ends_of_keys.take((key & KEY_END).view(np.int64))
             first, key = first.compress(may_be), key.compress(may_be)
@@ -129,12 +129,12 @@ class KnownPhrases:
                 continue
             rows = self.by_length[length]
             wanted = self.phrases.keys[rows]
-            at = np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)
+            at = np.minimum(wanted.searchsorted(key), len(wanted) - 1)
             known = (wanted[at] == key) & documents.token_prose[first]
             known &= document[first] == document[first + (length - 1)]
             found.append((first[known], np.full(np.count_nonzero(known), length), rows[at[known]]))
         first, lengths, phrase = (np.concatenate(column) for column in zip(*found, strict=True))
-        keep = np.flatnonzero(self._fits(encoding, first, first + lengths - 1, phrase))
+        keep = self._fits(encoding, first, first + lengths - 1, phrase).nonzero()[0]
         taken = bytearray(len(hashes))
         free = []
         for place, start, size in zip(keep.tolist(), first[keep].tolist(), lengths[keep].tolist(), strict=True):
@@ -153,12 +153,13 @@ class KnownPhrases:
     ) -> NDArray[np.bool_]:
         """Return which hits count. Phrases that are also good English count only if the original fits better."""
         answer: NDArray[np.bool_] = ~self.phrases.in_context[phrase]
-        unsure = np.flatnonzero(~answer)
+        unsure = (~answer).nonzero()[0]
         if not len(unsure):
             return answer
-        left, right = encoding.neighbours[-1][first[unsure]], encoding.neighbours[1][last[unsure]]
+        left = encoding.padded.take(encoding.padded_places.take(first[unsure]) - 1)
+        right = encoding.following.take(last[unsure])
         ends = self.phrases.ends[phrase[unsure]].T
-        firsts, seconds = np.stack([left, left, ends[3], ends[1]]), np.stack([ends[2], ends[0], right, right])
+        firsts, seconds = np.array([left, left, ends[3], ends[1]]), np.array([ends[2], ends[0], right, right])
         before, after = self.language.bigram(firsts, seconds).reshape(2, 2, -1)
         answer[unsure] = before[0] - before[1] + (after[0] - after[1]) > CONTEXT_GAIN
         return answer
@@ -175,5 +176,5 @@ class KnownPhrases:
         document = encoding.documents.token_document[hits.first]
         number = np.bincount(document, minlength=size)
         total = np.bincount(document, weights=self.phrases.weights[hits.phrase], minlength=size)
-        columns = np.stack([100 * number / words, 100 * total / words], axis=1)
-        return SignalValues(tokens=weight, documents=np.minimum(columns, 50.0).astype(np.float32))
+        rates = np.minimum([100 * number / words, 100 * total / words], 50.0)
+        return SignalValues(tokens=weight, documents=in_columns(rates))

@@ -82,16 +82,16 @@ class Style:
         classes = self.word_class.take(encoding.ids)
         name = (shape & Shape.CAPITAL > 0) & (shape & Shape.SENTENCE_START == 0) & (classes < _CAPITALISED)
         classes = np.where(name, classes + _CAPITALISED, classes)
-        prose = np.flatnonzero(documents.token_prose)
+        prose = documents.token_prose.nonzero()[0]
         document, of_prose = documents.token_document.take(prose), classes.take(prose).astype(np.uint64)
         keys = np.concatenate([_windows(of_prose, document, order) for order in ORDERS])
         keys.sort()
-        first = np.flatnonzero(np.diff(keys, prepend=np.int64(-1)) != 0)
+        first = (np.diff(keys, prepend=np.int64(-1)) != 0).nonzero()[0]
         unique, counts = keys.take(first), np.diff(first, append=len(keys))
         owner, value = unique >> BUCKET_BITS, np.sqrt(counts)
         size = len(documents.texts)
         norm = np.sqrt(np.bincount(owner, weights=counts, minlength=size))
-        pointer = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=size))])
+        pointer = np.concatenate([[0], np.bincount(owner, minlength=size).cumsum()])
         data = (value / norm[owner]).astype(np.float32)
         return csr_array((data, (unique & (BUCKETS - 1)).astype(np.int32), pointer), shape=(size, BUCKETS))
 

@@ -88,12 +88,12 @@ class Translationese:
 
     def _repetition(self, encoding: Encoding) -> list[Floats]:
         """Return how often content words, function words and pairs of words are repeated within NEAR tokens."""
-        judged = np.flatnonzero(encoding.judged & (encoding.ids != UNKNOWN))
+        judged = (encoding.judged & (encoding.ids != UNKNOWN)).nonzero()[0]
         ids = encoding.ids[judged]
         document = encoding.documents.token_document[judged]
         content = self.content[ids]
         again = _recurs(ids.astype(np.int64), document, judged)
-        pair = ids.astype(np.int64) * (1 << 20) + encoding.neighbours[1][judged]
+        pair = ids.astype(np.int64) * (1 << 20) + encoding.following.take(judged)
         pair_again = _recurs(pair, document, judged)
         size = len(encoding.documents.texts)
         return [
@@ -140,7 +140,7 @@ def _rhythm(encoding: Encoding) -> list[Floats]:
     size = len(documents.texts)
     if not len(sentence):
         return [np.zeros(size, np.float32)] * 4
-    first = np.flatnonzero(np.diff(sentence, prepend=-1) != 0)
+    first = (np.diff(sentence, prepend=-1) != 0).nonzero()[0]
     length = np.log(np.diff(first, append=len(sentence)))
     pool = Pool(encoding.place_document[first], size)
     mean, deviation = pool.mean_and_deviation(length)

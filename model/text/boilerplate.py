@@ -43,7 +43,7 @@ class LinePhrases:
     ) -> NDArray[np.bool_]:
         """Return which of the `wanted` spans of tokens, `first` to `last` (included), match a phrase."""
         found = np.zeros(first.size, dtype=np.bool_)
-        candidates = np.flatnonzero(wanted)
+        candidates = wanted.nonzero()[0]
         if not candidates.size:
             return found
         candidates = candidates[self._may_start(tokens, first[candidates], last[candidates])]

@@ -118,7 +118,7 @@ def translate(values: NDArray[np.uint8], table: NDArray[np.uint8]) -> NDArray[np
 def classify(characters: NDArray[np.uint32]) -> NDArray[np.uint8]:
     """Return the CharacterClass of each code point."""
     classes = translate(characters.astype(np.uint8), class_table()[:256])
-    wide = np.flatnonzero(characters > 0xFF)
+    wide = (characters > 0xFF).nonzero()[0]
     classes[wide] = class_table().take(characters[wide], mode="clip")
     for code, where in _astral(characters):
         classes[where] = character_class(code)
@@ -143,7 +143,7 @@ def hash_values(characters: NDArray[np.uint32]) -> NDArray[np.uint64]:
 
 def _astral(characters: NDArray[np.uint32]) -> list[tuple[int, NDArray[np.int64]]]:
     """Return each distinct code point above the tables' range, with its positions."""
-    where = np.flatnonzero(characters >= TABLE_SIZE)
+    where = (characters >= TABLE_SIZE).nonzero()[0]
     if where.size == 0:
         return []
     codes = characters[where]
