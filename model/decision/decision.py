@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -79,21 +80,26 @@ class Tail:
 
     def deviation(self, evidence: Floats, words: NDArray[np.integer], unfamiliar: Floats) -> Floats:
         """Return how many standard deviations (D,) the evidence is above that of similar human text."""
-        length = np.log(np.clip(words, SHORTEST, LONGEST))
-        knots = np.log(self.words)
+        length = np.log(np.minimum(np.maximum(words, SHORTEST), LONGEST))
+        knots, log_spread = self._logs
         centre = np.interp(length, knots, self.centre) + self.unfamiliar[0] * unfamiliar
-        spread = np.exp(np.interp(length, knots, np.log(self.spread)) + self.unfamiliar[1] * unfamiliar)
+        spread = np.exp(np.interp(length, knots, log_spread) + self.unfamiliar[1] * unfamiliar)
         answer: Floats = (evidence - centre) / spread
         return answer
+
+    @cached_property
+    def _logs(self) -> tuple[Floats, Floats]:
+        """The logs of `words` and of `spread`."""
+        return np.log(self.words), np.log(self.spread)
 
     def log_rate(self, evidence: Floats, words: NDArray[np.integer], unfamiliar: Floats) -> Floats:
         """Return the log probability (D,) of evidence at least as strong, for a source at the 90th percentile."""
         at = self.deviation(evidence, words, unfamiliar) - Z_90 * self.between
         odds = np.interp(at, self.deviations, self.log_odds)
-        for end, inner in ((0, 1), (-1, -2)):
-            slope = (self.log_odds[end] - self.log_odds[inner]) / (self.deviations[end] - self.deviations[inner])
-            beyond = at < self.deviations[0] if end == 0 else at > self.deviations[-1]
-            odds = np.where(beyond, self.log_odds[end] + slope * (at - self.deviations[end]), odds)
+        for end, inner, beyond in ((0, 1, at < self.deviations[0]), (-1, -2, at > self.deviations[-1])):
+            if beyond.any():
+                slope = (self.log_odds[end] - self.log_odds[inner]) / (self.deviations[end] - self.deviations[inner])
+                odds = np.where(beyond, self.log_odds[end] + slope * (at - self.deviations[end]), odds)
         answer: Floats = -np.logaddexp(0.0, -odds)
         return answer
 
@@ -151,7 +157,7 @@ class TierDecision:
     def log_rates(self, evidence: Floats, words: NDArray[np.integer], unfamiliar: Floats) -> Floats:
         """Return the log rate of each kind (D, 3): the probability in human text, divided by the kind's share."""
         columns = [tail.log_rate(evidence[:, k], words, unfamiliar) for k, tail in enumerate(self.tails)]
-        answer: Floats = np.stack(columns, axis=1) + np.log(self.factors) - np.log(self.shares)
+        answer: Floats = np.array(columns).T.copy() + np.log(self.factors) - np.log(self.shares)
         return answer
 
     def after_first(self, log_rates: Floats) -> Floats:

@@ -39,8 +39,7 @@ def ngram_keys(*columns: Ids) -> NDArray[np.uint64]:
         word += _ONE
         word *= multiplier
         key = word ^ key
-        key ^= key >> np.uint64(29)
-        key *= _MIX
+        _mix(key)
     key ^= key >> np.uint64(32)
     answer: NDArray[np.uint64] = key
     return answer
@@ -187,6 +186,41 @@ def _fingerprint(keys: NDArray[np.uint64]) -> NDArray[np.uint16]:
     return keys.astype(np.uint16) & np.uint16((1 << FINGERPRINT_BITS) - 1)
 
 
+def _keys_around(words: Ids, left2: Ids, left1: Ids, right1: Ids, right2: Ids) -> NDArray[np.uint64]:
+    """Return the `ngram_keys` (5, K, P) of words (K, P) with their neighbours (P,).
+
+    They are those of the pairs (left1, word) and (word, right1), and of the triples (word, right1, right2), (left1,
+    word, right1) and (left2, left1, word). All n-grams with a word in the same place are computed at once.
+    """
+    first, second, third = _MULTIPLIERS
+    one = words.astype(np.uint64) + _ONE
+    left2, left1, right1, right2 = (ids.astype(np.uint64) + _ONE for ids in (left2, left1, right1, right2))
+    keys = np.empty((5, *words.shape), dtype=np.uint64)
+    np.multiply(one, first, out=keys[1])
+    np.bitwise_xor(keys[1], np.uint64(3), out=keys[2])
+    keys[1] ^= np.uint64(2)
+    _mix(keys[1:3])
+    keys[1:3] ^= right1 * second
+    one_second = one * second
+    np.bitwise_xor(one_second, _mix(left1 * first ^ np.uint64(2)), out=keys[0])
+    np.bitwise_xor(one_second, _mix(left1 * first ^ np.uint64(3)), out=keys[3])
+    _mix(keys[:4])
+    keys[2] ^= right2 * third
+    keys[3] ^= right1 * third
+    before = _mix(_mix(left2 * first ^ np.uint64(3)) ^ left1 * second)
+    np.bitwise_xor(one * third, before, out=keys[4])
+    _mix(keys[2:])
+    keys ^= keys >> np.uint64(32)
+    return keys
+
+
+def _mix(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Scramble keys in place after each word."""
+    key ^= key >> np.uint64(29)
+    key *= _MIX
+    return key
+
+
 BACKOFF = np.float32(np.log(0.4))
 """The log factor for falling back to a shorter context (Brants et al. 2007, "Large language models in machine
 translation")."""
@@ -238,21 +272,14 @@ class LanguageModel:
         They are the log probabilities of the word, of the next word, and of the one after that, each given the two
         words before it. `right_pair` (P,) is log P(right2 | right1), which does not depend on the word.
         """
-        left2, left1, right1, right2 = left2[None], left1[None], right1[None], right2[None]
         # One search for all, because the cost per n-gram falls with their number.
-        keys = np.empty((5, *words.shape), dtype=np.uint64)
-        keys[0] = ngram_keys(left1, words)
-        keys[1] = ngram_keys(words, right1)
-        keys[2] = ngram_keys(left2, left1, words)
-        keys[3] = ngram_keys(left1, words, right1)
-        keys[4] = ngram_keys(words, right1, right2)
-        places, found = self.table.find(keys.reshape(-1))
-        answer = np.empty(keys.shape, dtype=np.float32)
+        places, found = self.table.find(_keys_around(words, left2, left1, right1, right2).reshape(-1))
+        answer = np.empty((5, *words.shape), dtype=np.float32)
         np.add(self.backoff.take(left1), self.unigram.take(words), out=answer[0])
         np.add(self.backoff.take(words), self.unigram.take(right1), out=answer[1])
         pairs = int(places.searchsorted(2 * words.size))
         answer.reshape(-1)[places[:pairs]] = found[:pairs]
-        np.add(answer[:2], BACKOFF, out=answer[2:4])
-        np.add(right_pair, BACKOFF, out=answer[4])
+        np.add(right_pair, BACKOFF, out=answer[2])
+        np.add(answer[1::-1], BACKOFF, out=answer[3:])
         answer.reshape(-1)[places[pairs:]] = found[pairs:]
-        return answer[2:]
+        return answer[:1:-1]

@@ -74,29 +74,38 @@ class Pool:
             judged = _JUDGED[encoding] = cls(encoding.place_document, size)
         return judged
 
-    def mean(self, values: NDArray[np.floating] | NDArray[np.integer] | NDArray[np.bool_]) -> Floats:
-        """Return the mean of each document's `values`, shape (D,). There is one value for each selected token."""
-        if values.dtype == np.bool_:
-            before = values.nonzero()[0].searchsorted(self.bounds)
-            return (steps(before) / self.weight).astype(np.float32)
-        return (np.bincount(self.document, weights=values, minlength=self.size) / self.weight).astype(np.float32)
+    def means(self, rows: NDArray[np.floating] | NDArray[np.bool_]) -> Floats:
+        """Return the mean of each document's values in each row: shape (k, D), given `rows` (k, P).
 
-    def mean_and_deviation(self, values: NDArray[np.floating]) -> tuple[Floats, Floats]:
-        """Return the mean and the standard deviation of each document's values, shapes (D,)."""
-        mean = self.mean(values)
-        square = self.mean(np.square(values - mean[self.document]))
-        return mean, np.sqrt(square)
+        A row has one value for each of the P selected tokens.
+        """
+        number = np.arange(len(rows))[:, None]
+        if rows.dtype == np.bool_:
+            before = rows.reshape(-1).nonzero()[0].searchsorted(number * rows.shape[1] + self.bounds)
+            sums: NDArray[Any] = before[:, 1:] - before[:, :-1]
+        else:
+            cells = (number * self.size + self.document).reshape(-1)
+            sums = np.bincount(cells, weights=rows.reshape(-1), minlength=len(rows) * self.size)
+            sums = sums.reshape(len(rows), self.size)
+        return (sums / self.weight).astype(np.float32)
 
-    def shares_above(self, values: NDArray[np.floating], limits: tuple[float, ...]) -> list[Floats]:
-        """Return for each of some rising limits the share of each document's values above it, shapes (D,)."""
-        # One count of the values, by document and by the number of limits that they exceed.
-        cells = len(limits) + 1
-        above_each = values > np.array(limits, dtype=values.dtype)[:, None]
-        cell = self.document * np.int32(cells)
-        cell += np.add.reduce(above_each.view(np.uint8), axis=0, dtype=np.uint8)
-        counts = np.bincount(cell, minlength=self.size * cells).reshape(self.size, cells)
-        above = counts[:, :0:-1].cumsum(axis=1)[:, ::-1]
-        return list((above.T / self.weight).astype(np.float32))
+    def mean(self, values: NDArray[np.floating] | NDArray[np.bool_]) -> Floats:
+        """Return the mean of each document's values, shape (D,)."""
+        answer: Floats = self.means(values[None])[0]
+        return answer
+
+    def deviations(self, rows: NDArray[np.floating], means: Floats) -> Floats:
+        """Return the standard deviation of each document's values in each row, shape (k, D), given the means."""
+        return np.sqrt(self.means(np.square(rows - means.take(self.document, axis=1))))
+
+    def mean_and_deviation(self, values: NDArray[np.floating]) -> Floats:
+        """Return the mean and the standard deviation of each document's values, shape (2, D)."""
+        means = self.means(values[None])
+        return np.concatenate([means, self.deviations(values[None], means)])
+
+    def shares_above(self, values: NDArray[np.floating], limits: tuple[float, ...]) -> Floats:
+        """Return for each of k limits the share of each document's values above it, shape (k, D)."""
+        return self.means(values > np.array(limits, dtype=values.dtype)[:, None])
 
 
 _JUDGED: BatchMemory[Pool] = BatchMemory()

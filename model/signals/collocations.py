@@ -115,15 +115,15 @@ class Collocations:
         judged = (encoding.judged & (encoding.ids != UNKNOWN)).nonzero()[0]
         content = judged[own.take(judged) < FUNCTION_WORD]
         pool, of_content = Pool.of(encoding, judged), Pool.of(encoding, content)
-        fits, associations = after_left.take(judged), left.take(judged)
-        fit_mean, fit_deviation = pool.mean_and_deviation(fits)
-        mean, deviation = pool.mean_and_deviation(associations)
+        fits, associations = both = np.array([after_left, left]).take(judged, axis=1)
+        means = pool.means(both)
+        deviations = pool.deviations(both, means)
         columns = [
-            fit_mean,
-            fit_deviation,
+            means[0],
+            deviations[0],
             *pool.shares_above(fits, FIT),
-            mean,
-            deviation,
+            means[1],
+            deviations[1],
             *pool.shares_above(associations, ASSOCIATION),
             pool.mean(~left_known.take(judged)),
             of_content.mean(~(left_known | right_known).take(content)),

@@ -202,10 +202,12 @@ def _pool_misfit(encoding: Encoding, misfit: Floats, unigram: Floats) -> Floats:
     odd = np.zeros(len(misfit), dtype=bool)
     positive = misfit > 0
     odd[1:] = positive[1:] & positive[:-1] & (documents.token_document[1:] == documents.token_document[:-1])
+    both = np.array([probability, log_odds])
+    means = pool.means(both)
+    deviations = pool.deviations(both, means)
     return in_columns(
         [
-            *pool.mean_and_deviation(probability),
-            *pool.mean_and_deviation(log_odds),
+            *(means[0], deviations[0], means[1], deviations[1]),
             *pool.shares_above(log_odds, LIMITS),
             *of_content.shares_above(log_odds.take(content), LIMITS),
             *of_function.shares_above(log_odds.take(function), LIMITS[:-2]),

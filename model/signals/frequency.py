@@ -51,13 +51,10 @@ class Frequency:
         content = judged[~unknown_judged & (of_judged < FUNCTION_WORD)]
         pool = Pool.of(encoding, content)
         values = log_probability.take(content)
-        mean, deviation = pool.mean_and_deviation(values)
         columns = [
-            mean,
-            deviation,
+            *pool.mean_and_deviation(values),
             *pool.shares_above(values, RARE),
-            everything.mean(unknown_judged),
-            everything.mean(of_judged >= FUNCTION_WORD),
+            *everything.means(np.array([unknown_judged, of_judged >= FUNCTION_WORD])),
         ]
         return SignalValues(
             tokens=in_columns([log_probability, unknown]),

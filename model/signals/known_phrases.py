@@ -24,7 +24,7 @@ from unspun.model.language.ngrams import LanguageModel
 from unspun.model.language.vocabulary import SPECIALS
 from unspun.model.signals.base import Pool, SignalValues, in_columns
 from unspun.model.text.document import hash_phrases
-from unspun.model.text.tokens import phrase_keys as phrase_keys
+from unspun.model.text.tokens import phrase_keys, run_keys
 
 ORDINARY = Path(__file__).parents[1] / "language" / "ordinary_phrases.txt"
 """Known phrases that people also write, one a line. `training.language.ordinary` counts them."""
@@ -99,7 +99,10 @@ class KnownPhrases:
             bits = np.uint16(1) << (phrases.lengths.astype(np.uint16) + np.uint16(shift))
             np.bitwise_or.at(self._may_end, phrases.ends[:, side], bits)
         self._may_end[: len(SPECIALS)] = np.iinfo(np.uint16).max
-        self.by_length = {int(n): (phrases.lengths == n).nonzero()[0] for n in np.unique(phrases.lengths)}
+        self._lengths = np.unique(phrases.lengths)[::-1].astype(np.int64)  # the longest first
+        self._bits = (1 << self._lengths).astype(np.uint16)[:, None]
+        self._by_key = phrases.keys.argsort(kind="stable")
+        self._keys = phrases.keys[self._by_key]
 
     def find(self, encoding: Encoding) -> PhraseHits:
         """Return the phrases of a batch; of overlapping ones, the longest. Cached, because evidence needs them too."""
@@ -110,32 +113,13 @@ class KnownPhrases:
 
     def _find(self, encoding: Encoding) -> PhraseHits:
         documents = encoding.documents
-        document = documents.token_document
-        # Phrases of the list do not contain the hash 0.
-        hashes = np.where(documents.token_allowed, np.uint64(0), documents.token_hash)
-        may_end = self._may_end.take(encoding.ids)
-        none = np.zeros(0, dtype=np.int64)
-        found = [(none, none, none)]
-        for length in sorted(self.by_length, reverse=True):
-            if length > len(hashes):
-                continue
-            may_be = may_end[: len(hashes) - length + 1] >> np.uint16(length)
-            may_be &= may_end[length - 1 :] >> np.uint16(length + LAST)
-            first = (may_be & np.uint16(1) > 0).nonzero()[0]
-            key = phrase_keys(hashes, length, first)
-            may_be = self._ends_of_keys.take((key & KEY_END).view(np.int64))
-            first, key = first.compress(may_be), key.compress(may_be)
-            if not len(first):
-                continue
-            rows = self.by_length[length]
-            wanted = self.phrases.keys[rows]
-            at = np.minimum(wanted.searchsorted(key), len(wanted) - 1)
-            known = (wanted[at] == key) & documents.token_prose[first]
-            known &= document[first] == document[first + (length - 1)]
-            found.append((first[known], np.full(np.count_nonzero(known), length), rows[at[known]]))
-        first, lengths, phrase = (np.concatenate(column) for column in zip(*found, strict=True))
+        first, lengths, key = self._runs(encoding)
+        at = np.minimum(self._keys.searchsorted(key), len(self._keys) - 1)
+        known = (self._keys[at] == key) & documents.token_prose[first]
+        known &= documents.token_document[first] == documents.token_document[first + (lengths - 1)]
+        first, lengths, phrase = first[known], lengths[known], self._by_key[at[known]]
         keep = self._fits(encoding, first, first + lengths - 1, phrase).nonzero()[0]
-        taken = bytearray(len(hashes))
+        taken = bytearray(len(encoding.ids))
         free = []
         for place, start, size in zip(keep.tolist(), first[keep].tolist(), lengths[keep].tolist(), strict=True):
             if not any(taken[start : start + size]):
@@ -143,6 +127,25 @@ class KnownPhrases:
                 free.append(place)
         free.sort(key=first.tolist().__getitem__)
         return PhraseHits(first[free], lengths[free], phrase[free])
+
+    def _runs(
+        self, encoding: Encoding
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]:
+        """Return the runs of tokens that may be phrases, the longest first: first tokens, lengths and keys, (R,) each."""
+        documents, lengths = encoding.documents, self._lengths
+        # Phrases of the list do not contain the hash 0.
+        hashes = np.where(documents.token_allowed, np.uint64(0), documents.token_hash)
+        size = len(hashes)
+        may_end = np.zeros(size + MAX_WORDS, dtype=np.uint16)
+        may_end[:size] = self._may_end.take(encoding.ids)
+        last = np.array([may_end[length - 1 : length - 1 + size] for length in lengths.tolist()])
+        last >>= np.uint16(LAST)
+        last &= may_end[:size]
+        row, first = (last & self._bits > 0).nonzero()
+        lengths = lengths[row]
+        key = run_keys(hashes, first, lengths)
+        may_be = self._ends_of_keys.take((key & KEY_END).view(np.int64))
+        return first.compress(may_be), lengths.compress(may_be), key.compress(may_be)
 
     def _fits(
         self,
@@ -168,7 +171,7 @@ class KnownPhrases:
         """Return for each token the weight of the known phrase that it is part of."""
         hits = self.find(encoding)
         weight = np.zeros((len(encoding.ids), 1), dtype=np.float32)
-        for k in range(MAX_WORDS):
+        for k in range(int(hits.length.max(initial=0))):
             inside = hits.length > k
             weight[hits.first[inside] + k, 0] = self.phrases.weights[hits.phrase[inside]]
         size = len(encoding.documents.texts)

@@ -85,17 +85,17 @@ class Substitutions:
         some = tokens[:, 5] > 0
         places = some.nonzero()[0]
         pool = Pool.of(encoding, places)
-        gains, all_odds, rarer = (tokens[:, column].take(places) for column in (0, 2, 3))
-        mean, deviation = pool.mean_and_deviation(gains)
-        odds, odds_deviation = pool.mean_and_deviation(all_odds)
+        gains, odds, _ = values = np.array([tokens[:, column].take(places) for column in (0, 2, 3)])
+        means = pool.means(values)
+        deviations = pool.deviations(values[:2], means[:2])
         columns = [
-            mean,
-            deviation,
+            means[0],
+            deviations[0],
             *pool.shares_above(gains, GAINS),
-            *pool.shares_above(all_odds, ODDS),
-            odds,
-            odds_deviation,
-            pool.mean(rarer),
+            *pool.shares_above(odds, ODDS),
+            means[1],
+            deviations[1],
+            means[2],
             Pool.of(encoding).mean(some.take(encoding.places)),
         ]
         return SignalValues(tokens=tokens, documents=in_columns(columns))
@@ -109,7 +109,9 @@ class Substitutions:
         places = encoding.places[self._numbers.take(encoding.ids.take(encoding.places)) > 0]
         for start in range(0, len(places), BLOCK):
             self._read_block(encoding, places[start : start + BLOCK], tokens, best)
-        np.clip(tokens[:, :3], NO_ALTERNATIVE, -NO_ALTERNATIVE, out=tokens[:, :3])
+        gains = tokens[:, :3]
+        np.maximum(gains, NO_ALTERNATIVE, out=gains)
+        np.minimum(gains, -NO_ALTERNATIVE, out=gains)
         return tokens, best
 
     def _read_block(

@@ -188,15 +188,21 @@ def hash_token(word: str) -> int:
     return int(hash_tokens([word])[0])
 
 
-def phrase_keys(hashes: NDArray[np.uint64], length: int, first: NDArray[np.int64] | None = None) -> NDArray[np.uint64]:
-    """Return the hash of every run of `length` tokens, shape (T - length + 1,), given the tokens' hashes (T,).
-
-    Or, if `first` (N,) is given, of the runs that start with these tokens, shape (N,).
-    """
+def phrase_keys(hashes: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
+    """Return the hash of every run of `length` tokens, shape (T - length + 1,), given the tokens' hashes (T,)."""
     count = max(len(hashes) - length + 1, 0)
-    key = np.full(count if first is None else len(first), np.uint64(length), dtype=np.uint64)
-    for k in range(length):
-        key ^= hashes[k : k + count] if first is None else hashes.take(first + k)
-        key *= np.uint64(_BASE)
-        key ^= key >> np.uint64(31)
+    return run_keys(hashes, np.arange(count), np.full(count, length))
+
+
+def run_keys(
+    hashes: NDArray[np.uint64], first: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> NDArray[np.uint64]:
+    """Return the hashes (N,) of runs of tokens, given their first tokens and their lengths, (N,) each, longest first."""
+    key = lengths.astype(np.uint64)
+    for k in range(int(lengths.max(initial=0))):
+        size = int(np.count_nonzero(lengths > k))
+        longer = key[:size]
+        longer ^= hashes.take(first[:size] + k)
+        longer *= np.uint64(_BASE)
+        longer ^= longer >> np.uint64(31)
     return key

@@ -81,7 +81,8 @@ class Unfamiliarity:
     def of(self, features: Floats) -> NDArray[np.float64]:
         """Return the unfamiliarity (D,) of texts with these features (D, F): usually about 0, rarely above 3."""
         scaled = self.sign * (features[:, self.columns].astype(np.float64) - self.centre) / self.spread
-        answer: NDArray[np.float64] = np.clip(scaled, -MOST_UNFAMILIAR, MOST_UNFAMILIAR).mean(axis=1)
+        clipped = np.minimum(np.maximum(scaled, -MOST_UNFAMILIAR), MOST_UNFAMILIAR)
+        answer: NDArray[np.float64] = clipped.mean(axis=1)
         return answer
 
 
@@ -103,7 +104,7 @@ class FastClassifier:
 
         The features of the quick signals are the last ones.
         """
-        answer = np.stack([head.log_odds(features, style) for head in self.heads], axis=1)
+        answer = np.array([head.log_odds(features, style) for head in self.heads]).T.copy()
         if self.quick is not None:
             answer = answer + weighted(features[:, -self.quick.size :].astype(np.float64), self.quick)
         return answer if self.correction is None else answer + self.correction.log_odds(features)
@@ -114,5 +115,5 @@ class FastClassifier:
 
 
 def _logit(probability: NDArray[np.floating]) -> NDArray[np.float64]:
-    clipped = np.clip(np.asarray(probability, dtype=np.float64), _EDGE, 1 - _EDGE)
+    clipped = np.minimum(np.maximum(probability, _EDGE, dtype=np.float64), 1 - _EDGE)
     return np.log(clipped / (1 - clipped))

@@ -83,7 +83,7 @@ class Trees:
 
     def log_odds(self, numbers: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the log odds (D,) of texts with these features (D, F), equal to scikit-learn's bit by bit."""
-        goes_right = numbers.T[self.feature] > self.threshold[..., None]
+        goes_right = numbers.T.take(self.feature, axis=0) > self.threshold[..., None]
         left = goes_right - np.uint64(1)  # no leaf is ruled out unless the text goes to the right
         left |= self.stays[..., None]
         left = np.bitwise_and.reduce(left, axis=0)
