@@ -104,15 +104,15 @@ class NgramTable:
 
     def _find_block(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
         """Return the positions (F,) of the keys (N,) that are stored, and their levels (F,)."""
-        may_be = self._may_find(keys)
-        level = self._level(keys.take(may_be))
+        home = (keys >> np.uint64(64 - self.slots.size.bit_length() + 1)).view(np.int64)
+        low = keys.astype(np.uint16)
+        may_be = self._may_meet(home, low).nonzero()[0]
+        level = self._level(home.take(may_be), low.take(may_be) << np.uint16(LEVEL_BITS))
         hit = (level != 0).nonzero()[0]
         return may_be.take(hit), level.take(hit)
 
-    def _level(self, keys: NDArray[np.uint64]) -> NDArray[np.uint16]:
-        """Return the level of each key (N,), 0 if it is not stored."""
-        at = self._home(keys)
-        entry = _fingerprint(keys) << np.uint16(LEVEL_BITS)
+    def _level(self, at: NDArray[np.int64], entry: NDArray[np.uint16]) -> NDArray[np.uint16]:
+        """Return the level of each entry (N,), given the slot at which its walk starts; 0 if it is not stored."""
         # Most walks end at once, at the n-gram or at an empty slot.
         level = self._slots.take(at)
         todo = (((level ^ entry) > _LEVEL_MASK) & (level != 0)).nonzero()[0]
@@ -137,16 +137,12 @@ class NgramTable:
         level *= bits != 0
         return level
 
-    def _may_find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Return the positions of the keys that a walk may find."""
-        met = self._met.take(self._home(keys))
-        met >>= keys.astype(np.uint16) & np.uint16(15)
+    def _may_meet(self, home: NDArray[np.int64], low: NDArray[np.uint16]) -> NDArray[np.bool_]:
+        """Return whether a walk may find each key (N,), given the slot at which it starts and the key's low bits."""
+        met = self._met.take(home)
+        met >>= low & np.uint16(15)
         met &= np.uint16(1)
-        return met.astype(bool).nonzero()[0]
-
-    def _home(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Return the slot at which the walk to each key starts."""
-        return (keys >> np.uint64(64 - self.slots.size.bit_length() + 1)).view(np.int64)
+        return met.astype(bool)
 
     @cached_property
     def _walks(self) -> NDArray[np.void]:

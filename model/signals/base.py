@@ -52,6 +52,8 @@ class Signal(Protocol):
 class Pool:
     """Summarises the values of selected tokens by document. Documents without such tokens get zeros.
 
+    `number` (D,) is the number of selected tokens of each document, and `weight` (D,) the same, but at least 1.
+
     Args:
         document: the document of each selected token, in rising order.
         documents: number of documents, D.
@@ -61,7 +63,8 @@ class Pool:
         self.document = document
         self.size = documents
         self.bounds: NDArray[np.int64] = document.searchsorted(np.arange(documents + 1))
-        self.weight: Floats = np.maximum(steps(self.bounds), 1).astype(np.float32)
+        self.number: NDArray[np.int64] = steps(self.bounds)
+        self.weight: NDArray[np.int64] = np.maximum(self.number, 1)
 
     @classmethod
     def of(cls, encoding: Encoding, tokens: NDArray[np.int64] | None = None) -> Pool:
@@ -79,20 +82,25 @@ class Pool:
 
         A row has one value for each of the P selected tokens.
         """
-        number = np.arange(len(rows))[:, None]
         if rows.dtype == np.bool_:
-            before = rows.reshape(-1).nonzero()[0].searchsorted(number * rows.shape[1] + self.bounds)
-            sums: NDArray[Any] = before[:, 1:] - before[:, :-1]
-        else:
-            cells = (number * self.size + self.document).reshape(-1)
-            sums = np.bincount(cells, weights=rows.reshape(-1), minlength=len(rows) * self.size)
-            sums = sums.reshape(len(rows), self.size)
-        return (sums / self.weight).astype(np.float32)
+            return (self.counts(rows) / self.weight).astype(np.float32)
+        cells = (np.arange(len(rows))[:, None] * self.size + self.document).reshape(-1)
+        sums = np.bincount(cells, weights=rows.reshape(-1), minlength=len(rows) * self.size)
+        return (sums.reshape(len(rows), self.size) / self.weight).astype(np.float32)
+
+    def counts(self, rows: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return how many of each document's flags are set in each row: shape (k, D), given `rows` (k, P)."""
+        bounds = np.arange(len(rows))[:, None] * rows.shape[1] + self.bounds
+        before = rows.reshape(-1).nonzero()[0].searchsorted(bounds)
+        return before[:, 1:] - before[:, :-1]
 
     def mean(self, values: NDArray[np.floating] | NDArray[np.bool_]) -> Floats:
         """Return the mean of each document's values, shape (D,)."""
-        answer: Floats = self.means(values[None])[0]
-        return answer
+        if values.dtype == np.bool_:
+            sums: NDArray[Any] = steps(values.nonzero()[0].searchsorted(self.bounds))
+        else:
+            sums = np.bincount(self.document, weights=values, minlength=self.size)
+        return (sums / self.weight).astype(np.float32)
 
     def deviations(self, rows: NDArray[np.floating], means: Floats) -> Floats:
         """Return the standard deviation of each document's values in each row, shape (k, D), given the means."""
@@ -100,12 +108,23 @@ class Pool:
 
     def mean_and_deviation(self, values: NDArray[np.floating]) -> Floats:
         """Return the mean and the standard deviation of each document's values, shape (2, D)."""
-        means = self.means(values[None])
-        return np.concatenate([means, self.deviations(values[None], means)])
+        mean = self.mean(values)
+        return np.array([mean, np.sqrt(self.mean(np.square(values - mean.take(self.document))))])
 
     def shares_above(self, values: NDArray[np.floating], limits: tuple[float, ...]) -> Floats:
         """Return for each of k limits the share of each document's values above it, shape (k, D)."""
-        return self.means(values > np.array(limits, dtype=values.dtype)[:, None])
+        return self.means(above(values, limits))
+
+
+def above(values: NDArray[np.floating], limits: tuple[float, ...]) -> NDArray[np.bool_]:
+    """Return for each of k limits which values (P,) are above it: shape (k, P)."""
+    answer: NDArray[np.bool_] = values > np.array(limits, dtype=values.dtype)[:, None]
+    return answer
+
+
+def share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Floats:
+    """Return numbers as shares of others; 0 of nothing."""
+    return (part / np.maximum(whole, 1)).astype(np.float32)
 
 
 _JUDGED: BatchMemory[Pool] = BatchMemory()

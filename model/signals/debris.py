@@ -78,7 +78,7 @@ class Debris:
         marks &= documents.token_prose
         kind, token = marks.nonzero()
         counts = np.bincount(kind * size + documents.token_document[token], minlength=len(DEBRIS) * size)
-        rates = np.minimum(100 * counts.reshape(-1, size) / Pool.of(encoding).weight, 20.0)
+        rates = np.minimum(100 * counts.reshape(len(DEBRIS), size) / Pool.of(encoding).weight, 20.0)
         return SignalValues(tokens=in_columns(marks), documents=in_columns(rates))
 
     def _braces(self, encoding: Encoding) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -14,7 +14,7 @@ from unspun.model.language.encoding import Encoding
 from unspun.model.language.ngrams import LanguageModel
 from unspun.model.language.topics import PackedVectors, Topics
 from unspun.model.language.vocabulary import Vocabulary
-from unspun.model.signals.base import Floats, Pool, Signal, in_columns, side_by_side
+from unspun.model.signals.base import Floats, Pool, Signal, above, in_columns, share, side_by_side
 from unspun.model.signals.collocations import Collocations
 from unspun.model.signals.debris import Debris
 from unspun.model.signals.frequency import FUNCTION_WORD, Frequency
@@ -188,9 +188,9 @@ def _pool_misfit(encoding: Encoding, misfit: Floats, unigram: Floats) -> Floats:
         probability = 1 / (1 + np.exp(-log_odds))
     pool = Pool.of(encoding)
     is_content = unigram.take(encoding.ids.take(judged)) < FUNCTION_WORD
-    content, function = is_content.nonzero()[0], (~is_content).nonzero()[0]
-    size = len(documents.texts)
-    of_content, of_function = (Pool(encoding.place_document.take(some), size) for some in (content, function))
+    exceeds = above(log_odds, LIMITS)
+    number, of_content = pool.counts(exceeds), pool.counts(exceeds & is_content)
+    content = pool.counts(is_content[None])
     sentence = documents.token_sentence.take(judged)
     sentences = int(sentence[-1]) + 1 if len(sentence) else 0
     length = np.bincount(sentence, minlength=sentences)
@@ -198,7 +198,7 @@ def _pool_misfit(encoding: Encoding, misfit: Floats, unigram: Floats) -> Floats:
     by_sentence = (np.bincount(sentence, weights=probability, minlength=sentences) / np.maximum(length, 1))[full]
     owner = np.zeros(sentences, dtype=np.int32)
     owner[sentence] = encoding.place_document
-    of_sentences = Pool(owner[full], size)
+    of_sentences = Pool(owner[full], len(documents.texts))
     odd = np.zeros(len(misfit), dtype=bool)
     positive = misfit > 0
     odd[1:] = positive[1:] & positive[:-1] & (documents.token_document[1:] == documents.token_document[:-1])
@@ -208,9 +208,9 @@ def _pool_misfit(encoding: Encoding, misfit: Floats, unigram: Floats) -> Floats:
     return in_columns(
         [
             *(means[0], deviations[0], means[1], deviations[1]),
-            *pool.shares_above(log_odds, LIMITS),
-            *of_content.shares_above(log_odds.take(content), LIMITS),
-            *of_function.shares_above(log_odds.take(function), LIMITS[:-2]),
+            *share(number, pool.number),
+            *share(of_content, content),
+            *share(number - of_content, pool.number - content)[:-2],
             *of_sentences.shares_above(by_sentence, (0.1, 0.2, 0.4)),
             of_sentences.mean_and_deviation(by_sentence)[1],
             pool.mean(odd.take(judged)),

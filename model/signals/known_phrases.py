@@ -138,11 +138,13 @@ class KnownPhrases:
         size = len(hashes)
         may_end = np.zeros(size + MAX_WORDS, dtype=np.uint16)
         may_end[:size] = self._may_end.take(encoding.ids)
-        last = np.array([may_end[length - 1 : length - 1 + size] for length in lengths.tolist()])
+        last = np.empty((len(lengths), size), dtype=np.uint16)
+        for row, length in enumerate(lengths.tolist()):
+            last[row] = may_end[length - 1 : length - 1 + size]
         last >>= np.uint16(LAST)
         last &= may_end[:size]
-        row, first = (last & self._bits > 0).nonzero()
-        lengths = lengths[row]
+        of_length, first = (last & self._bits > 0).nonzero()
+        lengths = lengths[of_length]
         key = run_keys(hashes, first, lengths)
         may_be = self._ends_of_keys.take((key & KEY_END).view(np.int64))
         return first.compress(may_be), lengths.compress(may_be), key.compress(may_be)

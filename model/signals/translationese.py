@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from unspun.model.language.encoding import Encoding
 from unspun.model.language.vocabulary import UNKNOWN, Vocabulary
-from unspun.model.signals.base import Floats, Pool, SignalValues, in_columns, side_by_side
+from unspun.model.signals.base import Floats, Pool, SignalValues, in_columns, share, side_by_side
 from unspun.model.signals.style import SUFFIXES, ending_classes
 from unspun.model.text.arrays import followed_by, starts_of_runs, steps
 from unspun.model.text.document import Shape
@@ -93,15 +93,12 @@ class Translationese:
         ids = encoding.ids[judged]
         document = encoding.documents.token_document[judged]
         content = self.content[ids]
-        again = _recurs(ids.astype(np.int64), document, judged)
-        pair = ids.astype(np.int64) * (1 << 20) + encoding.following.take(judged)
-        pair_again = _recurs(pair, document, judged)
-        size = len(encoding.documents.texts)
-        return [
-            Pool(document[content], size).mean(again[content]),
-            Pool(document[~content], size).mean(again[~content]),
-            Pool(document, size).mean(pair_again),
-        ]
+        wide = ids.astype(np.int64)
+        again = _recurs(wide, document, judged)
+        pair_again = _recurs(wide * (1 << 20) + encoding.following.take(judged), document, judged)
+        pool = Pool(document, len(encoding.documents.texts))
+        contents, repeated, both, pairs = pool.counts(np.array([content, again, again & content, pair_again]))
+        return [share(both, contents), share(repeated - both, pool.number - contents), share(pairs, pool.number)]
 
 
 def _counts(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 
 import numpy as np
@@ -65,10 +65,7 @@ class _LineCounts:
     token_is_function: NDArray[np.bool_]
     sentence_like: NDArray[np.bool_]
     ended: NDArray[np.bool_]
-    joins: NDArray[np.bool_]
-    alone: NDArray[np.bool_]
     starts_paragraph: NDArray[np.bool_]
-    is_paragraph: NDArray[np.bool_]
 
     def __init__(
         self, characters: NDArray[np.uint32], tokens: Tokens, lists: NDArray[np.uint32], layout: Layout
@@ -80,16 +77,31 @@ class _LineCounts:
         self.token_is_word = word
         self.size = layout.last - layout.first + 1
         self.words = self.count(word)
-        self.numbers = self.count(tokens.token_class == TokenClass.NUMBER)
         self.token_is_function = word & (lists & listed_words().bit("en") > 0)
         self.functions = self.count(self.token_is_function)
         self.sentence_like = self.functions >= np.maximum(SENTENCE_SHARE * self.words, 1)
         self.end = self._end()
         self.ended = is_among(self.end, TERMINATORS)
-        self.joins = is_among(self.end, _JOINING)
-        self.alone = layout.after_blank & followed_by(layout.after_blank[1:], True)
         self.starts_paragraph = starts_of_runs(layout.line_paragraph)
-        self.is_paragraph = np.bincount(layout.line_paragraph)[layout.line_paragraph] == 1
+
+    # Few texts have lines that are short enough for these.
+    @cached_property
+    def numbers(self) -> NDArray[np.int32]:
+        return self.count(self.tokens.token_class == TokenClass.NUMBER)
+
+    @cached_property
+    def joins(self) -> NDArray[np.bool_]:
+        return is_among(self.end, _JOINING)
+
+    @cached_property
+    def alone(self) -> NDArray[np.bool_]:
+        return self.layout.after_blank & followed_by(self.layout.after_blank[1:], True)
+
+    @cached_property
+    def is_paragraph(self) -> NDArray[np.bool_]:
+        paragraph = self.layout.line_paragraph
+        answer: NDArray[np.bool_] = np.bincount(paragraph)[paragraph] == 1
+        return answer
 
     def count(self, flags: NDArray[np.bool_]) -> NDArray[np.int32]:
         """Return the number of flagged tokens in each line."""
@@ -173,10 +185,10 @@ def _is_heading(lines: _LineCounts, sentences: NDArray[np.int32]) -> NDArray[np.
     Several short lines without an end in a row are verse or notes, unless their words are capitalised.
     """
     layout = lines.layout
-    short = lines.is_paragraph & (lines.words <= LONGEST_HEADING) & (lines.words > 0)
-    short &= ~lines.ended & ~lines.joins
+    short = (lines.words <= LONGEST_HEADING) & (lines.words > 0) & ~lines.ended
     if not short.any():
         return short
+    short &= lines.is_paragraph & ~lines.joins
     short &= lines.count(starts_of_runs(sentences)) <= 1
     ends_in_colon = lines.end == ord(":")
     content = lines.token_is_word & ~lines.token_is_function
@@ -295,6 +307,8 @@ def _is_fenced(lines: _LineCounts, documents: int) -> NDArray[np.bool_]:
     """Return which lines are between fences of Markdown (```), in documents that are mostly outside of them."""
     layout = lines.layout
     ticks = lines.code_first == ord("`")
+    if not ticks.any():
+        return np.zeros(layout.first.size, dtype=np.bool_)
     first, third = layout.first, np.minimum(layout.first + 2, layout.last)
     fence: NDArray[np.bool_] = (third == first + 2) & ticks[first] & ticks[third - 1] & ticks[third]
     if not fence.any():

@@ -87,9 +87,9 @@ class Trees:
         left = goes_right - np.uint64(1)  # no leaf is ruled out unless the text goes to the right
         left |= self.stays[..., None]
         left = np.bitwise_and.reduce(left, axis=0)
-        leaf = np.bitwise_count((left & (~left + np.uint64(1))) - np.uint64(1))
+        leaf = np.bitwise_count((left & -left) - np.uint64(1))
         added = self.values[np.arange(len(self.values))[:, None], leaf]
-        start = np.full((1, len(numbers)), self.baseline)
         # Added tree by tree, as scikit-learn does, because np.sum adds in another order.
-        total: NDArray[np.float64] = np.add.accumulate(np.concatenate([start, added]), axis=0)[-1]
+        added[:1] += self.baseline
+        total: NDArray[np.float64] = np.add.accumulate(added, axis=0)[-1]
         return total
