@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unspun.model.text.allowed import MOST_ALLOWED
-from unspun.model.text.arrays import steps
+from unspun.model.text.arrays import counts_between, steps
 from unspun.model.text.document import Documents, Shape, TokenClass
 from unspun.model.text.foreign import FEWEST_FOREIGN, LEAST_FOREIGN, MOST_OTHER_LETTERS, most_foreign
 from unspun.model.text.sentences import TERMINATORS, is_among
@@ -88,31 +88,42 @@ class _Counts:
 
     def __init__(self, documents: Documents) -> None:
         self._size = len(documents)
-        self._document, self._ptr = documents.token_document, documents.token_ptr
+        self._document = documents.token_document
         ours = ~documents.token_foreign
         is_word = documents.token_class == TokenClass.WORD
         word = is_word & ours
         number = (documents.token_class == TokenClass.NUMBER) & ours
-        self.foreign_part = self._count(is_word & documents.token_foreign)
-        self.tokens = self._count(ours)
-        self.words = self._count(word)
-        self.numbers = self._count(number)
-        self.prose = self._count(word & (documents.token_prose | documents.token_allowed))
-        self.allowed = self._count(word & documents.token_allowed)
-        self.lower = self._count(word & (documents.token_shape & Shape.CAPITAL == 0))
-        self.english = self._count(word & documents.token_function)
+        flags = [
+            is_word & documents.token_foreign,
+            ours,
+            word,
+            number,
+            word & (documents.token_prose | documents.token_allowed),
+            word & documents.token_allowed,
+            word & (documents.token_shape & Shape.CAPITAL == 0),
+            word & documents.token_function,
+            _glued(documents, word, number),
+            ours & is_among(documents.characters[documents.token_start], TERMINATORS),
+        ]
+        (
+            self.foreign_part,
+            self.tokens,
+            self.words,
+            self.numbers,
+            self.prose,
+            self.allowed,
+            self.lower,
+            self.english,
+            self.glued,
+            self.ends,
+        ) = counts_between(np.array(flags), documents.token_ptr)
         lists = np.where(word, documents.token_lists, np.uint32(0))
         self.foreign = most_foreign(lists, self._document, self._size)
-        self.glued = self._count(_glued(documents, word, number))
-        self.ends = self._count(ours & is_among(documents.characters[documents.token_start], TERMINATORS))
         length = (documents.token_end - documents.token_start) * word
         self.letters = np.bincount(self._document, weights=length, minlength=self._size)
         self.other_letters = self._other_letters(documents)
         is_code = [one.get("code", 0) > 0.5 * sum(one.values()) for one in documents.excluded]
         self.is_code = np.array(is_code, dtype=np.bool_)
-
-    def _count(self, flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-        return steps(flags.nonzero()[0].searchsorted(self._ptr))
 
     def _other_letters(self, documents: Documents) -> NDArray[np.int64]:
         """Return the number of word characters outside the Latin alphabet."""
@@ -131,8 +142,10 @@ class _Counts:
 
 def _glued(documents: Documents, word: NDArray[np.bool_], number: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which words have a number directly before or after them, without a space."""
-    attached = documents.token_shape & Shape.SPACE_BEFORE == 0
     glued = np.zeros(word.size, dtype=np.bool_)
+    if not number.any():
+        return glued
+    attached = documents.token_shape & Shape.SPACE_BEFORE == 0
     glued[1:] |= word[1:] & number[:-1] & attached[1:]
     glued[:-1] |= word[:-1] & number[1:] & attached[1:]
     return glued

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unspun.model.language.encoding import BatchMemory, Encoding
-from unspun.model.text.arrays import steps
+from unspun.model.text.arrays import counts_between, steps
 
 Floats = NDArray[np.float32]
 
@@ -84,15 +84,12 @@ class Pool:
         """
         if rows.dtype == np.bool_:
             return (self.counts(rows) / self.weight).astype(np.float32)
-        cells = (np.arange(len(rows))[:, None] * self.size + self.document).reshape(-1)
-        sums = np.bincount(cells, weights=rows.reshape(-1), minlength=len(rows) * self.size)
-        return (sums.reshape(len(rows), self.size) / self.weight).astype(np.float32)
+        sums = np.array([np.bincount(self.document, weights=row, minlength=self.size) for row in rows])
+        return (sums / self.weight).astype(np.float32)
 
     def counts(self, rows: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return how many of each document's flags are set in each row: shape (k, D), given `rows` (k, P)."""
-        bounds = np.arange(len(rows))[:, None] * rows.shape[1] + self.bounds
-        before = rows.reshape(-1).nonzero()[0].searchsorted(bounds)
-        return before[:, 1:] - before[:, :-1]
+        return counts_between(rows, self.bounds)
 
     def mean(self, values: NDArray[np.floating] | NDArray[np.bool_]) -> Floats:
         """Return the mean of each document's values, shape (D,)."""

@@ -31,6 +31,18 @@ def followed_by(values: NDArray[Item], last: Any) -> NDArray[Item]:
     return longer
 
 
+def counts_between(flags: NDArray[np.bool_], bounds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many flags of each row (k, T) are set from each of some bounds (D + 1,) to the next, shape (k, D).
+
+    The first bound is 0, and the last is T.
+    """
+    if len(bounds) == 2:
+        return np.add.reduce(flags, axis=1, keepdims=True, dtype=np.int64)
+    rows = np.arange(len(flags))[:, None] * flags.shape[1]
+    before = flags.reshape(-1).nonzero()[0].searchsorted(rows + bounds)
+    return before[:, 1:] - before[:, :-1]
+
+
 def running_totals(values: NDArray[Any]) -> NDArray[np.int64]:
     """Return the sums of the first 0, 1, ..., T values (T,), shape (T + 1,)."""
     totals = np.zeros(len(values) + 1, dtype=np.int64)

@@ -16,6 +16,7 @@ HASH_CHUNK = 1 << 18
 
 _BASE = 0x9E3779B97F4A7C15
 _BASE_INVERSE = pow(_BASE, -1, 1 << 64)
+_ODD, _HALF = np.uint64(_BASE), np.uint64(31)
 
 
 class TokenClass:
@@ -199,10 +200,10 @@ def run_keys(
 ) -> NDArray[np.uint64]:
     """Return the hashes (N,) of runs of tokens, given their first tokens and their lengths, (N,) each, longest first."""
     key = lengths.astype(np.uint64)
-    for k in range(int(lengths.max(initial=0))):
-        size = int(np.count_nonzero(lengths > k))
+    sizes = (-lengths).searchsorted(-np.arange(lengths.max(initial=0))).tolist()  # for each k, the runs longer than k
+    for k, size in enumerate(sizes):
         longer = key[:size]
         longer ^= hashes.take(first[:size] + k)
-        longer *= np.uint64(_BASE)
-        longer ^= longer >> np.uint64(31)
+        longer *= _ODD
+        longer ^= longer >> _HALF
     return key
