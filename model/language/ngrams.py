@@ -25,6 +25,9 @@ MAX_PROBES = 16
 BLOCK = 1 << 14
 """Keys looked up at a time, so that the working arrays stay in the processor's cache."""
 
+FEW = 512
+"""Keys that are looked up without the steps that save work for many, because these steps have their own cost."""
+
 Ids = NDArray[np.integer]
 
 
@@ -106,6 +109,10 @@ class NgramTable:
         """Return the positions (F,) of the keys (N,) that are stored, and their levels (F,)."""
         home = (keys >> np.uint64(64 - self.slots.size.bit_length() + 1)).view(np.int64)
         low = keys.astype(np.uint16)
+        if keys.size < FEW:
+            level = self._walk(home, low << np.uint16(LEVEL_BITS))
+            hit = (level != 0).nonzero()[0]
+            return hit, level.take(hit)
         may_be = self._may_meet(home, low).nonzero()[0]
         level = self._level(home.take(may_be), low.take(may_be) << np.uint16(LEVEL_BITS))
         hit = (level != 0).nonzero()[0]

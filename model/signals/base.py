@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -115,8 +116,13 @@ class Pool:
 
 def above(values: NDArray[np.floating], limits: tuple[float, ...]) -> NDArray[np.bool_]:
     """Return for each of k limits which values (P,) are above it: shape (k, P)."""
-    answer: NDArray[np.bool_] = values > np.array(limits, dtype=values.dtype)[:, None]
+    answer: NDArray[np.bool_] = values > _as_rows(limits, values.dtype)
     return answer
+
+
+@cache
+def _as_rows(limits: tuple[float, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    return np.array(limits, dtype=dtype)[:, None]
 
 
 def share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Floats:

@@ -229,8 +229,9 @@ def _can_start(
         visible = np.where(opens & (paragraph[after] == paragraph[start]), after, visible)
     capital = tokens.shape[visible] & Shape.CAPITAL > 0
     word = tokens.token_class[visible] == TokenClass.WORD
-    uncased = _is_uncased(tokens, token_ptr, visible[word])[token_ptr.searchsorted(start, side="right") - 1]
-    fits: NDArray[np.bool_] = ~word | capital | uncased
+    fits: NDArray[np.bool_] = ~word | capital
+    if not fits.all():
+        fits |= _is_uncased(tokens, token_ptr, visible[word])[token_ptr.searchsorted(start, side="right") - 1]
     return fits
 
 
@@ -264,14 +265,17 @@ def _is_abbreviation(
     """Return which full stops are part of an abbreviation and do not end a sentence."""
     before = np.maximum(end - 1, 0)
     words = _sentence_words()
-    lists, lists_after = words.lookup(tokens.hash[np.concatenate([before, start])]).reshape(2, -1)
+    lists = words.lookup(tokens.hash[before])
     full_stop = (first_code[end] == ord(".")) & (tokens.end[end] - tokens.start[end] == 1)
     attached = full_stop & ~spaced[end] & (end > 0)
     word = tokens.token_class[before] == TokenClass.WORD
-    starter = lists_after & words.bit("starters") > 0
+    lone = word & (tokens.end[before] - tokens.start[before] == 1)
+    may_be: NDArray[np.bool_] = attached & (lone | (lists > 0))
+    if not may_be.any():
+        return may_be
+    starter = words.lookup(tokens.hash[start]) & words.bit("starters") > 0
     starter &= tokens.shape[start] & Shape.CAPITAL > 0
     # A single capital, as in "U.S." and "J. R. Smith", does not end a sentence, but "so did I." does.
-    lone = word & (tokens.end[before] - tokens.start[before] == 1)
     dotted = (first_code[np.maximum(end - 2, 0)] == ord(".")) & ~spaced[before] & (end > 1)
     capital = tokens.shape[before] & Shape.CAPITAL > 0
     initial = lone & ~dotted & capital & (first_code[before] != ord("I"))

@@ -89,8 +89,7 @@ def _boundaries(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     kind = translate(classes, _KIND)
     kind[characters == ord(".")] = _REPEATED
-    _join_inner(kind, classes == CharacterClass.APOSTROPHE, _WORD)
-    _join_inner(kind, classes == CharacterClass.POINT, _NUMBER)
+    _join_inner(kind, classes)
     starts = kind != _SPACE
     continues = kind[1:] == kind[:-1]
     continues &= kind[1:] != _PUNCTUATION
@@ -101,12 +100,13 @@ def _boundaries(
     return starts.nonzero()[0], ends.nonzero()[0] + 1
 
 
-def _join_inner(kind: NDArray[np.uint8], candidates: NDArray[np.bool_], joined: int) -> None:
-    """Join candidates, in place, with the words or numbers on both sides of them: don't, 1,000.5."""
-    inner = candidates.nonzero()[0]
-    inner = inner[(inner > 0) & (inner < kind.size - 1)]
-    inner = inner[(kind[inner - 1] == joined) & (kind[inner + 1] == joined)]
-    kind[inner] = joined
+def _join_inner(kind: NDArray[np.uint8], classes: NDArray[np.uint8]) -> None:
+    """Join apostrophes and points, in place, with the words or numbers on both sides of them: don't, 1,000.5."""
+    inside = classes[1:-1]
+    inner = ((inside == CharacterClass.APOSTROPHE) | (inside == CharacterClass.POINT)).nonzero()[0] + 1
+    joined = np.where(classes[inner] == CharacterClass.POINT, np.uint8(_NUMBER), np.uint8(_WORD))
+    fits = (kind[inner - 1] == joined) & (kind[inner + 1] == joined)
+    kind[inner[fits]] = joined[fits]
 
 
 def shapes(classes: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.uint8]:
