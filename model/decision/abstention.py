@@ -86,6 +86,17 @@ class _Counts:
     those that are `allowed`.
     """
 
+    foreign_part: NDArray[np.int64]
+    tokens: NDArray[np.int64]
+    words: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    prose: NDArray[np.int64]
+    allowed: NDArray[np.int64]
+    lower: NDArray[np.int64]
+    english: NDArray[np.int64]
+    glued: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
     def __init__(self, documents: Documents) -> None:
         self._size = len(documents)
         self._document = documents.token_document
@@ -151,9 +162,7 @@ def _glued(documents: Documents, word: NDArray[np.bool_], number: NDArray[np.boo
     return glued
 
 
-def _is_other_language(
-    counts: _Counts, minimum_words: int, lacks_english: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def _is_other_language(counts: _Counts, minimum_words: int, lacks_english: NDArray[np.bool_]) -> NDArray[np.bool_]:
     script = (counts.other_letters > MOST_OTHER_LETTERS * counts.letters) & (counts.other_letters > 1)
     foreign = (counts.foreign >= FEWEST_FOREIGN) & (counts.foreign > counts.english)
     foreign &= counts.foreign >= LEAST_FOREIGN * counts.words

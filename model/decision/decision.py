@@ -79,7 +79,7 @@ class Tail:
         return {**answer, "unfamiliar": list(self.unfamiliar), "between": self.between}
 
     def deviation(self, evidence: Floats, log_words: Floats, unfamiliar: Floats) -> Floats:
-        """Return how many standard deviations (D,) the evidence is above that of human text, given their `log_length`."""
+        """Return how many standard deviations (D,) the evidence is above that of human text of this `log_length`."""
         knots, log_spread = self._logs
         centre = np.interp(log_words, knots, self.centre) + self.unfamiliar[0] * unfamiliar
         spread = np.exp(np.interp(log_words, knots, log_spread) + self.unfamiliar[1] * unfamiliar)

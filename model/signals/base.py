@@ -78,7 +78,7 @@ class Pool:
             judged = _JUDGED[encoding] = cls(encoding.place_document, size)
         return judged
 
-    def means(self, rows: NDArray[np.floating] | NDArray[np.bool_]) -> Floats:
+    def means(self, rows: NDArray[Any]) -> Floats:
         """Return the mean of each document's values in each row: shape (k, D), given `rows` (k, P).
 
         A row has one value for each of the P selected tokens.
@@ -92,7 +92,7 @@ class Pool:
         """Return how many of each document's flags are set in each row: shape (k, D), given `rows` (k, P)."""
         return counts_between(rows, self.bounds)
 
-    def mean(self, values: NDArray[np.floating] | NDArray[np.bool_]) -> Floats:
+    def mean(self, values: NDArray[Any]) -> Floats:
         """Return the mean of each document's values, shape (D,)."""
         if values.dtype == np.bool_:
             sums: NDArray[Any] = steps(values.nonzero()[0].searchsorted(self.bounds))

@@ -79,7 +79,7 @@ class Debris:
         kind, token = marks.nonzero()
         counts = np.bincount(kind * size + documents.token_document[token], minlength=len(DEBRIS) * size)
         rates = np.minimum(100 * counts.reshape(len(DEBRIS), size) / Pool.of(encoding).weight, 20.0)
-        return SignalValues(tokens=in_columns(marks), documents=in_columns(rates))
+        return SignalValues(tokens=in_columns(list(marks)), documents=in_columns(list(rates)))
 
     def _braces(self, encoding: Encoding) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Mark the opening braces of spintax, `{a|b}`, and of a single word in braces."""

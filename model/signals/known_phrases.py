@@ -24,7 +24,8 @@ from unspun.model.language.ngrams import LanguageModel
 from unspun.model.language.vocabulary import SPECIALS
 from unspun.model.signals.base import Pool, SignalValues, in_columns
 from unspun.model.text.document import hash_phrases
-from unspun.model.text.tokens import phrase_keys, run_keys
+from unspun.model.text.tokens import phrase_keys as phrase_keys
+from unspun.model.text.tokens import run_keys
 
 ORDINARY = Path(__file__).parents[1] / "language" / "ordinary_phrases.txt"
 """Known phrases that people also write, one a line. `training.language.ordinary` counts them."""
@@ -128,10 +129,8 @@ class KnownPhrases:
         free.sort(key=first.tolist().__getitem__)
         return PhraseHits(first[free], lengths[free], phrase[free])
 
-    def _runs(
-        self, encoding: Encoding
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]:
-        """Return the runs of tokens that may be phrases, the longest first: first tokens, lengths and keys, (R,) each."""
+    def _runs(self, encoding: Encoding) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]:
+        """Return the first tokens, the lengths and the keys (R,) of runs that may be phrases, the longest runs first."""
         documents, lengths = encoding.documents, self._lengths
         # Phrases of the list do not contain the hash 0.
         hashes = np.where(documents.token_allowed, np.uint64(0), documents.token_hash)
@@ -182,4 +181,4 @@ class KnownPhrases:
         number = np.bincount(document, minlength=size)
         total = np.bincount(document, weights=self.phrases.weights[hits.phrase], minlength=size)
         rates = np.minimum([100 * number / words, 100 * total / words], 50.0)
-        return SignalValues(tokens=weight, documents=in_columns(rates))
+        return SignalValues(tokens=weight, documents=in_columns(list(rates)))

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 Item = TypeVar("Item", bound=np.generic)
 
 
-def steps(values: NDArray[Item]) -> NDArray[Item]:
+def steps(values: NDArray[Any]) -> NDArray[Any]:
     """Return the differences (T - 1,) between neighbouring values (T,), like numpy.diff."""
-    return values[1:] - values[:-1]
+    answer: NDArray[Any] = values[1:] - values[:-1]
+    return answer
 
 
 def starts_of_runs(groups: NDArray[Any]) -> NDArray[np.bool_]:
@@ -36,11 +37,14 @@ def counts_between(flags: NDArray[np.bool_], bounds: NDArray[np.int64]) -> NDArr
 
     The first bound is 0, and the last is T.
     """
+    counts: NDArray[np.int64]
     if len(bounds) == 2:
-        return np.add.reduce(flags, axis=1, keepdims=True, dtype=np.int64)
+        counts = np.add.reduce(flags, axis=1, keepdims=True, dtype=np.int64)
+        return counts
     rows = np.arange(len(flags))[:, None] * flags.shape[1]
     before = flags.reshape(-1).nonzero()[0].searchsorted(rows + bounds)
-    return before[:, 1:] - before[:, :-1]
+    counts = before[:, 1:] - before[:, :-1]
+    return counts
 
 
 def running_totals(values: NDArray[Any]) -> NDArray[np.int64]:

@@ -56,7 +56,10 @@ class LinePhrases:
         """Return which spans of tokens may be a phrase, judging by their first word and their length."""
         word = first.copy()
         for _ in range(_LEADING_SIGNS):
-            word += (tokens.token_class[word] == TokenClass.PUNCTUATION) & (word < last)
+            signs = (tokens.token_class[word] == TokenClass.PUNCTUATION) & (word < last)
+            if not signs.any():
+                break
+            word += signs
         fits = self.first_words.contains(tokens.hash[word])
         if self.first_number:
             fits |= tokens.token_class[word] == TokenClass.NUMBER

@@ -107,7 +107,7 @@ def _restore_document(
     opens = np.diff(sentence, prepend=-1) > 0
     chosen = _oddly_cased(hashes, usual, written, functions[begin:end][words], line)
     wanted = _wanted_case(usual, written, opens)
-    changed = (chosen & (wanted != written)).nonzero()[0]
+    changed = np.flatnonzero(chosen & (wanted != written))
     lower, upper = _case_tables()
     for place in changed.tolist():
         a, b = int(start[words[place]]), int(stop[words[place]])

@@ -108,7 +108,7 @@ class Documents:
         repaired = [repair(text[:max_characters]) for text in texts]
         characters = code_points("".join(f"{one.text}\n" for one in repaired))
         document_start = np.zeros(len(repaired) + 1, dtype=np.int64)
-        np.cumsum([len(one.text) + 1 for one in repaired], out=document_start[1:])
+        np.array([len(one.text) + 1 for one in repaired], dtype=np.int64).cumsum(out=document_start[1:])
         tokens = Tokens(characters)
         lists = listed_words().lookup(tokens.hash)
         functions = lists & listed_words().bit("en") > 0
@@ -122,7 +122,7 @@ class Documents:
         token_prose, excluded = find_prose(characters, tokens, lists, layout, sentences, document_start)
         token_prose &= ~token_foreign
         token_document = np.arange(len(repaired), dtype=np.int32).repeat(steps(token_ptr))
-        token_allowed = np.zeros_like(token_prose)
+        token_allowed = np.zeros(len(token_prose), dtype=np.bool_)
         if allowed is not None:
             token_allowed = allowed.find(tokens.hash, token_document) & token_prose
             # To the words around it, every term is a name.
@@ -161,6 +161,8 @@ class Documents:
     @cached_property
     def english(self) -> NDArray[np.float64]:
         """The share of each document's words (D,) that are not in sentences of another language."""
+        if not self.token_foreign.any():
+            return np.ones(len(self))
         word = self.token_class == TokenClass.WORD
         words = np.bincount(self.token_document[word], minlength=len(self))
         foreign = np.bincount(self.token_document[word & self.token_foreign], minlength=len(self))
@@ -251,10 +253,10 @@ class Documents:
         characters = self.characters
         other = (~self.token_prose).nonzero()[0]
         if len(other):
-            steps = np.zeros(len(characters) + 1, dtype=np.int8)
-            steps[self.token_start[other]] += 1
-            steps[self.token_end[other]] -= 1
-            characters = np.where(steps[:-1].cumsum(dtype=np.int8) > 0, np.uint32(ord(" ")), characters)
+            changes = np.zeros(len(characters) + 1, dtype=np.int8)
+            changes[self.token_start[other]] += 1
+            changes[self.token_end[other]] -= 1
+            characters = np.where(changes[:-1].cumsum(dtype=np.int8) > 0, np.uint32(ord(" ")), characters)
         filled = steps(self.token_ptr) > 0
         spans = np.zeros((len(self), 2), dtype=np.int64)
         spans[filled, 0] = self.token_start[self.token_ptr[:-1][filled]]

@@ -195,10 +195,8 @@ def phrase_keys(hashes: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
     return run_keys(hashes, np.arange(count), np.full(count, length))
 
 
-def run_keys(
-    hashes: NDArray[np.uint64], first: NDArray[np.int64], lengths: NDArray[np.int64]
-) -> NDArray[np.uint64]:
-    """Return the hashes (N,) of runs of tokens, given their first tokens and their lengths, (N,) each, longest first."""
+def run_keys(hashes: NDArray[np.uint64], first: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return the hashes (N,) of runs of tokens, given their first tokens and their lengths (N,), the longest first."""
     key = lengths.astype(np.uint64)
     sizes = (-lengths).searchsorted(-np.arange(lengths.max(initial=0))).tolist()  # for each k, the runs longer than k
     for k, size in enumerate(sizes):

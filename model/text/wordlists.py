@@ -29,6 +29,7 @@ class WordTable:
     """
 
     def __init__(self, lists: dict[str, NDArray[np.uint64]]) -> None:
+        self.names = tuple(lists)
         self._bits = {name: 1 << number for number, name in enumerate(lists)}
         self._first = np.zeros(_SLOTS, dtype=np.uint64)
         self._second = np.zeros(_SLOTS, dtype=np.uint64)

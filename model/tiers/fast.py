@@ -136,4 +136,5 @@ class FastClassifier:
 
 def _logit(probability: NDArray[np.floating]) -> NDArray[np.float64]:
     clipped = np.minimum(np.maximum(probability, _EDGE, dtype=np.float64), 1 - _EDGE)
-    return np.log(clipped / (1 - clipped))
+    answer: NDArray[np.float64] = np.log(clipped / (1 - clipped))
+    return answer
