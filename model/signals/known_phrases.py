@@ -130,7 +130,7 @@ class KnownPhrases:
         return PhraseHits(first[free], lengths[free], phrase[free])
 
     def _runs(self, encoding: Encoding) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]:
-        """Return the first tokens, the lengths and the keys (R,) of runs that may be phrases, the longest runs first."""
+        """Return the first tokens, the lengths and the keys (R,) of runs that may be phrases, the longest first."""
         documents, lengths = encoding.documents, self._lengths
         # Phrases of the list do not contain the hash 0.
         hashes = np.where(documents.token_allowed, np.uint64(0), documents.token_hash)
