@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
-from weakref import WeakKeyDictionary
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,14 @@ class Encoding:
     documents: Documents
     ids: NDArray[np.int32]
     judged: NDArray[np.bool_]
+    _memory: dict[object, Any] = field(default_factory=dict, repr=False)
+
+    def once(self, key: object, compute: Callable[[Encoding], Answer]) -> Answer:
+        """Return what `compute` returns for this batch. It is computed only once for each key."""
+        answer: Answer | None = self._memory.get(key)
+        if answer is None:
+            answer = self._memory[key] = compute(self)
+        return answer
 
     @cached_property
     def places(self) -> NDArray[np.int64]:
@@ -66,10 +74,3 @@ class Encoding:
         ids[documents.token_allowed] = UNKNOWN
         judged = (documents.token_class == TokenClass.WORD) & documents.token_prose
         return cls(documents, ids, judged)
-
-
-class BatchMemory(WeakKeyDictionary[Encoding, Answer]):
-    """A cache of what was computed for a batch, for as long as the batch exists. A pickled copy is empty."""
-
-    def __reduce__(self) -> tuple[type[BatchMemory[Answer]], tuple[()]]:
-        return type(self), ()

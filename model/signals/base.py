@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from unspun.model.language.encoding import BatchMemory, Encoding
+from unspun.model.language.encoding import Encoding
 from unspun.model.text.arrays import counts_between, steps
 
 Floats = NDArray[np.float32]
@@ -70,13 +70,9 @@ class Pool:
     @classmethod
     def of(cls, encoding: Encoding, tokens: NDArray[np.int64] | None = None) -> Pool:
         """Pool over some tokens, given by their places in rising order; by default over those that are judged."""
-        size = len(encoding.documents.texts)
-        if tokens is not None:
-            return cls(encoding.documents.token_document.take(tokens), size)
-        judged = _JUDGED.get(encoding)
-        if judged is None:
-            judged = _JUDGED[encoding] = cls(encoding.place_document, size)
-        return judged
+        if tokens is None:
+            return encoding.once(cls, _of_judged)  # most signals need it
+        return cls(encoding.documents.token_document.take(tokens), len(encoding.documents.texts))
 
     def means(self, rows: NDArray[Any]) -> Floats:
         """Return the mean of each document's values in each row: shape (k, D), given `rows` (k, P).
@@ -130,8 +126,8 @@ def share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Floats:
     return (part / np.maximum(whole, 1)).astype(np.float32)
 
 
-_JUDGED: BatchMemory[Pool] = BatchMemory()
-"""The pool of the tokens that are judged, because most signals need it."""
+def _of_judged(encoding: Encoding) -> Pool:
+    return Pool(encoding.place_document, len(encoding.documents.texts))
 
 
 def in_columns(values: Sequence[NDArray[Any]]) -> Floats:

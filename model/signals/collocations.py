@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unspun.model.language.encoding import BatchMemory, Encoding
+from unspun.model.language.encoding import Encoding
 from unspun.model.language.ngrams import LanguageModel
 from unspun.model.language.vocabulary import UNKNOWN
 from unspun.model.signals.base import Floats, Pool, SignalValues, in_columns
@@ -78,14 +78,10 @@ class Collocations:
 
     def __init__(self, language: LanguageModel) -> None:
         self.language = language
-        self._found: BatchMemory[WordFit] = BatchMemory()
 
     def fit(self, encoding: Encoding) -> WordFit:
         """Return how well the words of a batch fit. Cached, because `read` and the substitutions both need it."""
-        found = self._found.get(encoding)
-        if found is None:
-            found = self._found[encoding] = self._fit(encoding)
-        return found
+        return encoding.once(self, self._fit)
 
     def _fit(self, encoding: Encoding) -> WordFit:
         # Each pair and each triple is looked up once.

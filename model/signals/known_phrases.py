@@ -19,7 +19,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from unspun.model.language.encoding import BatchMemory, Encoding
+from unspun.model.language.encoding import Encoding
 from unspun.model.language.ngrams import LanguageModel
 from unspun.model.language.vocabulary import SPECIALS
 from unspun.model.signals.base import Pool, SignalValues, in_columns
@@ -89,7 +89,6 @@ class KnownPhrases:
         self.phrases = phrases
         self.betraying = ~(phrases.in_context | np.isin(phrases.keys, ordinary_keys()))
         """(P,) which phrases nobody writes but a spinner. The others count for the verdict, but are no evidence."""
-        self._found: BatchMemory[PhraseHits] = BatchMemory()
         # This table rules out most runs of words without a search among the keys.
         self._ends_of_keys = np.zeros(int(KEY_END) + 1, dtype=bool)
         self._ends_of_keys[phrases.keys & KEY_END] = True
@@ -107,10 +106,7 @@ class KnownPhrases:
 
     def find(self, encoding: Encoding) -> PhraseHits:
         """Return the phrases of a batch; of overlapping ones, the longest. Cached, because evidence needs them too."""
-        hits = self._found.get(encoding)
-        if hits is None:
-            hits = self._found[encoding] = self._find(encoding)
-        return hits
+        return encoding.once(self, self._find)
 
     def _find(self, encoding: Encoding) -> PhraseHits:
         documents = encoding.documents
