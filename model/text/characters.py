@@ -122,9 +122,10 @@ def classify(characters: NDArray[np.uint32]) -> NDArray[np.uint8]:
     """Return the CharacterClass of each code point."""
     classes = translate(characters.astype(np.uint8), class_table()[:256])
     wide = (characters > 0xFF).nonzero()[0]
-    classes[wide] = class_table().take(characters[wide], mode="clip")
-    for code, where in _astral(characters):
-        classes[where] = character_class(code)
+    if len(wide):
+        classes[wide] = class_table().take(characters[wide], mode="clip")
+        for code, where in _astral(characters):
+            classes[where] = character_class(code)
     return classes
 
 

@@ -64,9 +64,10 @@ class WordTable:
         # Only words whose first slot has another word can be in the second table.
         others = ((bits > 0) > same).nonzero()[0]
         bits *= same
-        wanted = hashes[others]
-        slot = ((wanted >> np.uint64(32)) & np.uint64(_SLOTS - 1)).view(np.int64)
-        bits[others] = self._second_lists.take(slot) * (self._second.take(slot) == wanted)
+        if len(others):
+            wanted = hashes[others]
+            slot = ((wanted >> np.uint64(32)) & np.uint64(_SLOTS - 1)).view(np.int64)
+            bits[others] = self._second_lists.take(slot) * (self._second.take(slot) == wanted)
         return bits
 
     def contains(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:

@@ -87,7 +87,7 @@ class Unfamiliarity:
         """Return the unfamiliarity (D,) of texts with these features (D, F): usually about 0, rarely above 3."""
         scaled = self.sign * (features[:, self.columns].astype(np.float64) - self.centre) / self.spread
         clipped = np.minimum(np.maximum(scaled, -MOST_UNFAMILIAR), MOST_UNFAMILIAR)
-        answer: NDArray[np.float64] = clipped.mean(axis=1)
+        answer: NDArray[np.float64] = np.add.reduce(clipped, axis=1) / len(self.columns)
         return answer
 
 
