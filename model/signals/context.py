@@ -42,16 +42,16 @@ class ContextNetwork:
     """The network, in integer arithmetic until its last sums, so that no answer depends on the rest of the batch.
 
     Attributes:
-        table: (ROWS, E) int8, what each row of words is to the network. `capital` (E,) is added for words that begin
-            with a capital letter; no sum is beyond 127.
+        table: (ROWS + 1, E) uint8, what each row of words is to the network, with ZERO for 0. The last row is that of
+            empty places. `capital` (E,) uint8 is added for words that begin with a capital letter, modulo 256.
         graph: the ONNX model: places (P, E) uint8, of which those with a `mask` (P, 1) of 255 are words and those with
             0 are empty, to one number for each kind from each of its two layers (P, 6) int32.
         scale: (6,) what 1 is worth in each of these numbers.
         bias: (3,) log odds of each kind that a word has by itself.
     """
 
-    table: NDArray[np.int8]
-    capital: NDArray[np.int8]
+    table: NDArray[np.uint8]
+    capital: NDArray[np.uint8]
     graph: bytes
     scale: NDArray[np.float64]
     bias: NDArray[np.float64]
@@ -73,12 +73,11 @@ class ContextNetwork:
         size = np.diff(words.ptr)
         place = np.arange(len(words.hashes)) + np.repeat(np.arange(1, len(size) + 1) * GAP, size)
         places = len(words.hashes) + (len(size) + 1) * GAP
-        rows = self.table[words.hashes >> np.uint64(64 - ROW_BITS)]
-        rows[words.capital] += self.capital
-        inputs = np.full((places, self.table.shape[1]), ZERO, dtype=np.uint8)
-        inputs[place] = rows.view(np.uint8) ^ np.uint8(ZERO)  # adds ZERO
-        mask = np.zeros((places, 1), dtype=np.uint8)
-        mask[place] = 255
+        rows = np.full(places, ROWS, dtype=np.uint64)
+        rows[place] = words.hashes >> np.uint64(64 - ROW_BITS)
+        inputs = self.table[rows]
+        inputs[place[words.capital]] += self.capital
+        mask = np.where(rows == ROWS, np.uint8(0), np.uint8(255))[:, None]
         found = np.empty((2 * len(KINDS), places), dtype=np.int32)
         for start in range(0, places, CHUNK):
             first, stop = max(start - REACH, 0), start + CHUNK

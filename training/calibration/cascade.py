@@ -24,12 +24,12 @@ from unspun.training.calibration.fit import (
     SUSPECT,
     Sample,
     fit_decision,
+    fit_tails,
     human_weights,
     makers_of,
     quantiles,
     simplex,
 )
-from unspun.training.reporting import metrics
 from unspun.training.rows import Runs
 
 MINIMUM_WORDS = 50
@@ -40,11 +40,11 @@ FAST_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 """Weights of the fast tier's evidence to try, in standard deviations of the encoder's evidence."""
 QUICK_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 1.5)
 """Weights of each quick signal to try, in standard deviations of the fast tier's other evidence."""
-SETTLED = 0.9
-"""Share of the human texts that the first tier settles."""
+SETTLED = 0.87
+"""Share of the human texts in plain English prose that the first tier settles."""
 NEVER = 50.0
 """Log rate of texts that are not to be sent, above that of all others."""
-SENT, SENT_WITHOUT_FIRST = 0.01, 0.2
+SENT, SENT_WITHOUT_FIRST = 0.05, 0.2
 """Share of the human texts that `auto` sends to the deep tier, and in models without a first tier."""
 
 Floats = NDArray[np.float64]
@@ -110,8 +110,7 @@ def _fit_with_first(
     last = next(reversed(samples))
     rates_first = log_rates(decision.tiers["first"], first)
     human = human_weights(extended)
-    settled_share = SETTLED / max(float(human[extended.plain].sum()), SETTLED)
-    limits = choose_doubt(seen, rates_first, _found(decision.tiers[last], samples[last]), 1.0 - settled_share)
+    limits = choose_doubt(seen, rates_first, _found(decision.tiers[last], samples[last]), 1.0 - SETTLED)
     settled = extended.plain & (rates_first > np.log(limits)).all(axis=1)
     tiers = {"first": decision.tiers["first"]}
     for name, sample in samples.items():
@@ -181,7 +180,8 @@ def choose_first_weights(labelled: LabelledEvidence) -> Floats:
     scale = 1.0 / _deviations(labelled, labelled.quick).reshape(len(QUICK_SIGNALS), len(KINDS))
     pairs = [*((1.0, two) for two in QUICK_WEIGHTS), *((one, 1.0) for one in QUICK_WEIGHTS[:3])]
     candidates = [scale * np.array([[one], [two]]) for one, two in pairs]
-    return _best(labelled, candidates, lambda weights: _quick_evidence(labelled, weights))
+    seen = as_first_sees(labelled)
+    return _best(seen, candidates, lambda weights: _quick_evidence(labelled, weights), (0.05, 0.1))
 
 
 def choose_fast_weights(labelled: LabelledEvidence) -> Floats:
@@ -199,21 +199,27 @@ def _deviations(labelled: LabelledEvidence, runs: Runs) -> Floats:
     return answer
 
 
-def _best(labelled: LabelledEvidence, candidates: Sequence[Floats], evidence: Callable[[Floats], Floats]) -> Floats:
+def _best(
+    labelled: LabelledEvidence,
+    candidates: Sequence[Floats],
+    evidence: Callable[[Floats], Floats],
+    shares: Sequence[float] = (0.01, 0.03),
+) -> Floats:
     """Return the weights (..., 3) that are best for each kind, rounded; the first candidate for a kind without texts.
 
-    They are best if the mean over makers of AUROC and of half the recall at 1 % false positives is largest.
+    They are best if they find the most: the mean, over makers and over the `shares` of the human texts that may be
+    found as well, of the share of the maker's texts that is found. Evidence is compared with that of human texts of the
+    same length.
     """
-    human = human_weights(labelled) > 0
+    weights = human_weights(labelled)
+    human = weights > 0
     values = np.zeros((len(candidates), len(KINDS)))
-    for number, weights in enumerate(candidates):
-        mixed = evidence(weights)
+    for number, candidate in enumerate(candidates):
+        sample = Sample(labelled, evidence(candidate))
+        rates = sample.log_rates(fit_tails(sample, weights))
         for k, kind in enumerate(KINDS):
-            found = [
-                metrics.auroc(rows[rows | human], mixed[rows | human, k])
-                + 0.5 * metrics.tpr_at_fpr(rows[rows | human], mixed[rows | human, k], 0.01)
-                for _, rows in makers_of(labelled, kind)
-            ]
+            limits = quantiles(rates[human, k], weights[human], shares)
+            found = [(rates[rows, k] <= limit).mean() for _, rows in makers_of(labelled, kind) for limit in limits]
             values[number, k] = float(np.mean(found)) if found else 0.0
     best = np.argmax(values, axis=0)
     return np.round(np.stack([candidates[best[k]][..., k] for k in range(len(KINDS))], axis=-1), 4)

@@ -301,7 +301,7 @@ def packed(network: Network, texts: Sequence[str]) -> ContextNetwork:
     step = (np.quantile(np.abs(table), 0.9999, axis=0) + np.abs(capital)) / 127
     added = np.rint(capital / step)
     least, most = -127 + np.maximum(-added, 0), 127 - np.maximum(added, 0)
-    rows = np.clip(np.rint(table / step), least, most).astype(np.int8)
+    rows = np.vstack([np.clip(np.rint(table / step), least, most), np.zeros(WIDTH)]) + ZERO
     highest = _highest(network, texts)
     near = (network.near.weight.numpy() * step[None, :, None]).transpose(2, 1, 0).reshape(-1, UNITS)
     far = network.far.weight.numpy().transpose(2, 1, 0).reshape(-1, UNITS)
@@ -317,7 +317,11 @@ def packed(network: Network, texts: Sequence[str]) -> ContextNetwork:
     )
     scale = np.concatenate([scale for _, scale in last]).astype(np.float64)
     return ContextNetwork(
-        rows, added.astype(np.int8), content, scale, network.answer.bias.numpy()[2:].astype(np.float64)
+        rows.astype(np.uint8),
+        added.astype(np.int8).view(np.uint8),
+        content,
+        scale,
+        network.answer.bias.numpy()[2:].astype(np.float64),
     )
 
 

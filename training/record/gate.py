@@ -35,7 +35,6 @@ from unspun.training.corpora.corpus import LabelledText, read_labelled
 from unspun.training.corpora.roles import default_roles, sample
 from unspun.training.record.accuracy import (
     PARAPHRASED,
-    SETTLED_SCORE,
     SUSPECT,
     AccuracyRecord,
     ProgramVerdicts,
@@ -43,6 +42,7 @@ from unspun.training.record.accuracy import (
     separation,
     share,
 )
+from unspun.training.record.evaluate import SETTLED_SCORE
 from unspun.training.rows import Runs
 
 FILE = Path("tests/data/accuracy/matrices.npz")
