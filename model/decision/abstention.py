@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unspun.model.text.allowed import MOST_ALLOWED
+from unspun.model.text.arrays import counts_between, steps
 from unspun.model.text.document import Documents, Shape, TokenClass
 from unspun.model.text.foreign import FEWEST_FOREIGN, LEAST_FOREIGN, MOST_OTHER_LETTERS, most_foreign
 from unspun.model.text.sentences import TERMINATORS, is_among
@@ -59,8 +60,9 @@ def reasons(documents: Documents, minimum_words: int) -> list[Reason | None]:
         terms; "too_short" if there are too few other words of prose.
     """
     counts = _Counts(documents)
-    not_english = _is_other_language(counts, minimum_words)
-    not_prose = _is_not_prose(counts, minimum_words)
+    encoded, lacks_english = _is_encoded(counts), _lacks_english(counts)
+    not_english = _is_other_language(counts, minimum_words, lacks_english & ~encoded)
+    not_prose = _is_not_prose(counts, minimum_words, lacks_english | encoded)
     mostly_allowed = counts.allowed > MOST_ALLOWED * counts.prose
     too_short = counts.prose - counts.allowed < minimum_words
     verse = _is_verse(documents, counts, minimum_words)
@@ -84,40 +86,64 @@ class _Counts:
     those that are `allowed`.
     """
 
+    foreign_part: NDArray[np.int64]
+    tokens: NDArray[np.int64]
+    words: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    prose: NDArray[np.int64]
+    allowed: NDArray[np.int64]
+    lower: NDArray[np.int64]
+    english: NDArray[np.int64]
+    glued: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
     def __init__(self, documents: Documents) -> None:
         self._size = len(documents)
-        self._document, self._ptr = documents.token_document, documents.token_ptr
+        self._document = documents.token_document
         ours = ~documents.token_foreign
-        word = (documents.token_class == TokenClass.WORD) & ours
+        is_word = documents.token_class == TokenClass.WORD
+        word = is_word & ours
         number = (documents.token_class == TokenClass.NUMBER) & ours
-        self.foreign_part = self._count((documents.token_class == TokenClass.WORD) & documents.token_foreign)
-        self.tokens = self._count(ours)
-        self.words = self._count(word)
-        self.numbers = self._count(number)
-        self.prose = self._count(word & (documents.token_prose | documents.token_allowed))
-        self.allowed = self._count(word & documents.token_allowed)
-        self.lower = self._count(word & (documents.token_shape & Shape.CAPITAL == 0))
-        self.english = self._count(word & documents.token_function)
+        flags = [
+            is_word & documents.token_foreign,
+            ours,
+            word,
+            number,
+            word & (documents.token_prose | documents.token_allowed),
+            word & documents.token_allowed,
+            word & (documents.token_shape & Shape.CAPITAL == 0),
+            word & documents.token_function,
+            _glued(documents, word, number),
+            ours & is_among(documents.characters[documents.token_start], TERMINATORS),
+        ]
+        (
+            self.foreign_part,
+            self.tokens,
+            self.words,
+            self.numbers,
+            self.prose,
+            self.allowed,
+            self.lower,
+            self.english,
+            self.glued,
+            self.ends,
+        ) = counts_between(np.array(flags), documents.token_ptr)
         lists = np.where(word, documents.token_lists, np.uint32(0))
         self.foreign = most_foreign(lists, self._document, self._size)
-        self.glued = self._count(_glued(documents, word, number))
-        self.ends = self._count(ours & is_among(documents.characters[documents.token_start], TERMINATORS))
         length = (documents.token_end - documents.token_start) * word
         self.letters = np.bincount(self._document, weights=length, minlength=self._size)
         self.other_letters = self._other_letters(documents)
         is_code = [one.get("code", 0) > 0.5 * sum(one.values()) for one in documents.excluded]
         self.is_code = np.array(is_code, dtype=np.bool_)
 
-    def _count(self, flags: NDArray[np.bool_]) -> NDArray[np.int64]:
-        before = np.searchsorted(np.flatnonzero(flags), self._ptr)
-        counts: NDArray[np.int64] = before[1:] - before[:-1]
-        return counts
-
     def _other_letters(self, documents: Documents) -> NDArray[np.int64]:
         """Return the number of word characters outside the Latin alphabet."""
         codes = documents.characters
-        other = np.flatnonzero((codes >= 0x0250) & ((codes < 0x1E00) | (codes >= 0x1F00)))
-        token = np.searchsorted(documents.token_start, other, side="right") - 1
+        other = (codes >= 0x0250).nonzero()[0]
+        if not len(other):
+            return np.zeros(self._size, dtype=np.int64)
+        other = other[(codes[other] < 0x1E00) | (codes[other] >= 0x1F00)]
+        token = documents.token_start.searchsorted(other, side="right") - 1
         inside = (token >= 0) & (other < documents.token_end[np.maximum(token, 0)])
         token = token[inside]
         token = token[(documents.token_class[token] == TokenClass.WORD) & ~documents.token_foreign[token]]
@@ -127,38 +153,40 @@ class _Counts:
 
 def _glued(documents: Documents, word: NDArray[np.bool_], number: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return which words have a number directly before or after them, without a space."""
-    attached = documents.token_shape & Shape.SPACE_BEFORE == 0
     glued = np.zeros(word.size, dtype=np.bool_)
+    if not number.any():
+        return glued
+    attached = documents.token_shape & Shape.SPACE_BEFORE == 0
     glued[1:] |= word[1:] & number[:-1] & attached[1:]
     glued[:-1] |= word[:-1] & number[1:] & attached[1:]
     return glued
 
 
-def _is_other_language(counts: _Counts, minimum_words: int) -> NDArray[np.bool_]:
+def _is_other_language(counts: _Counts, minimum_words: int, lacks_english: NDArray[np.bool_]) -> NDArray[np.bool_]:
     script = (counts.other_letters > MOST_OTHER_LETTERS * counts.letters) & (counts.other_letters > 1)
     foreign = (counts.foreign >= FEWEST_FOREIGN) & (counts.foreign > counts.english)
     foreign &= counts.foreign >= LEAST_FOREIGN * counts.words
     # Languages without a word list here still have sentences of mostly lower-case words.
     running = (counts.ends * 60 >= counts.words) & (counts.lower >= 0.6 * counts.words)
-    unlisted = _lacks_english(counts) & running & ~_is_encoded(counts) & (counts.prose >= 0.5 * counts.words)
+    unlisted = lacks_english & running & (counts.prose >= 0.5 * counts.words)
     little_english = (counts.prose < minimum_words) & (counts.foreign_part > counts.words)
     return script | foreign | unlisted | little_english
 
 
-def _is_not_prose(counts: _Counts, minimum_words: int) -> NDArray[np.bool_]:
+def _is_not_prose(counts: _Counts, minimum_words: int, is_no_language: NDArray[np.bool_]) -> NDArray[np.bool_]:
     items = counts.words + counts.numbers
     figures = (counts.words < LEAST_WORDS * items) & (items >= FEWEST_TOKENS)
     left_out = counts.words - counts.prose
     mostly_left_out = (left_out > counts.prose) & (counts.prose < minimum_words) & (items >= FEWEST_TOKENS)
     mostly_left_out |= counts.prose < LEAST_PROSE * counts.words
     mostly_left_out |= (left_out > MOST_CODE * counts.words) & counts.is_code
-    return figures | mostly_left_out | _is_encoded(counts) | _lacks_english(counts)
+    return figures | mostly_left_out | is_no_language
 
 
 def _is_verse(documents: Documents, counts: _Counts, minimum_words: int) -> list[bool]:
     """Return which documents are verse. Only those with short lines are looked at."""
-    breaks = np.flatnonzero((documents.characters == ord("\n")) | (documents.characters == ord("/")))
-    lines = np.diff(np.searchsorted(breaks, documents.document_start))
+    breaks = ((documents.characters == ord("\n")) | (documents.characters == ord("/"))).nonzero()[0]
+    lines = steps(breaks.searchsorted(documents.document_start))
     may_be = (counts.words >= minimum_words) & (lines >= FEWEST_ROWS) & (counts.words <= MOST_WORDS * lines)
     may_be &= ~counts.is_code
     return [

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -77,25 +78,44 @@ class Tail:
         answer: dict[str, Any] = {name: [round(float(v), 6) for v in getattr(self, name)] for name in names}
         return {**answer, "unfamiliar": list(self.unfamiliar), "between": self.between}
 
-    def deviation(self, evidence: Floats, words: NDArray[np.integer], unfamiliar: Floats) -> Floats:
-        """Return how many standard deviations (D,) the evidence is above that of similar human text."""
-        length = np.log(np.clip(words, SHORTEST, LONGEST))
-        knots = np.log(self.words)
-        centre = np.interp(length, knots, self.centre) + self.unfamiliar[0] * unfamiliar
-        spread = np.exp(np.interp(length, knots, np.log(self.spread)) + self.unfamiliar[1] * unfamiliar)
+    def deviation(self, evidence: Floats, log_words: Floats, unfamiliar: Floats) -> Floats:
+        """Return how many standard deviations (D,) the evidence is above that of human text of this `log_length`."""
+        knots, log_spread = self._logs
+        centre = np.interp(log_words, knots, self.centre) + self.unfamiliar[0] * unfamiliar
+        spread = np.exp(np.interp(log_words, knots, log_spread) + self.unfamiliar[1] * unfamiliar)
         answer: Floats = (evidence - centre) / spread
         return answer
 
+    @cached_property
+    def _logs(self) -> tuple[Floats, Floats]:
+        """The logs of `words` and of `spread`."""
+        return np.log(self.words), np.log(self.spread)
+
     def log_rate(self, evidence: Floats, words: NDArray[np.integer], unfamiliar: Floats) -> Floats:
         """Return the log probability (D,) of evidence at least as strong, for a source at the 90th percentile."""
-        at = self.deviation(evidence, words, unfamiliar) - Z_90 * self.between
+        return log_probability(self.odds(evidence, log_length(words), unfamiliar))
+
+    def odds(self, evidence: Floats, log_words: Floats, unfamiliar: Floats) -> Floats:
+        """Return the log odds (D,) of evidence at least as strong in texts of this `log_length`."""
+        at = self.deviation(evidence, log_words, unfamiliar) - Z_90 * self.between
         odds = np.interp(at, self.deviations, self.log_odds)
-        for end, inner in ((0, 1), (-1, -2)):
-            slope = (self.log_odds[end] - self.log_odds[inner]) / (self.deviations[end] - self.deviations[inner])
-            beyond = at < self.deviations[0] if end == 0 else at > self.deviations[-1]
-            odds = np.where(beyond, self.log_odds[end] + slope * (at - self.deviations[end]), odds)
-        answer: Floats = -np.logaddexp(0.0, -odds)
-        return answer
+        for end, inner, beyond in ((0, 1, at < self.deviations[0]), (-1, -2, at > self.deviations[-1])):
+            if beyond.any():
+                slope = (self.log_odds[end] - self.log_odds[inner]) / (self.deviations[end] - self.deviations[inner])
+                odds = np.where(beyond, self.log_odds[end] + slope * (at - self.deviations[end]), odds)
+        return odds
+
+
+def log_length(words: NDArray[np.integer]) -> Floats:
+    """Return the logs of text lengths, within those that calibration covers."""
+    answer: Floats = np.log(np.minimum(np.maximum(words, SHORTEST), LONGEST))
+    return answer
+
+
+def log_probability(odds: Floats) -> Floats:
+    """Return the log probabilities that belong to log odds."""
+    answer: Floats = -np.logaddexp(0.0, -odds)
+    return answer
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,8 +170,9 @@ class TierDecision:
 
     def log_rates(self, evidence: Floats, words: NDArray[np.integer], unfamiliar: Floats) -> Floats:
         """Return the log rate of each kind (D, 3): the probability in human text, divided by the kind's share."""
-        columns = [tail.log_rate(evidence[:, k], words, unfamiliar) for k, tail in enumerate(self.tails)]
-        answer: Floats = np.stack(columns, axis=1) + np.log(self.factors) - np.log(self.shares)
+        log_words = log_length(words)
+        odds = [tail.odds(evidence[:, k], log_words, unfamiliar) for k, tail in enumerate(self.tails)]
+        answer: Floats = log_probability(np.array(odds)).T.copy() + np.log(self.factors) - np.log(self.shares)
         return answer
 
     def after_first(self, log_rates: Floats) -> Floats:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,16 @@ FINGERPRINT_BITS = 16 - LEVEL_BITS
 _LEVEL_MASK = np.uint16((1 << LEVEL_BITS) - 1)
 _MULTIPLIERS = tuple(np.uint64(value) for value in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9))
 _MIX = np.uint64(0xFF51AFD7ED558CCD)
+_ONE = np.uint64(1)
 
 MAX_PROBES = 16
 """Longer walks would slow down every look-up and save only one n-gram in several hundred."""
 
 BLOCK = 1 << 14
 """Keys looked up at a time, so that the working arrays stay in the processor's cache."""
+
+FEW = 512
+"""Keys that are looked up without the steps that save work for many, because these steps have their own cost."""
 
 Ids = NDArray[np.integer]
 
@@ -31,16 +36,16 @@ def ngram_keys(*columns: Ids) -> NDArray[np.uint64]:
 
     The columns are broadcast against each other.
     """
-    key: NDArray[np.uint64] = np.full((1,) * columns[0].ndim, np.uint64(len(columns)), dtype=np.uint64)
+    key: Any = np.uint64(len(columns))
     for multiplier, column in zip(_MULTIPLIERS, columns, strict=False):
         word = column.astype(np.uint64)
-        word += np.uint64(1)
+        word += _ONE
         word *= multiplier
-        key = key ^ word
-        key ^= key >> np.uint64(29)
-        key *= _MIX
+        key = word ^ key
+        _mix(key)
     key ^= key >> np.uint64(32)
-    return key
+    answer: NDArray[np.uint64] = key
+    return answer
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +73,7 @@ class NgramTable:
             raise ValueError(f"{len(keys)} n-grams do not fit into 2**{slot_bits} slots")
         inner = np.quantile(values, np.linspace(0, 1, (1 << LEVEL_BITS) - 1 + 1))
         edges = inner[1:-1]
-        level = np.searchsorted(edges, values).astype(np.int64)
+        level = edges.searchsorted(values).astype(np.int64)
         count = (1 << LEVEL_BITS) - 1
         sums = np.bincount(level, weights=values, minlength=count)
         sizes = np.maximum(np.bincount(level, minlength=count), 1)
@@ -83,7 +88,7 @@ class NgramTable:
             at = (home[pending] + probes) & mask
             free = slots[at] == 0
             _, first = np.unique(at[free], return_index=True)
-            placed = np.flatnonzero(free)[first]
+            placed = free.nonzero()[0][first]
             slots[at[placed]] = entry[pending[placed]]
             pending = np.delete(pending, placed)
             probes += 1
@@ -91,23 +96,33 @@ class NgramTable:
 
     def find(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the positions (F,) of the keys (N,) that are stored, and their log probabilities (F,)."""
-        places, levels = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.uint16)]
-        for start in range(0, keys.size, BLOCK):
-            block = keys[start : start + BLOCK]
-            may_be = self._may_find(block)
-            level = self._level(block.take(may_be))
-            hit = np.flatnonzero(level != 0)
-            places.append(may_be.take(hit) + start)
-            levels.append(level.take(hit))
-        return np.concatenate(places), self.levels.take(np.concatenate(levels))
+        if keys.size <= BLOCK:
+            places, levels = self._find_block(keys)
+        else:
+            starts = range(0, keys.size, BLOCK)
+            found = [self._find_block(keys[start : start + BLOCK]) for start in starts]
+            places = np.concatenate([of_block + start for start, (of_block, _) in zip(starts, found, strict=True)])
+            levels = np.concatenate([of_block for _, of_block in found])
+        return places, self.levels.take(levels)
 
-    def _level(self, keys: NDArray[np.uint64]) -> NDArray[np.uint16]:
-        """Return the level of each key (N,), 0 if it is not stored."""
-        at = self._home(keys)
-        entry = _fingerprint(keys) << np.uint16(LEVEL_BITS)
+    def _find_block(self, keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+        """Return the positions (F,) of the keys (N,) that are stored, and their levels (F,)."""
+        home = (keys >> np.uint64(64 - self.slots.size.bit_length() + 1)).view(np.int64)
+        low = keys.astype(np.uint16)
+        if keys.size < FEW:
+            level = self._walk(home, low << np.uint16(LEVEL_BITS))
+            hit = (level != 0).nonzero()[0]
+            return hit, level.take(hit)
+        may_be = self._may_meet(home, low).nonzero()[0]
+        level = self._level(home.take(may_be), low.take(may_be) << np.uint16(LEVEL_BITS))
+        hit = (level != 0).nonzero()[0]
+        return may_be.take(hit), level.take(hit)
+
+    def _level(self, at: NDArray[np.int64], entry: NDArray[np.uint16]) -> NDArray[np.uint16]:
+        """Return the level of each entry (N,), given the slot at which its walk starts; 0 if it is not stored."""
         # Most walks end at once, at the n-gram or at an empty slot.
         level = self._slots.take(at)
-        todo = np.flatnonzero(((level ^ entry) > _LEVEL_MASK) & (level != 0))
+        todo = (((level ^ entry) > _LEVEL_MASK) & (level != 0)).nonzero()[0]
         level &= _LEVEL_MASK
         level[todo] = self._walk(at.take(todo), entry.take(todo))
         return level
@@ -129,16 +144,12 @@ class NgramTable:
         level *= bits != 0
         return level
 
-    def _may_find(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Return the positions of the keys that a walk may find."""
-        met = self._met.take(self._home(keys))
-        met >>= keys.astype(np.uint16) & np.uint16(15)
+    def _may_meet(self, home: NDArray[np.int64], low: NDArray[np.uint16]) -> NDArray[np.bool_]:
+        """Return whether a walk may find each key (N,), given the slot at which it starts and the key's low bits."""
+        met = self._met.take(home)
+        met >>= low & np.uint16(15)
         met &= np.uint16(1)
-        return np.flatnonzero(met.astype(bool))
-
-    def _home(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """Return the slot at which the walk to each key starts."""
-        return (keys >> np.uint64(64 - self.slots.size.bit_length() + 1)).view(np.int64)
+        return met.astype(bool)
 
     @cached_property
     def _walks(self) -> NDArray[np.void]:
@@ -178,6 +189,41 @@ def _fingerprint(keys: NDArray[np.uint64]) -> NDArray[np.uint16]:
     return keys.astype(np.uint16) & np.uint16((1 << FINGERPRINT_BITS) - 1)
 
 
+def _keys_around(words: Ids, left2: Ids, left1: Ids, right1: Ids, right2: Ids) -> NDArray[np.uint64]:
+    """Return the `ngram_keys` (5, K, P) of words (K, P) with their neighbours (P,).
+
+    They are those of the pairs (left1, word) and (word, right1), and of the triples (word, right1, right2), (left1,
+    word, right1) and (left2, left1, word). All n-grams with a word in the same place are computed at once.
+    """
+    first, second, third = _MULTIPLIERS
+    one = words.astype(np.uint64) + _ONE
+    left2, left1, right1, right2 = (ids.astype(np.uint64) + _ONE for ids in (left2, left1, right1, right2))
+    keys = np.empty((5, *words.shape), dtype=np.uint64)
+    np.multiply(one, first, out=keys[1])
+    np.bitwise_xor(keys[1], np.uint64(3), out=keys[2])
+    keys[1] ^= np.uint64(2)
+    _mix(keys[1:3])
+    keys[1:3] ^= right1 * second
+    one_second = one * second
+    np.bitwise_xor(one_second, _mix(left1 * first ^ np.uint64(2)), out=keys[0])
+    np.bitwise_xor(one_second, _mix(left1 * first ^ np.uint64(3)), out=keys[3])
+    _mix(keys[:4])
+    keys[2] ^= right2 * third
+    keys[3] ^= right1 * third
+    before = _mix(_mix(left2 * first ^ np.uint64(3)) ^ left1 * second)
+    np.bitwise_xor(one * third, before, out=keys[4])
+    _mix(keys[2:])
+    keys ^= keys >> np.uint64(32)
+    return keys
+
+
+def _mix(key: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Scramble keys in place after each word."""
+    key ^= key >> np.uint64(29)
+    key *= _MIX
+    return key
+
+
 BACKOFF = np.float32(np.log(0.4))
 """The log factor for falling back to a shorter context (Brants et al. 2007, "Large language models in machine
 translation")."""
@@ -199,21 +245,27 @@ class LanguageModel:
 
     def bigram(self, first: Ids, second: Ids) -> NDArray[np.float32]:
         """Return log P(second | first). The arguments are broadcast against each other."""
-        return self.bigram_and_known(first, second)[0]
-
-    def bigram_and_known(self, first: Ids, second: Ids) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return log P(second | first), and the positions in the flattened result of the pairs that are stored."""
         answer = self.backoff.take(first) + self.unigram.take(second)
         places, found = self.table.find(ngram_keys(first, second).reshape(-1))
         answer.reshape(-1)[places] = found
-        return answer, places
-
-    def trigram(self, first: Ids, second: Ids, third: Ids, second_third: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return log P(third | first, second), given log P(third | second). All arrays have the same shape."""
-        answer = second_third + BACKOFF
-        places, found = self.table.find(ngram_keys(first, second, third))
-        answer[places] = found
         return answer
+
+    def running(self, ids: Ids) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]:
+        """Return the log probabilities of running text (T,): of each word but the first, given the one before it
+        (T - 1,), whether that pair is stored (T - 1,), and of each word but two, given the two before it (T - 2,).
+        """
+        # One search for all, because the cost per n-gram falls with their number.
+        keys = np.concatenate([ngram_keys(ids[:-1], ids[1:]), ngram_keys(ids[:-2], ids[1:-1], ids[2:])])
+        places, found = self.table.find(keys)
+        size = len(ids) - 1
+        pairs = int(places.searchsorted(size))
+        pair = self.backoff.take(ids[:-1]) + self.unigram.take(ids[1:])
+        pair[places[:pairs]] = found[:pairs]
+        known = np.zeros(size, dtype=bool)
+        known[places[:pairs]] = True
+        triple = pair[1:] + BACKOFF
+        triple[places[pairs:] - size] = found[pairs:]
+        return pair, known, triple
 
     def fit(
         self, words: Ids, left2: Ids, left1: Ids, right1: Ids, right2: Ids, right_pair: NDArray[np.float32]
@@ -223,21 +275,14 @@ class LanguageModel:
         They are the log probabilities of the word, of the next word, and of the one after that, each given the two
         words before it. `right_pair` (P,) is log P(right2 | right1), which does not depend on the word.
         """
-        left2, left1, right1, right2 = left2[None], left1[None], right1[None], right2[None]
         # One search for all, because the cost per n-gram falls with their number.
-        keys = np.empty((5, *words.shape), dtype=np.uint64)
-        keys[0] = ngram_keys(left1, words)
-        keys[1] = ngram_keys(words, right1)
-        keys[2] = ngram_keys(left2, left1, words)
-        keys[3] = ngram_keys(left1, words, right1)
-        keys[4] = ngram_keys(words, right1, right2)
-        places, found = self.table.find(keys.reshape(-1))
-        answer = np.empty(keys.shape, dtype=np.float32)
+        places, found = self.table.find(_keys_around(words, left2, left1, right1, right2).reshape(-1))
+        answer = np.empty((5, *words.shape), dtype=np.float32)
         np.add(self.backoff.take(left1), self.unigram.take(words), out=answer[0])
         np.add(self.backoff.take(words), self.unigram.take(right1), out=answer[1])
-        pairs = int(np.searchsorted(places, 2 * words.size))
+        pairs = int(places.searchsorted(2 * words.size))
         answer.reshape(-1)[places[:pairs]] = found[:pairs]
-        np.add(answer[:2], BACKOFF, out=answer[2:4])
-        np.add(right_pair, BACKOFF, out=answer[4])
+        np.add(right_pair, BACKOFF, out=answer[2])
+        np.add(answer[1::-1], BACKOFF, out=answer[3:])
         answer.reshape(-1)[places[pairs:]] = found[pairs:]
-        return answer[2:]
+        return answer[:1:-1]

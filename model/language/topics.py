@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,10 +63,7 @@ class Topics:
         The words themselves are part of the number, but not of the mean. Sums are computed on integers, so they are
         exact and do not depend on the rest of the batch.
         """
-        known = _CONTEXTS.get(encoding)
-        if known is None or known[0] is not self.values:
-            known = _CONTEXTS[encoding] = self.values, self._sum_up(encoding)
-        return known[1].around(places)
+        return encoding.once(self, self._sum_up).around(places)
 
     def _sum_up(self, encoding: Encoding) -> Contexts:
         documents, size = encoding.documents, len(encoding.ids)
@@ -119,10 +115,6 @@ class Contexts:
         mean *= UNIT
         mean /= np.maximum(count - 1, 1)[:, None]
         return mean, count
-
-
-_CONTEXTS: WeakKeyDictionary[Encoding, tuple[NDArray[np.int8], Contexts]] = WeakKeyDictionary()
-"""The contexts of batches that are being scored, because substitutions and the tagger need the same ones."""
 
 
 def _window_sums(values: NDArray[np.int16], width: int) -> NDArray[np.int16]:

@@ -71,9 +71,9 @@ class Vocabulary:
         slot = (wanted >> np.uint64(64 - SLOT_BITS)).view(np.int64)
         found = id_of.take(slot)
         same = hash_of.take(slot) == wanted
-        others = np.flatnonzero((found > 0) > same)
+        others = ((found > 0) > same).nonzero()[0]
         hashes, ids = self._index
-        at = np.minimum(np.searchsorted(hashes, wanted.take(others)), len(hashes) - 1)
+        at = np.minimum(hashes.searchsorted(wanted.take(others)), len(hashes) - 1)
         found[others] = np.where(hashes.take(at) == wanted.take(others), ids.take(at), np.int32(UNKNOWN))
         found[documents.token_class == TokenClass.NUMBER] = NUMBER
         return found

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unspun.model.language.encoding import BatchMemory, Encoding
+from unspun.model.language.encoding import Encoding
 from unspun.model.language.ngrams import LanguageModel
-from unspun.model.language.vocabulary import BOUNDARY, UNKNOWN
-from unspun.model.signals.base import Floats, Pool, SignalValues
+from unspun.model.language.vocabulary import UNKNOWN
+from unspun.model.signals.base import Floats, Pool, SignalValues, in_columns
 from unspun.model.signals.frequency import FUNCTION_WORD
 
 FIT = (-14.0, -11.0, -8.5, -6.0, -4.0)
@@ -78,61 +78,51 @@ class Collocations:
 
     def __init__(self, language: LanguageModel) -> None:
         self.language = language
-        self._found: BatchMemory[WordFit] = BatchMemory()
 
     def fit(self, encoding: Encoding) -> WordFit:
         """Return how well the words of a batch fit. Cached, because `read` and the substitutions both need it."""
-        found = self._found.get(encoding)
-        if found is None:
-            found = self._found[encoding] = self._fit(encoding)
-        return found
+        return encoding.once(self, self._fit)
 
     def _fit(self, encoding: Encoding) -> WordFit:
-        # Each pair and each triple is looked up once, in all documents with two boundaries before and after each.
-        here = np.arange(len(encoding.ids)) + 2 * (encoding.documents.token_document.astype(np.int64) + 1)
-        padded = np.full(len(encoding.ids) + 2 * len(encoding.documents.texts) + 2, BOUNDARY, dtype=np.int32)
-        padded[here] = encoding.ids
-        pair, places = self.language.bigram_and_known(padded[:-1], padded[1:])
-        known = np.zeros(len(pair), dtype=bool)
-        known[places] = True
-        triple = self.language.trigram(padded[:-2], padded[1:-1], padded[2:], pair[1:])
+        # Each pair and each triple is looked up once.
+        here = encoding.padded_places
+        pair, known, triple = self.language.running(encoding.padded)
+        before, after = here - 1, here + 1
         return WordFit(
-            after_left=triple[here - 2],
-            right_after=triple[here - 1],
-            second_right_after=triple[here],
-            left_pair=pair[here - 1],
-            pair=pair[here],
-            right_pair=pair[here + 1],
-            left_known=known[here - 1],
-            right_known=known[here],
+            after_left=triple.take(here - 2),
+            right_after=triple.take(before),
+            second_right_after=triple.take(here),
+            left_pair=pair.take(before),
+            pair=pair.take(here),
+            right_pair=pair.take(after),
+            left_known=known.take(before),
+            right_known=known.take(here),
         )
 
     def read(self, encoding: Encoding) -> SignalValues:
         """Compute how well the words fit."""
-        near = encoding.neighbours
         fit = self.fit(encoding)
         after_left, left_known, right_known = fit.after_left, fit.left_known, fit.right_known
         unigram = self.language.unigram
-        own = unigram.take(near[0])
+        own = unigram.take(encoding.ids)
         left = fit.left_pair - own
-        right = fit.pair - unigram.take(near[1])
+        right = fit.pair - unigram.take(encoding.following)
         numbers = [after_left, fit.right_after, fit.second_right_after, left, right, left_known, right_known]
-        tokens = np.stack(numbers, axis=1, dtype=np.float32)
-        judged = np.flatnonzero(encoding.judged & (near[0] != UNKNOWN))
+        judged = (encoding.judged & (encoding.ids != UNKNOWN)).nonzero()[0]
         content = judged[own.take(judged) < FUNCTION_WORD]
         pool, of_content = Pool.of(encoding, judged), Pool.of(encoding, content)
-        fits, associations = after_left.take(judged), left.take(judged)
-        fit_mean, fit_deviation = pool.mean_and_deviation(fits)
-        mean, deviation = pool.mean_and_deviation(associations)
+        fits, associations = both = np.array([after_left, left]).take(judged, axis=1)
+        means = pool.means(both)
+        deviations = pool.deviations(both, means)
         columns = [
-            fit_mean,
-            fit_deviation,
+            means[0],
+            deviations[0],
             *pool.shares_above(fits, FIT),
-            mean,
-            deviation,
+            means[1],
+            deviations[1],
             *pool.shares_above(associations, ASSOCIATION),
             pool.mean(~left_known.take(judged)),
             of_content.mean(~(left_known | right_known).take(content)),
             of_content.mean((after_left + fit.right_after).take(content)),
         ]
-        return SignalValues(tokens=tokens, documents=np.stack(columns, axis=1))
+        return SignalValues(tokens=in_columns(numbers), documents=in_columns(columns))

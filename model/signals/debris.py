@@ -16,10 +16,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from unspun.model.language.encoding import Encoding, shift
-from unspun.model.language.vocabulary import Vocabulary
-from unspun.model.signals.base import Pool, SignalValues
+from unspun.model.language.encoding import Encoding
+from unspun.model.language.vocabulary import SPECIALS, Vocabulary
+from unspun.model.signals.base import Pool, SignalValues, in_columns
 from unspun.model.signals.frequency import FUNCTION_WORD
+from unspun.model.text.arrays import running_totals
 from unspun.model.text.document import Shape, TokenClass, hash_token
 
 DEBRIS = {
@@ -64,40 +65,38 @@ class Debris:
 
     def read(self, encoding: Encoding) -> SignalValues:
         """Mark debris and count it per 100 words."""
-        marks = np.stack(
+        documents, size = encoding.documents, len(encoding.documents.texts)
+        marks = np.array(
             [
                 *self._braces(encoding),
                 self._doubled(encoding),
                 self._broken_capital(encoding),
                 self._fragment(encoding),
                 self._article(encoding),
-            ],
-            axis=1,
+            ]
         )
-        marks &= encoding.documents.token_prose[:, None]
-        documents = encoding.documents
-        words = Pool.of(encoding).weight
-        counts = np.stack(
-            [np.bincount(documents.token_document[column], minlength=len(documents.texts)) for column in marks.T],
-            axis=1,
-        )
-        rates = np.minimum(100 * counts / words[:, None], 20.0)
-        return SignalValues(tokens=marks.astype(np.float32), documents=rates.astype(np.float32))
+        marks &= documents.token_prose
+        kind, token = marks.nonzero()
+        counts = np.bincount(kind * size + documents.token_document[token], minlength=len(DEBRIS) * size)
+        rates = np.minimum(100 * counts.reshape(len(DEBRIS), size) / Pool.of(encoding).weight, 20.0)
+        return SignalValues(tokens=in_columns(list(marks)), documents=in_columns(list(rates)))
 
     def _braces(self, encoding: Encoding) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Mark the opening braces of spintax, `{a|b}`, and of a single word in braces."""
         hashes = encoding.documents.token_hash
-        opens, bars, closes = (hashes == mark for mark in self.brace)
         spintax = np.zeros(len(hashes), dtype=bool)
         braced = np.zeros(len(hashes), dtype=bool)
-        at_close = np.flatnonzero(closes)
-        if not opens.any() or not len(at_close):
+        opens, bars, closes = self.brace
+        start = (hashes == opens).nonzero()[0]
+        if not len(start):
             return spintax, braced
-        start = np.flatnonzero(opens)
-        end = at_close[np.minimum(np.searchsorted(at_close, start), len(at_close) - 1)]
+        at_close = (hashes == closes).nonzero()[0]
+        if not len(at_close):
+            return spintax, braced
+        end = at_close[np.minimum(at_close.searchsorted(start), len(at_close) - 1)]
         near = (end > start) & (end - start <= 40)
         near &= encoding.documents.token_document[start] == encoding.documents.token_document[end]
-        bars_before = np.concatenate([[0], np.cumsum(bars)])
+        bars_before = running_totals(hashes == bars)
         has_bar = bars_before[end] > bars_before[start]
         spintax[start[near & has_bar]] = True
         single = start[near & ~has_bar & (end - start == 2)]
@@ -111,6 +110,8 @@ class Debris:
         same = (documents.token_hash[1:] == documents.token_hash[:-1]) & (
             documents.token_sentence[1:] == documents.token_sentence[:-1]
         )
+        if not same.any():
+            return answer
         names = (documents.token_shape[1:] & Shape.CAPITAL > 0) & (documents.token_shape[:-1] & Shape.CAPITAL > 0)
         answer[1:] = same & encoding.judged[1:] & ~self.may_double[encoding.ids[1:]] & ~names
         return answer
@@ -119,53 +120,42 @@ class Debris:
         """Mark capitalised function words between two lower-case words, inside a sentence."""
         documents = encoding.documents
         word = documents.token_class == TokenClass.WORD
-        capital = (documents.token_shape & Shape.CAPITAL).astype(np.int32)
-        plain = np.where(word & (capital == 0), 1, 0).astype(np.int32)
-        before = shift(plain, documents.token_sentence, -1, 0)
-        after = shift(plain, documents.token_sentence, 1, 0)
-        function = self.function_word[encoding.ids] & (documents.token_end - documents.token_start > 2)
-        answer: NDArray[np.bool_] = word & (capital == 1) & function & (before == 1) & (after == 1)
-        answer &= documents.token_shape & Shape.ALL_CAPITALS == 0
+        capital = documents.token_shape & (Shape.CAPITAL | Shape.ALL_CAPITALS)
+        plain = word & (documents.token_shape & Shape.CAPITAL == 0)
+        same_sentence = documents.token_sentence[1:] == documents.token_sentence[:-1]
+        answer: NDArray[np.bool_] = word & (capital == Shape.CAPITAL) & self.function_word[encoding.ids]
+        answer &= documents.token_end - documents.token_start > 2
+        answer[1:] &= plain[:-1] & same_sentence
+        answer[:-1] &= plain[1:] & same_sentence
+        answer[:1] = answer[-1:] = False
         return answer
 
     def _fragment(self, encoding: Encoding) -> NDArray[np.bool_]:
         """Mark sentences of a single content word and a full stop."""
         documents = encoding.documents
         sentence = documents.token_sentence
-        size = int(sentence[-1]) + 1 if len(sentence) else 0
-        words = np.bincount(sentence[documents.token_class == TokenClass.WORD], minlength=size)
-        tokens = np.bincount(sentence, minlength=size)
-        stop = documents.token_hash == self.stop
-        stops = np.bincount(sentence[stop], minlength=size)
-        lone = (words == 1) & (tokens == 2) & (stops == 1)
+        lone = np.bincount(sentence) == 2
+        if not lone.any():
+            return np.zeros(len(sentence), dtype=bool)
+        size = len(lone)
+        lone &= np.bincount(sentence[documents.token_class == TokenClass.WORD], minlength=size) == 1
+        lone &= np.bincount(sentence[documents.token_hash == self.stop], minlength=size) == 1
         long = documents.token_end - documents.token_start > 2
-        answer: NDArray[np.bool_] = (
-            (lone[sentence] & encoding.judged & ~self.function_word[encoding.ids] & long)
-            if size
-            else np.zeros(0, dtype=bool)
-        )
+        answer: NDArray[np.bool_] = lone[sentence] & encoding.judged & ~self.function_word[encoding.ids] & long
         return answer
 
     def _article(self, encoding: Encoding) -> NDArray[np.bool_]:
         """Mark "a" before a vowel sound and "an" before a consonant sound, if the next word is in the vocabulary."""
-        following = encoding.neighbours[1]
+        shape, document = encoding.documents.token_shape, encoding.documents.token_document
+        following = encoding.following
         vowel = self.starts_with_vowel[following]
-        known = (following > 2) & (
-            shift(encoding.judged.astype(np.int32), encoding.documents.token_document, 1, 0) == 1
-        )
-        lower = encoding.documents.token_shape & Shape.ALL_CAPITALS == 0
-        next_plain = (
-            shift(
-                (encoding.documents.token_shape & (Shape.CAPITAL | Shape.ALL_CAPITALS)).astype(np.int32),
-                encoding.documents.token_document,
-                1,
-                1,
-            )
-            == 0
-        )
         a = (encoding.ids == self.article[0]) & vowel
         an = (encoding.ids == self.article[1]) & ~vowel
-        answer: NDArray[np.bool_] = (a | an) & known & lower & next_plain & encoding.judged
+        lower = shape & (Shape.CAPITAL | Shape.ALL_CAPITALS) == 0
+        answer: NDArray[np.bool_] = (a | an) & (following >= len(SPECIALS)) & encoding.judged
+        answer &= shape & Shape.ALL_CAPITALS == 0
+        answer[:-1] &= encoding.judged[1:] & lower[1:] & (document[1:] == document[:-1])
+        answer[-1:] = False
         return answer
 
 

@@ -14,7 +14,7 @@ from unspun.model.language.encoding import Encoding
 from unspun.model.language.ngrams import LanguageModel
 from unspun.model.language.topics import PackedVectors, Topics
 from unspun.model.language.vocabulary import Vocabulary
-from unspun.model.signals.base import Floats, Pool, Signal
+from unspun.model.signals.base import Floats, Pool, Signal, above, in_columns, share, side_by_side
 from unspun.model.signals.collocations import Collocations
 from unspun.model.signals.debris import Debris
 from unspun.model.signals.frequency import FUNCTION_WORD, Frequency
@@ -97,8 +97,9 @@ class Signals:
         """Return the token values (T, n) that the tagger uses, and the document features of the same signals."""
         readings = [signal.read(encoding) for signal in self.for_tagger]
         shape = encoding.documents.token_shape
-        flags = np.stack([shape & Shape.CAPITAL > 0, shape & Shape.SENTENCE_START > 0], axis=1).astype(np.float32)
-        return np.concatenate([*(r.tokens for r in readings), flags], axis=1), [r.documents for r in readings]
+        flags = in_columns([shape & Shape.CAPITAL > 0, shape & Shape.SENTENCE_START > 0])
+        tokens = side_by_side([*(one.tokens for one in readings), flags])
+        return tokens, [one.documents for one in readings]
 
 
 class FeatureExtractor:
@@ -157,7 +158,7 @@ class FeatureExtractor:
         if self.tables.quick is not None:
             quick = QuickWords.of(documents.prose_texts())
             columns.append(self.tables.quick.log_odds(quick, quick.ptr).astype(np.float32))
-        numbers = np.concatenate(columns, axis=1, dtype=np.float32)
+        numbers = side_by_side(columns)
         return BatchFeatures(encoding, tokens, misfit, numbers, self._signals.style.read(encoding))
 
 
@@ -187,29 +188,31 @@ def _pool_misfit(encoding: Encoding, misfit: Floats, unigram: Floats) -> Floats:
         probability = 1 / (1 + np.exp(-log_odds))
     pool = Pool.of(encoding)
     is_content = unigram.take(encoding.ids.take(judged)) < FUNCTION_WORD
-    content, function = np.flatnonzero(is_content), np.flatnonzero(~is_content)
-    size = len(documents.texts)
-    of_content, of_function = (Pool(encoding.place_document.take(some), size) for some in (content, function))
+    exceeds = above(log_odds, LIMITS)
+    number, of_content = pool.counts(exceeds), pool.counts(exceeds & is_content)
+    content = pool.counts(is_content[None])
     sentence = documents.token_sentence.take(judged)
     sentences = int(sentence[-1]) + 1 if len(sentence) else 0
     length = np.bincount(sentence, minlength=sentences)
-    full = np.flatnonzero(length >= 5)
+    full = (length >= 5).nonzero()[0]
     by_sentence = (np.bincount(sentence, weights=probability, minlength=sentences) / np.maximum(length, 1))[full]
     owner = np.zeros(sentences, dtype=np.int32)
     owner[sentence] = encoding.place_document
-    of_sentences = Pool(owner[full], size)
+    of_sentences = Pool(owner[full], len(documents.texts))
     odd = np.zeros(len(misfit), dtype=bool)
-    odd[1:] = (misfit[1:] > 0) & (misfit[:-1] > 0) & (np.diff(documents.token_document) == 0)
-    return np.stack(
+    positive = misfit > 0
+    odd[1:] = positive[1:] & positive[:-1] & (documents.token_document[1:] == documents.token_document[:-1])
+    both = np.array([probability, log_odds])
+    means = pool.means(both)
+    deviations = pool.deviations(both, means)
+    return in_columns(
         [
-            *pool.mean_and_deviation(probability),
-            *pool.mean_and_deviation(log_odds),
-            *pool.shares_above(log_odds, LIMITS),
-            *of_content.shares_above(log_odds.take(content), LIMITS),
-            *of_function.shares_above(log_odds.take(function), LIMITS[:-2]),
+            *(means[0], deviations[0], means[1], deviations[1]),
+            *share(number, pool.number),
+            *share(of_content, content),
+            *share(number - of_content, pool.number - content)[:-2],
             *of_sentences.shares_above(by_sentence, (0.1, 0.2, 0.4)),
             of_sentences.mean_and_deviation(by_sentence)[1],
             pool.mean(odd.take(judged)),
-        ],
-        axis=1,
+        ]
     )

@@ -16,7 +16,7 @@ import numpy as np
 from unspun.model.language.encoding import Encoding
 from unspun.model.language.ngrams import LanguageModel
 from unspun.model.language.vocabulary import UNKNOWN
-from unspun.model.signals.base import Pool, SignalValues
+from unspun.model.signals.base import Pool, SignalValues, in_columns
 
 RARE = (-15.0, -13.5, -12.0, -10.5, -9.0)
 """Limits: the share of content words with a log probability above each is a feature."""
@@ -51,15 +51,12 @@ class Frequency:
         content = judged[~unknown_judged & (of_judged < FUNCTION_WORD)]
         pool = Pool.of(encoding, content)
         values = log_probability.take(content)
-        mean, deviation = pool.mean_and_deviation(values)
         columns = [
-            mean,
-            deviation,
+            *pool.mean_and_deviation(values),
             *pool.shares_above(values, RARE),
-            everything.mean(unknown_judged),
-            everything.mean(of_judged >= FUNCTION_WORD),
+            *everything.means(np.array([unknown_judged, of_judged >= FUNCTION_WORD])),
         ]
         return SignalValues(
-            tokens=np.stack([log_probability, unknown.astype(np.float32)], axis=1),
-            documents=np.stack(columns, axis=1),
+            tokens=in_columns([log_probability, unknown]),
+            documents=in_columns(columns),
         )

@@ -19,12 +19,13 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from unspun.model.language.encoding import BatchMemory, Encoding
+from unspun.model.language.encoding import Encoding
 from unspun.model.language.ngrams import LanguageModel
 from unspun.model.language.vocabulary import SPECIALS
-from unspun.model.signals.base import Pool, SignalValues
+from unspun.model.signals.base import Pool, SignalValues, in_columns
 from unspun.model.text.document import hash_phrases
 from unspun.model.text.tokens import phrase_keys as phrase_keys
+from unspun.model.text.tokens import run_keys
 
 ORDINARY = Path(__file__).parents[1] / "language" / "ordinary_phrases.txt"
 """Known phrases that people also write, one a line. `training.language.ordinary` counts them."""
@@ -88,7 +89,6 @@ class KnownPhrases:
         self.phrases = phrases
         self.betraying = ~(phrases.in_context | np.isin(phrases.keys, ordinary_keys()))
         """(P,) which phrases nobody writes but a spinner. The others count for the verdict, but are no evidence."""
-        self._found: BatchMemory[PhraseHits] = BatchMemory()
         # This table rules out most runs of words without a search among the keys.
         self._ends_of_keys = np.zeros(int(KEY_END) + 1, dtype=bool)
         self._ends_of_keys[phrases.keys & KEY_END] = True
@@ -99,43 +99,24 @@ class KnownPhrases:
             bits = np.uint16(1) << (phrases.lengths.astype(np.uint16) + np.uint16(shift))
             np.bitwise_or.at(self._may_end, phrases.ends[:, side], bits)
         self._may_end[: len(SPECIALS)] = np.iinfo(np.uint16).max
-        self.by_length = {int(n): np.flatnonzero(phrases.lengths == n) for n in np.unique(phrases.lengths)}
+        self._lengths = np.unique(phrases.lengths)[::-1].astype(np.int64)  # the longest first
+        self._bits = (1 << self._lengths).astype(np.uint16)[:, None]
+        self._by_key = phrases.keys.argsort(kind="stable")
+        self._keys = phrases.keys[self._by_key]
 
     def find(self, encoding: Encoding) -> PhraseHits:
         """Return the phrases of a batch; of overlapping ones, the longest. Cached, because evidence needs them too."""
-        hits = self._found.get(encoding)
-        if hits is None:
-            hits = self._found[encoding] = self._find(encoding)
-        return hits
+        return encoding.once(self, self._find)
 
     def _find(self, encoding: Encoding) -> PhraseHits:
         documents = encoding.documents
-        document = documents.token_document
-        # Phrases of the list do not contain the hash 0.
-        hashes = np.where(documents.token_allowed, np.uint64(0), documents.token_hash)
-        may_end = self._may_end.take(encoding.ids)
-        none = np.zeros(0, dtype=np.int64)
-        found = [(none, none, none)]
-        for length in sorted(self.by_length, reverse=True):
-            if length > len(hashes):
-                continue
-            may_be = may_end[: len(hashes) - length + 1] >> np.uint16(length)
-            may_be &= may_end[length - 1 :] >> np.uint16(length + LAST)
-            first = np.flatnonzero(may_be & np.uint16(1) > 0)
-            key = phrase_keys(hashes, length, first)
-            may_be = self._ends_of_keys.take((key & KEY_END).view(np.int64))
-            first, key = first.compress(may_be), key.compress(may_be)
-            if not len(first):
-                continue
-            rows = self.by_length[length]
-            wanted = self.phrases.keys[rows]
-            at = np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)
-            known = (wanted[at] == key) & documents.token_prose[first]
-            known &= document[first] == document[first + (length - 1)]
-            found.append((first[known], np.full(np.count_nonzero(known), length), rows[at[known]]))
-        first, lengths, phrase = (np.concatenate(column) for column in zip(*found, strict=True))
-        keep = np.flatnonzero(self._fits(encoding, first, first + lengths - 1, phrase))
-        taken = bytearray(len(hashes))
+        first, lengths, key = self._runs(encoding)
+        at = np.minimum(self._keys.searchsorted(key), len(self._keys) - 1)
+        known = (self._keys[at] == key) & documents.token_prose[first]
+        known &= documents.token_document[first] == documents.token_document[first + (lengths - 1)]
+        first, lengths, phrase = first[known], lengths[known], self._by_key[at[known]]
+        keep = self._fits(encoding, first, first + lengths - 1, phrase).nonzero()[0]
+        taken = bytearray(len(encoding.ids))
         free = []
         for place, start, size in zip(keep.tolist(), first[keep].tolist(), lengths[keep].tolist(), strict=True):
             if not any(taken[start : start + size]):
@@ -143,6 +124,25 @@ class KnownPhrases:
                 free.append(place)
         free.sort(key=first.tolist().__getitem__)
         return PhraseHits(first[free], lengths[free], phrase[free])
+
+    def _runs(self, encoding: Encoding) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint64]]:
+        """Return the first tokens, the lengths and the keys (R,) of runs that may be phrases, the longest first."""
+        documents, lengths = encoding.documents, self._lengths
+        # Phrases of the list do not contain the hash 0.
+        hashes = np.where(documents.token_allowed, np.uint64(0), documents.token_hash)
+        size = len(hashes)
+        may_end = np.zeros(size + MAX_WORDS, dtype=np.uint16)
+        may_end[:size] = self._may_end.take(encoding.ids)
+        last = np.empty((len(lengths), size), dtype=np.uint16)
+        for row, length in enumerate(lengths.tolist()):
+            last[row] = may_end[length - 1 : length - 1 + size]
+        last >>= np.uint16(LAST)
+        last &= may_end[:size]
+        of_length, first = (last & self._bits > 0).nonzero()
+        lengths = lengths[of_length]
+        key = run_keys(hashes, first, lengths)
+        may_be = self._ends_of_keys.take((key & KEY_END).view(np.int64))
+        return first.compress(may_be), lengths.compress(may_be), key.compress(may_be)
 
     def _fits(
         self,
@@ -153,12 +153,13 @@ class KnownPhrases:
     ) -> NDArray[np.bool_]:
         """Return which hits count. Phrases that are also good English count only if the original fits better."""
         answer: NDArray[np.bool_] = ~self.phrases.in_context[phrase]
-        unsure = np.flatnonzero(~answer)
+        unsure = (~answer).nonzero()[0]
         if not len(unsure):
             return answer
-        left, right = encoding.neighbours[-1][first[unsure]], encoding.neighbours[1][last[unsure]]
+        left = encoding.padded.take(encoding.padded_places.take(first[unsure]) - 1)
+        right = encoding.following.take(last[unsure])
         ends = self.phrases.ends[phrase[unsure]].T
-        firsts, seconds = np.stack([left, left, ends[3], ends[1]]), np.stack([ends[2], ends[0], right, right])
+        firsts, seconds = np.array([left, left, ends[3], ends[1]]), np.array([ends[2], ends[0], right, right])
         before, after = self.language.bigram(firsts, seconds).reshape(2, 2, -1)
         answer[unsure] = before[0] - before[1] + (after[0] - after[1]) > CONTEXT_GAIN
         return answer
@@ -167,7 +168,7 @@ class KnownPhrases:
         """Return for each token the weight of the known phrase that it is part of."""
         hits = self.find(encoding)
         weight = np.zeros((len(encoding.ids), 1), dtype=np.float32)
-        for k in range(MAX_WORDS):
+        for k in range(int(hits.length.max(initial=0))):
             inside = hits.length > k
             weight[hits.first[inside] + k, 0] = self.phrases.weights[hits.phrase[inside]]
         size = len(encoding.documents.texts)
@@ -175,5 +176,5 @@ class KnownPhrases:
         document = encoding.documents.token_document[hits.first]
         number = np.bincount(document, minlength=size)
         total = np.bincount(document, weights=self.phrases.weights[hits.phrase], minlength=size)
-        columns = np.stack([100 * number / words, 100 * total / words], axis=1)
-        return SignalValues(tokens=weight, documents=np.minimum(columns, 50.0).astype(np.float32))
+        rates = np.minimum([100 * number / words, 100 * total / words], 50.0)
+        return SignalValues(tokens=weight, documents=in_columns(list(rates)))

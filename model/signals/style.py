@@ -11,6 +11,7 @@ What it misses: texts of a few sentences, and spinners, which leave the grammar 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -18,8 +19,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from unspun.model.language.encoding import Encoding
-from unspun.model.language.ngrams import Ids
 from unspun.model.language.vocabulary import SPECIALS, Vocabulary
+from unspun.model.text.arrays import followed_by, running_totals, starts_of_runs, steps
 from unspun.model.text.document import Shape
 
 SUFFIXES = ("ly", "ing", "ed", "tion", "ment", "ness", "ity", "ous", "ive", "al", "er", "est", "s", "n't", "'s")
@@ -45,6 +46,8 @@ _SPECIAL = 40
 _FUNCTION = 50
 _MULTIPLIER = np.uint64(1_000_003)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
+_LEADING = tuple(np.uint64(order * 1_000_003**order) for order in ORDERS)
+"""The leading term of each order's polynomial."""
 
 
 @lru_cache(maxsize=2)
@@ -80,31 +83,34 @@ class Style:
         documents = encoding.documents
         shape = documents.token_shape
         classes = self.word_class.take(encoding.ids)
-        name = (shape & Shape.CAPITAL > 0) & (shape & Shape.SENTENCE_START == 0) & (classes < _CAPITALISED)
+        name = (shape & (Shape.CAPITAL | Shape.SENTENCE_START) == Shape.CAPITAL) & (classes < _CAPITALISED)
         classes = np.where(name, classes + _CAPITALISED, classes)
-        prose = np.flatnonzero(documents.token_prose)
+        prose = documents.token_prose.nonzero()[0]
         document, of_prose = documents.token_document.take(prose), classes.take(prose).astype(np.uint64)
-        keys = np.concatenate([_windows(of_prose, document, order) for order in ORDERS])
+        keys = np.concatenate(list(_ngrams(of_prose, document.astype(np.int64))))
         keys.sort()
-        first = np.flatnonzero(np.diff(keys, prepend=np.int64(-1)) != 0)
-        unique, counts = keys.take(first), np.diff(first, append=len(keys))
+        first = starts_of_runs(keys).nonzero()[0]
+        unique, counts = keys.take(first), steps(followed_by(first, len(keys)))
         owner, value = unique >> BUCKET_BITS, np.sqrt(counts)
         size = len(documents.texts)
         norm = np.sqrt(np.bincount(owner, weights=counts, minlength=size))
-        pointer = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=size))])
+        pointer = running_totals(np.bincount(owner, minlength=size)).astype(np.int32)
         data = (value / norm[owner]).astype(np.float32)
         return csr_array((data, (unique & (BUCKETS - 1)).astype(np.int32), pointer), shape=(size, BUCKETS))
 
 
-def _windows(classes: NDArray[np.uint64], document: Ids, order: int) -> NDArray[np.int64]:
-    """Return document << BUCKET_BITS | bucket for each run of `order` classes inside one document."""
-    count = max(len(classes) - order + 1, 0)
-    key = np.full(count, np.uint64(order))
-    for k in range(order):
-        key *= _MULTIPLIER
-        key += classes[k : k + count]
-    key *= _MIX
-    key >>= np.uint64(64 - BUCKET_BITS)
-    answer: NDArray[np.int64] = (document[:count].astype(np.int64) << BUCKET_BITS) | key.view(np.int64)
-    inside = document[:count] == document[order - 1 : order - 1 + count]
-    return answer.compress(inside)
+def _ngrams(classes: NDArray[np.uint64], document: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Yield for each order document << BUCKET_BITS | bucket of each run of so many classes inside one document.
+
+    A run's hash is the value of the polynomial whose coefficients are the order and the classes.
+    """
+    first_bits = document << BUCKET_BITS
+    run = classes
+    for order, leading in zip(ORDERS, _LEADING, strict=True):
+        if order > 1:
+            run = run[:-1] * _MULTIPLIER + classes[order - 1 :]
+        key = run + leading
+        key *= _MIX
+        key >>= np.uint64(64 - BUCKET_BITS)
+        answer = first_bits[: len(run)] | key.view(np.int64)
+        yield answer if order == 1 else answer.compress(document[: len(run)] == document[order - 1 :])

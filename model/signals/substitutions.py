@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from unspun.model.language.encoding import Encoding
 from unspun.model.language.topics import Topics
 from unspun.model.language.vocabulary import UNKNOWN
-from unspun.model.signals.base import Pool, SignalValues
+from unspun.model.signals.base import Pool, SignalValues, in_columns
 from unspun.model.signals.collocations import Collocations
 
 GAINS = (-4.0, -2.0, 0.0, 1.0, 2.0, 3.0, 4.5, 6.0)
@@ -83,22 +83,22 @@ class Substitutions:
         """Compute the gains. For the alternatives themselves, see `candidates`."""
         tokens, _ = self.read_with_best(encoding)
         some = tokens[:, 5] > 0
-        places = np.flatnonzero(some)
+        places = some.nonzero()[0]
         pool = Pool.of(encoding, places)
-        gains, all_odds, rarer = (tokens[:, column].take(places) for column in (0, 2, 3))
-        mean, deviation = pool.mean_and_deviation(gains)
-        odds, odds_deviation = pool.mean_and_deviation(all_odds)
+        gains, odds, _ = values = np.array([tokens[:, column].take(places) for column in (0, 2, 3)])
+        means = pool.means(values)
+        deviations = pool.deviations(values[:2], means[:2])
         columns = [
-            mean,
-            deviation,
+            means[0],
+            deviations[0],
             *pool.shares_above(gains, GAINS),
-            *pool.shares_above(all_odds, ODDS),
-            odds,
-            odds_deviation,
-            pool.mean(rarer),
+            *pool.shares_above(odds, ODDS),
+            means[1],
+            deviations[1],
+            means[2],
             Pool.of(encoding).mean(some.take(encoding.places)),
         ]
-        return SignalValues(tokens=tokens, documents=np.stack(columns, axis=1))
+        return SignalValues(tokens=tokens, documents=in_columns(columns))
 
     def read_with_best(self, encoding: Encoding) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Return the token values (T, 6) and the id of each token's best alternative (T,), or UNKNOWN."""
@@ -109,7 +109,9 @@ class Substitutions:
         places = encoding.places[self._numbers.take(encoding.ids.take(encoding.places)) > 0]
         for start in range(0, len(places), BLOCK):
             self._read_block(encoding, places[start : start + BLOCK], tokens, best)
-        np.clip(tokens[:, :3], NO_ALTERNATIVE, -NO_ALTERNATIVE, out=tokens[:, :3])
+        gains = tokens[:, :3]
+        np.maximum(gains, NO_ALTERNATIVE, out=gains)
+        np.minimum(gains, -NO_ALTERNATIVE, out=gains)
         return tokens, best
 
     def _read_block(
@@ -144,9 +146,10 @@ class Substitutions:
         topic = self.topics.similarity(encoding, places, np.concatenate([own[None], words]))
         gains = np.empty((len(places), len(words), len(INPUTS)), dtype=np.float32)
         by_input = gains.transpose(2, 1, 0)
-        left2, left1, right1, right2 = (encoding.neighbours[k][places] for k in (-2, -1, 1, 2))
+        here = encoding.padded_places.take(places)
+        left2, left1, right1, right2 = (encoding.padded.take(here + k) for k in (-2, -1, 1, 2))
         others = self.collocations.language.fit(words, left2, left1, right1, right2, fit.right_pair[places])
-        others -= np.stack(fits)[:, None]
+        others -= np.array(fits)[:, None]
         by_input[:3] = others
         gain = others[0] + others[1]
         gain += others[2]
@@ -155,7 +158,7 @@ class Substitutions:
         by_input[4] = self.alternatives.log_prior[:, None]
         np.subtract(topic[1:], topic[0], out=by_input[5])
         chosen = np.ascontiguousarray(words.T)
-        none = np.flatnonzero(chosen == UNKNOWN)
+        none = (chosen.reshape(-1) == UNKNOWN).nonzero()[0]
         gains.reshape(-1, len(INPUTS))[none] = 0
         score = gains @ self.alternatives.weights + self.alternatives.bias
         score.reshape(-1)[none] = NO_ALTERNATIVE

@@ -18,7 +18,6 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from unspun.model.language.encoding import Encoding
@@ -90,10 +89,8 @@ class TaggerInputs:
         for start in range(0, len(here), BLOCK):
             part = slice(start, start + BLOCK)
             integers[rows[part]] = _in_steps(numbers[part])
-        around = sliding_window_view(integers.reshape(-1), 3 * pair)[::pair]
-        vectors = self._from_zero.take(ids, axis=0).reshape(-1)
-        seats = sliding_window_view(vectors, SEATS * self.width)[:: self.width]
-        return PreparedInputs(encoding, seats, around)
+        seats = _runs_of_rows(self._from_zero.take(ids, axis=0), SEATS)
+        return PreparedInputs(encoding, seats, _runs_of_rows(integers, 3))
 
     def block(self, prepared: PreparedInputs, places: NDArray[np.int64]) -> Floats:
         """Return the inputs (P, size) of the tokens at `places` (P,), in floating point."""
@@ -128,6 +125,12 @@ class TaggerInputs:
         topic[:, 2 * width] = cosine(own, context)
         np.divide(count, np.float32(2 * WIDE + 1), out=topic[:, 2 * width + 1])
         return topic
+
+
+def _runs_of_rows(rows: NDArray[np.uint8], length: int) -> NDArray[np.uint8]:
+    """Return each run of `length` rows of an array (N, w) as one row (N - length + 1, length * w), without a copy."""
+    count, width = rows.shape
+    return np.ndarray((count - length + 1, length * width), np.uint8, buffer=rows, strides=(width, 1))
 
 
 def _in_steps(numbers: Floats) -> NDArray[np.uint8]:
@@ -189,22 +192,24 @@ class Tagger:
         prepared = self.inputs.prepare(encoding, self.scaled(numbers))
         first, of_topic = self._first
         # All blocks share these arrays. Rows that a block does not fill are multiplied too, and their results ignored.
-        filled = -(-min(len(places), BLOCK) // TILE) * TILE
-        integers = np.zeros((filled, len(first.coarse)), dtype=np.uint8)
+        most = min(len(places), BLOCK)
+        filled = -(-most // TILE) * TILE
+        integers = np.empty((most, len(first.coarse)), dtype=np.uint8)
         topic = np.zeros((filled, len(of_topic)), dtype=np.float32)
         sums = np.empty((filled, of_topic.shape[1]), dtype=np.float32)
         for start in range(0, len(places), BLOCK):
             part = places[start : start + BLOCK]
-            self.inputs.enter(prepared, part, integers[: len(part)])
-            topic[: len(part)] = self.inputs.topic(prepared, part)
-            rows = -(-len(part) // TILE) * TILE
-            values = first.apply(integers[:rows])
-            values += _tiled(topic[:rows], of_topic, sums)
+            size = len(part)
+            self.inputs.enter(prepared, part, integers[:size])
+            topic[:size] = self.inputs.topic(prepared, part)
+            rows = -(-size // TILE) * TILE
+            values = _tiled(topic[:rows], of_topic, sums)
+            values[:size] += first.apply(integers[:size])
             for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
                 np.maximum(values, np.float32(0), out=values)
                 values = _tiled(values, weight)
                 values += bias
-            answer[start : start + BLOCK] = values[: len(part), 0]
+            answer[start : start + BLOCK] = values[:size, 0]
         return answer
 
     @cached_property
@@ -228,4 +233,5 @@ def scale_numbers(numbers: Floats, centre: Floats, spread: Floats) -> Floats:
     """Centre and scale token values, and clip them at four spreads."""
     scaled: Floats = (numbers - centre).astype(np.float32, copy=False)
     scaled /= spread
-    return np.clip(scaled, np.float32(-4), np.float32(4), out=scaled)
+    np.maximum(scaled, np.float32(-4), out=scaled)
+    return np.minimum(scaled, np.float32(4), out=scaled)

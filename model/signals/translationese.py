@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from unspun.model.language.encoding import Encoding
 from unspun.model.language.vocabulary import UNKNOWN, Vocabulary
-from unspun.model.signals.base import Floats, Pool, SignalValues
+from unspun.model.signals.base import Floats, Pool, SignalValues, in_columns, share, side_by_side
 from unspun.model.signals.style import SUFFIXES, ending_classes
+from unspun.model.text.arrays import followed_by, starts_of_runs, steps
 from unspun.model.text.document import Shape
 
 _FUNCTION_WORDS = """
@@ -79,28 +80,25 @@ class Translationese:
         columns = [
             np.sqrt(rates / words[:, None]),
             np.sqrt(endings / words[:, None]),
-            np.stack([*_rhythm(encoding), *self._repetition(encoding), *_lengths(encoding)], axis=1),
+            in_columns([*_rhythm(encoding), *self._repetition(encoding), *_lengths(encoding)]),
         ]
         return SignalValues(
             tokens=np.zeros((len(ids), 0), np.float32),
-            documents=np.concatenate(columns, axis=1, dtype=np.float32),
+            documents=side_by_side(columns),
         )
 
     def _repetition(self, encoding: Encoding) -> list[Floats]:
         """Return how often content words, function words and pairs of words are repeated within NEAR tokens."""
-        judged = np.flatnonzero(encoding.judged & (encoding.ids != UNKNOWN))
+        judged = (encoding.judged & (encoding.ids != UNKNOWN)).nonzero()[0]
         ids = encoding.ids[judged]
         document = encoding.documents.token_document[judged]
         content = self.content[ids]
-        again = _recurs(ids.astype(np.int64), document, judged)
-        pair = ids.astype(np.int64) * (1 << 20) + encoding.neighbours[1][judged]
-        pair_again = _recurs(pair, document, judged)
-        size = len(encoding.documents.texts)
-        return [
-            Pool(document[content], size).mean(again[content]),
-            Pool(document[~content], size).mean(again[~content]),
-            Pool(document, size).mean(pair_again),
-        ]
+        wide = ids.astype(np.int64)
+        again = _recurs(wide, document, judged)
+        pair_again = _recurs(wide * (1 << 20) + encoding.following.take(judged), document, judged)
+        pool = Pool(document, len(encoding.documents.texts))
+        contents, repeated, both, pairs = pool.counts(np.array([content, again, again & content, pair_again]))
+        return [share(both, contents), share(repeated - both, pool.number - contents), share(pairs, pool.number)]
 
 
 def _counts(
@@ -128,7 +126,7 @@ def _recurs(key: NDArray[np.int64], document: NDArray[np.int32], place: NDArray[
     number = order & ((1 << bits) - 1)
     same = (order[1:] ^ order[:-1]) >> bits == 0
     same &= document[number[1:]] == document[number[:-1]]
-    same &= np.diff(place[number]) <= NEAR
+    same &= steps(place[number]) <= NEAR
     answer[number[1:]] = same
     return answer
 
@@ -140,11 +138,11 @@ def _rhythm(encoding: Encoding) -> list[Floats]:
     size = len(documents.texts)
     if not len(sentence):
         return [np.zeros(size, np.float32)] * 4
-    first = np.flatnonzero(np.diff(sentence, prepend=-1) != 0)
-    length = np.log(np.diff(first, append=len(sentence)))
+    first = starts_of_runs(sentence).nonzero()[0]
+    length = np.log(steps(followed_by(first, len(sentence))))
     pool = Pool(encoding.place_document[first], size)
-    mean, deviation = pool.mean_and_deviation(length)
-    return [mean, deviation, pool.mean(length < np.log(7.0)), pool.mean(length > np.log(30.0))]
+    short_and_long = np.array([length < np.log(7.0), length > np.log(30.0)])
+    return [*pool.mean_and_deviation(length), *pool.means(short_and_long)]
 
 
 def _lengths(encoding: Encoding) -> list[Floats]:
@@ -154,8 +152,5 @@ def _lengths(encoding: Encoding) -> list[Floats]:
     pool = Pool.of(encoding)
     length = (documents.token_end - documents.token_start).take(judged)
     shape = documents.token_shape.take(judged)
-    return [
-        pool.mean(length),
-        pool.mean(length >= 9),
-        pool.mean((shape & Shape.CAPITAL > 0) & (shape & Shape.SENTENCE_START == 0)),
-    ]
+    inner_capital = shape & (Shape.CAPITAL | Shape.SENTENCE_START) == Shape.CAPITAL
+    return [pool.mean(length), *pool.means(np.array([length >= 9, inner_capital]))]

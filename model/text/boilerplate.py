@@ -43,7 +43,7 @@ class LinePhrases:
     ) -> NDArray[np.bool_]:
         """Return which of the `wanted` spans of tokens, `first` to `last` (included), match a phrase."""
         found = np.zeros(first.size, dtype=np.bool_)
-        candidates = np.flatnonzero(wanted)
+        candidates = wanted.nonzero()[0]
         if not candidates.size:
             return found
         candidates = candidates[self._may_start(tokens, first[candidates], last[candidates])]
@@ -56,7 +56,10 @@ class LinePhrases:
         """Return which spans of tokens may be a phrase, judging by their first word and their length."""
         word = first.copy()
         for _ in range(_LEADING_SIGNS):
-            word += (tokens.token_class[word] == TokenClass.PUNCTUATION) & (word < last)
+            signs = (tokens.token_class[word] == TokenClass.PUNCTUATION) & (word < last)
+            if not signs.any():
+                break
+            word += signs
         fits = self.first_words.contains(tokens.hash[word])
         if self.first_number:
             fits |= tokens.token_class[word] == TokenClass.NUMBER

@@ -65,11 +65,11 @@ def restore_case(
     """
     size = document_start.size - 1
     changes = np.zeros(size, dtype=np.int64)
-    suspects = np.flatnonzero(_may_be_odd(tokens.classes, document_start))
+    suspects = _may_be_odd(tokens.classes, document_start).nonzero()[0]
     if not suspects.size:
         return characters, changes
-    first = np.searchsorted(tokens.start, document_start[suspects])
-    last = np.searchsorted(tokens.start, document_start[suspects + 1])
+    first = tokens.start.searchsorted(document_start[suspects])
+    last = tokens.start.searchsorted(document_start[suspects + 1])
     restored = characters.copy()
     for number, begin, end in zip(suspects.tolist(), first.tolist(), last.tolist(), strict=True):
         changes[number] = _restore_document(restored, tokens, functions, begin, end)
@@ -96,7 +96,7 @@ def _restore_document(
     """Restore the case of the tokens `begin` to `end` (not included), in place; return the number of changed words."""
     start, stop = tokens.start[begin:end], tokens.end[begin:end]
     word = tokens.token_class[begin:end] == TokenClass.WORD
-    words = np.flatnonzero(word)
+    words = word.nonzero()[0]
     if words.size < FEWEST_WORDS:
         return 0
     hashes = tokens.hash[begin:end][words]
@@ -159,7 +159,7 @@ def _oddly_cased(
 def _usual_case(hashes: NDArray[np.uint64]) -> NDArray[np.uint8]:
     """Return the usual _Case of words (W,)."""
     known, cases = usual_cases()
-    place = np.minimum(np.searchsorted(known, hashes), known.size - 1)
+    place = np.minimum(known.searchsorted(hashes), known.size - 1)
     usual: NDArray[np.uint8] = np.where(known[place] == hashes, cases[place], np.uint8(_Case.UNKNOWN))
     return usual
 
@@ -167,8 +167,8 @@ def _usual_case(hashes: NDArray[np.uint64]) -> NDArray[np.uint8]:
 def _written_case(classes: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Return the _Case of each word (W,)."""
     running = np.zeros((2, classes.size + 1), dtype=np.int64)
-    np.cumsum(classes == CharacterClass.UPPER, out=running[0, 1:])
-    np.cumsum(classes == CharacterClass.LOWER, out=running[1, 1:])
+    (classes == CharacterClass.UPPER).cumsum(out=running[0, 1:])
+    (classes == CharacterClass.LOWER).cumsum(out=running[1, 1:])
     uppers, lowers = running[:, end] - running[:, start]
     capital = classes[start] == CharacterClass.UPPER
     case = np.full(start.size, _Case.MIXED, dtype=np.uint8)
@@ -186,11 +186,11 @@ def _lines_and_sentences(
     A line is a sentence, or the part of it that is on one line; a sentence ends at a terminator or an empty line.
     """
     newlines = np.zeros(int(end[-1] - start[0]) + 1, dtype=np.int64)
-    np.cumsum(characters[start[0] : end[-1]] == ord("\n"), out=newlines[1:])
+    (characters[start[0] : end[-1]] == ord("\n")).cumsum(out=newlines[1:])
     breaks = np.append(newlines[start[1:] - start[0]] - newlines[end[:-1] - start[0]], 0)
     ended = is_among(characters[start], TERMINATORS)
-    line: NDArray[np.int64] = np.cumsum(ended | (breaks > 0))
-    sentence: NDArray[np.int64] = np.cumsum(ended | (breaks > 1))
+    line: NDArray[np.int64] = (ended | (breaks > 0)).cumsum()
+    sentence: NDArray[np.int64] = (ended | (breaks > 1)).cumsum()
     return line[words], sentence[words]
 
 

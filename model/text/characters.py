@@ -79,9 +79,12 @@ def fold_code(code: int) -> int:
 def splitmix64(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Scramble 64-bit integers (Steele, Lea and Flood 2014), with the same result on every machine."""
     mixed = values + _GAMMA
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * _MIX_1
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * _MIX_2
-    return mixed ^ (mixed >> np.uint64(31))
+    mixed ^= mixed >> np.uint64(30)
+    mixed *= _MIX_1
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= _MIX_2
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
 
 
 @cache
@@ -118,10 +121,11 @@ def translate(values: NDArray[np.uint8], table: NDArray[np.uint8]) -> NDArray[np
 def classify(characters: NDArray[np.uint32]) -> NDArray[np.uint8]:
     """Return the CharacterClass of each code point."""
     classes = translate(characters.astype(np.uint8), class_table()[:256])
-    wide = np.flatnonzero(characters > 0xFF)
-    classes[wide] = class_table().take(characters[wide], mode="clip")
-    for code, where in _astral(characters):
-        classes[where] = character_class(code)
+    wide = (characters > 0xFF).nonzero()[0]
+    if len(wide):
+        classes[wide] = class_table().take(characters[wide], mode="clip")
+        for code, where in _astral(characters):
+            classes[where] = character_class(code)
     return classes
 
 
@@ -143,7 +147,7 @@ def hash_values(characters: NDArray[np.uint32]) -> NDArray[np.uint64]:
 
 def _astral(characters: NDArray[np.uint32]) -> list[tuple[int, NDArray[np.int64]]]:
     """Return each distinct code point above the tables' range, with its positions."""
-    where = np.flatnonzero(characters >= TABLE_SIZE)
+    where = (characters >= TABLE_SIZE).nonzero()[0]
     if where.size == 0:
         return []
     codes = characters[where]

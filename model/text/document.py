@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unspun.model.text.allowed import Allowed
+from unspun.model.text.arrays import running_totals, steps
 from unspun.model.text.casing import restore_case
 from unspun.model.text.characters import code_points, fold, to_text
 from unspun.model.text.edits import OffsetMap
@@ -107,12 +108,12 @@ class Documents:
         repaired = [repair(text[:max_characters]) for text in texts]
         characters = code_points("".join(f"{one.text}\n" for one in repaired))
         document_start = np.zeros(len(repaired) + 1, dtype=np.int64)
-        np.cumsum([len(one.text) + 1 for one in repaired], out=document_start[1:])
+        np.array([len(one.text) + 1 for one in repaired], dtype=np.int64).cumsum(out=document_start[1:])
         tokens = Tokens(characters)
         lists = listed_words().lookup(tokens.hash)
         functions = lists & listed_words().bit("en") > 0
         characters, recased = restore_case(characters, tokens, functions, document_start)
-        token_ptr = np.searchsorted(tokens.start, document_start)
+        token_ptr = tokens.start.searchsorted(document_start)
         layout = Layout(characters, tokens, document_start, token_ptr)
         sentences, first_words = find_sentences(characters, tokens, layout, token_ptr)
         token_shape = tokens.shape.copy()
@@ -120,14 +121,14 @@ class Documents:
         token_foreign = find_foreign(characters, tokens, lists, sentences, layout.token_paragraph, token_ptr)
         token_prose, excluded = find_prose(characters, tokens, lists, layout, sentences, document_start)
         token_prose &= ~token_foreign
-        token_document = np.repeat(np.arange(len(repaired), dtype=np.int32), np.diff(token_ptr))
-        token_allowed = np.zeros_like(token_prose)
+        token_document = np.arange(len(repaired), dtype=np.int32).repeat(steps(token_ptr))
+        token_allowed = np.zeros(len(token_prose), dtype=np.bool_)
         if allowed is not None:
             token_allowed = allowed.find(tokens.hash, token_document) & token_prose
             # To the words around it, every term is a name.
             token_shape[token_allowed] = token_shape[token_allowed] & ~Shape.ALL_CAPITALS | Shape.CAPITAL
         repairs = [one.counts for one in repaired]
-        for number in np.flatnonzero(recased).tolist():
+        for number in recased.nonzero()[0].tolist():
             repairs[number]["case"] = int(recased[number])
         return cls(
             texts=tuple(texts),
@@ -160,6 +161,8 @@ class Documents:
     @cached_property
     def english(self) -> NDArray[np.float64]:
         """The share of each document's words (D,) that are not in sentences of another language."""
+        if not self.token_foreign.any():
+            return np.ones(len(self))
         word = self.token_class == TokenClass.WORD
         words = np.bincount(self.token_document[word], minlength=len(self))
         foreign = np.bincount(self.token_document[word & self.token_foreign], minlength=len(self))
@@ -171,21 +174,23 @@ class Documents:
 
         A section ends with the sentence that completes SECTION words of prose, unless fewer than half as many words
         would be left. In the result, `token_document` and `token_ptr` refer to sections, and `texts` are empty strings,
-        so offsets into the texts cannot be computed from it.
+        so offsets into the texts cannot be computed from it. If no document is long, the result is this batch.
         """
-        words = (self.token_class == TokenClass.WORD) & self.token_prose
-        counted = np.cumsum(np.concatenate([[0], words]))
+        counted = running_totals((self.token_class == TokenClass.WORD) & self.token_prose)
+        words = steps(counted[self.token_ptr])
+        if not (words > 1.5 * SECTION).any():
+            return self, np.arange(len(self))
         bounds = [0]
         owners: list[int] = []
-        sizes = np.diff(counted[self.token_ptr]).tolist()
+        sizes = words.tolist()
         for number, (first, last) in enumerate(pairwise(self.token_ptr.tolist())):
             ends = [last]
             if sizes[number] > 1.5 * SECTION:
-                starts = first + 1 + np.flatnonzero(np.diff(self.token_sentence[first:last]))
+                starts = first + 1 + steps(self.token_sentence[first:last]).nonzero()[0]
                 ends, at = [], int(counted[first])
                 reached = counted[starts]
                 while counted[last] - at > 1.5 * SECTION:
-                    place = int(np.searchsorted(reached, at + SECTION))
+                    place = int(reached.searchsorted(at + SECTION))
                     if place == len(starts) or counted[last] - reached[place] < 0.5 * SECTION:
                         break
                     ends.append(int(starts[place]))
@@ -194,7 +199,7 @@ class Documents:
             bounds += ends
             owners += [number] * len(ends)
         ptr, owner = np.array(bounds, dtype=np.int64), np.array(owners, dtype=np.int64)
-        section = np.repeat(np.arange(len(owner), dtype=np.int32), np.diff(ptr))
+        section = np.arange(len(owner), dtype=np.int32).repeat(steps(ptr))
         return replace(self, texts=("",) * len(owner), token_document=section, token_ptr=ptr), owner
 
     def in_sentences(self, number: int) -> tuple[Documents, NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
@@ -204,7 +209,7 @@ class Documents:
         token, (S,) each. Offsets into the texts cannot be computed from the result, as in `in_sections`.
         """
         first, last = int(self.token_ptr[number]), int(self.token_ptr[number + 1])
-        tokens = first + np.flatnonzero(self.token_prose[first:last])
+        tokens = first + self.token_prose[first:last].nonzero()[0]
         ids, start, owner = np.unique(self.token_sentence[tokens], return_index=True, return_inverse=True)
         stop = np.append(start[1:], len(tokens))
         sentences = replace(
@@ -246,13 +251,13 @@ class Documents:
     def prose_texts(self) -> list[str]:
         """Return the repaired text of each document, or section, with spaces in place of what is not prose."""
         characters = self.characters
-        other = np.flatnonzero(~self.token_prose)
+        other = (~self.token_prose).nonzero()[0]
         if len(other):
-            steps = np.zeros(len(characters) + 1, dtype=np.int8)
-            steps[self.token_start[other]] += 1
-            steps[self.token_end[other]] -= 1
-            characters = np.where(np.cumsum(steps[:-1], dtype=np.int8) > 0, np.uint32(ord(" ")), characters)
-        filled = np.diff(self.token_ptr) > 0
+            changes = np.zeros(len(characters) + 1, dtype=np.int8)
+            changes[self.token_start[other]] += 1
+            changes[self.token_end[other]] -= 1
+            characters = np.where(changes[:-1].cumsum(dtype=np.int8) > 0, np.uint32(ord(" ")), characters)
+        filled = steps(self.token_ptr) > 0
         spans = np.zeros((len(self), 2), dtype=np.int64)
         spans[filled, 0] = self.token_start[self.token_ptr[:-1][filled]]
         spans[filled, 1] = self.token_end[self.token_ptr[1:][filled] - 1]

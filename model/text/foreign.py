@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from unspun.model.text.arrays import steps
 from unspun.model.text.tokens import TokenClass, Tokens
 from unspun.model.text.wordlists import foreign_bits, foreign_languages, listed_words
 
@@ -43,10 +44,10 @@ def find_foreign(
     first = characters[tokens.start]
     other_letters = word & (first >= 0x0250) & ((first < 0x1E00) | (first >= 0x1F00))
     answer = np.zeros(word.size, dtype=np.bool_)
-    many = np.diff(np.searchsorted(np.flatnonzero(foreign | other_letters), token_ptr)) >= FEWEST_IN_TEXT
+    many = steps((foreign | other_letters).nonzero()[0].searchsorted(token_ptr)) >= FEWEST_IN_TEXT
     if not many.any():
         return answer
-    places = np.flatnonzero(np.repeat(many, np.diff(token_ptr)))
+    places = np.repeat(many, np.diff(token_ptr)).nonzero()[0]
     word, lists, other_letters = word[places], lists[places], other_letters[places]
     sentences, paragraphs = sentences[places], paragraphs[places]
     sentence = _Passages(sentences, word, other_letters, lists)
@@ -66,7 +67,7 @@ def most_foreign(lists: NDArray[np.uint32], group: NDArray[np.int32], size: int)
         group: (T,) the group of each token: a document, paragraph or sentence.
         size: the number of groups.
     """
-    listed = np.flatnonzero(lists & foreign_bits() > 0)
+    listed = (lists & foreign_bits() > 0).nonzero()[0]
     lists, group = lists[listed], group[listed]
     most = np.zeros(size, dtype=np.int64)
     met = np.bitwise_or.reduce(lists)

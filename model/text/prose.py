@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unspun.model.text.arrays import followed_by, starts_of_runs, steps
 from unspun.model.text.boilerplate import load_boilerplate
 from unspun.model.text.characters import fold, to_text
 from unspun.model.text.references import FEWEST_ENTRIES, MOST_FUNCTION_WORDS, find_references
@@ -64,10 +65,7 @@ class _LineCounts:
     token_is_function: NDArray[np.bool_]
     sentence_like: NDArray[np.bool_]
     ended: NDArray[np.bool_]
-    joins: NDArray[np.bool_]
-    alone: NDArray[np.bool_]
     starts_paragraph: NDArray[np.bool_]
-    is_paragraph: NDArray[np.bool_]
 
     def __init__(
         self, characters: NDArray[np.uint32], tokens: Tokens, lists: NDArray[np.uint32], layout: Layout
@@ -77,18 +75,33 @@ class _LineCounts:
         self.code_last = characters[tokens.end - 1]
         word = tokens.token_class == TokenClass.WORD
         self.token_is_word = word
-        self.size = self.count(np.ones(word.size, dtype=np.bool_))
+        self.size = layout.last - layout.first + 1
         self.words = self.count(word)
-        self.numbers = self.count(tokens.token_class == TokenClass.NUMBER)
         self.token_is_function = word & (lists & listed_words().bit("en") > 0)
         self.functions = self.count(self.token_is_function)
         self.sentence_like = self.functions >= np.maximum(SENTENCE_SHARE * self.words, 1)
         self.end = self._end()
         self.ended = is_among(self.end, TERMINATORS)
-        self.joins = is_among(self.end, _JOINING)
-        self.alone = layout.after_blank & np.append(layout.after_blank[1:], True)
-        self.starts_paragraph = np.diff(layout.line_paragraph, prepend=-1) > 0
-        self.is_paragraph = np.bincount(layout.line_paragraph)[layout.line_paragraph] == 1
+        self.starts_paragraph = starts_of_runs(layout.line_paragraph)
+
+    # Few texts have lines that are short enough for these.
+    @cached_property
+    def numbers(self) -> NDArray[np.int32]:
+        return self.count(self.tokens.token_class == TokenClass.NUMBER)
+
+    @cached_property
+    def joins(self) -> NDArray[np.bool_]:
+        return is_among(self.end, _JOINING)
+
+    @cached_property
+    def alone(self) -> NDArray[np.bool_]:
+        return self.layout.after_blank & followed_by(self.layout.after_blank[1:], True)
+
+    @cached_property
+    def is_paragraph(self) -> NDArray[np.bool_]:
+        paragraph = self.layout.line_paragraph
+        answer: NDArray[np.bool_] = np.bincount(paragraph)[paragraph] == 1
+        return answer
 
     def count(self, flags: NDArray[np.bool_]) -> NDArray[np.int32]:
         """Return the number of flagged tokens in each line."""
@@ -99,6 +112,8 @@ class _LineCounts:
         last = self.layout.last.copy()
         for _ in range(3):
             closes = is_among(self.code_last[last], CLOSERS) & (last > self.layout.first)
+            if not closes.any():
+                break
             last -= closes
         end: NDArray[np.uint32] = self.code_last[last]
         return end
@@ -125,14 +140,16 @@ def find_prose(
     boilerplate = _boilerplate_sentences(folded, lines, sentences)
     beside = addresses | boilerplate
     # What is beside boilerplate in a line is boilerplate as well: "All rights reserved. Terms of use".
-    bare = (lines.count(~beside) == 0) | (2 * lines.count(boilerplate) > lines.size)
+    bare = np.zeros(layout.first.size, dtype=np.bool_)
+    if beside.any():
+        bare = (lines.count(~beside) == 0) | (2 * lines.count(boilerplate) > lines.size)
     kinds = {
         "boilerplate": bare | _boilerplate_lines(folded, lines) | _is_notice(lines, documents),
         "reference": _is_reference(characters, lines, documents),
         "table": _is_table(lines),
         "code": _is_code(lines, addresses) | _is_fenced(lines, documents),
         "list": _is_list(lines),
-        "heading": _is_heading(lines, np.diff(sentences, prepend=-1) > 0),
+        "heading": _is_heading(lines, sentences),
     }
     assigned = np.full(layout.first.size, -1, dtype=np.int8)
     for number in reversed(range(len(KINDS))):
@@ -144,6 +161,8 @@ def find_prose(
 
 def _count_kinds(assigned: NDArray[np.int8], layout: Layout, documents: int) -> tuple[dict[str, int], ...]:
     left_out = assigned >= 0
+    if not left_out.any():
+        return tuple({} for _ in range(documents))
     cells = layout.line_document[left_out] * len(KINDS) + assigned[left_out]
     table = np.bincount(cells, minlength=documents * len(KINDS)).reshape(documents, len(KINDS))
     return tuple({name: number for name, number in zip(KINDS, row, strict=True) if number} for row in table.tolist())
@@ -153,22 +172,24 @@ def _keep_whole_texts(assigned: NDArray[np.int8], lines: _LineCounts, documents:
     """Make headings prose again, in place, in documents that are mostly headings: verse, notes without full stops."""
     document = lines.layout.line_document
     heading = assigned == KINDS.index("heading")
+    if not heading.any():
+        return
     words = np.bincount(document, weights=lines.words * (assigned < 0), minlength=documents)
     in_headings = np.bincount(document, weights=lines.words * heading, minlength=documents)
     assigned[heading & (in_headings > words)[document]] = -1
 
 
-def _is_heading(lines: _LineCounts, starts_sentence: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _is_heading(lines: _LineCounts, sentences: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Return which lines are headings: short one-line paragraphs without an end, alone or with capitalised words.
 
     Several short lines without an end in a row are verse or notes, unless their words are capitalised.
     """
     layout = lines.layout
-    short = lines.is_paragraph & (lines.words <= LONGEST_HEADING) & (lines.words > 0)
-    short &= ~lines.ended & ~lines.joins
+    short = (lines.words <= LONGEST_HEADING) & (lines.words > 0) & ~lines.ended
     if not short.any():
         return short
-    short &= lines.count(starts_sentence) <= 1
+    short &= lines.is_paragraph & ~lines.joins
+    short &= lines.count(starts_of_runs(sentences)) <= 1
     ends_in_colon = lines.end == ord(":")
     content = lines.token_is_word & ~lines.token_is_function
     capital = content & (lines.tokens.shape & Shape.CAPITAL > 0)
@@ -209,15 +230,14 @@ def _is_list(lines: _LineCounts) -> NDArray[np.bool_]:
 
 def _runs(flags: NDArray[np.bool_], group: NDArray[np.int32], at_least: int) -> NDArray[np.bool_]:
     """Return the flags that are in a run of at least `at_least` flags, within a group."""
-    lengths = np.diff(np.append(_run_starts(flags, group), flags.size))
-    long_run: NDArray[np.bool_] = np.repeat(lengths >= at_least, lengths) & flags
+    lengths = steps(followed_by(_run_starts(flags, group), flags.size))
+    long_run: NDArray[np.bool_] = (lengths >= at_least).repeat(lengths) & flags
     return long_run
 
 
 def _run_starts(flags: NDArray[np.bool_], group: NDArray[np.int32]) -> NDArray[np.int64]:
     """Return the starts of runs of equal flags in the same group."""
-    changes = np.flatnonzero((np.diff(flags) != 0) | (np.diff(group) != 0)) + 1
-    return np.concatenate([[0], changes])
+    return (starts_of_runs(flags) | starts_of_runs(group)).nonzero()[0]
 
 
 def _is_reference(characters: NDArray[np.uint32], lines: _LineCounts, documents: int) -> NDArray[np.bool_]:
@@ -231,8 +251,8 @@ def _is_reference(characters: NDArray[np.uint32], lines: _LineCounts, documents:
     may_be = (marked | (lines.count(year) > 0)) & (lines.functions <= MOST_FUNCTION_WORDS * lines.words + 2)
     found = np.zeros(layout.first.size, dtype=np.bool_)
     candidates = np.bincount(layout.line_document[may_be], minlength=documents)
-    for document in np.flatnonzero(candidates >= FEWEST_ENTRIES).tolist():
-        first, last = np.searchsorted(layout.line_document, [document, document + 1]).tolist()
+    for document in (candidates >= FEWEST_ENTRIES).nonzero()[0].tolist():
+        first, last = layout.line_document.searchsorted([document, document + 1]).tolist()
         start, end = tokens.start[layout.first[first:last]].tolist(), tokens.end[layout.last[first:last]].tolist()
         texts = [to_text(characters[a:b]) for a, b in zip(start, end, strict=True)]
         found[first:last] = find_references(texts, layout.after_blank[first:last].tolist())
@@ -276,7 +296,7 @@ def _is_code(lines: _LineCounts, addresses: NDArray[np.bool_]) -> NDArray[np.boo
     # Comments and documentation are code if they are among lines of code.
     plausible |= (layout.indentation >= 2) | is_among(lines.code_first[layout.first], _COMMENT_SIGNS)
     starts = _run_starts(plausible, layout.line_document)
-    lengths = np.diff(np.append(starts, plausible.size))
+    lengths = steps(followed_by(starts, plausible.size))
     in_run = np.add.reduceat(code.astype(np.int32), starts)
     block = np.repeat((in_run >= 2) & (in_run >= 0.2 * lengths), lengths)
     code |= plausible & block
@@ -287,13 +307,15 @@ def _is_fenced(lines: _LineCounts, documents: int) -> NDArray[np.bool_]:
     """Return which lines are between fences of Markdown (```), in documents that are mostly outside of them."""
     layout = lines.layout
     ticks = lines.code_first == ord("`")
+    if not ticks.any():
+        return np.zeros(layout.first.size, dtype=np.bool_)
     first, third = layout.first, np.minimum(layout.first + 2, layout.last)
     fence: NDArray[np.bool_] = (third == first + 2) & ticks[first] & ticks[third - 1] & ticks[third]
     if not fence.any():
         return fence
-    count = np.cumsum(fence)
+    count = fence.cumsum()
     of_document = layout.line_document
-    starts = np.searchsorted(of_document, np.arange(documents))
+    starts = of_document.searchsorted(np.arange(documents))
     before = np.append(0, count)[starts][of_document]
     inside: NDArray[np.bool_] = fence | ((count - before) % 2 == 1)
     words = np.bincount(of_document, weights=lines.words, minlength=documents)
@@ -322,17 +344,18 @@ _ADDRESS_MARKS = ("://", "www.", "@")
 def _in_addresses(folded: str, tokens: Tokens) -> NDArray[np.bool_]:
     """Return which tokens are part of a web or mail address."""
     inside = np.zeros(tokens.start.size, dtype=np.bool_)
-    places = [place for mark in _ADDRESS_MARKS for place in _find_all(folded, mark)]
-    if not places:
+    marks = [mark for mark in _ADDRESS_MARKS if mark in folded]
+    if not marks:
         return inside
+    places = [place for mark in marks for place in _find_all(folded, mark)]
     # The pattern is applied only between the spaces around a mark, to save time.
-    spaced = np.flatnonzero(tokens.shape & Shape.SPACE_BEFORE)
-    chunks = np.unique(np.searchsorted(tokens.start[spaced], places, side="right") - 1)
+    spaced = (tokens.shape & Shape.SPACE_BEFORE).nonzero()[0]
+    chunks = np.unique(tokens.start[spaced].searchsorted(places, side="right") - 1)
     start = tokens.start[spaced[chunks]].tolist()
     end = np.append(tokens.start[spaced], len(folded))[chunks + 1].tolist()
     matches = chain.from_iterable(map(partial(_ADDRESS.finditer, folded), start, end))
     spans = [match.span() for match in matches]
-    for first, last in np.searchsorted(tokens.start, np.array(spans).reshape(-1, 2)).tolist():
+    for first, last in tokens.start.searchsorted(np.array(spans).reshape(-1, 2)).tolist():
         inside[first:last] = True
     return inside
 
@@ -355,13 +378,15 @@ def _boilerplate_lines(folded: str, lines: _LineCounts) -> NDArray[np.bool_]:
 def _boilerplate_sentences(folded: str, lines: _LineCounts, sentences: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Return which tokens are in short sentences that are boilerplate or contain a phrase that always is."""
     boilerplate = load_boilerplate()
-    first = np.flatnonzero(np.diff(sentences, prepend=-1) != 0)
-    last = np.append(first[1:], sentences.size) - 1
+    first = starts_of_runs(sentences).nonzero()[0]
+    last = followed_by(first[1:], sentences.size) - 1
     size = last - first + 1
     found = boilerplate.sentence.find(folded, lines.tokens, first, last, size <= LONGEST_BOILERPLATE_SENTENCE)
-    places = [place for phrase in boilerplate.anywhere for place in _find_all(folded, phrase)]
-    sentence = np.searchsorted(lines.tokens.start[first], places, side="right") - 1
-    found[sentence] |= size[sentence] <= LONGEST_BOILERPLATE
+    phrases = [phrase for phrase in boilerplate.anywhere if phrase in folded]
+    if phrases:
+        places = [place for phrase in phrases for place in _find_all(folded, phrase)]
+        sentence = lines.tokens.start[first].searchsorted(places, side="right") - 1
+        found[sentence] |= size[sentence] <= LONGEST_BOILERPLATE
     return found[sentences]
 
 
@@ -372,7 +397,7 @@ def _is_notice(lines: _LineCounts, documents: int) -> NDArray[np.bool_]:
     """
     layout, tokens = lines.layout, lines.tokens
     table = listed_words()
-    listed = np.flatnonzero(lines.token_is_word & (lines.lists & table.bit(*NOTICE) > 0))
+    listed = (lines.token_is_word & (lines.lists & table.bit(*NOTICE) > 0)).nonzero()[0]
     if not (lines.lists[listed] & table.bit("notice_subjects")).any():
         return np.zeros(layout.first.size, dtype=np.bool_)
     size = int(layout.line_paragraph[-1]) + 1
@@ -387,7 +412,7 @@ def _is_notice(lines: _LineCounts, documents: int) -> NDArray[np.bool_]:
         return np.zeros(layout.first.size, dtype=np.bool_)
     pairs = np.unique(np.column_stack([paragraph.astype(np.uint64), tokens.hash[listed]]), axis=0)
     notice &= np.bincount(pairs[:, 0].astype(np.int64), minlength=size) >= FEWEST_NOTICE_WORDS
-    document = layout.line_document[np.flatnonzero(np.diff(layout.line_paragraph, prepend=-1))]
+    document = layout.line_document[lines.starts_paragraph]
     in_notices = np.bincount(document, weights=words * notice, minlength=documents)
     of_text = np.bincount(document, weights=words, minlength=documents)
     notice &= (in_notices < MOST_NOTICE * of_text)[document]

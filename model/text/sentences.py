@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from unspun.model.text.arrays import followed_by, starts_of_runs
 from unspun.model.text.characters import TABLE_SIZE
 from unspun.model.text.tokens import Shape, TokenClass, Tokens
 from unspun.model.text.wordlists import WordTable, english_function_words, load_word_lists
@@ -70,21 +71,21 @@ class Layout:
         token_ptr: NDArray[np.int64],
     ) -> None:
         count = tokens.start.size
-        newlines = np.flatnonzero(characters == ord("\n"))
-        row = np.searchsorted(newlines, tokens.start)
-        gap = np.diff(row, prepend=-2)
-        self.first = np.flatnonzero(gap != 0)
-        self.last = np.append(self.first[1:], count)[: self.first.size] - 1
+        newlines = (characters == ord("\n")).nonzero()[0]
+        row = newlines.searchsorted(tokens.start)
+        gap = row + 2  # rows between a token and the one before; enough for a blank one before the first token
+        gap[1:] -= gap[:-1].copy()
+        self.first = (gap != 0).nonzero()[0]
+        self.last = followed_by(self.first[1:], count)[: self.first.size] - 1
         starts_document = np.zeros(count + 1, dtype=np.bool_)
         starts_document[token_ptr] = True
         self.after_blank = (gap[self.first] > 1) | starts_document[self.first]
-        self.line_document = (np.searchsorted(token_ptr, self.first, side="right") - 1).astype(np.int32)
-        lengths = np.diff(np.append(self.first, count))
-        self.token_line = np.repeat(np.arange(self.first.size, dtype=np.int32), lengths)
+        self.line_document = (token_ptr.searchsorted(self.first, side="right") - 1).astype(np.int32)
+        self.token_line = np.arange(self.first.size, dtype=np.int32).repeat(self.last - self.first + 1)
         row = row[self.first]
         self.indentation = tokens.start[self.first] - np.where(row > 0, newlines[row - 1] + 1, 0)
         starts_paragraph = ~_continues(characters, tokens, self)
-        self.line_paragraph = (np.cumsum(starts_paragraph) - 1).astype(np.int32)
+        self.line_paragraph = (starts_paragraph.cumsum() - 1).astype(np.int32)
         self.token_paragraph = self.line_paragraph[self.token_line]
 
 
@@ -99,8 +100,8 @@ def _continues(characters: NDArray[np.uint32], tokens: Tokens, layout: Layout) -
     if layout.after_blank.all():
         return np.zeros(first.size, dtype=np.bool_)
     length = tokens.end[last] - tokens.start[first]
-    block = np.cumsum(layout.after_blank) - 1
-    block_start = np.flatnonzero(layout.after_blank)
+    block = layout.after_blank.cumsum() - 1
+    block_start = layout.after_blank.nonzero()[0]
     width = np.maximum.reduceat(length, block_start)[block]
     follows = ~layout.after_blank
     before = np.maximum(np.arange(first.size) - 1, 0)
@@ -152,8 +153,8 @@ def _in_narrow_columns(
 
 def _first_chunk_length(tokens: Tokens, layout: Layout) -> NDArray[np.int64]:
     """Return the number of characters before the first space of each line."""
-    spaced = np.append(np.flatnonzero(tokens.shape & Shape.SPACE_BEFORE), tokens.start.size)
-    next_chunk = spaced[np.searchsorted(spaced, layout.first, side="right")]
+    spaced = np.append((tokens.shape & Shape.SPACE_BEFORE).nonzero()[0], tokens.start.size)
+    next_chunk = spaced[spaced.searchsorted(layout.first, side="right")]
     chunk_last = np.minimum(next_chunk - 1, layout.last)
     length: NDArray[np.int64] = tokens.end[chunk_last] - tokens.start[layout.first]
     return length
@@ -171,13 +172,11 @@ def find_sentences(
     count = tokens.start.size
     if count == 0:
         return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int64)
-    starts = np.zeros(count, dtype=np.bool_)
-    starts[0] = True
-    starts[1:] = np.diff(layout.token_paragraph) > 0
+    starts = starts_of_runs(layout.token_paragraph)
     starts[_sentence_starts(characters, tokens, layout, token_ptr)] = True
-    sentences = (np.cumsum(starts) - 1).astype(np.int32)
-    words = np.flatnonzero(tokens.token_class == TokenClass.WORD)
-    return sentences, words[np.diff(sentences[words], prepend=-1) > 0]
+    sentences = (starts.cumsum() - 1).astype(np.int32)
+    words = (tokens.token_class == TokenClass.WORD).nonzero()[0]
+    return sentences, words[starts_of_runs(sentences.take(words))]
 
 
 def _sentence_starts(
@@ -187,8 +186,8 @@ def _sentence_starts(
     count = tokens.start.size
     first_code = characters[tokens.start]
     punctuation = tokens.token_class == TokenClass.PUNCTUATION
-    spaced = np.append(tokens.shape & Shape.SPACE_BEFORE > 0, True)
-    end = np.flatnonzero(punctuation & is_among(first_code, TERMINATORS))
+    spaced = followed_by(tokens.shape & Shape.SPACE_BEFORE > 0, True)
+    end = (punctuation & is_among(first_code, TERMINATORS)).nonzero()[0]
     # Only the last terminator of a run ("?!", "!!!") counts, and closing brackets and quotes belong to the sentence.
     following = np.minimum(end + 1, count - 1)
     end = end[spaced[end + 1] | ~(punctuation[following] & is_among(first_code[following], TERMINATORS))]
@@ -196,6 +195,8 @@ def _sentence_starts(
     for _ in range(3):
         here = np.minimum(start, count - 1)
         closes = punctuation[here] & is_among(first_code[here], CLOSERS) & ~spaced[start] & (start < count)
+        if not closes.any():
+            break
         start = start + closes
     here = np.minimum(start, count - 1)
     inside = (start < count) & spaced[start] & (layout.token_paragraph[here] == layout.token_paragraph[end])
@@ -221,13 +222,16 @@ def _can_start(
     paragraph = layout.token_paragraph
     visible = start.copy()
     for _ in range(2):
-        after = np.minimum(visible + 1, count - 1)
         opens = punctuation[visible] & is_among(first_code[visible], OPENERS)
+        if not opens.any():
+            break
+        after = np.minimum(visible + 1, count - 1)
         visible = np.where(opens & (paragraph[after] == paragraph[start]), after, visible)
     capital = tokens.shape[visible] & Shape.CAPITAL > 0
     word = tokens.token_class[visible] == TokenClass.WORD
-    uncased = _is_uncased(tokens, token_ptr, visible[word])[np.searchsorted(token_ptr, start, side="right") - 1]
-    fits: NDArray[np.bool_] = ~word | capital | uncased
+    fits: NDArray[np.bool_] = ~word | capital
+    if not fits.all():
+        fits |= _is_uncased(tokens, token_ptr, visible[word])[token_ptr.searchsorted(start, side="right") - 1]
     return fits
 
 
@@ -242,13 +246,13 @@ def _is_uncased(tokens: Tokens, token_ptr: NDArray[np.int64], starts: NDArray[np
 
     def share(places: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the share of capitalised words among those at some places, by document."""
-        document = np.searchsorted(token_ptr, places, side="right") - 1
+        document = token_ptr.searchsorted(places, side="right") - 1
         words = np.bincount(document, minlength=token_ptr.size - 1)
         capitals = np.bincount(document[capital[places]], minlength=token_ptr.size - 1)
         return capitals / np.maximum(words, 1)
 
-    uncased: NDArray[np.bool_] = (share(starts) < 0.1) & (share(np.flatnonzero(word)) < 0.05)
-    return uncased
+    uncased: NDArray[np.bool_] = share(starts) < 0.1
+    return uncased & (share(word.nonzero()[0]) < 0.05) if uncased.any() else uncased
 
 
 def _is_abbreviation(
@@ -265,10 +269,13 @@ def _is_abbreviation(
     full_stop = (first_code[end] == ord(".")) & (tokens.end[end] - tokens.start[end] == 1)
     attached = full_stop & ~spaced[end] & (end > 0)
     word = tokens.token_class[before] == TokenClass.WORD
+    lone = word & (tokens.end[before] - tokens.start[before] == 1)
+    may_be: NDArray[np.bool_] = attached & (lone | (lists > 0))
+    if not may_be.any():
+        return may_be
     starter = words.lookup(tokens.hash[start]) & words.bit("starters") > 0
     starter &= tokens.shape[start] & Shape.CAPITAL > 0
     # A single capital, as in "U.S." and "J. R. Smith", does not end a sentence, but "so did I." does.
-    lone = word & (tokens.end[before] - tokens.start[before] == 1)
     dotted = (first_code[np.maximum(end - 2, 0)] == ord(".")) & ~spaced[before] & (end > 1)
     capital = tokens.shape[before] & Shape.CAPITAL > 0
     initial = lone & ~dotted & capital & (first_code[before] != ord("I"))

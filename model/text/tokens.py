@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntEnum
 from functools import cache
 from typing import Final
 
@@ -17,14 +16,18 @@ HASH_CHUNK = 1 << 18
 
 _BASE = 0x9E3779B97F4A7C15
 _BASE_INVERSE = pow(_BASE, -1, 1 << 64)
+_ODD, _HALF = np.uint64(_BASE), np.uint64(31)
 
 
-class TokenClass(IntEnum):
-    """What a token is."""
+class TokenClass:
+    """What a token is: the values of `Documents.token_class`.
 
-    WORD = 0
-    NUMBER = 1
-    PUNCTUATION = 2
+    They are bytes, because numpy compares an array with them eight times as fast as with an IntEnum.
+    """
+
+    WORD: Final = np.uint8(0)
+    NUMBER: Final = np.uint8(1)
+    PUNCTUATION: Final = np.uint8(2)
 
 
 class Shape:
@@ -86,8 +89,7 @@ def _boundaries(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     kind = translate(classes, _KIND)
     kind[characters == ord(".")] = _REPEATED
-    _join_inner(kind, classes == CharacterClass.APOSTROPHE, _WORD)
-    _join_inner(kind, classes == CharacterClass.POINT, _NUMBER)
+    _join_inner(kind, classes)
     starts = kind != _SPACE
     continues = kind[1:] == kind[:-1]
     continues &= kind[1:] != _PUNCTUATION
@@ -95,15 +97,16 @@ def _boundaries(
     starts[1:] &= ~continues
     ends = kind != _SPACE
     ends[:-1] &= ~continues
-    return np.flatnonzero(starts), np.flatnonzero(ends) + 1
+    return starts.nonzero()[0], ends.nonzero()[0] + 1
 
 
-def _join_inner(kind: NDArray[np.uint8], candidates: NDArray[np.bool_], joined: int) -> None:
-    """Join candidates, in place, with the words or numbers on both sides of them: don't, 1,000.5."""
-    inner = np.flatnonzero(candidates)
-    inner = inner[(inner > 0) & (inner < kind.size - 1)]
-    inner = inner[(kind[inner - 1] == joined) & (kind[inner + 1] == joined)]
-    kind[inner] = joined
+def _join_inner(kind: NDArray[np.uint8], classes: NDArray[np.uint8]) -> None:
+    """Join apostrophes and points, in place, with the words or numbers on both sides of them: don't, 1,000.5."""
+    inside = classes[1:-1]
+    inner = ((inside == CharacterClass.APOSTROPHE) | (inside == CharacterClass.POINT)).nonzero()[0] + 1
+    joined = np.where(classes[inner] == CharacterClass.POINT, np.uint8(_NUMBER), np.uint8(_WORD))
+    fits = (kind[inner - 1] == joined) & (kind[inner + 1] == joined)
+    kind[inner[fits]] = joined[fits]
 
 
 def shapes(classes: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -111,8 +114,8 @@ def shapes(classes: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np
     upper = classes == CharacterClass.UPPER
     shape: NDArray[np.uint8] = upper[start].astype(np.uint8) * Shape.CAPITAL
     # Capitals are rare, so only the words that have several are looked at.
-    owner = np.searchsorted(start, np.flatnonzero(upper), side="right") - 1
-    several = np.flatnonzero(np.bincount(owner, minlength=start.size) >= 2)
+    owner = start.searchsorted(upper.nonzero()[0], side="right") - 1
+    several = (np.bincount(owner, minlength=start.size) >= 2).nonzero()[0]
     if several.size:
         lowers = _count_in_spans(classes == CharacterClass.LOWER, start[several], end[several])
         shape[several[lowers == 0]] |= Shape.ALL_CAPITALS
@@ -125,7 +128,7 @@ def shapes(classes: NDArray[np.uint8], start: NDArray[np.int64], end: NDArray[np
 def _count_in_spans(flags: NDArray[np.bool_], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the number of flags in each of some spans, none of which is empty."""
     lengths = end - start
-    first = np.cumsum(lengths) - lengths
+    first = lengths.cumsum() - lengths
     inside = np.arange(lengths.sum()) + np.repeat(start - first, lengths)
     counts: NDArray[np.int64] = np.add.reduceat(flags[inside].astype(np.int64), first)
     return counts
@@ -142,11 +145,11 @@ def hash_spans(characters: NDArray[np.uint32], start: NDArray[np.int64], end: ND
     done = 0
     while done < start.size:
         origin = int(start[done])
-        stop = max(int(np.searchsorted(end, origin + HASH_CHUNK, side="right")), done + 1)
+        stop = max(int(end.searchsorted(origin + HASH_CHUNK, side="right")), done + 1)
         limit = int(end[stop - 1])
         powers, inverses = _powers(limit - origin)
         running = np.zeros(limit - origin + 1, dtype=np.uint64)
-        np.cumsum(hash_values(characters[origin:limit]) * powers, out=running[1:])
+        (hash_values(characters[origin:limit]) * powers).cumsum(out=running[1:])
         first = start[done:stop] - origin
         last = end[done:stop] - origin
         sums = (running[last] - running[first]) * inverses[first]
@@ -177,7 +180,7 @@ def _compute_powers(base: int, length: int) -> NDArray[np.uint64]:
 def hash_tokens(words: Sequence[str]) -> NDArray[np.uint64]:
     """Return the hash of each word as in `Documents.token_hash`. Each is hashed as one token, whatever it contains."""
     lengths = np.array([len(word) for word in words], dtype=np.int64)
-    end = np.cumsum(lengths, dtype=np.int64)
+    end = lengths.cumsum(dtype=np.int64)
     return hash_spans(code_points("".join(words)), end - lengths, end)
 
 
@@ -186,15 +189,19 @@ def hash_token(word: str) -> int:
     return int(hash_tokens([word])[0])
 
 
-def phrase_keys(hashes: NDArray[np.uint64], length: int, first: NDArray[np.int64] | None = None) -> NDArray[np.uint64]:
-    """Return the hash of every run of `length` tokens, shape (T - length + 1,), given the tokens' hashes (T,).
-
-    Or, if `first` (N,) is given, of the runs that start with these tokens, shape (N,).
-    """
+def phrase_keys(hashes: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
+    """Return the hash of every run of `length` tokens, shape (T - length + 1,), given the tokens' hashes (T,)."""
     count = max(len(hashes) - length + 1, 0)
-    key = np.full(count if first is None else len(first), np.uint64(length), dtype=np.uint64)
-    for k in range(length):
-        key ^= hashes[k : k + count] if first is None else hashes.take(first + k)
-        key *= np.uint64(_BASE)
-        key ^= key >> np.uint64(31)
+    return run_keys(hashes, np.arange(count), np.full(count, length))
+
+
+def run_keys(hashes: NDArray[np.uint64], first: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """Return the hashes (N,) of runs of tokens, given their first tokens and their lengths (N,), the longest first."""
+    key = lengths.astype(np.uint64)
+    sizes = (-lengths).searchsorted(-np.arange(lengths.max(initial=0))).tolist()  # for each k, the runs longer than k
+    for k, size in enumerate(sizes):
+        longer = key[:size]
+        longer ^= hashes.take(first[:size] + k)
+        longer *= _ODD
+        longer ^= longer >> _HALF
     return key

@@ -30,6 +30,7 @@ class WordTable:
 
     def __init__(self, lists: dict[str, NDArray[np.uint64]]) -> None:
         self.names = tuple(lists)
+        self._bits = {name: 1 << number for number, name in enumerate(lists)}
         self._first = np.zeros(_SLOTS, dtype=np.uint64)
         self._second = np.zeros(_SLOTS, dtype=np.uint64)
         self._first_lists = np.zeros(_SLOTS, dtype=np.uint32)
@@ -53,7 +54,7 @@ class WordTable:
 
     def bit(self, *names: str) -> np.uint32:
         """Return the bits of one or several lists in the results of `lookup`."""
-        return np.uint32(sum(1 << self.names.index(name) for name in names))
+        return np.uint32(sum([self._bits[name] for name in names]))
 
     def lookup(self, hashes: NDArray[np.uint64]) -> NDArray[np.uint32]:
         """Return for each hash the lists that contain it, as bits."""
@@ -61,11 +62,12 @@ class WordTable:
         bits: NDArray[np.uint32] = self._first_lists.take(slot)
         same = self._first.take(slot) == hashes
         # Only words whose first slot has another word can be in the second table.
-        others = np.flatnonzero((bits > 0) > same)
+        others = ((bits > 0) > same).nonzero()[0]
         bits *= same
-        wanted = hashes[others]
-        slot = ((wanted >> np.uint64(32)) & np.uint64(_SLOTS - 1)).view(np.int64)
-        bits[others] = self._second_lists.take(slot) * (self._second.take(slot) == wanted)
+        if len(others):
+            wanted = hashes[others]
+            slot = ((wanted >> np.uint64(32)) & np.uint64(_SLOTS - 1)).view(np.int64)
+            bits[others] = self._second_lists.take(slot) * (self._second.take(slot) == wanted)
         return bits
 
     def contains(self, hashes: NDArray[np.uint64]) -> NDArray[np.bool_]:

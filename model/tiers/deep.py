@@ -20,6 +20,7 @@ from scipy.special import erf
 
 from unspun.model.onnx_session import CPU, Device, session
 from unspun.model.signals.base import Floats
+from unspun.model.text.arrays import followed_by, starts_of_runs, steps
 from unspun.model.text.characters import to_text
 from unspun.model.text.document import Documents, TokenClass
 from unspun.model.tiers.wordpieces import WordPieces, windows
@@ -393,8 +394,8 @@ def pool(windows: NDArray[np.floating], owner: NDArray[np.int64], documents: int
     answer = np.full((documents, len(KINDS)), np.nan)
     if not len(windows):
         return answer
-    first = np.flatnonzero(np.diff(owner, prepend=-1))
-    counts = np.diff(first, append=len(owner))[:, None]
+    first = starts_of_runs(owner).nonzero()[0]
+    counts = steps(followed_by(first, len(owner)))[:, None]
     sums = np.logaddexp.reduceat(SHARPNESS * windows.astype(np.float64), first, axis=0)
     answer[owner[first]] = (sums - np.log(counts)) / SHARPNESS
     return answer

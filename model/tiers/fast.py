@@ -18,7 +18,7 @@ from scipy.special import expit
 from unspun.model.signals.base import Floats
 from unspun.model.signals.quick import weighted
 from unspun.model.tiers.house import Correction
-from unspun.model.tiers.trees import Trees
+from unspun.model.tiers.trees import Forest, Trees
 
 _EDGE = 1e-6
 MOST_UNFAMILIAR = 6.0
@@ -48,21 +48,26 @@ class Head:
         if self.estimator is None:
             return np.full(len(features), NEVER)
         chosen = features[:, self.columns]
-        if self._trees is None:
+        if self.trees is None:
             answer = _logit(self.estimator.predict_proba(chosen)[:, 1])
         else:
-            answer = _logit(expit(self._trees.log_odds(chosen)))
+            answer = _logit(expit(self.trees.log_odds(chosen)))
+        return self.with_style(answer, style)
+
+    def with_style(self, answer: NDArray[np.float64], style: csr_array | None) -> NDArray[np.float64]:
+        """Return the mean of the classifier's log odds (D,) and the style's."""
         if self.style_weights is None or style is None:
             return answer
         return (answer + np.asarray(style @ self.style_weights, dtype=np.float64) + self.style_bias) / 2
 
     @cached_property
-    def _trees(self) -> Trees | None:
-        return Trees.of(self.estimator)
+    def trees(self) -> Trees | None:
+        """The classifier as trees; None if it is another one."""
+        return None if self.estimator is None else Trees.of(self.estimator)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the cached trees, so that a bundle's bytes do not depend on whether the head was used."""
-        return {name: value for name, value in self.__dict__.items() if name != "_trees"}
+        return {name: value for name, value in self.__dict__.items() if name != "trees"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +86,8 @@ class Unfamiliarity:
     def of(self, features: Floats) -> NDArray[np.float64]:
         """Return the unfamiliarity (D,) of texts with these features (D, F): usually about 0, rarely above 3."""
         scaled = self.sign * (features[:, self.columns].astype(np.float64) - self.centre) / self.spread
-        answer: NDArray[np.float64] = np.clip(scaled, -MOST_UNFAMILIAR, MOST_UNFAMILIAR).mean(axis=1)
+        clipped = np.minimum(np.maximum(scaled, -MOST_UNFAMILIAR), MOST_UNFAMILIAR)
+        answer: NDArray[np.float64] = np.add.reduce(clipped, axis=1) / len(self.columns)
         return answer
 
 
@@ -103,10 +109,25 @@ class FastClassifier:
 
         The features of the quick signals are the last ones.
         """
-        answer = np.stack([head.log_odds(features, style) for head in self.heads], axis=1)
+        if self._forest is None:
+            by_head = [head.log_odds(features, style) for head in self.heads]
+        else:
+            of_trees = _logit(expit(self._forest.log_odds(features)))
+            by_head = [head.with_style(odds, style) for head, odds in zip(self.heads, of_trees, strict=True)]
+        answer = np.array(by_head).T.copy()
         if self.quick is not None:
             answer = answer + weighted(features[:, -self.quick.size :].astype(np.float64), self.quick)
         return answer if self.correction is None else answer + self.correction.log_odds(features)
+
+    @cached_property
+    def _forest(self) -> Forest | None:
+        """The trees of all heads; None if a head has none."""
+        sets = [(head.trees, head.columns) for head in self.heads if head.trees is not None]
+        return Forest.of(sets) if len(sets) == len(self.heads) else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the cached forest, so that a bundle's bytes do not depend on whether it was used."""
+        return {name: value for name, value in self.__dict__.items() if name != "_forest"}
 
     def unfamiliar(self, features: Floats) -> NDArray[np.float64]:
         """Return the unfamiliarity (D,) of texts."""
@@ -114,5 +135,6 @@ class FastClassifier:
 
 
 def _logit(probability: NDArray[np.floating]) -> NDArray[np.float64]:
-    clipped = np.clip(np.asarray(probability, dtype=np.float64), _EDGE, 1 - _EDGE)
-    return np.log(clipped / (1 - clipped))
+    clipped = np.minimum(np.maximum(probability, _EDGE, dtype=np.float64), 1 - _EDGE)
+    answer: NDArray[np.float64] = np.log(clipped / (1 - clipped))
+    return answer

@@ -6,7 +6,9 @@ the first leaf of a tree that no split rules out is the text's leaf (Lucchese et
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -83,13 +85,65 @@ class Trees:
 
     def log_odds(self, numbers: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the log odds (D,) of texts with these features (D, F), equal to scikit-learn's bit by bit."""
-        goes_right = numbers.T[self.feature] > self.threshold[..., None]
+        return _sum(self.by_tree(numbers), self.baseline)
+
+    def by_tree(self, numbers: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return what each tree adds (N, D) to the log odds of texts with these features (D, F)."""
+        goes_right = numbers.T.take(self.feature, axis=0) > self.threshold[..., None]
         left = goes_right - np.uint64(1)  # no leaf is ruled out unless the text goes to the right
         left |= self.stays[..., None]
         left = np.bitwise_and.reduce(left, axis=0)
-        leaf = np.bitwise_count((left & (~left + np.uint64(1))) - np.uint64(1))
-        added = self.values[np.arange(len(self.values))[:, None], leaf]
-        start = np.full((1, len(numbers)), self.baseline)
-        # Added tree by tree, as scikit-learn does, because np.sum adds in another order.
-        total: NDArray[np.float64] = np.add.accumulate(np.concatenate([start, added]), axis=0)[-1]
-        return total
+        leaf = np.bitwise_count((left & -left) - np.uint64(1))
+        answer: NDArray[np.float64] = self.values[np.arange(len(self.values))[:, None], leaf]
+        return answer
+
+
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """Several sets of trees over the same features, which are evaluated at once: that takes little longer than one.
+
+    Attributes:
+        joined: all trees.
+        ends: the number of trees up to the end of each set.
+        baselines: the baseline of each set.
+    """
+
+    joined: Trees
+    ends: tuple[int, ...]
+    baselines: tuple[float, ...]
+
+    @classmethod
+    def of(cls, sets: Sequence[tuple[Trees, NDArray[np.int64]]]) -> Forest:
+        """Join sets of trees, given with the columns (F,) that each set's features have among those of all."""
+        splits = max(len(trees.feature) for trees, _ in sets)
+        leaves = max(trees.values.shape[1] for trees, _ in sets)
+        missing = [((0, splits - len(trees.feature)), (0, 0)) for trees, _ in sets]
+        joined = Trees(
+            _padded([columns[trees.feature] for trees, columns in sets], missing, 0),
+            _padded([trees.threshold for trees, _ in sets], missing, np.inf),
+            _padded([trees.stays for trees, _ in sets], missing, np.uint64(2**64 - 1)),
+            np.concatenate([np.pad(one.values, ((0, 0), (0, leaves - one.values.shape[1]))) for one, _ in sets]),
+            0.0,
+        )
+        ends = np.cumsum([len(trees.values) for trees, _ in sets]).tolist()
+        return cls(joined, tuple(ends), tuple(trees.baseline for trees, _ in sets))
+
+    def log_odds(self, numbers: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return each set's log odds (k, D) of texts with these features (D, F)."""
+        by_tree = self.joined.by_tree(numbers)
+        spans = zip(pairwise((0, *self.ends)), self.baselines, strict=True)
+        return np.array([_sum(by_tree[start:end], baseline) for (start, end), baseline in spans])
+
+
+def _padded(tables: Sequence[NDArray[Any]], missing: Sequence[Any], fill: Any) -> NDArray[Any]:
+    """Return tables (S, N) side by side, filled up to the same number of rows."""
+    return np.concatenate(
+        [np.pad(table, width, constant_values=fill) for table, width in zip(tables, missing, strict=True)], axis=1
+    )
+
+
+def _sum(by_tree: NDArray[np.float64], baseline: float) -> NDArray[np.float64]:
+    """Return the sums (D,) of what trees add (N, D): tree by tree, as scikit-learn does. np.sum has another order."""
+    by_tree[:1] += baseline
+    total: NDArray[np.float64] = np.add.accumulate(by_tree, axis=0)[-1]
+    return total

@@ -147,17 +147,14 @@ def three_words() -> LanguageModel:
     ],
 )
 def test_backoff_equals_a_calculation_by_hand(words: tuple[int, ...], expected: float) -> None:
-    model = three_words()
-    columns = [np.array([word]) for word in words]
-    value = model.bigram(*columns[-2:])
-    if len(words) == 3:
-        value = model.trigram(*columns, value)
-    assert math.exp(value[0]) == pytest.approx(expected, rel=1e-5)
+    pairs, _, triples = three_words().running(np.array(words))
+    last = pairs if len(words) == 2 else triples
+    assert math.exp(last[0]) == pytest.approx(expected, rel=1e-5)
 
 
 def test_stored_pairs_are_known() -> None:
-    _, known = three_words().bigram_and_known(np.array([0, 0, 1]), np.array([1, 2, 0]))
-    assert known.tolist() == [0]
+    _, known, _ = three_words().running(np.array([0, 1, 0, 2]))
+    assert known.tolist() == [True, False, False]
 
 
 def test_the_backoff_factor_is_that_of_the_paper() -> None:
@@ -170,7 +167,6 @@ def test_words_between_others_fit_as_their_ngrams_do(rows: list[tuple[int, ...]]
     left2, left1, first, second, right1, right2 = np.array(rows, dtype=np.int32).T
     words, right_pair = np.stack([first, second]), model.bigram(right1, right2)
     found = model.fit(words, left2, left1, right1, right2, right_pair)
-    for word, fits in zip(words, found.transpose(1, 0, 2), strict=True):
-        assert np.array_equal(fits[0], model.trigram(left2, left1, word, model.bigram(left1, word)))
-        assert np.array_equal(fits[1], model.trigram(left1, word, right1, model.bigram(word, right1)))
-        assert np.array_equal(fits[2], model.trigram(word, right1, right2, right_pair))
+    for word, fits in zip(words, found.transpose(1, 2, 0), strict=True):
+        for text, fit in zip(np.stack([left2, left1, word, right1, right2], axis=1), fits, strict=True):
+            assert np.array_equal(fit, model.running(text)[2])

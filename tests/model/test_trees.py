@@ -10,7 +10,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from unspun.model import bundle
-from unspun.model.tiers.trees import MOST_LEAVES, Trees
+from unspun.model.tiers.trees import MOST_LEAVES, Forest, Trees
 
 
 def fitted(leaves: int, *, rounds: int = 20) -> HistGradientBoostingClassifier:
@@ -50,6 +50,14 @@ def test_the_log_odds_do_not_depend_on_the_batch(rows: list[list[float]]) -> Non
     numbers = np.array(rows, dtype=np.float32)
     alone = np.concatenate([trees.log_odds(numbers[i : i + 1]) for i in range(len(numbers))])
     assert np.array_equal(trees.log_odds(numbers), alone)
+
+
+def test_a_forest_gives_each_set_of_trees_its_own_log_odds() -> None:
+    columns = np.array([3, 4, 5, 6, 7, 8, 9])
+    small, large = made_trees(fitted(2, rounds=3)), made_trees(fitted(31))
+    numbers = np.random.default_rng(1).normal(size=(50, 10))
+    both = Forest.of([(small, columns), (large, columns[::-1])]).log_odds(numbers)
+    assert np.array_equal(both, [small.log_odds(numbers[:, 3:]), large.log_odds(numbers[:, :2:-1])])
 
 
 def test_the_shipped_heads_are_trees() -> None:
