@@ -267,7 +267,7 @@ class Detector:
         shown = np.zeros(size, dtype=bool)
         if depth != "deep":
             judged = np.array([reason is None for reason in why], dtype=bool) & ~settled
-            rates = self._log_rates("fast", fast, words, unfamiliar, depth)
+            rates = self.decision.tiers["fast"].log_rates(fast, words, unfamiliar)
             decided = judged & ~self.decision.is_final(rates, self.bundle.doubt)
             # The encoder sees best which words were replaced, so it reads these texts for the evidence alone.
             paraphrased = rates.min(axis=1) <= np.log(self.decision.tiers["fast"].paraphrased)
@@ -275,19 +275,6 @@ class Detector:
         if not (decided | shown).any():
             return answers
         return answers.with_deep(self._deep, decided, shown, classifier, evidence)
-
-    def _log_rates(
-        self,
-        tier: str,
-        evidence: NDArray[np.float64],
-        words: NDArray[np.int64],
-        unfamiliar: NDArray[np.float64],
-        depth: str,
-    ) -> NDArray[np.float64]:
-        """Return a tier's log rates (D, 3) at a depth."""
-        of_tier = self.decision.tiers[tier]
-        rates = of_tier.log_rates(evidence, words, unfamiliar)
-        return of_tier.after_first(rates) if depth == "auto" and self._first is not None else rates
 
     def _score_batch(
         self,
@@ -307,8 +294,7 @@ class Detector:
             if rows.any():
                 of_tier = self.decision.tiers[tier]
                 values = answers.deep if tier == "deep" and answers.deep is not None else answers.fast
-                some = values[rows], answers.words[rows], answers.unfamiliar[rows]
-                log_rates[rows] = self._log_rates(tier, *some, depth)
+                log_rates[rows] = of_tier.log_rates(values[rows], answers.words[rows], answers.unfamiliar[rows])
                 log_rates[settled & rows] = np.maximum(log_rates[settled & rows], np.log(of_tier.suspect) + BARELY)
                 scores[rows] = of_tier.scores(log_rates[rows])
         decided = [self._decide(answers, i, names[i], log_rates[i], scores[i], base_rate) for i in range(len(texts))]

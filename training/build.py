@@ -3,8 +3,9 @@
     python -m unspun.training.build ../shared/corpora --lexicons ../shared/lexicons --work work --output model/default
 
 Trains the fast tier on the texts with the role `train`, takes the encoder from the last checkpoint of
-`training.encoder.distil`, gathers the evidence of all tiers in texts with the role `calibrate`, and fits the decision
-to it. Texts with the role `test` are never used. Each result is kept in the work folder; rerun the command to resume.
+`training.encoder.fine_tune`, gathers the evidence of all tiers in texts with the role `calibrate`, and fits the
+decision to it. Texts with the role `test` are never used. Each result is kept in the work folder; rerun the command to
+resume.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--work", type=Path, default=Path("work"), help="folder for intermediate results (default: work)"
     )
     parser.add_argument(
-        "--checkpoint", type=Path, help="checkpoint of the encoder (default: WORK/distilled/checkpoint.pt)"
+        "--checkpoint", type=Path, help="checkpoint of the encoder (default: WORK/encoder/checkpoint.pt)"
     )
     parser.add_argument("--context", type=Path, help="checkpoint of training.encoder.context (default: none)")
     parser.add_argument("--output", type=Path, required=True, help="folder of the bundle to write")
@@ -150,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     phrasing = stages.run("phrasing", lambda: fit_ngrams(learned))
     network = context_network(options.context, learned) if options.context else None
     fast = replace(fast, tables=replace(fast.tables, quick=QuickSignals(phrasing, network)))
-    checkpoint = options.checkpoint or options.work / "distilled" / "checkpoint.pt"
+    checkpoint = options.checkpoint or options.work / "encoder" / "checkpoint.pt"
     weights, step = _encoder(checkpoint, checkpoint.parent)
     texts = calibration_texts(by_role["calibrate"], options.seed)
     file = options.work / "evidence" / evidence_name(step, stages.key, texts)

@@ -127,7 +127,6 @@ class TierDecision:
         shares: (3,) each kind's share of the budget of false positives.
         paraphrased, suspect: false-positive rates at the two thresholds.
         factors: (3,) factors of the kinds' rates; 1 unless `unspun calibrate` fitted them to a user's own texts.
-        passed: of the human texts whose rates are at the thresholds, the shares that the first tier leaves to this one.
     """
 
     tails: tuple[Tail, ...]
@@ -135,7 +134,6 @@ class TierDecision:
     paraphrased: float
     suspect: float
     factors: Floats = field(default_factory=lambda: np.ones(len(KINDS)))
-    passed: tuple[float, float] = (1.0, 1.0)
 
     @classmethod
     def from_manifest(cls, entry: Mapping[str, Any]) -> TierDecision:
@@ -148,11 +146,7 @@ class TierDecision:
         factors = np.array([float(entry.get("factors", {}).get(kind, 1.0)) for kind in KINDS])
         if not (np.isfinite(factors) & (factors > 0)).all():
             raise ValueError("the factors of a tier must be positive numbers")
-        passed = entry.get("passed", {"paraphrased": 1.0, "suspect": 1.0})
-        shares_passed = float(passed["paraphrased"]), float(passed["suspect"])
-        if not all(0.0 < share <= 1.0 for share in shares_passed):
-            raise ValueError("the shares of texts that the first tier leaves to a tier must be between 0 and 1")
-        return cls(tails, shares, paraphrased, suspect, factors, shares_passed)
+        return cls(tails, shares, paraphrased, suspect, factors)
 
     def to_manifest(self) -> dict[str, Any]:
         """Return the tier as plain JSON types."""
@@ -164,8 +158,6 @@ class TierDecision:
         }
         if (self.factors != 1.0).any():
             answer["factors"] = dict(zip(KINDS, self.factors.tolist(), strict=True))
-        if self.passed != (1.0, 1.0):
-            answer["passed"] = dict(zip(("paraphrased", "suspect"), self.passed, strict=True))
         return answer
 
     def log_rates(self, evidence: Floats, words: NDArray[np.integer], unfamiliar: Floats) -> Floats:
@@ -173,15 +165,6 @@ class TierDecision:
         log_words = log_length(words)
         odds = [tail.odds(evidence[:, k], log_words, unfamiliar) for k, tail in enumerate(self.tails)]
         answer: Floats = log_probability(np.array(odds)).T.copy() + np.log(self.factors) - np.log(self.shares)
-        return answer
-
-    def after_first(self, log_rates: Floats) -> Floats:
-        """Return log rates of any shape for texts that the first tier did not settle.
-
-        They are lower, because some of the human texts with the same evidence never get here.
-        """
-        thresholds = np.log([self.paraphrased, self.suspect])
-        answer: Floats = log_rates + np.interp(log_rates, thresholds, np.log(self.passed))
         return answer
 
     def scores(self, log_rates: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Hooks of schemathesis, for what the schema cannot say: which bodies are texts, and which tiers the model has."""
+"""Hooks of schemathesis, for what the schema cannot say: which bodies are texts."""
 
 from __future__ import annotations
 
@@ -13,12 +13,7 @@ from unspun.reading.records import UnreadableError
 
 @schemathesis.hook
 def filter_case(context: Any, case: Any) -> bool:
-    """Leave out requests whose body claims to be a text, but is empty, binary or a page without text.
-
-    Also those that ask for the first tier, which the model that ships does not have.
-    """
-    if _asks_for_first(case.body) or _asks_for_first(case.query):
-        return False
+    """Leave out requests whose body claims to be a text, but is empty, binary or a page without text."""
     kind = str(case.media_type or "")
     if not kind.startswith("text/"):
         return True
@@ -28,10 +23,3 @@ def filter_case(context: Any, case: Any) -> bool:
         return bool(extract_article(text).text if kind == "text/html" else text)
     except (NotTextError, UnreadableError):
         return False
-
-
-def _asks_for_first(part: Any) -> bool:
-    """Return whether a body or a query has the depth `first`, also in one of several texts."""
-    if isinstance(part, list):
-        return any(map(_asks_for_first, part))
-    return isinstance(part, dict) and (part.get("depth") == "first" or any(map(_asks_for_first, part.values())))

@@ -209,16 +209,6 @@ class TestFirst:
         )
         assert with_all == without
 
-    def test_the_rates_of_later_tiers_are_lower_if_it_settles_some_human_texts(self, first_detector: Detector) -> None:
-        tiers = first_detector.decision.tiers
-        halved = replace(first_detector.decision, tiers={**tiers, "deep": replace(tiers["deep"], passed=(0.5, 0.5))})
-        detector = Detector(replace(first_detector.bundle, decision=halved))
-        before, after = (one.score(tiny.SPUN_ARTICLE) for one in (first_detector, detector))
-        assert before.depth == after.depth == "deep"
-        assert (after.score or 0.0) > (before.score or 0.0)
-        same = (one.score(tiny.SPUN_ARTICLE, depth="deep") for one in (first_detector, detector))
-        assert len({one.score for one in same}) == 1
-
     def test_a_text_that_the_fast_tier_finds_paraphrased_is_read_by_the_encoder_only_for_its_evidence(
         self, first_detector: Detector, reads: list[list[int]]
     ) -> None:

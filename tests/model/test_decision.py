@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -141,40 +140,6 @@ class TestScore:
 
     def test_the_shape_of_the_array_is_kept(self) -> None:
         assert PLAIN.scores(np.zeros((2, 3))).shape == (2, 3)
-
-
-class TestAfterFirst:
-    """The rates of texts that the first tier did not settle."""
-
-    @staticmethod
-    def tier(paraphrased: float, suspect: float) -> TierDecision:
-        plain = Decision.from_manifest(tiny.decision("fast")).tiers["fast"]
-        return replace(plain, paraphrased=0.01, suspect=0.1, passed=(paraphrased, suspect))
-
-    @pytest.mark.parametrize(("rate", "expected"), [(0.001, 0.0008), (0.01, 0.008), (0.1, 0.05), (0.5, 0.25)])
-    def test_a_rate_counts_only_texts_that_are_passed_on(self, rate: float, expected: float) -> None:
-        found = self.tier(0.8, 0.5).after_first(np.log([rate]))
-        assert np.exp(found) == pytest.approx([expected])
-
-    @given(st.floats(0.05, 1.0), st.floats(0.0, 1.0), st.floats(-20, 1), st.floats(STEP, 10))
-    def test_a_rarer_text_stays_rarer(self, most: float, part: float, common: float, rarer: float) -> None:
-        tier = self.tier(most, max(most * part, 0.05))
-        low, high = tier.after_first(np.array([common - rarer, common]))
-        assert low < high
-
-    def test_it_survives_a_round_trip(self) -> None:
-        tier = self.tier(0.8, 0.5)
-        assert TierDecision.from_manifest(json.loads(json.dumps(tier.to_manifest()))).passed == (0.8, 0.5)
-
-    def test_all_texts_are_passed_on_without_a_first_tier(self) -> None:
-        tier = Decision.from_manifest(tiny.decision("fast")).tiers["fast"]
-        assert tier.passed == (1.0, 1.0)
-        assert "passed" not in tier.to_manifest()
-
-    @pytest.mark.parametrize("share", [0.0, 1.5, math.nan])
-    def test_an_impossible_share_is_refused(self, share: float) -> None:
-        with pytest.raises(ValueError, match="shares of texts"):
-            Decision.from_manifest(broken(("tiers", "fast", "passed"), {"paraphrased": 1.0, "suspect": share}))
 
 
 class TestShares:

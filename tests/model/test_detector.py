@@ -288,7 +288,7 @@ def test_the_engine_does_not_import_what_only_other_layers_need(module: str) -> 
 def test_the_shipped_model_separates_spun_from_human_text(shipped: Detector) -> None:
     folder = tiny.DATA.parents[2] / "seeds" / "examples"
     human, spun = (
-        shipped.score_many([path.read_text("utf-8") for path in sorted((folder / kind).glob("*.txt"))], evidence=False)
+        shipped.score_many([path.read_text("utf-8") for path in sorted((folder / kind).glob("*.txt"))], evidence="all")
         for kind in ("human", "spun")
     )
     assert min(verdict.score or 0.0 for verdict in spun) > max(verdict.score or 0.0 for verdict in human)

@@ -20,7 +20,6 @@ from unspun.training.calibration.cascade import (
     choose_fast_weights,
     fit_cascade,
     least_familiar,
-    passed,
     with_long_texts,
 )
 from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
@@ -116,7 +115,7 @@ def test_the_stated_share_of_human_text_goes_to_the_next_tier(evidence: Labelled
 
 
 class TestFirstTier:
-    """With quick signals, the model gets a first tier, and the other tiers take account of it."""
+    """With quick signals, the model gets a first tier."""
 
     def test_without_quick_signals_there_is_none(self, evidence: LabelledEvidence) -> None:
         found = fit_cascade(evidence, deep=True)
@@ -139,18 +138,3 @@ class TestFirstTier:
         assert (human_weights(as_first_sees(some)) > 0).tolist() == (
             some.plain & (with_quick.labels == "human")
         ).tolist()
-
-
-@pytest.mark.parametrize(
-    ("settled", "expected"),
-    [
-        ([], (1.0, 1.0)),
-        ([999, 998], (1.0, 1.0)),  # their rates are high anyway
-        (range(10, 30), (1.0, 0.3333)),  # of the 30 lowest rates, 10 are left; of the 5 lowest, all
-    ],
-)
-def test_passed_is_what_the_first_tier_leaves_of_the_human_texts_with_the_lowest_rates(
-    settled: list[int], expected: tuple[float, float]
-) -> None:
-    mask = np.isin(np.arange(1000), list(settled))
-    assert passed(np.arange(1000.0), mask, np.full(1000, 0.001)) == expected

@@ -20,8 +20,6 @@ from unspun.model.tiers.first import FirstTier
 from unspun.model.verdict import KINDS
 from unspun.training.calibration.evidence import LabelledEvidence
 from unspun.training.calibration.fit import (
-    PARAPHRASED,
-    SUSPECT,
     Sample,
     fit_decision,
     fit_tails,
@@ -44,7 +42,7 @@ SETTLED = 0.87
 """Share of the human texts in plain English prose that the first tier settles."""
 NEVER = 50.0
 """Log rate of texts that are not to be sent, above that of all others."""
-SENT, SENT_WITHOUT_FIRST = 0.05, 0.2
+SENT, SENT_WITHOUT_FIRST = 0.01, 0.2
 """Share of the human texts that `auto` sends to the deep tier, and in models without a first tier."""
 
 Floats = NDArray[np.float64]
@@ -100,7 +98,7 @@ def _fit_with_first(
     quick: Floats,
     fast_weights: Floats,
 ) -> Cascade:
-    """Fit a decision with a first tier, and let the other tiers' rates take account of what it settles."""
+    """Fit a decision with a first tier."""
     weights = choose_first_weights(labelled)
     seen = as_first_sees(extended)
     first = Sample(seen, _quick_evidence(extended, weights))
@@ -109,18 +107,12 @@ def _fit_with_first(
     )
     last = next(reversed(samples))
     rates_first = log_rates(decision.tiers["first"], first)
-    human = human_weights(extended)
     limits = choose_doubt(seen, rates_first, _found(decision.tiers[last], samples[last]), 1.0 - SETTLED)
     settled = extended.plain & (rates_first > np.log(limits)).all(axis=1)
-    tiers = {"first": decision.tiers["first"]}
-    for name, sample in samples.items():
-        rates = log_rates(decision.tiers[name], sample).min(axis=1)
-        tiers[name] = replace(decision.tiers[name], passed=passed(rates, settled, human))
-    decision = replace(decision, tiers=tiers)
-    fast = tiers["fast"].after_first(log_rates(tiers["fast"], samples["fast"]))
+    fast = log_rates(decision.tiers["fast"], samples["fast"])
     # Texts that never reach the deep tier: settled, or paraphrased beyond doubt.
     fast[settled | decision.is_final(fast, np.full(len(KINDS), np.inf))] = NEVER
-    doubt = choose_doubt(extended, fast, _found(tiers[last], samples[last]), SENT)
+    doubt = choose_doubt(extended, fast, _found(decision.tiers[last], samples[last]), SENT)
     return Cascade(labelled, decision, doubt, fast_weights, quick, FirstTier(weights, limits))
 
 
@@ -140,18 +132,6 @@ def as_first_sees(labelled: LabelledEvidence) -> LabelledEvidence:
     reasons = np.where(labelled.plain, labelled.reasons, "not plain")
     words = np.maximum(labelled.quick_words, 1)
     return replace(labelled, words=words, unfamiliar=np.zeros(len(labelled)), reasons=reasons)
-
-
-def passed(rates: Floats, settled: NDArray[np.bool_], human: Floats) -> tuple[float, float]:
-    """Return the shares that are not settled, of the human texts with the lowest log rates (N,): as many as may be
-    `paraphrased`, and as many as may be `suspect`.
-    """
-    shares = []
-    for share in (PARAPHRASED, SUSPECT):
-        lowest = (rates <= quantiles(rates[human > 0], human[human > 0], (share,))[0]) & (human > 0)
-        shares.append(float(human[lowest & ~settled].sum() / max(human[lowest].sum(), 1e-12)))
-    suspect = min(max(shares[1], 0.05), 1.0)
-    return round(max(shares[0], suspect), 4), round(suspect, 4)
 
 
 def with_quick_signals(labelled: LabelledEvidence, weights: Floats) -> LabelledEvidence:

@@ -110,14 +110,10 @@ def decide(detector: Detector, texts: GateTexts, depth: str = "auto") -> Program
     counts = np.rint(np.expm1(features[:, detector.feature_names.index("length")]))
     sums = np.bincount(owner, weights=counts * bundle.classifier.unfamiliar(features), minlength=size)
     unfamiliar = sums / np.maximum(texts.words, 1)
-    with_first = depth == "auto" and bundle.first is not None
-    settled = settled_by(bundle, texts) if with_first else np.zeros(size, dtype=np.bool_)
-
-    def log_rates(tier: str, evidence: NDArray[np.float64], rows: NDArray[np.bool_]) -> NDArray[np.float64]:
-        found = decision.tiers[tier].log_rates(evidence[rows], texts.words[rows], unfamiliar[rows])
-        return decision.tiers[tier].after_first(found) if with_first else found
-
-    rates = log_rates("fast", fast, np.ones(size, dtype=np.bool_))
+    settled: NDArray[np.bool_] = np.zeros(size, dtype=np.bool_)
+    if depth == "auto" and bundle.first is not None:
+        settled = settled_by(bundle, texts)
+    rates = decision.tiers["fast"].log_rates(fast, texts.words, unfamiliar)
     scores = decision.tiers["fast"].scores(rates)
     read: NDArray[np.bool_] = np.zeros(size, dtype=np.bool_)
     if bundle.deep is not None and depth != "fast":
@@ -125,7 +121,7 @@ def decide(detector: Detector, texts: GateTexts, depth: str = "auto") -> Program
         read = np.asarray(~np.isnan(deep).any(axis=1))
         if depth != "deep":
             read &= ~decision.is_final(rates, bundle.doubt) & ~settled
-        rates[read] = log_rates("deep", deep, read)
+        rates[read] = decision.tiers["deep"].log_rates(deep[read], texts.words[read], unfamiliar[read])
         scores[read] = decision.tiers["deep"].scores(rates[read])
     tiers = np.where(read, "deep", "fast").astype("<U5")
     words = np.array(
