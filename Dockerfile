@@ -5,7 +5,7 @@
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 # sha256 of model/default/manifest.json, which lists the sha256 of every other file of the model. Verdicts and /readyz
 # identify the model by it. The build fails with any other model; a test keeps this value up to date.
-ARG MODEL_SHA256=c5b06763225bc058a7ba452c7e1bd31bc74bc985e891d7bc7adf727ed361208e
+ARG MODEL_SHA256=a2e87c96682b3e7fe9a1de6276ed9716d5730333dc39c037f22b48af4b18cf35
 
 
 FROM ${PYTHON_IMAGE} AS build

@@ -321,10 +321,11 @@ class Detector:
 
     def _sentences(self, answers: TierAnswers, number: int, verdict: Verdict) -> tuple[Sentence, ...]:
         """Return how suspicious each sentence of a document is; none if unspun abstains."""
-        scale = self.bundle.sentences.get(verdict.depth)
+        read = answers.read is not None and bool(answers.read[number])
+        scale = self.bundle.sentences.get("deep" if read else "fast")
         if verdict.verdict == "abstained" or scale is None:
             return ()
-        tier = (self._deep, answers.reading) if verdict.depth == "deep" else ()
+        tier = (self._deep, answers.reading) if read else ()
         found = measure_sentences(self.extractor, self.bundle.classifier, answers.documents, number, *tier)
         return listed(answers.documents, found, scale)
 

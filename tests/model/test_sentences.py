@@ -58,7 +58,7 @@ def test_odd_words_are_inside_sentences_with_a_high_score(spun: list[tuple[str, 
     assert np.median(scores) > 0.8
 
 
-@pytest.mark.parametrize(("depth", "least"), [("fast", 0.7), ("deep", 0.8)])
+@pytest.mark.parametrize(("depth", "least"), [("fast", 0.65), ("deep", 0.8)])
 def test_in_a_text_by_a_person_and_a_machine_the_machine_s_sentences_have_higher_scores(
     shipped: Detector, depth: str, least: float
 ) -> None:

@@ -42,7 +42,7 @@ SETTLED = 0.87
 """Share of the human texts in plain English prose that the first tier settles."""
 NEVER = 50.0
 """Log rate of texts that are not to be sent, above that of all others."""
-SENT, SENT_WITHOUT_FIRST = 0.01, 0.2
+SENT, SENT_WITHOUT_FIRST = 0.02, 0.2
 """Share of the human texts that `auto` sends to the deep tier, and in models without a first tier."""
 
 Floats = NDArray[np.float64]

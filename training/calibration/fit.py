@@ -28,8 +28,9 @@ BANDWIDTH = 0.45
 """Bandwidth of the kernel over the logarithm of length."""
 QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)
 """Quantiles of human evidence that a tail stores. Beyond the last, the tail is assumed to be exponential."""
-PARAPHRASED, SUSPECT = 0.005, 0.03
-"""Shares of the human calibration texts at or above the two thresholds."""
+PARAPHRASED, SUSPECT = 0.005, 0.037
+"""Shares of the human calibration texts at or above the two thresholds, by the evidence of one tier alone. At depth
+`auto` fewer get there, because each tier can clear them."""
 DRAWS, CONFIDENCE = 300, 0.9
 """Bootstrap draws of the calibration sources for the threshold of `paraphrased`, and the share that must be safe."""
 CANDIDATE_SHARES = (0.2, 0.3, 0.4, 0.5, 0.6)
