@@ -31,7 +31,7 @@ REACH = 5
 """Words on either side that count for a word."""
 GAP = 3
 """Empty places between two texts, so that neither counts for the other."""
-CHUNK = 2048
+CHUNK = 512
 """Places that the network reads at a time, so that what it computes stays in the processor's cache."""
 TYPICAL_WORDS = 200
 """Words of a section whose evidence is the mean of its words' log odds. That of others grows with the square root."""
