@@ -288,6 +288,8 @@ class Detector:
         """Return verdicts. Texts that the first tier `settled` (D,) are clear, whatever the others say."""
         documents = Documents.parse(texts, allowed=self.allowed)
         answers = self._measure(documents, settled, depth, bool(evidence))
+        why = tuple(None if is_settled else one for one, is_settled in zip(answers.why, settled.tolist(), strict=True))
+        answers = replace(answers, why=why)
         log_rates = np.zeros((len(texts), len(KINDS)))
         scores = np.zeros((len(texts), len(KINDS)))
         for tier, rows in (("fast", ~answers.decided), ("deep", answers.decided)):
