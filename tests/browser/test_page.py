@@ -16,7 +16,7 @@ from unspun.service.http.keys import KeyStore
 from unspun.service.http.routes.page import EXAMPLE
 
 SPUN = ROOT / "seeds/examples/spun/01-harbour-swimmers.wordnet.txt"
-TRANSLATED = ROOT / "seeds/examples/human/04-night-train.txt"
+SUSPECT = ROOT / "seeds/tutorial/human/13-weather-fog.txt"
 """A human text that is wrongly suspected: no word of it is odd, but sentences are."""
 HUMAN = ROOT / "seeds/examples/human/01-harbour-swimmers.txt"
 
@@ -270,7 +270,7 @@ def test_the_text_can_be_copied_unchanged(open_page: Open) -> None:
 
 
 def test_suspicious_sentences_are_highlighted_and_listed(open_page: Open) -> None:
-    page = judge(open_page(), TRANSLATED.read_text("utf-8"))
+    page = judge(open_page(), SUSPECT.read_text("utf-8"))
     assert headline(page) == "Suspect"
     assert page.locator(".article .odd").count() == 0
     assert page.locator(".observations li").count() > 0
@@ -307,7 +307,7 @@ def test_axe_finds_nothing_serious(name: str, colours: str, open_page: Open) -> 
         judge(page).locator(".again summary").click()
         page.locator(".article .odd").first.focus()
     if name == "sentences":
-        judge(page, TRANSLATED.read_text("utf-8"))
+        judge(page, SUSPECT.read_text("utf-8"))
     if name == "problem":
         judge(page, "")
     assert violations(page) == []

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SPUN = ROOT / "seeds" / "examples" / "spun" / "02-website-rebuild.moby.txt"
+SPUN = ROOT / "seeds" / "examples" / "spun" / "01-harbour-swimmers.wordnet.txt"
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def test_two_texts_are_compared_in_python(installed: Installed) -> None:
     code = (
         "import sys, unspun; a, b = (open(name).read() for name in sys.argv[1:]); print(unspun.compare(a, b).derived)"
     )
-    source = ROOT / "seeds" / "examples" / "human" / "02-website-rebuild.txt"
+    source = ROOT / "seeds" / "examples" / "human" / "01-harbour-swimmers.txt"
     assert installed.run("-c", code, SPUN, source).strip() == "True"
 
 
