@@ -40,8 +40,6 @@ from unspun.model.verdict import (
 )
 
 DEPTHS = get_args(DepthChoice)
-BARELY = 1e-6
-"""How far above the threshold the log rate of a text is at least that the first tier settled."""
 BATCH_DOCUMENTS, BATCH_CHARACTERS = 256, 400_000
 """Most documents and characters scored at a time. Many short documents share the cost of numpy's calls; the limit on
 characters keeps the arrays within the processor's caches and bounds memory."""
@@ -202,7 +200,7 @@ class Detector:
         assert quick is not None
         found = look(quick, texts, self.decision.minimum_words)
         rates = self.decision.tiers["first"].log_rates(tier.evidence(found), found.words, np.zeros(len(texts)))
-        return found, found.plain & (rates > np.log(tier.doubt)).all(axis=1)
+        return found, tier.settles(found.plain, rates)
 
     def _after_look(
         self,
@@ -297,7 +295,7 @@ class Detector:
                 of_tier = self.decision.tiers[tier]
                 values = answers.deep if tier == "deep" and answers.deep is not None else answers.fast
                 log_rates[rows] = of_tier.log_rates(values[rows], answers.words[rows], answers.unfamiliar[rows])
-                log_rates[settled & rows] = np.maximum(log_rates[settled & rows], np.log(of_tier.suspect) + BARELY)
+                log_rates[settled & rows] = of_tier.kept_clear(log_rates[settled & rows])
                 scores[rows] = of_tier.scores(log_rates[rows])
         decided = [self._decide(answers, i, names[i], log_rates[i], scores[i], base_rate) for i in range(len(texts))]
         if not evidence:

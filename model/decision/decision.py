@@ -23,6 +23,8 @@ SCORE_PARAPHRASED, SCORE_SUSPECT = 0.9, 0.5
 """Scores at the two thresholds, for every length and depth."""
 Z_90 = 1.2816
 """Standard deviations from the average source to the one at the 90th percentile."""
+BARELY = 1e-6
+"""How far above the threshold of `suspect` the log rate of a text is at least that must stay `clear`."""
 SHORTEST, LONGEST = 50, 30_000
 """Text lengths, in words, that calibration covers. Shorter and longer texts count as these."""
 
@@ -165,6 +167,11 @@ class TierDecision:
         log_words = log_length(words)
         odds = [tail.odds(evidence[:, k], log_words, unfamiliar) for k, tail in enumerate(self.tails)]
         answer: Floats = log_probability(np.array(odds)).T.copy() + np.log(self.factors) - np.log(self.shares)
+        return answer
+
+    def kept_clear(self, log_rates: Floats) -> Floats:
+        """Return log rates of any shape, raised so that none gives more than `clear`."""
+        answer: Floats = np.maximum(log_rates, np.log(self.suspect) + BARELY)
         return answer
 
     def scores(self, log_rates: Floats) -> Floats:

@@ -45,16 +45,18 @@ class QuickWords:
     Attributes:
         hashes: (T,) a hash of each word, the same on every machine. It covers the first and the last 8 bytes.
         first: (T,) the first byte of each word as it is in the text.
-        start, length: (T,) where each word is: its first byte, counted from the first of its text, and its bytes.
+        place, length: (T,) where each word is among the bytes of all texts, and its bytes.
         ptr: (D + 1,) the words of text d are ptr[d]:ptr[d + 1].
+        begin: (D,) where each text is among the bytes of all texts.
         size, lines: (D,) bytes and line ends in each text.
     """
 
     hashes: Hashes
     first: NDArray[np.uint8]
-    start: NDArray[np.int64]
+    place: NDArray[np.int64]
     length: NDArray[np.int64]
     ptr: NDArray[np.int64]
+    begin: NDArray[np.int64]
     size: NDArray[np.int64]
     lines: NDArray[np.int64]
 
@@ -84,8 +86,12 @@ class QuickWords:
         ptr = np.concatenate([np.zeros(1, np.int64), np.searchsorted(start, ends)])
         line_ends = np.flatnonzero(raw == ord("\n"))
         lines = np.searchsorted(line_ends, ends) - np.searchsorted(line_ends, ends - size)
-        begins = np.repeat(ends - size, np.diff(ptr))
-        return cls(hashes, raw[start], start - begins, length, ptr, size, lines)
+        return cls(hashes, raw[start], start, length, ptr, ends - size, size, lines)
+
+    @property
+    def start(self) -> NDArray[np.int64]:
+        """The first byte of each word (T,), counted from the first of its text."""
+        return self.place - np.repeat(self.begin, np.diff(self.ptr))
 
     @property
     def capital(self) -> NDArray[np.bool_]:

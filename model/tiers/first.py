@@ -83,6 +83,11 @@ class FirstTier:
         """Return the evidence of each kind (D, 3) in texts."""
         return pool(weighted(look.log_odds, self.weights), look.owner, len(look.words))
 
+    def settles(self, plain: NDArray[np.bool_], log_rates: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which texts (D,) are settled, of those that are `plain` (D,), given their log rates (D, 3)."""
+        answer: NDArray[np.bool_] = plain & (log_rates > np.log(self.doubt)).all(axis=1)
+        return answer
+
 
 def look(signals: QuickSignals, texts: Sequence[str], minimum_words: int) -> FirstLook:
     """Read texts. Those of fewer than `minimum_words` words are never plain."""

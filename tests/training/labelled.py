@@ -1,10 +1,15 @@
-"""A small collection of labelled texts: human pages of two sources, and spun ones."""
+"""A small collection of labelled texts: human pages of two sources, and spun ones; and a detector to read them with."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from tests import deep as tiny_deep
+from tests import first as tiny_first
 from tests import tables as tiny
+from unspun.model.detector import Detector
+from unspun.training.build import provisional_detector
+from unspun.training.classifier.fast_tier import FastTier
 from unspun.training.corpora.corpus import LabelledText
 
 
@@ -24,3 +29,16 @@ TEXTS = [
     *(human(100 + i, "essays") for i in range(40)),
     *(spun(200 + i) for i in range(30)),
 ]
+
+
+def fast_tier() -> FastTier:
+    return FastTier(tiny.tables(), tiny.tagger(), -2.0, tiny.classifier())
+
+
+def undecided(fast: FastTier) -> Detector:
+    """Return the detector of a fast tier with the tiny encoder, before a decision is fitted."""
+    return provisional_detector(fast, tiny_deep.weights())
+
+
+def with_quick_signals() -> FastTier:
+    return FastTier(tiny_first.tables(), tiny.tagger(), -2.0, tiny_first.classifier())

@@ -11,7 +11,7 @@ import pytest
 
 from tests import deep as tiny_deep
 from tests import tables as tiny
-from tests.training.labelled import TEXTS, human
+from tests.training.labelled import TEXTS, fast_tier, human, undecided
 from unspun.model import bundle
 from unspun.model.detector import Detector
 from unspun.training.build import (
@@ -30,12 +30,12 @@ from unspun.training.corpora.roles import Roles, default_roles
 
 @pytest.fixture(scope="module")
 def fast() -> FastTier:
-    return FastTier(tiny.tables(), tiny.tagger(), -2.0, tiny.classifier())
+    return fast_tier()
 
 
 @pytest.fixture(scope="module")
 def detector(fast: FastTier) -> Detector:
-    return provisional_detector(fast, tiny_deep.weights())
+    return undecided(fast)
 
 
 @pytest.fixture(scope="module")

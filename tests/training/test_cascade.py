@@ -7,11 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests import deep as tiny_deep
-from tests import first as tiny_first
-from tests import tables as tiny
-from tests.training.labelled import TEXTS
-from unspun.training.build import provisional_detector
+from tests.training.labelled import TEXTS, fast_tier, undecided, with_quick_signals
 from unspun.training.calibration.cascade import (
     LEAST_FAMILIAR,
     Cascade,
@@ -24,20 +20,17 @@ from unspun.training.calibration.cascade import (
 )
 from unspun.training.calibration.evidence import LabelledEvidence, gather_evidence
 from unspun.training.calibration.fit import Sample, fit_tier, human_weights
-from unspun.training.classifier.fast_tier import FastTier
 
 
 @pytest.fixture(scope="module")
 def evidence() -> LabelledEvidence:
-    fast = FastTier(tiny.tables(), tiny.tagger(), -2.0, tiny.classifier())
-    return gather_evidence(provisional_detector(fast, tiny_deep.weights()), TEXTS)
+    return gather_evidence(undecided(fast_tier()), TEXTS)
 
 
 @pytest.fixture(scope="module")
 def with_quick() -> LabelledEvidence:
     """Return the evidence of a model with quick signals."""
-    fast = FastTier(tiny_first.tables(), tiny.tagger(), -2.0, tiny_first.classifier())
-    return gather_evidence(provisional_detector(fast, tiny_deep.weights()), TEXTS)
+    return gather_evidence(undecided(with_quick_signals()), TEXTS)
 
 
 @pytest.fixture(scope="module")

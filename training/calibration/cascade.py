@@ -15,7 +15,6 @@ from unspun.model.decision.decision import Decision, TierDecision
 from unspun.model.signals.quick import NAMES as QUICK_NAMES
 from unspun.model.signals.quick import SIGNALS as QUICK_SIGNALS
 from unspun.model.signals.quick import weighted
-from unspun.model.tiers.deep import pool
 from unspun.model.tiers.first import FirstTier
 from unspun.model.verdict import KINDS
 from unspun.training.calibration.evidence import LabelledEvidence
@@ -101,19 +100,20 @@ def _fit_with_first(
     """Fit a decision with a first tier."""
     weights = choose_first_weights(labelled)
     seen = as_first_sees(extended)
-    first = Sample(seen, _quick_evidence(extended, weights))
+    first = Sample(seen, extended.first(weights))
     decision = fit_decision(
         {"first": first, **samples}, minimum_words=MINIMUM_WORDS, least_familiar=least_familiar(labelled)
     )
     last = next(reversed(samples))
     rates_first = log_rates(decision.tiers["first"], first)
     limits = choose_doubt(seen, rates_first, _found(decision.tiers[last], samples[last]), 1.0 - SETTLED)
-    settled = extended.plain & (rates_first > np.log(limits)).all(axis=1)
+    tier = FirstTier(weights, limits)
+    settled = tier.settles(extended.plain, rates_first)
     fast = log_rates(decision.tiers["fast"], samples["fast"])
     # Texts that never reach the deep tier: settled, or paraphrased beyond doubt.
     fast[settled | decision.is_final(fast, np.full(len(KINDS), np.inf))] = NEVER
     doubt = choose_doubt(extended, fast, _found(decision.tiers[last], samples[last]), SENT)
-    return Cascade(labelled, decision, doubt, fast_weights, quick, FirstTier(weights, limits))
+    return Cascade(labelled, decision, doubt, fast_weights, quick, tier)
 
 
 def log_rates(tier: TierDecision, sample: Sample) -> Floats:
@@ -141,12 +141,6 @@ def with_quick_signals(labelled: LabelledEvidence, weights: Floats) -> LabelledE
     return replace(labelled, sections=Runs(sections, labelled.sections.starts))
 
 
-def _quick_evidence(labelled: LabelledEvidence, weights: Floats) -> Floats:
-    """Return the first tier's evidence (N, 3)."""
-    values = weighted(labelled.quick.values.astype(np.float64), weights)
-    return pool(values, labelled.quick.owner, len(labelled))
-
-
 def choose_quick_weights(labelled: LabelledEvidence) -> Floats:
     """Return the weights (2, 3) of the quick signals in the fast tier's evidence."""
     signals = _deviations(labelled, replace(labelled.features, values=labelled.features.values[:, -len(QUICK_NAMES) :]))
@@ -161,7 +155,7 @@ def choose_first_weights(labelled: LabelledEvidence) -> Floats:
     pairs = [*((1.0, two) for two in QUICK_WEIGHTS), *((one, 1.0) for one in QUICK_WEIGHTS[:3])]
     candidates = [scale * np.array([[one], [two]]) for one, two in pairs]
     seen = as_first_sees(labelled)
-    return _best(seen, candidates, lambda weights: _quick_evidence(labelled, weights), (0.05, 0.1))
+    return _best(seen, candidates, labelled.first, (0.05, 0.1))
 
 
 def choose_fast_weights(labelled: LabelledEvidence) -> Floats:

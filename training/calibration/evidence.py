@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from unspun.model.detector import Detector
 from unspun.model.signals.quick import NAMES as QUICK_NAMES
+from unspun.model.signals.quick import weighted
 from unspun.model.tiers.deep import pool
 from unspun.model.tiers.first import look
 from unspun.training.classifier.matrix import maker_name
@@ -62,6 +63,10 @@ class LabelledEvidence(Rows):
     def deep(self) -> NDArray[np.float64]:
         """Return the deep tier's evidence by text (N, 3), NaN for texts that it did not read."""
         return pool(self.windows.values, self.windows.owner, len(self))
+
+    def first(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the first tier's evidence by text (N, 3), given the weights (2, 3) of the quick signals."""
+        return pool(weighted(self.quick.values.astype(np.float64), weights), self.quick.owner, len(self))
 
     def joined(self, parts: Sequence[Sequence[int]]) -> LabelledEvidence:
         """Return one text for each part: the texts with these row numbers one after the other, described as the first

@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ WIDTH, UNITS = 64, 96
 """Numbers of a word, and units of each layer."""
 NEAR, FAR = 7, 5
 """Words that the first layer reads at a time, and outputs of the first that the second layer does."""
+assert NEAR // 2 + FAR // 2 == REACH
 SPUN, COPIES = 900, 2
 """Human texts of each source that are spun, and how often."""
 TAUGHT, LONGEST_TAUGHT = 40_000, 450
@@ -260,7 +261,8 @@ def train(taught: Lessons, checkpoint: Path, *, steps: int = STEPS, seed: int = 
         for (optimiser, _), state in zip(optimisers, kept["optimisers"], strict=True):
             optimiser.load_state_dict(state)
         first = int(kept["step"])
-    began, recent = time.monotonic(), 0.0
+    began = time.monotonic()
+    recent: list[float] = []
     drawn = batches(taught, np.random.default_rng((seed, first)))
     for step in range(first, steps):
         part = min(1.0, (step + 1) / WARM_UP) * (1.0 - step / steps) + 0.01
@@ -271,10 +273,10 @@ def train(taught: Lessons, checkpoint: Path, *, steps: int = STEPS, seed: int = 
         found.backward()  # type: ignore[no-untyped-call, unused-ignore]
         for optimiser, _ in optimisers:
             optimiser.step()
-        recent += found.item()
+        recent.append(found.item())
         if (step + 1) % SAVED == 0 or step + 1 == steps:
-            print(f"step {step + 1} ({time.monotonic() - began:.0f} s): loss {recent / SAVED:.4f}", flush=True)
-            recent = 0.0
+            print(f"step {step + 1} ({time.monotonic() - began:.0f} s): loss {np.mean(recent):.4f}", flush=True)
+            recent.clear()
             with atomic_write(checkpoint) as handle:
                 states = [optimiser.state_dict() for optimiser, _ in optimisers]
                 torch.save({"network": network.state_dict(), "optimisers": states, "step": step + 1}, handle)
@@ -413,9 +415,6 @@ def graph(
     return content
 
 
-assert NEAR // 2 + FAR // 2 == REACH
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return the exit status."""
     parser = labelled_parser(__doc__)
@@ -438,7 +437,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not file.exists():
         texts = [text for text in read_training_texts(options.labelled) if text.label != "llm"]
         print(f"reading {len(texts)} texts ...", file=sys.stderr, flush=True)
-        detector = Detector(replace(loaded))
+        detector = Detector(loaded)
         lessons(texts, detector, lexicons=options.lexicons, workers=options.workers, seed=options.seed).save(file)
     train(Lessons.load(file), options.work / "checkpoint.pt", steps=options.steps, seed=options.seed)
     return 0

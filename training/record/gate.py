@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from unspun.model.bundle import Bundle
-from unspun.model.detector import BARELY, DECIMALS, Detector
-from unspun.model.signals.quick import weighted
+from unspun.model.detector import DECIMALS, Detector
 from unspun.model.signals.style import BUCKETS
 from unspun.model.tiers.deep import pool
 from unspun.model.verdict import KINDS
@@ -114,6 +113,7 @@ def decide(detector: Detector, texts: GateTexts, depth: str = "auto") -> Program
     if depth == "auto" and bundle.first is not None:
         settled = settled_by(bundle, texts)
     rates = decision.tiers["fast"].log_rates(fast, texts.words, unfamiliar)
+    rates[settled] = decision.tiers["fast"].kept_clear(rates[settled])
     scores = decision.tiers["fast"].scores(rates)
     read: NDArray[np.bool_] = np.zeros(size, dtype=np.bool_)
     if bundle.deep is not None and depth != "fast":
@@ -128,9 +128,7 @@ def decide(detector: Detector, texts: GateTexts, depth: str = "auto") -> Program
         [decision.tiers[tier].word(rate) for tier, rate in zip(tiers, rates.min(axis=1).tolist(), strict=True)]
     )
     strange = unfamiliar > decision.least_familiar
-    tiers[settled], words[settled] = "first", "clear"
-    at_most = decision.tiers["fast"].scores(np.log(decision.tiers["fast"].suspect) + BARELY)
-    scores[settled] = np.minimum(scores[settled], at_most)
+    tiers[settled] = "first"
     strange &= ~settled
     scores = np.where(strange[:, None], np.nan, np.round(scores, DECIMALS))
     return ProgramVerdicts(
@@ -146,10 +144,10 @@ def decide(detector: Detector, texts: GateTexts, depth: str = "auto") -> Program
 def settled_by(bundle: Bundle, texts: LabelledEvidence) -> NDArray[np.bool_]:
     """Return which texts (N,) the first tier of a bundle settles."""
     assert bundle.first is not None
-    evidence = pool(weighted(texts.quick.values, bundle.first.weights), texts.quick.owner, len(texts))
-    seen = as_first_sees(texts)
-    rates = bundle.decision.tiers["first"].log_rates(evidence, seen.words, seen.unfamiliar)
-    return texts.plain & np.asarray((rates > np.log(bundle.first.doubt)).all(axis=1))
+    seen, evidence = as_first_sees(texts), texts.first(bundle.first.weights)
+    return bundle.first.settles(
+        texts.plain, bundle.decision.tiers["first"].log_rates(evidence, seen.words, seen.unfamiliar)
+    )
 
 
 def figures(texts: LabelledEvidence, programs: Mapping[str, ProgramVerdicts]) -> dict[str, float]:
