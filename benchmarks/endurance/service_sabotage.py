@@ -129,11 +129,14 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "limit": _uncounted,
     "log": _unlogged,
 }
+ALL = "all"
 
 
 def main() -> None:
-    """Make the defect that the first argument names, and run the command line with the others."""
-    SABOTAGES[sys.argv.pop(1)]()
+    """Make the defect that the first argument names, or all, and run the command line with the other arguments."""
+    name = sys.argv.pop(1)
+    for sabotage in SABOTAGES.values() if name == ALL else [SABOTAGES[name]]:
+        sabotage()
     runpy.run_module("unspun.service.cli", run_name="__main__", alter_sys=True)
 
 

@@ -7,12 +7,13 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -171,13 +172,21 @@ class Setting:
     other: Path
     keys: dict[str, str]
     small_disk: Path | None
+    sqlite: Path
+
+    def labels(self) -> Counter[tuple[str, str]]:
+        """Return the ids and comments of the stored labels."""
+        if self.postgres is not None:
+            return self.postgres.labels()
+        with closing(sqlite3.connect(self.sqlite)) as database:
+            return Counter(database.execute(SELECT).fetchall())
 
 
 @contextmanager
 def setting(
     folder: Path, other: Path, *, module: Sequence[str] = (), servers: bool = True, **settings: Any
 ) -> Iterator[Setting]:
-    """Start the service, with Redis and PostgreSQL if `servers`; stop everything when the block ends.
+    """Start the service; stop everything when the block ends. Without `servers`, labels are in SQLite.
 
     `settings` are UNSPUN_ variables of the service, without the prefix.
     """
@@ -188,6 +197,8 @@ def setting(
         keys = {name: store.add(name) for name in (GREEDY, *READERS)}
         settings = {"MODEL": models / "current", "KEYS_FILE": store.path, "WATCH_SECONDS": 1, **settings}
         redis = database = None
+        sqlite = folder / "labels.db"
+        settings.setdefault("DATABASE_URL", f"sqlite:///{sqlite}")
         if servers:
             redis = Redis(folder)
             redis.start()
@@ -201,7 +212,7 @@ def setting(
         service._environment["TMPDIR"] = str(disk)
         stack.enter_context(service)
         seen = Path(f"/proc/{service.process.pid}/root{disk}") if wrapper else None
-        yield Setting(service, redis, database, models, other, keys, seen)
+        yield Setting(service, redis, database, models, other, keys, seen, sqlite)
 
 
 @contextmanager
