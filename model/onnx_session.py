@@ -82,9 +82,8 @@ def _explained() -> Iterator[None]:
     except (DeviceError, MemoryError):
         raise
     except Exception as error:
-        raise GraphError(
-            f"the model's network cannot be run ({' '.join(str(error).split())[:200]}); restore the model, or train it again"
-        ) from error
+        said = " ".join(str(error).split())[:200]
+        raise GraphError(f"the model's network cannot be run ({said}); restore the model, or train it again") from error
 
 
 def in_floats(graph: bytes) -> bytes:
