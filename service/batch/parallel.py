@@ -16,7 +16,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Protocol
 
-from unspun.model.bundle import BundleError
+from unspun.model.bundle import BundleError, find
 from unspun.model.text.allowed import Allowed
 from unspun.model.verdict import EvidenceChoice, Verdict
 from unspun.reading.fields import USUAL, Fields
@@ -102,8 +102,11 @@ def score_in_parallel(
     BundleError, and CommandError if the cluster cannot be used or a worker is killed.
     """
     if workers.is_local:
+        files = ModelFiles(task.bundle)
         for batch in batches(records):
-            yield from task.score(scorer, batch)
+            outcomes = list(task.score(scorer, batch))
+            files.check()
+            yield from outcomes
         return
     with _pool(workers) as pool:
         sent: deque[tuple[list[Record | Failure], Any]] = deque()
@@ -135,8 +138,9 @@ def write(writer: VerdictWriter, outcome: Scored | Written) -> None:
 
 
 def _score_in_worker(task: Task, batch: list[Record | Failure]) -> list[Returned] | list[Written | Failure]:
-    model = _model(task.load, task.bundle, task.sha256)
-    outcomes = task.score(model, list(_read(batch, task.fields)))
+    model, files = _model(task.load, task.bundle, task.sha256)
+    outcomes = list(task.score(model, list(_read(batch, task.fields))))
+    files.check()
     if task.form is None:
         return [
             outcome
@@ -176,9 +180,34 @@ def _joined(record: Record | Failure, answer: Returned) -> Outcome:
     return Scored(record if article is None else replace(record, text=article), verdict)
 
 
+class ModelFiles:
+    """The files of a model. Its arrays are memory-mapped, so who overwrites them changes the verdicts of a run."""
+
+    def __init__(self, bundle: Path | None) -> None:
+        self._folder = find(bundle).resolve()
+        self._before = self._state()
+
+    def check(self) -> None:
+        """Raise BundleError if the files have changed."""
+        if self._state() != self._before:
+            raise BundleError(
+                f"{self._folder}: the files of the model were changed while it was in use; put them back and rerun the "
+                "command to resume, or start over with the new model"
+            )
+
+    def _state(self) -> list[tuple[str, int, int, int]]:
+        try:
+            with os.scandir(self._folder) as found:
+                states = [(file.name, file.stat(follow_symlinks=False)) for file in found]
+        except FileNotFoundError:  # models that tests make in memory
+            return []
+        return sorted((name, state.st_ino, state.st_size, state.st_mtime_ns) for name, state in states)
+
+
 @lru_cache(maxsize=1)
-def _model(load: ScorerLoader, bundle: Path | None, sha256: str | None) -> Scorer:
+def _model(load: ScorerLoader, bundle: Path | None, sha256: str | None) -> tuple[Scorer, ModelFiles]:
     """Load the model once per process; its arrays are memory-mapped, so the processes of a machine share them."""
+    files = ModelFiles(bundle)
     scorer = load(bundle)
     found = getattr(getattr(scorer, "model", None), "sha256", None)
     if found != sha256:
@@ -186,7 +215,7 @@ def _model(load: ScorerLoader, bundle: Path | None, sha256: str | None) -> Score
             f"{bundle or 'the model that ships'}: this worker does not have the model that the run began with; "
             "give all workers the same version of unspun and the same bundle"
         )
-    return scorer
+    return scorer, files
 
 
 class _Pool(Protocol):
