@@ -72,6 +72,10 @@ COUNTING_ALONE = Gauge(
     registry=OWN,
 )
 
+for _changes, _outcomes in ((MODEL_SWAPS, ("swapped", "refused")), (ALLOWED_CHANGES, ("changed", "refused"))):
+    for _outcome in _outcomes:
+        _changes.labels(_outcome)  # from zero, or an alert would miss the first one
+
 
 def render() -> bytes:
     """Return all metrics in the Prometheus text format."""
