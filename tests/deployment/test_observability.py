@@ -82,12 +82,14 @@ class TestSettings:
         assert not any("PASSWORD" in name for name in settings)
 
 
-class TestAlerts:
-    EVERY = [rule for group in loaded(RULES)["groups"] for rule in group["rules"]]
-    ALERTS = {rule["alert"]: rule for rule in EVERY if "alert" in rule}
-    RECORDED = {rule["record"] for rule in EVERY if "record" in rule}
-    EXAMPLES = loaded(ROOT / "tests/data/deployment/alerts.yml")
+EVERY_RULE = [rule for group in loaded(RULES)["groups"] for rule in group["rules"]]
+ALERTS = {rule["alert"]: rule for rule in EVERY_RULE if "alert" in rule}
+RECORDED = {rule["record"] for rule in EVERY_RULE if "record" in rule}
+EXAMPLES = loaded(ROOT / "tests/data/deployment/alerts.yml")
+"""Examples of alerts, each with the series that Prometheus has."""
 
+
+class TestAlerts:
     def test_prometheus_reads_them_where_they_are_mounted(self) -> None:
         [name] = loaded(PROMETHEUS)["rule_files"]
         assert ROOT / "deploy" / name == RULES
@@ -102,14 +104,14 @@ class TestAlerts:
     def test_each_fires_and_is_silent_as_in_its_examples(self, tmp_path: Path) -> None:
         file = tmp_path / "examples.yml"
         file.write_text(
-            yaml.safe_dump({"rule_files": [str(RULES)], "tests": [self.as_test(one) for one in self.EXAMPLES]})
+            yaml.safe_dump({"rule_files": [str(RULES)], "tests": [self.as_test(one) for one in EXAMPLES]})
         )
         result = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
 
     def as_test(self, example: dict[str, Any]) -> dict[str, Any]:
         """Return an example as promtool takes it."""
-        rule = self.ALERTS[example["alert"]]
+        rule = ALERTS[example["alert"]]
         fires = {
             "exp_labels": {**rule["labels"], **example.get("labels", {})},
             "exp_annotations": {**rule["annotations"], "description": example.get("says")},
@@ -129,18 +131,18 @@ class TestAlerts:
 
     @pytest.mark.parametrize("name", ALERTS)
     def test_each_has_an_example_in_which_it_fires_and_one_in_which_it_is_silent(self, name: str) -> None:
-        assert {"says" in one for one in self.EXAMPLES if one["alert"] == name} == {True, False}
+        assert {"says" in one for one in EXAMPLES if one["alert"] == name} == {True, False}
 
     @pytest.mark.parametrize("name", ALERTS)
     def test_each_links_to_a_section_that_names_it(self, name: str) -> None:
-        rule = self.ALERTS[name]
+        rule = ALERTS[name]
         page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
         assert f"`{name}`" in sections((ROOT / page).read_text("utf-8"))[anchor]
         assert rule["labels"]["severity"] in ("page", "ticket")
 
     def test_they_use_only_metrics_of_the_service_and_recorded_ones(self) -> None:
-        asked = set(re.findall(r"\bunspun[_:][\w:]+", " ".join(rule["expr"] for rule in self.EVERY)))
-        assert asked <= EXPOSED | self.RECORDED
+        asked = set(re.findall(r"\bunspun[_:][\w:]+", " ".join(rule["expr"] for rule in EVERY_RULE)))
+        assert asked <= EXPOSED | RECORDED
 
 
 class TestDashboard:
@@ -167,7 +169,7 @@ class TestDashboard:
 
     def test_it_shows_only_what_the_rules_record(self) -> None:
         asked = set(re.findall(r"\bunspun:[\w:]+", " ".join(target["expr"] for _, target in queries())))
-        assert asked <= TestAlerts.RECORDED
+        assert asked <= RECORDED
 
     @needs_promtool
     def test_promtool_accepts_its_queries(self, tmp_path: Path) -> None:
