@@ -70,7 +70,11 @@ def _options() -> argparse.Namespace:
         "--deep-documents", type=int, default=200, metavar="N", help="documents at depth deep (default: 200)"
     )
     parser.add_argument(
-        "--seconds", type=float, default=20.0, metavar="S", help="length of each measurement of the service (default: 20)"
+        "--seconds",
+        type=float,
+        default=20.0,
+        metavar="S",
+        help="length of each measurement of the service (default: 20)",
     )
     parser.add_argument("--examples", action="store_true", help="documents made of seeds/examples, not of the corpora")
     options = parser.parse_args()
@@ -172,7 +176,9 @@ def _ask(url: str, bodies: Sequence[bytes], clients: int, seconds: float) -> tup
                 before = time.perf_counter()
                 if before >= ends or wrong:
                     return
-                answer = pool.request("POST", f"{url}/v1/score", body=body, headers={"Content-Type": "application/json"})
+                answer = pool.request(
+                    "POST", f"{url}/v1/score", body=body, headers={"Content-Type": "application/json"}
+                )
                 times.append(time.perf_counter() - before)
                 if answer.status != 200:
                     wrong.append(f"status {answer.status}: {answer.data[:200]!r}")

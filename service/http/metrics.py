@@ -18,10 +18,28 @@ from unspun.model.verdict import ModelInfo, Verdict
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
+RESERVED = {"counter": 1 << 18, "histogram": 1 << 18, "gauge_livesum": 1 << 16, "gauge_livemax": 1 << 16}
+"""Kinds of files with figures, and bytes that are enough for each."""
 place = 0
 """Where this process keeps its figures: the first process at 0, each worker at the lowest number that is free."""
 
+
+def reserve(place: int) -> None:
+    """Allocate the space for the figures of a process before it opens them. Raises OSError.
+
+    Figures are written through memory maps, and where those need space on a full disk, the system kills the process.
+    """
+    for kind, size in RESERVED.items():
+        file = os.open(os.path.join(os.environ[FOLDER], f"{kind}_{place}.db"), os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file, 0, size)
+        finally:
+            os.close(file)
+
+
 if FOLDER in os.environ:
+    reserve(place)
     # A worker continues the files of the one that it replaces. With a set of files for each process id, every worker
     # that ever died would take space in the temporary folder and make each scrape slower.
     values.ValueClass = values.MultiProcessValue(process_identifier=lambda: place)  # type: ignore[no-untyped-call]

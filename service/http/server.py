@@ -425,6 +425,8 @@ class Service(BaseApplication):
 def _place(manager: Manager, worker: Any) -> None:
     taken = {other.place for other in manager.WORKERS.values()}
     worker.place = next(number for number in itertools.count(1) if number not in taken)
+    with suppress(OSError):  # it may work without; the next worker tries again
+        metrics.reserve(worker.place)
 
 
 def _bury(manager: Manager, worker: Any) -> None:

@@ -103,9 +103,7 @@ class TestAlerts:
     @needs_promtool
     def test_each_fires_and_is_silent_as_in_its_examples(self, tmp_path: Path) -> None:
         file = tmp_path / "examples.yml"
-        file.write_text(
-            yaml.safe_dump({"rule_files": [str(RULES)], "tests": [self.as_test(one) for one in EXAMPLES]})
-        )
+        file.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "tests": [self.as_test(one) for one in EXAMPLES]}))
         result = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
 

@@ -238,6 +238,22 @@ def test_metrics_cover_all_workers_and_survive_them(tmp_path: Path, monkeypatch:
     assert (before, after, lost) == ([30.0] * 6, 30.0, 1.0)
 
 
+def test_a_full_temporary_folder_ends_no_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = ("unshare", "--mount", "sh", "-c", f'mount -t tmpfs -o size=3m none {tmp_path} && exec "$@"', "sh")
+    if subprocess.run([*small, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with Service(wrapper=small, WORKERS=1) as service:
+        ballast = os.open(f"/proc/{service.process.pid}/root{tmp_path}/ballast", os.O_CREAT | os.O_WRONLY)
+        with pytest.raises(OSError, match="No space left"):
+            while True:
+                os.write(ballast, bytes(4096))
+        os.close(ballast)
+        asked = [{"text": TEXT, "depth": depth} for depth in ("auto", "fast", "deep")]
+        assert [service.post("/v1/score", body).status for body in asked] == [200, 200, 200]
+        assert figures(service, "unspun_workers_lost_total") == 0
+
+
 def test_a_revoked_key_is_refused_by_all_workers_without_a_restart(tmp_path: Path) -> None:
     store = KeyStore(tmp_path / "keys.json")
     key, _ = store.add("cms"), store.add("other")
