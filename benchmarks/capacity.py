@@ -3,15 +3,15 @@
     python -m benchmarks.capacity                                  # ten minutes
     python -m benchmarks.capacity --documents 400 --seconds 3      # a quick look: two minutes
 
-"archive" is `unspun score FILE --output FOLDER/` with one worker. The speed is in CPU time, so that other programs matter
-little, and without the time to start, which is measured with two documents. Memory is the most that the process had.
+"archive" is `unspun score FILE --output FOLDER/` with one worker. The speed is in CPU time, so that other programs
+matter little, and without the time to start, which is measured with two documents. Memory is the process's peak.
 
 "service" is `unspun serve` with one worker, asked over loopback. "p50" and "p99" are the times for an answer when one
 client asks at a time, and "requests per second" is what the worker answers to four clients that never pause. Memory is
 that of the worker and of the first process at the end (PSS: what several processes share is divided among them).
 
-The documents are articles of a crawl, one in two hundred paraphrased (benchmarks/throughput.py). Without the corpora, or
-with `--examples`, they are shuffled sentences of `seeds/examples`, which look faster than real ones.
+The documents are articles of a crawl, one in two hundred paraphrased (benchmarks/throughput.py). Without the corpora,
+or with `--examples`, they are shuffled sentences of `seeds/examples`, which look faster than real ones.
 
 "labels" is the space of a label in SQLite, with its text and without.
 """
@@ -54,6 +54,7 @@ DAY = 86_400
 DEPTHS = ("auto", "fast", "deep")
 CLIENTS = 4
 LABELS = 2_000
+JSON = {"Content-Type": "application/json"}
 START = 2
 """Documents of the run that measures the start."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -30,7 +31,7 @@ def reserve(place: int) -> None:
     Figures are written through memory maps, and where those need space on a full disk, the system kills the process.
     """
     for kind, size in RESERVED.items():
-        file = os.open(os.path.join(os.environ[FOLDER], f"{kind}_{place}.db"), os.O_CREAT | os.O_RDWR, 0o600)
+        file = os.open(Path(os.environ[FOLDER]) / f"{kind}_{place}.db", os.O_CREAT | os.O_RDWR, 0o600)
         try:
             if hasattr(os, "posix_fallocate"):
                 os.posix_fallocate(file, 0, size)

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -245,9 +245,9 @@ def test_a_full_temporary_folder_ends_no_worker(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with Service(wrapper=small, WORKERS=1) as service:
         ballast = os.open(f"/proc/{service.process.pid}/root{tmp_path}/ballast", os.O_CREAT | os.O_WRONLY)
-        with pytest.raises(OSError, match="No space left"):
-            while True:
-                os.write(ballast, bytes(4096))
+        with suppress(OSError):  # until no space is left
+            while os.write(ballast, bytes(4096)):
+                pass
         os.close(ballast)
         asked = [{"text": TEXT, "depth": depth} for depth in ("auto", "fast", "deep")]
         assert [service.post("/v1/score", body).status for body in asked] == [200, 200, 200]
