@@ -216,18 +216,29 @@ class Faults:
         service.process.send_signal(signal.SIGHUP)
 
     def _fill_disk(self, fault: Fault) -> None:
-        """Fill the disk of the temporary folder, and kill a worker, so that a new one starts without space."""
+        """Fill the disk of the temporary folder and keep it full, and kill a worker, so that a new one has no space."""
         disk = self._setting.small_disk
         assert disk is not None
-        ballast = disk / "ballast"
+        ballast, ends = disk / "ballast", threading.Event()
+
+        def fill() -> None:
+            with ballast.open("wb", buffering=0) as file:
+                while not ends.is_set():
+                    try:
+                        file.write(bytes(BLOCK))
+                    except OSError:
+                        ends.wait(0.001)
+
+        filler = threading.Thread(target=fill)
+        filler.start()
         try:
-            with suppress(OSError), ballast.open("wb", buffering=0) as file:
-                while True:
-                    file.write(bytes(BLOCK))
+            self._wait(0.2)
             self._kill_worker(fault)
             self._wait(self._length.outage)
         finally:
-            ballast.unlink(missing_ok=True)
+            ends.set()
+            filler.join()
+            ballast.unlink()
 
     def _wait(self, seconds: float) -> None:
         self._stop.wait(seconds)

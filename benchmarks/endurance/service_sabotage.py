@@ -7,6 +7,7 @@ The defects are made by replacing functions of the product in this process, from
 
 from __future__ import annotations
 
+import importlib
 import os
 import runpy
 import sys
@@ -96,27 +97,25 @@ def _lost_label() -> None:
 
 def _uncounted() -> None:
     """Workers do not share the rate limit."""
-    import unspun.service.http.protection as protection
-
+    protection: Any = importlib.import_module("unspun.service.http.protection")
     made = protection.Limiter
 
     def limiter(*arguments: Any, **options: Any) -> Any:
         return made(*arguments, **{**options, "storage_uri": "memory://", "storage_options": {}})
 
-    protection.Limiter = limiter  # type: ignore[misc, assignment]
+    protection.Limiter = limiter
 
 
 def _unlogged() -> None:
     """Some requests are missing in the log."""
-    import unspun.service.http.app as app
-
+    app: Any = importlib.import_module("unspun.service.http.app")
     log, due = app.event, _every()
 
     def event(name: str, *more: Any, **fields: Any) -> None:
         if not (name == "request" and due()):
             log(name, *more, **fields)
 
-    app.event = event  # type: ignore[assignment]
+    app.event = event
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {

@@ -119,7 +119,8 @@ def growth(times: Sequence[float], values: Sequence[float], blocks: int) -> Grow
         (edges[i] + edges[i + 1], [v for v, p in zip(values, place, strict=True) if p == i]) for i in range(blocks)
     ]
     points = [(at / 2 / 3600, min(found)) for at, found in lowest if found]
-    fit = stats.linregress(*zip(*points, strict=True))
+    hours, least = zip(*points, strict=True)
+    fit = stats.linregress(np.array(hours), np.array(least))
     reach = float(stats.t.ppf(0.975, len(points) - 2)) * float(np.nan_to_num(fit.stderr))  # nan: all are equal
     return Growth(float(fit.slope), float(fit.slope) - reach, float(fit.slope) + reach, points[-1][1] - points[0][1])
 
