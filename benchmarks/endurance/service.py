@@ -42,29 +42,31 @@ from benchmarks.common import SHOWN, progress
 from benchmarks.endurance import service_report as report
 from benchmarks.endurance.service_answers import RightAnswers
 from benchmarks.endurance.service_faults import LONG, SHORT, Faults, schedule
-from benchmarks.endurance.service_judge import LONG_SECONDS, Evidence, broken
+from benchmarks.endurance.service_judge import LONG_SECONDS, REACHED_SECONDS, Evidence, broken
 from benchmarks.endurance.service_sabotage import ALL, SABOTAGES
-from benchmarks.endurance.service_setting import other_model, setting
+from benchmarks.endurance.service_setting import SERVERS, other_model, setting
 from benchmarks.endurance.service_traffic import Traffic
 from benchmarks.endurance.service_watch import Watch
 from unspun.model import bundle
 
 RATE = 8.0
-LIMIT = 600
+LIMIT = 300
 """Texts per minute that each API key may send."""
+REST_SECONDS = 4.0
+"""How long a short run goes on after the last fault."""
 SABOTAGE = "benchmarks.endurance.service_sabotage"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run does. `faults` are kinds of faults, None for all; `servers` says whether Redis and PostgreSQL run."""
+    """What a run does. `faults` are kinds of faults, None for all; `servers` says which other servers run."""
 
     seconds: float
     seed: int
     rate: float = RATE
     faults: Sequence[str] | None = None
     sabotage: str | None = None
-    servers: bool = True
+    servers: Sequence[str] = SERVERS
 
     @property
     def is_long(self) -> bool:
@@ -116,9 +118,10 @@ def observe(plan: Plan, right: RightAnswers, other: Path, folder: Path) -> Evide
         with (
             Watch(place.service, faults.survivor, min(2.0, max(0.1, plan.seconds / 300))) as watch,
             Traffic(place.service.port, right, place.keys, rate=plan.rate, seed=plan.seed, timeout=timeout) as traffic,
-            faults.scheduled(planned.faults),
         ):
-            _wait(plan.seconds)
+            with faults.scheduled(planned.faults):
+                _wait(plan.seconds)
+            time.sleep(15.0 if plan.is_long else REST_SECONDS)
         ended = time.monotonic()
         labels = place.labels()
         place.service.process.terminate()
@@ -128,6 +131,7 @@ def observe(plan: Plan, right: RightAnswers, other: Path, folder: Path) -> Evide
             ended=ended,
             warm_up=planned.warm_up,
             limit=LIMIT,
+            reached=REACHED_SECONDS if plan.is_long else 2 * REACHED_SECONDS,
             outcomes=traffic.outcomes,
             faults=faults.happened,
             models=faults.models,

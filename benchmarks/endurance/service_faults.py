@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ class Length:
     """Between stopping and starting Redis."""
 
 
-LONG, SHORT = Length(outage=20.0, hang=20.0, restart=3.0), Length(outage=4.0, hang=2.0, restart=0.5)
+LONG, SHORT = Length(outage=20.0, hang=20.0, restart=3.0), Length(outage=3.0, hang=2.0, restart=0.5)
 
 
 @dataclass(slots=True)
@@ -104,7 +104,10 @@ class Faults:
 
     @contextmanager
     def scheduled(self, schedule: Sequence[tuple[float, str]]) -> Iterator[None]:
-        """Cause faults at times, in seconds from now, while the block runs. Killed workers wait for no other fault."""
+        """Cause faults at times, in seconds from now, while the block runs, and until all have happened.
+
+        Killed workers wait for no other fault.
+        """
         began = time.monotonic()
         kills = [one for one in schedule if one[1] == "worker killed"]
         others = [one for one in schedule if one[1] != "worker killed"]
@@ -113,8 +116,10 @@ class Faults:
             thread.start()
         try:
             yield
-        finally:
+        except BaseException:
             self._stop.set()
+            raise
+        finally:
             for thread in self._threads:
                 thread.join()
 
@@ -207,7 +212,7 @@ class Faults:
         postgres.pause(False)
 
     def _rotate_log(self, fault: Fault) -> None:
-        """Rotate the log as docs/deployment.md recommends: copy it, empty it, and send SIGHUP."""
+        """Rotate the log as docs/operations.md recommends: copy it, empty it, and send SIGHUP."""
         service = self._setting.service
         part = service.log_file.with_suffix(f".log.{len(self.logs) + 1}")
         self.logs.append(part)
@@ -256,8 +261,8 @@ def schedule(seconds: float, kinds: Sequence[str], seed: int, *, is_long: bool) 
     """Return the schedule of a run with faults of some kinds.
 
     A worker is killed about once a minute, in short runs more often. Of the other kinds, each happens once, in random
-    order, before any happens again. The last part of the run is free, so that all faults end before it. In the warm-up
-    of a long run the model changes repeatedly, because each of the first changes leaves some memory behind.
+    order, and in a long run again and again. In the warm-up of a long run the model changes repeatedly, because each of
+    the first changes leaves some memory behind.
     """
     chance = random.Random(f"{seed} schedule")
     others = [kind for kind in kinds if kind not in ("worker killed", "none")]
@@ -270,8 +275,12 @@ def schedule(seconds: float, kinds: Sequence[str], seed: int, *, is_long: bool) 
     if is_long and "model promoted" in kinds:
         planned += [(at, "model promoted") for at in _times(10.0, warm_up - 15.0, (warm_up - 15.0) / SWAPS)]
     left: list[str] = []
-    for at in _times(warm_up + every / 2 if is_long else every / 2, seconds - 1.5 * every, every) if others else ():
-        left = left or chance.sample(others, len(others))
+    begun = False
+    for at in _times(warm_up + every / 2 if is_long else every / 2, seconds - every, every) if others else ():
+        if not left and (is_long or not begun):
+            left, begun = chance.sample(others, len(others)), True
+        if not left:
+            break
         planned.append((at + chance.uniform(0.0, 0.2) * every, left.pop()))
     return Schedule(sorted(planned), warm_up)
 

@@ -48,7 +48,7 @@ KINDS = {
     "slow reader": 2,
     "vanishing": 4,
     "silent": 1,
-    "greedy": 2,
+    "greedy": 3,
 }
 """The kinds of requests, and how often each is sent in relation to the others."""
 PROMPT = ("single", "batch", "page", "compare", "upload", "feedback")
