@@ -44,7 +44,7 @@ from benchmarks.endurance.service_answers import RightAnswers
 from benchmarks.endurance.service_faults import LONG, SHORT, Faults, schedule
 from benchmarks.endurance.service_judge import LONG_SECONDS, REACHED_SECONDS, Evidence, broken
 from benchmarks.endurance.service_sabotage import ALL, SABOTAGES
-from benchmarks.endurance.service_setting import SERVERS, other_model, setting
+from benchmarks.endurance.service_setting import CLI, SERVERS, other_model, setting
 from benchmarks.endurance.service_traffic import Traffic
 from benchmarks.endurance.service_watch import Watch
 from unspun.model import bundle
@@ -108,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
 
 def observe(plan: Plan, right: RightAnswers, other: Path, folder: Path) -> Evidence:
     """Run the service, its clients and its faults; return everything that was recorded."""
-    module = (SABOTAGE, plan.sabotage) if plan.sabotage else ()
+    module = (SABOTAGE, plan.sabotage) if plan.sabotage else CLI
     timeout = 30.0 if plan.is_long else 8.0
     settings = {"TIMEOUT": timeout, "RATE_LIMIT": f"{LIMIT} per minute"}
     with setting(folder, other, module=module, servers=plan.servers, **settings) as place:

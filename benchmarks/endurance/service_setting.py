@@ -34,6 +34,7 @@ SMALL_DISK = "4m"
 """Size of the disk with the service's temporary folder."""
 PLACE = "disk"
 SERVERS = ("redis", "postgres")
+CLI = ("unspun.service.cli",)
 
 
 def other_model(folder: Path, **manifest: Any) -> Path:
@@ -52,16 +53,13 @@ def other_model(folder: Path, **manifest: Any) -> Path:
 class LoggingService(Service):
     """`unspun serve` that appends its log to a file, from which a log rotation takes it.
 
-    `module` is run instead of unspun's command line, and `folder` is for temporary files.
+    `folder` is for temporary files.
     """
 
-    def __init__(self, log_file: Path, folder: Path, module: Sequence[str] = (), **settings: Any) -> None:
+    def __init__(self, log_file: Path, folder: Path, **settings: Any) -> None:
         super().__init__(**settings)
         self._environment["TMPDIR"] = str(folder)
         self.log_file = log_file
-        if module:
-            place = self._command.index("unspun.service.cli")
-            self._command[place : place + 1] = module
 
     def __enter__(self) -> Self:
         with self.log_file.open("ab") as log:
@@ -186,7 +184,7 @@ class Setting:
 
 @contextmanager
 def setting(
-    folder: Path, other: Path, *, module: Sequence[str] = (), servers: Sequence[str] = SERVERS, **settings: Any
+    folder: Path, other: Path, *, module: tuple[str, ...] = CLI, servers: Sequence[str] = SERVERS, **settings: Any
 ) -> Iterator[Setting]:
     """Start the service; stop everything when the block ends. Without PostgreSQL, labels are in a file.
 
@@ -212,7 +210,7 @@ def setting(
         disk = folder / PLACE
         disk.mkdir()
         wrapper = _with_small_disk(disk)
-        service = LoggingService(folder / "service.log", disk, module, wrapper=wrapper, **settings)
+        service = LoggingService(folder / "service.log", disk, wrapper=wrapper, module=module, **settings)
         stack.enter_context(service)
         seen = Path(f"/proc/{service.process.pid}/root{disk}") if wrapper else None
         yield Setting(service, redis, database, models, other, keys, seen, sqlite)
