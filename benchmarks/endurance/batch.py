@@ -177,6 +177,7 @@ class Endurance:
         self._begun = time.monotonic()
         self._before = 0.0
         self._marks: dict[int, int] = {}
+        self._at_start = 0
 
     # --- preparation
 
@@ -322,6 +323,7 @@ class Endurance:
     def start(self) -> None:
         """Start the command of the run."""
         self._marks = self._times()
+        self._at_start = self.progress()
         self.errors = self._errors(f"{len(self.state.commands):03}")
         with self.errors.open("w") as errors:
             self.process = subprocess.Popen(
@@ -337,14 +339,14 @@ class Endurance:
         self.state.commands.append({"on": self.place, "started": round(self.elapsed(), 2)})
 
     def wait(self, until: float) -> bool:
-        """Wait until this share of the run is done, or the command ends; return whether it ended.
+        """Wait until this share of the run, and a part by this command, is done; return whether the command ended.
 
         Raises CheckError if nothing happens for too long.
         """
         assert self.process is not None
         before, changed = self.progress(), time.monotonic()
         first = before
-        wanted = until * len(self.state.reference["parts"])
+        wanted = max(until * len(self.state.reference["parts"]), self._at_start + 1)
         pause = 0.005 if wanted < 200 else 0.2
         while self.process.poll() is None:
             done = self.progress()
@@ -753,7 +755,8 @@ def _mount(*arguments: str) -> None:
 
 
 def _unmount(folder: Path) -> None:
-    while os.path.ismount(folder):
+    # os.path.ismount does not know mounts of a folder of the same disk.
+    while f" {folder} " in Path("/proc/self/mountinfo").read_text("utf-8"):
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 

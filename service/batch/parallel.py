@@ -6,9 +6,9 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -92,8 +92,8 @@ Returned = tuple[Verdict, str | None] | Failure
 
 def score_in_parallel(
     records: Iterable[Record | Failure], task: Task, workers: Workers, scorer: Scorer
-) -> Iterator[Outcome]:
-    """Yield the verdict of every record, in order, and failures in their places.
+) -> Generator[Outcome, None, None]:
+    """Yield the verdict of every record, in order, and failures in their places. Closing it ends the workers.
 
     `scorer` is the model as this process has loaded it; it is used if no other process works. Raises
     BundleError, and CommandError if the cluster cannot be used or a worker is killed.
@@ -318,7 +318,8 @@ def _cluster(address: str) -> Iterator[_Pool]:
             raise CommandError(f"{address}: this scheduler has no workers yet; start some with `dask worker`")
         yield _Cluster(address, client, cores)
     finally:
-        client.close(timeout=CLOSING)  # type: ignore[no-untyped-call]
+        with suppress(TimeoutError):  # the scheduler may be gone
+            client.close(timeout=CLOSING)  # type: ignore[no-untyped-call]
 
 
 class LostWorkersError(CommandError):
