@@ -2,6 +2,7 @@
 
     python -m benchmarks.capacity                                  # ten minutes
     python -m benchmarks.capacity --documents 400 --seconds 3      # a quick look: two minutes
+    python -m benchmarks.capacity --page docs/operations.md        # and write the tables into the page
 
 "archive" is `unspun score FILE --output FOLDER/` with one worker. The speed is in CPU time, so that other programs
 matter little, and without the time to start, which is measured with two documents. Memory is the process's peak.
@@ -54,6 +55,8 @@ DAY = 86_400
 DEPTHS = ("auto", "fast", "deep")
 CLIENTS = 4
 LABELS = 2_000
+BEGIN, END = "<!-- capacity -->", "<!-- end of capacity -->"
+"""Where the tables are in a page."""
 JSON = {"Content-Type": "application/json"}
 START = 2
 """Documents of the run that measures the start."""
@@ -61,7 +64,25 @@ START = 2
 
 def main() -> int:
     """Run the benchmark; return the exit status."""
-    return run_main(_options(), _measure, drawn)
+    options = _options()
+    return run_main(options, _measure, lambda results: _show(results, options.page))
+
+
+def _show(results: dict[str, Any], page: Path | None) -> str:
+    """Return the tables for the terminal, after writing them into a page."""
+    if page is not None:
+        before, begin, rest = page.read_text("utf-8").partition(BEGIN)
+        _, end, after = rest.partition(END)
+        if not end:
+            raise BenchmarkError(f"{page}: no lines {BEGIN} and {END} for the tables")
+        tables = "\n\n".join(f"**{name}**\n\n{_markdown(rows)}" for name, rows in results.items())
+        page.write_text(f"{before}{begin}\n{tables}\n{end}{after}", "utf-8")
+    return drawn(results)
+
+
+def _markdown(rows: Sequence[dict[str, Any]]) -> str:
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(cell) for cell in row.values()] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _options() -> argparse.Namespace:
@@ -78,6 +99,7 @@ def _options() -> argparse.Namespace:
         help="length of each measurement of the service (default: 20)",
     )
     parser.add_argument("--examples", action="store_true", help="documents made of seeds/examples, not of the corpora")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="also write the tables into this Markdown page")
     options = parser.parse_args()
     if options.documents < EVERY or options.deep_documents <= START or options.seconds <= 0:
         parser.error(f"--documents must be at least {EVERY}, --deep-documents at least 3, and --seconds positive")

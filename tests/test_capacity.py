@@ -68,6 +68,20 @@ def test_an_archive_is_scored_with_the_command_line(tmp_path: Path) -> None:
     assert row["output (GB per million)"] > 0
 
 
+def test_the_tables_replace_those_in_the_page(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"Before.\n\n{capacity.BEGIN}\nold\n{capacity.END}\n\nAfter.\n")
+    capacity._show({"labels": [{"text kept": "no", "KB per label": 0.5}]}, page)
+    table = "**labels**\n\n| text kept | KB per label |\n| --- | --- |\n| no | 0.5 |"
+    assert page.read_text() == f"Before.\n\n{capacity.BEGIN}\n{table}\n{capacity.END}\n\nAfter.\n"
+
+
+def test_a_page_without_a_place_for_the_tables_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text("No tables here.\n")
+    with pytest.raises(BenchmarkError, match="no lines"):
+        capacity._show({}, tmp_path / "page.md")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="memory by process needs /proc")
 def test_the_memory_of_a_process_is_read() -> None:
     assert capacity.pss(os.getpid()) > 5

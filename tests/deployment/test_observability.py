@@ -19,7 +19,6 @@ import yaml
 
 from tests.deployment.container import Container, free_port
 from tests.deployment.support import ROOT, Image, compose, dashboard, environment, plain, queries
-from tests.docs.pages import sections
 from unspun.service.http import metrics
 
 PROMETHEUS = ROOT / "deploy/prometheus.yml"
@@ -131,12 +130,8 @@ class TestAlerts:
     def test_each_has_an_example_in_which_it_fires_and_one_in_which_it_is_silent(self, name: str) -> None:
         assert {"says" in one for one in EXAMPLES if one["alert"] == name} == {True, False}
 
-    @pytest.mark.parametrize("name", ALERTS)
-    def test_each_links_to_a_section_that_names_it(self, name: str) -> None:
-        rule = ALERTS[name]
-        page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
-        assert f"`{name}`" in sections((ROOT / page).read_text("utf-8"))[anchor]
-        assert rule["labels"]["severity"] in ("page", "ticket")
+    def test_each_has_a_severity(self) -> None:
+        assert {rule["labels"]["severity"] for rule in ALERTS.values()} == {"page", "ticket"}
 
     def test_they_use_only_metrics_of_the_service_and_recorded_ones(self) -> None:
         asked = set(re.findall(r"\bunspun[_:][\w:]+", " ".join(rule["expr"] for rule in EVERY_RULE)))
