@@ -135,7 +135,8 @@ def _prepare(settings: Any) -> Any:
         from unspun.service.http.keeper import Keeper
 
         Keeper(settings.database_url.get_secret_value()).start()
-    models = ModelInUse(partial(Detector.load, device=settings.device), settings.model, settings.allow_file)
+    load = partial(Detector.load, device=settings.device, trusted_keys=settings.trusted_keys)
+    models = ModelInUse(load, settings.model, settings.allow_file)
     warn_of_other_terms(models.model, models.allowed)
     return models
 
