@@ -79,7 +79,7 @@ clean:
 # The stamps are younger than pyproject.toml once what it asks for is installed, so the second run is quick.
 $(VENV)/installed-dev: $(VENV)/installed
 	@echo "Installing the development tools into $(VENV) ..."
-	@$(PIP) --editable '.[dev,service,feedback,evaluate,parquet,warc,documents,zstd,remote,cluster,dedupe,datasets,datatrove,mcp]'
+	@$(PIP) --editable '.[dev,service,feedback,signing,evaluate,parquet,warc,documents,zstd,remote,cluster,dedupe,datasets,datatrove,mcp]'
 	@touch $@
 
 $(VENV)/installed-train: $(VENV)/installed-dev

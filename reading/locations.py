@@ -5,18 +5,29 @@ The same code searches all stores, so folders and patterns mean the same everywh
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
 import stat
+import time
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar
 
-from unspun.reading.records import Failure, MissingLibraryError, StreamError, UnreadableError, explain, optional
+from unspun.reading.records import (
+    ConnectionLostError,
+    Failure,
+    MissingLibraryError,
+    StreamError,
+    UnreadableError,
+    explain,
+    failed,
+    optional,
+)
 
 T = TypeVar("T")
 
@@ -27,6 +38,23 @@ DRIVERS |= dict.fromkeys(("az", "abfs", "abfss"), "adlfs")
 WEB = ("http", "https")
 BLOCK = 1 << 23
 """Bytes per request to a store."""
+WAITS = (0.5, 1.0, 2.0, 4.0)
+"""Seconds to wait before each further attempt, if a server cannot be reached."""
+BUSY = (408, 425, 429)
+"""Statuses of HTTP, besides those from 500, after which a request is worth another attempt."""
+UNREACHABLE = frozenset(
+    {
+        errno.EBUSY,  # what s3fs raises if a server asks for fewer requests
+        *(errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH),
+    }
+)
+CONNECTION_ERRORS = frozenset(
+    {
+        *("ClientConnectionError", "ClientPayloadError"),  # aiohttp
+        *("HTTPClientError", "EndpointConnectionError", "IncompleteReadError"),  # botocore
+    }
+)
+"""Errors of drivers, which are not imported for their names alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +153,7 @@ class Remote:
         """Return whether something has exactly this path. On the web, a `?` starts a query and is not a pattern."""
         if self._is_web and "*" not in path:
             return True
-        with suppress(OSError):  # listing will report it
+        with _reported_later():
             return bool(_call(self._files.exists, self._inner(path)))
         return False
 
@@ -151,11 +179,11 @@ class Remote:
         """Open a file for reading."""
 
         def opened(block: int) -> Any:
-            return _call(self._files.open, self._inner(path), "rb", block_size=block)
+            return self._files.open(self._inner(path), "rb", block_size=block)
 
         # Read in blocks: scoring is so slow that a server would close one long response. Only servers without ranges
         # are read in one response.
-        return _RemoteFile(opened(BLOCK), (lambda: opened(0)) if self._is_web else None)
+        return _RemoteFile(_call(opened, BLOCK), (lambda: opened(0)) if self._is_web else None)
 
     def size(self, path: str) -> int | None:
         """Return the size of a file in bytes, None if the store does not state it."""
@@ -166,7 +194,7 @@ class Remote:
         """Return whether a web server says that this is HTML."""
         if not self._is_web:
             return False
-        with suppress(OSError):  # opening it will report it
+        with _reported_later():
             return "html" in str(_call(self._files.info, path).get("mimetype"))
         return False
 
@@ -184,6 +212,7 @@ class _RemoteFile(io.RawIOBase):
     def __init__(self, file: Any, reopen: Callable[[], Any] | None) -> None:
         self._file = file
         self._reopen = reopen
+        self._is_one_response = False
 
     @property
     def size(self) -> int | None:
@@ -199,23 +228,28 @@ class _RemoteFile(io.RawIOBase):
         return bool(self._file.seekable()) and getattr(self._file, "size", 0) is not None
 
     def readinto(self, buffer: Any) -> int:
-        try:
-            part = self._file.read(len(buffer))
-        except ValueError as error:  # what fsspec raises if a server ignores ranges
-            if self._reopen is None:
-                raise StreamError(_explain_any(error)) from error
-            self._continue_in_one_response(self._reopen())
-            return self.readinto(buffer)
-        except Exception as error:
-            raise StreamError(_explain_any(error)) from error
+        part = _call(self._read, len(buffer))
         buffer[: len(part)] = part
         return len(part)
 
-    def _continue_in_one_response(self, file: Any) -> None:
-        position = self._file.tell()
-        self._file, self._reopen = file, None
-        while (left := position - file.tell()) and _call(file.read, min(left, BLOCK)):
+    def _read(self, size: int) -> Any:
+        try:
+            return self._file.read(size)
+        except ValueError:  # what fsspec raises if a server ignores ranges
+            if self._reopen is None or self._is_one_response:
+                raise
+            self._continue_in_one_response(self._reopen)
+            return self._file.read(size)
+        except Exception as error:
+            if self._reopen is not None and self._is_one_response and _lost(error) is not None:
+                self._continue_in_one_response(self._reopen)  # so that the next attempt reads what is missing
+            raise
+
+    def _continue_in_one_response(self, reopen: Callable[[], Any]) -> None:
+        position, file = self._file.tell(), reopen()
+        while (left := position - file.tell()) and file.read(min(left, BLOCK)):
             pass
+        self._file, self._is_one_response = file, True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         return int(_call(self._file.seek, offset, whence))
@@ -231,13 +265,45 @@ class _RemoteFile(io.RawIOBase):
 
 
 def _call(function: Callable[..., T], *arguments: Any, **options: Any) -> T:
-    """Call a driver; raise its errors, which can be of any type, as OSError."""
+    """Call a driver, several times if its server cannot be reached; raise its errors, of any type, as OSError."""
+    for wait in (*WAITS, None):
+        try:
+            return function(*arguments, **options)
+        except Exception as error:
+            if (lost := _lost(error)) is None:
+                missing = isinstance(error, FileNotFoundError)
+                raise StreamError("no such file or folder" if missing else _explain_any(error)) from error
+            if wait is None:
+                raise ConnectionLostError(_explain_any(lost)) from error
+        time.sleep(wait)
+    raise AssertionError
+
+
+@contextmanager
+def _reported_later() -> Iterator[None]:
+    """Ignore errors, which the next request to the same file will report; but not that the server is gone."""
     try:
-        return function(*arguments, **options)
-    except FileNotFoundError as error:
-        raise StreamError("no such file or folder") from error
-    except Exception as error:
-        raise StreamError(_explain_any(error)) from error
+        yield
+    except ConnectionLostError:
+        raise
+    except OSError:
+        pass
+
+
+def _lost(error: BaseException | None) -> Exception | None:
+    """Return the error that says that a server cannot be reached or is busy, None if that is not the cause."""
+    while isinstance(error, Exception):  # fsspec reports some causes as a missing file
+        status = getattr(error, "status", None)
+        if isinstance(status, int):
+            return error if status >= 500 or status in BUSY else None
+        if (
+            isinstance(error, ConnectionError | TimeoutError)
+            or (isinstance(error, OSError) and error.errno in UNREACHABLE)
+            or CONNECTION_ERRORS.intersection(kind.__name__ for kind in type(error).__mro__)
+        ):
+            return error
+        error = error.__cause__
+    return None
 
 
 def _explain_any(error: Exception) -> str:
@@ -326,7 +392,7 @@ class Location:
                 visited.add(identity)
                 entries = self.store.entries(entry.path)
             except OSError as error:
-                yield Failure(entry.path or ".", explain(error))
+                yield failed(entry.path or ".", error)
                 continue
             # With a slash at the end, a folder sorts like the paths inside it, so the result is sorted by whole path.
             entries.sort(key=lambda item: item.name + "/" * item.is_folder, reverse=True)

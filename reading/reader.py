@@ -33,7 +33,7 @@ from unspun.reading.jsons import read_json, read_json_blocks, read_json_lines
 from unspun.reading.lines import LineTooLongError
 from unspun.reading.locations import Disk, Entry, Location, Store, locate
 from unspun.reading.mail import read_mail
-from unspun.reading.records import Failure, Omissions, Place, Record, UnreadableError, explain, too_long
+from unspun.reading.records import Failure, Omissions, Place, Record, UnreadableError, failed, too_long
 from unspun.reading.tables import read_parquet
 
 __all__ = ["STDIN", "SUFFIXES", "Failure", "Format", "Reader", "ReadingOptions", "Record", "format_of", "read_stream"]
@@ -148,7 +148,7 @@ class Reader:
             except UnreadableError as error:
                 yield Failure(path, str(error))
             except OSError as error:
-                yield Failure(path, explain(error))
+                yield failed(path, error)
             else:
                 yield from self._read_location(location, path)
 
@@ -179,7 +179,7 @@ class Reader:
     def _read_location(self, location: Location, path: str) -> Iterator[Record | Failure]:
         store = location.store
         if not location.is_folder:
-            yield from self._read_file(store, location.path, "html" if store.is_page(path) else "txt")
+            yield from self._read_named(store, location.path, path)
             return
         empty = True
         for found in self._documents(location, count=True):
@@ -192,10 +192,22 @@ class Reader:
             return
         if location.pattern is not None:
             yield Failure(path, f"no such file, and no documents match this pattern ({LOOKED_FOR})")
-        elif store.is_page(path):  # URLs of articles may end in a slash, too
-            yield from self._read_file(store, path, "html")
+        else:  # URLs of articles may end in a slash, too
+            yield from self._read_named(store, path, path, Failure(path, f"no documents in this folder ({LOOKED_FOR})"))
+
+    def _read_named(
+        self, store: Store, path: str, name: str, otherwise: Failure | None = None
+    ) -> Iterator[Record | Failure]:
+        """Yield the documents of a file that the user named; if it is no page, `otherwise` if that is given."""
+        try:
+            is_page = store.is_page(name)
+        except OSError as error:
+            yield failed(name, error)
+            return
+        if otherwise is not None and not is_page:
+            yield otherwise
         else:
-            yield Failure(path, f"no documents in this folder ({LOOKED_FOR})")
+            yield from self._read_file(store, path, "html" if is_page else "txt")
 
     def _documents(self, location: Location, *, count: bool = False) -> Iterator[Entry | Failure]:
         """Yield the files to read. Those of other types are skipped and, if `count`, counted."""
@@ -232,7 +244,7 @@ class Reader:
         except UnreadableError as error:
             yield Failure(path, str(error))
         except OSError as error:
-            yield Failure(path, explain(error))
+            yield failed(path, error)
         finally:
             self._current = None
 
@@ -309,7 +321,7 @@ def read_stream(
     except (LineTooLongError, UnreadableError) as error:
         yield place.failure(str(error))
     except OSError as error:
-        yield place.failure(explain(error))
+        yield failed(place.where, error)
     except MemoryError:
         yield place.failure("needs more memory than is available")
     except Exception as error:  # one bad document must not end a run

@@ -67,6 +67,11 @@ class Omission(Failure):
     """Something that was skipped because it is no document, and why. Nothing is lost, so it is no failure."""
 
 
+@dataclass(frozen=True, slots=True)
+class Lost(Failure):
+    """An input whose server cannot be reached, or no longer. Later it may be readable, so nothing is known about it."""
+
+
 class Omissions:
     """What was skipped: how often for each reason, and the first of them by name, as many as fit in little memory."""
 
@@ -130,9 +135,14 @@ class Place:
             repairs or {},
         )
 
+    @property
+    def where(self) -> str:
+        """This position, for messages."""
+        return f"{self.name}:{self.line}" if self.line else self.name
+
     def failure(self, message: str) -> Failure:
         """Return a failure at this position."""
-        return Failure(f"{self.name}:{self.line}" if self.line else self.name, message)
+        return Failure(self.where, message)
 
 
 class UnreadableError(Exception):
@@ -145,6 +155,10 @@ class NoTextError(UnreadableError):
 
 class StreamError(OSError):
     """A file cannot be read to its end, for example because its compression is damaged. The message says why."""
+
+
+class ConnectionLostError(StreamError):
+    """A server cannot be reached, or no longer, although it was asked several times. The message says why."""
 
 
 class MissingLibraryError(UnreadableError):
@@ -161,6 +175,11 @@ def optional(library: str, extra: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise MissingLibraryError(library, f"'unspun[{extra}]'") from error
+
+
+def failed(where: str, error: OSError) -> Failure:
+    """Return the failure of something that could not be read because of a system error."""
+    return (Lost if isinstance(error, ConnectionLostError) else Failure)(where, explain(error))
 
 
 def explain(error: OSError) -> str:

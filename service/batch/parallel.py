@@ -1,19 +1,22 @@
-"""Scores batches in this process or, through joblib, in several processes or on a Dask cluster."""
+"""Scores batches in this process, in several processes or on a Dask cluster."""
 
 from __future__ import annotations
 
+import logging
 import os
-import warnings
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, Protocol
 
-from unspun.model.bundle import BundleError
+from unspun.model.bundle import BundleError, find
 from unspun.model.text.allowed import Allowed
 from unspun.model.verdict import EvidenceChoice, Verdict
 from unspun.reading.fields import USUAL, Fields
@@ -36,8 +39,17 @@ from unspun.service.render import Renderer, TextWriter, VerdictWriter
 from unspun.service.render.factory import renderer_for
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-AHEAD = 3
+AHEAD = 6
 """Batches per worker that are read ahead of the oldest one that is not finished."""
+WATCHED = 1.0
+"""Seconds between a worker's checks that the process that started it is alive."""
+CHECKED = 5.0
+"""Seconds between checks that a cluster still has workers."""
+WITHOUT_WORKERS = 300.0
+"""Seconds after which a run on a cluster without workers stops."""
+CLOSING = 5.0
+"""Seconds that closing the connection to a cluster may take."""
+RESUME = "With --output FOLDER/, rerun the command to resume."
 
 
 @dataclass(frozen=True)
@@ -90,30 +102,30 @@ def score_in_parallel(
     BundleError, and CommandError if the cluster cannot be used or a worker is killed.
     """
     if workers.is_local:
+        files = ModelFiles(task.bundle)
         for batch in batches(records):
-            yield from task.score(scorer, batch)
+            outcomes = list(task.score(scorer, batch))
+            files.check()
+            yield from outcomes
         return
-    from joblib import Parallel, delayed
+    with _pool(workers) as pool:
+        sent: deque[tuple[list[Record | Failure], Any]] = deque()
 
-    # joblib warns if the next program in a pipe has read enough.
-    warnings.filterwarnings("ignore", r"\d+ tasks which were still being processed", UserWarning)
-    with _backend(workers) as jobs:
-        parallel = Parallel(n_jobs=jobs, return_as="generator", pre_dispatch=f"{AHEAD}*n_jobs", batch_size=1)
-        sent: deque[list[Record | Failure]] = deque()
-
-        def work() -> Iterator[Any]:
-            for batch in batches(records):
-                sent.append(batch)
-                yield delayed(_score_in_worker)(task, batch)
-
-        # Workers do not send texts back; verdicts arrive in the order of the texts.
-        for returned in parallel(work()):
-            batch = sent.popleft()
+        def oldest() -> Iterator[Outcome]:
+            batch, future = sent.popleft()
+            returned = pool.result(future)
             if task.form is not None:
                 yield from returned  # complete, and more than were sent if these were lines
-                continue
-            for record, answer in zip(batch, returned, strict=True):
+                return
+            for record, answer in zip(batch, returned, strict=True):  # workers do not send texts back
                 yield _joined(record, answer)
+
+        for batch in batches(records):
+            sent.append((batch, pool.submit(task, batch)))
+            if len(sent) >= AHEAD * pool.size:
+                yield from oldest()
+        while sent:
+            yield from oldest()
 
 
 def write(writer: VerdictWriter, outcome: Scored | Written) -> None:
@@ -126,8 +138,9 @@ def write(writer: VerdictWriter, outcome: Scored | Written) -> None:
 
 
 def _score_in_worker(task: Task, batch: list[Record | Failure]) -> list[Returned] | list[Written | Failure]:
-    model = _model(task.load, task.bundle, task.sha256)
-    outcomes = task.score(model, list(_read(batch, task.fields)))
+    model, files = _model(task.load, task.bundle, task.sha256)
+    outcomes = list(task.score(model, list(_read(batch, task.fields))))
+    files.check()
     if task.form is None:
         return [
             outcome
@@ -167,9 +180,34 @@ def _joined(record: Record | Failure, answer: Returned) -> Outcome:
     return Scored(record if article is None else replace(record, text=article), verdict)
 
 
+class ModelFiles:
+    """The files of a model. Its arrays are memory-mapped, so who overwrites them changes the verdicts of a run."""
+
+    def __init__(self, bundle: Path | None) -> None:
+        self._folder = find(bundle).resolve()
+        self._before = self._state()
+
+    def check(self) -> None:
+        """Raise BundleError if the files have changed."""
+        if self._state() != self._before:
+            raise BundleError(
+                f"{self._folder}: the files of the model were changed while it was in use; put them back and rerun the "
+                "command to resume, or start over with the new model"
+            )
+
+    def _state(self) -> list[tuple[str, int, int, int]]:
+        try:
+            with os.scandir(self._folder) as found:
+                states = [(file.name, file.stat(follow_symlinks=False)) for file in found]
+        except FileNotFoundError:  # models that tests make in memory
+            return []
+        return sorted((name, state.st_ino, state.st_size, state.st_mtime_ns) for name, state in states)
+
+
 @lru_cache(maxsize=1)
-def _model(load: ScorerLoader, bundle: Path | None, sha256: str | None) -> Scorer:
+def _model(load: ScorerLoader, bundle: Path | None, sha256: str | None) -> tuple[Scorer, ModelFiles]:
     """Load the model once per process; its arrays are memory-mapped, so the processes of a machine share them."""
+    files = ModelFiles(bundle)
     scorer = load(bundle)
     found = getattr(getattr(scorer, "model", None), "sha256", None)
     if found != sha256:
@@ -177,41 +215,131 @@ def _model(load: ScorerLoader, bundle: Path | None, sha256: str | None) -> Score
             f"{bundle or 'the model that ships'}: this worker does not have the model that the run began with; "
             "give all workers the same version of unspun and the same bundle"
         )
-    return scorer
+    return scorer, files
+
+
+class _Pool(Protocol):
+    """Where other processes score: `size` of them."""
+
+    size: int
+
+    def submit(self, task: Task, batch: list[Record | Failure]) -> Any:
+        """Start to score a batch, and return its future."""
+        ...
+
+    def result(self, future: Any) -> Any:
+        """Wait for what `_score_in_worker` returns. Raises CommandError if the workers are lost, and what it raises."""
+        ...
+
+
+def _pool(workers: Workers) -> AbstractContextManager[_Pool]:
+    if workers.scheduler is not None:
+        return _cluster(workers.scheduler)
+    return _processes(workers.processes)
+
+
+class _Processes:
+    """Processes of this machine."""
+
+    def __init__(self, executor: Any, size: int) -> None:
+        self._executor = executor
+        self.size = size
+
+    def submit(self, task: Task, batch: list[Record | Failure]) -> Any:
+        with _killed_workers_reported(BrokenProcessPool):
+            return self._executor.submit(_score_in_worker, task, batch)
+
+    def result(self, future: Any) -> Any:
+        with _killed_workers_reported(BrokenProcessPool):
+            return future.result()
 
 
 @contextmanager
-def _backend(workers: Workers) -> Iterator[int]:
-    """Set joblib's backend for a while; yield its number of jobs."""
-    import joblib
+def _processes(count: int) -> Iterator[_Pool]:
+    # Unlike the standard library's executor, loky's recovers from a worker that is killed while it is being sent work.
+    from joblib.externals.loky import ProcessPoolExecutor
 
-    with ExitStack() as stack:
-        if workers.scheduler is None:
-            # Each process has its own core: more threads would only wait for each other.
-            stack.enter_context(_environment(dict.fromkeys(ONE_THREAD, "1")))
-            stack.enter_context(joblib.parallel_config(backend="loky", inner_max_num_threads=1))
-            with _killed_workers_reported(BrokenProcessPool):
-                yield workers.processes
-            return
+    # Each process has its own core: more threads would only wait for each other.
+    with _environment(dict.fromkeys(ONE_THREAD, "1")):
+        executor = ProcessPoolExecutor(count, initializer=_end_with, initargs=(os.getpid(),))
         try:
-            from distributed import Client, KilledWorker
-        except ModuleNotFoundError as error:
-            raise CommandError("a cluster needs Dask: pip install 'unspun[cluster]'") from error
-        address = workers.scheduler
-        try:
-            client = stack.enter_context(
-                Client(address, timeout="15s", set_as_default=False)  # type: ignore[no-untyped-call]
-            )
-        except (OSError, TimeoutError, ValueError) as error:
-            raise CommandError(
-                f"{address}: no Dask scheduler answers at this address ({type(error).__name__}); is it running?"
-            ) from error
+            yield _Processes(executor, count)
+        finally:
+            executor.shutdown(kill_workers=True)  # only an interrupted command has any at work
+
+
+def _end_with(parent: int) -> None:
+    """Make this process end soon after its parent, which may be killed and then cannot end it."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCHED)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
+
+
+class _Cluster:
+    """A Dask cluster."""
+
+    def __init__(self, address: str, client: Any, size: int) -> None:
+        self._address = address
+        self._client = client
+        self.size = size
+
+    def submit(self, task: Task, batch: list[Record | Failure]) -> Any:
+        return self._client.submit(_score_in_worker, task, batch, pure=False)
+
+    def result(self, future: Any) -> Any:
+        from distributed import KilledWorker
+
+        deadline = time.monotonic() + WITHOUT_WORKERS
+        with _killed_workers_reported(KilledWorker):
+            while True:
+                try:
+                    return future.result(timeout=CHECKED)
+                except CancelledError as error:
+                    raise self._lost() from error
+                except TimeoutError:
+                    if self._client.status != "running":
+                        raise self._lost() from None
+                if self._client.scheduler_info(n_workers=-1)["workers"]:
+                    deadline = time.monotonic() + WITHOUT_WORKERS
+                elif time.monotonic() > deadline:
+                    raise LostWorkersError(
+                        f"{self._address}: this scheduler has had no workers for {WITHOUT_WORKERS:.0f} seconds; start "
+                        f"some with `dask worker`. {RESUME}"
+                    )
+
+    def _lost(self) -> LostWorkersError:
+        return LostWorkersError(f"{self._address}: the connection to the Dask scheduler was lost. {RESUME}")
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[_Pool]:
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise CommandError("a cluster needs Dask: pip install 'unspun[cluster]'") from error
+    # It would print a traceback when the connection is lost, which this command reports in a line.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    try:
+        client = Client(address, timeout="15s", set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, TimeoutError, ValueError) as error:
+        raise CommandError(
+            f"{address}: no Dask scheduler answers at this address ({type(error).__name__}); is it running?"
+        ) from error
+    try:
         cores = sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
         if not cores:
             raise CommandError(f"{address}: this scheduler has no workers yet; start some with `dask worker`")
-        stack.enter_context(joblib.parallel_config(backend="dask", client=client))
-        with _killed_workers_reported(KilledWorker):
-            yield cores
+        yield _Cluster(address, client, cores)
+    finally:
+        client.close(timeout=CLOSING)  # type: ignore[no-untyped-call]
+
+
+class LostWorkersError(CommandError):
+    """Workers, or the scheduler that they belong to, are gone; the same command can go on when they are back."""
 
 
 @contextmanager
@@ -219,9 +347,8 @@ def _killed_workers_reported(error: type[Exception]) -> Iterator[None]:
     try:
         yield
     except error as killed:
-        raise CommandError(
-            "a worker was killed, perhaps because it ran out of memory; try fewer --workers (with --output FOLDER/, "
-            "rerun the command to resume)"
+        raise LostWorkersError(
+            f"a worker was killed, perhaps because it ran out of memory; try fewer --workers. {RESUME}"
         ) from killed
 
 

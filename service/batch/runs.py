@@ -2,8 +2,8 @@
 
 A run's folder contains `run.json` (the settings and the model), `part-00000.jsonl` and so on with the verdicts, and for
 each part a marker, `part-00000.done`, which is written last: the number of documents, their verdicts, the failures, and
-a digest of the input. A part without its marker is written again. At the end `failures.jsonl`, `skipped.jsonl` and
-`summary.json` describe the whole run.
+a digest of the input. A part without its marker is written again, and so is one whose file is lost or cut off. At the
+end `failures.jsonl`, `skipped.jsonl` and `summary.json` describe the whole run; `commands.jsonl` lists its commands.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -23,20 +23,29 @@ from filelock import FileLock, Timeout
 
 from unspun.model.atomic import atomic_write, part_of, put_in_place
 from unspun.reading.reader import Failure, Record
-from unspun.reading.records import Omission, Omissions
-from unspun.service.batch.parallel import Task, Workers, score_in_parallel, write
+from unspun.reading.records import Lost, Omission, Omissions
+from unspun.service.batch.history import History
+from unspun.service.batch.parallel import LostWorkersError, Task, Workers, score_in_parallel, write
 from unspun.service.batch.scoring import Outcome, Scorer, Tally, Written, notice
-from unspun.service.console import CommandError
+from unspun.service.console import CommandError, is_bundle_error, one_line
 from unspun.service.render import VerdictWriter
 
 FORMAT = 1
 RUN, SUMMARY, FAILURES, SKIPPED = "run.json", "summary.json", "failures.jsonl", "skipped.jsonl"
-DUPLICATES, LOCK = "duplicates.jsonl", ".lock"
+DUPLICATES, COMMANDS, LOCK = "duplicates.jsonl", "commands.jsonl", ".lock"
 DONE = ".done"
 PART = re.compile(r"part-\d{5,}\.(done|jsonl|csv|parquet)(\.part)?")
 PART_ITEMS = 1_000
 """Documents in a part: at most this many are scored again if a run is killed."""
 NEW_OUTPUT = "choose another --output, or pass --force to start over"
+
+
+class ChangedError(CommandError):
+    """The input has changed since an earlier command of the run read it."""
+
+
+class LostInputError(CommandError):
+    """An input cannot be reached, or no longer; the same command can go on when it can be reached again."""
 
 
 @dataclass
@@ -50,6 +59,8 @@ class RunPart:
     reasons: Counter[str] = field(default_factory=Counter)
     failures: list[dict[str, str]] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    size: int | None = None
+    """Bytes of the file with the verdicts; None in markers of versions before 2.1."""
 
     def add(self, outcome: Outcome) -> None:
         """Count a document."""
@@ -77,6 +88,7 @@ class RunPart:
             Counter(found["reasons"]),
             list(found["failures"]),
             Counter(found.get("skipped", {})),
+            found.get("size"),
         )
 
     def to_json(self) -> str:
@@ -87,11 +99,13 @@ class RunPart:
 class RunFolder:
     """The folder of a run. Only one process may use it at a time.
 
-    `settings` must be the same for all commands of a run. Raises CommandError if the folder holds another run or other
-    files. With `force`, the files of another run are deleted.
+    `settings` must be the same for all commands of a run; `workers` says who scores. Raises CommandError if the folder
+    holds another run or other files. With `force`, the files of another run are deleted.
     """
 
-    def __init__(self, path: Path, settings: dict[str, Any], *, suffix: str, force: bool = False) -> None:
+    def __init__(
+        self, path: Path, settings: dict[str, Any], *, suffix: str, force: bool = False, workers: str = ""
+    ) -> None:
         self.path = path
         self._suffix = suffix
         self._settings = {"version": FORMAT, **settings}
@@ -110,6 +124,8 @@ class RunFolder:
                 self._check()
             self._write(RUN, json.dumps(self._settings, indent=1, ensure_ascii=False) + "\n")
             self.parts = self._read_markers()
+            self.history = History(path / COMMANDS)
+            self.history.start(self.documents, workers)
         except BaseException:
             self.close()
             raise
@@ -124,12 +140,26 @@ class RunFolder:
         """Return the file with the verdicts of a part."""
         return self.path / f"part-{number:05d}{self._suffix}"
 
-    def open(self, number: int) -> IO[bytes]:
-        """Open a file for the verdicts of a part; `complete` gives it its final name."""
-        return part_of(self.file(number)).open("wb")
+    @property
+    def documents(self) -> int:
+        """Documents in the parts that are done."""
+        return sum(part.verdicts.total() for part in self.parts.values())
+
+    @contextmanager
+    def open(self, number: int) -> Iterator[IO[bytes]]:
+        """Open a file for the verdicts of a part, which `complete` gives its final name; otherwise it is deleted."""
+        file = part_of(self.file(number))
+        try:
+            with file.open("wb") as stream:
+                yield stream
+        finally:
+            # On a full disk, this also makes room for the reason why the command ends.
+            with suppress(OSError):
+                file.unlink(missing_ok=True)
 
     def complete(self, number: int, part: RunPart, stream: IO[bytes]) -> None:
         """Close the file of a part and mark the part as done: it is never written again."""
+        part.size = stream.tell()
         put_in_place(stream, part_of(self.file(number)), self.file(number))
         self._write(f"part-{number:05d}{DONE}", part.to_json() + "\n")
         self.parts[number] = part
@@ -159,6 +189,7 @@ class RunFolder:
             "verdicts": dict(total.verdicts),
             "reasons": dict(total.reasons),
             "words": total.words,
+            "interruptions": self.history.interruptions + (not complete),
             "this_command": {
                 "documents": tally.documents,
                 "seconds": round(seconds, 2),
@@ -188,24 +219,28 @@ class RunFolder:
             raise CommandError(f"{file}: cannot be read; {NEW_OUTPUT}") from error
         for name, value in self._settings.items():
             if before.get(name) != value:
-                raise CommandError(
+                message = (
                     f"{self.path}: contains a run with another {name} ({_short(before.get(name))}, now "
                     f"{_short(value)}); {NEW_OUTPUT}"
                 )
+                with suppress(OSError):
+                    History(self.path / COMMANDS).refuse(message)
+                raise CommandError(message)
 
     def _read_markers(self) -> dict[int, RunPart]:
         parts = {}
         for marker in self.path.glob(f"part-*{DONE}"):
             number = int(marker.name.removeprefix("part-").removesuffix(DONE))
-            with suppress(ValueError, LookupError, TypeError):  # half-written on a full disk: the part is written again
+            # If the marker or the file was damaged, such as by a power cut, the part is written again.
+            with suppress(ValueError, LookupError, TypeError, AttributeError, FileNotFoundError):
                 part = RunPart.from_json(marker.read_text("utf-8"))
-                if self.file(number).exists():
+                if part.size in (None, self.file(number).stat().st_size):
                     parts[number] = part
         return parts
 
     def _clear(self) -> None:
         for file in self.path.iterdir():
-            if PART.fullmatch(file.name) or file.name in (RUN, SUMMARY, FAILURES, SKIPPED, DUPLICATES):
+            if PART.fullmatch(file.name) or file.name in (RUN, SUMMARY, FAILURES, SKIPPED, DUPLICATES, COMMANDS):
                 file.unlink()
 
     def _write(self, name: str, text: str) -> None:
@@ -228,8 +263,9 @@ def run(
 ) -> None:
     """Score everything that the folder does not have yet, and count it in the tally.
 
-    `writer` makes the writer of a part's file; `tell` is called with a line for each failure. Raises CommandError if
-    the input has changed since the finished parts were written.
+    `writer` makes the writer of a part's file; `tell` is called with a line for each failure. Raises ChangedError if
+    the input has changed since the finished parts were written, LostInputError if a server cannot be reached, and
+    what scoring and writing raise.
     """
     ahead: deque[tuple[int, str]] = deque()
     """For each item that is being scored: its number, and the digest of its part up to it."""
@@ -252,6 +288,22 @@ def run(
             folder.complete(number, part, stream)
 
 
+def why_ended(error: BaseException) -> tuple[str, str]:
+    """Return why an error ends a command, in a word or two for the run's history, and its message."""
+    message = error.message if isinstance(error, CommandError) else str(error)
+    reasons: tuple[tuple[type[BaseException], str], ...] = (
+        (KeyboardInterrupt, "interrupted"),
+        (LostWorkersError, "workers lost"),
+        (LostInputError, "connection lost"),
+        (ChangedError, "input changed"),
+        (OSError, "disk"),
+    )
+    if isinstance(error, Exception) and is_bundle_error(error):
+        return "model changed", one_line(message)
+    why = next((why for kind, why in reasons if isinstance(error, kind)), "error")
+    return why, one_line(message or type(error).__name__)
+
+
 def _not_done(
     items: Iterable[Record | Failure], folder: RunFolder, part_items: int, ahead: deque[tuple[int, str]]
 ) -> Iterator[Record | Failure]:
@@ -260,6 +312,8 @@ def _not_done(
     done: RunPart | None = None
     place = -1
     for place, item in enumerate(items):
+        if isinstance(item, Lost):
+            raise LostInputError(f"{item}; once it can be reached again, rerun the command to resume")
         number, within = divmod(place, part_items)
         if within == 0:
             _compare(folder, number - 1, done, digest.hexdigest(), part_items)
@@ -279,8 +333,8 @@ def _compare(folder: RunFolder, number: int, done: RunPart | None, digest: str, 
         raise _changed(folder, number)
 
 
-def _changed(folder: RunFolder, number: int) -> CommandError:
-    return CommandError(
+def _changed(folder: RunFolder, number: int) -> ChangedError:
+    return ChangedError(
         f"{folder.path}: the input has changed since part {number} was written (documents were added, removed or "
         f"edited); {NEW_OUTPUT}"
     )

@@ -65,6 +65,8 @@ IN_PARTS = ("jsonl", "csv", "parquet")
 """Formats that can be written in parts to a folder."""
 MOST_REPORTED = 20
 """Failures that are reported one by one when the output is a folder."""
+REMEMBERED = 1 << 20
+"""Ids that are remembered to notice repeated ones."""
 FAILING = {"suspect": ("paraphrased", "suspect"), "paraphrased": ("paraphrased",)}
 """The verdicts that each value of --fail-on is about."""
 WORTH_A_WORKER = 8_000_000
@@ -334,7 +336,8 @@ class _ScoreRun:
         """
         from collections import Counter
 
-        from unspun.service.batch.runs import RunFolder, run
+        from unspun.service.batch.history import FINISHED
+        from unspun.service.batch.runs import RunFolder, run, why_ended
         from unspun.service.batch.scoring import Tally
         from unspun.service.render.factory import writer_for
 
@@ -355,9 +358,11 @@ class _ScoreRun:
                 "text_field": self.reading.text_field,
                 "id_field": self.reading.id_field,
             }
-            folder = RunFolder(path, settings, suffix=f".{form}", force=self.force)
+            workers = self.workers.scheduler or plural(self.workers.processes, "process", "processes")
+            folder = RunFolder(path, settings, suffix=f".{form}", force=self.force, workers=workers)
             started = time.monotonic()
             complete, tally = False, Tally()
+            ended = FINISHED, ""
             try:
                 with progress_of(self.reader, quiet=self.quiet) as progress:
                     run(
@@ -372,17 +377,26 @@ class _ScoreRun:
                         progress=progress.update,
                         tell=_FirstLines(path),
                     )
+                if deduplicator is not None:
+                    folder.write_duplicates(deduplicator.left_out)
                 complete = True
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as error:
+                ended = why_ended(error)
                 raise KeyboardInterrupt("interrupted; rerun the command to resume") from None
+            except BaseException as error:
+                ended = why_ended(error)
+                raise
             finally:
                 try:
-                    if deduplicator is not None and complete:
-                        folder.write_duplicates(deduplicator.left_out)
                     summary = folder.sum_up(tally, time.monotonic() - started, self.reader.skipped, complete=complete)
-                except OSError:
+                    folder.history.end(folder.documents, *ended)
+                except OSError as error:
                     if complete:  # otherwise the error that ended the run is raised, most likely the same one
+                        with suppress(OSError):
+                            folder.history.end(folder.documents, *why_ended(error))
                         raise
+                    with suppress(OSError):
+                        folder.history.end(folder.documents, *ended)
                 finally:
                     folder.close()
         earlier = summary["documents"] - tally.documents
@@ -467,7 +481,8 @@ Named = TypeVar("Named", "Record | Failure", "Outcome")
 def _warn_of_repeated_ids(items: Iterator[Named]) -> Iterator[Named]:
     """Pass documents on, and warn of the first id that occurs twice, because it does not identify a verdict.
 
-    They are records or, where workers read them, what these have written.
+    They are records or, where workers read them, what these have written. To bound memory, they are compared with
+    the first REMEMBERED ones only.
     """
     from unspun.reading.reader import Record
     from unspun.service.batch.scoring import Written
@@ -479,7 +494,7 @@ def _warn_of_repeated_ids(items: Iterator[Named]) -> Iterator[Named]:
             if key in seen:
                 complain(f"{item.where}: warning: the id {item.id} occurs more than once; all documents are scored")
                 seen = None
-            else:
+            elif len(seen) < REMEMBERED:
                 seen.add(key)
         yield item
 

@@ -70,6 +70,17 @@ def _commands(lines: list[str], is_run: bool) -> list[Step]:
     return [Step(command, "console", tuple(found), is_run) for command, found in zip(commands, shown, strict=True)]
 
 
+def anchor(heading: str) -> str:
+    """Return the anchor of a heading, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def sections(text: str) -> dict[str, str]:
+    """Return the text of each section of a page, without its subsections, by its anchor."""
+    parts = re.split(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    return {anchor(heading): body for heading, body in zip(parts[1::2], parts[2::2], strict=True)}
+
+
 def matches(shown: tuple[str, ...], output: str) -> bool:
     """Return whether an output is as shown. `...` stands for any text or lines, and a figure for any figure."""
     pieces = [".*" if line == "..." else _pattern(line) for line in shown]
