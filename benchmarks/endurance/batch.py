@@ -775,7 +775,7 @@ def _renames_work(run: Endurance) -> None:
 def _promote(run: Endurance) -> None:
     """Put another model in use, and kill the main process, so that the next command finds the other model."""
     manifest = (run.home / "bundles" / "second" / "manifest.json").read_bytes()
-    run.unspun_models("promote", "--model", hashlib.sha256(manifest).hexdigest())
+    run.unspun_models("promote", "--model", hashlib.sha256(manifest).hexdigest()[:8])
     _kill_main(run)
 
 

@@ -304,8 +304,9 @@ def _cluster(address: str) -> Iterator[_Pool]:
         from distributed import Client
     except ModuleNotFoundError as error:
         raise CommandError("a cluster needs Dask: pip install 'unspun[cluster]'") from error
-    # It would print a traceback when the connection is lost, which this command reports in a line.
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    # They would print a traceback when the connection is lost, which this command reports in a line.
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout="15s", set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
