@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import psutil
 import pytest
 
 from benchmarks.common import BenchmarkError
@@ -149,10 +148,11 @@ class PostgreSQL:
 
     def pause(self, paused: bool) -> None:
         """Stop all its processes without closing their connections, or let them continue."""
-        first = int((Path(self._data) / "postmaster.pid").read_text().split()[0])
-        for process in (psutil.Process(first), *psutil.Process(first).children(recursive=True)):
-            with suppress(psutil.NoSuchProcess):
-                (process.suspend if paused else process.resume)()
+        first = (Path(self._data) / "postmaster.pid").read_text().split()[0]
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        for process in (first, *children):
+            with suppress(ProcessLookupError):
+                os.kill(int(process), signal.SIGSTOP if paused else signal.SIGCONT)
 
     def labels(self) -> Counter[tuple[str, str]]:
         """Return the ids and comments of the stored labels."""
@@ -226,7 +226,7 @@ def _postgresql() -> Iterator[PostgreSQL]:
             try:
                 yield database
             finally:
-                with suppress(psutil.NoSuchProcess, FileNotFoundError):
+                with suppress(FileNotFoundError):
                     database.pause(False)
     except pytest.skip.Exception as error:
         raise BenchmarkError(str(error)) from error
