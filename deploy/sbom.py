@@ -1,8 +1,8 @@
 """Write the bill of materials of the image in the CycloneDX format: `make sbom`.
 
-It lists unspun, the model, and the libraries of deploy/requirements.txt with their licences and the hashes of the files
-that may be installed. cyclonedx-py reads the licences from the environment that runs this script, and the hashes from the
-lock file, so the environment must have the locked versions. The Debian packages of the base image are not listed.
+It lists unspun, the model and the libraries of deploy/requirements.txt, with their licences and the hashes of the files
+that may be installed. cyclonedx-py reads licences from the environment that runs this script, and hashes from the lock
+file, so the environment must have the locked versions. The Debian packages of the base image are not listed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class MismatchError(Exception):
 
 
 def bill() -> dict[str, Any]:
-    """Return the bill of materials. Raises MismatchError if a library is missing or its version is not the locked one."""
+    """Return the bill of materials. Raises MismatchError if a library is missing or not the locked one."""
     found = _cyclonedx("environment", sys.executable, "--pyproject", str(ROOT / "pyproject.toml"))
     locked = {_name(one): one for one in _cyclonedx("requirements", str(LOCK))["components"] if _in_image(one)}
     libraries = [one for one in found["components"] if _name(one) in locked]
