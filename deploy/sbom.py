@@ -1,8 +1,8 @@
 """Write the bill of materials of the image in the CycloneDX format: `make sbom`.
 
-It lists unspun, the libraries of deploy/requirements.txt with their licences and the hashes of the files that may be
-installed, and the model. cyclonedx-py reads the licences in the environment that runs this script, and the hashes in the
-lock file; so the environment must have the locked versions. The packages of Debian in the base image are not listed.
+It lists unspun, the model and the libraries of deploy/requirements.txt, with their licences and the hashes of the files
+that may be installed. cyclonedx-py reads licences from the environment that runs this script, and hashes from the lock
+file, so the environment must have the locked versions. The Debian packages of the base image are not listed.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ LICENCES = {"partd": "BSD-3-Clause", "protobuf": "BSD-3-Clause", "pypdfium2": "B
 """Licences of libraries whose metadata does not name one by its SPDX identifier, from the files they ship."""
 
 
-class Mismatch(Exception):
+class MismatchError(Exception):
     """The environment is not the one that the lock file describes."""
 
 
 def bill() -> dict[str, Any]:
-    """Return the bill of materials. Raises Mismatch if a library is missing or has another version than the locked one."""
+    """Return the bill of materials. Raises MismatchError if a library is missing or not the locked one."""
     found = _cyclonedx("environment", sys.executable, "--pyproject", str(ROOT / "pyproject.toml"))
     locked = {_name(one): one for one in _cyclonedx("requirements", str(LOCK))["components"] if _in_image(one)}
     libraries = [one for one in found["components"] if _name(one) in locked]
@@ -44,7 +44,7 @@ def bill() -> dict[str, Any]:
         if have.get(name) != one["version"]
     ]
     if wrong:
-        raise Mismatch(f"this environment differs from {LOCK.relative_to(ROOT)}: {', '.join(wrong)}")
+        raise MismatchError(f"this environment differs from {LOCK.relative_to(ROOT)}: {', '.join(wrong)}")
     for one in libraries:
         one["externalReferences"] = [
             *one.get("externalReferences", ()),
@@ -87,7 +87,7 @@ def _in_image(component: dict[str, Any]) -> bool:
 
 
 def _model() -> dict[str, Any]:
-    """Return the model as a component. The hash of its manifest identifies it; the manifest has those of the other files."""
+    """Return the model as a component with the hash of its manifest, which has the hashes of its other files."""
     content = (MODEL / "manifest.json").read_bytes()
     manifest = json.loads(content)
     files = {"manifest.json": hashlib.sha256(content).hexdigest(), **manifest["files"]}
@@ -114,7 +114,7 @@ def main(to: str) -> None:
     """Write the bill of materials to a file, after a check against the schema."""
     try:
         content = json.dumps(bill(), indent=1) + "\n"
-    except Mismatch as error:
+    except MismatchError as error:
         sys.exit(f"sbom: {error}. Install the locked versions: make install-locked")
     problem = JsonStrictValidator(SchemaVersion.V1_6).validate_str(content)
     if problem is not None:
