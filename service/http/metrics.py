@@ -93,9 +93,11 @@ COUNTING_ALONE = Gauge(
     registry=OWN,
 )
 
-for _changes, _outcomes in ((MODEL_SWAPS, ("swapped", "refused")), (ALLOWED_CHANGES, ("changed", "refused"))):
-    for _outcome in _outcomes:
-        _changes.labels(_outcome)  # from zero, or an alert would miss the first one
+# From zero, or an alert would miss the first one.
+MODEL_SWAPS.labels("swapped")
+MODEL_SWAPS.labels("refused")
+ALLOWED_CHANGES.labels("changed")
+ALLOWED_CHANGES.labels("refused")
 
 
 def render() -> bytes:
