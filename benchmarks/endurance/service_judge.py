@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.endurance.service_faults import Fault, ModelSince
+from benchmarks.endurance.service_faults import PROMOTED, ROLLED_BACK, Fault, ModelSince
 from benchmarks.endurance.service_traffic import GREEDY, KINDS, Ledger, Outcome
 from benchmarks.endurance.service_watch import MANAGER, WATCHED, Growth, Sample, after, growth
 
@@ -226,7 +226,10 @@ def complete(run: Evidence) -> Iterator[str]:
     for fault in run.faults:
         if fault.problem:
             yield f"{fault.kind}: {fault.problem}"
-    for kind in sorted(set(run.wanted) - {fault.kind for fault in run.faults}):
+    happened = {fault.kind for fault in run.faults}
+    if happened & {PROMOTED, ROLLED_BACK}:  # which of the two it is depends on the model in use
+        happened |= {PROMOTED, ROLLED_BACK}
+    for kind in sorted(set(run.wanted) - happened):
         yield f"{kind}: it did not happen; the run was too short"
     seen = {outcome.kind for outcome in run.outcomes}
     for kind in KINDS:
