@@ -18,7 +18,7 @@ The exit status is 1 if one of these promises is broken:
   away. Only requests that were in progress when a worker was killed are cut off, and never those of the Python client.
 - Exactly the acknowledged labels are in the database; the rate limit holds for all workers together; the log has one
   line for each answer.
-- No worker ends except those that are killed.
+- No worker ends except those that are killed, and no process remains at the end.
 - Memory and open files of the manager, and of a worker that is never killed, do not grow. A line is fitted to the
   lowest value of each of 20 blocks of time after the warm-up; in runs of ten minutes or more, its 95 % interval must
   exclude harmful growth (10 MB or 10 files per hour). A shorter run can show only large leaks.
@@ -146,6 +146,7 @@ def observe(plan: Plan, right: RightAnswers, other: Path, folder: Path) -> Evide
             ledger=traffic.ledger,
             labels=labels,
             logs=[part.read_bytes() for part in (*faults.logs, place.service.log_file)],
+            leftovers=place.service.leftovers(),
             exit_status=place.service.process.returncode,
             wanted=sorted({kind for _, kind in planned.faults}),
             late=traffic.late,

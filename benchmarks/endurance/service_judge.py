@@ -61,6 +61,8 @@ class Evidence:
     """Ids and comments of the labels in the database, None if there is none."""
     logs: list[bytes]
     """The parts of the log, oldest first."""
+    leftovers: Sequence[str]
+    """Commands of processes that remained after the service ended."""
     exit_status: int | None
     late: float = 0.0
     """Seconds by which the latest request was sent after it was due."""
@@ -237,6 +239,8 @@ def complete(run: Evidence) -> Iterator[str]:
             yield f"{kind}: no such request was sent"
     if run.late > LATE_SECONDS:
         yield f"requests were sent up to {run.late:.1f} s late: this machine is too busy for the rate"
+    for command in run.leftovers:
+        yield f"a process of the service remained: {command}"
     if run.exit_status != 0:
         yield f"the service ended with status {run.exit_status}"
 

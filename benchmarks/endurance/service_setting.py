@@ -80,6 +80,20 @@ class LoggingService(Service):
                 self.process.kill()
                 self.process.wait()
 
+    def leftovers(self, patience: float = 5.0) -> list[str]:
+        """Return the commands of processes of the service that are still there this long after it ended."""
+        mark = f"TMPDIR={self._environment['TMPDIR']}".encode()
+        ends = time.monotonic() + patience
+        while True:
+            found = []
+            for process in Path("/proc").glob("[0-9]*"):
+                with suppress(OSError):  # it has ended, or belongs to another user
+                    if mark in (process / "environ").read_bytes().split(b"\0"):
+                        found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+            if not found or time.monotonic() > ends:
+                return found
+            time.sleep(0.1)
+
     def _first(self, name: str) -> dict[str, Any]:
         ends = time.monotonic() + START_SECONDS
         while self.process.poll() is None and time.monotonic() < ends:
