@@ -30,7 +30,7 @@ COUNTING = ("Redis restarted", "Redis hangs")
 ENDED = re.compile(r"Worker \(pid:\d+\) (was sent SIG(?!TERM)|exited)")
 """How gunicorn logs that a worker has ended."""
 
-LONG_SECONDS = 600.0
+LONG_SECONDS = 1200.0
 """Runs from this length on are judged by their slopes."""
 MEGABYTES_PER_HOUR, FILES_PER_HOUR = 10.0, 10.0
 """Harmful growth of a process: at 10 MB per hour, a worker needs twice its memory after two days."""
