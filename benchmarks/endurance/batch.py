@@ -202,7 +202,7 @@ class Endurance:
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.state = State(parameters, self.server.port, schedule, reference=self.state.reference)
-        if not self.models.exists() or not options.resume:
+        if not (self.models.exists() and (options.resume or options.sabotage)):
             self._make_models()
         if not self.state.reference:
             self._reference()
@@ -228,7 +228,7 @@ class Endurance:
         places = PLACES if self.options.on == "both" else (self.options.on,)
         if self.options.sabotage is not None:
             name = "a second command" if self.options.sabotage == "locking" else "the main process is killed"
-            return [(0.3, name, places[0])]
+            return [(0.1, name, places[0])]
         kinds = [fault for fault in FAULTS if set(fault.on) & set(places)]
         number = self.options.faults or 2 * len(kinds)
         chosen = [kinds[i % len(kinds)] for i in range(number)]
