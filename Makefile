@@ -8,14 +8,18 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --durations 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-integrations check train-extra deep-extra engines-extra editors-extra screenshots format clean
+.PHONY: help demo test test-integrations check sbom lock install-locked train-extra deep-extra engines-extra editors-extra \
+	screenshots format clean
 
 help:
 	@echo "make demo               score the example articles and show the words that give a machine away"
 	@echo "make test               run the quick tests (under 6 minutes on two cores)"
 	@echo "make test-integrations  run the tests with browsers, clusters, servers and an installed wheel"
-	@echo "make check              check style, types and import directions"
+	@echo "make check              check style, types, import directions and known weaknesses"
 	@echo "make format             reformat the code"
+	@echo "make sbom               list what is in the image, with hashes and licences: dist/unspun.cdx.json"
+	@echo "make lock               update the lock files after a change of pyproject.toml; UPGRADE=1 takes newer versions"
+	@echo "make install-locked     install all extras in the locked versions, as CI does"
 	@echo "make screenshots        take the README's screenshot again (needs Chromium)"
 	@echo "make train-extra        install what training needs, except the Debian packages that docs/train.md names"
 	@echo "make deep-extra         install PyTorch and the pretrained weights, to fine-tune the encoder"
@@ -48,6 +52,21 @@ check: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive model reading service training src
+
+sbom: $(VENV)/installed-dev
+	@mkdir -p dist
+	@$(BIN)/python deploy/sbom.py dist/unspun.cdx.json
+
+# The versions of a lock file that still fit stay, unless UPGRADE is set. The image takes its versions from the other lock
+# file, so that it has what the tests ran with.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) pyproject.toml
+
+lock: $(VENV)/installed-dev
+	$(LOCK) --all-extras --excludes deploy/unlocked.txt --output-file deploy/requirements-dev.txt
+	$(LOCK) $(foreach extra,service feedback documents cluster,--extra $(extra)) --constraint deploy/requirements-dev.txt \
+	--output-file deploy/requirements.txt
 
 format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
@@ -60,7 +79,7 @@ clean:
 # The stamps are younger than pyproject.toml once what it asks for is installed, so the second run is quick.
 $(VENV)/installed-dev: $(VENV)/installed
 	@echo "Installing the development tools into $(VENV) ..."
-	@$(PIP) --editable '.[dev,service,feedback,evaluate,parquet,warc,documents,zstd,remote,cluster,dedupe,datasets,datatrove,mcp]'
+	@$(PIP) --editable '.[dev,service,feedback,signing,evaluate,parquet,warc,documents,zstd,remote,cluster,dedupe,datasets,datatrove,mcp]'
 	@touch $@
 
 $(VENV)/installed-train: $(VENV)/installed-dev
@@ -79,12 +98,27 @@ $(VENV)/installed-engines: $(VENV)/installed-dev
 	@$(PIP) --no-compile --editable '.[spark,ray]'
 	@touch $@
 
-$(VENV)/installed-editors: $(VENV)/installed-dev benchmarks/retext/package.json
+RETEXT := if command -v npm >/dev/null; then npm ci --silent --no-audit --no-fund --prefix benchmarks/retext \
+	|| echo "npm failed: three editors are missing"; else echo "npm is not installed: three editors are missing"; fi
+
+$(VENV)/installed-editors: $(VENV)/installed-dev benchmarks/retext/package-lock.json
 	@echo "Installing editors of text into $(VENV) ..."
 	@$(PIP) --editable '.[editors]'
-	@if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --no-package-lock --prefix benchmarks/retext \
-	|| echo "npm failed: three editors are missing"; else echo "npm is not installed: three editors are missing"; fi
+	@$(RETEXT)
 	@touch $@
+
+# uv installs all that is locked in a fraction of pip's time. It comes from the same lock file. Source distributions are
+# built with locked tools, too. pip takes PyTorch, which is not locked, from where this machine is set up to get it.
+install-locked: deploy/requirements-dev.txt | $(BIN)/python
+	@echo "Installing all that is locked into $(VENV) ..."
+	@awk '/^[a-z]/ {wanted = /^uv==/} wanted' deploy/requirements-dev.txt > $(VENV)/uv.txt
+	@$(PIP) --require-hashes --no-deps --requirement $(VENV)/uv.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --build-constraints deploy/requirements-dev.txt \
+	--require-build-hashes --requirement deploy/requirements-dev.txt
+	@$(PIP) --no-build-isolation --editable '.[deep]'
+	@$(RETEXT)
+	@touch $(VENV)/installed $(VENV)/installed-dev $(VENV)/installed-train $(VENV)/installed-deep $(VENV)/installed-engines \
+	$(VENV)/installed-editors
 
 $(VENV)/installed: pyproject.toml | $(BIN)/python
 	@echo "Installing unspun into $(VENV) ..."

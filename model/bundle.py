@@ -1,22 +1,22 @@
 """A model on disk: a folder with a manifest, memory-mapped arrays, word lists and the classifier.
 
-Nothing is read until the format and the sha256 of every file have been checked. Bundles before version 2.2.0 hold a
-pickle with objects of scikit-learn, for which the version of that library is checked as well.
+Nothing is read until the format and the sha256 of every file have been checked, and nothing in a bundle is executed:
+model/layout.py and model/onnx_graph.py say what it may contain. Bundles can be signed (model/signing.py).
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
 import os
-import pickle
+import stat
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,11 @@ from numpy.typing import NDArray
 from unspun.model.decision.decision import Decision
 from unspun.model.decision.observations import Usual, read_usual
 from unspun.model.decision.sentences import SentenceScale, read_scales
-from unspun.model.language.ngrams import LanguageModel, NgramTable
+from unspun.model.language.ngrams import MAX_PROBES, LanguageModel, NgramTable
 from unspun.model.language.topics import PackedVectors, Topics
-from unspun.model.language.vocabulary import Vocabulary
-from unspun.model.signals.context import ContextNetwork
+from unspun.model.language.vocabulary import SPECIALS, Vocabulary
+from unspun.model.layout import Arrays, LayoutError, check_classifier, finite, require
+from unspun.model.signals.context import INPUTS, ContextNetwork
 from unspun.model.signals.features import Tables
 from unspun.model.signals.known_phrases import PhraseTable
 from unspun.model.signals.phrasing import NgramWeights
@@ -38,10 +39,21 @@ from unspun.model.signals.quick import SIGNALS as QUICK_SIGNALS
 from unspun.model.signals.quick import QuickSignals
 from unspun.model.signals.substitutions import Alternatives
 from unspun.model.signals.tagger import Tagger, TaggerInputs
-from unspun.model.tiers.deep import Blend, DeepEncoder, DeepTier, EncoderWeights, WindowHead
+from unspun.model.signing import SIGNATURE, SignatureError, TrustedKeys, TrustError
+from unspun.model.tiers.deep import (
+    ENCODER_INPUTS,
+    ENCODER_OUTPUTS,
+    SENTENCE_OUTPUTS,
+    Blend,
+    DeepEncoder,
+    DeepTier,
+    EncoderWeights,
+    WindowHead,
+)
 from unspun.model.tiers.fast import FastClassifier
 from unspun.model.tiers.first import FirstTier
 from unspun.model.tiers.stored import arrays_of, classifier_of
+from unspun.model.tiers.wordpieces import check_pieces
 from unspun.model.verdict import KINDS, ModelInfo
 
 FORMAT = 2
@@ -51,7 +63,10 @@ LIBRARIES = ("scikit-learn", "numpy", "joblib")
 MANIFEST = "manifest.json"
 CLASSIFIER = "classifier.npz"
 PICKLED = "classifier.joblib"
-"""The classifier of bundles before version 2.2.0. It needs the same minor version of scikit-learn."""
+"""The classifier in bundles of older versions: a pickle, which could execute anything, so it is never loaded."""
+MOST_MANIFEST_BYTES = 64_000_000
+MOST_CLASSIFIER_BYTES = 256_000_000
+"""Most bytes of the classifier's arrays, uncompressed. Those of the model that ships have 400,000."""
 WORDS = "words.txt"
 ORIGINALS = "originals.txt"
 PHRASING = ("scale", "per_root", "bias")
@@ -66,13 +81,10 @@ WRITTEN = ("format", "libraries", "ngram_probes", "ranking_bias", "tagger_layers
 """The manifest's entries that `save` adds."""
 DEFAULT = Path(__file__).with_name("default")
 """The folder of the model that ships."""
+SHIPPED_SHA256 = "a2e87c96682b3e7fe9a1de6276ed9716d5730333dc39c037f22b48af4b18cf35"
+"""sha256 of the manifest of the model that ships, which lists those of all its files. A test keeps it up to date."""
 SHIPPED = "default"
 """The word that names the model that ships, wherever a model is named."""
-UNREADABLE = (
-    *(OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, EOFError),
-    *(zlib.error, zipfile.BadZipFile, pickle.UnpicklingError),
-)
-"""Errors that a damaged or incompatible bundle causes while it is loaded."""
 
 
 class BundleError(Exception):
@@ -123,32 +135,64 @@ def find(model: str | Path | None) -> Path:
     return path.absolute() if str(path) == SHIPPED else path
 
 
-def load(path: str | Path | None = None) -> Bundle:
-    """Load a bundle, by default or as `default` the one that ships. Raises BundleError if it cannot be used."""
-    folder, manifest, digest = _checked(path)
+def load(path: str | Path | None = None, *, trusted: TrustedKeys | None = None) -> Bundle:
+    """Load a bundle, by default or as `default` the one that ships.
+
+    With `trusted`, a bundle needs a signature by one of these keys, except the one that ships, whose hash is part of
+    this program. Raises BundleError if the bundle cannot be used.
+    """
+    folder, manifest, digest = _checked(path, trusted)
     try:
         return _assemble(folder, manifest, digest)
-    except UNREADABLE as error:
+    except Exception as error:  # a bundle may contain anything, so its errors may be of any kind
+        reason = str(error) if isinstance(error, LayoutError) else f"{type(error).__name__}: {error}"
         raise BundleError(
-            f"{folder}: the model cannot be read ({type(error).__name__}: {error}); train it again with `unspun train`"
+            f"{folder}: the model cannot be read ({reason}); train it again with `unspun train`"
         ) from error
 
 
-def check(path: str | Path | None = None) -> tuple[ModelInfo, dict[str, Any]]:
-    """Check a bundle's versions and the hashes of all its files; return its identity and its manifest.
+def check(path: str | Path | None = None, *, trusted: TrustedKeys | None = None) -> tuple[ModelInfo, dict[str, Any]]:
+    """Check a bundle's versions, the hashes of all its files and, with `trusted`, its signature.
 
-    Nothing is deserialised. Raises BundleError if a check fails.
+    Returns its identity and its manifest. Nothing else is read. Raises BundleError if a check fails.
     """
-    folder, manifest, digest = _checked(path)
+    _, manifest, digest = _checked(path, trusted)
+    return ModelInfo(str(manifest["name"]), str(manifest["version"]), digest), manifest
+
+
+def trusted(path: str | Path | None = None) -> TrustedKeys | None:
+    """Return the keys in a file, by default in the one that UNSPUN_TRUSTED_KEYS names; None if there is no such file.
+
+    Raises BundleError if the file cannot be used, because then no bundle can be trusted.
+    """
     try:
-        return ModelInfo(str(manifest["name"]), str(manifest["version"]), digest), manifest
-    except KeyError as error:
-        raise BundleError(f"{folder}: the manifest has no {error}; train it again with `unspun train`") from error
+        return TrustedKeys.from_environment() if path is None else TrustedKeys.read(Path(path))
+    except TrustError as error:
+        raise BundleError(str(error)) from error
 
 
-def _checked(path: str | Path | None) -> tuple[Path, dict[str, Any], str]:
+def check_features(loaded: Bundle, features: int, token_values: int) -> None:
+    """Raise BundleError unless a model fits these numbers of document features and of token values."""
+    classifier = loaded.classifier
+    used = [head.columns for head in classifier.heads] + [classifier.unfamiliarity.columns]
+    fits = all(not columns.size or columns.max() < features for columns in used)
+    fits &= classifier.correction is None or len(classifier.correction.centre) == features
+    fits &= classifier.quick is None or loaded.tables.quick is not None
+    if not fits or len(loaded.tagger.centre) != token_values:
+        raise BundleError(
+            f"{loaded.folder}: the model was made for other signals than those of this version of unspun; train it "
+            "again with `unspun train`"
+        )
+
+
+def _checked(path: str | Path | None, trusted: TrustedKeys | None) -> tuple[Path, dict[str, Any], str]:
     folder = _followed(find(path))
     manifest, digest = _read_manifest(folder)
+    if trusted is not None and digest != SHIPPED_SHA256:
+        try:
+            trusted.verify(folder, digest)
+        except SignatureError as error:
+            raise BundleError(f"{folder}: {error}") from error
     _check_versions(folder, manifest)
     _check_entries(folder, manifest)
     _check_files(folder, manifest)
@@ -170,6 +214,7 @@ def _followed(folder: Path) -> Path:
 def _read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
     file = folder / MANIFEST
     try:
+        _require_file(file, MOST_MANIFEST_BYTES)
         data = file.read_bytes()
     except OSError as error:
         advice = "give the folder that `unspun train --output` wrote"
@@ -178,7 +223,7 @@ def _read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
         raise BundleError(f"{folder}: no model bundle here ({MANIFEST}: {error.strerror}); {advice}") from error
     try:
         manifest = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{file}: not JSON ({error}); restore the bundle or train it again") from error
     if not isinstance(manifest, dict):
         raise BundleError(f"{file}: not a manifest; restore the bundle or train it again")
@@ -195,16 +240,6 @@ def _check_versions(folder: Path, manifest: dict[str, Any]) -> None:
         else:
             advice = "train the model again with `unspun train`"
         raise BundleError(f"{folder}: bundle format {found!r}, but this unspun reads format {FORMAT}; {advice}")
-    files, libraries = manifest.get("files"), manifest.get("libraries")
-    if not isinstance(files, dict) or PICKLED not in files:
-        return
-    trained = str(libraries.get("scikit-learn", "unknown") if isinstance(libraries, dict) else "unknown")
-    installed = version("scikit-learn")
-    if trained.split(".")[:2] != installed.split(".")[:2]:
-        raise BundleError(
-            f"{folder}: trained with scikit-learn {trained}, but {installed} is installed; "
-            f"run `pip install scikit-learn=={trained}` or train the model again with `unspun train`"
-        )
 
 
 def _check_entries(folder: Path, manifest: dict[str, Any]) -> None:
@@ -217,12 +252,18 @@ def _check_entries(folder: Path, manifest: dict[str, Any]) -> None:
 
 def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
     files = manifest.get("files")
-    if not isinstance(files, dict) or not {CLASSIFIER, PICKLED} & files.keys():
+    if isinstance(files, dict) and PICKLED in files:
+        raise BundleError(
+            f"{folder}: an older version of unspun wrote this bundle. It contains a pickle ({PICKLED}), which could "
+            "execute anything when it is loaded, so it is not read; train the model again with `unspun train`"
+        )
+    if not isinstance(files, dict) or CLASSIFIER not in files:
         raise BundleError(f"{folder}: the manifest lists no files; restore the bundle or train it again")
     for name, expected in files.items():
         if Path(name).name != name:
             raise BundleError(f"{folder}: the manifest names a file outside the bundle: {name!r}")
         try:
+            _require_file(folder / name)
             with (folder / name).open("rb") as handle:
                 found = hashlib.file_digest(handle, "sha256").hexdigest()
         except (OSError, ValueError) as error:
@@ -237,99 +278,117 @@ def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
             )
 
 
+def _require_file(file: Path, most: int | None = None) -> None:
+    """Raise OSError unless a path is a regular file, of at most so many bytes: a pipe would be waited for forever."""
+    found = file.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "Not a regular file", str(file))
+    if most is not None and found.st_size > most:
+        raise OSError(errno.EFBIG, f"Larger than {most:,} bytes", str(file))
+
+
 def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
-    def listed(name: str) -> Path:
-        if name not in manifest["files"]:
-            raise ValueError(f"{name} is not in the manifest")
-        return folder / name
+    array = Arrays(folder, manifest["files"])
+    tables = _tables(array, manifest)
+    inputs = TaggerInputs(Topics.of(tables.vectors))
+    centre, spread = array("tagger_centre"), array("tagger_spread")
+    layers = tuple(array.layers(inputs.size(len(centre)), int(manifest["tagger_layers"])))
+    tagger = Tagger(inputs, tuple(one for one, _ in layers), tuple(one for _, one in layers), centre, spread)
+    info = ModelInfo(str(manifest["name"]), str(manifest["version"]), digest)
+    decision = Decision.from_manifest(manifest["decision"])
+    finite(manifest["tagger_prior_log_odds"], "tagger_prior_log_odds")  # used by the detector
+    doubt, seen = _by_kind(manifest["doubt"], "doubt"), array("seen")
+    deep = None
+    if DEEP_GRAPH in manifest["files"]:
+        deep = _deep_tier(array, manifest["deep"])
+        if "deep" not in decision.tiers:
+            raise ValueError("the manifest has no thresholds for the deep tier")
+    classifier = _classifier(array.file(CLASSIFIER))
+    scales, usual = read_scales(manifest), read_usual(manifest)
+    first = None
+    if "first" in manifest:
+        limits = _by_kind(manifest["first"]["doubt"], "doubt")
+        weights = np.array([_by_kind(manifest["first"][signal], signal) for signal in QUICK_SIGNALS])
+        if tables.quick is None or "first" not in decision.tiers:
+            raise ValueError("the manifest has no weights or no thresholds for the first tier")
+        first = FirstTier(weights, limits)
+    return Bundle(folder, info, manifest, tables, tagger, classifier, seen, decision, doubt, deep, scales, usual, first)
 
-    def array(name: str) -> NDArray[Any]:
-        return np.asarray(np.load(listed(f"{name}.npy"), mmap_mode="r", allow_pickle=False))
 
+def _tables(array: Arrays, manifest: dict[str, Any]) -> Tables:
     language = LanguageModel(
         unigram=array("unigram"),
         backoff=array("backoff"),
         table=NgramTable(array("ngram_slots"), array("ngram_levels"), int(manifest["ngram_probes"])),
     )
-    words = tuple(listed(WORDS).read_text("utf-8").split("\n"))
-    tables = Tables(
-        vocabulary=Vocabulary(words, language.unigram),
-        language=language,
-        alternatives=Alternatives(
-            array("alternatives"),
-            array("alternatives_prior"),
-            array("ranking_weights"),
-            np.float32(manifest["ranking_bias"]),
-        ),
-        vectors=PackedVectors(array("vectors"), array("vectors_scale")),
-        phrases=PhraseTable(
-            keys=array("phrase_keys"),
-            lengths=array("phrase_lengths"),
-            weights=array("phrase_weights"),
-            in_context=array("phrase_in_context"),
-            ends=array("phrase_ends"),
-            originals=tuple(listed(ORIGINALS).read_text("utf-8").split("\n")),
-        ),
+    table = language.table
+    require(table.slots.size.bit_count() == 1 and table.slots.size >= MAX_PROBES, "ngram_slots", "number of slots")
+    require(0 <= table.probes <= MAX_PROBES, "ngram_probes", f"number {table.probes}")
+    words = array.lines(WORDS, "V")
+    require(words[: len(SPECIALS)] == SPECIALS, WORDS, "beginning")
+    phrases = PhraseTable(
+        keys=array("phrase_keys"),
+        lengths=array("phrase_lengths"),
+        weights=array("phrase_weights"),
+        in_context=array("phrase_in_context"),
+        ends=array("phrase_ends"),
+        originals=array.lines(ORIGINALS, "P"),
     )
-    if "phrasing" in manifest:
-        numbers = (np.array([float(manifest["phrasing"][name][kind]) for kind in KINDS]) for name in PHRASING)
-        context = None
-        if CONTEXT_GRAPH in manifest["files"]:
-            arrays = {name: array(f"context_{name}") for name in CONTEXT}
-            context = ContextNetwork(**arrays, graph=listed(CONTEXT_GRAPH).read_bytes())
-        tables = replace(tables, quick=QuickSignals(NgramWeights(array("phrasing"), *numbers), context))
-    layers = range(int(manifest["tagger_layers"]))
-    tagger = Tagger(
-        inputs=TaggerInputs(Topics.of(tables.vectors)),
-        weights=tuple(array(f"tagger_weights_{i}").astype(np.float32) for i in layers),
-        biases=tuple(array(f"tagger_biases_{i}").astype(np.float32) for i in layers),
-        centre=array("tagger_centre"),
-        spread=array("tagger_spread"),
+    alternatives = Alternatives(
+        array("alternatives"),
+        array("alternatives_prior"),
+        array("ranking_weights"),
+        np.float32(finite(manifest["ranking_bias"], "ranking_bias")),
     )
-    info = ModelInfo(str(manifest["name"]), str(manifest["version"]), digest)
-    decision = Decision.from_manifest(manifest["decision"])
-    float(manifest["tagger_prior_log_odds"])  # checked here, used by the detector
-    doubt = np.array([float(manifest["doubt"][kind]) for kind in KINDS])
-    seen = array("seen")
-    deep = None
-    if DEEP_GRAPH in manifest["files"]:
-        weights = EncoderWeights(
-            graph=listed(DEEP_GRAPH).read_bytes(),
-            embeddings=array("deep_embeddings"),
-            scale=array("deep_embeddings_scale"),
-            bias=array("deep_bias"),
-            pieces=tuple(listed(DEEP_PIECES).read_text("utf-8").split("\n")),
-            head=WindowHead(*(array(name) for name in DEEP_HEAD))
-            if f"{DEEP_HEAD[0]}.npy" in manifest["files"]
-            else None,
-        )
-        encoder = DeepEncoder(weights)
-        blend = Blend(**{name: float(value) for name, value in manifest["deep"]["blend"].items()})
-        weights_of_fast = np.array([float(manifest["deep"]["fast_weights"][kind]) for kind in KINDS])
-        deep = DeepTier(encoder, blend, weights_of_fast)
-        if "deep" not in decision.tiers:
-            raise ValueError("the manifest has no thresholds for the deep tier")
-    classifier = _load_classifier(folder, manifest)
-    scales, usual = read_scales(manifest), read_usual(manifest)
-    first = None
-    if "first" in manifest:
-        limits = np.array([float(manifest["first"]["doubt"][kind]) for kind in KINDS])
-        weights_of_quick = np.array(
-            [[float(manifest["first"][signal][kind]) for kind in KINDS] for signal in QUICK_SIGNALS]
-        )
-        if tables.quick is None or "first" not in decision.tiers:
-            raise ValueError("the manifest has no weights or no thresholds for the first tier")
-        first = FirstTier(weights_of_quick, limits)
-    return Bundle(folder, info, manifest, tables, tagger, classifier, seen, decision, doubt, deep, scales, usual, first)
+    vectors = PackedVectors(array("vectors"), array("vectors_scale"))
+    return Tables(
+        Vocabulary(words, language.unigram), language, alternatives, vectors, phrases, _quick_signals(array, manifest)
+    )
 
 
-def _load_classifier(folder: Path, manifest: dict[str, Any]) -> FastClassifier:
-    if CLASSIFIER in manifest["files"]:
-        with np.load(folder / CLASSIFIER, allow_pickle=False) as arrays:
-            return classifier_of(dict(arrays))
-    from unspun.model.pickled import load_classifier  # slow to import, as is the scikit-learn that it needs
+def _quick_signals(array: Arrays, manifest: dict[str, Any]) -> QuickSignals | None:
+    if "phrasing" not in manifest:
+        return None
+    context = None
+    if CONTEXT_GRAPH in manifest["files"]:
+        graph = array.graph(CONTEXT_GRAPH, INPUTS, ())
+        context = ContextNetwork(**{name: array(f"context_{name}") for name in CONTEXT}, graph=graph)
+    numbers = (_by_kind(manifest["phrasing"][name], name) for name in PHRASING)
+    return QuickSignals(NgramWeights(array("phrasing"), *numbers), context)
 
-    return load_classifier(folder / PICKLED)
+
+def _deep_tier(array: Arrays, entry: dict[str, Any]) -> DeepTier:
+    embeddings = array("deep_embeddings")
+    head = None
+    if array.has(f"{DEEP_HEAD[0]}.npy"):
+        head = WindowHead(*map(array, DEEP_HEAD))
+        require(head.judge.shape[1] == head.judged.size, DEEP_HEAD[0], f"shape {head.judge.shape}")
+    outputs = ENCODER_OUTPUTS if head is None else (*ENCODER_OUTPUTS, *SENTENCE_OUTPUTS)
+    weights = EncoderWeights(
+        graph=array.graph(DEEP_GRAPH, ENCODER_INPUTS, outputs),
+        embeddings=embeddings,
+        scale=array("deep_embeddings_scale"),
+        bias=array("deep_bias"),
+        pieces=array.lines(DEEP_PIECES, "N"),
+        head=head,
+    )
+    check_pieces(weights.pieces)
+    blend = Blend(**{name: finite(value, name) for name, value in entry["blend"].items()})
+    return DeepTier(DeepEncoder(weights), blend, _by_kind(entry["fast_weights"], "fast_weights"))
+
+
+def _classifier(file: Path) -> FastClassifier:
+    with zipfile.ZipFile(file) as archive:  # its index says how large the arrays are before they are unpacked
+        size = sum(entry.file_size for entry in archive.infolist())
+    require(size <= MOST_CLASSIFIER_BYTES, CLASSIFIER, f"size: {size:,} bytes")
+    with np.load(file, allow_pickle=False) as stored:
+        arrays = dict(stored)
+    check_classifier(arrays)
+    return classifier_of(arrays)
+
+
+def _by_kind(entry: Mapping[str, Any], name: str) -> NDArray[np.float64]:
+    return np.array([finite(entry[kind], name) for kind in KINDS])
 
 
 def read_extra(bundle: Bundle, prefix: str) -> dict[str, NDArray[Any]]:
@@ -350,7 +409,7 @@ def save(
     first: FirstTier | None = None,
     extra: Mapping[str, NDArray[Any]] | None = None,
 ) -> None:
-    """Write a bundle, replacing one that is already there.
+    """Write a bundle, replacing one that is already there, and its signature.
 
     Each file is written to a temporary folder and then moved, so that processes that have the old file mapped keep it.
     The old manifest is deleted before the other files are moved, and the new one is moved last: a folder without a
@@ -381,6 +440,7 @@ def save(
         folder.mkdir(exist_ok=True)
         old = _listed_files(folder)
         (folder / MANIFEST).unlink(missing_ok=True)
+        (folder / SIGNATURE).unlink(missing_ok=True)  # it was for the old bundle
         for name in names:
             (part / name).replace(folder / name)
     for name in old.difference(names):  # the old bundle may have had more files

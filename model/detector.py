@@ -75,17 +75,31 @@ class Detector:
 
     @classmethod
     def load(
-        cls, path: str | Path | None = None, *, allowed: Allowed | Iterable[str] | None = None, device: str = CPU
+        cls,
+        path: str | Path | None = None,
+        *,
+        allowed: Allowed | Iterable[str] | None = None,
+        device: str = CPU,
+        trusted_keys: str | Path | None = None,
     ) -> Detector:
-        """Load a bundle, by default the one that ships. The deep tier runs on the `device`: cpu, or cuda for a GPU.
+        """Load a bundle, by default the one that ships.
+
+        Args:
+            path: the bundle's folder.
+            allowed: terms that are never evidence.
+            device: where the deep tier runs: cpu, or cuda for a GPU.
+            trusted_keys: a file of keys, one of which must have signed the bundle (model.signing). Without it, the
+                environment variable UNSPUN_TRUSTED_KEYS may name one.
 
         Raises:
-            BundleError: if the bundle cannot be used (model.bundle).
+            BundleError: if the bundle cannot be used (model.bundle), or has no signature that can be trusted.
             DeviceError: if the device cannot be used (model.onnx_session).
         """
-        checked, loaded = check_device(device), bundle.load(path)
+        checked, loaded = check_device(device), bundle.load(path, trusted=bundle.trusted(trusted_keys))
         deep = None if loaded.deep is None else loaded.deep.on(checked)
-        return cls(replace(loaded, deep=deep), allowed)
+        made = cls(replace(loaded, deep=deep), allowed)
+        bundle.check_features(loaded, len(made.feature_names), len(made.extractor.signals.token_names))
+        return made
 
     def __reduce__(self) -> tuple[type[Detector], tuple[bundle.Bundle, Allowed | None]]:
         """Pickle only the bundle and the terms, because the thread pool controller cannot be pickled."""

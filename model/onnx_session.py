@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from numpy.typing import NDArray
+
+from unspun.model.onnx_graph import GraphError
 
 Device = Literal["cpu", "cuda"]
 DEVICES: tuple[Device, ...] = ("cpu", "cuda")
@@ -35,7 +38,7 @@ def session(graph: bytes, device: Device = CPU, *, weights: Mapping[str, NDArray
     `weights` take the place of the model's own initializers of these names, whatever their shapes. onnxruntime arranges
     constant weights for the processor once, and not with each call.
 
-    Raises DeviceError if onnxruntime cannot use the GPU.
+    Raises DeviceError if onnxruntime cannot use the GPU, and GraphError if it cannot use the model.
     """
     onnxruntime = _onnxruntime()
     options = onnxruntime.SessionOptions()
@@ -48,11 +51,13 @@ def session(graph: bytes, device: Device = CPU, *, weights: Mapping[str, NDArray
     for name, value in values.items():
         options.add_initializer(name, value)
     if device == CPU:
-        made = onnxruntime.InferenceSession(graph, options, providers=[PROVIDERS[CPU]])
+        with _explained():
+            made = onnxruntime.InferenceSession(graph, options, providers=[PROVIDERS[CPU]])
         made.unspun_weights = values
         return made
     check_device(device)
-    made = onnxruntime.InferenceSession(in_floats(graph), options, providers=[PROVIDERS[device], PROVIDERS[CPU]])
+    with _explained():
+        made = onnxruntime.InferenceSession(in_floats(graph), options, providers=[PROVIDERS[device], PROVIDERS[CPU]])
     # Without a GPU, onnxruntime takes the processor instead, and says so only in its log.
     if PROVIDERS[device] not in made.get_providers():
         raise DeviceError(
@@ -60,6 +65,25 @@ def session(graph: bytes, device: Device = CPU, *, weights: Mapping[str, NDArray
             "at https://onnxruntime.ai/docs/install; or use the device 'cpu'"
         )
     return made
+
+
+def run(session: Any, outputs: Sequence[str] | None, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
+    """Return the outputs of a model, all of them for None. Raises GraphError if it cannot be run."""
+    with _explained():
+        found: list[NDArray[Any]] = session.run(outputs, dict(inputs))
+    return found
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn the errors of onnxruntime, which have no class in common, into GraphError."""
+    try:
+        yield
+    except (DeviceError, MemoryError):
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())[:200]
+        raise GraphError(f"the model's network cannot be run ({said}); restore the model, or train it again") from error
 
 
 def in_floats(graph: bytes) -> bytes:

@@ -353,7 +353,7 @@ class Client:
 
     def _wait(self, attempt: int, pause: float) -> None:
         """Sleep for `pause`, or for an exponential backoff with jitter if that is longer, but at most MAX_WAIT."""
-        backoff = min(0.25 * 2**attempt, 8.0) * random.uniform(0.5, 1.0)
+        backoff = min(0.25 * 2**attempt, 8.0) * random.uniform(0.5, 1.0)  # nosec B311 # nothing secret
         self._sleep(min(max(backoff, pause), MAX_WAIT))
 
     def _unreachable(self, error: Exception) -> ServiceUnreachableError:

@@ -42,7 +42,11 @@ def is_bundle_error(error: Exception) -> bool:
     This is called for any error, including failed imports, so it imports nothing: only a module that is already loaded
     can have raised such an error.
     """
-    places = {"unspun.model.bundle": "BundleError", "unspun.model.onnx_session": "DeviceError"}
+    places = {
+        "unspun.model.bundle": "BundleError",
+        "unspun.model.onnx_session": "DeviceError",
+        "unspun.model.onnx_graph": "GraphError",
+    }
     known = tuple(getattr(sys.modules[module], name) for module, name in places.items() if module in sys.modules)
     return isinstance(error, known)
 

@@ -138,7 +138,7 @@ def _knows(commit: str) -> bool:
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     try:
-        return subprocess.run(["git", *arguments], capture_output=True, check=False)
+        return subprocess.run(["git", *arguments], capture_output=True, check=False)  # nosec B607 # the user's git
     except FileNotFoundError as error:
         raise CommandError("git is not installed") from error
 

@@ -27,6 +27,13 @@ def test_importing_unspun_does_not_import_the_libraries_of_the_deep_tier(module:
     assert answer.stdout.strip() == "[]"
 
 
+def test_the_service_does_not_import_scikit_learn() -> None:
+    """It takes a second and 100 MB. Only `unspun train` and the search for sources need it."""
+    code = "import sys, unspun.service.http.app; print([name for name in ('sklearn', 'pandas') if name in sys.modules])"
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
 @pytest.mark.skipif(not (ROOT / "model" / "default").exists(), reason="model/default is not built")
 def test_the_deep_tier_sends_and_writes_nothing(tmp_path: Path) -> None:
     """By default, onnxruntime writes an identifier to the temporary and home folders and sends it to its makers."""

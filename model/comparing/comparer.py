@@ -45,7 +45,7 @@ class Comparer:
     @classmethod
     def load(cls, path: Path | None = None) -> Comparer:
         """Load a comparer with the vocabulary of a bundle, by default the one that ships. Raises BundleError."""
-        return cls(bundle.load(path))
+        return cls(bundle.load(path, trusted=bundle.trusted()))
 
     def compare(
         self, suspect: str, source: str, *, suspect_id: str | None = None, source_id: str | None = None

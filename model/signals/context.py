@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unspun.model.onnx_session import session
+from unspun.model.onnx_session import run, session
 from unspun.model.text.quick import QuickWords
 from unspun.model.verdict import KINDS
 
@@ -33,6 +33,8 @@ GAP = 3
 """Empty places between two texts, so that neither counts for the other."""
 CHUNK = 512
 """Places that the network reads at a time, so that what it computes stays in the processor's cache."""
+INPUTS = ("places", "mask")
+"""Inputs of the graph."""
 TYPICAL_WORDS = 200
 """Words of a section whose evidence is the mean of its words' log odds. That of others grows with the square root."""
 
@@ -81,8 +83,8 @@ class ContextNetwork:
         found = np.empty((2 * len(KINDS), places), dtype=np.int32)
         for start in range(0, places, CHUNK):
             first, stop = max(start - REACH, 0), start + CHUNK
-            given = {"places": inputs[first : stop + REACH], "mask": mask[first : stop + REACH]}
-            [part] = self._session.run(None, given)
+            given = dict(zip(INPUTS, (inputs[first : stop + REACH], mask[first : stop + REACH]), strict=True))
+            [part] = run(self._session, None, given)
             found[:, start:stop] = part[start - first :][:CHUNK].T
         return found[:, place]
 

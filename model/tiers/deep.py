@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erf
 
-from unspun.model.onnx_session import CPU, Device, session
+from unspun.model.onnx_session import CPU, Device, run, session
 from unspun.model.signals.base import Floats
 from unspun.model.text.arrays import followed_by, starts_of_runs, steps
 from unspun.model.text.characters import to_text
@@ -31,6 +31,9 @@ WINDOW, OVERLAP = 126, 12
 because words at the end of a window lack half of their context. Shorter windows would cost accuracy."""
 BATCH = {"cpu": 4, "cuda": 64}
 """Windows of a text that are read at a time. More would not fit into a processor's cache."""
+ENCODER_INPUTS, ENCODER_OUTPUTS = ("embedded",), ("replaced", "window", "before")
+SENTENCE_OUTPUTS = ("state", "attention")
+"""Inputs and outputs of the graph. Without a `WindowHead`, it need not have the outputs for single sentences."""
 GUESS = "guess"
 """The graph's input that asks for guesses of the originals. Graphs before version 2.2.0 always make them."""
 TILE = 64
@@ -216,11 +219,11 @@ class DeepEncoder:
         pieces: list[Floats] = []
         found: list[Floats] = []
         likely, guesses = [np.zeros(0, np.int64)], [np.zeros((0, self.weights.embeddings.shape[1]), np.float32)]
-        outputs = ["replaced", "window", "before"] if keep else ["replaced", "window"]
+        outputs = list(ENCODER_OUTPUTS if keep else ENCODER_OUTPUTS[:2])
         head = self.weights.head
         sums = np.zeros((0, len(KINDS)), dtype=np.float32)
         if sentence is not None:
-            outputs += ["state", "attention"]
+            outputs += SENTENCE_OUTPUTS
             sums = np.zeros((int(sentence[-1]) + 1, len(KINDS)), dtype=np.float32)
         answers = self._answers(ids, starts, outputs, guess=keep)
         for answer, start, low, high in zip(answers, starts, edges[:-1], edges[1:], strict=True):
@@ -261,8 +264,8 @@ class DeepEncoder:
             inside = ids[starts[first : first + batch, None] + places]
             rows = np.pad(inside, ((0, 0), (1, 1)))
             rows[:, 0], rows[:, -1] = self._wordpieces.start, self._wordpieces.end
-            fed = {"embedded": self.embed(rows)} | ({GUESS: np.array(guess)} if GUESS in optional else {})
-            yield from map(list, zip(*self._session.run(outputs, fed), strict=True))
+            fed = {ENCODER_INPUTS[0]: self.embed(rows)} | ({GUESS: np.array(guess)} if GUESS in optional else {})
+            yield from map(list, zip(*run(self._session, outputs, fed), strict=True))
 
     def originals(
         self, reading: EncoderOutput, tokens: NDArray[np.integer], count: int

@@ -33,6 +33,15 @@ class Pieces:
     ptr: NDArray[np.int64]
 
 
+def check_pieces(pieces: Sequence[str]) -> None:
+    """Raise ValueError unless pieces can be those of a tokenizer."""
+    different = set(pieces)
+    if len(different) != len(pieces):
+        raise ValueError("the vocabulary lists a word piece twice")
+    if missing := sorted({UNKNOWN_PIECE, START, END} - different):
+        raise ValueError(f"the vocabulary lacks the word piece {missing[0]}")
+
+
 class WordPieces:
     """BERT's tokenizer (Devlin et al. 2019) over a vocabulary of word pieces: lower case, without accents."""
 
@@ -44,9 +53,8 @@ class WordPieces:
         from tokenizers.pre_tokenizers import BertPreTokenizer
 
         self.pieces = tuple(pieces)
+        check_pieces(self.pieces)
         numbers = {piece: number for number, piece in enumerate(self.pieces)}
-        if len(numbers) != len(self.pieces):
-            raise ValueError("the vocabulary lists a word piece twice")
         self.start, self.end = numbers[START], numbers[END]
         self.stand_in = numbers.get(STAND_IN, numbers[UNKNOWN_PIECE])
         self._tokenizer = Tokenizer(WordPiece(numbers, unk_token=UNKNOWN_PIECE, max_input_chars_per_word=100))

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +25,14 @@ from unspun.service.commands.common import (
     progress_of,
     quiet_option,
     reading_options,
+    reported,
     require_depth,
     wants_json,
     write,
     write_figures,
 )
 from unspun.service.commands.former import former_model_argument
-from unspun.service.console import complain, printable
+from unspun.service.console import CommandError, complain, printable
 
 # Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
@@ -41,6 +45,8 @@ def version_option(text: str, *, required: bool = False) -> Callable[[Decorated]
     return click.option("--model", metavar="BUNDLE", required=required, help=text)
 
 
+FILE = click.Path(dir_okay=False, path_type=Path)
+KEY_LASTS = timedelta(days=730)
 LONGEST_TABLE = 12
 """Rows of a table of figures that `show` draws; of longer tables it shows only the number of rows."""
 
@@ -80,6 +86,7 @@ def models(context: click.Context, path: Path) -> None:
       unspun models list
       unspun models rollback
       UNSPUN_MODEL=models/current unspun serve
+      unspun models sign --model house-model --key release.pem
     """
     from unspun.service.models.folder import ModelFolder
 
@@ -270,6 +277,155 @@ def diff(
         complain(in_words(reader.skipped))
     if totals.failures:
         raise click.exceptions.Exit(INCOMPLETE)
+
+
+@models.command(short_help="Create a key for signing models.")
+@click.option("--output", metavar="FILE", required=True, type=FILE, help="File for the private key. Keep it secret.")
+@click.option("--name", metavar="NAME", help="Name of the key, for messages. Default: the name of FILE.")
+@click.option(
+    "--expires",
+    metavar="DATE",
+    help="Last day on which the key is accepted, such as 2027-11-30, or `never`. Default: two years from now.",
+)
+@click.option("--passphrase", "protected", is_flag=True, help="Protect the private key with a passphrase.")
+def keygen(output: Path, name: str | None, expires: str | None, protected: bool) -> None:
+    """Create an Ed25519 key for signing models, and print the line that makes others trust it.
+
+    FILE gets the private key. The line that is printed has the public key: add it to the file that UNSPUN_TRUSTED_KEYS
+    names, wherever your models are used. Delete the line to revoke the key. With --passphrase, the passphrase is asked
+    for, or taken from UNSPUN_PASSPHRASE.
+
+    \b
+    Exit status:
+      0    created
+      1    FILE exists already, or could not be written
+      2    wrong usage
+
+    \b
+    Example:
+      unspun models keygen --output release.pem >> trusted-keys.txt
+    """
+    from unspun.model.signing import TrustError, create_key
+
+    passphrase = _passphrase(new=True) if protected else None
+    with reported(TrustError):
+        key = create_key(output, _name_of_key(name or output.stem), _last_day(expires), passphrase)
+    write(f"{key.line}\n")
+    complain(f"{output}: this private key can sign models; keep it secret")
+
+
+@models.command(short_help="Sign a model.")
+@version_option("Model to sign: one of the folder, or a BUNDLE.", required=True)
+@click.option("--key", metavar="FILE", required=True, type=FILE, help="Private key from `models keygen`.")
+@click.pass_obj
+def sign(folder: ModelFolder, model: str, key: Path) -> None:
+    """Sign a model, so that others can check that it is yours and unchanged.
+
+    First the hashes of all files are checked. The signature is the file manifest.sig in the model's folder, and
+    replaces one that is already there. Training, calibrating or changing a model needs a new signature. If the key has
+    a passphrase, it is asked for, or taken from UNSPUN_PASSPHRASE.
+
+    \b
+    Exit status:
+      0    signed
+      1    the model or the key could not be used, or nothing could be written
+      2    wrong usage
+
+    \b
+    Example:
+      unspun models sign --model house-model --key release.pem
+    """
+    from unspun.model import bundle
+    from unspun.model.signing import PassphraseError, TrustError, read_key
+    from unspun.model.signing import sign as sign_bundle
+
+    found = folder.find(model)
+    info, _ = bundle.check(found)
+    if info.sha256 == bundle.SHIPPED_SHA256:
+        raise CommandError(f"{model}: the model that ships with unspun is accepted without a signature")
+    with reported(TrustError):
+        try:
+            private = read_key(key)
+        except PassphraseError:
+            private = read_key(key, _passphrase())
+    try:
+        signature = sign_bundle(found, info.sha256, private)
+    except OSError as error:
+        raise CommandError(f"{error.filename or found}: {error.strerror}; the model was not signed") from error
+    complain(f"{found}: signed {info.name} {info.version} ({info.sha256[:12]}...) with the key {signature.key}")
+
+
+@models.command(short_help="Check a model's files and its signature.")
+@version_option("Model to check: one of the folder, or a BUNDLE. Default: the one in use, else `default`.")
+@click.option(
+    "--trusted-keys",
+    metavar="FILE",
+    envvar="UNSPUN_TRUSTED_KEYS",
+    type=FILE,
+    help="File of the keys that are trusted. Default: $UNSPUN_TRUSTED_KEYS.",
+)
+@click.pass_obj
+def verify(folder: ModelFolder, model: str | None, trusted_keys: Path | None) -> None:
+    """Check that a trusted key signed a model, and that none of its files has changed since.
+
+    With UNSPUN_TRUSTED_KEYS set, every command, the service and the Python API refuse models that fail this check. The
+    model that ships with unspun needs no signature: its hash is part of the program.
+
+    \b
+    Exit status:
+      0    the model is signed by a trusted key, and complete
+      1    it is not; the message says why
+      2    wrong usage
+
+    \b
+    Example:
+      unspun models verify --model house-model --trusted-keys trusted-keys.txt
+    """
+    from unspun.model import bundle
+
+    if trusted_keys is None:
+        raise click.UsageError("name the keys that you trust: --trusted-keys FILE, or set UNSPUN_TRUSTED_KEYS.")
+    trusted = bundle.trusted(trusted_keys)
+    found = folder.find(model or _model_in_use(folder))
+    info, manifest = bundle.check(found, trusted=trusted)
+    assert trusted is not None
+    by = "the model that ships with unspun"
+    if info.sha256 != bundle.SHIPPED_SHA256:
+        key, signature = trusted.verify(found, info.sha256)
+        until = "does not expire" if key.last_day is None else f"is accepted until {key.last_day}"
+        by = f"signed by {key.name} at {signature.signed}; this key {until}"
+    write(f"{found}: {info.name} {info.version}: {by}; {len(manifest['files'])} files are unchanged\n")
+
+
+def _name_of_key(name: str) -> str:
+    if not name.strip() or not name.isprintable():
+        raise click.UsageError(f"{printable(name)!r} cannot be the name of a key; choose another --name.")
+    return name.strip()
+
+
+def _last_day(expires: str | None) -> date | None:
+    """Return the last day of a key. Raises UsageError."""
+    today = datetime.now(UTC).date()
+    if expires == "never":
+        return None
+    try:
+        last_day = today + KEY_LASTS if expires is None else date.fromisoformat(expires)
+    except ValueError:
+        raise click.UsageError(f"--expires {printable(str(expires))}: write a day like 2027-11-30, or never.") from None
+    if last_day < today:
+        raise click.UsageError(f"--expires {last_day} is in the past.")
+    return last_day
+
+
+def _passphrase(*, new: bool = False) -> str:
+    """Return the passphrase of a private key: from the environment, or asked for."""
+    given = os.environ.get("UNSPUN_PASSPHRASE")
+    if given:
+        return given
+    if not sys.stdin.isatty():
+        raise CommandError("this key needs a passphrase: set UNSPUN_PASSPHRASE, or use a terminal")
+    asked: str = click.prompt("Passphrase of the private key", hide_input=True, confirmation_prompt=new, err=True)
+    return asked
 
 
 def _model_in_use(folder: ModelFolder) -> str:

@@ -86,9 +86,14 @@ def _run(settings: Any) -> None:
         import gunicorn  # noqa: F401
     _check_port(settings.host, settings.port)
     # The folder in which workers share their metrics must be known before the metrics are imported.
-    folder = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="unspun-")
-    owner = os.getpid()
-    atexit.register(lambda: shutil.rmtree(folder, ignore_errors=True) if os.getpid() == owner else None)
+    try:
+        folder = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="unspun-")
+        owner = os.getpid()
+        atexit.register(lambda: shutil.rmtree(folder, ignore_errors=True) if os.getpid() == owner else None)
+        from unspun.service.http import metrics  # noqa: F401 - allocates the space
+    except OSError as error:
+        where = tempfile.tempdir or "the temporary folder"
+        raise CommandError(f"{where}: {error.strerror}; free some space, or set TMPDIR to another folder") from error
     from unspun.service.http.server import Service
 
     Service(settings, _prepare(settings), folder).run()
@@ -130,7 +135,8 @@ def _prepare(settings: Any) -> Any:
         from unspun.service.http.keeper import Keeper
 
         Keeper(settings.database_url.get_secret_value()).start()
-    models = ModelInUse(partial(Detector.load, device=settings.device), settings.model, settings.allow_file)
+    load = partial(Detector.load, device=settings.device, trusted_keys=settings.trusted_keys)
+    models = ModelInUse(load, settings.model, settings.allow_file)
     warn_of_other_terms(models.model, models.allowed)
     return models
 

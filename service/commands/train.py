@@ -152,7 +152,9 @@ def train(context: click.Context, /, **options: Any) -> None:
 
     from unspun.model import bundle
 
-    base = None if options["from_scratch"] else bundle.load(options["bundle"])  # first, since reading may take long
+    base = None  # loaded first, since reading may take long
+    if not options["from_scratch"]:
+        base = bundle.load(options["bundle"], trusted=bundle.trusted())
     texts, failures = _read(by_label, options["labelled"], options["reading"], quiet=options["quiet"])
     if options["with_feedback"]:
         texts += _feedback(options["database"])

@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from unspun.model.onnx_session import Device, check_device
+from unspun.model.signing import TrustedKeys
 from unspun.model.text.allowed import Allowed
 from unspun.reading.documents.isolation import LIMITS
 from unspun.service.machine import cores
 
 PREFIX = "UNSPUN_"
-OTHERS = ("UNSPUN_DEBUG", "UNSPUN_SEEDS", "UNSPUN_URL", "UNSPUN_API_KEY", "UNSPUN_MODELS")
+OTHERS = ("UNSPUN_DEBUG", "UNSPUN_SEEDS", "UNSPUN_URL", "UNSPUN_API_KEY", "UNSPUN_MODELS", "UNSPUN_PASSPHRASE")
 """Variables of other parts of unspun."""
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
 """The origin of a page, in small letters. Browser extensions have schemes of their own."""
@@ -101,6 +102,11 @@ def _is_allow_list(value: Path) -> Path:
     return value
 
 
+def _is_list_of_keys(value: Path) -> Path:
+    TrustedKeys.read(value)
+    return value
+
+
 class Settings(BaseModel):
     """The settings of the service. Each is read from `UNSPUN_` and its name in capitals."""
 
@@ -116,6 +122,10 @@ class Settings(BaseModel):
     )
     model: Annotated[Annotated[Path, AfterValidator(_is_folder)] | None, BeforeValidator(_named)] = Field(
         None, description="Folder of the model. Default: `default`, the model that ships with unspun."
+    )
+    trusted_keys: Annotated[Path, AfterValidator(_is_list_of_keys)] | None = Field(
+        None,
+        description="File of public keys, one of which must have signed the model. Default: no signature is needed.",
     )
     allow_file: Annotated[Path, AfterValidator(_is_allow_list)] | None = Field(
         None, description="File of terms that are never evidence, one per line. Default: no terms."

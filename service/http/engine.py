@@ -133,11 +133,13 @@ class ModelInUse:
             allowed = self._read_allowed()
         except AllowedError as error:
             self._refused_at = time.monotonic()
+            metrics.ALLOWED_CHANGES.labels("refused").inc()
             event("the new list of allowed terms is refused, the old one stays", logging.ERROR, reason=str(error))
             return
         if allowed != self._allowed:
             self._allowed = allowed
             self._model = allowing(self._model, allowed)
+            metrics.ALLOWED_CHANGES.labels("changed").inc()
             event("allowed terms changed", terms=0 if allowed is None else len(allowed))
 
     def _read_allowed(self) -> Allowed | None:

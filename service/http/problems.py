@@ -46,6 +46,9 @@ TITLES = {
 }
 """The status and title of each problem, by its name."""
 
+for name in TITLES:
+    PROBLEMS.labels(name)  # from zero, or an alert would miss the first one
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError(JsonRecord):

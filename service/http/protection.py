@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from limits import RateLimitItem, parse_many
 
 from unspun.service.http.config import Settings
 from unspun.service.http.keys import KeysError, KeyStore
-from unspun.service.http.logs import log_error
+from unspun.service.http.logs import event
+from unspun.service.http.metrics import COUNTING_ALONE
 from unspun.service.http.problems import RequestError
 
 PATIENCE: Any = {"socket_connect_timeout": 0.25, "socket_timeout": 0.25}
@@ -43,6 +45,8 @@ class Gate:
         limited = limiter.shared_limit(settings.rate_limit or "1/second", scope="texts", cost=lambda: int(g.texts))
         self._count: Callable[[], None] = limited(_nothing) if self._limits else _nothing
         self._limiter = limiter
+        self._uses_redis = redis and bool(self._limits)
+        self._alone = False
 
     @property
     def needs_key(self) -> bool:
@@ -56,7 +60,7 @@ class Gate:
         try:
             name = None if key is None else self._store.name_of(key)
         except KeysError as error:
-            log_error(error)
+            event("API keys cannot be read", logging.ERROR, reason=str(error))
             raise RequestError(
                 "unavailable", "The API keys cannot be read at the moment. The log says why.", retry_after=5
             ) from None
@@ -86,6 +90,19 @@ class Gate:
             seconds = 1 if current is None else max(1, math.ceil(current.reset_at - time.time()))
             detail = f"The rate limit is {error.limit.limit}, counted in texts. Try again in {seconds} seconds."
             raise RequestError("rate-limited", detail, retry_after=seconds) from None
+        finally:
+            self._report_redis()
+
+    def _report_redis(self) -> None:
+        """Log and count when this worker begins, and ceases, to count on its own. The limiter itself says nothing."""
+        alone = self._uses_redis and self._limiter.limiter.storage is not self._limiter.storage
+        if alone != self._alone:
+            self._alone = alone
+            COUNTING_ALONE.set(alone)
+            if alone:
+                event("Redis does not answer, each worker counts on its own", logging.ERROR)
+            else:
+                event("Redis answers again")
 
 
 def _nothing() -> None:

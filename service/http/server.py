@@ -7,6 +7,7 @@ monkey-patched: only the sockets of connections are gevent's.
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import logging
 import mmap
@@ -24,7 +25,6 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.http.body import Body, ChunkedReader, LengthReader
 from gunicorn.workers.ggevent import GeventWorker
-from prometheus_client.multiprocess import mark_process_dead
 
 from unspun.model.verdict import TIERS
 from unspun.service.http import logs, metrics
@@ -198,10 +198,13 @@ class Worker(GeventWorker):
         self.sockets = sockets
 
     leaving = False
+    place = 0
+    """Where this worker keeps its figures for /metrics."""
 
     def load_wsgi(self) -> None:
         """Create the application in the new process."""
         service: Service = self.app
+        metrics.place = self.place
         self.engine = service.start_engine(lambda: bool(self.alive and not self.leaving))
         settings = service.settings
         fetcher = Fetcher(settings, NativeThreads(FETCH_THREADS, FETCH_QUEUE, "a web page"))
@@ -214,6 +217,7 @@ class Worker(GeventWorker):
         settings = self.app.settings
         client.settimeout(settings.timeout)  # of one read or write
         request = None
+        metrics.CONNECTIONS.inc()
         try:
             parser = http.get_parser(self.cfg, client, addr)
             while True:
@@ -238,6 +242,7 @@ class Worker(GeventWorker):
             logs.log_error(error)
             _write_problem(client, RequestError("internal-error", INTERNAL))
         finally:
+            metrics.CONNECTIONS.dec()
             _close(client)
 
     def _wait(self, client: Any) -> bool:
@@ -366,6 +371,7 @@ class Service(BaseApplication):
             "logger_class": JsonLogger,
             "loglevel": "warning",
             "control_socket_disable": True,
+            "pre_fork": _place,
             "child_exit": _bury,
             "when_ready": lambda manager: event(
                 "listening",
@@ -416,8 +422,18 @@ class Service(BaseApplication):
         Manager(self).run()
 
 
+def _place(manager: Manager, worker: Any) -> None:
+    taken = {other.place for other in manager.WORKERS.values()}
+    worker.place = next(number for number in itertools.count(1) if number not in taken)
+    with suppress(OSError):  # it may work without; the next worker tries again
+        metrics.reserve(worker.place)
+
+
 def _bury(manager: Manager, worker: Any) -> None:
-    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+    metrics.forget(worker.place)
+    if not manager.app.shared[DRAINING]:
+        metrics.WORKERS_LOST.inc()
+        event("worker lost", logging.ERROR, worker=worker.pid)
 
 
 def _close(client: Any) -> None:

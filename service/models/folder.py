@@ -28,7 +28,9 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from unspun.model import bundle
+from unspun.model.atomic import atomic_write
 from unspun.model.bundle import BundleError
+from unspun.model.signing import SIGNATURE
 from unspun.model.verdict import TIERS, ModelInfo
 from unspun.service.batch.scoring import WARM_UP, has_depth
 from unspun.service.console import CommandError
@@ -37,7 +39,7 @@ UNCHANGED = "the model in use was not changed"
 CURRENT = "current"
 HISTORY = "history.jsonl"
 DOCUMENTS = (".md", ".html", ".json")
-"""Other files that are copied with a bundle: its card and its reports."""
+"""Other files that are copied with a bundle, besides its signature: its card and its reports."""
 WAIT_SECONDS = 120.0
 """How long a command waits while another command is changing the same folder."""
 
@@ -192,7 +194,7 @@ class ModelFolder:
         change.
         """
         with self._locked():
-            info, manifest = bundle.check(source)
+            info, manifest = bundle.check(source, trusted=bundle.trusted())
             if not force:
                 _refuse_if_worse(source, info, manifest)
             forced = force and bool(comparison(manifest).get("worse"))
@@ -226,7 +228,7 @@ class ModelFolder:
             if folder.parent != self.path:
                 raise ModelsError(f"{folder}: not a model in {self.path}; run `unspun models promote` to add it")
             try:
-                info, _ = bundle.check(folder)
+                info, _ = bundle.check(folder, trusted=bundle.trusted())
                 self._check_unchanged(folder, info)
                 prove(folder)
             except (BundleError, ModelsError) as error:
@@ -283,6 +285,9 @@ class ModelFolder:
         """Copy a bundle into the folder, flushed to the disk before it gets its name; return the copy."""
         folder, there = self._place_for(info)
         if there:
+            if (source / SIGNATURE).exists():  # the same model may have been signed since
+                with atomic_write(folder / SIGNATURE) as file:
+                    file.write((source / SIGNATURE).read_bytes())
             return folder
         part = self.path / f"{_PART}{folder.name}"
         names = [*manifest["files"], *_documents(source, manifest), bundle.MANIFEST]
@@ -290,7 +295,9 @@ class ModelFolder:
             part.mkdir()
             for name in names:
                 _copy(source / name, part / name)
-            copied, _ = bundle.check(part)  # so that these bytes are the ones that were tested
+            copied, _ = bundle.check(
+                part, trusted=bundle.trusted()
+            )  # so that these bytes are the ones that were tested
             if copied.sha256 != info.sha256:
                 raise ModelsError(f"{source}: changed while it was copied; try again when it is complete")
             _sync(part)
@@ -502,13 +509,17 @@ def _created(folder: Path) -> str:
 
 
 def _documents(source: Path, manifest: dict[str, Any]) -> list[str]:
-    return sorted(
-        entry.name
-        for entry in source.iterdir()
-        if entry.suffix in DOCUMENTS
-        and entry.name not in manifest["files"]
-        and entry.name != bundle.MANIFEST
-        and entry.is_file()
+    """Return the names of the files besides those that the manifest lists: documents, and the signature."""
+    return (
+        sorted(
+            entry.name
+            for entry in source.iterdir()
+            if entry.suffix in DOCUMENTS
+            and entry.name not in manifest["files"]
+            and entry.name != bundle.MANIFEST
+            and entry.is_file()
+        )
+        + [SIGNATURE] * (source / SIGNATURE).is_file()
     )
 
 

@@ -9,23 +9,31 @@ import subprocess
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from prometheus_client.metrics import MetricWrapperBase
 
 from tests.deployment.container import Container, free_port
 from tests.deployment.support import ROOT, Image, compose, dashboard, environment, plain, queries
+from unspun.model.verdict import VERDICTS
 from unspun.service.http import metrics
+from unspun.service.http.problems import TITLES
 
 PROMETHEUS = ROOT / "deploy/prometheus.yml"
+RULES = ROOT / "deploy/prometheus-rules.yml"
 GRAFANA = ROOT / "deploy/grafana"
 SERVICES = compose()["services"]
 PANELS = dashboard()["panels"]
 QUERIES = [pytest.param(target, id=f"{title}: {target['refId']}") for title, target in queries()]
+
+ENDING = {"counter": "_total", "histogram": "_bucket", "gauge": ""}
+EXPOSED = {family.name + ENDING[family.type] for family in metrics.OWN.collect()}
+"""The metrics of the service, as Prometheus stores them."""
 
 needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="needs Debian's package prometheus")
 
@@ -76,6 +84,93 @@ class TestSettings:
         assert not any("PASSWORD" in name for name in settings)
 
 
+EVERY_RULE = [rule for group in loaded(RULES)["groups"] for rule in group["rules"]]
+ALERTS = {rule["alert"]: rule for rule in EVERY_RULE if "alert" in rule}
+RECORDED = {rule["record"] for rule in EVERY_RULE if "record" in rule}
+EXAMPLES = loaded(ROOT / "tests/data/deployment/alerts.yml")
+"""Examples of alerts, each with the series that Prometheus has."""
+
+
+LABELS = {
+    value._name: {*value._labelnames, "job", "instance", "le"}
+    for value in vars(metrics).values()
+    if isinstance(value, MetricWrapperBase)
+}
+VALUES = {"problem": set(TITLES), "outcome": {"swapped", "changed", "refused"}, "verdict": set(VERDICTS)}
+"""Labels whose values are known, with the values."""
+
+
+def wrong_selectors(expressions: Iterable[str]) -> list[str]:
+    """Return the selectors that no series of the service can match, such as `unspun_problems_total{reason="x"}`."""
+    wrong = []
+    for expression in expressions:
+        for name, inside in re.findall(r"\b(unspun_\w+)\{([^}]*)\}", expression):
+            known = LABELS[re.sub("_(total|bucket|sum|count)$", "", name)]
+            for label, values in re.findall(r'(\w+)\s*[!=]~?\s*"([^"]*)"', inside):
+                if label not in known or not set(values.split("|")) <= VALUES.get(label, {*values.split("|")}):
+                    wrong.append(f"{name}{{{inside}}}")
+    return wrong
+
+
+def test_a_wrong_selector_is_noticed() -> None:
+    right = 'unspun_problems_total{problem=~"overloaded|not-stored"}'
+    wrong = ['unspun_problems_total{reason="overloaded"}', 'unspun_problems_total{problem="overload"}']
+    assert wrong_selectors([right, *wrong]) == wrong
+
+
+class TestAlerts:
+    def test_prometheus_reads_them_where_they_are_mounted(self) -> None:
+        [name] = loaded(PROMETHEUS)["rule_files"]
+        assert ROOT / "deploy" / name == RULES
+        assert mounted("prometheus", "deploy/prometheus-rules.yml") == f"/etc/prometheus/{name}"
+
+    @needs_promtool
+    def test_promtool_accepts_them(self) -> None:
+        result = subprocess.run(["promtool", "check", "rules", str(RULES)], capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+
+    @needs_promtool
+    def test_each_fires_and_is_silent_as_in_its_examples(self, tmp_path: Path) -> None:
+        file = tmp_path / "examples.yml"
+        file.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "tests": [self.as_test(one) for one in EXAMPLES]}))
+        result = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+
+    def as_test(self, example: dict[str, Any]) -> dict[str, Any]:
+        """Return an example as promtool takes it."""
+        rule = ALERTS[example["alert"]]
+        fires = {
+            "exp_labels": {**rule["labels"], **example.get("labels", {})},
+            "exp_annotations": {**rule["annotations"], "description": example.get("says")},
+        }
+        return {
+            "name": f"{example['alert']}: {example['why']}",
+            "interval": "1m",
+            "input_series": [{"series": name, "values": values} for name, values in example["series"].items()],
+            "alert_rule_test": [
+                {
+                    "alertname": example["alert"],
+                    "eval_time": example["at"],
+                    "exp_alerts": [fires] if "says" in example else [],
+                }
+            ],
+        }
+
+    @pytest.mark.parametrize("name", ALERTS)
+    def test_each_has_an_example_in_which_it_fires_and_one_in_which_it_is_silent(self, name: str) -> None:
+        assert {"says" in one for one in EXAMPLES if one["alert"] == name} == {True, False}
+
+    def test_each_has_a_severity(self) -> None:
+        assert {rule["labels"]["severity"] for rule in ALERTS.values()} == {"page", "ticket"}
+
+    def test_they_use_only_metrics_of_the_service_and_recorded_ones(self) -> None:
+        asked = set(re.findall(r"\bunspun[_:][\w:]+", " ".join(rule["expr"] for rule in EVERY_RULE)))
+        assert asked <= EXPOSED | RECORDED
+
+    def test_they_select_labels_and_values_that_the_metrics_have(self) -> None:
+        assert wrong_selectors(rule["expr"] for rule in EVERY_RULE) == []
+
+
 class TestDashboard:
     def test_every_panel_has_a_title_and_a_description(self) -> None:
         assert [panel["id"] for panel in PANELS if not (panel["title"] and panel["description"])] == []
@@ -96,8 +191,14 @@ class TestDashboard:
 
     def test_it_shows_all_metrics_of_the_service_and_no_others(self) -> None:
         asked = set(re.findall(r"\bunspun_\w+", " ".join(target["expr"] for _, target in queries())))
-        ending = {"counter": "_total", "histogram": "_bucket", "gauge": ""}
-        assert asked == {family.name + ending[family.type] for family in metrics.OWN.collect()}
+        assert asked == EXPOSED
+
+    def test_it_selects_labels_and_values_that_the_metrics_have(self) -> None:
+        assert wrong_selectors(target["expr"] for _, target in queries()) == []
+
+    def test_it_shows_only_what_the_rules_record(self) -> None:
+        asked = set(re.findall(r"\bunspun:[\w:]+", " ".join(target["expr"] for _, target in queries())))
+        assert asked <= RECORDED
 
     @needs_promtool
     def test_promtool_accepts_its_queries(self, tmp_path: Path) -> None:
@@ -156,7 +257,8 @@ def _watch(container: Container, folder: Path, port: int) -> subprocess.Popen[by
     """Start Prometheus with our settings, except for Compose's host names and a scrape every half second."""
     folder.mkdir()
     settings = loaded(PROMETHEUS)
-    settings["global"] = {"scrape_interval": "500ms", "scrape_timeout": "500ms"}
+    settings["global"] = dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), "500ms")
+    settings["rule_files"] = [str(RULES)]
     [job] = [job for job in settings["scrape_configs"] if job["job_name"] == "unspun"]
     del job["dns_sd_configs"]
     job["static_configs"] = [{"targets": [container.url.removeprefix("http://")]}]

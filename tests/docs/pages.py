@@ -70,6 +70,28 @@ def _commands(lines: list[str], is_run: bool) -> list[Step]:
     return [Step(command, "console", tuple(found), is_run) for command, found in zip(commands, shown, strict=True)]
 
 
+def anchor(heading: str) -> str:
+    """Return the anchor of a heading, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def sections(text: str) -> dict[str, str]:
+    """Return the text of each section of a page, without its subsections, by its anchor."""
+    blocks = [block.span() for block in BLOCK.finditer(text)]
+    heads = [
+        head
+        for head in re.finditer(r"^#+ (.*)$", text, re.MULTILINE)
+        if not any(start < head.start() < end for start, end in blocks)
+    ]
+    ends = [head.start() for head in heads[1:]] + [len(text)]
+    return {anchor(head[1]): text[head.end() : end] for head, end in zip(heads, ends, strict=True)}
+
+
+def commands_of(page: str, name: str) -> list[str]:
+    """Return the commands in the `console` blocks of a section, which is named by its anchor."""
+    return re.findall(r"^\$ (.*)$", sections(PAGES[page])[name], re.MULTILINE)
+
+
 def matches(shown: tuple[str, ...], output: str) -> bool:
     """Return whether an output is as shown. `...` stands for any text or lines, and a figure for any figure."""
     pieces = [".*" if line == "..." else _pattern(line) for line in shown]

@@ -12,11 +12,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from tests.http.running import ROOT, Service, failed_start
+from tests.http.running import ROOT, Answer, Service, failed_start
 from tests.service.support import free_port
 from unspun.service.http.keys import KeyStore
 
@@ -28,7 +29,7 @@ TEXT = (ROOT / "seeds" / "examples" / "human" / "05-cup-final.txt").read_text("u
 class Load:
     """Sends requests from several threads without a pause, and counts the responses."""
 
-    def __init__(self, service: Service, threads: int = 4) -> None:
+    def __init__(self, service: Service | Proxy, threads: int = 4) -> None:
         self.statuses: Counter[int | str] = Counter()
         self.models: Counter[str] = Counter()
         self._service = service
@@ -159,6 +160,27 @@ def test_sigterm_lets_requests_in_progress_finish() -> None:
     assert received.startswith(b"HTTP/1.1 200 OK")
 
 
+class Proxy:
+    """Passes requests on to one of two services, as docs/operations.md describes an upgrade."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    def post(self, path: str, body: object) -> Answer:
+        return self.service.post(path, body)
+
+
+def test_a_new_instance_takes_over_behind_a_proxy_and_no_request_is_lost() -> None:
+    with Service(WORKERS=1, DRAIN_SECONDS=1) as old, Service(WORKERS=1) as new:
+        proxy = Proxy(old)
+        with Load(proxy) as load:
+            proxy.service = new  # its /readyz answers 200
+            old.process.send_signal(signal.SIGTERM)
+            assert old.process.wait(20) == 0
+            load.more()
+    assert set(load.statuses) == {200}
+
+
 def test_responses_close_the_connection_while_draining() -> None:
     with Service(DRAIN_SECONDS=1, WORKERS=1) as service:
         before = service.get("/healthz").headers["connection"]
@@ -219,17 +241,39 @@ def figures(service: Service, name: str) -> float:
     return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
 
 
-def test_metrics_cover_all_workers_and_survive_them() -> None:
+def test_metrics_cover_all_workers_and_survive_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with Service() as service:
         for _ in range(30):
             service.post("/v1/score", {"text": TEXT})
         before = [figures(service, "unspun_verdicts_total") for _ in range(6)]
+        files = {file.name: file.stat().st_ino for file in tmp_path.glob("*/*.db")}
         victim = service.workers()[0]
         os.kill(victim, signal.SIGKILL)
-        wait_until(lambda: len(service.workers()) == 2 and victim not in service.workers())
+        assert service.wait_for("worker lost")["worker"] == victim
         wait_until(lambda: figures(service, "unspun_model_info") == 2)  # living workers only
         after = figures(service, "unspun_verdicts_total")
-    assert (before, after) == ([30.0] * 6, 30.0)
+        lost = figures(service, "unspun_workers_lost_total")
+        # The new worker continues the very files of the lost one: they do not fill the temporary folder, and on a full
+        # disk nobody else takes their space.
+        assert {file.name: file.stat().st_ino for file in tmp_path.glob("*/*.db")} == files
+    assert (before, after, lost) == ([30.0] * 6, 30.0, 1.0)
+
+
+def test_a_full_temporary_folder_ends_no_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = ("unshare", "--mount", "sh", "-c", f'mount -t tmpfs -o size=3m none {tmp_path} && exec "$@"', "sh")
+    if subprocess.run([*small, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with Service(wrapper=small, WORKERS=1) as service:
+        ballast = os.open(f"/proc/{service.process.pid}/root{tmp_path}/ballast", os.O_CREAT | os.O_WRONLY)
+        with suppress(OSError):  # until no space is left
+            while os.write(ballast, bytes(4096)):
+                pass
+        os.close(ballast)
+        asked = [{"text": TEXT, "depth": depth} for depth in ("auto", "fast", "deep")]
+        assert [service.post("/v1/score", body).status for body in asked] == [200, 200, 200]
+        assert figures(service, "unspun_workers_lost_total") == 0
 
 
 def test_a_revoked_key_is_refused_by_all_workers_without_a_restart(tmp_path: Path) -> None:
@@ -244,25 +288,46 @@ def test_a_revoked_key_is_refused_by_all_workers_without_a_restart(tmp_path: Pat
     assert key not in json.dumps(service.log)
 
 
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[str]:
+@contextmanager
+def running_redis(port: int, folder: Path) -> Iterator[None]:
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("redis-server: apt-get install redis-server")
-    port = free_port()
-    command = [program, "--port", str(port), "--save", "", "--dir", str(tmp_path), "--bind", "127.0.0.1"]
+    command = [program, "--port", str(port), "--save", "", "--dir", str(folder), "--bind", "127.0.0.1"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     with socket.socket() as probe:
         wait_until(lambda: probe.connect_ex(("127.0.0.1", port)) == 0)
-    yield f"redis://127.0.0.1:{port}/0"
-    server.kill()
-    server.wait()
+    try:
+        yield
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[str]:
+    port = free_port()
+    with running_redis(port, tmp_path):
+        yield f"redis://127.0.0.1:{port}/0"
 
 
 def test_with_redis_workers_share_the_rate_limit(redis: str) -> None:
     with Service(RATE_LIMIT="12 per hour", REDIS_URL=redis) as service:
         statuses = Counter(service.post("/v1/score", {"text": "short"}).status for _ in range(40))
     assert statuses == {200: 12, 429: 28}
+
+
+def test_a_worker_reports_when_redis_fails_and_when_it_answers_again(tmp_path: Path) -> None:
+    port = free_port()
+    settings = {"RATE_LIMIT": "100 per hour", "REDIS_URL": f"redis://127.0.0.1:{port}/0", "WORKERS": 1}
+    with Service(**settings) as service:
+        ask = lambda: service.post("/v1/score", {"text": "short"}).status  # noqa: E731
+        assert ask() == 200
+        service.wait_for("Redis does not answer, each worker counts on its own")
+        assert figures(service, "unspun_workers_without_redis") == 1
+        with running_redis(port, tmp_path):
+            wait_until(lambda: ask() == 200 and figures(service, "unspun_workers_without_redis") == 0)
+        service.wait_for("Redis answers again")
 
 
 # --- startup

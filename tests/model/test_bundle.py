@@ -11,13 +11,11 @@ import pickle
 import shutil
 import subprocess
 import sys
-import zlib
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -65,7 +63,6 @@ def nothing_deserialised(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: Any, **options: Any) -> None:
         pytest.fail("a classifier was loaded")
 
-    monkeypatch.setattr("unspun.model.pickled.load_classifier", refuse)
     monkeypatch.setattr(bundle, "classifier_of", refuse)
 
 
@@ -255,56 +252,6 @@ def test_a_classifier_without_one_of_its_arrays(copy: Path, name: str) -> None:
     np.savez(content, **arrays)
     put_classifier(copy, bundle.CLASSIFIER, content.getvalue())
     assert name in message(copy)
-
-
-class TestPickled:
-    """A bundle before version 2.2.0 holds a pickle of scikit-learn's classifiers, written by joblib."""
-
-    @pytest.fixture
-    def old(self, copy: Path) -> Path:
-        joblib.dump(tiny.classifier(), copy / bundle.PICKLED, compress=("zlib", 9))
-        edit(copy, lambda manifest: manifest["files"].pop(bundle.CLASSIFIER))
-        put_classifier(copy, bundle.PICKLED, (copy / bundle.PICKLED).read_bytes())
-        return copy
-
-    def test_it_scores_like_one_that_is_saved_today(self, old: Path, tiny_bundle: Path) -> None:
-        first, second = (Detector.load(folder).measure([tiny.ARTICLE]).fast for folder in (old, tiny_bundle))
-        assert np.array_equal(first, second)
-
-    def test_saving_it_again_gives_the_files_of_today(self, old: Path, tiny_bundle: Path, tmp_path: Path) -> None:
-        loaded = bundle.load(old)
-        bundle.save(tmp_path / "again", loaded.manifest, loaded.tables, loaded.tagger, loaded.classifier, loaded.seen)
-        assert tiny.digests(tmp_path / "again") == tiny.digests(tiny_bundle)
-
-    @pytest.mark.parametrize(
-        ("libraries", "expected"),
-        [
-            *(({"scikit-learn": trained}, "pip install scikit-learn") for trained in ("0.24.1", "99.1.0", "", None)),
-            *((libraries, "train") for libraries in (None, [], "1.9")),
-        ],
-    )
-    @pytest.mark.usefixtures("nothing_deserialised")
-    def test_another_version_of_scikit_learn_is_refused(self, old: Path, libraries: Any, expected: str) -> None:
-        edit(old, lambda manifest: manifest.update(libraries=libraries))
-        assert expected in message(old)
-
-    @pytest.mark.parametrize(
-        ("content", "expected"),
-        [
-            (b"not compressed", "decompressing"),
-            (zlib.compress(b"not a pickle"), "train it again"),
-            (zlib.compress(pickle.dumps(tiny.classifier())[:-200]), "train it again"),
-            (zlib.compress(pickle.dumps({"heads": ()})), "holds a dict instead of a FastClassifier"),
-            (zlib.compress(b"csklearn.old\nGone\n."), "No module named 'sklearn.old'"),
-            (zlib.compress(b"cunspun.model.tiers.fast\nGone\n."), "Gone"),
-        ],
-        ids=["not compressed", "not a pickle", "cut off", "another object", "a missing module", "a missing class"],
-    )
-    def test_one_that_cannot_be_read_is_refused(self, old: Path, content: bytes, expected: str) -> None:
-        put_classifier(old, bundle.PICKLED, content)
-        text = message(old)
-        assert "train it again" in text
-        assert expected in text
 
 
 def test_a_classifier_that_is_not_made_of_trees_cannot_be_saved() -> None:

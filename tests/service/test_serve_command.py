@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import Any
 
 import pytest
@@ -53,6 +55,17 @@ def test_an_unknown_setting_is_reported_with_a_suggestion(unspun: Unspun, monkey
     assert unspun("serve", "--settings").errors == [
         "unspun: warning: UNSPUN_MAX_WORD: unknown setting; did you mean UNSPUN_MAX_WORDS?"
     ]
+
+
+def test_a_full_temporary_folder_is_reported(unspun: Unspun, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(prefix: str) -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("unspun.service.commands.serve.tempfile.mkdtemp", full)
+    run = unspun("serve", "--port", "0")
+    [line] = run.errors
+    assert run.status == 1
+    assert line.endswith(": No space left on device; free some space, or set TMPDIR to another folder")
 
 
 def test_all_settings_are_listed(unspun: Unspun) -> None:

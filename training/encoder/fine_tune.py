@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import json
-import pickle
+import pickle  # nosec B403 # only for the name of an error: the checkpoint is read with weights_only
 import sys
 import time
 from collections.abc import Mapping, Sequence

@@ -117,7 +117,7 @@ def _score(model: Path | None, texts: Sequence[str], depth: str) -> list[dict[st
 def score_by(command: str, some: Sequence[Case]) -> ProgramVerdicts:
     """Score cases with another program. Raises RuntimeError if it fails."""
     lines = "".join(f"{json.dumps({'id': str(i), 'text': case.text.text})}\n" for i, case in enumerate(some))
-    done = subprocess.run(command, shell=True, input=lines, capture_output=True, text=True, check=False)
+    done = subprocess.run(shlex.split(command), input=lines, capture_output=True, text=True, check=False)
     found = {one["id"]: one for one in map(json.loads, done.stdout.splitlines())}
     if len(found) != len(some):
         raise RuntimeError(f"{command}: {len(found)} of {len(some)} texts scored: {done.stderr.strip()[-300:]}")

@@ -17,7 +17,7 @@ def load_template(file: Path) -> Template:
     environment = Environment(
         loader=FileSystemLoader(file.parent),
         undefined=StrictUndefined,
-        autoescape=False,
+        autoescape=False,  # nosec B701 # the templates are Markdown, and filled in with our own figures
         trim_blocks=True,
         lstrip_blocks=True,
     )

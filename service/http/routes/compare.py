@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, current_app, g, request
 
 from unspun.model.comparing.comparison import Comparison
-from unspun.model.comparing.sources import Compares
 from unspun.service.http import metrics
 from unspun.service.http.engine import Model
 from unspun.service.http.protection import gate
 from unspun.service.http.routes.score import authenticate, engine, media_type, settings
 from unspun.service.http.schemas import PairSubmission, parse_json, parse_pair, read_body
+
+if TYPE_CHECKING:  # the search for sources imports scikit-learn: a second and 100 MB for each service
+    from unspun.model.comparing.sources import Compares
 
 blueprint = Blueprint("compare", __name__, url_prefix="/v1")
 blueprint.before_request(authenticate)

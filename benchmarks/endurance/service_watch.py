@@ -1,0 +1,131 @@
+"""Watches the memory and the open files of the service's processes, and judges whether they grow."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from tests.http.running import Service
+
+MANAGER, WATCHED, KILLED = "manager", "worker that is never killed", "worker that is killed"
+ANONYMOUS = re.compile(r"^RssAnon:\s+(\d+) kB$", re.MULTILINE)
+RESIDENT = re.compile(r"^VmRSS:\s+(\d+) kB$", re.MULTILINE)
+PROPORTIONAL = re.compile(r"^Pss:\s+(\d+) kB$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one process used at one time, memory in megabytes.
+
+    `own` is memory that is not of a file, such as the heap (RssAnon). It does not change when another process ends,
+    unlike `proportional` (PSS), in which each page is divided by the number of processes that share it.
+    """
+
+    at: float
+    process: int
+    role: str
+    own: float
+    resident: float
+    proportional: float
+    files: int
+    threads: int
+
+
+class Watch:
+    """Takes samples of all processes of a service until the block ends."""
+
+    def __init__(self, service: Service, survivor: int, every: float) -> None:
+        self.samples: list[Sample] = []
+        self._service = service
+        self._survivor = survivor
+        self._every = every
+        self._ends = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ends.wait(self._every):
+            for process in (self._service.process.pid, *self._service.workers()):
+                role = {self._service.process.pid: MANAGER, self._survivor: WATCHED}.get(process, KILLED)
+                try:
+                    self.samples.append(sample(process, role))
+                except (OSError, TypeError):  # the process has ended
+                    continue
+
+    def of(self, role: str) -> list[Sample]:
+        """Return the samples of the processes with a role."""
+        return [one for one in self.samples if one.role == role]
+
+
+def sample(process: int, role: str) -> Sample:
+    """Take a sample of a process. Raises OSError and TypeError if it ends meanwhile."""
+    folder = Path(f"/proc/{process}")
+    status = (folder / "status").read_text()
+    files = len(os.listdir(folder / "fd"))  # noqa: PTH208, the paths are not needed
+    return Sample(
+        time.monotonic(),
+        process,
+        role,
+        _megabytes(ANONYMOUS, status),
+        _megabytes(RESIDENT, status),
+        _megabytes(PROPORTIONAL, (folder / "smaps_rollup").read_text()),
+        files,
+        len(os.listdir(folder / "task")),  # noqa: PTH208
+    )
+
+
+def _megabytes(pattern: re.Pattern[str], text: str) -> float:
+    found = pattern.search(text)
+    if found is None:
+        raise TypeError(text)
+    return int(found[1]) / 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A fitted slope per hour with its 95 % confidence interval, and what the last block has more than the first."""
+
+    slope: float
+    low: float
+    high: float
+    gained: float
+
+
+def growth(times: Sequence[float], values: Sequence[float], blocks: int) -> Growth:
+    """Fit a line to the lowest value of each of some equal blocks of time; times are in seconds.
+
+    The lowest value is what a process keeps: a request or a model that is being loaded only adds to it for a moment.
+    The values of different blocks are nearly independent, unlike samples taken within seconds, so that the usual
+    interval of a regression holds.
+    """
+    edges = np.linspace(min(times), max(times), blocks + 1)
+    place = np.clip(np.searchsorted(edges, times, side="right") - 1, 0, blocks - 1)
+    lowest = [
+        (edges[i] + edges[i + 1], [v for v, p in zip(values, place, strict=True) if p == i]) for i in range(blocks)
+    ]
+    points = [(at / 2 / 3600, min(found)) for at, found in lowest if found]
+    hours, least = zip(*points, strict=True)
+    fit = stats.linregress(np.array(hours), np.array(least))
+    reach = float(stats.t.ppf(0.975, len(points) - 2)) * float(np.nan_to_num(fit.stderr))  # nan: all are equal
+    return Growth(float(fit.slope), float(fit.slope) - reach, float(fit.slope) + reach, points[-1][1] - points[0][1])
+
+
+def after(samples: Iterable[Sample], seconds: float) -> list[Sample]:
+    """Return the samples without those of the first seconds."""
+    kept = list(samples)
+    return [one for one in kept if one.at >= kept[0].at + seconds]
