@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import random
 import signal
 import subprocess
@@ -21,10 +22,12 @@ from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, ENVIRONMENT, ROOT, SPUN, SUSPECT, Unspun
 from unspun.model.text.document import MAX_CHARACTERS
 from unspun.reading.reader import Failure, Record
+from unspun.service.batch import parallel
 from unspun.service.batch.parallel import Task, Workers, score_in_parallel
 from unspun.service.batch.processes import KilledError, Processes
 from unspun.service.batch.runs import RunFolder
 from unspun.service.batch.scoring import batches
+from unspun.service.commands.common import DetectorLoader
 
 
 def write(file: Path, count: int) -> None:
@@ -411,6 +414,22 @@ def test_large_files_are_scored_on_several_cores(
     (here / "in.txt").write_bytes(SPUN.encode().ljust(size))
     run = unspun("score", "in.txt", "--quiet")
     assert (run.status, len(run.verdicts), used) == (0, 1, expected)
+
+
+def test_a_worker_loads_the_model_once_for_all_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = []
+
+    def load(bundle: Path | None, *, device: str) -> FakeDetector:
+        loaded.append(device)
+        return FakeDetector()
+
+    monkeypatch.setattr("unspun.service.commands.common.load_detector", load)
+    task = Task(DetectorLoader("cpu"), None, FakeDetector().model.sha256, "auto", True, form="jsonl")
+    parallel._model.cache_clear()
+    for _ in range(3):  # as they arrive in a worker
+        parallel._score_in_worker(pickle.loads(pickle.dumps(task)), [Record("a", SPUN, "a")])
+    parallel._model.cache_clear()
+    assert loaded == ["cpu"]
 
 
 @pytest.fixture
