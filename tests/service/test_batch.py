@@ -432,6 +432,21 @@ def test_a_worker_loads_the_model_once_for_all_batches(monkeypatch: pytest.Monke
     assert loaded == ["cpu"]
 
 
+def test_a_worker_loads_a_model_again_whose_files_were_put_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A worker of a cluster outlives the run that stopped because its model was overwritten."""
+    (tmp_path / "words.txt").write_text("words")
+    monkeypatch.setattr("unspun.service.commands.common.load_detector", lambda bundle, *, device: FakeDetector())
+    task = Task(DetectorLoader("cpu"), tmp_path, FakeDetector().model.sha256, "auto", True, form="jsonl")
+    parallel._model.cache_clear()
+    first = parallel._score_in_worker(task, [Record("a", SPUN, "a")])
+    (tmp_path / "words.txt").write_text("other")
+    (tmp_path / "words.txt").write_text("words")
+    assert parallel._score_in_worker(task, [Record("a", SPUN, "a")]) == first
+    parallel._model.cache_clear()
+
+
 @pytest.fixture
 def pages(here: Path) -> Path:
     """Return a folder of web pages, whose articles are extracted by the workers."""
