@@ -13,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -595,3 +596,25 @@ def test_a_missing_scheduler_is_reported_on_one_line(unspun: Unspun, archive: Pa
     pytest.importorskip("distributed", reason="pip install 'unspun[cluster]'")
     run = unspun("score", archive, "--output", "out/", "--scheduler", "nonsense://x")
     assert (run.status, "no Dask scheduler answers at this address" in run.errors[-1]) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "workers", "message"),
+    [
+        ("running", {}, "this scheduler has had no workers for 0 seconds; start some with `dask worker`"),
+        ("connecting", {"a": 1}, "the connection to the Dask scheduler was lost"),
+    ],
+)
+def test_a_cluster_that_stays_away_ends_the_command(
+    status: str, workers: dict[str, int], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed", reason="pip install 'unspun[cluster]'")
+    monkeypatch.setattr(parallel, "WITHOUT_WORKERS", 0.0)
+
+    class Silent:
+        def result(self, timeout: float) -> None:
+            raise TimeoutError
+
+    client = SimpleNamespace(status=status, scheduler_info=lambda n_workers: {"workers": workers})
+    with pytest.raises(parallel.LostWorkersError, match=message):
+        parallel._Cluster("tcp://127.0.0.1:1", client, 2).result(Silent())
