@@ -176,7 +176,7 @@ def score(
     \b
     Exit status:
       0    all documents were scored
-      1    the model could not be loaded, or the output could not be written
+      1    the model could not be loaded, or the run had to stop and can be rerun
       2    wrong usage
       3    some documents could not be read; the rest were scored
       4    with --fail-on: a document has that verdict, and all could be read
