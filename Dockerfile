@@ -14,7 +14,8 @@ WORKDIR /src
 RUN python -m venv --without-pip /opt/unspun
 # The libraries come first, in a layer that stays the same when only the code changes.
 COPY deploy/requirements.txt deploy/requirements.txt
-RUN pip --python /opt/unspun/bin/python install --no-deps --requirement deploy/requirements.txt
+RUN pip --python /opt/unspun/bin/python install --no-deps --only-binary :all: --require-hashes \
+        --requirement deploy/requirements.txt
 COPY . .
 ARG MODEL_SHA256
 RUN echo "${MODEL_SHA256}  model/default/manifest.json" >/tmp/model.sha256 \

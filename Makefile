@@ -113,8 +113,8 @@ install-locked: deploy/requirements-dev.txt | $(BIN)/python
 	@echo "Installing all that is locked into $(VENV) ..."
 	@awk '/^[a-z]/ {wanted = /^uv==/} wanted' deploy/requirements-dev.txt > $(VENV)/uv.txt
 	@$(PIP) --require-hashes --no-deps --requirement $(VENV)/uv.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --build-constraints deploy/requirements-dev.txt \
-	--require-build-hashes --requirement deploy/requirements-dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --requirement deploy/requirements-dev.txt \
+	--require-build-hashes --build-constraints deploy/requirements-dev.txt
 	@$(PIP) --no-build-isolation --editable '.[deep]'
 	@$(RETEXT)
 	@touch $(VENV)/installed $(VENV)/installed-dev $(VENV)/installed-train $(VENV)/installed-deep $(VENV)/installed-engines \
