@@ -2,13 +2,15 @@
 
     python -m benchmarks.capacity                                  # ten minutes
     python -m benchmarks.capacity --documents 400 --seconds 3      # a quick look: two minutes
+    python -m benchmarks.capacity --page docs/operations.md        # and write the tables into the page
 
 "archive" is `unspun score FILE --output FOLDER/` with one worker. The speed is in CPU time, so that other programs
 matter little, and without the time to start, which is measured with two documents. Memory is the process's peak.
 
-"service" is `unspun serve` with one worker, asked over loopback. "p50" and "p99" are the times for an answer when one
-client asks at a time, and "requests per second" is what the worker answers to four clients that never pause. Memory is
-that of the worker and of the first process at the end (PSS: what several processes share is divided among them).
+"service" is `unspun serve` with one worker, asked over loopback by four clients that never pause. "requests per second
+and core" is in CPU time of the worker. "p50" and "p99" are the times for an answer, by the clock, when one client asks
+at a time, so measure them on an idle machine. Memory is that of the worker and of the first process at the end (PSS:
+what several processes share is divided among them).
 
 The documents are articles of a crawl, one in two hundred paraphrased (benchmarks/throughput.py). Without the corpora,
 or with `--examples`, they are shuffled sentences of `seeds/examples`, which look faster than real ones.
@@ -20,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import statistics
 import sys
@@ -47,6 +50,7 @@ from benchmarks.common import (
 )
 from tests.feedback.making import label_of
 from tests.http.running import Service
+from unspun.service.machine import cores
 
 EVERY = 200
 """One document in this many is paraphrased."""
@@ -54,6 +58,8 @@ DAY = 86_400
 DEPTHS = ("auto", "fast", "deep")
 CLIENTS = 4
 LABELS = 2_000
+BEGIN, END = "<!-- capacity -->", "<!-- end of capacity -->"
+"""Where the tables are in a page."""
 JSON = {"Content-Type": "application/json"}
 START = 2
 """Documents of the run that measures the start."""
@@ -61,7 +67,25 @@ START = 2
 
 def main() -> int:
     """Run the benchmark; return the exit status."""
-    return run_main(_options(), _measure, drawn)
+    options = _options()
+    return run_main(options, _measure, lambda results: _show(results, options.page))
+
+
+def _show(results: dict[str, Any], page: Path | None) -> str:
+    """Return the tables for the terminal, after writing them into a page."""
+    if page is not None:
+        before, begin, rest = page.read_text("utf-8").partition(BEGIN)
+        _, end, after = rest.partition(END)
+        if not end:
+            raise BenchmarkError(f"{page}: no lines {BEGIN} and {END} for the tables")
+        tables = "\n\n".join(f"**{name}**\n\n{_markdown(rows)}" for name, rows in results.items())
+        page.write_text(f"{before}{begin}\n{tables}\n{end}{after}", "utf-8")
+    return drawn(results)
+
+
+def _markdown(rows: Sequence[dict[str, Any]]) -> str:
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(cell) for cell in row.values()] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _options() -> argparse.Namespace:
@@ -78,6 +102,7 @@ def _options() -> argparse.Namespace:
         help="length of each measurement of the service (default: 20)",
     )
     parser.add_argument("--examples", action="store_true", help="documents made of seeds/examples, not of the corpora")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="also write the tables into this Markdown page")
     options = parser.parse_args()
     if options.documents < EVERY or options.deep_documents <= START or options.seconds <= 0:
         parser.error(f"--documents must be at least {EVERY}, --deep-documents at least 3, and --seconds positive")
@@ -105,6 +130,7 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
         "machine": [
             {
                 "processor": processor(),
+                "cores": cores(),
                 "python": python_version(),
                 "documents": len(chosen),
                 "words per document": round(statistics.mean(len(text.split()) for text in chosen)),
@@ -146,14 +172,16 @@ def _service(texts: Sequence[str], depth: str, seconds: float) -> dict[str, Any]
     bodies = [json.dumps({"text": text, "depth": depth}).encode() for text in texts]
     with Service(WORKERS=1) as service:
         _ask(service.url, bodies, 1, min(seconds, 2.0))  # warm up
-        alone, _ = _ask(service.url, bodies, 1, seconds)
-        busy, took = _ask(service.url, bodies, CLIENTS, seconds)
+        alone = _ask(service.url, bodies, 1, seconds)
         [worker] = service.workers()
+        before = cpu_seconds(worker)
+        busy = _ask(service.url, bodies, CLIENTS, seconds)
+        took = cpu_seconds(worker) - before
         memory = {"worker": pss(worker), "first process": pss(service.process.pid)}
     cuts = statistics.quantiles(alone, n=100) if len(alone) > 1 else alone * 99
     return {
         "depth": depth,
-        "requests per second": round(len(busy) / took, 1),
+        "requests per second and core": round(len(busy) / took, 1),
         "p50 (ms)": round(cuts[49] * 1000),
         "p99 (ms)": round(cuts[98] * 1000),
         "worker (MB)": round(memory["worker"]),
@@ -161,15 +189,14 @@ def _service(texts: Sequence[str], depth: str, seconds: float) -> dict[str, Any]
     }
 
 
-def _ask(url: str, bodies: Sequence[bytes], clients: int, seconds: float) -> tuple[list[float], float]:
-    """Send requests from several clients without a pause; return the seconds of each, and of all of them.
+def _ask(url: str, bodies: Sequence[bytes], clients: int, seconds: float) -> list[float]:
+    """Send requests from several clients without a pause; return the seconds of each.
 
     Raises BenchmarkError if a request fails.
     """
     times: list[float] = []
     wrong: list[str] = []
-    started = time.perf_counter()
-    ends = started + seconds
+    ends = time.perf_counter() + seconds
 
     def run(number: int) -> None:
         with urllib3.PoolManager(retries=False, timeout=120) as pool:
@@ -193,7 +220,7 @@ def _ask(url: str, bodies: Sequence[bytes], clients: int, seconds: float) -> tup
         raise BenchmarkError(f"{url}: {wrong[0]}")
     if not times:
         raise BenchmarkError(f"{url}: no answer within {seconds:g} seconds; try a larger --seconds")
-    return times, time.perf_counter() - started
+    return times
 
 
 def _labels(keep_text: bool, folder: Path) -> dict[str, Any]:
@@ -206,6 +233,12 @@ def _labels(keep_text: bool, folder: Path) -> dict[str, Any]:
     store.add_many(label_of(text, after=i, keep_text=keep_text) for i, text in enumerate(texts))
     store.database.close()
     return {"text kept": "yes" if keep_text else "no", "KB per label": round(file.stat().st_size / LABELS / 1000, 2)}
+
+
+def cpu_seconds(process: int) -> float:
+    """Return the CPU time that a process has used."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def pss(process: int) -> float:

@@ -35,7 +35,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psutil
 
@@ -49,8 +49,8 @@ INSIDE = "UNSPUN_ENDURANCE_INSIDE"
 PLACES = ("machine", "cluster")
 SABOTAGE = ("resume", "locking", "atomic")
 WORKERS = 2
-SILENCE = 600.0
-"""Seconds without any progress after which a command counts as hung."""
+SILENCE = 60.0
+"""Seconds without any progress after which a command counts as hung, and a second for each thousand documents."""
 ROOM = 2.5
 """Parts for which a small disk has room."""
 LINGER = 10.0
@@ -73,7 +73,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run this half; return the exit status."""
     if INSIDE not in os.environ:
-        return _inside_own_mounts()
+        _inside_own_mounts()
     endurance = Endurance(options)
     try:
         endurance.prepare()
@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
     return 1 if endurance.broken else 0
 
 
-def _inside_own_mounts() -> int:
+def _inside_own_mounts() -> NoReturn:
     """Run this command again where its mounts are seen by nobody else and vanish with it."""
     if shutil.which("unshare") is None:
         raise BenchmarkError("`unshare` is missing; install util-linux")
@@ -97,7 +97,7 @@ def _inside_own_mounts() -> int:
     if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode:
         raise BenchmarkError("this system does not allow private mounts (`unshare --mount`), which the faults need")
     command = [*unshare, sys.executable, "-m", "benchmarks.endurance", *sys.argv[1:]]
-    return subprocess.run(command, env={**os.environ, INSIDE: "1"}, check=False).returncode
+    os.execvpe(command[0], command, {**os.environ, INSIDE: "1"})
 
 
 class CheckError(Exception):
@@ -173,9 +173,11 @@ class Endurance:
         """Finished parts that a fault damaged and that the run has not repaired yet."""
         self.cluster = Cluster(self.home / "dask")
         self.server: Server | None = None
+        self.silence = SILENCE + options.documents / 1000
         self._begun = time.monotonic()
         self._before = 0.0
         self._marks: dict[int, int] = {}
+        self._at_start = 0
 
     # --- preparation
 
@@ -321,6 +323,7 @@ class Endurance:
     def start(self) -> None:
         """Start the command of the run."""
         self._marks = self._times()
+        self._at_start = self.progress()
         self.errors = self._errors(f"{len(self.state.commands):03}")
         with self.errors.open("w") as errors:
             self.process = subprocess.Popen(
@@ -336,14 +339,14 @@ class Endurance:
         self.state.commands.append({"on": self.place, "started": round(self.elapsed(), 2)})
 
     def wait(self, until: float) -> bool:
-        """Wait until this share of the run is done, or the command ends; return whether it ended.
+        """Wait until this share of the run, and a part by this command, is done; return whether the command ended.
 
         Raises CheckError if nothing happens for too long.
         """
         assert self.process is not None
         before, changed = self.progress(), time.monotonic()
         first = before
-        wanted = until * len(self.state.reference["parts"])
+        wanted = max(until * len(self.state.reference["parts"]), self._at_start + 1)
         pause = 0.005 if wanted < 200 else 0.2
         while self.process.poll() is None:
             done = self.progress()
@@ -354,16 +357,16 @@ class Endurance:
                 self.mark()
             if done >= wanted:
                 return False
-            if time.monotonic() - changed > SILENCE:
+            if time.monotonic() - changed > self.silence:
                 self.kill()
-                raise CheckError(f"command {len(self.state.commands)} did nothing for {SILENCE:.0f} seconds")
+                raise CheckError(f"command {len(self.state.commands)} did nothing for {self.silence:.0f} seconds")
             time.sleep(pause)
         return True
 
     def ended(self, fault: Fault | None) -> tuple[int, str]:
         """Wait for the end of the command; return its exit status and its last message."""
         assert self.process is not None
-        deadline = time.monotonic() + SILENCE
+        deadline = time.monotonic() + self.silence
         while self.process.poll() is None and time.monotonic() < deadline:
             self._remember()
             time.sleep(0.01)
@@ -734,8 +737,11 @@ def _large_disk(run: Endurance) -> None:
 
 def _read_only(run: Endurance) -> None:
     """Make the folder read-only for every new file, as a disk with errors becomes; a mount over it does the same."""
-    _mount("--bind", str(run.folder), str(run.folder))
-    _mount("-o", "remount,ro,bind", str(run.folder))
+    aside = run.home / "disk"
+    aside.mkdir(exist_ok=True)
+    _mount("--bind", str(run.folder), str(aside))
+    _mount("-o", "remount,ro,bind", str(aside))
+    _mount("--move", str(aside), str(run.folder))
 
 
 def _writable(run: Endurance) -> None:
@@ -749,7 +755,8 @@ def _mount(*arguments: str) -> None:
 
 
 def _unmount(folder: Path) -> None:
-    while os.path.ismount(folder):
+    # os.path.ismount does not know mounts of a folder of the same disk.
+    while f" {folder} " in Path("/proc/self/mountinfo").read_text("utf-8"):
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
@@ -768,7 +775,7 @@ def _renames_work(run: Endurance) -> None:
 def _promote(run: Endurance) -> None:
     """Put another model in use, and kill the main process, so that the next command finds the other model."""
     manifest = (run.home / "bundles" / "second" / "manifest.json").read_bytes()
-    run.unspun_models("promote", "--model", hashlib.sha256(manifest).hexdigest())
+    run.unspun_models("promote", "--model", hashlib.sha256(manifest).hexdigest()[:8])
     _kill_main(run)
 
 

@@ -88,11 +88,11 @@ def family_of(process: int) -> list[psutil.Process]:
 
 
 def spawned(process: int) -> list[psutil.Process]:
-    """Return the processes that score for another one: those of loky, and of Dask."""
+    """Return the processes that score for another one: those of unspun, and of Dask."""
     found = []
     for one in family_of(process)[1:]:
         with suppress(psutil.NoSuchProcess):
             line = " ".join(one.cmdline())
-            if "popen_loky" in line or "spawn_main" in line:
+            if "spawn_main" in line:
                 found.append(one)
     return found

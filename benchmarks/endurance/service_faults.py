@@ -8,9 +8,8 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,10 @@ LEAST_LIFE, MOST_LIFE = 0.5, 2.5
 REPLACED_SECONDS = 30.0
 """A killed worker must be replaced after this many seconds."""
 BLOCK = 4096
+WARM_UP = 1 / 6
+"""Share of a run in which memory may grow."""
+SWAPS = 10
+"""Changes of the model in the warm-up of a long run. After about eight, memory no longer grows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ class Length:
     """Between stopping and starting Redis."""
 
 
-LONG, SHORT = Length(outage=20.0, hang=20.0, restart=3.0), Length(outage=4.0, hang=2.0, restart=0.5)
+LONG, SHORT = Length(outage=20.0, hang=20.0, restart=3.0), Length(outage=3.0, hang=2.0, restart=0.5)
 
 
 @dataclass(slots=True)
@@ -101,7 +104,10 @@ class Faults:
 
     @contextmanager
     def scheduled(self, schedule: Sequence[tuple[float, str]]) -> Iterator[None]:
-        """Cause faults at times, in seconds from now, while the block runs. Killed workers wait for no other fault."""
+        """Cause faults at times, in seconds from now, while the block runs, and until all have happened.
+
+        Killed workers wait for no other fault.
+        """
         began = time.monotonic()
         kills = [one for one in schedule if one[1] == "worker killed"]
         others = [one for one in schedule if one[1] != "worker killed"]
@@ -110,8 +116,10 @@ class Faults:
             thread.start()
         try:
             yield
-        finally:
+        except BaseException:
             self._stop.set()
+            raise
+        finally:
             for thread in self._threads:
                 thread.join()
 
@@ -139,6 +147,7 @@ class Faults:
             fault.problem = "worker killed: there was none besides the one that is watched"
             return
         before = len(victims) + 1
+        fault.notes["killed_at"] = time.monotonic()
         os.kill(victims[0], signal.SIGKILL)
         while victims[0] in (workers := service.workers()) or len(workers) < before:
             if time.monotonic() > fault.began + REPLACED_SECONDS:
@@ -147,7 +156,7 @@ class Faults:
             time.sleep(0.05)
         if self.survivor not in workers:
             fault.problem = "the worker that is watched has ended, too"
-        fault.notes["killed"] = victims[0]
+        fault.notes["replaced_seconds"] = time.monotonic() - fault.notes["killed_at"]
 
     def _change_model(self, fault: Fault) -> None:
         """Promote the other model if the first one is in use, else roll back."""
@@ -161,7 +170,7 @@ class Faults:
         setting = self._setting
         arguments = ("promote", "--model", str(setting.other)) if len(self.models) % 2 else ("rollback",)
         life = self._chance.uniform(LEAST_LIFE, MOST_LIFE)
-        fault.notes["killed"] = promote(setting.models, *arguments, life=life)
+        fault.notes["promotion_killed"] = promote(setting.models, *arguments, life=life)
         self._note_model(fault)
 
     def _note_model(self, fault: Fault) -> None:
@@ -203,7 +212,7 @@ class Faults:
         postgres.pause(False)
 
     def _rotate_log(self, fault: Fault) -> None:
-        """Rotate the log as docs/deployment.md recommends: copy it, empty it, and send SIGHUP."""
+        """Rotate the log as docs/operations.md recommends: copy it, empty it, and send SIGHUP."""
         service = self._setting.service
         part = service.log_file.with_suffix(f".log.{len(self.logs) + 1}")
         self.logs.append(part)
@@ -212,46 +221,71 @@ class Faults:
         service.process.send_signal(signal.SIGHUP)
 
     def _fill_disk(self, fault: Fault) -> None:
-        """Fill the disk of the temporary folder, and kill a worker, so that a new one starts without space."""
+        """Fill the disk of the temporary folder and keep it full, and kill a worker, so that a new one has no space."""
         disk = self._setting.small_disk
         assert disk is not None
-        ballast = disk / "ballast"
+        ballast, ends = disk / "ballast", threading.Event()
+
+        def fill() -> None:
+            with ballast.open("wb", buffering=0) as file:
+                while not ends.is_set():
+                    try:
+                        file.write(bytes(BLOCK))
+                    except OSError:
+                        ends.wait(0.001)
+
+        filler = threading.Thread(target=fill)
+        filler.start()
         try:
-            with suppress(OSError), ballast.open("wb", buffering=0) as file:
-                while True:
-                    file.write(bytes(BLOCK))
+            self._wait(0.2)
             self._kill_worker(fault)
             self._wait(self._length.outage)
         finally:
-            ballast.unlink(missing_ok=True)
+            ends.set()
+            filler.join()
+            ballast.unlink()
 
     def _wait(self, seconds: float) -> None:
         self._stop.wait(seconds)
 
 
-def schedule(seconds: float, kinds: Sequence[str], seed: int, *, every: float, kill_every: float) -> list[tuple[float, str]]:
-    """Return the times and kinds of the faults of a run.
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When faults happen, in seconds from the start, and how long the warm-up is."""
 
-    A worker is killed every `kill_every` seconds. Of the other kinds, each happens once, in random order, before any
-    happens again, one about every `every` seconds. The last part of the run is free, so that all faults end before it.
+    faults: Sequence[tuple[float, str]]
+    warm_up: float
+
+
+def schedule(seconds: float, kinds: Sequence[str], seed: int, *, is_long: bool) -> Schedule:
+    """Return the schedule of a run with faults of some kinds.
+
+    A worker is killed about once a minute, in short runs more often. Of the other kinds, each happens once, in random
+    order, and in a long run again and again. In the warm-up of a long run the model changes repeatedly, because each of
+    the first changes leaves some memory behind.
     """
     chance = random.Random(f"{seed} schedule")
-    planned = [
-        (at + chance.uniform(0.0, 0.2) * kill_every, "worker killed")
-        for at in _times(kill_every / 2, seconds - kill_every / 4, kill_every)
-    ]
-    others = [kind for kind in kinds if kind != "worker killed"]
+    others = [kind for kind in kinds if kind not in ("worker killed", "none")]
+    every, kill_every = (75.0, 60.0) if is_long else (seconds / (len(others) + 2), seconds / 3)
+    warm_up = WARM_UP * seconds
+    planned = []
+    if "worker killed" in kinds:
+        times = _times(kill_every / 2, seconds - kill_every / 4, kill_every)
+        planned += [(at + chance.uniform(0.0, 0.2) * kill_every, "worker killed") for at in times]
+    if is_long and "model promoted" in kinds:
+        planned += [(at, "model promoted") for at in _times(10.0, warm_up - 15.0, (warm_up - 15.0) / SWAPS)]
     left: list[str] = []
-    for at in _times(every, seconds - every, every):
-        left = left or chance.sample(others, len(others))
+    begun = False
+    for at in _times(warm_up + every / 2 if is_long else every / 2, seconds - every, every) if others else ():
+        if not left and (is_long or not begun):
+            left, begun = chance.sample(others, len(others)), True
+        if not left:
+            break
         planned.append((at + chance.uniform(0.0, 0.2) * every, left.pop()))
-    return sorted(planned)
+    return Schedule(sorted(planned), warm_up)
 
 
 def _times(first: float, last: float, every: float) -> Iterator[float]:
     while first <= last:
         yield first
         first += every
-
-
-Summary = Mapping[str, Any]

@@ -7,6 +7,7 @@ The defects are made by replacing functions of the product in this process, from
 
 from __future__ import annotations
 
+import importlib
 import os
 import runpy
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 
 EVERY = 25
 """A defect shows in one request of this many."""
-LEAKED = 1 << 20
+LEAKED = 4 << 20
 """Bytes that are leaked each time."""
 
 
@@ -78,7 +79,7 @@ def _leak(hold: Callable[[], Any]) -> None:
 
 def _memory() -> None:
     """Every request leaks memory."""
-    _leak(lambda: bytearray(os.urandom(LEAKED)))
+    _leak(lambda: bytearray(b"x") * LEAKED)
 
 
 def _descriptors() -> None:
@@ -94,29 +95,23 @@ def _lost_label() -> None:
     Store.add = lambda self, label, **how: (label, True) if due() else add(self, label, **how)  # type: ignore[method-assign]
 
 
-def _uncounted() -> None:
-    """Workers do not share the rate limit."""
-    import unspun.service.http.protection as protection
+def _unlimited() -> None:
+    """The rate limit is not enforced."""
+    from unspun.service.http.protection import Gate
 
-    made = protection.Limiter
-
-    def limiter(*arguments: Any, **options: Any) -> Any:
-        return made(*arguments, **{**options, "storage_uri": "memory://", "storage_options": {}})
-
-    protection.Limiter = limiter  # type: ignore[misc, assignment]
+    Gate.spend = lambda self, texts=1: None  # type: ignore[method-assign]
 
 
 def _unlogged() -> None:
     """Some requests are missing in the log."""
-    import unspun.service.http.app as app
-
+    app: Any = importlib.import_module("unspun.service.http.app")
     log, due = app.event, _every()
 
     def event(name: str, *more: Any, **fields: Any) -> None:
         if not (name == "request" and due()):
             log(name, *more, **fields)
 
-    app.event = event  # type: ignore[assignment]
+    app.event = event
 
 
 SABOTAGES: dict[str, Callable[[], None]] = {
@@ -126,14 +121,17 @@ SABOTAGES: dict[str, Callable[[], None]] = {
     "memory": _memory,
     "files": _descriptors,
     "label": _lost_label,
-    "limit": _uncounted,
+    "limit": _unlimited,
     "log": _unlogged,
 }
+ALL = "all"
 
 
 def main() -> None:
-    """Make the defect that the first argument names, and run the command line with the others."""
-    SABOTAGES[sys.argv.pop(1)]()
+    """Make the defect that the first argument names, or all, and run the command line with the other arguments."""
+    name = sys.argv.pop(1)
+    for sabotage in SABOTAGES.values() if name == ALL else [SABOTAGES[name]]:
+        sabotage()
     runpy.run_module("unspun.service.cli", run_name="__main__", alter_sys=True)
 
 

@@ -7,17 +7,17 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import psutil
 import pytest
 
 from benchmarks.common import BenchmarkError
@@ -33,6 +33,7 @@ RAISED = 1.2
 SMALL_DISK = "4m"
 """Size of the disk with the service's temporary folder."""
 PLACE = "disk"
+SERVERS = ("redis", "postgres")
 
 
 def other_model(folder: Path, **manifest: Any) -> Path:
@@ -51,11 +52,12 @@ def other_model(folder: Path, **manifest: Any) -> Path:
 class LoggingService(Service):
     """`unspun serve` that appends its log to a file, from which a log rotation takes it.
 
-    `module` is run instead of unspun's command line.
+    `module` is run instead of unspun's command line, and `folder` is for temporary files.
     """
 
-    def __init__(self, log_file: Path, module: Sequence[str] = (), **settings: Any) -> None:
+    def __init__(self, log_file: Path, folder: Path, module: Sequence[str] = (), **settings: Any) -> None:
         super().__init__(**settings)
+        self._environment["TMPDIR"] = str(folder)
         self.log_file = log_file
         if module:
             place = self._command.index("unspun.service.cli")
@@ -146,10 +148,11 @@ class PostgreSQL:
 
     def pause(self, paused: bool) -> None:
         """Stop all its processes without closing their connections, or let them continue."""
-        first = int((Path(self._data) / "postmaster.pid").read_text().split()[0])
-        for process in (psutil.Process(first), *psutil.Process(first).children(recursive=True)):
-            with suppress(psutil.NoSuchProcess):
-                (process.suspend if paused else process.resume)()
+        first = (Path(self._data) / "postmaster.pid").read_text().split()[0]
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        for process in (first, *children):
+            with suppress(ProcessLookupError):
+                os.kill(int(process), signal.SIGSTOP if paused else signal.SIGCONT)
 
     def labels(self) -> Counter[tuple[str, str]]:
         """Return the ids and comments of the stored labels."""
@@ -171,13 +174,21 @@ class Setting:
     other: Path
     keys: dict[str, str]
     small_disk: Path | None
+    sqlite: Path
+
+    def labels(self) -> Counter[tuple[str, str]]:
+        """Return the ids and comments of the stored labels."""
+        if self.postgres is not None:
+            return self.postgres.labels()
+        with closing(sqlite3.connect(self.sqlite)) as database:
+            return Counter(database.execute(SELECT).fetchall())
 
 
 @contextmanager
 def setting(
-    folder: Path, other: Path, *, module: Sequence[str] = (), servers: bool = True, **settings: Any
+    folder: Path, other: Path, *, module: Sequence[str] = (), servers: Sequence[str] = SERVERS, **settings: Any
 ) -> Iterator[Setting]:
-    """Start the service, with Redis and PostgreSQL if `servers`; stop everything when the block ends.
+    """Start the service; stop everything when the block ends. Without PostgreSQL, labels are in a file.
 
     `settings` are UNSPUN_ variables of the service, without the prefix.
     """
@@ -188,20 +199,23 @@ def setting(
         keys = {name: store.add(name) for name in (GREEDY, *READERS)}
         settings = {"MODEL": models / "current", "KEYS_FILE": store.path, "WATCH_SECONDS": 1, **settings}
         redis = database = None
-        if servers:
+        sqlite = folder / "labels.db"
+        settings["DATABASE_URL"] = f"sqlite:///{sqlite}"
+        if "redis" in servers:
             redis = Redis(folder)
             redis.start()
             stack.callback(redis.stop)
+            settings["REDIS_URL"] = redis.url
+        if "postgres" in servers:
             database = stack.enter_context(_postgresql())
-            settings |= {"REDIS_URL": redis.url, "DATABASE_URL": database.url}
+            settings["DATABASE_URL"] = database.url
         disk = folder / PLACE
         disk.mkdir()
         wrapper = _with_small_disk(disk)
-        service = LoggingService(folder / "service.log", module, wrapper=wrapper, **settings)
-        service._environment["TMPDIR"] = str(disk)
+        service = LoggingService(folder / "service.log", disk, module, wrapper=wrapper, **settings)
         stack.enter_context(service)
         seen = Path(f"/proc/{service.process.pid}/root{disk}") if wrapper else None
-        yield Setting(service, redis, database, models, other, keys, seen)
+        yield Setting(service, redis, database, models, other, keys, seen, sqlite)
 
 
 @contextmanager
@@ -212,7 +226,7 @@ def _postgresql() -> Iterator[PostgreSQL]:
             try:
                 yield database
             finally:
-                with suppress(psutil.NoSuchProcess, FileNotFoundError):
+                with suppress(FileNotFoundError):
                     database.pause(False)
     except pytest.skip.Exception as error:
         raise BenchmarkError(str(error)) from error

@@ -48,7 +48,7 @@ KINDS = {
     "slow reader": 2,
     "vanishing": 4,
     "silent": 1,
-    "greedy": 2,
+    "greedy": 3,
 }
 """The kinds of requests, and how often each is sent in relation to the others."""
 PROMPT = ("single", "batch", "page", "compare", "upload", "feedback")
@@ -194,7 +194,9 @@ class Traffic:
     def _batch(self, request: _Request) -> None:
         ids = [f"{request.id}-{i}" for i in range(BATCH)]
         texts = [(request.text + i) % len(self._right.texts) for i in range(BATCH)]
-        items = [{"id": id, "text": self._right.texts[text]} for id, text in zip(ids, texts, strict=True)]
+        items: list[dict[str, Any]] = [
+            {"id": id, "text": self._right.texts[text]} for id, text in zip(ids, texts, strict=True)
+        ]
         items.insert(1, {"id": "wrong", "text": 1})
 
         def judge(answer: Answer) -> Judged:
@@ -220,7 +222,7 @@ class Traffic:
 
     def _upload(self, request: _Request) -> None:
         file = request.number % len(self._right.files)
-        fields = {"file": self._right.files[file]}
+        fields: dict[str, Any] = {"file": self._right.files[file]}
         request.ask_form("/v1/score/upload", fields, lambda answer: self._right.of_file(answer.json, file), texts=3)
 
     def _feedback(self, request: _Request) -> None:

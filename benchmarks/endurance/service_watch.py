@@ -76,7 +76,7 @@ def sample(process: int, role: str) -> Sample:
     """Take a sample of a process. Raises OSError and TypeError if it ends meanwhile."""
     folder = Path(f"/proc/{process}")
     status = (folder / "status").read_text()
-    files = len(os.listdir(folder / "fd"))
+    files = len(os.listdir(folder / "fd"))  # noqa: PTH208, the paths are not needed
     return Sample(
         time.monotonic(),
         process,
@@ -85,7 +85,7 @@ def sample(process: int, role: str) -> Sample:
         _megabytes(RESIDENT, status),
         _megabytes(PROPORTIONAL, (folder / "smaps_rollup").read_text()),
         files,
-        len(os.listdir(folder / "task")),
+        len(os.listdir(folder / "task")),  # noqa: PTH208
     )
 
 
@@ -98,12 +98,12 @@ def _megabytes(pattern: re.Pattern[str], text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """A fitted slope per hour, and its 95 % confidence interval."""
+    """A fitted slope per hour with its 95 % confidence interval, and what the last block has more than the first."""
 
     slope: float
     low: float
     high: float
-    blocks: int
+    gained: float
 
 
 def growth(times: Sequence[float], values: Sequence[float], blocks: int) -> Growth:
@@ -115,11 +115,14 @@ def growth(times: Sequence[float], values: Sequence[float], blocks: int) -> Grow
     """
     edges = np.linspace(min(times), max(times), blocks + 1)
     place = np.clip(np.searchsorted(edges, times, side="right") - 1, 0, blocks - 1)
-    lowest = [(edges[i] + edges[i + 1], [v for v, p in zip(values, place, strict=True) if p == i]) for i in range(blocks)]
+    lowest = [
+        (edges[i] + edges[i + 1], [v for v, p in zip(values, place, strict=True) if p == i]) for i in range(blocks)
+    ]
     points = [(at / 2 / 3600, min(found)) for at, found in lowest if found]
-    fit = stats.linregress(*zip(*points, strict=True))
-    reach = float(stats.t.ppf(0.975, len(points) - 2)) * float(fit.stderr)
-    return Growth(float(fit.slope), float(fit.slope) - reach, float(fit.slope) + reach, len(points))
+    hours, least = zip(*points, strict=True)
+    fit = stats.linregress(np.array(hours), np.array(least))
+    reach = float(stats.t.ppf(0.975, len(points) - 2)) * float(np.nan_to_num(fit.stderr))  # nan: all are equal
+    return Growth(float(fit.slope), float(fit.slope) - reach, float(fit.slope) + reach, points[-1][1] - points[0][1])
 
 
 def after(samples: Iterable[Sample], seconds: float) -> list[Sample]:

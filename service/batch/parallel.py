@@ -6,14 +6,12 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from threading import Thread
 from typing import Any, Protocol
 
 from unspun.model.bundle import BundleError, find
@@ -23,6 +21,7 @@ from unspun.reading.fields import USUAL, Fields
 from unspun.reading.html import Page
 from unspun.reading.jsons import Lines
 from unspun.reading.reader import Failure, Record
+from unspun.service.batch.processes import KilledError, Processes
 from unspun.service.batch.scoring import (
     Outcome,
     Scored,
@@ -41,8 +40,6 @@ from unspun.service.render.factory import renderer_for
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 AHEAD = 6
 """Batches per worker that are read ahead of the oldest one that is not finished."""
-WATCHED = 1.0
-"""Seconds between a worker's checks that the process that started it is alive."""
 CHECKED = 5.0
 """Seconds between checks that a cluster still has workers."""
 WITHOUT_WORKERS = 300.0
@@ -95,8 +92,8 @@ Returned = tuple[Verdict, str | None] | Failure
 
 def score_in_parallel(
     records: Iterable[Record | Failure], task: Task, workers: Workers, scorer: Scorer
-) -> Iterator[Outcome]:
-    """Yield the verdict of every record, in order, and failures in their places.
+) -> Generator[Outcome, None, None]:
+    """Yield the verdict of every record, in order, and failures in their places. Closing it ends the workers.
 
     `scorer` is the model as this process has loaded it; it is used if no other process works. Raises
     BundleError, and CommandError if the cluster cannot be used or a worker is killed.
@@ -235,48 +232,34 @@ class _Pool(Protocol):
 def _pool(workers: Workers) -> AbstractContextManager[_Pool]:
     if workers.scheduler is not None:
         return _cluster(workers.scheduler)
-    return _processes(workers.processes)
+    return _local(workers.processes)
 
 
-class _Processes:
+class _Local:
     """Processes of this machine."""
 
-    def __init__(self, executor: Any, size: int) -> None:
-        self._executor = executor
+    def __init__(self, processes: Processes, size: int) -> None:
+        self._processes = processes
         self.size = size
 
     def submit(self, task: Task, batch: list[Record | Failure]) -> Any:
-        with _killed_workers_reported(BrokenProcessPool):
-            return self._executor.submit(_score_in_worker, task, batch)
+        with _killed_workers_reported(KilledError):
+            return self._processes.submit(task, batch)
 
     def result(self, future: Any) -> Any:
-        with _killed_workers_reported(BrokenProcessPool):
-            return future.result()
+        with _killed_workers_reported(KilledError):
+            return self._processes.result(future)
 
 
 @contextmanager
-def _processes(count: int) -> Iterator[_Pool]:
-    # Unlike the standard library's executor, loky's recovers from a worker that is killed while it is being sent work.
-    from joblib.externals.loky import ProcessPoolExecutor
-
+def _local(count: int) -> Iterator[_Pool]:
     # Each process has its own core: more threads would only wait for each other.
     with _environment(dict.fromkeys(ONE_THREAD, "1")):
-        executor = ProcessPoolExecutor(count, initializer=_end_with, initargs=(os.getpid(),))
+        processes = Processes(count, _score_in_worker)
         try:
-            yield _Processes(executor, count)
+            yield _Local(processes, count)
         finally:
-            executor.shutdown(kill_workers=True)  # only an interrupted command has any at work
-
-
-def _end_with(parent: int) -> None:
-    """Make this process end soon after its parent, which may be killed and then cannot end it."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(WATCHED)
-        os._exit(1)
-
-    Thread(target=watch, daemon=True).start()
+            processes.close()
 
 
 class _Cluster:
@@ -321,8 +304,9 @@ def _cluster(address: str) -> Iterator[_Pool]:
         from distributed import Client
     except ModuleNotFoundError as error:
         raise CommandError("a cluster needs Dask: pip install 'unspun[cluster]'") from error
-    # It would print a traceback when the connection is lost, which this command reports in a line.
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    # They would print a traceback when the connection is lost, which this command reports in a line.
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         client = Client(address, timeout="15s", set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
@@ -335,7 +319,8 @@ def _cluster(address: str) -> Iterator[_Pool]:
             raise CommandError(f"{address}: this scheduler has no workers yet; start some with `dask worker`")
         yield _Cluster(address, client, cores)
     finally:
-        client.close(timeout=CLOSING)  # type: ignore[no-untyped-call]
+        with suppress(TimeoutError):  # the scheduler may be gone
+            client.close(timeout=CLOSING)  # type: ignore[no-untyped-call]
 
 
 class LostWorkersError(CommandError):

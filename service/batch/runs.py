@@ -13,7 +13,7 @@ import json
 import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -270,22 +270,23 @@ def run(
     ahead: deque[tuple[int, str]] = deque()
     """For each item that is being scored: its number, and the digest of its part up to it."""
     fresh = _not_done(items, folder, part_items, ahead)
-    outcomes = zip(score_in_parallel(fresh, task, workers, scorer), iter(ahead.popleft, None), strict=False)
-    for number, group in groupby(outcomes, lambda entry: entry[1][0] // part_items):
-        part = RunPart()
-        with folder.open(number) as stream:
-            out = writer(stream)
-            for outcome, (_, digest) in group:
-                part.add(outcome)
-                part.digest = digest
-                if not isinstance(outcome, Failure):
-                    write(out, outcome)
-                if (line := notice(outcome)) is not None:
-                    tell(line)
-                tally.add(outcome)
-                progress(tally)
-            out.close()
-            folder.complete(number, part, stream)
+    with closing(score_in_parallel(fresh, task, workers, scorer)) as scored:
+        outcomes = zip(scored, iter(ahead.popleft, None), strict=False)
+        for number, group in groupby(outcomes, lambda entry: entry[1][0] // part_items):
+            part = RunPart()
+            with folder.open(number) as stream:
+                out = writer(stream)
+                for outcome, (_, digest) in group:
+                    part.add(outcome)
+                    part.digest = digest
+                    if not isinstance(outcome, Failure):
+                        write(out, outcome)
+                    if (line := notice(outcome)) is not None:
+                        tell(line)
+                    tally.add(outcome)
+                    progress(tally)
+                out.close()
+                folder.complete(number, part, stream)
 
 
 def why_ended(error: BaseException) -> tuple[str, str]:

@@ -67,16 +67,21 @@ class Keeper:
         try:
             return self._run(function, SECONDS)
         except StoreError as error:
-            event("database of labels failed", logging.ERROR, reason=str(error))
             wait = RETRY_LATER_SECONDS if isinstance(error, NewerSchemaError) else RETRY_SECONDS
             detail = f"{failed}. The database of labels {error.reason}; {error.advice}."
-            raise RequestError("not-stored", detail, retry_after=wait) from None
+            raise _refused(str(error), detail, wait) from None
         except TimeoutError:
-            detail = f"{failed}: the database of labels did not answer within {SECONDS:g} seconds. Try again."
-            raise RequestError("not-stored", detail, retry_after=RETRY_SECONDS) from None
-        except RequestError as problem:  # too many are waiting
-            detail = f"{failed}: too many requests are waiting for the database of labels. Try again in a moment."
-            raise RequestError("not-stored", detail, retry_after=1) from problem
+            reason = f"the database of labels did not answer within {SECONDS:g} seconds"
+            raise _refused(reason, f"{failed}: {reason}. Try again.", RETRY_SECONDS) from None
+        except RequestError as problem:
+            reason = "too many requests are waiting for the database of labels"
+            raise _refused(reason, f"{failed}: {reason}. Try again in a moment.", 1) from problem
+
+
+def _refused(reason: str, detail: str, wait: float) -> RequestError:
+    """Log why a request is refused, which may be more than clients are told, and return its problem."""
+    event("database of labels failed", logging.ERROR, reason=reason)
+    return RequestError("not-stored", detail, retry_after=wait)
 
 
 def _unknown() -> RequestError:

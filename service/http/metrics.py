@@ -10,9 +10,11 @@ import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, values
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.mmap_dict import MmapedDict
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from unspun.model.verdict import ModelInfo, Verdict
 
@@ -91,9 +93,11 @@ COUNTING_ALONE = Gauge(
     registry=OWN,
 )
 
-for _changes, _outcomes in ((MODEL_SWAPS, ("swapped", "refused")), (ALLOWED_CHANGES, ("changed", "refused"))):
-    for _outcome in _outcomes:
-        _changes.labels(_outcome)  # from zero, or an alert would miss the first one
+# From zero, or an alert would miss the first one.
+MODEL_SWAPS.labels("swapped")
+MODEL_SWAPS.labels("refused")
+ALLOWED_CHANGES.labels("changed")
+ALLOWED_CHANGES.labels("refused")
 
 
 def render() -> bytes:
@@ -106,8 +110,17 @@ def render() -> bytes:
 
 
 def forget(place: int) -> None:
-    """Forget the gauges of a worker that has ended; its counters stay."""
-    mark_process_dead(place)  # type: ignore[no-untyped-call]
+    """Set the gauges of a worker that has ended to 0; its counters stay.
+
+    Its files stay, too: on a full disk, another program could take the space of a deleted file at once.
+    """
+    for kind in RESERVED:
+        path = Path(os.environ[FOLDER]) / f"{kind}_{place}.db"
+        if kind.startswith("gauge") and path.exists():
+            gauges: Any = MmapedDict(path)  # type: ignore[no-untyped-call]
+            for key, _, _ in list(gauges.read_all_values()):
+                gauges.write_value(key, 0.0, 0.0)
+            gauges.close()
 
 
 def count(verdicts: Iterable[Verdict]) -> None:

@@ -14,7 +14,7 @@ from limits import RateLimitItem, parse_many
 
 from unspun.service.http.config import Settings
 from unspun.service.http.keys import KeysError, KeyStore
-from unspun.service.http.logs import event, log_error
+from unspun.service.http.logs import event
 from unspun.service.http.metrics import COUNTING_ALONE
 from unspun.service.http.problems import RequestError
 
@@ -60,7 +60,7 @@ class Gate:
         try:
             name = None if key is None else self._store.name_of(key)
         except KeysError as error:
-            log_error(error)
+            event("API keys cannot be read", logging.ERROR, reason=str(error))
             raise RequestError(
                 "unavailable", "The API keys cannot be read at the moment. The log says why.", retry_after=5
             ) from None

@@ -77,8 +77,19 @@ def anchor(heading: str) -> str:
 
 def sections(text: str) -> dict[str, str]:
     """Return the text of each section of a page, without its subsections, by its anchor."""
-    parts = re.split(r"^#+ (.*)$", text, flags=re.MULTILINE)
-    return {anchor(heading): body for heading, body in zip(parts[1::2], parts[2::2], strict=True)}
+    blocks = [block.span() for block in BLOCK.finditer(text)]
+    heads = [
+        head
+        for head in re.finditer(r"^#+ (.*)$", text, re.MULTILINE)
+        if not any(start < head.start() < end for start, end in blocks)
+    ]
+    ends = [head.start() for head in heads[1:]] + [len(text)]
+    return {anchor(head[1]): text[head.end() : end] for head, end in zip(heads, ends, strict=True)}
+
+
+def commands_of(page: str, name: str) -> list[str]:
+    """Return the commands in the `console` blocks of a section, which is named by its anchor."""
+    return re.findall(r"^\$ (.*)$", sections(PAGES[page])[name], re.MULTILINE)
 
 
 def matches(shown: tuple[str, ...], output: str) -> bool:

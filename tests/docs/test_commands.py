@@ -35,7 +35,19 @@ MODULES = sorted(
         for code in re.findall(rf"`{MODULE}[^`]*)`", text) + re.findall(rf"^ *\$ {MODULE}.*)", text, re.MULTILINE)
     }
 )
-OTHER_PROGRAMS = ("curl", "echo", "export", "jq", "pdftotext", "pip", "python")
+OTHER_PROGRAMS = (
+    "curl",
+    "diff",
+    "echo",
+    "export",
+    "jq",
+    "pdftotext",
+    "pg_dump",
+    "pg_restore",
+    "pip",
+    "python",
+    "sqlite3",
+)
 """Programs whose options are not checked here; commands with `python -m` are checked separately."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 

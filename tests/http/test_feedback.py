@@ -133,6 +133,7 @@ def test_an_unresponsive_database_delays_only_labels() -> None:
                 assert service.post("/v1/score", {"text": TEXT}).status == 200
             assert not any(future.done() for future in waiting)
             assert {future.result().status for future in waiting} == {503}
+        assert len(events(service, "database of labels failed")) == 12
 
 
 def test_a_service_starts_without_its_database_and_uses_it_later(postgres: Server) -> None:

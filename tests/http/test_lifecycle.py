@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.http.running import ROOT, Service, failed_start
+from tests.http.running import ROOT, Answer, Service, failed_start
 from tests.service.support import free_port
 from unspun.service.http.keys import KeyStore
 
@@ -29,7 +29,7 @@ TEXT = (ROOT / "seeds" / "examples" / "human" / "05-cup-final.txt").read_text("u
 class Load:
     """Sends requests from several threads without a pause, and counts the responses."""
 
-    def __init__(self, service: Service, threads: int = 4) -> None:
+    def __init__(self, service: Service | Proxy, threads: int = 4) -> None:
         self.statuses: Counter[int | str] = Counter()
         self.models: Counter[str] = Counter()
         self._service = service
@@ -160,6 +160,27 @@ def test_sigterm_lets_requests_in_progress_finish() -> None:
     assert received.startswith(b"HTTP/1.1 200 OK")
 
 
+class Proxy:
+    """Passes requests on to one of two services, as docs/operations.md describes an upgrade."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    def post(self, path: str, body: object) -> Answer:
+        return self.service.post(path, body)
+
+
+def test_a_new_instance_takes_over_behind_a_proxy_and_no_request_is_lost() -> None:
+    with Service(WORKERS=1, DRAIN_SECONDS=1) as old, Service(WORKERS=1) as new:
+        proxy = Proxy(old)
+        with Load(proxy) as load:
+            proxy.service = new  # its /readyz answers 200
+            old.process.send_signal(signal.SIGTERM)
+            assert old.process.wait(20) == 0
+            load.more()
+    assert set(load.statuses) == {200}
+
+
 def test_responses_close_the_connection_while_draining() -> None:
     with Service(DRAIN_SECONDS=1, WORKERS=1) as service:
         before = service.get("/healthz").headers["connection"]
@@ -226,15 +247,16 @@ def test_metrics_cover_all_workers_and_survive_them(tmp_path: Path, monkeypatch:
         for _ in range(30):
             service.post("/v1/score", {"text": TEXT})
         before = [figures(service, "unspun_verdicts_total") for _ in range(6)]
-        files = sorted(file.name for file in tmp_path.glob("*/*.db"))
+        files = {file.name: file.stat().st_ino for file in tmp_path.glob("*/*.db")}
         victim = service.workers()[0]
         os.kill(victim, signal.SIGKILL)
         assert service.wait_for("worker lost")["worker"] == victim
         wait_until(lambda: figures(service, "unspun_model_info") == 2)  # living workers only
         after = figures(service, "unspun_verdicts_total")
         lost = figures(service, "unspun_workers_lost_total")
-        # The new worker continues the files of the lost one, so that they do not fill the temporary folder.
-        assert sorted(file.name for file in tmp_path.glob("*/*.db")) == files
+        # The new worker continues the very files of the lost one: they do not fill the temporary folder, and on a full
+        # disk nobody else takes their space.
+        assert {file.name: file.stat().st_ino for file in tmp_path.glob("*/*.db")} == files
     assert (before, after, lost) == ([30.0] * 6, 30.0, 1.0)
 
 

@@ -1,6 +1,6 @@
-"""A model is promoted and rolled back while a service answers: no request fails, and no answer mixes two models.
+"""Whatever happens to the model's folder, a running service keeps a model that works.
 
-`python -m benchmarks.promotion` does the same for longer, with articles for all tiers.
+test_endurance.py promotes models and rolls them back under traffic.
 """
 
 from __future__ import annotations
@@ -12,49 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.promotion import REACHED_SECONDS, Run, measure, other_model, reached
+from benchmarks.endurance.service_setting import other_model
 from tests.http.running import Service, failed_start
 from tests.http.test_lifecycle import TEXT, Load, version_of, wait_until
 from unspun.model import bundle
 from unspun.service.models.folder import ModelFolder
-
-RATE = 10.0
-CHANGES = 5
-
-
-@pytest.fixture(scope="module")
-def run() -> Run:
-    """Two workers, 10 requests per second, five commands that change the model, one of them killed.
-
-    The limits are generous because the machine may be busy.
-    """
-    depths = ("fast", "fast", "fast", "fast", "auto")
-    return measure(rate=RATE, changes=CHANGES, rest=1.5, depths=depths, TIMEOUT=100, QUEUE=1000)
-
-
-def test_no_request_fails_while_the_model_changes(run: Run) -> None:
-    assert [outcome.failed for outcome in run.outcomes if outcome.failed] == []
-    assert len(run.outcomes) > RATE * CHANGES
-
-
-def test_each_answer_comes_from_the_model_that_it_names(run: Run) -> None:
-    assert [outcome.wrong for outcome in run.outcomes if outcome.wrong] == []
-
-
-def test_both_models_have_answered(run: Run) -> None:
-    assert len({model for outcome in run.outcomes for model in outcome.models}) == 2
-    done = [change for change in run.changes if not change.killed]
-    assert len({change.in_use for change in done}) == 2
-    assert len(done) >= CHANGES - 1
-
-
-def test_the_model_in_use_is_intact_after_a_command_is_killed(run: Run) -> None:
-    assert any(change.killed for change in run.changes)
-    assert all(change.in_use for change in run.changes)
-
-
-def test_all_workers_soon_have_the_new_model(run: Run) -> None:
-    assert all(reached(run, change) < REACHED_SECONDS for change in run.changes)
 
 
 @pytest.fixture(scope="module")

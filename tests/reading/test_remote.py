@@ -16,9 +16,11 @@ from typing import Any
 import fsspec
 import pytest
 
+from benchmarks.endurance.server import DOWN, Server
 from tests.reading.support import PACKED, RECORDS, ROWS, failures, ids, page, parquet, read, rows_of, texts
 from unspun.reading import locations
 from unspun.reading.reader import Reader, Record
+from unspun.reading.records import Lost
 
 FILES = {
     "crawl/a.txt": b"one",
@@ -203,7 +205,8 @@ def test_a_missing_page_is_reported_and_the_next_is_read(web: str) -> None:
     assert ids(found) == [f"{web}/crawl-2.txt"]
 
 
-def test_a_server_that_cannot_be_reached_is_reported() -> None:
+def test_a_server_that_cannot_be_reached_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locations, "WAITS", (0.0,))
     unused = 9
     pytest.importorskip("aiohttp", reason="aiohttp is not installed")
     (line,) = failures(read(f"http://127.0.0.1:{unused}/a.txt"))
@@ -242,6 +245,47 @@ def test_a_missing_driver_is_reported_and_the_rest_is_read(url: str, module: str
     first, second = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     assert first.startswith(f"{url}: {line}")
     assert second.startswith("Record(")
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet", ".warc", ".jsonl.gz"])
+def test_reading_continues_where_a_connection_was_cut(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server knows no ranges for .jsonl, so the file is read again up to the cut."""
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed")
+    monkeypatch.setattr(locations, "WAITS", (0.0, 0.0, 0.0))
+    rows = ROWS * 1000
+    name = f"a{suffix}"
+    plain = suffix.removesuffix(".gz")
+    (tmp_path / name).write_bytes(PACKED[suffix.removeprefix(plain)](RECORDS[plain](rows)))
+    server = Server(tmp_path)
+    server.cuts = 2
+    found = read(f"http://127.0.0.1:{server.port}/{name}")
+    server.close()
+    assert rows_of(found) == rows
+    assert server.cut == 2
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet", ".warc", ".txt"])
+def test_a_connection_that_stays_cut_is_lost_rather_than_failed(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed")
+    monkeypatch.setattr(locations, "WAITS", (0.0, 0.0))
+    (tmp_path / f"a{suffix}").write_bytes(RECORDS.get(suffix, lambda rows: b"words " * 9999)(ROWS * 1000))
+    server = Server(tmp_path)
+    server.cuts = DOWN
+    *_, last = read(f"http://127.0.0.1:{server.port}/a{suffix}")
+    server.close()
+    assert isinstance(last, Lost)
+
+
+def test_a_server_that_does_not_answer_is_lost_rather_than_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed")
+    monkeypatch.setattr(locations, "WAITS", (0.0,))
+    unused = 9
+    (found,) = read(f"http://127.0.0.1:{unused}/a.txt")
+    assert isinstance(found, Lost)
 
 
 def test_a_lost_connection_is_reported_after_the_intact_records(memory: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,11 +16,13 @@ from typing import Any
 
 import pytest
 
+from benchmarks.endurance.server import DOWN, Server
 from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, ENVIRONMENT, ROOT, SPUN, SUSPECT, Unspun
 from unspun.model.text.document import MAX_CHARACTERS
 from unspun.reading.reader import Failure, Record
 from unspun.service.batch.parallel import Task, Workers, score_in_parallel
+from unspun.service.batch.processes import KilledError, Processes
 from unspun.service.batch.runs import RunFolder
 from unspun.service.batch.scoring import batches
 
@@ -49,6 +51,10 @@ def output_in(folder: Path) -> str:
 
 def failures_in(folder: Path) -> list[dict[str, str]]:
     return [json.loads(line) for line in (folder / "failures.jsonl").read_text().splitlines()]
+
+
+def history_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "commands.jsonl").read_text().splitlines()]
 
 
 def summary_in(folder: Path) -> dict[str, Any]:
@@ -136,6 +142,97 @@ def test_only_missing_parts_are_written(unspun: Unspun, archive: Path, here: Pat
     assert verdicts_in(here / "out") == before
 
 
+@pytest.mark.parametrize("damage", ["lost", "cut off"])
+def test_a_finished_part_whose_file_is_damaged_is_written_again(
+    damage: str, unspun: Unspun, archive: Path, here: Path
+) -> None:
+    unspun("score", archive, "--output", "out/", "--part-size", "10", "--workers", "1")
+    before, part = output_in(here / "out"), here / "out" / "part-00002.jsonl"
+    if damage == "lost":
+        part.unlink()
+    else:
+        os.truncate(part, 100)
+    unspun("score", archive, "--output", "out/", "--part-size", "10", "--workers", "1")
+    assert output_in(here / "out") == before
+
+
+# --- the history of a run
+
+
+def test_a_finished_run_says_when_its_command_started_and_ended(unspun: Unspun, archive: Path, here: Path) -> None:
+    unspun("score", archive, "--output", "out/", "--workers", "1")
+    started, ended = history_of(here / "out")
+    assert (started["event"], started["documents"], started["workers"]) == ("started", 0, "1 process")
+    assert (ended["event"], ended["documents"], ended["why"]) == ("ended", 42, "finished")
+    assert summary_in(here / "out")["interruptions"] == 0
+
+
+def test_the_next_command_notes_that_one_was_killed(unspun: Unspun, archive: Path, here: Path) -> None:
+    # What a killed command leaves behind: no end, and maybe half a line.
+    started = '{"command": 1, "event": "started", "time": "2026-01-01T00:00:00Z", "documents": 0}\n{"comm'
+    unspun("score", archive, "--output", "out/", "--workers", "1")
+    (here / "out" / "commands.jsonl").write_text(started)
+    unspun("score", archive, "--output", "out/", "--workers", "1")
+    history = [(event["command"], event["event"], event.get("why")) for event in history_of(here / "out")]
+    assert history == [
+        (1, "started", None),
+        (1, "ended", "killed"),
+        (2, "started", None),
+        (2, "ended", "finished"),
+    ]
+    assert summary_in(here / "out")["interruptions"] == 1
+
+
+def test_the_history_lists_commands_that_were_refused(unspun: Unspun, archive: Path, here: Path) -> None:
+    unspun("score", archive, "--output", "out/", "--workers", "1")
+    unspun("score", archive, "--output", "out/", "--workers", "1", "--depth", "fast")
+    last = history_of(here / "out")[-1]
+    assert (last["command"], last["event"], "another depth" in last["message"]) == (2, "refused", True)
+
+
+def test_a_run_stops_when_the_files_of_the_model_change(unspun: Unspun, archive: Path, here: Path) -> None:
+    """The arrays of a model are memory-mapped: who overwrites them changes the verdicts."""
+    (here / "model").mkdir()
+    (here / "model" / "words.txt").write_text("old")
+
+    class Overwritten(FakeDetector):
+        def score_many(self, texts: Any, **options: Any) -> Any:
+            if len(texts):
+                (here / "model" / "words.txt").write_text("new words")
+            return super().score_many(texts, **options)
+
+    command = ("score", archive, "--output", "out/", "--workers", "1", "--model", "model")
+    run = unspun(*command, load=lambda _: Overwritten())
+    assert run.status == 1
+    assert "the files of the model were changed while it was in use" in run.errors[-1]
+    assert output_in(here / "out") == ""
+    assert history_of(here / "out")[-1]["why"] == "model changed"
+
+
+def test_a_run_stops_when_a_server_is_gone_and_resumes_later(
+    unspun: Unspun, archive: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed")
+    monkeypatch.setattr("unspun.reading.locations.WAITS", (0.0, 0.0))
+    (here / "web").mkdir()
+    write(here / "web" / "in.jsonl", 700)
+    server = Server(here / "web")
+    command = ("score", archive, f"http://127.0.0.1:{server.port}/in.jsonl", "--output", "out/", "--workers", "1")
+    server.cuts = DOWN
+    gone = unspun(*command, "--part-size", "20")
+    assert gone.status == 1
+    assert gone.errors[-1].endswith("; once it can be reached again, rerun the command to resume")
+    assert history_of(here / "out")[-1]["why"] == "connection lost"
+    server.cuts = 0
+    assert unspun(*command, "--part-size", "20").status == 3
+    server.close()
+    expected = [f"d{i}" for count in (50, 700) for i in range(count) if i % 7]
+    assert [verdict["id"] for verdict in verdicts_in(here / "out")] == expected
+
+
+# --- settings and other files
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
@@ -217,6 +314,7 @@ def test_a_run_resumes_after_a_full_disk(unspun: Unspun, here: Path, small_disk:
     subprocess.run(["mount", "-o", "remount,size=2m", str(small_disk)], check=True)
     assert unspun(*command).status == 3
     assert [verdict["id"] for verdict in verdicts_in(out)] == [f"d{i}" for i in range(700) if i % 7]
+    assert [event["why"] for event in history_of(out) if event["event"] == "ended"] == ["disk", "finished"]
 
 
 def test_a_full_disk_keeps_the_partial_file(unspun: Unspun, here: Path, small_disk: Path) -> None:
@@ -366,10 +464,10 @@ def wait_for_parts(out: Path, count: int) -> None:
         time.sleep(0.005)
 
 
-@pytest.mark.parametrize(("workers", "kills"), [("1", 4), ("2", 2)])
+@pytest.mark.parametrize(("workers", "kills"), [("1", 2), ("2", 1)])
 def test_a_killed_run_resumes_without_losing_or_repeating_documents(workers: str, kills: int, tmp_path: Path) -> None:
     archive, out = tmp_path / "in.jsonl", tmp_path / "out"
-    write(archive, 4_000)
+    write(archive, 2_000)
     generator = random.Random(7)
     for kill in range(1, kills + 1):
         running = start(archive, out, "--workers", workers)
@@ -378,12 +476,42 @@ def test_a_killed_run_resumes_without_losing_or_repeating_documents(workers: str
         os.killpg(running.pid, signal.SIGKILL)
         assert running.wait() == -signal.SIGKILL  # it had not finished
     assert start(archive, out, "--workers", workers).wait() == 3
-    expected = [f"d{i}" for i in range(4_000) if i % 7]
+    expected = [f"d{i}" for i in range(2_000) if i % 7]
     assert [verdict["id"] for verdict in verdicts_in(out)] == expected
     assert Counter(failure["where"] for failure in failures_in(out)) == {
-        f"{archive}:{i + 1}": 1 for i in range(0, 4_000, 7)
+        f"{archive}:{i + 1}": 1 for i in range(0, 2_000, 7)
     }
     assert summary_in(out)["documents"] == len(expected)
+
+
+def exit_while_reading(number: int, text: str) -> str:
+    """Kill this process at the third call."""
+    if number == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return text
+
+
+def test_a_killed_process_is_reported_while_large_texts_are_sent_to_it() -> None:
+    processes = Processes(1, exit_while_reading)
+    calls = [processes.submit(number, "x" * 1_000_000) for number in range(4)]
+    with pytest.raises(KilledError):
+        [processes.result(call) for call in calls]
+    processes.close()
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="needs /proc")
+def test_workers_end_when_the_command_is_killed(tmp_path: Path) -> None:
+    write(tmp_path / "in.jsonl", 20_000)
+    running = start(tmp_path / "in.jsonl", tmp_path / "out", "--workers", "2")
+    wait_for_parts(tmp_path / "out", 1)
+    workers = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+    running.kill()
+    running.wait()
+    deadline = time.monotonic() + 60
+    while any(Path(f"/proc/{worker}").exists() for worker in workers) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert len(workers) >= 2
+    assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
 
 
 # --- a cluster

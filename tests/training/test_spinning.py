@@ -77,7 +77,7 @@ def test_no_texts_are_spun_to_no_texts() -> None:
 
 
 @settings(deadline=None)  # the first text loads the word lists
-@given(st.lists(st.sampled_from(tiny.SENTENCES), min_size=1, max_size=4), st.integers(0, 99))
+@given(st.lists(st.sampled_from(tiny.SENTENCES), min_size=1, max_size=4, unique=True), st.integers(0, 99))
 def test_labels_cover_the_replaced_words_only(parts: list[str], seed: int) -> None:
     made = Shouter("shouter").paraphrase(" ".join(parts), np.random.default_rng(seed))
     for change in made.substitutions:
