@@ -65,7 +65,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 
 lock: $(VENV)/installed-dev
 	$(LOCK) --all-extras --excludes deploy/unlocked.txt --output-file deploy/requirements-dev.txt
-	$(LOCK) $(foreach extra,service feedback documents cluster,--extra $(extra)) --constraint deploy/requirements-dev.txt \
+	$(LOCK) $(foreach extra,service feedback documents cluster signing,--extra $(extra)) --constraint deploy/requirements-dev.txt \
 	--output-file deploy/requirements.txt
 
 format: $(VENV)/installed-dev

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.deployment.support import ROOT, Image, instructions
 
-EXTRAS = ("service", "feedback", "documents", "cluster")
+EXTRAS = ("service", "feedback", "documents", "cluster", "signing")
 """The extras in the image."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
