@@ -19,7 +19,7 @@ RECOVERED_SECONDS = 10.0
 """Labels must be stored again this long after PostgreSQL is back."""
 RECOUNTED_SECONDS = 65.0
 """Workers share the rate limit again this long after Redis is back: they ask for it at growing intervals."""
-LATE_SECONDS = 10.0
+LATE_SECONDS = 30.0
 AT_ONCE = 0.05
 """Tolerance in seconds when the times of two threads are compared."""
 KILLS = ("worker killed", "disk full")
