@@ -32,7 +32,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -122,7 +122,7 @@ class Fault:
     statuses: Sequence[int] = ()
     says: str = ""
     why: Sequence[str] = ()
-    share: tuple[float, float] = (0.05, 0.95)
+    share: tuple[float, float] = (0.05, 0.75)  # later, a small run may have nothing left to score
 
 
 @dataclass
@@ -686,6 +686,17 @@ def _kill_worker(run: Endurance) -> None:
     victim.kill()
 
 
+@contextmanager
+def _paused(run: Endurance) -> Iterator[None]:
+    """Stop the main process for a while, so that a small run does not end meanwhile."""
+    assert run.process is not None
+    run.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        run.process.send_signal(signal.SIGCONT)
+
+
 def _kill_main(run: Endurance) -> None:
     """Kill the process that writes, in the middle of a part if possible."""
     assert run.process is not None
@@ -776,7 +787,8 @@ def _renames_work(run: Endurance) -> None:
 def _promote(run: Endurance) -> None:
     """Put another model in use, and kill the main process, so that the next command finds the other model."""
     manifest = (run.home / "bundles" / "second" / "manifest.json").read_bytes()
-    run.unspun_models("promote", "--model", hashlib.sha256(manifest).hexdigest()[:8])
+    with _paused(run):
+        run.unspun_models("promote", "--model", hashlib.sha256(manifest).hexdigest()[:8])
     _kill_main(run)
 
 
@@ -827,9 +839,10 @@ def _lose_part(run: Endurance) -> None:
 
 def _second_command(run: Endurance) -> None:
     """Start a second command on the same folder."""
-    done = subprocess.run(
-        run.command(run.folder), cwd=run.home, env=_environment(), capture_output=True, text=True, check=False
-    )
+    with _paused(run):
+        done = subprocess.run(
+            run.command(run.folder), cwd=run.home, env=_environment(), capture_output=True, text=True, check=False
+        )
     says = (done.stderr.splitlines() or [""])[-1]
     run.state.events[-1].says = says
     if done.returncode != 1 or "another run is using this folder" not in says:
@@ -838,7 +851,7 @@ def _second_command(run: Endurance) -> None:
 
 DISK = {"statuses": (1,), "why": ("disk", "killed")}
 NO_SPACE = "No space left on device; once this is fixed, rerun the command to resume"
-LATE = (0.6, 0.9)
+LATE = (0.6, 0.75)
 """By then, the part of the corpus that a server offers is read at the start of each command."""
 FAULTS = (
     Fault(
@@ -874,8 +887,9 @@ FAULTS = (
         strike=_overwrite_model,
         repair=_restore_model,
         statuses=(1, -signal.SIGBUS),
-        says="were changed while it was in use|a worker was killed|does not have the model|cannot be read|",
+        says="were changed while it was in use|a worker was killed|does not have the model|cannot be read|^$",
         why=("model changed", "workers lost", "killed"),
+        share=(0.05, 0.6),
     ),
     Fault(
         "the connection to the input is cut",
