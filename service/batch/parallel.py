@@ -284,7 +284,7 @@ class _Cluster:
 
     def result(self, future: Any) -> Any:
         from distributed import KilledWorker
-        from distributed.comm import CommClosedError
+        from distributed.comm.core import CommClosedError
 
         deadline = time.monotonic() + WITHOUT_WORKERS
         try:
