@@ -14,7 +14,8 @@ WORKDIR /src
 RUN python -m venv --without-pip /opt/unspun
 # The libraries come first, in a layer that stays the same when only the code changes.
 COPY deploy/requirements.txt deploy/requirements.txt
-RUN pip --python /opt/unspun/bin/python install --no-deps --requirement deploy/requirements.txt
+RUN pip --python /opt/unspun/bin/python install --no-deps --only-binary :all: --require-hashes \
+        --requirement deploy/requirements.txt
 COPY . .
 ARG MODEL_SHA256
 RUN echo "${MODEL_SHA256}  model/default/manifest.json" >/tmp/model.sha256 \
@@ -23,7 +24,7 @@ RUN echo "${MODEL_SHA256}  model/default/manifest.json" >/tmp/model.sha256 \
 # Bytecode is compiled here, because the running image is read-only; it does not depend on the files' times.
 # hadolint ignore=DL3013
 RUN pip wheel --no-deps --wheel-dir /dist . \
-    && pip --python /opt/unspun/bin/python install --no-index --find-links /dist 'unspun[service,feedback,documents,cluster]' \
+    && pip --python /opt/unspun/bin/python install --no-index --find-links /dist 'unspun[service,feedback,documents,cluster,signing]' \
     && /opt/unspun/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/unspun/lib
 # Loading the installed model checks all its files against the manifest.
 WORKDIR /

@@ -65,7 +65,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 
 lock: $(VENV)/installed-dev
 	$(LOCK) --all-extras --excludes deploy/unlocked.txt --output-file deploy/requirements-dev.txt
-	$(LOCK) $(foreach extra,service feedback documents cluster,--extra $(extra)) --constraint deploy/requirements-dev.txt \
+	$(LOCK) $(foreach extra,service feedback documents cluster signing,--extra $(extra)) --constraint deploy/requirements-dev.txt \
 	--output-file deploy/requirements.txt
 
 format: $(VENV)/installed-dev
@@ -113,8 +113,8 @@ install-locked: deploy/requirements-dev.txt | $(BIN)/python
 	@echo "Installing all that is locked into $(VENV) ..."
 	@awk '/^[a-z]/ {wanted = /^uv==/} wanted' deploy/requirements-dev.txt > $(VENV)/uv.txt
 	@$(PIP) --require-hashes --no-deps --requirement $(VENV)/uv.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --build-constraints deploy/requirements-dev.txt \
-	--require-build-hashes --requirement deploy/requirements-dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --requirement deploy/requirements-dev.txt \
+	--require-build-hashes --build-constraints deploy/requirements-dev.txt
 	@$(PIP) --no-build-isolation --editable '.[deep]'
 	@$(RETEXT)
 	@touch $(VENV)/installed $(VENV)/installed-dev $(VENV)/installed-train $(VENV)/installed-deep $(VENV)/installed-engines \

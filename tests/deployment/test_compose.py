@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -81,11 +82,32 @@ def test_every_container_is_read_only_and_without_privileges(name: str) -> None:
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
-    assert "privileged" not in service
+    assert not {"privileged", "cap_add", "devices", "device_cgroup_rules", "group_add"} & service.keys()
 
 
-@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if service["restart"] != "no"])
-def test_every_long_running_container_has_limits(name: str) -> None:
+@EVERY
+def test_no_container_runs_as_root(name: str, image: Image) -> None:
+    user = SERVICES[name].get("user", image.user if "build" in SERVICES[name] else None)
+    assert user is not None, "say which user it runs as; the image's may be root"
+    assert re.fullmatch(r"[1-9]\d*:\d+", user)
+
+
+@EVERY
+def test_no_container_shares_namespaces_with_the_machine(name: str) -> None:
+    shared = ("pid", "ipc", "uts", "userns_mode", "cgroup", "cgroup_parent", "network_mode")
+    assert {SERVICES[name].get(option) for option in shared} <= {None, "none"}
+
+
+@EVERY
+def test_containers_see_only_our_settings_of_the_machines_files(name: str) -> None:
+    """Not the socket of Docker, for example, through which a container could start others."""
+    for volume in SERVICES[name].get("volumes", []):
+        source, _, rest = volume.partition(":")
+        assert (source.startswith("./deploy/") and rest.endswith(":ro")) or re.fullmatch(r"\w+", source)
+
+
+@EVERY
+def test_every_container_has_limits(name: str) -> None:
     assert {"cpus", "mem_limit", "pids_limit"} <= SERVICES[name].keys()
 
 
