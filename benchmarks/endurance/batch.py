@@ -229,7 +229,7 @@ class Endurance:
         places = PLACES if self.options.on == "both" else (self.options.on,)
         if self.options.sabotage is not None:
             name = "a second command" if self.options.sabotage == "locking" else "the main process is killed"
-            return [(0.1, name, places[0])]
+            return [(share, name, places[0]) for share in (0.1, 0.2)]
         kinds = [fault for fault in FAULTS if set(fault.on) & set(places)]
         number = self.options.faults or 2 * len(kinds)
         chosen = [kinds[i % len(kinds)] for i in range(number)]
