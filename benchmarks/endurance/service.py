@@ -20,8 +20,8 @@ The exit status is 1 if one of these promises is broken:
   line for each answer.
 - No worker ends except those that are killed, and no process remains at the end.
 - Memory and open files of the manager, and of a worker that is never killed, do not grow. A line is fitted to the
-  lowest value of each of 20 blocks of time after the warm-up; in runs of ten minutes or more, its 95 % interval must
-  exclude harmful growth (10 MB or 10 files per hour). A shorter run can show only large leaks.
+  lowest value of each of 20 blocks of time after the warm-up; in runs of twenty minutes or more, its 95 % interval
+  must exclude harmful growth (20 MB or 10 files per hour). A shorter run can show only large leaks.
 
 Reports go into the output folder: report.json, report.txt, plot.png and the log of the service.
 """
@@ -70,7 +70,7 @@ class Plan:
 
     @property
     def is_long(self) -> bool:
-        """Whether the run is judged by its slopes."""
+        """Whether the run is judged by its slopes, and faults last as long as in life."""
         return self.seconds >= LONG_SECONDS
 
 

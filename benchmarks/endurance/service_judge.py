@@ -30,10 +30,11 @@ COUNTING = ("Redis restarted", "Redis hangs")
 ENDED = re.compile(r"Worker \(pid:\d+\) (was sent SIG(?!TERM)|exited)")
 """How gunicorn logs that a worker has ended."""
 
-LONG_SECONDS = 600.0
+LONG_SECONDS = 1200.0
 """Runs from this length on are judged by their slopes."""
-MEGABYTES_PER_HOUR, FILES_PER_HOUR = 10.0, 10.0
-"""Harmful growth of a process: at 10 MB per hour, a worker needs twice its memory after two days."""
+MEGABYTES_PER_HOUR, FILES_PER_HOUR = 20.0, 10.0
+"""Harmful growth of a process: at 20 MB per hour, a worker needs twice its memory after a day. A lower limit would
+mistake the end of the warm-up for a leak: a worker needs about 1,000 pages until its memory is flat."""
 MEGABYTES_IN_SHORT, FILES_IN_SHORT = 250.0, 40
 """What a process may gain in a shorter run, in which caches fill and each change of the model leaves some memory."""
 BLOCKS = 20

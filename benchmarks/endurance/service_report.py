@@ -58,6 +58,9 @@ def figures(run: Evidence, broken: Sequence[str], options: Mapping[str, Any]) ->
         ],
         "latency_by_fault": {kind: around(run, of) for kind, of in by_kind(run.faults).items()},
         "growth": {name: asdict(fit) for name, fit in run.growths.items()},
+        "samples": [
+            {**asdict(one), "at": round(one.at - run.began, 1)} for one in run.samples[:: 1 + len(run.samples) // 3000]
+        ],
         "broken": list(broken),
     }
 
