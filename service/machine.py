@@ -1,10 +1,18 @@
-"""Facts about this machine."""
+"""Facts about this machine, and its memory."""
 
 from __future__ import annotations
 
+import ctypes
 import os
+from contextlib import suppress
 
 
 def cores() -> int:
     """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def release_memory() -> None:
+    """Return freed memory to the system, as far as the C library can. glibc would keep most of a large object's."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

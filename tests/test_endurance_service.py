@@ -51,6 +51,7 @@ def run(*outcomes: Outcome, log: bytes | None = None, **more: Any) -> judge.Evid
         "ledger": Ledger(),
         "labels": Counter(),
         "logs": [log_of(*outcomes) if log is None else log],
+        "leftovers": [],
         "exit_status": 0,
     }
     return judge.Evidence(**{**found, **more})
@@ -215,6 +216,7 @@ def test_a_process_that_ended_cannot_be_judged() -> None:
     ("more", "found"),
     [
         ({"exit_status": -9}, "the service ended with status -9"),
+        ({"leftovers": ["python -m unspun"]}, "a process of the service remained: python -m unspun"),
         ({"wanted": ["disk full"]}, "disk full: it did not happen"),
         ({"faults": [Fault("Redis hangs", 1.0, 2.0, problem="no answer")]}, "Redis hangs: no answer"),
         ({"late": 60.0}, "too busy"),

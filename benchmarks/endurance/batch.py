@@ -74,6 +74,7 @@ def run(options: argparse.Namespace) -> int:
     """Run this half; return the exit status."""
     if INSIDE not in os.environ:
         _inside_own_mounts()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what runs in the background
     endurance = Endurance(options)
     try:
         endurance.prepare()
@@ -202,7 +203,7 @@ class Endurance:
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.state = State(parameters, self.server.port, schedule, reference=self.state.reference)
-        if not self.models.exists() or not options.resume:
+        if not (self.models.exists() and (options.resume or options.sabotage)):
             self._make_models()
         if not self.state.reference:
             self._reference()
@@ -228,7 +229,7 @@ class Endurance:
         places = PLACES if self.options.on == "both" else (self.options.on,)
         if self.options.sabotage is not None:
             name = "a second command" if self.options.sabotage == "locking" else "the main process is killed"
-            return [(0.3, name, places[0])]
+            return [(0.1, name, places[0])]
         kinds = [fault for fault in FAULTS if set(fault.on) & set(places)]
         number = self.options.faults or 2 * len(kinds)
         chosen = [kinds[i % len(kinds)] for i in range(number)]
@@ -487,7 +488,7 @@ class Endurance:
 
     def inspect(self, when: str) -> None:
         """Check the folder of the run after a command."""
-        reference = self.state.reference["parts"]
+        reference, damaged = self.state.reference["parts"], set(self.damaged)
         for part in self.folder.glob("part-*.jsonl"):
             number = int(part.name[5:10])
             if reference.get(part.name) == _digest(part):
@@ -496,10 +497,10 @@ class Endurance:
                 self.broken.append(f"{part.name} is not as in the undisturbed run, after: {when}")
         now = self._times()
         for number, moment in self._marks.items():
-            if number not in self.damaged and now.get(number) not in (None, moment):
+            if number not in damaged and now.get(number) not in (None, moment):
                 self.broken.append(f"part {number} was finished, but was written again, after: {when}")
                 break
-        if lost := [number for number in self._marks if number not in now and number not in self.damaged]:
+        if lost := [number for number in self._marks if number not in now and number not in damaged]:
             self.broken.append(f"part {lost[0]} was finished, but is gone, after: {when}")
         deadline = time.monotonic() + LINGER
         while (left := [one for one in self.family.values() if one.is_running()]) and time.monotonic() < deadline:

@@ -3,7 +3,7 @@
     python -m benchmarks.endurance service                          # thirty minutes
     python -m benchmarks.endurance service --minutes 2              # a quick look: each fault once
     python -m benchmarks.endurance service --minutes 1 --fault "disk full"
-    python -m benchmarks.endurance service --minutes 1 --sabotage answer    # must fail
+    python -m benchmarks.endurance service --minutes 1 --sabotage answer    # a defective service: must fail
 
 An `unspun serve` with two workers, Redis and PostgreSQL gets mixed traffic at a steady rate: single texts, batches,
 streams, pages, comparisons, uploads, labels, the Python client, what operators read, slow and dripping clients, clients
@@ -18,7 +18,7 @@ The exit status is 1 if one of these promises is broken:
   away. Only requests that were in progress when a worker was killed are cut off, and never those of the Python client.
 - Exactly the acknowledged labels are in the database; the rate limit holds for all workers together; the log has one
   line for each answer.
-- No worker ends except those that are killed.
+- No worker ends except those that are killed, and no process remains at the end.
 - Memory and open files of the manager, and of a worker that is never killed, do not grow. A line is fitted to the
   lowest value of each of 20 blocks of time after the warm-up; in runs of ten minutes or more, its 95 % interval must
   exclude harmful growth (10 MB or 10 files per hour). A shorter run can show only large leaks.
@@ -41,10 +41,10 @@ from typing import Any
 from benchmarks.common import SHOWN, progress
 from benchmarks.endurance import service_report as report
 from benchmarks.endurance.service_answers import RightAnswers
-from benchmarks.endurance.service_faults import LONG, SHORT, Faults, schedule
+from benchmarks.endurance.service_faults import KINDS, LONG, NONE, SHORT, Faults, schedule
 from benchmarks.endurance.service_judge import LONG_SECONDS, REACHED_SECONDS, Evidence, broken
 from benchmarks.endurance.service_sabotage import ALL, SABOTAGES
-from benchmarks.endurance.service_setting import SERVERS, other_model, setting
+from benchmarks.endurance.service_setting import CLI, SERVERS, other_model, setting
 from benchmarks.endurance.service_traffic import Traffic
 from benchmarks.endurance.service_watch import Watch
 from unspun.model import bundle
@@ -79,7 +79,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", type=float, default=30.0, metavar="M", help="duration (default: 30)")
     parser.add_argument("--rate", type=float, default=RATE, metavar="N", help="requests per second (default: 8)")
     parser.add_argument(
-        "--fault", action="append", metavar="KIND", help="cause only this kind of fault, or `none`; may be repeated"
+        "--fault",
+        action="append",
+        choices=(*KINDS, NONE),
+        metavar="KIND",
+        help=f"cause only this kind of fault; may be repeated. One of: {', '.join((*KINDS, NONE))}",
     )
     parser.add_argument("--sabotage", choices=(*SABOTAGES, ALL), help="make the service defective: the run must fail")
 
@@ -108,12 +112,15 @@ def run(options: argparse.Namespace) -> int:
 
 def observe(plan: Plan, right: RightAnswers, other: Path, folder: Path) -> Evidence:
     """Run the service, its clients and its faults; return everything that was recorded."""
-    module = (SABOTAGE, plan.sabotage) if plan.sabotage else ()
+    module = (SABOTAGE, plan.sabotage) if plan.sabotage else CLI
     timeout = 30.0 if plan.is_long else 8.0
     settings = {"TIMEOUT": timeout, "RATE_LIMIT": f"{LIMIT} per minute"}
     with setting(folder, other, module=module, servers=plan.servers, **settings) as place:
         faults = Faults(place, plan.seed, LONG if plan.is_long else SHORT)
-        planned = schedule(plan.seconds, plan.faults or faults.kinds, plan.seed, is_long=plan.is_long)
+        possible = [kind for kind in faults.kinds if plan.faults is None or kind in plan.faults]
+        for kind in sorted(set(plan.faults or KINDS) - {*faults.kinds, NONE}):
+            print(f"{kind}: this cannot be caused here, and is left out", file=sys.stderr)
+        planned = schedule(plan.seconds, possible, plan.seed, is_long=plan.is_long)
         began = time.monotonic()
         with (
             Watch(place.service, faults.survivor, min(2.0, max(0.1, plan.seconds / 300))) as watch,
@@ -139,6 +146,7 @@ def observe(plan: Plan, right: RightAnswers, other: Path, folder: Path) -> Evide
             ledger=traffic.ledger,
             labels=labels,
             logs=[part.read_bytes() for part in (*faults.logs, place.service.log_file)],
+            leftovers=place.service.leftovers(),
             exit_status=place.service.process.returncode,
             wanted=sorted({kind for _, kind in planned.faults}),
             late=traffic.late,

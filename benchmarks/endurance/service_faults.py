@@ -18,6 +18,21 @@ from benchmarks.common import BenchmarkError
 from benchmarks.endurance.service_setting import Setting, promote
 from unspun.model import bundle
 
+PROMOTED, ROLLED_BACK = "model promoted", "model rolled back"
+NONE = "none"
+KINDS = (
+    "worker killed",
+    PROMOTED,
+    ROLLED_BACK,
+    "promotion killed",
+    "Redis restarted",
+    "Redis hangs",
+    "PostgreSQL stopped",
+    "PostgreSQL hangs",
+    "log rotated",
+    "disk full",
+)
+"""All kinds of faults. A full disk needs the right to mount one."""
 LEAST_LIFE, MOST_LIFE = 0.5, 2.5
 """A command that is to be killed is killed after a random number of seconds in this range; it takes about two."""
 REPLACED_SECONDS = 30.0
@@ -68,7 +83,7 @@ class ModelSince:
 
 
 class Faults:
-    """Causes faults. Each method that begins with `_do_` is a kind of fault; it returns when all is repaired."""
+    """Causes faults, each of which lasts until everything is repaired."""
 
     def __init__(self, setting: Setting, seed: int, length: Length) -> None:
         self.happened: list[Fault] = []
@@ -85,8 +100,8 @@ class Faults:
         self._threads: list[threading.Thread] = []
         self._kinds: dict[str, Callable[[Fault], None]] = {
             "worker killed": self._kill_worker,
-            "model promoted": self._change_model,
-            "model rolled back": self._change_model,
+            PROMOTED: self._change_model,
+            ROLLED_BACK: self._change_model,
             "promotion killed": self._kill_promotion,
             "log rotated": self._rotate_log,
         }
@@ -162,7 +177,7 @@ class Faults:
         """Promote the other model if the first one is in use, else roll back."""
         setting = self._setting
         first = self.models[-1].sha256 == self.models[0].sha256
-        fault.kind = "model promoted" if first else "model rolled back"
+        fault.kind = PROMOTED if first else ROLLED_BACK
         promote(setting.models, *(("promote", "--model", str(setting.other)) if first else ("rollback",)))
         self._note_model(fault)
 
@@ -265,15 +280,15 @@ def schedule(seconds: float, kinds: Sequence[str], seed: int, *, is_long: bool) 
     the first changes leaves some memory behind.
     """
     chance = random.Random(f"{seed} schedule")
-    others = [kind for kind in kinds if kind not in ("worker killed", "none")]
+    others = [kind for kind in kinds if kind not in ("worker killed", NONE)]
     every, kill_every = (75.0, 60.0) if is_long else (seconds / (len(others) + 2), seconds / 3)
     warm_up = WARM_UP * seconds
     planned = []
     if "worker killed" in kinds:
         times = _times(kill_every / 2, seconds - kill_every / 4, kill_every)
         planned += [(at + chance.uniform(0.0, 0.2) * kill_every, "worker killed") for at in times]
-    if is_long and "model promoted" in kinds:
-        planned += [(at, "model promoted") for at in _times(10.0, warm_up - 15.0, (warm_up - 15.0) / SWAPS)]
+    if is_long and PROMOTED in kinds:
+        planned += [(at, PROMOTED) for at in _times(10.0, warm_up - 15.0, (warm_up - 15.0) / SWAPS)]
     left: list[str] = []
     begun = False
     for at in _times(warm_up + every / 2 if is_long else every / 2, seconds - every, every) if others else ():

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.endurance.service_faults import Fault, ModelSince
+from benchmarks.endurance.service_faults import PROMOTED, ROLLED_BACK, Fault, ModelSince
 from benchmarks.endurance.service_traffic import GREEDY, KINDS, Ledger, Outcome
 from benchmarks.endurance.service_watch import MANAGER, WATCHED, Growth, Sample, after, growth
 
@@ -61,6 +61,8 @@ class Evidence:
     """Ids and comments of the labels in the database, None if there is none."""
     logs: list[bytes]
     """The parts of the log, oldest first."""
+    leftovers: Sequence[str]
+    """Commands of processes that remained after the service ended."""
     exit_status: int | None
     late: float = 0.0
     """Seconds by which the latest request was sent after it was due."""
@@ -226,7 +228,10 @@ def complete(run: Evidence) -> Iterator[str]:
     for fault in run.faults:
         if fault.problem:
             yield f"{fault.kind}: {fault.problem}"
-    for kind in sorted(set(run.wanted) - {fault.kind for fault in run.faults}):
+    happened = {fault.kind for fault in run.faults}
+    if happened & {PROMOTED, ROLLED_BACK}:  # which of the two it is depends on the model in use
+        happened |= {PROMOTED, ROLLED_BACK}
+    for kind in sorted(set(run.wanted) - happened):
         yield f"{kind}: it did not happen; the run was too short"
     seen = {outcome.kind for outcome in run.outcomes}
     for kind in KINDS:
@@ -234,6 +239,8 @@ def complete(run: Evidence) -> Iterator[str]:
             yield f"{kind}: no such request was sent"
     if run.late > LATE_SECONDS:
         yield f"requests were sent up to {run.late:.1f} s late: this machine is too busy for the rate"
+    for command in run.leftovers:
+        yield f"a process of the service remained: {command}"
     if run.exit_status != 0:
         yield f"the service ended with status {run.exit_status}"
 

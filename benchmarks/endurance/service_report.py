@@ -50,12 +50,13 @@ def figures(run: Evidence, broken: Sequence[str], options: Mapping[str, Any]) ->
                 **asdict(fault),
                 "began": fault.began - run.began,
                 "ended": fault.ended - run.began,
-                "in_flight": in_flight(run, fault.began),
+                "in_flight": in_flight(run, float(fault.notes.get("killed_at", fault.began))),
                 "cut": cut_by(run, fault),
-                "latency": around(run, fault),
+                "latency": around(run, [fault]),
             }
             for fault in run.faults
         ],
+        "latency_by_fault": {kind: around(run, of) for kind, of in by_kind(run.faults).items()},
         "growth": {name: asdict(fit) for name, fit in run.growths.items()},
         "broken": list(broken),
     }
@@ -77,16 +78,22 @@ def latency(outcomes: Sequence[Outcome]) -> dict[str, float | int]:
     return {"requests": len(taken), **{name: round(float(np.percentile(taken, at)), 1) for name, at in SHARES.items()}}
 
 
-def around(run: Evidence, fault: Fault) -> dict[str, dict[str, float | int]]:
-    """Return the latency of requests that were due before, during and after a fault."""
+def around(run: Evidence, faults: Sequence[Fault]) -> dict[str, dict[str, float | int]]:
+    """Return the latency of requests that were due before, during and after some faults."""
     reach = 15.0 if run.ended - run.began >= LONG_SECONDS else 3.0
+    found: dict[str, list[Outcome]] = {"before": [], "during": [], "after": []}
     prompt = _prompt(run.outcomes)
-    parts = {
-        "before": (fault.began - reach, fault.began),
-        "during": (fault.began, max(fault.ended, fault.began + 1.0)),
-        "after": (max(fault.ended, fault.began + 1.0), max(fault.ended, fault.began + 1.0) + reach),
-    }
-    return {name: latency([one for one in prompt if low <= one.due < high]) for name, (low, high) in parts.items()}
+    for fault in faults:
+        began, ended = fault.began, max(fault.ended, fault.began + 1.0)
+        parts = {"before": (began - reach, began), "during": (began, ended), "after": (ended, ended + reach)}
+        for name, (low, high) in parts.items():
+            found[name] += [one for one in prompt if low <= one.due < high]
+    return {name: latency(of) for name, of in found.items()}
+
+
+def by_kind(faults: Sequence[Fault]) -> dict[str, list[Fault]]:
+    """Return the faults of each kind."""
+    return {kind: [one for one in faults if one.kind == kind] for kind in sorted({one.kind for one in faults})}
 
 
 def cut_by(run: Evidence, fault: Fault) -> int:
@@ -99,21 +106,19 @@ def cut_by(run: Evidence, fault: Fault) -> int:
 
 def text(results: Mapping[str, Any]) -> str:
     """Return the report for the terminal."""
-    faults = [
-        {
-            "at": f"{one['began']:.0f} s",
-            "fault": one["kind"],
-            "lasted": f"{one['ended'] - one['began']:.1f} s",
-            "in flight": one["in_flight"],
-            "cut off": one["cut"],
-            **{
-                f"{name} {part}": one["latency"][part].get(name, "")
-                for part in ("before", "during", "after")
-                for name in ("p50", "p95", "p99")
-            },
-        }
-        for one in results["faults"]
-    ]
+    faults = []
+    for kind, parts in results["latency_by_fault"].items():
+        of = [one for one in results["faults"] if one["kind"] == kind]
+        faults.append(
+            {
+                "fault": kind,
+                "times": len(of),
+                "lasted": f"{max(one['ended'] - one['began'] for one in of):.1f} s",
+                "in flight": sum(one["in_flight"] for one in of),
+                "cut off": sum(one["cut"] for one in of),
+                **{f"{name} {part}": parts[part].get(name, "") for part in parts for name in ("p50", "p95", "p99")},
+            }
+        )
     growths = [
         {
             "process and unit": name,

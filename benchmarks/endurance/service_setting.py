@@ -34,6 +34,7 @@ SMALL_DISK = "4m"
 """Size of the disk with the service's temporary folder."""
 PLACE = "disk"
 SERVERS = ("redis", "postgres")
+CLI = ("unspun.service.cli",)
 
 
 def other_model(folder: Path, **manifest: Any) -> Path:
@@ -52,16 +53,13 @@ def other_model(folder: Path, **manifest: Any) -> Path:
 class LoggingService(Service):
     """`unspun serve` that appends its log to a file, from which a log rotation takes it.
 
-    `module` is run instead of unspun's command line, and `folder` is for temporary files.
+    `folder` is for temporary files.
     """
 
-    def __init__(self, log_file: Path, folder: Path, module: Sequence[str] = (), **settings: Any) -> None:
+    def __init__(self, log_file: Path, folder: Path, **settings: Any) -> None:
         super().__init__(**settings)
         self._environment["TMPDIR"] = str(folder)
         self.log_file = log_file
-        if module:
-            place = self._command.index("unspun.service.cli")
-            self._command[place : place + 1] = module
 
     def __enter__(self) -> Self:
         with self.log_file.open("ab") as log:
@@ -81,6 +79,20 @@ class LoggingService(Service):
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+    def leftovers(self, patience: float = 5.0) -> list[str]:
+        """Return the commands of processes of the service that are still there this long after it ended."""
+        mark = f"TMPDIR={self._environment['TMPDIR']}".encode()
+        ends = time.monotonic() + patience
+        while True:
+            found = []
+            for process in Path("/proc").glob("[0-9]*"):
+                with suppress(OSError):  # it has ended, or belongs to another user
+                    if mark in (process / "environ").read_bytes().split(b"\0"):
+                        found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+            if not found or time.monotonic() > ends:
+                return found
+            time.sleep(0.1)
 
     def _first(self, name: str) -> dict[str, Any]:
         ends = time.monotonic() + START_SECONDS
@@ -186,7 +198,7 @@ class Setting:
 
 @contextmanager
 def setting(
-    folder: Path, other: Path, *, module: Sequence[str] = (), servers: Sequence[str] = SERVERS, **settings: Any
+    folder: Path, other: Path, *, module: tuple[str, ...] = CLI, servers: Sequence[str] = SERVERS, **settings: Any
 ) -> Iterator[Setting]:
     """Start the service; stop everything when the block ends. Without PostgreSQL, labels are in a file.
 
@@ -212,7 +224,7 @@ def setting(
         disk = folder / PLACE
         disk.mkdir()
         wrapper = _with_small_disk(disk)
-        service = LoggingService(folder / "service.log", disk, module, wrapper=wrapper, **settings)
+        service = LoggingService(folder / "service.log", disk, wrapper=wrapper, module=module, **settings)
         stack.enter_context(service)
         seen = Path(f"/proc/{service.process.pid}/root{disk}") if wrapper else None
         yield Setting(service, redis, database, models, other, keys, seen, sqlite)

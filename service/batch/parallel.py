@@ -136,6 +136,9 @@ def write(writer: VerdictWriter, outcome: Scored | Written) -> None:
 
 def _score_in_worker(task: Task, batch: list[Record | Failure]) -> list[Returned] | list[Written | Failure]:
     model, files = _model(task.load, task.bundle, task.sha256)
+    if files.have_changed():  # since an earlier batch, perhaps of another run: workers of a cluster live long
+        _model.cache_clear()
+        model, files = _model(task.load, task.bundle, task.sha256)
     outcomes = list(task.score(model, list(_read(batch, task.fields))))
     files.check()
     if task.form is None:
@@ -184,9 +187,13 @@ class ModelFiles:
         self._folder = find(bundle).resolve()
         self._before = self._state()
 
+    def have_changed(self) -> bool:
+        """Return whether the files are other ones than at first."""
+        return self._state() != self._before
+
     def check(self) -> None:
         """Raise BundleError if the files have changed."""
-        if self._state() != self._before:
+        if self.have_changed():
             raise BundleError(
                 f"{self._folder}: the files of the model were changed while it was in use; put them back and rerun the "
                 "command to resume, or start over with the new model"

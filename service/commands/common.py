@@ -262,6 +262,17 @@ def load_detector(bundle: Path | None, *, device: str = "cpu") -> Detector:
     return Detector.load(bundle, device=device)
 
 
+@dataclass(frozen=True)
+class DetectorLoader:
+    """Loads a model for a device. Two loaders of a device are equal, so that a worker loads a model only once."""
+
+    device: str
+
+    def __call__(self, bundle: Path | None) -> Detector:
+        """Load a model, None for the one that ships. Raises model.bundle.BundleError."""
+        return load_detector(bundle, device=self.device)
+
+
 def require_depth(model: Any, depth: str, name: str = "") -> None:
     """Raise CommandError if a model does not have a tier: once, instead of for every document."""
     from unspun.model.detector import MissingTierError

@@ -19,6 +19,7 @@ from unspun.service.commands.common import (
     FOUND,
     INCOMPLETE,
     STDIO,
+    DetectorLoader,
     Reading,
     allow_option,
     bad_output,
@@ -29,7 +30,6 @@ from unspun.service.commands.common import (
     format_option,
     in_words,
     is_terminal,
-    load_detector,
     model_option,
     open_output,
     open_reader,
@@ -176,7 +176,7 @@ def score(
     \b
     Exit status:
       0    all documents were scored
-      1    the model could not be loaded, or the output could not be written
+      1    the model could not be loaded, or the run had to stop and can be rerun
       2    wrong usage
       3    some documents could not be read; the rest were scored
       4    with --fail-on: a document has that verdict, and all could be read
@@ -212,7 +212,7 @@ def score(
         target,
         reader,
         chosen,
-        load or partial(load_detector, device=device),
+        load or DetectorLoader(device),
         bundle,
         allowed,
         depth,

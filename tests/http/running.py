@@ -39,14 +39,23 @@ class Answer:
 
 
 class Service:
-    """`unspun serve` in a separate process; `settings` are UNSPUN_ variables without their prefix."""
+    """`unspun serve` in a separate process; `settings` are UNSPUN_ variables without their prefix.
 
-    def __init__(self, *arguments: str, wrapper: tuple[str, ...] = (), **settings: Any) -> None:
+    `module`, with its first arguments, is run instead of the command line.
+    """
+
+    def __init__(
+        self,
+        *arguments: str,
+        wrapper: tuple[str, ...] = (),
+        module: tuple[str, ...] = ("unspun.service.cli",),
+        **settings: Any,
+    ) -> None:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("UNSPUN_")}
         chosen = {"PORT": 0, "DRAIN_SECONDS": 0, "WATCH_SECONDS": 0.1, "WORKERS": 2} | settings
         self._environment = inherited | {f"UNSPUN_{name}": str(value) for name, value in chosen.items()}
         self._count = int(chosen["WORKERS"])
-        self._command = [*wrapper, sys.executable, "-m", "unspun.service.cli", "serve", *arguments]
+        self._command = [*wrapper, sys.executable, "-m", *module, "serve", *arguments]
         self.log: list[dict[str, Any]] = []
         self.errors: list[str] = []
         """Lines on standard error that are not JSON."""

@@ -28,7 +28,7 @@ if find_spec("matplotlib") is None:
 def test_every_promise_is_kept_while_each_fault_happens_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status = main(["service", "--minutes", "0.7", "--rate", "6", "--output", str(tmp_path)])
+    status = main(["service", "--minutes", "0.6", "--rate", "6", "--output", str(tmp_path)])
     report = json.loads((tmp_path / "report.json").read_text("utf-8"))
     assert (status, report["broken"]) == (0, [])
     happened = {fault["kind"] for fault in report["faults"]}

@@ -5,7 +5,6 @@ test_endurance.py promotes models and rolls them back under traffic.
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from pathlib import Path
@@ -43,26 +42,21 @@ def lead(folder: ModelFolder, name: str) -> None:
     (folder.path / "next").replace(folder.path / "current")
 
 
-def test_a_service_answers_while_it_loads(folder: ModelFolder, trained: Path) -> None:
-    """Loading the new model takes until the test closes one of its files, a pipe."""
-    used = folder.in_use
-    slow = folder.path / folder.promote(trained).model
+def test_a_service_answers_while_it_loads(folder: ModelFolder, trained: Path, tmp_path: Path) -> None:
+    new = folder.promote(trained).model
     folder.rollback()
-    endless = slow / "words.txt"
-    endless.unlink()
-    os.mkfifo(endless)
-    with Service(MODEL=folder.path / "current") as service:
-        lead(folder, slow.name)
-        with endless.open("wb"):  # opens when the first process of the service reads it
-            statuses = {service.post("/v1/score", {"text": TEXT}).status for _ in range(20)}
-            version = version_of(service)
-            time.sleep(1)  # until all processes have started to load it
-            lead(folder, str(used))
-        refusals = [service.wait_for("the new model is refused, the old one stays") for _ in range(3)]
-        after = service.post("/v1/score", {"text": TEXT})
-    assert statuses == {200}
-    assert version == after.json["model"]["version"] == shipped_version()
-    assert all("words.txt" in event["reason"] for event in refusals)
+    held = tmp_path / "held"
+    with Service(MODEL=folder.path / "current", module=("tests.http.slow_loading", str(held))) as service:
+        held.touch()
+        lead(folder, new)
+        time.sleep(1)  # until all processes have started to load it
+        answers = [service.post("/v1/score", {"text": TEXT}) for _ in range(20)]
+        held.unlink()
+        swaps = [service.wait_for("model swapped") for _ in range(3)]
+        after = version_of(service)
+    assert {answer.status for answer in answers} == {200}
+    assert {answer.json["model"]["version"] for answer in answers} == {shipped_version()}
+    assert {event["model"]["version"] for event in swaps} == {after} == {"3.0.0"}
 
 
 def test_a_broken_link_keeps_the_old_model_until_a_promotion_repairs_it(folder: ModelFolder, trained: Path) -> None:

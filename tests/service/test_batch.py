@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import random
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,10 +23,12 @@ from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, ENVIRONMENT, ROOT, SPUN, SUSPECT, Unspun
 from unspun.model.text.document import MAX_CHARACTERS
 from unspun.reading.reader import Failure, Record
+from unspun.service.batch import parallel
 from unspun.service.batch.parallel import Task, Workers, score_in_parallel
 from unspun.service.batch.processes import KilledError, Processes
 from unspun.service.batch.runs import RunFolder
 from unspun.service.batch.scoring import batches
+from unspun.service.commands.common import DetectorLoader
 
 
 def write(file: Path, count: int) -> None:
@@ -413,6 +417,37 @@ def test_large_files_are_scored_on_several_cores(
     assert (run.status, len(run.verdicts), used) == (0, 1, expected)
 
 
+def test_a_worker_loads_the_model_once_for_all_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = []
+
+    def load(bundle: Path | None, *, device: str) -> FakeDetector:
+        loaded.append(device)
+        return FakeDetector()
+
+    monkeypatch.setattr("unspun.service.commands.common.load_detector", load)
+    task = Task(DetectorLoader("cpu"), None, FakeDetector().model.sha256, "auto", True, form="jsonl")
+    parallel._model.cache_clear()
+    for _ in range(3):  # as they arrive in a worker
+        parallel._score_in_worker(pickle.loads(pickle.dumps(task)), [Record("a", SPUN, "a")])
+    parallel._model.cache_clear()
+    assert loaded == ["cpu"]
+
+
+def test_a_worker_loads_a_model_again_whose_files_were_put_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A worker of a cluster outlives the run that stopped because its model was overwritten."""
+    (tmp_path / "words.txt").write_text("words")
+    monkeypatch.setattr("unspun.service.commands.common.load_detector", lambda bundle, *, device: FakeDetector())
+    task = Task(DetectorLoader("cpu"), tmp_path, FakeDetector().model.sha256, "auto", True, form="jsonl")
+    parallel._model.cache_clear()
+    first = parallel._score_in_worker(task, [Record("a", SPUN, "a")])
+    (tmp_path / "words.txt").write_text("other")
+    (tmp_path / "words.txt").write_text("words")
+    assert parallel._score_in_worker(task, [Record("a", SPUN, "a")]) == first
+    parallel._model.cache_clear()
+
+
 @pytest.fixture
 def pages(here: Path) -> Path:
     """Return a folder of web pages, whose articles are extracted by the workers."""
@@ -561,3 +596,25 @@ def test_a_missing_scheduler_is_reported_on_one_line(unspun: Unspun, archive: Pa
     pytest.importorskip("distributed", reason="pip install 'unspun[cluster]'")
     run = unspun("score", archive, "--output", "out/", "--scheduler", "nonsense://x")
     assert (run.status, "no Dask scheduler answers at this address" in run.errors[-1]) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "workers", "message"),
+    [
+        ("running", {}, "this scheduler has had no workers for 0 seconds; start some with `dask worker`"),
+        ("connecting", {"a": 1}, "the connection to the Dask scheduler was lost"),
+    ],
+)
+def test_a_cluster_that_stays_away_ends_the_command(
+    status: str, workers: dict[str, int], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed", reason="pip install 'unspun[cluster]'")
+    monkeypatch.setattr(parallel, "WITHOUT_WORKERS", 0.0)
+
+    class Silent:
+        def result(self, timeout: float) -> None:
+            raise TimeoutError
+
+    client = SimpleNamespace(status=status, scheduler_info=lambda n_workers: {"workers": workers})
+    with pytest.raises(parallel.LostWorkersError, match=message):
+        parallel._Cluster("tcp://127.0.0.1:1", client, 2).result(Silent())
