@@ -38,6 +38,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import psutil
+from filelock import FileLock, Timeout
 
 from benchmarks.common import ROOT, BenchmarkError, drawn, environment
 from benchmarks.endurance.cluster import Cluster, family_of, spawned
@@ -165,6 +166,7 @@ class Endurance:
         self.home: Path = options.output.resolve()
         self.folder = self.home / "run"
         self.models = self.home / "models"
+        self.lock = FileLock(self.home / ".lock")
         self.broken: list[str] = []
         self.process: subprocess.Popen[str] | None = None
         self.place = PLACES[0]
@@ -187,12 +189,18 @@ class Endurance:
         options = self.options
         names = ("documents", "seed", "depth", "part_size")
         parameters = {name: getattr(options, name) for name in names}
+        self.home.mkdir(parents=True, exist_ok=True)
+        try:
+            self.lock.acquire(blocking=False)
+        except Timeout:
+            raise BenchmarkError(
+                f"{self.home}: another endurance run uses this folder; choose another --output"
+            ) from None
         file = self.home / "state.json"
         state = _read_state(file) if file.exists() else None
         same = state is not None and state.parameters == parameters
         if options.resume and not same:
             raise BenchmarkError(f"{file}: there is no run with these options to resume; leave out --resume")
-        self.home.mkdir(parents=True, exist_ok=True)
         self.log("corpus")
         self.corpus = self._corpus(parameters)
         self.server = Server(self.home / "corpus" / "web", state.port if state is not None and same else 0)
@@ -608,6 +616,7 @@ class Endurance:
         self.cluster.close()
         if self.server is not None:
             self.server.close()
+        self.lock.release()
 
     # --- the report
 
