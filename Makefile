@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --durations 10
+PYTEST := $(BIN)/python -m pytest --dist loadfile --durations 25
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-integrations check sbom lock install-locked train-extra deep-extra engines-extra editors-extra \
@@ -31,10 +31,12 @@ demo: $(VENV)/installed
 	@$(BIN)/unspun score seeds/examples --format table --show 1
 
 test: $(VENV)/installed-dev
-	@$(PYTEST) -m "not integration"
+	@$(PYTEST) --numprocesses auto --maxprocesses 4 -m "not integration"
 
+# One process more than there are cores: these tests often wait. tests/conftest.py puts the longest files first.
 test-integrations: $(VENV)/installed-dev
-	@$(PYTEST) -m integration
+	@$(PYTEST) --numprocesses $$($(BIN)/python -c 'import os; print(min(os.cpu_count() + 1, 5))') --no-loadscope-reorder \
+	-m integration
 
 screenshots: $(VENV)/installed-dev
 	@$(BIN)/python -m tests.browser.screenshots

@@ -18,6 +18,18 @@ FOLDERS = tuple(HERE / name for name in ("browser", "deployment", "http", "packa
 """Folders in which every test is an integration test."""
 FIXTURES = {"postgres", "cluster"}
 """Fixtures that start another program: a test that uses one is an integration test."""
+LONGEST = (
+    "test_endurance_batch.py",
+    "test_endurance_service.py",
+    "test_lifecycle.py",
+    "test_commands.py",
+    "test_wheel.py",
+    "test_feedback.py",
+    "test_tutorial.py",
+    "test_observability.py",
+    "test_engines.py",
+)
+"""Files that take most of a minute or more. They start first, so that no worker is left with one at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -31,6 +43,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             or any(isinstance(value, str) and value == "postgresql" for value in parameters)
         ):
             item.add_marker(pytest.mark.integration)
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 @pytest.fixture

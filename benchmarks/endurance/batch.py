@@ -32,12 +32,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 import psutil
+from filelock import FileLock, Timeout
 
 from benchmarks.common import ROOT, BenchmarkError, drawn, environment
 from benchmarks.endurance.cluster import Cluster, family_of, spawned
@@ -122,7 +123,7 @@ class Fault:
     statuses: Sequence[int] = ()
     says: str = ""
     why: Sequence[str] = ()
-    share: tuple[float, float] = (0.05, 0.95)
+    share: tuple[float, float] = (0.05, 0.75)  # later, a small run may have nothing left to score
 
 
 @dataclass
@@ -165,6 +166,7 @@ class Endurance:
         self.home: Path = options.output.resolve()
         self.folder = self.home / "run"
         self.models = self.home / "models"
+        self.lock = FileLock(self.home / ".lock")
         self.broken: list[str] = []
         self.process: subprocess.Popen[str] | None = None
         self.place = PLACES[0]
@@ -187,12 +189,18 @@ class Endurance:
         options = self.options
         names = ("documents", "seed", "depth", "part_size")
         parameters = {name: getattr(options, name) for name in names}
+        self.home.mkdir(parents=True, exist_ok=True)
+        try:
+            self.lock.acquire(blocking=False)
+        except Timeout:
+            raise BenchmarkError(
+                f"{self.home}: another endurance run uses this folder; choose another --output"
+            ) from None
         file = self.home / "state.json"
         state = _read_state(file) if file.exists() else None
         same = state is not None and state.parameters == parameters
         if options.resume and not same:
             raise BenchmarkError(f"{file}: there is no run with these options to resume; leave out --resume")
-        self.home.mkdir(parents=True, exist_ok=True)
         self.log("corpus")
         self.corpus = self._corpus(parameters)
         self.server = Server(self.home / "corpus" / "web", state.port if state is not None and same else 0)
@@ -229,7 +237,7 @@ class Endurance:
         places = PLACES if self.options.on == "both" else (self.options.on,)
         if self.options.sabotage is not None:
             name = "a second command" if self.options.sabotage == "locking" else "the main process is killed"
-            return [(0.1, name, places[0])]
+            return [(share, name, places[0]) for share in (0.1, 0.2)]
         kinds = [fault for fault in FAULTS if set(fault.on) & set(places)]
         number = self.options.faults or 2 * len(kinds)
         chosen = [kinds[i % len(kinds)] for i in range(number)]
@@ -608,6 +616,7 @@ class Endurance:
         self.cluster.close()
         if self.server is not None:
             self.server.close()
+        self.lock.release()
 
     # --- the report
 
@@ -684,6 +693,17 @@ def _kill_worker(run: Endurance) -> None:
         return
     (*_, victim) = spawned(run.process.pid)
     victim.kill()
+
+
+@contextmanager
+def _paused(run: Endurance) -> Iterator[None]:
+    """Stop the main process for a while, so that a small run does not end meanwhile."""
+    assert run.process is not None
+    run.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        run.process.send_signal(signal.SIGCONT)
 
 
 def _kill_main(run: Endurance) -> None:
@@ -776,7 +796,8 @@ def _renames_work(run: Endurance) -> None:
 def _promote(run: Endurance) -> None:
     """Put another model in use, and kill the main process, so that the next command finds the other model."""
     manifest = (run.home / "bundles" / "second" / "manifest.json").read_bytes()
-    run.unspun_models("promote", "--model", hashlib.sha256(manifest).hexdigest()[:8])
+    with _paused(run):
+        run.unspun_models("promote", "--model", hashlib.sha256(manifest).hexdigest()[:8])
     _kill_main(run)
 
 
@@ -827,9 +848,10 @@ def _lose_part(run: Endurance) -> None:
 
 def _second_command(run: Endurance) -> None:
     """Start a second command on the same folder."""
-    done = subprocess.run(
-        run.command(run.folder), cwd=run.home, env=_environment(), capture_output=True, text=True, check=False
-    )
+    with _paused(run):
+        done = subprocess.run(
+            run.command(run.folder), cwd=run.home, env=_environment(), capture_output=True, text=True, check=False
+        )
     says = (done.stderr.splitlines() or [""])[-1]
     run.state.events[-1].says = says
     if done.returncode != 1 or "another run is using this folder" not in says:
@@ -838,7 +860,7 @@ def _second_command(run: Endurance) -> None:
 
 DISK = {"statuses": (1,), "why": ("disk", "killed")}
 NO_SPACE = "No space left on device; once this is fixed, rerun the command to resume"
-LATE = (0.6, 0.9)
+LATE = (0.6, 0.75)
 """By then, the part of the corpus that a server offers is read at the start of each command."""
 FAULTS = (
     Fault(
@@ -874,8 +896,9 @@ FAULTS = (
         strike=_overwrite_model,
         repair=_restore_model,
         statuses=(1, -signal.SIGBUS),
-        says="were changed while it was in use|a worker was killed|does not have the model|cannot be read|",
+        says="were changed while it was in use|a worker was killed|does not have the model|cannot be read|^$",
         why=("model changed", "workers lost", "killed"),
+        share=(0.05, 0.6),
     ),
     Fault(
         "the connection to the input is cut",

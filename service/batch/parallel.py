@@ -278,28 +278,31 @@ class _Cluster:
         self.size = size
 
     def submit(self, task: Task, batch: list[Record | Failure]) -> Any:
+        if self._client.status != "running":
+            raise self._lost()
         return self._client.submit(_score_in_worker, task, batch, pure=False)
 
     def result(self, future: Any) -> Any:
         from distributed import KilledWorker
+        from distributed.comm.core import CommClosedError
 
         deadline = time.monotonic() + WITHOUT_WORKERS
-        with _killed_workers_reported(KilledWorker):
-            while True:
-                try:
-                    return future.result(timeout=CHECKED)
-                except CancelledError as error:
-                    raise self._lost() from error
-                except TimeoutError:
+        try:
+            with _killed_workers_reported(KilledWorker):
+                while True:
+                    with suppress(TimeoutError):
+                        return future.result(timeout=CHECKED)
                     if self._client.status != "running":
-                        raise self._lost() from None
-                if self._client.scheduler_info(n_workers=-1)["workers"]:
-                    deadline = time.monotonic() + WITHOUT_WORKERS
-                elif time.monotonic() > deadline:
-                    raise LostWorkersError(
-                        f"{self._address}: this scheduler has had no workers for {WITHOUT_WORKERS:.0f} seconds; start "
-                        f"some with `dask worker`. {RESUME}"
-                    )
+                        raise self._lost()
+                    if self._client.scheduler_info(n_workers=-1)["workers"]:
+                        deadline = time.monotonic() + WITHOUT_WORKERS
+                    elif time.monotonic() > deadline:
+                        raise LostWorkersError(
+                            f"{self._address}: this scheduler has had no workers for {WITHOUT_WORKERS:.0f} seconds; "
+                            f"start some with `dask worker`. {RESUME}"
+                        )
+        except (CancelledError, CommClosedError) as error:
+            raise self._lost() from error
 
     def _lost(self) -> LostWorkersError:
         return LostWorkersError(f"{self._address}: the connection to the Dask scheduler was lost. {RESUME}")

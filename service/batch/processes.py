@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import pickle
+import pickle  # nosec B403 # only writes answers, for the process that started this one
 import queue
 import signal
 from collections import deque

@@ -125,7 +125,7 @@ def test_an_unresponsive_database_delays_only_labels() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(64)
-        url = f"postgresql://u:p@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=8"
+        url = f"postgresql://u:p@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=5"
         with Service(DATABASE_URL=url, WORKERS=1) as service, ThreadPoolExecutor(12) as pool:
             # More than there are threads, for labels and for texts.
             waiting = [pool.submit(label, service, f"{i} {TEXT}") for i in range(12)]

@@ -1,4 +1,7 @@
-"""The wheel, installed with pip into an empty environment without the development tools."""
+"""The wheel, installed with pip into an empty environment without the development tools.
+
+uv installs the libraries it depends on: the newest ones that its metadata allows, in a tenth of pip's time.
+"""
 
 from __future__ import annotations
 
@@ -45,13 +48,14 @@ def installed() -> Iterator[Installed]:
         [packages] = environment.glob("lib/python*/site-packages")
         python = environment / "bin" / "python"
         [wheel] = dist.glob("*.whl")
+        uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", str(python)]
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         with zipfile.ZipFile(wheel) as archive:
             [metadata] = [name for name in archive.namelist() if name.endswith("/METADATA")]
             lines = archive.read(metadata).decode().splitlines()
         needed = [line.removeprefix("Requires-Dist: ") for line in lines if line.startswith("Requires-Dist:")]
         run_time = [requirement for requirement in needed if "extra ==" not in requirement]
-        if subprocess.run([*pip, *run_time], capture_output=True, timeout=500).returncode:
+        if subprocess.run([*uv, *run_time], capture_output=True, timeout=500).returncode:
             pytest.skip("the package index cannot be reached")
         before = {path.name for path in packages.iterdir()}
         subprocess.run([*pip, "--no-deps", str(wheel)], check=True, capture_output=True, timeout=120)
