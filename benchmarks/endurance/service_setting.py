@@ -66,9 +66,13 @@ class LoggingService(Service):
             self.process = subprocess.Popen(
                 self._command, cwd=ROOT, env=self._environment, stderr=log, stdout=subprocess.DEVNULL
             )
-        self.port = int(self._first("listening")["port"])
-        while len(self.workers()) < self._count or self.get("/readyz").status != 200:
-            time.sleep(0.02)
+        try:
+            self.port = int(self._first("listening")["port"])
+            while len(self.workers()) < self._count or self.get("/readyz").status != 200:
+                time.sleep(0.02)
+        except BaseException:
+            self.process.kill()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -67,9 +67,13 @@ class Service:
         self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.port = int(self.wait_for("listening")["port"])
-        while len(self.workers()) < self._count or self.get("/readyz").status != 200:
-            time.sleep(0.02)
+        try:
+            self.port = int(self.wait_for("listening")["port"])
+            while len(self.workers()) < self._count or self.get("/readyz").status != 200:
+                time.sleep(0.02)
+        except BaseException:
+            self.process.kill()
+            raise
         return self
 
     def __exit__(
