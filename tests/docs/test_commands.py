@@ -139,7 +139,9 @@ def check(words: list[str]) -> None:
             check_unspun(rest[rest.index("unspun") + 1 :])
         case ["make", *targets]:
             makefile = (ROOT / "Makefile").read_text("utf-8")
-            assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
+            for target in targets:
+                variable, given, _ = target.partition("=")
+                assert re.search(rf"\$\({variable}\b" if given else rf"^{target}:", makefile, re.MULTILINE), target
         case ["pip", "install", target]:
             extras = re.findall(r"[\w-]+", target.partition("[")[2])
             assert set(extras) <= set(PROJECT["optional-dependencies"])
