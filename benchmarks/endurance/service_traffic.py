@@ -238,7 +238,9 @@ class Traffic:
             busy=("not-stored",),
         )
         if answer is None or answer.status >= 500:
-            (ledger.unanswered if answer is None else ledger.refused).add(comment)
+            # If the database hangs while it commits, nobody can know whether the label is stored.
+            unknown = answer is None or "probably" in str(answer.json.get("detail"))
+            (ledger.unanswered if unknown else ledger.refused).add(comment)
             return
         if answer.status not in (200, 201):
             return

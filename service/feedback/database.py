@@ -6,7 +6,9 @@ PostgreSQL. A schema of a newer version of unspun is refused.
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -102,11 +104,17 @@ class Database:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """Yield a connection in a transaction that is rolled back if the block raises. Raises StoreError."""
+    def writing(self, deadline: float = math.inf) -> Iterator[Connection]:
+        """Yield a connection in a transaction that is rolled back if the block raises. Raises StoreError.
+
+        The transaction is also rolled back if it is not ready by the `deadline`, a time of `time.monotonic`: then
+        nobody waits for it any more.
+        """
         self._prepare(create=True)
         with self._transaction(write=True) as connection:
             yield connection
+            if time.monotonic() >= deadline:
+                raise StoreError(self.where, *LATE)
 
     def migrate(self) -> tuple[str | None, str]:
         """Migrate the schema; return the old revision, None for an empty database, and the new one.
@@ -270,6 +278,7 @@ def _known(detail: str) -> tuple[str, str]:
 
 
 AGAIN = "try again in a moment"
+LATE = "did not answer in time", AGAIN
 PERMISSIONS = "check the permissions of the file and of its folder"
 ACCESS = "check the user, the password and the database in the address"
 NO_CONNECTION = "has no free connection"
@@ -291,7 +300,7 @@ STATES = (
     ("25006", "is read-only at the moment", "check whether it is a standby"),
     ("42501", "does not permit this to this user", "grant the privileges, or use the owner of the tables"),
     ("55P03", "is locked by another program", AGAIN),
-    ("57014", "did not answer in time", AGAIN),
+    ("57014", *LATE),
     ("57P", "is shutting down", "start it again"),
     ("08", "closed the connection", AGAIN),
     ("53", "has run out of disk space, memory or connections", "free some"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -46,13 +47,16 @@ class Store:
     def __init__(self, url: str | URL, *, migrates: bool | None = None) -> None:
         self.database = Database(url, migrates=migrates)
 
-    def add(self, label: Label, *, repeat_seconds: float = REPEAT_SECONDS) -> tuple[Label, bool]:
+    def add(
+        self, label: Label, *, repeat_seconds: float = REPEAT_SECONDS, deadline: float = math.inf
+    ) -> tuple[Label, bool]:
         """Store a label; return it and True.
 
         If an equal label (text, label, source, comment, and whether the text is kept) was stored within the last
-        `repeat_seconds`, store nothing, and return that label and False.
+        `repeat_seconds`, store nothing, and return that label and False. After the `deadline`, a time of
+        `time.monotonic`, nothing is stored.
         """
-        with self.database.writing() as connection, Session(connection) as session:
+        with self.database.writing(deadline) as connection, Session(connection) as session:
             self._lock(connection, label.digest)
             since = label.created - timedelta(seconds=repeat_seconds)
             same = session.scalars(_like(label).where(LabelRow.created >= since).limit(1)).first()
@@ -88,10 +92,10 @@ class Store:
             row = session.get(LabelRow, id)
             return None if row is None else row.to_label()
 
-    def delete(self, ids: Iterable[str]) -> set[str]:
-        """Delete labels with their texts; return the ids that existed."""
+    def delete(self, ids: Iterable[str], *, deadline: float = math.inf) -> set[str]:
+        """Delete labels with their texts; return the ids that existed. `deadline` is as in `add`."""
         deleted = set()
-        with self.database.writing() as connection:
+        with self.database.writing(deadline) as connection:
             for id in ids:
                 if connection.execute(delete_from(LabelRow).where(LabelRow.id == id)).rowcount:
                     deleted.add(id)

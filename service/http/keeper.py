@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -17,6 +18,9 @@ Result = TypeVar("Result")
 
 SECONDS = 15.0
 """How long a request waits for the database, which is longer than the time limit of a statement."""
+COMMIT_SECONDS = 1.0
+"""A change that is not ready this long before that is rolled back, since nobody waits for it any more."""
+UNKNOWN = "The label was probably not stored (an equal label within a minute counts once)"
 RETRY_SECONDS, RETRY_LATER_SECONDS = 5, 300
 """When to retry after a failure, and after one that only an update of the service can fix."""
 
@@ -49,7 +53,8 @@ class Keeper:
 
     def add(self, label: Label) -> tuple[Label, bool]:
         """Store a label; return it and True, or an equal label from a moment ago and False."""
-        return self._ask(lambda: self._store.add(label), "The label was not stored")
+        until = time.monotonic() + SECONDS - COMMIT_SECONDS
+        return self._ask(lambda: self._store.add(label, deadline=until), "The label was not stored", UNKNOWN)
 
     def get(self, id: str) -> Label:
         """Return a label."""
@@ -60,10 +65,14 @@ class Keeper:
 
     def delete(self, id: str) -> None:
         """Delete a label, and its text if that was stored."""
-        if not ID.fullmatch(id) or not self._ask(lambda: self._store.delete([id]), "The label was not deleted"):
+        if not ID.fullmatch(id) or not self._ask(
+            lambda: self._store.delete([id], deadline=time.monotonic() + SECONDS - COMMIT_SECONDS),
+            "The label was not deleted",
+        ):
             raise _unknown()
 
-    def _ask(self, function: Callable[[], Result], failed: str) -> Result:
+    def _ask(self, function: Callable[[], Result], failed: str, late: str = "") -> Result:
+        """Return what the store returns; `failed` and `late` say what a failure, or no answer, means."""
         try:
             return self._run(function, SECONDS)
         except StoreError as error:
@@ -72,7 +81,7 @@ class Keeper:
             raise _refused(str(error), detail, wait) from None
         except TimeoutError:
             reason = f"the database of labels did not answer within {SECONDS:g} seconds"
-            raise _refused(reason, f"{failed}: {reason}. Try again.", RETRY_SECONDS) from None
+            raise _refused(reason, f"{late or failed}: {reason}. Try again.", RETRY_SECONDS) from None
         except RequestError as problem:
             reason = "too many requests are waiting for the database of labels"
             raise _refused(reason, f"{failed}: {reason}. Try again in a moment.", 1) from problem

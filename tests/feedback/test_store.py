@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'")
 
 from tests.feedback.making import label_of
+from unspun.service.feedback.database import StoreError
 from unspun.service.feedback.labels import Label
 from unspun.service.feedback.store import PAGE, REPEAT_SECONDS, Store, labelled_texts
 
@@ -46,6 +49,20 @@ def test_any_text_and_source_come_back(text: str, source: str | None, store: Sto
 def test_an_unknown_id_has_no_label(store: Store) -> None:
     store.add(label_of())
     assert store.get("0" * 32) is None
+
+
+@pytest.mark.parametrize("change", ["add", "delete"])
+def test_a_change_that_comes_too_late_is_not_made(store: Store, change: str) -> None:
+    """The request has been answered by then: a database may hang, and go on later."""
+    there, new = label_of("One."), label_of("Two.")
+    store.add(there)
+    make: dict[str, Callable[[float], object]] = {
+        "add": lambda deadline: store.add(new, deadline=deadline),
+        "delete": lambda deadline: store.delete([there.id], deadline=deadline),
+    }
+    with pytest.raises(StoreError, match="did not answer in time"):
+        make[change](time.monotonic())
+    assert list(store.labels()) == [there]
 
 
 def test_deleting_a_label_leaves_the_others(store: Store) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from flask import Blueprint, Response, current_app, g, request
 
@@ -26,21 +27,21 @@ JSON = "application/json"
 
 
 class Comparers:
-    """Keeps a comparer for the model in use. It is made by the first request, and again after the model is swapped.
+    """Keeps a comparer for the model in use. The first request makes it, and it goes with its model.
 
     `make` makes a comparer for a model. Threads may share this object; at worst two of them make the same comparer.
     """
 
     def __init__(self, make: Callable[[Model], Compares]) -> None:
         self._make = make
-        self._held: tuple[str, Compares] | None = None
+        self._held: WeakKeyDictionary[Model, tuple[str, Compares]] = WeakKeyDictionary()
 
     def of(self, model: Model) -> Compares:
         """Return the comparer for a model."""
         sha256 = model.model.sha256
-        held = self._held
+        held = self._held.get(model)
         if held is None or held[0] != sha256:
-            held = self._held = sha256, self._make(model)
+            held = self._held[model] = sha256, self._make(model)
         return held[1]
 
 
