@@ -671,16 +671,27 @@ class Endurance:
         except ModuleNotFoundError:
             self.log("no plot: matplotlib is not installed")
             return
-        figure = Figure(figsize=(12, 6))
-        axes = figure.subplots()
+        figure = Figure(figsize=(12, 8), layout="constrained")
+        done, faults = figure.subplots(2, sharex=True, height_ratios=(3, 2))
         if self.state.timeline:
-            axes.plot(*zip(*self.state.timeline, strict=True))
-        for number, event in enumerate(self.state.events):
-            axes.axvline(event.seconds, color="tab:red" if event.status is not None else "tab:orange", linewidth=0.7)
-            height = (number % 8) / 8 * self.options.documents
-            axes.text(event.seconds, height, f" {event.fault}", fontsize=7, rotation=30)
-        axes.set(xlabel="seconds", ylabel="documents done", title=f"{self.options.documents:,} documents with faults")
-        figure.savefig(self.home / "timeline.png", dpi=120)
+            seconds, documents = zip(*self.state.timeline, strict=True)
+            done.plot(seconds, documents, color="tab:blue")
+        names = sorted({event.fault for event in self.state.events}, reverse=True)
+        for place, marker in zip(PLACES, "os", strict=True):
+            for stops, colour in ((True, "tab:red"), (False, "tab:orange")):
+                found = [one for one in self.state.events if one.on == place and (one.status is not None) == stops]
+                what = f"on the {place}: the command {'stops' if stops else 'goes on'}"
+                lanes = [names.index(one.fault) for one in found]
+                faults.scatter([one.seconds for one in found], lanes, c=colour, marker=marker, label=what, zorder=2)
+                for one in found:
+                    done.axvline(one.seconds, color=colour, linewidth=0.6)
+        faults.set_yticks(range(len(names)), names)
+        faults.grid(alpha=0.4)
+        faults.set_xlabel("seconds")
+        done.set(ylabel="documents done", title=f"{self.options.documents:,} documents while everything fails")
+        done.yaxis.set_major_formatter("{x:,.0f}")
+        figure.legend(*faults.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        figure.savefig(self.home / "timeline.png", dpi=100)
 
 
 # --- the faults -------------------------------------------------------------------------------------------------------
