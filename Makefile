@@ -110,13 +110,15 @@ $(VENV)/installed-editors: $(VENV)/installed-dev benchmarks/retext/package-lock.
 	@touch $@
 
 # uv installs all that is locked in a fraction of pip's time. It comes from the same lock file. Source distributions are
-# built with locked tools, too. pip takes PyTorch, which is not locked, from where this machine is set up to get it.
+# built with locked tools, too. uv does not read pip's settings: where only those say how to reach an index, pip does it
+# all. pip takes PyTorch, which is not locked, from where this machine is set up to get it.
 install-locked: deploy/requirements-dev.txt | $(BIN)/python
 	@echo "Installing all that is locked into $(VENV) ..."
 	@awk '/^[a-z]/ {wanted = /^uv==/} wanted' deploy/requirements-dev.txt > $(VENV)/uv.txt
 	@$(PIP) --require-hashes --no-deps --requirement $(VENV)/uv.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes --requirement deploy/requirements-dev.txt \
-	--require-build-hashes --build-constraints deploy/requirements-dev.txt
+	--require-build-hashes --build-constraints deploy/requirements-dev.txt || { echo "uv failed; pip tries, which takes longer"; \
+	$(PIP) --no-deps --require-hashes --requirement deploy/requirements-dev.txt; }
 	@$(PIP) --no-build-isolation --editable '.[deep]'
 	@$(RETEXT)
 	@touch $(VENV)/installed $(VENV)/installed-dev $(VENV)/installed-train $(VENV)/installed-deep $(VENV)/installed-engines \

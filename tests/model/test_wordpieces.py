@@ -107,7 +107,7 @@ def test_a_duplicate_piece_is_refused() -> None:
 
 
 def test_a_vocabulary_without_markers_is_refused() -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(ValueError, match=r"lacks the word piece \[CLS\]"):
         WordPieces(["ferry", "[UNK]"])
 
 

@@ -215,6 +215,19 @@ def test_an_unusable_bundle_is_refused_on_one_line(
     assert (in_use(folder), sorted(folder.path.rglob("*"))) == ("a", before)
 
 
+def test_a_model_that_cannot_score_a_text_is_refused(
+    unspun: Unspun, folder: ModelFolder, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: Any, **options: Any) -> None:
+        raise RuntimeError("no memory left for a network")
+
+    folder.promote(make("a"))
+    monkeypatch.setattr(Detector, "score_many", fail)
+    message = line(unspun("models", "promote", "--model", make("b")))
+    assert "cannot score a text (RuntimeError: no memory left for a network)" in message
+    assert in_use(folder) == "a"
+
+
 @pytest.mark.parametrize("case", [case for case in cases("models_bad_bundles.toml") if not case.get("whole")], ids=why)
 def test_a_broken_model_is_listed_with_the_reason(
     case: dict[str, Any], unspun: Unspun, folder: ModelFolder, make: Make
