@@ -53,7 +53,7 @@ class Keeper:
 
     def add(self, label: Label) -> tuple[Label, bool]:
         """Store a label; return it and True, or an equal label from a moment ago and False."""
-        until = time.monotonic() + SECONDS - COMMIT_SECONDS
+        until = _deadline()
         return self._ask(lambda: self._store.add(label, deadline=until), "The label was not stored", UNKNOWN)
 
     def get(self, id: str) -> Label:
@@ -65,9 +65,9 @@ class Keeper:
 
     def delete(self, id: str) -> None:
         """Delete a label, and its text if that was stored."""
+        until = _deadline()
         if not ID.fullmatch(id) or not self._ask(
-            lambda: self._store.delete([id], deadline=time.monotonic() + SECONDS - COMMIT_SECONDS),
-            "The label was not deleted",
+            lambda: self._store.delete([id], deadline=until), "The label was not deleted"
         ):
             raise _unknown()
 
@@ -85,6 +85,11 @@ class Keeper:
         except RequestError as problem:
             reason = "too many requests are waiting for the database of labels"
             raise _refused(reason, f"{failed}: {reason}. Try again in a moment.", 1) from problem
+
+
+def _deadline() -> float:
+    """Return until when a change that a request asks for now may be made, even if it has to wait for its turn."""
+    return time.monotonic() + SECONDS - COMMIT_SECONDS
 
 
 def _refused(reason: str, detail: str, wait: float) -> RequestError:

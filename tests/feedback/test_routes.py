@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,18 @@ from werkzeug.test import TestResponse
 pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'")
 
 from tests.cases import why
+from tests.feedback.making import label_of
 from tests.service.fake_detector import FakeDetector, load_fake
 from tests.service.support import CLEAR, SPUN, cases
 from unspun.service.feedback.store import Store
+from unspun.service.http import keeper
 from unspun.service.http.app import create_app
 from unspun.service.http.config import Settings, SettingsError
 from unspun.service.http.engine import Engine, ModelInUse
 from unspun.service.http.keeper import Keeper
 from unspun.service.http.keys import KeyStore
 from unspun.service.http.logs import LOGGER, JsonFormatter
-from unspun.service.http.problems import MEDIA_TYPE
+from unspun.service.http.problems import MEDIA_TYPE, RequestError
 
 GOOD = {"text": SPUN, "label": "human", "consent": True}
 
@@ -426,3 +429,23 @@ def test_the_reference_describes_labels_only_if_they_are_stored(file: Path) -> N
     shown = client_for(file).get("/v1/docs").text
     assert "curl -X DELETE http://localhost/v1/feedback/ID" in shown
     assert "feedback" not in client_for().get("/v1/docs").text.replace("feedback-off", "")
+
+
+@pytest.mark.parametrize("change", ["add", "delete"])
+def test_a_change_that_waited_too_long_for_its_turn_is_not_made(
+    change: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time limit begins with the request, not when a thread is free: by then, the request has been answered."""
+
+    def late(function: Any, seconds: float) -> Any:
+        time.sleep(0.1)
+        return function()
+
+    there, new = label_of("One."), label_of("Two.")
+    store = Store(str(file))
+    store.add(there)
+    monkeypatch.setattr(keeper, "SECONDS", keeper.COMMIT_SECONDS + 0.05)
+    late_keeper = Keeper(f"sqlite:///{file}", late)
+    with pytest.raises(RequestError, match="did not answer in time"):
+        late_keeper.add(new) if change == "add" else late_keeper.delete(there.id)
+    assert list(store.labels()) == [there]
