@@ -23,7 +23,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import statistics
 import sys
 import tempfile
@@ -32,7 +31,7 @@ import time
 from collections.abc import Sequence
 from itertools import cycle, islice
 from pathlib import Path
-from platform import machine, python_version
+from platform import python_version
 from typing import Any
 
 import urllib3
@@ -44,6 +43,8 @@ from benchmarks.common import (
     from_crawl,
     from_examples,
     make_parser,
+    megabytes_in,
+    processor,
     progress,
     run_main,
     run_measured,
@@ -243,16 +244,9 @@ def cpu_seconds(process: int) -> float:
 
 def pss(process: int) -> float:
     """Return the megabytes of a process; what it shares with others is divided among them."""
-    found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{process}/smaps_rollup").read_text(), re.MULTILINE)
+    found = megabytes_in(Path(f"/proc/{process}/smaps_rollup").read_text(), "Pss")
     assert found is not None
-    return int(found[1]) / 2**10
-
-
-def processor() -> str:
-    """Return the name of this machine's processor."""
-    file = Path("/proc/cpuinfo")
-    found = re.search(r"^model name\s*: (.*)$", file.read_text(), re.MULTILINE) if file.exists() else None
-    return machine() if found is None else found[1]
+    return found
 
 
 if __name__ == "__main__":

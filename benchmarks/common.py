@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, zip_longest
 from pathlib import Path
+from platform import machine
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -347,8 +348,21 @@ def load_detector(model: Path | str | None) -> Detector:
 def peak_megabytes() -> float:
     """Return the peak memory of this process in megabytes."""
     status = Path("/proc/self/status")  # preferred, because ru_maxrss counts the parent's memory at the fork, too
-    found = re.search(r"^VmHWM:\s*(\d+) kB", status.read_text("utf-8"), re.MULTILINE) if status.exists() else None
-    return int(found[1]) / 2**10 if found else megabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    found = megabytes_in(status.read_text("utf-8"), "VmHWM") if status.exists() else None
+    return megabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) if found is None else found
+
+
+def megabytes_in(text: str, name: str) -> float | None:
+    """Return an entry of a file about memory in /proc, such as `VmRSS` in `status`; None if it has no such entry."""
+    found = re.search(rf"^{name}:\s*(\d+) kB", text, re.MULTILINE)
+    return int(found[1]) / 2**10 if found else None
+
+
+def processor() -> str:
+    """Return the name of this machine's processor."""
+    file = Path("/proc/cpuinfo")
+    found = re.search(r"^model name\s*: (.*)$", file.read_text(), re.MULTILINE) if file.exists() else None
+    return machine() if found is None else found[1]
 
 
 def megabytes(maxrss: int) -> float:

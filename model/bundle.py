@@ -141,9 +141,9 @@ def load(path: str | Path | None = None, *, trusted: TrustedKeys | None = None) 
     With `trusted`, a bundle needs a signature by one of these keys, except the one that ships, whose hash is part of
     this program. Raises BundleError if the bundle cannot be used.
     """
-    folder, manifest, digest = _checked(path, trusted)
+    folder, manifest, info = _checked(path, trusted)
     try:
-        return _assemble(folder, manifest, digest)
+        return _assemble(folder, manifest, info)
     except Exception as error:  # a bundle may contain anything, so its errors may be of any kind
         reason = str(error) if isinstance(error, LayoutError) else f"{type(error).__name__}: {error}"
         raise BundleError(
@@ -156,8 +156,8 @@ def check(path: str | Path | None = None, *, trusted: TrustedKeys | None = None)
 
     Returns its identity and its manifest. Nothing else is read. Raises BundleError if a check fails.
     """
-    _, manifest, digest = _checked(path, trusted)
-    return ModelInfo(str(manifest["name"]), str(manifest["version"]), digest), manifest
+    _, manifest, info = _checked(path, trusted)
+    return info, manifest
 
 
 def trusted(path: str | Path | None = None) -> TrustedKeys | None:
@@ -185,7 +185,7 @@ def check_features(loaded: Bundle, features: int, token_values: int) -> None:
         )
 
 
-def _checked(path: str | Path | None, trusted: TrustedKeys | None) -> tuple[Path, dict[str, Any], str]:
+def _checked(path: str | Path | None, trusted: TrustedKeys | None) -> tuple[Path, dict[str, Any], ModelInfo]:
     folder = _followed(find(path))
     manifest, digest = _read_manifest(folder)
     if trusted is not None and digest != SHIPPED_SHA256:
@@ -196,7 +196,7 @@ def _checked(path: str | Path | None, trusted: TrustedKeys | None) -> tuple[Path
     _check_versions(folder, manifest)
     _check_entries(folder, manifest)
     _check_files(folder, manifest)
-    return folder, manifest, digest
+    return folder, manifest, ModelInfo(manifest["name"], manifest["version"], digest)
 
 
 def _followed(folder: Path) -> Path:
@@ -287,14 +287,13 @@ def _require_file(file: Path, most: int | None = None) -> None:
         raise OSError(errno.EFBIG, f"Larger than {most:,} bytes", str(file))
 
 
-def _assemble(folder: Path, manifest: dict[str, Any], digest: str) -> Bundle:
+def _assemble(folder: Path, manifest: dict[str, Any], info: ModelInfo) -> Bundle:
     array = Arrays(folder, manifest["files"])
     tables = _tables(array, manifest)
     inputs = TaggerInputs(Topics.of(tables.vectors))
     centre, spread = array("tagger_centre"), array("tagger_spread")
     layers = tuple(array.layers(inputs.size(len(centre)), int(manifest["tagger_layers"])))
     tagger = Tagger(inputs, tuple(one for one, _ in layers), tuple(one for _, one in layers), centre, spread)
-    info = ModelInfo(str(manifest["name"]), str(manifest["version"]), digest)
     decision = Decision.from_manifest(manifest["decision"])
     finite(manifest["tagger_prior_log_odds"], "tagger_prior_log_odds")  # used by the detector
     doubt, seen = _by_kind(manifest["doubt"], "doubt"), array("seen")

@@ -201,9 +201,7 @@ def check_classifier(arrays: Mapping[str, NDArray[Any]]) -> None:
         if f"{kind}.trees.stays" in arrays:
             # A text's leaf is the first one that no split rules out. If all splits together leave one, so do some.
             stays, leaves = arrays[f"{kind}.trees.stays"], arrays[f"{kind}.trees.values"].shape[1]
-            left = np.bitwise_and.reduce(
-                stays, axis=0, initial=np.uint64((1 << leaves) - 1 if leaves < 64 else 2**64 - 1)
-            )
+            left = np.bitwise_and.reduce(stays, axis=0, initial=np.uint64(2 ** min(leaves, MOST_LEAVES) - 1))
             require(0 < leaves <= MOST_LEAVES and stays.size and left.all(), f"{kind}.trees.stays", "splits")
 
 

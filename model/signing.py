@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unspun.model.atomic import atomic_write
 
@@ -245,9 +245,9 @@ def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-def _cryptography() -> Any:
+def _cryptography() -> None:
+    """Raise TrustError if the package cryptography is not installed."""
     try:
-        import cryptography
+        import cryptography  # noqa: F401
     except ModuleNotFoundError as error:
         raise TrustError(f"signatures need the package cryptography: {INSTALL}") from error
-    return cryptography

@@ -1,6 +1,6 @@
 """Write a model with another encoder, or with its own packed anew, and fit the decision to what the tiers say.
 
-Models before version 2.2.0 have the same encoder in slower operations. With --context, the model also gets a first
+With --context, the model also gets a first
 tier, whose signals learn from the texts with the role `train`; the rest of the fast tier stays the same. The decision
 is fitted to the texts with the role `calibrate`. What the tiers say about them is kept in the file --evidence, so a
 second run is quick. Without labelled texts, the decision stays the same, too.

@@ -40,7 +40,7 @@ from typing import Any, NoReturn
 import psutil
 from filelock import FileLock, Timeout
 
-from benchmarks.common import ROOT, BenchmarkError, drawn, environment
+from benchmarks.common import ROOT, BenchmarkError, drawn, environment, megabytes_in
 from benchmarks.endurance.cluster import Cluster, family_of, spawned
 from benchmarks.endurance.corpus import Corpus, id_of, write_corpus
 from benchmarks.endurance.server import DOWN, Server
@@ -953,8 +953,7 @@ def _ids(folder: Path) -> Iterator[str]:
 def _peak(process: int) -> float:
     """Return the most memory that a process has taken, in megabytes."""
     with suppress(OSError):
-        found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process}/status").read_text())
-        return int(found[1]) / 1024 if found else 0.0
+        return megabytes_in(Path(f"/proc/{process}/status").read_text(), "VmHWM") or 0.0
     return 0.0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import Any
 import psutil
 
 from benchmarks.common import BenchmarkError, environment
+from tests.service.support import free_port
 
 PATIENCE = 120.0
 """Seconds in which a cluster must start, on a busy machine."""
@@ -31,9 +31,7 @@ class Cluster:
     def address(self) -> str:
         """Return the scheduler's address; start the cluster if it does not run. Raises BenchmarkError."""
         if not self._running:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                port = free.getsockname()[1]
+            port = free_port()
             self._address = f"tcp://127.0.0.1:{port}"
             where = ["--local-directory", str(self._folder)]
             self._start("scheduler", "--host", "127.0.0.1", "--port", str(port))

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import drawn
+from benchmarks.common import drawn, processor
 from benchmarks.endurance.service_faults import Fault
 from benchmarks.endurance.service_judge import KILLS, LONG_SECONDS, Evidence, in_flight
 from benchmarks.endurance.service_traffic import PROMPT, Outcome
@@ -193,15 +193,6 @@ def plot(run: Evidence, path: Path) -> None:
     memory.legend(loc="lower right", ncols=3, fontsize=8, markerscale=4)
     files.legend(loc="upper center", ncols=5, fontsize=8, bbox_to_anchor=(0.5, -0.25), title="Faults")
     figure.savefig(path, dpi=110)
-
-
-def processor() -> str:
-    """Return the name of the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def _prompt(outcomes: Sequence[Outcome]) -> list[Outcome]:

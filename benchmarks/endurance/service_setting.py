@@ -66,23 +66,11 @@ class LoggingService(Service):
             self.process = subprocess.Popen(
                 self._command, cwd=ROOT, env=self._environment, stderr=log, stdout=subprocess.DEVNULL
             )
-        try:
-            self.port = int(self._first("listening")["port"])
-            while len(self.workers()) < self._count or self.get("/readyz").status != 200:
-                time.sleep(0.02)
-        except BaseException:
-            self.process.kill()
-            raise
+        self._wait_until_ready()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(60)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        self._end(60)
 
     def leftovers(self, patience: float = 5.0) -> list[str]:
         """Return the commands of processes of the service that are still there this long after it ended."""
@@ -98,7 +86,8 @@ class LoggingService(Service):
                 return found
             time.sleep(0.1)
 
-    def _first(self, name: str) -> dict[str, Any]:
+    def wait_for(self, name: str) -> dict[str, Any]:
+        """Return the first line of the log with this event. Raises BenchmarkError if the service does not start."""
         ends = time.monotonic() + START_SECONDS
         while self.process.poll() is None and time.monotonic() < ends:
             for line in self.log_file.read_bytes().splitlines():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -13,12 +12,10 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
+from benchmarks.common import megabytes_in
 from tests.http.running import Service
 
 MANAGER, WATCHED, KILLED = "manager", "worker that is never killed", "worker that is killed"
-ANONYMOUS = re.compile(r"^RssAnon:\s+(\d+) kB$", re.MULTILINE)
-RESIDENT = re.compile(r"^VmRSS:\s+(\d+) kB$", re.MULTILINE)
-PROPORTIONAL = re.compile(r"^Pss:\s+(\d+) kB$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +78,19 @@ def sample(process: int, role: str) -> Sample:
         time.monotonic(),
         process,
         role,
-        _megabytes(ANONYMOUS, status),
-        _megabytes(RESIDENT, status),
-        _megabytes(PROPORTIONAL, (folder / "smaps_rollup").read_text()),
+        _megabytes(status, "RssAnon"),
+        _megabytes(status, "VmRSS"),
+        _megabytes((folder / "smaps_rollup").read_text(), "Pss"),
         files,
         len(os.listdir(folder / "task")),  # noqa: PTH208
     )
 
 
-def _megabytes(pattern: re.Pattern[str], text: str) -> float:
-    found = pattern.search(text)
+def _megabytes(text: str, name: str) -> float:
+    found = megabytes_in(text, name)
     if found is None:
         raise TypeError(text)
-    return int(found[1]) / 1024
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -391,12 +391,12 @@ class _ScoreRun:
                     summary = folder.sum_up(tally, time.monotonic() - started, self.reader.skipped, complete=complete)
                     folder.history.end(folder.documents, *ended)
                 except OSError as error:
-                    if complete:  # otherwise the error that ended the run is raised, most likely the same one
-                        with suppress(OSError):
-                            folder.history.end(folder.documents, *why_ended(error))
-                        raise
+                    if complete:
+                        ended = why_ended(error)
                     with suppress(OSError):
                         folder.history.end(folder.documents, *ended)
+                    if complete:  # otherwise the error that ended the run is raised, most likely the same one
+                        raise
                 finally:
                     folder.close()
         earlier = summary["documents"] - tally.documents

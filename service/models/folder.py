@@ -510,16 +510,13 @@ def _created(folder: Path) -> str:
 
 def _documents(source: Path, manifest: dict[str, Any]) -> list[str]:
     """Return the names of the files besides those that the manifest lists: documents, and the signature."""
-    return (
-        sorted(
-            entry.name
-            for entry in source.iterdir()
-            if entry.suffix in DOCUMENTS
-            and entry.name not in manifest["files"]
-            and entry.name != bundle.MANIFEST
-            and entry.is_file()
-        )
-        + [SIGNATURE] * (source / SIGNATURE).is_file()
+    return sorted(
+        entry.name
+        for entry in source.iterdir()
+        if (entry.suffix in DOCUMENTS or entry.name == SIGNATURE)
+        and entry.name not in manifest["files"]
+        and entry.name != bundle.MANIFEST
+        and entry.is_file()
     )
 
 

@@ -67,6 +67,18 @@ class Service:
         self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        self._wait_until_ready()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end(20)
+        self._reader.join()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+    def _wait_until_ready(self) -> None:
         try:
             self.port = int(self.wait_for("listening")["port"])
             while len(self.workers()) < self._count or self.get("/readyz").status != 200:
@@ -74,21 +86,16 @@ class Service:
         except BaseException:
             self.process.kill()
             raise
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def _end(self, patience: float) -> None:
+        """End the process, and kill it if it does not end within so many seconds."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(20)
+                self.process.wait(patience)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        self._reader.join()
-        assert self.process.stderr is not None
-        self.process.stderr.close()
 
     def _read(self) -> None:
         assert self.process.stderr is not None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 from onnx import load_from_string as load
 
 from unspun.model.tiers.deep import GUESS, WINDOW
@@ -174,7 +174,7 @@ def encoder_of(content: bytes) -> Encoder:
     branches = [value.g for node in graph.node for value in node.attribute if value.name.endswith("branch")]
     constants = [one for part in (graph, *branches) for one in part.initializer]
     arrays = {one.name: numpy_helper.to_array(one) for one in constants}
-    state = _by_name(arrays) if "judge.weight" in arrays else _exported(graph, arrays)
+    state = _by_name(arrays)
     encoder = Encoder(
         sum(name.endswith(".inwards.weight") for name in state),
         len(state["layers.0.inwards.weight"]) // (3 * HEAD_WIDTH),
@@ -198,23 +198,4 @@ def _by_name(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         elif values.ndim == 2 and name != "positions.weight":
             values = values.T
         answer[name] = values
-    return answer
-
-
-def _exported(graph: GraphProto, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Return an encoder's parameters from a graph before version 2.2.0, which PyTorch wrote.
-
-    Its exporter renamed and transposed the matrices. The bias added to a matrix's product identifies it.
-    """
-    answer = {name.removeprefix("encoder."): value for name, value in arrays.items()}
-    users = {name: node for node in graph.node for name in node.input}
-    for node in graph.node:
-        if node.op_type != "MatMulInteger" or node.input[1] not in arrays:
-            continue
-        stem = node.input[1].removesuffix("_quantized")
-        values = (arrays[node.input[1]].astype(np.float32) - arrays[f"{stem}_zero_point"]) * arrays[f"{stem}_scale"]
-        while node.op_type != "Add":
-            node = users[node.output[0]]
-        bias = next(name for name in node.input if name in arrays).removeprefix("encoder.")
-        answer[f"{bias.removesuffix('.bias')}.weight"] = values.T
     return answer
