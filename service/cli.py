@@ -63,11 +63,7 @@ class Commands(click.Group):
             complain(str(interrupt) or "interrupted")
             ctx.exit(INTERRUPTED)
         except OSError as error:
-            if error.errno != errno.EPIPE:
-                complain(f"{error.filename or 'standard output'}: {error.strerror or error}")
-                ctx.exit(1)
-            _drop_standard_output()
-            ctx.exit(BROKEN_PIPE)
+            ctx.exit(_report(error))
         except Exception as error:
             self._fail(ctx, error)
 
@@ -103,15 +99,31 @@ def cli() -> None:
     """
 
 
-def main() -> None:
-    """Run the command line."""
-    cli(prog_name="unspun")
+def main(obj: object = None) -> None:
+    """Run the command line. An error in writing the help or the last lines of output is reported like any other.
+
+    `obj` is what commands get with `click.pass_obj`.
+    """
+    try:
+        try:
+            cli(prog_name="unspun", obj=obj)
+        finally:
+            if sys.stdout is not None:  # it is None if it was closed before the start
+                sys.stdout.flush()
+    except OSError as error:
+        sys.exit(_report(error))
 
 
-def _drop_standard_output() -> None:
-    """Point standard output at the null device, so that Python's flush at exit does not fail again."""
-    with contextlib.suppress(OSError, ValueError):  # not a real file, so nothing is flushed to it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _report(error: OSError) -> int:
+    """Report an error on one line and return the exit status. The end of a pipe's reader is no error to report."""
+    if error.errno != errno.EPIPE:
+        complain(f"{error.filename or 'standard output'}: {error.strerror or error}")
+    with contextlib.suppress(AttributeError, ValueError):  # there is no standard output, or it is not a file
+        try:
+            sys.stdout.flush()
+        except OSError:  # point it at the null device, so that Python's flush at exit does not fail, too
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE if error.errno == errno.EPIPE else 1
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def run(*outcomes: Outcome, log: bytes | None = None, **more: Any) -> judge.Evid
     found: dict[str, Any] = {
         "began": 0.0,
         "ended": HOUR,
-        "warm_up": 600.0,
+        "settled": 600.0,
         "limit": 300,
         "reached": 10.0,
         "outcomes": list(outcomes),
@@ -166,7 +166,9 @@ def test_the_rate_limit_holds_for_all_workers_together(every: float, faults: lis
 # --- memory and files
 
 
-def samples(role: str, megabytes: Callable[[float], float], files: Callable[[float], int]) -> list[Sample]:
+def samples(
+    role: str, megabytes: Callable[[float], float], files: Callable[[float], int] = lambda at: 40
+) -> list[Sample]:
     """Return an hour of samples, one every ten seconds, of which some are taken during a request."""
     chance = random.Random(1)
     busy = [chance.random() < 0.5 for _ in range(360)]
@@ -192,6 +194,23 @@ def test_memory_and_open_files_must_not_grow(
 ) -> None:
     taken = samples(MANAGER, lambda at: 200.0, lambda at: 30) + samples(WATCHED, megabytes, files)
     lines = list(judge.growing(run(samples=taken)))
+    assert lines == [] if found is None else (len(lines) == 1 and found in lines[0])
+
+
+@pytest.mark.parametrize(
+    ("per_change", "found"),
+    [
+        (0.0, None),
+        (5.0, None),
+        (12.0, "MB per change of the model"),
+    ],
+)
+def test_memory_must_not_grow_with_each_change_of_the_model(per_change: float, found: str | None) -> None:
+    changes = [i * 58.0 for i in range(11)]
+    models = [ModelSince(OLD, at, at + 2.0) for at in changes]
+    taken = samples(MANAGER, lambda at: 200.0)
+    taken += samples(WATCHED, lambda at: 300.0 + per_change * sum(change <= at for change in changes))
+    lines = list(judge.growing(run(samples=taken, models=models)))
     assert lines == [] if found is None else (len(lines) == 1 and found in lines[0])
 
 
@@ -258,6 +277,14 @@ def test_a_short_run_has_each_fault_once_and_a_long_one_kills_a_worker_every_min
     assert count["worker killed"] > 1
     assert Counter(kind for _, kind in long.faults)["worker killed"] == 30
     assert all(0.0 < at < 1800.0 for at, _ in long.faults)
+
+
+def test_the_model_changes_only_in_the_first_half_of_a_long_run_and_everything_else_fails_in_both() -> None:
+    kinds = ("worker killed", "model promoted", "model rolled back", "disk full", "log rotated")
+    planned = schedule(1800.0, kinds, 1, is_long=True)
+    first, second = ({kind for at, kind in planned.faults if (at < planned.settled) is half} for half in (True, False))
+    assert first == set(kinds)
+    assert second == {"worker killed", "disk full", "log rotated"}
 
 
 # --- answers

@@ -19,9 +19,11 @@ The exit status is 1 if one of these promises is broken:
 - Exactly the acknowledged labels are in the database; the rate limit holds for all workers together; the log has one
   line for each answer.
 - No worker ends except those that are killed, and no process remains at the end.
-- Memory and open files of the manager, and of a worker that is never killed, do not grow. A line is fitted to the
-  lowest value of each of 20 blocks of time after the warm-up; in runs of twenty minutes or more, its 95 % interval
-  must exclude harmful growth (20 MB or 10 files per hour). A shorter run can show only large leaks.
+- Memory and open files of the manager, and of a worker that is never killed, do not grow. Runs of twenty minutes or
+  more fit two lines, whose 95 % intervals must exclude harmful growth. One is about time: through the lowest value of
+  each of 20 blocks of the second half, in which the model stays the same; 20 MB or 10 files per hour are harmful. The
+  other is about models: through the lowest value between two changes of the model; 10 MB per change are harmful. A
+  shorter run can show only large leaks.
 
 Reports go into the output folder: report.json, report.txt, plot.png and the log of the service.
 """
@@ -136,7 +138,7 @@ def observe(plan: Plan, right: RightAnswers, other: Path, folder: Path) -> Evide
         return Evidence(
             began=began,
             ended=ended,
-            warm_up=planned.warm_up,
+            settled=planned.settled,
             limit=LIMIT,
             reached=REACHED_SECONDS if plan.is_long else 2 * REACHED_SECONDS,
             outcomes=traffic.outcomes,

@@ -18,13 +18,13 @@ from benchmarks.common import BenchmarkError
 from benchmarks.endurance.service_setting import Setting, promote
 from unspun.model import bundle
 
-PROMOTED, ROLLED_BACK = "model promoted", "model rolled back"
+PROMOTED, ROLLED_BACK, PROMOTION_KILLED = "model promoted", "model rolled back", "promotion killed"
+CHANGES = (PROMOTED, ROLLED_BACK, PROMOTION_KILLED)
+"""The faults after which the model may be another."""
 NONE = "none"
 KINDS = (
     "worker killed",
-    PROMOTED,
-    ROLLED_BACK,
-    "promotion killed",
+    *CHANGES,
     "Redis restarted",
     "Redis hangs",
     "PostgreSQL stopped",
@@ -39,9 +39,9 @@ REPLACED_SECONDS = 30.0
 """A killed worker must be replaced after this many seconds."""
 BLOCK = 4096
 WARM_UP = 1 / 6
-"""Share of a run in which memory may grow."""
-SWAPS = 10
-"""Changes of the model in the warm-up of a long run. After about eight, memory no longer grows."""
+"""Share of a short run in which memory may grow."""
+SETTLED, LAST_CHANGE = 0.5, 0.45
+"""Shares of a long run: from when on memory must be flat, and when the model changes for the last time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Faults:
             "worker killed": self._kill_worker,
             PROMOTED: self._change_model,
             ROLLED_BACK: self._change_model,
-            "promotion killed": self._kill_promotion,
+            PROMOTION_KILLED: self._kill_promotion,
             "log rotated": self._rotate_log,
         }
         if setting.redis is not None:
@@ -266,41 +266,44 @@ class Faults:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When faults happen, in seconds from the start, and how long the warm-up is."""
+    """When faults happen, and from when on memory must be flat, in seconds from the start."""
 
     faults: Sequence[tuple[float, str]]
-    warm_up: float
+    settled: float
 
 
 def schedule(seconds: float, kinds: Sequence[str], seed: int, *, is_long: bool) -> Schedule:
     """Return the schedule of a run with faults of some kinds.
 
     A worker is killed about once a minute, in short runs more often. Of the other kinds, each happens once, in random
-    order, and in a long run again and again. In the warm-up of a long run the model changes repeatedly, because each of
-    the first changes leaves some memory behind.
+    order, and in a long run again and again. A long run changes the model in its first half only, twice as often as
+    the other faults happen: after a change, a worker's memory is at another level, so that a line could not be fitted.
     """
     chance = random.Random(f"{seed} schedule")
     others = [kind for kind in kinds if kind not in ("worker killed", NONE)]
-    every, kill_every = (75.0, 60.0) if is_long else (seconds / (len(others) + 2), seconds / 3)
-    warm_up = WARM_UP * seconds
-    planned = []
-    if "worker killed" in kinds:
-        times = _times(kill_every / 2, seconds - kill_every / 4, kill_every)
-        planned += [(at + chance.uniform(0.0, 0.2) * kill_every, "worker killed") for at in times]
-    if is_long and PROMOTED in kinds:
-        planned += [(at, PROMOTED) for at in _times(10.0, warm_up - 15.0, (warm_up - 15.0) / SWAPS)]
+    kills = ["worker killed"] if "worker killed" in kinds else []
+    if not is_long:
+        every, last = seconds / (len(others) + 2), seconds - seconds / 12
+        planned = [*_rounds(chance, kills, seconds / 6, last, seconds / 3)]
+        planned += [*_rounds(chance, others, every / 2, seconds, every)][: len(others)]
+        return Schedule(sorted(planned), WARM_UP * seconds)
+    changes = [kind for kind in others if kind in CHANGES]
+    rest = [kind for kind in others if kind not in CHANGES]
+    planned = [
+        *_rounds(chance, kills, 30.0, seconds - 15.0, 60.0),
+        *_rounds(chance, changes, 10.0, LAST_CHANGE * seconds, 45.0),
+        *_rounds(chance, rest, 40.0, seconds - 75.0, 75.0),
+    ]
+    return Schedule(sorted(planned), SETTLED * seconds)
+
+
+def _rounds(
+    chance: random.Random, kinds: Sequence[str], first: float, last: float, every: float
+) -> Iterator[tuple[float, str]]:
+    """Yield a time and a kind about every so many seconds, each kind once in random order, then again."""
     left: list[str] = []
-    begun = False
-    for at in _times(warm_up + every / 2 if is_long else every / 2, seconds - every, every) if others else ():
-        if not left and (is_long or not begun):
-            left, begun = chance.sample(others, len(others)), True
-        if not left:
-            break
-        planned.append((at + chance.uniform(0.0, 0.2) * every, left.pop()))
-    return Schedule(sorted(planned), warm_up)
-
-
-def _times(first: float, last: float, every: float) -> Iterator[float]:
-    while first <= last:
-        yield first
-        first += every
+    at = first
+    while kinds and at <= last:
+        left = left or chance.sample(kinds, len(kinds))
+        yield at + chance.uniform(0.0, 0.2) * every, left.pop()
+        at += every

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.endurance.service_faults import PROMOTED, ROLLED_BACK, Fault, ModelSince
 from benchmarks.endurance.service_traffic import GREEDY, KINDS, Ledger, Outcome
-from benchmarks.endurance.service_watch import MANAGER, WATCHED, Growth, Sample, after, growth
+from benchmarks.endurance.service_watch import MANAGER, WATCHED, Growth, Sample, after, fitted, growth
 
 REACHED_SECONDS = 10.0
 """A change of the model must be in all answers after this time: workers look once a second and then load the model."""
@@ -35,6 +35,10 @@ LONG_SECONDS = 1200.0
 MEGABYTES_PER_HOUR, FILES_PER_HOUR = 20.0, 10.0
 """Harmful growth of a process: at 20 MB per hour, a worker needs twice its memory after a day. A lower limit would
 mistake the end of the warm-up for a leak: a worker needs about 1,000 pages until its memory is flat."""
+MEGABYTES_PER_CHANGE = 10.0
+"""Harmful growth with each change of the model. A model that is not released would add more than 100 MB."""
+LOADED_SECONDS = 10.0
+"""A worker has loaded a new model, and released most of the old one's memory, this long after the change."""
 MEGABYTES_IN_SHORT, FILES_IN_SHORT = 250.0, 40
 """What a process may gain in a shorter run, in which caches fill and each change of the model leaves some memory."""
 BLOCKS = 20
@@ -47,8 +51,8 @@ class Evidence:
 
     began: float
     ended: float
-    warm_up: float
-    """Seconds at the start in which memory may grow."""
+    settled: float
+    """Seconds after the start from when on memory must be flat."""
     limit: int
     """Texts per minute that each key may send."""
     reached: float
@@ -204,24 +208,43 @@ def growing(run: Evidence) -> Iterator[str]:
     """Neither memory nor open files grow, of the manager and of the worker that is never killed."""
     is_long = run.ended - run.began >= LONG_SECONDS
     for role in (MANAGER, WATCHED):
-        samples = after([one for one in run.samples if one.role == role], run.warm_up)
+        all_samples = [one for one in run.samples if one.role == role]
+        samples = after(all_samples, run.settled)
         if len(samples) < 2 * BLOCKS:
             yield f"{role}: only {len(samples)} samples; the process has ended, or the run is too short"
             continue
         times = [one.at for one in samples]
-        for unit, values, harmful, short in (
-            ("MB", [one.own for one in samples], MEGABYTES_PER_HOUR, MEGABYTES_IN_SHORT),
-            ("open files", [float(one.files) for one in samples], FILES_PER_HOUR, FILES_IN_SHORT),
-        ):
-            fit = run.growths[f"{role}: {unit}"] = growth(times, values, BLOCKS)
-            if is_long:
-                if fit.high >= harmful:
-                    yield (
-                        f"{role}: {fit.slope:+.1f} {unit} per hour ({fit.low:+.1f} to {fit.high:+.1f}); growth of "
-                        f"{harmful:g} per hour cannot be ruled out"
-                    )
-            elif fit.gained > short:
-                yield f"{role}: gained {fit.gained:.0f} {unit}; {short:g} are allowed in a short run"
+        memory = growth(times, [one.own for one in samples], BLOCKS)
+        files = growth(times, [float(one.files) for one in samples], BLOCKS)
+        found = [
+            ("MB per hour", memory, MEGABYTES_PER_HOUR),
+            ("open files per hour", files, FILES_PER_HOUR),
+        ]
+        if len(levels := list(after_changes(run.models, all_samples))) > 2:
+            found.append(("MB per change of the model", fitted(levels), MEGABYTES_PER_CHANGE))
+        for unit, fit, harmful in found:
+            run.growths[f"{role}: {unit}"] = fit
+            if is_long and fit.high >= harmful:
+                yield (
+                    f"{role}: {fit.slope:+.1f} {unit} ({fit.low:+.1f} to {fit.high:+.1f}); "
+                    f"growth of {harmful:g} cannot be ruled out"
+                )
+        if not is_long:
+            for unit, fit, most in (("MB", memory, MEGABYTES_IN_SHORT), ("open files", files, FILES_IN_SHORT)):
+                if fit.gained > most:
+                    yield f"{role}: gained {fit.gained:.0f} {unit}; {most:g} are allowed in a short run"
+
+
+def after_changes(models: Sequence[ModelSince], samples: Sequence[Sample]) -> Iterator[tuple[float, float]]:
+    """Yield the number of each change of the model, and the memory that a process kept until the next one.
+
+    The first two changes are left out: with the first, a process comes to have the memory that a change needs.
+    """
+    ends = [*(model.began for model in models[1:]), math.inf]
+    for number, (model, end) in enumerate(zip(models, ends, strict=True)):
+        kept = [one.own for one in samples if model.ended + LOADED_SECONDS <= one.at < end]
+        if number > 2 and kept:
+            yield float(number), min(kept)
 
 
 def complete(run: Evidence) -> Iterator[str]:

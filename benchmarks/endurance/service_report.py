@@ -125,7 +125,7 @@ def text(results: Mapping[str, Any]) -> str:
     growths = [
         {
             "process and unit": name,
-            "per hour": f"{fit['slope']:+.2f}",
+            "slope": f"{fit['slope']:+.2f}",
             "95 % interval": f"{fit['low']:+.2f} to {fit['high']:+.2f}",
             "gained": f"{fit['gained']:+.1f}",
         }
@@ -137,7 +137,7 @@ def text(results: Mapping[str, Any]) -> str:
         "refused as documented": results["refusals"] or {"none": 0},
         "requests by kind": [{"kind": kind, **of} for kind, of in _full(results["requests_by_kind"]).items()],
         "faults, latency in milliseconds": faults or [{"none": 0}],
-        "growth after the warm-up": growths or [{"not measured": 0}],
+        "growth": growths or [{"not measured": 0}],
     }
     count = len(results["broken"])
     ends = f"Broken promises: {count:,}" if count else "Every promise was kept."

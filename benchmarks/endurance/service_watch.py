@@ -95,7 +95,7 @@ def _megabytes(text: str, name: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """A fitted slope per hour with its 95 % confidence interval, and what the last block has more than the first."""
+    """A fitted slope with its 95 % confidence interval, and what the last value has more than the first."""
 
     slope: float
     low: float
@@ -104,7 +104,7 @@ class Growth:
 
 
 def growth(times: Sequence[float], values: Sequence[float], blocks: int) -> Growth:
-    """Fit a line to the lowest value of each of some equal blocks of time; times are in seconds.
+    """Fit a line to the lowest value of each of some equal blocks of time, in seconds. The slope is per hour.
 
     The lowest value is what a process keeps: a request or a model that is being loaded only adds to it for a moment.
     The values of different blocks are nearly independent, unlike samples taken within seconds, so that the usual
@@ -116,10 +116,15 @@ def growth(times: Sequence[float], values: Sequence[float], blocks: int) -> Grow
         (edges[i] + edges[i + 1], [v for v, p in zip(values, place, strict=True) if p == i]) for i in range(blocks)
     ]
     points = [(at / 2 / 3600, min(found)) for at, found in lowest if found]
-    hours, least = zip(*points, strict=True)
-    fit = stats.linregress(np.array(hours), np.array(least))
+    return fitted(points)
+
+
+def fitted(points: Sequence[tuple[float, float]]) -> Growth:
+    """Fit a line to at least three points."""
+    x, y = np.array(points).T
+    fit = stats.linregress(x, y)
     reach = float(stats.t.ppf(0.975, len(points) - 2)) * float(np.nan_to_num(fit.stderr))  # nan: all are equal
-    return Growth(float(fit.slope), float(fit.slope) - reach, float(fit.slope) + reach, points[-1][1] - points[0][1])
+    return Growth(float(fit.slope), float(fit.slope) - reach, float(fit.slope) + reach, float(y[-1] - y[0]))
 
 
 def after(samples: Iterable[Sample], seconds: float) -> list[Sample]:

@@ -146,6 +146,6 @@ def load_fake(bundle: Path | None) -> FakeDetector:
 
 
 if __name__ == "__main__":  # the command line in a separate process, for signals and pipes
-    from unspun.service.cli import cli
+    from unspun.service.cli import main
 
-    cli(prog_name="unspun", obj=load_fake)
+    main(load_fake)

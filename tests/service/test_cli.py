@@ -403,9 +403,14 @@ def test_a_closed_pipe_is_not_an_error(here: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_a_full_disk_is_reported_on_one_line(articles: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])  # the error comes at the end of the process, or at the first line
+@pytest.mark.parametrize("arguments", [("--help",), ("score", "--help"), ("score", "in")])
+def test_a_full_disk_is_reported_on_one_line(
+    arguments: tuple[str, ...], unbuffered: str, articles: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "PYTHONUNBUFFERED", unbuffered)
     with Path("/dev/full").open("wb") as full:
-        running = process("score", "in", stdout=full)
+        running = process(*arguments, stdout=full)
         _, errors = running.communicate(timeout=20)
     assert running.returncode == 1
     assert errors.decode() == "unspun: standard output: No space left on device\n"
