@@ -17,6 +17,7 @@ import torch
 
 from tests import tables as tiny
 from tests.training.labelled import TEXTS
+from tests.training.small import small_paraphrasers
 from unspun.model.detector import Detector
 from unspun.model.signals.context import CHUNK, ROW_BITS, TYPICAL_WORDS, ContextNetwork
 from unspun.model.text.quick import QuickWords
@@ -33,7 +34,8 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="module")
 def taught(first_detector: Detector) -> Lessons:
-    return lessons(SOME, first_detector, lexicons=None, workers=1)
+    with small_paraphrasers():
+        return lessons(SOME, first_detector, lexicons=None, workers=1)
 
 
 @pytest.fixture(scope="module")

@@ -78,18 +78,25 @@ def fit_ngrams(texts: Sequence[LabelledText]) -> NgramWeights:
 def _fit(
     table: csr_array, root: NDArray[np.float64], machine: NDArray[np.bool_], weights: Floats
 ) -> tuple[Floats, float, float]:
-    """Return the weights of the n-grams (BUCKETS,), of the root of the number of words, and the bias."""
+    """Return the weights of the n-grams (BUCKETS,), of the root of the number of words, and the bias.
+
+    Only n-grams that occur are fitted: the penalty keeps all others at 0, and with few texts they are nearly all.
+    """
+    used, column = np.unique(table.indices, return_inverse=True)
+    table = csr_array((table.data, column, table.indptr), shape=(table.shape[0], len(used)))
     by_column = csr_array(table.T)
     sign = np.where(machine, 1.0, -1.0)
     share = weights / weights.sum()
 
     def loss(values: Floats) -> tuple[float, Floats]:
-        ngrams = values[:BUCKETS]
+        ngrams = values[:-2]
         margin = sign * (table @ ngrams.astype(np.float32) + values[-2] * root + values[-1])
         slope = -sign * share / (1.0 + np.exp(np.minimum(margin, 500.0)))
         gradient = by_column @ slope.astype(np.float32) + PENALTY * ngrams
         value = float(share @ np.logaddexp(0.0, -margin) + 0.5 * PENALTY * (ngrams @ ngrams))
         return value, np.concatenate([gradient, [slope @ root, slope.sum()]])
 
-    answer = minimize(loss, np.zeros(BUCKETS + 2), jac=True, method="L-BFGS-B", options={"maxiter": STEPS})
-    return answer.x[:BUCKETS], float(answer.x[-2]), float(answer.x[-1])
+    answer = minimize(loss, np.zeros(len(used) + 2), jac=True, method="L-BFGS-B", options={"maxiter": STEPS})
+    found = np.zeros(BUCKETS)
+    found[used] = answer.x[:-2]
+    return found, float(answer.x[-2]), float(answer.x[-1])
