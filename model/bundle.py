@@ -103,10 +103,10 @@ class Bundle:
         seen: (S,) sorted keys of the texts that the model was trained on, so that it is never evaluated on them.
         decision: how evidence becomes a verdict.
         doubt: (3,) rate of each kind above which the fast tier's verdict is final at depth `auto`.
-        first: the first tier; bundles before version 2.2.0, and those trained on a user's texts, have none.
+        first: the first tier, or None if the bundle has none, such as one trained on a user's texts.
         deep: the deep tier, or None if the bundle has none.
-        sentences: how the evidence of single sentences is judged, by tier; bundles before version 2.1.0 have none.
-        usual: what observations about a text compare it with; bundles before version 2.1.0 have none.
+        sentences: how the evidence of single sentences is judged, by tier; empty if the bundle has none.
+        usual: what observations about a text compare it with, or None if the bundle has none.
     """
 
     folder: Path

@@ -207,7 +207,7 @@ def _steps(levels: Floats, shares: Floats, side: str) -> tuple[Floats, Floats]:
 
 
 def read_usual(manifest: Mapping[str, Any]) -> Usual | None:
-    """Return what is usual by a bundle's manifest; None for bundles before version 2.1.0.
+    """Return what is usual by a bundle's manifest; None if it has no observations.
 
     Raises ValueError or LookupError if the manifest is invalid.
     """

@@ -92,7 +92,7 @@ class SentenceScale:
 
 
 def read_scales(manifest: Mapping[str, Any]) -> dict[str, SentenceScale]:
-    """Return the scale of each tier, by name; none for bundles before version 2.1.0.
+    """Return the scale of each tier, by name; empty if the bundle has none.
 
     Raises ValueError or LookupError if the manifest is invalid.
     """

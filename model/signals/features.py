@@ -47,7 +47,7 @@ class Tables:
     vectors: PackedVectors
     phrases: PhraseTable
     quick: QuickSignals | None = None
-    """Bundles before version 2.2.0 have none, and so no features of these signals."""
+    """Without them, there are no features of these signals."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,7 +35,7 @@ ENCODER_INPUTS, ENCODER_OUTPUTS = ("embedded",), ("replaced", "window", "before"
 SENTENCE_OUTPUTS = ("state", "attention")
 """Inputs and outputs of the graph. Without a `WindowHead`, it need not have the outputs for single sentences."""
 GUESS = "guess"
-"""The graph's input that asks for guesses of the originals. Graphs before version 2.2.0 always make them."""
+"""The graph's input that asks for guesses of the originals. A graph without it always makes them."""
 TILE = 64
 """Words that are compared with the vocabulary at a time."""
 LEAST_KEPT = -3.0
@@ -96,8 +96,7 @@ class EncoderWeights:
         scale: (V,) the scale of each embedding.
         bias: (V,) bias of each piece as a guess of the original.
         pieces: the V word pieces.
-        head: the last layers, if the graph also returns `state` and `attention`, what they are applied to. Bundles
-            before version 2.1.0 have none.
+        head: the last layers, if the graph also returns `state` and `attention`, what they are applied to.
     """
 
     graph: bytes
@@ -258,7 +257,7 @@ class DeepEncoder:
         """
         inputs = self._session.get_inputs()[0].shape
         optional = {one.name for one in self._session.get_overridable_initializers()}
-        batch = BATCH[self.device] if isinstance(inputs[0], str) else 1  # graphs before version 2.2.0 take one window
+        batch = BATCH[self.device] if isinstance(inputs[0], str) else 1  # such a graph takes one window
         places = np.arange(min(WINDOW, len(ids)))
         for first in range(0, len(starts), batch):
             inside = ids[starts[first : first + batch, None] + places]
