@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import math
 import os
@@ -160,7 +161,7 @@ class ModelFolder:
             names = [entry.name for entry in self.path.iterdir() if _is_model(entry)] if self.path.is_dir() else []
             if name not in names and os.path.lexists(name):
                 return Path(name)
-        fitting = [name] if name in names else sorted(other for other in names if _is_called(other, name))
+            fitting = [name] if name in names else sorted(one for one in names if _is_called(self.path / one, name))
         if len(fitting) == 1:
             return self.path / fitting[0]
         if fitting:
@@ -548,10 +549,14 @@ def _is_model(entry: Path) -> bool:
     return not entry.name.startswith(".") and not entry.is_symlink() and (entry / bundle.MANIFEST).is_file()
 
 
-def _is_called(folder: str, name: str) -> bool:
-    """Return whether a folder's name, or the sha256 at its end, starts with `name`."""
-    digest = folder.rpartition("-")[2]
-    return bool(name) and (folder.startswith(name) or (len(name) >= _LEAST_DIGITS and digest.startswith(name)))
+def _is_called(folder: Path, name: str) -> bool:
+    """Return whether a folder's name, the sha256 at its end or the whole sha256 of its model starts with `name`."""
+    if folder.name.startswith(name):
+        return bool(name)
+    digest = folder.name.rpartition("-")[2]
+    if digest and name.startswith(digest):
+        digest = hashlib.sha256((folder / bundle.MANIFEST).read_bytes()).hexdigest()
+    return len(name) >= _LEAST_DIGITS and digest.startswith(name)
 
 
 def _now() -> str:

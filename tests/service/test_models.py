@@ -312,6 +312,20 @@ def test_an_unknown_model_is_reported_on_one_line(unspun: Unspun, folder: ModelF
     assert "'huose': neither a model in models nor a folder" in line(unspun("models", "promote", "--model", "huose"))
 
 
+@pytest.mark.parametrize("digits", [4, 8, 12, 64])
+def test_a_model_is_found_by_the_beginning_of_its_sha256(digits: int, folder: ModelFolder, make: Make) -> None:
+    changes = [folder.promote(make(name)) for name in ("house", "newsroom")]
+    for change in changes:
+        model = folder.path / change.model
+        assert folder.find(bundle.check(model)[0].sha256[:digits]) == model
+
+
+def test_a_sha256_of_which_only_the_beginning_fits_is_unknown(folder: ModelFolder, make: Make) -> None:
+    digest = folder.promote(make("house")).model[-8:]
+    with pytest.raises(ModelsError, match="neither a model"):
+        folder.find(digest + "0" * 56)
+
+
 def test_an_ambiguous_name_is_reported_with_all_matches(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
     for number in "12":
         folder.promote(make(f"m{number}", name="house", version=f"1.{number}"))
