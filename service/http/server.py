@@ -11,6 +11,7 @@ import itertools
 import json
 import logging
 import mmap
+import signal
 import socket
 import time
 import uuid
@@ -54,6 +55,8 @@ GLANCE_SECONDS = 0.5
 CONNECTIONS = 1000
 LIMIT = 8190
 """Most bytes of a request line, and of a header."""
+ENDING = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
+"""The signals that end a worker."""
 DRAINING, RELOADS = 0, 1
 """Bytes that all processes share: whether the service is shutting down (1: soon, 2: now), and the number of reloads."""
 
@@ -201,6 +204,11 @@ class Worker(GeventWorker):
     place = 0
     """Where this worker keeps its figures for /metrics."""
 
+    def init_signals(self) -> None:
+        """Handle signals, also those that arrived since the process was started."""
+        super().init_signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
     def load_wsgi(self) -> None:
         """Create the application in the new process."""
         service: Service = self.app
@@ -320,6 +328,17 @@ class Manager(Arbiter):
         self.app.shared[RELOADS] = (self.app.shared[RELOADS] + 1) % 256
         self.app.models.refresh(force=True)
         self.app.reloads = self.app.shared[RELOADS]
+
+    def spawn_worker(self) -> Any:
+        """Start a worker. Signals wait until it can handle them.
+
+        Before that, it has the manager's handlers, which would ignore the signal that ends workers.
+        """
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+        try:
+            return super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def stop(self, graceful: bool = True) -> None:
         """Stop the workers."""

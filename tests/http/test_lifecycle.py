@@ -214,6 +214,18 @@ def test_sigint_stops_the_service_at_once() -> None:
         assert service.process.wait(10) == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_reaches_workers_that_have_just_been_started(number: signal.Signals) -> None:
+    class Starting(Service):
+        def _wait_until_ready(self) -> None:
+            while len(self.workers()) < self._count:
+                time.sleep(0.02)
+
+    with Starting(module=("tests.http.slow_starting",)) as service:
+        service.process.send_signal(number)
+        assert service.process.wait(15) == 0  # gunicorn would kill them after 35 seconds
+
+
 def test_no_temporary_files_remain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with Service() as service:
