@@ -16,7 +16,7 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ from unspun.model.signals.quick import SIGNALS as QUICK_SIGNALS
 from unspun.model.signals.quick import QuickSignals
 from unspun.model.signals.substitutions import Alternatives
 from unspun.model.signals.tagger import Tagger, TaggerInputs
-from unspun.model.signing import SIGNATURE, SignatureError, TrustedKeys, TrustError
+from unspun.model.signing import SIGNATURE, SignatureError, TrustedKey, TrustedKeys, TrustError
 from unspun.model.tiers.deep import (
     ENCODER_INPUTS,
     ENCODER_OUTPUTS,
@@ -107,6 +107,7 @@ class Bundle:
         deep: the deep tier, or None if the bundle has none.
         sentences: how the evidence of single sentences is judged, by tier; empty if the bundle has none.
         usual: what observations about a text compare it with, or None if the bundle has none.
+        signed_by: the trusted key that signed the bundle, or None if no signature was needed.
     """
 
     folder: Path
@@ -122,6 +123,7 @@ class Bundle:
     sentences: Mapping[str, SentenceScale] = field(default_factory=dict)
     usual: Usual | None = None
     first: FirstTier | None = None
+    signed_by: TrustedKey | None = None
 
 
 def find(model: str | Path | None) -> Path:
@@ -141,9 +143,9 @@ def load(path: str | Path | None = None, *, trusted: TrustedKeys | None = None) 
     With `trusted`, a bundle needs a signature by one of these keys, except the one that ships, whose hash is part of
     this program. Raises BundleError if the bundle cannot be used.
     """
-    folder, manifest, info = _checked(path, trusted)
+    folder, manifest, info, key = _checked(path, trusted)
     try:
-        return _assemble(folder, manifest, info)
+        return replace(_assemble(folder, manifest, info), signed_by=key)
     except Exception as error:  # a bundle may contain anything, so its errors may be of any kind
         reason = str(error) if isinstance(error, LayoutError) else f"{type(error).__name__}: {error}"
         raise BundleError(
@@ -156,7 +158,7 @@ def check(path: str | Path | None = None, *, trusted: TrustedKeys | None = None)
 
     Returns its identity and its manifest. Nothing else is read. Raises BundleError if a check fails.
     """
-    _, manifest, info = _checked(path, trusted)
+    _, manifest, info, _ = _checked(path, trusted)
     return info, manifest
 
 
@@ -185,18 +187,22 @@ def check_features(loaded: Bundle, features: int, token_values: int) -> None:
         )
 
 
-def _checked(path: str | Path | None, trusted: TrustedKeys | None) -> tuple[Path, dict[str, Any], ModelInfo]:
+def _checked(
+    path: str | Path | None, trusted: TrustedKeys | None
+) -> tuple[Path, dict[str, Any], ModelInfo, TrustedKey | None]:
+    """Return a bundle's folder, manifest and identity, and the trusted key that signed it."""
     folder = _followed(find(path))
     manifest, digest = _read_manifest(folder)
+    key = None
     if trusted is not None and digest != SHIPPED_SHA256:
         try:
-            trusted.verify(folder, digest)
+            key, _ = trusted.verify(folder, digest)
         except SignatureError as error:
             raise BundleError(f"{folder}: {error}") from error
     _check_versions(folder, manifest)
     _check_entries(folder, manifest)
     _check_files(folder, manifest)
-    return folder, manifest, ModelInfo(manifest["name"], manifest["version"], digest)
+    return folder, manifest, ModelInfo(manifest["name"], manifest["version"], digest), key
 
 
 def _followed(folder: Path) -> Path:

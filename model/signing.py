@@ -18,7 +18,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +54,13 @@ class TrustedKey:
     public: str
     name: str
     last_day: date | None
+
+    @property
+    def expires(self) -> datetime | None:
+        """The end of the last day, None if the key does not expire."""
+        if self.last_day is None:
+            return None
+        return datetime(self.last_day.year, self.last_day.month, self.last_day.day, tzinfo=UTC) + timedelta(days=1)
 
     @property
     def line(self) -> str:

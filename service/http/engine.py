@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -31,6 +32,8 @@ BATCH_CHARACTERS = 100_000
 RETRY_SECONDS = 15.0
 """Seconds until a bundle that could not be loaded is tried again, if its manifest does not change."""
 LOAD_SECONDS = 600.0
+EXPIRES_SOON = timedelta(days=30)
+"""How long before its key expires a warning is logged when a model is loaded."""
 RELEASED_AFTER = (5.0, 60.0)
 """Seconds after a swap of the model at which memory is returned to the system again: requests that the old model still
 answers keep it until they end."""
@@ -83,6 +86,7 @@ class ModelInUse:
         self._release_at: list[float] = []
         self._allowed = self._read_allowed()
         self._model: Model = allowing(load(path), self._allowed)
+        self._warn_of_expiry()
 
     @property
     def model(self) -> Model:
@@ -127,8 +131,8 @@ class ModelInUse:
         release_memory()  # of the old model; without this, each process grows by half in the first changes
         self._release_at = [time.monotonic() + seconds for seconds in RELEASED_AFTER]
         metrics.MODEL_SWAPS.labels("swapped").inc()
-        metrics.model_in_use(model.model, old)
         event("model swapped", model=model.model.to_dict())
+        self._warn_of_expiry()
 
     def _release_old(self) -> None:
         """Return the memory of a model that was replaced some time ago."""
@@ -136,6 +140,15 @@ class ModelInUse:
             del self._release_at[0]
             gc.collect()
             release_memory()
+
+    def _warn_of_expiry(self) -> None:
+        """Log a warning if the key that signed the model in use expires soon: a restart would then refuse the model."""
+        key = self._model.bundle.signed_by
+        if key is not None and key.expires is not None and key.expires - datetime.now(UTC) < EXPIRES_SOON:
+            model = self._model.model.to_dict()
+            event(
+                "the key of the model expires soon", logging.WARNING, key=key.name, last_day=key.last_day, model=model
+            )
 
     def _refuse(self, reason: str) -> None:
         self._refused_at = time.monotonic()
@@ -208,7 +221,16 @@ class Engine:
 
     def refresh(self, *, force: bool = False) -> None:
         """Load the bundle again if it has changed; see ModelInUse.refresh."""
+        old = self.model.model
         self._models.refresh(force=force, run=self._run_aside, depths=self._depths)
+        if self.model.model != old:
+            self.record_model(old)
+
+    def record_model(self, old: ModelInfo | None = None) -> None:
+        """Record in the metrics which model this worker uses. The manager, which has no engine, is not counted."""
+        model = self.model
+        key = model.bundle.signed_by
+        metrics.model_in_use(model.model, old, expires=None if key is None else key.expires)
 
     def warm_up(self) -> None:
         """Use every tier once, so that the first request does not wait for anything to load. Raises RequestError."""

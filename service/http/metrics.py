@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,12 @@ MODEL_CHANGED = Gauge(
     multiprocess_mode="livemax",
     registry=OWN,
 )
+SIGNATURE_EXPIRES = Gauge(
+    "unspun_model_signature_expires_timestamp_seconds",
+    "When the key that signed the model in use expires; 0 if it does not, or no signature was needed.",
+    multiprocess_mode="livemax",
+    registry=OWN,
+)
 ALLOWED_CHANGES = Counter(
     "unspun_allowed_terms_changes", "Changes of the list of allowed terms while running.", ["outcome"], registry=OWN
 )
@@ -130,9 +137,10 @@ def count(verdicts: Iterable[Verdict]) -> None:
         WORDS.inc(verdict.words)
 
 
-def model_in_use(new: ModelInfo, old: ModelInfo | None = None) -> None:
-    """Record that this process now uses one model, and no longer the other."""
+def model_in_use(new: ModelInfo, old: ModelInfo | None = None, *, expires: datetime | None = None) -> None:
+    """Record that this worker now uses one model, whose key expires at some time, and no longer the other."""
     if old is not None:
         MODEL_INFO.labels(old.name, old.version, old.sha256).set(0)
     MODEL_INFO.labels(new.name, new.version, new.sha256).set(1)
     MODEL_CHANGED.set(time.time())
+    SIGNATURE_EXPIRES.set(0 if expires is None else expires.timestamp())

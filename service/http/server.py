@@ -415,7 +415,7 @@ class Service(BaseApplication):
             depths=TIERS,
             draining=lambda: bool(self.shared[DRAINING]) or not alive(),
         )
-        metrics.model_in_use(engine.model.model)
+        engine.record_model()
         gevent.spawn(self._warm_up, engine)
         gevent.spawn(self._watch, engine)
         return engine

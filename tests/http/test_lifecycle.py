@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -13,12 +14,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.http.running import ROOT, Answer, Service, failed_start
 from tests.service.support import free_port
+from unspun.model import signing
 from unspun.service.http.keys import KeyStore
 
 MODEL = ROOT / "model" / "default"
@@ -235,6 +238,39 @@ def test_no_temporary_files_remain(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert list(tmp_path.iterdir()) == []
 
 
+def signed(folder: Path, model: Path, name: str, days: int) -> str:
+    """Copy a model and sign it with a new key, which expires in so many days; return the line of the key."""
+    key_file = folder / f"{name}.pem"
+    key = signing.create_key(key_file, name, datetime.now(UTC).date() + timedelta(days=days))
+    manifest = {**json.loads((model / "manifest.json").read_text("utf-8")), "version": name}
+    copy = Path(shutil.copytree(model, folder / name))
+    (copy / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    digest = hashlib.sha256((copy / "manifest.json").read_bytes()).hexdigest()
+    signing.sign(copy, digest, signing.read_key(key_file))
+    return key.line
+
+
+def test_a_key_that_expires_soon_is_in_the_log_and_in_the_metrics(tmp_path: Path, tiny_bundle: Path) -> None:
+    pytest.importorskip("cryptography", reason="signing needs the extra `signing`")
+    lines = [signed(tmp_path, tiny_bundle, name, days) for name, days in (("first", 20), ("second", 10))]
+    (tmp_path / "trusted.txt").write_text("\n".join(lines), "utf-8")
+    current = tmp_path / "current"
+    current.symlink_to("first")
+
+    def is_reported(name: str, days: int) -> bool:
+        last_day = datetime.now(UTC).date() + timedelta(days=days)
+        end = datetime.combine(last_day + timedelta(days=1), datetime.min.time(), UTC).timestamp()
+        found = figures(service, "unspun_model_signature_expires_timestamp_seconds")
+        logged = [line for line in service.log if line["event"] == "the key of the model expires soon"]
+        return found == end and (logged[-1]["key"], logged[-1]["last_day"]) == (name, str(last_day))
+
+    with Service(MODEL=current, WORKERS=1, TRUSTED_KEYS=tmp_path / "trusted.txt") as service:
+        assert is_reported("first", 20)
+        (tmp_path / "next").symlink_to("second")
+        (tmp_path / "next").replace(current)
+        wait_until(lambda: is_reported("second", 10))
+
+
 # --- several workers
 
 
@@ -270,6 +306,30 @@ def test_metrics_cover_all_workers_and_survive_them(tmp_path: Path, monkeypatch:
         # disk nobody else takes their space.
         assert {file.name: file.stat().st_ino for file in tmp_path.glob("*/*.db")} == files
     assert (before, after, lost) == ([30.0] * 6, 30.0, 1.0)
+
+
+def test_exactly_the_workers_are_counted_for_a_model(tmp_path: Path, tiny_bundle: Path) -> None:
+    """The manager loads each new model, too, but answers no requests."""
+    model = Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
+    with Service(MODEL=model, WORKERS=1) as service:
+        counts = [figures(service, "unspun_model_info")]
+        release(model, "3.0.0")
+        for _ in ("manager", "worker"):
+            service.wait_for("model swapped")
+        wait_until(lambda: figures(service, f"unspun_model_info{{{labels_of(service)}}}") > 0)
+        counts.append(figures(service, "unspun_model_info"))
+        [worker] = service.workers()
+        os.kill(worker, signal.SIGKILL)
+        service.wait_for("worker lost")
+        wait_until(lambda: service.get("/readyz").status == 200)
+        counts.append(figures(service, "unspun_model_info"))
+    assert counts == [1.0, 1.0, 1.0]
+
+
+def labels_of(service: Service) -> str:
+    """Return the labels of the model in use, as in /metrics."""
+    model = service.get("/readyz").json["model"]
+    return ",".join(f'{name}="{model[name]}"' for name in ("name", "sha256", "version"))
 
 
 def test_a_full_temporary_folder_ends_no_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ PHRASES = {
 }
 PATTERN = re.compile("|".join(map(re.escape, PHRASES)))
 WORDS_NEEDED = 5
+_shipped = cache(load)
 ANSWERS: tuple[tuple[VerdictWord, float, float, float], ...] = (
     ("clear", 0.03, 0.8, 0.0),
     ("suspect", 0.5, 0.03, 0.2),
@@ -64,7 +66,7 @@ class FakeDetector:
     @property
     def bundle(self) -> Bundle:
         """The shipped bundle, from which comparers take their vocabulary."""
-        return load()
+        return _shipped()
 
     def score(self, text: str, *, id: str | None = None, **options: Any) -> Verdict:
         return self.score_many([text], ids=[id], **options)[0]

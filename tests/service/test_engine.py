@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,10 @@ pytest.importorskip("prometheus_client", reason="the service: pip install 'unspu
 
 from tests.service.fake_detector import FakeDetector
 from tests.service.support import CLEAR, SPUN, Make
-from unspun.model.bundle import BundleError
+from unspun.model.bundle import Bundle, BundleError
 from unspun.model.detector import MissingTierError
+from unspun.model.signing import TrustedKey
+from unspun.service.http import metrics
 from unspun.service.http.engine import Engine, ModelInUse
 from unspun.service.http.schemas import Submission
 from unspun.service.models.folder import ModelFolder
@@ -23,11 +27,26 @@ from unspun.service.models.folder import ModelFolder
 Loader = Callable[[Path | None], Any]
 
 
+TODAY = datetime.now(UTC).date()
+
+
 class Broken(FakeDetector):
     """A model that loads but cannot score."""
 
     def score_many(self, *arguments: Any, **options: Any) -> Any:
         raise ZeroDivisionError
+
+
+class Signed(FakeDetector):
+    """A model that a key has signed."""
+
+    def __init__(self, key: TrustedKey) -> None:
+        super().__init__()
+        self.key = key
+
+    @property
+    def bundle(self) -> Bundle:
+        return replace(super().bundle, signed_by=self.key)
 
 
 class WithoutDeep(FakeDetector):
@@ -82,6 +101,26 @@ def test_a_model_that_cannot_score_is_refused(folder: ModelFolder, make: Make) -
     folder.promote(make("b"))
     models.refresh()
     assert models.model is old
+
+
+@pytest.mark.parametrize(
+    ("last_day", "is_warned_of"),
+    [
+        pytest.param(TODAY + timedelta(days=10), True, id="in ten days"),
+        pytest.param(TODAY + timedelta(days=40), False, id="in forty days"),
+        pytest.param(None, False, id="never"),
+    ],
+)
+def test_a_warning_is_logged_if_the_key_of_the_model_expires_within_30_days(
+    last_day: date | None, is_warned_of: bool, folder: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr("unspun.service.http.engine.event", lambda name, level, **fields: warned.append(fields["key"]))
+    model = Signed(TrustedKey("", "release", last_day))
+    Engine(ModelInUse(loading(model), folder.path / "current")).record_model()
+    expires = 0.0 if last_day is None else datetime.combine(last_day + timedelta(days=1), time(), UTC).timestamp()
+    assert warned == ["release"] * is_warned_of
+    assert metrics.OWN.get_sample_value("unspun_model_signature_expires_timestamp_seconds") == expires
 
 
 def test_an_unusable_bundle_leaves_the_model_in_use(folder: ModelFolder, make: Make) -> None:
