@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from unspun.model.fields import JsonRecord, about
@@ -154,7 +154,8 @@ class RequestError(Exception):
 
 def respond(problem: RequestError) -> Response:
     """Return a problem as the response to the current request."""
-    PROBLEMS.labels(problem.name).inc()
+    if request.path != "/readyz":  # a shutdown is no problem, and alerts count these
+        PROBLEMS.labels(problem.name).inc()
     body = json.dumps(problem.to_dict(g.get("request_id")), ensure_ascii=False)
     response = Response(f"{body}\n", problem.status, problem.headers, mimetype=MEDIA_TYPE)
     if problem.retry_after is not None:

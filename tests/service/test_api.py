@@ -523,6 +523,14 @@ def test_a_service_that_is_shutting_down_is_not_ready() -> None:
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
 
 
+def test_a_service_that_is_shutting_down_counts_no_problems_for_its_health_checks() -> None:
+    """Otherwise each restart would look as if the API keys could not be read."""
+    client = create_app(Settings(), Engine(ModelInUse(load_fake), draining=lambda: True)).test_client()
+    before = figure(client, 'unspun_problems_total{problem="unavailable"}')
+    client.get("/readyz")
+    assert figure(client, 'unspun_problems_total{problem="unavailable"}') == before
+
+
 def test_the_time_limit_holds_for_a_batch_as_a_whole() -> None:
     client = client_for(timeout=1e-9)
     answers = client.post("/v1/score/batch", json=[{"text": SPUN}, {"text": CLEAR}]).get_json()
