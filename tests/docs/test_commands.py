@@ -46,7 +46,10 @@ OTHER_PROGRAMS = (
     "pg_restore",
     "pip",
     "python",
+    "sed",
     "sqlite3",
+    "umask",
+    "wc",
 )
 """Programs whose options are not checked here; commands with `python -m` are checked separately."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]

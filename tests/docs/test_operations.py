@@ -5,14 +5,18 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shlex
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import yaml
 
 pytest.importorskip("prometheus_client", reason="the service: pip install 'unspun[service]'")
 
-from tests.docs.pages import PAGES, ROOT, anchor, sections
+from tests.docs.pages import PAGES, ROOT, anchor, commands_of, sections
 from unspun.service.http import metrics
 from unspun.service.http.problems import TITLES
 from unspun.service.http.server import CONNECTIONS
@@ -99,9 +103,19 @@ def test_every_alert_is_in_the_table_and_its_section_names_it() -> None:
     assert {name for row in FAILURES for name in quoted(row[4])} == ALERTS
     for rule in RULES:
         if "alert" in rule:
-            page, _, place = rule["annotations"]["runbook_url"].partition("#")
+            page, _, place = rule["annotations"]["runbook"].partition("#")
             assert page == "docs/operations.md"
             assert f"`{rule['alert']}`" in SECTIONS[place]
+
+
+def test_the_command_of_the_page_makes_every_section_a_link(tmp_path: Path) -> None:
+    (tmp_path / "deploy").mkdir()
+    copy = Path(shutil.copy(ROOT / "deploy/prometheus-rules.yml", tmp_path / "deploy"))
+    [command] = commands_of("docs/operations.md", "what-to-watch")
+    subprocess.run(shlex.split(command), cwd=tmp_path, check=True)
+    groups = yaml.safe_load(copy.read_text("utf-8"))["groups"]
+    alerts = [rule["annotations"] for group in groups for rule in group["rules"] if "alert" in rule]
+    assert all(alert["runbook_url"].startswith("https://") and "runbook" not in alert for alert in alerts)
 
 
 def test_the_panels_that_it_names_are_on_the_dashboard() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -42,8 +43,11 @@ def stored(url: str) -> list[Label]:
         store.database.close()
 
 
-def run(commands: list[str], here: Path, url: str, restored: str) -> None:
-    """Run commands in one shell, with the addresses of the database and of the one to restore into."""
+def run(commands: list[str], here: Path, url: str, restored: str) -> str:
+    """Run commands in one shell, with the addresses of the database and of the one to restore into.
+
+    Return what they print.
+    """
     programs = [Path(sys.executable).parent, *filter(None, [binaries()])]
     environment = {
         **os.environ,
@@ -58,6 +62,7 @@ def run(commands: list[str], here: Path, url: str, restored: str) -> None:
     if "command not found" in done.stderr:
         pytest.skip(done.stderr.splitlines()[-1])
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+    return done.stdout
 
 
 def commands(*beginnings: str) -> list[str]:
@@ -78,10 +83,28 @@ def test_an_export_is_restored_into_an_empty_database(kinds: tuple[str, str], he
 
 
 @pytest.mark.integration
-def test_sqlites_own_copy_is_restored(here: Path) -> None:
+def test_sqlites_own_copy_is_restored_and_its_labels_are_counted(here: Path) -> None:
     fill("sqlite:///feedback.db")
-    run(commands("sqlite3"), here, "", "")
+    printed = run(commands("sqlite3", "unspun feedback stats"), here, "sqlite:///feedback.db", "sqlite:///restored.db")
     assert stored("sqlite:///restored.db") == LABELS
+    in_copy, restored, *_ = printed.splitlines()
+    assert (in_copy, restored.split()) == (str(len(LABELS)), [str(len(LABELS)), "labels"])
+
+
+@pytest.mark.integration
+def test_only_their_owner_can_read_copies(here: Path) -> None:
+    fill("sqlite:///feedback.db")
+    chosen = commands("umask", "unspun feedback export --with-text >", "sqlite3")
+    run(chosen, here, "sqlite:///feedback.db", "sqlite:///restored.db")
+    for name in ("labels.jsonl", "copy.db", "restored.db"):
+        assert stat.S_IMODE((here / name).stat().st_mode) == 0o600, name
+
+
+@pytest.mark.integration
+def test_sqlites_own_copy_fails_in_the_wrong_folder(here: Path) -> None:
+    backup, *_ = commands("sqlite3")
+    with pytest.raises(AssertionError, match="unable to open database"):
+        run([backup], here, "sqlite:///feedback.db", "")
 
 
 def test_postgresqls_own_copy_is_restored(here: Path, postgres: Server) -> None:
@@ -96,6 +119,6 @@ def test_a_database_that_lacks_a_label_of_the_copy_is_noticed(here: Path) -> Non
     url, restored = (f"sqlite:///{here}/{name}.db" for name in ("labels", "restored"))
     fill(url)
     fill(restored, LABELS[1:])
-    export, *_, compare = commands("unspun feedback")
+    export, compare = commands("unspun feedback export")
     with pytest.raises(AssertionError, match=LABELS[0].id):
         run([export, compare], here, url, restored)

@@ -123,6 +123,7 @@ def test_every_failure_of_the_page_is_made_here_or_elsewhere() -> None:
         "An unexpected error",  # tests/service/test_api.py, with a model that fails
         "Too many requests wait",  # tests/http/test_bad_clients.py
         "Too many connections",  # 1,000 of them
+        "A signing key expires",  # tests/http/test_lifecycle.py
         "The disk or the temporary folder is full",  # tests/http/test_lifecycle.py
         "The share of a verdict changes",  # tests/data/deployment/alerts.yml
         "A run over an archive stops",  # no service
