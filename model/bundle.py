@@ -301,7 +301,7 @@ def _explained(folder: Path) -> Iterator[None]:
     except Exception as error:
         reason = str(error) if isinstance(error, LayoutError) else f"{type(error).__name__}: {error}"
         raise BundleError(
-            f"{folder}: the model cannot be read ({reason}); train it again with `unspun train`"
+            f"{folder}: the model cannot be read ({shortened(reason, 400)}); train it again with `unspun train`"
         ) from error
 
 

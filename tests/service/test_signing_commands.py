@@ -176,3 +176,19 @@ def test_the_service_refuses_an_unsigned_model(here: Path, monkeypatch: pytest.M
     shutil.copy(here / "other" / "manifest.json", here / "house" / "manifest.json")
     models.refresh(force=True)
     assert models.model.model == old
+
+
+def test_the_service_logs_a_short_reason_for_a_long_manifest(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It logs the reason again every time it tries the model again."""
+    from unspun.service.commands.serve import _prepare
+    from unspun.service.http.config import Settings
+
+    models = _prepare(Settings.from_environment({"UNSPUN_MODEL": "./house"}))
+    file = here / "house" / "manifest.json"
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "ranking_bias": "A" * 1_000_000}), "utf-8")
+    models.refresh(force=True)
+    [refused] = [json.loads(row)["reason"] for row in capfd.readouterr().err.splitlines() if "is refused" in row]
+    assert "could not convert" in refused
+    assert len(refused) < 600
