@@ -292,6 +292,10 @@ def run(
 def why_ended(error: BaseException) -> tuple[str, str]:
     """Return why an error ends a command, in a word or two for the run's history, and its message."""
     message = error.message if isinstance(error, CommandError) else str(error)
+    if isinstance(error, OSError) and error.strerror:
+        message = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    elif isinstance(error, KeyboardInterrupt):
+        message = "interrupted by the user"
     reasons: tuple[tuple[type[BaseException], str], ...] = (
         (KeyboardInterrupt, "interrupted"),
         (LostWorkersError, "workers lost"),

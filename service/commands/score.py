@@ -506,9 +506,11 @@ def _target(output: str | None, form: str | None) -> _ScoreTarget:
     if output.endswith(("/", os.sep)) or path.is_dir():
         if form is not None and form not in IN_PARTS:
             raise click.BadParameter(f"{form} cannot be written in parts; give a file.", param_hint="--format")
-        from unspun.service.batch.runs import RUN
+        from unspun.service.batch.runs import DONE, RUN
 
         if path.is_dir() and not (path / RUN).exists() and any(path.iterdir()):
+            if any(path.glob(f"part-*{DONE}")):
+                bad_output(path, f"its run cannot be resumed, because {RUN} is missing; give a new folder, or a file.")
             bad_output(path, "the folder contains other files; give a new folder, or a file.")
         return _ScoreTarget(form or "jsonl", folder=path)
     chosen = choose_format(form, path, ENDINGS, ())

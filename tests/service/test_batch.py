@@ -171,6 +171,24 @@ def test_a_finished_run_says_when_its_command_started_and_ended(unspun: Unspun, 
     assert summary_in(here / "out")["interruptions"] == 0
 
 
+def test_a_changed_input_is_noted(unspun: Unspun, here: Path) -> None:
+    write(here / "in.jsonl", 30)
+    command = ("score", "in.jsonl", "--output", "out/", "--part-size", "10", "--workers", "1")
+    unspun(*command)
+    (here / "in.jsonl").write_text((here / "in.jsonl").read_text().replace("d1", "e1"))
+    assert unspun(*command).status == 1
+    ended = history_of(here / "out")[-1]
+    assert ended["why"] == "input changed"
+    assert "the input has changed since part 0 was written" in ended["message"]
+
+
+def test_a_run_whose_options_are_lost_cannot_be_resumed(unspun: Unspun, archive: Path, here: Path) -> None:
+    unspun("score", archive, "--output", "out/", "--workers", "1")
+    (here / "out" / "run.json").unlink()
+    run = unspun("score", archive, "--output", "out/", "--workers", "1")
+    assert (run.status, "because run.json is missing" in run.errors[-1]) == (2, True)
+
+
 def test_the_next_command_notes_that_one_was_killed(unspun: Unspun, archive: Path, here: Path) -> None:
     # What a killed command leaves behind: no end, and maybe half a line.
     started = '{"command": 1, "event": "started", "time": "2026-01-01T00:00:00Z", "documents": 0}\n{"comm'
@@ -318,7 +336,8 @@ def test_a_run_resumes_after_a_full_disk(unspun: Unspun, here: Path, small_disk:
     subprocess.run(["mount", "-o", "remount,size=2m", str(small_disk)], check=True)
     assert unspun(*command).status == 3
     assert [verdict["id"] for verdict in verdicts_in(out)] == [f"d{i}" for i in range(700) if i % 7]
-    assert [event["why"] for event in history_of(out) if event["event"] == "ended"] == ["disk", "finished"]
+    first, second = (event for event in history_of(out) if event["event"] == "ended")
+    assert (first["why"], first["message"], second["why"]) == ("disk", "No space left on device", "finished")
 
 
 def test_a_full_disk_keeps_the_partial_file(unspun: Unspun, here: Path, small_disk: Path) -> None:
