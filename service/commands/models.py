@@ -376,8 +376,8 @@ def sign(folder: ModelFolder, model: str, key: Path) -> None:
 def verify(folder: ModelFolder, model: str | None, trusted_keys: Path | None) -> None:
     """Check that a trusted key signed a model, and that none of its files has changed since.
 
-    With UNSPUN_TRUSTED_KEYS set, every command, the service and the Python API refuse models that fail this check. The
-    model that ships with unspun needs no signature: its hash is part of the program.
+    With UNSPUN_TRUSTED_KEYS set, every command that uses a model, the service and the Python API refuse models that
+    fail this check. The model that ships with unspun needs no signature: its hash is part of the program.
 
     \b
     Exit status:
