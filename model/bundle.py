@@ -6,16 +6,14 @@ model/layout.py and model/onnx_graph.py say what it may contain. Bundles can be 
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import json
 import os
-import stat
 import tempfile
 import zipfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -30,7 +28,9 @@ from unspun.model.decision.sentences import SentenceScale, read_scales
 from unspun.model.language.ngrams import MAX_PROBES, LanguageModel, NgramTable
 from unspun.model.language.topics import PackedVectors, Topics
 from unspun.model.language.vocabulary import SPECIALS, Vocabulary
-from unspun.model.layout import Arrays, LayoutError, check_classifier, finite, require
+from unspun.model.layout import ARRAYS, REFERENCE, Arrays, LayoutError, check_classifier, finite, no_objects, require
+from unspun.model.quoting import quoted, shortened
+from unspun.model.regular import open_regular, read_regular
 from unspun.model.signals.context import INPUTS, ContextNetwork
 from unspun.model.signals.features import Tables
 from unspun.model.signals.known_phrases import PhraseTable
@@ -65,6 +65,8 @@ CLASSIFIER = "classifier.npz"
 PICKLED = "classifier.joblib"
 """The classifier in bundles of older versions: a pickle, which could execute anything, so it is never loaded."""
 MOST_MANIFEST_BYTES = 64_000_000
+MOST_NAME = 500
+"""Most characters of a model's name and of its version, which every verdict repeats."""
 MOST_CLASSIFIER_BYTES = 256_000_000
 """Most bytes of the classifier's arrays, uncompressed. Those of the model that ships have 400,000."""
 WORDS = "words.txt"
@@ -83,12 +85,19 @@ DEFAULT = Path(__file__).with_name("default")
 """The folder of the model that ships."""
 SHIPPED_SHA256 = "a2e87c96682b3e7fe9a1de6276ed9716d5730333dc39c037f22b48af4b18cf35"
 """sha256 of the manifest of the model that ships, which lists those of all its files. A test keeps it up to date."""
+PERMIT = "let this user read it, or use an account that may"
 SHIPPED = "default"
 """The word that names the model that ships, wherever a model is named."""
 
 
 class BundleError(Exception):
-    """A bundle cannot be used. The message says, in one line, which bundle, why, and what to do."""
+    """A bundle cannot be used. The message says, in one line, which bundle, why, and what to do.
+
+    The middle of a long message is left out, because a message may quote what a stranger wrote.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(shortened(message))
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,13 +153,8 @@ def load(path: str | Path | None = None, *, trusted: TrustedKeys | None = None) 
     this program. Raises BundleError if the bundle cannot be used.
     """
     folder, manifest, info, key = _checked(path, trusted)
-    try:
+    with _explained(folder):
         return replace(_assemble(folder, manifest, info), signed_by=key)
-    except Exception as error:  # a bundle may contain anything, so its errors may be of any kind
-        reason = str(error) if isinstance(error, LayoutError) else f"{type(error).__name__}: {error}"
-        raise BundleError(
-            f"{folder}: the model cannot be read ({reason}); train it again with `unspun train`"
-        ) from error
 
 
 def check(path: str | Path | None = None, *, trusted: TrustedKeys | None = None) -> tuple[ModelInfo, dict[str, Any]]:
@@ -173,6 +177,20 @@ def trusted(path: str | Path | None = None) -> TrustedKeys | None:
         raise BundleError(str(error)) from error
 
 
+def check_signature(folder: Path, digest: str, trusted: TrustedKeys | None) -> TrustedKey | None:
+    """Return the trusted key that signed the manifest with this sha256, None if no signature is needed.
+
+    Without trusted keys, none is, and the model that ships never needs one. Raises BundleError if none of the trusted
+    keys signed the manifest.
+    """
+    if trusted is None or digest == SHIPPED_SHA256:
+        return None
+    try:
+        return trusted.verify(folder, digest)[0]
+    except SignatureError as error:
+        raise BundleError(f"{folder}: {error}") from error
+
+
 def check_features(loaded: Bundle, features: int, token_values: int) -> None:
     """Raise BundleError unless a model fits these numbers of document features and of token values."""
     classifier = loaded.classifier
@@ -193,12 +211,7 @@ def _checked(
     """Return a bundle's folder, manifest and identity, and the trusted key that signed it."""
     folder = _followed(find(path))
     manifest, digest = _read_manifest(folder)
-    key = None
-    if trusted is not None and digest != SHIPPED_SHA256:
-        try:
-            key, _ = trusted.verify(folder, digest)
-        except SignatureError as error:
-            raise BundleError(f"{folder}: {error}") from error
+    key = check_signature(folder, digest, trusted)
     _check_versions(folder, manifest)
     _check_entries(folder, manifest)
     _check_files(folder, manifest)
@@ -220,8 +233,9 @@ def _followed(folder: Path) -> Path:
 def _read_manifest(folder: Path) -> tuple[dict[str, Any], str]:
     file = folder / MANIFEST
     try:
-        _require_file(file, MOST_MANIFEST_BYTES)
-        data = file.read_bytes()
+        data = read_regular(file, MOST_MANIFEST_BYTES)
+    except PermissionError as error:
+        raise BundleError(f"{file}: {error.strerror}; {PERMIT}") from error
     except OSError as error:
         advice = "give the folder that `unspun train --output` wrote"
         if isinstance(error, FileNotFoundError) and (folder / "current").is_symlink():
@@ -245,13 +259,14 @@ def _check_versions(folder: Path, manifest: dict[str, Any]) -> None:
             advice = "it is from unspun 1.x, whose scores have a different scale; train it again with `unspun train`"
         else:
             advice = "train the model again with `unspun train`"
-        raise BundleError(f"{folder}: bundle format {found!r}, but this unspun reads format {FORMAT}; {advice}")
+        raise BundleError(f"{folder}: bundle format {quoted(found)}, but this unspun reads format {FORMAT}; {advice}")
 
 
 def _check_entries(folder: Path, manifest: dict[str, Any]) -> None:
     """Check the types of the entries that every manifest has. No hash covers the manifest, because it lists them."""
     for name, kind in {"name": str, "version": str, "decision": dict}.items():
-        if not isinstance(manifest.get(name), kind):
+        value = manifest.get(name)
+        if not isinstance(value, kind) or (isinstance(value, str) and len(value) > MOST_NAME):
             problem = f"an invalid {name!r}" if name in manifest else f"no {name!r}"
             raise BundleError(f"{folder}: the manifest has {problem}; restore the bundle or train it again")
 
@@ -267,16 +282,17 @@ def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
         raise BundleError(f"{folder}: the manifest lists no files; restore the bundle or train it again")
     for name, expected in files.items():
         if Path(name).name != name:
-            raise BundleError(f"{folder}: the manifest names a file outside the bundle: {name!r}")
+            raise BundleError(f"{folder}: the manifest names a file outside the bundle: {quoted(name)}")
         try:
-            _require_file(folder / name)
-            with (folder / name).open("rb") as handle:
+            with open_regular(folder / name) as handle:
                 found = hashlib.file_digest(handle, "sha256").hexdigest()
         except (OSError, ValueError) as error:
-            raise BundleError(
-                f"{folder / name}: {getattr(error, 'strerror', error)}; "
-                "the bundle is incomplete; restore it or train it again"
-            ) from error
+            advice = "restore the bundle or train it again"
+            if isinstance(error, FileNotFoundError):
+                advice = "the bundle is incomplete; restore it or train it again"
+            elif isinstance(error, PermissionError):
+                advice = PERMIT
+            raise BundleError(f"{folder / name}: {getattr(error, 'strerror', error)}; {advice}") from error
         if found != expected:
             raise BundleError(
                 f"{folder / name}: the content does not match the manifest (sha256 {found[:12]}..., expected "
@@ -284,13 +300,16 @@ def _check_files(folder: Path, manifest: dict[str, Any]) -> None:
             )
 
 
-def _require_file(file: Path, most: int | None = None) -> None:
-    """Raise OSError unless a path is a regular file, of at most so many bytes: a pipe would be waited for forever."""
-    found = file.stat()
-    if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EINVAL, "Not a regular file", str(file))
-    if most is not None and found.st_size > most:
-        raise OSError(errno.EFBIG, f"Larger than {most:,} bytes", str(file))
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    """Turn any error in reading a bundle's files into BundleError: they may contain anything."""
+    try:
+        yield
+    except Exception as error:
+        reason = str(error) if isinstance(error, LayoutError) else f"{type(error).__name__}: {error}"
+        raise BundleError(
+            f"{folder}: the model cannot be read ({shortened(reason, 400)}); train it again with `unspun train`"
+        ) from error
 
 
 def _assemble(folder: Path, manifest: dict[str, Any], info: ModelInfo) -> Bundle:
@@ -317,6 +336,9 @@ def _assemble(folder: Path, manifest: dict[str, Any], info: ModelInfo) -> Bundle
         if tables.quick is None or "first" not in decision.tiers:
             raise ValueError("the manifest has no weights or no thresholds for the first tier")
         first = FirstTier(weights, limits)
+    for name in REFERENCE:  # only training uses them, but it should not fail after hours of work
+        if array.has(f"{name}.npy"):
+            array(name)
     return Bundle(folder, info, manifest, tables, tagger, classifier, seen, decision, doubt, deep, scales, usual, first)
 
 
@@ -386,7 +408,7 @@ def _classifier(file: Path) -> FastClassifier:
     with zipfile.ZipFile(file) as archive:  # its index says how large the arrays are before they are unpacked
         size = sum(entry.file_size for entry in archive.infolist())
     require(size <= MOST_CLASSIFIER_BYTES, CLASSIFIER, f"size: {size:,} bytes")
-    with np.load(file, allow_pickle=False) as stored:
+    with no_objects(CLASSIFIER), np.load(file, allow_pickle=False) as stored:
         arrays = dict(stored)
     check_classifier(arrays)
     return classifier_of(arrays)
@@ -397,9 +419,13 @@ def _by_kind(entry: Mapping[str, Any], name: str) -> NDArray[np.float64]:
 
 
 def read_extra(bundle: Bundle, prefix: str) -> dict[str, NDArray[Any]]:
-    """Return the arrays whose names begin with `prefix`, by name. Raises OSError or ValueError if one is unreadable."""
-    names = [name for name in bundle.manifest["files"] if name.startswith(prefix) and name.endswith(".npy")]
-    return {name.removesuffix(".npy"): np.load(bundle.folder / name, allow_pickle=False) for name in names}
+    """Return the bundle's arrays for training whose names begin with `prefix`, memory-mapped, by name.
+
+    Raises BundleError if one of them is not as `model.layout` says.
+    """
+    with _explained(bundle.folder):
+        array = Arrays(bundle.folder, bundle.manifest["files"])
+        return {name: array(name) for name in ARRAYS if name.startswith(prefix) and array.has(f"{name}.npy")}
 
 
 def save(
@@ -427,7 +453,8 @@ def save(
         seen: (S,) sorted keys of the texts that the model was trained on (`training.corpora`).
         deep: the deep tier, if the model has one.
         first: the first tier, if the model has one.
-        extra: further arrays for training, by name (see `read_extra`); the engine ignores them.
+        extra: further arrays for training, by name (see `read_extra`), with the layouts that `model.layout` says; the
+            engine ignores them.
 
     Raises:
         OSError: if a file cannot be written. The error names the folder even if the disk is full.

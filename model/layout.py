@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,15 +34,29 @@ class Layout:
     """The type and the shape of an array, and the range of its numbers.
 
     A letter in `shape` is a size that several arrays share. `most` is the largest number, or the letter of the size
-    that all numbers are below. Floating-point numbers are finite, and at most LARGEST.
+    that all numbers are below. Floating-point numbers are finite, and at most LARGEST; with `gaps`, some may be missing
+    (NaN).
     """
 
     dtype: str
     shape: tuple[int | str, ...]
     least: float = -math.inf
     most: float | str = math.inf
+    gaps: bool = False
 
 
+REFERENCE = {
+    "reference_levels": Layout("float32", ("f", "B")),
+    "reference_bins": Layout("uint8", ("f", "r"), 0, "B"),
+    "reference_log_odds": Layout("float32", ("r", K)),
+    "reference_deep": Layout("float32", ("r", K), gaps=True),
+    "reference_codes": Layout("int32", (6, "r"), 0),
+    "reference_unfamiliar": Layout("float32", ("r",)),
+    "reference_changed": Layout("float16", ("r",), gaps=True),
+    "reference_house": Layout("bool", ("r",)),
+    "reference_keys": Layout("uint64", ("r",)),
+}
+"""The arrays that training keeps in a bundle (`training.calibration.reference`). A bundle may have none of them."""
 ARRAYS = {
     "unigram": Layout("float32", ("V",)),
     "backoff": Layout("float32", ("V",)),
@@ -72,6 +87,7 @@ ARRAYS = {
     "seen": Layout("uint64", ("T",)),
     "tagger_centre": Layout("float32", ("n",)),
     "tagger_spread": Layout("float32", ("n",), TINY),
+    **REFERENCE,
 }
 """The arrays of a bundle. Those of the tagger's layers are checked by `Arrays.layers`."""
 OF_KIND = {
@@ -119,12 +135,13 @@ class Sizes:
             size = self.known.setdefault(wanted, found) if isinstance(wanted, str) else wanted
             require(found == size, name, f"shape {values.shape}")
         if values.dtype.kind == "f" and name.rpartition(".")[2] != "threshold":  # a split that is not used is infinite
-            # NaN fails as well. Beyond this, sums of products overflow.
-            require(
-                bool((np.abs(values) <= np.float64(LARGEST)).all()),
-                name,
-                "numbers, some of them not finite or too large",
-            )
+            # NaN fails as well, unless there may be gaps. Beyond this, sums of products overflow.
+            fine = np.abs(values) <= np.float64(LARGEST)
+            if layout.gaps:
+                fine |= np.isnan(values)
+            require(bool(fine.all()), name, "numbers, some of them not finite or too large")
+        if isinstance(layout.most, str):
+            require(layout.most in self.known, name, "numbers: the array that they point to is missing")
         most = self.known[layout.most] - 1 if isinstance(layout.most, str) else layout.most
         if values.size and (math.isfinite(layout.least) or math.isfinite(most)):
             require(values.min() >= layout.least and values.max() <= most, name, "numbers, some of them out of range")
@@ -182,7 +199,9 @@ class Arrays:
         return lines
 
     def _read(self, name: str, layout: Layout) -> NDArray[Any]:
-        values = np.asarray(np.load(self.file(f"{name}.npy"), mmap_mode="r", allow_pickle=False))
+        file = self.file(f"{name}.npy")
+        with no_objects(file.name):
+            values = np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
         self._sizes.match(name, values, layout)
         return values
 
@@ -203,6 +222,17 @@ def check_classifier(arrays: Mapping[str, NDArray[Any]]) -> None:
             stays, leaves = arrays[f"{kind}.trees.stays"], arrays[f"{kind}.trees.values"].shape[1]
             left = np.bitwise_and.reduce(stays, axis=0, initial=np.uint64(2 ** min(leaves, MOST_LEAVES) - 1))
             require(0 < leaves <= MOST_LEAVES and stays.size and left.all(), f"{kind}.trees.stays", "splits")
+
+
+@contextmanager
+def no_objects(name: str) -> Iterator[None]:
+    """Turn numpy's refusal of Python objects into LayoutError: its text says how to load them anyway."""
+    try:
+        yield
+    except ValueError as error:
+        if "allow_pickle" not in str(error) and "Python objects" not in str(error):
+            raise LayoutError(f"{name}: {error}") from error
+        raise LayoutError(f"{name}: holds Python objects, or something else that is not numbers") from None
 
 
 def require(holds: Any, name: str, what: str) -> None:

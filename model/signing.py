@@ -7,7 +7,8 @@ which lists the sha256 of every other file, and over the time of signing. A text
     ed25519 kL7vJ...= 2027-11-30 release-2026
     ed25519 0aP3x...= never      old-laptop
 
-The second column is the public key, the third the last day (UTC) on which it is accepted, the rest is a name.
+The second column is the public key, the third the last day (UTC) on which it is accepted, the rest is a name. Each key
+has one line.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unspun.model.atomic import atomic_write
+from unspun.model.quoting import quoted
+from unspun.model.regular import read_regular
 
 # cryptography is an extra, and slow to import.
 if TYPE_CHECKING:
@@ -34,9 +37,14 @@ TRUSTED_KEYS = "UNSPUN_TRUSTED_KEYS"
 ALGORITHM = "ed25519"
 NEVER = "never"
 MOST_BYTES = 100_000
+"""Most bytes of a signature, and of a private key."""
+MOST_BYTES_OF_KEYS = 1_000_000
 INSTALL = "pip install 'unspun[signing]'"
-SIGN = "sign it with `unspun models sign`"
+SIGN = "if it is yours, sign it with `unspun models sign`"
+RESTORE = "restore the bundle, or ask whoever signed it"
 KEYGEN = "`unspun models keygen` prints such a line"
+PATH = f"check the path in {TRUSTED_KEYS} or --trusted-keys"
+PRIVATE = "give the file that `unspun models keygen --output` wrote"
 
 
 class SignatureError(ValueError):
@@ -79,19 +87,19 @@ class Signature:
     @classmethod
     def read(cls, folder: Path) -> Signature | None:
         """Return a bundle's signature, None if it has none. Raises SignatureError if it cannot be read."""
-        file = folder / SIGNATURE
         try:
-            with open(file, "rb", opener=_without_waiting) as stream:  # Path.open has no opener
-                entry = json.loads(stream.read(MOST_BYTES))
+            entry = json.loads(read_regular(folder / SIGNATURE, MOST_BYTES))
             if entry["algorithm"] != ALGORITHM:
-                raise SignatureError(f"{SIGNATURE}: unknown algorithm {entry['algorithm']!r}; update unspun")
+                raise SignatureError(f"{SIGNATURE}: unknown algorithm {quoted(entry['algorithm'])}; update unspun")
             return cls(*(str(entry[name]) for name in ("key", "signed", "signature")))
         except FileNotFoundError:
             return None
         except SignatureError:
             raise
-        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-            raise SignatureError(f"{SIGNATURE}: not a signature; {SIGN}") from error
+        except OSError as error:
+            raise SignatureError(f"{SIGNATURE}: {error.strerror}; {RESTORE}") from error
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            raise SignatureError(f"{SIGNATURE}: cut off, or not a signature; {RESTORE}") from error
 
 
 class TrustedKeys:
@@ -106,19 +114,28 @@ class TrustedKeys:
         """Read a file of keys. Raises TrustError if a line is not a key, or cryptography is not installed."""
         _cryptography()
         try:
-            lines = path.read_text("utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise TrustError(f"{path}: {getattr(error, 'strerror', None) or 'not a text file'}; {KEYGEN}") from error
-        keys = []
+            # Only line feeds end a line, as in an editor, so that no key hides in a comment. Windows adds the rest.
+            lines = read_regular(path, MOST_BYTES_OF_KEYS).decode("utf-8-sig").split("\n")
+        except OSError as error:
+            raise TrustError(f"{path}: {error.strerror}; {PATH}") from error
+        except UnicodeDecodeError as error:
+            raise TrustError(f"{path}: not a text file in UTF-8; {PATH}") from error
+        keys: dict[str, TrustedKey] = {}
+        places: dict[str, int] = {}
         for number, line in enumerate(lines, 1):
             if line.strip() and not line.lstrip().startswith("#"):
                 try:
-                    keys.append(_parse(line))
+                    key = _parse(line)
                 except ValueError as error:
                     raise TrustError(f"{path}, line {number}: {error}; {KEYGEN}") from error
+                if key.public in keys:
+                    raise TrustError(
+                        f"{path}, line {number}: the same key as in line {places[key.public]}; keep only one of them"
+                    )
+                keys[key.public], places[key.public] = key, number
         if not keys:
             raise TrustError(f"{path}: lists no keys; {KEYGEN}")
-        return cls(path, tuple(keys))
+        return cls(path, tuple(keys.values()))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> TrustedKeys | None:
@@ -137,21 +154,21 @@ class TrustedKeys:
         key = next((key for key in self.keys if key.public == found.key), None)
         if key is None:
             raise SignatureError(
-                f"signed by a key that {self.path} does not list ({found.key[:60]!r}); if you trust that key, add its "
-                "line, else do not use this bundle"
+                f"signed by a key that {self.path} does not list ({quoted(found.key)}); if you trust that key, add "
+                "its line, else do not use this bundle"
             )
         if key.last_day is not None and (today or datetime.now(UTC).date()) > key.last_day:
             raise SignatureError(
-                f"signed by the key {key.name!r}, which expired on {key.last_day}; sign the bundle with a new key, or "
-                f"change the date in {self.path}"
+                f"signed by the key {quoted(key.name)}, which expired on {key.last_day}; sign the bundle with a new "
+                f"key, or change the date in {self.path}"
             )
         try:
             content = base64.b64decode(found.signature, validate=True)
             Ed25519PublicKey.from_public_bytes(_decoded(key.public)).verify(content, _message(digest, found.signed))
         except (InvalidSignature, ValueError) as error:
             raise SignatureError(
-                f"the signature by the key {key.name!r} does not match: the bundle or {SIGNATURE} was changed after it "
-                "was signed; restore the bundle"
+                f"the signature by the key {quoted(key.name)} does not match: the bundle or {SIGNATURE} was changed "
+                "after it was signed; restore the bundle"
             ) from error
         return key, found
 
@@ -170,13 +187,19 @@ def create_key(file: Path, name: str, last_day: date | None, passphrase: str | N
     if passphrase:
         encryption = serialization.BestAvailableEncryption(passphrase.encode())
     content = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+    created = False
     try:
         with os.fdopen(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb") as stream:
+            created = True
             stream.write(content)
     except FileExistsError as error:
         raise TrustError(f"{file}: exists already; move it away, or choose another --output") from error
     except OSError as error:
-        raise TrustError(f"{file}: {error.strerror}") from error
+        if created:
+            file.unlink(missing_ok=True)
+        raise TrustError(
+            f"{file}: {error.strerror}; choose another --output, in a folder that exists and that you may write to"
+        ) from error
     return TrustedKey(_public(key), name, last_day)
 
 
@@ -188,16 +211,19 @@ def read_key(file: Path, passphrase: str | None = None) -> Ed25519PrivateKey:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
-        key = load_pem_private_key(file.read_bytes(), passphrase.encode() if passphrase else None)
+        content = read_regular(file, MOST_BYTES)
     except OSError as error:
-        raise TrustError(f"{file}: {error.strerror}") from error
+        raise TrustError(f"{file}: {error.strerror}; {PRIVATE}") from error
+    try:
+        key = load_pem_private_key(content, passphrase.encode() if passphrase else None)
     except TypeError as error:  # a passphrase is missing, or there is none
         raise PassphraseError(f"{file}: {str(error).rstrip('.')[:1].lower()}{str(error).rstrip('.')[1:]}") from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        wrong = "wrong passphrase, or not a private key" if passphrase else "not a private key"
-        raise TrustError(f"{file}: {wrong}; create one with `unspun models keygen`") from error
+        if passphrase and b"ENCRYPTED" in content:
+            raise TrustError(f"{file}: wrong passphrase; try again, or check UNSPUN_PASSPHRASE") from error
+        raise TrustError(f"{file}: not a private key; {PRIVATE}") from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise TrustError(f"{file}: not an Ed25519 key; create one with `unspun models keygen`")
+        raise TrustError(f"{file}: not an Ed25519 key; {PRIVATE}")
     return key
 
 
@@ -227,29 +253,27 @@ def _parse(line: str) -> TrustedKey:
         raise ValueError(f"not a key: write {ALGORITHM}, the public key, its last day or `{NEVER}`, and a name")
     _, public, last_day, name = parts
     _decoded(public)
+    name = name.strip()
+    if not name.isprintable():
+        raise ValueError(f"the name {quoted(name)} has characters that cannot be shown")
     try:
-        return TrustedKey(public, name.strip(), None if last_day == NEVER else date.fromisoformat(last_day))
+        return TrustedKey(public, name, None if last_day == NEVER else date.fromisoformat(last_day))
     except ValueError as error:
-        raise ValueError(f"{last_day!r} is not a day like 2027-11-30, nor `{NEVER}`") from error
+        raise ValueError(f"{quoted(last_day)} is not a day like 2027-11-30, nor `{NEVER}`") from error
 
 
 def _decoded(public: str) -> bytes:
     try:
         content = base64.b64decode(public, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise ValueError(f"{public[:60]!r} is not a public key in base64") from error
+        raise ValueError(f"{quoted(public)} is not a public key in base64") from error
     if len(content) != 32 or base64.b64encode(content).decode() != public:
-        raise ValueError(f"{public[:60]!r} is not an Ed25519 key of 32 bytes in base64")
+        raise ValueError(f"{quoted(public)} is not an Ed25519 key of 32 bytes in base64")
     return content
 
 
 def _public(key: Ed25519PrivateKey) -> str:
     return base64.b64encode(key.public_key().public_bytes_raw()).decode()
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    """Open a file, and do not wait for a writer if it is a pipe."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _cryptography() -> None:

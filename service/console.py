@@ -7,6 +7,10 @@ from typing import IO, Any
 
 import click
 
+from unspun.model.quoting import shortened
+
+LONGEST = 2000
+"""Most characters of a message."""
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -27,8 +31,8 @@ def one_line(text: str) -> str:
 
 
 def complain(message: str) -> None:
-    """Write one line to standard error."""
-    click.echo(f"unspun: {one_line(message)}", err=True)
+    """Write one line to standard error, without its middle if it is too long."""
+    click.echo(f"unspun: {shortened(one_line(message), LONGEST)}", err=True)
 
 
 def plural(number: int, noun: str, nouns: str | None = None) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from unspun.model.quoting import shortened
 from unspun.service.commands.common import (
     INCOMPLETE,
     Decorated,
@@ -32,7 +33,7 @@ from unspun.service.commands.common import (
     write_figures,
 )
 from unspun.service.commands.former import former_model_argument
-from unspun.service.console import CommandError, complain, printable
+from unspun.service.console import CommandError, complain, one_line, printable
 
 # Everything else is imported where it is needed, so that help and usage errors are quick.
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 KEY_LASTS = timedelta(days=730)
 LONGEST_TABLE = 12
 """Rows of a table of figures that `show` draws; of longer tables it shows only the number of rows."""
+LONGEST_TEXT = 300
+"""Characters of a text from a manifest, or of a reason, in a table."""
 
 
 @click.group(short_help="Keep versions of models: promote, roll back, compare.")
@@ -99,7 +102,8 @@ def models(context: click.Context, path: Path) -> None:
 def list_models(folder: ModelFolder, form: str | None) -> None:
     """List all models: name, date, measured accuracy, and which one is in use.
 
-    A model that cannot be used is listed with the reason.
+    A model that cannot be used is listed with the reason, and so is one that is refused because of
+    UNSPUN_TRUSTED_KEYS.
 
     \b
     Exit status:
@@ -130,7 +134,7 @@ def list_models(folder: ModelFolder, form: str | None) -> None:
 def show(folder: ModelFolder, model: str | None, form: str | None) -> None:
     """Show a model's manifest: thresholds, accuracy, training data, and how it compares with the model before it.
 
-    jsonl contains the whole manifest.
+    jsonl contains the whole manifest. With UNSPUN_TRUSTED_KEYS set, `refused` says why the model is refused, if it is.
 
     \b
     Exit status:
@@ -143,15 +147,19 @@ def show(folder: ModelFolder, model: str | None, form: str | None) -> None:
       unspun models show --model default
     """
     from unspun.model import bundle
+    from unspun.service.models.folder import refusal
 
     found = folder.find(model or _model_in_use(folder))
     info, manifest = bundle.check(found)
     history = [change for change in folder.history() if change.model == found.name]
+    refused = refusal(found, info)
     entry: dict[str, Any] = {"folder": str(found), **info.to_dict(), "in_use": folder.in_use == found.name}
     if wants_json(form):
         changes = [json.loads(change.to_json()) for change in history]
-        write(_line({**entry, "history": changes, "manifest": manifest}))
+        write(_line({**entry, "refused": refused, "history": changes, "manifest": manifest}))
     else:
+        if refused is not None:
+            entry["refused"] = refused
         write_figures(_shown(entry, manifest, history))
 
 
@@ -368,8 +376,8 @@ def sign(folder: ModelFolder, model: str, key: Path) -> None:
 def verify(folder: ModelFolder, model: str | None, trusted_keys: Path | None) -> None:
     """Check that a trusted key signed a model, and that none of its files has changed since.
 
-    With UNSPUN_TRUSTED_KEYS set, every command, the service and the Python API refuse models that fail this check. The
-    model that ships with unspun needs no signature: its hash is part of the program.
+    With UNSPUN_TRUSTED_KEYS set, every command that uses a model, the service and the Python API refuse models that
+    fail this check. The model that ships with unspun needs no signature: its hash is part of the program.
 
     \b
     Exit status:
@@ -394,7 +402,8 @@ def verify(folder: ModelFolder, model: str | None, trusted_keys: Path | None) ->
         key, signature = trusted.verify(found, info.sha256)
         until = "does not expire" if key.last_day is None else f"is accepted until {key.last_day}"
         by = f"signed by {key.name} at {signature.signed}; this key {until}"
-    write(f"{found}: {info.name} {info.version}: {by}; {len(manifest['files'])} files are unchanged\n")
+    shown = one_line(f"{found}: {info.name} {info.version}: {by}; {len(manifest['files'])} files are unchanged")
+    write(f"{shown}\n")
 
 
 def _name_of_key(name: str) -> str:
@@ -460,7 +469,7 @@ def _report_change(folder: ModelFolder, change: ModelChange) -> None:
 
 def _row(version: Version) -> dict[str, Any]:
     from unspun.model.verdict import KINDS
-    from unspun.service.models.folder import comparison, measured
+    from unspun.service.models.folder import compared_with, comparison, measured
 
     row: dict[str, Any] = {"model": f"{'*' if version.in_use else ' '} {version.folder.name}"}
     row["created"] = version.created.partition("T")[0]
@@ -470,10 +479,11 @@ def _row(version: Version) -> dict[str, Any]:
     compared = comparison(version.manifest)
     if compared:
         other = compared.get("with")
-        name = f"{other.get('name')} {other.get('version')}" if isinstance(other, dict) else "another model"
+        name = compared_with(other) if isinstance(other, dict) else "another model"
         row["note"] = f"{'worse than' if compared.get('worse') else 'from'} {name}{_gain(compared)}"
-    if version.problem is not None:
-        row["note"] = f"broken: {version.problem}"
+    for word, reason in (("broken", version.problem), ("refused", version.refused)):
+        if reason is not None:
+            row["note"] = f"{word}: {shortened(reason, LONGEST_TEXT)}"
     return row
 
 
@@ -499,6 +509,7 @@ def _entry(version: Version) -> dict[str, Any]:
         "auroc": measured(version.manifest),
         "comparison": comparison(version.manifest) or None,
         "problem": version.problem,
+        "refused": version.refused,
     }
 
 
@@ -567,10 +578,12 @@ def _decision(manifest: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _shortened(value: Any) -> Any:
-    """Return results without the rows of long tables, which are in the manifest and in CARD.md."""
+    """Return results without the rows of long tables and the middle of long texts, which are in the manifest."""
     if isinstance(value, list) and len(value) > LONGEST_TABLE:
         return {"note": f"{len(value)} rows: see CARD.md, or --format jsonl"}
-    return {key: _shortened(part) for key, part in value.items()} if isinstance(value, dict) else value
+    if isinstance(value, str):
+        return shortened(value, LONGEST_TEXT)
+    return {shortened(key, 100): _shortened(part) for key, part in value.items()} if isinstance(value, dict) else value
 
 
 def _line(entry: dict[str, Any]) -> str:

@@ -14,6 +14,8 @@ from typing import Any, Protocol, TypeVar
 
 from unspun.model import bundle
 from unspun.model.detector import MissingTierError
+from unspun.model.quoting import shortened
+from unspun.model.regular import read_regular
 from unspun.model.text.allowed import Allowed, AllowedError
 from unspun.model.verdict import EvidenceChoice, ModelInfo, Verdict
 from unspun.reading.reader import Failure
@@ -154,7 +156,7 @@ class ModelInUse:
         self._refused_at = time.monotonic()
         metrics.MODEL_SWAPS.labels("refused").inc()
         old = self._model.model.to_dict()
-        event("the new model is refused, the old one stays", logging.ERROR, reason=reason, model=old)
+        event("the new model is refused, the old one stays", logging.ERROR, reason=shortened(reason), model=old)
 
     def _refresh_allowed(self) -> None:
         """Use the list of allowed terms as it is now; keep the old one if the new one cannot be used."""
@@ -336,6 +338,6 @@ def _signature(path: Path) -> tuple[Any, ...] | None:
 
 def _manifest_digest(folder: Path) -> str | None:
     try:
-        return hashlib.sha256((folder / bundle.MANIFEST).read_bytes()).hexdigest()
+        return hashlib.sha256(read_regular(folder / bundle.MANIFEST, bundle.MOST_MANIFEST_BYTES)).hexdigest()
     except OSError:
         return None

@@ -20,18 +20,21 @@ import math
 import os
 import re
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from filelock import FileLock, Timeout
 
 from unspun.model import bundle
 from unspun.model.atomic import atomic_write
 from unspun.model.bundle import BundleError
-from unspun.model.signing import SIGNATURE
+from unspun.model.quoting import shortened
+from unspun.model.regular import open_regular
+from unspun.model.signing import MOST_BYTES, SIGNATURE
 from unspun.model.verdict import TIERS, ModelInfo
 from unspun.service.batch.scoring import WARM_UP, has_depth
 from unspun.service.console import CommandError
@@ -41,6 +44,8 @@ CURRENT = "current"
 HISTORY = "history.jsonl"
 DOCUMENTS = (".md", ".html", ".json")
 """Other files that are copied with a bundle, besides its signature: its card and its reports."""
+MOST_DOCUMENT_BYTES = 20_000_000
+"""Most bytes of a document that is copied. The card and the reports of a model have less than a million."""
 WAIT_SECONDS = 120.0
 """How long a command waits while another command is changing the same folder."""
 
@@ -100,7 +105,7 @@ class Version:
     """A model of the folder. `problem` says why it cannot be used; it is None if the model is complete.
 
     If the manifest cannot be read, `info` is None and `manifest` empty. `created` is when it was trained (UTC, ISO
-    8601).
+    8601). `refused` says why a complete model is refused because of UNSPUN_TRUSTED_KEYS, None if it is accepted.
     """
 
     folder: Path
@@ -109,6 +114,7 @@ class Version:
     created: str
     in_use: bool
     problem: str | None = None
+    refused: str | None = None
 
 
 class ModelFolder:
@@ -249,10 +255,10 @@ class ModelFolder:
             info, manifest = bundle.check(folder)
             self._check_unchanged(folder, info)
         except (BundleError, ModelsError, OSError) as error:
-            reason = str(error).removeprefix(f"{folder}").removeprefix(": ").removeprefix("/")
-            return Version(folder, None, {}, created, in_use, reason)
+            return Version(folder, None, {}, created, in_use, _without_folder(str(error), folder))
         written = manifest.get("created")
-        return Version(folder, info, manifest, written if isinstance(written, str) else created, in_use)
+        when = written if isinstance(written, str) else created
+        return Version(folder, info, manifest, when, in_use, refused=refusal(folder, info))
 
     def _check_unchanged(self, folder: Path, info: ModelInfo) -> None:
         """Raise ModelsError if the manifest of a model has changed since it was put in use."""
@@ -286,19 +292,19 @@ class ModelFolder:
         """Copy a bundle into the folder, flushed to the disk before it gets its name; return the copy."""
         folder, there = self._place_for(info)
         if there:
-            if (source / SIGNATURE).exists():  # the same model may have been signed since
-                with atomic_write(folder / SIGNATURE) as file:
-                    file.write((source / SIGNATURE).read_bytes())
+            if os.path.lexists(source / SIGNATURE):  # the same model may have been signed since
+                with _open_unlisted(source / SIGNATURE) as old, atomic_write(folder / SIGNATURE) as file:
+                    file.write(old.read(MOST_BYTES))
             return folder
         part = self.path / f"{_PART}{folder.name}"
-        names = [*manifest["files"], *_documents(source, manifest), bundle.MANIFEST]
+        documents = self._documents(source, manifest)
+        names = [*manifest["files"], *documents, bundle.MANIFEST]
         try:
             part.mkdir()
             for name in names:
-                _copy(source / name, part / name)
-            copied, _ = bundle.check(
-                part, trusted=bundle.trusted()
-            )  # so that these bytes are the ones that were tested
+                _copy(source / name, part / name, listed=name not in documents)
+            # Check again, so that these bytes are the ones that were tested.
+            copied, _ = bundle.check(part, trusted=bundle.trusted())
             if copied.sha256 != info.sha256:
                 raise ModelsError(f"{source}: changed while it was copied; try again when it is complete")
             _sync(part)
@@ -317,6 +323,24 @@ class ModelFolder:
         finally:
             shutil.rmtree(part, ignore_errors=True)
         return folder
+
+    def _documents(self, source: Path, manifest: dict[str, Any]) -> list[str]:
+        """Return the names of the files besides those that the manifest lists: documents, and the signature.
+
+        Reports documents that are not copied. A link could lead to any file of whoever promotes the model.
+        """
+        names = []
+        for entry in sorted(source.iterdir()):
+            if entry.name in manifest["files"] or entry.name == bundle.MANIFEST:
+                continue
+            if entry.name == SIGNATURE or (entry.suffix in DOCUMENTS and _is_small_file(entry, MOST_DOCUMENT_BYTES)):
+                names.append(entry.name)
+            elif entry.suffix in DOCUMENTS:
+                self._tell(
+                    f"{entry}: not copied, because it is not a plain file of at most "
+                    f"{MOST_DOCUMENT_BYTES // 1_000_000} MB"
+                )
+        return names
 
     def _place_for(self, info: ModelInfo) -> tuple[Path, bool]:
         """Return the folder for a model, and whether it already contains the complete model.
@@ -476,6 +500,11 @@ def comparison(manifest: dict[str, Any]) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def compared_with(other: dict[str, Any]) -> str:
+    """Return the name and the version of the model that a model was compared with, as its manifest says."""
+    return " ".join(shortened(str(other.get(key)), 100) for key in ("name", "version"))
+
+
 def _refuse_if_worse(source: Path, info: ModelInfo, manifest: dict[str, Any]) -> None:
     found = comparison(manifest)
     if not found.get("worse"):
@@ -483,7 +512,7 @@ def _refuse_if_worse(source: Path, info: ModelInfo, manifest: dict[str, Any]) ->
     other = found.get("with")
     name = "the model it was compared with"
     if isinstance(other, dict):
-        name = f"{other.get('name')} {other.get('version')}"
+        name = compared_with(other)
     raise ModelsError(
         f"{source}: {info.name} {info.version} was measured to be worse than {name} when it was trained; "
         "train it again with more texts, or pass --force to promote it anyway"
@@ -509,21 +538,44 @@ def _created(folder: Path) -> str:
     return ""
 
 
-def _documents(source: Path, manifest: dict[str, Any]) -> list[str]:
-    """Return the names of the files besides those that the manifest lists: documents, and the signature."""
-    return sorted(
-        entry.name
-        for entry in source.iterdir()
-        if (entry.suffix in DOCUMENTS or entry.name == SIGNATURE)
-        and entry.name not in manifest["files"]
-        and entry.name != bundle.MANIFEST
-        and entry.is_file()
-    )
+def refusal(folder: Path, info: ModelInfo) -> str | None:
+    """Return why a complete model is refused because of UNSPUN_TRUSTED_KEYS, None if it is accepted."""
+    try:
+        bundle.check_signature(folder, info.sha256, bundle.trusted())
+    except BundleError as error:
+        return _without_folder(str(error), folder)
+    return None
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file and its time, flushed to the disk; not its permissions, since the service may run as another user."""
-    with source.open("rb") as old, target.open("xb") as new:
+def _without_folder(message: str, folder: Path) -> str:
+    return message.removeprefix(f"{folder}").removeprefix(": ").removeprefix("/")
+
+
+def _is_small_file(file: Path, most: int) -> bool:
+    found = file.lstat()
+    return stat.S_ISREG(found.st_mode) and found.st_size <= most
+
+
+def _open_unlisted(file: Path) -> IO[bytes]:
+    """Open a file that no hash covers. A link is refused, since it may lead to a file that should not be published."""
+    most = MOST_BYTES if file.name == SIGNATURE else MOST_DOCUMENT_BYTES
+    try:
+        return open_regular(file, most, follow=False)
+    except (FileNotFoundError, PermissionError):
+        raise
+    except OSError as error:
+        reason = "A link" if error.errno == errno.ELOOP else error.strerror
+        raise ModelsError(
+            f"{file}: {reason}, so it is not copied; replace it by a file, or remove it, and try again; {UNCHANGED}"
+        ) from error
+
+
+def _copy(source: Path, target: Path, *, listed: bool) -> None:
+    """Copy a file and its time, flushed to the disk; not its permissions, since the service may run as another user.
+
+    Links are followed only if the file is `listed` in the manifest with its hash.
+    """
+    with open_regular(source) if listed else _open_unlisted(source) as old, target.open("xb") as new:
         shutil.copyfileobj(old, new, 1 << 20)
         new.flush()
         found = os.fstat(old.fileno())

@@ -182,6 +182,21 @@ class TestRedis:
         assert SERVICES["redis"]["mem_limit"] == "128m"
 
 
+def test_the_guide_mounts_what_its_settings_of_a_signed_model_name(tmp_path: Path) -> None:
+    guide = (ROOT / "docs/deployment.md").read_text("utf-8").partition("### A signed model")[2].partition("\n## ")[0]
+    added = guide.partition("```yaml\n")[2].partition("```")[0]
+    mounts = [volume.split(":") for volume in yaml.safe_load(added)["services"]["unspun"]["volumes"]]
+    assert [how for _, _, how in mounts] == ["ro", "ro"]
+    settings = dict(re.findall(r"echo (UNSPUN_\w+)=(\S+)", guide))
+    assert settings.keys() == {"UNSPUN_MODEL", "UNSPUN_TRUSTED_KEYS"}
+    assert [str(Path(path).parent) for path in settings.values()] == [inside for _, inside, _ in mounts]
+    for setting, path in settings.items():
+        assert environment("unspun", **{setting: path})[setting] == path
+    (tmp_path / "added.yml").write_text(added, "utf-8")
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    assert subprocess.run([*check, str(tmp_path / "added.yml")]).returncode == 0
+
+
 class TestPostgres:
     def test_the_address_in_the_guide_is_correct(self) -> None:
         guide = (ROOT / "docs/deployment.md").read_text("utf-8")

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from tests import deep as tiny_deep
 from tests import first as tiny_first
 from tests import tables as tiny
+from tests.service.support import without_override
 from unspun.model import bundle
 from unspun.model.bundle import BundleError
 from unspun.model.detector import Detector, MissingTierError
@@ -91,10 +92,11 @@ class TestPickles:
         assert "train the model again" in refusal(victim)
         assert not (tmp_path / "executed").exists()
 
-    @pytest.mark.parametrize("name", [bundle.CLASSIFIER, "unigram.npy", bundle.WORDS])
+    @pytest.mark.parametrize("name", [bundle.CLASSIFIER, "unigram.npy", bundle.WORDS, "reference_keys.npy"])
     def test_a_pickle_in_the_place_of_another_file(self, victim: Path, tmp_path: Path, name: str) -> None:
         put(victim, name, pickle.dumps(Payload(tmp_path / "executed")))
         assert "cannot be read" in refusal(victim)
+        assert "allow_pickle" not in refusal(victim)  # numpy says how to load it anyway
         assert not (tmp_path / "executed").exists()
 
     def test_an_array_of_objects(self, victim: Path, tmp_path: Path) -> None:
@@ -107,7 +109,7 @@ class TestPickles:
         content = io.BytesIO()
         np.savez(content, **{**arrays, "spun.columns": np.array([Payload(tmp_path / "executed")], dtype=object)})
         put(victim, bundle.CLASSIFIER, content.getvalue())
-        assert "allow_pickle" in refusal(victim)
+        assert "classifier.npz: holds Python objects" in refusal(victim)
         assert not (tmp_path / "executed").exists()
 
 
@@ -130,6 +132,26 @@ class TestArrays:
     def test_one_with_another_layout(self, victim: Path, name: str, values: NDArray[Any], expected: str) -> None:
         put_array(victim, name, values)
         assert expected in refusal(victim)
+
+    @pytest.mark.parametrize(
+        ("arrays", "expected"),
+        [
+            ({"reference_keys": np.zeros(3, np.int64)}, "reference_keys: invalid type int64"),
+            ({"reference_keys": np.zeros(3, "u8"), "reference_house": np.zeros(4, bool)}, "invalid shape"),
+            ({"reference_log_odds": np.full((3, 3), np.nan, "f4")}, "not finite"),
+            ({"reference_codes": np.full((6, 3), -1, "i4")}, "out of range"),
+            ({"reference_levels": np.zeros((1, 4), "f4"), "reference_bins": np.full((1, 3), 4, "u1")}, "out of range"),
+            ({"reference_bins": np.zeros((1, 3), "u1")}, "array that they point to is missing"),
+        ],
+    )
+    def test_those_that_only_training_uses(self, victim: Path, arrays: dict[str, NDArray[Any]], expected: str) -> None:
+        for name, values in arrays.items():
+            put_array(victim, name, values)
+        assert expected in refusal(victim)
+
+    def test_they_may_have_gaps_where_a_text_was_not_measured(self, victim: Path) -> None:
+        put_array(victim, "reference_deep", np.full((3, 3), np.nan, "f4"))
+        assert Detector.load(victim)
 
     def test_a_phrase_longer_than_any(self, victim: Path) -> None:
         put_array(victim, "phrase_lengths", np.full_like(np.load(victim / "phrase_lengths.npy"), 100))
@@ -163,12 +185,21 @@ class TestArrays:
         put(victim, bundle.CLASSIFIER, content.getvalue())
         assert expected in refusal(victim)
 
-    def test_an_array_that_claims_to_be_larger_than_the_memory(self, victim: Path) -> None:
+    @pytest.mark.parametrize(("name", "kind"), [("unigram.npy", "<f4"), ("reference_keys.npy", "<u8")])
+    def test_an_array_that_claims_to_be_larger_than_the_memory(self, victim: Path, name: str, kind: str) -> None:
         content = io.BytesIO()
-        header = {"descr": "<f4", "fortran_order": False, "shape": (1 << 50,)}
+        header = {"descr": kind, "fortran_order": False, "shape": (10**14,)}
         np.lib.format.write_array_header_1_0(content, header)  # type: ignore[arg-type]
-        put(victim, "unigram.npy", content.getvalue())
+        put(victim, name, content.getvalue())
         assert "cannot be read" in refusal(victim)
+        assert name in refusal(victim)
+
+    def test_one_that_is_spoilt_after_loading_is_refused_when_a_model_is_written(self, victim: Path) -> None:
+        put_array(victim, "reference_keys", np.zeros(3, "u8"))
+        loaded = bundle.load(victim)
+        (victim / "reference_keys.npy").write_bytes(b"junk")
+        with pytest.raises(BundleError, match=r"reference_keys\.npy"):
+            bundle.read_extra(loaded, "reference")
 
     def test_a_classifier_that_unpacks_to_more_than_the_memory(self, victim: Path) -> None:
         content = io.BytesIO()
@@ -195,6 +226,32 @@ class TestManifest:
     def test_numbers_that_cannot_be_right(self, victim: Path, change: dict[str, Any], expected: str) -> None:
         edit(victim, lambda manifest: manifest.update(change))
         assert expected in refusal(victim)
+
+    @pytest.mark.parametrize(
+        ("change", "expected"),
+        [
+            ({"format": "A" * 2_000_000}, "bundle format 'AAA"),
+            ({"format": [["A" * 20_000] * 10] * 10}, "bundle format [["),
+            ({"name": "A" * 2_000_000}, "invalid 'name'"),
+            ({"version": "A" * 2_000_000}, "invalid 'version'"),
+            ({"ranking_bias": "A" * 2_000_000}, "could not convert"),
+            ({"ngram_probes": "9" * 2_000_000}, "cannot be read"),
+            ({"files": {"A" * 2_000_000: "", bundle.CLASSIFIER: ""}}, "File name too long"),
+            ({"files": {"../" * 700_000: "", bundle.CLASSIFIER: ""}}, "outside the bundle"),
+        ],
+    )
+    def test_a_long_text_is_cut_in_the_message(self, victim: Path, change: dict[str, Any], expected: str) -> None:
+        edit(victim, lambda manifest: manifest.update(change))
+        text = refusal(victim)
+        assert len(text) < 1100
+        assert expected in text
+        assert "train" in text or "outside" in text  # the advice at the end stays
+
+    def test_a_file_without_permission_to_read_it(self, victim: Path) -> None:
+        (victim / "unigram.npy").chmod(0)
+        with without_override():
+            text = refusal(victim)
+        assert "unigram.npy: Permission denied; let this user read it" in text
 
     def test_brackets_inside_each_other_without_end(self, victim: Path) -> None:
         (victim / bundle.MANIFEST).write_text('{"format": ' + "[" * 200_000, "utf-8")

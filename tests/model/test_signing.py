@@ -15,6 +15,7 @@ import pytest
 
 from tests.cases import cases, why
 from tests.model.test_hostile_bundles import edit, put
+from tests.service.support import without_override
 from unspun.model import bundle
 from unspun.model.bundle import BundleError
 from unspun.model.comparing.comparer import Comparer
@@ -84,6 +85,9 @@ class Signed:
     def other_algorithm(self) -> None:
         self.change_signature(algorithm="none")
 
+    def long_algorithm(self) -> None:
+        self.change_signature(algorithm="A" * 90_000)
+
     def sign_with_other_key(self) -> None:
         create_key(self.here / "other.pem", "stranger", None)
         self.sign(self.folder, self.here / "other.pem")
@@ -97,6 +101,13 @@ class Signed:
     def make_pipe(self) -> None:
         self.remove_signature()
         os.mkfifo(self.folder / SIGNATURE)
+
+    def make_folder(self) -> None:
+        self.remove_signature()
+        (self.folder / SIGNATURE).mkdir()
+
+    def make_long(self) -> None:
+        os.truncate(self.folder / SIGNATURE, 200_000)
 
 
 @pytest.fixture
@@ -121,6 +132,7 @@ def test_a_changed_bundle_is_refused(signed: Signed, case: dict[str, Any]) -> No
         Detector.load(signed.folder, trusted_keys=signed.trusted)
     assert str(signed.folder) in str(raised.value)
     assert "\n" not in str(raised.value)
+    assert len(str(raised.value)) < 600
     for message in case["messages"]:
         assert message in str(raised.value)
 
@@ -141,6 +153,13 @@ def test_an_expired_key_is_refused(signed: Signed) -> None:
     signed.trusted.write_text(signed.trusted.read_text("utf-8").replace("never", "2020-01-01"), "utf-8")
     with pytest.raises(BundleError, match="expired on 2020-01-01"):
         Detector.load(signed.folder, trusted_keys=signed.trusted)
+
+
+def test_a_signature_without_permission_to_read_it(signed: Signed) -> None:
+    (signed.folder / SIGNATURE).chmod(0)
+    digest = bundle.check(signed.folder)[0].sha256
+    with without_override(), pytest.raises(SignatureError, match="Permission denied; restore the bundle, or ask"):
+        TrustedKeys.read(signed.trusted).verify(signed.folder, digest)
 
 
 class TestEnvironment:
@@ -166,7 +185,9 @@ class TestEnvironment:
         self, unsigned: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("UNSPUN_TRUSTED_KEYS", "/nonexistent/keys")
-        with pytest.raises(BundleError, match="/nonexistent/keys: No such file"):
+        with pytest.raises(
+            BundleError, match="/nonexistent/keys: No such file or directory; check the path in UNSPUN_TRUSTED_KEYS"
+        ):
             Detector.load()
 
 
@@ -192,6 +213,8 @@ class TestKeys:
             ("\ned25519 AAAA never x", "line 2: 'AAAA' is not an Ed25519 key of 32 bytes"),
             ("ed25519 ??? never x", "'???' is not a public key in base64"),
             (f"ed25519 {'A' * 43}= soon x", "'soon' is not a day like"),
+            (f"ed25519 {'A' * 43}= {'9' * 5000} x", "99...99"),
+            (f"ed25519 {'A' * 43}= never x\u2028ed25519", "characters that cannot be shown"),
         ],
     )
     def test_a_line_that_is_not_a_key_is_reported(self, tmp_path: Path, content: str, expected: str) -> None:
@@ -201,6 +224,35 @@ class TestKeys:
             TrustedKeys.read(file)
         assert str(raised.value).startswith(str(file))
         assert expected in str(raised.value)
+
+    @pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x0c", "\x0b", "\x85", "\x1e"])
+    def test_a_comment_ends_only_where_its_line_ends(self, signed: Signed, end: str) -> None:
+        """An editor shows these characters inside the line, so that a key after them would be hidden."""
+        hidden = create_key(signed.here / "hidden.pem", "hidden", None)
+        with signed.trusted.open("a", encoding="utf-8") as file:
+            file.write(f"# a comment{end}{hidden.line}\n")
+        assert [key.name for key in TrustedKeys.read(signed.trusted).keys] == ["release 2026"]
+
+    def test_a_file_written_on_windows(self, signed: Signed) -> None:
+        lines = signed.trusted.read_text("utf-8")
+        signed.trusted.write_text(lines.split("\n", 2)[2].replace("\n", "\r\n"), "utf-8-sig", newline="")
+        assert [key.name for key in TrustedKeys.read(signed.trusted).keys] == ["release 2026"]
+
+    def test_the_same_key_twice(self, signed: Signed) -> None:
+        """The first line would win, although somebody may have added the second one to shorten the key's life."""
+        signed.trusted.write_text(signed.trusted.read_text("utf-8") * 2, "utf-8")
+        with pytest.raises(TrustError, match="line 6: the same key as in line 3; keep only one"):
+            TrustedKeys.read(signed.trusted)
+
+    @pytest.mark.parametrize("read", [TrustedKeys.read, read_key])
+    def test_a_pipe_is_not_waited_for(self, tmp_path: Path, read: Any) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(TrustError, match="Not a regular file"):
+            read(tmp_path / "pipe")
+
+    def test_a_folder_in_the_place_of_the_trusted_keys(self, tmp_path: Path) -> None:
+        with pytest.raises(TrustError, match="Is a directory; check the path in UNSPUN_TRUSTED_KEYS"):
+            TrustedKeys.read(tmp_path)
 
     def test_only_the_owner_may_read_a_private_key(self, tmp_path: Path) -> None:
         create_key(tmp_path / "key.pem", "key", None)
@@ -217,7 +269,7 @@ class TestKeys:
         create_key(tmp_path / "key.pem", "key", None, "correct horse")
         with pytest.raises(PassphraseError):
             read_key(tmp_path / "key.pem")
-        with pytest.raises(TrustError, match="wrong passphrase"):
+        with pytest.raises(TrustError, match="wrong passphrase; try again"):
             read_key(tmp_path / "key.pem", "wrong")
         assert read_key(tmp_path / "key.pem", "correct horse")
 

@@ -13,6 +13,7 @@ import pytest
 from tests import deep as tiny_deep
 from tests import tables as tiny
 from tests.cases import why
+from tests.model.test_hostile_bundles import put
 from tests.reading.support import FORMATS
 from tests.service.support import Run, cases, read_only, run_unspun
 from tests.service.test_train_command import digests, spoilt, write
@@ -191,14 +192,27 @@ def test_training_texts_of_the_model_are_left_out(made: Path, here: Path) -> Non
     loaded = bundle.load(made / "model")
     parts = (loaded.tables, loaded.tagger, loaded.classifier, np.unique(text_keys(learnt)), loaded.deep)
     entries = {name: {"entry": name} for name in ("house", "reference", "retrained_from")}
-    bundle.save(here / "house", {**tiny_deep.manifest(), **entries}, *parts, extra={"reference_numbers": np.arange(5)})
+    bundle.save(
+        here / "house",
+        {**tiny_deep.manifest(), **entries},
+        *parts,
+        extra={"reference_keys": np.arange(5).astype("u8")},
+    )
     run = calibrate(here / "house", "--on", made / "trusted", "--on", write(here / "learnt", learnt))
     assert run.status == 0
     assert f"unspun: left out 40 of {COUNT + 40} texts: duplicates, or the model was trained on them" in run.errors
     manifest = manifest_of(here / "house")
     assert manifest["calibration"][0]["texts"] == COUNT
     assert {name: manifest[name] for name in entries} == entries
-    assert "reference_numbers.npy" in manifest["files"]
+    assert "reference_keys.npy" in manifest["files"]
+
+
+def test_a_damaged_array_for_training_is_reported_before_any_text_is_read(model: Path, made: Path) -> None:
+    """`calibrate` copies these arrays into the new model, after hours of reading."""
+    put(model, "reference_keys.npy", b"junk")
+    run = calibrate(model, "--on", "a file that does not exist")
+    assert (run.status, len(run.errors)) == (1, 1)
+    assert f"{model}: the model cannot be read (reference_keys.npy: " in run.errors[0]
 
 
 def test_every_format_is_read_and_failures_are_reported(model: Path, made: Path, here: Path) -> None:

@@ -96,6 +96,50 @@ def test_only_the_card_and_reports_are_copied_with_a_model(folder: ModelFolder, 
     }
 
 
+@pytest.mark.parametrize("kind", ["link", "folder", "pipe", "too large"])
+def test_a_document_that_is_not_a_plain_file_is_not_copied(
+    kind: str, unspun: Unspun, folder: ModelFolder, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link in somebody's bundle could lead to a file that only whoever promotes it may read."""
+    source, secret = make("house"), Path("secret.txt")
+    document = source / "notes.json"
+    secret.write_text("secret", "utf-8")
+    if kind == "link":
+        document.symlink_to(secret.absolute())
+    elif kind == "folder":
+        document.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(document)
+    else:
+        document.write_text("x" * 1001, "utf-8")
+        monkeypatch.setattr("unspun.service.models.folder.MOST_DOCUMENT_BYTES", 1000)
+    run = unspun("models", "promote", "--model", source)
+    assert run.status == 0
+    assert f"{document}: not copied, because it is not a plain file" in run.errors[0]
+    assert not os.path.lexists(folder.path / names(folder)[0] / "notes.json")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_signature_that_is_a_link_is_refused(times: int, unspun: Unspun, folder: ModelFolder, make: Make) -> None:
+    source, secret = make("house"), Path("secret.txt")
+    secret.write_text("secret", "utf-8")
+    if times == 2:  # then only the signature would be copied
+        folder.promote(source)
+    (source / "manifest.sig").symlink_to(secret.absolute())
+    assert "manifest.sig: A link, so it is not copied; replace it by a file" in line(
+        unspun("models", "promote", "--model", source)
+    )
+    assert all(file.read_text("utf-8", "replace") != "secret" for file in folder.path.rglob("*") if file.is_file())
+
+
+def test_a_file_of_the_model_may_be_a_link_because_its_hash_is_checked(folder: ModelFolder, make: Make) -> None:
+    source = make("house")
+    (source / "words.txt").rename("words-elsewhere.txt")
+    (source / "words.txt").symlink_to(Path("words-elsewhere.txt").absolute())
+    change = folder.promote(source)
+    assert not (folder.path / change.model / "words.txt").is_symlink()
+
+
 def test_the_same_name_with_other_contents_gets_its_own_folder(folder: ModelFolder, make: Make) -> None:
     one, other = make("a", name="house"), make("b", name="house", decision=decision(centre=1.0))
     before, after = folder.promote(one), folder.promote(other)
@@ -548,6 +592,7 @@ def test_list_describes_the_models(unspun: Unspun, folder: ModelFolder, make: Ma
         "auroc": {"spun": 0.91, "rewritten": 0.71},
         "comparison": None,
         "problem": None,
+        "refused": None,
     }
 
 
@@ -557,6 +602,15 @@ def test_the_table_marks_the_model_in_use(unspun: Unspun, folder: ModelFolder, m
     rows = unspun("models", "list", "--format", "table").out.splitlines()
     assert [row.split()[0] for row in rows if "b-1.0.0" in row] == ["*"]
     assert [row for row in rows if "a-1.0.0" in row and "worse than default 1.1.0" in row]
+
+
+def test_long_texts_of_a_manifest_are_cut_in_tables(unspun: Unspun, folder: ModelFolder, make: Make) -> None:
+    folder.promote(make("a", comparison={"with": {"name": "A" * 100_000}}, data={"made_by": "B" * 100_000}))
+    broken = make("b")
+    folder.promote(broken)
+    spoil(folder.path / "current", {"manifest": {"format": "C" * 100_000}})
+    assert len(unspun("models", "list", "--format", "table").out) < 5_000
+    assert len(unspun("models", "show", "--model", "a-1", "--format", "table").out) < 10_000
 
 
 def test_an_empty_folder_is_reported_with_advice(unspun: Unspun, here: Path) -> None:

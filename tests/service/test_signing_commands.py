@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -45,6 +46,14 @@ class TestVerify:
         done = unspun("models", "verify", "--model", "default", "--trusted-keys", "trusted.txt")
         assert "the model that ships with unspun" in done.out
 
+    def test_the_name_of_the_model_is_shown_on_one_line(self, here: Path) -> None:
+        variant(here / "house", here / "odd", name="evil\x1b[2J\nsigned by the pope")
+        unspun("models", "sign", "--model", "./odd", "--key", "release.pem")
+        done = unspun("models", "verify", "--model", "./odd", "--trusted-keys", "trusted.txt")
+        assert done.status == 0
+        assert done.out[:-1].isprintable()
+        assert done.out.endswith("\n")
+
     def test_it_asks_for_the_trusted_keys(self) -> None:
         done = unspun("models", "verify", "--model", "./house")
         assert done.status == 2
@@ -58,13 +67,23 @@ class TestKeygen:
         assert done.status == 2
         assert not Path("other.pem").exists()
 
+    def test_a_folder_that_does_not_exist(self) -> None:
+        done = unspun("models", "keygen", "--output", "nowhere/x.pem")
+        assert "nowhere/x.pem: No such file or directory; choose another --output" in line(done)
+
+    def test_a_private_key_that_does_not_exist(self) -> None:
+        done = unspun("models", "sign", "--model", "./house", "--key", "nowhere.pem")
+        assert "nowhere.pem: No such file or directory; give the file that `unspun models keygen" in line(done)
+
     def test_a_passphrase_comes_from_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("UNSPUN_PASSPHRASE", "correct horse")
         assert unspun("models", "keygen", "--output", "other.pem", "--passphrase", "--expires", "never").status == 0
         assert "ENCRYPTED" in Path("other.pem").read_text("utf-8")
         assert unspun("models", "sign", "--model", "./house", "--key", "other.pem").status == 0
         monkeypatch.setenv("UNSPUN_PASSPHRASE", "wrong")
-        assert "wrong passphrase" in line(unspun("models", "sign", "--model", "./house", "--key", "other.pem"))
+        assert "wrong passphrase; try again, or check UNSPUN_PASSPHRASE" in line(
+            unspun("models", "sign", "--model", "./house", "--key", "other.pem")
+        )
 
 
 class TestRefused:
@@ -119,9 +138,28 @@ class TestRefused:
         assert "does not match" in line(unspun("models", "promote", "--model", "./other"))
         assert Path("models/current").readlink() == before
 
+    def test_list_and_show_say_which_models_are_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("UNSPUN_TRUSTED_KEYS")
+        unspun("models", "promote", "--model", "default")
+        unspun("models", "promote", "--model", "./house")
+        monkeypatch.setenv("UNSPUN_TRUSTED_KEYS", "trusted.txt")
+        listed = unspun("models", "list")
+        assert listed.status == 0
+        refused = {entry["in_use"]: entry["refused"] for entry in map(json.loads, listed.out.splitlines())}
+        assert refused[False] is None  # the model that ships
+        assert "not signed" in str(refused[True])
+        assert "refused: not signed" in " ".join(unspun("models", "list", "--format", "table").out.split())
+        assert "not signed" in json.loads(unspun("models", "show").out)["refused"]
+        assert "not signed" in " ".join(unspun("models", "show", "--format", "table").out.split())
+        monkeypatch.setenv("UNSPUN_TRUSTED_KEYS", "missing.txt")
+        entries = [json.loads(row) for row in unspun("models", "list").out.splitlines()]
+        assert all("missing.txt: No such file" in entry["refused"] for entry in entries)
+
     def test_a_file_of_keys_that_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("UNSPUN_TRUSTED_KEYS", "missing.txt")
-        assert "missing.txt: No such file" in line(unspun("score", "text.txt"))
+        assert "missing.txt: No such file or directory; check the path in UNSPUN_TRUSTED_KEYS" in line(
+            unspun("score", "text.txt")
+        )
 
 
 def test_the_service_refuses_an_unsigned_model(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,3 +176,19 @@ def test_the_service_refuses_an_unsigned_model(here: Path, monkeypatch: pytest.M
     shutil.copy(here / "other" / "manifest.json", here / "house" / "manifest.json")
     models.refresh(force=True)
     assert models.model.model == old
+
+
+def test_the_service_logs_a_short_reason_for_a_long_manifest(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It logs the reason again every time it tries the model again."""
+    from unspun.service.commands.serve import _prepare
+    from unspun.service.http.config import Settings
+
+    models = _prepare(Settings.from_environment({"UNSPUN_MODEL": "./house"}))
+    file = here / "house" / "manifest.json"
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "ranking_bias": "A" * 1_000_000}), "utf-8")
+    models.refresh(force=True)
+    [refused] = [json.loads(row)["reason"] for row in capfd.readouterr().err.splitlines() if "is refused" in row]
+    assert "could not convert" in refused
+    assert len(refused) < 600

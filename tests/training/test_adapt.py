@@ -467,6 +467,17 @@ def test_a_base_without_intact_reference_texts_is_refused(
         retrain(dataclasses.replace(base, manifest=manifest), texts, tmp_path / "house", HOUSE)
 
 
+def test_a_long_name_among_the_reference_texts_is_refused(
+    base: Bundle, texts: list[LabelledText], tmp_path: Path
+) -> None:
+    """numpy would give each text as much memory as the longest name takes."""
+    reference = {**base.manifest["reference"], "sources": ["A" * 1_000_000]}
+    with pytest.raises(TrainingError, match=r"a name of more than 1,000 characters.*; restore the model"):
+        retrain(
+            dataclasses.replace(base, manifest={**base.manifest, "reference": reference}), texts, tmp_path / "x", HOUSE
+        )
+
+
 @pytest.mark.parametrize("output", ["new", "old"])
 def test_an_interruption_leaves_no_partial_model(
     base: Bundle, texts: list[LabelledText], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, output: str

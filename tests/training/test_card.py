@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unspun.model.bundle import DEFAULT, MANIFEST
-from unspun.training.reporting.card import CARD, main, render_card
+from unspun.training.reporting.card import CARD, main, render_card, write_card
 
 MANIFEST_TOML = Path(__file__).parents[1] / "data" / "training" / "manifest.toml"
 
@@ -176,6 +176,18 @@ def test_the_card_is_printed(manifest: dict[str, Any], tmp_path: Path, capsys: p
     (tmp_path / MANIFEST).write_text(json.dumps(manifest), "utf-8")
     assert main(["--model", str(tmp_path)]) == 0
     assert capsys.readouterr().out == render_card(manifest)
+
+
+def test_a_card_that_is_a_link_is_replaced_and_its_target_stays(manifest: dict[str, Any], tmp_path: Path) -> None:
+    """`unspun calibrate` writes a card into a bundle that may come from a stranger."""
+    folder, other = tmp_path / "bundle", tmp_path / "precious.txt"
+    folder.mkdir()
+    (folder / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+    other.write_text("precious", "utf-8")
+    (folder / CARD).symlink_to(other)
+    write_card(folder)
+    assert other.read_text("utf-8") == "precious"
+    assert (folder / CARD).read_text("utf-8") == render_card(manifest)
 
 
 @pytest.mark.parametrize(("content", "reason"), [(None, "No such file"), ("{", "not valid JSON")])

@@ -267,7 +267,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     seen = np.array([1, 2, 3], dtype=np.uint64)
     parts: tuple[Any, ...] = (tiny.tables(), tiny.tagger(), tiny.classifier(), seen, tiny_deep.tier())
     manifest = {**tiny_deep.manifest(), "reference": {"texts": 5}}
-    bundle.save(folder, manifest, *parts, extra={"reference_numbers": np.arange(5)})
+    bundle.save(folder, manifest, *parts, extra={"reference_keys": np.arange(5, dtype=np.uint64)})
     return folder
 
 

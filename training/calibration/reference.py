@@ -25,6 +25,7 @@ LIMIT = 60
 """Texts of each source and maker that a bundle keeps."""
 _NAMED = ("labels", "tools", "sources", "domains")
 _NUMBERED = ("groups", "words")
+_LONGEST_NAME = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +109,9 @@ class ReferenceTexts(MadeTexts):
         """
         found = {name.removeprefix(f"{ARRAY}_"): values for name, values in arrays.items()}
         codes = np.asarray(found["codes"])
+        # numpy gives every name as much memory as the longest.
+        if any(len(str(one)) > _LONGEST_NAME for name in _NAMED for one in entry[name]):
+            raise ValueError(f"a name of more than {_LONGEST_NAME:,} characters")
         columns = np.arange(len(found["levels"]))[:, None]
         named: dict[str, Any] = {name: np.array(entry[name], dtype=np.str_)[codes[i]] for i, name in enumerate(_NAMED)}
         numbered: dict[str, Any] = {name: codes[len(_NAMED) + i] for i, name in enumerate(_NUMBERED)}

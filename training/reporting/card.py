@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from unspun.model.atomic import atomic_write
 from unspun.model.bundle import MANIFEST, SHIPPED, find
 from unspun.model.wording import QUESTIONS
 from unspun.training.reporting.tables import cell, tables
@@ -42,7 +43,8 @@ def render_card(manifest: Mapping[str, Any]) -> str:
 def write_card(folder: Path) -> dict[str, Any]:
     """Write the card of the bundle in a folder; return its manifest."""
     manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text("utf-8"))
-    (folder / CARD).write_text(render_card(manifest), "utf-8")
+    with atomic_write(folder / CARD) as file:  # never into a file elsewhere that CARD.md may be a link to
+        file.write(render_card(manifest).encode("utf-8"))
     return manifest
 
 
