@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 from contextlib import suppress
 
@@ -13,6 +14,7 @@ def cores() -> int:
 
 
 def release_memory() -> None:
-    """Return freed memory to the system, as far as the C library can. glibc would keep most of a large object's."""
+    """Return freed memory to the system, as far as the C library can. glibc would keep most of it. Takes 25 ms."""
+    gc.collect()
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

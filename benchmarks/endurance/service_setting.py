@@ -217,7 +217,9 @@ def setting(
         disk = folder / PLACE
         disk.mkdir()
         wrapper = _with_small_disk(disk)
-        service = LoggingService(folder / "service.log", disk, wrapper=wrapper, module=module, **settings)
+        # Otherwise, the system may give numpy's arrays larger pages at any time: memory that the process never uses.
+        still = ("env", "NUMPY_MADVISE_HUGEPAGE=0", *wrapper)
+        service = LoggingService(folder / "service.log", disk, wrapper=still, module=module, **settings)
         stack.enter_context(service)
         seen = Path(f"/proc/{service.process.pid}/root{disk}") if wrapper else None
         yield Setting(service, redis, database, models, other, keys, seen, sqlite)

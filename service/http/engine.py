@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import logging
 import time
@@ -36,9 +35,6 @@ RETRY_SECONDS = 15.0
 LOAD_SECONDS = 600.0
 EXPIRES_SOON = timedelta(days=30)
 """How long before its key expires a warning is logged when a model is loaded."""
-RELEASED_AFTER = (5.0, 60.0)
-"""Seconds after a swap of the model at which memory is returned to the system again: requests that the old model still
-answers keep it until they end."""
 
 
 class Model(Scorer, Protocol):
@@ -85,7 +81,6 @@ class ModelInUse:
         self._allow_file = allow_file
         self._seen = self._signature()
         self._refused_at = 0.0
-        self._release_at: list[float] = []
         self._allowed = self._read_allowed()
         self._model: Model = allowing(load(path), self._allowed)
         self._warn_of_expiry()
@@ -109,7 +104,6 @@ class ModelInUse:
         cannot be tried in a process that still forks: its runtime does not survive that. `force` tries a bundle again
         that failed before; `run` is where it is loaded.
         """
-        self._release_old()
         signature = self._signature()
         failed = self._refused_at > 0.0
         waited = failed and time.monotonic() - self._refused_at >= RETRY_SECONDS
@@ -131,17 +125,9 @@ class ModelInUse:
             return
         self._model = model
         release_memory()  # of the old model; without this, each process grows by half in the first changes
-        self._release_at = [time.monotonic() + seconds for seconds in RELEASED_AFTER]
         metrics.MODEL_SWAPS.labels("swapped").inc()
         event("model swapped", model=model.model.to_dict())
         self._warn_of_expiry()
-
-    def _release_old(self) -> None:
-        """Return the memory of a model that was replaced some time ago."""
-        if self._release_at and time.monotonic() >= self._release_at[0]:
-            del self._release_at[0]
-            gc.collect()
-            release_memory()
 
     def _warn_of_expiry(self) -> None:
         """Log a warning if the key that signed the model in use expires soon: a restart would then refuse the model."""

@@ -35,6 +35,7 @@ from unspun.service.http.engine import Engine, ModelInUse, Result
 from unspun.service.http.fetching import Fetcher
 from unspun.service.http.logs import event
 from unspun.service.http.problems import INTERNAL, MEDIA_TYPE, RequestError
+from unspun.service.machine import release_memory
 
 THREADS = 2
 """Threads of a worker that run the model. With two, a long text does not hold up the others."""
@@ -50,6 +51,8 @@ DISCARD_BYTES = 1 << 28
 """Most bytes of a refused body that are read and discarded, so that the client can read the response."""
 LINGER_SECONDS = 1.0
 """Seconds that a closing connection is still read from."""
+RELEASE_SECONDS = 60.0
+"""How often a worker returns memory to the system, such as that of a model whose last request has ended."""
 GLANCE_SECONDS = 0.5
 """How often an idle connection checks whether the worker is shutting down."""
 CONNECTIONS = 1000
@@ -426,8 +429,12 @@ class Service(BaseApplication):
 
     def _watch(self, engine: Engine) -> None:
         asked = self.reloads
+        release_at = time.monotonic() + RELEASE_SECONDS
         while True:
             gevent.sleep(min(self.settings.watch_seconds or 0.5, 0.5))
+            if time.monotonic() >= release_at:
+                release_memory()
+                release_at = time.monotonic() + RELEASE_SECONDS
             forced = self.shared[RELOADS] != asked
             asked = self.shared[RELOADS]
             if forced or self.settings.watch_seconds:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import shutil
 import signal
 import socket
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.common import megabytes_in
 from tests.http.running import ROOT, Answer, Service, failed_start
 from tests.service.support import free_port
 from unspun.model import signing
@@ -269,6 +271,20 @@ def test_a_key_that_expires_soon_is_in_the_log_and_in_the_metrics(tmp_path: Path
         (tmp_path / "next").symlink_to("second")
         (tmp_path / "next").replace(current)
         wait_until(lambda: is_reported("second", 10))
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can return freed memory")
+def test_a_worker_returns_the_memory_of_requests_to_the_system() -> None:
+    def megabytes() -> float:
+        return megabytes_in(Path(f"/proc/{worker}/status").read_text(), "RssAnon") or 0.0
+
+    with Service(WORKERS=1, module=("tests.http.often_releasing",)) as service:
+        [worker] = service.workers()
+        used = 0.0
+        for _ in range(3):
+            assert service.post("/v1/score", {"text": TEXT * 20, "depth": "deep"}).status == 200
+            used = max(used, megabytes())
+        wait_until(lambda: megabytes() < used - 4)
 
 
 # --- several workers
