@@ -279,7 +279,7 @@ def test_a_short_run_has_each_fault_once_and_a_long_one_kills_a_worker_every_min
     assert all(0.0 < at < 1800.0 for at, _ in long.faults)
 
 
-def test_the_model_changes_only_in_the_first_half_of_a_long_run_and_everything_else_fails_in_both() -> None:
+def test_the_model_changes_only_at_the_start_of_a_long_run_and_everything_else_fails_throughout() -> None:
     kinds = ("worker killed", "model promoted", "model rolled back", "disk full", "log rotated")
     planned = schedule(1800.0, kinds, 1, is_long=True)
     first, second = ({kind for at, kind in planned.faults if (at < planned.settled) is half} for half in (True, False))

@@ -21,9 +21,9 @@ The exit status is 1 if one of these promises is broken:
 - No worker ends except those that are killed, and no process remains at the end.
 - Memory and open files of the manager, and of a worker that is never killed, do not grow. Runs of twenty minutes or
   more fit two lines, whose 95 % intervals must exclude harmful growth. One is about time: through the lowest value of
-  each of 20 blocks of the second half, in which the model stays the same; 20 MB or 10 files per hour are harmful. The
-  other is about models: through the lowest value between two changes of the model; 10 MB per change are harmful. A
-  shorter run can show only large leaks.
+  each two minutes (files: each minute) after the first third, in which the model stays the same; 20 MB or 10 files per
+  hour are harmful. The other is about models: through the lowest value between two changes of the model; 10 MB per
+  change are harmful. A shorter run can show only large leaks.
 
 Reports go into the output folder: report.json, report.txt, plot.png and the log of the service.
 """

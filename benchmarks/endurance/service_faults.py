@@ -40,7 +40,7 @@ REPLACED_SECONDS = 30.0
 BLOCK = 4096
 WARM_UP = 1 / 6
 """Share of a short run in which memory may grow."""
-SETTLED, LAST_CHANGE = 0.5, 0.45
+SETTLED, LAST_CHANGE = 1 / 3, 0.3
 """Shares of a long run: from when on memory must be flat, and when the model changes for the last time."""
 
 
@@ -276,7 +276,7 @@ def schedule(seconds: float, kinds: Sequence[str], seed: int, *, is_long: bool) 
     """Return the schedule of a run with faults of some kinds.
 
     A worker is killed about once a minute, in short runs more often. Of the other kinds, each happens once, in random
-    order, and in a long run again and again. A long run changes the model in its first half only, twice as often as
+    order, and in a long run again and again. A long run changes the model in its first third only, more often than
     the other faults happen: after a change, a worker's memory is at another level, so that a line could not be fitted.
     """
     chance = random.Random(f"{seed} schedule")

@@ -42,7 +42,9 @@ LOADED_SECONDS = 10.0
 MEGABYTES_IN_SHORT, FILES_IN_SHORT = 250.0, 40
 """What a process may gain in a shorter run, in which caches fill and each change of the model leaves some memory."""
 BLOCKS = 20
-"""Blocks of time of which the lowest values are fitted."""
+"""Blocks of time of which the lowest values are fitted, in a short run."""
+MEMORY_BLOCK, FILES_BLOCK = 120.0, 60.0
+"""Their length in seconds, in a long run. Workers return memory to the system once a minute."""
 
 
 @dataclass(slots=True)
@@ -214,8 +216,10 @@ def growing(run: Evidence) -> Iterator[str]:
             yield f"{role}: only {len(samples)} samples; the process has ended, or the run is too short"
             continue
         times = [one.at for one in samples]
-        memory = growth(times, [one.own for one in samples], BLOCKS)
-        files = growth(times, [float(one.files) for one in samples], BLOCKS)
+        length = times[-1] - times[0]
+        by = {seconds: round(length / seconds) if is_long else BLOCKS for seconds in (MEMORY_BLOCK, FILES_BLOCK)}
+        memory = growth(times, [one.own for one in samples], by[MEMORY_BLOCK])
+        files = growth(times, [float(one.files) for one in samples], by[FILES_BLOCK])
         found = [
             ("MB per hour", memory, MEGABYTES_PER_HOUR),
             ("open files per hour", files, FILES_PER_HOUR),

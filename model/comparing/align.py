@@ -295,7 +295,7 @@ def _change(left: Sequence[str], right: Sequence[str]) -> Change:
     return "replaced"
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def _phrase_cost(left: tuple[str, ...], right: tuple[str, ...]) -> float:
     """Return how unlikely it is that `right` replaces `left`. Two unrelated content words cost 1.
 
@@ -360,7 +360,7 @@ def _same_stem(left: str, right: str) -> bool:
     return stem(left) == stem(right)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def stem(word: str) -> str:
     """Return a word without its inflection. Stems need not be words; they only have to be equal for related words."""
     stem = _ENDINGS.sub("", word, count=1) if len(word) > 3 else word
