@@ -907,7 +907,8 @@ FAULTS = (
         strike=_overwrite_model,
         repair=_restore_model,
         statuses=(1, -signal.SIGBUS),
-        says="were changed while it was in use|a worker was killed|does not have the model|does not match the manifest|cannot be read|^$",
+        says="were changed while it was in use|a worker was killed|does not have the model|"
+        "does not match the manifest|cannot be read|^$",
         why=("model changed", "workers lost", "killed"),
         share=(0.05, 0.6),
     ),
