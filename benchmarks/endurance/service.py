@@ -21,7 +21,7 @@ The exit status is 1 if one of these promises is broken:
 - No worker ends except those that are killed, and no process remains at the end.
 - Memory and open files of the manager, and of a worker that is never killed, do not grow. Runs of twenty minutes or
   more fit two lines, whose 95 % intervals must exclude harmful growth. One is about time: through the lowest value of
-  each two minutes (files: each minute) after the first third, in which the model stays the same; 20 MB or 10 files per
+  each two minutes (files: each minute) in the second half, in which the model stays the same; 20 MB or 10 files per
   hour are harmful. The other is about models: through the lowest value between two changes of the model; 10 MB per
   change are harmful. A shorter run can show only large leaks.
 

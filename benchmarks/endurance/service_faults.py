@@ -40,8 +40,9 @@ REPLACED_SECONDS = 30.0
 BLOCK = 4096
 WARM_UP = 1 / 6
 """Share of a short run in which memory may grow."""
-SETTLED, LAST_CHANGE = 1 / 3, 0.3
-"""Shares of a long run: from when on memory must be flat, and when the model changes for the last time."""
+SETTLED, LAST_CHANGE = 0.5, 0.3
+"""Shares of a long run: from when on memory must be flat, and when the model changes for the last time. In between, the
+caches of the last model fill."""
 
 
 @dataclass(frozen=True, slots=True)
