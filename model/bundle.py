@@ -166,6 +166,11 @@ def check(path: str | Path | None = None, *, trusted: TrustedKeys | None = None)
     return info, manifest
 
 
+def sha256_of(folder: Path) -> str:
+    """Return the sha256 of the manifest in a folder, without checking anything. Raises OSError."""
+    return hashlib.sha256(read_regular(folder / MANIFEST, MOST_MANIFEST_BYTES)).hexdigest()
+
+
 def trusted(path: str | Path | None = None) -> TrustedKeys | None:
     """Return the keys in a file, by default in the one that UNSPUN_TRUSTED_KEYS names; None if there is no such file.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +13,6 @@ from typing import Any, Protocol, TypeVar
 from unspun.model import bundle
 from unspun.model.detector import MissingTierError
 from unspun.model.quoting import shortened
-from unspun.model.regular import read_regular
 from unspun.model.text.allowed import Allowed, AllowedError
 from unspun.model.verdict import EvidenceChoice, ModelInfo, Verdict
 from unspun.reading.reader import Failure
@@ -324,6 +322,6 @@ def _signature(path: Path) -> tuple[Any, ...] | None:
 
 def _manifest_digest(folder: Path) -> str | None:
     try:
-        return hashlib.sha256(read_regular(folder / bundle.MANIFEST, bundle.MOST_MANIFEST_BYTES)).hexdigest()
+        return bundle.sha256_of(folder)
     except OSError:
         return None

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import math
 import os
@@ -607,7 +606,7 @@ def _is_called(folder: Path, name: str) -> bool:
         return bool(name)
     digest = folder.name.rpartition("-")[2]
     if digest and name.startswith(digest):
-        digest = hashlib.sha256((folder / bundle.MANIFEST).read_bytes()).hexdigest()
+        digest = bundle.sha256_of(folder)
     return len(name) >= _LEAST_DIGITS and digest.startswith(name)
 
 
