@@ -1,9 +1,8 @@
 """Write a model with another encoder, or with its own packed anew, and fit the decision to what the tiers say.
 
-With --context, the model also gets a first
-tier, whose signals learn from the texts with the role `train`; the rest of the fast tier stays the same. The decision
-is fitted to the texts with the role `calibrate`. What the tiers say about them is kept in the file --evidence, so a
-second run is quick. Without labelled texts, the decision stays the same, too.
+With --context, the model also gets a first tier, whose signals learn from the texts with the role `train`; the rest of
+the fast tier stays the same. The decision is fitted to the texts with the role `calibrate`. What the tiers say about
+them is kept in the file --evidence, so a second run is quick. Without labelled texts, the decision stays the same, too.
 
 Example:
     python -m unspun.training.repack ../shared/corpora --model model/default \\

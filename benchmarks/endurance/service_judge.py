@@ -217,9 +217,11 @@ def growing(run: Evidence) -> Iterator[str]:
             continue
         times = [one.at for one in samples]
         length = times[-1] - times[0]
-        by = {seconds: round(length / seconds) if is_long else BLOCKS for seconds in (MEMORY_BLOCK, FILES_BLOCK)}
-        memory = growth(times, [one.own for one in samples], by[MEMORY_BLOCK])
-        files = growth(times, [float(one.files) for one in samples], by[FILES_BLOCK])
+        of_memory, of_files = BLOCKS, BLOCKS
+        if is_long:
+            of_memory, of_files = round(length / MEMORY_BLOCK), round(length / FILES_BLOCK)
+        memory = growth(times, [one.own for one in samples], of_memory)
+        files = growth(times, [float(one.files) for one in samples], of_files)
         found = [
             ("MB per hour", memory, MEGABYTES_PER_HOUR),
             ("open files per hour", files, FILES_PER_HOUR),

@@ -226,7 +226,7 @@ def test_a_signal_reaches_workers_that_have_just_been_started(number: signal.Sig
             while len(self.workers()) < self._count:
                 time.sleep(0.02)
 
-    with Starting(module=("tests.http.slow_starting",)) as service:
+    with Starting(module=("tests.http.altered", "slow-starting")) as service:
         service.process.send_signal(number)
         assert service.process.wait(15) == 0  # gunicorn would kill them after 35 seconds
 
@@ -278,7 +278,7 @@ def test_a_worker_returns_the_memory_of_requests_to_the_system() -> None:
     def megabytes() -> float:
         return megabytes_in(Path(f"/proc/{worker}/status").read_text(), "RssAnon") or 0.0
 
-    with Service(WORKERS=1, module=("tests.http.often_releasing",)) as service:
+    with Service(WORKERS=1, module=("tests.http.altered", "often-releasing")) as service:
         [worker] = service.workers()
         used = 0.0
         for _ in range(3):

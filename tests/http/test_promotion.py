@@ -46,7 +46,7 @@ def test_a_service_answers_while_it_loads(folder: ModelFolder, trained: Path, tm
     new = folder.promote(trained).model
     folder.rollback()
     held = tmp_path / "held"
-    with Service(MODEL=folder.path / "current", module=("tests.http.slow_loading", str(held))) as service:
+    with Service(MODEL=folder.path / "current", module=("tests.http.altered", f"slow-loading={held}")) as service:
         held.touch()
         lead(folder, new)
         time.sleep(1)  # until all processes have started to load it
