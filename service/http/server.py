@@ -52,7 +52,8 @@ DISCARD_BYTES = 1 << 28
 LINGER_SECONDS = 1.0
 """Seconds that a closing connection is still read from."""
 RELEASE_SECONDS = 60.0
-"""How often a worker returns memory to the system, such as that of a model whose last request has ended."""
+"""How often a worker returns memory to the system. If it is scoring, it waits for a pause, but at most as long again:
+memory in use cannot be returned."""
 GLANCE_SECONDS = 0.5
 """How often an idle connection checks whether the worker is shutting down."""
 CONNECTIONS = 1000
@@ -72,6 +73,11 @@ class NativeThreads:
         self._what = what
         self._most = threads + waiting
         self._inside = 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether no function runs or waits."""
+        return self._inside == 0
 
     def __call__(self, function: Callable[[], Result], seconds: float) -> Result:
         """Return what a function returns. Raises RequestError if too many requests wait, and TimeoutError."""
@@ -410,38 +416,43 @@ class Service(BaseApplication):
         """Return the engine of a new worker. It starts to warm up, and to check whether its bundle changes."""
         if self.settings.watch_seconds:
             self.models.refresh()  # the manager may not have noticed a change that other workers have
+        threads = NativeThreads(THREADS, self.settings.queue)
         engine = Engine(
             self.models,
             time_limit=self.settings.timeout,
-            run=NativeThreads(THREADS, self.settings.queue),
+            run=threads,
             run_aside=NativeThreads(1, 0),
             depths=TIERS,
             draining=lambda: bool(self.shared[DRAINING]) or not alive(),
         )
         engine.record_model()
         gevent.spawn(self._warm_up, engine)
-        gevent.spawn(self._watch, engine)
+        gevent.spawn(self._watch, engine, threads)
         return engine
 
     def _warm_up(self, engine: Engine) -> None:
         with suppress(RequestError):
             engine.warm_up()
 
-    def _watch(self, engine: Engine) -> None:
+    def _watch(self, engine: Engine, threads: NativeThreads) -> None:
         asked = self.reloads
         release_at = time.monotonic() + RELEASE_SECONDS
         while True:
             gevent.sleep(min(self.settings.watch_seconds or 0.5, 0.5))
-            if time.monotonic() >= release_at:
+            late = time.monotonic() - release_at
+            if late >= RELEASE_SECONDS or (late >= 0 and threads.idle):
                 release_memory()
                 release_at = time.monotonic() + RELEASE_SECONDS
             forced = self.shared[RELOADS] != asked
             asked = self.shared[RELOADS]
             if forced or self.settings.watch_seconds:
+                model = engine.model.model
                 try:
                     engine.refresh(force=forced)
                 except Exception as error:
                     logs.log_error(error)
+                if engine.model.model != model:
+                    release_at = time.monotonic()  # requests in progress still hold the old model
 
     def run(self) -> None:
         """Serve until shutdown."""
