@@ -20,7 +20,7 @@ FIXTURES = {"postgres", "cluster"}
 """Fixtures that start another program: a test that uses one is an integration test."""
 LONGEST = (
     "test_endurance_batch.py",
-    "test_endurance_service.py",
+    "test_endurance.py",
     "test_lifecycle.py",
     "test_commands.py",
     "test_wheel.py",
