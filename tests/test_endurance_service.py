@@ -173,7 +173,7 @@ def samples(
     chance = random.Random(1)
     busy = [chance.random() < 0.5 for _ in range(360)]
     return [
-        Sample(i * 10.0, 1, role, megabytes(i * 10.0) + 40.0 * busy[i], 0.0, 0.0, files(i * 10.0) + 9 * busy[i], 2)
+        Sample(i * 10.0, 1, role, megabytes(i * 10.0) + 40.0 * busy[i], files(i * 10.0) + 9 * busy[i])
         for i in range(360)
     ]
 

@@ -55,6 +55,8 @@ from unspun.model import bundle
 RATE = 8.0
 LIMIT = 300
 """Texts per minute that each API key may send."""
+SAMPLE_SECONDS = 0.5
+"""How often the memory is read. A worker uses what it has released again within seconds."""
 REST_SECONDS = 4.0
 """How long a short run goes on after the last fault."""
 SABOTAGE = "benchmarks.endurance.service_sabotage"
@@ -126,7 +128,7 @@ def observe(plan: Plan, right: RightAnswers, other: Path, folder: Path) -> Evide
         planned = schedule(plan.seconds, possible, plan.seed, is_long=plan.is_long)
         began = time.monotonic()
         with (
-            Watch(place.service, faults.survivor, min(2.0, max(0.1, plan.seconds / 300))) as watch,
+            Watch(place.service, faults.survivor, min(SAMPLE_SECONDS, max(0.1, plan.seconds / 300))) as watch,
             Traffic(place.service.port, right, place.keys, rate=plan.rate, seed=plan.seed, timeout=timeout) as traffic,
         ):
             with faults.scheduled(planned.faults):

@@ -20,20 +20,17 @@ MANAGER, WATCHED, KILLED = "manager", "worker that is never killed", "worker tha
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one process used at one time, memory in megabytes.
+    """What one process used at one time.
 
-    `own` is memory that is not of a file, such as the heap (RssAnon). It does not change when another process ends,
-    unlike `proportional` (PSS), in which each page is divided by the number of processes that share it.
+    `own` is memory in megabytes that is not of a file, such as the heap (RssAnon). It does not change when another
+    process ends, unlike PSS, in which each page is divided by the number of processes that share it.
     """
 
     at: float
     process: int
     role: str
     own: float
-    resident: float
-    proportional: float
     files: int
-    threads: int
 
 
 class Watch:
@@ -72,25 +69,11 @@ class Watch:
 def sample(process: int, role: str) -> Sample:
     """Take a sample of a process. Raises OSError and TypeError if it ends meanwhile."""
     folder = Path(f"/proc/{process}")
-    status = (folder / "status").read_text()
+    own = megabytes_in((folder / "status").read_text(), "RssAnon")
     files = len(os.listdir(folder / "fd"))  # noqa: PTH208, the paths are not needed
-    return Sample(
-        time.monotonic(),
-        process,
-        role,
-        _megabytes(status, "RssAnon"),
-        _megabytes(status, "VmRSS"),
-        _megabytes((folder / "smaps_rollup").read_text(), "Pss"),
-        files,
-        len(os.listdir(folder / "task")),  # noqa: PTH208
-    )
-
-
-def _megabytes(text: str, name: str) -> float:
-    found = megabytes_in(text, name)
-    if found is None:
-        raise TypeError(text)
-    return found
+    if own is None:
+        raise TypeError(f"process {process} has no memory")
+    return Sample(time.monotonic(), process, role, own, files)
 
 
 @dataclass(frozen=True, slots=True)
