@@ -277,7 +277,7 @@ def schedule(seconds: float, kinds: Sequence[str], seed: int, *, is_long: bool) 
     """Return the schedule of a run with faults of some kinds.
 
     A worker is killed about once a minute, in short runs more often. Of the other kinds, each happens once, in random
-    order, and in a long run again and again. A long run changes the model in its first third only, more often than
+    order, and in a long run again and again. A long run changes the model only until LAST_CHANGE, more often than
     the other faults happen: after a change, a worker's memory is at another level, so that a line could not be fitted.
     """
     chance = random.Random(f"{seed} schedule")

@@ -58,7 +58,7 @@ class Watch:
                 role = {self._service.process.pid: MANAGER, self._survivor: WATCHED}.get(process, KILLED)
                 try:
                     self.samples.append(sample(process, role))
-                except (OSError, TypeError):  # the process has ended
+                except OSError:  # the process has ended
                     continue
 
     def of(self, role: str) -> list[Sample]:
@@ -67,12 +67,12 @@ class Watch:
 
 
 def sample(process: int, role: str) -> Sample:
-    """Take a sample of a process. Raises OSError and TypeError if it ends meanwhile."""
+    """Take a sample of a process. Raises OSError if it ends meanwhile."""
     folder = Path(f"/proc/{process}")
     own = megabytes_in((folder / "status").read_text(), "RssAnon")
     files = len(os.listdir(folder / "fd"))  # noqa: PTH208, the paths are not needed
     if own is None:
-        raise TypeError(f"process {process} has no memory")
+        raise ProcessLookupError(f"process {process} has ended")
     return Sample(time.monotonic(), process, role, own, files)
 
 

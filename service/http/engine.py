@@ -205,12 +205,14 @@ class Engine:
         """The model in use. Read it once if several results must come from the same model."""
         return self._models.model
 
-    def refresh(self, *, force: bool = False) -> None:
-        """Load the bundle again if it has changed; see ModelInUse.refresh."""
+    def refresh(self, *, force: bool = False) -> bool:
+        """Load the bundle again if it has changed; see ModelInUse.refresh. Return whether the model changed."""
         old = self.model.model
         self._models.refresh(force=force, run=self._run_aside, depths=self._depths)
-        if self.model.model != old:
-            self.record_model(old)
+        if self.model.model == old:
+            return False
+        self.record_model(old)
+        return True
 
     def record_model(self, old: ModelInfo | None = None) -> None:
         """Record in the metrics which model this worker uses. The manager, which has no engine, is not counted."""

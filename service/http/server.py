@@ -76,7 +76,7 @@ class NativeThreads:
 
     @property
     def idle(self) -> bool:
-        """Whether no function runs or waits."""
+        """Whether no caller waits for a function."""
         return self._inside == 0
 
     def __call__(self, function: Callable[[], Result], seconds: float) -> Result:
@@ -446,13 +446,11 @@ class Service(BaseApplication):
             forced = self.shared[RELOADS] != asked
             asked = self.shared[RELOADS]
             if forced or self.settings.watch_seconds:
-                model = engine.model.model
                 try:
-                    engine.refresh(force=forced)
+                    if engine.refresh(force=forced):
+                        release_at = time.monotonic()  # requests in progress still hold the old model
                 except Exception as error:
                     logs.log_error(error)
-                if engine.model.model != model:
-                    release_at = time.monotonic()  # requests in progress still hold the old model
 
     def run(self) -> None:
         """Serve until shutdown."""
