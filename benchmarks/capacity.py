@@ -64,6 +64,8 @@ BEGIN, END = "<!-- capacity -->", "<!-- end of capacity -->"
 JSON = {"Content-Type": "application/json"}
 START = 2
 """Documents of the run that measures the start."""
+CLEAR = 0.5
+"""Seconds of CPU time. On a busy machine, two starts can differ by 0.1 s."""
 
 
 def main() -> int:
@@ -156,7 +158,7 @@ def _archive(texts: Sequence[str], depth: str, evidence: bool, folder: Path) -> 
         command += ["--workers", "1", "--depth", depth, *(() if evidence else ("--no-evidence",))]
         measured[count] = run_measured(command)
     size = sum(part.stat().st_size for part in output.glob("part-*"))
-    each = (measured[len(texts)]["cpu"] - measured[START]["cpu"]) / (len(texts) - START)
+    each = seconds_each(measured[START]["cpu"], measured[len(texts)]["cpu"], len(texts) - START)
     return {
         "depth": depth,
         "evidence": "yes" if evidence else "no",
@@ -166,6 +168,19 @@ def _archive(texts: Sequence[str], depth: str, evidence: bool, folder: Path) -> 
         "memory (MB)": round(measured[len(texts)]["memory"]),
         "output (GB per million)": round(size / len(texts) / 1000, 2),
     }
+
+
+def seconds_each(start: float, whole: float, documents: int) -> float:
+    """Return the CPU seconds for each document, from a run that only starts and a whole run.
+
+    Raises BenchmarkError if the difference is not clearly longer than what two starts differ by.
+    """
+    if whole - start < CLEAR:
+        raise BenchmarkError(
+            f"{documents:,} documents took {whole - start:.1f} s of CPU time more than a start: too little to measure; "
+            "try more --documents or --deep-documents"
+        )
+    return (whole - start) / documents
 
 
 def _service(texts: Sequence[str], depth: str, seconds: float) -> dict[str, Any]:

@@ -61,10 +61,19 @@ def test_a_label_takes_more_space_with_its_text(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.integration
 def test_an_archive_is_scored_with_the_command_line(tmp_path: Path) -> None:
-    row = capacity._archive([text for text, _ in from_examples(8)], "fast", False, tmp_path)
-    assert float(row["documents per second"]) > 0
+    row = capacity._archive([text for text, _ in from_examples(400)], "fast", False, tmp_path)
+    assert row["documents per second"] > 10
     assert row["memory (MB)"] > 50
     assert row["output (GB per million)"] > 0
+
+
+def test_the_time_to_start_is_not_counted() -> None:
+    assert capacity.seconds_each(start=2.5, whole=6.5, documents=400) == 0.01
+
+
+def test_a_difference_that_may_be_chance_is_refused() -> None:
+    with pytest.raises(BenchmarkError, match=r"398 documents .* too little to measure; try more --documents"):
+        capacity.seconds_each(start=2.5, whole=2.4, documents=398)
 
 
 def test_the_tables_replace_those_in_the_page(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Takes the screenshot of a result page that README.md shows: `make screenshots`.
 
-The text is an example of our own. Needs the extras `service` and `dev`, and Debian's package chromium.
+The text is an example of our own. Needs the extras `service` and `dev`, and Debian's package
+chromium-headless-shell.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ VIEWPORT = {"width": 1000, "height": 760}
 def main() -> None:
     """Submit the example on the page, and save a picture of the result."""
     if CHROMIUM is None:
-        raise SystemExit("screenshots need Chromium: apt-get install chromium")
+        raise SystemExit("screenshots need Chromium: apt-get install chromium-headless-shell")
     with Service(WORKERS=1) as service, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         page = browser.new_page(viewport=VIEWPORT, base_url=service.url, color_scheme="light")

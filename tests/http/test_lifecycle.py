@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import os
 import platform
@@ -61,7 +62,7 @@ class Load:
         while not self._ends.is_set():
             try:
                 answer = self._service.post("/v1/score", {"text": TEXT})
-            except OSError as error:
+            except (OSError, http.client.HTTPException) as error:  # cut off, perhaps after the headers
                 self.statuses[type(error).__name__] += 1
             else:
                 self.statuses[answer.status] += 1
