@@ -183,6 +183,7 @@ def samples(
     [
         (lambda at: 300.0, lambda at: 40, None),
         (lambda at: 300.0 + 90.0 * min(at, 600.0) / 600.0, lambda at: 40, None),  # the warm-up
+        (lambda at: 300.0, lambda at: 20 + int(20 * min(at, 600.0) / 600.0), None),  # the warm-up
         (lambda at: 300.0 + 3.0 * math.sin(at / 100.0), lambda at: 40, None),
         (lambda at: 300.0 + 24.0 * at / HOUR, lambda at: 40, "MB per hour"),
         (lambda at: 300.0, lambda at: 40 + int(12 * at / HOUR), "open files per hour"),

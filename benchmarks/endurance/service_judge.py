@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.endurance.service_faults import PROMOTED, ROLLED_BACK, Fault, ModelSince
+from benchmarks.endurance.service_faults import PROMOTED, ROLLED_BACK, WARM_UP, Fault, ModelSince
 from benchmarks.endurance.service_traffic import GREEDY, KINDS, Ledger, Outcome
 from benchmarks.endurance.service_watch import MANAGER, WATCHED, Growth, Sample, after, fitted, growth
 
@@ -207,7 +207,11 @@ def log(run: Evidence) -> Iterator[str]:
 
 
 def growing(run: Evidence) -> Iterator[str]:
-    """Neither memory nor open files grow, of the manager and of the worker that is never killed."""
+    """Neither memory nor open files grow, of the manager and of the worker that is never killed.
+
+    Changes of the model move memory to another level, so the line of the memory begins after them. That of the files
+    only leaves out the warm-up.
+    """
     is_long = run.ended - run.began >= LONG_SECONDS
     for role in (MANAGER, WATCHED):
         all_samples = [one for one in run.samples if one.role == role]
@@ -215,13 +219,9 @@ def growing(run: Evidence) -> Iterator[str]:
         if len(samples) < 2 * BLOCKS:
             yield f"{role}: only {len(samples)} samples; the process has ended, or the run is too short"
             continue
-        times = [one.at for one in samples]
-        length = times[-1] - times[0]
-        of_memory, of_files = BLOCKS, BLOCKS
-        if is_long:
-            of_memory, of_files = round(length / MEMORY_BLOCK), round(length / FILES_BLOCK)
-        memory = growth(times, [one.own for one in samples], of_memory)
-        files = growth(times, [float(one.files) for one in samples], of_files)
+        warm = after(all_samples, WARM_UP * (run.ended - run.began)) if is_long else samples
+        memory = line(samples, [one.own for one in samples], MEMORY_BLOCK if is_long else None)
+        files = line(warm, [float(one.files) for one in warm], FILES_BLOCK if is_long else None)
         found = [
             ("MB per hour", memory, MEGABYTES_PER_HOUR),
             ("open files per hour", files, FILES_PER_HOUR),
@@ -239,6 +239,12 @@ def growing(run: Evidence) -> Iterator[str]:
             for unit, fit, most in (("MB", memory, MEGABYTES_IN_SHORT), ("open files", files, FILES_IN_SHORT)):
                 if fit.gained > most:
                     yield f"{role}: gained {fit.gained:.0f} {unit}; {most:g} are allowed in a short run"
+
+
+def line(samples: Sequence[Sample], values: Sequence[float], block: float | None) -> Growth:
+    """Fit a line to the lowest values in blocks of so many seconds, or in BLOCKS blocks."""
+    times = [one.at for one in samples]
+    return growth(times, values, round((times[-1] - times[0]) / block) if block else BLOCKS)
 
 
 def after_changes(models: Sequence[ModelSince], samples: Sequence[Sample]) -> Iterator[tuple[float, float]]:
