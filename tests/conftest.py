@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.feedback.postgres import Server
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 # Numerical libraries read these when they are loaded.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+
+# A busy machine can take seconds for an example that usually takes milliseconds.
+settings.register_profile("unspun", deadline=None)
+settings.load_profile("unspun")
 
 HERE = Path(__file__).parent
 FOLDERS = tuple(HERE / name for name in ("browser", "deployment", "http", "packaging"))

@@ -118,7 +118,7 @@ def run(options: argparse.Namespace) -> int:
 def observe(plan: Plan, right: RightAnswers, other: Path, folder: Path) -> Evidence:
     """Run the service, its clients and its faults; return everything that was recorded."""
     module = (SABOTAGE, plan.sabotage) if plan.sabotage else CLI
-    timeout = 30.0 if plan.is_long else 8.0
+    timeout = 30.0 if plan.is_long else 12.0
     settings = {"TIMEOUT": timeout, "RATE_LIMIT": f"{LIMIT} per minute"}
     with setting(folder, other, module=module, servers=plan.servers, **settings) as place:
         faults = Faults(place, plan.seed, LONG if plan.is_long else SHORT)
@@ -143,7 +143,7 @@ def observe(plan: Plan, right: RightAnswers, other: Path, folder: Path) -> Evide
             ended=ended,
             settled=planned.settled,
             limit=LIMIT,
-            reached=REACHED_SECONDS if plan.is_long else 2 * REACHED_SECONDS,
+            reached=REACHED_SECONDS if plan.is_long else 3 * REACHED_SECONDS,
             outcomes=traffic.outcomes,
             faults=faults.happened,
             models=faults.models,

@@ -17,7 +17,7 @@ from typing import Any
 
 EVERY = 25
 """A defect shows in one request of this many."""
-LEAKED = 4 << 20
+LEAKED = 6 << 20
 """Bytes that are leaked each time."""
 
 

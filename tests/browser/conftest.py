@@ -102,7 +102,7 @@ def visit(browser: Any) -> Iterator[Open]:
 
     def open_address(place: str, path: str = "", **options: Any) -> Any:
         context = browser.new_context(**{"viewport": DESKTOP, **options})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         page = context.new_page()
         page.on("console", complain)

@@ -148,10 +148,9 @@ def test_a_site_that_is_kept_apart_from_other_windows_is_explained(
     page = browser.new_page()
     page.goto(f"{site.url}/sealed")
     select(page)
-    page.evaluate(code)
-    page.wait_for_timeout(300)
-    opened = page.context.pages[-1]
-    assert "Copy the text there, and paste it into the box." in received(opened)
+    with page.context.expect_page() as opened:
+        page.evaluate(code)
+    assert "Copy the text there, and paste it into the box." in received(opened.value)
     page.context.close()
 
 

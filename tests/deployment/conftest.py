@@ -66,7 +66,7 @@ def redis(workplace: Path) -> Iterator[Redis]:
     command = [server, *service["command"], "--port", str(port), "--bind", "127.0.0.1"]
     process = subprocess.Popen(command, cwd=workplace, stdout=subprocess.DEVNULL)
     try:
-        with Redis(port=port, decode_responses=True, retry=Retry(ConstantBackoff(0.05), 100)) as client:
+        with Redis(port=port, decode_responses=True, retry=Retry(ConstantBackoff(0.05), 1_200)) as client:
             client.ping()
             yield client
     finally:

@@ -231,7 +231,7 @@ def ask(root: Path, workplace: Path, image: Image) -> Iterator[Callable[[str], A
             label = {"text": examples[0].decode(), "label": "human", "consent": True, "source": str(time.monotonic())}
             container.ask("/v1/feedback", json.dumps(label).encode(), Content_Type="application/json")
             time.sleep(1.1)
-        yield lambda query: _query(port, query)
+        yield lambda query: _result(port, query)
     finally:
         container.close()
         if process is not None:
@@ -267,7 +267,7 @@ def _watch(container: Container, folder: Path, port: int) -> subprocess.Popen[by
     file.write_text(yaml.safe_dump(settings))
     options = [f"--config.file={file}", f"--storage.tsdb.path={folder}/data", f"--web.listen-address=127.0.0.1:{port}"]
     process = subprocess.Popen(["prometheus", *options, "--log.level=error"])
-    for _ in range(100):
+    for _ in range(600):
         try:
             if _query(port, "up"):
                 return process
@@ -275,6 +275,15 @@ def _watch(container: Container, folder: Path, port: int) -> subprocess.Popen[by
             assert process.poll() is None
         time.sleep(0.1)
     raise AssertionError("Prometheus does not answer")
+
+
+def _result(port: int, query: str) -> Any:
+    """Ask until there is a result: after a scrape that took too long, series have no value until the next one."""
+    for _ in range(300):
+        if answer := _query(port, query):
+            return answer
+        time.sleep(0.1)
+    raise AssertionError(f"no result: {query}")
 
 
 def _query(port: int, query: str) -> Any:

@@ -36,7 +36,7 @@ def test_a_text_is_stored_only_if_it_is_kept(store: Store) -> None:
     assert found.text is None
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=ANY_TEXT, source=st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=200))
 def test_any_text_and_source_come_back(text: str, source: str | None, store: Store) -> None:
     label = label_of(text, keep_text=True, source=source)

@@ -26,5 +26,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def service() -> Iterator[Service]:
-    with Service(MAX_BYTES=1_000_000, TIMEOUT=3, LOG_LEVEL="info") as running:
+    with Service(MAX_BYTES=1_000_000, LOG_LEVEL="info") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def impatient() -> Iterator[Service]:
+    """Start a service with a time limit of three seconds, for the tests of that limit."""
+    with Service(TIMEOUT=3, LOG_LEVEL="info") as running:
         yield running

@@ -85,6 +85,7 @@ class Service:
                 time.sleep(0.02)
         except BaseException:
             self.process.kill()
+            self.process.wait()
             raise
 
     def _end(self, patience: float) -> None:

@@ -20,8 +20,9 @@ LINE = json.dumps({"id": "a", "text": TEXT}).encode() + b"\n"
 
 
 @pytest.fixture(autouse=True)
-def unharmed(service: Service) -> Iterator[None]:
+def unharmed(request: pytest.FixtureRequest) -> Iterator[None]:
     """After every test, the same workers still answer, and the log contains no text."""
+    service: Service = request.getfixturevalue("impatient" if "impatient" in request.fixturenames else "service")
     before = service.workers()
     yield
     assert service.post("/v1/score", {"text": TEXT}).status == 200
@@ -99,13 +100,13 @@ def test_a_batch_of_a_hundred_thousand_items_is_too_large(service: Service) -> N
     assert service.post("/v1/score/batch", b"[" + b"{}," * 99_999 + b"{}]").status == 413
 
 
-def test_an_incomplete_body_times_out(service: Service) -> None:
-    received = service.raw(head(Content_Type="application/json", Content_Length="1000") + b'{"text": "', finish=False)
+def test_an_incomplete_body_times_out(impatient: Service) -> None:
+    received = impatient.raw(head(Content_Type="application/json", Content_Length="1000") + b'{"text": "', finish=False)
     assert problem_in(received) == (408, "request-timeout")
 
 
-def test_a_slowly_sent_body_times_out(service: Service) -> None:
-    with service.connect() as connection:
+def test_a_slowly_sent_body_times_out(impatient: Service) -> None:
+    with impatient.connect() as connection:
         connection.sendall(head(Content_Type="application/json", Content_Length="1000"))
         connection.settimeout(0.05)
         ends = time.monotonic() + 30
@@ -121,8 +122,8 @@ def test_a_slowly_sent_body_times_out(service: Service) -> None:
     assert problem_in(received) == (408, "request-timeout")
 
 
-def test_slowly_sent_headers_time_out(service: Service) -> None:
-    with service.connect() as connection:
+def test_slowly_sent_headers_time_out(impatient: Service) -> None:
+    with impatient.connect() as connection:
         connection.settimeout(0.05)
         received = b""
         for byte in head(X_Dripping=SECRET * 20):
@@ -138,12 +139,12 @@ def test_slowly_sent_headers_time_out(service: Service) -> None:
     assert problem_in(received) == (408, "request-timeout")
 
 
-def test_two_hundred_slow_clients_delay_no_other(service: Service) -> None:
-    slow = [service.connect() for _ in range(200)]
+def test_two_hundred_slow_clients_delay_no_other(impatient: Service) -> None:
+    slow = [impatient.connect() for _ in range(200)]
     try:
         for i, connection in enumerate(slow):
             connection.sendall(head(Content_Type="text/plain", Content_Length="9") if i % 2 else b"POST /v1/sc")
-        statuses = [service.post("/v1/score", {"text": TEXT}).status for _ in range(10)]
+        statuses = [impatient.post("/v1/score", {"text": TEXT}).status for _ in range(10)]
         answers = [receive_all(connection) for connection in slow]
     finally:
         for connection in slow:
@@ -292,17 +293,17 @@ def test_a_client_may_disconnect_during_a_stream(service: Service) -> None:
         assert chunks.line()["id"] == "a"
 
 
-def test_an_idle_stream_times_out(service: Service) -> None:
-    with service.connect() as connection:
+def test_an_idle_stream_times_out(impatient: Service) -> None:
+    with impatient.connect() as connection:
         chunks = Chunks(connection)
         chunks.send(LINE)
         assert chunks.line()["id"] == "a"
         assert chunks.line()["status"] == 408
 
 
-def test_a_stream_may_outlast_the_time_limit_while_lines_arrive(service: Service) -> None:
+def test_a_stream_may_outlast_the_time_limit_while_lines_arrive(impatient: Service) -> None:
     ends = time.monotonic() + 4  # the limit is 3 seconds
-    with service.connect() as connection:
+    with impatient.connect() as connection:
         chunks = Chunks(connection)
         while time.monotonic() < ends:
             chunks.send(b'{"text": "short"}\n')

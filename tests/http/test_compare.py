@@ -85,16 +85,14 @@ def test_a_long_comparison_delays_no_other_request(service: Service) -> None:
     answers = []
     thread = threading.Thread(target=lambda: answers.append(service.post("/v1/compare", long)))
     thread.start()
-    waited = []
-    begun = time.monotonic()
+    served = 0
     while thread.is_alive():
-        started = time.monotonic()
         assert service.get("/healthz").status == 200
-        waited.append(time.monotonic() - started)
+        served += thread.is_alive()
         time.sleep(0.02)
     thread.join()
     assert answers[0].status in (200, 503)  # or it exceeded the time limit
-    assert max(waited) < max(1.0, (time.monotonic() - begun) / 2)  # nobody waits for it
+    assert served >= 5  # nobody waits for it
 
 
 def test_comparisons_continue_when_the_model_is_swapped(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ TEXT = (ROOT / "seeds/examples/human/01-harbour-swimmers.txt").read_text("utf-8"
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Start a service that stores labels in a file."""
     file = tmp_path_factory.mktemp("labels") / "labels.db"
-    with Service(DATABASE_URL=file, MAX_BYTES=1_000_000, TIMEOUT=3) as service:
+    with Service(DATABASE_URL=file, MAX_BYTES=1_000_000) as service:
         yield service
 
 
@@ -125,7 +125,7 @@ def test_an_unresponsive_database_delays_only_labels() -> None:
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen(64)
-        url = f"postgresql://u:p@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=5"
+        url = f"postgresql://u:p@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=10"
         with Service(DATABASE_URL=url, WORKERS=1) as service, ThreadPoolExecutor(12) as pool:
             # More than there are threads, for labels and for texts.
             waiting = [pool.submit(label, service, f"{i} {TEXT}") for i in range(12)]

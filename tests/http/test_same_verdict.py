@@ -63,7 +63,7 @@ def test_the_service_gives_the_same_verdict(name: str, expected: dict[str, str],
 
 def test_a_batch_gives_the_same_verdicts(expected: dict[str, str], service: Service) -> None:
     some, answers = records(), list(expected.values())
-    for first in range(0, len(some), 8):  # all of them would exceed the time limit
+    for first in range(0, len(some), 8):  # all of them could exceed the time limit
         part = slice(first, first + 8)
         answer = service.post("/v1/score/batch", some[part])
         assert answer.body.decode() == "[" + ",\n".join(answers[part]) + "]\n"
@@ -99,7 +99,7 @@ def test_the_client_gives_the_same_verdicts(way: str, expected: dict[str, str], 
     assert [answer.to_json() for answer in answers] == list(expected.values())
 
 
-def test_the_client_may_read_a_source_slower_than_the_time_limit(expected: dict[str, str], service: Service) -> None:
+def test_the_client_may_read_a_source_slower_than_the_time_limit(expected: dict[str, str], impatient: Service) -> None:
     """The service's time limit is 3 seconds; each request starts when its text is available."""
 
     def slowly() -> Iterator[dict[str, str]]:
@@ -107,6 +107,6 @@ def test_the_client_may_read_a_source_slower_than_the_time_limit(expected: dict[
             time.sleep(4)
             yield record
 
-    with Client(f"http://127.0.0.1:{service.port}") as client:
+    with Client(f"http://127.0.0.1:{impatient.port}") as client:
         answers = [answer.to_json() for answer in client.score_stream(slowly())]
     assert answers == list(expected.values())[:2]

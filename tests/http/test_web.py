@@ -25,9 +25,7 @@ def web() -> Iterator[Web]:
 @pytest.fixture(scope="module")
 def open_service(web: Web) -> Iterator[Service]:
     """Start a service that fetches addresses, from the port of the local web, too."""
-    with Service(
-        WORKERS=1, TIMEOUT=3, FETCH_URLS="true", FETCH_PORTS=f"80,443,{web.port}", CORS_ORIGINS=ORIGIN
-    ) as running:
+    with Service(WORKERS=1, FETCH_URLS="true", FETCH_PORTS=f"80,443,{web.port}", CORS_ORIGINS=ORIGIN) as running:
         yield running
 
 
@@ -51,9 +49,9 @@ def test_pages_of_allowed_origins_may_use_the_api_and_others_may_not(open_servic
     assert answer.headers["access-control-allow-origin"] == ORIGIN
 
 
-def test_a_form_that_never_ends_times_out(open_service: Service) -> None:
+def test_a_form_that_never_ends_times_out(impatient: Service) -> None:
     sent = head("/v1/score/upload", Content_Type=FORM, Transfer_Encoding="chunked") + b"5\r\n--x\r\n\r\n"
-    assert problem_in(open_service.raw(sent, finish=False)) == (408, "request-timeout")
+    assert problem_in(impatient.raw(sent, finish=False)) == (408, "request-timeout")
 
 
 def test_a_form_of_ten_megabytes_of_headers_holds_nobody_up(open_service: Service) -> None:
@@ -61,5 +59,5 @@ def test_a_form_of_ten_megabytes_of_headers_holds_nobody_up(open_service: Servic
     started = time.monotonic()
     answer = open_service.post("/v1/score/upload", body, FORM)
     assert (answer.status, "headers of its parts are too long" in answer.json["detail"]) == (400, True)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15
     assert open_service.get("/healthz").status == 200

@@ -72,7 +72,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         Allowed.read(tmp_path)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(first=st.sampled_from(NAMES), second=st.sampled_from(NAMES), places=st.sets(st.integers(0, 9), max_size=5))
 def test_it_does_not_matter_which_term_it_is(
     deep_detector: Detector, first: str, second: str, places: set[int]

@@ -242,7 +242,7 @@ class TestFirst:
         assert found.probability == pytest.approx(first_detector.decision.probability("first", 0.0, 0.05), abs=1e-6)
         assert first_detector.score(tiny.SPUN_ARTICLE, depth="first", base_rate=0.05).probability is None
 
-    @settings(deadline=None, max_examples=15)
+    @settings(max_examples=15)
     @given(
         st.lists(st.sampled_from([*TEXTS, *SNIPPETS, CLEAN * 3]) | st.text(max_size=30), max_size=6),
         st.sampled_from(["auto", "first"]),
@@ -290,7 +290,7 @@ class TestVerdict:
             deep_detector.decision.probability("deep", found.score or 0.0, 0.05), abs=1e-6
         )
 
-    @settings(deadline=None, max_examples=15)
+    @settings(max_examples=15)
     @given(
         st.lists(st.lists(st.sampled_from(SNIPPETS) | st.text(max_size=9), max_size=12).map(" ".join), max_size=5),
         st.sampled_from(["auto", "deep"]),
@@ -302,7 +302,7 @@ class TestVerdict:
         together = [verdict.to_json() for verdict in deep_detector.score_many(texts, depth=depth)]
         assert together == [deep_detector.score(text, depth=depth).to_json() for text in texts]
 
-    @settings(deadline=None, max_examples=30)
+    @settings(max_examples=30)
     @given(st.text(alphabet=st.characters(exclude_categories=())))
     def test_any_text_gets_the_same_verdict_twice(self, deep_detector: Detector, text: str) -> None:
         first, second = (deep_detector.score(text, depth="deep").to_json() for _ in range(2))

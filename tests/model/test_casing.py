@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cases import cases
@@ -25,7 +25,6 @@ def test_an_ordinary_case_is_left_alone(case: dict[str, Any]) -> None:
     assert "case" not in documents.repairs[0]
 
 
-@settings(deadline=None)  # the first text loads the tables
 @given(st.text(st.characters(), max_size=300), st.sampled_from(["upper", "lower", "title", "swapcase"]))
 def test_offsets_stay_inside_a_text_whose_case_is_restored(text: str, change: str) -> None:
     words = getattr("The quick brown fox of London met the lazy dog. " * 5, change)()

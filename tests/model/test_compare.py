@@ -173,20 +173,20 @@ texts = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(suspect=texts, source=texts)
 def test_spans_refer_to_the_texts_as_submitted_and_never_overlap(comparer: Comparer, suspect: str, source: str) -> None:
     check(comparer.compare(suspect, source), suspect, source)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(suspect=texts, source=texts)
 def test_the_same_two_texts_give_the_same_bytes(comparer: Comparer, suspect: str, source: str) -> None:
     first, second = (comparer.compare(suspect, source).to_json() for _ in range(2))
     assert first == second
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6), st.integers(1, 9)), max_size=9, unique_by=lambda c: c[:2])
 )

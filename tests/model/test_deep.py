@@ -89,12 +89,12 @@ class TestReading:
     def test_repaired_text_is_read(self) -> None:
         assert by_word("The ves\u200bsel &amp; the flοating council")[1] == ("vessel", SPUN)
 
-    @settings(deadline=None, max_examples=25)
+    @settings(max_examples=25)
     @given(TEXTS)
     def test_the_output_does_not_depend_on_the_batch(self, texts: list[str]) -> None:
         assert answers(*texts) == [answers(text)[0] for text in texts]
 
-    @settings(deadline=None, max_examples=25)
+    @settings(max_examples=25)
     @given(TEXTS, st.data())
     def test_only_the_requested_texts_are_read(self, texts: list[str], data: st.DataObject) -> None:
         documents, everything = read(*texts)
@@ -125,7 +125,6 @@ class TestReading:
         assert np.all(reading.replaced == NOT_READ)
         assert reading.windows.shape == (0, 3)
 
-    @settings(deadline=None)
     @given(st.text(alphabet=st.characters(exclude_categories=())))
     def test_every_word_of_prose_is_read(self, text: str) -> None:
         # Except letters attached to a number that are not a separate piece: "7A".
@@ -166,7 +165,7 @@ class TestWindows:
         first, last = reading.window_tokens[spun[0], 0], reading.window_tokens[spun[-1], 1]
         assert first <= passage[0] <= passage[-1] <= last
 
-    @settings(deadline=None, max_examples=25)
+    @settings(max_examples=25)
     @given(TEXTS)
     def test_the_output_does_not_depend_on_the_batch(self, texts: list[str]) -> None:
         assert windows(*texts) == [windows(text)[0] for text in texts]

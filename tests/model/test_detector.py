@@ -229,7 +229,7 @@ def test_verdicts_stay_in_order_across_batches(detector: Detector) -> None:
     assert [verdict.words for verdict in found] == [len(text.split()) for text in texts]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(st.lists(st.sampled_from(SNIPPETS) | st.text(max_size=12), max_size=12), max_size=6))
 def test_a_batch_gives_the_same_verdicts_as_single_texts(detector: Detector, parts: list[list[str]]) -> None:
     texts = [" ".join(part).removesuffix(".") for part in parts]
@@ -237,7 +237,7 @@ def test_a_batch_gives_the_same_verdicts_as_single_texts(detector: Detector, par
     assert together == [detector.score(text).to_json() for text in texts]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.text(alphabet=st.characters(exclude_categories=())))
 def test_any_text_gets_the_same_verdict_twice(detector: Detector, text: str) -> None:
     first = detector.score(text)
@@ -301,7 +301,7 @@ def test_the_shipped_model_calls_none_of_our_own_articles_paraphrased(shipped: D
     assert [verdict.verdict for verdict in found].count("clear") >= len(found) - 1  # one in 33 human texts is suspect
 
 
-@settings(deadline=None, max_examples=5)
+@settings(max_examples=5)
 @given(st.lists(st.sampled_from(tiny.SENTENCES), min_size=1, max_size=30))
 def test_the_shipped_model_scores_a_batch_like_single_texts(shipped: Detector, parts: list[str]) -> None:
     texts = [" ".join(parts), "A line without an end", " ".join(parts[::-1]), ""]

@@ -274,7 +274,7 @@ def prose_words(documents: Documents, first: int, last: int) -> int:
     return int(((documents.token_class[inside] == TokenClass.WORD) & documents.token_prose[inside]).sum())
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(LONG_TEXTS)
 def test_every_token_is_in_one_section_of_its_document(texts: list[str]) -> None:
     documents = Documents.parse(texts)
@@ -287,7 +287,7 @@ def test_every_token_is_in_one_section_of_its_document(texts: list[str]) -> None
     assert np.all(np.diff(owner) >= 0)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(LONG_TEXTS)
 def test_a_section_ends_with_a_sentence(texts: list[str]) -> None:
     documents = Documents.parse(texts)
@@ -297,7 +297,7 @@ def test_a_section_ends_with_a_sentence(texts: list[str]) -> None:
             assert documents.token_sentence[cut] != documents.token_sentence[cut - 1]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(LONG_TEXTS)
 def test_a_section_is_neither_too_short_nor_too_long(texts: list[str]) -> None:
     documents = Documents.parse(texts)
@@ -336,7 +336,7 @@ def test_a_text_without_sentences_is_one_section() -> None:
     assert Documents.parse(["word " * 3000]).in_sections()[1].tolist() == [0]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(LONG_TEXTS)
 def test_sections_depend_only_on_their_document(texts: list[str]) -> None:
     documents = Documents.parse(texts)

@@ -69,7 +69,6 @@ def check(text: str, rows: list[Evidence]) -> None:
     assert all((row.suggestion is None) == (row.signal == "misfit") for row in rows if row.signal in WORDS)
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=9), max_size=3))
 def test_evidence_of_any_text_is_valid(parts: list[list[str]]) -> None:
     texts = [" ".join(part) for part in parts]
@@ -200,7 +199,7 @@ class TestDeep:
         (rows,) = self.find(deep_detector, case["text"])
         assert [[row.text, row.suggestion or "", row.signal] for row in rows] == case["evidence"]
 
-    @settings(deadline=None, max_examples=100)
+    @settings(max_examples=100)
     @given(st.lists(st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=9), max_size=3))
     def test_evidence_of_any_text_is_valid(self, deep_detector: Detector, parts: list[list[str]]) -> None:
         texts = [" ".join(part) for part in parts]

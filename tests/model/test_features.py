@@ -66,7 +66,7 @@ def test_tokens_outside_prose_have_no_misfit(extractor: FeatureExtractor) -> Non
     assert (measured.misfit[judged] != NOT_JUDGED).all()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.lists(st.sampled_from(SNIPPETS), max_size=6), min_size=1, max_size=5))
 def test_a_row_does_not_depend_on_the_batch(parts: list[list[str]]) -> None:
     extractor = tiny.extractor()

@@ -63,7 +63,7 @@ def test_no_ngram_spans_two_sections() -> None:
     assert not found.any()
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.lists(st.sampled_from(PARTS) | st.text(max_size=9), max_size=5).map(" ".join), max_size=5))
 def test_a_text_looks_the_same_alone_and_in_a_batch(texts: list[str]) -> None:
     together = seen(texts)

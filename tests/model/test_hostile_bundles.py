@@ -316,7 +316,7 @@ def first_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_first.save_bundle(tmp_path_factory.mktemp("first") / "bundle")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_change_of_an_array_is_refused_or_harmless(first_bundle: Path, tmp_path: Path, data: st.DataObject) -> None:
     """Scoring with it gives verdicts, or the bundle is refused; it never fails in the middle of a text."""

@@ -37,7 +37,6 @@ def rows(count: int) -> np.ndarray:
     return np.random.default_rng(3).normal(size=(count, COLUMNS)).astype(np.float32)
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 39), min_size=1, max_size=40), st.sampled_from(("C", "F")))
 def test_the_correction_does_not_depend_on_the_batch(places: list[int], order: str) -> None:
     everyone = correction().log_odds(rows(40))
@@ -66,7 +65,6 @@ def test_a_kind_without_user_texts_is_not_corrected() -> None:
     assert (found[:, [0, 2]] != 0.0).all()
 
 
-@settings(deadline=None)
 @given(hnp.arrays(np.float32, (2, COLUMNS), elements=st.floats(-(2.0**96), 2.0**96, width=32)))
 def test_the_correction_is_bounded(features: np.ndarray) -> None:
     found = correction()
@@ -103,7 +101,7 @@ def test_verdicts_are_corrected(house_bundle: Path, tmp_path: Path) -> None:
     assert Detector.load(house_bundle).score(tiny.ARTICLE).score != plain.score
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(st.lists(st.sampled_from(tiny.SENTENCES), min_size=1, max_size=20), st.integers(1, 5))
 def test_verdicts_of_a_corrected_model_do_not_depend_on_the_batch(
     house_bundle: Path, chosen: list[str], size: int

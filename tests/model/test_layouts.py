@@ -2,7 +2,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cases import cases
@@ -60,7 +60,6 @@ FRAMES = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(ROWS, FRAMES)
 def test_each_word_is_where_its_offsets_say(rows: list[str], frame: str) -> None:
     text = "\n".join(frame.format(row=row, number=number) for number, row in enumerate(rows, 1))
@@ -71,7 +70,6 @@ def test_each_word_is_where_its_offsets_say(rows: list[str], frame: str) -> None
         assert text[start:end].replace("-\n", "").lower() == documents.token_text(token).lower()
 
 
-@settings(deadline=None)
 @given(ROWS, FRAMES)
 def test_words_are_neither_invented_nor_repeated(rows: list[str], frame: str) -> None:
     text = "\n".join(frame.format(row=row, number=number) for number, row in enumerate(rows, 1))

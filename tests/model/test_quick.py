@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from unspun.model.text.quick import QuickWords, ngrams
@@ -19,7 +19,6 @@ def hashes(text: str) -> list[int]:
     return found
 
 
-@settings(deadline=None)
 @given(BATCHES)
 def test_a_text_has_the_same_words_alone_and_in_a_batch(texts: list[str]) -> None:
     batch = QuickWords.of(texts)
@@ -31,7 +30,6 @@ def test_a_text_has_the_same_words_alone_and_in_a_batch(texts: list[str]) -> Non
         assert (batch.size[number], batch.lines[number]) == (alone.size[0], alone.lines[0])
 
 
-@settings(deadline=None)
 @given(BATCHES)
 def test_every_word_belongs_to_one_text(texts: list[str]) -> None:
     words = QuickWords.of(texts)
@@ -39,13 +37,11 @@ def test_every_word_belongs_to_one_text(texts: list[str]) -> None:
     assert (np.diff(words.ptr) >= 0).all()
 
 
-@settings(deadline=None)
 @given(ANY_TEXT, ANY_TEXT)
 def test_a_blank_line_separates_as_the_end_of_a_text_does(text: str, other: str) -> None:
     assert hashes(f"{text}\n\n{other}") == hashes(text) + hashes(other)
 
 
-@settings(deadline=None)
 @given(BATCHES, st.integers(1, 7))
 def test_sections_cover_each_text_and_cross_none(texts: list[str], size: int) -> None:
     words = QuickWords.of(texts)

@@ -108,7 +108,7 @@ def test_the_index_does_not_depend_on_batches(index: SourceIndex, monkeypatch: p
 
 
 @given(st.lists(ANY_TEXT, max_size=8), ANY_TEXT)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_candidates_are_deterministic_and_in_order(texts: list[str], suspect: str) -> None:
     answers = [SourceIndex.build(texts).candidates(suspect, 3) for _ in range(2)]
     assert answers[0] == answers[1]
@@ -121,7 +121,7 @@ def test_candidates_are_deterministic_and_in_order(texts: list[str], suspect: st
 
 
 @given(st.lists(ANY_TEXT, max_size=8))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_stored_texts_are_unchanged(texts: list[str]) -> None:
     with Sources((str(place), text) for place, text in enumerate(texts)) as documents:
         assert len(documents) == len(texts)

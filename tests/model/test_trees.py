@@ -43,7 +43,7 @@ def test_a_value_on_a_threshold_goes_the_same_way_as_in_scikit_learn() -> None:
     assert np.array_equal(made_trees(model).log_odds(numbers), model.decision_function(numbers))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.lists(st.floats(-1e6, 1e6, width=32), min_size=7, max_size=7), min_size=1, max_size=9))
 def test_the_log_odds_do_not_depend_on_the_batch(rows: list[list[float]]) -> None:
     trees = made_trees(fitted(10, rounds=5))

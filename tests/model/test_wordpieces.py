@@ -43,14 +43,12 @@ def test_a_text_is_split_into_pieces(case: dict[str, Any]) -> None:
     assert [[piece, text[start:end]] for piece, start, end in cut(text)] == case["pieces"]
 
 
-@settings(deadline=None)
 @given(ANY_TEXT | st.lists(SNIPPETS | st.text(max_size=3), max_size=8).map("".join))
 def test_a_piece_spells_the_characters_at_its_offsets(text: str) -> None:
     for piece, start, end in cut(text):
         assert piece == UNKNOWN_PIECE or as_read(text[start:end]) == piece.removeprefix("##")
 
 
-@settings(deadline=None)
 @given(ANY_TEXT | st.lists(SNIPPETS | st.text(max_size=3), max_size=8).map("".join))
 def test_pieces_are_in_order_and_inside_the_text(text: str) -> None:
     found = cut(text)
@@ -71,7 +69,7 @@ def test_a_very_long_word_is_one_unknown_piece() -> None:
     assert cut("the " + "s" * 101) == [("the", 0, 3), ("[UNK]", 4, 105)]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(SNIPPETS | ANY_TEXT, max_size=5))
 def test_pieces_do_not_depend_on_the_batch(texts: list[str]) -> None:
     together = WORDPIECES.cut(texts)

@@ -460,7 +460,7 @@ def test_a_document_longer_than_the_limit_is_reported(monkeypatch: pytest.Monkey
 GOOD = {path.suffix[1:]: path.read_bytes() for path in FILES if path.name.startswith("human-01-office1")}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.sampled_from(["docx", "epub", "odt", "rtf"]), st.integers(0), st.binary(max_size=4), st.integers(0, 4))
 def test_damage_is_always_reported_as_such(kind: str, place: int, inserted: bytes, removed: int) -> None:
     place %= len(GOOD[kind])

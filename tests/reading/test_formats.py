@@ -78,7 +78,6 @@ def test_a_file_of_one_document_is_read_as_written(suffix: str, packing: str, tm
     assert read(tmp_path) == [Record(str(file), text, str(file))]
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -94,13 +93,11 @@ def test_parquet_is_read_as_written(rows: list[tuple[str, str]]) -> None:
     assert rows_of(found) == rows
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(get_args(Format)))
 def test_any_bytes_are_documents_or_explained(data: bytes, kind: Format) -> None:
     assert_explained(read_bytes(data, kind))
 
 
-@settings(deadline=None)  # the first page loads the library
 @given(st.data())
 def test_a_damaged_archive_is_read_or_explained(data: st.DataObject) -> None:
     whole = bytearray(warc(ROWS) + wet(ROWS) + warc_record("response", "x", http_answer(page("Words."))))
@@ -110,7 +107,6 @@ def test_a_damaged_archive_is_read_or_explained(data: st.DataObject) -> None:
     assert_explained(read_bytes(bytes(whole), "warc"))
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_damaged_table_is_read_or_explained(data: st.DataObject) -> None:
     whole = bytearray(parquet(ROWS * 20, row_group_size=7))
@@ -119,7 +115,7 @@ def test_a_damaged_table_is_read_or_explained(data: st.DataObject) -> None:
     assert_explained(read_bytes(bytes(whole), "parquet"))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(random=st.randoms(use_true_random=False))
 def test_order_and_ids_do_not_depend_on_the_folder_listing(
     random: random.Random, tmp_path_factory: pytest.TempPathFactory

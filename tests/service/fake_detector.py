@@ -48,8 +48,8 @@ DECISION = Decision(
 class FakeDetector:
     """A text with one known phrase is `suspect`, and with two or more `paraphrased`.
 
-    "raise-error" in a text makes the whole batch fail, as a bug would; "sleep-long" takes half a minute; a text that
-    begins with "Unfamiliar" is unfamiliar. Zero-width spaces are repaired.
+    "raise-error" in a text makes the whole batch fail, as a bug would; "sleep-long" takes half a minute, and makes
+    the file "asleep"; a text that begins with "Unfamiliar" is unfamiliar. Zero-width spaces are repaired.
     """
 
     def __init__(self) -> None:
@@ -90,6 +90,7 @@ class FakeDetector:
         if "raise-error" in text:
             raise ZeroDivisionError("division by zero\nsecond line")
         if "sleep-long" in text:
+            Path("asleep").touch()
             time.sleep(30)
         terms = () if self.allowed is None else self.allowed.terms
         hits = list(PATTERN.finditer(text))

@@ -6,10 +6,11 @@ import ctypes
 import json
 import os
 import pty
+import random
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,10 +84,16 @@ def run_on_terminal(command: list[str]) -> tuple[int, str]:
 
 
 def free_port() -> int:
-    """Return a free port of this machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a free port of this machine.
+
+    It is below the range from which systems choose ports for others, who could get it before it is used.
+    """
+    chance = random.SystemRandom()
+    while True:
+        port = chance.randrange(10_000, 32_768)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 CAPABILITIES_OF_THIS_THREAD = (0x20080522, 0)

@@ -378,12 +378,12 @@ def test_an_interrupt_is_reported_on_one_line_with_status_130(here: Path) -> Non
     Path("a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in [*[CLEAR] * 64, "sleep-long"]))
     running = process("score", "a.jsonl", "--output", "out.jsonl")
     part = Path("out.jsonl.part")
-    deadline = time.monotonic() + 20
-    while not part.exists() and time.monotonic() < deadline:
+    deadline = time.monotonic() + 60
+    while not (part.exists() and Path("asleep").exists()) and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(0.5)
     running.send_signal(signal.SIGINT)
-    _, errors = running.communicate(timeout=20)
+    _, errors = running.communicate(timeout=60)
     assert running.returncode == 130
     assert errors.decode() == "unspun: interrupted; out.jsonl.part contains 64 verdicts\n"
     assert len(part.read_text().splitlines()) == 64
@@ -398,7 +398,7 @@ def test_a_closed_pipe_is_not_an_error(here: Path) -> None:
     running.stdout.readline()
     running.stdout.close()
     assert running.stderr.read() == b""
-    assert running.wait(timeout=20) == 141
+    assert running.wait(timeout=60) == 141
     running.stderr.close()
 
 
@@ -411,7 +411,7 @@ def test_a_full_disk_is_reported_on_one_line(
     monkeypatch.setitem(ENVIRONMENT, "PYTHONUNBUFFERED", unbuffered)
     with Path("/dev/full").open("wb") as full:
         running = process(*arguments, stdout=full)
-        _, errors = running.communicate(timeout=20)
+        _, errors = running.communicate(timeout=60)
     assert running.returncode == 1
     assert errors.decode() == "unspun: standard output: No space left on device\n"
 

@@ -289,6 +289,9 @@ def test_a_request_that_times_out_is_not_retried(url: str, script: Script, waits
         pytest.raises(ServiceUnreachableError, match=r"no answer within 0\.1 seconds"),
     ):
         client.score(SPUN)
+    deadline = time.monotonic() + 60
+    while not script.asked and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert (len(script.asked), waits) == (1, [])
 
 
@@ -452,12 +455,12 @@ def test_a_problem_in_a_stream_has_the_number_of_its_text(client: Client, script
 
 
 @pytest.mark.parametrize(
-    ("broken", "problem"), [(BREAK_OFF, "is the service running"), (SILENCE, r"no answer within 0\.5 seconds")]
+    ("broken", "problem"), [(BREAK_OFF, "is the service running"), (SILENCE, "no answer within 3 seconds")]
 )
 def test_a_stream_whose_service_fails_says_how_many_answers_came(
     broken: tuple[int, bytes, dict[str, str]], problem: str, url: str, script: Script
 ) -> None:
-    with Client(url, timeout=0.5, retries=0) as client:
+    with Client(url, timeout=3, retries=0) as client:
         answers = client.score_stream(itertools.repeat(CLEAR))
         next(answers)
         script.answers = [broken] * 3

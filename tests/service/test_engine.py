@@ -174,18 +174,18 @@ def test_the_old_model_answers_while_a_new_one_loads(folder: ModelFolder, make: 
     def load(path: Path | None) -> Any:
         if len(left) == 1:
             begun.set()
-            assert go_on.wait(10)
+            assert go_on.wait(60)
         return left.pop(0)
 
     models = ModelInUse(load, folder.path / "current")
     folder.promote(make("b"))
     with ThreadPoolExecutor(1) as pool:
         refreshing = pool.submit(models.refresh)
-        assert begun.wait(10)
+        assert begun.wait(60)
         during = models.model
         answers = Engine(models).score_many([Submission(text=CLEAR)])
         go_on.set()
-        refreshing.result(10)
+        refreshing.result(60)
     assert during is old
     assert len(answers) == 1
     assert old.calls == [1]

@@ -465,10 +465,10 @@ def test_waiting_for_another_command_is_reported(folder: ModelFolder, make: Make
         fcntl.flock(lock, fcntl.LOCK_EX)
         thread = threading.Thread(target=ModelFolder(folder.path, tell=tell).promote, args=(source,))
         thread.start()
-        assert waits.wait(10)
+        assert waits.wait(60)
         before = in_use(folder)
         fcntl.flock(lock, fcntl.LOCK_UN)
-        thread.join(10)
+        thread.join(60)
     assert lines == ["models: another command is changing it; waiting for it to finish"]
     assert (before, in_use(folder)) == ("a", "b")
 
@@ -552,7 +552,7 @@ def test_a_truncated_line_of_history_is_skipped(folder: ModelFolder, make: Make)
 STEPS = st.lists(st.sampled_from(["a", "b", "c", "back"]), max_size=8)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(steps=STEPS)
 def test_rollback_always_restores_the_model_used_before(steps: list[str], tiny_bundle: Path) -> None:
     with tempfile.TemporaryDirectory() as name:

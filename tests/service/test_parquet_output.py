@@ -52,7 +52,7 @@ def test_nothing_is_lost_between_a_verdict_and_its_row() -> None:
     assert [verdict.to_json() for verdict in read(written(*ALL))] == [verdict.to_json() for verdict in ALL]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     id=st.none() | st.text(),
     numbers=st.lists(st.floats(0, 1), min_size=len(KINDS), max_size=len(KINDS)),

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
@@ -309,7 +309,6 @@ def test_suggestions_cannot_control_the_terminal() -> None:
     assert "[2J[red]?]" in shown
 
 
-@settings(deadline=None)
 @given(st.text(), st.text(max_size=50), st.integers(1, 120))
 def test_any_text_is_shown_in_printable_lines(text: str, id: str, width: int) -> None:
     verdict = verdict_on(text + " vitality", id=id, verdict="suspect", kind="spun", reason=None, **NUMBERS)

@@ -272,7 +272,7 @@ def test_the_reason_is_shown_if_no_source_was_found(of: Comparison, among: int, 
 
 
 @given(st.text(st.characters(codec=None), max_size=40), st.text(st.characters(codec=None), max_size=20))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_only_printable_characters_reach_the_terminal(text: str, name: str) -> None:
     whole = Span(0, len(text))
     alignment = Alignment(whole, whole, 1.0, False, (Edit("replaced", whole, whole),))

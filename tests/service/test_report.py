@@ -442,7 +442,7 @@ def test_texts_and_ids_cannot_control_the_screen() -> None:
     assert "\ufffdgpj.exe" in report
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.text(), st.text(), st.text())
 def test_any_text_gives_a_valid_report(text: str, id: str, suggestion: str) -> None:
     whole = text + " vitality. " + text

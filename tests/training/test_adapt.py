@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
@@ -137,7 +137,6 @@ def collections(draw: st.DrawFn) -> list[LabelledText]:
     ]
 
 
-@settings(deadline=None)
 @given(collections(), st.integers(2, 5))
 def test_originals_and_sources_are_never_split_over_folds(texts: list[LabelledText], folds: int) -> None:
     groups = assign_groups(texts)

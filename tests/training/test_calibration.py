@@ -60,7 +60,7 @@ def fitted(some: LabelledEvidence) -> Decision:
     return fit_decision({"fast": Sample(some, some.fast())}, minimum_words=50, least_familiar=5.0)
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(st.integers(1, 60), st.integers(0, 6), st.integers(0, 1000))
 def test_few_texts_make_a_decision_that_can_be_written_and_read(human: int, machine: int, seed: int) -> None:
     decision = fitted(drawn(human, machine, seed=seed))

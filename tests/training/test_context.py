@@ -111,7 +111,7 @@ class TestPacking:
         found = small.log_odds(words, words.ptr)[0].tolist()
         assert found == pytest.approx(in_floats(network, tiny.ARTICLE), abs=0.05)
 
-    @settings(deadline=None, max_examples=30)
+    @settings(max_examples=30)
     @given(st.lists(st.lists(st.sampled_from(PARTS) | st.text(max_size=9), max_size=9).map(" ".join), max_size=5))
     def test_a_text_gets_the_same_bits_alone_and_in_a_batch(self, small: ContextNetwork, texts: list[str]) -> None:
         words = QuickWords.of(texts)

@@ -108,7 +108,7 @@ SWAPPED = {"human": "spun", "spun": "human"}
 big = reference({"human": 240, "spun": 160, "translated": 160, "rewritten": 160})
 
 
-@settings(deadline=None, max_examples=6)
+@settings(max_examples=6)
 @given(st.integers(0, 1000), st.sampled_from((0.0, 1.0, 2.0, AWAY)), st.sampled_from(("right", "swapped", "random")))
 def test_losses_and_false_positives_stay_within_the_limits(seed: int, foreign: float, labelled: str) -> None:
     own = house(seed=seed, foreign=foreign)
@@ -161,7 +161,7 @@ def test_barely_changed_texts_are_in_no_part() -> None:
 # --- the arithmetic
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(st.integers(0, 10_000), st.sampled_from((0.01, 0.1, 1.0)), st.booleans())
 def test_the_logistic_regression_agrees_with_scikit_learn(seed: int, penalty: float, even: bool) -> None:
     rng = np.random.default_rng(seed)

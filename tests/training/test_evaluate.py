@@ -256,7 +256,7 @@ def test_an_empty_collection_can_be_evaluated() -> None:
     assert of([]).to_dict()["texts"]["read"] == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(corpora)
 def test_every_text_is_counted_once(rows: list[tuple[str, Any, int, int]]) -> None:
     texts = [text(label, said, words=words, n=n) for label, said, words, n in rows]
@@ -271,7 +271,7 @@ def test_every_text_is_counted_once(rows: list[tuple[str, Any, int, int]]) -> No
     assert sum(row["texts"] for row in found["kinds"]["rows"]) == len(texts) - counted["left_out_since_abstained"]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(corpora, st.randoms(use_true_random=False))
 def test_the_order_of_texts_does_not_matter(rows: list[tuple[str, Any, int, int]], order: Any) -> None:
     texts = [text(label, said, words=words, n=n) for label, said, words, n in rows]

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -113,7 +113,6 @@ def test_sources_add_up() -> None:
     assert twice.backoff[word] < once.backoff[word]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, SIZE - 1), min_size=8, max_size=60))
 def test_the_same_stream_gives_the_same_model(stream: list[int]) -> None:
     stream = [*stream, *stream]  # so that some triple occurs twice

@@ -88,7 +88,7 @@ def called(made: Decision, sample: TrustedEvidence) -> dict[str, float]:
 # --- the target on the texts given
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(samples(), target, st.sampled_from((1, 3, 6)))
 @example(measured(np.full((300, 3), 9.0)), 0.005, 6)  # all alike, and all too high
 @example(measured(np.full((300, 3), -9.0)), 0.1, 3)
@@ -104,7 +104,7 @@ def test_the_target_holds_on_the_given_texts(sample: TrustedEvidence, share: flo
         assert round(before[check.word] * check.texts) == check.before
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(samples(), target)
 def test_no_kind_exceeds_its_share_of_the_target(sample: TrustedEvidence, share: float) -> None:
     targets = {"paraphrased": share, "suspect": share}
@@ -113,7 +113,7 @@ def test_no_kind_exceeds_its_share_of_the_target(sample: TrustedEvidence, share:
     assert ((rates <= np.log(tier.suspect)).mean(axis=0) <= share * tier.shares / tier.shares.sum() + 1e-9).all()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(samples(), target)
 def test_a_factor_is_below_one_only_if_the_texts_prove_both_targets(sample: TrustedEvidence, share: float) -> None:
     found = recalibrate(decision(), sample, {"paraphrased": share, "suspect": min(0.5, 6 * share)})
@@ -125,7 +125,7 @@ def test_a_factor_is_below_one_only_if_the_texts_prove_both_targets(sample: Trus
         assert check.after / check.texts <= check.at_most
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(samples())
 def test_only_factors_are_set(sample: TrustedEvidence) -> None:
     before = decision().to_manifest()
@@ -134,7 +134,7 @@ def test_only_factors_are_set(sample: TrustedEvidence) -> None:
     assert after == before
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(samples(), samples())
 def test_calibrating_again_discards_earlier_factors(sample: TrustedEvidence, other: TrustedEvidence) -> None:
     once = recalibrate(decision(), sample, TARGETS).decision

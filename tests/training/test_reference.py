@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -61,7 +61,6 @@ numbers = hnp.arrays(
 )
 
 
-@settings(deadline=None)
 @given(numbers)
 def test_a_number_is_kept_as_the_nearest_level(features: np.ndarray) -> None:
     arrays, _ = with_features(features).pack()
@@ -73,7 +72,6 @@ def test_a_number_is_kept_as_the_nearest_level(features: np.ndarray) -> None:
         assert np.abs(values.astype(np.float64) - found[:, column]) == pytest.approx(nearest, rel=1e-6)
 
 
-@settings(deadline=None)
 @given(numbers)
 def test_numbers_keep_their_order(features: np.ndarray) -> None:
     found = again(with_features(features)).features
@@ -81,7 +79,6 @@ def test_numbers_keep_their_order(features: np.ndarray) -> None:
         assert (np.diff(after[np.argsort(before)]) >= 0).all()
 
 
-@settings(deadline=None)
 @given(hnp.arrays(np.float32, (LEVELS, 2), elements=st.integers(0, LEVELS - 1).map(float)))
 def test_few_numbers_are_kept_exactly(features: np.ndarray) -> None:
     assert np.array_equal(again(with_features(features)).features, features)

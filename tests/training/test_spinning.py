@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests import tables as tiny
@@ -76,7 +76,6 @@ def test_no_texts_are_spun_to_no_texts() -> None:
     assert spin([], ("shouter",), seed=1, lexicons=None, jobs=1) == []
 
 
-@settings(deadline=None)  # the first text loads the word lists
 @given(st.lists(st.sampled_from(tiny.SENTENCES), min_size=1, max_size=4, unique=True), st.integers(0, 99))
 def test_labels_cover_the_replaced_words_only(parts: list[str], seed: int) -> None:
     made = Shouter("shouter").paraphrase(" ".join(parts), np.random.default_rng(seed))
