@@ -1,7 +1,7 @@
 """Does unspun lose, repeat or change anything when everything around it fails?
 
     python -m benchmarks.endurance batch      # a million documents, while workers, disks and connections fail
-    python -m benchmarks.endurance service    # an hour of traffic, while databases, workers and models change
+    python -m benchmarks.endurance service    # half an hour of traffic, while databases, workers and models change
 
 Each half says more with `--help`. Reports go into the folder work/endurance/. The exit status is 1 if a check fails.
 """
@@ -17,7 +17,7 @@ from benchmarks.common import ROOT, BenchmarkError
 
 HALVES = {
     "batch": "a million documents, while workers, disks and connections fail",
-    "service": "an hour of traffic, while databases, workers and models change",
+    "service": "half an hour of traffic, while databases, workers and models change",
 }
 """Each is a module of this package with `add_options(parser)` and `run(options)`, which returns the exit status."""
 OUTPUT = ROOT / "work" / "endurance"
