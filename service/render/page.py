@@ -7,7 +7,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,7 @@ def page_template(
     )
     # Browsers do not unescape the content of style and script elements.
     sheets = [STATIC / "page.css", *([TEMPLATES / f"{name}.css"] if styles is None else styles)]
-    style = Markup("".join(path.read_text("utf-8") for path in sheets))  # nosec B704 # our own files
-    script = Markup("".join(path.read_text("utf-8") for path in scripts))  # nosec B704 # our own files
+    style, script = _joined(sheets), _joined(scripts)
     icon = base64.b64encode((STATIC / "favicon.svg").read_bytes()).decode("ascii")
     environment.globals.update(
         style=style,
@@ -61,6 +60,12 @@ def page_template(
     )
     environment.filters.update(percent=percent, count=count, verbatim=verbatim, **(filters or {}))
     return environment.get_template(f"{name}.html")
+
+
+def _joined(files: Iterable[Path]) -> Markup:
+    """Return the content of some of our own files, which the template does not escape."""
+    content = "".join(file.read_text("utf-8") for file in files)
+    return Markup(content)  # nosec B704
 
 
 def _without_controls(value: Any) -> Any:
