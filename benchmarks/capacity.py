@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -39,6 +38,7 @@ import urllib3
 from benchmarks.common import (
     CORPORA,
     BenchmarkError,
+    cpu_seconds,
     drawn,
     from_crawl,
     from_examples,
@@ -249,12 +249,6 @@ def _labels(keep_text: bool, folder: Path) -> dict[str, Any]:
     store.add_many(label_of(text, after=i, keep_text=keep_text) for i, text in enumerate(texts))
     store.database.close()
     return {"text kept": "yes" if keep_text else "no", "KB per label": round(file.stat().st_size / LABELS / 1000, 2)}
-
-
-def cpu_seconds(process: int) -> float:
-    """Return the CPU time that a process has used."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def pss(process: int) -> float:

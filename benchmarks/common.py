@@ -320,6 +320,12 @@ def run_measured(command: Sequence[str], checkout: Path | None = None) -> dict[s
     }
 
 
+def cpu_seconds(process: int) -> float:
+    """Return the CPU time that a process has used."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def environment(checkout: Path | None = None) -> dict[str, str]:
     """Return the environment of a child process with one thread, in which `unspun` is that of a checkout."""
     found = {**os.environ, **ONE_THREAD}

@@ -19,7 +19,6 @@ import argparse
 import gzip
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -42,6 +41,7 @@ from benchmarks.common import (
     progress,
     run_main,
 )
+from tests.service.support import free_port
 
 EVERY = 200
 """One article in this many is paraphrased."""
@@ -173,9 +173,7 @@ def _seconds(commands: Sequence[Sequence[str]]) -> float:
 @contextmanager
 def _cluster() -> Iterator[str]:
     """Run a Dask scheduler with two workers of one thread each, and yield its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     address = f"tcp://127.0.0.1:{port}"
     dask = [sys.executable, "-m", "dask"]
     commands = [

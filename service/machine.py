@@ -7,6 +7,9 @@ import gc
 import os
 from contextlib import suppress
 
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""Environment variables that give one thread to each numerical library, if set before it is loaded."""
+
 
 def cores() -> int:
     """Return the number of cores that this process may use."""

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from unspun.service.machine import ONE_THREAD
+
 if TYPE_CHECKING:
     from tests.feedback.postgres import Server
     from unspun.model.comparing.comparer import Comparer
@@ -17,8 +19,7 @@ if TYPE_CHECKING:
 
 # Several tests run at a time. More threads in each would only wait for each other, which took a fifth of the time.
 # Numerical libraries read these when they are loaded.
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
+os.environ.update({**ONE_THREAD, **os.environ})
 
 # A busy machine can take seconds for an example that usually takes milliseconds.
 settings.register_profile("unspun", deadline=None)

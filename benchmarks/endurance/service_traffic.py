@@ -153,7 +153,7 @@ class Traffic:
         self._kinds = [kind for kind in KINDS if kind != "feedback" or with_labels]
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._send)
-        self._client = Client(f"http://127.0.0.1:{port}", api_key=keys[READERS[0]], retries=20)
+        self._client = Client(f"http://127.0.0.1:{port}", api_key=keys[READERS[0]])
         self._counted = 0.0
 
     def __enter__(self) -> Traffic:

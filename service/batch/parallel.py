@@ -34,10 +34,10 @@ from unspun.service.batch.scoring import (
     score_batch,
 )
 from unspun.service.console import CommandError
+from unspun.service.machine import ONE_THREAD
 from unspun.service.render import Renderer, TextWriter, VerdictWriter
 from unspun.service.render.factory import renderer_for
 
-ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 AHEAD = 6
 """Batches per worker that are read ahead of the oldest one that is not finished."""
 CHECKED = 5.0
@@ -261,7 +261,7 @@ class _Local:
 @contextmanager
 def _local(count: int) -> Iterator[_Pool]:
     # Each process has its own core: more threads would only wait for each other.
-    with _environment(dict.fromkeys(ONE_THREAD, "1")):
+    with _environment(ONE_THREAD):
         processes = Processes(count, _score_in_worker)
         try:
             yield _Local(processes, count)

@@ -15,6 +15,7 @@ import click
 
 from unspun.service.commands.common import needs, warn_of_other_terms
 from unspun.service.console import CommandError, complain
+from unspun.service.machine import ONE_THREAD
 
 USAGE = 2
 
@@ -80,8 +81,7 @@ def serve(debug: bool, show: bool, **options: Any) -> None:
 
 def _run(settings: Any) -> None:
     # One thread for each numerical library, since every core has a worker.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
+    os.environ.update({**ONE_THREAD, **os.environ})
     with needs("the service", "service"):
         import gunicorn  # noqa: F401
     _check_port(settings.host, settings.port)

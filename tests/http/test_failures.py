@@ -15,8 +15,7 @@ pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'
 
 from tests.docs.test_operations import FAILURES, quoted
 from tests.http.running import Answer, Service
-from tests.http.test_lifecycle import wait_until
-from tests.service.support import free_port
+from tests.service.support import free_port, wait_until
 from unspun.service.http.keys import KeyStore
 
 Break = Callable[["Broken"], Answer | None]

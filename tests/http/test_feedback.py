@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from tests.http.running import ROOT, Service
-from tests.http.test_lifecycle import wait_until
 from tests.http.test_schema import schemathesis
+from tests.service.support import wait_until
 from unspun.service.client import Client, ProblemError
 
 pytest.importorskip("sqlalchemy", reason="labels: pip install 'unspun[feedback]'")

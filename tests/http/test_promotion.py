@@ -13,7 +13,8 @@ import pytest
 
 from benchmarks.endurance.service_setting import other_model
 from tests.http.running import Service, failed_start
-from tests.http.test_lifecycle import TEXT, Load, version_of, wait_until
+from tests.http.test_lifecycle import TEXT, Load, version_of
+from tests.service.support import wait_until
 from unspun.model import bundle
 from unspun.service.models.folder import ModelFolder
 

@@ -9,6 +9,7 @@ import pty
 import random
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -81,6 +82,14 @@ def run_on_terminal(command: list[str]) -> tuple[int, str]:
             pass
     os.close(leader)
     return process.returncode, shown.decode()
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Wait until something is true; fail if it is not in time."""
+    ends = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < ends, "it did not happen"
+        time.sleep(0.02)
 
 
 def free_port() -> int:

@@ -19,7 +19,7 @@ from typing import Any, get_args
 import pytest
 
 from tests.service.fake_detector import FakeDetector
-from tests.service.support import CLEAR, ENVIRONMENT, SPUN, SUSPECT, Unspun, run_on_terminal
+from tests.service.support import CLEAR, ENVIRONMENT, SPUN, SUSPECT, Unspun, run_on_terminal, wait_until
 from unspun.model.detector import MissingTierError
 from unspun.reading.reader import Format
 from unspun.service.commands.common import INPUT_FORMATS
@@ -378,9 +378,7 @@ def test_an_interrupt_is_reported_on_one_line_with_status_130(here: Path) -> Non
     Path("a.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in [*[CLEAR] * 64, "sleep-long"]))
     running = process("score", "a.jsonl", "--output", "out.jsonl")
     part = Path("out.jsonl.part")
-    deadline = time.monotonic() + 60
-    while not (part.exists() and Path("asleep").exists()) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(lambda: part.exists() and Path("asleep").exists())
     time.sleep(0.5)
     running.send_signal(signal.SIGINT)
     _, errors = running.communicate(timeout=60)

@@ -220,7 +220,7 @@ def test_a_host_with_one_address_that_is_not_public_is_refused(web: Web, monkeyp
 
 @pytest.mark.parametrize("case", cases(CASES, "failed"), ids=why)
 def test_what_a_server_cannot_give_is_a_problem_that_says_why(case: dict[str, Any], web: Web) -> None:
-    client = web_client(web, fetch_seconds=case.get("seconds", 10))
+    client = web_client(web, fetch_seconds=case.get("seconds", 30))
     started = time.monotonic()
     name, detail = problem_of(client, web.url(case["path"]))
     assert name == case.get("problem", "not-fetched")
