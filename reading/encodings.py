@@ -205,7 +205,7 @@ def _is_legacy(name: str) -> bool:
     """Return whether this is an encoding of old web pages. Pages that declare Latin-1 are in fact Windows-1252."""
     try:
         codec = codecs.lookup(name)
-    except LookupError:
+    except (LookupError, ValueError):  # ValueError: the name has a null character or a lone surrogate
         return False
     return codec.name.startswith(LEGACY) and codec.name not in ("iso8859-1", "cp1252")
 

@@ -65,7 +65,7 @@ def test_a_declared_encoding_does_not_override_utf_8() -> None:
     assert decode("Łódź".encode(), "iso-8859-2") == "Łódź"
 
 
-@pytest.mark.parametrize("name", ["nonsense", "hex", "rot13", "latin-1", "undefined", "idna"])
+@pytest.mark.parametrize("name", ["nonsense", "hex", "rot13", "latin-1", "undefined", "idna", "utf\0-8", "\ud800"])
 def test_an_unusable_declaration_is_ignored(name: str) -> None:
     assert decode("“café”".encode("cp1252"), name) == "“café”"
 
